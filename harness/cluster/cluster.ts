@@ -1,0 +1,48 @@
+import type { LabState } from "#harness/lab/lab.ts";
+import { kindNameOf, kubeconfigOf } from "#harness/lab/lab.ts";
+import { Kube, kinds } from "#harness/kube/kube.ts";
+import { type ClusterNode, kindNodes } from "./kind-cluster.ts";
+
+/** A running cluster of the mesh, as suites see it. */
+export class Cluster {
+  readonly name: string;
+  readonly id: number;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly ciliumVersion: string;
+  readonly kubernetesVersion: string;
+  readonly kube: Kube;
+  readonly kubeconfig: string;
+  readonly #lab: string;
+
+  constructor(state: LabState, name: string) {
+    const planned = state.plan.clusters.find((c) => c.name === name)!;
+    this.#lab = state.lab;
+    this.name = name;
+    this.id = planned.id;
+    this.podCidr = planned.podCidr;
+    this.serviceCidr = planned.serviceCidr;
+    this.kubernetesVersion = planned.kubernetes;
+    this.ciliumVersion = state.artifacts.clusters[name]!.ciliumVersion;
+    this.kubeconfig = kubeconfigOf(state.lab, name);
+    this.kube = new Kube(name, this.kubeconfig, `kind-${kindNameOf(state.lab, name)}`);
+  }
+
+  async nodes(): Promise<ClusterNode[]> {
+    return kindNodes(this.#lab, this.name);
+  }
+
+  /** The Cilium agent's pod on each node. */
+  async agents(): Promise<{ pod: string; node: string }[]> {
+    const pods = await this.kube.list(kinds.pod, "kube-system", "k8s-app=cilium");
+    return pods
+      .filter((p) => p.metadata.deletionTimestamp === undefined)
+      .map((p) => ({ pod: p.metadata.name, node: String(p.spec.nodeName) }))
+      .sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  /** A key of Cilium's own ConfigMap, as the agents were started with. */
+  async setting(key: string): Promise<string | undefined> {
+    return (await this.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data?.[key];
+  }
+}

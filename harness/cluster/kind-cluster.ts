@@ -1,0 +1,91 @@
+import { chmod, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify as toYaml } from "yaml";
+import type { ClusterArtifacts } from "#harness/artifacts/types.ts";
+import type { LabPlan, PlannedCluster } from "#harness/config/plan.ts";
+import { command, output } from "#harness/host/command.ts";
+import { execIn } from "#harness/host/docker.ts";
+import { writeAtomic } from "#harness/host/paths.ts";
+import { kindNameOf, kubeconfigOf, labDir, networkOf } from "#harness/lab/lab.ts";
+
+export interface ClusterNode {
+  /** The Kubernetes node name, which is also the container's. */
+  readonly name: string;
+  readonly role: "control-plane" | "worker";
+  readonly address: string;
+  readonly running: boolean;
+}
+
+/** Creates one cluster without a CNI. The user's own kubeconfig is never touched: kind writes to the lab's. */
+export async function createKindCluster(
+  kind: string,
+  plan: LabPlan,
+  cluster: PlannedCluster,
+  artifacts: ClusterArtifacts,
+  onLine: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const name = kindNameOf(plan.lab, cluster.name);
+  const configFile = join(labDir(plan.lab), `${cluster.name}.kind.yaml`);
+  const kubeconfig = kubeconfigOf(plan.lab, cluster.name);
+  await writeAtomic(configFile, toYaml({ ...cluster.kindConfig, name }), 0o600);
+  await rm(kubeconfig, { force: true });
+  await command(
+    kind,
+    ["create", "cluster", "--name", name, "--config", configFile, "--image", artifacts.nodeImage, "--kubeconfig", kubeconfig, "--retain"],
+    { signal, onLine, env: { KIND_EXPERIMENTAL_DOCKER_NETWORK: networkOf(plan.lab) } },
+  );
+  await chmod(kubeconfig, 0o600);
+}
+
+export async function kindNodes(lab: string, cluster: string): Promise<ClusterNode[]> {
+  const told = await output("docker", [
+    "ps",
+    "-a",
+    "--filter",
+    `label=io.x-k8s.kind.cluster=${kindNameOf(lab, cluster)}`,
+    "--format",
+    '{{.Names}}\t{{.Label "io.x-k8s.kind.role"}}\t{{.State}}',
+  ]);
+  const nodes: ClusterNode[] = [];
+  for (const line of told.split("\n").filter((l) => l !== "")) {
+    const [name, role, state] = line.split("\t");
+    const address = await output("docker", [
+      "inspect",
+      "--format",
+      `{{ (index .NetworkSettings.Networks ${JSON.stringify(networkOf(lab))}).IPAddress }}`,
+      name!,
+    ]).catch(() => "");
+    nodes.push({ name: name!, role: role === "control-plane" ? "control-plane" : "worker", address: address.trim(), running: state === "running" });
+  }
+  return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Runs a program on a node, in the node's own network namespace. */
+export async function onNode(node: string, argv: readonly string[], options: { signal?: AbortSignal; tolerate?: boolean; timeoutMs?: number } = {}) {
+  return execIn(node, argv, options);
+}
+
+/** Lets the nodes' containerd pull the public registries through a plain-HTTP mirror. */
+export async function useMirror(nodes: readonly ClusterNode[], mirror: string, signal: AbortSignal): Promise<void> {
+  for (const node of nodes) {
+    for (const registry of ["quay.io", "registry.k8s.io", "docker.io"]) {
+      const dir = `/etc/containerd/certs.d/${registry}`;
+      const hosts = `server = "https://${registry}"\n[host."http://${mirror}"]\n  capabilities = ["pull", "resolve"]\n`;
+      await execIn(node.name, ["mkdir", "-p", dir], { signal });
+      await execIn(node.name, ["sh", "-c", `cat > ${dir}/hosts.toml`], { signal, input: hosts });
+    }
+  }
+}
+
+/** Imports image archives into the nodes' containerd, for what their image lacks. */
+export async function importArchives(nodes: readonly ClusterNode[], archives: readonly string[], signal: AbortSignal): Promise<void> {
+  for (const node of nodes) {
+    for (const [i, archive] of archives.entries()) {
+      const inside = `/root/import-${i}.tar`;
+      await command("docker", ["cp", archive, `${node.name}:${inside}`], { signal });
+      await execIn(node.name, ["ctr", "--namespace=k8s.io", "images", "import", inside], { signal });
+      await execIn(node.name, ["rm", "-f", inside], { signal });
+    }
+  }
+}

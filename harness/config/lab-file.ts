@@ -1,0 +1,84 @@
+import { readFile } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { budgetsSchema, rigSchema } from "./budgets.ts";
+
+const clusterName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, "a cluster name is lower-case letters, digits and '-', at most 32 characters (Cilium's cluster-name)")
+  .refine((name) => name !== "default", "'default' is Cilium's name for no cluster name");
+
+const clusterSchema = z.strictObject({
+  name: clusterName,
+  /** Cilium's cluster-id; 0 means none, 255 is the highest with the default maxConnectedClusters. */
+  id: z.number().int().min(1, "cluster ids go from 1 to 255").max(255, "cluster ids go from 1 to 255"),
+  kindConfig: z.string().describe("A kind Config file; relative to this file."),
+  kubernetes: z.string().optional(),
+  cilium: z.string().optional(),
+  values: z.record(z.string(), z.unknown()).default({}).describe("Helm values laid over this cluster's."),
+});
+
+export const labFileSchema = z.strictObject({
+  clusters: z.array(clusterSchema).min(2, "a mesh needs two clusters"),
+  kubernetes: z.string().default("1.34.4"),
+  cilium: z.string().default("1.19.4"),
+  serviceType: z.enum(["LoadBalancer", "NodePort"]).default("LoadBalancer"),
+  values: z.record(z.string(), z.unknown()).default({}).describe("Helm values laid over every cluster's."),
+  budgets: budgetsSchema,
+  rig: rigSchema,
+});
+export type LabFile = z.infer<typeof labFileSchema>;
+
+/** The parts of a kind Config file that Meshproof reads; the rest is handed to kind as it is. */
+const kindConfigSchema = z.looseObject({
+  kind: z.literal("Cluster"),
+  apiVersion: z.literal("kind.x-k8s.io/v1alpha4"),
+  networking: z.looseObject({
+    podSubnet: z.string(),
+    serviceSubnet: z.string(),
+    disableDefaultCNI: z.literal(true, "Cilium is the CNI: disableDefaultCNI must be true"),
+    kubeProxyMode: z.literal("none", "Cilium replaces kube-proxy: kubeProxyMode must be none"),
+    apiServerPort: z.number().int().min(1).max(65535).optional(),
+  }),
+  nodes: z.array(z.looseObject({ role: z.enum(["control-plane", "worker"]) })).min(1),
+});
+export type KindConfig = z.infer<typeof kindConfigSchema>;
+
+export async function readLabFile(path: string): Promise<LabFile> {
+  return validate(labFileSchema, await readYaml(path), path);
+}
+
+export async function readKindConfig(labFile: string, reference: string): Promise<KindConfig> {
+  const path = isAbsolute(reference) ? reference : join(dirname(labFile), reference);
+  return validate(kindConfigSchema, await readYaml(path), path);
+}
+
+/** A file of Helm values: any YAML mapping. */
+export async function readValues(path: string): Promise<Record<string, unknown>> {
+  return validate(z.record(z.string(), z.unknown()), (await readYaml(path)) ?? {}, path);
+}
+
+async function readYaml(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new MeshproofError("config-invalid", `cannot read ${path}: ${messageOf(error)}`, { cure: "check the path", cause: error });
+  }
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(error)}`, { cure: "mend the file", cause: error });
+  }
+}
+
+function validate<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const places = result.error.issues.map((issue) => `${issue.path.join(".") || "(top)"}: ${issue.message}`);
+  throw new MeshproofError("config-invalid", `${path}: ${places.join("; ")}`, {
+    cure: "see kind-configs/lab.yaml for a file that works",
+  });
+}

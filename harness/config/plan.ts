@@ -1,0 +1,192 @@
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { type Cidr, contains, overlaps, parseCidr } from "#harness/core/cidr.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import type { Budgets, RigLimits } from "./budgets.ts";
+import { type KindConfig, type LabFile, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
+
+export interface PlannedCluster {
+  readonly name: string;
+  readonly id: number;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly kubernetes: string;
+  readonly cilium: string;
+  readonly kindConfig: KindConfig;
+  /** The user's own Helm values, laid over ours. */
+  readonly values: Record<string, unknown>;
+}
+
+/** A lab as it shall be: validated, nothing touched yet. */
+export interface LabPlan {
+  readonly lab: string;
+  readonly clusters: readonly PlannedCluster[];
+  readonly serviceType: "LoadBalancer" | "NodePort";
+  readonly budgets: Budgets;
+  readonly rig: RigLimits;
+}
+
+export interface PlanOptions {
+  readonly lab: string;
+  readonly labFile?: string;
+  /** `V`, or `cluster=V` for one cluster. */
+  readonly kubernetes?: readonly string[];
+  readonly cilium?: readonly string[];
+  readonly values?: readonly string[];
+  readonly workers?: number;
+  readonly serviceType?: "LoadBalancer" | "NodePort";
+}
+
+export const defaultLabFile = (): string => join(import.meta.dirname, "../../kind-configs/lab.yaml");
+
+/** Reads, overrides and checks. Every conflict names both sides; nothing is created before this has passed. */
+export async function planLab(options: PlanOptions): Promise<LabPlan> {
+  if (!/^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$/.test(options.lab)) {
+    throw new MeshproofError("usage", `--lab ${options.lab}: a lab name is lower-case letters, digits and '-', at most 20 characters`);
+  }
+  const path = options.labFile ?? defaultLabFile();
+  const file = await readLabFile(path);
+  const names = file.clusters.map((c) => c.name);
+  const kubernetes = perCluster("--kubernetes", options.kubernetes, names);
+  const cilium = perCluster("--cilium", options.cilium, names);
+  const clusters: PlannedCluster[] = [];
+  for (const cluster of file.clusters) {
+    const config = await readKindConfig(path, cluster.kindConfig);
+    let values = mergeValues(file.values, cluster.values);
+    for (const option of options.values ?? []) {
+      const { target, value } = splitOption("--values", option, names);
+      if (target === undefined || target === cluster.name) values = mergeValues(values, await readValues(value));
+    }
+    clusters.push({
+      name: cluster.name,
+      id: cluster.id,
+      podCidr: config.networking.podSubnet,
+      serviceCidr: config.networking.serviceSubnet,
+      kubernetes: version("--kubernetes", kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes),
+      cilium: cilium(cluster.name) ?? cluster.cilium ?? file.cilium,
+      kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
+      values,
+    });
+  }
+  const plan: LabPlan = {
+    lab: options.lab,
+    clusters,
+    serviceType: options.serviceType ?? file.serviceType,
+    budgets: file.budgets,
+    rig: file.rig,
+  };
+  checkConflicts(plan, path);
+  return plan;
+}
+
+function version(option: string, value: string): string {
+  const bare = value.replace(/^v/, "");
+  if (!/^\d+\.\d+\.\d+$/.test(bare)) {
+    throw new MeshproofError("usage", `${option} ${value} is not a version such as 1.34.4`);
+  }
+  return bare;
+}
+
+function splitOption(option: string, text: string, names: readonly string[]): { target?: string; value: string } {
+  const match = /^([a-z0-9-]+)=(.+)$/.exec(text);
+  if (match === null) return { value: text };
+  const [, target, value] = match;
+  if (!names.includes(target!)) {
+    throw new MeshproofError("usage", `${option} ${text}: there is no cluster ${target} in this lab`, {
+      cure: `name one of ${names.join(", ")}`,
+    });
+  }
+  return { target: target!, value: value! };
+}
+
+function perCluster(option: string, texts: readonly string[] | undefined, names: readonly string[]) {
+  const split = (texts ?? []).map((text) => splitOption(option, text, names));
+  return (name: string): string | undefined =>
+    split.findLast((s) => s.target === name)?.value ?? split.findLast((s) => s.target === undefined)?.value;
+}
+
+function withWorkers(config: KindConfig, workers: number): KindConfig {
+  const planes = config.nodes.filter((n) => n.role === "control-plane");
+  const model = config.nodes.find((n) => n.role === "worker") ?? { role: "worker" as const };
+  return { ...config, nodes: [...planes, ...Array.from({ length: workers }, () => ({ ...model }))] };
+}
+
+/** Helm's own rule: mappings merge, everything else is replaced. */
+export function mergeValues(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
+  const merged = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    const standing = merged[key];
+    merged[key] = isMapping(standing) && isMapping(value) ? mergeValues(standing, value) : value;
+  }
+  return merged;
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+export function checkConflicts(plan: LabPlan, path: string): void {
+  const cidrs: { owner: string; cidr: Cidr }[] = [];
+  for (const [i, a] of plan.clusters.entries()) {
+    for (const b of plan.clusters.slice(i + 1)) {
+      if (a.name === b.name) conflict(path, `clusters ${i + 1} and ${plan.clusters.indexOf(b) + 1} are both named ${a.name}`, "give each cluster a name of its own");
+      if (a.id === b.id) conflict(path, `clusters ${a.name} and ${b.name} both have id ${a.id}`, "give each cluster an id of its own, 1 to 255");
+    }
+    for (const [what, text] of [["podSubnet", a.podCidr], ["serviceSubnet", a.serviceCidr]] as const) {
+      try {
+        cidrs.push({ owner: `${a.name}'s ${what}`, cidr: parseCidr(text) });
+      } catch (error) {
+        throw new MeshproofError("config-invalid", `${path}: ${a.name}'s ${what}: ${messageOf(error)}`, { cure: "write an IPv4 CIDR such as 10.1.0.0/16" });
+      }
+    }
+  }
+  for (const [i, a] of cidrs.entries()) {
+    for (const b of cidrs.slice(i + 1)) {
+      if (overlaps(a.cidr, b.cidr)) {
+        conflict(path, `${a.owner} ${a.cidr.text} overlaps ${b.owner} ${b.cidr.text}`, "Cluster Mesh needs disjoint pod CIDRs; change one of the two kind Config files");
+      }
+    }
+  }
+}
+
+/** The lab's Docker network is known late: its subnet must not meet a cluster's either. */
+export function checkNetwork(plan: LabPlan, network: string, subnet: string): void {
+  for (const cluster of plan.clusters) {
+    for (const text of [cluster.podCidr, cluster.serviceCidr]) {
+      const cidr = parseCidr(text);
+      if (overlaps(cidr, parseCidr(subnet)) || contains(cidr, subnet.split("/")[0]!)) {
+        conflict("the lab", `${cluster.name}'s ${text} overlaps Docker network ${network} ${subnet}`, "change the cluster's CIDR");
+      }
+    }
+  }
+}
+
+function conflict(path: string, message: string, cure: string): never {
+  throw new MeshproofError("config-conflict", `${path}: ${message}`, { cure });
+}
+
+/** Ports on the host that the kind Configs fix, checked while nothing is created yet. */
+export async function checkPorts(plan: LabPlan): Promise<void> {
+  const ports: { port: number; owner: string }[] = [];
+  for (const cluster of plan.clusters) {
+    const port = cluster.kindConfig.networking.apiServerPort;
+    if (port !== undefined) ports.push({ port, owner: `${cluster.name}'s apiServerPort` });
+    for (const node of cluster.kindConfig.nodes) {
+      const mappings = (node as { extraPortMappings?: { hostPort?: number }[] }).extraPortMappings ?? [];
+      for (const m of mappings) if (m.hostPort !== undefined) ports.push({ port: m.hostPort, owner: `a port mapping of ${cluster.name}` });
+    }
+  }
+  for (const [i, { port, owner }] of ports.entries()) {
+    const twin = ports.slice(i + 1).find((p) => p.port === port);
+    if (twin !== undefined) throw new MeshproofError("port-in-use", `port ${port} is wanted twice: ${owner} and ${twin.owner}`, { cure: "choose another port in one kind Config" });
+    await new Promise<void>((resolve, reject) => {
+      const server = createServer();
+      server.once("error", (error) =>
+        reject(new MeshproofError("port-in-use", `port ${port} (${owner}) is in use on 127.0.0.1`, { cause: error, cure: "free the port, or leave it out of the kind Config: a free one is chosen then" })),
+      );
+      server.listen(port, "127.0.0.1", () => server.close(() => resolve()));
+    });
+  }
+}
+
+export type { LabFile };

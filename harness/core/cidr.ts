@@ -1,0 +1,55 @@
+import ipaddr from "ipaddr.js";
+
+export interface Cidr {
+  readonly text: string;
+  readonly kind: "ipv4" | "ipv6";
+  readonly bits: number;
+  readonly first: bigint;
+  readonly last: bigint;
+}
+
+function toBigInt(bytes: readonly number[]): bigint {
+  return bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
+}
+
+function fromBigInt(value: bigint, kind: Cidr["kind"]): string {
+  const bytes: number[] = [];
+  for (let i = kind === "ipv4" ? 3 : 15; i >= 0; i--) bytes.push(Number((value >> BigInt(i * 8)) & 255n));
+  return ipaddr.fromByteArray(bytes).toString();
+}
+
+/** Throws a plain Error on anything but `address/bits` with no host bits set. */
+export function parseCidr(text: string): Cidr {
+  if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(text)) throw new Error(`${JSON.stringify(text)} is not of the form 10.0.0.0/16`);
+  let address: ipaddr.IPv4 | ipaddr.IPv6;
+  let bits: number;
+  try {
+    [address, bits] = ipaddr.parseCIDR(text);
+  } catch {
+    throw new Error(`${JSON.stringify(text)} is not a CIDR`);
+  }
+  const kind = address.kind();
+  const size = BigInt((kind === "ipv4" ? 32 : 128) - bits);
+  const value = toBigInt(address.toByteArray());
+  const first = (value >> size) << size;
+  if (first !== value) throw new Error(`${text} has host bits set; did you mean ${fromBigInt(first, kind)}/${bits}?`);
+  return { text, kind, bits, first, last: first + (1n << size) - 1n };
+}
+
+export function overlaps(a: Cidr, b: Cidr): boolean {
+  return a.kind === b.kind && a.first <= b.last && b.first <= a.last;
+}
+
+export function contains(cidr: Cidr, address: string): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const parsed = ipaddr.parse(address);
+  const value = toBigInt(parsed.toByteArray());
+  return parsed.kind() === cidr.kind && cidr.first <= value && value <= cidr.last;
+}
+
+/** The address `offset` places into the CIDR. */
+export function addressAt(cidr: Cidr, offset: number): string {
+  const value = cidr.first + BigInt(offset);
+  if (value > cidr.last) throw new Error(`${cidr.text} has no address number ${offset}`);
+  return fromBigInt(value, cidr.kind);
+}

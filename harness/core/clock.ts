@@ -1,0 +1,22 @@
+/** Milliseconds on the monotonic clock; only differences mean anything. */
+export function monotonicMs(): number {
+  return performance.now();
+}
+
+/** Wall time, for labels only. */
+export function wallLabel(): string {
+  return new Date().toISOString();
+}
+
+/** The offset that turns this process's monotonic readings into wall milliseconds. */
+export function wallOffsetMs(): number {
+  return performance.timeOrigin;
+}
+
+/** `1m 05s`, `12.3s` or `340ms`: durations as people read them. */
+export function formatMs(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)}ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)}s`;
+  const totalSeconds = Math.round(ms / 1000);
+  return `${Math.floor(totalSeconds / 60)}m ${String(totalSeconds % 60).padStart(2, "0")}s`;
+}

@@ -1,0 +1,68 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { formatMs, monotonicMs } from "./clock.ts";
+import { MeshproofError, messageOf } from "./errors.ts";
+
+export interface EventuallyOptions {
+  /** What is waited for, as the object of "waited for". */
+  readonly what: string;
+  readonly withinMs: number;
+  readonly everyMs?: number;
+  readonly signal: AbortSignal;
+}
+
+/** What one look found: done with its value, or not yet with what was seen. */
+export type Look<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly seen: string };
+
+export const ready = <T>(value: T): Look<T> => ({ done: true, value });
+export const notYet = (seen: string): Look<never> => ({ done: false, seen });
+
+/**
+ * Looks until `look` is done. On timeout the error says what was last seen, how often and for how long.
+ * A look that throws counts as "not yet": what it threw is what was seen.
+ */
+export async function eventually<T>(
+  look: (signal: AbortSignal) => Promise<Look<T>>,
+  options: EventuallyOptions,
+): Promise<T> {
+  const startedMs = monotonicMs();
+  let looks = 0;
+  let seen = "nothing yet";
+  let cause: unknown;
+  for (;;) {
+    throwIfAborted(options.signal, options.what);
+    looks += 1;
+    try {
+      const result = await look(options.signal);
+      if (result.done) return result.value;
+      seen = result.seen;
+      cause = undefined;
+    } catch (error) {
+      seen = messageOf(error);
+      cause = error;
+    }
+    const spentMs = monotonicMs() - startedMs;
+    if (spentMs >= options.withinMs) {
+      throw new MeshproofError(
+        "timeout",
+        `waited ${formatMs(spentMs)} for ${options.what} (${looks} looks); last seen: ${seen}`,
+        { cause },
+      );
+    }
+    await pause(Math.min(options.everyMs ?? 250, options.withinMs - spentMs + 1), options.signal);
+  }
+}
+
+/** A pause that ends at once, with a typed error, when the signal fires. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await delay(ms, undefined, { signal });
+  } catch (error) {
+    throw new MeshproofError("aborted", "interrupted while waiting", { cause: error });
+  }
+}
+
+export function throwIfAborted(signal: AbortSignal, doing: string): void {
+  if (signal.aborted) {
+    throw new MeshproofError("aborted", `interrupted: ${doing}`, { cause: signal.reason });
+  }
+}

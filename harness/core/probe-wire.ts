@@ -1,0 +1,49 @@
+import type { SampleOutcome } from "./history.ts";
+
+/** What the prober is told, as one JSON argument. */
+export interface ProbeSpec {
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly everyMs: number;
+  readonly timeoutMs: number;
+  readonly connection: "new" | "reused";
+  /** One control request, to the prober's own loopback, per this many requests. */
+  readonly controlEvery: number;
+}
+
+/** Lines that the prober prints. Times are milliseconds since its own start. */
+export type ProbeLine =
+  | { readonly hello: { readonly startedAtUnixMs: number } }
+  | { readonly samples: readonly WireSample[]; readonly control: readonly WireSample[]; readonly nowMs: number }
+  | { readonly bye: { readonly cpuShare: number; readonly sent: number } };
+
+/** seq, dueMs, sentMs, endMs, outcome, servedBy, detail. */
+export type WireSample = readonly [number, number, number, number, SampleOutcome, string, string];
+
+/** A batch of single requests, all answered in one reply. */
+export interface AskSpec {
+  readonly asks: readonly AskTarget[];
+  readonly timeoutMs: number;
+  readonly concurrency: number;
+}
+
+export interface AskTarget {
+  readonly protocol: "http" | "udp" | "tcp";
+  readonly host: string;
+  readonly port: number;
+  readonly path: string;
+  readonly count: number;
+}
+
+export interface AskAnswer {
+  readonly outcome: SampleOutcome;
+  readonly body: string;
+  readonly detail: string;
+  readonly ms: number;
+}
+
+/** One list of answers for each target, in order. */
+export interface AskReply {
+  readonly answers: readonly (readonly AskAnswer[])[];
+}

@@ -1,0 +1,91 @@
+import type { Outcome } from "./verdict.ts";
+import type { HealthCell } from "./health-cell.ts";
+
+/** A measured figure of a test. The unit ends the name. */
+export type Facts = Readonly<Record<string, number | string | boolean | null>>;
+
+/** What a test leaves for the report, beside its verdict; travels as JSON. */
+export interface TestNotes {
+  facts?: Record<string, number | string | boolean | null>;
+  /** Files under `histories/`, by name. */
+  histories?: string[];
+  healthCells?: HealthCell[];
+}
+
+export interface TestRecord {
+  readonly suite: string;
+  readonly name: string;
+  readonly outcome: Outcome;
+  /** Why, for everything but a pass. */
+  readonly reasons: readonly string[];
+  readonly durationMs: number;
+  readonly notes: TestNotes;
+}
+
+export interface SuiteRecord {
+  readonly name: string;
+  /** The suite's two opening sentences. */
+  readonly goal: string;
+  readonly method: string;
+  readonly tests: readonly TestRecord[];
+  /** What went wrong outside any test: set-up, clean-up. */
+  readonly errors: readonly string[];
+  readonly durationMs: number;
+}
+
+export interface ClusterRecord {
+  readonly name: string;
+  readonly id: number;
+  readonly podCidr: string;
+  readonly serviceCidr: string;
+  readonly nodes: readonly string[];
+  readonly kubernetes: string;
+  readonly cilium: string;
+  readonly nodeImage: string;
+  readonly nodeImageId: string;
+}
+
+export interface ProvenanceRecord {
+  readonly name: string;
+  readonly version: string;
+  readonly origin: string;
+  readonly sum: string;
+  readonly notes?: readonly string[];
+}
+
+/** A whole run, as `report.json` holds it. */
+export interface RunRecord {
+  readonly schema: 1;
+  readonly runId: string;
+  readonly startedAt: string;
+  readonly durationMs: number;
+  readonly command: string;
+  readonly lab: string;
+  readonly fault: string | null;
+  readonly kernel: string;
+  readonly meshproof: string;
+  readonly imageSource: string;
+  readonly imageReason: string;
+  readonly clusters: readonly ClusterRecord[];
+  readonly provenance: readonly ProvenanceRecord[];
+  readonly budgets: Readonly<Record<string, number>>;
+  readonly suites: readonly SuiteRecord[];
+  readonly totals: Readonly<Record<Outcome, number>> & { readonly errors: number };
+  readonly exitCode: number;
+}
+
+export function totalsOf(suites: readonly SuiteRecord[]): RunRecord["totals"] {
+  const totals = { pass: 0, fail: 0, unsupported: 0, skipped: 0, unknown: 0, errors: 0 };
+  for (const suite of suites) {
+    totals.errors += suite.errors.length;
+    for (const test of suite.tests) totals[test.outcome] += 1;
+  }
+  return totals;
+}
+
+/** DESIGN's exit codes: 1 a failure, 3 something unknown or nothing passed, 0 otherwise. */
+export function exitCodeOf(totals: RunRecord["totals"]): number {
+  if (totals.fail > 0 || totals.errors > 0) return 1;
+  if (totals.unknown > 0 || totals.pass === 0) return 3;
+  return 0;
+}

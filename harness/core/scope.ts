@@ -1,0 +1,40 @@
+import { MeshproofError, messageOf } from "./errors.ts";
+
+type Cleanup = () => PromiseLike<void> | void;
+
+/** Clean-ups that run last-in-first-out, go on past errors and report their own failures together. */
+export class Scope implements AsyncDisposable {
+  #cleanups: { readonly name: string; readonly run: Cleanup }[] = [];
+
+  defer(name: string, run: Cleanup): void {
+    this.#cleanups.push({ name, run });
+  }
+
+  /** Adopts a disposable and hands it back. */
+  use<T extends AsyncDisposable>(name: string, resource: T): T {
+    this.defer(name, () => resource[Symbol.asyncDispose]());
+    return resource;
+  }
+
+  /** Idempotent: what ran once does not run again. */
+  async close(): Promise<void> {
+    const failures: { name: string; error: unknown }[] = [];
+    for (let next = this.#cleanups.pop(); next !== undefined; next = this.#cleanups.pop()) {
+      try {
+        await next.run();
+      } catch (error) {
+        failures.push({ name: next.name, error });
+      }
+    }
+    if (failures.length === 0) return;
+    throw new MeshproofError(
+      "cleanup-failed",
+      `clean-up failed: ${failures.map((f) => `${f.name}: ${messageOf(f.error)}`).join("; ")}`,
+      { cause: new AggregateError(failures.map((f) => f.error)), cure: "run `npm run mesh -- down --all`" },
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}

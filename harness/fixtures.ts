@@ -1,0 +1,154 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, type TestContext, test as vitestTest } from "vitest";
+import type { Cluster } from "./cluster/cluster.ts";
+import { MeshproofError, messageOf } from "./core/errors.ts";
+import type { HealthCell } from "./core/health-cell.ts";
+import type { History } from "./core/history.ts";
+import type { TestNotes } from "./core/record.ts";
+import { Scope } from "./core/scope.ts";
+import { type InjectedFault } from "./fault/fault.ts";
+import { faultNamed } from "./fault/index.ts";
+import { startOutsideClient } from "./host/containers.ts";
+import { allGone } from "./kube/conditions.ts";
+import { kinds } from "./kube/kube.ts";
+import { networkOf, requireLab } from "./lab/lab.ts";
+import { Mesh, orderedPairs } from "./mesh/mesh.ts";
+import { namespaceObject } from "./mesh/vantage.ts";
+import { collectEvidence } from "./observe/evidence.ts";
+import { labOfRun, runDirOfRun, runIdOfRun } from "./run-environment.ts";
+import "./matchers.ts";
+
+export { expect } from "vitest";
+
+/** The mesh under test: the lab that is up. Where there is none, the import fails with the cure. */
+export const mesh = new Mesh(await requireLab(labOfRun()));
+export const { budgets, rig } = mesh.state.plan;
+export const { agnhostImage, proberImage } = mesh.state.artifacts;
+export const pairs = orderedPairs(mesh.clusters);
+
+const cleanUpMs = 120_000;
+const setUpMs = 300_000;
+
+declare module "vitest" {
+  interface TaskMeta {
+    meshproof?: TestNotes;
+  }
+}
+
+export const test = vitestTest;
+
+/** Runs a block of tests once for every ordered pair of clusters. */
+export function forEachPair(body: (from: Cluster, to: Cluster) => void): void {
+  for (const [from, to] of pairs) describe(`${from.name} -> ${to.name}`, () => body(from, to));
+}
+
+export interface SetUpContext {
+  /** A namespace of the suite's own, made in every cluster and removed, with a check, at the end. */
+  readonly namespace: string;
+  readonly scope: Scope;
+  readonly signal: AbortSignal;
+  /** A container on the lab's network that belongs to neither cluster; started once. */
+  outside(): Promise<string>;
+}
+
+/**
+ * A suite's set-up: runs before its tests, then injects the fault that `--with-fault` names, if any. Afterwards the
+ * fault is healed, evidence is collected where a test failed, and everything is removed and seen to be gone.
+ */
+export function setUp<T>(suite: string, build: (context: SetUpContext) => Promise<T>): () => T {
+  let built: { value: T } | undefined;
+  const scope = new Scope();
+  const namespace = `mp-${suite}-${runIdOfRun().slice(-6)}`;
+  let fault: InjectedFault | undefined;
+  let outsideClient: Promise<{ readonly id: string } & AsyncDisposable> | undefined;
+
+  beforeAll(async () => {
+    const controller = new AbortController();
+    const timer = setTimeout(() => controller.abort(new Error("set-up took too long")), setUpMs - 5000);
+    try {
+      for (const { kube } of mesh.clusters) {
+        scope.defer(`namespace ${namespace} in ${kube.cluster}`, async () => {
+          await kube.remove(kinds.namespace, undefined, namespace);
+          await kube.until(kinds.namespace, { name: namespace }, allGone, {
+            what: `namespace ${namespace} to be gone`,
+            withinMs: cleanUpMs,
+            signal: AbortSignal.timeout(cleanUpMs + 5000),
+          });
+        });
+        await kube.apply(namespaceObject(namespace, { "io.meshproof/run": runIdOfRun() }));
+      }
+      built = {
+        value: await build({
+          namespace,
+          scope,
+          signal: controller.signal,
+          outside: async () => {
+            outsideClient ??= startOutsideClient(mesh.state.lab, networkOf(mesh.state.lab), proberImage);
+            const client = await outsideClient;
+            return client.id;
+          },
+        }),
+      };
+      const faultName = process.env.MESHPROOF_FAULT;
+      if (faultName !== undefined && faultName !== "") {
+        fault = await faultNamed(faultName).inject({ mesh, namespace, signal: controller.signal });
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }, setUpMs);
+
+  let failed = false;
+  vitestTest.afterEach(({ task }) => {
+    failed ||= task.result?.state === "fail";
+  });
+
+  afterAll(async () => {
+    if (failed) await collectEvidence(mesh, namespace, join(runDirOfRun(), "artifacts", suite)).catch((error: unknown) => console.error(`evidence: ${messageOf(error)}`));
+    if (fault !== undefined) scope.defer(`fault ${fault.name}`, () => fault!.heal());
+    if (outsideClient !== undefined) {
+      scope.defer("outside client", async () => {
+        await (await outsideClient!)[Symbol.asyncDispose]();
+      });
+    }
+    await scope.close();
+  }, setUpMs);
+
+  return () => {
+    if (built === undefined) throw new MeshproofError("lab-broken", `the set-up of ${suite} did not finish`);
+    return built.value;
+  };
+}
+
+function notesOf(context: TestContext): TestNotes {
+  context.task.meta.meshproof ??= {};
+  return context.task.meta.meshproof;
+}
+
+/** Keeps a measured figure of this test for the report. */
+export function keepFacts(context: TestContext, facts: Record<string, number | string | boolean | null | undefined>): void {
+  const notes = notesOf(context);
+  notes.facts = { ...notes.facts };
+  for (const [name, value] of Object.entries(facts)) notes.facts[name] = typeof value === "number" ? Math.round(value * 100) / 100 : (value ?? null);
+}
+
+/** Keeps a history under `histories/` for the report and for whoever wants to judge it anew. */
+export async function keepHistory(context: TestContext, name: string, history: History): Promise<void> {
+  const dir = join(runDirOfRun(), "histories");
+  await mkdir(dir, { recursive: true });
+  const file = `${name.replace(/[^a-z0-9]+/gi, "-")}.json`;
+  await writeFile(join(dir, file), JSON.stringify(history));
+  const notes = notesOf(context);
+  notes.histories = [...(notes.histories ?? []), file];
+}
+
+export function keepHealth(context: TestContext, cells: HealthCell[]): void {
+  notesOf(context).healthCells = cells;
+}
+
+/** Ends the test as `unsupported`, naming the capability that is not there. */
+export function unsupported(context: TestContext, capability: string): never {
+  context.skip(`unsupported: ${capability}`);
+  throw new MeshproofError("usage", "skip did not end the test");
+}

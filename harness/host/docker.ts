@@ -1,0 +1,172 @@
+import { MeshproofError } from "#harness/core/errors.ts";
+import { command, output, spawnLines } from "./command.ts";
+
+/** Everything that a lab creates in Docker carries it; its value is the lab's name. */
+export const labLabel = "io.meshproof.lab";
+/** Containers that an image build needs for a moment; reaped by `down --all`. */
+export const buildLabel = "io.meshproof.build";
+
+export interface DockerInfo {
+  readonly version: string;
+  readonly cgroupVersion: string;
+  readonly cgroupDriver: string;
+  readonly storageDriver: string;
+  readonly rootDir: string;
+  readonly defaultRuntime: string;
+}
+
+/** Throws `docker-missing` or `docker-denied` with the cure. */
+export async function dockerInfo(): Promise<DockerInfo> {
+  const result = await command("docker", ["info", "--format", "{{json .}}"], { tolerate: true, timeoutMs: 20_000 }).catch(
+    (error: unknown) => {
+      throw new MeshproofError("docker-missing", "no docker program on this machine", {
+        cause: error,
+        cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
+      });
+    },
+  );
+  let told: Record<string, unknown> = {};
+  try {
+    told = JSON.parse(result.stdout) as Record<string, unknown>;
+  } catch {
+    // Judged below: no server version.
+  }
+  if (typeof told.ServerVersion !== "string" || told.ServerVersion === "") {
+    const text = `${result.stderr} ${JSON.stringify(told.ServerErrors ?? "")}`;
+    if (text.includes("permission denied")) {
+      throw new MeshproofError("docker-denied", "this user may not talk to the Docker daemon", {
+        cure: "run as root, or add the user to the `docker` group",
+      });
+    }
+    throw new MeshproofError("docker-missing", "no Docker daemon answers", {
+      cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or start Docker; `run --setup` does it too",
+    });
+  }
+  return {
+    version: told.ServerVersion,
+    cgroupVersion: String(told.CgroupVersion ?? "unknown"),
+    cgroupDriver: String(told.CgroupDriver ?? "unknown"),
+    storageDriver: String(told.Driver ?? "unknown"),
+    rootDir: String(told.DockerRootDir ?? "/var/lib/docker"),
+    defaultRuntime: String(told.DefaultRuntime ?? "runc"),
+  };
+}
+
+/** The image's id (`sha256:...`), or nothing where it is not there. */
+export async function imageId(reference: string): Promise<string | undefined> {
+  const result = await command("docker", ["image", "inspect", "--format", "{{.Id}}", reference], { tolerate: true });
+  return result.exitCode === 0 ? result.stdout.trim() : undefined;
+}
+
+export async function imageLabel(reference: string, label: string): Promise<string | undefined> {
+  const result = await command("docker", ["image", "inspect", "--format", `{{ index .Config.Labels ${JSON.stringify(label)} }}`, reference], { tolerate: true });
+  return result.exitCode === 0 ? result.stdout.trim() : undefined;
+}
+
+export interface ImageConfig {
+  readonly entrypoint?: readonly string[];
+  readonly cmd?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workdir?: string;
+  readonly stopSignal?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** One layer, from a tar. */
+export async function importImage(tar: string, reference: string, config: ImageConfig, signal: AbortSignal): Promise<void> {
+  const changes: string[] = [];
+  if (config.entrypoint !== undefined) changes.push(`ENTRYPOINT ${JSON.stringify(config.entrypoint)}`);
+  if (config.cmd !== undefined) changes.push(`CMD ${JSON.stringify(config.cmd)}`);
+  for (const [name, value] of Object.entries(config.env ?? {})) changes.push(`ENV ${name}=${JSON.stringify(value)}`);
+  for (const [name, value] of Object.entries(config.labels ?? {})) changes.push(`LABEL ${name}=${JSON.stringify(value)}`);
+  if (config.workdir !== undefined) changes.push(`WORKDIR ${config.workdir}`);
+  await command("docker", ["import", ...changes.flatMap((c) => ["--change", c]), tar, reference], { signal });
+  if (config.stopSignal !== undefined) {
+    // `import` does not know STOPSIGNAL; the classic builder needs no registry for an image that is here.
+    await command("docker", ["build", "--tag", reference, "-"], {
+      input: `FROM ${reference}\nSTOPSIGNAL ${config.stopSignal}\n`,
+      env: { DOCKER_BUILDKIT: "0" },
+      signal,
+    });
+  }
+}
+
+export async function saveImages(references: readonly string[], file: string, signal: AbortSignal): Promise<void> {
+  await command("docker", ["save", "-o", file, ...references], { signal });
+}
+
+export async function loadImages(file: string, signal: AbortSignal): Promise<void> {
+  await command("docker", ["load", "-i", file], { signal });
+}
+
+/** Runs a program in a container and answers its output. */
+export async function execIn(
+  container: string,
+  argv: readonly string[],
+  options: { signal?: AbortSignal; tolerate?: boolean; input?: string; timeoutMs?: number } = {},
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  return command("docker", ["exec", ...(options.input === undefined ? [] : ["-i"]), container, ...argv], options);
+}
+
+/** A program in a container with a live standard input and line output. */
+export function execLines(container: string, argv: readonly string[], onLine: (line: string) => void) {
+  return spawnLines("docker", ["exec", "-i", container, ...argv], onLine);
+}
+
+export async function listByLabel(kind: "container" | "network" | "volume", label: string): Promise<string[]> {
+  const args =
+    kind === "container"
+      ? ["ps", "-aq", "--filter", `label=${label}`]
+      : [kind, "ls", "-q", "--filter", `label=${label}`];
+  return (await output("docker", args)).split("\n").filter((id) => id !== "");
+}
+
+export async function containersOnNetwork(network: string): Promise<string[]> {
+  return (await output("docker", ["ps", "-aq", "--filter", `network=${network}`])).split("\n").filter((id) => id !== "");
+}
+
+/** The container's address on a network. */
+export async function addressOf(container: string, network: string): Promise<string> {
+  return (
+    await output("docker", [
+      "inspect",
+      "--format",
+      `{{ (index .NetworkSettings.Networks ${JSON.stringify(network)}).IPAddress }}`,
+      container,
+    ])
+  ).trim();
+}
+
+/** Removes containers with their anonymous volumes; those that are gone already are no error. */
+export async function removeContainers(ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await command("docker", ["rm", "-f", "-v", ...ids], { tolerate: true });
+}
+
+export async function ensureNetwork(name: string, label: string): Promise<void> {
+  const found = await command("docker", ["network", "inspect", name], { tolerate: true });
+  if (found.exitCode === 0) return;
+  await command("docker", [
+    "network",
+    "create",
+    "--driver=bridge",
+    "--label",
+    label,
+    "--opt",
+    "com.docker.network.bridge.enable_ip_masquerade=true",
+    name,
+  ]);
+}
+
+export async function networkSubnet(name: string): Promise<string> {
+  const told = JSON.parse(await output("docker", ["network", "inspect", name])) as {
+    IPAM: { Config: { Subnet: string }[] };
+  }[];
+  const subnet = told[0]?.IPAM.Config.find((c) => !c.Subnet.includes(":"))?.Subnet;
+  if (subnet === undefined) throw new MeshproofError("lab-broken", `Docker network ${name} has no IPv4 subnet`);
+  return subnet;
+}
+
+export async function removeNetwork(name: string): Promise<void> {
+  const found = await command("docker", ["network", "inspect", name], { tolerate: true });
+  if (found.exitCode === 0) await command("docker", ["network", "rm", name]);
+}

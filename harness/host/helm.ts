@@ -1,0 +1,32 @@
+import { stringify as toYaml } from "yaml";
+import { command } from "./command.ts";
+
+export interface HelmRelease {
+  readonly helm: string;
+  readonly kubeconfig: string;
+  readonly chartDir: string;
+  readonly values: Record<string, unknown>;
+  readonly signal: AbortSignal;
+}
+
+/** Installs or upgrades the release `cilium`. Values go through standard input: keys never touch the disk. */
+export async function installCilium(release: HelmRelease): Promise<void> {
+  await command(
+    release.helm,
+    [
+      "upgrade",
+      "--install",
+      "cilium",
+      release.chartDir,
+      "--namespace",
+      "kube-system",
+      "--kubeconfig",
+      release.kubeconfig,
+      "--history-max",
+      "3",
+      "--values",
+      "-",
+    ],
+    { input: toYaml(release.values), signal: release.signal },
+  );
+}

@@ -1,0 +1,52 @@
+import { readFile, stat, statfs } from "node:fs/promises";
+import { availableParallelism, freemem, release, totalmem } from "node:os";
+import { dirname } from "node:path";
+import { gunzipSync } from "node:zlib";
+
+/** Capability numbers of linux/capability.h that containers of a lab ask for. */
+const capabilityBits: Readonly<Record<string, number>> = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_SYS_RESOURCE: 24, CAP_BPF: 39 };
+
+/** Capabilities that a process's bounding set lacks, out of those that privileged containers ask for. */
+export async function missingCapabilities(pid: number | "self" = "self"): Promise<string[]> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const set = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  return Object.entries(capabilityBits)
+    .filter(([, bit]) => (set & (1n << BigInt(bit))) === 0n)
+    .map(([name]) => name);
+}
+
+/** Free bytes on the file system that holds the path, or that would hold it once made. */
+export async function freeDiskBytes(path: string): Promise<number> {
+  let existing = path;
+  while ((await stat(existing).catch(() => undefined)) === undefined && existing !== "/") existing = dirname(existing);
+  const told = await statfs(existing);
+  return told.bavail * told.bsize;
+}
+
+export async function availableMemoryBytes(): Promise<number> {
+  const text = await readFile("/proc/meminfo", "utf8").catch(() => "");
+  const kib = /^MemAvailable:\s+(\d+)/m.exec(text)?.[1];
+  return kib === undefined ? freemem() : Number(kib) * 1024;
+}
+
+/** The kernel's build configuration, where it publishes one. */
+export async function kernelConfig(): Promise<Map<string, string> | undefined> {
+  const packed = await readFile("/proc/config.gz").catch(() => undefined);
+  const text =
+    packed === undefined ? await readFile(`/boot/config-${release()}`, "utf8").catch(() => undefined) : gunzipSync(packed).toString();
+  if (text === undefined) return undefined;
+  return new Map([...text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)].map((m) => [m[1]!, m[2]!]));
+}
+
+export async function readNumber(path: string): Promise<number> {
+  return Number((await readFile(path, "utf8").catch(() => "NaN")).trim());
+}
+
+export async function isDebianLike(): Promise<boolean> {
+  return /^ID(_LIKE)?=.*debian/m.test(await readFile("/etc/os-release", "utf8").catch(() => ""));
+}
+
+export const cpuCount = (): number => availableParallelism();
+export const totalMemoryBytes = (): number => totalmem();
+export const kernelRelease = (): string => release();
+export const isRoot = (): boolean => process.getuid?.() === 0;

@@ -1,0 +1,74 @@
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Artifacts } from "#harness/artifacts/types.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import { lockFolder } from "#harness/host/lock.ts";
+import { stateDir, writeAtomic } from "#harness/host/paths.ts";
+
+/** How far a lab got. Anything but `up` is half a lab: the next `up` repairs or rebuilds it. */
+export type LabPhase = "creating" | "meshing" | "up" | "removing";
+
+/** What outlives the process: written before the step it names begins. */
+export interface LabState {
+  readonly version: 1;
+  readonly lab: string;
+  readonly phase: LabPhase;
+  readonly runId: string;
+  readonly createdAt: string;
+  readonly plan: LabPlan;
+  readonly artifacts: Artifacts;
+}
+
+const labsDir = (): string => join(stateDir(), "labs");
+export const labDir = (lab: string): string => join(labsDir(), lab);
+export const networkOf = (lab: string): string => `meshproof-${lab}`;
+/** kind's name for a cluster; its node containers are `<this>-control-plane`, `<this>-worker`... */
+export const kindNameOf = (lab: string, cluster: string): string => `meshproof-${lab}-${cluster}`;
+export const kubeconfigOf = (lab: string, cluster: string): string => join(labDir(lab), `${cluster}.kubeconfig`);
+
+export async function readLabState(lab: string): Promise<LabState | undefined> {
+  let text: string;
+  try {
+    text = await readFile(join(labDir(lab), "state.json"), "utf8");
+  } catch {
+    return undefined;
+  }
+  try {
+    return JSON.parse(text) as LabState;
+  } catch (error) {
+    throw new MeshproofError("lab-broken", `the state file of lab ${lab} is not JSON`, { cause: error, cure: `run \`npm run mesh -- down --lab ${lab}\`` });
+  }
+}
+
+export async function writeLabState(state: LabState): Promise<void> {
+  await mkdir(labDir(state.lab), { recursive: true, mode: 0o700 });
+  await writeAtomic(join(labDir(state.lab), "state.json"), `${JSON.stringify(state, null, 2)}\n`, 0o600);
+}
+
+/** The state of a lab that is up; `lab-missing` otherwise, with the cure. */
+export async function requireLab(lab: string): Promise<LabState> {
+  const state = await readLabState(lab);
+  if (state === undefined) {
+    throw new MeshproofError("lab-missing", `lab ${lab} is not up`, { cure: `run \`npm run mesh -- up --lab ${lab}\` first` });
+  }
+  if (state.phase !== "up") {
+    throw new MeshproofError("lab-missing", `lab ${lab} is half made (phase: ${state.phase})`, {
+      cure: `run \`npm run mesh -- up --lab ${lab}\`, which repairs or rebuilds it`,
+    });
+  }
+  return state;
+}
+
+export async function listLabs(): Promise<string[]> {
+  return (await readdir(labsDir(), { withFileTypes: true }).catch(() => [])).filter((e) => e.isDirectory()).map((e) => e.name);
+}
+
+export async function forgetLab(lab: string): Promise<void> {
+  await rm(labDir(lab), { recursive: true, force: true });
+}
+
+/** One command at a time changes or tests a lab. A killed holder's lock frees itself within 15 s. */
+export async function lockLab(lab: string): Promise<AsyncDisposable> {
+  return lockFolder(join(stateDir(), "locks", lab), { what: `lab ${lab}`, waitMs: 20_000 });
+}

@@ -1,0 +1,46 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import forge from "node-forge";
+import { writeAtomic } from "#harness/host/paths.ts";
+import { labDir } from "#harness/lab/lab.ts";
+
+export interface CertificateAuthority {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** The lab's one CA: made once, kept in the lab's folder (0600), so that a repair signs with the same. */
+export async function labCa(lab: string): Promise<CertificateAuthority> {
+  const certFile = join(labDir(lab), "ca.crt");
+  const keyFile = join(labDir(lab), "ca.key");
+  try {
+    return { cert: await readFile(certFile, "utf8"), key: await readFile(keyFile, "utf8") };
+  } catch {
+    const made = await makeCa("Meshproof lab CA");
+    await writeAtomic(keyFile, made.key, 0o600);
+    await writeAtomic(certFile, made.cert, 0o600);
+    return made;
+  }
+}
+
+export async function makeCa(commonName: string): Promise<CertificateAuthority> {
+  const keys = await new Promise<forge.pki.rsa.KeyPair>((resolve, reject) =>
+    forge.pki.rsa.generateKeyPair({ bits: 2048 }, (error, pair) => (error ? reject(error) : resolve(pair))),
+  );
+  const cert = forge.pki.createCertificate();
+  cert.publicKey = keys.publicKey;
+  cert.serialNumber = `01${forge.util.bytesToHex(forge.random.getBytesSync(15))}`;
+  cert.validity.notBefore = new Date(Date.now() - 3_600_000);
+  cert.validity.notAfter = new Date(Date.now() + 3 * 365 * 86_400_000);
+  const name = [{ name: "commonName", value: commonName }];
+  cert.setSubject(name);
+  cert.setIssuer(name);
+  cert.setExtensions([
+    { name: "basicConstraints", cA: true, critical: true },
+    { name: "keyUsage", keyCertSign: true, cRLSign: true, digitalSignature: true, critical: true },
+    { name: "subjectKeyIdentifier" },
+  ]);
+  cert.sign(keys.privateKey, forge.md.sha256.create());
+  return { cert: forge.pki.certificateToPem(cert), key: forge.pki.privateKeyToPem(keys.privateKey) };
+}

@@ -1,0 +1,97 @@
+import { tolerateAll } from "./vantage.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+
+export const echoHttpPort = 8080;
+export const echoUdpPort = 8081;
+
+/** Annotations of Cilium's "Load-balancing & Service Discovery" guide; the seeds use the old `io.cilium/` names. */
+export const annotation = {
+  global: "service.cilium.io/global",
+  shared: "service.cilium.io/shared",
+  affinity: "service.cilium.io/affinity",
+  oldGlobal: "io.cilium/global-service",
+  oldShared: "io.cilium/shared-service",
+  oldAffinity: "io.cilium/service-affinity",
+} as const;
+
+export function echoContainer(image: string): Record<string, unknown> {
+  return {
+    name: "echo",
+    image,
+    imagePullPolicy: "IfNotPresent",
+    args: ["netexec", `--http-port=${echoHttpPort}`, `--udp-port=${echoUdpPort}`],
+    ports: [{ containerPort: echoHttpPort }, { containerPort: echoUdpPort, protocol: "UDP" }],
+    readinessProbe: { httpGet: { path: "/healthz", port: echoHttpPort }, periodSeconds: 1, failureThreshold: 1 },
+  };
+}
+
+/** One echo pod on every node. */
+export function echoDaemonSet(options: { readonly namespace: string; readonly name: string; readonly image: string }): KubeObject {
+  const labels = { app: options.name };
+  return {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { name: options.name, namespace: options.namespace },
+    spec: {
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { tolerations: tolerateAll, terminationGracePeriodSeconds: 1, containers: [echoContainer(options.image)] },
+      },
+    },
+  };
+}
+
+/** agnhost's netexec: answers `/hostname` and the datagram `hostname` with its pod's name. */
+export function echoDeployment(options: {
+  readonly namespace: string;
+  readonly name: string;
+  readonly image: string;
+  readonly replicas: number;
+  readonly labels: Readonly<Record<string, string>>;
+}): KubeObject {
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: options.name, namespace: options.namespace },
+    spec: {
+      replicas: options.replicas,
+      selector: { matchLabels: { app: options.name } },
+      // Surplus pods must not linger in a rollout: counts are compared.
+      strategy: { type: "Recreate" },
+      template: {
+        metadata: { labels: { app: options.name, ...options.labels } },
+        spec: {
+          tolerations: tolerateAll,
+          terminationGracePeriodSeconds: 2,
+          topologySpreadConstraints: [
+            { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway", labelSelector: { matchLabels: { app: options.name } } },
+          ],
+          containers: [echoContainer(options.image)],
+        },
+      },
+    },
+  };
+}
+
+export function echoService(options: {
+  readonly namespace: string;
+  readonly name: string;
+  readonly selector: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly type?: "ClusterIP" | "NodePort" | "LoadBalancer";
+}): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name: options.name, namespace: options.namespace, annotations: { ...options.annotations } },
+    spec: {
+      type: options.type ?? "ClusterIP",
+      selector: { ...options.selector },
+      ports: [
+        { name: "http", port: 80, targetPort: echoHttpPort, protocol: "TCP" },
+        { name: "udp", port: 81, targetPort: echoUdpPort, protocol: "UDP" },
+      ],
+    },
+  };
+}

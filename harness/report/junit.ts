@@ -1,0 +1,57 @@
+import { create } from "xmlbuilder2";
+import type { RunRecord, SuiteRecord, TestRecord } from "#harness/core/record.ts";
+
+/** What a JUnit file needs of a run that may still be going on. */
+export type JunitRun = Pick<RunRecord, "runId" | "startedAt" | "suites"> & {
+  /** Versions, image source, digests: one `property` each, on every suite. */
+  readonly properties: Readonly<Record<string, string>>;
+};
+
+const seconds = (ms: number): string => (ms / 1000).toFixed(3);
+// Characters that XML 1.0 has no way to write.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to leave out
+const clean = (text: string): string => text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "");
+
+/** Surefire's dialect. A set-up that failed is an `error`, a verdict a `failure`; an unknown is an `error` of type unknown. */
+export function toJunit(run: JunitRun): string {
+  const root = create({ version: "1.0", encoding: "UTF-8" }).ele("testsuites", {
+    name: `meshproof ${run.runId}`,
+    tests: String(run.suites.reduce((n, s) => n + s.tests.length + s.errors.length, 0)),
+    failures: String(run.suites.reduce((n, s) => n + failures(s), 0)),
+    errors: String(run.suites.reduce((n, s) => n + errors(s), 0)),
+    time: seconds(run.suites.reduce((n, s) => n + s.durationMs, 0)),
+  });
+  for (const suite of run.suites) {
+    const element = root.ele("testsuite", {
+      name: suite.name,
+      tests: String(suite.tests.length + suite.errors.length),
+      failures: String(failures(suite)),
+      errors: String(errors(suite)),
+      skipped: String(suite.tests.filter((t) => t.outcome === "skipped" || t.outcome === "unsupported").length),
+      time: seconds(suite.durationMs),
+      timestamp: run.startedAt.slice(0, 19),
+    });
+    const properties = element.ele("properties");
+    for (const [name, value] of Object.entries({ ...run.properties, goal: suite.goal })) properties.ele("property", { name, value: clean(value) });
+    for (const [i, error] of suite.errors.entries()) {
+      const testcase = element.ele("testcase", { name: `set-up or clean-up ${i + 1}`, classname: suite.name, time: "0.000" });
+      testcase.ele("error", { type: "set-up", message: firstLine(error) }).txt(clean(error));
+    }
+    for (const test of suite.tests) addTest(element, suite, test);
+  }
+  return root.end({ prettyPrint: true });
+}
+
+function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: TestRecord): void {
+  const testcase = element.ele("testcase", { name: clean(test.name), classname: suite.name, time: seconds(test.durationMs) });
+  const text = clean(test.reasons.join("\n"));
+  if (test.outcome === "skipped" || test.outcome === "unsupported") testcase.ele("skipped").txt(text || test.outcome);
+  else if (test.outcome === "unknown") testcase.ele("error", { type: "unknown", message: firstLine(text) }).txt(text);
+  else if (test.outcome === "fail") testcase.ele("failure", { type: "fail", message: firstLine(text) }).txt(text);
+  const facts = Object.entries(test.notes.facts ?? {});
+  if (facts.length > 0) testcase.ele("system-out").txt(clean(facts.map(([name, value]) => `${name}=${value}`).join("\n")));
+}
+
+const failures = (suite: SuiteRecord): number => suite.tests.filter((t) => t.outcome === "fail").length;
+const errors = (suite: SuiteRecord): number => suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown").length;
+const firstLine = (text: string): string => clean(text.split("\n")[0] ?? "").slice(0, 500);

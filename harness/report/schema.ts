@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { outcomes } from "#harness/core/verdict.ts";
+
+const notes = z.strictObject({
+  facts: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).optional(),
+  histories: z.array(z.string()).optional(),
+  healthCells: z
+    .array(
+      z.strictObject({
+        from: z.string(),
+        to: z.string(),
+        path: z.enum(["host ICMP", "host HTTP", "endpoint ICMP", "endpoint HTTP"]),
+        state: z.enum(["ok", "failed", "unknown", "stale"]),
+        detail: z.string(),
+        latencyMs: z.number().nullable(),
+      }),
+    )
+    .optional(),
+});
+
+const suite = z.strictObject({
+  name: z.string(),
+  goal: z.string(),
+  method: z.string(),
+  tests: z.array(z.strictObject({ suite: z.string(), name: z.string(), outcome: z.enum(outcomes), reasons: z.array(z.string()), durationMs: z.number(), notes })),
+  errors: z.array(z.string()),
+  durationMs: z.number(),
+});
+
+/** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two alike. */
+export const reportSchema = z.strictObject({
+  schema: z.literal(1),
+  runId: z.string(),
+  startedAt: z.string(),
+  durationMs: z.number(),
+  command: z.string(),
+  lab: z.string(),
+  fault: z.string().nullable(),
+  kernel: z.string(),
+  meshproof: z.string(),
+  imageSource: z.string(),
+  imageReason: z.string(),
+  clusters: z.array(
+    z.strictObject({
+      name: z.string(),
+      id: z.number(),
+      podCidr: z.string(),
+      serviceCidr: z.string(),
+      nodes: z.array(z.string()),
+      kubernetes: z.string(),
+      cilium: z.string(),
+      nodeImage: z.string(),
+      nodeImageId: z.string(),
+    }),
+  ),
+  provenance: z.array(z.strictObject({ name: z.string(), version: z.string(), origin: z.string(), sum: z.string(), notes: z.array(z.string()).optional() })),
+  budgets: z.record(z.string(), z.number()),
+  suites: z.array(suite),
+  totals: z.strictObject({ pass: z.number(), fail: z.number(), unsupported: z.number(), skipped: z.number(), unknown: z.number(), errors: z.number() }),
+  exitCode: z.number(),
+});

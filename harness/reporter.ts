@@ -1,0 +1,124 @@
+import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/node";
+import type { SerializedError } from "vitest";
+import { formatMs, monotonicMs, wallLabel } from "./core/clock.ts";
+import type { SuiteRecord, TestRecord } from "./core/record.ts";
+import type { Outcome } from "./core/verdict.ts";
+import { writeAtomic } from "./host/paths.ts";
+import { toJunit } from "./report/junit.ts";
+
+/** Codes of errors that speak of the rig, not of Cilium. */
+const rigCodes = new Set(["rig-spoiled", "probe-failed"]);
+
+export interface ReporterOptions {
+  readonly runId: string;
+  readonly runDir: string;
+  readonly startedAt: string;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly say: (line: string) => void;
+}
+
+/** Collects what the suites say; `junit.xml` and `events.jsonl` are written as it goes. */
+export class MeshproofReporter implements Reporter {
+  readonly #options: ReporterOptions;
+  readonly #modules = new Map<string, { record: SuiteRecord; startedMs: number }>();
+  readonly #order: string[] = [];
+  #writing: Promise<void> = Promise.resolve();
+  runErrors: string[] = [];
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  get suites(): SuiteRecord[] {
+    return this.#order.map((id) => this.#modules.get(id)!.record);
+  }
+
+  async onTestModuleQueued(module: TestModule): Promise<void> {
+    const [goal, method] = await headline(module.moduleId);
+    this.#order.push(module.moduleId);
+    this.#modules.set(module.moduleId, {
+      record: { name: basename(module.moduleId).replace(/\.test\.ts$/, ""), goal, method, tests: [], errors: [], durationMs: 0 },
+      startedMs: monotonicMs(),
+    });
+    this.#event({ event: "suite-start", suite: basename(module.moduleId) });
+    this.#options.say(`${basename(module.moduleId).replace(/\.test\.ts$/, "")}: ${goal}`);
+  }
+
+  onTestCaseResult(test: TestCase): Promise<void> {
+    const entry = this.#modules.get(test.module.moduleId);
+    if (entry === undefined) return Promise.resolve();
+    const record = recordOf(test, entry.record.name);
+    entry.record = { ...entry.record, tests: [...entry.record.tests, record] };
+    this.#event({ event: "test", ...record, notes: { ...record.notes, healthCells: undefined } });
+    const word = { pass: "pass", fail: "FAIL", unknown: "UNKNOWN", unsupported: "unsupported", skipped: "skipped" }[record.outcome];
+    this.#options.say(`  ${word.padEnd(11)} ${record.name} (${formatMs(record.durationMs)})${record.reasons.map((r) => `\n              ${r.replaceAll("\n", "\n              ")}`).join("")}`);
+    return this.#writeJunit();
+  }
+
+  onTestModuleEnd(module: TestModule): Promise<void> {
+    const entry = this.#modules.get(module.moduleId);
+    if (entry === undefined) return Promise.resolve();
+    const errors = [...module.errors(), ...[...module.children.allSuites()].flatMap((s) => s.errors())].map(describe);
+    entry.record = { ...entry.record, errors, durationMs: monotonicMs() - entry.startedMs };
+    for (const error of errors) this.#options.say(`  ERROR       set-up or clean-up: ${error}`);
+    this.#event({ event: "suite-end", suite: entry.record.name, errors });
+    return this.#writeJunit();
+  }
+
+  async onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly SerializedError[], _reason: TestRunEndReason): Promise<void> {
+    this.runErrors = unhandled.map(describe);
+    await this.#writing;
+  }
+
+  #event(event: Record<string, unknown>): void {
+    this.#queue(async () => {
+      await mkdir(this.#options.runDir, { recursive: true });
+      await appendFile(join(this.#options.runDir, "events.jsonl"), `${JSON.stringify({ at: wallLabel(), ...event })}\n`);
+    });
+  }
+
+  #writeJunit(): Promise<void> {
+    return this.#queue(() =>
+      writeAtomic(join(this.#options.runDir, "junit.xml"), toJunit({ runId: this.#options.runId, startedAt: this.#options.startedAt, suites: this.suites, properties: this.#options.properties })),
+    );
+  }
+
+  #queue(work: () => Promise<void>): Promise<void> {
+    this.#writing = this.#writing.then(work);
+    return this.#writing;
+  }
+}
+
+function recordOf(test: TestCase, suite: string): TestRecord {
+  const result = test.result();
+  const errors = result.state === "failed" ? result.errors : [];
+  const note = result.state === "skipped" ? (result.note ?? "") : "";
+  let outcome: Outcome;
+  if (result.state === "passed") outcome = "pass";
+  else if (result.state === "skipped") outcome = note.startsWith("unsupported: ") ? "unsupported" : "skipped";
+  else outcome = errors.length > 0 && errors.every((e) => rigCodes.has(String((e as { code?: unknown }).code))) ? "unknown" : "fail";
+  return {
+    suite,
+    name: test.fullName,
+    outcome,
+    reasons: note === "" ? errors.map(describe) : [note.replace(/^unsupported: /, "")],
+    durationMs: test.diagnostic()?.duration ?? 0,
+    notes: test.meta().meshproof ?? {},
+  };
+}
+
+function describe(error: SerializedError | { message: string }): string {
+  const cure = (error as { cure?: unknown }).cure;
+  return `${error.message}${typeof cure === "string" ? ` (cure: ${cure})` : ""}`;
+}
+
+/** The suite's opening: one sentence of goal, one of method. */
+async function headline(file: string): Promise<[string, string]> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  const comment = [...text.matchAll(/^\/\/ ?(.*)$/gm)].map((m) => m[1]!).join(" ");
+  const goal = /Goal: (.*?)(?= Method: |$)/.exec(comment)?.[1] ?? "";
+  const method = /Method: (.*)$/.exec(comment.split(" // ")[0]!)?.[1] ?? "";
+  return [goal.trim(), method.slice(0, 400).trim()];
+}

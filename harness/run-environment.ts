@@ -1,0 +1,11 @@
+import { join } from "node:path";
+import { repoRoot } from "./host/paths.ts";
+
+/** What a run tells the vitest workers, through the environment: the same whether vitest was started by `test` or by hand. */
+export const labOfRun = (): string => process.env.MESHPROOF_TEST_LAB ?? "default";
+
+/** A run started by hand through vitest gets its id in global-setup. */
+export const runIdOfRun = (): string => process.env.MESHPROOF_RUN_ID ?? "by-hand";
+
+export const reportsDir = (): string => process.env.MESHPROOF_REPORTS ?? join(repoRoot(), "reports");
+export const runDirOfRun = (): string => join(reportsDir(), runIdOfRun());

@@ -1,0 +1,114 @@
+import { isDeepStrictEqual } from "node:util";
+import { getArtifacts } from "#harness/artifacts/index.ts";
+import type { Artifacts, ImageSource } from "#harness/artifacts/types.ts";
+import { Cluster } from "#harness/cluster/cluster.ts";
+import { createKindCluster, importArchives, kindNodes, useMirror } from "#harness/cluster/kind-cluster.ts";
+import { checkNetwork, checkPorts, type LabPlan } from "#harness/config/plan.ts";
+import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { ensureNetwork, labLabel, networkSubnet } from "#harness/host/docker.ts";
+import { type LabState, lockLab, networkOf, readLabState, writeLabState } from "#harness/lab/lab.ts";
+import { labVariable, reapLab } from "#harness/lab/reap.ts";
+import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
+
+export interface UpOptions {
+  readonly plan: LabPlan;
+  readonly runId: string;
+  readonly images: { readonly source: ImageSource | "auto"; readonly archive?: string; readonly registryMirror?: string };
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export interface UpResult {
+  readonly state: LabState;
+  /** What `up` found: nothing, a whole lab, or half of one and what was done about it. */
+  readonly did: "created" | "already up" | "repaired" | "rebuilt";
+  readonly times?: MeshTimes & { readonly kindMs: number; readonly totalMs: number };
+}
+
+/** Brings a lab up. A lab that is up is left alone; half a lab is repaired where its nodes stand, else rebuilt. */
+export async function up(options: UpOptions): Promise<UpResult> {
+  const { plan, progress, signal } = options;
+  await using _lock = await lockLab(plan.lab);
+  process.env[labVariable] = plan.lab;
+  const before = await readLabState(plan.lab);
+  const standing = before === undefined ? "nothing" : await judge(before, plan);
+  if (standing === "whole") {
+    progress.note(`lab ${plan.lab} is up already`);
+    return { state: before!, did: "already up" };
+  }
+  if (standing === "nothing") await checkPorts(plan);
+  const artifacts = await getArtifacts({
+    clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+    progress,
+    signal,
+    ...options.images,
+  });
+  const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
+  if (did !== "created") progress.note(`lab ${plan.lab} is half made (phase ${before!.phase}): it is ${did}`);
+  if (did === "rebuilt") {
+    await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
+    await checkPorts(plan);
+  }
+  const startedMs = monotonicMs();
+  const state = (phase: LabState["phase"]): LabState => ({
+    version: 1,
+    lab: plan.lab,
+    phase,
+    runId: options.runId,
+    createdAt: wallLabel(),
+    plan,
+    artifacts,
+  });
+  if (did !== "repaired") {
+    await writeLabState(state("creating"));
+    await createClusters(plan, artifacts, progress, signal);
+  }
+  const kindMs = monotonicMs() - startedMs;
+  await writeLabState(state("meshing"));
+  const clusters = plan.clusters.map((c) => new Cluster(state("meshing"), c.name));
+  const times = await installMesh(plan, artifacts, clusters, await networkSubnet(networkOf(plan.lab)), progress, signal);
+  await writeLabState(state("up"));
+  return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
+}
+
+async function createClusters(plan: LabPlan, artifacts: Artifacts, progress: Progress, signal: AbortSignal): Promise<void> {
+  const network = networkOf(plan.lab);
+  await ensureNetwork(network, `${labLabel}=${plan.lab}`);
+  checkNetwork(plan, network, await networkSubnet(network));
+  await progress.step(
+    `create ${plan.clusters.length} kind clusters at once`,
+    async (step) => {
+      const results = await Promise.allSettled(
+        plan.clusters.map(async (cluster) => {
+          const own = artifacts.clusters[cluster.name]!;
+          await createKindCluster(artifacts.tools.kind, plan, cluster, own, (line) => step.detail(`${cluster.name}: ${line.trim()}`), signal);
+          const nodes = await kindNodes(plan.lab, cluster.name);
+          if (own.mirror !== undefined) await useMirror(nodes, own.mirror, signal);
+          await importArchives(nodes, own.importArchives, signal);
+        }),
+      );
+      const failure = results.find((r) => r.status === "rejected");
+      if (failure !== undefined) throw failure.reason;
+    },
+    { expectMs: 45_000 },
+  );
+}
+
+/** What stands of a lab, against what is asked for. Another plan under the same name is a conflict. */
+async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole" | "repairable" | "broken"> {
+  const nodes = (await Promise.all(plan.clusters.map((c) => kindNodes(plan.lab, c.name)))).flat();
+  if (nodes.length === 0 && state.phase !== "up") return "nothing";
+  const same = isDeepStrictEqual(JSON.parse(JSON.stringify(state.plan)), JSON.parse(JSON.stringify(plan)));
+  if (!same && state.phase === "up") {
+    throw new MeshproofError("config-conflict", `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`, {
+      cure: `run \`npm run mesh -- down --lab ${plan.lab}\` first, or choose another --lab`,
+    });
+  }
+  const wanted = plan.clusters.reduce((sum, c) => sum + c.kindConfig.nodes.length, 0);
+  const complete = nodes.length === wanted && nodes.every((n) => n.running);
+  if (!complete || !same) return "broken";
+  if (state.phase === "up") return "whole";
+  return state.phase === "meshing" ? "repairable" : "broken";
+}

@@ -1,0 +1,42 @@
+import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { History } from "#harness/core/history.ts";
+import type { RunRecord } from "#harness/core/record.ts";
+import { writeAtomic } from "#harness/host/paths.ts";
+import { toHtml } from "#harness/report/html.ts";
+import { toJunit } from "#harness/report/junit.ts";
+
+/** `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. */
+export async function writeReport(dir: string, run: RunRecord): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await writeAtomic(join(dir, "report.json"), `${JSON.stringify(run, null, 2)}\n`);
+  await writeAtomic(join(dir, "junit.xml"), toJunit({ ...run, properties: junitProperties(run) }));
+  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir)));
+  const latest = join(dirname(dir), "latest");
+  await rm(latest, { force: true });
+  await symlink(run.runId, latest);
+}
+
+export function junitProperties(run: Omit<RunRecord, "suites" | "totals" | "exitCode" | "durationMs">): Record<string, string> {
+  const properties: Record<string, string> = {
+    kernel: run.kernel,
+    imageSource: run.imageSource,
+    lab: run.lab,
+    meshproof: run.meshproof,
+    reproduce: run.command,
+  };
+  for (const c of run.clusters) {
+    properties[`${c.name}.cilium`] = c.cilium;
+    properties[`${c.name}.kubernetes`] = c.kubernetes;
+    properties[`${c.name}.nodeImage`] = `${c.nodeImage} ${c.nodeImageId}`;
+  }
+  return properties;
+}
+
+async function readHistories(dir: string): Promise<Map<string, History>> {
+  const histories = new Map<string, History>();
+  for (const file of await readdir(join(dir, "histories")).catch(() => [])) {
+    histories.set(file, JSON.parse(await readFile(join(dir, "histories", file), "utf8")) as History);
+  }
+  return histories;
+}

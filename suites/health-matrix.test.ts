@@ -1,0 +1,42 @@
+// Goal: every agent reaches every node of every cluster, its host and its health endpoint, by ICMP and by HTTP.
+// Method: wait until every path was probed after the test began (a report's own age says nothing) and judge each cell.
+import { healthCells, judgeHealth } from "#harness/check/health.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { budgets, expect, keepFacts, keepHealth, mesh, setUp, test } from "#harness/fixtures.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
+import { nodeTruth } from "#harness/observe/truth.ts";
+
+setUp("health-matrix", async () => undefined);
+
+/** When the first test asked: the tests share one wait for fresh probes. */
+let askedAtMs: number | undefined;
+
+for (const from of mesh.clusters) {
+  for (const to of mesh.clusters) {
+    test(`every agent of ${from.name} reaches every node of ${to.name}`, async (context) => {
+      askedAtMs ??= Date.now();
+      const asked = askedAtMs;
+      const agents = await agentsOf(from, context.signal);
+      const names = agents.map((a) => a.name);
+      const nodes = (await nodeTruth(to)).map((n) => n.name);
+      const look = async () => {
+        const reports = await Promise.all(agents.map((a) => a.health()));
+        return { cells: healthCells(reports, nodes, asked), intervalMs: Math.max(...reports.map((r) => r.probeIntervalMs)) };
+      };
+      let { cells, intervalMs } = await look();
+      await eventually(
+        async () => {
+          ({ cells } = await look());
+          const open = cells.filter((c) => c.state !== "ok");
+          return open.length === 0 ? ready(undefined) : notYet(`${open.length} of ${cells.length} paths are not ok`);
+        },
+        { what: "a fresh and healthy matrix", withinMs: Math.max(budgets.healthMs, 2 * intervalMs + 30_000), everyMs: 2000, signal: context.signal },
+      ).catch((error: unknown) => {
+        if (context.signal.aborted) throw error;
+      });
+      keepHealth(context, cells);
+      keepFacts(context, { cells: cells.length, slowestMs: Math.max(0, ...cells.map((c) => c.latencyMs ?? 0)), probeIntervalMs: intervalMs });
+      expect(judgeHealth(cells, names)).toPass();
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        // The harness's own tests: no lab, nothing installed.
+        test: { name: "unit", include: ["harness/**/*.test.ts"], testTimeout: 30_000 },
+      },
+      {
+        // The suites: one after the other on the lab that is up. `retry: 0`: a flaky failover is a finding.
+        test: {
+          name: "suites",
+          include: ["suites/**/*.test.ts"],
+          globalSetup: ["harness/global-setup.ts"],
+          pool: "forks",
+          fileParallelism: false,
+          sequence: { concurrent: false, shuffle: false },
+          retry: 0,
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+        },
+      },
+    ],
+  },
+});
