@@ -7,7 +7,7 @@ import type { HealthCell } from "./core/health-cell.ts";
 import type { History } from "./core/history.ts";
 import type { TestNotes } from "./core/record.ts";
 import { Scope } from "./core/scope.ts";
-import { type InjectedFault } from "./fault/fault.ts";
+import type { InjectedFault } from "./fault/fault.ts";
 import { faultNamed } from "./fault/index.ts";
 import { startOutsideClient } from "./host/containers.ts";
 import { allGone } from "./kube/conditions.ts";
@@ -105,7 +105,10 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
   });
 
   afterAll(async () => {
-    if (failed) await collectEvidence(mesh, namespace, join(runDirOfRun(), "artifacts", suite)).catch((error: unknown) => console.error(`evidence: ${messageOf(error)}`));
+    if (failed)
+      await collectEvidence(mesh, namespace, join(runDirOfRun(), "artifacts", suite)).catch(
+        (error: unknown) => console.error(`evidence: ${messageOf(error)}`),
+      );
     if (fault !== undefined) scope.defer(`fault ${fault.name}`, () => fault!.heal());
     if (outsideClient !== undefined) {
       scope.defer("outside client", async () => {
@@ -127,10 +130,14 @@ function notesOf(context: TestContext): TestNotes {
 }
 
 /** Keeps a measured figure of this test for the report. */
-export function keepFacts(context: TestContext, facts: Record<string, number | string | boolean | null | undefined>): void {
+export function keepFacts(
+  context: TestContext,
+  facts: Record<string, number | string | boolean | null | undefined>,
+): void {
   const notes = notesOf(context);
   notes.facts = { ...notes.facts };
-  for (const [name, value] of Object.entries(facts)) notes.facts[name] = typeof value === "number" ? Math.round(value * 100) / 100 : (value ?? null);
+  for (const [name, value] of Object.entries(facts))
+    notes.facts[name] = typeof value === "number" ? Math.round(value * 100) / 100 : (value ?? null);
 }
 
 /** Keeps a history under `histories/` for the report and for whoever wants to judge it anew. */

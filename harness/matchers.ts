@@ -5,7 +5,6 @@ import type { History } from "./core/history.ts";
 import type { Verdict } from "./core/verdict.ts";
 
 declare module "vitest" {
-  // biome-ignore lint/correctness/noUnusedVariables: the parameters must be vitest's own
   interface Matchers<R extends void | Promise<void> = void | Promise<void>, T = unknown> {
     /** The verdict of a pure check is a pass; its reasons are the message. A spoiled rig makes the test `unknown`. */
     toPass(): R;
@@ -19,11 +18,16 @@ function settle(verdict: Verdict): { pass: boolean; message: () => string } {
   if (verdict.outcome === "unknown") throw new MeshproofError("rig-spoiled", verdict.reasons.join("\n"));
   return {
     pass: verdict.outcome === "pass",
-    message: () => (verdict.reasons.length === 0 ? "the verdict is a pass" : verdict.reasons.slice(0, 12).join("\n") + (verdict.reasons.length > 12 ? `\n... and ${verdict.reasons.length - 12} more` : "")),
+    message: () =>
+      verdict.reasons.length === 0
+        ? "the verdict is a pass"
+        : verdict.reasons.slice(0, 12).join("\n") +
+          (verdict.reasons.length > 12 ? `\n... and ${verdict.reasons.length - 12} more` : ""),
   };
 }
 
 expect.extend({
   toPass: (verdict: Verdict) => settle(verdict),
-  toFailOver: (history: History, expectation: FailoverExpectation) => settle(judgeFailover(history, expectation)),
+  toFailOver: (history: History, expectation: FailoverExpectation) =>
+    settle(judgeFailover(history, expectation)),
 });

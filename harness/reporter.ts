@@ -1,7 +1,7 @@
 import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/node";
 import type { SerializedError } from "vitest";
+import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/node";
 import { formatMs, monotonicMs, wallLabel } from "./core/clock.ts";
 import type { SuiteRecord, TestRecord } from "./core/record.ts";
 import type { Outcome } from "./core/verdict.ts";
@@ -39,7 +39,14 @@ export class MeshproofReporter implements Reporter {
     const [goal, method] = await headline(module.moduleId);
     this.#order.push(module.moduleId);
     this.#modules.set(module.moduleId, {
-      record: { name: basename(module.moduleId).replace(/\.test\.ts$/, ""), goal, method, tests: [], errors: [], durationMs: 0 },
+      record: {
+        name: basename(module.moduleId).replace(/\.test\.ts$/, ""),
+        goal,
+        method,
+        tests: [],
+        errors: [],
+        durationMs: 0,
+      },
       startedMs: monotonicMs(),
     });
     this.#event({ event: "suite-start", suite: basename(module.moduleId) });
@@ -52,22 +59,36 @@ export class MeshproofReporter implements Reporter {
     const record = recordOf(test, entry.record.name);
     entry.record = { ...entry.record, tests: [...entry.record.tests, record] };
     this.#event({ event: "test", ...record, notes: { ...record.notes, healthCells: undefined } });
-    const word = { pass: "pass", fail: "FAIL", unknown: "UNKNOWN", unsupported: "unsupported", skipped: "skipped" }[record.outcome];
-    this.#options.say(`  ${word.padEnd(11)} ${record.name} (${formatMs(record.durationMs)})${record.reasons.map((r) => `\n              ${r.replaceAll("\n", "\n              ")}`).join("")}`);
+    const word = {
+      pass: "pass",
+      fail: "FAIL",
+      unknown: "UNKNOWN",
+      unsupported: "unsupported",
+      skipped: "skipped",
+    }[record.outcome];
+    this.#options.say(
+      `  ${word.padEnd(11)} ${record.name} (${formatMs(record.durationMs)})${record.reasons.map((r) => `\n              ${r.replaceAll("\n", "\n              ")}`).join("")}`,
+    );
     return this.#writeJunit();
   }
 
   onTestModuleEnd(module: TestModule): Promise<void> {
     const entry = this.#modules.get(module.moduleId);
     if (entry === undefined) return Promise.resolve();
-    const errors = [...module.errors(), ...[...module.children.allSuites()].flatMap((s) => s.errors())].map(describe);
+    const errors = [...module.errors(), ...[...module.children.allSuites()].flatMap((s) => s.errors())].map(
+      describe,
+    );
     entry.record = { ...entry.record, errors, durationMs: monotonicMs() - entry.startedMs };
     for (const error of errors) this.#options.say(`  ERROR       set-up or clean-up: ${error}`);
     this.#event({ event: "suite-end", suite: entry.record.name, errors });
     return this.#writeJunit();
   }
 
-  async onTestRunEnd(_modules: readonly TestModule[], unhandled: readonly SerializedError[], _reason: TestRunEndReason): Promise<void> {
+  async onTestRunEnd(
+    _modules: readonly TestModule[],
+    unhandled: readonly SerializedError[],
+    _reason: TestRunEndReason,
+  ): Promise<void> {
     this.runErrors = unhandled.map(describe);
     await this.#writing;
   }
@@ -75,13 +96,24 @@ export class MeshproofReporter implements Reporter {
   #event(event: Record<string, unknown>): void {
     this.#queue(async () => {
       await mkdir(this.#options.runDir, { recursive: true });
-      await appendFile(join(this.#options.runDir, "events.jsonl"), `${JSON.stringify({ at: wallLabel(), ...event })}\n`);
+      await appendFile(
+        join(this.#options.runDir, "events.jsonl"),
+        `${JSON.stringify({ at: wallLabel(), ...event })}\n`,
+      );
     });
   }
 
   #writeJunit(): Promise<void> {
     return this.#queue(() =>
-      writeAtomic(join(this.#options.runDir, "junit.xml"), toJunit({ runId: this.#options.runId, startedAt: this.#options.startedAt, suites: this.suites, properties: this.#options.properties })),
+      writeAtomic(
+        join(this.#options.runDir, "junit.xml"),
+        toJunit({
+          runId: this.#options.runId,
+          startedAt: this.#options.startedAt,
+          suites: this.suites,
+          properties: this.#options.properties,
+        }),
+      ),
     );
   }
 
@@ -98,7 +130,11 @@ function recordOf(test: TestCase, suite: string): TestRecord {
   let outcome: Outcome;
   if (result.state === "passed") outcome = "pass";
   else if (result.state === "skipped") outcome = note.startsWith("unsupported: ") ? "unsupported" : "skipped";
-  else outcome = errors.length > 0 && errors.every((e) => rigCodes.has(String((e as { code?: unknown }).code))) ? "unknown" : "fail";
+  else
+    outcome =
+      errors.length > 0 && errors.every((e) => rigCodes.has(String((e as { code?: unknown }).code)))
+        ? "unknown"
+        : "fail";
   return {
     suite,
     name: test.fullName,

@@ -4,11 +4,22 @@
 import { failoverFacts } from "#harness/check/failover.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { History, Mark } from "#harness/core/history.ts";
-import { agnhostImage, budgets, expect, forEachPair, keepFacts, keepHistory, mesh, rig, setUp, test } from "#harness/fixtures.ts";
 import { scaleToZero } from "#harness/fault/objects.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  keepHistory,
+  mesh,
+  rig,
+  setUp,
+  test,
+} from "#harness/fixtures.ts";
+import { settledOn } from "#harness/mesh/draw.ts";
 import { annotation } from "#harness/mesh/echo.ts";
 import { EchoBackends } from "#harness/mesh/echo-service.ts";
-import { settledOn } from "#harness/mesh/draw.ts";
 import { vantagesOf } from "#harness/mesh/vantage.ts";
 import { type Probe, startOutsideProbe, startProbe } from "#harness/probe/driver.ts";
 
@@ -17,7 +28,13 @@ const service = "echo";
 const nodePortEveryMs = 25;
 
 const suite = setUp("failover", async ({ namespace, signal, outside }) => {
-  const echo = await EchoBackends.deploy(mesh.clusters, { namespace, image: agnhostImage, replicas: 2, withinMs: budgets.settleMs, signal });
+  const echo = await EchoBackends.deploy(mesh.clusters, {
+    namespace,
+    image: agnhostImage,
+    replicas: 2,
+    withinMs: budgets.settleMs,
+    signal,
+  });
   await echo.serve(service, { [annotation.global]: "true", [annotation.affinity]: "local" }, "LoadBalancer");
   for (const cluster of mesh.clusters) {
     await echo.loadBalancerIp(cluster, service, budgets.settleMs, signal);
@@ -39,17 +56,40 @@ async function moveAwayAndBack(from: Cluster, to: Cluster, signal: AbortSignal):
   const vantage = (await vantagesOf(from.kube)).at(-1)!;
   const nodePort = await echo.nodePort(from, service);
   await using probes = new ProbeSet([
-    await startProbe(from, vantage, { ...options, title: `ClusterIP of ${from.name}, from a pod`, host: await echo.clusterIp(from, service), port: 80, everyMs: budgets.probeEveryMs }),
-    await startOutsideProbe(client, { ...options, title: `LoadBalancer of ${from.name}, from outside`, host: await echo.loadBalancerIp(from, service, budgets.settleMs, signal), port: 80, everyMs: budgets.probeEveryMs }),
+    await startProbe(from, vantage, {
+      ...options,
+      title: `ClusterIP of ${from.name}, from a pod`,
+      host: await echo.clusterIp(from, service),
+      port: 80,
+      everyMs: budgets.probeEveryMs,
+    }),
+    await startOutsideProbe(client, {
+      ...options,
+      title: `LoadBalancer of ${from.name}, from outside`,
+      host: await echo.loadBalancerIp(from, service, budgets.settleMs, signal),
+      port: 80,
+      everyMs: budgets.probeEveryMs,
+    }),
     ...(await Promise.all(
-      (await from.nodes()).map((node) =>
-        startOutsideProbe(client, { ...options, title: `NodePort on ${node.name}, from outside`, host: node.address, port: nodePort, everyMs: nodePortEveryMs }),
+      (
+        await from.nodes()
+      ).map((node) =>
+        startOutsideProbe(client, {
+          ...options,
+          title: `NodePort on ${node.name}, from outside`,
+          host: node.address,
+          port: nodePort,
+          everyMs: nodePortEveryMs,
+        }),
       ),
     )),
   ]);
   await probes.settled(from, budgets.settleMs);
   const away = probes.mark(`${echo.deploymentOf(from)} scaled to zero`);
-  await using gone = await scaleToZero(from.kube, echo.namespace, echo.deploymentOf(from), { withinMs: budgets.settleMs, signal });
+  await using gone = await scaleToZero(from.kube, echo.namespace, echo.deploymentOf(from), {
+    withinMs: budgets.settleMs,
+    signal,
+  });
   await probes.settled(to, budgets.settleMs);
   const back = probes.mark(`${echo.deploymentOf(from)} scaled back`);
   await gone.heal();
@@ -63,7 +103,10 @@ class ProbeSet implements AsyncDisposable {
     this.#probes = probes;
   }
   async settled(on: Cluster, withinMs: number): Promise<void> {
-    await Promise.all(this.#probes.map((p) => p.settled({ servedBy: on.name, withinMs })));
+    // Half as long again as "stable": the judged stretch must hold a whole stable one.
+    await Promise.all(
+      this.#probes.map((p) => p.settled({ servedBy: on.name, withinMs, quietMs: 1.5 * budgets.stableMs })),
+    );
   }
   mark(name: string): Mark[] {
     return this.#probes.map((p) => p.mark(name));
@@ -82,8 +125,23 @@ forEachPair((from, to) => {
     const verdicts: (() => void)[] = [];
     for (const [i, history] of histories.entries()) {
       const { away, back } = marks[i]!;
-      const failover = { from: from.name, to: to.name, withinMs: budgets.failoverMs, stableMs: budgets.stableMs, sinceMs: away.atMs, untilMs: back.atMs, rig };
-      const failback = { from: to.name, to: from.name, withinMs: budgets.failbackMs, stableMs: budgets.stableMs, sinceMs: back.atMs, rig };
+      const failover = {
+        from: from.name,
+        to: to.name,
+        withinMs: budgets.failoverMs,
+        stableMs: budgets.stableMs,
+        sinceMs: away.atMs,
+        untilMs: back.atMs,
+        rig,
+      };
+      const failback = {
+        from: to.name,
+        to: from.name,
+        withinMs: budgets.failbackMs,
+        stableMs: budgets.stableMs,
+        sinceMs: back.atMs,
+        rig,
+      };
       await keepHistory(context, `${from.name}-to-${to.name}-${history.title}`, history);
       const there = failoverFacts(history, failover);
       const home = failoverFacts(history, failback);
@@ -91,9 +149,12 @@ forEachPair((from, to) => {
         [`${history.title}: failover outageMs`]: there.outageMs,
         [`${history.title}: failover lost`]: there.lost,
         [`${history.title}: lastOldMs`]: there.lastOldMs === undefined ? null : there.lastOldMs - away.atMs,
-        [`${history.title}: firstErrorMs`]: there.firstErrorMs === undefined ? null : there.firstErrorMs - away.atMs,
-        [`${history.title}: firstNewMs`]: there.firstNewMs === undefined ? null : there.firstNewMs - away.atMs,
-        [`${history.title}: stableAgainMs`]: there.stableAgainMs === undefined ? null : there.stableAgainMs - away.atMs,
+        [`${history.title}: firstErrorMs`]:
+          there.firstErrorMs === undefined ? null : there.firstErrorMs - away.atMs,
+        [`${history.title}: firstNewMs`]:
+          there.firstNewMs === undefined ? null : there.firstNewMs - away.atMs,
+        [`${history.title}: stableAgainMs`]:
+          there.stableAgainMs === undefined ? null : there.stableAgainMs - away.atMs,
         [`${history.title}: longestGapMs`]: there.longestGapMs,
         [`${history.title}: failback outageMs`]: home.outageMs,
         [`${history.title}: failback lost`]: home.lost,

@@ -7,10 +7,19 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { answersToSeeAll } from "#harness/core/stats.ts";
 import { combine } from "#harness/core/verdict.ts";
-import { agnhostImage, budgets, expect, forEachPair, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  setUp,
+  test,
+} from "#harness/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { annotation } from "#harness/mesh/echo.ts";
 import { drawAnswers, settledOn } from "#harness/mesh/draw.ts";
+import { annotation } from "#harness/mesh/echo.ts";
 import { EchoBackends } from "#harness/mesh/echo-service.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 
@@ -18,7 +27,13 @@ const replicas = 2;
 const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
 
 const suite = setUp("global-service", async ({ namespace, signal }) => {
-  const echo = await EchoBackends.deploy(mesh.clusters, { namespace, image: agnhostImage, replicas, withinMs: budgets.settleMs, signal });
+  const echo = await EchoBackends.deploy(mesh.clusters, {
+    namespace,
+    image: agnhostImage,
+    replicas,
+    withinMs: budgets.settleMs,
+    signal,
+  });
   await echo.serve(services.plain, { [annotation.global]: "true" });
   await echo.serve(services.old, { [annotation.oldGlobal]: "true" });
   await echo.serve(services.changing, { [annotation.global]: "true" });
@@ -39,10 +54,18 @@ forEachPair((from, to) => {
     const expected = await podsOf(echo, mesh.clusters);
     // Enough answers to miss no backend by chance, and four times as many for a share that means something.
     const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
-    const answers = await drawAnswers(from, await echo.clusterIp(from, services.plain), count, budgets.requestMs, context.signal);
+    const answers = await drawAnswers(
+      from,
+      await echo.clusterIp(from, services.plain),
+      count,
+      budgets.requestMs,
+      context.signal,
+    );
     keepFacts(context, { answers: answers.good.length, falseAlarm: budgets.falseAlarm });
     expect(answers.bad, `requests from ${from.name} that were not answered`).toEqual([]);
-    expect(judgeShares(`${from.name} -> service ${services.plain}`, answers.good, expected, budgets.falseAlarm)).toPass();
+    expect(
+      judgeShares(`${from.name} -> service ${services.plain}`, answers.good, expected, budgets.falseAlarm),
+    ).toPass();
   });
 
   test(`${from.name}'s agents and BPF maps hold the endpoints of both clusters`, async (context) => {
@@ -51,11 +74,20 @@ forEachPair((from, to) => {
     const ip = await echo.clusterIp(from, services.plain);
     for (const agent of await agentsOf(from, context.signal)) {
       const entry = (await agent.serviceList()).find((s) => s.frontend === `${ip}:80`);
-      const inMaps = (await agent.lbMaps()).get(`${ip}:80/TCP`) ?? (await agent.lbMaps()).get(`${ip}:80`) ?? [];
+      const inMaps =
+        (await agent.lbMaps()).get(`${ip}:80/TCP`) ?? (await agent.lbMaps()).get(`${ip}:80`) ?? [];
       expect(
         combine([
-          judgeSameSet(`${agent.name}: backend list of ${services.plain} (${ip}:80)`, (entry?.backends ?? []).map((b) => `${b.ip}:${b.port}`), truth),
-          judgeSameSet(`${agent.name}: BPF backends of ${services.plain} (${ip}:80)`, inMaps.map((b) => b.replace(/\/\w+$/, "")), truth),
+          judgeSameSet(
+            `${agent.name}: backend list of ${services.plain} (${ip}:80)`,
+            (entry?.backends ?? []).map((b) => `${b.ip}:${b.port}`),
+            truth,
+          ),
+          judgeSameSet(
+            `${agent.name}: BPF backends of ${services.plain} (${ip}:80)`,
+            inMaps.map((b) => b.replace(/\/\w+$/, "")),
+            truth,
+          ),
         ]),
       ).toPass();
     }
@@ -66,27 +98,53 @@ forEachPair((from, to) => {
     const { echo } = suite();
     const expected = await podsOf(echo, mesh.clusters);
     const count = answersToSeeAll(expected.length, budgets.falseAlarm);
-    const answers = await drawAnswers(from, await echo.clusterIp(from, services.old), count, budgets.requestMs, context.signal);
-    expect(judgeSameSet(`${from.name} -> service ${services.old}, backends that answered`, [...new Set(answers.good)], expected)).toPass();
+    const answers = await drawAnswers(
+      from,
+      await echo.clusterIp(from, services.old),
+      count,
+      budgets.requestMs,
+      context.signal,
+    );
+    expect(
+      judgeSameSet(
+        `${from.name} -> service ${services.old}, backends that answered`,
+        [...new Set(answers.good)],
+        expected,
+      ),
+    ).toPass();
   });
 
   test(`shared "false" in ${to.name} takes its backends away from ${from.name}, not from itself`, async (context) => {
     const { echo } = suite();
     await using _undo = await annotated(to, echo, services.changing, { [annotation.shared]: "false" });
-    await settledOn(from, echo, services.changing, [from], { withinMs: budgets.syncMs, signal: context.signal });
-    await settledOn(to, echo, services.changing, mesh.clusters, { withinMs: budgets.syncMs, signal: context.signal });
+    await settledOn(from, echo, services.changing, [from], {
+      withinMs: budgets.syncMs,
+      signal: context.signal,
+    });
+    await settledOn(to, echo, services.changing, mesh.clusters, {
+      withinMs: budgets.syncMs,
+      signal: context.signal,
+    });
   });
 
   test(`without the global annotation ${from.name} has its own backends only`, async (context) => {
     const { echo } = suite();
     await using _undo = await annotated(from, echo, services.changing, { [annotation.global]: null });
-    await settledOn(from, echo, services.changing, [from], { withinMs: budgets.syncMs, signal: context.signal });
+    await settledOn(from, echo, services.changing, [from], {
+      withinMs: budgets.syncMs,
+      signal: context.signal,
+    });
     await settledOn(to, echo, services.changing, [to], { withinMs: budgets.syncMs, signal: context.signal });
   });
 });
 
 /** Changes annotations of one side's service and puts them back, waiting until every cluster serves as before. */
-async function annotated(cluster: Cluster, echo: EchoBackends, name: string, changes: Record<string, string | null>): Promise<AsyncDisposable> {
+async function annotated(
+  cluster: Cluster,
+  echo: EchoBackends,
+  name: string,
+  changes: Record<string, string | null>,
+): Promise<AsyncDisposable> {
   const before = (await echo.service(cluster, name)).metadata.annotations ?? {};
   await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: changes } });
   return {
@@ -95,14 +153,24 @@ async function annotated(cluster: Cluster, echo: EchoBackends, name: string, cha
       await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: back } });
       if (process.env.MESHPROOF_FAULT === undefined) {
         for (const c of mesh.clusters) {
-          await settledOn(c, echo, name, mesh.clusters, { withinMs: budgets.syncMs, signal: AbortSignal.timeout(budgets.syncMs + 5000) });
+          await settledOn(c, echo, name, mesh.clusters, {
+            withinMs: budgets.syncMs,
+            signal: AbortSignal.timeout(budgets.syncMs + 5000),
+          });
         }
       }
-      await eventually(async () => (((await echo.service(cluster, name)).metadata.annotations ?? {})[annotation.global] === before[annotation.global] ? ready(undefined) : notYet("not restored")), {
-        what: `the annotations of ${name} in ${cluster.name} to be restored`,
-        withinMs: 5000,
-        signal: AbortSignal.timeout(6000),
-      });
+      await eventually(
+        async () =>
+          (await echo.service(cluster, name)).metadata.annotations?.[annotation.global] ===
+          before[annotation.global]
+            ? ready(undefined)
+            : notYet("not restored"),
+        {
+          what: `the annotations of ${name} in ${cluster.name} to be restored`,
+          withinMs: 5000,
+          signal: AbortSignal.timeout(6000),
+        },
+      );
     },
   };
 }

@@ -21,21 +21,35 @@ for (const from of mesh.clusters) {
       const nodes = (await nodeTruth(to)).map((n) => n.name);
       const look = async () => {
         const reports = await Promise.all(agents.map((a) => a.health()));
-        return { cells: healthCells(reports, nodes, asked), intervalMs: Math.max(...reports.map((r) => r.probeIntervalMs)) };
+        return {
+          cells: healthCells(reports, nodes, asked),
+          intervalMs: Math.max(...reports.map((r) => r.probeIntervalMs)),
+        };
       };
       let { cells, intervalMs } = await look();
       await eventually(
         async () => {
           ({ cells } = await look());
           const open = cells.filter((c) => c.state !== "ok");
-          return open.length === 0 ? ready(undefined) : notYet(`${open.length} of ${cells.length} paths are not ok`);
+          return open.length === 0
+            ? ready(undefined)
+            : notYet(`${open.length} of ${cells.length} paths are not ok`);
         },
-        { what: "a fresh and healthy matrix", withinMs: Math.max(budgets.healthMs, 2 * intervalMs + 30_000), everyMs: 2000, signal: context.signal },
+        {
+          what: "a fresh and healthy matrix",
+          withinMs: Math.max(budgets.healthMs, 2 * intervalMs + 30_000),
+          everyMs: 2000,
+          signal: context.signal,
+        },
       ).catch((error: unknown) => {
         if (context.signal.aborted) throw error;
       });
       keepHealth(context, cells);
-      keepFacts(context, { cells: cells.length, slowestMs: Math.max(0, ...cells.map((c) => c.latencyMs ?? 0)), probeIntervalMs: intervalMs });
+      keepFacts(context, {
+        cells: cells.length,
+        slowestMs: Math.max(0, ...cells.map((c) => c.latencyMs ?? 0)),
+        probeIntervalMs: intervalMs,
+      });
       expect(judgeHealth(cells, names)).toPass();
     });
   }

@@ -1,15 +1,25 @@
 // Goal: every agent knows every node and pod of the other cluster as that cluster's own API server tells them.
 // Method: compare node lists, remote cluster status and the ipcache BPF map with the truth; follow a new pod's IP.
-import { judgeSameSet } from "#harness/check/sets.ts";
+
 import { describeCounts, judgeNodeEntries, judgeRemoteCluster } from "#harness/check/discovery.ts";
+import { judgeSameSet } from "#harness/check/sets.ts";
 import { monotonicMs } from "#harness/core/clock.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { combine } from "#harness/core/verdict.ts";
-import { agnhostImage, budgets, expect, forEachPair, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  setUp,
+  test,
+} from "#harness/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
-import { nodeTruth, remoteTruth } from "#harness/observe/truth.ts";
 import { awaitIpcache, lonePod } from "#harness/observe/new-pod.ts";
+import { nodeTruth, remoteTruth } from "#harness/observe/truth.ts";
 
 const suite = setUp("node-discovery", async ({ namespace }) => ({ namespace }));
 
@@ -20,7 +30,11 @@ test("lists every node of every cluster and no others", async ({ signal }) => {
       const told = await agent.nodeList();
       expect(
         combine([
-          judgeSameSet(`nodes known to ${agent.name}`, told.map((n) => n.name), truth.map((n) => n.name)),
+          judgeSameSet(
+            `nodes known to ${agent.name}`,
+            told.map((n) => n.name),
+            truth.map((n) => n.name),
+          ),
           judgeNodeEntries(agent.name, told, truth),
         ]),
       ).toPass();
@@ -37,9 +51,16 @@ forEachPair((from, to) => {
           const truth = await remoteTruth(to);
           const remote = (await agent.remoteClusters()).find((c) => c.name === to.name);
           const verdict = judgeRemoteCluster(agent.name, to.name, to.id, remote, truth);
-          return verdict.outcome === "pass" ? ready({ verdict, counts: describeCounts(truth) }) : notYet(verdict.reasons.join("; "));
+          return verdict.outcome === "pass"
+            ? ready({ verdict, counts: describeCounts(truth) })
+            : notYet(verdict.reasons.join("; "));
         },
-        { what: `${agent.name} to know what ${to.name} has`, withinMs: budgets.syncMs, everyMs: 1000, signal: context.signal },
+        {
+          what: `${agent.name} to know what ${to.name} has`,
+          withinMs: budgets.syncMs,
+          everyMs: 1000,
+          signal: context.signal,
+        },
       );
       expect(judged.verdict).toPass();
       keepFacts(context, { [`${agent.node} sees`]: judged.counts });
@@ -50,18 +71,30 @@ forEachPair((from, to) => {
   test(`learns a new pod of ${to.name} and forgets it`, async (context) => {
     const { namespace } = suite();
     const agents = await agentsOf(from, context.signal);
-    await using pod = await lonePod(to, { namespace, name: `new-${from.name}`, image: agnhostImage, withinMs: budgets.settleMs, signal: context.signal });
+    await using pod = await lonePod(to, {
+      namespace,
+      name: `new-${from.name}`,
+      image: agnhostImage,
+      withinMs: budgets.settleMs,
+      signal: context.signal,
+    });
     const born = monotonicMs();
-    const learned = await Promise.all(agents.map((agent) => awaitIpcache(agent, pod, { withinMs: budgets.syncMs, signal: context.signal })));
+    const learned = await Promise.all(
+      agents.map((agent) => awaitIpcache(agent, pod, { withinMs: budgets.syncMs, signal: context.signal })),
+    );
     for (const [i, entry] of learned.entries()) {
-      expect(`${agents[i]!.name}: ${pod.name} identity ${entry.identity} tunnel ${entry.tunnelEndpoint}`).toBe(
-        `${agents[i]!.name}: ${pod.name} identity ${pod.identity} tunnel ${pod.nodeAddress}`,
-      );
+      expect(
+        `${agents[i]!.name}: ${pod.name} identity ${entry.identity} tunnel ${entry.tunnelEndpoint}`,
+      ).toBe(`${agents[i]!.name}: ${pod.name} identity ${pod.identity} tunnel ${pod.nodeAddress}`);
     }
     keepFacts(context, { learnedMs: monotonicMs() - born });
     await to.kube.remove(kinds.pod, namespace, pod.name, 0);
     const died = monotonicMs();
-    await Promise.all(agents.map((agent) => awaitIpcache(agent, pod, { gone: true, withinMs: budgets.syncMs, signal: context.signal })));
+    await Promise.all(
+      agents.map((agent) =>
+        awaitIpcache(agent, pod, { gone: true, withinMs: budgets.syncMs, signal: context.signal }),
+      ),
+    );
     keepFacts(context, { forgottenMs: monotonicMs() - died });
   });
 });

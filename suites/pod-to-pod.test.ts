@@ -3,7 +3,16 @@
 import { judgePaths, type PathAnswers } from "#harness/check/paths.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import type { AskTarget } from "#harness/core/probe-wire.ts";
-import { agnhostImage, budgets, expect, forEachPair, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  setUp,
+  test,
+} from "#harness/fixtures.ts";
 import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { echoDaemonSet, echoHttpPort, echoUdpPort } from "#harness/mesh/echo.ts";
@@ -15,7 +24,11 @@ const suite = setUp("pod-to-pod", async ({ namespace, signal }) => {
   await Promise.all(
     mesh.clusters.map(async ({ kube }) => {
       await kube.apply(echoDaemonSet({ namespace, name: "target", image: agnhostImage }));
-      await kube.until(kinds.daemonSet, { namespace, name: "target" }, daemonSetReady, { what: "a target pod on every node", withinMs: budgets.settleMs, signal });
+      await kube.until(kinds.daemonSet, { namespace, name: "target" }, daemonSetReady, {
+        what: "a target pod on every node",
+        withinMs: budgets.settleMs,
+        signal,
+      });
     }),
   );
   return { namespace };
@@ -28,7 +41,10 @@ forEachPair((from, to) => {
       const targets = await to.kube.until(
         kinds.pod,
         { namespace, labelSelector: "app=target" },
-        (pods) => (pods.length > 0 && pods.every(podReady) ? ready([...pods]) : notYet(`${pods.filter(podReady).length} of ${pods.length} targets ready`)),
+        (pods) =>
+          pods.length > 0 && pods.every(podReady)
+            ? ready([...pods])
+            : notYet(`${pods.filter(podReady).length} of ${pods.length} targets ready`),
         { what: `the target pods of ${to.name}`, withinMs: budgets.settleMs, signal: context.signal },
       );
       const vantages = await vantagesOf(from.kube);
@@ -37,8 +53,21 @@ forEachPair((from, to) => {
       const paths: PathAnswers[] = [];
       await Promise.all(
         vantages.map(async (vantage) => {
-          const spec = targets.map((t): AskTarget => ({ protocol, host: t.status.podIP, port: protocol === "http" ? echoHttpPort : echoUdpPort, path: protocol === "http" ? "/hostname" : "hostname", count: asks }));
-          const reply = await askFrom(from.kube, vantage, { asks: spec, timeoutMs: budgets.requestMs, concurrency: 4 }, context.signal);
+          const spec = targets.map(
+            (t): AskTarget => ({
+              protocol,
+              host: t.status.podIP,
+              port: protocol === "http" ? echoHttpPort : echoUdpPort,
+              path: protocol === "http" ? "/hostname" : "hostname",
+              count: asks,
+            }),
+          );
+          const reply = await askFrom(
+            from.kube,
+            vantage,
+            { asks: spec, timeoutMs: budgets.requestMs, concurrency: 4 },
+            context.signal,
+          );
           for (const [i, target] of targets.entries()) {
             paths.push({
               from: `${from.name}/${vantage.node} (${vantage.ip})`,

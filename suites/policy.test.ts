@@ -5,7 +5,18 @@ import { judgeOutcomes, type PolicyPath } from "#harness/check/policy.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { AskTarget } from "#harness/core/probe-wire.ts";
-import { agnhostImage, budgets, expect, forEachPair, keepFacts, mesh, proberImage, setUp, test, unsupported } from "#harness/fixtures.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  proberImage,
+  setUp,
+  test,
+  unsupported,
+} from "#harness/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/mesh/echo.ts";
 import { clientPod, policyObject, type Role, serverPod } from "#harness/mesh/policy-workload.ts";
@@ -20,29 +31,69 @@ const suite = setUp("policy", async ({ namespace, signal }) => {
   const client = new Map<string, string>();
   await Promise.all(
     mesh.clusters.map(async (cluster) => {
-      server.set(cluster.name, await serverPod(cluster, { namespace, image: agnhostImage, withinMs: budgets.settleMs, signal }));
-      for (const role of roles) client.set(`${cluster.name}/${role}`, await clientPod(cluster, role, { namespace, image: proberImage, withinMs: budgets.settleMs, signal }));
+      server.set(
+        cluster.name,
+        await serverPod(cluster, { namespace, image: agnhostImage, withinMs: budgets.settleMs, signal }),
+      );
+      for (const role of roles)
+        client.set(
+          `${cluster.name}/${role}`,
+          await clientPod(cluster, role, {
+            namespace,
+            image: proberImage,
+            withinMs: budgets.settleMs,
+            signal,
+          }),
+        );
     }),
   );
   // Without a policy every path is open: else a denial would prove nothing.
-  const open = await Promise.all(mesh.clusters.flatMap((from) => roles.flatMap((role) => mesh.clusters.map((to) => ({ from, role, to })))).map(async ({ from, role, to }) => {
-    const ask = (): Promise<PolicyPath> => askPath(from, role, to);
-    return eventually(async () => {
-      const path = await ask();
-      return path.outcome === "ok" ? ready(path) : notYet(path.outcome);
-    }, { what: `${from.name}/${role} to reach ${to.name}'s server without a policy`, withinMs: budgets.settleMs, signal });
-  }));
+  const open = await Promise.all(
+    mesh.clusters
+      .flatMap((from) => roles.flatMap((role) => mesh.clusters.map((to) => ({ from, role, to }))))
+      .map(async ({ from, role, to }) => {
+        const ask = (): Promise<PolicyPath> => askPath(from, role, to);
+        return eventually(
+          async () => {
+            const path = await ask();
+            return path.outcome === "ok" ? ready(path) : notYet(path.outcome);
+          },
+          {
+            what: `${from.name}/${role} to reach ${to.name}'s server without a policy`,
+            withinMs: budgets.settleMs,
+            signal,
+          },
+        );
+      }),
+  );
 
-  async function askPath(from: Cluster, role: Role, to: Cluster, port: number = echoHttpPort, protocol: AskTarget["protocol"] = "http"): Promise<PolicyPath> {
+  async function askPath(
+    from: Cluster,
+    role: Role,
+    to: Cluster,
+    port: number = echoHttpPort,
+    protocol: AskTarget["protocol"] = "http",
+  ): Promise<PolicyPath> {
     const target = server.get(to.name)!;
     const reply = await askFrom(
       from.kube,
       { namespace, pod: client.get(`${from.name}/${role}`)! },
-      { asks: [{ protocol, host: target.ip, port, path: protocol === "udp" ? "hostname" : "/hostname", count: 1 }], timeoutMs: budgets.requestMs, concurrency: 1 },
+      {
+        asks: [
+          { protocol, host: target.ip, port, path: protocol === "udp" ? "hostname" : "/hostname", count: 1 },
+        ],
+        timeoutMs: budgets.requestMs,
+        concurrency: 1,
+      },
       signalForAsk(),
     );
     const answer = reply.answers[0]![0]!;
-    return { from: `${from.name}/${role}`, to: `${to.name}/server (${target.ip}:${port}/${protocol})`, outcome: answer.outcome, detail: answer.detail };
+    return {
+      from: `${from.name}/${role}`,
+      to: `${to.name}/server (${target.ip}:${port}/${protocol})`,
+      outcome: answer.outcome,
+      detail: answer.detail,
+    };
   }
   return { namespace, server, client, askPath, open: open.length };
 });
@@ -50,7 +101,11 @@ const suite = setUp("policy", async ({ namespace, signal }) => {
 const signalForAsk = (): AbortSignal => AbortSignal.timeout(60_000);
 
 /** Applies a policy, waits until the paths are as expected, and removes it with its handle. */
-async function withPolicy(cluster: Cluster, name: string, spec: Record<string, unknown>): Promise<AsyncDisposable> {
+async function withPolicy(
+  cluster: Cluster,
+  name: string,
+  spec: Record<string, unknown>,
+): Promise<AsyncDisposable> {
   const { namespace } = suite();
   await cluster.kube.apply(policyObject(namespace, name, spec));
   return {
@@ -71,7 +126,13 @@ interface Expected {
 
 async function holds(expected: readonly Expected[], signal: AbortSignal): Promise<void> {
   const { askPath } = suite();
-  const ask = () => Promise.all(expected.map(async (e) => ({ path: await askPath(e.from, e.role, e.to, e.port, e.protocol), open: e.open })));
+  const ask = () =>
+    Promise.all(
+      expected.map(async (e) => ({
+        path: await askPath(e.from, e.role, e.to, e.port, e.protocol),
+        open: e.open,
+      })),
+    );
   let outcomes = await ask();
   await eventually(
     async () => {
@@ -93,7 +154,12 @@ forEachPair((from, to) => {
   test(`inwards: ${to.name}'s server takes friends of ${from.name} on its port, and nobody else`, async (context) => {
     await using _policy = await withPolicy(to, "ingress-by-cluster-and-label", {
       endpointSelector: server,
-      ingress: [{ fromEndpoints: [{ matchLabels: { role: "friend", [clusterLabel]: from.name } }], toPorts: httpPort }],
+      ingress: [
+        {
+          fromEndpoints: [{ matchLabels: { role: "friend", [clusterLabel]: from.name } }],
+          toPorts: httpPort,
+        },
+      ],
     });
     await holds(
       [
@@ -106,13 +172,18 @@ forEachPair((from, to) => {
       ],
       context.signal,
     );
-    expect((await from.kube.list(kinds.ciliumNetworkPolicy, suite().namespace)).map((p) => p.metadata.name), `policies in ${from.name}`).toEqual([]);
+    expect(
+      (await from.kube.list(kinds.ciliumNetworkPolicy, suite().namespace)).map((p) => p.metadata.name),
+      `policies in ${from.name}`,
+    ).toEqual([]);
   });
 
   test(`outwards: ${from.name}'s friends may only reach ${to.name}'s server`, async (context) => {
     await using _policy = await withPolicy(from, "egress-by-cluster", {
       endpointSelector: { matchLabels: { role: "friend" } },
-      egress: [{ toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }], toPorts: httpPort }],
+      egress: [
+        { toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }], toPorts: httpPort },
+      ],
     });
     await holds(
       [
@@ -133,7 +204,12 @@ forEachPair((from, to) => {
       { from: to, role: "friend", to, open: false },
     ];
     await holds(paths, context.signal);
-    const reasons = await dropReasons(to, servers.get(to.name)!.node, () => suite().askPath(from, "friend", to), { withinMs: budgets.syncMs, signal: context.signal });
+    const reasons = await dropReasons(
+      to,
+      servers.get(to.name)!.node,
+      () => suite().askPath(from, "friend", to),
+      { withinMs: budgets.syncMs, signal: context.signal },
+    );
     keepFacts(context, { dropReason: reasons.join(", ") });
     expect(reasons, `drop reasons of ${to.name}'s agent`).toContain("Policy denied");
   });
@@ -163,13 +239,20 @@ forEachPair((from, to) => {
 });
 
 test("both meanings of a selector without a cluster label were tested", async (context) => {
-  const settings = await Promise.all(mesh.clusters.map(async (c) => (await c.setting("policy-default-local-cluster")) ?? "false"));
+  const settings = await Promise.all(
+    mesh.clusters.map(async (c) => (await c.setting("policy-default-local-cluster")) ?? "false"),
+  );
   keepFacts(context, Object.fromEntries(mesh.clusters.map((c, i) => [c.name, settings[i]!])));
-  if (new Set(settings).size < 2) unsupported(context, `both settings of policyDefaultLocalCluster: every cluster of this mesh has ${settings[0]}`);
+  if (new Set(settings).size < 2)
+    unsupported(
+      context,
+      `both settings of policyDefaultLocalCluster: every cluster of this mesh has ${settings[0]}`,
+    );
 });
 
 test("L7 rules across clusters", async (context) => {
   const proxies = await Promise.all(mesh.clusters.map((c) => c.setting("enable-l7-proxy")));
-  if (proxies.every((p) => p !== "true")) unsupported(context, "L7 policy: there is no Envoy in this mesh (enable-l7-proxy is false)");
+  if (proxies.every((p) => p !== "true"))
+    unsupported(context, "L7 policy: there is no Envoy in this mesh (enable-l7-proxy is false)");
   throw new Error("a mesh with Envoy is not tested by this version");
 });

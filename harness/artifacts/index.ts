@@ -1,7 +1,24 @@
-import type { ArtifactRequest, Artifacts } from "./types.ts";
+import { fromArchive } from "./archive.ts";
+import { fromRegistry, registryTrouble } from "./registry.ts";
 import { fromSource } from "./source/index.ts";
+import type { ArtifactRequest, Artifacts } from "./types.ts";
 
 /** Everything that the clusters are made from. Default: a registry if it answers, else the cache, else source. */
 export async function getArtifacts(request: ArtifactRequest): Promise<Artifacts> {
-  return fromSource(request, "asked for");
+  switch (request.source) {
+    case "archive":
+      return fromArchive(request);
+    case "registry":
+      return fromRegistry(request, "asked for");
+    case "source":
+      return fromSource(request, "asked for");
+    case "auto": {
+      const checkout = [...request.clusters.values()].find((v) => v.cilium.includes("/"));
+      if (checkout !== undefined) return fromSource(request, `${checkout.cilium} is a checkout`);
+      const trouble = await registryTrouble(request.registryMirror);
+      if (trouble === undefined) return fromRegistry(request, "the registries answer");
+      request.progress.note(`${trouble}; falling back to the cache and to building from source`);
+      return fromSource(request, "no registry answers");
+    }
+  }
 }

@@ -22,7 +22,9 @@ export class Parts {
   }
 
   async run<T>(part: string, work: (step: StepHandle) => Promise<T>, standing = false): Promise<T> {
-    const expectMs = standing ? undefined : ((await this.#store.expectedMs(part)) ?? this.#firstEstimateMs[part]);
+    const expectMs = standing
+      ? undefined
+      : ((await this.#store.expectedMs(part)) ?? this.#firstEstimateMs[part]);
     return this.#progress.step(
       part,
       async (step) => {

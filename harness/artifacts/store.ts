@@ -1,7 +1,7 @@
-import { mkdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { cacheDir, writeAtomic } from "#harness/host/paths.ts";
 import { lockFolder } from "#harness/host/lock.ts";
+import { cacheDir, writeAtomic } from "#harness/host/paths.ts";
 
 /**
  * A cache of folders, each named by version and content key. A folder is made under a staging name and renamed
@@ -33,8 +33,9 @@ export class Store {
     return final;
   }
 
-  async has(kind: string, name: string): Promise<boolean> {
-    return isFolder(join(this.root, kind, name));
+  /** Names of the finished entries of a kind. */
+  async names(kind: string): Promise<string[]> {
+    return readdir(join(this.root, kind)).catch(() => []);
   }
 
   /** How long a part took at its last build, for honest estimates. */

@@ -17,23 +17,38 @@ export interface RemoteTruth {
   readonly services: number;
 }
 
-export const describeCounts = (t: RemoteTruth): string => `${t.nodes} nodes, ${t.endpoints} endpoints, ${t.identities} identities, ${t.services} services`;
+export const describeCounts = (t: RemoteTruth): string =>
+  `${t.nodes} nodes, ${t.endpoints} endpoints, ${t.identities} identities, ${t.services} services`;
 
 /** Addresses and pod CIDRs as the truth has them. */
-export function judgeNodeEntries(agent: string, told: readonly NodeEntry[], truth: readonly NodeTruth[]): Verdict {
+export function judgeNodeEntries(
+  agent: string,
+  told: readonly NodeEntry[],
+  truth: readonly NodeTruth[],
+): Verdict {
   const reasons: string[] = [];
   for (const node of truth) {
     const entry = told.find((n) => n.name === node.name);
     if (entry === undefined) continue;
     const addresses = entry.addresses.filter((a) => a.type === "InternalIP").map((a) => a.ip);
-    if (!addresses.includes(node.address)) reasons.push(`${agent} has ${addresses.join(", ")} for ${node.name}, its API server ${node.address}`);
-    if (!entry.podCidrs.includes(node.podCidr)) reasons.push(`${agent} has pod CIDR ${entry.podCidrs.join(", ") || "none"} for ${node.name}, its API server ${node.podCidr}`);
+    if (!addresses.includes(node.address))
+      reasons.push(`${agent} has ${addresses.join(", ")} for ${node.name}, its API server ${node.address}`);
+    if (!entry.podCidrs.includes(node.podCidr))
+      reasons.push(
+        `${agent} has pod CIDR ${entry.podCidrs.join(", ") || "none"} for ${node.name}, its API server ${node.podCidr}`,
+      );
   }
   return failedBecause(reasons);
 }
 
 /** From the "remote configuration" and "synchronization status" of Cilium's Cluster Mesh troubleshooting guide. */
-export function judgeRemoteCluster(agent: string, name: string, id: number, remote: RemoteClusterStatus | undefined, truth: RemoteTruth): Verdict {
+export function judgeRemoteCluster(
+  agent: string,
+  name: string,
+  id: number,
+  remote: RemoteClusterStatus | undefined,
+  truth: RemoteTruth,
+): Verdict {
   if (remote === undefined) return failedBecause([`${agent} knows no remote cluster ${name}`]);
   const reasons: string[] = [];
   const say = (text: string): void => void reasons.push(`${agent}: remote cluster ${name} ${text}`);
@@ -43,7 +58,8 @@ export function judgeRemoteCluster(agent: string, name: string, id: number, remo
   if (!remote.ready) say(`is not ready: ${remote.status}`);
   for (const part of ["nodes", "endpoints", "identities", "services"] as const) {
     if (!remote.synced[part]) say(`has not synchronised its ${part}`);
-    if (remote.counts[part] !== truth[part]) say(`shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`);
+    if (remote.counts[part] !== truth[part])
+      say(`shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`);
   }
   return failedBecause(reasons);
 }

@@ -3,15 +3,6 @@ import type { History, Sample } from "#harness/core/history.ts";
 import { failedBecause, passed, type Verdict } from "#harness/core/verdict.ts";
 import { judgeRig, type RigFacts, type RigThresholds, rigFacts } from "./rig.ts";
 
-/** A stretch in which requests were lost. */
-export interface Outage {
-  /** When the last good request before it was sent; the first lost one's time where there is none. */
-  readonly fromMs: number;
-  /** When the first request was sent that opens a loss-free stretch of `stableMs`. */
-  readonly untilMs: number;
-  readonly lost: number;
-}
-
 /** What a history tells of a failover; times on the prober's clock. */
 export interface FailoverFacts extends RigFacts {
   readonly sent: number;
@@ -52,11 +43,16 @@ export function failoverFacts(history: History, expectation: FailoverExpectation
   const good = (s: Sample): boolean => s.outcome === "ok";
   const lostSamples = after.filter((s) => !good(s));
   const firstLost = lostSamples[0];
-  const goodEnds = after.filter(good).map((s) => s.endMs).sort((a, b) => a - b);
+  const goodEnds = after
+    .filter(good)
+    .map((s) => s.endMs)
+    .sort((a, b) => a - b);
   let longestGapMs = 0;
-  for (const [i, end] of goodEnds.entries()) if (i > 0) longestGapMs = Math.max(longestGapMs, end - goodEnds[i - 1]!);
+  for (const [i, end] of goodEnds.entries())
+    if (i > 0) longestGapMs = Math.max(longestGapMs, end - goodEnds[i - 1]!);
   const stable = stableFrom(all, firstLost, expectation.stableMs);
-  const lastGood = firstLost === undefined ? undefined : all.filter((s) => good(s) && s.sentMs < firstLost.sentMs).at(-1);
+  const lastGood =
+    firstLost === undefined ? undefined : all.filter((s) => good(s) && s.sentMs < firstLost.sentMs).at(-1);
   const endMs = all.at(-1)?.sentMs ?? 0;
   const outageMs = firstLost === undefined ? 0 : (stable ?? endMs) - (lastGood?.sentMs ?? firstLost.sentMs);
   const lossOutcomes: Record<string, number> = {};
@@ -66,7 +62,9 @@ export function failoverFacts(history: History, expectation: FailoverExpectation
     sent: all.length,
     lost: lostSamples.length,
     lossOutcomes,
-    lastOldMs: all.filter((s) => good(s) && s.cluster === expectation.from).reduce<number | undefined>((max, s) => Math.max(max ?? 0, s.endMs), undefined),
+    lastOldMs: all
+      .filter((s) => good(s) && s.cluster === expectation.from)
+      .reduce<number | undefined>((max, s) => Math.max(max ?? 0, s.endMs), undefined),
     firstErrorMs: firstLost?.sentMs,
     firstNewMs: after.find((s) => good(s) && s.cluster === expectation.to)?.endMs,
     stableAgainMs: firstLost === undefined ? undefined : stable,
@@ -77,7 +75,11 @@ export function failoverFacts(history: History, expectation: FailoverExpectation
 }
 
 /** The first good request after the first loss that starts a stretch of `stableMs` without a loss. */
-function stableFrom(all: readonly Sample[], firstLost: Sample | undefined, stableMs: number): number | undefined {
+function stableFrom(
+  all: readonly Sample[],
+  firstLost: Sample | undefined,
+  stableMs: number,
+): number | undefined {
   if (firstLost === undefined) return undefined;
   let start: number | undefined;
   for (const s of all) {
@@ -98,19 +100,34 @@ export function judgeFailover(history: History, expectation: FailoverExpectation
   const facts = failoverFacts(history, expectation);
   const move = `${history.vantage} -> ${history.target}, ${expectation.from} to ${expectation.to}`;
   const reasons: string[] = [];
-  if (facts.lastOldMs === undefined) reasons.push(`${move}: ${expectation.from} never answered, so there was nothing to move from`);
+  if (facts.lastOldMs === undefined)
+    reasons.push(`${move}: ${expectation.from} never answered, so there was nothing to move from`);
   if (facts.firstNewMs === undefined) reasons.push(`${move}: ${expectation.to} never answered`);
   const untilMs = expectation.untilMs ?? Number.POSITIVE_INFINITY;
-  const tail = inOrder(history.samples).filter((s) => s.sentMs <= untilMs).at(-1)?.sentMs ?? 0;
+  const tail =
+    inOrder(history.samples)
+      .filter((s) => s.sentMs <= untilMs)
+      .at(-1)?.sentMs ?? 0;
   const stragglers = history.samples.filter(
-    (s) => s.outcome === "ok" && s.cluster === expectation.from && s.sentMs <= untilMs && s.sentMs > tail - expectation.stableMs,
+    (s) =>
+      s.outcome === "ok" &&
+      s.cluster === expectation.from &&
+      s.sentMs <= untilMs &&
+      s.sentMs > tail - expectation.stableMs,
   );
-  if (stragglers.length > 0) reasons.push(`${move}: ${expectation.from} still answered ${stragglers.length} requests in the last ${formatMs(expectation.stableMs)}`);
+  if (stragglers.length > 0)
+    reasons.push(
+      `${move}: ${expectation.from} still answered ${stragglers.length} requests in the last ${formatMs(expectation.stableMs)}`,
+    );
   if (facts.firstErrorMs !== undefined && facts.stableAgainMs === undefined) {
-    reasons.push(`${move}: requests were still being lost at the end (${facts.lost} lost: ${describeLosses(facts.lossOutcomes)})`);
+    reasons.push(
+      `${move}: requests were still being lost at the end (${facts.lost} lost: ${describeLosses(facts.lossOutcomes)})`,
+    );
   }
   if (facts.outageMs > expectation.withinMs) {
-    reasons.push(`${move}: outage of ${facts.outageMs.toFixed(0)} ms is over the budget of ${expectation.withinMs} ms (${facts.lost} requests lost: ${describeLosses(facts.lossOutcomes)})`);
+    reasons.push(
+      `${move}: outage of ${facts.outageMs.toFixed(0)} ms is over the budget of ${expectation.withinMs} ms (${facts.lost} requests lost: ${describeLosses(facts.lossOutcomes)})`,
+    );
   }
   return reasons.length === 0 ? passed : failedBecause(reasons);
 }

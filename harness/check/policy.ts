@@ -14,7 +14,6 @@ export interface ExpectedPath {
   readonly open: boolean;
 }
 
-
 /**
  * An open path answers; a denied one is silent. A refusal is an answer of the peer's kernel, so the policy let the
  * packet through. Anything else (a broken prober, no route) is the rig's trouble.
@@ -24,9 +23,11 @@ export function judgeOutcomes(paths: readonly ExpectedPath[]): Verdict {
   return combine(
     paths.map(({ path, open }) => {
       const seen = `${path.from} -> ${path.to}: ${path.outcome}${path.detail === "" ? "" : ` (${path.detail})`}`;
-      if (open) return path.outcome === "ok" ? failedBecause([]) : failedBecause([`${seen}, but policy allows it`]);
+      if (open)
+        return path.outcome === "ok" ? failedBecause([]) : failedBecause([`${seen}, but policy allows it`]);
       if (path.outcome === "timeout") return failedBecause([]);
-      if (path.outcome === "ok" || path.outcome === "refused" || path.outcome === "reset") return failedBecause([`${seen}, but policy denies it`]);
+      if (path.outcome === "ok" || path.outcome === "refused" || path.outcome === "reset")
+        return failedBecause([`${seen}, but policy denies it`]);
       return unknownBecause([`${seen}: neither an answer nor a drop`]);
     }),
   );

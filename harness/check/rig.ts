@@ -29,20 +29,27 @@ export function rigFacts(history: History, sinceMs: number): RigFacts {
 
 /** Whether the rig was well enough for the history to mean anything about the mesh. */
 export function judgeRig(history: History, limits: RigThresholds, sinceMs: number): Verdict {
-  if (!history.samples.some((s) => s.dueMs >= sinceMs)) return unknownBecause([`the prober at ${history.vantage} sent nothing`]);
+  if (!history.samples.some((s) => s.dueMs >= sinceMs))
+    return unknownBecause([`the prober at ${history.vantage} sent nothing`]);
   const facts = rigFacts(history, sinceMs);
   const reasons: string[] = [];
   const missing = missingSequence(history);
   if (missing > 0) reasons.push(`${missing} samples of the prober at ${history.vantage} never arrived`);
   if (facts.latenessP99Ms > limits.latenessP99Ms) {
-    reasons.push(`the prober at ${history.vantage} sent 1 % of its requests over ${facts.latenessP99Ms.toFixed(1)} ms late (limit ${limits.latenessP99Ms} ms)`);
+    reasons.push(
+      `the prober at ${history.vantage} sent 1 % of its requests over ${facts.latenessP99Ms.toFixed(1)} ms late (limit ${limits.latenessP99Ms} ms)`,
+    );
   }
   if (facts.latenessMaxMs > limits.stallMs) {
-    reasons.push(`the prober at ${history.vantage} stood still for ${facts.latenessMaxMs.toFixed(0)} ms (limit ${limits.stallMs} ms)`);
+    reasons.push(
+      `the prober at ${history.vantage} stood still for ${facts.latenessMaxMs.toFixed(0)} ms (limit ${limits.stallMs} ms)`,
+    );
   }
   if (facts.controlSent === 0) reasons.push(`the prober at ${history.vantage} has no control samples`);
   else if (facts.controlLost / facts.controlSent > limits.controlLossShare) {
-    reasons.push(`${facts.controlLost} of ${facts.controlSent} control requests at ${history.vantage}, which cross no mesh, were lost`);
+    reasons.push(
+      `${facts.controlLost} of ${facts.controlSent} control requests at ${history.vantage}, which cross no mesh, were lost`,
+    );
   }
   return reasons.length === 0 ? passed : unknownBecause(reasons);
 }

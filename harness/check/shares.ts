@@ -13,20 +13,27 @@ export function judgeShares(
 ): Verdict {
   const reasons: string[] = [];
   if (answers.length === 0) return failedBecause([`${what}: no answer at all`]);
-  if (expected.length === 0) return failedBecause([`${what}: no backend is expected, yet ${answers.length} answers came`]);
+  if (expected.length === 0)
+    return failedBecause([`${what}: no backend is expected, yet ${answers.length} answers came`]);
   const counts = new Map<string, number>();
   for (const name of answers) counts.set(name, (counts.get(name) ?? 0) + 1);
   const tolerance = shareTolerance(answers.length, falseAlarm / expected.length);
   const fair = 1 / expected.length;
   for (const name of expected) {
     const share = (counts.get(name) ?? 0) / answers.length;
-    if (!counts.has(name)) reasons.push(`${what}: backend ${name} never answered in ${answers.length} answers (false alarm below ${falseAlarm})`);
+    if (!counts.has(name))
+      reasons.push(
+        `${what}: backend ${name} never answered in ${answers.length} answers (false alarm below ${falseAlarm})`,
+      );
     else if (Math.abs(share - fair) > tolerance) {
-      reasons.push(`${what}: backend ${name} had ${(share * 100).toFixed(1)} % of ${answers.length} answers, expected ${(fair * 100).toFixed(1)} ± ${(tolerance * 100).toFixed(1)} %`);
+      reasons.push(
+        `${what}: backend ${name} had ${(share * 100).toFixed(1)} % of ${answers.length} answers, expected ${(fair * 100).toFixed(1)} ± ${(tolerance * 100).toFixed(1)} %`,
+      );
     }
   }
   for (const [name, count] of counts) {
-    if (!expected.includes(name)) reasons.push(`${what}: ${name}, which should not serve, gave ${count} of ${answers.length} answers`);
+    if (!expected.includes(name))
+      reasons.push(`${what}: ${name}, which should not serve, gave ${count} of ${answers.length} answers`);
   }
   return failedBecause(reasons);
 }

@@ -1,6 +1,6 @@
+import { Kube, kinds } from "#harness/kube/kube.ts";
 import type { LabState } from "#harness/lab/lab.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/lab/lab.ts";
-import { Kube, kinds } from "#harness/kube/kube.ts";
 import { type ClusterNode, kindNodes } from "./kind-cluster.ts";
 
 /** A running cluster of the mesh, as suites see it. */

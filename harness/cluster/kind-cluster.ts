@@ -32,7 +32,19 @@ export async function createKindCluster(
   await rm(kubeconfig, { force: true });
   await command(
     kind,
-    ["create", "cluster", "--name", name, "--config", configFile, "--image", artifacts.nodeImage, "--kubeconfig", kubeconfig, "--retain"],
+    [
+      "create",
+      "cluster",
+      "--name",
+      name,
+      "--config",
+      configFile,
+      "--image",
+      artifacts.nodeImage,
+      "--kubeconfig",
+      kubeconfig,
+      "--retain",
+    ],
     { signal, onLine, env: { KIND_EXPERIMENTAL_DOCKER_NETWORK: networkOf(plan.lab) } },
   );
   await chmod(kubeconfig, 0o600);
@@ -56,18 +68,31 @@ export async function kindNodes(lab: string, cluster: string): Promise<ClusterNo
       `{{ (index .NetworkSettings.Networks ${JSON.stringify(networkOf(lab))}).IPAddress }}`,
       name!,
     ]).catch(() => "");
-    nodes.push({ name: name!, role: role === "control-plane" ? "control-plane" : "worker", address: address.trim(), running: state === "running" });
+    nodes.push({
+      name: name!,
+      role: role === "control-plane" ? "control-plane" : "worker",
+      address: address.trim(),
+      running: state === "running",
+    });
   }
   return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Runs a program on a node, in the node's own network namespace. */
-export async function onNode(node: string, argv: readonly string[], options: { signal?: AbortSignal; tolerate?: boolean; timeoutMs?: number } = {}) {
+export async function onNode(
+  node: string,
+  argv: readonly string[],
+  options: { signal?: AbortSignal; tolerate?: boolean; timeoutMs?: number } = {},
+) {
   return execIn(node, argv, options);
 }
 
 /** Lets the nodes' containerd pull the public registries through a plain-HTTP mirror. */
-export async function useMirror(nodes: readonly ClusterNode[], mirror: string, signal: AbortSignal): Promise<void> {
+export async function useMirror(
+  nodes: readonly ClusterNode[],
+  mirror: string,
+  signal: AbortSignal,
+): Promise<void> {
   for (const node of nodes) {
     for (const registry of ["quay.io", "registry.k8s.io", "docker.io"]) {
       const dir = `/etc/containerd/certs.d/${registry}`;
@@ -79,7 +104,11 @@ export async function useMirror(nodes: readonly ClusterNode[], mirror: string, s
 }
 
 /** Imports image archives into the nodes' containerd, for what their image lacks. */
-export async function importArchives(nodes: readonly ClusterNode[], archives: readonly string[], signal: AbortSignal): Promise<void> {
+export async function importArchives(
+  nodes: readonly ClusterNode[],
+  archives: readonly string[],
+  signal: AbortSignal,
+): Promise<void> {
   for (const node of nodes) {
     for (const [i, archive] of archives.entries()) {
       const inside = `/root/import-${i}.tar`;

@@ -6,17 +6,76 @@ import { z } from "zod";
  */
 export const budgetsSchema = z
   .strictObject({
-    settleMs: z.number().int().positive().default(60_000).describe("How long a service may take to reach the state a test starts from: backends known and answering."),
-    failoverMs: z.number().int().positive().default(2_000).describe("Scale to zero: longest outage a client may see while traffic moves to the other cluster."),
-    failbackMs: z.number().int().positive().default(2_000).describe("Longest outage a client may see while traffic comes back to its preferred cluster."),
-    stableMs: z.number().int().positive().default(1_000).describe("Traffic counts as stable again after this long without a lost request."),
-    syncMs: z.number().int().positive().default(15_000).describe("A new or deleted pod, service or annotation must be known in the other cluster by then."),
-    healthMs: z.number().int().positive().default(60_000).describe("The whole health matrix must have been probed anew this long after it was asked for, or within two of the agents' probe intervals and half a minute, whichever is longer."),
-    requestMs: z.number().int().positive().default(2_000).describe("One request of a test without an answer for this long counts as dropped."),
-    probeEveryMs: z.number().int().positive().default(5).describe("Spacing of the open-loop prober's requests."),
-    probeTimeoutMs: z.number().int().positive().default(1_000).describe("One request of the prober without an answer for this long is lost."),
-    meshMs: z.number().int().positive().default(600_000).describe("From Helm's install to the canary answering in both directions."),
-    falseAlarm: z.number().positive().max(0.01).default(1e-6).describe("Probability that a computed sample makes a healthy mesh fail a test."),
+    settleMs: z
+      .number()
+      .int()
+      .positive()
+      .default(60_000)
+      .describe(
+        "How long a service may take to reach the state a test starts from: backends known and answering.",
+      ),
+    failoverMs: z
+      .number()
+      .int()
+      .positive()
+      .default(2_000)
+      .describe("Scale to zero: longest outage a client may see while traffic moves to the other cluster."),
+    failbackMs: z
+      .number()
+      .int()
+      .positive()
+      .default(2_000)
+      .describe("Longest outage a client may see while traffic comes back to its preferred cluster."),
+    stableMs: z
+      .number()
+      .int()
+      .positive()
+      .default(1_000)
+      .describe("Traffic counts as stable again after this long without a lost request."),
+    syncMs: z
+      .number()
+      .int()
+      .positive()
+      .default(15_000)
+      .describe("A new or deleted pod, service or annotation must be known in the other cluster by then."),
+    healthMs: z
+      .number()
+      .int()
+      .positive()
+      .default(60_000)
+      .describe(
+        "The whole health matrix must have been probed anew this long after it was asked for, or within two of the agents' probe intervals and half a minute, whichever is longer.",
+      ),
+    requestMs: z
+      .number()
+      .int()
+      .positive()
+      .default(2_000)
+      .describe("One request of a test without an answer for this long counts as dropped."),
+    probeEveryMs: z
+      .number()
+      .int()
+      .positive()
+      .default(5)
+      .describe("Spacing of the open-loop prober's requests."),
+    probeTimeoutMs: z
+      .number()
+      .int()
+      .positive()
+      .default(1_000)
+      .describe("One request of the prober without an answer for this long is lost."),
+    meshMs: z
+      .number()
+      .int()
+      .positive()
+      .default(600_000)
+      .describe("From Helm's install to the canary answering in both directions."),
+    falseAlarm: z
+      .number()
+      .positive()
+      .max(0.01)
+      .default(1e-6)
+      .describe("Probability that a computed sample makes a healthy mesh fail a test."),
   })
   .prefault({});
 export type Budgets = z.infer<typeof budgetsSchema>;
@@ -27,9 +86,22 @@ export type Budgets = z.infer<typeof budgetsSchema>;
  */
 export const rigSchema = z
   .strictObject({
-    latenessP99Ms: z.number().positive().default(250).describe("99 % of the prober's requests must leave at most this late."),
-    stallMs: z.number().positive().default(1000).describe("A single request that left later than this spoils the run: the prober stood still."),
-    controlLossShare: z.number().min(0).max(1).default(0.01).describe("Share of control requests (the prober's own loopback, no mesh in between) that may fail."),
+    latenessP99Ms: z
+      .number()
+      .positive()
+      .default(250)
+      .describe("99 % of the prober's requests must leave at most this late."),
+    stallMs: z
+      .number()
+      .positive()
+      .default(1000)
+      .describe("A single request that left later than this spoils the run: the prober stood still."),
+    controlLossShare: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0.01)
+      .describe("Share of control requests (the prober's own loopback, no mesh in between) that may fail."),
   })
   .prefault({});
 export type RigLimits = z.infer<typeof rigSchema>;

@@ -7,7 +7,10 @@ import { budgetsSchema, rigSchema } from "./budgets.ts";
 
 const clusterName = z
   .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/, "a cluster name is lower-case letters, digits and '-', at most 32 characters (Cilium's cluster-name)")
+  .regex(
+    /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/,
+    "a cluster name is lower-case letters, digits and '-', at most 32 characters (Cilium's cluster-name)",
+  )
   .refine((name) => name !== "default", "'default' is Cilium's name for no cluster name");
 
 const clusterSchema = z.strictObject({
@@ -65,12 +68,18 @@ async function readYaml(path: string): Promise<unknown> {
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new MeshproofError("config-invalid", `cannot read ${path}: ${messageOf(error)}`, { cure: "check the path", cause: error });
+    throw new MeshproofError("config-invalid", `cannot read ${path}: ${messageOf(error)}`, {
+      cure: "check the path",
+      cause: error,
+    });
   }
   try {
     return parseYaml(text);
   } catch (error) {
-    throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(error)}`, { cure: "mend the file", cause: error });
+    throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(error)}`, {
+      cure: "mend the file",
+      cause: error,
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Cidr, contains, overlaps, parseCidr } from "#harness/core/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { Budgets, RigLimits } from "./budgets.ts";
-import { type KindConfig, type LabFile, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
+import { type KindConfig, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
 
 export interface PlannedCluster {
   readonly name: string;
@@ -42,7 +42,10 @@ export const defaultLabFile = (): string => join(import.meta.dirname, "../../kin
 /** Reads, overrides and checks. Every conflict names both sides; nothing is created before this has passed. */
 export async function planLab(options: PlanOptions): Promise<LabPlan> {
   if (!/^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$/.test(options.lab)) {
-    throw new MeshproofError("usage", `--lab ${options.lab}: a lab name is lower-case letters, digits and '-', at most 20 characters`);
+    throw new MeshproofError(
+      "usage",
+      `--lab ${options.lab}: a lab name is lower-case letters, digits and '-', at most 20 characters`,
+    );
   }
   const path = options.labFile ?? defaultLabFile();
   const file = await readLabFile(path);
@@ -55,7 +58,8 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
     let values = mergeValues(file.values, cluster.values);
     for (const option of options.values ?? []) {
       const { target, value } = splitOption("--values", option, names);
-      if (target === undefined || target === cluster.name) values = mergeValues(values, await readValues(value));
+      if (target === undefined || target === cluster.name)
+        values = mergeValues(values, await readValues(value));
     }
     clusters.push({
       name: cluster.name,
@@ -87,7 +91,11 @@ function version(option: string, value: string): string {
   return bare;
 }
 
-function splitOption(option: string, text: string, names: readonly string[]): { target?: string; value: string } {
+function splitOption(
+  option: string,
+  text: string,
+  names: readonly string[],
+): { target?: string; value: string } {
   const match = /^([a-z0-9-]+)=(.+)$/.exec(text);
   if (match === null) return { value: text };
   const [, target, value] = match;
@@ -112,7 +120,10 @@ function withWorkers(config: KindConfig, workers: number): KindConfig {
 }
 
 /** Helm's own rule: mappings merge, everything else is replaced. */
-export function mergeValues(base: Record<string, unknown>, over: Record<string, unknown>): Record<string, unknown> {
+export function mergeValues(
+  base: Record<string, unknown>,
+  over: Record<string, unknown>,
+): Record<string, unknown> {
   const merged = { ...base };
   for (const [key, value] of Object.entries(over)) {
     const standing = merged[key];
@@ -129,21 +140,40 @@ export function checkConflicts(plan: LabPlan, path: string): void {
   const cidrs: { owner: string; cidr: Cidr }[] = [];
   for (const [i, a] of plan.clusters.entries()) {
     for (const b of plan.clusters.slice(i + 1)) {
-      if (a.name === b.name) conflict(path, `clusters ${i + 1} and ${plan.clusters.indexOf(b) + 1} are both named ${a.name}`, "give each cluster a name of its own");
-      if (a.id === b.id) conflict(path, `clusters ${a.name} and ${b.name} both have id ${a.id}`, "give each cluster an id of its own, 1 to 255");
+      if (a.name === b.name)
+        conflict(
+          path,
+          `clusters ${i + 1} and ${plan.clusters.indexOf(b) + 1} are both named ${a.name}`,
+          "give each cluster a name of its own",
+        );
+      if (a.id === b.id)
+        conflict(
+          path,
+          `clusters ${a.name} and ${b.name} both have id ${a.id}`,
+          "give each cluster an id of its own, 1 to 255",
+        );
     }
-    for (const [what, text] of [["podSubnet", a.podCidr], ["serviceSubnet", a.serviceCidr]] as const) {
+    for (const [what, text] of [
+      ["podSubnet", a.podCidr],
+      ["serviceSubnet", a.serviceCidr],
+    ] as const) {
       try {
         cidrs.push({ owner: `${a.name}'s ${what}`, cidr: parseCidr(text) });
       } catch (error) {
-        throw new MeshproofError("config-invalid", `${path}: ${a.name}'s ${what}: ${messageOf(error)}`, { cure: "write an IPv4 CIDR such as 10.1.0.0/16" });
+        throw new MeshproofError("config-invalid", `${path}: ${a.name}'s ${what}: ${messageOf(error)}`, {
+          cure: "write an IPv4 CIDR such as 10.1.0.0/16",
+        });
       }
     }
   }
   for (const [i, a] of cidrs.entries()) {
     for (const b of cidrs.slice(i + 1)) {
       if (overlaps(a.cidr, b.cidr)) {
-        conflict(path, `${a.owner} ${a.cidr.text} overlaps ${b.owner} ${b.cidr.text}`, "Cluster Mesh needs disjoint pod CIDRs; change one of the two kind Config files");
+        conflict(
+          path,
+          `${a.owner} ${a.cidr.text} overlaps ${b.owner} ${b.cidr.text}`,
+          "Cluster Mesh needs disjoint pod CIDRs; change one of the two kind Config files",
+        );
       }
     }
   }
@@ -155,7 +185,11 @@ export function checkNetwork(plan: LabPlan, network: string, subnet: string): vo
     for (const text of [cluster.podCidr, cluster.serviceCidr]) {
       const cidr = parseCidr(text);
       if (overlaps(cidr, parseCidr(subnet)) || contains(cidr, subnet.split("/")[0]!)) {
-        conflict("the lab", `${cluster.name}'s ${text} overlaps Docker network ${network} ${subnet}`, "change the cluster's CIDR");
+        conflict(
+          "the lab",
+          `${cluster.name}'s ${text} overlaps Docker network ${network} ${subnet}`,
+          "change the cluster's CIDR",
+        );
       }
     }
   }
@@ -173,20 +207,28 @@ export async function checkPorts(plan: LabPlan): Promise<void> {
     if (port !== undefined) ports.push({ port, owner: `${cluster.name}'s apiServerPort` });
     for (const node of cluster.kindConfig.nodes) {
       const mappings = (node as { extraPortMappings?: { hostPort?: number }[] }).extraPortMappings ?? [];
-      for (const m of mappings) if (m.hostPort !== undefined) ports.push({ port: m.hostPort, owner: `a port mapping of ${cluster.name}` });
+      for (const m of mappings)
+        if (m.hostPort !== undefined)
+          ports.push({ port: m.hostPort, owner: `a port mapping of ${cluster.name}` });
     }
   }
   for (const [i, { port, owner }] of ports.entries()) {
     const twin = ports.slice(i + 1).find((p) => p.port === port);
-    if (twin !== undefined) throw new MeshproofError("port-in-use", `port ${port} is wanted twice: ${owner} and ${twin.owner}`, { cure: "choose another port in one kind Config" });
+    if (twin !== undefined)
+      throw new MeshproofError("port-in-use", `port ${port} is wanted twice: ${owner} and ${twin.owner}`, {
+        cure: "choose another port in one kind Config",
+      });
     await new Promise<void>((resolve, reject) => {
       const server = createServer();
       server.once("error", (error) =>
-        reject(new MeshproofError("port-in-use", `port ${port} (${owner}) is in use on 127.0.0.1`, { cause: error, cure: "free the port, or leave it out of the kind Config: a free one is chosen then" })),
+        reject(
+          new MeshproofError("port-in-use", `port ${port} (${owner}) is in use on 127.0.0.1`, {
+            cause: error,
+            cure: "free the port, or leave it out of the kind Config: a free one is chosen then",
+          }),
+        ),
       );
       server.listen(port, "127.0.0.1", () => server.close(() => resolve()));
     });
   }
 }
-
-export type { LabFile };

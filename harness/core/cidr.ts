@@ -20,7 +20,8 @@ function fromBigInt(value: bigint, kind: Cidr["kind"]): string {
 
 /** Throws a plain Error on anything but `address/bits` with no host bits set. */
 export function parseCidr(text: string): Cidr {
-  if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(text)) throw new Error(`${JSON.stringify(text)} is not of the form 10.0.0.0/16`);
+  if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(text))
+    throw new Error(`${JSON.stringify(text)} is not of the form 10.0.0.0/16`);
   let address: ipaddr.IPv4 | ipaddr.IPv6;
   let bits: number;
   try {
@@ -32,7 +33,8 @@ export function parseCidr(text: string): Cidr {
   const size = BigInt((kind === "ipv4" ? 32 : 128) - bits);
   const value = toBigInt(address.toByteArray());
   const first = (value >> size) << size;
-  if (first !== value) throw new Error(`${text} has host bits set; did you mean ${fromBigInt(first, kind)}/${bits}?`);
+  if (first !== value)
+    throw new Error(`${text} has host bits set; did you mean ${fromBigInt(first, kind)}/${bits}?`);
   return { text, kind, bits, first, last: first + (1n << size) - 1n };
 }
 

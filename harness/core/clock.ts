@@ -8,11 +8,6 @@ export function wallLabel(): string {
   return new Date().toISOString();
 }
 
-/** The offset that turns this process's monotonic readings into wall milliseconds. */
-export function wallOffsetMs(): number {
-  return performance.timeOrigin;
-}
-
 /** `1m 05s`, `12.3s` or `340ms`: durations as people read them. */
 export function formatMs(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)}ms`;

@@ -79,7 +79,8 @@ export function describeError(error: unknown): string {
       lines.push(`${lead}${current.message}${depth > 0 ? "" : `\n${current.stack ?? ""}`}`);
     }
     if (current instanceof AggregateError) {
-      for (const inner of current.errors) lines.push(`  - ${inner instanceof Error ? inner.message : String(inner)}`);
+      for (const inner of current.errors)
+        lines.push(`  - ${inner instanceof Error ? inner.message : String(inner)}`);
     }
     current = current.cause;
   }

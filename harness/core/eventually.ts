@@ -11,7 +11,9 @@ export interface EventuallyOptions {
 }
 
 /** What one look found: done with its value, or not yet with what was seen. */
-export type Look<T> = { readonly done: true; readonly value: T } | { readonly done: false; readonly seen: string };
+export type Look<T> =
+  | { readonly done: true; readonly value: T }
+  | { readonly done: false; readonly seen: string };
 
 export const ready = <T>(value: T): Look<T> => ({ done: true, value });
 export const notYet = (seen: string): Look<never> => ({ done: false, seen });

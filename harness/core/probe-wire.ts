@@ -15,7 +15,11 @@ export interface ProbeSpec {
 /** Lines that the prober prints. Times are milliseconds since its own start. */
 export type ProbeLine =
   | { readonly hello: { readonly startedAtUnixMs: number } }
-  | { readonly samples: readonly WireSample[]; readonly control: readonly WireSample[]; readonly nowMs: number }
+  | {
+      readonly samples: readonly WireSample[];
+      readonly control: readonly WireSample[];
+      readonly nowMs: number;
+    }
   | { readonly bye: { readonly cpuShare: number; readonly sent: number } };
 
 /** seq, dueMs, sentMs, endMs, outcome, servedBy, detail. */

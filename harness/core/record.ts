@@ -1,8 +1,5 @@
-import type { Outcome } from "./verdict.ts";
 import type { HealthCell } from "./health-cell.ts";
-
-/** A measured figure of a test. The unit ends the name. */
-export type Facts = Readonly<Record<string, number | string | boolean | null>>;
+import type { Outcome } from "./verdict.ts";
 
 /** What a test leaves for the report, beside its verdict; travels as JSON. */
 export interface TestNotes {

@@ -13,9 +13,24 @@ export interface RemoteClusterStatus {
   readonly connected: boolean;
   readonly ready: boolean;
   readonly status: string;
-  readonly config: { readonly required: boolean; readonly retrieved: boolean; readonly clusterId: number; readonly kvstoreMesh: boolean };
-  readonly counts: { readonly nodes: number; readonly endpoints: number; readonly identities: number; readonly services: number };
-  readonly synced: { readonly nodes: boolean; readonly endpoints: boolean; readonly identities: boolean; readonly services: boolean };
+  readonly config: {
+    readonly required: boolean;
+    readonly retrieved: boolean;
+    readonly clusterId: number;
+    readonly kvstoreMesh: boolean;
+  };
+  readonly counts: {
+    readonly nodes: number;
+    readonly endpoints: number;
+    readonly identities: number;
+    readonly services: number;
+  };
+  readonly synced: {
+    readonly nodes: boolean;
+    readonly endpoints: boolean;
+    readonly identities: boolean;
+    readonly services: boolean;
+  };
 }
 
 /** One probed path of cilium-health. `seconds` of latency; an empty status is a success. */
@@ -28,7 +43,9 @@ export interface HealthPath {
 export interface HealthNode {
   readonly name: string;
   readonly host: { readonly ip: string; readonly icmp?: HealthPath; readonly http?: HealthPath };
-  readonly endpoint: { readonly ip: string; readonly icmp?: HealthPath; readonly http?: HealthPath } | undefined;
+  readonly endpoint:
+    | { readonly ip: string; readonly icmp?: HealthPath; readonly http?: HealthPath }
+    | undefined;
 }
 
 export interface HealthReport {

@@ -1,5 +1,5 @@
-import { MeshproofError } from "#harness/core/errors.ts";
 import { onNode } from "#harness/cluster/kind-cluster.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
 import { type Fault, type FaultContext, type InjectedFault, injected } from "./fault.ts";
 
 /** Marks our rules in a node's firewall: healing removes these and no others. */
@@ -11,19 +11,37 @@ interface Rule {
 }
 
 /** Drops at the raw table, before connection tracking: established flows are hit too. */
-async function drop(context: FaultContext, name: string, node: string, rules: readonly Rule[]): Promise<InjectedFault> {
+async function drop(
+  context: FaultContext,
+  name: string,
+  node: string,
+  rules: readonly Rule[],
+): Promise<InjectedFault> {
   const chainOf = (rule: Rule): string => (rule.chain === "INPUT" ? "PREROUTING" : "OUTPUT");
-  const args = (rule: Rule): string[] => [chainOf(rule), ...rule.match, "-m", "comment", "--comment", comment, "-j", "DROP"];
-  for (const rule of rules) await onNode(node, ["iptables", "-w", "-t", "raw", "-I", ...args(rule)], { signal: context.signal });
+  const args = (rule: Rule): string[] => [
+    chainOf(rule),
+    ...rule.match,
+    "-m",
+    "comment",
+    "--comment",
+    comment,
+    "-j",
+    "DROP",
+  ];
+  for (const rule of rules)
+    await onNode(node, ["iptables", "-w", "-t", "raw", "-I", ...args(rule)], { signal: context.signal });
   return injected(name, `node ${node}`, async () => {
     for (const rule of rules) {
       for (;;) {
-        const removed = await onNode(node, ["iptables", "-w", "-t", "raw", "-D", ...args(rule)], { tolerate: true });
+        const removed = await onNode(node, ["iptables", "-w", "-t", "raw", "-D", ...args(rule)], {
+          tolerate: true,
+        });
         if (removed.exitCode !== 0) break;
       }
     }
     const left = await onNode(node, ["iptables-save", "-t", "raw"], { tolerate: true });
-    if (left.stdout.includes(comment)) throw new MeshproofError("cleanup-failed", `firewall rules of ${name} are left on ${node}`);
+    if (left.stdout.includes(comment))
+      throw new MeshproofError("cleanup-failed", `firewall rules of ${name} are left on ${node}`);
   });
 }
 
@@ -31,7 +49,8 @@ async function drop(context: FaultContext, name: string, node: string, rules: re
 async function nodeIn(context: FaultContext, cluster: string): Promise<string> {
   const nodes = await context.mesh.cluster(cluster).nodes();
   const node = nodes.find((n) => n.role === "worker") ?? nodes[0];
-  if (node === undefined) throw new MeshproofError("fault-no-effect", `cluster ${cluster} has no node to harm`);
+  if (node === undefined)
+    throw new MeshproofError("fault-no-effect", `cluster ${cluster} has no node to harm`);
   return node.name;
 }
 
@@ -54,3 +73,14 @@ export const healthDrop: Fault = {
     return drop(context, "health-drop", node, [{ chain: "INPUT", match: ["-p", "tcp", "--dport", "4240"] }]);
   },
 };
+
+/** Removes every rule of ours from a node; answers whether there were any. */
+export async function healFirewalls(node: string, signal: AbortSignal): Promise<boolean> {
+  const before = await onNode(node, ["iptables-save", "-t", "raw"], { signal });
+  const rules = before.stdout.split("\n").filter((line) => line.startsWith("-A ") && line.includes(comment));
+  for (const rule of rules) {
+    const argv = rule.replaceAll('"', "").split(" ").slice(1);
+    await onNode(node, ["iptables", "-w", "-t", "raw", "-D", ...argv], { signal });
+  }
+  return rules.length > 0;
+}

@@ -1,7 +1,13 @@
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Fault } from "./fault.ts";
 import { healthDrop, vxlanDrop } from "./firewall.ts";
-import { affinityRemoved, apiserverDown, globalRemoved, policyRemoved, remoteBackendsStopped } from "./objects.ts";
+import {
+  affinityRemoved,
+  apiserverDown,
+  globalRemoved,
+  policyRemoved,
+  remoteBackendsStopped,
+} from "./objects.ts";
 
 export const faults: readonly Fault[] = [
   vxlanDrop,
@@ -16,7 +22,9 @@ export const faults: readonly Fault[] = [
 export function faultNamed(name: string): Fault {
   const fault = faults.find((f) => f.name === name);
   if (fault === undefined) {
-    throw new MeshproofError("usage", `there is no fault ${name}`, { cure: `name one of ${faults.map((f) => f.name).join(", ")}` });
+    throw new MeshproofError("usage", `there is no fault ${name}`, {
+      cure: `name one of ${faults.map((f) => f.name).join(", ")}`,
+    });
   }
   return fault;
 }

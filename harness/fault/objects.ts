@@ -13,7 +13,11 @@ export async function scaleToZero(
 ): Promise<InjectedFault> {
   const before = await kube.get(kinds.deployment, namespace, name);
   const replicas = Number(before?.spec?.replicas ?? 0);
-  if (replicas === 0) throw new MeshproofError("fault-no-effect", `deployment ${namespace}/${name} in ${kube.cluster} has no replica to take away`);
+  if (replicas === 0)
+    throw new MeshproofError(
+      "fault-no-effect",
+      `deployment ${namespace}/${name} in ${kube.cluster} has no replica to take away`,
+    );
   await kube.merge(kinds.deployment, namespace, name, { spec: { replicas: 0 } });
   return injected("scale-to-zero", `deployment ${namespace}/${name} in ${kube.cluster}`, async () => {
     if ((await kube.get(kinds.deployment, namespace, name)) === undefined) return;
@@ -26,8 +30,17 @@ export async function scaleToZero(
   });
 }
 
-async function waitForNoPods(kube: Kube, namespace: string, selector: string, signal: AbortSignal): Promise<void> {
-  await kube.until(kinds.pod, { namespace, labelSelector: selector }, allGone, { what: `pods ${selector} to end`, withinMs: 60_000, signal });
+async function waitForNoPods(
+  kube: Kube,
+  namespace: string,
+  selector: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await kube.until(kinds.pod, { namespace, labelSelector: selector }, allGone, {
+    what: `pods ${selector} to end`,
+    withinMs: 60_000,
+    signal,
+  });
 }
 
 export const apiserverDown: Fault = {
@@ -35,7 +48,10 @@ export const apiserverDown: Fault = {
   does: "scales the second cluster's clustermesh-apiserver to zero: what is new there is not told to the others",
   async inject(context) {
     const kube = context.mesh.clusters[1]!.kube;
-    const fault = await scaleToZero(kube, "kube-system", "clustermesh-apiserver", { withinMs: 180_000, signal: context.signal });
+    const fault = await scaleToZero(kube, "kube-system", "clustermesh-apiserver", {
+      withinMs: 180_000,
+      signal: context.signal,
+    });
     await waitForNoPods(kube, "kube-system", "k8s-app=clustermesh-apiserver", context.signal);
     return injected("apiserver-down", `clustermesh-apiserver of ${kube.cluster}`, () => fault.heal());
   },
@@ -43,7 +59,10 @@ export const apiserverDown: Fault = {
 
 function suiteNamespace(context: FaultContext, fault: string): string {
   if (context.namespace === undefined) {
-    throw new MeshproofError("usage", `fault ${fault} works on a suite's objects: use it with \`test SUITE --with-fault ${fault}\``);
+    throw new MeshproofError(
+      "usage",
+      `fault ${fault} works on a suite's objects: use it with \`test SUITE --with-fault ${fault}\``,
+    );
   }
   return context.namespace;
 }
@@ -59,15 +78,24 @@ function annotationRemoved(name: string, keys: readonly string[], does: string):
       const subjects: string[] = [];
       for (const { kube } of context.mesh.clusters) {
         for (const service of await kube.list(kinds.service, namespace)) {
-          const standing = Object.entries(service.metadata.annotations ?? {}).filter(([key]) => keys.includes(key));
+          const standing = Object.entries(service.metadata.annotations ?? {}).filter(([key]) =>
+            keys.includes(key),
+          );
           if (standing.length === 0) continue;
           const removal = Object.fromEntries(standing.map(([key]) => [key, null]));
-          await kube.merge(kinds.service, namespace, service.metadata.name, { metadata: { annotations: removal } });
+          await kube.merge(kinds.service, namespace, service.metadata.name, {
+            metadata: { annotations: removal },
+          });
           subjects.push(`service ${namespace}/${service.metadata.name} in ${kube.cluster}`);
-          undo.push(() => kube.merge(kinds.service, namespace, service.metadata.name, { metadata: { annotations: Object.fromEntries(standing) } }));
+          undo.push(() =>
+            kube.merge(kinds.service, namespace, service.metadata.name, {
+              metadata: { annotations: Object.fromEntries(standing) },
+            }),
+          );
         }
       }
-      if (undo.length === 0) throw new MeshproofError("fault-no-effect", `no service in ${namespace} has ${keys.join(" or ")}`);
+      if (undo.length === 0)
+        throw new MeshproofError("fault-no-effect", `no service in ${namespace} has ${keys.join(" or ")}`);
       return injected(name, subjects.join(", "), async () => {
         for (const restore of undo) await restore();
       });
@@ -87,7 +115,11 @@ export const affinityRemoved = annotationRemoved(
   "removes the `affinity` annotation from the suite's services",
 );
 
-async function takeAway(kube: Kube, kind: KindRef, namespace: string): Promise<{ count: number; restore: () => Promise<void> }> {
+async function takeAway(
+  kube: Kube,
+  kind: KindRef,
+  namespace: string,
+): Promise<{ count: number; restore: () => Promise<void> }> {
   const standing = await kube.list(kind, namespace);
   for (const object of standing) await kube.remove(kind, namespace, object.metadata.name);
   return {
@@ -106,8 +138,10 @@ export const policyRemoved: Fault = {
   async inject(context) {
     const namespace = suiteNamespace(context, "policy-removed");
     const taken: Awaited<ReturnType<typeof takeAway>>[] = [];
-    for (const { kube } of context.mesh.clusters) taken.push(await takeAway(kube, kinds.ciliumNetworkPolicy, namespace));
-    if (taken.every((t) => t.count === 0)) throw new MeshproofError("fault-no-effect", `no network policy stands in ${namespace}`);
+    for (const { kube } of context.mesh.clusters)
+      taken.push(await takeAway(kube, kinds.ciliumNetworkPolicy, namespace));
+    if (taken.every((t) => t.count === 0))
+      throw new MeshproofError("fault-no-effect", `no network policy stands in ${namespace}`);
     return injected("policy-removed", `network policies in ${namespace}`, async () => {
       for (const t of taken) await t.restore();
     });
@@ -124,11 +158,20 @@ export const remoteBackendsStopped: Fault = {
     for (const { kube } of context.mesh.clusters.slice(1)) {
       for (const deployment of await kube.list(kinds.deployment, namespace)) {
         if (Number(deployment.spec?.replicas ?? 0) === 0) continue;
-        faults.push(await scaleToZero(kube, namespace, deployment.metadata.name, { withinMs: 60_000, signal: context.signal }));
+        faults.push(
+          await scaleToZero(kube, namespace, deployment.metadata.name, {
+            withinMs: 60_000,
+            signal: context.signal,
+          }),
+        );
         await waitForNoPods(kube, namespace, `app=${deployment.metadata.name}`, context.signal);
       }
     }
-    if (faults.length === 0) throw new MeshproofError("fault-no-effect", `no deployment with replicas in ${namespace} beyond the first cluster`);
+    if (faults.length === 0)
+      throw new MeshproofError(
+        "fault-no-effect",
+        `no deployment with replicas in ${namespace} beyond the first cluster`,
+      );
     return injected("remote-backends-stopped", faults.map((f) => f.subject).join(", "), async () => {
       for (const fault of faults) await fault.heal();
     });

@@ -55,7 +55,8 @@ export async function command(
     if (!(error instanceof ExecaError)) throw error;
     const stdout = String(error.stdout ?? "");
     const stderr = String(error.stderr ?? "");
-    if (error.isCanceled) throw new MeshproofError("aborted", `interrupted: ${program} ${args[0] ?? ""}`, { cause: error });
+    if (error.isCanceled)
+      throw new MeshproofError("aborted", `interrupted: ${program} ${args[0] ?? ""}`, { cause: error });
     if (options.tolerate === true && error.exitCode !== undefined) {
       return { exitCode: error.exitCode, stdout, stderr };
     }
@@ -69,7 +70,11 @@ export async function command(
 }
 
 /** Standard output of a program that must succeed. */
-export async function output(program: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export async function output(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   return (await command(program, args, options)).stdout;
 }
 
@@ -83,8 +88,18 @@ export function spawnLines(
   program: string,
   args: readonly string[],
   onLine: (line: string) => void,
-): { write(line: string): void; end(): void; kill(): void; readonly done: Promise<{ exitCode: number; stderr: string }> } {
-  const child = execa(program, [...args], { reject: false, stdin: "pipe", buffer: { stdout: false, stderr: true }, detached: true });
+): {
+  write(line: string): void;
+  end(): void;
+  kill(): void;
+  readonly done: Promise<{ exitCode: number; stderr: string }>;
+} {
+  const child = execa(program, [...args], {
+    reject: false,
+    stdin: "pipe",
+    buffer: { stdout: false, stderr: true },
+    detached: true,
+  });
   const reading = (async () => {
     for await (const line of child.iterable()) onLine(String(line));
   })();

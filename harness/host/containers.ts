@@ -12,7 +12,11 @@ const neverPull = new (class {
 })();
 
 /** A client on the lab's network that belongs to neither cluster. */
-export async function startOutsideClient(lab: string, network: string, proberImage: string): Promise<{ readonly id: string } & AsyncDisposable> {
+export async function startOutsideClient(
+  lab: string,
+  network: string,
+  proberImage: string,
+): Promise<{ readonly id: string } & AsyncDisposable> {
   const container: StartedTestContainer = await new GenericContainer(proberImage)
     .withPullPolicy(neverPull)
     .withNetworkMode(network)
@@ -28,4 +32,3 @@ export async function startOutsideClient(lab: string, network: string, proberIma
     },
   };
 }
-

@@ -17,14 +17,15 @@ export interface DockerInfo {
 
 /** Throws `docker-missing` or `docker-denied` with the cure. */
 export async function dockerInfo(): Promise<DockerInfo> {
-  const result = await command("docker", ["info", "--format", "{{json .}}"], { tolerate: true, timeoutMs: 20_000 }).catch(
-    (error: unknown) => {
-      throw new MeshproofError("docker-missing", "no docker program on this machine", {
-        cause: error,
-        cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
-      });
-    },
-  );
+  const result = await command("docker", ["info", "--format", "{{json .}}"], {
+    tolerate: true,
+    timeoutMs: 20_000,
+  }).catch((error: unknown) => {
+    throw new MeshproofError("docker-missing", "no docker program on this machine", {
+      cause: error,
+      cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
+    });
+  });
   let told: Record<string, unknown> = {};
   try {
     told = JSON.parse(result.stdout) as Record<string, unknown>;
@@ -54,12 +55,18 @@ export async function dockerInfo(): Promise<DockerInfo> {
 
 /** The image's id (`sha256:...`), or nothing where it is not there. */
 export async function imageId(reference: string): Promise<string | undefined> {
-  const result = await command("docker", ["image", "inspect", "--format", "{{.Id}}", reference], { tolerate: true });
+  const result = await command("docker", ["image", "inspect", "--format", "{{.Id}}", reference], {
+    tolerate: true,
+  });
   return result.exitCode === 0 ? result.stdout.trim() : undefined;
 }
 
 export async function imageLabel(reference: string, label: string): Promise<string | undefined> {
-  const result = await command("docker", ["image", "inspect", "--format", `{{ index .Config.Labels ${JSON.stringify(label)} }}`, reference], { tolerate: true });
+  const result = await command(
+    "docker",
+    ["image", "inspect", "--format", `{{ index .Config.Labels ${JSON.stringify(label)} }}`, reference],
+    { tolerate: true },
+  );
   return result.exitCode === 0 ? result.stdout.trim() : undefined;
 }
 
@@ -73,12 +80,19 @@ export interface ImageConfig {
 }
 
 /** One layer, from a tar. */
-export async function importImage(tar: string, reference: string, config: ImageConfig, signal: AbortSignal): Promise<void> {
+export async function importImage(
+  tar: string,
+  reference: string,
+  config: ImageConfig,
+  signal: AbortSignal,
+): Promise<void> {
   const changes: string[] = [];
   if (config.entrypoint !== undefined) changes.push(`ENTRYPOINT ${JSON.stringify(config.entrypoint)}`);
   if (config.cmd !== undefined) changes.push(`CMD ${JSON.stringify(config.cmd)}`);
-  for (const [name, value] of Object.entries(config.env ?? {})) changes.push(`ENV ${name}=${JSON.stringify(value)}`);
-  for (const [name, value] of Object.entries(config.labels ?? {})) changes.push(`LABEL ${name}=${JSON.stringify(value)}`);
+  for (const [name, value] of Object.entries(config.env ?? {}))
+    changes.push(`ENV ${name}=${JSON.stringify(value)}`);
+  for (const [name, value] of Object.entries(config.labels ?? {}))
+    changes.push(`LABEL ${name}=${JSON.stringify(value)}`);
   if (config.workdir !== undefined) changes.push(`WORKDIR ${config.workdir}`);
   await command("docker", ["import", ...changes.flatMap((c) => ["--change", c]), tar, reference], { signal });
   if (config.stopSignal !== undefined) {
@@ -91,7 +105,11 @@ export async function importImage(tar: string, reference: string, config: ImageC
   }
 }
 
-export async function saveImages(references: readonly string[], file: string, signal: AbortSignal): Promise<void> {
+export async function saveImages(
+  references: readonly string[],
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
   await command("docker", ["save", "-o", file, ...references], { signal });
 }
 
@@ -105,7 +123,11 @@ export async function execIn(
   argv: readonly string[],
   options: { signal?: AbortSignal; tolerate?: boolean; input?: string; timeoutMs?: number } = {},
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  return command("docker", ["exec", ...(options.input === undefined ? [] : ["-i"]), container, ...argv], options);
+  return command(
+    "docker",
+    ["exec", ...(options.input === undefined ? [] : ["-i"]), container, ...argv],
+    options,
+  );
 }
 
 /** A program in a container with a live standard input and line output. */
@@ -113,7 +135,10 @@ export function execLines(container: string, argv: readonly string[], onLine: (l
   return spawnLines("docker", ["exec", "-i", container, ...argv], onLine);
 }
 
-export async function listByLabel(kind: "container" | "network" | "volume", label: string): Promise<string[]> {
+export async function listByLabel(
+  kind: "container" | "network" | "volume",
+  label: string,
+): Promise<string[]> {
   const args =
     kind === "container"
       ? ["ps", "-aq", "--filter", `label=${label}`]
@@ -122,19 +147,9 @@ export async function listByLabel(kind: "container" | "network" | "volume", labe
 }
 
 export async function containersOnNetwork(network: string): Promise<string[]> {
-  return (await output("docker", ["ps", "-aq", "--filter", `network=${network}`])).split("\n").filter((id) => id !== "");
-}
-
-/** The container's address on a network. */
-export async function addressOf(container: string, network: string): Promise<string> {
-  return (
-    await output("docker", [
-      "inspect",
-      "--format",
-      `{{ (index .NetworkSettings.Networks ${JSON.stringify(network)}).IPAddress }}`,
-      container,
-    ])
-  ).trim();
+  return (await output("docker", ["ps", "-aq", "--filter", `network=${network}`]))
+    .split("\n")
+    .filter((id) => id !== "");
 }
 
 /** Removes containers with their anonymous volumes; those that are gone already are no error. */
@@ -162,7 +177,8 @@ export async function networkSubnet(name: string): Promise<string> {
     IPAM: { Config: { Subnet: string }[] };
   }[];
   const subnet = told[0]?.IPAM.Config.find((c) => !c.Subnet.includes(":"))?.Subnet;
-  if (subnet === undefined) throw new MeshproofError("lab-broken", `Docker network ${name} has no IPv4 subnet`);
+  if (subnet === undefined)
+    throw new MeshproofError("lab-broken", `Docker network ${name} has no IPv4 subnet`);
   return subnet;
 }
 

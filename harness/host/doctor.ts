@@ -30,12 +30,30 @@ const gibText = (bytes: number): string => `${(bytes / gib).toFixed(1)} GiB`;
  * What a run needs, measured on the project's own kind of machine: a lab of four nodes takes 3-4 GiB of memory;
  * a build from an empty cache leaves 16 GiB of caches and images and uses 4 more on the way; a lab's volumes 6.
  */
-export const needs = { memoryBytes: 5 * gib, buildDiskBytes: 24 * gib, labDiskBytes: 8 * gib, inotifyInstances: 512 } as const;
+export const needs = {
+  memoryBytes: 5 * gib,
+  buildDiskBytes: 24 * gib,
+  labDiskBytes: 8 * gib,
+  inotifyInstances: 512,
+} as const;
 
 /** From Cilium's System Requirements ("Linux Kernel"): without these no eBPF data plane, tunnel or health probe. */
 const kernelOptions = [
-  ...["CONFIG_BPF", "CONFIG_BPF_SYSCALL", "CONFIG_NET_CLS_BPF", "CONFIG_NET_CLS_ACT", "CONFIG_NET_SCH_INGRESS"],
-  ...["CONFIG_CGROUP_BPF", "CONFIG_VXLAN", "CONFIG_VETH", "CONFIG_OVERLAY_FS", "CONFIG_PERF_EVENTS", "CONFIG_FIB_RULES"],
+  ...[
+    "CONFIG_BPF",
+    "CONFIG_BPF_SYSCALL",
+    "CONFIG_NET_CLS_BPF",
+    "CONFIG_NET_CLS_ACT",
+    "CONFIG_NET_SCH_INGRESS",
+  ],
+  ...[
+    "CONFIG_CGROUP_BPF",
+    "CONFIG_VXLAN",
+    "CONFIG_VETH",
+    "CONFIG_OVERLAY_FS",
+    "CONFIG_PERF_EVENTS",
+    "CONFIG_FIB_RULES",
+  ],
   ...["CONFIG_NETFILTER_XT_MATCH_COMMENT", "CONFIG_NETFILTER_XT_MATCH_MARK"],
 ];
 
@@ -88,7 +106,10 @@ async function docker(): Promise<Finding[]> {
     findings.push({
       name: "capabilities",
       level: missing.length === 0 || wrapped ? "ok" : "bad",
-      found: missing.length === 0 ? "none missing" : `${missing.join(", ")} missing${wrapped ? `; runtime ${info.defaultRuntime} leaves it out` : ""}`,
+      found:
+        missing.length === 0
+          ? "none missing"
+          : `${missing.join(", ")} missing${wrapped ? `; runtime ${info.defaultRuntime} leaves it out` : ""}`,
       needed: "all that a privileged container asks for, or an OCI runtime that leaves the missing ones out",
       cure: "stop this Docker daemon and run `npm run mesh -- doctor --fix`: it starts one with such a runtime",
     });
@@ -96,7 +117,13 @@ async function docker(): Promise<Finding[]> {
   } catch (error) {
     if (!(error instanceof MeshproofError)) throw error;
     return [
-      { name: "Docker", level: "bad", found: error.message, needed: "a daemon that this user may talk to", ...(error.cure === undefined ? {} : { cure: error.cure }) },
+      {
+        name: "Docker",
+        level: "bad",
+        found: error.message,
+        needed: "a daemon that this user may talk to",
+        ...(error.cure === undefined ? {} : { cure: error.cure }),
+      },
     ];
   }
 }
@@ -104,7 +131,9 @@ async function docker(): Promise<Finding[]> {
 async function kernel(): Promise<Finding> {
   const config = await kernelConfig();
   const missing = kernelOptions.filter((option) => config !== undefined && !config.has(option));
-  const extras = ["CONFIG_NET_SCH_FQ", "CONFIG_NET_SCH_NETEM", "CONFIG_WIREGUARD", "CONFIG_NETKIT"].filter((o) => config !== undefined && !config.has(o));
+  const extras = ["CONFIG_NET_SCH_FQ", "CONFIG_NET_SCH_NETEM", "CONFIG_WIREGUARD", "CONFIG_NETKIT"].filter(
+    (o) => config !== undefined && !config.has(o),
+  );
   return {
     name: "kernel",
     level: config === undefined ? "warn" : missing.length === 0 ? "ok" : "bad",
@@ -119,14 +148,19 @@ async function kernel(): Promise<Finding> {
 
 export async function disk(mustBuild: boolean): Promise<Finding> {
   const needed = mustBuild ? needs.buildDiskBytes : needs.labDiskBytes;
-  const rootDir = await dockerInfo().then((i) => i.rootDir, () => "/var/lib/docker");
+  const rootDir = await dockerInfo().then(
+    (i) => i.rootDir,
+    () => "/var/lib/docker",
+  );
   const places = [rootDir, cacheDir()];
   const free = await Promise.all(places.map(freeDiskBytes));
   const least = Math.min(...free);
   return {
     name: "disk",
     level: least >= needed ? "ok" : "bad",
-    found: places.map((place, i) => `${gibText(free[i]!)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`).join(", "),
+    found: places
+      .map((place, i) => `${gibText(free[i]!)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`)
+      .join(", "),
     needed: `${gibText(needed)} ${mustBuild ? "to build images and run a lab" : "to run a lab"}`,
     cure: "free some space, or point XDG_CACHE_HOME and Docker's data-root at a larger disk",
   };

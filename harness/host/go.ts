@@ -27,18 +27,30 @@ export async function downloadModule(path: string, version: string, signal: Abor
     signal,
     tolerate: true,
   });
-  let told: { Error?: string; Dir?: string; Sum?: string; Info?: string; Version?: string; Origin?: { Hash?: string } };
+  let told: {
+    Error?: string;
+    Dir?: string;
+    Sum?: string;
+    Info?: string;
+    Version?: string;
+    Origin?: { Hash?: string };
+  };
   try {
     told = JSON.parse(result.stdout);
   } catch {
     told = { Error: result.stderr.trim() };
   }
   if (told.Error !== undefined || told.Dir === undefined || told.Sum === undefined) {
-    throw new MeshproofError("artifact-unavailable", `Go module ${path}@${version} is not served: ${told.Error ?? "no answer"}`, {
-      cure: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the checksum database, and that is final",
-    });
+    throw new MeshproofError(
+      "artifact-unavailable",
+      `Go module ${path}@${version} is not served: ${told.Error ?? "no answer"}`,
+      {
+        cure: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the checksum database, and that is final",
+      },
+    );
   }
-  const info = told.Info === undefined ? {} : (JSON.parse(await readFile(told.Info, "utf8")) as { Time?: string });
+  const info =
+    told.Info === undefined ? {} : (JSON.parse(await readFile(told.Info, "utf8")) as { Time?: string });
   return {
     path,
     version: told.Version ?? version,

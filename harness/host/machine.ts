@@ -1,10 +1,15 @@
 import { readFile, stat, statfs } from "node:fs/promises";
-import { availableParallelism, freemem, release, totalmem } from "node:os";
+import { availableParallelism, freemem, release } from "node:os";
 import { dirname } from "node:path";
 import { gunzipSync } from "node:zlib";
 
 /** Capability numbers of linux/capability.h that containers of a lab ask for. */
-const capabilityBits: Readonly<Record<string, number>> = { CAP_NET_ADMIN: 12, CAP_SYS_ADMIN: 21, CAP_SYS_RESOURCE: 24, CAP_BPF: 39 };
+const capabilityBits: Readonly<Record<string, number>> = {
+  CAP_NET_ADMIN: 12,
+  CAP_SYS_ADMIN: 21,
+  CAP_SYS_RESOURCE: 24,
+  CAP_BPF: 39,
+};
 
 /** Capabilities that a process's bounding set lacks, out of those that privileged containers ask for. */
 export async function missingCapabilities(pid: number | "self" = "self"): Promise<string[]> {
@@ -18,7 +23,8 @@ export async function missingCapabilities(pid: number | "self" = "self"): Promis
 /** Free bytes on the file system that holds the path, or that would hold it once made. */
 export async function freeDiskBytes(path: string): Promise<number> {
   let existing = path;
-  while ((await stat(existing).catch(() => undefined)) === undefined && existing !== "/") existing = dirname(existing);
+  while ((await stat(existing).catch(() => undefined)) === undefined && existing !== "/")
+    existing = dirname(existing);
   const told = await statfs(existing);
   return told.bavail * told.bsize;
 }
@@ -33,7 +39,9 @@ export async function availableMemoryBytes(): Promise<number> {
 export async function kernelConfig(): Promise<Map<string, string> | undefined> {
   const packed = await readFile("/proc/config.gz").catch(() => undefined);
   const text =
-    packed === undefined ? await readFile(`/boot/config-${release()}`, "utf8").catch(() => undefined) : gunzipSync(packed).toString();
+    packed === undefined
+      ? await readFile(`/boot/config-${release()}`, "utf8").catch(() => undefined)
+      : gunzipSync(packed).toString();
   if (text === undefined) return undefined;
   return new Map([...text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)].map((m) => [m[1]!, m[2]!]));
 }
@@ -47,6 +55,5 @@ export async function isDebianLike(): Promise<boolean> {
 }
 
 export const cpuCount = (): number => availableParallelism();
-export const totalMemoryBytes = (): number => totalmem();
 export const kernelRelease = (): string => release();
 export const isRoot = (): boolean => process.getuid?.() === 0;

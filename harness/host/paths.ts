@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 
 function xdg(variable: string, fallback: string): string {
   const value = process.env[variable];
-  return value !== undefined && value.startsWith("/") ? value : join(homedir(), fallback);
+  return value?.startsWith("/") ? value : join(homedir(), fallback);
 }
 
 /** Built artifacts, keyed by content and version; safe to delete. */

@@ -5,7 +5,9 @@ import type { Progress, StepOptions } from "#harness/core/progress.ts";
 
 /** A live list on a terminal, plain timestamped lines elsewhere; both on standard error. */
 export function terminalProgress(): Progress & Disposable {
-  return process.stderr.isTTY === true && process.env.CI === undefined ? new LiveProgress() : new PlainProgress();
+  return process.stderr.isTTY === true && process.env.CI === undefined
+    ? new LiveProgress()
+    : new PlainProgress();
 }
 
 interface Running {
@@ -26,7 +28,9 @@ class PlainProgress implements Progress, Disposable {
   /** A sign of life for whoever reads a CI log: what runs, for how long, and how long it took before. */
   readonly #heartbeat = setInterval(() => {
     for (const running of this.#running) {
-      this.#line(`... ${running.title}: ${timing(running)}${running.detail === "" ? "" : ` (${running.detail})`}`);
+      this.#line(
+        `... ${running.title}: ${timing(running)}${running.detail === "" ? "" : ` (${running.detail})`}`,
+      );
     }
   }, 30_000).unref();
 
@@ -76,7 +80,10 @@ class LiveProgress implements Progress, Disposable {
     const spinner = frames[this.#frame % frames.length];
     this.#update(
       [...this.#running]
-        .map((r) => `${pc.cyan(spinner!)} ${r.title} ${pc.dim(timing(r))}${r.detail === "" ? "" : pc.dim(`  ${r.detail.slice(0, 60)}`)}`)
+        .map(
+          (r) =>
+            `${pc.cyan(spinner!)} ${r.title} ${pc.dim(timing(r))}${r.detail === "" ? "" : pc.dim(`  ${r.detail.slice(0, 60)}`)}`,
+        )
         .join("\n"),
     );
   }

@@ -24,9 +24,13 @@ export async function setUpMachine(progress: Progress, signal: AbortSignal): Pro
   const wanted = dockerAnswers ? missing.filter((name) => name !== "docker.io") : missing;
   if (wanted.length > 0) {
     if (!(await isDebianLike()) || !isRoot()) {
-      throw new MeshproofError("setup-refused", `cannot install ${wanted.join(" and ")}: this is not a Debian machine with root rights`, {
-        cure: `install ${wanted.join(" and ")} by hand and run the command again`,
-      });
+      throw new MeshproofError(
+        "setup-refused",
+        `cannot install ${wanted.join(" and ")}: this is not a Debian machine with root rights`,
+        {
+          cure: `install ${wanted.join(" and ")} by hand and run the command again`,
+        },
+      );
     }
     await progress.step(`install ${wanted.join(", ")}`, async () => {
       const env = { DEBIAN_FRONTEND: "noninteractive" };
@@ -51,7 +55,8 @@ async function raiseInotify(): Promise<void> {
 export async function dockerdPid(): Promise<number | undefined> {
   for (const file of ["/var/run/docker.pid", "/run/docker.pid"]) {
     const pid = Number((await readFile(file, "utf8").catch(() => "")).trim());
-    if (pid > 0 && (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).startsWith("dockerd")) return pid;
+    if (pid > 0 && (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).startsWith("dockerd"))
+      return pid;
   }
   return undefined;
 }
@@ -59,7 +64,9 @@ export async function dockerdPid(): Promise<number | undefined> {
 /** Starts dockerd detached, its output in a log file of its own: else whoever runs the command waits for it. */
 async function startDockerd(signal: AbortSignal): Promise<void> {
   if (!isRoot()) {
-    throw new MeshproofError("setup-refused", "only root can start Docker's daemon", { cure: "run as root, or start Docker yourself" });
+    throw new MeshproofError("setup-refused", "only root can start Docker's daemon", {
+      cure: "run as root, or start Docker yourself",
+    });
   }
   await mkdir(stateDir(), { recursive: true, mode: 0o700 });
   const logFile = join(stateDir(), "dockerd.log");
@@ -90,10 +97,14 @@ async function startDockerd(signal: AbortSignal): Promise<void> {
     });
   } catch (error) {
     const tail = (await readFile(logFile, "utf8")).trim().split("\n").slice(-5).join("\n");
-    throw new MeshproofError("docker-missing", `Docker's daemon did not come up; its log ${logFile} ends: ${tail}`, {
-      cause: error,
-      cure: "read the log, then start Docker by hand",
-    });
+    throw new MeshproofError(
+      "docker-missing",
+      `Docker's daemon did not come up; its log ${logFile} ends: ${tail}`,
+      {
+        cause: error,
+        cure: "read the log, then start Docker by hand",
+      },
+    );
   }
 }
 
@@ -102,7 +113,9 @@ async function startDockerd(signal: AbortSignal): Promise<void> {
  * container on a machine whose bounding set lacks one of them ("unable to apply caps").
  */
 export function runtimeWrapper(missing: readonly string[]): string {
-  const edits = missing.flatMap((cap) => [`-e 's/"${cap}",//g'`, `-e 's/,"${cap}"//g'`, `-e 's/"${cap}"//g'`]).join(" ");
+  const edits = missing
+    .flatMap((cap) => [`-e 's/"${cap}",//g'`, `-e 's/,"${cap}"//g'`, `-e 's/"${cap}"//g'`])
+    .join(" ");
   return `#!/bin/sh
 # Written by meshproof. Leaves out capabilities that this machine cannot give: ${missing.join(" ")}.
 verb= bundle=. process= take=

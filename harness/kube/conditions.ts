@@ -8,8 +8,11 @@ export function daemonSetReady(objects: readonly KubeObject[]): Look<KubeObject>
   const s = set.status ?? {};
   const current = s.observedGeneration === set.metadata.generation;
   const wanted = s.desiredNumberScheduled ?? 0;
-  if (current && wanted > 0 && s.numberReady === wanted && s.updatedNumberScheduled === wanted) return ready(set);
-  return notYet(`DaemonSet ${set.metadata.name}: ${s.numberReady ?? 0} of ${wanted} pods ready, ${s.updatedNumberScheduled ?? 0} updated`);
+  if (current && wanted > 0 && s.numberReady === wanted && s.updatedNumberScheduled === wanted)
+    return ready(set);
+  return notYet(
+    `DaemonSet ${set.metadata.name}: ${s.numberReady ?? 0} of ${wanted} pods ready, ${s.updatedNumberScheduled ?? 0} updated`,
+  );
 }
 
 /** All wanted replicas are ready, of the newest generation, and none beside them. */
@@ -19,14 +22,24 @@ export function deploymentReady(objects: readonly KubeObject[]): Look<KubeObject
   const s = set.status ?? {};
   const wanted = set.spec?.replicas ?? 1;
   const current = s.observedGeneration === set.metadata.generation;
-  if (current && (s.readyReplicas ?? 0) === wanted && (s.replicas ?? 0) === wanted && (s.updatedReplicas ?? 0) === wanted) return ready(set);
-  return notYet(`Deployment ${set.metadata.name}: ${s.readyReplicas ?? 0} of ${wanted} replicas ready, ${s.replicas ?? 0} in all`);
+  if (
+    current &&
+    (s.readyReplicas ?? 0) === wanted &&
+    (s.replicas ?? 0) === wanted &&
+    (s.updatedReplicas ?? 0) === wanted
+  )
+    return ready(set);
+  return notYet(
+    `Deployment ${set.metadata.name}: ${s.readyReplicas ?? 0} of ${wanted} replicas ready, ${s.replicas ?? 0} in all`,
+  );
 }
 
 export function podReady(pod: KubeObject): boolean {
   return (
     pod.metadata.deletionTimestamp === undefined &&
-    (pod.status?.conditions ?? []).some((c: { type: string; status: string }) => c.type === "Ready" && c.status === "True")
+    (pod.status?.conditions ?? []).some(
+      (c: { type: string; status: string }) => c.type === "Ready" && c.status === "True",
+    )
   );
 }
 

@@ -40,7 +40,12 @@ export interface KindRef {
   readonly namespaced: boolean;
 }
 
-const kindRef = (apiVersion: string, kind: string, plural: string, namespaced = true): KindRef => ({ apiVersion, kind, plural, namespaced });
+const kindRef = (apiVersion: string, kind: string, plural: string, namespaced = true): KindRef => ({
+  apiVersion,
+  kind,
+  plural,
+  namespaced,
+});
 
 /** The kinds that the harness reads or writes. */
 export const kinds = {
@@ -92,16 +97,42 @@ export class Kube {
 
   /** Server-side apply: create or change, ours wins. */
   async apply(object: KubeObject): Promise<KubeObject> {
-    return this.#call(`apply ${object.kind} ${nameOf(object)}`, async () =>
-      (await this.#objects.patch(object as never, undefined, undefined, fieldManager, true, PatchStrategy.ServerSideApply)) as KubeObject,
+    return this.#call(
+      `apply ${object.kind} ${nameOf(object)}`,
+      async () =>
+        (await this.#objects.patch(
+          object as never,
+          undefined,
+          undefined,
+          fieldManager,
+          true,
+          PatchStrategy.ServerSideApply,
+        )) as KubeObject,
     );
   }
 
   /** A JSON merge patch; `null` removes a field. */
-  async merge(kind: KindRef, namespace: string | undefined, name: string, patch: Record<string, unknown>): Promise<KubeObject> {
-    const spec = { ...patch, ...header(kind, namespace, name, (patch.metadata ?? {}) as Record<string, unknown>) };
-    return this.#call(`patch ${kind.kind} ${name}`, async () =>
-      (await this.#objects.patch(spec as never, undefined, undefined, fieldManager, undefined, PatchStrategy.MergePatch)) as KubeObject,
+  async merge(
+    kind: KindRef,
+    namespace: string | undefined,
+    name: string,
+    patch: Record<string, unknown>,
+  ): Promise<KubeObject> {
+    const spec = {
+      ...patch,
+      ...header(kind, namespace, name, (patch.metadata ?? {}) as Record<string, unknown>),
+    };
+    return this.#call(
+      `patch ${kind.kind} ${name}`,
+      async () =>
+        (await this.#objects.patch(
+          spec as never,
+          undefined,
+          undefined,
+          fieldManager,
+          undefined,
+          PatchStrategy.MergePatch,
+        )) as KubeObject,
     );
   }
 
@@ -121,10 +152,22 @@ export class Kube {
   }
 
   /** Deletes and does not wait; an object that is gone already is no error. */
-  async remove(kind: KindRef, namespace: string | undefined, name: string, graceSeconds?: number): Promise<void> {
+  async remove(
+    kind: KindRef,
+    namespace: string | undefined,
+    name: string,
+    graceSeconds?: number,
+  ): Promise<void> {
     await this.#call(`delete ${kind.kind} ${name}`, async () => {
       try {
-        await this.#objects.delete(header(kind, namespace, name) as never, undefined, undefined, graceSeconds, undefined, "Background");
+        await this.#objects.delete(
+          header(kind, namespace, name) as never,
+          undefined,
+          undefined,
+          graceSeconds,
+          undefined,
+          "Background",
+        );
       } catch (error) {
         if (!(error instanceof ApiException && error.code === 404)) throw error;
       }
@@ -139,7 +182,8 @@ export class Kube {
     options: EventuallyOptions,
   ): Promise<T> {
     const startedMs = monotonicMs();
-    const mine = (object: KubeObject): boolean => where.name === undefined || object.metadata.name === where.name;
+    const mine = (object: KubeObject): boolean =>
+      where.name === undefined || object.metadata.name === where.name;
     let seen = "nothing yet";
     let looks = 0;
     for (;;) {
@@ -158,16 +202,23 @@ export class Kube {
         const first = judge([...objects.values()]);
         if (first.done) return first.value;
         seen = first.seen;
-        const found = await this.#watch(kind, where, listed.resourceVersion, leftMs, options.signal, (phase, object) => {
-          if (!mine(object)) return undefined;
-          const key = object.metadata.uid ?? nameOf(object);
-          if (phase === "DELETED") objects.delete(key);
-          else objects.set(key, object);
-          looks += 1;
-          const look = judge([...objects.values()]);
-          if (!look.done) seen = look.seen;
-          return look.done ? look : undefined;
-        });
+        const found = await this.#watch(
+          kind,
+          where,
+          listed.resourceVersion,
+          leftMs,
+          options.signal,
+          (phase, object) => {
+            if (!mine(object)) return undefined;
+            const key = object.metadata.uid ?? nameOf(object);
+            if (phase === "DELETED") objects.delete(key);
+            else objects.set(key, object);
+            looks += 1;
+            const look = judge([...objects.values()]);
+            if (!look.done) seen = look.seen;
+            return look.done ? look : undefined;
+          },
+        );
         if (found !== undefined) return found.value;
       } catch (error) {
         if (error instanceof MeshproofError && error.code === "aborted") throw error;
@@ -203,7 +254,10 @@ export class Kube {
       new Watch(this.#config)
         .watch(
           pathOf(kind, where.namespace),
-          { resourceVersion, ...(where.labelSelector === undefined ? {} : { labelSelector: where.labelSelector }) },
+          {
+            resourceVersion,
+            ...(where.labelSelector === undefined ? {} : { labelSelector: where.labelSelector }),
+          },
           (phase, object) => {
             if (phase === "ERROR" || phase === "BOOKMARK") return phase === "ERROR" ? stop() : undefined;
             const result = onEvent(phase, object as KubeObject);
@@ -218,20 +272,50 @@ export class Kube {
     });
   }
 
-  async #list(kind: KindRef, namespace?: string, labelSelector?: string): Promise<{ items: KubeObject[]; resourceVersion: string }> {
+  async #list(
+    kind: KindRef,
+    namespace?: string,
+    labelSelector?: string,
+  ): Promise<{ items: KubeObject[]; resourceVersion: string }> {
     return this.#call(`list ${kind.plural}`, async () => {
-      const told = await this.#objects.list(kind.apiVersion, kind.kind, namespace, undefined, undefined, undefined, undefined, labelSelector);
-      const items = (told.items as unknown as KubeObject[]).map((o) => ({ ...o, apiVersion: kind.apiVersion, kind: kind.kind }));
+      const told = await this.#objects.list(
+        kind.apiVersion,
+        kind.kind,
+        namespace,
+        undefined,
+        undefined,
+        undefined,
+        undefined,
+        labelSelector,
+      );
+      const items = (told.items as unknown as KubeObject[]).map((o) => ({
+        ...o,
+        apiVersion: kind.apiVersion,
+        kind: kind.kind,
+      }));
       return { items, resourceVersion: told.metadata?.resourceVersion ?? "0" };
     });
   }
 
   /** Runs a program in a pod and answers its output; a non-zero exit is an answer, not an error. */
-  async exec(namespace: string, pod: string, container: string, argv: readonly string[], options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<ExecResult> {
+  async exec(
+    namespace: string,
+    pod: string,
+    container: string,
+    argv: readonly string[],
+    options: { signal?: AbortSignal; timeoutMs?: number } = {},
+  ): Promise<ExecResult> {
     let stdout = "";
-    const process = await this.#start(namespace, pod, container, argv, (text) => {
-      stdout += text;
-    }, false);
+    const process = await this.#start(
+      namespace,
+      pod,
+      container,
+      argv,
+      (text) => {
+        stdout += text;
+      },
+      false,
+    );
     const timeoutMs = options.timeoutMs ?? 60_000;
     let timer: NodeJS.Timeout | undefined;
     const onAbort = (): void => process.kill();
@@ -242,11 +326,17 @@ export class Kube {
         new Promise<never>((_, reject) => {
           timer = setTimeout(() => {
             process.kill();
-            reject(new MeshproofError("timeout", `${argv.slice(0, 4).join(" ")} in pod ${namespace}/${pod} of ${this.cluster} did not end within ${timeoutMs / 1000}s`));
+            reject(
+              new MeshproofError(
+                "timeout",
+                `${argv.slice(0, 4).join(" ")} in pod ${namespace}/${pod} of ${this.cluster} did not end within ${timeoutMs / 1000}s`,
+              ),
+            );
           }, timeoutMs);
         }),
       ]);
-      if (options.signal?.aborted === true) throw new MeshproofError("aborted", `interrupted: ${argv[0]} in ${pod}`);
+      if (options.signal?.aborted === true)
+        throw new MeshproofError("aborted", `interrupted: ${argv[0]} in ${pod}`);
       return { exitCode: end.exitCode, stdout, stderr: end.stderr };
     } finally {
       clearTimeout(timer);
@@ -255,7 +345,13 @@ export class Kube {
   }
 
   /** A live program in a pod. */
-  async start(namespace: string, pod: string, container: string, argv: readonly string[], onLine: (line: string) => void): Promise<PodProcess> {
+  async start(
+    namespace: string,
+    pod: string,
+    container: string,
+    argv: readonly string[],
+    onLine: (line: string) => void,
+  ): Promise<PodProcess> {
     let rest = "";
     return this.#start(
       namespace,
@@ -293,10 +389,20 @@ export class Kube {
     });
     let exitCode: number | undefined;
     const socket = await this.#call(`exec ${argv[0]} in ${namespace}/${pod}`, () =>
-      new Exec(this.#config).exec(namespace, pod, container, [...argv], stdout, stderr, stdin, false, (status: V1Status) => {
-        exitCode = exitCodeOf(status);
-        if (status.status !== "Success" && exitCode === -1) errorText += status.message ?? "";
-      }),
+      new Exec(this.#config).exec(
+        namespace,
+        pod,
+        container,
+        [...argv],
+        stdout,
+        stderr,
+        stdin,
+        false,
+        (status: V1Status) => {
+          exitCode = exitCodeOf(status);
+          if (status.status !== "Success" && exitCode === -1) errorText += status.message ?? "";
+        },
+      ),
     );
     // The status comes before the close, the output before the status: at the close all is there.
     socket.onclose = () => setImmediate(() => settle({ exitCode: exitCode ?? -1, stderr: errorText }));
@@ -312,13 +418,23 @@ export class Kube {
   }
 
   /** A container's log, at most `limitBytes` of its end. */
-  async logs(namespace: string, pod: string, container: string, options: { limitBytes: number; previous?: boolean; sinceSeconds?: number }): Promise<string> {
+  async logs(
+    namespace: string,
+    pod: string,
+    container: string,
+    options: { limitBytes: number; previous?: boolean; sinceSeconds?: number },
+  ): Promise<string> {
     const sink = new PassThrough();
     let text = "";
     sink.setEncoding("utf8").on("data", (chunk: string) => {
       text = (text + chunk).slice(-options.limitBytes);
     });
-    const ended = new Promise<void>((resolve) => sink.once("end", resolve).once("close", resolve).once("error", () => resolve()));
+    const ended = new Promise<void>((resolve) =>
+      sink
+        .once("end", resolve)
+        .once("close", resolve)
+        .once("error", () => resolve()),
+    );
     await new Log(this.#config).log(namespace, pod, container, sink, {
       follow: false,
       tailLines: 5000,
@@ -342,10 +458,12 @@ export class Kube {
         retries: 4,
         minTimeout: 200,
         factor: 2,
-        shouldRetry: ({ error }) => !(error instanceof ApiException) || error.code >= 500 || error.code === 429,
+        shouldRetry: ({ error }) =>
+          !(error instanceof ApiException) || error.code >= 500 || error.code === 429,
       });
     } catch (error) {
-      const told = error instanceof ApiException ? `HTTP ${error.code}: ${bodyMessage(error.body)}` : messageOf(error);
+      const told =
+        error instanceof ApiException ? `HTTP ${error.code}: ${bodyMessage(error.body)}` : messageOf(error);
       throw new MeshproofError("kube-request", `${this.cluster}: ${what}: ${told}`, { cause: error });
     }
   }
@@ -353,7 +471,8 @@ export class Kube {
 
 function bodyMessage(body: unknown): string {
   try {
-    const parsed = typeof body === "string" ? (JSON.parse(body) as { message?: string }) : (body as { message?: string });
+    const parsed =
+      typeof body === "string" ? (JSON.parse(body) as { message?: string }) : (body as { message?: string });
     return parsed.message ?? String(body);
   } catch {
     return String(body);
@@ -366,7 +485,12 @@ function exitCodeOf(status: V1Status): number {
   return cause?.message === undefined ? -1 : Number(cause.message);
 }
 
-function header(kind: KindRef, namespace: string | undefined, name: string, metadata: Record<string, unknown> = {}) {
+function header(
+  kind: KindRef,
+  namespace: string | undefined,
+  name: string,
+  metadata: Record<string, unknown> = {},
+) {
   return {
     apiVersion: kind.apiVersion,
     kind: kind.kind,
@@ -376,9 +500,13 @@ function header(kind: KindRef, namespace: string | undefined, name: string, meta
 
 function pathOf(kind: KindRef, namespace: string | undefined): string {
   const root = kind.apiVersion.includes("/") ? `/apis/${kind.apiVersion}` : `/api/${kind.apiVersion}`;
-  return namespace === undefined || !kind.namespaced ? `${root}/${kind.plural}` : `${root}/namespaces/${namespace}/${kind.plural}`;
+  return namespace === undefined || !kind.namespaced
+    ? `${root}/${kind.plural}`
+    : `${root}/namespaces/${namespace}/${kind.plural}`;
 }
 
 function nameOf(object: KubeObject): string {
-  return object.metadata.namespace === undefined ? object.metadata.name : `${object.metadata.namespace}/${object.metadata.name}`;
+  return object.metadata.namespace === undefined
+    ? object.metadata.name
+    : `${object.metadata.namespace}/${object.metadata.name}`;
 }

@@ -25,7 +25,8 @@ export const labDir = (lab: string): string => join(labsDir(), lab);
 export const networkOf = (lab: string): string => `meshproof-${lab}`;
 /** kind's name for a cluster; its node containers are `<this>-control-plane`, `<this>-worker`... */
 export const kindNameOf = (lab: string, cluster: string): string => `meshproof-${lab}-${cluster}`;
-export const kubeconfigOf = (lab: string, cluster: string): string => join(labDir(lab), `${cluster}.kubeconfig`);
+export const kubeconfigOf = (lab: string, cluster: string): string =>
+  join(labDir(lab), `${cluster}.kubeconfig`);
 
 export async function readLabState(lab: string): Promise<LabState | undefined> {
   let text: string;
@@ -37,7 +38,10 @@ export async function readLabState(lab: string): Promise<LabState | undefined> {
   try {
     return JSON.parse(text) as LabState;
   } catch (error) {
-    throw new MeshproofError("lab-broken", `the state file of lab ${lab} is not JSON`, { cause: error, cure: `run \`npm run mesh -- down --lab ${lab}\`` });
+    throw new MeshproofError("lab-broken", `the state file of lab ${lab} is not JSON`, {
+      cause: error,
+      cure: `run \`npm run mesh -- down --lab ${lab}\``,
+    });
   }
 }
 
@@ -50,7 +54,9 @@ export async function writeLabState(state: LabState): Promise<void> {
 export async function requireLab(lab: string): Promise<LabState> {
   const state = await readLabState(lab);
   if (state === undefined) {
-    throw new MeshproofError("lab-missing", `lab ${lab} is not up`, { cure: `run \`npm run mesh -- up --lab ${lab}\` first` });
+    throw new MeshproofError("lab-missing", `lab ${lab} is not up`, {
+      cure: `run \`npm run mesh -- up --lab ${lab}\` first`,
+    });
   }
   if (state.phase !== "up") {
     throw new MeshproofError("lab-missing", `lab ${lab} is half made (phase: ${state.phase})`, {
@@ -61,7 +67,9 @@ export async function requireLab(lab: string): Promise<LabState> {
 }
 
 export async function listLabs(): Promise<string[]> {
-  return (await readdir(labsDir(), { withFileTypes: true }).catch(() => [])).filter((e) => e.isDirectory()).map((e) => e.name);
+  return (await readdir(labsDir(), { withFileTypes: true }).catch(() => []))
+    .filter((e) => e.isDirectory())
+    .map((e) => e.name);
 }
 
 export async function forgetLab(lab: string): Promise<void> {

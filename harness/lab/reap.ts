@@ -1,7 +1,14 @@
 import { readdir, readFile } from "node:fs/promises";
 import { pause } from "#harness/core/eventually.ts";
 import { output } from "#harness/host/command.ts";
-import { buildLabel, containersOnNetwork, labLabel, listByLabel, removeContainers, removeNetwork } from "#harness/host/docker.ts";
+import {
+  buildLabel,
+  containersOnNetwork,
+  labLabel,
+  listByLabel,
+  removeContainers,
+  removeNetwork,
+} from "#harness/host/docker.ts";
 import { forgetLab, listLabs, networkOf } from "./lab.ts";
 
 /** Set in the environment of every child of a command that works on a lab: its orphans are found by it. */
@@ -42,9 +49,24 @@ export async function reapLab(lab: string, signal: AbortSignal): Promise<string[
 /** Every lab that left anything: state folders, networks and containers. */
 export async function everyLab(): Promise<string[]> {
   const labs = new Set(await listLabs());
-  const networks = await output("docker", ["network", "ls", "--filter", `label=${labLabel}`, "--format", "{{.Name}}"]);
-  for (const name of networks.split("\n")) if (name.startsWith("meshproof-")) labs.add(name.slice("meshproof-".length));
-  const labelled = await output("docker", ["ps", "-a", "--filter", `label=${labLabel}`, "--format", `{{.Label "${labLabel}"}}`]);
+  const networks = await output("docker", [
+    "network",
+    "ls",
+    "--filter",
+    `label=${labLabel}`,
+    "--format",
+    "{{.Name}}",
+  ]);
+  for (const name of networks.split("\n"))
+    if (name.startsWith("meshproof-")) labs.add(name.slice("meshproof-".length));
+  const labelled = await output("docker", [
+    "ps",
+    "-a",
+    "--filter",
+    `label=${labLabel}`,
+    "--format",
+    `{{.Label "${labLabel}"}}`,
+  ]);
   for (const lab of labelled.split("\n")) if (lab !== "") labs.add(lab);
   return [...labs].sort();
 }
@@ -72,7 +94,10 @@ async function labContainers(lab: string): Promise<string[]> {
 
 async function namesOf(ids: readonly string[]): Promise<string[]> {
   const told = await output("docker", ["inspect", "--format", "{{.Name}}", ...ids]).catch(() => "");
-  return told.split("\n").filter((n) => n !== "").map((n) => `container ${n.replace(/^\//, "")}`);
+  return told
+    .split("\n")
+    .filter((n) => n !== "")
+    .map((n) => `container ${n.replace(/^\//, "")}`);
 }
 
 /** Processes that carry the lab's mark and are neither this one nor its ancestors or children. */

@@ -1,5 +1,5 @@
-import { type EventuallyOptions, notYet, ready } from "#harness/core/eventually.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type EventuallyOptions, notYet, ready } from "#harness/core/eventually.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 
@@ -7,15 +7,23 @@ import type { LoadBalancerBlock } from "./addresses.ts";
  * Gives the cluster a block of LoadBalancer addresses and has one node answer ARP for each (LB IPAM and L2
  * announcements). The kinds are the operator's to register: waited for.
  */
-export async function announceLoadBalancers(cluster: Cluster, block: LoadBalancerBlock, options: Omit<EventuallyOptions, "what">): Promise<void> {
+export async function announceLoadBalancers(
+  cluster: Cluster,
+  block: LoadBalancerBlock,
+  options: Omit<EventuallyOptions, "what">,
+): Promise<void> {
   const served = async (crd: string): Promise<string> =>
     cluster.kube.until(
       kinds.crd,
       { name: crd },
       ([object]) => {
-        const established = (object?.status?.conditions ?? []).some((c: { type: string; status: string }) => c.type === "Established" && c.status === "True");
+        const established = (object?.status?.conditions ?? []).some(
+          (c: { type: string; status: string }) => c.type === "Established" && c.status === "True",
+        );
         if (!established) return notYet(`${crd} is not registered`);
-        const versions = (object!.spec.versions as { name: string; served: boolean }[]).filter((v) => v.served).map((v) => v.name);
+        const versions = (object!.spec.versions as { name: string; served: boolean }[])
+          .filter((v) => v.served)
+          .map((v) => v.name);
         return ready(versions.includes("v2") ? "cilium.io/v2" : `cilium.io/${versions[0]}`);
       },
       { what: `the kind ${crd}`, ...options },

@@ -1,5 +1,5 @@
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { annotation, echoDeployment, echoService } from "./echo.ts";
 import { askFrom, systemNamespace, vantagesOf } from "./vantage.ts";
@@ -23,12 +23,22 @@ export async function deployCanary(clusters: readonly Cluster[], agnhostImage: s
       );
     }
     await cluster.kube.apply(
-      echoDeployment({ namespace: systemNamespace, name: canaryName(cluster.name), image: agnhostImage, replicas: 1, labels: {} }),
+      echoDeployment({
+        namespace: systemNamespace,
+        name: canaryName(cluster.name),
+        image: agnhostImage,
+        replicas: 1,
+        labels: {},
+      }),
     );
   }
 }
 
-export async function awaitCanary(clusters: readonly Cluster[], withinMs: number, signal: AbortSignal): Promise<void> {
+export async function awaitCanary(
+  clusters: readonly Cluster[],
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   await Promise.all(
     clusters.flatMap((from) =>
       clusters.filter((home) => home !== from).map((home) => awaitDirection(from, home, withinMs, signal)),
@@ -36,7 +46,12 @@ export async function awaitCanary(clusters: readonly Cluster[], withinMs: number
   );
 }
 
-async function awaitDirection(from: Cluster, home: Cluster, withinMs: number, signal: AbortSignal): Promise<void> {
+async function awaitDirection(
+  from: Cluster,
+  home: Cluster,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   await eventually(
     async () => {
       const service = await from.kube.get(kinds.service, systemNamespace, canaryName(home.name));
@@ -44,17 +59,30 @@ async function awaitDirection(from: Cluster, home: Cluster, withinMs: number, si
       if (ip === undefined) return notYet(`no service ${canaryName(home.name)} in ${from.name}`);
       const vantages = await vantagesOf(from.kube);
       const nodes = await from.nodes();
-      const silent = nodes.filter((n) => !vantages.some((v) => v.node === n.name)).map((n) => `${n.name} (no prober pod)`);
+      const silent = nodes
+        .filter((n) => !vantages.some((v) => v.node === n.name))
+        .map((n) => `${n.name} (no prober pod)`);
       const replies = await Promise.all(
         vantages.map((v) =>
-          askFrom(from.kube, v, { asks: [{ protocol: "http", host: ip, port: 80, path: "/hostname", count: 1 }], timeoutMs: 1000, concurrency: 1 }, signal),
+          askFrom(
+            from.kube,
+            v,
+            {
+              asks: [{ protocol: "http", host: ip, port: 80, path: "/hostname", count: 1 }],
+              timeoutMs: 1000,
+              concurrency: 1,
+            },
+            signal,
+          ),
         ),
       );
       for (const [i, reply] of replies.entries()) {
         const answer = reply.answers[0]![0]!;
         if (answer.outcome !== "ok") silent.push(`${vantages[i]!.node} (${answer.outcome})`);
       }
-      return silent.length === 0 && vantages.length > 0 ? ready(undefined) : notYet(`no answer on ${silent.join(", ")}`);
+      return silent.length === 0 && vantages.length > 0
+        ? ready(undefined)
+        : notYet(`no answer on ${silent.join(", ")}`);
     },
     { what: `canary ${home.name} to answer from every node of ${from.name}`, withinMs, everyMs: 500, signal },
   );

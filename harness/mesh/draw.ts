@@ -12,15 +12,31 @@ export interface Draw {
   readonly bad: readonly string[];
 }
 
-export async function drawAnswers(from: Cluster, ip: string, count: number, timeoutMs: number, signal: AbortSignal): Promise<Draw> {
+export async function drawAnswers(
+  from: Cluster,
+  ip: string,
+  count: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Draw> {
   const vantages = await vantagesOf(from.kube);
-  if (vantages.length === 0) throw new MeshproofError("probe-failed", `no prober pod is ready in ${from.name}`);
+  if (vantages.length === 0)
+    throw new MeshproofError("probe-failed", `no prober pod is ready in ${from.name}`);
   const each = Math.ceil(count / vantages.length);
   const good: string[] = [];
   const bad: string[] = [];
   await Promise.all(
     vantages.map(async (vantage) => {
-      const reply = await askFrom(from.kube, vantage, { asks: [{ protocol: "http", host: ip, port: 80, path: "/hostname", count: each }], timeoutMs, concurrency: 8 }, signal);
+      const reply = await askFrom(
+        from.kube,
+        vantage,
+        {
+          asks: [{ protocol: "http", host: ip, port: 80, path: "/hostname", count: each }],
+          timeoutMs,
+          concurrency: 8,
+        },
+        signal,
+      );
       for (const answer of reply.answers[0]!) {
         if (answer.outcome === "ok") good.push(answer.body.trim());
         else bad.push(`${from.name}/${vantage.node} -> ${ip}:80: ${answer.outcome} (${answer.detail})`);
@@ -48,7 +64,8 @@ export async function settledOn(
       const seen = new Set(draw.good);
       const missing = [...expected].filter((pod) => !seen.has(pod));
       const surplus = [...seen].filter((pod) => !expected.has(pod));
-      if (expected.size > 0 && missing.length === 0 && surplus.length === 0 && draw.bad.length === 0) return ready(undefined);
+      if (expected.size > 0 && missing.length === 0 && surplus.length === 0 && draw.bad.length === 0)
+        return ready(undefined);
       return notYet(
         [
           missing.length === 0 ? "" : `no answer from ${missing.join(", ")}`,
@@ -59,6 +76,11 @@ export async function settledOn(
           .join("; "),
       );
     },
-    { what: `service ${echo.namespace}/${name}, asked from ${from.name}, to be served by the backends of ${names} alone`, withinMs: options.withinMs, everyMs: 300, signal: options.signal },
+    {
+      what: `service ${echo.namespace}/${name}, asked from ${from.name}, to be served by the backends of ${names} alone`,
+      withinMs: options.withinMs,
+      everyMs: 300,
+      signal: options.signal,
+    },
   );
 }

@@ -48,25 +48,43 @@ export class EchoBackends {
   }
 
   async awaitReady(cluster: Cluster, withinMs: number, signal: AbortSignal): Promise<void> {
-    await cluster.kube.until(kinds.deployment, { namespace: this.namespace, name: this.deploymentOf(cluster) }, deploymentReady, {
-      what: `the echo backends of ${cluster.name}`,
-      withinMs,
-      signal,
-    });
+    await cluster.kube.until(
+      kinds.deployment,
+      { namespace: this.namespace, name: this.deploymentOf(cluster) },
+      deploymentReady,
+      {
+        what: `the echo backends of ${cluster.name}`,
+        withinMs,
+        signal,
+      },
+    );
   }
 
   /** A service over this cluster's backends in every cluster; annotations are the same on all sides. */
-  async serve(name: string, annotations: Readonly<Record<string, string>>, type: "ClusterIP" | "NodePort" | "LoadBalancer" = "ClusterIP"): Promise<void> {
+  async serve(
+    name: string,
+    annotations: Readonly<Record<string, string>>,
+    type: "ClusterIP" | "NodePort" | "LoadBalancer" = "ClusterIP",
+  ): Promise<void> {
     await Promise.all(
       this.clusters.map((c) =>
-        c.kube.apply(echoService({ namespace: this.namespace, name, selector: { app: this.deploymentOf(c) }, annotations, type })),
+        c.kube.apply(
+          echoService({
+            namespace: this.namespace,
+            name,
+            selector: { app: this.deploymentOf(c) },
+            annotations,
+            type,
+          }),
+        ),
       ),
     );
   }
 
   async service(cluster: Cluster, name: string): Promise<KubeObject> {
     const service = await cluster.kube.get(kinds.service, this.namespace, name);
-    if (service === undefined) throw new MeshproofError("lab-broken", `service ${this.namespace}/${name} is not in ${cluster.name}`);
+    if (service === undefined)
+      throw new MeshproofError("lab-broken", `service ${this.namespace}/${name} is not in ${cluster.name}`);
     return service;
   }
 
@@ -79,7 +97,12 @@ export class EchoBackends {
   }
 
   /** The address that LB IPAM gave, once it has. */
-  async loadBalancerIp(cluster: Cluster, name: string, withinMs: number, signal: AbortSignal): Promise<string> {
+  async loadBalancerIp(
+    cluster: Cluster,
+    name: string,
+    withinMs: number,
+    signal: AbortSignal,
+  ): Promise<string> {
     return cluster.kube.until(
       kinds.service,
       { namespace: this.namespace, name },
@@ -94,17 +117,28 @@ export class EchoBackends {
   /** Names of the ready backend pods of one cluster. */
   async pods(cluster: Cluster): Promise<string[]> {
     const pods = await cluster.kube.list(kinds.pod, this.namespace, `app=${this.deploymentOf(cluster)}`);
-    return pods.filter(podReady).map((p) => p.metadata.name).sort();
+    return pods
+      .filter(podReady)
+      .map((p) => p.metadata.name)
+      .sort();
   }
 
   /** Which cluster a pod that named itself belongs to. */
-  clusterOf = (pod: string): string | undefined => this.clusters.find((c) => pod.startsWith(`${this.deploymentOf(c)}-`))?.name;
+  clusterOf = (pod: string): string | undefined =>
+    this.clusters.find((c) => pod.startsWith(`${this.deploymentOf(c)}-`))?.name;
 
   /** `ip:port` of the ready endpoints, from one cluster's own EndpointSlices. */
   async endpoints(cluster: Cluster, name: string): Promise<string[]> {
-    const slices = await cluster.kube.list(kinds.endpointSlice, this.namespace, `kubernetes.io/service-name=${name}`);
+    const slices = await cluster.kube.list(
+      kinds.endpointSlice,
+      this.namespace,
+      `kubernetes.io/service-name=${name}`,
+    );
     // Slices that Cilium itself mirrors from other clusters are not this cluster's own.
-    const own = slices.filter((s) => s.metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io");
+    const own = slices.filter(
+      (s) =>
+        s.metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io",
+    );
     return own
       .flatMap((s) => (s.endpoints ?? []) as { addresses: string[]; conditions?: { ready?: boolean } }[])
       .filter((e) => e.conditions?.ready !== false)

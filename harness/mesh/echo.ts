@@ -1,5 +1,5 @@
-import { tolerateAll } from "./vantage.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
+import { tolerateAll } from "./vantage.ts";
 
 export const echoHttpPort = 8080;
 export const echoUdpPort = 8081;
@@ -21,12 +21,20 @@ export function echoContainer(image: string): Record<string, unknown> {
     imagePullPolicy: "IfNotPresent",
     args: ["netexec", `--http-port=${echoHttpPort}`, `--udp-port=${echoUdpPort}`],
     ports: [{ containerPort: echoHttpPort }, { containerPort: echoUdpPort, protocol: "UDP" }],
-    readinessProbe: { httpGet: { path: "/healthz", port: echoHttpPort }, periodSeconds: 1, failureThreshold: 1 },
+    readinessProbe: {
+      httpGet: { path: "/healthz", port: echoHttpPort },
+      periodSeconds: 1,
+      failureThreshold: 1,
+    },
   };
 }
 
 /** One echo pod on every node. */
-export function echoDaemonSet(options: { readonly namespace: string; readonly name: string; readonly image: string }): KubeObject {
+export function echoDaemonSet(options: {
+  readonly namespace: string;
+  readonly name: string;
+  readonly image: string;
+}): KubeObject {
   const labels = { app: options.name };
   return {
     apiVersion: "apps/v1",
@@ -36,7 +44,11 @@ export function echoDaemonSet(options: { readonly namespace: string; readonly na
       selector: { matchLabels: labels },
       template: {
         metadata: { labels },
-        spec: { tolerations: tolerateAll, terminationGracePeriodSeconds: 1, containers: [echoContainer(options.image)] },
+        spec: {
+          tolerations: tolerateAll,
+          terminationGracePeriodSeconds: 1,
+          containers: [echoContainer(options.image)],
+        },
       },
     },
   };
@@ -65,7 +77,12 @@ export function echoDeployment(options: {
           tolerations: tolerateAll,
           terminationGracePeriodSeconds: 2,
           topologySpreadConstraints: [
-            { maxSkew: 1, topologyKey: "kubernetes.io/hostname", whenUnsatisfiable: "ScheduleAnyway", labelSelector: { matchLabels: { app: options.name } } },
+            {
+              maxSkew: 1,
+              topologyKey: "kubernetes.io/hostname",
+              whenUnsatisfiable: "ScheduleAnyway",
+              labelSelector: { matchLabels: { app: options.name } },
+            },
           ],
           containers: [echoContainer(options.image)],
         },

@@ -1,6 +1,6 @@
+import type { Artifacts } from "#harness/artifacts/types.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
-import type { Artifacts } from "#harness/artifacts/types.ts";
 import { monotonicMs } from "#harness/core/clock.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { installCilium } from "#harness/host/helm.ts";
@@ -35,7 +35,9 @@ export async function installMesh(
 ): Promise<MeshTimes> {
   const startedMs = monotonicMs();
   const withinMs = plan.budgets.meshMs;
-  const blocks = new Map<string, LoadBalancerBlock>(plan.clusters.map((c, i) => [c.name, loadBalancerBlock(subnet, i)]));
+  const blocks = new Map<string, LoadBalancerBlock>(
+    plan.clusters.map((c, i) => [c.name, loadBalancerBlock(subnet, i)]),
+  );
   const endpoints = await Promise.all(clusters.map((c) => endpointOf(plan, c, blocks.get(c.name)!)));
   const ca = await labCa(plan.lab);
   await progress.step("install Cilium with its own chart", () =>
@@ -58,14 +60,21 @@ export async function installMesh(
   );
   const helmMs = monotonicMs() - startedMs;
   await deployCanary(clusters, artifacts.agnhostImage);
-  const announced = plan.serviceType === "LoadBalancer" ? Promise.all(clusters.map((c) => announceLoadBalancers(c, blocks.get(c.name)!, { withinMs, signal }))) : Promise.resolve([]);
+  const announced =
+    plan.serviceType === "LoadBalancer"
+      ? Promise.all(clusters.map((c) => announceLoadBalancers(c, blocks.get(c.name)!, { withinMs, signal })))
+      : Promise.resolve([]);
   announced.catch(() => {});
   await progress.step(
     "wait for the agents",
     () =>
       Promise.all(
         clusters.map((c) =>
-          c.kube.until(kinds.daemonSet, { namespace: "kube-system", name: "cilium" }, daemonSetReady, { what: "Cilium's agents", withinMs, signal }),
+          c.kube.until(kinds.daemonSet, { namespace: "kube-system", name: "cilium" }, daemonSetReady, {
+            what: "Cilium's agents",
+            withinMs,
+            signal,
+          }),
         ),
       ),
     { expectMs: 30_000 },
@@ -77,11 +86,16 @@ export async function installMesh(
     () =>
       Promise.all(
         clusters.map((c) =>
-          c.kube.until(kinds.deployment, { namespace: "kube-system", name: "clustermesh-apiserver" }, deploymentReady, {
-            what: "clustermesh-apiserver",
-            withinMs,
-            signal,
-          }),
+          c.kube.until(
+            kinds.deployment,
+            { namespace: "kube-system", name: "clustermesh-apiserver" },
+            deploymentReady,
+            {
+              what: "clustermesh-apiserver",
+              withinMs,
+              signal,
+            },
+          ),
         ),
       ),
     { expectMs: 60_000 },
@@ -99,6 +113,7 @@ export async function installMesh(
 }
 
 async function endpointOf(plan: LabPlan, cluster: Cluster, block: LoadBalancerBlock): Promise<MeshEndpoint> {
-  const addresses = plan.serviceType === "LoadBalancer" ? [block.apiserver] : (await cluster.nodes()).map((n) => n.address);
+  const addresses =
+    plan.serviceType === "LoadBalancer" ? [block.apiserver] : (await cluster.nodes()).map((n) => n.address);
   return { cluster: cluster.name, addresses, port: apiserverPort[plan.serviceType] };
 }

@@ -19,12 +19,20 @@ async function runPod(cluster: Cluster, pod: KubeObject, options: PodOptions): P
   return cluster.kube.until(
     kinds.pod,
     { namespace: options.namespace, name: pod.metadata.name },
-    ([found]) => (found !== undefined && podReady(found) ? ready(found) : notYet(String(found?.status?.phase ?? "no pod"))),
+    ([found]) =>
+      found !== undefined && podReady(found)
+        ? ready(found)
+        : notYet(String(found?.status?.phase ?? "no pod")),
     { what: `pod ${pod.metadata.name}`, withinMs: options.withinMs, signal: options.signal },
   );
 }
 
-const podObject = (options: PodOptions, name: string, labels: Record<string, string>, container: Record<string, unknown>): KubeObject => ({
+const podObject = (
+  options: PodOptions,
+  name: string,
+  labels: Record<string, string>,
+  container: Record<string, unknown>,
+): KubeObject => ({
   apiVersion: "v1",
   kind: "Pod",
   metadata: { name, namespace: options.namespace, labels },
@@ -32,8 +40,15 @@ const podObject = (options: PodOptions, name: string, labels: Record<string, str
 });
 
 /** The server of one cluster, labelled `role=server`. */
-export async function serverPod(cluster: Cluster, options: PodOptions): Promise<{ ip: string; node: string }> {
-  const pod = await runPod(cluster, podObject(options, "server", { role: "server" }, echoContainer(options.image)), options);
+export async function serverPod(
+  cluster: Cluster,
+  options: PodOptions,
+): Promise<{ ip: string; node: string }> {
+  const pod = await runPod(
+    cluster,
+    podObject(options, "server", { role: "server" }, echoContainer(options.image)),
+    options,
+  );
   return { ip: pod.status.podIP, node: pod.spec.nodeName };
 }
 

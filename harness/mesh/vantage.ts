@@ -1,8 +1,8 @@
+import { MeshproofError } from "#harness/core/errors.ts";
 import type { EventuallyOptions } from "#harness/core/eventually.ts";
 import type { AskReply, AskSpec } from "#harness/core/probe-wire.ts";
-import { MeshproofError } from "#harness/core/errors.ts";
-import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
+import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 
 /** The lab's own namespace: vantage points and canary. Suites make namespaces of their own. */
 export const systemNamespace = "meshproof";
@@ -18,7 +18,11 @@ export interface Vantage {
 }
 
 export function namespaceObject(name: string, labels: Record<string, string> = {}): KubeObject {
-  return { apiVersion: "v1", kind: "Namespace", metadata: { name, labels: { "io.meshproof/owner": "meshproof", ...labels } } };
+  return {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name, labels: { "io.meshproof/owner": "meshproof", ...labels } },
+  };
 }
 
 /** Every taint is tolerated: a vantage point on every node, the control plane among them. */
@@ -65,7 +69,13 @@ export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
   const pods = await kube.list(kinds.pod, systemNamespace, `app=${proberApp}`);
   return pods
     .filter(podReady)
-    .map((p) => ({ cluster: kube.cluster, node: p.spec.nodeName, namespace: systemNamespace, pod: p.metadata.name, ip: p.status.podIP }))
+    .map((p) => ({
+      cluster: kube.cluster,
+      node: p.spec.nodeName,
+      namespace: systemNamespace,
+      pod: p.metadata.name,
+      ip: p.status.podIP,
+    }))
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
@@ -78,13 +88,21 @@ export async function askFrom(
 ): Promise<AskReply> {
   const total = spec.asks.reduce((sum, a) => sum + a.count, 0);
   const rounds = Math.ceil(total / Math.max(1, spec.concurrency));
-  const result = await kube.exec(from.namespace, from.pod, from.container ?? "prober", ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], {
-    signal,
-    timeoutMs: 30_000 + rounds * spec.timeoutMs,
-  });
+  const result = await kube.exec(
+    from.namespace,
+    from.pod,
+    from.container ?? "prober",
+    ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)],
+    {
+      signal,
+      timeoutMs: 30_000 + rounds * spec.timeoutMs,
+    },
+  );
   if (result.exitCode !== 0) {
-    throw new MeshproofError("probe-failed", `the prober in ${from.namespace}/${from.pod} of ${kube.cluster} ended with ${result.exitCode}: ${result.stderr.slice(0, 300)}`);
+    throw new MeshproofError(
+      "probe-failed",
+      `the prober in ${from.namespace}/${from.pod} of ${kube.cluster} ended with ${result.exitCode}: ${result.stderr.slice(0, 300)}`,
+    );
   }
   return JSON.parse(result.stdout) as AskReply;
 }
-

@@ -1,7 +1,22 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
-import type { HealthReport, IdentityEntry, IpcacheEntry, NodeEntry, RemoteClusterStatus, ServiceEntry } from "#harness/core/snapshot.ts";
-import { parseHealth, parseIdentities, parseIpcache, parseLbMaps, parseNodeList, parseRemoteClusters, parseServiceList } from "./parse.ts";
+import type {
+  HealthReport,
+  IdentityEntry,
+  IpcacheEntry,
+  NodeEntry,
+  RemoteClusterStatus,
+  ServiceEntry,
+} from "#harness/core/snapshot.ts";
+import {
+  parseHealth,
+  parseIdentities,
+  parseIpcache,
+  parseLbMaps,
+  parseNodeList,
+  parseRemoteClusters,
+  parseServiceList,
+} from "./parse.ts";
 
 /** One live Cilium agent, asked through exec in its own pod. */
 export class Agent {
@@ -24,9 +39,15 @@ export class Agent {
 
   /** Standard output of a program in the agent's container; a failure names the agent. */
   async run(argv: readonly string[], timeoutMs = 60_000): Promise<string> {
-    const result = await this.cluster.kube.exec("kube-system", this.pod, "cilium-agent", argv, { signal: this.#signal, timeoutMs });
+    const result = await this.cluster.kube.exec("kube-system", this.pod, "cilium-agent", argv, {
+      signal: this.#signal,
+      timeoutMs,
+    });
     if (result.exitCode !== 0) {
-      throw new MeshproofError("kube-request", `${argv.join(" ")} on the agent of ${this.name} ended with ${result.exitCode}: ${result.stderr.trim().slice(0, 300)}`);
+      throw new MeshproofError(
+        "kube-request",
+        `${argv.join(" ")} on the agent of ${this.name} ended with ${result.exitCode}: ${result.stderr.trim().slice(0, 300)}`,
+      );
     }
     return result.stdout;
   }

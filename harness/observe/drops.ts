@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { eventually, type EventuallyOptions, notYet, ready } from "#harness/core/eventually.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
+import { type EventuallyOptions, eventually, notYet, ready } from "#harness/core/eventually.ts";
 
 /** Why a line of `cilium-dbg monitor --type drop` says a packet was dropped: `xx drop (Policy denied) flow ...`. */
 export function dropReasonOf(line: string): string | undefined {
@@ -15,12 +15,19 @@ export async function dropReasons(
   options: Omit<EventuallyOptions, "what">,
 ): Promise<string[]> {
   const agent = (await cluster.agents()).find((a) => a.node === node);
-  if (agent === undefined) throw new MeshproofError("kube-request", `no agent runs on ${cluster.name}/${node}`);
+  if (agent === undefined)
+    throw new MeshproofError("kube-request", `no agent runs on ${cluster.name}/${node}`);
   const reasons = new Set<string>();
-  const monitor = await cluster.kube.start("kube-system", agent.pod, "cilium-agent", ["cilium-dbg", "monitor", "--type", "drop"], (line) => {
-    const reason = dropReasonOf(line);
-    if (reason !== undefined) reasons.add(reason);
-  });
+  const monitor = await cluster.kube.start(
+    "kube-system",
+    agent.pod,
+    "cilium-agent",
+    ["cilium-dbg", "monitor", "--type", "drop"],
+    (line) => {
+      const reason = dropReasonOf(line);
+      if (reason !== undefined) reasons.add(reason);
+    },
+  );
   try {
     return await eventually(
       async () => {

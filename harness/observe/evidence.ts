@@ -31,27 +31,59 @@ const agentCommands: readonly (readonly string[])[] = [
  */
 export async function collectEvidence(mesh: Mesh, namespace: string, dir: string): Promise<void> {
   const signal = AbortSignal.timeout(collectMs);
-  await Promise.all(mesh.clusters.map((cluster) => collectCluster(cluster, namespace, join(dir, cluster.name), signal)));
+  await Promise.all(
+    mesh.clusters.map((cluster) => collectCluster(cluster, namespace, join(dir, cluster.name), signal)),
+  );
 }
 
-async function collectCluster(cluster: Cluster, namespace: string, dir: string, signal: AbortSignal): Promise<void> {
+async function collectCluster(
+  cluster: Cluster,
+  namespace: string,
+  dir: string,
+  signal: AbortSignal,
+): Promise<void> {
   await mkdir(dir, { recursive: true });
   const keep = async (name: string, read: () => Promise<string>): Promise<void> => {
     const text = await read().catch((error: unknown) => `could not be collected: ${messageOf(error)}\n`);
     await writeFile(join(dir, name), redact(text).slice(-limitBytes));
   };
   const objects = async (): Promise<void> => {
-    for (const kind of [kinds.pod, kinds.service, kinds.endpointSlice, kinds.deployment, kinds.event, kinds.ciliumEndpoint, kinds.ciliumNetworkPolicy]) {
-      await keep(`${kind.plural}.json`, async () => JSON.stringify([...(await cluster.kube.list(kind, namespace)), ...(await cluster.kube.list(kind, "kube-system"))], null, 1));
+    for (const kind of [
+      kinds.pod,
+      kinds.service,
+      kinds.endpointSlice,
+      kinds.deployment,
+      kinds.event,
+      kinds.ciliumEndpoint,
+      kinds.ciliumNetworkPolicy,
+    ]) {
+      await keep(`${kind.plural}.json`, async () =>
+        JSON.stringify(
+          [...(await cluster.kube.list(kind, namespace)), ...(await cluster.kube.list(kind, "kube-system"))],
+          null,
+          1,
+        ),
+      );
     }
     await keep("nodes.json", async () => JSON.stringify(await cluster.kube.list(kinds.node), null, 1));
-    await keep("ciliumidentities.json", async () => JSON.stringify(await cluster.kube.list(kinds.ciliumIdentity), null, 1));
-    await keep("cilium-config.json", async () => JSON.stringify((await cluster.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data ?? {}, null, 1));
+    await keep("ciliumidentities.json", async () =>
+      JSON.stringify(await cluster.kube.list(kinds.ciliumIdentity), null, 1),
+    );
+    await keep("cilium-config.json", async () =>
+      JSON.stringify(
+        (await cluster.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data ?? {},
+        null,
+        1,
+      ),
+    );
   };
   const agents = async (): Promise<void> => {
     for (const agent of await agentsOf(cluster, signal).catch(() => [])) {
       for (const argv of agentCommands) {
-        await keep(`${agent.node}-${argv.filter((a) => !a.startsWith("-") && a !== "json").join("-")}.txt`, () => agent.run(argv, 15_000));
+        await keep(
+          `${agent.node}-${argv.filter((a) => !a.startsWith("-") && a !== "json").join("-")}.txt`,
+          () => agent.run(argv, 15_000),
+        );
       }
     }
   };
@@ -59,13 +91,24 @@ async function collectCluster(cluster: Cluster, namespace: string, dir: string, 
     const pods = await cluster.kube.list(kinds.pod, "kube-system").catch(() => []);
     for (const pod of pods.filter((p) => /^(cilium|clustermesh)/.test(p.metadata.name))) {
       for (const container of pod.spec.containers as { name: string }[]) {
-        await keep(`log-${pod.metadata.name}-${container.name}.txt`, () => cluster.kube.logs("kube-system", pod.metadata.name, container.name, { limitBytes }));
+        await keep(`log-${pod.metadata.name}-${container.name}.txt`, () =>
+          cluster.kube.logs("kube-system", pod.metadata.name, container.name, { limitBytes }),
+        );
       }
     }
   };
   const nodes = async (): Promise<void> => {
     for (const node of await cluster.nodes().catch(() => [])) {
-      await keep(`${node.name}-network.txt`, async () => (await onNode(node.name, ["sh", "-c", "iptables-save -c; ip route; ip addr; ip neigh"], { signal, tolerate: true })).stdout);
+      await keep(
+        `${node.name}-network.txt`,
+        async () =>
+          (
+            await onNode(node.name, ["sh", "-c", "iptables-save -c; ip route; ip addr; ip neigh"], {
+              signal,
+              tolerate: true,
+            })
+          ).stdout,
+      );
     }
   };
   await Promise.all([objects(), agents(), logs(), nodes()]);

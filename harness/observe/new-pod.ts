@@ -24,7 +24,10 @@ export async function lonePod(
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name, namespace, labels: { app: name } },
-    spec: { terminationGracePeriodSeconds: 0, containers: [{ name: "pause", image: options.image, imagePullPolicy: "IfNotPresent", args: ["pause"] }] },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: "pause", image: options.image, imagePullPolicy: "IfNotPresent", args: ["pause"] }],
+    },
   });
   const endpoint = await cluster.kube.until(
     kinds.ciliumEndpoint,
@@ -32,9 +35,15 @@ export async function lonePod(
     ([e]) => {
       const ip = e?.status?.networking?.addressing?.[0]?.ipv4 as string | undefined;
       const identity = Number(e?.status?.identity?.id ?? 0);
-      return ip !== undefined && identity > 0 ? ready({ ip, identity, nodeAddress: String(e!.status.networking.node) }) : notYet("no address and identity yet");
+      return ip !== undefined && identity > 0
+        ? ready({ ip, identity, nodeAddress: String(e!.status.networking.node) })
+        : notYet("no address and identity yet");
     },
-    { what: `pod ${namespace}/${name} to get an address and an identity`, withinMs: options.withinMs, signal: options.signal },
+    {
+      what: `pod ${namespace}/${name} to get an address and an identity`,
+      withinMs: options.withinMs,
+      signal: options.signal,
+    },
   );
   return {
     cluster: cluster.name,
@@ -59,10 +68,20 @@ export async function awaitIpcache(
       async () => {
         const entry = (await agent.ipcache()).find((e) => e.cidr === `${pod.ip}/32`);
         const afterMs = monotonicMs() - startedMs;
-        if (options.gone === true) return entry === undefined ? ready({ cidr: pod.ip, identity: 0, tunnelEndpoint: "", afterMs }) : notYet(`identity ${entry.identity}`);
-        return entry !== undefined && entry.identity === pod.identity ? ready({ ...entry, afterMs }) : notYet(entry === undefined ? "no entry" : `identity ${entry.identity}, expected ${pod.identity}`);
+        if (options.gone === true)
+          return entry === undefined
+            ? ready({ cidr: pod.ip, identity: 0, tunnelEndpoint: "", afterMs })
+            : notYet(`identity ${entry.identity}`);
+        return entry !== undefined && entry.identity === pod.identity
+          ? ready({ ...entry, afterMs })
+          : notYet(entry === undefined ? "no entry" : `identity ${entry.identity}, expected ${pod.identity}`);
       },
-      { what: `the ipcache of ${agent.name} ${wanted} ${pod.ip}`, withinMs: options.withinMs, everyMs: 50, signal: options.signal },
+      {
+        what: `the ipcache of ${agent.name} ${wanted} ${pod.ip}`,
+        withinMs: options.withinMs,
+        everyMs: 50,
+        signal: options.signal,
+      },
     );
   } catch (error) {
     if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;

@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { MeshproofError } from "#harness/core/errors.ts";
-import type { HealthReport, IdentityEntry, IpcacheEntry, NodeEntry, RemoteClusterStatus, ServiceEntry } from "#harness/core/snapshot.ts";
+import type {
+  HealthReport,
+  IdentityEntry,
+  IpcacheEntry,
+  NodeEntry,
+  RemoteClusterStatus,
+  ServiceEntry,
+} from "#harness/core/snapshot.ts";
 
 /**
  * Readers of what Cilium's own programs print, live or in an archive. Every field that a verdict hangs on is
@@ -12,7 +19,9 @@ function parse<T>(schema: z.ZodType<T>, text: string, what: string): T {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new MeshproofError("evidence-malformed", `${what}: not JSON: ${text.trim().slice(0, 120)}`, { cause: error });
+    throw new MeshproofError("evidence-malformed", `${what}: not JSON: ${text.trim().slice(0, 120)}`, {
+      cause: error,
+    });
   }
   const result = schema.safeParse(value);
   if (!result.success) {
@@ -25,7 +34,9 @@ function parse<T>(schema: z.ZodType<T>, text: string, what: string): T {
 const nodeListSchema = z.array(
   z.object({
     name: z.string(),
-    "health-endpoint-address": z.object({ ipv4: z.object({ ip: z.string().optional() }).optional() }).optional(),
+    "health-endpoint-address": z
+      .object({ ipv4: z.object({ ip: z.string().optional() }).optional() })
+      .optional(),
     "primary-address": z.object({ ipv4: z.object({ ip: z.string(), "alloc-range": z.string().optional() }) }),
     "secondary-addresses": z.array(z.object({ ip: z.string() })).nullish(),
   }),
@@ -58,14 +69,24 @@ const statusSchema = z.object({
             ready: z.boolean().default(false),
             status: z.string().default(""),
             config: z
-              .object({ required: z.boolean().default(false), retrieved: z.boolean().default(false), "cluster-id": z.number().default(0), kvstoremesh: z.boolean().default(false) })
+              .object({
+                required: z.boolean().default(false),
+                retrieved: z.boolean().default(false),
+                "cluster-id": z.number().default(0),
+                kvstoremesh: z.boolean().default(false),
+              })
               .optional(),
             "num-nodes": z.number().default(0),
             "num-endpoints": z.number().default(0),
             "num-identities": z.number().default(0),
             "num-shared-services": z.number().default(0),
             synced: z
-              .object({ nodes: z.boolean().default(false), endpoints: z.boolean().default(false), identities: z.boolean().default(false), services: z.boolean().default(false) })
+              .object({
+                nodes: z.boolean().default(false),
+                endpoints: z.boolean().default(false),
+                identities: z.boolean().default(false),
+                services: z.boolean().default(false),
+              })
               .optional(),
           }),
         )
@@ -87,13 +108,26 @@ export function parseRemoteClusters(text: string): RemoteClusterStatus[] {
       clusterId: c.config?.["cluster-id"] ?? 0,
       kvstoreMesh: c.config?.kvstoremesh ?? false,
     },
-    counts: { nodes: c["num-nodes"], endpoints: c["num-endpoints"], identities: c["num-identities"], services: c["num-shared-services"] },
+    counts: {
+      nodes: c["num-nodes"],
+      endpoints: c["num-endpoints"],
+      identities: c["num-identities"],
+      services: c["num-shared-services"],
+    },
     synced: c.synced ?? { nodes: false, endpoints: false, identities: false, services: false },
   }));
 }
 
-const pathSchema = z.object({ status: z.string().default(""), latency: z.number().default(0), lastProbed: z.string().default("") }).optional();
-const endpointSchema = z.object({ ip: z.string().default(""), icmp: pathSchema, http: pathSchema }).optional();
+const pathSchema = z
+  .object({
+    status: z.string().default(""),
+    latency: z.number().default(0),
+    lastProbed: z.string().default(""),
+  })
+  .optional();
+const endpointSchema = z
+  .object({ ip: z.string().default(""), icmp: pathSchema, http: pathSchema })
+  .optional();
 const healthSchema = z.object({
   local: z.object({ name: z.string() }),
   timestamp: z.string().default(""),
@@ -110,17 +144,27 @@ const healthSchema = z.object({
 
 /** Go's notation, `2m11.8s`, in milliseconds; 0 for anything else. */
 export function goDurationMs(text: string): number {
-  const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 0.001, µs: 0.001, ns: 0.000_001 };
+  const unitMs: Readonly<Record<string, number>> = {
+    h: 3_600_000,
+    m: 60_000,
+    s: 1000,
+    ms: 1,
+    us: 0.001,
+    µs: 0.001,
+    ns: 0.000_001,
+  };
   if (!/^(\d+(\.\d+)?(h|ms|m|s|us|µs|ns))+$/.test(text)) return 0;
   let sum = 0;
-  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g)) sum += Number(value) * unitMs[unit!]!;
+  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g))
+    sum += Number(value) * unitMs[unit!]!;
   return sum;
 }
 
 /** `cilium-health status -o json`. */
 export function parseHealth(text: string): HealthReport {
   const told = parse(healthSchema, text, "cilium-health status");
-  const path = (p: z.infer<typeof pathSchema>) => (p === undefined ? undefined : { status: p.status, latencyNs: p.latency, lastProbed: p.lastProbed });
+  const path = (p: z.infer<typeof pathSchema>) =>
+    p === undefined ? undefined : { status: p.status, latencyNs: p.latency, lastProbed: p.lastProbed };
   const target = (e: z.infer<typeof endpointSchema>) => {
     if (e === undefined) return undefined;
     const icmp = path(e.icmp);
@@ -143,9 +187,19 @@ const serviceListSchema = z.array(
   z.object({
     status: z.object({
       realized: z.object({
-        "backend-addresses": z.array(z.object({ ip: z.string(), port: z.number(), state: z.string().default("") })).nullish(),
-        flags: z.object({ name: z.string().default(""), namespace: z.string().default(""), type: z.string().default("") }),
-        "frontend-address": z.object({ ip: z.string(), port: z.number(), protocol: z.string().default("TCP") }),
+        "backend-addresses": z
+          .array(z.object({ ip: z.string(), port: z.number(), state: z.string().default("") }))
+          .nullish(),
+        flags: z.object({
+          name: z.string().default(""),
+          namespace: z.string().default(""),
+          type: z.string().default(""),
+        }),
+        "frontend-address": z.object({
+          ip: z.string(),
+          port: z.number(),
+          protocol: z.string().default("TCP"),
+        }),
       }),
     }),
   }),
@@ -174,7 +228,8 @@ export function parseLbMaps(text: string): Map<string, string[]> {
     const list = backends.get(key) ?? [];
     for (const line of lines ?? []) {
       const address = /^(\S+:\d+\/\w+)\s/.exec(line)?.[1] ?? /^(\S+:\d+)\s/.exec(line)?.[1];
-      if (address !== undefined && !address.startsWith("0.0.0.0:0") && !address.startsWith("[::]:0")) list.push(address);
+      if (address !== undefined && !address.startsWith("0.0.0.0:0") && !address.startsWith("[::]:0"))
+        list.push(address);
     }
     backends.set(key, list);
   }
@@ -189,7 +244,11 @@ export function parseIpcache(text: string): IpcacheEntry[] {
     const value = values[0] ?? "";
     const identity = /identity=(\d+)/.exec(value)?.[1];
     const tunnelEndpoint = /tunnelendpoint=(\S+)/.exec(value)?.[1];
-    if (identity === undefined) throw new MeshproofError("evidence-malformed", `cilium-dbg bpf ipcache list: ${cidr} has no identity: ${value}`);
+    if (identity === undefined)
+      throw new MeshproofError(
+        "evidence-malformed",
+        `cilium-dbg bpf ipcache list: ${cidr} has no identity: ${value}`,
+      );
     return { cidr, identity: Number(identity), tunnelEndpoint: tunnelEndpoint ?? "0.0.0.0" };
   });
 }

@@ -7,7 +7,10 @@ import { annotation } from "#harness/mesh/echo.ts";
 export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
   return (await cluster.kube.list(kinds.node)).map((n) => ({
     name: `${cluster.name}/${n.metadata.name}`,
-    address: String((n.status.addresses as { type: string; address: string }[]).find((a) => a.type === "InternalIP")?.address),
+    address: String(
+      (n.status.addresses as { type: string; address: string }[]).find((a) => a.type === "InternalIP")
+        ?.address,
+    ),
     podCidr: String(n.spec.podCIDR),
   }));
 }
@@ -26,6 +29,13 @@ export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
     const shared = a[annotation.shared] ?? a[annotation.oldShared];
     return global === "true" && shared !== "false";
   });
-  const addressed = endpoints.filter((e) => ((e.status?.networking?.addressing ?? []) as unknown[]).length > 0);
-  return { nodes: nodes.length, endpoints: addressed.length, identities: identities.length, services: exported.length };
+  const addressed = endpoints.filter(
+    (e) => ((e.status?.networking?.addressing ?? []) as unknown[]).length > 0,
+  );
+  return {
+    nodes: nodes.length,
+    endpoints: addressed.length,
+    identities: identities.length,
+    services: exported.length,
+  };
 }

@@ -72,12 +72,15 @@ export class Probe implements AsyncDisposable {
     };
     probe.#process = await start(program(spec), (line) => probe.#read(line));
     try {
-      await eventually(async () => (probe.#startedAtUnixMs === undefined ? notYet("no line") : ready(undefined)), {
-        what: `the prober at ${vantage} to start`,
-        withinMs: 20_000,
-        everyMs: 20,
-        signal: options.signal,
-      });
+      await eventually(
+        async () => (probe.#startedAtUnixMs === undefined ? notYet("no line") : ready(undefined)),
+        {
+          what: `the prober at ${vantage} to start`,
+          withinMs: 20_000,
+          everyMs: 20,
+          signal: options.signal,
+        },
+      );
     } catch (error) {
       probe.#process.kill();
       throw error;
@@ -141,9 +144,16 @@ export class Probe implements AsyncDisposable {
           const key = s.outcome === "ok" ? (s.cluster ?? `unknown backend ${s.servedBy}`) : s.outcome;
           tally.set(key, (tally.get(key) ?? 0) + 1);
         }
-        return notYet(`in the last ${quietMs} ms: ${[...tally].map(([k, n]) => `${k} ${n}`).join(", ") || "nothing"}`);
+        return notYet(
+          `in the last ${quietMs} ms: ${[...tally].map(([k, n]) => `${k} ${n}`).join(", ") || "nothing"}`,
+        );
       },
-      { what: `${this.#vantage} -> ${this.#options.host}:${this.#options.port} to be served by ${expect.servedBy} alone`, withinMs: expect.withinMs, everyMs: 50, signal: this.#options.signal },
+      {
+        what: `${this.#vantage} -> ${this.#options.host}:${this.#options.port} to be served by ${expect.servedBy} alone`,
+        withinMs: expect.withinMs,
+        everyMs: 50,
+        signal: this.#options.signal,
+      },
     );
   }
 
@@ -160,7 +170,10 @@ export class Probe implements AsyncDisposable {
     const end = await process.done;
     clearTimeout(timer);
     if (this.#bye === undefined) {
-      throw new MeshproofError("probe-failed", `the prober at ${this.#vantage} ended with ${end.exitCode} and no last word: ${end.stderr.slice(0, 300)}`);
+      throw new MeshproofError(
+        "probe-failed",
+        `the prober at ${this.#vantage} ended with ${end.exitCode} and no last word: ${end.stderr.slice(0, 300)}`,
+      );
     }
     return {
       title: this.#options.title,

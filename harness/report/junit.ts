@@ -9,8 +9,8 @@ export type JunitRun = Pick<RunRecord, "runId" | "startedAt" | "suites"> & {
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(3);
 // Characters that XML 1.0 has no way to write.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones to leave out
-const clean = (text: string): string => text.replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, "");
+const clean = (text: string): string =>
+  text.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "");
 
 /** Surefire's dialect. A set-up that failed is an `error`, a verdict a `failure`; an unknown is an `error` of type unknown. */
 export function toJunit(run: JunitRun): string {
@@ -27,14 +27,21 @@ export function toJunit(run: JunitRun): string {
       tests: String(suite.tests.length + suite.errors.length),
       failures: String(failures(suite)),
       errors: String(errors(suite)),
-      skipped: String(suite.tests.filter((t) => t.outcome === "skipped" || t.outcome === "unsupported").length),
+      skipped: String(
+        suite.tests.filter((t) => t.outcome === "skipped" || t.outcome === "unsupported").length,
+      ),
       time: seconds(suite.durationMs),
       timestamp: run.startedAt.slice(0, 19),
     });
     const properties = element.ele("properties");
-    for (const [name, value] of Object.entries({ ...run.properties, goal: suite.goal })) properties.ele("property", { name, value: clean(value) });
+    for (const [name, value] of Object.entries({ ...run.properties, goal: suite.goal }))
+      properties.ele("property", { name, value: clean(value) });
     for (const [i, error] of suite.errors.entries()) {
-      const testcase = element.ele("testcase", { name: `set-up or clean-up ${i + 1}`, classname: suite.name, time: "0.000" });
+      const testcase = element.ele("testcase", {
+        name: `set-up or clean-up ${i + 1}`,
+        classname: suite.name,
+        time: "0.000",
+      });
       testcase.ele("error", { type: "set-up", message: firstLine(error) }).txt(clean(error));
     }
     for (const test of suite.tests) addTest(element, suite, test);
@@ -43,15 +50,24 @@ export function toJunit(run: JunitRun): string {
 }
 
 function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: TestRecord): void {
-  const testcase = element.ele("testcase", { name: clean(test.name), classname: suite.name, time: seconds(test.durationMs) });
+  const testcase = element.ele("testcase", {
+    name: clean(test.name),
+    classname: suite.name,
+    time: seconds(test.durationMs),
+  });
   const text = clean(test.reasons.join("\n"));
-  if (test.outcome === "skipped" || test.outcome === "unsupported") testcase.ele("skipped").txt(text || test.outcome);
-  else if (test.outcome === "unknown") testcase.ele("error", { type: "unknown", message: firstLine(text) }).txt(text);
-  else if (test.outcome === "fail") testcase.ele("failure", { type: "fail", message: firstLine(text) }).txt(text);
+  if (test.outcome === "skipped" || test.outcome === "unsupported")
+    testcase.ele("skipped").txt(text || test.outcome);
+  else if (test.outcome === "unknown")
+    testcase.ele("error", { type: "unknown", message: firstLine(text) }).txt(text);
+  else if (test.outcome === "fail")
+    testcase.ele("failure", { type: "fail", message: firstLine(text) }).txt(text);
   const facts = Object.entries(test.notes.facts ?? {});
-  if (facts.length > 0) testcase.ele("system-out").txt(clean(facts.map(([name, value]) => `${name}=${value}`).join("\n")));
+  if (facts.length > 0)
+    testcase.ele("system-out").txt(clean(facts.map(([name, value]) => `${name}=${value}`).join("\n")));
 }
 
 const failures = (suite: SuiteRecord): number => suite.tests.filter((t) => t.outcome === "fail").length;
-const errors = (suite: SuiteRecord): number => suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown").length;
+const errors = (suite: SuiteRecord): number =>
+  suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown").length;
 const firstLine = (text: string): string => clean(text.split("\n")[0] ?? "").slice(0, 500);

@@ -1,7 +1,13 @@
 import { formatMs } from "#harness/core/clock.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 
-const marks: Readonly<Record<string, string>> = { pass: "pass", fail: "**FAIL**", unknown: "**unknown**", unsupported: "unsupported", skipped: "skipped" };
+const marks: Readonly<Record<string, string>> = {
+  pass: "pass",
+  fail: "**FAIL**",
+  unknown: "**unknown**",
+  unsupported: "unsupported",
+  skipped: "skipped",
+};
 
 /** A summary for a pull request or a CI page. */
 export function toMarkdown(run: RunRecord): string {
@@ -11,16 +17,21 @@ export function toMarkdown(run: RunRecord): string {
     "",
     `${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} in ${formatMs(run.durationMs)}.`,
     "",
-    run.clusters.map((c) => `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes`).join("; ") + `. Images: ${run.imageSource}. Kernel ${run.kernel}.`,
+    `${run.clusters
+      .map((c) => `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes`)
+      .join("; ")}. Images: ${run.imageSource}. Kernel ${run.kernel}.`,
     "",
     "| suite | test | outcome | time |",
     "|---|---|---|---|",
   ];
   for (const suite of run.suites) {
-    for (const error of suite.errors) lines.push(`| ${suite.name} | set-up or clean-up | **error**: ${cell(error)} | |`);
+    for (const error of suite.errors)
+      lines.push(`| ${suite.name} | set-up or clean-up | **error**: ${cell(error)} | |`);
     for (const test of suite.tests) {
       const why = test.reasons.length === 0 ? "" : `: ${cell(test.reasons.join("; "))}`;
-      lines.push(`| ${suite.name} | ${cell(test.name)} | ${marks[test.outcome]}${why} | ${formatMs(test.durationMs)} |`);
+      lines.push(
+        `| ${suite.name} | ${cell(test.name)} | ${marks[test.outcome]}${why} | ${formatMs(test.durationMs)} |`,
+      );
     }
   }
   lines.push("", `Reproduce: \`${run.command}\``, "");

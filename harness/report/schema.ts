@@ -22,7 +22,16 @@ const suite = z.strictObject({
   name: z.string(),
   goal: z.string(),
   method: z.string(),
-  tests: z.array(z.strictObject({ suite: z.string(), name: z.string(), outcome: z.enum(outcomes), reasons: z.array(z.string()), durationMs: z.number(), notes })),
+  tests: z.array(
+    z.strictObject({
+      suite: z.string(),
+      name: z.string(),
+      outcome: z.enum(outcomes),
+      reasons: z.array(z.string()),
+      durationMs: z.number(),
+      notes,
+    }),
+  ),
   errors: z.array(z.string()),
   durationMs: z.number(),
 });
@@ -53,9 +62,24 @@ export const reportSchema = z.strictObject({
       nodeImageId: z.string(),
     }),
   ),
-  provenance: z.array(z.strictObject({ name: z.string(), version: z.string(), origin: z.string(), sum: z.string(), notes: z.array(z.string()).optional() })),
+  provenance: z.array(
+    z.strictObject({
+      name: z.string(),
+      version: z.string(),
+      origin: z.string(),
+      sum: z.string(),
+      notes: z.array(z.string()).optional(),
+    }),
+  ),
   budgets: z.record(z.string(), z.number()),
   suites: z.array(suite),
-  totals: z.strictObject({ pass: z.number(), fail: z.number(), unsupported: z.number(), skipped: z.number(), unknown: z.number(), errors: z.number() }),
+  totals: z.strictObject({
+    pass: z.number(),
+    fail: z.number(),
+    unsupported: z.number(),
+    skipped: z.number(),
+    unknown: z.number(),
+    errors: z.number(),
+  }),
   exitCode: z.number(),
 });

@@ -15,7 +15,11 @@ import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 export interface UpOptions {
   readonly plan: LabPlan;
   readonly runId: string;
-  readonly images: { readonly source: ImageSource | "auto"; readonly archive?: string; readonly registryMirror?: string };
+  readonly images: {
+    readonly source: ImageSource | "auto";
+    readonly archive?: string;
+    readonly registryMirror?: string;
+  };
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -68,12 +72,24 @@ export async function up(options: UpOptions): Promise<UpResult> {
   const kindMs = monotonicMs() - startedMs;
   await writeLabState(state("meshing"));
   const clusters = plan.clusters.map((c) => new Cluster(state("meshing"), c.name));
-  const times = await installMesh(plan, artifacts, clusters, await networkSubnet(networkOf(plan.lab)), progress, signal);
+  const times = await installMesh(
+    plan,
+    artifacts,
+    clusters,
+    await networkSubnet(networkOf(plan.lab)),
+    progress,
+    signal,
+  );
   await writeLabState(state("up"));
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
 }
 
-async function createClusters(plan: LabPlan, artifacts: Artifacts, progress: Progress, signal: AbortSignal): Promise<void> {
+async function createClusters(
+  plan: LabPlan,
+  artifacts: Artifacts,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
   const network = networkOf(plan.lab);
   await ensureNetwork(network, `${labLabel}=${plan.lab}`);
   checkNetwork(plan, network, await networkSubnet(network));
@@ -83,7 +99,14 @@ async function createClusters(plan: LabPlan, artifacts: Artifacts, progress: Pro
       const results = await Promise.allSettled(
         plan.clusters.map(async (cluster) => {
           const own = artifacts.clusters[cluster.name]!;
-          await createKindCluster(artifacts.tools.kind, plan, cluster, own, (line) => step.detail(`${cluster.name}: ${line.trim()}`), signal);
+          await createKindCluster(
+            artifacts.tools.kind,
+            plan,
+            cluster,
+            own,
+            (line) => step.detail(`${cluster.name}: ${line.trim()}`),
+            signal,
+          );
           const nodes = await kindNodes(plan.lab, cluster.name);
           if (own.mirror !== undefined) await useMirror(nodes, own.mirror, signal);
           await importArchives(nodes, own.importArchives, signal);
@@ -102,9 +125,13 @@ async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole
   if (nodes.length === 0 && state.phase !== "up") return "nothing";
   const same = isDeepStrictEqual(JSON.parse(JSON.stringify(state.plan)), JSON.parse(JSON.stringify(plan)));
   if (!same && state.phase === "up") {
-    throw new MeshproofError("config-conflict", `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`, {
-      cure: `run \`npm run mesh -- down --lab ${plan.lab}\` first, or choose another --lab`,
-    });
+    throw new MeshproofError(
+      "config-conflict",
+      `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`,
+      {
+        cure: `run \`npm run mesh -- down --lab ${plan.lab}\` first, or choose another --lab`,
+      },
+    );
   }
   const wanted = plan.clusters.reduce((sum, c) => sum + c.kindConfig.nodes.length, 0);
   const complete = nodes.length === wanted && nodes.every((n) => n.running);

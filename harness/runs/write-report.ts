@@ -1,10 +1,13 @@
 import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { MeshproofError } from "#harness/core/errors.ts";
 import type { History } from "#harness/core/history.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 import { writeAtomic } from "#harness/host/paths.ts";
 import { toHtml } from "#harness/report/html.ts";
 import { toJunit } from "#harness/report/junit.ts";
+import { reportSchema } from "#harness/report/schema.ts";
+import { reportsDir } from "#harness/run-environment.ts";
 
 /** `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. */
 export async function writeReport(dir: string, run: RunRecord): Promise<void> {
@@ -17,7 +20,9 @@ export async function writeReport(dir: string, run: RunRecord): Promise<void> {
   await symlink(run.runId, latest);
 }
 
-export function junitProperties(run: Omit<RunRecord, "suites" | "totals" | "exitCode" | "durationMs">): Record<string, string> {
+export function junitProperties(
+  run: Omit<RunRecord, "suites" | "totals" | "exitCode" | "durationMs">,
+): Record<string, string> {
   const properties: Record<string, string> = {
     kernel: run.kernel,
     imageSource: run.imageSource,
@@ -39,4 +44,19 @@ async function readHistories(dir: string): Promise<Map<string, History>> {
     histories.set(file, JSON.parse(await readFile(join(dir, "histories", file), "utf8")) as History);
   }
   return histories;
+}
+
+/** Renders a finished run again from its own files; answers the page's path. */
+export async function renderAgain(runId: string): Promise<string> {
+  const dir = join(reportsDir(), runId);
+  const text = await readFile(join(dir, "report.json"), "utf8").catch((error: unknown) => {
+    throw new MeshproofError("usage", `there is no finished run ${runId} in ${reportsDir()}`, {
+      cause: error,
+      cure: "name a folder of reports/ that holds a report.json, or latest",
+    });
+  });
+  const run = reportSchema.parse(JSON.parse(text)) as RunRecord;
+  await writeAtomic(join(dir, "junit.xml"), toJunit({ ...run, properties: junitProperties(run) }));
+  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir)));
+  return join(dir, "report.html");
 }

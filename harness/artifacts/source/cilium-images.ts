@@ -20,7 +20,11 @@ export interface CiliumParts {
 }
 
 /** The three images that the chart names, under those names and the given tag. */
-export async function buildCiliumImages(parts: CiliumParts, tag: string, signal: AbortSignal): Promise<string[]> {
+export async function buildCiliumImages(
+  parts: CiliumParts,
+  tag: string,
+  signal: AbortSignal,
+): Promise<string[]> {
   const bin = (name: string) => join(parts.cilium.binDir, name);
   const source = (path: string) => join(parts.cilium.sourceDir, path);
   const agent = `${ciliumRepositories.agent}:${tag}`;
@@ -61,10 +65,17 @@ export async function buildCiliumImages(parts: CiliumParts, tag: string, signal:
       reference: operator,
       key: parts.key,
       entries: [
-        { from: join(parts.operator.binDir, "operator"), to: "/usr/bin/cilium-operator-generic", mode: 0o755 },
+        {
+          from: join(parts.operator.binDir, "operator"),
+          to: "/usr/bin/cilium-operator-generic",
+          mode: 0o755,
+        },
         { folder: true, to: "/tmp", mode: 0o1777 },
       ],
-      config: { cmd: ["/usr/bin/cilium-operator-generic"], env: { PATH: "/usr/bin", GOPS_CONFIG_DIR: "/tmp/gops" } },
+      config: {
+        cmd: ["/usr/bin/cilium-operator-generic"],
+        env: { PATH: "/usr/bin", GOPS_CONFIG_DIR: "/tmp/gops" },
+      },
     },
     signal,
   );
@@ -76,12 +87,19 @@ export async function buildCiliumImages(parts: CiliumParts, tag: string, signal:
       entries: [
         { from: bin("clustermesh-apiserver"), to: "/usr/bin/clustermesh-apiserver", mode: 0o755 },
         { from: join(parts.etcd.binDir, "server"), to: "/usr/bin/etcd", mode: 0o755 },
-        { from: source("clustermesh-apiserver/etcd-config.yaml"), to: "/var/lib/cilium/etcd-config.yaml", mode: 0o644 },
+        {
+          from: source("clustermesh-apiserver/etcd-config.yaml"),
+          to: "/var/lib/cilium/etcd-config.yaml",
+          mode: 0o644,
+        },
         { folder: true, to: "/tmp", mode: 0o1777 },
         // It runs as user 65532 and writes its sockets here.
         { folder: true, to: "/var/run/cilium", mode: 0o1777 },
       ],
-      config: { entrypoint: ["/usr/bin/clustermesh-apiserver"], env: { PATH: "/usr/bin", GOPS_CONFIG_DIR: "/tmp/gops" } },
+      config: {
+        entrypoint: ["/usr/bin/clustermesh-apiserver"],
+        env: { PATH: "/usr/bin", GOPS_CONFIG_DIR: "/tmp/gops" },
+      },
     },
     signal,
   );

@@ -25,7 +25,12 @@ const pins = {
   cniPlugins: "v1.7.1",
 } as const;
 
-export const kindTool: GoComponent = { name: "kind", module: "sigs.k8s.io/kind", version: pins.kind, packages: ["."] };
+export const kindTool: GoComponent = {
+  name: "kind",
+  module: "sigs.k8s.io/kind",
+  version: pins.kind,
+  packages: ["."],
+};
 
 export const helmTool: GoComponent = {
   name: "helm",
@@ -49,7 +54,12 @@ export const cniPlugins: GoComponent = {
   name: "cni-plugins",
   module: "github.com/containernetworking/plugins",
   version: pins.cniPlugins,
-  packages: ["./plugins/main/ptp", "./plugins/main/loopback", "./plugins/ipam/host-local", "./plugins/meta/portmap"],
+  packages: [
+    "./plugins/main/ptp",
+    "./plugins/main/loopback",
+    "./plugins/ipam/host-local",
+    "./plugins/meta/portmap",
+  ],
 };
 
 /** The registry that stands in for a mirror in tests, and that `images serve` runs. */
@@ -120,7 +130,18 @@ export function etcd(version: string): GoComponent {
 
 /** The plugins of kubeadm's own Corefile and no more: the default set compiles three clouds' SDKs. */
 export function coredns(version: string): GoComponent {
-  const plugins = ["errors", "health", "ready", "kubernetes", "metrics", "forward", "cache", "loop", "reload", "loadbalance"];
+  const plugins = [
+    "errors",
+    "health",
+    "ready",
+    "kubernetes",
+    "metrics",
+    "forward",
+    "cache",
+    "loop",
+    "reload",
+    "loadbalance",
+  ];
   return {
     name: "coredns",
     module: "github.com/coredns/coredns",

@@ -3,8 +3,8 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { command } from "#harness/host/command.ts";
 import { contentKey } from "#harness/host/paths.ts";
-import type { Provenance } from "../types.ts";
 import type { Store } from "../store.ts";
+import type { Provenance } from "../types.ts";
 
 export interface DebianRoot {
   readonly name: "node" | "agent" | "prober";
@@ -22,8 +22,31 @@ const suite = "bookworm";
 export const nodeRoot: DebianRoot = {
   name: "node",
   packages: [
-    ...["systemd", "systemd-sysv", "dbus", "runc", "conntrack", "iptables", "nftables", "iproute2", "ethtool", "kmod"],
-    ...["util-linux", "mount", "pigz", "e2fsprogs", "bash", "ca-certificates", "curl", "jq", "procps", "tcpdump", "tar"],
+    ...[
+      "systemd",
+      "systemd-sysv",
+      "dbus",
+      "runc",
+      "conntrack",
+      "iptables",
+      "nftables",
+      "iproute2",
+      "ethtool",
+      "kmod",
+    ],
+    ...[
+      "util-linux",
+      "mount",
+      "pigz",
+      "e2fsprogs",
+      "bash",
+      "ca-certificates",
+      "curl",
+      "jq",
+      "procps",
+      "tcpdump",
+      "tar",
+    ],
   ],
   finish: [
     'cd "$1" && rm -f lib/systemd/system/sysinit.target.wants/systemd-tmpfiles-setup.service lib/systemd/system/multi-user.target.wants/* etc/systemd/system/*.wants/* lib/systemd/system/local-fs.target.wants/* lib/systemd/system/sockets.target.wants/*udev* lib/systemd/system/sockets.target.wants/*initctl* lib/systemd/system/basic.target.wants/*',
@@ -37,10 +60,24 @@ export const nodeRoot: DebianRoot = {
 /** The only root that carries clang: the agent compiles its BPF programs on the node. */
 export const agentRoot: DebianRoot = {
   name: "agent",
-  packages: ["bash", "clang-19", "bpftool", "iptables", "ipset", "iproute2", "kmod", "mount", "util-linux", "ca-certificates"],
+  packages: [
+    "bash",
+    "clang-19",
+    "bpftool",
+    "iptables",
+    "ipset",
+    "iproute2",
+    "kmod",
+    "mount",
+    "util-linux",
+    "ca-certificates",
+  ],
 };
 
-export const proberRoot: DebianRoot = { name: "prober", packages: ["libstdc++6", "libc6", "iproute2", "procps", "curl", "dash", "coreutils"] };
+export const proberRoot: DebianRoot = {
+  name: "prober",
+  packages: ["libstdc++6", "libc6", "iproute2", "procps", "curl", "dash", "coreutils"],
+};
 
 export interface BuiltRoot {
   readonly tar: string;
@@ -65,9 +102,9 @@ export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSig
       [
         "--variant=minbase",
         "--aptopt=Apt::Install-Recommends false",
-        '--dpkgopt=path-exclude=/usr/share/doc/*',
-        '--dpkgopt=path-exclude=/usr/share/man/*',
-        '--dpkgopt=path-exclude=/usr/share/locale/*',
+        "--dpkgopt=path-exclude=/usr/share/doc/*",
+        "--dpkgopt=path-exclude=/usr/share/man/*",
+        "--dpkgopt=path-exclude=/usr/share/locale/*",
         `--include=${root.packages.join(",")}`,
         ...hook.map((line) => `--customize-hook=${line}`),
         suite,
@@ -93,10 +130,6 @@ export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSig
   };
 }
 
-export async function packagesOf(root: BuiltRoot): Promise<string> {
-  return readFile(join(root.tar, "../packages.json"), "utf8");
-}
-
 /** `apt-cache show` in, one record a package out. */
 export function parsePackages(text: string): { name: string; version: string; sha256: string }[] {
   const records: { name: string; version: string; sha256: string }[] = [];
@@ -117,7 +150,10 @@ async function mirrors(): Promise<string[]> {
   const text = await readFile(deb822, "utf8").catch(() => "");
   if (text.includes(`Suites: ${suite}`)) return [deb822];
   const oneLine = "/etc/apt/sources.list";
-  if ((await stat(oneLine).catch(() => undefined)) !== undefined && (await readFile(oneLine, "utf8")).includes(` ${suite} `)) {
+  if (
+    (await stat(oneLine).catch(() => undefined)) !== undefined &&
+    (await readFile(oneLine, "utf8")).includes(` ${suite} `)
+  ) {
     return [oneLine];
   }
   return [];

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import { chmod, copyFile, glob, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#harness/core/errors.ts";
 import type { StepHandle } from "#harness/core/progress.ts";
 import { build, downloadModule, editMod, type GoModule, goVersion, replacesOf } from "#harness/host/go.ts";
 import { contentKey } from "#harness/host/paths.ts";
-import type { Provenance } from "../types.ts";
 import type { Store } from "../store.ts";
+import type { Provenance } from "../types.ts";
 import type { GoComponent } from "./components.ts";
 
 export interface BuiltComponent {
@@ -19,7 +19,7 @@ export interface BuiltComponent {
 }
 
 /** The module's sources: from the proxy, verified, or a local checkout hashed whole. */
-export async function locate(component: GoComponent, signal: AbortSignal): Promise<GoModule> {
+async function locate(component: GoComponent, signal: AbortSignal): Promise<GoModule> {
   if (component.checkout === undefined) return downloadModule(component.module, component.version, signal);
   const sum = await hashTree(component.checkout);
   return {
@@ -41,7 +41,10 @@ async function hashTree(dir: string): Promise<string> {
       exclude: (entry) => [".git", "vendor", "Documentation", "test"].includes(entry.name),
     }),
   );
-  const paths = files.filter((f) => f.isFile()).map((f) => join(f.parentPath, f.name)).sort();
+  const paths = files
+    .filter((f) => f.isFile())
+    .map((f) => join(f.parentPath, f.name))
+    .sort();
   for (const path of paths) hash.update(path.slice(dir.length)).update(await readFile(path));
   return hash.digest("hex");
 }
@@ -55,7 +58,12 @@ export async function buildComponent(
 ): Promise<BuiltComponent> {
   step.detail("fetching the module");
   const module = await locate(component, signal);
-  const recipe = [component.packages.join(" "), component.tags?.join(",") ?? "", component.ldflags?.(module) ?? "", component.main ?? ""];
+  const recipe = [
+    component.packages.join(" "),
+    component.tags?.join(",") ?? "",
+    component.ldflags?.(module) ?? "",
+    component.main ?? "",
+  ];
   const key = contentKey(module.sum, await goVersion(), ...recipe);
   const dropped: string[] = [];
   const binDir = await store.entry("go", `${component.name}-${component.version}-${key}`, async (staging) => {
@@ -71,7 +79,10 @@ export async function buildComponent(
       // A module of our own with upstream's dependency set: the module cache itself takes no file.
       dir = staging;
       await writeFile(join(staging, "main.go"), component.main);
-      await editMod(modFile, [`-module=meshproof.local/${component.name}`, `-require=${module.path}@${module.version}`]);
+      await editMod(modFile, [
+        `-module=meshproof.local/${component.name}`,
+        `-require=${module.path}@${module.version}`,
+      ]);
       await copyFile(modFile, join(staging, "go.mod"));
     }
     await mkdir(join(staging, "bin"));
@@ -106,7 +117,11 @@ export async function buildComponent(
  * Local `replace` lines point at folders that a module zip lacks: Kubernetes's staging modules become their
  * published versions, others are dropped. A replacement by a fork that is refused is dropped, and said so.
  */
-async function settleReplaces(component: GoComponent, modFile: string, signal: AbortSignal): Promise<string[]> {
+async function settleReplaces(
+  component: GoComponent,
+  modFile: string,
+  signal: AbortSignal,
+): Promise<string[]> {
   const flags: string[] = [];
   const dropped: string[] = [];
   for (const replace of await replacesOf(modFile)) {
@@ -120,14 +135,12 @@ async function settleReplaces(component: GoComponent, modFile: string, signal: A
       } catch (error) {
         if (signal.aborted) throw error;
         flags.push(`-dropreplace=${replace.old}`);
-        dropped.push(`replace of ${replace.old} by ${replace.newPath}@${replace.newVersion} dropped: ${messageOf(error)}`);
+        dropped.push(
+          `replace of ${replace.old} by ${replace.newPath}@${replace.newVersion} dropped: ${messageOf(error)}`,
+        );
       }
     }
   }
   await editMod(modFile, flags);
   return dropped;
-}
-
-export async function binariesIn(dir: string): Promise<string[]> {
-  return (await readdir(dir)).sort();
 }

@@ -41,7 +41,12 @@ export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Prom
       const placed = [...new Set(recipe.entries.map((e) => `.${e.to}`))];
       await command("tar", ["-rf", tar, ...owner, "-C", tree, ...placed], { signal });
     }
-    await importImage(tar, recipe.reference, { ...recipe.config, labels: { [keyLabel]: recipe.key } }, signal);
+    await importImage(
+      tar,
+      recipe.reference,
+      { ...recipe.config, labels: { [keyLabel]: recipe.key } },
+      signal,
+    );
   } finally {
     await rm(staging, { recursive: true, force: true });
   }

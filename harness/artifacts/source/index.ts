@@ -34,7 +34,9 @@ export async function fromSource(request: ArtifactRequest, reason: string): Prom
 }
 
 /** kind and helm alone: every image source needs them. */
-export async function buildTools(request: ArtifactRequest): Promise<{ tools: Tools; provenance: Provenance[] }> {
+export async function buildTools(
+  request: ArtifactRequest,
+): Promise<{ tools: Tools; provenance: Provenance[] }> {
   const builder = new SourceBuilder(request);
   return builder.tools();
 }
@@ -44,7 +46,17 @@ export async function buildProber(rootTar: string, rootKey: string, signal: Abor
   const prober = await proberEntries();
   const reference = `meshproof.local/prober:${contentKey(recipeVersion, prober.key, rootKey)}`;
   await buildImage(
-    { reference, key: prober.key, rootTar, entries: prober.entries, config: { entrypoint: ["/usr/local/bin/node", "/prober/main.mjs"], cmd: ["idle"], env: { PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" } } },
+    {
+      reference,
+      key: prober.key,
+      rootTar,
+      entries: prober.entries,
+      config: {
+        entrypoint: ["/usr/local/bin/node", "/prober/main.mjs"],
+        cmd: ["idle"],
+        env: { PATH: "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" },
+      },
+    },
     signal,
   );
   return reference;
@@ -83,7 +95,8 @@ class SourceBuilder {
 
     const kind = await this.#compile(components.kindTool);
     const kubes = new Map<string, BuiltComponent>();
-    for (const version of kubernetesVersions) kubes.set(version, await this.#compile(components.kubernetes(version)));
+    for (const version of kubernetesVersions)
+      kubes.set(version, await this.#compile(components.kubernetes(version)));
     const containerd = await this.#compile(components.containerd);
     const cni = await this.#compile(components.cniPlugins);
     const ciliums = new Map<string, { parts: readonly [BuiltComponent, BuiltComponent]; version: string }>();
@@ -102,7 +115,9 @@ class SourceBuilder {
     const { tools } = await this.tools();
     const { node, agent, prober } = await roots;
 
-    const proberImage = await this.#parts.run("prober image", () => buildProber(prober.tar, prober.key, signal));
+    const proberImage = await this.#parts.run("prober image", () =>
+      buildProber(prober.tar, prober.key, signal),
+    );
     const clusters: Record<string, ClusterArtifacts> = {};
     const pushable = new Map<string, { bareNode: string; images: string[] }>();
     let agnhostImage = "";
@@ -112,7 +127,16 @@ class SourceBuilder {
       const cilium = ciliums.get(versions.cilium)!;
       const etcd = etcds.get(versions.kubernetes)!;
       const coredns = dns.get(versions.kubernetes)!;
-      const bareKey = contentKey(recipeVersion, kube.key, containerd.key, cni.key, kind.key, etcd.key, coredns.key, node.key);
+      const bareKey = contentKey(
+        recipeVersion,
+        kube.key,
+        containerd.key,
+        cni.key,
+        kind.key,
+        etcd.key,
+        coredns.key,
+        node.key,
+      );
       const bare = `meshproof/node-bare:v${versions.kubernetes}-${bareKey}`;
       const ciliumKey = contentKey(ciliumRecipe, ...cilium.parts.map((p) => p.key), etcd.key, agent.key);
       const tag = `v${cilium.version}`;
@@ -131,21 +155,45 @@ class SourceBuilder {
               step.detail("base files, Kubernetes, containerd");
               const files = `${bare}-files`;
               await buildBareNode(
-                { kubernetes: kube, containerd, cni, kind, rootTar: node.tar, kubernetesVersion: versions.kubernetes, pauseImage },
+                {
+                  kubernetes: kube,
+                  containerd,
+                  cni,
+                  kind,
+                  rootTar: node.tar,
+                  kubernetesVersion: versions.kubernetes,
+                  pauseImage,
+                },
                 files,
                 signal,
               );
               step.detail("control plane images");
-              const control = await this.#controlPlaneImages(kube, etcd, coredns, companions, versions.kubernetes, bareKey, staging);
+              const control = await this.#controlPlaneImages(
+                kube,
+                etcd,
+                coredns,
+                companions,
+                versions.kubernetes,
+                bareKey,
+                staging,
+              );
               const archive = join(staging, "control.tar");
               await saveImages(control, archive, signal);
               await preload(files, [archive], bare, signal);
             }
             step.detail("agnhost");
-            await this.#single(agnhostImage, kube.key, join(kube.binDir, "agnhost"), "/agnhost", ["/agnhost"]);
+            await this.#single(agnhostImage, kube.key, join(kube.binDir, "agnhost"), "/agnhost", [
+              "/agnhost",
+            ]);
             step.detail("Cilium's images");
             const ciliumImages = await buildCiliumImages(
-              { cilium: cilium.parts[0], operator: cilium.parts[1], etcd, agentRootTar: agent.tar, key: ciliumKey },
+              {
+                cilium: cilium.parts[0],
+                operator: cilium.parts[1],
+                etcd,
+                agentRootTar: agent.tar,
+                key: ciliumKey,
+              },
               tag,
               signal,
             );
@@ -204,7 +252,9 @@ class SourceBuilder {
 
   async #roots(): Promise<{ node: BuiltRoot; agent: BuiltRoot; prober: BuiltRoot }> {
     const one = async (root: DebianRoot): Promise<BuiltRoot> => {
-      const built = await this.#parts.run(`Debian root ${root.name}`, () => buildRoot(root, this.#store, this.#request.signal));
+      const built = await this.#parts.run(`Debian root ${root.name}`, () =>
+        buildRoot(root, this.#store, this.#request.signal),
+      );
       this.#provenance.push(built.provenance);
       return built;
     };
@@ -212,7 +262,13 @@ class SourceBuilder {
   }
 
   /** An image of one static program. */
-  async #single(reference: string, key: string, from: string, to: string, entrypoint: string[]): Promise<string> {
+  async #single(
+    reference: string,
+    key: string,
+    from: string,
+    to: string,
+    entrypoint: string[],
+  ): Promise<string> {
     await buildImage(
       {
         reference,
@@ -239,22 +295,45 @@ class SourceBuilder {
   ): Promise<string[]> {
     const references: string[] = [];
     for (const name of ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]) {
-      references.push(await this.#single(`registry.k8s.io/${name}:v${version}`, key, join(kube.binDir, name), `/usr/local/bin/${name}`, []));
+      references.push(
+        await this.#single(
+          `registry.k8s.io/${name}:v${version}`,
+          key,
+          join(kube.binDir, name),
+          `/usr/local/bin/${name}`,
+          [],
+        ),
+      );
     }
     references.push(
-      await this.#single(`registry.k8s.io/etcd:${companions.etcdImageTag}`, key, join(etcd.binDir, "server"), "/usr/local/bin/etcd", []),
-      await this.#single(`registry.k8s.io/coredns/coredns:${companions.coredns}`, key, join(coredns.binDir, "coredns"), "/coredns", ["/coredns"]),
+      await this.#single(
+        `registry.k8s.io/etcd:${companions.etcdImageTag}`,
+        key,
+        join(etcd.binDir, "server"),
+        "/usr/local/bin/etcd",
+        [],
+      ),
+      await this.#single(
+        `registry.k8s.io/coredns/coredns:${companions.coredns}`,
+        key,
+        join(coredns.binDir, "coredns"),
+        "/coredns",
+        ["/coredns"],
+      ),
     );
     const pause = join(staging, "pause");
     await buildFile(join(import.meta.dirname, "programs/pause.go"), pause, this.#request.signal);
-    references.push(await this.#single(`registry.k8s.io/pause:${companions.pause}`, key, pause, "/pause", ["/pause"]));
+    references.push(
+      await this.#single(`registry.k8s.io/pause:${companions.pause}`, key, pause, "/pause", ["/pause"]),
+    );
     return references;
   }
-
 }
 
 function ciliumTags(tag: string): string[] {
-  return ["cilium", "operator-generic", "clustermesh-apiserver"].map((name) => `quay.io/cilium/${name}:${tag}`);
+  return ["cilium", "operator-generic", "clustermesh-apiserver"].map(
+    (name) => `quay.io/cilium/${name}:${tag}`,
+  );
 }
 
 /** A version, or a folder that holds Cilium's own go.mod. */
@@ -262,9 +341,13 @@ export async function resolveCilium(spec: string): Promise<{ version: string; ch
   if (/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/.test(spec)) return { version: spec };
   const goMod = await readFile(join(spec, "go.mod"), "utf8").catch(() => undefined);
   if (goMod === undefined || !goMod.startsWith("module github.com/cilium/cilium")) {
-    throw new MeshproofError("usage", `--cilium ${spec} is neither a version such as 1.19.4 nor a folder with Cilium's go.mod`, {
-      cure: "give a published version, or the path of a Cilium checkout",
-    });
+    throw new MeshproofError(
+      "usage",
+      `--cilium ${spec} is neither a version such as 1.19.4 nor a folder with Cilium's go.mod`,
+      {
+        cure: "give a published version, or the path of a Cilium checkout",
+      },
+    );
   }
   const version = (await readFile(join(spec, "VERSION"), "utf8")).trim();
   return { version, checkout: spec };

@@ -27,12 +27,18 @@ export async function buildBareNode(parts: NodeParts, reference: string, signal:
   for (const name of await readdir(join(files, "kind/bin"))) {
     entries.push({ from: join(files, "kind/bin", name), to: `/kind/bin/${name}`, mode: 0o755 });
   }
-  for (const name of ["crictl.yaml", "default/kubelet", "sysctl.d/10-network-magic.conf", "sysctl.d/10-network-security.conf"]) {
+  for (const name of [
+    "crictl.yaml",
+    "default/kubelet",
+    "sysctl.d/10-network-magic.conf",
+    "sysctl.d/10-network-security.conf",
+  ]) {
     entries.push({ from: join(files, "etc", name), to: `/etc/${name}`, mode: 0o644 });
   }
   const units = join(files, "etc/systemd/system");
   for (const name of await readdir(units, { recursive: true })) {
-    if (/\.(service|slice|conf)$/.test(name)) entries.push({ from: join(units, name), to: `/etc/systemd/system/${name}`, mode: 0o644 });
+    if (/\.(service|slice|conf)$/.test(name))
+      entries.push({ from: join(units, name), to: `/etc/systemd/system/${name}`, mode: 0o644 });
   }
   for (const name of ["kubeadm", "kubelet", "kubectl"]) {
     entries.push({ from: join(parts.kubernetes.binDir, name), to: `/usr/bin/${name}`, mode: 0o755 });
@@ -46,7 +52,10 @@ export async function buildBareNode(parts: NodeParts, reference: string, signal:
   const config = await readFile(join(files, "etc/containerd/config.toml"), "utf8");
   entries.push(
     { text: adaptContainerdConfig(config, parts.pauseImage), to: "/etc/containerd/config.toml" },
-    { text: baseSpec(await output(join(parts.containerd.binDir, "ctr"), ["oci", "spec"])), to: "/etc/containerd/cri-base.json" },
+    {
+      text: baseSpec(await output(join(parts.containerd.binDir, "ctr"), ["oci", "spec"])),
+      to: "/etc/containerd/cri-base.json",
+    },
     { text: `v${parts.kubernetesVersion}`, to: "/kind/version" },
   );
   await buildImage(
@@ -55,7 +64,11 @@ export async function buildBareNode(parts: NodeParts, reference: string, signal:
       key: reference,
       rootTar: parts.rootTar,
       entries,
-      config: { entrypoint: ["/usr/local/bin/entrypoint", "/sbin/init"], env: { container: "docker" }, stopSignal: "SIGRTMIN+3" },
+      config: {
+        entrypoint: ["/usr/local/bin/entrypoint", "/sbin/init"],
+        env: { container: "docker" },
+        stopSignal: "SIGRTMIN+3",
+      },
     },
     signal,
   );
@@ -84,12 +97,27 @@ function baseSpec(text: string): string {
  * Imports image archives into containerd's `k8s.io` namespace inside a container of `base`, and commits it.
  * Layers are unpacked here and their blobs discarded: every node copies the image's /var, once is enough.
  */
-export async function preload(base: string, archives: readonly string[], reference: string, signal: AbortSignal): Promise<void> {
+export async function preload(
+  base: string,
+  archives: readonly string[],
+  reference: string,
+  signal: AbortSignal,
+): Promise<void> {
   if ((await imageId(reference)) !== undefined) return;
   const mounts = archives.flatMap((file, i) => ["-v", `${file}:/preload/${i}.tar:ro`]);
   const id = await output(
     "docker",
-    ["run", "-d", "--privileged", "--label", `${buildLabel}=preload`, ...mounts, "--entrypoint", "/usr/local/bin/containerd", base],
+    [
+      "run",
+      "-d",
+      "--privileged",
+      "--label",
+      `${buildLabel}=preload`,
+      ...mounts,
+      "--entrypoint",
+      "/usr/local/bin/containerd",
+      base,
+    ],
     { signal },
   );
   try {
@@ -103,7 +131,16 @@ export async function preload(base: string, archives: readonly string[], referen
     for (const [i] of archives.entries()) {
       await execIn(
         id,
-        ["ctr", "--namespace=k8s.io", "images", "import", "--local", "--discard-unpacked-layers", "--snapshotter=overlayfs", `/preload/${i}.tar`],
+        [
+          "ctr",
+          "--namespace=k8s.io",
+          "images",
+          "import",
+          "--local",
+          "--discard-unpacked-layers",
+          "--snapshotter=overlayfs",
+          `/preload/${i}.tar`,
+        ],
         { signal },
       );
     }

@@ -5,14 +5,16 @@ import { contentKey, repoRoot } from "#harness/host/paths.ts";
 import type { ImageEntry } from "./image.ts";
 
 /** The in-cluster program as one file. */
-export async function bundleProber(): Promise<string> {
+async function bundleProber(): Promise<string> {
   const result = await build({
     entryPoints: [join(repoRoot(), "harness/probe/program/main.ts")],
     bundle: true,
     platform: "node",
     target: "node24",
     format: "esm",
-    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);',
+    },
     write: false,
     logLevel: "silent",
   });

@@ -14,7 +14,10 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const control = createServer((_request, response) => response.end("control"));
   await new Promise<void>((resolve) => control.listen(0, "127.0.0.1", resolve));
   const controlPort = (control.address() as AddressInfo).port;
-  const reused = spec.connection === "reused" ? new ReusedConnection(spec.host, spec.port, spec.path, spec.timeoutMs) : undefined;
+  const reused =
+    spec.connection === "reused"
+      ? new ReusedConnection(spec.host, spec.port, spec.path, spec.timeoutMs)
+      : undefined;
 
   const zero = performance.now();
   const cpuAtStart = process.cpuUsage();
@@ -44,10 +47,15 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const launch = (dueMs: number): void => {
     const mine = seq++;
     const sentMs = nowMs();
-    const send = reused === undefined ? requestOnNewConnection(spec.host, spec.port, spec.path, spec.timeoutMs) : reused.request();
+    const send =
+      reused === undefined
+        ? requestOnNewConnection(spec.host, spec.port, spec.path, spec.timeoutMs)
+        : reused.request();
     track(send, (answer) => samples.push(wire(mine, dueMs, sentMs, answer)));
     if (mine % spec.controlEvery === 0) {
-      track(requestOnNewConnection("127.0.0.1", controlPort, "/", spec.timeoutMs), (answer) => controls.push(wire(mine, dueMs, sentMs, answer)));
+      track(requestOnNewConnection("127.0.0.1", controlPort, "/", spec.timeoutMs), (answer) =>
+        controls.push(wire(mine, dueMs, sentMs, answer)),
+      );
     }
   };
   const track = (sending: Promise<Answer>, keep: (answer: Answer) => void): void => {

@@ -32,7 +32,12 @@ function failure(error: unknown): Answer {
  * One HTTP request on a connection of its own. By node:net rather than undici: for new connections at 5 ms spacing
  * undici cost twice the processor (measured by `npm run bench`).
  */
-export function requestOnNewConnection(host: string, port: number, path: string, timeoutMs: number): Promise<Answer> {
+export function requestOnNewConnection(
+  host: string,
+  port: number,
+  path: string,
+  timeoutMs: number,
+): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, noDelay: true });
     let text = "";
@@ -44,15 +49,28 @@ export function requestOnNewConnection(host: string, port: number, path: string,
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => finish({ outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` }), timeoutMs);
+    const timer = setTimeout(
+      () => finish({ outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` }),
+      timeoutMs,
+    );
     socket.setEncoding("latin1");
-    socket.on("connect", () => socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`));
+    socket.on("connect", () =>
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`),
+    );
     socket.on("data", (chunk: string) => {
       text += chunk;
       const answer = parseAnswer(text);
       if (answer !== undefined) finish(answer);
     });
-    socket.on("end", () => finish(parseAnswer(text, true) ?? { outcome: "bad-answer", body: "", detail: `closed after ${text.length} bytes` }));
+    socket.on("end", () =>
+      finish(
+        parseAnswer(text, true) ?? {
+          outcome: "bad-answer",
+          body: "",
+          detail: `closed after ${text.length} bytes`,
+        },
+      ),
+    );
     socket.on("error", (error) => finish(failure(error)));
   });
 }
@@ -66,7 +84,8 @@ function parseAnswer(text: string, ended = false): Answer | undefined {
   const length = /^content-length:\s*(\d+)/im.exec(head)?.[1];
   if (!ended && (length === undefined || body.length < Number(length))) return undefined;
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
-  if (status !== "200") return { outcome: "bad-answer", body: body.slice(0, 200), detail: `status ${status ?? "none"}` };
+  if (status !== "200")
+    return { outcome: "bad-answer", body: body.slice(0, 200), detail: `status ${status ?? "none"}` };
   return { outcome: "ok", body: body.slice(0, 4000), detail: "" };
 }
 
@@ -77,14 +96,22 @@ export class ReusedConnection implements AsyncDisposable {
 
   constructor(host: string, port: number, path: string, timeoutMs: number) {
     this.#path = path;
-    this.#pool = new Pool(`http://${host}:${port}`, { connections: 4, pipelining: 1, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, connect: { timeout: timeoutMs } });
+    this.#pool = new Pool(`http://${host}:${port}`, {
+      connections: 4,
+      pipelining: 1,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      connect: { timeout: timeoutMs },
+    });
   }
 
   async request(): Promise<Answer> {
     try {
       const answer = await this.#pool.request({ method: "GET", path: this.#path });
       const body = await answer.body.text();
-      return answer.statusCode === 200 ? { outcome: "ok", body, detail: "" } : { outcome: "bad-answer", body, detail: `status ${answer.statusCode}` };
+      return answer.statusCode === 200
+        ? { outcome: "ok", body, detail: "" }
+        : { outcome: "bad-answer", body, detail: `status ${answer.statusCode}` };
     } catch (error) {
       return failure(error);
     }
@@ -96,7 +123,12 @@ export class ReusedConnection implements AsyncDisposable {
 }
 
 /** agnhost's netexec answers the datagram `hostname` with its own. */
-export function requestByUdp(host: string, port: number, message: string, timeoutMs: number): Promise<Answer> {
+export function requestByUdp(
+  host: string,
+  port: number,
+  message: string,
+  timeoutMs: number,
+): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     let settled = false;
@@ -107,7 +139,10 @@ export function requestByUdp(host: string, port: number, message: string, timeou
       socket.close();
       resolve(answer);
     };
-    const timer = setTimeout(() => finish({ outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` }), timeoutMs);
+    const timer = setTimeout(
+      () => finish({ outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` }),
+      timeoutMs,
+    );
     socket.on("message", (data) => finish({ outcome: "ok", body: data.toString("utf8"), detail: "" }));
     socket.on("error", (error) => finish(failure(error)));
     // Connected, so that an ICMP refusal comes back as an error.
@@ -124,7 +159,10 @@ export function requestByTcp(host: string, port: number, timeoutMs: number): Pro
       socket.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => finish({ outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` }), timeoutMs);
+    const timer = setTimeout(
+      () => finish({ outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` }),
+      timeoutMs,
+    );
     socket.once("connect", () => finish({ outcome: "ok", body: "", detail: "" }));
     socket.once("error", (error) => finish(failure(error)));
   });

@@ -1,0 +1,138 @@
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { checkNetwork, checkPorts, defaultLabFile, mergeValues, planLab } from "./plan.ts";
+
+async function labWith(edit: {
+  east?: (text: string) => string;
+  west?: (text: string) => string;
+  lab?: (text: string) => string;
+}): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "meshproof-lab-"));
+  const from = join(defaultLabFile(), "..");
+  for (const [name, change] of [
+    ["east.yaml", edit.east],
+    ["west.yaml", edit.west],
+    ["lab.yaml", edit.lab],
+  ] as const) {
+    const text = await readFile(join(from, name), "utf8");
+    const changed = change === undefined ? text : change(text);
+    if (change !== undefined) expect(changed).not.toBe(text);
+    await writeFile(join(dir, name), changed);
+  }
+  return join(dir, "lab.yaml");
+}
+
+describe("the default lab", () => {
+  test("is two clusters with disjoint CIDRs, one control plane and one worker each", async () => {
+    const plan = await planLab({ lab: "default" });
+    expect(plan.clusters.map((c) => [c.name, c.id, c.kubernetes, c.cilium])).toEqual([
+      ["east", 1, "1.34.4", "1.19.4"],
+      ["west", 2, "1.34.4", "1.19.4"],
+    ]);
+    expect(plan.clusters.map((c) => c.kindConfig.nodes.map((n) => n.role))).toEqual([
+      ["control-plane", "worker"],
+      ["control-plane", "worker"],
+    ]);
+    expect(plan.budgets.failoverMs).toBe(2000);
+  });
+
+  test("versions and workers belong to a cluster where one is named", async () => {
+    const plan = await planLab({ lab: "x", cilium: ["1.19.1", "east=1.19.4"], workers: 3 });
+    expect(plan.clusters.map((c) => c.cilium)).toEqual(["1.19.4", "1.19.1"]);
+    expect(plan.clusters[0]!.kindConfig.nodes).toHaveLength(4);
+  });
+});
+
+describe("bad input is refused by name, both sides of it", () => {
+  test.each([
+    [
+      "overlapping pod CIDRs",
+      { west: (t: string) => t.replace("10.2.0.0/16", "10.1.128.0/17") },
+      /east's podSubnet 10\.1\.0\.0\/16 overlaps west's podSubnet 10\.1\.128\.0\/17/,
+      "config-conflict",
+    ],
+    [
+      "a malformed CIDR",
+      { east: (t: string) => t.replace("podSubnet: 10.1.0.0/16", "podSubnet: 10.1.0.0/99") },
+      /east's podSubnet/,
+      "config-invalid",
+    ],
+    [
+      "equal names",
+      { lab: (t: string) => t.replace("name: west", "name: east") },
+      /clusters 1 and 2 are both named east/,
+      "config-conflict",
+    ],
+    [
+      "equal ids",
+      { lab: (t: string) => t.replace("id: 2", "id: 1") },
+      /clusters east and west both have id 1/,
+      "config-conflict",
+    ],
+    [
+      "an id out of range",
+      { lab: (t: string) => t.replace("id: 2", "id: 256") },
+      /clusters\.1\.id: cluster ids go from 1 to 255/,
+      "config-invalid",
+    ],
+    ["an unknown key", { lab: (t: string) => `${t}\nbudget: 3\n` }, /budget/, "config-invalid"],
+    [
+      "kube-proxy left on",
+      { west: (t: string) => t.replace("kubeProxyMode: none", "kubeProxyMode: iptables") },
+      /kubeProxyMode must be none/,
+      "config-invalid",
+    ],
+  ])("%s", async (_name, edit, message, code) => {
+    const file = await labWith(edit);
+    await expect(planLab({ lab: "x", labFile: file })).rejects.toMatchObject({
+      code,
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test.each([
+    [{ lab: "No Such Name" }, /lab name/],
+    [{ lab: "x", cilium: ["north=1.19.4"] }, /no cluster north/],
+    [{ lab: "x", kubernetes: ["latest"] }, /not a version/],
+    [{ lab: "x", labFile: "/nowhere/lab.yaml" }, /cannot read \/nowhere\/lab\.yaml/],
+  ])("%j", async (options, message) => {
+    await expect(planLab(options)).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test("a port in use, with its owner", async () => {
+    const server = createServer();
+    const port = await new Promise<number>((resolve) =>
+      server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)),
+    );
+    const file = await labWith({
+      east: (t) => t.replace("  kubeProxyMode: none", `  kubeProxyMode: none\n  apiServerPort: ${port}`),
+    });
+    await expect(checkPorts(await planLab({ lab: "x", labFile: file }))).rejects.toMatchObject({
+      code: "port-in-use",
+      message: expect.stringContaining("east's apiServerPort"),
+    });
+    server.close();
+  });
+
+  test("a Docker network that meets a cluster's CIDR", async () => {
+    const plan = await planLab({ lab: "x" });
+    expect(() => checkNetwork(plan, "meshproof-x", "10.2.0.0/16")).toThrow(
+      /west's 10\.2\.0\.0\/16 overlaps Docker network/,
+    );
+    checkNetwork(plan, "meshproof-x", "172.18.0.0/16");
+  });
+});
+
+test("values merge as Helm merges them", () => {
+  expect(mergeValues({ a: { b: 1, c: [1] }, d: 1 }, { a: { c: [2] }, d: { e: 1 } })).toEqual({
+    a: { b: 1, c: [2] },
+    d: { e: 1 },
+  });
+});

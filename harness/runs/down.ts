@@ -1,0 +1,36 @@
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { dockerInfo } from "#harness/host/docker.ts";
+import { lockLab } from "#harness/lab/lab.ts";
+import { everyLab, reapBuilds, reapLab } from "#harness/lab/reap.ts";
+
+/** Removes one lab and nothing else. */
+export async function downLab(lab: string, progress: Progress, signal: AbortSignal): Promise<string[]> {
+  await dockerInfo();
+  await using _lock = await lockLab(lab);
+  return progress.step(`remove lab ${lab}`, () => reapLab(lab, signal));
+}
+
+/** Removes every lab and what killed image builds left. A lab that a living command holds is left alone, and said so. */
+export async function downAll(progress: Progress, signal: AbortSignal): Promise<string[]> {
+  await dockerInfo();
+  const removed: string[] = [];
+  const busy: string[] = [];
+  for (const lab of await everyLab()) {
+    try {
+      removed.push(...(await downLab(lab, progress, signal)));
+    } catch (error) {
+      if (!(error instanceof MeshproofError) || error.code !== "lab-busy") throw error;
+      busy.push(lab);
+    }
+  }
+  removed.push(...(await reapBuilds()));
+  if (busy.length > 0) {
+    throw new MeshproofError(
+      "lab-busy",
+      `left alone, for another command works on it: lab ${busy.join(", ")}`,
+      { cure: "end that command first" },
+    );
+  }
+  return removed;
+}

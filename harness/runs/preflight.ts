@@ -1,0 +1,62 @@
+import type { ImageOptions } from "#harness/artifacts/options.ts";
+import { Store } from "#harness/artifacts/store.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { disk, examine, type Finding, memory } from "#harness/host/doctor.ts";
+import { availableMemoryBytes } from "#harness/host/machine.ts";
+import { setUpMachine } from "#harness/host/setup.ts";
+
+export interface PreflightOptions {
+  readonly setup: boolean;
+  readonly mustBuild: boolean;
+  readonly registryMirror?: string;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Checks the machine before anything is made; with consent, installs and starts what it lacks. */
+export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+  // Figures first: a machine short of disk or memory is told so before anything is installed.
+  refuse([await disk(options.mustBuild), memory(await availableMemoryBytes())]);
+  if (options.setup) await setUpMachine(options.progress, options.signal);
+  const findings = await examine({
+    mustBuild: options.mustBuild,
+    ...(options.registryMirror === undefined ? {} : { registryMirror: options.registryMirror }),
+  });
+  refuse(findings);
+  return findings;
+}
+
+function refuse(findings: readonly Finding[]): void {
+  const bad = findings.filter((f) => f.level === "bad");
+  const first = bad[0];
+  if (first === undefined) return;
+  const code =
+    first.name === "disk"
+      ? "disk-short"
+      : first.name === "memory"
+        ? "memory-short"
+        : first.name === "Docker"
+          ? "docker-missing"
+          : "machine-unfit";
+  throw new MeshproofError(
+    code,
+    bad.map((f) => `${f.name}: found ${f.found}; needed: ${f.needed}`).join("\n"),
+    {
+      cure: bad.map((f) => f.cure ?? `mend ${f.name}`).join("; "),
+    },
+  );
+}
+
+/** Whether images would be built: decides how much disk is asked for. */
+export async function mustBuild(plan: LabPlan, images: ImageOptions): Promise<boolean> {
+  if (images.source === "registry" || images.source === "archive") return false;
+  const store = new Store();
+  const names = await store.names("go");
+  return !plan.clusters.every(
+    (c) =>
+      names.some((n) => n.startsWith(`kubernetes-v${c.kubernetes}-`)) &&
+      (c.cilium.includes("/") || names.some((n) => n.startsWith(`cilium-v${c.cilium}-`))),
+  );
+}

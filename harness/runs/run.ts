@@ -1,0 +1,72 @@
+import type { ImageSource } from "#harness/artifacts/types.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import type { RunRecord } from "#harness/core/record.ts";
+import { lockLab } from "#harness/lab/lab.ts";
+import { reapLab } from "#harness/lab/reap.ts";
+import { preflight } from "./preflight.ts";
+import { checkSuites, testLab } from "./test.ts";
+import { up } from "./up.ts";
+
+export interface RunOptions {
+  readonly plan: LabPlan;
+  readonly runId: string;
+  readonly suites: readonly string[];
+  readonly setup: boolean;
+  readonly keep: boolean;
+  readonly images: {
+    readonly source: ImageSource | "auto";
+    readonly archive?: string;
+    readonly registryMirror?: string;
+  };
+  readonly mustBuild: boolean;
+  readonly fault?: string;
+  readonly summary?: string;
+  readonly command: string;
+  readonly progress: Progress;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
+export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
+  const { plan, progress, signal } = options;
+  checkSuites(options.suites);
+  await preflight({
+    setup: options.setup,
+    mustBuild: options.mustBuild,
+    progress,
+    signal,
+    ...(options.images.registryMirror === undefined ? {} : { registryMirror: options.images.registryMirror }),
+  });
+  let made = false;
+  try {
+    const { did } = await up({ plan, runId: options.runId, images: options.images, progress, signal });
+    made = did !== "already up";
+    return await testLab({
+      lab: plan.lab,
+      suites: options.suites,
+      runId: options.runId,
+      command: options.command,
+      say: options.say,
+      signal,
+      ...(options.fault === undefined ? {} : { fault: options.fault }),
+      ...(options.summary === undefined ? {} : { summary: options.summary }),
+    });
+  } catch (error) {
+    // A lab of somebody else's command, or one with other settings, is not ours to remove.
+    made ||= !(
+      error instanceof MeshproofError && ["lab-busy", "config-conflict", "port-in-use"].includes(error.code)
+    );
+    throw error;
+  } finally {
+    if (made && !options.keep) await removeLab(plan.lab, progress);
+  }
+}
+
+/** With a signal of its own: clean-up after Ctrl-C must not be cut short by the same Ctrl-C. */
+async function removeLab(lab: string, progress: Progress): Promise<void> {
+  await using _lock = await lockLab(lab);
+  await progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
+}

@@ -1,0 +1,80 @@
+import { Cluster } from "#harness/cluster/cluster.ts";
+import { kindNameOf, kubeconfigOf, requireLab } from "#harness/lab/lab.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
+
+export interface LabStatus {
+  readonly lab: string;
+  readonly imageSource: string;
+  readonly mesh: { readonly serviceType: string; readonly connected: boolean };
+  readonly clusters: readonly {
+    readonly name: string;
+    readonly id: number;
+    readonly context: string;
+    readonly kubeconfig: string;
+    readonly podCidr: string;
+    readonly serviceCidr: string;
+    readonly nodes: readonly {
+      readonly name: string;
+      readonly role: string;
+      readonly address: string;
+      readonly running: boolean;
+    }[];
+    readonly versions: { readonly kubernetes: string; readonly cilium: string };
+    /** What each agent says of each remote cluster: evidence, not a verdict. */
+    readonly remotes: readonly {
+      readonly agent: string;
+      readonly cluster: string;
+      readonly ready: boolean;
+      readonly status: string;
+    }[];
+  }[];
+}
+
+export async function labStatus(lab: string, signal: AbortSignal): Promise<LabStatus> {
+  const state = await requireLab(lab);
+  const clusters = await Promise.all(
+    state.plan.clusters.map(async (planned) => {
+      const cluster = new Cluster(state, planned.name);
+      const agents = await agentsOf(cluster, signal);
+      const remotes = await Promise.all(
+        agents.map(async (a) =>
+          (await a.remoteClusters()).map((r) => ({
+            agent: a.name,
+            cluster: r.name,
+            ready: r.ready,
+            status: r.status,
+          })),
+        ),
+      );
+      return {
+        name: cluster.name,
+        id: cluster.id,
+        context: `kind-${kindNameOf(lab, cluster.name)}`,
+        kubeconfig: kubeconfigOf(lab, cluster.name),
+        podCidr: cluster.podCidr,
+        serviceCidr: cluster.serviceCidr,
+        nodes: (await cluster.nodes()).map(({ name, role, address, running }) => ({
+          name,
+          role,
+          address,
+          running,
+        })),
+        versions: {
+          kubernetes: await cluster.kube.version(),
+          cilium: (await agents[0]?.version()) ?? "unknown",
+        },
+        remotes: remotes.flat(),
+      };
+    }),
+  );
+  const remotes = clusters.flatMap((c) => c.remotes);
+  return {
+    lab,
+    imageSource: state.artifacts.source,
+    mesh: {
+      serviceType: state.plan.serviceType,
+      connected: remotes.length > 0 && remotes.every((r) => r.ready),
+    },
+    clusters,
+  };
+}

@@ -1,0 +1,229 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BaseSequencer, startVitest, type TestSpecification } from "vitest/node";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import {
+  exitCodeOf,
+  type RunRecord,
+  type SuiteRecord,
+  type TestRecord,
+  totalsOf,
+} from "#harness/core/record.ts";
+import { faultNamed } from "#harness/fault/index.ts";
+import { kernelRelease } from "#harness/host/machine.ts";
+import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
+import { lockLab, requireLab } from "#harness/lab/lab.ts";
+import { labVariable } from "#harness/lab/reap.ts";
+import { Mesh } from "#harness/mesh/mesh.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
+import { toMarkdown } from "#harness/report/markdown.ts";
+import { MeshproofReporter } from "#harness/reporter.ts";
+import { reportsDir } from "#harness/run-environment.ts";
+import { junitProperties, writeReport } from "./write-report.ts";
+
+export interface TestOptions {
+  readonly lab: string;
+  readonly suites: readonly string[];
+  readonly runId: string;
+  readonly fault?: string;
+  readonly summary?: string;
+  /** The command that a reader can repeat. */
+  readonly command: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Order on the page: what the later suites rest on comes first. */
+export const suiteNames = [
+  "node-discovery",
+  "health-matrix",
+  "pod-to-pod",
+  "global-service",
+  "affinity",
+  "failover",
+  "policy",
+] as const;
+
+/** The order of `suiteNames`, whatever failed or took long the last time. */
+class InOrder extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = (file: TestSpecification): number =>
+      suiteNames.findIndex((name) => file.moduleId.endsWith(`/${name}.test.ts`));
+    return [...files].sort((a, b) => rank(a) - rank(b));
+  }
+}
+
+export function checkSuites(suites: readonly string[]): string[] {
+  for (const suite of suites) {
+    if (!(suiteNames as readonly string[]).includes(suite)) {
+      throw new MeshproofError("usage", `there is no suite ${suite}`, {
+        cure: `name one or more of ${suiteNames.join(", ")}`,
+      });
+    }
+  }
+  return suites.length === 0 ? [...suiteNames] : [...suites];
+}
+
+/** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
+export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
+  const suites = checkSuites(options.suites);
+  if (options.fault !== undefined) faultNamed(options.fault);
+  const state = await requireLab(options.lab);
+  await using _lock = await lockLab(options.lab);
+  process.env[labVariable] = options.lab;
+  const mesh = new Mesh(state);
+  const dir = join(reportsDir(), options.runId);
+  const startedMs = monotonicMs();
+  const base = {
+    schema: 1 as const,
+    runId: options.runId,
+    startedAt: wallLabel(),
+    command: options.command,
+    lab: options.lab,
+    fault: options.fault ?? null,
+    kernel: kernelRelease(),
+    meshproof: "0.1.0",
+    imageSource: state.artifacts.source,
+    imageReason: state.artifacts.reason,
+    clusters: await Promise.all(
+      mesh.clusters.map(async (c) => {
+        const own = state.artifacts.clusters[c.name]!;
+        const [agent] = await agentsOf(c, options.signal);
+        return {
+          name: c.name,
+          id: c.id,
+          podCidr: c.podCidr,
+          serviceCidr: c.serviceCidr,
+          nodes: (await c.nodes()).map((n) => n.name),
+          kubernetes: await c.kube.version(),
+          cilium: agent === undefined ? own.ciliumVersion : await agent.version(),
+          nodeImage: own.nodeImage,
+          nodeImageId: own.nodeImageId,
+        };
+      }),
+    ),
+    provenance: state.artifacts.provenance,
+    budgets: state.plan.budgets,
+  };
+  process.env.MESHPROOF_TEST_LAB = options.lab;
+  process.env.MESHPROOF_RUN_ID = options.runId;
+  process.env.MESHPROOF_REPORTS = reportsDir();
+  if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
+  else process.env.MESHPROOF_FAULT = options.fault;
+  const reporter = new MeshproofReporter({
+    runId: options.runId,
+    runDir: dir,
+    startedAt: base.startedAt,
+    properties: junitProperties(base),
+    say: options.say,
+  });
+  const vitest = await startVitest(
+    "test",
+    suites.map((s) => `suites/${s}.test.ts`),
+    {
+      root: repoRoot(),
+      config: join(repoRoot(), "vitest.config.ts"),
+      project: ["suites"],
+      watch: false,
+      sequence: { sequencer: InOrder },
+      reporters: [reporter],
+    },
+  );
+  const onAbort = (): void => void vitest.cancelCurrentRun("keyboard-input");
+  options.signal.addEventListener("abort", onAbort);
+  await vitest.close();
+  options.signal.removeEventListener("abort", onAbort);
+  const inOrder = [...reporter.suites].sort((a, b) => suites.indexOf(a.name) - suites.indexOf(b.name));
+  const records = withoutSurprises(
+    inOrder,
+    await readAllowances(),
+    base.clusters.map((c) => c.cilium),
+    base.imageSource,
+  );
+  const totals = totalsOf(records);
+  const withRunErrors = { ...totals, errors: totals.errors + reporter.runErrors.length };
+  for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
+  const missing = suites.filter(
+    (s) => !records.some((r) => r.name === s && (r.tests.length > 0 || r.errors.length > 0)),
+  );
+  const record: RunRecord = {
+    ...base,
+    durationMs: monotonicMs() - startedMs,
+    suites: records,
+    totals: { ...withRunErrors, unknown: withRunErrors.unknown + missing.length },
+    exitCode: 0,
+  };
+  const final = { ...record, exitCode: options.signal.aborted ? 130 : exitCodeOf(record.totals) };
+  await writeReport(dir, final);
+  if (options.summary !== undefined) await writeAtomic(options.summary, toMarkdown(final));
+  const step = process.env.GITHUB_STEP_SUMMARY;
+  if (step !== undefined && step !== "") await writeAtomic(step, toMarkdown(final));
+  return { record: final, dir };
+}
+
+/** The last lines of every run: where the report is, and the counts that CI reads. Unknown counts as failed. */
+export function closingLines(record: RunRecord, dir: string): string[] {
+  const t = record.totals;
+  return [
+    "",
+    ...record.clusters.map(
+      (c) =>
+        `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes, image ${c.nodeImage}`,
+    ),
+    `kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`,
+    `report: ${join(dir, "report.html")}  junit: ${join(dir, "junit.xml")}`,
+    `${t.pass} pass, ${t.fail} fail, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped, ${t.errors} set-up errors`,
+    `${t.pass} passed, ${t.fail + t.unknown + t.errors} failed`,
+  ];
+}
+
+const allowanceSchema = z.array(
+  z.strictObject({
+    suite: z.string(),
+    test: z.string(),
+    cilium: z.string(),
+    imageSource: z.string(),
+    why: z.string(),
+  }),
+);
+
+/** An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. */
+export function withoutSurprises(
+  suites: readonly SuiteRecord[],
+  allowances: z.infer<typeof allowanceSchema>,
+  ciliums: readonly string[],
+  imageSource: string,
+): SuiteRecord[] {
+  const matches = (pattern: string, text: string): boolean => pattern === "*" || text.startsWith(pattern);
+  const allowed = (test: TestRecord): boolean =>
+    allowances.some(
+      (a) =>
+        a.suite === test.suite &&
+        matches(a.test, test.name) &&
+        matches(a.imageSource, imageSource) &&
+        ciliums.every((c) => matches(a.cilium, c)),
+    );
+  return suites.map((suite) => ({
+    ...suite,
+    tests: suite.tests.map((test) =>
+      test.outcome !== "unsupported" || allowed(test)
+        ? test
+        : {
+            ...test,
+            outcome: "fail" as const,
+            reasons: [
+              `unsupported, and suites/unsupported.yaml does not allow it: ${test.reasons.join("; ")}`,
+            ],
+          },
+    ),
+  }));
+}
+
+async function readAllowances(): Promise<z.infer<typeof allowanceSchema>> {
+  return allowanceSchema.parse(
+    parseYaml(await readFile(join(repoRoot(), "suites/unsupported.yaml"), "utf8")),
+  );
+}

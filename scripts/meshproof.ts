@@ -1,0 +1,319 @@
+#!/usr/bin/env node
+// The command line: parse, call one run, print.
+import { Command, InvalidArgumentError, Option } from "commander";
+import pc from "picocolors";
+import { checkArchiveOption, type ImageOptions } from "#harness/artifacts/options.ts";
+import { defaultLabFile, type PlanOptions, planLab } from "#harness/config/plan.ts";
+import { describeError, MeshproofError } from "#harness/core/errors.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { faults } from "#harness/fault/index.ts";
+import { newRunId } from "#harness/global-setup.ts";
+import { examine } from "#harness/host/doctor.ts";
+import { terminalProgress } from "#harness/host/progress.ts";
+import { setUpMachine } from "#harness/host/setup.ts";
+import { downAll, downLab } from "#harness/runs/down.ts";
+import { fetchImages, saveArchive } from "#harness/runs/images.ts";
+import { healByHand, injectByHand } from "#harness/runs/inject.ts";
+import { mustBuild, preflight } from "#harness/runs/preflight.ts";
+import { run } from "#harness/runs/run.ts";
+import { labStatus } from "#harness/runs/status.ts";
+import { closingLines, suiteNames, testLab } from "#harness/runs/test.ts";
+import { up } from "#harness/runs/up.ts";
+import { renderAgain } from "#harness/runs/write-report.ts";
+
+interface SharedOptions {
+  readonly lab: string;
+  readonly labFile?: string;
+  readonly profile?: string;
+  readonly cilium?: string[];
+  readonly kubernetes?: string[];
+  readonly values?: string[];
+  readonly workers?: number;
+  readonly serviceType?: "LoadBalancer" | "NodePort";
+  readonly images?: string;
+  readonly registryMirror?: string;
+}
+
+const interrupted = new AbortController();
+const { signal } = interrupted;
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(name, () => {
+    if (!signal.aborted) process.stderr.write(`\n${name}: cleaning up; please wait\n`);
+    interrupted.abort(new Error(name));
+  });
+}
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const collect = (value: string, before: string[] = []): string[] => [...before, value];
+const wholeNumber = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0 || value > 20)
+    throw new InvalidArgumentError("a whole number from 0 to 20");
+  return value;
+};
+
+function shared(command: Command): Command {
+  return command
+    .option("--lab <name>", "name of the lab; two names are two labs", "default")
+    .option(
+      "--lab-file <file>",
+      `clusters, budgets and values (default: ${defaultLabFile().split("/").slice(-2).join("/")})`,
+    )
+    .option("--cilium <version>", "Cilium version or checkout folder; east=V for one cluster", collect)
+    .option("--kubernetes <version>", "Kubernetes version; east=V for one cluster", collect)
+    .option("--values <file>", "Helm values laid over every cluster's; east=FILE for one", collect)
+    .option("--workers <n>", "worker nodes per cluster", wholeNumber)
+    .addOption(
+      new Option("--service-type <type>", "how clustermesh-apiserver is exposed").choices([
+        "LoadBalancer",
+        "NodePort",
+      ]),
+    )
+    .option(
+      "--images <source>",
+      "registry, source, archive=FILE, or auto: registry if it answers, else the cache, else source",
+      "auto",
+    )
+    .option("--registry-mirror <host:port>", "plain-HTTP mirror of the public registries");
+}
+
+const planOptions = (o: SharedOptions): PlanOptions => ({
+  lab: o.lab,
+  ...(o.labFile === undefined ? {} : { labFile: o.labFile }),
+  ...(o.cilium === undefined ? {} : { cilium: o.cilium }),
+  ...(o.kubernetes === undefined ? {} : { kubernetes: o.kubernetes }),
+  ...(o.values === undefined ? {} : { values: o.values }),
+  ...(o.workers === undefined ? {} : { workers: o.workers }),
+  ...(o.serviceType === undefined ? {} : { serviceType: o.serviceType }),
+});
+
+const imageOptions = (o: SharedOptions): ImageOptions =>
+  checkArchiveOption(o.images ?? "auto", o.registryMirror);
+
+/** The line under "Reproduce". */
+const commandLine = (): string => `npm run mesh -- ${process.argv.slice(2).join(" ")}`;
+
+async function withProgress<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
+  using progress = terminalProgress();
+  return work(progress);
+}
+
+const program = new Command("meshproof")
+  .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
+  .version("0.1.0")
+  .showHelpAfterError("(--help tells what there is)")
+  .exitOverride();
+
+shared(program.command("run"))
+  .description("the main job: check the machine, get images, bring the lab up, test, report, take it down")
+  .argument("[suites...]", `some of: ${suiteNames.join(", ")}`)
+  .option("--setup", "install and start what the machine lacks (Debian, as root)")
+  .option("--keep", "leave the lab up")
+  .option("--with-fault <fault>", "inject a fault after each suite's set-up")
+  .option("--summary <file>", "also write a Markdown summary")
+  .action(
+    async (
+      suites: string[],
+      o: SharedOptions & { setup?: boolean; keep?: boolean; withFault?: string; summary?: string },
+    ) => {
+      const plan = await planLab(planOptions(o));
+      const images = imageOptions(o);
+      const { record, dir } = await withProgress(async (progress) =>
+        run({
+          plan,
+          runId: newRunId(),
+          suites,
+          setup: o.setup ?? false,
+          keep: o.keep ?? false,
+          images,
+          mustBuild: await mustBuild(plan, images),
+          command: commandLine(),
+          progress,
+          say,
+          signal,
+          ...(o.withFault === undefined ? {} : { fault: o.withFault }),
+          ...(o.summary === undefined ? {} : { summary: o.summary }),
+        }),
+      );
+      for (const line of closingLines(record, dir)) say(line);
+      process.exitCode = record.exitCode;
+    },
+  );
+
+program
+  .command("doctor")
+  .description("check the machine; each finding with its cure")
+  .option("--fix", "install and start what is missing (Debian, as root)")
+  .option("--registry-mirror <host:port>", "plain-HTTP mirror to ask instead of the public registries")
+  .action(async (o: { fix?: boolean; registryMirror?: string }) => {
+    if (o.fix === true) await withProgress((progress) => setUpMachine(progress, signal));
+    const findings = await examine({
+      mustBuild: true,
+      ...(o.registryMirror === undefined ? {} : { registryMirror: o.registryMirror }),
+    });
+    const colour = { ok: pc.green, warn: pc.yellow, bad: pc.red };
+    for (const f of findings) {
+      say(`${colour[f.level](f.level.padEnd(4))} ${f.name}: ${f.found}`);
+      if (f.level !== "ok")
+        say(`       needed: ${f.needed}${f.cure === undefined ? "" : `\n       cure: ${f.cure}`}`);
+    }
+    process.exitCode = findings.some((f) => f.level === "bad") ? 2 : 0;
+  });
+
+const images = shared(
+  program.command("images").description("get every image and tool of the chosen versions"),
+).action(async (o: SharedOptions) => {
+  const plan = await planLab(planOptions(o));
+  const artifacts = await withProgress((progress) => fetchImages(plan, imageOptions(o), progress, signal));
+  for (const [name, c] of Object.entries(artifacts.clusters))
+    say(`${name}: Kubernetes ${c.versions.kubernetes}, Cilium ${c.ciliumVersion}: ${c.nodeImage}`);
+  say(`images from ${artifacts.source} (${artifacts.reason})`);
+});
+shared(images.command("save").description("write all of it into one archive, with a manifest of digests"))
+  .argument("<file>", "the archive to write")
+  .action(async (file: string, o: SharedOptions) => {
+    const merged = { ...images.opts<SharedOptions>(), ...o };
+    const plan = await planLab(planOptions(merged));
+    await withProgress((progress) => saveArchive(plan, imageOptions(merged), file, progress, signal));
+    say(`saved ${file}`);
+  });
+
+shared(program.command("up"))
+  .description("create, install, mesh and wait for the canary service")
+  .option("--setup", "install and start what the machine lacks (Debian, as root)")
+  .option("--keep", "leave what stands after a failure or Ctrl-C")
+  .action(async (o: SharedOptions & { setup?: boolean; keep?: boolean }) => {
+    const plan = await planLab(planOptions(o));
+    const chosen = imageOptions(o);
+    await withProgress(async (progress) => {
+      await preflight({
+        setup: o.setup ?? false,
+        mustBuild: await mustBuild(plan, chosen),
+        progress,
+        signal,
+        ...(chosen.registryMirror === undefined ? {} : { registryMirror: chosen.registryMirror }),
+      });
+      const result = await up({ plan, runId: newRunId(), images: chosen, progress, signal }).catch(
+        async (error: unknown) => {
+          const ours = !(
+            error instanceof MeshproofError &&
+            ["lab-busy", "config-conflict", "port-in-use"].includes(error.code)
+          );
+          if (ours && o.keep !== true) await downLab(plan.lab, progress, AbortSignal.timeout(300_000));
+          throw error;
+        },
+      );
+      say(`lab ${plan.lab}: ${result.did}`);
+      if (result.times !== undefined)
+        say(
+          Object.entries(result.times)
+            .map(([k, v]) => `${k}=${Math.round(v)}`)
+            .join(" "),
+        );
+    });
+  });
+
+program
+  .command("down")
+  .description("remove a lab, whatever state it is in")
+  .option("--lab <name>", "name of the lab", "default")
+  .option("--all", "every lab, and what a crash left")
+  .action(async (o: { lab: string; all?: boolean }) => {
+    const removed = await withProgress((progress) =>
+      o.all === true
+        ? downAll(progress, AbortSignal.timeout(600_000))
+        : downLab(o.lab, progress, AbortSignal.timeout(600_000)),
+    );
+    say(removed.length === 0 ? "nothing was left" : `removed ${removed.join(", ")}`);
+  });
+
+program
+  .command("status")
+  .description("what is up: clusters, nodes, versions, contexts")
+  .option("--lab <name>", "name of the lab", "default")
+  .option("--json", "as JSON")
+  .action(async (o: { lab: string; json?: boolean }) => {
+    const status = await labStatus(o.lab, signal);
+    if (o.json === true) return say(JSON.stringify(status, null, 2));
+    say(
+      `lab ${status.lab}, images from ${status.imageSource}, clustermesh-apiserver as ${status.mesh.serviceType}, ${status.mesh.connected ? "every agent connected" : "NOT every agent connected"}`,
+    );
+    for (const c of status.clusters) {
+      say(
+        `${c.name} (id ${c.id}): Cilium ${c.versions.cilium}, Kubernetes ${c.versions.kubernetes}, pods ${c.podCidr}, services ${c.serviceCidr}`,
+      );
+      say(`  kubectl --kubeconfig ${c.kubeconfig} --context ${c.context}`);
+      for (const n of c.nodes) say(`  ${n.name} ${n.address} ${n.role}${n.running ? "" : " NOT RUNNING"}`);
+      for (const r of c.remotes)
+        say(`  ${r.agent} -> ${r.cluster}: ${r.ready ? "ready" : "NOT ready"} ${r.status}`);
+    }
+  });
+
+program
+  .command("test")
+  .description("run suites against the lab that is up")
+  .argument("[suites...]", `some of: ${suiteNames.join(", ")}`)
+  .option("--lab <name>", "name of the lab", "default")
+  .option("--with-fault <fault>", "inject a fault after each suite's set-up")
+  .option("--summary <file>", "also write a Markdown summary")
+  .action(async (suites: string[], o: { lab: string; withFault?: string; summary?: string }) => {
+    const { record, dir } = await testLab({
+      lab: o.lab,
+      suites,
+      runId: newRunId(),
+      command: commandLine(),
+      say,
+      signal,
+      ...(o.withFault === undefined ? {} : { fault: o.withFault }),
+      ...(o.summary === undefined ? {} : { summary: o.summary }),
+    });
+    for (const line of closingLines(record, dir)) say(line);
+    process.exitCode = record.exitCode;
+  });
+
+program
+  .command("inject")
+  .description("break the mesh on purpose, until `heal` or for a while")
+  .argument("<fault>", faults.map((f) => `${f.name}: ${f.does}`).join("; "))
+  .option("--lab <name>", "name of the lab", "default")
+  .option("--namespace <name>", "whose objects to work on, for faults of a suite's own objects")
+  .requiredOption("--for <seconds>", "how long, such as 30s", (text) => {
+    const seconds = Number(/^(\d+)s?$/.exec(text)?.[1]);
+    if (!(seconds > 0)) throw new InvalidArgumentError("a number of seconds, such as 30s");
+    return seconds;
+  })
+  .action((fault: string, o: { lab: string; for: number; namespace?: string }) =>
+    injectByHand({
+      lab: o.lab,
+      fault,
+      seconds: o.for,
+      say,
+      signal,
+      ...(o.namespace === undefined ? {} : { namespace: o.namespace }),
+    }),
+  );
+
+program
+  .command("heal")
+  .description("take our firewall rules off every node")
+  .option("--lab <name>", "name of the lab", "default")
+  .action((o: { lab: string }) => healByHand(o.lab, say, signal));
+
+program
+  .command("report")
+  .description("render a finished run again")
+  .argument("<run>", "a run id, or latest")
+  .action(async (runId: string) => say(await renderAgain(runId)));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof Error && "code" in error && String(error.code).startsWith("commander.")) {
+    process.exitCode = (error as { exitCode?: number }).exitCode === 0 ? 0 : 2;
+  } else {
+    process.stderr.write(`${describeError(error)}\n`);
+    process.exitCode = signal.aborted ? 130 : error instanceof MeshproofError ? error.exitCode : 3;
+  }
+}
+// Kept sockets must not hold the process; what matters was awaited.
+process.exit();
