@@ -62,7 +62,7 @@ forEachPair((from, to) => {
       .map((c) => c.name)
       .join(" and ")}`, async (context) => {
       const { echo } = suite();
-      const expected = (await Promise.all(homesOf(affinity, from, to).map((c) => echo.pods(c)))).flat();
+      const expected = await echo.allPods(homesOf(affinity, from, to));
       const count = 2 * answersToSeeAll(2, budgets.falseAlarm);
       const answers = await drawAnswers(
         from,

@@ -45,13 +45,10 @@ const suite = setUp("global-service", async ({ namespace, signal }) => {
   return { echo };
 });
 
-const podsOf = async (echo: EchoBackends, clusters: readonly Cluster[]): Promise<string[]> =>
-  (await Promise.all(clusters.map((c) => echo.pods(c)))).flat();
-
 forEachPair((from, to) => {
   test(`${from.name}'s clients reach the backends of both clusters in even shares`, async (context) => {
     const { echo } = suite();
-    const expected = await podsOf(echo, mesh.clusters);
+    const expected = await echo.allPods(mesh.clusters);
     // Enough answers to miss no backend by chance, and four times as many for a share that means something.
     const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
     const answers = await drawAnswers(
@@ -96,7 +93,7 @@ forEachPair((from, to) => {
 
   test(`the old annotation io.cilium/global-service works from ${from.name}`, async (context) => {
     const { echo } = suite();
-    const expected = await podsOf(echo, mesh.clusters);
+    const expected = await echo.allPods(mesh.clusters);
     const count = answersToSeeAll(expected.length, budgets.falseAlarm);
     const answers = await drawAnswers(
       from,

@@ -28,7 +28,16 @@ export async function createKindCluster(
   const name = kindNameOf(plan.lab, cluster.name);
   const configFile = join(labDir(plan.lab), `${cluster.name}.kind.yaml`);
   const kubeconfig = kubeconfigOf(plan.lab, cluster.name);
-  await writeAtomic(configFile, toYaml({ ...cluster.kindConfig, name }), 0o600);
+  // A published node image reads no registry hosts from files unless told to.
+  const patches =
+    artifacts.mirror === undefined
+      ? {}
+      : {
+          containerdConfigPatches: [
+            '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"',
+          ],
+        };
+  await writeAtomic(configFile, toYaml({ ...cluster.kindConfig, ...patches, name }), 0o600);
   await rm(kubeconfig, { force: true });
   await command(
     kind,
@@ -87,16 +96,21 @@ export async function onNode(
   return execIn(node, argv, options);
 }
 
-/** Lets the nodes' containerd pull the public registries through a plain-HTTP mirror. */
+/**
+ * Lets the nodes' containerd pull the public registries through a plain-HTTP mirror. A mirror on the host's loopback
+ * is reached at the gateway of the lab's network.
+ */
 export async function useMirror(
   nodes: readonly ClusterNode[],
   mirror: string,
+  gateway: string,
   signal: AbortSignal,
 ): Promise<void> {
+  const reachable = mirror.replace(/^(localhost|127\.\d+\.\d+\.\d+)(?=:)/, gateway);
   for (const node of nodes) {
     for (const registry of ["quay.io", "registry.k8s.io", "docker.io"]) {
       const dir = `/etc/containerd/certs.d/${registry}`;
-      const hosts = `server = "https://${registry}"\n[host."http://${mirror}"]\n  capabilities = ["pull", "resolve"]\n`;
+      const hosts = `server = "https://${registry}"\n[host."http://${reachable}"]\n  capabilities = ["pull", "resolve"]\n`;
       await execIn(node.name, ["mkdir", "-p", dir], { signal });
       await execIn(node.name, ["sh", "-c", `cat > ${dir}/hosts.toml`], { signal, input: hosts });
     }

@@ -1,6 +1,7 @@
 import { MeshproofError } from "#harness/core/errors.ts";
+import { pause } from "#harness/core/eventually.ts";
 import { allGone, deploymentReady } from "#harness/kube/conditions.ts";
-import { type KindRef, type Kube, kinds } from "#harness/kube/kube.ts";
+import { type Kube, kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/mesh/echo.ts";
 import { type Fault, type FaultContext, type InjectedFault, injected } from "./fault.ts";
 
@@ -115,35 +116,30 @@ export const affinityRemoved = annotationRemoved(
   "removes the `affinity` annotation from the suite's services",
 );
 
-async function takeAway(
-  kube: Kube,
-  kind: KindRef,
-  namespace: string,
-): Promise<{ count: number; restore: () => Promise<void> }> {
-  const standing = await kube.list(kind, namespace);
-  for (const object of standing) await kube.remove(kind, namespace, object.metadata.name);
-  return {
-    count: standing.length,
-    restore: async () => {
-      for (const { apiVersion, kind: kindName, metadata, spec } of standing) {
-        await kube.apply({ apiVersion, kind: kindName, metadata: { name: metadata.name, namespace }, spec });
-      }
-    },
-  };
-}
-
+/** Policies come and go with the tests: what appears is removed, until healing. */
 export const policyRemoved: Fault = {
   name: "policy-removed",
-  does: "deletes the suite's network policies in every cluster",
+  does: "deletes the suite's network policies in every cluster as they appear",
   async inject(context) {
     const namespace = suiteNamespace(context, "policy-removed");
-    const taken: Awaited<ReturnType<typeof takeAway>>[] = [];
-    for (const { kube } of context.mesh.clusters)
-      taken.push(await takeAway(kube, kinds.ciliumNetworkPolicy, namespace));
-    if (taken.every((t) => t.count === 0))
-      throw new MeshproofError("fault-no-effect", `no network policy stands in ${namespace}`);
+    const stop = new AbortController();
+    const removed: string[] = [];
+    const removing = Promise.all(
+      context.mesh.clusters.map(async ({ kube }) => {
+        while (!stop.signal.aborted) {
+          for (const policy of await kube.list(kinds.ciliumNetworkPolicy, namespace)) {
+            await kube.remove(kinds.ciliumNetworkPolicy, namespace, policy.metadata.name);
+            removed.push(`${kube.cluster}/${policy.metadata.name}`);
+          }
+          await pause(100, stop.signal).catch(() => undefined);
+        }
+      }),
+    );
     return injected("policy-removed", `network policies in ${namespace}`, async () => {
-      for (const t of taken) await t.restore();
+      stop.abort();
+      await removing;
+      if (removed.length === 0)
+        throw new MeshproofError("fault-no-effect", `no network policy appeared in ${namespace}`);
     });
   },
 };

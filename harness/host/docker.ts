@@ -182,6 +182,22 @@ export async function networkSubnet(name: string): Promise<string> {
   return subnet;
 }
 
+/** The host's own address on a network. */
+export async function networkGateway(name: string): Promise<string> {
+  return (
+    await output("docker", ["network", "inspect", "--format", "{{ (index .IPAM.Config 0).Gateway }}", name])
+  ).trim();
+}
+
+export async function pushImage(reference: string, as: string, signal: AbortSignal): Promise<void> {
+  await command("docker", ["tag", reference, as], { signal });
+  try {
+    await command("docker", ["push", as], { signal });
+  } finally {
+    await command("docker", ["rmi", "--no-prune", as], { tolerate: true });
+  }
+}
+
 export async function removeNetwork(name: string): Promise<void> {
   const found = await command("docker", ["network", "inspect", name], { tolerate: true });
   if (found.exitCode === 0) await command("docker", ["network", "rm", name]);

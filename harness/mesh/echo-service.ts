@@ -19,13 +19,16 @@ export class EchoBackends {
   readonly namespace: string;
   readonly clusters: readonly Cluster[];
 
-  private constructor(namespace: string, clusters: readonly Cluster[]) {
+  readonly #replicas: number;
+
+  private constructor(namespace: string, clusters: readonly Cluster[], replicas: number) {
+    this.#replicas = replicas;
     this.namespace = namespace;
     this.clusters = clusters;
   }
 
   static async deploy(clusters: readonly Cluster[], options: EchoOptions): Promise<EchoBackends> {
-    const backends = new EchoBackends(options.namespace, clusters);
+    const backends = new EchoBackends(options.namespace, clusters, options.replicas);
     await Promise.all(
       clusters.map((c) =>
         c.kube.apply(
@@ -112,6 +115,21 @@ export class EchoBackends {
       },
       { what: `service ${name} to get a LoadBalancer address`, withinMs, signal },
     );
+  }
+
+  /** The ready backend pods of some clusters; fewer than were asked for is an error that names the cluster. */
+  async allPods(clusters: readonly Cluster[]): Promise<string[]> {
+    const names: string[] = [];
+    for (const cluster of clusters) {
+      const pods = await this.pods(cluster);
+      if (pods.length !== this.#replicas) {
+        throw new Error(
+          `cluster ${cluster.name} has ${pods.length} of ${this.#replicas} ready backends of ${this.namespace}/${this.deploymentOf(cluster)}`,
+        );
+      }
+      names.push(...pods);
+    }
+    return names;
   }
 
   /** Names of the ready backend pods of one cluster. */

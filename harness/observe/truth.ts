@@ -29,13 +29,26 @@ export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
     const shared = a[annotation.shared] ?? a[annotation.oldShared];
     return global === "true" && shared !== "false";
   });
+  const namespaces = new Set((await cluster.kube.list(kinds.namespace)).map((n) => n.metadata.name));
+  // From 1.19 on only identities of namespaces that exist are exported (clustermesh-apiserver/clustermesh/synchronizer.go);
+  // before, also those that wait for garbage collection.
+  const exportedIdentities = identities.filter(
+    (i) =>
+      !exportsByNamespace(cluster.ciliumVersion) ||
+      namespaces.has(i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"]),
+  );
   const addressed = endpoints.filter(
     (e) => ((e.status?.networking?.addressing ?? []) as unknown[]).length > 0,
   );
   return {
     nodes: nodes.length,
     endpoints: addressed.length,
-    identities: identities.length,
+    identities: exportedIdentities.length,
     services: exported.length,
   };
+}
+
+function exportsByNamespace(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 1 || minor >= 19;
 }

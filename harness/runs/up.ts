@@ -7,7 +7,7 @@ import { checkNetwork, checkPorts, type LabPlan } from "#harness/config/plan.ts"
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
-import { ensureNetwork, labLabel, networkSubnet } from "#harness/host/docker.ts";
+import { ensureNetwork, labLabel, networkGateway, networkSubnet } from "#harness/host/docker.ts";
 import { type LabState, lockLab, networkOf, readLabState, writeLabState } from "#harness/lab/lab.ts";
 import { labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
@@ -108,7 +108,8 @@ async function createClusters(
             signal,
           );
           const nodes = await kindNodes(plan.lab, cluster.name);
-          if (own.mirror !== undefined) await useMirror(nodes, own.mirror, signal);
+          if (own.mirror !== undefined)
+            await useMirror(nodes, own.mirror, await networkGateway(network), signal);
           await importArchives(nodes, own.importArchives, signal);
         }),
       );

@@ -62,12 +62,26 @@ export const cniPlugins: GoComponent = {
   ],
 };
 
-/** The registry that stands in for a mirror in tests, and that `images serve` runs. */
+/** A small registry for trials of the mirror path: nodes must reach it, so it listens on every address; blobs on disk. */
 export const registryTool: GoComponent = {
   name: "registry",
   module: "github.com/google/go-containerregistry",
   version: "v0.20.6",
-  packages: ["./cmd/registry"],
+  packages: ["."],
+  main: [
+    "package main",
+    "import (",
+    '\t"log"',
+    '\t"net/http"',
+    '\t"os"',
+    '\t"github.com/google/go-containerregistry/pkg/registry"',
+    ")",
+    "func main() {",
+    "\tblobs := registry.NewDiskBlobHandler(os.Args[2])",
+    "\tlog.Fatal(http.ListenAndServe(os.Args[1], registry.New(registry.WithBlobHandler(blobs))))",
+    "}",
+    "",
+  ].join("\n"),
 };
 
 export function kubernetes(version: string): GoComponent {

@@ -41,6 +41,12 @@ export async function buildTools(
   return builder.tools();
 }
 
+/** The trial registry's program. */
+export async function buildRegistry(request: ArtifactRequest): Promise<string> {
+  const builder = new SourceBuilder(request);
+  return builder.registry();
+}
+
 /** The prober's image alone, over the given root. */
 export async function buildProber(rootTar: string, rootKey: string, signal: AbortSignal): Promise<string> {
   const prober = await proberEntries();
@@ -83,6 +89,10 @@ class SourceBuilder {
       tools: { kind: join(kind.binDir, "kind"), helm: join(helm.binDir, "helm") },
       provenance: this.#provenance,
     };
+  }
+
+  async registry(): Promise<string> {
+    return join((await this.#compile(components.registryTool)).binDir, "registry");
   }
 
   async run(reason: string): Promise<SourceBuild> {

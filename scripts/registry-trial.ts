@@ -1,0 +1,16 @@
+// `npm run registry-trial`: brings a lab up from a registry of our own, to show that the registry path works.
+import { planLab } from "#harness/config/plan.ts";
+import { describeError } from "#harness/core/errors.ts";
+import { terminalProgress } from "#harness/host/progress.ts";
+import { registryTrial } from "#harness/runs/registry-trial.ts";
+
+using progress = terminalProgress();
+const interrupted = new AbortController();
+process.on("SIGINT", () => interrupted.abort());
+try {
+  await registryTrial(await planLab({ lab: "registry-trial" }), 5999, progress, interrupted.signal);
+  process.stdout.write("1 passed, 0 failed\n");
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = 1;
+}
