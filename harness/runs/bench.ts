@@ -1,0 +1,85 @@
+import { fromSource } from "#harness/artifacts/source/index.ts";
+import { rigFacts } from "#harness/check/rig.ts";
+import { type LabPlan, planLab } from "#harness/config/plan.ts";
+import { formatMs } from "#harness/core/clock.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import { pause } from "#harness/core/eventually.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { requireLab } from "#harness/lab/lab.ts";
+import { Mesh } from "#harness/mesh/mesh.ts";
+import { systemNamespace, vantagesOf } from "#harness/mesh/vantage.ts";
+import { startProbe } from "#harness/probe/driver.ts";
+import { downLab } from "./down.ts";
+import { up } from "./up.ts";
+
+const requestOf = (plan: LabPlan, progress: Progress, signal: AbortSignal) => ({
+  clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+  source: "source" as const,
+  progress,
+  signal,
+});
+
+/** Time per part; parts that the cache held show as such. */
+export async function benchImages(progress: Progress, signal: AbortSignal): Promise<string[]> {
+  const plan = await planLab({ lab: "bench" });
+  const build = await fromSource(requestOf(plan, progress, signal), "bench");
+  const total = build.times.reduce((sum, t) => sum + t.ms, 0);
+  return [
+    ...build.times.map((t) => `${t.part}: ${t.ms < 1000 ? "cached" : formatMs(t.ms)}`),
+    `sum of the parts: ${formatMs(total)}`,
+  ];
+}
+
+/** `up` as a ratio to its floor in one run: the floor is kind's clusters plus Helm until the agents are ready. */
+export async function benchUp(progress: Progress, signal: AbortSignal): Promise<string[]> {
+  const plan = await planLab({ lab: "bench" });
+  try {
+    const { times } = await up({ plan, runId: "bench", images: { source: "source" }, progress, signal });
+    if (times === undefined)
+      throw new MeshproofError("config-conflict", "lab bench is up already", {
+        cure: "npm run mesh -- down --lab bench",
+      });
+    const floorMs = times.kindMs + times.agentsMs;
+    const totalMs = times.kindMs + times.canaryMs;
+    return [
+      `floor ${formatMs(floorMs)} (clusters ${formatMs(times.kindMs)}, agents ${formatMs(times.agentsMs)})`,
+      `up ${formatMs(totalMs)}: clustermesh-apiservers ${formatMs(times.apiserversMs - times.agentsMs)} after the agents, canary ${formatMs(times.canaryMs - times.apiserversMs)} after them`,
+      `ratio ${(totalMs / floorMs).toFixed(2)}`,
+      ...(await benchProber("bench", signal)),
+    ];
+  } finally {
+    await downLab(plan.lab, progress, AbortSignal.timeout(300_000));
+  }
+}
+
+/** The prober's scheduling error and processor share at 5 ms spacing, on a quiet lab, against its canary. */
+export async function benchProber(lab: string, signal: AbortSignal): Promise<string[]> {
+  const mesh = new Mesh(await requireLab(lab));
+  const [cluster] = mesh.clusters;
+  const [vantage] = await vantagesOf(cluster!.kube);
+  const service = await cluster!.kube.get(kinds.service, systemNamespace, `canary-${cluster!.name}`);
+  const lines: string[] = [];
+  for (const connection of ["new", "reused"] as const) {
+    await using probe = await startProbe(cluster!, vantage!, {
+      title: "bench",
+      host: String(service!.spec.clusterIP),
+      port: 80,
+      everyMs: 5,
+      timeoutMs: 1000,
+      connection,
+      clusterOf: () => cluster!.name,
+      signal,
+    });
+    const cpuBefore = process.cpuUsage();
+    await pause(20_000, signal);
+    const cpu = process.cpuUsage(cpuBefore);
+    const history = await probe.stop();
+    // The first two seconds are the program's own start.
+    const facts = rigFacts(history, 2000);
+    lines.push(
+      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, most ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${history.samples.filter((s) => s.outcome !== "ok").length} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
+    );
+  }
+  return lines;
+}

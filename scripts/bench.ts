@@ -1,0 +1,20 @@
+// `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build.
+import { describeError } from "#harness/core/errors.ts";
+import { terminalProgress } from "#harness/host/progress.ts";
+import { benchImages, benchProber, benchUp } from "#harness/runs/bench.ts";
+
+const interrupted = new AbortController();
+process.on("SIGINT", () => interrupted.abort());
+using progress = terminalProgress();
+const what = process.argv[2] ?? "all";
+try {
+  const lines: string[] = [];
+  if (what === "images") lines.push(...(await benchImages(progress, interrupted.signal)));
+  if (what === "up" || what === "all") lines.push(...(await benchUp(progress, interrupted.signal)));
+  if (what === "prober") lines.push(...(await benchProber(process.argv[3] ?? "default", interrupted.signal)));
+  for (const line of lines) process.stdout.write(`${line}\n`);
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = 1;
+}
+process.exit();
