@@ -24,7 +24,6 @@ import { renderAgain } from "#harness/runs/write-report.ts";
 interface SharedOptions {
   readonly lab: string;
   readonly labFile?: string;
-  readonly profile?: string;
   readonly cilium?: string[];
   readonly kubernetes?: string[];
   readonly values?: string[];

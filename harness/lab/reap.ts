@@ -9,7 +9,7 @@ import {
   removeContainers,
   removeNetwork,
 } from "#harness/host/docker.ts";
-import { forgetLab, listLabs, networkOf } from "./lab.ts";
+import { forgetLab, kindNameOf, listLabs, networkOf, readLabState } from "./lab.ts";
 
 /** Set in the environment of every child of a command that works on a lab: its orphans are found by it. */
 export const labVariable = "MESHPROOF_LAB";
@@ -79,15 +79,17 @@ export async function reapBuilds(): Promise<string[]> {
   return names;
 }
 
+/** By label, by network, and by the exact kind names of the recorded plan: a prefix would meet lab `a-b` from lab `a`. */
 async function labContainers(lab: string): Promise<string[]> {
   const byLabel = await listByLabel("container", `${labLabel}=${lab}`);
   const onNetwork = await containersOnNetwork(networkOf(lab)).catch(() => []);
-  const told = await output("docker", ["ps", "-a", "--format", '{{.ID}} {{.Label "io.x-k8s.kind.cluster"}}']);
-  const byKind = told
-    .split("\n")
-    .map((line) => line.split(" "))
-    .filter(([, kind]) => kind?.startsWith(`meshproof-${lab}-`))
-    .map(([id]) => id!);
+  const state = await readLabState(lab).catch(() => undefined);
+  const byKind: string[] = [];
+  for (const cluster of state?.plan.clusters ?? []) {
+    byKind.push(
+      ...(await listByLabel("container", `io.x-k8s.kind.cluster=${kindNameOf(lab, cluster.name)}`)),
+    );
+  }
   // Short and long ids name the same container: one removal each is enough.
   return [...new Set([...byLabel, ...onNetwork, ...byKind].map((id) => id.slice(0, 12)))];
 }
