@@ -19,6 +19,9 @@ import { collectEvidence } from "./observe/evidence.ts";
 import { labOfRun, runDirOfRun, runIdOfRun } from "./run-environment.ts";
 import "./matchers.ts";
 
+// A Ctrl-C reaches this process too: it must live to heal and clean up; the harness cancels the run.
+for (const name of ["SIGINT", "SIGHUP"] as const) process.on(name, () => {});
+
 export { expect } from "vitest";
 
 /** The mesh under test: the lab that is up. Where there is none, the import fails with the cure. */

@@ -11,6 +11,7 @@ import { newRunId } from "#harness/global-setup.ts";
 import { examine } from "#harness/host/doctor.ts";
 import { terminalProgress } from "#harness/host/progress.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
+import { labVariable } from "#harness/lab/reap.ts";
 import { downAll, downLab } from "#harness/runs/down.ts";
 import { fetchImages, saveArchive } from "#harness/runs/images.ts";
 import { healByHand, injectByHand } from "#harness/runs/inject.ts";
@@ -32,6 +33,11 @@ interface SharedOptions {
   readonly images?: string;
   readonly registryMirror?: string;
 }
+
+// A reader that goes away (`| head`) is no error of the run.
+process.stdout.on("error", () => {});
+// Set for children only: inherited from a shell it would make that shell's processes look like a lab's orphans.
+delete process.env[labVariable];
 
 const interrupted = new AbortController();
 const { signal } = interrupted;
@@ -186,6 +192,7 @@ shared(program.command("up"))
     const chosen = imageOptions(o);
     await withProgress(async (progress) => {
       await preflight({
+        plan,
         setup: o.setup ?? false,
         mustBuild: await mustBuild(plan, chosen),
         progress,
@@ -314,5 +321,6 @@ try {
     process.exitCode = signal.aborted ? 130 : error instanceof MeshproofError ? error.exitCode : 3;
   }
 }
+if (signal.aborted) process.exitCode = 130;
 // Kept sockets must not hold the process; what matters was awaited.
 process.exit();

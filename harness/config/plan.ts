@@ -4,6 +4,7 @@ import { type Cidr, contains, overlaps, parseCidr } from "#harness/core/cidr.ts"
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { Budgets, RigLimits } from "./budgets.ts";
 import { type KindConfig, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
+import { checkLabName } from "./lab-name.ts";
 
 export interface PlannedCluster {
   readonly name: string;
@@ -41,12 +42,7 @@ export const defaultLabFile = (): string => join(import.meta.dirname, "../../kin
 
 /** Reads, overrides and checks. Every conflict names both sides; nothing is created before this has passed. */
 export async function planLab(options: PlanOptions): Promise<LabPlan> {
-  if (!/^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$/.test(options.lab)) {
-    throw new MeshproofError(
-      "usage",
-      `--lab ${options.lab}: a lab name is lower-case letters, digits and '-', at most 20 characters`,
-    );
-  }
+  checkLabName(options.lab);
   const path = options.labFile ?? defaultLabFile();
   const file = await readLabFile(path);
   const names = file.clusters.map((c) => c.name);
@@ -137,6 +133,16 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 export function checkConflicts(plan: LabPlan, path: string): void {
+  for (const { name } of plan.clusters) {
+    // A node's host name: Linux takes 64 characters.
+    if (`meshproof-${plan.lab}--${name}-control-plane`.length > 63) {
+      conflict(
+        path,
+        `lab ${plan.lab} and cluster ${name} make a node name of over 63 characters`,
+        "shorten one of them",
+      );
+    }
+  }
   const cidrs: { owner: string; cidr: Cidr }[] = [];
   for (const [i, a] of plan.clusters.entries()) {
     for (const b of plan.clusters.slice(i + 1)) {

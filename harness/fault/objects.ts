@@ -53,7 +53,12 @@ export const apiserverDown: Fault = {
       withinMs: 180_000,
       signal: context.signal,
     });
-    await waitForNoPods(kube, "kube-system", "k8s-app=clustermesh-apiserver", context.signal);
+    try {
+      await waitForNoPods(kube, "kube-system", "k8s-app=clustermesh-apiserver", context.signal);
+    } catch (error) {
+      await fault.heal();
+      throw error;
+    }
     return injected("apiserver-down", `clustermesh-apiserver of ${kube.cluster}`, () => fault.heal());
   },
 };

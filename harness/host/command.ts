@@ -35,14 +35,15 @@ export async function command(
     ...(options.env === undefined ? {} : { env: options.env as Record<string, string> }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
     ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
-    // A group of its own: a Ctrl-C at the terminal reaches the harness, which then ends its children in order.
-    detached: true,
+    // A group of its own: a Ctrl-C at the terminal reaches the harness, which then ends its children, and theirs.
+    killDescendants: true,
+    all: true,
   } satisfies Options);
   const onLine = options.onLine;
   if (onLine !== undefined) {
     void (async () => {
       try {
-        for await (const line of child.iterable({ from: "all" as never })) onLine(String(line));
+        for await (const line of child.iterable({ from: "all" })) onLine(String(line));
       } catch {
         // The await below reports the failure.
       }
@@ -98,7 +99,7 @@ export function spawnLines(
     reject: false,
     stdin: "pipe",
     buffer: { stdout: false, stderr: true },
-    detached: true,
+    killDescendants: true,
   });
   const reading = (async () => {
     for await (const line of child.iterable()) onLine(String(line));

@@ -23,8 +23,8 @@ export async function startOutsideClient(
     .withLabels({ [labLabel]: lab })
     .withCommand(["idle"])
     .start();
-  // Twice a node's weight: the client must not wait for what it measures.
-  await command("docker", ["update", "--cpu-shares", "2048", container.getId()]);
+  // Eight times a node's weight: the client must not wait for what it measures.
+  await command("docker", ["update", "--cpu-shares", "8192", container.getId()]);
   return {
     id: container.getId(),
     async [Symbol.asyncDispose]() {

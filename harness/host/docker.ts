@@ -146,12 +146,6 @@ export async function listByLabel(
   return (await output("docker", args)).split("\n").filter((id) => id !== "");
 }
 
-export async function containersOnNetwork(network: string): Promise<string[]> {
-  return (await output("docker", ["ps", "-aq", "--filter", `network=${network}`]))
-    .split("\n")
-    .filter((id) => id !== "");
-}
-
 /** Removes containers with their anonymous volumes; those that are gone already are no error. */
 export async function removeContainers(ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await command("docker", ["rm", "-f", "-v", ...ids], { tolerate: true });
@@ -200,5 +194,11 @@ export async function pushImage(reference: string, as: string, signal: AbortSign
 
 export async function removeNetwork(name: string): Promise<void> {
   const found = await command("docker", ["network", "inspect", name], { tolerate: true });
-  if (found.exitCode === 0) await command("docker", ["network", "rm", name]);
+  if (found.exitCode !== 0) return;
+  // A container that somebody else joined to it is theirs: it is let go, not removed.
+  const [told] = JSON.parse(found.stdout) as { Containers?: Record<string, unknown> }[];
+  for (const id of Object.keys(told?.Containers ?? {})) {
+    await command("docker", ["network", "disconnect", "-f", name, id], { tolerate: true });
+  }
+  await command("docker", ["network", "rm", name]);
 }

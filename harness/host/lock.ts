@@ -17,9 +17,12 @@ export async function lockFolder(
     release = await lockfile.lock(folder, {
       stale: 15_000,
       update: 5_000,
+      // A holder that was stopped so long that its lock went stale has lost it: what it does next may clash.
+      onCompromised: (error) => process.emitWarning(`the lock on ${options.what} was lost: ${error.message}`),
       retries: { retries, minTimeout: 1000, maxTimeout: 1000, factor: 1 },
     });
   } catch (error) {
+    if ((error as { code?: unknown }).code !== "ELOCKED") throw error;
     throw new MeshproofError("lab-busy", `${options.what} is in use by another process`, {
       cause: error,
       cure: "wait for the other command to end; a killed command's lock frees itself after 15 s",

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Artifacts } from "#harness/artifacts/types.ts";
+import { checkLabName } from "#harness/config/lab-name.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { lockFolder } from "#harness/host/lock.ts";
@@ -21,10 +22,10 @@ export interface LabState {
 }
 
 const labsDir = (): string => join(stateDir(), "labs");
-export const labDir = (lab: string): string => join(labsDir(), lab);
+export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
 export const networkOf = (lab: string): string => `meshproof-${lab}`;
 /** kind's name for a cluster; its node containers are `<this>-control-plane`, `<this>-worker`... */
-export const kindNameOf = (lab: string, cluster: string): string => `meshproof-${lab}-${cluster}`;
+export const kindNameOf = (lab: string, cluster: string): string => `meshproof-${lab}--${cluster}`;
 export const kubeconfigOf = (lab: string, cluster: string): string =>
   join(labDir(lab), `${cluster}.kubeconfig`);
 
@@ -76,7 +77,19 @@ export async function forgetLab(lab: string): Promise<void> {
   await rm(labDir(lab), { recursive: true, force: true });
 }
 
+const held = new Set<string>();
+
 /** One command at a time changes or tests a lab. A killed holder's lock frees itself within 15 s. */
 export async function lockLab(lab: string): Promise<AsyncDisposable> {
-  return lockFolder(join(stateDir(), "locks", lab), { what: `lab ${lab}`, waitMs: 20_000 });
+  checkLabName(lab);
+  // Nested calls of one command share the lock: `run` holds it from `up` to `down`.
+  if (held.has(lab)) return { [Symbol.asyncDispose]: async () => {} };
+  const lock = await lockFolder(join(stateDir(), "locks", lab), { what: `lab ${lab}`, waitMs: 20_000 });
+  held.add(lab);
+  return {
+    async [Symbol.asyncDispose]() {
+      held.delete(lab);
+      await lock[Symbol.asyncDispose]();
+    },
+  };
 }

@@ -1,33 +1,22 @@
 import { readdir, readFile } from "node:fs/promises";
+import { checkLabName } from "#harness/config/lab-name.ts";
 import { pause } from "#harness/core/eventually.ts";
 import { output } from "#harness/host/command.ts";
-import {
-  buildLabel,
-  containersOnNetwork,
-  labLabel,
-  listByLabel,
-  removeContainers,
-  removeNetwork,
-} from "#harness/host/docker.ts";
-import { forgetLab, kindNameOf, listLabs, networkOf, readLabState } from "./lab.ts";
+import { buildLabel, labLabel, listByLabel, removeContainers, removeNetwork } from "#harness/host/docker.ts";
+import { forgetLab, listLabs, networkOf, readLabState, writeLabState } from "./lab.ts";
 
 /** Set in the environment of every child of a command that works on a lab: its orphans are found by it. */
-export const labVariable = "MESHPROOF_LAB";
+export const labVariable = "MESHPROOF_CHILD_OF_LAB";
 
 /**
  * Removes every container, network, volume, process and file of one lab, by name and label, whatever state it is
  * in. Idempotent; looks again until nothing is left, for an orphaned child may have been creating while it looked.
  */
 export async function reapLab(lab: string, signal: AbortSignal): Promise<string[]> {
-  const removed: string[] = [];
-  for (const pid of await orphans(lab)) {
-    try {
-      process.kill(pid, "SIGKILL");
-      removed.push(`process ${pid}`);
-    } catch {
-      // Gone by itself.
-    }
-  }
+  const state = await readLabState(lab).catch(() => undefined);
+  // From here on it is no lab that is up, whatever happens to this command.
+  if (state?.plan !== undefined) await writeLabState({ ...state, phase: "removing" });
+  const removed = await killOrphans(lab);
   for (let round = 0; round < 5; round++) {
     const ids = await labContainers(lab);
     if (ids.length === 0 && round > 0) break;
@@ -44,6 +33,20 @@ export async function reapLab(lab: string, signal: AbortSignal): Promise<string[
   if (volumes.length > 0) await output("docker", ["volume", "rm", "-f", ...volumes]);
   await forgetLab(lab);
   return removed;
+}
+
+/** Ends processes that a killed command of this lab left. */
+export async function killOrphans(lab: string): Promise<string[]> {
+  const killed: string[] = [];
+  for (const pid of await orphans(lab)) {
+    try {
+      process.kill(pid, "SIGKILL");
+      killed.push(`process ${pid}`);
+    } catch {
+      // Gone by itself.
+    }
+  }
+  return killed;
 }
 
 /** Every lab that left anything: state folders, networks and containers. */
@@ -68,7 +71,10 @@ export async function everyLab(): Promise<string[]> {
     `{{.Label "${labLabel}"}}`,
   ]);
   for (const lab of labelled.split("\n")) if (lab !== "") labs.add(lab);
-  return [...labs].sort();
+  for (const { network } of await nodeNetworks())
+    if (network.startsWith("meshproof-")) labs.add(network.slice("meshproof-".length));
+  for (const lab of await labsOfProcesses()) labs.add(lab);
+  return [...labs].filter(isLabName).sort();
 }
 
 /** Containers that a killed image build left. */
@@ -79,19 +85,27 @@ export async function reapBuilds(): Promise<string[]> {
   return names;
 }
 
-/** By label, by network, and by the exact kind names of the recorded plan: a prefix would meet lab `a-b` from lab `a`. */
+/** By our label, and kind's nodes by the network they were created on: told by the container itself, with no state. */
 async function labContainers(lab: string): Promise<string[]> {
   const byLabel = await listByLabel("container", `${labLabel}=${lab}`);
-  const onNetwork = await containersOnNetwork(networkOf(lab)).catch(() => []);
-  const state = await readLabState(lab).catch(() => undefined);
-  const byKind: string[] = [];
-  for (const cluster of state?.plan.clusters ?? []) {
-    byKind.push(
-      ...(await listByLabel("container", `io.x-k8s.kind.cluster=${kindNameOf(lab, cluster.name)}`)),
-    );
-  }
-  // Short and long ids name the same container: one removal each is enough.
-  return [...new Set([...byLabel, ...onNetwork, ...byKind].map((id) => id.slice(0, 12)))];
+  const nodes = (await nodeNetworks()).filter((n) => n.network === networkOf(lab)).map((n) => n.id);
+  return [...new Set([...byLabel, ...nodes].map((id) => id.slice(0, 12)))];
+}
+
+async function nodeNetworks(): Promise<{ id: string; network: string }[]> {
+  const ids = await listByLabel("container", "io.x-k8s.kind.cluster");
+  if (ids.length === 0) return [];
+  const told = await output("docker", [
+    "inspect",
+    "--format",
+    "{{.Id}} {{.HostConfig.NetworkMode}}",
+    ...ids,
+  ]).catch(() => "");
+  return told
+    .split("\n")
+    .map((line) => line.split(" "))
+    .map(([id, network]) => ({ id: id ?? "", network: network ?? "" }))
+    .filter((n) => n.id !== "");
 }
 
 async function namesOf(ids: readonly string[]): Promise<string[]> {
@@ -100,6 +114,27 @@ async function namesOf(ids: readonly string[]): Promise<string[]> {
     .split("\n")
     .filter((n) => n !== "")
     .map((n) => `container ${n.replace(/^\//, "")}`);
+}
+
+function isLabName(name: string): boolean {
+  try {
+    checkLabName(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Labs that some process carries the mark of. */
+async function labsOfProcesses(): Promise<string[]> {
+  const labs: string[] = [];
+  for (const pid of await readdir("/proc").catch(() => [])) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
+    const mark = environment.split("\0").find((v) => v.startsWith(`${labVariable}=`));
+    if (mark !== undefined) labs.push(mark.slice(labVariable.length + 1));
+  }
+  return labs;
 }
 
 /** Processes that carry the lab's mark and are neither this one nor its ancestors or children. */

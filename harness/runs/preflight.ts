@@ -6,8 +6,10 @@ import type { Progress } from "#harness/core/progress.ts";
 import { disk, examine, type Finding, memory } from "#harness/host/doctor.ts";
 import { availableMemoryBytes } from "#harness/host/machine.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
+import { isUp } from "./up.ts";
 
 export interface PreflightOptions {
+  readonly plan: LabPlan;
   readonly setup: boolean;
   readonly mustBuild: boolean;
   readonly registryMirror?: string;
@@ -17,6 +19,8 @@ export interface PreflightOptions {
 
 /** Checks the machine before anything is made; with consent, installs and starts what it lacks. */
 export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+  // A lab that is up needs no more than it has.
+  if (await isUp(options.plan).catch(() => false)) return [];
   // Figures first: a machine short of disk or memory is told so before anything is installed.
   refuse([await disk(options.mustBuild), memory(await availableMemoryBytes())]);
   if (options.setup) await setUpMachine(options.progress, options.signal);

@@ -1,6 +1,5 @@
 import type { ImageSource } from "#harness/artifacts/types.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
-import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 import { lockLab } from "#harness/lab/lab.ts";
@@ -34,16 +33,24 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
   const { plan, progress, signal } = options;
   checkSuites(options.suites);
   await preflight({
+    plan,
     setup: options.setup,
     mustBuild: options.mustBuild,
     progress,
     signal,
     ...(options.images.registryMirror === undefined ? {} : { registryMirror: options.images.registryMirror }),
   });
-  let made = false;
+  // Held from the first change to the last: nobody finds the lab "already up" just before it is removed.
+  await using _lock = await lockLab(plan.lab);
+  const { did } = await up({
+    plan,
+    runId: options.runId,
+    images: options.images,
+    keep: options.keep,
+    progress,
+    signal,
+  });
   try {
-    const { did } = await up({ plan, runId: options.runId, images: options.images, progress, signal });
-    made = did !== "already up";
     return await testLab({
       lab: plan.lab,
       suites: options.suites,
@@ -54,19 +61,13 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
       ...(options.fault === undefined ? {} : { fault: options.fault }),
       ...(options.summary === undefined ? {} : { summary: options.summary }),
     });
-  } catch (error) {
-    // A lab of somebody else's command, or one with other settings, is not ours to remove.
-    made ||= !(
-      error instanceof MeshproofError && ["lab-busy", "config-conflict", "port-in-use"].includes(error.code)
-    );
-    throw error;
   } finally {
-    if (made && !options.keep) await removeLab(plan.lab, progress);
+    // A lab that was up before this command is not this command's to remove.
+    if (did !== "already up" && !options.keep) await removeLab(plan.lab, progress);
   }
 }
 
 /** With a signal of its own: clean-up after Ctrl-C must not be cut short by the same Ctrl-C. */
 async function removeLab(lab: string, progress: Progress): Promise<void> {
-  await using _lock = await lockLab(lab);
   await progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
 }

@@ -1,10 +1,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BaseSequencer, startVitest, type TestSpecification } from "vitest/node";
+import { BaseSequencer, createVitest, type TestSpecification } from "vitest/node";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
+import { throwIfAborted } from "#harness/core/eventually.ts";
 import {
   exitCodeOf,
   type RunRecord,
@@ -47,6 +48,35 @@ export const suiteNames = [
   "policy",
 ] as const;
 
+async function runVitest(
+  suites: readonly string[],
+  reporter: MeshproofReporter,
+  signal: AbortSignal,
+): Promise<void> {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const ours = new Map(signals.map((name) => [name, process.listeners(name)]));
+  const vitest = await createVitest("test", {
+    root: repoRoot(),
+    config: join(repoRoot(), "vitest.config.ts"),
+    project: ["suites"],
+    watch: false,
+    sequence: { sequencer: InOrder },
+    reporters: [reporter],
+  });
+  // vitest ends the process on a signal, at once: clean-up would not run.
+  for (const [name, kept] of ours) {
+    for (const listener of process.listeners(name))
+      if (!kept.includes(listener)) process.removeListener(name, listener);
+  }
+  signal.addEventListener("abort", () => void vitest.cancelCurrentRun("keyboard-input"), { once: true });
+  try {
+    throwIfAborted(signal, "test");
+    await vitest.start(suites.map((s) => `suites/${s}.test.ts`));
+  } finally {
+    await vitest.close();
+  }
+}
+
 /** The order of `suiteNames`, whatever failed or took long the last time. */
 class InOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -71,8 +101,8 @@ export function checkSuites(suites: readonly string[]): string[] {
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
   const suites = checkSuites(options.suites);
   if (options.fault !== undefined) faultNamed(options.fault);
-  const state = await requireLab(options.lab);
   await using _lock = await lockLab(options.lab);
+  const state = await requireLab(options.lab);
   process.env[labVariable] = options.lab;
   const mesh = new Mesh(state);
   const dir = join(reportsDir(), options.runId);
@@ -120,22 +150,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     properties: junitProperties(base),
     say: options.say,
   });
-  const vitest = await startVitest(
-    "test",
-    suites.map((s) => `suites/${s}.test.ts`),
-    {
-      root: repoRoot(),
-      config: join(repoRoot(), "vitest.config.ts"),
-      project: ["suites"],
-      watch: false,
-      sequence: { sequencer: InOrder },
-      reporters: [reporter],
-    },
-  );
-  const onAbort = (): void => void vitest.cancelCurrentRun("keyboard-input");
-  options.signal.addEventListener("abort", onAbort);
-  await vitest.close();
-  options.signal.removeEventListener("abort", onAbort);
+  await runVitest(suites, reporter, options.signal);
   const inOrder = [...reporter.suites].sort((a, b) => suites.indexOf(a.name) - suites.indexOf(b.name));
   const records = withoutSurprises(
     inOrder,

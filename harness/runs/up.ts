@@ -9,7 +9,7 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { ensureNetwork, labLabel, networkGateway, networkSubnet } from "#harness/host/docker.ts";
 import { type LabState, lockLab, networkOf, readLabState, writeLabState } from "#harness/lab/lab.ts";
-import { labVariable, reapLab } from "#harness/lab/reap.ts";
+import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 
 export interface UpOptions {
@@ -20,6 +20,8 @@ export interface UpOptions {
     readonly archive?: string;
     readonly registryMirror?: string;
   };
+  /** Leave what stands after a failure or Ctrl-C: the next `up` repairs or rebuilds it. */
+  readonly keep?: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -33,9 +35,25 @@ export interface UpResult {
 
 /** Brings a lab up. A lab that is up is left alone; half a lab is repaired where its nodes stand, else rebuilt. */
 export async function up(options: UpOptions): Promise<UpResult> {
+  await using _lock = await lockLab(options.plan.lab);
+  process.env[labVariable] = options.plan.lab;
+  await killOrphans(options.plan.lab);
+  const touched = { yet: false };
+  try {
+    return await bringUp(options, touched);
+  } catch (error) {
+    // What this call made or changed is removed again, under the same lock; what it never touched is left alone.
+    if (touched.yet && options.keep !== true) {
+      await options.progress.step(`remove lab ${options.plan.lab}`, () =>
+        reapLab(options.plan.lab, AbortSignal.timeout(300_000)),
+      );
+    }
+    throw error;
+  }
+}
+
+async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<UpResult> {
   const { plan, progress, signal } = options;
-  await using _lock = await lockLab(plan.lab);
-  process.env[labVariable] = plan.lab;
   const before = await readLabState(plan.lab);
   const standing = before === undefined ? "nothing" : await judge(before, plan);
   if (standing === "whole") {
@@ -49,6 +67,7 @@ export async function up(options: UpOptions): Promise<UpResult> {
     signal,
     ...options.images,
   });
+  touched.yet = true;
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created") progress.note(`lab ${plan.lab} is half made (phase ${before!.phase}): it is ${did}`);
   if (did === "rebuilt") {
@@ -66,6 +85,8 @@ export async function up(options: UpOptions): Promise<UpResult> {
     artifacts,
   });
   if (did !== "repaired") {
+    // Leftovers that no state tells of: containers of a killed creation.
+    if (did === "created") await reapLab(plan.lab, signal);
     await writeLabState(state("creating"));
     await createClusters(plan, artifacts, progress, signal);
   }
@@ -121,11 +142,17 @@ async function createClusters(
 }
 
 /** What stands of a lab, against what is asked for. Another plan under the same name is a conflict. */
+/** Whether the lab is up, whole and as asked for: nothing will be made. */
+export async function isUp(plan: LabPlan): Promise<boolean> {
+  const state = await readLabState(plan.lab);
+  return state?.phase === "up" && (await judge(state, plan)) === "whole";
+}
+
 async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole" | "repairable" | "broken"> {
   const nodes = (await Promise.all(plan.clusters.map((c) => kindNodes(plan.lab, c.name)))).flat();
   if (nodes.length === 0 && state.phase !== "up") return "nothing";
   const same = isDeepStrictEqual(JSON.parse(JSON.stringify(state.plan)), JSON.parse(JSON.stringify(plan)));
-  if (!same && state.phase === "up") {
+  if (!same && state.phase === "up" && nodes.length > 0) {
     throw new MeshproofError(
       "config-conflict",
       `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`,
