@@ -174,12 +174,14 @@ const images = shared(
     say(`${name}: Kubernetes ${c.versions.kubernetes}, Cilium ${c.ciliumVersion}: ${c.nodeImage}`);
   say(`images from ${artifacts.source} (${artifacts.reason})`);
 });
-shared(images.command("save").description("write all of it into one archive, with a manifest of digests"))
+images
+  .command("save")
+  .description("write all of it into one archive, with a manifest of digests; options as for `images`")
   .argument("<file>", "the archive to write")
-  .action(async (file: string, o: SharedOptions) => {
-    const merged = { ...images.opts<SharedOptions>(), ...o };
-    const plan = await planLab(planOptions(merged));
-    await withProgress((progress) => saveArchive(plan, imageOptions(merged), file, progress, signal));
+  .action(async (file: string, _own: object, command: Command) => {
+    const o = command.optsWithGlobals<SharedOptions>();
+    const plan = await planLab(planOptions(o));
+    await withProgress((progress) => saveArchive(plan, imageOptions(o), file, progress, signal));
     say(`saved ${file}`);
   });
 

@@ -89,8 +89,9 @@ export async function fromRegistry(request: ArtifactRequest, reason: string): Pr
   });
   const staging = join(cacheDir(), "prober", `${contentKey(proberImage)}.tar`);
   await mkdir(join(cacheDir(), "prober"), { recursive: true });
-  await saveImages([proberImage], `${staging}.part`, signal);
-  await rename(`${staging}.part`, staging);
+  const part = `${staging}.${process.pid}.part`;
+  await saveImages([proberImage], part, signal);
+  await rename(part, staging);
   for (const [name, own] of Object.entries(clusters)) clusters[name] = { ...own, importArchives: [staging] };
   return {
     source: "registry",

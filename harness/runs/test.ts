@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BaseSequencer, createVitest, type TestSpecification } from "vitest/node";
 import { parse as parseYaml } from "yaml";
@@ -175,7 +175,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   await writeReport(dir, final);
   if (options.summary !== undefined) await writeAtomic(options.summary, toMarkdown(final));
   const step = process.env.GITHUB_STEP_SUMMARY;
-  if (step !== undefined && step !== "") await writeAtomic(step, toMarkdown(final));
+  if (step !== undefined && step !== "") await appendFile(step, toMarkdown(final));
   return { record: final, dir };
 }
 
