@@ -23,10 +23,28 @@ for (const from of mesh.clusters) {
         const reports = await Promise.all(agents.map((a) => a.health()));
         return {
           cells: healthCells(reports, nodes, asked),
-          intervalMs: Math.max(...reports.map((r) => r.probeIntervalMs)),
+          intervalMs:
+            Math.min(...reports.map((r) => r.probeIntervalMs)) === 0
+              ? 0
+              : Math.max(...reports.map((r) => r.probeIntervalMs)),
         };
       };
       let { cells, intervalMs } = await look();
+      if (intervalMs === 0) {
+        // An agent that has just started does not know its own interval yet, and the deadline hangs on it.
+        await eventually(
+          async () => {
+            ({ cells, intervalMs } = await look());
+            return intervalMs > 0 ? ready(undefined) : notYet("no probe interval");
+          },
+          {
+            what: `the agents of ${from.name} to begin probing`,
+            withinMs: budgets.healthMs,
+            everyMs: 2000,
+            signal: context.signal,
+          },
+        );
+      }
       await eventually(
         async () => {
           ({ cells } = await look());

@@ -76,6 +76,13 @@ describe("recorded agent output", () => {
   });
 });
 
+test("an agent that has just started has probed no node yet", () => {
+  expect(parseHealth('{"local":{"name":"east/a"},"nodes":null,"probeInterval":"0s"}')).toMatchObject({
+    local: "east/a",
+    nodes: [],
+  });
+});
+
 describe("malformed evidence is an error, never an empty list", () => {
   test.each([
     ["node list", () => parseNodeList("[{}]")],

@@ -132,14 +132,17 @@ const healthSchema = z.object({
   local: z.object({ name: z.string() }),
   timestamp: z.string().default(""),
   probeInterval: z.string().default(""),
-  nodes: z.array(
-    z.object({
-      name: z.string(),
-      host: z.object({ "primary-address": endpointSchema }).optional(),
-      "health-endpoint": z.object({ "primary-address": endpointSchema }).optional(),
-      endpoint: endpointSchema,
-    }),
-  ),
+  // null from an agent that has just started: no node was probed yet, which the check calls unknown.
+  nodes: z
+    .array(
+      z.object({
+        name: z.string(),
+        host: z.object({ "primary-address": endpointSchema }).optional(),
+        "health-endpoint": z.object({ "primary-address": endpointSchema }).optional(),
+        endpoint: endpointSchema,
+      }),
+    )
+    .nullable(),
 });
 
 /** Go's notation, `2m11.8s`, in milliseconds; 0 for anything else. */
@@ -175,7 +178,7 @@ export function parseHealth(text: string): HealthReport {
     local: told.local.name,
     timestamp: told.timestamp,
     probeIntervalMs: goDurationMs(told.probeInterval),
-    nodes: told.nodes.map((n) => ({
+    nodes: (told.nodes ?? []).map((n) => ({
       name: n.name,
       host: target(n.host?.["primary-address"]) ?? { ip: "" },
       endpoint: target(n["health-endpoint"]?.["primary-address"] ?? n.endpoint),
