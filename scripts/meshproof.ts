@@ -201,16 +201,14 @@ shared(program.command("up"))
         signal,
         ...(chosen.registryMirror === undefined ? {} : { registryMirror: chosen.registryMirror }),
       });
-      const result = await up({ plan, runId: newRunId(), images: chosen, progress, signal }).catch(
-        async (error: unknown) => {
-          const ours = !(
-            error instanceof MeshproofError &&
-            ["lab-busy", "config-conflict", "port-in-use"].includes(error.code)
-          );
-          if (ours && o.keep !== true) await downLab(plan.lab, progress, AbortSignal.timeout(300_000));
-          throw error;
-        },
-      );
+      const result = await up({
+        plan,
+        runId: newRunId(),
+        images: chosen,
+        keep: o.keep ?? false,
+        progress,
+        signal,
+      });
       say(`lab ${plan.lab}: ${result.did}`);
       if (result.times !== undefined)
         say(

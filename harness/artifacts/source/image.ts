@@ -1,6 +1,6 @@
 import { chmod, copyFile, cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { command } from "#harness/host/command.ts";
+import { command, output } from "#harness/host/command.ts";
 import { type ImageConfig, imageLabel, importImage } from "#harness/host/docker.ts";
 import { cacheDir } from "#harness/host/paths.ts";
 
@@ -39,6 +39,7 @@ export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Prom
       await copyFile(recipe.rootTar, tar);
       // Only what was placed: a folder entry of ours would reset the mode of one that stands in the root.
       const placed = [...new Set(recipe.entries.map((e) => `.${e.to}`))];
+      await dropFrom(tar, placed, signal);
       await command("tar", ["-rf", tar, ...owner, "-C", tree, ...placed], { signal });
     }
     await importImage(
@@ -50,6 +51,17 @@ export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Prom
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
+}
+
+/** Takes paths that will be added anew out of a tar: Docker refuses an archive that names a file twice. */
+async function dropFrom(tar: string, paths: readonly string[], signal: AbortSignal): Promise<void> {
+  const bare = (name: string): string => name.replace(/^\.?\//, "").replace(/\/$/, "");
+  const wanted = paths.map(bare);
+  const members = (await output("tar", ["-tf", tar], { signal })).split("\n");
+  const twice = members.filter(
+    (m) => m !== "" && wanted.some((w) => bare(m) === w || bare(m).startsWith(`${w}/`)),
+  );
+  if (twice.length > 0) await command("tar", ["--delete", "-f", tar, ...twice], { signal });
 }
 
 export async function makeStaging(): Promise<string> {
