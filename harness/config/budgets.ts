@@ -82,14 +82,14 @@ export type Budgets = z.infer<typeof budgetsSchema>;
 
 /**
  * Where the rig itself falters, a verdict is `unknown`, never pass or fail. Lateness bounds the error of a measured
- * outage, so the defaults stay a fifth and a half of the failover budget; in quiet the prober is under 3 ms late.
+ * outage, so the defaults stay a tenth and a half of the failover budget; in quiet the prober is under 3 ms late.
  */
 export const rigSchema = z
   .strictObject({
     latenessP99Ms: z
       .number()
       .positive()
-      .default(400)
+      .default(200)
       .describe("99 % of the prober's requests must leave at most this late."),
     stallMs: z
       .number()
