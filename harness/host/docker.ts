@@ -146,6 +146,24 @@ export async function listByLabel(
   return (await output("docker", args)).split("\n").filter((id) => id !== "");
 }
 
+/**
+ * Volumes made since a time that no container has: the daemon is still creating their containers, and goes on doing so
+ * when the client that asked for them is gone.
+ */
+export async function unclaimedVolumes(since: Date): Promise<string[]> {
+  const names = (await output("docker", ["volume", "ls", "-q"])).split("\n").filter((n) => n !== "");
+  const unclaimed: string[] = [];
+  for (const name of names) {
+    const created = await output("docker", ["volume", "inspect", "--format", "{{.CreatedAt}}", name]).catch(
+      () => "",
+    );
+    // Docker tells whole seconds.
+    if (!(Date.parse(created.trim()) >= since.getTime() - 1000)) continue;
+    if ((await output("docker", ["ps", "-aq", "--filter", `volume=${name}`])) === "") unclaimed.push(name);
+  }
+  return unclaimed;
+}
+
 /** Removes containers with their anonymous volumes; those that are gone already are no error. */
 export async function removeContainers(ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await command("docker", ["rm", "-f", "-v", ...ids], { tolerate: true });

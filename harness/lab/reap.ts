@@ -1,12 +1,23 @@
 import { readdir, readFile } from "node:fs/promises";
 import { checkLabName } from "#harness/config/lab-name.ts";
+import { monotonicMs } from "#harness/core/clock.ts";
 import { pause } from "#harness/core/eventually.ts";
 import { output } from "#harness/host/command.ts";
-import { buildLabel, labLabel, listByLabel, removeContainers, removeNetwork } from "#harness/host/docker.ts";
+import {
+  buildLabel,
+  labLabel,
+  listByLabel,
+  removeContainers,
+  removeNetwork,
+  unclaimedVolumes,
+} from "#harness/host/docker.ts";
 import { forgetLab, listLabs, networkOf, readLabState, writeLabState } from "./lab.ts";
 
 /** Set in the environment of every child of a command that works on a lab: its orphans are found by it. */
 export const labVariable = "MESHPROOF_CHILD_OF_LAB";
+
+/** The longest that the daemon may go on creating nodes after their client was killed: each copies the image's /var. */
+const creationMs = 90_000;
 
 /**
  * Removes every container, network, volume, process and file of one lab, by name and label, whatever state it is
@@ -15,16 +26,22 @@ export const labVariable = "MESHPROOF_CHILD_OF_LAB";
 export async function reapLab(lab: string, signal: AbortSignal): Promise<string[]> {
   const state = await readLabState(lab).catch(() => undefined);
   // From here on it is no lab that is up, whatever happens to this command.
-  if (state?.plan !== undefined) await writeLabState({ ...state, phase: "removing" });
+  if (state?.plan !== undefined && state.phase !== "creating")
+    await writeLabState({ ...state, phase: "removing" });
   const removed = await killOrphans(lab);
-  for (let round = 0; round < 5; round++) {
+  const since = new Date(state?.createdAt ?? Date.now());
+  const deadlineMs = monotonicMs() + creationMs;
+  for (let quiet = 0; quiet < 3; ) {
     const ids = await labContainers(lab);
-    if (ids.length === 0 && round > 0) break;
     if (ids.length > 0) {
       removed.push(...(await namesOf(ids)));
       await removeContainers(ids);
     }
-    await pause(round === 0 ? 300 : 100, signal);
+    // A node that is being created has no container to show yet, but its volume: it is waited for.
+    const pending =
+      state?.phase === "creating" && monotonicMs() < deadlineMs ? await unclaimedVolumes(since) : [];
+    quiet = ids.length === 0 && pending.length === 0 ? quiet + 1 : 0;
+    await pause(200, signal);
   }
   const networks = await listByLabel("network", `${labLabel}=${lab}`);
   if (networks.length > 0) removed.push(`network ${networkOf(lab)}`);
