@@ -98,6 +98,12 @@ const imageOptions = (o: SharedOptions): ImageOptions =>
 /** The line under "Reproduce". */
 const commandLine = (): string => `npm run mesh -- ${process.argv.slice(2).join(" ")}`;
 
+/** How every run of suites ends: the closing lines, then the exit code. */
+function conclude({ record, dir }: Awaited<ReturnType<typeof testLab>>): void {
+  for (const line of closingLines(record, dir)) say(line);
+  process.exitCode = record.exitCode;
+}
+
 async function withProgress<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
   using progress = terminalProgress();
   return work(progress);
@@ -123,7 +129,7 @@ shared(program.command("run"))
     ) => {
       const plan = await planLab(planOptions(o));
       const images = imageOptions(o);
-      const { record, dir } = await withProgress(async (progress) =>
+      const finished = await withProgress(async (progress) =>
         run({
           plan,
           runId: newRunId(),
@@ -140,8 +146,7 @@ shared(program.command("run"))
           ...(o.summary === undefined ? {} : { summary: o.summary }),
         }),
       );
-      for (const line of closingLines(record, dir)) say(line);
-      process.exitCode = record.exitCode;
+      conclude(finished);
     },
   );
 
@@ -263,7 +268,7 @@ program
   .option("--with-fault <fault>", "inject a fault after each suite's set-up")
   .option("--summary <file>", "also write a Markdown summary")
   .action(async (suites: string[], o: { lab: string; withFault?: string; summary?: string }) => {
-    const { record, dir } = await testLab({
+    const finished = await testLab({
       lab: o.lab,
       suites,
       runId: newRunId(),
@@ -273,8 +278,7 @@ program
       ...(o.withFault === undefined ? {} : { fault: o.withFault }),
       ...(o.summary === undefined ? {} : { summary: o.summary }),
     });
-    for (const line of closingLines(record, dir)) say(line);
-    process.exitCode = record.exitCode;
+    conclude(finished);
   });
 
 program

@@ -71,8 +71,8 @@ forEachPair((from, to) => {
     const ip = await echo.clusterIp(from, services.plain);
     for (const agent of await agentsOf(from, context.signal)) {
       const entry = (await agent.serviceList()).find((s) => s.frontend === `${ip}:80`);
-      const inMaps =
-        (await agent.lbMaps()).get(`${ip}:80/TCP`) ?? (await agent.lbMaps()).get(`${ip}:80`) ?? [];
+      const maps = await agent.lbMaps();
+      const inMaps = maps.get(`${ip}:80/TCP`) ?? maps.get(`${ip}:80`) ?? [];
       expect(
         combine([
           judgeSameSet(
