@@ -30,6 +30,9 @@ export const { budgets, rig } = mesh.state.plan;
 export const { agnhostImage, proberImage } = mesh.state.artifacts;
 export const pairs = orderedPairs(mesh.clusters);
 
+/** The fault that is injected after each set-up, if any: a clean-up must not wait for a healthy mesh under it. */
+export const faultOfRun = process.env.MESHPROOF_FAULT || undefined;
+
 const cleanUpMs = 120_000;
 const setUpMs = 300_000;
 
@@ -93,9 +96,8 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
           },
         }),
       };
-      const faultName = process.env.MESHPROOF_FAULT;
-      if (faultName !== undefined && faultName !== "") {
-        fault = await faultNamed(faultName).inject({ mesh, namespace, signal: controller.signal });
+      if (faultOfRun !== undefined) {
+        fault = await faultNamed(faultOfRun).inject({ mesh, namespace, signal: controller.signal });
       }
     } finally {
       clearTimeout(timer);

@@ -1,7 +1,9 @@
-// `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build.
+// `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build;
+// `bench capture LAB` holds the prober against packet captures.
 import { describeError } from "#harness/core/errors.ts";
 import { terminalProgress } from "#harness/host/progress.ts";
 import { benchImages, benchProber, benchUp } from "#harness/runs/bench.ts";
+import { benchCapture } from "#harness/runs/bench-capture.ts";
 
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());
@@ -12,6 +14,14 @@ try {
   if (what === "images") lines.push(...(await benchImages(progress, interrupted.signal)));
   if (what === "up" || what === "all") lines.push(...(await benchUp(progress, interrupted.signal)));
   if (what === "prober") lines.push(...(await benchProber(process.argv[3] ?? "default", interrupted.signal)));
+  if (what === "capture")
+    lines.push(
+      ...(await benchCapture(
+        process.argv[3] ?? "default",
+        (line) => void process.stderr.write(`${line}\n`),
+        interrupted.signal,
+      )),
+    );
   for (const line of lines) process.stdout.write(`${line}\n`);
 } catch (error) {
   process.stderr.write(`${describeError(error)}\n`);

@@ -11,6 +11,7 @@ import {
   agnhostImage,
   budgets,
   expect,
+  faultOfRun,
   forEachPair,
   keepFacts,
   mesh,
@@ -148,7 +149,7 @@ async function annotated(
     async [Symbol.asyncDispose]() {
       const back = Object.fromEntries(Object.keys(changes).map((key) => [key, before[key] ?? null]));
       await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: back } });
-      if (process.env.MESHPROOF_FAULT === undefined) {
+      if (faultOfRun === undefined) {
         for (const c of mesh.clusters) {
           await settledOn(c, echo, name, mesh.clusters, {
             withinMs: budgets.syncMs,

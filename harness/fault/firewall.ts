@@ -31,17 +31,7 @@ async function drop(
   for (const rule of rules)
     await onNode(node, ["iptables", "-w", "-t", "raw", "-I", ...args(rule)], { signal: context.signal });
   return injected(name, `node ${node}`, async () => {
-    for (const rule of rules) {
-      for (;;) {
-        const removed = await onNode(node, ["iptables", "-w", "-t", "raw", "-D", ...args(rule)], {
-          tolerate: true,
-        });
-        if (removed.exitCode !== 0) break;
-      }
-    }
-    const left = await onNode(node, ["iptables-save", "-t", "raw"], { tolerate: true });
-    if (left.stdout.includes(comment))
-      throw new MeshproofError("cleanup-failed", `firewall rules of ${name} are left on ${node}`);
+    await healFirewalls(node, AbortSignal.timeout(30_000));
   });
 }
 
@@ -74,13 +64,18 @@ export const healthDrop: Fault = {
   },
 };
 
-/** Removes every rule of ours from a node; answers whether there were any. */
+/** Removes every rule of ours from a node and sees them gone; answers whether there were any. */
 export async function healFirewalls(node: string, signal: AbortSignal): Promise<boolean> {
-  const before = await onNode(node, ["iptables-save", "-t", "raw"], { signal });
-  const rules = before.stdout.split("\n").filter((line) => line.startsWith("-A ") && line.includes(comment));
+  const ours = async (): Promise<string[]> =>
+    (await onNode(node, ["iptables-save", "-t", "raw"], { signal })).stdout
+      .split("\n")
+      .filter((line) => line.startsWith("-A ") && line.includes(comment));
+  const rules = await ours();
   for (const rule of rules) {
     const argv = rule.replaceAll('"', "").split(" ").slice(1);
     await onNode(node, ["iptables", "-w", "-t", "raw", "-D", ...argv], { signal });
   }
+  if ((await ours()).length > 0)
+    throw new MeshproofError("cleanup-failed", `firewall rules of ours are left on ${node}`);
   return rules.length > 0;
 }

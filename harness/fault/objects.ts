@@ -1,8 +1,10 @@
-import { MeshproofError } from "#harness/core/errors.ts";
-import { pause } from "#harness/core/eventually.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { eventually, notYet, pause, ready } from "#harness/core/eventually.ts";
 import { allGone, deploymentReady } from "#harness/kube/conditions.ts";
-import { type Kube, kinds } from "#harness/kube/kube.ts";
+import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/mesh/echo.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
 import { type Fault, type FaultContext, type InjectedFault, injected } from "./fault.ts";
 
 /** Scales a deployment to zero and waits until its pods are on their way out; heals to what it was. */
@@ -73,6 +75,35 @@ function suiteNamespace(context: FaultContext, fault: string): string {
   return context.namespace;
 }
 
+/** Remembers a service's backends in the BPF maps of every agent; the answer waits until all of them differ. */
+async function backendsWillChange(
+  cluster: Cluster,
+  service: KubeObject,
+  signal: AbortSignal,
+): Promise<() => Promise<void>> {
+  const frontend = `${service.spec.clusterIP}:${service.spec.ports[0].port}/TCP`;
+  const agents = await agentsOf(cluster, signal);
+  const read = async (): Promise<string[]> =>
+    Promise.all(agents.map(async (a) => ((await a.lbMaps()).get(frontend) ?? []).toSorted().join(" ")));
+  const before = await read();
+  return async () => {
+    await eventually(
+      async () => {
+        const same = (await read()).flatMap((now, i) => (now === before[i] ? [agents[i]!.name] : []));
+        return same.length === 0 ? ready(undefined) : notYet(`unchanged on ${same.join(", ")}`);
+      },
+      {
+        what: `the fault to reach the BPF maps of ${cluster.name} (${service.metadata.name}, ${frontend})`,
+        withinMs: 20_000,
+        everyMs: 500,
+        signal,
+      },
+    ).catch((error: unknown) => {
+      throw new MeshproofError("fault-no-effect", messageOf(error), { cause: error });
+    });
+  };
+}
+
 /** Removes annotations from every service of the suite that has them, in every cluster. */
 function annotationRemoved(name: string, keys: readonly string[], does: string): Fault {
   return {
@@ -82,12 +113,15 @@ function annotationRemoved(name: string, keys: readonly string[], does: string):
       const namespace = suiteNamespace(context, name);
       const undo: (() => Promise<unknown>)[] = [];
       const subjects: string[] = [];
-      for (const { kube } of context.mesh.clusters) {
+      const changed: (() => Promise<void>)[] = [];
+      for (const cluster of context.mesh.clusters) {
+        const { kube } = cluster;
         for (const service of await kube.list(kinds.service, namespace)) {
           const standing = Object.entries(service.metadata.annotations ?? {}).filter(([key]) =>
             keys.includes(key),
           );
           if (standing.length === 0) continue;
+          changed.push(await backendsWillChange(cluster, service, context.signal));
           const removal = Object.fromEntries(standing.map(([key]) => [key, null]));
           await kube.merge(kinds.service, namespace, service.metadata.name, {
             metadata: { annotations: removal },
@@ -102,9 +136,16 @@ function annotationRemoved(name: string, keys: readonly string[], does: string):
       }
       if (undo.length === 0)
         throw new MeshproofError("fault-no-effect", `no service in ${namespace} has ${keys.join(" or ")}`);
-      return injected(name, subjects.join(", "), async () => {
+      const fault = injected(name, subjects.join(", "), async () => {
         for (const restore of undo) await restore();
       });
+      try {
+        await Promise.all(changed.map((seen) => seen()));
+      } catch (error) {
+        await fault.heal();
+        throw error;
+      }
+      return fault;
     },
   };
 }

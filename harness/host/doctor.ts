@@ -1,5 +1,5 @@
 import { request } from "undici";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { type ErrorCode, MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { command, exists } from "./command.ts";
 import { dockerInfo } from "./docker.ts";
 import {
@@ -21,6 +21,8 @@ export interface Finding {
   readonly found: string;
   readonly needed: string;
   readonly cure?: string;
+  /** The error that a run ends with where this finding is bad; `machine-unfit` by default. */
+  readonly code?: ErrorCode;
 }
 
 const gib = 1024 ** 3;
@@ -120,6 +122,7 @@ async function docker(): Promise<Finding[]> {
       {
         name: "Docker",
         level: "bad",
+        code: error.code,
         found: error.message,
         needed: "a daemon that this user may talk to",
         ...(error.cure === undefined ? {} : { cure: error.cure }),
@@ -157,6 +160,7 @@ export async function disk(mustBuild: boolean): Promise<Finding> {
   const least = Math.min(...free);
   return {
     name: "disk",
+    code: "disk-short",
     level: least >= needed ? "ok" : "bad",
     found: places
       .map((place, i) => `${gibText(free[i]!)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`)
@@ -169,6 +173,7 @@ export async function disk(mustBuild: boolean): Promise<Finding> {
 export function memory(availableBytes: number): Finding {
   return {
     name: "memory",
+    code: "memory-short",
     level: availableBytes >= needs.memoryBytes ? "ok" : "bad",
     found: `${gibText(availableBytes)} available`,
     needed: `${gibText(needs.memoryBytes)} for four nodes`,

@@ -36,16 +36,8 @@ function refuse(findings: readonly Finding[]): void {
   const bad = findings.filter((f) => f.level === "bad");
   const first = bad[0];
   if (first === undefined) return;
-  const code =
-    first.name === "disk"
-      ? "disk-short"
-      : first.name === "memory"
-        ? "memory-short"
-        : first.name === "Docker"
-          ? "docker-missing"
-          : "machine-unfit";
   throw new MeshproofError(
-    code,
+    first.code ?? "machine-unfit",
     bad.map((f) => `${f.name}: found ${f.found}; needed: ${f.needed}`).join("\n"),
     {
       cure: bad.map((f) => f.cure ?? `mend ${f.name}`).join("; "),
