@@ -9,6 +9,7 @@ import type { TestNotes } from "./core/record.ts";
 import { Scope } from "./core/scope.ts";
 import type { InjectedFault } from "./fault/fault.ts";
 import { faultNamed } from "./fault/index.ts";
+import { injectFault } from "./fault/inject.ts";
 import { startOutsideClient } from "./host/containers.ts";
 import { allGone } from "./kube/conditions.ts";
 import { kinds } from "./kube/kube.ts";
@@ -97,7 +98,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
         }),
       };
       if (faultOfRun !== undefined) {
-        fault = await faultNamed(faultOfRun).inject({ mesh, namespace, signal: controller.signal });
+        fault = await injectFault(faultNamed(faultOfRun), { mesh, namespace, signal: controller.signal });
       }
     } finally {
       clearTimeout(timer);
@@ -105,8 +106,10 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
   }, setUpMs);
 
   let failed = false;
-  vitestTest.afterEach(({ task }) => {
-    failed ||= task.result?.state === "fail";
+  vitestTest.afterEach((context) => {
+    failed ||= context.task.result?.state === "fail";
+    if (fault !== undefined)
+      notesOf(context).fault = { name: fault.name, subject: fault.subject, names: [...fault.names] };
   });
 
   afterAll(async () => {

@@ -17,6 +17,8 @@ export interface ReporterOptions {
   readonly startedAt: string;
   readonly properties: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
+  /** What disturbed the rig since a time on the monotonic clock. */
+  readonly disturbances?: (sinceMs: number) => readonly string[];
 }
 
 /** Collects what the suites say; `junit.xml` and `events.jsonl` are written as it goes. */
@@ -56,8 +58,10 @@ export class MeshproofReporter implements Reporter {
   onTestCaseResult(test: TestCase): Promise<void> {
     const entry = this.#modules.get(test.module.moduleId);
     if (entry === undefined) return Promise.resolve();
-    const record = recordOf(test, entry.record.name);
-    entry.record = { ...entry.record, tests: [...entry.record.tests, record] };
+    const record = this.#unlessDisturbed(recordOf(test, entry.record.name));
+    // A run that is cancelled reports its open tests twice.
+    const others = entry.record.tests.filter((t) => t.name !== record.name);
+    entry.record = { ...entry.record, tests: [...others, record] };
     this.#event({ event: "test", ...record, notes: { ...record.notes, healthCells: undefined } });
     const word = {
       pass: "pass",
@@ -78,8 +82,21 @@ export class MeshproofReporter implements Reporter {
     const errors = [...module.errors(), ...[...module.children.allSuites()].flatMap((s) => s.errors())].map(
       describe,
     );
+    const disturbed = errors.length === 0 ? [] : (this.#options.disturbances?.(entry.startedMs) ?? []);
     entry.record = { ...entry.record, errors, durationMs: monotonicMs() - entry.startedMs };
-    for (const error of errors) this.#options.say(`  ERROR       set-up or clean-up: ${error}`);
+    if (disturbed.length > 0) {
+      const record: TestRecord = {
+        suite: entry.record.name,
+        name: "set-up and clean-up",
+        outcome: "unknown",
+        reasons: [...disturbed.map(rigReason), ...errors],
+        durationMs: entry.record.durationMs,
+        notes: {},
+      };
+      entry.record = { ...entry.record, errors: [], tests: [...entry.record.tests, record] };
+    }
+    for (const error of errors)
+      this.#options.say(`  ${disturbed.length > 0 ? "UNKNOWN" : "ERROR  "}     set-up or clean-up: ${error}`);
     this.#event({ event: "suite-end", suite: entry.record.name, errors });
     return this.#writeJunit();
   }
@@ -91,6 +108,14 @@ export class MeshproofReporter implements Reporter {
   ): Promise<void> {
     this.runErrors = unhandled.map(describe);
     await this.#writing;
+  }
+
+  /** A verdict that the rig spoiled is unknown, whichever way it went: nothing was learnt of the mesh. */
+  #unlessDisturbed(record: TestRecord): TestRecord {
+    if (record.outcome !== "pass" && record.outcome !== "fail") return record;
+    const found = this.#options.disturbances?.(monotonicMs() - record.durationMs) ?? [];
+    if (found.length === 0) return record;
+    return { ...record, outcome: "unknown", reasons: [...found.map(rigReason), ...record.reasons] };
   }
 
   #event(event: Record<string, unknown>): void {
@@ -122,6 +147,8 @@ export class MeshproofReporter implements Reporter {
     return this.#writing;
   }
 }
+
+const rigReason = (text: string): string => `the rig was disturbed: ${text}`;
 
 function recordOf(test: TestCase, suite: string): TestRecord {
   const result = test.result();

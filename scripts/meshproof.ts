@@ -16,6 +16,7 @@ import { downAll, downLab } from "#harness/runs/down.ts";
 import { fetchImages, saveArchive } from "#harness/runs/images.ts";
 import { healByHand, injectByHand } from "#harness/runs/inject.ts";
 import { mustBuild, preflight } from "#harness/runs/preflight.ts";
+import { prove } from "#harness/runs/prove.ts";
 import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
 import { closingLines, suiteNames, testLab } from "#harness/runs/test.ts";
@@ -282,32 +283,57 @@ program
   });
 
 program
+  .command("prove")
+  .description(
+    "break the mesh on purpose: every fault must turn the right tests red, and all is green again after",
+  )
+  .argument("[suites...]", `only the tables of some of: ${suiteNames.join(", ")}`)
+  .option("--lab <name>", "name of the lab", "default")
+  .option("--fault <fault>", "only this fault; may be given again", collect)
+  .option("--full", "every suite under every fault")
+  .action(async (suites: string[], o: { lab: string; fault?: string[]; full?: boolean }) => {
+    conclude(
+      await prove({
+        lab: o.lab,
+        suites,
+        faults: o.fault ?? [],
+        full: o.full ?? false,
+        runId: newRunId(),
+        command: commandLine(),
+        say,
+        signal,
+      }),
+    );
+  });
+
+program
   .command("inject")
-  .description("break the mesh on purpose, until `heal` or for a while")
-  .argument("<fault>", faults.map((f) => `${f.name}: ${f.does}`).join("; "))
+  .description("break the mesh on purpose, for a while or until Ctrl-C; healed either way")
+  .argument("<fault>", "a fault's name; all are listed below")
   .option("--lab <name>", "name of the lab", "default")
   .option("--namespace <name>", "whose objects to work on, for faults of a suite's own objects")
-  .requiredOption("--for <seconds>", "how long, such as 30s", (text) => {
+  .addHelpText("after", () => `\nFaults:\n${faults.map((f) => `  ${f.name.padEnd(28)}${f.does}`).join("\n")}`)
+  .option("--for <seconds>", "how long, such as 30s", (text) => {
     const seconds = Number(/^(\d+)s?$/.exec(text)?.[1]);
     if (!(seconds > 0)) throw new InvalidArgumentError("a number of seconds, such as 30s");
     return seconds;
   })
-  .action((fault: string, o: { lab: string; for: number; namespace?: string }) =>
+  .action((fault: string, o: { lab: string; for?: number; namespace?: string }) =>
     injectByHand({
       lab: o.lab,
       fault,
-      seconds: o.for,
       say,
       signal,
+      ...(o.for === undefined ? {} : { seconds: o.for }),
       ...(o.namespace === undefined ? {} : { namespace: o.namespace }),
     }),
   );
 
 program
   .command("heal")
-  .description("take our firewall rules off every node")
+  .description("heal every fault that was injected, also by a command that was killed")
   .option("--lab <name>", "name of the lab", "default")
-  .action((o: { lab: string }) => healByHand(o.lab, say, signal));
+  .action((o: { lab: string }) => healByHand(o.lab, say));
 
 program
   .command("report")

@@ -5,7 +5,7 @@ import { failoverFacts } from "#harness/check/failover.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { favour } from "#harness/cluster/kind-cluster.ts";
 import type { History, Mark } from "#harness/core/history.ts";
-import { scaleToZero } from "#harness/fault/objects.ts";
+import { scaleToZero } from "#harness/fault/scale.ts";
 import {
   agnhostImage,
   budgets,
@@ -88,10 +88,11 @@ async function moveAwayAndBack(from: Cluster, to: Cluster, signal: AbortSignal):
   ]);
   await probes.settled(from, budgets.settleMs);
   const away = probes.mark(`${echo.deploymentOf(from)} scaled to zero`);
-  await using gone = await scaleToZero(from.kube, echo.namespace, echo.deploymentOf(from), {
-    withinMs: budgets.settleMs,
-    signal,
-  });
+  await using gone = await scaleToZero(
+    { mesh, namespace: echo.namespace, signal },
+    from.kube,
+    echo.deploymentOf(from),
+  );
   await probes.settled(to, budgets.settleMs);
   const back = probes.mark(`${echo.deploymentOf(from)} scaled back`);
   await gone.heal();

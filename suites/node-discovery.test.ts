@@ -1,11 +1,16 @@
 // Goal: every agent knows every node and pod of the other cluster as that cluster's own API server tells them.
 // Method: compare node lists, remote cluster status and the ipcache BPF map with the truth; follow a new pod's IP.
 
-import { describeCounts, judgeNodeEntries, judgeRemoteCluster } from "#harness/check/discovery.ts";
+import {
+  describeCounts,
+  judgeKvstoreMesh,
+  judgeNodeEntries,
+  judgeRemoteCluster,
+} from "#harness/check/discovery.ts";
 import { judgeSameSet } from "#harness/check/sets.ts";
 import { monotonicMs } from "#harness/core/clock.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import { combine } from "#harness/core/verdict.ts";
+import { combine, passed } from "#harness/core/verdict.ts";
 import {
   agnhostImage,
   budgets,
@@ -18,8 +23,9 @@ import {
 } from "#harness/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
-import { awaitIpcache, lonePod } from "#harness/observe/new-pod.ts";
-import { nodeTruth, remoteTruth } from "#harness/observe/truth.ts";
+import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
+import { awaitIpcache, lonePod, podEntries } from "#harness/observe/new-pod.ts";
+import { nodeTruth, podAddresses, remoteTruth } from "#harness/observe/truth.ts";
 
 const suite = setUp("node-discovery", async ({ namespace }) => ({ namespace }));
 
@@ -66,6 +72,39 @@ forEachPair((from, to) => {
       keepFacts(context, { [`${agent.node} sees`]: judged.counts });
     }
     expect(agents.length).toBeGreaterThan(0);
+  });
+
+  test(`its KVStoreMesh is connected to ${to.name}`, async (context) => {
+    const remote = (await kvstoreMeshStatus(from, context.signal)).find((c) => c.name === to.name);
+    keepFacts(context, { status: remote?.status });
+    expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to.name, to.id, remote)).toPass();
+  });
+
+  test(`its ipcache maps hold the pods of ${to.name} and no others`, async (context) => {
+    const agents = await agentsOf(from, context.signal);
+    expect(agents.length).toBeGreaterThan(0);
+    await Promise.all(
+      agents.map(async (agent) => {
+        let verdict = passed;
+        await eventually(
+          async () => {
+            const truth = await podAddresses(to);
+            const held = podEntries(await agent.ipcache(), to.podCidr);
+            verdict = judgeSameSet(`${agent.name}: pods of ${to.name} in the ipcache`, held, truth);
+            return verdict.outcome === "pass" && truth.length > 0 ? ready(undefined) : notYet("other pods");
+          },
+          {
+            what: `the ipcache of ${agent.name}`,
+            withinMs: budgets.syncMs,
+            everyMs: 1000,
+            signal: context.signal,
+          },
+        ).catch((error: unknown) => {
+          if (verdict.outcome === "pass") throw error;
+        });
+        expect(verdict).toPass();
+      }),
+    );
   });
 
   test(`learns a new pod of ${to.name} and forgets it`, async (context) => {

@@ -129,19 +129,39 @@ describe("failover", () => {
 });
 
 describe("shares", () => {
+  const served = (good: readonly string[]) => ({ good, bad: [] });
+
+  test("a request without an answer is a failure that shows it", () => {
+    const told = judgeShares(
+      "x",
+      { good: ["a", "b"], bad: ["east/n -> 10.0.0.1: timeout"] },
+      ["a", "b"],
+      1e-6,
+    );
+    expect(told.outcome).toBe("fail");
+    expect(told.reasons.join()).toContain("1 of 3 requests were not answered, such as east/n");
+  });
+
   test("a fair draw passes, a stranger and a silent backend do not", () => {
     const fair = Array.from({ length: 400 }, (_, i) => `pod-${i % 4}`);
     const pods = ["pod-0", "pod-1", "pod-2", "pod-3"];
-    expect(judgeShares("x", fair, pods, 1e-6).outcome).toBe("pass");
-    expect(judgeShares("x", fair, [...pods, "pod-4"], 1e-6).reasons.join()).toContain("pod-4 never answered");
-    expect(judgeShares("x", fair, pods.slice(1), 1e-6).reasons.join()).toContain(
+    expect(judgeShares("x", served(fair), pods, 1e-6).outcome).toBe("pass");
+    expect(judgeShares("x", served(fair), [...pods, "pod-4"], 1e-6).reasons.join()).toContain(
+      "pod-4 never answered",
+    );
+    expect(judgeShares("x", served(fair), pods.slice(1), 1e-6).reasons.join()).toContain(
       "pod-0, which should not serve",
     );
     expect(
-      judgeShares("x", [...fair, ...Array.from({ length: 400 }, () => "pod-0")], pods, 1e-6).reasons.join(),
+      judgeShares(
+        "x",
+        served([...fair, ...Array.from({ length: 400 }, () => "pod-0")]),
+        pods,
+        1e-6,
+      ).reasons.join(),
     ).toContain("pod-0 had");
-    expect(judgeShares("x", [], pods, 1e-6).outcome).toBe("fail");
-    expect(judgeShares("x", fair, [], 1e-6).outcome).toBe("fail");
+    expect(judgeShares("x", served([]), pods, 1e-6).outcome).toBe("fail");
+    expect(judgeShares("x", served(fair), [], 1e-6).outcome).toBe("fail");
   });
 });
 

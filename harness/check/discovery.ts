@@ -49,17 +49,41 @@ export function judgeRemoteCluster(
   remote: RemoteClusterStatus | undefined,
   truth: RemoteTruth,
 ): Verdict {
-  if (remote === undefined) return failedBecause([`${agent} knows no remote cluster ${name}`]);
+  const reasons = connectionTroubles(agent, name, id, remote);
+  if (remote === undefined) return failedBecause(reasons);
+  for (const part of ["nodes", "endpoints", "identities", "services"] as const) {
+    if (remote.counts[part] !== truth[part])
+      reasons.push(
+        `${agent}: remote cluster ${name} shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`,
+      );
+  }
+  return failedBecause(reasons);
+}
+
+/** KVStoreMesh, which copies the other clusters' state for the agents: the same signs, without the counts. */
+export function judgeKvstoreMesh(
+  who: string,
+  name: string,
+  id: number,
+  remote: RemoteClusterStatus | undefined,
+): Verdict {
+  return failedBecause(connectionTroubles(who, name, id, remote));
+}
+
+function connectionTroubles(
+  who: string,
+  name: string,
+  id: number,
+  remote: RemoteClusterStatus | undefined,
+): string[] {
+  if (remote === undefined) return [`${who} knows no remote cluster ${name}`];
   const reasons: string[] = [];
-  const say = (text: string): void => void reasons.push(`${agent}: remote cluster ${name} ${text}`);
+  const say = (text: string): void => void reasons.push(`${who}: remote cluster ${name} ${text}`);
   if (!remote.config.retrieved) say("has no configuration retrieved");
   else if (remote.config.clusterId !== id) say(`has id ${remote.config.clusterId}, expected ${id}`);
   if (!remote.connected) say(`is not connected: ${remote.status}`);
   if (!remote.ready) say(`is not ready: ${remote.status}`);
-  for (const part of ["nodes", "endpoints", "identities", "services"] as const) {
+  for (const part of ["nodes", "endpoints", "identities", "services"] as const)
     if (!remote.synced[part]) say(`has not synchronised its ${part}`);
-    if (remote.counts[part] !== truth[part])
-      say(`shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`);
-  }
-  return failedBecause(reasons);
+  return reasons;
 }

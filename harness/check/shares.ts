@@ -1,18 +1,29 @@
 import { shareTolerance } from "#harness/core/stats.ts";
 import { failedBecause, type Verdict } from "#harness/core/verdict.ts";
 
+export interface Answers {
+  /** Pod names, one per answer. */
+  readonly good: readonly string[];
+  /** What became of each request without an answer. */
+  readonly bad: readonly string[];
+}
+
 /**
- * Whether every expected backend answered, none but them did, and each about as often as an even choice would:
- * the tolerance follows from the number of answers and the false-alarm probability.
+ * Whether every request was answered, every expected backend answered, none but them did, and each about as often as an even choice would: the tolerance follows from the number of answers and the false-alarm probability.
  */
 export function judgeShares(
   what: string,
-  answers: readonly string[],
+  { good: answers, bad }: Answers,
   expected: readonly string[],
   falseAlarm: number,
 ): Verdict {
   const reasons: string[] = [];
-  if (answers.length === 0) return failedBecause([`${what}: no answer at all`]);
+  if (bad.length > 0)
+    reasons.push(
+      `${what}: ${bad.length} of ${bad.length + answers.length} requests were not answered, such as ${bad[0]}`,
+    );
+  if (answers.length === 0)
+    return failedBecause([...reasons, `${what}: no answer at all, expected ${expected.join(", ")}`]);
   if (expected.length === 0)
     return failedBecause([`${what}: no backend is expected, yet ${answers.length} answers came`]);
   const counts = new Map<string, number>();

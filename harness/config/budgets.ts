@@ -102,6 +102,24 @@ export const rigSchema = z
       .max(1)
       .default(0.01)
       .describe("Share of control requests (the prober's own loopback, no mesh in between) that may fail."),
+    foreignCores: z
+      .number()
+      .positive()
+      .default(0.8)
+      .describe(
+        "Cores that programs other than the lab and the harness may use for three seconds in a row during a test.",
+      ),
+    hostStallMs: z
+      .number()
+      .positive()
+      .default(5000)
+      .describe("The harness's own once-a-second timer may fire this late during a test."),
+    freeDiskBytes: z
+      .number()
+      .int()
+      .positive()
+      .default(1024 ** 3)
+      .describe("Free space that Docker's folder and the reports' must keep during a test."),
   })
   .prefault({});
 export type RigLimits = z.infer<typeof rigSchema>;

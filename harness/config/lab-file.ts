@@ -1,9 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
-import { parse as parseYaml } from "yaml";
 import { z } from "zod";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { budgetsSchema, rigSchema } from "./budgets.ts";
+import { readYaml, validate } from "./yaml-file.ts";
 
 const clusterName = z
   .string()
@@ -61,33 +59,4 @@ export async function readKindConfig(labFile: string, reference: string): Promis
 /** A file of Helm values: any YAML mapping. */
 export async function readValues(path: string): Promise<Record<string, unknown>> {
   return validate(z.record(z.string(), z.unknown()), (await readYaml(path)) ?? {}, path);
-}
-
-async function readYaml(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    throw new MeshproofError("config-invalid", `cannot read ${path}: ${messageOf(error)}`, {
-      cure: "check the path",
-      cause: error,
-    });
-  }
-  try {
-    return parseYaml(text);
-  } catch (error) {
-    throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(error)}`, {
-      cure: "mend the file",
-      cause: error,
-    });
-  }
-}
-
-function validate<T>(schema: z.ZodType<T>, value: unknown, path: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const places = result.error.issues.map((issue) => `${issue.path.join(".") || "(top)"}: ${issue.message}`);
-  throw new MeshproofError("config-invalid", `${path}: ${places.join("; ")}`, {
-    cure: "see kind-configs/lab.yaml for a file that works",
-  });
 }

@@ -1,4 +1,5 @@
 import type { HealthCell } from "./health-cell.ts";
+import type { KillMatrix } from "./kill-matrix.ts";
 import type { Outcome } from "./verdict.ts";
 
 /** What a test leaves for the report, beside its verdict; travels as JSON. */
@@ -7,6 +8,8 @@ export interface TestNotes {
   /** Files under `histories/`, by name. */
   histories?: string[];
   healthCells?: HealthCell[];
+  /** The fault that was in force. */
+  fault?: { name: string; subject: string; names: string[] };
 }
 
 export interface TestRecord {
@@ -69,6 +72,8 @@ export interface RunRecord {
   readonly suites: readonly SuiteRecord[];
   readonly totals: Readonly<Record<Outcome, number>> & { readonly errors: number };
   readonly exitCode: number;
+  /** Of `prove` alone. */
+  readonly killMatrix?: KillMatrix;
 }
 
 export function totalsOf(suites: readonly SuiteRecord[]): RunRecord["totals"] {

@@ -1,6 +1,17 @@
+import type { Undo } from "#harness/core/undo.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 
-/** What a fault works on. */
+/** Where a fault strikes; the order of the fault list. */
+export type FaultGroup =
+  | "network"
+  | "control-plane"
+  | "nodes"
+  | "trust"
+  | "state"
+  | "configuration"
+  | "workload";
+
+/** What a fault works on and with. */
 export interface FaultContext {
   readonly mesh: Mesh;
   /** The namespace of the suite under test, where its objects are; none when injected by hand. */
@@ -8,27 +19,41 @@ export interface FaultContext {
   readonly signal: AbortSignal;
 }
 
-/** A fault that took hold. `heal` is idempotent and checks that it worked. */
-export interface InjectedFault extends AsyncDisposable {
-  readonly name: string;
-  /** The faulty node, cluster or object, in the words a report should use. */
+/** In a fault's hands while it does its harm. */
+export interface Harm extends FaultContext {
+  /** Carried by all firewall rules of this injection. */
+  readonly mark: string;
+  /** Writes down how to undo what comes next, before it is done. Steps run in reverse order. */
+  will(...steps: Undo[]): Promise<void>;
+  /** Does a step of healing now, as part of the harm: pods that must start anew. */
+  undoNow(step: Undo): Promise<void>;
+}
+
+/** What was harmed, as a report should name it. */
+export interface Harmed {
   readonly subject: string;
-  heal(): Promise<void>;
+  /** A failing test's message must hold at least one of these. */
+  readonly names: readonly string[];
+  /** Waits until the harm is seen to work; throws `fault-no-effect`. */
+  readonly tookHold?: () => Promise<void>;
+  /** Called before healing: ends what runs, and throws `fault-no-effect` if nothing was ever hit. */
+  readonly beforeHeal?: () => Promise<void>;
 }
 
 export interface Fault {
   readonly name: string;
+  readonly group: FaultGroup;
   /** One sentence: what it does to the mesh. */
   readonly does: string;
-  inject(context: FaultContext): Promise<InjectedFault>;
+  /** It works on a suite's own objects. */
+  readonly needsNamespace?: boolean;
+  inject(harm: Harm): Promise<Harmed>;
 }
 
-/** Makes the handle: healing happens once, whoever asks first. */
-export function injected(name: string, subject: string, heal: () => Promise<void>): InjectedFault {
-  let healing: Promise<void> | undefined;
-  const once = (): Promise<void> => {
-    healing ??= heal();
-    return healing;
-  };
-  return { name, subject, heal: once, [Symbol.asyncDispose]: once };
+/** A fault that took hold. `heal` is idempotent and checks that it worked. */
+export interface InjectedFault extends AsyncDisposable {
+  readonly name: string;
+  readonly subject: string;
+  readonly names: readonly string[];
+  heal(): Promise<void>;
 }

@@ -25,15 +25,12 @@ export async function labCa(lab: string): Promise<CertificateAuthority> {
 }
 
 export async function makeCa(commonName: string): Promise<CertificateAuthority> {
-  const keys = await new Promise<forge.pki.rsa.KeyPair>((resolve, reject) =>
-    forge.pki.rsa.generateKeyPair({ bits: 2048 }, (error, pair) => (error ? reject(error) : resolve(pair))),
-  );
-  const cert = forge.pki.createCertificate();
-  cert.publicKey = keys.publicKey;
-  cert.serialNumber = `01${forge.util.bytesToHex(forge.random.getBytesSync(15))}`;
-  cert.validity.notBefore = new Date(Date.now() - 3_600_000);
-  cert.validity.notAfter = new Date(Date.now() + 3 * 365 * 86_400_000);
+  const keys = await newKeys();
   const name = [{ name: "commonName", value: commonName }];
+  const cert = blankCertificate(keys.publicKey, {
+    fromMs: Date.now() - 3_600_000,
+    untilMs: Date.now() + 3 * 365 * 86_400_000,
+  });
   cert.setSubject(name);
   cert.setIssuer(name);
   cert.setExtensions([
@@ -43,4 +40,40 @@ export async function makeCa(commonName: string): Promise<CertificateAuthority> 
   ]);
   cert.sign(keys.privateKey, forge.md.sha256.create());
   return { cert: forge.pki.certificateToPem(cert), key: forge.pki.privateKeyToPem(keys.privateKey) };
+}
+
+/** A client certificate of a CA, valid between two Unix times in milliseconds; PEM. */
+export async function clientCertificate(
+  ca: CertificateAuthority,
+  commonName: string,
+  valid: { readonly fromMs: number; readonly untilMs: number },
+): Promise<{ readonly cert: string; readonly key: string }> {
+  const keys = await newKeys();
+  const cert = blankCertificate(keys.publicKey, valid);
+  cert.setSubject([{ name: "commonName", value: commonName }]);
+  cert.setIssuer(forge.pki.certificateFromPem(ca.cert).subject.attributes);
+  cert.setExtensions([
+    { name: "keyUsage", digitalSignature: true, keyEncipherment: true },
+    { name: "extKeyUsage", clientAuth: true },
+  ]);
+  cert.sign(forge.pki.privateKeyFromPem(ca.key), forge.md.sha256.create());
+  return { cert: forge.pki.certificateToPem(cert), key: forge.pki.privateKeyToPem(keys.privateKey) };
+}
+
+function newKeys(): Promise<forge.pki.rsa.KeyPair> {
+  return new Promise((resolve, reject) =>
+    forge.pki.rsa.generateKeyPair({ bits: 2048 }, (error, pair) => (error ? reject(error) : resolve(pair))),
+  );
+}
+
+function blankCertificate(
+  key: forge.pki.rsa.PublicKey,
+  valid: { readonly fromMs: number; readonly untilMs: number },
+): forge.pki.Certificate {
+  const cert = forge.pki.createCertificate();
+  cert.publicKey = key;
+  cert.serialNumber = `01${forge.util.bytesToHex(forge.random.getBytesSync(15))}`;
+  cert.validity.notBefore = new Date(valid.fromMs);
+  cert.validity.notAfter = new Date(valid.untilMs);
+  return cert;
 }

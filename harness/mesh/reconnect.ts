@@ -22,9 +22,14 @@ export async function reconnectAgents(cluster: Cluster): Promise<void> {
   const stamp = wallLabel();
   const changed = entries.map(([name, data]) => [name, Buffer.from(renewed(data, stamp)).toString("base64")]);
   await cluster.kube.merge(kinds.secret, "kube-system", secretName, { data: Object.fromEntries(changed) });
-  for (const { pod } of await cluster.agents())
-    await cluster.kube.merge(kinds.pod, "kube-system", pod, {
-      metadata: { annotations: { "io.meshproof/reconnect": stamp } },
+  await renewPods(cluster, "k8s-app=cilium", stamp);
+}
+
+/** Makes kubelet renew what is mounted into pods of kube-system. */
+export async function renewPods(cluster: Cluster, selector: string, stamp: string): Promise<void> {
+  for (const pod of await cluster.kube.list(kinds.pod, "kube-system", selector))
+    await cluster.kube.merge(kinds.pod, "kube-system", pod.metadata.name, {
+      metadata: { annotations: { "io.meshproof/renewed": stamp } },
     });
 }
 

@@ -6,6 +6,7 @@ import { messageOf } from "#harness/core/errors.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 import { agentsOf } from "./agent.ts";
+import { kvstoreMeshStatus, kvstoreMeshTroubleshoot } from "./kvstore-mesh.ts";
 import { redact } from "./redact.ts";
 
 const limitBytes = 512 * 1024;
@@ -111,5 +112,11 @@ async function collectCluster(
       );
     }
   };
-  await Promise.all([objects(), agents(), logs(), nodes()]);
+  const kvstoreMesh = async (): Promise<void> => {
+    await keep("kvstoremesh-status.json", async () =>
+      JSON.stringify(await kvstoreMeshStatus(cluster, signal), null, 1),
+    );
+    await keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal));
+  };
+  await Promise.all([objects(), agents(), logs(), nodes(), kvstoreMesh()]);
 }

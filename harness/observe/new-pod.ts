@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { contains, parseCidr } from "#harness/core/cidr.ts";
 import { monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
@@ -89,4 +90,30 @@ export async function awaitIpcache(
       `${agent.name} did not come ${wanted} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
     );
   }
+}
+
+/** Waits until an address is in the agent's ipcache BPF map, whatever its identity. */
+export async function awaitAddress(
+  agent: Agent,
+  ip: string,
+  options: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  await eventually(
+    async () =>
+      (await agent.ipcache()).some((e) => e.cidr === `${ip}/32`) ? ready(undefined) : notYet("no entry"),
+    { what: `the ipcache of ${agent.name} to hold ${ip}`, everyMs: 200, ...options },
+  );
+}
+
+/** Identities below it are reserved: nodes, health endpoints, the world. */
+const firstPodIdentity = 256;
+
+/** The addresses of a pod CIDR that the ipcache gives a pod's identity. */
+export function podEntries(ipcache: readonly IpcacheEntry[], podCidr: string): string[] {
+  const cidr = parseCidr(podCidr);
+  return ipcache
+    .filter((e) => e.cidr.endsWith("/32") && e.identity >= firstPodIdentity)
+    .map((e) => e.cidr.slice(0, -3))
+    .filter((ip) => contains(cidr, ip))
+    .sort();
 }

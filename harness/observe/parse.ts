@@ -58,46 +58,49 @@ export function parseNodeList(text: string): NodeEntry[] {
   });
 }
 
-const statusSchema = z.object({
-  "cluster-mesh": z
+const remoteClusterSchema = z.object({
+  name: z.string(),
+  connected: z.boolean().default(false),
+  ready: z.boolean().default(false),
+  status: z.string().default(""),
+  config: z
     .object({
-      clusters: z
-        .array(
-          z.object({
-            name: z.string(),
-            connected: z.boolean().default(false),
-            ready: z.boolean().default(false),
-            status: z.string().default(""),
-            config: z
-              .object({
-                required: z.boolean().default(false),
-                retrieved: z.boolean().default(false),
-                "cluster-id": z.number().default(0),
-                kvstoremesh: z.boolean().default(false),
-              })
-              .optional(),
-            "num-nodes": z.number().default(0),
-            "num-endpoints": z.number().default(0),
-            "num-identities": z.number().default(0),
-            "num-shared-services": z.number().default(0),
-            synced: z
-              .object({
-                nodes: z.boolean().default(false),
-                endpoints: z.boolean().default(false),
-                identities: z.boolean().default(false),
-                services: z.boolean().default(false),
-              })
-              .optional(),
-          }),
-        )
-        .nullish(),
+      required: z.boolean().default(false),
+      retrieved: z.boolean().default(false),
+      "cluster-id": z.number().default(0),
+      kvstoremesh: z.boolean().default(false),
+    })
+    .optional(),
+  "num-nodes": z.number().default(0),
+  "num-endpoints": z.number().default(0),
+  "num-identities": z.number().default(0),
+  "num-shared-services": z.number().default(0),
+  synced: z
+    .object({
+      nodes: z.boolean().default(false),
+      endpoints: z.boolean().default(false),
+      identities: z.boolean().default(false),
+      services: z.boolean().default(false),
     })
     .optional(),
 });
 
+const statusSchema = z.object({
+  "cluster-mesh": z.object({ clusters: z.array(remoteClusterSchema).nullish() }).optional(),
+});
+
 /** The `cluster-mesh` part of `cilium-dbg status -o json`. */
 export function parseRemoteClusters(text: string): RemoteClusterStatus[] {
-  return (parse(statusSchema, text, "cilium-dbg status")["cluster-mesh"]?.clusters ?? []).map((c) => ({
+  return (parse(statusSchema, text, "cilium-dbg status")["cluster-mesh"]?.clusters ?? []).map(remoteCluster);
+}
+
+/** `clustermesh-apiserver kvstoremesh-dbg status -o json`. */
+export function parseKvstoreMesh(text: string): RemoteClusterStatus[] {
+  return parse(z.array(remoteClusterSchema), text, "kvstoremesh-dbg status").map(remoteCluster);
+}
+
+function remoteCluster(c: z.infer<typeof remoteClusterSchema>): RemoteClusterStatus {
+  return {
     name: c.name,
     connected: c.connected,
     ready: c.ready,
@@ -115,7 +118,7 @@ export function parseRemoteClusters(text: string): RemoteClusterStatus[] {
       services: c["num-shared-services"],
     },
     synced: c.synced ?? { nodes: false, endpoints: false, identities: false, services: false },
-  }));
+  };
 }
 
 const pathSchema = z

@@ -15,6 +15,15 @@ export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
   }));
 }
 
+/** Addresses of a cluster's living pods that have a network of their own, from its API server. */
+export async function podAddresses(cluster: Cluster): Promise<string[]> {
+  return (await cluster.kube.list(kinds.pod))
+    .filter((p) => p.spec.hostNetwork !== true && !["Succeeded", "Failed"].includes(p.status?.phase))
+    .map((p) => p.status?.podIP as string | undefined)
+    .filter((ip) => ip !== undefined)
+    .sort();
+}
+
 /** What clustermesh-apiserver exports: nodes, endpoint addresses, identities, and services that are global and shared. */
 export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
   const [nodes, endpoints, identities, services] = await Promise.all([

@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { History, Mark, Sample } from "#harness/core/history.ts";
@@ -26,6 +27,9 @@ export interface ProbeOptions {
   readonly signal: AbortSignal;
 }
 
+/** A prober prints several times a second: one that does not is stopped, or its way to us is cut. */
+const silentLimitMs = 5000;
+
 type Start = (argv: readonly string[], onLine: (line: string) => void) => Promise<ProbeProcess>;
 
 const program = (spec: ProbeSpec): string[] => ["node", "/prober/main.mjs", "probe", JSON.stringify(spec)];
@@ -50,6 +54,7 @@ export class Probe implements AsyncDisposable {
   readonly #control: Sample[] = [];
   readonly #marks: Mark[] = [];
   #process: ProbeProcess | undefined;
+  #heardMs = monotonicMs();
   #startedAtUnixMs: number | undefined;
   #bye: { cpuShare: number; sent: number } | undefined;
   #history: Promise<History> | undefined;
@@ -90,6 +95,7 @@ export class Probe implements AsyncDisposable {
 
   #read(line: string): void {
     if (line.trim() === "") return;
+    this.#heardMs = monotonicMs();
     let told: ProbeLine;
     try {
       told = JSON.parse(line) as ProbeLine;
@@ -132,8 +138,17 @@ export class Probe implements AsyncDisposable {
   /** Waits until every answer of a whole `quietMs` came from one cluster, without a loss. */
   async settled(expect: { servedBy: string; withinMs: number; quietMs?: number }): Promise<void> {
     const quietMs = expect.quietMs ?? 1000;
+    const silence = new AbortController();
     await eventually(
       async () => {
+        const silentMs = monotonicMs() - this.#heardMs;
+        if (silentMs > silentLimitMs)
+          silence.abort(
+            new MeshproofError(
+              "probe-failed",
+              `the prober at ${this.#vantage} has been silent for ${formatMs(silentMs)}`,
+            ),
+          );
         const latest = this.#samples.at(-1)?.sentMs ?? 0;
         const window = this.#samples.filter((s) => s.sentMs > latest - quietMs);
         const wanted = (quietMs / this.#options.everyMs) * 0.8;
@@ -152,9 +167,11 @@ export class Probe implements AsyncDisposable {
         what: `${this.#vantage} -> ${this.#options.host}:${this.#options.port} to be served by ${expect.servedBy} alone`,
         withinMs: expect.withinMs,
         everyMs: 50,
-        signal: this.#options.signal,
+        signal: AbortSignal.any([this.#options.signal, silence.signal]),
       },
-    );
+    ).catch((error: unknown) => {
+      throw silence.signal.aborted ? silence.signal.reason : error;
+    });
   }
 
   /** Ends the prober and answers all that it saw. A prober that did not end well is `probe-failed`. */

@@ -2,9 +2,8 @@ import { formatMs } from "#harness/core/clock.ts";
 import type { HealthCell } from "#harness/core/health-cell.ts";
 import type { History } from "#harness/core/history.ts";
 import type { RunRecord, SuiteRecord, TestRecord } from "#harness/core/record.ts";
-
-const escapeHtml = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+import { escapeHtml } from "./escape.ts";
+import { killMatrixSection } from "./kill-matrix-html.ts";
 
 /** One self-contained page. `histories` by file name, for the timelines. */
 export function toHtml(run: RunRecord, histories: ReadonlyMap<string, History>): string {
@@ -20,6 +19,7 @@ ${run.fault === null ? "" : `<p><strong>With fault ${escapeHtml(run.fault)}</str
 ${run.clusters.map((c) => `<tr><td>${escapeHtml(c.name)}</td><td>${c.id}</td><td>${escapeHtml(c.cilium)}</td><td>${escapeHtml(c.kubernetes)}</td><td>${escapeHtml(c.podCidr)}</td><td>${escapeHtml(c.serviceCidr)}</td><td>${c.nodes.map(escapeHtml).join("<br>")}</td></tr>`).join("\n")}
 </table><p>Kernel ${escapeHtml(run.kernel)}. Images: ${escapeHtml(run.imageSource)} (${escapeHtml(run.imageReason)}). Meshproof ${escapeHtml(run.meshproof)}.</p>
 <p>Reproduce: <code>${escapeHtml(run.command)}</code></p></section>
+${run.killMatrix === undefined ? "" : killMatrixSection(run.killMatrix)}
 ${run.suites.map((s) => suiteSection(s, histories)).join("\n")}
 <section><h2>Where everything came from</h2><details><summary>${run.provenance.length} parts</summary><table><tr><th>part</th><th>version</th><th>origin</th><th>checksum</th></tr>
 ${run.provenance.map((p) => `<tr><td>${escapeHtml(p.name)}</td><td>${escapeHtml(p.version)}</td><td>${escapeHtml(p.origin)}${(p.notes ?? []).map((n) => `<br>${escapeHtml(n)}`).join("")}</td><td><code>${escapeHtml(p.sum)}</code></td></tr>`).join("\n")}

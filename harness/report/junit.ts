@@ -1,5 +1,37 @@
 import { create } from "xmlbuilder2";
+import type { KillMatrix } from "#harness/core/kill-matrix.ts";
 import type { RunRecord, SuiteRecord, TestRecord } from "#harness/core/record.ts";
+
+/** `prove` as a suite of its own: one case a fault, failed by what survived it. */
+export function killSuite(matrix: KillMatrix): SuiteRecord {
+  return {
+    name: "prove",
+    goal: "Every fault is seen by the tests that should see it, by name, and by no other.",
+    method: "One fault at a time on the live mesh; the suites' verdicts against the table beside each suite.",
+    errors: [],
+    durationMs: matrix.faults.reduce((sum, f) => sum + f.durationMs, 0),
+    tests: matrix.faults.map((fault) => {
+      const cells = matrix.cells.filter((c) => c.fault === fault.name);
+      const wrong = cells.filter((c) => c.state !== "killed" && c.state !== "green");
+      const unknown =
+        wrong.length > 0 && fault.errors.length === 0 && wrong.every((c) => c.state === "unknown");
+      return {
+        suite: "prove",
+        name: fault.name,
+        outcome: wrong.length === 0 && fault.errors.length === 0 ? "pass" : unknown ? "unknown" : "fail",
+        reasons: [...fault.errors, ...wrong.map((c) => `${c.state}: ${c.test}`)],
+        durationMs: fault.durationMs,
+        notes: {
+          facts: {
+            subject: fault.subject,
+            killed: cells.filter((c) => c.state === "killed").length,
+            green: cells.filter((c) => c.state === "green").length,
+          },
+        },
+      } as const;
+    }),
+  };
+}
 
 /** What a JUnit file needs of a run that may still be going on. */
 export type JunitRun = Pick<RunRecord, "runId" | "startedAt" | "suites"> & {

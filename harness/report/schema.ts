@@ -16,6 +16,35 @@ const notes = z.strictObject({
       }),
     )
     .optional(),
+  fault: z
+    .strictObject({ name: z.string(), subject: z.string(), names: z.array(z.string()) })
+    .optional()
+    .describe("The fault that was in force; a failing test's message holds one of its names."),
+});
+
+const killMatrix = z.strictObject({
+  faults: z.array(
+    z.strictObject({
+      name: z.string(),
+      group: z.string(),
+      does: z.string(),
+      subject: z.string(),
+      durationMs: z.number(),
+      errors: z.array(z.string()),
+    }),
+  ),
+  tests: z.array(z.string()),
+  cells: z.array(
+    z.strictObject({
+      fault: z.string(),
+      test: z.string(),
+      state: z.enum(["killed", "unnamed", "survived", "broke", "green", "unknown"]),
+      outcome: z.enum(outcomes),
+      message: z.string(),
+    }),
+  ),
+  survivors: z.array(z.string()),
+  unkilled: z.array(z.string()),
 });
 
 const suite = z.strictObject({
@@ -82,4 +111,5 @@ export const reportSchema = z.strictObject({
     errors: z.number(),
   }),
   exitCode: z.number(),
+  killMatrix: killMatrix.optional().describe("What `prove` found; of no other command."),
 });

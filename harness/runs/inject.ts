@@ -1,42 +1,41 @@
 import { pause } from "#harness/core/eventually.ts";
-import { healFirewalls } from "#harness/fault/firewall.ts";
 import { faultNamed } from "#harness/fault/index.ts";
+import { healJournal, injectFault } from "#harness/fault/inject.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 
-/** A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. */
+/**
+ * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.
+ * With no duration it stays until `heal`.
+ */
 export async function injectByHand(options: {
   readonly lab: string;
   readonly fault: string;
-  readonly seconds: number;
+  readonly seconds?: number;
   readonly namespace?: string;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }): Promise<void> {
   const fault = faultNamed(options.fault);
   const mesh = new Mesh(await requireLab(options.lab));
-  await using injected = await fault.inject({
+  const left = await healJournal(mesh);
+  if (left.length > 0) options.say(`healed what a killed command left: ${left.join(", ")}`);
+  await using injected = await injectFault(fault, {
     mesh,
     signal: options.signal,
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
   });
-  options.say(`${fault.name}: ${fault.does} (${injected.subject}); healing in ${options.seconds}s`);
-  await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted: healing now"));
+  const until = options.seconds === undefined ? "until Ctrl-C or `heal`" : `healing in ${options.seconds}s`;
+  options.say(`${fault.name}: ${fault.does} (${injected.subject}); ${until}`);
+  await pause((options.seconds ?? 86_400) * 1000, options.signal).catch(() =>
+    options.say("interrupted: healing now"),
+  );
   await injected.heal();
   options.say("healed");
 }
 
-/** Takes what a killed `inject` left in the nodes' firewalls. */
-export async function healByHand(
-  lab: string,
-  say: (line: string) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  const mesh = new Mesh(await requireLab(lab));
-  const healed: string[] = [];
-  for (const cluster of mesh.clusters) {
-    for (const node of await cluster.nodes())
-      if (await healFirewalls(node.name, signal)) healed.push(node.name);
-  }
-  say(healed.length === 0 ? "no rule of ours stood on any node" : `healed ${healed.join(", ")}`);
+/** Heals every fault of the journal, those of living commands among them. */
+export async function healByHand(lab: string, say: (line: string) => void): Promise<void> {
+  const healed = await healJournal(new Mesh(await requireLab(lab)), { alsoLiving: true });
+  say(healed.length === 0 ? "no fault was left" : `healed ${healed.join(", ")}`);
 }

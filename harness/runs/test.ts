@@ -3,9 +3,11 @@ import { join } from "node:path";
 import { BaseSequencer, createVitest, type TestSpecification } from "vitest/node";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { disturbances } from "#harness/check/host.ts";
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { throwIfAborted } from "#harness/core/eventually.ts";
+import { matches } from "#harness/core/pattern.ts";
 import {
   exitCodeOf,
   type RunRecord,
@@ -16,19 +18,21 @@ import {
 import { faultNamed } from "#harness/fault/index.ts";
 import { kernelRelease } from "#harness/host/machine.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
-import { lockLab, requireLab } from "#harness/lab/lab.ts";
-import { labVariable } from "#harness/lab/reap.ts";
-import { Mesh } from "#harness/mesh/mesh.ts";
+import { HostWatch } from "#harness/host/watch.ts";
+import { lockLab } from "#harness/lab/lab.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
 import { MeshproofReporter } from "#harness/reporter.ts";
 import { reportsDir } from "#harness/run-environment.ts";
+import { openLab } from "./open-lab.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
   readonly lab: string;
   readonly suites: readonly string[];
   readonly runId: string;
+  /** Where the run's folder goes; `reports/` by default. */
+  readonly reportsDir?: string;
   readonly fault?: string;
   readonly summary?: string;
   /** The command that a reader can repeat. */
@@ -102,10 +106,10 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   const suites = checkSuites(options.suites);
   if (options.fault !== undefined) faultNamed(options.fault);
   await using _lock = await lockLab(options.lab);
-  const state = await requireLab(options.lab);
-  process.env[labVariable] = options.lab;
-  const mesh = new Mesh(state);
-  const dir = join(reportsDir(), options.runId);
+  const mesh = await openLab(options.lab, options.say);
+  const { state } = mesh;
+  const reports = options.reportsDir ?? reportsDir();
+  const dir = join(reports, options.runId);
   const startedMs = monotonicMs();
   const base = {
     schema: 1 as const,
@@ -140,17 +144,32 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   };
   process.env.MESHPROOF_TEST_LAB = options.lab;
   process.env.MESHPROOF_RUN_ID = options.runId;
-  process.env.MESHPROOF_REPORTS = reportsDir();
+  process.env.MESHPROOF_REPORTS = reports;
   if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
   else process.env.MESHPROOF_FAULT = options.fault;
+  const nodes = (await Promise.all(mesh.clusters.map((c) => c.nodes()))).flat();
+  const watch = await HostWatch.start(
+    nodes.map((n) => n.name),
+    reports,
+  );
   const reporter = new MeshproofReporter({
     runId: options.runId,
     runDir: dir,
     startedAt: base.startedAt,
     properties: junitProperties(base),
     say: options.say,
+    disturbances: (sinceMs) => disturbances(watch.samples, state.plan.rig, sinceMs, monotonicMs()),
   });
-  await runVitest(suites, reporter, options.signal);
+  // A daemon that is gone takes the lab with it: what is left of the run would only wait.
+  const dockerLost = new AbortController();
+  watch.onSample = (sample) => {
+    if (!sample.dockerAnswers) dockerLost.abort();
+  };
+  try {
+    await runVitest(suites, reporter, AbortSignal.any([options.signal, dockerLost.signal]));
+  } finally {
+    await watch[Symbol.asyncDispose]();
+  }
   const inOrder = [...reporter.suites].sort((a, b) => suites.indexOf(a.name) - suites.indexOf(b.name));
   const records = withoutSurprises(
     inOrder,
@@ -212,7 +231,6 @@ export function withoutSurprises(
   ciliums: readonly string[],
   imageSource: string,
 ): SuiteRecord[] {
-  const matches = (pattern: string, text: string): boolean => pattern === "*" || text.startsWith(pattern);
   const allowed = (test: TestRecord): boolean =>
     allowances.some(
       (a) =>

@@ -5,7 +5,7 @@ import type { History } from "#harness/core/history.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 import { writeAtomic } from "#harness/host/paths.ts";
 import { toHtml } from "#harness/report/html.ts";
-import { toJunit } from "#harness/report/junit.ts";
+import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { reportSchema } from "#harness/report/schema.ts";
 import { reportsDir } from "#harness/run-environment.ts";
 
@@ -13,11 +13,16 @@ import { reportsDir } from "#harness/run-environment.ts";
 export async function writeReport(dir: string, run: RunRecord): Promise<void> {
   await mkdir(dir, { recursive: true });
   await writeAtomic(join(dir, "report.json"), `${JSON.stringify(run, null, 2)}\n`);
-  await writeAtomic(join(dir, "junit.xml"), toJunit({ ...run, properties: junitProperties(run) }));
+  await writeAtomic(join(dir, "junit.xml"), junitOf(run));
   await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir)));
   const latest = join(dirname(dir), "latest");
   await rm(latest, { force: true });
   await symlink(run.runId, latest);
+}
+
+function junitOf(run: RunRecord): string {
+  const suites = run.killMatrix === undefined ? run.suites : [...run.suites, killSuite(run.killMatrix)];
+  return toJunit({ ...run, suites, properties: junitProperties(run) });
 }
 
 export function junitProperties(
@@ -56,7 +61,7 @@ export async function renderAgain(runId: string): Promise<string> {
     });
   });
   const run = reportSchema.parse(JSON.parse(text)) as RunRecord;
-  await writeAtomic(join(dir, "junit.xml"), toJunit({ ...run, properties: junitProperties(run) }));
+  await writeAtomic(join(dir, "junit.xml"), junitOf(run));
   await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir)));
   return join(dir, "report.html");
 }

@@ -1,0 +1,57 @@
+import type { CellState, KillCell, KillMatrix, ProvenFault } from "#harness/core/kill-matrix.ts";
+import { matches } from "#harness/core/pattern.ts";
+import type { TestRecord } from "#harness/core/record.ts";
+
+/** What a fault should do to a suite: patterns over full test names, `*` for any text. */
+export interface Expectation {
+  readonly kills: readonly string[];
+  /** Tests that may fail too: the harm reaches them on some runs or for another reason. */
+  readonly may: readonly string[];
+}
+
+export const harmless: Expectation = { kills: [], may: [] };
+
+export function judgeCell(
+  fault: string,
+  test: TestRecord,
+  expected: Expectation,
+  clusters: readonly string[],
+): KillCell {
+  const message = test.reasons.join("\n");
+  const cell = (state: CellState): KillCell => ({
+    fault,
+    test: `${test.suite} > ${test.name}`,
+    state,
+    outcome: test.outcome,
+    message: message.slice(0, 2000),
+  });
+  if (test.outcome === "unknown") return cell("unknown");
+  const must = expected.kills.some((p) => matches(p, test.name, clusters));
+  if (test.outcome !== "fail") return cell(must ? "survived" : "green");
+  if (must) {
+    const names = test.notes.fault?.names ?? [];
+    return cell(names.some((n) => message.includes(n)) ? "killed" : "unnamed");
+  }
+  return cell(expected.may.some((p) => matches(p, test.name, clusters)) ? "green" : "broke");
+}
+
+/** `tests`: every test of the suites, those that can fail at all (not unsupported on a healthy mesh). */
+export function killMatrix(
+  faults: readonly ProvenFault[],
+  cells: readonly KillCell[],
+  tests: readonly string[],
+): KillMatrix {
+  const bad: readonly CellState[] = ["survived", "unnamed", "broke"];
+  return {
+    faults,
+    tests,
+    cells,
+    survivors: [
+      ...faults.filter((f) => f.errors.length > 0).map((f) => f.name),
+      ...cells
+        .filter((c) => bad.includes(c.state))
+        .map((c) => `${c.fault}: ${c.test}${c.state === "survived" ? "" : ` (${c.state})`}`),
+    ],
+    unkilled: tests.filter((t) => !cells.some((c) => c.test === t && c.state === "killed")),
+  };
+}

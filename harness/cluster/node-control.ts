@@ -1,0 +1,91 @@
+import { MeshproofError } from "#harness/core/errors.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { command, output } from "#harness/host/command.ts";
+import { onNode } from "./kind-cluster.ts";
+
+/** Hard control over a node's container and its processes: what faults need, and their healing. */
+
+async function stateOf(node: string): Promise<string> {
+  const found = await command("docker", ["inspect", "--format", "{{.State.Status}}", node], {
+    tolerate: true,
+  });
+  return found.stdout.trim();
+}
+
+export async function pauseNode(node: string, signal: AbortSignal): Promise<void> {
+  await command("docker", ["pause", node], { signal });
+}
+
+export async function unpauseNode(node: string, signal: AbortSignal): Promise<void> {
+  if ((await stateOf(node)) === "paused") await command("docker", ["unpause", node], { signal });
+}
+
+export async function stopNode(node: string, signal: AbortSignal): Promise<void> {
+  await command("docker", ["stop", "--time", "2", node], { signal });
+}
+
+export async function startNode(node: string, signal: AbortSignal): Promise<void> {
+  if ((await stateOf(node)) === "exited") await command("docker", ["start", node], { signal });
+}
+
+/** Processes of a node whose command line matches: pid and state letter (`T` is stopped). */
+export async function processesOf(
+  node: string,
+  pattern: string,
+  signal: AbortSignal,
+): Promise<{ pid: number; state: string }[]> {
+  const pids = (await onNode(node, ["pgrep", "-f", pattern], { signal, tolerate: true })).stdout.split("\n");
+  const found: { pid: number; state: string }[] = [];
+  for (const pid of pids.filter((p) => p !== "")) {
+    const stat = (await onNode(node, ["cat", `/proc/${pid}/stat`], { signal, tolerate: true })).stdout;
+    if (stat !== "") found.push({ pid: Number(pid), state: stat.slice(stat.lastIndexOf(")") + 2)[0] ?? "?" });
+  }
+  return found;
+}
+
+export async function signalProcesses(
+  node: string,
+  pattern: string,
+  name: "STOP" | "CONT" | "KILL",
+  signal: AbortSignal,
+): Promise<number> {
+  const found = await processesOf(node, pattern, signal);
+  if (found.length > 0)
+    await onNode(node, ["kill", `-${name}`, ...found.map((p) => String(p.pid))], { signal, tolerate: true });
+  return found.length;
+}
+
+export async function stopProcesses(node: string, pattern: string, signal: AbortSignal): Promise<void> {
+  if ((await signalProcesses(node, pattern, "STOP", signal)) === 0)
+    throw new MeshproofError("fault-no-effect", `no process ${pattern} runs on ${node}`);
+  await eventually(
+    async () => {
+      const running = (await processesOf(node, pattern, signal)).filter((p) => p.state !== "T");
+      return running.length === 0 ? ready(undefined) : notYet(`${running.length} still run`);
+    },
+    { what: `${pattern} on ${node} to stop`, withinMs: 5000, everyMs: 50, signal },
+  );
+}
+
+export async function continueProcesses(node: string, pattern: string, signal: AbortSignal): Promise<void> {
+  await signalProcesses(node, pattern, "CONT", signal);
+  const stopped = (await processesOf(node, pattern, signal)).filter((p) => p.state === "T");
+  if (stopped.length > 0)
+    throw new MeshproofError(
+      "cleanup-failed",
+      `${stopped.length} processes ${pattern} on ${node} are still stopped`,
+    );
+}
+
+/** Some process of a pod, by the cgroup that kubelet names after the pod's uid; nothing where the pod is gone. */
+export async function podProcess(
+  node: string,
+  podUid: string,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const pattern = podUid.replaceAll("-", "[-_]");
+  const script = `grep -lsE '${pattern}' /proc/[0-9]*/cgroup | head -n 1`;
+  const told = await output("docker", ["exec", node, "sh", "-c", script], { signal });
+  const pid = /\/proc\/(\d+)\//.exec(told)?.[1];
+  return pid === undefined ? undefined : Number(pid);
+}

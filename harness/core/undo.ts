@@ -1,0 +1,73 @@
+/**
+ * How a fault is undone, as data: written to the lab's journal before the harm is done, so that the next command can
+ * heal what a killed one left. Every step is idempotent: what is undone already, or gone, is no error.
+ */
+export type Undo =
+  /** Removes firewall rules that carry `mark` from a node, or from the network namespace of a pod on it. */
+  | { readonly do: "remove-rules"; readonly node: string; readonly mark: string; readonly podUid?: string }
+  | {
+      readonly do: "scale";
+      readonly cluster: string;
+      readonly namespace: string;
+      readonly name: string;
+      readonly replicas: number;
+    }
+  /** A JSON merge patch that puts fields back; `null` takes them away. */
+  | {
+      readonly do: "merge";
+      readonly cluster: string;
+      readonly kind: UndoKind;
+      readonly namespace?: string;
+      readonly name: string;
+      readonly patch: Readonly<Record<string, unknown>>;
+    }
+  /** Makes a deleted object again. */
+  | { readonly do: "apply"; readonly cluster: string; readonly object: Readonly<Record<string, unknown>> }
+  | {
+      readonly do: "remove";
+      readonly cluster: string;
+      readonly kind: UndoKind;
+      readonly namespace?: string;
+      readonly name: string;
+    }
+  | { readonly do: "unpause" | "start"; readonly node: string }
+  /** Lets a stopped process of a node go on; `process` is matched against whole command lines. */
+  | { readonly do: "continue"; readonly node: string; readonly process: string }
+  /** A BPF entry back into a node's agent. */
+  | {
+      readonly do: "agent-command";
+      readonly cluster: string;
+      readonly node: string;
+      readonly argv: readonly string[];
+    }
+  /** Deletes pods of kube-system and waits for those that take their place. */
+  | {
+      readonly do: "replace-pods";
+      readonly cluster: string;
+      readonly selector: string;
+      /** Those of one node alone. */
+      readonly node?: string;
+    }
+  /** Waits until every agent of every cluster is connected and synchronised with every other cluster. */
+  | { readonly do: "await-mesh" };
+
+export type UndoKind =
+  | "service"
+  | "secret"
+  | "configMap"
+  | "deployment"
+  | "pod"
+  | "endpointSlice"
+  | "ciliumNode"
+  | "ciliumEndpoint"
+  | "ciliumNetworkPolicy";
+
+/** One fault that was injected and not yet healed. */
+export interface JournalEntry {
+  readonly id: string;
+  readonly fault: string;
+  readonly injectedAt: string;
+  /** The process that injected it; a living one heals it itself. */
+  readonly pid: number;
+  readonly undo: readonly Undo[];
+}

@@ -1,0 +1,165 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { processesOf, signalProcesses, stopProcesses } from "#harness/cluster/node-control.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { pause } from "#harness/core/eventually.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { Fault, Harm } from "./fault.ts";
+import { toZero, untilNoPods } from "./scale.ts";
+
+const apiserverSelector = "k8s-app=clustermesh-apiserver";
+
+/** The node that a deployment's pod runs on. */
+async function nodeOf(cluster: Cluster, selector: string): Promise<string> {
+  const [pod] = await cluster.kube.list(kinds.pod, "kube-system", selector);
+  if (pod?.spec?.nodeName === undefined)
+    throw new MeshproofError("fault-no-effect", `no pod ${selector} runs in ${cluster.name}`);
+  return String(pod.spec.nodeName);
+}
+
+/** A deployment of kube-system without a pod. */
+function down(name: string, index: number, deployment: string, selector: string, does: string): Fault {
+  return {
+    name,
+    group: "control-plane",
+    does,
+    async inject(harm) {
+      const { kube } = harm.mesh.clusters[index]!;
+      await harm.will({ do: "await-mesh" });
+      await toZero(harm, kube, "kube-system", deployment);
+      await untilNoPods(kube, "kube-system", selector, harm.signal);
+      return { subject: `${deployment} of ${kube.cluster}`, names: [kube.cluster] };
+    },
+  };
+}
+
+/** A process that is killed whenever it comes back. The pod is replaced when healing: else it backs off for minutes. */
+function killed(name: string, index: number, process: string, selector: string, does: string): Fault {
+  return {
+    name,
+    group: "control-plane",
+    does,
+    async inject(harm) {
+      const cluster = harm.mesh.clusters[index]!;
+      const node = await nodeOf(cluster, selector);
+      await harm.will({ do: "await-mesh" }, { do: "replace-pods", cluster: cluster.name, selector });
+      const kills = await killing(harm, node, process);
+      return {
+        subject: `${name.replace("-killed", "")} of ${cluster.name} on ${node}`,
+        names: [node, cluster.name],
+        beforeHeal: kills.stop,
+      };
+    },
+  };
+}
+
+async function killing(harm: Harm, node: string, process: string): Promise<{ stop: () => Promise<void> }> {
+  const stop = new AbortController();
+  if ((await signalProcesses(node, process, "KILL", harm.signal)) === 0)
+    throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node}`);
+  let trouble: unknown;
+  const loop = (async () => {
+    while (!stop.signal.aborted) {
+      await pause(500, stop.signal).catch(() => undefined);
+      if (!stop.signal.aborted) await signalProcesses(node, process, "KILL", stop.signal);
+    }
+  })().catch((error: unknown) => {
+    trouble = stop.signal.aborted ? undefined : error;
+  });
+  return {
+    async stop() {
+      stop.abort();
+      await loop;
+      if (trouble !== undefined)
+        throw new MeshproofError(
+          "fault-no-effect",
+          `the killing on ${node} ended early: ${messageOf(trouble)}`,
+        );
+    },
+  };
+}
+
+const agentProcess = "^cilium-agent ";
+
+async function agentNode(harm: Harm, index: number): Promise<string> {
+  const nodes = await harm.mesh.clusters[index]!.nodes();
+  return (nodes.findLast((n) => n.role === "worker") ?? nodes[0]!).name;
+}
+
+export const controlPlaneFaults: readonly Fault[] = [
+  down(
+    "apiserver-down",
+    1,
+    "clustermesh-apiserver",
+    apiserverSelector,
+    "scales the second cluster's clustermesh-apiserver to zero: what is new there is not told to the others",
+  ),
+  killed(
+    "apiserver-killed",
+    0,
+    "clustermesh-apiserver clustermesh",
+    apiserverSelector,
+    "kills the first cluster's clustermesh-apiserver whenever it comes back",
+  ),
+  killed(
+    "etcd-killed",
+    1,
+    "etcd .*--name=clustermesh-apiserver",
+    apiserverSelector,
+    "kills the etcd beside the second cluster's clustermesh-apiserver whenever it comes back",
+  ),
+  killed(
+    "kvstoremesh-killed",
+    0,
+    "clustermesh-apiserver kvstoremesh",
+    apiserverSelector,
+    "kills the first cluster's KVStoreMesh whenever it comes back: it learns nothing of the others",
+  ),
+  down(
+    "operator-down",
+    1,
+    "cilium-operator",
+    "io.cilium/app=operator",
+    "scales the second cluster's operator to zero: no LoadBalancer address is given out",
+  ),
+  down(
+    "operator-down-back",
+    0,
+    "cilium-operator",
+    "io.cilium/app=operator",
+    "scales the first cluster's operator to zero",
+  ),
+  {
+    name: "agent-killed",
+    group: "control-plane",
+    does: "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
+    async inject(harm) {
+      const cluster = harm.mesh.clusters[0]!;
+      const node = await agentNode(harm, 0);
+      await harm.will(
+        { do: "await-mesh" },
+        { do: "replace-pods", cluster: cluster.name, selector: "k8s-app=cilium", node },
+      );
+      const kills = await killing(harm, node, agentProcess);
+      return { subject: `the agent of ${node}`, names: [node], beforeHeal: kills.stop };
+    },
+  },
+  {
+    name: "agent-paused",
+    group: "control-plane",
+    does: "stops the process of the second cluster's worker's agent (SIGSTOP)",
+    async inject(harm) {
+      const node = await agentNode(harm, 1);
+      await harm.will({ do: "await-mesh" }, { do: "continue", node, process: agentProcess });
+      await stopProcesses(node, agentProcess, harm.signal);
+      return {
+        subject: `the agent of ${node}`,
+        names: [node],
+        async beforeHeal() {
+          const found = await processesOf(node, agentProcess, AbortSignal.timeout(20_000));
+          if (!found.some((p) => p.state === "T"))
+            throw new MeshproofError("fault-no-effect", `the agent of ${node} did not stay stopped`);
+        },
+      };
+    },
+  },
+];

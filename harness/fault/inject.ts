@@ -1,0 +1,108 @@
+import { randomBytes } from "node:crypto";
+import { wallLabel } from "#harness/core/clock.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Undo } from "#harness/core/undo.ts";
+import { readJournal, strikeFromJournal, writeJournal } from "#harness/lab/fault-journal.ts";
+import type { Mesh } from "#harness/mesh/mesh.ts";
+import type { Fault, FaultContext, InjectedFault } from "./fault.ts";
+import { undo } from "./undo.ts";
+
+const healMs = 240_000;
+
+/** Injects a fault through the lab's journal and waits until it is seen to work; heals it at once where it does not. */
+export async function injectFault(fault: Fault, context: FaultContext): Promise<InjectedFault> {
+  if (fault.needsNamespace === true && context.namespace === undefined) {
+    throw new MeshproofError("usage", `fault ${fault.name} works on a suite's objects`, {
+      cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
+    });
+  }
+  const { lab } = context.mesh.state;
+  const id = `${fault.name}-${randomBytes(3).toString("hex")}`;
+  const steps: Undo[] = [];
+  const injectedAt = wallLabel();
+  const will = async (...more: Undo[]): Promise<void> => {
+    steps.push(...more);
+    await writeJournal(lab, { id, fault: fault.name, injectedAt, pid: process.pid, undo: steps });
+  };
+  const undoAll = async (): Promise<void> => {
+    await undoSteps(context.mesh, steps);
+    await strikeFromJournal(lab, id);
+  };
+  try {
+    const harmed = await fault.inject({
+      ...context,
+      mark: `meshproof:${id}`,
+      will,
+      undoNow: (step) => undo(context.mesh, step, context.signal),
+    });
+    await harmed.tookHold?.();
+    let healing: Promise<void> | undefined;
+    const heal = (): Promise<void> => {
+      // The effect is asked for first and told last: whatever it says, the mesh is healed.
+      healing ??= (async () => {
+        const complaint = await harmed.beforeHeal?.().then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+        await undoAll();
+        if (complaint !== undefined) throw complaint;
+      })();
+      return healing;
+    };
+    return {
+      name: fault.name,
+      subject: harmed.subject,
+      names: harmed.names,
+      heal,
+      [Symbol.asyncDispose]: heal,
+    };
+  } catch (error) {
+    await undoAll();
+    throw error;
+  }
+}
+
+/** Heals what killed commands left; answers the names of the faults. A fault of a living process is left to it. */
+export async function healJournal(
+  mesh: Mesh,
+  options: { readonly alsoLiving?: boolean } = {},
+): Promise<string[]> {
+  const healed: string[] = [];
+  for (const entry of (await readJournal(mesh.state.lab)).reverse()) {
+    if (options.alsoLiving !== true && entry.pid !== process.pid && isAlive(entry.pid)) continue;
+    await undoSteps(mesh, entry.undo);
+    await strikeFromJournal(mesh.state.lab, entry.id);
+    healed.push(entry.fault);
+  }
+  return healed;
+}
+
+async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
+  const signal = AbortSignal.timeout(healMs);
+  const failures: unknown[] = [];
+  for (const step of steps.toReversed()) {
+    try {
+      await undo(mesh, step, signal);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0)
+    throw new MeshproofError(
+      "cleanup-failed",
+      `${failures.length} of ${steps.length} steps of healing failed`,
+      {
+        cause: new AggregateError(failures),
+        cure: "run `npm run mesh -- heal`; if that fails too, `npm run mesh -- down`",
+      },
+    );
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,103 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { pause } from "#harness/core/eventually.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { policyObject } from "#harness/mesh/policy-workload.ts";
+import type { Fault } from "./fault.ts";
+
+/** Policies come and go with the tests: each is dealt with as it appears, until healing. */
+function onPolicies(
+  name: string,
+  does: string,
+  deal: (cluster: Cluster, policy: KubeObject) => Promise<boolean>,
+): Fault {
+  return {
+    name,
+    group: "configuration",
+    does,
+    needsNamespace: true,
+    async inject(harm) {
+      const stop = new AbortController();
+      const dealt: string[] = [];
+      let trouble: unknown;
+      const dealing = Promise.all(
+        harm.mesh.clusters.map(async (cluster) => {
+          while (!stop.signal.aborted) {
+            for (const policy of await cluster.kube.list(kinds.ciliumNetworkPolicy, harm.namespace))
+              if (await deal(cluster, policy)) dealt.push(`${cluster.name}/${policy.metadata.name}`);
+            await pause(100, stop.signal).catch(() => undefined);
+          }
+        }),
+      ).catch((error: unknown) => {
+        trouble = error;
+      });
+      return {
+        subject: `network policies in ${harm.namespace}`,
+        names: harm.mesh.clusters.map((c) => c.name),
+        async beforeHeal() {
+          stop.abort();
+          await dealing;
+          if (trouble !== undefined)
+            throw new MeshproofError("fault-no-effect", `${name} ended early: ${messageOf(trouble)}`);
+          if (dealt.length === 0)
+            throw new MeshproofError("fault-no-effect", `no network policy appeared in ${harm.namespace}`);
+        },
+      };
+    },
+  };
+}
+
+const mark = "io.meshproof/widened";
+
+export const policyFaults: readonly Fault[] = [
+  onPolicies(
+    "policy-removed",
+    "deletes the suite's network policies in every cluster as they appear",
+    async (cluster, policy) => {
+      await cluster.kube.remove(kinds.ciliumNetworkPolicy, policy.metadata.namespace, policy.metadata.name);
+      return true;
+    },
+  ),
+  onPolicies(
+    "policy-widened",
+    "lets the suite's network policies allow everything as they appear",
+    async (cluster, policy) => {
+      if (policy.metadata.annotations?.[mark] !== undefined) return false;
+      const ingress = policy.spec.ingress === undefined ? {} : { ingress: [{ fromEntities: ["all"] }] };
+      const egress = policy.spec.egress === undefined ? {} : { egress: [{ toEntities: ["all"] }] };
+      await cluster.kube.merge(kinds.ciliumNetworkPolicy, policy.metadata.namespace, policy.metadata.name, {
+        metadata: { annotations: { [mark]: "true" } },
+        spec: { ...ingress, ...egress },
+      });
+      return true;
+    },
+  ),
+  policyAdded("policy-added", 1),
+  policyAdded("policy-added-back", 0),
+];
+
+/** A policy that nobody asked for: everything into the namespace is denied. */
+function policyAdded(name: string, index: number): Fault {
+  return {
+    name,
+    group: "configuration",
+    does: `denies everything into the suite's pods of the ${index === 0 ? "first" : "second"} cluster`,
+    needsNamespace: true,
+    async inject(harm) {
+      const cluster = harm.mesh.clusters[index]!;
+      const object = policyObject(harm.namespace!, `deny-all-${harm.mark.slice(-6)}`, {
+        endpointSelector: {},
+        ingressDeny: [{ fromEntities: ["all"] }],
+      });
+      await harm.will({
+        do: "remove",
+        cluster: cluster.name,
+        kind: "ciliumNetworkPolicy",
+        namespace: harm.namespace!,
+        name: object.metadata.name,
+      });
+      await cluster.kube.apply(object);
+      return { subject: `policy ${object.metadata.name} in ${cluster.name}`, names: [cluster.name] };
+    },
+  };
+}

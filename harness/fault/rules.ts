@@ -1,0 +1,116 @@
+import { onNode } from "#harness/cluster/kind-cluster.ts";
+import { podProcess } from "#harness/cluster/node-control.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Harm, Harmed } from "./fault.ts";
+
+/** A firewall rule in a node's own network namespace, or in that of a pod on it. */
+export interface Rule {
+  readonly node: string;
+  readonly podUid?: string;
+  /** `raw` comes before connection tracking, so established flows are hit too; `filter` alone can reject. */
+  readonly table: "raw" | "filter";
+  readonly chain: "PREROUTING" | "INPUT" | "OUTPUT" | "FORWARD";
+  readonly match: readonly string[];
+  readonly jump: readonly string[];
+}
+
+export const dropIn = (node: string, match: readonly string[]): Rule => ({
+  node,
+  table: "raw",
+  chain: "PREROUTING",
+  match,
+  jump: ["DROP"],
+});
+export const dropOut = (node: string, match: readonly string[]): Rule => ({
+  node,
+  table: "raw",
+  chain: "OUTPUT",
+  match,
+  jump: ["DROP"],
+});
+
+const tables = ["raw", "filter"] as const;
+
+/** Sets rules; healing removes them. A rule set of which no rule ever matched a packet had no effect: an error. */
+export async function setRules(
+  harm: Harm,
+  rules: readonly Rule[],
+  told: { readonly subject: string; readonly names: readonly string[] },
+): Promise<Harmed> {
+  const places = [...new Map(rules.map((r) => [`${r.node} ${r.podUid ?? ""}`, r])).values()];
+  await harm.will(
+    ...places.map((p) => ({
+      do: "remove-rules" as const,
+      node: p.node,
+      mark: harm.mark,
+      ...(p.podUid === undefined ? {} : { podUid: p.podUid }),
+    })),
+  );
+  for (const r of rules) {
+    await inside(
+      r.node,
+      r.podUid,
+      [
+        ...["iptables", "-w", "-t", r.table, "-I", r.chain, ...r.match],
+        ...["-m", "comment", "--comment", harm.mark, "-j", ...r.jump],
+      ],
+      harm.signal,
+    );
+  }
+  return {
+    ...told,
+    async beforeHeal() {
+      let packets = 0;
+      for (const place of places)
+        packets += (await rulesOf(place.node, place.podUid, harm.mark, AbortSignal.timeout(30_000)))
+          .map((r) => r.packets)
+          .reduce((a, b) => a + b, 0);
+      if (packets === 0)
+        throw new MeshproofError("fault-no-effect", `no packet met the firewall rules on ${told.subject}`);
+    },
+  };
+}
+
+/** Removes the rules that carry a mark and sees them gone. */
+export async function removeRules(
+  node: string,
+  mark: string,
+  podUid: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const rule of await rulesOf(node, podUid, mark, signal))
+    await inside(node, podUid, ["iptables", "-w", "-t", rule.table, "-D", ...rule.argv], signal);
+  if ((await rulesOf(node, podUid, mark, signal)).length > 0)
+    throw new MeshproofError("cleanup-failed", `firewall rules of ${mark} are left on ${node}`);
+}
+
+async function rulesOf(
+  node: string,
+  podUid: string | undefined,
+  mark: string,
+  signal: AbortSignal,
+): Promise<{ table: string; argv: string[]; packets: number }[]> {
+  const found: { table: string; argv: string[]; packets: number }[] = [];
+  for (const table of tables) {
+    const told = await inside(node, podUid, ["iptables-save", "-c", "-t", table], signal);
+    for (const line of told.split("\n")) {
+      const rule = /^\[(\d+):\d+\] -A (.*)$/.exec(line);
+      if (rule === null || !line.includes(mark)) continue;
+      found.push({ table, argv: rule[2]!.replaceAll('"', "").split(" "), packets: Number(rule[1]) });
+    }
+  }
+  return found;
+}
+
+/** Runs a program in the network namespace of a node or of a pod; a pod that is gone has no rules. */
+async function inside(
+  node: string,
+  podUid: string | undefined,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<string> {
+  if (podUid === undefined) return (await onNode(node, argv, { signal })).stdout;
+  const pid = await podProcess(node, podUid, signal);
+  if (pid === undefined) return "";
+  return (await onNode(node, ["nsenter", "-t", String(pid), "-n", ...argv], { signal })).stdout;
+}

@@ -1,0 +1,238 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { wallLabel } from "#harness/core/clock.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { clientCertificate, labCa, makeCa } from "#harness/mesh/ca.ts";
+import { renewPods } from "#harness/mesh/reconnect.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
+import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
+import type { Fault, Harm, Harmed } from "./fault.ts";
+
+const apiserverSelector = "k8s-app=clustermesh-apiserver";
+const secretName = "cilium-kvstoremesh";
+const mountedAt = "/var/lib/cilium/clustermesh";
+
+type Changes = Readonly<Record<string, string | null>>;
+
+/** Changes entries of the secret that KVStoreMesh of the first cluster reads its peers from; it connects anew. */
+function peerConfig(
+  name: string,
+  does: string,
+  change: (harm: Harm, peer: string, entry: string) => Promise<Changes>,
+): Fault {
+  return {
+    name,
+    group: "trust",
+    does,
+    async inject(harm): Promise<Harmed> {
+      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const { kube } = home;
+      const secret = await kube.get(kinds.secret, "kube-system", secretName);
+      const data = (secret?.data ?? {}) as Record<string, string>;
+      const entry = data[away.name];
+      if (entry === undefined)
+        throw new MeshproofError(
+          "fault-no-effect",
+          `secret ${secretName} of ${home.name} has no entry ${away.name}`,
+        );
+      const changes = await change(harm, away.name, Buffer.from(entry, "base64").toString());
+      const put = async (values: Changes): Promise<void> => {
+        const encoded = Object.entries(values).map(([key, text]) => [
+          key,
+          text === null ? null : Buffer.from(text).toString("base64"),
+        ]);
+        await kube.merge(kinds.secret, "kube-system", secretName, { data: Object.fromEntries(encoded) });
+      };
+      const back = Object.fromEntries(Object.keys(changes).map((key) => [key, data[key] ?? null]));
+      await harm.will(
+        { do: "await-mesh" },
+        { do: "replace-pods", cluster: home.name, selector: apiserverSelector },
+        {
+          do: "merge",
+          cluster: home.name,
+          kind: "secret",
+          namespace: "kube-system",
+          name: secretName,
+          patch: { data: back },
+        },
+      );
+      await put(changes);
+      await renewPods(home, apiserverSelector, wallLabel());
+      return {
+        subject: `KVStoreMesh of ${home.name}, its entry for ${away.name}`,
+        names: [away.name],
+        tookHold: () => kvstoreMeshLoses(harm, home, away.name),
+      };
+    },
+  };
+}
+
+const withLines = (entry: string, changes: Readonly<Record<string, string>>): string =>
+  Object.entries(changes).reduce(
+    (text, [key, value]) => text.replace(new RegExp(`^${key}:.*$`, "m"), `${key}: ${value}`),
+    entry,
+  );
+
+export const trustFaults: readonly Fault[] = [
+  peerConfig(
+    "wrong-ca",
+    "gives the first cluster's KVStoreMesh another CA to judge its peer by",
+    async (_harm, peer, entry) => ({
+      "wrong-ca.crt": (await makeCa("Meshproof wrong CA")).cert,
+      [peer]: withLines(entry, { "trusted-ca-file": `${mountedAt}/wrong-ca.crt` }),
+    }),
+  ),
+  peerConfig(
+    "expired-certificate",
+    "gives the first cluster's KVStoreMesh a client certificate that ran out yesterday",
+    async (harm, peer, entry) => {
+      const expired = await clientCertificate(await labCa(harm.mesh.state.lab), "remote", {
+        fromMs: Date.now() - 10 * 86_400_000,
+        untilMs: Date.now() - 86_400_000,
+      });
+      return {
+        "expired.crt": expired.cert,
+        "expired.key": expired.key,
+        [peer]: withLines(entry, {
+          "cert-file": `${mountedAt}/expired.crt`,
+          "key-file": `${mountedAt}/expired.key`,
+        }),
+      };
+    },
+  ),
+  peerConfig(
+    "wrong-port",
+    "points the first cluster's KVStoreMesh at a port of its peer where nothing listens",
+    async (_harm, peer, entry) => ({ [peer]: entry.replace(/:(2379|32379)\b/, ":2378") }),
+  ),
+  clusterId(
+    "wrong-cluster-id",
+    77,
+    "gives the second cluster's clustermesh-apiserver an id that its agents do not have",
+  ),
+  clusterId(
+    "same-cluster-id",
+    undefined,
+    "gives the second cluster's clustermesh-apiserver the id of the first",
+  ),
+  {
+    name: "unknown-peer",
+    group: "trust",
+    does: "renames the first cluster's entry for its peer to a cluster that does not exist",
+    async inject(harm) {
+      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const secret = await home.kube.get(kinds.secret, "kube-system", "cilium-clustermesh");
+      const entry = (secret?.data as Record<string, string> | undefined)?.[away.name];
+      if (entry === undefined)
+        throw new MeshproofError(
+          "fault-no-effect",
+          `secret cilium-clustermesh of ${home.name} has no entry ${away.name}`,
+        );
+      const patch = { data: { [away.name]: entry, [`${away.name}-x`]: null } };
+      await harm.will(
+        { do: "await-mesh" },
+        { do: "replace-pods", cluster: home.name, selector: "k8s-app=cilium" },
+        {
+          do: "merge",
+          cluster: home.name,
+          kind: "secret",
+          namespace: "kube-system",
+          name: "cilium-clustermesh",
+          patch,
+        },
+      );
+      await home.kube.merge(kinds.secret, "kube-system", "cilium-clustermesh", {
+        data: { [away.name]: null, [`${away.name}-x`]: entry },
+      });
+      await renewPods(home, "k8s-app=cilium", wallLabel());
+      return {
+        subject: `the agents of ${home.name}, whose peer is ${away.name}-x instead of ${away.name}`,
+        names: [away.name],
+        tookHold: () => agentsLose(harm, home, away.name),
+      };
+    },
+  },
+];
+
+/** The id that clustermesh-apiserver tells the others comes from the ConfigMap, read when it starts. */
+function clusterId(name: string, id: number | undefined, does: string): Fault {
+  return {
+    name,
+    group: "trust",
+    does,
+    async inject(harm) {
+      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const wrong = id ?? home.id;
+      const set = (value: number) => ({ data: { "cluster-id": String(value) } });
+      await harm.will(
+        { do: "await-mesh" },
+        { do: "replace-pods", cluster: away.name, selector: apiserverSelector },
+        {
+          do: "merge",
+          cluster: away.name,
+          kind: "configMap",
+          namespace: "kube-system",
+          name: "cilium-config",
+          patch: set(away.id),
+        },
+      );
+      await away.kube.merge(kinds.configMap, "kube-system", "cilium-config", set(wrong));
+      for (const pod of await away.kube.list(kinds.pod, "kube-system", apiserverSelector))
+        await away.kube.remove(kinds.pod, "kube-system", pod.metadata.name, 0);
+      return {
+        subject: `cluster id ${wrong} of ${away.name} instead of ${away.id}`,
+        names: [away.name],
+        tookHold: () => idTold(harm, home, away.name, wrong),
+      };
+    },
+  };
+}
+
+const loseMs = 60_000;
+
+/** KVStoreMesh has noticed that its peer is out of reach. */
+function kvstoreMeshLoses(harm: Harm, home: Cluster, peer: string): Promise<void> {
+  return noticed(`KVStoreMesh of ${home.name} to lose ${peer}`, harm.signal, async () => {
+    const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === peer);
+    return remote?.ready === true ? remote.status : undefined;
+  });
+}
+
+function agentsLose(harm: Harm, home: Cluster, peer: string): Promise<void> {
+  return noticed(`the agents of ${home.name} to lose ${peer}`, harm.signal, async () => {
+    const agents = await agentsOf(home, harm.signal);
+    const told = await Promise.all(agents.map((a) => a.remoteClusters()));
+    const keep = agents.filter((_, i) => told[i]!.some((c) => c.name === peer));
+    return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
+  });
+}
+
+function idTold(harm: Harm, home: Cluster, peer: string, id: number): Promise<void> {
+  return noticed(`${home.name} to be told that ${peer} has id ${id}`, harm.signal, async () => {
+    const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === peer);
+    return remote?.ready !== true || remote.config.clusterId === id
+      ? undefined
+      : `id ${remote.config.clusterId}`;
+  });
+}
+
+/** `stillSeen` answers what speaks against it, or nothing once the harm is seen. */
+async function noticed(
+  what: string,
+  signal: AbortSignal,
+  stillSeen: () => Promise<string | undefined>,
+): Promise<void> {
+  try {
+    await eventually(
+      async () => {
+        const seen = await stillSeen();
+        return seen === undefined ? ready(undefined) : notYet(seen);
+      },
+      { what, withinMs: loseMs, everyMs: 1000, signal },
+    );
+  } catch (error) {
+    if (signal.aborted) throw error;
+    throw new MeshproofError("fault-no-effect", messageOf(error), { cause: error });
+  }
+}

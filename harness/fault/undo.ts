@@ -1,0 +1,116 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { continueProcesses, startNode, unpauseNode } from "#harness/cluster/node-control.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import type { Undo } from "#harness/core/undo.ts";
+import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
+import { Agent, agentsOf } from "#harness/observe/agent.ts";
+import { removeRules } from "./rules.ts";
+
+const within = (signal: AbortSignal) => ({ withinMs: 180_000, signal });
+
+/** Does one step of healing and sees that it worked. */
+export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise<void> {
+  switch (step.do) {
+    case "remove-rules":
+      return removeRules(step.node, step.mark, step.podUid, signal);
+    case "scale":
+      return scaleBack(mesh.cluster(step.cluster), step, signal);
+    case "merge": {
+      const { kube } = mesh.cluster(step.cluster);
+      if ((await kube.get(kinds[step.kind], step.namespace, step.name)) !== undefined)
+        await kube.merge(kinds[step.kind], step.namespace, step.name, step.patch);
+      return;
+    }
+    case "apply": {
+      const object = step.object as unknown as KubeObject;
+      const { kube } = mesh.cluster(step.cluster);
+      const home = object.metadata.namespace;
+      if (home === undefined || (await kube.get(kinds.namespace, undefined, home)) !== undefined)
+        await kube.apply(object);
+      return;
+    }
+    case "remove":
+      return mesh.cluster(step.cluster).kube.remove(kinds[step.kind], step.namespace, step.name, 0);
+    case "unpause":
+      return unpauseNode(step.node, signal);
+    case "start":
+      return startNode(step.node, signal);
+    case "continue":
+      return continueProcesses(step.node, step.process, signal);
+    case "agent-command": {
+      const at = (await mesh.cluster(step.cluster).agents()).find((a) => a.node === step.node);
+      if (at !== undefined) await new Agent(mesh.cluster(step.cluster), at, signal).run(step.argv);
+      return;
+    }
+    case "replace-pods":
+      return replacePods(mesh.cluster(step.cluster), step, signal);
+    case "await-mesh":
+      return awaitMesh(mesh, signal);
+  }
+}
+
+async function scaleBack(
+  { kube }: Cluster,
+  step: Extract<Undo, { do: "scale" }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name, replicas } = step;
+  if ((await kube.get(kinds.deployment, namespace, name)) === undefined) return;
+  await kube.merge(kinds.deployment, namespace, name, { spec: { replicas } });
+  await kube.until(kinds.deployment, { namespace, name }, deploymentReady, {
+    what: `deployment ${name} to have its ${replicas} replicas again`,
+    ...within(signal),
+  });
+}
+
+async function replacePods(
+  { kube }: Cluster,
+  step: Extract<Undo, { do: "replace-pods" }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const mine = (pods: readonly KubeObject[]): KubeObject[] =>
+    pods.filter((p) => step.node === undefined || p.spec?.nodeName === step.node);
+  const before = mine(await kube.list(kinds.pod, "kube-system", step.selector));
+  for (const pod of before) await kube.remove(kinds.pod, "kube-system", pod.metadata.name, 0);
+  const old = new Set(before.map((p) => p.metadata.uid));
+  await kube.until(
+    kinds.pod,
+    { namespace: "kube-system", labelSelector: step.selector },
+    (pods) => {
+      const fresh = mine(pods).filter((p) => !old.has(p.metadata.uid) && podReady(p));
+      return fresh.length >= before.length
+        ? ready(undefined)
+        : notYet(`${fresh.length} of ${before.length} new pods ready`);
+    },
+    { what: `new pods of ${step.selector}`, ...within(signal) },
+  );
+}
+
+/** Connected, synchronised, and by KVStoreMesh as well as by the agents. */
+async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
+  await Promise.all(
+    orderedPairs(mesh.clusters).map(([from, to]) =>
+      eventually(
+        async () => {
+          const agents = await agentsOf(from, signal);
+          const remotes = await Promise.all(
+            agents.map(async (a) => ({ a, r: (await a.remoteClusters()).find((c) => c.name === to.name) })),
+          );
+          const open = remotes.filter(
+            ({ r }) => r?.ready !== true || !Object.values(r.synced).every(Boolean),
+          );
+          return agents.length > 0 && open.length === 0
+            ? ready(undefined)
+            : notYet(open.map(({ a, r }) => `${a.name}: ${r?.status ?? "no such remote"}`).join("; "));
+        },
+        {
+          what: `${from.name} to be meshed with ${to.name} again`,
+          everyMs: 1000,
+          ...within(signal),
+        },
+      ),
+    ),
+  );
+}

@@ -1,0 +1,151 @@
+import { join } from "node:path";
+import { type Expectation, harmless, judgeCell, killMatrix } from "#harness/check/kill-matrix.ts";
+import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
+import { formatMs, monotonicMs } from "#harness/core/clock.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import type { KillCell, KillMatrix, ProvenFault } from "#harness/core/kill-matrix.ts";
+import type { RunRecord } from "#harness/core/record.ts";
+import type { Fault } from "#harness/fault/fault.ts";
+import { faults as allFaults, faultNamed } from "#harness/fault/index.ts";
+import { newRunId } from "#harness/global-setup.ts";
+import { repoRoot } from "#harness/host/paths.ts";
+import { lockLab } from "#harness/lab/lab.ts";
+import { reportsDir } from "#harness/run-environment.ts";
+import { checkSuites, suiteNames, testLab } from "./test.ts";
+import { writeReport } from "./write-report.ts";
+
+export interface ProveOptions {
+  readonly lab: string;
+  /** Only the tables of these suites; all by default. */
+  readonly suites: readonly string[];
+  /** Only these faults. */
+  readonly faults: readonly string[];
+  /** Every suite under every fault, instead of the expected killers and a sentinel. */
+  readonly full: boolean;
+  readonly runId: string;
+  readonly command: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Quick suites, the quickest first: one that a fault should not touch runs beside the expected killers. */
+const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
+
+/**
+ * Mutation testing of the mesh: each fault in turn, the suites that must see it and a sentinel that must not, then all
+ * suites on the healed mesh. The run's report is that of the last part, with the kill matrix.
+ */
+export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
+  const suites = checkSuites(options.suites);
+  const tables = await readProveTables(join(repoRoot(), "suites"));
+  const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
+  const chosen = plan.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
+  if (chosen.length === 0)
+    throw new MeshproofError("usage", "no table of these suites names any of these faults", {
+      cure: "see suites/*.prove.yaml",
+    });
+  await using _lock = await lockLab(options.lab);
+  const cells: KillCell[] = [];
+  const proven: ProvenFault[] = [];
+  const dir = join(reportsDir(), options.runId);
+  const startedMs = monotonicMs();
+  for (const [i, fault] of chosen.entries()) {
+    if (options.signal.aborted) break;
+    options.say(
+      `\n[${i + 1}/${chosen.length}, ${formatMs(monotonicMs() - startedMs)}] ${fault.name}: ${fault.does}`,
+    );
+    const told = await proveFault(options, fault, suites, tables, join(dir, "faults"));
+    cells.push(...told.cells);
+    proven.push(told.fault);
+    for (const cell of told.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
+      options.say(`  >> ${cell.state}: ${cell.test}`);
+  }
+  options.say("\nafter all faults: every suite on the healed mesh");
+  const final = await testLab({
+    lab: options.lab,
+    suites: options.suites,
+    runId: options.runId,
+    command: options.command,
+    say: options.say,
+    signal: options.signal,
+  });
+  const tests = final.record.suites.flatMap((s) =>
+    s.tests.filter((t) => t.outcome !== "unsupported").map((t) => `${s.name} > ${t.name}`),
+  );
+  const matrix = killMatrix(proven, cells, tests);
+  const record = { ...final.record, killMatrix: matrix, exitCode: exitCodeOf(final.record, matrix) };
+  await writeReport(final.dir, record);
+  for (const line of summary(matrix)) options.say(line);
+  return { record, dir: final.dir };
+}
+
+function exitCodeOf(record: RunRecord, matrix: KillMatrix): number {
+  if (record.exitCode === 130 || record.exitCode === 1) return record.exitCode;
+  if (matrix.survivors.length > 0) return 1;
+  if (matrix.cells.some((c) => c.state === "unknown")) return 3;
+  return record.exitCode;
+}
+
+function summary(matrix: KillMatrix): string[] {
+  const killed = matrix.cells.filter((c) => c.state === "killed").length;
+  return [
+    "",
+    `kill matrix: ${matrix.faults.length} faults, ${killed} kills, ${matrix.survivors.length} survivors; ${matrix.tests.length - matrix.unkilled.length} of ${matrix.tests.length} tests were killed at least once`,
+    ...matrix.survivors.map((s) => `  survivor: ${s}`),
+    ...matrix.unkilled.map((t) => `  never killed: ${t}`),
+  ];
+}
+
+async function proveFault(
+  options: ProveOptions,
+  fault: Fault,
+  suites: readonly string[],
+  tables: ReadonlyMap<string, ProveTable>,
+  reports: string,
+): Promise<{ fault: ProvenFault; cells: KillCell[] }> {
+  const expected = (suite: string): Expectation => tables.get(suite)?.[fault.name] ?? harmless;
+  const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
+  // A fault of a suite's own objects needs a suite that has such objects: the killers alone.
+  const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
+  const chosen = options.full
+    ? [...suites]
+    : [...killers, ...(sentinel === undefined || fault.needsNamespace === true ? [] : [sentinel])];
+  const startedMs = monotonicMs();
+  const errors: string[] = [];
+  const cells: KillCell[] = [];
+  let subject = "";
+  try {
+    const { record } = await testLab({
+      lab: options.lab,
+      suites: suiteNames.filter((s) => chosen.includes(s)),
+      runId: newRunId(),
+      reportsDir: reports,
+      fault: fault.name,
+      command: `npm run mesh -- test ${chosen.join(" ")} --with-fault ${fault.name}`,
+      say: options.say,
+      signal: options.signal,
+    });
+    const clusters = record.clusters.map((c) => c.name);
+    for (const suite of record.suites) {
+      errors.push(...suite.errors.map((e) => `${suite.name}: ${e}`));
+      for (const test of suite.tests) {
+        subject ||= test.notes.fault?.subject ?? "";
+        if (test.outcome === "unsupported" || test.outcome === "skipped") continue;
+        cells.push(judgeCell(fault.name, test, expected(suite.name), clusters));
+      }
+    }
+  } catch (error) {
+    errors.push(messageOf(error));
+  }
+  return {
+    cells,
+    fault: {
+      name: fault.name,
+      group: fault.group,
+      does: fault.does,
+      subject,
+      durationMs: monotonicMs() - startedMs,
+      errors,
+    },
+  };
+}
