@@ -7,6 +7,7 @@ import type { HealthCell } from "./core/health-cell.ts";
 import type { History } from "./core/history.ts";
 import type { TestNotes } from "./core/record.ts";
 import { Scope } from "./core/scope.ts";
+import { diagnose } from "./diagnose/index.ts";
 import type { InjectedFault } from "./fault/fault.ts";
 import { faultNamed } from "./fault/index.ts";
 import { injectFault } from "./fault/inject.ts";
@@ -16,8 +17,9 @@ import { kinds } from "./kube/kube.ts";
 import { networkOf, requireLab } from "./lab/lab.ts";
 import { Mesh, orderedPairs } from "./mesh/mesh.ts";
 import { namespaceObject } from "./mesh/vantage.ts";
-import { collectEvidence } from "./observe/evidence.ts";
-import { labOfRun, runDirOfRun, runIdOfRun } from "./run-environment.ts";
+import { collectEvidence, writeEvidence } from "./observe/evidence.ts";
+import { snapshotOf } from "./observe/snapshot.ts";
+import { diagnosisFile, labOfRun, runDirOfRun, runIdOfRun } from "./run-environment.ts";
 import "./matchers.ts";
 
 // A Ctrl-C reaches this process too: it must live to heal and clean up; the harness cancels the run.
@@ -114,9 +116,13 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
 
   afterAll(async () => {
     if (failed)
-      await collectEvidence(mesh, namespace, join(runDirOfRun(), "artifacts", suite)).catch(
-        (error: unknown) => console.error(`evidence: ${messageOf(error)}`),
-      );
+      await collectEvidence(mesh, { logs: true })
+        .then(async (evidence) => {
+          const dir = join(runDirOfRun(), "artifacts", suite);
+          await writeEvidence(evidence, dir);
+          await writeFile(join(dir, diagnosisFile), JSON.stringify(diagnose(snapshotOf(evidence)), null, 1));
+        })
+        .catch((error: unknown) => console.error(`evidence: ${messageOf(error)}`));
     if (fault !== undefined) scope.defer(`fault ${fault.name}`, () => fault!.heal());
     if (outsideClient !== undefined) {
       scope.defer("outside client", async () => {

@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import type { SerializedError } from "vitest";
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/node";
 import { formatMs, monotonicMs, wallLabel } from "./core/clock.ts";
+import { messageOf } from "./core/errors.ts";
 import type { SuiteRecord, TestRecord } from "./core/record.ts";
 import type { Outcome } from "./core/verdict.ts";
 import { writeAtomic } from "./host/paths.ts";
@@ -27,6 +28,7 @@ export class MeshproofReporter implements Reporter {
   readonly #modules = new Map<string, { record: SuiteRecord; startedMs: number }>();
   readonly #order: string[] = [];
   #writing: Promise<void> = Promise.resolve();
+  #writeTrouble = false;
   runErrors: string[] = [];
 
   constructor(options: ReporterOptions) {
@@ -143,7 +145,11 @@ export class MeshproofReporter implements Reporter {
   }
 
   #queue(work: () => Promise<void>): Promise<void> {
-    this.#writing = this.#writing.then(work);
+    // A full disk must not end the run: it is said once, and the verdicts are unknown by the host's own samples.
+    this.#writing = this.#writing.then(work).catch((error: unknown) => {
+      if (!this.#writeTrouble) this.#options.say(`  the report cannot be written: ${messageOf(error)}`);
+      this.#writeTrouble = true;
+    });
     return this.#writing;
   }
 }

@@ -9,3 +9,6 @@ export const runIdOfRun = (): string => process.env.MESHPROOF_RUN_ID ?? "by-hand
 
 export const reportsDir = (): string => process.env.MESHPROOF_REPORTS ?? join(repoRoot(), "reports");
 export const runDirOfRun = (): string => join(reportsDir(), runIdOfRun());
+
+/** Beside a suite's evidence: what `diagnose` said of it. */
+export const diagnosisFile = "diagnosis.json";

@@ -12,10 +12,12 @@ import { examine } from "#harness/host/doctor.ts";
 import { terminalProgress } from "#harness/host/progress.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
 import { labVariable } from "#harness/lab/reap.ts";
+import { describeFindings, diagnoseFiles, diagnoseLab } from "#harness/runs/diagnose.ts";
 import { downAll, downLab } from "#harness/runs/down.ts";
 import { fetchImages, saveArchive } from "#harness/runs/images.ts";
 import { healByHand, injectByHand } from "#harness/runs/inject.ts";
 import { mustBuild, preflight } from "#harness/runs/preflight.ts";
+import { probeByHand } from "#harness/runs/probe.ts";
 import { prove } from "#harness/runs/prove.ts";
 import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
@@ -55,6 +57,17 @@ const wholeNumber = (text: string): number => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 0 || value > 20)
     throw new InvalidArgumentError("a whole number from 0 to 20");
+  return value;
+};
+
+const secondsOf = (text: string): number => {
+  const seconds = Number(/^(\d+)s?$/.exec(text)?.[1]);
+  if (!(seconds > 0)) throw new InvalidArgumentError("a number of seconds, such as 30s");
+  return seconds;
+};
+const positive = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0)) throw new InvalidArgumentError("a positive number");
   return value;
 };
 
@@ -313,11 +326,7 @@ program
   .option("--lab <name>", "name of the lab", "default")
   .option("--namespace <name>", "whose objects to work on, for faults of a suite's own objects")
   .addHelpText("after", () => `\nFaults:\n${faults.map((f) => `  ${f.name.padEnd(28)}${f.does}`).join("\n")}`)
-  .option("--for <seconds>", "how long, such as 30s", (text) => {
-    const seconds = Number(/^(\d+)s?$/.exec(text)?.[1]);
-    if (!(seconds > 0)) throw new InvalidArgumentError("a number of seconds, such as 30s");
-    return seconds;
-  })
+  .option("--for <seconds>", "how long, such as 30s", secondsOf)
   .action((fault: string, o: { lab: string; for?: number; namespace?: string }) =>
     injectByHand({
       lab: o.lab,
@@ -334,6 +343,61 @@ program
   .description("heal every fault that was injected, also by a command that was killed")
   .option("--lab <name>", "name of the lab", "default")
   .action((o: { lab: string }) => healByHand(o.lab, say));
+
+program
+  .command("probe")
+  .description("the suites' open-loop prober by hand, from a pod of the lab")
+  .argument("<host:port>", "where to, such as a ClusterIP and port")
+  .requiredOption("--from <cluster[/node]>", "which prober pod asks")
+  .option("--path <path>", "what is asked for", "/hostname")
+  .option("--every <ms>", "spacing of requests", positive, 5)
+  .option("--for <seconds>", "how long, such as 30s", secondsOf, 10)
+  .option("--reuse", "one kept connection instead of a new one a request")
+  .option("--out <file>", "keep the whole history, as JSON")
+  .option("--lab <name>", "name of the lab", "default")
+  .action(
+    (
+      target: string,
+      o: {
+        lab: string;
+        from: string;
+        path: string;
+        every: number;
+        for: number;
+        reuse?: boolean;
+        out?: string;
+      },
+    ) => {
+      const [, host, port] = /^(.+):(\d+)$/.exec(target) ?? [];
+      if (host === undefined) throw new MeshproofError("usage", `${target} is not of the form host:port`);
+      return probeByHand({
+        lab: o.lab,
+        from: o.from,
+        host,
+        port: Number(port),
+        path: o.path,
+        everyMs: o.every,
+        seconds: o.for,
+        connection: o.reuse === true ? "reused" : "new",
+        say,
+        signal,
+        ...(o.out === undefined ? {} : { out: o.out }),
+      });
+    },
+  );
+
+program
+  .command("diagnose")
+  .description("say what is wrong, where, and the next step: of a lab, or of the evidence that a run left")
+  .argument("[files...]", "folders such as reports/latest/artifacts/<suite>; without one, the lab itself")
+  .option("--lab <name>", "name of the lab", "default")
+  .option("--json", "as JSON")
+  .action(async (files: string[], o: { lab: string; json?: boolean }) => {
+    const findings = await (files.length === 0 ? diagnoseLab(o.lab) : diagnoseFiles(files));
+    if (o.json === true) say(JSON.stringify({ findings }, null, 2));
+    else for (const line of describeFindings(findings)) say(line);
+    process.exitCode = findings.length === 0 ? 0 : 1;
+  });
 
 program
   .command("report")

@@ -246,7 +246,7 @@ test("both meanings of a selector without a cluster label were tested", async (c
   if (new Set(settings).size < 2)
     unsupported(
       context,
-      `both settings of policyDefaultLocalCluster: every cluster of this mesh has ${settings[0]}`,
+      `both settings of policyDefaultLocalCluster: ${mesh.clusters.map((c) => c.name).join(" and ")} have ${settings[0]}`,
     );
 });
 

@@ -11,12 +11,14 @@ export interface Expectation {
 
 export const harmless: Expectation = { kills: [], may: [] };
 
+/** `names`: what the injection harmed; a killed test's message holds at least one of them. */
 export function judgeCell(
   fault: string,
   test: TestRecord,
   expected: Expectation,
-  clusters: readonly string[],
+  context: { readonly clusters: readonly string[]; readonly names: readonly string[] },
 ): KillCell {
+  const { clusters, names } = context;
   const message = test.reasons.join("\n");
   const cell = (state: CellState): KillCell => ({
     fault,
@@ -28,10 +30,7 @@ export function judgeCell(
   if (test.outcome === "unknown") return cell("unknown");
   const must = expected.kills.some((p) => matches(p, test.name, clusters));
   if (test.outcome !== "fail") return cell(must ? "survived" : "green");
-  if (must) {
-    const names = test.notes.fault?.names ?? [];
-    return cell(names.some((n) => message.includes(n)) ? "killed" : "unnamed");
-  }
+  if (must) return cell(names.some((n) => message.includes(n)) ? "killed" : "unnamed");
   return cell(expected.may.some((p) => matches(p, test.name, clusters)) ? "green" : "broke");
 }
 

@@ -14,6 +14,8 @@ export interface ClusterNode {
   readonly role: "control-plane" | "worker";
   readonly address: string;
   readonly running: boolean;
+  /** Docker's word: running, paused, exited... */
+  readonly state: string;
 }
 
 /** Creates one cluster without a CNI. The user's own kubeconfig is never touched: kind writes to the lab's. */
@@ -84,6 +86,7 @@ export async function kindNodes(lab: string, cluster: string): Promise<ClusterNo
       role: role === "control-plane" ? "control-plane" : "worker",
       address: address.trim(),
       running: state === "running",
+      state: state ?? "unknown",
     });
   }
   return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));

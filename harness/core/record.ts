@@ -1,3 +1,4 @@
+import type { Finding } from "./finding.ts";
 import type { HealthCell } from "./health-cell.ts";
 import type { KillMatrix } from "./kill-matrix.ts";
 import type { Outcome } from "./verdict.ts";
@@ -31,6 +32,8 @@ export interface SuiteRecord {
   /** What went wrong outside any test: set-up, clean-up. */
   readonly errors: readonly string[];
   readonly durationMs: number;
+  /** Where a test failed: what `diagnose` says of the evidence, the deepest cause first. */
+  readonly findings?: readonly Finding[];
 }
 
 export interface ClusterRecord {

@@ -17,9 +17,11 @@ function annotationsChanged(
   options: {
     readonly clusters: (all: readonly Cluster[]) => readonly Cluster[];
     readonly change: (standing: Annotations) => Changes | undefined;
+    readonly traceless?: string;
   },
 ): Fault {
   return {
+    ...(options.traceless === undefined ? {} : { traceless: options.traceless }),
     name,
     group: "configuration",
     does,
@@ -127,6 +129,7 @@ function setting(
   does: string,
 ): Fault {
   return {
+    ...(restart ? {} : { traceless: "agents read it when they start: the ConfigMap alone has changed" }),
     name,
     group: "configuration",
     does,
@@ -155,6 +158,8 @@ function setting(
   };
 }
 
+const anyAffinity = "any affinity is a valid one";
+
 export const configurationFaults: readonly Fault[] = [
   annotationsChanged("global-removed", "removes the `global` annotation from the suite's services", {
     clusters: (all) => all,
@@ -165,10 +170,12 @@ export const configurationFaults: readonly Fault[] = [
     change: () => ({ [annotation.shared]: "false" }),
   }),
   annotationsChanged("affinity-removed", "removes the `affinity` annotation from the suite's services", {
+    traceless: anyAffinity,
     clusters: (all) => all,
     change: removing([annotation.affinity, annotation.oldAffinity]),
   }),
   annotationsChanged("affinity-swapped", "makes affinity local remote, and remote local", {
+    traceless: anyAffinity,
     clusters: (all) => all,
     change: (standing) => {
       const other = swapped[standing[annotation.affinity] ?? ""];
@@ -179,6 +186,7 @@ export const configurationFaults: readonly Fault[] = [
     "affinity-local",
     "gives the first cluster's services without an affinity the affinity local",
     {
+      traceless: anyAffinity,
       clusters: (all) => all,
       change: (standing) =>
         standing[annotation.affinity] === undefined ? { [annotation.affinity]: "local" } : undefined,

@@ -47,6 +47,10 @@ export interface Fault {
   readonly does: string;
   /** It works on a suite's own objects. */
   readonly needsNamespace?: boolean;
+  /** Why a snapshot of the mesh cannot show it: it leaves a valid state behind. */
+  readonly traceless?: string;
+  /** It harms what every suite rests on: none can be expected to stay green beside it. */
+  readonly wide?: boolean;
   inject(harm: Harm): Promise<Harmed>;
 }
 

@@ -30,10 +30,12 @@ function onOneNode(
   does: string,
   pick: (harm: Harm) => Promise<ClusterNode>,
   rules: (node: string) => readonly Rule[],
+  wide = false,
 ): Fault {
   return {
     name,
     group: "network",
+    wide,
     does,
     async inject(harm) {
       const node = (await pick(harm)).name;
@@ -56,22 +58,26 @@ export const networkFaults: readonly Fault[] = [
     "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
     (h) => victim(h, 0),
     (node) => [dropIn(node, vxlan)],
+    true,
   ),
   onOneNode(
     "vxlan-drop-out",
     "drops UDP 8472 that leaves the second cluster's worker, one way only",
     (h) => victim(h, 1),
     (node) => [dropOut(node, vxlan)],
+    true,
   ),
   onOneNode(
     "vxlan-loss",
     "loses four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
     (h) => victim(h, 1),
     (node) => [dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"])],
+    true,
   ),
   {
     name: "vxlan-drop-pair",
     group: "network",
+    wide: true,
     does: "drops UDP 8472 between the two clusters' workers, both ways",
     async inject(harm) {
       const [a, b] = [await victim(harm, 0), await victim(harm, 1)];
@@ -105,6 +111,7 @@ export const networkFaults: readonly Fault[] = [
   {
     name: "partition",
     group: "network",
+    wide: true,
     does: "drops everything between the nodes of the two clusters, both ways",
     async inject(harm) {
       const [here, there] = await bothSides(harm);
@@ -121,6 +128,7 @@ export const networkFaults: readonly Fault[] = [
   {
     name: "partition-one-way",
     group: "network",
+    wide: true,
     does: "drops what the second cluster's nodes send to those of the first",
     async inject(harm) {
       const [here, there] = await bothSides(harm);

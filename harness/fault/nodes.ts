@@ -10,6 +10,7 @@ export const nodeFaults: readonly Fault[] = [
   {
     name: "node-paused",
     group: "nodes",
+    wide: true,
     does: "freezes the second cluster's worker (docker pause)",
     async inject(harm) {
       const node = await workerOf(harm, 1);
@@ -21,6 +22,7 @@ export const nodeFaults: readonly Fault[] = [
   {
     name: "node-stopped",
     group: "nodes",
+    wide: true,
     does: "stops the first cluster's worker and starts it again when healing (docker stop)",
     async inject(harm) {
       const node = await workerOf(harm, 0);

@@ -16,6 +16,7 @@ function onPolicies(
     group: "configuration",
     does,
     needsNamespace: true,
+    traceless: "what a policy should have said is nowhere but in the suite",
     async inject(harm) {
       const stop = new AbortController();
       const dealt: string[] = [];

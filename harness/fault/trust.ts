@@ -119,6 +119,7 @@ export const trustFaults: readonly Fault[] = [
   {
     name: "unknown-peer",
     group: "trust",
+    wide: true,
     does: "renames the first cluster's entry for its peer to a cluster that does not exist",
     async inject(harm) {
       const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
@@ -160,6 +161,7 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
   return {
     name,
     group: "trust",
+    wide: true,
     does,
     async inject(harm) {
       const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
@@ -178,8 +180,7 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
         },
       );
       await away.kube.merge(kinds.configMap, "kube-system", "cilium-config", set(wrong));
-      for (const pod of await away.kube.list(kinds.pod, "kube-system", apiserverSelector))
-        await away.kube.remove(kinds.pod, "kube-system", pod.metadata.name, 0);
+      await harm.undoNow({ do: "replace-pods", cluster: away.name, selector: apiserverSelector });
       return {
         subject: `cluster id ${wrong} of ${away.name} instead of ${away.id}`,
         names: [away.name],

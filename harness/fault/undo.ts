@@ -6,6 +6,7 @@ import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
 import { Agent, agentsOf } from "#harness/observe/agent.ts";
+import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
 import { removeRules } from "./rules.ts";
 
 const within = (signal: AbortSignal) => ({ withinMs: 180_000, signal });
@@ -88,22 +89,26 @@ async function replacePods(
   );
 }
 
-/** Connected, synchronised, and by KVStoreMesh as well as by the agents. */
+/** Connected and synchronised under the right id, by KVStoreMesh as well as by every agent. */
 async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
   await Promise.all(
     orderedPairs(mesh.clusters).map(([from, to]) =>
       eventually(
         async () => {
           const agents = await agentsOf(from, signal);
-          const remotes = await Promise.all(
-            agents.map(async (a) => ({ a, r: (await a.remoteClusters()).find((c) => c.name === to.name) })),
-          );
-          const open = remotes.filter(
-            ({ r }) => r?.ready !== true || !Object.values(r.synced).every(Boolean),
-          );
-          return agents.length > 0 && open.length === 0
-            ? ready(undefined)
-            : notYet(open.map(({ a, r }) => `${a.name}: ${r?.status ?? "no such remote"}`).join("; "));
+          const told = [
+            { who: `KVStoreMesh of ${from.name}`, all: await kvstoreMeshStatus(from, signal) },
+            ...(await Promise.all(agents.map(async (a) => ({ who: a.name, all: await a.remoteClusters() })))),
+          ];
+          const open = told.flatMap(({ who, all }) => {
+            const remote = all.find((c) => c.name === to.name);
+            const well =
+              remote?.ready === true &&
+              remote.config.clusterId === to.id &&
+              Object.values(remote.synced).every(Boolean);
+            return well ? [] : [`${who}: ${remote?.status ?? "no such remote"}`];
+          });
+          return agents.length > 0 && open.length === 0 ? ready(undefined) : notYet(open.join("; "));
         },
         {
           what: `${from.name} to be meshed with ${to.name} again`,

@@ -38,7 +38,7 @@ export class Agent {
   }
 
   /** Standard output of a program in the agent's container; a failure names the agent. */
-  async run(argv: readonly string[], timeoutMs = 60_000): Promise<string> {
+  async run(argv: readonly string[], timeoutMs = 20_000): Promise<string> {
     const result = await this.cluster.kube.exec("kube-system", this.pod, "cilium-agent", argv, {
       signal: this.#signal,
       timeoutMs,

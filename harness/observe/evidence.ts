@@ -3,120 +3,194 @@ import { join } from "node:path";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { onNode } from "#harness/cluster/kind-cluster.ts";
 import { messageOf } from "#harness/core/errors.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 import { agentsOf } from "./agent.ts";
 import { kvstoreMeshStatus, kvstoreMeshTroubleshoot } from "./kvstore-mesh.ts";
 import { redact } from "./redact.ts";
 
-const limitBytes = 512 * 1024;
+/** File name to text, of one cluster. A file that could not be had holds `notCollected` and why. */
+export type ClusterEvidence = ReadonlyMap<string, string>;
+export const notCollected = "could not be collected: ";
+
+const limitBytes = 4 * 1024 ** 2;
+const logBytes = 512 * 1024;
 const collectMs = 60_000;
 
-/** What an agent says of itself, one file each; bounded in time and size. */
-const agentCommands: readonly (readonly string[])[] = [
-  ["cilium-dbg", "status", "--verbose"],
-  ["cilium-dbg", "node", "list", "-o", "json"],
-  ["cilium-health", "status", "-o", "json"],
-  ["cilium-dbg", "service", "list", "-o", "json"],
-  ["cilium-dbg", "bpf", "lb", "list", "-o", "json"],
-  ["cilium-dbg", "bpf", "ipcache", "list", "-o", "json"],
-  ["cilium-dbg", "identity", "list", "-o", "json"],
-  ["cilium-dbg", "endpoint", "list", "-o", "json"],
-  ["cilium-dbg", "bpf", "metrics", "list", "-o", "json"],
-  ["cilium-dbg", "troubleshoot", "clustermesh"],
+/** What an agent says of itself, one file each; `diagnose` reads those in JSON. */
+const agentFiles: Readonly<Record<string, readonly string[]>> = {
+  "status.json": ["cilium-dbg", "status", "-o", "json"],
+  "status.txt": ["cilium-dbg", "status", "--verbose"],
+  "node-list.json": ["cilium-dbg", "node", "list", "-o", "json"],
+  "health.json": ["cilium-health", "status", "-o", "json"],
+  "service-list.json": ["cilium-dbg", "service", "list", "-o", "json"],
+  "lb.json": ["cilium-dbg", "bpf", "lb", "list", "-o", "json"],
+  "ipcache.json": ["cilium-dbg", "bpf", "ipcache", "list", "-o", "json"],
+  "identities.json": ["cilium-dbg", "identity", "list", "-o", "json"],
+  "endpoints.json": ["cilium-dbg", "endpoint", "list", "-o", "json"],
+  "metrics.json": ["cilium-dbg", "bpf", "metrics", "list", "-o", "json"],
+  "troubleshoot.txt": ["cilium-dbg", "troubleshoot", "clustermesh"],
+};
+
+const objectKinds: readonly KindRef[] = [
+  kinds.node,
+  kinds.pod,
+  kinds.service,
+  kinds.endpointSlice,
+  kinds.deployment,
+  kinds.daemonSet,
+  kinds.event,
+  kinds.ciliumNode,
+  kinds.ciliumEndpoint,
+  kinds.ciliumIdentity,
+  kinds.ciliumNetworkPolicy,
 ];
 
+/** Firewall rules with their counters, in the node's network namespace and in those of its pods; then what is stopped. */
+const nodeScript = `
+echo '# firewall'; iptables-save -c
+for pid in $(lsns -t net -n -o PID); do
+  [ "$pid" = 1 ] && continue
+  rules=$(nsenter -t $pid -n iptables-save -c 2>/dev/null | grep -e ' -A ')
+  [ -n "$rules" ] && echo "# firewall of pod $(nsenter -t $pid -n ip -4 -o addr show eth0 | sed 's/.* inet \\([0-9.]*\\).*/\\1/')" && echo "$rules"
+done
+echo '# stopped processes'; ps -eo stat,pid,args | grep '^T'
+echo '# network'; ip route; ip addr; ip neigh
+`;
+
 /**
- * State of every cluster, collected before clean-up: agents, logs, events, objects, node firewalls and routes. Each
- * part fails alone; what could not be had is written down where it would have been.
+ * State of every cluster, collected before clean-up: agents, KVStoreMesh, logs, objects, node firewalls and routes.
+ * In parallel, bounded in time and size, redacted. Each part fails alone.
  */
-export async function collectEvidence(mesh: Mesh, namespace: string, dir: string): Promise<void> {
+export async function collectEvidence(
+  mesh: Mesh,
+  options: { readonly logs: boolean },
+): Promise<Map<string, ClusterEvidence>> {
   const signal = AbortSignal.timeout(collectMs);
-  await Promise.all(
-    mesh.clusters.map((cluster) => collectCluster(cluster, namespace, join(dir, cluster.name), signal)),
+  const collected = await Promise.all(
+    mesh.clusters.map(async (c) => [c.name, await collectCluster(c, options, signal)] as const),
   );
+  return new Map(collected);
+}
+
+/** One folder a cluster, one file each. */
+export async function writeEvidence(
+  evidence: ReadonlyMap<string, ClusterEvidence>,
+  dir: string,
+): Promise<void> {
+  for (const [cluster, files] of evidence) {
+    await mkdir(join(dir, cluster), { recursive: true });
+    for (const [name, text] of files) await writeFile(join(dir, cluster, name), text);
+  }
 }
 
 async function collectCluster(
   cluster: Cluster,
-  namespace: string,
-  dir: string,
+  options: { readonly logs: boolean },
   signal: AbortSignal,
-): Promise<void> {
-  await mkdir(dir, { recursive: true });
-  const keep = async (name: string, read: () => Promise<string>): Promise<void> => {
-    const text = await read().catch((error: unknown) => `could not be collected: ${messageOf(error)}\n`);
-    await writeFile(join(dir, name), redact(text).slice(-limitBytes));
-  };
-  const objects = async (): Promise<void> => {
-    for (const kind of [
-      kinds.pod,
-      kinds.service,
-      kinds.endpointSlice,
-      kinds.deployment,
-      kinds.event,
-      kinds.ciliumEndpoint,
-      kinds.ciliumNetworkPolicy,
-    ]) {
-      await keep(`${kind.plural}.json`, async () =>
-        JSON.stringify(
-          [...(await cluster.kube.list(kind, namespace)), ...(await cluster.kube.list(kind, "kube-system"))],
-          null,
-          1,
-        ),
-      );
-    }
-    await keep("nodes.json", async () => JSON.stringify(await cluster.kube.list(kinds.node), null, 1));
-    await keep("ciliumidentities.json", async () =>
-      JSON.stringify(await cluster.kube.list(kinds.ciliumIdentity), null, 1),
+): Promise<ClusterEvidence> {
+  const files = new Map<string, string>();
+  const keep = async (name: string, read: () => Promise<string>, limit = limitBytes): Promise<void> => {
+    const text = await withinTime(read, signal).catch(
+      (error: unknown) => `${notCollected}${messageOf(error)}\n`,
     );
-    await keep("cilium-config.json", async () =>
-      JSON.stringify(
-        (await cluster.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data ?? {},
-        null,
-        1,
-      ),
-    );
+    files.set(name, redact(text).slice(-limit));
   };
+  const json = (name: string, read: () => Promise<unknown>): Promise<void> =>
+    keep(name, async () => JSON.stringify(await read(), null, 1));
   const agents = async (): Promise<void> => {
-    for (const agent of await agentsOf(cluster, signal).catch(() => [])) {
-      for (const argv of agentCommands) {
-        await keep(
-          `${agent.node}-${argv.filter((a) => !a.startsWith("-") && a !== "json").join("-")}.txt`,
-          () => agent.run(argv, 15_000),
-        );
-      }
-    }
+    const found = await agentsOf(cluster, signal).catch(() => []);
+    await Promise.all(
+      found.map(async (agent) => {
+        // One after the other on each agent: together they would be a load of their own.
+        for (const [file, argv] of Object.entries(agentFiles)) {
+          const name = `agent-${agent.node}-${file}`;
+          await keep(name, () => agent.run(argv, 10_000));
+          // An agent that does not answer is not asked ten times over.
+          if (file === "status.json" && files.get(name)?.startsWith(notCollected) === true) break;
+        }
+      }),
+    );
   };
   const logs = async (): Promise<void> => {
     const pods = await cluster.kube.list(kinds.pod, "kube-system").catch(() => []);
     for (const pod of pods.filter((p) => /^(cilium|clustermesh)/.test(p.metadata.name))) {
       for (const container of pod.spec.containers as { name: string }[]) {
-        await keep(`log-${pod.metadata.name}-${container.name}.txt`, () =>
-          cluster.kube.logs("kube-system", pod.metadata.name, container.name, { limitBytes }),
+        await keep(
+          `log-${pod.metadata.name}-${container.name}.txt`,
+          () => cluster.kube.logs("kube-system", pod.metadata.name, container.name, { limitBytes: logBytes }),
+          logBytes,
         );
       }
     }
   };
   const nodes = async (): Promise<void> => {
-    for (const node of await cluster.nodes().catch(() => [])) {
-      await keep(
-        `${node.name}-network.txt`,
-        async () =>
-          (
-            await onNode(node.name, ["sh", "-c", "iptables-save -c; ip route; ip addr; ip neigh"], {
+    const found = await cluster.nodes().catch(() => []);
+    files.set("containers.json", JSON.stringify(found));
+    await Promise.all(
+      found
+        .filter((n) => n.running)
+        .map((n) =>
+          keep(`node-${n.name}.txt`, async () => {
+            const told = await onNode(n.name, ["sh", "-c", nodeScript], {
               signal,
               tolerate: true,
-            })
-          ).stdout,
-      );
-    }
-  };
-  const kvstoreMesh = async (): Promise<void> => {
-    await keep("kvstoremesh-status.json", async () =>
-      JSON.stringify(await kvstoreMeshStatus(cluster, signal), null, 1),
+              timeoutMs: 15_000,
+            });
+            return told.stdout;
+          }),
+        ),
     );
-    await keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal));
   };
-  await Promise.all([objects(), agents(), logs(), nodes(), kvstoreMesh()]);
+  await Promise.all([
+    agents(),
+    nodes(),
+    ...(options.logs ? [logs()] : []),
+    ...objectKinds.map((kind) =>
+      json(`${kind.plural}.json`, async () => (await cluster.kube.list(kind)).map(slim)),
+    ),
+    json("cilium-config.json", async () => await configOf(cluster)),
+    json("peers.json", async () => await peersOf(cluster)),
+    json("kvstoremesh-status.json", () => kvstoreMeshStatus(cluster, signal)),
+    keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal)),
+  ]);
+  return files;
+}
+
+async function configOf(cluster: Cluster): Promise<Record<string, string>> {
+  return (await cluster.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data ?? {};
+}
+
+/** Which clusters agents and KVStoreMesh are told to connect to, and where; keys and certificates stay out. */
+async function peersOf(cluster: Cluster): Promise<Record<string, Record<string, string[]>>> {
+  const read = async (name: string): Promise<Record<string, string[]>> => {
+    const secret = await cluster.kube.get(kinds.secret, "kube-system", name);
+    const entries = Object.entries((secret?.data ?? {}) as Record<string, string>).map(
+      ([key, data]) => [key, Buffer.from(data, "base64").toString()] as const,
+    );
+    return Object.fromEntries(
+      entries
+        .filter(([, text]) => text.includes("endpoints:"))
+        .map(([key, text]) => [key, [...text.matchAll(/^- (\S+)/gm)].map((m) => m[1]!)]),
+    );
+  };
+  return { agents: await read("cilium-clustermesh"), kvstoreMesh: await read("cilium-kvstoremesh") };
+}
+
+/** Without what only the API server needs. */
+function slim(object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata as KubeObject["metadata"] & {
+    managedFields?: unknown;
+  };
+  return { ...object, metadata };
+}
+
+async function withinTime<T>(read: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  return Promise.race([
+    read(),
+    new Promise<never>((_, reject) =>
+      signal.addEventListener("abort", () => reject(new Error("it took too long")), { once: true }),
+    ),
+  ]);
 }

@@ -63,6 +63,19 @@ const suite = z.strictObject({
   ),
   errors: z.array(z.string()),
   durationMs: z.number(),
+  findings: z
+    .array(
+      z.strictObject({
+        layer: z.string(),
+        severity: z.enum(["broken", "suspect"]),
+        cluster: z.string(),
+        subject: z.string(),
+        message: z.string(),
+        next: z.string(),
+      }),
+    )
+    .optional()
+    .describe("Where a test failed: what `diagnose` says of the evidence, the deepest cause first."),
 });
 
 /** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two alike. */

@@ -105,11 +105,14 @@ async function proveFault(
 ): Promise<{ fault: ProvenFault; cells: KillCell[] }> {
   const expected = (suite: string): Expectation => tables.get(suite)?.[fault.name] ?? harmless;
   const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
-  // A fault of a suite's own objects needs a suite that has such objects: the killers alone.
+  // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
   const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
   const chosen = options.full
     ? [...suites]
-    : [...killers, ...(sentinel === undefined || fault.needsNamespace === true ? [] : [sentinel])];
+    : [
+        ...killers,
+        ...(sentinel === undefined || fault.needsNamespace === true || fault.wide === true ? [] : [sentinel]),
+      ];
   const startedMs = monotonicMs();
   const errors: string[] = [];
   const cells: KillCell[] = [];
@@ -125,13 +128,16 @@ async function proveFault(
       say: options.say,
       signal: options.signal,
     });
-    const clusters = record.clusters.map((c) => c.name);
+    const context = {
+      clusters: record.clusters.map((c) => c.name),
+      names: record.suites.flatMap((s) => s.tests).flatMap((t) => t.notes.fault?.names ?? []),
+    };
     for (const suite of record.suites) {
       errors.push(...suite.errors.map((e) => `${suite.name}: ${e}`));
       for (const test of suite.tests) {
         subject ||= test.notes.fault?.subject ?? "";
         if (test.outcome === "unsupported" || test.outcome === "skipped") continue;
-        cells.push(judgeCell(fault.name, test, expected(suite.name), clusters));
+        cells.push(judgeCell(fault.name, test, expected(suite.name), context));
       }
     }
   } catch (error) {

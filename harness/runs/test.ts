@@ -5,8 +5,9 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { disturbances } from "#harness/check/host.ts";
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
-import { MeshproofError } from "#harness/core/errors.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { throwIfAborted } from "#harness/core/eventually.ts";
+import type { Finding } from "#harness/core/finding.ts";
 import { matches } from "#harness/core/pattern.ts";
 import {
   exitCodeOf,
@@ -23,7 +24,7 @@ import { lockLab } from "#harness/lab/lab.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
 import { MeshproofReporter } from "#harness/reporter.ts";
-import { reportsDir } from "#harness/run-environment.ts";
+import { diagnosisFile, reportsDir } from "#harness/run-environment.ts";
 import { openLab } from "./open-lab.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
@@ -177,6 +178,14 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     base.clusters.map((c) => c.cilium),
     base.imageSource,
   );
+  const diagnosed = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
+  for (const { name, findings } of diagnosed) {
+    const [first] = findings ?? [];
+    if (first !== undefined)
+      options.say(
+        `  diagnosis of ${name}: [${first.layer}] ${first.message}\n              next: ${first.next}`,
+      );
+  }
   const totals = totalsOf(records);
   const withRunErrors = { ...totals, errors: totals.errors + reporter.runErrors.length };
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
@@ -186,16 +195,28 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   const record: RunRecord = {
     ...base,
     durationMs: monotonicMs() - startedMs,
-    suites: records,
+    suites: diagnosed,
     totals: { ...withRunErrors, unknown: withRunErrors.unknown + missing.length },
     exitCode: 0,
   };
   const final = { ...record, exitCode: options.signal.aborted ? 130 : exitCodeOf(record.totals) };
-  await writeReport(dir, final);
+  try {
+    await writeReport(dir, final);
+  } catch (error) {
+    options.say(`the report could not be written: ${messageOf(error)}`);
+    return { record: { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode }, dir };
+  }
   if (options.summary !== undefined) await writeAtomic(options.summary, toMarkdown(final));
   const step = process.env.GITHUB_STEP_SUMMARY;
   if (step !== undefined && step !== "") await appendFile(step, toMarkdown(final));
   return { record: final, dir };
+}
+
+/** Adds what `diagnose` said of the evidence, where a test of the suite failed. */
+async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {
+  if (suite.errors.length === 0 && suite.tests.every((t) => t.outcome !== "fail")) return suite;
+  const text = await readFile(join(artifacts, suite.name, diagnosisFile), "utf8").catch(() => undefined);
+  return text === undefined ? suite : { ...suite, findings: JSON.parse(text) as Finding[] };
 }
 
 /** The last lines of every run: where the report is, and the counts that CI reads. Unknown counts as failed. */

@@ -7,10 +7,12 @@ import { checkNetwork, checkPorts, type LabPlan } from "#harness/config/plan.ts"
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
+import { healJournal } from "#harness/fault/inject.ts";
 import { ensureNetwork, labLabel, networkGateway, networkSubnet } from "#harness/host/docker.ts";
 import { type LabState, lockLab, networkOf, readLabState, writeLabState } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
+import { Mesh } from "#harness/mesh/mesh.ts";
 
 export interface UpOptions {
   readonly plan: LabPlan;
@@ -57,6 +59,8 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const before = await readLabState(plan.lab);
   const standing = before === undefined ? "nothing" : await judge(before, plan);
   if (standing === "whole") {
+    const healed = await healJournal(new Mesh(before!));
+    if (healed.length > 0) progress.note(`healed what a killed command left: ${healed.join(", ")}`);
     progress.note(`lab ${plan.lab} is up already`);
     return { state: before!, did: "already up" };
   }

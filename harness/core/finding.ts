@@ -1,0 +1,12 @@
+/** Something that is wrong with a mesh, as a person would say it. */
+export interface Finding {
+  readonly layer: string;
+  /** `broken`: it harms traffic or knowledge; `suspect`: allowed, but seldom meant. */
+  readonly severity: "broken" | "suspect";
+  readonly cluster: string;
+  /** The node, pod, object or pair that it is about. */
+  readonly subject: string;
+  readonly message: string;
+  /** The next step for whoever must mend it. */
+  readonly next: string;
+}

@@ -1,0 +1,164 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import { known } from "./parts.ts";
+
+/** Cluster names, ids and CIDRs, and the settings that a mesh hangs on (Cilium's "Setting up Cluster Mesh"). */
+export function configuration(mesh: MeshSnapshot): Finding[] {
+  return [...ids(mesh), ...peerNames(mesh), ...cidrs(mesh), ...settings(mesh)];
+}
+
+const finding = (cluster: string, subject: string, message: string, next: string): Finding => ({
+  layer: "configuration",
+  severity: "broken",
+  cluster,
+  subject,
+  message,
+  next,
+});
+
+const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
+  cluster.config.ok ? cluster.config.value[key] : undefined;
+
+const idOf = (cluster: ClusterSnapshot): number => Number(settingOf(cluster, "cluster-id") ?? Number.NaN);
+
+/** Ids that a cluster's own identities contradict come first, then twins, then what others were told. */
+function ids(mesh: MeshSnapshot): Finding[] {
+  return [...mesh.clusters.flatMap(idAndIdentities), ...twinIds(mesh), ...toldIds(mesh)];
+}
+
+/** Identities carry the cluster's id in their upper bits (pkg/identity, cluster-scoped numeric identities). */
+function idAndIdentities(cluster: ClusterSnapshot): Finding[] {
+  const id = idOf(cluster);
+  const carried = known(cluster.ciliumEndpoints)
+    .map((e) => e.identity >> 16)
+    .find((n) => n > 0);
+  if (carried === undefined || carried === id) return [];
+  return [
+    finding(
+      cluster.name,
+      `cluster id of ${cluster.name}`,
+      `${cluster.name} tells the others cluster id ${id}, yet the identities of its endpoints are of cluster ${carried}`,
+      `set cluster-id of ${cluster.name} back to ${carried} and restart clustermesh-apiserver`,
+    ),
+  ];
+}
+
+function twinIds(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster, i) =>
+    mesh.clusters
+      .slice(i + 1)
+      .filter((other) => idOf(other) === idOf(cluster))
+      .map((other) =>
+        finding(
+          other.name,
+          `clusters ${cluster.name} and ${other.name}`,
+          `${cluster.name} and ${other.name} both have cluster id ${idOf(cluster)}`,
+          "give each cluster an id of its own",
+        ),
+      ),
+  );
+}
+
+function toldIds(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster) =>
+    known(cluster.kvstoreMesh).flatMap((remote) => {
+      const peer = mesh.clusters.find((c) => c.name === remote.name);
+      const { clusterId, retrieved } = remote.config;
+      if (peer === undefined || !retrieved || clusterId === 0 || clusterId === idOf(peer)) return [];
+      return [
+        finding(
+          cluster.name,
+          `cluster id of ${remote.name}`,
+          `${cluster.name} was told that ${remote.name} has cluster id ${clusterId}, its own configuration says ${idOf(peer)}`,
+          `restart clustermesh-apiserver of ${remote.name}`,
+        ),
+      ];
+    }),
+  );
+}
+
+/** Entries for clusters that do not exist, and clusters without an entry. */
+function peerNames(mesh: MeshSnapshot): Finding[] {
+  const names = new Map(mesh.clusters.map((c) => [settingOf(c, "cluster-name") ?? c.name, c]));
+  const found: Finding[] = [];
+  for (const cluster of mesh.clusters) {
+    if (!cluster.peers.ok) continue;
+    for (const [who, entries] of Object.entries(cluster.peers.value)) {
+      if (Object.keys(entries).length === 0) continue;
+      const label = who === "agents" ? "the agents" : "KVStoreMesh";
+      for (const name of Object.keys(entries))
+        if (!names.has(name))
+          found.push(
+            finding(
+              cluster.name,
+              `${label} of ${cluster.name}`,
+              `${label} of ${cluster.name} are told of a cluster ${name}; there is none of that name (known: ${[...names.keys()].join(", ")})`,
+              `name the peer as it names itself, in clustermesh.config.clusters of ${cluster.name}`,
+            ),
+          );
+      for (const name of names.keys())
+        if (name !== cluster.name && entries[name] === undefined)
+          found.push(
+            finding(
+              cluster.name,
+              `${label} of ${cluster.name}`,
+              `${label} of ${cluster.name} have no entry for cluster ${name}`,
+              `cilium clustermesh connect, or add ${name} to clustermesh.config.clusters of ${cluster.name}`,
+            ),
+          );
+    }
+  }
+  return found;
+}
+
+/** Pod CIDRs must be disjoint across all nodes of all clusters. */
+function cidrs(mesh: MeshSnapshot): Finding[] {
+  const owners = new Map<string, string>();
+  const found: Finding[] = [];
+  for (const cluster of mesh.clusters) {
+    for (const node of known(cluster.ciliumNodes)) {
+      for (const cidr of node.podCidrs) {
+        const before = owners.get(cidr);
+        if (before !== undefined)
+          found.push(
+            finding(
+              cluster.name,
+              `pod CIDR ${cidr}`,
+              `pod CIDR ${cidr} belongs to ${before} and to ${cluster.name}/${node.name}`,
+              "pod CIDRs of meshed clusters must not overlap",
+            ),
+          );
+        else owners.set(cidr, `${cluster.name}/${node.name}`);
+      }
+    }
+  }
+  return found;
+}
+
+function settings(mesh: MeshSnapshot): Finding[] {
+  const found: Finding[] = [];
+  for (const cluster of mesh.clusters) {
+    const replacement = settingOf(cluster, "kube-proxy-replacement");
+    const proxy = known(cluster.workloads).some((w) => w.name === "kube-proxy");
+    if (replacement === "false" && !proxy)
+      found.push(
+        finding(
+          cluster.name,
+          `kube-proxy replacement of ${cluster.name}`,
+          `kube-proxy-replacement of ${cluster.name} is off and no kube-proxy runs there: NodePort and LoadBalancer services have nobody to serve them`,
+          `set kubeProxyReplacement to true in ${cluster.name}`,
+        ),
+      );
+  }
+  const modes = new Map(mesh.clusters.map((c) => [c.name, settingOf(c, "routing-mode")]));
+  if (new Set(modes.values()).size > 1)
+    found.push(
+      finding(
+        mesh.clusters[0]!.name,
+        "routing-mode",
+        `clusters differ in routing-mode: ${[...modes].map(([n, m]) => `${n} ${m}`).join(", ")}`,
+        "all clusters of a mesh must use the same data path mode",
+      ),
+    );
+  return found;
+}

@@ -1,0 +1,59 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { MeshSnapshot, PeerTrouble } from "#harness/core/mesh-snapshot.ts";
+import { known } from "./parts.ts";
+
+/** DNS, TCP, TLS and etcd towards each peer, then what KVStoreMesh and the agents have of it. */
+export function connections(mesh: MeshSnapshot): Finding[] {
+  const found: Finding[] = [];
+  for (const cluster of mesh.clusters) {
+    const say = (subject: string, message: string, next: string): void =>
+      void found.push({
+        layer: "connections",
+        severity: "broken",
+        cluster: cluster.name,
+        subject,
+        message,
+        next,
+      });
+    const told = new Set<string>();
+    for (const trouble of known(cluster.kvstoreMeshTrouble)) {
+      if (told.has(trouble.peer)) continue;
+      told.add(trouble.peer);
+      say(
+        `KVStoreMesh of ${cluster.name} to ${trouble.peer}`,
+        `KVStoreMesh of ${cluster.name} does not reach ${trouble.peer}: ${trouble.step}`,
+        cure(trouble),
+      );
+    }
+    for (const remote of known(cluster.kvstoreMesh)) {
+      if (remote.ready || told.has(remote.name)) continue;
+      say(
+        `KVStoreMesh of ${cluster.name} to ${remote.name}`,
+        `KVStoreMesh of ${cluster.name} is not ready for ${remote.name}: ${remote.status}`,
+        "kvstoremesh-dbg troubleshoot",
+      );
+    }
+    for (const agent of cluster.agents) {
+      for (const remote of known(agent.remotes)) {
+        if (remote.ready && Object.values(remote.synced).every(Boolean)) continue;
+        say(
+          `the agent of ${agent.node} to ${remote.name}`,
+          `the agent of ${cluster.name}/${agent.node} is not ready for ${remote.name}: ${remote.status}`,
+          "cilium-dbg troubleshoot clustermesh",
+        );
+      }
+    }
+  }
+  return found;
+}
+
+function cure({ step }: PeerTrouble): string {
+  if (/unknown authority|certificate signed by/.test(step))
+    return "the two sides do not share a CA: compare the CA certificates of both clusters";
+  if (/expired|bad certificate|authentication failed|invalid/i.test(step))
+    return "renew the certificate that this side presents, and look at its validity";
+  if (/resolve/.test(step))
+    return "look at hostAliases of clustermesh-apiserver and at the addresses given for the peer";
+  if (/TCP/.test(step)) return "check the peer's service, its port and the firewalls between";
+  return "look at etcd in the peer's clustermesh-apiserver";
+}

@@ -1,0 +1,84 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import { known } from "./parts.ts";
+
+const system = "kube-system";
+const parts: Readonly<Record<string, string>> = {
+  cilium: "Cilium's agents",
+  "cilium-operator": "the operator",
+  "clustermesh-apiserver": "clustermesh-apiserver",
+};
+
+/** Agents, operator and clustermesh-apiserver: processes that are stopped, crash or are not there. */
+export function controlPlane(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap(inCluster);
+}
+
+function inCluster(cluster: ClusterSnapshot): Finding[] {
+  const found: Finding[] = [];
+  const say = (subject: string, message: string, next: string): void =>
+    void found.push({
+      layer: "control plane",
+      severity: "broken",
+      cluster: cluster.name,
+      subject,
+      message,
+      next,
+    });
+  for (const { node, stopped } of cluster.nodeStates)
+    for (const line of stopped)
+      say(
+        `process ${line.split(" ")[0]} on ${node}`,
+        `${line.split(" ")[0]} on node ${node} is stopped (state T): ${line.slice(0, 120)}`,
+        `docker exec ${node} pkill -CONT -f '${line.slice(0, 40)}'`,
+      );
+  for (const w of known(cluster.workloads)) {
+    if (w.namespace !== system || parts[w.name] === undefined || w.wanted > 0) continue;
+    say(
+      `${w.name} of ${cluster.name}`,
+      `${parts[w.name]} of ${cluster.name} is scaled to zero`,
+      `kubectl -n ${system} scale deployment ${w.name} --replicas 1`,
+    );
+  }
+  for (const pod of known(cluster.pods)) {
+    const part = pod.namespace === system && Object.keys(parts).find((p) => partOf(pod.name) === p);
+    if (part === false || part === undefined || pod.ending) continue;
+    const sick = pod.containers.filter((c) => !c.ready);
+    // A container that crashes takes its neighbours' readiness along: what crashes is named first.
+    const worst = sick.toSorted(
+      (a, b) => Number(b.trouble !== "") - Number(a.trouble !== "") || b.restarts - a.restarts,
+    );
+    const [first] = worst;
+    if (first === undefined) continue;
+    say(
+      `${first.name} of ${cluster.name} on ${pod.node}`,
+      `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts`,
+      `kubectl -n ${system} logs ${pod.name} -c ${first.name} --previous`,
+    );
+  }
+  for (const w of known(cluster.workloads)) {
+    if (w.namespace !== system || parts[w.name] === undefined || w.wanted === 0 || w.ready >= w.wanted)
+      continue;
+    if (found.some((f) => f.message.includes(w.name))) continue;
+    say(
+      `${w.name} of ${cluster.name}`,
+      `${parts[w.name]} of ${cluster.name}: ${w.ready} of ${w.wanted} ready`,
+      `kubectl -n ${system} describe pods`,
+    );
+  }
+  for (const agent of cluster.agents)
+    if (!agent.remotes.ok)
+      say(
+        `the agent of ${agent.node}`,
+        `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
+        `look at its container on ${agent.node}`,
+      );
+  return found;
+}
+
+/** `cilium-x7k2p` is an agent, `cilium-operator-...` is not. */
+function partOf(pod: string): string | undefined {
+  if (pod.startsWith("cilium-operator-")) return "cilium-operator";
+  if (pod.startsWith("clustermesh-apiserver-")) return "clustermesh-apiserver";
+  return /^cilium-[a-z0-9]{5}$/.test(pod) ? "cilium" : undefined;
+}

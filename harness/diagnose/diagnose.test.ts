@@ -1,0 +1,292 @@
+import { expect, test } from "vitest";
+import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/core/mesh-snapshot.ts";
+import type { RemoteClusterStatus } from "#harness/core/snapshot.ts";
+import { diagnose } from "./index.ts";
+
+const ok = <T>(value: T) => ({ ok: true as const, value });
+
+function remote(name: string, clusterId: number): RemoteClusterStatus {
+  return {
+    name,
+    connected: true,
+    ready: true,
+    status: "ready",
+    config: { required: true, retrieved: true, clusterId, kvstoreMesh: true },
+    counts: { nodes: 1, endpoints: 1, identities: 1, services: 1 },
+    synced: { nodes: true, endpoints: true, identities: true, services: true },
+  };
+}
+
+const pod = (over: Partial<PodState>): PodState => ({
+  namespace: "app",
+  name: "echo-1",
+  node: "n",
+  ip: "10.0.0.1",
+  hostNetwork: false,
+  phase: "Running",
+  ready: true,
+  ending: false,
+  labels: { app: "echo" },
+  containers: [{ name: "echo", ready: true, restarts: 0, trouble: "" }],
+  ...over,
+});
+
+const service = (over: Partial<ServiceState>): ServiceState => ({
+  namespace: "app",
+  name: "echo",
+  type: "ClusterIP",
+  clusterIp: "10.11.0.9",
+  ports: [{ port: 80, protocol: "TCP" }],
+  loadBalancerIp: "",
+  annotations: { "service.cilium.io/global": "true" },
+  selector: { app: "echo" },
+  ...over,
+});
+
+/** A healthy cluster of one node, one pod and one global service. */
+function cluster(name: string, id: number, peer: string, peerId: number): ClusterSnapshot {
+  const ip = `10.${id}.0.5`;
+  return {
+    name,
+    config: ok({
+      "cluster-name": name,
+      "cluster-id": String(id),
+      "routing-mode": "tunnel",
+      "kube-proxy-replacement": "true",
+    }),
+    containers: ok([{ name: `${name}-worker`, state: "running" }]),
+    nodes: ok([
+      { name: `${name}-worker`, address: `172.18.0.${id}`, podCidr: `10.${id}.0.0/24`, ready: true },
+    ]),
+    ciliumNodes: ok([{ name: `${name}-worker`, podCidrs: [`10.${id}.0.0/24`] }]),
+    pods: ok([
+      pod({ name: `echo-${name}`, ip, node: `${name}-worker` }),
+      pod({
+        namespace: "kube-system",
+        name: "clustermesh-apiserver-6d5f-abcde",
+        ip: `10.${id}.0.6`,
+        node: `${name}-worker`,
+        labels: {},
+        containers: ["etcd", "apiserver", "kvstoremesh"].map((c) => ({
+          name: c,
+          ready: true,
+          restarts: 0,
+          trouble: "",
+        })),
+      }),
+    ]),
+    workloads: ok([
+      { kind: "Deployment", namespace: "kube-system", name: "clustermesh-apiserver", wanted: 1, ready: 1 },
+      { kind: "Deployment", namespace: "app", name: "echo", wanted: 1, ready: 1 },
+    ]),
+    services: ok([service({})]),
+    endpoints: ok([{ namespace: "app", service: "echo", ip, ready: true }]),
+    ciliumEndpoints: ok([{ namespace: "app", name: `echo-${name}`, ip, identity: id * 65536 + 300 }]),
+    policies: ok([]),
+    peers: ok({ agents: { [peer]: ["https://x:2379"] }, kvstoreMesh: { [peer]: ["https://x:2379"] } }),
+    kvstoreMesh: ok([remote(peer, peerId)]),
+    kvstoreMeshTrouble: ok([]),
+    agents: [
+      {
+        node: `${name}-worker`,
+        remotes: ok([remote(peer, peerId)]),
+        nodeList: ok([]),
+        health: { ok: false, why: "not asked" },
+        services: ok([]),
+        lbMaps: ok(new Map()),
+        ipcache: ok([{ cidr: `10.${peerId}.0.5/32`, identity: peerId * 65536 + 300, tunnelEndpoint: "" }]),
+      },
+    ],
+    nodeStates: [{ node: `${name}-worker`, rules: ok([]), stopped: [] }],
+  };
+}
+
+const healthy: MeshSnapshot = { clusters: [cluster("east", 1, "west", 2), cluster("west", 2, "east", 1)] };
+
+/** The healthy mesh with parts of one cluster changed. */
+function broken(which: "east" | "west", over: Partial<ClusterSnapshot>): MeshSnapshot {
+  return { clusters: healthy.clusters.map((c) => (c.name === which ? { ...c, ...over } : c)) };
+}
+const west = healthy.clusters[1]!;
+const east = healthy.clusters[0]!;
+
+test("nothing is found on a healthy mesh", () => {
+  expect(diagnose(healthy)).toEqual([]);
+});
+
+test.each<[string, MeshSnapshot, string, RegExp]>([
+  [
+    "a frozen node",
+    broken("west", { containers: ok([{ name: "west-worker", state: "paused" }]) }),
+    "nodes",
+    /west-worker is paused/,
+  ],
+  [
+    "a firewall rule on a node",
+    broken("east", {
+      nodeStates: [
+        {
+          node: "east-worker",
+          stopped: [],
+          rules: ok([{ podIp: "", text: "PREROUTING -p udp -m udp --dport 8472 -j DROP", packets: 7 }]),
+        },
+      ],
+    }),
+    "underlay",
+    /node east-worker drops or refuses UDP 8472 \(VXLAN.*7 packets/,
+  ],
+  [
+    "a firewall rule in a pod",
+    broken("west", {
+      nodeStates: [
+        {
+          node: "west-worker",
+          stopped: [],
+          rules: ok([{ podIp: "10.2.0.5", text: "INPUT -p tcp --dport 8080 -j DROP", packets: 1 }]),
+        },
+      ],
+    }),
+    "underlay",
+    /pod west\/app\/echo-west drops/,
+  ],
+  [
+    "a stopped agent",
+    broken("west", {
+      nodeStates: [{ node: "west-worker", rules: ok([]), stopped: ["cilium-agent --config-dir=/tmp"] }],
+    }),
+    "control plane",
+    /cilium-agent on node west-worker is stopped/,
+  ],
+  [
+    "no clustermesh-apiserver",
+    broken("west", {
+      workloads: ok([
+        { kind: "Deployment", namespace: "kube-system", name: "clustermesh-apiserver", wanted: 0, ready: 0 },
+      ]),
+    }),
+    "control plane",
+    /clustermesh-apiserver of west is scaled to zero/,
+  ],
+  [
+    "etcd that crashes: it is named, not the neighbours that it takes along",
+    broken("west", {
+      pods: ok([
+        pod({
+          namespace: "kube-system",
+          name: "clustermesh-apiserver-6d5f-abcde",
+          node: "west-worker",
+          containers: [
+            { name: "apiserver", ready: false, restarts: 1, trouble: "" },
+            { name: "etcd", ready: false, restarts: 4, trouble: "CrashLoopBackOff" },
+          ],
+        }),
+        ...(west.pods.ok ? west.pods.value.slice(0, 1) : []),
+      ]),
+    }),
+    "control plane",
+    /container etcd .* CrashLoopBackOff/,
+  ],
+  [
+    "a cluster id that its identities do not carry",
+    broken("west", { config: ok({ "cluster-name": "west", "cluster-id": "77", "routing-mode": "tunnel" }) }),
+    "configuration",
+    /west tells the others cluster id 77, .* cluster 2/,
+  ],
+  [
+    "a peer that does not exist",
+    broken("east", { peers: ok({ agents: { "west-x": [] }, kvstoreMesh: { west: [] } }) }),
+    "configuration",
+    /the agents of east are told of a cluster west-x/,
+  ],
+  [
+    "pod CIDRs that overlap",
+    broken("west", { ciliumNodes: ok([{ name: "west-worker", podCidrs: ["10.1.0.0/24"] }]) }),
+    "configuration",
+    /10\.1\.0\.0\/24 belongs to east\/east-worker and to west\/west-worker/,
+  ],
+  [
+    "a CA that the peer does not have",
+    broken("east", {
+      kvstoreMeshTrouble: ok([
+        {
+          peer: "west",
+          step: "Cannot establish TLS connection to x: tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        },
+      ]),
+    }),
+    "connections",
+    /KVStoreMesh of east does not reach west: Cannot establish TLS/,
+  ],
+  [
+    "an endpoint without a pod",
+    broken("west", {
+      ciliumEndpoints: ok([
+        ...(west.ciliumEndpoints.ok ? west.ciliumEndpoints.value : []),
+        { namespace: "app", name: "ghost", ip: "10.2.255.254", identity: 131372 },
+      ]),
+    }),
+    "endpoints",
+    /CiliumEndpoint app\/ghost \(10\.2\.255\.254\) of west has no pod/,
+  ],
+  [
+    "an ipcache entry that is missing",
+    broken("east", { agents: [{ ...east.agents[0]!, ipcache: ok([]) }] }),
+    "endpoints",
+    /ipcache of east\/east-worker lacks 10\.2\.0\.5 \(west\/app\/echo-west\)/,
+  ],
+  [
+    "a backend that no pod has",
+    broken("west", {
+      endpoints: ok([
+        ...(west.endpoints.ok ? west.endpoints.value : []),
+        { namespace: "app", service: "echo", ip: "10.2.255.254", ready: true },
+      ]),
+    }),
+    "services",
+    /backend 10\.2\.255\.254 of service app\/echo in west belongs to no pod/,
+  ],
+  [
+    "backends that are not ready",
+    broken("west", {
+      pods: ok([pod({ name: "echo-west", ip: "10.2.0.5", ready: false })]),
+      endpoints: ok([{ namespace: "app", service: "echo", ip: "10.2.0.5", ready: false }]),
+    }),
+    "services",
+    /none of its 1 pods is ready \(echo-west\)/,
+  ],
+  [
+    "backends scaled to zero",
+    broken("west", {
+      pods: ok([]),
+      endpoints: ok([]),
+      ciliumEndpoints: ok([]),
+      workloads: ok([{ kind: "Deployment", namespace: "app", name: "echo", wanted: 0, ready: 0 }]),
+    }),
+    "services",
+    /no backend in west: Deployment echo is scaled to zero/,
+  ],
+  [
+    "a service that is global on one side only",
+    broken("west", { services: ok([service({ annotations: {} })]) }),
+    "services",
+    /global elsewhere and not in west/,
+  ],
+  [
+    "a policy that denies everything",
+    broken("west", {
+      policies: ok([
+        {
+          namespace: "app",
+          name: "deny",
+          spec: { endpointSelector: {}, ingressDeny: [{ fromEntities: ["all"] }] },
+        },
+      ]),
+    }),
+    "policies",
+    /app\/deny of west denies all ingress/,
+  ],
+])("%s comes first", (_, mesh, layer, message) => {
+  const [first] = diagnose(mesh);
+  expect(first).toMatchObject({ layer, message: expect.stringMatching(message) });
+  expect(first!.next).not.toBe("");
+});

@@ -1,0 +1,49 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import { known } from "./parts.ts";
+
+/** Endpoints without pods, and ipcache maps that differ from the pods of the other clusters. */
+export function endpoints(mesh: MeshSnapshot): Finding[] {
+  const found: Finding[] = [];
+  for (const cluster of mesh.clusters) {
+    if (!cluster.pods.ok) continue;
+    const pods = new Set(cluster.pods.value.map((p) => `${p.namespace}/${p.name}`));
+    for (const e of known(cluster.ciliumEndpoints)) {
+      if (pods.has(`${e.namespace}/${e.name}`)) continue;
+      found.push({
+        layer: "endpoints",
+        severity: "broken",
+        cluster: cluster.name,
+        subject: `endpoint ${e.namespace}/${e.name} of ${cluster.name}`,
+        message: `CiliumEndpoint ${e.namespace}/${e.name} (${e.ip}) of ${cluster.name} has no pod`,
+        next: `kubectl -n ${e.namespace} delete ciliumendpoint ${e.name}`,
+      });
+    }
+  }
+  for (const from of mesh.clusters)
+    for (const to of mesh.clusters.filter((c) => c !== from)) found.push(...ipcache(from, to));
+  return found;
+}
+
+function ipcache(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
+  if (!to.ciliumEndpoints.ok) return [];
+  const found: Finding[] = [];
+  for (const agent of from.agents) {
+    if (!agent.ipcache.ok) continue;
+    const held = new Set(agent.ipcache.value.map((e) => e.cidr));
+    const missing = to.ciliumEndpoints.value.filter((e) => !held.has(`${e.ip}/32`));
+    if (missing.length === 0) continue;
+    found.push({
+      layer: "endpoints",
+      severity: "broken",
+      cluster: from.name,
+      subject: `ipcache of ${from.name}/${agent.node}`,
+      message: `the ipcache of ${from.name}/${agent.node} lacks ${missing
+        .slice(0, 5)
+        .map((e) => `${e.ip} (${to.name}/${e.namespace}/${e.name})`)
+        .join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`,
+      next: `restart the agent of ${agent.node}, which writes its maps anew`,
+    });
+  }
+  return found;
+}

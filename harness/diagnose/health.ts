@@ -1,0 +1,52 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { HealthPath } from "#harness/core/snapshot.ts";
+
+type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
+
+/** cilium-health as a person reads it: which node is out of reach, and by which layer. */
+export function health(mesh: MeshSnapshot): Finding[] {
+  const failing = new Map<string, { readonly path: Path; readonly from: string }[]>();
+  let asked = 0;
+  for (const cluster of mesh.clusters) {
+    for (const agent of cluster.agents) {
+      if (!agent.health.ok) continue;
+      asked += 1;
+      for (const node of agent.health.value.nodes) {
+        const paths: readonly (readonly [Path, HealthPath | undefined])[] = [
+          ["host ICMP", node.host.icmp],
+          ["host HTTP", node.host.http],
+          ["endpoint ICMP", node.endpoint?.icmp],
+          ["endpoint HTTP", node.endpoint?.http],
+        ];
+        for (const [path, seen] of paths)
+          if (seen !== undefined && seen.status !== "")
+            failing.set(node.name, [
+              ...(failing.get(node.name) ?? []),
+              { path, from: `${cluster.name}/${agent.node}` },
+            ]);
+      }
+    }
+  }
+  const found: Finding[] = [];
+  for (const [node, cells] of [...failing].sort((a, b) => b[1].length - a[1].length)) {
+    const paths = new Set(cells.map((c) => c.path));
+    const froms = new Set(cells.map((c) => c.from));
+    const hostOnly = !paths.has("endpoint ICMP") && !paths.has("endpoint HTTP");
+    const tunnelOnly = !paths.has("host ICMP") && !paths.has("host HTTP");
+    const cause = tunnelOnly
+      ? "the node answers, its health endpoint does not: the tunnel (UDP 8472) to it is broken"
+      : hostOnly && paths.size === 1
+        ? `only ${[...paths][0]} fails: ${paths.has("host HTTP") ? "TCP 4240 is blocked" : "ICMP is blocked"}`
+        : "nothing of it answers: the node, or the network to it, is down";
+    found.push({
+      layer: "health",
+      severity: "broken",
+      cluster: node.split("/")[0] ?? "",
+      subject: `node ${node}`,
+      message: `${froms.size} of ${asked} agents do not reach ${node} by ${[...paths].join(", ")}: ${cause}`,
+      next: tunnelOnly ? `check UDP 8472 to and from ${node}` : `check ICMP and TCP 4240 to ${node}`,
+    });
+  }
+  return found;
+}

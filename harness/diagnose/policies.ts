@@ -1,0 +1,26 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import { known } from "./parts.ts";
+
+/** Policies that shut everything out: allowed, and seldom meant in a namespace with global services. */
+export function policies(mesh: MeshSnapshot): Finding[] {
+  const found: Finding[] = [];
+  for (const cluster of mesh.clusters) {
+    for (const policy of known(cluster.policies)) {
+      const name = `${policy.namespace}/${policy.name}`;
+      for (const way of ["ingress", "egress"] as const) {
+        const denied = JSON.stringify(policy.spec[`${way}Deny`] ?? "");
+        if (!denied.includes('"all"')) continue;
+        found.push({
+          layer: "policies",
+          severity: "suspect",
+          cluster: cluster.name,
+          subject: `policy ${name} of ${cluster.name}`,
+          message: `policy ${name} of ${cluster.name} denies all ${way} of the pods that it selects (${JSON.stringify(policy.spec.endpointSelector ?? {})})`,
+          next: `kubectl -n ${policy.namespace} get ciliumnetworkpolicy ${policy.name} -o yaml; cilium-dbg monitor --type drop`,
+        });
+      }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,144 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/core/mesh-snapshot.ts";
+import { known } from "./parts.ts";
+
+const globalKeys = ["service.cilium.io/global", "io.cilium/global-service"];
+const sharedKeys = ["service.cilium.io/shared", "io.cilium/shared-service"];
+
+const isOn = (service: ServiceState, keys: readonly string[], value: string): boolean =>
+  keys.some((k) => service.annotations[k] === value);
+
+const key = (s: { readonly namespace: string; readonly name: string }): string => `${s.namespace}/${s.name}`;
+
+/** Global services: backends that no pod has, sides without a ready backend, annotations that differ. */
+export function services(mesh: MeshSnapshot): Finding[] {
+  const found: Finding[] = [];
+  const names = new Set(mesh.clusters.flatMap((c) => known(c.services).map(key)));
+  for (const name of names) {
+    const sides = mesh.clusters.flatMap((cluster) => {
+      const service = known(cluster.services).find((s) => key(s) === name);
+      return service === undefined ? [] : [{ cluster, service }];
+    });
+    const globals = sides.filter(({ service }) => isOn(service, globalKeys, "true"));
+    for (const { cluster, service } of sides)
+      found.push(...ownBackends(cluster, service, globals.length > 0));
+    if (sides.length < 2 || name.startsWith("default/kubernetes") || name.startsWith("kube-system/"))
+      continue;
+    const not = sides.filter(({ service }) => !isOn(service, globalKeys, "true"));
+    if (globals.length > 0 && not.length > 0)
+      for (const { cluster } of not)
+        found.push(suspect(cluster, name, `service ${name} is global elsewhere and not in ${cluster.name}`));
+    if (globals.length === 0)
+      found.push(
+        suspect(
+          sides[0]!.cluster,
+          name,
+          `service ${name} is in ${sides.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
+        ),
+      );
+    for (const { cluster, service } of sides)
+      if (isOn(service, sharedKeys, "false"))
+        found.push(
+          suspect(
+            cluster,
+            name,
+            `service ${name} of ${cluster.name} does not share its backends (shared: "false")`,
+          ),
+        );
+  }
+  found.push(...maps(mesh));
+  return found;
+}
+
+function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {
+  return {
+    layer: "services",
+    severity: "suspect",
+    cluster: cluster.name,
+    subject: `service ${service} of ${cluster.name}`,
+    message,
+    next: `compare the annotations: kubectl -n ${service.split("/")[0]} get service ${service.split("/")[1]} -o yaml`,
+  };
+}
+
+function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: boolean): Finding[] {
+  if (!cluster.endpoints.ok || !cluster.pods.ok) return [];
+  const found: Finding[] = [];
+  const say = (message: string, next: string): void =>
+    void found.push({
+      layer: "services",
+      severity: "broken",
+      cluster: cluster.name,
+      subject: `service ${key(service)} of ${cluster.name}`,
+      message,
+      next,
+    });
+  const backends = cluster.endpoints.value.filter(
+    (e) => e.namespace === service.namespace && e.service === service.name,
+  );
+  const addresses = new Set(cluster.pods.value.map((p) => p.ip));
+  const selects = Object.keys(service.selector).length > 0;
+  for (const ip of new Set(backends.map((b) => b.ip)))
+    if (selects && !addresses.has(ip))
+      say(
+        `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
+        `kubectl -n ${service.namespace} get endpointslices -l kubernetes.io/service-name=${service.name}`,
+      );
+  if (!global || !selects) return found;
+  const ready = backends.filter((b) => b.ready && addresses.has(b.ip));
+  if (ready.length > 0) return found;
+  const pods = cluster.pods.value.filter(
+    (p) =>
+      p.namespace === service.namespace &&
+      Object.entries(service.selector).every(([k, v]) => p.labels[k] === v),
+  );
+  if (pods.length > 0 && pods.every((p) => !p.ready))
+    say(
+      `service ${key(service)} has no ready backend in ${cluster.name}: none of its ${pods.length} pods is ready (${pods.map((p) => p.name).join(", ")})`,
+      `kubectl -n ${service.namespace} describe pods: their readiness probes fail`,
+    );
+  // A side without pods is allowed, and what the canary services of a lab are.
+  else if (pods.length === 0) {
+    const empty = known(cluster.workloads).filter((w) => w.namespace === service.namespace && w.wanted === 0);
+    if (empty.length > 0)
+      say(
+        `service ${key(service)} has no backend in ${cluster.name}: ${empty.map((w) => `${w.kind} ${w.name}`).join(", ")} is scaled to zero`,
+        `kubectl -n ${service.namespace} scale`,
+      );
+  }
+  if (service.type === "LoadBalancer" && service.loadBalancerIp === "")
+    say(
+      `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
+      "look at the operator and the pools",
+    );
+  return found;
+}
+
+/** The data plane is the oracle: BPF maps against what the agents mean to have. */
+function maps(mesh: MeshSnapshot): Finding[] {
+  const found: Finding[] = [];
+  for (const cluster of mesh.clusters) {
+    for (const agent of cluster.agents) {
+      if (!agent.lbMaps.ok || !agent.services.ok) continue;
+      for (const entry of agent.services.value) {
+        if (entry.type !== "ClusterIP") continue;
+        const held =
+          agent.lbMaps.value.get(`${entry.frontend}/${entry.protocol}`) ??
+          agent.lbMaps.value.get(entry.frontend);
+        if (held === undefined) continue;
+        const has = new Set(held.map((b) => b.replace(/\/\w+$/, "")));
+        const missing = entry.backends.map((b) => `${b.ip}:${b.port}`).filter((b) => !has.has(b));
+        if (missing.length > 0)
+          found.push({
+            layer: "services",
+            severity: "broken",
+            cluster: cluster.name,
+            subject: `BPF map of ${cluster.name}/${agent.node}`,
+            message: `the BPF maps of ${cluster.name}/${agent.node} lack ${missing.join(", ")} for ${entry.namespace}/${entry.name} (${entry.frontend})`,
+            next: `restart the agent of ${agent.node}`,
+          });
+      }
+    }
+  }
+  return found;
+}

@@ -1,0 +1,74 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { FirewallRule, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import { known } from "./parts.ts";
+
+/** Ports that Cilium's System Requirements ("Firewall Rules") and Cluster Mesh ask for. */
+const ports: Readonly<Record<string, string>> = {
+  "8472": "VXLAN: tunnelled traffic",
+  "4240": "the agents' health checks",
+  "2379": "clustermesh-apiserver",
+  "2378": "clustermesh-apiserver",
+  "32379": "clustermesh-apiserver's NodePort",
+};
+
+/** Firewalls on the nodes and in the pods' own network namespaces. */
+export function underlay(mesh: MeshSnapshot): Finding[] {
+  const found: Finding[] = [];
+  const owner = podNames(mesh);
+  const address = nodeNames(mesh);
+  for (const cluster of mesh.clusters) {
+    for (const inside of cluster.nodeStates) {
+      for (const rule of merged(known(inside.rules))) {
+        const pod = rule.podIp === "" ? undefined : (owner.get(rule.podIp) ?? rule.podIp);
+        const subject = pod === undefined ? `node ${inside.node}` : `pod ${pod}`;
+        const peers = [...rule.text.matchAll(/-[sd] ([\d.]+)/g)].map((m) => address.get(m[1]!) ?? m[1]!);
+        const between = peers.length === 0 ? "" : `, to do with ${[...new Set(peers)].join(", ")}`;
+        found.push({
+          layer: "underlay",
+          severity: "broken",
+          cluster: cluster.name,
+          subject,
+          message: `a firewall rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text}`,
+          next: `see who set it and remove it: docker exec ${inside.node} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
+        });
+      }
+    }
+  }
+  // Rules that meet packets are the likelier cause.
+  return found.sort((a, b) => packetsOf(b) - packetsOf(a));
+}
+
+const packetsOf = (f: Finding): number => (Number(/\((\d+) packets/.exec(f.message)?.[1] ?? 0) > 0 ? 1 : 0);
+
+function what(rule: FirewallRule): string {
+  const port = /--dport (\d+)/.exec(rule.text)?.[1];
+  const protocol = /-p (\w+)/.exec(rule.text)?.[1]?.toUpperCase();
+  if (protocol === "ICMP") return "ICMP (the agents' health checks among it)";
+  if (port === undefined) return protocol ?? "everything";
+  return `${protocol ?? "port"} ${port}${ports[port] === undefined ? "" : ` (${ports[port]})`}`;
+}
+
+/** The same rule several times over, once. */
+function merged(rules: readonly FirewallRule[]): FirewallRule[] {
+  const byText = new Map<string, FirewallRule>();
+  for (const rule of rules) {
+    const key = `${rule.podIp} ${rule.text}`;
+    const before = byText.get(key);
+    byText.set(key, { ...rule, packets: rule.packets + (before?.packets ?? 0) });
+  }
+  return [...byText.values()];
+}
+
+function podNames(mesh: MeshSnapshot): Map<string, string> {
+  return new Map(
+    mesh.clusters.flatMap((c) =>
+      known(c.pods)
+        .filter((p) => !p.hostNetwork && p.ip !== "")
+        .map((p) => [p.ip, `${c.name}/${p.namespace}/${p.name}`] as const),
+    ),
+  );
+}
+
+function nodeNames(mesh: MeshSnapshot): Map<string, string> {
+  return new Map(mesh.clusters.flatMap((c) => known(c.nodes).map((n) => [n.address, n.name] as const)));
+}

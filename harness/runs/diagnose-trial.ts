@@ -1,0 +1,116 @@
+import { join } from "node:path";
+import { formatMs, monotonicMs } from "#harness/core/clock.ts";
+import { messageOf } from "#harness/core/errors.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import type { Finding } from "#harness/core/finding.ts";
+import { shuffled } from "#harness/core/shuffle.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
+import type { Fault } from "#harness/fault/fault.ts";
+import { faults } from "#harness/fault/index.ts";
+import { injectFault } from "#harness/fault/inject.ts";
+import { newRunId } from "#harness/global-setup.ts";
+import { allGone } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { lockLab } from "#harness/lab/lab.ts";
+import { annotation } from "#harness/mesh/echo.ts";
+import { EchoBackends } from "#harness/mesh/echo-service.ts";
+import type { Mesh } from "#harness/mesh/mesh.ts";
+import { namespaceObject } from "#harness/mesh/vantage.ts";
+import { collectEvidence, writeEvidence } from "#harness/observe/evidence.ts";
+import { snapshotOf } from "#harness/observe/snapshot.ts";
+import { reportsDir } from "#harness/run-environment.ts";
+import { diagnoseFiles } from "./diagnose.ts";
+import { openLab } from "./open-lab.ts";
+
+export interface DiagnoseTrialOptions {
+  readonly lab: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const namespace = "mp-diagnose-trial";
+const noticeMs = 90_000;
+
+/**
+ * Faults drawn by a seeded shuffle, one at a time beside a global service: `diagnose` must name what was harmed in its
+ * first finding, on the living lab and again from the files alone. It never reads the fault journal.
+ */
+export async function diagnoseTrial(
+  options: DiagnoseTrialOptions,
+): Promise<{ passed: number; failed: number }> {
+  await using _lock = await lockLab(options.lab);
+  const mesh = await openLab(options.lab, options.say);
+  const drawn = shuffled(
+    faults.filter((f) => f.traceless === undefined),
+    options.seed,
+  ).slice(0, options.count);
+  const dir = join(reportsDir(), newRunId(), "artifacts");
+  options.say(`seed ${options.seed}: ${drawn.map((f) => f.name).join(", ")}`);
+  let passed = 0;
+  await using _workload = await workload(mesh, options.signal);
+  for (const fault of drawn) {
+    const verdict = await tryFault(mesh, fault, join(dir, fault.name), options.signal);
+    if (verdict.ok) passed += 1;
+    options.say(`${verdict.ok ? "pass" : "FAIL"}  ${fault.name}: ${verdict.told}`);
+  }
+  options.say(`evidence: ${dir}`);
+  return { passed, failed: drawn.length - passed };
+}
+
+async function tryFault(
+  mesh: Mesh,
+  fault: Fault,
+  dir: string,
+  signal: AbortSignal,
+): Promise<{ ok: boolean; told: string }> {
+  try {
+    await using injected = await injectFault(fault, { mesh, namespace, signal });
+    const startedMs = monotonicMs();
+    const names = (f: Finding | undefined): boolean =>
+      f !== undefined && injected.names.some((n) => `${f.subject} ${f.message}`.includes(n));
+    const live = await eventually(
+      async () => {
+        const evidence = await collectEvidence(mesh, { logs: false });
+        await writeEvidence(evidence, dir);
+        const [first] = diagnose(snapshotOf(evidence));
+        return names(first) ? ready(first!) : notYet(first?.message ?? "nothing found");
+      },
+      { what: `diagnose to name ${injected.names.join(" or ")}`, withinMs: noticeMs, everyMs: 1000, signal },
+    );
+    const tookMs = monotonicMs() - startedMs;
+    await injected.heal();
+    const [first] = await diagnoseFiles([dir]);
+    return names(first)
+      ? { ok: true, told: `after ${formatMs(tookMs)}: [${live.layer}] ${live.message}` }
+      : { ok: false, told: `from files: ${first?.message ?? "nothing found"}` };
+  } catch (error) {
+    return { ok: false, told: messageOf(error) };
+  }
+}
+
+/** Two backends in each cluster behind a global service, and no trace of them afterwards. */
+async function workload(mesh: Mesh, signal: AbortSignal): Promise<AsyncDisposable> {
+  for (const { kube } of mesh.clusters) await kube.apply(namespaceObject(namespace));
+  const echo = await EchoBackends.deploy(mesh.clusters, {
+    namespace,
+    image: mesh.state.artifacts.agnhostImage,
+    replicas: 2,
+    withinMs: 120_000,
+    signal,
+  });
+  await echo.serve("echo", { [annotation.global]: "true" }, "LoadBalancer");
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const { kube } of mesh.clusters) {
+        await kube.remove(kinds.namespace, undefined, namespace);
+        await kube.until(kinds.namespace, { name: namespace }, allGone, {
+          what: `namespace ${namespace} to be gone`,
+          withinMs: 120_000,
+          signal: AbortSignal.timeout(125_000),
+        });
+      }
+    },
+  };
+}
