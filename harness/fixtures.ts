@@ -19,7 +19,7 @@ import { Mesh, orderedPairs } from "./mesh/mesh.ts";
 import { namespaceObject } from "./mesh/vantage.ts";
 import { collectEvidence, writeEvidence } from "./observe/evidence.ts";
 import { snapshotOf } from "./observe/snapshot.ts";
-import { diagnosisFile, labOfRun, runDirOfRun, runIdOfRun } from "./run-environment.ts";
+import { diagnosisFile, labOfRun, runDirOfRun, runIdOfRun, withBugtool } from "./run-environment.ts";
 import "./matchers.ts";
 
 // A Ctrl-C reaches this process too: it must live to heal and clean up; the harness cancels the run.
@@ -116,7 +116,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
 
   afterAll(async () => {
     if (failed)
-      await collectEvidence(mesh, { logs: true })
+      await collectEvidence(mesh, { logs: true, bugtool: withBugtool() })
         .then(async (evidence) => {
           const dir = join(runDirOfRun(), "artifacts", suite);
           await writeEvidence(evidence, dir);

@@ -12,3 +12,6 @@ export const runDirOfRun = (): string => join(reportsDir(), runIdOfRun());
 
 /** Beside a suite's evidence: what `diagnose` said of it. */
 export const diagnosisFile = "diagnosis.json";
+
+/** Whether evidence includes cilium-bugtool's files. */
+export const withBugtool = (): boolean => process.env.MESHPROOF_BUGTOOL === "1";

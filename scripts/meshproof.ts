@@ -280,20 +280,27 @@ program
   .argument("[suites...]", `some of: ${suiteNames.join(", ")}`)
   .option("--lab <name>", "name of the lab", "default")
   .option("--with-fault <fault>", "inject a fault after each suite's set-up")
+  .option(
+    "--bugtool",
+    "after a failure, collect cilium-bugtool's files too: half a minute of a core per agent",
+  )
   .option("--summary <file>", "also write a Markdown summary")
-  .action(async (suites: string[], o: { lab: string; withFault?: string; summary?: string }) => {
-    const finished = await testLab({
-      lab: o.lab,
-      suites,
-      runId: newRunId(),
-      command: commandLine(),
-      say,
-      signal,
-      ...(o.withFault === undefined ? {} : { fault: o.withFault }),
-      ...(o.summary === undefined ? {} : { summary: o.summary }),
-    });
-    conclude(finished);
-  });
+  .action(
+    async (suites: string[], o: { lab: string; withFault?: string; bugtool?: boolean; summary?: string }) => {
+      const finished = await testLab({
+        lab: o.lab,
+        suites,
+        runId: newRunId(),
+        command: commandLine(),
+        say,
+        signal,
+        bugtool: o.bugtool ?? false,
+        ...(o.withFault === undefined ? {} : { fault: o.withFault }),
+        ...(o.summary === undefined ? {} : { summary: o.summary }),
+      });
+      conclude(finished);
+    },
+  );
 
 program
   .command("prove")

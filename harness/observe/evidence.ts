@@ -13,9 +13,17 @@ import { redact } from "./redact.ts";
 export type ClusterEvidence = ReadonlyMap<string, string>;
 export const notCollected = "could not be collected: ";
 
+export interface EvidenceOptions {
+  readonly logs: boolean;
+  /** cilium-bugtool on every agent too: half a minute of a core each. */
+  readonly bugtool?: boolean;
+}
+
 const limitBytes = 4 * 1024 ** 2;
 const logBytes = 512 * 1024;
+const bugtoolBytes = 16 * 1024 ** 2;
 const collectMs = 60_000;
+const collectWithBugtoolMs = 180_000;
 
 /** What an agent says of itself, one file each; `diagnose` reads those in JSON. */
 const agentFiles: Readonly<Record<string, readonly string[]>> = {
@@ -64,9 +72,9 @@ echo '# network'; ip route; ip addr; ip neigh
  */
 export async function collectEvidence(
   mesh: Mesh,
-  options: { readonly logs: boolean },
+  options: EvidenceOptions,
 ): Promise<Map<string, ClusterEvidence>> {
-  const signal = AbortSignal.timeout(collectMs);
+  const signal = AbortSignal.timeout(options.bugtool === true ? collectWithBugtoolMs : collectMs);
   const collected = await Promise.all(
     mesh.clusters.map(async (c) => [c.name, await collectCluster(c, options, signal)] as const),
   );
@@ -86,7 +94,7 @@ export async function writeEvidence(
 
 async function collectCluster(
   cluster: Cluster,
-  options: { readonly logs: boolean },
+  options: EvidenceOptions,
   signal: AbortSignal,
 ): Promise<ClusterEvidence> {
   const files = new Map<string, string>();
@@ -111,6 +119,18 @@ async function collectCluster(
         }
       }),
     );
+  };
+  // Its own archive could not be redacted: its text files are taken, one after the other.
+  const bugtool = async (): Promise<void> => {
+    const dir = "/tmp/meshproof-bugtool";
+    const script = `cilium-bugtool -t ${dir} --archive=false >/dev/null 2>&1; cd ${dir} && find . -type f -size -256k | sort | while read f; do echo "==> $f"; cat "$f"; echo; done; rm -rf ${dir}`;
+    const found = await agentsOf(cluster, signal).catch(() => []);
+    for (const agent of found)
+      await keep(
+        `agent-${agent.node}-bugtool.txt`,
+        () => agent.run(["bash", "-c", script], collectMs),
+        bugtoolBytes,
+      );
   };
   const logs = async (): Promise<void> => {
     const pods = await cluster.kube.list(kinds.pod, "kube-system").catch(() => []);
@@ -146,6 +166,7 @@ async function collectCluster(
     agents(),
     nodes(),
     ...(options.logs ? [logs()] : []),
+    ...(options.bugtool === true ? [bugtool()] : []),
     ...objectKinds.map((kind) =>
       json(`${kind.plural}.json`, async () => (await cluster.kube.list(kind)).map(slim)),
     ),

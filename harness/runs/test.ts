@@ -32,6 +32,8 @@ export interface TestOptions {
   readonly lab: string;
   readonly suites: readonly string[];
   readonly runId: string;
+  /** cilium-bugtool's files among the evidence of a failure. */
+  readonly bugtool?: boolean;
   /** Where the run's folder goes; `reports/` by default. */
   readonly reportsDir?: string;
   readonly fault?: string;
@@ -146,6 +148,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   process.env.MESHPROOF_TEST_LAB = options.lab;
   process.env.MESHPROOF_RUN_ID = options.runId;
   process.env.MESHPROOF_REPORTS = reports;
+  process.env.MESHPROOF_BUGTOOL = options.bugtool === true ? "1" : "0";
   if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
   else process.env.MESHPROOF_FAULT = options.fault;
   const nodes = (await Promise.all(mesh.clusters.map((c) => c.nodes()))).flat();
