@@ -38,6 +38,8 @@ export const faultOfRun = process.env.MESHPROOF_FAULT || undefined;
 
 const cleanUpMs = 120_000;
 const setUpMs = 300_000;
+/** Evidence, healing and a namespace in each cluster, each with a bound of its own. */
+const tearDownMs = 900_000;
 
 declare module "vitest" {
   interface TaskMeta {
@@ -70,6 +72,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
   const scope = new Scope();
   const namespace = `mp-${suite}-${runIdOfRun().slice(-6)}`;
   let fault: InjectedFault | undefined;
+  let injecting: Promise<InjectedFault> | undefined;
   let outsideClient: Promise<{ readonly id: string } & AsyncDisposable> | undefined;
 
   beforeAll(async () => {
@@ -100,7 +103,8 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
         }),
       };
       if (faultOfRun !== undefined) {
-        fault = await injectFault(faultNamed(faultOfRun), { mesh, namespace, signal: controller.signal });
+        injecting = injectFault(faultNamed(faultOfRun), { mesh, namespace, signal: controller.signal });
+        fault = await injecting;
       }
     } finally {
       clearTimeout(timer);
@@ -116,21 +120,23 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
 
   afterAll(async () => {
     if (failed)
-      await collectEvidence(mesh, { logs: true, bugtool: withBugtool() })
+      await collectEvidence(mesh, { logs: faultOfRun === undefined, bugtool: withBugtool() })
         .then(async (evidence) => {
           const dir = join(runDirOfRun(), "artifacts", suite);
           await writeEvidence(evidence, dir);
           await writeFile(join(dir, diagnosisFile), JSON.stringify(diagnose(snapshotOf(evidence)), null, 1));
         })
         .catch((error: unknown) => console.error(`evidence: ${messageOf(error)}`));
-    if (fault !== undefined) scope.defer(`fault ${fault.name}`, () => fault!.heal());
+    // An injection that outlived the set-up's own time is waited for: it heals itself or is healed here.
+    const late = fault ?? (await injecting?.catch(() => undefined));
+    if (late !== undefined) scope.defer(`fault ${late.name}`, () => late.heal());
     if (outsideClient !== undefined) {
       scope.defer("outside client", async () => {
         await (await outsideClient!)[Symbol.asyncDispose]();
       });
     }
     await scope.close();
-  }, setUpMs);
+  }, tearDownMs);
 
   return () => {
     if (built === undefined) throw new MeshproofError("lab-broken", `the set-up of ${suite} did not finish`);

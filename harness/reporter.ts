@@ -18,8 +18,8 @@ export interface ReporterOptions {
   readonly startedAt: string;
   readonly properties: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
-  /** What disturbed the rig since a time on the monotonic clock. */
-  readonly disturbances?: (sinceMs: number) => readonly string[];
+  /** What disturbed the rig between two times on the monotonic clock. */
+  readonly disturbances?: (sinceMs: number, untilMs: number) => readonly string[];
 }
 
 /** Collects what the suites say; `junit.xml` and `events.jsonl` are written as it goes. */
@@ -27,6 +27,7 @@ export class MeshproofReporter implements Reporter {
   readonly #options: ReporterOptions;
   readonly #modules = new Map<string, { record: SuiteRecord; startedMs: number }>();
   readonly #order: string[] = [];
+  readonly #times = new Map<string, { readonly sinceMs: number; readonly untilMs: number }>();
   #writing: Promise<void> = Promise.resolve();
   #writeTrouble = false;
   runErrors: string[] = [];
@@ -60,7 +61,10 @@ export class MeshproofReporter implements Reporter {
   onTestCaseResult(test: TestCase): Promise<void> {
     const entry = this.#modules.get(test.module.moduleId);
     if (entry === undefined) return Promise.resolve();
-    const record = this.#unlessDisturbed(recordOf(test, entry.record.name));
+    const raw = recordOf(test, entry.record.name);
+    const untilMs = monotonicMs();
+    this.#times.set(`${raw.suite} > ${raw.name}`, { sinceMs: untilMs - raw.durationMs, untilMs });
+    const record = this.#unlessDisturbed(raw);
     // A run that is cancelled reports its open tests twice.
     const others = entry.record.tests.filter((t) => t.name !== record.name);
     entry.record = { ...entry.record, tests: [...others, record] };
@@ -84,21 +88,13 @@ export class MeshproofReporter implements Reporter {
     const errors = [...module.errors(), ...[...module.children.allSuites()].flatMap((s) => s.errors())].map(
       describe,
     );
-    const disturbed = errors.length === 0 ? [] : (this.#options.disturbances?.(entry.startedMs) ?? []);
-    entry.record = { ...entry.record, errors, durationMs: monotonicMs() - entry.startedMs };
-    if (disturbed.length > 0) {
-      const record: TestRecord = {
-        suite: entry.record.name,
-        name: "set-up and clean-up",
-        outcome: "unknown",
-        reasons: [...disturbed.map(rigReason), ...errors],
-        durationMs: entry.record.durationMs,
-        notes: {},
-      };
-      entry.record = { ...entry.record, errors: [], tests: [...entry.record.tests, record] };
-    }
-    for (const error of errors)
-      this.#options.say(`  ${disturbed.length > 0 ? "UNKNOWN" : "ERROR  "}     set-up or clean-up: ${error}`);
+    const untilMs = monotonicMs();
+    entry.record = this.#unlessSetUpDisturbed(
+      { ...entry.record, errors, durationMs: untilMs - entry.startedMs },
+      untilMs,
+    );
+    const word = entry.record.errors.length === 0 ? "UNKNOWN" : "ERROR  ";
+    for (const error of errors) this.#options.say(`  ${word}     set-up or clean-up: ${error}`);
     this.#event({ event: "suite-end", suite: entry.record.name, errors });
     return this.#writeJunit();
   }
@@ -109,15 +105,38 @@ export class MeshproofReporter implements Reporter {
     _reason: TestRunEndReason,
   ): Promise<void> {
     this.runErrors = unhandled.map(describe);
+    // Some disturbances show only later: a daemon that is ending still answers while its containers go.
+    for (const entry of this.#modules.values())
+      entry.record = this.#unlessSetUpDisturbed(
+        { ...entry.record, tests: entry.record.tests.map((t) => this.#unlessDisturbed(t)) },
+        entry.startedMs + entry.record.durationMs,
+      );
     await this.#writing;
   }
 
   /** A verdict that the rig spoiled is unknown, whichever way it went: nothing was learnt of the mesh. */
   #unlessDisturbed(record: TestRecord): TestRecord {
-    if (record.outcome !== "pass" && record.outcome !== "fail") return record;
-    const found = this.#options.disturbances?.(monotonicMs() - record.durationMs) ?? [];
+    const times = this.#times.get(`${record.suite} > ${record.name}`);
+    if (times === undefined || (record.outcome !== "pass" && record.outcome !== "fail")) return record;
+    const found = this.#options.disturbances?.(times.sinceMs, times.untilMs) ?? [];
     if (found.length === 0) return record;
     return { ...record, outcome: "unknown", reasons: [...found.map(rigReason), ...record.reasons] };
+  }
+
+  /** A set-up or clean-up that failed while the rig was disturbed is an unknown of its own. */
+  #unlessSetUpDisturbed(record: SuiteRecord, untilMs: number): SuiteRecord {
+    if (record.errors.length === 0) return record;
+    const found = this.#options.disturbances?.(untilMs - record.durationMs, untilMs) ?? [];
+    if (found.length === 0) return record;
+    const unknown: TestRecord = {
+      suite: record.name,
+      name: "set-up and clean-up",
+      outcome: "unknown",
+      reasons: [...found.map(rigReason), ...record.errors],
+      durationMs: record.durationMs,
+      notes: {},
+    };
+    return { ...record, errors: [], tests: [...record.tests, unknown] };
   }
 
   #event(event: Record<string, unknown>): void {

@@ -9,6 +9,9 @@ export interface HostLimits {
 /** A disturbance counts from this many samples in a row: one second of somebody's shell spoils nothing. */
 const inARow = 3;
 
+/** A daemon that is told to stop ends its containers first, and answers meanwhile. */
+const dockerEndsMs = 30_000;
+
 /** What disturbed the rig in a stretch of time, in words; nothing where it was left alone. */
 export function disturbances(
   samples: readonly HostSample[],
@@ -34,7 +37,9 @@ export function disturbances(
     found.push(
       `the disk had ${(disk / 1024 ** 2).toFixed(0)} MiB left (limit ${(limits.freeDiskBytes / 1024 ** 2).toFixed(0)} MiB)`,
     );
-  if (during.some((s) => !s.dockerAnswers)) found.push("Docker's daemon did not answer");
+  const lost = samples.filter((s) => s.atMs >= sinceMs && s.atMs <= untilMs + dockerEndsMs);
+  if (longestRun(lost, (s) => !s.dockerAnswers).length >= inARow)
+    found.push("Docker's daemon did not answer");
   return found;
 }
 

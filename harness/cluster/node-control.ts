@@ -55,6 +55,11 @@ export async function signalProcesses(
   return found.length;
 }
 
+/** One round of killing, in one program: none that matches is no error. */
+export async function killMatching(node: string, pattern: string, signal: AbortSignal): Promise<void> {
+  await onNode(node, ["pkill", "-KILL", "-f", pattern], { signal, tolerate: true });
+}
+
 export async function stopProcesses(node: string, pattern: string, signal: AbortSignal): Promise<void> {
   if ((await signalProcesses(node, pattern, "STOP", signal)) === 0)
     throw new MeshproofError("fault-no-effect", `no process ${pattern} runs on ${node}`);

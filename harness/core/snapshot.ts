@@ -78,6 +78,14 @@ export interface ServiceEntry {
   readonly backends: readonly ServiceBackend[];
 }
 
+/** A pod's endpoint on its own node. */
+export interface EndpointEntry {
+  readonly id: number;
+  readonly labels: readonly string[];
+  /** `none`, `ingress`, `egress` or `both`: which directions have policy enforcement on. */
+  readonly policyEnforced: string;
+}
+
 export interface IdentityEntry {
   readonly id: number;
   readonly labels: readonly string[];

@@ -39,6 +39,8 @@ export type Undo =
       readonly cluster: string;
       readonly node: string;
       readonly argv: readonly string[];
+      /** Only while a cluster still has an endpoint with this address. */
+      readonly onlyWhile?: { readonly cluster: string; readonly endpointIp: string };
     }
   /** Deletes pods of kube-system and waits for those that take their place. */
   | {
@@ -48,6 +50,8 @@ export type Undo =
       /** Those of one node alone. */
       readonly node?: string;
     }
+  /** Waits until every node of a cluster is Ready and has its prober pod. */
+  | { readonly do: "await-nodes"; readonly cluster: string }
   /** Waits until every agent of every cluster is connected and synchronised with every other cluster. */
   | { readonly do: "await-mesh" };
 
@@ -69,5 +73,7 @@ export interface JournalEntry {
   readonly injectedAt: string;
   /** The process that injected it; a living one heals it itself. */
   readonly pid: number;
+  /** When that process began: pids are used again. */
+  readonly pidStart: string;
   readonly undo: readonly Undo[];
 }

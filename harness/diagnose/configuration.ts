@@ -1,3 +1,4 @@
+import { overlaps, parseCidr } from "#harness/core/cidr.ts";
 import type { Finding } from "#harness/core/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
 import { known } from "./parts.ts";
@@ -113,26 +114,28 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
 
 /** Pod CIDRs must be disjoint across all nodes of all clusters. */
 function cidrs(mesh: MeshSnapshot): Finding[] {
-  const owners = new Map<string, string>();
-  const found: Finding[] = [];
-  for (const cluster of mesh.clusters) {
-    for (const node of known(cluster.ciliumNodes)) {
-      for (const cidr of node.podCidrs) {
-        const before = owners.get(cidr);
-        if (before !== undefined)
-          found.push(
-            finding(
-              cluster.name,
-              `pod CIDR ${cidr}`,
-              `pod CIDR ${cidr} belongs to ${before} and to ${cluster.name}/${node.name}`,
-              "pod CIDRs of meshed clusters must not overlap",
-            ),
-          );
-        else owners.set(cidr, `${cluster.name}/${node.name}`);
-      }
-    }
-  }
-  return found;
+  const all = mesh.clusters.flatMap((cluster) =>
+    known(cluster.ciliumNodes).flatMap((node) =>
+      node.podCidrs.map((text) => ({
+        cluster,
+        owner: `${cluster.name}/${node.name}`,
+        cidr: parseCidr(text),
+      })),
+    ),
+  );
+  return all.flatMap((a, i) =>
+    all
+      .slice(i + 1)
+      .filter((b) => overlaps(a.cidr, b.cidr))
+      .map((b) =>
+        finding(
+          b.cluster.name,
+          `pod CIDR ${b.cidr.text}`,
+          `pod CIDR ${a.cidr.text} of ${a.owner} and ${b.cidr.text} of ${b.owner} overlap`,
+          "pod CIDRs of meshed clusters must not overlap",
+        ),
+      ),
+  );
 }
 
 function settings(mesh: MeshSnapshot): Finding[] {

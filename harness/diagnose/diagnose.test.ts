@@ -202,7 +202,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     "pod CIDRs that overlap",
     broken("west", { ciliumNodes: ok([{ name: "west-worker", podCidrs: ["10.1.0.0/24"] }]) }),
     "configuration",
-    /10\.1\.0\.0\/24 belongs to east\/east-worker and to west\/west-worker/,
+    /10\.1\.0\.0\/24 of east\/east-worker and 10\.1\.0\.0\/24 of west\/west-worker overlap/,
   ],
   [
     "a CA that the peer does not have",

@@ -27,11 +27,17 @@ export function endpoints(mesh: MeshSnapshot): Finding[] {
 
 function ipcache(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
   if (!to.ciliumEndpoints.ok) return [];
+  const living = new Set(
+    known(to.pods)
+      .filter((p) => p.ready && !p.ending)
+      .map((p) => `${p.namespace}/${p.name}`),
+  );
+  const settled = to.ciliumEndpoints.value.filter((e) => living.has(`${e.namespace}/${e.name}`));
   const found: Finding[] = [];
   for (const agent of from.agents) {
     if (!agent.ipcache.ok) continue;
     const held = new Set(agent.ipcache.value.map((e) => e.cidr));
-    const missing = to.ciliumEndpoints.value.filter((e) => !held.has(`${e.ip}/32`));
+    const missing = settled.filter((e) => !held.has(`${e.ip}/32`));
     if (missing.length === 0) continue;
     found.push({
       layer: "endpoints",

@@ -84,6 +84,11 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
         `kubectl -n ${service.namespace} get endpointslices -l kubernetes.io/service-name=${service.name}`,
       );
+  if (service.type === "LoadBalancer" && service.loadBalancerIp === "")
+    say(
+      `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
+      "look at the operator and the pools",
+    );
   if (!global || !selects) return found;
   const ready = backends.filter((b) => b.ready && addresses.has(b.ip));
   if (ready.length > 0) return found;
@@ -106,11 +111,6 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
         `kubectl -n ${service.namespace} scale`,
       );
   }
-  if (service.type === "LoadBalancer" && service.loadBalancerIp === "")
-    say(
-      `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
-      "look at the operator and the pools",
-    );
   return found;
 }
 

@@ -15,7 +15,7 @@ const ports: Readonly<Record<string, string>> = {
 export function underlay(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   const owner = podNames(mesh);
-  const address = nodeNames(mesh);
+  const address = addressNames(mesh);
   for (const cluster of mesh.clusters) {
     for (const inside of cluster.nodeStates) {
       for (const rule of merged(known(inside.rules))) {
@@ -69,6 +69,14 @@ function podNames(mesh: MeshSnapshot): Map<string, string> {
   );
 }
 
-function nodeNames(mesh: MeshSnapshot): Map<string, string> {
-  return new Map(mesh.clusters.flatMap((c) => known(c.nodes).map((n) => [n.address, n.name] as const)));
+/** Nodes and LoadBalancer services by their addresses. */
+function addressNames(mesh: MeshSnapshot): Map<string, string> {
+  return new Map(
+    mesh.clusters.flatMap((c) => [
+      ...known(c.nodes).map((n) => [n.address, n.name] as const),
+      ...known(c.services)
+        .filter((s) => s.loadBalancerIp !== "")
+        .map((s) => [s.loadBalancerIp, `service ${s.namespace}/${s.name} of ${c.name}`] as const),
+    ]),
+  );
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { addressAt, parseCidr } from "#harness/core/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
@@ -187,7 +188,7 @@ export const configurationFaults: readonly Fault[] = [
     "gives the first cluster's services without an affinity the affinity local",
     {
       traceless: anyAffinity,
-      clusters: (all) => all,
+      clusters: (all) => all.slice(0, 1),
       change: (standing) =>
         standing[annotation.affinity] === undefined ? { [annotation.affinity]: "local" } : undefined,
     },
@@ -217,6 +218,9 @@ export const configurationFaults: readonly Fault[] = [
       const own = (await nodeTruth(home)).at(-1)!;
       const node = (await away.kube.list(kinds.ciliumNode)).at(-1)!;
       const before = node.spec.ipam.podCIDRs as string[];
+      // The upper half alone: healing withdraws the route of what was told, and the whole is a node's own.
+      const cidr = parseCidr(own.podCidr);
+      const upper = `${addressAt(cidr, 2 ** (31 - cidr.bits))}/${cidr.bits + 1}`;
       const patch = (podCIDRs: readonly string[]) => ({ spec: { ipam: { podCIDRs } } });
       await harm.will({
         do: "merge",
@@ -225,10 +229,25 @@ export const configurationFaults: readonly Fault[] = [
         name: node.metadata.name,
         patch: patch(before),
       });
-      await away.kube.merge(kinds.ciliumNode, undefined, node.metadata.name, patch([own.podCidr]));
+      await away.kube.merge(kinds.ciliumNode, undefined, node.metadata.name, patch([upper]));
       return {
-        subject: `pod CIDR ${own.podCidr} of ${away.name}/${node.metadata.name}`,
+        subject: `pod CIDR ${upper} of ${away.name}/${node.metadata.name}`,
         names: [node.metadata.name],
+        tookHold: async () => {
+          for (const agent of await agentsOf(home, harm.signal))
+            await eventually(
+              async () =>
+                (await agent.nodeList()).some((n) => n.podCidrs.includes(upper))
+                  ? ready(undefined)
+                  : notYet("not told yet"),
+              {
+                what: `${agent.name} to be told of ${upper}`,
+                withinMs: 30_000,
+                everyMs: 500,
+                signal: harm.signal,
+              },
+            );
+        },
       };
     },
   },

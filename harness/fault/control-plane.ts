@@ -1,7 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { processesOf, signalProcesses, stopProcesses } from "#harness/cluster/node-control.ts";
+import { killMatching, processesOf, signalProcesses, stopProcesses } from "#harness/cluster/node-control.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
-import { pause } from "#harness/core/eventually.ts";
+import { notYet, pause, ready } from "#harness/core/eventually.ts";
+import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { Fault, Harm } from "./fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
@@ -42,30 +43,47 @@ function killed(name: string, index: number, process: string, selector: string, 
       const cluster = harm.mesh.clusters[index]!;
       const node = await nodeOf(cluster, selector);
       await harm.will({ do: "await-mesh" }, { do: "replace-pods", cluster: cluster.name, selector });
-      const kills = await killing(harm, node, process);
+      const kills = await killing(harm, { cluster, node, selector }, process);
       return {
-        subject: `${name.replace("-killed", "")} of ${cluster.name} on ${node}`,
+        subject: `${process} of ${cluster.name} on ${node}`,
         names: [node, cluster.name],
+        tookHold: kills.down,
         beforeHeal: kills.stop,
       };
     },
   };
 }
 
-async function killing(harm: Harm, node: string, process: string): Promise<{ stop: () => Promise<void> }> {
+/** Kills until it is stopped. `down` waits until kubelet has given the container a pause. */
+async function killing(
+  harm: Harm,
+  at: { readonly cluster: Cluster; readonly node: string; readonly selector: string },
+  process: string,
+): Promise<{ down: () => Promise<void>; stop: () => Promise<void> }> {
+  const { node } = at;
   const stop = new AbortController();
   if ((await signalProcesses(node, process, "KILL", harm.signal)) === 0)
     throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node}`);
   let trouble: unknown;
   const loop = (async () => {
     while (!stop.signal.aborted) {
-      await pause(500, stop.signal).catch(() => undefined);
-      if (!stop.signal.aborted) await signalProcesses(node, process, "KILL", stop.signal);
+      await pause(1000, stop.signal).catch(() => undefined);
+      if (!stop.signal.aborted) await killMatching(node, process, stop.signal);
     }
   })().catch((error: unknown) => {
     trouble = stop.signal.aborted ? undefined : error;
   });
   return {
+    down: () =>
+      at.cluster.kube.until(
+        kinds.pod,
+        { namespace: "kube-system", labelSelector: at.selector },
+        (pods) =>
+          pods.some((p) => p.spec?.nodeName === node && !podReady(p))
+            ? ready(undefined)
+            : notYet("it is ready"),
+        { what: `${process} on ${node} to be down`, withinMs: 60_000, signal: harm.signal },
+      ),
     async stop() {
       stop.abort();
       await loop;
@@ -114,6 +132,13 @@ export const controlPlaneFaults: readonly Fault[] = [
     apiserverSelector,
     "kills the first cluster's KVStoreMesh whenever it comes back: it learns nothing of the others",
   ),
+  killed(
+    "kvstoremesh-killed-back",
+    1,
+    "clustermesh-apiserver kvstoremesh",
+    apiserverSelector,
+    "kills the second cluster's KVStoreMesh whenever it comes back",
+  ),
   down(
     "operator-down",
     1,
@@ -139,8 +164,8 @@ export const controlPlaneFaults: readonly Fault[] = [
         { do: "await-mesh" },
         { do: "replace-pods", cluster: cluster.name, selector: "k8s-app=cilium", node },
       );
-      const kills = await killing(harm, node, agentProcess);
-      return { subject: `the agent of ${node}`, names: [node], beforeHeal: kills.stop };
+      const kills = await killing(harm, { cluster, node, selector: "k8s-app=cilium" }, agentProcess);
+      return { subject: `the agent of ${node}`, names: [node], tookHold: kills.down, beforeHeal: kills.stop };
     },
   },
   {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { MeshproofError } from "#harness/core/errors.ts";
+import { processStart } from "#harness/host/machine.ts";
 import { readJournal, writeJournal } from "#harness/lab/fault-journal.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 import type { Fault, Harmed } from "./fault.ts";
@@ -92,12 +93,17 @@ test("the next command heals what a killed one left, and leaves a living one's t
   } as const;
   const entry = { fault: "f", injectedAt: "2026-01-01T00:00:00Z", undo: [step] };
   // No process has a pid that high.
-  await writeJournal("paper", { ...entry, id: "f-dead", pid: 2 ** 30 });
-  await writeJournal("paper", { ...entry, id: "f-living", pid: process.ppid });
-  expect(await healJournal(mesh)).toEqual(["f"]);
+  await writeJournal("paper", { ...entry, id: "f-dead", pid: 2 ** 30, pidStart: "1" });
+  // The pid is in use again, by another process.
+  await writeJournal("paper", { ...entry, id: "f-reused", pid: process.ppid, pidStart: "1" });
+  await writeJournal("paper", {
+    ...entry,
+    id: "f-living",
+    pid: process.ppid,
+    pidStart: (await processStart(process.ppid))!,
+  });
+  expect(await healJournal(mesh)).toEqual(["f", "f"]);
   expect((await readJournal("paper")).map((e) => e.id)).toEqual(["f-living"]);
-  expect(await healJournal(mesh, { alsoLiving: true })).toEqual(["f"]);
-  expect(await readJournal("paper")).toEqual([]);
 });
 
 test("a fault of a suite's own objects asks for a namespace", async () => {

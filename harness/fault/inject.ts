@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { wallLabel } from "#harness/core/clock.ts";
-import { MeshproofError } from "#harness/core/errors.ts";
-import type { Undo } from "#harness/core/undo.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import type { JournalEntry, Undo } from "#harness/core/undo.ts";
+import { processStart } from "#harness/host/machine.ts";
 import { readJournal, strikeFromJournal, writeJournal } from "#harness/lab/fault-journal.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
-import type { Fault, FaultContext, InjectedFault } from "./fault.ts";
+import type { Fault, FaultContext, Harmed, InjectedFault } from "./fault.ts";
 import { undo } from "./undo.ts";
 
 const healMs = 240_000;
@@ -20,14 +21,16 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   const id = `${fault.name}-${randomBytes(3).toString("hex")}`;
   const steps: Undo[] = [];
   const injectedAt = wallLabel();
+  const pidStart = (await processStart(process.pid)) ?? "";
   const will = async (...more: Undo[]): Promise<void> => {
     steps.push(...more);
-    await writeJournal(lab, { id, fault: fault.name, injectedAt, pid: process.pid, undo: steps });
+    await writeJournal(lab, { id, fault: fault.name, injectedAt, pid: process.pid, pidStart, undo: steps });
   };
   const undoAll = async (): Promise<void> => {
     await undoSteps(context.mesh, steps);
     await strikeFromJournal(lab, id);
   };
+  let done: Harmed | undefined;
   try {
     const harmed = await fault.inject({
       ...context,
@@ -35,6 +38,7 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
       will,
       undoNow: (step) => undo(context.mesh, step, context.signal),
     });
+    done = harmed;
     await harmed.tookHold?.();
     let healing: Promise<void> | undefined;
     const heal = (): Promise<void> => {
@@ -57,24 +61,28 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
       [Symbol.asyncDispose]: heal,
     };
   } catch (error) {
+    // What runs for the fault must end first; its own complaint adds nothing to this one.
+    await done?.beforeHeal?.().catch(() => undefined);
     await undoAll();
     throw error;
   }
 }
 
 /** Heals what killed commands left; answers the names of the faults. A fault of a living process is left to it. */
-export async function healJournal(
-  mesh: Mesh,
-  options: { readonly alsoLiving?: boolean } = {},
-): Promise<string[]> {
+export async function healJournal(mesh: Mesh): Promise<string[]> {
   const healed: string[] = [];
   for (const entry of (await readJournal(mesh.state.lab)).reverse()) {
-    if (options.alsoLiving !== true && entry.pid !== process.pid && isAlive(entry.pid)) continue;
+    if (await ownerLives(entry)) continue;
     await undoSteps(mesh, entry.undo);
     await strikeFromJournal(mesh.state.lab, entry.id);
     healed.push(entry.fault);
   }
   return healed;
+}
+
+/** Whether the process that injected a fault is still there to heal it. */
+export async function ownerLives(entry: JournalEntry): Promise<boolean> {
+  return entry.pid !== process.pid && (await processStart(entry.pid)) === entry.pidStart;
 }
 
 async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
@@ -90,19 +98,10 @@ async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
   if (failures.length > 0)
     throw new MeshproofError(
       "cleanup-failed",
-      `${failures.length} of ${steps.length} steps of healing failed`,
+      `${failures.length} of ${steps.length} steps of healing failed: ${failures.map(messageOf).join("; ")}`,
       {
         cause: new AggregateError(failures),
         cure: "run `npm run mesh -- heal`; if that fails too, `npm run mesh -- down`",
       },
     );
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -1,3 +1,4 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { ClusterNode } from "#harness/cluster/kind-cluster.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { kinds } from "#harness/kube/kube.ts";
@@ -108,42 +109,40 @@ export const networkFaults: readonly Fault[] = [
   ),
   apiserverPortDrop("apiserver-port-drop", 0, 1),
   apiserverPortDrop("apiserver-port-drop-back", 1, 0),
-  {
-    name: "partition",
-    group: "network",
-    wide: true,
-    does: "drops everything between the nodes of the two clusters, both ways",
-    async inject(harm) {
-      const [here, there] = await bothSides(harm);
-      const rules = here.flatMap((node) =>
-        there.flatMap((peer) => [
-          dropIn(node.name, ["-s", peer.address]),
-          dropOut(node.name, ["-d", peer.address]),
-        ]),
-      );
-      const names = harm.mesh.clusters.slice(0, 2).map((c) => c.name);
-      return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
-    },
-  },
-  {
-    name: "partition-one-way",
-    group: "network",
-    wide: true,
-    does: "drops what the second cluster's nodes send to those of the first",
-    async inject(harm) {
-      const [here, there] = await bothSides(harm);
-      const names = harm.mesh.clusters.slice(0, 2).map((c) => c.name);
-      return setRules(
-        harm,
-        here.flatMap((node) => there.map((peer) => dropIn(node.name, ["-s", peer.address]))),
-        { subject: `clusters ${names.join(" and ")}`, names },
-      );
-    },
-  },
+  partition("partition", "drops everything between the two clusters, both ways", true),
+  partition("partition-one-way", "drops what the second cluster sends to the first", false),
 ];
 
-async function bothSides(harm: Harm): Promise<readonly [ClusterNode[], ClusterNode[]]> {
-  return [await harm.mesh.clusters[0]!.nodes(), await harm.mesh.clusters[1]!.nodes()];
+/** Nodes by their addresses, and the clustermesh-apiservers behind LoadBalancer addresses of their own. */
+function partition(name: string, does: string, bothWays: boolean): Fault {
+  return {
+    name,
+    group: "network",
+    wide: true,
+    does,
+    async inject(harm) {
+      const [here, there] = harm.mesh.clusters as [Cluster, Cluster];
+      const cut = async (to: Cluster, from: Cluster): Promise<Rule[]> => {
+        const sources = [...(await from.nodes()).map((n) => n.address), ...(await apiserverAddress(from))];
+        const targets = await apiserverAddress(to);
+        return [
+          ...(await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, ["-s", ip]))),
+          // What pods send to the other side's LoadBalancer address is stopped where it leaves.
+          ...(await from.nodes()).flatMap((n) => targets.map((ip) => dropIn(n.name, ["-d", ip]))),
+        ];
+      };
+      const names = [here.name, there.name];
+      const rules = [...(await cut(here, there)), ...(bothWays ? await cut(there, here) : [])];
+      return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
+    },
+  };
+}
+
+/** The LoadBalancer address of a cluster's clustermesh-apiserver, where it has one. */
+async function apiserverAddress(cluster: Cluster): Promise<string[]> {
+  const service = await cluster.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
+  const ip = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
+  return ip === undefined ? [] : [ip];
 }
 
 /** KVStoreMesh of one cluster no longer reaches the other's clustermesh-apiserver; what is known stays known. */
@@ -155,12 +154,16 @@ function apiserverPortDrop(name: string, of: number, to: number): Fault {
     async inject(harm) {
       const from = harm.mesh.clusters[of]!;
       const target = harm.mesh.clusters[to]!;
-      const service = await target.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
-      const ip = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
-      const matches =
+      const [ip] = await apiserverAddress(target);
+      const places =
         ip === undefined
-          ? (await target.nodes()).map((n) => ["-p", "tcp", "-d", n.address, "--dport", "32379"])
-          : [["-p", "tcp", "-d", ip, "--dport", "2379"]];
+          ? (await target.nodes()).map((n) => ({ address: n.address, port: "32379" }))
+          : [{ address: ip, port: "2379" }];
+      // Answers too: else what was asked for before is still delivered.
+      const matches = places.flatMap(({ address, port }) => [
+        ["-p", "tcp", "-d", address, "--dport", port],
+        ["-p", "tcp", "-s", address, "--sport", port],
+      ]);
       const nodes = await from.nodes();
       return setRules(
         harm,

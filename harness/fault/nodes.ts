@@ -13,8 +13,9 @@ export const nodeFaults: readonly Fault[] = [
     wide: true,
     does: "freezes the second cluster's worker (docker pause)",
     async inject(harm) {
+      const cluster = harm.mesh.clusters[1]!.name;
       const node = await workerOf(harm, 1);
-      await harm.will({ do: "await-mesh" }, { do: "unpause", node });
+      await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: "unpause", node });
       await pauseNode(node, harm.signal);
       return { subject: `node ${node}`, names: [node] };
     },
@@ -25,8 +26,9 @@ export const nodeFaults: readonly Fault[] = [
     wide: true,
     does: "stops the first cluster's worker and starts it again when healing (docker stop)",
     async inject(harm) {
+      const cluster = harm.mesh.clusters[0]!.name;
       const node = await workerOf(harm, 0);
-      await harm.will({ do: "await-mesh" }, { do: "start", node });
+      await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: "start", node });
       await stopNode(node, harm.signal);
       return { subject: `node ${node}`, names: [node] };
     },

@@ -1,9 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
-import { pause } from "#harness/core/eventually.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import { eventually, notYet, pause, ready } from "#harness/core/eventually.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { policyObject } from "#harness/mesh/policy-workload.ts";
-import type { Fault } from "./fault.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
+import type { Fault, Harm } from "./fault.ts";
 
 /** Policies come and go with the tests: each is dealt with as it appears, until healing. */
 function onPolicies(
@@ -20,26 +21,26 @@ function onPolicies(
     async inject(harm) {
       const stop = new AbortController();
       const dealt: string[] = [];
-      let trouble: unknown;
       const dealing = Promise.all(
         harm.mesh.clusters.map(async (cluster) => {
           while (!stop.signal.aborted) {
-            for (const policy of await cluster.kube.list(kinds.ciliumNetworkPolicy, harm.namespace))
-              if (await deal(cluster, policy)) dealt.push(`${cluster.name}/${policy.metadata.name}`);
+            // A policy may be gone between the list and the blow: the next round looks again.
+            const policies = await cluster.kube
+              .list(kinds.ciliumNetworkPolicy, harm.namespace)
+              .catch(() => []);
+            for (const policy of policies)
+              if (await deal(cluster, policy).catch(() => false))
+                dealt.push(`${cluster.name}/${policy.metadata.name}`);
             await pause(100, stop.signal).catch(() => undefined);
           }
         }),
-      ).catch((error: unknown) => {
-        trouble = error;
-      });
+      );
       return {
         subject: `network policies in ${harm.namespace}`,
         names: harm.mesh.clusters.map((c) => c.name),
         async beforeHeal() {
           stop.abort();
           await dealing;
-          if (trouble !== undefined)
-            throw new MeshproofError("fault-no-effect", `${name} ended early: ${messageOf(trouble)}`);
           if (dealt.length === 0)
             throw new MeshproofError("fault-no-effect", `no network policy appeared in ${harm.namespace}`);
         },
@@ -98,7 +99,31 @@ function policyAdded(name: string, index: number): Fault {
         name: object.metadata.name,
       });
       await cluster.kube.apply(object);
-      return { subject: `policy ${object.metadata.name} in ${cluster.name}`, names: [cluster.name] };
+      return {
+        subject: `policy ${object.metadata.name} in ${cluster.name}`,
+        names: [cluster.name],
+        tookHold: () => enforced(harm, cluster),
+      };
     },
   };
+}
+
+/** Waits until every endpoint of the suite's namespace has ingress enforcement on. */
+async function enforced(harm: Harm, cluster: Cluster): Promise<void> {
+  const label = `k8s:io.kubernetes.pod.namespace=${harm.namespace}`;
+  for (const agent of await agentsOf(cluster, harm.signal))
+    await eventually(
+      async () => {
+        const open = (await agent.endpoints()).filter(
+          (e) => e.labels.includes(label) && e.policyEnforced !== "ingress" && e.policyEnforced !== "both",
+        );
+        return open.length === 0 ? ready(undefined) : notYet(`${open.length} endpoints without enforcement`);
+      },
+      {
+        what: `the policy to be enforced by ${agent.name}`,
+        withinMs: 20_000,
+        everyMs: 300,
+        signal: harm.signal,
+      },
+    );
 }

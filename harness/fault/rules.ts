@@ -39,6 +39,8 @@ export async function setRules(
 ): Promise<Harmed> {
   const places = [...new Map(rules.map((r) => [`${r.node} ${r.podUid ?? ""}`, r])).values()];
   await harm.will(
+    // Nodes' rules may have cut etcd connections, which come back in their own time.
+    ...(places.some((p) => p.podUid === undefined) ? [{ do: "await-mesh" } as const] : []),
     ...places.map((p) => ({
       do: "remove-rules" as const,
       node: p.node,
@@ -61,11 +63,14 @@ export async function setRules(
     ...told,
     async beforeHeal() {
       let packets = 0;
-      for (const place of places)
-        packets += (await rulesOf(place.node, place.podUid, harm.mark, AbortSignal.timeout(30_000)))
-          .map((r) => r.packets)
-          .reduce((a, b) => a + b, 0);
-      if (packets === 0)
+      let gone = 0;
+      for (const place of places) {
+        const rules = await rulesOf(place.node, place.podUid, harm.mark, AbortSignal.timeout(30_000));
+        if (rules === undefined) gone += 1;
+        packets += (rules ?? []).reduce((sum, r) => sum + r.packets, 0);
+      }
+      // Pods that are gone took their counters with them: nothing can be said.
+      if (packets === 0 && gone < places.length)
         throw new MeshproofError("fault-no-effect", `no packet met the firewall rules on ${told.subject}`);
     },
   };
@@ -78,21 +83,23 @@ export async function removeRules(
   podUid: string | undefined,
   signal: AbortSignal,
 ): Promise<void> {
-  for (const rule of await rulesOf(node, podUid, mark, signal))
+  for (const rule of (await rulesOf(node, podUid, mark, signal)) ?? [])
     await inside(node, podUid, ["iptables", "-w", "-t", rule.table, "-D", ...rule.argv], signal);
-  if ((await rulesOf(node, podUid, mark, signal)).length > 0)
+  if (((await rulesOf(node, podUid, mark, signal)) ?? []).length > 0)
     throw new MeshproofError("cleanup-failed", `firewall rules of ${mark} are left on ${node}`);
 }
 
+/** Nothing where the pod is gone. */
 async function rulesOf(
   node: string,
   podUid: string | undefined,
   mark: string,
   signal: AbortSignal,
-): Promise<{ table: string; argv: string[]; packets: number }[]> {
+): Promise<{ table: string; argv: string[]; packets: number }[] | undefined> {
   const found: { table: string; argv: string[]; packets: number }[] = [];
   for (const table of tables) {
     const told = await inside(node, podUid, ["iptables-save", "-c", "-t", table], signal);
+    if (told === undefined) return undefined;
     for (const line of told.split("\n")) {
       const rule = /^\[(\d+):\d+\] -A (.*)$/.exec(line);
       if (rule === null || !line.includes(mark)) continue;
@@ -102,15 +109,15 @@ async function rulesOf(
   return found;
 }
 
-/** Runs a program in the network namespace of a node or of a pod; a pod that is gone has no rules. */
+/** Runs a program in the network namespace of a node or of a pod; answers nothing where the pod is gone. */
 async function inside(
   node: string,
   podUid: string | undefined,
   argv: readonly string[],
   signal: AbortSignal,
-): Promise<string> {
+): Promise<string | undefined> {
   if (podUid === undefined) return (await onNode(node, argv, { signal })).stdout;
   const pid = await podProcess(node, podUid, signal);
-  if (pid === undefined) return "";
+  if (pid === undefined) return undefined;
   return (await onNode(node, ["nsenter", "-t", String(pid), "-n", ...argv], { signal })).stdout;
 }

@@ -1,28 +1,12 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { addressAt, parseCidr } from "#harness/core/cidr.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort } from "#harness/mesh/echo.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { awaitAddress } from "#harness/observe/new-pod.ts";
 import type { Fault, Harm } from "./fault.ts";
-
-/** An address of a cluster that no pod has: the last but one of its pod CIDR. */
-function ghostAddress(cluster: Cluster): string {
-  const cidr = parseCidr(cluster.podCidr);
-  return addressAt(cidr, Number(cidr.last - cidr.first) - 1);
-}
-
-/** An endpoint of a cluster that a suite's traffic meets, else any. */
-async function someEndpoint(harm: Harm, { kube }: Cluster): Promise<KubeObject> {
-  const inSuite = harm.namespace === undefined ? [] : await kube.list(kinds.ciliumEndpoint, harm.namespace);
-  const found = [...inSuite, ...(await kube.list(kinds.ciliumEndpoint))].find(
-    (e) => e.status?.networking?.addressing?.[0]?.ipv4 !== undefined,
-  );
-  if (found === undefined)
-    throw new MeshproofError("fault-no-effect", `cluster ${kube.cluster} has no endpoint with an address`);
-  return found;
-}
+import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 
 export const stateFaults: readonly Fault[] = [
   {
@@ -31,7 +15,7 @@ export const stateFaults: readonly Fault[] = [
     does: "removes one pod of the second cluster from the ipcache BPF map of the first cluster's agents",
     async inject(harm) {
       const home = harm.mesh.clusters[0]!;
-      const endpoint = await someEndpoint(harm, harm.mesh.clusters[1]!);
+      const endpoint = await someEndpoint(harm.mesh.clusters[1]!, harm.namespace);
       const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
       for (const agent of await agentsOf(home, harm.signal)) {
         const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
@@ -41,6 +25,7 @@ export const stateFaults: readonly Fault[] = [
           do: "agent-command",
           cluster: home.name,
           node: agent.node,
+          onlyWhile: { cluster: harm.mesh.clusters[1]!.name, endpointIp: cidr.replace("/32", "") },
           argv: [
             ...["cilium-dbg", "bpf", "ipcache", "update", cidr, "--identity", String(entry.identity)],
             ...["--tunnelendpoint", entry.tunnelEndpoint],
@@ -91,7 +76,11 @@ export const stateFaults: readonly Fault[] = [
           ports: [{ name: "http", port: echoHttpPort, protocol: "TCP" }],
         });
       }
-      return { subject: `backend ${ip} of ${kube.cluster}`, names: [ip, kube.cluster] };
+      return {
+        subject: `backend ${ip} of ${kube.cluster}`,
+        names: [ip, kube.cluster],
+        tookHold: () => inMaps(harm, harm.mesh.clusters[0]!, ip),
+      };
     },
   },
   staleEndpoint("stale-endpoint", 1, 0),
@@ -106,22 +95,12 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
     does: `leaves a CiliumEndpoint in the ${of === 0 ? "first" : "second"} cluster whose pod does not exist`,
     async inject(harm) {
       const home = harm.mesh.clusters[of]!;
-      const model = await someEndpoint(harm, home);
+      const model = await someEndpoint(home, harm.namespace);
       const ip = ghostAddress(home);
       const namespace = String(model.metadata.namespace);
       const ghost = `ghost-${harm.mark.slice(-6)}`;
       await harm.will({ do: "remove", cluster: home.name, kind: "ciliumEndpoint", namespace, name: ghost });
-      await home.kube.apply({
-        apiVersion: "cilium.io/v2",
-        kind: "CiliumEndpoint",
-        metadata: { name: ghost, namespace },
-        status: {
-          id: 65000,
-          identity: model.status.identity,
-          networking: { addressing: [{ ipv4: ip }], node: model.status.networking.node },
-          state: "ready",
-        },
-      } as KubeObject);
+      await makeGhost(home, model, { namespace, name: ghost, ip });
       return {
         subject: `endpoint ${namespace}/${ghost} (${ip}) of ${home.name}`,
         names: [ip],
@@ -132,4 +111,21 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
       };
     },
   };
+}
+
+/** Waits until every agent of a cluster has an address among its BPF backends. */
+async function inMaps(harm: Harm, cluster: Cluster, ip: string): Promise<void> {
+  for (const agent of await agentsOf(cluster, harm.signal))
+    await eventually(
+      async () =>
+        [...(await agent.lbMaps()).values()].some((all) => all.some((b) => b.startsWith(`${ip}:`)))
+          ? ready(undefined)
+          : notYet("not there"),
+      {
+        what: `backend ${ip} in the maps of ${agent.name}`,
+        withinMs: 20_000,
+        everyMs: 500,
+        signal: harm.signal,
+      },
+    );
 }

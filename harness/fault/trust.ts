@@ -62,7 +62,16 @@ function peerConfig(
       return {
         subject: `KVStoreMesh of ${home.name}, its entry for ${away.name}`,
         names: [away.name],
-        tookHold: () => kvstoreMeshLoses(harm, home, away.name),
+        tookHold: () =>
+          noticed(
+            `KVStoreMesh of ${home.name} to lose ${away.name}`,
+            harm.signal,
+            async () => {
+              const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === away.name);
+              return remote?.ready === true ? remote.status : undefined;
+            },
+            () => renewPods(home, apiserverSelector, wallLabel()),
+          ),
       };
     },
   };
@@ -150,7 +159,18 @@ export const trustFaults: readonly Fault[] = [
       return {
         subject: `the agents of ${home.name}, whose peer is ${away.name}-x instead of ${away.name}`,
         names: [away.name],
-        tookHold: () => agentsLose(harm, home, away.name),
+        tookHold: () =>
+          noticed(
+            `the agents of ${home.name} to lose ${away.name}`,
+            harm.signal,
+            async () => {
+              const agents = await agentsOf(home, harm.signal);
+              const told = await Promise.all(agents.map((a) => a.remoteClusters()));
+              const keep = agents.filter((_, i) => told[i]!.some((c) => c.name === away.name));
+              return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
+            },
+            () => renewPods(home, "k8s-app=cilium", wallLabel()),
+          ),
       };
     },
   },
@@ -192,23 +212,6 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
 
 const loseMs = 60_000;
 
-/** KVStoreMesh has noticed that its peer is out of reach. */
-function kvstoreMeshLoses(harm: Harm, home: Cluster, peer: string): Promise<void> {
-  return noticed(`KVStoreMesh of ${home.name} to lose ${peer}`, harm.signal, async () => {
-    const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === peer);
-    return remote?.ready === true ? remote.status : undefined;
-  });
-}
-
-function agentsLose(harm: Harm, home: Cluster, peer: string): Promise<void> {
-  return noticed(`the agents of ${home.name} to lose ${peer}`, harm.signal, async () => {
-    const agents = await agentsOf(home, harm.signal);
-    const told = await Promise.all(agents.map((a) => a.remoteClusters()));
-    const keep = agents.filter((_, i) => told[i]!.some((c) => c.name === peer));
-    return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
-  });
-}
-
 function idTold(harm: Harm, home: Cluster, peer: string, id: number): Promise<void> {
   return noticed(`${home.name} to be told that ${peer} has id ${id}`, harm.signal, async () => {
     const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === peer);
@@ -218,17 +221,25 @@ function idTold(harm: Harm, home: Cluster, peer: string, id: number): Promise<vo
   });
 }
 
-/** `stillSeen` answers what speaks against it, or nothing once the harm is seen. */
+/**
+ * `stillSeen` answers what speaks against it, or nothing once the harm is seen. `nudge` is called now and then: a
+ * kubelet that had not seen the change yet when it was told to look would look again only after a minute.
+ */
 async function noticed(
   what: string,
   signal: AbortSignal,
   stillSeen: () => Promise<string | undefined>,
+  nudge?: () => Promise<void>,
 ): Promise<void> {
+  let looks = 0;
   try {
     await eventually(
       async () => {
         const seen = await stillSeen();
-        return seen === undefined ? ready(undefined) : notYet(seen);
+        if (seen === undefined) return ready(undefined);
+        looks += 1;
+        if (looks % 5 === 0) await nudge?.();
+        return notYet(seen);
       },
       { what, withinMs: loseMs, everyMs: 1000, signal },
     );

@@ -5,8 +5,12 @@ import type { Undo } from "#harness/core/undo.ts";
 import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
+import { reconnect } from "#harness/mesh/reconnect.ts";
+import { awaitVantages, systemNamespace } from "#harness/mesh/vantage.ts";
 import { Agent, agentsOf } from "#harness/observe/agent.ts";
 import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
+import { awaitAddress } from "#harness/observe/new-pod.ts";
+import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 import { removeRules } from "./rules.ts";
 
 const within = (signal: AbortSignal) => ({ withinMs: 180_000, signal });
@@ -41,12 +45,15 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
     case "continue":
       return continueProcesses(step.node, step.process, signal);
     case "agent-command": {
+      if (step.onlyWhile !== undefined && !(await hasEndpoint(mesh, step.onlyWhile))) return;
       const at = (await mesh.cluster(step.cluster).agents()).find((a) => a.node === step.node);
       if (at !== undefined) await new Agent(mesh.cluster(step.cluster), at, signal).run(step.argv);
       return;
     }
     case "replace-pods":
       return replacePods(mesh.cluster(step.cluster), step, signal);
+    case "await-nodes":
+      return awaitNodes(mesh.cluster(step.cluster), signal);
     case "await-mesh":
       return awaitMesh(mesh, signal);
   }
@@ -89,33 +96,87 @@ async function replacePods(
   );
 }
 
-/** Connected and synchronised under the right id, by KVStoreMesh as well as by every agent. */
-async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
-  await Promise.all(
-    orderedPairs(mesh.clusters).map(([from, to]) =>
-      eventually(
-        async () => {
-          const agents = await agentsOf(from, signal);
-          const told = [
-            { who: `KVStoreMesh of ${from.name}`, all: await kvstoreMeshStatus(from, signal) },
-            ...(await Promise.all(agents.map(async (a) => ({ who: a.name, all: await a.remoteClusters() })))),
-          ];
-          const open = told.flatMap(({ who, all }) => {
-            const remote = all.find((c) => c.name === to.name);
-            const well =
-              remote?.ready === true &&
-              remote.config.clusterId === to.id &&
-              Object.values(remote.synced).every(Boolean);
-            return well ? [] : [`${who}: ${remote?.status ?? "no such remote"}`];
-          });
-          return agents.length > 0 && open.length === 0 ? ready(undefined) : notYet(open.join("; "));
-        },
-        {
-          what: `${from.name} to be meshed with ${to.name} again`,
-          everyMs: 1000,
-          ...within(signal),
-        },
-      ),
-    ),
+async function hasEndpoint(
+  mesh: Mesh,
+  at: { readonly cluster: string; readonly endpointIp: string },
+): Promise<boolean> {
+  const endpoints = await mesh.cluster(at.cluster).kube.list(kinds.ciliumEndpoint);
+  return endpoints.some((e) => e.status?.networking?.addressing?.[0]?.ipv4 === at.endpointIp);
+}
+
+async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void> {
+  const isReady = (n: KubeObject): boolean =>
+    ((n.status?.conditions ?? []) as { type: string; status: string }[]).some(
+      (c) => c.type === "Ready" && c.status === "True",
+    );
+  await kube.until(
+    kinds.node,
+    {},
+    (nodes) =>
+      nodes.length > 0 && nodes.every(isReady)
+        ? ready(undefined)
+        : notYet(
+            `not Ready: ${nodes
+              .filter((n) => !isReady(n))
+              .map((n) => n.metadata.name)
+              .join(", ")}`,
+          ),
+    { what: `every node of ${kube.cluster} to be Ready`, ...within(signal) },
   );
+  await awaitVantages(kube, within(signal));
+}
+
+/**
+ * Connected and synchronised under the right id, by KVStoreMesh as well as by every agent; then seen to work, for a
+ * status may be minutes old: an endpoint made in each cluster must arrive at every agent of the others.
+ */
+async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
+  for (const cluster of mesh.clusters) {
+    await cluster.kube.until(
+      kinds.deployment,
+      { namespace: "kube-system", name: "clustermesh-apiserver" },
+      deploymentReady,
+      { what: "clustermesh-apiserver", ...within(signal) },
+    );
+    // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
+    await reconnect(cluster);
+  }
+  await Promise.all(orderedPairs(mesh.clusters).map(([from, to]) => awaitStatus(from, to, signal)));
+  await Promise.all(orderedPairs(mesh.clusters).map(([from, to], i) => awaitCrossing(from, to, i, signal)));
+}
+
+async function awaitStatus(from: Cluster, to: Cluster, signal: AbortSignal): Promise<void> {
+  await eventually(
+    async () => {
+      const agents = await agentsOf(from, signal);
+      const told = [
+        { who: `KVStoreMesh of ${from.name}`, all: await kvstoreMeshStatus(from, signal) },
+        ...(await Promise.all(agents.map(async (a) => ({ who: a.name, all: await a.remoteClusters() })))),
+      ];
+      const open = told.flatMap(({ who, all }) => {
+        const remote = all.find((c) => c.name === to.name);
+        const well =
+          remote?.ready === true &&
+          remote.config.clusterId === to.id &&
+          Object.values(remote.synced).every(Boolean);
+        return well ? [] : [`${who}: ${remote?.status ?? "no such remote"}`];
+      });
+      return agents.length > 0 && open.length === 0 ? ready(undefined) : notYet(open.join("; "));
+    },
+    { what: `${from.name} to be meshed with ${to.name} again`, everyMs: 1000, ...within(signal) },
+  );
+}
+
+async function awaitCrossing(from: Cluster, to: Cluster, index: number, signal: AbortSignal): Promise<void> {
+  const at = {
+    namespace: systemNamespace,
+    name: `crossing-to-${from.name}`,
+    ip: ghostAddress(to, 10 + index),
+  };
+  await makeGhost(to, await someEndpoint(to, systemNamespace), at);
+  try {
+    for (const agent of await agentsOf(from, signal)) await awaitAddress(agent, at.ip, within(signal));
+  } finally {
+    await to.kube.remove(kinds.ciliumEndpoint, at.namespace, at.name);
+  }
 }

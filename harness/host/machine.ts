@@ -57,3 +57,10 @@ export async function isDebianLike(): Promise<boolean> {
 export const cpuCount = (): number => availableParallelism();
 export const kernelRelease = (): string => release();
 export const isRoot = (): boolean => process.getuid?.() === 0;
+
+/** When a process began, in the kernel's ticks: with the pid it names one process. Nothing for one that is gone or a zombie. */
+export async function processStart(pid: number): Promise<string | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return stat === "" || fields[0] === "Z" ? undefined : fields[19];
+}

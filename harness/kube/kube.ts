@@ -306,37 +306,44 @@ export class Kube {
     options: { signal?: AbortSignal; timeoutMs?: number } = {},
   ): Promise<ExecResult> {
     let stdout = "";
-    const process = await this.#start(
-      namespace,
-      pod,
-      container,
-      argv,
-      (text) => {
-        stdout += text;
-      },
-      false,
-    );
     const timeoutMs = options.timeoutMs ?? 60_000;
+    const what = `${argv.slice(0, 4).join(" ")} in pod ${namespace}/${pod} of ${this.cluster}`;
+    let process: PodProcess | undefined;
+    let ended = false;
     let timer: NodeJS.Timeout | undefined;
-    const onAbort = (): void => process.kill();
-    options.signal?.addEventListener("abort", onAbort);
+    let onAbort = (): void => {};
+    // The connection is covered too: a frozen node's kubelet takes it and never answers.
+    const cut = new Promise<never>((_, reject) => {
+      const end = (error: MeshproofError): void => {
+        ended = true;
+        process?.kill();
+        reject(error);
+      };
+      timer = setTimeout(
+        () => end(new MeshproofError("timeout", `${what} did not end within ${timeoutMs / 1000}s`)),
+        timeoutMs,
+      );
+      onAbort = () => end(new MeshproofError("aborted", `interrupted: ${what}`));
+      if (options.signal?.aborted === true) onAbort();
+      options.signal?.addEventListener("abort", onAbort);
+    });
+    const work = (async () => {
+      process = await this.#start(
+        namespace,
+        pod,
+        container,
+        argv,
+        (text) => {
+          stdout += text;
+        },
+        false,
+      );
+      if (ended) process.kill();
+      return process.done;
+    })();
+    work.catch(() => {});
     try {
-      const end = await Promise.race([
-        process.done,
-        new Promise<never>((_, reject) => {
-          timer = setTimeout(() => {
-            process.kill();
-            reject(
-              new MeshproofError(
-                "timeout",
-                `${argv.slice(0, 4).join(" ")} in pod ${namespace}/${pod} of ${this.cluster} did not end within ${timeoutMs / 1000}s`,
-              ),
-            );
-          }, timeoutMs);
-        }),
-      ]);
-      if (options.signal?.aborted === true)
-        throw new MeshproofError("aborted", `interrupted: ${argv[0]} in ${pod}`);
+      const end = await Promise.race([work, cut]);
       return { exitCode: end.exitCode, stdout, stderr: end.stderr };
     } finally {
       clearTimeout(timer);

@@ -3,7 +3,11 @@ import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { kinds } from "#harness/kube/kube.ts";
 
-const secretName = "cilium-clustermesh";
+/** Who reads which secret to find the other clusters. */
+const readers = {
+  agents: { secret: "cilium-clustermesh", selector: "k8s-app=cilium" },
+  kvstoreMesh: { secret: "cilium-kvstoremesh", selector: "k8s-app=clustermesh-apiserver" },
+} as const;
 
 /**
  * Agents start long before clustermesh-apiserver and their etcd client backs off meanwhile, for half a minute or more
@@ -12,17 +16,27 @@ const secretName = "cilium-clustermesh";
  * than within its minute.
  */
 export async function reconnectAgents(cluster: Cluster): Promise<void> {
-  const secret = await cluster.kube.get(kinds.secret, "kube-system", secretName);
-  const entries = Object.entries((secret?.data ?? {}) as Record<string, string>);
+  await renew(cluster, "agents");
+}
+
+/** The agents, and KVStoreMesh towards the other clusters. */
+export async function reconnect(cluster: Cluster): Promise<void> {
+  await renew(cluster, "kvstoreMesh");
+  await renew(cluster, "agents");
+}
+
+async function renew(cluster: Cluster, who: keyof typeof readers): Promise<void> {
+  const { secret: name, selector } = readers[who];
+  const secret = await cluster.kube.get(kinds.secret, "kube-system", name);
+  const entries = Object.entries((secret?.data ?? {}) as Record<string, string>).filter(([, data]) =>
+    Buffer.from(data, "base64").toString().includes("endpoints:"),
+  );
   if (entries.length === 0)
-    throw new MeshproofError(
-      "mesh-not-ready",
-      `secret ${secretName} of ${cluster.name} has no remote cluster`,
-    );
+    throw new MeshproofError("mesh-not-ready", `secret ${name} of ${cluster.name} has no remote cluster`);
   const stamp = wallLabel();
-  const changed = entries.map(([name, data]) => [name, Buffer.from(renewed(data, stamp)).toString("base64")]);
-  await cluster.kube.merge(kinds.secret, "kube-system", secretName, { data: Object.fromEntries(changed) });
-  await renewPods(cluster, "k8s-app=cilium", stamp);
+  const changed = entries.map(([key, data]) => [key, Buffer.from(renewed(data, stamp)).toString("base64")]);
+  await cluster.kube.merge(kinds.secret, "kube-system", name, { data: Object.fromEntries(changed) });
+  await renewPods(cluster, selector, stamp);
 }
 
 /** Makes kubelet renew what is mounted into pods of kube-system. */

@@ -1,6 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type {
+  EndpointEntry,
   HealthReport,
   IdentityEntry,
   IpcacheEntry,
@@ -9,6 +10,7 @@ import type {
   ServiceEntry,
 } from "#harness/core/snapshot.ts";
 import {
+  parseEndpoints,
   parseHealth,
   parseIdentities,
   parseIpcache,
@@ -39,10 +41,19 @@ export class Agent {
 
   /** Standard output of a program in the agent's container; a failure names the agent. */
   async run(argv: readonly string[], timeoutMs = 20_000): Promise<string> {
-    const result = await this.cluster.kube.exec("kube-system", this.pod, "cilium-agent", argv, {
-      signal: this.#signal,
-      timeoutMs,
-    });
+    const result = await this.cluster.kube
+      .exec("kube-system", this.pod, "cilium-agent", argv, { signal: this.#signal, timeoutMs })
+      .catch((error: unknown) => {
+        if (error instanceof MeshproofError && error.code !== "aborted")
+          throw new MeshproofError(
+            error.code,
+            `the agent of ${this.name} does not answer: ${error.message}`,
+            {
+              cause: error,
+            },
+          );
+        throw error;
+      });
     if (result.exitCode !== 0) {
       throw new MeshproofError(
         "kube-request",
@@ -78,6 +89,10 @@ export class Agent {
 
   async ipcache(): Promise<IpcacheEntry[]> {
     return parseIpcache(await this.run(["cilium-dbg", "bpf", "ipcache", "list", "-o", "json"]));
+  }
+
+  async endpoints(): Promise<EndpointEntry[]> {
+    return parseEndpoints(await this.run(["cilium-dbg", "endpoint", "list", "-o", "json"]));
   }
 
   async identities(): Promise<IdentityEntry[]> {

@@ -42,14 +42,12 @@ const agentFiles: Readonly<Record<string, readonly string[]>> = {
 
 const objectKinds: readonly KindRef[] = [
   kinds.node,
-  kinds.pod,
   kinds.service,
   kinds.endpointSlice,
   kinds.deployment,
   kinds.daemonSet,
   kinds.event,
   kinds.ciliumNode,
-  kinds.ciliumEndpoint,
   kinds.ciliumIdentity,
   kinds.ciliumNetworkPolicy,
 ];
@@ -162,6 +160,7 @@ async function collectCluster(
         ),
     );
   };
+  const endpointsBefore = await cluster.kube.list(kinds.ciliumEndpoint).catch(() => []);
   await Promise.all([
     agents(),
     nodes(),
@@ -175,6 +174,12 @@ async function collectCluster(
     json("kvstoremesh-status.json", () => kvstoreMeshStatus(cluster, signal)),
     keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal)),
   ]);
+  // Endpoints that came or went meanwhile would look like contradictions: only those of both lists are kept.
+  const before = new Set(endpointsBefore.map((e) => e.metadata.uid));
+  await json("ciliumendpoints.json", async () =>
+    (await cluster.kube.list(kinds.ciliumEndpoint)).filter((e) => before.has(e.metadata.uid)).map(slim),
+  );
+  await json("pods.json", async () => (await cluster.kube.list(kinds.pod)).map(slim));
   return files;
 }
 

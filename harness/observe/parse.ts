@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type {
+  EndpointEntry,
   HealthReport,
   IdentityEntry,
   IpcacheEntry,
@@ -257,6 +258,27 @@ export function parseIpcache(text: string): IpcacheEntry[] {
       );
     return { cidr, identity: Number(identity), tunnelEndpoint: tunnelEndpoint ?? "0.0.0.0" };
   });
+}
+
+const endpointListSchema = z.array(
+  z.object({
+    id: z.number(),
+    status: z.object({
+      identity: z.object({ labels: z.array(z.string()).nullish() }).optional(),
+      policy: z
+        .object({ realized: z.object({ "policy-enabled": z.string().default("none") }).optional() })
+        .optional(),
+    }),
+  }),
+);
+
+/** `cilium-dbg endpoint list -o json`. */
+export function parseEndpoints(text: string): EndpointEntry[] {
+  return parse(endpointListSchema, text, "cilium-dbg endpoint list").map(({ id, status }) => ({
+    id,
+    labels: status.identity?.labels ?? [],
+    policyEnforced: status.policy?.realized?.["policy-enabled"] ?? "none",
+  }));
 }
 
 const identitySchema = z.array(z.object({ id: z.number(), labels: z.array(z.string()) }));

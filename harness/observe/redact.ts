@@ -7,8 +7,8 @@ export function redact(text: string): string {
     )
     .replace(/\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}\b/g, "[token left out]")
     .replace(
-      /("?(?:client-key-data|tls\.key|ca\.key|token|password)"?\s*[:=]\s*)"?[A-Za-z0-9+/=_.-]{16,}"?/gi,
-      '$1"[left out]"',
+      /("?(?:client-key-data|tls\.key|ca\.key|token|password)"?\s*[:=]\s*"?)[A-Za-z0-9+/=_.-]{16,}/gi,
+      "$1[left out]",
     )
     .replace(/LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,}/g, "[PEM left out]");
 }

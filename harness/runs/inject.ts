@@ -1,6 +1,7 @@
-import { pause } from "#harness/core/eventually.ts";
+import { eventually, notYet, pause, ready } from "#harness/core/eventually.ts";
 import { faultNamed } from "#harness/fault/index.ts";
-import { healJournal, injectFault } from "#harness/fault/inject.ts";
+import { healJournal, injectFault, ownerLives } from "#harness/fault/inject.ts";
+import { readJournal } from "#harness/lab/fault-journal.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 
@@ -34,8 +35,26 @@ export async function injectByHand(options: {
   options.say("healed");
 }
 
-/** Heals every fault of the journal, those of living commands among them. */
+/** Heals every fault of the journal. A living command is asked to heal its own, as Ctrl-C would, and waited for. */
 export async function healByHand(lab: string, say: (line: string) => void): Promise<void> {
-  const healed = await healJournal(new Mesh(await requireLab(lab)), { alsoLiving: true });
+  const mesh = new Mesh(await requireLab(lab));
+  const healed: string[] = [];
+  for (const entry of await readJournal(lab)) {
+    if (!(await ownerLives(entry))) continue;
+    process.kill(entry.pid, "SIGTERM");
+    await eventually(
+      async () => {
+        const left = (await readJournal(lab)).some((e) => e.id === entry.id);
+        return !left || !(await ownerLives(entry)) ? ready(undefined) : notYet("it is still healing");
+      },
+      {
+        what: `process ${entry.pid} to heal ${entry.fault}`,
+        withinMs: 240_000,
+        signal: AbortSignal.timeout(245_000),
+      },
+    );
+    if (!(await readJournal(lab)).some((e) => e.id === entry.id)) healed.push(entry.fault);
+  }
+  healed.push(...(await healJournal(mesh)));
   say(healed.length === 0 ? "no fault was left" : `healed ${healed.join(", ")}`);
 }

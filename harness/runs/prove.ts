@@ -3,12 +3,13 @@ import { type Expectation, harmless, judgeCell, killMatrix } from "#harness/chec
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { throwIfAborted } from "#harness/core/eventually.ts";
 import type { KillCell, KillMatrix, ProvenFault } from "#harness/core/kill-matrix.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 import type { Fault } from "#harness/fault/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/fault/index.ts";
 import { newRunId } from "#harness/global-setup.ts";
-import { repoRoot } from "#harness/host/paths.ts";
+import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
 import { lockLab } from "#harness/lab/lab.ts";
 import { reportsDir } from "#harness/run-environment.ts";
 import { checkSuites, suiteNames, testLab } from "./test.ts";
@@ -47,10 +48,11 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   await using _lock = await lockLab(options.lab);
   const cells: KillCell[] = [];
   const proven: ProvenFault[] = [];
-  const dir = join(reportsDir(), options.runId);
+  const reports = reportsDir();
+  const dir = join(reports, options.runId);
   const startedMs = monotonicMs();
   for (const [i, fault] of chosen.entries()) {
-    if (options.signal.aborted) break;
+    throwIfAborted(options.signal, "prove");
     options.say(
       `\n[${i + 1}/${chosen.length}, ${formatMs(monotonicMs() - startedMs)}] ${fault.name}: ${fault.does}`,
     );
@@ -59,12 +61,19 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     proven.push(told.fault);
     for (const cell of told.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
       options.say(`  >> ${cell.state}: ${cell.test}`);
+    for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
+    // As it goes: an hour's work survives whatever ends this one.
+    await writeAtomic(
+      join(dir, "kill-matrix.json"),
+      `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`,
+    );
   }
   options.say("\nafter all faults: every suite on the healed mesh");
   const final = await testLab({
     lab: options.lab,
     suites: options.suites,
     runId: options.runId,
+    reportsDir: reports,
     command: options.command,
     say: options.say,
     signal: options.signal,

@@ -162,12 +162,13 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     startedAt: base.startedAt,
     properties: junitProperties(base),
     say: options.say,
-    disturbances: (sinceMs) => disturbances(watch.samples, state.plan.rig, sinceMs, monotonicMs()),
+    disturbances: (sinceMs, untilMs) => disturbances(watch.samples, state.plan.rig, sinceMs, untilMs),
   });
   // A daemon that is gone takes the lab with it: what is left of the run would only wait.
   const dockerLost = new AbortController();
-  watch.onSample = (sample) => {
-    if (!sample.dockerAnswers) dockerLost.abort();
+  watch.onSample = () => {
+    const last = watch.samples.slice(-3);
+    if (last.length === 3 && last.every((s) => !s.dockerAnswers)) dockerLost.abort();
   };
   try {
     await runVitest(suites, reporter, AbortSignal.any([options.signal, dockerLost.signal]));
