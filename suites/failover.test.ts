@@ -3,7 +3,6 @@
 // to zero and back; judge the recorded histories against the budgets.
 import { failoverFacts } from "#harness/check/failover.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { favour } from "#harness/cluster/kind-cluster.ts";
 import type { History, Mark } from "#harness/core/history.ts";
 import { scaleToZero } from "#harness/fault/scale.ts";
 import {
@@ -55,7 +54,6 @@ async function moveAwayAndBack(from: Cluster, to: Cluster, signal: AbortSignal):
   const { echo, client } = suite();
   const options = { timeoutMs: budgets.probeTimeoutMs, clusterOf: echo.clusterOf, signal };
   const vantage = (await vantagesOf(from.kube)).at(-1)!;
-  await using _favoured = await favour(vantage.node);
   const nodePort = await echo.nodePort(from, service);
   await using probes = new ProbeSet([
     await startProbe(from, vantage, {

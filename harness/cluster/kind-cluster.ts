@@ -92,24 +92,6 @@ export async function kindNodes(lab: string, cluster: string): Promise<ClusterNo
   return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Docker's own weight of a container that asks for none. */
-const plainCpuShares = 1024;
-
-/**
- * Gives a node eight times its weight while a prober on it measures: on two cores it would else wait behind the very
- * pods whose end it watches, and stamp answers late.
- */
-export async function favour(node: string): Promise<AsyncDisposable> {
-  const weigh = (shares: number): Promise<unknown> =>
-    command("docker", ["update", "--cpu-shares", String(shares), node]);
-  await weigh(8 * plainCpuShares);
-  return {
-    async [Symbol.asyncDispose]() {
-      await weigh(plainCpuShares);
-    },
-  };
-}
-
 /** Runs a program on a node, in the node's own network namespace. */
 export async function onNode(
   node: string,

@@ -2,6 +2,8 @@ import type { SampleOutcome } from "./history.ts";
 
 /** What the prober is told, as one JSON argument. */
 export interface ProbeSpec {
+  /** Means nothing to the prober: the host finds its process by it. */
+  readonly mark: string;
   readonly host: string;
   readonly port: number;
   readonly path: string;

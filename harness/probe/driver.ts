@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
@@ -5,6 +6,7 @@ import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { History, Mark, Sample } from "#harness/core/history.ts";
 import type { ProbeLine, ProbeSpec, WireSample } from "#harness/core/probe-wire.ts";
 import { execLines } from "#harness/host/docker.ts";
+import { forgetPriority, prioritise } from "#harness/host/priority.ts";
 import type { Vantage } from "#harness/mesh/vantage.ts";
 
 /** A child with line output: the prober in a pod or in the outside client. */
@@ -67,6 +69,7 @@ export class Probe implements AsyncDisposable {
   static async start(vantage: string, options: ProbeOptions, start: Start): Promise<Probe> {
     const probe = new Probe(vantage, options);
     const spec: ProbeSpec = {
+      mark: `meshproof-probe-${randomBytes(6).toString("hex")}`,
       host: options.host,
       port: options.port,
       path: options.path ?? "/hostname",
@@ -86,6 +89,7 @@ export class Probe implements AsyncDisposable {
           signal: options.signal,
         },
       );
+      await prioritise(spec.mark);
     } catch (error) {
       probe.#process.kill();
       throw error;
@@ -186,6 +190,7 @@ export class Probe implements AsyncDisposable {
     const timer = setTimeout(() => process.kill(), this.#options.timeoutMs + 10_000);
     const end = await process.done;
     clearTimeout(timer);
+    await forgetPriority();
     if (this.#bye === undefined) {
       throw new MeshproofError(
         "probe-failed",

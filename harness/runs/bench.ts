@@ -1,6 +1,5 @@
 import { fromSource } from "#harness/artifacts/source/index.ts";
 import { rigFacts } from "#harness/check/rig.ts";
-import { favour } from "#harness/cluster/kind-cluster.ts";
 import { type LabPlan, planLab } from "#harness/config/plan.ts";
 import { formatMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
@@ -60,8 +59,6 @@ export async function benchProber(lab: string, signal: AbortSignal): Promise<str
   const [cluster] = mesh.clusters;
   const [vantage] = await vantagesOf(cluster!.kube);
   const service = await cluster!.kube.get(kinds.service, systemNamespace, `canary-${cluster!.name}`);
-  // As the failover suite does for the node it measures from.
-  await using _favoured = await favour(vantage!.node);
   const lines: string[] = [];
   for (const connection of ["new", "reused"] as const) {
     await using probe = await startProbe(cluster!, vantage!, {
