@@ -22,7 +22,9 @@ export function disturbances(
   const during = samples.filter((s) => s.atMs >= sinceMs && s.atMs <= untilMs + 1500);
   const found: string[] = [];
   const foreign = (s: HostSample): number => s.busyCores - s.labCores - s.ownCores;
-  const hogged = longestRun(during, (s) => foreign(s) > limits.foreignCores);
+  // A test may be shorter than three samples: what began just before it counts too.
+  const around = samples.filter((s) => s.atMs >= sinceMs - inARow * 1000 && s.atMs <= untilMs + 1500);
+  const hogged = longestRun(around, (s) => foreign(s) > limits.foreignCores);
   if (hogged.length >= inARow) {
     const mean = hogged.reduce((sum, s) => sum + foreign(s), 0) / hogged.length;
     found.push(

@@ -41,7 +41,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
 const packetsOf = (f: Finding): number => (Number(/\((\d+) packets/.exec(f.message)?.[1] ?? 0) > 0 ? 1 : 0);
 
 function what(rule: FirewallRule): string {
-  const port = /--dport (\d+)/.exec(rule.text)?.[1];
+  const port = /--[ds]port (\d+)/.exec(rule.text)?.[1];
   const protocol = /-p (\w+)/.exec(rule.text)?.[1]?.toUpperCase();
   if (protocol === "ICMP") return "ICMP (the agents' health checks among it)";
   if (port === undefined) return protocol ?? "everything";

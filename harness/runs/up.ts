@@ -57,10 +57,13 @@ export async function up(options: UpOptions): Promise<UpResult> {
 async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<UpResult> {
   const { plan, progress, signal } = options;
   const before = await readLabState(plan.lab);
+  // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
+  if (before?.phase === "up") {
+    const healed = await healJournal(new Mesh(before));
+    if (healed.length > 0) progress.note(`healed what a killed command left: ${healed.join(", ")}`);
+  }
   const standing = before === undefined ? "nothing" : await judge(before, plan);
   if (standing === "whole") {
-    const healed = await healJournal(new Mesh(before!));
-    if (healed.length > 0) progress.note(`healed what a killed command left: ${healed.join(", ")}`);
     progress.note(`lab ${plan.lab} is up already`);
     return { state: before!, did: "already up" };
   }
