@@ -9,7 +9,8 @@ export interface Answers {
 }
 
 /**
- * Whether every request was answered, every expected backend answered, none but them did, and each about as often as an even choice would: the tolerance follows from the number of answers and the false-alarm probability.
+ * Whether every request was answered, every expected backend answered, none but them did, and each about as often as
+ * an even choice would: the tolerance follows from the number of answers and the false-alarm probability.
  */
 export function judgeShares(
   what: string,

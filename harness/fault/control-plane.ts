@@ -6,6 +6,7 @@ import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { Fault, Harm } from "./fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
+import { victimNode } from "./victim.ts";
 
 const apiserverSelector = "k8s-app=clustermesh-apiserver";
 
@@ -98,11 +99,6 @@ async function killing(
 
 const agentProcess = "^cilium-agent ";
 
-async function agentNode(harm: Harm, index: number): Promise<string> {
-  const nodes = await harm.mesh.clusters[index]!.nodes();
-  return (nodes.findLast((n) => n.role === "worker") ?? nodes[0]!).name;
-}
-
 export const controlPlaneFaults: readonly Fault[] = [
   down(
     "apiserver-down",
@@ -159,7 +155,7 @@ export const controlPlaneFaults: readonly Fault[] = [
     does: "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
     async inject(harm) {
       const cluster = harm.mesh.clusters[0]!;
-      const node = await agentNode(harm, 0);
+      const { name: node } = await victimNode(harm, 0);
       await harm.will(
         { do: "await-mesh" },
         { do: "replace-pods", cluster: cluster.name, selector: "k8s-app=cilium", node },
@@ -173,7 +169,7 @@ export const controlPlaneFaults: readonly Fault[] = [
     group: "control-plane",
     does: "stops the process of the second cluster's worker's agent (SIGSTOP)",
     async inject(harm) {
-      const node = await agentNode(harm, 1);
+      const { name: node } = await victimNode(harm, 1);
       await harm.will({ do: "await-mesh" }, { do: "continue", node, process: agentProcess });
       await stopProcesses(node, agentProcess, harm.signal);
       return {

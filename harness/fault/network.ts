@@ -1,21 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { ClusterNode } from "#harness/cluster/kind-cluster.ts";
-import { MeshproofError } from "#harness/core/errors.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { Fault, Harm } from "./fault.ts";
 import { dropIn, dropOut, type Rule, setRules } from "./rules.ts";
-
-/** The last worker of the cluster at an index, or its only node. */
-async function victim(harm: Harm, index: number): Promise<ClusterNode> {
-  const nodes = await harm.mesh.clusters[index]!.nodes();
-  const node = nodes.findLast((n) => n.role === "worker") ?? nodes[0];
-  if (node === undefined)
-    throw new MeshproofError(
-      "fault-no-effect",
-      `cluster ${harm.mesh.clusters[index]!.name} has no node to harm`,
-    );
-  return node;
-}
+import { victimNode } from "./victim.ts";
 
 async function controlPlane(harm: Harm, index: number): Promise<ClusterNode> {
   return (await harm.mesh.clusters[index]!.nodes()).find((n) => n.role === "control-plane")!;
@@ -57,21 +45,21 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "vxlan-drop",
     "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
-    (h) => victim(h, 0),
+    (h) => victimNode(h, 0),
     (node) => [dropIn(node, vxlan)],
     true,
   ),
   onOneNode(
     "vxlan-drop-out",
     "drops UDP 8472 that leaves the second cluster's worker, one way only",
-    (h) => victim(h, 1),
+    (h) => victimNode(h, 1),
     (node) => [dropOut(node, vxlan)],
     true,
   ),
   onOneNode(
     "vxlan-loss",
     "loses four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
-    (h) => victim(h, 1),
+    (h) => victimNode(h, 1),
     (node) => [dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"])],
     true,
   ),
@@ -81,7 +69,7 @@ export const networkFaults: readonly Fault[] = [
     wide: true,
     does: "drops UDP 8472 between the two clusters' workers, both ways",
     async inject(harm) {
-      const [a, b] = [await victim(harm, 0), await victim(harm, 1)];
+      const [a, b] = [await victimNode(harm, 0), await victimNode(harm, 1)];
       return setRules(
         harm,
         [dropIn(a.name, [...vxlan, "-s", b.address]), dropIn(b.name, [...vxlan, "-s", a.address])],
@@ -92,7 +80,7 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "health-drop",
     "drops TCP 4240 that arrives at the first cluster's worker: its health responder is out of reach",
-    (h) => victim(h, 0),
+    (h) => victimNode(h, 0),
     (node) => [dropIn(node, health)],
   ),
   onOneNode(
@@ -104,7 +92,7 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "icmp-drop",
     "drops ICMP echo requests that arrive at the second cluster's worker",
-    (h) => victim(h, 1),
+    (h) => victimNode(h, 1),
     (node) => [dropIn(node, ping)],
   ),
   apiserverPortDrop("apiserver-port-drop", 0, 1),

@@ -1,10 +1,6 @@
 import { pauseNode, stopNode } from "#harness/cluster/node-control.ts";
-import type { Fault, Harm } from "./fault.ts";
-
-async function workerOf(harm: Harm, index: number): Promise<string> {
-  const nodes = await harm.mesh.clusters[index]!.nodes();
-  return (nodes.findLast((n) => n.role === "worker") ?? nodes[0]!).name;
-}
+import type { Fault } from "./fault.ts";
+import { victimNode } from "./victim.ts";
 
 export const nodeFaults: readonly Fault[] = [
   {
@@ -14,7 +10,7 @@ export const nodeFaults: readonly Fault[] = [
     does: "freezes the second cluster's worker (docker pause)",
     async inject(harm) {
       const cluster = harm.mesh.clusters[1]!.name;
-      const node = await workerOf(harm, 1);
+      const { name: node } = await victimNode(harm, 1);
       await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: "unpause", node });
       await pauseNode(node, harm.signal);
       return { subject: `node ${node}`, names: [node] };
@@ -27,7 +23,7 @@ export const nodeFaults: readonly Fault[] = [
     does: "stops the first cluster's worker and starts it again when healing (docker stop)",
     async inject(harm) {
       const cluster = harm.mesh.clusters[0]!.name;
-      const node = await workerOf(harm, 0);
+      const { name: node } = await victimNode(harm, 0);
       await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: "start", node });
       await stopNode(node, harm.signal);
       return { subject: `node ${node}`, names: [node] };

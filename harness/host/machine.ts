@@ -58,9 +58,14 @@ export const cpuCount = (): number => availableParallelism();
 export const kernelRelease = (): string => release();
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
+/** The fields of `/proc/PID/stat` from the state on (proc(5), field 3); none for a process that is gone. */
+export async function statFields(pid: number | string): Promise<string[]> {
+  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
 /** When a process began, in the kernel's ticks: with the pid it names one process. Nothing for one that is gone or a zombie. */
 export async function processStart(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return stat === "" || fields[0] === "Z" ? undefined : fields[19];
+  const fields = await statFields(pid);
+  return fields[0] === "Z" ? undefined : fields[19];
 }

@@ -5,7 +5,7 @@ import { monotonicMs } from "#harness/core/clock.ts";
 import type { HostSample } from "#harness/core/host-sample.ts";
 import { output } from "./command.ts";
 import { dockerInfo } from "./docker.ts";
-import { freeDiskBytes } from "./machine.ts";
+import { freeDiskBytes, statFields } from "./machine.ts";
 
 const everyMs = 1000;
 const ticksPerSecond = 100;
@@ -147,8 +147,7 @@ async function ownSeconds(): Promise<number> {
   let ticks = 0;
   for (const open = [String(process.pid)]; open.length > 0; ) {
     const pid = open.pop()!;
-    const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const fields = await statFields(pid);
     for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
     open.push(...children.split(" ").filter((c) => c !== ""));

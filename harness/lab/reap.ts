@@ -11,6 +11,7 @@ import {
   removeNetwork,
   unclaimedVolumes,
 } from "#harness/host/docker.ts";
+import { statFields } from "#harness/host/machine.ts";
 import { forgetLab, listLabs, networkOf, readLabState, writeLabState } from "./lab.ts";
 
 /** Set in the environment of every child of a command that works on a lab: its orphans are found by it. */
@@ -159,8 +160,7 @@ async function orphans(lab: string): Promise<number[]> {
   const family = new Set<number>([process.pid]);
   for (let pid = process.ppid; pid > 1; ) {
     family.add(pid);
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-    pid = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+    pid = Number((await statFields(pid))[1] ?? 0);
   }
   const found: number[] = [];
   for (const name of await readdir("/proc").catch(() => [])) {
@@ -168,8 +168,7 @@ async function orphans(lab: string): Promise<number[]> {
     if (!Number.isInteger(pid) || family.has(pid)) continue;
     const environment = await readFile(`/proc/${pid}/environ`, "latin1").catch(() => "");
     if (!environment.split("\0").includes(`${labVariable}=${lab}`)) continue;
-    const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-    const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+    const parent = Number((await statFields(pid))[1] ?? 0);
     if (parent !== process.pid) found.push(pid);
   }
   return found;

@@ -4,6 +4,7 @@ import { healJournal, injectFault, ownerLives } from "#harness/fault/inject.ts";
 import { readJournal } from "#harness/lab/fault-journal.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
+import { healLeftovers } from "./open-lab.ts";
 
 /**
  * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.
@@ -19,8 +20,7 @@ export async function injectByHand(options: {
 }): Promise<void> {
   const fault = faultNamed(options.fault);
   const mesh = new Mesh(await requireLab(options.lab));
-  const left = await healJournal(mesh);
-  if (left.length > 0) options.say(`healed what a killed command left: ${left.join(", ")}`);
+  await healLeftovers(mesh, options.say);
   await using injected = await injectFault(fault, {
     mesh,
     signal: options.signal,

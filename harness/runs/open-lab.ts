@@ -12,7 +12,12 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
   process.env[labVariable] = lab;
   await killOrphans(lab);
   const mesh = new Mesh(state);
+  await healLeftovers(mesh, say);
+  return mesh;
+}
+
+/** Heals the faults that a killed command left, and says which. */
+export async function healLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
   const healed = await healJournal(mesh);
   if (healed.length > 0) say(`healed what a killed command left: ${healed.join(", ")}`);
-  return mesh;
 }

@@ -7,12 +7,12 @@ import { checkNetwork, checkPorts, type LabPlan } from "#harness/config/plan.ts"
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
-import { healJournal } from "#harness/fault/inject.ts";
 import { ensureNetwork, labLabel, networkGateway, networkSubnet } from "#harness/host/docker.ts";
 import { type LabState, lockLab, networkOf, readLabState, writeLabState } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
+import { healLeftovers } from "./open-lab.ts";
 
 export interface UpOptions {
   readonly plan: LabPlan;
@@ -58,10 +58,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const { plan, progress, signal } = options;
   const before = await readLabState(plan.lab);
   // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
-  if (before?.phase === "up") {
-    const healed = await healJournal(new Mesh(before));
-    if (healed.length > 0) progress.note(`healed what a killed command left: ${healed.join(", ")}`);
-  }
+  if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
   const standing = before === undefined ? "nothing" : await judge(before, plan);
   if (standing === "whole") {
     progress.note(`lab ${plan.lab} is up already`);
