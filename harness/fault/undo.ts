@@ -2,7 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { continueProcesses, startNode, unpauseNode } from "#harness/cluster/node-control.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { Undo } from "#harness/core/undo.ts";
-import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
+import { deploymentReady, hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
 import { reconnect } from "#harness/mesh/reconnect.ts";
@@ -105,10 +105,7 @@ async function hasEndpoint(
 }
 
 async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void> {
-  const isReady = (n: KubeObject): boolean =>
-    ((n.status?.conditions ?? []) as { type: string; status: string }[]).some(
-      (c) => c.type === "Ready" && c.status === "True",
-    );
+  const isReady = (n: KubeObject): boolean => hasCondition(n, "Ready");
   await kube.until(
     kinds.node,
     {},

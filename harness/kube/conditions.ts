@@ -34,13 +34,15 @@ export function deploymentReady(objects: readonly KubeObject[]): Look<KubeObject
   );
 }
 
-export function podReady(pod: KubeObject): boolean {
-  return (
-    pod.metadata.deletionTimestamp === undefined &&
-    (pod.status?.conditions ?? []).some(
-      (c: { type: string; status: string }) => c.type === "Ready" && c.status === "True",
-    )
+/** Whether a condition of the object's status is True. */
+export function hasCondition(object: KubeObject | undefined, type: string): boolean {
+  return ((object?.status?.conditions ?? []) as { type: string; status: string }[]).some(
+    (c) => c.type === type && c.status === "True",
   );
+}
+
+export function podReady(pod: KubeObject): boolean {
+  return pod.metadata.deletionTimestamp === undefined && hasCondition(pod, "Ready");
 }
 
 /** None is left. */

@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type EventuallyOptions, notYet, ready } from "#harness/core/eventually.ts";
+import { hasCondition } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 
@@ -17,10 +18,7 @@ export async function announceLoadBalancers(
       kinds.crd,
       { name: crd },
       ([object]) => {
-        const established = (object?.status?.conditions ?? []).some(
-          (c: { type: string; status: string }) => c.type === "Established" && c.status === "True",
-        );
-        if (!established) return notYet(`${crd} is not registered`);
+        if (!hasCondition(object, "Established")) return notYet(`${crd} is not registered`);
         const versions = (object!.spec.versions as { name: string; served: boolean }[])
           .filter((v) => v.served)
           .map((v) => v.name);

@@ -9,6 +9,7 @@ import type {
   Part,
   PodState,
 } from "#harness/core/mesh-snapshot.ts";
+import { hasCondition } from "#harness/kube/conditions.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
 import { readNodeFile } from "./node-file.ts";
@@ -93,7 +94,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         address:
           (o.status?.addresses ?? []).find((a: { type: string }) => a.type === "InternalIP")?.address ?? "",
         podCidr: String(o.spec?.podCIDR ?? ""),
-        ready: conditionOf(o, "Ready"),
+        ready: hasCondition(o, "Ready"),
       },
     ]),
     ciliumNodes: objects("ciliumnodes.json", (o) => [
@@ -193,12 +194,6 @@ function readKvstoreMesh(text: string) {
     : parseKvstoreMesh(text);
 }
 
-function conditionOf(object: KubeObject, type: string): boolean {
-  return ((object.status?.conditions ?? []) as { type: string; status: string }[]).some(
-    (c) => c.type === type && c.status === "True",
-  );
-}
-
 interface ContainerStatus {
   name: string;
   ready: boolean;
@@ -214,7 +209,7 @@ function podState(o: KubeObject): PodState {
     ip: String(o.status?.podIP ?? ""),
     hostNetwork: o.spec?.hostNetwork === true,
     phase: String(o.status?.phase ?? ""),
-    ready: conditionOf(o, "Ready"),
+    ready: hasCondition(o, "Ready"),
     ending: o.metadata.deletionTimestamp !== undefined,
     labels: o.metadata.labels ?? {},
     containers: ((o.status?.containerStatuses ?? []) as ContainerStatus[]).map((c) => ({
