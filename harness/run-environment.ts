@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { Expectation } from "./check/kill-matrix.ts";
 import { repoRoot } from "./host/paths.ts";
 
 /** What a run tells the vitest workers, through the environment: the same whether vitest was started by `test` or by hand. */
@@ -15,3 +16,7 @@ export const diagnosisFile = "diagnosis.json";
 
 /** Whether evidence includes cilium-bugtool's files. */
 export const withBugtool = (): boolean => process.env.MESHPROOF_BUGTOOL === "1";
+
+/** What the fault of the run is expected to do to a suite; undefined where nobody said. */
+export const expectedOfRun = (suite: string): Expectation | undefined =>
+  (JSON.parse(process.env.MESHPROOF_EXPECTED ?? "{}") as Record<string, Expectation>)[suite];

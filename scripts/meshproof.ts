@@ -21,7 +21,8 @@ import { probeByHand } from "#harness/runs/probe.ts";
 import { prove } from "#harness/runs/prove.ts";
 import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
-import { closingLines, suiteNames, testLab } from "#harness/runs/test.ts";
+import { suiteNames } from "#harness/runs/suites.ts";
+import { closingLines, testLab } from "#harness/runs/test.ts";
 import { up } from "#harness/runs/up.ts";
 import { renderAgain } from "#harness/runs/write-report.ts";
 

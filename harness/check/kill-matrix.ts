@@ -11,6 +11,16 @@ export interface Expectation {
 
 export const harmless: Expectation = { kills: [], may: [] };
 
+/** What a test should do under a fault: fail, stay green, or either. */
+export function expectationOf(
+  expected: Expectation,
+  test: string,
+  clusters: readonly string[],
+): "fail" | "green" | "either" {
+  if (expected.kills.some((p) => matches(p, test, clusters))) return "fail";
+  return expected.may.some((p) => matches(p, test, clusters)) ? "either" : "green";
+}
+
 /** `names`: what the injection harmed; a killed test's message holds at least one of them. */
 export function judgeCell(
   fault: string,
@@ -28,10 +38,10 @@ export function judgeCell(
     message: message.slice(0, 2000),
   });
   if (test.outcome === "unknown") return cell("unknown");
-  const must = expected.kills.some((p) => matches(p, test.name, clusters));
-  if (test.outcome !== "fail") return cell(must ? "survived" : "green");
-  if (must) return cell(names.some((n) => message.includes(n)) ? "killed" : "unnamed");
-  return cell(expected.may.some((p) => matches(p, test.name, clusters)) ? "green" : "broke");
+  const should = expectationOf(expected, test.name, clusters);
+  if (test.outcome !== "fail") return cell(should === "fail" ? "survived" : "green");
+  if (should === "fail") return cell(names.some((n) => message.includes(n)) ? "killed" : "unnamed");
+  return cell(should === "either" ? "green" : "broke");
 }
 
 /** `tests`: every test of the suites, those that can fail at all (not unsupported on a healthy mesh). */

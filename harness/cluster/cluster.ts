@@ -2,6 +2,7 @@ import { Kube, kinds } from "#harness/kube/kube.ts";
 import type { LabState } from "#harness/lab/lab.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/lab/lab.ts";
 import { type ClusterNode, kindNodes } from "./kind-cluster.ts";
+import { agentSelector } from "./selectors.ts";
 
 /** A running cluster of the mesh, as suites see it. */
 export class Cluster {
@@ -34,7 +35,7 @@ export class Cluster {
 
   /** The Cilium agent's pod on each node. */
   async agents(): Promise<{ pod: string; node: string }[]> {
-    const pods = await this.kube.list(kinds.pod, "kube-system", "k8s-app=cilium");
+    const pods = await this.kube.list(kinds.pod, "kube-system", agentSelector);
     return pods
       .filter((p) => p.metadata.deletionTimestamp === undefined)
       .map((p) => ({ pod: p.metadata.name, node: String(p.spec.nodeName) }))

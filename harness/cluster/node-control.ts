@@ -43,10 +43,10 @@ export async function processesOf(
   return found;
 }
 
-export async function signalProcesses(
+async function signalProcesses(
   node: string,
   pattern: string,
-  name: "STOP" | "CONT" | "KILL",
+  name: "STOP" | "CONT",
   signal: AbortSignal,
 ): Promise<number> {
   const found = await processesOf(node, pattern, signal);
@@ -55,9 +55,9 @@ export async function signalProcesses(
   return found.length;
 }
 
-/** One round of killing, in one program: none that matches is no error. */
-export async function killMatching(node: string, pattern: string, signal: AbortSignal): Promise<void> {
-  await onNode(node, ["pkill", "-KILL", "-f", pattern], { signal, tolerate: true });
+/** One round of killing, in one program; answers whether there was anything to kill. */
+export async function killProcesses(node: string, pattern: string, signal: AbortSignal): Promise<boolean> {
+  return (await onNode(node, ["pkill", "-KILL", "-f", pattern], { signal, tolerate: true })).exitCode === 0;
 }
 
 export async function stopProcesses(node: string, pattern: string, signal: AbortSignal): Promise<void> {

@@ -36,7 +36,7 @@ export const budgetsSchema = z
       .number()
       .int()
       .positive()
-      .default(15_000)
+      .default(10_000)
       .describe("A new or deleted pod, service or annotation must be known in the other cluster by then."),
     healthMs: z
       .number()

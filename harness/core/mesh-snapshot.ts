@@ -30,6 +30,7 @@ export interface ClusterSnapshot {
   readonly kvstoreMesh: Part<readonly RemoteClusterStatus[]>;
   /** `troubleshoot` of KVStoreMesh: the failed steps of each peer, in order. */
   readonly kvstoreMeshTrouble: Part<readonly PeerTrouble[]>;
+  readonly kvstoreMeshWords: Part<readonly PeerWord[]>;
   readonly agents: readonly AgentState[];
   readonly nodeStates: readonly NodeInside[];
 }
@@ -47,7 +48,6 @@ export interface PodState {
   readonly node: string;
   readonly ip: string;
   readonly hostNetwork: boolean;
-  readonly phase: string;
   readonly ready: boolean;
   readonly ending: boolean;
   readonly labels: Readonly<Record<string, string>>;
@@ -73,7 +73,6 @@ export interface ServiceState {
   readonly name: string;
   readonly type: string;
   readonly clusterIp: string;
-  readonly ports: readonly { readonly port: number; readonly protocol: string }[];
   readonly loadBalancerIp: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly selector: Readonly<Record<string, string>>;
@@ -105,9 +104,17 @@ export interface PeerTrouble {
   readonly step: string;
 }
 
+/** The last that an agent or KVStoreMesh logged of its connection to a peer. */
+export interface PeerWord {
+  readonly peer: string;
+  readonly good: boolean;
+  readonly text: string;
+}
+
 export interface AgentState {
   readonly node: string;
   readonly remotes: Part<readonly RemoteClusterStatus[]>;
+  readonly words: Part<readonly PeerWord[]>;
   readonly nodeList: Part<readonly NodeEntry[]>;
   readonly health: Part<HealthReport>;
   readonly services: Part<readonly ServiceEntry[]>;

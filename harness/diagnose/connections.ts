@@ -1,8 +1,11 @@
 import type { Finding } from "#harness/core/finding.ts";
-import type { MeshSnapshot, PeerTrouble } from "#harness/core/mesh-snapshot.ts";
+import type { MeshSnapshot, PeerTrouble, PeerWord } from "#harness/core/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
-/** DNS, TCP, TLS and etcd towards each peer, then what KVStoreMesh and the agents have of it. */
+/**
+ * DNS, TCP, TLS and etcd towards each peer, then what KVStoreMesh and the agents have of it, last what they logged of it:
+ * a status may call a lost connection ready for minutes.
+ */
 export function connections(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
@@ -33,6 +36,15 @@ export function connections(mesh: MeshSnapshot): Finding[] {
         "kvstoremesh-dbg troubleshoot",
       );
     }
+    const logged = (who: string, words: readonly PeerWord[]): void => {
+      for (const { peer, good, text } of words)
+        if (!good)
+          say(
+            `${who} to ${peer}`,
+            `${who} last logged of ${peer}: ${text}`,
+            `its log, and the way to ${peer}`,
+          );
+    };
     for (const agent of cluster.agents) {
       for (const remote of known(agent.remotes)) {
         if (remote.ready && Object.values(remote.synced).every(Boolean)) continue;
@@ -43,6 +55,9 @@ export function connections(mesh: MeshSnapshot): Finding[] {
         );
       }
     }
+    logged(`KVStoreMesh of ${cluster.name}`, known(cluster.kvstoreMeshWords));
+    for (const agent of cluster.agents)
+      logged(`the agent of ${cluster.name}/${agent.node}`, known(agent.words));
   }
   return found;
 }

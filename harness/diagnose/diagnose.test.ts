@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/core/mesh-snapshot.ts";
-import type { RemoteClusterStatus } from "#harness/core/snapshot.ts";
+import type { NodeEntry, RemoteClusterStatus } from "#harness/core/snapshot.ts";
 import { diagnose } from "./index.ts";
 
 const ok = <T>(value: T) => ({ ok: true as const, value });
@@ -23,7 +23,6 @@ const pod = (over: Partial<PodState>): PodState => ({
   node: "n",
   ip: "10.0.0.1",
   hostNetwork: false,
-  phase: "Running",
   ready: true,
   ending: false,
   labels: { app: "echo" },
@@ -36,11 +35,18 @@ const service = (over: Partial<ServiceState>): ServiceState => ({
   name: "echo",
   type: "ClusterIP",
   clusterIp: "10.11.0.9",
-  ports: [{ port: 80, protocol: "TCP" }],
   loadBalancerIp: "",
   annotations: { "service.cilium.io/global": "true" },
   selector: { app: "echo" },
   ...over,
+});
+
+/** A node as an agent lists it. */
+const listed = (name: string, id: number): NodeEntry => ({
+  name: `${name}/${name}-worker`,
+  addresses: [{ ip: `172.18.0.${id}`, type: "InternalIP" }],
+  podCidrs: [`10.${id}.0.0/24`],
+  healthIp: "",
 });
 
 /** A healthy cluster of one node, one pod and one global service. */
@@ -86,11 +92,13 @@ function cluster(name: string, id: number, peer: string, peerId: number): Cluste
     peers: ok({ agents: { [peer]: ["https://x:2379"] }, kvstoreMesh: { [peer]: ["https://x:2379"] } }),
     kvstoreMesh: ok([remote(peer, peerId)]),
     kvstoreMeshTrouble: ok([]),
+    kvstoreMeshWords: ok([{ peer, good: true, text: "Connection to remote cluster established" }]),
     agents: [
       {
         node: `${name}-worker`,
         remotes: ok([remote(peer, peerId)]),
-        nodeList: ok([]),
+        words: ok([{ peer, good: true, text: "Found remote cluster configuration" }]),
+        nodeList: ok([listed(name, id), listed(peer, peerId)]),
         health: { ok: false, why: "not asked" },
         services: ok([]),
         lbMaps: ok(new Map()),
@@ -289,4 +297,21 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
   const [first] = diagnose(mesh);
   expect(first).toMatchObject({ layer, message: expect.stringMatching(message) });
   expect(first!.next).not.toBe("");
+});
+
+test("a node that an agent does not list, and one that no cluster has, are told apart", () => {
+  const agent = west.agents[0]!;
+  const mesh = broken("west", {
+    agents: [{ ...agent, nodeList: ok([listed("west", 2), { ...listed("east", 1), name: "east/gone" }]) }],
+  });
+  expect(diagnose(mesh)[0]!.message).toBe(
+    "agent west/west-worker does not list east/east-worker and lists east/gone, which no cluster has",
+  );
+});
+
+test("a connection that the log calls lost counts, though the status still says ready", () => {
+  const agent = west.agents[0]!;
+  const text = "Unable to establish etcd connection to remote cluster: context deadline exceeded";
+  const mesh = broken("west", { agents: [{ ...agent, words: ok([{ peer: "east", good: false, text }]) }] });
+  expect(diagnose(mesh)[0]!.message).toBe(`the agent of west/west-worker last logged of east: ${text}`);
 });

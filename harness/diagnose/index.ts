@@ -5,6 +5,7 @@ import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { endpoints } from "./endpoints.ts";
 import { health } from "./health.ts";
+import { nodeList } from "./node-list.ts";
 import { nodes } from "./nodes.ts";
 import { policies } from "./policies.ts";
 import { services } from "./services.ts";
@@ -22,6 +23,7 @@ export const layers: readonly Layer[] = [
   controlPlane,
   configuration,
   connections,
+  nodeList,
   endpoints,
   services,
   policies,

@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { agentSelector } from "#harness/cluster/selectors.ts";
 import { addressAt, parseCidr } from "#harness/core/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
@@ -142,7 +143,7 @@ function setting(
       const restartAgents = {
         do: "replace-pods",
         cluster: cluster.name,
-        selector: "k8s-app=cilium",
+        selector: agentSelector,
       } as const;
       await harm.will(...(restart ? [{ do: "await-mesh" } as const, restartAgents] : []), {
         do: "merge",

@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { killMatching, processesOf, signalProcesses, stopProcesses } from "#harness/cluster/node-control.ts";
+import { killProcesses, processesOf, stopProcesses } from "#harness/cluster/node-control.ts";
+import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { notYet, pause, ready } from "#harness/core/eventually.ts";
 import { podReady } from "#harness/kube/conditions.ts";
@@ -8,7 +9,7 @@ import type { Fault, Harm } from "./fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { victimNode } from "./victim.ts";
 
-const apiserverSelector = "k8s-app=clustermesh-apiserver";
+const agentProcess = "^cilium-agent ";
 
 /** The node that a deployment's pod runs on. */
 async function nodeOf(cluster: Cluster, selector: string): Promise<string> {
@@ -34,20 +35,31 @@ function down(name: string, index: number, deployment: string, selector: string,
   };
 }
 
-/** A process that is killed whenever it comes back. The pod is replaced when healing: else it backs off for minutes. */
-function killed(name: string, index: number, process: string, selector: string, does: string): Fault {
+/**
+ * A process of a pod of kube-system that is killed whenever it comes back. The pod is replaced when healing: else it
+ * backs off for minutes. `at` names the node where a DaemonSet's pod is struck.
+ */
+function killed(
+  name: string,
+  index: number,
+  process: string,
+  selector: string,
+  does: string,
+  at?: (harm: Harm, index: number) => Promise<{ readonly name: string }>,
+): Fault {
   return {
     name,
     group: "control-plane",
     does,
     async inject(harm) {
       const cluster = harm.mesh.clusters[index]!;
-      const node = await nodeOf(cluster, selector);
-      await harm.will({ do: "await-mesh" }, { do: "replace-pods", cluster: cluster.name, selector });
+      const node = at === undefined ? await nodeOf(cluster, selector) : (await at(harm, index)).name;
+      const pods = { do: "replace-pods" as const, cluster: cluster.name, selector };
+      await harm.will({ do: "await-mesh" }, at === undefined ? pods : { ...pods, node });
       const kills = await killing(harm, { cluster, node, selector }, process);
       return {
-        subject: `${process} of ${cluster.name} on ${node}`,
-        names: [node, cluster.name],
+        subject: `${process.replace(/^\^|\s+$/g, "")} of ${cluster.name} on ${node}`,
+        names: at === undefined ? [node, cluster.name] : [node],
         tookHold: kills.down,
         beforeHeal: kills.stop,
       };
@@ -63,13 +75,13 @@ async function killing(
 ): Promise<{ down: () => Promise<void>; stop: () => Promise<void> }> {
   const { node } = at;
   const stop = new AbortController();
-  if ((await signalProcesses(node, process, "KILL", harm.signal)) === 0)
+  if (!(await killProcesses(node, process, harm.signal)))
     throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node}`);
   let trouble: unknown;
   const loop = (async () => {
     while (!stop.signal.aborted) {
       await pause(1000, stop.signal).catch(() => undefined);
-      if (!stop.signal.aborted) await killMatching(node, process, stop.signal);
+      if (!stop.signal.aborted) await killProcesses(node, process, stop.signal);
     }
   })().catch((error: unknown) => {
     trouble = stop.signal.aborted ? undefined : error;
@@ -96,8 +108,6 @@ async function killing(
     },
   };
 }
-
-const agentProcess = "^cilium-agent ";
 
 export const controlPlaneFaults: readonly Fault[] = [
   down(
@@ -149,21 +159,14 @@ export const controlPlaneFaults: readonly Fault[] = [
     "io.cilium/app=operator",
     "scales the first cluster's operator to zero",
   ),
-  {
-    name: "agent-killed",
-    group: "control-plane",
-    does: "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
-    async inject(harm) {
-      const cluster = harm.mesh.clusters[0]!;
-      const { name: node } = await victimNode(harm, 0);
-      await harm.will(
-        { do: "await-mesh" },
-        { do: "replace-pods", cluster: cluster.name, selector: "k8s-app=cilium", node },
-      );
-      const kills = await killing(harm, { cluster, node, selector: "k8s-app=cilium" }, agentProcess);
-      return { subject: `the agent of ${node}`, names: [node], tookHold: kills.down, beforeHeal: kills.stop };
-    },
-  },
+  killed(
+    "agent-killed",
+    0,
+    agentProcess,
+    agentSelector,
+    "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
+    victimNode,
+  ),
   {
     name: "agent-paused",
     group: "control-plane",

@@ -2,31 +2,36 @@ import { pauseNode, stopNode } from "#harness/cluster/node-control.ts";
 import type { Fault } from "./fault.ts";
 import { victimNode } from "./victim.ts";
 
+/** A worker's whole machine, as a container of the host. */
+function onMachine(
+  name: string,
+  index: number,
+  does: string,
+  strike: (node: string, signal: AbortSignal) => Promise<void>,
+  undo: "unpause" | "start",
+): Fault {
+  return {
+    name,
+    group: "nodes",
+    wide: true,
+    does,
+    async inject(harm) {
+      const cluster = harm.mesh.clusters[index]!.name;
+      const { name: node } = await victimNode(harm, index);
+      await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: undo, node });
+      await strike(node, harm.signal);
+      return { subject: `node ${node}`, names: [node] };
+    },
+  };
+}
+
 export const nodeFaults: readonly Fault[] = [
-  {
-    name: "node-paused",
-    group: "nodes",
-    wide: true,
-    does: "freezes the second cluster's worker (docker pause)",
-    async inject(harm) {
-      const cluster = harm.mesh.clusters[1]!.name;
-      const { name: node } = await victimNode(harm, 1);
-      await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: "unpause", node });
-      await pauseNode(node, harm.signal);
-      return { subject: `node ${node}`, names: [node] };
-    },
-  },
-  {
-    name: "node-stopped",
-    group: "nodes",
-    wide: true,
-    does: "stops the first cluster's worker and starts it again when healing (docker stop)",
-    async inject(harm) {
-      const cluster = harm.mesh.clusters[0]!.name;
-      const { name: node } = await victimNode(harm, 0);
-      await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: "start", node });
-      await stopNode(node, harm.signal);
-      return { subject: `node ${node}`, names: [node] };
-    },
-  },
+  onMachine("node-paused", 1, "freezes the second cluster's worker (docker pause)", pauseNode, "unpause"),
+  onMachine(
+    "node-stopped",
+    0,
+    "stops the first cluster's worker and starts it again when healing (docker stop)",
+    stopNode,
+    "start",
+  ),
 ];

@@ -1,22 +1,51 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { clientCertificate, labCa, makeCa } from "#harness/mesh/ca.ts";
-import { renewPods } from "#harness/mesh/reconnect.ts";
+import { readers, renewPods } from "#harness/mesh/reconnect.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
 import type { Fault, Harm, Harmed } from "./fault.ts";
 
-const apiserverSelector = "k8s-app=clustermesh-apiserver";
-const secretName = "cilium-kvstoremesh";
 const mountedAt = "/var/lib/cilium/clustermesh";
 
 type Changes = Readonly<Record<string, string | null>>;
 
-/** Changes entries of the secret that KVStoreMesh of the first cluster reads its peers from; it connects anew. */
+/** Who of the first cluster reads its peers from which secret, and how one sees that it lost a peer. */
+interface Reader {
+  readonly who: string;
+  readonly secret: string;
+  readonly selector: string;
+  /** What speaks against its having lost the peer, or nothing. */
+  stillHas(home: Cluster, peer: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+const kvstoreMesh: Reader = {
+  who: "KVStoreMesh",
+  ...readers.kvstoreMesh,
+  async stillHas(home, peer, signal) {
+    const remote = (await kvstoreMeshStatus(home, signal)).find((c) => c.name === peer);
+    return remote?.ready === true ? remote.status : undefined;
+  },
+};
+
+const agents: Reader = {
+  who: "the agents",
+  ...readers.agents,
+  async stillHas(home, peer, signal) {
+    const all = await agentsOf(home, signal);
+    const told = await Promise.all(all.map((a) => a.remoteClusters()));
+    const keep = all.filter((_, i) => told[i]!.some((c) => c.name === peer));
+    return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
+  },
+};
+
+/** Changes entries of the secret that a reader of the first cluster has its peers from; it connects anew. */
 function peerConfig(
+  reader: Reader,
   name: string,
   does: string,
   change: (harm: Harm, peer: string, entry: string) => Promise<Changes>,
@@ -24,53 +53,49 @@ function peerConfig(
   return {
     name,
     group: "trust",
+    // Agents without their peer have none of its endpoints; without KVStoreMesh they keep what they know.
+    wide: reader === agents,
     does,
     async inject(harm): Promise<Harmed> {
       const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
       const { kube } = home;
-      const secret = await kube.get(kinds.secret, "kube-system", secretName);
+      const secret = await kube.get(kinds.secret, "kube-system", reader.secret);
       const data = (secret?.data ?? {}) as Record<string, string>;
       const entry = data[away.name];
       if (entry === undefined)
         throw new MeshproofError(
           "fault-no-effect",
-          `secret ${secretName} of ${home.name} has no entry ${away.name}`,
+          `secret ${reader.secret} of ${home.name} has no entry ${away.name}`,
         );
       const changes = await change(harm, away.name, Buffer.from(entry, "base64").toString());
-      const put = async (values: Changes): Promise<void> => {
-        const encoded = Object.entries(values).map(([key, text]) => [
-          key,
-          text === null ? null : Buffer.from(text).toString("base64"),
-        ]);
-        await kube.merge(kinds.secret, "kube-system", secretName, { data: Object.fromEntries(encoded) });
-      };
+      const encoded = Object.entries(changes).map(([key, text]) => [
+        key,
+        text === null ? null : Buffer.from(text).toString("base64"),
+      ]);
       const back = Object.fromEntries(Object.keys(changes).map((key) => [key, data[key] ?? null]));
       await harm.will(
         { do: "await-mesh" },
-        { do: "replace-pods", cluster: home.name, selector: apiserverSelector },
+        { do: "replace-pods", cluster: home.name, selector: reader.selector },
         {
           do: "merge",
           cluster: home.name,
           kind: "secret",
           namespace: "kube-system",
-          name: secretName,
+          name: reader.secret,
           patch: { data: back },
         },
       );
-      await put(changes);
-      await renewPods(home, apiserverSelector, wallLabel());
+      await kube.merge(kinds.secret, "kube-system", reader.secret, { data: Object.fromEntries(encoded) });
+      await renewPods(home, reader.selector, wallLabel());
       return {
-        subject: `KVStoreMesh of ${home.name}, its entry for ${away.name}`,
+        subject: `${reader.who} of ${home.name}, the entry for ${away.name}`,
         names: [away.name],
         tookHold: () =>
           noticed(
-            `KVStoreMesh of ${home.name} to lose ${away.name}`,
+            `${reader.who} of ${home.name} to lose ${away.name}`,
             harm.signal,
-            async () => {
-              const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === away.name);
-              return remote?.ready === true ? remote.status : undefined;
-            },
-            () => renewPods(home, apiserverSelector, wallLabel()),
+            () => reader.stillHas(home, away.name, harm.signal),
+            () => renewPods(home, reader.selector, wallLabel()),
           ),
       };
     },
@@ -85,6 +110,7 @@ const withLines = (entry: string, changes: Readonly<Record<string, string>>): st
 
 export const trustFaults: readonly Fault[] = [
   peerConfig(
+    kvstoreMesh,
     "wrong-ca",
     "gives the first cluster's KVStoreMesh another CA to judge its peer by",
     async (_harm, peer, entry) => ({
@@ -93,6 +119,7 @@ export const trustFaults: readonly Fault[] = [
     }),
   ),
   peerConfig(
+    kvstoreMesh,
     "expired-certificate",
     "gives the first cluster's KVStoreMesh a client certificate that ran out yesterday",
     async (harm, peer, entry) => {
@@ -111,6 +138,7 @@ export const trustFaults: readonly Fault[] = [
     },
   ),
   peerConfig(
+    kvstoreMesh,
     "wrong-port",
     "points the first cluster's KVStoreMesh at a port of its peer where nothing listens",
     async (_harm, peer, entry) => ({ [peer]: entry.replace(/:(2379|32379)\b/, ":2378") }),
@@ -125,55 +153,12 @@ export const trustFaults: readonly Fault[] = [
     undefined,
     "gives the second cluster's clustermesh-apiserver the id of the first",
   ),
-  {
-    name: "unknown-peer",
-    group: "trust",
-    wide: true,
-    does: "renames the first cluster's entry for its peer to a cluster that does not exist",
-    async inject(harm) {
-      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
-      const secret = await home.kube.get(kinds.secret, "kube-system", "cilium-clustermesh");
-      const entry = (secret?.data as Record<string, string> | undefined)?.[away.name];
-      if (entry === undefined)
-        throw new MeshproofError(
-          "fault-no-effect",
-          `secret cilium-clustermesh of ${home.name} has no entry ${away.name}`,
-        );
-      const patch = { data: { [away.name]: entry, [`${away.name}-x`]: null } };
-      await harm.will(
-        { do: "await-mesh" },
-        { do: "replace-pods", cluster: home.name, selector: "k8s-app=cilium" },
-        {
-          do: "merge",
-          cluster: home.name,
-          kind: "secret",
-          namespace: "kube-system",
-          name: "cilium-clustermesh",
-          patch,
-        },
-      );
-      await home.kube.merge(kinds.secret, "kube-system", "cilium-clustermesh", {
-        data: { [away.name]: null, [`${away.name}-x`]: entry },
-      });
-      await renewPods(home, "k8s-app=cilium", wallLabel());
-      return {
-        subject: `the agents of ${home.name}, whose peer is ${away.name}-x instead of ${away.name}`,
-        names: [away.name],
-        tookHold: () =>
-          noticed(
-            `the agents of ${home.name} to lose ${away.name}`,
-            harm.signal,
-            async () => {
-              const agents = await agentsOf(home, harm.signal);
-              const told = await Promise.all(agents.map((a) => a.remoteClusters()));
-              const keep = agents.filter((_, i) => told[i]!.some((c) => c.name === away.name));
-              return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
-            },
-            () => renewPods(home, "k8s-app=cilium", wallLabel()),
-          ),
-      };
-    },
-  },
+  peerConfig(
+    agents,
+    "unknown-peer",
+    "renames the first cluster's entry for its peer to a cluster that does not exist",
+    async (_harm, peer, entry) => ({ [peer]: null, [`${peer}-x`]: entry }),
+  ),
 ];
 
 /** The id that clustermesh-apiserver tells the others comes from the ConfigMap, read when it starts. */

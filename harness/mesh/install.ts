@@ -6,13 +6,14 @@ import type { Progress } from "#harness/core/progress.ts";
 import { installCilium } from "#harness/host/helm.ts";
 import { daemonSetReady, deploymentReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { namespaceObject } from "#harness/kube/namespace.ts";
 import { type LoadBalancerBlock, loadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
 import { labCa } from "./ca.ts";
 import { awaitCanary, deployCanary } from "./canary.ts";
 import { apiserverPort, helmValues, type MeshEndpoint } from "./helm-values.ts";
 import { reconnectAgents } from "./reconnect.ts";
-import { awaitVantages, namespaceObject, proberDaemonSet, systemNamespace } from "./vantage.ts";
+import { awaitVantages, proberDaemonSet, systemNamespace } from "./vantage.ts";
 
 /** How long each stretch of meshing took, for `bench up` and the report. */
 export interface MeshTimes {

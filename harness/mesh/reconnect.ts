@@ -1,12 +1,13 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
 import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { kinds } from "#harness/kube/kube.ts";
 
 /** Who reads which secret to find the other clusters. */
-const readers = {
-  agents: { secret: "cilium-clustermesh", selector: "k8s-app=cilium" },
-  kvstoreMesh: { secret: "cilium-kvstoremesh", selector: "k8s-app=clustermesh-apiserver" },
+export const readers = {
+  agents: { secret: "cilium-clustermesh", selector: agentSelector },
+  kvstoreMesh: { secret: "cilium-kvstoremesh", selector: apiserverSelector },
 } as const;
 
 /**

@@ -17,14 +17,6 @@ export interface Vantage {
   readonly ip: string;
 }
 
-export function namespaceObject(name: string, labels: Record<string, string> = {}): KubeObject {
-  return {
-    apiVersion: "v1",
-    kind: "Namespace",
-    metadata: { name, labels: { "io.meshproof/owner": "meshproof", ...labels } },
-  };
-}
-
 /** Every taint is tolerated: a vantage point on every node, the control plane among them. */
 export const tolerateAll = [{ operator: "Exists" }];
 

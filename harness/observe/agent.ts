@@ -9,6 +9,7 @@ import type {
   RemoteClusterStatus,
   ServiceEntry,
 } from "#harness/core/snapshot.ts";
+import { meshLines } from "./mesh-log.ts";
 import {
   parseEndpoints,
   parseHealth,
@@ -61,6 +62,12 @@ export class Agent {
       );
     }
     return result.stdout;
+  }
+
+  /** Its log's lines about peers. */
+  async meshLog(): Promise<string> {
+    const limitBytes = 1024 ** 2;
+    return meshLines(await this.cluster.kube.logs("kube-system", this.pod, "cilium-agent", { limitBytes }));
   }
 
   async nodeList(): Promise<NodeEntry[]> {

@@ -6,7 +6,7 @@ import { messageOf } from "#harness/core/errors.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 import { agentsOf } from "./agent.ts";
-import { kvstoreMeshStatus, kvstoreMeshTroubleshoot } from "./kvstore-mesh.ts";
+import { kvstoreMeshLog, kvstoreMeshStatusText, kvstoreMeshTroubleshoot } from "./kvstore-mesh.ts";
 import { redact } from "./redact.ts";
 
 /** File name to text, of one cluster. A file that could not be had holds `notCollected` and why. */
@@ -108,6 +108,7 @@ async function collectCluster(
     const found = await agentsOf(cluster, signal).catch(() => []);
     await Promise.all(
       found.map(async (agent) => {
+        await keep(`agent-${agent.node}-log.txt`, () => agent.meshLog());
         // One after the other on each agent: together they would be a load of their own.
         for (const [file, argv] of Object.entries(agentFiles)) {
           const name = `agent-${agent.node}-${file}`;
@@ -171,7 +172,8 @@ async function collectCluster(
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
-    json("kvstoremesh-status.json", () => kvstoreMeshStatus(cluster, signal)),
+    keep("kvstoremesh-status.json", () => kvstoreMeshStatusText(cluster, signal)),
+    keep("kvstoremesh-log.txt", () => kvstoreMeshLog(cluster)),
     keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal)),
   ]);
   // Endpoints that came or went meanwhile would look like contradictions: only those of both lists are kept.

@@ -1,7 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { RemoteClusterStatus } from "#harness/core/snapshot.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { meshLines } from "./mesh-log.ts";
 import { parseKvstoreMesh } from "./parse.ts";
 
 /** What a cluster's KVStoreMesh, in its clustermesh-apiserver pod, says of the other clusters. */
@@ -9,7 +11,12 @@ export async function kvstoreMeshStatus(
   cluster: Cluster,
   signal: AbortSignal,
 ): Promise<RemoteClusterStatus[]> {
-  return parseKvstoreMesh(await kvstoreMeshDbg(cluster, ["status", "-o", "json"], signal));
+  return parseKvstoreMesh(await kvstoreMeshStatusText(cluster, signal));
+}
+
+/** The same as the tool prints it, in JSON. */
+export function kvstoreMeshStatusText(cluster: Cluster, signal: AbortSignal): Promise<string> {
+  return kvstoreMeshDbg(cluster, ["status", "-o", "json"], signal);
 }
 
 /** `kvstoremesh-dbg troubleshoot`: DNS, TCP, TLS and etcd towards each peer, as text. */
@@ -17,18 +24,30 @@ export function kvstoreMeshTroubleshoot(cluster: Cluster, signal: AbortSignal): 
   return kvstoreMeshDbg(cluster, ["troubleshoot"], signal);
 }
 
+/** Its log's lines about peers. */
+export async function kvstoreMeshLog(cluster: Cluster): Promise<string> {
+  const pod = await apiserverPod(cluster);
+  return meshLines(await cluster.kube.logs("kube-system", pod, "kvstoremesh", { limitBytes: logBytes }));
+}
+
+const logBytes = 1024 ** 2;
+
+async function apiserverPod(cluster: Cluster): Promise<string> {
+  const pods = await cluster.kube.list(kinds.pod, "kube-system", apiserverSelector);
+  const pod = pods.find((p) => p.metadata.deletionTimestamp === undefined);
+  if (pod === undefined)
+    throw new MeshproofError("kube-request", `cluster ${cluster.name} has no clustermesh-apiserver pod`);
+  return pod.metadata.name;
+}
+
 async function kvstoreMeshDbg(
   cluster: Cluster,
   argv: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
-  const pods = await cluster.kube.list(kinds.pod, "kube-system", "k8s-app=clustermesh-apiserver");
-  const pod = pods.find((p) => p.metadata.deletionTimestamp === undefined);
-  if (pod === undefined)
-    throw new MeshproofError("kube-request", `cluster ${cluster.name} has no clustermesh-apiserver pod`);
   const result = await cluster.kube.exec(
     "kube-system",
-    pod.metadata.name,
+    await apiserverPod(cluster),
     "kvstoremesh",
     ["/usr/bin/clustermesh-apiserver", "kvstoremesh-dbg", ...argv],
     { signal, timeoutMs: 20_000 },

@@ -12,6 +12,7 @@ import type {
 import { hasCondition } from "#harness/kube/conditions.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
+import { readMeshLog } from "./mesh-log.ts";
 import { readNodeFile } from "./node-file.ts";
 import {
   parseHealth,
@@ -111,10 +112,6 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         name: o.metadata.name,
         type: String(o.spec?.type ?? "ClusterIP"),
         clusterIp: String(o.spec?.clusterIP ?? ""),
-        ports: ((o.spec?.ports ?? []) as { port: number; protocol?: string }[]).map((p) => ({
-          port: p.port,
-          protocol: p.protocol ?? "TCP",
-        })),
         loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
         annotations: o.metadata.annotations ?? {},
         selector: (o.spec?.selector ?? {}) as Record<string, string>,
@@ -152,14 +149,16 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       (text) =>
         JSON.parse(text) as { agents: Record<string, string[]>; kvstoreMesh: Record<string, string[]> },
     ),
-    kvstoreMesh: read("kvstoremesh-status.json", readKvstoreMesh),
+    kvstoreMesh: read("kvstoremesh-status.json", parseKvstoreMesh),
     kvstoreMeshTrouble: read("kvstoremesh-troubleshoot.txt", readTroubleshoot),
+    kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
     agents: agentNodes.map((node): AgentState => {
       const agent = <T>(file: string, parse: (text: string) => T): Part<T> =>
         read(`agent-${node}-${file}`, parse);
       return {
         node,
         remotes: agent("status.json", parseRemoteClusters),
+        words: agent("log.txt", readMeshLog),
         nodeList: agent("node-list.json", parseNodeList),
         health: agent("health.json", parseHealth),
         services: agent("service-list.json", parseServiceList),
@@ -186,14 +185,6 @@ function part<T>(text: string | undefined, file: string, parse: (text: string) =
   }
 }
 
-/** Written by us from the parsed form, or as the tool printed it. */
-function readKvstoreMesh(text: string) {
-  const value = JSON.parse(text) as { config?: { retrieved?: boolean; clusterId?: number } }[];
-  return value.some((v) => v.config?.clusterId !== undefined)
-    ? (value as unknown as ReturnType<typeof parseKvstoreMesh>)
-    : parseKvstoreMesh(text);
-}
-
 interface ContainerStatus {
   name: string;
   ready: boolean;
@@ -208,7 +199,6 @@ function podState(o: KubeObject): PodState {
     node: String(o.spec?.nodeName ?? ""),
     ip: String(o.status?.podIP ?? ""),
     hostNetwork: o.spec?.hostNetwork === true,
-    phase: String(o.status?.phase ?? ""),
     ready: hasCondition(o, "Ready"),
     ending: o.metadata.deletionTimestamp !== undefined,
     labels: o.metadata.labels ?? {},

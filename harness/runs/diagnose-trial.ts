@@ -9,13 +9,11 @@ import type { Fault } from "#harness/fault/fault.ts";
 import { faults } from "#harness/fault/index.ts";
 import { injectFault } from "#harness/fault/inject.ts";
 import { newRunId } from "#harness/global-setup.ts";
-import { allGone } from "#harness/kube/conditions.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
 import { lockLab } from "#harness/lab/lab.ts";
 import { annotation } from "#harness/mesh/echo.ts";
 import { EchoBackends } from "#harness/mesh/echo-service.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
-import { namespaceObject } from "#harness/mesh/vantage.ts";
 import { collectEvidence, writeEvidence } from "#harness/observe/evidence.ts";
 import { snapshotOf } from "#harness/observe/snapshot.ts";
 import { reportsDir } from "#harness/run-environment.ts";
@@ -103,14 +101,7 @@ async function workload(mesh: Mesh, signal: AbortSignal): Promise<AsyncDisposabl
   await echo.serve("echo", { [annotation.global]: "true" }, "LoadBalancer");
   return {
     async [Symbol.asyncDispose]() {
-      for (const { kube } of mesh.clusters) {
-        await kube.remove(kinds.namespace, undefined, namespace);
-        await kube.until(kinds.namespace, { name: namespace }, allGone, {
-          what: `namespace ${namespace} to be gone`,
-          withinMs: 120_000,
-          signal: AbortSignal.timeout(125_000),
-        });
-      }
+      for (const { kube } of mesh.clusters) await removeNamespace(kube, namespace, 120_000);
     },
   };
 }

@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { type Expectation, harmless, judgeCell, killMatrix } from "#harness/check/kill-matrix.ts";
+import {
+  type Expectation,
+  expectationOf,
+  harmless,
+  judgeCell,
+  killMatrix,
+} from "#harness/check/kill-matrix.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
@@ -10,9 +16,10 @@ import type { Fault } from "#harness/fault/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/fault/index.ts";
 import { newRunId } from "#harness/global-setup.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
-import { lockLab } from "#harness/lab/lab.ts";
+import { lockLab, requireLab } from "#harness/lab/lab.ts";
 import { reportsDir } from "#harness/run-environment.ts";
-import { checkSuites, suiteNames, testLab } from "./test.ts";
+import { checkSuites, listTests, suiteNames } from "./suites.ts";
+import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
 export interface ProveOptions {
@@ -21,7 +28,7 @@ export interface ProveOptions {
   readonly suites: readonly string[];
   /** Only these faults. */
   readonly faults: readonly string[];
-  /** Every suite under every fault, instead of the expected killers and a sentinel. */
+  /** Every test under every fault, instead of the expected killers and a few that must stay green. */
   readonly full: boolean;
   readonly runId: string;
   readonly command: string;
@@ -31,6 +38,17 @@ export interface ProveOptions {
 
 /** Quick suites, the quickest first: one that a fault should not touch runs beside the expected killers. */
 const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
+
+/** As many tests must stay green under a fault; where the killers' own suites have fewer, a sentinel runs too. */
+const greenEnough = 3;
+
+/** What all faults of a `prove` share. */
+interface Proof {
+  readonly suites: readonly string[];
+  readonly tables: ReadonlyMap<string, ProveTable>;
+  readonly tests: ReadonlyMap<string, readonly string[]>;
+  readonly clusters: readonly string[];
+}
 
 /**
  * Mutation testing of the mesh: each fault in turn, the suites that must see it and a sentinel that must not, then all
@@ -46,6 +64,13 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
       cure: "see suites/*.prove.yaml",
     });
   await using _lock = await lockLab(options.lab);
+  const { plan: lab } = await requireLab(options.lab);
+  const proof: Proof = {
+    suites,
+    tables,
+    tests: await listTests(options.lab),
+    clusters: lab.clusters.map((c) => c.name),
+  };
   const cells: KillCell[] = [];
   const proven: ProvenFault[] = [];
   const reports = reportsDir();
@@ -56,7 +81,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     options.say(
       `\n[${i + 1}/${chosen.length}, ${formatMs(monotonicMs() - startedMs)}] ${fault.name}: ${fault.does}`,
     );
-    const told = await proveFault(options, fault, suites, tables, join(dir, "faults"));
+    const told = await proveFault(options, fault, proof, join(dir, "faults"));
     cells.push(...told.cells);
     proven.push(told.fault);
     for (const cell of told.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
@@ -105,23 +130,31 @@ function summary(matrix: KillMatrix): string[] {
   ];
 }
 
+/** The suites that a fault is tried on: its killers, and a sentinel where they have too little that must stay green. */
+function suitesFor(
+  options: ProveOptions,
+  fault: Fault,
+  { suites, tables, tests, clusters }: Proof,
+): readonly string[] {
+  if (options.full) return suites;
+  const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
+  // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
+  if (fault.needsNamespace === true || fault.wide === true) return killers;
+  const green = killers.flatMap((s) =>
+    tests.get(s)!.filter((t) => expectationOf(tables.get(s)![fault.name]!, t, clusters) === "green"),
+  );
+  const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
+  return green.length >= greenEnough || sentinel === undefined ? killers : [...killers, sentinel];
+}
+
 async function proveFault(
   options: ProveOptions,
   fault: Fault,
-  suites: readonly string[],
-  tables: ReadonlyMap<string, ProveTable>,
+  proof: Proof,
   reports: string,
 ): Promise<{ fault: ProvenFault; cells: KillCell[] }> {
-  const expected = (suite: string): Expectation => tables.get(suite)?.[fault.name] ?? harmless;
-  const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
-  // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
-  const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
-  const chosen = options.full
-    ? [...suites]
-    : [
-        ...killers,
-        ...(sentinel === undefined || fault.needsNamespace === true || fault.wide === true ? [] : [sentinel]),
-      ];
+  const expected = (suite: string): Expectation => proof.tables.get(suite)?.[fault.name] ?? harmless;
+  const chosen = suitesFor(options, fault, proof);
   const startedMs = monotonicMs();
   const errors: string[] = [];
   const cells: KillCell[] = [];
@@ -133,12 +166,13 @@ async function proveFault(
       runId: newRunId(),
       reportsDir: reports,
       fault: fault.name,
+      ...(options.full ? {} : { expected: Object.fromEntries(chosen.map((c) => [c, expected(c)])) }),
       command: `npm run mesh -- test ${chosen.join(" ")} --with-fault ${fault.name}`,
       say: options.say,
       signal: options.signal,
     });
     const context = {
-      clusters: record.clusters.map((c) => c.name),
+      clusters: proof.clusters,
       names: record.suites.flatMap((s) => s.tests).flatMap((t) => t.notes.fault?.names ?? []),
     };
     for (const suite of record.suites) {

@@ -5,7 +5,8 @@ import type { RunRecord } from "#harness/core/record.ts";
 import { lockLab } from "#harness/lab/lab.ts";
 import { reapLab } from "#harness/lab/reap.ts";
 import { preflight } from "./preflight.ts";
-import { checkSuites, testLab } from "./test.ts";
+import { checkSuites } from "./suites.ts";
+import { testLab } from "./test.ts";
 import { up } from "./up.ts";
 
 export interface RunOptions {

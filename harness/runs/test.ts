@@ -1,12 +1,11 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { BaseSequencer, createVitest, type TestSpecification } from "vitest/node";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { disturbances } from "#harness/check/host.ts";
+import type { Expectation } from "#harness/check/kill-matrix.ts";
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
-import { throwIfAborted } from "#harness/core/eventually.ts";
+import { messageOf } from "#harness/core/errors.ts";
 import type { Finding } from "#harness/core/finding.ts";
 import { matches } from "#harness/core/pattern.ts";
 import {
@@ -26,6 +25,7 @@ import { toMarkdown } from "#harness/report/markdown.ts";
 import { MeshproofReporter } from "#harness/reporter.ts";
 import { diagnosisFile, reportsDir } from "#harness/run-environment.ts";
 import { openLab } from "./open-lab.ts";
+import { checkSuites, runSuites } from "./suites.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
@@ -37,71 +37,13 @@ export interface TestOptions {
   /** Where the run's folder goes; `reports/` by default. */
   readonly reportsDir?: string;
   readonly fault?: string;
+  /** What the fault is expected to do to each suite: tests that it may break or not are left out. */
+  readonly expected?: Readonly<Record<string, Expectation>>;
   readonly summary?: string;
   /** The command that a reader can repeat. */
   readonly command: string;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
-}
-
-/** Order on the page: what the later suites rest on comes first. */
-export const suiteNames = [
-  "node-discovery",
-  "health-matrix",
-  "pod-to-pod",
-  "global-service",
-  "affinity",
-  "failover",
-  "policy",
-] as const;
-
-async function runVitest(
-  suites: readonly string[],
-  reporter: MeshproofReporter,
-  signal: AbortSignal,
-): Promise<void> {
-  const signals = ["SIGINT", "SIGTERM"] as const;
-  const ours = new Map(signals.map((name) => [name, process.listeners(name)]));
-  const vitest = await createVitest("test", {
-    root: repoRoot(),
-    config: join(repoRoot(), "vitest.config.ts"),
-    project: ["suites"],
-    watch: false,
-    sequence: { sequencer: InOrder },
-    reporters: [reporter],
-  });
-  // vitest ends the process on a signal, at once: clean-up would not run.
-  for (const [name, kept] of ours) {
-    for (const listener of process.listeners(name))
-      if (!kept.includes(listener)) process.removeListener(name, listener);
-  }
-  signal.addEventListener("abort", () => void vitest.cancelCurrentRun("keyboard-input"), { once: true });
-  try {
-    throwIfAborted(signal, "test");
-    await vitest.start(suites.map((s) => `suites/${s}.test.ts`));
-  } finally {
-    await vitest.close();
-  }
-}
-
-/** The order of `suiteNames`, whatever failed or took long the last time. */
-class InOrder extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = (file: TestSpecification): number =>
-      suiteNames.findIndex((name) => file.moduleId.endsWith(`/${name}.test.ts`));
-    return [...files].sort((a, b) => rank(a) - rank(b));
-  }
-}
-
-export function checkSuites(suites: readonly string[]): string[] {
-  for (const suite of suites) {
-    if (!(suiteNames as readonly string[]).includes(suite)) {
-      throw new MeshproofError("usage", `there is no suite ${suite}`, {
-        cure: `name one or more of ${suiteNames.join(", ")}`,
-      });
-    }
-  }
-  return suites.length === 0 ? [...suiteNames] : [...suites];
 }
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
@@ -151,6 +93,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   process.env.MESHPROOF_BUGTOOL = options.bugtool === true ? "1" : "0";
   if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
   else process.env.MESHPROOF_FAULT = options.fault;
+  process.env.MESHPROOF_EXPECTED = JSON.stringify(options.expected ?? {});
   const nodes = (await Promise.all(mesh.clusters.map((c) => c.nodes()))).flat();
   const watch = await HostWatch.start(
     nodes.map((n) => n.name),
@@ -171,7 +114,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     if (last.length === 3 && last.every((s) => !s.dockerAnswers)) dockerLost.abort();
   };
   try {
-    await runVitest(suites, reporter, AbortSignal.any([options.signal, dockerLost.signal]));
+    await runSuites(suites, reporter, AbortSignal.any([options.signal, dockerLost.signal]));
   } finally {
     await watch[Symbol.asyncDispose]();
   }

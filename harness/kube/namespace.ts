@@ -1,0 +1,20 @@
+import { allGone } from "./conditions.ts";
+import { type Kube, type KubeObject, kinds } from "./kube.ts";
+
+export function namespaceObject(name: string, labels: Record<string, string> = {}): KubeObject {
+  return {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: { name, labels: { "io.meshproof/owner": "meshproof", ...labels } },
+  };
+}
+
+/** Removes a namespace and sees that it, with all that was in it, is gone. */
+export async function removeNamespace(kube: Kube, name: string, withinMs: number): Promise<void> {
+  await kube.remove(kinds.namespace, undefined, name);
+  await kube.until(kinds.namespace, { name }, allGone, {
+    what: `namespace ${name} of ${kube.cluster} to be gone`,
+    withinMs,
+    signal: AbortSignal.timeout(withinMs + 5000),
+  });
+}

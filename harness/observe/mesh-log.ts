@@ -1,0 +1,34 @@
+import type { PeerWord } from "#harness/core/mesh-snapshot.ts";
+
+/** What agents and KVStoreMesh log of a peer, and whether it is good news (pkg/clustermesh/common/remote_cluster.go). */
+const sentences: Readonly<Record<string, boolean>> = {
+  "Connection to remote cluster established": true,
+  "Found remote cluster configuration": true,
+  "Unable to establish etcd connection to remote cluster": false,
+  "Unable to get remote cluster configuration": false,
+  "Connection to remote cluster failed": false,
+  "Error observed on etcd connection, reconnecting etcd": false,
+};
+
+const spoken = /msg="([^"]*)".* clusterName=(\S+)/;
+
+/** The lines of a log that speak of a peer. */
+export function meshLines(log: string): string {
+  return log
+    .split("\n")
+    .filter((line) => spoken.test(line))
+    .join("\n");
+}
+
+/** The last word on each peer. */
+export function readMeshLog(log: string): PeerWord[] {
+  const last = new Map<string, PeerWord>();
+  for (const line of log.split("\n")) {
+    const [, sentence = "", peer = ""] = spoken.exec(line) ?? [];
+    const good = sentences[sentence];
+    if (good === undefined) continue;
+    const error = /\berror="?([^"]*)"?/.exec(line)?.[1] ?? "";
+    last.set(peer, { peer, good, text: error === "" ? sentence : `${sentence}: ${error}` });
+  }
+  return [...last.values()];
+}
