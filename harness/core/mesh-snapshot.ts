@@ -1,4 +1,11 @@
-import type { HealthReport, IpcacheEntry, NodeEntry, RemoteClusterStatus, ServiceEntry } from "./snapshot.ts";
+import type {
+  HealthReport,
+  IdentityEntry,
+  IpcacheEntry,
+  NodeEntry,
+  RemoteClusterStatus,
+  ServiceEntry,
+} from "./snapshot.ts";
 
 /** A part of a snapshot: what was read, or why it could not be. */
 export type Part<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
@@ -119,6 +126,7 @@ export interface AgentState {
   readonly health: Part<HealthReport>;
   readonly services: Part<readonly ServiceEntry[]>;
   readonly lbMaps: Part<ReadonlyMap<string, readonly string[]>>;
+  readonly identities: Part<readonly IdentityEntry[]>;
   readonly ipcache: Part<readonly IpcacheEntry[]>;
 }
 

@@ -102,6 +102,7 @@ function cluster(name: string, id: number, peer: string, peerId: number): Cluste
         health: { ok: false, why: "not asked" },
         services: ok([]),
         lbMaps: ok(new Map()),
+        identities: ok([{ id: peerId * 65536 + 300, labels: [] }]),
         ipcache: ok([{ cidr: `10.${peerId}.0.5/32`, identity: peerId * 65536 + 300, tunnelEndpoint: "" }]),
       },
     ],
@@ -314,4 +315,12 @@ test("a connection that the log calls lost counts, though the status still says 
   const text = "Unable to establish etcd connection to remote cluster: context deadline exceeded";
   const mesh = broken("west", { agents: [{ ...agent, words: ok([{ peer: "east", good: false, text }]) }] });
   expect(diagnose(mesh)[0]!.message).toBe(`the agent of west/west-worker last logged of east: ${text}`);
+});
+
+test("an identity of the other cluster that an agent does not know is named", () => {
+  const agent = west.agents[0]!;
+  const mesh = broken("west", { agents: [{ ...agent, identities: ok([]) }] });
+  expect(diagnose(mesh)[0]!.message).toBe(
+    "the agent of west/west-worker does not know identities 65836 of east",
+  );
 });

@@ -1,8 +1,8 @@
 import type { Finding } from "#harness/core/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { CiliumEndpointState, ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
-/** Endpoints without pods, and ipcache maps that differ from the pods of the other clusters. */
+/** Endpoints without pods; identities and ipcache entries of the other clusters' pods that an agent lacks. */
 export function endpoints(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
@@ -21,18 +21,43 @@ export function endpoints(mesh: MeshSnapshot): Finding[] {
     }
   }
   for (const from of mesh.clusters)
-    for (const to of mesh.clusters.filter((c) => c !== from)) found.push(...ipcache(from, to));
+    for (const to of mesh.clusters.filter((c) => c !== from))
+      found.push(...identities(from, to), ...ipcache(from, to));
   return found;
 }
 
-function ipcache(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
-  if (!to.ciliumEndpoints.ok) return [];
+/** Endpoints that came or went just now are left out: not every agent need know of them yet. */
+function settledEndpoints(to: ClusterSnapshot): readonly CiliumEndpointState[] {
   const living = new Set(
     known(to.pods)
       .filter((p) => p.ready && !p.ending)
       .map((p) => `${p.namespace}/${p.name}`),
   );
-  const settled = to.ciliumEndpoints.value.filter((e) => living.has(`${e.namespace}/${e.name}`));
+  return known(to.ciliumEndpoints).filter((e) => living.has(`${e.namespace}/${e.name}`));
+}
+
+function identities(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
+  const wanted = [...new Set(settledEndpoints(to).map((e) => e.identity))];
+  const found: Finding[] = [];
+  for (const agent of from.agents) {
+    if (!agent.identities.ok) continue;
+    const held = new Set(agent.identities.value.map((i) => i.id));
+    const missing = wanted.filter((id) => !held.has(id));
+    if (missing.length === 0) continue;
+    found.push({
+      layer: "endpoints",
+      severity: "broken",
+      cluster: from.name,
+      subject: `identities of ${from.name}/${agent.node}`,
+      message: `the agent of ${from.name}/${agent.node} does not know identities ${missing.slice(0, 5).join(", ")} of ${to.name}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`,
+      next: `compare \`cilium-dbg identity list\` there with \`kubectl get ciliumidentities\` of ${to.name}`,
+    });
+  }
+  return found;
+}
+
+function ipcache(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
+  const settled = settledEndpoints(to);
   const found: Finding[] = [];
   for (const agent of from.agents) {
     if (!agent.ipcache.ok) continue;

@@ -16,6 +16,7 @@ import { readMeshLog } from "./mesh-log.ts";
 import { readNodeFile } from "./node-file.ts";
 import {
   parseHealth,
+  parseIdentities,
   parseIpcache,
   parseKvstoreMesh,
   parseLbMaps,
@@ -163,6 +164,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         health: agent("health.json", parseHealth),
         services: agent("service-list.json", parseServiceList),
         lbMaps: agent("lb.json", parseLbMaps),
+        identities: agent("identities.json", parseIdentities),
         ipcache: agent("ipcache.json", parseIpcache),
       };
     }),

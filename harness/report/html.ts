@@ -48,7 +48,7 @@ function testRow(test: TestRecord): string {
   return `<tr><td class="${test.outcome}">${test.outcome}</td><td>${escapeHtml(test.name)}${test.reasons.map((r) => `<div class="reason">${escapeHtml(r)}</div>`).join("")}${
     facts.length === 0
       ? ""
-      : `<details><summary>${facts.length} figures</summary><table>${facts.map(([k, v]) => `<tr><td>${escapeHtml(k)}</td><td>${escapeHtml(String(v))}</td></tr>`).join("")}</table></details>`
+      : `<details><summary>${facts.length} figure${facts.length === 1 ? "" : "s"}</summary><table>${facts.map(([k, v]) => `<tr><td>${escapeHtml(k)}</td><td>${escapeHtml(String(v))}</td></tr>`).join("")}</table></details>`
   }</td><td class="dim">${formatMs(test.durationMs)}</td></tr>`;
 }
 
