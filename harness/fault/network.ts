@@ -13,22 +13,26 @@ const vxlan = ["-p", "udp", "--dport", "8472"];
 const health = ["-p", "tcp", "--dport", "4240"];
 const ping = ["-p", "icmp", "--icmp-type", "echo-request"];
 
-/** A fault on one node: the rules alone differ. */
+/** A fault on one node: the rules alone differ. Tunnels always carry something; health probes are rare. */
 function onOneNode(
   name: string,
   does: string,
   pick: (harm: Harm) => Promise<ClusterNode>,
   rules: (node: string) => readonly Rule[],
-  wide = false,
+  strikes: "tunnel" | "health",
 ): Fault {
   return {
     name,
     group: "network",
-    wide,
+    wide: strikes === "tunnel",
     does,
     async inject(harm) {
       const node = (await pick(harm)).name;
-      return setRules(harm, rules(node), { subject: `node ${node}`, names: [node] });
+      return setRules(harm, rules(node), {
+        subject: `node ${node}`,
+        names: [node],
+        rare: strikes === "health",
+      });
     },
   };
 }
@@ -47,21 +51,21 @@ export const networkFaults: readonly Fault[] = [
     "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
     (h) => victimNode(h, 0),
     (node) => [dropIn(node, vxlan)],
-    true,
+    "tunnel",
   ),
   onOneNode(
     "vxlan-drop-out",
     "drops UDP 8472 that leaves the second cluster's worker, one way only",
     (h) => victimNode(h, 1),
     (node) => [dropOut(node, vxlan)],
-    true,
+    "tunnel",
   ),
   onOneNode(
     "vxlan-loss",
     "loses four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
     (h) => victimNode(h, 1),
     (node) => [dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"])],
-    true,
+    "tunnel",
   ),
   {
     name: "vxlan-drop-pair",
@@ -82,18 +86,21 @@ export const networkFaults: readonly Fault[] = [
     "drops TCP 4240 that arrives at the first cluster's worker: its health responder is out of reach",
     (h) => victimNode(h, 0),
     (node) => [dropIn(node, health)],
+    "health",
   ),
   onOneNode(
     "health-reject",
     "refuses TCP 4240 at the second cluster's control plane node",
     (h) => controlPlane(h, 1),
     (node) => [rejectIn(node, health, "tcp-reset")],
+    "health",
   ),
   onOneNode(
     "icmp-drop",
     "drops ICMP echo requests that arrive at the second cluster's worker",
     (h) => victimNode(h, 1),
     (node) => [dropIn(node, ping)],
+    "health",
   ),
   apiserverPortDrop("apiserver-port-drop", 0, 1),
   apiserverPortDrop("apiserver-port-drop-back", 1, 0),

@@ -1,6 +1,7 @@
 import { onNode } from "#harness/cluster/kind-cluster.ts";
 import { podProcess } from "#harness/cluster/node-control.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { Harm, Harmed } from "./fault.ts";
 
 /** A firewall rule in a node's own network namespace, or in that of a pod on it. */
@@ -29,13 +30,19 @@ export const dropOut = (node: string, match: readonly string[]): Rule => ({
   jump: ["DROP"],
 });
 
+/** Longer than the agents' health probes are apart. */
+const rareMs = 150_000;
+
 const tables = ["raw", "filter"] as const;
 
-/** Sets rules; healing removes them. A rule set of which no rule ever matched a packet had no effect: an error. */
+/**
+ * Sets rules; healing removes them. A rule set of which no rule ever matched a packet had no effect: an error. `rare`:
+ * what the rules are for comes by now and then only, so the injection waits for the first packet.
+ */
 export async function setRules(
   harm: Harm,
   rules: readonly Rule[],
-  told: { readonly subject: string; readonly names: readonly string[] },
+  told: { readonly subject: string; readonly names: readonly string[]; readonly rare?: boolean },
 ): Promise<Harmed> {
   const places = [...new Map(rules.map((r) => [`${r.node} ${r.podUid ?? ""}`, r])).values()];
   await harm.will(
@@ -59,16 +66,29 @@ export async function setRules(
       harm.signal,
     );
   }
+  const count = async (signal: AbortSignal): Promise<{ packets: number; gone: number }> => {
+    let packets = 0;
+    let gone = 0;
+    for (const place of places) {
+      const found = await rulesOf(place.node, place.podUid, harm.mark, signal);
+      if (found === undefined) gone += 1;
+      packets += (found ?? []).reduce((sum, r) => sum + r.packets, 0);
+    }
+    return { packets, gone };
+  };
+  const firstPacket = (): Promise<void> =>
+    eventually(async () => ((await count(harm.signal)).packets > 0 ? ready(undefined) : notYet("none")), {
+      what: `a packet to meet the firewall rules on ${told.subject}`,
+      withinMs: rareMs,
+      everyMs: 500,
+      signal: harm.signal,
+    });
   return {
-    ...told,
+    subject: told.subject,
+    names: told.names,
+    ...(told.rare === true ? { tookHold: firstPacket } : {}),
     async beforeHeal() {
-      let packets = 0;
-      let gone = 0;
-      for (const place of places) {
-        const rules = await rulesOf(place.node, place.podUid, harm.mark, AbortSignal.timeout(30_000));
-        if (rules === undefined) gone += 1;
-        packets += (rules ?? []).reduce((sum, r) => sum + r.packets, 0);
-      }
+      const { packets, gone } = await count(AbortSignal.timeout(30_000));
       // Pods that are gone took their counters with them: nothing can be said.
       if (packets === 0 && gone < places.length)
         throw new MeshproofError("fault-no-effect", `no packet met the firewall rules on ${told.subject}`);
