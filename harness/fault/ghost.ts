@@ -24,7 +24,7 @@ export async function someEndpoint({ kube }: Cluster, namespace?: string): Promi
 export async function makeGhost(
   { kube }: Cluster,
   model: KubeObject,
-  at: { readonly namespace: string; readonly name: string; readonly ip: string },
+  at: { readonly namespace: string; readonly name: string; readonly ip: string; readonly node?: string },
 ): Promise<void> {
   await kube.apply({
     apiVersion: "cilium.io/v2",
@@ -33,7 +33,7 @@ export async function makeGhost(
     status: {
       id: 65000,
       identity: model.status.identity,
-      networking: { addressing: [{ ipv4: at.ip }], node: model.status.networking.node },
+      networking: { addressing: [{ ipv4: at.ip }], node: at.node ?? model.status.networking.node },
       state: "ready",
     },
   } as KubeObject);

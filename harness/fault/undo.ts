@@ -164,11 +164,16 @@ async function awaitStatus(from: Cluster, to: Cluster, signal: AbortSignal): Pro
   );
 }
 
+/** An address for documentation (RFC 5737). */
+const nobodysNode = "192.0.2.1";
+
 async function awaitCrossing(from: Cluster, to: Cluster, index: number, signal: AbortSignal): Promise<void> {
   const at = {
     namespace: systemNamespace,
     name: `crossing-to-${from.name}`,
     ip: ghostAddress(to, 10 + index),
+    // An agent that starts removes the endpoints of its node that it does not have (pkg/endpointcleanup): nobody's node.
+    node: nobodysNode,
   };
   await makeGhost(to, await someEndpoint(to, systemNamespace), at);
   try {

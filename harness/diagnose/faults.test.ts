@@ -1,0 +1,25 @@
+import { globSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { expect, test } from "vitest";
+import { faults } from "#harness/fault/index.ts";
+import { unpackFixture } from "./fixture.ts";
+import { diagnose } from "./index.ts";
+
+const home = join(import.meta.dirname, "fixtures");
+const files = globSync("*.json.gz", { cwd: home });
+
+test("there are fixtures, and each is of a fault that leaves a trace", () => {
+  const traced = faults.filter((f) => f.traceless === undefined).map((f) => `${f.name}.json.gz`);
+  expect(files.length).toBeGreaterThanOrEqual(27);
+  expect(files.filter((f) => !traced.includes(f))).toEqual([]);
+});
+
+test.each(files.map((f) => basename(f, ".json.gz")))("%s is named first", (name) => {
+  const { fault, names, snapshot } = unpackFixture(readFileSync(join(home, `${name}.json.gz`)));
+  const [first] = diagnose(snapshot);
+  expect(fault).toBe(name);
+  expect(
+    names.some((n) => `${first?.subject} ${first?.message}`.includes(n)),
+    first?.message,
+  ).toBe(true);
+});
