@@ -13,7 +13,7 @@ import type { InjectedFault } from "./fault/fault.ts";
 import { faultNamed } from "./fault/index.ts";
 import { injectFault } from "./fault/inject.ts";
 import { startOutsideClient } from "./host/containers.ts";
-import { namespaceObject, removeNamespace } from "./kube/namespace.ts";
+import { namespaceObject, removeNamespace, runLabel } from "./kube/namespace.ts";
 import { networkOf, requireLab } from "./lab/lab.ts";
 import { Mesh, orderedPairs } from "./mesh/mesh.ts";
 import { collectEvidence, writeEvidence } from "./observe/evidence.ts";
@@ -90,7 +90,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
         await Promise.all(mesh.clusters.map((c) => removeNamespace(c.kube, namespace, cleanUpMs)));
       });
       for (const { kube } of mesh.clusters)
-        await kube.apply(namespaceObject(namespace, { "io.meshproof/run": runIdOfRun() }));
+        await kube.apply(namespaceObject(namespace, { [runLabel]: runIdOfRun() }));
       built = {
         value: await build({
           namespace,

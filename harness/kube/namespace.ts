@@ -1,6 +1,9 @@
 import { allGone } from "./conditions.ts";
 import { type Kube, type KubeObject, kinds } from "./kube.ts";
 
+/** Carried by the namespaces of suites: the run that made them. */
+export const runLabel = "io.meshproof/run";
+
 export function namespaceObject(name: string, labels: Record<string, string> = {}): KubeObject {
   return {
     apiVersion: "v1",

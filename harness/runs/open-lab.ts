@@ -1,11 +1,15 @@
 import { healJournal } from "#harness/fault/inject.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable } from "#harness/lab/reap.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 
+const removeMs = 120_000;
+
 /**
  * The lab that is up, ready for work: what a killed command left running is ended, and the faults that it left are
- * healed and said. To be called under the lab's lock.
+ * healed and its namespaces removed, and said. To be called under the lab's lock.
  */
 export async function openLab(lab: string, say: (line: string) => void): Promise<Mesh> {
   const state = await requireLab(lab);
@@ -13,7 +17,21 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
   await killOrphans(lab);
   const mesh = new Mesh(state);
   await healLeftovers(mesh, say);
+  await removeLeftovers(mesh, say);
   return mesh;
+}
+
+/** Removes the namespaces that killed suites left, and says which. To be called under the lab's lock. */
+export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
+  const removed = await Promise.all(
+    mesh.clusters.map(async ({ kube }) => {
+      const left = (await kube.list(kinds.namespace, undefined, runLabel)).map((n) => n.metadata.name);
+      await Promise.all(left.map((name) => removeNamespace(kube, name, removeMs)));
+      return left;
+    }),
+  );
+  const names = [...new Set(removed.flat())].sort();
+  if (names.length > 0) say(`removed what a killed command left: namespace ${names.join(", ")}`);
 }
 
 /** Heals the faults that a killed command left, and says which. */

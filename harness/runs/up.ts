@@ -12,7 +12,7 @@ import { type LabState, lockLab, networkOf, readLabState, writeLabState } from "
 import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
-import { healLeftovers } from "./open-lab.ts";
+import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 
 export interface UpOptions {
   readonly plan: LabPlan;
@@ -61,6 +61,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
   const standing = before === undefined ? "nothing" : await judge(before, plan);
   if (standing === "whole") {
+    await removeLeftovers(new Mesh(before!), (line) => progress.note(line));
     progress.note(`lab ${plan.lab} is up already`);
     return { state: before!, did: "already up" };
   }
