@@ -42,7 +42,6 @@ export const pairs = orderedPairs(mesh.clusters);
 /** The fault that is injected after each set-up, if any: a clean-up must not wait for a healthy mesh under it. */
 export const faultOfRun = process.env.MESHPROOF_FAULT || undefined;
 
-const cleanUpMs = 120_000;
 const setUpMs = 300_000;
 /** Evidence, healing and a namespace in each cluster, each with a bound of its own. */
 const tearDownMs = 900_000;
@@ -87,7 +86,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
     try {
       // In all clusters at once: a namespace takes at least five seconds to go, whatever is in it.
       scope.defer(`namespace ${namespace}`, async () => {
-        await Promise.all(mesh.clusters.map((c) => removeNamespace(c.kube, namespace, cleanUpMs)));
+        await Promise.all(mesh.clusters.map((c) => removeNamespace(c.kube, namespace)));
       });
       for (const { kube } of mesh.clusters)
         await kube.apply(namespaceObject(namespace, { [runLabel]: runIdOfRun() }));

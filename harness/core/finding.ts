@@ -10,3 +10,8 @@ export interface Finding {
   /** The next step for whoever must mend it. */
   readonly next: string;
 }
+
+/** Whether a finding names one of the things that a fault harmed. */
+export function namesOneOf(finding: Finding | undefined, names: readonly string[]): boolean {
+  return finding !== undefined && names.some((n) => `${finding.subject} ${finding.message}`.includes(n));
+}

@@ -12,8 +12,10 @@ export function namespaceObject(name: string, labels: Record<string, string> = {
   };
 }
 
+const withinMs = 120_000;
+
 /** Removes a namespace and sees that it, with all that was in it, is gone. */
-export async function removeNamespace(kube: Kube, name: string, withinMs: number): Promise<void> {
+export async function removeNamespace(kube: Kube, name: string): Promise<void> {
   await kube.remove(kinds.namespace, undefined, name);
   await kube.until(kinds.namespace, { name }, allGone, {
     what: `namespace ${name} of ${kube.cluster} to be gone`,

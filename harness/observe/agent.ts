@@ -9,7 +9,7 @@ import type {
   RemoteClusterStatus,
   ServiceEntry,
 } from "#harness/core/snapshot.ts";
-import { meshLines } from "./mesh-log.ts";
+import { meshLines, meshLogBytes } from "./mesh-log.ts";
 import {
   parseEndpoints,
   parseHealth,
@@ -66,8 +66,9 @@ export class Agent {
 
   /** Its log's lines about peers. */
   async meshLog(): Promise<string> {
-    const limitBytes = 1024 ** 2;
-    return meshLines(await this.cluster.kube.logs("kube-system", this.pod, "cilium-agent", { limitBytes }));
+    return meshLines(
+      await this.cluster.kube.logs("kube-system", this.pod, "cilium-agent", { limitBytes: meshLogBytes }),
+    );
   }
 
   async nodeList(): Promise<NodeEntry[]> {

@@ -3,7 +3,7 @@ import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { RemoteClusterStatus } from "#harness/core/snapshot.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { meshLines } from "./mesh-log.ts";
+import { meshLines, meshLogBytes } from "./mesh-log.ts";
 import { parseKvstoreMesh } from "./parse.ts";
 
 /** What a cluster's KVStoreMesh, in its clustermesh-apiserver pod, says of the other clusters. */
@@ -27,10 +27,8 @@ export function kvstoreMeshTroubleshoot(cluster: Cluster, signal: AbortSignal): 
 /** Its log's lines about peers. */
 export async function kvstoreMeshLog(cluster: Cluster): Promise<string> {
   const pod = await apiserverPod(cluster);
-  return meshLines(await cluster.kube.logs("kube-system", pod, "kvstoremesh", { limitBytes: logBytes }));
+  return meshLines(await cluster.kube.logs("kube-system", pod, "kvstoremesh", { limitBytes: meshLogBytes }));
 }
-
-const logBytes = 1024 ** 2;
 
 async function apiserverPod(cluster: Cluster): Promise<string> {
   const pods = await cluster.kube.list(kinds.pod, "kube-system", apiserverSelector);

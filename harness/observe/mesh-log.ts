@@ -12,6 +12,9 @@ const sentences: Readonly<Record<string, boolean>> = {
 
 const spoken = /msg="([^"]*)".* clusterName=(\S+)/;
 
+/** How much of a log is looked through. */
+export const meshLogBytes = 1024 ** 2;
+
 /** The lines of a log that speak of a peer. */
 export function meshLines(log: string): string {
   return log

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { messageOf } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import type { Finding } from "#harness/core/finding.ts";
+import { namesOneOf } from "#harness/core/finding.ts";
 import { shuffled } from "#harness/core/shuffle.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import type { Fault } from "#harness/fault/fault.ts";
@@ -66,21 +66,19 @@ async function tryFault(
   try {
     await using injected = await injectFault(fault, { mesh, namespace, signal });
     const startedMs = monotonicMs();
-    const names = (f: Finding | undefined): boolean =>
-      f !== undefined && injected.names.some((n) => `${f.subject} ${f.message}`.includes(n));
     const live = await eventually(
       async () => {
         const evidence = await collectEvidence(mesh, { logs: false });
         await writeEvidence(evidence, dir);
         const [first] = diagnose(snapshotOf(evidence));
-        return names(first) ? ready(first!) : notYet(first?.message ?? "nothing found");
+        return namesOneOf(first, injected.names) ? ready(first!) : notYet(first?.message ?? "nothing found");
       },
       { what: `diagnose to name ${injected.names.join(" or ")}`, withinMs: noticeMs, everyMs: 1000, signal },
     );
     const tookMs = monotonicMs() - startedMs;
     await injected.heal();
     const [first] = await diagnoseFiles([dir]);
-    return names(first)
+    return namesOneOf(first, injected.names)
       ? { ok: true, told: `after ${formatMs(tookMs)}: [${live.layer}] ${live.message}` }
       : { ok: false, told: `from files: ${first?.message ?? "nothing found"}` };
   } catch (error) {
@@ -101,7 +99,7 @@ async function workload(mesh: Mesh, signal: AbortSignal): Promise<AsyncDisposabl
   await echo.serve("echo", { [annotation.global]: "true" }, "LoadBalancer");
   return {
     async [Symbol.asyncDispose]() {
-      for (const { kube } of mesh.clusters) await removeNamespace(kube, namespace, 120_000);
+      for (const { kube } of mesh.clusters) await removeNamespace(kube, namespace);
     },
   };
 }

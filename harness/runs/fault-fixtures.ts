@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/core/errors.ts";
+import { namesOneOf } from "#harness/core/finding.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 import { packFixture } from "#harness/diagnose/fixture.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
@@ -36,7 +37,7 @@ export async function faultFixtures(proveDir: string, say: (line: string) => voi
     }
     const snapshot = snapshotOf(await readEvidence(join(dir, "artifacts", failed.name)));
     const [first] = diagnose(snapshot);
-    if (first === undefined || !names.some((n) => `${first.subject} ${first.message}`.includes(n))) {
+    if (first === undefined || !namesOneOf(first, names)) {
       say(`none  ${fault}: of ${names.join(", ")} said: ${first?.message ?? "nothing"}`);
       continue;
     }

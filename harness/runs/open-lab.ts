@@ -5,8 +5,6 @@ import { requireLab } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable } from "#harness/lab/reap.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 
-const removeMs = 120_000;
-
 /**
  * The lab that is up, ready for work: what a killed command left running is ended, and the faults that it left are
  * healed and its namespaces removed, and said. To be called under the lab's lock.
@@ -26,7 +24,7 @@ export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): 
   const removed = await Promise.all(
     mesh.clusters.map(async ({ kube }) => {
       const left = (await kube.list(kinds.namespace, undefined, runLabel)).map((n) => n.metadata.name);
-      await Promise.all(left.map((name) => removeNamespace(kube, name, removeMs)));
+      await Promise.all(left.map((name) => removeNamespace(kube, name)));
       return left;
     }),
   );
