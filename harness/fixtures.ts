@@ -1,11 +1,10 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, type TestContext, test as vitestTest } from "vitest";
 import { expectationOf } from "./check/kill-matrix.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { MeshproofError, messageOf } from "./core/errors.ts";
 import type { HealthCell } from "./core/health-cell.ts";
-import type { History } from "./core/history.ts";
 import type { TestNotes } from "./core/record.ts";
 import { Scope } from "./core/scope.ts";
 import { diagnose } from "./diagnose/index.ts";
@@ -168,14 +167,16 @@ export function keepFacts(
     notes.facts[name] = typeof value === "number" ? Math.round(value * 100) / 100 : (value ?? null);
 }
 
-/** Keeps a history under `histories/` for the report and for whoever wants to judge it anew. */
-export async function keepHistory(context: TestContext, name: string, history: History): Promise<void> {
-  const dir = join(runDirOfRun(), "histories");
-  await mkdir(dir, { recursive: true });
-  const file = `${name.replace(/[^a-z0-9]+/gi, "-")}.json`;
-  await writeFile(join(dir, file), JSON.stringify(history));
+/** Where a history of this test goes, under `histories/`, for the report and for whoever wants to judge it anew. */
+export function historyFile(context: TestContext, title: string): string {
+  const file = `${[context.task.fullTestName, title].map((n) => n.replace(/[^a-z0-9]+/gi, "-")).join("--")}.ndjson`;
   const notes = notesOf(context);
   notes.histories = [...(notes.histories ?? []), file];
+  return join(runDirOfRun(), "histories", file);
+}
+
+export function keepMeasurement(context: TestContext, measurement: TestNotes["measurement"]): void {
+  if (measurement !== undefined) notesOf(context).measurement = measurement;
 }
 
 export function keepHealth(context: TestContext, cells: HealthCell[]): void {

@@ -18,6 +18,8 @@ export interface ReporterOptions {
   readonly startedAt: string;
   readonly properties: Readonly<Record<string, string>>;
   readonly say: (line: string) => void;
+  /** Called with each test as soon as it was judged. */
+  readonly onTest?: (test: TestRecord) => void;
   /** What disturbed the rig between two times on the monotonic clock. */
   readonly disturbances?: (sinceMs: number, untilMs: number) => readonly string[];
 }
@@ -68,6 +70,7 @@ export class MeshproofReporter implements Reporter {
     // A run that is cancelled reports its open tests twice.
     const others = entry.record.tests.filter((t) => t.name !== record.name);
     entry.record = { ...entry.record, tests: [...others, record] };
+    this.#options.onTest?.(record);
     this.#event({ event: "test", ...record, notes: { ...record.notes, healthCells: undefined } });
     const word = {
       pass: "pass",

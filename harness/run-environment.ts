@@ -20,3 +20,12 @@ export const withBugtool = (): boolean => process.env.MESHPROOF_BUGTOOL === "1";
 /** What the fault of the run is expected to do to a suite; undefined where nobody said. */
 export const expectedOfRun = (suite: string): Expectation | undefined =>
   (JSON.parse(process.env.MESHPROOF_EXPECTED ?? "{}") as Record<string, Expectation>)[suite];
+
+/** How often each measured test is to be there: in this run, or in the series where one is named. */
+export const repeatsOfRun = (): number => Number(process.env.MESHPROOF_REPEAT ?? "1");
+
+/** The file that measurements are added to, over runs. */
+export const seriesOfRun = (): string | undefined => process.env.MESHPROOF_SERIES || undefined;
+
+/** A series of earlier measurements that outages are held against. */
+export const baselineOfRun = (): string | undefined => process.env.MESHPROOF_BASELINE || undefined;

@@ -1,8 +1,9 @@
 // `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build;
-// `bench capture LAB` holds the prober against packet captures.
+// `bench capture LAB TIMES` holds the prober against
+// packet captures over that many failovers in each direction.
 import { describeError } from "#harness/core/errors.ts";
 import { terminalProgress } from "#harness/host/progress.ts";
-import { benchImages, benchProber, benchUp } from "#harness/runs/bench.ts";
+import { benchImages, benchMemory, benchProber, benchUp } from "#harness/runs/bench.ts";
 import { benchCapture } from "#harness/runs/bench-capture.ts";
 
 const interrupted = new AbortController();
@@ -14,10 +15,12 @@ try {
   if (what === "images") lines.push(...(await benchImages(progress, interrupted.signal)));
   if (what === "up" || what === "all") lines.push(...(await benchUp(progress, interrupted.signal)));
   if (what === "prober") lines.push(...(await benchProber(process.argv[3] ?? "default", interrupted.signal)));
+  if (what === "memory") lines.push(...(await benchMemory(process.argv[3] ?? "default", interrupted.signal)));
   if (what === "capture")
     lines.push(
       ...(await benchCapture(
         process.argv[3] ?? "default",
+        Number(process.argv[4] ?? 15),
         (line) => void process.stderr.write(`${line}\n`),
         interrupted.signal,
       )),

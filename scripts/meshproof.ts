@@ -21,10 +21,10 @@ import { probeByHand } from "#harness/runs/probe.ts";
 import { prove } from "#harness/runs/prove.ts";
 import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
-import { suiteNames } from "#harness/runs/suites.ts";
+import { longSuiteNames, suiteNames } from "#harness/runs/suites.ts";
 import { closingLines, testLab } from "#harness/runs/test.ts";
 import { up } from "#harness/runs/up.ts";
-import { renderAgain } from "#harness/runs/write-report.ts";
+import { exportCsv, renderAgain } from "#harness/runs/write-report.ts";
 
 interface SharedOptions {
   readonly lab: string;
@@ -65,6 +65,12 @@ const secondsOf = (text: string): number => {
   const seconds = Number(/^(\d+)s?$/.exec(text)?.[1]);
   if (!(seconds > 0)) throw new InvalidArgumentError("a number of seconds, such as 30s");
   return seconds;
+};
+const timesOf = (text: string): number => {
+  const times = Number(text);
+  if (!Number.isInteger(times) || times < 1 || times > 1000)
+    throw new InvalidArgumentError("a whole number from 1 to 1000");
+  return times;
 };
 const positive = (text: string): number => {
   const value = Number(text);
@@ -114,8 +120,8 @@ const imageOptions = (o: SharedOptions): ImageOptions =>
 const commandLine = (): string => `npm run mesh -- ${process.argv.slice(2).join(" ")}`;
 
 /** How every run of suites ends: the closing lines, then the exit code. */
-function conclude({ record, dir }: Awaited<ReturnType<typeof testLab>>): void {
-  for (const line of closingLines(record, dir)) say(line);
+function conclude({ record, dir }: Awaited<ReturnType<typeof testLab>>, series?: string): void {
+  for (const line of closingLines(record, dir, series)) say(line);
   process.exitCode = record.exitCode;
 }
 
@@ -278,7 +284,10 @@ program
 program
   .command("test")
   .description("run suites against the lab that is up")
-  .argument("[suites...]", `some of: ${suiteNames.join(", ")}`)
+  .argument(
+    "[suites...]",
+    `some of: ${suiteNames.join(", ")}; only where they are named: ${longSuiteNames.join(", ")}`,
+  )
   .option("--lab <name>", "name of the lab", "default")
   .option("--with-fault <fault>", "inject a fault after each suite's set-up")
   .option(
@@ -286,8 +295,25 @@ program
     "after a failure, collect cilium-bugtool's files too: half a minute of a core per agent",
   )
   .option("--summary <file>", "also write a Markdown summary")
+  .option("--repeat <n>", "measure each scenario this often", timesOf, 1)
+  .option(
+    "--series <file>",
+    "add measurements to this file, and make only those that it lacks: a run that was cut off goes on",
+  )
+  .option("--baseline <file>", "a series of earlier measurements that outages are held against")
   .action(
-    async (suites: string[], o: { lab: string; withFault?: string; bugtool?: boolean; summary?: string }) => {
+    async (
+      suites: string[],
+      o: {
+        lab: string;
+        withFault?: string;
+        bugtool?: boolean;
+        summary?: string;
+        repeat: number;
+        series?: string;
+        baseline?: string;
+      },
+    ) => {
       const finished = await testLab({
         lab: o.lab,
         suites,
@@ -296,10 +322,13 @@ program
         say,
         signal,
         bugtool: o.bugtool ?? false,
+        repeat: o.repeat,
+        ...(o.series === undefined ? {} : { series: o.series }),
+        ...(o.baseline === undefined ? {} : { baseline: o.baseline }),
         ...(o.withFault === undefined ? {} : { fault: o.withFault }),
         ...(o.summary === undefined ? {} : { summary: o.summary }),
       });
-      conclude(finished);
+      conclude(finished, o.series);
     },
   );
 
@@ -361,7 +390,7 @@ program
   .option("--every <ms>", "spacing of requests", positive, 5)
   .option("--for <seconds>", "how long, such as 30s", secondsOf, 10)
   .option("--reuse", "one kept connection instead of a new one a request")
-  .option("--out <file>", "keep the whole history, as JSON")
+  .option("--out <file>", "keep the whole history (its format: reports/README.md)")
   .option("--lab <name>", "name of the lab", "default")
   .action(
     (
@@ -411,7 +440,11 @@ program
   .command("report")
   .description("render a finished run again")
   .argument("<run>", "a run id, or latest")
-  .action(async (runId: string) => say(await renderAgain(runId)));
+  .option("--csv", "also write every history as CSV beside it")
+  .action(async (runId: string, o: { csv?: boolean }) => {
+    say(await renderAgain(runId));
+    if (o.csv === true) for (const file of await exportCsv(runId)) say(file);
+  });
 
 try {
   await program.parseAsync();

@@ -48,6 +48,7 @@ function history(
     control,
     marks: [],
     cpuShare: 0.1,
+    clockErrorMs: 0.1,
   };
 }
 
@@ -116,11 +117,11 @@ describe("failover", () => {
     const h = history(5000, () => "east");
     expect(judgeFailover({ ...h, samples: [] }, expectation).outcome).toBe("unknown");
     expect(
-      judgeFailover({ ...h, samples: h.samples.filter((s) => s.seq !== 300) }, expectation).outcome,
+      judgeFailover({ ...h, samples: [...h.samples].filter((s) => s.seq !== 300) }, expectation).outcome,
     ).toBe("unknown");
     expect(
       judgeFailover(
-        { ...h, control: h.control.map((s) => ({ ...s, outcome: "timeout" as const })) },
+        { ...h, control: [...h.control].map((s) => ({ ...s, outcome: "timeout" as const })) },
         expectation,
       ).outcome,
     ).toBe("unknown");

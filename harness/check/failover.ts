@@ -3,94 +3,119 @@ import type { History, Sample } from "#harness/core/history.ts";
 import { failedBecause, passed, type Verdict } from "#harness/core/verdict.ts";
 import { judgeRig, type RigFacts, type RigThresholds, rigFacts } from "./rig.ts";
 
-/** What a history tells of a failover; times on the prober's clock. */
+/** What a history tells of a disturbance; times on the prober's clock. */
 export interface FailoverFacts extends RigFacts {
   readonly sent: number;
   readonly lost: number;
   readonly lossOutcomes: Readonly<Record<string, number>>;
   readonly lastOldMs: number | undefined;
+  /** When the last good request before the first loss was sent. */
+  readonly lastGoodMs: number | undefined;
   readonly firstErrorMs: number | undefined;
   readonly firstNewMs: number | undefined;
   readonly stableAgainMs: number | undefined;
-  /** From the last good request before the first loss to the first of the stable stretch; 0 without a loss. */
+  /** Whether nothing was being lost any more at the end. */
+  readonly recovered: boolean;
+  /**
+   * From the last good request before the first loss (one interval before the stretch began, where that was earlier) to
+   * the first of the stable stretch; 0 without a loss.
+   */
   readonly outageMs: number;
-  /** The longest time between two good answers. */
+  /** The longest time without a good answer. */
   readonly longestGapMs: number;
   readonly cpuShare: number;
 }
 
-export interface FailoverExpectation {
-  /** The cluster that answered before, and the one that must answer after. */
-  readonly from: string;
-  readonly to: string;
-  readonly withinMs: number;
+/** The stretch of a history that is judged. */
+export interface Stretch {
   readonly stableMs: number;
   /** When the fault (or the healing) began. */
   readonly sinceMs: number;
   /** When the judged stretch ends; the history's end by default. */
   readonly untilMs?: number;
+}
+
+export interface FailoverExpectation extends Stretch {
+  /** The cluster that answered before, and the one that must answer after. */
+  readonly from: string;
+  readonly to: string;
+  readonly withinMs: number;
   readonly rig: RigThresholds;
 }
 
-function inOrder(samples: readonly Sample[]): Sample[] {
-  return [...samples].sort((a, b) => a.sentMs - b.sentMs);
-}
-
-export function failoverFacts(history: History, expectation: FailoverExpectation): FailoverFacts {
-  const untilMs = expectation.untilMs ?? Number.POSITIVE_INFINITY;
-  const all = inOrder(history.samples).filter((s) => s.sentMs <= untilMs);
-  const after = all.filter((s) => s.sentMs >= expectation.sinceMs);
-  const good = (s: Sample): boolean => s.outcome === "ok";
-  const lostSamples = after.filter((s) => !good(s));
-  const firstLost = lostSamples[0];
-  const goodEnds = after
-    .filter(good)
-    .map((s) => s.endMs)
-    .sort((a, b) => a - b);
-  let longestGapMs = 0;
-  for (const [i, end] of goodEnds.entries())
-    if (i > 0) longestGapMs = Math.max(longestGapMs, end - goodEnds[i - 1]!);
-  const stable = stableFrom(all, firstLost, expectation.stableMs);
-  const lastGood =
-    firstLost === undefined ? undefined : all.filter((s) => good(s) && s.sentMs < firstLost.sentMs).at(-1);
-  const endMs = all.at(-1)?.sentMs ?? 0;
-  const outageMs = firstLost === undefined ? 0 : (stable ?? endMs) - (lastGood?.sentMs ?? firstLost.sentMs);
+/** In one pass, so that a history of millions costs no more than itself. */
+export function failoverFacts(
+  history: History,
+  stretch: Stretch & { readonly from?: string; readonly to?: string },
+): FailoverFacts {
+  const untilMs = stretch.untilMs ?? Number.POSITIVE_INFINITY;
   const lossOutcomes: Record<string, number> = {};
-  for (const s of lostSamples) lossOutcomes[s.outcome] = (lossOutcomes[s.outcome] ?? 0) + 1;
+  const goodEnds: number[] = [];
+  let sent = 0;
+  let lost = 0;
+  let endMs = 0;
+  let lastOldMs: number | undefined;
+  let lastGood: Sample | undefined;
+  let beforeLoss: Sample | undefined;
+  let firstLost: Sample | undefined;
+  let firstNewMs: number | undefined;
+  let goodBeforeMs: number | undefined;
+  let stableStartMs: number | undefined;
+  let stableAgainMs: number | undefined;
+  for (const s of history.samples) {
+    if (s.sentMs > untilMs) continue;
+    sent += 1;
+    endMs = s.sentMs;
+    const after = s.sentMs >= stretch.sinceMs;
+    if (s.outcome === "ok") {
+      if (!after) goodBeforeMs = Math.max(goodBeforeMs ?? 0, s.endMs);
+      if (s.cluster === stretch.from) lastOldMs = Math.max(lastOldMs ?? 0, s.endMs);
+      if (after) {
+        goodEnds.push(s.endMs);
+        if (s.cluster === stretch.to) firstNewMs ??= s.endMs;
+      }
+      lastGood = s;
+    } else if (after) {
+      lost += 1;
+      lossOutcomes[s.outcome] = (lossOutcomes[s.outcome] ?? 0) + 1;
+      if (firstLost === undefined) {
+        firstLost = s;
+        beforeLoss = lastGood;
+      }
+    }
+    if (firstLost === undefined || stableAgainMs !== undefined) continue;
+    if (s.outcome !== "ok") stableStartMs = undefined;
+    else {
+      stableStartMs ??= s.sentMs;
+      if (s.sentMs - stableStartMs >= stretch.stableMs) stableAgainMs = stableStartMs;
+    }
+  }
+  const fromMs = Math.max(beforeLoss?.sentMs ?? 0, stretch.sinceMs - history.everyMs);
   return {
-    ...rigFacts(history, expectation.sinceMs),
-    sent: all.length,
-    lost: lostSamples.length,
+    ...rigFacts(history, stretch.sinceMs),
+    sent,
+    lost,
     lossOutcomes,
-    lastOldMs: all
-      .filter((s) => good(s) && s.cluster === expectation.from)
-      .reduce<number | undefined>((max, s) => Math.max(max ?? 0, s.endMs), undefined),
+    lastOldMs,
+    lastGoodMs: beforeLoss?.sentMs,
     firstErrorMs: firstLost?.sentMs,
-    firstNewMs: after.find((s) => good(s) && s.cluster === expectation.to)?.endMs,
-    stableAgainMs: firstLost === undefined ? undefined : stable,
-    outageMs,
-    longestGapMs,
+    firstNewMs,
+    stableAgainMs,
+    recovered: firstLost === undefined || stableAgainMs !== undefined,
+    outageMs: firstLost === undefined ? 0 : (stableAgainMs ?? endMs) - fromMs,
+    // From the last answer before the stretch to its end: a gap may begin before it, and never close.
+    longestGapMs: longestGap(goodBeforeMs, goodEnds, lost > 0 ? endMs : undefined),
     cpuShare: history.cpuShare,
   };
 }
 
-/** The first good request after the first loss that starts a stretch of `stableMs` without a loss. */
-function stableFrom(
-  all: readonly Sample[],
-  firstLost: Sample | undefined,
-  stableMs: number,
-): number | undefined {
-  if (firstLost === undefined) return undefined;
-  let start: number | undefined;
-  for (const s of all) {
-    if (s.sentMs < firstLost.sentMs) continue;
-    if (s.outcome !== "ok") start = undefined;
-    else {
-      start ??= s.sentMs;
-      if (s.sentMs - start >= stableMs) return start;
-    }
-  }
-  return undefined;
+function longestGap(beforeMs: number | undefined, ends: number[], untilMs: number | undefined): number {
+  if (beforeMs !== undefined) ends.push(beforeMs);
+  if (untilMs !== undefined) ends.push(untilMs);
+  ends.sort((a, b) => a - b);
+  let longestMs = 0;
+  for (let i = 1; i < ends.length; i++) longestMs = Math.max(longestMs, ends[i]! - ends[i - 1]!);
+  return longestMs;
 }
 
 /** The verdict on one move of traffic. The rig is judged first: where it spoiled the run, nothing is said of Cilium. */
@@ -98,41 +123,60 @@ export function judgeFailover(history: History, expectation: FailoverExpectation
   const rig = judgeRig(history, expectation.rig, expectation.sinceMs);
   if (rig.outcome !== "pass") return rig;
   const facts = failoverFacts(history, expectation);
-  const move = `${history.vantage} -> ${history.target}, ${expectation.from} to ${expectation.to}`;
+  const { from, to } = expectation;
+  const move = `${history.vantage} -> ${history.target}, ${from} to ${to}`;
   const reasons: string[] = [];
   if (facts.lastOldMs === undefined)
-    reasons.push(`${move}: ${expectation.from} never answered, so there was nothing to move from`);
-  if (facts.firstNewMs === undefined) reasons.push(`${move}: ${expectation.to} never answered`);
-  const untilMs = expectation.untilMs ?? Number.POSITIVE_INFINITY;
-  const tail =
-    inOrder(history.samples)
-      .filter((s) => s.sentMs <= untilMs)
-      .at(-1)?.sentMs ?? 0;
-  const stragglers = history.samples.filter(
-    (s) =>
-      s.outcome === "ok" &&
-      s.cluster === expectation.from &&
-      s.sentMs <= untilMs &&
-      s.sentMs > tail - expectation.stableMs,
-  );
-  if (stragglers.length > 0)
+    reasons.push(`${move}: ${from} never answered, so there was nothing to move from`);
+  if (facts.firstNewMs === undefined) reasons.push(`${move}: ${to} never answered`);
+  const stragglers = stragglersOf(history, expectation);
+  if (stragglers > 0)
     reasons.push(
-      `${move}: ${expectation.from} still answered ${stragglers.length} requests in the last ${formatMs(expectation.stableMs)}`,
+      `${move}: ${from} still answered ${stragglers} requests in the last ${formatMs(expectation.stableMs)}`,
     );
-  if (facts.firstErrorMs !== undefined && facts.stableAgainMs === undefined) {
-    reasons.push(
-      `${move}: requests were still being lost at the end (${facts.lost} lost: ${describeLosses(facts.lossOutcomes)})`,
-    );
-  }
-  if (facts.outageMs > expectation.withinMs) {
-    reasons.push(
-      `${move}: outage of ${facts.outageMs.toFixed(0)} ms is over the budget of ${expectation.withinMs} ms (${facts.lost} requests lost: ${describeLosses(facts.lossOutcomes)})`,
-    );
-  }
+  reasons.push(...lossReasons(move, facts, expectation.withinMs));
   return reasons.length === 0 ? passed : failedBecause(reasons);
 }
 
-function describeLosses(losses: Readonly<Record<string, number>>): string {
+/** The verdict where nothing need move: how long requests were lost. */
+export function judgeOutage(
+  history: History,
+  expectation: Stretch & { readonly withinMs: number; readonly rig: RigThresholds },
+): Verdict {
+  const rig = judgeRig(history, expectation.rig, expectation.sinceMs);
+  if (rig.outcome !== "pass") return rig;
+  const facts = failoverFacts(history, expectation);
+  return failedBecause(lossReasons(`${history.vantage} -> ${history.target}`, facts, expectation.withinMs));
+}
+
+function lossReasons(what: string, facts: FailoverFacts, withinMs: number): string[] {
+  const reasons: string[] = [];
+  if (!facts.recovered)
+    reasons.push(
+      `${what}: requests were still being lost at the end (${facts.lost} lost: ${describeLosses(facts.lossOutcomes)})`,
+    );
+  if (facts.outageMs > withinMs) {
+    reasons.push(
+      `${what}: outage of ${facts.outageMs.toFixed(0)} ms is over the budget of ${withinMs} ms (${facts.lost} requests lost: ${describeLosses(facts.lossOutcomes)})`,
+    );
+  }
+  return reasons;
+}
+
+/** Good answers of the old side in the last `stableMs` of the stretch. */
+function stragglersOf(history: History, expectation: FailoverExpectation): number {
+  const untilMs = expectation.untilMs ?? Number.POSITIVE_INFINITY;
+  let tailMs = 0;
+  for (const s of history.samples) if (s.sentMs <= untilMs) tailMs = s.sentMs;
+  let count = 0;
+  for (const s of history.samples) {
+    if (s.sentMs > untilMs || s.sentMs <= tailMs - expectation.stableMs) continue;
+    if (s.outcome === "ok" && s.cluster === expectation.from) count += 1;
+  }
+  return count;
+}
+
+export function describeLosses(losses: Readonly<Record<string, number>>): string {
   const parts = Object.entries(losses).map(([outcome, count]) => `${count} ${outcome}`);
   return parts.length === 0 ? "none" : parts.join(", ");
 }

@@ -1,5 +1,5 @@
 import type { History } from "#harness/core/history.ts";
-import { quantile } from "#harness/core/stats.ts";
+import { sortedQuantile } from "#harness/core/stats.ts";
 import { passed, unknownBecause, type Verdict } from "#harness/core/verdict.ts";
 
 export interface RigThresholds {
@@ -17,21 +17,29 @@ export interface RigFacts {
 
 /** The prober's own scheduling error and control losses from `sinceMs` on: before it, programs are still starting. */
 export function rigFacts(history: History, sinceMs: number): RigFacts {
-  const lateness = history.samples.filter((s) => s.dueMs >= sinceMs).map((s) => s.sentMs - s.dueMs);
-  const control = history.control.filter((s) => s.dueMs >= sinceMs);
+  const lateness: number[] = [];
+  for (const s of history.samples) if (s.dueMs >= sinceMs) lateness.push(s.sentMs - s.dueMs);
+  let controlLost = 0;
+  let controlSent = 0;
+  for (const s of history.control) {
+    if (s.dueMs < sinceMs) continue;
+    controlSent += 1;
+    if (s.outcome !== "ok") controlLost += 1;
+  }
+  lateness.sort((a, b) => a - b);
   return {
-    latenessP99Ms: quantile(lateness, 0.99),
-    latenessMaxMs: quantile(lateness, 1),
-    controlLost: control.filter((s) => s.outcome !== "ok").length,
-    controlSent: control.length,
+    latenessP99Ms: sortedQuantile(lateness, 0.99),
+    latenessMaxMs: sortedQuantile(lateness, 1),
+    controlLost,
+    controlSent,
   };
 }
 
 /** Whether the rig was well enough for the history to mean anything about the mesh. */
 export function judgeRig(history: History, limits: RigThresholds, sinceMs: number): Verdict {
-  if (!history.samples.some((s) => s.dueMs >= sinceMs))
-    return unknownBecause([`the prober at ${history.vantage} sent nothing`]);
   const facts = rigFacts(history, sinceMs);
+  if (Number.isNaN(facts.latenessMaxMs))
+    return unknownBecause([`the prober at ${history.vantage} sent nothing`]);
   const reasons: string[] = [];
   const missing = missingSequence(history);
   if (missing > 0) reasons.push(`${missing} samples of the prober at ${history.vantage} never arrived`);
@@ -55,6 +63,7 @@ export function judgeRig(history: History, limits: RigThresholds, sinceMs: numbe
 }
 
 function missingSequence(history: History): number {
-  const highest = history.samples.reduce((max, s) => Math.max(max, s.seq), -1);
-  return highest + 1 - new Set(history.samples.map((s) => s.seq)).size;
+  let highest = -1;
+  for (const s of history.samples) highest = Math.max(highest, s.seq);
+  return highest + 1 - history.samples.length;
 }

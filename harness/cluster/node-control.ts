@@ -94,3 +94,16 @@ export async function podProcess(
   const pid = /\/proc\/(\d+)\//.exec(told)?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
+
+/** Lets stopped processes go on; answers when, in Unix milliseconds, to the microsecond. */
+export async function continueAt(node: string, pattern: string, signal: AbortSignal): Promise<number> {
+  const told = await onNode(node, ["sh", "-c", `pkill -CONT -f '${pattern}'; date +%s%6N`], { signal });
+  return Number(told.stdout.trim()) / 1000;
+}
+
+/** Ends every process of a pod but the one that holds its namespaces, without a word (SIGKILL). */
+export async function killPod(node: string, podUid: string, signal: AbortSignal): Promise<void> {
+  const pattern = podUid.replaceAll("-", "[-_]");
+  const script = `for p in $(grep -lsE '${pattern}' /proc/[0-9]*/cgroup | cut -d/ -f3); do [ "$(cat /proc/$p/comm 2>/dev/null)" = pause ] || kill -KILL $p 2>/dev/null; done; true`;
+  await onNode(node, ["sh", "-c", script], { signal });
+}

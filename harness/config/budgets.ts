@@ -46,6 +46,45 @@ export const budgetsSchema = z
       .describe(
         "The whole health matrix must have been probed anew this long after it was asked for, or within two of the agents' probe intervals and half a minute, whichever is longer.",
       ),
+    restartMs: z
+      .number()
+      .int()
+      .positive()
+      .default(5_000)
+      .describe("Backends killed: longest outage until others answer or kubelet has started them again."),
+    nodeLossMs: z
+      .number()
+      .int()
+      .positive()
+      .default(120_000)
+      .describe(
+        "A node gone without a word: longest outage; Kubernetes itself waits 50 s before it believes it.",
+      ),
+    lossHorizonMs: z
+      .number()
+      .int()
+      .positive()
+      .default(20_000)
+      .describe("How long a loss is held that clients are not expected to get over by themselves."),
+    rejoinMs: z
+      .number()
+      .int()
+      .positive()
+      .default(60_000)
+      .describe(
+        "After a fault that took whole nodes, ways between clusters or a control plane: longest outage from the healing on.",
+      ),
+    baselineRuns: z
+      .number()
+      .int()
+      .positive()
+      .default(10)
+      .describe("A baseline with fewer comparable runs gives no verdict."),
+    baselineFactor: z
+      .number()
+      .positive()
+      .default(1.5)
+      .describe("With a baseline, an outage may be this many times the baseline's p95."),
     requestMs: z
       .number()
       .int()
@@ -58,6 +97,12 @@ export const budgetsSchema = z
       .positive()
       .default(5)
       .describe("Spacing of the open-loop prober's requests."),
+    probeOthersEveryMs: z
+      .number()
+      .int()
+      .positive()
+      .default(50)
+      .describe("The same at vantage points beside the main one, and of heartbeats on kept connections."),
     probeTimeoutMs: z
       .number()
       .int()

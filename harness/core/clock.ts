@@ -15,3 +15,8 @@ export function formatMs(ms: number): string {
   const totalSeconds = Math.round(ms / 1000);
   return `${Math.floor(totalSeconds / 60)}m ${String(totalSeconds % 60).padStart(2, "0")}s`;
 }
+
+/** Unix milliseconds, with fractions and as steady as the monotonic clock: to hold against what other programs stamp. */
+export function unixNowMs(): number {
+  return performance.timeOrigin + performance.now();
+}

@@ -1,5 +1,14 @@
 /** How one request of a prober ended. `refused`: the peer answered with a reset; `timeout`: nothing came. */
-export type SampleOutcome = "ok" | "timeout" | "refused" | "unreachable" | "reset" | "bad-answer" | "error";
+export const sampleOutcomes = [
+  "ok",
+  "timeout",
+  "refused",
+  "unreachable",
+  "reset",
+  "bad-answer",
+  "error",
+] as const;
+export type SampleOutcome = (typeof sampleOutcomes)[number];
 
 /** One request. Times are milliseconds since the prober's own start, on its monotonic clock. */
 export interface Sample {
@@ -18,27 +27,41 @@ export interface Sample {
   readonly detail?: string;
 }
 
+/** Samples in the order in which they were sent. */
+export interface Samples {
+  readonly length: number;
+  [Symbol.iterator](): Iterator<Sample>;
+}
+
 /** Something that was done to the mesh while the prober ran, on the prober's clock. */
 export interface Mark {
   readonly name: string;
   readonly atMs: number;
 }
 
-/** All that a prober saw, self-contained: judged later, by pure functions. */
+/**
+ * What a request travels on: `new`, a TCP connection of its own; `reused`, HTTP keep-alive; `tcp`, a heartbeat on one
+ * raw connection; `udp`, datagrams of one flow.
+ */
+export type Connection = "new" | "reused" | "tcp" | "udp";
+
+/** All that a prober saw on one stream, self-contained: judged later, by pure functions. */
 export interface History {
   readonly title: string;
   readonly vantage: string;
   readonly target: string;
   readonly everyMs: number;
   readonly timeoutMs: number;
-  readonly connection: "new" | "reused";
+  readonly connection: Connection;
   readonly startedAt: string;
-  /** Unix milliseconds of the prober's zero: aligns histories with packet captures. */
+  /** Unix milliseconds of the prober's zero: aligns histories with packet captures and with what agents say. */
   readonly startedAtUnixMs: number;
-  readonly samples: readonly Sample[];
+  readonly samples: Samples;
   /** The same cadence against the prober's own loopback: tells the rig's trouble from the mesh's. */
-  readonly control: readonly Sample[];
+  readonly control: Samples;
   readonly marks: readonly Mark[];
-  /** CPU of the prober process over the run, as a share of one core. */
+  /** CPU of the prober process over the run, as a share of one core; all streams of a prober share it. */
   readonly cpuShare: number;
+  /** Bound of the difference between the prober's clock and the harness's, from the quickest line that came across. */
+  readonly clockErrorMs: number;
 }

@@ -1,15 +1,20 @@
-import type { SampleOutcome } from "./history.ts";
+import type { Connection, SampleOutcome } from "./history.ts";
 
 /** What the prober is told, as one JSON argument. */
 export interface ProbeSpec {
   /** Means nothing to the prober: the host finds its process by it. */
   readonly mark: string;
+  /** All on one clock, each on a grid of its own. */
+  readonly streams: readonly StreamSpec[];
+}
+
+export interface StreamSpec {
   readonly host: string;
   readonly port: number;
   readonly path: string;
   readonly everyMs: number;
   readonly timeoutMs: number;
-  readonly connection: "new" | "reused";
+  readonly connection: Connection;
   /** One control request, to the prober's own loopback, per this many requests. */
   readonly controlEvery: number;
 }
@@ -22,10 +27,10 @@ export type ProbeLine =
       readonly control: readonly WireSample[];
       readonly nowMs: number;
     }
-  | { readonly bye: { readonly cpuShare: number; readonly sent: number } };
+  | { readonly bye: { readonly cpuShare: number } };
 
-/** seq, dueMs, sentMs, endMs, outcome, servedBy, detail. */
-export type WireSample = readonly [number, number, number, number, SampleOutcome, string, string];
+/** Index of the stream, seq, dueMs, sentMs, endMs, outcome, servedBy, detail. */
+export type WireSample = readonly [number, number, number, number, number, SampleOutcome, string, string];
 
 /** A batch of single requests, all answered in one reply. */
 export interface AskSpec {
@@ -53,3 +58,17 @@ export interface AskAnswer {
 export interface AskReply {
   readonly answers: readonly (readonly AskAnswer[])[];
 }
+
+/** What the admission webhook of a planted delay is told; PEM certificates. */
+export interface HoldSpec {
+  readonly mark: string;
+  readonly port: number;
+  readonly delayMs: number;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What it prints: its start, then one line for each request that it held back. */
+export type HoldLine =
+  | { readonly listening: number }
+  | { readonly name: string; readonly heldMs: number; readonly untilUnixMs: number };

@@ -1,6 +1,7 @@
 import type { Finding } from "./finding.ts";
 import type { HealthCell } from "./health-cell.ts";
 import type { KillMatrix } from "./kill-matrix.ts";
+import type { Measurement } from "./measurement.ts";
 import type { Outcome } from "./verdict.ts";
 
 /** What a test leaves for the report, beside its verdict; travels as JSON. */
@@ -9,6 +10,8 @@ export interface TestNotes {
   /** Files under `histories/`, by name. */
   histories?: string[];
   healthCells?: HealthCell[];
+  /** What was measured; its outcome is the test's own. */
+  measurement?: Omit<Measurement, "outcome">;
   /** The fault that was in force. */
   fault?: { name: string; subject: string; names: string[] };
 }
@@ -89,8 +92,10 @@ export function totalsOf(suites: readonly SuiteRecord[]): RunRecord["totals"] {
 }
 
 /** DESIGN's exit codes: 1 a failure, 3 something unknown or nothing passed, 0 otherwise. */
-export function exitCodeOf(totals: RunRecord["totals"]): number {
+export function exitCodeOf(totals: RunRecord["totals"], mayBeComplete = false): number {
   if (totals.fail > 0 || totals.errors > 0) return 1;
-  if (totals.unknown > 0 || totals.pass === 0) return 3;
+  // A series that holds everything already leaves nothing to do: all is skipped.
+  const complete = mayBeComplete && totals.skipped > 0;
+  if (totals.unknown > 0 || (totals.pass === 0 && !complete)) return 3;
   return 0;
 }

@@ -42,10 +42,12 @@ export type Undo =
       /** Only while a cluster still has an endpoint with this address. */
       readonly onlyWhile?: { readonly cluster: string; readonly endpointIp: string };
     }
-  /** Deletes pods of kube-system and waits for those that take their place. */
+  /** Deletes pods and waits for those that take their place. */
   | {
       readonly do: "replace-pods";
       readonly cluster: string;
+      /** kube-system, where none is named. */
+      readonly namespace?: string;
       readonly selector: string;
       /** Those of one node alone. */
       readonly node?: string;
@@ -62,6 +64,7 @@ export type UndoKind =
   | "deployment"
   | "pod"
   | "endpointSlice"
+  | "validatingWebhook"
   | "ciliumNode"
   | "ciliumEndpoint"
   | "ciliumNetworkPolicy";

@@ -9,7 +9,7 @@ import type { Fault, Harm } from "./fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { victimNode } from "./victim.ts";
 
-const agentProcess = "^cilium-agent ";
+export const agentProcess = "^cilium-agent ";
 
 /** The node that a deployment's pod runs on. */
 async function nodeOf(cluster: Cluster, selector: string): Promise<string> {

@@ -59,5 +59,7 @@ export interface InjectedFault extends AsyncDisposable {
   readonly name: string;
   readonly subject: string;
   readonly names: readonly string[];
+  /** When the harm began: once the last of its undoing was written down, on the harness's clock (`unixNowMs`). */
+  readonly begunUnixMs: number;
   heal(): Promise<void>;
 }

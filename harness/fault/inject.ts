@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { wallLabel } from "#harness/core/clock.ts";
+import { unixNowMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { JournalEntry, Undo } from "#harness/core/undo.ts";
 import { processStart } from "#harness/host/machine.ts";
@@ -22,9 +22,11 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   const steps: Undo[] = [];
   const injectedAt = wallLabel();
   const pidStart = (await processStart(process.pid)) ?? "";
+  let begunUnixMs: number | undefined;
   const will = async (...more: Undo[]): Promise<void> => {
     steps.push(...more);
     await writeJournal(lab, { id, fault: fault.name, injectedAt, pid: process.pid, pidStart, undo: steps });
+    begunUnixMs = unixNowMs();
   };
   const undoAll = async (): Promise<void> => {
     await undoSteps(context.mesh, steps);
@@ -41,7 +43,8 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
     done = harmed;
     await harmed.tookHold?.();
     let healing: Promise<void> | undefined;
-    const heal = (): Promise<void> => {
+    let asked = false;
+    const healOnce = (): Promise<void> => {
       // The effect is asked for first and told last: whatever it says, the mesh is healed.
       healing ??= (async () => {
         const complaint = await harmed.beforeHeal?.().then(
@@ -53,12 +56,18 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
       })();
       return healing;
     };
+    const heal = (): Promise<void> => {
+      asked = true;
+      return healOnce();
+    };
     return {
       name: fault.name,
       subject: harmed.subject,
       names: harmed.names,
+      begunUnixMs: begunUnixMs ?? unixNowMs(),
       heal,
-      [Symbol.asyncDispose]: heal,
+      // Whoever healed by hand was told of the trouble: told twice it would hide itself.
+      [Symbol.asyncDispose]: () => (asked ? healOnce().catch(() => {}) : healOnce()),
     };
   } catch (error) {
     // What runs for the fault must end first; its own complaint adds nothing to this one.

@@ -108,7 +108,6 @@ export const networkFaults: readonly Fault[] = [
   partition("partition-one-way", "drops what the second cluster sends to the first", false),
 ];
 
-/** Nodes by their addresses, and the clustermesh-apiservers behind LoadBalancer addresses of their own. */
 function partition(name: string, does: string, bothWays: boolean): Fault {
   return {
     name,
@@ -117,20 +116,31 @@ function partition(name: string, does: string, bothWays: boolean): Fault {
     does,
     async inject(harm) {
       const [here, there] = harm.mesh.clusters as [Cluster, Cluster];
-      const cut = async (to: Cluster, from: Cluster): Promise<Rule[]> => {
-        const sources = [...(await from.nodes()).map((n) => n.address), ...(await apiserverAddress(from))];
-        const targets = await apiserverAddress(to);
-        return [
-          ...(await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, ["-s", ip]))),
-          // What pods send to the other side's LoadBalancer address is stopped where it leaves.
-          ...(await from.nodes()).flatMap((n) => targets.map((ip) => dropIn(n.name, ["-d", ip]))),
-        ];
-      };
-      const names = [here.name, there.name];
       const rules = [...(await cut(here, there)), ...(bothWays ? await cut(there, here) : [])];
+      const names = [here.name, there.name];
       return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
     },
   };
+}
+
+/**
+ * Stops what one cluster sends to another: its nodes by their addresses, and the clustermesh-apiservers behind
+ * LoadBalancer addresses of their own.
+ */
+export async function cut(to: Cluster, from: Cluster): Promise<Rule[]> {
+  const sources = [...(await from.nodes()).map((n) => n.address), ...(await apiserverAddress(from))];
+  const targets = await apiserverAddress(to);
+  return [
+    ...(await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, ["-s", ip]))),
+    // What pods send to the other side's LoadBalancer address is stopped where it leaves.
+    ...(await from.nodes()).flatMap((n) => targets.map((ip) => dropIn(n.name, ["-d", ip]))),
+  ];
+}
+
+/** The same for tunnelled traffic alone. */
+export async function cutTunnels(to: Cluster, from: Cluster): Promise<Rule[]> {
+  const sources = (await from.nodes()).map((n) => n.address);
+  return (await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, [...vxlan, "-s", ip])));
 }
 
 /** The LoadBalancer address of a cluster's clustermesh-apiserver, where it has one. */
@@ -149,25 +159,25 @@ function apiserverPortDrop(name: string, of: number, to: number): Fault {
     async inject(harm) {
       const from = harm.mesh.clusters[of]!;
       const target = harm.mesh.clusters[to]!;
-      const [ip] = await apiserverAddress(target);
-      const places =
-        ip === undefined
-          ? (await target.nodes()).map((n) => ({ address: n.address, port: "32379" }))
-          : [{ address: ip, port: "2379" }];
-      // Answers too: else what was asked for before is still delivered.
-      const matches = places.flatMap(({ address, port }) => [
-        ["-p", "tcp", "-d", address, "--dport", port],
-        ["-p", "tcp", "-s", address, "--sport", port],
-      ]);
-      const nodes = await from.nodes();
-      return setRules(
-        harm,
-        nodes.flatMap((n) => matches.map((m) => dropIn(n.name, m))),
-        {
-          subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
-          names: [target.name],
-        },
-      );
+      return setRules(harm, await cutControlPlane(from, target), {
+        subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
+        names: [target.name],
+      });
     },
   };
+}
+
+/** Stops one cluster's way to another's clustermesh-apiserver. */
+export async function cutControlPlane(from: Cluster, target: Cluster): Promise<Rule[]> {
+  const [ip] = await apiserverAddress(target);
+  const places =
+    ip === undefined
+      ? (await target.nodes()).map((n) => ({ address: n.address, port: "32379" }))
+      : [{ address: ip, port: "2379" }];
+  // Answers too: else what was asked for before is still delivered.
+  const matches = places.flatMap(({ address, port }) => [
+    ["-p", "tcp", "-d", address, "--dport", port],
+    ["-p", "tcp", "-s", address, "--sport", port],
+  ]);
+  return (await from.nodes()).flatMap((n) => matches.map((m) => dropIn(n.name, m)));
 }

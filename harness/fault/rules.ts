@@ -55,17 +55,21 @@ export async function setRules(
       ...(p.podUid === undefined ? {} : { podUid: p.podUid }),
     })),
   );
-  for (const r of rules) {
-    await inside(
-      r.node,
-      r.podUid,
-      [
-        ...["iptables", "-w", "-t", r.table, "-I", r.chain, ...r.match],
-        ...["-m", "comment", "--comment", harm.mark, "-j", ...r.jump],
-      ],
-      harm.signal,
-    );
-  }
+  // All places at once: a partition should begin as one.
+  await Promise.all(
+    places.map(async (place) => {
+      for (const r of rules.filter((r) => r.node === place.node && r.podUid === place.podUid))
+        await inside(
+          r.node,
+          r.podUid,
+          [
+            ...["iptables", "-w", "-t", r.table, "-I", r.chain, ...r.match],
+            ...["-m", "comment", "--comment", harm.mark, "-j", ...r.jump],
+          ],
+          harm.signal,
+        );
+    }),
+  );
   const count = async (signal: AbortSignal): Promise<{ packets: number; gone: number }> => {
     let packets = 0;
     let gone = 0;

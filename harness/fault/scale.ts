@@ -1,7 +1,7 @@
 import { MeshproofError } from "#harness/core/errors.ts";
 import { allGone } from "#harness/kube/conditions.ts";
 import { type Kube, kinds } from "#harness/kube/kube.ts";
-import type { Fault, Harm, Harmed, InjectedFault } from "./fault.ts";
+import type { Fault, FaultContext, Harm, Harmed, InjectedFault } from "./fault.ts";
 import { injectFault } from "./inject.ts";
 
 /** Scales a deployment to zero, written down first; an empty one is no fault. */
@@ -31,13 +31,9 @@ export async function untilNoPods(
   });
 }
 
-/** For a suite's own experiment: one deployment to zero, healed by its handle. Does not wait for the pods' end. */
-export function scaleToZero(
-  context: Parameters<typeof injectFault>[1],
-  kube: Kube,
-  name: string,
-): Promise<InjectedFault> {
-  const fault: Fault = {
+/** For a suite's own experiment: one deployment to zero. Does not wait for the pods' end. */
+export function scaleToZeroFault(kube: Kube, name: string): Fault {
+  return {
     name: "scale-to-zero",
     group: "workload",
     does: `scales ${name} to zero`,
@@ -47,5 +43,8 @@ export function scaleToZero(
       return { subject, names: [kube.cluster] };
     },
   };
-  return injectFault(fault, context);
+}
+
+export function scaleToZero(context: FaultContext, kube: Kube, name: string): Promise<InjectedFault> {
+  return injectFault(scaleToZeroFault(kube, name), context);
 }

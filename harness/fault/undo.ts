@@ -78,14 +78,15 @@ async function replacePods(
   step: Extract<Undo, { do: "replace-pods" }>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { namespace = "kube-system" } = step;
   const mine = (pods: readonly KubeObject[]): KubeObject[] =>
     pods.filter((p) => step.node === undefined || p.spec?.nodeName === step.node);
-  const before = mine(await kube.list(kinds.pod, "kube-system", step.selector));
-  for (const pod of before) await kube.remove(kinds.pod, "kube-system", pod.metadata.name, 0);
+  const before = mine(await kube.list(kinds.pod, namespace, step.selector));
+  for (const pod of before) await kube.remove(kinds.pod, namespace, pod.metadata.name, 0);
   const old = new Set(before.map((p) => p.metadata.uid));
   await kube.until(
     kinds.pod,
-    { namespace: "kube-system", labelSelector: step.selector },
+    { namespace, labelSelector: step.selector },
     (pods) => {
       const fresh = mine(pods).filter((p) => !old.has(p.metadata.uid) && podReady(p));
       return fresh.length >= before.length

@@ -1,9 +1,10 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/mesh/echo.ts";
-import type { Fault, Harmed } from "./fault.ts";
+import type { Fault, Harm, Harmed } from "./fault.ts";
 import { echoPods, type VictimPod } from "./pods.ts";
 import { type Rule, setRules } from "./rules.ts";
 import { toZero, untilNoPods } from "./scale.ts";
@@ -34,11 +35,12 @@ function backendsStopped(name: string, index: number): Fault {
 }
 
 /** Rules in the pods' own network namespaces: the process lives and knows nothing of it. */
-function podRules(
+export function podRules(
   name: string,
   does: string,
   rules: (pod: VictimPod) => readonly (readonly [readonly string[], readonly string[]])[],
   unready: boolean,
+  struck: (harm: Harm) => Cluster = (harm) => harm.mesh.clusters[1]!,
 ): Fault {
   return {
     name,
@@ -46,7 +48,7 @@ function podRules(
     does,
     needsNamespace: true,
     async inject(harm) {
-      const cluster = harm.mesh.clusters[1]!;
+      const cluster = struck(harm);
       const pods = await echoPods(harm, cluster);
       const harmed = await setRules(
         harm,
@@ -83,6 +85,11 @@ function podRules(
   };
 }
 
+/** What kubelet's readiness probes of a pod travel on. */
+export const readinessRules = (
+  pod: VictimPod,
+): readonly (readonly [readonly string[], readonly string[]])[] => [[["-s", pod.kubeletIp, ...http], drop]];
+
 const http = ["-p", "tcp", "--dport", String(echoHttpPort)];
 const udp = ["-p", "udp", "--dport", String(echoUdpPort)];
 const drop = ["DROP"];
@@ -113,7 +120,7 @@ export const workloadFaults: readonly Fault[] = [
   podRules(
     "readiness-failing",
     "lets the readiness probes of the second cluster's echo pods fail while their processes live and answer",
-    (pod) => [[["-s", pod.kubeletIp, ...http], drop]],
+    readinessRules,
     true,
   ),
 ];

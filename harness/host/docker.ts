@@ -194,6 +194,12 @@ export async function networkSubnet(name: string): Promise<string> {
   return subnet;
 }
 
+/** The address of a container on the one network that it is on. */
+export async function containerAddress(container: string): Promise<string> {
+  const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+  return (await output("docker", ["inspect", "--format", format, container])).trim();
+}
+
 /** The host's own address on a network. */
 export async function networkGateway(name: string): Promise<string> {
   return (

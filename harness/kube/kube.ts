@@ -60,6 +60,12 @@ export const kinds = {
   daemonSet: kindRef("apps/v1", "DaemonSet", "daemonsets"),
   endpointSlice: kindRef("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
   crd: kindRef("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false),
+  validatingWebhook: kindRef(
+    "admissionregistration.k8s.io/v1",
+    "ValidatingWebhookConfiguration",
+    "validatingwebhookconfigurations",
+    false,
+  ),
   ciliumNode: kindRef("cilium.io/v2", "CiliumNode", "ciliumnodes", false),
   ciliumEndpoint: kindRef("cilium.io/v2", "CiliumEndpoint", "ciliumendpoints"),
   ciliumIdentity: kindRef("cilium.io/v2", "CiliumIdentity", "ciliumidentities", false),
@@ -206,7 +212,7 @@ export class Kube {
           kind,
           where,
           listed.resourceVersion,
-          leftMs,
+          Math.min(leftMs, 30_000),
           options.signal,
           (phase, object) => {
             if (!mine(object)) return undefined;
@@ -228,11 +234,40 @@ export class Kube {
     }
   }
 
+  /**
+   * Tells of every change of some objects, as soon as the API server does, until the signal. Unlike `until` it holds
+   * one watch for as long as the server does: a renewal would stamp what happens meanwhile too late.
+   */
+  async follow(
+    kind: KindRef,
+    where: { namespace?: string; labelSelector?: string },
+    onChange: (objects: readonly KubeObject[]) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        const listed = await this.#list(kind, where.namespace, where.labelSelector);
+        const objects = new Map(listed.items.map((o) => [o.metadata.uid ?? nameOf(o), o]));
+        onChange([...objects.values()]);
+        await this.#watch(kind, where, listed.resourceVersion, 3_600_000, signal, (phase, object) => {
+          const key = object.metadata.uid ?? nameOf(object);
+          if (phase === "DELETED") objects.delete(key);
+          else objects.set(key, object);
+          onChange([...objects.values()]);
+          return undefined;
+        });
+      } catch {
+        // An API server that is away is part of what is measured: it is asked again until the end.
+      }
+      await pause(100, signal).catch(() => {});
+    }
+  }
+
   async #watch<T>(
     kind: KindRef,
     where: { namespace?: string; labelSelector?: string },
     resourceVersion: string,
-    leftMs: number,
+    renewMs: number,
     signal: AbortSignal,
     onEvent: (phase: string, object: KubeObject) => { done: true; value: T } | undefined,
   ): Promise<{ value: T } | undefined> {
@@ -248,8 +283,8 @@ export class Kube {
         resolve(result);
       };
       const stop = (): void => finish(undefined);
-      // A watch is renewed now and then: a silent one would hide a lost connection.
-      const timer = setTimeout(stop, Math.min(leftMs, 30_000));
+      // `until` renews its watch now and then: a silent one would hide a lost connection.
+      const timer = setTimeout(stop, renewMs);
       signal.addEventListener("abort", stop);
       new Watch(this.#config)
         .watch(

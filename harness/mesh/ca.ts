@@ -42,20 +42,44 @@ export async function makeCa(commonName: string): Promise<CertificateAuthority> 
   return { cert: forge.pki.certificateToPem(cert), key: forge.pki.privateKeyToPem(keys.privateKey) };
 }
 
+interface Leaf {
+  readonly cert: string;
+  readonly key: string;
+}
+
+interface Validity {
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /** A client certificate of a CA, valid between two Unix times in milliseconds; PEM. */
-export async function clientCertificate(
+export function clientCertificate(
   ca: CertificateAuthority,
   commonName: string,
-  valid: { readonly fromMs: number; readonly untilMs: number },
-): Promise<{ readonly cert: string; readonly key: string }> {
+  valid: Validity,
+): Promise<Leaf> {
+  return leafCertificate(ca, commonName, valid, [{ name: "extKeyUsage", clientAuth: true }]);
+}
+
+/** A server certificate for an IP address; PEM. */
+export function serverCertificate(ca: CertificateAuthority, ip: string, valid: Validity): Promise<Leaf> {
+  return leafCertificate(ca, ip, valid, [
+    { name: "extKeyUsage", serverAuth: true },
+    { name: "subjectAltName", altNames: [{ type: 7, ip }] },
+  ]);
+}
+
+async function leafCertificate(
+  ca: CertificateAuthority,
+  commonName: string,
+  valid: Validity,
+  extensions: readonly Record<string, unknown>[],
+): Promise<Leaf> {
   const keys = await newKeys();
   const cert = blankCertificate(keys.publicKey, valid);
   cert.setSubject([{ name: "commonName", value: commonName }]);
   cert.setIssuer(forge.pki.certificateFromPem(ca.cert).subject.attributes);
-  cert.setExtensions([
-    { name: "keyUsage", digitalSignature: true, keyEncipherment: true },
-    { name: "extKeyUsage", clientAuth: true },
-  ]);
+  cert.setExtensions([{ name: "keyUsage", digitalSignature: true, keyEncipherment: true }, ...extensions]);
   cert.sign(forge.pki.privateKeyFromPem(ca.key), forge.md.sha256.create());
   return { cert: forge.pki.certificateToPem(cert), key: forge.pki.privateKeyToPem(keys.privateKey) };
 }

@@ -3,13 +3,14 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { echoDeployment, echoHttpPort, echoService } from "./echo.ts";
+import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
 
 export interface EchoOptions {
   readonly namespace: string;
   readonly image: string;
   readonly replicas: number;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly variant?: EchoVariant;
   readonly withinMs: number;
   readonly signal: AbortSignal;
 }
@@ -20,15 +21,17 @@ export class EchoBackends {
   readonly clusters: readonly Cluster[];
 
   readonly #replicas: number;
+  readonly #heartbeats: boolean;
 
-  private constructor(namespace: string, clusters: readonly Cluster[], replicas: number) {
-    this.#replicas = replicas;
-    this.namespace = namespace;
+  private constructor(clusters: readonly Cluster[], options: EchoOptions) {
+    this.#replicas = options.replicas;
+    this.#heartbeats = options.variant?.heartbeatImage !== undefined;
+    this.namespace = options.namespace;
     this.clusters = clusters;
   }
 
   static async deploy(clusters: readonly Cluster[], options: EchoOptions): Promise<EchoBackends> {
-    const backends = new EchoBackends(options.namespace, clusters, options.replicas);
+    const backends = new EchoBackends(clusters, options);
     await Promise.all(
       clusters.map((c) =>
         c.kube.apply(
@@ -38,6 +41,7 @@ export class EchoBackends {
             image: options.image,
             replicas: options.replicas,
             labels: { role: "echo", ...options.labels },
+            ...(options.variant === undefined ? {} : { variant: options.variant }),
           }),
         ),
       ),
@@ -78,6 +82,7 @@ export class EchoBackends {
             selector: { app: this.deploymentOf(c) },
             annotations,
             type,
+            heartbeats: this.#heartbeats,
           }),
         ),
       ),

@@ -3,6 +3,10 @@ import { tolerateAll } from "./vantage.ts";
 
 export const echoHttpPort = 8080;
 export const echoUdpPort = 8081;
+/** Of the container that answers heartbeats, TCP and UDP. */
+const heartbeatPort = 8082;
+/** Of the service, for heartbeats. */
+export const heartbeatServicePort = 82;
 
 /** Annotations of Cilium's "Load-balancing & Service Discovery" guide; the seeds use the old `io.cilium/` names. */
 export const annotation = {
@@ -54,6 +58,26 @@ export function echoDaemonSet(options: {
   };
 }
 
+/** How a deployment of echo pods differs from the plain one. */
+export interface EchoVariant {
+  /** The prober's image: a container beside the echo that answers heartbeats. */
+  readonly heartbeatImage?: string;
+  /** One pod after another instead of all at once when the template changes. */
+  readonly rolling?: boolean;
+  /** A preStop hook that keeps a pod serving this long after it was told to end. */
+  readonly drainSeconds?: number;
+}
+
+function heartbeatContainer(image: string): Record<string, unknown> {
+  return {
+    name: "heartbeat",
+    image,
+    imagePullPolicy: "IfNotPresent",
+    args: ["echo", String(heartbeatPort)],
+    ports: [{ containerPort: heartbeatPort }, { containerPort: heartbeatPort, protocol: "UDP" }],
+  };
+}
+
 /** agnhost's netexec: answers `/hostname` and the datagram `hostname` with its pod's name. */
 export function echoDeployment(options: {
   readonly namespace: string;
@@ -61,7 +85,14 @@ export function echoDeployment(options: {
   readonly image: string;
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;
+  readonly variant?: EchoVariant;
 }): KubeObject {
+  const { heartbeatImage, rolling = false, drainSeconds = 0 } = options.variant ?? {};
+  const containers = [
+    echoContainer(options.image),
+    ...(heartbeatImage === undefined ? [] : [heartbeatContainer(heartbeatImage)]),
+  ];
+  const drain = { lifecycle: { preStop: { sleep: { seconds: drainSeconds } } } };
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -69,13 +100,15 @@ export function echoDeployment(options: {
     spec: {
       replicas: options.replicas,
       selector: { matchLabels: { app: options.name } },
-      // Surplus pods must not linger in a rollout: counts are compared.
-      strategy: { type: "Recreate" },
+      // Surplus pods must not linger in a rollout where counts are compared.
+      strategy: rolling
+        ? { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
+        : { type: "Recreate" },
       template: {
         metadata: { labels: { app: options.name, ...options.labels } },
         spec: {
           tolerations: tolerateAll,
-          terminationGracePeriodSeconds: 2,
+          terminationGracePeriodSeconds: 2 + drainSeconds,
           topologySpreadConstraints: [
             {
               maxSkew: 1,
@@ -84,7 +117,7 @@ export function echoDeployment(options: {
               labelSelector: { matchLabels: { app: options.name } },
             },
           ],
-          containers: [echoContainer(options.image)],
+          containers: drainSeconds === 0 ? containers : containers.map((c) => ({ ...c, ...drain })),
         },
       },
     },
@@ -97,7 +130,12 @@ export function echoService(options: {
   readonly selector: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly type?: "ClusterIP" | "NodePort" | "LoadBalancer";
+  readonly heartbeats?: boolean;
 }): KubeObject {
+  const heartbeats = [
+    { name: "heartbeat", port: heartbeatServicePort, targetPort: heartbeatPort, protocol: "TCP" },
+    { name: "heartbeat-udp", port: heartbeatServicePort, targetPort: heartbeatPort, protocol: "UDP" },
+  ];
   return {
     apiVersion: "v1",
     kind: "Service",
@@ -108,6 +146,7 @@ export function echoService(options: {
       ports: [
         { name: "http", port: 80, targetPort: echoHttpPort, protocol: "TCP" },
         { name: "udp", port: 81, targetPort: echoUdpPort, protocol: "UDP" },
+        ...(options.heartbeats === true ? heartbeats : []),
       ],
     },
   };

@@ -1,13 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { formatMs, monotonicMs } from "#harness/core/clock.ts";
+import { formatMs, monotonicMs, unixNowMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import type { History, Mark, Sample } from "#harness/core/history.ts";
+import type { Connection, History, Mark, Sample } from "#harness/core/history.ts";
 import type { ProbeLine, ProbeSpec, WireSample } from "#harness/core/probe-wire.ts";
 import { execLines } from "#harness/host/docker.ts";
 import { forgetPriority, prioritise } from "#harness/host/priority.ts";
 import type { Vantage } from "#harness/mesh/vantage.ts";
+import { HistoryFile, readHistory } from "./history-file.ts";
 
 /** A child with line output: the prober in a pod or in the outside client. */
 interface ProbeProcess {
@@ -16,85 +17,113 @@ interface ProbeProcess {
   readonly done: Promise<{ exitCode: number; stderr: string }>;
 }
 
-export interface ProbeOptions {
+export interface StreamOptions {
   readonly title: string;
   readonly host: string;
   readonly port: number;
   readonly path?: string;
   readonly everyMs: number;
   readonly timeoutMs: number;
-  readonly connection?: "new" | "reused";
+  readonly connection?: Connection;
   /** Names a backend's cluster from the pod name it answers with. */
   readonly clusterOf: (servedBy: string) => string | undefined;
-  readonly signal: AbortSignal;
+  /** Where its history goes as it is made. */
+  readonly file: string;
 }
 
+/** A pod, or a container that belongs to neither cluster. */
+export type ProbeFrom =
+  | { readonly cluster: Cluster; readonly vantage: Vantage }
+  | { readonly container: string };
+
+/** A control request this often, and with each request of a sparser stream: it shares the processor with what it controls. */
+const controlEveryMs = 50;
 /** A prober prints several times a second: one that does not is stopped, or its way to us is cut. */
 const silentLimitMs = 5000;
+/** Younger requests may still be on their way. */
+const inFlightMs = 200;
+/** What a stream keeps in memory: enough for any stretch that `settled` looks at. */
+const recentMs = 5000;
 
-type Start = (argv: readonly string[], onLine: (line: string) => void) => Promise<ProbeProcess>;
-
-const program = (spec: ProbeSpec): string[] => ["node", "/prober/main.mjs", "probe", JSON.stringify(spec)];
-
-/** Probes from a pod. */
-export function startProbe(cluster: Cluster, from: Vantage, options: ProbeOptions): Promise<Probe> {
-  return Probe.start(`${from.cluster}/${from.node}`, options, (argv, onLine) =>
-    cluster.kube.start(from.namespace, from.pod, "prober", argv, onLine),
-  );
-}
-
-/** Probes from a container that belongs to neither cluster. */
-export function startOutsideProbe(container: string, options: ProbeOptions): Promise<Probe> {
-  return Probe.start("outside", options, async (argv, onLine) => execLines(container, argv, onLine));
-}
-
-/** A running open-loop prober. Its history is complete once it is stopped. */
-export class Probe implements AsyncDisposable {
-  readonly #vantage: string;
-  readonly #options: ProbeOptions;
-  readonly #samples: Sample[] = [];
-  readonly #control: Sample[] = [];
+/**
+ * A running open-loop prober: one process, one clock, one or more streams of requests. The histories grow on disk and
+ * are complete once it is stopped.
+ */
+export class Prober implements AsyncDisposable {
+  readonly vantage: string;
+  readonly streams: readonly Stream[];
+  readonly #signal: AbortSignal;
   readonly #marks: Mark[] = [];
   #process: ProbeProcess | undefined;
+  #files: readonly HistoryFile[] = [];
   #heardMs = monotonicMs();
   #startedAtUnixMs: number | undefined;
-  #bye: { cpuShare: number; sent: number } | undefined;
-  #history: Promise<History> | undefined;
+  #clockErrorMs = Number.POSITIVE_INFINITY;
+  #cpuShare: number | undefined;
+  #ended: Promise<void> | undefined;
 
-  private constructor(vantage: string, options: ProbeOptions) {
-    this.#vantage = vantage;
-    this.#options = options;
+  private constructor(vantage: string, options: readonly StreamOptions[], signal: AbortSignal) {
+    this.vantage = vantage;
+    this.#signal = signal;
+    this.streams = options.map((o) => new Stream(this, o));
   }
 
-  static async start(vantage: string, options: ProbeOptions, start: Start): Promise<Probe> {
-    const probe = new Probe(vantage, options);
+  static async start(
+    from: ProbeFrom,
+    options: readonly StreamOptions[],
+    signal: AbortSignal,
+  ): Promise<Prober> {
+    const vantage = "container" in from ? "outside" : `${from.vantage.cluster}/${from.vantage.node}`;
+    const prober = new Prober(vantage, options, signal);
     const spec: ProbeSpec = {
       mark: `meshproof-probe-${randomBytes(6).toString("hex")}`,
-      host: options.host,
-      port: options.port,
-      path: options.path ?? "/hostname",
-      everyMs: options.everyMs,
-      timeoutMs: options.timeoutMs,
-      connection: options.connection ?? "new",
-      controlEvery: 4,
+      streams: options.map((o) => ({
+        host: o.host,
+        port: o.port,
+        path: o.path ?? "/hostname",
+        everyMs: o.everyMs,
+        timeoutMs: o.timeoutMs,
+        connection: o.connection ?? "new",
+        controlEvery: Math.max(1, Math.round(controlEveryMs / o.everyMs)),
+      })),
     };
-    probe.#process = await start(program(spec), (line) => probe.#read(line));
+    const argv = ["node", "/prober/main.mjs", "probe", JSON.stringify(spec)];
+    const onLine = (line: string): void => prober.#read(line);
+    prober.#process =
+      "container" in from
+        ? execLines(from.container, argv, onLine)
+        : await from.cluster.kube.start(from.vantage.namespace, from.vantage.pod, "prober", argv, onLine);
     try {
       await eventually(
-        async () => (probe.#startedAtUnixMs === undefined ? notYet("no line") : ready(undefined)),
-        {
-          what: `the prober at ${vantage} to start`,
-          withinMs: 20_000,
-          everyMs: 20,
-          signal: options.signal,
-        },
+        async () => (prober.#startedAtUnixMs === undefined ? notYet("no line") : ready(undefined)),
+        { what: `the prober at ${vantage} to start`, withinMs: 20_000, everyMs: 20, signal },
       );
+      await prober.#open();
       await prioritise(spec.mark);
     } catch (error) {
-      probe.#process.kill();
+      prober.#process.kill();
       throw error;
     }
-    return probe;
+    return prober;
+  }
+
+  async #open(): Promise<void> {
+    const startedAtUnixMs = this.#startedAtUnixMs!;
+    this.#files = await Promise.all(
+      this.streams.map(({ options: o }) =>
+        HistoryFile.create(o.file, {
+          title: o.title,
+          vantage: this.vantage,
+          target: `${o.host}:${o.port}`,
+          everyMs: o.everyMs,
+          timeoutMs: o.timeoutMs,
+          connection: o.connection ?? "new",
+          startedAt: new Date(startedAtUnixMs).toISOString(),
+          startedAtUnixMs,
+        }),
+      ),
+    );
+    for (const [i, stream] of this.streams.entries()) stream.writeTo(this.#files[i]!);
   }
 
   #read(line: string): void {
@@ -107,15 +136,119 @@ export class Probe implements AsyncDisposable {
       return;
     }
     if ("hello" in told) this.#startedAtUnixMs = told.hello.startedAtUnixMs;
-    else if ("bye" in told) this.#bye = told.bye;
+    else if ("bye" in told) this.#cpuShare = told.bye.cpuShare;
     else {
-      for (const s of told.samples) this.#samples.push(this.#sample(s));
-      for (const s of told.control) this.#control.push(this.#sample(s));
+      this.#clockErrorMs = Math.min(
+        this.#clockErrorMs,
+        Math.abs(unixNowMs() - (this.#startedAtUnixMs! + told.nowMs)),
+      );
+      for (const s of told.samples) this.streams[s[0]]?.take("s", s);
+      for (const s of told.control) this.streams[s[0]]?.take("c", s);
     }
   }
 
-  #sample([seq, dueMs, sentMs, endMs, outcome, servedBy, detail]: WireSample): Sample {
-    const cluster = outcome === "ok" ? this.#options.clusterOf(servedBy) : undefined;
+  /** On every stream's history. The two clocks are one machine's, so the wall label aligns them. */
+  mark(name: string, atUnixMs: number): void {
+    this.#marks.push({ name, atMs: this.onClock(atUnixMs) });
+  }
+
+  /** A time of the harness's clock on the prober's own. */
+  onClock(unixMs: number): number {
+    return unixMs - this.#startedAtUnixMs!;
+  }
+
+  /** Throws `probe-failed` once nothing was heard for longer than a living prober is silent. */
+  checkVoice(): void {
+    const silentMs = monotonicMs() - this.#heardMs;
+    if (silentMs > silentLimitMs)
+      throw new MeshproofError(
+        "probe-failed",
+        `the prober at ${this.vantage} has been silent for ${formatMs(silentMs)}`,
+      );
+  }
+
+  /** Samples so far, of all streams. */
+  get recorded(): number {
+    return this.streams.reduce((sum, s) => sum + s.recorded, 0);
+  }
+
+  /** Of the whole process, as a share of one core; known once it was stopped. */
+  get cpuShare(): number {
+    return this.#cpuShare ?? Number.NaN;
+  }
+
+  get signal(): AbortSignal {
+    return this.#signal;
+  }
+
+  /** Ends the prober; its histories are whole then. One that did not end well is `probe-failed`. */
+  stop(): Promise<void> {
+    this.#ended ??= this.#stop();
+    return this.#ended;
+  }
+
+  async #stop(): Promise<void> {
+    const process = this.#process!;
+    process.write("stop");
+    const longestMs = Math.max(...this.streams.map((s) => s.options.timeoutMs));
+    const timer = setTimeout(() => process.kill(), longestMs + 10_000);
+    const end = await process.done;
+    clearTimeout(timer);
+    await forgetPriority();
+    const cpuShare = this.#cpuShare;
+    const foot =
+      cpuShare === undefined
+        ? undefined
+        : { marks: this.#marks, cpuShare, clockErrorMs: Math.round(this.#clockErrorMs * 100) / 100 };
+    await Promise.all(this.#files.map((f) => f.close(foot)));
+    if (foot === undefined) {
+      throw new MeshproofError(
+        "probe-failed",
+        `the prober at ${this.vantage} ended with ${end.exitCode} and no last word: ${end.stderr.slice(0, 300)}`,
+      );
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended !== undefined) return;
+    this.#process?.kill();
+    this.#ended = Promise.all(this.#files.map((f) => f.close())).then(() => undefined);
+    await this.#ended;
+  }
+}
+
+/** One stream of a prober: a target, a grid, a history. */
+export class Stream {
+  readonly options: StreamOptions;
+  readonly prober: Prober;
+  recorded = 0;
+  #recent: Sample[] = [];
+  #early: (readonly ["s" | "c", Sample])[] = [];
+  #file: HistoryFile | undefined;
+
+  constructor(prober: Prober, options: StreamOptions) {
+    this.prober = prober;
+    this.options = options;
+  }
+
+  writeTo(file: HistoryFile): void {
+    this.#file = file;
+    for (const [kind, sample] of this.#early.splice(0)) file.sample(kind, sample);
+  }
+
+  take(kind: "s" | "c", wire: WireSample): void {
+    const sample = this.#sample(wire);
+    if (this.#file === undefined) this.#early.push([kind, sample]);
+    else this.#file.sample(kind, sample);
+    if (kind === "c") return;
+    this.recorded += 1;
+    this.#recent.push(sample);
+    if (this.#recent.length > 64 && this.#recent[0]!.sentMs < sample.sentMs - 2 * recentMs)
+      this.#recent = this.#recent.filter((s) => s.sentMs > sample.sentMs - recentMs);
+  }
+
+  #sample([, seq, dueMs, sentMs, endMs, outcome, servedBy, detail]: WireSample): Sample {
+    const cluster = outcome === "ok" ? this.options.clusterOf(servedBy) : undefined;
     return {
       seq,
       dueMs,
@@ -128,36 +261,36 @@ export class Probe implements AsyncDisposable {
     };
   }
 
-  /** Now, on the prober's clock. The two clocks are one machine's, so the wall label aligns them. */
-  nowMs(): number {
-    return performance.timeOrigin + performance.now() - this.#startedAtUnixMs!;
-  }
-
-  mark(name: string): Mark {
-    const mark = { name, atMs: this.nowMs() };
-    this.#marks.push(mark);
-    return mark;
-  }
-
-  /** Waits until every answer of a whole `quietMs` came from one cluster, without a loss. */
-  async settled(expect: { servedBy: string; withinMs: number; quietMs?: number }): Promise<void> {
+  /** Waits until every answer of a whole `quietMs` came, without a loss, from one cluster, or from any where none is named. */
+  async settled(expect: {
+    servedBy?: string;
+    withinMs: number;
+    quietMs?: number;
+    /** Only requests that were sent later count, on the harness's clock. */
+    sinceUnixMs?: number;
+  }): Promise<void> {
     const quietMs = expect.quietMs ?? 1000;
+    const { host, port, everyMs } = this.options;
+    const sinceMs = expect.sinceUnixMs === undefined ? 0 : this.prober.onClock(expect.sinceUnixMs);
     const silence = new AbortController();
     await eventually(
       async () => {
-        const silentMs = monotonicMs() - this.#heardMs;
-        if (silentMs > silentLimitMs)
-          silence.abort(
-            new MeshproofError(
-              "probe-failed",
-              `the prober at ${this.#vantage} has been silent for ${formatMs(silentMs)}`,
-            ),
-          );
-        const latest = this.#samples.at(-1)?.sentMs ?? 0;
-        const window = this.#samples.filter((s) => s.sentMs > latest - quietMs);
-        const wanted = (quietMs / this.#options.everyMs) * 0.8;
-        const good = window.filter((s) => s.outcome === "ok" && s.cluster === expect.servedBy).length;
-        if (latest > quietMs && window.length >= wanted && good === window.length) return ready(undefined);
+        try {
+          this.prober.checkVoice();
+        } catch (error) {
+          silence.abort(error);
+        }
+        const latest = this.#recent.reduce((max, s) => Math.max(max, s.sentMs), 0) - inFlightMs;
+        const window = this.#recent.filter((s) => s.sentMs > latest - quietMs && s.sentMs <= latest);
+        // A number that is missing was sent and not answered so far: it may yet be lost.
+        const seqs = window.map((s) => s.seq);
+        const whole =
+          window.length >= (quietMs / everyMs) * 0.8 &&
+          Math.max(...seqs) - Math.min(...seqs) + 1 === window.length;
+        const good = window.filter(
+          (s) => s.outcome === "ok" && (expect.servedBy === undefined || s.cluster === expect.servedBy),
+        ).length;
+        if (latest - quietMs >= sinceMs && whole && good === window.length) return ready(undefined);
         const tally = new Map<string, number>();
         for (const s of window) {
           const key = s.outcome === "ok" ? (s.cluster ?? `unknown backend ${s.servedBy}`) : s.outcome;
@@ -168,52 +301,18 @@ export class Probe implements AsyncDisposable {
         );
       },
       {
-        what: `${this.#vantage} -> ${this.#options.host}:${this.#options.port} to be served by ${expect.servedBy} alone`,
+        what: `${this.prober.vantage} -> ${host}:${port} to be served ${expect.servedBy === undefined ? "without a loss" : `by ${expect.servedBy} alone`}`,
         withinMs: expect.withinMs,
         everyMs: 50,
-        signal: AbortSignal.any([this.#options.signal, silence.signal]),
+        signal: AbortSignal.any([this.prober.signal, silence.signal]),
       },
     ).catch((error: unknown) => {
       throw silence.signal.aborted ? silence.signal.reason : error;
     });
   }
 
-  /** Ends the prober and answers all that it saw. A prober that did not end well is `probe-failed`. */
-  stop(): Promise<History> {
-    this.#history ??= this.#stop();
-    return this.#history;
-  }
-
-  async #stop(): Promise<History> {
-    const process = this.#process!;
-    process.write("stop");
-    const timer = setTimeout(() => process.kill(), this.#options.timeoutMs + 10_000);
-    const end = await process.done;
-    clearTimeout(timer);
-    await forgetPriority();
-    if (this.#bye === undefined) {
-      throw new MeshproofError(
-        "probe-failed",
-        `the prober at ${this.#vantage} ended with ${end.exitCode} and no last word: ${end.stderr.slice(0, 300)}`,
-      );
-    }
-    return {
-      title: this.#options.title,
-      vantage: this.#vantage,
-      target: `${this.#options.host}:${this.#options.port}`,
-      everyMs: this.#options.everyMs,
-      timeoutMs: this.#options.timeoutMs,
-      connection: this.#options.connection ?? "new",
-      startedAt: new Date(this.#startedAtUnixMs!).toISOString(),
-      startedAtUnixMs: this.#startedAtUnixMs!,
-      samples: [...this.#samples].sort((a, b) => a.seq - b.seq),
-      control: [...this.#control].sort((a, b) => a.seq - b.seq),
-      marks: this.#marks,
-      cpuShare: this.#bye.cpuShare,
-    };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#history === undefined) this.#process?.kill();
+  /** All that it saw, read back from disk; the prober must have been stopped. */
+  history(): Promise<History> {
+    return readHistory(this.options.file);
   }
 }

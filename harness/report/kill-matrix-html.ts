@@ -11,11 +11,11 @@ const colours: Readonly<Record<CellState, string>> = {
   unknown: "#9e9e9e",
 };
 
-/** Rows are faults, columns tests; a white cell was not run. */
+/** Rows are faults, columns tests; an empty cell was not run. */
 export function killMatrixSection(matrix: KillMatrix): string {
   const size = 15;
   const left = 210;
-  const top = 18;
+  const top = 32;
   const groups = [...new Set(matrix.tests.map((t) => t.split(" > ")[0]!))];
   const columns = matrix.tests.map((test) => ({
     test,
@@ -27,16 +27,17 @@ export function killMatrixSection(matrix: KillMatrix): string {
     columns.map(({ test, x }) => {
       const cell = matrix.cells.find((c) => c.fault === fault.name && c.test === test);
       const title = `${fault.name} / ${test}: ${cell === undefined ? "not run" : `${cell.state}\n${cell.message}`}`;
-      return `<rect x="${x}" y="${top + row * size}" width="${size - 2}" height="${size - 2}" fill="${cell === undefined ? "#fff" : colours[cell.state]}" stroke="#e0e0e0"><title>${escapeHtml(title.slice(0, 900))}</title></rect>`;
+      return `<rect x="${x}" y="${top + row * size}" width="${size - 2}" height="${size - 2}" fill="${cell === undefined ? "transparent" : colours[cell.state]}" stroke="#8884"><title>${escapeHtml(title.slice(0, 900))}</title></rect>`;
     }),
   );
   const rows = matrix.faults.map(
     (f, row) =>
       `<text x="${left - 6}" y="${top + row * size + 10}" text-anchor="end">${escapeHtml(f.name)}<title>${escapeHtml(`${f.does}; ${f.subject}; ${formatMs(f.durationMs)}`)}</title></text>`,
   );
-  const heads = groups.map((g) => {
+  // On two lines in turn: a suite of few tests is narrower than its name.
+  const heads = groups.map((g, i) => {
     const first = columns.find((c) => c.test.startsWith(`${g} > `))!;
-    return `<text x="${first.x}" y="12">${escapeHtml(g)}</text>`;
+    return `<text x="${first.x}" y="${i % 2 === 0 ? 11 : 25}">${escapeHtml(g)}</text>`;
   });
   const legend = (Object.keys(colours) as CellState[])
     .map((s) => `<span style="color:${colours[s]}">&#9632;</span> ${s}`)

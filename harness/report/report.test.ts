@@ -53,7 +53,7 @@ const run: RunRecord = {
           outcome: "pass",
           reasons: [],
           durationMs: 10,
-          notes: { facts: { outageMs: 505 }, histories: ["h.json"] },
+          notes: { facts: { outageMs: 505 }, histories: ["h.ndjson"] },
         },
         {
           suite: "failover",
@@ -153,7 +153,7 @@ describe("report.json", () => {
 test("report.html escapes what it shows and says where a history is missing", () => {
   const html = toHtml(run, new Map());
   expect(html).toContain("a &lt;goal&gt;");
-  expect(html).toContain("history h.json is not there");
+  expect(html).toContain("history h.ndjson is not there");
   expect(html).not.toMatch(/(src|href)="http/);
 });
 

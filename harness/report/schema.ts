@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { measurementSchema } from "#harness/core/measurement.ts";
 import { outcomes } from "#harness/core/verdict.ts";
 
 const notes = z.strictObject({
@@ -16,6 +17,10 @@ const notes = z.strictObject({
       }),
     )
     .optional(),
+  measurement: measurementSchema
+    .omit({ outcome: true })
+    .optional()
+    .describe("One measured disturbance; the test's outcome is its own."),
   fault: z
     .strictObject({ name: z.string(), subject: z.string(), names: z.array(z.string()) })
     .optional()

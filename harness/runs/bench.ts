@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fromSource } from "#harness/artifacts/source/index.ts";
+import { failoverFacts } from "#harness/check/failover.ts";
 import { rigFacts } from "#harness/check/rig.ts";
 import { type LabPlan, planLab } from "#harness/config/plan.ts";
 import { formatMs } from "#harness/core/clock.ts";
@@ -8,8 +12,8 @@ import type { Progress } from "#harness/core/progress.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
-import { systemNamespace, vantagesOf } from "#harness/mesh/vantage.ts";
-import { startProbe } from "#harness/probe/driver.ts";
+import { systemNamespace, type Vantage, vantagesOf } from "#harness/mesh/vantage.ts";
+import { Prober } from "#harness/probe/driver.ts";
 import { downLab } from "./down.ts";
 import { up } from "./up.ts";
 
@@ -59,27 +63,99 @@ export async function benchProber(lab: string, signal: AbortSignal): Promise<str
   const [cluster] = mesh.clusters;
   const [vantage] = await vantagesOf(cluster!.kube);
   const service = await cluster!.kube.get(kinds.service, systemNamespace, `canary-${cluster!.name}`);
+  const dir = await mkdtemp(join(tmpdir(), "meshproof-bench-"));
   const lines: string[] = [];
   for (const connection of ["new", "reused"] as const) {
-    await using probe = await startProbe(cluster!, vantage!, {
-      title: "bench",
-      host: String(service!.spec.clusterIP),
-      port: 80,
-      everyMs: 5,
-      timeoutMs: 1000,
-      connection,
-      clusterOf: () => cluster!.name,
+    await using prober = await Prober.start(
+      { cluster: cluster!, vantage: vantage! },
+      [
+        {
+          title: "bench",
+          host: String(service!.spec.clusterIP),
+          port: 80,
+          everyMs: 5,
+          timeoutMs: 1000,
+          connection,
+          clusterOf: () => cluster!.name,
+          file: join(dir, `${connection}.ndjson`),
+        },
+      ],
       signal,
-    });
+    );
     const cpuBefore = process.cpuUsage();
     await pause(20_000, signal);
     const cpu = process.cpuUsage(cpuBefore);
-    const history = await probe.stop();
+    await prober.stop();
+    const history = await prober.streams[0]!.history();
     // The first two seconds are the program's own start.
     const facts = rigFacts(history, 2000);
     lines.push(
-      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, most ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${history.samples.filter((s) => s.outcome !== "ok").length} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
+      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, most ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${failoverFacts(history, { stableMs: 1000, sinceMs: 0 }).lost} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
     );
   }
+  await rm(dir, { recursive: true, force: true });
   return lines;
+}
+
+const manySamples = 1_000_000;
+
+/**
+ * What the harness's memory grows by while a prober records a million samples: UDP heartbeats from one prober pod to
+ * another, a thousand a second on each of eight streams.
+ */
+export async function benchMemory(lab: string, signal: AbortSignal): Promise<string[]> {
+  const mesh = new Mesh(await requireLab(lab));
+  const [cluster] = mesh.clusters;
+  const [from, to] = (await vantagesOf(cluster!.kube)) as [Vantage, Vantage];
+  const port = 8099;
+  const echo = await cluster!.kube.start(
+    to.namespace,
+    to.pod,
+    "prober",
+    ["node", "/prober/main.mjs", "echo", String(port)],
+    () => {},
+  );
+  const dir = await mkdtemp(join(tmpdir(), "meshproof-bench-"));
+  const streams = 8;
+  try {
+    await using prober = await Prober.start(
+      { cluster: cluster!, vantage: from },
+      Array.from({ length: streams }, (_, i) => ({
+        title: `bench ${i}`,
+        host: to.ip,
+        port,
+        everyMs: 1,
+        timeoutMs: 1000,
+        connection: "udp" as const,
+        clusterOf: () => cluster!.name,
+        file: join(dir, `${i}.ndjson`),
+      })),
+      signal,
+    );
+    // The first seconds hold the program's own growth: code that is compiled, buffers that are made once.
+    await pause(10_000, signal);
+    const before = process.memoryUsage();
+    let most = before.rss;
+    const already = prober.recorded;
+    while (prober.recorded - already < manySamples) {
+      await pause(500, signal);
+      most = Math.max(most, process.memoryUsage.rss());
+      prober.checkVoice();
+    }
+    const recorded = prober.recorded - already;
+    await prober.stop();
+    const mib = (bytes: number): string => (bytes / 1024 ** 2).toFixed(1);
+    return [
+      `${recorded} samples on ${streams} streams: resident memory ${mib(before.rss)} MiB, at most ${mib(most)} MiB while they were recorded: ${mib(most - before.rss)} MiB more`,
+    ];
+  } finally {
+    echo.kill();
+    await cluster!.kube.exec(to.namespace, to.pod, "prober", [
+      "node",
+      "/prober/main.mjs",
+      "end",
+      `echo ${port}`,
+    ]);
+    await rm(dir, { recursive: true, force: true });
+  }
 }

@@ -3,7 +3,7 @@ import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { messageOf } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { namesOneOf } from "#harness/core/finding.ts";
-import { shuffled } from "#harness/core/shuffle.ts";
+import { shuffled } from "#harness/core/random.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import type { Fault } from "#harness/fault/fault.ts";
 import { faults } from "#harness/fault/index.ts";

@@ -1,12 +1,15 @@
-import { failoverFacts } from "#harness/check/failover.ts";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { describeLosses, failoverFacts } from "#harness/check/failover.ts";
 import { formatMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { pause } from "#harness/core/eventually.ts";
-import { writeAtomic } from "#harness/host/paths.ts";
+import type { History } from "#harness/core/history.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { vantagesOf } from "#harness/mesh/vantage.ts";
-import { startProbe } from "#harness/probe/driver.ts";
+import { Prober } from "#harness/probe/driver.ts";
 
 export interface ProbeByHandOptions {
   readonly lab: string;
@@ -18,7 +21,7 @@ export interface ProbeByHandOptions {
   readonly everyMs: number;
   readonly seconds: number;
   readonly connection: "new" | "reused";
-  /** Where the whole history goes, as JSON. */
+  /** Where the whole history goes. */
   readonly out?: string;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
@@ -35,47 +38,48 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
     throw new MeshproofError("usage", `there is no prober pod at ${options.from}`, {
       cure: `name ${vantages.map((v) => `${name}/${v.node}`).join(" or ")}`,
     });
-  await using probe = await startProbe(cluster, vantage, {
-    title: "by hand",
-    host: options.host,
-    port: options.port,
-    path: options.path,
-    everyMs: options.everyMs,
-    timeoutMs: 1000,
-    connection: options.connection,
-    clusterOf: (pod) => pod,
-    signal: AbortSignal.any([]),
-  });
-  options.say(
-    `probing ${options.host}:${options.port}${options.path} from ${name}/${vantage.node} every ${options.everyMs} ms for ${options.seconds}s`,
-  );
-  await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted: so far"));
-  const history = await probe.stop();
-  const facts = failoverFacts(history, {
-    from: "",
-    to: "",
-    withinMs: 0,
-    stableMs: 1000,
-    sinceMs: 0,
-    rig: mesh.state.plan.rig,
-  });
+  const kept = options.out ?? join(await mkdtemp(join(tmpdir(), "meshproof-probe-")), "history.ndjson");
+  try {
+    await using prober = await Prober.start(
+      { cluster, vantage },
+      [
+        {
+          title: "by hand",
+          host: options.host,
+          port: options.port,
+          path: options.path,
+          everyMs: options.everyMs,
+          timeoutMs: 1000,
+          connection: options.connection,
+          clusterOf: (pod) => pod,
+          file: kept,
+        },
+      ],
+      AbortSignal.any([]),
+    );
+    options.say(
+      `probing ${options.host}:${options.port}${options.path} from ${name}/${vantage.node} every ${options.everyMs} ms for ${options.seconds}s`,
+    );
+    await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted: so far"));
+    await prober.stop();
+    tell(await prober.streams[0]!.history(), options.say);
+    if (options.out !== undefined) options.say(`history: ${options.out}`);
+  } finally {
+    if (options.out === undefined) await rm(dirname(kept), { recursive: true, force: true });
+  }
+}
+
+function tell(history: History, say: (line: string) => void): void {
+  const facts = failoverFacts(history, { stableMs: 1000, sinceMs: 0 });
   const served = new Map<string, number>();
   for (const s of history.samples)
     if (s.outcome === "ok") served.set(s.servedBy ?? "?", (served.get(s.servedBy ?? "?") ?? 0) + 1);
-  const losses = Object.entries(facts.lossOutcomes).map(([kind, n]) => `${n} ${kind}`);
-  options.say(
-    `${facts.sent} requests, ${facts.lost} lost${losses.length === 0 ? "" : ` (${losses.join(", ")})`}`,
+  say(
+    `${facts.sent} requests, ${facts.lost} lost${facts.lost === 0 ? "" : ` (${describeLosses(facts.lossOutcomes)})`}`,
   );
-  options.say(
-    `outage ${formatMs(facts.outageMs)}, longest gap between two answers ${formatMs(facts.longestGapMs)}`,
-  );
-  for (const [pod, n] of [...served].sort((a, b) => b[1] - a[1]))
-    options.say(`  ${String(n).padStart(6)} ${pod}`);
-  options.say(
+  say(`outage ${formatMs(facts.outageMs)}, longest gap between two answers ${formatMs(facts.longestGapMs)}`);
+  for (const [pod, n] of [...served].sort((a, b) => b[1] - a[1])) say(`  ${String(n).padStart(6)} ${pod}`);
+  say(
     `the prober: 99 % of requests at most ${facts.latenessP99Ms.toFixed(1)} ms late, ${facts.controlLost} of ${facts.controlSent} control requests lost, ${(facts.cpuShare * 100).toFixed(0)} % of a core`,
   );
-  if (options.out !== undefined) {
-    await writeAtomic(options.out, JSON.stringify(history));
-    options.say(`history: ${options.out}`);
-  }
 }

@@ -16,6 +16,19 @@ export const suiteNames = [
   "policy",
 ] as const;
 
+/** Suites that take their time: run where they are named. */
+export const longSuiteNames = [
+  "failover-affinity",
+  "failover-backends",
+  "failover-rollout",
+  "failover-rollout-drain",
+  "failover-migration",
+  "failover-mesh",
+  "failover-delays",
+] as const;
+
+const allSuites: readonly string[] = [...suiteNames, ...longSuiteNames];
+
 /** Runs suites through vitest, in the order of `suiteNames`, to the end or to the signal. */
 export async function runSuites(
   suites: readonly string[],
@@ -75,16 +88,16 @@ async function openVitest(reporters: Reporter[]): Promise<Vitest> {
 class InOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = (file: TestSpecification): number =>
-      suiteNames.findIndex((name) => file.moduleId.endsWith(`/${name}.test.ts`));
+      allSuites.findIndex((name) => file.moduleId.endsWith(`/${name}.test.ts`));
     return [...files].sort((a, b) => rank(a) - rank(b));
   }
 }
 
 export function checkSuites(suites: readonly string[]): string[] {
   for (const suite of suites) {
-    if (!(suiteNames as readonly string[]).includes(suite)) {
+    if (!allSuites.includes(suite)) {
       throw new MeshproofError("usage", `there is no suite ${suite}`, {
-        cure: `name one or more of ${suiteNames.join(", ")}`,
+        cure: `name one or more of ${allSuites.join(", ")}`,
       });
     }
   }

@@ -1,11 +1,12 @@
 import { appendFile, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { disturbances } from "#harness/check/host.ts";
 import type { Expectation } from "#harness/check/kill-matrix.ts";
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { messageOf } from "#harness/core/errors.ts";
+import { figuresOf } from "#harness/core/figures.ts";
 import type { Finding } from "#harness/core/finding.ts";
 import { matches } from "#harness/core/pattern.ts";
 import {
@@ -15,13 +16,16 @@ import {
   type TestRecord,
   totalsOf,
 } from "#harness/core/record.ts";
+import { appendToSeries, readSeries, writeSeries } from "#harness/experiment/series.ts";
 import { faultNamed } from "#harness/fault/index.ts";
 import { kernelRelease } from "#harness/host/machine.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
 import { HostWatch } from "#harness/host/watch.ts";
 import { lockLab } from "#harness/lab/lab.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
+import { figureLines } from "#harness/report/figures-text.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
+import { bootstrapSeed, measurementsOf } from "#harness/report/measurements-html.ts";
 import { MeshproofReporter } from "#harness/reporter.ts";
 import { diagnosisFile, reportsDir } from "#harness/run-environment.ts";
 import { openLab } from "./open-lab.ts";
@@ -40,6 +44,10 @@ export interface TestOptions {
   /** What the fault is expected to do to each suite: tests that it may break or not are left out. */
   readonly expected?: Readonly<Record<string, Expectation>>;
   readonly summary?: string;
+  /** How often each scenario is measured; in the series, where one is named. */
+  readonly repeat?: number;
+  readonly series?: string;
+  readonly baseline?: string;
   /** The command that a reader can repeat. */
   readonly command: string;
   readonly say: (line: string) => void;
@@ -50,6 +58,7 @@ export interface TestOptions {
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
   const suites = checkSuites(options.suites);
   if (options.fault !== undefined) faultNamed(options.fault);
+  for (const file of [options.series, options.baseline]) if (file !== undefined) readSeries(file);
   await using _lock = await lockLab(options.lab);
   const mesh = await openLab(options.lab, options.say);
   const { state } = mesh;
@@ -93,6 +102,9 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   process.env.MESHPROOF_BUGTOOL = options.bugtool === true ? "1" : "0";
   if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
   else process.env.MESHPROOF_FAULT = options.fault;
+  process.env.MESHPROOF_REPEAT = String(options.repeat ?? 1);
+  process.env.MESHPROOF_SERIES = options.series === undefined ? "" : resolve(options.series);
+  process.env.MESHPROOF_BASELINE = options.baseline === undefined ? "" : resolve(options.baseline);
   process.env.MESHPROOF_EXPECTED = JSON.stringify(options.expected ?? {});
   const nodes = (await Promise.all(mesh.clusters.map((c) => c.nodes()))).flat();
   const watch = await HostWatch.start(
@@ -105,6 +117,9 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     startedAt: base.startedAt,
     properties: junitProperties(base),
     say: options.say,
+    ...(options.series === undefined
+      ? {}
+      : { onTest: (test) => keepInSeries(options.series!, test, options.say) }),
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, state.plan.rig, sinceMs, untilMs),
   });
   // A daemon that is gone takes the lab with it: what is left of the run would only wait.
@@ -133,6 +148,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
         `  diagnosis of ${name}: [${first.layer}] ${first.message}\n              next: ${first.next}`,
       );
   }
+  if (options.series !== undefined) correctSeries(options.series, options.runId, records);
   const totals = totalsOf(records);
   const withRunErrors = { ...totals, errors: totals.errors + reporter.runErrors.length };
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
@@ -146,7 +162,10 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     totals: { ...withRunErrors, unknown: withRunErrors.unknown + missing.length },
     exitCode: 0,
   };
-  const final = { ...record, exitCode: options.signal.aborted ? 130 : exitCodeOf(record.totals) };
+  const final = {
+    ...record,
+    exitCode: options.signal.aborted ? 130 : exitCodeOf(record.totals, options.series !== undefined),
+  };
   try {
     await writeReport(dir, final);
   } catch (error) {
@@ -159,6 +178,35 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   return { record: final, dir };
 }
 
+/** Some disturbances of the rig show only at the end of a run: what was kept as a figure before is none then. */
+function correctSeries(series: string, runId: string, suites: readonly SuiteRecord[]): void {
+  const spoiled = suites
+    .flatMap((s) => s.tests)
+    .filter((t) => t.outcome === "unknown" && t.notes.measurement !== undefined)
+    .map((t) => t.notes.measurement!.at);
+  const all = readSeries(series);
+  if (!all.some((m) => m.runId === runId && m.outcome !== "unknown" && spoiled.includes(m.at))) return;
+  writeSeries(
+    series,
+    all.map((m) => (m.runId === runId && spoiled.includes(m.at) ? { ...m, outcome: "unknown" } : m)),
+  );
+}
+
+/** As soon as it was judged: a run that is cut off later leaves it there. */
+function keepInSeries(
+  series: string,
+  { name, notes, outcome }: TestRecord,
+  say: (line: string) => void,
+): void {
+  if (notes.measurement === undefined) return;
+  if (outcome !== "pass" && outcome !== "fail" && outcome !== "unknown") return;
+  try {
+    appendToSeries(series, { ...notes.measurement, outcome });
+  } catch (error) {
+    say(`  the measurement of ${name} was not added to ${series}: ${messageOf(error)}`);
+  }
+}
+
 /** Adds what `diagnose` said of the evidence, where a test of the suite failed. */
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {
   if (suite.errors.length === 0 && suite.tests.every((t) => t.outcome !== "fail")) return suite;
@@ -167,9 +215,12 @@ async function withFindings(suite: SuiteRecord, artifacts: string): Promise<Suit
 }
 
 /** The last lines of every run: where the report is, and the counts that CI reads. Unknown counts as failed. */
-export function closingLines(record: RunRecord, dir: string): string[] {
+export function closingLines(record: RunRecord, dir: string, series?: string): string[] {
   const t = record.totals;
+  const measured = record.suites.flatMap(measurementsOf);
+  const figures = figuresOf(series === undefined ? measured : readSeries(series), bootstrapSeed);
   return [
+    ...(figures.length === 0 ? [] : ["", ...figureLines(figures)]),
     "",
     ...record.clusters.map(
       (c) =>

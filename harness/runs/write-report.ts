@@ -4,8 +4,10 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import type { History } from "#harness/core/history.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 import { writeAtomic } from "#harness/host/paths.ts";
+import { readHistory, writeCsv } from "#harness/probe/history-file.ts";
 import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
+import { drawnHistories } from "#harness/report/measurements-html.ts";
 import { reportSchema } from "#harness/report/schema.ts";
 import { reportsDir } from "#harness/run-environment.ts";
 
@@ -14,7 +16,7 @@ export async function writeReport(dir: string, run: RunRecord): Promise<void> {
   await mkdir(dir, { recursive: true });
   await writeAtomic(join(dir, "report.json"), `${JSON.stringify(run, null, 2)}\n`);
   await writeAtomic(join(dir, "junit.xml"), junitOf(run));
-  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir)));
+  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   const latest = join(dirname(dir), "latest");
   await rm(latest, { force: true });
   await symlink(run.runId, latest);
@@ -43,12 +45,31 @@ export function junitProperties(
   return properties;
 }
 
-async function readHistories(dir: string): Promise<Map<string, History>> {
+/** Those that the page draws; one that was cut off is left out, and the page says so. */
+async function readHistories(dir: string, run: RunRecord): Promise<Map<string, History>> {
   const histories = new Map<string, History>();
-  for (const file of await readdir(join(dir, "histories")).catch(() => [])) {
-    histories.set(file, JSON.parse(await readFile(join(dir, "histories", file), "utf8")) as History);
+  for (const file of drawnHistories(run)) {
+    const history = await readHistory(join(dir, "histories", file)).catch(() => undefined);
+    if (history !== undefined) histories.set(file, history);
   }
   return histories;
+}
+
+/** Every history of a run as CSV beside it; answers the files. */
+export async function exportCsv(runId: string): Promise<string[]> {
+  const dir = join(reportsDir(), runId, "histories");
+  const files = (await readdir(dir).catch(() => [])).filter((f) => f.endsWith(".ndjson"));
+  if (files.length === 0)
+    throw new MeshproofError("usage", `run ${runId} kept no history`, {
+      cure: "name a run whose suites measure, such as failover",
+    });
+  const written: string[] = [];
+  for (const file of files.sort()) {
+    const to = join(dir, file.replace(/\.ndjson$/, ".csv"));
+    await writeCsv(to, await readHistory(join(dir, file)));
+    written.push(to);
+  }
+  return written;
 }
 
 /** Renders a finished run again from its own files; answers the page's path. */
@@ -62,6 +83,6 @@ export async function renderAgain(runId: string): Promise<string> {
   });
   const run = reportSchema.parse(JSON.parse(text)) as RunRecord;
   await writeAtomic(join(dir, "junit.xml"), junitOf(run));
-  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir)));
+  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   return join(dir, "report.html");
 }

@@ -1,23 +1,50 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
-import type { ProbeLine, ProbeSpec, WireSample } from "#harness/core/probe-wire.ts";
+import type { ProbeLine, ProbeSpec, StreamSpec, WireSample } from "#harness/core/probe-wire.ts";
+import { TcpHeartbeat, UdpFlow } from "./kept.ts";
 import { type Answer, ReusedConnection, requestOnNewConnection } from "./request.ts";
 
 const flushMs = 50;
 
+/** One way of asking, closed at the end. */
+interface Client extends AsyncDisposable {
+  request(): Promise<Answer>;
+}
+
+function clientOf({ connection, host, port, path, timeoutMs }: StreamSpec): Client {
+  switch (connection) {
+    case "new":
+      return {
+        request: () => requestOnNewConnection(host, port, path, timeoutMs),
+        async [Symbol.asyncDispose]() {},
+      };
+    case "reused":
+      return new ReusedConnection(host, port, path, timeoutMs);
+    case "tcp":
+      return new TcpHeartbeat(host, port, timeoutMs);
+    case "udp":
+      return new UdpFlow(host, port, timeoutMs);
+  }
+}
+
 /**
- * Open loop: requests leave on a fixed grid whatever became of the earlier ones, each stamped at its start, so an
+ * Open loop: requests leave on fixed grids whatever became of the earlier ones, each stamped at its start, so an
  * outage costs as many samples as it lasts. Ends when standard input does, or at the line `stop`.
  */
 export async function probe(spec: ProbeSpec): Promise<void> {
   const control = createServer((_request, response) => response.end("control"));
   await new Promise<void>((resolve) => control.listen(0, "127.0.0.1", resolve));
   const controlPort = (control.address() as AddressInfo).port;
-  const reused =
-    spec.connection === "reused"
-      ? new ReusedConnection(spec.host, spec.port, spec.path, spec.timeoutMs)
-      : undefined;
+  // The grids are shifted against one another: streams that all fired at once would make each other late.
+  const streams = spec.streams.map((s, i) => ({
+    ...s,
+    offsetMs: (s.everyMs * i) / spec.streams.length,
+    client: clientOf(s),
+    seq: 0,
+  }));
+  const dueOf = (s: { offsetMs: number; everyMs: number; seq: number }): number =>
+    s.offsetMs + s.seq * s.everyMs;
 
   const zero = performance.now();
   const cpuAtStart = process.cpuUsage();
@@ -42,22 +69,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
     input.on("close", resolve);
   });
 
-  let seq = 0;
   const inFlight = new Set<Promise<void>>();
-  const launch = (dueMs: number): void => {
-    const mine = seq++;
-    const sentMs = nowMs();
-    const send =
-      reused === undefined
-        ? requestOnNewConnection(spec.host, spec.port, spec.path, spec.timeoutMs)
-        : reused.request();
-    track(send, (answer) => samples.push(wire(mine, dueMs, sentMs, answer)));
-    if (mine % spec.controlEvery === 0) {
-      track(requestOnNewConnection("127.0.0.1", controlPort, "/", spec.timeoutMs), (answer) =>
-        controls.push(wire(mine, dueMs, sentMs, answer)),
-      );
-    }
-  };
   const track = (sending: Promise<Answer>, keep: (answer: Answer) => void): void => {
     const entry = sending.then((answer) => {
       keep(answer);
@@ -65,20 +77,36 @@ export async function probe(spec: ProbeSpec): Promise<void> {
     });
     inFlight.add(entry);
   };
-  const wire = (mine: number, dueMs: number, sentMs: number, answer: Answer): WireSample => [
-    mine,
-    round(dueMs),
-    round(sentMs),
-    round(nowMs()),
-    answer.outcome,
-    answer.body.slice(0, 100),
-    answer.detail,
-  ];
+  const launch = (index: number): void => {
+    const stream = streams[index]!;
+    const dueMs = dueOf(stream);
+    const mine = stream.seq++;
+    const sentMs = nowMs();
+    const wire = (answer: Answer): WireSample => [
+      index,
+      mine,
+      round(dueMs),
+      round(sentMs),
+      round(nowMs()),
+      answer.outcome,
+      answer.body.slice(0, 100),
+      answer.detail,
+    ];
+    track(stream.client.request(), (answer) => samples.push(wire(answer)));
+    if (mine % stream.controlEvery === 0)
+      track(requestOnNewConnection("127.0.0.1", controlPort, "/", stream.timeoutMs), (answer) =>
+        controls.push(wire(answer)),
+      );
+  };
   const tick = (): void => {
     if (stopping) return;
-    // A late timer sends every request that is due: the grid does not slip.
-    while (seq * spec.everyMs <= nowMs()) launch(seq * spec.everyMs);
-    setTimeout(tick, Math.max(0, seq * spec.everyMs - nowMs()));
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const [i, stream] of streams.entries()) {
+      // A late timer sends every request that is due: the grid does not slip.
+      while (dueOf(stream) <= nowMs()) launch(i);
+      nextMs = Math.min(nextMs, dueOf(stream));
+    }
+    setTimeout(tick, Math.max(0, nextMs - nowMs()));
   };
   tick();
 
@@ -88,8 +116,8 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   clearInterval(flusher);
   flush();
   const cpu = process.cpuUsage(cpuAtStart);
-  await print({ bye: { cpuShare: (cpu.user + cpu.system) / 1000 / nowMs(), sent: seq } });
-  await reused?.[Symbol.asyncDispose]();
+  await print({ bye: { cpuShare: (cpu.user + cpu.system) / 1000 / nowMs() } });
+  for (const { client } of streams) await client[Symbol.asyncDispose]();
   control.close();
   process.exit(0);
 }

@@ -22,8 +22,9 @@ const byCode: Readonly<Record<string, SampleOutcome>> = {
   UND_ERR_CONNECT_TIMEOUT: "timeout",
 };
 
-function failure(error: unknown): Answer {
-  const code = (error as NodeJS.ErrnoException).code ?? "";
+export function failure(error: unknown): Answer {
+  const code =
+    (error as Error).name === "TimeoutError" ? "ETIMEDOUT" : ((error as NodeJS.ErrnoException).code ?? "");
   const detail = error instanceof Error ? error.message : String(error);
   return { outcome: byCode[code] ?? "error", body: "", detail: detail.slice(0, 200) };
 }
@@ -89,15 +90,17 @@ function parseAnswer(text: string, ended = false): Answer | undefined {
   return { outcome: "ok", body: body.slice(0, 4000), detail: "" };
 }
 
-/** Requests over kept connections. */
+/** Requests over one kept connection, made anew when it ends. */
 export class ReusedConnection implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #path: string;
+  readonly #timeoutMs: number;
 
   constructor(host: string, port: number, path: string, timeoutMs: number) {
     this.#path = path;
+    this.#timeoutMs = timeoutMs;
     this.#pool = new Pool(`http://${host}:${port}`, {
-      connections: 4,
+      connections: 1,
       pipelining: 1,
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
@@ -107,7 +110,12 @@ export class ReusedConnection implements AsyncDisposable {
 
   async request(): Promise<Answer> {
     try {
-      const answer = await this.#pool.request({ method: "GET", path: this.#path });
+      const answer = await this.#pool.request({
+        method: "GET",
+        path: this.#path,
+        // Those that wait behind one without an answer are late too.
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
       const body = await answer.body.text();
       return answer.statusCode === 200
         ? { outcome: "ok", body, detail: "" }

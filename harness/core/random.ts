@@ -1,14 +1,19 @@
-/** A Fisher-Yates shuffle whose order follows from the seed alone (mulberry32). */
-export function shuffled<T>(items: readonly T[], seed: number): T[] {
-  const result = [...items];
+/** Numbers from 0 to 1 that follow from the seed alone (mulberry32). */
+export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
-  const next = (): number => {
+  return () => {
     state = (state + 0x6d2b79f5) >>> 0;
     let t = state;
     t = Math.imul(t ^ (t >>> 15), t | 1);
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** A Fisher-Yates shuffle whose order follows from the seed alone. */
+export function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const result = [...items];
+  const next = seededRandom(seed);
   for (let i = result.length - 1; i > 0; i--) {
     const j = Math.floor(next() * (i + 1));
     [result[i], result[j]] = [result[j]!, result[i]!];

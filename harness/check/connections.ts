@@ -1,0 +1,38 @@
+import type { History } from "#harness/core/history.ts";
+import type { ConnectionFigures } from "#harness/core/measurement.ts";
+import { failoverFacts } from "./failover.ts";
+
+const kinds = { reused: "http keep-alive", tcp: "tcp heartbeat", udp: "udp flow" } as const;
+
+/** A pause of this many heartbeats without an answer is a stall: shorter ones come of a busy machine. */
+const stallBeats = 10;
+
+/**
+ * What became of a connection that was open when the fault struck. `reset`: it ended, by a loss that was told or by
+ * another connection that answers afterwards; `stalled`: nothing was told and no answer came for several heartbeats;
+ * else it survived.
+ */
+export function connectionFigures(
+  history: History,
+  stretch: { readonly sinceMs: number; readonly stableMs: number },
+): ConnectionFigures {
+  if (history.connection === "new") throw new TypeError("new connections have no fate");
+  const facts = failoverFacts(history, stretch);
+  const told = Object.keys(facts.lossOutcomes).some((kind) => kind !== "timeout");
+  let before: string | undefined;
+  let anew = false;
+  for (const s of history.samples) {
+    if (s.outcome !== "ok") continue;
+    // A pod answers on each connection, and the prober counts those that it had to open.
+    const connection = `${s.servedBy} ${s.detail ?? ""}`;
+    if (s.sentMs < stretch.sinceMs) before = connection;
+    else if (before !== undefined && connection !== before) anew = true;
+  }
+  return {
+    kind: kinds[history.connection],
+    fate: told || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
+    longestGapMs: Math.round(facts.longestGapMs * 100) / 100,
+    lost: facts.lost,
+    lossOutcomes: facts.lossOutcomes,
+  };
+}

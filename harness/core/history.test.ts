@@ -1,0 +1,99 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Sample, sampleOutcomes } from "./history.ts";
+import { footLine, type HistoryHead, HistoryReader, headLine, sampleLine } from "./history-lines.ts";
+import { SampleColumns } from "./sample-columns.ts";
+
+const hundredths = (max: number) => fc.integer({ min: 0, max: max * 100 }).map((n) => n / 100);
+const round = (ms: number): number => Math.round(ms * 100) / 100;
+
+/** Samples as a prober makes them: numbered without a gap, in any order of arrival. */
+const samples = fc
+  .array(
+    fc.record({
+      late: hundredths(1500),
+      took: hundredths(1500),
+      outcome: fc.constantFrom(...sampleOutcomes),
+      pod: fc.constantFrom("echo-east-a", "echo-west-b"),
+    }),
+    { maxLength: 60 },
+  )
+  .map((rows) =>
+    rows.map((r, seq): Sample => {
+      const sentMs = round(seq * 5 + r.late);
+      return {
+        seq,
+        dueMs: seq * 5,
+        sentMs,
+        endMs: round(sentMs + r.took),
+        outcome: r.outcome,
+        ...(r.outcome === "ok"
+          ? { servedBy: r.pod, cluster: r.pod.split("-")[1]! }
+          : { detail: `because of ${r.outcome}` }),
+      };
+    }),
+  );
+
+const head: HistoryHead = {
+  title: "t",
+  vantage: "east/w",
+  target: "10.0.0.1:80",
+  everyMs: 5,
+  timeoutMs: 1000,
+  connection: "new",
+  startedAt: "",
+  startedAtUnixMs: 0,
+};
+
+describe("samples in columns", () => {
+  test("what goes in comes out, in the order of sending, whatever the order of arrival", () => {
+    fc.assert(
+      fc.property(samples, fc.integer(), (rows, seed) => {
+        const columns = new SampleColumns();
+        const arrival = [...rows].sort((a, b) => ((a.seq * 7919 + seed) % 13) - ((b.seq * 7919 + seed) % 13));
+        for (const s of arrival) columns.add(s);
+        expect([...columns]).toEqual(rows);
+        expect(columns.length).toBe(rows.length);
+      }),
+    );
+  });
+
+  test("a hole stays a hole", () => {
+    const columns = new SampleColumns();
+    for (const seq of [0, 5000])
+      columns.add({ seq, dueMs: seq * 5, sentMs: seq * 5, endMs: seq * 5 + 1, outcome: "ok" });
+    expect([...columns].map((s) => s.seq)).toEqual([0, 5000]);
+    expect(columns.length).toBe(2);
+  });
+});
+
+describe("a history's file", () => {
+  const foot = { marks: [{ name: "fault", atMs: 7 }], cpuShare: 0.2, clockErrorMs: 0.4 };
+
+  test("what is written is read", () => {
+    fc.assert(
+      fc.property(samples, (rows) => {
+        const reader = new HistoryReader("x");
+        reader.line(headLine(head));
+        for (const s of rows) reader.line(sampleLine(s.seq % 4 === 0 ? "c" : "s", s));
+        reader.line(footLine(foot));
+        const read = reader.history();
+        expect([...read.samples]).toEqual(rows.filter((s) => s.seq % 4 !== 0));
+        expect([...read.control]).toEqual(rows.filter((s) => s.seq % 4 === 0));
+        expect(read).toMatchObject({ ...head, ...foot });
+      }),
+    );
+  });
+
+  test.each([
+    ["was cut off", [headLine(head)], /has no last line/],
+    ["is of another format", ['{"format":"x/9"}'], /is of format x\/9/],
+    ["is no JSON", [headLine(head), '["s",1,'], /line 2, is not JSON/],
+  ])("one that %s is refused by name and place", (_name, lines, message) => {
+    const reader = new HistoryReader("h.ndjson");
+    expect(() => {
+      for (const line of lines) reader.line(line);
+      reader.history();
+    }).toThrow(message);
+  });
+});

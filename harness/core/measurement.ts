@@ -1,0 +1,112 @@
+import { z } from "zod";
+
+export const affinities = ["local", "remote", "none"] as const;
+export type Affinity = (typeof affinities)[number];
+
+/** The chain of causes, in the order in which a change travels. */
+export const boundaries = [
+  "fault begun",
+  "EndpointSlice changed",
+  "kvstore changed",
+  "peer's cache changed",
+  "agent updated",
+  "BPF map changed",
+  "traffic stable",
+] as const;
+export type Boundary = (typeof boundaries)[number];
+
+const ms = z.number();
+const losses = z.record(z.string(), z.number().int());
+
+const disturbance = z.strictObject({
+  recovered: z
+    .boolean()
+    .describe(
+      "False: requests were still being lost when the horizon ended; then outageMs is a lower bound.",
+    ),
+  outageMs: ms,
+  longestGapMs: ms,
+  lost: z.number().int(),
+  lossOutcomes: losses,
+});
+export type Disturbance = z.infer<typeof disturbance>;
+
+const vantageFigures = disturbance.extend({ title: z.string(), everyMs: ms, latenessP99Ms: ms });
+export type VantageFigures = z.infer<typeof vantageFigures>;
+
+const connectionFigures = z.strictObject({
+  kind: z.enum(["http keep-alive", "tcp heartbeat", "udp flow"]),
+  fate: z
+    .enum(["survived", "reset", "stalled"])
+    .describe("Of a connection that was open when the fault struck, until the end of the measurement."),
+  longestGapMs: ms.describe("The longest time without an answer."),
+  lost: z.number().int(),
+  lossOutcomes: losses,
+});
+export type ConnectionFigures = z.infer<typeof connectionFigures>;
+
+const phases = z.strictObject({
+  seen: z
+    .array(
+      z.strictObject({
+        boundary: z.enum(boundaries),
+        afterMs: ms.nullable(),
+        errorMs: ms.describe("How far off the stamp may be."),
+      }),
+    )
+    .describe("Each boundary on this client's way, as it was seen on its own; null was not seen."),
+  lastGoodAfterMs: ms.nullable(),
+  firstErrorAfterMs: ms.nullable(),
+  firstNewAfterMs: ms.nullable(),
+  stableAfterMs: ms.nullable(),
+  links: z
+    .array(z.strictObject({ upTo: z.enum(boundaries), ms }))
+    .describe("The outage, cut at the boundaries: the share of it that each link took."),
+  unexplainedMs: ms.describe(
+    "What lies between boundaries of which one was not seen; never divided among the others.",
+  ),
+});
+export type Phases = z.infer<typeof phases>;
+
+const setting = z
+  .strictObject({
+    cilium: z.string(),
+    kubernetes: z.string(),
+    kernel: z.string(),
+    machine: z.string(),
+    imageSource: z.string(),
+  })
+  .describe("What figures depend on beside the scenario: compared only where it is the same.");
+export type Setting = z.infer<typeof setting>;
+
+/**
+ * One measured disturbance: what it did to clients, and which link of the chain took the time. The unit of
+ * distributions, baselines and published figures. Times in milliseconds; those named `after` count from the fault.
+ */
+export const measurementSchema = z.strictObject({
+  method: z
+    .number()
+    .int()
+    .describe("Raised whenever a figure would come out differently for the same traffic."),
+  scenario: z.string(),
+  affinity: z.enum(affinities),
+  struck: z.string().describe("The cluster that was struck."),
+  client: z.string().describe("The cluster whose clients the main figures are of."),
+  runId: z.string(),
+  at: z.string(),
+  setting,
+  outcome: z.enum(["pass", "fail", "unknown"]).describe("unknown is the rig's: no figure."),
+  away: disturbance.describe("At the main vantage point, from the fault to the healing."),
+  back: disturbance.describe("From the healing on."),
+  phases,
+  others: z.array(vantageFigures),
+  connections: z.array(connectionFigures),
+  prober: z.strictObject({
+    latenessP99Ms: ms,
+    cpuShare: z.number(),
+    allCpuShare: z.number(),
+    everyMs: ms,
+    sent: z.number().int(),
+  }),
+});
+export type Measurement = z.infer<typeof measurementSchema>;

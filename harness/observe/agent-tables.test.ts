@@ -1,0 +1,48 @@
+import { expect, test } from "vitest";
+import { parseBackend, parseFrontend } from "./agent-tables.ts";
+
+const line = (kind: string, state: number): string =>
+  JSON.stringify({
+    obj: {
+      Address: "10.101.183.120:80/TCP",
+      Status: { "updated-at": "2026-11-21T20:32:07.009916718Z", id: 209, kind },
+      Backends: [
+        { Address: "10.1.0.250:8080/TCP", State: state },
+        { Address: "10.2.0.9:8080/TCP", State: 0 },
+      ],
+    },
+    rev: 93,
+  });
+
+test("a change tells its state, its time to the microsecond and the active backends", () => {
+  const change = parseFrontend(line("Done", 1), "10.101.183.120:80/TCP");
+  expect(change).toMatchObject({ status: "Done", active: ["10.2.0.9:8080"] });
+  expect(change!.atUnixMs - Date.parse("2026-11-21T20:32:07Z")).toBeCloseTo(9.916718, 3);
+  expect(parseFrontend(line("Pending", 0), "10.101.183.120:80/TCP")?.active).toHaveLength(2);
+});
+
+test("other frontends and broken lines are nothing", () => {
+  expect(parseFrontend(line("Done", 0), "10.101.183.120:82/TCP")).toBeUndefined();
+  expect(parseFrontend('{"obj":', "x")).toBeUndefined();
+  expect(parseFrontend('{"obj":{"Address":"x"}}', "x")).toBeUndefined();
+});
+
+test("a backend is active for a service while its instance there is", () => {
+  const backend = (state: number, deleted = false): string =>
+    JSON.stringify({
+      obj: {
+        Address: "10.1.0.192:8080/TCP",
+        Instances: [
+          { k: { ServiceName: "a/other", SourcePriority: 4 }, v: { State: 0 } },
+          { k: { ServiceName: "a/echo", SourcePriority: 4 }, v: { State: state } },
+        ],
+      },
+      rev: 5,
+      ...(deleted ? { deleted } : {}),
+    });
+  expect(parseBackend(backend(0), "a/echo")).toEqual({ address: "10.1.0.192:8080", active: true });
+  expect(parseBackend(backend(1), "a/echo")?.active).toBe(false);
+  expect(parseBackend(backend(0, true), "a/echo")?.active).toBe(false);
+  expect(parseBackend(backend(0), "a/none")?.active).toBe(false);
+  expect(parseBackend("{", "a/echo")).toBeUndefined();
+});

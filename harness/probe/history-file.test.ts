@@ -1,0 +1,51 @@
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, test } from "vitest";
+import { HistoryFile, readHistory, writeCsv } from "./history-file.ts";
+
+const dir = mkdtempSync(join(tmpdir(), "meshproof-history-"));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const head = {
+  title: "t",
+  vantage: "east/w",
+  target: "10.0.0.1:80",
+  everyMs: 5,
+  timeoutMs: 1000,
+  connection: "new" as const,
+  startedAt: "",
+  startedAtUnixMs: 7,
+};
+
+test("a history goes to disk and comes back, and out as CSV", async () => {
+  const path = join(dir, "deep/h.ndjson");
+  const file = await HistoryFile.create(path, head);
+  file.sample("s", { seq: 1, dueMs: 5, sentMs: 5.1, endMs: 6.1, outcome: "refused", detail: 'a "b", c' });
+  file.sample("s", {
+    seq: 0,
+    dueMs: 0,
+    sentMs: 0.2,
+    endMs: 1,
+    outcome: "ok",
+    servedBy: "echo-east-a",
+    cluster: "east",
+  });
+  await file.close({ marks: [], cpuShare: 0.1, clockErrorMs: 0.3 });
+  const history = await readHistory(path);
+  expect([...history.samples].map((s) => s.outcome)).toEqual(["ok", "refused"]);
+  await writeCsv(join(dir, "h.csv"), history);
+  expect(readFileSync(join(dir, "h.csv"), "utf8").split("\n")).toEqual([
+    "seq,due_ms,sent_ms,end_ms,outcome,served_by,cluster,started_at_unix_ms,detail",
+    '0,0,0.2,1,ok,echo-east-a,east,7,""',
+    '1,5,5.1,6.1,refused,,,7,"a ""b"", c"',
+    "",
+  ]);
+});
+
+test("one that a killed harness left is refused by name, one that is not there by the system", async () => {
+  const path = join(dir, "cut.ndjson");
+  await (await HistoryFile.create(path, head)).close();
+  await expect(readHistory(path)).rejects.toThrow(/cut.ndjson has no last line/);
+  await expect(readHistory(join(dir, "none.ndjson"))).rejects.toThrow(/ENOENT/);
+});

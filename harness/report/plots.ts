@@ -1,0 +1,139 @@
+import * as Plot from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+import type { Figure } from "#harness/core/figures.ts";
+import type { History, Sample } from "#harness/core/history.ts";
+import type { Measurement } from "#harness/core/measurement.ts";
+
+/** Colours that read on white and on near-black alike; text and axes take the page's own. */
+const clusterColours = ["#3b82f6", "#10b981", "#a855f7", "#b45309"];
+const lossColour = "#ef4444";
+const accent = "#f59e0b";
+
+const { document } = parseHTML("<!doctype html><html><body></body></html>");
+
+function draw(options: Plot.PlotOptions): string {
+  return Plot.plot({ document: document as never, ...options }).outerHTML;
+}
+
+/** Long stretches hold more good answers than a picture has columns: these are thinned out, losses never. */
+const mostMarks = 3000;
+
+/**
+ * One mark a request at the time when it was sent, in the row of the cluster that answered or of the way in which it was
+ * lost. The fault's window is shaded, boundaries are labelled lines. Zero is the fault's begin.
+ */
+export function timelinePlot(
+  history: History,
+  measurement: Omit<Measurement, "outcome"> | undefined,
+): { svg: string; thinnedBy: number } {
+  const [begun, healing] = history.marks;
+  const zeroMs = begun?.atMs ?? 0;
+  const lastMs = last(history)?.sentMs ?? 0;
+  const windowEndMs = healing?.atMs ?? lastMs;
+  const from = zeroMs - 700;
+  const until = Math.min(lastMs, windowEndMs + 1500);
+  const rows: { ms: number; row: string; lost: boolean }[] = [];
+  let good = 0;
+  for (const s of history.samples) {
+    if (s.sentMs < from || s.sentMs > until) continue;
+    if (s.outcome === "ok") good += 1;
+  }
+  const thinnedBy = Math.max(1, Math.ceil(good / mostMarks));
+  let nth = 0;
+  for (const s of history.samples) {
+    if (s.sentMs < from || s.sentMs > until) continue;
+    if (s.outcome === "ok" && nth++ % thinnedBy !== 0) continue;
+    rows.push({ ms: s.sentMs - zeroMs, row: rowOf(s), lost: s.outcome !== "ok" });
+  }
+  const answered = [...new Set(rows.filter((r) => !r.lost).map((r) => r.row))].sort();
+  const lost = [...new Set(rows.filter((r) => r.lost).map((r) => r.row))].sort();
+  const labels = (measurement?.phases.seen ?? [])
+    .filter((p) => p.afterMs !== null)
+    .map((p) => ({ ms: p.afterMs!, label: p.boundary }));
+  const domain = [...answered, ...lost];
+  return {
+    thinnedBy,
+    svg: draw({
+      width: 1000,
+      height: 70 + 26 * domain.length + 15 * labels.length,
+      marginLeft: 130,
+      marginRight: 30,
+      marginTop: 12 + 15 * labels.length,
+      x: { label: "ms since the fault began", domain: [from - zeroMs, until - zeroMs], grid: true },
+      y: { type: "band", domain, label: null, padding: 0.25 },
+      color: {
+        domain,
+        range: [
+          ...answered.map((_, i) => clusterColours[i % clusterColours.length]!),
+          ...lost.map(() => lossColour),
+        ],
+      },
+      marks: [
+        Plot.rectX([{ x1: 0, x2: windowEndMs - zeroMs }], {
+          x1: "x1",
+          x2: "x2",
+          fill: accent,
+          fillOpacity: 0.12,
+        }),
+        Plot.tickX(rows, { x: "ms", y: "row", stroke: "row", strokeWidth: 1 }),
+        Plot.ruleX(labels, { x: "ms", stroke: "currentColor", strokeOpacity: 0.7, strokeDasharray: "3,3" }),
+        // Each on a line of its own: boundaries lie milliseconds apart.
+        ...labels.map((l, i) =>
+          Plot.text([l], {
+            x: "ms",
+            frameAnchor: "top",
+            dy: -8 - 15 * (labels.length - 1 - i),
+            dx: 4,
+            text: () => `${l.label} ${l.ms.toFixed(0)} ms`,
+            textAnchor: "start",
+            fill: "currentColor",
+          }),
+        ),
+      ],
+    }),
+  };
+}
+
+function rowOf(s: Sample): string {
+  return s.outcome === "ok" ? `by ${s.cluster ?? s.servedBy ?? "?"}` : s.outcome;
+}
+
+function last(history: History): Sample | undefined {
+  let found: Sample | undefined;
+  for (const s of history.samples) found = s;
+  return found;
+}
+
+/** A row for each scenario: every repetition a tick, the median a dot, its 95 % interval a bar. */
+export function distributionPlot(figures: readonly Figure[], measurements: readonly Measurement[]): string {
+  const rowOfScenario = (m: { scenario: string; affinity: string }): string => `${m.scenario}, ${m.affinity}`;
+  const shown = figures.filter((f) => f.outageMs !== undefined);
+  const ticks = measurements.filter((m) => m.outcome !== "unknown" && m.away.recovered);
+  const domain = shown.map(rowOfScenario);
+  return draw({
+    width: 1000,
+    height: 60 + 30 * domain.length,
+    marginLeft: 260,
+    marginRight: 40,
+    x: { type: "sqrt", label: "outage at the main vantage point, ms", ticks: 6, grid: true, zero: true },
+    y: { type: "band", domain, label: null, padding: 0.3 },
+    marks: [
+      Plot.tickX(
+        ticks.map((m) => ({ row: rowOfScenario(m), ms: m.away.outageMs })),
+        { x: "ms", y: "row", stroke: clusterColours[0]!, strokeOpacity: 0.6, strokeWidth: 1.5 },
+      ),
+      Plot.ruleY(
+        shown.map((f) => ({
+          row: rowOfScenario(f),
+          low: f.outageMs!.medianLow,
+          high: f.outageMs!.medianHigh,
+        })),
+        { x1: "low", x2: "high", y: "row", stroke: accent, strokeWidth: 5, strokeOpacity: 0.55 },
+      ),
+      Plot.dot(
+        shown.map((f) => ({ row: rowOfScenario(f), ms: f.outageMs!.median })),
+        { x: "ms", y: "row", fill: accent, stroke: "currentColor", r: 4.5 },
+      ),
+    ],
+  });
+}

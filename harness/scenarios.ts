@@ -1,0 +1,209 @@
+import { availableParallelism, release, totalmem } from "node:os";
+import type { TestContext } from "vitest";
+import { judgeByBaseline } from "./check/baseline.ts";
+import type { Cluster } from "./cluster/cluster.ts";
+import { wallLabel } from "./core/clock.ts";
+import type { Affinity, Setting } from "./core/measurement.ts";
+import { combine, type Verdict } from "./core/verdict.ts";
+import { type Expected, type Figures, type Measured, measure, methodVersion } from "./experiment/measure.ts";
+import { readSeries } from "./experiment/series.ts";
+import type { Fault } from "./fault/fault.ts";
+import { injectFault } from "./fault/inject.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  historyFile,
+  keepFacts,
+  keepMeasurement,
+  mesh,
+  pairs,
+  proberImage,
+  rig,
+  setUp,
+  test,
+} from "./fixtures.ts";
+import { annotation, type EchoVariant } from "./mesh/echo.ts";
+import { EchoBackends } from "./mesh/echo-service.ts";
+import { baselineOfRun, repeatsOfRun, runIdOfRun, seriesOfRun } from "./run-environment.ts";
+
+export interface Roles {
+  /** The cluster that is struck, and the other one. */
+  readonly struck: Cluster;
+  readonly other: Cluster;
+  readonly client: Cluster;
+  readonly echo: EchoBackends;
+  readonly signal: AbortSignal;
+}
+
+export interface Scenario {
+  /** As a reader of the table of figures knows it. */
+  readonly name: string;
+  readonly affinity: Affinity;
+  /** `both`: each cluster is struck in every repetition; `alternating`: one after the other. */
+  readonly directions: "both" | "alternating";
+  /** Whose clients the figures are of: by default those that prefer the struck cluster, or its own. */
+  readonly client?: "struck" | "other";
+  /** Nodes that go away with the fault. */
+  readonly lostNodes?: (struck: Cluster) => Promise<readonly string[]>;
+  /** A state that the scenario begins from, undone at the end. */
+  readonly prepare?: (roles: Roles) => Promise<AsyncDisposable>;
+  readonly strike: (roles: Roles) => Promise<Fault>;
+  /** How long the fault is held where traffic does not become stable. */
+  readonly horizonMs: number;
+  /** How long it is held at least: where "nothing was lost" is an answer only after a while. */
+  readonly holdMs?: number;
+  readonly expected: (roles: Roles) => Expected;
+}
+
+/** A suite's set-up for scenarios: echo backends that also answer heartbeats, and a service for each affinity. */
+export function setUpScenarios(
+  suite: string,
+  affinities: readonly Affinity[],
+  variant: EchoVariant = {},
+): () => { readonly echo: EchoBackends; readonly outside: string } {
+  return setUp(suite, async ({ namespace, signal, outside }) => {
+    const echo = await EchoBackends.deploy(mesh.clusters, {
+      namespace,
+      image: agnhostImage,
+      replicas: 2,
+      variant: { ...variant, heartbeatImage: proberImage },
+      withinMs: budgets.settleMs,
+      signal,
+    });
+    for (const affinity of affinities) {
+      await echo.serve(
+        serviceOf(affinity),
+        {
+          [annotation.global]: "true",
+          ...(affinity === "none" ? {} : { [annotation.affinity]: affinity }),
+        },
+        "LoadBalancer",
+      );
+      for (const cluster of mesh.clusters)
+        await echo.loadBalancerIp(cluster, serviceOf(affinity), budgets.settleMs, signal);
+    }
+    return { echo, outside: await outside() };
+  });
+}
+
+/** The longest: a node's loss is believed after a minute, and its return takes as long. */
+const scenarioMs = 600_000;
+
+export const serviceOf = (affinity: Affinity): string => `echo-${affinity}`;
+
+/** What figures of this lab depend on. */
+function settingOf(): Setting {
+  const versions = (of: (c: Cluster) => string): string => [...new Set(mesh.clusters.map(of))].join(" and ");
+  return {
+    cilium: versions((c) => c.ciliumVersion),
+    kubernetes: versions((c) => c.kubernetesVersion),
+    kernel: release(),
+    machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
+    imageSource: mesh.state.artifacts.source,
+  };
+}
+
+/** Registers a scenario's tests: each repetition and direction is one. What the run's series holds already is skipped. */
+export function scenarioTests(
+  suite: () => { readonly echo: EchoBackends; readonly outside: string },
+  scenario: Scenario,
+): void {
+  const series = seriesOfRun();
+  const recorded = series === undefined ? [] : readSeries(series);
+  const setting = settingOf();
+  const repeats = repeatsOfRun();
+  for (let repeat = 1; repeat <= repeats; repeat++) {
+    const chosen = scenario.directions === "both" ? pairs : [pairs[(repeat - 1) % pairs.length]!];
+    for (const [struck, other] of chosen) {
+      const have = recorded.filter(
+        (m) =>
+          m.outcome !== "unknown" &&
+          m.method === methodVersion &&
+          m.scenario === scenario.name &&
+          m.affinity === scenario.affinity &&
+          m.struck === struck.name &&
+          JSON.stringify(m.setting) === JSON.stringify(setting),
+      ).length;
+      const mine = scenario.directions === "both" ? repeat : Math.ceil(repeat / pairs.length);
+      const name = `${struck.name} -> ${other.name} > ${scenario.name}, affinity ${scenario.affinity}, and back${repeats > 1 ? ` (${repeat} of ${repeats})` : ""}`;
+      test(name, { timeout: scenarioMs }, async (context) => {
+        if (have >= mine) context.skip("the series holds it already");
+        const { figures, verdict } = await measureOnce(context, suite(), scenario, struck, other);
+        keepAndJudge(context, figures, verdict, setting);
+      });
+    }
+  }
+}
+
+/** One measurement of a scenario. `label` sets its histories apart where a test takes several. */
+export async function measureOnce(
+  context: TestContext,
+  { echo, outside }: { readonly echo: EchoBackends; readonly outside: string },
+  scenario: Scenario,
+  struck: Cluster,
+  other: Cluster,
+  label?: string,
+): Promise<Measured> {
+  const { affinity } = scenario;
+  const client =
+    (scenario.client ?? (affinity === "remote" ? "other" : "struck")) === "struck" ? struck : other;
+  const roles: Roles = { struck, other, client, echo, signal: context.signal };
+  const fault = await scenario.strike(roles);
+  const servedBy =
+    affinity === "none" ? undefined : affinity === "local" ? client : mesh.clusters.find((c) => c !== client);
+  await using _state = await scenario.prepare?.(roles);
+  // Awaited here: what was prepared is undone when this function ends.
+  return await measure({
+    scenario: scenario.name,
+    affinity,
+    struck,
+    client,
+    clusters: mesh.clusters,
+    echo,
+    service: serviceOf(affinity),
+    outside,
+    lostNodes: (await scenario.lostNodes?.(struck)) ?? [],
+    ...(servedBy === undefined ? {} : { servedBy: servedBy.name }),
+    expected: scenario.expected(roles),
+    horizonMs: scenario.horizonMs,
+    holdMs: scenario.holdMs ?? 0,
+    stableMs: budgets.stableMs,
+    settleMs: budgets.settleMs,
+    mainEveryMs: budgets.probeEveryMs,
+    otherEveryMs: budgets.probeOthersEveryMs,
+    timeoutMs: budgets.probeTimeoutMs,
+    rig,
+    historyFile: (title) => historyFile(context, label === undefined ? title : `${label} ${title}`),
+    strike: () => injectFault(fault, { mesh, namespace: echo.namespace, signal: context.signal }),
+    signal: context.signal,
+  });
+}
+
+function keepAndJudge(context: TestContext, figures: Figures, verdict: Verdict, setting: Setting): void {
+  const measurement = { ...figures, runId: runIdOfRun(), at: wallLabel(), setting };
+  keepMeasurement(context, measurement);
+  keepFacts(context, {
+    outageMs: figures.away.recovered ? figures.away.outageMs : "not recovered",
+    lost: figures.away.lost,
+    longestGapMs: figures.away.longestGapMs,
+    backOutageMs: figures.back.outageMs,
+    ...Object.fromEntries(figures.phases.links.map((l) => [`link up to: ${l.upTo}, ms`, l.ms])),
+    unexplainedMs: figures.phases.unexplainedMs,
+    latenessP99Ms: figures.prober.latenessP99Ms,
+    cpuShare: figures.prober.cpuShare,
+    allCpuShare: figures.prober.allCpuShare,
+  });
+  const baseline = baselineOfRun();
+  expect(
+    baseline === undefined
+      ? verdict
+      : combine([
+          verdict,
+          judgeByBaseline({ ...measurement, outcome: verdict.outcome }, readSeries(baseline), {
+            runs: budgets.baselineRuns,
+            factor: budgets.baselineFactor,
+          }),
+        ]),
+  ).toPass();
+}

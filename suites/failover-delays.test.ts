@@ -1,0 +1,132 @@
+// Goal: time that is added to one link of the chain shows up in that link, and in the right amount.
+// Method: scale to zero with and without a planted delay, several times each: EndpointSlice changes held back by an
+// admission webhook, the agent stopped after the change; the difference of the medians is held against the fault's own
+// record of what it added.
+import type { Boundary } from "#harness/core/measurement.ts";
+import { quantile } from "#harness/core/stats.ts";
+import { failedBecause } from "#harness/core/verdict.ts";
+import type { Figures, Measured } from "#harness/experiment/measure.ts";
+import { agentHeld, type Held, slicesHeld } from "#harness/fault/delay.ts";
+import { injectFault } from "#harness/fault/inject.ts";
+import { scaleToZeroFault } from "#harness/fault/scale.ts";
+import { budgets, expect, keepFacts, mesh, test } from "#harness/fixtures.ts";
+import { measureOnce, type Scenario, serviceOf, setUpScenarios } from "#harness/scenarios.ts";
+
+const suite = setUpScenarios("failover-delays", ["local"]);
+const times = 5;
+const tolerance = 0.2;
+const [struck, other] = mesh.clusters as [(typeof mesh.clusters)[0], (typeof mesh.clusters)[0]];
+
+const plain: Scenario = {
+  name: "scale to zero",
+  affinity: "local",
+  directions: "both",
+  horizonMs: budgets.settleMs,
+  strike: async ({ echo }) => scaleToZeroFault(struck.kube, echo.deploymentOf(struck)),
+  expected: () => ({ movesTo: other.name, awayWithinMs: 10_000, backWithinMs: 10_000 }),
+};
+
+type Context = Parameters<typeof measureOnce>[0];
+
+async function repeated(
+  context: Context,
+  label: string,
+  scenario: () => Scenario,
+  each: (measured: Measured) => void = () => {},
+): Promise<Figures[]> {
+  const all: Figures[] = [];
+  for (let i = 1; i <= times; i++) {
+    const measured = await measureOnce(context, suite(), scenario(), struck, other, `${label} ${i}`);
+    expect(measured.verdict).toPass();
+    each(measured);
+    all.push(measured.figures);
+  }
+  return all;
+}
+
+function afterOf(figures: Figures, boundary: Boundary): number {
+  const seen = figures.phases.seen.find((s) => s.boundary === boundary)?.afterMs;
+  if (seen === null || seen === undefined) throw new Error(`${boundary} was not seen`);
+  return seen;
+}
+
+/** Median time between two boundaries that were both seen; a missing one is an error. */
+function medianBetween(all: readonly Figures[], from: Boundary, to: Boundary): number {
+  return quantile(
+    all.map((f) => afterOf(f, to) - afterOf(f, from)),
+    0.5,
+  );
+}
+
+function judgeAdded(context: Context, link: Boundary, addedMs: number, recordMs: number): void {
+  keepFacts(context, { [`${link}: added ms`]: addedMs, "the fault's own record, ms": recordMs });
+  expect(
+    failedBecause(
+      Math.abs(addedMs - recordMs) <= tolerance * recordMs
+        ? []
+        : [
+            `${link}: ${addedMs.toFixed(0)} ms were added, ${recordMs.toFixed(0)} ms by the fault's own record (${tolerance * 100} % are allowed)`,
+          ],
+    ),
+  ).toPass();
+}
+
+const lasted = (h: Held): number => h.untilUnixMs - h.fromUnixMs;
+
+test("EndpointSlice changes held back by 300 ms", { timeout: 600_000 }, async (context) => {
+  const without = await repeated(context, "plain", () => plain);
+  const delay = slicesHeld(struck, suite().outside, 300);
+  const records: number[] = [];
+  await using _held = await injectFault(delay.fault, {
+    mesh,
+    namespace: suite().echo.namespace,
+    signal: context.signal,
+  });
+  const within = await repeated(
+    context,
+    "held",
+    () => plain,
+    ({ figures, faultUnixMs }) => {
+      // What the boundary waited for: the changes that were held between the fault and it.
+      const sliceUnixMs = faultUnixMs + afterOf(figures, "EndpointSlice changed");
+      const waited = delay
+        .record()
+        .filter((h) => h.fromUnixMs >= faultUnixMs && h.untilUnixMs <= sliceUnixMs + 20);
+      records.push(waited.reduce((sum, h) => sum + lasted(h), 0));
+    },
+  );
+  judgeAdded(
+    context,
+    "EndpointSlice changed",
+    medianBetween(within, "fault begun", "EndpointSlice changed") -
+      medianBetween(without, "fault begun", "EndpointSlice changed"),
+    quantile(records, 0.5),
+  );
+});
+
+test("the agent stopped until 500 ms after the change", { timeout: 600_000 }, async (context) => {
+  const without = await repeated(context, "plain", () => plain);
+  const node = (await struck.nodes()).findLast((n) => n.role === "worker")!.name;
+  const records: number[] = [];
+  const within = await repeated(context, "stopped", () => {
+    const delay = agentHeld(struck, node, suite().echo.deploymentOf(struck), serviceOf("local"), 500);
+    return {
+      ...plain,
+      strike: async () => ({
+        ...delay.fault,
+        inject: async (harm) => {
+          const harmed = await delay.fault.inject(harm);
+          records.push(...delay.record().map(lasted));
+          return harmed;
+        },
+      }),
+    };
+  });
+  judgeAdded(
+    context,
+    "agent updated",
+    medianBetween(within, "EndpointSlice changed", "agent updated") -
+      medianBetween(without, "EndpointSlice changed", "agent updated"),
+    quantile(records, 0.5),
+  );
+});
