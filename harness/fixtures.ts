@@ -7,6 +7,7 @@ import { MeshproofError, messageOf } from "./core/errors.ts";
 import type { HealthCell } from "./core/health-cell.ts";
 import type { TestNotes } from "./core/record.ts";
 import { Scope } from "./core/scope.ts";
+import { hundredths } from "./core/stats.ts";
 import { diagnose } from "./diagnose/index.ts";
 import type { InjectedFault } from "./fault/fault.ts";
 import { faultNamed } from "./fault/index.ts";
@@ -164,7 +165,7 @@ export function keepFacts(
   const notes = notesOf(context);
   notes.facts = { ...notes.facts };
   for (const [name, value] of Object.entries(facts))
-    notes.facts[name] = typeof value === "number" ? Math.round(value * 100) / 100 : (value ?? null);
+    notes.facts[name] = typeof value === "number" ? hundredths(value) : (value ?? null);
 }
 
 /** Where a history of this test goes, under `histories/`, for the report and for whoever wants to judge it anew. */

@@ -1,6 +1,6 @@
 import { availableParallelism, release, totalmem } from "node:os";
 import type { TestContext } from "vitest";
-import { judgeByBaseline } from "./check/baseline.ts";
+import { comparable, judgeByBaseline } from "./check/baseline.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { wallLabel } from "./core/clock.ts";
 import type { Affinity, Setting } from "./core/measurement.ts";
@@ -9,6 +9,7 @@ import { type Expected, type Figures, type Measured, measure, methodVersion } fr
 import { readSeries } from "./experiment/series.ts";
 import type { Fault } from "./fault/fault.ts";
 import { injectFault } from "./fault/inject.ts";
+import { scaleToZeroFault } from "./fault/scale.ts";
 import {
   agnhostImage,
   budgets,
@@ -55,6 +56,21 @@ export interface Scenario {
   readonly holdMs?: number;
   readonly expected: (roles: Roles) => Expected;
 }
+
+/** Every backend of one cluster goes: what most people mean by failover. */
+export const scaleToZero = (affinity: Affinity): Scenario => ({
+  name: "scale to zero",
+  affinity,
+  directions: "both",
+  horizonMs: budgets.settleMs,
+  strike: async ({ struck, echo }) => scaleToZeroFault(struck.kube, echo.deploymentOf(struck)),
+  expected: ({ other }) => ({
+    movesTo: other.name,
+    awayWithinMs: budgets.failoverMs,
+    backWithinMs: budgets.failbackMs,
+    othersWithinMs: budgets.failoverMs,
+  }),
+});
 
 /** A suite's set-up for scenarios: echo backends that also answer heartbeats, and a service for each affinity. */
 export function setUpScenarios(
@@ -116,15 +132,14 @@ export function scenarioTests(
   for (let repeat = 1; repeat <= repeats; repeat++) {
     const chosen = scenario.directions === "both" ? pairs : [pairs[(repeat - 1) % pairs.length]!];
     for (const [struck, other] of chosen) {
-      const have = recorded.filter(
-        (m) =>
-          m.outcome !== "unknown" &&
-          m.method === methodVersion &&
-          m.scenario === scenario.name &&
-          m.affinity === scenario.affinity &&
-          m.struck === struck.name &&
-          JSON.stringify(m.setting) === JSON.stringify(setting),
-      ).length;
+      const wanted = {
+        method: methodVersion,
+        scenario: scenario.name,
+        affinity: scenario.affinity,
+        struck: struck.name,
+        setting,
+      };
+      const have = recorded.filter((m) => m.outcome !== "unknown" && comparable(m, wanted)).length;
       const mine = scenario.directions === "both" ? repeat : Math.ceil(repeat / pairs.length);
       const name = `${struck.name} -> ${other.name} > ${scenario.name}, affinity ${scenario.affinity}, and back${repeats > 1 ? ` (${repeat} of ${repeats})` : ""}`;
       test(name, { timeout: scenarioMs }, async (context) => {

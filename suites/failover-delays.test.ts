@@ -8,21 +8,17 @@ import { failedBecause } from "#harness/core/verdict.ts";
 import type { Figures, Measured } from "#harness/experiment/measure.ts";
 import { agentHeld, type Held, slicesHeld } from "#harness/fault/delay.ts";
 import { injectFault } from "#harness/fault/inject.ts";
-import { scaleToZeroFault } from "#harness/fault/scale.ts";
-import { budgets, expect, keepFacts, mesh, test } from "#harness/fixtures.ts";
-import { measureOnce, type Scenario, serviceOf, setUpScenarios } from "#harness/scenarios.ts";
+import { expect, keepFacts, mesh, test } from "#harness/fixtures.ts";
+import { measureOnce, type Scenario, scaleToZero, serviceOf, setUpScenarios } from "#harness/scenarios.ts";
 
 const suite = setUpScenarios("failover-delays", ["local"]);
 const times = 5;
 const tolerance = 0.2;
 const [struck, other] = mesh.clusters as [(typeof mesh.clusters)[0], (typeof mesh.clusters)[0]];
 
+// The delays are planted: they are measured, not held against the budgets.
 const plain: Scenario = {
-  name: "scale to zero",
-  affinity: "local",
-  directions: "both",
-  horizonMs: budgets.settleMs,
-  strike: async ({ echo }) => scaleToZeroFault(struck.kube, echo.deploymentOf(struck)),
+  ...scaleToZero("local"),
   expected: () => ({ movesTo: other.name, awayWithinMs: 10_000, backWithinMs: 10_000 }),
 };
 
@@ -58,7 +54,16 @@ function medianBetween(all: readonly Figures[], from: Boundary, to: Boundary): n
   );
 }
 
-function judgeAdded(context: Context, link: Boundary, addedMs: number, recordMs: number): void {
+/** What the delay added between two boundaries, by the medians, against what its own record says. */
+function judgeAdded(
+  context: Context,
+  [from, link]: readonly [Boundary, Boundary],
+  without: readonly Figures[],
+  within: readonly Figures[],
+  records: readonly number[],
+): void {
+  const addedMs = medianBetween(within, from, link) - medianBetween(without, from, link);
+  const recordMs = quantile(records, 0.5);
   keepFacts(context, { [`${link}: added ms`]: addedMs, "the fault's own record, ms": recordMs });
   expect(
     failedBecause(
@@ -95,13 +100,7 @@ test("EndpointSlice changes held back by 300 ms", { timeout: 600_000 }, async (c
       records.push(waited.reduce((sum, h) => sum + lasted(h), 0));
     },
   );
-  judgeAdded(
-    context,
-    "EndpointSlice changed",
-    medianBetween(within, "fault begun", "EndpointSlice changed") -
-      medianBetween(without, "fault begun", "EndpointSlice changed"),
-    quantile(records, 0.5),
-  );
+  judgeAdded(context, ["fault begun", "EndpointSlice changed"], without, within, records);
 });
 
 test("the agent stopped until 500 ms after the change", { timeout: 600_000 }, async (context) => {
@@ -122,11 +121,5 @@ test("the agent stopped until 500 ms after the change", { timeout: 600_000 }, as
       }),
     };
   });
-  judgeAdded(
-    context,
-    "agent updated",
-    medianBetween(within, "EndpointSlice changed", "agent updated") -
-      medianBetween(without, "EndpointSlice changed", "agent updated"),
-    quantile(records, 0.5),
-  );
+  judgeAdded(context, ["EndpointSlice changed", "agent updated"], without, within, records);
 });

@@ -9,8 +9,10 @@ export interface BaselineLimits {
   readonly factor: number;
 }
 
+type Identity = Pick<Measurement, "method" | "scenario" | "affinity" | "struck" | "setting">;
+
 /** Measurements are comparable where scenario, affinity, direction, method and everything about the setting agree. */
-export function comparable(a: Measurement, b: Measurement): boolean {
+export function comparable(a: Identity, b: Identity): boolean {
   return (
     a.method === b.method &&
     a.scenario === b.scenario &&

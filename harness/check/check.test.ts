@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { exampleHistory } from "#harness/core/examples.ts";
 import type { History, Sample, SampleOutcome } from "#harness/core/history.ts";
 import type { HealthReport } from "#harness/core/snapshot.ts";
 import { judgeNodeEntries, judgeRemoteCluster } from "./discovery.ts";
@@ -35,21 +36,7 @@ function history(
     });
   }
   const control = samples.filter((s) => s.seq % 4 === 0).map((s): Sample => ({ ...s, outcome: "ok" }));
-  return {
-    title: "t",
-    vantage: "east/w",
-    target: "10.0.0.1:80",
-    everyMs,
-    timeoutMs: 1000,
-    connection: "new",
-    startedAt: "",
-    startedAtUnixMs: 0,
-    samples,
-    control,
-    marks: [],
-    cpuShare: 0.1,
-    clockErrorMs: 0.1,
-  };
+  return exampleHistory({ everyMs, samples, control });
 }
 
 const expectation = { from: "east", to: "west", withinMs: 2000, stableMs: 1000, sinceMs: 1000, rig };

@@ -1,5 +1,6 @@
 import type { History } from "#harness/core/history.ts";
 import type { ConnectionFigures } from "#harness/core/measurement.ts";
+import { hundredths } from "#harness/core/stats.ts";
 import { failoverFacts } from "./failover.ts";
 
 const kinds = { reused: "http keep-alive", tcp: "tcp heartbeat", udp: "udp flow" } as const;
@@ -31,7 +32,7 @@ export function connectionFigures(
   return {
     kind: kinds[history.connection],
     fate: told || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
-    longestGapMs: Math.round(facts.longestGapMs * 100) / 100,
+    longestGapMs: hundredths(facts.longestGapMs),
     lost: facts.lost,
     lossOutcomes: facts.lossOutcomes,
   };

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ChainEvent, ChainRecord } from "#harness/core/chain.ts";
 import { distributionOf } from "#harness/core/distribution.ts";
+import { exampleHistory, exampleMeasurement } from "#harness/core/examples.ts";
 import { figuresOf } from "#harness/core/figures.ts";
 import type { Connection, History, Sample } from "#harness/core/history.ts";
 import type { Measurement } from "#harness/core/measurement.ts";
@@ -29,21 +30,13 @@ function history(
       outcome: at(seq * everyMs),
       cluster: "east",
     });
-  return {
-    title: "t",
-    vantage: "east/w",
-    target: "10.0.0.1:80",
+  return exampleHistory({
     everyMs,
-    timeoutMs: 1000,
     connection,
-    startedAt: "",
     startedAtUnixMs: zero,
     samples,
     control: samples.map((s) => ({ ...s, outcome: "ok" as const })),
-    marks: [],
-    cpuShare: 0.1,
-    clockErrorMs: 0.2,
-  };
+  });
 }
 
 describe("phases", () => {
@@ -177,36 +170,21 @@ test("a distribution tells the middle, the tail and its own uncertainty, the sam
   expect(distributionOf([1, 2], 7)?.median).toBe(1.5);
 });
 
+/** A run with an outage of which nine tenths are explained. */
 function measured(outageMs: number, change: Partial<Measurement> = {}): Measurement {
-  const none = { recovered: true, outageMs: 0, longestGapMs: 0, lost: 0, lossOutcomes: {} };
-  return {
-    method: 1,
-    scenario: "scale to zero",
-    affinity: "local",
-    struck: "east",
-    client: "east",
-    runId: "r",
-    at: "",
-    setting: { cilium: "1.19.4", kubernetes: "1.34.4", kernel: "6", machine: "2", imageSource: "source" },
-    outcome: "pass",
-    away: { ...none, outageMs, lost: outageMs / 5 },
-    back: none,
+  const plain = exampleMeasurement();
+  return exampleMeasurement({
+    away: { ...plain.away, outageMs, lost: outageMs / 5 },
     phases: {
-      seen: [],
-      lastGoodAfterMs: 0,
-      firstErrorAfterMs: 0,
-      firstNewAfterMs: 0,
-      stableAfterMs: 0,
+      ...plain.phases,
       links: [{ upTo: "agent updated", ms: outageMs * 0.9 }],
       unexplainedMs: outageMs * 0.1,
     },
-    others: [],
     connections: [
       { kind: "tcp heartbeat", fate: "reset", longestGapMs: 100, lost: 1, lossOutcomes: { reset: 1 } },
     ],
-    prober: { latenessP99Ms: 1, cpuShare: 0.2, allCpuShare: 0.4, everyMs: 5, sent: 1000 },
     ...change,
-  };
+  });
 }
 
 test("figures leave out what the rig spoiled and keep unrecovered runs out of medians", () => {

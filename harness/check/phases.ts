@@ -1,5 +1,6 @@
 import type { ChainRecord } from "#harness/core/chain.ts";
 import type { Boundary, Phases } from "#harness/core/measurement.ts";
+import { hundredths } from "#harness/core/stats.ts";
 import type { FailoverFacts } from "./failover.ts";
 
 /**
@@ -19,7 +20,7 @@ export function phasesOf(
   },
 ): Phases {
   const after = (proberMs: number | undefined): number | null =>
-    proberMs === undefined ? null : round(proberMs + clock.proberZeroUnixMs - clock.faultUnixMs);
+    proberMs === undefined ? null : hundredths(proberMs + clock.proberZeroUnixMs - clock.faultUnixMs);
   const firstErrorAfterMs = after(facts.firstErrorMs);
   const stableAfterMs = firstErrorAfterMs === null ? null : after(facts.stableAgainMs);
   const seen: Phases["seen"] = [
@@ -34,11 +35,11 @@ export function phasesOf(
       );
       return {
         boundary,
-        afterMs: first === undefined ? null : Math.max(0, round(first.atUnixMs - clock.faultUnixMs)),
-        errorMs: round(errorMs),
+        afterMs: first === undefined ? null : Math.max(0, hundredths(first.atUnixMs - clock.faultUnixMs)),
+        errorMs: hundredths(errorMs),
       };
     }),
-    { boundary: "traffic stable", afterMs: stableAfterMs, errorMs: round(clock.proberErrorMs) },
+    { boundary: "traffic stable", afterMs: stableAfterMs, errorMs: hundredths(clock.proberErrorMs) },
   ];
   return {
     seen,
@@ -68,11 +69,11 @@ function cutOutage(
     }
     const ms = Math.max(0, Math.min(afterMs, untilMs) - Math.max(before, fromMs));
     if (gap) unexplainedMs += ms;
-    else links.push({ upTo: boundary, ms: round(ms) });
+    else links.push({ upTo: boundary, ms: hundredths(ms) });
     gap = false;
     before = Math.max(before, afterMs);
   }
-  return { links, unexplainedMs: round(unexplainedMs) };
+  return { links, unexplainedMs: hundredths(unexplainedMs) };
 }
 
 /**
@@ -92,8 +93,4 @@ function inCausalOrder(seen: Phases["seen"]): Phases["seen"] {
     if (ordered[i]!.afterMs !== null) next = ordered[i];
   }
   return ordered;
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -82,14 +82,17 @@ export async function continueProcesses(node: string, pattern: string, signal: A
     );
 }
 
+/** A shell command that lists `/proc/<pid>/cgroup` of a pod's processes, by the pod's uid as kubelet writes it. */
+const cgroupsOf = (podUid: string): string =>
+  `grep -lsE '${podUid.replaceAll("-", "[-_]")}' /proc/[0-9]*/cgroup`;
+
 /** Some process of a pod, by the cgroup that kubelet names after the pod's uid; nothing where the pod is gone. */
 export async function podProcess(
   node: string,
   podUid: string,
   signal: AbortSignal,
 ): Promise<number | undefined> {
-  const pattern = podUid.replaceAll("-", "[-_]");
-  const script = `grep -lsE '${pattern}' /proc/[0-9]*/cgroup | head -n 1`;
+  const script = `${cgroupsOf(podUid)} | head -n 1`;
   const told = await output("docker", ["exec", node, "sh", "-c", script], { signal });
   const pid = /\/proc\/(\d+)\//.exec(told)?.[1];
   return pid === undefined ? undefined : Number(pid);
@@ -103,7 +106,6 @@ export async function continueAt(node: string, pattern: string, signal: AbortSig
 
 /** Ends every process of a pod but the one that holds its namespaces, without a word (SIGKILL). */
 export async function killPod(node: string, podUid: string, signal: AbortSignal): Promise<void> {
-  const pattern = podUid.replaceAll("-", "[-_]");
-  const script = `for p in $(grep -lsE '${pattern}' /proc/[0-9]*/cgroup | cut -d/ -f3); do [ "$(cat /proc/$p/comm 2>/dev/null)" = pause ] || kill -KILL $p 2>/dev/null; done; true`;
+  const script = `for p in $(${cgroupsOf(podUid)} | cut -d/ -f3); do [ "$(cat /proc/$p/comm 2>/dev/null)" = pause ] || kill -KILL $p 2>/dev/null; done; true`;
   await onNode(node, ["sh", "-c", script], { signal });
 }

@@ -1,5 +1,5 @@
 import { seededRandom } from "./random.ts";
-import { sortedQuantile } from "./stats.ts";
+import { hundredths, sortedQuantile } from "./stats.ts";
 
 export interface Distribution {
   readonly count: number;
@@ -41,5 +41,5 @@ function middle(sorted: readonly number[]): number {
   const half = sorted.length / 2;
   return sorted.length % 2 === 1
     ? sorted[Math.floor(half)]!
-    : Math.round((sorted[half - 1]! + sorted[half]!) * 50) / 100;
+    : hundredths((sorted[half - 1]! + sorted[half]!) / 2);
 }

@@ -30,9 +30,6 @@ export interface Figure {
     readonly stalled: number;
     readonly longestGapMedianMs: number;
   }[];
-  /** p99 of the main prober's lateness: its median and most over the runs. */
-  readonly latenessP99MedianMs: number;
-  readonly latenessP99MostMs: number;
 }
 
 /** In the order in which the scenarios first appear; the seed makes the bootstrap intervals reproducible. */
@@ -61,7 +58,6 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     .filter((m) => m.away.outageMs > 0)
     .map((m) => m.phases.links.reduce((sum, l) => sum + l.ms, 0) / m.away.outageMs);
   const lost = good.map((m) => m.away.lost);
-  const late = good.map((m) => m.prober.latenessP99Ms);
   const struck = Map.groupBy(recovered, (m) => m.struck);
   return {
     scenario,
@@ -79,8 +75,6 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     links: linksOf(recovered.filter((m) => m.away.outageMs > 0)),
     ...(shares.length === 0 ? {} : { explainedShare: Math.round(quantile(shares, 0.5) * 1000) / 1000 }),
     connections: connectionsOf(good),
-    latenessP99MedianMs: late.length === 0 ? 0 : quantile(late, 0.5),
-    latenessP99MostMs: late.length === 0 ? 0 : quantile(late, 1),
   };
 }
 

@@ -1,6 +1,7 @@
 import { MeshproofError } from "./errors.ts";
 import type { History, Mark, Sample, SampleOutcome } from "./history.ts";
 import { SampleColumns } from "./sample-columns.ts";
+import { hundredths } from "./stats.ts";
 
 /** The first line of a history's file (`reports/README.md` documents the format). */
 export type HistoryHead = Pick<
@@ -27,8 +28,8 @@ export function sampleLine(kind: "s" | "c", s: Sample): string {
     kind,
     s.seq,
     s.dueMs,
-    round(s.sentMs - s.dueMs),
-    round(s.endMs - s.sentMs),
+    hundredths(s.sentMs - s.dueMs),
+    hundredths(s.endMs - s.sentMs),
     s.outcome,
     s.servedBy ?? "",
     s.cluster ?? "",
@@ -107,8 +108,4 @@ export class HistoryReader {
       { cause },
     );
   }
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

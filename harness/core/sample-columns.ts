@@ -1,4 +1,5 @@
 import { type Sample, type Samples, sampleOutcomes } from "./history.ts";
+import { hundredths } from "./stats.ts";
 
 const absent = 255;
 
@@ -37,7 +38,7 @@ export class SampleColumns implements Samples {
   *[Symbol.iterator](): Iterator<Sample> {
     for (let i = 0; i < this.#end; i++) {
       if (this.#outcome[i] === absent) continue;
-      const sentMs = round(this.#due[i]! + this.#late[i]!);
+      const sentMs = hundredths(this.#due[i]! + this.#late[i]!);
       const servedBy = this.#names[this.#texts[2 * i]!]!;
       const detail = this.#names[this.#texts[2 * i + 1]!]!;
       const outcome = sampleOutcomes[this.#outcome[i]!]!;
@@ -46,7 +47,7 @@ export class SampleColumns implements Samples {
         seq: i,
         dueMs: this.#due[i]!,
         sentMs,
-        endMs: round(sentMs + this.#took[i]!),
+        endMs: hundredths(sentMs + this.#took[i]!),
         outcome,
         ...(servedBy === "" ? {} : { servedBy }),
         ...(cluster === undefined ? {} : { cluster }),
@@ -79,9 +80,4 @@ export class SampleColumns implements Samples {
     texts.set(this.#texts);
     [this.#due, this.#late, this.#took, this.#outcome, this.#texts] = [due, late, took, outcome, texts];
   }
-}
-
-/** Probers tell hundredths of a millisecond. */
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -1,3 +1,8 @@
+/** To hundredths: of a millisecond, as probers tell, or of a share. */
+export function hundredths(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
 /** The q-quantile (0..1) of the values, by the nearest rank; NaN for none. */
 export function quantile(values: readonly number[], q: number): number {
   return sortedQuantile(

@@ -8,6 +8,7 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import { pause } from "#harness/core/eventually.ts";
 import type { History } from "#harness/core/history.ts";
 import type { Affinity, Disturbance, Measurement, VantageFigures } from "#harness/core/measurement.ts";
+import { hundredths } from "#harness/core/stats.ts";
 import { combine, failedBecause, passed, type Verdict } from "#harness/core/verdict.ts";
 import type { InjectedFault } from "#harness/fault/fault.ts";
 import { prioritiseSelf } from "#harness/host/priority.ts";
@@ -152,7 +153,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
         ...disturbance(facts),
         title: history.title,
         everyMs: history.everyMs,
-        latenessP99Ms: round(facts.latenessP99Ms),
+        latenessP99Ms: hundredths(facts.latenessP99Ms),
       });
   }
   const { facts, back, history } = main!;
@@ -181,9 +182,9 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
       others,
       connections,
       prober: {
-        latenessP99Ms: round(facts.latenessP99Ms),
-        cpuShare: round(history.cpuShare),
-        allCpuShare: round(traffic.probers.reduce((sum, p) => sum + p.cpuShare, 0)),
+        latenessP99Ms: hundredths(facts.latenessP99Ms),
+        cpuShare: hundredths(history.cpuShare),
+        allCpuShare: hundredths(traffic.probers.reduce((sum, p) => sum + p.cpuShare, 0)),
         everyMs: history.everyMs,
         sent: facts.sent,
       },
@@ -193,6 +194,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   };
 }
 
+/** Where nothing is expected, nothing is judged: the rig has been. */
 function judgeAway(
   history: History,
   stretch: { stableMs: number; sinceMs: number; untilMs: number },
@@ -200,14 +202,11 @@ function judgeAway(
   mine: boolean,
 ): Verdict {
   const { movesTo, awayWithinMs, othersWithinMs } = expected;
-  if (!mine)
-    return othersWithinMs === undefined
-      ? judgeRig(history, rig, stretch.sinceMs)
-      : judgeOutage(history, { ...stretch, withinMs: othersWithinMs, rig });
-  if (awayWithinMs === undefined) return judgeRig(history, rig, stretch.sinceMs);
-  if (movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs: awayWithinMs, rig });
+  const withinMs = mine ? awayWithinMs : othersWithinMs;
+  if (withinMs === undefined) return passed;
+  if (!mine || movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs, rig });
   const from = servedBy ?? struck.name;
-  return judgeFailover(history, { ...stretch, from, to: movesTo, withinMs: awayWithinMs, rig });
+  return judgeFailover(history, { ...stretch, from, to: movesTo, withinMs, rig });
 }
 
 function judgeBack(
@@ -224,13 +223,9 @@ function judgeBack(
 function disturbance(facts: FailoverFacts): Disturbance {
   return {
     recovered: facts.recovered,
-    outageMs: round(facts.outageMs),
-    longestGapMs: round(facts.longestGapMs),
+    outageMs: hundredths(facts.outageMs),
+    longestGapMs: hundredths(facts.longestGapMs),
     lost: facts.lost,
     lossOutcomes: facts.lossOutcomes,
   };
-}
-
-function round(ms: number): number {
-  return Math.round(ms * 100) / 100;
 }

@@ -2,38 +2,13 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { Measurement } from "#harness/core/measurement.ts";
+import { exampleMeasurement } from "#harness/core/examples.ts";
 import { appendToSeries, readSeries } from "./series.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "meshproof-series-"));
 afterAll(() => rmSync(dir, { recursive: true }));
 
-const none = { recovered: true, outageMs: 0, longestGapMs: 0, lost: 0, lossOutcomes: {} };
-const measurement: Measurement = {
-  method: 1,
-  scenario: "scale to zero",
-  affinity: "local",
-  struck: "east",
-  client: "east",
-  runId: "r",
-  at: "",
-  setting: { cilium: "1", kubernetes: "1", kernel: "6", machine: "2", imageSource: "source" },
-  outcome: "pass",
-  away: none,
-  back: none,
-  phases: {
-    seen: [],
-    lastGoodAfterMs: null,
-    firstErrorAfterMs: null,
-    firstNewAfterMs: null,
-    stableAfterMs: null,
-    links: [],
-    unexplainedMs: 0,
-  },
-  others: [],
-  connections: [],
-  prober: { latenessP99Ms: 1, cpuShare: 0.2, allCpuShare: 0.4, everyMs: 5, sent: 1000 },
-};
+const measurement = exampleMeasurement();
 
 test("a series grows over runs, also over one that was killed in the middle of a line", () => {
   const path = join(dir, "deep/s.ndjson");

@@ -5,6 +5,7 @@ import { unixNowMs } from "#harness/core/clock.ts";
 import { eventually, notYet, pause, ready } from "#harness/core/eventually.ts";
 import type { HoldLine, HoldSpec } from "#harness/core/probe-wire.ts";
 import { containerAddress, execIn, execLines } from "#harness/host/docker.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { makeCa, serverCertificate } from "#harness/mesh/ca.ts";
 import { agentProcess } from "./control-plane.ts";
@@ -180,10 +181,7 @@ export function agentHeld(
       kinds.endpointSlice,
       { namespace: harm.namespace!, labelSelector: `kubernetes.io/service-name=${service}` },
       (slices) => {
-        const endpoints = slices.flatMap(
-          (s) => (s.endpoints ?? []) as { conditions?: { ready?: boolean } }[],
-        );
-        const left = endpoints.filter((e) => e.conditions?.ready !== false).length;
+        const left = ownEndpoints(slices).filter(isReady).length;
         return left === 0 ? ready(undefined) : notYet(`${left} endpoints are ready`);
       },
       { what: "the EndpointSlices to be empty", withinMs: 30_000, signal: harm.signal },

@@ -38,14 +38,13 @@ export function backendsKilled(cluster: Cluster): Fault {
 }
 
 export function readinessLost(cluster: Cluster): Fault {
-  const fault = podRules(
+  return podRules(
     "readiness-lost",
     `lets the readiness probes of the echo pods in ${cluster.name} fail while they answer`,
     readinessRules,
     false,
     () => cluster,
   );
-  return fault;
 }
 
 /** New pods, one after another; ends when the last one is ready. */

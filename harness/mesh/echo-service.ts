@@ -2,6 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
 
@@ -157,14 +158,8 @@ export class EchoBackends {
       this.namespace,
       `kubernetes.io/service-name=${name}`,
     );
-    // Slices that Cilium itself mirrors from other clusters are not this cluster's own.
-    const own = slices.filter(
-      (s) =>
-        s.metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io",
-    );
-    return own
-      .flatMap((s) => (s.endpoints ?? []) as { addresses: string[]; conditions?: { ready?: boolean } }[])
-      .filter((e) => e.conditions?.ready !== false)
+    return ownEndpoints(slices)
+      .filter(isReady)
       .flatMap((e) => e.addresses.map((ip) => `${ip}:${echoHttpPort}`))
       .sort();
   }

@@ -4,6 +4,7 @@ import { contains, parseCidr } from "#harness/core/cidr.ts";
 import { unixNowMs } from "#harness/core/clock.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { Boundary } from "#harness/core/measurement.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort } from "#harness/mesh/echo.ts";
 import { followBackends, followFrontend } from "./agent-tables.ts";
@@ -152,13 +153,7 @@ function realtimeOffsetMs(): number {
  * (operator/watchers/service_sync.go); its own agents take one that is not ready for terminating.
  */
 function endpointsLeft(slices: readonly KubeObject[], abroad: boolean): number {
-  return slices
-    .filter(
-      (s) =>
-        s.metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io",
-    )
-    .flatMap((s) => (s.endpoints ?? []) as { conditions?: { ready?: boolean; serving?: boolean } }[])
-    .filter((e) => e.conditions?.ready !== false || (abroad && e.conditions.serving === true)).length;
+  return ownEndpoints(slices).filter((e) => isReady(e) || (abroad && e.conditions?.serving === true)).length;
 }
 
 /** Cilium's shared service: `backends` by address (pkg/clustermesh/store). */

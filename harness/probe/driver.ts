@@ -5,6 +5,7 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { Connection, History, Mark, Sample } from "#harness/core/history.ts";
 import type { ProbeLine, ProbeSpec, WireSample } from "#harness/core/probe-wire.ts";
+import { hundredths } from "#harness/core/stats.ts";
 import { execLines } from "#harness/host/docker.ts";
 import { forgetPriority, prioritise } from "#harness/host/priority.ts";
 import type { Vantage } from "#harness/mesh/vantage.ts";
@@ -199,7 +200,7 @@ export class Prober implements AsyncDisposable {
     const foot =
       cpuShare === undefined
         ? undefined
-        : { marks: this.#marks, cpuShare, clockErrorMs: Math.round(this.#clockErrorMs * 100) / 100 };
+        : { marks: this.#marks, cpuShare, clockErrorMs: hundredths(this.#clockErrorMs) };
     await Promise.all(this.#files.map((f) => f.close(foot)));
     if (foot === undefined) {
       throw new MeshproofError(

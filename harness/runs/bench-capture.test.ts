@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { exampleHistory } from "#harness/core/examples.ts";
 import type { Sample } from "#harness/core/history.ts";
 import { compareWithCapture, readCapture } from "./bench-capture.ts";
 
@@ -30,24 +31,14 @@ test("each boundary is held against the packet that made it", () => {
     i < 310 ? sample(i, "ok", "east") : i < 400 ? sample(i, "refused") : sample(i, "ok", "west"),
   );
   const zero = 1_000_000;
-  const history = {
-    title: "t",
-    vantage: "v",
-    target: "t",
-    everyMs: 5,
-    timeoutMs: 1000,
-    connection: "new" as const,
-    startedAt: "",
+  const history = exampleHistory({
     startedAtUnixMs: zero,
     samples,
-    control: [],
     marks: [
       { name: "away", atMs: 1500 },
       { name: "back", atMs: 2900 },
     ],
-    cpuShare: 0,
-    clockErrorMs: 0,
-  };
+  });
   const backend = (s: Sample): string => (s.cluster === "west" ? "10.2.0.1:8080" : "10.1.0.1:8080");
   const captured = samples.flatMap((s) => [
     { atUnixMs: zero + s.sentMs + 0.3, kind: "syn" as const, from: `10.1.9.9:${s.seq}`, to: backend(s) },

@@ -127,21 +127,17 @@ export async function benchCapture(
       cure: "read the run's report: the suite did not get as far",
     });
   const everyMs = mesh.state.plan.budgets.probeEveryMs;
+  const p95Ms = quantile(
+    errors.map((e) => Math.abs(e.ms)),
+    0.95,
+  );
   return [
     `${failovers} failovers, ${captured.length} packets captured on ${nodes.length} nodes, one request every ${everyMs} ms`,
     ...[...Map.groupBy(errors, (e) => e.boundary)].map(([boundary, all]) => {
       const off = all.map((e) => Math.abs(e.ms));
       return `${boundary}: ${all.length} compared; error median ${quantile(off, 0.5).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, most ${Math.max(...off).toFixed(2)} ms`;
     }),
-    `all boundaries: p95 ${quantile(
-      errors.map((e) => Math.abs(e.ms)),
-      0.95,
-    ).toFixed(2)} ms, ${(
-      quantile(
-        errors.map((e) => Math.abs(e.ms)),
-        0.95,
-      ) / everyMs
-    ).toFixed(2)} of the interval`,
+    `all boundaries: p95 ${p95Ms.toFixed(2)} ms, ${(p95Ms / everyMs).toFixed(2)} of the interval`,
     `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, most ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, most ${percent(Math.max(...allShares))}`,
     `the same failovers by every second request: the outage differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at most ${Math.max(...halvedOffMs).toFixed(1)} ms`,
   ];

@@ -1,0 +1,19 @@
+import type { KubeObject } from "./kube.ts";
+
+interface Endpoint {
+  readonly addresses: readonly string[];
+  readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
+}
+
+/** The endpoints of a cluster's own EndpointSlices: those that Cilium mirrors from other clusters are left out. */
+export function ownEndpoints(slices: readonly KubeObject[]): Endpoint[] {
+  return slices
+    .filter(
+      (s) =>
+        s.metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io",
+    )
+    .flatMap((s) => (s.endpoints ?? []) as Endpoint[]);
+}
+
+/** Kubernetes: a condition that is not told counts as ready. */
+export const isReady = (endpoint: Endpoint): boolean => endpoint.conditions?.ready !== false;
