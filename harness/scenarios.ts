@@ -76,13 +76,13 @@ export const scaleToZero = (affinity: Affinity): Scenario => ({
 export function setUpScenarios(
   suite: string,
   affinities: readonly Affinity[],
-  variant: EchoVariant = {},
+  { replicas = 2, ...variant }: EchoVariant & { readonly replicas?: number } = {},
 ): () => { readonly echo: EchoBackends; readonly outside: string } {
   return setUp(suite, async ({ namespace, signal, outside }) => {
     const echo = await EchoBackends.deploy(mesh.clusters, {
       namespace,
       image: agnhostImage,
-      replicas: 2,
+      replicas,
       variant: { ...variant, heartbeatImage: proberImage },
       withinMs: budgets.settleMs,
       signal,

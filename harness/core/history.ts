@@ -1,4 +1,7 @@
-/** How one request of a prober ended. `refused`: the peer answered with a reset; `timeout`: nothing came. */
+/**
+ * How one request of a prober ended. `refused`: the peer answered with a reset; `timeout`: nothing came;
+ * `wrong-backend`: a good answer, of a pod that does not belong to the service.
+ */
 export const sampleOutcomes = [
   "ok",
   "timeout",
@@ -7,6 +10,7 @@ export const sampleOutcomes = [
   "reset",
   "bad-answer",
   "error",
+  "wrong-backend",
 ] as const;
 export type SampleOutcome = (typeof sampleOutcomes)[number];
 
@@ -57,7 +61,7 @@ export interface History {
   /** Unix milliseconds of the prober's zero: aligns histories with packet captures and with what agents say. */
   readonly startedAtUnixMs: number;
   readonly samples: Samples;
-  /** The same cadence against the prober's own loopback: tells the rig's trouble from the mesh's. */
+  /** Requests of the same prober to its own loopback: they tell the rig's trouble from the mesh's. */
   readonly control: Samples;
   readonly marks: readonly Mark[];
   /** CPU of the prober process over the run, as a share of one core; all streams of a prober share it. */

@@ -6,6 +6,8 @@ export interface ProbeSpec {
   readonly mark: string;
   /** All on one clock, each on a grid of its own. */
   readonly streams: readonly StreamSpec[];
+  /** Of the requests to the prober's own loopback: one grid for all streams, whose processor it shares. */
+  readonly controlEveryMs: number;
 }
 
 export interface StreamSpec {
@@ -15,8 +17,6 @@ export interface StreamSpec {
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly connection: Connection;
-  /** One control request, to the prober's own loopback, per this many requests. */
-  readonly controlEvery: number;
 }
 
 /** Lines that the prober prints. Times are milliseconds since its own start. */
@@ -24,13 +24,16 @@ export type ProbeLine =
   | { readonly hello: { readonly startedAtUnixMs: number } }
   | {
       readonly samples: readonly WireSample[];
-      readonly control: readonly WireSample[];
+      readonly control: readonly WireRequest[];
       readonly nowMs: number;
     }
   | { readonly bye: { readonly cpuShare: number } };
 
-/** Index of the stream, seq, dueMs, sentMs, endMs, outcome, servedBy, detail. */
-export type WireSample = readonly [number, number, number, number, number, SampleOutcome, string, string];
+/** seq, dueMs, sentMs, endMs, outcome, servedBy, detail. */
+export type WireRequest = readonly [number, number, number, number, SampleOutcome, string, string];
+
+/** The index of its stream before it. */
+export type WireSample = readonly [number, ...WireRequest];
 
 /** A batch of single requests, all answered in one reply. */
 export interface AskSpec {

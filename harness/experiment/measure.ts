@@ -11,7 +11,7 @@ import type { Affinity, Disturbance, Measurement, VantageFigures } from "#harnes
 import { hundredths } from "#harness/core/stats.ts";
 import { combine, failedBecause, passed, type Verdict } from "#harness/core/verdict.ts";
 import type { InjectedFault } from "#harness/fault/fault.ts";
-import { prioritiseSelf } from "#harness/host/priority.ts";
+import { prioritisePods, prioritiseSelf } from "#harness/host/priority.ts";
 import { ChainWatch } from "#harness/observe/chain.ts";
 import { Traffic, type TrafficOptions } from "./traffic.ts";
 
@@ -101,6 +101,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
       ),
     );
   };
+  await prioritisePods(await options.echo.podUids());
   await settled(options.servedBy, settleMs, 0);
   await using _first = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });

@@ -140,11 +140,18 @@ export class EchoBackends {
 
   /** Names of the ready backend pods of one cluster. */
   async pods(cluster: Cluster): Promise<string[]> {
+    return (await this.#ready(cluster)).map((p) => p.metadata.name).sort();
+  }
+
+  /** The uids of all ready backend pods. */
+  async podUids(): Promise<string[]> {
+    const pods = await Promise.all(this.clusters.map((c) => this.#ready(c)));
+    return pods.flat().map((p) => p.metadata.uid!);
+  }
+
+  async #ready(cluster: Cluster): Promise<KubeObject[]> {
     const pods = await cluster.kube.list(kinds.pod, this.namespace, `app=${this.deploymentOf(cluster)}`);
-    return pods
-      .filter(podReady)
-      .map((p) => p.metadata.name)
-      .sort();
+    return pods.filter(podReady);
   }
 
   /** Which cluster a pod that named itself belongs to. */

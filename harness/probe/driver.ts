@@ -4,7 +4,8 @@ import { formatMs, monotonicMs, unixNowMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { Connection, History, Mark, Sample } from "#harness/core/history.ts";
-import type { ProbeLine, ProbeSpec, WireSample } from "#harness/core/probe-wire.ts";
+import { sampleLine } from "#harness/core/history-lines.ts";
+import type { ProbeLine, ProbeSpec, WireRequest } from "#harness/core/probe-wire.ts";
 import { hundredths } from "#harness/core/stats.ts";
 import { execLines } from "#harness/host/docker.ts";
 import { forgetPriority, prioritise } from "#harness/host/priority.ts";
@@ -37,7 +38,7 @@ export type ProbeFrom =
   | { readonly cluster: Cluster; readonly vantage: Vantage }
   | { readonly container: string };
 
-/** A control request this often, and with each request of a sparser stream: it shares the processor with what it controls. */
+/** A control request this often. */
 const controlEveryMs = 50;
 /** A prober prints several times a second: one that does not is stopped, or its way to us is cut. */
 const silentLimitMs = 5000;
@@ -85,8 +86,8 @@ export class Prober implements AsyncDisposable {
         everyMs: o.everyMs,
         timeoutMs: o.timeoutMs,
         connection: o.connection ?? "new",
-        controlEvery: Math.max(1, Math.round(controlEveryMs / o.everyMs)),
       })),
+      controlEveryMs,
     };
     const argv = ["node", "/prober/main.mjs", "probe", JSON.stringify(spec)];
     const onLine = (line: string): void => prober.#read(line);
@@ -143,8 +144,15 @@ export class Prober implements AsyncDisposable {
         this.#clockErrorMs,
         Math.abs(unixNowMs() - (this.#startedAtUnixMs! + told.nowMs)),
       );
-      for (const s of told.samples) this.streams[s[0]]?.take("s", s);
-      for (const s of told.control) this.streams[s[0]]?.take("c", s);
+      const rows = new Map<number, WireRequest[]>();
+      for (const [stream, ...row] of told.samples) {
+        const own = rows.get(stream);
+        if (own === undefined) rows.set(stream, [row]);
+        else own.push(row);
+      }
+      // The control is of the process that all streams share.
+      const control = told.control.map(controlSample);
+      for (const [i, stream] of this.streams.entries()) stream.take(rows.get(i) ?? [], control);
     }
   }
 
@@ -218,13 +226,17 @@ export class Prober implements AsyncDisposable {
   }
 }
 
+function controlSample([seq, dueMs, sentMs, endMs, outcome]: WireRequest): Sample {
+  return { seq, dueMs, sentMs, endMs, outcome };
+}
+
 /** One stream of a prober: a target, a grid, a history. */
 export class Stream {
   readonly options: StreamOptions;
   readonly prober: Prober;
   recorded = 0;
   #recent: Sample[] = [];
-  #early: (readonly ["s" | "c", Sample])[] = [];
+  #early: string[] = [];
   #file: HistoryFile | undefined;
 
   constructor(prober: Prober, options: StreamOptions) {
@@ -234,28 +246,32 @@ export class Stream {
 
   writeTo(file: HistoryFile): void {
     this.#file = file;
-    for (const [kind, sample] of this.#early.splice(0)) file.sample(kind, sample);
+    for (const lines of this.#early.splice(0)) file.write(lines);
   }
 
-  take(kind: "s" | "c", wire: WireSample): void {
-    const sample = this.#sample(wire);
-    if (this.#file === undefined) this.#early.push([kind, sample]);
-    else this.#file.sample(kind, sample);
-    if (kind === "c") return;
-    this.recorded += 1;
-    this.#recent.push(sample);
-    if (this.#recent.length > 64 && this.#recent[0]!.sentMs < sample.sentMs - 2 * recentMs)
-      this.#recent = this.#recent.filter((s) => s.sentMs > sample.sentMs - recentMs);
+  /** What one line of the prober told: written in one piece, as a piece for each sample is mostly garbage. */
+  take(rows: readonly WireRequest[], control: readonly Sample[]): void {
+    const samples = rows.map((row) => this.#sample(row));
+    const lines = [...samples.map((s) => sampleLine("s", s)), ...control.map((s) => sampleLine("c", s))];
+    if (lines.length === 0) return;
+    const text = `${lines.join("\n")}\n`;
+    if (this.#file === undefined) this.#early.push(text);
+    else this.#file.write(text);
+    this.recorded += samples.length;
+    this.#recent.push(...samples);
+    const newestMs = samples.at(-1)?.sentMs ?? 0;
+    if (this.#recent.length > 64 && this.#recent[0]!.sentMs < newestMs - 2 * recentMs)
+      this.#recent = this.#recent.filter((s) => s.sentMs > newestMs - recentMs);
   }
 
-  #sample([, seq, dueMs, sentMs, endMs, outcome, servedBy, detail]: WireSample): Sample {
+  #sample([seq, dueMs, sentMs, endMs, outcome, servedBy, detail]: WireRequest): Sample {
     const cluster = outcome === "ok" ? this.options.clusterOf(servedBy) : undefined;
     return {
       seq,
       dueMs,
       sentMs,
       endMs,
-      outcome,
+      outcome: outcome === "ok" && cluster === undefined ? "wrong-backend" : outcome,
       ...(servedBy === "" ? {} : { servedBy }),
       ...(cluster === undefined ? {} : { cluster }),
       ...(detail === "" ? {} : { detail }),
@@ -294,7 +310,10 @@ export class Stream {
         if (latest - quietMs >= sinceMs && whole && good === window.length) return ready(undefined);
         const tally = new Map<string, number>();
         for (const s of window) {
-          const key = s.outcome === "ok" ? (s.cluster ?? `unknown backend ${s.servedBy}`) : s.outcome;
+          const key =
+            s.outcome === "ok"
+              ? s.cluster!
+              : `${s.outcome}${s.outcome === "wrong-backend" ? ` ${s.servedBy}` : ""}`;
           tally.set(key, (tally.get(key) ?? 0) + 1);
         }
         return notYet(

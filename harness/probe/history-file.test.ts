@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import type { Sample } from "#harness/core/history.ts";
+import { sampleLine } from "#harness/core/history-lines.ts";
 import { HistoryFile, readHistory, writeCsv } from "./history-file.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "meshproof-history-"));
@@ -21,16 +23,12 @@ const head = {
 test("a history goes to disk and comes back, and out as CSV", async () => {
   const path = join(dir, "deep/h.ndjson");
   const file = await HistoryFile.create(path, head);
-  file.sample("s", { seq: 1, dueMs: 5, sentMs: 5.1, endMs: 6.1, outcome: "refused", detail: 'a "b", c' });
-  file.sample("s", {
-    seq: 0,
-    dueMs: 0,
-    sentMs: 0.2,
-    endMs: 1,
-    outcome: "ok",
-    servedBy: "echo-east-a",
-    cluster: "east",
-  });
+  const ok = { outcome: "ok", servedBy: "echo-east-a", cluster: "east" } as const;
+  const samples: Sample[] = [
+    { seq: 1, dueMs: 5, sentMs: 5.1, endMs: 6.1, outcome: "refused", detail: 'a "b", c' },
+    { seq: 0, dueMs: 0, sentMs: 0.2, endMs: 1, ...ok },
+  ];
+  for (const s of samples) file.write(`${sampleLine("s", s)}\n`);
   await file.close({ marks: [], cpuShare: 0.1, clockErrorMs: 0.3 });
   const history = await readHistory(path);
   expect([...history.samples].map((s) => s.outcome)).toEqual(["ok", "refused"]);

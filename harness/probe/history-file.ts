@@ -2,14 +2,13 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { finished } from "node:stream/promises";
-import type { History, Sample } from "#harness/core/history.ts";
+import type { History } from "#harness/core/history.ts";
 import {
   footLine,
   type HistoryFoot,
   type HistoryHead,
   HistoryReader,
   headLine,
-  sampleLine,
 } from "#harness/core/history-lines.ts";
 
 /** A history on its way to disk: what a prober tells is written at once and not kept. */
@@ -31,8 +30,9 @@ export class HistoryFile {
     return file;
   }
 
-  sample(kind: "s" | "c", sample: Sample): void {
-    this.#stream.write(`${sampleLine(kind, sample)}\n`);
+  /** Whole lines of samples, each with its end. */
+  write(lines: string): void {
+    this.#stream.write(lines);
   }
 
   async close(foot?: HistoryFoot): Promise<void> {

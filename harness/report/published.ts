@@ -23,6 +23,7 @@ export const limits: readonly string[] = [
   "kind: nodes are containers of one host, so there is no physical network, and a packet between clusters takes microseconds.",
   "Two nodes and two backends per cluster, one service: larger clusters have more to update.",
   "One clock: every stamp is of the same machine.",
+  "Probers, harness and echo backends run in real time (SCHED_FIFO); what belongs to the mesh shares the two cores.",
 ];
 
 /** `published` of one Cilium version, as a page. */

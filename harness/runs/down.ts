@@ -1,6 +1,7 @@
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { dockerInfo } from "#harness/host/docker.ts";
+import { forgetPriority } from "#harness/host/priority.ts";
 import { lockLab } from "#harness/lab/lab.ts";
 import { everyLab, reapBuilds, reapLab } from "#harness/lab/reap.ts";
 
@@ -8,7 +9,9 @@ import { everyLab, reapBuilds, reapLab } from "#harness/lab/reap.ts";
 export async function downLab(lab: string, progress: Progress, signal: AbortSignal): Promise<string[]> {
   await dockerInfo();
   await using _lock = await lockLab(lab);
-  return progress.step(`remove lab ${lab}`, () => reapLab(lab, signal));
+  const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, signal));
+  await forgetPriority();
+  return removed;
 }
 
 /** Removes every lab and what killed image builds left. A lab that a living command holds is left alone, and said so. */

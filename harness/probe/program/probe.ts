@@ -1,11 +1,20 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
-import type { ProbeLine, ProbeSpec, StreamSpec, WireSample } from "#harness/core/probe-wire.ts";
+import type { ProbeLine, ProbeSpec, StreamSpec, WireRequest, WireSample } from "#harness/core/probe-wire.ts";
 import { TcpHeartbeat, UdpFlow } from "./kept.ts";
 import { type Answer, ReusedConnection, requestOnNewConnection } from "./request.ts";
 
 const flushMs = 50;
+
+/** Requests that leave every so often, whatever became of the earlier ones. */
+interface Grid {
+  readonly everyMs: number;
+  readonly offsetMs: number;
+  seq: number;
+  readonly request: () => Promise<Answer>;
+  readonly keep: (row: WireRequest) => void;
+}
 
 /** One way of asking, closed at the end. */
 interface Client extends AsyncDisposable {
@@ -36,23 +45,32 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const control = createServer((_request, response) => response.end("control"));
   await new Promise<void>((resolve) => control.listen(0, "127.0.0.1", resolve));
   const controlPort = (control.address() as AddressInfo).port;
+  let samples: WireSample[] = [];
+  let controls: WireRequest[] = [];
+  const clients = spec.streams.map(clientOf);
   // The grids are shifted against one another: streams that all fired at once would make each other late.
-  const streams = spec.streams.map((s, i) => ({
-    ...s,
-    offsetMs: (s.everyMs * i) / spec.streams.length,
-    client: clientOf(s),
+  const grids: Grid[] = spec.streams.map(({ everyMs }, i) => ({
+    everyMs,
+    offsetMs: (everyMs * i) / spec.streams.length,
     seq: 0,
+    request: () => clients[i]!.request(),
+    keep: (row) => samples.push([i, ...row]),
   }));
-  const dueOf = (s: { offsetMs: number; everyMs: number; seq: number }): number =>
-    s.offsetMs + s.seq * s.everyMs;
+  const controlTimeoutMs = Math.min(...spec.streams.map((s) => s.timeoutMs));
+  grids.push({
+    everyMs: spec.controlEveryMs,
+    offsetMs: 0,
+    seq: 0,
+    request: () => requestOnNewConnection("127.0.0.1", controlPort, "/", controlTimeoutMs),
+    keep: (row) => controls.push(row),
+  });
+  const dueOf = (g: Grid): number => g.offsetMs + g.seq * g.everyMs;
 
   const zero = performance.now();
   const cpuAtStart = process.cpuUsage();
   const nowMs = (): number => performance.now() - zero;
   print({ hello: { startedAtUnixMs: performance.timeOrigin + zero } });
 
-  let samples: WireSample[] = [];
-  let controls: WireSample[] = [];
   const flush = (): void => {
     print({ samples, control: controls, nowMs: round(nowMs()) });
     samples = [];
@@ -70,41 +88,23 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   });
 
   const inFlight = new Set<Promise<void>>();
-  const track = (sending: Promise<Answer>, keep: (answer: Answer) => void): void => {
-    const entry = sending.then((answer) => {
-      keep(answer);
+  const launch = (grid: Grid): void => {
+    const dueMs = dueOf(grid);
+    const seq = grid.seq++;
+    const sentMs = nowMs();
+    const entry = grid.request().then(({ outcome, body, detail }) => {
+      grid.keep([seq, round(dueMs), round(sentMs), round(nowMs()), outcome, body.slice(0, 100), detail]);
       inFlight.delete(entry);
     });
     inFlight.add(entry);
   };
-  const launch = (index: number): void => {
-    const stream = streams[index]!;
-    const dueMs = dueOf(stream);
-    const mine = stream.seq++;
-    const sentMs = nowMs();
-    const wire = (answer: Answer): WireSample => [
-      index,
-      mine,
-      round(dueMs),
-      round(sentMs),
-      round(nowMs()),
-      answer.outcome,
-      answer.body.slice(0, 100),
-      answer.detail,
-    ];
-    track(stream.client.request(), (answer) => samples.push(wire(answer)));
-    if (mine % stream.controlEvery === 0)
-      track(requestOnNewConnection("127.0.0.1", controlPort, "/", stream.timeoutMs), (answer) =>
-        controls.push(wire(answer)),
-      );
-  };
   const tick = (): void => {
     if (stopping) return;
     let nextMs = Number.POSITIVE_INFINITY;
-    for (const [i, stream] of streams.entries()) {
+    for (const grid of grids) {
       // A late timer sends every request that is due: the grid does not slip.
-      while (dueOf(stream) <= nowMs()) launch(i);
-      nextMs = Math.min(nextMs, dueOf(stream));
+      while (dueOf(grid) <= nowMs()) launch(grid);
+      nextMs = Math.min(nextMs, dueOf(grid));
     }
     setTimeout(tick, Math.max(0, nextMs - nowMs()));
   };
@@ -117,7 +117,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   flush();
   const cpu = process.cpuUsage(cpuAtStart);
   await print({ bye: { cpuShare: (cpu.user + cpu.system) / 1000 / nowMs() } });
-  for (const { client } of streams) await client[Symbol.asyncDispose]();
+  for (const client of clients) await client[Symbol.asyncDispose]();
   control.close();
   process.exit(0);
 }

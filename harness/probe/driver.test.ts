@@ -1,0 +1,49 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { failoverFacts } from "#harness/check/failover.ts";
+import type { WireRequest } from "#harness/core/probe-wire.ts";
+import { type Prober, Stream } from "./driver.ts";
+import { HistoryFile, readHistory } from "./history-file.ts";
+
+test("a good answer of a pod that is not of the service is a request lost to a wrong backend", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "meshproof-driver-"));
+  const path = join(dir, "h.ndjson");
+  const stream = new Stream({} as Prober, {
+    title: "t",
+    host: "10.0.0.1",
+    port: 80,
+    everyMs: 5,
+    timeoutMs: 1000,
+    clusterOf: (pod) => (pod.startsWith("echo-east-") ? "east" : undefined),
+    file: path,
+  });
+  const answer = (seq: number, pod: string): WireRequest => [
+    seq,
+    5 * seq,
+    5 * seq,
+    5 * seq + 1,
+    "ok",
+    pod,
+    "",
+  ];
+  // Told before the file is there, and after.
+  stream.take([answer(0, "echo-east-a"), answer(1, "coredns-b")], []);
+  const file = await HistoryFile.create(path, {
+    title: "t",
+    vantage: "east/w",
+    target: "10.0.0.1:80",
+    everyMs: 5,
+    timeoutMs: 1000,
+    connection: "new",
+    startedAt: "",
+    startedAtUnixMs: 0,
+  });
+  stream.writeTo(file);
+  stream.take([answer(2, "echo-east-a")], []);
+  await file.close({ marks: [], cpuShare: 0, clockErrorMs: 0 });
+  const facts = failoverFacts(await readHistory(path), { stableMs: 1000, sinceMs: 0 });
+  expect(facts).toMatchObject({ sent: 3, lost: 1, lossOutcomes: { "wrong-backend": 1 } });
+  rmSync(dir, { recursive: true });
+});
