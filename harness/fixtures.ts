@@ -36,7 +36,7 @@ export { expect } from "vitest";
 /** The mesh under test: the lab that is up. Where there is none, the import fails with the cure. */
 export const mesh = new Mesh(await requireLab(labOfRun()));
 export const { budgets, rig } = mesh.state.plan;
-export const { agnhostImage, proberImage } = mesh.state.artifacts;
+export const { agnhostImage, nginxImage, proberImage } = mesh.state.artifacts;
 export const pairs = orderedPairs(mesh.clusters);
 
 /** The fault that is injected after each set-up, if any: a clean-up must not wait for a healthy mesh under it. */

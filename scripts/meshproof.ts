@@ -3,7 +3,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
 import { checkArchiveOption, type ImageOptions } from "#harness/artifacts/options.ts";
-import { defaultLabFile, type PlanOptions, planLab } from "#harness/config/plan.ts";
+import { type PlanOptions, planLab } from "#harness/config/plan.ts";
+import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
 import { describeError, MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { faults } from "#harness/fault/index.ts";
@@ -29,6 +30,7 @@ import { exportCsv, renderAgain } from "#harness/runs/write-report.ts";
 interface SharedOptions {
   readonly lab: string;
   readonly labFile?: string;
+  readonly profile?: ProfileName;
   readonly cilium?: string[];
   readonly kubernetes?: string[];
   readonly values?: string[];
@@ -81,9 +83,9 @@ const positive = (text: string): number => {
 function shared(command: Command): Command {
   return command
     .option("--lab <name>", "name of the lab; two names are two labs", "default")
-    .option(
-      "--lab-file <file>",
-      `clusters, budgets and values (default: ${defaultLabFile().split("/").slice(-2).join("/")})`,
+    .option("--lab-file <file>", "clusters, budgets and values (default: the profile's, in kind-configs/)")
+    .addOption(
+      new Option("--profile <name>", "the way of meshing (default: the lab file's)").choices(profileNames),
     )
     .option("--cilium <version>", "Cilium version or checkout folder; east=V for one cluster", collect)
     .option("--kubernetes <version>", "Kubernetes version; east=V for one cluster", collect)
@@ -106,6 +108,7 @@ function shared(command: Command): Command {
 const planOptions = (o: SharedOptions): PlanOptions => ({
   lab: o.lab,
   ...(o.labFile === undefined ? {} : { labFile: o.labFile }),
+  ...(o.profile === undefined ? {} : { profile: o.profile }),
   ...(o.cilium === undefined ? {} : { cilium: o.cilium }),
   ...(o.kubernetes === undefined ? {} : { kubernetes: o.kubernetes }),
   ...(o.values === undefined ? {} : { values: o.values }),

@@ -14,6 +14,8 @@ import { Store } from "./store.ts";
 import type { ArtifactRequest, Artifacts, ClusterArtifacts, Provenance } from "./types.ts";
 
 const agnhostReference = "registry.k8s.io/e2e-test-images/agnhost:2.56";
+/** As KKP's guide has it. */
+const nginxReference = "docker.io/library/nginx:1.16.1";
 const proberBase = "docker.io/library/node:24-bookworm-slim";
 
 /** Whether every registry that is needed answers; else which does not, and why. */
@@ -99,6 +101,7 @@ export async function fromRegistry(request: ArtifactRequest, reason: string): Pr
     tools,
     clusters,
     agnhostImage: agnhostReference,
+    nginxImage: nginxReference,
     proberImage,
     provenance,
   };

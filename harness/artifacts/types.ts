@@ -50,6 +50,8 @@ export interface Artifacts {
   readonly clusters: Readonly<Record<string, ClusterArtifacts>>;
   /** Backends of the suites. */
   readonly agnhostImage: string;
+  /** Holds the program `nginx`: published, or the prober's own image with Debian's. */
+  readonly nginxImage: string;
   /** The in-cluster prober; the local Docker daemon has it too, for the outside client. */
   readonly proberImage: string;
   readonly provenance: readonly Provenance[];

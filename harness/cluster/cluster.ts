@@ -1,3 +1,4 @@
+import { hasApiserver } from "#harness/config/profiles.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import type { LabState } from "#harness/lab/lab.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/lab/lab.ts";
@@ -14,6 +15,8 @@ export class Cluster {
   readonly kubernetesVersion: string;
   readonly kube: Kube;
   readonly kubeconfig: string;
+  /** Whether it tells of itself through clustermesh-apiserver, with KVStoreMesh beside it. */
+  readonly hasApiserver: boolean;
   readonly #lab: string;
 
   constructor(state: LabState, name: string) {
@@ -26,6 +29,7 @@ export class Cluster {
     this.kubernetesVersion = planned.kubernetes;
     this.ciliumVersion = state.artifacts.clusters[name]!.ciliumVersion;
     this.kubeconfig = kubeconfigOf(state.lab, name);
+    this.hasApiserver = hasApiserver(state.plan.profile);
     this.kube = new Kube(name, this.kubeconfig, `kind-${kindNameOf(state.lab, name)}`);
   }
 

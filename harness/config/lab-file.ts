@@ -1,6 +1,7 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { budgetsSchema, rigSchema } from "./budgets.ts";
+import { profileNames } from "./profiles.ts";
 import { readYaml, validate } from "./yaml-file.ts";
 
 const clusterName = z
@@ -22,6 +23,7 @@ const clusterSchema = z.strictObject({
 });
 
 export const labFileSchema = z.strictObject({
+  profile: z.enum(profileNames).default("default").describe("The way of meshing."),
   clusters: z.array(clusterSchema).min(2, "a mesh needs two clusters"),
   kubernetes: z.string().default("1.34.4"),
   cilium: z.string().default("1.19.4"),

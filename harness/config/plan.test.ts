@@ -3,7 +3,8 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkNetwork, checkPorts, defaultLabFile, mergeValues, planLab } from "./plan.ts";
+import { checkNetwork, checkPorts, mergeValues, planLab } from "./plan.ts";
+import { labFileOf } from "./profiles.ts";
 
 async function labWith(edit: {
   east?: (text: string) => string;
@@ -11,7 +12,7 @@ async function labWith(edit: {
   lab?: (text: string) => string;
 }): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "meshproof-lab-"));
-  const from = join(defaultLabFile(), "..");
+  const from = join(labFileOf("default"), "..");
   for (const [name, change] of [
     ["east.yaml", edit.east],
     ["west.yaml", edit.west],

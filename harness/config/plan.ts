@@ -1,10 +1,10 @@
 import { createServer } from "node:net";
-import { join } from "node:path";
 import { type Cidr, contains, overlaps, parseCidr } from "#harness/core/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { Budgets, RigLimits } from "./budgets.ts";
 import { type KindConfig, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
 import { checkLabName } from "./lab-name.ts";
+import { labFileOf, type ProfileName } from "./profiles.ts";
 
 export interface PlannedCluster {
   readonly name: string;
@@ -21,6 +21,7 @@ export interface PlannedCluster {
 /** A lab as it shall be: validated, nothing touched yet. */
 export interface LabPlan {
   readonly lab: string;
+  readonly profile: ProfileName;
   readonly clusters: readonly PlannedCluster[];
   readonly serviceType: "LoadBalancer" | "NodePort";
   readonly budgets: Budgets;
@@ -29,6 +30,8 @@ export interface LabPlan {
 
 export interface PlanOptions {
   readonly lab: string;
+  /** The way of meshing, over the lab file's own; its own lab file where none is named. */
+  readonly profile?: ProfileName;
   readonly labFile?: string;
   /** `V`, or `cluster=V` for one cluster. */
   readonly kubernetes?: readonly string[];
@@ -38,12 +41,10 @@ export interface PlanOptions {
   readonly serviceType?: "LoadBalancer" | "NodePort";
 }
 
-export const defaultLabFile = (): string => join(import.meta.dirname, "../../kind-configs/lab.yaml");
-
 /** Reads, overrides and checks. Every conflict names both sides; nothing is created before this has passed. */
 export async function planLab(options: PlanOptions): Promise<LabPlan> {
   checkLabName(options.lab);
-  const path = options.labFile ?? defaultLabFile();
+  const path = options.labFile ?? labFileOf(options.profile ?? "default");
   const file = await readLabFile(path);
   const names = file.clusters.map((c) => c.name);
   const kubernetes = perCluster("--kubernetes", options.kubernetes, names);
@@ -70,6 +71,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
   }
   const plan: LabPlan = {
     lab: options.lab,
+    profile: options.profile ?? file.profile,
     clusters,
     serviceType: options.serviceType ?? file.serviceType,
     budgets: file.budgets,

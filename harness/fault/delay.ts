@@ -44,7 +44,7 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
         mark: name,
         port: webhookPort,
         delayMs,
-        ...(await serverCertificate(ca, address, valid)),
+        ...(await serverCertificate(ca, address, { ips: [address] }, valid)),
       };
       let listening = false;
       const server = execLines(

@@ -4,7 +4,7 @@ import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { clientCertificate, labCa, makeCa } from "#harness/mesh/ca.ts";
+import { type CertificateAuthority, clientCertificate, makeCa } from "#harness/mesh/ca.ts";
 import { readers, renewPods } from "#harness/mesh/reconnect.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
@@ -108,6 +108,13 @@ const withLines = (entry: string, changes: Readonly<Record<string, string>>): st
     entry,
   );
 
+/** The CA that signs for all clusters of the mesh, whoever made it. */
+async function ownCa(cluster: Cluster): Promise<CertificateAuthority> {
+  const secret = await cluster.kube.get(kinds.secret, "kube-system", "cilium-ca");
+  const pem = (name: string): string => Buffer.from(String(secret?.data?.[name]), "base64").toString();
+  return { cert: pem("ca.crt"), key: pem("ca.key") };
+}
+
 export const trustFaults: readonly Fault[] = [
   peerConfig(
     kvstoreMesh,
@@ -123,7 +130,7 @@ export const trustFaults: readonly Fault[] = [
     "expired-certificate",
     "gives the first cluster's KVStoreMesh a client certificate that ran out yesterday",
     async (harm, peer, entry) => {
-      const expired = await clientCertificate(await labCa(harm.mesh.state.lab), "remote", {
+      const expired = await clientCertificate(await ownCa(harm.mesh.clusters[0]!), "remote", {
         fromMs: Date.now() - 10 * 86_400_000,
         untilMs: Date.now() - 86_400_000,
       });

@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { continueProcesses, startNode, unpauseNode } from "#harness/cluster/node-control.ts";
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { notYet, ready } from "#harness/core/eventually.ts";
 import type { Undo } from "#harness/core/undo.ts";
 import { deploymentReady, hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
@@ -8,7 +8,7 @@ import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
 import { reconnect } from "#harness/mesh/reconnect.ts";
 import { awaitVantages, systemNamespace } from "#harness/mesh/vantage.ts";
 import { Agent, agentsOf } from "#harness/observe/agent.ts";
-import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
+import { awaitMeshed } from "#harness/observe/meshed.ts";
 import { awaitAddress } from "#harness/observe/new-pod.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 import { removeRules } from "./rules.ts";
@@ -130,39 +130,18 @@ async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void>
  */
 async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
   for (const cluster of mesh.clusters) {
-    await cluster.kube.until(
-      kinds.deployment,
-      { namespace: "kube-system", name: "clustermesh-apiserver" },
-      deploymentReady,
-      { what: "clustermesh-apiserver", ...within(signal) },
-    );
+    if (cluster.hasApiserver)
+      await cluster.kube.until(
+        kinds.deployment,
+        { namespace: "kube-system", name: "clustermesh-apiserver" },
+        deploymentReady,
+        { what: "clustermesh-apiserver", ...within(signal) },
+      );
     // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
     await reconnect(cluster);
   }
-  await Promise.all(orderedPairs(mesh.clusters).map(([from, to]) => awaitStatus(from, to, signal)));
+  await awaitMeshed(mesh.clusters, within(signal));
   await Promise.all(orderedPairs(mesh.clusters).map(([from, to], i) => awaitCrossing(from, to, i, signal)));
-}
-
-async function awaitStatus(from: Cluster, to: Cluster, signal: AbortSignal): Promise<void> {
-  await eventually(
-    async () => {
-      const agents = await agentsOf(from, signal);
-      const told = [
-        { who: `KVStoreMesh of ${from.name}`, all: await kvstoreMeshStatus(from, signal) },
-        ...(await Promise.all(agents.map(async (a) => ({ who: a.name, all: await a.remoteClusters() })))),
-      ];
-      const open = told.flatMap(({ who, all }) => {
-        const remote = all.find((c) => c.name === to.name);
-        const well =
-          remote?.ready === true &&
-          remote.config.clusterId === to.id &&
-          Object.values(remote.synced).every(Boolean);
-        return well ? [] : [`${who}: ${remote?.status ?? "no such remote"}`];
-      });
-      return agents.length > 0 && open.length === 0 ? ready(undefined) : notYet(open.join("; "));
-    },
-    { what: `${from.name} to be meshed with ${to.name} again`, everyMs: 1000, ...within(signal) },
-  );
 }
 
 /** An address for documentation (RFC 5737). */

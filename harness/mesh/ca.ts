@@ -10,10 +10,10 @@ export interface CertificateAuthority {
   readonly key: string;
 }
 
-/** The lab's one CA: made once, kept in the lab's folder (0600), so that a repair signs with the same. */
-export async function labCa(lab: string): Promise<CertificateAuthority> {
-  const certFile = join(labDir(lab), "ca.crt");
-  const keyFile = join(labDir(lab), "ca.key");
+/** A CA of the lab: made once, kept in the lab's folder (0600), so that a repair signs with the same. */
+export async function labCa(lab: string, name = "ca"): Promise<CertificateAuthority> {
+  const certFile = join(labDir(lab), `${name}.crt`);
+  const keyFile = join(labDir(lab), `${name}.key`);
   try {
     return { cert: await readFile(certFile, "utf8"), key: await readFile(keyFile, "utf8") };
   } catch {
@@ -61,11 +61,20 @@ export function clientCertificate(
   return leafCertificate(ca, commonName, valid, [{ name: "extKeyUsage", clientAuth: true }]);
 }
 
-/** A server certificate for an IP address; PEM. */
-export function serverCertificate(ca: CertificateAuthority, ip: string, valid: Validity): Promise<Leaf> {
-  return leafCertificate(ca, ip, valid, [
+/** A server certificate for addresses and DNS names; PEM. */
+export function serverCertificate(
+  ca: CertificateAuthority,
+  commonName: string,
+  names: { readonly ips: readonly string[]; readonly dns?: readonly string[] },
+  valid: Validity,
+): Promise<Leaf> {
+  const altNames = [
+    ...names.ips.map((ip) => ({ type: 7, ip })),
+    ...(names.dns ?? []).map((value) => ({ type: 2, value })),
+  ];
+  return leafCertificate(ca, commonName, valid, [
     { name: "extKeyUsage", serverAuth: true },
-    { name: "subjectAltName", altNames: [{ type: 7, ip }] },
+    { name: "subjectAltName", altNames },
   ]);
 }
 

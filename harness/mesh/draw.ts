@@ -1,6 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import type { AskReply, AskSpec } from "#harness/core/probe-wire.ts";
+import { execIn } from "#harness/host/docker.ts";
 import type { EchoBackends } from "./echo-service.ts";
 import { askFrom, vantagesOf } from "./vantage.ts";
 
@@ -44,6 +46,29 @@ export async function drawAnswers(
     }),
   );
   return { good, bad };
+}
+
+/** The same from a container that belongs to no cluster. */
+export async function drawFromContainer(
+  container: string,
+  to: { readonly host: string; readonly port: number },
+  count: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Draw> {
+  const spec: AskSpec = {
+    asks: [{ protocol: "http", ...to, path: "/hostname", count }],
+    timeoutMs,
+    concurrency: 8,
+  };
+  const told = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
+  const [answers] = (JSON.parse(told.stdout) as AskReply).answers;
+  return {
+    good: answers!.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
+    bad: answers!
+      .filter((a) => a.outcome !== "ok")
+      .map((a) => `outside -> ${to.host}:${to.port}: ${a.outcome} (${a.detail})`),
+  };
 }
 
 /** Waits until a service, asked from every node of a cluster, is served by exactly the ready pods of `homes`. */

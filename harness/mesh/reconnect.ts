@@ -20,9 +20,9 @@ export async function reconnectAgents(cluster: Cluster): Promise<void> {
   await renew(cluster, "agents");
 }
 
-/** The agents, and KVStoreMesh towards the other clusters. */
+/** The agents, and KVStoreMesh, where there is one, towards the other clusters. */
 export async function reconnect(cluster: Cluster): Promise<void> {
-  await renew(cluster, "kvstoreMesh");
+  if (cluster.hasApiserver) await renew(cluster, "kvstoreMesh");
   await renew(cluster, "agents");
 }
 

@@ -88,9 +88,10 @@ export class ChainWatch implements AsyncDisposable {
 
   async #watchKvstore({ struck, client, namespace, service }: ChainOptions): Promise<void> {
     const links = [
-      ["kvstore changed", struck, "state"],
-      ["peer's cache changed", client, "cache"],
-    ] as const;
+      ["kvstore changed", struck, "state"] as const,
+      // Without KVStoreMesh the agents read the struck cluster's own.
+      ...(client.hasApiserver ? [["peer's cache changed", client, "cache"] as const] : []),
+    ];
     for (const [boundary, at, folder] of links) {
       const key = `cilium/${folder}/services/v1/${struck.name}/${namespace}/${service}`;
       const watch = await watchKey(at, key, (atUnixMs, value) =>

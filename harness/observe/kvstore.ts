@@ -5,13 +5,30 @@ import { unixNowMs } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { kinds } from "#harness/kube/kube.ts";
 
-/** Every name that clustermesh-apiserver's certificate has ends like this (Cilium's chart, `tls.server`). */
+/** Certificates of clustermesh-apiserver, and of an external etcd, are for `*.mesh.cilium.io` (Cilium's chart, `tls.server`; seed 003). */
 const serverName = "clustermesh-apiserver.mesh.cilium.io";
 
 /** A watch on one key of a cluster's clustermesh-apiserver. */
 export interface KvWatch extends AsyncDisposable {
   /** The longest of a few round trips: no change is told later than that after it happened. */
   readonly roundTripMs: number;
+}
+
+/** What a cluster's kvstore holds under a prefix, by the rest of the key. */
+export async function entriesUnder(cluster: Cluster, prefix: string): Promise<ReadonlyMap<string, string>> {
+  const client = await clientOf(cluster);
+  try {
+    const all = await client.getAll().prefix(prefix).strings();
+    return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
+  } catch (error) {
+    throw new MeshproofError(
+      "probe-failed",
+      `the kvstore of ${cluster.name} does not answer: ${messageOf(error)}`,
+      { cause: error },
+    );
+  } finally {
+    client.close();
+  }
 }
 
 /** Tells of a key's value now (empty where there is none) and of each change, stamped on arrival. */
@@ -56,24 +73,49 @@ export async function watchKey(
   }
 }
 
+const answerMs = 5000;
+
+/** Where a cluster's kvstore is asked, and with whose certificate. */
+interface Door {
+  readonly service: string;
+  readonly secret: string;
+  readonly files: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+const doors: Readonly<Record<"apiserver" | "etcd", Door>> = {
+  apiserver: {
+    service: "clustermesh-apiserver",
+    secret: "clustermesh-apiserver-admin-cert",
+    files: { ca: "ca.crt", cert: "tls.crt", key: "tls.key" },
+  },
+  etcd: {
+    service: "cilium-etcd-external",
+    secret: "cilium-etcd-secrets",
+    files: { ca: "etcd-client-ca.crt", cert: "etcd-client.crt", key: "etcd-client.key" },
+  },
+};
+
 async function clientOf(cluster: Cluster): Promise<Etcd3> {
   const namespace = "kube-system";
-  const secret = await cluster.kube.get(kinds.secret, namespace, "clustermesh-apiserver-admin-cert");
-  const service = await cluster.kube.get(kinds.service, namespace, "clustermesh-apiserver");
+  const door = doors[cluster.hasApiserver ? "apiserver" : "etcd"];
+  const secret = await cluster.kube.get(kinds.secret, namespace, door.secret);
+  const service = await cluster.kube.get(kinds.service, namespace, door.service);
   const port = service?.spec.ports[0] as { port: number; nodePort?: number } | undefined;
   const loadBalancer = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
   const [node] = await cluster.nodes();
   const address =
     loadBalancer === undefined ? `${node?.address}:${port?.nodePort}` : `${loadBalancer}:${port?.port}`;
   if (secret === undefined || port === undefined)
-    throw new MeshproofError("lab-broken", `${cluster.name} has no clustermesh-apiserver to ask`);
+    throw new MeshproofError("lab-broken", `${cluster.name} has no ${door.service} to ask`);
   const pem = (name: string): Buffer => Buffer.from(String(secret.data?.[name]), "base64");
   return new Etcd3({
     hosts: `https://${address}`,
+    // A server that is gone must not hold a reader for ever; a watch may live as long as it likes.
+    defaultCallOptions: (call) => (call.isStream ? {} : { deadline: Date.now() + answerMs }),
     credentials: {
-      rootCertificate: pem("ca.crt"),
-      certChain: pem("tls.crt"),
-      privateKey: pem("tls.key"),
+      rootCertificate: pem(door.files.ca),
+      certChain: pem(door.files.cert),
+      privateKey: pem(door.files.key),
     },
     grpcOptions: {
       "grpc.ssl_target_name_override": serverName,

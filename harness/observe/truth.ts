@@ -2,6 +2,7 @@ import type { NodeTruth, RemoteTruth } from "#harness/check/discovery.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/mesh/echo.ts";
+import { entriesUnder } from "./kvstore.ts";
 
 /** A cluster's nodes from its own API server. */
 export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
@@ -24,20 +25,43 @@ export async function podAddresses(cluster: Cluster): Promise<string[]> {
     .sort();
 }
 
-/** What clustermesh-apiserver exports: nodes, endpoint addresses, identities, and services that are global and shared. */
+/** What a cluster exports: nodes, endpoint addresses, identities, and services that are global and shared. */
 export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
-  const [nodes, endpoints, identities, services] = await Promise.all([
+  const [nodes, services, addresses] = await Promise.all([
     cluster.kube.list(kinds.node),
+    exportedServices(cluster),
+    cluster.hasApiserver ? exportedByApiserver(cluster) : keptInKvstore(cluster),
+  ]);
+  return { nodes: nodes.length, services: services.length, ...addresses };
+}
+
+/** `namespace/name` of the services that are global and shared. */
+export async function exportedServices(cluster: Cluster): Promise<string[]> {
+  return (await cluster.kube.list(kinds.service))
+    .filter(({ metadata }) => {
+      const a = metadata.annotations ?? {};
+      const global = a[annotation.global] ?? a[annotation.oldGlobal];
+      const shared = a[annotation.shared] ?? a[annotation.oldShared];
+      return global === "true" && shared !== "false";
+    })
+    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+type Addresses = Pick<RemoteTruth, "endpoints" | "identities">;
+
+/** In kvstore identity mode no object of the API server tells of identities: the cluster's own kvstore is the truth. */
+async function keptInKvstore(cluster: Cluster): Promise<Addresses> {
+  return {
+    endpoints: (await entriesUnder(cluster, "cilium/state/ip/v1/default/")).size,
+    identities: (await entriesUnder(cluster, "cilium/state/identities/v1/id/")).size,
+  };
+}
+
+async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
+  const [endpoints, identities] = await Promise.all([
     cluster.kube.list(kinds.ciliumEndpoint),
     cluster.kube.list(kinds.ciliumIdentity),
-    cluster.kube.list(kinds.service),
   ]);
-  const exported = services.filter((s) => {
-    const a = s.metadata.annotations ?? {};
-    const global = a[annotation.global] ?? a[annotation.oldGlobal];
-    const shared = a[annotation.shared] ?? a[annotation.oldShared];
-    return global === "true" && shared !== "false";
-  });
   const namespaces = new Set((await cluster.kube.list(kinds.namespace)).map((n) => n.metadata.name));
   // From 1.19 on only identities of namespaces that exist are exported (clustermesh-apiserver/clustermesh/synchronizer.go);
   // before, also those that wait for garbage collection.
@@ -49,12 +73,7 @@ export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
   const addressed = endpoints.filter(
     (e) => ((e.status?.networking?.addressing ?? []) as unknown[]).length > 0,
   );
-  return {
-    nodes: nodes.length,
-    endpoints: addressed.length,
-    identities: exportedIdentities.length,
-    services: exported.length,
-  };
+  return { endpoints: addressed.length, identities: exportedIdentities.length };
 }
 
 function exportsByNamespace(version: string): boolean {

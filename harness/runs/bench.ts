@@ -50,7 +50,7 @@ export async function benchUp(progress: Progress, signal: AbortSignal): Promise<
     const totalMs = times.kindMs + times.canaryMs;
     return [
       `floor ${formatMs(floorMs)} (clusters ${formatMs(times.kindMs)}, agents ${formatMs(times.agentsMs)})`,
-      `up ${formatMs(totalMs)}: clustermesh-apiservers ${formatMs(times.apiserversMs - times.agentsMs)} after the agents, canary ${formatMs(times.canaryMs - times.apiserversMs)} after them`,
+      `up ${formatMs(totalMs)}: meshed ${formatMs(times.meshedMs - times.agentsMs)} after the agents, canary ${formatMs(times.canaryMs - times.meshedMs)} after that`,
       `ratio ${(totalMs / floorMs).toFixed(2)}`,
       ...(await benchProber("bench", signal)),
     ];

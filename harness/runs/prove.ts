@@ -18,7 +18,7 @@ import { newRunId } from "#harness/global-setup.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
 import { lockLab, requireLab } from "#harness/lab/lab.ts";
 import { reportsDir } from "#harness/run-environment.ts";
-import { checkSuites, listTests, suiteNames } from "./suites.ts";
+import { checkSuites, listTests, provenSuites } from "./suites.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -55,7 +55,8 @@ interface Proof {
  * suites on the healed mesh. The run's report is that of the last part, with the kill matrix.
  */
 export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
-  const suites = checkSuites(options.suites);
+  const { plan: lab } = await requireLab(options.lab);
+  const suites = checkSuites(options.suites, lab.profile);
   const tables = await readProveTables(join(repoRoot(), "suites"));
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const chosen = plan.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
@@ -64,7 +65,6 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
       cure: "see suites/*.prove.yaml",
     });
   await using _lock = await lockLab(options.lab);
-  const { plan: lab } = await requireLab(options.lab);
   const proof: Proof = {
     suites,
     tables,
@@ -162,7 +162,7 @@ async function proveFault(
   try {
     const { record } = await testLab({
       lab: options.lab,
-      suites: suiteNames.filter((s) => chosen.includes(s)),
+      suites: provenSuites.filter((s) => chosen.includes(s)),
       runId: newRunId(),
       reportsDir: reports,
       fault: fault.name,

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { BaseSequencer, createVitest, type Reporter, type TestSpecification, type Vitest } from "vitest/node";
+import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { throwIfAborted } from "#harness/core/eventually.ts";
 import { repoRoot } from "#harness/host/paths.ts";
@@ -8,6 +9,7 @@ import type { MeshproofReporter } from "#harness/reporter.ts";
 /** Order on the page: what the later suites rest on comes first. */
 export const suiteNames = [
   "node-discovery",
+  "kvstore",
   "health-matrix",
   "pod-to-pod",
   "global-service",
@@ -15,6 +17,20 @@ export const suiteNames = [
   "failover",
   "policy",
 ] as const;
+
+/** What a document describes beside that, on the lab of its profile; elsewhere where they are named. */
+export const profileSuites: Readonly<Partial<Record<ProfileName, readonly string[]>>> = {
+  kkp: ["nginx", "restart-order"],
+};
+
+/** Every suite that a profile's run holds; `prove` has a table for each. */
+export const suitesOf = (profile: ProfileName): readonly string[] => [
+  ...suiteNames,
+  ...(profileSuites[profile] ?? []),
+];
+export const provenSuites: readonly string[] = [
+  ...new Set(profileNames.flatMap((profile) => suitesOf(profile))),
+];
 
 /** Suites that take their time: run where they are named. */
 export const longSuiteNames = [
@@ -27,7 +43,7 @@ export const longSuiteNames = [
   "failover-delays",
 ] as const;
 
-const allSuites: readonly string[] = [...suiteNames, ...longSuiteNames];
+const allSuites: readonly string[] = [...provenSuites, ...longSuiteNames];
 
 /** Runs suites through vitest, in the order of `suiteNames`, to the end or to the signal. */
 export async function runSuites(
@@ -51,7 +67,7 @@ export async function listTests(lab: string): Promise<ReadonlyMap<string, readon
   const vitest = await openVitest([]);
   try {
     // Names hold those of the clusters: the files must run for them to be known.
-    const { testModules } = await vitest.collect(suiteNames.map(fileOf), { staticParse: false });
+    const { testModules } = await vitest.collect(provenSuites.map(fileOf), { staticParse: false });
     return new Map(
       testModules.map((m) => [
         basename(m.moduleId).replace(/\.test\.ts$/, ""),
@@ -93,7 +109,8 @@ class InOrder extends BaseSequencer {
   }
 }
 
-export function checkSuites(suites: readonly string[]): string[] {
+/** The suites to run: those that were named, else all of the profile. */
+export function checkSuites(suites: readonly string[], profile: ProfileName): readonly string[] {
   for (const suite of suites) {
     if (!allSuites.includes(suite)) {
       throw new MeshproofError("usage", `there is no suite ${suite}`, {
@@ -101,5 +118,5 @@ export function checkSuites(suites: readonly string[]): string[] {
       });
     }
   }
-  return suites.length === 0 ? [...suiteNames] : [...suites];
+  return suites.length === 0 ? suitesOf(profile) : suites;
 }

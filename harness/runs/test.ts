@@ -21,7 +21,7 @@ import { faultNamed } from "#harness/fault/index.ts";
 import { kernelRelease } from "#harness/host/machine.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
 import { HostWatch } from "#harness/host/watch.ts";
-import { lockLab } from "#harness/lab/lab.ts";
+import { lockLab, requireLab } from "#harness/lab/lab.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { figureLines } from "#harness/report/figures-text.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
@@ -56,7 +56,7 @@ export interface TestOptions {
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
-  const suites = checkSuites(options.suites);
+  const suites = checkSuites(options.suites, (await requireLab(options.lab)).plan.profile);
   if (options.fault !== undefined) faultNamed(options.fault);
   for (const file of [options.series, options.baseline]) if (file !== undefined) readSeries(file);
   await using _lock = await lockLab(options.lab);

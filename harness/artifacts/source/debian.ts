@@ -76,7 +76,7 @@ export const agentRoot: DebianRoot = {
 
 export const proberRoot: DebianRoot = {
   name: "prober",
-  packages: ["libstdc++6", "libc6", "iproute2", "procps", "curl", "dash", "coreutils"],
+  packages: ["libstdc++6", "libc6", "iproute2", "procps", "curl", "dash", "coreutils", "nginx-light"],
 };
 
 export interface BuiltRoot {

@@ -234,6 +234,7 @@ class SourceBuilder {
       tools,
       clusters,
       agnhostImage,
+      nginxImage: proberImage,
       proberImage,
       provenance: this.#provenance,
       times: this.#parts.times,

@@ -1,0 +1,14 @@
+import { join } from "node:path";
+
+/** Ways of meshing, and the documents that describe them: the README's coverage table tells which is whose. */
+export const profileNames = ["default", "kkp", "external-etcd"] as const;
+export type ProfileName = (typeof profileNames)[number];
+
+const kindConfigs = join(import.meta.dirname, "../../kind-configs");
+
+/** The lab that a profile is shown on. */
+export const labFileOf = (profile: ProfileName): string =>
+  profile === "default" ? join(kindConfigs, "lab.yaml") : join(kindConfigs, profile, "lab.yaml");
+
+/** Whether clusters tell of themselves through clustermesh-apiserver, with KVStoreMesh; else through their kvstore itself. */
+export const hasApiserver = (profile: ProfileName): boolean => profile !== "external-etcd";

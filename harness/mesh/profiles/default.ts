@@ -1,0 +1,80 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { labCa } from "../ca.ts";
+import { apiserverPort } from "../helm-values.ts";
+import { reconnectAgents } from "../reconnect.ts";
+import type { Profile, Site } from "../site.ts";
+
+/**
+ * Meshing by Helm values alone (Cilium's "Setting up Cluster Mesh" guide): the addresses are known beforehand and one
+ * CA signs for all, so every cluster is installed at once, meshed from the first moment.
+ */
+export const defaultProfile: Profile = {
+  async mesh(site) {
+    const { clusters, plan, progress } = site;
+    const addresses = new Map<string, readonly string[]>();
+    for (const cluster of clusters) addresses.set(cluster.name, await addressesOf(site, cluster));
+    const ca = await labCa(plan.lab);
+    await progress.step("install Cilium with its own chart", () =>
+      Promise.all(
+        clusters.map((cluster) =>
+          site.install(cluster, {
+            cluster: { name: cluster.name, id: cluster.id },
+            tls: { ca: { cert: base64(ca.cert), key: base64(ca.key) } },
+            clustermesh: {
+              useAPIServer: true,
+              apiserver: {
+                // certgen's image is not built: the chart itself signs.
+                tls: { auto: { method: "helm" } },
+                service: {
+                  type: plan.serviceType,
+                  ...(plan.serviceType === "LoadBalancer"
+                    ? { annotations: { "lbipam.cilium.io/ips": addresses.get(cluster.name)![0] } }
+                    : { nodePort: apiserverPort.NodePort }),
+                },
+              },
+              config: {
+                enabled: true,
+                clusters: clusters
+                  .filter((peer) => peer !== cluster)
+                  .map((peer) => ({
+                    name: peer.name,
+                    port: apiserverPort[plan.serviceType],
+                    ips: addresses.get(peer.name),
+                  })),
+              },
+            },
+          }),
+        ),
+      ),
+    );
+    // Whatever clustermesh-apiserver's own service is: suites have LoadBalancer services of theirs.
+    const announced = Promise.all(clusters.map((c) => site.announce(c)));
+    announced.catch(() => {});
+    await progress.step("wait for the agents", () => Promise.all(clusters.map((c) => site.agentsReady(c))), {
+      expectMs: 30_000,
+    });
+    await announced;
+    await progress.step(
+      "wait for the clustermesh-apiservers",
+      () =>
+        Promise.all(
+          clusters.map(async (c) => {
+            await site.apiserverReady(c);
+            // With KVStoreMesh, agents read their own cluster's copy: the others need not be ready.
+            await reconnectAgents(c);
+          }),
+        ),
+      { expectMs: 60_000 },
+    );
+  },
+};
+
+async function addressesOf(site: Site, cluster: Cluster): Promise<readonly string[]> {
+  return site.plan.serviceType === "LoadBalancer"
+    ? [site.block(cluster).apiserver]
+    : (await cluster.nodes()).map((n) => n.address);
+}
+
+function base64(text: string): string {
+  return Buffer.from(text).toString("base64");
+}

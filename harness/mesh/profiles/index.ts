@@ -1,0 +1,11 @@
+import type { ProfileName } from "#harness/config/profiles.ts";
+import type { Profile } from "../site.ts";
+import { defaultProfile } from "./default.ts";
+import { externalEtcdProfile } from "./external-etcd.ts";
+import { kkpProfile } from "./kkp.ts";
+
+export const profiles: Readonly<Record<ProfileName, Profile>> = {
+  default: defaultProfile,
+  kkp: kkpProfile,
+  "external-etcd": externalEtcdProfile,
+};

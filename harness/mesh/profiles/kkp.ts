@@ -1,0 +1,122 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { apiserverPort } from "../helm-values.ts";
+import { reconnectAgents } from "../reconnect.ts";
+import type { Profile, Site, Values } from "../site.ts";
+
+/** What one cluster's administrator hands to the others'. Base64, as `kubectl get -o yaml` shows it. */
+interface Handout {
+  readonly name: string;
+  readonly ip: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+interface Authority {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * KKP's "Cilium Cluster Mesh Setup" guide (seed 001), by its own steps: clusters that run Cilium already; the mesh is
+ * enabled in one, what it shows is copied into the next one's values, and then back. Successors: `tls.ca` for
+ * `clustermesh.apiserver.tls.ca` (gone in Cilium 1.15), the chart's own signing for `cronJob` (needs certgen's image).
+ */
+export const kkpProfile: Profile = {
+  async mesh(site) {
+    const { clusters, progress } = site;
+    const [first, ...others] = clusters as [Cluster, ...Cluster[]];
+    await progress.step(
+      "step 1: clusters with Cilium, not meshed",
+      () =>
+        Promise.all(
+          clusters.map(async (c) => {
+            await site.install(c, { ...rollOut });
+            await site.announce(c);
+            await site.agentsReady(c);
+          }),
+        ),
+      { expectMs: 60_000 },
+    );
+    const known: Handout[] = [
+      await progress.step(
+        `steps 2 and 3: enable Cluster Mesh in ${first.name}, retrieve its data`,
+        () => enable(site, first, []),
+        { expectMs: 75_000 },
+      ),
+    ];
+    const authority = await authorityOf(site, first);
+    for (const cluster of others)
+      known.push(
+        await progress.step(
+          `steps 4 and 5: enable it in ${cluster.name} with the data of ${known.map((k) => k.name).join(", ")}, retrieve its own`,
+          () => enable(site, cluster, known, authority),
+          { expectMs: 75_000 },
+        ),
+      );
+    await progress.step(
+      `step 6: the others' data into the earlier ones`,
+      async () => {
+        for (const cluster of clusters.slice(0, -1)) {
+          await site.install(cluster, meshValues(cluster, known, authority));
+          await site.agentsReady(cluster);
+          await site.apiserverReady(cluster);
+        }
+        await Promise.all(clusters.map(reconnectAgents));
+      },
+      { expectMs: 60_000 },
+    );
+  },
+};
+
+/** KKP applies a change of values itself: what reads the ConfigMap starts anew. */
+const rollOut = { rollOutCiliumPods: true, operator: { rollOutPods: true } };
+
+function meshValues(cluster: Cluster, known: readonly Handout[], authority?: Authority): Values {
+  return {
+    ...rollOut,
+    cluster: { name: cluster.name, id: cluster.id },
+    ...(authority === undefined ? {} : { tls: { ca: authority } }),
+    clustermesh: {
+      useAPIServer: true,
+      config: {
+        enabled: true,
+        clusters: known
+          .filter((k) => k.name !== cluster.name)
+          .map(({ name, ip, cert, key }) => ({
+            name,
+            address: "",
+            port: apiserverPort.LoadBalancer,
+            ips: [ip],
+            tls: { cert, key },
+          })),
+      },
+      apiserver: {
+        tls: { auto: { method: "helm" } },
+        service: { type: "LoadBalancer" },
+      },
+    },
+  };
+}
+
+async function enable(
+  site: Site,
+  cluster: Cluster,
+  known: readonly Handout[],
+  authority?: Authority,
+): Promise<Handout> {
+  await site.install(cluster, meshValues(cluster, known, authority));
+  await site.agentsReady(cluster);
+  await site.apiserverReady(cluster);
+  const remote = await site.secret(cluster, "clustermesh-apiserver-remote-cert", ["tls.crt", "tls.key"]);
+  return {
+    name: cluster.name,
+    ip: await site.externalIp(cluster, "clustermesh-apiserver"),
+    cert: remote["tls.crt"],
+    key: remote["tls.key"],
+  };
+}
+
+async function authorityOf(site: Site, cluster: Cluster): Promise<Authority> {
+  const ca = await site.secret(cluster, "cilium-ca", ["ca.crt", "ca.key"]);
+  return { cert: ca["ca.crt"], key: ca["ca.key"] };
+}

@@ -1,0 +1,134 @@
+import type { Artifacts, ClusterArtifacts } from "#harness/artifacts/types.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type LabPlan, mergeValues, type PlannedCluster } from "#harness/config/plan.ts";
+import { monotonicMs } from "#harness/core/clock.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import { notYet, ready } from "#harness/core/eventually.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { installCilium } from "#harness/host/helm.ts";
+import { daemonSetReady, deploymentReady } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { LoadBalancerBlock } from "./addresses.ts";
+import { announceLoadBalancers } from "./announce.ts";
+import { baseValues } from "./helm-values.ts";
+
+export type Values = Record<string, unknown>;
+
+/** A lab while it is meshed: what every way of meshing is made of. */
+export class Site {
+  readonly plan: LabPlan;
+  readonly clusters: readonly Cluster[];
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly #startedMs = monotonicMs();
+  readonly #ready = new Map<string, number>();
+  readonly #artifacts: Artifacts;
+  readonly #blocks: ReadonlyMap<string, LoadBalancerBlock>;
+
+  constructor(options: {
+    readonly plan: LabPlan;
+    readonly artifacts: Artifacts;
+    readonly clusters: readonly Cluster[];
+    readonly blocks: ReadonlyMap<string, LoadBalancerBlock>;
+    readonly progress: Progress;
+    readonly signal: AbortSignal;
+  }) {
+    this.plan = options.plan;
+    this.clusters = options.clusters;
+    this.progress = options.progress;
+    this.signal = options.signal;
+    this.#artifacts = options.artifacts;
+    this.#blocks = options.blocks;
+  }
+
+  /** A bound for any wait of this meshing. */
+  get waiting(): { readonly withinMs: number; readonly signal: AbortSignal } {
+    return { withinMs: this.plan.budgets.meshMs, signal: this.signal };
+  }
+
+  planned(cluster: Cluster): PlannedCluster {
+    return this.plan.clusters.find((c) => c.name === cluster.name)!;
+  }
+
+  block(cluster: Cluster): LoadBalancerBlock {
+    return this.#blocks.get(cluster.name)!;
+  }
+
+  /** Installs or upgrades Cilium: the lab's values, the profile's own over them, the images', the user's last. */
+  async install(cluster: Cluster, own: Values): Promise<void> {
+    const planned = this.planned(cluster);
+    const artifacts: ClusterArtifacts = this.#artifacts.clusters[cluster.name]!;
+    const controlPlane = (await cluster.nodes()).find((n) => n.role === "control-plane")!.name;
+    await installCilium({
+      helm: this.#artifacts.tools.helm,
+      kubeconfig: cluster.kubeconfig,
+      chartDir: artifacts.chartDir,
+      values: [own, artifacts.imageValues, planned.values].reduce(mergeValues, baseValues(controlPlane)),
+      signal: this.signal,
+    });
+  }
+
+  /** LoadBalancer addresses for this cluster, once Cilium's operator knows the kinds. */
+  announce(cluster: Cluster): Promise<void> {
+    return announceLoadBalancers(cluster, this.block(cluster), this.waiting);
+  }
+
+  async agentsReady(cluster: Cluster): Promise<void> {
+    await cluster.kube.until(kinds.daemonSet, { namespace: "kube-system", name: "cilium" }, daemonSetReady, {
+      what: `Cilium's agents in ${cluster.name}`,
+      ...this.waiting,
+    });
+    if (!this.#ready.has(cluster.name)) this.#ready.set(cluster.name, monotonicMs() - this.#startedMs);
+  }
+
+  /** When the last cluster's agents were ready for the first time, since the meshing began. */
+  get agentsMs(): number {
+    return Math.max(...this.#ready.values());
+  }
+
+  apiserverReady(cluster: Cluster): Promise<unknown> {
+    return this.deploymentReady(cluster, "clustermesh-apiserver");
+  }
+
+  deploymentReady(cluster: Cluster, name: string): Promise<unknown> {
+    return cluster.kube.until(kinds.deployment, { namespace: "kube-system", name }, deploymentReady, {
+      what: `${name} in ${cluster.name}`,
+      ...this.waiting,
+    });
+  }
+
+  /** The address that LB IPAM gave a service of kube-system. */
+  externalIp(cluster: Cluster, service: string): Promise<string> {
+    return cluster.kube.until(
+      kinds.service,
+      { namespace: "kube-system", name: service },
+      ([object]) => {
+        const ip = object?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
+        return ip === undefined ? notYet("no external IP") : ready(ip);
+      },
+      { what: `service ${service} of ${cluster.name} to get an external IP`, ...this.waiting },
+    );
+  }
+
+  /** Entries of a secret of kube-system, in base64 as they stand there; a missing one is `mesh-not-ready`. */
+  async secret<K extends string>(
+    cluster: Cluster,
+    name: string,
+    keys: readonly K[],
+  ): Promise<Record<K, string>> {
+    const data = ((await cluster.kube.get(kinds.secret, "kube-system", name))?.data ?? {}) as Record<
+      string,
+      string
+    >;
+    for (const key of keys)
+      if (data[key] === undefined)
+        throw new MeshproofError("mesh-not-ready", `secret ${name} of ${cluster.name} has no ${key}`);
+    return data as Record<K, string>;
+  }
+}
+
+/** A way of meshing: from clusters without a CNI to clusters that are told of one another. */
+export interface Profile {
+  /** Ends when Cilium runs everywhere with every peer configured; the canary is waited for by the caller. */
+  mesh(site: Site): Promise<void>;
+}

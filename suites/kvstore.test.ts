@@ -1,0 +1,106 @@
+// Goal: what a cluster tells the others, in its kvstore, is all of its own state and nothing of anybody else's.
+// Method: the keys under cilium/state of each cluster's kvstore, against what its API server says.
+import { judgeSameSet } from "#harness/check/sets.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { contains, parseCidr } from "#harness/core/cidr.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { combine, failedBecause, passed, type Verdict } from "#harness/core/verdict.ts";
+import { agnhostImage, budgets, expect, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
+import { annotation } from "#harness/mesh/echo.ts";
+import { EchoBackends } from "#harness/mesh/echo-service.ts";
+import { entriesUnder } from "#harness/observe/kvstore.ts";
+import { exportedServices, nodeTruth, podAddresses } from "#harness/observe/truth.ts";
+
+setUp("kvstore", async ({ namespace, signal }) => {
+  const echo = await EchoBackends.deploy(mesh.clusters, {
+    namespace,
+    image: agnhostImage,
+    replicas: 1,
+    withinMs: budgets.settleMs,
+    signal,
+  });
+  await echo.serve("echo", { [annotation.global]: "true" });
+  await echo.serve("echo-alone", {});
+});
+
+/** Judged again until it passes or what is new has had its time to arrive; the last verdict counts. */
+async function inEveryCluster(
+  judge: (cluster: Cluster) => Promise<Verdict>,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  let verdict: Verdict = passed;
+  await eventually(
+    async () => {
+      verdict = combine(await Promise.all(mesh.clusters.map(judge)));
+      return verdict.outcome === "pass" ? ready(undefined) : notYet(verdict.reasons.join("; "));
+    },
+    { what: "the kvstores to hold their clusters' state", withinMs: budgets.syncMs, everyMs: 1000, signal },
+  ).catch((error: unknown) => {
+    if (verdict.outcome === "pass") throw error;
+  });
+  return verdict;
+}
+
+test("every kvstore lists the nodes of its own cluster and no others", async ({ signal }) => {
+  expect(
+    await inEveryCluster(async (cluster) => {
+      const held = await entriesUnder(cluster, "cilium/state/nodes/v1/");
+      return judgeSameSet(
+        `nodes in the kvstore of ${cluster.name}`,
+        [...held.keys()],
+        (await nodeTruth(cluster)).map((n) => n.name),
+      );
+    }, signal),
+  ).toPass();
+});
+
+test("every kvstore lists the global services of its own cluster and no others", async ({ signal }) => {
+  expect(
+    await inEveryCluster(async (cluster) => {
+      const held = await entriesUnder(cluster, "cilium/state/services/v1/");
+      return judgeSameSet(
+        `services in the kvstore of ${cluster.name}`,
+        [...held.keys()],
+        (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
+      );
+    }, signal),
+  ).toPass();
+});
+
+test("every kvstore lists the addresses of its own cluster's pods and none of another's", async (context) => {
+  expect(
+    await inEveryCluster(async (cluster) => {
+      const held = [...(await entriesUnder(cluster, "cilium/state/ip/v1/default/")).keys()];
+      const pods = await podAddresses(cluster);
+      const missing = pods.filter((ip) => !held.includes(ip));
+      const foreign = mesh.clusters
+        .filter((c) => c !== cluster)
+        .flatMap((c) => held.filter((ip) => contains(parseCidr(c.podCidr), ip)));
+      keepFacts(context, { [`${cluster.name}, addresses`]: held.length });
+      return failedBecause([
+        ...(pods.length === 0 ? [`${cluster.name} has no pod, which proves nothing`] : []),
+        ...(missing.length === 0 ? [] : [`the kvstore of ${cluster.name} lacks ${missing.join(", ")}`]),
+        ...(foreign.length === 0
+          ? []
+          : [`the kvstore of ${cluster.name} holds another's ${foreign.join(", ")}`]),
+      ]);
+    }, context.signal),
+  ).toPass();
+});
+
+test("every kvstore lists identities of its own cluster and none of another's", async (context) => {
+  expect(
+    await inEveryCluster(async (cluster) => {
+      const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
+      const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
+      const strangers = [...held].filter(([, labels]) => !labels.includes(own)).map(([id]) => id);
+      keepFacts(context, { [`${cluster.name}, identities`]: held.size });
+      return failedBecause([
+        ...(held.size === 0 ? [`the kvstore of ${cluster.name} has no identity`] : []),
+        ...(strangers.length === 0
+          ? []
+          : [`the kvstore of ${cluster.name} holds identities of others: ${strangers.join(", ")}`]),
+      ]);
+    }, context.signal),
+  ).toPass();
+});

@@ -1,0 +1,128 @@
+// Goal: KKP's example: nginx in both clusters, each the other's failover, at every front door of the service.
+// Method: the guide's own objects, old annotation names among them; who answers at the ClusterIP, the external IP and
+// every NodePort: before, while one cluster has no replica, and after.
+
+import { judgeSameSet } from "#harness/check/sets.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { scaleToZero } from "#harness/fault/scale.ts";
+import { budgets, expect, forEachPair, keepFacts, mesh, nginxImage, setUp, test } from "#harness/fixtures.ts";
+import { podReady } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { type Draw, drawAnswers, drawFromContainer } from "#harness/mesh/draw.ts";
+import { deployNginx, nginxClusterOf, nginxName } from "#harness/mesh/nginx.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
+
+const replicas = 2;
+
+/** A way to the service, and the answers that come through it. */
+interface Door {
+  readonly title: string;
+  readonly draw: (count: number, signal: AbortSignal) => Promise<Draw>;
+}
+
+const suite = setUp("nginx", async ({ namespace, signal, outside }) => {
+  await deployNginx(mesh.clusters, {
+    namespace,
+    image: nginxImage,
+    replicas,
+    withinMs: budgets.settleMs,
+    signal,
+  });
+  const doors = new Map<string, readonly Door[]>();
+  for (const cluster of mesh.clusters)
+    doors.set(cluster.name, await doorsOf(cluster, namespace, await outside(), signal));
+  for (const cluster of mesh.clusters)
+    await answeredBy(doors.get(cluster.name)!, cluster, budgets.settleMs, signal);
+  return { namespace, doors };
+});
+
+async function doorsOf(
+  cluster: Cluster,
+  namespace: string,
+  outside: string,
+  signal: AbortSignal,
+): Promise<readonly Door[]> {
+  const { service, ip } = await cluster.kube.until(
+    kinds.service,
+    { namespace, name: nginxName },
+    ([found]) => {
+      const address = found?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
+      return address === undefined ? notYet("no external IP") : ready({ service: found!, ip: address });
+    },
+    { what: `${nginxName} of ${cluster.name} to get an external IP`, withinMs: budgets.settleMs, signal },
+  );
+  const port = Number(service.spec.ports[0].nodePort);
+  const fromOutside = (title: string, host: string, at: number): Door => ({
+    title,
+    draw: (count, stop) => drawFromContainer(outside, { host, port: at }, count, budgets.requestMs, stop),
+  });
+  return [
+    {
+      title: `ClusterIP of ${cluster.name}, from its pods`,
+      draw: (count, stop) =>
+        drawAnswers(cluster, String(service.spec.clusterIP), count, budgets.requestMs, stop),
+    },
+    fromOutside(`external IP of ${cluster.name}, from outside`, ip, 80),
+    ...(await cluster.nodes()).map((n) =>
+      fromOutside(`NodePort on ${n.name}, from outside`, n.address, port),
+    ),
+  ];
+}
+
+/** Waits until each door is answered by the pods of one cluster alone, without a loss. */
+async function answeredBy(
+  doors: readonly Door[],
+  home: Cluster,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  await eventually(
+    async () => {
+      const wrong: string[] = [];
+      for (const door of doors) {
+        const { good, bad } = await door.draw(12, signal);
+        const strangers = good.filter((g) => nginxClusterOf(mesh.clusters, g) !== home.name);
+        if (bad.length > 0) wrong.push(`${door.title}: ${bad.length} lost, first: ${bad[0]}`);
+        if (strangers.length > 0) wrong.push(`${door.title}: ${strangers.length} answers of ${strangers[0]}`);
+      }
+      return wrong.length === 0 && doors.length > 0 ? ready(undefined) : notYet(wrong.join("; "));
+    },
+    {
+      what: `service ${nginxName} to be answered by nginx of ${home.name} alone at ${doors.length} front doors`,
+      withinMs,
+      everyMs: 300,
+      signal,
+    },
+  );
+}
+
+forEachPair((from, to) => {
+  test(`every front door of ${from.name} is answered by its own nginx, the preferred backends`, async (context) => {
+    const { namespace, doors } = suite();
+    await answeredBy(doors.get(from.name)!, from, budgets.requestMs, context.signal);
+    const pods = (await from.kube.list(kinds.pod, namespace, "app=nginx")).filter(podReady);
+    const service = await from.kube.get(kinds.service, namespace, nginxName);
+    for (const agent of await agentsOf(from, context.signal)) {
+      const held = (await agent.lbMaps()).get(`${service?.spec.clusterIP}:80/TCP`) ?? [];
+      expect(
+        judgeSameSet(
+          `${agent.name}: BPF backends of ${nginxName}`,
+          held.map((b) => b.replace(/:.*$/, "")),
+          pods.map((p) => String(p.status.podIP)),
+        ),
+      ).toPass();
+    }
+    keepFacts(context, { frontDoors: doors.get(from.name)!.length, backends: pods.length });
+  });
+
+  test(`scaled to zero in ${from.name}, every front door is answered by ${to.name}; then by its own again`, async (context) => {
+    const { namespace, doors } = suite();
+    const own = doors.get(from.name)!;
+    await using gone = await scaleToZero({ mesh, namespace, signal: context.signal }, from.kube, nginxName);
+    await answeredBy(own, to, budgets.syncMs, context.signal);
+    await answeredBy(doors.get(to.name)!, to, budgets.syncMs, context.signal);
+    await gone.heal();
+    await answeredBy(own, from, budgets.syncMs, context.signal);
+  });
+});

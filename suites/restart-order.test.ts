@@ -1,0 +1,30 @@
+// Goal: KKP's way out of a mesh that does not connect: restart clustermesh-apiserver in each cluster, then the agents.
+// Method: the pods are replaced in that order; then every agent must be connected and synchronised, and a service of
+// each cluster must answer from every node of the others.
+import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
+import { monotonicMs } from "#harness/core/clock.ts";
+import { undo } from "#harness/fault/undo.ts";
+import { budgets, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
+import { awaitCanary } from "#harness/mesh/canary.ts";
+import { awaitVantages } from "#harness/mesh/vantage.ts";
+import { awaitMeshed } from "#harness/observe/meshed.ts";
+
+setUp("restart-order", async () => ({}));
+
+test("clustermesh-apiserver's pods, then the agents': every cluster finds the others again", {
+  timeout: 600_000,
+}, async (context) => {
+  const { signal } = context;
+  const startedMs = monotonicMs();
+  for (const selector of [apiserverSelector, agentSelector]) {
+    await Promise.all(
+      mesh.clusters.map((c) => undo(mesh, { do: "replace-pods", cluster: c.name, selector }, signal)),
+    );
+  }
+  const restartedMs = monotonicMs();
+  const within = { withinMs: budgets.settleMs, signal };
+  await Promise.all(mesh.clusters.map((c) => awaitVantages(c.kube, within)));
+  await awaitCanary(mesh.clusters, budgets.settleMs, signal);
+  await awaitMeshed(mesh.clusters, within);
+  keepFacts(context, { restartMs: restartedMs - startedMs, connectedAfterMs: monotonicMs() - restartedMs });
+});
