@@ -18,6 +18,7 @@ import {
 import { drawAnswers, settledOn } from "#harness/mesh/draw.ts";
 import { annotation } from "#harness/mesh/echo.ts";
 import { EchoBackends } from "#harness/mesh/echo-service.ts";
+import { backendsHeld } from "#harness/observe/backends.ts";
 
 /** `none` is the annotation left out; the guide's literal value "none" has a test of its own. */
 const affinities = ["local", "remote", "none"] as const;
@@ -103,6 +104,7 @@ forEachPair((from, to) => {
   test(`with no backend in ${from.name}, ${to.name} serves everyone; then all is as before`, async (context) => {
     const { echo } = suite();
     const within = { withinMs: budgets.syncMs, signal: context.signal };
+    await using _whole = everyBackendKnown(echo);
     await using gone = await scaleToZero(
       { mesh, namespace: echo.namespace, signal: context.signal },
       from.kube,
@@ -119,3 +121,19 @@ forEachPair((from, to) => {
     }
   });
 });
+
+/**
+ * Whatever ends the test: the next one begins with every agent knowing every backend again. By the BPF maps, for under a
+ * fault no answer tells; under one that takes backends away for good this waits in vain, and the next test says so.
+ */
+function everyBackendKnown(echo: EchoBackends): AsyncDisposable {
+  return {
+    async [Symbol.asyncDispose]() {
+      const signal = AbortSignal.timeout(budgets.syncMs);
+      const options = { withinMs: budgets.syncMs, signal };
+      await Promise.all(
+        mesh.clusters.map((c) => backendsHeld(c, echo, "echo-none", mesh.clusters, options)),
+      ).catch(() => {});
+    },
+  };
+}

@@ -85,7 +85,8 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
   for (const cluster of mesh.clusters) {
     if (!cluster.peers.ok) continue;
     for (const [who, entries] of Object.entries(cluster.peers.value)) {
-      if (Object.keys(entries).length === 0) continue;
+      // A reader that no cluster has configured is not part of this way of meshing.
+      if (!mesh.clusters.some((c) => Object.keys(entriesOf(c, who)).length > 0)) continue;
       const label = who === "agents" ? "the agents" : "KVStoreMesh";
       for (const name of Object.keys(entries))
         if (!names.has(name))
@@ -97,19 +98,23 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
               `name the peer as it names itself, in clustermesh.config.clusters of ${cluster.name}`,
             ),
           );
-      for (const name of names.keys())
+      for (const [name, peer] of names)
         if (name !== cluster.name && entries[name] === undefined)
           found.push(
             finding(
               cluster.name,
               `${label} of ${cluster.name}`,
-              `${label} of ${cluster.name} have no entry for cluster ${name}`,
+              `${label} of ${cluster.name} have no entry for cluster ${name}${entriesOf(peer, who)[cluster.name] === undefined ? "" : `, which has one for ${cluster.name}: the mesh is configured on one side only`}`,
               `cilium clustermesh connect, or add ${name} to clustermesh.config.clusters of ${cluster.name}`,
             ),
           );
     }
   }
   return found;
+}
+
+function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<string, readonly string[]>> {
+  return (cluster.peers.ok && cluster.peers.value[who as "agents" | "kvstoreMesh"]) || {};
 }
 
 /** Pod CIDRs must be disjoint across all nodes of all clusters. */

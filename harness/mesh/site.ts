@@ -10,7 +10,7 @@ import { daemonSetReady, deploymentReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
-import { baseValues } from "./helm-values.ts";
+import { apiserverPort, baseValues } from "./helm-values.ts";
 
 export type Values = Record<string, unknown>;
 
@@ -108,6 +108,22 @@ export class Site {
       },
       { what: `service ${service} of ${cluster.name} to get an external IP`, ...this.waiting },
     );
+  }
+
+  /** How the others reach a cluster's clustermesh-apiserver: by the service's external IP, else by its NodePort. */
+  async apiserverAddress(
+    cluster: Cluster,
+  ): Promise<{ readonly ips: readonly string[]; readonly port: number }> {
+    const service = await cluster.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
+    if (service?.spec.type === "NodePort")
+      return {
+        ips: (await cluster.nodes()).map((n) => n.address),
+        port: Number(service.spec.ports[0].nodePort),
+      };
+    return {
+      ips: [await this.externalIp(cluster, "clustermesh-apiserver")],
+      port: apiserverPort.LoadBalancer,
+    };
   }
 
   /** Entries of a secret of kube-system, in base64 as they stand there; a missing one is `mesh-not-ready`. */

@@ -4,15 +4,21 @@ import { kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/mesh/echo.ts";
 import { entriesUnder } from "./kvstore.ts";
 
-/** A cluster's nodes from its own API server. */
+/** A cluster's nodes from its own API server; with cluster-pool IPAM it is Cilium's operator that gives out pod CIDRs. */
 export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
+  const pools = (await cluster.setting("ipam")) === "cluster-pool";
+  const ciliumNodes = pools ? await cluster.kube.list(kinds.ciliumNode) : [];
   return (await cluster.kube.list(kinds.node)).map((n) => ({
     name: `${cluster.name}/${n.metadata.name}`,
     address: String(
       (n.status.addresses as { type: string; address: string }[]).find((a) => a.type === "InternalIP")
         ?.address,
     ),
-    podCidr: String(n.spec.podCIDR),
+    podCidr: String(
+      pools
+        ? ciliumNodes.find((c) => c.metadata.name === n.metadata.name)?.spec?.ipam?.podCIDRs?.[0]
+        : n.spec.podCIDR,
+    ),
   }));
 }
 

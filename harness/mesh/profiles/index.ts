@@ -1,5 +1,6 @@
 import type { ProfileName } from "#harness/config/profiles.ts";
 import type { Profile } from "../site.ts";
+import { cliProfile } from "./cli.ts";
 import { defaultProfile } from "./default.ts";
 import { externalEtcdProfile } from "./external-etcd.ts";
 import { kkpProfile } from "./kkp.ts";
@@ -8,4 +9,5 @@ export const profiles: Readonly<Record<ProfileName, Profile>> = {
   default: defaultProfile,
   kkp: kkpProfile,
   "external-etcd": externalEtcdProfile,
+  cli: cliProfile,
 };

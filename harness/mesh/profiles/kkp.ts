@@ -1,15 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { apiserverPort } from "../helm-values.ts";
 import { reconnectAgents } from "../reconnect.ts";
 import type { Profile, Site, Values } from "../site.ts";
-
-/** What one cluster's administrator hands to the others'. Base64, as `kubectl get -o yaml` shows it. */
-interface Handout {
-  readonly name: string;
-  readonly ip: string;
-  readonly cert: string;
-  readonly key: string;
-}
+import { type Handout, handoutOf } from "./handout.ts";
 
 interface Authority {
   readonly cert: string;
@@ -82,13 +74,7 @@ function meshValues(cluster: Cluster, known: readonly Handout[], authority?: Aut
         enabled: true,
         clusters: known
           .filter((k) => k.name !== cluster.name)
-          .map(({ name, ip, cert, key }) => ({
-            name,
-            address: "",
-            port: apiserverPort.LoadBalancer,
-            ips: [ip],
-            tls: { cert, key },
-          })),
+          .map(({ name, ips, port, cert, key }) => ({ name, address: "", port, ips, tls: { cert, key } })),
       },
       apiserver: {
         tls: { auto: { method: "helm" } },
@@ -106,14 +92,7 @@ async function enable(
 ): Promise<Handout> {
   await site.install(cluster, meshValues(cluster, known, authority));
   await site.agentsReady(cluster);
-  await site.apiserverReady(cluster);
-  const remote = await site.secret(cluster, "clustermesh-apiserver-remote-cert", ["tls.crt", "tls.key"]);
-  return {
-    name: cluster.name,
-    ip: await site.externalIp(cluster, "clustermesh-apiserver"),
-    cert: remote["tls.crt"],
-    key: remote["tls.key"],
-  };
+  return handoutOf(site, cluster);
 }
 
 async function authorityOf(site: Site, cluster: Cluster): Promise<Authority> {

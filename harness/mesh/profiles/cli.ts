@@ -1,0 +1,82 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { apiserverPort } from "../helm-values.ts";
+import { reconnectAgents } from "../reconnect.ts";
+import type { Profile, Site, Values } from "../site.ts";
+import { type Handout, handoutOf } from "./handout.ts";
+
+/**
+ * The lab with two minikube clusters (seed 004): cluster-pool IPAM, Cilium in use for itself first, then what
+ * `cilium clustermesh enable --service-type NodePort` and `connect` do. The CLI is in no image source here, so its own
+ * Helm upgrades are made: `enable` runs clustermesh-apiserver, `connect` exchanges addresses and certificates both
+ * ways. Each cluster keeps the CA that it made for itself.
+ */
+export const cliProfile: Profile = {
+  async mesh(site) {
+    const { clusters, progress } = site;
+    await progress.step(
+      "install Cilium, not meshed",
+      () =>
+        Promise.all(
+          clusters.map(async (c) => {
+            await site.install(c, own(site, c));
+            await site.announce(c);
+            await site.agentsReady(c);
+          }),
+        ),
+      { expectMs: 60_000 },
+    );
+    const known = await progress.step(
+      "enable Cluster Mesh in each cluster",
+      () =>
+        Promise.all(
+          clusters.map(async (c) => {
+            await site.install(c, { ...own(site, c), clustermesh: enabled });
+            return handoutOf(site, c);
+          }),
+        ),
+      { expectMs: 60_000 },
+    );
+    await progress.step(
+      "connect them, both ways",
+      () =>
+        Promise.all(
+          clusters.map(async (c) => {
+            await site.install(c, {
+              ...own(site, c),
+              clustermesh: { ...enabled, config: peersOf(c, known) },
+            });
+            await site.apiserverReady(c);
+            await reconnectAgents(c);
+          }),
+        ),
+      { expectMs: 40_000 },
+    );
+  },
+};
+
+function own(site: Site, cluster: Cluster): Values {
+  return {
+    cluster: { name: cluster.name, id: cluster.id },
+    ipam: {
+      mode: "cluster-pool",
+      operator: { clusterPoolIPv4PodCIDRList: [site.planned(cluster).podCidr] },
+    },
+  };
+}
+
+const enabled = {
+  useAPIServer: true,
+  apiserver: {
+    tls: { auto: { method: "helm" } },
+    service: { type: "NodePort", nodePort: apiserverPort.NodePort },
+  },
+};
+
+function peersOf(cluster: Cluster, known: readonly Handout[]): Values {
+  return {
+    enabled: true,
+    clusters: known
+      .filter((k) => k.name !== cluster.name)
+      .map(({ name, ips, port, cert, key, caCert }) => ({ name, ips, port, tls: { cert, key, caCert } })),
+  };
+}

@@ -1,0 +1,29 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Site } from "../site.ts";
+
+/** What one cluster's administrator hands to the others', taken from the cluster. Base64, as secrets show it. */
+export interface Handout {
+  readonly name: string;
+  readonly ips: readonly string[];
+  readonly port: number;
+  readonly cert: string;
+  readonly key: string;
+  readonly caCert: string;
+}
+
+/** Waits for the cluster's clustermesh-apiserver and reads its address and its "remote" certificate. */
+export async function handoutOf(site: Site, cluster: Cluster): Promise<Handout> {
+  await site.apiserverReady(cluster);
+  const remote = await site.secret(cluster, "clustermesh-apiserver-remote-cert", [
+    "tls.crt",
+    "tls.key",
+    "ca.crt",
+  ]);
+  return {
+    name: cluster.name,
+    ...(await site.apiserverAddress(cluster)),
+    cert: remote["tls.crt"],
+    key: remote["tls.key"],
+    caCert: remote["ca.crt"],
+  };
+}
