@@ -22,7 +22,7 @@ import { probeByHand } from "#harness/runs/probe.ts";
 import { prove } from "#harness/runs/prove.ts";
 import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
-import { longSuiteNames, suiteNames } from "#harness/runs/suites.ts";
+import { longSuiteNames, provenSuites } from "#harness/runs/suites.ts";
 import { closingLines, testLab } from "#harness/runs/test.ts";
 import { up } from "#harness/runs/up.ts";
 import { exportCsv, renderAgain } from "#harness/runs/write-report.ts";
@@ -141,7 +141,7 @@ const program = new Command("meshproof")
 
 shared(program.command("run"))
   .description("the main job: check the machine, get images, bring the lab up, test, report, take it down")
-  .argument("[suites...]", `some of: ${suiteNames.join(", ")}`)
+  .argument("[suites...]", `some of: ${provenSuites.join(", ")}; without one, all that the profile runs`)
   .option("--setup", "install and start what the machine lacks (Debian, as root)")
   .option("--keep", "leave the lab up")
   .option("--with-fault <fault>", "inject a fault after each suite's set-up")
@@ -271,7 +271,7 @@ program
     const status = await labStatus(o.lab, signal);
     if (o.json === true) return say(JSON.stringify(status, null, 2));
     say(
-      `lab ${status.lab}, images from ${status.imageSource}, clustermesh-apiserver as ${status.mesh.serviceType}, ${status.mesh.connected ? "every agent connected" : "NOT every agent connected"}`,
+      `lab ${status.lab}, profile ${status.mesh.profile}, images from ${status.imageSource}, clustermesh-apiserver as ${status.mesh.serviceType}, ${status.mesh.connected ? "every agent connected" : "NOT every agent connected"}`,
     );
     for (const c of status.clusters) {
       say(
@@ -289,7 +289,7 @@ program
   .description("run suites against the lab that is up")
   .argument(
     "[suites...]",
-    `some of: ${suiteNames.join(", ")}; only where they are named: ${longSuiteNames.join(", ")}`,
+    `some of: ${provenSuites.join(", ")}; only where they are named: ${longSuiteNames.join(", ")}`,
   )
   .option("--lab <name>", "name of the lab", "default")
   .option("--with-fault <fault>", "inject a fault after each suite's set-up")
@@ -340,7 +340,7 @@ program
   .description(
     "break the mesh on purpose: every fault must turn the right tests red, and all is green again after",
   )
-  .argument("[suites...]", `only the tables of some of: ${suiteNames.join(", ")}`)
+  .argument("[suites...]", `only the tables of some of: ${provenSuites.join(", ")}`)
   .option("--lab <name>", "name of the lab", "default")
   .option("--fault <fault>", "only this fault; may be given again", collect)
   .option("--full", "every suite under every fault")

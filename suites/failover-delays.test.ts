@@ -1,8 +1,8 @@
 // Goal: time that is added to one link of the chain shows up in that link, and in the right amount.
 // Method: scale to zero with and without a planted delay, several times each: EndpointSlice changes held back by an
 // admission webhook, the agent stopped after the change; the difference of the medians is held against the fault's own
-// record of what it added. One backend a cluster: Cilium collects changes for half a second from the first on, so with
-// two, part of that time would be over when the last one goes, and all of it again for an agent that was stopped.
+// record of what it added.
+import { describe } from "vitest";
 import type { Boundary } from "#harness/core/measurement.ts";
 import { quantile } from "#harness/core/stats.ts";
 import { failedBecause } from "#harness/core/verdict.ts";
@@ -12,7 +12,6 @@ import { injectFault } from "#harness/fault/inject.ts";
 import { expect, keepFacts, mesh, test } from "#harness/fixtures.ts";
 import { measureOnce, type Scenario, scaleToZero, serviceOf, setUpScenarios } from "#harness/scenarios.ts";
 
-const suite = setUpScenarios("failover-delays", ["local"], { replicas: 1 });
 const times = 5;
 const tolerance = 0.2;
 const [struck, other] = mesh.clusters as [(typeof mesh.clusters)[0], (typeof mesh.clusters)[0]];
@@ -24,9 +23,11 @@ const plain: Scenario = {
 };
 
 type Context = Parameters<typeof measureOnce>[0];
+type Suite = ReturnType<typeof setUpScenarios>;
 
 async function repeated(
   context: Context,
+  suite: Suite,
   label: string,
   scenario: () => Scenario,
   each: (measured: Measured) => void = () => {},
@@ -79,48 +80,59 @@ function judgeAdded(
 
 const lasted = (h: Held): number => h.untilUnixMs - h.fromUnixMs;
 
-test("EndpointSlice changes held back by 300 ms", { timeout: 600_000 }, async (context) => {
-  const without = await repeated(context, "plain", () => plain);
-  const delay = slicesHeld(struck, suite().outside, 300);
-  const records: number[] = [];
-  await using _held = await injectFault(delay.fault, {
-    mesh,
-    namespace: suite().echo.namespace,
-    signal: context.signal,
+describe("of the API server", () => {
+  const suite = setUpScenarios("failover-delays-slices", ["local"]);
+
+  test("EndpointSlice changes held back by 300 ms", { timeout: 600_000 }, async (context) => {
+    const without = await repeated(context, suite, "plain", () => plain);
+    const delay = slicesHeld(struck, suite().outside, 300);
+    const records: number[] = [];
+    await using _held = await injectFault(delay.fault, {
+      mesh,
+      namespace: suite().echo.namespace,
+      signal: context.signal,
+    });
+    const within = await repeated(
+      context,
+      suite,
+      "held",
+      () => plain,
+      ({ figures, faultUnixMs }) => {
+        // What the boundary waited for: the changes that were held between the fault and it.
+        const sliceUnixMs = faultUnixMs + afterOf(figures, "EndpointSlice changed");
+        const waited = delay
+          .record()
+          .filter((h) => h.fromUnixMs >= faultUnixMs && h.untilUnixMs <= sliceUnixMs + 20);
+        records.push(waited.reduce((sum, h) => sum + lasted(h), 0));
+      },
+    );
+    judgeAdded(context, ["fault begun", "EndpointSlice changed"], without, within, records);
   });
-  const within = await repeated(
-    context,
-    "held",
-    () => plain,
-    ({ figures, faultUnixMs }) => {
-      // What the boundary waited for: the changes that were held between the fault and it.
-      const sliceUnixMs = faultUnixMs + afterOf(figures, "EndpointSlice changed");
-      const waited = delay
-        .record()
-        .filter((h) => h.fromUnixMs >= faultUnixMs && h.untilUnixMs <= sliceUnixMs + 20);
-      records.push(waited.reduce((sum, h) => sum + lasted(h), 0));
-    },
-  );
-  judgeAdded(context, ["fault begun", "EndpointSlice changed"], without, within, records);
 });
 
-test("the agent stopped until 500 ms after the change", { timeout: 600_000 }, async (context) => {
-  const without = await repeated(context, "plain", () => plain);
-  const node = (await struck.nodes()).findLast((n) => n.role === "worker")!.name;
-  const records: number[] = [];
-  const within = await repeated(context, "stopped", () => {
-    const delay = agentHeld(struck, node, suite().echo.deploymentOf(struck), serviceOf("local"), 500);
-    return {
-      ...plain,
-      strike: async () => ({
-        ...delay.fault,
-        inject: async (harm) => {
-          const harmed = await delay.fault.inject(harm);
-          records.push(...delay.record().map(lasted));
-          return harmed;
-        },
-      }),
-    };
+describe("of the agent", () => {
+  // One backend: Cilium collects changes for half a second from the first on, so with two, part of that time would be
+  // over when the last one goes, and all of it again for an agent that was stopped.
+  const suite = setUpScenarios("failover-delays-agent", ["local"], { replicas: 1 });
+
+  test("stopped until 500 ms after the change", { timeout: 600_000 }, async (context) => {
+    const without = await repeated(context, suite, "plain", () => plain);
+    const node = (await struck.nodes()).findLast((n) => n.role === "worker")!.name;
+    const records: number[] = [];
+    const within = await repeated(context, suite, "stopped", () => {
+      const delay = agentHeld(struck, node, suite().echo.deploymentOf(struck), serviceOf("local"), 500);
+      return {
+        ...plain,
+        strike: async () => ({
+          ...delay.fault,
+          inject: async (harm) => {
+            const harmed = await delay.fault.inject(harm);
+            records.push(...delay.record().map(lasted));
+            return harmed;
+          },
+        }),
+      };
+    });
+    judgeAdded(context, ["EndpointSlice changed", "agent updated"], without, within, records);
   });
-  judgeAdded(context, ["EndpointSlice changed", "agent updated"], without, within, records);
 });

@@ -88,12 +88,16 @@ test("every kvstore lists the addresses of its own cluster's pods and none of an
   ).toPass();
 });
 
-test("every kvstore lists identities of its own cluster and none of another's", async (context) => {
+test("every kvstore lists identities of its own cluster and none of another's, by label and by number", async (context) => {
   expect(
     await inEveryCluster(async (cluster) => {
       const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
+      // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
+      const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
       const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
-      const strangers = [...held].filter(([, labels]) => !labels.includes(own)).map(([id]) => id);
+      const strangers = [...held]
+        .filter(([id, labels]) => !labels.includes(own) || Number(id) >> bits !== cluster.id)
+        .map(([id, labels]) => `${id} (${labels.slice(0, 80)})`);
       keepFacts(context, { [`${cluster.name}, identities`]: held.size });
       return failedBecause([
         ...(held.size === 0 ? [`the kvstore of ${cluster.name} has no identity`] : []),

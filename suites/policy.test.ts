@@ -220,6 +220,21 @@ forEachPair((from, to) => {
     expect(`${path.from} -> ${path.to}: ${path.outcome}`).toBe(`${path.from} -> ${path.to}: refused`);
   });
 
+  test(`the entity cluster in ${to.name} means its own endpoints`, async (context) => {
+    await using _policy = await withPolicy(to, "ingress-by-entity", {
+      endpointSelector: server,
+      ingress: [{ fromEntities: ["cluster"], toPorts: httpPort }],
+    });
+    await holds(
+      [
+        { from: to, role: "friend", to, open: true },
+        { from: to, role: "stranger", to, open: true },
+        { from, role: "friend", to, open: false },
+      ],
+      context.signal,
+    );
+  });
+
   test(`a selector without a cluster label means what policyDefaultLocalCluster of ${to.name} says`, async (context) => {
     const setting = (await to.setting("policy-default-local-cluster")) ?? "false";
     keepFacts(context, { policyDefaultLocalCluster: setting });
@@ -232,6 +247,43 @@ forEachPair((from, to) => {
         { from: to, role: "friend", to, open: true },
         { from, role: "friend", to, open: setting !== "true" },
         { from: to, role: "stranger", to, open: false },
+      ],
+      context.signal,
+    );
+  });
+});
+
+forEachPair((from, to) => {
+  test(`a Kubernetes NetworkPolicy in ${to.name} holds for both clusters, its selectors as policyDefaultLocalCluster says`, async (context) => {
+    const setting = (await to.setting("policy-default-local-cluster")) ?? "false";
+    keepFacts(context, { policyDefaultLocalCluster: setting });
+    const { namespace } = suite();
+    const name = "ingress-of-kubernetes";
+    await to.kube.apply({
+      apiVersion: kinds.networkPolicy.apiVersion,
+      kind: kinds.networkPolicy.kind,
+      metadata: { name, namespace },
+      spec: {
+        podSelector: server,
+        policyTypes: ["Ingress"],
+        ingress: [
+          {
+            // `from`, as the client library calls it; under its own name it would be dropped, which allows everybody.
+            _from: [{ podSelector: { matchLabels: { role: "friend" } } }],
+            ports: [{ port: echoHttpPort, protocol: "TCP" }],
+          },
+        ],
+      },
+    });
+    await using _policy = {
+      [Symbol.asyncDispose]: () => to.kube.remove(kinds.networkPolicy, namespace, name),
+    };
+    await holds(
+      [
+        { from: to, role: "friend", to, open: true },
+        { from, role: "friend", to, open: setting !== "true" },
+        { from: to, role: "stranger", to, open: false },
+        { from, role: "stranger", to, open: false },
       ],
       context.signal,
     );

@@ -7,7 +7,7 @@ import { undo } from "#harness/fault/undo.ts";
 import { budgets, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
 import { awaitCanary } from "#harness/mesh/canary.ts";
 import { awaitVantages } from "#harness/mesh/vantage.ts";
-import { awaitMeshed } from "#harness/observe/meshed.ts";
+import { awaitKvstoreMeshed, awaitMeshed } from "#harness/observe/meshed.ts";
 
 setUp("restart-order", async () => ({}));
 
@@ -25,6 +25,7 @@ test("clustermesh-apiserver's pods, then the agents': every cluster finds the ot
   const within = { withinMs: budgets.settleMs, signal };
   await Promise.all(mesh.clusters.map((c) => awaitVantages(c.kube, within)));
   await awaitCanary(mesh.clusters, budgets.settleMs, signal);
+  await awaitKvstoreMeshed(mesh.clusters, within);
   await awaitMeshed(mesh.clusters, within);
   keepFacts(context, { restartMs: restartedMs - startedMs, connectedAfterMs: monotonicMs() - restartedMs });
 });

@@ -14,8 +14,8 @@ const clusterName = z
 
 const clusterSchema = z.strictObject({
   name: clusterName,
-  /** Cilium's cluster-id; 0 means none, 255 is the highest with the default maxConnectedClusters. */
-  id: z.number().int().min(1, "cluster ids go from 1 to 255").max(255, "cluster ids go from 1 to 255"),
+  /** Cilium's cluster-id; 0 means none, 255 is the highest with the default maxConnectedClusters, 511 with the other. */
+  id: z.number().int().min(1, "cluster ids begin at 1").max(511, "cluster ids end at 511"),
   kindConfig: z.string().describe("A kind Config file; relative to this file."),
   kubernetes: z.string().optional(),
   cilium: z.string().optional(),

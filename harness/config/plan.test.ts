@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { checkNetwork, checkPorts, mergeValues, planLab } from "./plan.ts";
-import { labFileOf } from "./profiles.ts";
+import { labFileOf, profileNames } from "./profiles.ts";
 
 async function labWith(edit: {
   east?: (text: string) => string;
@@ -38,6 +38,15 @@ describe("the default lab", () => {
       ["control-plane", "worker"],
     ]);
     expect(plan.budgets.failoverMs).toBe(2000);
+  });
+
+  test.each(profileNames)("every profile has a lab of its own that is valid: %s", async (profile) => {
+    expect(await planLab({ lab: "x", profile })).toMatchObject({ profile });
+  });
+
+  test.each(["ids-511.yaml", "native-routing.yaml"])("so have the other labs: %s", async (name) => {
+    const labFile = join(labFileOf("default"), "..", name);
+    expect((await planLab({ lab: "x", labFile })).clusters).toHaveLength(2);
   });
 
   test("versions and workers belong to a cluster where one is named", async () => {
@@ -75,9 +84,23 @@ describe("bad input is refused by name, both sides of it", () => {
     ],
     [
       "an id out of range",
-      { lab: (t: string) => t.replace("id: 2", "id: 256") },
-      /clusters\.1\.id: cluster ids go from 1 to 255/,
+      { lab: (t: string) => t.replace("id: 2", "id: 512") },
+      /clusters\.1\.id: cluster ids end at 511/,
       "config-invalid",
+    ],
+    [
+      "an id above 255 without room for it",
+      { lab: (t: string) => t.replace("id: 2", "id: 256") },
+      /cluster west has id 256, the highest is 255/,
+      "config-conflict",
+    ],
+    [
+      "room for 511 clusters in one of them alone",
+      {
+        lab: (t: string) => t.replace(/( {6}clustermesh:\n)/, "$1        maxConnectedClusters: 511\n"),
+      },
+      /east has clustermesh\.maxConnectedClusters 255, west 511/,
+      "config-conflict",
     ],
     ["an unknown key", { lab: (t: string) => `${t}\nbudget: 3\n` }, /budget/, "config-invalid"],
     [

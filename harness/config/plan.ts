@@ -135,6 +135,7 @@ function isMapping(value: unknown): value is Record<string, unknown> {
 }
 
 export function checkConflicts(plan: LabPlan, path: string): void {
+  checkIds(plan, path);
   for (const { name } of plan.clusters) {
     // A node's host name: Linux takes 64 characters.
     if (`meshproof-${plan.lab}--${name}-control-plane`.length > 63) {
@@ -185,6 +186,31 @@ export function checkConflicts(plan: LabPlan, path: string): void {
       }
     }
   }
+}
+
+/** Cilium's "Setting up Cluster Mesh": ids up to 255, or to 511 where every cluster says so. */
+function checkIds(plan: LabPlan, path: string): void {
+  const most = (cluster: PlannedCluster): number => {
+    const { clustermesh } = cluster.values as { clustermesh?: { maxConnectedClusters?: number } };
+    return clustermesh?.maxConnectedClusters ?? 255;
+  };
+  const [first, ...others] = plan.clusters as [PlannedCluster, ...PlannedCluster[]];
+  for (const other of others)
+    if (most(other) !== most(first))
+      conflict(
+        path,
+        `${first.name} has clustermesh.maxConnectedClusters ${most(first)}, ${other.name} ${most(other)}`,
+        "all clusters of a mesh need the same value",
+      );
+  for (const cluster of plan.clusters)
+    if (cluster.id > most(cluster))
+      conflict(
+        path,
+        `cluster ${cluster.name} has id ${cluster.id}, the highest is ${most(cluster)}`,
+        most(cluster) === 255
+          ? "choose an id from 1 to 255, or set clustermesh.maxConnectedClusters to 511 for every cluster"
+          : "choose an id from 1 to 511",
+      );
 }
 
 /** The lab's Docker network is known late: its subnet must not meet a cluster's either. */

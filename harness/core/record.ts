@@ -67,6 +67,8 @@ export interface RunRecord {
   readonly durationMs: number;
   readonly command: string;
   readonly lab: string;
+  /** The way of meshing. */
+  readonly profile: string;
   readonly fault: string | null;
   readonly kernel: string;
   readonly meshproof: string;

@@ -5,7 +5,7 @@ import { known } from "./parts.ts";
 
 /** Cluster names, ids and CIDRs, and the settings that a mesh hangs on (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
-  return [...ids(mesh), ...peerNames(mesh), ...cidrs(mesh), ...settings(mesh)];
+  return [...ids(mesh), ...peerNames(mesh), ...nodeAddresses(mesh), ...cidrs(mesh), ...settings(mesh)];
 }
 
 const finding = (cluster: string, subject: string, message: string, next: string): Finding => ({
@@ -115,6 +115,33 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
 
 function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<string, readonly string[]>> {
   return (cluster.peers.ok && cluster.peers.value[who as "agents" | "kvstoreMesh"]) || {};
+}
+
+/** No two nodes of all clusters may have one address (seed 003): told once, by the first agent that lists both. */
+function nodeAddresses(mesh: MeshSnapshot): Finding[] {
+  const found = new Map<string, Finding>();
+  for (const { agents } of mesh.clusters) {
+    for (const { nodeList } of agents) {
+      const owners = new Map<string, string>();
+      for (const node of nodeList.ok ? nodeList.value : []) {
+        for (const { ip } of node.addresses.filter((a) => a.type === "InternalIP")) {
+          const other = owners.get(ip);
+          owners.set(ip, node.name);
+          if (other === undefined || found.has(ip)) continue;
+          found.set(
+            ip,
+            finding(
+              other.split("/")[0]!,
+              `address ${ip}`,
+              `nodes ${[other, node.name].sort().join(" and ")} both have address ${ip}`,
+              "every node of all clusters needs an address of its own: compare `kubectl get nodes -o wide` of each cluster",
+            ),
+          );
+        }
+      }
+    }
+  }
+  return [...found.values()];
 }
 
 /** Pod CIDRs must be disjoint across all nodes of all clusters. */

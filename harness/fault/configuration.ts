@@ -252,4 +252,56 @@ export const configurationFaults: readonly Fault[] = [
       };
     },
   },
+  {
+    name: "node-address-twice",
+    group: "configuration",
+    wide: true,
+    does: "gives a node of the second cluster the address of one of the first",
+    async inject(harm) {
+      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const own = (await nodeTruth(home)).at(-1)!;
+      const node = (await away.kube.list(kinds.ciliumNode)).at(-1)!;
+      const before = node.spec.addresses as readonly { readonly type: string; readonly ip: string }[];
+      const patch = (addresses: typeof before) => ({ spec: { addresses } });
+      await harm.will(
+        { do: "await-mesh" },
+        {
+          do: "merge",
+          cluster: away.name,
+          kind: "ciliumNode",
+          name: node.metadata.name,
+          patch: patch(before),
+        },
+      );
+      await away.kube.merge(
+        kinds.ciliumNode,
+        undefined,
+        node.metadata.name,
+        patch(before.map((a) => (a.type === "InternalIP" ? { ...a, ip: own.address } : a))),
+      );
+      return {
+        subject: `address ${own.address} of ${away.name}/${node.metadata.name}`,
+        names: [node.metadata.name],
+        tookHold: async () => {
+          for (const agent of await agentsOf(home, harm.signal))
+            await eventually(
+              async () =>
+                (await agent.nodeList()).some(
+                  (n) =>
+                    n.name === `${away.name}/${node.metadata.name}` &&
+                    n.addresses.some((a) => a.ip === own.address),
+                )
+                  ? ready(undefined)
+                  : notYet("not told yet"),
+              {
+                what: `${agent.name} to be told of ${own.address}`,
+                withinMs: 30_000,
+                everyMs: 500,
+                signal: harm.signal,
+              },
+            );
+        },
+      };
+    },
+  },
 ];

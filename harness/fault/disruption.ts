@@ -180,3 +180,37 @@ export function agentRestarted(cluster: Cluster, node: string): Fault {
     },
   };
 }
+
+/**
+ * A state to begin from rather than a harm: two clustermesh-apiserver replicas in each cluster, and clients that keep to
+ * one of them, for each has an etcd of its own (the chart's `enableSessionAffinity: HAOnly`).
+ */
+export function twoApiservers(clusters: readonly Cluster[]): Fault {
+  const namespace = "kube-system";
+  const name = "clustermesh-apiserver";
+  return {
+    name: "two-apiservers",
+    group: "control-plane",
+    does: "runs two clustermesh-apiservers in each cluster",
+    async inject(harm) {
+      await harm.will({ do: "await-mesh" });
+      for (const { name: cluster, kube } of clusters) {
+        const affinity = (sessionAffinity: string) => ({ spec: { sessionAffinity } });
+        const at = { cluster, namespace, name };
+        await harm.will(
+          { do: "scale", ...at, replicas: 1 },
+          { do: "merge", ...at, kind: "service", patch: affinity("None") },
+        );
+        await kube.merge(kinds.service, namespace, name, affinity("ClientIP"));
+        await kube.merge(kinds.deployment, namespace, name, { spec: { replicas: 2 } });
+      }
+      for (const { kube, name: cluster } of clusters)
+        await kube.until(kinds.deployment, { namespace, name }, deploymentReady, {
+          what: `two clustermesh-apiservers in ${cluster}`,
+          withinMs: 120_000,
+          signal: harm.signal,
+        });
+      return { subject: "clustermesh-apiserver, twice", names: clusters.map((c) => c.name) };
+    },
+  };
+}

@@ -1,3 +1,4 @@
+import type { ProfileName } from "#harness/config/profiles.ts";
 import type { Undo } from "#harness/core/undo.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 
@@ -45,6 +46,8 @@ export interface Fault {
   readonly group: FaultGroup;
   /** One sentence: what it does to the mesh. */
   readonly does: string;
+  /** The ways of meshing that have what it harms; all of them by default. */
+  readonly profiles?: readonly ProfileName[];
   /** It works on a suite's own objects. */
   readonly needsNamespace?: boolean;
   /** Why a snapshot of the mesh cannot show it: it leaves a valid state behind. */

@@ -17,7 +17,16 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
       cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
     });
   }
-  const { lab } = context.mesh.state;
+  const { lab, plan } = context.mesh.state;
+  if (fault.profiles?.includes(plan.profile) === false) {
+    throw new MeshproofError(
+      "usage",
+      `lab ${lab} is of profile ${plan.profile}, and has nothing that ${fault.name} could harm`,
+      {
+        cure: `use a lab of profile ${fault.profiles.join(" or ")}`,
+      },
+    );
+  }
   const id = `${fault.name}-${randomBytes(3).toString("hex")}`;
   const steps: Undo[] = [];
   const injectedAt = wallLabel();

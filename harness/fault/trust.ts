@@ -108,6 +108,53 @@ const withLines = (entry: string, changes: Readonly<Record<string, string>>): st
     entry,
   );
 
+/** Half a configuration: what a set-up by hand looks like until the second side is done. */
+const halfMeshed: Fault = {
+  name: "half-meshed",
+  group: "trust",
+  wide: true,
+  does: "takes the second cluster out of the first one's configuration; the second keeps the first",
+  async inject(harm) {
+    const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+    await harm.will(
+      { do: "await-mesh" },
+      // A KVStoreMesh that lost a peer drains its cache for minutes before it takes the peer back.
+      { do: "replace-pods", cluster: home.name, selector: apiserverSelector },
+    );
+    for (const { secret: name, selector } of [kvstoreMesh, agents]) {
+      const secret = await home.kube.get(kinds.secret, "kube-system", name);
+      const entry = (secret?.data as Record<string, string> | undefined)?.[away.name];
+      if (entry === undefined)
+        throw new MeshproofError(
+          "fault-no-effect",
+          `secret ${name} of ${home.name} has no entry ${away.name}`,
+        );
+      const set = (value: string | null) => ({ data: { [away.name]: value } });
+      await harm.will({
+        do: "merge",
+        cluster: home.name,
+        kind: "secret",
+        namespace: "kube-system",
+        name,
+        patch: set(entry),
+      });
+      await home.kube.merge(kinds.secret, "kube-system", name, set(null));
+      await renewPods(home, selector, wallLabel());
+    }
+    return {
+      subject: `the configuration of ${home.name}, which lacks ${away.name}`,
+      names: [away.name],
+      tookHold: () =>
+        noticed(
+          `the agents of ${home.name} to lose ${away.name}`,
+          harm.signal,
+          () => agents.stillHas(home, away.name, harm.signal),
+          () => renewPods(home, agents.selector, wallLabel()),
+        ),
+    };
+  },
+};
+
 /** The CA that signs for all clusters of the mesh, whoever made it. */
 async function ownCa(cluster: Cluster): Promise<CertificateAuthority> {
   const secret = await cluster.kube.get(kinds.secret, "kube-system", "cilium-ca");
@@ -166,6 +213,7 @@ export const trustFaults: readonly Fault[] = [
     "renames the first cluster's entry for its peer to a cluster that does not exist",
     async (_harm, peer, entry) => ({ [peer]: null, [`${peer}-x`]: entry }),
   ),
+  halfMeshed,
 ];
 
 /** The id that clustermesh-apiserver tells the others comes from the ConfigMap, read when it starts. */

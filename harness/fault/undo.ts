@@ -5,10 +5,10 @@ import type { Undo } from "#harness/core/undo.ts";
 import { deploymentReady, hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
-import { reconnect } from "#harness/mesh/reconnect.ts";
+import { reconnectAgents, reconnectKvstoreMesh } from "#harness/mesh/reconnect.ts";
 import { awaitVantages, systemNamespace } from "#harness/mesh/vantage.ts";
 import { Agent, agentsOf } from "#harness/observe/agent.ts";
-import { awaitMeshed } from "#harness/observe/meshed.ts";
+import { awaitKvstoreMeshed, awaitMeshed } from "#harness/observe/meshed.ts";
 import { awaitAddress } from "#harness/observe/new-pod.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 import { removeRules } from "./rules.ts";
@@ -129,19 +129,21 @@ async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void>
  * status may be minutes old: an endpoint made in each cluster must arrive at every agent of the others.
  */
 async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
-  for (const cluster of mesh.clusters) {
-    if (cluster.hasApiserver)
-      await cluster.kube.until(
-        kinds.deployment,
-        { namespace: "kube-system", name: "clustermesh-apiserver" },
-        deploymentReady,
-        { what: "clustermesh-apiserver", ...within(signal) },
-      );
-    // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
-    await reconnect(cluster);
-  }
-  await awaitMeshed(mesh.clusters, within(signal));
-  await Promise.all(orderedPairs(mesh.clusters).map(([from, to], i) => awaitCrossing(from, to, i, signal)));
+  const { clusters } = mesh;
+  for (const cluster of clusters.filter((c) => c.hasApiserver))
+    await cluster.kube.until(
+      kinds.deployment,
+      { namespace: "kube-system", name: "clustermesh-apiserver" },
+      deploymentReady,
+      { what: "clustermesh-apiserver", ...within(signal) },
+    );
+  // Clients that lost their connection back off for long; an entry that changes makes them connect at once. KVStoreMesh
+  // first: agents take a peer's id from what it has of it, and would keep a wrong one for as long as they are connected.
+  await Promise.all(clusters.map(reconnectKvstoreMesh));
+  await awaitKvstoreMeshed(clusters, within(signal));
+  await Promise.all(clusters.map(reconnectAgents));
+  await awaitMeshed(clusters, within(signal));
+  await Promise.all(orderedPairs(clusters).map(([from, to], i) => awaitCrossing(from, to, i, signal)));
 }
 
 /** An address for documentation (RFC 5737). */

@@ -30,3 +30,10 @@ export async function installCilium(release: HelmRelease): Promise<void> {
     { input: toYaml(release.values), signal: release.signal },
   );
 }
+
+/** Upgrades the release with the values that it has: what the chart makes at random is made anew. */
+export async function upgradeCilium(release: Omit<HelmRelease, "values">): Promise<void> {
+  const { helm, chartDir, kubeconfig, signal } = release;
+  const where = ["--namespace", "kube-system", "--kubeconfig", kubeconfig, "--history-max", "3"];
+  await command(helm, ["upgrade", "cilium", chartDir, ...where, "--reuse-values"], { signal });
+}

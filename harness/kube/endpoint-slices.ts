@@ -17,3 +17,14 @@ export function ownEndpoints(slices: readonly KubeObject[]): Endpoint[] {
 
 /** Kubernetes: a condition that is not told counts as ready. */
 export const isReady = (endpoint: Endpoint): boolean => endpoint.conditions?.ready !== false;
+
+/** Those that Cilium's operator mirrors from another cluster (pkg/clustermesh/endpointslicesync). */
+export function mirroredEndpoints(slices: readonly KubeObject[], from: string): Endpoint[] {
+  return slices
+    .filter(
+      ({ metadata: { labels } }) =>
+        labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-mesh-controller.cilium.io" &&
+        labels["multicluster.kubernetes.io/source-cluster"] === from,
+    )
+    .flatMap((s) => (s.endpoints ?? []) as Endpoint[]);
+}

@@ -69,6 +69,9 @@ export const kinds = {
   ciliumNode: kindRef("cilium.io/v2", "CiliumNode", "ciliumnodes", false),
   ciliumEndpoint: kindRef("cilium.io/v2", "CiliumEndpoint", "ciliumendpoints"),
   ciliumIdentity: kindRef("cilium.io/v2", "CiliumIdentity", "ciliumidentities", false),
+  serviceExport: kindRef("multicluster.x-k8s.io/v1alpha1", "ServiceExport", "serviceexports"),
+  serviceImport: kindRef("multicluster.x-k8s.io/v1alpha1", "ServiceImport", "serviceimports"),
+  networkPolicy: kindRef("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
   ciliumNetworkPolicy: kindRef("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies"),
 } as const;
 

@@ -13,6 +13,7 @@ export const annotation = {
   global: "service.cilium.io/global",
   shared: "service.cilium.io/shared",
   affinity: "service.cilium.io/affinity",
+  syncEndpointSlices: "service.cilium.io/global-sync-endpoint-slices",
   oldGlobal: "io.cilium/global-service",
   oldShared: "io.cilium/shared-service",
   oldAffinity: "io.cilium/service-affinity",

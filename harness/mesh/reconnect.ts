@@ -20,10 +20,9 @@ export async function reconnectAgents(cluster: Cluster): Promise<void> {
   await renew(cluster, "agents");
 }
 
-/** The agents, and KVStoreMesh, where there is one, towards the other clusters. */
-export async function reconnect(cluster: Cluster): Promise<void> {
+/** The same for KVStoreMesh, where there is one, towards the other clusters. */
+export async function reconnectKvstoreMesh(cluster: Cluster): Promise<void> {
   if (cluster.hasApiserver) await renew(cluster, "kvstoreMesh");
-  await renew(cluster, "agents");
 }
 
 async function renew(cluster: Cluster, who: keyof typeof readers): Promise<void> {

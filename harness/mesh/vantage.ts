@@ -98,3 +98,23 @@ export async function askFrom(
   }
   return JSON.parse(result.stdout) as AskReply;
 }
+
+/** The A records of a name, as a pod's own resolver is told; none where the name is not known. */
+export async function resolveFrom(
+  kube: Kube,
+  from: { namespace: string; pod: string },
+  name: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const script = `require("dns").promises.resolve4(${JSON.stringify(name)}).then((a) => a, () => []).then((a) => console.log(JSON.stringify(a)))`;
+  const result = await kube.exec(from.namespace, from.pod, "prober", ["node", "-e", script], {
+    signal,
+    timeoutMs: 20_000,
+  });
+  if (result.exitCode !== 0)
+    throw new MeshproofError(
+      "probe-failed",
+      `${from.namespace}/${from.pod} of ${kube.cluster} could not ask for ${name}: ${result.stderr.slice(0, 300)}`,
+    );
+  return JSON.parse(result.stdout) as string[];
+}

@@ -49,6 +49,7 @@ const objectKinds: readonly KindRef[] = [
   kinds.event,
   kinds.ciliumNode,
   kinds.ciliumIdentity,
+  kinds.networkPolicy,
   kinds.ciliumNetworkPolicy,
 ];
 

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "node:tls";
 import { Etcd3 } from "etcd3";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { unixNowMs } from "#harness/core/clock.ts";
@@ -96,30 +97,60 @@ const doors: Readonly<Record<"apiserver" | "etcd", Door>> = {
 };
 
 async function clientOf(cluster: Cluster): Promise<Etcd3> {
-  const namespace = "kube-system";
-  const door = doors[cluster.hasApiserver ? "apiserver" : "etcd"];
-  const secret = await cluster.kube.get(kinds.secret, namespace, door.secret);
-  const service = await cluster.kube.get(kinds.service, namespace, door.service);
-  const port = service?.spec.ports[0] as { port: number; nodePort?: number } | undefined;
-  const loadBalancer = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
-  const [node] = await cluster.nodes();
-  const address =
-    loadBalancer === undefined ? `${node?.address}:${port?.nodePort}` : `${loadBalancer}:${port?.port}`;
-  if (secret === undefined || port === undefined)
-    throw new MeshproofError("lab-broken", `${cluster.name} has no ${door.service} to ask`);
-  const pem = (name: string): Buffer => Buffer.from(String(secret.data?.[name]), "base64");
+  const { secret: name, files } = doorOf(cluster);
+  const secret = await cluster.kube.get(kinds.secret, "kube-system", name);
+  if (secret === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no secret ${name}`);
+  const pem = (file: string): Buffer => Buffer.from(String(secret.data?.[file]), "base64");
+  const { host, port } = await addressOf(cluster);
   return new Etcd3({
-    hosts: `https://${address}`,
+    hosts: `https://${host}:${port}`,
     // A server that is gone must not hold a reader for ever; a watch may live as long as it likes.
     defaultCallOptions: (call) => (call.isStream ? {} : { deadline: Date.now() + answerMs }),
     credentials: {
-      rootCertificate: pem(door.files.ca),
-      certChain: pem(door.files.cert),
-      privateKey: pem(door.files.key),
+      rootCertificate: pem(files.ca),
+      certChain: pem(files.cert),
+      privateKey: pem(files.key),
     },
     grpcOptions: {
       "grpc.ssl_target_name_override": serverName,
       "grpc.default_authority": serverName,
     },
+  });
+}
+
+const doorOf = (cluster: Cluster): Door => doors[cluster.hasApiserver ? "apiserver" : "etcd"];
+
+async function addressOf(cluster: Cluster): Promise<{ readonly host: string; readonly port: number }> {
+  const { service: name } = doorOf(cluster);
+  const service = await cluster.kube.get(kinds.service, "kube-system", name);
+  const port = service?.spec.ports[0] as { port: number; nodePort?: number } | undefined;
+  if (port === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no service ${name}`);
+  const loadBalancer = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
+  if (loadBalancer !== undefined) return { host: loadBalancer, port: port.port };
+  const [node] = await cluster.nodes();
+  return { host: String(node?.address), port: Number(port.nodePort) };
+}
+
+/** The serial number of the certificate that a cluster's kvstore shows to whoever connects. */
+export async function servedCertificate(cluster: Cluster): Promise<string> {
+  const { host, port } = await addressOf(cluster);
+  return new Promise((resolve, reject) => {
+    // Only looked at: what it is worth is judged by those who use it.
+    const socket = connect({ host, port, servername: serverName, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.setTimeout(answerMs, () => socket.destroy(new Error(`no TLS answer in ${answerMs} ms`)));
+    socket.on("error", (error) =>
+      reject(
+        new MeshproofError(
+          "probe-failed",
+          `the kvstore of ${cluster.name} at ${host}:${port}: ${error.message}`,
+          {
+            cause: error,
+          },
+        ),
+      ),
+    );
   });
 }

@@ -19,6 +19,7 @@ const run: RunRecord = {
   durationMs: 65_000,
   command: "npm run mesh -- test",
   lab: "default",
+  profile: "default",
   fault: null,
   kernel: "6.18",
   meshproof: "0.1.0",

@@ -91,6 +91,7 @@ export const reportSchema = z.strictObject({
   durationMs: z.number(),
   command: z.string(),
   lab: z.string(),
+  profile: z.string().describe("The way of meshing."),
   fault: z.string().nullable(),
   kernel: z.string(),
   meshproof: z.string(),

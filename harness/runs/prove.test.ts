@@ -1,56 +1,14 @@
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { expectationOf, harmless } from "#harness/check/kill-matrix.ts";
-import { planLab } from "#harness/config/plan.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import { matches } from "#harness/core/pattern.ts";
 import { faults } from "#harness/fault/index.ts";
 import { repoRoot } from "#harness/host/paths.ts";
+import { listTestsOnPaper } from "./list-tests.ts";
 import { longSuiteNames, provenSuites } from "./suites.ts";
-
-/** Every test of the suites, by suite, listed by vitest itself on a lab that exists on paper only. */
-async function listTests(): Promise<Map<string, string[]>> {
-  const state = mkdtempSync(join(tmpdir(), "meshproof-list-"));
-  try {
-    const plan = await planLab({ lab: "paper" });
-    const dir = join(state, "meshproof/labs/paper");
-    mkdirSync(dir, { recursive: true });
-    const versions = Object.fromEntries(plan.clusters.map((c) => [c.name, { ciliumVersion: c.cilium }]));
-    const artifacts = { clusters: versions, agnhostImage: "x", proberImage: "x" };
-    writeFileSync(join(dir, "state.json"), JSON.stringify({ lab: "paper", phase: "up", plan, artifacts }));
-    for (const c of plan.clusters) {
-      const name = `kind-meshproof-paper--${c.name}`;
-      const config = {
-        clusters: [{ name, cluster: { server: "https://127.0.0.1:1" } }],
-        users: [{ name, user: {} }],
-        contexts: [{ name, context: { cluster: name, user: name } }],
-      };
-      writeFileSync(join(dir, `${c.name}.kubeconfig`), JSON.stringify(config));
-    }
-    const told = execFileSync(
-      join(repoRoot(), "node_modules/.bin/vitest"),
-      ["list", "--project", "suites", "--json", "--no-static-parse"],
-      {
-        cwd: repoRoot(),
-        encoding: "utf8",
-        env: { ...process.env, XDG_STATE_HOME: state, MESHPROOF_TEST_LAB: "paper", NODE_OPTIONS: "" },
-      },
-    );
-    const tests = JSON.parse(told.slice(told.indexOf("["))) as { name: string; file: string }[];
-    const bySuite = new Map<string, string[]>();
-    for (const { name, file } of tests) {
-      const suite = /([^/]+)\.test\.ts$/.exec(file)![1]!;
-      bySuite.set(suite, [...(bySuite.get(suite) ?? []), name]);
-    }
-    return bySuite;
-  } finally {
-    rmSync(state, { recursive: true, force: true });
-  }
-}
 
 describe("the tables of prove", () => {
   const clusters = ["east", "west"];
@@ -61,7 +19,7 @@ describe("the tables of prove", () => {
 
   beforeAll(async () => {
     // Suites that are run where they are named strike by themselves: `prove` leaves them alone.
-    const listed = await listTests();
+    const listed = await listTestsOnPaper();
     suites = [...listed.keys()];
     tests = new Map([...listed].filter(([suite]) => provenSuites.includes(suite)));
     tables = await readProveTables(join(repoRoot(), "suites"));

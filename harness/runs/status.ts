@@ -5,7 +5,7 @@ import { agentsOf } from "#harness/observe/agent.ts";
 export interface LabStatus {
   readonly lab: string;
   readonly imageSource: string;
-  readonly mesh: { readonly serviceType: string; readonly connected: boolean };
+  readonly mesh: { readonly profile: string; readonly serviceType: string; readonly connected: boolean };
   readonly clusters: readonly {
     readonly name: string;
     readonly id: number;
@@ -72,6 +72,7 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
     lab,
     imageSource: state.artifacts.source,
     mesh: {
+      profile: state.plan.profile,
       serviceType: state.plan.serviceType,
       connected: remotes.length > 0 && remotes.every((r) => r.ready),
     },

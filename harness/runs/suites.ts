@@ -18,8 +18,9 @@ export const suiteNames = [
   "policy",
 ] as const;
 
-/** What a document describes beside that, on the lab of its profile; elsewhere where they are named. */
+/** What the lab of one profile has beside that, or its document describes; elsewhere where they are named. */
 export const profileSuites: Readonly<Partial<Record<ProfileName, readonly string[]>>> = {
+  default: ["endpoint-slices", "mcs-api", "apiserver-replicas", "certificate-rotation"],
   kkp: ["nginx", "restart-order"],
 };
 

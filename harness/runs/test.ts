@@ -71,6 +71,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     startedAt: wallLabel(),
     command: options.command,
     lab: options.lab,
+    profile: state.plan.profile,
     fault: options.fault ?? null,
     kernel: kernelRelease(),
     meshproof: "0.1.0",

@@ -34,6 +34,7 @@ export function junitProperties(
     kernel: run.kernel,
     imageSource: run.imageSource,
     lab: run.lab,
+    profile: run.profile,
     meshproof: run.meshproof,
     reproduce: run.command,
   };

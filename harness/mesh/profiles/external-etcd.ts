@@ -17,6 +17,15 @@ const externalService = "cilium-etcd-external";
 const domain = "mesh.cilium.io";
 const mountedAt = "/var/lib/cilium/clustermesh";
 
+/** Where a cluster's etcd is found. */
+export const externalEtcd = {
+  /** The secret with its own certificate. */
+  server: `${etcdName}-server`,
+  selector: `app=etcd,etcd_cluster=${etcdName}`,
+  /** The name of its CA in the lab. */
+  ca: (cluster: string): string => `etcd-${cluster}`,
+} as const;
+
 /**
  * Cilium 1.2's and 1.6's guides (seeds 002 and 003): each cluster keeps identities, addresses, nodes and services in an
  * etcd of its own, which is exposed as a service; the others reach it by the name `{cluster}.mesh.cilium.io`, mapped in
@@ -58,13 +67,13 @@ export const externalEtcdProfile: Profile = {
 async function startEtcd(site: Site, cluster: Cluster): Promise<string> {
   const { kube } = cluster;
   const node = (await cluster.nodes()).find((n) => n.role === "control-plane")!;
-  const ca = await labCa(site.plan.lab, `etcd-${cluster.name}`);
+  const ca = await labCa(site.plan.lab, externalEtcd.ca(cluster.name));
   const valid = { fromMs: Date.now() - 3_600_000, untilMs: Date.now() + 365 * 86_400_000 };
   const names = { ips: [node.address, "127.0.0.1"], dns: [`*.${domain}`] };
   const server = await serverCertificate(ca, `${cluster.name}.${domain}`, names, valid);
   const client = await clientCertificate(ca, "cilium", valid);
   await kube.apply(
-    secretObject(`${etcdName}-server`, { "ca.crt": ca.cert, "tls.crt": server.cert, "tls.key": server.key }),
+    secretObject(externalEtcd.server, { "ca.crt": ca.cert, "tls.crt": server.cert, "tls.key": server.key }),
   );
   await kube.apply(
     secretObject(clientSecret, {
@@ -193,7 +202,7 @@ function etcdDeployment(image: string, address: string): KubeObject {
             },
           ],
           volumes: [
-            { name: "tls", secret: { secretName: `${etcdName}-server` } },
+            { name: "tls", secret: { secretName: externalEtcd.server } },
             { name: "data", emptyDir: {} },
           ],
         },

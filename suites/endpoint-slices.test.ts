@@ -1,0 +1,124 @@
+// Goal: the API server of each cluster has the other clusters' endpoints of services that ask for it, and DNS tells them.
+// Method: a headless global service, and one with `service.cilium.io/global-sync-endpoint-slices`: the EndpointSlices
+// that Cilium's operator mirrors against the other cluster's own; the A records that a pod is given.
+import { judgeSameSet } from "#harness/check/sets.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { combine, type Verdict } from "#harness/core/verdict.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  setUp,
+  test,
+  unsupported,
+} from "#harness/fixtures.ts";
+import { mirroredEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { annotation, echoService } from "#harness/mesh/echo.ts";
+import { EchoBackends } from "#harness/mesh/echo-service.ts";
+import { resolveFrom, vantagesOf } from "#harness/mesh/vantage.ts";
+
+const services = {
+  headless: "echo-headless",
+  synchronised: "echo-synchronised",
+  plain: "echo-plain",
+} as const;
+
+const suite = setUp("endpoint-slices", async ({ namespace, signal }) => {
+  const echo = await EchoBackends.deploy(mesh.clusters, {
+    namespace,
+    image: agnhostImage,
+    replicas: 2,
+    withinMs: budgets.settleMs,
+    signal,
+  });
+  const global = { [annotation.global]: "true" };
+  for (const cluster of mesh.clusters) {
+    const own = { namespace, selector: { app: echo.deploymentOf(cluster) } };
+    const headless = echoService({ ...own, name: services.headless, annotations: global });
+    headless.spec.clusterIP = "None";
+    await cluster.kube.apply(headless);
+  }
+  await echo.serve(services.synchronised, { ...global, [annotation.syncEndpointSlices]: "true" });
+  await echo.serve(services.plain, global);
+  const synchronises = new Map<string, boolean>();
+  for (const c of mesh.clusters)
+    synchronises.set(c.name, (await c.setting("clustermesh-enable-endpoint-sync")) === "true");
+  return { echo, synchronises };
+});
+
+/** Judged until it passes or what is new has had its time to arrive. */
+async function intime(judge: () => Promise<Verdict>, what: string, signal: AbortSignal): Promise<Verdict> {
+  let verdict = await judge();
+  await eventually(
+    async () => {
+      if (verdict.outcome !== "pass") verdict = await judge();
+      return verdict.outcome === "pass" ? ready(undefined) : notYet(verdict.reasons.join("; "));
+    },
+    { what, withinMs: budgets.syncMs, everyMs: 500, signal },
+  ).catch(() => undefined);
+  return verdict;
+}
+
+forEachPair((from, to) => {
+  const addresses = async (cluster: Cluster, name: string): Promise<string[]> =>
+    (await suite().echo.endpoints(cluster, name)).map((e) => e.replace(/:.*$/, ""));
+
+  const mirrored = async (name: string): Promise<string[]> =>
+    mirroredEndpoints(
+      await from.kube.list(kinds.endpointSlice, suite().echo.namespace, `kubernetes.io/service-name=${name}`),
+      to.name,
+    ).flatMap((e) => e.addresses);
+
+  test(`${from.name} mirrors the EndpointSlices of ${to.name}, of the services that ask for it alone`, async (context) => {
+    const { synchronises } = suite();
+    if (synchronises.get(from.name) !== true)
+      unsupported(context, "EndpointSlice synchronisation: clustermesh-enable-endpoint-sync is off");
+    const verdict = await intime(
+      async () =>
+        combine(
+          await Promise.all(
+            [services.headless, services.synchronised].map(async (name) =>
+              judgeSameSet(
+                `${from.name}: EndpointSlices of ${name} mirrored from ${to.name}`,
+                await mirrored(name),
+                await addresses(to, name),
+              ),
+            ),
+          ),
+        ),
+      `the EndpointSlices of ${to.name} in ${from.name}`,
+      context.signal,
+    );
+    expect(verdict).toPass();
+    expect(await mirrored(services.plain), `mirrored slices of ${services.plain}`).toEqual([]);
+  });
+
+  test(`in ${from.name} a headless global service resolves to the pods of ${to.name} too`, async (context) => {
+    const { echo, synchronises } = suite();
+    if (synchronises.get(from.name) !== true)
+      unsupported(context, "EndpointSlice synchronisation: clustermesh-enable-endpoint-sync is off");
+    const [vantage] = await vantagesOf(from.kube);
+    const name = `${services.headless}.${echo.namespace}.svc.cluster.local`;
+    const verdict = await intime(
+      async () => {
+        const expected = (
+          await Promise.all(mesh.clusters.map((c) => addresses(c, services.headless)))
+        ).flat();
+        return judgeSameSet(
+          `${from.name}: A records of ${name}`,
+          await resolveFrom(from.kube, vantage!, name, context.signal),
+          expected,
+        );
+      },
+      `${name} to resolve in ${from.name}`,
+      context.signal,
+    );
+    keepFacts(context, { name });
+    expect(verdict).toPass();
+  });
+});
