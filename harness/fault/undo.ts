@@ -5,10 +5,9 @@ import type { Undo } from "#harness/core/undo.ts";
 import { deploymentReady, hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
-import { reconnectAgents, reconnectKvstoreMesh } from "#harness/mesh/reconnect.ts";
+import { reconnectAll } from "#harness/mesh/reconnect.ts";
 import { awaitVantages, systemNamespace } from "#harness/mesh/vantage.ts";
 import { Agent, agentsOf } from "#harness/observe/agent.ts";
-import { awaitKvstoreMeshed, awaitMeshed } from "#harness/observe/meshed.ts";
 import { awaitAddress } from "#harness/observe/new-pod.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 import { removeRules } from "./rules.ts";
@@ -137,12 +136,8 @@ async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
       deploymentReady,
       { what: "clustermesh-apiserver", ...within(signal) },
     );
-  // Clients that lost their connection back off for long; an entry that changes makes them connect at once. KVStoreMesh
-  // first: agents take a peer's id from what it has of it, and would keep a wrong one for as long as they are connected.
-  await Promise.all(clusters.map(reconnectKvstoreMesh));
-  await awaitKvstoreMeshed(clusters, within(signal));
-  await Promise.all(clusters.map(reconnectAgents));
-  await awaitMeshed(clusters, within(signal));
+  // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
+  await reconnectAll(clusters, within(signal));
   await Promise.all(orderedPairs(clusters).map(([from, to], i) => awaitCrossing(from, to, i, signal)));
 }
 

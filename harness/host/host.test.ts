@@ -120,11 +120,13 @@ test("an unsupported that the list does not allow is a failure", () => {
       },
     ],
   };
-  const allow = { suite: "policy", test: "L7*", cilium: "1.19.*", imageSource: "*", why: "" };
-  expect(withoutSurprises([suite], [allow], ["1.19.4"], "source")[0]!.tests[0]!.outcome).toBe("unsupported");
-  expect(withoutSurprises([suite], [allow], ["1.20.0"], "source")[0]!.tests[0]).toMatchObject({
-    outcome: "fail",
-    reasons: [expect.stringContaining("no Envoy")],
-  });
-  expect(withoutSurprises([suite], [], ["1.19.4"], "source")[0]!.tests[0]!.outcome).toBe("fail");
+  const allow = { suite: "policy", test: "L7*", cilium: "1.19.*", imageSource: "*", profile: "kkp", why: "" };
+  const here = { ciliums: ["1.19.4"], imageSource: "source", profile: "kkp" };
+  expect(withoutSurprises([suite], [allow], here)[0]!.tests[0]!.outcome).toBe("unsupported");
+  for (const other of [{ ciliums: ["1.20.0"] }, { profile: "cli" }])
+    expect(withoutSurprises([suite], [allow], { ...here, ...other })[0]!.tests[0]).toMatchObject({
+      outcome: "fail",
+      reasons: [expect.stringContaining("no Envoy")],
+    });
+  expect(withoutSurprises([suite], [], here)[0]!.tests[0]!.outcome).toBe("fail");
 });

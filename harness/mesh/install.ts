@@ -4,6 +4,7 @@ import type { LabPlan } from "#harness/config/plan.ts";
 import { monotonicMs } from "#harness/core/clock.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
+import { awaitMeshed } from "#harness/observe/meshed.ts";
 import { loadBalancerBlock } from "./addresses.ts";
 import { awaitCanary, deployCanary } from "./canary.ts";
 import { profiles } from "./profiles/index.ts";
@@ -43,6 +44,7 @@ export async function installMesh(
       await Promise.all(clusters.map((c) => awaitVantages(c.kube, site.waiting)));
       await awaitCanary(clusters, site.waiting.withinMs, signal);
       await Promise.all(clusters.map((c) => site.agentsReady(c)));
+      await awaitMeshed(clusters, site.waiting);
     },
     { expectMs: 10_000 },
   );

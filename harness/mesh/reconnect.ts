@@ -2,7 +2,9 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
 import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
+import type { EventuallyOptions } from "#harness/core/eventually.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { awaitKvstoreMeshed, awaitMeshed } from "#harness/observe/meshed.ts";
 
 /** Who reads which secret to find the other clusters. */
 export const readers = {
@@ -20,9 +22,18 @@ export async function reconnectAgents(cluster: Cluster): Promise<void> {
   await renew(cluster, "agents");
 }
 
-/** The same for KVStoreMesh, where there is one, towards the other clusters. */
-export async function reconnectKvstoreMesh(cluster: Cluster): Promise<void> {
-  if (cluster.hasApiserver) await renew(cluster, "kvstoreMesh");
+/**
+ * Everybody connects anew, and is waited for. KVStoreMesh first, where there is one: agents take a peer's id from what it
+ * has of it, and would keep a wrong one for as long as they are connected.
+ */
+export async function reconnectAll(
+  clusters: readonly Cluster[],
+  options: Omit<EventuallyOptions, "what">,
+): Promise<void> {
+  await Promise.all(clusters.filter((c) => c.hasApiserver).map((c) => renew(c, "kvstoreMesh")));
+  await awaitKvstoreMeshed(clusters, options);
+  await Promise.all(clusters.map(reconnectAgents));
+  await awaitMeshed(clusters, options);
 }
 
 async function renew(cluster: Cluster, who: keyof typeof readers): Promise<void> {

@@ -6,7 +6,7 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { installCilium } from "#harness/host/helm.ts";
-import { daemonSetReady, deploymentReady } from "#harness/kube/conditions.ts";
+import { daemonSetReady, deploymentReady, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
@@ -84,6 +84,21 @@ export class Site {
   /** When the last cluster's agents were ready for the first time, since the meshing began. */
   get agentsMs(): number {
     return Math.max(...this.#ready.values());
+  }
+
+  /** Every pod runs: one that is being made while its agent starts anew leaves the address of its first try behind. */
+  podsReady(cluster: Cluster): Promise<unknown> {
+    return cluster.kube.until(
+      kinds.pod,
+      {},
+      (pods) => {
+        const open = pods.filter((p) => !podReady(p)).map((p) => p.metadata.name);
+        return pods.length > 0 && open.length === 0
+          ? ready(undefined)
+          : notYet(`not ready: ${open.join(", ")}`);
+      },
+      { what: `every pod of ${cluster.name}`, ...this.waiting },
+    );
   }
 
   apiserverReady(cluster: Cluster): Promise<unknown> {

@@ -11,6 +11,7 @@ import { execLines } from "#harness/host/docker.ts";
 import { forgetPriority, prioritise } from "#harness/host/priority.ts";
 import type { Vantage } from "#harness/mesh/vantage.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
+import { RecentSamples } from "./recent.ts";
 
 /** A child with line output: the prober in a pod or in the outside client. */
 interface ProbeProcess {
@@ -235,13 +236,14 @@ export class Stream {
   readonly options: StreamOptions;
   readonly prober: Prober;
   recorded = 0;
-  #recent: Sample[] = [];
+  readonly #recent: RecentSamples;
   #early: string[] = [];
   #file: HistoryFile | undefined;
 
   constructor(prober: Prober, options: StreamOptions) {
     this.prober = prober;
     this.options = options;
+    this.#recent = new RecentSamples(options.everyMs, recentMs);
   }
 
   writeTo(file: HistoryFile): void {
@@ -258,10 +260,7 @@ export class Stream {
     if (this.#file === undefined) this.#early.push(text);
     else this.#file.write(text);
     this.recorded += samples.length;
-    this.#recent.push(...samples);
-    const newestMs = samples.at(-1)?.sentMs ?? 0;
-    if (this.#recent.length > 64 && this.#recent[0]!.sentMs < newestMs - 2 * recentMs)
-      this.#recent = this.#recent.filter((s) => s.sentMs > newestMs - recentMs);
+    for (const s of samples) this.#recent.add(s);
   }
 
   #sample([seq, dueMs, sentMs, endMs, outcome, servedBy, detail]: WireRequest): Sample {
@@ -297,25 +296,13 @@ export class Stream {
         } catch (error) {
           silence.abort(error);
         }
-        const latest = this.#recent.reduce((max, s) => Math.max(max, s.sentMs), 0) - inFlightMs;
-        const window = this.#recent.filter((s) => s.sentMs > latest - quietMs && s.sentMs <= latest);
+        const latest = this.#recent.latestMs - inFlightMs;
+        const { seqs, tally, good } = this.#recent.between(latest - quietMs, latest, expect.servedBy);
         // A number that is missing was sent and not answered so far: it may yet be lost.
-        const seqs = window.map((s) => s.seq);
         const whole =
-          window.length >= (quietMs / everyMs) * 0.8 &&
-          Math.max(...seqs) - Math.min(...seqs) + 1 === window.length;
-        const good = window.filter(
-          (s) => s.outcome === "ok" && (expect.servedBy === undefined || s.cluster === expect.servedBy),
-        ).length;
-        if (latest - quietMs >= sinceMs && whole && good === window.length) return ready(undefined);
-        const tally = new Map<string, number>();
-        for (const s of window) {
-          const key =
-            s.outcome === "ok"
-              ? s.cluster!
-              : `${s.outcome}${s.outcome === "wrong-backend" ? ` ${s.servedBy}` : ""}`;
-          tally.set(key, (tally.get(key) ?? 0) + 1);
-        }
+          seqs.length >= (quietMs / everyMs) * 0.8 &&
+          Math.max(...seqs) - Math.min(...seqs) + 1 === seqs.length;
+        if (latest - quietMs >= sinceMs && whole && good === seqs.length) return ready(undefined);
         return notYet(
           `in the last ${quietMs} ms: ${[...tally].map(([k, n]) => `${k} ${n}`).join(", ") || "nothing"}`,
         );

@@ -135,12 +135,11 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     await watch[Symbol.asyncDispose]();
   }
   const inOrder = [...reporter.suites].sort((a, b) => suites.indexOf(a.name) - suites.indexOf(b.name));
-  const records = withoutSurprises(
-    inOrder,
-    await readAllowances(),
-    base.clusters.map((c) => c.cilium),
-    base.imageSource,
-  );
+  const records = withoutSurprises(inOrder, await readAllowances(), {
+    ciliums: base.clusters.map((c) => c.cilium),
+    imageSource: base.imageSource,
+    profile: base.profile,
+  });
   const diagnosed = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of diagnosed) {
     const [first] = findings ?? [];
@@ -240,16 +239,23 @@ const allowanceSchema = z.array(
     test: z.string(),
     cilium: z.string(),
     imageSource: z.string(),
+    profile: z.string().default("*"),
     why: z.string(),
   }),
 );
+
+/** What it may hang on whether a capability is there. */
+interface Conditions {
+  readonly ciliums: readonly string[];
+  readonly imageSource: string;
+  readonly profile: string;
+}
 
 /** An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. */
 export function withoutSurprises(
   suites: readonly SuiteRecord[],
   allowances: z.infer<typeof allowanceSchema>,
-  ciliums: readonly string[],
-  imageSource: string,
+  { ciliums, imageSource, profile }: Conditions,
 ): SuiteRecord[] {
   const allowed = (test: TestRecord): boolean =>
     allowances.some(
@@ -257,6 +263,7 @@ export function withoutSurprises(
         a.suite === test.suite &&
         matches(a.test, test.name) &&
         matches(a.imageSource, imageSource) &&
+        matches(a.profile, profile) &&
         ciliums.every((c) => matches(a.cilium, c)),
     );
   return suites.map((suite) => ({

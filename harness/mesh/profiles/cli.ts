@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverPort } from "../helm-values.ts";
-import { reconnectAgents } from "../reconnect.ts";
+import { reconnectAll } from "../reconnect.ts";
 import type { Profile, Site, Values } from "../site.ts";
 import { type Handout, handoutOf } from "./handout.ts";
 
@@ -38,17 +38,18 @@ export const cliProfile: Profile = {
     );
     await progress.step(
       "connect them, both ways",
-      () =>
-        Promise.all(
+      async () => {
+        await Promise.all(
           clusters.map(async (c) => {
             await site.install(c, {
               ...own(site, c),
               clustermesh: { ...enabled, config: peersOf(c, known) },
             });
             await site.apiserverReady(c);
-            await reconnectAgents(c);
           }),
-        ),
+        );
+        await reconnectAll(clusters, site.waiting);
+      },
       { expectMs: 40_000 },
     );
   },

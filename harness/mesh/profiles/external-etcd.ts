@@ -48,6 +48,7 @@ export const externalEtcdProfile: Profile = {
             });
             await site.announce(cluster);
             await site.agentsReady(cluster);
+            await site.podsReady(cluster);
           }),
         ),
       { expectMs: 75_000 },

@@ -1,5 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { reconnectAgents } from "../reconnect.ts";
+import { reconnectAll } from "../reconnect.ts";
 import type { Profile, Site, Values } from "../site.ts";
 import { type Handout, handoutOf } from "./handout.ts";
 
@@ -12,6 +12,8 @@ interface Authority {
  * KKP's "Cilium Cluster Mesh Setup" guide (seed 001), by its own steps: clusters that run Cilium already; the mesh is
  * enabled in one, what it shows is copied into the next one's values, and then back. Successors: `tls.ca` for
  * `clustermesh.apiserver.tls.ca` (gone in Cilium 1.15), the chart's own signing for `cronJob` (needs certgen's image).
+ * Name and id are set from the start: where a cluster gets them later, identities of its id of before stay exported until
+ * they are collected (15 minutes).
  */
 export const kkpProfile: Profile = {
   async mesh(site) {
@@ -22,7 +24,7 @@ export const kkpProfile: Profile = {
       () =>
         Promise.all(
           clusters.map(async (c) => {
-            await site.install(c, { ...rollOut });
+            await site.install(c, { ...rollOut, cluster: { name: c.name, id: c.id } });
             await site.announce(c);
             await site.agentsReady(c);
           }),
@@ -53,7 +55,7 @@ export const kkpProfile: Profile = {
           await site.agentsReady(cluster);
           await site.apiserverReady(cluster);
         }
-        await Promise.all(clusters.map(reconnectAgents));
+        await reconnectAll(clusters, site.waiting);
       },
       { expectMs: 60_000 },
     );

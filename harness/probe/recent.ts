@@ -1,0 +1,64 @@
+import type { Sample } from "#harness/core/history.ts";
+
+/** What a stretch of time held. */
+export interface Stretch {
+  readonly seqs: readonly number[];
+  /** Answers by cluster, losses by kind. */
+  readonly tally: ReadonlyMap<string, number>;
+  /** Good answers, of one cluster where one is named. */
+  readonly good: number;
+}
+
+/**
+ * The latest samples of a stream, for whoever waits until it settles. A ring of plain values: objects that live for
+ * seconds before they are garbage made the harness's memory swing by a hundred megabytes.
+ */
+export class RecentSamples {
+  readonly #sentMs: Float64Array;
+  readonly #seq: Float64Array;
+  readonly #outcome: string[];
+  readonly #cluster: (string | undefined)[];
+  #next = 0;
+  #latestMs = 0;
+
+  /** Room for `keptMs` of a stream with a request every `everyMs`. */
+  constructor(everyMs: number, keptMs: number) {
+    const room = Math.ceil(keptMs / everyMs) + 64;
+    this.#sentMs = new Float64Array(room).fill(Number.NEGATIVE_INFINITY);
+    this.#seq = new Float64Array(room);
+    this.#outcome = new Array<string>(room).fill("");
+    this.#cluster = new Array<string | undefined>(room).fill(undefined);
+  }
+
+  add({ sentMs, seq, outcome, cluster }: Sample): void {
+    const i = this.#next;
+    this.#sentMs[i] = sentMs;
+    this.#seq[i] = seq;
+    this.#outcome[i] = outcome;
+    this.#cluster[i] = cluster;
+    this.#next = (i + 1) % this.#sentMs.length;
+    this.#latestMs = Math.max(this.#latestMs, sentMs);
+  }
+
+  /** When the latest request was sent. */
+  get latestMs(): number {
+    return this.#latestMs;
+  }
+
+  /** What was sent after one time and up to another. */
+  between(fromMs: number, toMs: number, servedBy?: string): Stretch {
+    const seqs: number[] = [];
+    const tally = new Map<string, number>();
+    let good = 0;
+    for (let i = 0; i < this.#sentMs.length; i++) {
+      const sentMs = this.#sentMs[i]!;
+      if (sentMs <= fromMs || sentMs > toMs) continue;
+      const ok = this.#outcome[i] === "ok";
+      const key = ok ? this.#cluster[i]! : this.#outcome[i]!;
+      seqs.push(this.#seq[i]!);
+      tally.set(key, (tally.get(key) ?? 0) + 1);
+      if (ok && (servedBy === undefined || key === servedBy)) good += 1;
+    }
+    return { seqs, tally, good };
+  }
+}
