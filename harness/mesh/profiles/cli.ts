@@ -67,6 +67,8 @@ function own(site: Site, cluster: Cluster): Values {
 
 const enabled = {
   useAPIServer: true,
+  // No peer yet, but what a clustermesh-apiserver mounts of them.
+  config: { enabled: true },
   apiserver: {
     tls: { auto: { method: "helm" } },
     service: { type: "NodePort", nodePort: apiserverPort.NodePort },
