@@ -26,6 +26,7 @@ const onlyImporters: Readonly<Record<string, RegExp>> = {
   undici: /^(host|probe\/program|artifacts\/registry)/,
   "p-retry": /^(host|kube)\//,
   etcd3: /^observe\/kvstore/,
+  yauzl: /^observe\/sysdump\//,
   "@observablehq/plot": /^report\//,
   linkedom: /^report\//,
 };

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, type TestContext, test as vitestTest } from "vitest";
 import { expectationOf } from "./check/kill-matrix.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import { networksOf } from "./cluster/networks.ts";
 import { MeshproofError, messageOf } from "./core/errors.ts";
 import type { HealthCell } from "./core/health-cell.ts";
 import type { TestNotes } from "./core/record.ts";
@@ -14,7 +15,10 @@ import { faultNamed } from "./fault/index.ts";
 import { injectFault } from "./fault/inject.ts";
 import { startOutsideClient } from "./host/containers.ts";
 import { namespaceObject, removeNamespace, runLabel } from "./kube/namespace.ts";
-import { networkOf, requireLab } from "./lab/lab.ts";
+import { requireLab } from "./lab/lab.ts";
+import { settledOn } from "./mesh/draw.ts";
+import type { EchoVariant } from "./mesh/echo.ts";
+import { EchoBackends } from "./mesh/echo-service.ts";
 import { Mesh, orderedPairs } from "./mesh/mesh.ts";
 import { collectEvidence, writeEvidence } from "./observe/evidence.ts";
 import { snapshotOf } from "./observe/snapshot.ts";
@@ -64,7 +68,7 @@ export interface SetUpContext {
   readonly namespace: string;
   readonly scope: Scope;
   readonly signal: AbortSignal;
-  /** A container on the lab's network that belongs to neither cluster; started once. */
+  /** A container on the lab's networks that belongs to no cluster; started once. */
   outside(): Promise<string>;
 }
 
@@ -96,7 +100,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
           scope,
           signal: controller.signal,
           outside: async () => {
-            outsideClient ??= startOutsideClient(mesh.state.lab, networkOf(mesh.state.lab), proberImage);
+            outsideClient ??= startOutsideClient(mesh.state.lab, networksOf(mesh.state.plan), proberImage);
             const client = await outsideClient;
             return client.id;
           },
@@ -150,6 +154,32 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
     if (built === undefined) throw new MeshproofError("lab-broken", `the set-up of ${suite} did not finish`);
     return built.value;
   };
+}
+
+/** Echo backends in every cluster, ready. */
+export function deployEcho(
+  { namespace, signal }: SetUpContext,
+  options: { readonly replicas: number; readonly variant?: EchoVariant },
+): Promise<EchoBackends> {
+  return EchoBackends.deploy(mesh.clusters, {
+    namespace,
+    image: agnhostImage,
+    withinMs: budgets.settleMs,
+    signal,
+    ...options,
+  });
+}
+
+/** A service over the backends of every cluster, once it is served by all of them in every cluster. */
+export async function serveEverywhere(
+  echo: EchoBackends,
+  name: string,
+  annotations: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  await echo.serve(name, annotations);
+  for (const cluster of mesh.clusters)
+    await settledOn(cluster, echo, name, mesh.clusters, { withinMs: budgets.settleMs, signal });
 }
 
 function notesOf(context: TestContext): TestNotes {

@@ -11,8 +11,8 @@ import type { Fault } from "./fault/fault.ts";
 import { injectFault } from "./fault/inject.ts";
 import { scaleToZeroFault } from "./fault/scale.ts";
 import {
-  agnhostImage,
   budgets,
+  deployEcho,
   expect,
   historyFile,
   keepFacts,
@@ -24,8 +24,9 @@ import {
   setUp,
   test,
 } from "./fixtures.ts";
+import { servingClusters } from "./mesh/affinity.ts";
 import { annotation, type EchoVariant } from "./mesh/echo.ts";
-import { EchoBackends } from "./mesh/echo-service.ts";
+import type { EchoBackends } from "./mesh/echo-service.ts";
 import { baselineOfRun, repeatsOfRun, runIdOfRun, seriesOfRun } from "./run-environment.ts";
 
 export interface Roles {
@@ -57,6 +58,14 @@ export interface Scenario {
   readonly expected: (roles: Roles) => Expected;
 }
 
+/** Who serves the clients that are measured once the struck cluster has no backend that serves. */
+export const survivors = (affinity: Affinity, { struck, client }: Roles): readonly string[] =>
+  servingClusters(
+    affinity,
+    client,
+    mesh.clusters.filter((c) => c !== struck),
+  ).map((c) => c.name);
+
 /** Every backend of one cluster goes: what most people mean by failover. */
 export const scaleToZero = (affinity: Affinity): Scenario => ({
   name: "scale to zero",
@@ -64,8 +73,8 @@ export const scaleToZero = (affinity: Affinity): Scenario => ({
   directions: "both",
   horizonMs: budgets.settleMs,
   strike: async ({ struck, echo }) => scaleToZeroFault(struck.kube, echo.deploymentOf(struck)),
-  expected: ({ other }) => ({
-    movesTo: other.name,
+  expected: (roles) => ({
+    movesTo: survivors(affinity, roles),
     awayWithinMs: budgets.failoverMs,
     backWithinMs: budgets.failbackMs,
     othersWithinMs: budgets.failoverMs,
@@ -78,14 +87,11 @@ export function setUpScenarios(
   affinities: readonly Affinity[],
   { replicas = 2, ...variant }: EchoVariant & { readonly replicas?: number } = {},
 ): () => { readonly echo: EchoBackends; readonly outside: string } {
-  return setUp(suite, async ({ namespace, signal, outside }) => {
-    const echo = await EchoBackends.deploy(mesh.clusters, {
-      namespace,
-      image: agnhostImage,
+  return setUp(suite, async (context) => {
+    const { signal, outside } = context;
+    const echo = await deployEcho(context, {
       replicas,
       variant: { ...variant, heartbeatImage: proberImage },
-      withinMs: budgets.settleMs,
-      signal,
     });
     for (const affinity of affinities) {
       await echo.serve(
@@ -166,7 +172,7 @@ export async function measureOnce(
   const roles: Roles = { struck, other, client, echo, signal: context.signal };
   const fault = await scenario.strike(roles);
   const servedBy =
-    affinity === "none" ? undefined : affinity === "local" ? client : mesh.clusters.find((c) => c !== client);
+    affinity === "none" ? undefined : servingClusters(affinity, client, mesh.clusters).map((c) => c.name);
   await using _state = await scenario.prepare?.(roles);
   // Awaited here: what was prepared is undone when this function ends.
   return await measure({
@@ -179,7 +185,7 @@ export async function measureOnce(
     service: serviceOf(affinity),
     outside,
     lostNodes: (await scenario.lostNodes?.(struck)) ?? [],
-    ...(servedBy === undefined ? {} : { servedBy: servedBy.name }),
+    ...(servedBy === undefined ? {} : { servedBy }),
     expected: scenario.expected(roles),
     horizonMs: scenario.horizonMs,
     holdMs: scenario.holdMs ?? 0,

@@ -13,7 +13,7 @@ import { examine } from "#harness/host/doctor.ts";
 import { terminalProgress } from "#harness/host/progress.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
 import { labVariable } from "#harness/lab/reap.ts";
-import { describeFindings, diagnoseFiles, diagnoseLab } from "#harness/runs/diagnose.ts";
+import { describeFindings, diagnoseFiles, diagnoseLab, isWrong } from "#harness/runs/diagnose.ts";
 import { downAll, downLab } from "#harness/runs/down.ts";
 import { fetchImages, saveArchive } from "#harness/runs/images.ts";
 import { healByHand, injectByHand } from "#harness/runs/inject.ts";
@@ -34,6 +34,7 @@ interface SharedOptions {
   readonly cilium?: string[];
   readonly kubernetes?: string[];
   readonly values?: string[];
+  readonly clusters?: number;
   readonly workers?: number;
   readonly serviceType?: "LoadBalancer" | "NodePort";
   readonly images?: string;
@@ -90,6 +91,11 @@ function shared(command: Command): Command {
     .option("--cilium <version>", "Cilium version or checkout folder; east=V for one cluster", collect)
     .option("--kubernetes <version>", "Kubernetes version; east=V for one cluster", collect)
     .option("--values <file>", "Helm values laid over every cluster's; east=FILE for one", collect)
+    .option(
+      "--clusters <n>",
+      "how many clusters; those that the lab file does not name are made like its last",
+      wholeNumber,
+    )
     .option("--workers <n>", "worker nodes per cluster", wholeNumber)
     .addOption(
       new Option("--service-type <type>", "how clustermesh-apiserver is exposed").choices([
@@ -112,6 +118,7 @@ const planOptions = (o: SharedOptions): PlanOptions => ({
   ...(o.cilium === undefined ? {} : { cilium: o.cilium }),
   ...(o.kubernetes === undefined ? {} : { kubernetes: o.kubernetes }),
   ...(o.values === undefined ? {} : { values: o.values }),
+  ...(o.clusters === undefined ? {} : { clusters: o.clusters }),
   ...(o.workers === undefined ? {} : { workers: o.workers }),
   ...(o.serviceType === undefined ? {} : { serviceType: o.serviceType }),
 });
@@ -141,7 +148,7 @@ const program = new Command("meshproof")
 
 shared(program.command("run"))
   .description("the main job: check the machine, get images, bring the lab up, test, report, take it down")
-  .argument("[suites...]", `some of: ${provenSuites.join(", ")}; without one, all that the profile runs`)
+  .argument("[suites...]", `some of: ${provenSuites.join(", ")}; without one, all that the lab file names`)
   .option("--setup", "install and start what the machine lacks (Debian, as root)")
   .option("--keep", "leave the lab up")
   .option("--with-fault <fault>", "inject a fault after each suite's set-up")
@@ -429,14 +436,17 @@ program
 program
   .command("diagnose")
   .description("say what is wrong, where, and the next step: of a lab, or of the evidence that a run left")
-  .argument("[files...]", "folders such as reports/latest/artifacts/<suite>; without one, the lab itself")
+  .argument(
+    "[files...]",
+    "zips of cilium sysdump, one for each cluster, or folders such as reports/latest/artifacts/<suite>; without one, the lab itself",
+  )
   .option("--lab <name>", "name of the lab", "default")
   .option("--json", "as JSON")
   .action(async (files: string[], o: { lab: string; json?: boolean }) => {
     const findings = await (files.length === 0 ? diagnoseLab(o.lab) : diagnoseFiles(files));
     if (o.json === true) say(JSON.stringify({ findings }, null, 2));
     else for (const line of describeFindings(findings)) say(line);
-    process.exitCode = findings.length === 0 ? 0 : 1;
+    process.exitCode = isWrong(findings) ? 1 : 0;
   });
 
 program

@@ -1,12 +1,11 @@
 // Goal: affinity decides which cluster's backends serve, and the other side takes over when there are none.
 // Method: services with affinity local, remote and none over the same backends; then one side's backends are gone.
 import { judgeShares } from "#harness/check/shares.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import { answersToSeeAll } from "#harness/core/stats.ts";
 import { scaleToZero } from "#harness/fault/scale.ts";
 import {
-  agnhostImage,
   budgets,
+  deployEcho,
   expect,
   forEachPair,
   keepFacts,
@@ -15,29 +14,19 @@ import {
   test,
   unsupported,
 } from "#harness/fixtures.ts";
+import { namesOf, servingClusters } from "#harness/mesh/affinity.ts";
 import { drawAnswers, settledOn } from "#harness/mesh/draw.ts";
 import { annotation } from "#harness/mesh/echo.ts";
-import { EchoBackends } from "#harness/mesh/echo-service.ts";
+import type { EchoBackends } from "#harness/mesh/echo-service.ts";
 import { backendsHeld } from "#harness/observe/backends.ts";
 
 /** `none` is the annotation left out; the guide's literal value "none" has a test of its own. */
 const affinities = ["local", "remote", "none"] as const;
 const literalNone = "echo-literal-none";
-type Affinity = (typeof affinities)[number];
 
-/** Whose backends must serve a client of `from` (Cilium's "Service Affinity" guide). */
-function homesOf(affinity: Affinity, from: Cluster, to: Cluster): Cluster[] {
-  return affinity === "local" ? [from] : affinity === "remote" ? [to] : [from, to];
-}
-
-const suite = setUp("affinity", async ({ namespace, signal }) => {
-  const echo = await EchoBackends.deploy(mesh.clusters, {
-    namespace,
-    image: agnhostImage,
-    replicas: 1,
-    withinMs: budgets.settleMs,
-    signal,
-  });
+const suite = setUp("affinity", async (context) => {
+  const { signal } = context;
+  const echo = await deployEcho(context, { replicas: 1 });
   for (const affinity of affinities) {
     await echo.serve(`echo-${affinity}`, {
       [annotation.global]: "true",
@@ -46,9 +35,8 @@ const suite = setUp("affinity", async ({ namespace, signal }) => {
   }
   await echo.serve(literalNone, { [annotation.global]: "true", [annotation.affinity]: "none" });
   for (const from of mesh.clusters) {
-    const to = mesh.clusters.find((c) => c !== from)!;
     for (const affinity of affinities) {
-      await settledOn(from, echo, `echo-${affinity}`, homesOf(affinity, from, to), {
+      await settledOn(from, echo, `echo-${affinity}`, servingClusters(affinity, from, mesh.clusters), {
         withinMs: budgets.settleMs,
         signal,
       });
@@ -58,13 +46,15 @@ const suite = setUp("affinity", async ({ namespace, signal }) => {
 });
 
 forEachPair((from, to) => {
+  const others = mesh.clusters.filter((c) => c !== from);
+
   for (const affinity of affinities) {
-    test(`affinity ${affinity}: ${from.name}'s clients are served by ${homesOf(affinity, from, to)
-      .map((c) => c.name)
-      .join(" and ")}`, async (context) => {
+    // Named from `from` on: both orders of two clusters read alike.
+    const homes = servingClusters(affinity, from, [from, ...others]);
+    test(`affinity ${affinity}: ${from.name}'s clients are served by ${namesOf(homes)}`, async (context) => {
       const { echo } = suite();
-      const expected = await echo.allPods(homesOf(affinity, from, to));
-      const count = 2 * answersToSeeAll(2, budgets.falseAlarm);
+      const expected = await echo.allPods(homes);
+      const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
       const answers = await drawAnswers(
         from,
         await echo.clusterIp(from, `echo-${affinity}`),
@@ -81,7 +71,7 @@ forEachPair((from, to) => {
 
   test(`the literal value "none" from ${from.name} means no affinity`, async (context) => {
     const { echo } = suite();
-    const count = 2 * answersToSeeAll(2, budgets.falseAlarm);
+    const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
     const answers = await drawAnswers(
       from,
       await echo.clusterIp(from, literalNone),
@@ -98,10 +88,10 @@ forEachPair((from, to) => {
         `affinity "none" as a literal value: this Cilium treats it as local, against its own guide; leave the annotation out`,
       );
     }
-    expect(served).toEqual([from.name, to.name].sort());
+    expect(served).toEqual(mesh.clusters.map((c) => c.name).sort());
   });
 
-  test(`with no backend in ${from.name}, ${to.name} serves everyone; then all is as before`, async (context) => {
+  test(`with no backend in ${from.name}, ${namesOf(others)} serves everyone; then all is as before`, async (context) => {
     const { echo } = suite();
     const within = { withinMs: budgets.syncMs, signal: context.signal };
     await using _whole = everyBackendKnown(echo);
@@ -111,13 +101,19 @@ forEachPair((from, to) => {
       echo.deploymentOf(from),
     );
     for (const affinity of affinities) {
-      await settledOn(from, echo, `echo-${affinity}`, [to], within);
-      await settledOn(to, echo, `echo-${affinity}`, [to], within);
+      for (const client of [from, to])
+        await settledOn(client, echo, `echo-${affinity}`, servingClusters(affinity, client, others), within);
     }
     await gone.heal();
     for (const affinity of affinities) {
-      await settledOn(from, echo, `echo-${affinity}`, homesOf(affinity, from, to), within);
-      await settledOn(to, echo, `echo-${affinity}`, homesOf(affinity, to, from), within);
+      for (const client of [from, to])
+        await settledOn(
+          client,
+          echo,
+          `echo-${affinity}`,
+          servingClusters(affinity, client, mesh.clusters),
+          within,
+        );
     }
   });
 });

@@ -3,11 +3,11 @@
 // that Cilium's operator mirrors against the other cluster's own; the A records that a pod is given.
 import { judgeSameSet } from "#harness/check/sets.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import { combine, type Verdict } from "#harness/core/verdict.ts";
+import { judgedInTime } from "#harness/core/in-time.ts";
+import { combine } from "#harness/core/verdict.ts";
 import {
-  agnhostImage,
   budgets,
+  deployEcho,
   expect,
   forEachPair,
   keepFacts,
@@ -19,7 +19,6 @@ import {
 import { mirroredEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { annotation, echoService } from "#harness/mesh/echo.ts";
-import { EchoBackends } from "#harness/mesh/echo-service.ts";
 import { resolveFrom, vantagesOf } from "#harness/mesh/vantage.ts";
 
 const services = {
@@ -28,14 +27,9 @@ const services = {
   plain: "echo-plain",
 } as const;
 
-const suite = setUp("endpoint-slices", async ({ namespace, signal }) => {
-  const echo = await EchoBackends.deploy(mesh.clusters, {
-    namespace,
-    image: agnhostImage,
-    replicas: 2,
-    withinMs: budgets.settleMs,
-    signal,
-  });
+const suite = setUp("endpoint-slices", async (context) => {
+  const { namespace } = context;
+  const echo = await deployEcho(context, { replicas: 2 });
   const global = { [annotation.global]: "true" };
   for (const cluster of mesh.clusters) {
     const own = { namespace, selector: { app: echo.deploymentOf(cluster) } };
@@ -51,18 +45,12 @@ const suite = setUp("endpoint-slices", async ({ namespace, signal }) => {
   return { echo, synchronises };
 });
 
-/** Judged until it passes or what is new has had its time to arrive. */
-async function intime(judge: () => Promise<Verdict>, what: string, signal: AbortSignal): Promise<Verdict> {
-  let verdict = await judge();
-  await eventually(
-    async () => {
-      if (verdict.outcome !== "pass") verdict = await judge();
-      return verdict.outcome === "pass" ? ready(undefined) : notYet(verdict.reasons.join("; "));
-    },
-    { what, withinMs: budgets.syncMs, everyMs: 500, signal },
-  ).catch(() => undefined);
-  return verdict;
-}
+const withinSync = (what: string, signal: AbortSignal) => ({
+  what,
+  withinMs: budgets.syncMs,
+  everyMs: 500,
+  signal,
+});
 
 forEachPair((from, to) => {
   const addresses = async (cluster: Cluster, name: string): Promise<string[]> =>
@@ -78,7 +66,7 @@ forEachPair((from, to) => {
     const { synchronises } = suite();
     if (synchronises.get(from.name) !== true)
       unsupported(context, "EndpointSlice synchronisation: clustermesh-enable-endpoint-sync is off");
-    const verdict = await intime(
+    const verdict = await judgedInTime(
       async () =>
         combine(
           await Promise.all(
@@ -91,8 +79,7 @@ forEachPair((from, to) => {
             ),
           ),
         ),
-      `the EndpointSlices of ${to.name} in ${from.name}`,
-      context.signal,
+      withinSync(`the EndpointSlices of ${to.name} in ${from.name}`, context.signal),
     );
     expect(verdict).toPass();
     expect(await mirrored(services.plain), `mirrored slices of ${services.plain}`).toEqual([]);
@@ -104,7 +91,7 @@ forEachPair((from, to) => {
       unsupported(context, "EndpointSlice synchronisation: clustermesh-enable-endpoint-sync is off");
     const [vantage] = await vantagesOf(from.kube);
     const name = `${services.headless}.${echo.namespace}.svc.cluster.local`;
-    const verdict = await intime(
+    const verdict = await judgedInTime(
       async () => {
         const expected = (
           await Promise.all(mesh.clusters.map((c) => addresses(c, services.headless)))
@@ -115,8 +102,7 @@ forEachPair((from, to) => {
           expected,
         );
       },
-      `${name} to resolve in ${from.name}`,
-      context.signal,
+      withinSync(`${name} to resolve in ${from.name}`, context.signal),
     );
     keepFacts(context, { name });
     expect(verdict).toPass();

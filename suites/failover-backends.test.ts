@@ -4,7 +4,7 @@
 // cluster are measured and not judged then: where clustermesh-apiserver went with the node, nobody tells them.
 import { backendsKilled, nodesLost, readinessLost } from "#harness/fault/disruption.ts";
 import { budgets } from "#harness/fixtures.ts";
-import { type Roles, scenarioTests, setUpScenarios } from "#harness/scenarios.ts";
+import { type Roles, scenarioTests, setUpScenarios, survivors } from "#harness/scenarios.ts";
 
 const suite = setUpScenarios("failover-backends", ["local", "remote", "none"]);
 
@@ -27,8 +27,8 @@ for (const affinity of ["local", "remote", "none"] as const) {
     directions: "alternating",
     horizonMs: budgets.settleMs,
     strike: async ({ struck }) => readinessLost(struck),
-    expected: ({ other }) => ({
-      movesTo: other.name,
+    expected: (roles) => ({
+      movesTo: survivors(affinity, roles),
       awayWithinMs: budgets.failoverMs,
       backWithinMs: budgets.failbackMs,
     }),

@@ -32,7 +32,7 @@ scenarioTests(suite, {
   strike: async ({ struck, other, echo }) =>
     migrated(struck, other, echo.deploymentOf(struck), echo.deploymentOf(other)),
   expected: ({ other }) => ({
-    movesTo: other.name,
+    movesTo: [other.name],
     awayWithinMs: budgets.failoverMs,
     backWithinMs: budgets.failbackMs,
   }),

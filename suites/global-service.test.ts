@@ -8,41 +8,32 @@ import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { answersToSeeAll } from "#harness/core/stats.ts";
 import { combine } from "#harness/core/verdict.ts";
 import {
-  agnhostImage,
   budgets,
+  deployEcho,
   expect,
   faultOfRun,
   forEachPair,
   keepFacts,
   mesh,
+  serveEverywhere,
   setUp,
   test,
 } from "#harness/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { drawAnswers, settledOn } from "#harness/mesh/draw.ts";
 import { annotation, echoService } from "#harness/mesh/echo.ts";
-import { EchoBackends } from "#harness/mesh/echo-service.ts";
+import type { EchoBackends } from "#harness/mesh/echo-service.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 
 const replicas = 2;
 const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
 
-const suite = setUp("global-service", async ({ namespace, signal }) => {
-  const echo = await EchoBackends.deploy(mesh.clusters, {
-    namespace,
-    image: agnhostImage,
-    replicas,
-    withinMs: budgets.settleMs,
-    signal,
-  });
-  await echo.serve(services.plain, { [annotation.global]: "true" });
-  await echo.serve(services.old, { [annotation.oldGlobal]: "true" });
-  await echo.serve(services.changing, { [annotation.global]: "true" });
-  for (const cluster of mesh.clusters) {
-    for (const name of Object.values(services)) {
-      await settledOn(cluster, echo, name, mesh.clusters, { withinMs: budgets.settleMs, signal });
-    }
-  }
+const suite = setUp("global-service", async (context) => {
+  const { signal } = context;
+  const echo = await deployEcho(context, { replicas });
+  await serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, signal);
+  await serveEverywhere(echo, services.old, { [annotation.oldGlobal]: "true" }, signal);
+  await serveEverywhere(echo, services.changing, { [annotation.global]: "true" }, signal);
   return { echo };
 });
 
@@ -114,7 +105,8 @@ forEachPair((from, to) => {
   test(`shared "false" in ${to.name} takes its backends away from ${from.name}, not from itself`, async (context) => {
     const { echo } = suite();
     await using _undo = await annotated(to, echo, services.changing, { [annotation.shared]: "false" });
-    await settledOn(from, echo, services.changing, [from], {
+    const sharing = mesh.clusters.filter((c) => c !== to);
+    await settledOn(from, echo, services.changing, sharing, {
       withinMs: budgets.syncMs,
       signal: context.signal,
     });
@@ -163,7 +155,11 @@ forEachPair((from, to) => {
       withinMs: budgets.syncMs,
       signal: context.signal,
     });
-    await settledOn(to, echo, services.changing, [to], { withinMs: budgets.syncMs, signal: context.signal });
+    const others = mesh.clusters.filter((c) => c !== from);
+    await settledOn(to, echo, services.changing, others, {
+      withinMs: budgets.syncMs,
+      signal: context.signal,
+    });
   });
 });
 

@@ -3,43 +3,29 @@
 import { judgeSameSet } from "#harness/check/sets.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { contains, parseCidr } from "#harness/core/cidr.ts";
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import { combine, failedBecause, passed, type Verdict } from "#harness/core/verdict.ts";
-import { agnhostImage, budgets, expect, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
+import { judgedInTime } from "#harness/core/in-time.ts";
+import { combine, failedBecause, type Verdict } from "#harness/core/verdict.ts";
+import { budgets, deployEcho, expect, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
 import { annotation } from "#harness/mesh/echo.ts";
-import { EchoBackends } from "#harness/mesh/echo-service.ts";
 import { entriesUnder } from "#harness/observe/kvstore.ts";
 import { exportedServices, nodeTruth, podAddresses } from "#harness/observe/truth.ts";
 
-setUp("kvstore", async ({ namespace, signal }) => {
-  const echo = await EchoBackends.deploy(mesh.clusters, {
-    namespace,
-    image: agnhostImage,
-    replicas: 1,
-    withinMs: budgets.settleMs,
-    signal,
-  });
+setUp("kvstore", async (context) => {
+  const echo = await deployEcho(context, { replicas: 1 });
   await echo.serve("echo", { [annotation.global]: "true" });
   await echo.serve("echo-alone", {});
 });
 
-/** Judged again until it passes or what is new has had its time to arrive; the last verdict counts. */
-async function inEveryCluster(
+const inEveryCluster = (
   judge: (cluster: Cluster) => Promise<Verdict>,
   signal: AbortSignal,
-): Promise<Verdict> {
-  let verdict: Verdict = passed;
-  await eventually(
-    async () => {
-      verdict = combine(await Promise.all(mesh.clusters.map(judge)));
-      return verdict.outcome === "pass" ? ready(undefined) : notYet(verdict.reasons.join("; "));
-    },
-    { what: "the kvstores to hold their clusters' state", withinMs: budgets.syncMs, everyMs: 1000, signal },
-  ).catch((error: unknown) => {
-    if (verdict.outcome === "pass") throw error;
+): Promise<Verdict> =>
+  judgedInTime(async () => combine(await Promise.all(mesh.clusters.map(judge))), {
+    what: "the kvstores to hold their clusters' state",
+    withinMs: budgets.syncMs,
+    everyMs: 1000,
+    signal,
   });
-  return verdict;
-}
 
 test("every kvstore lists the nodes of its own cluster and no others", async ({ signal }) => {
   expect(

@@ -5,8 +5,8 @@ import { judgeSameSet } from "#harness/check/sets.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import {
-  agnhostImage,
   budgets,
+  deployEcho,
   expect,
   forEachPair,
   keepFacts,
@@ -18,23 +18,17 @@ import {
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { drawAnswers } from "#harness/mesh/draw.ts";
 import { echoService } from "#harness/mesh/echo.ts";
-import { EchoBackends } from "#harness/mesh/echo-service.ts";
 import { resolveFrom, vantagesOf } from "#harness/mesh/vantage.ts";
 
 const exported = (home: Cluster): string => `exported-by-${home.name}`;
 
-const suite = setUp("mcs-api", async ({ namespace, signal }) => {
+const suite = setUp("mcs-api", async (context) => {
+  const { namespace } = context;
   const supported = (
     await Promise.all(mesh.clusters.map((c) => c.setting("clustermesh-enable-mcs-api")))
   ).every((s) => s === "true");
   if (!supported) return undefined;
-  const echo = await EchoBackends.deploy(mesh.clusters, {
-    namespace,
-    image: agnhostImage,
-    replicas: 2,
-    withinMs: budgets.settleMs,
-    signal,
-  });
+  const echo = await deployEcho(context, { replicas: 2 });
   for (const home of mesh.clusters) {
     const name = exported(home);
     await home.kube.apply(

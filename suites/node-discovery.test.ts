@@ -10,7 +10,8 @@ import {
 import { judgeSameSet } from "#harness/check/sets.ts";
 import { monotonicMs } from "#harness/core/clock.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import { combine, passed } from "#harness/core/verdict.ts";
+import { judgedInTime } from "#harness/core/in-time.ts";
+import { combine, failedBecause } from "#harness/core/verdict.ts";
 import {
   agnhostImage,
   budgets,
@@ -76,7 +77,7 @@ forEachPair((from, to) => {
   });
 
   test(`its KVStoreMesh is connected to ${to.name}`, async (context) => {
-    if (!from.hasApiserver) unsupported(context, "KVStoreMesh: agents read the peer's kvstore itself");
+    if (!from.hasKvstoreMesh) unsupported(context, "KVStoreMesh: agents read the peer's kvstore itself");
     const remote = (await kvstoreMeshStatus(from, context.signal)).find((c) => c.name === to.name);
     keepFacts(context, { status: remote?.status });
     expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to.name, to.id, remote)).toPass();
@@ -87,13 +88,13 @@ forEachPair((from, to) => {
     expect(agents.length).toBeGreaterThan(0);
     await Promise.all(
       agents.map(async (agent) => {
-        let verdict = passed;
-        await eventually(
+        const verdict = await judgedInTime(
           async () => {
             const truth = await podAddresses(to);
             const held = podEntries(await agent.ipcache(), to.podCidr);
-            verdict = judgeSameSet(`${agent.name}: pods of ${to.name} in the ipcache`, held, truth);
-            return verdict.outcome === "pass" && truth.length > 0 ? ready(undefined) : notYet("other pods");
+            return truth.length === 0
+              ? failedBecause([`${to.name} has no pod, which proves nothing`])
+              : judgeSameSet(`${agent.name}: pods of ${to.name} in the ipcache`, held, truth);
           },
           {
             what: `the ipcache of ${agent.name}`,
@@ -101,9 +102,7 @@ forEachPair((from, to) => {
             everyMs: 1000,
             signal: context.signal,
           },
-        ).catch((error: unknown) => {
-          if (verdict.outcome === "pass") throw error;
-        });
+        );
         expect(verdict).toPass();
       }),
     );

@@ -1,7 +1,6 @@
 // Goal: a pod reaches a pod of the other cluster by its IP, from every node to every node.
 // Method: HTTP over TCP and a datagram over UDP, several each; the right pod must answer every one.
 import { judgePaths, type PathAnswers } from "#harness/check/paths.ts";
-import { notYet, ready } from "#harness/core/eventually.ts";
 import type { AskTarget } from "#harness/core/probe-wire.ts";
 import {
   agnhostImage,
@@ -13,24 +12,19 @@ import {
   setUp,
   test,
 } from "#harness/fixtures.ts";
-import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
-import { kinds } from "#harness/kube/kube.ts";
-import { echoDaemonSet, echoHttpPort, echoUdpPort } from "#harness/mesh/echo.ts";
+import { echoHttpPort, echoUdpPort } from "#harness/mesh/echo.ts";
+import { deployTargets, targetsOf } from "#harness/mesh/targets.ts";
 import { askFrom, vantagesOf } from "#harness/mesh/vantage.ts";
 
 const asks = 3;
 
 const suite = setUp("pod-to-pod", async ({ namespace, signal }) => {
-  await Promise.all(
-    mesh.clusters.map(async ({ kube }) => {
-      await kube.apply(echoDaemonSet({ namespace, name: "target", image: agnhostImage }));
-      await kube.until(kinds.daemonSet, { namespace, name: "target" }, daemonSetReady, {
-        what: "a target pod on every node",
-        withinMs: budgets.settleMs,
-        signal,
-      });
-    }),
-  );
+  await deployTargets(mesh.clusters, {
+    namespace,
+    image: agnhostImage,
+    withinMs: budgets.settleMs,
+    signal,
+  });
   return { namespace };
 });
 
@@ -38,15 +32,10 @@ forEachPair((from, to) => {
   for (const protocol of ["http", "udp"] as const) {
     test(`${protocol === "http" ? "TCP" : "UDP"} from every node to every node`, async (context) => {
       const { namespace } = suite();
-      const targets = await to.kube.until(
-        kinds.pod,
-        { namespace, labelSelector: "app=target" },
-        (pods) =>
-          pods.length > 0 && pods.every(podReady)
-            ? ready([...pods])
-            : notYet(`${pods.filter(podReady).length} of ${pods.length} targets ready`),
-        { what: `the target pods of ${to.name}`, withinMs: budgets.settleMs, signal: context.signal },
-      );
+      const targets = await targetsOf(to, namespace, {
+        withinMs: budgets.settleMs,
+        signal: context.signal,
+      });
       const vantages = await vantagesOf(from.kube);
       const nodes = await from.nodes();
       expect(vantages.map((v) => v.node)).toEqual(nodes.map((n) => n.name));
@@ -56,7 +45,7 @@ forEachPair((from, to) => {
           const spec = targets.map(
             (t): AskTarget => ({
               protocol,
-              host: t.status.podIP,
+              host: t.ip,
               port: protocol === "http" ? echoHttpPort : echoUdpPort,
               path: protocol === "http" ? "/hostname" : "hostname",
               count: asks,
@@ -71,8 +60,8 @@ forEachPair((from, to) => {
           for (const [i, target] of targets.entries()) {
             paths.push({
               from: `${from.name}/${vantage.node} (${vantage.ip})`,
-              to: `${to.name}/${target.spec.nodeName} (${target.status.podIP}:${spec[i]!.port})`,
-              expectedBody: target.metadata.name,
+              to: `${to.name}/${target.node} (${target.ip}:${spec[i]!.port})`,
+              expectedBody: target.pod,
               answers: reply.answers[i]!,
             });
           }

@@ -4,6 +4,7 @@
 import { judgeOutcomes, type PolicyPath } from "#harness/check/policy.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { judgedInTime } from "#harness/core/in-time.ts";
 import type { AskTarget } from "#harness/core/probe-wire.ts";
 import {
   agnhostImage,
@@ -126,24 +127,20 @@ interface Expected {
 
 async function holds(expected: readonly Expected[], signal: AbortSignal): Promise<void> {
   const { askPath } = suite();
-  const ask = () =>
+  const outcomes = () =>
     Promise.all(
       expected.map(async (e) => ({
         path: await askPath(e.from, e.role, e.to, e.port, e.protocol),
         open: e.open,
       })),
     );
-  let outcomes = await ask();
-  await eventually(
-    async () => {
-      const verdict = judgeOutcomes(outcomes);
-      if (verdict.outcome === "pass") return ready(undefined);
-      outcomes = await ask();
-      return notYet(verdict.reasons.join("; "));
-    },
-    { what: "the policy to be enforced", withinMs: budgets.syncMs, everyMs: 500, signal },
-  ).catch(() => undefined);
-  expect(judgeOutcomes(outcomes)).toPass();
+  const verdict = await judgedInTime(async () => judgeOutcomes(await outcomes()), {
+    what: "the policy to be enforced",
+    withinMs: budgets.syncMs,
+    everyMs: 500,
+    signal,
+  });
+  expect(verdict).toPass();
 }
 
 const clusterLabel = "io.cilium.k8s.policy.cluster";

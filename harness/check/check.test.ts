@@ -39,7 +39,7 @@ function history(
   return exampleHistory({ everyMs, samples, control });
 }
 
-const expectation = { from: "east", to: "west", withinMs: 2000, stableMs: 1000, sinceMs: 1000, rig };
+const expectation = { from: ["east"], to: ["west"], withinMs: 2000, stableMs: 1000, sinceMs: 1000, rig };
 
 describe("failover", () => {
   test("an outage within the budget passes, and its figures are told", () => {

@@ -36,9 +36,9 @@ export interface Stretch {
 }
 
 export interface FailoverExpectation extends Stretch {
-  /** The cluster that answered before, and the one that must answer after. */
-  readonly from: string;
-  readonly to: string;
+  /** The clusters that answered before, and those that must answer after. */
+  readonly from: readonly string[];
+  readonly to: readonly string[];
   readonly withinMs: number;
   readonly rig: RigThresholds;
 }
@@ -46,7 +46,7 @@ export interface FailoverExpectation extends Stretch {
 /** In one pass, so that a history of millions costs no more than itself. */
 export function failoverFacts(
   history: History,
-  stretch: Stretch & { readonly from?: string; readonly to?: string },
+  stretch: Stretch & { readonly from?: readonly string[]; readonly to?: readonly string[] },
 ): FailoverFacts {
   const untilMs = stretch.untilMs ?? Number.POSITIVE_INFINITY;
   const lossOutcomes: Record<string, number> = {};
@@ -69,10 +69,10 @@ export function failoverFacts(
     const after = s.sentMs >= stretch.sinceMs;
     if (s.outcome === "ok") {
       if (!after) goodBeforeMs = Math.max(goodBeforeMs ?? 0, s.endMs);
-      if (s.cluster === stretch.from) lastOldMs = Math.max(lastOldMs ?? 0, s.endMs);
+      if (isOf(s, stretch.from)) lastOldMs = Math.max(lastOldMs ?? 0, s.endMs);
       if (after) {
         goodEnds.push(s.endMs);
-        if (s.cluster === stretch.to) firstNewMs ??= s.endMs;
+        if (isOf(s, stretch.to)) firstNewMs ??= s.endMs;
       }
       lastGood = s;
     } else if (after) {
@@ -109,6 +109,9 @@ export function failoverFacts(
   };
 }
 
+const isOf = (s: Sample, clusters: readonly string[] | undefined): boolean =>
+  s.cluster !== undefined && clusters?.includes(s.cluster) === true;
+
 function longestGap(beforeMs: number | undefined, ends: number[], untilMs: number | undefined): number {
   if (beforeMs !== undefined) ends.push(beforeMs);
   if (untilMs !== undefined) ends.push(untilMs);
@@ -123,7 +126,7 @@ export function judgeFailover(history: History, expectation: FailoverExpectation
   const rig = judgeRig(history, expectation.rig, expectation.sinceMs);
   if (rig.outcome !== "pass") return rig;
   const facts = failoverFacts(history, expectation);
-  const { from, to } = expectation;
+  const [from, to] = [expectation.from.join(" and "), expectation.to.join(" and ")];
   const move = `${history.vantage} -> ${history.target}, ${from} to ${to}`;
   const reasons: string[] = [];
   if (facts.lastOldMs === undefined)
@@ -171,7 +174,7 @@ function stragglersOf(history: History, expectation: FailoverExpectation): numbe
   let count = 0;
   for (const s of history.samples) {
     if (s.sentMs > untilMs || s.sentMs <= tailMs - expectation.stableMs) continue;
-    if (s.outcome === "ok" && s.cluster === expectation.from) count += 1;
+    if (s.outcome === "ok" && isOf(s, expectation.from)) count += 1;
   }
   return count;
 }

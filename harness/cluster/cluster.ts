@@ -1,3 +1,4 @@
+import { wantsKvstoreMesh } from "#harness/config/plan.ts";
 import { hasApiserver } from "#harness/config/profiles.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import type { LabState } from "#harness/lab/lab.ts";
@@ -11,12 +12,16 @@ export class Cluster {
   readonly id: number;
   readonly podCidr: string;
   readonly serviceCidr: string;
+  /** Where it is dual-stack. */
+  readonly podCidr6: string | undefined;
   readonly ciliumVersion: string;
   readonly kubernetesVersion: string;
   readonly kube: Kube;
   readonly kubeconfig: string;
-  /** Whether it tells of itself through clustermesh-apiserver, with KVStoreMesh beside it. */
+  /** Whether it tells of itself through clustermesh-apiserver. */
   readonly hasApiserver: boolean;
+  /** Whether KVStoreMesh keeps a copy of what the others tell; else every agent asks them itself. */
+  readonly hasKvstoreMesh: boolean;
   readonly #lab: string;
 
   constructor(state: LabState, name: string) {
@@ -26,10 +31,12 @@ export class Cluster {
     this.id = planned.id;
     this.podCidr = planned.podCidr;
     this.serviceCidr = planned.serviceCidr;
+    this.podCidr6 = planned.podCidr6;
     this.kubernetesVersion = planned.kubernetes;
     this.ciliumVersion = state.artifacts.clusters[name]!.ciliumVersion;
     this.kubeconfig = kubeconfigOf(state.lab, name);
     this.hasApiserver = hasApiserver(state.plan.profile);
+    this.hasKvstoreMesh = this.hasApiserver && wantsKvstoreMesh(planned);
     this.kube = new Kube(name, this.kubeconfig, `kind-${kindNameOf(state.lab, name)}`);
   }
 

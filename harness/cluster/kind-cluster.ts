@@ -6,7 +6,7 @@ import type { LabPlan, PlannedCluster } from "#harness/config/plan.ts";
 import { command, output } from "#harness/host/command.ts";
 import { execIn } from "#harness/host/docker.ts";
 import { writeAtomic } from "#harness/host/paths.ts";
-import { kindNameOf, kubeconfigOf, labDir, networkOf } from "#harness/lab/lab.ts";
+import { kindNameOf, kubeconfigOf, labDir } from "#harness/lab/lab.ts";
 
 export interface ClusterNode {
   /** The Kubernetes node name, which is also the container's. */
@@ -23,6 +23,7 @@ export async function createKindCluster(
   kind: string,
   plan: LabPlan,
   cluster: PlannedCluster,
+  network: string,
   artifacts: ClusterArtifacts,
   onLine: (line: string) => void,
   signal: AbortSignal,
@@ -56,7 +57,7 @@ export async function createKindCluster(
       kubeconfig,
       "--retain",
     ],
-    { signal, onLine, env: { KIND_EXPERIMENTAL_DOCKER_NETWORK: networkOf(plan.lab) } },
+    { signal, onLine, env: { KIND_EXPERIMENTAL_DOCKER_NETWORK: network } },
   );
   await chmod(kubeconfig, 0o600);
 }
@@ -67,18 +68,17 @@ export async function kindNodes(lab: string, cluster: string): Promise<ClusterNo
     "-a",
     "--filter",
     `label=io.x-k8s.kind.cluster=${kindNameOf(lab, cluster)}`,
-    "--filter",
-    `network=${networkOf(lab)}`,
     "--format",
     '{{.Names}}\t{{.Label "io.x-k8s.kind.role"}}\t{{.State}}',
   ]);
   const nodes: ClusterNode[] = [];
   for (const line of told.split("\n").filter((l) => l !== "")) {
     const [name, role, state] = line.split("\t");
+    // A node is on one network, its cluster's.
     const address = await output("docker", [
       "inspect",
       "--format",
-      `{{ (index .NetworkSettings.Networks ${JSON.stringify(networkOf(lab))}).IPAddress }}`,
+      "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
       name!,
     ]).catch(() => "");
     nodes.push({

@@ -74,6 +74,14 @@ export const budgetsSchema = z
       .describe(
         "After a fault that took whole nodes, ways between clusters or a control plane: longest outage from the healing on.",
       ),
+    noticeMs: z
+      .number()
+      .int()
+      .positive()
+      .default(240_000)
+      .describe(
+        "A clustermesh-apiserver gone without a word is believed to be lost by then; its heartbeat is two minutes late first (pkg/kvstore/etcd.go).",
+      ),
     baselineRuns: z
       .number()
       .int()

@@ -28,6 +28,14 @@ export const labFileSchema = z.strictObject({
   kubernetes: z.string().default("1.34.4"),
   cilium: z.string().default("1.19.4"),
   serviceType: z.enum(["LoadBalancer", "NodePort"]).default("LoadBalancer"),
+  networks: z
+    .enum(["shared", "each"])
+    .default("shared")
+    .describe("One Docker network for all clusters, or one for each with a router between them."),
+  suites: z
+    .array(z.string())
+    .default([])
+    .describe("Suites that this lab is made for, beside those that every lab runs."),
   values: z.record(z.string(), z.unknown()).default({}).describe("Helm values laid over every cluster's."),
   budgets: budgetsSchema,
   rig: rigSchema,

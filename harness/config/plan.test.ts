@@ -44,9 +44,32 @@ describe("the default lab", () => {
     expect(await planLab({ lab: "x", profile })).toMatchObject({ profile });
   });
 
-  test.each(["ids-511.yaml", "native-routing.yaml"])("so have the other labs: %s", async (name) => {
-    const labFile = join(labFileOf("default"), "..", name);
-    expect((await planLab({ lab: "x", labFile })).clusters).toHaveLength(2);
+  test.each(["ids-511.yaml", "native-routing.yaml", "no-kvstoremesh.yaml", "dual-stack/lab.yaml"])(
+    "so have the other labs: %s",
+    async (name) => {
+      const labFile = join(labFileOf("default"), "..", name);
+      expect((await planLab({ lab: "x", labFile })).clusters).toHaveLength(2);
+    },
+  );
+
+  test("a dual-stack cluster has an IPv6 pod CIDR beside the IPv4 one", async () => {
+    const labFile = join(labFileOf("default"), "../dual-stack/lab.yaml");
+    expect((await planLab({ lab: "x", labFile })).clusters[1]).toMatchObject({
+      podCidr: "10.2.0.0/16",
+      podCidr6: "fd00:10:2::/56",
+      serviceCidr: "10.102.0.0/16",
+    });
+  });
+
+  test("more clusters than the lab file names are made like its last, with ids and CIDRs of their own", async () => {
+    const { clusters } = await planLab({ lab: "x", clusters: 4 });
+    expect(clusters.map((c) => [c.name, c.id, c.podCidr, c.serviceCidr])).toEqual([
+      ["east", 1, "10.1.0.0/16", "10.101.0.0/16"],
+      ["west", 2, "10.2.0.0/16", "10.102.0.0/16"],
+      ["cluster3", 3, "10.3.0.0/16", "10.103.0.0/16"],
+      ["cluster4", 4, "10.4.0.0/16", "10.104.0.0/16"],
+    ]);
+    expect(clusters[3]).toMatchObject({ values: clusters[1]!.values, kubernetes: "1.34.4" });
   });
 
   test("versions and workers belong to a cluster where one is named", async () => {
@@ -69,6 +92,15 @@ describe("bad input is refused by name, both sides of it", () => {
       { east: (t: string) => t.replace("podSubnet: 10.1.0.0/16", "podSubnet: 10.1.0.0/99") },
       /east's podSubnet/,
       "config-invalid",
+    ],
+    [
+      "overlapping IPv6 pod CIDRs",
+      {
+        east: (t: string) => t.replace("podSubnet: 10.1.0.0/16", "podSubnet: 10.1.0.0/16,fd00:10::/56"),
+        west: (t: string) => t.replace("podSubnet: 10.2.0.0/16", "podSubnet: 10.2.0.0/16,fd00:10::/56"),
+      },
+      /east's podSubnet fd00:10::\/56 overlaps west's podSubnet fd00:10::\/56/,
+      "config-conflict",
     ],
     [
       "equal names",
@@ -122,6 +154,11 @@ describe("bad input is refused by name, both sides of it", () => {
     [{ lab: "No Such Name" }, /lab name/],
     [{ lab: "x", cilium: ["north=1.19.4"] }, /no cluster north/],
     [{ lab: "x", kubernetes: ["latest"] }, /not a version/],
+    [{ lab: "x", clusters: 1 }, /a mesh needs two clusters/],
+    [
+      { lab: "x", clusters: 3, labFile: join(labFileOf("default"), "../dual-stack/lab.yaml") },
+      /a dual-stack cluster is not multiplied/,
+    ],
     [{ lab: "x", labFile: "/nowhere/lab.yaml" }, /cannot read \/nowhere\/lab\.yaml/],
   ])("%j", async (options, message) => {
     await expect(planLab(options)).rejects.toMatchObject({

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
-import { type Cidr, contains, overlaps, parseCidr } from "#harness/core/cidr.ts";
+import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/core/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { Budgets, RigLimits } from "./budgets.ts";
-import { type KindConfig, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
+import { type KindConfig, type LabFile, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
 import { checkLabName } from "./lab-name.ts";
 import { labFileOf, type ProfileName } from "./profiles.ts";
 
@@ -11,6 +11,8 @@ export interface PlannedCluster {
   readonly id: number;
   readonly podCidr: string;
   readonly serviceCidr: string;
+  /** The pods' IPv6 CIDR, where the cluster is dual-stack. */
+  readonly podCidr6?: string;
   readonly kubernetes: string;
   readonly cilium: string;
   readonly kindConfig: KindConfig;
@@ -24,6 +26,10 @@ export interface LabPlan {
   readonly profile: ProfileName;
   readonly clusters: readonly PlannedCluster[];
   readonly serviceType: "LoadBalancer" | "NodePort";
+  /** One Docker network for all clusters, or one for each. */
+  readonly networks: "shared" | "each";
+  /** What the lab is made for, beside the suites that every lab runs. */
+  readonly suites: readonly string[];
   readonly budgets: Budgets;
   readonly rig: RigLimits;
 }
@@ -38,6 +44,8 @@ export interface PlanOptions {
   readonly cilium?: readonly string[];
   readonly values?: readonly string[];
   readonly workers?: number;
+  /** Of the lab file's clusters the first so many; further ones are made like its last. */
+  readonly clusters?: number;
   readonly serviceType?: "LoadBalancer" | "NodePort";
 }
 
@@ -46,12 +54,13 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
   checkLabName(options.lab);
   const path = options.labFile ?? labFileOf(options.profile ?? "default");
   const file = await readLabFile(path);
-  const names = file.clusters.map((c) => c.name);
+  const wanted = await sized(path, file.clusters, options.clusters ?? file.clusters.length);
+  const names = wanted.map((c) => c.name);
   const kubernetes = perCluster("--kubernetes", options.kubernetes, names);
   const cilium = perCluster("--cilium", options.cilium, names);
   const clusters: PlannedCluster[] = [];
-  for (const cluster of file.clusters) {
-    const config = await readKindConfig(path, cluster.kindConfig);
+  for (const { config, ...cluster } of wanted) {
+    const pods = config.networking.podSubnet.split(",");
     let values = mergeValues(file.values, cluster.values);
     for (const option of options.values ?? []) {
       const { target, value } = splitOption("--values", option, names);
@@ -61,8 +70,9 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
     clusters.push({
       name: cluster.name,
       id: cluster.id,
-      podCidr: config.networking.podSubnet,
-      serviceCidr: config.networking.serviceSubnet,
+      podCidr: pods[0]!,
+      serviceCidr: config.networking.serviceSubnet.split(",")[0]!,
+      ...(pods[1] === undefined ? {} : { podCidr6: pods[1] }),
       kubernetes: version("--kubernetes", kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes),
       cilium: cilium(cluster.name) ?? cluster.cilium ?? file.cilium,
       kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
@@ -74,11 +84,59 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
     profile: options.profile ?? file.profile,
     clusters,
     serviceType: options.serviceType ?? file.serviceType,
+    networks: file.networks,
+    suites: file.suites,
     budgets: file.budgets,
     rig: file.rig,
   };
   checkConflicts(plan, path);
   return plan;
+}
+
+type Wanted = LabFile["clusters"][number] & { readonly config: KindConfig };
+
+/** The clusters to build. A further one is like the last, with an id, a name and IPv4 CIDRs that nobody has yet. */
+async function sized(path: string, listed: LabFile["clusters"], count: number): Promise<Wanted[]> {
+  if (count < 2)
+    throw new MeshproofError("usage", `--clusters ${count}: a mesh needs two clusters`, {
+      cure: "for example --clusters 3",
+    });
+  const wanted: Wanted[] = [];
+  for (const cluster of listed.slice(0, count))
+    wanted.push({ ...cluster, config: await readKindConfig(path, cluster.kindConfig) });
+  while (wanted.length < count) {
+    const last = wanted.at(-1)!;
+    const { networking } = last.config;
+    const free = (text: string): string => freeAfter(text, wanted, path);
+    const ports = Object.fromEntries(Object.entries(networking).filter(([key]) => key !== "apiServerPort"));
+    wanted.push({
+      ...last,
+      name: `cluster${wanted.length + 1}`,
+      id: Math.max(...wanted.map((w) => w.id)) + 1,
+      config: {
+        ...last.config,
+        networking: {
+          ...(ports as typeof networking),
+          podSubnet: free(networking.podSubnet),
+          serviceSubnet: free(networking.serviceSubnet),
+        },
+      },
+    });
+  }
+  return wanted;
+}
+
+/** The next CIDR of the same size that no cluster has. */
+function freeAfter(text: string, wanted: readonly Wanted[], path: string): string {
+  if (text.includes(","))
+    throw new MeshproofError("usage", `${path}: a dual-stack cluster is not multiplied by --clusters`, {
+      cure: "write every cluster into the lab file",
+    });
+  const taken = wanted
+    .flatMap(({ config: { networking } }) => [networking.podSubnet, networking.serviceSubnet])
+    .map((t) => cidrOf(t, path));
+  for (let cidr = cidrOf(text, path); ; cidr = nextCidr(cidr))
+    if (!taken.some((t) => overlaps(t, cidr))) return cidr.text;
 }
 
 function version(option: string, value: string): string {
@@ -134,6 +192,16 @@ function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+function cidrOf(text: string, place: string): Cidr {
+  try {
+    return parseCidr(text);
+  } catch (error) {
+    throw new MeshproofError("config-invalid", `${place}: ${messageOf(error)}`, {
+      cure: "write an IPv4 CIDR such as 10.1.0.0/16; for dual stack an IPv6 one behind it, after a comma",
+    });
+  }
+}
+
 export function checkConflicts(plan: LabPlan, path: string): void {
   checkIds(plan, path);
   for (const { name } of plan.clusters) {
@@ -164,15 +232,10 @@ export function checkConflicts(plan: LabPlan, path: string): void {
     }
     for (const [what, text] of [
       ["podSubnet", a.podCidr],
+      ...(a.podCidr6 === undefined ? [] : [["podSubnet", a.podCidr6] as const]),
       ["serviceSubnet", a.serviceCidr],
     ] as const) {
-      try {
-        cidrs.push({ owner: `${a.name}'s ${what}`, cidr: parseCidr(text) });
-      } catch (error) {
-        throw new MeshproofError("config-invalid", `${path}: ${a.name}'s ${what}: ${messageOf(error)}`, {
-          cure: "write an IPv4 CIDR such as 10.1.0.0/16",
-        });
-      }
+      cidrs.push({ owner: `${a.name}'s ${what}`, cidr: cidrOf(text, `${path}: ${a.name}'s ${what}`) });
     }
   }
   for (const [i, a] of cidrs.entries()) {
@@ -186,6 +249,14 @@ export function checkConflicts(plan: LabPlan, path: string): void {
       }
     }
   }
+}
+
+/** KVStoreMesh is the chart's default beside clustermesh-apiserver; the lab file or `--values` may switch it off. */
+export function wantsKvstoreMesh({ values }: Pick<PlannedCluster, "values">): boolean {
+  const { clustermesh } = values as {
+    clustermesh?: { apiserver?: { kvstoremesh?: { enabled?: boolean } } };
+  };
+  return clustermesh?.apiserver?.kvstoremesh?.enabled !== false;
 }
 
 /** Cilium's "Setting up Cluster Mesh": ids up to 255, or to 511 where every cluster says so. */

@@ -10,5 +10,5 @@ const kindConfigs = join(import.meta.dirname, "../../kind-configs");
 export const labFileOf = (profile: ProfileName): string =>
   profile === "default" ? join(kindConfigs, "lab.yaml") : join(kindConfigs, profile, "lab.yaml");
 
-/** Whether clusters tell of themselves through clustermesh-apiserver, with KVStoreMesh; else through their kvstore itself. */
+/** Whether clusters tell of themselves through clustermesh-apiserver; else through their kvstore itself. */
 export const hasApiserver = (profile: ProfileName): boolean => profile !== "external-etcd";

@@ -49,6 +49,11 @@ export function contains(cidr: Cidr, address: string): boolean {
   return parsed.kind() === cidr.kind && cidr.first <= value && value <= cidr.last;
 }
 
+/** The one of the same size behind it. */
+export function nextCidr({ last, kind, bits }: Cidr): Cidr {
+  return parseCidr(`${fromBigInt(last + 1n, kind)}/${bits}`);
+}
+
 /** The address `offset` places into the CIDR. */
 export function addressAt(cidr: Cidr, offset: number): string {
   const value = cidr.first + BigInt(offset);

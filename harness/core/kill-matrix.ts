@@ -36,3 +36,7 @@ export interface KillMatrix {
   /** Tests that no fault killed. */
   readonly unkilled: readonly string[];
 }
+
+/** Cells that the rig spoiled: a survivor may hide in each. */
+export const unknownCells = ({ cells }: Pick<KillMatrix, "cells">): number =>
+  cells.filter((c) => c.state === "unknown").length;

@@ -29,6 +29,8 @@ export interface ClusterSnapshot {
   readonly endpoints: Part<readonly SliceEndpoint[]>;
   readonly ciliumEndpoints: Part<readonly CiliumEndpointState[]>;
   readonly policies: Part<readonly PolicyState[]>;
+  /** How many pools LoadBalancer addresses come from; not known of clusters that were not asked. */
+  readonly loadBalancerPools?: Part<number>;
   /** Names of remote clusters to the endpoints that they are reached at. */
   readonly peers: Part<{
     readonly agents: Readonly<Record<string, readonly string[]>>;
@@ -83,6 +85,8 @@ export interface ServiceState {
   readonly loadBalancerIp: string;
   readonly annotations: Readonly<Record<string, string>>;
   readonly selector: Readonly<Record<string, string>>;
+  /** At which it is reached from outside its cluster: node ports, and a LoadBalancer's own. */
+  readonly outerPorts?: readonly number[];
 }
 
 export interface SliceEndpoint {

@@ -5,7 +5,14 @@ import { known } from "./parts.ts";
 
 /** Cluster names, ids and CIDRs, and the settings that a mesh hangs on (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
-  return [...ids(mesh), ...peerNames(mesh), ...nodeAddresses(mesh), ...cidrs(mesh), ...settings(mesh)];
+  return [
+    ...ids(mesh),
+    ...peerNames(mesh),
+    ...peerPorts(mesh),
+    ...nodeAddresses(mesh),
+    ...cidrs(mesh),
+    ...settings(mesh),
+  ];
 }
 
 const finding = (cluster: string, subject: string, message: string, next: string): Finding => ({
@@ -112,6 +119,31 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
   }
   return found;
 }
+
+/** A peer that is not reached, asked at a port where its clustermesh-apiserver does not listen. */
+function peerPorts(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster) =>
+    Object.entries(entriesOf(cluster, "kvstoreMesh")).flatMap(([name, endpoints]) => {
+      const peer = mesh.clusters.find((c) => c !== cluster && c.name === name);
+      const remote = known(cluster.kvstoreMesh).find((r) => r.name === name);
+      const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
+      const listens = apiserver?.outerPorts ?? [];
+      const asked = endpoints.map((e) => Number(/:(\d+)$/.exec(e)?.[1]));
+      if (remote?.ready !== false || listens.length === 0 || asked.some((p) => listens.includes(p)))
+        return [];
+      return [
+        finding(
+          cluster.name,
+          `the port of ${name} in ${cluster.name}`,
+          `KVStoreMesh of ${cluster.name} asks ${name} at port ${asked.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${apiserver!.type})`,
+          `set the port of ${name} in clustermesh.config.clusters of ${cluster.name} to ${listens[0]}`,
+        ),
+      ];
+    }),
+  );
+}
+
+const nothing = { ok: false, why: "no such cluster" } as const;
 
 function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<string, readonly string[]>> {
   return (cluster.peers.ok && cluster.peers.value[who as "agents" | "kvstoreMesh"]) || {};

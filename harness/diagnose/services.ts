@@ -84,7 +84,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
         `kubectl -n ${service.namespace} get endpointslices -l kubernetes.io/service-name=${service.name}`,
       );
-  if (service.type === "LoadBalancer" && service.loadBalancerIp === "")
+  if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && givesAddresses(cluster))
     say(
       `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
       "look at the operator and the pools",
@@ -141,4 +141,10 @@ function maps(mesh: MeshSnapshot): Finding[] {
     }
   }
   return found;
+}
+
+/** Whether anybody gives LoadBalancer addresses out: without a pool, and with no address given, nobody is meant to. */
+function givesAddresses({ loadBalancerPools: pools, services }: ClusterSnapshot): boolean {
+  if (pools?.ok !== true || pools.value > 0) return true;
+  return known(services).some((s) => s.loadBalancerIp !== "");
 }

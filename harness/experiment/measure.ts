@@ -22,8 +22,8 @@ import { Traffic, type TrafficOptions } from "./traffic.ts";
 export const methodVersion = 2;
 
 export interface Expected {
-  /** Clients of the client cluster must be served by this cluster alone in the end. */
-  readonly movesTo?: string;
+  /** Clients of the client cluster must be served by these clusters alone in the end. */
+  readonly movesTo?: readonly string[];
   /** The longest outage that clients may see; absent where the outage is measured and not judged. */
   readonly awayWithinMs?: number;
   /** After healing. */
@@ -38,7 +38,7 @@ export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
   readonly struck: Cluster;
   readonly lostNodes?: readonly string[];
   /** Who serves the client before the fault, and again after it; any where it is not said. */
-  readonly servedBy?: string;
+  readonly servedBy?: readonly string[];
   readonly expected: Expected;
   /** How long the fault is held at most while traffic has not become stable, and at least. */
   readonly horizonMs: number;
@@ -86,7 +86,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   // Half as long again as "stable": the judged stretch must hold a whole stable one.
   const quietMs = 1.5 * stableMs;
   const settled = async (
-    servedBy: string | undefined,
+    servedBy: readonly string[] | undefined,
     withinMs: number,
     sinceUnixMs: number,
   ): Promise<void> => {
@@ -206,7 +206,7 @@ function judgeAway(
   const withinMs = mine ? awayWithinMs : othersWithinMs;
   if (withinMs === undefined) return passed;
   if (!mine || movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs, rig });
-  const from = servedBy ?? struck.name;
+  const from = servedBy ?? [struck.name];
   return judgeFailover(history, { ...stretch, from, to: movesTo, withinMs, rig });
 }
 

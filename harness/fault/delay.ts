@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { clusterNetwork } from "#harness/cluster/networks.ts";
 import { continueAt, continueProcesses, stopProcesses } from "#harness/cluster/node-control.ts";
 import { unixNowMs } from "#harness/core/clock.ts";
 import { eventually, notYet, pause, ready } from "#harness/core/eventually.ts";
@@ -37,7 +38,7 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
     async inject(harm) {
       const { kube } = cluster;
       const name = `meshproof-hold-${randomBytes(3).toString("hex")}`;
-      const address = await containerAddress(container);
+      const address = await containerAddress(container, clusterNetwork(harm.mesh.state.plan, cluster.name));
       const ca = await makeCa("Meshproof webhook CA");
       const valid = { fromMs: Date.now() - 3_600_000, untilMs: Date.now() + 86_400_000 };
       const spec: HoldSpec = {

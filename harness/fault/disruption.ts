@@ -142,6 +142,21 @@ export function changedWhileApiserverLost(cluster: Cluster, deployment: string, 
   };
 }
 
+/** Nobody tells the others anything of this cluster any more; its pods go on. */
+export function apiserverLost(cluster: Cluster): Fault {
+  return {
+    name: "apiserver-lost",
+    group: "control-plane",
+    does: `takes ${cluster.name}'s clustermesh-apiserver away`,
+    async inject(harm) {
+      await harm.will({ do: "await-mesh" });
+      const subject = await toZero(harm, cluster.kube, "kube-system", "clustermesh-apiserver");
+      await untilNoPods(cluster.kube, "kube-system", apiserverSelector, harm.signal);
+      return { subject, names: [cluster.name] };
+    },
+  };
+}
+
 /** A workload moves: the backends of one cluster start and are ready, then those of the other end. */
 export function migrated(from: Cluster, to: Cluster, leaving: string, coming: string): Fault {
   return {

@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { ClusterNode } from "#harness/cluster/kind-cluster.ts";
+import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { Fault, Harm } from "./fault.ts";
 import { dropIn, dropOut, type Rule, setRules } from "./rules.ts";
@@ -146,7 +147,7 @@ export async function cutTunnels(to: Cluster, from: Cluster): Promise<Rule[]> {
 /** The LoadBalancer address of a cluster's clustermesh-apiserver, where it has one. */
 async function apiserverAddress(cluster: Cluster): Promise<string[]> {
   const service = await cluster.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
-  const ip = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
+  const ip = loadBalancerIp(service);
   return ip === undefined ? [] : [ip];
 }
 

@@ -1,14 +1,14 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { wallLabel } from "#harness/core/clock.ts";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { type CertificateAuthority, clientCertificate, makeCa } from "#harness/mesh/ca.ts";
 import { readers, renewPods } from "#harness/mesh/reconnect.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
 import type { Fault, Harm, Harmed } from "./fault.ts";
+import { noticed } from "./noticed.ts";
 
 const mountedAt = "/var/lib/cilium/clustermesh";
 
@@ -250,8 +250,6 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
   };
 }
 
-const loseMs = 60_000;
-
 function idTold(harm: Harm, home: Cluster, peer: string, id: number): Promise<void> {
   return noticed(`${home.name} to be told that ${peer} has id ${id}`, harm.signal, async () => {
     const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === peer);
@@ -259,32 +257,4 @@ function idTold(harm: Harm, home: Cluster, peer: string, id: number): Promise<vo
       ? undefined
       : `id ${remote.config.clusterId}`;
   });
-}
-
-/**
- * `stillSeen` answers what speaks against it, or nothing once the harm is seen. `nudge` is called now and then: a
- * kubelet that had not seen the change yet when it was told to look would look again only after a minute.
- */
-async function noticed(
-  what: string,
-  signal: AbortSignal,
-  stillSeen: () => Promise<string | undefined>,
-  nudge?: () => Promise<void>,
-): Promise<void> {
-  let looks = 0;
-  try {
-    await eventually(
-      async () => {
-        const seen = await stillSeen();
-        if (seen === undefined) return ready(undefined);
-        looks += 1;
-        if (looks % 5 === 0) await nudge?.();
-        return notYet(seen);
-      },
-      { what, withinMs: loseMs, everyMs: 1000, signal },
-    );
-  } catch (error) {
-    if (signal.aborted) throw error;
-    throw new MeshproofError("fault-no-effect", messageOf(error), { cause: error });
-  }
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { routeBetween } from "#harness/cluster/networks.ts";
 import { continueProcesses, startNode, unpauseNode } from "#harness/cluster/node-control.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import type { Undo } from "#harness/core/undo.ts";
@@ -40,7 +41,8 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
     case "unpause":
       return unpauseNode(step.node, signal);
     case "start":
-      return startNode(step.node, signal);
+      await startNode(step.node, signal);
+      return routeBetween(mesh.state.plan, mesh.state.artifacts.proberImage, signal);
     case "continue":
       return continueProcesses(step.node, step.process, signal);
     case "agent-command": {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { command, output, spawnLines } from "./command.ts";
 
@@ -169,7 +170,11 @@ export async function removeContainers(ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await command("docker", ["rm", "-f", "-v", ...ids], { tolerate: true });
 }
 
-export async function ensureNetwork(name: string, label: string): Promise<void> {
+/** A bridge network, made where it is missing; `ipv6` gives it a subnet of unique local addresses too. */
+export async function ensureNetwork(
+  name: string,
+  { label, ipv6 }: { readonly label: string; readonly ipv6: boolean },
+): Promise<void> {
   const found = await command("docker", ["network", "inspect", name], { tolerate: true });
   if (found.exitCode === 0) return;
   await command("docker", [
@@ -180,6 +185,18 @@ export async function ensureNetwork(name: string, label: string): Promise<void> 
     label,
     "--opt",
     "com.docker.network.bridge.enable_ip_masquerade=true",
+    // Docker takes none by itself; RFC 4193 wants a prefix that nobody else has.
+    ...(ipv6
+      ? [
+          "--ipv6",
+          "--subnet",
+          `fd${createHash("sha256")
+            .update(name)
+            .digest("hex")
+            .slice(0, 10)
+            .replace(/^(..)(....)(....)$/, "$1:$2:$3")}::/64`,
+        ]
+      : []),
     name,
   ]);
 }
@@ -194,9 +211,9 @@ export async function networkSubnet(name: string): Promise<string> {
   return subnet;
 }
 
-/** The address of a container on the one network that it is on. */
-export async function containerAddress(container: string): Promise<string> {
-  const format = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}";
+/** The address of a container on a network. */
+export async function containerAddress(container: string, network: string): Promise<string> {
+  const format = `{{ (index .NetworkSettings.Networks ${JSON.stringify(network)}).IPAddress }}`;
   return (await output("docker", ["inspect", "--format", format, container])).trim();
 }
 

@@ -11,29 +11,18 @@ export interface HelmRelease {
 
 /** Installs or upgrades the release `cilium`. Values go through standard input: keys never touch the disk. */
 export async function installCilium(release: HelmRelease): Promise<void> {
-  await command(
-    release.helm,
-    [
-      "upgrade",
-      "--install",
-      "cilium",
-      release.chartDir,
-      "--namespace",
-      "kube-system",
-      "--kubeconfig",
-      release.kubeconfig,
-      "--history-max",
-      "3",
-      "--values",
-      "-",
-    ],
-    { input: toYaml(release.values), signal: release.signal },
-  );
+  await command(release.helm, [...upgradeOf(release), "--install", "--values", "-"], {
+    input: toYaml(release.values),
+    signal: release.signal,
+  });
 }
 
 /** Upgrades the release with the values that it has: what the chart makes at random is made anew. */
 export async function upgradeCilium(release: Omit<HelmRelease, "values">): Promise<void> {
-  const { helm, chartDir, kubeconfig, signal } = release;
+  await command(release.helm, [...upgradeOf(release), "--reuse-values"], { signal: release.signal });
+}
+
+function upgradeOf({ chartDir, kubeconfig }: Omit<HelmRelease, "values">): string[] {
   const where = ["--namespace", "kube-system", "--kubeconfig", kubeconfig, "--history-max", "3"];
-  await command(helm, ["upgrade", "cilium", chartDir, ...where, "--reuse-values"], { signal });
+  return ["upgrade", "cilium", chartDir, ...where];
 }

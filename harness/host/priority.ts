@@ -4,10 +4,19 @@ import { command } from "./command.ts";
 
 /** cgroup v1 has a hierarchy for processor time alone: a process can be moved there without leaving its container. */
 const cpuRoot = "/sys/fs/cgroup/cpu";
-const group = join(cpuRoot, "meshproof-prober");
 
-/** Of each second, how long the probers may keep a processor to themselves; they use a fifth of that. */
-const realTimeUs = 800_000;
+/**
+ * Who runs in real time: a group of the cpu hierarchy each, with its own time, for whoever spends it all stands still
+ * until the second is over. The probers use a fifth of theirs; what runs behind them must not be able to stop them.
+ */
+interface Rank {
+  readonly group: string;
+  readonly priority: number;
+  /** Of each second on each processor. */
+  readonly realTimeUs: number;
+}
+const prober: Rank = { group: join(cpuRoot, "meshproof-prober"), priority: 2, realTimeUs: 500_000 };
+const behindProbers: Rank = { group: join(cpuRoot, "meshproof-behind"), priority: 1, realTimeUs: 400_000 };
 
 /**
  * Lets the processes whose command line holds a mark run as soon as they want to (SCHED_FIFO), so that on two cores
@@ -19,7 +28,7 @@ const realTimeUs = 800_000;
 export async function prioritise(mark: string): Promise<boolean> {
   try {
     const pids = await processesWhere("cmdline", (text) => text.includes(mark));
-    for (const pid of pids) await goFirst(pid, proberPriority);
+    for (const pid of pids) await goFirst(pid, prober);
     return pids.length > 0;
   } catch {
     return false;
@@ -63,11 +72,11 @@ export async function prioritiseSelf(): Promise<AsyncDisposable> {
   };
 }
 
-/** The prober's stamps come first. */
-const proberPriority = 2;
-const behindProbers = 1;
-
-async function goFirst(pid: string, priority: number, options: readonly string[] = []): Promise<void> {
+async function goFirst(
+  pid: string,
+  { group, priority, realTimeUs }: Rank,
+  options: readonly string[] = [],
+): Promise<void> {
   await readFile(join(cpuRoot, "cpu.shares"));
   await mkdir(group, { recursive: true });
   await writeFile(join(group, "cpu.shares"), "8192");
@@ -77,9 +86,9 @@ async function goFirst(pid: string, priority: number, options: readonly string[]
   await command("chrt", [...options, "--all-tasks", "--fifo", "--pid", String(priority), pid]);
 }
 
-/** Removes the group once its last process has ended; before that it cannot be removed, and the next one to end does. */
+/** Removes the groups once their last process has ended; before that they cannot be removed, and the next one to end does. */
 export async function forgetPriority(): Promise<void> {
-  await rmdir(group).catch(() => {});
+  for (const { group } of [prober, behindProbers]) await rmdir(group).catch(() => {});
 }
 
 async function processesWhere(

@@ -50,3 +50,14 @@ export function allGone(objects: readonly KubeObject[]): Look<undefined> {
   if (objects.length === 0) return ready(undefined);
   return notYet(`still there: ${objects.map((o) => o.metadata.name).join(", ")}`);
 }
+
+/** The address that a LoadBalancer service was given, if any yet. */
+export function loadBalancerIp(service: KubeObject | undefined): string | undefined {
+  return (service?.status?.loadBalancer?.ingress as { ip?: string }[] | undefined)?.[0]?.ip;
+}
+
+/** A LoadBalancer service has its address. */
+export function hasLoadBalancerIp([service]: readonly KubeObject[]): Look<string> {
+  const ip = loadBalancerIp(service);
+  return ip === undefined ? notYet("no address") : ready(ip);
+}

@@ -23,7 +23,9 @@ export interface LabState {
 
 const labsDir = (): string => join(stateDir(), "labs");
 export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
-export const networkOf = (lab: string): string => `meshproof-${lab}`;
+/** The lab's Docker network, or that of one cluster alone. */
+export const networkOf = (lab: string, cluster?: string): string =>
+  `meshproof-${lab}${cluster === undefined ? "" : `--${cluster}`}`;
 /** kind's name for a cluster; its node containers are `<this>-control-plane`, `<this>-worker`... */
 export const kindNameOf = (lab: string, cluster: string): string => `meshproof-${lab}--${cluster}`;
 export const kubeconfigOf = (lab: string, cluster: string): string =>

@@ -44,9 +44,9 @@ export async function reapLab(lab: string, signal: AbortSignal): Promise<string[
     quiet = ids.length === 0 && pending.length === 0 ? quiet + 1 : 0;
     await pause(200, signal);
   }
-  const networks = await listByLabel("network", `${labLabel}=${lab}`);
-  if (networks.length > 0) removed.push(`network ${networkOf(lab)}`);
-  await removeNetwork(networkOf(lab));
+  const networks = await labNetworks(lab);
+  removed.push(...networks.map((network) => `network ${network}`));
+  for (const network of new Set([...networks, networkOf(lab)])) await removeNetwork(network);
   const volumes = await listByLabel("volume", `${labLabel}=${lab}`);
   if (volumes.length > 0) await output("docker", ["volume", "rm", "-f", ...volumes]);
   await forgetLab(lab);
@@ -70,16 +70,9 @@ export async function killOrphans(lab: string): Promise<string[]> {
 /** Every lab that left anything: state folders, networks and containers. */
 export async function everyLab(): Promise<string[]> {
   const labs = new Set(await listLabs());
-  const networks = await output("docker", [
-    "network",
-    "ls",
-    "--filter",
-    `label=${labLabel}`,
-    "--format",
-    "{{.Name}}",
-  ]);
-  for (const name of networks.split("\n"))
-    if (name.startsWith("meshproof-")) labs.add(name.slice("meshproof-".length));
+  const networks = await networkNames(labLabel);
+  const told = [...networks, ...(await nodeNetworks()).map((n) => n.network)].map(labOfNetwork);
+  for (const lab of told) if (lab !== undefined) labs.add(lab);
   const labelled = await output("docker", [
     "ps",
     "-a",
@@ -89,8 +82,6 @@ export async function everyLab(): Promise<string[]> {
     `{{.Label "${labLabel}"}}`,
   ]);
   for (const lab of labelled.split("\n")) if (lab !== "") labs.add(lab);
-  for (const { network } of await nodeNetworks())
-    if (network.startsWith("meshproof-")) labs.add(network.slice("meshproof-".length));
   for (const lab of await labsOfProcesses()) labs.add(lab);
   return [...labs].filter(isLabName).sort();
 }
@@ -106,9 +97,22 @@ export async function reapBuilds(): Promise<string[]> {
 /** By our label, and kind's nodes by the network they were created on: told by the container itself, with no state. */
 async function labContainers(lab: string): Promise<string[]> {
   const byLabel = await listByLabel("container", `${labLabel}=${lab}`);
-  const nodes = (await nodeNetworks()).filter((n) => n.network === networkOf(lab)).map((n) => n.id);
+  const nodes = (await nodeNetworks()).filter((n) => labOfNetwork(n.network) === lab).map((n) => n.id);
   return [...new Set([...byLabel, ...nodes].map((id) => id.slice(0, 12)))];
 }
+
+const labNetworks = (lab: string): Promise<string[]> => networkNames(`${labLabel}=${lab}`);
+
+async function networkNames(label: string): Promise<string[]> {
+  const told = await output("docker", [
+    ...["network", "ls", "--filter", `label=${label}`],
+    ...["--format", "{{.Name}}"],
+  ]);
+  return told.split("\n").filter((name) => name !== "");
+}
+
+/** Of `meshproof-LAB`, or `meshproof-LAB--CLUSTER` for a cluster on a network of its own; other networks are nobody's. */
+const labOfNetwork = (network: string): string | undefined => /^meshproof-(.+?)(--.*)?$/.exec(network)?.[1];
 
 async function nodeNetworks(): Promise<{ id: string; network: string }[]> {
   const ids = await listByLabel("container", "io.x-k8s.kind.cluster");

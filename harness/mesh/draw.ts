@@ -39,13 +39,20 @@ export async function drawAnswers(
         },
         signal,
       );
-      for (const answer of reply.answers[0]!) {
-        if (answer.outcome === "ok") good.push(answer.body.trim());
-        else bad.push(`${from.name}/${vantage.node} -> ${ip}:80: ${answer.outcome} (${answer.detail})`);
-      }
+      const drawn = drawOf(reply, `${from.name}/${vantage.node} -> ${ip}:80`);
+      good.push(...drawn.good);
+      bad.push(...drawn.bad);
     }),
   );
   return { good, bad };
+}
+
+/** `way` is what a lost request is named by. */
+function drawOf({ answers: [answers] }: AskReply, way: string): Draw {
+  return {
+    good: answers!.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
+    bad: answers!.filter((a) => a.outcome !== "ok").map((a) => `${way}: ${a.outcome} (${a.detail})`),
+  };
 }
 
 /** The same from a container that belongs to no cluster. */
@@ -62,13 +69,7 @@ export async function drawFromContainer(
     concurrency: 8,
   };
   const told = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
-  const [answers] = (JSON.parse(told.stdout) as AskReply).answers;
-  return {
-    good: answers!.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
-    bad: answers!
-      .filter((a) => a.outcome !== "ok")
-      .map((a) => `outside -> ${to.host}:${to.port}: ${a.outcome} (${a.detail})`),
-  };
+  return drawOf(JSON.parse(told.stdout) as AskReply, `outside -> ${to.host}:${to.port}`);
 }
 
 /** Waits until a service, asked from every node of a cluster, is served by exactly the ready pods of `homes`. */

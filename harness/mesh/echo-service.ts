@@ -1,7 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
-import { notYet, ready } from "#harness/core/eventually.ts";
-import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
+import { deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
@@ -112,15 +111,11 @@ export class EchoBackends {
     withinMs: number,
     signal: AbortSignal,
   ): Promise<string> {
-    return cluster.kube.until(
-      kinds.service,
-      { namespace: this.namespace, name },
-      ([service]) => {
-        const ip = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
-        return ip === undefined ? notYet("no address") : ready(ip);
-      },
-      { what: `service ${name} to get a LoadBalancer address`, withinMs, signal },
-    );
+    return cluster.kube.until(kinds.service, { namespace: this.namespace, name }, hasLoadBalancerIp, {
+      what: `service ${name} to get a LoadBalancer address`,
+      withinMs,
+      signal,
+    });
   }
 
   /** The ready backend pods of some clusters; fewer than were asked for is an error that names the cluster. */

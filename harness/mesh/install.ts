@@ -1,11 +1,13 @@
 import type { Artifacts } from "#harness/artifacts/types.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { clusterNetwork } from "#harness/cluster/networks.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { monotonicMs } from "#harness/core/clock.ts";
 import type { Progress } from "#harness/core/progress.ts";
+import { networkSubnet } from "#harness/host/docker.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
 import { awaitMeshed } from "#harness/observe/meshed.ts";
-import { loadBalancerBlock } from "./addresses.ts";
+import { type LoadBalancerBlock, loadBalancerBlock } from "./addresses.ts";
 import { awaitCanary, deployCanary } from "./canary.ts";
 import { profiles } from "./profiles/index.ts";
 import { Site } from "./site.ts";
@@ -24,12 +26,13 @@ export async function installMesh(
   plan: LabPlan,
   artifacts: Artifacts,
   clusters: readonly Cluster[],
-  subnet: string,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<MeshTimes> {
   const startedMs = monotonicMs();
-  const blocks = new Map(plan.clusters.map((c, i) => [c.name, loadBalancerBlock(subnet, i)]));
+  const blocks = new Map<string, LoadBalancerBlock>();
+  for (const [i, { name }] of plan.clusters.entries())
+    blocks.set(name, loadBalancerBlock(await networkSubnet(clusterNetwork(plan, name)), i));
   const site = new Site({ plan, artifacts, clusters, blocks, progress, signal });
   for (const { kube } of clusters) {
     await kube.apply(namespaceObject(systemNamespace));

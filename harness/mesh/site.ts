@@ -6,7 +6,7 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { installCilium } from "#harness/host/helm.ts";
-import { daemonSetReady, deploymentReady, podReady } from "#harness/kube/conditions.ts";
+import { daemonSetReady, deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
@@ -54,6 +54,13 @@ export class Site {
     return this.#blocks.get(cluster.name)!;
   }
 
+  /** Cilium in a cluster for the first time, up to its agents; LoadBalancer addresses for the suites' services too. */
+  async begin(cluster: Cluster, own: Values): Promise<void> {
+    await this.install(cluster, own);
+    await this.announce(cluster);
+    await this.agentsReady(cluster);
+  }
+
   /** Installs or upgrades Cilium: the lab's values, the profile's own over them, the images', the user's last. */
   async install(cluster: Cluster, own: Values): Promise<void> {
     const planned = this.planned(cluster);
@@ -63,7 +70,10 @@ export class Site {
       helm: this.#artifacts.tools.helm,
       kubeconfig: cluster.kubeconfig,
       chartDir: artifacts.chartDir,
-      values: [own, artifacts.imageValues, planned.values].reduce(mergeValues, baseValues(controlPlane)),
+      values: [own, artifacts.imageValues, planned.values].reduce(
+        mergeValues,
+        baseValues({ cluster: { name: cluster.name, id: cluster.id }, controlPlane }),
+      ),
       signal: this.signal,
     });
   }
@@ -114,15 +124,10 @@ export class Site {
 
   /** The address that LB IPAM gave a service of kube-system. */
   externalIp(cluster: Cluster, service: string): Promise<string> {
-    return cluster.kube.until(
-      kinds.service,
-      { namespace: "kube-system", name: service },
-      ([object]) => {
-        const ip = object?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
-        return ip === undefined ? notYet("no external IP") : ready(ip);
-      },
-      { what: `service ${service} of ${cluster.name} to get an external IP`, ...this.waiting },
-    );
+    return cluster.kube.until(kinds.service, { namespace: "kube-system", name: service }, hasLoadBalancerIp, {
+      what: `service ${service} of ${cluster.name} to get an external IP`,
+      ...this.waiting,
+    });
   }
 
   /** How the others reach a cluster's clustermesh-apiserver: by the service's external IP, else by its NodePort. */

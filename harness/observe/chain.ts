@@ -90,7 +90,7 @@ export class ChainWatch implements AsyncDisposable {
     const links = [
       ["kvstore changed", struck, "state"] as const,
       // Without KVStoreMesh the agents read the struck cluster's own.
-      ...(client.hasApiserver ? [["peer's cache changed", client, "cache"] as const] : []),
+      ...(client.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
     ];
     for (const [boundary, at, folder] of links) {
       const key = `cilium/${folder}/services/v1/${struck.name}/${namespace}/${service}`;

@@ -4,6 +4,7 @@ import { Etcd3 } from "etcd3";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { unixNowMs } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 
 /** Certificates of clustermesh-apiserver, and of an external etcd, are for `*.mesh.cilium.io` (Cilium's chart, `tls.server`; seed 003). */
@@ -125,7 +126,7 @@ async function addressOf(cluster: Cluster): Promise<{ readonly host: string; rea
   const service = await cluster.kube.get(kinds.service, "kube-system", name);
   const port = service?.spec.ports[0] as { port: number; nodePort?: number } | undefined;
   if (port === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no service ${name}`);
-  const loadBalancer = service?.status?.loadBalancer?.ingress?.[0]?.ip as string | undefined;
+  const loadBalancer = loadBalancerIp(service);
   if (loadBalancer !== undefined) return { host: loadBalancer, port: port.port };
   const [node] = await cluster.nodes();
   return { host: String(node?.address), port: Number(port.nodePort) };

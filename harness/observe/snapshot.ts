@@ -116,6 +116,10 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
         annotations: o.metadata.annotations ?? {},
         selector: (o.spec?.selector ?? {}) as Record<string, string>,
+        outerPorts: ((o.spec?.ports ?? []) as { port: number; nodePort?: number }[]).flatMap((p) => [
+          ...(p.nodePort === undefined ? [] : [p.nodePort]),
+          ...(o.spec?.type === "LoadBalancer" ? [p.port] : []),
+        ]),
       },
     ]),
     endpoints: objects("endpointslices.json", (o) =>
@@ -145,6 +149,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         spec: (o.spec ?? {}) as Record<string, unknown>,
       },
     ]),
+    loadBalancerPools: read("loadbalancerpools.json", (text) => (JSON.parse(text) as unknown[]).length),
     peers: read(
       "peers.json",
       (text) =>

@@ -76,10 +76,13 @@ async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
       !exportsByNamespace(cluster.ciliumVersion) ||
       namespaces.has(i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"]),
   );
-  const addressed = endpoints.filter(
-    (e) => ((e.status?.networking?.addressing ?? []) as unknown[]).length > 0,
+  // A dual-stack endpoint is two entries.
+  const addresses = endpoints.flatMap((e) =>
+    ((e.status?.networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[]).flatMap((a) =>
+      [a.ipv4, a.ipv6].filter((ip) => ip !== undefined),
+    ),
   );
-  return { endpoints: addressed.length, identities: exportedIdentities.length };
+  return { endpoints: addresses.length, identities: exportedIdentities.length };
 }
 
 function exportsByNamespace(version: string): boolean {

@@ -277,9 +277,9 @@ export class Stream {
     };
   }
 
-  /** Waits until every answer of a whole `quietMs` came, without a loss, from one cluster, or from any where none is named. */
+  /** Waits until every answer of a whole `quietMs` came, without a loss, from the clusters that are named, or from any. */
   async settled(expect: {
-    servedBy?: string;
+    servedBy?: readonly string[];
     withinMs: number;
     quietMs?: number;
     /** Only requests that were sent later count, on the harness's clock. */
@@ -308,7 +308,7 @@ export class Stream {
         );
       },
       {
-        what: `${this.prober.vantage} -> ${host}:${port} to be served ${expect.servedBy === undefined ? "without a loss" : `by ${expect.servedBy} alone`}`,
+        what: `${this.options.title} (${this.prober.vantage} -> ${host}:${port}) to be served ${expect.servedBy === undefined ? "without a loss" : `by ${expect.servedBy.join(" and ")} alone`}`,
         withinMs: expect.withinMs,
         everyMs: 50,
         signal: AbortSignal.any([this.prober.signal, silence.signal]),

@@ -18,7 +18,7 @@ test("a stretch holds what was sent in it, whatever the order of the answers", (
   recent.add(sample(1, { outcome: "timeout" }));
   recent.add(sample(3, { cluster: "west" }));
   expect(recent.latestMs).toBe(15);
-  const { seqs, tally, good } = recent.between(0, 15, "east");
+  const { seqs, tally, good } = recent.between(0, 15, ["east"]);
   expect([...seqs].sort()).toEqual([1, 2, 3]);
   expect(Object.fromEntries(tally)).toEqual({ east: 1, timeout: 1, west: 1 });
   expect(good).toBe(1);

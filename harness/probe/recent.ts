@@ -5,7 +5,7 @@ export interface Stretch {
   readonly seqs: readonly number[];
   /** Answers by cluster, losses by kind. */
   readonly tally: ReadonlyMap<string, number>;
-  /** Good answers, of one cluster where one is named. */
+  /** Good answers, of some clusters where they are named. */
   readonly good: number;
 }
 
@@ -46,7 +46,7 @@ export class RecentSamples {
   }
 
   /** What was sent after one time and up to another. */
-  between(fromMs: number, toMs: number, servedBy?: string): Stretch {
+  between(fromMs: number, toMs: number, servedBy?: readonly string[]): Stretch {
     const seqs: number[] = [];
     const tally = new Map<string, number>();
     let good = 0;
@@ -57,7 +57,7 @@ export class RecentSamples {
       const key = ok ? this.#cluster[i]! : this.#outcome[i]!;
       seqs.push(this.#seq[i]!);
       tally.set(key, (tally.get(key) ?? 0) + 1);
-      if (ok && (servedBy === undefined || key === servedBy)) good += 1;
+      if (ok && (servedBy === undefined || servedBy.includes(key))) good += 1;
     }
     return { seqs, tally, good };
   }

@@ -1,10 +1,11 @@
 import { formatMs } from "#harness/core/clock.ts";
-import type { CellState, KillMatrix } from "#harness/core/kill-matrix.ts";
+import { type CellState, type KillMatrix, unknownCells } from "#harness/core/kill-matrix.ts";
 import { escapeHtml } from "./escape.ts";
 
 const colours: Readonly<Record<CellState, string>> = {
   killed: "#2e7d32",
-  green: "#c8e6c9",
+  // See-through: on a dark page it must not outshine what was killed.
+  green: "#66bb6a55",
   survived: "#c62828",
   unnamed: "#ef6c00",
   broke: "#6a1b9a",
@@ -43,7 +44,8 @@ export function killMatrixSection(matrix: KillMatrix): string {
     .map((s) => `<span style="color:${colours[s]}">&#9632;</span> ${s}`)
     .join(" ");
   const killed = matrix.tests.length - matrix.unkilled.length;
-  return `<section><h2>Kill matrix</h2><p>${matrix.faults.length} faults were injected on purpose, one at a time: ${matrix.survivors.length} survivors; ${killed} of ${matrix.tests.length} tests were killed at least once.</p>
+  const unknown = unknownCells(matrix);
+  return `<section><h2>Kill matrix</h2><p>${matrix.faults.length} faults were injected on purpose, one at a time: ${matrix.survivors.length} survivors; ${killed} of ${matrix.tests.length} tests were killed at least once.${unknown === 0 ? "" : ` ${unknown} cells are unknown: the rig was disturbed, and what they would have said is not known.`}</p>
 ${matrix.survivors.map((s) => `<div class="reason">survivor: ${escapeHtml(s)}</div>`).join("")}${matrix.unkilled.map((t) => `<div class="reason">never killed: ${escapeHtml(t)}</div>`).join("")}
 ${matrix.faults.flatMap((f) => f.errors.map((e) => `<div class="reason">${escapeHtml(`${f.name}: ${e}`)}</div>`)).join("")}
 <figure style="overflow-x:auto"><figcaption>Rows are faults, columns tests. ${legend} &#9633; not run</figcaption><svg viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="kill matrix">${heads.join("")}${rows.join("")}${cells.join("")}</svg></figure></section>`;

@@ -10,7 +10,7 @@ import { type ProveTable, readProveTables } from "#harness/config/prove-tables.t
 import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { throwIfAborted } from "#harness/core/eventually.ts";
-import type { KillCell, KillMatrix, ProvenFault } from "#harness/core/kill-matrix.ts";
+import { type KillCell, type KillMatrix, type ProvenFault, unknownCells } from "#harness/core/kill-matrix.ts";
 import type { RunRecord } from "#harness/core/record.ts";
 import type { Fault } from "#harness/fault/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/fault/index.ts";
@@ -24,7 +24,7 @@ import { writeReport } from "./write-report.ts";
 
 export interface ProveOptions {
   readonly lab: string;
-  /** Only the tables of these suites; by default of those that every profile runs. */
+  /** Only the tables of these suites; by default of those that every lab runs. */
   readonly suites: readonly string[];
   /** Only these faults. */
   readonly faults: readonly string[];
@@ -56,8 +56,8 @@ interface Proof {
  */
 export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan: lab } = await requireLab(options.lab);
-  // What one profile has beside the rest is proven where it is named: the whole must end within the hour.
-  const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab.profile);
+  // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
+  const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab);
   const tables = await readProveTables(join(repoRoot(), "suites"));
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const here = plan.filter((f) => f.profiles?.includes(lab.profile) !== false);
@@ -118,7 +118,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
 function exitCodeOf(record: RunRecord, matrix: KillMatrix): number {
   if (record.exitCode === 130 || record.exitCode === 1) return record.exitCode;
   if (matrix.survivors.length > 0) return 1;
-  if (matrix.cells.some((c) => c.state === "unknown")) return 3;
+  if (unknownCells(matrix) > 0) return 3;
   return record.exitCode;
 }
 
@@ -127,6 +127,11 @@ function summary(matrix: KillMatrix): string[] {
   return [
     "",
     `kill matrix: ${matrix.faults.length} faults, ${killed} kills, ${matrix.survivors.length} survivors; ${matrix.tests.length - matrix.unkilled.length} of ${matrix.tests.length} tests were killed at least once`,
+    ...(unknownCells(matrix) === 0
+      ? []
+      : [
+          `  ${unknownCells(matrix)} cells unknown, for the rig was disturbed: prove their faults again, alone`,
+        ]),
     ...matrix.survivors.map((s) => `  survivor: ${s}`),
     ...matrix.unkilled.map((t) => `  never killed: ${t}`),
   ];

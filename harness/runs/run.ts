@@ -32,7 +32,7 @@ export interface RunOptions {
 /** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
 export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan, progress, signal } = options;
-  checkSuites(options.suites, plan.profile);
+  checkSuites(options.suites, plan);
   await preflight({
     plan,
     setup: options.setup,

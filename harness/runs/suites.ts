@@ -1,12 +1,12 @@
 import { basename, join } from "node:path";
 import { BaseSequencer, createVitest, type Reporter, type TestSpecification, type Vitest } from "vitest/node";
-import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { throwIfAborted } from "#harness/core/eventually.ts";
 import { repoRoot } from "#harness/host/paths.ts";
 import type { MeshproofReporter } from "#harness/reporter.ts";
 
-/** Order on the page: what the later suites rest on comes first. */
+/** Those that every lab runs, and `prove` proves. Order on the page: what the later ones rest on comes first. */
 export const suiteNames = [
   "node-discovery",
   "kvstore",
@@ -18,20 +18,22 @@ export const suiteNames = [
   "policy",
 ] as const;
 
-/** What the lab of one profile has beside that, or its document describes; elsewhere where they are named. */
-export const profileSuites: Readonly<Partial<Record<ProfileName, readonly string[]>>> = {
-  default: ["endpoint-slices", "mcs-api", "apiserver-replicas", "certificate-rotation"],
-  kkp: ["nginx", "restart-order"],
-};
+/** What not every lab has: run where the lab file names them (`suites`), or the command does. */
+export const labSuiteNames = [
+  "endpoint-slices",
+  "global-namespaces",
+  "mcs-api",
+  "apiserver-replicas",
+  "certificate-rotation",
+  "nginx",
+  "restart-order",
+  "cache-ttl",
+  "native-routing",
+  "dual-stack",
+] as const;
 
-/** Every suite that a profile's run holds; `prove` has a table for each. */
-export const suitesOf = (profile: ProfileName): readonly string[] => [
-  ...suiteNames,
-  ...(profileSuites[profile] ?? []),
-];
-export const provenSuites: readonly string[] = [
-  ...new Set(profileNames.flatMap((profile) => suitesOf(profile))),
-];
+/** Every suite that `prove` has a table for. */
+export const provenSuites: readonly string[] = [...suiteNames, ...labSuiteNames];
 
 /** Suites that take their time: run where they are named. */
 export const longSuiteNames = [
@@ -110,14 +112,14 @@ class InOrder extends BaseSequencer {
   }
 }
 
-/** The suites to run: those that were named, else all of the profile. */
-export function checkSuites(suites: readonly string[], profile: ProfileName): readonly string[] {
-  for (const suite of suites) {
+/** The suites to run: those that were named, else all of the lab. */
+export function checkSuites(suites: readonly string[], plan: Pick<LabPlan, "suites">): readonly string[] {
+  for (const suite of [...suites, ...plan.suites]) {
     if (!allSuites.includes(suite)) {
       throw new MeshproofError("usage", `there is no suite ${suite}`, {
         cure: `name one or more of ${allSuites.join(", ")}`,
       });
     }
   }
-  return suites.length === 0 ? suitesOf(profile) : suites;
+  return suites.length === 0 ? [...suiteNames, ...plan.suites] : suites;
 }

@@ -3,12 +3,13 @@ import { getArtifacts } from "#harness/artifacts/index.ts";
 import type { Artifacts, ImageSource } from "#harness/artifacts/types.ts";
 import { Cluster } from "#harness/cluster/cluster.ts";
 import { createKindCluster, importArchives, kindNodes, useMirror } from "#harness/cluster/kind-cluster.ts";
-import { checkNetwork, checkPorts, type LabPlan } from "#harness/config/plan.ts";
+import { clusterNetwork, createNetworks, routeBetween } from "#harness/cluster/networks.ts";
+import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
-import { ensureNetwork, labLabel, networkGateway, networkSubnet } from "#harness/host/docker.ts";
-import { type LabState, lockLab, networkOf, readLabState, writeLabState } from "#harness/lab/lab.ts";
+import { networkGateway } from "#harness/host/docker.ts";
+import { type LabState, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
@@ -98,14 +99,9 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const kindMs = monotonicMs() - startedMs;
   await writeLabState(state("meshing"));
   const clusters = plan.clusters.map((c) => new Cluster(state("meshing"), c.name));
-  const times = await installMesh(
-    plan,
-    artifacts,
-    clusters,
-    await networkSubnet(networkOf(plan.lab)),
-    progress,
-    signal,
-  );
+  // Also where a lab is repaired: a half-made one may lack them.
+  await routeBetween(plan, artifacts.proberImage, signal);
+  const times = await installMesh(plan, artifacts, clusters, progress, signal);
   await writeLabState(state("up"));
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
 }
@@ -116,19 +112,19 @@ async function createClusters(
   progress: Progress,
   signal: AbortSignal,
 ): Promise<void> {
-  const network = networkOf(plan.lab);
-  await ensureNetwork(network, `${labLabel}=${plan.lab}`);
-  checkNetwork(plan, network, await networkSubnet(network));
+  await createNetworks(plan);
   await progress.step(
     `create ${plan.clusters.length} kind clusters at once`,
     async (step) => {
       const results = await Promise.allSettled(
         plan.clusters.map(async (cluster) => {
           const own = artifacts.clusters[cluster.name]!;
+          const network = clusterNetwork(plan, cluster.name);
           await createKindCluster(
             artifacts.tools.kind,
             plan,
             cluster,
+            network,
             own,
             (line) => step.detail(`${cluster.name}: ${line.trim()}`),
             signal,
@@ -146,13 +142,13 @@ async function createClusters(
   );
 }
 
-/** What stands of a lab, against what is asked for. Another plan under the same name is a conflict. */
 /** Whether the lab is up, whole and as asked for: nothing will be made. */
 export async function isUp(plan: LabPlan): Promise<boolean> {
   const state = await readLabState(plan.lab);
   return state?.phase === "up" && (await judge(state, plan)) === "whole";
 }
 
+/** What stands of a lab, against what is asked for. Another plan under the same name is a conflict. */
 async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole" | "repairable" | "broken"> {
   const nodes = (await Promise.all(plan.clusters.map((c) => kindNodes(plan.lab, c.name)))).flat();
   if (nodes.length === 0 && state.phase !== "up") return "nothing";

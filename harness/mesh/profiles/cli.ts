@@ -15,14 +15,7 @@ export const cliProfile: Profile = {
     const { clusters, progress } = site;
     await progress.step(
       "install Cilium, not meshed",
-      () =>
-        Promise.all(
-          clusters.map(async (c) => {
-            await site.install(c, own(site, c));
-            await site.announce(c);
-            await site.agentsReady(c);
-          }),
-        ),
+      () => Promise.all(clusters.map((c) => site.begin(c, own(site, c)))),
       { expectMs: 60_000 },
     );
     const known = await progress.step(
@@ -57,7 +50,6 @@ export const cliProfile: Profile = {
 
 function own(site: Site, cluster: Cluster): Values {
   return {
-    cluster: { name: cluster.name, id: cluster.id },
     ipam: {
       mode: "cluster-pool",
       operator: { clusterPoolIPv4PodCIDRList: [site.planned(cluster).podCidr] },
@@ -69,10 +61,7 @@ const enabled = {
   useAPIServer: true,
   // No peer yet, but what a clustermesh-apiserver mounts of them.
   config: { enabled: true },
-  apiserver: {
-    tls: { auto: { method: "helm" } },
-    service: { type: "NodePort", nodePort: apiserverPort.NodePort },
-  },
+  apiserver: { service: { type: "NodePort", nodePort: apiserverPort.NodePort } },
 };
 
 function peersOf(cluster: Cluster, known: readonly Handout[]): Values {

@@ -18,13 +18,10 @@ export const defaultProfile: Profile = {
       Promise.all(
         clusters.map((cluster) =>
           site.install(cluster, {
-            cluster: { name: cluster.name, id: cluster.id },
             tls: { ca: { cert: base64(ca.cert), key: base64(ca.key) } },
             clustermesh: {
               useAPIServer: true,
               apiserver: {
-                // certgen's image is not built: the chart itself signs.
-                tls: { auto: { method: "helm" } },
                 service: {
                   type: plan.serviceType,
                   ...(plan.serviceType === "LoadBalancer"
@@ -59,8 +56,8 @@ export const defaultProfile: Profile = {
       () =>
         Promise.all(
           clusters.map(async (c) => {
-            await site.apiserverReady(c);
             // With KVStoreMesh, agents read their own cluster's copy: the others need not be ready.
+            await Promise.all((c.hasKvstoreMesh ? [c] : clusters).map((of) => site.apiserverReady(of)));
             await reconnectAgents(c);
           }),
         ),

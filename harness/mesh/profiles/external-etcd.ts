@@ -41,13 +41,10 @@ export const externalEtcdProfile: Profile = {
         Promise.all(
           clusters.map(async (cluster) => {
             const address = await startEtcd(site, cluster);
-            await site.install(cluster, {
-              cluster: { name: cluster.name, id: cluster.id },
+            await site.begin(cluster, {
               identityAllocationMode: "kvstore",
               etcd: { enabled: true, ssl: true, endpoints: [`https://${address}:${clientPort}`] },
             });
-            await site.announce(cluster);
-            await site.agentsReady(cluster);
             await site.podsReady(cluster);
           }),
         ),

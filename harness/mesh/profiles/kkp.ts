@@ -21,14 +21,7 @@ export const kkpProfile: Profile = {
     const [first, ...others] = clusters as [Cluster, ...Cluster[]];
     await progress.step(
       "step 1: clusters with Cilium, not meshed",
-      () =>
-        Promise.all(
-          clusters.map(async (c) => {
-            await site.install(c, { ...rollOut, cluster: { name: c.name, id: c.id } });
-            await site.announce(c);
-            await site.agentsReady(c);
-          }),
-        ),
+      () => Promise.all(clusters.map((c) => site.begin(c, rollOut))),
       { expectMs: 60_000 },
     );
     const known: Handout[] = [
@@ -68,7 +61,6 @@ const rollOut = { rollOutCiliumPods: true, operator: { rollOutPods: true } };
 function meshValues(cluster: Cluster, known: readonly Handout[], authority?: Authority): Values {
   return {
     ...rollOut,
-    cluster: { name: cluster.name, id: cluster.id },
     ...(authority === undefined ? {} : { tls: { ca: authority } }),
     clustermesh: {
       useAPIServer: true,
@@ -78,10 +70,7 @@ function meshValues(cluster: Cluster, known: readonly Handout[], authority?: Aut
           .filter((k) => k.name !== cluster.name)
           .map(({ name, ips, port, cert, key }) => ({ name, address: "", port, ips, tls: { cert, key } })),
       },
-      apiserver: {
-        tls: { auto: { method: "helm" } },
-        service: { type: "LoadBalancer" },
-      },
+      apiserver: { service: { type: "LoadBalancer" } },
     },
   };
 }

@@ -1,0 +1,89 @@
+/**
+ * `cilium-bugtool` keeps what Cilium's tools print as tables; the readers of live agents take `-o json`. Each function
+ * makes the JSON out of the table.
+ */
+
+/** Rows of two columns under a head, the second one to the end of the line. */
+const rows = (text: string): (readonly [string, string])[] =>
+  text
+    .split("\n")
+    .slice(1)
+    .map((line) => /^(\S+(?: \(\d+\))?)\s+(\S.*?)\s*$/.exec(line))
+    .filter((found) => found !== null)
+    .map((found) => [found[1]!, found[2]!] as const);
+
+/** `cilium-dbg bpf ipcache list`, and `bpf lb list`: key to values. */
+export function mapTable(text: string): string {
+  const map: Record<string, string[]> = {};
+  for (const [key, value] of rows(text)) {
+    const list = map[key];
+    if (list === undefined) map[key] = [value];
+    else list.push(value);
+  }
+  return JSON.stringify(map);
+}
+
+/** `cilium-dbg identity list`: further labels stand on lines of their own. */
+export function identityTable(text: string): string {
+  const identities: { id: number; labels: string[] }[] = [];
+  for (const line of text.split("\n").slice(1)) {
+    const [, id, label] = /^(\d*)\s+(\S.*?)\s*$/.exec(line) ?? [];
+    if (label === undefined) continue;
+    if (id !== "") identities.push({ id: Number(id), labels: [label] });
+    else identities.at(-1)?.labels.push(label);
+  }
+  return JSON.stringify(identities);
+}
+
+/** The part `ClusterMesh` of `cilium-dbg status --verbose`. */
+export function statusText(text: string): string {
+  return JSON.stringify({ "cluster-mesh": { clusters: remoteClusters(text, "ClusterMesh") } });
+}
+
+/** `kvstoremesh-dbg status`, where there is no JSON. */
+export function kvstoreMeshText(text: string): string {
+  return JSON.stringify(remoteClusters(text, "KVStoreMesh"));
+}
+
+function remoteClusters(text: string, head: string): Record<string, unknown>[] {
+  const lines = text.split("\n");
+  const begin = lines.findIndex((l) => l.startsWith(`${head}:`));
+  const found: Record<string, unknown>[] = [];
+  for (const line of begin < 0 ? [] : lines.slice(begin + 1)) {
+    const one = /^ {3}(\S+): (ready|not-ready)(.*)$/.exec(line);
+    if (one !== null) {
+      const counts = Object.fromEntries(
+        [...one[3]!.matchAll(/(\d+) (nodes|endpoints|identities|services)\b/g)].map(([, n, what]) => [
+          what === "services" ? "num-shared-services" : `num-${what}`,
+          Number(n),
+        ]),
+      );
+      found.push({ name: one[1], ready: one[2] === "ready", connected: false, status: "", ...counts });
+      continue;
+    }
+    const detail = /^ {3}└ {2}(.*)$/.exec(line)?.[1];
+    const last = found.at(-1);
+    // The next part of the output ends this one.
+    if (detail === undefined) break;
+    if (last === undefined) continue;
+    const values = Object.fromEntries(
+      [...detail.matchAll(/([a-z-]+)=([^,\s]+)/g)].map(([, key, value]) => [key!, value!]),
+    );
+    if (detail.startsWith("remote configuration:"))
+      last.config = {
+        required: values.expected === "true",
+        retrieved: values.retrieved === "true",
+        "cluster-id": Number(values["cluster-id"] ?? 0),
+        kvstoremesh: values.kvstoremesh === "true",
+      };
+    else if (detail.startsWith("synchronization status:"))
+      last.synced = Object.fromEntries(
+        ["nodes", "endpoints", "identities", "services"].map((k) => [k, values[k] === "true"]),
+      );
+    else {
+      last.status = detail;
+      last.connected = / connected/.test(detail) && !/\b0\/\d+ connected/.test(detail);
+    }
+  }
+  return found;
+}

@@ -1,0 +1,61 @@
+// Goal: what a cluster knows of a lost one runs out after `clustermesh.cacheTTL`, instead of being believed for ever.
+// Method: take the other cluster's clustermesh-apiserver away; its backends must go on serving at first, be dropped by
+// every client once the time is over, and be taken back when it returns.
+import { monotonicMs } from "#harness/core/clock.ts";
+import { apiserverLost } from "#harness/fault/disruption.ts";
+import { injectFault } from "#harness/fault/inject.ts";
+import {
+  budgets,
+  deployEcho,
+  forEachPair,
+  keepFacts,
+  mesh,
+  serveEverywhere,
+  setUp,
+  test,
+  unsupported,
+} from "#harness/fixtures.ts";
+import { settledOn } from "#harness/mesh/draw.ts";
+import { annotation } from "#harness/mesh/echo.ts";
+
+const service = "echo-kept";
+
+const suite = setUp("cache-ttl", async (context) => {
+  const echo = await deployEcho(context, { replicas: 1 });
+  await serveEverywhere(echo, service, { [annotation.global]: "true" }, context.signal);
+  return { echo };
+});
+
+/** A Go duration of Cilium's ConfigMap, such as `20s` or `1m0s`, in milliseconds; 0 where there is none. */
+function durationMs(text: string | undefined): number {
+  const units = { h: 3_600_000, m: 60_000, s: 1000 };
+  return [...(text ?? "").matchAll(/(\d+)([hms])/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * units[unit as keyof typeof units],
+    0,
+  );
+}
+
+forEachPair((from, to) => {
+  test(`${from.name} keeps the backends of ${to.name} for the cache's time, then drops them, then takes them back`, {
+    timeout: 900_000,
+  }, async (context) => {
+    const { echo } = suite();
+    const { signal } = context;
+    const ttlMs = durationMs(await from.setting("clustermesh-cache-ttl"));
+    if (ttlMs === 0)
+      unsupported(context, "clustermesh.cacheTTL: it is 0 here, which keeps a lost cluster for ever");
+    const others = mesh.clusters.filter((c) => c !== to);
+    await settledOn(from, echo, service, mesh.clusters, { withinMs: budgets.syncMs, signal });
+    await using lost = await injectFault(apiserverLost(to), { mesh, namespace: echo.namespace, signal });
+    const lostMs = monotonicMs();
+    // Nothing has run out yet: the data plane of the lost cluster works, and is used.
+    await settledOn(from, echo, service, mesh.clusters, { withinMs: ttlMs / 2, signal });
+    await settledOn(from, echo, service, others, {
+      withinMs: budgets.noticeMs + ttlMs + budgets.syncMs,
+      signal,
+    });
+    keepFacts(context, { ttlMs, droppedAfterMs: monotonicMs() - lostMs });
+    await lost.heal();
+    await settledOn(from, echo, service, mesh.clusters, { withinMs: budgets.rejoinMs, signal });
+  });
+});

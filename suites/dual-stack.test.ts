@@ -1,0 +1,132 @@
+// Goal: with IPv6 beside IPv4, pods and global services are reached across clusters over IPv6 too.
+// Method: TCP and UDP to the IPv6 address of a pod on every node, from every node; then a dual-stack global service, asked
+// at its IPv6 ClusterIP: the backends of every cluster must answer, and they alone.
+import { judgePaths, type PathAnswers } from "#harness/check/paths.ts";
+import { judgeSameSet } from "#harness/check/sets.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgedInTime } from "#harness/core/in-time.ts";
+import type { AskTarget } from "#harness/core/probe-wire.ts";
+import { combine, failedBecause } from "#harness/core/verdict.ts";
+import {
+  agnhostImage,
+  budgets,
+  deployEcho,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  setUp,
+  test,
+  unsupported,
+} from "#harness/fixtures.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { drawAnswers } from "#harness/mesh/draw.ts";
+import { annotation, echoHttpPort, echoService, echoUdpPort } from "#harness/mesh/echo.ts";
+import { deployTargets, targetsOf } from "#harness/mesh/targets.ts";
+import { askFrom, vantagesOf } from "#harness/mesh/vantage.ts";
+
+const asks = 3;
+const service = "echo-dual";
+const single = mesh.clusters.filter((c) => c.podCidr6 === undefined);
+
+const suite = setUp("dual-stack", async (context) => {
+  const { namespace, signal } = context;
+  if (single.length > 0) return undefined;
+  const echo = await deployEcho(context, { replicas: 2 });
+  for (const cluster of mesh.clusters) {
+    const object = echoService({
+      namespace,
+      name: service,
+      selector: { app: echo.deploymentOf(cluster) },
+      annotations: { [annotation.global]: "true" },
+    });
+    object.spec.ipFamilyPolicy = "RequireDualStack";
+    await cluster.kube.apply(object);
+  }
+  await deployTargets(mesh.clusters, {
+    namespace,
+    image: agnhostImage,
+    withinMs: budgets.settleMs,
+    signal,
+  });
+  return { echo, namespace };
+});
+
+function built(context: Parameters<typeof unsupported>[0]): NonNullable<ReturnType<typeof suite>> {
+  return (
+    suite() ?? unsupported(context, `IPv6: ${single.map((c) => c.name).join(" and ")} have no IPv6 pod CIDR`)
+  );
+}
+
+async function clusterIp6(cluster: Cluster, namespace: string): Promise<string> {
+  const object = await cluster.kube.get(kinds.service, namespace, service);
+  const ips = (object?.spec.clusterIPs ?? []) as string[];
+  const found = ips.find((ip) => ip.includes(":"));
+  if (found === undefined)
+    throw new Error(`service ${service} of ${cluster.name} has no IPv6 address: ${ips}`);
+  return found;
+}
+
+forEachPair((from, to) => {
+  test(`the pods of ${to.name} answer over IPv6 from every node of ${from.name}, TCP and UDP`, async (context) => {
+    const { namespace } = built(context);
+    const { signal } = context;
+    const targets = await targetsOf(to, namespace, { withinMs: budgets.settleMs, signal });
+    const without = targets.filter((t) => t.ip6 === undefined).map((t) => `${t.pod} has no IPv6 address`);
+    expect(failedBecause(without)).toPass();
+    const vantages = await vantagesOf(from.kube);
+    expect(vantages.map((v) => v.node)).toEqual((await from.nodes()).map((n) => n.name));
+    const paths: PathAnswers[] = [];
+    for (const vantage of vantages) {
+      const spec = targets.flatMap((t): AskTarget[] => [
+        { protocol: "http", host: t.ip6!, port: echoHttpPort, path: "/hostname", count: asks },
+        { protocol: "udp", host: t.ip6!, port: echoUdpPort, path: "hostname", count: asks },
+      ]);
+      const reply = await askFrom(
+        from.kube,
+        vantage,
+        { asks: spec, timeoutMs: budgets.requestMs, concurrency: 4 },
+        signal,
+      );
+      for (const [i, ask] of spec.entries()) {
+        const target = targets[Math.floor(i / 2)]!;
+        paths.push({
+          from: `${from.name}/${vantage.node}`,
+          to: `${to.name}/${target.node} ([${ask.host}]:${ask.port}/${ask.protocol})`,
+          expectedBody: target.pod,
+          answers: reply.answers[i]!,
+        });
+      }
+    }
+    keepFacts(context, { paths: paths.length, requests: paths.length * asks });
+    expect(judgePaths(paths, 2 * vantages.length * targets.length)).toPass();
+  });
+
+  test(`a global service is answered over IPv6 in ${from.name} by the backends of ${to.name} too`, async (context) => {
+    const { echo, namespace } = built(context);
+    const { signal } = context;
+    const expected = await echo.allPods(mesh.clusters);
+    const ip = await clusterIp6(from, namespace);
+    const verdict = await judgedInTime(
+      async () => {
+        const draw = await drawAnswers(from, ip, 12 * expected.length, budgets.requestMs, signal);
+        return combine([
+          judgeSameSet(
+            `${from.name} -> service ${service} ([${ip}]), who answers`,
+            [...new Set(draw.good)],
+            expected,
+          ),
+          failedBecause(draw.bad.slice(0, 1)),
+        ]);
+      },
+      {
+        what: `${service} to answer over IPv6 in ${from.name}`,
+        withinMs: budgets.syncMs,
+        everyMs: 500,
+        signal,
+      },
+    );
+    keepFacts(context, { address: ip, backends: expected.length });
+    expect(verdict).toPass();
+  });
+});
