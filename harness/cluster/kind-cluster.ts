@@ -18,6 +18,29 @@ export interface ClusterNode {
   readonly state: string;
 }
 
+interface KindPatches {
+  readonly kubeadmConfigPatches?: readonly string[];
+}
+
+/**
+ * Two parts of kubeadm's control plane that a small machine turns into outages of seconds, which would be laid to Cilium.
+ * The EndpointSlice controller meets its own last write too early when a second backend goes within milliseconds of the
+ * first, and then waits 1 s, 2 s, 4 s (endpointslice_controller.go: "informer cache is out of date"): changes are
+ * collected for 100 ms instead. And etcd waits for the host's disk at every write: a lab outlives no crash of its host.
+ */
+const kubeadmPatches: readonly string[] = (["v1beta3", "v1beta4"] as const).map((version) => {
+  // From v1beta4 on flags are a list.
+  const extraArgs = (name: string, value: string) => ({
+    extraArgs: version === "v1beta3" ? { [name]: value } : [{ name, value }],
+  });
+  return toYaml({
+    apiVersion: `kubeadm.k8s.io/${version}`,
+    kind: "ClusterConfiguration",
+    etcd: { local: extraArgs("unsafe-no-fsync", "true") },
+    controllerManager: extraArgs("endpointslice-updates-batch-period", "100ms"),
+  });
+});
+
 /** Creates one cluster without a CNI. The user's own kubeconfig is never touched: kind writes to the lab's. */
 export async function createKindCluster(
   kind: string,
@@ -40,7 +63,13 @@ export async function createKindCluster(
             '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"',
           ],
         };
-  await writeAtomic(configFile, toYaml({ ...cluster.kindConfig, ...patches, name }), 0o600);
+  const config = {
+    ...cluster.kindConfig,
+    ...patches,
+    kubeadmConfigPatches: [...kubeadmPatches, ...((cluster.kindConfig as KindPatches).kubeadmConfigPatches ?? [])],
+    name,
+  };
+  await writeAtomic(configFile, toYaml(config), 0o600);
   await rm(kubeconfig, { force: true });
   await command(
     kind,

@@ -163,6 +163,8 @@ function apiserverPortDrop(name: string, of: number, to: number): Fault {
       return setRules(harm, await cutControlPlane(from, target), {
         subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
         names: [target.name],
+        // An idle etcd connection says something every 15 s only.
+        rare: true,
       });
     },
   };
