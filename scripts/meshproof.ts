@@ -5,6 +5,7 @@ import pc from "picocolors";
 import { checkArchiveOption, type ImageOptions } from "#harness/artifacts/options.ts";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
 import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
+import { checkPair, readMatrix, type UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { describeError, MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { faults } from "#harness/fault/index.ts";
@@ -13,6 +14,7 @@ import { examine } from "#harness/host/doctor.ts";
 import { terminalProgress } from "#harness/host/progress.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
 import { labVariable } from "#harness/lab/reap.ts";
+import { certificateLines, certify, certifyMatrix, exitCodeOf } from "#harness/runs/certify/index.ts";
 import { describeFindings, diagnoseFiles, diagnoseLab, isWrong } from "#harness/runs/diagnose.ts";
 import { downAll, downLab } from "#harness/runs/down.ts";
 import { fetchImages, saveArchive } from "#harness/runs/images.ts";
@@ -365,6 +367,100 @@ program
       }),
     );
   });
+
+shared(program.command("certify"))
+  .description("certify an upgrade: moves a lab from one Cilium version to another and back, under traffic")
+  .option("--from <version>", "the version that runs now")
+  .option("--to <version>", "the version to move to")
+  .option("--matrix <file>", "several pairs, one after the other: pairs: [{ from: ..., to: ... }]")
+  .option("--history <file>", "of the matrix: what earlier runs said (default: beside the matrix file)")
+  .option(
+    "--order <clusters>",
+    "which cluster moves first, such as west,east (default: the lab file's order)",
+  )
+  .option("--skip-rollback", "end at the new version; nothing is rolled back")
+  .option("--full", "every suite in every phase, not at the first and the last alone")
+  .option("--new-values <file>", "Helm values for the new version alone", collect)
+  .option("--preflight", "run the new chart's own pre-flight check before anything moves")
+  .option("--deadline <seconds>", "for moving one cluster (default: the budget upgradeMs)", secondsOf)
+  .option("--resume", "go on with a certification that was cut off")
+  .option("--keep", "leave the lab up")
+  .option("--setup", "install and start what the machine lacks (Debian, as root)")
+  .action(async (o: SharedOptions & CertifyFlags) => {
+    if (o.cilium !== undefined)
+      throw new MeshproofError("usage", "certify takes --from and --to, not --cilium");
+    const pairs = await pairsOf(o);
+    const chosen = imageOptions(o);
+    const one = async (pair: UpgradePair): ReturnType<typeof certify> => {
+      const plan = await planLab({ ...planOptions(o), cilium: [pair.from] });
+      const certified = await withProgress(async (progress) => {
+        await preflight({
+          plan,
+          setup: o.setup ?? false,
+          mustBuild: await mustBuild(plan, chosen),
+          progress,
+          signal,
+          ...(chosen.registryMirror === undefined ? {} : { registryMirror: chosen.registryMirror }),
+        });
+        return certify({
+          plan,
+          pair,
+          skipRollback: o.skipRollback ?? false,
+          full: o.full ?? false,
+          newValues: o.newValues ?? [],
+          preflight: o.preflight ?? false,
+          resume: o.resume ?? false,
+          keep: o.keep ?? false,
+          images: chosen,
+          runId: newRunId(),
+          command: commandLine(),
+          progress,
+          say,
+          signal,
+          ...(o.order === undefined ? {} : { order: o.order }),
+          ...(o.deadline === undefined ? {} : { deadlineMs: o.deadline * 1000 }),
+        });
+      });
+      for (const line of certificateLines(certified)) say(line);
+      return certified;
+    };
+    if (o.matrix === undefined) {
+      process.exitCode = exitCodeOf([(await one(pairs[0]!)).certificate]);
+      return;
+    }
+    const history = o.history ?? `${o.matrix.replace(/\.ya?ml$/, "")}.history.json`;
+    process.exitCode = exitCodeOf(await certifyMatrix(pairs, history, one, say, signal));
+  });
+
+interface CertifyFlags {
+  readonly from?: string;
+  readonly to?: string;
+  readonly matrix?: string;
+  readonly history?: string;
+  readonly order?: string;
+  readonly skipRollback?: boolean;
+  readonly full?: boolean;
+  readonly newValues?: string[];
+  readonly preflight?: boolean;
+  readonly deadline?: number;
+  readonly resume?: boolean;
+  readonly keep?: boolean;
+  readonly setup?: boolean;
+}
+
+/** One pair, or a matrix of them; everything is checked before anything is built. */
+async function pairsOf({ from, to, matrix }: CertifyFlags): Promise<readonly UpgradePair[]> {
+  if (matrix !== undefined) {
+    if (from !== undefined || to !== undefined)
+      throw new MeshproofError("usage", "--matrix has its own pairs: leave --from and --to out");
+    return readMatrix(matrix);
+  }
+  if (from === undefined || to === undefined)
+    throw new MeshproofError("usage", "certify needs --from and --to, or --matrix", {
+      cure: "for example --from 1.19.1 --to 1.19.4",
+    });
+  return [checkPair({ from, to })];
+}
 
 program
   .command("inject")

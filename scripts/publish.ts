@@ -1,16 +1,18 @@
-// `npm run publish-figures -- SERIES`: figures of a series into reports/published/ and the README's table.
+// `npm run publish-figures -- FILE`: figures of a series, or a certificate.yaml, into reports/published/; README's table.
 import { describeError } from "#harness/core/errors.ts";
-import { publish } from "#harness/runs/publish.ts";
+import { publish, publishCertificate } from "#harness/runs/publish.ts";
 
-const [series, ...command] = process.argv.slice(2);
+const [file = "", ...command] = process.argv.slice(2);
 try {
-  for (const file of await publish(
-    series ?? "",
-    command.length > 0
-      ? command.join(" ")
-      : "npm run mesh -- up && npm run mesh -- test failover failover-affinity failover-backends failover-rollout failover-rollout-drain failover-migration failover-mesh --repeat 20 --series figures.ndjson",
-  ))
-    process.stdout.write(`${file}\n`);
+  const written = file.endsWith(".yaml")
+    ? await publishCertificate(file)
+    : await publish(
+        file,
+        command.length > 0
+          ? command.join(" ")
+          : "npm run mesh -- up && npm run mesh -- test failover failover-affinity failover-backends failover-rollout failover-rollout-drain failover-migration failover-mesh --repeat 20 --series figures.ndjson",
+      );
+  for (const made of written) process.stdout.write(`${made}\n`);
 } catch (error) {
   process.stderr.write(`${describeError(error)}\n`);
   process.exitCode = 2;

@@ -1,11 +1,16 @@
-// `npm run schema`: reports/report.schema.json from the code; a test keeps the two alike.
+// `npm run schema`: reports/*.schema.json from the code; a test keeps them alike.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { certificateSchema } from "#harness/core/certificate.ts";
 import { repoRoot } from "#harness/host/paths.ts";
 import { reportSchema } from "#harness/report/schema.ts";
 
-writeFileSync(
-  join(repoRoot(), "reports/report.schema.json"),
-  `${JSON.stringify(z.toJSONSchema(reportSchema), null, 2)}\n`,
-);
+for (const [name, schema] of [
+  ["report", reportSchema],
+  ["certificate", certificateSchema],
+] as const)
+  writeFileSync(
+    join(repoRoot(), `reports/${name}.schema.json`),
+    `${JSON.stringify(z.toJSONSchema(schema), null, 2)}\n`,
+  );

@@ -30,7 +30,7 @@ export async function writeArchive(artifacts: Artifacts, file: string, signal: A
       await command("chmod", ["-R", "u+w", join(staging, chart)]);
       await command("tar", ["-cf", join(staging, `${chart}.tar`), "-C", staging, chart], { signal });
       await rm(join(staging, chart), { recursive: true });
-      clusters[name] = { ...own, chartDir: chart };
+      clusters[name] = { ...own, chartDir: chart, ciliumImages: [] };
     }
     await cp(artifacts.tools.kind, join(staging, "kind"));
     await cp(artifacts.tools.helm, join(staging, "helm"));

@@ -81,6 +81,7 @@ export async function fromRegistry(request: ArtifactRequest, reason: string): Pr
               operator: { image: image(ciliumRepositories.operator) },
               clustermesh: { apiserver: { image: image(ciliumRepositories.clustermesh) } },
             },
+      ciliumImages: [],
       ...(mirror === undefined ? {} : { mirror }),
       importArchives: [],
     };

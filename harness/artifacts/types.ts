@@ -30,6 +30,8 @@ export interface ClusterArtifacts {
   readonly imageValues: Record<string, unknown>;
   /** `host:port` of a plain-HTTP mirror that the nodes' containerd pulls through; none where all is preloaded. */
   readonly mirror?: string;
+  /** Cilium's images as the local Docker daemon holds them; none where nodes pull them, or hold them in their own image alone. */
+  readonly ciliumImages: readonly string[];
   /** Archives that every node must import because its image lacks them. */
   readonly importArchives: readonly string[];
 }

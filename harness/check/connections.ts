@@ -17,7 +17,8 @@ export function connectionFigures(
   history: History,
   stretch: { readonly sinceMs: number; readonly stableMs: number },
 ): ConnectionFigures {
-  if (history.connection === "new") throw new TypeError("new connections have no fate");
+  const { connection } = history;
+  if (connection === "new" || connection === "dns") throw new TypeError("what is not kept open has no fate");
   const facts = failoverFacts(history, stretch);
   const told = Object.keys(facts.lossOutcomes).some((kind) => kind !== "timeout");
   let before: string | undefined;
@@ -30,7 +31,7 @@ export function connectionFigures(
     else if (before !== undefined && connection !== before) anew = true;
   }
   return {
-    kind: kinds[history.connection],
+    kind: kinds[connection],
     fate: told || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
     longestGapMs: hundredths(facts.longestGapMs),
     lost: facts.lost,

@@ -16,7 +16,7 @@ export interface RigFacts {
 }
 
 /** The prober's own scheduling error and control losses from `sinceMs` on: before it, programs are still starting. */
-export function rigFacts(history: History, sinceMs: number): RigFacts {
+export function rigFacts(history: Pick<History, "samples" | "control">, sinceMs: number): RigFacts {
   const lateness: number[] = [];
   for (const s of history.samples) if (s.dueMs >= sinceMs) lateness.push(s.sentMs - s.dueMs);
   let controlLost = 0;
@@ -40,26 +40,34 @@ export function judgeRig(history: History, limits: RigThresholds, sinceMs: numbe
   const facts = rigFacts(history, sinceMs);
   if (Number.isNaN(facts.latenessMaxMs))
     return unknownBecause([`the prober at ${history.vantage} sent nothing`]);
-  const reasons: string[] = [];
   const missing = missingSequence(history);
-  if (missing > 0) reasons.push(`${missing} samples of the prober at ${history.vantage} never arrived`);
+  const reasons = [
+    ...(missing > 0 ? [`${missing} samples of the prober at ${history.vantage} never arrived`] : []),
+    ...rigTroubles(history.vantage, facts, limits),
+  ];
+  return reasons.length === 0 ? passed : unknownBecause(reasons);
+}
+
+/** What was wrong with a prober, in words; nothing where it was well. */
+export function rigTroubles(vantage: string, facts: RigFacts, limits: RigThresholds): string[] {
+  const reasons: string[] = [];
   if (facts.latenessP99Ms > limits.latenessP99Ms) {
     reasons.push(
-      `the prober at ${history.vantage} sent 1 % of its requests over ${facts.latenessP99Ms.toFixed(1)} ms late (limit ${limits.latenessP99Ms} ms)`,
+      `the prober at ${vantage} sent 1 % of its requests over ${facts.latenessP99Ms.toFixed(1)} ms late (limit ${limits.latenessP99Ms} ms)`,
     );
   }
   if (facts.latenessMaxMs > limits.stallMs) {
     reasons.push(
-      `the prober at ${history.vantage} stood still for ${facts.latenessMaxMs.toFixed(0)} ms (limit ${limits.stallMs} ms)`,
+      `the prober at ${vantage} stood still for ${facts.latenessMaxMs.toFixed(0)} ms (limit ${limits.stallMs} ms)`,
     );
   }
-  if (facts.controlSent === 0) reasons.push(`the prober at ${history.vantage} has no control samples`);
+  if (facts.controlSent === 0) reasons.push(`the prober at ${vantage} has no control samples`);
   else if (facts.controlLost / facts.controlSent > limits.controlLossShare) {
     reasons.push(
-      `${facts.controlLost} of ${facts.controlSent} control requests at ${history.vantage}, which cross no mesh, were lost`,
+      `${facts.controlLost} of ${facts.controlSent} control requests at ${vantage}, which cross no mesh, were lost`,
     );
   }
-  return reasons.length === 0 ? passed : unknownBecause(reasons);
+  return reasons;
 }
 
 function missingSequence(history: History): number {

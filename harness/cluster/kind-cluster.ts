@@ -66,7 +66,10 @@ export async function createKindCluster(
   const config = {
     ...cluster.kindConfig,
     ...patches,
-    kubeadmConfigPatches: [...kubeadmPatches, ...((cluster.kindConfig as KindPatches).kubeadmConfigPatches ?? [])],
+    kubeadmConfigPatches: [
+      ...kubeadmPatches,
+      ...((cluster.kindConfig as KindPatches).kubeadmConfigPatches ?? []),
+    ],
     name,
   };
   await writeAtomic(configFile, toYaml(config), 0o600);

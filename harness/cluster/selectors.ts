@@ -2,3 +2,4 @@
 export const agentSelector = "k8s-app=cilium";
 /** clustermesh-apiserver with its etcd and KVStoreMesh. */
 export const apiserverSelector = "k8s-app=clustermesh-apiserver";
+export const operatorSelector = "io.cilium/app=operator";

@@ -26,6 +26,20 @@ export const budgetsSchema = z
       .positive()
       .default(2_000)
       .describe("Longest outage a client may see while traffic comes back to its preferred cluster."),
+    upgradeGapMs: z
+      .number()
+      .int()
+      .positive()
+      .default(5_000)
+      .describe("An upgrade: longest time that a client may be without an answer while one cluster moves."),
+    upgradeMs: z
+      .number()
+      .int()
+      .positive()
+      .default(600_000)
+      .describe(
+        "One cluster moved to another version: agents, operator and clustermesh-apiserver ready, mesh whole.",
+      ),
     stableMs: z
       .number()
       .int()

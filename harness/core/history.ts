@@ -45,9 +45,9 @@ export interface Mark {
 
 /**
  * What a request travels on: `new`, a TCP connection of its own; `reused`, HTTP keep-alive; `tcp`, a heartbeat on one
- * raw connection; `udp`, datagrams of one flow.
+ * raw connection; `udp`, datagrams of one flow; `dns`, a name asked of the pod's own resolver, with no connection at all.
  */
-export type Connection = "new" | "reused" | "tcp" | "udp";
+export type Connection = "new" | "reused" | "tcp" | "udp" | "dns";
 
 /** All that a prober saw on one stream, self-contained: judged later, by pure functions. */
 export interface History {

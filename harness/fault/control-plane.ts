@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { killProcesses, processesOf, stopProcesses } from "#harness/cluster/node-control.ts";
-import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
+import { agentSelector, apiserverSelector, operatorSelector } from "#harness/cluster/selectors.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { notYet, pause, ready } from "#harness/core/eventually.ts";
 import { podReady } from "#harness/kube/conditions.ts";
@@ -149,14 +149,14 @@ export const controlPlaneFaults: readonly Fault[] = [
     "operator-down",
     1,
     "cilium-operator",
-    "io.cilium/app=operator",
+    operatorSelector,
     "scales the second cluster's operator to zero: no LoadBalancer address is given out",
   ),
   down(
     "operator-down-back",
     0,
     "cilium-operator",
-    "io.cilium/app=operator",
+    operatorSelector,
     "scales the first cluster's operator to zero",
   ),
   killed(

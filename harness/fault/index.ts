@@ -1,6 +1,7 @@
 import { MeshproofError } from "#harness/core/errors.ts";
 import { configurationFaults } from "./configuration.ts";
 import { controlPlaneFaults } from "./control-plane.ts";
+import { etcdCertificateFault } from "./etcd-certificate.ts";
 import type { Fault } from "./fault.ts";
 import { networkFaults } from "./network.ts";
 import { nodeFaults } from "./nodes.ts";
@@ -18,6 +19,7 @@ export const faults: readonly Fault[] = [
   ...stateFaults,
   ...controlPlaneFaults,
   ...trustFaults,
+  etcdCertificateFault,
   ...nodeFaults,
 ];
 

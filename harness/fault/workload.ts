@@ -22,7 +22,9 @@ function backendsStopped(name: string, index: number): Fault {
       for (const deployment of await kube.list(kinds.deployment, harm.namespace)) {
         if (Number(deployment.spec?.replicas ?? 0) === 0) continue;
         subjects.push(await toZero(harm, kube, harm.namespace!, deployment.metadata.name));
-        await untilNoPods(kube, harm.namespace!, `app=${deployment.metadata.name}`, harm.signal);
+        const labels = Object.entries(deployment.spec.selector.matchLabels as Record<string, string>);
+        const selector = labels.map(([key, value]) => `${key}=${value}`).join(",");
+        await untilNoPods(kube, harm.namespace!, selector, harm.signal);
       }
       if (subjects.length === 0)
         throw new MeshproofError(

@@ -1,5 +1,5 @@
-import { stringify as toYaml } from "yaml";
-import { command } from "./command.ts";
+import { parseAllDocuments, stringify as toYaml } from "yaml";
+import { command, output } from "./command.ts";
 
 export interface HelmRelease {
   readonly helm: string;
@@ -15,6 +15,65 @@ export async function installCilium(release: HelmRelease): Promise<void> {
     input: toYaml(release.values),
     signal: release.signal,
   });
+}
+
+/** The values that the release was given, by whoever gave them. */
+export async function releaseValues(
+  release: Pick<HelmRelease, "helm" | "kubeconfig" | "signal">,
+): Promise<Record<string, unknown>> {
+  const told = await output(
+    release.helm,
+    [
+      "get",
+      "values",
+      "cilium",
+      "--namespace",
+      "kube-system",
+      "--kubeconfig",
+      release.kubeconfig,
+      "-o",
+      "json",
+    ],
+    { signal: release.signal },
+  );
+  return (JSON.parse(told) ?? {}) as Record<string, unknown>;
+}
+
+/** The chart's objects as these values render them; no cluster is asked. */
+export async function renderChart(
+  release: Pick<HelmRelease, "helm" | "chartDir" | "values" | "signal">,
+): Promise<Record<string, unknown>[]> {
+  const told = await output(
+    release.helm,
+    ["template", "cilium", release.chartDir, "--namespace", "kube-system", "--values", "-"],
+    { input: toYaml(release.values), signal: release.signal },
+  );
+  return parseAllDocuments(told)
+    .map((d) => d.toJS() as Record<string, unknown> | null)
+    .filter((d) => d !== null);
+}
+
+/**
+ * The chart's own pre-flight check (Cilium's upgrade guide): the new agent's image on every node, and the new version's
+ * view of the policies. Removed again whatever comes of it.
+ */
+export async function helmPreflight(release: HelmRelease & { readonly timeoutMs: number }): Promise<void> {
+  const where = ["--namespace", "kube-system", "--kubeconfig", release.kubeconfig];
+  try {
+    await command(
+      release.helm,
+      [
+        ...["upgrade", "cilium-preflight", release.chartDir, "--install", "--values", "-", "--wait"],
+        ...["--timeout", `${Math.round(release.timeoutMs / 1000)}s`, ...where],
+      ],
+      { input: toYaml(release.values), signal: release.signal },
+    );
+  } finally {
+    await command(release.helm, ["uninstall", "cilium-preflight", "--ignore-not-found", "--wait", ...where], {
+      tolerate: true,
+      timeoutMs: 120_000,
+    });
+  }
 }
 
 /** Upgrades the release with the values that it has: what the chart makes at random is made anew. */

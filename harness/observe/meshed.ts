@@ -60,5 +60,5 @@ function trouble({ who, remotes }: Told, to: Cluster): string[] {
     remote?.ready === true &&
     remote.config.clusterId === to.id &&
     Object.values(remote.synced).every(Boolean);
-  return well ? [] : [`${who}: ${remote?.status ?? `no ${to.name}`}`];
+  return well ? [] : [`${who} to ${to.name}: ${remote?.status ?? "not configured"}`];
 }

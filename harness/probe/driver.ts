@@ -32,6 +32,8 @@ export interface StreamOptions {
   readonly clusterOf: (servedBy: string) => string | undefined;
   /** Where its history goes as it is made. */
   readonly file: string;
+  /** Told of all that comes, as it comes: for who judges while the prober runs. */
+  readonly onSamples?: (samples: readonly Sample[], control: readonly Sample[]) => void;
 }
 
 /** A pod, or a container that belongs to neither cluster. */
@@ -167,6 +169,11 @@ export class Prober implements AsyncDisposable {
     return unixMs - this.#startedAtUnixMs!;
   }
 
+  /** Of its zero; it has started. */
+  get startedAtUnixMs(): number {
+    return this.#startedAtUnixMs!;
+  }
+
   /** Throws `probe-failed` once nothing was heard for longer than a living prober is silent. */
   checkVoice(): void {
     const silentMs = monotonicMs() - this.#heardMs;
@@ -261,6 +268,7 @@ export class Stream {
     else this.#file.write(text);
     this.recorded += samples.length;
     for (const s of samples) this.#recent.add(s);
+    this.options.onSamples?.(samples, control);
   }
 
   #sample([seq, dueMs, sentMs, endMs, outcome, servedBy, detail]: WireRequest): Sample {

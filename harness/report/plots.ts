@@ -6,12 +6,12 @@ import type { Measurement } from "#harness/core/measurement.ts";
 
 /** Colours that read on white and on near-black alike; text and axes take the page's own. */
 const clusterColours = ["#3b82f6", "#10b981", "#a855f7", "#b45309"];
-const lossColour = "#ef4444";
-const accent = "#f59e0b";
+export const lossColour = "#ef4444";
+export const accent = "#f59e0b";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
-function draw(options: Plot.PlotOptions): string {
+export function draw(options: Plot.PlotOptions): string {
   return Plot.plot({ document: document as never, ...options }).outerHTML;
 }
 

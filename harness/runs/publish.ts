@@ -1,10 +1,13 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readYaml, validate } from "#harness/config/yaml-file.ts";
+import { certificateSchema } from "#harness/core/certificate.ts";
 import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { readSeries } from "#harness/experiment/series.ts";
 import { output } from "#harness/host/command.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
+import { certificateHtml } from "#harness/report/certificate-html.ts";
 import {
   limits,
   type Published,
@@ -47,6 +50,22 @@ export async function publish(series: string, command: string): Promise<string[]
   const readme = join(repoRoot(), "README.md");
   await writeAtomic(readme, withTable(await readFile(readme, "utf8"), await readPublished()));
   return [join(dir, "failover.json"), join(dir, "failover.html"), readme];
+}
+
+/** A certificate as `certify` left it, under the version that it is about. */
+export async function publishCertificate(file: string): Promise<string[]> {
+  const certificate = validate(
+    certificateSchema,
+    await readYaml(file),
+    file,
+    "name a run's certificate.yaml",
+  );
+  const dir = join(publishedDir, certificate.to);
+  const name = join(dir, `upgrade-from-${certificate.from}`);
+  await mkdir(dir, { recursive: true });
+  await writeAtomic(`${name}.yaml`, await readFile(file, "utf8"));
+  await writeAtomic(`${name}.html`, certificateHtml(certificate));
+  return [`${name}.yaml`, `${name}.html`];
 }
 
 /** Every published version, oldest first. */

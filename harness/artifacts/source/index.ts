@@ -225,6 +225,7 @@ class SourceBuilder {
         nodeImageId: (await imageId(full))!,
         chartDir: join(cilium.parts[0].sourceDir, "install/kubernetes/cilium"),
         imageValues: preloadedValues(tag),
+        ciliumImages: ciliumTags(tag),
         importArchives: [],
       };
     }

@@ -3,7 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 import type { ProbeLine, ProbeSpec, StreamSpec, WireRequest, WireSample } from "#harness/core/probe-wire.ts";
 import { TcpHeartbeat, UdpFlow } from "./kept.ts";
-import { type Answer, ReusedConnection, requestOnNewConnection } from "./request.ts";
+import { type Answer, ReusedConnection, requestByDns, requestOnNewConnection } from "./request.ts";
 
 const flushMs = 50;
 
@@ -34,6 +34,8 @@ function clientOf({ connection, host, port, path, timeoutMs }: StreamSpec): Clie
       return new TcpHeartbeat(host, port, timeoutMs);
     case "udp":
       return new UdpFlow(host, port, timeoutMs);
+    case "dns":
+      return { request: () => requestByDns(host, timeoutMs), async [Symbol.asyncDispose]() {} };
   }
 }
 

@@ -1,4 +1,5 @@
 import { createSocket } from "node:dgram";
+import { Resolver } from "node:dns/promises";
 import { connect } from "node:net";
 import { Pool } from "undici";
 import type { SampleOutcome } from "#harness/core/history.ts";
@@ -156,6 +157,20 @@ export function requestByUdp(
     // Connected, so that an ICMP refusal comes back as an error.
     socket.connect(port, host, () => socket.send(message));
   });
+}
+
+/** The A record of a name, from the resolver that the pod was given; one try, with no cache. */
+export async function requestByDns(name: string, timeoutMs: number): Promise<Answer> {
+  try {
+    const [address = ""] = await new Resolver({ timeout: timeoutMs, tries: 1 }).resolve4(name);
+    return { outcome: "ok", body: address, detail: "" };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ETIMEOUT") return { outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` };
+    if (code === "ENOTFOUND" || code === "ENODATA" || code === "ESERVFAIL")
+      return { outcome: "bad-answer", body: "", detail: code };
+    return failure(error);
+  }
 }
 
 /** A TCP handshake alone. */

@@ -1,0 +1,148 @@
+import { describe, expect, test } from "vitest";
+import type { PhaseRecord } from "#harness/core/certificate.ts";
+import type { Sample, SampleOutcome } from "#harness/core/history.ts";
+import { certify } from "./certification.ts";
+import { disruptionOf } from "./disruption.ts";
+import { changesOf } from "./lasting-state.ts";
+
+const samples = (outcomes: readonly SampleOutcome[]): Sample[] =>
+  outcomes.map((outcome, seq) => ({
+    seq,
+    dueMs: seq * 100,
+    sentMs: seq * 100,
+    endMs: seq * 100 + 1,
+    outcome,
+  }));
+
+describe("disruption", () => {
+  const stream = (outcomes: readonly SampleOutcome[], connection: "new" | "tcp" = "new") => ({
+    path: "east: pod to the other side",
+    connection,
+    startedAtUnixMs: 1_000_000,
+    samples: samples(outcomes),
+  });
+  const ok = Array<SampleOutcome>(20).fill("ok");
+
+  test("a loss is one outage, from the last good answer to the next, laid to what happened just before", () => {
+    const lossy = ok.with(10, "timeout").with(11, "refused");
+    const d = disruptionOf(stream(lossy), 1_000_000, 1_002_000, [
+      { afterMs: 100, what: "agent of east on a told to end" },
+      { afterMs: 950, what: "agent of east on b told to end" },
+      { afterMs: 1500, what: "agent of east on b ready" },
+    ]);
+    expect(d).toMatchObject({ sent: 20, lost: 2, longestGapMs: 300, resets: 0 });
+    expect(d.outages).toEqual([
+      { afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b told to end" },
+    ]);
+  });
+
+  test("only the stretch counts", () => {
+    expect(disruptionOf(stream(ok.with(2, "timeout")), 1_001_000, 1_002_000, [])).toMatchObject({
+      sent: 10,
+      lost: 0,
+      outages: [],
+    });
+  });
+
+  test("an outage that does not end lasts until the stretch does", () => {
+    const dead = ok.map((o, i): SampleOutcome => (i > 4 ? "timeout" : o));
+    expect(disruptionOf(stream(dead), 1_000_000, 1_002_000, []).longestGapMs).toBe(1600);
+  });
+
+  test("a kept connection that ends takes what was on its way with it: one end", () => {
+    const ended = ok.with(5, "reset").with(6, "reset").with(15, "reset");
+    expect(disruptionOf(stream(ended, "tcp"), 1_000_000, 1_002_000, []).resets).toBe(2);
+    expect(disruptionOf(stream(ended, "new"), 1_000_000, 1_002_000, []).resets).toBe(0);
+  });
+});
+
+describe("certification", () => {
+  const quiet: PhaseRecord["disruptions"][number] = {
+    path: "east: names",
+    kind: "dns",
+    sent: 100,
+    lost: 0,
+    longestGapMs: 200,
+    resets: 0,
+    outages: [],
+  };
+  const phase = (news: Partial<PhaseRecord> = {}): PhaseRecord => ({
+    name: "upgrade east",
+    versions: {},
+    durationMs: 1000,
+    disruptions: [quiet],
+    deniedSent: 10,
+    leaks: [],
+    events: [],
+    changed: [],
+    suites: [],
+    rig: [],
+    error: null,
+    ...news,
+  });
+  const of = (news: Partial<PhaseRecord>, known: string[] = []) =>
+    certify([phase(), phase(news)], { upgradeGapMs: 5000 }, known);
+  const lossy = { ...quiet, lost: 3 };
+
+  test("nothing lost, nothing found: certified", () => {
+    expect(of({})).toEqual({ verdict: "certified", reasons: [], findings: [] });
+  });
+
+  test("losses within the budget, ended connections and changed settings are findings", () => {
+    expect(of({ disruptions: [lossy] }).verdict).toBe("certified with findings");
+    expect(of({ disruptions: [{ ...quiet, resets: 1 }] }).findings[0]).toContain("ended once");
+    expect(of({}, ["setting x: ..."]).verdict).toBe("certified with findings");
+  });
+
+  test.each([
+    ["an outage over the budget", { disruptions: [{ ...lossy, longestGapMs: 5001 }] }, "budget 5000 ms"],
+    [
+      "one leaked packet",
+      { leaks: [{ afterMs: 5, from: "east/stranger", to: "west/server", packets: 1, spanMs: 0 }] },
+      "policy leak: 1 packet of east/stranger reached west/server",
+    ],
+    ["state that did not survive", { changed: ["east: identity of pod a was 1, is 2"] }, "identity of pod a"],
+    [
+      "a failed test",
+      { suites: [{ name: "policy", run: "r", tests: { pass: 1, fail: 1 } as never, failures: ["t: why"] }] },
+      "policy: t: why",
+    ],
+    ["an upgrade that hung", { error: "moving east did not end well" }, "did not end well"],
+  ] as const)("%s decides against it", (_, news, reason) => {
+    const { verdict, reasons } = of(news as Partial<PhaseRecord>);
+    expect(verdict).toBe("not certified");
+    expect(reasons.join()).toContain(reason);
+  });
+
+  test.each([
+    ["a spoiled rig", { rig: ["the prober stood still"] }],
+    ["no traffic", { disruptions: [] }],
+    ["a path without requests", { disruptions: [{ ...quiet, sent: 0 }] }],
+    ["no denied traffic", { deniedSent: 0 }],
+    [
+      "an unknown test",
+      { suites: [{ name: "policy", run: "r", tests: { unknown: 1 } as never, failures: [] }] },
+    ],
+  ])("%s leaves it unknown", (_, news) => {
+    expect(of(news as Partial<PhaseRecord>).verdict).toBe("unknown");
+  });
+
+  test("no phase at all certifies nothing", () => {
+    expect(certify([], { upgradeGapMs: 5000 }, []).verdict).toBe("unknown");
+  });
+});
+
+test("state that must last is compared by name, and what is gone is told", () => {
+  const before = {
+    identities: { a: "1", b: "2" },
+    endpoints: { a: "7" },
+    backends: { "s:80/TCP on n": "10.0.0.1:80" },
+    policies: { p: "True" },
+  };
+  expect(changesOf("east", before, before)).toEqual([]);
+  const after = { ...before, identities: { a: "1" }, policies: { p: "False" } };
+  expect(changesOf("east", before, after)).toEqual([
+    "east: identity of pod b was 2, is gone",
+    "east: status of policy p was True, is False",
+  ]);
+});

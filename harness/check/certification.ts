@@ -1,0 +1,71 @@
+import type { Certification, PhaseRecord } from "#harness/core/certificate.ts";
+
+export interface Judged {
+  readonly verdict: Certification;
+  readonly reasons: readonly string[];
+  readonly findings: readonly string[];
+}
+
+/**
+ * What the phases say of the upgrade. A leaked packet, a failed test, lost state, an outage over the budget or an
+ * upgrade that did not come about decide against it; what the rig spoiled, or nobody measured, leaves it unknown.
+ */
+export function certify(
+  phases: readonly PhaseRecord[],
+  budgets: { readonly upgradeGapMs: number },
+  known: readonly string[],
+): Judged {
+  const against: string[] = [];
+  const open: string[] = [];
+  const findings = [...known];
+  for (const p of phases) {
+    const say = (text: string): string => `${p.name}: ${text}`;
+    if (p.error !== null) against.push(say(p.error));
+    for (const l of p.leaks)
+      against.push(
+        say(
+          `policy leak: ${l.packets} packet${l.packets === 1 ? "" : "s"} of ${l.from} reached ${l.to}, ${Math.round(l.afterMs)} ms into the phase, over ${Math.round(l.spanMs)} ms`,
+        ),
+      );
+    for (const s of p.suites) {
+      for (const f of s.failures) against.push(say(`${s.name}: ${f}`));
+      if (s.tests.unknown !== 0 && s.tests.unknown !== undefined)
+        open.push(say(`${s.name}: ${s.tests.unknown} unknown (run ${s.run})`));
+    }
+    for (const c of p.changed) against.push(say(c));
+    for (const r of p.rig) open.push(say(r));
+    if (p.disruptions.length === 0 || p.disruptions.some((d) => d.sent === 0))
+      open.push(say("a path was not measured"));
+    if (p.deniedSent === 0) open.push(say("no denied request was sent: a leak could not show"));
+    for (const d of p.disruptions) {
+      const worst = d.outages[0];
+      const cause = worst === undefined || worst.cause === "" ? "" : ` (${worst.cause})`;
+      if (d.lost > 0 && d.longestGapMs > budgets.upgradeGapMs)
+        against.push(
+          say(`${d.path}: ${d.longestGapMs} ms without an answer, budget ${budgets.upgradeGapMs} ms${cause}`),
+        );
+      else if (d.lost > 0)
+        findings.push(say(`${d.path}: ${d.lost} of ${d.sent} lost, ${d.longestGapMs} ms at most${cause}`));
+      if (d.resets > 0) findings.push(say(`${d.path}: the connection ended ${times(d.resets)}`));
+    }
+  }
+  const verdict: Certification =
+    against.length > 0
+      ? "not certified"
+      : open.length > 0 || phases.length === 0
+        ? "unknown"
+        : findings.length > 0
+          ? "certified with findings"
+          : "certified";
+  return { verdict, reasons: [...against, ...open], findings };
+}
+
+const times = (n: number): string => (n === 1 ? "once" : `${n} times`);
+
+/** Exit codes of DESIGN: 'certified with findings' is 0. */
+export const exitCodeOfVerdict: Readonly<Record<Certification, number>> = {
+  certified: 0,
+  "certified with findings": 0,
+  "not certified": 1,
+  unknown: 3,
+};

@@ -1,0 +1,105 @@
+import { z } from "zod";
+import { outcomes } from "./verdict.ts";
+
+export const certifications = ["certified", "certified with findings", "not certified", "unknown"] as const;
+export type Certification = (typeof certifications)[number];
+
+const ms = z.number();
+
+const disruption = z.strictObject({
+  path: z.string().describe("Who asks whom, over what."),
+  kind: z.enum(["new connection", "http keep-alive", "tcp heartbeat", "udp flow", "dns"]),
+  sent: z.number().int(),
+  lost: z.number().int(),
+  longestGapMs: ms.describe("The longest time without a good answer."),
+  resets: z.number().int().describe("Of kept connections: how often one ended."),
+  outages: z
+    .array(
+      z.strictObject({
+        afterMs: ms.describe("Since the phase began."),
+        gapMs: ms,
+        lost: z.number().int(),
+        cause: z.string().describe("What happened in the mesh just before; empty where nothing did."),
+      }),
+    )
+    .describe("The longest first, at most five."),
+});
+/** What one path lost in one phase. */
+export type Disruption = z.infer<typeof disruption>;
+
+const event = z.strictObject({ afterMs: ms.describe("Since the phase began."), what: z.string() });
+/** What happened in the mesh, as its API servers told. */
+export type MeshEvent = z.infer<typeof event>;
+
+const leak = z.strictObject({
+  afterMs: ms,
+  from: z.string(),
+  to: z.string(),
+  packets: z.number().int(),
+  spanMs: ms,
+});
+/** Packets of denied traffic that were captured where the policy should have kept them from. */
+export type Leak = z.infer<typeof leak>;
+
+const phase = z.strictObject({
+  name: z.string(),
+  versions: z.record(z.string(), z.string()).describe("What each cluster runs when the phase is over."),
+  durationMs: ms,
+  disruptions: z.array(disruption),
+  deniedSent: z
+    .number()
+    .int()
+    .describe("Requests that policy must stop: a leak could only show where there are some."),
+  leaks: z.array(leak),
+  events: z.array(event),
+  changed: z.array(z.string()).describe("State that should have survived and did not."),
+  suites: z.array(
+    z.strictObject({
+      name: z.string(),
+      run: z.string(),
+      tests: z.record(z.enum(outcomes), z.number().int()),
+      failures: z.array(z.string()),
+    }),
+  ),
+  rig: z.array(z.string()).describe("What spoiled the phase's figures, if anything."),
+  error: z.string().nullable().describe("An upgrade that did not come about, and what was last seen of it."),
+});
+export type PhaseRecord = z.infer<typeof phase>;
+
+/** The certificate of one upgrade, as `certificate.yaml` holds it. */
+export const certificateSchema = z.strictObject({
+  apiVersion: z.literal("meshproof/v1"),
+  kind: z.literal("UpgradeCertificate"),
+  from: z.string(),
+  to: z.string(),
+  order: z.array(z.string()),
+  verdict: z.enum(certifications),
+  reasons: z.array(z.string()).describe("What decided against it, or leaves it unknown."),
+  findings: z.array(z.string()).describe("What an operator should know before the upgrade."),
+  date: z.string(),
+  runId: z.string(),
+  command: z.string().describe("Makes it anew."),
+  harness: z.string().describe("Commit of Meshproof."),
+  profile: z.string(),
+  kernel: z.string(),
+  machine: z.string(),
+  clusters: z.array(
+    z.strictObject({
+      name: z.string(),
+      id: z.number().int(),
+      kubernetes: z.string(),
+      nodes: z.array(z.string()),
+      nodeImage: z.string(),
+      nodeImageId: z.string(),
+    }),
+  ),
+  images: z.array(z.strictObject({ version: z.string(), reference: z.string(), id: z.string() })),
+  budgets: z.strictObject({ upgradeGapMs: z.number() }),
+  features: z.strictObject({
+    supported: z.array(z.string()),
+    unsupported: z.array(z.string()),
+    skipped: z.array(z.string()),
+  }),
+  phases: z.array(phase),
+});
+export type Certificate = z.infer<typeof certificateSchema>;

@@ -1,0 +1,97 @@
+import { onNode } from "#harness/cluster/kind-cluster.ts";
+import { killProcesses, podProcess } from "#harness/cluster/node-control.ts";
+import type { Leak } from "#harness/core/certificate.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import { execLines } from "#harness/host/docker.ts";
+import type { Guarded } from "#harness/mesh/standing-workload.ts";
+
+const tcpdump = ["tcpdump", "-i", "eth0", "-nn", "-tt", "-l"];
+
+interface Packet {
+  readonly atUnixMs: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** One line of `tcpdump -nn -tt`: when, and from which address. */
+export function readPacket(line: string): { atUnixMs: number; from: string } | undefined {
+  const found = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line);
+  return found === null ? undefined : { atUnixMs: Number(found[1]) * 1000, from: found[2]! };
+}
+
+/**
+ * Every packet of a stranger that reaches a guarded server, captured on the server's own interface: behind the policy, so
+ * none may come, and none is missed as a sample would miss it.
+ */
+export class LeakWatch implements AsyncDisposable {
+  readonly #packets: Packet[] = [];
+  readonly #lost: string[] = [];
+  readonly #taps: { readonly node: string; kill(): void }[] = [];
+  #closing = false;
+
+  static async start(guarded: readonly Guarded[], signal: AbortSignal): Promise<LeakWatch> {
+    const watch = new LeakWatch();
+    const strangers = new Map(guarded.map((g) => [g.stranger.ip, `${g.cluster.name}/stranger`]));
+    const filter = [...strangers.keys()].map((ip) => `src host ${ip}`).join(" or ");
+    for (const { cluster, server } of guarded) {
+      const to = `${cluster.name}/server`;
+      const pid = await podProcess(server.node, server.uid, signal);
+      if (pid === undefined)
+        throw new MeshproofError("lab-broken", `no process of ${to} was found on ${server.node}`);
+      if ((await onNode(server.node, ["which", "tcpdump"], { tolerate: true, signal })).exitCode !== 0)
+        throw new MeshproofError(
+          "machine-unfit",
+          `node ${server.node} has no tcpdump to capture leaks with`,
+          {
+            cure: "certify with --images source, whose nodes have it",
+          },
+        );
+      const argv = ["nsenter", "-t", String(pid), "-n", ...tcpdump, filter];
+      const tap = execLines(server.node, argv, (line) => {
+        const packet = readPacket(line);
+        if (packet !== undefined)
+          watch.#packets.push({
+            atUnixMs: packet.atUnixMs,
+            from: strangers.get(packet.from) ?? packet.from,
+            to,
+          });
+      });
+      void tap.done.then(({ stderr }) => {
+        if (!watch.#closing) watch.#lost.push(`the capture at ${to} ended: ${stderr.trim().slice(-200)}`);
+      });
+      watch.#taps.push({ node: server.node, kill: tap.kill });
+    }
+    return watch;
+  }
+
+  /** Who was seen to reach whom since a time: while there is no policy, everybody must be, or the capture is blind. */
+  seen(sinceUnixMs: number): ReadonlySet<string> {
+    return new Set(this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs).map((p) => `${p.from} -> ${p.to}`));
+  }
+
+  /** Why the captures of now are not whole. */
+  get troubles(): readonly string[] {
+    return this.#lost;
+  }
+
+  /** Leaks of a stretch: packets of one pair, together. */
+  leaks(sinceUnixMs: number, untilUnixMs: number): Leak[] {
+    const inside = this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs && p.atUnixMs < untilUnixMs);
+    return [...Map.groupBy(inside, (p) => `${p.from} -> ${p.to}`).values()].map((packets) => ({
+      afterMs: Math.round(packets[0]!.atUnixMs - sinceUnixMs),
+      from: packets[0]!.from,
+      to: packets[0]!.to,
+      packets: packets.length,
+      spanMs: Math.round(packets.at(-1)!.atUnixMs - packets[0]!.atUnixMs),
+    }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true;
+    for (const { node, kill } of this.#taps) {
+      // It outlives the `docker exec` that started it.
+      await killProcesses(node, tcpdump.join(" "), AbortSignal.timeout(20_000)).catch(() => false);
+      kill();
+    }
+  }
+}

@@ -1,0 +1,252 @@
+import { disruptionOf } from "#harness/check/disruption.ts";
+import { type RigThresholds, rigFacts, rigTroubles } from "#harness/check/rig.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Disruption, MeshEvent } from "#harness/core/certificate.ts";
+import { messageOf } from "#harness/core/errors.ts";
+import type { Connection, Sample } from "#harness/core/history.ts";
+import { SampleColumns } from "#harness/core/sample-columns.ts";
+import { echoHttpPort, heartbeatServicePort } from "#harness/mesh/echo.ts";
+import {
+  type StandingWorkload,
+  standingNamespace,
+  standingServices,
+} from "#harness/mesh/standing-workload.ts";
+import { vantagesOf } from "#harness/mesh/vantage.ts";
+import { type ProbeFrom, Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
+
+export interface StandingOptions {
+  readonly clusters: readonly Cluster[];
+  readonly workload: StandingWorkload;
+  /** A container that belongs to no cluster. */
+  readonly outside: string;
+  readonly settleMs: number;
+  readonly rig: RigThresholds;
+  readonly historyFile: (title: string) => string;
+  readonly signal: AbortSignal;
+}
+
+const newEveryMs = 25;
+const keptEveryMs = 100;
+const dnsEveryMs = 200;
+const timeoutMs = 1000;
+
+/** A stream that lasts, and all that it saw so far. */
+interface Standing {
+  readonly path: string;
+  readonly prober: Prober;
+  readonly stream: Stream;
+  readonly samples: SampleColumns;
+  readonly control: SampleColumns;
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly host: string;
+  readonly port: number;
+  readonly connection?: Connection;
+  readonly clusterOf: (servedBy: string) => string | undefined;
+}
+
+/**
+ * Traffic that never stops: from every cluster to its own backends and to the others', over new and kept connections, UDP
+ * and names; from outside through LoadBalancer and NodePort; friends that policy must let through and strangers that it
+ * must stop.
+ */
+export class StandingTraffic implements AsyncDisposable {
+  readonly #allowed: Standing[] = [];
+  readonly #denied: Standing[] = [];
+  readonly #options: StandingOptions;
+
+  private constructor(options: StandingOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: StandingOptions): Promise<StandingTraffic> {
+    const traffic = new StandingTraffic(options);
+    try {
+      await traffic.#start();
+    } catch (error) {
+      await traffic[Symbol.asyncDispose]();
+      throw error;
+    }
+    return traffic;
+  }
+
+  async #start(): Promise<void> {
+    const { clusters, workload, outside, settleMs, signal } = this.#options;
+    const { echo, guarded } = workload;
+    const services: Wanted[] = [];
+    for (const cluster of clusters) {
+      const local = await echo.clusterIp(cluster, standingServices.local);
+      const remote = await echo.clusterIp(cluster, standingServices.remote);
+      const across = { host: remote, clusterOf: echo.clusterOf };
+      const vantage = (await vantagesOf(cluster.kube)).at(-1)!;
+      await this.#ask(this.#allowed, { cluster, vantage }, [
+        {
+          path: `${cluster.name}: pod to own backends by ClusterIP`,
+          host: local,
+          port: 80,
+          clusterOf: echo.clusterOf,
+        },
+        { ...across, path: `${cluster.name}: pod to the other side by ClusterIP`, port: 80 },
+        ...(
+          [
+            ["reused", 80, "HTTP keep-alive"],
+            ["tcp", heartbeatServicePort, "a kept TCP connection"],
+            ["udp", heartbeatServicePort, "a UDP flow"],
+          ] as const
+        ).map(([connection, port, over]) => ({
+          ...across,
+          path: `${cluster.name}: pod to the other side over ${over}`,
+          port,
+          connection,
+        })),
+        {
+          path: `${cluster.name}: names`,
+          host: `${standingServices.remote}.${standingNamespace}.svc.cluster.local`,
+          port: 53,
+          connection: "dns",
+          clusterOf: (address) => (address === remote ? cluster.name : undefined),
+        },
+      ]);
+      services.push(
+        {
+          path: `outside to the LoadBalancer of ${cluster.name}`,
+          host: await echo.loadBalancerIp(cluster, standingServices.local, settleMs, signal),
+          port: 80,
+          clusterOf: echo.clusterOf,
+        },
+        {
+          path: `outside to a NodePort of ${cluster.name}`,
+          host: (await cluster.nodes()).at(-1)!.address,
+          port: await echo.nodePort(cluster, standingServices.local),
+          clusterOf: echo.clusterOf,
+        },
+      );
+    }
+    await this.#ask(this.#allowed, { container: outside }, services);
+    for (const { cluster, friend, stranger } of guarded) {
+      const servers = (who: string): Wanted[] =>
+        guarded.map((g) => ({
+          path: `${cluster.name}/${who} to ${g.cluster.name}/server`,
+          host: g.server.ip,
+          port: echoHttpPort,
+          clusterOf: (pod) => (pod === "server" ? g.cluster.name : undefined),
+        }));
+      await this.#ask(this.#allowed, { cluster, vantage: friend }, servers("friend"));
+      await this.#ask(this.#denied, { cluster, vantage: stranger }, servers("stranger"));
+    }
+  }
+
+  async #ask(list: Standing[], from: ProbeFrom, wanted: readonly Wanted[]): Promise<void> {
+    const made = wanted.map((w) => ({ ...w, samples: new SampleColumns(), control: new SampleColumns() }));
+    const prober = await Prober.start(
+      from,
+      made.map(
+        (w): StreamOptions => ({
+          title: w.path,
+          host: w.host,
+          port: w.port,
+          everyMs:
+            w.connection === undefined ? newEveryMs : w.connection === "dns" ? dnsEveryMs : keptEveryMs,
+          timeoutMs,
+          ...(w.connection === undefined ? {} : { connection: w.connection }),
+          clusterOf: w.clusterOf,
+          file: this.#options.historyFile(w.path),
+          onSamples: (samples, control) => {
+            for (const s of samples) w.samples.add(s);
+            for (const s of control) w.control.add(s);
+          },
+        }),
+      ),
+      this.#options.signal,
+    );
+    for (const [i, { path, samples, control }] of made.entries())
+      list.push({ path, prober, stream: prober.streams[i]!, samples, control });
+  }
+
+  /** Ends when every path that must work has worked for a second, whoever answers. */
+  async settled(): Promise<void> {
+    for (const { stream } of this.#allowed)
+      await stream.settled({ withinMs: this.#options.settleMs, quietMs: 2000 });
+  }
+
+  /** The paths of strangers of which an answer came since a time. */
+  answeredStrangers(sinceUnixMs: number): string[] {
+    return this.#denied
+      .filter((d) => count(d, sinceUnixMs, Number.POSITIVE_INFINITY, (s) => s.outcome === "ok") > 0)
+      .map((d) => d.path);
+  }
+
+  /** How often strangers asked in a stretch, and were to be stopped. */
+  deniedSent(sinceUnixMs: number, untilUnixMs: number): number {
+    return this.#denied.reduce((sum, d) => sum + count(d, sinceUnixMs, untilUnixMs, () => true), 0);
+  }
+
+  disruptions(sinceUnixMs: number, untilUnixMs: number, events: readonly MeshEvent[]): Disruption[] {
+    return this.#allowed.map(({ path, prober, stream, samples }) =>
+      disruptionOf(
+        {
+          path,
+          connection: stream.options.connection ?? "new",
+          startedAtUnixMs: prober.startedAtUnixMs,
+          samples,
+        },
+        sinceUnixMs,
+        untilUnixMs,
+        events,
+      ),
+    );
+  }
+
+  /** What was wrong with the probers in a stretch: then what they lost is not the mesh's. */
+  rigTroubles(sinceUnixMs: number, untilUnixMs: number): string[] {
+    const seen = new Set<Prober>();
+    return [...this.#allowed, ...this.#denied].flatMap((standing) => {
+      const { prober } = standing;
+      if (seen.has(prober)) return [];
+      seen.add(prober);
+      const inside = (columns: SampleColumns): Sample[] =>
+        [...columns].filter((s) => {
+          const at = s.dueMs + prober.startedAtUnixMs;
+          return at >= sinceUnixMs && at < untilUnixMs;
+        });
+      const samples = inside(standing.samples);
+      const control = inside(standing.control);
+      const facts = rigFacts({ samples, control }, 0);
+      const silent: string[] = [];
+      try {
+        prober.checkVoice();
+      } catch (error) {
+        silent.push(messageOf(error));
+      }
+      return [...silent, ...rigTroubles(prober.vantage, facts, this.#options.rig)];
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#probers()].map((p) => p.stop()));
+  }
+
+  *#probers(): Iterable<Prober> {
+    yield* new Set([...this.#allowed, ...this.#denied].map((s) => s.prober));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const prober of this.#probers()) await prober[Symbol.asyncDispose]();
+  }
+}
+
+function count(
+  { samples, prober }: Standing,
+  sinceUnixMs: number,
+  untilUnixMs: number,
+  counts: (s: Sample) => boolean,
+): number {
+  let n = 0;
+  for (const s of samples) {
+    const at = s.sentMs + prober.startedAtUnixMs;
+    if (at >= sinceUnixMs && at < untilUnixMs && counts(s)) n += 1;
+  }
+  return n;
+}

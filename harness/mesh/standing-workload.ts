@@ -1,0 +1,108 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { namespaceObject } from "#harness/kube/namespace.ts";
+import { annotation } from "./echo.ts";
+import { EchoBackends } from "./echo-service.ts";
+import { clientPod, policyObject, serverPod } from "./policy-workload.ts";
+import type { Vantage } from "./vantage.ts";
+
+/** What stands through a whole certification; no suite's, so that no suite removes it. */
+export const standingNamespace = "mp-standing";
+const policyName = "friends-only";
+
+/** Services over the backends of every cluster: their own first, and the other clusters' first. */
+export const standingServices = { local: "standing-local", remote: "standing-remote" } as const;
+
+/** A server that policy guards, and who asks it. */
+export interface Guarded {
+  readonly cluster: Cluster;
+  readonly server: { readonly ip: string; readonly node: string; readonly uid: string };
+  readonly friend: Vantage;
+  readonly stranger: Vantage;
+}
+
+export interface StandingOptions {
+  readonly clusters: readonly Cluster[];
+  readonly agnhostImage: string;
+  readonly proberImage: string;
+  readonly withinMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface StandingWorkload {
+  readonly echo: EchoBackends;
+  readonly guarded: readonly Guarded[];
+}
+
+/** Echo backends, global services and guarded servers in every cluster, without a policy yet. Idempotent. */
+export async function deployStanding(options: StandingOptions): Promise<StandingWorkload> {
+  const { clusters, agnhostImage, proberImage, withinMs, signal } = options;
+  for (const { kube } of clusters) await kube.apply(namespaceObject(standingNamespace));
+  await Promise.all(clusters.map(unguard));
+  const echo = await EchoBackends.deploy(clusters, {
+    namespace: standingNamespace,
+    image: agnhostImage,
+    replicas: 2,
+    variant: { heartbeatImage: proberImage },
+    withinMs,
+    signal,
+  });
+  for (const [affinity, name] of Object.entries(standingServices))
+    await echo.serve(
+      name,
+      { [annotation.global]: "true", [annotation.affinity]: affinity },
+      affinity === "local" ? "LoadBalancer" : "ClusterIP",
+    );
+  const pods = { namespace: standingNamespace, withinMs, signal };
+  const guarded = await Promise.all(
+    clusters.map(async (cluster): Promise<Guarded> => {
+      const { ip, node } = await serverPod(cluster, { ...pods, image: agnhostImage });
+      const client = async (role: "friend" | "stranger"): Promise<Vantage> => {
+        const pod = await clientPod(cluster, role, { ...pods, image: proberImage });
+        const found = await cluster.kube.get(kinds.pod, standingNamespace, pod);
+        return {
+          cluster: cluster.name,
+          node: found!.spec.nodeName,
+          namespace: standingNamespace,
+          pod,
+          ip: found!.status.podIP,
+        };
+      };
+      const server = await cluster.kube.get(kinds.pod, standingNamespace, "server");
+      return {
+        cluster,
+        server: { ip, node, uid: server!.metadata.uid! },
+        friend: await client("friend"),
+        stranger: await client("stranger"),
+      };
+    }),
+  );
+  return { echo, guarded };
+}
+
+/**
+ * Lets friends of every cluster in and nobody else. Every cluster is named: what a selector without a cluster label means
+ * changed with 1.19, and this policy must mean the same before and after.
+ */
+export async function guard(
+  clusters: readonly Cluster[],
+  guarded: readonly Cluster[] = clusters,
+): Promise<void> {
+  const fromEndpoints = clusters.map((c) => ({
+    matchLabels: { role: "friend", "io.cilium.k8s.policy.cluster": c.name },
+  }));
+  await Promise.all(
+    guarded.map((c) =>
+      c.kube.apply(
+        policyObject(standingNamespace, policyName, {
+          endpointSelector: { matchLabels: { role: "server" } },
+          ingress: [{ fromEndpoints }],
+        }),
+      ),
+    ),
+  );
+}
+
+/** Lets everybody in. */
+export const unguard = ({ kube }: Cluster): Promise<void> =>
+  kube.remove(kinds.ciliumNetworkPolicy, standingNamespace, policyName);

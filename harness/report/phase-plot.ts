@@ -1,0 +1,70 @@
+import * as Plot from "@observablehq/plot";
+import type { Certificate } from "#harness/core/certificate.ts";
+import { accent, draw, lossColour } from "./plots.ts";
+
+/** Every path through every phase: red where it had no answer, dark lines where packets leaked, ticks where the mesh changed. */
+export function phasePlot(certificate: Certificate): string {
+  const starts: number[] = [];
+  let endMs = 0;
+  for (const p of certificate.phases) {
+    starts.push(endMs);
+    endMs += p.durationMs;
+  }
+  const minutes = (ms: number): number => ms / 60_000;
+  const phases = certificate.phases.map((p, i) => ({
+    name: p.name,
+    from: minutes(starts[i]!),
+    to: minutes(starts[i]! + p.durationMs),
+    moving: p.name !== "baseline",
+  }));
+  const paths = [...new Set(certificate.phases.flatMap((p) => p.disruptions.map((d) => d.path)))];
+  // A gap of a second in an hour would be thinner than a line.
+  const leastMinutes = minutes(endMs) / 400;
+  const outages = certificate.phases.flatMap((p, i) =>
+    p.disruptions.flatMap((d) =>
+      d.outages.map((o) => {
+        const from = minutes(starts[i]! + o.afterMs);
+        return {
+          path: d.path,
+          from,
+          to: Math.max(minutes(starts[i]! + o.afterMs + o.gapMs), from + leastMinutes),
+        };
+      }),
+    ),
+  );
+  const events = certificate.phases.flatMap((p, i) =>
+    p.events.map((e) => ({ at: minutes(starts[i]! + e.afterMs), what: e.what })),
+  );
+  const leaks = certificate.phases.flatMap((p, i) =>
+    p.leaks.map((l) => ({ at: minutes(starts[i]! + l.afterMs) })),
+  );
+  return draw({
+    width: 1000,
+    height: 110 + 20 * paths.length,
+    marginLeft: 330,
+    marginRight: 20,
+    marginTop: 60,
+    x: { label: "minutes since the baseline began", domain: [0, minutes(endMs)], grid: true },
+    y: { type: "band", domain: paths, label: null, padding: 0.2 },
+    marks: [
+      Plot.rectX(
+        phases.filter((_, i) => i % 2 === 1),
+        { x1: "from", x2: "to", fill: accent, fillOpacity: 0.12 },
+      ),
+      ...phases.map((p, i) =>
+        Plot.text([p], {
+          x: "from",
+          frameAnchor: "top",
+          dy: -46 + 13 * (i % 3),
+          dx: 3,
+          text: "name",
+          textAnchor: "start",
+          fill: "currentColor",
+        }),
+      ),
+      Plot.ruleX(events, { x: "at", stroke: "currentColor", strokeOpacity: 0.15 }),
+      Plot.barX(outages, { x1: "from", x2: "to", y: "path", fill: lossColour }),
+      Plot.ruleX(leaks, { x: "at", stroke: lossColour, strokeWidth: 2 }),
+    ],
+  });
+}

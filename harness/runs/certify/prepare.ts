@@ -1,0 +1,71 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { getArtifacts } from "#harness/artifacts/index.ts";
+import { makeStaging } from "#harness/artifacts/source/image.ts";
+import type { Artifacts, ImageSource } from "#harness/artifacts/types.ts";
+import { importArchives } from "#harness/cluster/kind-cluster.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { saveImages } from "#harness/host/docker.ts";
+import type { Mesh } from "#harness/mesh/mesh.ts";
+
+export interface Images {
+  readonly source: ImageSource | "auto";
+  readonly archive?: string;
+  readonly registryMirror?: string;
+}
+
+export type Side = "old" | "new";
+export type BothArtifacts = Readonly<Record<Side, Artifacts>>;
+
+/** Both versions, whole, before any cluster is made: one that cannot be had fails here, by name. */
+export async function artifactsOfBoth(
+  plan: LabPlan,
+  pair: UpgradePair,
+  images: Images,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<BothArtifacts> {
+  if (images.source === "archive")
+    throw new MeshproofError(
+      "usage",
+      "an archive holds one version for each cluster: nothing to upgrade to",
+      {
+        cure: "certify with --images source or --images registry",
+      },
+    );
+  const of = (cilium: string): Promise<Artifacts> =>
+    getArtifacts({
+      clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium }])),
+      progress,
+      signal,
+      ...images,
+    }).catch((error: unknown) => {
+      throw error instanceof MeshproofError && error.code !== "aborted"
+        ? new MeshproofError(error.code, `Cilium ${cilium} cannot be had: ${error.message}`, {
+            cause: error,
+            ...(error.cure === undefined ? {} : { cure: error.cure }),
+          })
+        : error;
+    });
+  return { old: await of(pair.from), new: await of(pair.to) };
+}
+
+/** Puts the new version's images onto every node, where nodes do not pull: no upgrade waits for it. */
+export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: AbortSignal): Promise<void> {
+  const folder = await makeStaging();
+  try {
+    for (const cluster of mesh.clusters) {
+      const { ciliumImages } = artifacts.clusters[cluster.name]!;
+      if (ciliumImages.length === 0) continue;
+      const archive = join(folder, `${cluster.name}.tar`);
+      await saveImages(ciliumImages, archive, signal);
+      await importArchives(await cluster.nodes(), [archive], signal);
+      await rm(archive);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

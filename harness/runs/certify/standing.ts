@@ -1,0 +1,84 @@
+import { networksOf } from "#harness/cluster/networks.ts";
+import { unixNowMs } from "#harness/core/clock.ts";
+import { eventually, notYet, ready } from "#harness/core/eventually.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { LeakWatch } from "#harness/experiment/leaks.ts";
+import { StandingTraffic } from "#harness/experiment/standing-traffic.ts";
+import { startOutsideClient } from "#harness/host/containers.ts";
+import { prioritisePods } from "#harness/host/priority.ts";
+import type { Mesh } from "#harness/mesh/mesh.ts";
+import { deployStanding, guard } from "#harness/mesh/standing-workload.ts";
+import { MeshEvents } from "#harness/observe/mesh-events.ts";
+
+/** All that watches the mesh through a certification. */
+export interface Standing extends AsyncDisposable {
+  readonly traffic: StandingTraffic;
+  readonly leaks: LeakWatch;
+  readonly events: MeshEvents;
+}
+
+/**
+ * Starts the traffic that never stops. Before the policy is in force every stranger must be seen by the captures: one
+ * that is blind would certify anything.
+ */
+export async function startStanding(
+  mesh: Mesh,
+  historyFile: (title: string) => string,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<Standing> {
+  await using open = new AsyncDisposableStack();
+  const { plan, artifacts, lab } = mesh.state;
+  const { clusters } = mesh;
+  const waiting = { withinMs: plan.budgets.settleMs, everyMs: 200, signal };
+  const workload = await progress.step("deploy what stands through all of it", () =>
+    deployStanding({
+      clusters,
+      agnhostImage: artifacts.agnhostImage,
+      proberImage: artifacts.proberImage,
+      ...waiting,
+    }),
+  );
+  const outside = open.use(await startOutsideClient(lab, networksOf(plan), artifacts.proberImage));
+  const leaks = open.use(await LeakWatch.start(workload.guarded, signal));
+  const traffic = open.use(
+    await progress.step("start the traffic", () =>
+      StandingTraffic.start({
+        clusters,
+        workload,
+        outside: outside.id,
+        settleMs: plan.budgets.settleMs,
+        rig: plan.rig,
+        historyFile,
+        signal,
+      }),
+    ),
+  );
+  await prioritisePods(await workload.echo.podUids());
+  const sinceMs = unixNowMs();
+  await eventually(
+    async () => {
+      const seen = leaks.seen(sinceMs);
+      const wanted = clusters.length ** 2;
+      return seen.size === wanted
+        ? ready(undefined)
+        : notYet(`${seen.size} of ${wanted}: ${[...seen].join(", ")}`);
+    },
+    { what: "the captures to see every stranger reach every server without a policy", ...waiting },
+  );
+  await guard(clusters);
+  await eventually(
+    async () => {
+      const answered = traffic.answeredStrangers(unixNowMs() - 3000);
+      const leaking = [...leaks.seen(unixNowMs() - 3000)];
+      return answered.length + leaking.length === 0
+        ? ready(undefined)
+        : notYet(`still let through: ${[...answered, ...leaking].join(", ")}`);
+    },
+    { what: "the policy to stop every stranger", ...waiting, everyMs: 500 },
+  );
+  await traffic.settled();
+  const events = open.use(new MeshEvents(clusters));
+  const resources = open.move();
+  return { traffic, leaks, events, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}

@@ -1,0 +1,12 @@
+// `npm run plant-leak -- LAB CLUSTER MS`: opens the policy of a running certification for a moment: it must be caught.
+import { describeError } from "#harness/core/errors.ts";
+import { plantLeak } from "#harness/runs/certify/plant-leak.ts";
+
+const [lab = "default", cluster = "", ms = "200"] = process.argv.slice(2);
+try {
+  process.stdout.write(`open for ${Math.round(await plantLeak(lab, cluster, Number(ms)))} ms\n`);
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = 2;
+}
+process.exit();
