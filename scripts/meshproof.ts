@@ -22,6 +22,7 @@ import { healByHand, injectByHand } from "#harness/runs/inject.ts";
 import { mustBuild, preflight } from "#harness/runs/preflight.ts";
 import { probeByHand } from "#harness/runs/probe.ts";
 import { prove } from "#harness/runs/prove.ts";
+import { differenceLines, planRepro } from "#harness/runs/repro/index.ts";
 import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
 import { longSuiteNames, provenSuites } from "#harness/runs/suites.ts";
@@ -142,6 +143,37 @@ async function withProgress<T>(work: (progress: Progress) => Promise<T>): Promis
   return work(progress);
 }
 
+/** `up`: preflight, then the lab. */
+async function bringUp(o: SharedOptions & { setup?: boolean; keep?: boolean }): Promise<void> {
+  const plan = await planLab(planOptions(o));
+  const chosen = imageOptions(o);
+  await withProgress(async (progress) => {
+    await preflight({
+      plan,
+      setup: o.setup ?? false,
+      mustBuild: await mustBuild(plan, chosen),
+      progress,
+      signal,
+      ...(chosen.registryMirror === undefined ? {} : { registryMirror: chosen.registryMirror }),
+    });
+    const result = await up({
+      plan,
+      runId: newRunId(),
+      images: chosen,
+      keep: o.keep ?? false,
+      progress,
+      signal,
+    });
+    say(`lab ${plan.lab}: ${result.did}`);
+    if (result.times !== undefined)
+      say(
+        Object.entries(result.times)
+          .map(([k, v]) => `${k}=${Math.round(v)}`)
+          .join(" "),
+      );
+  });
+}
+
 const program = new Command("meshproof")
   .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
   .version("0.1.0")
@@ -227,35 +259,7 @@ shared(program.command("up"))
   .description("create, install, mesh and wait for the canary service")
   .option("--setup", "install and start what the machine lacks (Debian, as root)")
   .option("--keep", "leave what stands after a failure or Ctrl-C")
-  .action(async (o: SharedOptions & { setup?: boolean; keep?: boolean }) => {
-    const plan = await planLab(planOptions(o));
-    const chosen = imageOptions(o);
-    await withProgress(async (progress) => {
-      await preflight({
-        plan,
-        setup: o.setup ?? false,
-        mustBuild: await mustBuild(plan, chosen),
-        progress,
-        signal,
-        ...(chosen.registryMirror === undefined ? {} : { registryMirror: chosen.registryMirror }),
-      });
-      const result = await up({
-        plan,
-        runId: newRunId(),
-        images: chosen,
-        keep: o.keep ?? false,
-        progress,
-        signal,
-      });
-      say(`lab ${plan.lab}: ${result.did}`);
-      if (result.times !== undefined)
-        say(
-          Object.entries(result.times)
-            .map(([k, v]) => `${k}=${Math.round(v)}`)
-            .join(" "),
-        );
-    });
-  });
+  .action(bringUp);
 
 program
   .command("down")
@@ -282,6 +286,7 @@ program
     say(
       `lab ${status.lab}, profile ${status.mesh.profile}, images from ${status.imageSource}, clustermesh-apiserver as ${status.mesh.serviceType}, ${status.mesh.connected ? "every agent connected" : "NOT every agent connected"}`,
     );
+    if (status.certification !== undefined) say(status.certification);
     for (const c of status.clusters) {
       say(
         `${c.name} (id ${c.id}): Cilium ${c.versions.cilium}, Kubernetes ${c.versions.kubernetes}, pods ${c.podCidr}, services ${c.serviceCidr}`,
@@ -543,6 +548,27 @@ program
     if (o.json === true) say(JSON.stringify({ findings }, null, 2));
     else for (const line of describeFindings(findings)) say(line);
     process.exitCode = isWrong(findings) ? 1 : 0;
+  });
+
+shared(program.command("repro"))
+  .description(
+    "rebuild a mesh of the field as a lab, as near as can be, and hold it; what differs is told first",
+  )
+  .argument(
+    "<files...>",
+    "zips of cilium sysdump, Helm values, kubectl's YAML, in any mix; NAME=FILE where a file does not say of which cluster it is",
+  )
+  .option("--plan", "tell what differs and write the lab file, and build nothing")
+  .option("--out <folder>", "where the lab file goes", "repro")
+  .option("--setup", "install and start what the machine lacks (Debian, as root)")
+  .action(async (files: string[], o: SharedOptions & { plan?: boolean; out: string; setup?: boolean }) => {
+    const { labFile, draft } = await planRepro(files, o.out);
+    for (const line of differenceLines(draft.differences)) say(line);
+    say("");
+    say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
+    if (o.plan === true) return say(`next: npm run mesh -- up --lab-file ${labFile}`);
+    await bringUp({ ...o, labFile });
+    say(`next: npm run mesh -- status --lab ${o.lab}`);
   });
 
 program

@@ -2,7 +2,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import { budgetsSchema, rigSchema } from "./budgets.ts";
 import { profileNames } from "./profiles.ts";
-import { readYaml, validate } from "./yaml-file.ts";
+import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
 const clusterName = z
   .string()
@@ -20,6 +20,12 @@ const clusterSchema = z.strictObject({
   kubernetes: z.string().optional(),
   cilium: z.string().optional(),
   values: z.record(z.string(), z.unknown()).default({}).describe("Helm values laid over this cluster's."),
+  manifests: z
+    .string()
+    .optional()
+    .describe(
+      "A file of Kubernetes objects that the lab holds, applied once it is meshed; relative to this file.",
+    ),
 });
 
 export const labFileSchema = z.strictObject({
@@ -64,6 +70,18 @@ export async function readLabFile(path: string): Promise<LabFile> {
 export async function readKindConfig(labFile: string, reference: string): Promise<KindConfig> {
   const path = isAbsolute(reference) ? reference : join(dirname(labFile), reference);
   return validate(kindConfigSchema, await readYaml(path), path);
+}
+
+const objectSchema = z.looseObject({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string() }),
+});
+
+/** A file of Kubernetes objects, one document each. */
+export async function readManifests(labFile: string, reference: string): Promise<Record<string, unknown>[]> {
+  const path = isAbsolute(reference) ? reference : join(dirname(labFile), reference);
+  return (await readYamlDocuments(path)).map((d) => validate(objectSchema, d, path));
 }
 
 /** A file of Helm values: any YAML mapping. */

@@ -2,7 +2,14 @@ import { createServer } from "node:net";
 import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/core/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { Budgets, RigLimits } from "./budgets.ts";
-import { type KindConfig, type LabFile, readKindConfig, readLabFile, readValues } from "./lab-file.ts";
+import {
+  type KindConfig,
+  type LabFile,
+  readKindConfig,
+  readLabFile,
+  readManifests,
+  readValues,
+} from "./lab-file.ts";
 import { checkLabName } from "./lab-name.ts";
 import { labFileOf, type ProfileName } from "./profiles.ts";
 
@@ -18,6 +25,8 @@ export interface PlannedCluster {
   readonly kindConfig: KindConfig;
   /** The user's own Helm values, laid over ours. */
   readonly values: Record<string, unknown>;
+  /** Objects that the lab holds, applied once it is meshed. */
+  readonly manifests?: readonly Record<string, unknown>[];
 }
 
 /** A lab as it shall be: validated, nothing touched yet. */
@@ -77,6 +86,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
       cilium: cilium(cluster.name) ?? cluster.cilium ?? file.cilium,
       kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
       values,
+      ...(cluster.manifests === undefined ? {} : { manifests: await readManifests(path, cluster.manifests) }),
     });
   }
   const plan: LabPlan = {

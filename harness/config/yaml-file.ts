@@ -1,23 +1,40 @@
 import { readFile } from "node:fs/promises";
-import { parse as parseYaml } from "yaml";
+import { parseAllDocuments, parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 
 export async function readYaml(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await readFile(path, "utf8");
-  } catch (error) {
-    throw new MeshproofError("config-invalid", `cannot read ${path}: ${messageOf(error)}`, {
-      cure: "check the path",
-      cause: error,
-    });
-  }
+  const text = await readText(path);
   try {
     return parseYaml(text);
   } catch (error) {
     throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(error)}`, {
       cure: "mend the file",
+      cause: error,
+    });
+  }
+}
+
+/** A file of several documents; empty ones are left out. */
+export async function readYamlDocuments(path: string): Promise<unknown[]> {
+  const documents = parseAllDocuments(await readText(path));
+  return documents
+    .map((d) => {
+      if (d.errors.length > 0)
+        throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`, {
+          cure: "mend the file",
+        });
+      return d.toJS() as unknown;
+    })
+    .filter((d) => d !== null);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    throw new MeshproofError("config-invalid", `cannot read ${path}: ${messageOf(error)}`, {
+      cure: "check the path",
       cause: error,
     });
   }

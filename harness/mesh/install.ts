@@ -9,6 +9,7 @@ import { namespaceObject } from "#harness/kube/namespace.ts";
 import { awaitMeshed } from "#harness/observe/meshed.ts";
 import { type LoadBalancerBlock, loadBalancerBlock } from "./addresses.ts";
 import { awaitCanary, deployCanary } from "./canary.ts";
+import { applyManifests } from "./manifests.ts";
 import { profiles } from "./profiles/index.ts";
 import { Site } from "./site.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "./vantage.ts";
@@ -50,6 +51,11 @@ export async function installMesh(
       await awaitMeshed(clusters, site.waiting);
     },
     { expectMs: 10_000 },
+  );
+  await Promise.all(
+    clusters.map((c) =>
+      applyManifests(c, site.planned(c).manifests ?? [], artifacts.agnhostImage, site.waiting),
+    ),
   );
   return { agentsMs: site.agentsMs, meshedMs, canaryMs: monotonicMs() - startedMs };
 }

@@ -1,10 +1,13 @@
 import { Cluster } from "#harness/cluster/cluster.ts";
 import { kindNameOf, kubeconfigOf, requireLab } from "#harness/lab/lab.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
+import { readJournal, whereItIs } from "./certify/journal.ts";
 
 export interface LabStatus {
   readonly lab: string;
   readonly imageSource: string;
+  /** Where a certification is, or stopped. */
+  readonly certification?: string;
   readonly mesh: { readonly profile: string; readonly serviceType: string; readonly connected: boolean };
   readonly clusters: readonly {
     readonly name: string;
@@ -32,6 +35,7 @@ export interface LabStatus {
 
 export async function labStatus(lab: string, signal: AbortSignal): Promise<LabStatus> {
   const state = await requireLab(lab);
+  const certification = await readJournal(lab);
   const clusters = await Promise.all(
     state.plan.clusters.map(async (planned) => {
       const cluster = new Cluster(state, planned.name);
@@ -71,6 +75,7 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
   return {
     lab,
     imageSource: state.artifacts.source,
+    ...(certification === undefined ? {} : { certification: whereItIs(lab, certification) }),
     mesh: {
       profile: state.plan.profile,
       serviceType: state.plan.serviceType,

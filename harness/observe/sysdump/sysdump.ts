@@ -118,7 +118,10 @@ export async function readSysdump(path: string): Promise<Sysdump> {
     else if (/-kvstoremesh\.log$/.test(name)) evidence.set("kvstoremesh-log.txt", meshLines(text));
   }
   const helm = yaml("cilium-helm-values.yaml");
-  if (helm !== undefined) evidence.set("peers.json", JSON.stringify(peersOf(helm)));
+  if (helm !== undefined) {
+    evidence.set("peers.json", JSON.stringify(peersOf(helm)));
+    evidence.set("helm-values.json", JSON.stringify(helm));
+  }
   const nodeOf = nodesOfPods(evidence.get("pods.json"));
   for (const [pod, own] of agents) {
     const node = nodeOf.get(pod);

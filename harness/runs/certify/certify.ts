@@ -32,7 +32,7 @@ import { suiteNames } from "../suites.ts";
 import { testLab } from "../test.ts";
 import { up } from "../up.ts";
 import { compareCharts } from "./compare-charts.ts";
-import { forgetJournal, type Journal, readJournal, whereItStopped, writeJournal } from "./journal.ts";
+import { forgetJournal, type Journal, readJournal, whereItIs, writeJournal } from "./journal.ts";
 import { orderOf, type Phase, phasesOf, versionBefore } from "./phases.ts";
 import { artifactsOfBoth, type BothArtifacts, type Images, loadImages, type Side } from "./prepare.ts";
 import { type Standing, startStanding } from "./standing.ts";
@@ -82,7 +82,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
   );
   const before = await readJournal(plan.lab);
   if (before !== undefined && !options.resume)
-    throw new MeshproofError("config-conflict", whereItStopped(plan.lab, before), {
+    throw new MeshproofError("config-conflict", whereItIs(plan.lab, before), {
       cure: `add --resume to go on, or run \`npm run mesh -- down --lab ${plan.lab}\` to clean up`,
     });
   if (before === undefined && options.resume)
@@ -109,7 +109,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
       done: [],
       current: "baseline",
     };
-    if (before !== undefined) options.say(`going on: ${whereItStopped(plan.lab, before)}`);
+    if (before !== undefined) options.say(`going on: ${whereItIs(plan.lab, before)}`);
     const run = new Certification(options, artifacts, newValues, mesh.state, journal);
     const certified = await run.run();
     await forgetJournal(plan.lab);

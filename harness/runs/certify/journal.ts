@@ -42,6 +42,6 @@ export const writeJournal = (lab: string, journal: Journal): Promise<void> =>
 
 export const forgetJournal = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
 
-/** Where a certification stopped, for whoever meets its lab. */
-export const whereItStopped = (lab: string, j: Journal): string =>
-  `the certification of ${j.from} to ${j.to} in lab ${lab} stopped in phase "${j.current}", after ${j.done.length === 0 ? "none" : j.done.map((p) => p.name).join(", ")}`;
+/** Where a certification is, or stopped, for whoever meets its lab. */
+export const whereItIs = (lab: string, j: Journal): string =>
+  `the certification of ${j.from} to ${j.to} in lab ${lab} got to phase "${j.current}", with ${j.done.length === 0 ? "none" : j.done.map((p) => `"${p.name}"`).join(", ")} behind it`;

@@ -1,0 +1,156 @@
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { parse as parseYaml, stringify as toYaml } from "yaml";
+import { planLab } from "#harness/config/plan.ts";
+import { planRepro } from "./index.ts";
+import { labOf } from "./lab-of.ts";
+import { readField } from "./read-field.ts";
+
+const folder = (): Promise<string> => mkdtemp(join(tmpdir(), "meshproof-repro-"));
+
+async function fileOf(name: string, ...documents: object[]): Promise<string> {
+  const path = join(await folder(), name);
+  await writeFile(path, documents.map((d) => toYaml(d)).join("---\n"));
+  return path;
+}
+
+const values = (name: string, id: number, more: object = {}): object => ({
+  cluster: { name, id },
+  clustermesh: { useAPIServer: true, apiserver: { service: { type: "LoadBalancer" } } },
+  tls: { ca: { key: "c2VjcmV0" } },
+  ...more,
+});
+
+const agent = {
+  kind: "Pod",
+  apiVersion: "v1",
+  metadata: { name: "cilium-a", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
+  spec: { containers: [{ name: "cilium-agent", image: "quay.io/cilium/cilium:v1.19.1@sha256:ab" }] },
+};
+const pod = (name: string, hash: string): object => ({
+  kind: "Pod",
+  apiVersion: "v1",
+  metadata: {
+    name,
+    namespace: "shop",
+    labels: { app: "cart", "pod-template-hash": hash },
+    ownerReferences: [{ kind: "ReplicaSet", name: `cart-${hash}` }],
+  },
+  spec: { containers: [{ name: "c", image: "shop/cart:7", ports: [{ name: "web", containerPort: 9000 }] }] },
+});
+const service = {
+  kind: "Service",
+  apiVersion: "v1",
+  metadata: {
+    name: "cart",
+    namespace: "shop",
+    annotations: {
+      "service.cilium.io/global": "true",
+      "kubectl.kubernetes.io/last-applied-configuration": "{}",
+    },
+  },
+  spec: {
+    type: "NodePort",
+    clusterIP: "10.101.1.1",
+    selector: { app: "cart" },
+    ports: [{ port: 80, targetPort: "web", nodePort: 31000 }],
+  },
+};
+
+const twoClusters = async (more: object = {}): Promise<string[]> => {
+  const objects = {
+    apiVersion: "v1",
+    kind: "List",
+    items: [agent, pod("cart-1-x", "1"), pod("cart-1-y", "1"), service],
+  };
+  return [
+    await fileOf("c1.yaml", values("c1", 1, more)),
+    await fileOf("c2.yaml", values("c2", 2)),
+    ...(await Promise.all(["c1", "c2"].map(async (c) => `${c}=${await fileOf("objects.yaml", objects)}`))),
+  ];
+};
+
+describe("a field of Helm values and kubectl's YAML", () => {
+  test("becomes a lab file that `up` takes, with stand-ins of the same labels and ports", async () => {
+    const out = join(await folder(), "lab");
+    const { labFile, draft } = await planRepro(await twoClusters(), out);
+    const plan = await planLab({ lab: "x", labFile });
+    expect(plan.clusters.map((c) => [c.name, c.id, c.cilium])).toEqual([
+      ["c1", 1, "1.19.1"],
+      ["c2", 2, "1.19.1"],
+    ]);
+    expect(plan.serviceType).toBe("LoadBalancer");
+    const [namespace, deployment, cart] = plan.clusters[0]!.manifests as [object, object, object];
+    expect(namespace).toMatchObject({ kind: "Namespace", metadata: { name: "shop" } });
+    expect(deployment).toMatchObject({
+      kind: "Deployment",
+      metadata: { name: "cart" },
+      spec: { replicas: 2, selector: { matchLabels: { app: "cart" } } },
+    });
+    expect(JSON.stringify(deployment)).toContain("--http-port=9000");
+    expect(cart).toMatchObject({ metadata: { annotations: { "service.cilium.io/global": "true" } } });
+    expect(JSON.stringify(cart)).not.toMatch(/clusterIP|nodePort|last-applied/);
+    expect(draft.differences.find((d) => d.field === "value tls")?.inLab).toBe(
+      "keys are replaced by the lab's own",
+    );
+    expect(await readFile(labFile, "utf8")).not.toContain("c2VjcmV0");
+  });
+
+  test("a lab file that is there already is not overwritten", async () => {
+    const out = await folder();
+    const files = await twoClusters();
+    await planRepro(files, out);
+    await expect(planRepro(files, out)).rejects.toThrow("is there already");
+  });
+
+  test("what the local kernel lacks is told, and replaced", async () => {
+    const field = await readField(
+      await twoClusters({ tunnelProtocol: "geneve", encryption: { enabled: true } }),
+    );
+    const { clusters, differences } = labOf(field);
+    expect(clusters[0]!.values.tunnelProtocol).toBe("vxlan");
+    const told = differences.filter((d) => d.matters === "yes").map((d) => d.field);
+    expect(told).toEqual(["encryption.enabled", "tunnelProtocol"]);
+  });
+
+  test("many nodes and replicas are scaled down, and said", async () => {
+    const [c1, c2] = await readField(await twoClusters());
+    const { clusters, differences } = labOf([{ ...c1!, workers: 40, controlPlanes: 3 }, c2!]);
+    expect((clusters[0]!.kindConfig.nodes as object[]).length).toBe(3);
+    expect(differences.find((d) => d.field === "worker nodes")).toMatchObject({ inField: "40", inLab: "2" });
+  });
+});
+
+describe("bad input is refused by name", () => {
+  test("one cluster alone", async () => {
+    await expect(readField([await fileOf("a.yaml", values("c1", 1))])).rejects.toThrow("only cluster c1");
+  });
+
+  test("a file that does not say of which cluster it is", async () => {
+    const files = [...(await twoClusters()), await fileOf("pods.yaml", agent)];
+    await expect(readField(files)).rejects.toThrow("does not say of which cluster it is");
+  });
+
+  test("a cluster whose version no file tells", async () => {
+    const files = [await fileOf("a.yaml", values("c1", 1)), await fileOf("b.yaml", values("c2", 2))];
+    await expect(readField(files).then(labOf)).rejects.toThrow("does not tell the Cilium version of c1");
+  });
+
+  test("what is neither values nor objects", async () => {
+    const path = join(await folder(), "x.yaml");
+    await writeFile(path, "");
+    await expect(readField([path])).rejects.toThrow("neither Helm values nor Kubernetes objects");
+    await writeFile(path, "a: [");
+    await expect(readField([path])).rejects.toThrow("is not YAML");
+  });
+});
+
+test("the files of a plan are plain YAML: people edit them", async () => {
+  const out = join(await folder(), "lab");
+  await planRepro(await twoClusters(), out);
+  const text = await readFile(join(out, "c1.manifests.yaml"), "utf8");
+  expect(text).not.toMatch(/[&*]a\d/);
+  expect(parseYaml(text.split("---\n")[0]!)).toMatchObject({ kind: "Namespace" });
+});
