@@ -20,6 +20,7 @@ export async function drawAnswers(
   count: number,
   timeoutMs: number,
   signal: AbortSignal,
+  port = 80,
 ): Promise<Draw> {
   const vantages = await vantagesOf(from.kube);
   if (vantages.length === 0)
@@ -33,13 +34,13 @@ export async function drawAnswers(
         from.kube,
         vantage,
         {
-          asks: [{ protocol: "http", host: ip, port: 80, path: "/hostname", count: each }],
+          asks: [{ protocol: "http", host: ip, port, path: "/hostname", count: each }],
           timeoutMs,
           concurrency: 8,
         },
         signal,
       );
-      const drawn = drawOf(reply, `${from.name}/${vantage.node} -> ${ip}:80`);
+      const drawn = drawOf(reply, `${from.name}/${vantage.node} -> ${ip}:${port}`);
       good.push(...drawn.good);
       bad.push(...drawn.bad);
     }),

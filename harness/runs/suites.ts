@@ -30,6 +30,7 @@ export const labSuiteNames = [
   "cache-ttl",
   "native-routing",
   "dual-stack",
+  "field",
 ] as const;
 
 /** Every suite that `prove` has a table for. */

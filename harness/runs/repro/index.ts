@@ -30,6 +30,7 @@ export async function planRepro(
   const lab = {
     profile: draft.profile,
     serviceType: draft.serviceType,
+    suites: ["field"],
     clusters: draft.clusters.map(({ name, id, kubernetes, cilium, values }) => ({
       name,
       id,

@@ -1,0 +1,228 @@
+// Goal: on a lab that holds objects of its own, every global service and every policy among them does what it says.
+// Method: who answers each service is held against what its annotations say, in every cluster; every stand-in asks every
+// other one's ports, and what becomes of it is held against what all policies together say.
+import { judgeOutcomes, type PolicyPath } from "#harness/check/policy.ts";
+import { type ModelPod, type ModelPolicy, policySays } from "#harness/check/policy-model.ts";
+import { judgeSameSet } from "#harness/check/sets.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgedInTime } from "#harness/core/in-time.ts";
+import { combine, failedBecause, unknownBecause } from "#harness/core/verdict.ts";
+import { budgets, expect, keepFacts, mesh, setUp, test, unsupported } from "#harness/fixtures.ts";
+import { podReady } from "#harness/kube/conditions.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { servingClusters } from "#harness/mesh/affinity.ts";
+import { drawAnswers } from "#harness/mesh/draw.ts";
+import { type LabService, labObjects, labServices } from "#harness/mesh/lab-objects.ts";
+import { connectFrom } from "#harness/mesh/stand-in.ts";
+import { vantagesOf } from "#harness/mesh/vantage.ts";
+
+const objects = new Map(mesh.clusters.map((c) => [c.name, labObjects(mesh.state.plan, c.name)]));
+const services = new Map(mesh.clusters.map((c) => [c.name, labServices(objects.get(c.name)!)]));
+const policies = mesh.clusters.flatMap((c) =>
+  objects
+    .get(c.name)!
+    .filter((o) => o.kind === "CiliumNetworkPolicy" || o.kind === "NetworkPolicy")
+    .map(
+      (o): ModelPolicy => ({
+        cluster: c.name,
+        kind: o.kind,
+        namespace: o.metadata.namespace ?? "default",
+        name: o.metadata.name,
+        spec: o.spec,
+      }),
+    ),
+);
+
+const suite = setUp("field", async () => {
+  const local = new Map<string, boolean>();
+  for (const c of mesh.clusters)
+    local.set(c.name, (await c.setting("policy-default-local-cluster")) === "true");
+  return { defaultsToLocal: (cluster: string) => local.get(cluster)! };
+});
+
+/** A pod of the lab's own objects, and what policies see of it. */
+interface FieldPod extends ModelPod {
+  readonly home: Cluster;
+  readonly name: string;
+  readonly container: string;
+  readonly ip: string;
+  readonly ports: readonly number[];
+}
+
+async function podsOf(home: Cluster, selector?: Readonly<Record<string, string>>): Promise<FieldPod[]> {
+  const namespaces = new Map((await home.kube.list(kinds.namespace)).map((n) => [n.metadata.name, n]));
+  const own = new Set(
+    objects
+      .get(home.name)!
+      .filter((o) => o.kind === "Deployment")
+      .map((o) => o.metadata.namespace!),
+  );
+  const labels = Object.entries(selector ?? {}).map(([k, v]) => `${k}=${v}`);
+  const pods: FieldPod[] = [];
+  for (const namespace of own)
+    for (const p of (await home.kube.list(kinds.pod, namespace, labels.join(",") || undefined)).filter(
+      podReady,
+    ))
+      pods.push(fieldPod(home, p, namespaces.get(namespace)!));
+  return pods;
+}
+
+function fieldPod(home: Cluster, pod: KubeObject, namespace: KubeObject): FieldPod {
+  return {
+    home,
+    cluster: home.name,
+    name: pod.metadata.name,
+    namespace: pod.metadata.namespace!,
+    labels: pod.metadata.labels ?? {},
+    namespaceLabels: namespace.metadata.labels ?? {},
+    container: pod.spec.containers[0].name,
+    ip: pod.status.podIP,
+    ports: (pod.spec.containers as { ports?: { containerPort: number }[] }[]).flatMap((c) =>
+      (c.ports ?? []).map((p) => p.containerPort),
+    ),
+  };
+}
+
+/** The pods that a service's annotations call to serve a cluster's clients. */
+async function serving(client: Cluster, service: LabService): Promise<FieldPod[]> {
+  const there = mesh.clusters
+    .map((home) => ({
+      home,
+      own: services.get(home.name)!.find((s) => s.namespace === service.namespace && s.name === service.name),
+    }))
+    .filter(({ home, own }) => home === client || (service.global && own?.global === true && own.shared));
+  const byHome = await Promise.all(
+    there.map(async ({ home, own }) => ({
+      home,
+      pods: (await podsOf(home, own!.selector)).filter((p) => p.namespace === service.namespace),
+    })),
+  );
+  const having = byHome.filter((b) => b.pods.length > 0).map((b) => b.home);
+  const homes = servingClusters(service.global ? service.affinity : "local", client, having);
+  return byHome.filter((b) => homes.includes(b.home)).flatMap((b) => b.pods);
+}
+
+for (const client of mesh.clusters) {
+  test(`every service of ${client.name} is answered by the pods that its annotations name`, async (context) => {
+    const { signal } = context;
+    const own = services.get(client.name)!;
+    if (own.length === 0) unsupported(context, `services of its own: the lab file gives ${client.name} none`);
+    const vantages = await vantagesOf(client.kube);
+    const asked: string[] = [];
+    const kept: string[] = [];
+    const verdict = await judgedInTime(
+      async () => {
+        asked.length = 0;
+        kept.length = 0;
+        return combine(
+          await Promise.all(
+            own.map(async (service) => {
+              const name = `${service.namespace}/${service.name}`;
+              const expected = await serving(client, service);
+              if (expected.length === 0) return unknownBecause([`${name} has no pod in any cluster`]);
+              // Its probers are pods too: where policy keeps them out, who would answer cannot be seen by asking.
+              const open = expected.every((to) =>
+                vantages.every(
+                  (v) =>
+                    policySays(
+                      policies,
+                      {
+                        from: {
+                          cluster: client.name,
+                          namespace: v.namespace,
+                          labels: {},
+                          namespaceLabels: {},
+                        },
+                        to,
+                        port: to.ports[0]!,
+                      },
+                      suite().defaultsToLocal,
+                    ).verdict === "allow",
+                ),
+              );
+              if (!open) {
+                kept.push(name);
+                return failedBecause([]);
+              }
+              asked.push(name);
+              const object = await client.kube.get(kinds.service, service.namespace, service.name);
+              const draw = await drawAnswers(
+                client,
+                String(object?.spec.clusterIP),
+                12 * expected.length,
+                budgets.requestMs,
+                signal,
+                service.port,
+              );
+              return combine([
+                judgeSameSet(
+                  `${client.name} -> service ${name}, who answers`,
+                  [...new Set(draw.good)],
+                  expected.map((p) => p.name),
+                ),
+                failedBecause(draw.bad.slice(0, 1)),
+              ]);
+            }),
+          ),
+        );
+      },
+      {
+        what: `the services of ${client.name} to be answered`,
+        withinMs: budgets.syncMs,
+        everyMs: 500,
+        signal,
+      },
+    );
+    keepFacts(context, { asked: asked.join(", "), keptFromByPolicy: kept.join(", ") });
+    expect(verdict).toPass();
+    if (asked.length === 0)
+      unsupported(context, `a service that policy lets the probers ask in ${client.name}`);
+  });
+
+  test(`the policies of ${client.name} let in and keep out whom they say, from every cluster`, async (context) => {
+    const { signal } = context;
+    const targets = await podsOf(client);
+    if (targets.length === 0) unsupported(context, `pods of its own: the lab file gives ${client.name} none`);
+    const clients = (await Promise.all(mesh.clusters.map((c) => podsOf(c)))).flat();
+    const unclear = new Set<string>();
+    const asks = targets.flatMap((to) =>
+      to.ports.flatMap((port) =>
+        clients
+          .filter((from) => from.ip !== to.ip)
+          .flatMap((from) => {
+            const said = policySays(policies, { from, to, port }, suite().defaultsToLocal);
+            if (said.verdict !== "unclear") return [{ from, to, port, open: said.verdict === "allow" }];
+            for (const why of said.why) unclear.add(why);
+            return [];
+          }),
+      ),
+    );
+    const verdict = await judgedInTime(
+      async () =>
+        judgeOutcomes(
+          await Promise.all(
+            asks.map(async ({ from, to, port, open }) => {
+              const path: PolicyPath = {
+                from: `${from.cluster}/${from.namespace}/${from.name}`,
+                to: `${to.cluster}/${to.namespace}/${to.name} (${to.ip}:${port})`,
+                ...(await connectFrom(from.home, from, to.ip, port, budgets.requestMs, signal)),
+              };
+              return { path, open };
+            }),
+          ),
+        ),
+      {
+        what: `the policies of ${client.name} to be enforced`,
+        withinMs: budgets.syncMs,
+        everyMs: 500,
+        signal,
+      },
+    );
+    keepFacts(context, {
+      paths: asks.length,
+      denied: asks.filter((a) => !a.open).length,
+      notUnderstood: [...unclear].join("; "),
+    });
+    expect(verdict).toPass();
+  });
+}
