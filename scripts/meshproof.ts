@@ -22,6 +22,7 @@ import { healByHand, injectByHand } from "#harness/runs/inject.ts";
 import { mustBuild, preflight } from "#harness/runs/preflight.ts";
 import { probeByHand } from "#harness/runs/probe.ts";
 import { prove } from "#harness/runs/prove.ts";
+import { bundle, unpackBundle } from "#harness/runs/repro/bundle.ts";
 import { differenceLines, planRepro } from "#harness/runs/repro/index.ts";
 import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
@@ -562,6 +563,14 @@ shared(program.command("repro"))
   .option("--out <folder>", "where the lab file goes", "repro")
   .option("--setup", "install and start what the machine lacks (Debian, as root)")
   .action(async (files: string[], o: SharedOptions & { plan?: boolean; out: string; setup?: boolean }) => {
+    const bundled =
+      files.length === 1 && files[0]!.endsWith(".zip") ? await unpackBundle(files[0]!, o.out) : undefined;
+    if (bundled !== undefined) {
+      say(`a bundle; written: ${bundled.labFile}`);
+      if (o.plan !== true) await bringUp({ ...o, labFile: bundled.labFile });
+      for (const fault of bundled.faults) say(`was in force: npm run mesh -- inject ${fault} --lab ${o.lab}`);
+      return;
+    }
     const { labFile, draft } = await planRepro(files, o.out);
     for (const line of differenceLines(draft.differences)) say(line);
     say("");
@@ -569,6 +578,19 @@ shared(program.command("repro"))
     if (o.plan === true) return say(`next: npm run mesh -- up --lab-file ${labFile}`);
     await bringUp({ ...o, labFile });
     say(`next: npm run mesh -- status --lab ${o.lab}`);
+  });
+
+program
+  .command("bundle")
+  .description(
+    "pack a lab that is up, with the faults in force, for `repro FILE` on another machine; no keys",
+  )
+  .argument("<file>", "the zip to write")
+  .option("--lab <name>", "name of the lab", "default")
+  .option("--run <run>", "also the report of a finished run: its id, or latest")
+  .action(async (file: string, o: { lab: string; run?: string }) => {
+    const names = await bundle(o.lab, file, o.run);
+    say(`packed ${names.join(", ")} into ${file}`);
   });
 
 program

@@ -42,14 +42,21 @@ function phaseSection(p: PhaseRecord): string {
   const versions = Object.entries(p.versions)
     .map(([cluster, version]) => `${cluster} ${version}`)
     .join(", ");
+  const disrupted = p.disruptions.filter((d) => d.lost > 0 || d.resets > 0);
+  const whole = p.disruptions.filter((d) => !disrupted.includes(d)).map((d) => d.path);
   const suites = p.suites.map((s) => {
     const counts = Object.entries(s.tests).map(([outcome, n]) => `${n} ${outcome}`);
     return `${s.name}: ${counts.join(", ")}`;
   });
   return `<h3>${escapeHtml(p.name)}</h3><p class="dim">${formatMs(p.durationMs)}; at its end ${escapeHtml(versions)}. ${p.deniedSent} requests that policy must stop, ${p.leaks.reduce((n, l) => n + l.packets, 0)} packets of them leaked.</p>
 ${p.error === null ? "" : `<p class="fail">${escapeHtml(p.error)}</p>`}
-<div class="wide"><table><tr><th>path</th><th>kind</th><th>lost</th><th>longest gap ms</th><th>connections ended</th><th>what happened just before</th></tr>
-${p.disruptions.map((d) => `<tr><td>${escapeHtml(d.path)}</td><td>${d.kind}</td><td>${d.lost} of ${d.sent}</td><td>${d.lost === 0 ? "&ndash;" : d.longestGapMs}</td><td>${d.resets === 0 ? "&ndash;" : d.resets}</td><td>${escapeHtml(d.outages[0]?.cause ?? "")}</td></tr>`).join("\n")}</table></div>
+${
+  disrupted.length === 0
+    ? ""
+    : `<div class="wide"><table><tr><th>path</th><th>kind</th><th>lost</th><th>longest gap ms</th><th>connections ended</th><th>what happened just before</th></tr>
+${disrupted.map((d) => `<tr><td>${escapeHtml(d.path)}</td><td>${d.kind}</td><td>${d.lost} of ${d.sent}</td><td>${d.lost === 0 ? "&ndash;" : d.longestGapMs}</td><td>${d.resets === 0 ? "&ndash;" : d.resets}</td><td>${escapeHtml(d.outages[0]?.cause ?? "")}</td></tr>`).join("\n")}</table></div>`
+}
+<p>${whole.length === 0 ? "" : `Nothing was lost on ${whole.length} of ${p.disruptions.length} paths: ${escapeHtml(whole.join("; "))}.`}</p>
 ${suites.length === 0 ? "" : `<p>${escapeHtml(suites.join("; "))}</p>`}
 ${p.events.length === 0 ? "" : `<details><summary>${p.events.length} events</summary><table>${p.events.map((e) => `<tr><td>${formatMs(e.afterMs)}</td><td>${escapeHtml(e.what)}</td></tr>`).join("")}</table></details>`}`;
 }

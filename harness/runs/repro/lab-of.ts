@@ -18,7 +18,7 @@ export interface LabDraft {
     readonly cilium: string;
     readonly kindConfig: Record<string, unknown>;
     readonly values: Values;
-    readonly manifests: readonly FieldObject[];
+    readonly manifests: readonly Record<string, unknown>[];
   }[];
   readonly differences: readonly Difference[];
 }
@@ -191,7 +191,7 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
         ...missing.map((name): FieldObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
         ...workloads.map(standIn),
         ...users.map(bare),
-      ],
+      ].map((o): Record<string, unknown> => ({ ...o })),
     };
   });
   return { profile, serviceType, clusters, differences };

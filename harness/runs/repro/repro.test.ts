@@ -1,10 +1,13 @@
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { strToU8, zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml, stringify as toYaml } from "yaml";
 import { planLab } from "#harness/config/plan.ts";
+import { refuseKeys, unpackBundle } from "./bundle.ts";
 import { planRepro } from "./index.ts";
+import { labFiles } from "./lab-files.ts";
 import { labOf } from "./lab-of.ts";
 import { readField } from "./read-field.ts";
 
@@ -153,4 +156,36 @@ test("the files of a plan are plain YAML: people edit them", async () => {
   const text = await readFile(join(out, "c1.manifests.yaml"), "utf8");
   expect(text).not.toMatch(/[&*]a\d/);
   expect(parseYaml(text.split("---\n")[0]!)).toMatchObject({ kind: "Namespace" });
+});
+
+describe("a bundle", () => {
+  test("holds what plans the same lab again", async () => {
+    const { labFile } = await planRepro(await twoClusters(), join(await folder(), "lab"));
+    const plan = await planLab({ lab: "x", labFile });
+    const path = join(await folder(), "b.zip");
+    const files = {
+      ...labFiles(plan),
+      "meshproof-bundle.json": JSON.stringify({
+        meshproofBundle: 1,
+        imageSource: "source",
+        faults: ["wrong-ca"],
+      }),
+    };
+    await writeFile(
+      path,
+      zipSync(Object.fromEntries(Object.entries(files).map(([n, t]) => [n, strToU8(t)]))),
+    );
+    const unpacked = await unpackBundle(path, join(await folder(), "out"));
+    expect(unpacked?.faults).toEqual(["wrong-ca"]);
+    expect(await planLab({ lab: "x", labFile: unpacked!.labFile })).toEqual(plan);
+  });
+
+  test("is refused while it would hold a private key, in plain or encoded", () => {
+    const key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE";
+    expect(() => refuseKeys("lab.yaml", "cilium: 1.19.4")).not.toThrow();
+    expect(() => refuseKeys("lab.yaml", key)).toThrow("lab.yaml would hold a private key");
+    expect(() => refuseKeys("lab.yaml", `key: ${Buffer.from(key).toString("base64")}`)).toThrow(
+      "private key",
+    );
+  });
 });

@@ -1,0 +1,73 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { strToU8, zipSync } from "fflate";
+import { z } from "zod";
+import { MeshproofError } from "#harness/core/errors.ts";
+import { readJournal } from "#harness/lab/fault-journal.ts";
+import { requireLab } from "#harness/lab/lab.ts";
+import { readZip } from "#harness/observe/sysdump/archive.ts";
+import { reportsDir } from "#harness/run-environment.ts";
+import { labFiles, writeLabFiles } from "./lab-files.ts";
+
+const manifestSchema = z.strictObject({
+  meshproofBundle: z.literal(1),
+  imageSource: z.string(),
+  /** Those that were in force when it was packed. */
+  faults: z.array(z.string()),
+});
+const manifestFile = "meshproof-bundle.json";
+
+/** Packs a lab that is up: its files, the faults in force, and a run's report where one is named. */
+export async function bundle(lab: string, file: string, run: string | undefined): Promise<string[]> {
+  const { plan, artifacts } = await requireLab(lab);
+  const faults = (await readJournal(lab)).map((e) => e.fault);
+  const files: Record<string, string> = {
+    [manifestFile]: JSON.stringify(
+      { meshproofBundle: 1, imageSource: artifacts.source, faults } satisfies z.infer<typeof manifestSchema>,
+      null,
+      2,
+    ),
+    ...labFiles(plan),
+  };
+  if (run !== undefined)
+    files["report.json"] = await readFile(join(reportsDir(), run, "report.json"), "utf8").catch(
+      (error: unknown) => {
+        throw new MeshproofError("usage", `there is no finished run ${run} in ${reportsDir()}`, {
+          cause: error,
+          cure: "name a folder of reports/ that holds a report.json, or latest",
+        });
+      },
+    );
+  for (const [name, text] of Object.entries(files)) refuseKeys(name, text);
+  const zipped = zipSync(
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [name, strToU8(text)])),
+  );
+  await writeFile(file, zipped);
+  return Object.keys(files).sort();
+}
+
+/** A private key, as PEM or as base64 of it, is in no bundle: the lab makes its own. */
+export function refuseKeys(name: string, text: string): void {
+  const encoded = text.match(/[A-Za-z0-9+/]{40,}={0,2}/g) ?? [];
+  const found = [text, ...encoded.map((t) => Buffer.from(t, "base64").toString("latin1"))].some((t) =>
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(t),
+  );
+  if (found)
+    throw new MeshproofError("usage", `${name} would hold a private key: nothing was written`, {
+      cure: "take it out of the lab file's values or manifests, and bring the lab up anew",
+    });
+}
+
+export interface Unpacked {
+  readonly labFile: string;
+  readonly faults: readonly string[];
+}
+
+/** Unpacks a bundle into a folder; nothing where the zip is none of ours. */
+export async function unpackBundle(path: string, folder: string): Promise<Unpacked | undefined> {
+  const found = await readZip(path, (name) => !name.includes("/"));
+  const text = found.get(manifestFile);
+  if (text === undefined) return undefined;
+  const manifest = manifestSchema.parse(JSON.parse(text));
+  return { labFile: await writeLabFiles(folder, Object.fromEntries(found)), faults: manifest.faults };
+}
