@@ -4,6 +4,7 @@ import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable } from "#harness/lab/reap.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
+import { tellStranded } from "./certify/journal.ts";
 
 /**
  * The lab that is up, ready for work: what a killed command left running is ended, and the faults that it left are
@@ -16,6 +17,7 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
   const mesh = new Mesh(state);
   await healLeftovers(mesh, say);
   await removeLeftovers(mesh, say);
+  await tellStranded(lab, say);
   return mesh;
 }
 

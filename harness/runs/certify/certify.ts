@@ -109,7 +109,6 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
       done: [],
       current: "baseline",
     };
-    if (before !== undefined) options.say(`going on: ${whereItIs(plan.lab, before)}`);
     const run = new Certification(options, artifacts, newValues, mesh.state, journal);
     const certified = await run.run();
     await forgetJournal(plan.lab);

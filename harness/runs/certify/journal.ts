@@ -37,8 +37,20 @@ export async function readJournal(lab: string): Promise<Journal | undefined> {
   }
 }
 
-export const writeJournal = (lab: string, journal: Journal): Promise<void> =>
-  writeAtomic(fileOf(lab), JSON.stringify(journal), 0o600);
+/** Labs whose certification this process is at. */
+const mine = new Set<string>();
+
+export async function writeJournal(lab: string, journal: Journal): Promise<void> {
+  mine.add(lab);
+  await writeAtomic(fileOf(lab), JSON.stringify(journal), 0o600);
+}
+
+/** Says of a certification that was cut off where it stopped. To be called under the lab's lock: nobody is at it then. */
+export async function tellStranded(lab: string, say: (line: string) => void): Promise<void> {
+  const journal = mine.has(lab) ? undefined : await readJournal(lab);
+  if (journal !== undefined)
+    say(`${whereItIs(lab, journal)}: \`certify --resume\` goes on, \`down --lab ${lab}\` cleans up`);
+}
 
 export const forgetJournal = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
 
