@@ -85,6 +85,10 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, before), {
       cure: `add --resume to go on, or run \`npm run mesh -- down --lab ${plan.lab}\` to clean up`,
     });
+  if (before !== undefined && (before.from !== pair.from || before.to !== pair.to))
+    throw new MeshproofError("config-conflict", whereItIs(plan.lab, before), {
+      cure: `--resume goes on with --from ${before.from} --to ${before.to}`,
+    });
   if (before === undefined && options.resume)
     throw new MeshproofError("usage", `no certification was cut off in lab ${plan.lab}`, {
       cure: "leave --resume out",
