@@ -28,6 +28,7 @@ import { run } from "#harness/runs/run.ts";
 import { labStatus } from "#harness/runs/status.ts";
 import { longSuiteNames, provenSuites } from "#harness/runs/suites.ts";
 import { closingLines, testLab } from "#harness/runs/test.ts";
+import { testOwn } from "#harness/runs/test-own.ts";
 import { up } from "#harness/runs/up.ts";
 import { exportCsv, renderAgain } from "#harness/runs/write-report.ts";
 
@@ -301,7 +302,7 @@ program
 
 program
   .command("test")
-  .description("run suites against the lab that is up")
+  .description("run suites against the lab that is up, or against meshed clusters of your own (--context)")
   .argument(
     "[suites...]",
     `some of: ${provenSuites.join(", ")}; only where they are named: ${longSuiteNames.join(", ")}`,
@@ -319,10 +320,20 @@ program
     "add measurements to this file, and make only those that it lacks: a run that was cut off goes on",
   )
   .option("--baseline <file>", "a series of earlier measurements that outages are held against")
+  .option("--context <name>", "a meshed cluster of your own instead of a lab; two or more times", collect)
+  .option("--kubeconfig <file>", "of those contexts (default: $KUBECONFIG, else ~/.kube/config)")
+  .option("--images <source>", "where the images of those clusters' versions come from, as for `up`", "auto")
+  .option("--prober-image <ref>", "where those clusters' nodes find the prober's image")
+  .option("--agnhost-image <ref>", "where they find the backends' image")
   .action(
     async (
       suites: string[],
       o: {
+        context?: string[];
+        kubeconfig?: string;
+        images: string;
+        proberImage?: string;
+        agnhostImage?: string;
         lab: string;
         withFault?: string;
         bugtool?: boolean;
@@ -332,8 +343,7 @@ program
         baseline?: string;
       },
     ) => {
-      const finished = await testLab({
-        lab: o.lab,
+      const wanted = {
         suites,
         runId: newRunId(),
         command: commandLine(),
@@ -345,7 +355,22 @@ program
         ...(o.baseline === undefined ? {} : { baseline: o.baseline }),
         ...(o.withFault === undefined ? {} : { fault: o.withFault }),
         ...(o.summary === undefined ? {} : { summary: o.summary }),
-      });
+      };
+      const { context } = o;
+      const finished =
+        context === undefined
+          ? await testLab({ lab: o.lab, ...wanted })
+          : await withProgress((progress) =>
+              testOwn({
+                ...wanted,
+                contexts: context,
+                images: checkArchiveOption(o.images, undefined),
+                progress,
+                ...(o.kubeconfig === undefined ? {} : { kubeconfig: o.kubeconfig }),
+                ...(o.proberImage === undefined ? {} : { proberImage: o.proberImage }),
+                ...(o.agnhostImage === undefined ? {} : { agnhostImage: o.agnhostImage }),
+              }),
+            );
       conclude(finished, o.series);
     },
   );

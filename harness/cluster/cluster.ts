@@ -4,6 +4,7 @@ import { Kube, kinds } from "#harness/kube/kube.ts";
 import type { LabState } from "#harness/lab/lab.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/lab/lab.ts";
 import { type ClusterNode, kindNodes } from "./kind-cluster.ts";
+import { ownNodes } from "./own-cluster.ts";
 import { agentSelector } from "./selectors.ts";
 
 /** A running cluster of the mesh, as suites see it. */
@@ -22,7 +23,10 @@ export class Cluster {
   readonly hasApiserver: boolean;
   /** Whether KVStoreMesh keeps a copy of what the others tell; else every agent asks them itself. */
   readonly hasKvstoreMesh: boolean;
+  /** Whether its nodes are containers here: else nobody can look into them, or stand beside them. */
+  readonly onThisMachine: boolean;
   readonly #lab: string;
+  readonly #own: boolean;
 
   constructor(state: LabState, name: string) {
     const planned = state.plan.clusters.find((c) => c.name === name)!;
@@ -34,14 +38,20 @@ export class Cluster {
     this.podCidr6 = planned.podCidr6;
     this.kubernetesVersion = planned.kubernetes;
     this.ciliumVersion = state.artifacts.clusters[name]!.ciliumVersion;
-    this.kubeconfig = kubeconfigOf(state.lab, name);
+    this.kubeconfig = planned.own?.kubeconfig ?? kubeconfigOf(state.lab, name);
+    this.#own = planned.own !== undefined;
+    this.onThisMachine = planned.own?.networks.length !== 0;
     this.hasApiserver = hasApiserver(state.plan.profile);
     this.hasKvstoreMesh = this.hasApiserver && wantsKvstoreMesh(planned);
-    this.kube = new Kube(name, this.kubeconfig, `kind-${kindNameOf(state.lab, name)}`);
+    this.kube = new Kube(
+      name,
+      this.kubeconfig,
+      planned.own?.context ?? `kind-${kindNameOf(state.lab, name)}`,
+    );
   }
 
   async nodes(): Promise<ClusterNode[]> {
-    return kindNodes(this.#lab, this.name);
+    return this.#own ? ownNodes(this.kube) : kindNodes(this.#lab, this.name);
   }
 
   /** The Cilium agent's pod on each node. */

@@ -10,7 +10,7 @@ export const clusterNetwork = (plan: LabPlan, cluster: string): string =>
 
 /** Every Docker network of a lab. */
 export const networksOf = (plan: LabPlan): string[] => [
-  ...new Set(plan.clusters.map((c) => clusterNetwork(plan, c.name))),
+  ...new Set(plan.clusters.flatMap((c) => c.own?.networks ?? [clusterNetwork(plan, c.name)])),
 ];
 
 export async function createNetworks(plan: LabPlan): Promise<void> {
@@ -27,7 +27,7 @@ export async function createNetworks(plan: LabPlan): Promise<void> {
  */
 export async function routeBetween(plan: LabPlan, routerImage: string, signal: AbortSignal): Promise<void> {
   const networks = networksOf(plan);
-  if (networks.length < 2) return;
+  if (networks.length < 2 || plan.clusters.some((c) => c.own !== undefined)) return;
   const router = await startRouter(plan.lab, networks, routerImage);
   const subnets = await Promise.all(networks.map(networkSubnet));
   for (const { name } of plan.clusters) {

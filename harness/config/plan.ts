@@ -25,6 +25,12 @@ export interface PlannedCluster {
   readonly kindConfig: KindConfig;
   /** The user's own Helm values, laid over ours. */
   readonly values: Record<string, unknown>;
+  /** A cluster that was there before: never made, never removed. Networks of Docker, where its nodes are containers. */
+  readonly own?: {
+    readonly kubeconfig: string;
+    readonly context: string;
+    readonly networks: readonly string[];
+  };
   /** Objects that the lab holds, applied once it is meshed. */
   readonly manifests?: readonly Record<string, unknown>[];
 }

@@ -60,3 +60,18 @@ export function addressAt(cidr: Cidr, offset: number): string {
   if (value > cidr.last) throw new Error(`${cidr.text} has no address number ${offset}`);
   return fromBigInt(value, cidr.kind);
 }
+
+/** The smallest CIDR that holds all of these, of one kind; throws a plain Error for none. */
+export function coveringCidr(texts: readonly string[]): string {
+  const all = texts.map(parseCidr);
+  const [head] = all;
+  if (head === undefined) throw new Error("no CIDR to cover");
+  const size = head.kind === "ipv4" ? 32 : 128;
+  let bits = Math.min(...all.map((c) => c.bits));
+  const upwards = (values: bigint[]): bigint[] => values.sort((a, b) => (a < b ? -1 : 1));
+  const first = upwards(all.map((c) => c.first))[0]!;
+  const last = upwards(all.map((c) => c.last)).at(-1)!;
+  while (first >> BigInt(size - bits) !== last >> BigInt(size - bits)) bits -= 1;
+  const shift = BigInt(size - bits);
+  return `${fromBigInt((first >> shift) << shift, head.kind)}/${bits}`;
+}

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressAt, contains, overlaps, parseCidr } from "./cidr.ts";
+import { addressAt, contains, coveringCidr, overlaps, parseCidr } from "./cidr.ts";
 import { describeError, MeshproofError } from "./errors.ts";
 import { eventually, notYet, ready } from "./eventually.ts";
 import { exitCodeOf } from "./record.ts";
@@ -11,6 +11,13 @@ import { combine } from "./verdict.ts";
 const signal = new AbortController().signal;
 
 describe("cidr", () => {
+  test("the smallest that holds several", () => {
+    expect(coveringCidr(["10.1.0.0/24", "10.1.1.0/24"])).toBe("10.1.0.0/23");
+    expect(coveringCidr(["10.1.0.0/24", "10.1.255.0/24"])).toBe("10.1.0.0/16");
+    expect(coveringCidr(["10.1.3.0/24"])).toBe("10.1.3.0/24");
+    expect(() => coveringCidr([])).toThrow("no CIDR");
+  });
+
   test("finds overlap whichever way round", () => {
     const big = parseCidr("10.0.0.0/8");
     const small = parseCidr("10.1.0.0/16");

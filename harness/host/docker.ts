@@ -217,6 +217,15 @@ export async function containerAddress(container: string, network: string): Prom
   return (await output("docker", ["inspect", "--format", format, container])).trim();
 }
 
+/** The networks of a running container of this name; none where there is no such container. */
+export async function networksOfContainer(name: string): Promise<string[]> {
+  const format = "{{range $network, $_ := .NetworkSettings.Networks}}{{$network}} {{end}}";
+  const found = await command("docker", ["inspect", "--type", "container", "--format", format, name], {
+    tolerate: true,
+  }).catch(() => undefined);
+  return found?.exitCode === 0 ? found.stdout.split(" ").filter((n) => n.trim() !== "") : [];
+}
+
 /** The host's own address on a network. */
 export async function networkGateway(name: string): Promise<string> {
   return (

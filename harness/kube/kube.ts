@@ -491,6 +491,22 @@ export class Kube {
     return text;
   }
 
+  /** Whether this context's user may do something in every namespace. */
+  async may(what: {
+    readonly verb: string;
+    readonly group: string;
+    readonly resource: string;
+    readonly subresource?: string;
+  }): Promise<boolean> {
+    const review = {
+      apiVersion: "authorization.k8s.io/v1",
+      kind: "SelfSubjectAccessReview",
+      spec: { resourceAttributes: what },
+    };
+    const told = await this.#call("ask for rights", () => this.#objects.create(review as never));
+    return (told as unknown as KubeObject).status?.allowed === true;
+  }
+
   async version(): Promise<string> {
     const nodes = await this.list(kinds.node);
     return String(nodes[0]?.status?.nodeInfo?.kubeletVersion ?? "unknown");

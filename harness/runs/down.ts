@@ -2,13 +2,18 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { dockerInfo } from "#harness/host/docker.ts";
 import { forgetPriority } from "#harness/host/priority.ts";
-import { lockLab } from "#harness/lab/lab.ts";
+import { lockLab, readLabState } from "#harness/lab/lab.ts";
 import { everyLab, reapBuilds, reapLab } from "#harness/lab/reap.ts";
+import { Mesh } from "#harness/mesh/mesh.ts";
+import { removeOurs } from "./test-own.ts";
 
 /** Removes one lab and nothing else. */
 export async function downLab(lab: string, progress: Progress, signal: AbortSignal): Promise<string[]> {
   await dockerInfo();
   await using _lock = await lockLab(lab);
+  const state = await readLabState(lab).catch(() => undefined);
+  const own = state?.plan.clusters.some((c) => c.own !== undefined) === true;
+  if (own) await progress.step("remove what was ours", () => removeOurs(new Mesh(state!)));
   const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, signal));
   await forgetPriority();
   return removed;

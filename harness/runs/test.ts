@@ -107,7 +107,9 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   process.env.MESHPROOF_SERIES = options.series === undefined ? "" : resolve(options.series);
   process.env.MESHPROOF_BASELINE = options.baseline === undefined ? "" : resolve(options.baseline);
   process.env.MESHPROOF_EXPECTED = JSON.stringify(options.expected ?? {});
-  const nodes = (await Promise.all(mesh.clusters.map((c) => c.nodes()))).flat();
+  // Nodes that are no containers of this machine are no load of it either.
+  const here = mesh.clusters.filter((c) => c.onThisMachine);
+  const nodes = (await Promise.all(here.map((c) => c.nodes()))).flat();
   const watch = await HostWatch.start(
     nodes.map((n) => n.name),
     reports,

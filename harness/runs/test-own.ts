@@ -1,0 +1,123 @@
+import { getArtifacts } from "#harness/artifacts/index.ts";
+import type { Artifacts } from "#harness/artifacts/types.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { ownCluster } from "#harness/cluster/own-cluster.ts";
+import { budgetsSchema, rigSchema } from "#harness/config/budgets.ts";
+import type { LabPlan, PlannedCluster } from "#harness/config/plan.ts";
+import { wallLabel } from "#harness/core/clock.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { faultNamed } from "#harness/fault/index.ts";
+import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
+import { forgetLab, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
+import { Mesh } from "#harness/mesh/mesh.ts";
+import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/mesh/vantage.ts";
+import type { Images } from "./certify/prepare.ts";
+import { removeLeftovers } from "./open-lab.ts";
+import { type TestOptions, testLab } from "./test.ts";
+
+export interface OwnOptions extends Omit<TestOptions, "lab"> {
+  readonly contexts: readonly string[];
+  readonly kubeconfig?: string;
+  readonly images: Images;
+  /** Where the clusters' nodes find the prober and the backends, if not under this machine's own names. */
+  readonly proberImage?: string;
+  readonly agnhostImage?: string;
+  readonly progress: Progress;
+}
+
+/** The state of clusters that are nobody's lab, while they are tested. */
+const lab = "own";
+
+/**
+ * The suites on clusters of one's own: rights are checked first, everything is in namespaces of ours, and they are gone at
+ * the end; what a crash left is removed by the next call, and by `down --all`.
+ */
+export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
+  const { contexts, kubeconfig, signal, progress } = options;
+  if (contexts.length < 2)
+    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
+  if (options.fault !== undefined && ["network", "nodes"].includes(faultNamed(options.fault).group))
+    throw new MeshproofError(
+      "usage",
+      `${options.fault} would touch nodes, which are not the lab's here: unsupported`,
+      {
+        cure: "choose a fault of workloads, configuration, policy or the control plane",
+      },
+    );
+  const planned = await Promise.all(contexts.map((c) => ownCluster(c, kubeconfig)));
+  checkApart(planned);
+  await using _lock = await lockLab(lab);
+  const before = await readLabState(lab);
+  if (before !== undefined) await removeOurs(new Mesh(before));
+  const plan: LabPlan = {
+    lab,
+    profile: "default",
+    clusters: planned,
+    serviceType: "LoadBalancer",
+    networks: "shared",
+    suites: [],
+    budgets: budgetsSchema.parse(undefined),
+    rig: rigSchema.parse(undefined),
+  };
+  const artifacts = await artifactsFor(options, planned);
+  await writeLabState({
+    version: 1,
+    lab,
+    phase: "up",
+    runId: options.runId,
+    createdAt: wallLabel(),
+    plan,
+    artifacts,
+  });
+  const mesh = new Mesh((await readLabState(lab))!);
+  try {
+    await progress.step("a prober on every node", () =>
+      Promise.all(
+        mesh.clusters.map(async ({ kube }) => {
+          await kube.apply(namespaceObject(systemNamespace));
+          await kube.apply(proberDaemonSet(systemNamespace, artifacts.proberImage));
+          await awaitVantages(kube, { withinMs: plan.budgets.settleMs, signal });
+        }),
+      ),
+    );
+    return await testLab({ ...options, lab });
+  } finally {
+    await progress.step("remove what was ours", async () => {
+      await removeOurs(mesh);
+      await forgetLab(lab);
+    });
+  }
+}
+
+/** Removes every namespace of ours from clusters that are not. */
+export async function removeOurs(mesh: Mesh): Promise<void> {
+  await removeLeftovers(mesh, () => {});
+  await Promise.all(mesh.clusters.map((c: Cluster) => removeNamespace(c.kube, systemNamespace)));
+}
+
+function checkApart(planned: readonly PlannedCluster[]): void {
+  for (const [i, a] of planned.entries())
+    for (const b of planned.slice(i + 1))
+      if (a.name === b.name || a.id === b.id)
+        throw new MeshproofError(
+          "config-conflict",
+          `contexts ${a.own!.context} and ${b.own!.context} are both of cluster ${a.name} with id ${a.id}`,
+          { cure: "name the contexts of two clusters of one mesh" },
+        );
+}
+
+async function artifactsFor(options: OwnOptions, planned: readonly PlannedCluster[]): Promise<Artifacts> {
+  const artifacts = await getArtifacts({
+    clusters: new Map(planned.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+    progress: options.progress,
+    signal: options.signal,
+    ...options.images,
+  });
+  const { proberImage, agnhostImage } = options;
+  return {
+    ...artifacts,
+    ...(proberImage === undefined ? {} : { proberImage, nginxImage: proberImage }),
+    ...(agnhostImage === undefined ? {} : { agnhostImage }),
+  };
+}
