@@ -41,11 +41,14 @@ export async function releaseValues(
 
 /** The chart's objects as these values render them; no cluster is asked. */
 export async function renderChart(
-  release: Pick<HelmRelease, "helm" | "chartDir" | "values" | "signal">,
+  release: Pick<HelmRelease, "helm" | "chartDir" | "values" | "signal"> & { readonly kubernetes: string },
 ): Promise<Record<string, unknown>[]> {
   const told = await output(
     release.helm,
-    ["template", "cilium", release.chartDir, "--namespace", "kube-system", "--values", "-"],
+    [
+      ...["template", "cilium", release.chartDir, "--namespace", "kube-system", "--values", "-"],
+      ...["--kube-version", release.kubernetes],
+    ],
     { input: toYaml(release.values), signal: release.signal },
   );
   return parseAllDocuments(told)

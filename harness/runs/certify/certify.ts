@@ -407,7 +407,7 @@ class Certification {
 
   /** What the charts alone say of the upgrade, before anything moves. */
   async #compare(): Promise<string[]> {
-    const { name, values } = this.#state.plan.clusters[0]!;
+    const { name, values, kubernetes } = this.#state.plan.clusters[0]!;
     const { helm } = this.#artifacts.old.tools;
     const side = (of: Side) => ({
       chartDir: this.#artifacts[of].clusters[name]!.chartDir,
@@ -418,6 +418,7 @@ class Certification {
       from: side("old"),
       to: side("new"),
       own: mergeValues(values, this.#newValues),
+      kubernetes,
       signal: this.#options.signal,
     });
   }

@@ -11,6 +11,8 @@ export interface Charts {
   readonly to: { readonly chartDir: string; readonly values: Values };
   /** The operator's own values: what they name must be known to the new chart. */
   readonly own: Values;
+  /** Charts render by it. */
+  readonly kubernetes: string;
   readonly signal: AbortSignal;
 }
 
@@ -24,7 +26,7 @@ export async function compareCharts(charts: Charts): Promise<string[]> {
 /** The agents' ConfigMap as a chart renders it. */
 async function agentConfig(charts: Charts, side: "from" | "to"): Promise<Readonly<Record<string, string>>> {
   const { chartDir, values } = charts[side];
-  const objects = await renderChart({ helm: charts.helm, chartDir, values, signal: charts.signal });
+  const objects = await renderChart({ ...charts, chartDir, values });
   const map = objects.find(
     (o) => o.kind === "ConfigMap" && (o.metadata as { name?: string }).name === "cilium-config",
   );
