@@ -169,3 +169,14 @@ export async function importArchives(
     }
   }
 }
+
+/** Whether a node's containerd has all of these images. */
+export async function holdsImages(
+  node: ClusterNode,
+  references: readonly string[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { stdout } = await execIn(node.name, ["ctr", "--namespace=k8s.io", "images", "ls", "-q"], { signal });
+  const there = new Set(stdout.split("\n"));
+  return references.every((r) => there.has(r));
+}

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { getArtifacts } from "#harness/artifacts/index.ts";
 import { makeStaging } from "#harness/artifacts/source/image.ts";
 import type { Artifacts, ImageSource } from "#harness/artifacts/types.ts";
-import { importArchives } from "#harness/cluster/kind-cluster.ts";
+import { type ClusterNode, holdsImages, importArchives } from "#harness/cluster/kind-cluster.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
@@ -59,10 +59,13 @@ export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: Abort
   try {
     for (const cluster of mesh.clusters) {
       const { ciliumImages } = artifacts.clusters[cluster.name]!;
-      if (ciliumImages.length === 0) continue;
+      const nodes: ClusterNode[] = [];
+      for (const node of await cluster.nodes())
+        if (!(await holdsImages(node, ciliumImages, signal))) nodes.push(node);
+      if (nodes.length === 0) continue;
       const archive = join(folder, `${cluster.name}.tar`);
       await saveImages(ciliumImages, archive, signal);
-      await importArchives(await cluster.nodes(), [archive], signal);
+      await importArchives(nodes, [archive], signal);
       await rm(archive);
     }
   } finally {
