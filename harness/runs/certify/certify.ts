@@ -383,7 +383,7 @@ class Certification {
       run: record.runId,
       tests: Object.fromEntries(
         [...Map.groupBy(s.tests, (t) => t.outcome)].map(([outcome, tests]) => [outcome, tests.length]),
-      ) as PhaseRecord["suites"][number]["tests"],
+      ),
       failures: [
         ...s.errors,
         ...s.tests.filter((t) => t.outcome === "fail").map((t) => `${t.name}: ${t.reasons[0] ?? ""}`),
