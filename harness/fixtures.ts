@@ -82,6 +82,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
   const namespace = `mp-${suite}-${runIdOfRun().slice(-6)}`;
   let fault: InjectedFault | undefined;
   let injecting: Promise<InjectedFault> | undefined;
+  let failed = false;
   let outsideClient: Promise<{ readonly id: string } & AsyncDisposable> | undefined;
 
   beforeAll(async () => {
@@ -110,6 +111,9 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
         injecting = injectFault(faultNamed(faultOfRun), { mesh, namespace, signal: controller.signal });
         fault = await injecting;
       }
+    } catch (error) {
+      failed = true;
+      throw error;
     } finally {
       clearTimeout(timer);
     }
@@ -123,7 +127,6 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
       context.skip("the fault may break it or not: left out");
   });
 
-  let failed = false;
   vitestTest.afterEach((context) => {
     failed ||= context.task.result?.state === "fail";
     if (fault !== undefined)

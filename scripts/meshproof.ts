@@ -15,7 +15,7 @@ import { terminalProgress } from "#harness/host/progress.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
 import { labVariable } from "#harness/lab/reap.ts";
 import { certificateLines, certify, certifyMatrix, exitCodeOf } from "#harness/runs/certify/index.ts";
-import { describeFindings, diagnoseFiles, diagnoseLab, isWrong } from "#harness/runs/diagnose.ts";
+import { describeFindings, diagnoseFiles, diagnoseLab, hasUnread, isWrong } from "#harness/runs/diagnose.ts";
 import { downAll, downLab } from "#harness/runs/down.ts";
 import { fetchImages, saveArchive } from "#harness/runs/images.ts";
 import { healByHand, injectByHand } from "#harness/runs/inject.ts";
@@ -573,7 +573,7 @@ program
     const findings = await (files.length === 0 ? diagnoseLab(o.lab) : diagnoseFiles(files));
     if (o.json === true) say(JSON.stringify({ findings }, null, 2));
     else for (const line of describeFindings(findings)) say(line);
-    process.exitCode = isWrong(findings) ? 1 : 0;
+    process.exitCode = isWrong(findings) ? 1 : hasUnread(findings) ? 3 : 0;
   });
 
 shared(program.command("repro"))

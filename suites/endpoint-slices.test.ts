@@ -97,7 +97,7 @@ forEachPair((from, to) => {
           await Promise.all(mesh.clusters.map((c) => addresses(c, services.headless)))
         ).flat();
         return judgeSameSet(
-          `${from.name}: A records of ${name}`,
+          `CoreDNS of ${from.name}: A records of ${name}`,
           await resolveFrom(from.kube, vantage!, name, context.signal),
           expected,
         );

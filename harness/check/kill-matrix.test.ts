@@ -3,7 +3,7 @@ import type { HostSample } from "#harness/core/host-sample.ts";
 import { matches } from "#harness/core/pattern.ts";
 import type { TestRecord } from "#harness/core/record.ts";
 import { disturbances } from "./host.ts";
-import { judgeCell, killMatrix } from "./kill-matrix.ts";
+import { judgeCell, killMatrix, notRun } from "./kill-matrix.ts";
 
 const record = (name: string, outcome: TestRecord["outcome"], reason = ""): TestRecord => ({
   suite: "pod-to-pod",
@@ -28,6 +28,7 @@ describe("a cell of the kill matrix", () => {
   test("killed needs a failure that names what was harmed", () => {
     expect(state(record("east -> west > TCP x", "fail", "no answer from east-worker"))).toBe("killed");
     expect(state(record("east -> west > TCP x", "fail", "no answer"))).toBe("unnamed");
+    expect(state(record("east -> west > TCP x", "fail", "no answer from lab--east-worker"))).toBe("unnamed");
     expect(state(record("east -> west > TCP x", "pass"))).toBe("survived");
   });
 
@@ -36,6 +37,10 @@ describe("a cell of the kill matrix", () => {
     expect(state(record("west -> east > UDP x", "fail", "east-worker"))).toBe("green");
     expect(state(record("west -> east > TCP x", "pass"))).toBe("green");
     expect(state(record("east -> west > TCP x", "unknown"))).toBe("unknown");
+  });
+
+  test("a test that should have failed and was not run is unknown, not a pass", () => {
+    expect(notRun("f", "pod-to-pod > x")).toMatchObject({ state: "unknown", outcome: "unknown" });
   });
 
   test("survivors and tests that nothing killed are listed, faults that did not work among them", () => {

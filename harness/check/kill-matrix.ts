@@ -1,4 +1,5 @@
 import type { CellState, KillCell, KillMatrix, ProvenFault } from "#harness/core/kill-matrix.ts";
+import { holdsName } from "#harness/core/names.ts";
 import { matches } from "#harness/core/pattern.ts";
 import type { TestRecord } from "#harness/core/record.ts";
 
@@ -21,6 +22,11 @@ export function expectationOf(
   return expected.may.some((p) => matches(p, test, clusters)) ? "either" : "green";
 }
 
+/** A test that should have failed and has no verdict: what it would have said is not known. */
+export function notRun(fault: string, test: string): KillCell {
+  return { fault, test, state: "unknown", outcome: "unknown", message: "it was not run" };
+}
+
 /** `names`: what the injection harmed; a killed test's message holds at least one of them. */
 export function judgeCell(
   fault: string,
@@ -40,7 +46,7 @@ export function judgeCell(
   if (test.outcome === "unknown") return cell("unknown");
   const should = expectationOf(expected, test.name, clusters);
   if (test.outcome !== "fail") return cell(should === "fail" ? "survived" : "green");
-  if (should === "fail") return cell(names.some((n) => message.includes(n)) ? "killed" : "unnamed");
+  if (should === "fail") return cell(names.some((n) => holdsName(message, n)) ? "killed" : "unnamed");
   return cell(should === "either" ? "green" : "broke");
 }
 

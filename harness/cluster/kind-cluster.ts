@@ -4,7 +4,7 @@ import { stringify as toYaml } from "yaml";
 import type { ClusterArtifacts } from "#harness/artifacts/types.ts";
 import type { LabPlan, PlannedCluster } from "#harness/config/plan.ts";
 import { command, output } from "#harness/host/command.ts";
-import { execIn } from "#harness/host/docker.ts";
+import { corednsLabel, execIn, imageLabel } from "#harness/host/docker.ts";
 import { writeAtomic } from "#harness/host/paths.ts";
 import { kindNameOf, kubeconfigOf, labDir } from "#harness/lab/lab.ts";
 
@@ -28,18 +28,21 @@ interface KindPatches {
  * first, and then waits 1 s, 2 s, 4 s (endpointslice_controller.go: "informer cache is out of date"): changes are
  * collected for 100 ms instead. And etcd waits for the host's disk at every write: a lab outlives no crash of its host.
  */
-const kubeadmPatches: readonly string[] = (["v1beta3", "v1beta4"] as const).map((version) => {
-  // From v1beta4 on flags are a list.
-  const extraArgs = (name: string, value: string) => ({
-    extraArgs: version === "v1beta3" ? { [name]: value } : [{ name, value }],
+function kubeadmPatches(coredns: string | undefined): string[] {
+  return (["v1beta3", "v1beta4"] as const).map((version) => {
+    // From v1beta4 on flags are a list.
+    const extraArgs = (name: string, value: string) => ({
+      extraArgs: version === "v1beta3" ? { [name]: value } : [{ name, value }],
+    });
+    return toYaml({
+      apiVersion: `kubeadm.k8s.io/${version}`,
+      kind: "ClusterConfiguration",
+      etcd: { local: extraArgs("unsafe-no-fsync", "true") },
+      controllerManager: extraArgs("endpointslice-updates-batch-period", "100ms"),
+      ...(coredns === undefined ? {} : { dns: { imageTag: coredns } }),
+    });
   });
-  return toYaml({
-    apiVersion: `kubeadm.k8s.io/${version}`,
-    kind: "ClusterConfiguration",
-    etcd: { local: extraArgs("unsafe-no-fsync", "true") },
-    controllerManager: extraArgs("endpointslice-updates-batch-period", "100ms"),
-  });
-});
+}
 
 /** Creates one cluster without a CNI. The user's own kubeconfig is never touched: kind writes to the lab's. */
 export async function createKindCluster(
@@ -67,7 +70,7 @@ export async function createKindCluster(
     ...cluster.kindConfig,
     ...patches,
     kubeadmConfigPatches: [
-      ...kubeadmPatches,
+      ...kubeadmPatches((await imageLabel(artifacts.nodeImage, corednsLabel)) || undefined),
       ...((cluster.kindConfig as KindPatches).kubeadmConfigPatches ?? []),
     ],
     name,

@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { addressAt, contains, coveringCidr, overlaps, parseCidr } from "./cidr.ts";
 import { describeError, MeshproofError } from "./errors.ts";
 import { eventually, notYet, ready } from "./eventually.ts";
+import { holdsName } from "./names.ts";
 import { exitCodeOf } from "./record.ts";
 import { Scope } from "./scope.ts";
 import { answersToSeeAll, quantile, shareTolerance } from "./stats.ts";
 import { combine } from "./verdict.ts";
+import { isAtLeast } from "./version.ts";
 
 const signal = new AbortController().signal;
 
@@ -139,4 +141,22 @@ describe("verdicts and exit codes", () => {
     const text = describeError(new MeshproofError("usage", "no", { cure: "do", cause: new Error("why") }));
     expect(text).toBe("[usage] no\n  cure: do\n  because: why");
   });
+});
+
+describe("names in a message", () => {
+  test.each([
+    ["KVStoreMesh of west, which", "west", true],
+    ["east/lab--west-worker: no answer", "west", false],
+    ["missing echo-west-7d9f", "echo-west", true],
+    ["10.2.0.11 answered", "10.2.0.1", false],
+    ["10.2.0.1:8080 answered", "10.2.0.1", true],
+  ])("%s: %s", (text, name, named) => {
+    expect(holdsName(text, name)).toBe(named);
+  });
+});
+
+test("versions are compared by number", () => {
+  expect(isAtLeast("v1.12.10", "v1.12.2")).toBe(true);
+  expect(isAtLeast("v1.12.1", "v1.12.2")).toBe(false);
+  expect(isAtLeast("v1.12.2", "v1.12.2")).toBe(true);
 });

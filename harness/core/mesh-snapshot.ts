@@ -7,8 +7,10 @@ import type {
   ServiceEntry,
 } from "./snapshot.ts";
 
-/** A part of a snapshot: what was read, or why it could not be. */
-export type Part<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly why: string };
+/** A part of a snapshot: what was read, or why it could not be. `absent`: nobody asked for it, as in an archive. */
+export type Part<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly why: string; readonly absent?: boolean };
 
 /** A whole mesh at one moment, from live clusters or from an archive: what `diagnose` judges. */
 export interface MeshSnapshot {

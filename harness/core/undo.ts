@@ -42,6 +42,13 @@ export type Undo =
       /** Only while a cluster still has an endpoint with this address. */
       readonly onlyWhile?: { readonly cluster: string; readonly endpointIp: string };
     }
+  /** An entry back into a cluster's kvstore. */
+  | {
+      readonly do: "kvstore-put";
+      readonly cluster: string;
+      readonly key: string;
+      readonly value: string;
+    }
   /** Deletes pods and waits for those that take their place. */
   | {
       readonly do: "replace-pods";

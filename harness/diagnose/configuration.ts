@@ -27,7 +27,11 @@ const finding = (cluster: string, subject: string, message: string, next: string
 const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
   cluster.config.ok ? cluster.config.value[key] : undefined;
 
-const idOf = (cluster: ClusterSnapshot): number => Number(settingOf(cluster, "cluster-id") ?? Number.NaN);
+/** Nothing where it could not be read: no other id contradicts it then. */
+function idOf(cluster: ClusterSnapshot): number | undefined {
+  const told = settingOf(cluster, "cluster-id");
+  return told === undefined ? undefined : Number(told);
+}
 
 /** Ids that a cluster's own identities contradict come first, then twins, then what others were told. */
 function ids(mesh: MeshSnapshot): Finding[] {
@@ -37,10 +41,12 @@ function ids(mesh: MeshSnapshot): Finding[] {
 /** Identities carry the cluster's id in their upper bits (pkg/identity, cluster-scoped numeric identities). */
 function idAndIdentities(cluster: ClusterSnapshot): Finding[] {
   const id = idOf(cluster);
+  // 8 bits of 24 for the cluster, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
+  const bits = settingOf(cluster, "max-connected-clusters") === "511" ? 15 : 16;
   const carried = known(cluster.ciliumEndpoints)
-    .map((e) => e.identity >> 16)
+    .map((e) => e.identity >> bits)
     .find((n) => n > 0);
-  if (carried === undefined || carried === id) return [];
+  if (id === undefined || carried === undefined || carried === id) return [];
   return [
     finding(
       cluster.name,
@@ -55,7 +61,7 @@ function twinIds(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster, i) =>
     mesh.clusters
       .slice(i + 1)
-      .filter((other) => idOf(other) === idOf(cluster))
+      .filter((other) => idOf(cluster) !== undefined && idOf(other) === idOf(cluster))
       .map((other) =>
         finding(
           other.name,
@@ -71,13 +77,14 @@ function toldIds(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) =>
     known(cluster.kvstoreMesh).flatMap((remote) => {
       const peer = mesh.clusters.find((c) => c.name === remote.name);
+      const own = peer === undefined ? undefined : idOf(peer);
       const { clusterId, retrieved } = remote.config;
-      if (peer === undefined || !retrieved || clusterId === 0 || clusterId === idOf(peer)) return [];
+      if (own === undefined || !retrieved || clusterId === 0 || clusterId === own) return [];
       return [
         finding(
           cluster.name,
           `cluster id of ${remote.name}`,
-          `${cluster.name} was told that ${remote.name} has cluster id ${clusterId}, its own configuration says ${idOf(peer)}`,
+          `${cluster.name} was told that ${remote.name} has cluster id ${clusterId}, its own configuration says ${own}`,
           `restart clustermesh-apiserver of ${remote.name}`,
         ),
       ];

@@ -7,6 +7,7 @@ const parts: Readonly<Record<string, string>> = {
   cilium: "Cilium's agents",
   "cilium-operator": "the operator",
   "clustermesh-apiserver": "clustermesh-apiserver",
+  coredns: "CoreDNS",
 };
 
 /** Agents, operator and clustermesh-apiserver: processes that are stopped, crash or are not there. */
@@ -80,5 +81,6 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
 function partOf(pod: string): string | undefined {
   if (pod.startsWith("cilium-operator-")) return "cilium-operator";
   if (pod.startsWith("clustermesh-apiserver-")) return "clustermesh-apiserver";
+  if (pod.startsWith("coredns-")) return "coredns";
   return /^cilium-[a-z0-9]{5}$/.test(pod) ? "cilium" : undefined;
 }

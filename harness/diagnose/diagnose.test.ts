@@ -99,7 +99,7 @@ function cluster(name: string, id: number, peer: string, peerId: number): Cluste
         remotes: ok([remote(peer, peerId)]),
         words: ok([{ peer, good: true, text: "Found remote cluster configuration" }]),
         nodeList: ok([listed(name, id), listed(peer, peerId)]),
-        health: { ok: false, why: "not asked" },
+        health: { ok: false, why: "not asked", absent: true },
         services: ok([]),
         lbMaps: ok(new Map()),
         identities: ok([{ id: peerId * 65536 + 300, labels: [] }]),
@@ -142,7 +142,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
       ],
     }),
     "underlay",
-    /node east-worker drops or refuses UDP 8472 \(VXLAN.*7 packets/,
+    /node east-worker of east drops or refuses UDP 8472 \(VXLAN.*7 packets/,
   ],
   [
     "a firewall rule in a pod",
@@ -323,4 +323,15 @@ test("an identity of the other cluster that an agent does not know is named", ()
   expect(diagnose(mesh)[0]!.message).toBe(
     "the agent of west/west-worker does not know identities 65836 of east",
   );
+});
+
+test("what could not be read is not called healthy", () => {
+  const [first] = diagnose({
+    clusters: [
+      { ...healthy.clusters[0]!, pods: { ok: false, why: "timed out" } },
+      ...healthy.clusters.slice(1),
+    ],
+  });
+  expect(first).toMatchObject({ layer: "evidence", severity: "unread" });
+  expect(first?.message).toContain("pods of east could not be read: timed out");
 });

@@ -10,6 +10,7 @@ import { nodes } from "./nodes.ts";
 import { policies } from "./policies.ts";
 import { services } from "./services.ts";
 import { underlay } from "./underlay.ts";
+import { unread } from "./unread.ts";
 
 export type Layer = (mesh: MeshSnapshot) => readonly Finding[];
 
@@ -28,10 +29,11 @@ export const layers: readonly Layer[] = [
   services,
   policies,
   health,
+  unread,
 ];
 
-/** What is wrong, the deepest cause first; what is broken comes before what is merely suspect. */
+/** What is wrong, the deepest cause first; what is broken comes before what is suspect or could not be read. */
 export function diagnose(mesh: MeshSnapshot): Finding[] {
   const found = layers.flatMap((layer) => layer(mesh));
-  return [...found.filter((f) => f.severity === "broken"), ...found.filter((f) => f.severity === "suspect")];
+  return (["broken", "suspect", "unread"] as const).flatMap((s) => found.filter((f) => f.severity === s));
 }

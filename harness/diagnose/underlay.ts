@@ -11,6 +11,9 @@ const ports: Readonly<Record<string, string>> = {
   "32379": "clustermesh-apiserver's NodePort",
 };
 
+/** The mark of an injected rule names its fault: a diagnosis must not rest on it. */
+const injected = / -m comment --comment "?meshproof:[^" ]*"?/;
+
 /** Firewalls on the nodes and in the pods' own network namespaces. */
 export function underlay(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
@@ -20,7 +23,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
     for (const inside of cluster.nodeStates) {
       for (const rule of merged(known(inside.rules))) {
         const pod = rule.podIp === "" ? undefined : (owner.get(rule.podIp) ?? rule.podIp);
-        const subject = pod === undefined ? `node ${inside.node}` : `pod ${pod}`;
+        const subject = pod === undefined ? `node ${inside.node} of ${cluster.name}` : `pod ${pod}`;
         const peers = [...rule.text.matchAll(/-[sd] ([\d.]+)/g)].map((m) => address.get(m[1]!) ?? m[1]!);
         const between = peers.length === 0 ? "" : `, to do with ${[...new Set(peers)].join(", ")}`;
         found.push({
@@ -28,7 +31,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
           severity: "broken",
           cluster: cluster.name,
           subject,
-          message: `a firewall rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text}`,
+          message: `a firewall rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
           next: `see who set it and remove it: docker exec ${inside.node} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
         });
       }

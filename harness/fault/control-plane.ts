@@ -1,6 +1,11 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { killProcesses, processesOf, stopProcesses } from "#harness/cluster/node-control.ts";
-import { agentSelector, apiserverSelector, operatorSelector } from "#harness/cluster/selectors.ts";
+import {
+  agentSelector,
+  apiserverSelector,
+  corednsSelector,
+  operatorSelector,
+} from "#harness/cluster/selectors.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { notYet, pause, ready } from "#harness/core/eventually.ts";
 import { podReady } from "#harness/kube/conditions.ts";
@@ -24,6 +29,7 @@ function down(name: string, index: number, deployment: string, selector: string,
   return {
     name,
     group: "control-plane",
+    ...(selector === apiserverSelector ? { needs: "clustermesh-apiserver" } : {}),
     does,
     async inject(harm) {
       const { kube } = harm.mesh.clusters[index]!;
@@ -50,6 +56,9 @@ function killed(
   return {
     name,
     group: "control-plane",
+    ...(selector === apiserverSelector
+      ? { needs: process.endsWith("kvstoremesh") ? "KVStoreMesh" : "clustermesh-apiserver" }
+      : {}),
     does,
     async inject(harm) {
       const cluster = harm.mesh.clusters[index]!;
@@ -159,6 +168,19 @@ export const controlPlaneFaults: readonly Fault[] = [
     operatorSelector,
     "scales the first cluster's operator to zero",
   ),
+  {
+    name: "coredns-down",
+    group: "control-plane",
+    does: "scales CoreDNS to zero in every cluster: no name is answered",
+    async inject(harm) {
+      for (const { kube } of harm.mesh.clusters) {
+        await toZero(harm, kube, "kube-system", "coredns");
+        await untilNoPods(kube, "kube-system", corednsSelector, harm.signal);
+      }
+      const names = harm.mesh.clusters.map((c) => `CoreDNS of ${c.name}`);
+      return { subject: names.join(", "), names };
+    },
+  },
   killed(
     "agent-killed",
     0,

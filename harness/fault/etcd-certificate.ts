@@ -17,7 +17,7 @@ import { noticed } from "./noticed.ts";
 export const etcdCertificateFault: Fault = {
   name: "etcd-certificate-name",
   group: "trust",
-  profiles: ["external-etcd"],
+  needs: "an external etcd",
   does: "gives the second cluster's etcd a certificate without *.mesh.cilium.io, the name that the others know it by",
   async inject(harm) {
     const [home, away] = harm.mesh.clusters as [Cluster, Cluster];

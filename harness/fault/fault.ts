@@ -1,6 +1,6 @@
-import type { ProfileName } from "#harness/config/profiles.ts";
 import type { Undo } from "#harness/core/undo.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
+import type { Need } from "./needs.ts";
 
 /** Where a fault strikes; the order of the fault list. */
 export type FaultGroup =
@@ -46,8 +46,8 @@ export interface Fault {
   readonly group: FaultGroup;
   /** One sentence: what it does to the mesh. */
   readonly does: string;
-  /** The ways of meshing that have what it harms; all of them by default. */
-  readonly profiles?: readonly ProfileName[];
+  /** What it harms, where not every way of meshing has it. */
+  readonly needs?: Need;
   /** It works on a suite's own objects. */
   readonly needsNamespace?: boolean;
   /** Why a snapshot of the mesh cannot show it: it leaves a valid state behind. */

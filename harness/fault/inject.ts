@@ -6,6 +6,7 @@ import { processStart } from "#harness/host/machine.ts";
 import { readJournal, strikeFromJournal, writeJournal } from "#harness/lab/fault-journal.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 import type { Fault, FaultContext, Harmed, InjectedFault } from "./fault.ts";
+import { lacked } from "./needs.ts";
 import { undo } from "./undo.ts";
 
 const healMs = 240_000;
@@ -17,15 +18,12 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
       cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
     });
   }
-  const { lab, plan } = context.mesh.state;
-  if (fault.profiles?.includes(plan.profile) === false) {
-    throw new MeshproofError(
-      "usage",
-      `lab ${lab} is of profile ${plan.profile}, and has nothing that ${fault.name} could harm`,
-      {
-        cure: `use a lab of profile ${fault.profiles.join(" or ")}`,
-      },
-    );
+  const { lab } = context.mesh.state;
+  const missing = lacked(fault.needs, context.mesh);
+  if (missing !== undefined) {
+    throw new MeshproofError("usage", `lab ${lab} has nothing that ${fault.name} could harm: ${missing}`, {
+      cure: "use a lab of another profile",
+    });
   }
   const id = `${fault.name}-${randomBytes(3).toString("hex")}`;
   const steps: Undo[] = [];
@@ -89,12 +87,19 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
 /** Heals what killed commands left; answers the names of the faults. A fault of a living process is left to it. */
 export async function healJournal(mesh: Mesh): Promise<string[]> {
   const healed: string[] = [];
+  const failures: unknown[] = [];
   for (const entry of (await readJournal(mesh.state.lab)).reverse()) {
     if (await ownerLives(entry)) continue;
-    await undoSteps(mesh, entry.undo);
-    await strikeFromJournal(mesh.state.lab, entry.id);
-    healed.push(entry.fault);
+    try {
+      await undoSteps(mesh, entry.undo);
+      await strikeFromJournal(mesh.state.lab, entry.id);
+      healed.push(entry.fault);
+    } catch (error) {
+      // The others must not stay for the sake of one.
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return healed;
 }
 

@@ -33,17 +33,18 @@ function onOneNode(
         subject: `node ${node}`,
         names: [node],
         rare: strikes === "health",
+        sparesConnections: strikes === "health",
       });
     },
   };
 }
 
-const rejectIn = (node: string, match: readonly string[], how: string): Rule => ({
+const reset = (node: string, chain: Rule["chain"], match: readonly string[]): Rule => ({
   node,
   table: "filter",
-  chain: "INPUT",
+  chain,
   match,
-  jump: ["REJECT", "--reject-with", how],
+  jump: ["REJECT", "--reject-with", "tcp-reset"],
 });
 
 export const networkFaults: readonly Fault[] = [
@@ -93,7 +94,7 @@ export const networkFaults: readonly Fault[] = [
     "health-reject",
     "refuses TCP 4240 at the second cluster's control plane node",
     (h) => controlPlane(h, 1),
-    (node) => [rejectIn(node, health, "tcp-reset")],
+    (node) => [reset(node, "INPUT", health)],
     "health",
   ),
   onOneNode(
@@ -103,8 +104,9 @@ export const networkFaults: readonly Fault[] = [
     (node) => [dropIn(node, ping)],
     "health",
   ),
-  apiserverPortDrop("apiserver-port-drop", 0, 1),
-  apiserverPortDrop("apiserver-port-drop-back", 1, 0),
+  apiserverPort("apiserver-port-drop", 0, 1, "drops"),
+  apiserverPort("apiserver-port-drop-back", 1, 0, "drops"),
+  apiserverPort("apiserver-port-reject", 0, 1, "refuses"),
   partition("partition", "drops everything between the two clusters, both ways", true),
   partition("partition-one-way", "drops what the second cluster sends to the first", false),
 ];
@@ -152,15 +154,17 @@ async function apiserverAddress(cluster: Cluster): Promise<string[]> {
 }
 
 /** KVStoreMesh of one cluster no longer reaches the other's clustermesh-apiserver; what is known stays known. */
-function apiserverPortDrop(name: string, of: number, to: number): Fault {
+function apiserverPort(name: string, of: number, to: number, how: "drops" | "refuses"): Fault {
   return {
     name,
     group: "network",
-    does: `drops TCP from the ${of === 0 ? "first" : "second"} cluster to the clustermesh-apiserver of the other`,
+    needs: "clustermesh-apiserver",
+    does: `${how} TCP from the ${of === 0 ? "first" : "second"} cluster to the clustermesh-apiserver of the other`,
     async inject(harm) {
       const from = harm.mesh.clusters[of]!;
       const target = harm.mesh.clusters[to]!;
-      return setRules(harm, await cutControlPlane(from, target), {
+      const rules = await (how === "drops" ? cutControlPlane : refuseControlPlane)(from, target);
+      return setRules(harm, rules, {
         subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
         names: [target.name],
         // An idle etcd connection says something every 15 s only.
@@ -170,17 +174,34 @@ function apiserverPortDrop(name: string, of: number, to: number): Fault {
   };
 }
 
+/** Where a cluster's clustermesh-apiserver is reached from the others. */
+async function apiserverPlaces(
+  target: Cluster,
+): Promise<readonly { readonly address: string; readonly port: string }[]> {
+  const [ip] = await apiserverAddress(target);
+  return ip === undefined
+    ? (await target.nodes()).map((n) => ({ address: n.address, port: "32379" }))
+    : [{ address: ip, port: "2379" }];
+}
+
 /** Stops one cluster's way to another's clustermesh-apiserver. */
 export async function cutControlPlane(from: Cluster, target: Cluster): Promise<Rule[]> {
-  const [ip] = await apiserverAddress(target);
-  const places =
-    ip === undefined
-      ? (await target.nodes()).map((n) => ({ address: n.address, port: "32379" }))
-      : [{ address: ip, port: "2379" }];
   // Answers too: else what was asked for before is still delivered.
-  const matches = places.flatMap(({ address, port }) => [
+  const matches = (await apiserverPlaces(target)).flatMap(({ address, port }) => [
     ["-p", "tcp", "-d", address, "--dport", port],
     ["-p", "tcp", "-s", address, "--sport", port],
   ]);
   return (await from.nodes()).flatMap((n) => matches.map((m) => dropIn(n.name, m)));
+}
+
+/** Answers for it with a reset, to pods and to the nodes' own processes. */
+async function refuseControlPlane(from: Cluster, target: Cluster): Promise<Rule[]> {
+  const places = await apiserverPlaces(target);
+  return (await from.nodes()).flatMap(({ name }) =>
+    places.flatMap(({ address, port }) =>
+      (["FORWARD", "OUTPUT"] as const).map((chain) =>
+        reset(name, chain, ["-p", "tcp", "-d", address, "--dport", port]),
+      ),
+    ),
+  );
 }

@@ -21,6 +21,7 @@ function onPolicies(
     async inject(harm) {
       const stop = new AbortController();
       const dealt: string[] = [];
+      const written = new Set<string>();
       const dealing = Promise.all(
         harm.mesh.clusters.map(async (cluster) => {
           while (!stop.signal.aborted) {
@@ -28,9 +29,20 @@ function onPolicies(
             const policies = await cluster.kube
               .list(kinds.ciliumNetworkPolicy, harm.namespace)
               .catch(() => []);
-            for (const policy of policies)
-              if (await deal(cluster, policy).catch(() => false))
-                dealt.push(`${cluster.name}/${policy.metadata.name}`);
+            for (const policy of policies) {
+              const { name } = policy.metadata;
+              // Healing puts none back: the suite makes its policies anew for each test, and takes them away after it.
+              if (!written.has(`${cluster.name}/${name}`))
+                await harm.will({
+                  do: "remove",
+                  cluster: cluster.name,
+                  kind: "ciliumNetworkPolicy",
+                  namespace: harm.namespace!,
+                  name,
+                });
+              written.add(`${cluster.name}/${name}`);
+              if (await deal(cluster, policy).catch(() => false)) dealt.push(`${cluster.name}/${name}`);
+            }
             await pause(100, stop.signal).catch(() => undefined);
           }
         }),
@@ -111,19 +123,22 @@ function policyAdded(name: string, index: number): Fault {
 /** Waits until every endpoint of the suite's namespace has ingress enforcement on. */
 async function enforced(harm: Harm, cluster: Cluster): Promise<void> {
   const label = `k8s:io.kubernetes.pod.namespace=${harm.namespace}`;
-  for (const agent of await agentsOf(cluster, harm.signal))
-    await eventually(
-      async () => {
-        const open = (await agent.endpoints()).filter(
-          (e) => e.labels.includes(label) && e.policyEnforced !== "ingress" && e.policyEnforced !== "both",
-        );
-        return open.length === 0 ? ready(undefined) : notYet(`${open.length} endpoints without enforcement`);
-      },
-      {
-        what: `the policy to be enforced by ${agent.name}`,
-        withinMs: 20_000,
-        everyMs: 300,
-        signal: harm.signal,
-      },
-    );
+  const agents = await agentsOf(cluster, harm.signal);
+  await eventually(
+    async () => {
+      const own = (await Promise.all(agents.map((a) => a.endpoints())))
+        .flat()
+        .filter((e) => e.labels.includes(label));
+      const open = own.filter((e) => e.policyEnforced !== "ingress" && e.policyEnforced !== "both");
+      return own.length > 0 && open.length === 0
+        ? ready(undefined)
+        : notYet(`${open.length} of ${own.length} endpoints without enforcement`);
+    },
+    {
+      what: `the policy to be enforced in ${cluster.name}`,
+      withinMs: 20_000,
+      everyMs: 300,
+      signal: harm.signal,
+    },
+  );
 }

@@ -42,12 +42,20 @@ const tables = ["raw", "filter"] as const;
 export async function setRules(
   harm: Harm,
   rules: readonly Rule[],
-  told: { readonly subject: string; readonly names: readonly string[]; readonly rare?: boolean },
+  told: {
+    readonly subject: string;
+    readonly names: readonly string[];
+    readonly rare?: boolean;
+    /** They stop probes alone. */
+    readonly sparesConnections?: boolean;
+  },
 ): Promise<Harmed> {
   const places = [...new Map(rules.map((r) => [`${r.node} ${r.podUid ?? ""}`, r])).values()];
   await harm.will(
     // Nodes' rules may have cut etcd connections, which come back in their own time.
-    ...(places.some((p) => p.podUid === undefined) ? [{ do: "await-mesh" } as const] : []),
+    ...(places.some((p) => p.podUid === undefined) && told.sparesConnections !== true
+      ? [{ do: "await-mesh" } as const]
+      : []),
     ...places.map((p) => ({
       do: "remove-rules" as const,
       node: p.node,

@@ -3,10 +3,13 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort } from "#harness/mesh/echo.ts";
-import { agentsOf } from "#harness/observe/agent.ts";
+import { type Agent, agentsOf } from "#harness/observe/agent.ts";
+import { entriesUnder, removeEntry } from "#harness/observe/kvstore.ts";
 import { awaitAddress } from "#harness/observe/new-pod.ts";
 import type { Fault, Harm } from "./fault.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
+
+const identityPrefix = "cilium/state/identities/v1/id/";
 
 export const stateFaults: readonly Fault[] = [
   {
@@ -36,6 +39,48 @@ export const stateFaults: readonly Fault[] = [
       return {
         subject: `ipcache entry ${cidr} (pod ${endpoint.metadata.name}) of ${home.name}'s agents`,
         names: [cidr.replace("/32", ""), endpoint.metadata.name],
+      };
+    },
+  },
+  {
+    name: "identity-missing",
+    group: "state",
+    needs: "clustermesh-apiserver",
+    does: "takes the identity of a pod out of the second cluster's kvstore: the others forget it",
+    async inject(harm) {
+      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const endpoint = await someEndpoint(away, harm.namespace);
+      const id = Number(endpoint.status.identity.id);
+      const key = `${identityPrefix}${id}`;
+      const value = (await entriesUnder(away, identityPrefix)).get(String(id));
+      if (value === undefined)
+        throw new MeshproofError("fault-no-effect", `the kvstore of ${away.name} has no identity ${id}`);
+      const counted = async (agent: Agent): Promise<number> =>
+        (await agent.remoteClusters()).find((c) => c.name === away.name)?.counts.identities ?? 0;
+      const agents = await agentsOf(home, harm.signal);
+      const before = await Promise.all(agents.map(counted));
+      await harm.will({ do: "kvstore-put", cluster: away.name, key, value });
+      await removeEntry(away, key);
+      return {
+        subject: `identity ${id} of ${away.name}`,
+        names: [String(id), away.name],
+        tookHold: async () => {
+          for (const [i, agent] of agents.entries())
+            await eventually(
+              // The status counts later than the list forgets.
+              async () =>
+                (await agent.identities()).some((known) => known.id === id) ||
+                (await counted(agent)) >= before[i]!
+                  ? notYet("it has it")
+                  : ready(undefined),
+              {
+                what: `${agent.name} to forget identity ${id}`,
+                withinMs: 30_000,
+                everyMs: 500,
+                signal: harm.signal,
+              },
+            );
+        },
       };
     },
   },

@@ -38,6 +38,7 @@ const agents: Reader = {
   async stillHas(home, peer, signal) {
     const all = await agentsOf(home, signal);
     const told = await Promise.all(all.map((a) => a.remoteClusters()));
+    if (all.length === 0) return "no agent runs";
     const keep = all.filter((_, i) => told[i]!.some((c) => c.name === peer));
     return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
   },
@@ -55,6 +56,7 @@ function peerConfig(
     group: "trust",
     // Agents without their peer have none of its endpoints; without KVStoreMesh they keep what they know.
     wide: reader === agents,
+    ...(reader === kvstoreMesh ? { needs: "KVStoreMesh" } : {}),
     does,
     async inject(harm): Promise<Harmed> {
       const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
@@ -112,6 +114,7 @@ const withLines = (entry: string, changes: Readonly<Record<string, string>>): st
 const halfMeshed: Fault = {
   name: "half-meshed",
   group: "trust",
+  needs: "KVStoreMesh",
   wide: true,
   does: "takes the second cluster out of the first one's configuration; the second keeps the first",
   async inject(harm) {
@@ -221,6 +224,7 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
   return {
     name,
     group: "trust",
+    needs: "KVStoreMesh",
     wide: true,
     does,
     async inject(harm) {

@@ -9,6 +9,7 @@ import { type Mesh, orderedPairs } from "#harness/mesh/mesh.ts";
 import { reconnectAll } from "#harness/mesh/reconnect.ts";
 import { awaitVantages, systemNamespace } from "#harness/mesh/vantage.ts";
 import { Agent, agentsOf } from "#harness/observe/agent.ts";
+import { putEntry } from "#harness/observe/kvstore.ts";
 import { awaitAddress } from "#harness/observe/new-pod.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 import { removeRules } from "./rules.ts";
@@ -51,6 +52,8 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
       if (at !== undefined) await new Agent(mesh.cluster(step.cluster), at, signal).run(step.argv);
       return;
     }
+    case "kvstore-put":
+      return putEntry(mesh.cluster(step.cluster), step.key, step.value);
     case "replace-pods":
       return replacePods(mesh.cluster(step.cluster), step, signal);
     case "await-nodes":

@@ -19,9 +19,11 @@ function backendsStopped(name: string, index: number): Fault {
     async inject(harm): Promise<Harmed> {
       const { kube } = harm.mesh.clusters[index]!;
       const subjects: string[] = [];
+      const names = [kube.cluster];
       for (const deployment of await kube.list(kinds.deployment, harm.namespace)) {
         if (Number(deployment.spec?.replicas ?? 0) === 0) continue;
         subjects.push(await toZero(harm, kube, harm.namespace!, deployment.metadata.name));
+        names.push(deployment.metadata.name);
         const labels = Object.entries(deployment.spec.selector.matchLabels as Record<string, string>);
         const selector = labels.map(([key, value]) => `${key}=${value}`).join(",");
         await untilNoPods(kube, harm.namespace!, selector, harm.signal);
@@ -31,7 +33,7 @@ function backendsStopped(name: string, index: number): Fault {
           "fault-no-effect",
           `no deployment with replicas in ${harm.namespace} of ${kube.cluster}`,
         );
-      return { subject: subjects.join(", "), names: [kube.cluster] };
+      return { subject: subjects.join(", "), names };
     },
   };
 }
@@ -66,7 +68,10 @@ export function podRules(
             }),
           ),
         ),
-        { subject: `${pods.length} echo pods of ${cluster.name}`, names: [cluster.name] },
+        {
+          subject: `${pods.length} echo pods of ${cluster.name}`,
+          names: [cluster.name, ...pods.map((p) => p.name)],
+        },
       );
       if (!unready) return harmed;
       return {

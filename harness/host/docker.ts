@@ -6,6 +6,8 @@ import { command, output, spawnLines } from "./command.ts";
 export const labLabel = "io.meshproof.lab";
 /** Containers that an image build needs for a moment; reaped by `down --all`. */
 export const buildLabel = "io.meshproof.build";
+/** On a node image: the CoreDNS that it holds, where that is not kubeadm's own. */
+export const corednsLabel = "io.meshproof.coredns";
 
 export interface DockerInfo {
   readonly version: string;

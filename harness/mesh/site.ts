@@ -5,6 +5,7 @@ import { monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { notYet, ready } from "#harness/core/eventually.ts";
 import type { Progress } from "#harness/core/progress.ts";
+import { isAtLeast } from "#harness/core/version.ts";
 import { installCilium } from "#harness/host/helm.ts";
 import { daemonSetReady, deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
@@ -70,10 +71,12 @@ export class Site {
       helm: this.#artifacts.tools.helm,
       kubeconfig: cluster.kubeconfig,
       chartDir: artifacts.chartDir,
-      values: [own, artifacts.imageValues, planned.values].reduce(
-        mergeValues,
-        baseValues({ cluster: { name: cluster.name, id: cluster.id }, controlPlane }),
-      ),
+      values: [
+        own,
+        artifacts.imageValues,
+        await clustersetNames(cluster, planned.values),
+        planned.values,
+      ].reduce(mergeValues, baseValues({ cluster: { name: cluster.name, id: cluster.id }, controlPlane })),
       signal: this.signal,
     });
   }
@@ -161,6 +164,21 @@ export class Site {
         throw new MeshproofError("mesh-not-ready", `secret ${name} of ${cluster.name} has no ${key}`);
     return data as Record<K, string>;
   }
+}
+
+/**
+ * With MCS-API, Cilium's chart can teach CoreDNS the names under clusterset.local, from CoreDNS 1.12.2 on; its job fails
+ * the whole installation on an older one.
+ */
+async function clustersetNames(cluster: Cluster, values: Values): Promise<Values> {
+  const { mcsapi } = (values.clustermesh ?? {}) as { mcsapi?: { enabled?: boolean } };
+  if (mcsapi?.enabled !== true) return {};
+  const deployment = await cluster.kube.get(kinds.deployment, "kube-system", "coredns");
+  const image = String(deployment?.spec?.template?.spec?.containers?.[0]?.image ?? "");
+  const version = /:(v\d+\.\d+\.\d+)/.exec(image)?.[1];
+  return version !== undefined && isAtLeast(version, "v1.12.2")
+    ? { clustermesh: { mcsapi: { corednsAutoConfigure: { enabled: true } } } }
+    : {};
 }
 
 /** A way of meshing: from clusters without a CNI to clusters that are told of one another. */

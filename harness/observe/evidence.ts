@@ -173,9 +173,13 @@ async function collectCluster(
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
-    keep("kvstoremesh-status.json", () => kvstoreMeshStatusText(cluster, signal)),
-    keep("kvstoremesh-log.txt", () => kvstoreMeshLog(cluster)),
-    keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal)),
+    ...(cluster.hasKvstoreMesh
+      ? [
+          keep("kvstoremesh-status.json", () => kvstoreMeshStatusText(cluster, signal)),
+          keep("kvstoremesh-log.txt", () => kvstoreMeshLog(cluster)),
+          keep("kvstoremesh-troubleshoot.txt", () => kvstoreMeshTroubleshoot(cluster, signal)),
+        ]
+      : []),
   ]);
   // Endpoints that came or went meanwhile would look like contradictions: only those of both lists are kept.
   const before = new Set(endpointsBefore.map((e) => e.metadata.uid));

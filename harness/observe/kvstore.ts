@@ -18,10 +18,22 @@ export interface KvWatch extends AsyncDisposable {
 
 /** What a cluster's kvstore holds under a prefix, by the rest of the key. */
 export async function entriesUnder(cluster: Cluster, prefix: string): Promise<ReadonlyMap<string, string>> {
+  const all = await withClient(cluster, (client) => client.getAll().prefix(prefix).strings());
+  return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+export async function putEntry(cluster: Cluster, key: string, value: string): Promise<void> {
+  await withClient(cluster, (client) => client.put(key).value(value).exec());
+}
+
+export async function removeEntry(cluster: Cluster, key: string): Promise<void> {
+  await withClient(cluster, (client) => client.delete().key(key).exec());
+}
+
+async function withClient<T>(cluster: Cluster, use: (client: Etcd3) => Promise<T>): Promise<T> {
   const client = await clientOf(cluster);
   try {
-    const all = await client.getAll().prefix(prefix).strings();
-    return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
+    return await use(client);
   } catch (error) {
     throw new MeshproofError(
       "probe-failed",

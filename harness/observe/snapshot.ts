@@ -183,7 +183,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
 }
 
 function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {
-  if (text === undefined) return { ok: false, why: `${file} is not there` };
+  if (text === undefined) return { ok: false, why: `${file} is not there`, absent: true };
   if (text.startsWith(notCollected)) return { ok: false, why: text.slice(notCollected.length).trim() };
   try {
     return { ok: true, value: parse(text) };

@@ -72,7 +72,7 @@ const suite = z.strictObject({
     .array(
       z.strictObject({
         layer: z.string(),
-        severity: z.enum(["broken", "suspect"]),
+        severity: z.enum(["broken", "suspect", "unread"]),
         cluster: z.string(),
         subject: z.string(),
         message: z.string(),

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { formatMs, monotonicMs } from "#harness/core/clock.ts";
 import { messageOf } from "#harness/core/errors.ts";
@@ -8,6 +9,7 @@ import { diagnose } from "#harness/diagnose/index.ts";
 import type { Fault } from "#harness/fault/fault.ts";
 import { faults } from "#harness/fault/index.ts";
 import { injectFault } from "#harness/fault/inject.ts";
+import { lacked } from "#harness/fault/needs.ts";
 import { newRunId } from "#harness/global-setup.ts";
 import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
 import { lockLab } from "#harness/lab/lab.ts";
@@ -41,7 +43,7 @@ export async function diagnoseTrial(
   await using _lock = await lockLab(options.lab);
   const mesh = await openLab(options.lab, options.say);
   const drawn = shuffled(
-    faults.filter((f) => f.traceless === undefined),
+    faults.filter((f) => f.traceless === undefined && lacked(f.needs, mesh) === undefined),
     options.seed,
   ).slice(0, options.count);
   const dir = join(reportsDir(), newRunId(), "artifacts");
@@ -64,11 +66,17 @@ async function tryFault(
   signal: AbortSignal,
 ): Promise<{ ok: boolean; told: string }> {
   try {
+    // A finding that stands already would be taken for the fault's.
+    const before = diagnose(snapshotOf(await collectEvidence(mesh, { logs: false }))).filter(
+      (f) => f.severity === "broken",
+    );
+    if (before.length > 0) return { ok: false, told: `before the fault: ${before[0]!.message}` };
     await using injected = await injectFault(fault, { mesh, namespace, signal });
     const startedMs = monotonicMs();
     const live = await eventually(
       async () => {
         const evidence = await collectEvidence(mesh, { logs: false });
+        await rm(dir, { recursive: true, force: true });
         await writeEvidence(evidence, dir);
         const [first] = diagnose(snapshotOf(evidence));
         return namesOneOf(first, injected.names) ? ready(first!) : notYet(first?.message ?? "nothing found");

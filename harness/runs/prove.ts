@@ -5,6 +5,7 @@ import {
   harmless,
   judgeCell,
   killMatrix,
+  notRun,
 } from "#harness/check/kill-matrix.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import { formatMs, monotonicMs } from "#harness/core/clock.ts";
@@ -14,9 +15,11 @@ import { type KillCell, type KillMatrix, type ProvenFault, unknownCells } from "
 import type { RunRecord } from "#harness/core/record.ts";
 import type { Fault } from "#harness/fault/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/fault/index.ts";
+import { lacked } from "#harness/fault/needs.ts";
 import { newRunId } from "#harness/global-setup.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
 import { lockLab, requireLab } from "#harness/lab/lab.ts";
+import { Mesh } from "#harness/mesh/mesh.ts";
 import { reportsDir } from "#harness/run-environment.ts";
 import { checkSuites, listTests, provenSuites, suiteNames } from "./suites.ts";
 import { testLab } from "./test.ts";
@@ -40,7 +43,7 @@ export interface ProveOptions {
 const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
 
 /** As many tests must stay green under a fault; where the killers' own suites have fewer, a sentinel runs too. */
-const greenEnough = 3;
+const greenEnough = 2;
 
 /** What all faults of a `prove` share. */
 interface Proof {
@@ -55,12 +58,13 @@ interface Proof {
  * suites on the healed mesh. The run's report is that of the last part, with the kill matrix.
  */
 export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
-  const { plan: lab } = await requireLab(options.lab);
+  const mesh = new Mesh(await requireLab(options.lab));
+  const { plan: lab } = mesh.state;
   // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
   const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab);
   const tables = await readProveTables(join(repoRoot(), "suites"));
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
-  const here = plan.filter((f) => f.profiles?.includes(lab.profile) !== false);
+  const here = plan.filter((f) => lacked(f.needs, mesh) === undefined);
   const chosen = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
   if (chosen.length === 0)
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {
@@ -109,15 +113,24 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     s.tests.filter((t) => t.outcome !== "unsupported").map((t) => `${s.name} > ${t.name}`),
   );
   const matrix = killMatrix(proven, cells, tests);
-  const record = { ...final.record, killMatrix: matrix, exitCode: exitCodeOf(final.record, matrix) };
+  const record = {
+    ...final.record,
+    killMatrix: matrix,
+    exitCode: exitCodeOf(
+      final.record,
+      matrix,
+      chosen.length === allFaults.length || options.faults.length === 0,
+    ),
+  };
   await writeReport(final.dir, record);
   for (const line of summary(matrix)) options.say(line);
   return { record, dir: final.dir };
 }
 
-function exitCodeOf(record: RunRecord, matrix: KillMatrix): number {
+/** `whole`: every fault was tried, so that a test which none of them killed proves nothing. */
+function exitCodeOf(record: RunRecord, matrix: KillMatrix, whole: boolean): number {
   if (record.exitCode === 130 || record.exitCode === 1) return record.exitCode;
-  if (matrix.survivors.length > 0) return 1;
+  if (matrix.survivors.length > 0 || (whole && matrix.unkilled.length > 0)) return 1;
   if (unknownCells(matrix) > 0) return 3;
   return record.exitCode;
 }
@@ -182,6 +195,15 @@ async function proveFault(
       clusters: proof.clusters,
       names: record.suites.flatMap((s) => s.tests).flatMap((t) => t.notes.fault?.names ?? []),
     };
+    for (const suite of chosen) {
+      const { tests } = record.suites.find((s) => s.name === suite) ?? { tests: [] };
+      const verdicts = new Set(
+        tests.filter((t) => t.outcome !== "unsupported" && t.outcome !== "skipped").map((t) => t.name),
+      );
+      for (const test of proof.tests.get(suite) ?? [])
+        if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !verdicts.has(test))
+          cells.push(notRun(fault.name, `${suite} > ${test}`));
+    }
     for (const suite of record.suites) {
       errors.push(...suite.errors.map((e) => `${suite.name}: ${e}`));
       for (const test of suite.tests) {

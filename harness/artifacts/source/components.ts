@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/core/errors.ts";
+import { isAtLeast } from "#harness/core/version.ts";
 
 /** Commands of one Go module, built together. */
 export interface GoComponent {
@@ -23,6 +24,8 @@ const pins = {
   helm: "v3.19.0",
   containerd: "v2.1.4",
   cniPlugins: "v1.7.1",
+  /** The least: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
+  coredns: "v1.12.4",
 } as const;
 
 export const kindTool: GoComponent = {
@@ -129,10 +132,11 @@ export async function companionsOf(kubernetesDir: string): Promise<KubernetesCom
     return match[1]!;
   };
   const etcdImageTag = find("DefaultEtcdVersion");
+  const ownCoredns = find("CoreDNSVersion");
   return {
     etcdImageTag,
     etcd: `v${etcdImageTag.replace(/-\d+$/, "")}`,
-    coredns: find("CoreDNSVersion"),
+    coredns: isAtLeast(ownCoredns, pins.coredns) ? ownCoredns : pins.coredns,
     pause: find("PauseVersion"),
     agnhostTag: (await readFile(join(kubernetesDir, "test/images/agnhost/VERSION"), "utf8")).trim(),
   };

@@ -1,7 +1,7 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/core/errors.ts";
-import { imageId, saveImages } from "#harness/host/docker.ts";
+import { corednsLabel, imageId, saveImages } from "#harness/host/docker.ts";
 import { buildFile } from "#harness/host/go.ts";
 import { contentKey } from "#harness/host/paths.ts";
 import { Parts, type PartTime } from "../parts.ts";
@@ -189,7 +189,7 @@ class SourceBuilder {
               );
               const archive = join(staging, "control.tar");
               await saveImages(control, archive, signal);
-              await preload(files, [archive], bare, signal);
+              await preload(files, [archive], bare, { [corednsLabel]: companions.coredns }, signal);
             }
             step.detail("agnhost");
             await this.#single(agnhostImage, kube.key, join(kube.binDir, "agnhost"), "/agnhost", [
@@ -210,7 +210,7 @@ class SourceBuilder {
             const archive = join(staging, "cilium.tar");
             await saveImages([...ciliumImages, ...images], archive, signal);
             step.detail("preloading");
-            await preload(bare, [archive], full, signal);
+            await preload(bare, [archive], full, {}, signal);
           } finally {
             await rm(staging, { recursive: true, force: true });
           }

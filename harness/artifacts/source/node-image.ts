@@ -101,6 +101,7 @@ export async function preload(
   base: string,
   archives: readonly string[],
   reference: string,
+  labels: Readonly<Record<string, string>>,
   signal: AbortSignal,
 ): Promise<void> {
   if ((await imageId(reference)) !== undefined) return;
@@ -147,7 +148,14 @@ export async function preload(
     await command("docker", ["stop", "-t", "20", id], { signal });
     await command(
       "docker",
-      ["commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]', id, reference],
+      [
+        ...["commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]'],
+        ...Object.entries(labels).flatMap(([name, value]) => [
+          "--change",
+          `LABEL ${name}=${JSON.stringify(value)}`,
+        ]),
+        ...[id, reference],
+      ],
       { signal },
     );
   } finally {

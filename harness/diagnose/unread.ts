@@ -1,0 +1,46 @@
+import type { Finding } from "#harness/core/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/core/mesh-snapshot.ts";
+
+/** What was asked for and not answered: what the other layers could not judge is not called healthy. */
+export function unread(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster) => {
+    const found = partsOf(cluster).flatMap(([what, part]) =>
+      part.ok || part.absent === true
+        ? []
+        : [
+            say(
+              cluster.name,
+              `${what} of ${cluster.name}`,
+              `${what} of ${cluster.name} could not be read: ${part.why}`,
+            ),
+          ],
+    );
+    if (cluster.agents.length > 0) return found;
+    return [
+      ...found,
+      say(cluster.name, `agents of ${cluster.name}`, `no agent of ${cluster.name} could be asked`),
+    ];
+  });
+}
+
+const say = (cluster: string, subject: string, message: string): Finding => ({
+  layer: "evidence",
+  severity: "unread",
+  cluster,
+  subject,
+  message,
+  next: "diagnose again; what stays unread is not judged",
+});
+
+function partsOf(cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[] {
+  const { config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints } = cluster;
+  const { ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble } = cluster;
+  return [
+    ...Object.entries({ config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints }),
+    ...Object.entries({ ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble }),
+    ...cluster.agents.flatMap(({ node, ...parts }) =>
+      Object.entries(parts).map(([name, part]) => [`${name}, agent on ${node},`, part] as const),
+    ),
+    ...cluster.nodeStates.map((n) => [`firewall of node ${n.node}`, n.rules] as const),
+  ];
+}

@@ -1,0 +1,15 @@
+import type { Mesh } from "#harness/mesh/mesh.ts";
+
+/** A part that not every way of meshing has. */
+export type Need = "clustermesh-apiserver" | "KVStoreMesh" | "an external etcd";
+
+/** What a mesh lacks of what a fault would harm; nothing where it can be injected. */
+export function lacked(needs: Need | undefined, mesh: Pick<Mesh, "clusters">): Need | undefined {
+  if (needs === undefined) return undefined;
+  const has: Readonly<Record<Need, boolean>> = {
+    "clustermesh-apiserver": mesh.clusters.every((c) => c.hasApiserver),
+    KVStoreMesh: mesh.clusters.every((c) => c.hasKvstoreMesh),
+    "an external etcd": mesh.clusters.every((c) => !c.hasApiserver),
+  };
+  return has[needs] ? undefined : needs;
+}
