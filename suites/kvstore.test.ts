@@ -8,7 +8,7 @@ import { combine, failedBecause, type Verdict } from "#harness/core/verdict.ts";
 import { budgets, deployEcho, expect, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
 import { annotation } from "#harness/mesh/echo.ts";
 import { entriesUnder } from "#harness/observe/kvstore.ts";
-import { exportedServices, nodeTruth, podAddresses } from "#harness/observe/truth.ts";
+import { exportedIdentities, exportedServices, nodeTruth, podAddresses } from "#harness/observe/truth.ts";
 
 setUp("kvstore", async (context) => {
   const echo = await deployEcho(context, { replicas: 1 });
@@ -74,7 +74,7 @@ test("every kvstore lists the addresses of its own cluster's pods and none of an
   ).toPass();
 });
 
-test("every kvstore lists identities of its own cluster and none of another's, by label and by number", async (context) => {
+test("every kvstore lists the identities of its own cluster and none of another's, by label and by number", async (context) => {
   expect(
     await inEveryCluster(async (cluster) => {
       const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
@@ -84,9 +84,13 @@ test("every kvstore lists identities of its own cluster and none of another's, b
       const strangers = [...held]
         .filter(([id, labels]) => !labels.includes(own) || Number(id) >> bits !== cluster.id)
         .map(([id, labels]) => `${id} (${labels.slice(0, 80)})`);
+      const missing = (await exportedIdentities(cluster)).filter((id) => !held.has(id));
       keepFacts(context, { [`${cluster.name}, identities`]: held.size });
       return failedBecause([
         ...(held.size === 0 ? [`the kvstore of ${cluster.name} has no identity`] : []),
+        ...(missing.length === 0
+          ? []
+          : [`the kvstore of ${cluster.name} lacks identities ${missing.join(", ")}`]),
         ...(strangers.length === 0
           ? []
           : [`the kvstore of ${cluster.name} holds identities of others: ${strangers.join(", ")}`]),

@@ -50,6 +50,22 @@ test("lists every node of every cluster and no others", async ({ signal }) => {
   }
 });
 
+test("knows every other cluster, and not itself", async ({ signal }) => {
+  for (const cluster of mesh.clusters) {
+    const others = mesh.clusters.filter((c) => c !== cluster).map((c) => c.name);
+    const agents = await agentsOf(cluster, signal);
+    expect(agents.length, `agents of ${cluster.name}`).toBeGreaterThan(0);
+    for (const agent of agents)
+      expect(
+        judgeSameSet(
+          `remote clusters of ${agent.name}`,
+          (await agent.remoteClusters()).map((c) => c.name),
+          others,
+        ),
+      ).toPass();
+  }
+});
+
 forEachPair((from, to) => {
   test(`sees ${to.name} connected and synchronised, its counts equal to the truth`, async (context) => {
     const agents = await agentsOf(from, context.signal);

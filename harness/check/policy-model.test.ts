@@ -63,7 +63,11 @@ describe("ingress", () => {
   });
 
   test("an empty rule denies everybody, an empty selector allows the namespace", () => {
-    expect(says([policy({ ...payments, ingress: [] })], pod("c1", "cart"))).toBe("deny");
+    expect(says([policy({ ...payments, ingress: [{}] })], pod("c1", "cart"))).toBe("deny");
+    // No rule at all enforces nothing (pkg/policy/api/rule_validation.go), nor does one that says so.
+    expect(says([policy({ ...payments, ingress: [] })], pod("c1", "cart"))).toBe("allow");
+    const gentle = { enableDefaultDeny: { ingress: false }, ingress: [{}] };
+    expect(says([policy({ ...payments, ...gentle })], pod("c1", "cart"))).toBe("allow");
     const all = policy({ ...payments, ingress: [{ fromEndpoints: [{}] }] });
     expect(says([all], pod("c1", "cart"))).toBe("allow");
     expect(says([all], pod("c1", "cart", "other"))).toBe("deny");

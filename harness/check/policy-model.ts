@@ -82,7 +82,7 @@ function sideSays(
     const local = defaultsToLocal(policy.cluster);
     try {
       if (!selectsSubject(policy, subject) || !holds(policy, side)) continue;
-      enforced = true;
+      enforced ||= enforces(policy, side);
       const hits = (rules: readonly unknown[] | undefined): boolean =>
         (rules ?? []).some((rule) => peersMatch(policy, rule, side, peer, local) && portsMatch(rule, port));
       if (hits(policy.spec[side])) {
@@ -114,7 +114,12 @@ function holds({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): boolean
     ]) as string[];
     return types.some((t) => t.toLowerCase() === side);
   }
-  return spec[side] !== undefined || spec[`${side}Deny`] !== undefined;
+  return [side, `${side}Deny`].some((rules) => (spec[rules] ?? []).length > 0);
+}
+
+/** Whether what the policy does not allow is denied; Cilium's `enableDefaultDeny` may say otherwise. */
+function enforces({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): boolean {
+  return kind === "NetworkPolicy" || spec.enableDefaultDeny?.[side] !== false;
 }
 
 function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
@@ -124,7 +129,7 @@ function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
   return labelsMatch(selector, (key) => pod.labels[bareKey(key)]);
 }
 
-/** A rule without peers is for everybody; one with an empty list of them is for nobody. */
+/** A rule of ports alone is for everybody; one with an empty list of peers is for nobody. */
 function peersMatch(
   policy: ModelPolicy,
   rule: unknown,
@@ -145,7 +150,8 @@ function peersMatch(
   if (other !== undefined) throw new Unclear(`${other} is not understood`);
   const endpoints = r[`${word}Endpoints`] as readonly unknown[] | undefined;
   const entities = r[`${word}Entities`] as readonly string[] | undefined;
-  if (endpoints === undefined && entities === undefined) return true;
+  // A rule that says nothing at all lets nobody in: `ingress: [{}]` is how a default deny is written.
+  if (endpoints === undefined && entities === undefined) return r.toPorts !== undefined;
   return (
     (endpoints ?? []).some((selector) => ciliumPeer(policy, selector, peer, local)) ||
     (entities ?? []).some((entity) => entityMatches(policy, entity, peer))

@@ -19,6 +19,8 @@ export class Cluster {
   readonly kubernetesVersion: string;
   readonly kube: Kube;
   readonly kubeconfig: string;
+  /** Of the kubeconfig. */
+  readonly context: string;
   /** Whether it tells of itself through clustermesh-apiserver. */
   readonly hasApiserver: boolean;
   /** Whether KVStoreMesh keeps a copy of what the others tell; else every agent asks them itself. */
@@ -43,11 +45,8 @@ export class Cluster {
     this.onThisMachine = planned.own?.networks.length !== 0;
     this.hasApiserver = hasApiserver(state.plan.profile);
     this.hasKvstoreMesh = this.hasApiserver && wantsKvstoreMesh(planned);
-    this.kube = new Kube(
-      name,
-      this.kubeconfig,
-      planned.own?.context ?? `kind-${kindNameOf(state.lab, name)}`,
-    );
+    this.context = planned.own?.context ?? `kind-${kindNameOf(state.lab, name)}`;
+    this.kube = new Kube(name, this.kubeconfig, this.context);
   }
 
   async nodes(): Promise<ClusterNode[]> {

@@ -4,7 +4,7 @@ import { budgetsSchema, rigSchema } from "./budgets.ts";
 import { profileNames } from "./profiles.ts";
 import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
-const clusterName = z
+export const clusterName = z
   .string()
   .regex(
     /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/,

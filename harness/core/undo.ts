@@ -74,7 +74,8 @@ export type UndoKind =
   | "validatingWebhook"
   | "ciliumNode"
   | "ciliumEndpoint"
-  | "ciliumNetworkPolicy";
+  | "ciliumNetworkPolicy"
+  | "networkPolicy";
 
 /** One fault that was injected and not yet healed. */
 export interface JournalEntry {

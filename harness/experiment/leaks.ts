@@ -5,7 +5,8 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import { execLines } from "#harness/host/docker.ts";
 import type { Guarded } from "#harness/mesh/standing-workload.ts";
 
-const tcpdump = ["tcpdump", "-i", "eth0", "-nn", "-tt", "-l"];
+// Told at once: a packet that libpcap kept back would be counted to no phase.
+const tcpdump = ["tcpdump", "--immediate-mode", "-i", "eth0", "-nn", "-tt", "-l"];
 
 interface Packet {
   readonly atUnixMs: number;

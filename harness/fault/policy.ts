@@ -6,11 +6,14 @@ import { policyObject } from "#harness/mesh/policy-workload.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import type { Fault, Harm } from "./fault.ts";
 
+type PolicyKind = "ciliumNetworkPolicy" | "networkPolicy";
+
 /** Policies come and go with the tests: each is dealt with as it appears, until healing. */
 function onPolicies(
   name: string,
   does: string,
-  deal: (cluster: Cluster, policy: KubeObject) => Promise<boolean>,
+  which: readonly PolicyKind[],
+  deal: (cluster: Cluster, kind: PolicyKind, policy: KubeObject) => Promise<boolean>,
 ): Fault {
   return {
     name,
@@ -26,22 +29,27 @@ function onPolicies(
         harm.mesh.clusters.map(async (cluster) => {
           while (!stop.signal.aborted) {
             // A policy may be gone between the list and the blow: the next round looks again.
-            const policies = await cluster.kube
-              .list(kinds.ciliumNetworkPolicy, harm.namespace)
-              .catch(() => []);
-            for (const policy of policies) {
+            const policies = await Promise.all(
+              which.map(async (kind) =>
+                (await cluster.kube.list(kinds[kind], harm.namespace).catch(() => [])).map((policy) => ({
+                  kind,
+                  policy,
+                })),
+              ),
+            );
+            for (const { kind, policy } of policies.flat()) {
               const { name } = policy.metadata;
               // Healing puts none back: the suite makes its policies anew for each test, and takes them away after it.
               if (!written.has(`${cluster.name}/${name}`))
                 await harm.will({
                   do: "remove",
                   cluster: cluster.name,
-                  kind: "ciliumNetworkPolicy",
+                  kind,
                   namespace: harm.namespace!,
                   name,
                 });
               written.add(`${cluster.name}/${name}`);
-              if (await deal(cluster, policy).catch(() => false)) dealt.push(`${cluster.name}/${name}`);
+              if (await deal(cluster, kind, policy).catch(() => false)) dealt.push(`${cluster.name}/${name}`);
             }
             await pause(100, stop.signal).catch(() => undefined);
           }
@@ -67,15 +75,17 @@ export const policyFaults: readonly Fault[] = [
   onPolicies(
     "policy-removed",
     "deletes the suite's network policies in every cluster as they appear",
-    async (cluster, policy) => {
-      await cluster.kube.remove(kinds.ciliumNetworkPolicy, policy.metadata.namespace, policy.metadata.name);
+    ["ciliumNetworkPolicy", "networkPolicy"],
+    async (cluster, kind, policy) => {
+      await cluster.kube.remove(kinds[kind], policy.metadata.namespace, policy.metadata.name);
       return true;
     },
   ),
   onPolicies(
     "policy-widened",
-    "lets the suite's network policies allow everything as they appear",
-    async (cluster, policy) => {
+    "lets the suite's Cilium network policies allow everything as they appear",
+    ["ciliumNetworkPolicy"],
+    async (cluster, _kind, policy) => {
       if (policy.metadata.annotations?.[mark] !== undefined) return false;
       const ingress = policy.spec.ingress === undefined ? {} : { ingress: [{ fromEntities: ["all"] }] };
       const egress = policy.spec.egress === undefined ? {} : { egress: [{ toEntities: ["all"] }] };

@@ -158,7 +158,7 @@ const halfMeshed: Fault = {
   },
 };
 
-/** The CA that signs for all clusters of the mesh, whoever made it. */
+/** The CA that a cluster's own certificates are signed by, and its clients' must be. */
 async function ownCa(cluster: Cluster): Promise<CertificateAuthority> {
   const secret = await cluster.kube.get(kinds.secret, "kube-system", "cilium-ca");
   const pem = (name: string): string => Buffer.from(String(secret?.data?.[name]), "base64").toString();
@@ -180,7 +180,7 @@ export const trustFaults: readonly Fault[] = [
     "expired-certificate",
     "gives the first cluster's KVStoreMesh a client certificate that ran out yesterday",
     async (harm, peer, entry) => {
-      const expired = await clientCertificate(await ownCa(harm.mesh.clusters[0]!), "remote", {
+      const expired = await clientCertificate(await ownCa(harm.mesh.clusters[1]!), "remote", {
         fromMs: Date.now() - 10 * 86_400_000,
         untilMs: Date.now() - 86_400_000,
       });

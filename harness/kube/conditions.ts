@@ -61,3 +61,8 @@ export function hasLoadBalancerIp([service]: readonly KubeObject[]): Look<string
   const ip = loadBalancerIp(service);
   return ip === undefined ? notYet("no address") : ready(ip);
 }
+
+/** The phase of a pod that has run to its end; a job's stays for a while. */
+export function isEnded(phase: unknown): boolean {
+  return phase === "Succeeded" || phase === "Failed";
+}

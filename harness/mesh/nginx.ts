@@ -1,5 +1,4 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { contains, parseCidr } from "#harness/core/cidr.ts";
 import { deploymentReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { annotation } from "./echo.ts";
@@ -31,10 +30,6 @@ export async function deployNginx(
     }),
   );
 }
-
-/** Which cluster an answer, the address of the pod that gave it, comes from. */
-export const nginxClusterOf = (clusters: readonly Cluster[], answer: string): string | undefined =>
-  clusters.find((c) => contains(parseCidr(c.podCidr), answer))?.name;
 
 const page = `pid /tmp/nginx.pid;
 error_log stderr;

@@ -7,7 +7,13 @@ import { notYet, ready } from "#harness/core/eventually.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { isAtLeast } from "#harness/core/version.ts";
 import { installCilium } from "#harness/host/helm.ts";
-import { daemonSetReady, deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
+import {
+  daemonSetReady,
+  deploymentReady,
+  hasLoadBalancerIp,
+  isEnded,
+  podReady,
+} from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
@@ -105,7 +111,9 @@ export class Site {
       kinds.pod,
       {},
       (pods) => {
-        const open = pods.filter((p) => !podReady(p)).map((p) => p.metadata.name);
+        const open = pods
+          .filter((p) => !isEnded(p.status?.phase) && !podReady(p))
+          .map((p) => p.metadata.name);
         return pods.length > 0 && open.length === 0
           ? ready(undefined)
           : notYet(`not ready: ${open.join(", ")}`);

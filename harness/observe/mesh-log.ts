@@ -12,6 +12,9 @@ const sentences: Readonly<Record<string, boolean>> = {
 
 const spoken = /msg="([^"]*)".* clusterName=(\S+)/;
 
+/** A line that is longer is none of Cilium's, and would take long to match. */
+const longestLine = 8192;
+
 /** How much of a log is looked through. */
 export const meshLogBytes = 1024 ** 2;
 
@@ -19,7 +22,7 @@ export const meshLogBytes = 1024 ** 2;
 export function meshLines(log: string): string {
   return log
     .split("\n")
-    .filter((line) => spoken.test(line))
+    .filter((line) => line.length <= longestLine && spoken.test(line))
     .join("\n");
 }
 
@@ -27,7 +30,7 @@ export function meshLines(log: string): string {
 export function readMeshLog(log: string): PeerWord[] {
   const last = new Map<string, PeerWord>();
   for (const line of log.split("\n")) {
-    const [, sentence = "", peer = ""] = spoken.exec(line) ?? [];
+    const [, sentence = "", peer = ""] = (line.length <= longestLine && spoken.exec(line)) || [];
     const good = sentences[sentence];
     if (good === undefined) continue;
     const error = /\berror="?([^"]*)"?/.exec(line)?.[1] ?? "";

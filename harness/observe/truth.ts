@@ -1,6 +1,7 @@
 import type { NodeTruth, RemoteTruth } from "#harness/check/discovery.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { isEnded } from "#harness/kube/conditions.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/mesh/echo.ts";
 import { entriesUnder } from "./kvstore.ts";
 
@@ -25,7 +26,7 @@ export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
 /** Addresses of a cluster's living pods that have a network of their own, from its API server. */
 export async function podAddresses(cluster: Cluster): Promise<string[]> {
   return (await cluster.kube.list(kinds.pod))
-    .filter((p) => p.spec.hostNetwork !== true && !["Succeeded", "Failed"].includes(p.status?.phase))
+    .filter((p) => p.spec.hostNetwork !== true && !isEnded(p.status?.phase))
     .map((p) => p.status?.podIP as string | undefined)
     .filter((ip) => ip !== undefined)
     .sort();
@@ -63,26 +64,42 @@ async function keptInKvstore(cluster: Cluster): Promise<Addresses> {
   };
 }
 
+/**
+ * The numbers of the identities that a cluster exports: its CiliumIdentities; where it keeps them in its own etcd, those
+ * that its endpoints have.
+ */
+export async function exportedIdentities(cluster: Cluster): Promise<string[]> {
+  if (cluster.hasApiserver) return (await exportedObjects(cluster)).map((i) => i.metadata.name);
+  const endpoints = await cluster.kube.list(kinds.ciliumEndpoint);
+  return [...new Set(endpoints.map((e) => e.status?.identity?.id))]
+    .filter((id) => id !== undefined)
+    .map(String);
+}
+
 async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
   const [endpoints, identities] = await Promise.all([
     cluster.kube.list(kinds.ciliumEndpoint),
-    cluster.kube.list(kinds.ciliumIdentity),
+    exportedObjects(cluster),
   ]);
-  const namespaces = new Set((await cluster.kube.list(kinds.namespace)).map((n) => n.metadata.name));
-  // From 1.19 on only identities of namespaces that exist are exported (clustermesh-apiserver/clustermesh/synchronizer.go);
-  // before, also those that wait for garbage collection.
-  const exportedIdentities = identities.filter(
-    (i) =>
-      !exportsByNamespace(cluster.ciliumVersion) ||
-      namespaces.has(i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"]),
-  );
   // A dual-stack endpoint is two entries.
   const addresses = endpoints.flatMap((e) =>
     ((e.status?.networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[]).flatMap((a) =>
       [a.ipv4, a.ipv6].filter((ip) => ip !== undefined),
     ),
   );
-  return { endpoints: addresses.length, identities: exportedIdentities.length };
+  return { endpoints: addresses.length, identities: identities.length };
+}
+
+async function exportedObjects(cluster: Cluster): Promise<KubeObject[]> {
+  const identities = await cluster.kube.list(kinds.ciliumIdentity);
+  const namespaces = new Set((await cluster.kube.list(kinds.namespace)).map((n) => n.metadata.name));
+  // From 1.19 on only identities of namespaces that exist are exported (clustermesh-apiserver/clustermesh/synchronizer.go);
+  // before, also those that wait for garbage collection.
+  return identities.filter(
+    (i) =>
+      !exportsByNamespace(cluster.ciliumVersion) ||
+      namespaces.has(i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"]),
+  );
 }
 
 function exportsByNamespace(version: string): boolean {

@@ -21,11 +21,16 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
   return mesh;
 }
 
-/** Removes the namespaces that killed suites left, and says which. To be called under the lab's lock. */
+/**
+ * Removes the namespaces that killed suites left, and says which. To be called under the lab's lock. On clusters of
+ * one's own somebody else may be at work too: there only those of our own run.
+ */
 export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
+  const { plan, runId } = mesh.state;
+  const ours = plan.clusters.some((c) => c.own !== undefined) ? `${runLabel}=${runId}` : runLabel;
   const removed = await Promise.all(
     mesh.clusters.map(async ({ kube }) => {
-      const left = (await kube.list(kinds.namespace, undefined, runLabel)).map((n) => n.metadata.name);
+      const left = (await kube.list(kinds.namespace, undefined, ours)).map((n) => n.metadata.name);
       await Promise.all(left.map((name) => removeNamespace(kube, name)));
       return left;
     }),

@@ -7,13 +7,14 @@ import type { LabPlan, PlannedCluster } from "#harness/config/plan.ts";
 import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
-import { faultNamed } from "#harness/fault/index.ts";
+import { faultNamed, faults } from "#harness/fault/index.ts";
+import { Kube, kinds } from "#harness/kube/kube.ts";
 import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
 import { forgetLab, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/mesh/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
-import { removeLeftovers } from "./open-lab.ts";
+import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 import { type TestOptions, testLab } from "./test.ts";
 
 export interface OwnOptions extends Omit<TestOptions, "lab"> {
@@ -26,6 +27,17 @@ export interface OwnOptions extends Omit<TestOptions, "lab"> {
   readonly progress: Progress;
 }
 
+/** Suites that strike at more than objects of their own. */
+const disturbing: readonly string[] = [
+  "restart-order",
+  "certificate-rotation",
+  "apiserver-replicas",
+  "cache-ttl",
+  "failover-backends",
+  "failover-delays",
+  "failover-mesh",
+];
+
 /** The state of clusters that are nobody's lab, while they are tested. */
 const lab = "own";
 
@@ -37,13 +49,23 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
   const { contexts, kubeconfig, signal, progress } = options;
   if (contexts.length < 2)
     throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
-  if (options.fault !== undefined && ["network", "nodes"].includes(faultNamed(options.fault).group))
+  if (options.fault !== undefined && faultNamed(options.fault).needsNamespace !== true)
     throw new MeshproofError(
       "usage",
-      `${options.fault} would touch nodes, which are not the lab's here: unsupported`,
+      `${options.fault} would touch more than the suites' own namespaces: unsupported on clusters of your own`,
       {
-        cure: "choose a fault of workloads, configuration, policy or the control plane",
+        cure: `choose one of ${faults
+          .filter((f) => f.needsNamespace === true)
+          .map((f) => f.name)
+          .join(", ")}`,
       },
+    );
+  const bold = options.suites.filter((s) => disturbing.includes(s));
+  if (bold.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `${bold.join(" and ")} would change Cilium itself or its nodes: unsupported on clusters of your own`,
+      { cure: "leave it out, or run it on a lab" },
     );
   const planned = await Promise.all(contexts.map((c) => ownCluster(c, kubeconfig)));
   checkApart(planned);
@@ -61,6 +83,19 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
     rig: rigSchema.parse(undefined),
   };
   const artifacts = await artifactsFor(options, planned);
+  for (const { own } of planned)
+    if (
+      (await new Kube(own!.context, own!.kubeconfig, own!.context).get(
+        kinds.namespace,
+        undefined,
+        systemNamespace,
+      )) !== undefined
+    )
+      throw new MeshproofError(
+        "config-conflict",
+        `context ${own!.context} has a namespace ${systemNamespace} already, which is not of this test`,
+        { cure: "a lab of Meshproof's own is tested with --lab; else remove the namespace" },
+      );
   await writeLabState({
     version: 1,
     lab,
@@ -90,8 +125,9 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
   }
 }
 
-/** Removes every namespace of ours from clusters that are not. */
+/** Heals what was broken and removes every namespace of ours from clusters that are not. */
 export async function removeOurs(mesh: Mesh): Promise<void> {
+  await healLeftovers(mesh, () => {});
   await removeLeftovers(mesh, () => {});
   await Promise.all(mesh.clusters.map((c: Cluster) => removeNamespace(c.kube, systemNamespace)));
 }

@@ -10,7 +10,8 @@ const mostEntries = 50_000;
 /** Of what is read, one file and all together. */
 const mostFileBytes = 64 * 1024 ** 2;
 const mostReadBytes = 512 * 1024 ** 2;
-const mostDepth = 4;
+/** bugtool copies `/var/run/cilium/state` with its folders. */
+const mostDepth = 12;
 
 /** The files of a zip that are wanted, by path; the rest is looked at by name alone. Nothing is written to disk. */
 export async function readZip(path: string, wanted: (name: string) => boolean): Promise<Map<string, string>> {

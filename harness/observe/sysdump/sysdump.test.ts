@@ -168,7 +168,7 @@ describe("hostile and broken archives are refused by name, with exit code 2", ()
     await writeFile(path, Buffer.from(bytes, "latin1"));
     await refused(path, /invalid relative path/);
     await refused(await zipOf({ [name]: "/etc/passwd" }, { mode: 0o120777 }), /is a link/);
-    await refused(await zipOf({ [`a/b/c/d/e/${name}`]: "x" }), /nested too deep/);
+    await refused(await zipOf({ [`${"a/".repeat(12)}${name}`]: "x" }), /nested too deep/);
   });
 
   test("a bomb: what a file unpacks to is bounded before it is read", async () => {

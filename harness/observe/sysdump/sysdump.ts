@@ -48,6 +48,9 @@ function asItIs(text: string): string {
   return text;
 }
 
+/** What is parsed costs many times its length in memory. */
+const mostYamlLength = 16 * 1024 ** 2;
+
 const stamp = /-\d{8}-\d{6}(?=\.\w+$)/;
 const wanted = (path: string): boolean => {
   const name = path.split("/").at(-1)!;
@@ -78,6 +81,11 @@ export async function readSysdump(path: string): Promise<Sysdump> {
   const yaml = (name: string): Record<string, any> | undefined => {
     const text = byName.get(name);
     if (text === undefined || text.trim() === "") return undefined;
+    if (text.length > mostYamlLength)
+      throw new MeshproofError(
+        "archive-corrupt",
+        `${basename(path)}: ${name} has ${Math.round(text.length / 1024 ** 2)} MiB: at most 16 are read`,
+      );
     try {
       // Aliases are no part of what kubectl writes, and could grow without end.
       return parseYaml(text, { maxAliasCount: 0 });

@@ -3,31 +3,37 @@
  * makes the JSON out of the table.
  */
 
-/** Rows of two columns under a head, the second one to the end of the line. */
-const rows = (text: string): (readonly [string, string])[] =>
+/** Lines as Cilium's tools print them, without trailing space; what is longer is none, and would take long to match. */
+const shortLines = (text: string): string[] =>
   text
     .split("\n")
+    .filter((line) => line.length <= 8192)
+    .map((line) => line.trimEnd());
+
+/** Rows of two columns under a head, the second one to the end of the line. */
+const rows = (text: string): (readonly [string, string])[] =>
+  shortLines(text)
     .slice(1)
-    .map((line) => /^(\S+(?: \(\d+\))?)\s+(\S.*?)\s*$/.exec(line))
+    .map((line) => /^(\S+(?: \(\d+\))?)\s+(\S.*)$/.exec(line))
     .filter((found) => found !== null)
     .map((found) => [found[1]!, found[2]!] as const);
 
 /** `cilium-dbg bpf ipcache list`, and `bpf lb list`: key to values. */
 export function mapTable(text: string): string {
-  const map: Record<string, string[]> = {};
+  const map = new Map<string, string[]>();
   for (const [key, value] of rows(text)) {
-    const list = map[key];
-    if (list === undefined) map[key] = [value];
+    const list = map.get(key);
+    if (list === undefined) map.set(key, [value]);
     else list.push(value);
   }
-  return JSON.stringify(map);
+  return JSON.stringify(Object.fromEntries(map));
 }
 
 /** `cilium-dbg identity list`: further labels stand on lines of their own. */
 export function identityTable(text: string): string {
   const identities: { id: number; labels: string[] }[] = [];
-  for (const line of text.split("\n").slice(1)) {
-    const [, id, label] = /^(\d*)\s+(\S.*?)\s*$/.exec(line) ?? [];
+  for (const line of shortLines(text).slice(1)) {
+    const [, id, label] = /^(\d*)\s+(\S.*)$/.exec(line) ?? [];
     if (label === undefined) continue;
     if (id !== "") identities.push({ id: Number(id), labels: [label] });
     else identities.at(-1)?.labels.push(label);
@@ -46,7 +52,7 @@ export function kvstoreMeshText(text: string): string {
 }
 
 function remoteClusters(text: string, head: string): Record<string, unknown>[] {
-  const lines = text.split("\n");
+  const lines = shortLines(text);
   const begin = lines.findIndex((l) => l.startsWith(`${head}:`));
   const found: Record<string, unknown>[] = [];
   for (const line of begin < 0 ? [] : lines.slice(begin + 1)) {

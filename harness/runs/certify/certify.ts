@@ -72,6 +72,8 @@ const betweenSuites = ["global-service", "policy"];
 const quietMs = 20_000;
 /** After a change: what comes late belongs to it. */
 const afterMs = 10_000;
+/** What a capture saw is here by then. */
+const flushMs = 1500;
 
 /** Moves a lab from one version to another and back under traffic, and says what it cost. */
 export async function certify(options: CertifyOptions): Promise<Certified> {
@@ -145,6 +147,8 @@ class Certification {
   #state: LabState;
   #journal: Journal;
   #survives = new Map<string, LastingState>();
+  /** Up to when the captures were judged. */
+  #watchedUntil = 0;
   #suites: readonly SuiteRecord[] = [];
 
   constructor(
@@ -190,6 +194,7 @@ class Certification {
       nodes.map((n) => n.name),
       this.#dir,
     );
+    this.#watchedUntil = standing.guardedUnixMs;
     this.#survives = await this.#lasting();
     for (const phase of this.#phases.slice(first)) {
       throwIfAborted(signal, phase.name);
@@ -314,7 +319,6 @@ class Certification {
     const disruptions = traffic.disruptions(since, until, happened);
     const rig = [
       ...traffic.rigTroubles(since, until),
-      ...leaks.troubles,
       ...disturbances(watch.samples, this.#state.plan.rig, sinceMs, untilMs),
     ];
     const changed: string[] = [];
@@ -323,6 +327,10 @@ class Certification {
         changed.push(...changesOf(cluster, this.#survives.get(cluster)!, state));
     const suites = error === null ? await this.#test(phase) : [];
     const end = unixNowMs();
+    // One stretch begins where the last one ended: a leak between two phases is a leak.
+    const watchedSince = this.#watchedUntil;
+    this.#watchedUntil = end;
+    await pause(flushMs, signal);
     return {
       name: phase.name,
       versions: Object.fromEntries(this.#mesh.clusters.map((c) => [c.name, c.ciliumVersion])),
@@ -330,11 +338,11 @@ class Certification {
       disruptions,
       deniedSent: traffic.deniedSent(since, end),
       // Beside the suites too: denied traffic must stay denied at every instant.
-      leaks: leaks.leaks(since, end),
+      leaks: leaks.leaks(watchedSince, end),
       events: happened,
       changed,
       suites,
-      rig,
+      rig: [...rig, ...leaks.troubles],
       error,
     };
   }
@@ -367,9 +375,10 @@ class Certification {
 
   async #test(phase: Phase): Promise<PhaseRecord["suites"]> {
     const all = phase.suites === "all" || this.#journal.full;
+    const asked = all ? [...suiteNames, ...this.#state.plan.suites] : betweenSuites;
     const { record } = await testLab({
       lab: this.#state.lab,
-      suites: all ? [...suiteNames, ...this.#state.plan.suites] : betweenSuites,
+      suites: asked,
       runId: phase.name.replaceAll(" ", "-"),
       reportsDir: join(this.#dir, "runs"),
       command: this.#options.command,
@@ -378,17 +387,30 @@ class Certification {
     });
     throwIfAborted(this.#options.signal, phase.name);
     if (phase.suites === "all") this.#suites = record.suites;
-    return record.suites.map((s) => ({
-      name: s.name,
+    const missing = asked.filter(
+      (name) => !record.suites.some((s) => s.name === name && s.tests.length + s.errors.length > 0),
+    );
+    const absent = missing.map((name) => ({
+      name,
       run: record.runId,
-      tests: Object.fromEntries(
-        [...Map.groupBy(s.tests, (t) => t.outcome)].map(([outcome, tests]) => [outcome, tests.length]),
-      ),
-      failures: [
-        ...s.errors,
-        ...s.tests.filter((t) => t.outcome === "fail").map((t) => `${t.name}: ${t.reasons[0] ?? ""}`),
-      ],
+      tests: {},
+      failures: ["it did not run"],
     }));
+    const ran = record.suites.filter((s) => !missing.includes(s.name));
+    return [
+      ...absent,
+      ...ran.map((s) => ({
+        name: s.name,
+        run: record.runId,
+        tests: Object.fromEntries(
+          [...Map.groupBy(s.tests, (t) => t.outcome)].map(([outcome, tests]) => [outcome, tests.length]),
+        ),
+        failures: [
+          ...s.errors,
+          ...s.tests.filter((t) => t.outcome === "fail").map((t) => `${t.name}: ${t.reasons[0] ?? ""}`),
+        ],
+      })),
+    ];
   }
 
   async #lasting(): Promise<Map<string, LastingState>> {

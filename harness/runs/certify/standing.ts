@@ -15,6 +15,8 @@ export interface Standing extends AsyncDisposable {
   readonly traffic: StandingTraffic;
   readonly leaks: LeakWatch;
   readonly events: MeshEvents;
+  /** From when on no stranger may get through. */
+  readonly guardedUnixMs: number;
 }
 
 /**
@@ -77,8 +79,9 @@ export async function startStanding(
     },
     { what: "the policy to stop every stranger", ...waiting, everyMs: 500 },
   );
+  const guardedUnixMs = unixNowMs();
   await traffic.settled();
   const events = open.use(new MeshEvents(clusters));
   const resources = open.move();
-  return { traffic, leaks, events, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return { traffic, leaks, events, guardedUnixMs, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }

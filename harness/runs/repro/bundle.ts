@@ -1,10 +1,12 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { strToU8, zipSync } from "fflate";
+import { parseAllDocuments } from "yaml";
 import { z } from "zod";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { readJournal } from "#harness/lab/fault-journal.ts";
 import { requireLab } from "#harness/lab/lab.ts";
+import { standInImage } from "#harness/mesh/manifests.ts";
 import { readZip } from "#harness/observe/sysdump/archive.ts";
 import { reportsDir } from "#harness/run-environment.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
@@ -58,6 +60,46 @@ export function refuseKeys(name: string, text: string): void {
     });
 }
 
+/**
+ * What reaches past the lab is taken from nobody: paths of this machine in a kind Config, files that are not in the
+ * bundle, a checkout to build, images that are not stand-ins.
+ */
+export function refuseReach(name: string, text: string): void {
+  const reach = (what: string): never => {
+    throw new MeshproofError("archive-corrupt", `${name} ${what}: bundles hold nothing of the kind`, {
+      cure: "unpack it yourself, read it, and build it with `up --lab-file`",
+    });
+  };
+  const walk = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, inner] of Object.entries(value)) {
+      if (unbundled.has(key)) reach(`sets ${key}`);
+      if (key === "image" && inner !== standInImage) reach(`names image ${String(inner).slice(0, 80)}`);
+      if (["kindConfig", "manifests", "cilium"].includes(key) && !/^[\w.-]+$/.test(String(inner)))
+        reach(`names ${key} ${String(inner).slice(0, 80)}`);
+      walk(inner);
+    }
+  };
+  for (const document of parseAllDocuments(text)) {
+    const [error] = document.errors;
+    if (error !== undefined) reach(`is no YAML (${error.message.slice(0, 80)})`);
+    walk(document.toJS({ maxAliasCount: 0 }));
+  }
+}
+
+/** Of a kind Config, mounts and ports of the host and what runs with root's rights; of a pod, the node itself. */
+const unbundled: ReadonlySet<string> = new Set([
+  ...["extraMounts", "extraPortMappings", "containerdConfigPatches", "containerdConfigPatchesJSON6902"],
+  ...[
+    "kubeadmConfigPatches",
+    "kubeadmConfigPatchesJSON6902",
+    "hostPath",
+    "hostNetwork",
+    "hostPID",
+    "privileged",
+  ],
+]);
+
 export interface Unpacked {
   readonly labFile: string;
   readonly faults: readonly string[];
@@ -68,6 +110,16 @@ export async function unpackBundle(path: string, folder: string): Promise<Unpack
   const found = await readZip(path, (name) => !name.includes("/"));
   const text = found.get(manifestFile);
   if (text === undefined) return undefined;
-  const manifest = manifestSchema.parse(JSON.parse(text));
+  let manifest: z.infer<typeof manifestSchema>;
+  try {
+    manifest = manifestSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new MeshproofError("archive-corrupt", `${basename(path)}: its ${manifestFile} cannot be read`, {
+      cause: error,
+      cure: "pack it again with `bundle`",
+    });
+  }
+  for (const [name, content] of found)
+    if (name.endsWith(".yaml")) refuseReach(`${basename(path)}: ${name}`, content);
   return { labFile: await writeLabFiles(folder, Object.fromEntries(found)), faults: manifest.faults };
 }

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseAllDocuments } from "yaml";
+import { clusterName } from "#harness/config/lab-file.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { FieldCluster, FieldObject } from "#harness/core/field.ts";
 import { readSysdump } from "#harness/observe/sysdump/sysdump.ts";
@@ -44,6 +45,18 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
         `${dumps.map((d) => d.source).join(" and ")} are both of cluster ${name}`,
         {
           cure: "give one sysdump for each cluster",
+        },
+      );
+  }
+  // They become names of files and of containers.
+  for (const name of names) {
+    const found = clusterName.safeParse(name);
+    if (!found.success || name === "lab")
+      throw new MeshproofError(
+        "usage",
+        `a file says that it is of cluster ${JSON.stringify(name.slice(0, 80))}`,
+        {
+          cure: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file",
         },
       );
   }
@@ -99,7 +112,14 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
     if (d.errors.length > 0)
       throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`);
     // Aliases are no part of what helm and kubectl write, and could grow without end.
-    return d.toJS({ maxAliasCount: 0 });
+    try {
+      return d.toJS({ maxAliasCount: 0 });
+    } catch (error) {
+      throw new MeshproofError("config-invalid", `${path} cannot be read: ${messageOf(error)}`, {
+        cause: error,
+        cure: "write it out without aliases",
+      });
+    }
   };
   // `helm get values -a` puts a line of its own before the values.
   const all = documents

@@ -5,7 +5,7 @@ import { strToU8, zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { parse as parseYaml, stringify as toYaml } from "yaml";
 import { planLab } from "#harness/config/plan.ts";
-import { refuseKeys, unpackBundle } from "./bundle.ts";
+import { refuseKeys, refuseReach, unpackBundle } from "./bundle.ts";
 import { planRepro } from "./index.ts";
 import { labFiles } from "./lab-files.ts";
 import { labOf } from "./lab-of.ts";
@@ -178,6 +178,16 @@ describe("a bundle", () => {
     const unpacked = await unpackBundle(path, join(await folder(), "out"));
     expect(unpacked?.faults).toEqual(["wrong-ca"]);
     expect(await planLab({ lab: "x", labFile: unpacked!.labFile })).toEqual(plan);
+  });
+
+  test.each([
+    ["a mount of the host", "nodes: [{ role: worker, extraMounts: [{ hostPath: / }] }]", "extraMounts"],
+    ["a pod of the host", 'spec: { "hostPID": true }', "hostPID"],
+    ["an image of its own", "containers: [{ image: evil }]", "image evil"],
+    ["a file elsewhere", "clusters: [{ kindConfig: ../../etc/passwd }]", "kindConfig ../../etc/passwd"],
+    ["a checkout", "clusters: [{ cilium: /src }]", "cilium /src"],
+  ])("is refused where it reaches past the lab: %s", (_what, text, named) => {
+    expect(() => refuseReach("x.yaml", text)).toThrow(named);
   });
 
   test("is refused while it would hold a private key, in plain or encoded", () => {

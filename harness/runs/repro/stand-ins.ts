@@ -1,4 +1,5 @@
 import type { FieldCluster, FieldObject } from "#harness/core/field.ts";
+import { isEnded } from "#harness/kube/conditions.ts";
 import { standInImage } from "#harness/mesh/manifests.ts";
 
 /** A stand-in has at most so many replicas: more of the same answers nothing more. */
@@ -26,7 +27,7 @@ const generated =
 /** The workloads behind a cluster's pods, by their owners. */
 export function workloadsOf(cluster: FieldCluster): Workload[] {
   const pods = cluster.pods.filter(
-    (p) => isUsers(p) && !["Succeeded", "Failed"].includes(p.status?.phase) && p.spec?.hostNetwork !== true,
+    (p) => isUsers(p) && !isEnded(p.status?.phase) && p.spec?.hostNetwork !== true,
   );
   const groups = Map.groupBy(pods, (p) => `${p.metadata.namespace}/${ownerOf(p)}`);
   return [...groups.values()].map((group) => {

@@ -1,0 +1,46 @@
+import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import { CiliumCli } from "./cilium-cli.ts";
+
+const signal = new AbortController().signal;
+const east = { context: "kind-east", kubeconfig: "/tmp/east" };
+const west = { context: "kind-west", kubeconfig: "/tmp/west" };
+
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+/** A stand-in that writes down what it is asked for. */
+async function fakeCli(): Promise<() => Promise<string[]>> {
+  const dir = await mkdtemp(join(tmpdir(), "meshproof-cli-"));
+  const log = join(dir, "log");
+  await writeFile(
+    join(dir, "cilium"),
+    `#!/bin/sh\necho "$KUBECONFIG $*" >> ${log}\necho "cilium-cli: v0.19.7 compiled with go1.26"\n`,
+  );
+  await chmod(join(dir, "cilium"), 0o755);
+  vi.stubEnv("PATH", `${dir}:${process.env.PATH}`);
+  vi.stubEnv("KUBECONFIG", "");
+  return async () => (await readFile(log, "utf8")).trim().split("\n").slice(1);
+}
+
+test("enables, connects in one direction and waits, each on the clusters' own kubeconfigs", async () => {
+  const asked = await fakeCli();
+  const cli = await CiliumCli.find(signal);
+  expect(cli?.version).toBe("v0.19.7");
+  await cli!.enable(east, "NodePort");
+  await cli!.connect(east, west);
+  await cli!.awaitStatus(west);
+  expect(await asked()).toEqual([
+    "/tmp/east clustermesh enable --context kind-east --service-type NodePort",
+    "/tmp/east:/tmp/west clustermesh connect --context kind-east --destination-context kind-west --allow-mismatching-ca",
+    "/tmp/west clustermesh status --context kind-west --wait",
+  ]);
+});
+
+test("is not there where none is on the PATH", async () => {
+  vi.stubEnv("PATH", "/nonexistent");
+  expect(await CiliumCli.find(signal)).toBeUndefined();
+});

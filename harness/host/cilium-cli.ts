@@ -1,0 +1,48 @@
+import { delimiter } from "node:path";
+import { command, exists, output } from "./command.ts";
+
+/** A cluster as the CLI is told of it. */
+export interface CliTarget {
+  readonly context: string;
+  readonly kubeconfig: string;
+}
+
+/**
+ * The `cilium` command line tool, where there is one on the PATH (Cilium's "Setting up Cluster Mesh" guide; seed 004).
+ * It makes Helm upgrades of the release that it finds; each call ends when the tool does.
+ */
+export class CiliumCli {
+  readonly version: string;
+  readonly #signal: AbortSignal;
+
+  private constructor(version: string, signal: AbortSignal) {
+    this.version = version;
+    this.#signal = signal;
+  }
+
+  static async find(signal: AbortSignal): Promise<CiliumCli | undefined> {
+    if (!(await exists("cilium"))) return undefined;
+    const told = await output("cilium", ["version", "--client"], { signal });
+    return new CiliumCli(/cilium-cli: (\S+)/.exec(told)?.[1] ?? "of unknown version", signal);
+  }
+
+  enable(cluster: CliTarget, serviceType: "LoadBalancer" | "NodePort"): Promise<void> {
+    return this.#run([cluster], ["enable", "--context", cluster.context, "--service-type", serviceType]);
+  }
+
+  /** In one direction: it connects both. Each cluster may have a CA of its own. */
+  connect(from: CliTarget, to: CliTarget): Promise<void> {
+    const contexts = ["--context", from.context, "--destination-context", to.context];
+    return this.#run([from, to], ["connect", ...contexts, "--allow-mismatching-ca"]);
+  }
+
+  awaitStatus(cluster: CliTarget): Promise<void> {
+    return this.#run([cluster], ["status", "--context", cluster.context, "--wait"]);
+  }
+
+  async #run(clusters: readonly CliTarget[], argv: readonly string[]): Promise<void> {
+    // Several files are read as one.
+    const env = { KUBECONFIG: [...new Set(clusters.map((c) => c.kubeconfig))].join(delimiter) };
+    await command("cilium", ["clustermesh", ...argv], { env, signal: this.#signal });
+  }
+}
