@@ -46,7 +46,7 @@ forEachPair((from, to) => {
         const way = await wayTo(vantage.node, target.ip, signal);
         if (way.via !== hosts.get(target.node))
           wrong.push(
-            `${from.name}/${vantage.node} -> ${to.name}/${target.node} (${target.ip}): by ${way.via ?? "no gateway"} on ${way.device}, not by the node's own ${hosts.get(target.node)}`,
+            `${from.name}/${vantage.node} -> ${to.name}/${target.node} (${target.ip}): by ${way.via ?? "no gateway"} on ${way.device ?? "no device"}, not by the node's own ${hosts.get(target.node)}`,
           );
       }
       const reply = await askFrom(

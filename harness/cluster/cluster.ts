@@ -25,6 +25,8 @@ export class Cluster {
   readonly hasApiserver: boolean;
   /** Whether KVStoreMesh keeps a copy of what the others tell; else every agent asks them itself. */
   readonly hasKvstoreMesh: boolean;
+  /** Without a tunnel, by its Helm values. */
+  readonly routesNatively: boolean;
   /** Whether its nodes are containers here: else nobody can look into them, or stand beside them. */
   readonly onThisMachine: boolean;
   readonly #lab: string;
@@ -46,6 +48,7 @@ export class Cluster {
     this.hasApiserver = hasApiserver(state.plan.profile);
     this.hasKvstoreMesh = this.hasApiserver && wantsKvstoreMesh(planned);
     this.context = planned.own?.context ?? `kind-${kindNameOf(state.lab, name)}`;
+    this.routesNatively = planned.values.routingMode === "native";
     this.kube = new Kube(name, this.kubeconfig, this.context);
   }
 

@@ -144,7 +144,7 @@ export interface NodeInside {
   readonly stopped: readonly string[];
 }
 
-/** A rule that drops or rejects, and is neither Kubernetes' nor Cilium's own. */
+/** A rule of a firewall or of routing that drops or rejects, and is neither Kubernetes' nor Cilium's own. */
 export interface FirewallRule {
   /** The pod whose network namespace it is in; empty for the node's own. */
   readonly podIp: string;

@@ -5,6 +5,8 @@
 export type Undo =
   /** Removes firewall rules that carry `mark` from a node, or from the network namespace of a pod on it. */
   | { readonly do: "remove-rules"; readonly node: string; readonly mark: string; readonly podUid?: string }
+  /** Takes a routing rule away that kept a node from a CIDR. */
+  | { readonly do: "remove-routing-rule"; readonly node: string; readonly to: string }
   | {
       readonly do: "scale";
       readonly cluster: string;

@@ -31,7 +31,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
           severity: "broken",
           cluster: cluster.name,
           subject,
-          message: `a firewall rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
+          message: `a ${rule.text.startsWith("routing rule") ? "" : "firewall "}rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
           next: `see who set it and remove it: docker exec ${inside.node} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
         });
       }

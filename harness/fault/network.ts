@@ -3,6 +3,7 @@ import type { ClusterNode } from "#harness/cluster/kind-cluster.ts";
 import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { Fault, Harm } from "./fault.ts";
+import { routeBlackholed } from "./routing.ts";
 import { dropIn, dropOut, type Rule, setRules } from "./rules.ts";
 import { victimNode } from "./victim.ts";
 
@@ -107,6 +108,7 @@ export const networkFaults: readonly Fault[] = [
   apiserverPort("apiserver-port-drop", 0, 1, "drops"),
   apiserverPort("apiserver-port-drop-back", 1, 0, "drops"),
   apiserverPort("apiserver-port-reject", 0, 1, "refuses"),
+  routeBlackholed,
   partition("partition", "drops everything between the two clusters, both ways", true),
   partition("partition-one-way", "drops what the second cluster sends to the first", false),
 ];

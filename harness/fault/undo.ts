@@ -12,6 +12,7 @@ import { Agent, agentsOf } from "#harness/observe/agent.ts";
 import { putEntry } from "#harness/observe/kvstore.ts";
 import { awaitAddress } from "#harness/observe/new-pod.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
+import { removeRoutingRule } from "./routing.ts";
 import { removeRules } from "./rules.ts";
 
 const within = (signal: AbortSignal) => ({ withinMs: 180_000, signal });
@@ -21,6 +22,8 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
   switch (step.do) {
     case "remove-rules":
       return removeRules(step.node, step.mark, step.podUid, signal);
+    case "remove-routing-rule":
+      return removeRoutingRule(step.node, step.to, signal);
     case "scale":
       return scaleBack(mesh.cluster(step.cluster), step, signal);
     case "merge": {

@@ -62,6 +62,7 @@ for pid in $(lsns -t net -n -o PID); do
   [ -n "$rules" ] && echo "# firewall of pod $(nsenter -t $pid -n ip -4 -o addr show eth0 | sed 's/.* inet \\([0-9.]*\\).*/\\1/')" && echo "$rules"
 done
 echo '# stopped processes'; ps -eo stat,pid,args | grep '^T'
+echo '# routing rules'; ip rule
 echo '# network'; ip route; ip addr; ip neigh
 `;
 

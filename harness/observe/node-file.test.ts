@@ -14,6 +14,9 @@ COMMIT
 [5:300] -A INPUT -p tcp -m tcp --dport 8080 -j REJECT --reject-with tcp-reset
 # stopped processes
 Tsl    648 cilium-agent --config-dir=/tmp/cilium/config-map
+# routing rules
+0:	from all lookup local
+90:	from all to 10.2.0.0/16 blackhole
 # network
 default via 172.18.0.1 dev eth0
 `;
@@ -25,6 +28,7 @@ default via 172.18.0.1 dev eth0
         text: "INPUT -p tcp -m tcp --dport 8080 -j REJECT --reject-with tcp-reset",
         packets: 5,
       },
+      { podIp: "", text: "routing rule from all to 10.2.0.0/16 blackhole", packets: 0 },
     ],
     stopped: ["cilium-agent --config-dir=/tmp/cilium/config-map"],
   });

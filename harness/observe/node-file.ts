@@ -9,12 +9,15 @@ export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: st
   const stopped: string[] = [];
   let section = "";
   for (const line of text.split("\n")) {
-    if (line.startsWith("# firewall") || line.startsWith("# stopped") || line.startsWith("# network")) {
+    if (/^# (firewall|stopped|routing|network)/.test(line)) {
       section = line;
       continue;
     }
     if (section.startsWith("# stopped") && line.startsWith("T"))
       stopped.push(line.trim().split(/\s+/).slice(2).join(" "));
+    const kept = /^\d+:\s+(.*\b(?:blackhole|prohibit|unreachable)\b.*)$/.exec(line)?.[1];
+    if (section.startsWith("# routing") && kept !== undefined)
+      rules.push({ podIp: "", text: `routing rule ${kept.trim()}`, packets: 0 });
     if (!section.startsWith("# firewall")) continue;
     const rule = /^\[(\d+):\d+\] -A (\S+) (.*)$/.exec(line);
     if (rule === null || ownChains.test(rule[2]!)) continue;

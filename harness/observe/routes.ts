@@ -5,14 +5,24 @@ import { MeshproofError } from "#harness/core/errors.ts";
 export interface Way {
   /** The next hop, where the address is not on a network of the node's own. */
   readonly via: string | undefined;
-  readonly device: string;
+  /** Undefined where it has none. */
+  readonly device: string | undefined;
 }
 
 /** `ip route get` on a node. */
 export async function wayTo(node: string, ip: string, signal: AbortSignal): Promise<Way> {
-  const told = (await onNode(node, ["ip", "-o", "route", "get", ip], { signal })).stdout;
+  const { stdout: told, stderr } = await onNode(node, ["ip", "-o", "route", "get", ip], {
+    tolerate: true,
+    signal,
+  });
+  // The kernel's words for a blackhole, and for no route at all.
+  if (/Invalid argument|unreachable|Permission denied/.test(stderr))
+    return { via: undefined, device: undefined };
   const device = / dev (\S+)/.exec(told)?.[1];
   if (device === undefined)
-    throw new MeshproofError("evidence-malformed", `ip route get ${ip} on ${node}: ${told.slice(0, 120)}`);
+    throw new MeshproofError(
+      "evidence-malformed",
+      `ip route get ${ip} on ${node}: ${`${told}${stderr}`.slice(0, 120)}`,
+    );
   return { via: / via (\S+)/.exec(told)?.[1], device };
 }
