@@ -384,13 +384,18 @@ program
   .option("--lab <name>", "name of the lab", "default")
   .option("--fault <fault>", "only this fault; may be given again", collect)
   .option("--full", "every suite under every fault")
-  .action(async (suites: string[], o: { lab: string; fault?: string[]; full?: boolean }) => {
+  .option(
+    "--resume <run>",
+    "go on with a run that was cut off, or whose faults are open: what it settled is kept",
+  )
+  .action(async (suites: string[], o: { lab: string; fault?: string[]; full?: boolean; resume?: string }) => {
     conclude(
       await prove({
         lab: o.lab,
         suites,
         faults: o.fault ?? [],
         full: o.full ?? false,
+        ...(o.resume === undefined ? {} : { resume: o.resume }),
         runId: newRunId(),
         command: commandLine(),
         say,

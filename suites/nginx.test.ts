@@ -62,7 +62,7 @@ async function doorsOf(
     },
     fromOutside(`external IP of ${cluster.name}, from outside`, ip, 80),
     ...(await cluster.nodes()).map((n) =>
-      fromOutside(`NodePort on ${n.name}, from outside`, n.address, port),
+      fromOutside(`NodePort of ${cluster.name} on ${n.name}, from outside`, n.address, port),
     ),
   ];
 }

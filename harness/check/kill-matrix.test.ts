@@ -3,7 +3,7 @@ import type { HostSample } from "#harness/core/host-sample.ts";
 import { matches } from "#harness/core/pattern.ts";
 import type { TestRecord } from "#harness/core/record.ts";
 import { disturbances } from "./host.ts";
-import { judgeCell, killMatrix, notRun } from "./kill-matrix.ts";
+import { isSettled, judgeCell, killMatrix, notRun } from "./kill-matrix.ts";
 
 const record = (name: string, outcome: TestRecord["outcome"], reason = ""): TestRecord => ({
   suite: "pod-to-pod",
@@ -43,12 +43,23 @@ describe("a cell of the kill matrix", () => {
     expect(notRun("f", "pod-to-pod > x")).toMatchObject({ state: "unknown", outcome: "unknown" });
   });
 
+  test("an earlier run settled a fault that killed what it must by the tables of now, and broke nothing", () => {
+    const fault = { name: "g", group: "network", does: "", subject: "", durationMs: 1, run: "r", errors: [] };
+    const killed = judgeCell("g", record("east -> west > TCP x", "fail", "east-worker"), expected, context);
+    const test_ = "pod-to-pod > east -> west > TCP x";
+    expect(isSettled(fault, [killed], [test_])).toBe(true);
+    expect(isSettled({ ...fault, errors: ["healing failed"] }, [killed], [test_])).toBe(false);
+    expect(isSettled(fault, [killed], [test_, "pod-to-pod > a new one"])).toBe(false);
+    expect(isSettled(fault, [killed, notRun("g", test_)], [test_])).toBe(false);
+    expect(isSettled(fault, [], [])).toBe(false);
+  });
+
   test("survivors and tests that nothing killed are listed, faults that did not work among them", () => {
     const cells = [
       judgeCell("f", record("east -> west > TCP x", "pass"), expected, context),
       judgeCell("g", record("east -> west > TCP x", "fail", "east-worker"), expected, context),
     ];
-    const fault = { group: "network", does: "", subject: "", durationMs: 1 };
+    const fault = { group: "network", does: "", subject: "", durationMs: 1, run: "r" };
     const faults = [
       { ...fault, name: "f", errors: [] },
       { ...fault, name: "g", errors: ["healing failed"] },

@@ -50,6 +50,24 @@ export function judgeCell(
   return cell(should === "either" ? "green" : "broke");
 }
 
+/**
+ * Whether an earlier run settled a fault: it worked, every test that must fail was killed, and nothing else is amiss.
+ * `mustFail`: `suite > test`, by the tables of now.
+ */
+export function isSettled(
+  fault: ProvenFault,
+  cells: readonly KillCell[],
+  mustFail: readonly string[],
+): boolean {
+  const own = cells.filter((c) => c.fault === fault.name);
+  return (
+    fault.errors.length === 0 &&
+    own.length > 0 &&
+    own.every((c) => c.state === "killed" || c.state === "green") &&
+    mustFail.every((t) => own.some((c) => c.test === t && c.state === "killed"))
+  );
+}
+
 /** `tests`: every test of the suites, those that can fail at all (not unsupported on a healthy mesh). */
 export function killMatrix(
   faults: readonly ProvenFault[],

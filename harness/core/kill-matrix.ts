@@ -22,6 +22,8 @@ export interface ProvenFault {
   /** What was harmed, as the injection told it; empty where it could not be injected. */
   readonly subject: string;
   readonly durationMs: number;
+  /** The run of `prove` that tried it: an earlier one, where that was gone on with. */
+  readonly run: string;
   /** Injection or healing that failed. */
   readonly errors: readonly string[];
 }

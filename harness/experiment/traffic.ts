@@ -124,7 +124,14 @@ export class Traffic implements AsyncDisposable {
         const port = await echo.nodePort(cluster, service);
         for (const node of await cluster.nodes()) {
           if (options.lostNodes.includes(node.name)) continue;
-          outside.push(stream(`NodePort on ${node.name}, from outside`, node.address, port, otherEveryMs));
+          outside.push(
+            stream(
+              `NodePort of ${cluster.name} on ${node.name}, from outside`,
+              node.address,
+              port,
+              otherEveryMs,
+            ),
+          );
           outsideHomes.push(cluster.name);
         }
       }

@@ -35,6 +35,9 @@ const killMatrix = z.strictObject({
       does: z.string(),
       subject: z.string(),
       durationMs: z.number(),
+      run: z
+        .string()
+        .describe("The run of `prove` that tried it: an earlier one, where that was gone on with."),
       errors: z.array(z.string()),
     }),
   ),

@@ -1,8 +1,10 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import {
   type Expectation,
   expectationOf,
   harmless,
+  isSettled,
   judgeCell,
   killMatrix,
   notRun,
@@ -31,6 +33,8 @@ export interface ProveOptions {
   readonly suites: readonly string[];
   /** Only these faults. */
   readonly faults: readonly string[];
+  /** An earlier run to go on with: what it settled is kept, every other fault is tried anew. */
+  readonly resume?: string;
   /** Every test under every fault, instead of the expected killers and a few that must stay green. */
   readonly full: boolean;
   readonly runId: string;
@@ -77,15 +81,19 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     tests: await listTests(options.lab),
     clusters: lab.clusters.map((c) => c.name),
   };
-  const cells: KillCell[] = [];
-  const proven: ProvenFault[] = [];
   const reports = reportsDir();
   const dir = join(reports, options.runId);
+  const { faults: proven, cells } = await settledBefore(options.resume, chosen, proof);
+  const open = chosen.filter((f) => !proven.some((p) => p.name === f.name));
+  if (options.resume !== undefined)
+    options.say(
+      `${options.resume} settled ${proven.length} of ${chosen.length} faults: ${open.length} are open`,
+    );
   const startedMs = monotonicMs();
-  for (const [i, fault] of chosen.entries()) {
+  for (const [i, fault] of open.entries()) {
     throwIfAborted(options.signal, "prove");
     options.say(
-      `\n[${i + 1}/${chosen.length}, ${formatMs(monotonicMs() - startedMs)}] ${fault.name}: ${fault.does}`,
+      `\n[${i + 1}/${open.length}, ${formatMs(monotonicMs() - startedMs)}] ${fault.name}: ${fault.does}`,
     );
     const told = await proveFault(options, fault, proof, join(dir, "faults"));
     cells.push(...told.cells);
@@ -94,10 +102,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
       options.say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
     // As it goes: an hour's work survives whatever ends this one.
-    await writeAtomic(
-      join(dir, "kill-matrix.json"),
-      `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`,
-    );
+    await writeAtomic(join(dir, matrixFile), `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`);
   }
   options.say("\nafter all faults: every suite on the healed mesh");
   const final = await testLab({
@@ -126,6 +131,38 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   for (const line of summary(matrix)) options.say(line);
   return { record, dir: final.dir };
 }
+
+/** What `kill-matrix.json` of an earlier run says of the faults that it settled, by the tables of now. */
+async function settledBefore(
+  run: string | undefined,
+  chosen: readonly Fault[],
+  { suites, tables, tests, clusters }: Proof,
+): Promise<{ faults: ProvenFault[]; cells: KillCell[] }> {
+  if (run === undefined) return { faults: [], cells: [] };
+  const text = await readFile(join(reportsDir(), run, matrixFile), "utf8").catch((error: unknown) => {
+    throw new MeshproofError("usage", `there is no run ${run} of prove in ${reportsDir()}`, {
+      cause: error,
+      cure: `name a folder of reports/ that holds a ${matrixFile}`,
+    });
+  });
+  const before = JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] };
+  const faults = before.faults.filter((told) => {
+    const fault = chosen.find((f) => f.name === told.name);
+    if (fault === undefined) return false;
+    const mustFail = suites.flatMap((s) => {
+      const expected = tables.get(s)?.[fault.name];
+      const own = expected === undefined ? [] : (tests.get(s) ?? []);
+      return own.filter((t) => expectationOf(expected!, t, clusters) === "fail").map((t) => `${s} > ${t}`);
+    });
+    return isSettled(told, before.cells, mustFail);
+  });
+  return {
+    faults: faults.map((f) => ({ ...f, run: f.run ?? run })),
+    cells: before.cells.filter((c) => faults.some((f) => f.name === c.fault)),
+  };
+}
+
+const matrixFile = "kill-matrix.json";
 
 /** `whole`: every fault was tried, so that a test which none of them killed proves nothing. */
 function exitCodeOf(record: RunRecord, matrix: KillMatrix, whole: boolean): number {
@@ -198,7 +235,8 @@ async function proveFault(
     for (const suite of chosen) {
       const { tests } = record.suites.find((s) => s.name === suite) ?? { tests: [] };
       const verdicts = new Set(
-        tests.filter((t) => t.outcome !== "unsupported" && t.outcome !== "skipped").map((t) => t.name),
+        // What a lab cannot do is said elsewhere.
+        tests.filter((t) => t.outcome !== "skipped").map((t) => t.name),
       );
       for (const test of proof.tests.get(suite) ?? [])
         if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !verdicts.has(test))
@@ -223,6 +261,7 @@ async function proveFault(
       does: fault.does,
       subject,
       durationMs: monotonicMs() - startedMs,
+      run: options.runId,
       errors,
     },
   };
