@@ -58,21 +58,20 @@ export const stateFaults: readonly Fault[] = [
       const counted = async (agent: Agent): Promise<number> =>
         (await agent.remoteClusters()).find((c) => c.name === away.name)?.counts.identities ?? 0;
       const agents = await agentsOf(home, harm.signal);
-      const before = await Promise.all(agents.map(counted));
       await harm.will({ do: "kvstore-put", cluster: away.name, key, value });
       await removeEntry(away, key);
       return {
         subject: `identity ${id} of ${away.name}`,
         names: [String(id), away.name],
         tookHold: async () => {
-          for (const [i, agent] of agents.entries())
+          for (const agent of agents)
             await eventually(
-              // The status counts later than the list forgets.
-              async () =>
-                (await agent.identities()).some((known) => known.id === id) ||
-                (await counted(agent)) >= before[i]!
-                  ? notYet("it has it")
-                  : ready(undefined),
+              async () => {
+                if ((await agent.identities()).some((known) => known.id === id)) return notYet("it has it");
+                // The status counts later than the list forgets, and others may be new meanwhile.
+                const [count, left] = [await counted(agent), (await entriesUnder(away, identityPrefix)).size];
+                return count === left ? ready(undefined) : notYet(`it counts ${count}, ${left} are left`);
+              },
               {
                 what: `${agent.name} to forget identity ${id}`,
                 withinMs: 30_000,
