@@ -172,7 +172,10 @@ export async function measureOnce(
   const roles: Roles = { struck, other, client, echo, signal: context.signal };
   const fault = await scenario.strike(roles);
   const servedBy =
-    affinity === "none" ? undefined : servingClusters(affinity, client, mesh.clusters).map((c) => c.name);
+    affinity === "none"
+      ? undefined
+      : (cluster: string) =>
+          servingClusters(affinity, mesh.cluster(cluster), mesh.clusters).map((c) => c.name);
   await using _state = await scenario.prepare?.(roles);
   // Awaited here: what was prepared is undone when this function ends.
   return await measure({

@@ -37,8 +37,8 @@ export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
   readonly affinity: Affinity;
   readonly struck: Cluster;
   readonly lostNodes?: readonly string[];
-  /** Who serves the client before the fault, and again after it; any where it is not said. */
-  readonly servedBy?: readonly string[];
+  /** Who serves the clients of a cluster before the fault, and again after it; any where it is not said. */
+  readonly servedBy?: (cluster: string) => readonly string[];
   readonly expected: Expected;
   /** How long the fault is held at most while traffic has not become stable, and at least. */
   readonly horizonMs: number;
@@ -86,19 +86,20 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   // Half as long again as "stable": the judged stretch must hold a whole stable one.
   const quietMs = 1.5 * stableMs;
   const settled = async (
-    servedBy: readonly string[] | undefined,
+    servedBy: ((cluster: string) => readonly string[] | undefined) | undefined,
     withinMs: number,
     sinceUnixMs: number,
   ): Promise<void> => {
     await Promise.all(
-      traffic.asked.map(({ stream, cluster }) =>
-        stream.settled({
+      traffic.asked.map(({ stream, cluster }) => {
+        const homes = servedBy?.(cluster);
+        return stream.settled({
           withinMs,
           quietMs,
           sinceUnixMs,
-          ...(servedBy === undefined || cluster !== client.name ? {} : { servedBy }),
-        }),
-      ),
+          ...(homes === undefined ? {} : { servedBy: homes }),
+        });
+      }),
     );
   };
   await prioritisePods(await options.echo.podUids());
@@ -110,7 +111,11 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   traffic.mark(options.scenario, fault.begunUnixMs);
   // A horizon that passes is a figure, not an error: the histories tell.
   await Promise.all([
-    settled(options.expected.movesTo, options.horizonMs, fault.begunUnixMs).catch((error: unknown) => {
+    settled(
+      (cluster) => (cluster === client.name ? options.expected.movesTo : undefined),
+      options.horizonMs,
+      fault.begunUnixMs,
+    ).catch((error: unknown) => {
       if (!(error instanceof MeshproofError && error.code === "timeout")) throw error;
     }),
     pause(options.holdMs ?? 0, signal),
@@ -139,7 +144,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     verdicts.push(judgeAway(history, away, options, mine), judgeBack(history, back, options));
     const facts = failoverFacts(history, {
       ...away,
-      ...(options.servedBy === undefined ? {} : { from: options.servedBy }),
+      ...(options.servedBy === undefined ? {} : { from: options.servedBy(client.name) }),
       ...(options.expected.movesTo === undefined ? {} : { to: options.expected.movesTo }),
     });
     if (stream === traffic.main)
@@ -199,14 +204,14 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
 function judgeAway(
   history: History,
   stretch: { stableMs: number; sinceMs: number; untilMs: number },
-  { expected, servedBy, struck, rig }: MeasureOptions,
+  { expected, servedBy, struck, client, rig }: MeasureOptions,
   mine: boolean,
 ): Verdict {
   const { movesTo, awayWithinMs, othersWithinMs } = expected;
   const withinMs = mine ? awayWithinMs : othersWithinMs;
   if (withinMs === undefined) return passed;
   if (!mine || movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs, rig });
-  const from = servedBy ?? [struck.name];
+  const from = servedBy?.(client.name) ?? [struck.name];
   return judgeFailover(history, { ...stretch, from, to: movesTo, withinMs, rig });
 }
 
