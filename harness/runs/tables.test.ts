@@ -14,7 +14,7 @@ import { longSuiteNames, provenSuites } from "./suites.ts";
 let listed: Map<string, string[]>;
 beforeAll(async () => {
   listed = await listTestsOnPaper();
-}, 60_000);
+}, 180_000);
 
 describe("the tables of prove", () => {
   const clusters = ["east", "west"];
