@@ -13,6 +13,8 @@ export const routeBlackholed: Fault = {
   name: "route-blackholed",
   group: "network",
   needs: "native routing",
+  // Answers of the node's pods go that way too.
+  wide: true,
   does: "keeps the first cluster's worker from the second one's pod CIDR by a routing rule",
   async inject(harm) {
     const node = await victimNode(harm, 0);
