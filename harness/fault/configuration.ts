@@ -129,10 +129,9 @@ function setting(
   value: string,
   restart: boolean,
   does: string,
-  traceless = restart ? undefined : "agents read it when they start: the ConfigMap alone has changed",
 ): Fault {
   return {
-    ...(traceless === undefined ? {} : { traceless }),
+    ...(restart ? {} : { traceless: "agents read it when they start: the ConfigMap alone has changed" }),
     name,
     group: "configuration",
     does,
@@ -210,15 +209,6 @@ export const configurationFaults: readonly Fault[] = [
     "false",
     true,
     "switches the first cluster's kube-proxy replacement off: NodePort and LoadBalancer have nobody to serve them",
-  ),
-  setting(
-    "cache-ttl-cut",
-    0,
-    "clustermesh-cache-ttl",
-    "2s",
-    true,
-    "lets the first cluster's agents keep what they know of a lost cluster for two seconds only",
-    "any time is a valid one",
   ),
   {
     name: "pod-cidr-overlap",
