@@ -14,7 +14,14 @@ import { examine } from "#harness/host/doctor.ts";
 import { terminalProgress } from "#harness/host/progress.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
 import { labVariable } from "#harness/lab/reap.ts";
-import { certificateLines, certify, certifyMatrix, exitCodeOf } from "#harness/runs/certify/index.ts";
+import {
+  type Certified,
+  certificateLines,
+  certify,
+  certifyMatrix,
+  exitCodeOf,
+  resumeCertification,
+} from "#harness/runs/certify/index.ts";
 import { describeFindings, diagnoseFiles, diagnoseLab, hasUnread, isWrong } from "#harness/runs/diagnose.ts";
 import { downAll, downLab } from "#harness/runs/down.ts";
 import { fetchImages, saveArchive } from "#harness/runs/images.ts";
@@ -419,15 +426,28 @@ shared(program.command("certify"))
   .option("--new-values <file>", "Helm values for the new version alone", collect)
   .option("--preflight", "run the new chart's own pre-flight check before anything moves")
   .option("--deadline <seconds>", "for moving one cluster (default: the budget upgradeMs)", secondsOf)
-  .option("--resume", "go on with a certification that was cut off")
+  .option("--resume", "go on with the certification of --lab that was cut off, as it was asked for")
   .option("--keep", "leave the lab up")
   .option("--setup", "install and start what the machine lacks (Debian, as root)")
   .action(async (o: SharedOptions & CertifyFlags) => {
     if (o.cilium !== undefined)
       throw new MeshproofError("usage", "certify takes --from and --to, not --cilium");
-    const pairs = await pairsOf(o);
     const chosen = imageOptions(o);
-    const one = async (pair: UpgradePair): ReturnType<typeof certify> => {
+    const told = (certified: Certified): Certified => {
+      for (const line of certificateLines(certified)) say(line);
+      return certified;
+    };
+    const common = { keep: o.keep ?? false, images: chosen, say, signal };
+    if (o.resume === true) {
+      refuseWithResume(o);
+      const { certificate } = told(
+        await withProgress((progress) => resumeCertification({ ...common, lab: o.lab, progress })),
+      );
+      process.exitCode = exitCodeOf([certificate]);
+      return;
+    }
+    const pairs = await pairsOf(o);
+    const one = async (pair: UpgradePair): Promise<Certified> => {
       const plan = await planLab({ ...planOptions(o), cilium: [pair.from] });
       const certified = await withProgress(async (progress) => {
         await preflight({
@@ -439,26 +459,21 @@ shared(program.command("certify"))
           ...(chosen.registryMirror === undefined ? {} : { registryMirror: chosen.registryMirror }),
         });
         return certify({
+          ...common,
           plan,
           pair,
           skipRollback: o.skipRollback ?? false,
           full: o.full ?? false,
           newValues: o.newValues ?? [],
           preflight: o.preflight ?? false,
-          resume: o.resume ?? false,
-          keep: o.keep ?? false,
-          images: chosen,
           runId: newRunId(),
           command: commandLine(),
           progress,
-          say,
-          signal,
           ...(o.order === undefined ? {} : { order: o.order }),
           ...(o.deadline === undefined ? {} : { deadlineMs: o.deadline * 1000 }),
         });
       });
-      for (const line of certificateLines(certified)) say(line);
-      return certified;
+      return told(certified);
     };
     if (o.matrix === undefined) {
       process.exitCode = exitCodeOf([(await one(pairs[0]!)).certificate]);
@@ -482,6 +497,23 @@ interface CertifyFlags {
   readonly resume?: boolean;
   readonly keep?: boolean;
   readonly setup?: boolean;
+}
+
+/** What was begun keeps to what it was asked for. */
+function refuseWithResume(o: CertifyFlags): void {
+  const { from, to, matrix, order, skipRollback, full, newValues, preflight, deadline } = o;
+  const asked = { from, to, matrix, order, skipRollback, full, newValues, preflight, deadline };
+  const named = Object.entries(asked).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`],
+  );
+  if (named.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `--resume goes on as it was asked for: it takes no ${named.join(", ")}`,
+      {
+        cure: `run certify --resume --lab NAME alone`,
+      },
+    );
 }
 
 /** One pair, or a matrix of them; everything is checked before anything is built. */

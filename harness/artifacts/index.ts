@@ -1,5 +1,7 @@
+import { downloadModule } from "#harness/host/go.ts";
 import { fromArchive } from "./archive.ts";
 import { fromRegistry, registryTrouble } from "./registry.ts";
+import { ciliumModule } from "./source/components.ts";
 import { fromSource } from "./source/index.ts";
 import type { ArtifactRequest, Artifacts } from "./types.ts";
 
@@ -21,4 +23,17 @@ export async function getArtifacts(request: ArtifactRequest): Promise<Artifacts>
       return fromSource(request, "no registry answers");
     }
   }
+}
+
+/**
+ * Throws `artifact-unavailable` where sources of a Cilium version would be needed and are not served: within seconds,
+ * where building another version first takes minutes.
+ */
+export async function checkSources(
+  version: string,
+  { source, registryMirror, signal }: Pick<ArtifactRequest, "source" | "registryMirror" | "signal">,
+): Promise<void> {
+  const pulled =
+    source === "registry" || (source === "auto" && (await registryTrouble(registryMirror)) === undefined);
+  if (!pulled) await downloadModule(ciliumModule, `v${version}`, signal);
 }

@@ -3,7 +3,7 @@ import type { PhaseRecord } from "#harness/core/certificate.ts";
 import type { Sample, SampleOutcome } from "#harness/core/history.ts";
 import { certify } from "./certification.ts";
 import { disruptionOf } from "./disruption.ts";
-import { changesOf } from "./lasting-state.ts";
+import { changesOf, unsettled } from "./lasting-state.ts";
 
 const samples = (outcomes: readonly SampleOutcome[]): Sample[] =>
   outcomes.map((outcome, seq) => ({
@@ -19,6 +19,7 @@ describe("disruption", () => {
     path: "east: pod to the other side",
     connection,
     startedAtUnixMs: 1_000_000,
+    everyMs: 100,
     samples: samples(outcomes),
   });
   const ok = Array<SampleOutcome>(20).fill("ok");
@@ -30,7 +31,7 @@ describe("disruption", () => {
       { afterMs: 950, what: "agent of east on b told to end" },
       { afterMs: 1500, what: "agent of east on b ready" },
     ]);
-    expect(d).toMatchObject({ sent: 20, lost: 2, longestGapMs: 300, resets: 0 });
+    expect(d).toMatchObject({ sent: 20, lost: 2, lostMs: 200, longestGapMs: 300, resets: 0 });
     expect(d.outages).toEqual([
       { afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b told to end" },
     ]);
@@ -62,6 +63,7 @@ describe("certification", () => {
     kind: "dns",
     sent: 100,
     lost: 0,
+    lostMs: 0,
     longestGapMs: 200,
     resets: 0,
     outages: [],
@@ -80,8 +82,9 @@ describe("certification", () => {
     error: null,
     ...news,
   });
+  const budgets = { upgradeGapMs: 5000, upgradeLostMs: 10_000 };
   const of = (news: Partial<PhaseRecord>, known: string[] = []) =>
-    certify([phase(), phase(news)], { upgradeGapMs: 5000 }, known);
+    certify([phase(), phase(news)], budgets, known);
   const lossy = { ...quiet, lost: 3 };
 
   test("nothing lost, nothing found: certified", () => {
@@ -90,12 +93,24 @@ describe("certification", () => {
 
   test("losses within the budget, ended connections and changed settings are findings", () => {
     expect(of({ disruptions: [lossy] }).verdict).toBe("certified with findings");
-    expect(of({ disruptions: [{ ...quiet, resets: 1 }] }).findings[0]).toContain("ended once");
+    const ended = of({ disruptions: [{ ...quiet, kind: "http keep-alive", resets: 1 }] });
+    expect(ended.findings[0]).toContain("ended once");
+    expect(ended.verdict).toBe("certified with findings");
     expect(of({}, ["setting x: ..."]).verdict).toBe("certified with findings");
   });
 
   test.each([
     ["an outage over the budget", { disruptions: [{ ...lossy, longestGapMs: 5001 }] }, "budget 5000 ms"],
+    [
+      "every second request lost",
+      { disruptions: [{ ...lossy, lost: 210, sent: 420, lostMs: 10_500, longestGapMs: 100 }] },
+      "210 of 420 lost, together 10500 ms, budget 10000 ms",
+    ],
+    [
+      "an established connection that ended",
+      { disruptions: [{ ...quiet, kind: "tcp heartbeat", resets: 2 }] },
+      "the connection ended 2 times",
+    ],
     [
       "one leaked packet",
       { leaks: [{ afterMs: 5, from: "east/stranger", to: "west/server", packets: 1, spanMs: 0 }] },
@@ -124,8 +139,17 @@ describe("certification", () => {
     expect(of(news as Partial<PhaseRecord>).verdict).toBe("unknown");
   });
 
+  test("a loss is told beside what its path lost before anything moved", () => {
+    const { findings } = certify(
+      [phase({ name: "baseline", disruptions: [{ ...lossy, lost: 2 }] }), phase({ disruptions: [lossy] })],
+      budgets,
+      [],
+    );
+    expect(findings.at(-1)).toContain("3 of 100 lost, 200 ms at most; in baseline 2 of 100");
+  });
+
   test("no phase at all certifies nothing", () => {
-    expect(certify([], { upgradeGapMs: 5000 }, []).verdict).toBe("unknown");
+    expect(certify([], budgets, []).verdict).toBe("unknown");
   });
 });
 
@@ -141,5 +165,14 @@ test("state that must last is compared by name, and what is gone is told", () =>
   expect(changesOf("east", before, after)).toEqual([
     "east: identity of pod b was 2, is gone",
     "east: status of policy p was True, is False",
+  ]);
+});
+
+test("state that was never there cannot last", () => {
+  const state = { identities: { a: "1" }, endpoints: { a: "none" }, backends: { s: "" }, policies: {} };
+  expect(unsettled(state)).toEqual([
+    "endpoint id of pod a: none",
+    "backends of s: none",
+    "no status of policy anything",
   ]);
 });

@@ -12,7 +12,7 @@ export interface Judged {
  */
 export function certify(
   phases: readonly PhaseRecord[],
-  budgets: { readonly upgradeGapMs: number },
+  budgets: { readonly upgradeGapMs: number; readonly upgradeLostMs: number },
   known: readonly string[],
 ): Judged {
   const against: string[] = [];
@@ -40,13 +40,25 @@ export function certify(
     for (const d of p.disruptions) {
       const worst = d.outages[0];
       const cause = worst === undefined || worst.cause === "" ? "" : ` (${worst.cause})`;
+      const before = baselineOf(phases, p, d.path);
       if (d.lost > 0 && d.longestGapMs > budgets.upgradeGapMs)
         against.push(
           say(`${d.path}: ${d.longestGapMs} ms without an answer, budget ${budgets.upgradeGapMs} ms${cause}`),
         );
+      else if (d.lostMs > budgets.upgradeLostMs)
+        against.push(
+          say(
+            `${d.path}: ${d.lost} of ${d.sent} lost, together ${d.lostMs} ms, budget ${budgets.upgradeLostMs} ms${cause}${before}`,
+          ),
+        );
       else if (d.lost > 0)
-        findings.push(say(`${d.path}: ${d.lost} of ${d.sent} lost, ${d.longestGapMs} ms at most${cause}`));
-      if (d.resets > 0) findings.push(say(`${d.path}: the connection ended ${times(d.resets)}`));
+        findings.push(
+          say(`${d.path}: ${d.lost} of ${d.sent} lost, ${d.longestGapMs} ms at most${cause}${before}`),
+        );
+      if (d.resets === 0) continue;
+      const ended = say(`${d.path}: the connection ended ${times(d.resets)}${cause}`);
+      // Established connections must survive; HTTP clients open another, and a UDP flow is none.
+      (d.kind === "tcp heartbeat" ? against : findings).push(ended);
     }
   }
   const verdict: Certification =
@@ -58,6 +70,13 @@ export function certify(
           ? "certified with findings"
           : "certified";
   return { verdict, reasons: [...against, ...open], findings };
+}
+
+/** What the same path lost before anything moved. */
+function baselineOf(phases: readonly PhaseRecord[], phase: PhaseRecord, path: string): string {
+  const [first] = phases;
+  const quiet = first === phase ? undefined : first?.disruptions.find((d) => d.path === path);
+  return quiet === undefined || quiet.lost === 0 ? "" : `; in ${first!.name} ${quiet.lost} of ${quiet.sent}`;
 }
 
 const times = (n: number): string => (n === 1 ? "once" : `${n} times`);

@@ -6,6 +6,8 @@ export interface StandingStream {
   readonly path: string;
   readonly connection: Connection;
   readonly startedAtUnixMs: number;
+  /** Spacing of its requests. */
+  readonly everyMs: number;
   readonly samples: Iterable<Sample>;
 }
 
@@ -61,6 +63,7 @@ export function disruptionOf(
     kind: kindOf[stream.connection],
     sent: inside.length,
     lost,
+    lostMs: lost * stream.everyMs,
     longestGapMs: Math.round(longestGapMs),
     resets,
     outages: outages

@@ -17,6 +17,17 @@ const nouns: Readonly<Record<keyof LastingState, string>> = {
   policies: "status of policy",
 };
 
+/** What is not there yet: state that was never whole could only pretend to have lasted. */
+export function unsettled(state: LastingState): string[] {
+  return (Object.keys(nouns) as (keyof LastingState)[]).flatMap((part) => {
+    const entries = Object.entries(state[part]);
+    const open = entries.filter(([, value]) => value === "" || value === "none" || value === "False");
+    return entries.length === 0
+      ? [`no ${nouns[part]} anything`]
+      : open.map(([name, value]) => `${nouns[part]} ${name}: ${value || "none"}`);
+  });
+}
+
 /** What is not as it was before, one line each. */
 export function changesOf(cluster: string, before: LastingState, after: LastingState): string[] {
   return (Object.keys(nouns) as (keyof LastingState)[]).flatMap((part) =>

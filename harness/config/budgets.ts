@@ -32,6 +32,14 @@ export const budgetsSchema = z
       .positive()
       .default(5_000)
       .describe("An upgrade: longest time that a client may be without an answer while one cluster moves."),
+    upgradeLostMs: z
+      .number()
+      .int()
+      .positive()
+      .default(10_000)
+      .describe(
+        "An upgrade: all the time that a client may be without answers while one cluster moves, requests lost between answered ones included.",
+      ),
     upgradeMs: z
       .number()
       .int()

@@ -11,6 +11,9 @@ const disruption = z.strictObject({
   kind: z.enum(["new connection", "http keep-alive", "tcp heartbeat", "udp flow", "dns"]),
   sent: z.number().int(),
   lost: z.number().int(),
+  lostMs: ms.describe(
+    "Lost requests times their spacing: all the time without service, losses in between included.",
+  ),
   longestGapMs: ms.describe("The longest time without a good answer."),
   resets: z.number().int().describe("Of kept connections: how often one ended."),
   outages: z
@@ -59,6 +62,8 @@ const phase = z.strictObject({
       run: z.string(),
       tests: z.partialRecord(z.enum(outcomes), z.number().int()),
       failures: z.array(z.string()),
+      unsupported: z.array(z.string()),
+      skipped: z.array(z.string()),
     }),
   ),
   rig: z.array(z.string()).describe("What spoiled the phase's figures, if anything."),
@@ -94,8 +99,9 @@ export const certificateSchema = z.strictObject({
     }),
   ),
   images: z.array(z.strictObject({ version: z.string(), reference: z.string(), id: z.string() })),
-  budgets: z.strictObject({ upgradeGapMs: z.number() }),
+  budgets: z.strictObject({ upgradeGapMs: ms, upgradeLostMs: ms }),
   features: z.strictObject({
+    phase: z.string().describe("Whose suites said so."),
     supported: z.array(z.string()),
     unsupported: z.array(z.string()),
     skipped: z.array(z.string()),

@@ -1,3 +1,5 @@
+import { appendFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { onNode } from "#harness/cluster/kind-cluster.ts";
 import { killProcesses, podProcess } from "#harness/cluster/node-control.ts";
 import type { Leak } from "#harness/core/certificate.ts";
@@ -20,6 +22,29 @@ export function readPacket(line: string): { atUnixMs: number; from: string } | u
   return found === null ? undefined : { atUnixMs: Number(found[1]) * 1000, from: found[2]! };
 }
 
+function leaksOf(packets: readonly Packet[], sinceUnixMs: number): Leak[] {
+  return [...Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`).values()].map((own) => ({
+    afterMs: Math.round(own[0]!.atUnixMs - sinceUnixMs),
+    from: own[0]!.from,
+    to: own[0]!.to,
+    packets: own.length,
+    spanMs: Math.round(own.at(-1)!.atUnixMs - own[0]!.atUnixMs),
+  }));
+}
+
+/** The leaks since a time that a killed harness kept in its file. A last line that was cut off is none. */
+export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak[]> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  const packets = text
+    .split("\n")
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Packet);
+  return leaksOf(
+    packets.filter((p) => p.atUnixMs >= sinceUnixMs),
+    sinceUnixMs,
+  );
+}
+
 /**
  * Every packet of a stranger that reaches a guarded server, captured on the server's own interface: behind the policy, so
  * none may come, and none is missed as a sample would miss it.
@@ -28,6 +53,7 @@ export class LeakWatch implements AsyncDisposable {
   readonly #packets: Packet[] = [];
   readonly #lost: string[] = [];
   readonly #taps: { readonly node: string; kill(): void }[] = [];
+  #file: string | undefined;
   #closing = false;
 
   static async start(guarded: readonly Guarded[], signal: AbortSignal): Promise<LeakWatch> {
@@ -51,11 +77,7 @@ export class LeakWatch implements AsyncDisposable {
       const tap = execLines(server.node, argv, (line) => {
         const packet = readPacket(line);
         if (packet !== undefined)
-          watch.#packets.push({
-            atUnixMs: packet.atUnixMs,
-            from: strangers.get(packet.from) ?? packet.from,
-            to,
-          });
+          watch.#add({ atUnixMs: packet.atUnixMs, from: strangers.get(packet.from) ?? packet.from, to });
       });
       void tap.done.then(({ stderr }) => {
         if (!watch.#closing) watch.#lost.push(`the capture at ${to} ended: ${stderr.trim().slice(-200)}`);
@@ -63,6 +85,17 @@ export class LeakWatch implements AsyncDisposable {
       watch.#taps.push({ node: server.node, kill: tap.kill });
     }
     return watch;
+  }
+
+  #add(packet: Packet): void {
+    this.#packets.push(packet);
+    // At once: a harness that is killed has lost nothing.
+    if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify(packet)}\n`);
+  }
+
+  /** From now on every packet is a leak, and is also kept in a file. */
+  keepIn(file: string): void {
+    this.#file = file;
   }
 
   /** Who was seen to reach whom since a time: while there is no policy, everybody must be, or the capture is blind. */
@@ -77,14 +110,10 @@ export class LeakWatch implements AsyncDisposable {
 
   /** Leaks of a stretch: packets of one pair, together. */
   leaks(sinceUnixMs: number, untilUnixMs: number): Leak[] {
-    const inside = this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs && p.atUnixMs < untilUnixMs);
-    return [...Map.groupBy(inside, (p) => `${p.from} -> ${p.to}`).values()].map((packets) => ({
-      afterMs: Math.round(packets[0]!.atUnixMs - sinceUnixMs),
-      from: packets[0]!.from,
-      to: packets[0]!.to,
-      packets: packets.length,
-      spanMs: Math.round(packets.at(-1)!.atUnixMs - packets[0]!.atUnixMs),
-    }));
+    return leaksOf(
+      this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs && p.atUnixMs < untilUnixMs),
+      sinceUnixMs,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

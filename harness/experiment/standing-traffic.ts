@@ -26,6 +26,7 @@ export interface StandingOptions {
 }
 
 const newEveryMs = 25;
+/** Kept connections, and new ones from outside. */
 const keptEveryMs = 100;
 const dnsEveryMs = 200;
 const timeoutMs = 1000;
@@ -44,6 +45,7 @@ interface Wanted {
   readonly host: string;
   readonly port: number;
   readonly connection?: Connection;
+  readonly everyMs?: number;
   readonly clusterOf: (servedBy: string) => string | undefined;
 }
 
@@ -109,20 +111,27 @@ export class StandingTraffic implements AsyncDisposable {
           clusterOf: (address) => (address === remote ? cluster.name : undefined),
         },
       ]);
-      services.push(
-        {
-          path: `outside to the LoadBalancer of ${cluster.name}`,
-          host: await echo.loadBalancerIp(cluster, standingServices.local, settleMs, signal),
-          port: 80,
-          clusterOf: echo.clusterOf,
-        },
-        {
-          path: `outside to a NodePort of ${cluster.name}`,
-          host: (await cluster.nodes()).at(-1)!.address,
-          port: await echo.nodePort(cluster, standingServices.local),
-          clusterOf: echo.clusterOf,
-        },
-      );
+      const node = (await cluster.nodes()).at(-1)!.address;
+      for (const [service, to] of [
+        [standingServices.local, "own backends"],
+        [standingServices.remote, "the other side"],
+      ] as const) {
+        const common = { everyMs: keptEveryMs, clusterOf: echo.clusterOf };
+        services.push(
+          {
+            ...common,
+            path: `outside to ${to} by the LoadBalancer of ${cluster.name}`,
+            host: await echo.loadBalancerIp(cluster, service, settleMs, signal),
+            port: 80,
+          },
+          {
+            ...common,
+            path: `outside to ${to} by a NodePort of ${cluster.name}`,
+            host: node,
+            port: await echo.nodePort(cluster, service),
+          },
+        );
+      }
     }
     await this.#ask(this.#allowed, { container: outside }, services);
     for (const { cluster, friend, stranger } of guarded) {
@@ -148,7 +157,8 @@ export class StandingTraffic implements AsyncDisposable {
           host: w.host,
           port: w.port,
           everyMs:
-            w.connection === undefined ? newEveryMs : w.connection === "dns" ? dnsEveryMs : keptEveryMs,
+            w.everyMs ??
+            (w.connection === undefined ? newEveryMs : w.connection === "dns" ? dnsEveryMs : keptEveryMs),
           timeoutMs,
           ...(w.connection === undefined ? {} : { connection: w.connection }),
           clusterOf: w.clusterOf,
@@ -190,6 +200,7 @@ export class StandingTraffic implements AsyncDisposable {
           path,
           connection: stream.options.connection ?? "new",
           startedAtUnixMs: prober.startedAtUnixMs,
+          everyMs: stream.options.everyMs,
           samples,
         },
         sinceUnixMs,

@@ -10,11 +10,25 @@ export interface HelmRelease {
 }
 
 /** Installs or upgrades the release `cilium`. Values go through standard input: keys never touch the disk. */
-export async function installCilium(release: HelmRelease): Promise<void> {
+export async function installCilium(release: HelmRelease & { readonly timeoutMs?: number }): Promise<void> {
   await command(release.helm, [...upgradeOf(release), "--install", "--values", "-"], {
     input: toYaml(release.values),
     signal: release.signal,
+    ...(release.timeoutMs === undefined ? {} : { timeoutMs: release.timeoutMs }),
   });
+}
+
+/** A killed helm leaves its release locked in a pending state: it goes back to what was deployed before. */
+export async function unlockRelease(
+  release: Pick<HelmRelease, "helm" | "kubeconfig" | "signal">,
+): Promise<void> {
+  const where = ["--namespace", "kube-system", "--kubeconfig", release.kubeconfig];
+  const told = await output(release.helm, ["status", "cilium", "-o", "json", ...where], {
+    signal: release.signal,
+  });
+  const { info } = JSON.parse(told) as { info: { status: string } };
+  if (info.status.startsWith("pending-"))
+    await command(release.helm, ["rollback", "cilium", ...where], { signal: release.signal });
 }
 
 /** The values that the release was given, by whoever gave them. */

@@ -48,11 +48,7 @@ export async function deployStanding(options: StandingOptions): Promise<Standing
     signal,
   });
   for (const [affinity, name] of Object.entries(standingServices))
-    await echo.serve(
-      name,
-      { [annotation.global]: "true", [annotation.affinity]: affinity },
-      affinity === "local" ? "LoadBalancer" : "ClusterIP",
-    );
+    await echo.serve(name, { [annotation.global]: "true", [annotation.affinity]: affinity }, "LoadBalancer");
   const pods = { namespace: standingNamespace, withinMs, signal };
   const guarded = await Promise.all(
     clusters.map(async (cluster): Promise<Guarded> => {

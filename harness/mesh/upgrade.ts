@@ -1,8 +1,9 @@
 import type { ClusterArtifacts } from "#harness/artifacts/types.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { monotonicMs } from "#harness/core/clock.ts";
 import type { EventuallyOptions } from "#harness/core/eventually.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import { installCilium } from "#harness/host/helm.ts";
+import { installCilium, unlockRelease } from "#harness/host/helm.ts";
 import { daemonSetReady, deploymentReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
@@ -22,45 +23,51 @@ export interface VersionChange {
 
 /**
  * Moves one cluster to another version, as Cilium's upgrade guide has it: the new chart with values that
- * are told in full. Ends when agents, operator and clustermesh-apiserver run the new version and the mesh is whole.
+ * are told in full. Ends when agents, operator and clustermesh-apiserver run the new version and the mesh is whole;
+ * all of it within the time given, and what runs out of it says what it last saw.
  */
 export async function changeVersion(
   change: VersionChange,
-  options: Omit<EventuallyOptions, "what">,
+  { withinMs, signal }: { readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { cluster, artifacts } = change;
+  const { cluster, artifacts, helm } = change;
+  const { kubeconfig } = cluster;
+  const endMs = monotonicMs() + withinMs;
+  const rest = () => ({ withinMs: Math.max(1, endMs - monotonicMs()), signal });
+  await unlockRelease({ helm, kubeconfig, signal });
   await installCilium({
-    helm: change.helm,
-    kubeconfig: cluster.kubeconfig,
+    helm,
+    kubeconfig,
     chartDir: artifacts.chartDir,
     values: change.values,
-    signal: options.signal,
+    timeoutMs: rest().withinMs,
+    signal,
   });
-  await rolledOut(change, options);
+  await rolledOut(change, rest);
 }
 
 async function rolledOut(
   { cluster, clusters, artifacts }: VersionChange,
-  options: Omit<EventuallyOptions, "what">,
+  rest: () => Pick<EventuallyOptions, "withinMs" | "signal">,
 ): Promise<void> {
   const at = (name: string) => ({ namespace: "kube-system", name });
   await cluster.kube.until(kinds.daemonSet, at("cilium"), daemonSetReady, {
     what: `the agents of Cilium ${artifacts.ciliumVersion}`,
-    ...options,
+    ...rest(),
   });
   for (const name of ["cilium-operator", ...(cluster.hasApiserver ? ["clustermesh-apiserver"] : [])])
     await cluster.kube.until(kinds.deployment, at(name), deploymentReady, {
       what: `${name} of Cilium ${artifacts.ciliumVersion}`,
-      ...options,
+      ...rest(),
     });
   await eventually(
-    async () => {
-      const versions = await Promise.all((await agentsOf(cluster, options.signal)).map((a) => a.version()));
+    async (signal) => {
+      const versions = await Promise.all((await agentsOf(cluster, signal)).map((a) => a.version()));
       return versions.length > 0 && versions.every((v) => v === artifacts.ciliumVersion)
         ? ready(undefined)
         : notYet(`agents of ${versions.join(" and ")}`);
     },
-    { what: `every agent of ${cluster.name} to say ${artifacts.ciliumVersion}`, everyMs: 1000, ...options },
+    { what: `every agent of ${cluster.name} to say ${artifacts.ciliumVersion}`, everyMs: 1000, ...rest() },
   );
-  await awaitMeshed(clusters, options);
+  await awaitMeshed(clusters, rest());
 }

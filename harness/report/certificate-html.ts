@@ -30,10 +30,10 @@ ${c.phases.map(phaseSection).join("\n")}
 ${c.clusters.map((x) => `<tr><td>${escapeHtml(x.name)}</td><td>${x.id}</td><td>${escapeHtml(x.kubernetes)}</td><td>${x.nodes.map(escapeHtml).join(", ")}</td><td>${escapeHtml(x.nodeImage)}<br><code>${escapeHtml(x.nodeImageId)}</code></td></tr>`).join("\n")}</table></div>
 <div class="wide"><table><tr><th>Cilium</th><th>image</th><th>digest</th></tr>
 ${c.images.map((i) => `<tr><td>${escapeHtml(i.version)}</td><td>${escapeHtml(i.reference)}</td><td><code>${escapeHtml(i.id)}</code></td></tr>`).join("\n")}</table></div>
-${list("Suites that passed at the last version", c.features.supported)}
+${list(`Suites that passed (phase "${c.features.phase}")`, c.features.supported)}
 ${list("Unsupported, by name", c.features.unsupported)}
 ${list("Skipped", c.features.skipped)}
-<p>Profile ${escapeHtml(c.profile)}, kernel ${escapeHtml(c.kernel)}, ${escapeHtml(c.machine)}, Meshproof ${escapeHtml(c.harness)}. An outage of more than ${c.budgets.upgradeGapMs} ms while a cluster moves decides against the upgrade.</p>
+<p>Profile ${escapeHtml(c.profile)}, kernel ${escapeHtml(c.kernel)}, ${escapeHtml(c.machine)}, Meshproof ${escapeHtml(c.harness)}. An outage of more than ${c.budgets.upgradeGapMs} ms on one path, or more than ${c.budgets.upgradeLostMs} ms lost in all in one phase, decides against the upgrade.</p>
 <p>Reproduce: <code>${escapeHtml(c.command)}</code></p></section></body></html>
 `;
 }
@@ -53,8 +53,8 @@ ${p.error === null ? "" : `<p class="fail">${escapeHtml(p.error)}</p>`}
 ${
   disrupted.length === 0
     ? ""
-    : `<div class="wide"><table><tr><th>path</th><th>kind</th><th>lost</th><th>longest gap ms</th><th>connections ended</th><th>what happened just before</th></tr>
-${disrupted.map((d) => `<tr><td>${escapeHtml(d.path)}</td><td>${d.kind}</td><td>${d.lost} of ${d.sent}</td><td>${d.lost === 0 ? "&ndash;" : d.longestGapMs}</td><td>${d.resets === 0 ? "&ndash;" : d.resets}</td><td>${escapeHtml(d.outages[0]?.cause ?? "")}</td></tr>`).join("\n")}</table></div>`
+    : `<div class="wide"><table><tr><th>path</th><th>kind</th><th>lost</th><th>in all ms</th><th>longest gap ms</th><th>connections ended</th><th>what happened just before</th></tr>
+${disrupted.map((d) => `<tr><td>${escapeHtml(d.path)}</td><td>${d.kind}</td><td>${d.lost} of ${d.sent}</td><td>${d.lost === 0 ? "&ndash;" : d.lostMs}</td><td>${d.lost === 0 ? "&ndash;" : d.longestGapMs}</td><td>${d.resets === 0 ? "&ndash;" : d.resets}</td><td>${escapeHtml(d.outages[0]?.cause ?? "")}</td></tr>`).join("\n")}</table></div>`
 }
 <p>${whole.length === 0 ? "" : `Nothing was lost on ${whole.length} of ${p.disruptions.length} paths: ${escapeHtml(whole.join("; "))}.`}</p>
 ${suites.length === 0 ? "" : `<p>${escapeHtml(suites.join("; "))}</p>`}

@@ -13,6 +13,7 @@ import { type LabState, lockLab, readLabState, writeLabState } from "#harness/la
 import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
+import { tellStranded } from "./certify/journal.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 
 export interface UpOptions {
@@ -58,6 +59,7 @@ export async function up(options: UpOptions): Promise<UpResult> {
 async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<UpResult> {
   const { plan, progress, signal } = options;
   const before = await readLabState(plan.lab);
+  await tellStranded(plan.lab, (line) => progress.note(line));
   // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
   if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
   const standing = before === undefined ? "nothing" : await judge(before, plan);

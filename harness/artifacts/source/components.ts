@@ -177,7 +177,7 @@ export function coredns(version: string): GoComponent {
   };
 }
 
-const ciliumModule = "github.com/cilium/cilium";
+export const ciliumModule = "github.com/cilium/cilium";
 
 /** The agent's side and the operator: two builds, for the operator's tag changes what is compiled. */
 export function cilium(version: string, checkout?: string): readonly [GoComponent, GoComponent] {

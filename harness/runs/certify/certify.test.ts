@@ -1,39 +1,99 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { checkPair } from "#harness/config/upgrade-matrix.ts";
 import { certificateSchema } from "#harness/core/certificate.ts";
-import { readPacket } from "#harness/experiment/leaks.ts";
+import { keptLeaks, readPacket } from "#harness/experiment/leaks.ts";
 import { repoRoot } from "#harness/host/paths.ts";
+import { featuresOf } from "./certificate-of.ts";
 import { changedSettings, unknownValues } from "./compare-charts.ts";
 import { type HistoryEntry, newsOf } from "./matrix.ts";
 import { orderOf, phasesOf, versionBefore } from "./phases.ts";
+import { folderName } from "./standing.ts";
 
-test("every cluster moves, the first one back and forth again; first and last run every suite", () => {
-  const phases = phasesOf(["east", "west"], false);
-  expect(phases.map((p) => p.name)).toEqual([
-    "baseline",
-    "upgrade east",
-    "upgrade west",
-    "roll back east",
-    "upgrade east again",
-  ]);
-  expect(phases.filter((p) => p.suites === "all").map((p) => p.name)).toEqual([
-    "baseline",
-    "upgrade east again",
-  ]);
-  expect(phasesOf(["east", "west"], true).map((p) => [p.name, p.suites])).toEqual([
+const emptyPhase = {
+  name: "baseline",
+  versions: { east: "1.19.1" },
+  durationMs: 1,
+  disruptions: [],
+  deniedSent: 1,
+  leaks: [],
+  events: [],
+  changed: [],
+  suites: [],
+  rig: [],
+  error: null,
+};
+
+test("every cluster moves, the first one back and forth again; suites run where nothing moves", () => {
+  expect(phasesOf(["east", "west"], false).map((p) => [p.name, p.suites])).toEqual([
     ["baseline", "all"],
-    ["upgrade east", "between"],
-    ["upgrade west", "all"],
+    ["upgrade east", "none"],
+    ["mixed versions, east new", "between"],
+    ["upgrade west", "none"],
+    ["new version", "between"],
+    ["roll back east", "none"],
+    ["mixed versions again", "between"],
+    ["upgrade east again", "none"],
+    ["new version again", "all"],
   ]);
+  expect(phasesOf(["east", "west"], true).at(-1)).toEqual({ name: "new version", suites: "all" });
+});
+
+test("names of phases are names of folders, of three clusters too", () => {
+  const names = phasesOf(["a", "b", "c"], false).map((p) => folderName(p.name));
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toContain("mixed-versions-a-and-b-new");
 });
 
 test("an interrupted phase goes back to what its cluster ran before", () => {
   const phases = phasesOf(["east", "west"], false);
-  expect(phases.map((_, i) => versionBefore(phases, i, "east"))).toEqual(["old", "old", "new", "new", "old"]);
-  expect(versionBefore(phases, 2, "west")).toBe("old");
+  const before = (name: string, cluster: string) =>
+    versionBefore(
+      phases,
+      phases.findIndex((p) => p.name === name),
+      cluster,
+    );
+  expect(before("upgrade east", "east")).toBe("old");
+  expect(before("upgrade west", "west")).toBe("old");
+  expect(before("roll back east", "east")).toBe("new");
+  expect(before("upgrade east again", "east")).toBe("old");
+});
+
+test("leaks that a killed harness kept are told; a line that was cut off is none", async () => {
+  const file = join(await mkdtemp(join(tmpdir(), "meshproof-leaks-")), "leaks.ndjson");
+  const packet = (atUnixMs: number) => JSON.stringify({ atUnixMs, from: "east/stranger", to: "west/server" });
+  await writeFile(file, `${packet(900)}\n${packet(1200)}\n${packet(1250)}\n{"atUn`);
+  expect(await keptLeaks(file, 1000)).toEqual([
+    { afterMs: 200, from: "east/stranger", to: "west/server", packets: 2, spanMs: 50 },
+  ]);
+  expect(await keptLeaks(`${file}.none`, 1000)).toEqual([]);
+});
+
+test("features are those of the last phase that ran the most suites; unknown is not supported", () => {
+  const suite = (name: string, tests: Record<string, number>, unsupported: string[] = []) => ({
+    name,
+    run: "r",
+    tests,
+    failures: [],
+    unsupported,
+    skipped: [],
+  });
+  const phase = (name: string, suites: ReturnType<typeof suite>[]) => ({ ...emptyPhase, name, suites });
+  expect(
+    featuresOf([
+      phase("baseline", [suite("policy", { pass: 1 }), suite("kvstore", { pass: 1 })]),
+      phase("new version", [
+        suite("policy", { pass: 1, unsupported: 1 }, ["t: why"]),
+        suite("kvstore", { pass: 1, unknown: 1 }),
+      ]),
+      phase("after", [suite("policy", { pass: 1 })]),
+    ]),
+  ).toEqual({ phase: "new version", supported: ["policy"], unsupported: ["policy: t: why"], skipped: [] });
+  expect(featuresOf([]).phase).toBe("none");
 });
 
 test("an order names every cluster once", () => {
@@ -101,19 +161,8 @@ test("reports/certificate.schema.json is what the code says", () => {
 
 test("a certificate whose suites have some outcomes only is one", () => {
   const { phases } = certificateSchema.shape;
-  const suites = [{ name: "policy", run: "r", tests: { pass: 3 }, failures: [] }];
-  const phase = {
-    name: "baseline",
-    versions: { east: "1.19.1" },
-    durationMs: 1,
-    disruptions: [],
-    deniedSent: 1,
-    leaks: [],
-    events: [],
-    changed: [],
-    suites,
-    rig: [],
-    error: null,
-  };
-  expect(phases.safeParse([phase]).error).toBeUndefined();
+  const suites = [
+    { name: "policy", run: "r", tests: { pass: 3 }, failures: [], unsupported: [], skipped: [] },
+  ];
+  expect(phases.safeParse([{ ...emptyPhase, suites }]).error).toBeUndefined();
 });

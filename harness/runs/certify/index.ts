@@ -3,7 +3,8 @@ import type { Certificate } from "#harness/core/certificate.ts";
 import type { Certified } from "./certify.ts";
 import { outcomeOf } from "./write-certificate.ts";
 
-export { certify } from "./certify.ts";
+export type { Certified } from "./certify.ts";
+export { certify, resumeCertification } from "./certify.ts";
 export { certifyMatrix } from "./matrix.ts";
 
 /** The last lines of a certification, the counts of phases at the end. */

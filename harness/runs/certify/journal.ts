@@ -1,25 +1,43 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import type { PhaseRecord } from "#harness/core/certificate.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { writeAtomic } from "#harness/host/paths.ts";
 import { labDir } from "#harness/lab/lab.ts";
 
-/** What a certification has behind it; written after every phase, and when one begins. */
-export interface Journal {
-  readonly from: string;
-  readonly to: string;
+type Values = Readonly<Record<string, unknown>>;
+
+/** What was asked for: one that goes on later keeps to it. */
+export interface CertifySettings {
   readonly order: readonly string[];
   readonly skipRollback: boolean;
+  /** Every suite in every phase in which nothing moves. */
   readonly full: boolean;
+  /** Laid over the new version alone. */
+  readonly newValues: Values;
+  readonly preflight: boolean;
+  /** For moving one cluster. */
+  readonly deadlineMs: number;
+}
+
+/** What a certification has behind it; written after every phase, and when one begins. */
+export interface Journal {
+  readonly pair: UpgradePair;
+  readonly settings: CertifySettings;
   readonly runId: string;
-  readonly startedAt: string;
+  /** The command that a reader can repeat. */
+  readonly command: string;
+  /** The certification made its lab, and removes it. */
+  readonly madeLab: boolean;
   /** Helm values of each cluster's release before the upgrade: what a roll-back goes back to. With keys. */
-  readonly given: Readonly<Record<string, Record<string, unknown>>>;
+  readonly given: Readonly<Record<string, Values>>;
   readonly findings: readonly string[];
   readonly done: readonly PhaseRecord[];
   /** The phase that has begun and is not done. */
   readonly current: string;
+  /** Up to when the captures were judged; null before there were any. */
+  readonly watchedUntilUnixMs: number | null;
 }
 
 const fileOf = (lab: string): string => join(labDir(lab), "certify.json");
@@ -49,11 +67,13 @@ export async function writeJournal(lab: string, journal: Journal): Promise<void>
 export async function tellStranded(lab: string, say: (line: string) => void): Promise<void> {
   const journal = mine.has(lab) ? undefined : await readJournal(lab);
   if (journal !== undefined)
-    say(`${whereItIs(lab, journal)}: \`certify --resume\` goes on, \`down --lab ${lab}\` cleans up`);
+    say(
+      `${whereItIs(lab, journal)}: \`certify --resume --lab ${lab}\` goes on, \`down --lab ${lab}\` cleans up`,
+    );
 }
 
 export const forgetJournal = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
 
 /** Where a certification is, or stopped, for whoever meets its lab. */
-export const whereItIs = (lab: string, j: Journal): string =>
-  `the certification of ${j.from} to ${j.to} in lab ${lab} got to phase "${j.current}", with ${j.done.length === 0 ? "none" : j.done.map((p) => `"${p.name}"`).join(", ")} behind it`;
+export const whereItIs = (lab: string, { pair, current, done }: Journal): string =>
+  `the certification of ${pair.from} to ${pair.to} in lab ${lab} got to phase "${current}", with ${done.length === 0 ? "none" : done.map((p) => `"${p.name}"`).join(", ")} behind it`;

@@ -1,33 +1,46 @@
 import { MeshproofError } from "#harness/core/errors.ts";
 
-/** One stretch of a certification: a cluster moves, or nothing does; then the suites, then it is over. */
+/** One stretch of a certification: a cluster moves, or nothing does and the suites run. */
 export interface Phase {
   readonly name: string;
   readonly change?: { readonly cluster: string; readonly to: "old" | "new" };
-  readonly suites: "all" | "between";
+  /** None while a cluster moves: they judge the state that the move leaves. */
+  readonly suites: "all" | "between" | "none";
 }
+
+const move = (name: string, cluster: string, to: "old" | "new"): Phase => ({
+  name,
+  change: { cluster, to },
+  suites: "none",
+});
 
 /** The phases of an upgrade of these clusters, in the order in which they move. */
 export function phasesOf(order: readonly string[], skipRollback: boolean): readonly Phase[] {
-  const [first, ...rest] = order as [string, ...string[]];
-  const forth: Phase[] = [
-    { name: "baseline", suites: "all" },
-    { name: `upgrade ${first}`, change: { cluster: first, to: "new" }, suites: "between" },
-    ...rest.map(
-      (cluster, i): Phase => ({
-        name: `upgrade ${cluster}`,
-        change: { cluster, to: "new" },
-        suites: skipRollback && i === rest.length - 1 ? "all" : "between",
-      }),
-    ),
+  const first = order[0]!;
+  const forth = order.flatMap((cluster, i): Phase[] => {
+    const moved = order.slice(0, i + 1);
+    const last = moved.length === order.length;
+    return [
+      move(`upgrade ${cluster}`, cluster, "new"),
+      last
+        ? { name: "new version", suites: skipRollback ? "all" : "between" }
+        : { name: `mixed versions, ${moved.join(" and ")} new`, suites: "between" },
+    ];
+  });
+  const back: Phase[] = [
+    move(`roll back ${first}`, first, "old"),
+    { name: "mixed versions again", suites: "between" },
+    move(`upgrade ${first} again`, first, "new"),
+    { name: "new version again", suites: "all" },
   ];
-  if (skipRollback) return forth;
-  return [
-    ...forth,
-    { name: `roll back ${first}`, change: { cluster: first, to: "old" }, suites: "between" },
-    { name: `upgrade ${first} again`, change: { cluster: first, to: "new" }, suites: "all" },
-  ];
+  return [{ name: "baseline", suites: "all" }, ...forth, ...(skipRollback ? [] : back)];
 }
+
+/** What follows a move that failed: its cluster goes back, and the suites say whether the mesh is whole again. */
+export const retreatOf = (cluster: string, to: "old" | "new"): readonly Phase[] => [
+  move(`roll back ${cluster} after the failure`, cluster, to),
+  { name: "after the roll-back", suites: "between" },
+];
 
 /** The clusters in the order in which they are upgraded: as named, or as the lab file has them. */
 export function orderOf(names: readonly string[], wanted: string | undefined): readonly string[] {

@@ -1,21 +1,39 @@
-import { unixNowMs } from "#harness/core/clock.ts";
-import { pause } from "#harness/core/eventually.ts";
+import { MeshproofError } from "#harness/core/errors.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
-import { guard, unguard } from "#harness/mesh/standing-workload.ts";
+import { standingNamespace } from "#harness/mesh/standing-workload.ts";
+import { agentsOf } from "#harness/observe/agent.ts";
 
 /**
- * Takes the standing policy of one cluster away for a moment, beside a certification that runs: it must say so. Answers
- * how long the policy was gone from the API server, in milliseconds.
+ * Lets one cluster's stranger through to its own guarded server for a moment, by an entry in the endpoint's policy map,
+ * beside a certification that runs: it must say so. In the map and not by taking the policy away, whose return an agent
+ * may merge with its going.
  */
-export async function plantLeak(lab: string, cluster: string, forMs: number): Promise<number> {
-  const mesh = new Mesh(await requireLab(lab));
-  const begunMs = unixNowMs();
-  await unguard(mesh.cluster(cluster));
-  try {
-    await pause(forMs, AbortSignal.timeout(forMs + 60_000));
-  } finally {
-    await guard(mesh.clusters, [mesh.cluster(cluster)]);
-  }
-  return unixNowMs() - begunMs;
+export async function plantLeak(lab: string, name: string, forMs: number): Promise<void> {
+  const signal = AbortSignal.timeout(forMs + 60_000);
+  const cluster = new Mesh(await requireLab(lab)).cluster(name);
+  const endpoint = async (pod: string) => {
+    const found = await cluster.kube.get(kinds.ciliumEndpoint, standingNamespace, pod);
+    if (found === undefined)
+      throw new MeshproofError("lab-broken", `no endpoint of ${standingNamespace}/${pod} in ${name}`, {
+        cure: "a leak is planted while a certification runs on the lab",
+      });
+    return found.status as { id: number; identity: { id: number }; networking: { node: string } };
+  };
+  const server = await endpoint("server");
+  const stranger = await endpoint("stranger");
+  const agents = await agentsOf(cluster, signal);
+  const nodes = await cluster.nodes();
+  const node = nodes.find((n) => n.address === server.networking.node)?.name;
+  const agent = agents.find((a) => a.node === node);
+  if (agent === undefined)
+    throw new MeshproofError("lab-broken", `no agent answers on the node of ${name}'s server`);
+  const entry = `${server.id} ingress ${stranger.identity.id}`;
+  // One shell: the way there and back is no part of the leak.
+  await agent.run([
+    "sh",
+    "-c",
+    `cilium-dbg bpf policy add ${entry} && sleep ${forMs / 1000}; cilium-dbg bpf policy delete ${entry}`,
+  ]);
 }

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { getArtifacts } from "#harness/artifacts/index.ts";
+import { checkSources, getArtifacts } from "#harness/artifacts/index.ts";
 import { makeStaging } from "#harness/artifacts/source/image.ts";
 import type { Artifacts, ImageSource } from "#harness/artifacts/types.ts";
 import { type ClusterNode, holdsImages, importArchives } from "#harness/cluster/kind-cluster.ts";
@@ -36,13 +36,8 @@ export async function artifactsOfBoth(
         cure: "certify with --images source or --images registry",
       },
     );
-  const of = (cilium: string): Promise<Artifacts> =>
-    getArtifacts({
-      clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium }])),
-      progress,
-      signal,
-      ...images,
-    }).catch((error: unknown) => {
+  const named = async <T>(cilium: string, get: Promise<T>): Promise<T> =>
+    get.catch((error: unknown) => {
       throw error instanceof MeshproofError && error.code !== "aborted"
         ? new MeshproofError(error.code, `Cilium ${cilium} cannot be had: ${error.message}`, {
             cause: error,
@@ -50,6 +45,18 @@ export async function artifactsOfBoth(
           })
         : error;
     });
+  for (const version of [pair.from, pair.to])
+    await named(version, checkSources(version, { ...images, signal }));
+  const of = (cilium: string): Promise<Artifacts> =>
+    named(
+      cilium,
+      getArtifacts({
+        clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium }])),
+        progress,
+        signal,
+        ...images,
+      }),
+    );
   return { old: await of(pair.from), new: await of(pair.to) };
 }
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { networksOf } from "#harness/cluster/networks.ts";
 import { unixNowMs } from "#harness/core/clock.ts";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
@@ -19,17 +20,24 @@ export interface Standing extends AsyncDisposable {
   readonly guardedUnixMs: number;
 }
 
+/** A title as a file's or a folder's name. */
+export const folderName = (title: string): string => title.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "");
+
+/** Where the captures keep what leaked, in a run's folder. */
+export const leaksFile = (dir: string): string => join(dir, "leaks.ndjson");
+
 /**
  * Starts the traffic that never stops. Before the policy is in force every stranger must be seen by the captures: one
  * that is blind would certify anything.
  */
 export async function startStanding(
   mesh: Mesh,
-  historyFile: (title: string) => string,
+  dir: string,
   progress: Progress,
   signal: AbortSignal,
 ): Promise<Standing> {
   await using open = new AsyncDisposableStack();
+  const begunMs = Math.round(unixNowMs());
   const { plan, artifacts, lab } = mesh.state;
   const { clusters } = mesh;
   const waiting = { withinMs: plan.budgets.settleMs, everyMs: 200, signal };
@@ -51,7 +59,8 @@ export async function startStanding(
         outside: outside.id,
         settleMs: plan.budgets.settleMs,
         rig: plan.rig,
-        historyFile,
+        // Of each part of a certification that was cut off its own.
+        historyFile: (title) => join(dir, "histories", `${begunMs}-${folderName(title)}.ndjson`),
         signal,
       }),
     ),
@@ -80,6 +89,7 @@ export async function startStanding(
     { what: "the policy to stop every stranger", ...waiting, everyMs: 500 },
   );
   const guardedUnixMs = unixNowMs();
+  leaks.keepIn(leaksFile(dir));
   await traffic.settled();
   const events = open.use(new MeshEvents(clusters));
   const resources = open.move();

@@ -58,7 +58,7 @@ function asSuite(c: Certificate): SuiteRecord {
 /** A phase for itself, as the whole is judged. */
 export function outcomeOf(
   phase: PhaseRecord,
-  budgets: { readonly upgradeGapMs: number },
+  budgets: Certificate["budgets"],
 ): { outcome: "pass" | "fail" | "unknown"; reasons: readonly string[] } {
   const { verdict, reasons } = certify([phase], budgets, []);
   return {

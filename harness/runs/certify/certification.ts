@@ -1,0 +1,308 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { disturbances } from "#harness/check/host.ts";
+import { changesOf, type LastingState } from "#harness/check/lasting-state.ts";
+import { mergeValues } from "#harness/config/plan.ts";
+import type { Leak, PhaseRecord } from "#harness/core/certificate.ts";
+import { formatMs, monotonicMs, unixNowMs } from "#harness/core/clock.ts";
+import { messageOf } from "#harness/core/errors.ts";
+import { pause, throwIfAborted } from "#harness/core/eventually.ts";
+import type { Progress } from "#harness/core/progress.ts";
+import { keptLeaks } from "#harness/experiment/leaks.ts";
+import { HostWatch } from "#harness/host/watch.ts";
+import type { LabState } from "#harness/lab/lab.ts";
+import { Mesh } from "#harness/mesh/mesh.ts";
+import { standingNamespace } from "#harness/mesh/standing-workload.ts";
+import { collectEvidence, writeEvidence } from "#harness/observe/evidence.ts";
+import { lastingState } from "#harness/observe/lasting-state.ts";
+import { reportsDir } from "#harness/run-environment.ts";
+import { describeCertificate } from "./certificate-of.ts";
+import type { Certified } from "./certify.ts";
+import { chartPreflight } from "./chart-preflight.ts";
+import { compareCharts } from "./compare-charts.ts";
+import { type Journal, writeJournal } from "./journal.ts";
+import { moveCluster, valuesFor } from "./move.ts";
+import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
+import { type BothArtifacts, loadImages, type Side } from "./prepare.ts";
+import { runPhaseSuites } from "./run-phase-suites.ts";
+import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
+import { wholeLastingState } from "./whole-lasting-state.ts";
+import { writeCertificate } from "./write-certificate.ts";
+
+/** How long a phase in which nothing moves is watched before its suites, whose own load is no upgrade's. */
+const quietMs = 20_000;
+/** After a change: what comes late belongs to it. */
+const afterMs = 10_000;
+/** What a capture saw is here by then. */
+const flushMs = 1500;
+
+export interface CertificationOptions {
+  readonly artifacts: BothArtifacts;
+  readonly state: LabState;
+  readonly journal: Journal;
+  readonly progress: Progress;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** All that watches, and what must not change. */
+interface Watch {
+  readonly standing: Standing;
+  readonly host: HostWatch;
+  readonly before: ReadonlyMap<string, LastingState>;
+}
+
+/** One certification, from the phase that its journal is at to its certificate. */
+export class Certification {
+  readonly #options: CertificationOptions;
+  readonly #dir: string;
+  readonly #phases: readonly Phase[];
+  #state: LabState;
+  #journal: Journal;
+
+  constructor(options: CertificationOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#journal = options.journal;
+    this.#dir = join(reportsDir(), options.journal.runId);
+    const { order, skipRollback } = options.journal.settings;
+    this.#phases = phasesOf(order, skipRollback);
+  }
+
+  get #mesh(): Mesh {
+    return new Mesh(this.#state);
+  }
+
+  /** Whatever becomes of it but an interrupt, a certificate says so. */
+  async run(): Promise<Certified> {
+    const { signal } = this.#options;
+    await mkdir(join(this.#dir, "histories"), { recursive: true });
+    await this.#note({});
+    try {
+      await this.#walk();
+    } catch (failure) {
+      throwIfAborted(signal, this.#journal.current);
+      await this.#evidence(this.#journal.current).catch(() => {});
+      await this.#keep(this.#broken(failure));
+    }
+    const certificate = await describeCertificate(this.#journal, this.#state.plan, this.#options.artifacts);
+    await writeCertificate(this.#dir, certificate);
+    return { certificate, dir: this.#dir };
+  }
+
+  async #walk(): Promise<void> {
+    const { artifacts, progress, signal } = this.#options;
+    await progress.step("put the new version's images onto the nodes", () =>
+      loadImages(this.#mesh, artifacts.new, signal),
+    );
+    const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
+    await this.#goBackTo(first);
+    if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
+    const { watchedUntilUnixMs } = this.#journal;
+    // What a killed part captured and nobody judged yet.
+    const late = watchedUntilUnixMs === null ? [] : await keptLeaks(leaksFile(this.#dir), watchedUntilUnixMs);
+    await using standing = await startStanding(this.#mesh, this.#dir, progress, signal);
+    const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
+    await using host = await HostWatch.start(
+      nodes.map((n) => n.name),
+      this.#dir,
+    );
+    const before = await wholeLastingState(this.#mesh.clusters, standingNamespace, {
+      withinMs: this.#state.plan.budgets.settleMs,
+      signal,
+    });
+    const watch: Watch = { standing, host, before };
+    await this.#note({ watchedUntilUnixMs: standing.guardedUnixMs });
+    for (const phase of this.#phases.slice(first)) {
+      const record = await this.#pass(phase, watch, late.splice(0));
+      if (record.error === null) continue;
+      this.#options.say(`  ${record.error}`);
+      if (phase.change !== undefined) await this.#retreat(phase, phase.change.cluster, watch);
+      break;
+    }
+    await standing.traffic.stop();
+  }
+
+  async #pass(phase: Phase, watch: Watch, late: readonly Leak[] = []): Promise<PhaseRecord> {
+    throwIfAborted(this.#options.signal, phase.name);
+    await this.#note({ current: phase.name });
+    const record = await this.#phase(phase, watch);
+    const whole = { ...record, leaks: [...late, ...record.leaks] };
+    await this.#keep(whole);
+    return whole;
+  }
+
+  async #retreat(failed: Phase, cluster: string, watch: Watch): Promise<void> {
+    const back = versionBefore(this.#phases, this.#phases.indexOf(failed), cluster);
+    for (const phase of retreatOf(cluster, back)) if ((await this.#pass(phase, watch)).error !== null) return;
+  }
+
+  /** An interrupted change may be half done: its cluster goes back to what it ran before, unmeasured. */
+  async #goBackTo(index: number): Promise<void> {
+    const { change, name } = this.#phases[index]!;
+    if (change === undefined) return;
+    const to = versionBefore(this.#phases, index, change.cluster);
+    await this.#options.progress.step(`bring ${change.cluster} back to where "${name}" began`, () =>
+      this.#move(change.cluster, to),
+    );
+  }
+
+  async #move(cluster: string, to: Side): Promise<void> {
+    const { artifacts, signal } = this.#options;
+    this.#state = await moveCluster(this.#state, this.#journal, artifacts, { cluster, to }, signal);
+  }
+
+  async #note(news: Partial<Journal>): Promise<void> {
+    this.#journal = { ...this.#journal, ...news };
+    await writeJournal(this.#state.lab, this.#journal);
+  }
+
+  async #keep(record: PhaseRecord): Promise<void> {
+    await this.#note({ done: [...this.#journal.done, record] });
+    const lost = record.disruptions.reduce((sum, d) => sum + d.lost, 0);
+    const gap = Math.max(0, ...record.disruptions.map((d) => (d.lost > 0 ? d.longestGapMs : 0)));
+    const failed = record.suites.reduce((n, s) => n + s.failures.length, 0);
+    this.#options.say(
+      `${record.name}: ${formatMs(record.durationMs)}, ${lost} requests lost, longest gap ${gap} ms, ${record.leaks.length} leaks, ${failed} tests failed`,
+    );
+  }
+
+  async #phase(phase: Phase, { standing, host, before }: Watch): Promise<PhaseRecord> {
+    const { signal } = this.#options;
+    const { traffic, leaks, events } = standing;
+    const sinceMs = monotonicMs();
+    const since = unixNowMs();
+    const error = await this.#act(phase, standing);
+    const until = unixNowMs();
+    const untilMs = monotonicMs();
+    const happened = events.between(since, until);
+    const disruptions = traffic.disruptions(since, until, happened);
+    const rig = [
+      ...traffic.rigTroubles(since, until),
+      ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
+    ];
+    const changed: string[] = [];
+    if (error === null)
+      for (const cluster of this.#mesh.clusters)
+        changed.push(
+          ...changesOf(
+            cluster.name,
+            before.get(cluster.name)!,
+            await lastingState(cluster, standingNamespace, signal),
+          ),
+        );
+    const suites = error === null ? await this.#suites(phase) : [];
+    const end = unixNowMs();
+    // One stretch begins where the last one ended: a leak between two phases is a leak.
+    const watchedSince = this.#journal.watchedUntilUnixMs ?? since;
+    await pause(flushMs, signal);
+    await this.#note({ watchedUntilUnixMs: end });
+    return {
+      name: phase.name,
+      versions: this.#versions(),
+      durationMs: Math.round(end - since),
+      disruptions,
+      deniedSent: traffic.deniedSent(since, end),
+      // Beside the suites too: denied traffic must stay denied at every instant.
+      leaks: leaks.leaks(watchedSince, end),
+      events: happened,
+      changed,
+      suites,
+      rig: [...rig, ...leaks.troubles],
+      error,
+    };
+  }
+
+  /** What the phase is about; answers why it did not come about. */
+  async #act({ name, change }: Phase, { traffic, events }: Standing): Promise<string | null> {
+    const { progress, signal } = this.#options;
+    return progress.step(name, async (step) => {
+      try {
+        if (change === undefined) {
+          if (name === this.#phases[0]!.name) await this.#preflight();
+          await pause(quietMs, signal);
+          return null;
+        }
+        const version = this.#options.artifacts[change.to].clusters[change.cluster]!.ciliumVersion;
+        events.note(`helm upgrade of ${change.cluster} to ${version}`);
+        await this.#move(change.cluster, change.to);
+        events.note(`${change.cluster} runs ${version}`);
+        step.detail("waiting for traffic to be whole");
+        await traffic.settled();
+        await pause(afterMs, signal);
+        return null;
+      } catch (failure) {
+        throwIfAborted(signal, name);
+        await this.#evidence(name);
+        return messageOf(failure);
+      }
+    });
+  }
+
+  async #preflight(): Promise<void> {
+    const { settings, given } = this.#journal;
+    if (!settings.preflight) return;
+    const { artifacts, signal } = this.#options;
+    for (const cluster of this.#mesh.clusters)
+      await chartPreflight(cluster, artifacts.new, given[cluster.name]!, signal);
+  }
+
+  async #suites(phase: Phase): Promise<PhaseRecord["suites"]> {
+    if (phase.suites === "none") return [];
+    const { say, signal } = this.#options;
+    return runPhaseSuites({
+      lab: this.#state.lab,
+      plan: this.#state.plan,
+      all: phase.suites === "all" || this.#journal.settings.full,
+      runId: folderName(phase.name),
+      reportsDir: join(this.#dir, "runs"),
+      command: this.#journal.command,
+      say,
+      signal,
+    });
+  }
+
+  async #evidence(phase: string): Promise<void> {
+    const evidence = await collectEvidence(this.#mesh, { logs: true });
+    await writeEvidence(evidence, join(this.#dir, "artifacts", folderName(phase)));
+  }
+
+  #versions(): Record<string, string> {
+    return Object.fromEntries(this.#mesh.clusters.map((c) => [c.name, c.ciliumVersion]));
+  }
+
+  /** The harness itself went wrong: nothing of the phase was measured. */
+  #broken(failure: unknown): PhaseRecord {
+    return {
+      name: this.#journal.current,
+      versions: this.#versions(),
+      durationMs: 0,
+      disruptions: [],
+      deniedSent: 0,
+      leaks: [],
+      events: [],
+      changed: [],
+      suites: [],
+      rig: [`the harness could not go on: ${messageOf(failure)}`],
+      error: null,
+    };
+  }
+
+  /** What the charts alone say of the upgrade, before anything moves. */
+  async #compare(): Promise<string[]> {
+    const { artifacts, signal } = this.#options;
+    const { name, values, kubernetes } = this.#state.plan.clusters[0]!;
+    const side = (of: Side) => ({
+      chartDir: artifacts[of].clusters[name]!.chartDir,
+      values: valuesFor(this.#journal, artifacts, name, of),
+    });
+    return compareCharts({
+      helm: artifacts.old.tools.helm,
+      from: side("old"),
+      to: side("new"),
+      own: mergeValues(values, this.#journal.settings.newValues),
+      kubernetes,
+      signal,
+    });
+  }
+}

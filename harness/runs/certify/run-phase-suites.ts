@@ -1,0 +1,50 @@
+import type { LabPlan } from "#harness/config/plan.ts";
+import type { PhaseRecord } from "#harness/core/certificate.ts";
+import { throwIfAborted } from "#harness/core/eventually.ts";
+import type { SuiteRecord, TestRecord } from "#harness/core/record.ts";
+import { suiteNames } from "../suites.ts";
+import { testLab } from "../test.ts";
+
+/** Suites of every phase in which nothing moves. */
+const betweenSuites = ["global-service", "policy"];
+
+export interface PhaseSuites {
+  readonly lab: string;
+  readonly plan: LabPlan;
+  /** Every suite of the lab. */
+  readonly all: boolean;
+  readonly runId: string;
+  readonly reportsDir: string;
+  readonly command: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** The suites as they judge the versions of now. One that was asked for and did not run has failed. */
+export async function runPhaseSuites(options: PhaseSuites): Promise<PhaseRecord["suites"]> {
+  const { plan, all, signal, runId } = options;
+  const asked = all ? [...suiteNames, ...plan.suites] : betweenSuites;
+  const { record } = await testLab({ ...options, suites: asked });
+  throwIfAborted(signal, runId);
+  return asked.map((name) => {
+    const suite = record.suites.find((s) => s.name === name);
+    return suite === undefined || suite.tests.length + suite.errors.length === 0
+      ? { name, run: record.runId, tests: {}, failures: ["it did not run"], unsupported: [], skipped: [] }
+      : summaryOf(suite, record.runId);
+  });
+}
+
+function summaryOf(suite: SuiteRecord, run: string): PhaseRecord["suites"][number] {
+  const named = (outcome: TestRecord["outcome"]): string[] =>
+    suite.tests.filter((t) => t.outcome === outcome).map((t) => [t.name, ...t.reasons].join(": "));
+  return {
+    name: suite.name,
+    run,
+    tests: Object.fromEntries(
+      [...Map.groupBy(suite.tests, (t) => t.outcome)].map(([outcome, tests]) => [outcome, tests.length]),
+    ),
+    failures: [...suite.errors, ...named("fail")],
+    unsupported: named("unsupported"),
+    skipped: named("skipped"),
+  };
+}
