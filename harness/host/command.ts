@@ -34,7 +34,7 @@ export async function command(
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env as Record<string, string> }),
     ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
-    ...(options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs }),
+    ...(options.timeoutMs === undefined ? {} : { timeout: Math.ceil(options.timeoutMs) }),
     // A group of its own: a Ctrl-C at the terminal reaches the harness, which then ends its children, and theirs.
     killDescendants: true,
     all: true,

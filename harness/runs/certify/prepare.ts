@@ -64,15 +64,22 @@ export async function artifactsOfBoth(
 export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: AbortSignal): Promise<void> {
   const folder = await makeStaging();
   try {
+    const wanting: { node: ClusterNode; images: readonly string[] }[] = [];
     for (const cluster of mesh.clusters) {
-      const { ciliumImages } = artifacts.clusters[cluster.name]!;
-      const nodes: ClusterNode[] = [];
+      const images = artifacts.clusters[cluster.name]!.ciliumImages;
       for (const node of await cluster.nodes())
-        if (!(await holdsImages(node, ciliumImages, signal))) nodes.push(node);
-      if (nodes.length === 0) continue;
-      const archive = join(folder, `${cluster.name}.tar`);
-      await saveImages(ciliumImages, archive, signal);
-      await importArchives(nodes, [archive], signal);
+        if (!(await holdsImages(node, images, signal))) wanting.push({ node, images });
+    }
+    // Saved once for all clusters that take the same images.
+    const sets = Map.groupBy(wanting, (w) => w.images.join(" ")).values();
+    for (const set of sets) {
+      const archive = join(folder, "images.tar");
+      await saveImages(set[0]!.images, archive, signal);
+      await importArchives(
+        set.map((w) => w.node),
+        [archive],
+        signal,
+      );
       await rm(archive);
     }
   } finally {
