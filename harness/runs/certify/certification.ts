@@ -59,11 +59,14 @@ export class Certification {
   readonly #phases: readonly Phase[];
   #state: LabState;
   #journal: Journal;
+  /** Up to when the captures were judged; told to the journal with what they were judged to. */
+  #watchedUntil: number | null;
 
   constructor(options: CertificationOptions) {
     this.#options = options;
     this.#state = options.state;
     this.#journal = options.journal;
+    this.#watchedUntil = options.journal.watchedUntilUnixMs;
     this.#dir = join(reportsDir(), options.journal.runId);
     const { order, skipRollback } = options.journal.settings;
     this.#phases = phasesOf(order, skipRollback);
@@ -98,9 +101,8 @@ export class Certification {
     const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
     await this.#goBackTo(first);
     if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
-    const { watchedUntilUnixMs } = this.#journal;
     // What a killed part captured and nobody judged yet.
-    const late = watchedUntilUnixMs === null ? [] : await keptLeaks(leaksFile(this.#dir), watchedUntilUnixMs);
+    const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(this.#dir), this.#watchedUntil);
     await using standing = await startStanding(this.#mesh, this.#dir, progress, signal);
     const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
     await using host = await HostWatch.start(
@@ -112,7 +114,9 @@ export class Certification {
       signal,
     });
     const watch: Watch = { standing, host, before };
-    await this.#note({ watchedUntilUnixMs: standing.guardedUnixMs });
+    // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
+    if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: standing.guardedUnixMs });
+    this.#watchedUntil = standing.guardedUnixMs;
     for (const phase of this.#phases.slice(first)) {
       const record = await this.#pass(phase, watch, late.splice(0));
       if (record.error === null) continue;
@@ -125,7 +129,8 @@ export class Certification {
 
   async #pass(phase: Phase, watch: Watch, late: readonly Leak[] = []): Promise<PhaseRecord> {
     throwIfAborted(this.#options.signal, phase.name);
-    await this.#note({ current: phase.name });
+    // One that is cut off while it retreats begins anew with the phase that failed.
+    if (this.#phases.includes(phase)) await this.#note({ current: phase.name });
     const record = await this.#phase(phase, watch);
     const whole = { ...record, leaks: [...late, ...record.leaks] };
     await this.#keep(whole);
@@ -158,7 +163,10 @@ export class Certification {
   }
 
   async #keep(record: PhaseRecord): Promise<void> {
-    await this.#note({ done: [...this.#journal.done, record] });
+    await this.#note({
+      done: [...this.#journal.done, record],
+      watchedUntilUnixMs: this.#watchedUntil,
+    });
     const lost = record.disruptions.reduce((sum, d) => sum + d.lost, 0);
     const gap = Math.max(0, ...record.disruptions.map((d) => (d.lost > 0 ? d.longestGapMs : 0)));
     const failed = record.suites.reduce((n, s) => n + s.failures.length, 0);
@@ -194,9 +202,9 @@ export class Certification {
     const suites = error === null ? await this.#suites(phase) : [];
     const end = unixNowMs();
     // One stretch begins where the last one ended: a leak between two phases is a leak.
-    const watchedSince = this.#journal.watchedUntilUnixMs ?? since;
+    const watchedSince = this.#watchedUntil ?? since;
+    this.#watchedUntil = end;
     await pause(flushMs, signal);
-    await this.#note({ watchedUntilUnixMs: end });
     return {
       name: phase.name,
       versions: this.#versions(),
