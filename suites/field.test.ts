@@ -22,14 +22,18 @@ const policies = mesh.clusters.flatMap((c) =>
   objects
     .get(c.name)!
     .filter((o) => o.kind === "CiliumNetworkPolicy" || o.kind === "NetworkPolicy")
-    .map(
-      (o): ModelPolicy => ({
-        cluster: c.name,
-        kind: o.kind,
-        namespace: o.metadata.namespace ?? "default",
-        name: o.metadata.name,
-        spec: o.spec,
-      }),
+    .flatMap((o) =>
+      [o.spec, ...((o.specs ?? []) as unknown[])]
+        .filter((spec) => spec !== undefined)
+        .map(
+          (spec): ModelPolicy => ({
+            cluster: c.name,
+            kind: o.kind!,
+            namespace: o.metadata.namespace ?? "default",
+            name: o.metadata.name,
+            spec,
+          }),
+        ),
     ),
 );
 

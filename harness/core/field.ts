@@ -34,6 +34,8 @@ export interface FieldCluster {
   readonly services: readonly FieldObject[];
   readonly pods: readonly FieldObject[];
   readonly policies: readonly FieldObject[];
+  /** Policies of no namespace. */
+  readonly clusterwide: readonly FieldObject[];
 }
 
 /** One line of the comparison: what the field has, what the lab will have, and whether it matters. */

@@ -22,7 +22,7 @@ export interface LabService {
 /** Services that can be asked over TCP at an address of their own. */
 export function labServices(objects: readonly KubeObject[]): LabService[] {
   return objects
-    .filter((o) => o.kind === "Service" && o.spec.clusterIP !== "None" && o.spec.selector !== undefined)
+    .filter((o) => o.kind === "Service" && o.spec?.clusterIP !== "None" && o.spec?.selector !== undefined)
     .flatMap((o) => {
       const a = o.metadata.annotations ?? {};
       const ports = (o.spec.ports ?? []) as { port: number; protocol?: string }[];

@@ -25,6 +25,7 @@ const objectFiles: Readonly<Record<string, string>> = {
   ciliumendpoints: "ciliumendpoints.json",
   ciliumidentities: "ciliumidentities.json",
   ciliumnetworkpolicies: "ciliumnetworkpolicies.json",
+  ciliumclusterwidenetworkpolicies: "ciliumclusterwidenetworkpolicies.json",
   ciliumloadbalancerippools: "loadbalancerpools.json",
 };
 const workloadFiles: Readonly<Record<string, string>> = {

@@ -3,7 +3,7 @@ import { mergeValues } from "#harness/config/plan.ts";
 import type { ProfileName } from "#harness/config/profiles.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Difference, FieldCluster, FieldObject } from "#harness/core/field.ts";
-import { bare, isUsers, mostReplicas, standIn, workloadsOf } from "./stand-ins.ts";
+import { bare, isUsers, leftOut, mostReplicas, standIn, workloadsOf } from "./stand-ins.ts";
 
 type Values = Record<string, unknown>;
 
@@ -72,6 +72,12 @@ const labsOwn: Readonly<Record<string, string>> = {
   externalIPs: "on in every lab",
 };
 
+const meshsOwn: Readonly<Record<string, string>> = {
+  useAPIServer: "as the way of meshing has it",
+  config: "addresses and certificates of the lab's own clusters",
+  apiserver: "of the lab's own; its service type is above",
+};
+
 /** Needs that the project's kernel or image source does not meet, by value. */
 const unmet: readonly {
   readonly path: string;
@@ -83,6 +89,11 @@ const unmet: readonly {
     path: "tunnelProtocol",
     wanted: (v) => v === "geneve",
     why: "no GENEVE in the local kernel: VXLAN instead",
+  },
+  {
+    path: "kubeProxyReplacement",
+    wanted: (v) => v !== undefined && String(v) !== "true",
+    why: "true: a lab's nodes have no kube-proxy",
   },
   { path: "bandwidthManager.enabled", wanted: (v) => v === true, why: "no fq in the local kernel" },
   {
@@ -154,16 +165,25 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
     for (const w of workloads)
       say(
         `workload ${w.namespace}/${w.name}`,
-        `${pods(w.replicas)} on port ${w.ports.join(", ")}`,
+        `${pods(w.replicas)} on port ${w.ports.map((p) => p.port).join(", ")}`,
         `an echo stand-in, ${pods(Math.min(w.replicas, mostReplicas))}`,
         w.replicas > mostReplicas ? "perhaps" : "no",
       );
     for (const o of users) {
       const l7 = JSON.stringify(o.spec ?? {}).includes('"rules":');
       const name = `${o.kind} ${o.metadata.namespace}/${o.metadata.name}`;
+      const without = leftOut(o);
       if (l7) say(name, "with L7 rules", "the same object; its L7 rules are unsupported", "yes");
+      else if (without.length > 0) say(name, "as it is", `without ${without.join(", ")}`);
       else say(name, "as it is", "as it is");
     }
+    for (const o of c.clusterwide)
+      say(
+        `${o.kind} ${o.metadata.name}`,
+        "of the whole cluster",
+        "left out: it would guard the lab too",
+        "yes",
+      );
     const namespaces = c.namespaces.filter(isUsers);
     const missing = [...new Set(users.map((o) => o.metadata.namespace!))].filter(
       (n) => !namespaces.some((m) => m.metadata.name === n),
@@ -220,6 +240,7 @@ function keep(cluster: FieldCluster, say: Say): Values {
     if (!wanted(at(own, path))) continue;
     say(path, at(own, path), why, "yes");
     if (path === "tunnelProtocol") kept.tunnelProtocol = "vxlan";
+    if (path === "kubeProxyReplacement") delete kept.kubeProxyReplacement;
     if (path === "bpf.datapathMode") kept.bpf = { ...(kept.bpf as Values), datapathMode: "veth" };
   }
   for (const key of Object.keys(own)) {
@@ -227,6 +248,11 @@ function keep(cluster: FieldCluster, say: Say): Values {
     if (key === "cluster") continue;
     const why = labsOwn[key];
     say(`value ${key}`, "set", why ?? "left out", why === undefined ? "perhaps" : "no");
+  }
+  for (const key of Object.keys(mesh)) {
+    if (key in keptMesh) continue;
+    const why = meshsOwn[key];
+    say(`value clustermesh.${key}`, "set", why ?? "left out", why === undefined ? "perhaps" : "no");
   }
   return kept;
 }

@@ -96,6 +96,7 @@ async function fromSysdump(path: string): Promise<Part> {
       ...objects("services.json", "Service", "v1"),
       ...objects("pods.json", "Pod", "v1"),
       ...objects("ciliumnetworkpolicies.json", "CiliumNetworkPolicy", "cilium.io/v2"),
+      ...objects("ciliumclusterwidenetworkpolicies.json", "CiliumClusterwideNetworkPolicy", "cilium.io/v2"),
       ...objects("networkpolicies.json", "NetworkPolicy", "networking.k8s.io/v1"),
     ],
   };
@@ -186,6 +187,7 @@ function clusterOf(name: string, parts: readonly Part[]): FieldCluster {
     services: of("Service"),
     pods,
     policies: of("CiliumNetworkPolicy", "NetworkPolicy"),
+    clusterwide: of("CiliumClusterwideNetworkPolicy"),
   };
 }
 

@@ -93,12 +93,63 @@ describe("a field of Helm values and kubectl's YAML", () => {
       spec: { replicas: 2, selector: { matchLabels: { app: "cart" } } },
     });
     expect(JSON.stringify(deployment)).toContain("--http-port=9000");
+    // The service sends to it by name.
+    expect(JSON.stringify(deployment)).toContain('{"containerPort":9000,"name":"web"}');
+    expect(draft.differences.find((d) => d.field === "Service shop/cart")?.inLab).toBe(
+      "without node ports by number",
+    );
     expect(cart).toMatchObject({ metadata: { annotations: { "service.cilium.io/global": "true" } } });
     expect(JSON.stringify(cart)).not.toMatch(/clusterIP|nodePort|last-applied/);
     expect(draft.differences.find((d) => d.field === "value tls")?.inLab).toBe(
       "keys are replaced by the lab's own",
     );
     expect(await readFile(labFile, "utf8")).not.toContain("c2VjcmV0");
+  });
+
+  test("what the lab leaves out is told: policies of no namespace, a kube-proxy, settings of the mesh", async () => {
+    const clusterwide = {
+      kind: "CiliumClusterwideNetworkPolicy",
+      apiVersion: "cilium.io/v2",
+      metadata: { name: "deny-all" },
+      spec: { endpointSelector: {}, ingress: [] },
+    };
+    const files = await twoClusters({
+      kubeProxyReplacement: "false",
+      clustermesh: { annotations: { a: "b" } },
+    });
+    files.push(`c1=${await fileOf("wide.yaml", clusterwide)}`);
+    const { draft } = await planRepro(files, join(await folder(), "lab"));
+    const told = new Map(draft.differences.filter((d) => d.cluster === "c1").map((d) => [d.field, d.inLab]));
+    expect(told.get("CiliumClusterwideNetworkPolicy deny-all")).toContain("left out");
+    expect(told.get("kubeProxyReplacement")).toContain("no kube-proxy");
+    expect(told.get("value clustermesh.annotations")).toBe("left out");
+    expect(JSON.stringify(draft.clusters[0]!.values)).not.toContain("kubeProxyReplacement");
+    expect(JSON.stringify(draft.clusters[0]!.manifests)).not.toContain("deny-all");
+  });
+
+  test("services without ports and policies of several specs are taken as they are", async () => {
+    const objects = [
+      {
+        kind: "Service",
+        apiVersion: "v1",
+        metadata: { name: "away", namespace: "shop" },
+        spec: { type: "ExternalName", externalName: "pay.example" },
+      },
+      {
+        kind: "CiliumNetworkPolicy",
+        apiVersion: "cilium.io/v2",
+        metadata: { name: "two", namespace: "shop" },
+        specs: [{ endpointSelector: {} }],
+      },
+    ];
+    const files = await twoClusters();
+    for (const [i, o] of objects.entries()) files.push(`c1=${await fileOf(`${i}.yaml`, o)}`);
+    const { draft } = await planRepro(files, join(await folder(), "lab"));
+    const { manifests } = draft.clusters[0]!;
+    expect(manifests.find((m) => m.kind === "CiliumNetworkPolicy")).toMatchObject({
+      specs: [{ endpointSelector: {} }],
+    });
+    expect(JSON.stringify(manifests)).toContain("pay.example");
   });
 
   test("a lab file that is there already is not overwritten", async () => {

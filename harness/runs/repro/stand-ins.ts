@@ -17,7 +17,8 @@ export interface Workload {
   readonly name: string;
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;
-  readonly ports: readonly number[];
+  /** As the pod declares them: a service may send to one by name. */
+  readonly ports: readonly { readonly port: number; readonly name?: string }[];
 }
 
 /** Labels that Kubernetes itself puts on the pods of a workload. */
@@ -62,7 +63,7 @@ const selects = (
   Object.entries(selector).every(([k, v]) => labels[k] === v);
 
 /** What the pod says, what services send to it, by number or by name. */
-function portsOf(pod: FieldObject, cluster: FieldCluster): number[] {
+function portsOf(pod: FieldObject, cluster: FieldCluster): Workload["ports"] {
   const declared = (
     (pod.spec?.containers ?? []) as { ports?: { name?: string; containerPort: number }[] }[]
   ).flatMap((c) => c.ports ?? []);
@@ -80,7 +81,10 @@ function portsOf(pod: FieldObject, cluster: FieldCluster): number[] {
     )
     .filter((p) => p !== undefined);
   const all = [...new Set([...sent, ...declared.map((d) => d.containerPort)])].sort((a, b) => a - b);
-  return all.length === 0 ? [8080] : all;
+  return (all.length === 0 ? [8080] : all).map((port) => {
+    const name = declared.find((d) => d.containerPort === port)?.name;
+    return { port, ...(name === undefined ? {} : { name }) };
+  });
 }
 
 /** An echo deployment with the same labels and ports: one container a port, each of which names its pod. */
@@ -97,13 +101,13 @@ export function standIn(w: Workload): FieldObject {
         spec: {
           terminationGracePeriodSeconds: 1,
           tolerations: [{ operator: "Exists" }],
-          containers: w.ports.map((port) => ({
+          containers: w.ports.map(({ port, ...named }) => ({
             name: `port-${port}`,
             image: standInImage,
             imagePullPolicy: "IfNotPresent",
             // One port for HTTP, and the same for datagrams: nothing else is listened on.
             args: ["netexec", `--http-port=${port}`, `--udp-port=${port}`],
-            ports: [{ containerPort: port }],
+            ports: [{ containerPort: port, ...named }],
             readinessProbe: { httpGet: { path: "/healthz", port }, periodSeconds: 1 },
           })),
         },
@@ -126,16 +130,47 @@ export function bare(o: FieldObject): FieldObject {
   };
   const head = { apiVersion: o.apiVersion ?? "v1", kind: o.kind ?? "", metadata };
   if (o.kind === "Namespace") return head;
-  if (o.kind !== "Service") return { ...head, spec: o.spec };
-  const { type, selector, ports, clusterIP } = o.spec;
+  const { spec, specs } = o;
+  if (o.kind !== "Service")
+    return { ...head, ...(spec === undefined ? {} : { spec }), ...(specs === undefined ? {} : { specs }) };
+  const { clusterIP, ports, ...rest } = (spec ?? {}) as Record<string, unknown>;
   return {
     ...head,
     spec: {
-      type,
-      ...(selector === undefined ? {} : { selector }),
+      ...Object.fromEntries(Object.entries(rest).filter(([key]) => serviceKeeps.has(key))),
       // A headless service stays headless; every other address is the lab's to give.
       ...(clusterIP === "None" ? { clusterIP } : {}),
-      ports: (ports as Record<string, unknown>[]).map(({ nodePort: _, ...p }) => p),
+      ...(ports === undefined
+        ? {}
+        : { ports: (ports as Record<string, unknown>[]).map(({ nodePort: _, ...p }) => p) }),
     },
   };
+}
+
+/** What a service is asked to do; the rest of its spec is addresses and ports that a cluster gave it. */
+const serviceKeeps = new Set([
+  "type",
+  "selector",
+  "externalName",
+  "sessionAffinity",
+  "sessionAffinityConfig",
+  "internalTrafficPolicy",
+  "externalTrafficPolicy",
+  "publishNotReadyAddresses",
+  "trafficDistribution",
+]);
+
+/** What of a service's spec the lab does not take over, that was not given by its cluster alone. */
+export function leftOut(o: FieldObject): string[] {
+  if (o.kind !== "Service") return [];
+  const given = new Set([
+    ...["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "ports"],
+    ...["healthCheckNodePort", "allocateLoadBalancerNodePorts"],
+  ]);
+  const spec = (o.spec ?? {}) as Record<string, unknown>;
+  const ports = (spec.ports ?? []) as { nodePort?: number }[];
+  return [
+    ...Object.keys(spec).filter((key) => !serviceKeeps.has(key) && !given.has(key)),
+    ...(ports.some((p) => p.nodePort !== undefined) ? ["node ports by number"] : []),
+  ];
 }
