@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PhaseRecord } from "#harness/core/certificate.ts";
+import { type PhaseRecord, unmeasuredPhase } from "#harness/core/certificate.ts";
 import type { Sample, SampleOutcome } from "#harness/core/history.ts";
 import { certify } from "./certification.ts";
 import { disruptionOf } from "./disruption.ts";
@@ -69,17 +69,10 @@ describe("certification", () => {
     outages: [],
   };
   const phase = (news: Partial<PhaseRecord> = {}): PhaseRecord => ({
-    name: "upgrade east",
-    versions: {},
+    ...unmeasuredPhase("upgrade east", {}),
     durationMs: 1000,
     disruptions: [quiet],
     deniedSent: 10,
-    leaks: [],
-    events: [],
-    changed: [],
-    suites: [],
-    rig: [],
-    error: null,
     ...news,
   });
   const budgets = { upgradeGapMs: 5000, upgradeLostMs: 10_000 };

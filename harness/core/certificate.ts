@@ -71,6 +71,21 @@ const phase = z.strictObject({
 });
 export type PhaseRecord = z.infer<typeof phase>;
 
+/** A phase of which nothing was measured. */
+export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"]): PhaseRecord => ({
+  name,
+  versions,
+  durationMs: 0,
+  disruptions: [],
+  deniedSent: 0,
+  leaks: [],
+  events: [],
+  changed: [],
+  suites: [],
+  rig: [],
+  error: null,
+});
+
 /** The certificate of one upgrade, as `certificate.yaml` holds it. */
 export const certificateSchema = z.strictObject({
   apiVersion: z.literal("meshproof/v1"),

@@ -25,10 +25,16 @@ export interface StandingOptions {
   readonly signal: AbortSignal;
 }
 
-const newEveryMs = 25;
-/** Kept connections, and new ones from outside. */
-const keptEveryMs = 100;
-const dnsEveryMs = 200;
+/** Spacing of the requests over each kind of connection. */
+const everyMsOf: Readonly<Record<Connection, number>> = {
+  new: 25,
+  reused: 100,
+  tcp: 100,
+  udp: 100,
+  dns: 200,
+};
+/** From outside the paths are many. */
+const outsideEveryMs = 100;
 const timeoutMs = 1000;
 
 /** A stream that lasts, and all that it saw so far. */
@@ -116,7 +122,7 @@ export class StandingTraffic implements AsyncDisposable {
         [standingServices.local, "own backends"],
         [standingServices.remote, "the other side"],
       ] as const) {
-        const common = { everyMs: keptEveryMs, clusterOf: echo.clusterOf };
+        const common = { everyMs: outsideEveryMs, clusterOf: echo.clusterOf };
         services.push(
           {
             ...common,
@@ -156,9 +162,7 @@ export class StandingTraffic implements AsyncDisposable {
           title: w.path,
           host: w.host,
           port: w.port,
-          everyMs:
-            w.everyMs ??
-            (w.connection === undefined ? newEveryMs : w.connection === "dns" ? dnsEveryMs : keptEveryMs),
+          everyMs: w.everyMs ?? everyMsOf[w.connection ?? "new"],
           timeoutMs,
           ...(w.connection === undefined ? {} : { connection: w.connection }),
           clusterOf: w.clusterOf,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { disturbances } from "#harness/check/host.ts";
 import { changesOf, type LastingState } from "#harness/check/lasting-state.ts";
 import { mergeValues } from "#harness/config/plan.ts";
-import type { Leak, PhaseRecord } from "#harness/core/certificate.ts";
+import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/core/certificate.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/core/clock.ts";
 import { messageOf } from "#harness/core/errors.ts";
 import { pause, throwIfAborted } from "#harness/core/eventually.ts";
@@ -282,17 +282,8 @@ export class Certification {
   /** The harness itself went wrong: nothing of the phase was measured. */
   #broken(failure: unknown): PhaseRecord {
     return {
-      name: this.#journal.current,
-      versions: this.#versions(),
-      durationMs: 0,
-      disruptions: [],
-      deniedSent: 0,
-      leaks: [],
-      events: [],
-      changed: [],
-      suites: [],
+      ...unmeasuredPhase(this.#journal.current, this.#versions()),
       rig: [`the harness could not go on: ${messageOf(failure)}`],
-      error: null,
     };
   }
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { checkPair } from "#harness/config/upgrade-matrix.ts";
-import { certificateSchema } from "#harness/core/certificate.ts";
+import { certificateSchema, unmeasuredPhase } from "#harness/core/certificate.ts";
 import { keptLeaks, readPacket } from "#harness/experiment/leaks.ts";
 import { repoRoot } from "#harness/host/paths.ts";
 import { featuresOf } from "./certificate-of.ts";
@@ -14,19 +14,7 @@ import { type HistoryEntry, newsOf } from "./matrix.ts";
 import { orderOf, phasesOf, versionBefore } from "./phases.ts";
 import { folderName } from "./standing.ts";
 
-const emptyPhase = {
-  name: "baseline",
-  versions: { east: "1.19.1" },
-  durationMs: 1,
-  disruptions: [],
-  deniedSent: 1,
-  leaks: [],
-  events: [],
-  changed: [],
-  suites: [],
-  rig: [],
-  error: null,
-};
+const emptyPhase = unmeasuredPhase("baseline", { east: "1.19.1" });
 
 test("every cluster moves, the first one back and forth again; suites run where nothing moves", () => {
   expect(phasesOf(["east", "west"], false).map((p) => [p.name, p.suites])).toEqual([
