@@ -411,7 +411,11 @@ program
     );
   });
 
-shared(program.command("certify"))
+shared(
+  program
+    .command("certify")
+    .argument("[suites...]", "of the first and the last version (default: all of the lab)"),
+)
   .description("certify an upgrade: moves a lab from one Cilium version to another and back, under traffic")
   .option("--from <version>", "the version that runs now")
   .option("--to <version>", "the version to move to")
@@ -429,7 +433,7 @@ shared(program.command("certify"))
   .option("--resume", "go on with the certification of --lab that was cut off, as it was asked for")
   .option("--keep", "leave the lab up")
   .option("--setup", "install and start what the machine lacks (Debian, as root)")
-  .action(async (o: SharedOptions & CertifyFlags) => {
+  .action(async (suites: string[], o: SharedOptions & CertifyFlags) => {
     if (o.cilium !== undefined)
       throw new MeshproofError("usage", "certify takes --from and --to, not --cilium");
     const chosen = imageOptions(o);
@@ -439,7 +443,7 @@ shared(program.command("certify"))
     };
     const common = { keep: o.keep ?? false, images: chosen, say, signal };
     if (o.resume === true) {
-      refuseWithResume(o);
+      refuseWithResume(suites, o);
       const { certificate } = told(
         await withProgress((progress) => resumeCertification({ ...common, lab: o.lab, progress })),
       );
@@ -462,6 +466,7 @@ shared(program.command("certify"))
           ...common,
           plan,
           pair,
+          suites,
           skipRollback: o.skipRollback ?? false,
           full: o.full ?? false,
           newValues: o.newValues ?? [],
@@ -500,12 +505,15 @@ interface CertifyFlags {
 }
 
 /** What was begun keeps to what it was asked for. */
-function refuseWithResume(o: CertifyFlags): void {
+function refuseWithResume(suites: readonly string[], o: CertifyFlags): void {
   const { from, to, matrix, order, skipRollback, full, newValues, preflight, deadline } = o;
   const asked = { from, to, matrix, order, skipRollback, full, newValues, preflight, deadline };
-  const named = Object.entries(asked).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`],
-  );
+  const named = [
+    ...suites,
+    ...Object.entries(asked).flatMap(([name, value]) =>
+      value === undefined ? [] : [`--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`],
+    ),
+  ];
   if (named.length > 0)
     throw new MeshproofError(
       "usage",

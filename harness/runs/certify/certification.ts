@@ -29,6 +29,8 @@ import { folderName, leaksFile, type Standing, startStanding } from "./standing.
 import { wholeLastingState } from "./whole-lasting-state.ts";
 import { writeCertificate } from "./write-certificate.ts";
 
+/** Suites of the mixed versions, which every mesh needs. */
+const betweenSuites = ["global-service", "policy"];
 /** How long a phase in which nothing moves is watched before its suites, whose own load is no upgrade's. */
 const quietMs = 20_000;
 /** After a change: what comes late belongs to it. */
@@ -258,10 +260,11 @@ export class Certification {
   async #suites(phase: Phase): Promise<PhaseRecord["suites"]> {
     if (phase.suites === "none") return [];
     const { say, signal } = this.#options;
+    const { suites, full } = this.#journal.settings;
     return runPhaseSuites({
       lab: this.#state.lab,
       plan: this.#state.plan,
-      all: phase.suites === "all" || this.#journal.settings.full,
+      suites: phase.suites === "all" || full ? suites : betweenSuites,
       runId: folderName(phase.name),
       reportsDir: join(this.#dir, "runs"),
       command: this.#journal.command,

@@ -9,6 +9,7 @@ import { lockLab, requireLab } from "#harness/lab/lab.ts";
 import { reapLab } from "#harness/lab/reap.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 import { openLab } from "../open-lab.ts";
+import { checkSuites } from "../suites.ts";
 import { up } from "../up.ts";
 import { Certification } from "./certification.ts";
 import { forgetJournal, type Journal, readJournal, whereItIs } from "./journal.ts";
@@ -29,6 +30,8 @@ export interface CertifyOptions extends AnyCertification {
   readonly plan: LabPlan;
   readonly pair: UpgradePair;
   readonly order?: string;
+  /** Of the first and the last version; every suite of the lab when there is none. */
+  readonly suites: readonly string[];
   readonly skipRollback: boolean;
   readonly full: boolean;
   /** Values for the new version alone: files, as `--values` takes them. */
@@ -56,6 +59,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     plan.clusters.map((c) => c.name),
     options.order,
   );
+  const suites = checkSuites(options.suites, plan);
   const stranded = await readJournal(plan.lab);
   if (stranded !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
@@ -71,6 +75,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     settings: {
       order,
       skipRollback: options.skipRollback,
+      suites,
       full: options.full,
       newValues,
       preflight: options.preflight,
@@ -80,7 +85,10 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     command: options.command,
     madeLab,
     given: await givenValues(mesh, artifacts, signal),
-    findings: [],
+    findings:
+      options.suites.length === 0
+        ? []
+        : [`as asked, of the suites only ${suites.join(", ")} ran at the first and the last version`],
     done: [],
     current: "baseline",
     watchedUntilUnixMs: null,

@@ -12,7 +12,9 @@ type Values = Readonly<Record<string, unknown>>;
 export interface CertifySettings {
   readonly order: readonly string[];
   readonly skipRollback: boolean;
-  /** Every suite in every phase in which nothing moves. */
+  /** Those of the first and the last version. */
+  readonly suites: readonly string[];
+  /** In every phase in which nothing moves. */
   readonly full: boolean;
   /** Laid over the new version alone. */
   readonly newValues: Values;

@@ -2,17 +2,12 @@ import type { LabPlan } from "#harness/config/plan.ts";
 import type { PhaseRecord } from "#harness/core/certificate.ts";
 import { throwIfAborted } from "#harness/core/eventually.ts";
 import type { SuiteRecord, TestRecord } from "#harness/core/record.ts";
-import { suiteNames } from "../suites.ts";
 import { testLab } from "../test.ts";
-
-/** Suites of every phase in which nothing moves. */
-const betweenSuites = ["global-service", "policy"];
 
 export interface PhaseSuites {
   readonly lab: string;
   readonly plan: LabPlan;
-  /** Every suite of the lab. */
-  readonly all: boolean;
+  readonly suites: readonly string[];
   readonly runId: string;
   readonly reportsDir: string;
   readonly command: string;
@@ -22,11 +17,10 @@ export interface PhaseSuites {
 
 /** The suites as they judge the versions of now. One that was asked for and did not run has failed. */
 export async function runPhaseSuites(options: PhaseSuites): Promise<PhaseRecord["suites"]> {
-  const { plan, all, signal, runId } = options;
-  const asked = all ? [...suiteNames, ...plan.suites] : betweenSuites;
-  const { record } = await testLab({ ...options, suites: asked });
+  const { suites, signal, runId } = options;
+  const { record } = await testLab(options);
   throwIfAborted(signal, runId);
-  return asked.map((name) => {
+  return suites.map((name) => {
     const suite = record.suites.find((s) => s.name === name);
     return suite === undefined || suite.tests.length + suite.errors.length === 0
       ? { name, run: record.runId, tests: {}, failures: ["it did not run"], unsupported: [], skipped: [] }
