@@ -101,6 +101,11 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
           scope,
           signal: controller.signal,
           outside: async () => {
+            if (mesh.clusters.some((c) => !c.onThisMachine))
+              throw new MeshproofError(
+                "usage",
+                `${suite} asks from beside the clusters' nodes: unsupported where they are not of this machine`,
+              );
             outsideClient ??= startOutsideClient(mesh.state.lab, networksOf(mesh.state.plan), proberImage);
             const client = await outsideClient;
             return client.id;

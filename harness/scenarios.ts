@@ -86,7 +86,7 @@ export function setUpScenarios(
   suite: string,
   affinities: readonly Affinity[],
   { replicas = 2, ...variant }: EchoVariant & { readonly replicas?: number } = {},
-): () => { readonly echo: EchoBackends; readonly outside: string } {
+): () => ScenarioSite {
   return setUp(suite, async (context) => {
     const { signal, outside } = context;
     const echo = await deployEcho(context, {
@@ -100,13 +100,23 @@ export function setUpScenarios(
           [annotation.global]: "true",
           ...(affinity === "none" ? {} : { [annotation.affinity]: affinity }),
         },
-        "LoadBalancer",
+        mesh.clusters.every((c) => c.givesAddresses) ? "LoadBalancer" : "NodePort",
       );
-      for (const cluster of mesh.clusters)
+      for (const cluster of mesh.clusters.filter((c) => c.givesAddresses))
         await echo.loadBalancerIp(cluster, serviceOf(affinity), budgets.settleMs, signal);
     }
-    return { echo, outside: await outside() };
+    return {
+      echo,
+      ...(mesh.clusters.every((c) => c.onThisMachine) ? { outside: await outside() } : {}),
+    };
   });
+}
+
+/** What a scenario is played on. */
+export interface ScenarioSite {
+  readonly echo: EchoBackends;
+  /** A client beside the clusters: there is one where their nodes are containers of this machine. */
+  readonly outside?: string;
 }
 
 /** The longest: a node's loss is believed after a minute, and its return takes as long. */
@@ -127,10 +137,7 @@ function settingOf(): Setting {
 }
 
 /** Registers a scenario's tests: each repetition and direction is one. What the run's series holds already is skipped. */
-export function scenarioTests(
-  suite: () => { readonly echo: EchoBackends; readonly outside: string },
-  scenario: Scenario,
-): void {
+export function scenarioTests(suite: () => ScenarioSite, scenario: Scenario): void {
   const series = seriesOfRun();
   const recorded = series === undefined ? [] : readSeries(series);
   const setting = settingOf();
@@ -160,7 +167,7 @@ export function scenarioTests(
 /** One measurement of a scenario. `label` sets its histories apart where a test takes several. */
 export async function measureOnce(
   context: TestContext,
-  { echo, outside }: { readonly echo: EchoBackends; readonly outside: string },
+  { echo, outside }: ScenarioSite,
   scenario: Scenario,
   struck: Cluster,
   other: Cluster,
@@ -186,7 +193,7 @@ export async function measureOnce(
     clusters: mesh.clusters,
     echo,
     service: serviceOf(affinity),
-    outside,
+    ...(outside === undefined ? {} : { outside }),
     lostNodes: (await scenario.lostNodes?.(struck)) ?? [],
     ...(servedBy === undefined ? {} : { servedBy }),
     expected: scenario.expected(roles),

@@ -92,7 +92,7 @@ describe("of the API server", () => {
 
   test("EndpointSlice changes held back by 300 ms", { timeout: 600_000 }, async (context) => {
     const without = await repeated(context, suite, "plain", () => plain);
-    const delay = slicesHeld(struck, suite().outside, 300);
+    const delay = slicesHeld(struck, suite().outside!, 300);
     const records: number[] = [];
     await using _held = await injectFault(delay.fault, {
       mesh,

@@ -18,6 +18,7 @@ import {
   serveEverywhere,
   setUp,
   test,
+  unsupported,
 } from "#harness/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { drawAnswers, settledOn } from "#harness/mesh/draw.ts";
@@ -117,6 +118,8 @@ forEachPair((from, to) => {
   });
 
   test(`a new LoadBalancer service of ${to.name} gets an address that answers from ${from.name}`, async (context) => {
+    if (!to.givesAddresses)
+      unsupported(context, `LoadBalancer services: nothing in ${to.name} gives them addresses`);
     const { echo } = suite();
     const name = `echo-lb-${to.name}`;
     await to.kube.apply(

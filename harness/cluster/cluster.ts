@@ -29,6 +29,8 @@ export class Cluster {
   readonly routesNatively: boolean;
   /** Whether its nodes are containers here: else nobody can look into them, or stand beside them. */
   readonly onThisMachine: boolean;
+  /** Whether LoadBalancer services get addresses. */
+  readonly givesAddresses: boolean;
   readonly #lab: string;
   readonly #own: boolean;
 
@@ -45,6 +47,7 @@ export class Cluster {
     this.kubeconfig = planned.own?.kubeconfig ?? kubeconfigOf(state.lab, name);
     this.#own = planned.own !== undefined;
     this.onThisMachine = planned.own?.networks.length !== 0;
+    this.givesAddresses = planned.own?.givesAddresses ?? true;
     this.hasApiserver = hasApiserver(state.plan.profile);
     this.hasKvstoreMesh = this.hasApiserver && wantsKvstoreMesh(planned);
     this.context = planned.own?.context ?? `kind-${kindNameOf(state.lab, name)}`;

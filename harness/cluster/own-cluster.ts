@@ -90,6 +90,7 @@ export async function ownCluster(context: string, kubeconfig = defaultKubeconfig
       kubeconfig,
       context,
       networks: networks.every((n) => n.length > 0) ? [...new Set(networks.flat())] : [],
+      givesAddresses: false,
     },
   };
 }

@@ -30,6 +30,8 @@ export interface PlannedCluster {
     readonly kubeconfig: string;
     readonly context: string;
     readonly networks: readonly string[];
+    /** LoadBalancer services have been seen to get addresses there. */
+    readonly givesAddresses: boolean;
   };
   /** Objects that the lab holds, applied once it is meshed. */
   readonly manifests?: readonly Record<string, unknown>[];

@@ -11,8 +11,8 @@ export interface TrafficOptions {
   readonly client: Cluster;
   readonly echo: EchoBackends;
   readonly service: string;
-  /** A container that belongs to neither cluster. */
-  readonly outside: string;
+  /** A container that belongs to neither cluster; without one nobody asks from outside. */
+  readonly outside?: string;
   /** Nodes that the fault takes away: nobody asks from them or through them. */
   readonly lostNodes: readonly string[];
   readonly mainEveryMs: number;
@@ -111,15 +111,20 @@ export class Traffic implements AsyncDisposable {
           homes.push([cluster.name]);
         }
       }
-      const outside: StreamOptions[] = [
-        stream(
-          `LoadBalancer of ${client.name}, from outside`,
-          await echo.loadBalancerIp(client, service, options.settleMs, signal),
-          80,
-          otherEveryMs,
-        ),
-      ];
-      const outsideHomes = [client.name];
+      if (options.outside === undefined) return new Traffic(started, mainVantage, clusterIp, homes);
+      const outside: StreamOptions[] = [];
+      const outsideHomes: string[] = [];
+      if ((await echo.service(client, service)).spec.type === "LoadBalancer") {
+        outside.push(
+          stream(
+            `LoadBalancer of ${client.name}, from outside`,
+            await echo.loadBalancerIp(client, service, options.settleMs, signal),
+            80,
+            otherEveryMs,
+          ),
+        );
+        outsideHomes.push(client.name);
+      }
       for (const cluster of options.clusters) {
         const port = await echo.nodePort(cluster, service);
         for (const node of await cluster.nodes()) {

@@ -10,7 +10,8 @@ import type { Progress } from "#harness/core/progress.ts";
 import { faultNamed, faults } from "#harness/fault/index.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
-import { forgetLab, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
+import { forgetLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
+import { givesAddresses } from "#harness/mesh/gives-addresses.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/mesh/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
@@ -96,7 +97,7 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
         `context ${own!.context} has a namespace ${systemNamespace} already, which is not of this test`,
         { cure: "a lab of Meshproof's own is tested with --lab; else remove the namespace" },
       );
-  await writeLabState({
+  const state: LabState = {
     version: 1,
     lab,
     phase: "up",
@@ -104,8 +105,9 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
     createdAt: wallLabel(),
     plan,
     artifacts,
-  });
-  const mesh = new Mesh((await readLabState(lab))!);
+  };
+  await writeLabState(state);
+  const mesh = new Mesh(state);
   try {
     await progress.step("a prober on every node", () =>
       Promise.all(
@@ -116,6 +118,13 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
         }),
       ),
     );
+    await writeLabState({
+      ...state,
+      plan: {
+        ...plan,
+        clusters: await progress.step("ask for a LoadBalancer address", () => withAddresses(mesh, signal)),
+      },
+    });
     return await testLab({ ...options, lab });
   } finally {
     await progress.step("remove what was ours", async () => {
@@ -123,6 +132,18 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
       await forgetLab(lab);
     });
   }
+}
+
+/** The clusters of a plan, with what became of a LoadBalancer service in each. */
+function withAddresses({ clusters, state }: Mesh, signal: AbortSignal): Promise<PlannedCluster[]> {
+  const { plan } = state;
+  const waiting = { withinMs: plan.budgets.settleMs, signal };
+  return Promise.all(
+    plan.clusters.map(async (planned, i) => ({
+      ...planned,
+      own: { ...planned.own!, givesAddresses: await givesAddresses(clusters[i]!, systemNamespace, waiting) },
+    })),
+  );
 }
 
 /** Heals what was broken and removes every namespace of ours from clusters that are not. */
