@@ -14,7 +14,10 @@ let asking: { readonly wallMs: number; readonly monotonicMs: number } | undefine
 
 for (const from of mesh.clusters) {
   for (const to of mesh.clusters) {
-    test(`every agent of ${from.name} reaches every node of ${to.name}`, async (context) => {
+    // Two probe intervals, which grow with the number of nodes: 132 s with four, by the chart's own defaults.
+    test(`every agent of ${from.name} reaches every node of ${to.name}`, {
+      timeout: 1_200_000,
+    }, async (context) => {
       asking ??= { wallMs: Date.now(), monotonicMs: monotonicMs() };
       const asked = asking;
       const agents = await agentsOf(from, context.signal);

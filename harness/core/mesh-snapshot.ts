@@ -124,10 +124,20 @@ export interface PeerWord {
   readonly text: string;
 }
 
+/** A controller of an agent (a task that it repeats) that failed the last time that it ran. */
+export interface FailingController {
+  readonly name: string;
+  /** In a row. */
+  readonly failures: number;
+  readonly message: string;
+}
+
 export interface AgentState {
   readonly node: string;
   readonly remotes: Part<readonly RemoteClusterStatus[]>;
   readonly words: Part<readonly PeerWord[]>;
+  /** Not known of evidence that was kept before it was read. */
+  readonly controllers?: Part<readonly FailingController[]>;
   readonly nodeList: Part<readonly NodeEntry[]>;
   readonly health: Part<HealthReport>;
   readonly services: Part<readonly ServiceEntry[]>;

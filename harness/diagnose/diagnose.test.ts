@@ -244,6 +244,44 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     /ipcache of east\/east-worker lacks 10\.2\.0\.5 \(west\/app\/echo-west\)/,
   ],
   [
+    "a backend that agents of the other cluster still have",
+    broken("east", {
+      agents: [
+        {
+          ...east.agents[0]!,
+          services: ok([
+            {
+              frontend: "10.101.0.9:80",
+              protocol: "TCP",
+              type: "ClusterIP",
+              name: "echo",
+              namespace: "app",
+              backends: [
+                { ip: "10.2.0.5", port: 80, state: "active" },
+                { ip: "10.2.0.99", port: 80, state: "active" },
+              ],
+            },
+          ]),
+        },
+      ],
+    }),
+    "services",
+    /agents of east\/east-worker send clients of app\/echo to 10\.2\.0\.99, which no pod of west has/,
+  ],
+  [
+    "a controller that fails again and again",
+    broken("east", {
+      agents: [
+        {
+          ...east.agents[0]!,
+          controllers: ok([{ name: "remote-etcd-west-cluster-config", failures: 10, message: "not found" }]),
+        },
+      ],
+    }),
+    "controllers",
+    /controller remote-etcd-west-cluster-config of east\/east-worker failed 10 times in a row: not found/,
+  ],
+  [
     "a backend that no pod has",
     broken("west", {
       endpoints: ok([

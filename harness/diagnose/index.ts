@@ -3,6 +3,7 @@ import type { MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
 import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
+import { controllers } from "./controllers.ts";
 import { endpoints } from "./endpoints.ts";
 import { health } from "./health.ts";
 import { nodeList } from "./node-list.ts";
@@ -29,6 +30,7 @@ export const layers: readonly Layer[] = [
   services,
   policies,
   health,
+  controllers,
   unread,
 ];
 

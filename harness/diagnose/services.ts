@@ -1,5 +1,7 @@
+import { contains, parseCidr } from "#harness/core/cidr.ts";
 import type { Finding } from "#harness/core/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/core/mesh-snapshot.ts";
+import type { ServiceEntry } from "#harness/core/snapshot.ts";
 import { known } from "./parts.ts";
 
 const globalKeys = ["service.cilium.io/global", "io.cilium/global-service"];
@@ -46,8 +48,47 @@ export function services(mesh: MeshSnapshot): Finding[] {
           ),
         );
   }
-  found.push(...maps(mesh));
+  found.push(...maps(mesh), ...strays(mesh));
   return found;
+}
+
+/** Backends that an agent sends clients to and that no pod of the cluster has whose pod CIDRs they are of. */
+function strays(mesh: MeshSnapshot): Finding[] {
+  const homes = mesh.clusters.flatMap(({ name, ciliumNodes, pods }) =>
+    pods.ok
+      ? [
+          {
+            name,
+            cidrs: known(ciliumNodes).flatMap((n) => n.podCidrs.map(parseCidr)),
+            addresses: new Set(pods.value.map((p) => p.ip)),
+          },
+        ]
+      : [],
+  );
+  return mesh.clusters.flatMap((cluster) => {
+    /** By service and address: whose agents have it. */
+    const found = new Map<string, { service: ServiceEntry; ip: string; home: string; nodes: Set<string> }>();
+    for (const { node, services: held } of cluster.agents)
+      for (const service of known(held).filter((s) => s.type === "ClusterIP"))
+        for (const { ip } of service.backends) {
+          const home = homes.find((h) => h.cidrs.some((c) => contains(c, ip)));
+          if (home === undefined || home.addresses.has(ip)) continue;
+          const one = found.get(`${key(service)} ${ip}`);
+          if (one === undefined)
+            found.set(`${key(service)} ${ip}`, { service, ip, home: home.name, nodes: new Set([node]) });
+          else one.nodes.add(node);
+        }
+    return [...found.values()].map(
+      ({ service, ip, home, nodes }): Finding => ({
+        layer: "services",
+        severity: "broken",
+        cluster: cluster.name,
+        subject: `service ${key(service)} in ${cluster.name}`,
+        message: `the agents of ${[...nodes].map((n) => `${cluster.name}/${n}`).join(" and ")} send clients of ${key(service)} to ${ip}, which no pod of ${home} has`,
+        next: `compare the EndpointSlices of ${home} with what its clustermesh-apiserver holds`,
+      }),
+    );
+  });
 }
 
 function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {

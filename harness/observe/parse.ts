@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MeshproofError } from "#harness/core/errors.ts";
+import type { FailingController } from "#harness/core/mesh-snapshot.ts";
 import type {
   EndpointEntry,
   HealthReport,
@@ -86,13 +87,33 @@ const remoteClusterSchema = z.object({
     .optional(),
 });
 
+const controllerSchema = z.object({
+  name: z.string(),
+  status: z.object({
+    "consecutive-failure-count": z.number().default(0),
+    "last-failure-msg": z.string().default(""),
+  }),
+});
+
 const statusSchema = z.object({
+  controllers: z.array(controllerSchema).nullish(),
   "cluster-mesh": z.object({ clusters: z.array(remoteClusterSchema).nullish() }).optional(),
 });
 
 /** The `cluster-mesh` part of `cilium-dbg status -o json`. */
 export function parseRemoteClusters(text: string): RemoteClusterStatus[] {
   return (parse(statusSchema, text, "cilium-dbg status")["cluster-mesh"]?.clusters ?? []).map(remoteCluster);
+}
+
+/** The controllers that `cilium-dbg status -o json` calls failing. */
+export function parseFailingControllers(text: string): FailingController[] {
+  return (parse(statusSchema, text, "cilium-dbg status").controllers ?? [])
+    .map(({ name, status }) => ({
+      name,
+      failures: status["consecutive-failure-count"],
+      message: status["last-failure-msg"],
+    }))
+    .filter((c) => c.failures > 0);
 }
 
 /** `clustermesh-apiserver kvstoremesh-dbg status -o json`. */

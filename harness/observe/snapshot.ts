@@ -15,6 +15,7 @@ import { type ClusterEvidence, notCollected } from "./evidence.ts";
 import { readMeshLog } from "./mesh-log.ts";
 import { readNodeFile } from "./node-file.ts";
 import {
+  parseFailingControllers,
   parseHealth,
   parseIdentities,
   parseIpcache,
@@ -165,6 +166,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         node,
         remotes: agent("status.json", parseRemoteClusters),
         words: agent("log.txt", readMeshLog),
+        controllers: agent("status.json", parseFailingControllers),
         nodeList: agent("node-list.json", parseNodeList),
         health: agent("health.json", parseHealth),
         services: agent("service-list.json", parseServiceList),

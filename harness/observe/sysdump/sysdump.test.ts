@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { stringify as toYaml } from "yaml";
 import { diagnoseFiles } from "#harness/runs/diagnose.ts";
 import {
+  parseFailingControllers,
   parseIdentities,
   parseIpcache,
   parseKvstoreMesh,
@@ -63,6 +64,21 @@ const dump = (cluster: string, peer: string, port: number): Record<string, strin
 });
 
 describe("tables of Cilium's tools, as bugtool keeps them", () => {
+  test("the controllers that cilium-dbg status --verbose calls failing", () => {
+    const text = [
+      "Controller Status:      2/3 healthy",
+      "  Name                            Last success   Last error   Count   Message",
+      "  cilium-health-ep                31s ago        never        0       no error    ",
+      "  remote-etcd-c2-cluster-config   never          8s ago       10      not found   ",
+      "  sync-lb-maps                    1m2s ago       never        0       no error    ",
+      "Proxy Status:            OK, ip 10.1.1.144",
+      "  no-controller                   never          8s ago       3       not one     ",
+    ].join("\n");
+    expect(parseFailingControllers(statusText(text))).toEqual([
+      { name: "remote-etcd-c2-cluster-config", failures: 10, message: "not found" },
+    ]);
+  });
+
   test("the ClusterMesh part of cilium-dbg status --verbose", () => {
     const text = [
       "Cilium:        Ok",

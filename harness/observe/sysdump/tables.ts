@@ -41,9 +41,29 @@ export function identityTable(text: string): string {
   return JSON.stringify(identities);
 }
 
-/** The part `ClusterMesh` of `cilium-dbg status --verbose`. */
+/** The parts `ClusterMesh` and `Controller Status` of `cilium-dbg status --verbose`. */
 export function statusText(text: string): string {
-  return JSON.stringify({ "cluster-mesh": { clusters: remoteClusters(text, "ClusterMesh") } });
+  return JSON.stringify({
+    "cluster-mesh": { clusters: remoteClusters(text, "ClusterMesh") },
+    controllers: controllers(text),
+  });
+}
+
+/** Name, last success, last error, failures in a row, message. */
+function controllers(text: string): Record<string, unknown>[] {
+  const lines = shortLines(text);
+  const begin = lines.findIndex((l) => l.startsWith("Controller Status:"));
+  const found: Record<string, unknown>[] = [];
+  for (const line of begin < 0 ? [] : lines.slice(begin + 2)) {
+    const row = /^ {2}(\S+) {2,}(?:never|\S+ ago) {2,}(?:never|\S+ ago) {2,}(\d+) {2,}(.*)$/.exec(line);
+    if (row === null) break;
+    const [, name, failures, message] = row;
+    found.push({
+      name,
+      status: { "consecutive-failure-count": Number(failures), "last-failure-msg": message },
+    });
+  }
+  return found;
 }
 
 /** `kvstoremesh-dbg status`, where there is no JSON. */
