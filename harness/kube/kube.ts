@@ -13,6 +13,7 @@ import pRetry from "p-retry";
 import { monotonicMs } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { type EventuallyOptions, type Look, pause, throwIfAborted } from "#harness/core/eventually.ts";
+import { getJsonInPod, type InPod } from "./in-pod.ts";
 
 /** Any Kubernetes object, as JSON. */
 export interface KubeObject {
@@ -387,6 +388,11 @@ export class Kube {
       clearTimeout(timer);
       options.signal?.removeEventListener("abort", onAbort);
     }
+  }
+
+  /** JSON from a port of a pod, asked from within its own network namespace. */
+  getJsonInPod(what: InPod, signal: AbortSignal): Promise<unknown> {
+    return getJsonInPod(this.#config, what, signal);
   }
 
   /** A live program in a pod. */

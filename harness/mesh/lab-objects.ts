@@ -15,8 +15,9 @@ export interface LabService {
   readonly shared: boolean;
   readonly affinity: Affinity;
   readonly selector: Readonly<Record<string, string>>;
-  /** The first TCP port. */
+  /** The first TCP port, and where it leads to: a number, or a name that the pod gives one. */
   readonly port: number;
+  readonly targetPort: number | string;
 }
 
 /** Services that can be asked over TCP at an address of their own. */
@@ -25,7 +26,11 @@ export function labServices(objects: readonly KubeObject[]): LabService[] {
     .filter((o) => o.kind === "Service" && o.spec?.clusterIP !== "None" && o.spec?.selector !== undefined)
     .flatMap((o) => {
       const a = o.metadata.annotations ?? {};
-      const ports = (o.spec.ports ?? []) as { port: number; protocol?: string }[];
+      const ports = (o.spec.ports ?? []) as {
+        port: number;
+        protocol?: string;
+        targetPort?: number | string;
+      }[];
       const tcp = ports.find((p) => (p.protocol ?? "TCP") === "TCP");
       if (tcp === undefined) return [];
       const affinity = a[annotation.affinity] ?? a[annotation.oldAffinity] ?? "none";
@@ -38,6 +43,7 @@ export function labServices(objects: readonly KubeObject[]): LabService[] {
           affinity: affinities.find((known) => known === affinity) ?? "none",
           selector: o.spec.selector as Record<string, string>,
           port: tcp.port,
+          targetPort: tcp.targetPort ?? tcp.port,
         },
       ];
     });
