@@ -32,7 +32,7 @@ import { prove } from "#harness/runs/prove.ts";
 import { bundle, unpackBundle } from "#harness/runs/repro/bundle.ts";
 import { differenceLines, planRepro } from "#harness/runs/repro/index.ts";
 import { run } from "#harness/runs/run.ts";
-import { labStatus } from "#harness/runs/status.ts";
+import { kubectlOf, labLines, labStatus } from "#harness/runs/status.ts";
 import { longSuiteNames, provenSuites } from "#harness/runs/suites.ts";
 import { closingLines, testLab } from "#harness/runs/test.ts";
 import { testOwn } from "#harness/runs/test-own.ts";
@@ -180,6 +180,7 @@ async function bringUp(o: SharedOptions & { setup?: boolean; keep?: boolean }): 
           .map(([k, v]) => `${k}=${Math.round(v)}`)
           .join(" "),
       );
+    for (const line of labLines(result.state)) say(line);
   });
 }
 
@@ -300,7 +301,7 @@ program
       say(
         `${c.name} (id ${c.id}): Cilium ${c.versions.cilium}, Kubernetes ${c.versions.kubernetes}, pods ${c.podCidr}, services ${c.serviceCidr}`,
       );
-      say(`  kubectl --kubeconfig ${c.kubeconfig} --context ${c.context}`);
+      say(`  ${kubectlOf(c)}`);
       for (const n of c.nodes) say(`  ${n.name} ${n.address} ${n.role}${n.running ? "" : " NOT RUNNING"}`);
       for (const r of c.remotes)
         say(`  ${r.agent} -> ${r.cluster}: ${r.ready ? "ready" : "NOT ready"} ${r.status}`);
@@ -647,7 +648,6 @@ shared(program.command("repro"))
     say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
     if (o.plan === true) return say(`next: npm run mesh -- up --lab-file ${labFile}`);
     await bringUp({ ...o, labFile });
-    say(`next: npm run mesh -- status --lab ${o.lab}`);
   });
 
 program

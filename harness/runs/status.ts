@@ -1,5 +1,5 @@
 import { Cluster } from "#harness/cluster/cluster.ts";
-import { kindNameOf, kubeconfigOf, requireLab } from "#harness/lab/lab.ts";
+import { type LabState, requireLab } from "#harness/lab/lab.ts";
 import { agentsOf } from "#harness/observe/agent.ts";
 import { readJournal, whereItIs } from "./certify/journal.ts";
 
@@ -33,6 +33,16 @@ export interface LabStatus {
   }[];
 }
 
+/** To paste into a shell, before a subcommand. */
+export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
+  `kubectl --kubeconfig ${c.kubeconfig} --context ${c.context}`;
+
+/** What a person does next with a lab that has just come up. */
+export const labLines = (state: LabState): string[] => [
+  ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(new Cluster(state, name))} get pods -A`),
+  `next: npm run mesh -- test --lab ${state.lab}; npm run mesh -- down --lab ${state.lab}`,
+];
+
 export async function labStatus(lab: string, signal: AbortSignal): Promise<LabStatus> {
   const state = await requireLab(lab);
   const certification = await readJournal(lab);
@@ -53,8 +63,8 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
       return {
         name: cluster.name,
         id: cluster.id,
-        context: `kind-${kindNameOf(lab, cluster.name)}`,
-        kubeconfig: kubeconfigOf(lab, cluster.name),
+        context: cluster.context,
+        kubeconfig: cluster.kubeconfig,
         podCidr: cluster.podCidr,
         serviceCidr: cluster.serviceCidr,
         nodes: (await cluster.nodes()).map(({ name, role, address, running }) => ({
