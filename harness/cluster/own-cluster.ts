@@ -11,28 +11,51 @@ import { agentSelector } from "./selectors.ts";
 const defaultKubeconfig = (): string =>
   process.env.KUBECONFIG?.split(":")[0] || join(homedir(), ".kube/config");
 
-/** What the suites do in a cluster that is somebody's own: in namespaces of their own, and by asking Cilium's pods. */
-const rights = [
-  ["create", "", "namespaces"],
-  ["delete", "", "namespaces"],
-  ["create", "", "pods"],
-  ["create", "", "services"],
-  ["create", "apps", "deployments"],
-  ["create", "apps", "daemonsets"],
-  ["create", "cilium.io", "ciliumnetworkpolicies"],
-  ["create", "networking.k8s.io", "networkpolicies"],
-  ["create", "", "pods", "exec"],
-  ["get", "", "secrets"],
-  ["list", "", "nodes"],
+/** Kinds of what the suites make, in namespaces of their own. */
+const made = [
+  ["", "namespaces"],
+  ["", "services"],
+  ["apps", "deployments"],
+  ["apps", "daemonsets"],
+  ["cilium.io", "ciliumnetworkpolicies"],
+  ["networking.k8s.io", "networkpolicies"],
 ] as const;
+/** Kinds of what they look at. */
+const looked = [
+  ["", "nodes"],
+  ["", "pods"],
+  ["discovery.k8s.io", "endpointslices"],
+  ["cilium.io", "ciliumnodes"],
+  ["cilium.io", "ciliumendpoints"],
+  ["cilium.io", "ciliumidentities"],
+] as const;
+
+interface Right {
+  readonly verb: string;
+  readonly group: string;
+  readonly resource: string;
+  readonly subresource?: string;
+}
+
+/** All that the suites do in a cluster that is somebody's own; objects are applied, which is a patch. */
+const rights: readonly Right[] = [
+  ...made.flatMap(([group, resource]) =>
+    ["create", "patch", "delete", "get", "list", "watch"].map((verb) => ({ verb, group, resource })),
+  ),
+  ...looked.flatMap(([group, resource]) => ["list", "watch"].map((verb) => ({ verb, group, resource }))),
+  { verb: "create", group: "", resource: "pods", subresource: "exec" },
+  { verb: "get", group: "", resource: "pods", subresource: "log" },
+  { verb: "get", group: "", resource: "configmaps" },
+  { verb: "get", group: "", resource: "secrets" },
+];
 
 /** A meshed cluster as its own API server tells it; rights that are missing are named, all of them. */
 export async function ownCluster(context: string, kubeconfig = defaultKubeconfig()): Promise<PlannedCluster> {
   const kube = new Kube(context, kubeconfig, context);
-  const missing: string[] = [];
-  for (const [verb, group, resource, subresource] of rights)
-    if (!(await kube.may({ verb, group, resource, ...(subresource === undefined ? {} : { subresource }) })))
-      missing.push(`${verb} ${subresource === undefined ? resource : `${resource}/${subresource}`}`);
+  const allowed = await Promise.all(rights.map((right) => kube.may(right)));
+  const missing = rights
+    .filter((_, i) => !allowed[i])
+    .map(({ verb, resource, subresource }) => `${verb} ${[resource, subresource ?? []].flat().join("/")}`);
   if (missing.length > 0)
     throw new MeshproofError("usage", `context ${context} may not: ${missing.join(", ")}`, {
       cure: "use a context that may, such as a cluster administrator's",
