@@ -1,7 +1,7 @@
 import { overlaps, parseCidr } from "#harness/core/cidr.ts";
 import type { Finding } from "#harness/core/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
-import { known } from "./parts.ts";
+import { known, nameOf, unseenPeers } from "./parts.ts";
 
 /** Cluster names, ids and CIDRs, and the settings that a mesh hangs on (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
@@ -94,16 +94,17 @@ function toldIds(mesh: MeshSnapshot): Finding[] {
 
 /** Entries for clusters that do not exist, and clusters without an entry. */
 function peerNames(mesh: MeshSnapshot): Finding[] {
-  const names = new Map(mesh.clusters.map((c) => [settingOf(c, "cluster-name") ?? c.name, c]));
+  const names = new Map(mesh.clusters.map((c) => [nameOf(c), c]));
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
     if (!cluster.peers.ok) continue;
+    const unseen = unseenPeers(mesh, cluster);
     for (const [who, entries] of Object.entries(cluster.peers.value)) {
       // A reader that no cluster has configured is not part of this way of meshing.
       if (!mesh.clusters.some((c) => Object.keys(entriesOf(c, who)).length > 0)) continue;
       const label = who === "agents" ? "the agents" : "KVStoreMesh";
       for (const name of Object.keys(entries))
-        if (!names.has(name))
+        if (!names.has(name) && !unseen.has(name))
           found.push(
             finding(
               cluster.name,

@@ -363,6 +363,13 @@ test("an identity of the other cluster that an agent does not know is named", ()
   );
 });
 
+test("a cluster of which nothing was given is no mistake of the one that names it", () => {
+  const found = diagnose({ clusters: [east] });
+  expect(found.map((f) => [f.severity, f.message])).toEqual([
+    ["unread", "west is a peer of east, and nothing of it was given: its side is not judged"],
+  ]);
+});
+
 test("what could not be read is not called healthy", () => {
   const [first] = diagnose({
     clusters: [

@@ -1,5 +1,6 @@
 import type { Finding } from "#harness/core/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/core/mesh-snapshot.ts";
+import { unseenPeers } from "./parts.ts";
 
 /** What was asked for and not answered: what the other layers could not judge is not called healthy. */
 export function unread(mesh: MeshSnapshot): Finding[] {
@@ -15,6 +16,15 @@ export function unread(mesh: MeshSnapshot): Finding[] {
             ),
           ],
     );
+    for (const peer of unseenPeers(mesh, cluster))
+      found.push(
+        say(
+          cluster.name,
+          `cluster ${peer}`,
+          `${peer} is a peer of ${cluster.name}, and nothing of it was given: its side is not judged`,
+          `give its sysdump too`,
+        ),
+      );
     if (cluster.agents.length > 0) return found;
     return [
       ...found,
@@ -23,13 +33,18 @@ export function unread(mesh: MeshSnapshot): Finding[] {
   });
 }
 
-const say = (cluster: string, subject: string, message: string): Finding => ({
+const say = (
+  cluster: string,
+  subject: string,
+  message: string,
+  next = "diagnose again; what stays unread is not judged",
+): Finding => ({
   layer: "evidence",
   severity: "unread",
   cluster,
   subject,
   message,
-  next: "diagnose again; what stays unread is not judged",
+  next,
 });
 
 function partsOf(cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[] {
