@@ -70,7 +70,21 @@ const labsOwn: Readonly<Record<string, string>> = {
   hubble: "off in every lab: a load of its own",
   l2announcements: "on in every lab",
   externalIPs: "on in every lab",
+  connectivityProbeFrequencyRatio: "0: the health matrix is probed more often",
+  l7Proxy: "off: no Envoy where images are built",
 };
+
+/** What every lab sets, and a field that leaves it to the chart has otherwise. */
+const notDefault: readonly string[] = [
+  "connectivityProbeFrequencyRatio",
+  "envoy",
+  "externalIPs",
+  "hubble",
+  "l2announcements",
+  "l7Proxy",
+  "operator",
+  "securityContext",
+];
 
 const meshsOwn: Readonly<Record<string, string>> = {
   useAPIServer: "as the way of meshing has it",
@@ -249,6 +263,8 @@ function keep(cluster: FieldCluster, say: Say): Values {
     const why = labsOwn[key];
     say(`value ${key}`, "set", why ?? "left out", why === undefined ? "perhaps" : "no");
   }
+  for (const key of notDefault)
+    if (own[key] === undefined) say(`value ${key}`, "the chart's default", labsOwn[key], "no");
   for (const key of Object.keys(mesh)) {
     if (key in keptMesh) continue;
     const why = meshsOwn[key];
