@@ -4,6 +4,7 @@ import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { disturbances } from "#harness/check/host.ts";
 import type { Expectation } from "#harness/check/kill-matrix.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
 import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { messageOf } from "#harness/core/errors.ts";
 import { figuresOf } from "#harness/core/figures.ts";
@@ -141,8 +142,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     ciliums: base.clusters.map((c) => c.cilium),
     imageSource: base.imageSource,
     profile: base.profile,
-    // What clusters of one's own can do is for their owner to say.
-    suites: state.plan.clusters.some((c) => c.own !== undefined) ? [] : [...suiteNames, ...state.plan.suites],
+    suites: isOurs(state.plan) ? [...suiteNames, ...state.plan.suites] : [],
   });
   const diagnosed = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of diagnosed) {
@@ -181,6 +181,10 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   if (step !== undefined && step !== "") await appendFile(step, toMarkdown(final));
   return { record: final, dir };
 }
+
+/** What clusters of one's own, or a mesh of the field, can do is not for our list to say. */
+const isOurs = (plan: LabPlan): boolean =>
+  !plan.suites.includes("field") && plan.clusters.every((c) => c.own === undefined);
 
 /** Some disturbances of the rig show only at the end of a run: what was kept as a figure before is none then. */
 function correctSeries(series: string, runId: string, suites: readonly SuiteRecord[]): void {
