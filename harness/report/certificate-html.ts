@@ -24,8 +24,8 @@ export function certificateHtml(c: Certificate): string {
 <p>Cluster Mesh of ${c.clusters.map((x) => escapeHtml(x.name)).join(" and ")}, upgraded in the order ${c.order.map(escapeHtml).join(", ")} &middot; ${escapeHtml(c.date)}</p></header>
 <section>${list(c.verdict === "unknown" ? "Why it is unknown" : "What decided against it", c.reasons)}
 ${list("What to know before the upgrade", c.findings)}
-<h2>What clients saw</h2><figure>${phasePlot(c)}<figcaption>A red bar is a path without an answer, drawn wide enough to be seen. Shaded: every other phase. Thin lines: pods of Cilium that came or went.</figcaption></figure>
-${c.phases.map(phaseSection).join("\n")}
+<h2>What clients saw</h2><figure>${phasePlot(c)}<figcaption>Numbers: the phases, as below. A red bar is a path without an answer, drawn wide enough to be seen. Shaded: every other phase. Thin lines: pods of Cilium that came or went.</figcaption></figure>
+${c.phases.map((p, i) => phaseSection(p, i + 1)).join("\n")}
 <h2>What it was made of</h2><div class="wide"><table><tr><th>cluster</th><th>id</th><th>Kubernetes</th><th>nodes</th><th>node image</th></tr>
 ${c.clusters.map((x) => `<tr><td>${escapeHtml(x.name)}</td><td>${x.id}</td><td>${escapeHtml(x.kubernetes)}</td><td>${x.nodes.map(escapeHtml).join(", ")}</td><td>${escapeHtml(x.nodeImage)}<br><code>${escapeHtml(x.nodeImageId)}</code></td></tr>`).join("\n")}</table></div>
 <div class="wide"><table><tr><th>Cilium</th><th>image</th><th>digest</th></tr>
@@ -38,17 +38,17 @@ ${list("Skipped", c.features.skipped)}
 `;
 }
 
-function phaseSection(p: PhaseRecord): string {
+function phaseSection(p: PhaseRecord, number: number): string {
   const versions = Object.entries(p.versions)
     .map(([cluster, version]) => `${cluster} ${version}`)
     .join(", ");
   const disrupted = p.disruptions.filter((d) => d.lost > 0 || d.resets > 0);
-  const whole = p.disruptions.filter((d) => !disrupted.includes(d)).map((d) => d.path);
+  const whole = p.disruptions.length - disrupted.length;
   const suites = p.suites.map((s) => {
     const counts = Object.entries(s.tests).map(([outcome, n]) => `${n} ${outcome}`);
     return `${s.name}: ${counts.join(", ")}`;
   });
-  return `<h3>${escapeHtml(p.name)}</h3><p class="dim">${formatMs(p.durationMs)}; at its end ${escapeHtml(versions)}. ${p.deniedSent} requests that policy must stop, ${p.leaks.reduce((n, l) => n + l.packets, 0)} packets of them leaked.</p>
+  return `<h3>${number}. ${escapeHtml(p.name)}</h3><p class="dim">${formatMs(p.durationMs)}; at its end ${escapeHtml(versions)}. ${p.deniedSent} requests that policy must stop, ${p.leaks.reduce((n, l) => n + l.packets, 0)} packets of them leaked.</p>
 ${p.error === null ? "" : `<p class="fail">${escapeHtml(p.error)}</p>`}
 ${
   disrupted.length === 0
@@ -56,7 +56,7 @@ ${
     : `<div class="wide"><table><tr><th>path</th><th>kind</th><th>lost</th><th>in all ms</th><th>longest gap ms</th><th>connections ended</th><th>what happened just before</th></tr>
 ${disrupted.map((d) => `<tr><td>${escapeHtml(d.path)}</td><td>${d.kind}</td><td>${d.lost} of ${d.sent}</td><td>${d.lost === 0 ? "&ndash;" : d.lostMs}</td><td>${d.lost === 0 ? "&ndash;" : d.longestGapMs}</td><td>${d.resets === 0 ? "&ndash;" : d.resets}</td><td>${escapeHtml(d.outages[0]?.cause ?? "")}</td></tr>`).join("\n")}</table></div>`
 }
-<p>${whole.length === 0 ? "" : `Nothing was lost on ${whole.length} of ${p.disruptions.length} paths: ${escapeHtml(whole.join("; "))}.`}</p>
+<p>${whole === 0 ? "" : disrupted.length === 0 ? `Nothing was lost on any of the ${whole} paths.` : `Nothing was lost on the other ${whole} paths.`}</p>
 ${suites.length === 0 ? "" : `<p>${escapeHtml(suites.join("; "))}</p>`}
 ${p.events.length === 0 ? "" : `<details><summary>${p.events.length} events</summary><table>${p.events.map((e) => `<tr><td>${formatMs(e.afterMs)}</td><td>${escapeHtml(e.what)}</td></tr>`).join("")}</table></details>`}`;
 }

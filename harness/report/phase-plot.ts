@@ -12,10 +12,9 @@ export function phasePlot(certificate: Certificate): string {
   }
   const minutes = (ms: number): number => ms / 60_000;
   const phases = certificate.phases.map((p, i) => ({
-    name: p.name,
+    number: String(i + 1),
     from: minutes(starts[i]!),
     to: minutes(starts[i]! + p.durationMs),
-    moving: p.name !== "baseline",
   }));
   const paths = [...new Set(certificate.phases.flatMap((p) => p.disruptions.map((d) => d.path)))];
   // A gap of a second in an hour would be thinner than a line.
@@ -43,7 +42,7 @@ export function phasePlot(certificate: Certificate): string {
     height: 110 + 20 * paths.length,
     marginLeft: 330,
     marginRight: 20,
-    marginTop: 60,
+    marginTop: 40,
     x: { label: "minutes since the baseline began", domain: [0, minutes(endMs)], grid: true },
     y: { type: "band", domain: paths, label: null, padding: 0.2 },
     marks: [
@@ -51,17 +50,14 @@ export function phasePlot(certificate: Certificate): string {
         phases.filter((_, i) => i % 2 === 1),
         { x1: "from", x2: "to", fill: accent, fillOpacity: 0.12 },
       ),
-      ...phases.map((p, i) =>
-        Plot.text([p], {
-          x: "from",
-          frameAnchor: "top",
-          dy: -46 + 13 * (i % 3),
-          dx: 3,
-          text: "name",
-          textAnchor: "start",
-          fill: "currentColor",
-        }),
-      ),
+      // Names would lie over one another where a phase is short.
+      Plot.text(phases, {
+        x: (p: (typeof phases)[number]) => (p.from + p.to) / 2,
+        frameAnchor: "top",
+        dy: -18,
+        text: "number",
+        fill: "currentColor",
+      }),
       Plot.ruleX(events, { x: "at", stroke: "currentColor", strokeOpacity: 0.15 }),
       Plot.barX(outages, { x1: "from", x2: "to", y: "path", fill: lossColour }),
       Plot.ruleX(leaks, { x: "at", stroke: lossColour, strokeWidth: 2 }),
