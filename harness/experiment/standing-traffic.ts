@@ -27,7 +27,7 @@ export interface StandingOptions {
 
 /** Spacing of the requests over each kind of connection. */
 const everyMsOf: Readonly<Record<Connection, number>> = {
-  new: 25,
+  new: 50,
   reused: 100,
   tcp: 100,
   udp: 100,
