@@ -1,6 +1,7 @@
 import { Cluster } from "#harness/cluster/cluster.ts";
+import { messageOf } from "#harness/core/errors.ts";
 import { type LabState, requireLab } from "#harness/lab/lab.ts";
-import { agentsOf } from "#harness/observe/agent.ts";
+import { type Agent, agentsOf } from "#harness/observe/agent.ts";
 import { readJournal, whereItIs } from "./certify/journal.ts";
 
 export interface LabStatus {
@@ -43,23 +44,28 @@ export const labLines = (state: LabState): string[] => [
   `next: npm run mesh -- test --lab ${state.lab}; npm run mesh -- down --lab ${state.lab}`,
 ];
 
+async function remotesOf(agent: Agent): Promise<LabStatus["clusters"][number]["remotes"]> {
+  try {
+    return (await agent.remoteClusters()).map((r) => ({
+      agent: agent.name,
+      cluster: r.name,
+      ready: r.ready,
+      status: r.status,
+    }));
+  } catch (error) {
+    return [{ agent: agent.name, cluster: "any", ready: false, status: messageOf(error) }];
+  }
+}
+
 export async function labStatus(lab: string, signal: AbortSignal): Promise<LabStatus> {
   const state = await requireLab(lab);
   const certification = await readJournal(lab);
   const clusters = await Promise.all(
     state.plan.clusters.map(async (planned) => {
       const cluster = new Cluster(state, planned.name);
-      const agents = await agentsOf(cluster, signal);
-      const remotes = await Promise.all(
-        agents.map(async (a) =>
-          (await a.remoteClusters()).map((r) => ({
-            agent: a.name,
-            cluster: r.name,
-            ready: r.ready,
-            status: r.status,
-          })),
-        ),
-      );
+      // Of a lab that is half down, as after a kill, the rest is told all the same.
+      const agents = await agentsOf(cluster, signal).catch(() => []);
+      const remotes = await Promise.all(agents.map(remotesOf));
       return {
         name: cluster.name,
         id: cluster.id,
@@ -74,8 +80,8 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
           running,
         })),
         versions: {
-          kubernetes: await cluster.kube.version(),
-          cilium: (await agents[0]?.version()) ?? "unknown",
+          kubernetes: await cluster.kube.version().catch(() => "unknown"),
+          cilium: (await agents[0]?.version().catch(() => undefined)) ?? "unknown",
         },
         remotes: remotes.flat(),
       };

@@ -12,7 +12,7 @@ import { openLab } from "../open-lab.ts";
 import { checkSuites } from "../suites.ts";
 import { up } from "../up.ts";
 import { Certification } from "./certification.ts";
-import { forgetJournal, type Journal, readJournal, whereItIs } from "./journal.ts";
+import { claimJournal, forgetJournal, type Journal, readJournal, whereItIs } from "./journal.ts";
 import { orderOf } from "./phases.ts";
 import { artifactsOfBoth, type BothArtifacts, type Images } from "./prepare.ts";
 
@@ -106,6 +106,7 @@ export async function resumeCertification(options: ResumeOptions): Promise<Certi
     });
   const { plan } = await requireLab(lab);
   const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, progress, signal);
+  claimJournal(lab);
   options.say(whereItIs(lab, journal));
   return conclude(options, lab, journal.madeLab, artifacts, async () => ({
     ...journal,
