@@ -28,13 +28,15 @@ export interface StandingOptions {
 /** Spacing of the requests over each kind of connection. */
 const everyMsOf: Readonly<Record<Connection, number>> = {
   new: 50,
-  reused: 100,
-  tcp: 100,
-  udp: 100,
+  reused: 200,
+  tcp: 200,
+  udp: 200,
   dns: 200,
 };
 /** From outside the paths are many. */
-const outsideEveryMs = 100;
+const outsideEveryMs = 200;
+/** It runs for an hour beside the suites, and must not be what they are disturbed by. */
+const controlEveryMs = 200;
 const timeoutMs = 1000;
 
 /** A stream that lasts, and all that it saw so far. */
@@ -174,6 +176,7 @@ export class StandingTraffic implements AsyncDisposable {
         }),
       ),
       this.#options.signal,
+      { controlEveryMs },
     );
     for (const [i, { path, samples, control }] of made.entries())
       list.push({ path, prober, stream: prober.streams[i]!, samples, control });

@@ -41,7 +41,7 @@ export type ProbeFrom =
   | { readonly cluster: Cluster; readonly vantage: Vantage }
   | { readonly container: string };
 
-/** A control request this often. */
+/** A control request this often, unless it is told otherwise. */
 const controlEveryMs = 50;
 /** A prober prints several times a second: one that does not is stopped, or its way to us is cut. */
 const silentLimitMs = 5000;
@@ -77,6 +77,7 @@ export class Prober implements AsyncDisposable {
     from: ProbeFrom,
     options: readonly StreamOptions[],
     signal: AbortSignal,
+    rig: { readonly controlEveryMs: number } = { controlEveryMs },
   ): Promise<Prober> {
     const vantage = "container" in from ? "outside" : `${from.vantage.cluster}/${from.vantage.node}`;
     const prober = new Prober(vantage, options, signal);
@@ -90,7 +91,7 @@ export class Prober implements AsyncDisposable {
         timeoutMs: o.timeoutMs,
         connection: o.connection ?? "new",
       })),
-      controlEveryMs,
+      controlEveryMs: rig.controlEveryMs,
     };
     const argv = ["node", "/prober/main.mjs", "probe", JSON.stringify(spec)];
     const onLine = (line: string): void => prober.#read(line);
