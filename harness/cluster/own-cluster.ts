@@ -53,9 +53,10 @@ const rights: readonly Right[] = [
 export async function ownCluster(context: string, kubeconfig = defaultKubeconfig()): Promise<PlannedCluster> {
   const kube = new Kube(context, kubeconfig, context);
   const allowed = await Promise.all(rights.map((right) => kube.may(right)));
-  const missing = rights
-    .filter((_, i) => !allowed[i])
-    .map(({ verb, resource, subresource }) => `${verb} ${[resource, subresource ?? []].flat().join("/")}`);
+  const refused = rights.filter((_, i) => !allowed[i]);
+  const missing = [
+    ...Map.groupBy(refused, ({ resource, subresource }) => [resource, subresource ?? []].flat().join("/")),
+  ].map(([what, all]) => `${all.map((r) => r.verb).join("/")} ${what}`);
   if (missing.length > 0)
     throw new MeshproofError("usage", `context ${context} may not: ${missing.join(", ")}`, {
       cure: "use a context that may, such as a cluster administrator's",
