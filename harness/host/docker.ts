@@ -1,11 +1,15 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { command, output, spawnLines } from "./command.ts";
 
 /** Everything that a lab creates in Docker carries it; its value is the lab's name. */
 export const labLabel = "io.meshproof.lab";
-/** Containers that an image build needs for a moment; reaped by `down --all`. */
-export const buildLabel = "io.meshproof.build";
+/**
+ * Names of containers that an image build needs for a moment begin so; reaped by `down --all`. No label says it: an image
+ * that is committed keeps its container's labels, and gives them to every container that is ever made from it.
+ */
+const buildPrefix = "meshproof-build-";
+export const buildName = (): string => `${buildPrefix}${randomBytes(6).toString("hex")}`;
 /** On a node image: the CoreDNS that it holds, where that is not kubeadm's own. */
 export const corednsLabel = "io.meshproof.coredns";
 
@@ -147,6 +151,15 @@ export async function listByLabel(
       ? ["ps", "-aq", "--filter", `label=${label}`]
       : [kind, "ls", "-q", "--filter", `label=${label}`];
   return (await output("docker", args)).split("\n").filter((id) => id !== "");
+}
+
+/** Containers of image builds, by id. */
+export async function buildContainers(): Promise<string[]> {
+  const told = await output("docker", ["ps", "-a", "--format", "{{.ID}} {{.Names}}"]);
+  return told
+    .split("\n")
+    .map((line) => line.split(" "))
+    .flatMap(([id, name]) => (name?.startsWith(buildPrefix) ? [id!] : []));
 }
 
 /**

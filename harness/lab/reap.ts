@@ -4,7 +4,7 @@ import { monotonicMs } from "#harness/core/clock.ts";
 import { pause } from "#harness/core/eventually.ts";
 import { output } from "#harness/host/command.ts";
 import {
-  buildLabel,
+  buildContainers,
   labLabel,
   listByLabel,
   removeContainers,
@@ -88,7 +88,7 @@ export async function everyLab(): Promise<string[]> {
 
 /** Containers that a killed image build left. */
 export async function reapBuilds(): Promise<string[]> {
-  const ids = await listByLabel("container", buildLabel);
+  const ids = await buildContainers();
   const names = ids.length === 0 ? [] : await namesOf(ids);
   await removeContainers(ids);
   return names;

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import { command, output } from "#harness/host/command.ts";
-import { buildLabel, execIn, imageId, removeContainers } from "#harness/host/docker.ts";
+import { buildName, execIn, imageId, removeContainers } from "#harness/host/docker.ts";
 import type { BuiltComponent } from "./go-build.ts";
 import { buildImage, type ImageEntry } from "./image.ts";
 
@@ -112,8 +112,8 @@ export async function preload(
       "run",
       "-d",
       "--privileged",
-      "--label",
-      `${buildLabel}=preload`,
+      "--name",
+      buildName(),
       ...mounts,
       "--entrypoint",
       "/usr/local/bin/containerd",
