@@ -2,7 +2,7 @@ import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { command, output } from "#harness/host/command.ts";
-import { imageId, saveImages } from "#harness/host/docker.ts";
+import { buildName, imageId, saveImages } from "#harness/host/docker.ts";
 import { publicRegistries, registryAnswers } from "#harness/host/doctor.ts";
 import { downloadModule } from "#harness/host/go.ts";
 import { cacheDir, contentKey, writeAtomic } from "#harness/host/paths.ts";
@@ -235,7 +235,7 @@ async function pullChart(
 
 async function proberFrom(base: string, signal: AbortSignal): Promise<string> {
   const staging = await makeStaging();
-  const id = await output("docker", ["create", "--label", "io.meshproof.build=prober", base], { signal });
+  const id = await output("docker", ["create", "--name", buildName(), base], { signal });
   try {
     const tar = join(staging, "root.tar");
     await command("docker", ["export", "-o", tar, id], { signal });
