@@ -1,7 +1,7 @@
 import { contains, parseCidr } from "#harness/core/cidr.ts";
 import type { Finding } from "#harness/core/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/core/mesh-snapshot.ts";
-import type { ServiceEntry } from "#harness/core/snapshot.ts";
+import type { ServiceBackend, ServiceEntry } from "#harness/core/snapshot.ts";
 import { known } from "./parts.ts";
 
 const globalKeys = ["service.cilium.io/global", "io.cilium/global-service"];
@@ -70,7 +70,7 @@ function strays(mesh: MeshSnapshot): Finding[] {
     const found = new Map<string, { service: ServiceEntry; ip: string; home: string; nodes: Set<string> }>();
     for (const { node, services: held } of cluster.agents)
       for (const service of known(held).filter((s) => s.type === "ClusterIP"))
-        for (const { ip } of service.backends) {
+        for (const { ip } of service.backends.filter(gets)) {
           const home = homes.find((h) => h.cidrs.some((c) => contains(c, ip)));
           if (home === undefined || home.addresses.has(ip)) continue;
           const one = found.get(`${key(service)} ${ip}`);
@@ -90,6 +90,9 @@ function strays(mesh: MeshSnapshot): Finding[] {
     );
   });
 }
+
+/** Whether clients are sent to a backend: one that is not ready is listed in state `maintenance`, and in no BPF map. */
+const gets = ({ state }: ServiceBackend): boolean => state === "" || state === "active";
 
 function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {
   return {
@@ -168,7 +171,10 @@ function maps(mesh: MeshSnapshot): Finding[] {
           agent.lbMaps.value.get(entry.frontend);
         if (held === undefined) continue;
         const has = new Set(held.map((b) => b.replace(/\/\w+$/, "")));
-        const missing = entry.backends.map((b) => `${b.ip}:${b.port}`).filter((b) => !has.has(b));
+        const missing = entry.backends
+          .filter(gets)
+          .map((b) => `${b.ip}:${b.port}`)
+          .filter((b) => !has.has(b));
         if (missing.length > 0)
           found.push({
             layer: "services",
