@@ -89,6 +89,7 @@ export function setUpScenarios(
 ): () => ScenarioSite {
   return setUp(suite, async (context) => {
     const { signal, outside } = context;
+    const balanced = mesh.clusters.every((c) => c.givesAddresses);
     const echo = await deployEcho(context, {
       replicas,
       variant: { ...variant, heartbeatImage: proberImage },
@@ -100,9 +101,9 @@ export function setUpScenarios(
           [annotation.global]: "true",
           ...(affinity === "none" ? {} : { [annotation.affinity]: affinity }),
         },
-        mesh.clusters.every((c) => c.givesAddresses) ? "LoadBalancer" : "NodePort",
+        balanced ? "LoadBalancer" : "NodePort",
       );
-      for (const cluster of mesh.clusters.filter((c) => c.givesAddresses))
+      for (const cluster of balanced ? mesh.clusters : [])
         await echo.loadBalancerIp(cluster, serviceOf(affinity), budgets.settleMs, signal);
     }
     return {

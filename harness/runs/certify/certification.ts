@@ -263,7 +263,6 @@ export class Certification {
     const { suites, full } = this.#journal.settings;
     return runPhaseSuites({
       lab: this.#state.lab,
-      plan: this.#state.plan,
       suites: phase.suites === "all" || full ? suites : betweenSuites,
       runId: folderName(phase.name),
       reportsDir: join(this.#dir, "runs"),

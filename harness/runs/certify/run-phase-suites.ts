@@ -1,4 +1,3 @@
-import type { LabPlan } from "#harness/config/plan.ts";
 import type { PhaseRecord } from "#harness/core/certificate.ts";
 import { throwIfAborted } from "#harness/core/eventually.ts";
 import type { SuiteRecord, TestRecord } from "#harness/core/record.ts";
@@ -6,7 +5,6 @@ import { testLab } from "../test.ts";
 
 export interface PhaseSuites {
   readonly lab: string;
-  readonly plan: LabPlan;
   readonly suites: readonly string[];
   readonly runId: string;
   readonly reportsDir: string;
