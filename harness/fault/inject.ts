@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { unixNowMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { JournalEntry, Undo } from "#harness/core/undo.ts";
-import { processStart } from "#harness/host/machine.ts";
+import { isAlive, thisProcess } from "#harness/host/machine.ts";
 import { readJournal, strikeFromJournal, writeJournal } from "#harness/lab/fault-journal.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
 import type { Fault, FaultContext, Harmed, InjectedFault } from "./fault.ts";
@@ -28,11 +28,11 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   const id = `${fault.name}-${randomBytes(3).toString("hex")}`;
   const steps: Undo[] = [];
   const injectedAt = wallLabel();
-  const pidStart = (await processStart(process.pid)) ?? "";
+  const owner = await thisProcess();
   let begunUnixMs: number | undefined;
   const will = async (...more: Undo[]): Promise<void> => {
     steps.push(...more);
-    await writeJournal(lab, { id, fault: fault.name, injectedAt, pid: process.pid, pidStart, undo: steps });
+    await writeJournal(lab, { id, fault: fault.name, injectedAt, ...owner, undo: steps });
     begunUnixMs = unixNowMs();
   };
   const undoAll = async (): Promise<void> => {
@@ -105,7 +105,7 @@ export async function healJournal(mesh: Mesh): Promise<string[]> {
 
 /** Whether the process that injected a fault is still there to heal it. */
 export async function ownerLives(entry: JournalEntry): Promise<boolean> {
-  return entry.pid !== process.pid && (await processStart(entry.pid)) === entry.pidStart;
+  return entry.pid !== process.pid && (await isAlive(entry));
 }
 
 async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {

@@ -60,6 +60,13 @@ export async function dockerInfo(): Promise<DockerInfo> {
   };
 }
 
+export async function dockerAnswers(): Promise<boolean> {
+  return dockerInfo().then(
+    () => true,
+    () => false,
+  );
+}
+
 /** The image's id (`sha256:...`), or nothing where it is not there. */
 export async function imageId(reference: string): Promise<string | undefined> {
   const result = await command("docker", ["image", "inspect", "--format", "{{.Id}}", reference], {

@@ -64,6 +64,20 @@ export async function statFields(pid: number | string): Promise<string[]> {
   return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
+/** One process of this machine: its number alone is given to others after it. */
+export interface ProcessMark {
+  readonly pid: number;
+  readonly pidStart: string;
+}
+
+export async function thisProcess(): Promise<ProcessMark> {
+  return { pid: process.pid, pidStart: (await processStart(process.pid)) ?? "" };
+}
+
+export async function isAlive({ pid, pidStart }: ProcessMark): Promise<boolean> {
+  return (await processStart(pid)) === pidStart;
+}
+
 /** When a process began, in the kernel's ticks: with the pid it names one process. Nothing for one that is gone or a zombie. */
 export async function processStart(pid: number): Promise<string | undefined> {
   const fields = await statFields(pid);

@@ -5,6 +5,7 @@ import { checkLabName } from "#harness/config/lab-name.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { lockFolder } from "#harness/host/lock.ts";
+import { isAlive, type ProcessMark, thisProcess } from "#harness/host/machine.ts";
 import { stateDir, writeAtomic } from "#harness/host/paths.ts";
 
 /** How far a lab got. Anything but `up` is half a lab: the next `up` repairs or rebuilds it. */
@@ -17,6 +18,8 @@ export interface LabState {
   readonly phase: LabPhase;
   readonly runId: string;
   readonly createdAt: string;
+  /** The process that removes the lab at its end. A lab that is kept has none. */
+  readonly owner?: ProcessMark;
   readonly plan: LabPlan;
   readonly artifacts: Artifacts;
 }
@@ -53,6 +56,18 @@ export async function writeLabState(state: LabState): Promise<void> {
   await writeAtomic(join(labDir(state.lab), "state.json"), `${JSON.stringify(state, null, 2)}\n`, 0o600);
 }
 
+/** A lab that somebody was to remove is this command's now: to remove at its end, or to keep. A kept lab stays kept. */
+export async function claimLab(state: LabState, keep: boolean): Promise<LabState> {
+  if (state.owner === undefined) return state;
+  const { owner: _, ...kept } = state;
+  const claimed = keep ? kept : { ...kept, owner: await thisProcess() };
+  await writeLabState(claimed);
+  return claimed;
+}
+
+/** Whether the lab is this process's to remove. */
+export const isMine = ({ owner }: LabState): boolean => owner?.pid === process.pid;
+
 /** The state of a lab that is up; `lab-missing` otherwise, with the cure. */
 export async function requireLab(lab: string): Promise<LabState> {
   const state = await readLabState(lab);
@@ -66,7 +81,8 @@ export async function requireLab(lab: string): Promise<LabState> {
       cure: `run \`npm run mesh -- up --lab ${lab}\`, which repairs or rebuilds it`,
     });
   }
-  return state;
+  // Whoever was to remove it is gone, and somebody works on it now: it is kept.
+  return state.owner === undefined || (await isAlive(state.owner)) ? state : claimLab(state, true);
 }
 
 export async function listLabs(): Promise<string[]> {

@@ -41,7 +41,14 @@ export async function benchImages(progress: Progress, signal: AbortSignal): Prom
 export async function benchUp(progress: Progress, signal: AbortSignal): Promise<string[]> {
   const plan = await planLab({ lab: "bench" });
   try {
-    const { times } = await up({ plan, runId: "bench", images: { source: "source" }, progress, signal });
+    const { times } = await up({
+      plan,
+      runId: "bench",
+      images: { source: "source" },
+      transient: true,
+      progress,
+      signal,
+    });
     if (times === undefined)
       throw new MeshproofError("config-conflict", "lab bench is up already", {
         cure: "npm run mesh -- down --lab bench",

@@ -3,9 +3,11 @@ import { Store } from "#harness/artifacts/store.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
+import { dockerAnswers } from "#harness/host/docker.ts";
 import { disk, examine, type Finding, memory } from "#harness/host/doctor.ts";
 import { availableMemoryBytes } from "#harness/host/machine.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
+import { makeRoom } from "./other-labs.ts";
 import { isUp } from "./up.ts";
 
 export interface PreflightOptions {
@@ -17,13 +19,20 @@ export interface PreflightOptions {
   readonly signal: AbortSignal;
 }
 
-/** Checks the machine before anything is made; with consent, installs and starts what it lacks. */
+/** Checks the machine before anything is made, and makes room; with consent, installs and starts what it lacks. */
 export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+  const room = () => makeRoom(options.plan.lab, options.progress, options.signal);
+  const answered = await dockerAnswers();
+  if (answered) await room();
   // A lab that is up needs no more than it has.
   if (await isUp(options.plan).catch(() => false)) return [];
   // Figures first: a machine short of disk or memory is told so before anything is installed.
   refuse([await disk(options.mustBuild), memory(await availableMemoryBytes())]);
-  if (options.setup) await setUpMachine(options.progress, options.signal);
+  if (options.setup) {
+    await setUpMachine(options.progress, options.signal);
+    // The daemon, where it started only now, brought back what was there when it ended.
+    if (!answered) await room();
+  }
   const findings = await examine({
     mustBuild: options.mustBuild,
     ...(options.registryMirror === undefined ? {} : { registryMirror: options.registryMirror }),

@@ -87,6 +87,7 @@ export async function registryTrial(
         plan,
         runId: "registry-trial",
         images: { source: "registry", registryMirror: mirror },
+        transient: true,
         progress,
         signal,
       });

@@ -2,7 +2,7 @@ import type { ImageSource } from "#harness/artifacts/types.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import type { RunRecord } from "#harness/core/record.ts";
-import { lockLab } from "#harness/lab/lab.ts";
+import { isMine, lockLab } from "#harness/lab/lab.ts";
 import { reapLab } from "#harness/lab/reap.ts";
 import { preflight } from "./preflight.ts";
 import { checkSuites } from "./suites.ts";
@@ -43,11 +43,12 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
   });
   // Held from the first change to the last: nobody finds the lab "already up" just before it is removed.
   await using _lock = await lockLab(plan.lab);
-  const { did } = await up({
+  const { state } = await up({
     plan,
     runId: options.runId,
     images: options.images,
     keep: options.keep,
+    transient: !options.keep,
     progress,
     signal,
   });
@@ -63,8 +64,8 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
       ...(options.summary === undefined ? {} : { summary: options.summary }),
     });
   } finally {
-    // A lab that was up before this command is not this command's to remove.
-    if (did !== "already up" && !options.keep) await removeLab(plan.lab, progress);
+    // A lab that somebody keeps is not this command's to remove.
+    if (isMine(state)) await removeLab(plan.lab, progress);
   }
 }
 

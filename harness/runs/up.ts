@@ -9,12 +9,14 @@ import { monotonicMs, wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { networkGateway } from "#harness/host/docker.ts";
-import { type LabState, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
+import { thisProcess } from "#harness/host/machine.ts";
+import { claimLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { tellStranded } from "./certify/journal.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
+import { isDisposable } from "./other-labs.ts";
 
 export interface UpOptions {
   readonly plan: LabPlan;
@@ -26,6 +28,8 @@ export interface UpOptions {
   };
   /** Leave what stands after a failure or Ctrl-C: the next `up` repairs or rebuilds it. */
   readonly keep?: boolean;
+  /** The caller removes the lab at its end, if it is the caller's then: one that somebody keeps stays. */
+  readonly transient?: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }
@@ -37,7 +41,10 @@ export interface UpResult {
   readonly times?: MeshTimes & { readonly kindMs: number; readonly totalMs: number };
 }
 
-/** Brings a lab up. A lab that is up is left alone; half a lab is repaired where its nodes stand, else rebuilt. */
+/**
+ * Brings a lab up. A lab that is up is left alone; half a lab is repaired where its nodes stand, else rebuilt. So is one
+ * with other settings that a killed command was to remove.
+ */
 export async function up(options: UpOptions): Promise<UpResult> {
   await using _lock = await lockLab(options.plan.lab);
   process.env[labVariable] = options.plan.lab;
@@ -66,7 +73,8 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   if (standing === "whole") {
     await removeLeftovers(new Mesh(before!), (line) => progress.note(line));
     progress.note(`lab ${plan.lab} is up already`);
-    return { state: before!, did: "already up" };
+    const state = await takeOver(before!, options);
+    return { state, did: "already up" };
   }
   if (standing === "nothing") await checkPorts(plan);
   const artifacts = await getArtifacts({
@@ -77,18 +85,22 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   });
   touched.yet = true;
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
-  if (did !== "created") progress.note(`lab ${plan.lab} is half made (phase ${before!.phase}): it is ${did}`);
+  if (did !== "created")
+    progress.note(`lab ${plan.lab} does not stand as asked for (phase ${before!.phase}): it is ${did}`);
   if (did === "rebuilt") {
     await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
     await checkPorts(plan);
   }
   const startedMs = monotonicMs();
+  const theirs = before !== undefined && before.owner === undefined;
+  const owner = options.transient === true && !theirs ? await thisProcess() : undefined;
   const state = (phase: LabState["phase"]): LabState => ({
     version: 1,
     lab: plan.lab,
     phase,
     runId: options.runId,
     createdAt: wallLabel(),
+    ...(owner === undefined ? {} : { owner }),
     plan,
     artifacts,
   });
@@ -106,6 +118,11 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const times = await installMesh(plan, artifacts, clusters, progress, signal);
   await writeLabState(state("up"));
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
+}
+
+/** The lab that is up, this command's where its own command is gone. One with a certification to go on with waits for that. */
+async function takeOver(state: LabState, options: UpOptions): Promise<LabState> {
+  return (await isDisposable(state)) ? claimLab(state, options.transient !== true) : state;
 }
 
 async function createClusters(
@@ -150,12 +167,12 @@ export async function isUp(plan: LabPlan): Promise<boolean> {
   return state?.phase === "up" && (await judge(state, plan)) === "whole";
 }
 
-/** What stands of a lab, against what is asked for. Another plan under the same name is a conflict. */
+/** What stands of a lab, against what is asked for. Another plan under the same name is a conflict, if anybody wants it. */
 async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole" | "repairable" | "broken"> {
   const nodes = (await Promise.all(plan.clusters.map((c) => kindNodes(plan.lab, c.name)))).flat();
   if (nodes.length === 0 && state.phase !== "up") return "nothing";
   const same = isDeepStrictEqual(JSON.parse(JSON.stringify(state.plan)), JSON.parse(JSON.stringify(plan)));
-  if (!same && state.phase === "up" && nodes.length > 0) {
+  if (!same && state.phase === "up" && nodes.length > 0 && !(await isDisposable(state))) {
     throw new MeshproofError(
       "config-conflict",
       `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`,

@@ -5,10 +5,13 @@ import type { Certificate } from "#harness/core/certificate.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { releaseValues } from "#harness/host/helm.ts";
-import { lockLab, requireLab } from "#harness/lab/lab.ts";
+import { removeNamespace } from "#harness/kube/namespace.ts";
+import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/lab/lab.ts";
 import { reapLab } from "#harness/lab/reap.ts";
 import type { Mesh } from "#harness/mesh/mesh.ts";
+import { standingNamespace } from "#harness/mesh/standing-workload.ts";
 import { openLab } from "../open-lab.ts";
+import { makeRoom } from "../other-labs.ts";
 import { checkSuites } from "../suites.ts";
 import { up } from "../up.ts";
 import { Certification } from "./certification.ts";
@@ -68,9 +71,9 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
   const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
   const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
   await using _lock = await lockLab(plan.lab);
-  const { did } = await up({ plan, runId: options.runId, images: options.images, keep, progress, signal });
-  const madeLab = did !== "already up";
-  return conclude(options, plan.lab, madeLab, artifacts, async (mesh) => ({
+  const { runId, images } = options;
+  await up({ plan, runId, images, keep, transient: !keep, progress, signal });
+  return await conclude(options, plan.lab, artifacts, async (mesh) => ({
     pair,
     settings: {
       order,
@@ -81,9 +84,8 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
       preflight: options.preflight,
       deadlineMs: options.deadlineMs ?? plan.budgets.upgradeMs,
     },
-    runId: options.runId,
+    runId,
     command: options.command,
-    madeLab,
     given: await givenValues(mesh, artifacts, signal),
     findings:
       options.suites.length === 0
@@ -104,11 +106,14 @@ export async function resumeCertification(options: ResumeOptions): Promise<Certi
     throw new MeshproofError("usage", `no certification was cut off in lab ${lab}`, {
       cure: "leave --resume out, or name another --lab",
     });
+  const state = await readLabState(lab);
+  if (state !== undefined) await claimLab(state, options.keep);
   const { plan } = await requireLab(lab);
+  await makeRoom(lab, progress, signal);
   const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, progress, signal);
   claimJournal(lab);
   options.say(whereItIs(lab, journal));
-  return conclude(options, lab, journal.madeLab, artifacts, async () => ({
+  return await conclude(options, lab, artifacts, async () => ({
     ...journal,
     findings: [
       ...journal.findings,
@@ -120,11 +125,10 @@ export async function resumeCertification(options: ResumeOptions): Promise<Certi
 async function conclude(
   options: AnyCertification,
   lab: string,
-  madeLab: boolean,
   artifacts: BothArtifacts,
   journalOf: (mesh: Mesh) => Promise<Journal>,
 ): Promise<Certified> {
-  const { keep, progress, say, signal } = options;
+  const { progress, say, signal } = options;
   try {
     const mesh = await openLab(lab, say);
     const journal = await journalOf(mesh);
@@ -138,9 +142,13 @@ async function conclude(
     });
     const certified = await certification.run();
     await forgetJournal(lab);
+    // A lab that stays is left as it was found.
+    if (!isMine(mesh.state))
+      await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace)));
     return certified;
   } finally {
-    if (madeLab && !keep)
+    const state = await readLabState(lab).catch(() => undefined);
+    if (state !== undefined && isMine(state))
       await progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
   }
 }

@@ -30,8 +30,6 @@ export interface Journal {
   readonly runId: string;
   /** The command that a reader can repeat. */
   readonly command: string;
-  /** The certification made its lab, and removes it. */
-  readonly madeLab: boolean;
   /** Helm values of each cluster's release before the upgrade: what a roll-back goes back to. With keys. */
   readonly given: Readonly<Record<string, Values>>;
   readonly findings: readonly string[];
