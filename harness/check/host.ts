@@ -9,6 +9,9 @@ export interface HostLimits {
 /** A disturbance counts from this many samples in a row: one second of somebody's shell spoils nothing. */
 const inARow = 3;
 
+/** Programs named of a disturbance. */
+const namesAtMost = 4;
+
 /** A daemon that is told to stop ends its containers first, and answers meanwhile. */
 const dockerEndsMs = 30_000;
 
@@ -27,8 +30,10 @@ export function disturbances(
   const hogged = longestRun(around, (s) => foreign(s) > limits.foreignCores);
   if (hogged.length >= inARow) {
     const mean = hogged.reduce((sum, s) => sum + foreign(s), 0) / hogged.length;
+    const names = [...new Set(hogged.flatMap((s) => s.foreignNames ?? []))].slice(0, namesAtMost);
+    const who = names.length === 0 ? "" : ` (${names.join(", ")})`;
     found.push(
-      `other programs used ${mean.toFixed(1)} cores for ${hogged.length} s (limit ${limits.foreignCores})`,
+      `other programs${who} used ${mean.toFixed(1)} cores for ${hogged.length} s (limit ${limits.foreignCores})`,
     );
   }
   const stall = Math.max(0, ...during.map((s) => s.lateMs));

@@ -114,6 +114,9 @@ describe("disturbances of the host", () => {
         10_000,
       ).join();
     expect(told({ busyCores: 2, labCores: 0.5 })).toContain("other programs used 1.3 cores");
+    expect(told({ busyCores: 2, labCores: 0.5, foreignNames: ["etcd", "clang"] })).toContain(
+      "other programs (etcd, clang) used 1.3 cores",
+    );
     expect(told({ lateMs: 6000 })).toContain("stood still for 6000 ms");
     expect(told({ freeDiskBytes: 5 * 2 ** 20 })).toContain("5 MiB left");
     expect(told({ dockerAnswers: false })).toContain("Docker");

@@ -6,6 +6,8 @@ export interface HostSample {
   /** Of these: the lab's containers, and the harness with its children. */
   readonly labCores: number;
   readonly ownCores: number;
+  /** Programs that are neither of these and used most of the rest; told only where that is much. */
+  readonly foreignNames?: readonly string[];
   /** How late this sample's timer fired. */
   readonly lateMs: number;
   /** The least of what is free for Docker and for the reports. */

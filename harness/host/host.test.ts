@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { loadBalancerBlock } from "#harness/mesh/addresses.ts";
 import { makeCa } from "#harness/mesh/ca.ts";
 import { withoutSurprises } from "#harness/runs/test.ts";
+import { busiest, lookAtProcesses } from "./busiest.ts";
 import { command } from "./command.ts";
 import { memory, needs } from "./doctor.ts";
 import { writeAtomic } from "./paths.ts";
@@ -131,4 +132,27 @@ test("an unsupported that the list does not allow is a failure", () => {
   expect(withoutSurprises([suite], [], here)[0]!.tests[0]!.outcome).toBe("fail");
   const named = { ...here, suites: [] };
   expect(withoutSurprises([suite], [], named)[0]!.tests[0]!.outcome).toBe("unsupported");
+});
+
+describe("busy programs", () => {
+  const look = (ticks: Record<string, [string, number]>) =>
+    new Map(Object.entries(ticks).map(([pid, [name, t]]) => [pid, { name, ticks: t }]));
+
+  test("are those that used most between two looks, each named once, without our own", async () => {
+    const before = look({ 1: ["init", 500], 2: ["clang", 10], 3: ["clang", 0], 4: ["node", 0] });
+    const after = look({
+      1: ["init", 500],
+      2: ["clang", 40],
+      3: ["clang", 20],
+      4: ["node", 90],
+      5: ["etcd", 35],
+      6: ["sh", 2],
+    });
+    expect(await busiest(before, after, async (pid) => pid === "4")).toEqual(["clang", "etcd"]);
+  });
+
+  test("a look knows this process by its name in the kernel", async () => {
+    const comm = readFileSync("/proc/self/comm", "utf8").trim();
+    expect((await lookAtProcesses()).get(String(process.pid))?.name).toBe(comm);
+  });
 });

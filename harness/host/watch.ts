@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { Client } from "undici";
 import { monotonicMs } from "#harness/core/clock.ts";
 import type { HostSample } from "#harness/core/host-sample.ts";
+import { busiest, type Look, lookAtProcesses } from "./busiest.ts";
 import { output } from "./command.ts";
 import { dockerInfo } from "./docker.ts";
 import { freeDiskBytes, statFields } from "./machine.ts";
@@ -10,11 +11,14 @@ import { freeDiskBytes, statFields } from "./machine.ts";
 const everyMs = 1000;
 const ticksPerSecond = 100;
 
+/** Other programs are looked at from here on: a look at every process each second would be a disturbance of its own. */
+const worthALookCores = 0.4;
+
 /** Samples the host every second until it is disposed: what tells the rig's trouble from the mesh's. */
 export class HostWatch implements AsyncDisposable {
   readonly samples: HostSample[] = [];
   onSample: ((sample: HostSample) => void) | undefined;
-  readonly #cpuFiles: readonly string[];
+  readonly #groups: readonly CpuGroup[];
   readonly #disks: readonly string[];
   readonly #docker = new Client("http://localhost", {
     socketPath: "/var/run/docker.sock",
@@ -23,19 +27,20 @@ export class HostWatch implements AsyncDisposable {
   });
   #timer: NodeJS.Timeout | undefined;
   #last: { atMs: number; busy: number; lab: number; own: number } | undefined;
+  #look: Look | undefined;
   #running = Promise.resolve();
 
-  private constructor(cpuFiles: readonly string[], disks: readonly string[]) {
-    this.#cpuFiles = cpuFiles;
+  private constructor(groups: readonly CpuGroup[], disks: readonly string[]) {
+    this.#groups = groups;
     this.#disks = disks;
   }
 
   /** `containers`: the lab's nodes, whose work is no disturbance. */
   static async start(containers: readonly string[], reportsDir: string): Promise<HostWatch> {
-    const files = await Promise.all(containers.map(cpuFileOf));
+    const groups = await Promise.all(containers.map(cpuGroupOf));
     const { rootDir } = await dockerInfo();
     const watch = new HostWatch(
-      files.filter((f) => f !== undefined),
+      groups.filter((g) => g !== undefined),
       [rootDir, reportsDir],
     );
     watch.#next(monotonicMs() + everyMs);
@@ -60,20 +65,26 @@ export class HostWatch implements AsyncDisposable {
     const [busy, lab, own, disks, dockerAnswers] = await Promise.all([
       busySeconds(),
       this.#labSeconds(),
-      ownSeconds(),
+      ownWork(),
       Promise.all(this.#disks.map(freeDiskBytes)),
       this.#ping(),
     ]);
     const atMs = monotonicMs();
     const last = this.#last;
-    this.#last = { atMs, busy, lab, own };
+    this.#last = { atMs, busy, lab, own: own.seconds };
     if (last === undefined) return;
     const spanS = (atMs - last.atMs) / 1000;
-    const sample: HostSample = {
-      atMs,
+    const cores = {
       busyCores: (busy - last.busy) / spanS,
       labCores: Math.max(0, (lab - last.lab) / spanS),
-      ownCores: Math.max(0, (own - last.own) / spanS),
+      ownCores: Math.max(0, (own.seconds - last.own) / spanS),
+    };
+    const much = cores.busyCores - cores.labCores - cores.ownCores > worthALookCores;
+    const foreignNames = await this.#foreign(much, own.pids);
+    const sample: HostSample = {
+      atMs,
+      ...cores,
+      ...(foreignNames === undefined ? {} : { foreignNames }),
       lateMs,
       freeDiskBytes: Math.min(...disks),
       dockerAnswers,
@@ -82,9 +93,21 @@ export class HostWatch implements AsyncDisposable {
     this.onSample?.(sample);
   }
 
+  /** Who is busy beside the lab and the harness; nothing at the first look, for it takes two. */
+  async #foreign(much: boolean, own: ReadonlySet<string>): Promise<string[] | undefined> {
+    const before = this.#look;
+    this.#look = much ? await lookAtProcesses() : undefined;
+    if (before === undefined || this.#look === undefined) return undefined;
+    return busiest(before, this.#look, async (pid) => {
+      if (own.has(pid)) return true;
+      const groups = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+      return this.#groups.some((g) => groups.includes(g.path));
+    });
+  }
+
   async #labSeconds(): Promise<number> {
     const read = await Promise.all(
-      this.#cpuFiles.map(async (file) => {
+      this.#groups.map(async ({ file }) => {
         const text = await readFile(file, "utf8").catch(() => "0");
         const micro = /usage_usec (\d+)/.exec(text)?.[1];
         return micro === undefined ? Number(text) / 1e9 : Number(micro) / 1e6;
@@ -111,8 +134,14 @@ export class HostWatch implements AsyncDisposable {
   }
 }
 
-/** Where the kernel counts a container's processor time; nothing where it cannot be told. */
-async function cpuFileOf(container: string): Promise<string | undefined> {
+/** A container's control group, and where the kernel counts its processor time. */
+interface CpuGroup {
+  readonly path: string;
+  readonly file: string;
+}
+
+/** Nothing where it cannot be told. */
+async function cpuGroupOf(container: string): Promise<CpuGroup | undefined> {
   const [pid, id] = (
     await output("docker", ["inspect", "--format", "{{.State.Pid}} {{.Id}}", container])
   ).split(" ");
@@ -122,9 +151,9 @@ async function cpuFileOf(container: string): Promise<string | undefined> {
     const at = path?.indexOf(id ?? "?") ?? -1;
     if (path === undefined || at < 0) continue;
     const own = path.slice(0, path.indexOf("/", at) < 0 ? undefined : path.indexOf("/", at));
-    if (controllers === "") return join("/sys/fs/cgroup", own, "cpu.stat");
+    if (controllers === "") return { path: own, file: join("/sys/fs/cgroup", own, "cpu.stat") };
     if (controllers?.split(",").includes("cpuacct"))
-      return join("/sys/fs/cgroup/cpuacct", own, "cpuacct.usage");
+      return { path: own, file: join("/sys/fs/cgroup/cpuacct", own, "cpuacct.usage") };
   }
   return undefined;
 }
@@ -139,18 +168,17 @@ async function busySeconds(): Promise<number> {
   return (user + nice + system + irq + softirq + steal) / ticksPerSecond;
 }
 
-/**
- * Processor time of this process and its living descendants. Only they are read: a look at every process of the host
- * each second would be a disturbance of its own.
- */
-async function ownSeconds(): Promise<number> {
+/** Processor time of this process and its living descendants, and who they are. Only they are read. */
+async function ownWork(): Promise<{ seconds: number; pids: ReadonlySet<string> }> {
   let ticks = 0;
+  const pids = new Set<string>();
   for (const open = [String(process.pid)]; open.length > 0; ) {
     const pid = open.pop()!;
+    pids.add(pid);
     const fields = await statFields(pid);
     for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
     open.push(...children.split(" ").filter((c) => c !== ""));
   }
-  return ticks / ticksPerSecond;
+  return { seconds: ticks / ticksPerSecond, pids };
 }

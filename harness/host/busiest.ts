@@ -1,0 +1,46 @@
+import { readdir, readFile } from "node:fs/promises";
+
+const namesAtMost = 3;
+
+/** In ticks: who used less between two looks, a second apart, is nobody's trouble. */
+const leastTicks = 5;
+
+/** Processor time of every process of the host at one moment: what two looks differ by tells who is busy. */
+export type Look = ReadonlyMap<string, { readonly name: string; readonly ticks: number }>;
+
+export async function lookAtProcesses(): Promise<Look> {
+  const look = new Map<string, { name: string; ticks: number }>();
+  await Promise.all(
+    (await readdir("/proc")).map(async (pid) => {
+      if (!/^\d+$/.test(pid)) return;
+      const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+      const end = stat.lastIndexOf(")");
+      if (end < 0) return;
+      // proc(5): fields 14 and 15 of the line are user and system time.
+      const fields = stat.slice(end + 2).split(" ");
+      look.set(pid, {
+        name: stat.slice(stat.indexOf("(") + 1, end),
+        ticks: Number(fields[11]) + Number(fields[12]),
+      });
+    }),
+  );
+  return look;
+}
+
+/** The programs that used most between two looks, the busiest first, without the processes that `isOurs` tells. */
+export async function busiest(
+  before: Look,
+  after: Look,
+  isOurs: (pid: string) => Promise<boolean>,
+): Promise<string[]> {
+  const used = new Map<string, number>();
+  for (const [pid, { name, ticks }] of after) {
+    const more = ticks - (before.get(pid)?.ticks ?? 0);
+    if (more > 0 && !(await isOurs(pid))) used.set(name, (used.get(name) ?? 0) + more);
+  }
+  return [...used]
+    .filter(([, ticks]) => ticks >= leastTicks)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, namesAtMost)
+    .map(([name]) => name);
+}
