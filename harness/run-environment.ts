@@ -21,6 +21,9 @@ export const withBugtool = (): boolean => process.env.MESHPROOF_BUGTOOL === "1";
 export const expectedOfRun = (suite: string): Expectation | undefined =>
   (JSON.parse(process.env.MESHPROOF_EXPECTED ?? "{}") as Record<string, Expectation>)[suite];
 
+/** How many times less often than `budgets` says the suites' own probers ask. */
+export const sparingOfRun = (): number => Number(process.env.MESHPROOF_SPARING ?? "1");
+
 /** How often each measured test is to be there: in this run, or in the series where one is named. */
 export const repeatsOfRun = (): number => Number(process.env.MESHPROOF_REPEAT ?? "1");
 

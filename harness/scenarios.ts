@@ -27,7 +27,7 @@ import {
 import { servingClusters } from "./mesh/affinity.ts";
 import { annotation, type EchoVariant } from "./mesh/echo.ts";
 import type { EchoBackends } from "./mesh/echo-service.ts";
-import { baselineOfRun, repeatsOfRun, runIdOfRun, seriesOfRun } from "./run-environment.ts";
+import { baselineOfRun, repeatsOfRun, runIdOfRun, seriesOfRun, sparingOfRun } from "./run-environment.ts";
 
 export interface Roles {
   /** The cluster that is struck, and the other one. */
@@ -202,8 +202,8 @@ export async function measureOnce(
     holdMs: scenario.holdMs ?? 0,
     stableMs: budgets.stableMs,
     settleMs: budgets.settleMs,
-    mainEveryMs: budgets.probeEveryMs,
-    otherEveryMs: budgets.probeOthersEveryMs,
+    mainEveryMs: budgets.probeEveryMs * sparingOfRun(),
+    otherEveryMs: budgets.probeOthersEveryMs * sparingOfRun(),
     timeoutMs: budgets.probeTimeoutMs,
     rig,
     historyFile: (title) => historyFile(context, label === undefined ? title : `${label} ${title}`),

@@ -54,6 +54,23 @@ describe("disruption", () => {
     const ended = ok.with(5, "reset").with(6, "reset").with(15, "reset");
     expect(disruptionOf(stream(ended, "tcp"), 1_000_000, 1_002_000, []).resets).toBe(2);
     expect(disruptionOf(stream(ended, "new"), 1_000_000, 1_002_000, []).resets).toBe(0);
+    const stalledThenEnded = ok.with(5, "timeout").with(6, "error").with(7, "refused");
+    expect(disruptionOf(stream(stalledThenEnded, "tcp"), 1_000_000, 1_002_000, []).resets).toBe(1);
+    expect(disruptionOf(stream(ok.with(5, "timeout"), "tcp"), 1_000_000, 1_002_000, []).resets).toBe(0);
+  });
+
+  test("one that ends while nothing is on its way is told by the next connection that answers", () => {
+    const { samples: heard, ...rest } = stream(ok, "tcp");
+    const anew = heard.map((s) => (s.seq < 7 ? s : { ...s, detail: "connection 2" }));
+    expect(disruptionOf({ ...rest, samples: anew }, 1_000_000, 1_002_000, [])).toMatchObject({
+      lost: 0,
+      resets: 1,
+    });
+    // Told by its loss and by its successor: once.
+    const told = anew.map((s) => (s.seq === 6 ? { ...s, outcome: "reset" as const } : s));
+    expect(disruptionOf({ ...rest, samples: told }, 1_000_000, 1_002_000, []).resets).toBe(1);
+    // What happened before the stretch is not laid to it.
+    expect(disruptionOf({ ...rest, samples: anew }, 1_001_000, 1_002_000, []).resets).toBe(0);
   });
 });
 
@@ -127,6 +144,11 @@ describe("certification", () => {
     ["no traffic", { disruptions: [] }],
     ["a path without requests", { disruptions: [{ ...quiet, sent: 0 }] }],
     ["no denied traffic", { deniedSent: 0 }],
+    [
+      "an outage over the budget while the rig was spoiled",
+      { disruptions: [{ ...lossy, longestGapMs: 5001 }], rig: ["the prober stood still"] },
+    ],
+    ["a suite that did not run", { suites: [{ name: "policy", run: "r", tests: {}, failures: [] }] }],
     ["an unknown test", { suites: [{ name: "policy", run: "r", tests: { unknown: 1 }, failures: [] }] }],
   ])("%s leaves it unknown", (_, news) => {
     expect(of(news as Partial<PhaseRecord>).verdict).toBe("unknown");

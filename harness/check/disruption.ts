@@ -1,5 +1,5 @@
 import type { Disruption, MeshEvent } from "#harness/core/certificate.ts";
-import type { Connection, Sample } from "#harness/core/history.ts";
+import type { Connection, Sample, SampleOutcome } from "#harness/core/history.ts";
 
 /** What one standing stream saw, on the harness's clock in Unix milliseconds. */
 export interface StandingStream {
@@ -39,7 +39,9 @@ export function disruptionOf(
   let lastGoodMs = since;
   let lostSinceGood = 0;
   const outages: { afterMs: number; gapMs: number; lost: number }[] = [];
-  const kept = stream.connection !== "new" && stream.connection !== "dns";
+  // Which connection answered last, and whether its end was told already.
+  let connection: string | undefined;
+  let endTold = false;
   const close = (atMs: number): void => {
     const gapMs = atMs - lastGoodMs;
     longestGapMs = Math.max(longestGapMs, gapMs);
@@ -50,12 +52,20 @@ export function disruptionOf(
     if (s.outcome === "ok") {
       close(s.sentMs);
       lastGoodMs = s.sentMs;
+      // One that ended while nothing was on its way shows only in who answers next: the prober counts what it opens.
+      const now = `${s.servedBy} ${s.detail ?? ""}`;
+      if (isKept(stream) && connection !== undefined && now !== connection && !endTold) resets += 1;
+      connection = now;
+      endTold = false;
       continue;
     }
     lost += 1;
     lostSinceGood += 1;
     // A kept connection that ended takes every request with it that was on its way: they are one end.
-    if (kept && s.outcome === "reset" && lostSinceGood === 1) resets += 1;
+    if (tellsEnd(stream, s.outcome) && !endTold) {
+      resets += 1;
+      endTold = true;
+    }
   }
   close(until);
   return {
@@ -76,6 +86,13 @@ export function disruptionOf(
         cause: causeOf(o, events),
       })),
   };
+}
+
+const isKept = ({ connection }: StandingStream): boolean => connection !== "new" && connection !== "dns";
+
+/** A kept TCP connection that is silent is not given up: whatever else befalls it is its end, or the next one's. */
+function tellsEnd(stream: StandingStream, outcome: SampleOutcome): boolean {
+  return stream.connection === "tcp" ? outcome !== "timeout" : isKept(stream) && outcome === "reset";
 }
 
 /** The last thing that happened before the outage ended, if it was near. */

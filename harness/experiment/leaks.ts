@@ -58,13 +58,25 @@ export class LeakWatch implements AsyncDisposable {
 
   static async start(guarded: readonly Guarded[], signal: AbortSignal): Promise<LeakWatch> {
     const watch = new LeakWatch();
+    try {
+      await watch.#start(guarded, signal);
+    } catch (error) {
+      await watch[Symbol.asyncDispose]();
+      throw error;
+    }
+    return watch;
+  }
+
+  async #start(guarded: readonly Guarded[], signal: AbortSignal): Promise<void> {
     const strangers = new Map(guarded.map((g) => [g.stranger.ip, `${g.cluster.name}/stranger`]));
     const filter = [...strangers.keys()].map((ip) => `src host ${ip}`).join(" or ");
     for (const { cluster, server } of guarded) {
       const to = `${cluster.name}/server`;
       const pid = await podProcess(server.node, server.uid, signal);
       if (pid === undefined)
-        throw new MeshproofError("lab-broken", `no process of ${to} was found on ${server.node}`);
+        throw new MeshproofError("lab-broken", `no process of ${to} was found on ${server.node}`, {
+          cure: "run it again; `npm run mesh -- diagnose` tells what became of the pod",
+        });
       if ((await onNode(server.node, ["which", "tcpdump"], { tolerate: true, signal })).exitCode !== 0)
         throw new MeshproofError(
           "machine-unfit",
@@ -77,14 +89,13 @@ export class LeakWatch implements AsyncDisposable {
       const tap = execLines(server.node, argv, (line) => {
         const packet = readPacket(line);
         if (packet !== undefined)
-          watch.#add({ atUnixMs: packet.atUnixMs, from: strangers.get(packet.from) ?? packet.from, to });
+          this.#add({ atUnixMs: packet.atUnixMs, from: strangers.get(packet.from) ?? packet.from, to });
       });
       void tap.done.then(({ stderr }) => {
-        if (!watch.#closing) watch.#lost.push(`the capture at ${to} ended: ${stderr.trim().slice(-200)}`);
+        if (!this.#closing) this.#lost.push(`the capture at ${to} ended: ${stderr.trim().slice(-200)}`);
       });
-      watch.#taps.push({ node: server.node, kill: tap.kill });
+      this.#taps.push({ node: server.node, kill: tap.kill });
     }
-    return watch;
   }
 
   #add(packet: Packet): void {

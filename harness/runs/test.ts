@@ -45,6 +45,8 @@ export interface TestOptions {
   /** What the fault is expected to do to each suite: tests that it may break or not are left out. */
   readonly expected?: Readonly<Record<string, Expectation>>;
   readonly summary?: string;
+  /** How many times less often the suites' own probers ask, where other traffic stands beside them; 1 by default. */
+  readonly sparing?: number;
   /** How often each scenario is measured; in the series, where one is named. */
   readonly repeat?: number;
   readonly series?: string;
@@ -104,6 +106,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   process.env.MESHPROOF_BUGTOOL = options.bugtool === true ? "1" : "0";
   if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
   else process.env.MESHPROOF_FAULT = options.fault;
+  process.env.MESHPROOF_SPARING = String(options.sparing ?? 1);
   process.env.MESHPROOF_REPEAT = String(options.repeat ?? 1);
   process.env.MESHPROOF_SERIES = options.series === undefined ? "" : resolve(options.series);
   process.env.MESHPROOF_BASELINE = options.baseline === undefined ? "" : resolve(options.baseline);

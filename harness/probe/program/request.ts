@@ -13,6 +13,8 @@ export interface Answer {
 const byCode: Readonly<Record<string, SampleOutcome>> = {
   ECONNREFUSED: "refused",
   ECONNRESET: "reset",
+  // Cilium ends sockets whose backend is gone (SOCK_DESTROY).
+  ECONNABORTED: "reset",
   EPIPE: "reset",
   UND_ERR_SOCKET: "reset",
   EHOSTUNREACH: "unreachable",

@@ -2,10 +2,10 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { disturbances } from "#harness/check/host.ts";
 import { changesOf, type LastingState } from "#harness/check/lasting-state.ts";
-import { mergeValues } from "#harness/config/plan.ts";
+import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/core/certificate.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/core/clock.ts";
-import { messageOf } from "#harness/core/errors.ts";
+import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { pause, throwIfAborted } from "#harness/core/eventually.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { keptLeaks } from "#harness/experiment/leaks.ts";
@@ -47,6 +47,8 @@ export interface CertificationOptions {
   readonly signal: AbortSignal;
 }
 
+const isRigs = ({ code }: MeshproofError): boolean => code === "probe-failed" || code === "rig-spoiled";
+
 /** All that watches, and what must not change. */
 interface Watch {
   readonly standing: Standing;
@@ -63,6 +65,8 @@ export class Certification {
   #journal: Journal;
   /** Up to when the captures were judged; told to the journal with what they were judged to. */
   #watchedUntil: number | null;
+  /** What a killed part captured and nobody judged yet. */
+  #late: readonly Leak[] = [];
 
   constructor(options: CertificationOptions) {
     this.#options = options;
@@ -88,7 +92,7 @@ export class Certification {
     } catch (failure) {
       throwIfAborted(signal, this.#journal.current);
       await this.#evidence(this.#journal.current).catch(() => {});
-      await this.#keep(this.#broken(failure));
+      await this.#keep(await this.#broken(failure));
     }
     const certificate = await describeCertificate(this.#journal, this.#state.plan, this.#options.artifacts);
     await writeCertificate(this.#dir, certificate);
@@ -103,7 +107,6 @@ export class Certification {
     const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
     await this.#goBackTo(first);
     if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
-    // What a killed part captured and nobody judged yet.
     const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(this.#dir), this.#watchedUntil);
     await using standing = await startStanding(this.#mesh, this.#dir, progress, signal);
     const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
@@ -119,8 +122,9 @@ export class Certification {
     // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
     if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: standing.guardedUnixMs });
     this.#watchedUntil = standing.guardedUnixMs;
+    this.#late = late;
     for (const phase of this.#phases.slice(first)) {
-      const record = await this.#pass(phase, watch, late.splice(0));
+      const record = await this.#pass(phase, watch);
       if (record.error === null) continue;
       this.#options.say(`  ${record.error}`);
       if (phase.change !== undefined) await this.#retreat(phase, phase.change.cluster, watch);
@@ -129,13 +133,14 @@ export class Certification {
     await standing.traffic.stop();
   }
 
-  async #pass(phase: Phase, watch: Watch, late: readonly Leak[] = []): Promise<PhaseRecord> {
+  async #pass(phase: Phase, watch: Watch): Promise<PhaseRecord> {
     throwIfAborted(this.#options.signal, phase.name);
     // One that is cut off while it retreats begins anew with the phase that failed.
     if (this.#phases.includes(phase)) await this.#note({ current: phase.name });
     const record = await this.#phase(phase, watch);
-    const whole = { ...record, leaks: [...late, ...record.leaks] };
+    const whole = { ...record, leaks: [...this.#late, ...record.leaks] };
     await this.#keep(whole);
+    this.#late = [];
     return whole;
   }
 
@@ -191,17 +196,8 @@ export class Certification {
       ...traffic.rigTroubles(since, until),
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
     ];
-    const changed: string[] = [];
-    if (error === null)
-      for (const cluster of this.#mesh.clusters)
-        changed.push(
-          ...changesOf(
-            cluster.name,
-            before.get(cluster.name)!,
-            await lastingState(cluster, standingNamespace, signal),
-          ),
-        );
-    const suites = error === null ? await this.#suites(phase) : [];
+    const changed = error === null ? await this.#changed(before) : [];
+    const ran = error === null ? await this.#suites(phase) : { suites: [], rig: [] };
     const end = unixNowMs();
     // One stretch begins where the last one ended: a leak between two phases is a leak.
     const watchedSince = this.#watchedUntil ?? since;
@@ -217,8 +213,8 @@ export class Certification {
       leaks: leaks.leaks(watchedSince, end),
       events: happened,
       changed,
-      suites,
-      rig: [...rig, ...leaks.troubles],
+      suites: ran.suites,
+      rig: [...rig, ...ran.rig, ...leaks.troubles],
       error,
     };
   }
@@ -243,6 +239,8 @@ export class Certification {
         return null;
       } catch (failure) {
         throwIfAborted(signal, name);
+        // A silent prober tells nothing of the upgrade.
+        if (failure instanceof MeshproofError && isRigs(failure)) throw failure;
         await this.#evidence(name);
         return messageOf(failure);
       }
@@ -257,8 +255,23 @@ export class Certification {
       await chartPreflight(cluster, artifacts.new, given[cluster.name]!, signal);
   }
 
-  async #suites(phase: Phase): Promise<PhaseRecord["suites"]> {
-    if (phase.suites === "none") return [];
+  /** What is not as it was, once the mesh had time to settle: a look in between may meet a pod that is just not ready. */
+  async #changed(before: ReadonlyMap<string, LastingState>): Promise<string[]> {
+    const { signal } = this.#options;
+    const deadlineMs = monotonicMs() + this.#state.plan.budgets.settleMs;
+    for (;;) {
+      const changed: string[] = [];
+      for (const cluster of this.#mesh.clusters) {
+        const now = await lastingState(cluster, standingNamespace, signal);
+        changed.push(...changesOf(cluster.name, before.get(cluster.name)!, now));
+      }
+      if (changed.length === 0 || monotonicMs() >= deadlineMs) return changed;
+      await pause(1000, signal);
+    }
+  }
+
+  async #suites(phase: Phase): ReturnType<typeof runPhaseSuites> {
+    if (phase.suites === "none") return { suites: [], rig: [] };
     const { say, signal } = this.#options;
     const { suites, full } = this.#journal.settings;
     return runPhaseSuites({
@@ -281,18 +294,28 @@ export class Certification {
     return Object.fromEntries(this.#mesh.clusters.map((c) => [c.name, c.ciliumVersion]));
   }
 
-  /** The harness itself went wrong: nothing of the phase was measured. */
-  #broken(failure: unknown): PhaseRecord {
+  /** The harness itself went wrong: nothing of the phase was measured, but what leaked until then was captured. */
+  async #broken(failure: unknown): Promise<PhaseRecord> {
+    const since = this.#watchedUntil;
     return {
       ...unmeasuredPhase(this.#journal.current, this.#versions()),
+      leaks: [...this.#late, ...(since === null ? [] : await keptLeaks(leaksFile(this.#dir), since))],
       rig: [`the harness could not go on: ${messageOf(failure)}`],
     };
   }
 
-  /** What the charts alone say of the upgrade, before anything moves. */
+  /** What the charts alone say of the upgrade, before anything moves; of which cluster, where they do not agree. */
   async #compare(): Promise<string[]> {
+    const { clusters } = this.#state.plan;
+    const told = await Promise.all(clusters.map((c) => this.#compareOf(c)));
+    return [...new Set(told.flat())].map((line) => {
+      const whose = clusters.filter((_, i) => told[i]!.includes(line)).map((c) => c.name);
+      return whose.length === clusters.length ? line : `${whose.join(", ")}: ${line}`;
+    });
+  }
+
+  async #compareOf({ name, values, kubernetes }: LabPlan["clusters"][number]): Promise<string[]> {
     const { artifacts, signal } = this.#options;
-    const { name, values, kubernetes } = this.#state.plan.clusters[0]!;
     const side = (of: Side) => ({
       chartDir: artifacts[of].clusters[name]!.chartDir,
       values: valuesFor(this.#journal, artifacts, name, of),
