@@ -75,3 +75,7 @@ export function coveringCidr(texts: readonly string[]): string {
   const shift = BigInt(size - bits);
   return `${fromBigInt((first >> shift) << shift, head.kind)}/${bits}`;
 }
+
+/** As the maps write an address: IPv6 in brackets. */
+export const hostPort = ({ ip, port }: { readonly ip: string; readonly port: number }): string =>
+  ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;

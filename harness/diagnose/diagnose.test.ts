@@ -262,11 +262,34 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
               ],
             },
           ]),
+          lbMaps: ok(new Map([["10.101.0.9:80/TCP", ["10.2.0.5:80/TCP", "10.2.0.99:80/TCP"]]])),
         },
       ],
     }),
     "services",
     /agents of east\/east-worker send clients of app\/echo to 10\.2\.0\.99, which no pod of west has/,
+  ],
+  [
+    "a frontend that the BPF maps lack altogether",
+    broken("east", {
+      agents: [
+        {
+          ...east.agents[0]!,
+          services: ok([
+            {
+              frontend: "10.101.0.9:80",
+              protocol: "TCP",
+              type: "ClusterIP",
+              name: "echo",
+              namespace: "app",
+              backends: [{ ip: "10.2.0.5", port: 80, state: "active" }],
+            },
+          ]),
+        },
+      ],
+    }),
+    "services",
+    /BPF maps of east\/east-worker lack 10\.2\.0\.5:80 for app\/echo/,
   ],
   [
     "a controller that fails again and again",

@@ -1,4 +1,4 @@
-import { contains, parseCidr } from "#harness/core/cidr.ts";
+import { contains, hostPort, parseCidr } from "#harness/core/cidr.ts";
 import type { Finding } from "#harness/core/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/core/mesh-snapshot.ts";
 import type { ServiceBackend, ServiceEntry } from "#harness/core/snapshot.ts";
@@ -168,12 +168,12 @@ function maps(mesh: MeshSnapshot): Finding[] {
         if (entry.type !== "ClusterIP") continue;
         const held =
           agent.lbMaps.value.get(`${entry.frontend}/${entry.protocol}`) ??
-          agent.lbMaps.value.get(entry.frontend);
-        if (held === undefined) continue;
+          agent.lbMaps.value.get(entry.frontend) ??
+          [];
         const has = new Set(held.map((b) => b.replace(/\/\w+$/, "")));
         const missing = entry.backends
           .filter(gets)
-          .map((b) => `${b.ip}:${b.port}`)
+          .map(hostPort)
           .filter((b) => !has.has(b));
         if (missing.length > 0)
           found.push({

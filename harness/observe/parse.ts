@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { hostPort } from "#harness/core/cidr.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { FailingController } from "#harness/core/mesh-snapshot.ts";
 import type {
@@ -236,7 +237,7 @@ const serviceListSchema = z.array(
 /** `cilium-dbg service list -o json`: what the agent means to have, evidence beside the BPF maps. */
 export function parseServiceList(text: string): ServiceEntry[] {
   return parse(serviceListSchema, text, "cilium-dbg service list").map(({ status: { realized } }) => ({
-    frontend: `${realized["frontend-address"].ip}:${realized["frontend-address"].port}`,
+    frontend: hostPort(realized["frontend-address"]),
     protocol: realized["frontend-address"].protocol.toUpperCase(),
     type: realized.flags.type,
     name: realized.flags.name,

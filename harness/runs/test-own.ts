@@ -3,7 +3,7 @@ import type { Artifacts } from "#harness/artifacts/types.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { ownCluster } from "#harness/cluster/own-cluster.ts";
 import { budgetsSchema, rigSchema } from "#harness/config/budgets.ts";
-import type { LabPlan, PlannedCluster } from "#harness/config/plan.ts";
+import { type LabPlan, type PlannedCluster, planLab } from "#harness/config/plan.ts";
 import { wallLabel } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
@@ -164,9 +164,14 @@ function checkApart(planned: readonly PlannedCluster[]): void {
         );
 }
 
+/**
+ * The images that the clusters are asked to run, as a lab of ours has them: nothing of the clusters' own versions, which
+ * may be a vendor's and are published nowhere.
+ */
 async function artifactsFor(options: OwnOptions, planned: readonly PlannedCluster[]): Promise<Artifacts> {
+  const [ours] = (await planLab({ lab: "default" })).clusters;
   const artifacts = await getArtifacts({
-    clusters: new Map(planned.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+    clusters: new Map(planned.map((c) => [c.name, { kubernetes: ours!.kubernetes, cilium: ours!.cilium }])),
     progress: options.progress,
     signal: options.signal,
     ...options.images,
@@ -174,6 +179,16 @@ async function artifactsFor(options: OwnOptions, planned: readonly PlannedCluste
   const { proberImage, agnhostImage } = options;
   return {
     ...artifacts,
+    clusters: Object.fromEntries(
+      planned.map((c) => [
+        c.name,
+        {
+          ...artifacts.clusters[c.name]!,
+          versions: { kubernetes: c.kubernetes, cilium: c.cilium },
+          ciliumVersion: c.cilium,
+        },
+      ]),
+    ),
     ...(proberImage === undefined ? {} : { proberImage, nginxImage: proberImage }),
     ...(agnhostImage === undefined ? {} : { agnhostImage }),
   };

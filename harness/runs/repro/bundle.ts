@@ -74,6 +74,7 @@ export function refuseReach(name: string, text: string): void {
     if (typeof value !== "object" || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
       if (unbundled.has(key)) reach(`sets ${key}`);
+      if (key === "kind" && !bundledKinds.has(String(inner))) reach(`holds a ${String(inner).slice(0, 80)}`);
       if (key === "image" && inner !== standInImage) reach(`names image ${String(inner).slice(0, 80)}`);
       if (["kindConfig", "manifests", "cilium"].includes(key) && !/^[\w.-]+$/.test(String(inner)))
         reach(`names ${key} ${String(inner).slice(0, 80)}`);
@@ -87,8 +88,16 @@ export function refuseReach(name: string, text: string): void {
   }
 }
 
-/** Of a kind Config, mounts and ports of the host and what runs with root's rights; of a pod, the node itself. */
+/** What a lab is made of, and whatever stays in a cluster: no rights in it, and nothing of its nodes. */
+const bundledKinds: ReadonlySet<string> = new Set([
+  ...["Cluster", "Namespace", "Deployment", "StatefulSet", "DaemonSet", "Pod", "ConfigMap", "List"],
+  ...["Service", "EndpointSlice", "Endpoints", "ServiceExport", "NetworkPolicy"],
+  ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
+]);
+
+/** Of a kind Config, mounts and ports of the host and what runs with root's rights; of a pod and the chart, the node itself. */
 const unbundled: ReadonlySet<string> = new Set([
+  ...["apiServerAddress", "apiServerPort", "capabilities", "hostIPC", "nodeinit", "extraHostPathMounts"],
   ...["extraMounts", "extraPortMappings", "containerdConfigPatches", "containerdConfigPatchesJSON6902"],
   ...[
     "kubeadmConfigPatches",

@@ -3,6 +3,7 @@ import { mergeValues } from "#harness/config/plan.ts";
 import type { ProfileName } from "#harness/config/profiles.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import type { Difference, FieldCluster, FieldObject } from "#harness/core/field.ts";
+import { isAtLeast } from "#harness/core/version.ts";
 import { bare, isUsers, leftOut, mostReplicas, standIn, workloadsOf } from "./stand-ins.ts";
 
 type Values = Record<string, unknown>;
@@ -158,7 +159,8 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
       c.cilium,
       `add its pods (kubectl get pods -A -o yaml): ${c.name}=FILE`,
     );
-    const kubernetes = c.kubernetes ?? "1.34.4";
+    // A vendor's suffix is no version that images are published of.
+    const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";
     const podCidr = c.podCidr ?? `10.${10 + i}.0.0/16`;
     const serviceCidr = c.serviceCidr ?? `10.${110 + i}.0.0/16`;
     const workers = Math.max(1, Math.min(c.workers, mostWorkers));
@@ -250,6 +252,11 @@ function keep(cluster: FieldCluster, say: Say): Values {
   };
   if (Object.keys(keptApiserver).length > 0) keptMesh.apiserver = keptApiserver;
   if (Object.keys(keptMesh).length > 0) kept.clustermesh = keptMesh;
+  const mcs = (keptMesh.mcsapi as { enabled?: unknown } | undefined)?.enabled === true;
+  if ((mcs || mesh.enableMCSAPISupport === true) && !isAtLeast(cluster.cilium ?? "", "1.19")) {
+    delete keptMesh.mcsapi;
+    say("MCS-API", "on", "off: before Cilium 1.19 nothing makes its CRDs", "yes");
+  }
   for (const { path, wanted, why } of unmet) {
     if (!wanted(at(own, path))) continue;
     say(path, at(own, path), why, "yes");
@@ -282,7 +289,9 @@ function fromConfig(config: Readonly<Record<string, string>>): Values {
       value === "true" ? true : value === "false" ? false : /^\d+$/.test(value) ? Number(value) : value;
     return path.split(".").reduceRight<unknown>((inner, part) => ({ [part]: inner }), typed) as Values;
   };
+  const pools = (config["cluster-pool-ipv4-cidr"] ?? "").split(/[\s,]+/).filter((c) => c !== "");
   return [
+    pools.length === 0 ? {} : { ipam: { operator: { clusterPoolIPv4PodCIDRList: pools } } },
     text("routing-mode", "routingMode"),
     text("tunnel-protocol", "tunnelProtocol"),
     text("ipam", "ipam.mode"),

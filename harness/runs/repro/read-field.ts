@@ -2,6 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { clusterName } from "#harness/config/lab-file.ts";
+import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError, messageOf } from "#harness/core/errors.ts";
 import type { FieldCluster, FieldObject } from "#harness/core/field.ts";
 import { readSysdump } from "#harness/observe/sysdump/sysdump.ts";
@@ -162,7 +163,7 @@ function withoutHead(values: Record<string, unknown>): Record<string, unknown> {
 function clusterOf(name: string, parts: readonly Part[]): FieldCluster {
   const objects = parts.flatMap((p) => p.objects);
   const of = (...kinds: string[]): FieldObject[] => objects.filter((o) => kinds.includes(o.kind ?? ""));
-  const values = Object.assign({}, ...parts.map((p) => p.values ?? {})) as Values;
+  const values = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
   const config = Object.assign({}, ...parts.map((p) => p.config ?? {})) as Record<string, string>;
   const nodes = of("Node");
   const pods = of("Pod");

@@ -234,6 +234,10 @@ describe("a bundle", () => {
   test.each([
     ["a mount of the host", "nodes: [{ role: worker, extraMounts: [{ hostPath: / }] }]", "extraMounts"],
     ["a pod of the host", 'spec: { "hostPID": true }', "hostPID"],
+    ["an API server for everybody", "networking: { apiServerAddress: 0.0.0.0 }", "apiServerAddress"],
+    ["a folder of a node", "kind: PersistentVolume", "holds a PersistentVolume"],
+    ["rights in the cluster", "kind: ClusterRoleBinding", "holds a ClusterRoleBinding"],
+    ["a script on the nodes", "values: { nodeinit: { enabled: true } }", "nodeinit"],
     ["an image of its own", "containers: [{ image: evil }]", "image evil"],
     ["a file elsewhere", "clusters: [{ kindConfig: ../../etc/passwd }]", "kindConfig ../../etc/passwd"],
     ["a checkout", "clusters: [{ cilium: /src }]", "cilium /src"],

@@ -40,7 +40,8 @@ export function workloadsOf(cluster: FieldCluster): Workload[] {
       namespace: first.metadata.namespace!,
       name: ownerOf(first),
       replicas: group.length,
-      labels,
+      // A Deployment must select by something.
+      labels: Object.keys(labels).length === 0 ? { "meshproof.local/stand-in": ownerOf(first) } : labels,
       ports: portsOf(first, cluster),
     };
   });
