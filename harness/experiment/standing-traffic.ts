@@ -33,8 +33,10 @@ const everyMsOf: Readonly<Record<Connection, number>> = {
   udp: 200,
   dns: 200,
 };
-/** From outside the paths are many. */
-const outsideEveryMs = 200;
+/** From outside, and among friends, the paths are many. */
+const manyEveryMs = 200;
+/** Half as often as the other side: what an upgrade breaks between clusters is the question. */
+const ownEveryMs = 100;
 /** It runs for an hour beside the suites, and must not be what they are disturbed by. */
 const controlEveryMs = 200;
 const timeoutMs = 1000;
@@ -96,6 +98,7 @@ export class StandingTraffic implements AsyncDisposable {
           path: `${cluster.name}: pod to own backends by ClusterIP`,
           host: local,
           port: 80,
+          everyMs: ownEveryMs,
           clusterOf: echo.clusterOf,
         },
         { ...across, path: `${cluster.name}: pod to the other side by ClusterIP`, port: 80 },
@@ -124,7 +127,7 @@ export class StandingTraffic implements AsyncDisposable {
         [standingServices.local, "own backends"],
         [standingServices.remote, "the other side"],
       ] as const) {
-        const common = { everyMs: outsideEveryMs, clusterOf: echo.clusterOf };
+        const common = { everyMs: manyEveryMs, clusterOf: echo.clusterOf };
         services.push(
           {
             ...common,
@@ -143,15 +146,16 @@ export class StandingTraffic implements AsyncDisposable {
     }
     await this.#ask(this.#allowed, { container: outside }, services);
     for (const { cluster, friend, stranger } of guarded) {
-      const servers = (who: string): Wanted[] =>
+      const servers = (who: string, everyMs: number): Wanted[] =>
         guarded.map((g) => ({
           path: `${cluster.name}/${who} to ${g.cluster.name}/server`,
           host: g.server.ip,
           port: echoHttpPort,
+          everyMs,
           clusterOf: (pod) => (pod === "server" ? g.cluster.name : undefined),
         }));
-      await this.#ask(this.#allowed, { cluster, vantage: friend }, servers("friend"));
-      await this.#ask(this.#denied, { cluster, vantage: stranger }, servers("stranger"));
+      await this.#ask(this.#allowed, { cluster, vantage: friend }, servers("friend", manyEveryMs));
+      await this.#ask(this.#denied, { cluster, vantage: stranger }, servers("stranger", everyMsOf.new));
     }
   }
 

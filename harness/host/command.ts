@@ -6,6 +6,8 @@ export interface CommandOptions {
   readonly cwd?: string;
   readonly env?: Record<string, string | undefined>;
   readonly input?: string;
+  /** A file for standard input, of any size. */
+  readonly inputFile?: string;
   readonly timeoutMs?: number;
   /** Where standard output and error also go, line by line. */
   readonly onLine?: (line: string) => void;
@@ -33,7 +35,7 @@ export async function command(
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: options.env as Record<string, string> }),
-    ...(options.input === undefined ? { stdin: "ignore" as const } : { input: options.input }),
+    ...inputOf(options),
     ...(options.timeoutMs === undefined ? {} : { timeout: Math.ceil(options.timeoutMs) }),
     // A group of its own: a Ctrl-C at the terminal reaches the harness, which then ends its children, and theirs.
     killDescendants: true,
@@ -68,6 +70,11 @@ export async function command(
       { cause: error },
     );
   }
+}
+
+function inputOf({ input, inputFile }: CommandOptions) {
+  if (input !== undefined) return { input };
+  return inputFile === undefined ? { stdin: "ignore" as const } : { inputFile };
 }
 
 /** Standard output of a program that must succeed. */

@@ -135,13 +135,16 @@ export async function loadImages(file: string, signal: AbortSignal): Promise<voi
 export async function execIn(
   container: string,
   argv: readonly string[],
-  options: { signal?: AbortSignal; tolerate?: boolean; input?: string; timeoutMs?: number } = {},
+  options: {
+    signal?: AbortSignal;
+    tolerate?: boolean;
+    input?: string;
+    inputFile?: string;
+    timeoutMs?: number;
+  } = {},
 ): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  return command(
-    "docker",
-    ["exec", ...(options.input === undefined ? [] : ["-i"]), container, ...argv],
-    options,
-  );
+  const interactive = options.input !== undefined || options.inputFile !== undefined;
+  return command("docker", ["exec", ...(interactive ? ["-i"] : []), container, ...argv], options);
 }
 
 /** A program in a container with a live standard input and line output. */
