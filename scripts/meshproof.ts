@@ -330,7 +330,7 @@ program
   .option("--baseline <file>", "a series of earlier measurements that outages are held against")
   .option("--context <name>", "a meshed cluster of your own instead of a lab; two or more times", collect)
   .option("--kubeconfig <file>", "of those contexts (default: $KUBECONFIG, else ~/.kube/config)")
-  .option("--images <source>", "where the images of those clusters' versions come from, as for `up`", "auto")
+  .option("--images <source>", "where the prober's and the backends' images come from, as for `up`", "auto")
   .option("--prober-image <ref>", "where those clusters' nodes find the prober's image")
   .option("--agnhost-image <ref>", "where they find the backends' image")
   .action(

@@ -148,6 +148,7 @@ describe("certification", () => {
       "an outage over the budget while the rig was spoiled",
       { disruptions: [{ ...lossy, longestGapMs: 5001 }], rig: ["the prober stood still"] },
     ],
+    ["a capture that ended", { unseen: ["the capture at west/server ended"] }],
     ["a suite that did not run", { suites: [{ name: "policy", run: "r", tests: {}, failures: [] }] }],
     ["an unknown test", { suites: [{ name: "policy", run: "r", tests: { unknown: 1 }, failures: [] }] }],
   ])("%s leaves it unknown", (_, news) => {
@@ -161,6 +162,24 @@ describe("certification", () => {
       [],
     );
     expect(findings.at(-1)).toContain("3 of 100 lost, 200 ms at most; in baseline 2 of 100");
+  });
+
+  test("a test that fails before anything moved is a finding: the upgrade may be its cure", () => {
+    const failed = {
+      name: "policy",
+      run: "r",
+      tests: { fail: 1 },
+      failures: ["t: why"],
+      unsupported: [],
+      skipped: [],
+    };
+    const { verdict, findings } = certify(
+      [phase({ name: "baseline", suites: [failed] }), phase()],
+      budgets,
+      [],
+    );
+    expect(verdict).toBe("certified with findings");
+    expect(findings).toEqual(["baseline: policy: t: why"]);
   });
 
   test("no phase at all certifies nothing", () => {

@@ -7,7 +7,7 @@ export interface Judged {
 }
 
 /**
- * What the phases say of the upgrade. A leaked packet, a failed test, lost state, an outage over the budget or an
+ * What the phases say of the upgrade; the first is that before anything moves. A leaked packet, a failed test, lost state, an outage over the budget or an
  * upgrade that did not come about decide against it; what the rig spoiled, or nobody measured, leaves it unknown.
  */
 export function certify(
@@ -29,12 +29,13 @@ export function certify(
       );
     for (const s of p.suites) {
       if (s.failures.length + Object.keys(s.tests).length === 0) open.push(say(`${s.name} did not run`));
-      for (const f of s.failures) against.push(say(`${s.name}: ${f}`));
+      // What fails before anything moved is not the upgrade's doing; of the new version it decides.
+      for (const f of s.failures) (p === phases[0] ? findings : against).push(say(`${s.name}: ${f}`));
       if (s.tests.unknown !== 0 && s.tests.unknown !== undefined)
         open.push(say(`${s.name}: ${s.tests.unknown} unknown (run ${s.run})`));
     }
     for (const c of p.changed) against.push(say(c));
-    for (const r of p.rig) open.push(say(r));
+    for (const r of [...p.rig, ...(p.unseen ?? [])]) open.push(say(r));
     if (p.disruptions.length === 0 || p.disruptions.some((d) => d.sent === 0))
       open.push(say("a path was not measured"));
     if (p.deniedSent === 0) open.push(say("no denied request was sent: a leak could not show"));

@@ -67,6 +67,10 @@ const phase = z.strictObject({
     }),
   ),
   rig: z.array(z.string()).describe("What spoiled the phase's figures, if anything."),
+  unseen: z
+    .array(z.string())
+    .optional()
+    .describe("What was not watched or read, though the figures stand: a capture that ended, for one."),
   error: z.string().nullable().describe("An upgrade that did not come about, and what was last seen of it."),
 });
 export type PhaseRecord = z.infer<typeof phase>;

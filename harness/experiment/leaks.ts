@@ -35,10 +35,13 @@ function leaksOf(packets: readonly Packet[], sinceUnixMs: number): Leak[] {
 /** The leaks since a time that a killed harness kept in its file. A last line that was cut off is none. */
 export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak[]> {
   const text = await readFile(file, "utf8").catch(() => "");
-  const packets = text
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as Packet);
+  const packets = text.split("\n").flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Packet];
+    } catch {
+      return [];
+    }
+  });
   return leaksOf(
     packets.filter((p) => p.atUnixMs >= sinceUnixMs),
     sinceUnixMs,

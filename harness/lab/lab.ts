@@ -66,7 +66,8 @@ export async function claimLab(state: LabState, keep: boolean): Promise<LabState
 }
 
 /** Whether the lab is this process's to remove. */
-export const isMine = ({ owner }: LabState): boolean => owner?.pid === process.pid;
+export const isMine = async ({ owner }: LabState): Promise<boolean> =>
+  owner?.pid === process.pid && (await isAlive(owner));
 
 /** The state of a lab that is up; `lab-missing` otherwise, with the cure. */
 export async function requireLab(lab: string): Promise<LabState> {
@@ -81,8 +82,7 @@ export async function requireLab(lab: string): Promise<LabState> {
       cure: `run \`npm run mesh -- up --lab ${lab}\`, which repairs or rebuilds it`,
     });
   }
-  // Whoever was to remove it is gone, and somebody works on it now: it is kept.
-  return state.owner === undefined || (await isAlive(state.owner)) ? state : claimLab(state, true);
+  return state;
 }
 
 export async function listLabs(): Promise<string[]> {

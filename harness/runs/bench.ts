@@ -16,7 +16,7 @@ import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { systemNamespace, type Vantage, vantagesOf } from "#harness/mesh/vantage.ts";
 import { Prober } from "#harness/probe/driver.ts";
-import { downLab } from "./down.ts";
+import { removeMine } from "./remove-mine.ts";
 import { up } from "./up.ts";
 
 const requestOf = (plan: LabPlan, progress: Progress, signal: AbortSignal) => ({
@@ -62,7 +62,7 @@ export async function benchUp(progress: Progress, signal: AbortSignal): Promise<
       ...(await benchProber("bench", signal)),
     ];
   } finally {
-    await downLab(plan.lab, progress, AbortSignal.timeout(300_000));
+    await removeMine(plan.lab, progress);
   }
 }
 

@@ -4,7 +4,7 @@ import { healJournal, injectFault, ownerLives } from "#harness/fault/inject.ts";
 import { readJournal } from "#harness/lab/fault-journal.ts";
 import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
-import { healLeftovers } from "./open-lab.ts";
+import { healLeftovers, workOn } from "./open-lab.ts";
 
 /**
  * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.
@@ -19,7 +19,7 @@ export async function injectByHand(options: {
   readonly signal: AbortSignal;
 }): Promise<void> {
   const fault = faultNamed(options.fault);
-  const mesh = new Mesh(await requireLab(options.lab));
+  const mesh = new Mesh(await workOn(options.lab));
   await healLeftovers(mesh, options.say);
   await using injected = await injectFault(fault, {
     mesh,

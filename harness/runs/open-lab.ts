@@ -1,17 +1,18 @@
 import { healJournal } from "#harness/fault/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
-import { requireLab } from "#harness/lab/lab.ts";
+import { claimLab, type LabState, requireLab } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable } from "#harness/lab/reap.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { tellStranded } from "./certify/journal.ts";
+import { isDisposable } from "./other-labs.ts";
 
 /**
  * The lab that is up, ready for work: what a killed command left running is ended, and the faults that it left are
  * healed and its namespaces removed, and said. To be called under the lab's lock.
  */
 export async function openLab(lab: string, say: (line: string) => void): Promise<Mesh> {
-  const state = await requireLab(lab);
+  const state = await workOn(lab);
   process.env[labVariable] = lab;
   await killOrphans(lab);
   const mesh = new Mesh(state);
@@ -19,6 +20,12 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
   await removeLeftovers(mesh, say);
   await tellStranded(lab, say);
   return mesh;
+}
+
+/** The lab that is up; where whoever was to remove it is gone, it is kept from now on: somebody works on it. */
+export async function workOn(lab: string): Promise<LabState> {
+  const state = await requireLab(lab);
+  return (await isDisposable(state)) ? claimLab(state, true) : state;
 }
 
 /**

@@ -13,6 +13,7 @@ import {
   requireLab,
   writeLabState,
 } from "#harness/lab/lab.ts";
+import { workOn } from "./open-lab.ts";
 import { makeRoom } from "./other-labs.ts";
 
 const signal = new AbortController().signal;
@@ -63,11 +64,13 @@ test("of the other labs those go whose commands were killed before they could re
   certifies("certifying");
   await lab("at-work", { owner: await thisProcess() });
   await lab("kept");
+  await lab("half-removed", { phase: "removing" });
   await lab("asked-for", { owner: gone });
   await makeRoom("asked-for", progress, signal);
   expect((await listLabs()).sort()).toEqual(["asked-for", "at-work", "certifying", "kept"]);
   expect(told.sort()).toEqual([
     "remove lab half, which a killed command left",
+    "remove lab half-removed, which a killed command left",
     "remove lab killed, which a killed command left",
     "remove lab killed-at-removal, which a killed command left",
   ]);
@@ -82,11 +85,12 @@ test("a broken lab beside this one is told, and no reason to stop", async () => 
 
 test("a lab that a killed command was to remove is kept by whoever works on it, or removed by whoever takes it over", async () => {
   await lab("killed", { owner: gone });
-  expect((await requireLab("killed")).owner).toBeUndefined();
+  expect((await requireLab("killed")).owner).toEqual(gone);
+  expect((await workOn("killed")).owner).toBeUndefined();
   await makeRoom("asked-for", progress, signal);
   expect(await listLabs()).toEqual(["killed"]);
   const mine = await claimLab(await lab("other", { owner: gone }), false);
-  expect(isMine(mine)).toBe(true);
-  expect((await requireLab("other")).owner).toEqual(await thisProcess());
-  expect(isMine(await claimLab(await lab("kept"), false))).toBe(false);
+  expect(await isMine(mine)).toBe(true);
+  expect((await workOn("other")).owner).toEqual(await thisProcess());
+  expect(await isMine(await claimLab(await lab("kept"), false))).toBe(false);
 });

@@ -6,8 +6,12 @@ import { type LabState, listLabs, lockLab, readLabState } from "#harness/lab/lab
 import { reapLab } from "#harness/lab/reap.ts";
 import { readJournal } from "./certify/journal.ts";
 
-/** Whether nobody wants the lab: who was to remove it is gone, and no certification in it waits to go on. */
+/**
+ * Whether nobody wants the lab: half removed, or of a command that was to remove it and is gone, and no certification in
+ * it waits to go on.
+ */
 export async function isDisposable(state: LabState): Promise<boolean> {
+  if (state.phase === "removing") return true;
   if (state.owner === undefined || (await isAlive(state.owner))) return false;
   return state.phase !== "up" || (await readJournal(state.lab)) === undefined;
 }
@@ -29,15 +33,20 @@ export async function makeRoom(lab: string, progress: Progress, signal: AbortSig
   }
 }
 
+/** Under the lab's lock, which a killed command's frees itself within 15 s; nothing where somebody wants it by then. */
+export function removeForsaken(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
+  return progress.step(`remove lab ${lab}, which a killed command left`, async () => {
+    await using _lock = await lockLab(lab);
+    const now = await readLabState(lab);
+    if (now !== undefined && (await isDisposable(now))) await reapLab(lab, signal);
+  });
+}
+
 async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
   const state = await readLabState(lab);
   if (state === undefined) return;
   if (await isDisposable(state)) {
-    await progress.step(`remove lab ${lab}, which a killed command left`, async () => {
-      await using _lock = await lockLab(lab);
-      const now = await readLabState(lab);
-      if (now !== undefined && (await isDisposable(now))) await reapLab(lab, signal);
-    });
+    await removeForsaken(lab, progress, signal);
     return;
   }
   const made = state.plan.clusters.filter((c) => c.own === undefined);

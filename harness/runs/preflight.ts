@@ -7,7 +7,8 @@ import { dockerAnswers } from "#harness/host/docker.ts";
 import { disk, examine, type Finding, memory } from "#harness/host/doctor.ts";
 import { availableMemoryBytes } from "#harness/host/machine.ts";
 import { setUpMachine } from "#harness/host/setup.ts";
-import { makeRoom } from "./other-labs.ts";
+import { readLabState } from "#harness/lab/lab.ts";
+import { isDisposable, makeRoom, removeForsaken } from "./other-labs.ts";
 import { isUp } from "./up.ts";
 
 export interface PreflightOptions {
@@ -21,15 +22,20 @@ export interface PreflightOptions {
 
 /** Checks the machine before anything is made, and makes room; with consent, installs and starts what it lacks. */
 export async function preflight(options: PreflightOptions): Promise<Finding[]> {
-  const room = () => makeRoom(options.plan.lab, options.progress, options.signal);
+  const { progress, signal } = options;
+  const { lab } = options.plan;
+  const room = () => makeRoom(lab, progress, signal);
   const answered = await dockerAnswers();
   if (answered) await room();
   // A lab that is up needs no more than it has.
   if (await isUp(options.plan).catch(() => false)) return [];
   // Figures first: a machine short of disk or memory is told so before anything is installed.
+  // It would be rebuilt: what it holds now is free for that.
+  const own = answered ? await readLabState(lab) : undefined;
+  if (own?.phase === "up" && (await isDisposable(own))) await removeForsaken(lab, progress, signal);
   refuse([await disk(options.mustBuild), memory(await availableMemoryBytes())]);
   if (options.setup) {
-    await setUpMachine(options.progress, options.signal);
+    await setUpMachine(progress, signal);
     // The daemon, where it started only now, brought back what was there when it ended.
     if (!answered) await room();
   }

@@ -6,10 +6,10 @@ import { formatMs } from "#harness/core/clock.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
 import { pause } from "#harness/core/eventually.ts";
 import type { History } from "#harness/core/history.ts";
-import { requireLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { vantagesOf } from "#harness/mesh/vantage.ts";
 import { Prober } from "#harness/probe/driver.ts";
+import { workOn } from "./open-lab.ts";
 
 export interface ProbeByHandOptions {
   readonly lab: string;
@@ -29,7 +29,7 @@ export interface ProbeByHandOptions {
 
 /** The suites' own prober, by hand: what was lost, for how long, and how well the prober itself did. */
 export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
-  const mesh = new Mesh(await requireLab(options.lab));
+  const mesh = new Mesh(await workOn(options.lab));
   const [name, node] = options.from.split("/");
   const cluster = mesh.cluster(name!);
   const vantages = await vantagesOf(cluster.kube);

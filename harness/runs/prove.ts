@@ -20,9 +20,10 @@ import { faults as allFaults, faultNamed } from "#harness/fault/index.ts";
 import { lacked } from "#harness/fault/needs.ts";
 import { newRunId } from "#harness/global-setup.ts";
 import { repoRoot, writeAtomic } from "#harness/host/paths.ts";
-import { lockLab, requireLab } from "#harness/lab/lab.ts";
+import { lockLab } from "#harness/lab/lab.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { reportsDir } from "#harness/run-environment.ts";
+import { workOn } from "./open-lab.ts";
 import { checkSuites, listTests, provenSuites, suiteNames } from "./suites.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
@@ -62,7 +63,7 @@ interface Proof {
  * suites on the healed mesh. The run's report is that of the last part, with the kill matrix.
  */
 export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
-  const mesh = new Mesh(await requireLab(options.lab));
+  const mesh = new Mesh(await workOn(options.lab));
   const { plan: lab } = mesh.state;
   // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
   const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab);

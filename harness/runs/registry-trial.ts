@@ -8,7 +8,7 @@ import { eventually, notYet, ready } from "#harness/core/eventually.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { command, spawnLines } from "#harness/host/command.ts";
 import { pushImage } from "#harness/host/docker.ts";
-import { downLab } from "./down.ts";
+import { removeMine } from "./remove-mine.ts";
 import { up } from "./up.ts";
 
 /** Puts everything that a registry must hold for a lab under its published names. */
@@ -95,7 +95,7 @@ export async function registryTrial(
         `lab ${plan.lab}: ${did}, node image ${state.artifacts.clusters[plan.clusters[0]!.name]!.nodeImage}`,
       );
     } finally {
-      await downLab(plan.lab, progress, AbortSignal.timeout(300_000));
+      await removeMine(plan.lab, progress);
     }
   } finally {
     registry.kill();

@@ -2,9 +2,9 @@ import type { ImageSource } from "#harness/artifacts/types.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import type { RunRecord } from "#harness/core/record.ts";
-import { isMine, lockLab } from "#harness/lab/lab.ts";
-import { reapLab } from "#harness/lab/reap.ts";
+import { lockLab } from "#harness/lab/lab.ts";
 import { preflight } from "./preflight.ts";
+import { removeMine } from "./remove-mine.ts";
 import { checkSuites } from "./suites.ts";
 import { testLab } from "./test.ts";
 import { up } from "./up.ts";
@@ -43,7 +43,7 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
   });
   // Held from the first change to the last: nobody finds the lab "already up" just before it is removed.
   await using _lock = await lockLab(plan.lab);
-  const { state } = await up({
+  await up({
     plan,
     runId: options.runId,
     images: options.images,
@@ -65,11 +65,6 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
     });
   } finally {
     // A lab that somebody keeps is not this command's to remove.
-    if (isMine(state)) await removeLab(plan.lab, progress);
+    await removeMine(plan.lab, progress);
   }
-}
-
-/** With a signal of its own: clean-up after Ctrl-C must not be cut short by the same Ctrl-C. */
-async function removeLab(lab: string, progress: Progress): Promise<void> {
-  await progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
 }

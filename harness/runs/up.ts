@@ -92,7 +92,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     await checkPorts(plan);
   }
   const startedMs = monotonicMs();
-  const theirs = before !== undefined && before.owner === undefined;
+  const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.owner === undefined;
   const owner = options.transient === true && !theirs ? await thisProcess() : undefined;
   const state = (phase: LabState["phase"]): LabState => ({
     version: 1,

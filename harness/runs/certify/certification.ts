@@ -108,7 +108,12 @@ export class Certification {
     await this.#goBackTo(first);
     if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
     const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(this.#dir), this.#watchedUntil);
-    await using standing = await startStanding(this.#mesh, this.#dir, progress, signal);
+    await using standing = await startStanding(this.#mesh, this.#dir, progress, signal, async (guarded) => {
+      // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
+      if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: guarded });
+      this.#watchedUntil = guarded;
+      this.#late = late;
+    });
     const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
     await using host = await HostWatch.start(
       nodes.map((n) => n.name),
@@ -119,10 +124,6 @@ export class Certification {
       signal,
     });
     const watch: Watch = { standing, host, before };
-    // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
-    if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: standing.guardedUnixMs });
-    this.#watchedUntil = standing.guardedUnixMs;
-    this.#late = late;
     for (const phase of this.#phases.slice(first)) {
       const record = await this.#pass(phase, watch);
       if (record.error === null) continue;
@@ -196,8 +197,8 @@ export class Certification {
       ...traffic.rigTroubles(since, until),
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
     ];
-    const changed = error === null ? await this.#changed(before) : [];
-    const ran = error === null ? await this.#suites(phase) : { suites: [], rig: [] };
+    const { changed, unread } = error === null ? await this.#changed(before) : { changed: [], unread: [] };
+    const ran = error === null ? await this.#suites(phase) : { suites: [], besides: [] };
     const end = unixNowMs();
     // One stretch begins where the last one ended: a leak between two phases is a leak.
     const watchedSince = this.#watchedUntil ?? since;
@@ -214,7 +215,8 @@ export class Certification {
       events: happened,
       changed,
       suites: ran.suites,
-      rig: [...rig, ...ran.rig, ...leaks.troubles],
+      rig,
+      unseen: [...unread, ...ran.besides, ...leaks.troubles],
       error,
     };
   }
@@ -256,22 +258,27 @@ export class Certification {
   }
 
   /** What is not as it was, once the mesh had time to settle: a look in between may meet a pod that is just not ready. */
-  async #changed(before: ReadonlyMap<string, LastingState>): Promise<string[]> {
+  async #changed(
+    before: ReadonlyMap<string, LastingState>,
+  ): Promise<{ changed: string[]; unread: string[] }> {
     const { signal } = this.#options;
     const deadlineMs = monotonicMs() + this.#state.plan.budgets.settleMs;
     for (;;) {
       const changed: string[] = [];
-      for (const cluster of this.#mesh.clusters) {
-        const now = await lastingState(cluster, standingNamespace, signal);
-        changed.push(...changesOf(cluster.name, before.get(cluster.name)!, now));
-      }
-      if (changed.length === 0 || monotonicMs() >= deadlineMs) return changed;
+      const unread: string[] = [];
+      for (const cluster of this.#mesh.clusters)
+        await lastingState(cluster, standingNamespace, signal).then(
+          (now) => changed.push(...changesOf(cluster.name, before.get(cluster.name)!, now)),
+          (error: unknown) =>
+            unread.push(`the state of ${cluster.name} that must last was not read: ${messageOf(error)}`),
+        );
+      if (changed.length + unread.length === 0 || monotonicMs() >= deadlineMs) return { changed, unread };
       await pause(1000, signal);
     }
   }
 
   async #suites(phase: Phase): ReturnType<typeof runPhaseSuites> {
-    if (phase.suites === "none") return { suites: [], rig: [] };
+    if (phase.suites === "none") return { suites: [], besides: [] };
     const { say, signal } = this.#options;
     const { suites, full } = this.#journal.settings;
     return runPhaseSuites({

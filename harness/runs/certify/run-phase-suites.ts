@@ -19,7 +19,7 @@ const sparing = 4;
 /** The suites as they judge the versions of now, and what went wrong beside them. One that did not run has no tests. */
 export async function runPhaseSuites(
   options: PhaseSuites,
-): Promise<{ suites: PhaseRecord["suites"]; rig: string[] }> {
+): Promise<{ suites: PhaseRecord["suites"]; besides: string[] }> {
   const { suites, signal, runId } = options;
   const { record } = await testLab({ ...options, sparing });
   throwIfAborted(signal, runId);
@@ -29,10 +29,10 @@ export async function runPhaseSuites(
       ? { name, run: record.runId, tests: {}, failures: [], unsupported: [], skipped: [] }
       : summaryOf(suite, record.runId);
   });
-  const besides = record.totals.errors - record.suites.reduce((n, s) => n + s.errors.length, 0);
+  const errors = record.totals.errors - record.suites.reduce((n, s) => n + s.errors.length, 0);
   return {
     suites: told,
-    rig: besides > 0 ? [`${besides} errors beside the tests (run ${record.runId})`] : [],
+    besides: errors > 0 ? [`${errors} errors beside the tests (run ${record.runId})`] : [],
   };
 }
 

@@ -16,8 +16,6 @@ export interface Standing extends AsyncDisposable {
   readonly traffic: StandingTraffic;
   readonly leaks: LeakWatch;
   readonly events: MeshEvents;
-  /** From when on no stranger may get through. */
-  readonly guardedUnixMs: number;
 }
 
 /** A title as a file's or a folder's name. */
@@ -28,13 +26,14 @@ export const leaksFile = (dir: string): string => join(dir, "leaks.ndjson");
 
 /**
  * Starts the traffic that never stops. Before the policy is in force every stranger must be seen by the captures: one
- * that is blind would certify anything.
+ * that is blind would certify anything. `onGuarded` is told from when on no stranger may get through.
  */
 export async function startStanding(
   mesh: Mesh,
   dir: string,
   progress: Progress,
   signal: AbortSignal,
+  onGuarded: (unixMs: number) => Promise<void>,
 ): Promise<Standing> {
   await using open = new AsyncDisposableStack();
   const begunMs = Math.round(unixNowMs());
@@ -90,8 +89,9 @@ export async function startStanding(
   );
   const guardedUnixMs = unixNowMs();
   leaks.keepIn(leaksFile(dir));
+  await onGuarded(guardedUnixMs);
   await traffic.settled();
   const events = open.use(new MeshEvents(clusters));
   const resources = open.move();
-  return { traffic, leaks, events, guardedUnixMs, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return { traffic, leaks, events, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
