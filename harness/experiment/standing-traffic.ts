@@ -192,6 +192,11 @@ export class StandingTraffic implements AsyncDisposable {
       await stream.settled({ withinMs: this.#options.settleMs, quietMs: 2000 });
   }
 
+  /** Whoever is let through asks so many times less often from now on; strangers go on as they are. */
+  pace(times: number): void {
+    for (const prober of new Set(this.#allowed.map((s) => s.prober))) prober.pace(times);
+  }
+
   /** The paths of strangers of which an answer came since a time. */
   answeredStrangers(sinceUnixMs: number): string[] {
     return this.#denied

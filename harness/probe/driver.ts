@@ -165,6 +165,11 @@ export class Prober implements AsyncDisposable {
     this.#marks.push({ name, atMs: this.onClock(atUnixMs) });
   }
 
+  /** From now on its requests leave so many times less often; 1 is as asked for. */
+  pace(times: number): void {
+    this.#process?.write(`pace ${times}`);
+  }
+
   /** A time of the harness's clock on the prober's own. */
   onClock(unixMs: number): number {
     return unixMs - this.#startedAtUnixMs!;

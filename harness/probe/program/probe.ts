@@ -10,7 +10,8 @@ const flushMs = 50;
 /** Requests that leave every so often, whatever became of the earlier ones. */
 interface Grid {
   readonly everyMs: number;
-  readonly offsetMs: number;
+  /** Of the next request. */
+  dueMs: number;
   seq: number;
   readonly request: () => Promise<Answer>;
   readonly keep: (row: WireRequest) => void;
@@ -41,19 +42,20 @@ function clientOf({ connection, host, port, path, timeoutMs }: StreamSpec): Clie
 
 /**
  * Open loop: requests leave on fixed grids whatever became of the earlier ones, each stamped at its start, so an
- * outage costs as many samples as it lasts. Ends when standard input does, or at the line `stop`.
+ * outage costs as many samples as it lasts. At the line `pace N` all but the control leave N times less often. Ends when
+ * standard input does, or at the line `stop`.
  */
 export async function probe(spec: ProbeSpec): Promise<void> {
-  const control = createServer((_request, response) => response.end("control"));
-  await new Promise<void>((resolve) => control.listen(0, "127.0.0.1", resolve));
-  const controlPort = (control.address() as AddressInfo).port;
+  const controlServer = createServer((_request, response) => response.end("control"));
+  await new Promise<void>((resolve) => controlServer.listen(0, "127.0.0.1", resolve));
+  const controlPort = (controlServer.address() as AddressInfo).port;
   let samples: WireSample[] = [];
   let controls: WireRequest[] = [];
   const clients = spec.streams.map(clientOf);
   // The grids are shifted against one another: streams that all fired at once would make each other late.
   const grids: Grid[] = spec.streams.map(({ everyMs }, i) => ({
     everyMs,
-    offsetMs: (everyMs * i) / spec.streams.length,
+    dueMs: (everyMs * i) / spec.streams.length,
     seq: 0,
     request: () => clients[i]!.request(),
     keep: (row) => samples.push([i, ...row]),
@@ -61,12 +63,13 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const controlTimeoutMs = Math.min(...spec.streams.map((s) => s.timeoutMs));
   grids.push({
     everyMs: spec.controlEveryMs,
-    offsetMs: 0,
+    dueMs: 0,
     seq: 0,
     request: () => requestOnNewConnection("127.0.0.1", controlPort, "/", controlTimeoutMs),
     keep: (row) => controls.push(row),
   });
-  const dueOf = (g: Grid): number => g.offsetMs + g.seq * g.everyMs;
+  const control = grids.at(-1)!;
+  let pace = 1;
 
   const zero = performance.now();
   const cpuAtStart = process.cpuUsage();
@@ -84,6 +87,8 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const input = createInterface({ input: process.stdin });
   const ended = new Promise<void>((resolve) => {
     input.on("line", (line) => {
+      const slower = /^pace (\d+)$/.exec(line.trim())?.[1];
+      if (slower !== undefined) pace = Number(slower);
       if (line.trim() === "stop") resolve();
     });
     input.on("close", resolve);
@@ -91,8 +96,9 @@ export async function probe(spec: ProbeSpec): Promise<void> {
 
   const inFlight = new Set<Promise<void>>();
   const launch = (grid: Grid): void => {
-    const dueMs = dueOf(grid);
+    const { dueMs } = grid;
     const seq = grid.seq++;
+    grid.dueMs += grid.everyMs * (grid === control ? 1 : pace);
     const sentMs = nowMs();
     const entry = grid.request().then(({ outcome, body, detail }) => {
       grid.keep([seq, round(dueMs), round(sentMs), round(nowMs()), outcome, body.slice(0, 100), detail]);
@@ -105,8 +111,8 @@ export async function probe(spec: ProbeSpec): Promise<void> {
     let nextMs = Number.POSITIVE_INFINITY;
     for (const grid of grids) {
       // A late timer sends every request that is due: the grid does not slip.
-      while (dueOf(grid) <= nowMs()) launch(grid);
-      nextMs = Math.min(nextMs, dueOf(grid));
+      while (grid.dueMs <= nowMs()) launch(grid);
+      nextMs = Math.min(nextMs, grid.dueMs);
     }
     setTimeout(tick, Math.max(0, nextMs - nowMs()));
   };
@@ -120,7 +126,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const cpu = process.cpuUsage(cpuAtStart);
   await print({ bye: { cpuShare: (cpu.user + cpu.system) / 1000 / nowMs() } });
   for (const client of clients) await client[Symbol.asyncDispose]();
-  control.close();
+  controlServer.close();
   process.exit(0);
 }
 

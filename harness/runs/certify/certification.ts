@@ -33,6 +33,8 @@ import { writeCertificate } from "./write-certificate.ts";
 const betweenSuites = ["global-service", "policy"];
 /** How long a phase in which nothing moves is watched before its suites, whose own load is no upgrade's. */
 const quietMs = 20_000;
+/** How many times less often the standing traffic asks meanwhile. */
+const besideSuites = 4;
 /** After a change: what comes late belongs to it. */
 const afterMs = 10_000;
 /** What a capture saw is here by then. */
@@ -198,7 +200,7 @@ export class Certification {
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
     ];
     const { changed, unread } = error === null ? await this.#changed(before) : { changed: [], unread: [] };
-    const ran = error === null ? await this.#suites(phase) : { suites: [], besides: [] };
+    const ran = error === null ? await this.#suites(phase, standing) : { suites: [], besides: [] };
     const end = unixNowMs();
     // One stretch begins where the last one ended: a leak between two phases is a leak.
     const watchedSince = this.#watchedUntil ?? since;
@@ -277,19 +279,25 @@ export class Certification {
     }
   }
 
-  async #suites(phase: Phase): ReturnType<typeof runPhaseSuites> {
+  async #suites(phase: Phase, { traffic }: Standing): ReturnType<typeof runPhaseSuites> {
     if (phase.suites === "none") return { suites: [], besides: [] };
     const { say, signal } = this.#options;
     const { suites, full } = this.#journal.settings;
-    return runPhaseSuites({
-      lab: this.#state.lab,
-      suites: phase.suites === "all" || full ? suites : betweenSuites,
-      runId: folderName(phase.name),
-      reportsDir: join(this.#dir, "runs"),
-      command: this.#journal.command,
-      say,
-      signal,
-    });
+    // Nothing is measured of it while suites run, whose figures it must not spoil.
+    traffic.pace(besideSuites);
+    try {
+      return await runPhaseSuites({
+        lab: this.#state.lab,
+        suites: phase.suites === "all" || full ? suites : betweenSuites,
+        runId: folderName(phase.name),
+        reportsDir: join(this.#dir, "runs"),
+        command: this.#journal.command,
+        say,
+        signal,
+      });
+    } finally {
+      traffic.pace(1);
+    }
   }
 
   async #evidence(phase: string): Promise<void> {

@@ -1,0 +1,40 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { ProbeLine, ProbeSpec, WireSample } from "#harness/core/probe-wire.ts";
+import { spawnLines } from "#harness/host/command.ts";
+
+test("requests leave on a grid, and on one that is so many times wider after `pace`", async () => {
+  const server = createServer((_request, response) => response.end("pod-a"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const spec: ProbeSpec = {
+    mark: "test",
+    streams: [{ host: "127.0.0.1", port, path: "/", everyMs: 20, timeoutMs: 1000, connection: "new" }],
+    controlEveryMs: 20,
+  };
+  const samples: WireSample[] = [];
+  const controls: number[] = [];
+  const program = join(import.meta.dirname, "main.ts");
+  const prober = spawnLines(process.execPath, [program, "probe", JSON.stringify(spec)], (line) => {
+    const told = JSON.parse(line) as ProbeLine;
+    if (!("samples" in told)) return;
+    samples.push(...told.samples);
+    controls.push(...told.control.map(([, dueMs]) => dueMs));
+    if (samples.length >= 10) prober.write("pace 4");
+    if (samples.length >= 20) prober.write("stop");
+  });
+  expect(await prober.done).toMatchObject({ exitCode: 0 });
+  server.close();
+  const due = samples.map(([, , dueMs]) => dueMs).sort((a, b) => a - b);
+  const steps = due.slice(1).map((ms, i) => Math.round(ms - due[i]!));
+  const slow = steps.indexOf(80);
+  expect(slow).toBeGreaterThanOrEqual(9);
+  expect(new Set(steps.slice(0, slow))).toEqual(new Set([20]));
+  expect(new Set(steps.slice(slow))).toEqual(new Set([80]));
+  // What tells the rig's trouble is asked as before.
+  const control = controls.sort((a, b) => a - b);
+  expect(control.slice(1).every((ms, i) => Math.round(ms - control[i]!) === 20)).toBe(true);
+  expect(samples.every(([, , , , , outcome, pod]) => outcome === "ok" && pod === "pod-a")).toBe(true);
+});
