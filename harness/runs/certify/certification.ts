@@ -34,7 +34,7 @@ const betweenSuites = ["global-service", "policy"];
 /** How long a phase in which nothing moves is watched before its suites, whose own load is no upgrade's. */
 const quietMs = 20_000;
 /** How many times less often the standing traffic asks meanwhile. */
-const besideSuites = 4;
+const besideSuites = 20;
 /** After a change: what comes late belongs to it. */
 const afterMs = 10_000;
 /** What a capture saw is here by then. */
