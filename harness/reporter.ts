@@ -20,6 +20,8 @@ export interface ReporterOptions {
   readonly say: (line: string) => void;
   /** Called with each test as soon as it was judged. */
   readonly onTest?: (test: TestRecord) => void;
+  /** Whether the user ended the run: what had no answer by then has not failed. */
+  readonly interrupted?: () => boolean;
   /** What disturbed the rig between two times on the monotonic clock. */
   readonly disturbances?: (sinceMs: number, untilMs: number) => readonly string[];
 }
@@ -63,7 +65,7 @@ export class MeshproofReporter implements Reporter {
   onTestCaseResult(test: TestCase): Promise<void> {
     const entry = this.#modules.get(test.module.moduleId);
     if (entry === undefined) return Promise.resolve();
-    const raw = recordOf(test, entry.record.name);
+    const raw = this.#unlessInterrupted(test, recordOf(test, entry.record.name));
     const untilMs = monotonicMs();
     this.#times.set(`${raw.suite} > ${raw.name}`, { sinceMs: untilMs - raw.durationMs, untilMs });
     const record = this.#unlessDisturbed(raw);
@@ -115,6 +117,15 @@ export class MeshproofReporter implements Reporter {
         entry.startedMs + entry.record.durationMs,
       );
     await this.#writing;
+  }
+
+  /** A test whose set-up, or itself, an interrupt cut off. */
+  #unlessInterrupted(test: TestCase, record: TestRecord): TestRecord {
+    const { state, errors = [] } = test.result();
+    const cutOff = errors.every((e) => (e as { code?: unknown }).code === "aborted");
+    return state === "failed" && cutOff && this.#options.interrupted?.() === true
+      ? { ...record, outcome: "skipped", reasons: ["interrupted"] }
+      : record;
   }
 
   /** A verdict that the rig spoiled is unknown, whichever way it went: nothing was learnt of the mesh. */

@@ -127,6 +127,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     ...(options.series === undefined
       ? {}
       : { onTest: (test) => keepInSeries(options.series!, test, options.say) }),
+    interrupted: () => options.signal.aborted,
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, state.plan.rig, sinceMs, untilMs),
   });
   // A daemon that is gone takes the lab with it: what is left of the run would only wait.
