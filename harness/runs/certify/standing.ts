@@ -64,7 +64,8 @@ export async function startStanding(
       }),
     ),
   );
-  await prioritisePods(await workload.echo.podUids());
+  // Every backend: the guarded servers waited behind restarting agents, and lost what policy had let through.
+  await prioritisePods([...(await workload.echo.podUids()), ...workload.guarded.map((g) => g.server.uid)]);
   const sinceMs = unixNowMs();
   await eventually(
     async () => {
