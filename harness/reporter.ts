@@ -3,14 +3,11 @@ import { basename, join } from "node:path";
 import type { SerializedError } from "vitest";
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/node";
 import { formatMs, monotonicMs, wallLabel } from "./core/clock.ts";
-import { messageOf } from "./core/errors.ts";
+import { isRigCode, messageOf } from "./core/errors.ts";
 import type { SuiteRecord, TestRecord } from "./core/record.ts";
 import type { Outcome } from "./core/verdict.ts";
 import { writeAtomic } from "./host/paths.ts";
 import { toJunit } from "./report/junit.ts";
-
-/** Codes of errors that speak of the rig, not of Cilium. */
-const rigCodes = new Set(["rig-spoiled", "probe-failed"]);
 
 export interface ReporterOptions {
   readonly runId: string;
@@ -198,7 +195,7 @@ function recordOf(test: TestCase, suite: string): TestRecord {
   else if (result.state === "skipped") outcome = note.startsWith("unsupported: ") ? "unsupported" : "skipped";
   else
     outcome =
-      errors.length > 0 && errors.every((e) => rigCodes.has(String((e as { code?: unknown }).code)))
+      errors.length > 0 && errors.every((e) => isRigCode((e as { code?: unknown }).code))
         ? "unknown"
         : "fail";
   return {

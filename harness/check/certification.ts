@@ -7,8 +7,9 @@ export interface Judged {
 }
 
 /**
- * What the phases say of the upgrade; the first is that before anything moves. A leaked packet, a failed test, lost state, an outage over the budget or an
- * upgrade that did not come about decide against it; what the rig spoiled, or nobody measured, leaves it unknown.
+ * What the phases say of the upgrade; in the first nothing has moved yet. A leaked packet, a test that fails later, lost
+ * state, an outage over the budget or an upgrade that did not come about decide against it; what the rig spoiled, or
+ * nobody measured, leaves it unknown.
  */
 export function certify(
   phases: readonly PhaseRecord[],

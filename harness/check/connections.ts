@@ -1,4 +1,4 @@
-import type { History } from "#harness/core/history.ts";
+import { type History, isKept, type Sample } from "#harness/core/history.ts";
 import type { ConnectionFigures } from "#harness/core/measurement.ts";
 import { hundredths } from "#harness/core/stats.ts";
 import { failoverFacts } from "./failover.ts";
@@ -7,6 +7,9 @@ const kinds = { reused: "http keep-alive", tcp: "tcp heartbeat", udp: "udp flow"
 
 /** A pause of this many heartbeats without an answer is a stall: shorter ones come of a busy machine. */
 const stallBeats = 10;
+
+/** The connection that a good answer came on: a pod answers on each, and the prober counts those that it had to open. */
+export const answeredOn = ({ servedBy, detail = "" }: Sample): string => `${servedBy} ${detail}`;
 
 /**
  * What became of a connection that was open when the fault struck. `reset`: it ended, by a loss that was told or by
@@ -18,17 +21,16 @@ export function connectionFigures(
   stretch: { readonly sinceMs: number; readonly stableMs: number },
 ): ConnectionFigures {
   const { connection } = history;
-  if (connection === "new" || connection === "dns") throw new TypeError("what is not kept open has no fate");
+  if (!isKept(connection)) throw new TypeError("what is not kept open has no fate");
   const facts = failoverFacts(history, stretch);
   const told = Object.keys(facts.lossOutcomes).some((kind) => kind !== "timeout");
   let before: string | undefined;
   let anew = false;
   for (const s of history.samples) {
     if (s.outcome !== "ok") continue;
-    // A pod answers on each connection, and the prober counts those that it had to open.
-    const connection = `${s.servedBy} ${s.detail ?? ""}`;
-    if (s.sentMs < stretch.sinceMs) before = connection;
-    else if (before !== undefined && connection !== before) anew = true;
+    const answered = answeredOn(s);
+    if (s.sentMs < stretch.sinceMs) before = answered;
+    else if (before !== undefined && answered !== before) anew = true;
   }
   return {
     kind: kinds[connection],

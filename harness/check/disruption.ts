@@ -1,5 +1,6 @@
 import type { Disruption, MeshEvent } from "#harness/core/certificate.ts";
-import type { Connection, Sample, SampleOutcome } from "#harness/core/history.ts";
+import { type Connection, isKept, type Sample, type SampleOutcome } from "#harness/core/history.ts";
+import { answeredOn } from "./connections.ts";
 
 /** What one standing stream saw, on the harness's clock in Unix milliseconds. */
 export interface StandingStream {
@@ -52,9 +53,10 @@ export function disruptionOf(
     if (s.outcome === "ok") {
       close(s.sentMs);
       lastGoodMs = s.sentMs;
-      // One that ended while nothing was on its way shows only in who answers next: the prober counts what it opens.
-      const now = `${s.servedBy} ${s.detail ?? ""}`;
-      if (isKept(stream) && connection !== undefined && now !== connection && !endTold) resets += 1;
+      // One that ended while nothing was on its way shows only in who answers next.
+      const now = answeredOn(s);
+      if (isKept(stream.connection) && connection !== undefined && now !== connection && !endTold)
+        resets += 1;
       connection = now;
       endTold = false;
       continue;
@@ -62,7 +64,7 @@ export function disruptionOf(
     lost += 1;
     lostSinceGood += 1;
     // A kept connection that ended takes every request with it that was on its way: they are one end.
-    if (tellsEnd(stream, s.outcome) && !endTold) {
+    if (tellsEnd(stream.connection, s.outcome) && !endTold) {
       resets += 1;
       endTold = true;
     }
@@ -88,11 +90,9 @@ export function disruptionOf(
   };
 }
 
-const isKept = ({ connection }: StandingStream): boolean => connection !== "new" && connection !== "dns";
-
 /** A kept TCP connection that is silent is not given up: whatever else befalls it is its end, or the next one's. */
-function tellsEnd(stream: StandingStream, outcome: SampleOutcome): boolean {
-  return stream.connection === "tcp" ? outcome !== "timeout" : isKept(stream) && outcome === "reset";
+function tellsEnd(connection: Connection, outcome: SampleOutcome): boolean {
+  return connection === "tcp" ? outcome !== "timeout" : isKept(connection) && outcome === "reset";
 }
 
 /** The last thing that happened before the outage ended, if it was near. */

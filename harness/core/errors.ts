@@ -45,6 +45,12 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
   "cleanup-failed": 3,
 };
 
+/** Codes of errors that speak of the rig, not of Cilium. */
+const rigCodes: ReadonlySet<unknown> = new Set<ErrorCode>(["rig-spoiled", "probe-failed"]);
+
+/** Whether an error's code says that the rig went wrong, so that nothing was learnt of the mesh. */
+export const isRigCode = (code: unknown): boolean => rigCodes.has(code);
+
 export class MeshproofError extends Error {
   readonly code: ErrorCode;
   /** What the reader should do next, one sentence. */

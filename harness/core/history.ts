@@ -48,6 +48,10 @@ export interface Mark {
  * raw connection; `udp`, datagrams of one flow; `dns`, a name asked of the pod's own resolver, with no connection at all.
  */
 export type Connection = "new" | "reused" | "tcp" | "udp" | "dns";
+export type KeptConnection = Exclude<Connection, "new" | "dns">;
+
+export const isKept = (connection: Connection): connection is KeptConnection =>
+  connection !== "new" && connection !== "dns";
 
 /** All that a prober saw on one stream, self-contained: judged later, by pure functions. */
 export interface History {

@@ -1,3 +1,5 @@
+import type { ProcessMark } from "./process-mark.ts";
+
 /**
  * How a fault is undone, as data: written to the lab's journal before the harm is done, so that the next command can
  * heal what a killed one left. Every step is idempotent: what is undone already, or gone, is no error.
@@ -79,14 +81,10 @@ export type UndoKind =
   | "ciliumNetworkPolicy"
   | "networkPolicy";
 
-/** One fault that was injected and not yet healed. */
-export interface JournalEntry {
+/** One fault that was injected and not yet healed, with the process that injected it: a living one heals it itself. */
+export interface JournalEntry extends ProcessMark {
   readonly id: string;
   readonly fault: string;
   readonly injectedAt: string;
-  /** The process that injected it; a living one heals it itself. */
-  readonly pid: number;
-  /** When that process began: pids are used again. */
-  readonly pidStart: string;
   readonly undo: readonly Undo[];
 }

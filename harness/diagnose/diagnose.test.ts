@@ -119,6 +119,27 @@ function broken(which: "east" | "west", over: Partial<ClusterSnapshot>): MeshSna
 const west = healthy.clusters[1]!;
 const east = healthy.clusters[0]!;
 
+/** East's agent sends clients of app/echo to some backends; its BPF maps hold what they are said to. */
+const sending = (ips: readonly string[], maps: ReadonlyMap<string, readonly string[]>): MeshSnapshot =>
+  broken("east", {
+    agents: [
+      {
+        ...east.agents[0]!,
+        services: ok([
+          {
+            frontend: "10.101.0.9:80",
+            protocol: "TCP",
+            type: "ClusterIP",
+            name: "echo",
+            namespace: "app",
+            backends: ips.map((ip) => ({ ip, port: 80, state: "active" })),
+          },
+        ]),
+        lbMaps: ok(maps),
+      },
+    ],
+  });
+
 test("nothing is found on a healthy mesh", () => {
   expect(diagnose(healthy)).toEqual([]);
 });
@@ -245,49 +266,16 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
   ],
   [
     "a backend that agents of the other cluster still have",
-    broken("east", {
-      agents: [
-        {
-          ...east.agents[0]!,
-          services: ok([
-            {
-              frontend: "10.101.0.9:80",
-              protocol: "TCP",
-              type: "ClusterIP",
-              name: "echo",
-              namespace: "app",
-              backends: [
-                { ip: "10.2.0.5", port: 80, state: "active" },
-                { ip: "10.2.0.99", port: 80, state: "active" },
-              ],
-            },
-          ]),
-          lbMaps: ok(new Map([["10.101.0.9:80/TCP", ["10.2.0.5:80/TCP", "10.2.0.99:80/TCP"]]])),
-        },
-      ],
-    }),
+    sending(
+      ["10.2.0.5", "10.2.0.99"],
+      new Map([["10.101.0.9:80/TCP", ["10.2.0.5:80/TCP", "10.2.0.99:80/TCP"]]]),
+    ),
     "services",
     /agents of east\/east-worker send clients of app\/echo to 10\.2\.0\.99, which no pod of west has/,
   ],
   [
     "a frontend that the BPF maps lack altogether",
-    broken("east", {
-      agents: [
-        {
-          ...east.agents[0]!,
-          services: ok([
-            {
-              frontend: "10.101.0.9:80",
-              protocol: "TCP",
-              type: "ClusterIP",
-              name: "echo",
-              namespace: "app",
-              backends: [{ ip: "10.2.0.5", port: 80, state: "active" }],
-            },
-          ]),
-        },
-      ],
-    }),
+    sending(["10.2.0.5"], new Map()),
     "services",
     /BPF maps of east\/east-worker lack 10\.2\.0\.5:80 for app\/echo/,
   ],

@@ -32,7 +32,7 @@ function leaksOf(packets: readonly Packet[], sinceUnixMs: number): Leak[] {
   }));
 }
 
-/** The leaks since a time that a killed harness kept in its file. A last line that was cut off is none. */
+/** The leaks since a time that a killed harness kept in its file. A line that was cut off is none. */
 export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak[]> {
   const text = await readFile(file, "utf8").catch(() => "");
   const packets = text.split("\n").flatMap((line) => {

@@ -1,4 +1,5 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
+import { processStat } from "./machine.ts";
 
 const namesAtMost = 3;
 
@@ -13,15 +14,10 @@ export async function lookAtProcesses(): Promise<Look> {
   await Promise.all(
     (await readdir("/proc")).map(async (pid) => {
       if (!/^\d+$/.test(pid)) return;
-      const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-      const end = stat.lastIndexOf(")");
-      if (end < 0) return;
-      // proc(5): fields 14 and 15 of the line are user and system time.
-      const fields = stat.slice(end + 2).split(" ");
-      look.set(pid, {
-        name: stat.slice(stat.indexOf("(") + 1, end),
-        ticks: Number(fields[11]) + Number(fields[12]),
-      });
+      const stat = await processStat(pid);
+      // User and system time: fields 14 and 15 of the line.
+      if (stat !== undefined)
+        look.set(pid, { name: stat.name, ticks: Number(stat.fields[11]) + Number(stat.fields[12]) });
     }),
   );
   return look;

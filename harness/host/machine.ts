@@ -2,6 +2,7 @@ import { readFile, stat, statfs } from "node:fs/promises";
 import { availableParallelism, freemem, release } from "node:os";
 import { dirname } from "node:path";
 import { gunzipSync } from "node:zlib";
+import type { ProcessMark } from "#harness/core/process-mark.ts";
 
 /** Capability numbers of linux/capability.h that containers of a lab ask for. */
 const capabilityBits: Readonly<Record<string, number>> = {
@@ -58,16 +59,20 @@ export const cpuCount = (): number => availableParallelism();
 export const kernelRelease = (): string => release();
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
-/** The fields of `/proc/PID/stat` from the state on (proc(5), field 3); none for a process that is gone. */
-export async function statFields(pid: number | string): Promise<string[]> {
+/** `/proc/PID/stat`: the program's name, and the fields from the state on (proc(5), field 3). Nothing for one that is gone. */
+export async function processStat(
+  pid: number | string,
+): Promise<{ readonly name: string; readonly fields: string[] } | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  // A name may hold brackets and spaces of its own.
+  const end = stat.lastIndexOf(")");
+  if (end < 0) return undefined;
+  return { name: stat.slice(stat.indexOf("(") + 1, end), fields: stat.slice(end + 2).split(" ") };
 }
 
-/** One process of this machine: its number alone is given to others after it. */
-export interface ProcessMark {
-  readonly pid: number;
-  readonly pidStart: string;
+/** The fields alone; none for a process that is gone. */
+export async function statFields(pid: number | string): Promise<string[]> {
+  return (await processStat(pid))?.fields ?? [];
 }
 
 export async function thisProcess(): Promise<ProcessMark> {

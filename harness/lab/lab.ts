@@ -4,8 +4,9 @@ import type { Artifacts } from "#harness/artifacts/types.ts";
 import { checkLabName } from "#harness/config/lab-name.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/core/errors.ts";
+import type { ProcessMark } from "#harness/core/process-mark.ts";
 import { lockFolder } from "#harness/host/lock.ts";
-import { isAlive, type ProcessMark, thisProcess } from "#harness/host/machine.ts";
+import { isAlive, thisProcess } from "#harness/host/machine.ts";
 import { stateDir, writeAtomic } from "#harness/host/paths.ts";
 
 /** How far a lab got. Anything but `up` is half a lab: the next `up` repairs or rebuilds it. */

@@ -1,11 +1,11 @@
 import { healJournal } from "#harness/fault/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
-import { claimLab, type LabState, requireLab } from "#harness/lab/lab.ts";
+import { type LabState, requireLab } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable } from "#harness/lab/reap.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { tellStranded } from "./certify/journal.ts";
-import { isDisposable } from "./other-labs.ts";
+import { takeOver } from "./other-labs.ts";
 
 /**
  * The lab that is up, ready for work: what a killed command left running is ended, and the faults that it left are
@@ -24,8 +24,7 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
 
 /** The lab that is up; where whoever was to remove it is gone, it is kept from now on: somebody works on it. */
 export async function workOn(lab: string): Promise<LabState> {
-  const state = await requireLab(lab);
-  return (await isDisposable(state)) ? claimLab(state, true) : state;
+  return takeOver(await requireLab(lab), true);
 }
 
 /**

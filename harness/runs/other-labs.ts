@@ -2,7 +2,7 @@ import { kindNodes } from "#harness/cluster/kind-cluster.ts";
 import { messageOf } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { isAlive } from "#harness/host/machine.ts";
-import { type LabState, listLabs, lockLab, readLabState } from "#harness/lab/lab.ts";
+import { claimLab, type LabState, listLabs, lockLab, readLabState } from "#harness/lab/lab.ts";
 import { reapLab } from "#harness/lab/reap.ts";
 import { readJournal } from "./certify/journal.ts";
 
@@ -14,6 +14,11 @@ export async function isDisposable(state: LabState): Promise<boolean> {
   if (state.phase === "removing") return true;
   if (state.owner === undefined || (await isAlive(state.owner))) return false;
   return state.phase !== "up" || (await readJournal(state.lab)) === undefined;
+}
+
+/** A lab that nobody wants is this command's now, to keep or to remove at its end; any other stays as it is. */
+export async function takeOver(state: LabState, keep: boolean): Promise<LabState> {
+  return (await isDisposable(state)) ? claimLab(state, keep) : state;
 }
 
 /**

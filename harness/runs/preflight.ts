@@ -29,10 +29,10 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   if (answered) await room();
   // A lab that is up needs no more than it has.
   if (await isUp(options.plan).catch(() => false)) return [];
-  // Figures first: a machine short of disk or memory is told so before anything is installed.
   // It would be rebuilt: what it holds now is free for that.
   const own = answered ? await readLabState(lab) : undefined;
   if (own?.phase === "up" && (await isDisposable(own))) await removeForsaken(lab, progress, signal);
+  // Figures first: a machine short of disk or memory is told so before anything is installed.
   refuse([await disk(options.mustBuild), memory(await availableMemoryBytes())]);
   if (options.setup) {
     await setUpMachine(progress, signal);

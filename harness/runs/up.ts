@@ -10,13 +10,13 @@ import { MeshproofError } from "#harness/core/errors.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { networkGateway } from "#harness/host/docker.ts";
 import { thisProcess } from "#harness/host/machine.ts";
-import { claimLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
+import { type LabState, lockLab, readLabState, writeLabState } from "#harness/lab/lab.ts";
 import { killOrphans, labVariable, reapLab } from "#harness/lab/reap.ts";
 import { installMesh, type MeshTimes } from "#harness/mesh/install.ts";
 import { Mesh } from "#harness/mesh/mesh.ts";
 import { tellStranded } from "./certify/journal.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
-import { isDisposable } from "./other-labs.ts";
+import { isDisposable, takeOver } from "./other-labs.ts";
 
 export interface UpOptions {
   readonly plan: LabPlan;
@@ -73,8 +73,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   if (standing === "whole") {
     await removeLeftovers(new Mesh(before!), (line) => progress.note(line));
     progress.note(`lab ${plan.lab} is up already`);
-    const state = await takeOver(before!, options);
-    return { state, did: "already up" };
+    return { state: await takeOver(before!, options.transient !== true), did: "already up" };
   }
   if (standing === "nothing") await checkPorts(plan);
   const artifacts = await getArtifacts({
@@ -118,11 +117,6 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const times = await installMesh(plan, artifacts, clusters, progress, signal);
   await writeLabState(state("up"));
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
-}
-
-/** The lab that is up, this command's where its own command is gone. One with a certification to go on with waits for that. */
-async function takeOver(state: LabState, options: UpOptions): Promise<LabState> {
-  return (await isDisposable(state)) ? claimLab(state, options.transient !== true) : state;
 }
 
 async function createClusters(

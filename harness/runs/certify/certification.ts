@@ -5,7 +5,7 @@ import { changesOf, type LastingState } from "#harness/check/lasting-state.ts";
 import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/core/certificate.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/core/clock.ts";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { isRigCode, MeshproofError, messageOf } from "#harness/core/errors.ts";
 import { pause, throwIfAborted } from "#harness/core/eventually.ts";
 import type { Progress } from "#harness/core/progress.ts";
 import { keptLeaks } from "#harness/experiment/leaks.ts";
@@ -33,7 +33,7 @@ import { writeCertificate } from "./write-certificate.ts";
 const betweenSuites = ["global-service", "policy"];
 /** How long a phase in which nothing moves is watched before its suites, whose own load is no upgrade's. */
 const quietMs = 20_000;
-/** How many times less often the standing traffic asks meanwhile. */
+/** How many times less often the standing traffic asks while suites run. */
 const besideSuites = 20;
 /** After a change: what comes late belongs to it. */
 const afterMs = 10_000;
@@ -48,8 +48,6 @@ export interface CertificationOptions {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
-
-const isRigs = ({ code }: MeshproofError): boolean => code === "probe-failed" || code === "rig-spoiled";
 
 /** All that watches, and what must not change. */
 interface Watch {
@@ -244,7 +242,7 @@ export class Certification {
       } catch (failure) {
         throwIfAborted(signal, name);
         // A silent prober tells nothing of the upgrade.
-        if (failure instanceof MeshproofError && isRigs(failure)) throw failure;
+        if (failure instanceof MeshproofError && isRigCode(failure.code)) throw failure;
         await this.#evidence(name);
         return messageOf(failure);
       }
