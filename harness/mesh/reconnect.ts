@@ -51,11 +51,16 @@ async function renew(cluster: Cluster, who: keyof typeof readers): Promise<void>
 }
 
 /** Makes kubelet renew what is mounted into pods of kube-system. */
-export async function renewPods(cluster: Cluster, selector: string, stamp: string): Promise<void> {
-  for (const pod of await cluster.kube.list(kinds.pod, "kube-system", selector))
-    await cluster.kube.merge(kinds.pod, "kube-system", pod.metadata.name, {
-      metadata: { annotations: { "io.meshproof/renewed": stamp } },
-    });
+export async function renewPods({ kube }: Cluster, selector: string, stamp: string): Promise<void> {
+  for (const { metadata } of await kube.list(kinds.pod, "kube-system", selector))
+    try {
+      await kube.merge(kinds.pod, "kube-system", metadata.name, {
+        metadata: { annotations: { "io.meshproof/renewed": stamp } },
+      });
+    } catch (error) {
+      // A pod that ended since it was listed (scaled down, replaced) has nothing to renew.
+      if ((await kube.get(kinds.pod, "kube-system", metadata.name)) !== undefined) throw error;
+    }
 }
 
 const marker = "# meshproof: connect anew,";
