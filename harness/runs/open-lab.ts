@@ -42,11 +42,11 @@ export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): 
     }),
   );
   const names = [...new Set(removed.flat())].sort();
-  if (names.length > 0) say(`removed what a killed command left: namespace ${names.join(", ")}`);
+  if (names.length > 0) say(`removed what an earlier command left: namespace ${names.join(", ")}`);
 }
 
-/** Heals the faults that a killed command left, and says which. */
+/** Heals the faults that a killed command, or healing that failed, left, and says which. */
 export async function healLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
   const healed = await healJournal(mesh);
-  if (healed.length > 0) say(`healed what a killed command left: ${healed.join(", ")}`);
+  if (healed.length > 0) say(`healed what an earlier command left: ${healed.join(", ")}`);
 }
