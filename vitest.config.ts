@@ -12,7 +12,7 @@ export default defineConfig({
         test: {
           name: "suites",
           include: ["suites/**/*.test.ts"],
-          globalSetup: ["harness/global-setup.ts"],
+          globalSetup: ["harness/testkit/global-setup.ts"],
           pool: "forks",
           fileParallelism: false,
           sequence: { concurrent: false, shuffle: false },

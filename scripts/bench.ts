@@ -1,10 +1,10 @@
 // `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build;
 // `bench capture LAB TIMES` holds the prober against
 // packet captures over that many failovers in each direction.
-import { describeError } from "#harness/core/errors.ts";
-import { terminalProgress } from "#harness/host/progress.ts";
-import { benchImages, benchMemory, benchProber, benchUp } from "#harness/runs/bench.ts";
-import { benchCapture } from "#harness/runs/bench-capture.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { terminalProgress } from "#harness/platform/progress.ts";
+import { benchImages, benchMemory, benchProber, benchUp } from "./tools/bench.ts";
+import { benchCapture } from "./tools/bench-capture.ts";
 
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());

@@ -1,6 +1,6 @@
 // `npm run diagnose-trial -- LAB [COUNT] [SEED]`: does `diagnose` name faults that it was not told of?
-import { describeError } from "#harness/core/errors.ts";
-import { diagnoseTrial } from "#harness/runs/diagnose-trial.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { diagnoseTrial } from "./tools/diagnose-trial.ts";
 
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());

@@ -1,6 +1,6 @@
 // `node scripts/fault-fixtures.ts REPORT`: fixtures for diagnose's unit tests, from the folder of a `prove` run.
-import { describeError } from "#harness/core/errors.ts";
-import { faultFixtures } from "#harness/runs/fault-fixtures.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { faultFixtures } from "./tools/fault-fixtures.ts";
 
 try {
   const written = await faultFixtures(

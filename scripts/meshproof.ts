@@ -2,18 +2,18 @@
 // The command line: parse, call one run, print.
 import { Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
-import { checkArchiveOption, type ImageOptions } from "#harness/artifacts/options.ts";
+import { checkArchiveOption, type ImageOptions } from "#harness/images/options.ts";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
 import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
 import { checkPair, readMatrix, type UpgradePair } from "#harness/config/upgrade-matrix.ts";
-import { describeError, MeshproofError } from "#harness/core/errors.ts";
-import type { Progress } from "#harness/core/progress.ts";
-import { faults } from "#harness/fault/index.ts";
-import { newRunId } from "#harness/global-setup.ts";
-import { examine } from "#harness/host/doctor.ts";
-import { terminalProgress } from "#harness/host/progress.ts";
-import { setUpMachine } from "#harness/host/setup.ts";
-import { labVariable } from "#harness/lab/reap.ts";
+import { describeError, MeshproofError } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { faults } from "#harness/faults/index.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
+import { examine } from "#harness/platform/doctor/doctor.ts";
+import { terminalProgress } from "#harness/platform/progress.ts";
+import { setUpMachine } from "#harness/platform/doctor/setup.ts";
+import { labVariable } from "#harness/state/reap.ts";
 import {
   type Certified,
   certificateLines,
@@ -21,23 +21,23 @@ import {
   certifyMatrix,
   exitCodeOf,
   resumeCertification,
-} from "#harness/runs/certify/index.ts";
-import { describeFindings, diagnoseFiles, diagnoseLab, hasUnread, isWrong } from "#harness/runs/diagnose.ts";
-import { downAll, downLab } from "#harness/runs/down.ts";
-import { fetchImages, saveArchive } from "#harness/runs/images.ts";
-import { healByHand, injectByHand } from "#harness/runs/inject.ts";
-import { mustBuild, preflight } from "#harness/runs/preflight.ts";
-import { probeByHand } from "#harness/runs/probe.ts";
-import { prove } from "#harness/runs/prove.ts";
-import { bundle, unpackBundle } from "#harness/runs/repro/bundle.ts";
-import { differenceLines, planRepro } from "#harness/runs/repro/index.ts";
-import { run } from "#harness/runs/run.ts";
-import { kubectlOf, labLines, labStatus } from "#harness/runs/status.ts";
-import { longSuiteNames, provenSuites } from "#harness/runs/suites.ts";
-import { closingLines, testLab } from "#harness/runs/test.ts";
-import { testOwn } from "#harness/runs/test-own.ts";
-import { up } from "#harness/runs/up.ts";
-import { exportCsv, renderAgain } from "#harness/runs/write-report.ts";
+} from "#harness/jobs/certify/index.ts";
+import { describeFindings, diagnoseFiles, diagnoseLab, hasUnread, isWrong } from "#harness/jobs/diagnose.ts";
+import { downAll, downLab } from "#harness/lab/down.ts";
+import { fetchImages, saveArchive } from "#harness/lab/images.ts";
+import { healByHand, injectByHand } from "#harness/jobs/inject.ts";
+import { mustBuild, preflight } from "#harness/lab/preflight.ts";
+import { probeByHand } from "#harness/jobs/probe.ts";
+import { prove } from "#harness/jobs/prove.ts";
+import { bundle, unpackBundle } from "#harness/jobs/repro/bundle.ts";
+import { differenceLines, planRepro } from "#harness/jobs/repro/index.ts";
+import { run } from "#harness/jobs/run.ts";
+import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
+import { longSuiteNames, provenSuites } from "#harness/testkit/suites.ts";
+import { closingLines, testLab } from "#harness/jobs/test.ts";
+import { testOwn } from "#harness/jobs/test-own.ts";
+import { up } from "#harness/lab/up.ts";
+import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
 
 interface SharedOptions {
   readonly lab: string;

@@ -1,6 +1,6 @@
 // `npm run plant-leak -- LAB CLUSTER MS`: opens the policy of a running certification for a moment: it must be caught.
-import { describeError } from "#harness/core/errors.ts";
-import { plantLeak } from "#harness/runs/certify/plant-leak.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { plantLeak } from "./tools/plant-leak.ts";
 
 const [lab = "default", cluster = "east", ms = "200"] = process.argv.slice(2);
 try {

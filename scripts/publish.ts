@@ -1,6 +1,6 @@
 // `npm run publish-figures -- FILE`: figures of a series, or a certificate.yaml, into reports/published/; README's table.
-import { describeError } from "#harness/core/errors.ts";
-import { publish, publishCertificate } from "#harness/runs/publish.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { publish, publishCertificate } from "./tools/publish.ts";
 
 const [file = "", ...command] = process.argv.slice(2);
 try {

@@ -1,8 +1,8 @@
 // `npm run registry-trial`: brings a lab up from a registry of our own, to show that the registry path works.
 import { planLab } from "#harness/config/plan.ts";
-import { describeError } from "#harness/core/errors.ts";
-import { terminalProgress } from "#harness/host/progress.ts";
-import { registryTrial } from "#harness/runs/registry-trial.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { terminalProgress } from "#harness/platform/progress.ts";
+import { registryTrial } from "./tools/registry-trial.ts";
 
 using progress = terminalProgress();
 const interrupted = new AbortController();

@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { certificateSchema } from "#harness/core/certificate.ts";
-import { repoRoot } from "#harness/host/paths.ts";
+import { certificateSchema } from "#harness/model/certificate.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
 import { reportSchema } from "#harness/report/schema.ts";
 
 for (const [name, schema] of [

@@ -1,8 +1,8 @@
 // Goal: affinity decides which cluster's backends serve, and the other side takes over when there are none.
 // Method: services with affinity local, remote and none over the same backends; then one side's backends are gone.
-import { judgeShares } from "#harness/check/shares.ts";
-import { answersToSeeAll } from "#harness/core/stats.ts";
-import { scaleToZero } from "#harness/fault/scale.ts";
+import { judgeShares } from "#harness/judge/shares.ts";
+import { answersToSeeAll } from "#harness/lib/stats.ts";
+import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import {
   budgets,
   deployEcho,
@@ -13,12 +13,12 @@ import {
   setUp,
   test,
   unsupported,
-} from "#harness/fixtures.ts";
-import { namesOf, servingClusters } from "#harness/mesh/affinity.ts";
-import { drawAnswers, settledOn } from "#harness/mesh/draw.ts";
-import { annotation } from "#harness/mesh/echo.ts";
-import type { EchoBackends } from "#harness/mesh/echo-service.ts";
-import { backendsHeld } from "#harness/observe/backends.ts";
+} from "#harness/testkit/fixtures.ts";
+import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
+import { drawAnswers, settledOn } from "#harness/workloads/draw.ts";
+import { annotation } from "#harness/workloads/echo.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import { backendsHeld } from "#harness/workloads/backends.ts";
 
 /** `none` is the annotation left out; the guide's literal value "none" has a test of its own. */
 const affinities = ["local", "remote", "none"] as const;

@@ -3,10 +3,10 @@
 // is made in that cluster must be learned by every agent of the others.
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
-import { monotonicMs } from "#harness/core/clock.ts";
-import { notYet, ready } from "#harness/core/eventually.ts";
-import { twoApiservers } from "#harness/fault/disruption.ts";
-import { injectFault } from "#harness/fault/inject.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
+import { twoApiservers } from "#harness/faults/catalogue/disruption.ts";
+import { injectFault } from "#harness/faults/inject.ts";
 import {
   agnhostImage,
   budgets,
@@ -16,11 +16,11 @@ import {
   mesh,
   setUp,
   test,
-} from "#harness/fixtures.ts";
+} from "#harness/testkit/fixtures.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { agentsOf } from "#harness/observe/agent.ts";
-import { awaitIpcache, lonePod } from "#harness/observe/new-pod.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
 
 const suite = setUp("apiserver-replicas", async ({ namespace, scope, signal }) => {
   const doubled = await injectFault(twoApiservers(mesh.clusters), { mesh, namespace, signal });

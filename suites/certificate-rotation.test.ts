@@ -3,13 +3,13 @@
 // the other one serves; ends once each clustermesh-apiserver serves its new certificate. Then everybody connects anew:
 // what is new in one cluster must be learned by the others.
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
-import { certificatesRotated } from "#harness/fault/rotation.ts";
-import { undo } from "#harness/fault/undo.ts";
-import { agnhostImage, budgets, expect, forEachPair, keepFacts, mesh, test } from "#harness/fixtures.ts";
-import { reconnectAgents } from "#harness/mesh/reconnect.ts";
-import { agentsOf } from "#harness/observe/agent.ts";
-import { awaitIpcache, lonePod } from "#harness/observe/new-pod.ts";
-import { scenarioTests, setUpScenarios } from "#harness/scenarios.ts";
+import { certificatesRotated } from "#harness/faults/catalogue/rotation.ts";
+import { undo } from "#harness/faults/undo.ts";
+import { agnhostImage, budgets, expect, forEachPair, keepFacts, mesh, test } from "#harness/testkit/fixtures.ts";
+import { reconnectAgents } from "#harness/cilium/install/reconnect.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
+import { scenarioTests, setUpScenarios } from "#harness/testkit/scenarios.ts";
 
 const suite = setUpScenarios("certificate-rotation", ["remote"]);
 

@@ -2,9 +2,9 @@
 // Method: kill every echo process of one cluster, let its readiness probes fail, freeze its worker, stop it; measured as
 // in failover. A node that goes without a word is noticed by the node lifecycle controller alone. Clients of the other
 // cluster are measured and not judged then: where clustermesh-apiserver went with the node, nobody tells them.
-import { backendsKilled, nodesLost, readinessLost } from "#harness/fault/disruption.ts";
-import { budgets } from "#harness/fixtures.ts";
-import { type Roles, scenarioTests, setUpScenarios, survivors } from "#harness/scenarios.ts";
+import { backendsKilled, nodesLost, readinessLost } from "#harness/faults/catalogue/disruption.ts";
+import { budgets } from "#harness/testkit/fixtures.ts";
+import { type Roles, scenarioTests, setUpScenarios, survivors } from "#harness/testkit/scenarios.ts";
 
 const suite = setUpScenarios("failover-backends", ["local", "remote", "none"]);
 

@@ -3,13 +3,13 @@
 // admission webhook, the agent stopped after the change; the difference of the medians is held against the fault's own
 // record of what it added.
 import { describe } from "vitest";
-import type { Boundary } from "#harness/core/measurement.ts";
-import { quantile } from "#harness/core/stats.ts";
-import { failedBecause } from "#harness/core/verdict.ts";
-import type { Figures, Measured } from "#harness/experiment/measure.ts";
-import { agentHeld, type Held, slicesHeld } from "#harness/fault/delay.ts";
-import { injectFault } from "#harness/fault/inject.ts";
-import { expect, keepFacts, mesh, test } from "#harness/fixtures.ts";
+import type { Boundary } from "#harness/model/measurement.ts";
+import { quantile } from "#harness/lib/stats.ts";
+import { failedBecause } from "#harness/model/verdict.ts";
+import type { Figures, Measured } from "#harness/measure/measure.ts";
+import { agentHeld, type Held, slicesHeld } from "#harness/faults/catalogue/delay.ts";
+import { injectFault } from "#harness/faults/inject.ts";
+import { expect, keepFacts, mesh, test } from "#harness/testkit/fixtures.ts";
 import {
   measureOnce,
   type Scenario,
@@ -17,7 +17,7 @@ import {
   serviceOf,
   setUpScenarios,
   survivors,
-} from "#harness/scenarios.ts";
+} from "#harness/testkit/scenarios.ts";
 
 const times = 5;
 const tolerance = 0.2;

@@ -8,9 +8,9 @@ import {
   changedWhileApiserverLost,
   nodesLost,
   partitioned,
-} from "#harness/fault/disruption.ts";
-import { budgets } from "#harness/fixtures.ts";
-import { scenarioTests, setUpScenarios } from "#harness/scenarios.ts";
+} from "#harness/faults/catalogue/disruption.ts";
+import { budgets } from "#harness/testkit/fixtures.ts";
+import { scenarioTests, setUpScenarios } from "#harness/testkit/scenarios.ts";
 
 const suite = setUpScenarios("failover-mesh", ["local", "remote", "none"]);
 const allNodes = async (cluster: Cluster): Promise<string[]> => (await cluster.nodes()).map((n) => n.name);

@@ -1,12 +1,12 @@
 // Goal: a workload moves from one cluster to the other and back while its service is in use throughout (first seed).
 // Method: backends in one cluster alone; start those of the other, wait until they are ready, end the first ones;
 // measured as in failover, then all of it backwards.
-import { migrated } from "#harness/fault/disruption.ts";
-import { injectFault } from "#harness/fault/inject.ts";
-import { scaleToZeroFault } from "#harness/fault/scale.ts";
-import { budgets, mesh } from "#harness/fixtures.ts";
-import { settledOn } from "#harness/mesh/draw.ts";
-import { scenarioTests, serviceOf, setUpScenarios } from "#harness/scenarios.ts";
+import { migrated } from "#harness/faults/catalogue/disruption.ts";
+import { injectFault } from "#harness/faults/inject.ts";
+import { scaleToZeroFault } from "#harness/faults/catalogue/scale.ts";
+import { budgets, mesh } from "#harness/testkit/fixtures.ts";
+import { settledOn } from "#harness/workloads/draw.ts";
+import { scenarioTests, serviceOf, setUpScenarios } from "#harness/testkit/scenarios.ts";
 
 const suite = setUpScenarios("failover-migration", ["none"]);
 

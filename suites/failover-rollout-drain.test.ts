@@ -1,9 +1,9 @@
 // Goal: a rolling restart whose pods drain first costs the clients of the same cluster nothing.
 // Method: as in failover-rollout, with a preStop hook that keeps a pod serving for five seconds after it was told to
 // end: longer than the change takes to every client's BPF map. A single lost request fails.
-import { rollout } from "#harness/fault/disruption.ts";
-import { budgets } from "#harness/fixtures.ts";
-import { scenarioTests, setUpScenarios } from "#harness/scenarios.ts";
+import { rollout } from "#harness/faults/catalogue/disruption.ts";
+import { budgets } from "#harness/testkit/fixtures.ts";
+import { scenarioTests, setUpScenarios } from "#harness/testkit/scenarios.ts";
 
 const suite = setUpScenarios("failover-rollout-drain", ["local", "none"], {
   rolling: true,

@@ -1,9 +1,9 @@
 // Goal: what a rolling restart costs clients, when pods end at once.
 // Method: restart a cluster's deployment, one pod after another, without a preStop hook; requests are lost between a
 // pod's end and the BPF map's change. failover-rollout-drain is the same with the hook.
-import { rollout } from "#harness/fault/disruption.ts";
-import { budgets } from "#harness/fixtures.ts";
-import { scenarioTests, setUpScenarios } from "#harness/scenarios.ts";
+import { rollout } from "#harness/faults/catalogue/disruption.ts";
+import { budgets } from "#harness/testkit/fixtures.ts";
+import { scenarioTests, setUpScenarios } from "#harness/testkit/scenarios.ts";
 
 const suite = setUpScenarios("failover-rollout", ["local", "none"], { rolling: true });
 

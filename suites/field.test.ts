@@ -1,20 +1,20 @@
 // Goal: on a lab that holds objects of its own, every global service and every policy among them does what it says.
 // Method: who answers each service is held against what its annotations say, in every cluster; every stand-in asks every
 // other one's ports, and what becomes of it is held against what all policies together say.
-import { judgeOutcomes, type PolicyPath } from "#harness/check/policy.ts";
-import { type ModelPod, type ModelPolicy, policySays } from "#harness/check/policy-model.ts";
-import { judgeSameSet } from "#harness/check/sets.ts";
+import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
+import { type ModelPod, type ModelPolicy, policySays } from "#harness/semantics/policy-model.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { judgedInTime } from "#harness/core/in-time.ts";
-import { combine, failedBecause, unknownBecause } from "#harness/core/verdict.ts";
-import { budgets, expect, keepFacts, mesh, setUp, test, unsupported } from "#harness/fixtures.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { combine, failedBecause, unknownBecause } from "#harness/model/verdict.ts";
+import { budgets, expect, keepFacts, mesh, setUp, test, unsupported } from "#harness/testkit/fixtures.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { servingClusters } from "#harness/mesh/affinity.ts";
-import { drawAnswers } from "#harness/mesh/draw.ts";
-import { type LabService, labObjects, labServices } from "#harness/mesh/lab-objects.ts";
-import { connectFrom, drawFrom } from "#harness/mesh/stand-in.ts";
-import { vantagesOf } from "#harness/mesh/vantage.ts";
+import { servingClusters } from "#harness/workloads/affinity.ts";
+import { drawAnswers } from "#harness/workloads/draw.ts";
+import { type LabService, labObjects, labServices } from "#harness/workloads/lab-objects.ts";
+import { connectFrom, drawFrom } from "#harness/workloads/stand-in.ts";
+import { vantagesOf } from "#harness/workloads/vantage.ts";
 
 const objects = new Map(mesh.clusters.map((c) => [c.name, labObjects(mesh.state.plan, c.name)]));
 const services = new Map(mesh.clusters.map((c) => [c.name, labServices(objects.get(c.name)!)]));

@@ -3,8 +3,8 @@
 // that cluster's kvstore, and the other cluster's clients must be left with their own backends; then all of it backwards.
 
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { judgedInTime } from "#harness/core/in-time.ts";
-import { failedBecause } from "#harness/core/verdict.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { failedBecause } from "#harness/model/verdict.ts";
 import {
   budgets,
   deployEcho,
@@ -16,11 +16,11 @@ import {
   setUp,
   test,
   unsupported,
-} from "#harness/fixtures.ts";
+} from "#harness/testkit/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { settledOn } from "#harness/mesh/draw.ts";
-import { annotation } from "#harness/mesh/echo.ts";
-import { entriesUnder } from "#harness/observe/kvstore.ts";
+import { settledOn } from "#harness/workloads/draw.ts";
+import { annotation } from "#harness/workloads/echo.ts";
+import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
 
 const service = "echo-namespaced";
 const globalNamespace = "clustermesh.cilium.io/global";

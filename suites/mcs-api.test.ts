@@ -1,10 +1,10 @@
 // Goal: the Multi-Cluster Services API: a service that one cluster exports is imported and answers in the others.
 // Method: a Service and its ServiceExport in one cluster alone; the ServiceImport that the others get, and who answers
 // at its address; gone again once the export is.
-import { judgeSameSet } from "#harness/check/sets.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import { judgedInTime } from "#harness/core/in-time.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
 import {
   budgets,
   deployEcho,
@@ -15,11 +15,11 @@ import {
   setUp,
   test,
   unsupported,
-} from "#harness/fixtures.ts";
+} from "#harness/testkit/fixtures.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { drawAnswers } from "#harness/mesh/draw.ts";
-import { echoService } from "#harness/mesh/echo.ts";
-import { resolveFrom, vantagesOf } from "#harness/mesh/vantage.ts";
+import { drawAnswers } from "#harness/workloads/draw.ts";
+import { echoService } from "#harness/workloads/echo.ts";
+import { resolveFrom, vantagesOf } from "#harness/workloads/vantage.ts";
 
 const exported = (home: Cluster): string => `exported-by-${home.name}`;
 

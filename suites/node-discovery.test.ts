@@ -6,12 +6,12 @@ import {
   judgeKvstoreMesh,
   judgeNodeEntries,
   judgeRemoteCluster,
-} from "#harness/check/discovery.ts";
-import { judgeSameSet } from "#harness/check/sets.ts";
-import { monotonicMs } from "#harness/core/clock.ts";
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import { judgedInTime } from "#harness/core/in-time.ts";
-import { combine, failedBecause } from "#harness/core/verdict.ts";
+} from "#harness/judge/discovery.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { combine, failedBecause } from "#harness/model/verdict.ts";
 import {
   agnhostImage,
   budgets,
@@ -22,12 +22,12 @@ import {
   setUp,
   test,
   unsupported,
-} from "#harness/fixtures.ts";
+} from "#harness/testkit/fixtures.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { agentsOf } from "#harness/observe/agent.ts";
-import { kvstoreMeshStatus } from "#harness/observe/kvstore-mesh.ts";
-import { awaitIpcache, lonePod, podEntries } from "#harness/observe/new-pod.ts";
-import { nodeTruth, podAddresses, remoteTruth } from "#harness/observe/truth.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
+import { awaitIpcache, lonePod, podEntries } from "#harness/cilium/agent/new-pod.ts";
+import { nodeTruth, podAddresses, remoteTruth } from "#harness/cilium/truth.ts";
 
 const suite = setUp("node-discovery", async ({ namespace }) => ({ namespace }));
 

@@ -1,7 +1,7 @@
 // Goal: a pod reaches a pod of the other cluster by its IP, from every node to every node.
 // Method: HTTP over TCP and a datagram over UDP, several each; the right pod must answer every one.
-import { judgePaths, type PathAnswers } from "#harness/check/paths.ts";
-import type { AskTarget } from "#harness/core/probe-wire.ts";
+import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
+import type { AskTarget } from "#harness/model/probe-wire.ts";
 import {
   agnhostImage,
   budgets,
@@ -11,10 +11,10 @@ import {
   mesh,
   setUp,
   test,
-} from "#harness/fixtures.ts";
-import { echoHttpPort, echoUdpPort } from "#harness/mesh/echo.ts";
-import { deployTargets, targetsOf } from "#harness/mesh/targets.ts";
-import { askFrom, vantagesOf } from "#harness/mesh/vantage.ts";
+} from "#harness/testkit/fixtures.ts";
+import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
+import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
+import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
 
 const asks = 3;
 

@@ -2,12 +2,12 @@
 // Method: the pods are replaced in that order; then every agent must be connected and synchronised, and a service of
 // each cluster must answer from every node of the others.
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
-import { monotonicMs } from "#harness/core/clock.ts";
-import { undo } from "#harness/fault/undo.ts";
-import { budgets, keepFacts, mesh, setUp, test } from "#harness/fixtures.ts";
-import { awaitCanary } from "#harness/mesh/canary.ts";
-import { awaitVantages } from "#harness/mesh/vantage.ts";
-import { awaitKvstoreMeshed, awaitMeshed } from "#harness/observe/meshed.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { undo } from "#harness/faults/undo.ts";
+import { budgets, keepFacts, mesh, setUp, test } from "#harness/testkit/fixtures.ts";
+import { awaitCanary } from "#harness/lab/canary.ts";
+import { awaitVantages } from "#harness/workloads/vantage.ts";
+import { awaitKvstoreMeshed, awaitMeshed } from "#harness/cilium/agent/meshed.ts";
 
 setUp("restart-order", async () => ({}));
 

@@ -1,4 +1,4 @@
-import { MeshproofError } from "#harness/core/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 
 /** A lab's name becomes part of paths and container names: nothing else is let through. */
 export function checkLabName(lab: string): string {

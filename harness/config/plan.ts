@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
-import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/core/cidr.ts";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/lib/cidr.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Budgets, RigLimits } from "./budgets.ts";
 import {
   type KindConfig,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MeshproofError } from "#harness/core/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { readYaml, validate } from "./yaml-file.ts";
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, "a version such as 1.19.4, in quotes");

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { parseAllDocuments, parse as parseYaml } from "yaml";
 import type { z } from "zod";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 
 export async function readYaml(path: string): Promise<unknown> {
   const text = await readText(path);

@@ -1,6 +1,6 @@
-import { overlaps, parseCidr } from "#harness/core/cidr.ts";
-import type { Finding } from "#harness/core/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known, nameOf, unseenPeers } from "./parts.ts";
 
 /** Cluster names, ids and CIDRs, and the settings that a mesh hangs on (Cilium's "Setting up Cluster Mesh"). */

@@ -1,5 +1,5 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { MeshSnapshot, PeerTrouble, PeerWord } from "#harness/core/mesh-snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
 /**

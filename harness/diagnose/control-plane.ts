@@ -1,5 +1,5 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
 const system = "kube-system";

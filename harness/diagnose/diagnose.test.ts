@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/core/mesh-snapshot.ts";
-import type { NodeEntry, RemoteClusterStatus } from "#harness/core/snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import type { NodeEntry, RemoteClusterStatus } from "#harness/model/snapshot.ts";
 import { diagnose } from "./index.ts";
 
 const ok = <T>(value: T) => ({ ok: true as const, value });

@@ -1,5 +1,5 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { CiliumEndpointState, ClusterSnapshot, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { CiliumEndpointState, ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
 /** Endpoints without pods; identities and ipcache entries of the other clusters' pods that an agent lacks. */

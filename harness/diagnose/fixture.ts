@@ -1,5 +1,5 @@
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 
 /** A mesh that was broken for real: what was seen of it under a fault, and what the fault had harmed. */
 export interface FaultFixture {

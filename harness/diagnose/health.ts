@@ -1,6 +1,6 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
-import type { HealthPath } from "#harness/core/snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { HealthPath } from "#harness/model/snapshot.ts";
 
 type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
 

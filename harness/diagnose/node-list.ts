@@ -1,5 +1,5 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known, unseenPeers } from "./parts.ts";
 
 /** Every agent lists every node of every cluster, as `cluster/node`, and no others (seeds 002 and 003). */

@@ -1,4 +1,4 @@
-import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/core/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 
 /** A part's value, or nothing: a layer says nothing of what could not be read; the layer that reads it says so. */
 export function known<T>(part: Part<readonly T[]>): readonly T[] {

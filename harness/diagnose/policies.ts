@@ -1,5 +1,5 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
 /** Policies that shut everything out: allowed, and seldom meant in a namespace with global services. */

@@ -1,7 +1,7 @@
-import { contains, hostPort, parseCidr } from "#harness/core/cidr.ts";
-import type { Finding } from "#harness/core/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/core/mesh-snapshot.ts";
-import type { ServiceBackend, ServiceEntry } from "#harness/core/snapshot.ts";
+import { contains, hostPort, parseCidr } from "#harness/lib/cidr.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import type { ServiceBackend, ServiceEntry } from "#harness/model/snapshot.ts";
 import { known } from "./parts.ts";
 
 const globalKeys = ["service.cilium.io/global", "io.cilium/global-service"];

@@ -1,5 +1,5 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { FirewallRule, MeshSnapshot } from "#harness/core/mesh-snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
 /** Ports that Cilium's System Requirements ("Firewall Rules") and Cluster Mesh ask for. */

@@ -1,5 +1,5 @@
-import type { Finding } from "#harness/core/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/core/mesh-snapshot.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { unseenPeers } from "./parts.ts";
 
 /** What was asked for and not answered: what the other layers could not judge is not called healthy. */

@@ -1,4 +1,4 @@
-import { type Look, notYet, ready } from "#harness/core/eventually.ts";
+import { type Look, notYet, ready } from "#harness/lib/eventually.ts";
 import type { KubeObject } from "./kube.ts";
 
 /** All of a DaemonSet's pods are ready, of its newest generation. */

@@ -1,6 +1,6 @@
 import { PassThrough, Readable } from "node:stream";
 import { type KubeConfig, PortForward } from "@kubernetes/client-node";
-import { MeshproofError } from "#harness/core/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 
 export interface InPod {
   readonly namespace: string;

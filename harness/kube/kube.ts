@@ -10,9 +10,9 @@ import {
   Watch,
 } from "@kubernetes/client-node";
 import pRetry from "p-retry";
-import { monotonicMs } from "#harness/core/clock.ts";
-import { MeshproofError, messageOf } from "#harness/core/errors.ts";
-import { type EventuallyOptions, type Look, pause, throwIfAborted } from "#harness/core/eventually.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { type EventuallyOptions, type Look, pause, throwIfAborted } from "#harness/lib/eventually.ts";
 import { getJsonInPod, type InPod } from "./in-pod.ts";
 
 /** Any Kubernetes object, as JSON. */

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { failoverFacts } from "#harness/check/failover.ts";
-import type { WireRequest } from "#harness/core/probe-wire.ts";
+import { failoverFacts } from "#harness/judge/failover.ts";
+import type { WireRequest } from "#harness/model/probe-wire.ts";
 import { type Prober, Stream } from "./driver.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
 

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { formatMs, monotonicMs, unixNowMs } from "#harness/core/clock.ts";
-import { MeshproofError } from "#harness/core/errors.ts";
-import { eventually, notYet, ready } from "#harness/core/eventually.ts";
-import type { Connection, History, Mark, Sample } from "#harness/core/history.ts";
-import { sampleLine } from "#harness/core/history-lines.ts";
-import type { ProbeLine, ProbeSpec, WireRequest } from "#harness/core/probe-wire.ts";
-import { hundredths } from "#harness/core/stats.ts";
-import { execLines } from "#harness/host/docker.ts";
-import { forgetPriority, prioritise } from "#harness/host/priority.ts";
-import type { Vantage } from "#harness/mesh/vantage.ts";
+import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { Connection, History, Mark, Sample } from "#harness/model/history.ts";
+import { sampleLine } from "#harness/model/history-lines.ts";
+import type { ProbeLine, ProbeSpec, WireRequest } from "#harness/model/probe-wire.ts";
+import { hundredths } from "#harness/lib/stats.ts";
+import { execLines } from "#harness/platform/docker.ts";
+import { forgetPriority, prioritise } from "#harness/platform/priority.ts";
+import type { Vantage } from "#harness/workloads/vantage.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
 import { RecentSamples } from "./recent.ts";
 

@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import type { Sample } from "#harness/core/history.ts";
-import { sampleLine } from "#harness/core/history-lines.ts";
+import type { Sample } from "#harness/model/history.ts";
+import { sampleLine } from "#harness/model/history-lines.ts";
 import { HistoryFile, readHistory, writeCsv } from "./history-file.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "meshproof-history-"));

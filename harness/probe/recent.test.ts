@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Sample } from "#harness/core/history.ts";
+import type { Sample } from "#harness/model/history.ts";
 import { RecentSamples } from "./recent.ts";
 
 const sample = (seq: number, over: Partial<Sample> = {}): Sample => ({

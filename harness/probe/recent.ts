@@ -1,4 +1,4 @@
-import type { Sample } from "#harness/core/history.ts";
+import type { Sample } from "#harness/model/history.ts";
 
 /** What a stretch of time held. */
 export interface Stretch {

@@ -1,4 +1,4 @@
-import type { Figure } from "#harness/core/figures.ts";
+import type { Figure } from "#harness/model/figures.ts";
 
 /** The distributions as lines of text, one a scenario and affinity. */
 export function figureLines(figures: readonly Figure[]): string[] {

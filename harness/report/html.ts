@@ -1,7 +1,7 @@
-import { formatMs } from "#harness/core/clock.ts";
-import type { HealthCell } from "#harness/core/health-cell.ts";
-import type { History } from "#harness/core/history.ts";
-import type { RunRecord, SuiteRecord, TestRecord } from "#harness/core/record.ts";
+import { formatMs } from "#harness/lib/clock.ts";
+import type { HealthCell } from "#harness/model/health-cell.ts";
+import type { History } from "#harness/model/history.ts";
+import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { escapeHtml } from "./escape.ts";
 import { killMatrixSection } from "./kill-matrix-html.ts";
 import { measurementsSection } from "./measurements-html.ts";

@@ -1,6 +1,6 @@
 import { create } from "xmlbuilder2";
-import type { KillMatrix } from "#harness/core/kill-matrix.ts";
-import type { RunRecord, SuiteRecord, TestRecord } from "#harness/core/record.ts";
+import type { KillMatrix } from "#harness/model/kill-matrix.ts";
+import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
 
 /** `prove` as a suite of its own: one case a fault, failed by what survived it. */
 export function killSuite(matrix: KillMatrix): SuiteRecord {

@@ -1,5 +1,5 @@
-import { formatMs } from "#harness/core/clock.ts";
-import { type CellState, type KillMatrix, unknownCells } from "#harness/core/kill-matrix.ts";
+import { formatMs } from "#harness/lib/clock.ts";
+import { type CellState, type KillMatrix, unknownCells } from "#harness/model/kill-matrix.ts";
 import { escapeHtml } from "./escape.ts";
 
 const colours: Readonly<Record<CellState, string>> = {

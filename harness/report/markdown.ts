@@ -1,5 +1,5 @@
-import { formatMs } from "#harness/core/clock.ts";
-import type { RunRecord } from "#harness/core/record.ts";
+import { formatMs } from "#harness/lib/clock.ts";
+import type { RunRecord } from "#harness/model/record.ts";
 
 const marks: Readonly<Record<string, string>> = {
   pass: "pass",

@@ -1,7 +1,7 @@
-import { type Figure, figuresOf } from "#harness/core/figures.ts";
-import type { History } from "#harness/core/history.ts";
-import type { Measurement } from "#harness/core/measurement.ts";
-import type { RunRecord, SuiteRecord, TestRecord } from "#harness/core/record.ts";
+import { type Figure, figuresOf } from "#harness/model/figures.ts";
+import type { History } from "#harness/model/history.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
+import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { escapeHtml } from "./escape.ts";
 import { distributionPlot, timelinePlot } from "./plots.ts";
 

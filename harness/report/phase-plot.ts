@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import type { Certificate } from "#harness/core/certificate.ts";
+import type { Certificate } from "#harness/model/certificate.ts";
 import { accent, draw, lossColour } from "./plots.ts";
 
 /** Every path through every phase: red where it had no answer, dark lines where packets leaked, ticks where the mesh changed. */

@@ -1,8 +1,8 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
-import type { Figure } from "#harness/core/figures.ts";
-import type { History, Sample } from "#harness/core/history.ts";
-import type { Measurement } from "#harness/core/measurement.ts";
+import type { Figure } from "#harness/model/figures.ts";
+import type { History, Sample } from "#harness/model/history.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 
 /** Colours that read on white and on near-black alike; text and axes take the page's own. */
 const clusterColours = ["#3b82f6", "#10b981", "#a855f7", "#b45309"];

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { type Figure, figuresOf } from "#harness/core/figures.ts";
-import { type Measurement, measurementSchema } from "#harness/core/measurement.ts";
+import { type Figure, figuresOf } from "#harness/model/figures.ts";
+import { type Measurement, measurementSchema } from "#harness/model/measurement.ts";
 import { escapeHtml } from "./escape.ts";
 import { bootstrapSeed, figuresHtml } from "./measurements-html.ts";
 import { style } from "./style.ts";

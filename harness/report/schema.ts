@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { measurementSchema } from "#harness/core/measurement.ts";
-import { outcomes } from "#harness/core/verdict.ts";
+import { measurementSchema } from "#harness/model/measurement.ts";
+import { outcomes } from "#harness/model/verdict.ts";
 
 const notes = z.strictObject({
   facts: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).optional(),

@@ -1,4 +1,4 @@
-import type { AskAnswer, AskReply, AskSpec, AskTarget } from "#harness/core/probe-wire.ts";
+import type { AskAnswer, AskReply, AskSpec, AskTarget } from "#harness/model/probe-wire.ts";
 import { type Answer, requestByTcp, requestByUdp, requestOnNewConnection } from "./request.ts";
 
 /** Sends every request, each on a connection of its own, and prints one reply. */

@@ -1,5 +1,5 @@
 import { createServer } from "node:https";
-import type { HoldSpec } from "#harness/core/probe-wire.ts";
+import type { HoldSpec } from "#harness/model/probe-wire.ts";
 
 /**
  * An admission webhook that allows everything, late. Prints one JSON line a request with what it really added, so that

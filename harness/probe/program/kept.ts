@@ -1,6 +1,6 @@
 import { createSocket, type Socket as DatagramSocket } from "node:dgram";
 import { connect, type Socket } from "node:net";
-import type { SampleOutcome } from "#harness/core/history.ts";
+import type { SampleOutcome } from "#harness/model/history.ts";
 import { type Answer, failure } from "./request.ts";
 
 interface Pending {

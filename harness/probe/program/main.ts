@@ -1,6 +1,6 @@
 // The in-cluster program: `idle` holds a pod open, `probe JSON` measures, `ask JSON` sends single requests, `echo PORT`
 // answers heartbeats, `hold JSON` is an admission webhook that takes its time, `end TEXT` ends other processes of these.
-import type { AskSpec, HoldSpec, ProbeSpec } from "#harness/core/probe-wire.ts";
+import type { AskSpec, HoldSpec, ProbeSpec } from "#harness/model/probe-wire.ts";
 import { ask } from "./ask.ts";
 import { echo } from "./echo.ts";
 import { end } from "./end.ts";

@@ -2,8 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { ProbeLine, ProbeSpec, WireSample } from "#harness/core/probe-wire.ts";
-import { spawnLines } from "#harness/host/command.ts";
+import type { ProbeLine, ProbeSpec, WireSample } from "#harness/model/probe-wire.ts";
+import { spawnLines } from "#harness/platform/command.ts";
 
 test("requests leave on a grid, and on one that is so many times wider after `pace`", async () => {
   const server = createServer((_request, response) => response.end("pod-a"));

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
-import type { ProbeLine, ProbeSpec, StreamSpec, WireRequest, WireSample } from "#harness/core/probe-wire.ts";
+import type { ProbeLine, ProbeSpec, StreamSpec, WireRequest, WireSample } from "#harness/model/probe-wire.ts";
 import { TcpHeartbeat, UdpFlow } from "./kept.ts";
 import { type Answer, ReusedConnection, requestByDns, requestOnNewConnection } from "./request.ts";
 

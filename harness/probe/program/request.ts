@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { connect } from "node:net";
 import { Pool } from "undici";
-import type { SampleOutcome } from "#harness/core/history.ts";
+import type { SampleOutcome } from "#harness/model/history.ts";
 
 export interface Answer {
   readonly outcome: SampleOutcome;

@@ -1,0 +1,118 @@
+import { unixNowMs } from "#harness/lib/clock.ts";
+import { execLines } from "#harness/platform/docker.ts";
+
+const socket = "/var/run/cilium/cilium.sock";
+
+/**
+ * Follows one of the agent's own tables: cilium-agent streams every change over its socket, a JSON object a line
+ * (statedb's `changes` handler, the source of `cilium-dbg statedb`). A change that is followed at once by another of the
+ * same object is not told. Stamped on arrival.
+ */
+function followTable(
+  node: string,
+  table: "frontends" | "backends",
+  onLine: (line: string, atUnixMs: number) => void,
+): { readonly kill: () => void } {
+  const url = `http://localhost/statedb/changes/${table}`;
+  // The shell ends curl when its input does: a program in a container outlives the client that started it.
+  const script = `curl -sN --unix-socket ${socket} ${url} & read -r _; kill $!`;
+  return execLines(node, ["sh", "-c", script], (line) => onLine(line, unixNowMs()));
+}
+
+/** One change of a service's frontend, as the agent itself stamps it. */
+export interface FrontendChange {
+  /** `Pending`: the agent knows; `Done`: its BPF maps hold it; `Error`: the maps did not take it. */
+  readonly status: "Pending" | "Done" | "Error";
+  readonly atUnixMs: number;
+  /** `ip:port` of the backends in state active. */
+  readonly active: readonly string[];
+}
+
+/** Follows a frontend: its reconciler's state, with the time of its last step. */
+export function followFrontend(
+  node: string,
+  frontend: { readonly address: string; readonly port: number; readonly protocol: "TCP" | "UDP" },
+  onChange: (change: FrontendChange, arrivedUnixMs: number) => void,
+): { readonly kill: () => void } {
+  const wanted = `${frontend.address}:${frontend.port}/${frontend.protocol}`;
+  return followTable(node, "frontends", (line, arrivedUnixMs) => {
+    // Most lines are of other services: a cheap look first.
+    if (!line.includes(wanted)) return;
+    const change = parseFrontend(line, wanted);
+    if (change !== undefined) onChange(change, arrivedUnixMs);
+  });
+}
+
+/** Follows a service's backends on one port: `ip:port` of those in state active, after each change. */
+export function followBackends(
+  node: string,
+  service: { readonly name: string; readonly port: number },
+  onChange: (active: readonly string[], atUnixMs: number) => void,
+): { readonly kill: () => void } {
+  const active = new Set<string>();
+  return followTable(node, "backends", (line, atUnixMs) => {
+    if (!line.includes(`:${service.port}/TCP`)) return;
+    const change = parseBackend(line, service.name);
+    if (change?.address.endsWith(`:${service.port}`) !== true) return;
+    if (change.active === active.has(change.address)) return;
+    if (change.active) active.add(change.address);
+    else active.delete(change.address);
+    onChange([...active], atUnixMs);
+  });
+}
+
+/** A backend and whether it is active for a service; nothing for a line that is none. */
+export function parseBackend(
+  line: string,
+  service: string,
+): { readonly address: string; readonly active: boolean } | undefined {
+  let told: {
+    obj?: {
+      Address?: string;
+      Instances?: { k: { ServiceName: string }; v: { State: number } }[] | null;
+    };
+    deleted?: boolean;
+  };
+  try {
+    told = JSON.parse(line) as typeof told;
+  } catch {
+    return undefined;
+  }
+  if (told.obj?.Address === undefined) return undefined;
+  const instance = told.obj.Instances?.find((i) => i.k.ServiceName === service);
+  return {
+    address: told.obj.Address.replace(/\/\w+$/, ""),
+    active: told.deleted !== true && instance?.v.State === 0,
+  };
+}
+
+/** Nothing for another frontend, or a line that is none. */
+export function parseFrontend(line: string, wanted: string): FrontendChange | undefined {
+  let told: {
+    obj?: {
+      Address?: string;
+      Status?: { kind?: string; "updated-at"?: string };
+      Backends?: { Address: string; State: number }[] | null;
+    };
+  };
+  try {
+    told = JSON.parse(line) as typeof told;
+  } catch {
+    return undefined;
+  }
+  const { Address, Status, Backends } = told.obj ?? {};
+  const status = Status?.kind;
+  if (Address !== wanted || (status !== "Pending" && status !== "Done" && status !== "Error"))
+    return undefined;
+  return {
+    status,
+    atUnixMs: parseStamp(Status?.["updated-at"] ?? ""),
+    active: (Backends ?? []).filter((b) => b.State === 0).map((b) => b.Address.replace(/\/\w+$/, "")),
+  };
+}
+
+/** RFC 3339 with up to nine decimals, of which `Date` keeps three. */
+function parseStamp(text: string): number {
+  const fraction = /\.(\d+)/.exec(text)?.[1] ?? "";
+  return Date.parse(text.replace(/\.\d+/, "")) + Number(`0.${fraction === "" ? 0 : fraction}`) * 1000;
+}

@@ -1,0 +1,119 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type {
+  EndpointEntry,
+  HealthReport,
+  IdentityEntry,
+  IpcacheEntry,
+  NodeEntry,
+  RemoteClusterStatus,
+  ServiceEntry,
+} from "#harness/model/snapshot.ts";
+import { meshLines, meshLogBytes } from "./mesh-log.ts";
+import {
+  parseEndpoints,
+  parseHealth,
+  parseIdentities,
+  parseIpcache,
+  parseLbMaps,
+  parseNodeList,
+  parseRemoteClusters,
+  parseServiceList,
+} from "./parse.ts";
+
+/** One live Cilium agent, asked through exec in its own pod. */
+export class Agent {
+  readonly cluster: Cluster;
+  readonly pod: string;
+  readonly node: string;
+  readonly #signal: AbortSignal;
+
+  constructor(cluster: Cluster, at: { pod: string; node: string }, signal: AbortSignal) {
+    this.cluster = cluster;
+    this.pod = at.pod;
+    this.node = at.node;
+    this.#signal = signal;
+  }
+
+  /** `cluster/node`, as agents name nodes to one another. */
+  get name(): string {
+    return `${this.cluster.name}/${this.node}`;
+  }
+
+  /** Standard output of a program in the agent's container; a failure names the agent. */
+  async run(argv: readonly string[], timeoutMs = 20_000): Promise<string> {
+    const result = await this.cluster.kube
+      .exec("kube-system", this.pod, "cilium-agent", argv, { signal: this.#signal, timeoutMs })
+      .catch((error: unknown) => {
+        if (error instanceof MeshproofError && error.code !== "aborted")
+          throw new MeshproofError(
+            error.code,
+            `the agent of ${this.name} does not answer: ${error.message}`,
+            {
+              cause: error,
+            },
+          );
+        throw error;
+      });
+    if (result.exitCode !== 0) {
+      throw new MeshproofError(
+        "kube-request",
+        `${argv.join(" ")} on the agent of ${this.name} ended with ${result.exitCode}: ${result.stderr.trim().slice(0, 300)}`,
+      );
+    }
+    return result.stdout;
+  }
+
+  /** Its log's lines about peers. */
+  async meshLog(): Promise<string> {
+    return meshLines(
+      await this.cluster.kube.logs("kube-system", this.pod, "cilium-agent", { limitBytes: meshLogBytes }),
+    );
+  }
+
+  async nodeList(): Promise<NodeEntry[]> {
+    return parseNodeList(await this.run(["cilium-dbg", "node", "list", "-o", "json"]));
+  }
+
+  async remoteClusters(): Promise<RemoteClusterStatus[]> {
+    return parseRemoteClusters(await this.run(["cilium-dbg", "status", "-o", "json"]));
+  }
+
+  /**
+   * The last published matrix. `--probe` is no help: in 1.19 its handler answers the same cached report
+   * (pkg/health/server/status.go), so freshness is judged by each path's own time.
+   */
+  async health(): Promise<HealthReport> {
+    return parseHealth(await this.run(["cilium-health", "status", "-o", "json"]));
+  }
+
+  async serviceList(): Promise<ServiceEntry[]> {
+    return parseServiceList(await this.run(["cilium-dbg", "service", "list", "-o", "json"]));
+  }
+
+  async lbMaps(): Promise<Map<string, string[]>> {
+    return parseLbMaps(await this.run(["cilium-dbg", "bpf", "lb", "list", "-o", "json"]));
+  }
+
+  async ipcache(): Promise<IpcacheEntry[]> {
+    return parseIpcache(await this.run(["cilium-dbg", "bpf", "ipcache", "list", "-o", "json"]));
+  }
+
+  async endpoints(): Promise<EndpointEntry[]> {
+    return parseEndpoints(await this.run(["cilium-dbg", "endpoint", "list", "-o", "json"]));
+  }
+
+  async identities(): Promise<IdentityEntry[]> {
+    return parseIdentities(await this.run(["cilium-dbg", "identity", "list", "-o", "json"]));
+  }
+
+  /** What the running binary says of itself. */
+  async version(): Promise<string> {
+    const text = await this.run(["cilium-dbg", "version"]);
+    return /Daemon:\s*(\S+)/.exec(text)?.[1] ?? /Client:\s*(\S+)/.exec(text)?.[1] ?? "unknown";
+  }
+}
+
+export async function agentsOf(cluster: Cluster, signal: AbortSignal): Promise<Agent[]> {
+  return (await cluster.agents()).map((at) => new Agent(cluster, at, signal));
+}

@@ -1,0 +1,42 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
+
+/** Why a line of `cilium-dbg monitor --type drop` says a packet was dropped: `xx drop (Policy denied) flow ...`. */
+export function dropReasonOf(line: string): string | undefined {
+  return /\bdrop \(([^)]+)\)/.exec(line)?.[1];
+}
+
+/** Asks again and again while the agent of a node is listened to; answers the reasons of the drops it told meanwhile. */
+export async function dropReasons(
+  cluster: Cluster,
+  node: string,
+  ask: () => Promise<unknown>,
+  options: Omit<EventuallyOptions, "what">,
+): Promise<string[]> {
+  const agent = (await cluster.agents()).find((a) => a.node === node);
+  if (agent === undefined)
+    throw new MeshproofError("kube-request", `no agent runs on ${cluster.name}/${node}`);
+  const reasons = new Set<string>();
+  const monitor = await cluster.kube.start(
+    "kube-system",
+    agent.pod,
+    "cilium-agent",
+    ["cilium-dbg", "monitor", "--type", "drop"],
+    (line) => {
+      const reason = dropReasonOf(line);
+      if (reason !== undefined) reasons.add(reason);
+    },
+  );
+  try {
+    return await eventually(
+      async () => {
+        await ask();
+        return reasons.size > 0 ? ready([...reasons].sort()) : notYet("no drop in the agent's monitor");
+      },
+      { what: `the agent of ${cluster.name}/${node} to tell of the drop`, ...options },
+    );
+  } finally {
+    monitor.kill();
+  }
+}

@@ -1,0 +1,40 @@
+import type { PeerWord } from "#harness/model/mesh-snapshot.ts";
+
+/** What agents and KVStoreMesh log of a peer, and whether it is good news (pkg/clustermesh/common/remote_cluster.go). */
+const sentences: Readonly<Record<string, boolean>> = {
+  "Connection to remote cluster established": true,
+  "Found remote cluster configuration": true,
+  "Unable to establish etcd connection to remote cluster": false,
+  "Unable to get remote cluster configuration": false,
+  "Connection to remote cluster failed": false,
+  "Error observed on etcd connection, reconnecting etcd": false,
+};
+
+const spoken = /msg="([^"]*)".* clusterName=(\S+)/;
+
+/** A line that is longer is none of Cilium's, and would take long to match. */
+const longestLine = 8192;
+
+/** How much of a log is looked through. */
+export const meshLogBytes = 1024 ** 2;
+
+/** The lines of a log that speak of a peer. */
+export function meshLines(log: string): string {
+  return log
+    .split("\n")
+    .filter((line) => line.length <= longestLine && spoken.test(line))
+    .join("\n");
+}
+
+/** The last word on each peer. */
+export function readMeshLog(log: string): PeerWord[] {
+  const last = new Map<string, PeerWord>();
+  for (const line of log.split("\n")) {
+    const [, sentence = "", peer = ""] = (line.length <= longestLine && spoken.exec(line)) || [];
+    const good = sentences[sentence];
+    if (good === undefined) continue;
+    const error = /\berror="?([^"]*)"?/.exec(line)?.[1] ?? "";
+    last.set(peer, { peer, good, text: error === "" ? sentence : `${sentence}: ${error}` });
+  }
+  return [...last.values()];
+}

@@ -1,0 +1,119 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { IpcacheEntry } from "#harness/model/snapshot.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { Agent } from "./agent.ts";
+
+export interface LonePod extends AsyncDisposable {
+  readonly cluster: string;
+  readonly name: string;
+  readonly ip: string;
+  readonly identity: number;
+  readonly nodeAddress: string;
+}
+
+/** A pod with a Cilium endpoint of its own, removed with its handle. */
+export async function lonePod(
+  cluster: Cluster,
+  options: { namespace: string; name: string; image: string; withinMs: number; signal: AbortSignal },
+): Promise<LonePod> {
+  const { namespace, name } = options;
+  await cluster.kube.apply({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace, labels: { app: name } },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: "pause", image: options.image, imagePullPolicy: "IfNotPresent", args: ["pause"] }],
+    },
+  });
+  const endpoint = await cluster.kube.until(
+    kinds.ciliumEndpoint,
+    { namespace, name },
+    ([e]) => {
+      const ip = e?.status?.networking?.addressing?.[0]?.ipv4 as string | undefined;
+      const identity = Number(e?.status?.identity?.id ?? 0);
+      return ip !== undefined && identity > 0
+        ? ready({ ip, identity, nodeAddress: String(e!.status.networking.node) })
+        : notYet("no address and identity yet");
+    },
+    {
+      what: `pod ${namespace}/${name} to get an address and an identity`,
+      withinMs: options.withinMs,
+      signal: options.signal,
+    },
+  );
+  return {
+    cluster: cluster.name,
+    name,
+    ...endpoint,
+    async [Symbol.asyncDispose]() {
+      await cluster.kube.remove(kinds.pod, namespace, name, 0);
+    },
+  };
+}
+
+/** Waits until a pod's address is in the agent's ipcache BPF map with its own identity, or is gone from it. */
+export async function awaitIpcache(
+  agent: Agent,
+  pod: LonePod,
+  options: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<IpcacheEntry & { readonly afterMs: number }> {
+  const startedMs = monotonicMs();
+  const wanted = options.gone === true ? "to forget" : "to learn";
+  try {
+    return await eventually(
+      async () => {
+        const entry = (await agent.ipcache()).find((e) => e.cidr === `${pod.ip}/32`);
+        const afterMs = monotonicMs() - startedMs;
+        if (options.gone === true)
+          return entry === undefined
+            ? ready({ cidr: pod.ip, identity: 0, tunnelEndpoint: "", afterMs })
+            : notYet(`identity ${entry.identity}`);
+        return entry !== undefined && entry.identity === pod.identity
+          ? ready({ ...entry, afterMs })
+          : notYet(entry === undefined ? "no entry" : `identity ${entry.identity}, expected ${pod.identity}`);
+      },
+      {
+        what: `the ipcache of ${agent.name} ${wanted} ${pod.ip}`,
+        withinMs: options.withinMs,
+        everyMs: 50,
+        signal: options.signal,
+      },
+    );
+  } catch (error) {
+    if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;
+    throw new Error(
+      `${agent.name} did not come ${wanted} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
+    );
+  }
+}
+
+/** Waits until an address is in the agent's ipcache BPF map, whatever its identity. */
+export async function awaitAddress(
+  agent: Agent,
+  ip: string,
+  options: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  await eventually(
+    async () =>
+      (await agent.ipcache()).some((e) => e.cidr === `${ip}/32`) ? ready(undefined) : notYet("no entry"),
+    { what: `the ipcache of ${agent.name} to hold ${ip}`, everyMs: 200, ...options },
+  );
+}
+
+/** Identities below it are reserved: nodes, health endpoints, the world. */
+const firstPodIdentity = 256;
+
+/** The addresses of a pod CIDR that the ipcache gives a pod's identity. */
+export function podEntries(ipcache: readonly IpcacheEntry[], podCidr: string): string[] {
+  const cidr = parseCidr(podCidr);
+  return ipcache
+    .filter((e) => e.cidr.endsWith("/32") && e.identity >= firstPodIdentity)
+    .map((e) => e.cidr.slice(0, -3))
+    .filter((ip) => contains(cidr, ip))
+    .sort();
+}

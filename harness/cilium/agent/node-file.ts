@@ -1,0 +1,32 @@
+import type { FirewallRule } from "#harness/model/mesh-snapshot.ts";
+
+/** Chains that Kubernetes, Cilium and Docker fill themselves. */
+const ownChains = /^(KUBE|CILIUM|OLD_CILIUM|DOCKER|CNI)/;
+
+/** The node file of the evidence: firewalls with counters, stopped processes. */
+export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: string[] } {
+  const rules: FirewallRule[] = [];
+  const stopped: string[] = [];
+  let section = "";
+  for (const line of text.split("\n")) {
+    if (/^# (firewall|stopped|routing|network)/.test(line)) {
+      section = line;
+      continue;
+    }
+    if (section.startsWith("# stopped") && line.startsWith("T"))
+      stopped.push(line.trim().split(/\s+/).slice(2).join(" "));
+    const kept = /^\d+:\s+(.*\b(?:blackhole|prohibit|unreachable)\b.*)$/.exec(line)?.[1];
+    if (section.startsWith("# routing") && kept !== undefined)
+      rules.push({ podIp: "", text: `routing rule ${kept.trim()}`, packets: 0 });
+    if (!section.startsWith("# firewall")) continue;
+    const rule = /^\[(\d+):\d+\] -A (\S+) (.*)$/.exec(line);
+    if (rule === null || ownChains.test(rule[2]!)) continue;
+    if (!/-j (DROP|REJECT)\b/.test(line) || /--comment "?(kubernetes|cilium)/i.test(line)) continue;
+    rules.push({
+      podIp: /^# firewall of pod ([\d.]+)/.exec(section)?.[1] ?? "",
+      text: `${rule[2]} ${rule[3]}`,
+      packets: Number(rule[1]),
+    });
+  }
+  return { rules, stopped };
+}

@@ -1,0 +1,143 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { strFromU8, unzipSync } from "fflate";
+import { describe, expect, test } from "vitest";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { dropReasonOf } from "./drops.ts";
+import {
+  goDurationMs,
+  parseHealth,
+  parseIpcache,
+  parseLbMaps,
+  parseNodeList,
+  parseRemoteClusters,
+  parseServiceList,
+} from "./parse.ts";
+import { redact } from "#harness/evidence/redact.ts";
+
+// Recorded from a lab of this project: Cilium 1.19.4, clusters east and west.
+const recorded = (name: string): string => readFileSync(join(import.meta.dirname, "fixtures", name), "utf8");
+
+describe("recorded agent output", () => {
+  test("node list", () => {
+    const nodes = parseNodeList(recorded("node-list.json"));
+    expect(nodes.map((n) => n.name).sort()).toEqual([
+      "east/meshproof-ci-east-control-plane",
+      "east/meshproof-ci-east-worker",
+      "west/meshproof-ci-west-control-plane",
+      "west/meshproof-ci-west-worker",
+    ]);
+    for (const node of nodes) {
+      expect(node.podCidrs[0]).toMatch(
+        node.name.startsWith("east/") ? /^10\.1\.\d+\.0\/24$/ : /^10\.2\.\d+\.0\/24$/,
+      );
+      expect(node.addresses.filter((a) => a.type === "InternalIP")).toHaveLength(1);
+    }
+  });
+  test("status", () => {
+    expect(parseRemoteClusters(recorded("status.json"))).toEqual([
+      expect.objectContaining({
+        name: "west",
+        connected: true,
+        ready: true,
+        config: { required: true, retrieved: true, clusterId: 2, kvstoreMesh: true },
+        synced: { nodes: true, endpoints: true, identities: true, services: true },
+      }),
+    ]);
+  });
+  test("health", () => {
+    const health = parseHealth(recorded("health.json"));
+    expect(health.local).toBe("east/meshproof-ci-east-control-plane");
+    expect(health.nodes).toHaveLength(4);
+    expect(Math.round(health.probeIntervalMs)).toBeGreaterThan(20_000);
+    for (const node of health.nodes)
+      expect(
+        [node.host.icmp, node.host.http, node.endpoint?.icmp, node.endpoint?.http].every(
+          (p) => p !== undefined && p.lastProbed !== "",
+        ),
+      ).toBe(true);
+  });
+  test("services and their maps agree on the frontends", () => {
+    const services = parseServiceList(recorded("service-list.json"));
+    const maps = parseLbMaps(recorded("lb-list.json"));
+    const canary = services.find(
+      (s) => s.name === "canary-west" && s.type === "ClusterIP" && s.protocol === "TCP",
+    )!;
+    expect(canary.backends).toHaveLength(1);
+    expect(maps.get(`${canary.frontend}/TCP`)).toEqual([`${canary.backends[0]!.ip}:8080/TCP`]);
+  });
+  test("ipcache", () => {
+    const entries = parseIpcache(recorded("ipcache.json"));
+    const remote = entries.filter(
+      (e) => e.cidr.startsWith("10.2.") && e.cidr.endsWith("/32") && e.identity > 255,
+    );
+    expect(remote.length).toBeGreaterThan(0);
+    for (const entry of remote) expect(entry.tunnelEndpoint).toMatch(/^172\./);
+  });
+});
+
+test("an agent that has just started has probed no node yet", () => {
+  expect(parseHealth('{"local":{"name":"east/a"},"nodes":null,"probeInterval":"0s"}')).toMatchObject({
+    local: "east/a",
+    nodes: [],
+  });
+});
+
+describe("malformed evidence is an error, never an empty list", () => {
+  test.each([
+    ["node list", () => parseNodeList("[{}]")],
+    ["status", () => parseRemoteClusters("no JSON")],
+    ["health", () => parseHealth("{}")],
+    ["services", () => parseServiceList('{"a":1}')],
+    ["ipcache", () => parseIpcache('{"10.0.0.1/32":["nothing"]}')],
+  ])("%s", (_name, read) => {
+    expect(read).toThrow(expect.objectContaining({ code: "evidence-malformed" }));
+  });
+});
+
+describe("sysdump archives", () => {
+  const dir = join(repoRoot(), "../shared/sysdumps");
+  test.skipIf(!existsSync(dir)).each(["healthy-c1", "healthy-c2", "broken-c1", "broken-c2"])(
+    "%s reads",
+    (name) => {
+      const members = unzipSync(readFileSync(join(dir, `${name}.zip`)), {
+        filter: (f) =>
+          /cmd\/(cilium-dbg-node-list--o-json|cilium-health-status--o-json|cilium-dbg-service-list--o-json)\.md$/.test(
+            f.name,
+          ),
+      });
+      const texts = (part: string): string[] =>
+        Object.entries(members)
+          .filter(([path]) => path.includes(part))
+          .map(([, bytes]) => strFromU8(bytes));
+      const lists = texts("node-list").map(parseNodeList);
+      const health = texts("health-status").map(parseHealth);
+      const services = texts("service-list").map(parseServiceList);
+      expect([lists.length, health.length, services.length]).toEqual([2, 2, 2]);
+      const own = name.endsWith("c1") ? "c1/" : "c2/";
+      for (const list of lists) expect(list.filter((n) => n.name.startsWith(own))).toHaveLength(2);
+      if (name.startsWith("healthy")) for (const list of lists) expect(list).toHaveLength(4);
+    },
+  );
+});
+
+test("Go durations", () => {
+  expect(goDurationMs("2m11.5s")).toBe(131_500);
+  expect(goDurationMs("300ms")).toBe(300);
+  expect(goDurationMs("soon")).toBe(0);
+});
+
+test("drop reasons", () => {
+  expect(
+    dropReasonOf("xx drop (Policy denied) flow 0x0 to endpoint 12, ifindex 9, file bpf_lxc.c:2080"),
+  ).toBe("Policy denied");
+  expect(dropReasonOf("Listening for events on 2 CPUs")).toBeUndefined();
+});
+
+test("keys and tokens are left out", () => {
+  const key = "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----";
+  const token = `eyJ${"a".repeat(20)}.${"b".repeat(20)}.${"c".repeat(20)}`;
+  const told = redact(`x ${key} y\nclient-key-data: ${"Q".repeat(40)}\ntoken: ${token}\nname: kept`);
+  expect(told).not.toMatch(/MIIabc|QQQQ|eyJ/);
+  expect(told).toContain("name: kept");
+});

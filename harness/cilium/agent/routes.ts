@@ -1,0 +1,28 @@
+import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+
+/** Where a node's kernel sends a packet for an address. */
+export interface Way {
+  /** The next hop, where the address is not on a network of the node's own. */
+  readonly via: string | undefined;
+  /** Undefined where it has none. */
+  readonly device: string | undefined;
+}
+
+/** `ip route get` on a node. */
+export async function wayTo(node: string, ip: string, signal: AbortSignal): Promise<Way> {
+  const { stdout: told, stderr } = await onNode(node, ["ip", "-o", "route", "get", ip], {
+    tolerate: true,
+    signal,
+  });
+  // The kernel's words for a blackhole, and for no route at all.
+  if (/Invalid argument|unreachable|Permission denied/.test(stderr))
+    return { via: undefined, device: undefined };
+  const device = / dev (\S+)/.exec(told)?.[1];
+  if (device === undefined)
+    throw new MeshproofError(
+      "evidence-malformed",
+      `ip route get ${ip} on ${node}: ${`${told}${stderr}`.slice(0, 120)}`,
+    );
+  return { via: / via (\S+)/.exec(told)?.[1], device };
+}

@@ -1,0 +1,33 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { EventuallyOptions } from "#harness/lib/eventually.ts";
+import { hasLoadBalancerIp } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+
+const name = "gives-addresses";
+
+/** Whether somebody gives a LoadBalancer service an address: LB IPAM, or a provider. By asking, for there are many ways. */
+export async function givesAddresses(
+  { kube }: Cluster,
+  namespace: string,
+  options: Omit<EventuallyOptions, "what">,
+): Promise<boolean> {
+  await kube.apply({
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: { name, namespace },
+    spec: { type: "LoadBalancer", ports: [{ port: 80 }] },
+  });
+  try {
+    await kube.until(kinds.service, { namespace, name }, hasLoadBalancerIp, {
+      what: "a LoadBalancer address",
+      ...options,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof MeshproofError && error.code === "timeout") return false;
+    throw error;
+  } finally {
+    await kube.remove(kinds.service, namespace, name);
+  }
+}

@@ -1,0 +1,96 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { CiliumCli } from "#harness/platform/cilium-cli.ts";
+import { apiserverPort } from "../helm-values.ts";
+import { reconnectAll } from "../reconnect.ts";
+import type { Profile, Site, Values } from "../site.ts";
+import { type Handout, handoutOf } from "./handout.ts";
+
+/**
+ * The lab with two minikube clusters (seed 004): cluster-pool IPAM, Cilium in use for itself first, then
+ * `cilium clustermesh enable --service-type NodePort`, `connect` and `status --wait`. Where no `cilium` is on the PATH
+ * its own Helm upgrades are made: `enable` runs clustermesh-apiserver, `connect` exchanges addresses and certificates
+ * both ways. Each cluster keeps the CA that it made for itself.
+ */
+export const cliProfile: Profile = {
+  async mesh(site) {
+    const { clusters, progress } = site;
+    await progress.step(
+      "install Cilium, not meshed",
+      () => Promise.all(clusters.map((c) => site.begin(c, own(site, c)))),
+      { expectMs: 60_000 },
+    );
+    const cli = await CiliumCli.find(site.signal);
+    await (cli === undefined ? meshByHelm(site) : meshByCli(site, cli));
+    await reconnectAll(clusters, site.waiting);
+  },
+};
+
+/** As the document has it: enabled in each cluster, connected from one side. */
+async function meshByCli({ clusters, progress }: Site, cli: CiliumCli): Promise<void> {
+  await progress.step(
+    `cilium clustermesh enable, connect and status --wait (CLI ${cli.version})`,
+    async () => {
+      await Promise.all(clusters.map((c) => cli.enable(c, "NodePort")));
+      for (const [i, from] of clusters.entries())
+        for (const to of clusters.slice(i + 1)) await cli.connect(from, to);
+      for (const c of clusters) await cli.awaitStatus(c);
+    },
+    { expectMs: 120_000 },
+  );
+}
+
+/** The Helm upgrades that the CLI would make. */
+async function meshByHelm(site: Site): Promise<void> {
+  const { clusters, progress } = site;
+  const known = await progress.step(
+    "enable Cluster Mesh in each cluster",
+    () =>
+      Promise.all(
+        clusters.map(async (c) => {
+          await site.install(c, { ...own(site, c), clustermesh: enabled });
+          return handoutOf(site, c);
+        }),
+      ),
+    { expectMs: 60_000 },
+  );
+  await progress.step(
+    "connect them, both ways",
+    async () => {
+      await Promise.all(
+        clusters.map(async (c) => {
+          await site.install(c, {
+            ...own(site, c),
+            clustermesh: { ...enabled, config: peersOf(c, known) },
+          });
+          await site.apiserverReady(c);
+        }),
+      );
+    },
+    { expectMs: 40_000 },
+  );
+}
+
+function own(site: Site, cluster: Cluster): Values {
+  return {
+    ipam: {
+      mode: "cluster-pool",
+      operator: { clusterPoolIPv4PodCIDRList: [site.planned(cluster).podCidr] },
+    },
+  };
+}
+
+const enabled = {
+  useAPIServer: true,
+  // No peer yet, but what a clustermesh-apiserver mounts of them.
+  config: { enabled: true },
+  apiserver: { service: { type: "NodePort", nodePort: apiserverPort.NodePort } },
+};
+
+function peersOf(cluster: Cluster, known: readonly Handout[]): Values {
+  return {
+    enabled: true,
+    clusters: known
+      .filter((k) => k.name !== cluster.name)
+      .map(({ name, ips, port, cert, key, caCert }) => ({ name, ips, port, tls: { cert, key, caCert } })),
+  };
+}

@@ -1,0 +1,196 @@
+import type { Artifacts, ClusterArtifacts } from "#harness/images/types.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type LabPlan, mergeValues, type PlannedCluster } from "#harness/config/plan.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
+import { installCilium } from "#harness/platform/helm.ts";
+import {
+  daemonSetReady,
+  deploymentReady,
+  hasLoadBalancerIp,
+  isEnded,
+  podReady,
+} from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { LoadBalancerBlock } from "./addresses.ts";
+import { announceLoadBalancers } from "./announce.ts";
+import { apiserverPort, baseValues } from "./helm-values.ts";
+
+export type Values = Record<string, unknown>;
+
+/** A lab while it is meshed: what every way of meshing is made of. */
+export class Site {
+  readonly plan: LabPlan;
+  readonly clusters: readonly Cluster[];
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly #startedMs = monotonicMs();
+  readonly #ready = new Map<string, number>();
+  readonly #artifacts: Artifacts;
+  readonly #blocks: ReadonlyMap<string, LoadBalancerBlock>;
+
+  constructor(options: {
+    readonly plan: LabPlan;
+    readonly artifacts: Artifacts;
+    readonly clusters: readonly Cluster[];
+    readonly blocks: ReadonlyMap<string, LoadBalancerBlock>;
+    readonly progress: Progress;
+    readonly signal: AbortSignal;
+  }) {
+    this.plan = options.plan;
+    this.clusters = options.clusters;
+    this.progress = options.progress;
+    this.signal = options.signal;
+    this.#artifacts = options.artifacts;
+    this.#blocks = options.blocks;
+  }
+
+  /** A bound for any wait of this meshing. */
+  get waiting(): { readonly withinMs: number; readonly signal: AbortSignal } {
+    return { withinMs: this.plan.budgets.meshMs, signal: this.signal };
+  }
+
+  planned(cluster: Cluster): PlannedCluster {
+    return this.plan.clusters.find((c) => c.name === cluster.name)!;
+  }
+
+  block(cluster: Cluster): LoadBalancerBlock {
+    return this.#blocks.get(cluster.name)!;
+  }
+
+  /** Cilium in a cluster for the first time, up to its agents; LoadBalancer addresses for the suites' services too. */
+  async begin(cluster: Cluster, own: Values): Promise<void> {
+    await this.install(cluster, own);
+    await this.announce(cluster);
+    await this.agentsReady(cluster);
+  }
+
+  /** Installs or upgrades Cilium: the lab's values, the profile's own over them, the images', the user's last. */
+  async install(cluster: Cluster, own: Values): Promise<void> {
+    const planned = this.planned(cluster);
+    const artifacts: ClusterArtifacts = this.#artifacts.clusters[cluster.name]!;
+    const controlPlane = (await cluster.nodes()).find((n) => n.role === "control-plane")!.name;
+    await installCilium({
+      helm: this.#artifacts.tools.helm,
+      kubeconfig: cluster.kubeconfig,
+      chartDir: artifacts.chartDir,
+      values: [
+        own,
+        artifacts.imageValues,
+        await clustersetNames(cluster, planned.values),
+        planned.values,
+      ].reduce(mergeValues, baseValues({ cluster: { name: cluster.name, id: cluster.id }, controlPlane })),
+      signal: this.signal,
+    });
+  }
+
+  /** LoadBalancer addresses for this cluster, once Cilium's operator knows the kinds. */
+  announce(cluster: Cluster): Promise<void> {
+    return announceLoadBalancers(cluster, this.block(cluster), this.waiting);
+  }
+
+  async agentsReady(cluster: Cluster): Promise<void> {
+    await cluster.kube.until(kinds.daemonSet, { namespace: "kube-system", name: "cilium" }, daemonSetReady, {
+      what: `Cilium's agents in ${cluster.name}`,
+      ...this.waiting,
+    });
+    if (!this.#ready.has(cluster.name)) this.#ready.set(cluster.name, monotonicMs() - this.#startedMs);
+  }
+
+  /** When the last cluster's agents were ready for the first time, since the meshing began. */
+  get agentsMs(): number {
+    return Math.max(...this.#ready.values());
+  }
+
+  /** Every pod runs: one that is being made while its agent starts anew leaves the address of its first try behind. */
+  podsReady(cluster: Cluster): Promise<unknown> {
+    return cluster.kube.until(
+      kinds.pod,
+      {},
+      (pods) => {
+        const open = pods
+          .filter((p) => !isEnded(p.status?.phase) && !podReady(p))
+          .map((p) => p.metadata.name);
+        return pods.length > 0 && open.length === 0
+          ? ready(undefined)
+          : notYet(`not ready: ${open.join(", ")}`);
+      },
+      { what: `every pod of ${cluster.name}`, ...this.waiting },
+    );
+  }
+
+  apiserverReady(cluster: Cluster): Promise<unknown> {
+    return this.deploymentReady(cluster, "clustermesh-apiserver");
+  }
+
+  deploymentReady(cluster: Cluster, name: string): Promise<unknown> {
+    return cluster.kube.until(kinds.deployment, { namespace: "kube-system", name }, deploymentReady, {
+      what: `${name} in ${cluster.name}`,
+      ...this.waiting,
+    });
+  }
+
+  /** The address that LB IPAM gave a service of kube-system. */
+  externalIp(cluster: Cluster, service: string): Promise<string> {
+    return cluster.kube.until(kinds.service, { namespace: "kube-system", name: service }, hasLoadBalancerIp, {
+      what: `service ${service} of ${cluster.name} to get an external IP`,
+      ...this.waiting,
+    });
+  }
+
+  /** How the others reach a cluster's clustermesh-apiserver: by the service's external IP, else by its NodePort. */
+  async apiserverAddress(
+    cluster: Cluster,
+  ): Promise<{ readonly ips: readonly string[]; readonly port: number }> {
+    const service = await cluster.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
+    if (service?.spec.type === "NodePort")
+      return {
+        ips: (await cluster.nodes()).map((n) => n.address),
+        port: Number(service.spec.ports[0].nodePort),
+      };
+    return {
+      ips: [await this.externalIp(cluster, "clustermesh-apiserver")],
+      port: apiserverPort.LoadBalancer,
+    };
+  }
+
+  /** Entries of a secret of kube-system, in base64 as they stand there; a missing one is `mesh-not-ready`. */
+  async secret<K extends string>(
+    cluster: Cluster,
+    name: string,
+    keys: readonly K[],
+  ): Promise<Record<K, string>> {
+    const data = ((await cluster.kube.get(kinds.secret, "kube-system", name))?.data ?? {}) as Record<
+      string,
+      string
+    >;
+    for (const key of keys)
+      if (data[key] === undefined)
+        throw new MeshproofError("mesh-not-ready", `secret ${name} of ${cluster.name} has no ${key}`);
+    return data as Record<K, string>;
+  }
+}
+
+/**
+ * With MCS-API, Cilium's chart can teach CoreDNS the names under clusterset.local, from CoreDNS 1.12.2 on; its job fails
+ * the whole installation on an older one.
+ */
+async function clustersetNames(cluster: Cluster, values: Values): Promise<Values> {
+  const { mcsapi } = (values.clustermesh ?? {}) as { mcsapi?: { enabled?: boolean } };
+  if (mcsapi?.enabled !== true) return {};
+  const deployment = await cluster.kube.get(kinds.deployment, "kube-system", "coredns");
+  const image = String(deployment?.spec?.template?.spec?.containers?.[0]?.image ?? "");
+  const version = /:(v\d+\.\d+\.\d+)/.exec(image)?.[1];
+  return version !== undefined && isAtLeast(version, "v1.12.2")
+    ? { clustermesh: { mcsapi: { corednsAutoConfigure: { enabled: true } } } }
+    : {};
+}
+
+/** A way of meshing: from clusters without a CNI to clusters that are told of one another. */
+export interface Profile {
+  /** Ends when Cilium runs everywhere with every peer configured; the canary is waited for by the caller. */
+  mesh(site: Site): Promise<void>;
+}

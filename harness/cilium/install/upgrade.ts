@@ -1,0 +1,73 @@
+import type { ClusterArtifacts } from "#harness/images/types.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import type { EventuallyOptions } from "#harness/lib/eventually.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { installCilium, unlockRelease } from "#harness/platform/helm.ts";
+import { daemonSetReady, deploymentReady } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { agentsOf } from "../agent/agent.ts";
+import { awaitMeshed } from "../agent/meshed.ts";
+
+type Values = Record<string, unknown>;
+
+export interface VersionChange {
+  readonly helm: string;
+  readonly cluster: Cluster;
+  /** All of the mesh: it is whole again when the change is over. */
+  readonly clusters: readonly Cluster[];
+  readonly artifacts: ClusterArtifacts;
+  /** All values of the release. */
+  readonly values: Values;
+}
+
+/**
+ * Moves one cluster to another version, as Cilium's upgrade guide has it: the new chart with values that
+ * are told in full. Ends when agents, operator and clustermesh-apiserver run the new version and the mesh is whole;
+ * all of it within the time given, and what runs out of it says what it last saw.
+ */
+export async function changeVersion(
+  change: VersionChange,
+  { withinMs, signal }: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const { cluster, artifacts, helm } = change;
+  const { kubeconfig } = cluster;
+  const endMs = monotonicMs() + withinMs;
+  const rest = () => ({ withinMs: Math.max(1, endMs - monotonicMs()), signal });
+  await unlockRelease({ helm, kubeconfig, signal });
+  await installCilium({
+    helm,
+    kubeconfig,
+    chartDir: artifacts.chartDir,
+    values: change.values,
+    timeoutMs: rest().withinMs,
+    signal,
+  });
+  await rolledOut(change, rest);
+}
+
+async function rolledOut(
+  { cluster, clusters, artifacts }: VersionChange,
+  rest: () => Pick<EventuallyOptions, "withinMs" | "signal">,
+): Promise<void> {
+  const at = (name: string) => ({ namespace: "kube-system", name });
+  await cluster.kube.until(kinds.daemonSet, at("cilium"), daemonSetReady, {
+    what: `the agents of Cilium ${artifacts.ciliumVersion}`,
+    ...rest(),
+  });
+  for (const name of ["cilium-operator", ...(cluster.hasApiserver ? ["clustermesh-apiserver"] : [])])
+    await cluster.kube.until(kinds.deployment, at(name), deploymentReady, {
+      what: `${name} of Cilium ${artifacts.ciliumVersion}`,
+      ...rest(),
+    });
+  await eventually(
+    async (signal) => {
+      const versions = await Promise.all((await agentsOf(cluster, signal)).map((a) => a.version()));
+      return versions.length > 0 && versions.every((v) => v === artifacts.ciliumVersion)
+        ? ready(undefined)
+        : notYet(`agents of ${versions.join(" and ")}`);
+    },
+    { what: `every agent of ${cluster.name} to say ${artifacts.ciliumVersion}`, everyMs: 1000, ...rest() },
+  );
+  await awaitMeshed(clusters, rest());
+}

@@ -1,0 +1,169 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "node:tls";
+import { Etcd3 } from "etcd3";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { loadBalancerIp } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+
+/** Certificates of clustermesh-apiserver, and of an external etcd, are for `*.mesh.cilium.io` (Cilium's chart, `tls.server`; seed 003). */
+const serverName = "clustermesh-apiserver.mesh.cilium.io";
+
+/** A watch on one key of a cluster's clustermesh-apiserver. */
+export interface KvWatch extends AsyncDisposable {
+  /** The longest of a few round trips: no change is told later than that after it happened. */
+  readonly roundTripMs: number;
+}
+
+/** What a cluster's kvstore holds under a prefix, by the rest of the key. */
+export async function entriesUnder(cluster: Cluster, prefix: string): Promise<ReadonlyMap<string, string>> {
+  const all = await withClient(cluster, (client) => client.getAll().prefix(prefix).strings());
+  return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
+export async function putEntry(cluster: Cluster, key: string, value: string): Promise<void> {
+  await withClient(cluster, (client) => client.put(key).value(value).exec());
+}
+
+export async function removeEntry(cluster: Cluster, key: string): Promise<void> {
+  await withClient(cluster, (client) => client.delete().key(key).exec());
+}
+
+async function withClient<T>(cluster: Cluster, use: (client: Etcd3) => Promise<T>): Promise<T> {
+  const client = await clientOf(cluster);
+  try {
+    return await use(client);
+  } catch (error) {
+    throw new MeshproofError(
+      "probe-failed",
+      `the kvstore of ${cluster.name} does not answer: ${messageOf(error)}`,
+      { cause: error },
+    );
+  } finally {
+    client.close();
+  }
+}
+
+/** Tells of a key's value now (empty where there is none) and of each change, stamped on arrival. */
+export async function watchKey(
+  cluster: Cluster,
+  key: string,
+  onValue: (atUnixMs: number, value: string) => void,
+): Promise<KvWatch> {
+  const client = await clientOf(cluster);
+  try {
+    let roundTripMs = 0;
+    let value: string | null = null;
+    for (let i = 0; i < 5; i++) {
+      const startedMs = unixNowMs();
+      value = await client.get(key).string();
+      // The first one opens the connection.
+      if (i > 0) roundTripMs = Math.max(roundTripMs, unixNowMs() - startedMs);
+    }
+    const watcher = await client.watch().key(key).create();
+    watcher.on("put", (kv) => onValue(unixNowMs(), kv.value.toString()));
+    watcher.on("delete", () => onValue(unixNowMs(), ""));
+    // A lost server is part of what is measured: the client connects again by itself.
+    watcher.on("error", () => {});
+    onValue(unixNowMs(), value ?? "");
+    return {
+      roundTripMs,
+      async [Symbol.asyncDispose]() {
+        watcher.removeAllListeners();
+        watcher.on("error", () => {});
+        // A watch that is not cancelled makes the client connect again for ever.
+        await Promise.race([watcher.cancel().catch(() => {}), delay(2000)]);
+        client.close();
+      },
+    };
+  } catch (error) {
+    client.close();
+    throw new MeshproofError(
+      "probe-failed",
+      `the kvstore of ${cluster.name} does not answer: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
+}
+
+const answerMs = 5000;
+
+/** Where a cluster's kvstore is asked, and with whose certificate. */
+interface Door {
+  readonly service: string;
+  readonly secret: string;
+  readonly files: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+const doors: Readonly<Record<"apiserver" | "etcd", Door>> = {
+  apiserver: {
+    service: "clustermesh-apiserver",
+    secret: "clustermesh-apiserver-admin-cert",
+    files: { ca: "ca.crt", cert: "tls.crt", key: "tls.key" },
+  },
+  etcd: {
+    service: "cilium-etcd-external",
+    secret: "cilium-etcd-secrets",
+    files: { ca: "etcd-client-ca.crt", cert: "etcd-client.crt", key: "etcd-client.key" },
+  },
+};
+
+async function clientOf(cluster: Cluster): Promise<Etcd3> {
+  const { secret: name, files } = doorOf(cluster);
+  const secret = await cluster.kube.get(kinds.secret, "kube-system", name);
+  if (secret === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no secret ${name}`);
+  const pem = (file: string): Buffer => Buffer.from(String(secret.data?.[file]), "base64");
+  const { host, port } = await addressOf(cluster);
+  return new Etcd3({
+    hosts: `https://${host}:${port}`,
+    // A server that is gone must not hold a reader for ever; a watch may live as long as it likes.
+    defaultCallOptions: (call) => (call.isStream ? {} : { deadline: Date.now() + answerMs }),
+    credentials: {
+      rootCertificate: pem(files.ca),
+      certChain: pem(files.cert),
+      privateKey: pem(files.key),
+    },
+    grpcOptions: {
+      "grpc.ssl_target_name_override": serverName,
+      "grpc.default_authority": serverName,
+    },
+  });
+}
+
+const doorOf = (cluster: Cluster): Door => doors[cluster.hasApiserver ? "apiserver" : "etcd"];
+
+async function addressOf(cluster: Cluster): Promise<{ readonly host: string; readonly port: number }> {
+  const { service: name } = doorOf(cluster);
+  const service = await cluster.kube.get(kinds.service, "kube-system", name);
+  const port = service?.spec.ports[0] as { port: number; nodePort?: number } | undefined;
+  if (port === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no service ${name}`);
+  const loadBalancer = loadBalancerIp(service);
+  if (loadBalancer !== undefined) return { host: loadBalancer, port: port.port };
+  const [node] = await cluster.nodes();
+  return { host: String(node?.address), port: Number(port.nodePort) };
+}
+
+/** The serial number of the certificate that a cluster's kvstore shows to whoever connects. */
+export async function servedCertificate(cluster: Cluster): Promise<string> {
+  const { host, port } = await addressOf(cluster);
+  return new Promise((resolve, reject) => {
+    // Only looked at: what it is worth is judged by those who use it.
+    const socket = connect({ host, port, servername: serverName, rejectUnauthorized: false }, () => {
+      resolve(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    });
+    socket.setTimeout(answerMs, () => socket.destroy(new Error(`no TLS answer in ${answerMs} ms`)));
+    socket.on("error", (error) =>
+      reject(
+        new MeshproofError(
+          "probe-failed",
+          `the kvstore of ${cluster.name} at ${host}:${port}: ${error.message}`,
+          {
+            cause: error,
+          },
+        ),
+      ),
+    );
+  });
+}

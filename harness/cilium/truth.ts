@@ -1,0 +1,108 @@
+import type { NodeTruth, RemoteTruth } from "#harness/judge/discovery.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { isEnded } from "#harness/kube/conditions.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { annotation } from "#harness/workloads/echo.ts";
+import { entriesUnder } from "./kvstore/kvstore.ts";
+
+/** A cluster's nodes from its own API server; with cluster-pool IPAM it is Cilium's operator that gives out pod CIDRs. */
+export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
+  const pools = (await cluster.setting("ipam")) === "cluster-pool";
+  const ciliumNodes = pools ? await cluster.kube.list(kinds.ciliumNode) : [];
+  return (await cluster.kube.list(kinds.node)).map((n) => ({
+    name: `${cluster.name}/${n.metadata.name}`,
+    address: String(
+      (n.status.addresses as { type: string; address: string }[]).find((a) => a.type === "InternalIP")
+        ?.address,
+    ),
+    podCidr: String(
+      pools
+        ? ciliumNodes.find((c) => c.metadata.name === n.metadata.name)?.spec?.ipam?.podCIDRs?.[0]
+        : n.spec.podCIDR,
+    ),
+  }));
+}
+
+/** Addresses of a cluster's living pods that have a network of their own, from its API server. */
+export async function podAddresses(cluster: Cluster): Promise<string[]> {
+  return (await cluster.kube.list(kinds.pod))
+    .filter((p) => p.spec.hostNetwork !== true && !isEnded(p.status?.phase))
+    .map((p) => p.status?.podIP as string | undefined)
+    .filter((ip) => ip !== undefined)
+    .sort();
+}
+
+/** What a cluster exports: nodes, endpoint addresses, identities, and services that are global and shared. */
+export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
+  const [nodes, services, addresses] = await Promise.all([
+    cluster.kube.list(kinds.node),
+    exportedServices(cluster),
+    cluster.hasApiserver ? exportedByApiserver(cluster) : keptInKvstore(cluster),
+  ]);
+  return { nodes: nodes.length, services: services.length, ...addresses };
+}
+
+/** `namespace/name` of the services that are global and shared. */
+export async function exportedServices(cluster: Cluster): Promise<string[]> {
+  return (await cluster.kube.list(kinds.service))
+    .filter(({ metadata }) => {
+      const a = metadata.annotations ?? {};
+      const global = a[annotation.global] ?? a[annotation.oldGlobal];
+      const shared = a[annotation.shared] ?? a[annotation.oldShared];
+      return global === "true" && shared !== "false";
+    })
+    .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+type Addresses = Pick<RemoteTruth, "endpoints" | "identities">;
+
+/** In kvstore identity mode no object of the API server tells of identities: the cluster's own kvstore is the truth. */
+async function keptInKvstore(cluster: Cluster): Promise<Addresses> {
+  return {
+    endpoints: (await entriesUnder(cluster, "cilium/state/ip/v1/default/")).size,
+    identities: (await entriesUnder(cluster, "cilium/state/identities/v1/id/")).size,
+  };
+}
+
+/**
+ * The numbers of the identities that a cluster exports: its CiliumIdentities; where it keeps them in its own etcd, those
+ * that its endpoints have.
+ */
+export async function exportedIdentities(cluster: Cluster): Promise<string[]> {
+  if (cluster.hasApiserver) return (await exportedObjects(cluster)).map((i) => i.metadata.name);
+  const endpoints = await cluster.kube.list(kinds.ciliumEndpoint);
+  return [...new Set(endpoints.map((e) => e.status?.identity?.id))]
+    .filter((id) => id !== undefined)
+    .map(String);
+}
+
+async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
+  const [endpoints, identities] = await Promise.all([
+    cluster.kube.list(kinds.ciliumEndpoint),
+    exportedObjects(cluster),
+  ]);
+  // A dual-stack endpoint is two entries.
+  const addresses = endpoints.flatMap((e) =>
+    ((e.status?.networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[]).flatMap((a) =>
+      [a.ipv4, a.ipv6].filter((ip) => ip !== undefined),
+    ),
+  );
+  return { endpoints: addresses.length, identities: identities.length };
+}
+
+async function exportedObjects(cluster: Cluster): Promise<KubeObject[]> {
+  const identities = await cluster.kube.list(kinds.ciliumIdentity);
+  const namespaces = new Set((await cluster.kube.list(kinds.namespace)).map((n) => n.metadata.name));
+  // From 1.19 on only identities of namespaces that exist are exported (clustermesh-apiserver/clustermesh/synchronizer.go);
+  // before, also those that wait for garbage collection.
+  return identities.filter(
+    (i) =>
+      !exportsByNamespace(cluster.ciliumVersion) ||
+      namespaces.has(i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"]),
+  );
+}
+
+function exportsByNamespace(version: string): boolean {
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  return major > 1 || minor >= 19;
+}

@@ -1,0 +1,43 @@
+import type { LastingState } from "#harness/judge/lasting-state.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+
+/** What must outlive an upgrade, of one namespace: identities, endpoint ids, backends in BPF maps, policies' status. */
+export async function lastingState(
+  cluster: Cluster,
+  namespace: string,
+  signal: AbortSignal,
+): Promise<LastingState> {
+  const [endpoints, services, policies, agents] = await Promise.all([
+    cluster.kube.list(kinds.ciliumEndpoint, namespace),
+    cluster.kube.list(kinds.service, namespace),
+    cluster.kube.list(kinds.ciliumNetworkPolicy, namespace),
+    agentsOf(cluster, signal),
+  ]);
+  const backends: Record<string, string> = {};
+  for (const agent of agents) {
+    const maps = await agent.lbMaps();
+    for (const { metadata, spec } of services)
+      for (const { port, protocol } of spec.ports as { port: number; protocol: string }[])
+        backends[`${metadata.name}:${port}/${protocol} on ${agent.node}`] = (
+          maps.get(`${spec.clusterIP}:${port}/${protocol}`) ?? []
+        )
+          .toSorted()
+          .join(", ");
+  }
+  const of = (objects: readonly KubeObject[], read: (o: KubeObject) => unknown): Record<string, string> =>
+    Object.fromEntries(objects.map((o) => [o.metadata.name, String(read(o) ?? "none")]));
+  return {
+    identities: of(endpoints, (e) => e.status?.identity?.id),
+    endpoints: of(endpoints, (e) => e.status?.id),
+    backends,
+    policies: of(
+      policies,
+      (p) =>
+        (p.status?.conditions as { type: string; status: string }[] | undefined)?.find(
+          (c) => c.type === "Valid",
+        )?.status,
+    ),
+  };
+}

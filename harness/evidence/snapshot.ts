@@ -1,0 +1,221 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type {
+  AgentState,
+  ClusterSnapshot,
+  MeshSnapshot,
+  NodeInside,
+  Part,
+  PodState,
+} from "#harness/model/mesh-snapshot.ts";
+import { hasCondition } from "#harness/kube/conditions.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+import { type ClusterEvidence, notCollected } from "./evidence.ts";
+import { readMeshLog } from "#harness/cilium/agent/mesh-log.ts";
+import { readNodeFile } from "#harness/cilium/agent/node-file.ts";
+import {
+  parseFailingControllers,
+  parseHealth,
+  parseIdentities,
+  parseIpcache,
+  parseKvstoreMesh,
+  parseLbMaps,
+  parseNodeList,
+  parseRemoteClusters,
+  parseServiceList,
+} from "#harness/cilium/agent/parse.ts";
+import { readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
+
+/** The same reader for what was collected just now and for what lies in an archive. */
+export function snapshotOf(evidence: ReadonlyMap<string, ClusterEvidence>): MeshSnapshot {
+  return { clusters: [...evidence].map(([name, files]) => clusterSnapshot(name, files)) };
+}
+
+/** An `artifacts/<suite>` folder as a run left it, or one of its parents that holds just one. */
+export async function readEvidence(dir: string): Promise<Map<string, ClusterEvidence>> {
+  const evidence = new Map<string, ClusterEvidence>();
+  const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
+    throw new MeshproofError("usage", `cannot read ${dir}: ${messageOf(error)}`, {
+      cure: "name a folder such as reports/latest/artifacts/<suite>",
+    });
+  });
+  for (const entry of entries.filter((e) => e.isDirectory())) {
+    const files = new Map<string, string>();
+    for (const name of await readdir(join(dir, entry.name)))
+      files.set(name, await readFile(join(dir, entry.name, name), "utf8").catch(() => ""));
+    if (files.has("pods.json")) evidence.set(entry.name, files);
+  }
+  if (evidence.size > 0) return evidence;
+  const [only, ...others] = entries.filter((e) => e.isDirectory());
+  if (only !== undefined && others.length === 0) return readEvidence(join(dir, only.name));
+  throw new MeshproofError("usage", `${dir} holds no evidence of a mesh`, {
+    cure: "name a folder such as reports/latest/artifacts/<suite>, with one folder a cluster in it",
+  });
+}
+
+function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot {
+  const read = <T>(file: string, parse: (text: string) => T): Part<T> => part(files.get(file), file, parse);
+  const objects = <T>(file: string, map: (o: KubeObject) => readonly T[]): Part<T[]> =>
+    read(file, (text) => (JSON.parse(text) as KubeObject[]).flatMap(map));
+  const agentNodes = [...files.keys()]
+    .map((f) => /^agent-(.*)-status\.json$/.exec(f)?.[1])
+    .filter((n) => n !== undefined);
+  const insideNodes = [...files.keys()]
+    .map((f) => /^node-(.*)\.txt$/.exec(f)?.[1])
+    .filter((n) => n !== undefined);
+  const deployments = objects("deployments.json", (o) => [
+    {
+      kind: "Deployment" as const,
+      namespace: o.metadata.namespace ?? "",
+      name: o.metadata.name,
+      wanted: Number(o.spec?.replicas ?? 1),
+      ready: Number(o.status?.readyReplicas ?? 0),
+    },
+  ]);
+  const daemonSets = objects("daemonsets.json", (o) => [
+    {
+      kind: "DaemonSet" as const,
+      namespace: o.metadata.namespace ?? "",
+      name: o.metadata.name,
+      wanted: Number(o.status?.desiredNumberScheduled ?? 0),
+      ready: Number(o.status?.numberReady ?? 0),
+    },
+  ]);
+  return {
+    name,
+    config: read("cilium-config.json", (text) => JSON.parse(text) as Record<string, string>),
+    containers: read("containers.json", (text) =>
+      (JSON.parse(text) as { name: string; state: string }[]).map(({ name: n, state }) => ({
+        name: n,
+        state,
+      })),
+    ),
+    nodes: objects("nodes.json", (o) => [
+      {
+        name: o.metadata.name,
+        address:
+          (o.status?.addresses ?? []).find((a: { type: string }) => a.type === "InternalIP")?.address ?? "",
+        podCidr: String(o.spec?.podCIDR ?? ""),
+        ready: hasCondition(o, "Ready"),
+      },
+    ]),
+    ciliumNodes: objects("ciliumnodes.json", (o) => [
+      { name: o.metadata.name, podCidrs: (o.spec?.ipam?.podCIDRs ?? []) as string[] },
+    ]),
+    pods: objects("pods.json", (o) => [podState(o)]),
+    workloads:
+      deployments.ok && daemonSets.ok
+        ? { ok: true, value: [...deployments.value, ...daemonSets.value] }
+        : deployments,
+    services: objects("services.json", (o) => [
+      {
+        namespace: o.metadata.namespace ?? "",
+        name: o.metadata.name,
+        type: String(o.spec?.type ?? "ClusterIP"),
+        clusterIp: String(o.spec?.clusterIP ?? ""),
+        loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
+        annotations: o.metadata.annotations ?? {},
+        selector: (o.spec?.selector ?? {}) as Record<string, string>,
+        outerPorts: ((o.spec?.ports ?? []) as { port: number; nodePort?: number }[]).flatMap((p) => [
+          ...(p.nodePort === undefined ? [] : [p.nodePort]),
+          ...(o.spec?.type === "LoadBalancer" ? [p.port] : []),
+        ]),
+      },
+    ]),
+    endpoints: objects("endpointslices.json", (o) =>
+      ((o.endpoints ?? []) as { addresses: string[]; conditions?: { ready?: boolean } }[]).flatMap((e) =>
+        e.addresses.map((ip) => ({
+          namespace: o.metadata.namespace ?? "",
+          service: String(o.metadata.labels?.["kubernetes.io/service-name"] ?? ""),
+          ip,
+          ready: e.conditions?.ready !== false,
+        })),
+      ),
+    ),
+    ciliumEndpoints: objects("ciliumendpoints.json", (o) =>
+      ((o.status?.networking?.addressing ?? []) as { ipv4?: string }[])
+        .filter((a) => a.ipv4 !== undefined)
+        .map((a) => ({
+          namespace: o.metadata.namespace ?? "",
+          name: o.metadata.name,
+          ip: a.ipv4!,
+          identity: Number(o.status?.identity?.id ?? 0),
+        })),
+    ),
+    policies: objects("ciliumnetworkpolicies.json", (o) => [
+      {
+        namespace: o.metadata.namespace ?? "",
+        name: o.metadata.name,
+        spec: (o.spec ?? {}) as Record<string, unknown>,
+      },
+    ]),
+    loadBalancerPools: read("loadbalancerpools.json", (text) => (JSON.parse(text) as unknown[]).length),
+    peers: read(
+      "peers.json",
+      (text) =>
+        JSON.parse(text) as { agents: Record<string, string[]>; kvstoreMesh: Record<string, string[]> },
+    ),
+    kvstoreMesh: read("kvstoremesh-status.json", parseKvstoreMesh),
+    kvstoreMeshTrouble: read("kvstoremesh-troubleshoot.txt", readTroubleshoot),
+    kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
+    agents: agentNodes.map((node): AgentState => {
+      const agent = <T>(file: string, parse: (text: string) => T): Part<T> =>
+        read(`agent-${node}-${file}`, parse);
+      return {
+        node,
+        remotes: agent("status.json", parseRemoteClusters),
+        words: agent("log.txt", readMeshLog),
+        controllers: agent("status.json", parseFailingControllers),
+        nodeList: agent("node-list.json", parseNodeList),
+        health: agent("health.json", parseHealth),
+        services: agent("service-list.json", parseServiceList),
+        lbMaps: agent("lb.json", parseLbMaps),
+        identities: agent("identities.json", parseIdentities),
+        ipcache: agent("ipcache.json", parseIpcache),
+      };
+    }),
+    nodeStates: insideNodes.map((node): NodeInside => {
+      const inside = read(`node-${node}.txt`, readNodeFile);
+      return inside.ok
+        ? { node, rules: { ok: true, value: inside.value.rules }, stopped: inside.value.stopped }
+        : { node, rules: inside, stopped: [] };
+    }),
+  };
+}
+
+function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {
+  if (text === undefined) return { ok: false, why: `${file} is not there`, absent: true };
+  if (text.startsWith(notCollected)) return { ok: false, why: text.slice(notCollected.length).trim() };
+  try {
+    return { ok: true, value: parse(text) };
+  } catch (error) {
+    return { ok: false, why: `${file}: ${messageOf(error)}` };
+  }
+}
+
+interface ContainerStatus {
+  name: string;
+  ready: boolean;
+  restartCount: number;
+  state?: { waiting?: { reason?: string }; terminated?: { reason?: string } };
+}
+
+function podState(o: KubeObject): PodState {
+  return {
+    namespace: o.metadata.namespace ?? "",
+    name: o.metadata.name,
+    node: String(o.spec?.nodeName ?? ""),
+    ip: String(o.status?.podIP ?? ""),
+    hostNetwork: o.spec?.hostNetwork === true,
+    ready: hasCondition(o, "Ready"),
+    ending: o.metadata.deletionTimestamp !== undefined,
+    labels: o.metadata.labels ?? {},
+    containers: ((o.status?.containerStatuses ?? []) as ContainerStatus[]).map((c) => ({
+      name: c.name,
+      ready: c.ready,
+      restarts: c.restartCount,
+      trouble: c.state?.waiting?.reason ?? c.state?.terminated?.reason ?? "",
+    })),
+  };
+}

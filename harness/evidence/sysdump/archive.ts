@@ -1,0 +1,68 @@
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { Readable } from "node:stream";
+import { type Entry, openPromise, type ZipFile } from "yauzl";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+
+/** An archive of the field is nobody's to trust: what it may cost is bounded before anything of it is read. */
+const mostBytes = 1024 ** 3;
+const mostEntries = 50_000;
+/** Of what is read, one file and all together. */
+const mostFileBytes = 64 * 1024 ** 2;
+const mostReadBytes = 512 * 1024 ** 2;
+/** bugtool copies `/var/run/cilium/state` with its folders. */
+const mostDepth = 12;
+
+/** The files of a zip that are wanted, by path; the rest is looked at by name alone. Nothing is written to disk. */
+export async function readZip(path: string, wanted: (name: string) => boolean): Promise<Map<string, string>> {
+  const refuse = (why: string, cause?: unknown): MeshproofError =>
+    new MeshproofError("archive-corrupt", `${basename(path)}: ${why}`, {
+      cure: "give a zip as `cilium sysdump` writes it, one for each cluster",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  const size = (await stat(path).catch(() => undefined))?.size;
+  if (size === undefined)
+    throw new MeshproofError("usage", `cannot read ${path}`, { cure: "check the path" });
+  if (size > mostBytes) throw refuse(`${Math.round(size / 1024 ** 2)} MiB, at most 1024 are read`);
+  let zip: ZipFile;
+  try {
+    zip = await openPromise(path);
+  } catch (error) {
+    throw refuse(`no zip, or a truncated one (${messageOf(error)})`, error);
+  }
+  try {
+    if (zip.entryCount > mostEntries)
+      throw refuse(`${zip.entryCount} entries, at most ${mostEntries} are read`);
+    const files = new Map<string, string>();
+    let total = 0;
+    for await (const entry of zip.eachEntry()) {
+      const name = entry.fileName;
+      if (name.endsWith("/")) continue;
+      if (name.split("/").length > mostDepth) throw refuse(`${name} is nested too deep`);
+      // Unix mode in the upper half; a link's type is 0120000.
+      if (((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000) throw refuse(`${name} is a link`);
+      if (!wanted(name)) continue;
+      if (files.has(name)) throw refuse(`${name} is there twice`);
+      total += entry.uncompressedSize;
+      if (entry.uncompressedSize > mostFileBytes || total > mostReadBytes)
+        throw refuse(
+          `${name} unpacks to ${Math.round(entry.uncompressedSize / 1024 ** 2)} MiB: more than is read`,
+        );
+      files.set(name, await readEntry(zip, entry));
+    }
+    return files;
+  } catch (error) {
+    if (error instanceof MeshproofError) throw error;
+    // yauzl refuses absolute paths, `..`, and entries that unpack to more than they say.
+    throw refuse(messageOf(error), error);
+  } finally {
+    zip.close();
+  }
+}
+
+async function readEntry(zip: ZipFile, entry: Entry): Promise<string> {
+  const stream = await zip.openReadStreamPromise(entry);
+  const chunks: Buffer[] = [];
+  for await (const chunk of Readable.from(stream)) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,208 @@
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Zippable, zipSync } from "fflate";
+import { describe, expect, test } from "vitest";
+import { stringify as toYaml } from "yaml";
+import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
+import {
+  parseFailingControllers,
+  parseIdentities,
+  parseIpcache,
+  parseKvstoreMesh,
+  parseLbMaps,
+  parseRemoteClusters,
+} from "#harness/cilium/agent/parse.ts";
+import { readSysdump } from "./sysdump.ts";
+import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
+
+const at = "20261121-095906";
+
+async function zipOf(
+  files: Readonly<Record<string, string | Buffer>>,
+  options: { readonly mode?: number } = {},
+): Promise<string> {
+  const path = join(await mkdtemp(join(tmpdir(), "meshproof-sysdump-")), "dump.zip");
+  const entries: Zippable = {};
+  for (const [name, text] of Object.entries(files))
+    entries[name] = [
+      Buffer.from(text),
+      options.mode === undefined ? {} : { os: 3, attrs: options.mode << 16 },
+    ];
+  await writeFile(path, zipSync(entries));
+  return path;
+}
+
+const list = (items: object[]): string => toYaml({ apiVersion: "v1", kind: "List", items });
+
+const service = (type: string, ports: object[]): object => ({
+  metadata: { name: "clustermesh-apiserver", namespace: "kube-system" },
+  spec: { type, ports, selector: {} },
+  status: {},
+});
+
+/** A cluster whose KVStoreMesh asks its peer at a port. */
+const dump = (cluster: string, peer: string, port: number): Record<string, string> => ({
+  [`d/cilium-configmap-${at}.yaml`]: toYaml({
+    data: { "cluster-name": cluster, "cluster-id": cluster === "c1" ? "1" : "2" },
+  }),
+  [`d/cilium-helm-values-${at}.yaml`]: toYaml({
+    clustermesh: { useAPIServer: true, config: { clusters: { [peer]: { ips: ["172.19.0.2"], port } } } },
+  }),
+  [`d/k8s-services-${at}.yaml`]: list([service("NodePort", [{ port: 2379, nodePort: 32379 }])]),
+  [`d/k8s-pods-${at}.yaml`]: list([
+    { metadata: { name: "cilium-abc", namespace: "kube-system" }, spec: { nodeName: `${cluster}-worker` } },
+  ]),
+  [`d/clustermesh-apiserver-1-kvstoremesh-status-${at}.txt`]: [
+    "KVStoreMesh:\t0/1 remote clusters ready",
+    `   ${peer}: not-ready, 0 nodes, 0 endpoints, 0 identities, 0 services`,
+    "   └  Waiting for initial connection to be established",
+    "   └  remote configuration: expected=unknown, retrieved=unknown",
+  ].join("\n"),
+  [`d/cilium-bugtool-cilium-abc-${at}/cmd/cilium-dbg-bpf-ipcache-list.md`]:
+    "IP PREFIX/ADDRESS   IDENTITY\n10.1.1.27/32        identity=70287 encryptkey=0 tunnelendpoint=172.19.0.3 flags=hastunnel   \n",
+});
+
+describe("tables of Cilium's tools, as bugtool keeps them", () => {
+  test("the controllers that cilium-dbg status --verbose calls failing", () => {
+    const text = [
+      "Controller Status:      2/3 healthy",
+      "  Name                            Last success   Last error   Count   Message",
+      "  cilium-health-ep                31s ago        never        0       no error    ",
+      "  remote-etcd-c2-cluster-config   never          8s ago       10      not found   ",
+      "  sync-lb-maps                    1m2s ago       never        0       no error    ",
+      "Proxy Status:            OK, ip 10.1.1.144",
+      "  no-controller                   never          8s ago       3       not one     ",
+    ].join("\n");
+    expect(parseFailingControllers(statusText(text))).toEqual([
+      { name: "remote-etcd-c2-cluster-config", failures: 10, message: "not found" },
+    ]);
+  });
+
+  test("the ClusterMesh part of cilium-dbg status --verbose", () => {
+    const text = [
+      "Cilium:        Ok",
+      "ClusterMesh:   1/2 remote clusters ready",
+      "   c2: ready, 2 nodes, 6 endpoints, 5 identities, 3 services, 0 MCS-API service exports, 1 reconnections (last: 30m3s ago)",
+      "   └  etcd: 1/1 connected, leases=0, has-quorum=true: endpoint status checks are disabled, ID: 36fb",
+      "   └  remote configuration: expected=true, retrieved=true, cluster-id=2, kvstoremesh=true, sync-canaries=true",
+      "   └  synchronization status: nodes=true, endpoints=true, identities=true, services=false",
+      "   c3: not-ready, 0 nodes, 0 endpoints, 0 identities, 0 services",
+      "   └  Waiting for initial connection to be established",
+      "IPv4 BIG TCP:           Disabled",
+      "   c9: ready, 1 nodes",
+    ].join("\n");
+    const [c2, c3, ...others] = parseRemoteClusters(statusText(text));
+    expect(others).toEqual([]);
+    expect(c2).toMatchObject({
+      name: "c2",
+      ready: true,
+      connected: true,
+      counts: { nodes: 2, endpoints: 6, identities: 5, services: 3 },
+      config: { required: true, retrieved: true, clusterId: 2, kvstoreMesh: true },
+      synced: { nodes: true, endpoints: true, identities: true, services: false },
+    });
+    expect(c3).toMatchObject({
+      name: "c3",
+      ready: false,
+      connected: false,
+      status: "Waiting for initial connection to be established",
+    });
+    expect(parseKvstoreMesh(kvstoreMeshText(text.replace("ClusterMesh:", "KVStoreMesh:")))).toHaveLength(2);
+  });
+
+  test("maps and identities, each by the reader of the live tool's JSON", () => {
+    const lb = [
+      "SERVICE ADDRESS               BACKEND ADDRESS (REVNAT_ID) (SLOT)",
+      "10.101.0.10:53/UDP (2)        10.1.0.175:53/UDP (8) (2)                                      ",
+      "10.101.0.10:53/UDP (0)        0.0.0.0:0 (8) (0) [ClusterIP, non-routable]                   ",
+    ].join("\n");
+    expect(parseLbMaps(mapTable(lb)).get("10.101.0.10:53/UDP")).toEqual(["10.1.0.175:53/UDP"]);
+    const ipcache =
+      "IP PREFIX/ADDRESS   IDENTITY\n10.1.1.27/32        identity=7 encryptkey=0 tunnelendpoint=172.19.0.3 flags=hastunnel  \n";
+    expect(parseIpcache(mapTable(ipcache))).toEqual([
+      { cidr: "10.1.1.27/32", identity: 7, tunnelEndpoint: "172.19.0.3" },
+    ]);
+    const ids =
+      "ID       LABELS\n1        reserved:host\n         reserved:kube-apiserver\n70287    k8s:app=x\n";
+    expect(parseIdentities(identityTable(ids))).toEqual([
+      { id: 1, labels: ["reserved:host", "reserved:kube-apiserver"] },
+      { id: 70287, labels: ["k8s:app=x"] },
+    ]);
+  });
+});
+
+describe("diagnose of sysdumps", () => {
+  test("a peer asked at a port where nobody listens is named, with the port that is right", async () => {
+    const c1 = await zipOf(dump("c1", "c2", 32380));
+    const c2 = await zipOf(dump("c2", "c1", 32379));
+    const found = (await diagnoseFiles([c1, c2])).filter((f) => f.layer === "configuration");
+    expect(found).toMatchObject([{ severity: "broken", cluster: "c1" }]);
+    expect(found[0]!.message).toContain("asks c2 at port 32380");
+    expect(found[0]!.message).toContain("listens at 32379 (NodePort)");
+  });
+
+  test("agents are found by their pods' nodes", async () => {
+    const { cluster, evidence } = await readSysdump(await zipOf(dump("c1", "c2", 32379)));
+    expect(cluster).toBe("c1");
+    expect(evidence.get("agent-c1-worker-ipcache.json")).toContain("identity=70287");
+  });
+});
+
+describe("hostile and broken archives are refused by name, with exit code 2", () => {
+  const refused = async (path: string, message: RegExp): Promise<void> => {
+    await expect(diagnoseFiles([path])).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(message),
+    });
+  };
+
+  test("truncated, no zip at all, not there", async () => {
+    const whole = await readFile(await zipOf(dump("c1", "c2", 1)));
+    const path = join(await mkdtemp(join(tmpdir(), "meshproof-sysdump-")), "x.zip");
+    await writeFile(path, whole.subarray(0, whole.length / 2));
+    await refused(path, /x\.zip: no zip, or a truncated one/);
+    await writeFile(path, "hello");
+    await refused(path, /no zip/);
+    await refused("/nowhere/x.zip", /cannot read/);
+  });
+
+  test("no sysdump, and two of one cluster", async () => {
+    await refused(await zipOf({ "d/readme.txt": "x" }), /is no sysdump: it has no cilium-configmap/);
+    const a = await zipOf(dump("c1", "c2", 1));
+    const b = await zipOf(dump("c1", "c2", 2));
+    await expect(diagnoseFiles([a, b])).rejects.toMatchObject({
+      exitCode: 2,
+      message: expect.stringMatching(/are both of cluster c1/),
+    });
+  });
+
+  test("paths that lead out, links, nesting", async () => {
+    const name = `dd/k8s-pods-${at}.yaml`;
+    const path = await zipOf({ [name]: "x" });
+    const bytes = (await readFile(path)).toString("latin1").replaceAll(name, name.replace("dd", ".."));
+    await writeFile(path, Buffer.from(bytes, "latin1"));
+    await refused(path, /invalid relative path/);
+    await refused(await zipOf({ [name]: "/etc/passwd" }, { mode: 0o120777 }), /is a link/);
+    await refused(await zipOf({ [`${"a/".repeat(12)}${name}`]: "x" }), /nested too deep/);
+  });
+
+  test("a bomb: what a file unpacks to is bounded before it is read", async () => {
+    const path = await zipOf({ [`d/k8s-pods-${at}.yaml`]: Buffer.alloc(80 * 1024 ** 2) });
+    await refused(path, /unpacks to 80 MiB: more than is read/);
+    // One that lies about its size is cut off where it says that it ends.
+    const small = await zipOf({ [`d/k8s-pods-${at}.yaml`]: Buffer.alloc(1024 ** 2) });
+    const bytes = await readFile(small);
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(1024 ** 2);
+    for (let i = bytes.indexOf(size); i >= 0; i = bytes.indexOf(size, i + 1)) bytes.writeUInt32LE(10, i);
+    await writeFile(small, bytes);
+    await refused(small, /too many bytes|not enough bytes|invalid/i);
+  });
+
+  test("YAML that refers to itself without end", async () => {
+    const bomb = `a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\ndata: *b\n`;
+    const path = await zipOf({ ...dump("c1", "c2", 1), [`d/cilium-configmap-${at}.yaml`]: bomb });
+    await refused(path, /cilium-configmap\.yaml is no YAML that is read: Alias resolution is disabled/);
+  });
+});

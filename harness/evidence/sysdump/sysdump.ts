@@ -1,0 +1,187 @@
+import { basename } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+import type { ClusterEvidence } from "../evidence.ts";
+import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
+import { readZip } from "./archive.ts";
+import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
+
+/** One cluster, as a `cilium sysdump` archive shows it: the same files as evidence that was collected live. */
+export interface Sysdump {
+  readonly cluster: string;
+  readonly evidence: ClusterEvidence;
+}
+
+/** Objects by the name of their file in a sysdump; the time of the dump stands behind it. */
+const objectFiles: Readonly<Record<string, string>> = {
+  "k8s-nodes": "nodes.json",
+  "k8s-pods": "pods.json",
+  "k8s-services": "services.json",
+  "k8s-endpointslices": "endpointslices.json",
+  "k8s-namespaces": "namespaces.json",
+  "k8s-networkpolicies": "networkpolicies.json",
+  ciliumnodes: "ciliumnodes.json",
+  ciliumendpoints: "ciliumendpoints.json",
+  ciliumidentities: "ciliumidentities.json",
+  ciliumnetworkpolicies: "ciliumnetworkpolicies.json",
+  ciliumclusterwidenetworkpolicies: "ciliumclusterwidenetworkpolicies.json",
+  ciliumloadbalancerippools: "loadbalancerpools.json",
+};
+const workloadFiles: Readonly<Record<string, string>> = {
+  "cilium-daemonset": "daemonsets.json",
+  "cilium-operator-deployment": "deployments.json",
+  "clustermesh-apiserver-deployment": "deployments.json",
+};
+
+/** What an agent's tools told, by the name of the file of bugtool; with what makes the readers' JSON of it. */
+const agentFiles: Readonly<Record<string, readonly [string, (text: string) => string]>> = {
+  "cilium-dbg-status---verbose.md": ["status.json", statusText],
+  "cilium-dbg-node-list--o-json.md": ["node-list.json", asItIs],
+  "cilium-health-status--o-json.md": ["health.json", asItIs],
+  "cilium-dbg-service-list--o-json.md": ["service-list.json", asItIs],
+  "cilium-dbg-bpf-lb-list.md": ["lb.json", mapTable],
+  "cilium-dbg-identity-list.md": ["identities.json", identityTable],
+  "cilium-dbg-bpf-ipcache-list.md": ["ipcache.json", mapTable],
+};
+
+function asItIs(text: string): string {
+  return text;
+}
+
+/** What is parsed costs many times its length in memory. */
+const mostYamlLength = 16 * 1024 ** 2;
+
+const stamp = /-\d{8}-\d{6}(?=\.\w+$)/;
+const wanted = (path: string): boolean => {
+  const name = path.split("/").at(-1)!;
+  const bare = name.replace(stamp, "");
+  return (
+    /^(k8s-(nodes|pods|services|endpointslices|namespaces|networkpolicies|version)|cilium[a-z-]*|clustermesh-apiserver-deployment)\.(yaml|txt)$/.test(
+      bare,
+    ) ||
+    /^clustermesh-apiserver-.*-kvstoremesh-(status|troubleshoot)\./.test(bare) ||
+    /^logs-(cilium-\w+-cilium-agent|clustermesh-apiserver-.*-kvstoremesh)\.log$/.test(bare) ||
+    name in agentFiles ||
+    name === "iptables-save--c.md"
+  );
+};
+
+/** Reads one archive; what is no sysdump is refused by name. */
+export async function readSysdump(path: string): Promise<Sysdump> {
+  const files = await readZip(path, wanted);
+  const byName = new Map<string, string>();
+  const agents = new Map<string, Map<string, string>>();
+  for (const [full, text] of files) {
+    const name = full.split("/").at(-1)!;
+    const pod = /(?:^|\/)cilium-bugtool-(.*?)-\d{8}-\d{6}\//.exec(full)?.[1];
+    if (pod === undefined) byName.set(name.replace(stamp, ""), text);
+    else agents.set(pod, (agents.get(pod) ?? new Map<string, string>()).set(name, text));
+  }
+  // biome-ignore lint/suspicious/noExplicitAny: any YAML; readers check what they use.
+  const yaml = (name: string): Record<string, any> | undefined => {
+    const text = byName.get(name);
+    if (text === undefined || text.trim() === "") return undefined;
+    if (text.length > mostYamlLength)
+      throw new MeshproofError(
+        "archive-corrupt",
+        `${basename(path)}: ${name} has ${Math.round(text.length / 1024 ** 2)} MiB: at most 16 are read`,
+      );
+    try {
+      // Aliases are no part of what kubectl writes, and could grow without end.
+      return parseYaml(text, { maxAliasCount: 0 });
+    } catch (error) {
+      throw new MeshproofError(
+        "archive-corrupt",
+        `${basename(path)}: ${name} is no YAML that is read: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+  };
+  const config = yaml("cilium-configmap.yaml")?.data as Record<string, string> | undefined;
+  const cluster = config?.["cluster-name"];
+  if (config === undefined || cluster === undefined)
+    throw new MeshproofError(
+      "archive-corrupt",
+      `${basename(path)} is no sysdump: it has no cilium-configmap`,
+      {
+        cure: "give a zip as `cilium sysdump` writes it, one for each cluster",
+      },
+    );
+  const evidence = new Map<string, string>([["cilium-config.json", JSON.stringify(config)]]);
+  for (const [from, to] of Object.entries(objectFiles)) {
+    const list = yaml(`${from}.yaml`)?.items as KubeObject[] | undefined;
+    if (list !== undefined) evidence.set(to, JSON.stringify(list));
+  }
+  for (const [from, to] of Object.entries(workloadFiles)) {
+    const object = yaml(`${from}.yaml`);
+    if (object === undefined) continue;
+    const standing = JSON.parse(evidence.get(to) ?? "[]") as unknown[];
+    evidence.set(to, JSON.stringify([...standing, object]));
+  }
+  for (const [name, text] of byName) {
+    if (/-kvstoremesh-status\.json$/.test(name)) evidence.set("kvstoremesh-status.json", text);
+    else if (/-kvstoremesh-status\.txt$/.test(name) && !evidence.has("kvstoremesh-status.json"))
+      evidence.set("kvstoremesh-status.json", kvstoreMeshText(text));
+    else if (/-kvstoremesh-troubleshoot\.txt$/.test(name)) evidence.set("kvstoremesh-troubleshoot.txt", text);
+    else if (/-kvstoremesh\.log$/.test(name)) evidence.set("kvstoremesh-log.txt", meshLines(text));
+  }
+  const helm = yaml("cilium-helm-values.yaml");
+  if (helm !== undefined) {
+    evidence.set("peers.json", JSON.stringify(peersOf(helm)));
+    evidence.set("helm-values.json", JSON.stringify(helm));
+  }
+  const nodeOf = nodesOfPods(evidence.get("pods.json"));
+  for (const [pod, own] of agents) {
+    const node = nodeOf.get(pod);
+    if (node === undefined) continue;
+    for (const [name, text] of own) {
+      const reader = agentFiles[name];
+      if (reader !== undefined) evidence.set(`agent-${node}-${reader[0]}`, reader[1](text));
+    }
+    const rules = own.get("iptables-save--c.md");
+    if (rules !== undefined) evidence.set(`node-${node}.txt`, `# firewall\n${rules}`);
+    const log = byName.get(`logs-${pod}-cilium-agent.log`);
+    if (log !== undefined) evidence.set(`agent-${node}-log.txt`, meshLines(log));
+  }
+  return { cluster, evidence };
+}
+
+interface PeerValue {
+  readonly name?: string;
+  readonly address?: string;
+  readonly port?: number;
+}
+
+/** What the chart makes of `clustermesh.config.clusters`, a list or a mapping: secrets are in no sysdump. */
+function peersOf(helm: Record<string, unknown>): { agents: object; kvstoreMesh: object } {
+  const { clustermesh } = helm as {
+    clustermesh?: {
+      useAPIServer?: boolean;
+      apiserver?: { kvstoremesh?: { enabled?: boolean } };
+      config?: { clusters?: readonly PeerValue[] | Readonly<Record<string, PeerValue>> };
+    };
+  };
+  const listed = clustermesh?.config?.clusters ?? [];
+  const peers = Array.isArray(listed)
+    ? (listed as readonly PeerValue[])
+    : Object.entries(listed as Readonly<Record<string, PeerValue>>).map(([name, p]) => ({ ...p, name }));
+  const direct = Object.fromEntries(
+    peers.map((p) => [
+      p.name ?? "",
+      [`https://${p.address || `${p.name}.mesh.cilium.io`}:${p.port ?? 2379}`],
+    ]),
+  );
+  const cached = clustermesh?.useAPIServer === true && clustermesh.apiserver?.kvstoremesh?.enabled !== false;
+  return cached
+    ? { agents: mapped(direct, "https://clustermesh-apiserver.kube-system.svc:2379"), kvstoreMesh: direct }
+    : { agents: direct, kvstoreMesh: {} };
+}
+
+const mapped = (entries: Readonly<Record<string, unknown>>, to: string): Record<string, string[]> =>
+  Object.fromEntries(Object.keys(entries).map((name) => [name, [to]]));
+
+function nodesOfPods(pods: string | undefined): Map<string, string> {
+  const all = JSON.parse(pods ?? "[]") as KubeObject[];
+  return new Map(all.map((p) => [p.metadata.name, String(p.spec?.nodeName ?? "")]));
+}

@@ -1,0 +1,211 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { killProcesses, processesOf, stopProcesses } from "#harness/cluster/kind/node-control.ts";
+import {
+  agentSelector,
+  apiserverSelector,
+  corednsSelector,
+  operatorSelector,
+} from "#harness/cluster/selectors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { podReady } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { Fault, Harm } from "../fault.ts";
+import { toZero, untilNoPods } from "./scale.ts";
+import { victimNode } from "./victim.ts";
+
+export const agentProcess = "^cilium-agent ";
+
+/** The node that a deployment's pod runs on. */
+async function nodeOf(cluster: Cluster, selector: string): Promise<string> {
+  const [pod] = await cluster.kube.list(kinds.pod, "kube-system", selector);
+  if (pod?.spec?.nodeName === undefined)
+    throw new MeshproofError("fault-no-effect", `no pod ${selector} runs in ${cluster.name}`);
+  return String(pod.spec.nodeName);
+}
+
+/** A deployment of kube-system without a pod. */
+function down(name: string, index: number, deployment: string, selector: string, does: string): Fault {
+  return {
+    name,
+    group: "control-plane",
+    ...(selector === apiserverSelector ? { needs: "clustermesh-apiserver" } : {}),
+    does,
+    async inject(harm) {
+      const { kube } = harm.mesh.clusters[index]!;
+      await harm.will({ do: "await-mesh" });
+      await toZero(harm, kube, "kube-system", deployment);
+      await untilNoPods(kube, "kube-system", selector, harm.signal);
+      return { subject: `${deployment} of ${kube.cluster}`, names: [kube.cluster] };
+    },
+  };
+}
+
+/**
+ * A process of a pod of kube-system that is killed whenever it comes back. The pod is replaced when healing: else it
+ * backs off for minutes. `at` names the node where a DaemonSet's pod is struck.
+ */
+function killed(
+  name: string,
+  index: number,
+  process: string,
+  selector: string,
+  does: string,
+  at?: (harm: Harm, index: number) => Promise<{ readonly name: string }>,
+): Fault {
+  return {
+    name,
+    group: "control-plane",
+    ...(selector === apiserverSelector
+      ? { needs: process.endsWith("kvstoremesh") ? "KVStoreMesh" : "clustermesh-apiserver" }
+      : {}),
+    does,
+    async inject(harm) {
+      const cluster = harm.mesh.clusters[index]!;
+      const node = at === undefined ? await nodeOf(cluster, selector) : (await at(harm, index)).name;
+      const pods = { do: "replace-pods" as const, cluster: cluster.name, selector };
+      await harm.will({ do: "await-mesh" }, at === undefined ? pods : { ...pods, node });
+      const kills = await killing(harm, { cluster, node, selector }, process);
+      return {
+        subject: `${process.replace(/^\^|\s+$/g, "")} of ${cluster.name} on ${node}`,
+        names: at === undefined ? [node, cluster.name] : [node],
+        tookHold: kills.down,
+        beforeHeal: kills.stop,
+      };
+    },
+  };
+}
+
+/** Kills until it is stopped. `down` waits until kubelet has given the container a pause. */
+async function killing(
+  harm: Harm,
+  at: { readonly cluster: Cluster; readonly node: string; readonly selector: string },
+  process: string,
+): Promise<{ down: () => Promise<void>; stop: () => Promise<void> }> {
+  const { node } = at;
+  const stop = new AbortController();
+  if (!(await killProcesses(node, process, harm.signal)))
+    throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node}`);
+  let trouble: unknown;
+  const loop = (async () => {
+    while (!stop.signal.aborted) {
+      await pause(1000, stop.signal).catch(() => undefined);
+      if (!stop.signal.aborted) await killProcesses(node, process, stop.signal);
+    }
+  })().catch((error: unknown) => {
+    trouble = stop.signal.aborted ? undefined : error;
+  });
+  return {
+    down: () =>
+      at.cluster.kube.until(
+        kinds.pod,
+        { namespace: "kube-system", labelSelector: at.selector },
+        (pods) =>
+          pods.some((p) => p.spec?.nodeName === node && !podReady(p))
+            ? ready(undefined)
+            : notYet("it is ready"),
+        { what: `${process} on ${node} to be down`, withinMs: 60_000, signal: harm.signal },
+      ),
+    async stop() {
+      stop.abort();
+      await loop;
+      if (trouble !== undefined)
+        throw new MeshproofError(
+          "fault-no-effect",
+          `the killing on ${node} ended early: ${messageOf(trouble)}`,
+        );
+    },
+  };
+}
+
+export const controlPlaneFaults: readonly Fault[] = [
+  down(
+    "apiserver-down",
+    1,
+    "clustermesh-apiserver",
+    apiserverSelector,
+    "scales the second cluster's clustermesh-apiserver to zero: what is new there is not told to the others",
+  ),
+  killed(
+    "apiserver-killed",
+    0,
+    "clustermesh-apiserver clustermesh",
+    apiserverSelector,
+    "kills the first cluster's clustermesh-apiserver whenever it comes back",
+  ),
+  killed(
+    "etcd-killed",
+    1,
+    "etcd .*--name=clustermesh-apiserver",
+    apiserverSelector,
+    "kills the etcd beside the second cluster's clustermesh-apiserver whenever it comes back",
+  ),
+  killed(
+    "kvstoremesh-killed",
+    0,
+    "clustermesh-apiserver kvstoremesh",
+    apiserverSelector,
+    "kills the first cluster's KVStoreMesh whenever it comes back: it learns nothing of the others",
+  ),
+  killed(
+    "kvstoremesh-killed-back",
+    1,
+    "clustermesh-apiserver kvstoremesh",
+    apiserverSelector,
+    "kills the second cluster's KVStoreMesh whenever it comes back",
+  ),
+  down(
+    "operator-down",
+    1,
+    "cilium-operator",
+    operatorSelector,
+    "scales the second cluster's operator to zero: no LoadBalancer address is given out",
+  ),
+  down(
+    "operator-down-back",
+    0,
+    "cilium-operator",
+    operatorSelector,
+    "scales the first cluster's operator to zero",
+  ),
+  {
+    name: "coredns-down",
+    group: "control-plane",
+    does: "scales CoreDNS to zero in every cluster: no name is answered",
+    async inject(harm) {
+      for (const { kube } of harm.mesh.clusters) {
+        await toZero(harm, kube, "kube-system", "coredns");
+        await untilNoPods(kube, "kube-system", corednsSelector, harm.signal);
+      }
+      const names = harm.mesh.clusters.map((c) => `CoreDNS of ${c.name}`);
+      return { subject: names.join(", "), names };
+    },
+  },
+  killed(
+    "agent-killed",
+    0,
+    agentProcess,
+    agentSelector,
+    "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
+    victimNode,
+  ),
+  {
+    name: "agent-paused",
+    group: "control-plane",
+    does: "stops the process of the second cluster's worker's agent (SIGSTOP)",
+    async inject(harm) {
+      const { name: node } = await victimNode(harm, 1);
+      await harm.will({ do: "await-mesh" }, { do: "continue", node, process: agentProcess });
+      await stopProcesses(node, agentProcess, harm.signal);
+      return {
+        subject: `the agent of ${node}`,
+        names: [node],
+        async beforeHeal() {
+          const found = await processesOf(node, agentProcess, AbortSignal.timeout(20_000));
+          if (!found.some((p) => p.state === "T"))
+            throw new MeshproofError("fault-no-effect", `the agent of ${node} did not stay stopped`);
+        },
+      };
+    },
+  },
+];

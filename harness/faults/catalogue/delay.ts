@@ -1,0 +1,197 @@
+import { randomBytes } from "node:crypto";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
+import { continueAt, continueProcesses, stopProcesses } from "#harness/cluster/kind/node-control.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
+import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
+import type { HoldLine, HoldSpec } from "#harness/model/probe-wire.ts";
+import { containerAddress, execIn, execLines } from "#harness/platform/docker.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { makeCa, serverCertificate } from "#harness/cilium/install/ca.ts";
+import { agentProcess } from "./control-plane.ts";
+import type { Fault, Harm, Harmed } from "../fault.ts";
+import { toZero } from "./scale.ts";
+
+/** A stretch of time that a fault added, by its own record, on the harness's clock. */
+export interface Held {
+  readonly fromUnixMs: number;
+  readonly untilUnixMs: number;
+}
+
+/** A fault that adds a known delay to one link of the chain, and keeps a record of what it really added. */
+export interface Delay {
+  readonly fault: Fault;
+  record(): readonly Held[];
+}
+
+const webhookPort = 9443;
+
+/** An admission webhook that holds back every change of the namespace's EndpointSlices in a cluster. */
+export function slicesHeld(cluster: Cluster, container: string, delayMs: number): Delay {
+  const held: Held[] = [];
+  const fault: Fault = {
+    name: "slices-held",
+    group: "control-plane",
+    does: `holds changes of EndpointSlices in ${cluster.name} back by ${delayMs} ms`,
+    needsNamespace: true,
+    async inject(harm) {
+      const { kube } = cluster;
+      const name = `meshproof-hold-${randomBytes(3).toString("hex")}`;
+      const address = await containerAddress(container, clusterNetwork(harm.mesh.state.plan, cluster.name));
+      const ca = await makeCa("Meshproof webhook CA");
+      const valid = { fromMs: Date.now() - 3_600_000, untilMs: Date.now() + 86_400_000 };
+      const spec: HoldSpec = {
+        mark: name,
+        port: webhookPort,
+        delayMs,
+        ...(await serverCertificate(ca, address, { ips: [address] }, valid)),
+      };
+      let listening = false;
+      const server = execLines(
+        container,
+        ["node", "/prober/main.mjs", "hold", JSON.stringify(spec)],
+        (line) => {
+          const told = JSON.parse(line) as HoldLine;
+          if ("listening" in told) listening = true;
+          else held.push({ fromUnixMs: told.untilUnixMs - told.heldMs, untilUnixMs: told.untilUnixMs });
+        },
+      );
+      await eventually(async () => (listening ? ready(undefined) : notYet("no line")), {
+        what: "the webhook to listen",
+        withinMs: 20_000,
+        everyMs: 50,
+        signal: harm.signal,
+      });
+      await harm.will({ do: "remove", cluster: cluster.name, kind: "validatingWebhook", name });
+      await kube.apply(webhook(name, harm.namespace!, address, ca.cert));
+      return {
+        subject: `the EndpointSlices of ${cluster.name}`,
+        names: [cluster.name],
+        // The API server takes a webhook up in its own time: a slice of ours is changed until it is held.
+        tookHold: () => untilHeld(cluster, harm.namespace!, held, harm.signal),
+        async beforeHeal() {
+          // The process in the container outlives the client that started it.
+          await execIn(container, ["node", "/prober/main.mjs", "end", name], { tolerate: true });
+          server.kill();
+        },
+      };
+    },
+  };
+  return { fault, record: () => held };
+}
+
+function webhook(name: string, namespace: string, address: string, ca: string): KubeObject {
+  return {
+    apiVersion: kinds.validatingWebhook.apiVersion,
+    kind: kinds.validatingWebhook.kind,
+    metadata: { name },
+    webhooks: [
+      {
+        name: "hold.meshproof.io",
+        clientConfig: {
+          url: `https://${address}:${webhookPort}/`,
+          caBundle: Buffer.from(ca).toString("base64"),
+        },
+        rules: [
+          {
+            apiGroups: ["discovery.k8s.io"],
+            apiVersions: ["v1"],
+            operations: ["UPDATE"],
+            resources: ["endpointslices"],
+          },
+        ],
+        // The services' own: those that measure how late a watch tells are none of them.
+        objectSelector: { matchExpressions: [{ key: "kubernetes.io/service-name", operator: "Exists" }] },
+        namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
+        failurePolicy: "Ignore",
+        sideEffects: "None",
+        timeoutSeconds: 5,
+        admissionReviewVersions: ["v1"],
+      },
+    ],
+  };
+}
+
+async function untilHeld(
+  { kube }: Cluster,
+  namespace: string,
+  held: readonly Held[],
+  signal: AbortSignal,
+): Promise<void> {
+  let round = 0;
+  const name = "meshproof-hold";
+  const slice = (): KubeObject => ({
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: {
+      name,
+      namespace,
+      labels: { "kubernetes.io/service-name": name },
+      annotations: { "meshproof.io/round": String(round++) },
+    },
+    addressType: "IPv4",
+    endpoints: [],
+    ports: [],
+  });
+  try {
+    await eventually(
+      async () => {
+        await kube.apply(slice());
+        return held.length > 0 ? ready(undefined) : notYet(`${round} changes went through`);
+      },
+      { what: "the API server to ask the webhook", withinMs: 30_000, everyMs: 200, signal },
+    );
+  } finally {
+    await kube.remove(kinds.endpointSlice, namespace, name);
+  }
+}
+
+/**
+ * Scales a deployment to zero under an agent that stands still (SIGSTOP) until `holdMs` after the EndpointSlices have
+ * lost their last ready endpoint.
+ */
+export function agentHeld(
+  cluster: Cluster,
+  node: string,
+  deployment: string,
+  service: string,
+  holdMs: number,
+): Delay {
+  const held: Held[] = [];
+  const fault: Fault = {
+    name: "agent-held",
+    group: "control-plane",
+    does: `stops the agent of ${node} until ${holdMs} ms after the EndpointSlice changed`,
+    needsNamespace: true,
+    async inject(harm) {
+      await harm.will({ do: "continue", node, process: agentProcess });
+      await stopProcesses(node, agentProcess, harm.signal);
+      try {
+        return await holdAgent(harm);
+      } finally {
+        // Before anything waits for pods of its node.
+        await continueProcesses(node, agentProcess, AbortSignal.timeout(20_000));
+      }
+    },
+  };
+  const holdAgent = async (harm: Harm): Promise<Harmed> => {
+    const { kube } = cluster;
+    const subject = await toZero(harm, kube, harm.namespace!, deployment);
+    await kube.until(
+      kinds.endpointSlice,
+      { namespace: harm.namespace!, labelSelector: `kubernetes.io/service-name=${service}` },
+      (slices) => {
+        const left = ownEndpoints(slices).filter(isReady).length;
+        return left === 0 ? ready(undefined) : notYet(`${left} endpoints are ready`);
+      },
+      { what: "the EndpointSlices to be empty", withinMs: 30_000, signal: harm.signal },
+    );
+    const fromUnixMs = unixNowMs();
+    await pause(holdMs, harm.signal);
+    const untilUnixMs = await continueAt(node, agentProcess, harm.signal);
+    held.push({ fromUnixMs, untilUnixMs });
+    return { subject, names: [cluster.name, node] };
+  };
+  return { fault, record: () => held };
+}

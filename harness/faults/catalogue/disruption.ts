@@ -1,0 +1,231 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { killPod, pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
+import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
+import { notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { deploymentReady } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { Fault } from "../fault.ts";
+import { cut, cutControlPlane, cutTunnels } from "./network.ts";
+import { echoPods } from "./pods.ts";
+import { setRules } from "./rules.ts";
+import { toZero, untilNoPods } from "./scale.ts";
+import { podRules, readinessRules } from "./workload.ts";
+
+/** Faults of the measured scenarios: on a cluster of choice, and with nothing waited for that traffic should show. */
+
+/**
+ * The processes of every echo pod of a cluster end at once; kubelet starts them again. Healing replaces the pods: one
+ * that was killed several times is started later and later.
+ */
+export function backendsKilled(cluster: Cluster): Fault {
+  return {
+    name: "backends-killed",
+    group: "workload",
+    does: `kills the echo pods' processes in ${cluster.name} (SIGKILL)`,
+    needsNamespace: true,
+    async inject(harm) {
+      const pods = await echoPods(harm, cluster);
+      await harm.will({
+        do: "replace-pods",
+        cluster: cluster.name,
+        namespace: harm.namespace!,
+        selector: "role=echo",
+      });
+      await Promise.all(pods.map((p) => killPod(p.node, p.uid, harm.signal)));
+      return { subject: `${pods.length} echo pods of ${cluster.name}`, names: [cluster.name] };
+    },
+  };
+}
+
+export function readinessLost(cluster: Cluster): Fault {
+  return podRules(
+    "readiness-lost",
+    `lets the readiness probes of the echo pods in ${cluster.name} fail while they answer`,
+    readinessRules,
+    false,
+    () => cluster,
+  );
+}
+
+/** New pods, one after another; ends when the last one is ready. */
+export function rollout(cluster: Cluster, deployment: string): Fault {
+  return {
+    name: "rollout",
+    group: "workload",
+    does: `restarts deployment ${deployment} of ${cluster.name}, pod by pod`,
+    needsNamespace: true,
+    async inject(harm) {
+      const { kube } = cluster;
+      const at = { namespace: harm.namespace!, name: deployment };
+      await harm.will();
+      await kube.merge(kinds.deployment, at.namespace, at.name, {
+        spec: { template: { metadata: { annotations: { "meshproof.io/restarted": harm.mark } } } },
+      });
+      await kube.until(kinds.deployment, at, deploymentReady, {
+        what: `the rollout of ${deployment}`,
+        withinMs: 120_000,
+        signal: harm.signal,
+      });
+      // A deployment does not count pods that are still ending.
+      await kube.until(
+        kinds.pod,
+        { namespace: at.namespace, labelSelector: `app=${deployment}` },
+        (pods) => {
+          const ending = pods.filter((p) => p.metadata.deletionTimestamp !== undefined).length;
+          return ending === 0 ? ready(undefined) : notYet(`${ending} pods are ending`);
+        },
+        { what: `the old pods of ${deployment} to end`, withinMs: 60_000, signal: harm.signal },
+      );
+      return { subject: `deployment ${deployment} of ${cluster.name}`, names: [cluster.name] };
+    },
+  };
+}
+
+/** Nodes of a cluster frozen (their packets go nowhere) or stopped. */
+export function nodesLost(cluster: Cluster, nodes: readonly string[], how: "paused" | "stopped"): Fault {
+  return {
+    name: `nodes-${how}`,
+    group: "nodes",
+    does: `${how === "paused" ? "freezes" : "stops"} ${nodes.join(", ")}`,
+    async inject(harm) {
+      await harm.will(
+        { do: "await-mesh" },
+        { do: "await-nodes", cluster: cluster.name },
+        ...nodes.map((node) => ({ do: how === "paused" ? ("unpause" as const) : ("start" as const), node })),
+      );
+      const strike = how === "paused" ? pauseNode : stopNode;
+      await Promise.all(nodes.map((node) => strike(node, harm.signal)));
+      return { subject: `nodes ${nodes.join(", ")}`, names: nodes };
+    },
+  };
+}
+
+/** `data`: tunnels alone; `control`: the ways to the clustermesh-apiservers alone; `one way`: all that `there` sends. */
+export function partitioned(here: Cluster, there: Cluster, what: "data" | "control" | "one way"): Fault {
+  return {
+    name: `partition-${what.replace(" ", "-")}`,
+    group: "network",
+    wide: true,
+    does: `partitions ${here.name} and ${there.name}: ${what}`,
+    async inject(harm) {
+      const rules =
+        what === "data"
+          ? [...(await cutTunnels(here, there)), ...(await cutTunnels(there, here))]
+          : what === "control"
+            ? [...(await cutControlPlane(here, there)), ...(await cutControlPlane(there, here))]
+            : await cut(here, there);
+      const names = [here.name, there.name];
+      return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
+    },
+  };
+}
+
+/**
+ * A deployment to zero while the cluster's clustermesh-apiserver has been gone for a while: the change is not told to
+ * the others. Healed in the order of the journal: the pods are back before the others learn that they ever went.
+ */
+export function changedWhileApiserverLost(cluster: Cluster, deployment: string, lostMs: number): Fault {
+  return {
+    name: "changed-while-apiserver-lost",
+    group: "control-plane",
+    does: `takes ${cluster.name}'s clustermesh-apiserver away, then scales ${deployment} to zero`,
+    needsNamespace: true,
+    async inject(harm) {
+      const { kube } = cluster;
+      await harm.will({ do: "await-mesh" });
+      await toZero(harm, kube, "kube-system", "clustermesh-apiserver");
+      await untilNoPods(kube, "kube-system", apiserverSelector, harm.signal);
+      await pause(lostMs, harm.signal);
+      const subject = await toZero(harm, kube, harm.namespace!, deployment);
+      return { subject, names: [cluster.name] };
+    },
+  };
+}
+
+/** Nobody tells the others anything of this cluster any more; its pods go on. */
+export function apiserverLost(cluster: Cluster): Fault {
+  return {
+    name: "apiserver-lost",
+    group: "control-plane",
+    does: `takes ${cluster.name}'s clustermesh-apiserver away`,
+    async inject(harm) {
+      await harm.will({ do: "await-mesh" });
+      const subject = await toZero(harm, cluster.kube, "kube-system", "clustermesh-apiserver");
+      await untilNoPods(cluster.kube, "kube-system", apiserverSelector, harm.signal);
+      return { subject, names: [cluster.name] };
+    },
+  };
+}
+
+/** A workload moves: the backends of one cluster start and are ready, then those of the other end. */
+export function migrated(from: Cluster, to: Cluster, leaving: string, coming: string): Fault {
+  return {
+    name: "migrated",
+    group: "workload",
+    does: `moves the workload from ${from.name} to ${to.name}`,
+    needsNamespace: true,
+    async inject(harm) {
+      const namespace = harm.namespace!;
+      const replicas = Number(
+        (await from.kube.get(kinds.deployment, namespace, leaving))?.spec?.replicas ?? 0,
+      );
+      await harm.will({ do: "scale", cluster: to.name, namespace, name: coming, replicas: 0 });
+      await to.kube.merge(kinds.deployment, namespace, coming, { spec: { replicas } });
+      await to.kube.until(kinds.deployment, { namespace, name: coming }, deploymentReady, {
+        what: `the workload to run in ${to.name}`,
+        withinMs: 60_000,
+        signal: harm.signal,
+      });
+      await toZero(harm, from.kube, namespace, leaving);
+      return { subject: `the workload of ${from.name}`, names: [from.name, to.name] };
+    },
+  };
+}
+
+/** The agent's pod of a node is deleted; ends when a new one is ready, and leaves nothing to heal. */
+export function agentRestarted(cluster: Cluster, node: string): Fault {
+  return {
+    name: "agent-restarted",
+    group: "control-plane",
+    does: `deletes the agent of ${node}`,
+    async inject(harm) {
+      await harm.will();
+      await harm.undoNow({ do: "replace-pods", cluster: cluster.name, selector: agentSelector, node });
+      return { subject: `the agent of ${node}`, names: [node] };
+    },
+  };
+}
+
+/**
+ * A state to begin from rather than a harm: two clustermesh-apiserver replicas in each cluster, and clients that keep to
+ * one of them, for each has an etcd of its own (the chart's `enableSessionAffinity: HAOnly`).
+ */
+export function twoApiservers(clusters: readonly Cluster[]): Fault {
+  const namespace = "kube-system";
+  const name = "clustermesh-apiserver";
+  return {
+    name: "two-apiservers",
+    group: "control-plane",
+    does: "runs two clustermesh-apiservers in each cluster",
+    async inject(harm) {
+      await harm.will({ do: "await-mesh" });
+      for (const { name: cluster, kube } of clusters) {
+        const affinity = (sessionAffinity: string) => ({ spec: { sessionAffinity } });
+        const at = { cluster, namespace, name };
+        await harm.will(
+          { do: "scale", ...at, replicas: 1 },
+          { do: "merge", ...at, kind: "service", patch: affinity("None") },
+        );
+        await kube.merge(kinds.service, namespace, name, affinity("ClientIP"));
+        await kube.merge(kinds.deployment, namespace, name, { spec: { replicas: 2 } });
+      }
+      for (const { kube, name: cluster } of clusters)
+        await kube.until(kinds.deployment, { namespace, name }, deploymentReady, {
+          what: `two clustermesh-apiservers in ${cluster}`,
+          withinMs: 120_000,
+          signal: harm.signal,
+        });
+      return { subject: "clustermesh-apiserver, twice", names: clusters.map((c) => c.name) };
+    },
+  };
+}

@@ -1,0 +1,209 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { ClusterNode } from "#harness/cluster/kind/kind-cluster.ts";
+import { loadBalancerIp } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { Fault, Harm } from "../fault.ts";
+import { routeBlackholed } from "./routing.ts";
+import { dropIn, dropOut, type Rule, setRules } from "./rules.ts";
+import { victimNode } from "./victim.ts";
+
+async function controlPlane(harm: Harm, index: number): Promise<ClusterNode> {
+  return (await harm.mesh.clusters[index]!.nodes()).find((n) => n.role === "control-plane")!;
+}
+
+const vxlan = ["-p", "udp", "--dport", "8472"];
+const health = ["-p", "tcp", "--dport", "4240"];
+const ping = ["-p", "icmp", "--icmp-type", "echo-request"];
+
+/** A fault on one node: the rules alone differ. Tunnels always carry something; health probes are rare. */
+function onOneNode(
+  name: string,
+  does: string,
+  pick: (harm: Harm) => Promise<ClusterNode>,
+  rules: (node: string) => readonly Rule[],
+  strikes: "tunnel" | "health",
+): Fault {
+  return {
+    name,
+    group: "network",
+    wide: strikes === "tunnel",
+    does,
+    async inject(harm) {
+      const node = (await pick(harm)).name;
+      return setRules(harm, rules(node), {
+        subject: `node ${node}`,
+        names: [node],
+        rare: strikes === "health",
+        sparesConnections: strikes === "health",
+      });
+    },
+  };
+}
+
+const reset = (node: string, chain: Rule["chain"], match: readonly string[]): Rule => ({
+  node,
+  table: "filter",
+  chain,
+  match,
+  jump: ["REJECT", "--reject-with", "tcp-reset"],
+});
+
+export const networkFaults: readonly Fault[] = [
+  onOneNode(
+    "vxlan-drop",
+    "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
+    (h) => victimNode(h, 0),
+    (node) => [dropIn(node, vxlan)],
+    "tunnel",
+  ),
+  onOneNode(
+    "vxlan-drop-out",
+    "drops UDP 8472 that leaves the second cluster's worker, one way only",
+    (h) => victimNode(h, 1),
+    (node) => [dropOut(node, vxlan)],
+    "tunnel",
+  ),
+  onOneNode(
+    "vxlan-loss",
+    "loses four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
+    (h) => victimNode(h, 1),
+    (node) => [dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"])],
+    "tunnel",
+  ),
+  {
+    name: "vxlan-drop-pair",
+    group: "network",
+    wide: true,
+    does: "drops UDP 8472 between the two clusters' workers, both ways",
+    async inject(harm) {
+      const [a, b] = [await victimNode(harm, 0), await victimNode(harm, 1)];
+      return setRules(
+        harm,
+        [dropIn(a.name, [...vxlan, "-s", b.address]), dropIn(b.name, [...vxlan, "-s", a.address])],
+        { subject: `nodes ${a.name} and ${b.name}`, names: [a.name, b.name] },
+      );
+    },
+  },
+  onOneNode(
+    "health-drop",
+    "drops TCP 4240 that arrives at the first cluster's worker: its health responder is out of reach",
+    (h) => victimNode(h, 0),
+    (node) => [dropIn(node, health)],
+    "health",
+  ),
+  onOneNode(
+    "health-reject",
+    "refuses TCP 4240 at the second cluster's control plane node",
+    (h) => controlPlane(h, 1),
+    (node) => [reset(node, "INPUT", health)],
+    "health",
+  ),
+  onOneNode(
+    "icmp-drop",
+    "drops ICMP echo requests that arrive at the second cluster's worker",
+    (h) => victimNode(h, 1),
+    (node) => [dropIn(node, ping)],
+    "health",
+  ),
+  apiserverPort("apiserver-port-drop", 0, 1, "drops"),
+  apiserverPort("apiserver-port-drop-back", 1, 0, "drops"),
+  apiserverPort("apiserver-port-reject", 0, 1, "refuses"),
+  routeBlackholed,
+  partition("partition", "drops everything between the two clusters, both ways", true),
+  partition("partition-one-way", "drops what the second cluster sends to the first", false),
+];
+
+function partition(name: string, does: string, bothWays: boolean): Fault {
+  return {
+    name,
+    group: "network",
+    wide: true,
+    does,
+    async inject(harm) {
+      const [here, there] = harm.mesh.clusters as [Cluster, Cluster];
+      const rules = [...(await cut(here, there)), ...(bothWays ? await cut(there, here) : [])];
+      const names = [here.name, there.name];
+      return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
+    },
+  };
+}
+
+/**
+ * Stops what one cluster sends to another: its nodes by their addresses, and the clustermesh-apiservers behind
+ * LoadBalancer addresses of their own.
+ */
+export async function cut(to: Cluster, from: Cluster): Promise<Rule[]> {
+  const sources = [...(await from.nodes()).map((n) => n.address), ...(await apiserverAddress(from))];
+  const targets = await apiserverAddress(to);
+  return [
+    ...(await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, ["-s", ip]))),
+    // What pods send to the other side's LoadBalancer address is stopped where it leaves.
+    ...(await from.nodes()).flatMap((n) => targets.map((ip) => dropIn(n.name, ["-d", ip]))),
+  ];
+}
+
+/** The same for tunnelled traffic alone. */
+export async function cutTunnels(to: Cluster, from: Cluster): Promise<Rule[]> {
+  const sources = (await from.nodes()).map((n) => n.address);
+  return (await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, [...vxlan, "-s", ip])));
+}
+
+/** The LoadBalancer address of a cluster's clustermesh-apiserver, where it has one. */
+async function apiserverAddress(cluster: Cluster): Promise<string[]> {
+  const service = await cluster.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
+  const ip = loadBalancerIp(service);
+  return ip === undefined ? [] : [ip];
+}
+
+/** KVStoreMesh of one cluster no longer reaches the other's clustermesh-apiserver; what is known stays known. */
+function apiserverPort(name: string, of: number, to: number, how: "drops" | "refuses"): Fault {
+  return {
+    name,
+    group: "network",
+    needs: "clustermesh-apiserver",
+    does: `${how} TCP from the ${of === 0 ? "first" : "second"} cluster to the clustermesh-apiserver of the other`,
+    async inject(harm) {
+      const from = harm.mesh.clusters[of]!;
+      const target = harm.mesh.clusters[to]!;
+      const rules = await (how === "drops" ? cutControlPlane : refuseControlPlane)(from, target);
+      return setRules(harm, rules, {
+        subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
+        names: [target.name],
+        // An idle etcd connection says something every 15 s only.
+        rare: true,
+      });
+    },
+  };
+}
+
+/** Where a cluster's clustermesh-apiserver is reached from the others. */
+async function apiserverPlaces(
+  target: Cluster,
+): Promise<readonly { readonly address: string; readonly port: string }[]> {
+  const [ip] = await apiserverAddress(target);
+  return ip === undefined
+    ? (await target.nodes()).map((n) => ({ address: n.address, port: "32379" }))
+    : [{ address: ip, port: "2379" }];
+}
+
+/** Stops one cluster's way to another's clustermesh-apiserver. */
+export async function cutControlPlane(from: Cluster, target: Cluster): Promise<Rule[]> {
+  // Answers too: else what was asked for before is still delivered.
+  const matches = (await apiserverPlaces(target)).flatMap(({ address, port }) => [
+    ["-p", "tcp", "-d", address, "--dport", port],
+    ["-p", "tcp", "-s", address, "--sport", port],
+  ]);
+  return (await from.nodes()).flatMap((n) => matches.map((m) => dropIn(n.name, m)));
+}
+
+/** Answers for it with a reset, to pods and to the nodes' own processes. */
+async function refuseControlPlane(from: Cluster, target: Cluster): Promise<Rule[]> {
+  const places = await apiserverPlaces(target);
+  return (await from.nodes()).flatMap(({ name }) =>
+    places.flatMap(({ address, port }) =>
+      (["FORWARD", "OUTPUT"] as const).map((chain) =>
+        reset(name, chain, ["-p", "tcp", "-d", address, "--dport", port]),
+      ),
+    ),
+  );
+}

@@ -1,0 +1,154 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { policyObject } from "#harness/workloads/policy-workload.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Fault, Harm } from "../fault.ts";
+
+type PolicyKind = "ciliumNetworkPolicy" | "networkPolicy";
+
+/** Policies come and go with the tests: each is dealt with as it appears, until healing. */
+function onPolicies(
+  name: string,
+  does: string,
+  which: readonly PolicyKind[],
+  deal: (cluster: Cluster, kind: PolicyKind, policy: KubeObject) => Promise<boolean>,
+): Fault {
+  return {
+    name,
+    group: "configuration",
+    does,
+    needsNamespace: true,
+    traceless: "what a policy should have said is nowhere but in the suite",
+    async inject(harm) {
+      const stop = new AbortController();
+      const dealt: string[] = [];
+      const written = new Set<string>();
+      const dealing = Promise.all(
+        harm.mesh.clusters.map(async (cluster) => {
+          while (!stop.signal.aborted) {
+            // A policy may be gone between the list and the blow: the next round looks again.
+            const policies = await Promise.all(
+              which.map(async (kind) =>
+                (await cluster.kube.list(kinds[kind], harm.namespace).catch(() => [])).map((policy) => ({
+                  kind,
+                  policy,
+                })),
+              ),
+            );
+            for (const { kind, policy } of policies.flat()) {
+              const { name } = policy.metadata;
+              // Healing puts none back: the suite makes its policies anew for each test, and takes them away after it.
+              if (!written.has(`${cluster.name}/${name}`))
+                await harm.will({
+                  do: "remove",
+                  cluster: cluster.name,
+                  kind,
+                  namespace: harm.namespace!,
+                  name,
+                });
+              written.add(`${cluster.name}/${name}`);
+              if (await deal(cluster, kind, policy).catch(() => false)) dealt.push(`${cluster.name}/${name}`);
+            }
+            await pause(100, stop.signal).catch(() => undefined);
+          }
+        }),
+      );
+      return {
+        subject: `network policies in ${harm.namespace}`,
+        names: harm.mesh.clusters.map((c) => c.name),
+        async beforeHeal() {
+          stop.abort();
+          await dealing;
+          if (dealt.length === 0)
+            throw new MeshproofError("fault-no-effect", `no network policy appeared in ${harm.namespace}`);
+        },
+      };
+    },
+  };
+}
+
+const mark = "io.meshproof/widened";
+
+export const policyFaults: readonly Fault[] = [
+  onPolicies(
+    "policy-removed",
+    "deletes the suite's network policies in every cluster as they appear",
+    ["ciliumNetworkPolicy", "networkPolicy"],
+    async (cluster, kind, policy) => {
+      await cluster.kube.remove(kinds[kind], policy.metadata.namespace, policy.metadata.name);
+      return true;
+    },
+  ),
+  onPolicies(
+    "policy-widened",
+    "lets the suite's Cilium network policies allow everything as they appear",
+    ["ciliumNetworkPolicy"],
+    async (cluster, _kind, policy) => {
+      if (policy.metadata.annotations?.[mark] !== undefined) return false;
+      const ingress = policy.spec.ingress === undefined ? {} : { ingress: [{ fromEntities: ["all"] }] };
+      const egress = policy.spec.egress === undefined ? {} : { egress: [{ toEntities: ["all"] }] };
+      await cluster.kube.merge(kinds.ciliumNetworkPolicy, policy.metadata.namespace, policy.metadata.name, {
+        metadata: { annotations: { [mark]: "true" } },
+        spec: { ...ingress, ...egress },
+      });
+      return true;
+    },
+  ),
+  policyAdded("policy-added", 1),
+  policyAdded("policy-added-back", 0),
+];
+
+/** A policy that nobody asked for: everything into the namespace is denied. */
+function policyAdded(name: string, index: number): Fault {
+  return {
+    name,
+    group: "configuration",
+    does: `denies everything into the suite's pods of the ${index === 0 ? "first" : "second"} cluster`,
+    needsNamespace: true,
+    async inject(harm) {
+      const cluster = harm.mesh.clusters[index]!;
+      const object = policyObject(harm.namespace!, `deny-all-${harm.mark.slice(-6)}`, {
+        endpointSelector: {},
+        ingressDeny: [{ fromEntities: ["all"] }],
+      });
+      await harm.will({
+        do: "remove",
+        cluster: cluster.name,
+        kind: "ciliumNetworkPolicy",
+        namespace: harm.namespace!,
+        name: object.metadata.name,
+      });
+      await cluster.kube.apply(object);
+      return {
+        subject: `policy ${object.metadata.name} in ${cluster.name}`,
+        names: [cluster.name],
+        tookHold: () => enforced(harm, cluster),
+      };
+    },
+  };
+}
+
+/** Waits until every endpoint of the suite's namespace has ingress enforcement on. */
+async function enforced(harm: Harm, cluster: Cluster): Promise<void> {
+  const label = `k8s:io.kubernetes.pod.namespace=${harm.namespace}`;
+  const agents = await agentsOf(cluster, harm.signal);
+  await eventually(
+    async () => {
+      const own = (await Promise.all(agents.map((a) => a.endpoints())))
+        .flat()
+        .filter((e) => e.labels.includes(label));
+      const open = own.filter((e) => e.policyEnforced !== "ingress" && e.policyEnforced !== "both");
+      return own.length > 0 && open.length === 0
+        ? ready(undefined)
+        : notYet(`${open.length} of ${own.length} endpoints without enforcement`);
+    },
+    {
+      what: `the policy to be enforced in ${cluster.name}`,
+      withinMs: 20_000,
+      everyMs: 300,
+      signal: harm.signal,
+    },
+  );
+}

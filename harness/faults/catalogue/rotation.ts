@@ -1,0 +1,48 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { apiserverSelector } from "#harness/cluster/selectors.ts";
+import { wallLabel } from "#harness/lib/clock.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { upgradeCilium } from "#harness/platform/helm.ts";
+import { renewPods } from "#harness/cilium/install/reconnect.ts";
+import { servedCertificate } from "#harness/cilium/kvstore/kvstore.ts";
+import type { Fault, Harm } from "../fault.ts";
+
+/**
+ * Every certificate of the mesh is made anew under the same CA: with `tls.auto.method: helm` each upgrade of the release
+ * does that (Cilium's chart, `templates/clustermesh-apiserver/tls-helm`). Ends when every clustermesh-apiserver serves
+ * its new one; leaves nothing to heal.
+ */
+export function certificatesRotated(): Fault {
+  return {
+    name: "certificates-rotated",
+    group: "trust",
+    does: "renews the certificates of every cluster by a Helm upgrade",
+    async inject(harm) {
+      await harm.will();
+      for (const cluster of harm.mesh.clusters) await rotate(harm, cluster);
+      const names = harm.mesh.clusters.map((c) => c.name);
+      return { subject: `the certificates of ${names.join(" and ")}`, names };
+    },
+  };
+}
+
+async function rotate({ mesh, signal }: Harm, cluster: Cluster): Promise<void> {
+  const { artifacts } = mesh.state;
+  const before = await servedCertificate(cluster);
+  await upgradeCilium({
+    helm: artifacts.tools.helm,
+    kubeconfig: cluster.kubeconfig,
+    chartDir: artifacts.clusters[cluster.name]!.chartDir,
+    signal,
+  });
+  await renewPods(cluster, apiserverSelector, wallLabel());
+  await eventually(
+    async () => ((await servedCertificate(cluster)) === before ? notYet("the old one") : ready(undefined)),
+    {
+      what: `clustermesh-apiserver of ${cluster.name} to serve its new certificate`,
+      withinMs: 120_000,
+      everyMs: 500,
+      signal,
+    },
+  );
+}

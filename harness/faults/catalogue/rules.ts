@@ -1,0 +1,155 @@
+import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import { podProcess } from "#harness/cluster/kind/node-control.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { Harm, Harmed } from "../fault.ts";
+
+/** A firewall rule in a node's own network namespace, or in that of a pod on it. */
+export interface Rule {
+  readonly node: string;
+  readonly podUid?: string;
+  /** `raw` comes before connection tracking, so established flows are hit too; `filter` alone can reject. */
+  readonly table: "raw" | "filter";
+  readonly chain: "PREROUTING" | "INPUT" | "OUTPUT" | "FORWARD";
+  readonly match: readonly string[];
+  readonly jump: readonly string[];
+}
+
+export const dropIn = (node: string, match: readonly string[]): Rule => ({
+  node,
+  table: "raw",
+  chain: "PREROUTING",
+  match,
+  jump: ["DROP"],
+});
+export const dropOut = (node: string, match: readonly string[]): Rule => ({
+  node,
+  table: "raw",
+  chain: "OUTPUT",
+  match,
+  jump: ["DROP"],
+});
+
+/** Longer than the agents' health probes are apart. */
+const rareMs = 150_000;
+
+const tables = ["raw", "filter"] as const;
+
+/**
+ * Sets rules; healing removes them. A rule set of which no rule ever matched a packet had no effect: an error. `rare`:
+ * what the rules are for comes by now and then only, so the injection waits for the first packet.
+ */
+export async function setRules(
+  harm: Harm,
+  rules: readonly Rule[],
+  told: {
+    readonly subject: string;
+    readonly names: readonly string[];
+    readonly rare?: boolean;
+    /** They stop probes alone. */
+    readonly sparesConnections?: boolean;
+  },
+): Promise<Harmed> {
+  const places = [...new Map(rules.map((r) => [`${r.node} ${r.podUid ?? ""}`, r])).values()];
+  await harm.will(
+    // Nodes' rules may have cut etcd connections, which come back in their own time.
+    ...(places.some((p) => p.podUid === undefined) && told.sparesConnections !== true
+      ? [{ do: "await-mesh" } as const]
+      : []),
+    ...places.map((p) => ({
+      do: "remove-rules" as const,
+      node: p.node,
+      mark: harm.mark,
+      ...(p.podUid === undefined ? {} : { podUid: p.podUid }),
+    })),
+  );
+  // All places at once: a partition should begin as one.
+  await Promise.all(
+    places.map(async (place) => {
+      for (const r of rules.filter((r) => r.node === place.node && r.podUid === place.podUid))
+        await inside(
+          r.node,
+          r.podUid,
+          [
+            ...["iptables", "-w", "-t", r.table, "-I", r.chain, ...r.match],
+            ...["-m", "comment", "--comment", harm.mark, "-j", ...r.jump],
+          ],
+          harm.signal,
+        );
+    }),
+  );
+  const count = async (signal: AbortSignal): Promise<{ packets: number; gone: number }> => {
+    let packets = 0;
+    let gone = 0;
+    for (const place of places) {
+      const found = await rulesOf(place.node, place.podUid, harm.mark, signal);
+      if (found === undefined) gone += 1;
+      packets += (found ?? []).reduce((sum, r) => sum + r.packets, 0);
+    }
+    return { packets, gone };
+  };
+  const firstPacket = (): Promise<void> =>
+    eventually(async () => ((await count(harm.signal)).packets > 0 ? ready(undefined) : notYet("none")), {
+      what: `a packet to meet the firewall rules on ${told.subject}`,
+      withinMs: rareMs,
+      everyMs: 500,
+      signal: harm.signal,
+    });
+  return {
+    subject: told.subject,
+    names: told.names,
+    ...(told.rare === true ? { tookHold: firstPacket } : {}),
+    async beforeHeal() {
+      const { packets, gone } = await count(AbortSignal.timeout(30_000));
+      // Pods that are gone took their counters with them: nothing can be said.
+      if (packets === 0 && gone < places.length)
+        throw new MeshproofError("fault-no-effect", `no packet met the firewall rules on ${told.subject}`);
+    },
+  };
+}
+
+/** Removes the rules that carry a mark and sees them gone. */
+export async function removeRules(
+  node: string,
+  mark: string,
+  podUid: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const rule of (await rulesOf(node, podUid, mark, signal)) ?? [])
+    await inside(node, podUid, ["iptables", "-w", "-t", rule.table, "-D", ...rule.argv], signal);
+  if (((await rulesOf(node, podUid, mark, signal)) ?? []).length > 0)
+    throw new MeshproofError("cleanup-failed", `firewall rules of ${mark} are left on ${node}`);
+}
+
+/** Nothing where the pod is gone. */
+async function rulesOf(
+  node: string,
+  podUid: string | undefined,
+  mark: string,
+  signal: AbortSignal,
+): Promise<{ table: string; argv: string[]; packets: number }[] | undefined> {
+  const found: { table: string; argv: string[]; packets: number }[] = [];
+  for (const table of tables) {
+    const told = await inside(node, podUid, ["iptables-save", "-c", "-t", table], signal);
+    if (told === undefined) return undefined;
+    for (const line of told.split("\n")) {
+      const rule = /^\[(\d+):\d+\] -A (.*)$/.exec(line);
+      if (rule === null || !line.includes(mark)) continue;
+      found.push({ table, argv: rule[2]!.replaceAll('"', "").split(" "), packets: Number(rule[1]) });
+    }
+  }
+  return found;
+}
+
+/** Runs a program in the network namespace of a node or of a pod; answers nothing where the pod is gone. */
+async function inside(
+  node: string,
+  podUid: string | undefined,
+  argv: readonly string[],
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (podUid === undefined) return (await onNode(node, argv, { signal })).stdout;
+  const pid = await podProcess(node, podUid, signal);
+  if (pid === undefined) return undefined;
+  return (await onNode(node, ["nsenter", "-t", String(pid), "-n", ...argv], { signal })).stdout;
+}

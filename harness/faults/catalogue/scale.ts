@@ -1,0 +1,50 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { allGone } from "#harness/kube/conditions.ts";
+import { type Kube, kinds } from "#harness/kube/kube.ts";
+import type { Fault, FaultContext, Harm, Harmed, InjectedFault } from "../fault.ts";
+import { injectFault } from "../inject.ts";
+
+/** Scales a deployment to zero, written down first; an empty one is no fault. */
+export async function toZero(harm: Harm, kube: Kube, namespace: string, name: string): Promise<string> {
+  const before = await kube.get(kinds.deployment, namespace, name);
+  const replicas = Number(before?.spec?.replicas ?? 0);
+  if (replicas === 0)
+    throw new MeshproofError(
+      "fault-no-effect",
+      `deployment ${namespace}/${name} in ${kube.cluster} has no replica to take away`,
+    );
+  await harm.will({ do: "scale", cluster: kube.cluster, namespace, name, replicas });
+  await kube.merge(kinds.deployment, namespace, name, { spec: { replicas: 0 } });
+  return `deployment ${namespace}/${name} in ${kube.cluster}`;
+}
+
+export async function untilNoPods(
+  kube: Kube,
+  namespace: string,
+  selector: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await kube.until(kinds.pod, { namespace, labelSelector: selector }, allGone, {
+    what: `pods ${selector} to end`,
+    withinMs: 60_000,
+    signal,
+  });
+}
+
+/** For a suite's own experiment: one deployment to zero. Does not wait for the pods' end. */
+export function scaleToZeroFault(kube: Kube, name: string): Fault {
+  return {
+    name: "scale-to-zero",
+    group: "workload",
+    does: `scales ${name} to zero`,
+    needsNamespace: true,
+    async inject(harm): Promise<Harmed> {
+      const subject = await toZero(harm, kube, harm.namespace!, name);
+      return { subject, names: [kube.cluster] };
+    },
+  };
+}
+
+export function scaleToZero(context: FaultContext, kube: Kube, name: string): Promise<InjectedFault> {
+  return injectFault(scaleToZeroFault(kube, name), context);
+}

@@ -1,0 +1,175 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { echoHttpPort } from "#harness/workloads/echo.ts";
+import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
+import { entriesUnder, removeEntry } from "#harness/cilium/kvstore/kvstore.ts";
+import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
+import type { Fault, Harm } from "../fault.ts";
+import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
+
+const identityPrefix = "cilium/state/identities/v1/id/";
+
+export const stateFaults: readonly Fault[] = [
+  {
+    name: "ipcache-entry-removed",
+    group: "state",
+    does: "removes one pod of the second cluster from the ipcache BPF map of the first cluster's agents",
+    async inject(harm) {
+      const home = harm.mesh.clusters[0]!;
+      const endpoint = await someEndpoint(harm.mesh.clusters[1]!, harm.namespace);
+      const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
+      for (const agent of await agentsOf(home, harm.signal)) {
+        const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
+        if (entry === undefined)
+          throw new MeshproofError("fault-no-effect", `${agent.name} has no ipcache entry ${cidr}`);
+        await harm.will({
+          do: "agent-command",
+          cluster: home.name,
+          node: agent.node,
+          onlyWhile: { cluster: harm.mesh.clusters[1]!.name, endpointIp: cidr.replace("/32", "") },
+          argv: [
+            ...["cilium-dbg", "bpf", "ipcache", "update", cidr, "--identity", String(entry.identity)],
+            ...["--tunnelendpoint", entry.tunnelEndpoint],
+          ],
+        });
+        await agent.run(["cilium-dbg", "bpf", "ipcache", "delete", cidr]);
+      }
+      return {
+        subject: `ipcache entry ${cidr} (pod ${endpoint.metadata.name}) of ${home.name}'s agents`,
+        names: [cidr.replace("/32", ""), endpoint.metadata.name],
+      };
+    },
+  },
+  {
+    name: "identity-missing",
+    group: "state",
+    needs: "clustermesh-apiserver",
+    does: "takes the identity of a pod out of the second cluster's kvstore: the others forget it",
+    async inject(harm) {
+      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const endpoint = await someEndpoint(away, harm.namespace);
+      const id = Number(endpoint.status.identity.id);
+      const key = `${identityPrefix}${id}`;
+      const value = (await entriesUnder(away, identityPrefix)).get(String(id));
+      if (value === undefined)
+        throw new MeshproofError("fault-no-effect", `the kvstore of ${away.name} has no identity ${id}`);
+      const counted = async (agent: Agent): Promise<number> =>
+        (await agent.remoteClusters()).find((c) => c.name === away.name)?.counts.identities ?? 0;
+      const agents = await agentsOf(home, harm.signal);
+      await harm.will({ do: "kvstore-put", cluster: away.name, key, value });
+      await removeEntry(away, key);
+      return {
+        subject: `identity ${id} of ${away.name}`,
+        names: [String(id), away.name],
+        tookHold: async () => {
+          for (const agent of agents)
+            await eventually(
+              async () => {
+                if ((await agent.identities()).some((known) => known.id === id)) return notYet("it has it");
+                // The status counts later than the list forgets, and others may be new meanwhile.
+                const [count, left] = [await counted(agent), (await entriesUnder(away, identityPrefix)).size];
+                return count === left ? ready(undefined) : notYet(`it counts ${count}, ${left} are left`);
+              },
+              {
+                what: `${agent.name} to forget identity ${id}`,
+                withinMs: 30_000,
+                everyMs: 500,
+                signal: harm.signal,
+              },
+            );
+        },
+      };
+    },
+  },
+  {
+    name: "stale-backend",
+    group: "state",
+    does: "leaves a backend that no pod has behind the second cluster's services",
+    needsNamespace: true,
+    async inject(harm) {
+      const away = harm.mesh.clusters[1]!;
+      const { kube } = away;
+      const ip = ghostAddress(away);
+      const services = await kube.list(kinds.service, harm.namespace);
+      if (services.length === 0)
+        throw new MeshproofError("fault-no-effect", `no service in ${harm.namespace} of ${kube.cluster}`);
+      for (const service of services) {
+        const name = `${service.metadata.name}-stale`;
+        await harm.will({
+          do: "remove",
+          cluster: kube.cluster,
+          kind: "endpointSlice",
+          namespace: harm.namespace!,
+          name,
+        });
+        await kube.apply({
+          apiVersion: "discovery.k8s.io/v1",
+          kind: "EndpointSlice",
+          metadata: {
+            name,
+            namespace: harm.namespace!,
+            labels: {
+              "kubernetes.io/service-name": service.metadata.name,
+              "endpointslice.kubernetes.io/managed-by": "meshproof",
+            },
+          },
+          addressType: "IPv4",
+          endpoints: [{ addresses: [ip], conditions: { ready: true, serving: true } }],
+          ports: [{ name: "http", port: echoHttpPort, protocol: "TCP" }],
+        });
+      }
+      return {
+        subject: `backend ${ip} of ${kube.cluster}`,
+        names: [ip, kube.cluster],
+        tookHold: () => inMaps(harm, harm.mesh.clusters[0]!, ip),
+      };
+    },
+  },
+  staleEndpoint("stale-endpoint", 1, 0),
+  staleEndpoint("stale-endpoint-back", 0, 1),
+];
+
+/** A CiliumEndpoint without a pod in one cluster, which the other learns as if it had one. */
+function staleEndpoint(name: string, of: number, learns: number): Fault {
+  return {
+    name,
+    group: "state",
+    does: `leaves a CiliumEndpoint in the ${of === 0 ? "first" : "second"} cluster whose pod does not exist`,
+    async inject(harm) {
+      const home = harm.mesh.clusters[of]!;
+      const model = await someEndpoint(home, harm.namespace);
+      const ip = ghostAddress(home);
+      const namespace = String(model.metadata.namespace);
+      const ghost = `ghost-${harm.mark.slice(-6)}`;
+      await harm.will({ do: "remove", cluster: home.name, kind: "ciliumEndpoint", namespace, name: ghost });
+      await makeGhost(home, model, { namespace, name: ghost, ip });
+      return {
+        subject: `endpoint ${namespace}/${ghost} (${ip}) of ${home.name}`,
+        names: [ip],
+        tookHold: async () => {
+          for (const agent of await agentsOf(harm.mesh.clusters[learns]!, harm.signal))
+            await awaitAddress(agent, ip, { withinMs: 30_000, signal: harm.signal });
+        },
+      };
+    },
+  };
+}
+
+/** Waits until every agent of a cluster has an address among its BPF backends. */
+async function inMaps(harm: Harm, cluster: Cluster, ip: string): Promise<void> {
+  for (const agent of await agentsOf(cluster, harm.signal))
+    await eventually(
+      async () =>
+        [...(await agent.lbMaps()).values()].some((all) => all.some((b) => b.startsWith(`${ip}:`)))
+          ? ready(undefined)
+          : notYet("not there"),
+      {
+        what: `backend ${ip} in the maps of ${agent.name}`,
+        withinMs: 20_000,
+        everyMs: 500,
+        signal: harm.signal,
+      },
+    );
+}

@@ -1,0 +1,133 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
+import { podReady } from "#harness/kube/conditions.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
+import type { Fault, Harm, Harmed } from "../fault.ts";
+import { echoPods, type VictimPod } from "./pods.ts";
+import { type Rule, setRules } from "./rules.ts";
+import { toZero, untilNoPods } from "./scale.ts";
+
+/** The suite's deployments of one cluster have no pod left. */
+function backendsStopped(name: string, index: number): Fault {
+  return {
+    name,
+    group: "workload",
+    does: `scales the suite's deployments to zero in the ${index === 0 ? "first" : "second"} cluster`,
+    needsNamespace: true,
+    async inject(harm): Promise<Harmed> {
+      const { kube } = harm.mesh.clusters[index]!;
+      const subjects: string[] = [];
+      const names = [kube.cluster];
+      for (const deployment of await kube.list(kinds.deployment, harm.namespace)) {
+        if (Number(deployment.spec?.replicas ?? 0) === 0) continue;
+        subjects.push(await toZero(harm, kube, harm.namespace!, deployment.metadata.name));
+        names.push(deployment.metadata.name);
+        const labels = Object.entries(deployment.spec.selector.matchLabels as Record<string, string>);
+        const selector = labels.map(([key, value]) => `${key}=${value}`).join(",");
+        await untilNoPods(kube, harm.namespace!, selector, harm.signal);
+      }
+      if (subjects.length === 0)
+        throw new MeshproofError(
+          "fault-no-effect",
+          `no deployment with replicas in ${harm.namespace} of ${kube.cluster}`,
+        );
+      return { subject: subjects.join(", "), names };
+    },
+  };
+}
+
+/** Rules in the pods' own network namespaces: the process lives and knows nothing of it. */
+export function podRules(
+  name: string,
+  does: string,
+  rules: (pod: VictimPod) => readonly (readonly [readonly string[], readonly string[]])[],
+  unready: boolean,
+  struck: (harm: Harm) => Cluster = (harm) => harm.mesh.clusters[1]!,
+): Fault {
+  return {
+    name,
+    group: "workload",
+    does,
+    needsNamespace: true,
+    async inject(harm) {
+      const cluster = struck(harm);
+      const pods = await echoPods(harm, cluster);
+      const harmed = await setRules(
+        harm,
+        pods.flatMap((pod) =>
+          rules(pod).map(
+            ([match, jump]): Rule => ({
+              node: pod.node,
+              podUid: pod.uid,
+              table: "filter",
+              chain: "INPUT",
+              match,
+              jump,
+            }),
+          ),
+        ),
+        {
+          subject: `${pods.length} echo pods of ${cluster.name}`,
+          names: [cluster.name, ...pods.map((p) => p.name)],
+        },
+      );
+      if (!unready) return harmed;
+      return {
+        ...harmed,
+        async tookHold() {
+          await cluster.kube.until(
+            kinds.pod,
+            { namespace: harm.namespace! },
+            (all) => {
+              const still = all.filter((p) => pods.some((v) => v.uid === p.metadata.uid) && podReady(p));
+              return still.length === 0 ? ready(undefined) : notYet(`${still.length} are still ready`);
+            },
+            { what: "the echo pods to be unready", withinMs: 30_000, signal: harm.signal },
+          );
+        },
+      };
+    },
+  };
+}
+
+/** What kubelet's readiness probes of a pod travel on. */
+export const readinessRules = (
+  pod: VictimPod,
+): readonly (readonly [readonly string[], readonly string[]])[] => [[["-s", pod.kubeletIp, ...http], drop]];
+
+const http = ["-p", "tcp", "--dport", String(echoHttpPort)];
+const udp = ["-p", "udp", "--dport", String(echoUdpPort)];
+const drop = ["DROP"];
+
+export const workloadFaults: readonly Fault[] = [
+  backendsStopped("remote-backends-stopped", 1),
+  backendsStopped("local-backends-stopped", 0),
+  podRules(
+    "backends-silent",
+    "lets the second cluster's echo pods accept connections and never answer, while they stay ready",
+    (pod) => [
+      [["!", "-s", pod.kubeletIp, ...http, "--tcp-flags", "PSH", "PSH"], drop],
+      [["!", "-s", pod.kubeletIp, ...udp], drop],
+    ],
+    false,
+  ),
+  podRules(
+    "backends-reset",
+    "lets the second cluster's echo pods reset every connection, while they stay ready",
+    (pod) => [
+      [
+        ["!", "-s", pod.kubeletIp, ...http],
+        ["REJECT", "--reject-with", "tcp-reset"],
+      ],
+    ],
+    false,
+  ),
+  podRules(
+    "readiness-failing",
+    "lets the readiness probes of the second cluster's echo pods fail while their processes live and answer",
+    readinessRules,
+    true,
+  ),
+];

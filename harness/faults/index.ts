@@ -1,0 +1,34 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { configurationFaults } from "./catalogue/configuration.ts";
+import { controlPlaneFaults } from "./catalogue/control-plane.ts";
+import { etcdCertificateFault } from "./catalogue/etcd-certificate.ts";
+import type { Fault } from "./fault.ts";
+import { networkFaults } from "./catalogue/network.ts";
+import { nodeFaults } from "./catalogue/nodes.ts";
+import { policyFaults } from "./catalogue/policy.ts";
+import { stateFaults } from "./catalogue/state.ts";
+import { trustFaults } from "./catalogue/trust.ts";
+import { workloadFaults } from "./catalogue/workload.ts";
+
+/** Every fault, cheap ones first: the order in which `prove` takes them. */
+export const faults: readonly Fault[] = [
+  ...networkFaults,
+  ...workloadFaults,
+  ...policyFaults,
+  ...configurationFaults,
+  ...stateFaults,
+  ...controlPlaneFaults,
+  ...trustFaults,
+  etcdCertificateFault,
+  ...nodeFaults,
+];
+
+export function faultNamed(name: string): Fault {
+  const fault = faults.find((f) => f.name === name);
+  if (fault === undefined) {
+    throw new MeshproofError("usage", `there is no fault ${name}`, {
+      cure: `name one of ${faults.map((f) => f.name).join(", ")}`,
+    });
+  }
+  return fault;
+}

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { processStart } from "#harness/platform/machine.ts";
+import { readJournal, writeJournal } from "#harness/state/fault-journal.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import type { Fault, Harmed } from "./fault.ts";
+import { healJournal, injectFault } from "./inject.ts";
+
+/** A cluster that remembers what was asked of it. */
+let asked: string[] = [];
+const kube = {
+  get: async () => ({}),
+  merge: async (_kind: unknown, _namespace: unknown, name: string, patch: unknown) => {
+    asked.push(`merge ${name} ${JSON.stringify(patch)}`);
+  },
+};
+const mesh = { state: { lab: "paper" }, cluster: () => ({ kube }) } as unknown as Mesh;
+const signal = new AbortController().signal;
+
+const fault = (over: Partial<Harmed>, harm = async () => {}): Fault => ({
+  name: "test-fault",
+  group: "state",
+  does: "",
+  async inject({ will }) {
+    for (const name of ["first", "second"])
+      await will({
+        do: "merge",
+        cluster: "east",
+        kind: "service",
+        namespace: "x",
+        name,
+        patch: { back: true },
+      });
+    await harm();
+    return { subject: "service x", names: ["x"], ...over };
+  },
+});
+
+let state = "";
+beforeEach(() => {
+  asked = [];
+  state = mkdtempSync(join(tmpdir(), "meshproof-fault-"));
+  process.env.XDG_STATE_HOME = state;
+});
+afterEach(() => {
+  delete process.env.XDG_STATE_HOME;
+  rmSync(state, { recursive: true, force: true });
+});
+
+test("the journal knows the fault before the harm is done, and nothing of it once it is healed", async () => {
+  let duringHarm = 0;
+  const injected = await injectFault(
+    fault({}, async () => {
+      duringHarm = (await readJournal("paper"))[0]?.undo.length ?? 0;
+    }),
+    { mesh, signal },
+  );
+  expect(duringHarm).toBe(2);
+  await injected.heal();
+  await injected.heal();
+  expect(asked).toEqual(['merge second {"back":true}', 'merge first {"back":true}']);
+  expect(await readJournal("paper")).toEqual([]);
+});
+
+test("a fault that did not take hold is healed at once and is an error", async () => {
+  const nothing = () => Promise.reject(new MeshproofError("fault-no-effect", "nothing happened"));
+  await expect(injectFault(fault({ tookHold: nothing }), { mesh, signal })).rejects.toMatchObject({
+    code: "fault-no-effect",
+  });
+  expect(asked).toHaveLength(2);
+  expect(await readJournal("paper")).toEqual([]);
+});
+
+test("a fault that nothing ever met is healed before it complains", async () => {
+  const unmet = () => Promise.reject(new MeshproofError("fault-no-effect", "no packet"));
+  const injected = await injectFault(fault({ beforeHeal: unmet }), { mesh, signal });
+  await expect(injected.heal()).rejects.toMatchObject({ code: "fault-no-effect" });
+  expect(asked).toHaveLength(2);
+  expect(await readJournal("paper")).toEqual([]);
+});
+
+test("the next command heals what a killed one left, and leaves a living one's to it", async () => {
+  const step = {
+    do: "merge",
+    cluster: "east",
+    kind: "service",
+    namespace: "x",
+    name: "left",
+    patch: {},
+  } as const;
+  const entry = { fault: "f", injectedAt: "2026-01-01T00:00:00Z", undo: [step] };
+  // No process has a pid that high.
+  await writeJournal("paper", { ...entry, id: "f-dead", pid: 2 ** 30, pidStart: "1" });
+  // The pid is in use again, by another process.
+  await writeJournal("paper", { ...entry, id: "f-reused", pid: process.ppid, pidStart: "1" });
+  await writeJournal("paper", {
+    ...entry,
+    id: "f-living",
+    pid: process.ppid,
+    pidStart: (await processStart(process.ppid))!,
+  });
+  expect(await healJournal(mesh)).toEqual(["f", "f"]);
+  expect((await readJournal("paper")).map((e) => e.id)).toEqual(["f-living"]);
+});
+
+test("a fault of a suite's own objects asks for a namespace", async () => {
+  await expect(injectFault({ ...fault({}), needsNamespace: true }, { mesh, signal })).rejects.toMatchObject({
+    code: "usage",
+  });
+});

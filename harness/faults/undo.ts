@@ -1,0 +1,171 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { routeBetween } from "#harness/cluster/kind/networks.ts";
+import { continueProcesses, startNode, unpauseNode } from "#harness/cluster/kind/node-control.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
+import type { Undo } from "#harness/model/undo.ts";
+import { deploymentReady, hasCondition, podReady } from "#harness/kube/conditions.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { type Mesh, orderedPairs } from "#harness/cluster/mesh.ts";
+import { reconnectAll } from "#harness/cilium/install/reconnect.ts";
+import { awaitVantages, systemNamespace } from "#harness/workloads/vantage.ts";
+import { Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
+import { putEntry } from "#harness/cilium/kvstore/kvstore.ts";
+import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
+import { ghostAddress, makeGhost, someEndpoint } from "./catalogue/ghost.ts";
+import { removeRoutingRule } from "./catalogue/routing.ts";
+import { removeRules } from "./catalogue/rules.ts";
+
+const within = (signal: AbortSignal) => ({ withinMs: 180_000, signal });
+
+/** Does one step of healing and sees that it worked. */
+export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise<void> {
+  switch (step.do) {
+    case "remove-rules":
+      return removeRules(step.node, step.mark, step.podUid, signal);
+    case "remove-routing-rule":
+      return removeRoutingRule(step.node, step.to, signal);
+    case "scale":
+      return scaleBack(mesh.cluster(step.cluster), step, signal);
+    case "merge": {
+      const { kube } = mesh.cluster(step.cluster);
+      if ((await kube.get(kinds[step.kind], step.namespace, step.name)) !== undefined)
+        await kube.merge(kinds[step.kind], step.namespace, step.name, step.patch);
+      return;
+    }
+    case "apply": {
+      const object = step.object as unknown as KubeObject;
+      const { kube } = mesh.cluster(step.cluster);
+      const home = object.metadata.namespace;
+      if (home === undefined || (await kube.get(kinds.namespace, undefined, home)) !== undefined)
+        await kube.apply(object);
+      return;
+    }
+    case "remove":
+      return mesh.cluster(step.cluster).kube.remove(kinds[step.kind], step.namespace, step.name, 0);
+    case "unpause":
+      return unpauseNode(step.node, signal);
+    case "start":
+      await startNode(step.node, signal);
+      return routeBetween(mesh.state.plan, mesh.state.artifacts.proberImage, signal);
+    case "continue":
+      return continueProcesses(step.node, step.process, signal);
+    case "agent-command": {
+      if (step.onlyWhile !== undefined && !(await hasEndpoint(mesh, step.onlyWhile))) return;
+      const at = (await mesh.cluster(step.cluster).agents()).find((a) => a.node === step.node);
+      if (at !== undefined) await new Agent(mesh.cluster(step.cluster), at, signal).run(step.argv);
+      return;
+    }
+    case "kvstore-put":
+      return putEntry(mesh.cluster(step.cluster), step.key, step.value);
+    case "replace-pods":
+      return replacePods(mesh.cluster(step.cluster), step, signal);
+    case "await-nodes":
+      return awaitNodes(mesh.cluster(step.cluster), signal);
+    case "await-mesh":
+      return awaitMesh(mesh, signal);
+  }
+}
+
+async function scaleBack(
+  { kube }: Cluster,
+  step: Extract<Undo, { do: "scale" }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name, replicas } = step;
+  if ((await kube.get(kinds.deployment, namespace, name)) === undefined) return;
+  await kube.merge(kinds.deployment, namespace, name, { spec: { replicas } });
+  await kube.until(kinds.deployment, { namespace, name }, deploymentReady, {
+    what: `deployment ${name} to have its ${replicas} replicas again`,
+    ...within(signal),
+  });
+}
+
+async function replacePods(
+  { kube }: Cluster,
+  step: Extract<Undo, { do: "replace-pods" }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace = "kube-system" } = step;
+  const mine = (pods: readonly KubeObject[]): KubeObject[] =>
+    pods.filter((p) => step.node === undefined || p.spec?.nodeName === step.node);
+  const before = mine(await kube.list(kinds.pod, namespace, step.selector));
+  for (const pod of before) await kube.remove(kinds.pod, namespace, pod.metadata.name, 0);
+  const old = new Set(before.map((p) => p.metadata.uid));
+  await kube.until(
+    kinds.pod,
+    { namespace, labelSelector: step.selector },
+    (pods) => {
+      const fresh = mine(pods).filter((p) => !old.has(p.metadata.uid) && podReady(p));
+      return fresh.length >= before.length
+        ? ready(undefined)
+        : notYet(`${fresh.length} of ${before.length} new pods ready`);
+    },
+    { what: `new pods of ${step.selector}`, ...within(signal) },
+  );
+}
+
+async function hasEndpoint(
+  mesh: Mesh,
+  at: { readonly cluster: string; readonly endpointIp: string },
+): Promise<boolean> {
+  const endpoints = await mesh.cluster(at.cluster).kube.list(kinds.ciliumEndpoint);
+  return endpoints.some((e) => e.status?.networking?.addressing?.[0]?.ipv4 === at.endpointIp);
+}
+
+async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void> {
+  const isReady = (n: KubeObject): boolean => hasCondition(n, "Ready");
+  await kube.until(
+    kinds.node,
+    {},
+    (nodes) =>
+      nodes.length > 0 && nodes.every(isReady)
+        ? ready(undefined)
+        : notYet(
+            `not Ready: ${nodes
+              .filter((n) => !isReady(n))
+              .map((n) => n.metadata.name)
+              .join(", ")}`,
+          ),
+    { what: `every node of ${kube.cluster} to be Ready`, ...within(signal) },
+  );
+  await awaitVantages(kube, within(signal));
+}
+
+/**
+ * Connected and synchronised under the right id, by KVStoreMesh as well as by every agent; then seen to work, for a
+ * status may be minutes old: an endpoint made in each cluster must arrive at every agent of the others.
+ */
+async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
+  const { clusters } = mesh;
+  for (const cluster of clusters.filter((c) => c.hasApiserver))
+    await cluster.kube.until(
+      kinds.deployment,
+      { namespace: "kube-system", name: "clustermesh-apiserver" },
+      deploymentReady,
+      { what: "clustermesh-apiserver", ...within(signal) },
+    );
+  // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
+  await reconnectAll(clusters, within(signal));
+  // With an etcd of its own a cluster tells of endpoints past the objects that could be made by hand.
+  const told = orderedPairs(clusters).filter(([, to]) => to.hasApiserver);
+  await Promise.all(told.map(([from, to], i) => awaitCrossing(from, to, i, signal)));
+}
+
+/** An address for documentation (RFC 5737). */
+const nobodysNode = "192.0.2.1";
+
+async function awaitCrossing(from: Cluster, to: Cluster, index: number, signal: AbortSignal): Promise<void> {
+  const at = {
+    namespace: systemNamespace,
+    name: `crossing-to-${from.name}`,
+    ip: ghostAddress(to, 10 + index),
+    // An agent that starts removes the endpoints of its node that it does not have (pkg/endpointcleanup): nobody's node.
+    node: nobodysNode,
+  };
+  await makeGhost(to, await someEndpoint(to, systemNamespace), at);
+  try {
+    for (const agent of await agentsOf(from, signal)) await awaitAddress(agent, at.ip, within(signal));
+  } finally {
+    await to.kube.remove(kinds.ciliumEndpoint, at.namespace, at.name);
+  }
+}

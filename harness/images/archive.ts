@@ -1,0 +1,149 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { z } from "zod";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { command } from "#harness/platform/command.ts";
+import { imageId, loadImages, saveImages } from "#harness/platform/docker.ts";
+import { makeStaging } from "./source/image.ts";
+import { Store } from "./store.ts";
+import type { ArtifactRequest, Artifacts, ClusterArtifacts } from "./types.ts";
+
+const manifestSchema = z.strictObject({
+  meshproofArchive: z.literal(1),
+  /** Member file to SHA-256. */
+  digests: z.record(z.string(), z.string()),
+  artifacts: z.looseObject({
+    clusters: z.record(z.string(), z.looseObject({ nodeImage: z.string(), nodeImageId: z.string() })),
+  }),
+});
+
+/** Writes images, tools and charts into one tar; `manifest.json` in it names every member's SHA-256. */
+export async function writeArchive(artifacts: Artifacts, file: string, signal: AbortSignal): Promise<void> {
+  const staging = await makeStaging();
+  try {
+    const clusters: Record<string, ClusterArtifacts> = {};
+    for (const [name, own] of Object.entries(artifacts.clusters)) {
+      const chart = `chart-${own.ciliumVersion}`;
+      await cp(own.chartDir, join(staging, chart), { recursive: true });
+      await command("chmod", ["-R", "u+w", join(staging, chart)]);
+      await command("tar", ["-cf", join(staging, `${chart}.tar`), "-C", staging, chart], { signal });
+      await rm(join(staging, chart), { recursive: true });
+      clusters[name] = { ...own, chartDir: chart, ciliumImages: [] };
+    }
+    await cp(artifacts.tools.kind, join(staging, "kind"));
+    await cp(artifacts.tools.helm, join(staging, "helm"));
+    const nodeImages = [...new Set(Object.values(artifacts.clusters).map((c) => c.nodeImage))];
+    await saveImages([...nodeImages, artifacts.proberImage], join(staging, "images.tar"), signal);
+    const members = [
+      "kind",
+      "helm",
+      "images.tar",
+      ...new Set(Object.values(clusters).map((c) => `${c.chartDir}.tar`)),
+    ];
+    const digests: Record<string, string> = {};
+    for (const member of members) digests[member] = await sha256(join(staging, member));
+    const manifest = { meshproofArchive: 1, digests, artifacts: { ...artifacts, clusters } };
+    await writeFile(join(staging, "manifest.json"), JSON.stringify(manifest, null, 2));
+    const partial = `${file}.part`;
+    await command("tar", ["-cf", partial, "-C", staging, "manifest.json", ...members], { signal });
+    await command("mv", [partial, file]);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** Reads an archive, checks every digest, loads the images. A truncated or altered one is refused by name. */
+export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> {
+  const file = request.archive!;
+  const refuse = (why: string, cause?: unknown): never => {
+    throw new MeshproofError("archive-corrupt", `archive ${file}: ${why}`, {
+      cure: "copy it again, or write it anew with `images save`",
+      ...(cause === undefined ? {} : { cause }),
+    });
+  };
+  if ((await stat(file).catch(() => undefined))?.isFile() !== true) {
+    throw new MeshproofError("artifact-unavailable", `archive ${file} is not there`, {
+      cure: "check the path, or write one with `images save FILE`",
+    });
+  }
+  const store = new Store();
+  const key = (await sha256(file)).slice(0, 16);
+  const folder = await request.progress.step(`check archive ${basename(file)}`, () =>
+    store.entry("archive", key, async (staging) => {
+      await command("tar", ["-xf", file, "-C", staging], { signal: request.signal }).catch((error: unknown) =>
+        refuse("truncated or not a tar", error),
+      );
+      const manifest = await readManifest(staging, refuse);
+      for (const [member, digest] of Object.entries(manifest.digests)) {
+        const actual = await sha256(join(staging, member)).catch((error: unknown) =>
+          refuse(`its ${member} is missing (${messageOf(error)})`),
+        );
+        if (actual !== digest) refuse(`its ${member} was altered: sha256 ${actual}, manifest ${digest}`);
+      }
+      for (const member of Object.keys(manifest.digests).filter((m) => m.startsWith("chart-"))) {
+        await mkdir(join(staging, "charts"), { recursive: true });
+        await command("tar", ["-xf", join(staging, member), "-C", join(staging, "charts")]);
+      }
+    }),
+  );
+  const manifest = await readManifest(folder, refuse);
+  const saved = manifest.artifacts as unknown as Artifacts;
+  const clusters: Record<string, ClusterArtifacts> = {};
+  for (const [name, wanted] of request.clusters) {
+    const own =
+      saved.clusters[name] ??
+      refuse(`holds no cluster ${name}, only ${Object.keys(saved.clusters).join(", ")}`);
+    if (own.versions.kubernetes !== wanted.kubernetes || own.versions.cilium !== wanted.cilium) {
+      throw new MeshproofError(
+        "config-conflict",
+        `archive ${file} holds Kubernetes ${own.versions.kubernetes} and Cilium ${own.versions.cilium} for ${name}, asked for are ${wanted.kubernetes} and ${wanted.cilium}`,
+        {
+          cure: "ask for the archive's versions, or save an archive of these",
+        },
+      );
+    }
+    clusters[name] = { ...own, chartDir: join(folder, "charts", own.chartDir) };
+  }
+  const standing = await Promise.all([
+    ...Object.values(clusters).map((c) => imageId(c.nodeImage)),
+    imageId(saved.proberImage),
+  ]);
+  if (standing.some((id) => id === undefined)) {
+    await request.progress.step("load images from the archive", () =>
+      loadImages(join(folder, "images.tar"), request.signal),
+    );
+  }
+  for (const own of Object.values(clusters)) {
+    const id = await imageId(own.nodeImage);
+    if (id !== own.nodeImageId) refuse(`its node image has id ${id}, manifest ${own.nodeImageId}`);
+  }
+  return {
+    ...saved,
+    source: "archive",
+    reason: `from ${basename(file)}`,
+    clusters,
+    tools: { kind: join(folder, "kind"), helm: join(folder, "helm") },
+  };
+}
+
+async function readManifest(
+  folder: string,
+  refuse: (why: string, cause?: unknown) => never,
+): Promise<z.infer<typeof manifestSchema>> {
+  const text = await readFile(join(folder, "manifest.json"), "utf8").catch((error: unknown) =>
+    refuse("has no manifest", error),
+  );
+  try {
+    return manifestSchema.parse(JSON.parse(text));
+  } catch (error) {
+    return refuse("has a manifest that cannot be read", error);
+  }
+}
+
+async function sha256(file: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}

@@ -1,0 +1,39 @@
+import { downloadModule } from "#harness/platform/go.ts";
+import { fromArchive } from "./archive.ts";
+import { fromRegistry, registryTrouble } from "./registry.ts";
+import { ciliumModule } from "./source/components.ts";
+import { fromSource } from "./source/index.ts";
+import type { ArtifactRequest, Artifacts } from "./types.ts";
+
+/** Everything that the clusters are made from. Default: a registry if it answers, else the cache, else source. */
+export async function getArtifacts(request: ArtifactRequest): Promise<Artifacts> {
+  switch (request.source) {
+    case "archive":
+      return fromArchive(request);
+    case "registry":
+      return fromRegistry(request, "asked for");
+    case "source":
+      return fromSource(request, "asked for");
+    case "auto": {
+      const checkout = [...request.clusters.values()].find((v) => v.cilium.includes("/"));
+      if (checkout !== undefined) return fromSource(request, `${checkout.cilium} is a checkout`);
+      const trouble = await registryTrouble(request.registryMirror);
+      if (trouble === undefined) return fromRegistry(request, "the registries answer");
+      request.progress.note(`${trouble}; falling back to the cache and to building from source`);
+      return fromSource(request, "no registry answers");
+    }
+  }
+}
+
+/**
+ * Throws `artifact-unavailable` where sources of a Cilium version would be needed and are not served: within seconds,
+ * where building another version first takes minutes.
+ */
+export async function checkSources(
+  version: string,
+  { source, registryMirror, signal }: Pick<ArtifactRequest, "source" | "registryMirror" | "signal">,
+): Promise<void> {
+  const pulled =
+    source === "registry" || (source === "auto" && (await registryTrouble(registryMirror)) === undefined);
+  if (!pulled) await downloadModule(ciliumModule, `v${version}`, signal);
+}

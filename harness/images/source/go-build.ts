@@ -1,0 +1,146 @@
+import { createHash } from "node:crypto";
+import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { messageOf } from "#harness/lib/errors.ts";
+import type { StepHandle } from "#harness/lib/progress.ts";
+import { build, downloadModule, editMod, type GoModule, goVersion, replacesOf } from "#harness/platform/go.ts";
+import { contentKey } from "#harness/platform/paths.ts";
+import type { Store } from "../store.ts";
+import type { Provenance } from "../types.ts";
+import type { GoComponent } from "./components.ts";
+
+export interface BuiltComponent {
+  /** The folder that holds the binaries. */
+  readonly binDir: string;
+  /** The module's own sources. */
+  readonly sourceDir: string;
+  readonly key: string;
+  readonly provenance: Provenance;
+}
+
+/** The module's sources: from the proxy, verified, or a local checkout hashed whole. */
+async function locate(component: GoComponent, signal: AbortSignal): Promise<GoModule> {
+  if (component.checkout === undefined) return downloadModule(component.module, component.version, signal);
+  const sum = await hashTree(component.checkout);
+  return {
+    path: component.module,
+    version: component.version,
+    dir: component.checkout,
+    sum: `sha256:${sum}`,
+    revision: `local-${sum.slice(0, 8)}`,
+    time: "1970-01-01T00:00:00Z",
+  };
+}
+
+async function hashTree(dir: string): Promise<string> {
+  const hash = createHash("sha256");
+  const files = await Array.fromAsync(
+    glob("**/*", {
+      cwd: dir,
+      withFileTypes: true,
+      exclude: (entry) => [".git", "vendor", "Documentation", "test"].includes(entry.name),
+    }),
+  );
+  const paths = files
+    .filter((f) => f.isFile())
+    .map((f) => join(f.parentPath, f.name))
+    .sort();
+  for (const path of paths) hash.update(path.slice(dir.length)).update(await readFile(path));
+  return hash.digest("hex");
+}
+
+/** The component's binaries: from the store, or compiled. Two builds of the same key take turns. */
+export async function buildComponent(
+  component: GoComponent,
+  store: Store,
+  step: StepHandle,
+  signal: AbortSignal,
+): Promise<BuiltComponent> {
+  step.detail("fetching the module");
+  const module = await locate(component, signal);
+  const recipe = [
+    component.packages.join(" "),
+    component.tags?.join(",") ?? "",
+    component.ldflags?.(module) ?? "",
+    component.main ?? "",
+  ];
+  const key = contentKey(module.sum, await goVersion(), ...recipe);
+  const dropped: string[] = [];
+  const binDir = await store.entry("go", `${component.name}-${component.version}-${key}`, async (staging) => {
+    const modFile = join(staging, "build.mod");
+    await copyFile(join(module.dir, "go.mod"), modFile);
+    await chmod(modFile, 0o644);
+    await copyFile(join(module.dir, "go.sum"), join(staging, "build.sum"));
+    await chmod(join(staging, "build.sum"), 0o644);
+    dropped.push(...(await settleReplaces(component, modFile, signal)));
+    await writeFile(join(staging, "dropped.json"), JSON.stringify(dropped));
+    let dir = module.dir;
+    if (component.main !== undefined) {
+      // A module of our own with upstream's dependency set: the module cache itself takes no file.
+      dir = staging;
+      await writeFile(join(staging, "main.go"), component.main);
+      await editMod(modFile, [
+        `-module=meshproof.local/${component.name}`,
+        `-require=${module.path}@${module.version}`,
+      ]);
+      await copyFile(modFile, join(staging, "go.mod"));
+    }
+    await mkdir(join(staging, "bin"));
+    step.detail("compiling");
+    await build({
+      dir,
+      modFile,
+      packages: component.packages,
+      tags: component.tags ?? [],
+      ldflags: component.ldflags?.(module) ?? "",
+      outDir: join(staging, "bin"),
+      signal,
+      onLine: (line) => step.detail(line.slice(0, 100)),
+    });
+  });
+  const notes = JSON.parse(await readFile(join(binDir, "dropped.json"), "utf8")) as string[];
+  return {
+    binDir: join(binDir, "bin"),
+    sourceDir: module.dir,
+    key,
+    provenance: {
+      name: component.name,
+      version: component.version,
+      origin: component.checkout === undefined ? `Go module ${component.module}` : "local checkout",
+      sum: module.sum,
+      ...(notes.length === 0 ? {} : { notes }),
+    },
+  };
+}
+
+/**
+ * Local `replace` lines point at folders that a module zip lacks: Kubernetes's staging modules become their
+ * published versions, others are dropped. A replacement by a fork that is refused is dropped, and said so.
+ */
+async function settleReplaces(
+  component: GoComponent,
+  modFile: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const flags: string[] = [];
+  const dropped: string[] = [];
+  for (const replace of await replacesOf(modFile)) {
+    if (replace.newPath.startsWith("./staging/")) {
+      flags.push(`-replace=${replace.old}=${replace.old}@${component.version.replace(/^v1\./, "v0.")}`);
+    } else if (replace.newPath.startsWith(".")) {
+      flags.push(`-dropreplace=${replace.old}`);
+    } else if (replace.newVersion !== "") {
+      try {
+        await downloadModule(replace.newPath, replace.newVersion, signal);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        flags.push(`-dropreplace=${replace.old}`);
+        dropped.push(
+          `replace of ${replace.old} by ${replace.newPath}@${replace.newVersion} dropped: ${messageOf(error)}`,
+        );
+      }
+    }
+  }
+  await editMod(modFile, flags);
+  return dropped;
+}

@@ -1,0 +1,164 @@
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { command, output } from "#harness/platform/command.ts";
+import { buildName, execIn, imageId, removeContainers } from "#harness/platform/docker.ts";
+import type { BuiltComponent } from "./go-build.ts";
+import { buildImage, type ImageEntry } from "./image.ts";
+
+export interface NodeParts {
+  readonly kubernetes: BuiltComponent;
+  readonly containerd: BuiltComponent;
+  readonly cni: BuiltComponent;
+  readonly kind: BuiltComponent;
+  readonly rootTar: string;
+  readonly kubernetesVersion: string;
+  readonly pauseImage: string;
+}
+
+/** The node's own file system: kind's base files, Kubernetes, containerd and the CNI plugins; no images yet. */
+export async function buildBareNode(parts: NodeParts, reference: string, signal: AbortSignal): Promise<void> {
+  if ((await imageId(reference)) !== undefined) return;
+  const files = join(parts.kind.sourceDir, "images/base/files");
+  const entries: ImageEntry[] = [];
+  for (const name of await readdir(join(files, "usr/local/bin"))) {
+    entries.push({ from: join(files, "usr/local/bin", name), to: `/usr/local/bin/${name}`, mode: 0o755 });
+  }
+  for (const name of await readdir(join(files, "kind/bin"))) {
+    entries.push({ from: join(files, "kind/bin", name), to: `/kind/bin/${name}`, mode: 0o755 });
+  }
+  for (const name of [
+    "crictl.yaml",
+    "default/kubelet",
+    "sysctl.d/10-network-magic.conf",
+    "sysctl.d/10-network-security.conf",
+  ]) {
+    entries.push({ from: join(files, "etc", name), to: `/etc/${name}`, mode: 0o644 });
+  }
+  const units = join(files, "etc/systemd/system");
+  for (const name of await readdir(units, { recursive: true })) {
+    if (/\.(service|slice|conf)$/.test(name))
+      entries.push({ from: join(units, name), to: `/etc/systemd/system/${name}`, mode: 0o644 });
+  }
+  for (const name of ["kubeadm", "kubelet", "kubectl"]) {
+    entries.push({ from: join(parts.kubernetes.binDir, name), to: `/usr/bin/${name}`, mode: 0o755 });
+  }
+  for (const name of ["containerd", "ctr", "containerd-shim-runc-v2"]) {
+    entries.push({ from: join(parts.containerd.binDir, name), to: `/usr/local/bin/${name}`, mode: 0o755 });
+  }
+  for (const name of await readdir(parts.cni.binDir)) {
+    entries.push({ from: join(parts.cni.binDir, name), to: `/opt/cni/bin/${name}`, mode: 0o755 });
+  }
+  const config = await readFile(join(files, "etc/containerd/config.toml"), "utf8");
+  entries.push(
+    { text: adaptContainerdConfig(config, parts.pauseImage), to: "/etc/containerd/config.toml" },
+    {
+      text: baseSpec(await output(join(parts.containerd.binDir, "ctr"), ["oci", "spec"])),
+      to: "/etc/containerd/cri-base.json",
+    },
+    { text: `v${parts.kubernetesVersion}`, to: "/kind/version" },
+  );
+  await buildImage(
+    {
+      reference,
+      key: reference,
+      rootTar: parts.rootTar,
+      entries,
+      config: {
+        entrypoint: ["/usr/local/bin/entrypoint", "/sbin/init"],
+        env: { container: "docker" },
+        stopSignal: "SIGRTMIN+3",
+      },
+    },
+    signal,
+  );
+}
+
+/**
+ * kind's file with our pause image, with oom scores left alone (a machine without CAP_SYS_RESOURCE refuses to
+ * lower them), and with registry hosts read from files, so that a mirror can be named later.
+ */
+export function adaptContainerdConfig(text: string, pauseImage: string): string {
+  const adapted = text
+    .replace(/sandbox_image = ".*"/, `sandbox_image = "${pauseImage}"`)
+    .replace("restrict_oom_score_adj = false", "restrict_oom_score_adj = true");
+  return `${adapted.trimEnd()}\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n`;
+}
+
+/** containerd's default OCI spec with kind's product-file hook and without resource limits, as kind's image has it. */
+function baseSpec(text: string): string {
+  const spec = JSON.parse(text) as { hooks?: Record<string, unknown>; process: Record<string, unknown> };
+  spec.hooks = { ...spec.hooks, createContainer: [{ path: "/kind/bin/mount-product-files.sh" }] };
+  delete spec.process.rlimits;
+  return JSON.stringify(spec, null, 2);
+}
+
+/**
+ * Imports image archives into containerd's `k8s.io` namespace inside a container of `base`, and commits it.
+ * Layers are unpacked here and their blobs discarded: every node copies the image's /var, once is enough.
+ */
+export async function preload(
+  base: string,
+  archives: readonly string[],
+  reference: string,
+  labels: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<void> {
+  if ((await imageId(reference)) !== undefined) return;
+  const mounts = archives.flatMap((file, i) => ["-v", `${file}:/preload/${i}.tar:ro`]);
+  const id = await output(
+    "docker",
+    [
+      "run",
+      "-d",
+      "--privileged",
+      "--name",
+      buildName(),
+      ...mounts,
+      "--entrypoint",
+      "/usr/local/bin/containerd",
+      base,
+    ],
+    { signal },
+  );
+  try {
+    await eventually(
+      async () => {
+        const told = await execIn(id, ["ctr", "version"], { tolerate: true });
+        return told.exitCode === 0 ? ready(undefined) : notYet(told.stderr);
+      },
+      { what: "containerd in the build container", withinMs: 60_000, everyMs: 200, signal },
+    );
+    for (const [i] of archives.entries()) {
+      await execIn(
+        id,
+        [
+          "ctr",
+          "--namespace=k8s.io",
+          "images",
+          "import",
+          "--local",
+          "--discard-unpacked-layers",
+          "--snapshotter=overlayfs",
+          `/preload/${i}.tar`,
+        ],
+        { signal },
+      );
+    }
+    await command("docker", ["stop", "-t", "20", id], { signal });
+    await command(
+      "docker",
+      [
+        ...["commit", "--change", 'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]'],
+        ...Object.entries(labels).flatMap(([name, value]) => [
+          "--change",
+          `LABEL ${name}=${JSON.stringify(value)}`,
+        ]),
+        ...[id, reference],
+      ],
+      { signal },
+    );
+  } finally {
+    await removeContainers([id]);
+  }
+}

@@ -1,0 +1,63 @@
+import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { lockFolder } from "#harness/platform/lock.ts";
+import { cacheDir, writeAtomic } from "#harness/platform/paths.ts";
+
+/**
+ * A cache of folders, each named by version and content key. A folder is made under a staging name and renamed
+ * when it is whole: a killed writer leaves no folder under a final name, and two writers take turns by a lock.
+ */
+export class Store {
+  readonly root: string;
+
+  constructor(root: string = cacheDir()) {
+    this.root = root;
+  }
+
+  /** The entry's folder, made by `make(staging)` if it is not there yet. `name` holds version and key. */
+  async entry(kind: string, name: string, make: (staging: string) => Promise<void>): Promise<string> {
+    const final = join(this.root, kind, name);
+    if (await isFolder(final)) return final;
+    await using _lock = await lockFolder(join(this.root, "locks", `${kind}-${name}`), {
+      what: `the cache entry ${kind}/${name}`,
+      waitMs: 45 * 60_000,
+    });
+    if (await isFolder(final)) return final;
+    const staging = join(this.root, "staging", `${kind}-${name}`);
+    // Under the lock nobody else writes here: what stands is a killed writer's.
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging, { recursive: true });
+    await make(staging);
+    await mkdir(join(this.root, kind), { recursive: true });
+    await rename(staging, final);
+    return final;
+  }
+
+  /** Names of the finished entries of a kind. */
+  async names(kind: string): Promise<string[]> {
+    return readdir(join(this.root, kind)).catch(() => []);
+  }
+
+  /** How long a part took at its last build, for honest estimates. */
+  async expectedMs(part: string): Promise<number | undefined> {
+    return (await this.#timings())[part];
+  }
+
+  async recordMs(part: string, ms: number): Promise<void> {
+    const timings = await this.#timings();
+    timings[part] = Math.round(ms);
+    await writeAtomic(join(this.root, "timings.json"), `${JSON.stringify(timings, null, 2)}\n`);
+  }
+
+  async #timings(): Promise<Record<string, number>> {
+    try {
+      return JSON.parse(await readFile(join(this.root, "timings.json"), "utf8")) as Record<string, number>;
+    } catch {
+      return {};
+    }
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}

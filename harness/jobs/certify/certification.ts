@@ -1,0 +1,345 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { disturbances } from "#harness/judge/host.ts";
+import { changesOf, type LastingState } from "#harness/judge/lasting-state.ts";
+import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
+import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
+import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
+import { isRigCode, MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { keptLeaks } from "#harness/measure/leaks.ts";
+import { HostWatch } from "#harness/platform/watch.ts";
+import type { LabState } from "#harness/state/lab.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
+import { lastingState } from "#harness/evidence/lasting-state.ts";
+import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { describeCertificate } from "./certificate-of.ts";
+import type { Certified } from "./certify.ts";
+import { chartPreflight } from "./chart-preflight.ts";
+import { compareCharts } from "./compare-charts.ts";
+import { type Journal, writeJournal } from "#harness/state/certification-journal.ts";
+import { moveCluster, valuesFor } from "./move.ts";
+import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
+import { type BothArtifacts, loadImages, type Side } from "./prepare.ts";
+import { runPhaseSuites } from "./run-phase-suites.ts";
+import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
+import { wholeLastingState } from "./whole-lasting-state.ts";
+import { writeCertificate } from "./write-certificate.ts";
+
+/** Suites of the mixed versions, which every mesh needs. */
+const betweenSuites = ["global-service", "policy"];
+/** How long a phase in which nothing moves is watched before its suites, whose own load is no upgrade's. */
+const quietMs = 20_000;
+/** How many times less often the standing traffic asks while suites run. */
+const besideSuites = 20;
+/** After a change: what comes late belongs to it. */
+const afterMs = 10_000;
+/** What a capture saw is here by then. */
+const flushMs = 1500;
+
+export interface CertificationOptions {
+  readonly artifacts: BothArtifacts;
+  readonly state: LabState;
+  readonly journal: Journal;
+  readonly progress: Progress;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** All that watches, and what must not change. */
+interface Watch {
+  readonly standing: Standing;
+  readonly host: HostWatch;
+  readonly before: ReadonlyMap<string, LastingState>;
+}
+
+/** One certification, from the phase that its journal is at to its certificate. */
+export class Certification {
+  readonly #options: CertificationOptions;
+  readonly #dir: string;
+  readonly #phases: readonly Phase[];
+  #state: LabState;
+  #journal: Journal;
+  /** Up to when the captures were judged; told to the journal with what they were judged to. */
+  #watchedUntil: number | null;
+  /** What a killed part captured and nobody judged yet. */
+  #late: readonly Leak[] = [];
+
+  constructor(options: CertificationOptions) {
+    this.#options = options;
+    this.#state = options.state;
+    this.#journal = options.journal;
+    this.#watchedUntil = options.journal.watchedUntilUnixMs;
+    this.#dir = join(reportsDir(), options.journal.runId);
+    const { order, skipRollback } = options.journal.settings;
+    this.#phases = phasesOf(order, skipRollback);
+  }
+
+  get #mesh(): Mesh {
+    return new Mesh(this.#state);
+  }
+
+  /** Whatever becomes of it but an interrupt, a certificate says so. */
+  async run(): Promise<Certified> {
+    const { signal } = this.#options;
+    await mkdir(join(this.#dir, "histories"), { recursive: true });
+    await this.#note({});
+    try {
+      await this.#walk();
+    } catch (failure) {
+      throwIfAborted(signal, this.#journal.current);
+      await this.#evidence(this.#journal.current).catch(() => {});
+      await this.#keep(await this.#broken(failure));
+    }
+    const certificate = await describeCertificate(this.#journal, this.#state.plan, this.#options.artifacts);
+    await writeCertificate(this.#dir, certificate);
+    return { certificate, dir: this.#dir };
+  }
+
+  async #walk(): Promise<void> {
+    const { artifacts, progress, signal } = this.#options;
+    await progress.step("put the new version's images onto the nodes", () =>
+      loadImages(this.#mesh, artifacts.new, signal),
+    );
+    const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
+    await this.#goBackTo(first);
+    if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
+    const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(this.#dir), this.#watchedUntil);
+    await using standing = await startStanding(this.#mesh, this.#dir, progress, signal, async (guarded) => {
+      // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
+      if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: guarded });
+      this.#watchedUntil = guarded;
+      this.#late = late;
+    });
+    const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
+    await using host = await HostWatch.start(
+      nodes.map((n) => n.name),
+      this.#dir,
+    );
+    const before = await wholeLastingState(this.#mesh.clusters, standingNamespace, {
+      withinMs: this.#state.plan.budgets.settleMs,
+      signal,
+    });
+    const watch: Watch = { standing, host, before };
+    for (const phase of this.#phases.slice(first)) {
+      const record = await this.#pass(phase, watch);
+      if (record.error === null) continue;
+      this.#options.say(`  ${record.error}`);
+      if (phase.change !== undefined) await this.#retreat(phase, phase.change.cluster, watch);
+      break;
+    }
+    await standing.traffic.stop();
+  }
+
+  async #pass(phase: Phase, watch: Watch): Promise<PhaseRecord> {
+    throwIfAborted(this.#options.signal, phase.name);
+    // One that is cut off while it retreats begins anew with the phase that failed.
+    if (this.#phases.includes(phase)) await this.#note({ current: phase.name });
+    const record = await this.#phase(phase, watch);
+    const whole = { ...record, leaks: [...this.#late, ...record.leaks] };
+    await this.#keep(whole);
+    this.#late = [];
+    return whole;
+  }
+
+  async #retreat(failed: Phase, cluster: string, watch: Watch): Promise<void> {
+    const back = versionBefore(this.#phases, this.#phases.indexOf(failed), cluster);
+    for (const phase of retreatOf(cluster, back)) if ((await this.#pass(phase, watch)).error !== null) return;
+  }
+
+  /** An interrupted change may be half done: its cluster goes back to what it ran before, unmeasured. */
+  async #goBackTo(index: number): Promise<void> {
+    const { change, name } = this.#phases[index]!;
+    if (change === undefined) return;
+    const to = versionBefore(this.#phases, index, change.cluster);
+    await this.#options.progress.step(`bring ${change.cluster} back to where "${name}" began`, () =>
+      this.#move(change.cluster, to),
+    );
+  }
+
+  async #move(cluster: string, to: Side): Promise<void> {
+    const { artifacts, signal } = this.#options;
+    this.#state = await moveCluster(this.#state, this.#journal, artifacts, { cluster, to }, signal);
+  }
+
+  async #note(news: Partial<Journal>): Promise<void> {
+    this.#journal = { ...this.#journal, ...news };
+    await writeJournal(this.#state.lab, this.#journal);
+  }
+
+  async #keep(record: PhaseRecord): Promise<void> {
+    await this.#note({
+      done: [...this.#journal.done, record],
+      watchedUntilUnixMs: this.#watchedUntil,
+    });
+    const lost = record.disruptions.reduce((sum, d) => sum + d.lost, 0);
+    const gap = Math.max(0, ...record.disruptions.map((d) => (d.lost > 0 ? d.longestGapMs : 0)));
+    const failed = record.suites.reduce((n, s) => n + s.failures.length, 0);
+    this.#options.say(
+      `${record.name}: ${formatMs(record.durationMs)}, ${lost} requests lost, longest gap ${gap} ms, ${record.leaks.length} leaks, ${failed} tests failed`,
+    );
+  }
+
+  async #phase(phase: Phase, { standing, host, before }: Watch): Promise<PhaseRecord> {
+    const { signal } = this.#options;
+    const { traffic, leaks, events } = standing;
+    const sinceMs = monotonicMs();
+    const since = unixNowMs();
+    const error = await this.#act(phase, standing);
+    const until = unixNowMs();
+    const untilMs = monotonicMs();
+    const happened = events.between(since, until);
+    const disruptions = traffic.disruptions(since, until, happened);
+    const rig = [
+      ...traffic.rigTroubles(since, until),
+      ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
+    ];
+    const { changed, unread } = error === null ? await this.#changed(before) : { changed: [], unread: [] };
+    const ran = error === null ? await this.#suites(phase, standing) : { suites: [], besides: [] };
+    const end = unixNowMs();
+    // One stretch begins where the last one ended: a leak between two phases is a leak.
+    const watchedSince = this.#watchedUntil ?? since;
+    this.#watchedUntil = end;
+    await pause(flushMs, signal);
+    return {
+      name: phase.name,
+      versions: this.#versions(),
+      durationMs: Math.round(end - since),
+      disruptions,
+      deniedSent: traffic.deniedSent(since, end),
+      // Beside the suites too: denied traffic must stay denied at every instant.
+      leaks: leaks.leaks(watchedSince, end),
+      events: happened,
+      changed,
+      suites: ran.suites,
+      rig,
+      unseen: [...unread, ...ran.besides, ...leaks.troubles],
+      error,
+    };
+  }
+
+  /** What the phase is about; answers why it did not come about. */
+  async #act({ name, change }: Phase, { traffic, events }: Standing): Promise<string | null> {
+    const { progress, signal } = this.#options;
+    return progress.step(name, async (step) => {
+      try {
+        if (change === undefined) {
+          if (name === this.#phases[0]!.name) await this.#preflight();
+          await pause(quietMs, signal);
+          return null;
+        }
+        const version = this.#options.artifacts[change.to].clusters[change.cluster]!.ciliumVersion;
+        events.note(`helm upgrade of ${change.cluster} to ${version}`);
+        await this.#move(change.cluster, change.to);
+        events.note(`${change.cluster} runs ${version}`);
+        step.detail("waiting for traffic to be whole");
+        await traffic.settled();
+        await pause(afterMs, signal);
+        return null;
+      } catch (failure) {
+        throwIfAborted(signal, name);
+        // A silent prober tells nothing of the upgrade.
+        if (failure instanceof MeshproofError && isRigCode(failure.code)) throw failure;
+        await this.#evidence(name);
+        return messageOf(failure);
+      }
+    });
+  }
+
+  async #preflight(): Promise<void> {
+    const { settings, given } = this.#journal;
+    if (!settings.preflight) return;
+    const { artifacts, signal } = this.#options;
+    for (const cluster of this.#mesh.clusters)
+      await chartPreflight(cluster, artifacts.new, given[cluster.name]!, signal);
+  }
+
+  /** What is not as it was, once the mesh had time to settle: a look in between may meet a pod that is just not ready. */
+  async #changed(
+    before: ReadonlyMap<string, LastingState>,
+  ): Promise<{ changed: string[]; unread: string[] }> {
+    const { signal } = this.#options;
+    const deadlineMs = monotonicMs() + this.#state.plan.budgets.settleMs;
+    for (;;) {
+      const changed: string[] = [];
+      const unread: string[] = [];
+      for (const cluster of this.#mesh.clusters)
+        await lastingState(cluster, standingNamespace, signal).then(
+          (now) => changed.push(...changesOf(cluster.name, before.get(cluster.name)!, now)),
+          (error: unknown) =>
+            unread.push(`the state of ${cluster.name} that must last was not read: ${messageOf(error)}`),
+        );
+      if (changed.length + unread.length === 0 || monotonicMs() >= deadlineMs) return { changed, unread };
+      await pause(1000, signal);
+    }
+  }
+
+  async #suites(phase: Phase, { traffic }: Standing): ReturnType<typeof runPhaseSuites> {
+    if (phase.suites === "none") return { suites: [], besides: [] };
+    const { say, signal } = this.#options;
+    const { suites, full } = this.#journal.settings;
+    // Nothing is measured of it while suites run, whose figures it must not spoil.
+    traffic.pace(besideSuites);
+    try {
+      return await runPhaseSuites({
+        lab: this.#state.lab,
+        suites: phase.suites === "all" || full ? suites : betweenSuites,
+        runId: folderName(phase.name),
+        reportsDir: join(this.#dir, "runs"),
+        command: this.#journal.command,
+        say,
+        signal,
+      });
+    } finally {
+      traffic.pace(1);
+    }
+  }
+
+  async #evidence(phase: string): Promise<void> {
+    const evidence = await collectEvidence(this.#mesh, { logs: true });
+    await writeEvidence(evidence, join(this.#dir, "artifacts", folderName(phase)));
+  }
+
+  #versions(): Record<string, string> {
+    return Object.fromEntries(this.#mesh.clusters.map((c) => [c.name, c.ciliumVersion]));
+  }
+
+  /** The harness itself went wrong: nothing of the phase was measured, but what leaked until then was captured. */
+  async #broken(failure: unknown): Promise<PhaseRecord> {
+    const since = this.#watchedUntil;
+    return {
+      ...unmeasuredPhase(this.#journal.current, this.#versions()),
+      leaks: [...this.#late, ...(since === null ? [] : await keptLeaks(leaksFile(this.#dir), since))],
+      rig: [`the harness could not go on: ${messageOf(failure)}`],
+    };
+  }
+
+  /** What the charts alone say of the upgrade, before anything moves; of which cluster, where they do not agree. */
+  async #compare(): Promise<string[]> {
+    const { clusters } = this.#state.plan;
+    const told = await Promise.all(clusters.map((c) => this.#compareOf(c)));
+    return [...new Set(told.flat())].map((line) => {
+      const whose = clusters.filter((_, i) => told[i]!.includes(line)).map((c) => c.name);
+      return whose.length === clusters.length ? line : `${whose.join(", ")}: ${line}`;
+    });
+  }
+
+  async #compareOf({ name, values, kubernetes }: LabPlan["clusters"][number]): Promise<string[]> {
+    const { artifacts, signal } = this.#options;
+    const side = (of: Side) => ({
+      chartDir: artifacts[of].clusters[name]!.chartDir,
+      values: valuesFor(this.#journal, artifacts, name, of),
+    });
+    return compareCharts({
+      helm: artifacts.old.tools.helm,
+      from: side("old"),
+      to: side("new"),
+      own: mergeValues(values, this.#journal.settings.newValues),
+      kubernetes,
+      signal,
+    });
+  }
+}

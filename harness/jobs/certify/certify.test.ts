@@ -1,0 +1,156 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { checkPair } from "#harness/config/upgrade-matrix.ts";
+import { certificateSchema, unmeasuredPhase } from "#harness/model/certificate.ts";
+import { keptLeaks, readPacket } from "#harness/measure/leaks.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { featuresOf } from "./certificate-of.ts";
+import { changedSettings, unknownValues } from "./compare-charts.ts";
+import { type HistoryEntry, newsOf } from "./matrix.ts";
+import { orderOf, phasesOf, versionBefore } from "./phases.ts";
+import { folderName } from "./standing.ts";
+
+const emptyPhase = unmeasuredPhase("baseline", { east: "1.19.1" });
+
+test("every cluster moves, the first one back and forth again; suites run where nothing moves", () => {
+  expect(phasesOf(["east", "west"], false).map((p) => [p.name, p.suites])).toEqual([
+    ["baseline", "all"],
+    ["upgrade east", "none"],
+    ["mixed versions, east new", "between"],
+    ["upgrade west", "none"],
+    ["new version", "between"],
+    ["roll back east", "none"],
+    ["mixed versions again", "between"],
+    ["upgrade east again", "none"],
+    ["new version again", "all"],
+  ]);
+  expect(phasesOf(["east", "west"], true).at(-1)).toEqual({ name: "new version", suites: "all" });
+});
+
+test("names of phases are names of folders, of three clusters too", () => {
+  const names = phasesOf(["a", "b", "c"], false).map((p) => folderName(p.name));
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toContain("mixed-versions-a-and-b-new");
+});
+
+test("an interrupted phase goes back to what its cluster ran before", () => {
+  const phases = phasesOf(["east", "west"], false);
+  const before = (name: string, cluster: string) =>
+    versionBefore(
+      phases,
+      phases.findIndex((p) => p.name === name),
+      cluster,
+    );
+  expect(before("upgrade east", "east")).toBe("old");
+  expect(before("upgrade west", "west")).toBe("old");
+  expect(before("roll back east", "east")).toBe("new");
+  expect(before("upgrade east again", "east")).toBe("old");
+});
+
+test("leaks that a killed harness kept are told; a line that was cut off is none", async () => {
+  const file = join(await mkdtemp(join(tmpdir(), "meshproof-leaks-")), "leaks.ndjson");
+  const packet = (atUnixMs: number) => JSON.stringify({ atUnixMs, from: "east/stranger", to: "west/server" });
+  await writeFile(file, `${packet(900)}\n${packet(1200)}\n${packet(1250)}\n{"atUn`);
+  expect(await keptLeaks(file, 1000)).toEqual([
+    { afterMs: 200, from: "east/stranger", to: "west/server", packets: 2, spanMs: 50 },
+  ]);
+  expect(await keptLeaks(`${file}.none`, 1000)).toEqual([]);
+});
+
+test("features are those of the last phase that ran the most suites; unknown is not supported", () => {
+  const suite = (name: string, tests: Record<string, number>, unsupported: string[] = []) => ({
+    name,
+    run: "r",
+    tests,
+    failures: [],
+    unsupported,
+    skipped: [],
+  });
+  const phase = (name: string, suites: ReturnType<typeof suite>[]) => ({ ...emptyPhase, name, suites });
+  expect(
+    featuresOf([
+      phase("baseline", [suite("policy", { pass: 1 }), suite("kvstore", { pass: 1 })]),
+      phase("new version", [
+        suite("policy", { pass: 1, unsupported: 1 }, ["t: why"]),
+        suite("kvstore", { pass: 1, unknown: 1 }),
+      ]),
+      phase("after", [suite("policy", { pass: 1 })]),
+    ]),
+  ).toEqual({ phase: "new version", supported: ["policy"], unsupported: ["policy: t: why"], skipped: [] });
+  expect(featuresOf([]).phase).toBe("none");
+});
+
+test("an order names every cluster once", () => {
+  expect(orderOf(["east", "west"], "west,east")).toEqual(["west", "east"]);
+  expect(() => orderOf(["east", "west"], "west")).toThrow("does not name every cluster once");
+  expect(() => orderOf(["east", "west"], "west,west")).toThrow("every cluster once");
+});
+
+test("a pair is two versions that differ", () => {
+  expect(() => checkPair({ from: "1.19", to: "1.19.4" })).toThrow("--from 1.19 is not a version");
+  expect(() => checkPair({ from: "1.19.4", to: "1.19.4" })).toThrow("are both 1.19.4");
+});
+
+test("settings that two charts render differently are told, the one that narrows policies with its meaning", () => {
+  expect(changedSettings({ a: "1", gone: "x" }, { a: "1", "policy-default-local-cluster": "true" })).toEqual([
+    'setting gone: "x" before, not set after',
+    'setting policy-default-local-cluster: not set before, "true" after; a policy without a cluster label then selects pods of its own cluster only',
+  ]);
+});
+
+test("values that the new chart does not know are named by their path; free-form maps take anything", () => {
+  const known = { clustermesh: { config: { enabled: false } }, extraConfig: {} };
+  const own = { clustermesh: { config: { enabledd: true } }, extraConfig: { any: 1 }, old: 1 };
+  expect(unknownValues(own, known)).toEqual([
+    "value clustermesh.config.enabledd is not known to the new chart: it has no effect any more",
+    "value old is not known to the new chart: it has no effect any more",
+  ]);
+});
+
+test("a captured packet is when and from whom; what tcpdump says beside it is none", () => {
+  expect(readPacket("1700000000.123456 IP 10.1.1.5.40000 > 10.2.0.9.8080: Flags [S], seq 1")).toEqual({
+    atUnixMs: 1700000000123.456,
+    from: "10.1.1.5",
+  });
+  expect(readPacket("listening on eth0, link-type EN10MB")).toBeUndefined();
+});
+
+test("the next run of a matrix says what changed, and not what every run's figures do", () => {
+  const entry = (news: Partial<HistoryEntry>): HistoryEntry => ({
+    from: "1.19.1",
+    to: "1.19.4",
+    date: "2026-11-01",
+    runId: "r",
+    verdict: "certified",
+    lost: 10,
+    longestGapMs: 400,
+    reasons: [],
+    ...news,
+  });
+  expect(newsOf(undefined, entry({}))).toEqual(["the first time in this history"]);
+  expect(newsOf(entry({}), entry({ lost: 15 }))).toEqual(["as on 2026-11-01"]);
+  expect(
+    newsOf(entry({}), entry({ verdict: "not certified", reasons: ["leak"], longestGapMs: 900 })),
+  ).toEqual([
+    "was certified on 2026-11-01, is not certified",
+    "new: leak",
+    "longest gap: 400 ms before, 900 ms now",
+  ]);
+});
+
+test("reports/certificate.schema.json is what the code says", () => {
+  const file = readFileSync(join(repoRoot(), "reports/certificate.schema.json"), "utf8");
+  expect(JSON.parse(file)).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(certificateSchema))));
+});
+
+test("a certificate whose suites have some outcomes only is one", () => {
+  const { phases } = certificateSchema.shape;
+  const suites = [
+    { name: "policy", run: "r", tests: { pass: 3 }, failures: [], unsupported: [], skipped: [] },
+  ];
+  expect(phases.safeParse([{ ...emptyPhase, suites }]).error).toBeUndefined();
+});

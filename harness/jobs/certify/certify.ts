@@ -1,0 +1,167 @@
+import { readValues } from "#harness/config/lab-file.ts";
+import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
+import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import type { Certificate } from "#harness/model/certificate.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { releaseValues } from "#harness/platform/helm.ts";
+import { removeNamespace } from "#harness/kube/namespace.ts";
+import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/state/lab.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { openLab } from "#harness/lab/open-lab.ts";
+import { makeRoom } from "#harness/lab/other-labs.ts";
+import { removeMine } from "#harness/lab/remove-mine.ts";
+import { checkSuites } from "#harness/testkit/suites.ts";
+import { up } from "#harness/lab/up.ts";
+import { Certification } from "./certification.ts";
+import { claimJournal, forgetJournal, type Journal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
+import { orderOf } from "./phases.ts";
+import { artifactsOfBoth, type BothArtifacts, type Images } from "./prepare.ts";
+
+interface AnyCertification {
+  readonly images: Images;
+  /** Leave the lab up. */
+  readonly keep: boolean;
+  readonly progress: Progress;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface CertifyOptions extends AnyCertification {
+  /** The lab, on the old version. */
+  readonly plan: LabPlan;
+  readonly pair: UpgradePair;
+  readonly order?: string;
+  /** Of the first and the last version; every suite of the lab when there is none. */
+  readonly suites: readonly string[];
+  readonly skipRollback: boolean;
+  readonly full: boolean;
+  /** Values for the new version alone: files, as `--values` takes them. */
+  readonly newValues: readonly string[];
+  readonly preflight: boolean;
+  /** For moving one cluster; the budget `upgradeMs` by default. */
+  readonly deadlineMs?: number;
+  readonly runId: string;
+  readonly command: string;
+}
+
+export interface ResumeOptions extends AnyCertification {
+  readonly lab: string;
+}
+
+export interface Certified {
+  readonly certificate: Certificate;
+  readonly dir: string;
+}
+
+/** Moves a lab from one version to another and back under traffic, and says what it cost. */
+export async function certify(options: CertifyOptions): Promise<Certified> {
+  const { plan, pair, keep, progress, signal } = options;
+  const order = orderOf(
+    plan.clusters.map((c) => c.name),
+    options.order,
+  );
+  const suites = checkSuites(options.suites, plan);
+  const stranded = await readJournal(plan.lab);
+  if (stranded !== undefined)
+    throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
+      cure: `run \`npm run mesh -- certify --resume --lab ${plan.lab}\` to go on, or \`npm run mesh -- down --lab ${plan.lab}\` to clean up`,
+    });
+  const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
+  const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
+  await using _lock = await lockLab(plan.lab);
+  const { runId, images } = options;
+  await up({ plan, runId, images, keep, transient: !keep, progress, signal });
+  return await conclude(options, plan.lab, artifacts, async (mesh) => ({
+    pair,
+    settings: {
+      order,
+      skipRollback: options.skipRollback,
+      suites,
+      full: options.full,
+      newValues,
+      preflight: options.preflight,
+      deadlineMs: options.deadlineMs ?? plan.budgets.upgradeMs,
+    },
+    runId,
+    command: options.command,
+    given: await givenValues(mesh, artifacts, signal),
+    findings:
+      options.suites.length === 0
+        ? []
+        : [`as asked, of the suites only ${suites.join(", ")} ran at the first and the last version`],
+    done: [],
+    current: "baseline",
+    watchedUntilUnixMs: null,
+  }));
+}
+
+/** Goes on with a certification that was cut off, as it was asked for. */
+export async function resumeCertification(options: ResumeOptions): Promise<Certified> {
+  const { lab, progress, signal } = options;
+  await using _lock = await lockLab(lab);
+  const journal = await readJournal(lab);
+  if (journal === undefined)
+    throw new MeshproofError("usage", `no certification was cut off in lab ${lab}`, {
+      cure: "leave --resume out, or name another --lab",
+    });
+  const state = await readLabState(lab);
+  if (state !== undefined) await claimLab(state, options.keep);
+  const { plan } = await requireLab(lab);
+  await makeRoom(lab, progress, signal);
+  const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, progress, signal);
+  claimJournal(lab);
+  options.say(whereItIs(lab, journal));
+  return await conclude(options, lab, artifacts, async () => ({
+    ...journal,
+    findings: [
+      ...journal.findings,
+      `cut off in phase "${journal.current}", which was begun anew: what happened until then was not measured`,
+    ],
+  }));
+}
+
+async function conclude(
+  options: AnyCertification,
+  lab: string,
+  artifacts: BothArtifacts,
+  journalOf: (mesh: Mesh) => Promise<Journal>,
+): Promise<Certified> {
+  const { progress, say, signal } = options;
+  try {
+    const mesh = await openLab(lab, say);
+    const journal = await journalOf(mesh);
+    const certification = new Certification({
+      artifacts,
+      state: mesh.state,
+      journal,
+      progress,
+      say,
+      signal,
+    });
+    const certified = await certification.run();
+    await forgetJournal(lab);
+    // A lab that stays is left as it was found; where that fails, the certificate stands all the same.
+    if (!(await isMine(mesh.state)))
+      await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace))).catch(
+        (error: unknown) => say(`namespace ${standingNamespace} is left behind: ${messageOf(error)}`),
+      );
+    return certified;
+  } finally {
+    await removeMine(lab, progress);
+  }
+}
+
+/** What each cluster's release was given before anything moves. */
+async function givenValues(
+  mesh: Mesh,
+  artifacts: BothArtifacts,
+  signal: AbortSignal,
+): Promise<Journal["given"]> {
+  const { helm } = artifacts.old.tools;
+  const entries = mesh.clusters.map(
+    async ({ name, kubeconfig }) => [name, await releaseValues({ helm, kubeconfig, signal })] as const,
+  );
+  return Object.fromEntries(await Promise.all(entries));
+}

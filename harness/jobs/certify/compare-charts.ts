@@ -1,0 +1,71 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { renderChart } from "#harness/platform/helm.ts";
+
+type Values = Record<string, unknown>;
+
+export interface Charts {
+  readonly helm: string;
+  readonly from: { readonly chartDir: string; readonly values: Values };
+  readonly to: { readonly chartDir: string; readonly values: Values };
+  /** The operator's own values: what they name must be known to the new chart. */
+  readonly own: Values;
+  /** Charts render by it. */
+  readonly kubernetes: string;
+  readonly signal: AbortSignal;
+}
+
+/** Settings that change meaning by the upgrade alone, and values that the new chart does not know. */
+export async function compareCharts(charts: Charts): Promise<string[]> {
+  const [before, after] = await Promise.all([agentConfig(charts, "from"), agentConfig(charts, "to")]);
+  const known = parseYaml(await readFile(join(charts.to.chartDir, "values.yaml"), "utf8")) as Values;
+  return [...changedSettings(before, after), ...unknownValues(charts.own, known)];
+}
+
+/** The agents' ConfigMap as a chart renders it. */
+async function agentConfig(charts: Charts, side: "from" | "to"): Promise<Readonly<Record<string, string>>> {
+  const { chartDir, values } = charts[side];
+  const objects = await renderChart({ ...charts, chartDir, values });
+  const map = objects.find(
+    (o) => o.kind === "ConfigMap" && (o.metadata as { name?: string }).name === "cilium-config",
+  );
+  return (map?.data ?? {}) as Record<string, string>;
+}
+
+/** One line for each setting of the agents that the two charts render differently from the same values. */
+export function changedSettings(
+  before: Readonly<Record<string, string>>,
+  after: Readonly<Record<string, string>>,
+): string[] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
+  return keys.flatMap((key) => {
+    const [was, is] = [before[key], after[key]];
+    if (was === is) return [];
+    const short = (value: string | undefined): string =>
+      value === undefined
+        ? "not set"
+        : value.length > 60
+          ? `${value.slice(0, 60)}...`
+          : JSON.stringify(value);
+    const meaning =
+      key === "policy-default-local-cluster"
+        ? "; a policy without a cluster label then selects pods of its own cluster only"
+        : "";
+    return [`setting ${key}: ${short(was)} before, ${short(is)} after${meaning}`];
+  });
+}
+
+/** Paths of the operator's values that the chart's own values.yaml has no place for. Free-form maps take anything. */
+export function unknownValues(own: Values, known: Values, path = ""): string[] {
+  return Object.entries(own).flatMap(([key, value]) => {
+    const at = path === "" ? key : `${path}.${key}`;
+    if (!(key in known)) return [`value ${at} is not known to the new chart: it has no effect any more`];
+    const [mine, theirs] = [value, known[key]];
+    if (!isMapping(mine) || !isMapping(theirs) || Object.keys(theirs).length === 0) return [];
+    return unknownValues(mine, theirs, at);
+  });
+}
+
+const isMapping = (value: unknown): value is Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,0 +1,84 @@
+import { readFile } from "node:fs/promises";
+import { z } from "zod";
+import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { validate } from "#harness/config/yaml-file.ts";
+import { type Certificate, certifications } from "#harness/model/certificate.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { writeAtomic } from "#harness/platform/paths.ts";
+import type { Certified } from "./certify.ts";
+
+const entrySchema = z.strictObject({
+  from: z.string(),
+  to: z.string(),
+  date: z.string(),
+  runId: z.string(),
+  verdict: z.enum(certifications),
+  lost: z.number().int(),
+  longestGapMs: z.number(),
+  reasons: z.array(z.string()),
+});
+export type HistoryEntry = z.infer<typeof entrySchema>;
+
+/** Certifies every pair and says what changed since the last run that `history` tells of; a pair that breaks stops no other. */
+export async function certifyMatrix(
+  pairs: readonly UpgradePair[],
+  history: string,
+  certify: (pair: UpgradePair) => Promise<Certified>,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<(Certificate | undefined)[]> {
+  const text = await readFile(history, "utf8").catch(() => "[]");
+  const before = validate(z.array(entrySchema), JSON.parse(text), history, "name another --history");
+  const all = [...before];
+  const certificates: (Certificate | undefined)[] = [];
+  for (const pair of pairs) {
+    throwIfAborted(signal, `certify ${pair.from} to ${pair.to}`);
+    say(`${pair.from} to ${pair.to}`);
+    try {
+      const { certificate } = await certify(pair);
+      certificates.push(certificate);
+      const entry = entryOf(certificate);
+      const last = before.findLast((e) => e.from === pair.from && e.to === pair.to);
+      for (const line of newsOf(last, entry)) say(`  ${line}`);
+      all.push(entry);
+      await writeAtomic(history, `${JSON.stringify(all, null, 2)}\n`);
+    } catch (error) {
+      throwIfAborted(signal, `certify ${pair.from} to ${pair.to}`);
+      say(describeError(error));
+      certificates.push(undefined);
+    }
+  }
+  return certificates;
+}
+
+export function entryOf(c: Certificate): HistoryEntry {
+  const all = c.phases.flatMap((p) => p.disruptions);
+  return {
+    from: c.from,
+    to: c.to,
+    date: c.date,
+    runId: c.runId,
+    verdict: c.verdict,
+    lost: all.reduce((sum, d) => sum + d.lost, 0),
+    longestGapMs: Math.max(0, ...all.filter((d) => d.lost > 0).map((d) => d.longestGapMs)),
+    reasons: [...c.reasons],
+  };
+}
+
+/** What the next reader wants to know. Figures of one run each: only what more than doubled is news. */
+export function newsOf(last: HistoryEntry | undefined, now: HistoryEntry): string[] {
+  if (last === undefined) return ["the first time in this history"];
+  const news: string[] = [];
+  if (last.verdict !== now.verdict) news.push(`was ${last.verdict} on ${last.date}, is ${now.verdict}`);
+  for (const r of now.reasons) if (!last.reasons.includes(r)) news.push(`new: ${r}`);
+  for (const r of last.reasons) if (!now.reasons.includes(r)) news.push(`gone: ${r}`);
+  const figures = [
+    ["longest gap", last.longestGapMs, now.longestGapMs, "ms"],
+    ["requests lost", last.lost, now.lost, ""],
+  ] as const;
+  for (const [what, was, is, unit] of figures)
+    if (is > 2 * was || was > 2 * is)
+      news.push(`${what}: ${was} ${unit} before, ${is} ${unit} now`.replaceAll("  ", " "));
+  return news.length === 0 ? [`as on ${last.date}`] : news;
+}

@@ -1,0 +1,76 @@
+import { mergeValues } from "#harness/config/plan.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { type LabState, writeLabState } from "#harness/state/lab.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { changeVersion } from "#harness/cilium/install/upgrade.ts";
+import { waitingPods } from "#harness/evidence/waiting-pods.ts";
+import type { Journal } from "#harness/state/certification-journal.ts";
+import type { BothArtifacts, Side } from "./prepare.ts";
+
+/** What the release was given at first, that version's images, and what the operator has for the new one alone. */
+export function valuesFor(
+  { given, settings }: Journal,
+  artifacts: BothArtifacts,
+  cluster: string,
+  side: Side,
+): Record<string, unknown> {
+  return [
+    artifacts[side].clusters[cluster]!.imageValues,
+    side === "new" ? { ...settings.newValues } : {},
+  ].reduce(mergeValues, { ...given[cluster]! });
+}
+
+/**
+ * Moves a cluster within the deadline and tells the lab's state, by which the suites judge; answers the state. A move
+ * that does not come about says what Cilium's pods wait for.
+ */
+export async function moveCluster(
+  state: LabState,
+  journal: Journal,
+  artifacts: BothArtifacts,
+  change: { readonly cluster: string; readonly to: Side },
+  signal: AbortSignal,
+): Promise<LabState> {
+  const mesh = new Mesh(state);
+  const cluster = mesh.cluster(change.cluster);
+  const own = artifacts[change.to].clusters[change.cluster]!;
+  const { plan } = state;
+  const moved: LabState = {
+    ...state,
+    plan: {
+      ...plan,
+      clusters: plan.clusters.map((c) =>
+        c.name === change.cluster ? { ...c, cilium: own.versions.cilium } : c,
+      ),
+    },
+    artifacts: {
+      ...state.artifacts,
+      clusters: { ...state.artifacts.clusters, [change.cluster]: own },
+    },
+  };
+  try {
+    await changeVersion(
+      {
+        helm: artifacts[change.to].tools.helm,
+        cluster,
+        clusters: mesh.clusters,
+        artifacts: own,
+        values: valuesFor(journal, artifacts, change.cluster, change.to),
+      },
+      { withinMs: journal.settings.deadlineMs, signal },
+    );
+  } catch (failure) {
+    if (signal.aborted) throw failure;
+    const waiting = await waitingPods(cluster).catch(() => []);
+    throw new MeshproofError(
+      failure instanceof MeshproofError ? failure.code : "timeout",
+      [
+        `moving ${change.cluster} to ${own.ciliumVersion} did not end well: ${messageOf(failure)}`,
+        ...waiting,
+      ].join("; "),
+      { cause: failure },
+    );
+  }
+  await writeLabState(moved);
+  return moved;
+}

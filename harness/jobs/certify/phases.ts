@@ -1,0 +1,59 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+
+/** One stretch of a certification: a cluster moves, or nothing does and the suites run. */
+export interface Phase {
+  readonly name: string;
+  readonly change?: { readonly cluster: string; readonly to: "old" | "new" };
+  /** None while a cluster moves: they judge the state that the move leaves. */
+  readonly suites: "all" | "between" | "none";
+}
+
+const move = (name: string, cluster: string, to: "old" | "new"): Phase => ({
+  name,
+  change: { cluster, to },
+  suites: "none",
+});
+
+/** The phases of an upgrade of these clusters, in the order in which they move. */
+export function phasesOf(order: readonly string[], skipRollback: boolean): readonly Phase[] {
+  const first = order[0]!;
+  const forth = order.flatMap((cluster, i): Phase[] => {
+    const moved = order.slice(0, i + 1);
+    const last = moved.length === order.length;
+    return [
+      move(`upgrade ${cluster}`, cluster, "new"),
+      last
+        ? { name: "new version", suites: skipRollback ? "all" : "between" }
+        : { name: `mixed versions, ${moved.join(" and ")} new`, suites: "between" },
+    ];
+  });
+  const back: Phase[] = [
+    move(`roll back ${first}`, first, "old"),
+    { name: "mixed versions again", suites: "between" },
+    move(`upgrade ${first} again`, first, "new"),
+    { name: "new version again", suites: "all" },
+  ];
+  return [{ name: "baseline", suites: "all" }, ...forth, ...(skipRollback ? [] : back)];
+}
+
+/** What follows a move that failed: its cluster goes back, and the suites say whether the mesh is whole again. */
+export const retreatOf = (cluster: string, to: "old" | "new"): readonly Phase[] => [
+  move(`roll back ${cluster} after the failure`, cluster, to),
+  { name: "after the roll-back", suites: "between" },
+];
+
+/** The clusters in the order in which they are upgraded: as named, or as the lab file has them. */
+export function orderOf(names: readonly string[], wanted: string | undefined): readonly string[] {
+  if (wanted === undefined) return names;
+  const order = wanted.split(",");
+  if (order.length !== names.length || names.some((n) => !order.includes(n)))
+    throw new MeshproofError("usage", `--order ${wanted} does not name every cluster once`, {
+      cure: `for example --order ${names.toReversed().join(",")}`,
+    });
+  return order;
+}
+
+/** Which version a cluster runs before a phase: what an interrupted one goes back to. */
+export function versionBefore(phases: readonly Phase[], index: number, cluster: string): "old" | "new" {
+  return phases.slice(0, index).findLast((p) => p.change?.cluster === cluster)?.change?.to ?? "old";
+}

@@ -1,0 +1,88 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { checkSources, getArtifacts } from "#harness/images/index.ts";
+import { makeStaging } from "#harness/images/source/image.ts";
+import type { Artifacts, ImageSource } from "#harness/images/types.ts";
+import { type ClusterNode, holdsImages, importArchives } from "#harness/cluster/kind/kind-cluster.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { saveImages } from "#harness/platform/docker.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+
+export interface Images {
+  readonly source: ImageSource | "auto";
+  readonly archive?: string;
+  readonly registryMirror?: string;
+}
+
+export type Side = "old" | "new";
+export type BothArtifacts = Readonly<Record<Side, Artifacts>>;
+
+/** Both versions, whole, before any cluster is made: one that cannot be had fails here, by name. */
+export async function artifactsOfBoth(
+  plan: LabPlan,
+  pair: UpgradePair,
+  images: Images,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<BothArtifacts> {
+  if (images.source === "archive")
+    throw new MeshproofError(
+      "usage",
+      "an archive holds one version for each cluster: nothing to upgrade to",
+      {
+        cure: "certify with --images source or --images registry",
+      },
+    );
+  const named = async <T>(cilium: string, get: Promise<T>): Promise<T> =>
+    get.catch((error: unknown) => {
+      throw error instanceof MeshproofError && error.code !== "aborted"
+        ? new MeshproofError(error.code, `Cilium ${cilium} cannot be had: ${error.message}`, {
+            cause: error,
+            ...(error.cure === undefined ? {} : { cure: error.cure }),
+          })
+        : error;
+    });
+  for (const version of [pair.from, pair.to])
+    await named(version, checkSources(version, { ...images, signal }));
+  const of = (cilium: string): Promise<Artifacts> =>
+    named(
+      cilium,
+      getArtifacts({
+        clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium }])),
+        progress,
+        signal,
+        ...images,
+      }),
+    );
+  return { old: await of(pair.from), new: await of(pair.to) };
+}
+
+/** Puts the new version's images onto every node, where nodes do not pull: no upgrade waits for it. */
+export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: AbortSignal): Promise<void> {
+  const folder = await makeStaging();
+  try {
+    const wanting: { node: ClusterNode; images: readonly string[] }[] = [];
+    for (const cluster of mesh.clusters) {
+      const images = artifacts.clusters[cluster.name]!.ciliumImages;
+      for (const node of await cluster.nodes())
+        if (!(await holdsImages(node, images, signal))) wanting.push({ node, images });
+    }
+    // Saved once for all clusters that take the same images.
+    const sets = Map.groupBy(wanting, (w) => w.images.join(" ")).values();
+    for (const set of sets) {
+      const archive = join(folder, "images.tar");
+      await saveImages(set[0]!.images, archive, signal);
+      await importArchives(
+        set.map((w) => w.node),
+        [archive],
+        signal,
+      );
+      await rm(archive);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,52 @@
+import type { PhaseRecord } from "#harness/model/certificate.ts";
+import { throwIfAborted } from "#harness/lib/eventually.ts";
+import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
+import { testLab } from "../test.ts";
+
+export interface PhaseSuites {
+  readonly lab: string;
+  readonly suites: readonly string[];
+  readonly runId: string;
+  readonly reportsDir: string;
+  readonly command: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Standing traffic asks beside them: with both at full rate, two cores are the rig's limit and not the mesh's. */
+const sparing = 4;
+
+/** The suites as they judge the versions of now, and what went wrong beside them. One that did not run has no tests. */
+export async function runPhaseSuites(
+  options: PhaseSuites,
+): Promise<{ suites: PhaseRecord["suites"]; besides: string[] }> {
+  const { suites, signal, runId } = options;
+  const { record } = await testLab({ ...options, sparing });
+  throwIfAborted(signal, runId);
+  const told = suites.map((name) => {
+    const suite = record.suites.find((s) => s.name === name);
+    return suite === undefined
+      ? { name, run: record.runId, tests: {}, failures: [], unsupported: [], skipped: [] }
+      : summaryOf(suite, record.runId);
+  });
+  const errors = record.totals.errors - record.suites.reduce((n, s) => n + s.errors.length, 0);
+  return {
+    suites: told,
+    besides: errors > 0 ? [`${errors} errors beside the tests (run ${record.runId})`] : [],
+  };
+}
+
+function summaryOf(suite: SuiteRecord, run: string): PhaseRecord["suites"][number] {
+  const named = (outcome: TestRecord["outcome"]): string[] =>
+    suite.tests.filter((t) => t.outcome === outcome).map((t) => [t.name, ...t.reasons].join(": "));
+  return {
+    name: suite.name,
+    run,
+    tests: Object.fromEntries(
+      [...Map.groupBy(suite.tests, (t) => t.outcome)].map(([outcome, tests]) => [outcome, tests.length]),
+    ),
+    failures: [...suite.errors, ...named("fail")],
+    unsupported: named("unsupported"),
+    skipped: named("skipped"),
+  };
+}

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import { networksOf } from "#harness/cluster/kind/networks.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { LeakWatch } from "#harness/measure/leaks.ts";
+import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
+import { startOutsideClient } from "#harness/platform/containers.ts";
+import { prioritisePods } from "#harness/platform/priority.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { deployStanding, guard } from "#harness/workloads/standing-workload.ts";
+import { MeshEvents } from "#harness/measure/mesh-events.ts";
+
+/** All that watches the mesh through a certification. */
+export interface Standing extends AsyncDisposable {
+  readonly traffic: StandingTraffic;
+  readonly leaks: LeakWatch;
+  readonly events: MeshEvents;
+}
+
+/** A title as a file's or a folder's name. */
+export const folderName = (title: string): string => title.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "");
+
+/** Where the captures keep what leaked, in a run's folder. */
+export const leaksFile = (dir: string): string => join(dir, "leaks.ndjson");
+
+/**
+ * Starts the traffic that never stops. Before the policy is in force every stranger must be seen by the captures: one
+ * that is blind would certify anything. `onGuarded` is told from when on no stranger may get through.
+ */
+export async function startStanding(
+  mesh: Mesh,
+  dir: string,
+  progress: Progress,
+  signal: AbortSignal,
+  onGuarded: (unixMs: number) => Promise<void>,
+): Promise<Standing> {
+  await using open = new AsyncDisposableStack();
+  const begunMs = Math.round(unixNowMs());
+  const { plan, artifacts, lab } = mesh.state;
+  const { clusters } = mesh;
+  const waiting = { withinMs: plan.budgets.settleMs, everyMs: 200, signal };
+  const workload = await progress.step("deploy what stands through all of it", () =>
+    deployStanding({
+      clusters,
+      agnhostImage: artifacts.agnhostImage,
+      proberImage: artifacts.proberImage,
+      ...waiting,
+    }),
+  );
+  const outside = open.use(await startOutsideClient(lab, networksOf(plan), artifacts.proberImage));
+  const leaks = open.use(await LeakWatch.start(workload.guarded, signal));
+  const traffic = open.use(
+    await progress.step("start the traffic", () =>
+      StandingTraffic.start({
+        clusters,
+        workload,
+        outside: outside.id,
+        settleMs: plan.budgets.settleMs,
+        rig: plan.rig,
+        // Of each part of a certification that was cut off its own.
+        historyFile: (title) => join(dir, "histories", `${begunMs}-${folderName(title)}.ndjson`),
+        signal,
+      }),
+    ),
+  );
+  // Every backend: the guarded servers waited behind restarting agents, and lost what policy had let through.
+  await prioritisePods([...(await workload.echo.podUids()), ...workload.guarded.map((g) => g.server.uid)]);
+  const sinceMs = unixNowMs();
+  await eventually(
+    async () => {
+      const seen = leaks.seen(sinceMs);
+      const wanted = clusters.length ** 2;
+      return seen.size === wanted
+        ? ready(undefined)
+        : notYet(`${seen.size} of ${wanted}: ${[...seen].join(", ")}`);
+    },
+    { what: "the captures to see every stranger reach every server without a policy", ...waiting },
+  );
+  await guard(clusters);
+  await eventually(
+    async () => {
+      const answered = traffic.answeredStrangers(unixNowMs() - 3000);
+      const leaking = [...leaks.seen(unixNowMs() - 3000)];
+      return answered.length + leaking.length === 0
+        ? ready(undefined)
+        : notYet(`still let through: ${[...answered, ...leaking].join(", ")}`);
+    },
+    { what: "the policy to stop every stranger", ...waiting, everyMs: 500 },
+  );
+  const guardedUnixMs = unixNowMs();
+  leaks.keepIn(leaksFile(dir));
+  await onGuarded(guardedUnixMs);
+  await traffic.settled();
+  const events = open.use(new MeshEvents(clusters));
+  const resources = open.move();
+  return { traffic, leaks, events, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+}

@@ -1,0 +1,24 @@
+import { type LastingState, unsettled } from "#harness/judge/lasting-state.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { lastingState } from "#harness/evidence/lasting-state.ts";
+
+/** What must outlive the upgrade, of every cluster by name, as soon as none of it is missing. */
+export async function wholeLastingState(
+  clusters: readonly Cluster[],
+  namespace: string,
+  options: Pick<EventuallyOptions, "withinMs" | "signal">,
+): Promise<ReadonlyMap<string, LastingState>> {
+  const entries = clusters.map(async (cluster) => {
+    const state = await eventually(
+      async (signal) => {
+        const now = await lastingState(cluster, namespace, signal);
+        const open = unsettled(now);
+        return open.length === 0 ? ready(now) : notYet(open.join("; "));
+      },
+      { what: `all state of ${cluster.name} that must last`, everyMs: 500, ...options },
+    );
+    return [cluster.name, state] as const;
+  });
+  return new Map(await Promise.all(entries));
+}

@@ -1,0 +1,68 @@
+import { rm, symlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { stringify as toYaml } from "yaml";
+import { certify } from "#harness/judge/certification.ts";
+import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
+import { certificateSchema } from "#harness/model/certificate.ts";
+import type { SuiteRecord } from "#harness/model/record.ts";
+import { writeAtomic } from "#harness/platform/paths.ts";
+import { certificateHtml } from "#harness/report/certificate-html.ts";
+import { toJunit } from "#harness/report/junit.ts";
+
+/** `certificate.yaml`, its page, and JUnit with one case a phase; `latest` points at the run. */
+export async function writeCertificate(dir: string, certificate: Certificate): Promise<void> {
+  certificateSchema.parse(certificate);
+  await writeAtomic(join(dir, "certificate.yaml"), toYaml(certificate, { lineWidth: 0 }));
+  await writeAtomic(join(dir, "certificate.html"), certificateHtml(certificate));
+  await writeAtomic(
+    join(dir, "junit.xml"),
+    toJunit({
+      runId: certificate.runId,
+      startedAt: certificate.date,
+      suites: [asSuite(certificate)],
+      properties: {
+        from: certificate.from,
+        to: certificate.to,
+        verdict: certificate.verdict,
+        reproduce: certificate.command,
+      },
+    }),
+  );
+  const latest = join(dirname(dir), "latest");
+  await rm(latest, { force: true });
+  await symlink(basename(dir), latest);
+}
+
+function asSuite(c: Certificate): SuiteRecord {
+  return {
+    name: "certify",
+    goal: `Cilium ${c.from} can be upgraded to ${c.to} in use.`,
+    method:
+      "One cluster after the other under traffic, and back; disruption, leaks, state and suites in every phase.",
+    errors: [],
+    durationMs: c.phases.reduce((sum, p) => sum + p.durationMs, 0),
+    tests: c.phases.map((phase) => {
+      const { outcome, reasons } = outcomeOf(phase, c.budgets);
+      return {
+        suite: "certify",
+        name: phase.name,
+        outcome,
+        reasons,
+        durationMs: phase.durationMs,
+        notes: {},
+      };
+    }),
+  };
+}
+
+/** A phase for itself, as the whole is judged. */
+export function outcomeOf(
+  phase: PhaseRecord,
+  budgets: Certificate["budgets"],
+): { outcome: "pass" | "fail" | "unknown"; reasons: readonly string[] } {
+  const { verdict, reasons } = certify([phase], budgets, []);
+  return {
+    outcome: verdict === "not certified" ? "fail" : verdict === "unknown" ? "unknown" : "pass",
+    reasons,
+  };
+}

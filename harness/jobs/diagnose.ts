@@ -1,0 +1,64 @@
+import { stat } from "node:fs/promises";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidence.ts";
+import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
+import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
+
+/** What is wrong with a lab that is up, by what it shows alone: the fault journal is not read, nothing is healed. */
+export async function diagnoseLab(lab: string): Promise<Finding[]> {
+  const mesh = new Mesh(await requireLab(lab));
+  return diagnose(snapshotOf(await collectEvidence(mesh, { logs: false })));
+}
+
+/** The same from folders of evidence and sysdump archives, with no cluster. */
+export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]> {
+  const evidence = new Map<string, ClusterEvidence>();
+  const from = new Map<string, string>();
+  for (const path of paths)
+    for (const [name, files] of await readPath(path)) {
+      const twin = from.get(name);
+      if (twin !== undefined)
+        throw new MeshproofError("usage", `${twin} and ${path} are both of cluster ${name}`, {
+          cure: "give one for each cluster",
+        });
+      from.set(name, path);
+      evidence.set(name, files);
+    }
+  return diagnose(snapshotOf(evidence));
+}
+
+/** A folder is evidence that a run left; a file is a sysdump. */
+async function readPath(path: string): Promise<ReadonlyMap<string, ClusterEvidence>> {
+  if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return readEvidence(path);
+  const { cluster, evidence } = await readSysdump(path);
+  return new Map([[cluster, evidence]]);
+}
+
+/** As a person reads it: the first line is the deepest cause. */
+export function describeFindings(findings: readonly Finding[]): string[] {
+  const told = findings.flatMap((f, i) => [
+    `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${f.subject}`,
+    `   ${f.message}`,
+    `   next: ${f.next}`,
+  ]);
+  if (isWrong(findings)) return told;
+  return [
+    hasUnread(findings)
+      ? "nothing is wrong in what could be read; not all could"
+      : "nothing is wrong that these checks know of",
+    ...(told.length === 0 ? [] : ["perhaps meant, or not read:"]),
+    ...told,
+  ];
+}
+
+/** Nothing is called healthy that was not looked at. */
+export const hasUnread = (findings: readonly Finding[]): boolean =>
+  findings.some((f) => f.severity === "unread");
+
+/** What is merely suspect is allowed, and may be meant. */
+export const isWrong = (findings: readonly Finding[]): boolean =>
+  findings.some((f) => f.severity === "broken");

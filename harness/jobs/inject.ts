@@ -1,0 +1,60 @@
+import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { faultNamed } from "#harness/faults/index.ts";
+import { healJournal, injectFault, ownerLives } from "#harness/faults/inject.ts";
+import { readJournal } from "#harness/state/fault-journal.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { healLeftovers, workOn } from "#harness/lab/open-lab.ts";
+
+/**
+ * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.
+ * With no duration it stays until `heal`.
+ */
+export async function injectByHand(options: {
+  readonly lab: string;
+  readonly fault: string;
+  readonly seconds?: number;
+  readonly namespace?: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const fault = faultNamed(options.fault);
+  const mesh = new Mesh(await workOn(options.lab));
+  await healLeftovers(mesh, options.say);
+  await using injected = await injectFault(fault, {
+    mesh,
+    signal: options.signal,
+    ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
+  });
+  const until = options.seconds === undefined ? "until Ctrl-C or `heal`" : `healing in ${options.seconds}s`;
+  options.say(`${fault.name}: ${fault.does} (${injected.subject}); ${until}`);
+  await pause((options.seconds ?? 86_400) * 1000, options.signal).catch(() =>
+    options.say("interrupted: healing now"),
+  );
+  await injected.heal();
+  options.say("healed");
+}
+
+/** Heals every fault of the journal. A living command is asked to heal its own, as Ctrl-C would, and waited for. */
+export async function healByHand(lab: string, say: (line: string) => void): Promise<void> {
+  const mesh = new Mesh(await requireLab(lab));
+  const healed: string[] = [];
+  for (const entry of await readJournal(lab)) {
+    if (!(await ownerLives(entry))) continue;
+    process.kill(entry.pid, "SIGTERM");
+    await eventually(
+      async () => {
+        const left = (await readJournal(lab)).some((e) => e.id === entry.id);
+        return !left || !(await ownerLives(entry)) ? ready(undefined) : notYet("it is still healing");
+      },
+      {
+        what: `process ${entry.pid} to heal ${entry.fault}`,
+        withinMs: 240_000,
+        signal: AbortSignal.timeout(245_000),
+      },
+    );
+    if (!(await readJournal(lab)).some((e) => e.id === entry.id)) healed.push(entry.fault);
+  }
+  healed.push(...(await healJournal(mesh)));
+  say(healed.length === 0 ? "no fault was left" : `healed ${healed.join(", ")}`);
+}

@@ -1,0 +1,269 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import {
+  type Expectation,
+  expectationOf,
+  harmless,
+  isSettled,
+  judgeCell,
+  killMatrix,
+  notRun,
+} from "#harness/judge/kill-matrix.ts";
+import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
+import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { type KillCell, type KillMatrix, type ProvenFault, unknownCells } from "#harness/model/kill-matrix.ts";
+import type { RunRecord } from "#harness/model/record.ts";
+import type { Fault } from "#harness/faults/fault.ts";
+import { faults as allFaults, faultNamed } from "#harness/faults/index.ts";
+import { lacked } from "#harness/faults/needs.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
+import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { lockLab } from "#harness/state/lab.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { workOn } from "#harness/lab/open-lab.ts";
+import { checkSuites, listTests, provenSuites, suiteNames } from "#harness/testkit/suites.ts";
+import { testLab } from "./test.ts";
+import { writeReport } from "./write-report.ts";
+
+export interface ProveOptions {
+  readonly lab: string;
+  /** Only the tables of these suites; by default of those that every lab runs. */
+  readonly suites: readonly string[];
+  /** Only these faults. */
+  readonly faults: readonly string[];
+  /** An earlier run to go on with: what it settled is kept, every other fault is tried anew. */
+  readonly resume?: string;
+  /** Every test under every fault, instead of the expected killers and a few that must stay green. */
+  readonly full: boolean;
+  readonly runId: string;
+  readonly command: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Quick suites, the quickest first: one that a fault should not touch runs beside the expected killers. */
+const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
+
+/** As many tests must stay green under a fault; where the killers' own suites have fewer, a sentinel runs too. */
+const greenEnough = 2;
+
+/** What all faults of a `prove` share. */
+interface Proof {
+  readonly suites: readonly string[];
+  readonly tables: ReadonlyMap<string, ProveTable>;
+  readonly tests: ReadonlyMap<string, readonly string[]>;
+  readonly clusters: readonly string[];
+}
+
+/**
+ * Mutation testing of the mesh: each fault in turn, the suites that must see it and a sentinel that must not, then all
+ * suites on the healed mesh. The run's report is that of the last part, with the kill matrix.
+ */
+export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
+  const mesh = new Mesh(await workOn(options.lab));
+  const { plan: lab } = mesh.state;
+  // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
+  const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab);
+  const tables = await readProveTables(join(repoRoot(), "suites"));
+  const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
+  const here = plan.filter((f) => lacked(f.needs, mesh) === undefined);
+  const chosen = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
+  if (chosen.length === 0)
+    throw new MeshproofError("usage", "no table of these suites names any of these faults", {
+      cure: "see suites/*.prove.yaml",
+    });
+  await using _lock = await lockLab(options.lab);
+  const proof: Proof = {
+    suites,
+    tables,
+    tests: await listTests(options.lab),
+    clusters: lab.clusters.map((c) => c.name),
+  };
+  const reports = reportsDir();
+  const dir = join(reports, options.runId);
+  const { faults: proven, cells } = await settledBefore(options.resume, chosen, proof);
+  const open = chosen.filter((f) => !proven.some((p) => p.name === f.name));
+  if (options.resume !== undefined)
+    options.say(
+      `${options.resume} settled ${proven.length} of ${chosen.length} faults: ${open.length} are open`,
+    );
+  const startedMs = monotonicMs();
+  for (const [i, fault] of open.entries()) {
+    throwIfAborted(options.signal, "prove");
+    options.say(
+      `\n[${i + 1}/${open.length}, ${formatMs(monotonicMs() - startedMs)}] ${fault.name}: ${fault.does}`,
+    );
+    const told = await proveFault(options, fault, proof, join(dir, "faults"));
+    cells.push(...told.cells);
+    proven.push(told.fault);
+    for (const cell of told.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
+      options.say(`  >> ${cell.state}: ${cell.test}`);
+    for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
+    // As it goes: an hour's work survives whatever ends this one.
+    await writeAtomic(join(dir, matrixFile), `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`);
+  }
+  options.say("\nafter all faults: every suite on the healed mesh");
+  const final = await testLab({
+    lab: options.lab,
+    suites,
+    runId: options.runId,
+    reportsDir: reports,
+    command: options.command,
+    say: options.say,
+    signal: options.signal,
+  });
+  const tests = final.record.suites.flatMap((s) =>
+    s.tests.filter((t) => t.outcome !== "unsupported").map((t) => `${s.name} > ${t.name}`),
+  );
+  const matrix = killMatrix(proven, cells, tests);
+  const record = {
+    ...final.record,
+    killMatrix: matrix,
+    exitCode: exitCodeOf(
+      final.record,
+      matrix,
+      chosen.length === allFaults.length || options.faults.length === 0,
+    ),
+  };
+  await writeReport(final.dir, record);
+  for (const line of summary(matrix)) options.say(line);
+  return { record, dir: final.dir };
+}
+
+/** What `kill-matrix.json` of an earlier run says of the faults that it settled, by the tables of now. */
+async function settledBefore(
+  run: string | undefined,
+  chosen: readonly Fault[],
+  { suites, tables, tests, clusters }: Proof,
+): Promise<{ faults: ProvenFault[]; cells: KillCell[] }> {
+  if (run === undefined) return { faults: [], cells: [] };
+  const text = await readFile(join(reportsDir(), run, matrixFile), "utf8").catch((error: unknown) => {
+    throw new MeshproofError("usage", `there is no run ${run} of prove in ${reportsDir()}`, {
+      cause: error,
+      cure: `name a folder of reports/ that holds a ${matrixFile}`,
+    });
+  });
+  const before = JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] };
+  const faults = before.faults.filter((told) => {
+    const fault = chosen.find((f) => f.name === told.name);
+    if (fault === undefined) return false;
+    const mustFail = suites.flatMap((s) => {
+      const expected = tables.get(s)?.[fault.name];
+      const own = expected === undefined ? [] : (tests.get(s) ?? []);
+      return own.filter((t) => expectationOf(expected!, t, clusters) === "fail").map((t) => `${s} > ${t}`);
+    });
+    return isSettled(told, before.cells, mustFail);
+  });
+  return {
+    faults: faults.map((f) => ({ ...f, run: f.run ?? run })),
+    cells: before.cells.filter((c) => faults.some((f) => f.name === c.fault)),
+  };
+}
+
+const matrixFile = "kill-matrix.json";
+
+/** `whole`: every fault was tried, so that a test which none of them killed proves nothing. */
+function exitCodeOf(record: RunRecord, matrix: KillMatrix, whole: boolean): number {
+  if (record.exitCode === 130 || record.exitCode === 1) return record.exitCode;
+  if (matrix.survivors.length > 0 || (whole && matrix.unkilled.length > 0)) return 1;
+  if (unknownCells(matrix) > 0) return 3;
+  return record.exitCode;
+}
+
+function summary(matrix: KillMatrix): string[] {
+  const killed = matrix.cells.filter((c) => c.state === "killed").length;
+  return [
+    "",
+    `kill matrix: ${matrix.faults.length} faults, ${killed} kills, ${matrix.survivors.length} survivors; ${matrix.tests.length - matrix.unkilled.length} of ${matrix.tests.length} tests were killed at least once`,
+    ...(unknownCells(matrix) === 0
+      ? []
+      : [
+          `  ${unknownCells(matrix)} cells unknown, for the rig was disturbed: prove their faults again, alone`,
+        ]),
+    ...matrix.survivors.map((s) => `  survivor: ${s}`),
+    ...matrix.unkilled.map((t) => `  never killed: ${t}`),
+  ];
+}
+
+/** The suites that a fault is tried on: its killers, and a sentinel where they have too little that must stay green. */
+function suitesFor(
+  options: ProveOptions,
+  fault: Fault,
+  { suites, tables, tests, clusters }: Proof,
+): readonly string[] {
+  if (options.full) return suites;
+  const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
+  // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
+  if (fault.needsNamespace === true || fault.wide === true) return killers;
+  const green = killers.flatMap((s) =>
+    tests.get(s)!.filter((t) => expectationOf(tables.get(s)![fault.name]!, t, clusters) === "green"),
+  );
+  const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
+  return green.length >= greenEnough || sentinel === undefined ? killers : [...killers, sentinel];
+}
+
+async function proveFault(
+  options: ProveOptions,
+  fault: Fault,
+  proof: Proof,
+  reports: string,
+): Promise<{ fault: ProvenFault; cells: KillCell[] }> {
+  const expected = (suite: string): Expectation => proof.tables.get(suite)?.[fault.name] ?? harmless;
+  const chosen = suitesFor(options, fault, proof);
+  const startedMs = monotonicMs();
+  const errors: string[] = [];
+  const cells: KillCell[] = [];
+  let subject = "";
+  try {
+    const { record } = await testLab({
+      lab: options.lab,
+      suites: provenSuites.filter((s) => chosen.includes(s)),
+      runId: newRunId(),
+      reportsDir: reports,
+      fault: fault.name,
+      ...(options.full ? {} : { expected: Object.fromEntries(chosen.map((c) => [c, expected(c)])) }),
+      command: `npm run mesh -- test ${chosen.join(" ")} --with-fault ${fault.name}`,
+      say: options.say,
+      signal: options.signal,
+    });
+    const context = {
+      clusters: proof.clusters,
+      names: record.suites.flatMap((s) => s.tests).flatMap((t) => t.notes.fault?.names ?? []),
+    };
+    for (const suite of chosen) {
+      const { tests } = record.suites.find((s) => s.name === suite) ?? { tests: [] };
+      const verdicts = new Set(
+        // What a lab cannot do is said elsewhere.
+        tests.filter((t) => t.outcome !== "skipped").map((t) => t.name),
+      );
+      for (const test of proof.tests.get(suite) ?? [])
+        if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !verdicts.has(test))
+          cells.push(notRun(fault.name, `${suite} > ${test}`));
+    }
+    for (const suite of record.suites) {
+      errors.push(...suite.errors.map((e) => `${suite.name}: ${e}`));
+      for (const test of suite.tests) {
+        subject ||= test.notes.fault?.subject ?? "";
+        if (test.outcome === "unsupported" || test.outcome === "skipped") continue;
+        cells.push(judgeCell(fault.name, test, expected(suite.name), context));
+      }
+    }
+  } catch (error) {
+    errors.push(messageOf(error));
+  }
+  return {
+    cells,
+    fault: {
+      name: fault.name,
+      group: fault.group,
+      does: fault.does,
+      subject,
+      durationMs: monotonicMs() - startedMs,
+      run: options.runId,
+      errors,
+    },
+  };
+}

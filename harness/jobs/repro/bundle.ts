@@ -1,0 +1,134 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { strToU8, zipSync } from "fflate";
+import { parseAllDocuments } from "yaml";
+import { z } from "zod";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { readJournal } from "#harness/state/fault-journal.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { standInImage } from "#harness/lab/manifests.ts";
+import { readZip } from "#harness/evidence/sysdump/archive.ts";
+import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { labFiles, writeLabFiles } from "./lab-files.ts";
+
+const manifestSchema = z.strictObject({
+  meshproofBundle: z.literal(1),
+  imageSource: z.string(),
+  /** Those that were in force when it was packed. */
+  faults: z.array(z.string()),
+});
+const manifestFile = "meshproof-bundle.json";
+
+/** Packs a lab that is up: its files, the faults in force, and a run's report where one is named. */
+export async function bundle(lab: string, file: string, run: string | undefined): Promise<string[]> {
+  const { plan, artifacts } = await requireLab(lab);
+  const faults = (await readJournal(lab)).map((e) => e.fault);
+  const files: Record<string, string> = {
+    [manifestFile]: JSON.stringify(
+      { meshproofBundle: 1, imageSource: artifacts.source, faults } satisfies z.infer<typeof manifestSchema>,
+      null,
+      2,
+    ),
+    ...labFiles(plan),
+  };
+  if (run !== undefined)
+    files["report.json"] = await readFile(join(reportsDir(), run, "report.json"), "utf8").catch(
+      (error: unknown) => {
+        throw new MeshproofError("usage", `there is no finished run ${run} in ${reportsDir()}`, {
+          cause: error,
+          cure: "name a folder of reports/ that holds a report.json, or latest",
+        });
+      },
+    );
+  for (const [name, text] of Object.entries(files)) refuseKeys(name, text);
+  const zipped = zipSync(
+    Object.fromEntries(Object.entries(files).map(([name, text]) => [name, strToU8(text)])),
+  );
+  await writeFile(file, zipped);
+  return Object.keys(files).sort();
+}
+
+/** A private key, as PEM or as base64 of it, is in no bundle: the lab makes its own. */
+export function refuseKeys(name: string, text: string): void {
+  const encoded = text.match(/[A-Za-z0-9+/]{40,}={0,2}/g) ?? [];
+  const found = [text, ...encoded.map((t) => Buffer.from(t, "base64").toString("latin1"))].some((t) =>
+    /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(t),
+  );
+  if (found)
+    throw new MeshproofError("usage", `${name} would hold a private key: nothing was written`, {
+      cure: "take it out of the lab file's values or manifests, and bring the lab up anew",
+    });
+}
+
+/**
+ * What reaches past the lab is taken from nobody: paths of this machine in a kind Config, files that are not in the
+ * bundle, a checkout to build, images that are not stand-ins.
+ */
+export function refuseReach(name: string, text: string): void {
+  const reach = (what: string): never => {
+    throw new MeshproofError("archive-corrupt", `${name} ${what}: bundles hold nothing of the kind`, {
+      cure: "unpack it yourself, read it, and build it with `up --lab-file`",
+    });
+  };
+  const walk = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, inner] of Object.entries(value)) {
+      if (unbundled.has(key)) reach(`sets ${key}`);
+      if (key === "kind" && !bundledKinds.has(String(inner))) reach(`holds a ${String(inner).slice(0, 80)}`);
+      if (key === "image" && inner !== standInImage) reach(`names image ${String(inner).slice(0, 80)}`);
+      if (["kindConfig", "manifests", "cilium"].includes(key) && !/^[\w.-]+$/.test(String(inner)))
+        reach(`names ${key} ${String(inner).slice(0, 80)}`);
+      walk(inner);
+    }
+  };
+  for (const document of parseAllDocuments(text)) {
+    const [error] = document.errors;
+    if (error !== undefined) reach(`is no YAML (${error.message.slice(0, 80)})`);
+    walk(document.toJS({ maxAliasCount: 0 }));
+  }
+}
+
+/** What a lab is made of, and whatever stays in a cluster: no rights in it, and nothing of its nodes. */
+const bundledKinds: ReadonlySet<string> = new Set([
+  ...["Cluster", "Namespace", "Deployment", "StatefulSet", "DaemonSet", "Pod", "ConfigMap", "List"],
+  ...["Service", "EndpointSlice", "Endpoints", "ServiceExport", "NetworkPolicy"],
+  ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
+]);
+
+/** Of a kind Config, mounts and ports of the host and what runs with root's rights; of a pod and the chart, the node itself. */
+const unbundled: ReadonlySet<string> = new Set([
+  ...["apiServerAddress", "apiServerPort", "capabilities", "hostIPC", "nodeinit", "extraHostPathMounts"],
+  ...["extraMounts", "extraPortMappings", "containerdConfigPatches", "containerdConfigPatchesJSON6902"],
+  ...[
+    "kubeadmConfigPatches",
+    "kubeadmConfigPatchesJSON6902",
+    "hostPath",
+    "hostNetwork",
+    "hostPID",
+    "privileged",
+  ],
+]);
+
+export interface Unpacked {
+  readonly labFile: string;
+  readonly faults: readonly string[];
+}
+
+/** Unpacks a bundle into a folder; nothing where the zip is none of ours. */
+export async function unpackBundle(path: string, folder: string): Promise<Unpacked | undefined> {
+  const found = await readZip(path, (name) => !name.includes("/"));
+  const text = found.get(manifestFile);
+  if (text === undefined) return undefined;
+  let manifest: z.infer<typeof manifestSchema>;
+  try {
+    manifest = manifestSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new MeshproofError("archive-corrupt", `${basename(path)}: its ${manifestFile} cannot be read`, {
+      cause: error,
+      cure: "pack it again with `bundle`",
+    });
+  }
+  for (const [name, content] of found)
+    if (name.endsWith(".yaml")) refuseReach(`${basename(path)}: ${name}`, content);
+  return { labFile: await writeLabFiles(folder, Object.fromEntries(found)), faults: manifest.faults };
+}

@@ -1,0 +1,40 @@
+import type { Difference } from "#harness/model/field.ts";
+import { labFiles, writeLabFiles } from "./lab-files.ts";
+import { type LabDraft, labOf } from "./lab-of.ts";
+import { readField } from "./read-field.ts";
+
+/** The lab that comes nearest to the mesh of these files, written into a folder; nothing is built. Answers the lab file. */
+export async function planRepro(
+  files: readonly string[],
+  folder: string,
+): Promise<{ readonly labFile: string; readonly draft: LabDraft }> {
+  const draft = labOf(await readField(files));
+  return { labFile: await writeLabFiles(folder, labFiles({ ...draft, suites: ["field"] })), draft };
+}
+
+/** The comparison as a table for a terminal: what differs first, by weight. */
+export function differenceLines(differences: readonly Difference[]): string[] {
+  const weight = { yes: 0, perhaps: 1, no: 2 };
+  const rows = differences
+    .toSorted(
+      (a, b) =>
+        weight[a.matters] - weight[b.matters] || Number(a.difference === "") - Number(b.difference === ""),
+    )
+    .map((d) => [
+      d.cluster,
+      d.field,
+      d.inField,
+      d.difference === "" ? "the same" : d.inLab,
+      d.difference === "" ? "" : d.matters,
+    ]);
+  const head = ["cluster", "what", "in the field", "in the lab", "does it matter"];
+  const cut = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
+  const all = [head, ...rows].map((r) => r.map((c) => cut(c!)));
+  const widths = head.map((_, i) => Math.max(...all.map((r) => r[i]!.length)));
+  return all.map((r) =>
+    r
+      .map((c, i) => c.padEnd(widths[i]!))
+      .join("  ")
+      .trimEnd(),
+  );
+}

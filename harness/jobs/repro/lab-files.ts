@@ -1,0 +1,65 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { stringify as toYaml } from "yaml";
+import type { LabPlan } from "#harness/config/plan.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { writeAtomic } from "#harness/platform/paths.ts";
+
+type Cluster = Pick<
+  LabPlan["clusters"][number],
+  "name" | "id" | "kubernetes" | "cilium" | "values" | "manifests"
+> & { readonly kindConfig: Readonly<Record<string, unknown>> };
+
+/** What a lab file says of a lab; the rest has defaults. */
+export type LabSource = Pick<LabPlan, "profile" | "serviceType" | "suites"> &
+  Partial<Pick<LabPlan, "networks" | "budgets" | "rig">> & { readonly clusters: readonly Cluster[] };
+
+/** No anchors: people edit these files. */
+const plain = { aliasDuplicateObjects: false };
+
+/** A lab's files by name: what `up --lab-file` builds the same from. */
+export function labFiles({ clusters, ...lab }: LabSource): Record<string, string> {
+  const files: Record<string, string> = {};
+  for (const c of clusters) {
+    files[`${c.name}.yaml`] = toYaml(c.kindConfig, plain);
+    if (c.manifests !== undefined)
+      files[`${c.name}.manifests.yaml`] = c.manifests.map((m) => toYaml(m, plain)).join("---\n");
+  }
+  const { profile, serviceType, suites, networks, budgets, rig } = lab;
+  files["lab.yaml"] = `# \`up --lab-file\` builds it; edit it as you like.\n${toYaml(
+    {
+      profile,
+      serviceType,
+      suites,
+      ...(networks === undefined ? {} : { networks }),
+      ...(budgets === undefined ? {} : { budgets }),
+      ...(rig === undefined ? {} : { rig }),
+      clusters: clusters.map(({ name, id, kubernetes, cilium, values, manifests }) => ({
+        name,
+        id,
+        kindConfig: `${name}.yaml`,
+        kubernetes,
+        cilium,
+        ...(Object.keys(values).length === 0 ? {} : { values }),
+        ...(manifests === undefined ? {} : { manifests: `${name}.manifests.yaml` }),
+      })),
+    },
+    plain,
+  )}`;
+  return files;
+}
+
+/** Writes them into a folder, unless a lab file is there: it may have been edited. Answers the lab file. */
+export async function writeLabFiles(
+  folder: string,
+  files: Readonly<Record<string, string>>,
+): Promise<string> {
+  const labFile = join(folder, "lab.yaml");
+  if ((await readFile(labFile, "utf8").catch(() => undefined)) !== undefined)
+    throw new MeshproofError("usage", `${labFile} is there already, and may have been edited`, {
+      cure: "name another --out, or build it: `up --lab-file`",
+    });
+  await mkdir(folder, { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeAtomic(join(folder, name), text);
+  return labFile;
+}

@@ -1,0 +1,331 @@
+import { release } from "node:os";
+import { mergeValues } from "#harness/config/plan.ts";
+import type { ProfileName } from "#harness/config/profiles.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Difference, FieldCluster, FieldObject } from "#harness/model/field.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
+import { bare, isUsers, leftOut, mostReplicas, standIn, workloadsOf } from "./stand-ins.ts";
+
+type Values = Record<string, unknown>;
+
+/** A lab file, its kind Configs and its objects, by cluster; and how it differs from the field. */
+export interface LabDraft {
+  readonly profile: ProfileName;
+  readonly serviceType: "LoadBalancer" | "NodePort";
+  readonly clusters: readonly {
+    readonly name: string;
+    readonly id: number;
+    readonly kubernetes: string;
+    readonly cilium: string;
+    readonly kindConfig: Record<string, unknown>;
+    readonly values: Values;
+    readonly manifests: readonly Record<string, unknown>[];
+  }[];
+  readonly differences: readonly Difference[];
+}
+
+/** As many as tell a mesh from a pair of machines, and no more than a laptop carries. */
+const mostWorkers = 2;
+
+/** Values of the chart that the lab keeps as the field has them; whatever else the field sets is told. */
+const keptValues = [
+  "routingMode",
+  "tunnelProtocol",
+  "ipam",
+  "kubeProxyReplacement",
+  "autoDirectNodeRoutes",
+  "ipv4NativeRoutingCIDR",
+  "ipv4",
+  "ipv6",
+  "bpf",
+  "loadBalancer",
+  "socketLB",
+  "sessionAffinity",
+  "policyEnforcementMode",
+  "policyCIDRMatchMode",
+  "enableIPv4Masquerade",
+  "enableIPv6Masquerade",
+  "identityAllocationMode",
+  "endpointRoutes",
+  "mtu",
+  "MTU",
+] as const;
+const keptMeshValues = [
+  "maxConnectedClusters",
+  "policyDefaultLocalCluster",
+  "enableEndpointSliceSynchronization",
+  "mcsapi",
+  "cacheTTL",
+] as const;
+
+/** What every lab sets for itself, so that the field's own setting means nothing there. */
+const labsOwn: Readonly<Record<string, string>> = {
+  cluster: "",
+  k8sServiceHost: "the lab's own API server",
+  k8sServicePort: "the lab's own API server",
+  tls: "keys are replaced by the lab's own",
+  image: "images of the lab's own source",
+  securityContext: "the lab's agents are privileged",
+  operator: "one replica",
+  envoy: "no Envoy in a lab",
+  hubble: "off in every lab: a load of its own",
+  l2announcements: "on in every lab",
+  externalIPs: "on in every lab",
+  connectivityProbeFrequencyRatio: "0: the health matrix is probed more often",
+  l7Proxy: "off: no Envoy where images are built",
+};
+
+/** What every lab sets, and a field that leaves it to the chart has otherwise. */
+const notDefault: readonly string[] = [
+  "connectivityProbeFrequencyRatio",
+  "envoy",
+  "externalIPs",
+  "hubble",
+  "l2announcements",
+  "l7Proxy",
+  "operator",
+  "securityContext",
+];
+
+const meshsOwn: Readonly<Record<string, string>> = {
+  useAPIServer: "as the way of meshing has it",
+  config: "addresses and certificates of the lab's own clusters",
+  apiserver: "of the lab's own; its service type is above",
+};
+
+/** Needs that the project's kernel or image source does not meet, by value. */
+const unmet: readonly {
+  readonly path: string;
+  readonly wanted: (v: unknown) => boolean;
+  readonly why: string;
+}[] = [
+  { path: "encryption.enabled", wanted: (v) => v === true, why: "no WireGuard or IPsec in the local kernel" },
+  {
+    path: "tunnelProtocol",
+    wanted: (v) => v === "geneve",
+    why: "no GENEVE in the local kernel: VXLAN instead",
+  },
+  {
+    path: "kubeProxyReplacement",
+    wanted: (v) => v !== undefined && String(v) !== "true",
+    why: "true: a lab's nodes have no kube-proxy",
+  },
+  { path: "bandwidthManager.enabled", wanted: (v) => v === true, why: "no fq in the local kernel" },
+  {
+    path: "l7Proxy",
+    wanted: (v) => v === true,
+    why: "no Envoy where images are built: L7 rules are unsupported",
+  },
+  {
+    path: "bpf.datapathMode",
+    wanted: (v) => String(v).startsWith("netkit"),
+    why: "no netkit in the local kernel: veth",
+  },
+];
+
+export function labOf(field: readonly FieldCluster[]): LabDraft {
+  const differences: Difference[] = [];
+  const tell =
+    (cluster: string) =>
+    (what: string, inField: unknown, inLab: unknown, matters: Difference["matters"] = "perhaps"): void => {
+      const [a, b] = [said(inField), said(inLab)];
+      differences.push({
+        cluster,
+        field: what,
+        inField: a,
+        inLab: b,
+        difference: a === b ? "" : "differs",
+        matters: a === b ? "no" : matters,
+      });
+    };
+  const profile = profileOf(field);
+  const types = field.map(serviceTypeOf);
+  const serviceType = types[0]!;
+  const clusters = field.map((c, i) => {
+    const say = tell(c.name);
+    const known = <T>(what: string, value: T | undefined, cure: string): T => {
+      if (value !== undefined) return value;
+      throw new MeshproofError("usage", `${c.sources.join(", ")} does not tell the ${what} of ${c.name}`, {
+        cure,
+      });
+    };
+    const id = known(
+      "cluster id",
+      c.id,
+      `add its Helm values, or the ConfigMap cilium-config: ${c.name}=FILE`,
+    );
+    const cilium = known(
+      "Cilium version",
+      c.cilium,
+      `add its pods (kubectl get pods -A -o yaml): ${c.name}=FILE`,
+    );
+    // A vendor's suffix is no version that images are published of.
+    const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";
+    const podCidr = c.podCidr ?? `10.${10 + i}.0.0/16`;
+    const serviceCidr = c.serviceCidr ?? `10.${110 + i}.0.0/16`;
+    const workers = Math.max(1, Math.min(c.workers, mostWorkers));
+    say("cluster name", c.name, c.name);
+    say("cluster id", id, id);
+    say("Cilium", cilium, cilium);
+    say("Kubernetes", c.kubernetes ?? "not told", kubernetes);
+    say("pod CIDR", c.podCidr ?? "not told", podCidr);
+    say("service CIDR", c.serviceCidr ?? "not told", serviceCidr);
+    say("control plane nodes", c.controlPlanes === 0 ? "not told" : c.controlPlanes, 1, "no");
+    say("worker nodes", c.workers === 0 ? "not told" : c.workers, workers);
+    say("kernel", c.kernel ?? "not told", release());
+    say("way of meshing", profileOf([c]), profile, "yes");
+    say("clustermesh-apiserver's service", types[i], serviceType);
+    const values = keep(c, say);
+    const users = [...c.services, ...c.policies].filter(isUsers);
+    const workloads = workloadsOf(c);
+    for (const w of workloads)
+      say(
+        `workload ${w.namespace}/${w.name}`,
+        `${pods(w.replicas)} on port ${w.ports.map((p) => p.port).join(", ")}`,
+        `an echo stand-in, ${pods(Math.min(w.replicas, mostReplicas))}`,
+        w.replicas > mostReplicas ? "perhaps" : "no",
+      );
+    for (const o of users) {
+      const l7 = JSON.stringify(o.spec ?? {}).includes('"rules":');
+      const name = `${o.kind} ${o.metadata.namespace}/${o.metadata.name}`;
+      const without = leftOut(o);
+      if (l7) say(name, "with L7 rules", "the same object; its L7 rules are unsupported", "yes");
+      else if (without.length > 0) say(name, "as it is", `without ${without.join(", ")}`);
+      else say(name, "as it is", "as it is");
+    }
+    for (const o of c.clusterwide)
+      say(
+        `${o.kind} ${o.metadata.name}`,
+        "of the whole cluster",
+        "left out: it would guard the lab too",
+        "yes",
+      );
+    const namespaces = c.namespaces.filter(isUsers);
+    const missing = [...new Set(users.map((o) => o.metadata.namespace!))].filter(
+      (n) => !namespaces.some((m) => m.metadata.name === n),
+    );
+    return {
+      name: c.name,
+      id,
+      kubernetes,
+      cilium,
+      kindConfig: {
+        kind: "Cluster",
+        apiVersion: "kind.x-k8s.io/v1alpha4",
+        name: c.name,
+        networking: {
+          podSubnet: podCidr,
+          serviceSubnet: serviceCidr,
+          disableDefaultCNI: true,
+          kubeProxyMode: "none",
+        },
+        nodes: [{ role: "control-plane" }, ...Array.from({ length: workers }, () => ({ role: "worker" }))],
+      },
+      values,
+      manifests: [
+        ...namespaces.map(bare),
+        ...missing.map((name): FieldObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+        ...workloads.map(standIn),
+        ...users.map(bare),
+      ].map((o): Record<string, unknown> => ({ ...o })),
+    };
+  });
+  return { profile, serviceType, clusters, differences };
+}
+
+type Say = (what: string, inField: unknown, inLab: unknown, matters?: Difference["matters"]) => void;
+
+/** The values that the lab keeps of a cluster; all others that the field sets are told. */
+function keep(cluster: FieldCluster, say: Say): Values {
+  const own = mergeValues(fromConfig(cluster.config), cluster.values as Values);
+  const mesh = (own.clustermesh ?? {}) as Values;
+  const kept: Values = {};
+  for (const key of keptValues) if (own[key] !== undefined) kept[key] = own[key];
+  const keptMesh: Values = {};
+  for (const key of keptMeshValues) if (mesh[key] !== undefined) keptMesh[key] = mesh[key];
+  const apiserver = (mesh.apiserver ?? {}) as { kvstoremesh?: Values; replicas?: number };
+  const keptApiserver: Values = {
+    ...(apiserver.kvstoremesh?.enabled === undefined
+      ? {}
+      : { kvstoremesh: { enabled: apiserver.kvstoremesh.enabled } }),
+    ...(apiserver.replicas === undefined ? {} : { replicas: apiserver.replicas }),
+  };
+  if (Object.keys(keptApiserver).length > 0) keptMesh.apiserver = keptApiserver;
+  if (Object.keys(keptMesh).length > 0) kept.clustermesh = keptMesh;
+  const mcs = (keptMesh.mcsapi as { enabled?: unknown } | undefined)?.enabled === true;
+  if ((mcs || mesh.enableMCSAPISupport === true) && !isAtLeast(cluster.cilium ?? "", "1.19")) {
+    delete keptMesh.mcsapi;
+    say("MCS-API", "on", "off: before Cilium 1.19 nothing makes its CRDs", "yes");
+  }
+  for (const { path, wanted, why } of unmet) {
+    if (!wanted(at(own, path))) continue;
+    say(path, at(own, path), why, "yes");
+    if (path === "tunnelProtocol") kept.tunnelProtocol = "vxlan";
+    if (path === "kubeProxyReplacement") delete kept.kubeProxyReplacement;
+    if (path === "bpf.datapathMode") kept.bpf = { ...(kept.bpf as Values), datapathMode: "veth" };
+  }
+  for (const key of Object.keys(own)) {
+    if (key in kept || key === "clustermesh" || unmet.some((u) => u.path.split(".")[0] === key)) continue;
+    if (key === "cluster") continue;
+    const why = labsOwn[key];
+    say(`value ${key}`, "set", why ?? "left out", why === undefined ? "perhaps" : "no");
+  }
+  for (const key of notDefault)
+    if (own[key] === undefined) say(`value ${key}`, "the chart's default", labsOwn[key], "no");
+  for (const key of Object.keys(mesh)) {
+    if (key in keptMesh) continue;
+    const why = meshsOwn[key];
+    say(`value clustermesh.${key}`, "set", why ?? "left out", why === undefined ? "perhaps" : "no");
+  }
+  return kept;
+}
+
+/** Chart values that the agents' ConfigMap tells, where there are none. */
+function fromConfig(config: Readonly<Record<string, string>>): Values {
+  const text = (key: string, path: string): Values => {
+    const value = config[key];
+    if (value === undefined || value === "") return {};
+    const typed =
+      value === "true" ? true : value === "false" ? false : /^\d+$/.test(value) ? Number(value) : value;
+    return path.split(".").reduceRight<unknown>((inner, part) => ({ [part]: inner }), typed) as Values;
+  };
+  const pools = (config["cluster-pool-ipv4-cidr"] ?? "").split(/[\s,]+/).filter((c) => c !== "");
+  return [
+    pools.length === 0 ? {} : { ipam: { operator: { clusterPoolIPv4PodCIDRList: pools } } },
+    text("routing-mode", "routingMode"),
+    text("tunnel-protocol", "tunnelProtocol"),
+    text("ipam", "ipam.mode"),
+    text("enable-policy", "policyEnforcementMode"),
+    text("max-connected-clusters", "clustermesh.maxConnectedClusters"),
+    text("policy-default-local-cluster", "clustermesh.policyDefaultLocalCluster"),
+    text("clustermesh-cache-ttl", "clustermesh.cacheTTL"),
+    text("clustermesh-enable-endpoint-sync", "clustermesh.enableEndpointSliceSynchronization"),
+    text("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled"),
+    text("auto-direct-node-routes", "autoDirectNodeRoutes"),
+    text("ipv4-native-routing-cidr", "ipv4NativeRoutingCIDR"),
+  ].reduce(mergeValues, {});
+}
+
+function at(values: Values, path: string): unknown {
+  return path.split(".").reduce<unknown>((v, part) => (v as Values | undefined)?.[part], values);
+}
+
+/** Clusters without a clustermesh-apiserver tell of themselves through an etcd. */
+function profileOf(field: readonly FieldCluster[]): ProfileName {
+  const apiserver = (c: FieldCluster): boolean =>
+    at(c.values as Values, "clustermesh.useAPIServer") === true ||
+    c.services.some((s) => s.metadata.name === "clustermesh-apiserver");
+  return field.every((c) => !apiserver(c) && at(c.values as Values, "etcd.enabled") === true)
+    ? "external-etcd"
+    : "default";
+}
+
+function serviceTypeOf(c: FieldCluster): "LoadBalancer" | "NodePort" {
+  const standing = c.services.find((s) => s.metadata.name === "clustermesh-apiserver")?.spec?.type;
+  const type = standing ?? at(c.values as Values, "clustermesh.apiserver.service.type");
+  return type === "LoadBalancer" ? "LoadBalancer" : "NodePort";
+}
+
+const pods = (n: number): string => (n === 1 ? "1 pod" : `${n} pods`);
+
+const said = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));

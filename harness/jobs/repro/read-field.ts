@@ -1,0 +1,217 @@
+import { readFile, stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { clusterName } from "#harness/config/lab-file.ts";
+import { mergeValues } from "#harness/config/plan.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { FieldCluster, FieldObject } from "#harness/model/field.ts";
+import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** What one file says of one cluster. */
+interface Part {
+  readonly source: string;
+  /** Undefined where the file does not say of which cluster it is. */
+  readonly cluster: string | undefined;
+  readonly values?: Values;
+  readonly config?: Readonly<Record<string, string>>;
+  readonly objects: readonly FieldObject[];
+  readonly sysdump: boolean;
+}
+
+const mostYamlBytes = 16 * 1024 ** 2;
+
+/**
+ * Sysdumps, files of Helm values and of kubectl's YAML, in any mix; `NAME=FILE` says of which cluster a file is that does
+ * not say so itself. Nothing of them is executed.
+ */
+export async function readField(files: readonly string[]): Promise<FieldCluster[]> {
+  const parts: Part[] = [];
+  for (const file of files) {
+    const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
+    parts.push(path!.endsWith(".zip") ? await fromSysdump(path!) : await fromYaml(path!, cluster));
+  }
+  const names = [...new Set(parts.map((p) => p.cluster).filter((n) => n !== undefined))];
+  for (const part of parts)
+    if (part.cluster === undefined && names.length !== 1)
+      throw new MeshproofError("usage", `${part.source} does not say of which cluster it is`, {
+        cure: `give it as NAME=${part.source}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
+      });
+  for (const name of names) {
+    const dumps = parts.filter((p) => p.sysdump && p.cluster === name);
+    if (dumps.length > 1)
+      throw new MeshproofError(
+        "usage",
+        `${dumps.map((d) => d.source).join(" and ")} are both of cluster ${name}`,
+        {
+          cure: "give one sysdump for each cluster",
+        },
+      );
+  }
+  // They become names of files and of containers.
+  for (const name of names) {
+    const found = clusterName.safeParse(name);
+    if (!found.success || name === "lab")
+      throw new MeshproofError(
+        "usage",
+        `a file says that it is of cluster ${JSON.stringify(name.slice(0, 80))}`,
+        {
+          cure: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file",
+        },
+      );
+  }
+  if (names.length < 2)
+    throw new MeshproofError(
+      "usage",
+      `${names.length === 0 ? "no cluster" : `only cluster ${names[0]}`} is in these files`,
+      {
+        cure: "a mesh needs two: give the sysdump, or the Helm values, of each",
+      },
+    );
+  return names.map((name) =>
+    clusterOf(
+      name,
+      parts.filter((p) => (p.cluster ?? names[0]) === name),
+    ),
+  );
+}
+
+async function fromSysdump(path: string): Promise<Part> {
+  const { cluster, evidence } = await readSysdump(path);
+  const objects = (file: string, kind: string, apiVersion: string): FieldObject[] =>
+    ((JSON.parse(evidence.get(file) ?? "[]") ?? []) as FieldObject[]).map((o) => ({
+      ...o,
+      kind,
+      apiVersion,
+    }));
+  return {
+    source: basename(path),
+    cluster,
+    sysdump: true,
+    values: JSON.parse(evidence.get("helm-values.json") ?? "{}") as Values,
+    config: JSON.parse(evidence.get("cilium-config.json") ?? "{}") as Record<string, string>,
+    objects: [
+      ...objects("nodes.json", "Node", "v1"),
+      ...objects("namespaces.json", "Namespace", "v1"),
+      ...objects("services.json", "Service", "v1"),
+      ...objects("pods.json", "Pod", "v1"),
+      ...objects("ciliumnetworkpolicies.json", "CiliumNetworkPolicy", "cilium.io/v2"),
+      ...objects("ciliumclusterwidenetworkpolicies.json", "CiliumClusterwideNetworkPolicy", "cilium.io/v2"),
+      ...objects("networkpolicies.json", "NetworkPolicy", "networking.k8s.io/v1"),
+    ],
+  };
+}
+
+async function fromYaml(path: string, named: string | undefined): Promise<Part> {
+  const size = (await stat(path).catch(() => undefined))?.size;
+  if (size === undefined)
+    throw new MeshproofError("usage", `cannot read ${path}`, { cure: "check the path" });
+  if (size > mostYamlBytes)
+    throw new MeshproofError("usage", `${path} has ${Math.round(size / 1024 ** 2)} MiB: at most 16 are read`);
+  const documents = parseAllDocuments(await readFile(path, "utf8"));
+  const read = (d: (typeof documents)[number]): unknown => {
+    if (d.errors.length > 0)
+      throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`);
+    // Aliases are no part of what helm and kubectl write, and could grow without end.
+    try {
+      return d.toJS({ maxAliasCount: 0 });
+    } catch (error) {
+      throw new MeshproofError("config-invalid", `${path} cannot be read: ${messageOf(error)}`, {
+        cause: error,
+        cure: "write it out without aliases",
+      });
+    }
+  };
+  // `helm get values -a` puts a line of its own before the values.
+  const all = documents
+    .map(read)
+    .filter((d) => d !== null)
+    .map((d) => withoutHead(d as Record<string, unknown>));
+  const objects = all.flatMap((d) =>
+    Array.isArray(d.items)
+      ? (d.items as FieldObject[])
+      : d.kind !== undefined && d.metadata !== undefined
+        ? [d as unknown as FieldObject]
+        : [],
+  );
+  const [values] = all.filter((d) => d.kind === undefined && d.items === undefined);
+  const config = objects.find((o) => o.kind === "ConfigMap" && o.metadata.name === "cilium-config")?.data as
+    | Record<string, string>
+    | undefined;
+  const own =
+    (values?.cluster as { name?: string } | undefined)?.name ?? config?.["cluster-name"] ?? undefined;
+  if (named !== undefined && own !== undefined && named !== own)
+    throw new MeshproofError("usage", `${path} is of cluster ${own}, not ${named}`);
+  if (objects.length === 0 && values === undefined)
+    throw new MeshproofError("usage", `${path} holds neither Helm values nor Kubernetes objects`);
+  return {
+    source: basename(path),
+    cluster: named ?? own,
+    sysdump: false,
+    ...(values === undefined ? {} : { values }),
+    ...(config === undefined ? {} : { config }),
+    objects,
+  };
+}
+
+function withoutHead(values: Record<string, unknown>): Record<string, unknown> {
+  const { "COMPUTED VALUES": _a, "USER-SUPPLIED VALUES": _b, ...rest } = values;
+  return rest;
+}
+
+function clusterOf(name: string, parts: readonly Part[]): FieldCluster {
+  const objects = parts.flatMap((p) => p.objects);
+  const of = (...kinds: string[]): FieldObject[] => objects.filter((o) => kinds.includes(o.kind ?? ""));
+  const values = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
+  const config = Object.assign({}, ...parts.map((p) => p.config ?? {})) as Record<string, string>;
+  const nodes = of("Node");
+  const pods = of("Pod");
+  const controlPlanes = nodes.filter(
+    (n) => "node-role.kubernetes.io/control-plane" in (n.metadata.labels ?? {}),
+  );
+  const id = Number(config["cluster-id"] ?? (values.cluster as { id?: number } | undefined)?.id);
+  return {
+    name,
+    id: id > 0 ? id : undefined,
+    sources: parts.map((p) => p.source),
+    kubernetes: nodes[0]?.status?.nodeInfo?.kubeletVersion?.replace(/^v/, ""),
+    cilium: versionOf(pods, values),
+    podCidr: flagOf(pods, "kube-controller-manager", "--cluster-cidr") ?? covering(nodes),
+    serviceCidr: flagOf(pods, "kube-apiserver", "--service-cluster-ip-range"),
+    kernel: nodes[0]?.status?.nodeInfo?.kernelVersion,
+    controlPlanes: controlPlanes.length,
+    workers: nodes.length - controlPlanes.length,
+    values,
+    config,
+    namespaces: of("Namespace"),
+    services: of("Service"),
+    pods,
+    policies: of("CiliumNetworkPolicy", "NetworkPolicy"),
+    clusterwide: of("CiliumClusterwideNetworkPolicy"),
+  };
+}
+
+/** Of the agents that run, else of the image that the values name. */
+function versionOf(pods: readonly FieldObject[], values: Values): string | undefined {
+  const agent = pods.find((p) => p.metadata.labels?.["k8s-app"] === "cilium");
+  const image = agent?.spec?.containers?.find((c: { name: string }) => c.name === "cilium-agent")?.image as
+    | string
+    | undefined;
+  const tag = image?.split("@")[0] ?? (values.image as { tag?: string } | undefined)?.tag;
+  return /v?(\d+\.\d+\.\d+)$/.exec(tag ?? "")?.[1];
+}
+
+/** A flag of one of kubeadm's static pods. */
+function flagOf(pods: readonly FieldObject[], component: string, flag: string): string | undefined {
+  const pod = pods.find((p) => p.metadata.labels?.component === component);
+  const argv = (pod?.spec?.containers?.[0]?.command ?? []) as string[];
+  return argv.find((a) => a.startsWith(`${flag}=`))?.slice(flag.length + 1);
+}
+
+/** The /16 that the nodes' pod CIDRs lie in, where they lie in one. */
+function covering(nodes: readonly FieldObject[]): string | undefined {
+  const cidrs = nodes.map((n) => n.spec?.podCIDR as string | undefined).filter((c) => c !== undefined);
+  const wide = new Set(cidrs.map((c) => c.replace(/^(\d+\.\d+)\..*$/, "$1.0.0/16")));
+  return wide.size === 1 ? [...wide][0] : undefined;
+}

@@ -1,0 +1,102 @@
+import { Cluster } from "#harness/cluster/cluster.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import { type LabState, requireLab } from "#harness/state/lab.ts";
+import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
+import { readJournal, whereItIs } from "#harness/state/certification-journal.ts";
+
+export interface LabStatus {
+  readonly lab: string;
+  readonly imageSource: string;
+  /** Where a certification is, or stopped. */
+  readonly certification?: string;
+  readonly mesh: { readonly profile: string; readonly serviceType: string; readonly connected: boolean };
+  readonly clusters: readonly {
+    readonly name: string;
+    readonly id: number;
+    readonly context: string;
+    readonly kubeconfig: string;
+    readonly podCidr: string;
+    readonly serviceCidr: string;
+    readonly nodes: readonly {
+      readonly name: string;
+      readonly role: string;
+      readonly address: string;
+      readonly running: boolean;
+    }[];
+    readonly versions: { readonly kubernetes: string; readonly cilium: string };
+    /** What each agent says of each remote cluster: evidence, not a verdict. */
+    readonly remotes: readonly {
+      readonly agent: string;
+      readonly cluster: string;
+      readonly ready: boolean;
+      readonly status: string;
+    }[];
+  }[];
+}
+
+/** To paste into a shell, before a subcommand. */
+export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
+  `kubectl --kubeconfig ${c.kubeconfig} --context ${c.context}`;
+
+/** What a person does next with a lab that has just come up. */
+export const labLines = (state: LabState): string[] => [
+  ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(new Cluster(state, name))} get pods -A`),
+  `next: npm run mesh -- test --lab ${state.lab}; npm run mesh -- down --lab ${state.lab}`,
+];
+
+async function remotesOf(agent: Agent): Promise<LabStatus["clusters"][number]["remotes"]> {
+  try {
+    return (await agent.remoteClusters()).map((r) => ({
+      agent: agent.name,
+      cluster: r.name,
+      ready: r.ready,
+      status: r.status,
+    }));
+  } catch (error) {
+    return [{ agent: agent.name, cluster: "any", ready: false, status: messageOf(error) }];
+  }
+}
+
+export async function labStatus(lab: string, signal: AbortSignal): Promise<LabStatus> {
+  const state = await requireLab(lab);
+  const certification = await readJournal(lab);
+  const clusters = await Promise.all(
+    state.plan.clusters.map(async (planned) => {
+      const cluster = new Cluster(state, planned.name);
+      // Of a lab that is half down, as after a kill, the rest is told all the same.
+      const agents = await agentsOf(cluster, signal).catch(() => []);
+      const remotes = await Promise.all(agents.map(remotesOf));
+      return {
+        name: cluster.name,
+        id: cluster.id,
+        context: cluster.context,
+        kubeconfig: cluster.kubeconfig,
+        podCidr: cluster.podCidr,
+        serviceCidr: cluster.serviceCidr,
+        nodes: (await cluster.nodes()).map(({ name, role, address, running }) => ({
+          name,
+          role,
+          address,
+          running,
+        })),
+        versions: {
+          kubernetes: await cluster.kube.version().catch(() => "unknown"),
+          cilium: (await agents[0]?.version().catch(() => undefined)) ?? "unknown",
+        },
+        remotes: remotes.flat(),
+      };
+    }),
+  );
+  const remotes = clusters.flatMap((c) => c.remotes);
+  return {
+    lab,
+    imageSource: state.artifacts.source,
+    ...(certification === undefined ? {} : { certification: whereItIs(lab, certification) }),
+    mesh: {
+      profile: state.plan.profile,
+      serviceType: state.plan.serviceType,
+      connected: remotes.length > 0 && remotes.every((r) => r.ready),
+    },
+    clusters,
+  };
+}

@@ -1,0 +1,89 @@
+import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { History } from "#harness/model/history.ts";
+import type { RunRecord } from "#harness/model/record.ts";
+import { writeAtomic } from "#harness/platform/paths.ts";
+import { readHistory, writeCsv } from "#harness/probe/history-file.ts";
+import { toHtml } from "#harness/report/html.ts";
+import { killSuite, toJunit } from "#harness/report/junit.ts";
+import { drawnHistories } from "#harness/report/measurements-html.ts";
+import { reportSchema } from "#harness/report/schema.ts";
+import { reportsDir } from "#harness/testkit/run-environment.ts";
+
+/** `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. */
+export async function writeReport(dir: string, run: RunRecord): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  await writeAtomic(join(dir, "report.json"), `${JSON.stringify(run, null, 2)}\n`);
+  await writeAtomic(join(dir, "junit.xml"), junitOf(run));
+  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
+  const latest = join(dirname(dir), "latest");
+  await rm(latest, { force: true });
+  await symlink(run.runId, latest);
+}
+
+function junitOf(run: RunRecord): string {
+  const suites = run.killMatrix === undefined ? run.suites : [...run.suites, killSuite(run.killMatrix)];
+  return toJunit({ ...run, suites, properties: junitProperties(run) });
+}
+
+export function junitProperties(
+  run: Omit<RunRecord, "suites" | "totals" | "exitCode" | "durationMs">,
+): Record<string, string> {
+  const properties: Record<string, string> = {
+    kernel: run.kernel,
+    imageSource: run.imageSource,
+    lab: run.lab,
+    profile: run.profile,
+    meshproof: run.meshproof,
+    reproduce: run.command,
+  };
+  for (const c of run.clusters) {
+    properties[`${c.name}.cilium`] = c.cilium;
+    properties[`${c.name}.kubernetes`] = c.kubernetes;
+    properties[`${c.name}.nodeImage`] = `${c.nodeImage} ${c.nodeImageId}`;
+  }
+  return properties;
+}
+
+/** Those that the page draws; one that was cut off is left out, and the page says so. */
+async function readHistories(dir: string, run: RunRecord): Promise<Map<string, History>> {
+  const histories = new Map<string, History>();
+  for (const file of drawnHistories(run)) {
+    const history = await readHistory(join(dir, "histories", file)).catch(() => undefined);
+    if (history !== undefined) histories.set(file, history);
+  }
+  return histories;
+}
+
+/** Every history of a run as CSV beside it; answers the files. */
+export async function exportCsv(runId: string): Promise<string[]> {
+  const dir = join(reportsDir(), runId, "histories");
+  const files = (await readdir(dir).catch(() => [])).filter((f) => f.endsWith(".ndjson"));
+  if (files.length === 0)
+    throw new MeshproofError("usage", `run ${runId} kept no history`, {
+      cure: "name a run whose suites measure, such as failover",
+    });
+  const written: string[] = [];
+  for (const file of files.sort()) {
+    const to = join(dir, file.replace(/\.ndjson$/, ".csv"));
+    await writeCsv(to, await readHistory(join(dir, file)));
+    written.push(to);
+  }
+  return written;
+}
+
+/** Renders a finished run again from its own files; answers the page's path. */
+export async function renderAgain(runId: string): Promise<string> {
+  const dir = join(reportsDir(), runId);
+  const text = await readFile(join(dir, "report.json"), "utf8").catch((error: unknown) => {
+    throw new MeshproofError("usage", `there is no finished run ${runId} in ${reportsDir()}`, {
+      cause: error,
+      cure: "name a folder of reports/ that holds a report.json, or latest",
+    });
+  });
+  const run = reportSchema.parse(JSON.parse(text)) as RunRecord;
+  await writeAtomic(join(dir, "junit.xml"), junitOf(run));
+  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
+  return join(dir, "report.html");
+}

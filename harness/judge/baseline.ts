@@ -1,0 +1,45 @@
+import type { Measurement } from "#harness/model/measurement.ts";
+import { quantile } from "#harness/lib/stats.ts";
+import { failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
+
+export interface BaselineLimits {
+  /** Fewer recorded runs of the same scenario give no verdict. */
+  readonly runs: number;
+  /** The outage may be this many times the baseline's p95. */
+  readonly factor: number;
+}
+
+type Identity = Pick<Measurement, "method" | "scenario" | "affinity" | "struck" | "setting">;
+
+/** Measurements are comparable where scenario, affinity, direction, method and everything about the setting agree. */
+export function comparable(a: Identity, b: Identity): boolean {
+  return (
+    a.method === b.method &&
+    a.scenario === b.scenario &&
+    a.affinity === b.affinity &&
+    a.struck === b.struck &&
+    JSON.stringify(a.setting) === JSON.stringify(b.setting)
+  );
+}
+
+/** The verdict on one measurement by what was recorded before. Unrecovered runs of the baseline stay out of it. */
+export function judgeByBaseline(
+  measured: Measurement,
+  recorded: readonly Measurement[],
+  limits: BaselineLimits,
+): Verdict {
+  const what = `${measured.scenario}, affinity ${measured.affinity}, ${measured.struck} struck`;
+  const outages = recorded
+    .filter((r) => r.outcome !== "unknown" && r.away.recovered && comparable(r, measured))
+    .map((r) => r.away.outageMs);
+  if (outages.length < limits.runs)
+    return unknownBecause([
+      `${what}: the baseline has ${outages.length} comparable runs, ${limits.runs} are needed (same scenario, versions, machine and method)`,
+    ]);
+  const p95Ms = quantile(outages, 0.95);
+  const limitMs = p95Ms * limits.factor + measured.prober.everyMs;
+  if (measured.away.recovered && measured.away.outageMs <= limitMs) return failedBecause([]);
+  return failedBecause([
+    `${what}: ${measured.away.recovered ? `outage of ${measured.away.outageMs.toFixed(0)} ms` : "not recovered"}; the baseline's p95 is ${p95Ms.toFixed(0)} ms over ${outages.length} runs, the limit ${limitMs.toFixed(0)} ms`,
+  ]);
+}

@@ -1,0 +1,89 @@
+import type { NodeEntry, RemoteClusterStatus } from "#harness/model/snapshot.ts";
+import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
+
+/** What a cluster's own API server says of a node. */
+export interface NodeTruth {
+  /** `cluster/node`. */
+  readonly name: string;
+  readonly address: string;
+  readonly podCidr: string;
+}
+
+/** What a cluster exports to the others, counted from its own API server. */
+export interface RemoteTruth {
+  readonly nodes: number;
+  readonly endpoints: number;
+  readonly identities: number;
+  readonly services: number;
+}
+
+export const describeCounts = (t: RemoteTruth): string =>
+  `${t.nodes} nodes, ${t.endpoints} endpoints, ${t.identities} identities, ${t.services} services`;
+
+/** Addresses and pod CIDRs as the truth has them. */
+export function judgeNodeEntries(
+  agent: string,
+  told: readonly NodeEntry[],
+  truth: readonly NodeTruth[],
+): Verdict {
+  const reasons: string[] = [];
+  for (const node of truth) {
+    const entry = told.find((n) => n.name === node.name);
+    if (entry === undefined) continue;
+    const addresses = entry.addresses.filter((a) => a.type === "InternalIP").map((a) => a.ip);
+    if (!addresses.includes(node.address))
+      reasons.push(`${agent} has ${addresses.join(", ")} for ${node.name}, its API server ${node.address}`);
+    if (!entry.podCidrs.includes(node.podCidr))
+      reasons.push(
+        `${agent} has pod CIDR ${entry.podCidrs.join(", ") || "none"} for ${node.name}, its API server ${node.podCidr}`,
+      );
+  }
+  return failedBecause(reasons);
+}
+
+/** From the "remote configuration" and "synchronization status" of Cilium's Cluster Mesh troubleshooting guide. */
+export function judgeRemoteCluster(
+  agent: string,
+  name: string,
+  id: number,
+  remote: RemoteClusterStatus | undefined,
+  truth: RemoteTruth,
+): Verdict {
+  const reasons = connectionTroubles(agent, name, id, remote);
+  if (remote === undefined) return failedBecause(reasons);
+  for (const part of ["nodes", "endpoints", "identities", "services"] as const) {
+    if (remote.counts[part] !== truth[part])
+      reasons.push(
+        `${agent}: remote cluster ${name} shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`,
+      );
+  }
+  return failedBecause(reasons);
+}
+
+/** KVStoreMesh, which copies the other clusters' state for the agents: the same signs, without the counts. */
+export function judgeKvstoreMesh(
+  who: string,
+  name: string,
+  id: number,
+  remote: RemoteClusterStatus | undefined,
+): Verdict {
+  return failedBecause(connectionTroubles(who, name, id, remote));
+}
+
+function connectionTroubles(
+  who: string,
+  name: string,
+  id: number,
+  remote: RemoteClusterStatus | undefined,
+): string[] {
+  if (remote === undefined) return [`${who} knows no remote cluster ${name}`];
+  const reasons: string[] = [];
+  const say = (text: string): void => void reasons.push(`${who}: remote cluster ${name} ${text}`);
+  if (!remote.config.retrieved) say("has no configuration retrieved");
+  else if (remote.config.clusterId !== id) say(`has id ${remote.config.clusterId}, expected ${id}`);
+  if (!remote.connected) say(`is not connected: ${remote.status}`);
+  if (!remote.ready) say(`is not ready: ${remote.status}`);
+  for (const part of ["nodes", "endpoints", "identities", "services"] as const)
+    if (!remote.synced[part]) say(`has not synchronised its ${part}`);
+  return reasons;
+}

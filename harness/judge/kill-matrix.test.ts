@@ -1,0 +1,135 @@
+import { describe, expect, test } from "vitest";
+import type { HostSample } from "#harness/model/host-sample.ts";
+import { matches } from "#harness/lib/pattern.ts";
+import type { TestRecord } from "#harness/model/record.ts";
+import { disturbances } from "./host.ts";
+import { isSettled, judgeCell, killMatrix, notRun } from "./kill-matrix.ts";
+
+const record = (name: string, outcome: TestRecord["outcome"], reason = ""): TestRecord => ({
+  suite: "pod-to-pod",
+  name,
+  outcome,
+  reasons: reason === "" ? [] : [reason],
+  durationMs: 1,
+  notes: {},
+});
+const expected = { kills: ["{1} -> {2} > TCP*"], may: ["*UDP*"] };
+const clusters = ["east", "west"];
+const context = { clusters, names: ["east-worker"] };
+const state = (r: TestRecord) => judgeCell("vxlan-drop", r, expected, context).state;
+
+describe("a cell of the kill matrix", () => {
+  test("patterns: clusters by number, any text by *, nothing else is special", () => {
+    expect(matches("{1} -> {2} > a (b) *", "east -> west > a (b) c\nd", clusters)).toBe(true);
+    expect(matches("{1} -> {2}", "east -> west > more", clusters)).toBe(false);
+    expect(matches("a.c", "abc")).toBe(false);
+  });
+
+  test("killed needs a failure that names what was harmed", () => {
+    expect(state(record("east -> west > TCP x", "fail", "no answer from east-worker"))).toBe("killed");
+    expect(state(record("east -> west > TCP x", "fail", "no answer"))).toBe("unnamed");
+    expect(state(record("east -> west > TCP x", "fail", "no answer from lab--east-worker"))).toBe("unnamed");
+    expect(state(record("east -> west > TCP x", "pass"))).toBe("survived");
+  });
+
+  test("a test that should stay green broke, one that may fail did not, an unknown says nothing", () => {
+    expect(state(record("west -> east > TCP x", "fail", "east-worker"))).toBe("broke");
+    expect(state(record("west -> east > UDP x", "fail", "east-worker"))).toBe("green");
+    expect(state(record("west -> east > TCP x", "pass"))).toBe("green");
+    expect(state(record("east -> west > TCP x", "unknown"))).toBe("unknown");
+  });
+
+  test("a test that should have failed and was not run is unknown, not a pass", () => {
+    expect(notRun("f", "pod-to-pod > x")).toMatchObject({ state: "unknown", outcome: "unknown" });
+  });
+
+  test("an earlier run settled a fault that killed what it must by the tables of now, and broke nothing", () => {
+    const fault = { name: "g", group: "network", does: "", subject: "", durationMs: 1, run: "r", errors: [] };
+    const killed = judgeCell("g", record("east -> west > TCP x", "fail", "east-worker"), expected, context);
+    const test_ = "pod-to-pod > east -> west > TCP x";
+    expect(isSettled(fault, [killed], [test_])).toBe(true);
+    expect(isSettled({ ...fault, errors: ["healing failed"] }, [killed], [test_])).toBe(false);
+    expect(isSettled(fault, [killed], [test_, "pod-to-pod > a new one"])).toBe(false);
+    expect(isSettled(fault, [killed, notRun("g", test_)], [test_])).toBe(false);
+    expect(isSettled(fault, [], [])).toBe(false);
+  });
+
+  test("survivors and tests that nothing killed are listed, faults that did not work among them", () => {
+    const cells = [
+      judgeCell("f", record("east -> west > TCP x", "pass"), expected, context),
+      judgeCell("g", record("east -> west > TCP x", "fail", "east-worker"), expected, context),
+    ];
+    const fault = { group: "network", does: "", subject: "", durationMs: 1, run: "r" };
+    const faults = [
+      { ...fault, name: "f", errors: [] },
+      { ...fault, name: "g", errors: ["healing failed"] },
+    ];
+    const test_ = "pod-to-pod > east -> west > TCP x";
+    const matrix = killMatrix(faults, cells, [test_, "other > y"]);
+    expect(matrix.survivors).toEqual(["g", `f: ${test_}`]);
+    expect(matrix.unkilled).toEqual(["other > y"]);
+  });
+});
+
+describe("disturbances of the host", () => {
+  const sample = (atMs: number, over: Partial<HostSample> = {}): HostSample => ({
+    atMs,
+    busyCores: 1.5,
+    labCores: 1.2,
+    ownCores: 0.2,
+    lateMs: 1,
+    freeDiskBytes: 10 ** 10,
+    dockerAnswers: true,
+    ...over,
+  });
+  const limits = { foreignCores: 0.8, hostStallMs: 5000, freeDiskBytes: 2 ** 30 };
+  const seconds = (over: (i: number) => Partial<HostSample>) =>
+    Array.from({ length: 10 }, (_, i) => sample(i * 1000, over(i)));
+
+  test("a busy lab is none; two seconds of somebody's shell neither", () => {
+    expect(
+      disturbances(
+        seconds(() => ({})),
+        limits,
+        0,
+        10_000,
+      ),
+    ).toEqual([]);
+    expect(
+      disturbances(
+        seconds((i) => (i < 2 ? { labCores: 0, busyCores: 2 } : {})),
+        limits,
+        0,
+        10_000,
+      ),
+    ).toEqual([]);
+  });
+
+  test("hogged processors, a stall, a full disk and a lost daemon each have their sentence", () => {
+    const told = (over: Partial<HostSample>) =>
+      disturbances(
+        seconds(() => over),
+        limits,
+        0,
+        10_000,
+      ).join();
+    expect(told({ busyCores: 2, labCores: 0.5 })).toContain("other programs used 1.3 cores");
+    expect(told({ busyCores: 2, labCores: 0.5, foreignNames: ["etcd", "clang"] })).toContain(
+      "other programs (etcd, clang) used 1.3 cores",
+    );
+    expect(told({ lateMs: 6000 })).toContain("stood still for 6000 ms");
+    expect(told({ freeDiskBytes: 5 * 2 ** 20 })).toContain("5 MiB left");
+    expect(told({ dockerAnswers: false })).toContain("Docker");
+  });
+
+  test("what was before the test does not count", () => {
+    expect(
+      disturbances(
+        seconds((i) => (i < 4 ? { dockerAnswers: false } : {})),
+        limits,
+        5000,
+        9000,
+      ),
+    ).toEqual([]);
+  });
+});

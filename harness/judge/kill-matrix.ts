@@ -1,0 +1,90 @@
+import type { CellState, KillCell, KillMatrix, ProvenFault } from "#harness/model/kill-matrix.ts";
+import { holdsName } from "#harness/lib/names.ts";
+import { matches } from "#harness/lib/pattern.ts";
+import type { TestRecord } from "#harness/model/record.ts";
+
+/** What a fault should do to a suite: patterns over full test names, `*` for any text. */
+export interface Expectation {
+  readonly kills: readonly string[];
+  /** Tests that may fail too: the harm reaches them on some runs or for another reason. */
+  readonly may: readonly string[];
+}
+
+export const harmless: Expectation = { kills: [], may: [] };
+
+/** What a test should do under a fault: fail, stay green, or either. */
+export function expectationOf(
+  expected: Expectation,
+  test: string,
+  clusters: readonly string[],
+): "fail" | "green" | "either" {
+  if (expected.kills.some((p) => matches(p, test, clusters))) return "fail";
+  return expected.may.some((p) => matches(p, test, clusters)) ? "either" : "green";
+}
+
+/** A test that should have failed and has no verdict: what it would have said is not known. */
+export function notRun(fault: string, test: string): KillCell {
+  return { fault, test, state: "unknown", outcome: "unknown", message: "it was not run" };
+}
+
+/** `names`: what the injection harmed; a killed test's message holds at least one of them. */
+export function judgeCell(
+  fault: string,
+  test: TestRecord,
+  expected: Expectation,
+  context: { readonly clusters: readonly string[]; readonly names: readonly string[] },
+): KillCell {
+  const { clusters, names } = context;
+  const message = test.reasons.join("\n");
+  const cell = (state: CellState): KillCell => ({
+    fault,
+    test: `${test.suite} > ${test.name}`,
+    state,
+    outcome: test.outcome,
+    message: message.slice(0, 2000),
+  });
+  if (test.outcome === "unknown") return cell("unknown");
+  const should = expectationOf(expected, test.name, clusters);
+  if (test.outcome !== "fail") return cell(should === "fail" ? "survived" : "green");
+  if (should === "fail") return cell(names.some((n) => holdsName(message, n)) ? "killed" : "unnamed");
+  return cell(should === "either" ? "green" : "broke");
+}
+
+/**
+ * Whether an earlier run settled a fault: it worked, every test that must fail was killed, and nothing else is amiss.
+ * `mustFail`: `suite > test`, by the tables of now.
+ */
+export function isSettled(
+  fault: ProvenFault,
+  cells: readonly KillCell[],
+  mustFail: readonly string[],
+): boolean {
+  const own = cells.filter((c) => c.fault === fault.name);
+  return (
+    fault.errors.length === 0 &&
+    own.length > 0 &&
+    own.every((c) => c.state === "killed" || c.state === "green") &&
+    mustFail.every((t) => own.some((c) => c.test === t && c.state === "killed"))
+  );
+}
+
+/** `tests`: every test of the suites, those that can fail at all (not unsupported on a healthy mesh). */
+export function killMatrix(
+  faults: readonly ProvenFault[],
+  cells: readonly KillCell[],
+  tests: readonly string[],
+): KillMatrix {
+  const bad: readonly CellState[] = ["survived", "unnamed", "broke"];
+  return {
+    faults,
+    tests,
+    cells,
+    survivors: [
+      ...faults.filter((f) => f.errors.length > 0).map((f) => f.name),
+      ...cells
+        .filter((c) => bad.includes(c.state))
+        .map((c) => `${c.fault}: ${c.test}${c.state === "survived" ? "" : ` (${c.state})`}`),
+    ],
+    unkilled: tests.filter((t) => !cells.some((c) => c.test === t && c.state === "killed")),
+  };
+}

@@ -1,0 +1,32 @@
+import type { AskAnswer } from "#harness/model/probe-wire.ts";
+import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
+
+/** What came back on one path. */
+export interface PathAnswers {
+  /** `cluster/node (ip)`. */
+  readonly from: string;
+  readonly to: string;
+  readonly expectedBody: string;
+  readonly answers: readonly AskAnswer[];
+}
+
+/** Every request of every path was answered by the right pod; none of the paths is missing. */
+export function judgePaths(paths: readonly PathAnswers[], expectedPaths: number): Verdict {
+  const reasons: string[] = [];
+  if (paths.length !== expectedPaths || expectedPaths === 0)
+    reasons.push(`${paths.length} paths were tried, ${expectedPaths} are expected`);
+  for (const path of paths) {
+    if (path.answers.length === 0) reasons.push(`${path.from} -> ${path.to}: nothing was asked`);
+    const bad = path.answers.filter((a) => a.outcome !== "ok");
+    const stranger = path.answers.find((a) => a.outcome === "ok" && a.body.trim() !== path.expectedBody);
+    if (bad.length > 0)
+      reasons.push(
+        `${path.from} -> ${path.to}: ${bad[0]!.outcome} on ${bad.length} of ${path.answers.length} requests (${bad[0]!.detail})`,
+      );
+    if (stranger !== undefined)
+      reasons.push(
+        `${path.from} -> ${path.to}: answered by ${stranger.body.trim().slice(0, 60)}, expected ${path.expectedBody}`,
+      );
+  }
+  return failedBecause(reasons);
+}

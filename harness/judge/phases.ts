@@ -1,0 +1,96 @@
+import type { ChainRecord } from "#harness/model/chain.ts";
+import type { Boundary, Phases } from "#harness/model/measurement.ts";
+import { hundredths } from "#harness/lib/stats.ts";
+import type { FailoverFacts } from "./failover.ts";
+
+/**
+ * Lays the chain of causes over the outage that the traffic showed. A boundary is the first time after the fault that a
+ * link had no active backend of the struck cluster left. The outage is cut at the boundaries; a piece counts as
+ * explained only where both its ends were seen.
+ */
+export function phasesOf(
+  chain: ChainRecord,
+  facts: FailoverFacts,
+  clock: {
+    readonly faultUnixMs: number;
+    /** What changed later is the healing's. */
+    readonly healingUnixMs: number;
+    readonly proberZeroUnixMs: number;
+    readonly proberErrorMs: number;
+  },
+): Phases {
+  const after = (proberMs: number | undefined): number | null =>
+    proberMs === undefined ? null : hundredths(proberMs + clock.proberZeroUnixMs - clock.faultUnixMs);
+  const firstErrorAfterMs = after(facts.firstErrorMs);
+  const stableAfterMs = firstErrorAfterMs === null ? null : after(facts.stableAgainMs);
+  const seen: Phases["seen"] = [
+    { boundary: "fault begun", afterMs: 0, errorMs: 0 },
+    ...chain.path.map(({ boundary, errorMs }) => {
+      const first = chain.events.find(
+        (e) =>
+          e.boundary === boundary &&
+          e.active === 0 &&
+          e.atUnixMs >= clock.faultUnixMs - errorMs &&
+          e.atUnixMs < clock.healingUnixMs,
+      );
+      return {
+        boundary,
+        afterMs: first === undefined ? null : Math.max(0, hundredths(first.atUnixMs - clock.faultUnixMs)),
+        errorMs: hundredths(errorMs),
+      };
+    }),
+    { boundary: "traffic stable", afterMs: stableAfterMs, errorMs: hundredths(clock.proberErrorMs) },
+  ];
+  return {
+    seen,
+    lastGoodAfterMs: after(facts.lastGoodMs),
+    firstErrorAfterMs,
+    firstNewAfterMs: after(facts.firstNewMs),
+    stableAfterMs,
+    ...cutOutage(seen, after(facts.lastGoodMs) ?? firstErrorAfterMs, stableAfterMs),
+  };
+}
+
+function cutOutage(
+  seen: Phases["seen"],
+  fromMs: number | null,
+  untilMs: number | null,
+): Pick<Phases, "links" | "unexplainedMs"> {
+  if (fromMs === null || untilMs === null) return { links: [], unexplainedMs: 0 };
+  seen = inCausalOrder(seen);
+  const links: { upTo: Boundary; ms: number }[] = [];
+  let unexplainedMs = 0;
+  let before = 0;
+  let gap = false;
+  for (const { boundary, afterMs } of seen.slice(1)) {
+    if (afterMs === null) {
+      gap = true;
+      continue;
+    }
+    const ms = Math.max(0, Math.min(afterMs, untilMs) - Math.max(before, fromMs));
+    if (gap) unexplainedMs += ms;
+    else links.push({ upTo: boundary, ms: hundredths(ms) });
+    gap = false;
+    before = Math.max(before, afterMs);
+  }
+  return { links, unexplainedMs: hundredths(unexplainedMs) };
+}
+
+/**
+ * A cause is not later than its effect. A stamp that says so within its error was told late: the effect's time bounds
+ * it. One that says so by more contradicts the rest, and counts as not seen.
+ */
+function inCausalOrder(seen: Phases["seen"]): Phases["seen"] {
+  const ordered = [...seen];
+  let next: Phases["seen"][number] | undefined;
+  for (let i = ordered.length - 1; i >= 0; i--) {
+    const own = ordered[i]!;
+    if (own.afterMs === null) continue;
+    if (next?.afterMs != null && own.afterMs > next.afterMs) {
+      const late = own.afterMs - next.afterMs;
+      ordered[i] = { ...own, afterMs: late <= own.errorMs + next.errorMs ? next.afterMs : null };
+    }
+    if (ordered[i]!.afterMs !== null) next = ordered[i];
+  }
+  return ordered;
+}

@@ -1,0 +1,61 @@
+import type { Artifacts } from "#harness/images/types.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { networkSubnet } from "#harness/platform/docker.ts";
+import { namespaceObject } from "#harness/kube/namespace.ts";
+import { awaitMeshed } from "#harness/cilium/agent/meshed.ts";
+import { type LoadBalancerBlock, loadBalancerBlock } from "#harness/cilium/install/addresses.ts";
+import { awaitCanary, deployCanary } from "./canary.ts";
+import { applyManifests } from "./manifests.ts";
+import { profiles } from "#harness/cilium/install/profiles/index.ts";
+import { Site } from "#harness/cilium/install/site.ts";
+import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
+
+/** How long each stretch of meshing took, from its start, for `bench up` and the report. */
+export interface MeshTimes {
+  /** Until the agents of every cluster were ready for the first time. */
+  readonly agentsMs: number;
+  readonly meshedMs: number;
+  readonly canaryMs: number;
+}
+
+/** Meshes the clusters in the way of the lab's profile. Idempotent: a half lab is repaired so. */
+export async function installMesh(
+  plan: LabPlan,
+  artifacts: Artifacts,
+  clusters: readonly Cluster[],
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<MeshTimes> {
+  const startedMs = monotonicMs();
+  const blocks = new Map<string, LoadBalancerBlock>();
+  for (const [i, { name }] of plan.clusters.entries())
+    blocks.set(name, loadBalancerBlock(await networkSubnet(clusterNetwork(plan, name)), i));
+  const site = new Site({ plan, artifacts, clusters, blocks, progress, signal });
+  for (const { kube } of clusters) {
+    await kube.apply(namespaceObject(systemNamespace));
+    await kube.apply(proberDaemonSet(systemNamespace, artifacts.proberImage));
+  }
+  await deployCanary(clusters, artifacts.agnhostImage);
+  await profiles[plan.profile].mesh(site);
+  const meshedMs = monotonicMs() - startedMs;
+  await progress.step(
+    "wait for the canary service in every direction",
+    async () => {
+      await Promise.all(clusters.map((c) => awaitVantages(c.kube, site.waiting)));
+      await awaitCanary(clusters, site.waiting.withinMs, signal);
+      await Promise.all(clusters.map((c) => site.agentsReady(c)));
+      await awaitMeshed(clusters, site.waiting);
+    },
+    { expectMs: 10_000 },
+  );
+  await Promise.all(
+    clusters.map((c) =>
+      applyManifests(c, site.planned(c).manifests ?? [], artifacts.agnhostImage, site.waiting),
+    ),
+  );
+  return { agentsMs: site.agentsMs, meshedMs, canaryMs: monotonicMs() - startedMs };
+}

@@ -1,0 +1,96 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Progress } from "#harness/lib/progress.ts";
+import { thisProcess } from "#harness/platform/machine.ts";
+import {
+  claimLab,
+  isMine,
+  type LabState,
+  labDir,
+  listLabs,
+  requireLab,
+  writeLabState,
+} from "#harness/state/lab.ts";
+import { workOn } from "./open-lab.ts";
+import { makeRoom } from "./other-labs.ts";
+
+const signal = new AbortController().signal;
+const path = process.env.PATH;
+let dir = "";
+let told: string[] = [];
+const progress: Progress = {
+  step: (title, work) => {
+    told.push(title);
+    return work({ detail: () => {} });
+  },
+  note: (text) => void told.push(text),
+};
+
+beforeEach(() => {
+  told = [];
+  dir = mkdtempSync(join(tmpdir(), "meshproof-labs-"));
+  process.env.XDG_STATE_HOME = dir;
+  // A Docker that has nothing: what is looked at here are the labs' files.
+  mkdirSync(join(dir, "bin"));
+  writeFileSync(join(dir, "bin", "docker"), '#!/bin/sh\n[ "$1 $2" = "network inspect" ] && exit 1\nexit 0\n');
+  chmodSync(join(dir, "bin", "docker"), 0o755);
+  process.env.PATH = `${join(dir, "bin")}${delimiter}${path}`;
+});
+afterEach(() => {
+  delete process.env.XDG_STATE_HOME;
+  process.env.PATH = path;
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const gone = { pid: 2 ** 30, pidStart: "1" };
+
+const lab = async (name: string, over: Partial<LabState> = {}): Promise<LabState> => {
+  const plan = { lab: name, clusters: [{ name: "east" }] };
+  const state = { version: 1, lab: name, phase: "up", plan, ...over } as unknown as LabState;
+  await writeLabState(state);
+  return state;
+};
+
+const certifies = (name: string): void => writeFileSync(join(labDir(name), "certify.json"), "{}");
+
+test("of the other labs those go whose commands were killed before they could remove them", async () => {
+  await lab("killed", { owner: gone });
+  await lab("half", { owner: gone, phase: "creating" });
+  await lab("killed-at-removal", { owner: gone, phase: "removing" });
+  certifies("killed-at-removal");
+  await lab("certifying", { owner: gone });
+  certifies("certifying");
+  await lab("at-work", { owner: await thisProcess() });
+  await lab("kept");
+  await lab("half-removed", { phase: "removing" });
+  await lab("asked-for", { owner: gone });
+  await makeRoom("asked-for", progress, signal);
+  expect((await listLabs()).sort()).toEqual(["asked-for", "at-work", "certifying", "kept"]);
+  expect(told.sort()).toEqual([
+    "remove lab half, which a killed command left",
+    "remove lab half-removed, which a killed command left",
+    "remove lab killed, which a killed command left",
+    "remove lab killed-at-removal, which a killed command left",
+  ]);
+});
+
+test("a broken lab beside this one is told, and no reason to stop", async () => {
+  mkdirSync(labDir("broken"), { recursive: true });
+  writeFileSync(join(labDir("broken"), "state.json"), "{");
+  await makeRoom("asked-for", progress, signal);
+  expect(told.join()).toContain("lab broken, beside this one, is left as it is");
+});
+
+test("a lab that a killed command was to remove is kept by whoever works on it, or removed by whoever takes it over", async () => {
+  await lab("killed", { owner: gone });
+  expect((await requireLab("killed")).owner).toEqual(gone);
+  expect((await workOn("killed")).owner).toBeUndefined();
+  await makeRoom("asked-for", progress, signal);
+  expect(await listLabs()).toEqual(["killed"]);
+  const mine = await claimLab(await lab("other", { owner: gone }), false);
+  expect(await isMine(mine)).toBe(true);
+  expect((await workOn("other")).owner).toEqual(await thisProcess());
+  expect(await isMine(await claimLab(await lab("kept"), false))).toBe(false);
+});

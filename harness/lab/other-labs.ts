@@ -1,0 +1,64 @@
+import { kindNodes } from "#harness/cluster/kind/kind-cluster.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { isAlive } from "#harness/platform/machine.ts";
+import { claimLab, type LabState, listLabs, lockLab, readLabState } from "#harness/state/lab.ts";
+import { reapLab } from "#harness/state/reap.ts";
+import { readJournal } from "#harness/state/certification-journal.ts";
+
+/**
+ * Whether nobody wants the lab: half removed, or of a command that was to remove it and is gone, and no certification in
+ * it waits to go on.
+ */
+export async function isDisposable(state: LabState): Promise<boolean> {
+  if (state.phase === "removing") return true;
+  if (state.owner === undefined || (await isAlive(state.owner))) return false;
+  return state.phase !== "up" || (await readJournal(state.lab)) === undefined;
+}
+
+/** A lab that nobody wants is this command's now, to keep or to remove at its end; any other stays as it is. */
+export async function takeOver(state: LabState, keep: boolean): Promise<LabState> {
+  return (await isDisposable(state)) ? claimLab(state, keep) : state;
+}
+
+/**
+ * Removes the labs whose commands were killed before they could do it, and names the labs that run beside this one.
+ * Docker's daemon starts the nodes of both again whenever it starts itself: the figures of this lab would suffer.
+ */
+export async function makeRoom(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
+  for (const other of await listLabs()) {
+    if (other === lab) continue;
+    try {
+      await lookAfter(other, progress, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      // Trouble with another lab is no reason to refuse this one.
+      progress.note(`lab ${other}, beside this one, is left as it is: ${messageOf(error)}`);
+    }
+  }
+}
+
+/** Under the lab's lock, which a killed command's frees itself within 15 s; nothing where somebody wants it by then. */
+export function removeForsaken(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
+  return progress.step(`remove lab ${lab}, which a killed command left`, async () => {
+    await using _lock = await lockLab(lab);
+    const now = await readLabState(lab);
+    if (now !== undefined && (await isDisposable(now))) await reapLab(lab, signal);
+  });
+}
+
+async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
+  const state = await readLabState(lab);
+  if (state === undefined) return;
+  if (await isDisposable(state)) {
+    await removeForsaken(lab, progress, signal);
+    return;
+  }
+  const made = state.plan.clusters.filter((c) => c.own === undefined);
+  const nodes = (await Promise.all(made.map((c) => kindNodes(lab, c.name)))).flat();
+  const running = nodes.filter((n) => n.running).length;
+  if (running > 0)
+    progress.note(
+      `lab ${lab} runs beside this one, ${running} nodes: their figures disturb each other; \`npm run mesh -- down --lab ${lab}\` removes it`,
+    );
+}

@@ -1,0 +1,73 @@
+import type { ImageOptions } from "#harness/images/options.ts";
+import { Store } from "#harness/images/store.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { dockerAnswers } from "#harness/platform/docker.ts";
+import { disk, examine, type Finding, memory } from "#harness/platform/doctor/doctor.ts";
+import { availableMemoryBytes } from "#harness/platform/machine.ts";
+import { setUpMachine } from "#harness/platform/doctor/setup.ts";
+import { readLabState } from "#harness/state/lab.ts";
+import { isDisposable, makeRoom, removeForsaken } from "./other-labs.ts";
+import { isUp } from "./up.ts";
+
+export interface PreflightOptions {
+  readonly plan: LabPlan;
+  readonly setup: boolean;
+  readonly mustBuild: boolean;
+  readonly registryMirror?: string;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+/** Checks the machine before anything is made, and makes room; with consent, installs and starts what it lacks. */
+export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+  const { progress, signal } = options;
+  const { lab } = options.plan;
+  const room = () => makeRoom(lab, progress, signal);
+  const answered = await dockerAnswers();
+  if (answered) await room();
+  // A lab that is up needs no more than it has.
+  if (await isUp(options.plan).catch(() => false)) return [];
+  // It would be rebuilt: what it holds now is free for that.
+  const own = answered ? await readLabState(lab) : undefined;
+  if (own?.phase === "up" && (await isDisposable(own))) await removeForsaken(lab, progress, signal);
+  // Figures first: a machine short of disk or memory is told so before anything is installed.
+  refuse([await disk(options.mustBuild), memory(await availableMemoryBytes())]);
+  if (options.setup) {
+    await setUpMachine(progress, signal);
+    // The daemon, where it started only now, brought back what was there when it ended.
+    if (!answered) await room();
+  }
+  const findings = await examine({
+    mustBuild: options.mustBuild,
+    ...(options.registryMirror === undefined ? {} : { registryMirror: options.registryMirror }),
+  });
+  refuse(findings);
+  return findings;
+}
+
+function refuse(findings: readonly Finding[]): void {
+  const bad = findings.filter((f) => f.level === "bad");
+  const first = bad[0];
+  if (first === undefined) return;
+  throw new MeshproofError(
+    first.code ?? "machine-unfit",
+    bad.map((f) => `${f.name}: found ${f.found}; needed: ${f.needed}`).join("\n"),
+    {
+      cure: bad.map((f) => f.cure ?? `mend ${f.name}`).join("; "),
+    },
+  );
+}
+
+/** Whether images would be built: decides how much disk is asked for. */
+export async function mustBuild(plan: LabPlan, images: ImageOptions): Promise<boolean> {
+  if (images.source === "registry" || images.source === "archive") return false;
+  const store = new Store();
+  const names = await store.names("go");
+  return !plan.clusters.every(
+    (c) =>
+      names.some((n) => n.startsWith(`kubernetes-v${c.kubernetes}-`)) &&
+      (c.cilium.includes("/") || names.some((n) => n.startsWith(`cilium-v${c.cilium}-`))),
+  );
+}

@@ -1,0 +1,183 @@
+import { isDeepStrictEqual } from "node:util";
+import { getArtifacts } from "#harness/images/index.ts";
+import type { Artifacts, ImageSource } from "#harness/images/types.ts";
+import { Cluster } from "#harness/cluster/cluster.ts";
+import { createKindCluster, importArchives, kindNodes, useMirror } from "#harness/cluster/kind/kind-cluster.ts";
+import { clusterNetwork, createNetworks, routeBetween } from "#harness/cluster/kind/networks.ts";
+import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
+import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { networkGateway } from "#harness/platform/docker.ts";
+import { thisProcess } from "#harness/platform/machine.ts";
+import { type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
+import { killOrphans, labVariable, reapLab } from "#harness/state/reap.ts";
+import { installMesh, type MeshTimes } from "./install.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { tellStranded } from "#harness/state/certification-journal.ts";
+import { healLeftovers, removeLeftovers } from "./open-lab.ts";
+import { isDisposable, takeOver } from "./other-labs.ts";
+
+export interface UpOptions {
+  readonly plan: LabPlan;
+  readonly runId: string;
+  readonly images: {
+    readonly source: ImageSource | "auto";
+    readonly archive?: string;
+    readonly registryMirror?: string;
+  };
+  /** Leave what stands after a failure or Ctrl-C: the next `up` repairs or rebuilds it. */
+  readonly keep?: boolean;
+  /** The caller removes the lab at its end, if it is the caller's then: one that somebody keeps stays. */
+  readonly transient?: boolean;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
+export interface UpResult {
+  readonly state: LabState;
+  /** What `up` found: nothing, a whole lab, or half of one and what was done about it. */
+  readonly did: "created" | "already up" | "repaired" | "rebuilt";
+  readonly times?: MeshTimes & { readonly kindMs: number; readonly totalMs: number };
+}
+
+/**
+ * Brings a lab up. A lab that is up is left alone; half a lab is repaired where its nodes stand, else rebuilt. So is one
+ * with other settings that a killed command was to remove.
+ */
+export async function up(options: UpOptions): Promise<UpResult> {
+  await using _lock = await lockLab(options.plan.lab);
+  process.env[labVariable] = options.plan.lab;
+  await killOrphans(options.plan.lab);
+  const touched = { yet: false };
+  try {
+    return await bringUp(options, touched);
+  } catch (error) {
+    // What this call made or changed is removed again, under the same lock; what it never touched is left alone.
+    if (touched.yet && options.keep !== true) {
+      await options.progress.step(`remove lab ${options.plan.lab}`, () =>
+        reapLab(options.plan.lab, AbortSignal.timeout(300_000)),
+      );
+    }
+    throw error;
+  }
+}
+
+async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<UpResult> {
+  const { plan, progress, signal } = options;
+  const before = await readLabState(plan.lab);
+  await tellStranded(plan.lab, (line) => progress.note(line));
+  // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
+  if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
+  const standing = before === undefined ? "nothing" : await judge(before, plan);
+  if (standing === "whole") {
+    await removeLeftovers(new Mesh(before!), (line) => progress.note(line));
+    progress.note(`lab ${plan.lab} is up already`);
+    return { state: await takeOver(before!, options.transient !== true), did: "already up" };
+  }
+  if (standing === "nothing") await checkPorts(plan);
+  const artifacts = await getArtifacts({
+    clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+    progress,
+    signal,
+    ...options.images,
+  });
+  touched.yet = true;
+  const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
+  if (did !== "created")
+    progress.note(`lab ${plan.lab} does not stand as asked for (phase ${before!.phase}): it is ${did}`);
+  if (did === "rebuilt") {
+    await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
+    await checkPorts(plan);
+  }
+  const startedMs = monotonicMs();
+  const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.owner === undefined;
+  const owner = options.transient === true && !theirs ? await thisProcess() : undefined;
+  const state = (phase: LabState["phase"]): LabState => ({
+    version: 1,
+    lab: plan.lab,
+    phase,
+    runId: options.runId,
+    createdAt: wallLabel(),
+    ...(owner === undefined ? {} : { owner }),
+    plan,
+    artifacts,
+  });
+  if (did !== "repaired") {
+    // Leftovers that no state tells of: containers of a killed creation.
+    if (did === "created") await reapLab(plan.lab, signal);
+    await writeLabState(state("creating"));
+    await createClusters(plan, artifacts, progress, signal);
+  }
+  const kindMs = monotonicMs() - startedMs;
+  await writeLabState(state("meshing"));
+  const clusters = plan.clusters.map((c) => new Cluster(state("meshing"), c.name));
+  // Also where a lab is repaired: a half-made one may lack them.
+  await routeBetween(plan, artifacts.proberImage, signal);
+  const times = await installMesh(plan, artifacts, clusters, progress, signal);
+  await writeLabState(state("up"));
+  return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
+}
+
+async function createClusters(
+  plan: LabPlan,
+  artifacts: Artifacts,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<void> {
+  await createNetworks(plan);
+  await progress.step(
+    `create ${plan.clusters.length} kind clusters at once`,
+    async (step) => {
+      const results = await Promise.allSettled(
+        plan.clusters.map(async (cluster) => {
+          const own = artifacts.clusters[cluster.name]!;
+          const network = clusterNetwork(plan, cluster.name);
+          await createKindCluster(
+            artifacts.tools.kind,
+            plan,
+            cluster,
+            network,
+            own,
+            (line) => step.detail(`${cluster.name}: ${line.trim()}`),
+            signal,
+          );
+          const nodes = await kindNodes(plan.lab, cluster.name);
+          if (own.mirror !== undefined)
+            await useMirror(nodes, own.mirror, await networkGateway(network), signal);
+          await importArchives(nodes, own.importArchives, signal);
+        }),
+      );
+      const failure = results.find((r) => r.status === "rejected");
+      if (failure !== undefined) throw failure.reason;
+    },
+    { expectMs: 45_000 },
+  );
+}
+
+/** Whether the lab is up, whole and as asked for: nothing will be made. */
+export async function isUp(plan: LabPlan): Promise<boolean> {
+  const state = await readLabState(plan.lab);
+  return state?.phase === "up" && (await judge(state, plan)) === "whole";
+}
+
+/** What stands of a lab, against what is asked for. Another plan under the same name is a conflict, if anybody wants it. */
+async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole" | "repairable" | "broken"> {
+  const nodes = (await Promise.all(plan.clusters.map((c) => kindNodes(plan.lab, c.name)))).flat();
+  if (nodes.length === 0 && state.phase !== "up") return "nothing";
+  const same = isDeepStrictEqual(JSON.parse(JSON.stringify(state.plan)), JSON.parse(JSON.stringify(plan)));
+  if (!same && state.phase === "up" && nodes.length > 0 && !(await isDisposable(state))) {
+    throw new MeshproofError(
+      "config-conflict",
+      `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`,
+      {
+        cure: `run \`npm run mesh -- down --lab ${plan.lab}\` first, or choose another --lab`,
+      },
+    );
+  }
+  const wanted = plan.clusters.reduce((sum, c) => sum + c.kindConfig.nodes.length, 0);
+  const complete = nodes.length === wanted && nodes.every((n) => n.running);
+  if (!complete || !same) return "broken";
+  if (state.phase === "up") return "whole";
+  return state.phase === "meshing" ? "repairable" : "broken";
+}

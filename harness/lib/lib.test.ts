@@ -1,0 +1,162 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { addressAt, contains, coveringCidr, overlaps, parseCidr } from "./cidr.ts";
+import { describeError, MeshproofError } from "./errors.ts";
+import { eventually, notYet, ready } from "./eventually.ts";
+import { holdsName } from "./names.ts";
+import { exitCodeOf } from "#harness/model/record.ts";
+import { Scope } from "./scope.ts";
+import { answersToSeeAll, quantile, shareTolerance } from "./stats.ts";
+import { combine } from "#harness/model/verdict.ts";
+import { isAtLeast } from "./version.ts";
+
+const signal = new AbortController().signal;
+
+describe("cidr", () => {
+  test("the smallest that holds several", () => {
+    expect(coveringCidr(["10.1.0.0/24", "10.1.1.0/24"])).toBe("10.1.0.0/23");
+    expect(coveringCidr(["10.1.0.0/24", "10.1.255.0/24"])).toBe("10.1.0.0/16");
+    expect(coveringCidr(["10.1.3.0/24"])).toBe("10.1.3.0/24");
+    expect(() => coveringCidr([])).toThrow("no CIDR");
+  });
+
+  test("finds overlap whichever way round", () => {
+    const big = parseCidr("10.0.0.0/8");
+    const small = parseCidr("10.1.0.0/16");
+    expect([overlaps(big, small), overlaps(small, big), overlaps(small, parseCidr("10.2.0.0/16"))]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(contains(small, "10.1.255.255")).toBe(true);
+    expect(addressAt(parseCidr("172.18.0.0/16"), 256)).toBe("172.18.1.0");
+  });
+
+  test.each([
+    ["10.1.0.1/16", /host bits set; did you mean 10\.1\.0\.0\/16/],
+    ["10.1.0.0", /not of the form/],
+    ["300.0.0.0/8", /not a CIDR/],
+  ])("refuses %s", (text, message) => {
+    expect(() => parseCidr(text)).toThrow(message);
+  });
+});
+
+describe("eventually", () => {
+  test("says what it last saw and how often it looked", async () => {
+    let n = 0;
+    const waiting = eventually(async () => notYet(`look ${++n}`), {
+      what: "the end",
+      withinMs: 40,
+      everyMs: 10,
+      signal,
+    });
+    await expect(waiting).rejects.toThrow(/waited .* for the end \(\d+ looks\); last seen: look \d+/);
+  });
+
+  test("a look that throws is not the end of it", async () => {
+    let n = 0;
+    const look = async () => {
+      if (++n < 3) throw new Error("not so fast");
+      return ready(n);
+    };
+    expect(await eventually(look, { what: "three", withinMs: 1000, everyMs: 1, signal })).toBe(3);
+  });
+
+  test("an abort ends it with its own code", async () => {
+    await expect(
+      eventually(async () => notYet("x"), {
+        what: "never",
+        withinMs: 10_000,
+        everyMs: 5,
+        signal: AbortSignal.timeout(20),
+      }),
+    ).rejects.toMatchObject({ code: "aborted" });
+  });
+});
+
+describe("scope", () => {
+  test("runs last in first out, goes on past errors and reports them together", async () => {
+    const order: string[] = [];
+    const scope = new Scope();
+    scope.defer("first", () => void order.push("first"));
+    scope.defer("broken", () => {
+      order.push("broken");
+      throw new Error("no");
+    });
+    scope.defer("last", () => void order.push("last"));
+    await expect(scope.close()).rejects.toMatchObject({
+      code: "cleanup-failed",
+      message: expect.stringContaining("broken: no"),
+    });
+    expect(order).toEqual(["last", "broken", "first"]);
+    await scope.close();
+    expect(order).toHaveLength(3);
+  });
+});
+
+describe("statistics", () => {
+  test("the computed sample misses a backend no more often than promised", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 20 }),
+        fc.constantFrom(1e-3, 1e-6, 1e-9),
+        (backends, falseAlarm) => {
+          const n = answersToSeeAll(backends, falseAlarm);
+          expect(backends * (1 - 1 / backends) ** n).toBeLessThanOrEqual(falseAlarm * (1 + 1e-9));
+          expect(backends * (1 - 1 / backends) ** (n - 1)).toBeGreaterThan(falseAlarm);
+        },
+      ),
+    );
+  });
+
+  test("more answers, narrower band", () => {
+    expect(shareTolerance(400, 1e-6)).toBeLessThan(shareTolerance(100, 1e-6));
+    expect(quantile([3, 1, 2], 0.5)).toBe(2);
+    expect(quantile([], 0.5)).toBeNaN();
+  });
+});
+
+describe("verdicts and exit codes", () => {
+  test("a failure is never hidden by an unknown, nor an unknown by a pass", () => {
+    const v = (outcome: "pass" | "fail" | "unknown") => ({ outcome, reasons: [outcome] });
+    expect(combine([v("pass"), v("unknown"), v("fail")]).outcome).toBe("fail");
+    expect(combine([v("pass"), v("unknown")]).outcome).toBe("unknown");
+    expect(combine([v("pass")]).outcome).toBe("pass");
+  });
+
+  test.each([
+    [{ pass: 3 }, 0],
+    [{ pass: 3, fail: 1, unknown: 1 }, 1],
+    [{ pass: 3, errors: 1 }, 1],
+    [{ pass: 3, unknown: 1 }, 3],
+    [{ unsupported: 2 }, 3],
+    [{}, 3],
+  ])("totals %j end with %i", (some, code) => {
+    expect(exitCodeOf({ pass: 0, fail: 0, unsupported: 0, skipped: 0, unknown: 0, errors: 0, ...some })).toBe(
+      code,
+    );
+  });
+
+  test("an error is told with its code, its cure and its causes", () => {
+    const text = describeError(new MeshproofError("usage", "no", { cure: "do", cause: new Error("why") }));
+    expect(text).toBe("[usage] no\n  cure: do\n  because: why");
+  });
+});
+
+describe("names in a message", () => {
+  test.each([
+    ["KVStoreMesh of west, which", "west", true],
+    ["east/lab--west-worker: no answer", "west", false],
+    ["missing echo-west-7d9f", "echo-west", true],
+    ["10.2.0.11 answered", "10.2.0.1", false],
+    ["10.2.0.1:8080 answered", "10.2.0.1", true],
+  ])("%s: %s", (text, name, named) => {
+    expect(holdsName(text, name)).toBe(named);
+  });
+});
+
+test("versions are compared by number", () => {
+  expect(isAtLeast("v1.12.10", "v1.12.2")).toBe(true);
+  expect(isAtLeast("v1.12.1", "v1.12.2")).toBe(false);
+  expect(isAtLeast("v1.12.2", "v1.12.2")).toBe(true);
+});

@@ -1,0 +1,222 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { Boundary } from "#harness/model/measurement.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { echoHttpPort } from "#harness/workloads/echo.ts";
+import { followBackends, followFrontend } from "#harness/cilium/agent/agent-tables.ts";
+import { watchKey } from "#harness/cilium/kvstore/kvstore.ts";
+
+export interface ChainOptions {
+  readonly namespace: string;
+  readonly service: string;
+  /** The cluster whose backends go away. */
+  readonly struck: Cluster;
+  /** The cluster and node whose agent serves the client. */
+  readonly client: Cluster;
+  readonly node: string;
+  readonly clusterIp: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Watches every link between the struck cluster's API server and the client's BPF map, each from its own source:
+ * EndpointSlices through a watch, the kvstore and the peer's cache of it through etcd, agent and BPF map through the
+ * stamps that the agent itself makes.
+ */
+export class ChainWatch implements AsyncDisposable {
+  readonly #events: ChainEvent[] = [];
+  readonly #path: { boundary: Boundary; errorMs: number }[] = [];
+  readonly #open: AsyncDisposable[] = [];
+  readonly #stop = new AbortController();
+
+  static async start(options: ChainOptions): Promise<ChainWatch> {
+    const watch = new ChainWatch();
+    try {
+      await watch.#watchSlices(options);
+      if (options.client.name !== options.struck.name) await watch.#watchKvstore(options);
+      await watch.#watchAgent(options);
+    } catch (error) {
+      await watch[Symbol.asyncDispose]();
+      throw error;
+    }
+    return watch;
+  }
+
+  record(): ChainRecord {
+    return {
+      path: [...this.#path],
+      events: [...this.#events].sort((a, b) => a.atUnixMs - b.atUnixMs),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    for (const open of this.#open.splice(0)) await open[Symbol.asyncDispose]();
+  }
+
+  #saw(boundary: Boundary, atUnixMs: number, active: number): void {
+    this.#events.push({ boundary, atUnixMs, active });
+  }
+
+  async #watchSlices({ struck, client, namespace, service, signal }: ChainOptions): Promise<void> {
+    const stop = AbortSignal.any([signal, this.#stop.signal]);
+    let looks = 0;
+    void struck.kube.follow(
+      kinds.endpointSlice,
+      { namespace, labelSelector: `kubernetes.io/service-name=${service}` },
+      (slices) => {
+        looks += 1;
+        this.#saw("EndpointSlice changed", unixNowMs(), endpointsLeft(slices, client !== struck));
+      },
+      stop,
+    );
+    await eventually(async () => (looks > 0 ? ready(undefined) : notYet("no list")), {
+      what: `the EndpointSlices of ${namespace}/${service}`,
+      withinMs: 10_000,
+      everyMs: 20,
+      signal,
+    });
+    this.#path.push({
+      boundary: "EndpointSlice changed",
+      errorMs: await watchDelay(struck, namespace, service, signal),
+    });
+  }
+
+  async #watchKvstore({ struck, client, namespace, service }: ChainOptions): Promise<void> {
+    const links = [
+      ["kvstore changed", struck, "state"] as const,
+      // Without KVStoreMesh the agents read the struck cluster's own.
+      ...(client.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
+    ];
+    for (const [boundary, at, folder] of links) {
+      const key = `cilium/${folder}/services/v1/${struck.name}/${namespace}/${service}`;
+      const watch = await watchKey(at, key, (atUnixMs, value) =>
+        this.#saw(boundary, atUnixMs, backendsOf(value)),
+      );
+      this.#open.push(watch);
+      this.#path.push({ boundary, errorMs: watch.roundTripMs });
+    }
+  }
+
+  async #watchAgent({ struck, node, clusterIp, namespace, service, signal }: ChainOptions): Promise<void> {
+    const pods = parseCidr(struck.podCidr);
+    const ofStruck = (addresses: readonly string[]): number =>
+      addresses.filter((a) => contains(pods, a.slice(0, a.lastIndexOf(":")))).length;
+    // One machine, one clock: `Date` is told in whole milliseconds, so the offset is known to one.
+    const bpf = { boundary: "BPF map changed" as const, errorMs: 1 };
+    const agent = { boundary: "agent updated" as const, errorMs: 1 };
+    let frontends = 0;
+    let backends = 0;
+    const frontend = { address: clusterIp, port: 80, protocol: "TCP" as const };
+    const streams = [
+      followFrontend(node, frontend, (change, arrivedUnixMs) => {
+        const at = change.atUnixMs + realtimeOffsetMs();
+        // How late lines arrive, from those that carry a time: the first is of what was there before.
+        if (frontends++ > 0) agent.errorMs = Math.max(agent.errorMs, arrivedUnixMs - at);
+        if (change.status === "Done") this.#saw("BPF map changed", at, ofStruck(change.active));
+        else if (change.status === "Pending") this.#saw("agent updated", at, ofStruck(change.active));
+      }),
+      // `Pending` is not told where the BPF map followed at once: the backends' own change is, without a time of its own.
+      followBackends(node, { name: `${namespace}/${service}`, port: echoHttpPort }, (active, atUnixMs) => {
+        backends += 1;
+        this.#saw("agent updated", atUnixMs, ofStruck(active));
+      }),
+    ];
+    this.#open.push({
+      async [Symbol.asyncDispose]() {
+        for (const stream of streams) stream.kill();
+      },
+    });
+    await eventually(
+      async () => (frontends > 0 && backends > 0 ? ready(undefined) : notYet("no line of it")),
+      {
+        what: `the agent of ${node} to tell of the service's frontend and backends`,
+        withinMs: 10_000,
+        everyMs: 20,
+        signal,
+      },
+    );
+    this.#path.push(agent, bpf);
+  }
+}
+
+/** The harness's clock does not follow corrections of the wall clock, by which the agents stamp. */
+function realtimeOffsetMs(): number {
+  return unixNowMs() - Date.now() - 0.5;
+}
+
+/**
+ * A cluster tells others of an endpoint for as long as it serves, also while it is terminating
+ * (operator/watchers/service_sync.go); its own agents take one that is not ready for terminating.
+ */
+function endpointsLeft(slices: readonly KubeObject[], abroad: boolean): number {
+  return ownEndpoints(slices).filter((e) => isReady(e) || (abroad && e.conditions?.serving === true)).length;
+}
+
+/** Cilium's shared service: `backends` by address (pkg/clustermesh/store). */
+function backendsOf(value: string): number {
+  if (value === "") return 0;
+  const told = JSON.parse(value) as { backends?: Record<string, unknown> };
+  return Object.keys(told.backends ?? {}).length;
+}
+
+/**
+ * How late a watch may tell, from a few changes of our own: from before the request until the event. An EndpointSlice
+ * that belongs to no service is changed and watched.
+ */
+async function watchDelay(
+  { kube }: Cluster,
+  namespace: string,
+  service: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const name = `${service}-clock`;
+  const label = { "meshproof.io/clock": service };
+  const slice = (round: number): KubeObject => ({
+    apiVersion: "discovery.k8s.io/v1",
+    kind: "EndpointSlice",
+    metadata: { name, namespace, labels: label, annotations: { "meshproof.io/round": String(round) } },
+    addressType: "IPv4",
+    endpoints: [],
+    ports: [],
+  });
+  await kube.apply(slice(0));
+  const stop = new AbortController();
+  let seen = "";
+  let seenAtMs = 0;
+  void kube.follow(
+    kinds.endpointSlice,
+    { namespace, labelSelector: `meshproof.io/clock=${service}` },
+    (slices) => {
+      seen = slices[0]?.metadata.annotations?.["meshproof.io/round"] ?? "";
+      seenAtMs = unixNowMs();
+    },
+    AbortSignal.any([signal, stop.signal]),
+  );
+  const told = (round: number) =>
+    eventually(async () => (seen === String(round) ? ready(seenAtMs) : notYet(`round ${seen}`)), {
+      what: "a watch to tell of a change",
+      withinMs: 10_000,
+      everyMs: 5,
+      signal,
+    });
+  try {
+    await told(0);
+    let longestMs = 0;
+    for (let round = 1; round <= 3; round++) {
+      const startedMs = unixNowMs();
+      await kube.merge(kinds.endpointSlice, namespace, name, {
+        metadata: { annotations: { "meshproof.io/round": String(round) } },
+      });
+      longestMs = Math.max(longestMs, (await told(round)) - startedMs);
+    }
+    return longestMs;
+  } finally {
+    stop.abort();
+    await kube.remove(kinds.endpointSlice, namespace, name);
+  }
+}

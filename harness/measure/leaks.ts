@@ -1,0 +1,141 @@
+import { appendFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import { killProcesses, podProcess } from "#harness/cluster/kind/node-control.ts";
+import type { Leak } from "#harness/model/certificate.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { execLines } from "#harness/platform/docker.ts";
+import type { Guarded } from "#harness/workloads/standing-workload.ts";
+
+// Told at once: a packet that libpcap kept back would be counted to no phase.
+const tcpdump = ["tcpdump", "--immediate-mode", "-i", "eth0", "-nn", "-tt", "-l"];
+
+interface Packet {
+  readonly atUnixMs: number;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** One line of `tcpdump -nn -tt`: when, and from which address. */
+export function readPacket(line: string): { atUnixMs: number; from: string } | undefined {
+  const found = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line);
+  return found === null ? undefined : { atUnixMs: Number(found[1]) * 1000, from: found[2]! };
+}
+
+function leaksOf(packets: readonly Packet[], sinceUnixMs: number): Leak[] {
+  return [...Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`).values()].map((own) => ({
+    afterMs: Math.round(own[0]!.atUnixMs - sinceUnixMs),
+    from: own[0]!.from,
+    to: own[0]!.to,
+    packets: own.length,
+    spanMs: Math.round(own.at(-1)!.atUnixMs - own[0]!.atUnixMs),
+  }));
+}
+
+/** The leaks since a time that a killed harness kept in its file. A line that was cut off is none. */
+export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak[]> {
+  const text = await readFile(file, "utf8").catch(() => "");
+  const packets = text.split("\n").flatMap((line) => {
+    try {
+      return [JSON.parse(line) as Packet];
+    } catch {
+      return [];
+    }
+  });
+  return leaksOf(
+    packets.filter((p) => p.atUnixMs >= sinceUnixMs),
+    sinceUnixMs,
+  );
+}
+
+/**
+ * Every packet of a stranger that reaches a guarded server, captured on the server's own interface: behind the policy, so
+ * none may come, and none is missed as a sample would miss it.
+ */
+export class LeakWatch implements AsyncDisposable {
+  readonly #packets: Packet[] = [];
+  readonly #lost: string[] = [];
+  readonly #taps: { readonly node: string; kill(): void }[] = [];
+  #file: string | undefined;
+  #closing = false;
+
+  static async start(guarded: readonly Guarded[], signal: AbortSignal): Promise<LeakWatch> {
+    const watch = new LeakWatch();
+    try {
+      await watch.#start(guarded, signal);
+    } catch (error) {
+      await watch[Symbol.asyncDispose]();
+      throw error;
+    }
+    return watch;
+  }
+
+  async #start(guarded: readonly Guarded[], signal: AbortSignal): Promise<void> {
+    const strangers = new Map(guarded.map((g) => [g.stranger.ip, `${g.cluster.name}/stranger`]));
+    const filter = [...strangers.keys()].map((ip) => `src host ${ip}`).join(" or ");
+    for (const { cluster, server } of guarded) {
+      const to = `${cluster.name}/server`;
+      const pid = await podProcess(server.node, server.uid, signal);
+      if (pid === undefined)
+        throw new MeshproofError("lab-broken", `no process of ${to} was found on ${server.node}`, {
+          cure: "run it again; `npm run mesh -- diagnose` tells what became of the pod",
+        });
+      if ((await onNode(server.node, ["which", "tcpdump"], { tolerate: true, signal })).exitCode !== 0)
+        throw new MeshproofError(
+          "machine-unfit",
+          `node ${server.node} has no tcpdump to capture leaks with`,
+          {
+            cure: "certify with --images source, whose nodes have it",
+          },
+        );
+      const argv = ["nsenter", "-t", String(pid), "-n", ...tcpdump, filter];
+      const tap = execLines(server.node, argv, (line) => {
+        const packet = readPacket(line);
+        if (packet !== undefined)
+          this.#add({ atUnixMs: packet.atUnixMs, from: strangers.get(packet.from) ?? packet.from, to });
+      });
+      void tap.done.then(({ stderr }) => {
+        if (!this.#closing) this.#lost.push(`the capture at ${to} ended: ${stderr.trim().slice(-200)}`);
+      });
+      this.#taps.push({ node: server.node, kill: tap.kill });
+    }
+  }
+
+  #add(packet: Packet): void {
+    this.#packets.push(packet);
+    // At once: a harness that is killed has lost nothing.
+    if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify(packet)}\n`);
+  }
+
+  /** From now on every packet is a leak, and is also kept in a file. */
+  keepIn(file: string): void {
+    this.#file = file;
+  }
+
+  /** Who was seen to reach whom since a time: while there is no policy, everybody must be, or the capture is blind. */
+  seen(sinceUnixMs: number): ReadonlySet<string> {
+    return new Set(this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs).map((p) => `${p.from} -> ${p.to}`));
+  }
+
+  /** Why the captures of now are not whole. */
+  get troubles(): readonly string[] {
+    return this.#lost;
+  }
+
+  /** Leaks of a stretch: packets of one pair, together. */
+  leaks(sinceUnixMs: number, untilUnixMs: number): Leak[] {
+    return leaksOf(
+      this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs && p.atUnixMs < untilUnixMs),
+      sinceUnixMs,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true;
+    for (const { node, kill } of this.#taps) {
+      // It outlives the `docker exec` that started it.
+      await killProcesses(node, tcpdump.join(" "), AbortSignal.timeout(20_000)).catch(() => false);
+      kill();
+    }
+  }
+}

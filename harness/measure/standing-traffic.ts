@@ -1,0 +1,279 @@
+import { disruptionOf } from "#harness/judge/disruption.ts";
+import { type RigThresholds, rigFacts, rigTroubles } from "#harness/judge/rig.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Disruption, MeshEvent } from "#harness/model/certificate.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import type { Connection, Sample } from "#harness/model/history.ts";
+import { SampleColumns } from "#harness/model/sample-columns.ts";
+import { echoHttpPort, heartbeatServicePort } from "#harness/workloads/echo.ts";
+import {
+  type StandingWorkload,
+  standingNamespace,
+  standingServices,
+} from "#harness/workloads/standing-workload.ts";
+import { vantagesOf } from "#harness/workloads/vantage.ts";
+import { type ProbeFrom, Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
+
+export interface StandingOptions {
+  readonly clusters: readonly Cluster[];
+  readonly workload: StandingWorkload;
+  /** A container that belongs to no cluster. */
+  readonly outside: string;
+  readonly settleMs: number;
+  readonly rig: RigThresholds;
+  readonly historyFile: (title: string) => string;
+  readonly signal: AbortSignal;
+}
+
+/** Spacing of the requests over each kind of connection. */
+const everyMsOf: Readonly<Record<Connection, number>> = {
+  new: 50,
+  reused: 200,
+  tcp: 200,
+  udp: 200,
+  dns: 200,
+};
+/** From outside, and among friends, the paths are many. */
+const manyEveryMs = 200;
+/** Half as often as the other side: what an upgrade breaks between clusters is the question. */
+const ownEveryMs = 100;
+/** It runs for an hour beside the suites, and must not be what they are disturbed by. */
+const controlEveryMs = 200;
+const timeoutMs = 1000;
+
+/** A stream that lasts, and all that it saw so far. */
+interface Standing {
+  readonly path: string;
+  readonly prober: Prober;
+  readonly stream: Stream;
+  readonly samples: SampleColumns;
+  readonly control: SampleColumns;
+}
+
+interface Wanted {
+  readonly path: string;
+  readonly host: string;
+  readonly port: number;
+  readonly connection?: Connection;
+  readonly everyMs?: number;
+  readonly clusterOf: (servedBy: string) => string | undefined;
+}
+
+/**
+ * Traffic that never stops: from every cluster to its own backends and to the others', over new and kept connections, UDP
+ * and names; from outside through LoadBalancer and NodePort; friends that policy must let through and strangers that it
+ * must stop.
+ */
+export class StandingTraffic implements AsyncDisposable {
+  readonly #allowed: Standing[] = [];
+  readonly #denied: Standing[] = [];
+  readonly #options: StandingOptions;
+
+  private constructor(options: StandingOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: StandingOptions): Promise<StandingTraffic> {
+    const traffic = new StandingTraffic(options);
+    try {
+      await traffic.#start();
+    } catch (error) {
+      await traffic[Symbol.asyncDispose]();
+      throw error;
+    }
+    return traffic;
+  }
+
+  async #start(): Promise<void> {
+    const { clusters, workload, outside, settleMs, signal } = this.#options;
+    const { echo, guarded } = workload;
+    const services: Wanted[] = [];
+    for (const cluster of clusters) {
+      const local = await echo.clusterIp(cluster, standingServices.local);
+      const remote = await echo.clusterIp(cluster, standingServices.remote);
+      const across = { host: remote, clusterOf: echo.clusterOf };
+      const vantage = (await vantagesOf(cluster.kube)).at(-1)!;
+      await this.#ask(this.#allowed, { cluster, vantage }, [
+        {
+          path: `${cluster.name}: pod to own backends by ClusterIP`,
+          host: local,
+          port: 80,
+          everyMs: ownEveryMs,
+          clusterOf: echo.clusterOf,
+        },
+        { ...across, path: `${cluster.name}: pod to the other side by ClusterIP`, port: 80 },
+        ...(
+          [
+            ["reused", 80, "HTTP keep-alive"],
+            ["tcp", heartbeatServicePort, "a kept TCP connection"],
+            ["udp", heartbeatServicePort, "a UDP flow"],
+          ] as const
+        ).map(([connection, port, over]) => ({
+          ...across,
+          path: `${cluster.name}: pod to the other side over ${over}`,
+          port,
+          connection,
+        })),
+        {
+          path: `${cluster.name}: names`,
+          host: `${standingServices.remote}.${standingNamespace}.svc.cluster.local`,
+          port: 53,
+          connection: "dns",
+          clusterOf: (address) => (address === remote ? cluster.name : undefined),
+        },
+      ]);
+      const node = (await cluster.nodes()).at(-1)!.address;
+      for (const [service, to] of [
+        [standingServices.local, "own backends"],
+        [standingServices.remote, "the other side"],
+      ] as const) {
+        const common = { everyMs: manyEveryMs, clusterOf: echo.clusterOf };
+        services.push(
+          {
+            ...common,
+            path: `outside to ${to} by the LoadBalancer of ${cluster.name}`,
+            host: await echo.loadBalancerIp(cluster, service, settleMs, signal),
+            port: 80,
+          },
+          {
+            ...common,
+            path: `outside to ${to} by a NodePort of ${cluster.name}`,
+            host: node,
+            port: await echo.nodePort(cluster, service),
+          },
+        );
+      }
+    }
+    await this.#ask(this.#allowed, { container: outside }, services);
+    for (const { cluster, friend, stranger } of guarded) {
+      const servers = (who: string, everyMs: number): Wanted[] =>
+        guarded.map((g) => ({
+          path: `${cluster.name}/${who} to ${g.cluster.name}/server`,
+          host: g.server.ip,
+          port: echoHttpPort,
+          everyMs,
+          clusterOf: (pod) => (pod === "server" ? g.cluster.name : undefined),
+        }));
+      await this.#ask(this.#allowed, { cluster, vantage: friend }, servers("friend", manyEveryMs));
+      await this.#ask(this.#denied, { cluster, vantage: stranger }, servers("stranger", everyMsOf.new));
+    }
+  }
+
+  async #ask(list: Standing[], from: ProbeFrom, wanted: readonly Wanted[]): Promise<void> {
+    const made = wanted.map((w) => ({ ...w, samples: new SampleColumns(), control: new SampleColumns() }));
+    const prober = await Prober.start(
+      from,
+      made.map(
+        (w): StreamOptions => ({
+          title: w.path,
+          host: w.host,
+          port: w.port,
+          everyMs: w.everyMs ?? everyMsOf[w.connection ?? "new"],
+          timeoutMs,
+          ...(w.connection === undefined ? {} : { connection: w.connection }),
+          clusterOf: w.clusterOf,
+          file: this.#options.historyFile(w.path),
+          onSamples: (samples, control) => {
+            for (const s of samples) w.samples.add(s);
+            for (const s of control) w.control.add(s);
+          },
+        }),
+      ),
+      this.#options.signal,
+      { controlEveryMs },
+    );
+    for (const [i, { path, samples, control }] of made.entries())
+      list.push({ path, prober, stream: prober.streams[i]!, samples, control });
+  }
+
+  /** Ends when every path that must work has worked for a second, whoever answers. */
+  async settled(): Promise<void> {
+    for (const { stream } of this.#allowed)
+      await stream.settled({ withinMs: this.#options.settleMs, quietMs: 2000 });
+  }
+
+  /** Whoever is let through asks so many times less often from now on; strangers go on as they are. */
+  pace(times: number): void {
+    for (const prober of new Set(this.#allowed.map((s) => s.prober))) prober.pace(times);
+  }
+
+  /** The paths of strangers of which an answer came since a time. */
+  answeredStrangers(sinceUnixMs: number): string[] {
+    return this.#denied
+      .filter((d) => count(d, sinceUnixMs, Number.POSITIVE_INFINITY, (s) => s.outcome === "ok") > 0)
+      .map((d) => d.path);
+  }
+
+  /** How often strangers asked in a stretch, and were to be stopped. */
+  deniedSent(sinceUnixMs: number, untilUnixMs: number): number {
+    return this.#denied.reduce((sum, d) => sum + count(d, sinceUnixMs, untilUnixMs, () => true), 0);
+  }
+
+  disruptions(sinceUnixMs: number, untilUnixMs: number, events: readonly MeshEvent[]): Disruption[] {
+    return this.#allowed.map(({ path, prober, stream, samples }) =>
+      disruptionOf(
+        {
+          path,
+          connection: stream.options.connection ?? "new",
+          startedAtUnixMs: prober.startedAtUnixMs,
+          everyMs: stream.options.everyMs,
+          samples,
+        },
+        sinceUnixMs,
+        untilUnixMs,
+        events,
+      ),
+    );
+  }
+
+  /** What was wrong with the probers in a stretch: then what they lost is not the mesh's. */
+  rigTroubles(sinceUnixMs: number, untilUnixMs: number): string[] {
+    const seen = new Set<Prober>();
+    return [...this.#allowed, ...this.#denied].flatMap((standing) => {
+      const { prober } = standing;
+      if (seen.has(prober)) return [];
+      seen.add(prober);
+      const inside = (columns: SampleColumns): Sample[] =>
+        [...columns].filter((s) => {
+          const at = s.dueMs + prober.startedAtUnixMs;
+          return at >= sinceUnixMs && at < untilUnixMs;
+        });
+      const samples = inside(standing.samples);
+      const control = inside(standing.control);
+      const facts = rigFacts({ samples, control }, 0);
+      const silent: string[] = [];
+      try {
+        prober.checkVoice();
+      } catch (error) {
+        silent.push(messageOf(error));
+      }
+      return [...silent, ...rigTroubles(prober.vantage, facts, this.#options.rig)];
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#probers()].map((p) => p.stop()));
+  }
+
+  *#probers(): Iterable<Prober> {
+    yield* new Set([...this.#allowed, ...this.#denied].map((s) => s.prober));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const prober of this.#probers()) await prober[Symbol.asyncDispose]();
+  }
+}
+
+function count(
+  { samples, prober }: Standing,
+  sinceUnixMs: number,
+  untilUnixMs: number,
+  counts: (s: Sample) => boolean,
+): number {
+  let n = 0;
+  for (const s of samples) {
+    const at = s.sentMs + prober.startedAtUnixMs;
+    if (at >= sinceUnixMs && at < untilUnixMs && counts(s)) n += 1;
+  }
+  return n;
+}

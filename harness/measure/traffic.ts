@@ -1,0 +1,163 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Connection } from "#harness/model/history.ts";
+import { heartbeatServicePort } from "#harness/workloads/echo.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
+import { Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
+
+export interface TrafficOptions {
+  readonly clusters: readonly Cluster[];
+  /** The cluster whose clients the main figures are of. */
+  readonly client: Cluster;
+  readonly echo: EchoBackends;
+  readonly service: string;
+  /** A container that belongs to neither cluster; without one nobody asks from outside. */
+  readonly outside?: string;
+  /** Nodes that the fault takes away: nobody asks from them or through them. */
+  readonly lostNodes: readonly string[];
+  readonly mainEveryMs: number;
+  readonly otherEveryMs: number;
+  readonly timeoutMs: number;
+  readonly settleMs: number;
+  readonly historyFile: (title: string) => string;
+  readonly signal: AbortSignal;
+}
+
+/** A stream and the cluster whose service address it asks. */
+export interface Asked {
+  readonly stream: Stream;
+  readonly cluster: string;
+}
+
+const kept: readonly Connection[] = ["reused", "tcp", "udp"];
+
+/**
+ * Clients of a service at every vantage point at once: a pod on every node of every cluster, and outside through the
+ * LoadBalancer address and the NodePort on each node. The main one asks most often and keeps connections besides.
+ */
+export class Traffic implements AsyncDisposable {
+  readonly probers: readonly Prober[];
+  readonly main: Stream;
+  readonly mainVantage: Vantage;
+  readonly clusterIp: string;
+  /** New connections, the main stream first. */
+  readonly asked: readonly Asked[];
+  /** Connections that stay open, at the main vantage point. */
+  readonly kept: readonly Stream[];
+
+  private constructor(
+    probers: readonly Prober[],
+    mainVantage: Vantage,
+    clusterIp: string,
+    clusterOf: readonly (readonly string[])[],
+  ) {
+    this.probers = probers;
+    this.mainVantage = mainVantage;
+    this.clusterIp = clusterIp;
+    this.main = probers[0]!.streams[0]!;
+    this.asked = probers.flatMap((p, i) =>
+      p.streams
+        .map((stream, j) => ({ stream, cluster: clusterOf[i]![j]! }))
+        .filter(({ stream }) => (stream.options.connection ?? "new") === "new"),
+    );
+    this.kept = probers[0]!.streams.slice(1);
+  }
+
+  static async start(options: TrafficOptions): Promise<Traffic> {
+    const { client, echo, service, signal, otherEveryMs } = options;
+    const usable = async (cluster: Cluster): Promise<Vantage[]> =>
+      (await vantagesOf(cluster.kube)).filter((v) => !options.lostNodes.includes(v.node));
+    const mine = await usable(client);
+    const mainVantage = mine.at(-1)!;
+    const clusterIp = await echo.clusterIp(client, service);
+    const stream = (title: string, host: string, port: number, everyMs: number): StreamOptions => ({
+      title,
+      host,
+      port,
+      everyMs,
+      timeoutMs: options.timeoutMs,
+      clusterOf: echo.clusterOf,
+      file: options.historyFile(title),
+    });
+    const started: Prober[] = [];
+    try {
+      started.push(
+        await Prober.start(
+          { cluster: client, vantage: mainVantage },
+          [
+            stream(`ClusterIP of ${client.name}, from a pod`, clusterIp, 80, options.mainEveryMs),
+            ...kept.map((connection) => ({
+              ...stream(
+                `${connection} connection to the ClusterIP of ${client.name}, from a pod`,
+                clusterIp,
+                connection === "reused" ? 80 : heartbeatServicePort,
+                otherEveryMs,
+              ),
+              connection,
+            })),
+          ],
+          signal,
+        ),
+      );
+      const homes: string[][] = [started[0]!.streams.map(() => client.name)];
+      for (const cluster of options.clusters) {
+        const host = await echo.clusterIp(cluster, service);
+        for (const vantage of await usable(cluster)) {
+          if (vantage.pod === mainVantage.pod) continue;
+          const title = `ClusterIP of ${cluster.name}, from a pod on ${vantage.node}`;
+          started.push(
+            await Prober.start({ cluster, vantage }, [stream(title, host, 80, otherEveryMs)], signal),
+          );
+          homes.push([cluster.name]);
+        }
+      }
+      if (options.outside === undefined) return new Traffic(started, mainVantage, clusterIp, homes);
+      const outside: StreamOptions[] = [];
+      const outsideHomes: string[] = [];
+      if ((await echo.service(client, service)).spec.type === "LoadBalancer") {
+        outside.push(
+          stream(
+            `LoadBalancer of ${client.name}, from outside`,
+            await echo.loadBalancerIp(client, service, options.settleMs, signal),
+            80,
+            otherEveryMs,
+          ),
+        );
+        outsideHomes.push(client.name);
+      }
+      for (const cluster of options.clusters) {
+        const port = await echo.nodePort(cluster, service);
+        for (const node of await cluster.nodes()) {
+          if (options.lostNodes.includes(node.name)) continue;
+          outside.push(
+            stream(
+              `NodePort of ${cluster.name} on ${node.name}, from outside`,
+              node.address,
+              port,
+              otherEveryMs,
+            ),
+          );
+          outsideHomes.push(cluster.name);
+        }
+      }
+      started.push(await Prober.start({ container: options.outside }, outside, signal));
+      homes.push(outsideHomes);
+      return new Traffic(started, mainVantage, clusterIp, homes);
+    } catch (error) {
+      for (const prober of started) await prober[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  mark(name: string, atUnixMs: number): void {
+    for (const prober of this.probers) prober.mark(name, atUnixMs);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.probers.map((p) => p.stop()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const prober of this.probers) await prober[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,110 @@
+import { type Distribution, distributionOf } from "#harness/lib/distribution.ts";
+import type { Affinity, Boundary, ConnectionFigures, Measurement, Setting } from "./measurement.ts";
+import { quantile } from "#harness/lib/stats.ts";
+
+/** What repeated measurements of one scenario say. Runs that the rig spoiled are counted and stay out of the rest. */
+export interface Figure {
+  readonly scenario: string;
+  readonly affinity: Affinity;
+  readonly method: number;
+  readonly setting: Setting;
+  readonly runs: number;
+  readonly unknown: number;
+  readonly notRecovered: number;
+  /** Of the runs that recovered; absent where none did. Milliseconds, at the main vantage point. */
+  readonly outageMs?: Distribution;
+  /** The same by the cluster that was struck. */
+  readonly byStruck: Readonly<Record<string, Distribution>>;
+  /** After healing, of the same clients. */
+  readonly backOutageMs?: Distribution;
+  readonly lostMedian: number;
+  readonly lostMost: number;
+  /** Median of each link's share of the outage, in the order of the chain. */
+  readonly links: readonly { readonly upTo: Boundary; readonly medianMs: number }[];
+  /** Median over the runs with an outage: how much of it lies between boundaries that were both seen. */
+  readonly explainedShare?: number;
+  readonly connections: readonly {
+    readonly kind: ConnectionFigures["kind"];
+    readonly survived: number;
+    readonly reset: number;
+    readonly stalled: number;
+    readonly longestGapMedianMs: number;
+  }[];
+}
+
+/** In the order in which the scenarios first appear; the seed makes the bootstrap intervals reproducible. */
+export function figuresOf(measurements: readonly Measurement[], seed: number): Figure[] {
+  const groups = Map.groupBy(measurements, (m) =>
+    JSON.stringify([m.scenario, m.affinity, m.method, m.setting]),
+  );
+  return [...groups.values()].map((all) => figureOf(all, seed));
+}
+
+function figureOf(all: readonly Measurement[], seed: number): Figure {
+  const { scenario, affinity, method, setting } = all[0]!;
+  const good = all.filter((m) => m.outcome !== "unknown");
+  const recovered = good.filter((m) => m.away.recovered);
+  const outages = (of: readonly Measurement[]): Distribution | undefined =>
+    distributionOf(
+      of.map((m) => m.away.outageMs),
+      seed,
+    );
+  const outageMs = outages(recovered);
+  const backOutageMs = distributionOf(
+    good.filter((m) => m.back.recovered).map((m) => m.back.outageMs),
+    seed,
+  );
+  const shares = recovered
+    .filter((m) => m.away.outageMs > 0)
+    .map((m) => m.phases.links.reduce((sum, l) => sum + l.ms, 0) / m.away.outageMs);
+  const lost = good.map((m) => m.away.lost);
+  const struck = Map.groupBy(recovered, (m) => m.struck);
+  return {
+    scenario,
+    affinity,
+    method,
+    setting,
+    runs: good.length,
+    unknown: all.length - good.length,
+    notRecovered: good.length - recovered.length,
+    ...(outageMs === undefined ? {} : { outageMs }),
+    byStruck: Object.fromEntries([...struck].sort().map(([name, of]) => [name, outages(of)!])),
+    ...(backOutageMs === undefined ? {} : { backOutageMs }),
+    lostMedian: lost.length === 0 ? 0 : quantile(lost, 0.5),
+    lostMost: lost.length === 0 ? 0 : quantile(lost, 1),
+    links: linksOf(recovered.filter((m) => m.away.outageMs > 0)),
+    ...(shares.length === 0 ? {} : { explainedShare: Math.round(quantile(shares, 0.5) * 1000) / 1000 }),
+    connections: connectionsOf(good),
+  };
+}
+
+function linksOf(measurements: readonly Measurement[]): Figure["links"] {
+  const order = [...new Set(measurements.flatMap((m) => m.phases.seen.map((s) => s.boundary)))];
+  return order
+    .map((upTo) => ({
+      upTo,
+      values: measurements.flatMap((m) => m.phases.links.filter((l) => l.upTo === upTo).map((l) => l.ms)),
+    }))
+    .filter(({ values }) => values.length > 0)
+    .map(({ upTo, values }) => ({ upTo, medianMs: quantile(values, 0.5) }));
+}
+
+function connectionsOf(measurements: readonly Measurement[]): Figure["connections"] {
+  const groups = Map.groupBy(
+    measurements.flatMap((m) => m.connections),
+    (c) => c.kind,
+  );
+  return [...groups].map(([kind, all]) => {
+    const count = (fate: ConnectionFigures["fate"]): number => all.filter((c) => c.fate === fate).length;
+    return {
+      kind,
+      survived: count("survived"),
+      reset: count("reset"),
+      stalled: count("stalled"),
+      longestGapMedianMs: quantile(
+        all.map((c) => c.longestGapMs),
+        0.5,
+      ),
+    };
+  });
+}

@@ -1,0 +1,124 @@
+import { ExecaError, execa, type Options } from "execa";
+import { MeshproofError } from "#harness/lib/errors.ts";
+
+export interface CommandOptions {
+  readonly signal?: AbortSignal;
+  readonly cwd?: string;
+  readonly env?: Record<string, string | undefined>;
+  readonly input?: string;
+  /** A file for standard input, of any size. */
+  readonly inputFile?: string;
+  readonly timeoutMs?: number;
+  /** Where standard output and error also go, line by line. */
+  readonly onLine?: (line: string) => void;
+  /** Answers a non-zero exit instead of throwing. */
+  readonly tolerate?: boolean;
+}
+
+export interface CommandResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program of the host to its end. Throws `command-failed` with the tail of what it printed. */
+export async function command(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<CommandResult> {
+  const child = execa(program, [...args], {
+    reject: true,
+    stripFinalNewline: true,
+    forceKillAfterDelay: 5000,
+    maxBuffer: 64 * 1024 * 1024,
+    ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: options.env as Record<string, string> }),
+    ...inputOf(options),
+    ...(options.timeoutMs === undefined ? {} : { timeout: Math.ceil(options.timeoutMs) }),
+    // A group of its own: a Ctrl-C at the terminal reaches the harness, which then ends its children, and theirs.
+    killDescendants: true,
+    all: true,
+  } satisfies Options);
+  const onLine = options.onLine;
+  if (onLine !== undefined) {
+    void (async () => {
+      try {
+        for await (const line of child.iterable({ from: "all" })) onLine(String(line));
+      } catch {
+        // The await below reports the failure.
+      }
+    })();
+  }
+  try {
+    const result = await child;
+    return { exitCode: 0, stdout: String(result.stdout ?? ""), stderr: String(result.stderr ?? "") };
+  } catch (error) {
+    if (!(error instanceof ExecaError)) throw error;
+    const stdout = String(error.stdout ?? "");
+    const stderr = String(error.stderr ?? "");
+    if (error.isCanceled)
+      throw new MeshproofError("aborted", `interrupted: ${program} ${args[0] ?? ""}`, { cause: error });
+    if (options.tolerate === true && error.exitCode !== undefined) {
+      return { exitCode: error.exitCode, stdout, stderr };
+    }
+    const tail = `${stderr}\n${stdout}`.trim().split("\n").slice(-12).join("\n");
+    throw new MeshproofError(
+      "command-failed",
+      `${program} ${args.slice(0, 6).join(" ")} ${error.timedOut ? "timed out" : `ended with ${error.exitCode ?? error.code}`}: ${tail}`,
+      { cause: error },
+    );
+  }
+}
+
+function inputOf({ input, inputFile }: CommandOptions) {
+  if (input !== undefined) return { input };
+  return inputFile === undefined ? { stdin: "ignore" as const } : { inputFile };
+}
+
+/** Standard output of a program that must succeed. */
+export async function output(
+  program: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
+  return (await command(program, args, options)).stdout;
+}
+
+export async function exists(program: string): Promise<boolean> {
+  const found = await command("/bin/sh", ["-c", `command -v "$1"`, "sh", program], { tolerate: true });
+  return found.exitCode === 0;
+}
+
+/** A long-lived child with a piped standard input and line output: probers and captures. */
+export function spawnLines(
+  program: string,
+  args: readonly string[],
+  onLine: (line: string) => void,
+): {
+  write(line: string): void;
+  end(): void;
+  kill(): void;
+  readonly done: Promise<{ exitCode: number; stderr: string }>;
+} {
+  const child = execa(program, [...args], {
+    reject: false,
+    stdin: "pipe",
+    buffer: { stdout: false, stderr: true },
+    killDescendants: true,
+  });
+  const reading = (async () => {
+    for await (const line of child.iterable()) onLine(String(line));
+  })();
+  return {
+    write: (line) => void child.stdin.write(`${line}\n`),
+    end: () => child.stdin.end(),
+    kill: () => void child.kill("SIGKILL"),
+    done: (async () => {
+      const result = await child;
+      await reading.catch(() => {});
+      return { exitCode: result.exitCode ?? -1, stderr: String(result.stderr ?? "") };
+    })(),
+  };
+}

@@ -1,0 +1,279 @@
+import { createHash, randomBytes } from "node:crypto";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { command, output, spawnLines } from "./command.ts";
+
+/** Everything that a lab creates in Docker carries it; its value is the lab's name. */
+export const labLabel = "io.meshproof.lab";
+/**
+ * Names of containers that an image build needs for a moment begin so; reaped by `down --all`. No label says it: an image
+ * that is committed keeps its container's labels, and gives them to every container that is ever made from it.
+ */
+const buildPrefix = "meshproof-build-";
+export const buildName = (): string => `${buildPrefix}${randomBytes(6).toString("hex")}`;
+/** On a node image: the CoreDNS that it holds, where that is not kubeadm's own. */
+export const corednsLabel = "io.meshproof.coredns";
+
+export interface DockerInfo {
+  readonly version: string;
+  readonly cgroupVersion: string;
+  readonly cgroupDriver: string;
+  readonly storageDriver: string;
+  readonly rootDir: string;
+  readonly defaultRuntime: string;
+}
+
+/** Throws `docker-missing` or `docker-denied` with the cure. */
+export async function dockerInfo(): Promise<DockerInfo> {
+  const result = await command("docker", ["info", "--format", "{{json .}}"], {
+    tolerate: true,
+    timeoutMs: 20_000,
+  }).catch((error: unknown) => {
+    throw new MeshproofError("docker-missing", "no docker program on this machine", {
+      cause: error,
+      cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
+    });
+  });
+  let told: Record<string, unknown> = {};
+  try {
+    told = JSON.parse(result.stdout) as Record<string, unknown>;
+  } catch {
+    // Judged below: no server version.
+  }
+  if (typeof told.ServerVersion !== "string" || told.ServerVersion === "") {
+    const text = `${result.stderr} ${JSON.stringify(told.ServerErrors ?? "")}`;
+    if (text.includes("permission denied")) {
+      throw new MeshproofError("docker-denied", "this user may not talk to the Docker daemon", {
+        cure: "run as root, or add the user to the `docker` group",
+      });
+    }
+    throw new MeshproofError("docker-missing", "no Docker daemon answers", {
+      cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or start Docker; `run --setup` does it too",
+    });
+  }
+  return {
+    version: told.ServerVersion,
+    cgroupVersion: String(told.CgroupVersion ?? "unknown"),
+    cgroupDriver: String(told.CgroupDriver ?? "unknown"),
+    storageDriver: String(told.Driver ?? "unknown"),
+    rootDir: String(told.DockerRootDir ?? "/var/lib/docker"),
+    defaultRuntime: String(told.DefaultRuntime ?? "runc"),
+  };
+}
+
+export async function dockerAnswers(): Promise<boolean> {
+  return dockerInfo().then(
+    () => true,
+    () => false,
+  );
+}
+
+/** The image's id (`sha256:...`), or nothing where it is not there. */
+export async function imageId(reference: string): Promise<string | undefined> {
+  const result = await command("docker", ["image", "inspect", "--format", "{{.Id}}", reference], {
+    tolerate: true,
+  });
+  return result.exitCode === 0 ? result.stdout.trim() : undefined;
+}
+
+export async function imageLabel(reference: string, label: string): Promise<string | undefined> {
+  const result = await command(
+    "docker",
+    ["image", "inspect", "--format", `{{ index .Config.Labels ${JSON.stringify(label)} }}`, reference],
+    { tolerate: true },
+  );
+  return result.exitCode === 0 ? result.stdout.trim() : undefined;
+}
+
+export interface ImageConfig {
+  readonly entrypoint?: readonly string[];
+  readonly cmd?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly workdir?: string;
+  readonly stopSignal?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+/** One layer, from a tar. */
+export async function importImage(
+  tar: string,
+  reference: string,
+  config: ImageConfig,
+  signal: AbortSignal,
+): Promise<void> {
+  const changes: string[] = [];
+  if (config.entrypoint !== undefined) changes.push(`ENTRYPOINT ${JSON.stringify(config.entrypoint)}`);
+  if (config.cmd !== undefined) changes.push(`CMD ${JSON.stringify(config.cmd)}`);
+  for (const [name, value] of Object.entries(config.env ?? {}))
+    changes.push(`ENV ${name}=${JSON.stringify(value)}`);
+  for (const [name, value] of Object.entries(config.labels ?? {}))
+    changes.push(`LABEL ${name}=${JSON.stringify(value)}`);
+  if (config.workdir !== undefined) changes.push(`WORKDIR ${config.workdir}`);
+  await command("docker", ["import", ...changes.flatMap((c) => ["--change", c]), tar, reference], { signal });
+  if (config.stopSignal !== undefined) {
+    // `import` does not know STOPSIGNAL; the classic builder needs no registry for an image that is here.
+    await command("docker", ["build", "--tag", reference, "-"], {
+      input: `FROM ${reference}\nSTOPSIGNAL ${config.stopSignal}\n`,
+      env: { DOCKER_BUILDKIT: "0" },
+      signal,
+    });
+  }
+}
+
+export async function saveImages(
+  references: readonly string[],
+  file: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await command("docker", ["save", "-o", file, ...references], { signal });
+}
+
+export async function loadImages(file: string, signal: AbortSignal): Promise<void> {
+  await command("docker", ["load", "-i", file], { signal });
+}
+
+/** Runs a program in a container and answers its output. */
+export async function execIn(
+  container: string,
+  argv: readonly string[],
+  options: {
+    signal?: AbortSignal;
+    tolerate?: boolean;
+    input?: string;
+    inputFile?: string;
+    timeoutMs?: number;
+  } = {},
+): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  const interactive = options.input !== undefined || options.inputFile !== undefined;
+  return command("docker", ["exec", ...(interactive ? ["-i"] : []), container, ...argv], options);
+}
+
+/** A program in a container with a live standard input and line output. */
+export function execLines(container: string, argv: readonly string[], onLine: (line: string) => void) {
+  return spawnLines("docker", ["exec", "-i", container, ...argv], onLine);
+}
+
+export async function listByLabel(
+  kind: "container" | "network" | "volume",
+  label: string,
+): Promise<string[]> {
+  const args =
+    kind === "container"
+      ? ["ps", "-aq", "--filter", `label=${label}`]
+      : [kind, "ls", "-q", "--filter", `label=${label}`];
+  return (await output("docker", args)).split("\n").filter((id) => id !== "");
+}
+
+/** Containers of image builds, by id. */
+export async function buildContainers(): Promise<string[]> {
+  const told = await output("docker", ["ps", "-a", "--format", "{{.ID}} {{.Names}}"]);
+  return told
+    .split("\n")
+    .map((line) => line.split(" "))
+    .flatMap(([id, name]) => (name?.startsWith(buildPrefix) ? [id!] : []));
+}
+
+/**
+ * Volumes made since a time that no container has: the daemon is still creating their containers, and goes on doing so
+ * when the client that asked for them is gone.
+ */
+export async function unclaimedVolumes(since: Date): Promise<string[]> {
+  const names = (await output("docker", ["volume", "ls", "-q"])).split("\n").filter((n) => n !== "");
+  const unclaimed: string[] = [];
+  for (const name of names) {
+    const created = await output("docker", ["volume", "inspect", "--format", "{{.CreatedAt}}", name]).catch(
+      () => "",
+    );
+    // Docker tells whole seconds.
+    if (!(Date.parse(created.trim()) >= since.getTime() - 1000)) continue;
+    if ((await output("docker", ["ps", "-aq", "--filter", `volume=${name}`])) === "") unclaimed.push(name);
+  }
+  return unclaimed;
+}
+
+/** Removes containers with their anonymous volumes; those that are gone already are no error. */
+export async function removeContainers(ids: readonly string[]): Promise<void> {
+  if (ids.length > 0) await command("docker", ["rm", "-f", "-v", ...ids], { tolerate: true });
+}
+
+/** A bridge network, made where it is missing; `ipv6` gives it a subnet of unique local addresses too. */
+export async function ensureNetwork(
+  name: string,
+  { label, ipv6 }: { readonly label: string; readonly ipv6: boolean },
+): Promise<void> {
+  const found = await command("docker", ["network", "inspect", name], { tolerate: true });
+  if (found.exitCode === 0) return;
+  await command("docker", [
+    "network",
+    "create",
+    "--driver=bridge",
+    "--label",
+    label,
+    "--opt",
+    "com.docker.network.bridge.enable_ip_masquerade=true",
+    // Docker takes none by itself; RFC 4193 wants a prefix that nobody else has.
+    ...(ipv6
+      ? [
+          "--ipv6",
+          "--subnet",
+          `fd${createHash("sha256")
+            .update(name)
+            .digest("hex")
+            .slice(0, 10)
+            .replace(/^(..)(....)(....)$/, "$1:$2:$3")}::/64`,
+        ]
+      : []),
+    name,
+  ]);
+}
+
+export async function networkSubnet(name: string): Promise<string> {
+  const told = JSON.parse(await output("docker", ["network", "inspect", name])) as {
+    IPAM: { Config: { Subnet: string }[] };
+  }[];
+  const subnet = told[0]?.IPAM.Config.find((c) => !c.Subnet.includes(":"))?.Subnet;
+  if (subnet === undefined)
+    throw new MeshproofError("lab-broken", `Docker network ${name} has no IPv4 subnet`);
+  return subnet;
+}
+
+/** The address of a container on a network. */
+export async function containerAddress(container: string, network: string): Promise<string> {
+  const format = `{{ (index .NetworkSettings.Networks ${JSON.stringify(network)}).IPAddress }}`;
+  return (await output("docker", ["inspect", "--format", format, container])).trim();
+}
+
+/** The networks of a running container of this name; none where there is no such container. */
+export async function networksOfContainer(name: string): Promise<string[]> {
+  const format = "{{range $network, $_ := .NetworkSettings.Networks}}{{$network}} {{end}}";
+  const found = await command("docker", ["inspect", "--type", "container", "--format", format, name], {
+    tolerate: true,
+  }).catch(() => undefined);
+  return found?.exitCode === 0 ? found.stdout.split(" ").filter((n) => n.trim() !== "") : [];
+}
+
+/** The host's own address on a network. */
+export async function networkGateway(name: string): Promise<string> {
+  return (
+    await output("docker", ["network", "inspect", "--format", "{{ (index .IPAM.Config 0).Gateway }}", name])
+  ).trim();
+}
+
+export async function pushImage(reference: string, as: string, signal: AbortSignal): Promise<void> {
+  await command("docker", ["tag", reference, as], { signal });
+  try {
+    await command("docker", ["push", as], { signal });
+  } finally {
+    await command("docker", ["rmi", "--no-prune", as], { tolerate: true });
+  }
+}
+
+export async function removeNetwork(name: string): Promise<void> {
+  const found = await command("docker", ["network", "inspect", name], { tolerate: true });
+  if (found.exitCode !== 0) return;
+  // A container that somebody else joined to it is theirs: it is let go, not removed.
+  const [told] = JSON.parse(found.stdout) as { Containers?: Record<string, unknown> }[];
+  for (const id of Object.keys(told?.Containers ?? {})) {
+    await command("docker", ["network", "disconnect", "-f", name, id], { tolerate: true });
+  }
+  await command("docker", ["network", "rm", name]);
+}

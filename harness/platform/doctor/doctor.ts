@@ -1,0 +1,232 @@
+import { request } from "undici";
+import { type ErrorCode, MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { command, exists } from "../command.ts";
+import { dockerInfo } from "../docker.ts";
+import {
+  availableMemoryBytes,
+  cpuCount,
+  freeDiskBytes,
+  kernelConfig,
+  kernelRelease,
+  missingCapabilities,
+  readNumber,
+} from "../machine.ts";
+import { cacheDir } from "../paths.ts";
+import { dockerdPid } from "./setup.ts";
+
+export interface Finding {
+  readonly name: string;
+  /** `warn` is told and does not stop a run. */
+  readonly level: "ok" | "warn" | "bad";
+  readonly found: string;
+  readonly needed: string;
+  readonly cure?: string;
+  /** The error that a run ends with where this finding is bad; `machine-unfit` by default. */
+  readonly code?: ErrorCode;
+}
+
+const gib = 1024 ** 3;
+const gibText = (bytes: number): string => `${(bytes / gib).toFixed(1)} GiB`;
+
+/**
+ * What a run needs, measured on the project's own kind of machine: a lab of four nodes takes 3-4 GiB of memory;
+ * a build from an empty cache leaves 16 GiB of caches and images and uses 4 more on the way; a lab's volumes 6.
+ */
+export const needs = {
+  memoryBytes: 5 * gib,
+  buildDiskBytes: 24 * gib,
+  labDiskBytes: 8 * gib,
+  inotifyInstances: 512,
+} as const;
+
+/** From Cilium's System Requirements ("Linux Kernel"): without these no eBPF data plane, tunnel or health probe. */
+const kernelOptions = [
+  ...[
+    "CONFIG_BPF",
+    "CONFIG_BPF_SYSCALL",
+    "CONFIG_NET_CLS_BPF",
+    "CONFIG_NET_CLS_ACT",
+    "CONFIG_NET_SCH_INGRESS",
+  ],
+  ...[
+    "CONFIG_CGROUP_BPF",
+    "CONFIG_VXLAN",
+    "CONFIG_VETH",
+    "CONFIG_OVERLAY_FS",
+    "CONFIG_PERF_EVENTS",
+    "CONFIG_FIB_RULES",
+  ],
+  ...["CONFIG_NETFILTER_XT_MATCH_COMMENT", "CONFIG_NETFILTER_XT_MATCH_MARK"],
+];
+
+export interface DoctorOptions {
+  /** Whether images would have to be built: decides how much disk is needed, and whether Go matters. */
+  readonly mustBuild: boolean;
+  readonly registryMirror?: string;
+}
+
+export async function examine(options: DoctorOptions): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  findings.push(...(await docker()));
+  findings.push(await kernel());
+  findings.push(await disk(options.mustBuild));
+  findings.push(memory(await availableMemoryBytes()));
+  const instances = await readNumber("/proc/sys/fs/inotify/max_user_instances");
+  findings.push({
+    name: "inotify",
+    level: instances >= needs.inotifyInstances ? "ok" : "bad",
+    found: `max_user_instances ${instances}`,
+    needed: `${needs.inotifyInstances} for four nodes`,
+    cure: `sysctl fs.inotify.max_user_instances=${needs.inotifyInstances * 2}, or \`doctor --fix\``,
+  });
+  findings.push({
+    name: "CPUs",
+    level: cpuCount() >= 2 ? "ok" : "bad",
+    found: String(cpuCount()),
+    needed: "2; more make `up` and builds faster",
+    cure: "use a machine with two cores",
+  });
+  findings.push(...(await buildTools(options.mustBuild)));
+  findings.push(...(await registries(options.registryMirror)));
+  return findings;
+}
+
+async function docker(): Promise<Finding[]> {
+  try {
+    const info = await dockerInfo();
+    const findings: Finding[] = [
+      {
+        name: "Docker",
+        level: "ok",
+        found: `daemon ${info.version}, cgroup v${info.cgroupVersion} (${info.cgroupDriver}), storage ${info.storageDriver}, runtime ${info.defaultRuntime}`,
+        needed: "a daemon that this user may talk to",
+      },
+    ];
+    const pid = await dockerdPid();
+    const missing = await missingCapabilities(pid ?? "self");
+    const wrapped = info.defaultRuntime !== "runc";
+    findings.push({
+      name: "capabilities",
+      level: missing.length === 0 || wrapped ? "ok" : "bad",
+      found:
+        missing.length === 0
+          ? "none missing"
+          : `${missing.join(", ")} missing${wrapped ? `; runtime ${info.defaultRuntime} leaves it out` : ""}`,
+      needed: "all that a privileged container asks for, or an OCI runtime that leaves the missing ones out",
+      cure: "stop this Docker daemon and run `npm run mesh -- doctor --fix`: it starts one with such a runtime",
+    });
+    return findings;
+  } catch (error) {
+    if (!(error instanceof MeshproofError)) throw error;
+    return [
+      {
+        name: "Docker",
+        level: "bad",
+        code: error.code,
+        found: error.message,
+        needed: "a daemon that this user may talk to",
+        ...(error.cure === undefined ? {} : { cure: error.cure }),
+      },
+    ];
+  }
+}
+
+async function kernel(): Promise<Finding> {
+  const config = await kernelConfig();
+  const missing = kernelOptions.filter((option) => config !== undefined && !config.has(option));
+  const extras = ["CONFIG_NET_SCH_FQ", "CONFIG_NET_SCH_NETEM", "CONFIG_WIREGUARD", "CONFIG_NETKIT"].filter(
+    (o) => config !== undefined && !config.has(o),
+  );
+  return {
+    name: "kernel",
+    level: config === undefined ? "warn" : missing.length === 0 ? "ok" : "bad",
+    found:
+      config === undefined
+        ? `${kernelRelease()}, which publishes no configuration`
+        : `${kernelRelease()}${missing.length === 0 ? "" : `, without ${missing.join(", ")}`}${extras.length === 0 ? "" : ` (no ${extras.join(", ")}: what needs them is unsupported)`}`,
+    needed: kernelOptions.join(", "),
+    cure: "boot a kernel with these options",
+  };
+}
+
+export async function disk(mustBuild: boolean): Promise<Finding> {
+  const needed = mustBuild ? needs.buildDiskBytes : needs.labDiskBytes;
+  const rootDir = await dockerInfo().then(
+    (i) => i.rootDir,
+    () => "/var/lib/docker",
+  );
+  const places = [rootDir, cacheDir()];
+  const free = await Promise.all(places.map(freeDiskBytes));
+  const least = Math.min(...free);
+  return {
+    name: "disk",
+    code: "disk-short",
+    level: least >= needed ? "ok" : "bad",
+    found: places
+      .map((place, i) => `${gibText(free[i]!)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`)
+      .join(", "),
+    needed: `${gibText(needed)} ${mustBuild ? "to build images and run a lab" : "to run a lab"}`,
+    cure: "free some space, or point XDG_CACHE_HOME and Docker's data-root at a larger disk",
+  };
+}
+
+export function memory(availableBytes: number): Finding {
+  return {
+    name: "memory",
+    code: "memory-short",
+    level: availableBytes >= needs.memoryBytes ? "ok" : "bad",
+    found: `${gibText(availableBytes)} available`,
+    needed: `${gibText(needs.memoryBytes)} for four nodes`,
+    cure: "close other programs, or use a larger machine",
+  };
+}
+
+async function buildTools(mustBuild: boolean): Promise<Finding[]> {
+  const level = mustBuild ? "bad" : "warn";
+  const findings: Finding[] = [];
+  const go = (await exists("go")) ? (await command("go", ["version"], { tolerate: true })).stdout : "";
+  findings.push({
+    name: "Go",
+    level: go === "" ? level : "ok",
+    found: go === "" ? "no go program" : go.replace("go version ", ""),
+    needed: "Go 1.26, where images are built from source and for kind and helm",
+    cure: "install Go from go.dev or your distribution",
+  });
+  const bootstrap = await exists("mmdebstrap");
+  findings.push({
+    name: "mmdebstrap",
+    level: bootstrap ? "ok" : level,
+    found: bootstrap ? "installed" : "no mmdebstrap program",
+    needed: "where images are built from source",
+    cure: "apt-get install mmdebstrap, or `doctor --fix`",
+  });
+  return findings;
+}
+
+export const publicRegistries = ["registry.k8s.io", "quay.io", "registry-1.docker.io"] as const;
+
+/** Whether a registry speaks: any HTTP answer to `/v2/` will do, 401 among them. */
+export async function registryAnswers(host: string, plainHttp: boolean): Promise<string | undefined> {
+  try {
+    const answer = await request(`${plainHttp ? "http" : "https"}://${host}/v2/`, {
+      headersTimeout: 4000,
+      bodyTimeout: 4000,
+      signal: AbortSignal.timeout(5000),
+    });
+    await answer.body.dump();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+async function registries(mirror: string | undefined): Promise<Finding[]> {
+  const hosts: string[] = mirror === undefined ? [...publicRegistries] : [mirror];
+  const answers = await Promise.all(hosts.map((host) => registryAnswers(host, host === mirror)));
+  return hosts.map((host, i) => ({
+    name: `registry ${host}`,
+    level: answers[i] === undefined ? "ok" : "warn",
+    found: answers[i] === undefined ? "answers" : `does not answer: ${answers[i]}`,
+    needed: "only where images come from a registry; else they are built",
+  }));
+}

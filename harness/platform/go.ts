@@ -1,0 +1,130 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { command, output } from "./command.ts";
+
+/** A module as `go mod download -json` tells it; `sum` is what the checksum database vouches for. */
+export interface GoModule {
+  readonly path: string;
+  readonly version: string;
+  readonly dir: string;
+  readonly sum: string;
+  readonly revision: string;
+  readonly time: string;
+}
+
+const environment = { GOWORK: "off", GOFLAGS: "", CGO_ENABLED: "0" };
+
+export async function goVersion(): Promise<string> {
+  return output("go", ["env", "GOVERSION"], { env: environment });
+}
+
+/** Downloads one module, verified by the checksum database. A refusal is `artifact-unavailable`. */
+export async function downloadModule(path: string, version: string, signal: AbortSignal): Promise<GoModule> {
+  const result = await command("go", ["mod", "download", "-json", `${path}@${version}`], {
+    env: environment,
+    cwd: "/",
+    signal,
+    tolerate: true,
+  });
+  let told: {
+    Error?: string;
+    Dir?: string;
+    Sum?: string;
+    Info?: string;
+    Version?: string;
+    Origin?: { Hash?: string };
+  };
+  try {
+    told = JSON.parse(result.stdout);
+  } catch {
+    told = { Error: result.stderr.trim() };
+  }
+  if (told.Error !== undefined || told.Dir === undefined || told.Sum === undefined) {
+    throw new MeshproofError(
+      "artifact-unavailable",
+      `Go module ${path}@${version} is not served: ${told.Error ?? "no answer"}`,
+      {
+        cure: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the checksum database, and that is final",
+      },
+    );
+  }
+  const info =
+    told.Info === undefined ? {} : (JSON.parse(await readFile(told.Info, "utf8")) as { Time?: string });
+  return {
+    path,
+    version: told.Version ?? version,
+    dir: told.Dir,
+    sum: told.Sum,
+    revision: (told.Origin?.Hash ?? "0000000").slice(0, 7),
+    time: info.Time ?? "1970-01-01T00:00:00Z",
+  };
+}
+
+export interface GoReplace {
+  readonly old: string;
+  readonly newPath: string;
+  readonly newVersion: string;
+}
+
+export async function replacesOf(modFile: string): Promise<GoReplace[]> {
+  const told = JSON.parse(await output("go", ["mod", "edit", "-json", modFile], { env: environment })) as {
+    Replace?: { Old: { Path: string; Version?: string }; New: { Path: string; Version?: string } }[];
+  };
+  return (told.Replace ?? []).map((r) => ({
+    old: r.Old.Version === undefined ? r.Old.Path : `${r.Old.Path}@${r.Old.Version}`,
+    newPath: r.New.Path,
+    newVersion: r.New.Version ?? "",
+  }));
+}
+
+export async function editMod(modFile: string, flags: readonly string[]): Promise<void> {
+  if (flags.length > 0) await command("go", ["mod", "edit", ...flags, modFile], { env: environment });
+}
+
+export interface GoBuild {
+  /** The module's folder; it is not written to. */
+  readonly dir: string;
+  readonly modFile: string;
+  readonly packages: readonly string[];
+  readonly tags: readonly string[];
+  readonly ldflags: string;
+  readonly outDir: string;
+  readonly signal: AbortSignal;
+  readonly onLine?: (line: string) => void;
+}
+
+/** One `go build` for all packages of a module: they share most of their compilation. */
+export async function build(options: GoBuild): Promise<void> {
+  await command(
+    "go",
+    [
+      "build",
+      "-trimpath",
+      "-buildvcs=false",
+      "-mod=mod",
+      `-modfile=${options.modFile}`,
+      "-tags",
+      options.tags.join(","),
+      "-ldflags",
+      `-s -w ${options.ldflags}`.trim(),
+      "-o",
+      join(options.outDir, "/"),
+      ...options.packages,
+    ],
+    {
+      cwd: options.dir,
+      env: environment,
+      signal: options.signal,
+      ...(options.onLine === undefined ? {} : { onLine: options.onLine }),
+    },
+  );
+}
+
+/** A program of the standard library alone: no module around it. */
+export async function buildFile(file: string, out: string, signal: AbortSignal): Promise<void> {
+  await command("go", ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, file], {
+    env: { ...environment, GO111MODULE: "off" },
+    signal,
+  });
+}

@@ -1,0 +1,158 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadBalancerBlock } from "#harness/cilium/install/addresses.ts";
+import { makeCa } from "#harness/cilium/install/ca.ts";
+import { withoutSurprises } from "#harness/jobs/test.ts";
+import { busiest, lookAtProcesses } from "./busiest.ts";
+import { command } from "./command.ts";
+import { memory, needs } from "./doctor/doctor.ts";
+import { writeAtomic } from "./paths.ts";
+import { runtimeWrapper } from "./doctor/setup.ts";
+
+describe("the OCI runtime wrapper", () => {
+  const dir = mkdtempSync(join(tmpdir(), "meshproof-oci-"));
+  const bin = join(dir, "bin");
+  mkdirSync(bin);
+  writeFileSync(join(bin, "runc"), '#!/bin/sh\necho "$@"\n');
+  chmodSync(join(bin, "runc"), 0o755);
+  const wrapper = join(dir, "wrapper");
+  writeFileSync(wrapper, runtimeWrapper(["CAP_SYS_RESOURCE"]));
+  chmodSync(wrapper, 0o755);
+  const spec = JSON.stringify({
+    caps: ["CAP_SYS_PTRACE", "CAP_SYS_RESOURCE", "CAP_SYSLOG"],
+    one: ["CAP_SYS_RESOURCE"],
+    last: ["CAP_KILL", "CAP_SYS_RESOURCE"],
+  });
+  const call = (args: string[]): string =>
+    execFileSync(wrapper, args, { env: { PATH: `${bin}:/usr/bin:/bin` } })
+      .toString()
+      .trim();
+
+  test.each([
+    ["create", ["--root", "/r", "--log-format", "json", "create", "--bundle", dir, "--pid-file", "/p", "id"]],
+    ["run", ["run", "-b", dir, "id"]],
+  ])("takes the capability out of a bundle for %s", (_verb, args) => {
+    writeFileSync(join(dir, "config.json"), spec);
+    expect(call(args)).toBe(args.join(" "));
+    expect(JSON.parse(readFileSync(join(dir, "config.json"), "utf8"))).toEqual({
+      caps: ["CAP_SYS_PTRACE", "CAP_SYSLOG"],
+      one: [],
+      last: ["CAP_KILL"],
+    });
+  });
+
+  test("and out of an exec's process file; other verbs are left alone", () => {
+    const file = join(dir, "process.json");
+    writeFileSync(file, spec);
+    writeFileSync(join(dir, "config.json"), spec);
+    call(["--root", "/r", "exec", "--process", file, "id"]);
+    expect(readFileSync(file, "utf8")).not.toContain("SYS_RESOURCE");
+    call(["delete", "id"]);
+    expect(readFileSync(join(dir, "config.json"), "utf8")).toBe(spec);
+  });
+});
+
+describe("commands", () => {
+  test("a failure tells the program, its exit code and its last words", async () => {
+    await expect(command("sh", ["-c", "echo out; echo err >&2; exit 7"])).rejects.toMatchObject({
+      code: "command-failed",
+      message: expect.stringMatching(/sh .* ended with 7: err\nout/),
+    });
+    expect((await command("sh", ["-c", "exit 7"], { tolerate: true })).exitCode).toBe(7);
+  });
+  test("an abort is told as one", async () => {
+    await expect(command("sleep", ["10"], { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
+      code: "aborted",
+      exitCode: 130,
+    });
+  });
+});
+
+test("files are written whole or not at all, with their mode", async () => {
+  const file = join(mkdtempSync(join(tmpdir(), "meshproof-w-")), "deep/secret");
+  await writeAtomic(file, "x", 0o600);
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+});
+
+test("short memory is told with figures", () => {
+  expect(memory(1024 ** 3)).toMatchObject({ level: "bad", found: "1.0 GiB available" });
+  expect(memory(needs.memoryBytes).level).toBe("ok");
+});
+
+test("LoadBalancer blocks come off the top of the network, apart from each other", () => {
+  expect(loadBalancerBlock("172.18.0.0/16", 0)).toEqual({
+    start: "172.18.255.224",
+    stop: "172.18.255.254",
+    apiserver: "172.18.255.224",
+  });
+  expect(loadBalancerBlock("172.18.0.0/16", 1)).toEqual({
+    start: "172.18.255.192",
+    stop: "172.18.255.222",
+    apiserver: "172.18.255.192",
+  });
+});
+
+test("the CA is one that signs", async () => {
+  const { default: forge } = await import("node-forge");
+  const ca = await makeCa("x");
+  const cert = forge.pki.certificateFromPem(ca.cert);
+  expect(cert.getExtension("basicConstraints")).toMatchObject({ cA: true });
+  expect(cert.verify(cert)).toBe(true);
+});
+
+test("an unsupported that the list does not allow is a failure", () => {
+  const suite = {
+    name: "policy",
+    goal: "",
+    method: "",
+    durationMs: 0,
+    errors: [],
+    tests: [
+      {
+        suite: "policy",
+        name: "L7 rules",
+        outcome: "unsupported" as const,
+        reasons: ["no Envoy"],
+        durationMs: 0,
+        notes: {},
+      },
+    ],
+  };
+  const allow = { suite: "policy", test: "L7*", cilium: "1.19.*", imageSource: "*", profile: "kkp", why: "" };
+  const here = { ciliums: ["1.19.4"], imageSource: "source", profile: "kkp", suites: ["policy"] };
+  expect(withoutSurprises([suite], [allow], here)[0]!.tests[0]!.outcome).toBe("unsupported");
+  for (const other of [{ ciliums: ["1.20.0"] }, { profile: "cli" }])
+    expect(withoutSurprises([suite], [allow], { ...here, ...other })[0]!.tests[0]).toMatchObject({
+      outcome: "fail",
+      reasons: [expect.stringContaining("no Envoy")],
+    });
+  expect(withoutSurprises([suite], [], here)[0]!.tests[0]!.outcome).toBe("fail");
+  const named = { ...here, suites: [] };
+  expect(withoutSurprises([suite], [], named)[0]!.tests[0]!.outcome).toBe("unsupported");
+});
+
+describe("busy programs", () => {
+  const look = (ticks: Record<string, [string, number]>) =>
+    new Map(Object.entries(ticks).map(([pid, [name, t]]) => [pid, { name, ticks: t }]));
+
+  test("are those that used most between two looks, each named once, without our own", async () => {
+    const before = look({ 1: ["init", 500], 2: ["clang", 10], 3: ["clang", 0], 4: ["node", 0] });
+    const after = look({
+      1: ["init", 500],
+      2: ["clang", 40],
+      3: ["clang", 20],
+      4: ["node", 90],
+      5: ["etcd", 35],
+      6: ["sh", 2],
+    });
+    expect(await busiest(before, after, async (pid) => pid === "4")).toEqual(["clang", "etcd"]);
+  });
+
+  test("a look knows this process by its name in the kernel", async () => {
+    const comm = readFileSync("/proc/self/comm", "utf8").trim();
+    expect((await lookAtProcesses()).get(String(process.pid))?.name).toBe(comm);
+  });
+});

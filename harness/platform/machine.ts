@@ -1,0 +1,90 @@
+import { readFile, stat, statfs } from "node:fs/promises";
+import { availableParallelism, freemem, release } from "node:os";
+import { dirname } from "node:path";
+import { gunzipSync } from "node:zlib";
+import type { ProcessMark } from "#harness/model/process-mark.ts";
+
+/** Capability numbers of linux/capability.h that containers of a lab ask for. */
+const capabilityBits: Readonly<Record<string, number>> = {
+  CAP_NET_ADMIN: 12,
+  CAP_SYS_ADMIN: 21,
+  CAP_SYS_RESOURCE: 24,
+  CAP_BPF: 39,
+};
+
+/** Capabilities that a process's bounding set lacks, out of those that privileged containers ask for. */
+export async function missingCapabilities(pid: number | "self" = "self"): Promise<string[]> {
+  const status = await readFile(`/proc/${pid}/status`, "utf8");
+  const set = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  return Object.entries(capabilityBits)
+    .filter(([, bit]) => (set & (1n << BigInt(bit))) === 0n)
+    .map(([name]) => name);
+}
+
+/** Free bytes on the file system that holds the path, or that would hold it once made. */
+export async function freeDiskBytes(path: string): Promise<number> {
+  let existing = path;
+  while ((await stat(existing).catch(() => undefined)) === undefined && existing !== "/")
+    existing = dirname(existing);
+  const told = await statfs(existing);
+  return told.bavail * told.bsize;
+}
+
+export async function availableMemoryBytes(): Promise<number> {
+  const text = await readFile("/proc/meminfo", "utf8").catch(() => "");
+  const kib = /^MemAvailable:\s+(\d+)/m.exec(text)?.[1];
+  return kib === undefined ? freemem() : Number(kib) * 1024;
+}
+
+/** The kernel's build configuration, where it publishes one. */
+export async function kernelConfig(): Promise<Map<string, string> | undefined> {
+  const packed = await readFile("/proc/config.gz").catch(() => undefined);
+  const text =
+    packed === undefined
+      ? await readFile(`/boot/config-${release()}`, "utf8").catch(() => undefined)
+      : gunzipSync(packed).toString();
+  if (text === undefined) return undefined;
+  return new Map([...text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)].map((m) => [m[1]!, m[2]!]));
+}
+
+export async function readNumber(path: string): Promise<number> {
+  return Number((await readFile(path, "utf8").catch(() => "NaN")).trim());
+}
+
+export async function isDebianLike(): Promise<boolean> {
+  return /^ID(_LIKE)?=.*debian/m.test(await readFile("/etc/os-release", "utf8").catch(() => ""));
+}
+
+export const cpuCount = (): number => availableParallelism();
+export const kernelRelease = (): string => release();
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
+/** `/proc/PID/stat`: the program's name, and the fields from the state on (proc(5), field 3). Nothing for one that is gone. */
+export async function processStat(
+  pid: number | string,
+): Promise<{ readonly name: string; readonly fields: string[] } | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
+  // A name may hold brackets and spaces of its own.
+  const end = stat.lastIndexOf(")");
+  if (end < 0) return undefined;
+  return { name: stat.slice(stat.indexOf("(") + 1, end), fields: stat.slice(end + 2).split(" ") };
+}
+
+/** The fields alone; none for a process that is gone. */
+export async function statFields(pid: number | string): Promise<string[]> {
+  return (await processStat(pid))?.fields ?? [];
+}
+
+export async function thisProcess(): Promise<ProcessMark> {
+  return { pid: process.pid, pidStart: (await processStart(process.pid)) ?? "" };
+}
+
+export async function isAlive({ pid, pidStart }: ProcessMark): Promise<boolean> {
+  return (await processStart(pid)) === pidStart;
+}
+
+/** When a process began, in the kernel's ticks: with the pid it names one process. Nothing for one that is gone or a zombie. */
+export async function processStart(pid: number): Promise<string | undefined> {
+  const fields = await statFields(pid);
+  return fields[0] === "Z" ? undefined : fields[19];
+}

@@ -1,0 +1,124 @@
+import { createLogUpdate } from "log-update";
+import pc from "picocolors";
+import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
+import type { Progress, StepOptions } from "#harness/lib/progress.ts";
+
+/** A live list on a terminal, plain timestamped lines elsewhere; both on standard error. */
+export function terminalProgress(): Progress & Disposable {
+  return process.stderr.isTTY === true && process.env.CI === undefined
+    ? new LiveProgress()
+    : new PlainProgress();
+}
+
+interface Running {
+  readonly title: string;
+  readonly startedMs: number;
+  readonly expectMs: number | undefined;
+  detail: string;
+}
+
+function timing(running: Running): string {
+  const elapsed = formatMs(monotonicMs() - running.startedMs);
+  return running.expectMs === undefined ? elapsed : `${elapsed} of about ${formatMs(running.expectMs)}`;
+}
+
+class PlainProgress implements Progress, Disposable {
+  readonly #zeroMs = monotonicMs();
+  readonly #running = new Set<Running>();
+  /** A sign of life for whoever reads a CI log: what runs, for how long, and how long it took before. */
+  readonly #heartbeat = setInterval(() => {
+    for (const running of this.#running) {
+      this.#line(
+        `... ${running.title}: ${timing(running)}${running.detail === "" ? "" : ` (${running.detail})`}`,
+      );
+    }
+  }, 30_000).unref();
+
+  #line(text: string): void {
+    process.stderr.write(`[${formatMs(monotonicMs() - this.#zeroMs).padStart(7)}] ${text}\n`);
+  }
+
+  note(text: string): void {
+    this.#line(text);
+  }
+
+  async step<T>(title: string, work: Parameters<Progress["step"]>[1], options: StepOptions = {}): Promise<T> {
+    const running: Running = { title, startedMs: monotonicMs(), expectMs: options.expectMs, detail: "" };
+    this.#running.add(running);
+    this.#line(`${title}${options.expectMs === undefined ? "" : ` (about ${formatMs(options.expectMs)})`}`);
+    try {
+      const result = (await work({
+        detail: (text) => {
+          running.detail = text;
+        },
+      })) as T;
+      this.#line(`${title}: done in ${formatMs(monotonicMs() - running.startedMs)}`);
+      return result;
+    } catch (error) {
+      this.#line(`${title}: FAILED after ${formatMs(monotonicMs() - running.startedMs)}`);
+      throw error;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#heartbeat);
+  }
+}
+
+const frames = ["|", "/", "-", "\\"];
+
+class LiveProgress implements Progress, Disposable {
+  readonly #running = new Set<Running>();
+  readonly #update = createLogUpdate(process.stderr);
+  #frame = 0;
+  readonly #timer = setInterval(() => this.#draw(), 200).unref();
+
+  #draw(): void {
+    this.#frame += 1;
+    const spinner = frames[this.#frame % frames.length];
+    this.#update(
+      [...this.#running]
+        .map(
+          (r) =>
+            `${pc.cyan(spinner!)} ${r.title} ${pc.dim(timing(r))}${r.detail === "" ? "" : pc.dim(`  ${r.detail.slice(0, 60)}`)}`,
+        )
+        .join("\n"),
+    );
+  }
+
+  #persist(text: string): void {
+    this.#update.clear();
+    process.stderr.write(`${text}\n`);
+    this.#draw();
+  }
+
+  note(text: string): void {
+    this.#persist(`${pc.blue("i")} ${text}`);
+  }
+
+  async step<T>(title: string, work: Parameters<Progress["step"]>[1], options: StepOptions = {}): Promise<T> {
+    const running: Running = { title, startedMs: monotonicMs(), expectMs: options.expectMs, detail: "" };
+    this.#running.add(running);
+    try {
+      const result = (await work({
+        detail: (text) => {
+          running.detail = text;
+        },
+      })) as T;
+      this.#running.delete(running);
+      this.#persist(`${pc.green("✓")} ${title} ${pc.dim(formatMs(monotonicMs() - running.startedMs))}`);
+      return result;
+    } catch (error) {
+      this.#running.delete(running);
+      this.#persist(`${pc.red("✗")} ${title} ${pc.dim(formatMs(monotonicMs() - running.startedMs))}`);
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+    this.#update.clear();
+  }
+}

@@ -1,0 +1,184 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Client } from "undici";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import type { HostSample } from "#harness/model/host-sample.ts";
+import { busiest, type Look, lookAtProcesses } from "./busiest.ts";
+import { output } from "./command.ts";
+import { dockerInfo } from "./docker.ts";
+import { freeDiskBytes, statFields } from "./machine.ts";
+
+const everyMs = 1000;
+const ticksPerSecond = 100;
+
+/** Other programs are looked at from here on: a look at every process each second would be a disturbance of its own. */
+const worthALookCores = 0.4;
+
+/** Samples the host every second until it is disposed: what tells the rig's trouble from the mesh's. */
+export class HostWatch implements AsyncDisposable {
+  readonly samples: HostSample[] = [];
+  onSample: ((sample: HostSample) => void) | undefined;
+  readonly #groups: readonly CpuGroup[];
+  readonly #disks: readonly string[];
+  readonly #docker = new Client("http://localhost", {
+    socketPath: "/var/run/docker.sock",
+    headersTimeout: 5000,
+    bodyTimeout: 5000,
+  });
+  #timer: NodeJS.Timeout | undefined;
+  #last: { atMs: number; busy: number; lab: number; own: number } | undefined;
+  #look: Look | undefined;
+  #running = Promise.resolve();
+
+  private constructor(groups: readonly CpuGroup[], disks: readonly string[]) {
+    this.#groups = groups;
+    this.#disks = disks;
+  }
+
+  /** `containers`: the lab's nodes, whose work is no disturbance. */
+  static async start(containers: readonly string[], reportsDir: string): Promise<HostWatch> {
+    const groups = await Promise.all(containers.map(cpuGroupOf));
+    const { rootDir } = await dockerInfo();
+    const watch = new HostWatch(
+      groups.filter((g) => g !== undefined),
+      [rootDir, reportsDir],
+    );
+    watch.#next(monotonicMs() + everyMs);
+    return watch;
+  }
+
+  #next(dueMs: number): void {
+    this.#timer = setTimeout(
+      () => {
+        const lateMs = monotonicMs() - dueMs;
+        this.#running = this.#sample(lateMs)
+          .catch(() => {})
+          .finally(() => {
+            if (this.#timer !== undefined) this.#next(monotonicMs() + everyMs);
+          });
+      },
+      Math.max(0, dueMs - monotonicMs()),
+    );
+  }
+
+  async #sample(lateMs: number): Promise<void> {
+    const [busy, lab, own, disks, dockerAnswers] = await Promise.all([
+      busySeconds(),
+      this.#labSeconds(),
+      ownWork(),
+      Promise.all(this.#disks.map(freeDiskBytes)),
+      this.#ping(),
+    ]);
+    const atMs = monotonicMs();
+    const last = this.#last;
+    this.#last = { atMs, busy, lab, own: own.seconds };
+    if (last === undefined) return;
+    const spanS = (atMs - last.atMs) / 1000;
+    const cores = {
+      busyCores: (busy - last.busy) / spanS,
+      labCores: Math.max(0, (lab - last.lab) / spanS),
+      ownCores: Math.max(0, (own.seconds - last.own) / spanS),
+    };
+    const much = cores.busyCores - cores.labCores - cores.ownCores > worthALookCores;
+    const foreignNames = await this.#foreign(much, own.pids);
+    const sample: HostSample = {
+      atMs,
+      ...cores,
+      ...(foreignNames === undefined ? {} : { foreignNames }),
+      lateMs,
+      freeDiskBytes: Math.min(...disks),
+      dockerAnswers,
+    };
+    this.samples.push(sample);
+    this.onSample?.(sample);
+  }
+
+  /** Who is busy beside the lab and the harness; nothing at the first look, for it takes two. */
+  async #foreign(much: boolean, own: ReadonlySet<string>): Promise<string[] | undefined> {
+    const before = this.#look;
+    this.#look = much ? await lookAtProcesses() : undefined;
+    if (before === undefined || this.#look === undefined) return undefined;
+    return busiest(before, this.#look, async (pid) => {
+      if (own.has(pid)) return true;
+      const groups = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+      return this.#groups.some((g) => groups.includes(g.path));
+    });
+  }
+
+  async #labSeconds(): Promise<number> {
+    const read = await Promise.all(
+      this.#groups.map(async ({ file }) => {
+        const text = await readFile(file, "utf8").catch(() => "0");
+        const micro = /usage_usec (\d+)/.exec(text)?.[1];
+        return micro === undefined ? Number(text) / 1e9 : Number(micro) / 1e6;
+      }),
+    );
+    return read.reduce((a, b) => a + b, 0);
+  }
+
+  async #ping(): Promise<boolean> {
+    try {
+      const answer = await this.#docker.request({ method: "GET", path: "/_ping" });
+      await answer.body.dump();
+      return answer.statusCode === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#running;
+    await this.#docker.destroy();
+  }
+}
+
+/** A container's control group, and where the kernel counts its processor time. */
+interface CpuGroup {
+  readonly path: string;
+  readonly file: string;
+}
+
+/** Nothing where it cannot be told. */
+async function cpuGroupOf(container: string): Promise<CpuGroup | undefined> {
+  const [pid, id] = (
+    await output("docker", ["inspect", "--format", "{{.State.Pid}} {{.Id}}", container])
+  ).split(" ");
+  const groups = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+  for (const line of groups.split("\n")) {
+    const [, controllers, path] = line.split(":");
+    const at = path?.indexOf(id ?? "?") ?? -1;
+    if (path === undefined || at < 0) continue;
+    const own = path.slice(0, path.indexOf("/", at) < 0 ? undefined : path.indexOf("/", at));
+    if (controllers === "") return { path: own, file: join("/sys/fs/cgroup", own, "cpu.stat") };
+    if (controllers?.split(",").includes("cpuacct"))
+      return { path: own, file: join("/sys/fs/cgroup/cpuacct", own, "cpuacct.usage") };
+  }
+  return undefined;
+}
+
+/** Busy time of all processors: everything but idle and waiting for disks. */
+async function busySeconds(): Promise<number> {
+  const [line = ""] = (await readFile("/proc/stat", "utf8")).split("\n");
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return (user + nice + system + irq + softirq + steal) / ticksPerSecond;
+}
+
+/** Processor time of this process and its living descendants, and who they are. Only they are read. */
+async function ownWork(): Promise<{ seconds: number; pids: ReadonlySet<string> }> {
+  let ticks = 0;
+  const pids = new Set<string>();
+  for (const open = [String(process.pid)]; open.length > 0; ) {
+    const pid = open.pop()!;
+    pids.add(pid);
+    const fields = await statFields(pid);
+    for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);
+    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
+    open.push(...children.split(" ").filter((c) => c !== ""));
+  }
+  return { seconds: ticks / ticksPerSecond, pids };
+}

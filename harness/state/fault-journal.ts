@@ -1,0 +1,40 @@
+import { readdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { JournalEntry } from "#harness/model/undo.ts";
+import { writeAtomic } from "#harness/platform/paths.ts";
+import { labDir } from "./lab.ts";
+
+const journalDir = (lab: string): string => join(labDir(lab), "faults");
+const fileOf = (lab: string, id: string): string => join(journalDir(lab), `${id}.json`);
+
+/** On disk before it returns: what follows may be killed. */
+export async function writeJournal(lab: string, entry: JournalEntry): Promise<void> {
+  await writeAtomic(fileOf(lab, entry.id), `${JSON.stringify(entry)}\n`, 0o600);
+}
+
+export async function strikeFromJournal(lab: string, id: string): Promise<void> {
+  await rm(fileOf(lab, id), { force: true });
+}
+
+/** Faults that are not healed, oldest first. */
+export async function readJournal(lab: string): Promise<JournalEntry[]> {
+  const entries: JournalEntry[] = [];
+  for (const name of await readdir(journalDir(lab)).catch(() => [])) {
+    if (!name.endsWith(".json")) continue;
+    const text = await readFile(join(journalDir(lab), name), "utf8");
+    try {
+      entries.push(JSON.parse(text) as JournalEntry);
+    } catch (error) {
+      throw new MeshproofError(
+        "lab-broken",
+        `the fault journal of lab ${lab} has an entry that is not JSON: ${name}`,
+        {
+          cause: error,
+          cure: `run \`npm run mesh -- down --lab ${lab}\``,
+        },
+      );
+    }
+  }
+  return entries.sort((a, b) => (a.injectedAt < b.injectedAt ? -1 : 1));
+}

@@ -1,0 +1,127 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { parse } from "yaml";
+import { expectationOf, harmless } from "#harness/judge/kill-matrix.ts";
+import { profileNames } from "#harness/config/profiles.ts";
+import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
+import { matches } from "#harness/lib/pattern.ts";
+import { faults } from "#harness/faults/index.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { listTestsOnPaper } from "./list-tests.ts";
+import { longSuiteNames, provenSuites } from "./suites.ts";
+
+let listed: Map<string, string[]>;
+beforeAll(async () => {
+  listed = await listTestsOnPaper();
+}, 180_000);
+
+describe("the tables of prove", () => {
+  const clusters = ["east", "west"];
+  let suites: string[];
+  let tests: Map<string, string[]>;
+  let tables: ReadonlyMap<string, ProveTable>;
+  let unsupported: { suite: string; test: string }[];
+
+  beforeAll(async () => {
+    // Suites that are run where they are named strike by themselves: `prove` leaves them alone.
+    suites = [...listed.keys()];
+    tests = new Map([...listed].filter(([suite]) => provenSuites.includes(suite)));
+    tables = await readProveTables(join(repoRoot(), "suites"));
+    unsupported = parse(
+      readFileSync(join(repoRoot(), "suites/unsupported.yaml"), "utf8"),
+    ) as typeof unsupported;
+  });
+
+  const fate = (fault: string, test: { suite: string; name: string }): "fail" | "green" | "either" =>
+    expectationOf(tables.get(test.suite)?.[fault] ?? harmless, test.name, clusters);
+  const all = (): { suite: string; name: string }[] =>
+    [...tests].flatMap(([suite, names]) => names.map((name) => ({ suite, name })));
+
+  test("every suite has a table, and every line of it names a fault and tests that exist", () => {
+    expect(suites.sort()).toEqual([...provenSuites, ...longSuiteNames].sort());
+    expect([...tables.keys()].sort()).toEqual([...provenSuites].sort());
+    for (const [suite, table] of tables) {
+      for (const [fault, { kills, may }] of Object.entries(table)) {
+        expect(
+          faults.map((f) => f.name),
+          `${suite}.prove.yaml`,
+        ).toContain(fault);
+        for (const pattern of [...kills, ...may])
+          expect(
+            tests.get(suite)!.some((n) => matches(pattern, n, clusters)),
+            `${suite}.prove.yaml, ${fault}: ${pattern} matches a test`,
+          ).toBe(true);
+      }
+    }
+  });
+
+  test("every test has a fault that kills it and leaves at least half of the others green", () => {
+    const can = all().filter((t) => !unsupported.some((u) => u.suite === t.suite && matches(u.test, t.name)));
+    expect(can.length).toBeGreaterThan(30);
+    const gentle = faults.filter(
+      (f) => can.filter((t) => fate(f.name, t) === "green").length >= (can.length - 1) / 2,
+    );
+    const without = can
+      .filter((t) => !gentle.some((f) => fate(f.name, t) === "fail"))
+      .map((t) => `${t.suite} > ${t.name}`);
+    expect(without).toEqual([]);
+  });
+
+  test("every fault has a suite that it kills a test of", () => {
+    const idle = faults.filter((f) => all().every((t) => fate(f.name, t) !== "fail")).map((f) => f.name);
+    expect(idle).toEqual([]);
+    expect(faults.length).toBeGreaterThanOrEqual(30);
+  });
+});
+
+const reasons = ["gone from Cilium: ", "needs published images: ", "needs a kernel feature: "];
+
+/** The rows of the README's table of the four documents. */
+function rows(): { readonly says: string; readonly here: string; readonly coveredBy: string }[] {
+  const readme = readFileSync(join(repoRoot(), "README.md"), "utf8");
+  const section = readme.split("## The documents it descends from")[1]!.split("\n## ")[0]!;
+  return section
+    .split("\n")
+    .filter((l) => /^\| [1-4]/.test(l))
+    .map((l) => {
+      const [, , says, here, coveredBy] = l.split("|").map((c) => c.trim());
+      return { says: says!, here: here!, coveredBy: coveredBy! };
+    });
+}
+
+/** Whether a reference names something that there is: a test of a suite, a fault, a test of the harness's own. */
+function exists(reference: string): boolean {
+  const fault = /^fault (\S+)$/.exec(reference)?.[1];
+  if (fault !== undefined) return faults.some((f) => f.name === fault);
+  const [home] = reference.split(" > ", 1) as [string];
+  const pattern = reference.slice(home.length + 3);
+  // Any test of the suite would do: a row must fail when its own is renamed.
+  if (!/[a-z]{3}/i.test(pattern)) return false;
+  if (home.endsWith(".test.ts")) {
+    const source = readFileSync(join(repoRoot(), home), "utf8");
+    return [...source.matchAll(/^\s*test\("([^"]+)"/gm)].some(([, found]) => matches(pattern, found!));
+  }
+  return (listed.get(home) ?? []).some((found) => matches(pattern, found));
+}
+
+describe("the README's table of the four documents", () => {
+  test("every instruction of the four documents is covered by a test that exists, or has a reason of the closed list", () => {
+    expect(rows().length).toBeGreaterThan(30);
+    for (const { says, coveredBy } of rows()) {
+      const references = [...coveredBy.matchAll(/`([^`]+)`/g)].map(([, r]) => r!);
+      const reason = reasons.find((r) => coveredBy.startsWith(r));
+      expect(references.length > 0 || reason !== undefined, `"${says}" is covered by something`).toBe(true);
+      if (reason?.startsWith("gone")) continue;
+      for (const reference of references)
+        expect(exists(reference), `"${says}": there is a test \`${reference}\``).toBe(true);
+    }
+  });
+
+  test("every profile that the table names is one", () => {
+    const named = rows().flatMap(({ here }) =>
+      [...here.matchAll(/--profile ([a-z-]+)/g)].map(([, name]) => name),
+    );
+    expect([...new Set(named)].sort()).toEqual(profileNames.filter((p) => p !== "default").sort());
+  });
+});

@@ -1,0 +1,27 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { EchoBackends } from "./echo-service.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+
+/** Waits until the BPF maps of every agent of a cluster hold the endpoints that `homes` have of a service. */
+export async function backendsHeld(
+  cluster: Cluster,
+  echo: EchoBackends,
+  name: string,
+  homes: readonly Cluster[],
+  options: Omit<EventuallyOptions, "what">,
+): Promise<void> {
+  const frontend = `${await echo.clusterIp(cluster, name)}:80/TCP`;
+  await eventually(
+    async () => {
+      const wanted = (await Promise.all(homes.map((h) => echo.endpoints(h, name)))).flat();
+      for (const agent of await agentsOf(cluster, options.signal)) {
+        const held = ((await agent.lbMaps()).get(frontend) ?? []).map((b) => b.replace(/\/\w+$/, ""));
+        const missing = wanted.filter((w) => !held.includes(w));
+        if (missing.length > 0) return notYet(`${agent.name} lacks ${missing.join(", ")}`);
+      }
+      return ready(undefined);
+    },
+    { what: `the agents of ${cluster.name} to hold the backends of ${name}`, everyMs: 300, ...options },
+  );
+}

@@ -1,0 +1,113 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { AskReply, AskSpec } from "#harness/model/probe-wire.ts";
+import { execIn } from "#harness/platform/docker.ts";
+import type { EchoBackends } from "./echo-service.ts";
+import { askFrom, vantagesOf } from "./vantage.ts";
+
+/** Answers of a service, each on a connection of its own, drawn evenly from every node of a cluster. */
+export interface Draw {
+  /** Pod names, one per answer. */
+  readonly good: readonly string[];
+  /** `cluster/node -> ip: outcome (detail)`, one per request that was not answered. */
+  readonly bad: readonly string[];
+}
+
+export async function drawAnswers(
+  from: Cluster,
+  ip: string,
+  count: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+  port = 80,
+): Promise<Draw> {
+  const vantages = await vantagesOf(from.kube);
+  if (vantages.length === 0)
+    throw new MeshproofError("probe-failed", `no prober pod is ready in ${from.name}`);
+  const each = Math.ceil(count / vantages.length);
+  const good: string[] = [];
+  const bad: string[] = [];
+  await Promise.all(
+    vantages.map(async (vantage) => {
+      const reply = await askFrom(
+        from.kube,
+        vantage,
+        {
+          asks: [{ protocol: "http", host: ip, port, path: "/hostname", count: each }],
+          timeoutMs,
+          concurrency: 8,
+        },
+        signal,
+      );
+      const drawn = drawOf(reply, `${from.name}/${vantage.node} -> ${ip}:${port}`);
+      good.push(...drawn.good);
+      bad.push(...drawn.bad);
+    }),
+  );
+  return { good, bad };
+}
+
+/** `way` is what a lost request is named by. */
+function drawOf({ answers: [answers] }: AskReply, way: string): Draw {
+  return {
+    good: answers!.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
+    bad: answers!.filter((a) => a.outcome !== "ok").map((a) => `${way}: ${a.outcome} (${a.detail})`),
+  };
+}
+
+/** The same from a container that belongs to no cluster. */
+export async function drawFromContainer(
+  container: string,
+  to: { readonly host: string; readonly port: number },
+  count: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Draw> {
+  const spec: AskSpec = {
+    asks: [{ protocol: "http", ...to, path: "/hostname", count }],
+    timeoutMs,
+    concurrency: 8,
+  };
+  const told = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
+  return drawOf(JSON.parse(told.stdout) as AskReply, `outside -> ${to.host}:${to.port}`);
+}
+
+/** Waits until a service, asked from every node of a cluster, is served by exactly the ready pods of `homes`. */
+export async function settledOn(
+  from: Cluster,
+  echo: EchoBackends,
+  name: string,
+  homes: readonly Cluster[],
+  options: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  const ip = await echo.clusterIp(from, name);
+  const names = homes.map((h) => h.name).join(" and ");
+  await eventually(
+    async () => {
+      const expected = new Set((await Promise.all(homes.map((h) => echo.pods(h)))).flat());
+      // Twelve answers a backend: missing one by chance happens about once in 100,000 looks, and costs one look more.
+      const draw = await drawAnswers(from, ip, 12 * Math.max(1, expected.size), 1000, options.signal);
+      const seen = new Set(draw.good);
+      const missing = [...expected].filter((pod) => !seen.has(pod));
+      const surplus = [...seen].filter((pod) => !expected.has(pod));
+      if (expected.size > 0 && missing.length === 0 && surplus.length === 0 && draw.bad.length === 0)
+        return ready(undefined);
+      return notYet(
+        [
+          missing.length === 0 ? "" : `no answer from ${missing.join(", ")}`,
+          surplus.length === 0 ? "" : `answers from ${surplus.join(", ")}`,
+          draw.bad.length === 0 ? "" : `${draw.bad.length} lost, first: ${draw.bad[0]}`,
+        ]
+          .filter((s) => s !== "")
+          .join("; "),
+      );
+    },
+    {
+      what: `service ${echo.namespace}/${name}, asked from ${from.name}, to be served by the backends of ${names} alone`,
+      withinMs: options.withinMs,
+      everyMs: 300,
+      signal: options.signal,
+    },
+  );
+}

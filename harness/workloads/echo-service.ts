@@ -1,0 +1,168 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
+
+export interface EchoOptions {
+  readonly namespace: string;
+  readonly image: string;
+  readonly replicas: number;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly variant?: EchoVariant;
+  readonly withinMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Echo backends in every cluster, one deployment each, named so that an answer tells its cluster. */
+export class EchoBackends {
+  readonly namespace: string;
+  readonly clusters: readonly Cluster[];
+
+  readonly #replicas: number;
+  readonly #heartbeats: boolean;
+
+  private constructor(clusters: readonly Cluster[], options: EchoOptions) {
+    this.#replicas = options.replicas;
+    this.#heartbeats = options.variant?.heartbeatImage !== undefined;
+    this.namespace = options.namespace;
+    this.clusters = clusters;
+  }
+
+  static async deploy(clusters: readonly Cluster[], options: EchoOptions): Promise<EchoBackends> {
+    const backends = new EchoBackends(clusters, options);
+    await Promise.all(
+      clusters.map((c) =>
+        c.kube.apply(
+          echoDeployment({
+            namespace: options.namespace,
+            name: backends.deploymentOf(c),
+            image: options.image,
+            replicas: options.replicas,
+            labels: { role: "echo", ...options.labels },
+            ...(options.variant === undefined ? {} : { variant: options.variant }),
+          }),
+        ),
+      ),
+    );
+    await Promise.all(clusters.map((c) => backends.awaitReady(c, options.withinMs, options.signal)));
+    return backends;
+  }
+
+  deploymentOf(cluster: { readonly name: string }): string {
+    return `echo-${cluster.name}`;
+  }
+
+  async awaitReady(cluster: Cluster, withinMs: number, signal: AbortSignal): Promise<void> {
+    await cluster.kube.until(
+      kinds.deployment,
+      { namespace: this.namespace, name: this.deploymentOf(cluster) },
+      deploymentReady,
+      {
+        what: `the echo backends of ${cluster.name}`,
+        withinMs,
+        signal,
+      },
+    );
+  }
+
+  /** A service over this cluster's backends in every cluster; annotations are the same on all sides. */
+  async serve(
+    name: string,
+    annotations: Readonly<Record<string, string>>,
+    type: "ClusterIP" | "NodePort" | "LoadBalancer" = "ClusterIP",
+  ): Promise<void> {
+    await Promise.all(
+      this.clusters.map((c) =>
+        c.kube.apply(
+          echoService({
+            namespace: this.namespace,
+            name,
+            selector: { app: this.deploymentOf(c) },
+            annotations,
+            type,
+            heartbeats: this.#heartbeats,
+          }),
+        ),
+      ),
+    );
+  }
+
+  async service(cluster: Cluster, name: string): Promise<KubeObject> {
+    const service = await cluster.kube.get(kinds.service, this.namespace, name);
+    if (service === undefined)
+      throw new MeshproofError("lab-broken", `service ${this.namespace}/${name} is not in ${cluster.name}`);
+    return service;
+  }
+
+  async clusterIp(cluster: Cluster, name: string): Promise<string> {
+    return String((await this.service(cluster, name)).spec.clusterIP);
+  }
+
+  async nodePort(cluster: Cluster, name: string): Promise<number> {
+    return Number((await this.service(cluster, name)).spec.ports[0].nodePort);
+  }
+
+  /** The address that LB IPAM gave, once it has. */
+  async loadBalancerIp(
+    cluster: Cluster,
+    name: string,
+    withinMs: number,
+    signal: AbortSignal,
+  ): Promise<string> {
+    return cluster.kube.until(kinds.service, { namespace: this.namespace, name }, hasLoadBalancerIp, {
+      what: `service ${name} to get a LoadBalancer address`,
+      withinMs,
+      signal,
+    });
+  }
+
+  /** The ready backend pods of some clusters; fewer than were asked for is an error that names the cluster. */
+  async allPods(clusters: readonly Cluster[]): Promise<string[]> {
+    const names: string[] = [];
+    for (const cluster of clusters) {
+      const pods = await this.pods(cluster);
+      if (pods.length !== this.#replicas) {
+        throw new Error(
+          `cluster ${cluster.name} has ${pods.length} of ${this.#replicas} ready backends of ${this.namespace}/${this.deploymentOf(cluster)}`,
+        );
+      }
+      names.push(...pods);
+    }
+    return names;
+  }
+
+  /** Names of the ready backend pods of one cluster. */
+  async pods(cluster: Cluster): Promise<string[]> {
+    return (await this.#ready(cluster)).map((p) => p.metadata.name).sort();
+  }
+
+  /** The uids of all ready backend pods. */
+  async podUids(): Promise<string[]> {
+    const pods = await Promise.all(this.clusters.map((c) => this.#ready(c)));
+    return pods.flat().map((p) => p.metadata.uid!);
+  }
+
+  async #ready(cluster: Cluster): Promise<KubeObject[]> {
+    const pods = await cluster.kube.list(kinds.pod, this.namespace, `app=${this.deploymentOf(cluster)}`);
+    return pods.filter(podReady);
+  }
+
+  /** Which cluster a pod that named itself belongs to. */
+  clusterOf = (pod: string): string | undefined =>
+    this.clusters.find((c) => pod.startsWith(`${this.deploymentOf(c)}-`))?.name;
+
+  /** `ip:port` of the ready endpoints, from one cluster's own EndpointSlices. */
+  async endpoints(cluster: Cluster, name: string): Promise<string[]> {
+    const slices = await cluster.kube.list(
+      kinds.endpointSlice,
+      this.namespace,
+      `kubernetes.io/service-name=${name}`,
+    );
+    return ownEndpoints(slices)
+      .filter(isReady)
+      .flatMap((e) => e.addresses.map((ip) => `${ip}:${echoHttpPort}`))
+      .sort();
+  }
+}

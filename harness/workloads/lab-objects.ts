@@ -1,0 +1,50 @@
+import type { LabPlan } from "#harness/config/plan.ts";
+import { type Affinity, affinities } from "#harness/model/measurement.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+import { annotation } from "./echo.ts";
+
+/** The objects that a lab file gives a cluster. */
+export const labObjects = (plan: LabPlan, cluster: string): readonly KubeObject[] =>
+  (plan.clusters.find((c) => c.name === cluster)?.manifests ?? []) as readonly unknown[] as KubeObject[];
+
+/** A service of the lab file, as Cilium's "Load-balancing & Service Discovery" guide reads its annotations. */
+export interface LabService {
+  readonly namespace: string;
+  readonly name: string;
+  readonly global: boolean;
+  readonly shared: boolean;
+  readonly affinity: Affinity;
+  readonly selector: Readonly<Record<string, string>>;
+  /** The first TCP port, and where it leads to: a number, or a name that the pod gives one. */
+  readonly port: number;
+  readonly targetPort: number | string;
+}
+
+/** Services that can be asked over TCP at an address of their own. */
+export function labServices(objects: readonly KubeObject[]): LabService[] {
+  return objects
+    .filter((o) => o.kind === "Service" && o.spec?.clusterIP !== "None" && o.spec?.selector !== undefined)
+    .flatMap((o) => {
+      const a = o.metadata.annotations ?? {};
+      const ports = (o.spec.ports ?? []) as {
+        port: number;
+        protocol?: string;
+        targetPort?: number | string;
+      }[];
+      const tcp = ports.find((p) => (p.protocol ?? "TCP") === "TCP");
+      if (tcp === undefined) return [];
+      const affinity = a[annotation.affinity] ?? a[annotation.oldAffinity] ?? "none";
+      return [
+        {
+          namespace: o.metadata.namespace ?? "default",
+          name: o.metadata.name,
+          global: (a[annotation.global] ?? a[annotation.oldGlobal]) === "true",
+          shared: (a[annotation.shared] ?? a[annotation.oldShared]) !== "false",
+          affinity: affinities.find((known) => known === affinity) ?? "none",
+          selector: o.spec.selector as Record<string, string>,
+          port: tcp.port,
+          targetPort: tcp.targetPort ?? tcp.port,
+        },
+      ];
+    });
+}

@@ -1,0 +1,67 @@
+import { z } from "zod";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import type { SampleOutcome } from "#harness/model/history.ts";
+import type { Draw } from "./draw.ts";
+
+/** How agnhost's `connect` names what it met (test/images/agnhost/connect). */
+const outcomes: Readonly<Record<string, SampleOutcome>> = { TIMEOUT: "timeout", REFUSED: "refused" };
+
+/** For one request of `/dial`, however often it asks. */
+const dialMs = 30_000;
+
+/** One TCP connection from a stand-in pod, made by the echo program itself. */
+export async function connectFrom(
+  cluster: Cluster,
+  pod: { readonly namespace: string; readonly name: string; readonly container: string },
+  ip: string,
+  port: number,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<{ readonly outcome: SampleOutcome; readonly detail: string }> {
+  const argv = ["/agnhost", "connect", `${ip}:${port}`, `--timeout=${timeoutMs}ms`, "--protocol=tcp"];
+  const end = await cluster.kube.exec(pod.namespace, pod.name, pod.container, argv, {
+    signal,
+    timeoutMs: timeoutMs + 20_000,
+  });
+  if (end.exitCode === 0) return { outcome: "ok", detail: "" };
+  const word = end.stderr.trim().split("\n").at(-1) ?? "";
+  return { outcome: outcomes[word] ?? "error", detail: word.slice(0, 200) };
+}
+
+/** What agnhost's `/dial` answers (test/images/agnhost/netexec). */
+const dialed = z.object({
+  responses: z.array(z.string()).nullish(),
+  errors: z.array(z.string()).nullish(),
+});
+
+/**
+ * Answers that a stand-in pod gets of a service, each on a connection of its own: with the labels that policy knows it by.
+ * Its echo program asks; the first one alone where that is not answered, for each waits five seconds.
+ */
+export async function drawFrom(
+  cluster: Cluster,
+  pod: { readonly namespace: string; readonly name: string; readonly ports: readonly number[] },
+  ip: string,
+  port: number,
+  count: number,
+  signal: AbortSignal,
+): Promise<Draw> {
+  const way = `${cluster.name}/${pod.namespace}/${pod.name} -> ${ip}:${port}`;
+  const dial = async (tries: number): Promise<Draw> => {
+    const path = `/dial?host=${ip}&port=${port}&protocol=http&request=hostname&tries=${tries}`;
+    const where = { namespace: pod.namespace, pod: pod.name, port: pod.ports[0]!, path };
+    const within = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
+    try {
+      const told = dialed.parse(await cluster.kube.getJsonInPod(where, within));
+      return {
+        good: (told.responses ?? []).map((name) => name.trim()),
+        bad: (told.errors ?? []).map((error) => `${way}: ${error}`),
+      };
+    } catch (error) {
+      return { good: [], bad: [`${way}: ${messageOf(error)}`] };
+    }
+  };
+  const first = await dial(1);
+  return first.bad.length > 0 || first.good.length === 0 ? first : dial(count);
+}

@@ -1,0 +1,120 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { EventuallyOptions } from "#harness/lib/eventually.ts";
+import type { AskReply, AskSpec } from "#harness/model/probe-wire.ts";
+import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
+import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
+
+/** The lab's own namespace: vantage points and canary. Suites make namespaces of their own. */
+export const systemNamespace = "meshproof";
+const proberApp = "meshproof-prober";
+
+/** A pod with the prober in it, from which requests are sent. */
+export interface Vantage {
+  readonly cluster: string;
+  readonly node: string;
+  readonly namespace: string;
+  readonly pod: string;
+  readonly ip: string;
+}
+
+/** Every taint is tolerated: a vantage point on every node, the control plane among them. */
+export const tolerateAll = [{ operator: "Exists" }];
+
+export function proberDaemonSet(namespace: string, image: string): KubeObject {
+  const labels = { app: proberApp };
+  return {
+    apiVersion: "apps/v1",
+    kind: "DaemonSet",
+    metadata: { name: proberApp, namespace },
+    spec: {
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: {
+          tolerations: tolerateAll,
+          terminationGracePeriodSeconds: 1,
+          containers: [
+            {
+              name: "prober",
+              image,
+              imagePullPolicy: "IfNotPresent",
+              args: ["idle"],
+              // Weight, not quota: without a request a pod has next to no share of a busy node, and measures that.
+              resources: { requests: { cpu: "600m" } },
+            },
+          ],
+        },
+      },
+    },
+  };
+}
+
+export async function awaitVantages(kube: Kube, options: Omit<EventuallyOptions, "what">): Promise<void> {
+  await kube.until(kinds.daemonSet, { namespace: systemNamespace, name: proberApp }, daemonSetReady, {
+    what: "the prober pods",
+    ...options,
+  });
+}
+
+/** The vantage points of one cluster, by node name. */
+export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
+  const pods = await kube.list(kinds.pod, systemNamespace, `app=${proberApp}`);
+  return pods
+    .filter(podReady)
+    .map((p) => ({
+      cluster: kube.cluster,
+      node: p.spec.nodeName,
+      namespace: systemNamespace,
+      pod: p.metadata.name,
+      ip: p.status.podIP,
+    }))
+    .sort((a, b) => (a.node < b.node ? -1 : 1));
+}
+
+/** Sends requests from a pod and answers what came back. A prober that does not run is `probe-failed`. */
+export async function askFrom(
+  kube: Kube,
+  from: { namespace: string; pod: string; container?: string },
+  spec: AskSpec,
+  signal: AbortSignal,
+): Promise<AskReply> {
+  const total = spec.asks.reduce((sum, a) => sum + a.count, 0);
+  const rounds = Math.ceil(total / Math.max(1, spec.concurrency));
+  const result = await kube.exec(
+    from.namespace,
+    from.pod,
+    from.container ?? "prober",
+    ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)],
+    {
+      signal,
+      timeoutMs: 30_000 + rounds * spec.timeoutMs,
+    },
+  );
+  if (result.exitCode !== 0) {
+    throw new MeshproofError(
+      "probe-failed",
+      `the prober in ${from.namespace}/${from.pod} of ${kube.cluster} ended with ${result.exitCode}: ${result.stderr.slice(0, 300)}`,
+    );
+  }
+  return JSON.parse(result.stdout) as AskReply;
+}
+
+/** The A records of a name, as a pod's own resolver is told; none where the name is not known. */
+export async function resolveFrom(
+  kube: Kube,
+  from: { namespace: string; pod: string },
+  name: string,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const script = `require("dns").promises.resolve4(${JSON.stringify(name)}).then((a) => a, () => []).then((a) => console.log(JSON.stringify(a)))`;
+  const result = await kube.exec(from.namespace, from.pod, "prober", ["node", "-e", script], {
+    signal,
+    timeoutMs: 20_000,
+  });
+  if (result.exitCode !== 0)
+    throw new MeshproofError(
+      "probe-failed",
+      `${from.namespace}/${from.pod} of ${kube.cluster} could not ask for ${name}: ${result.stderr.slice(0, 300)}`,
+    );
+  return JSON.parse(result.stdout) as string[];
+}

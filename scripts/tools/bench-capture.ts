@@ -1,0 +1,233 @@
+import { join } from "node:path";
+import { failoverFacts } from "#harness/judge/failover.ts";
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { pause } from "#harness/lib/eventually.ts";
+import type { History, Sample } from "#harness/model/history.ts";
+import type { TestRecord } from "#harness/model/record.ts";
+import { quantile } from "#harness/lib/stats.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
+import { execIn, execLines } from "#harness/platform/docker.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { echoHttpPort } from "#harness/workloads/echo.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { vantagesOf } from "#harness/workloads/vantage.ts";
+import { readHistory } from "#harness/probe/history-file.ts";
+import { testLab } from "#harness/jobs/test.ts";
+
+/** A packet as a node saw it leave a pod; the clocks of nodes and host are one. */
+export interface CapturedPacket {
+  readonly atUnixMs: number;
+  /** `syn`: a client opens a connection to a backend; `answer`: a backend's first bytes of HTTP. */
+  readonly kind: "syn" | "answer";
+  /** `ip:port`. */
+  readonly from: string;
+  readonly to: string;
+}
+
+const answers = `(tcp src port ${echoHttpPort} and tcp[((tcp[12:1] & 0xf0) >> 2):4] = 0x48545450)`;
+const syns = `(tcp dst port ${echoHttpPort} and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn)`;
+
+/** One line of `tcpdump -i any -nn -tt`; only what leaves a pod's own interface, so that no packet counts twice. */
+export function readCapture(line: string): CapturedPacket | undefined {
+  const found =
+    /^(\d+\.\d+) lxc\S* +(?:In|P|B)? *IP ([\d.]+)\.(\d+) > ([\d.]+)\.(\d+): Flags \[([^\]]*)\]/.exec(line);
+  if (found === null) return undefined;
+  return {
+    atUnixMs: Number(found[1]) * 1000,
+    kind: found[6]!.startsWith("S") ? "syn" : "answer",
+    from: `${found[2]}:${found[3]}`,
+    to: `${found[4]}:${found[5]}`,
+  };
+}
+
+/** How far the prober's stamp lies from the wire's, for one boundary of one failover. */
+export interface CaptureError {
+  readonly boundary:
+    | "last good"
+    | "last answer of the old side"
+    | "first error"
+    | "first answer of the new side";
+  readonly ms: number;
+}
+
+/**
+ * The prober against packet captures on the nodes of backends and clients, over repeated runs of the failover suite: the
+ * distribution of what lies between a traffic-side boundary by the prober's stamps and by the wire.
+ */
+export async function benchCapture(
+  lab: string,
+  repeat: number,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const mesh = new Mesh(await requireLab(lab));
+  const nodes = (await Promise.all(mesh.clusters.map((c) => c.nodes()))).flat().map((n) => n.name);
+  for (const node of nodes) {
+    if ((await execIn(node, ["sh", "-c", "command -v tcpdump"], { tolerate: true })).exitCode !== 0)
+      throw new MeshproofError("machine-unfit", `node ${node} has no tcpdump`, {
+        cure: "use a lab whose images were built (`--images source`)",
+      });
+  }
+  const clients = new Map<string, string>();
+  for (const c of mesh.clusters) clients.set(c.name, (await vantagesOf(c.kube)).at(-1)!.ip);
+  const wanted = new Set(clients.values());
+  const captured: CapturedPacket[] = [];
+  const captures = nodes.map((node) =>
+    execLines(node, ["tcpdump", "-i", "any", "-nn", "-tt", "-l", `${answers} or ${syns}`], (line) => {
+      const packet = readCapture(line);
+      if (packet === undefined) return;
+      const client = packet.kind === "syn" ? packet.from : packet.to;
+      if (wanted.has(client.slice(0, client.lastIndexOf(":")))) captured.push(packet);
+    }),
+  );
+  let finished: Awaited<ReturnType<typeof testLab>>;
+  try {
+    await pause(2000, signal);
+    finished = await testLab({
+      lab,
+      suites: ["failover"],
+      repeat,
+      runId: newRunId(),
+      command: `npm run bench -- capture ${lab} ${repeat}`,
+      say,
+      signal,
+    });
+  } finally {
+    for (const node of nodes) await execIn(node, ["pkill", "-x", "tcpdump"], { tolerate: true });
+    for (const capture of captures) capture.kill();
+  }
+  const pods = new Map(mesh.clusters.map((c) => [c.name, parseCidr(c.podCidr)]));
+  const errors: CaptureError[] = [];
+  const halvedOffMs: number[] = [];
+  const mainShares: number[] = [];
+  const allShares: number[] = [];
+  let failovers = 0;
+  for (const test of finished.record.suites.flatMap((s) => s.tests)) {
+    const history = await mainHistory(finished.dir, test);
+    const measurement = test.notes.measurement;
+    if (history === undefined || measurement === undefined) continue;
+    failovers += 1;
+    halvedOffMs.push(Math.abs(outageOf(halved(history)) - outageOf(history)));
+    mainShares.push(measurement.prober.cpuShare);
+    allShares.push(measurement.prober.allCpuShare);
+    const podOf = (cluster: string) => (ip: string) =>
+      contains(pods.get(cluster)!, ip.slice(0, ip.lastIndexOf(":")));
+    const to = mesh.clusters.find((c) => c.name !== measurement.struck)!.name;
+    errors.push(
+      ...compareWithCapture(history, captured, {
+        client: clients.get(measurement.client)!,
+        old: { cluster: measurement.struck, has: podOf(measurement.struck) },
+        fresh: { cluster: to, has: podOf(to) },
+      }),
+    );
+  }
+  if (failovers === 0)
+    throw new MeshproofError("rig-spoiled", "no failover was measured", {
+      cure: "read the run's report: the suite did not get as far",
+    });
+  const everyMs = mesh.state.plan.budgets.probeEveryMs;
+  const p95Ms = quantile(
+    errors.map((e) => Math.abs(e.ms)),
+    0.95,
+  );
+  return [
+    `${failovers} failovers, ${captured.length} packets captured on ${nodes.length} nodes, one request every ${everyMs} ms`,
+    ...[...Map.groupBy(errors, (e) => e.boundary)].map(([boundary, all]) => {
+      const off = all.map((e) => Math.abs(e.ms));
+      return `${boundary}: ${all.length} compared; error median ${quantile(off, 0.5).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, most ${Math.max(...off).toFixed(2)} ms`;
+    }),
+    `all boundaries: p95 ${p95Ms.toFixed(2)} ms, ${(p95Ms / everyMs).toFixed(2)} of the interval`,
+    `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, most ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, most ${percent(Math.max(...allShares))}`,
+    `the same failovers by every second request: the outage differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at most ${Math.max(...halvedOffMs).toFixed(1)} ms`,
+  ];
+}
+
+const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+
+/** From the fault to the healing, as the history's marks have it. */
+function outageOf(history: History): number {
+  const [away, back] = history.marks.map((m) => m.atMs);
+  return failoverFacts(history, {
+    stableMs: 1000,
+    sinceMs: away ?? 0,
+    ...(back === undefined ? {} : { untilMs: back }),
+  }).outageMs;
+}
+
+function halved(history: History): History {
+  return {
+    ...history,
+    everyMs: 2 * history.everyMs,
+    samples: [...history.samples].filter((s) => s.seq % 2 === 0),
+  };
+}
+
+async function mainHistory(dir: string, test: TestRecord): Promise<History | undefined> {
+  const [file] = test.notes.histories ?? [];
+  return file === undefined ? undefined : readHistory(join(dir, "histories", file)).catch(() => undefined);
+}
+
+interface Side {
+  readonly cluster: string;
+  readonly has: (address: string) => boolean;
+}
+
+/** Boundaries that left no packet (a connection refused before it reached the wire) are not compared. */
+export function compareWithCapture(
+  history: History,
+  captured: readonly CapturedPacket[],
+  move: { readonly client: string; readonly old: Side; readonly fresh: Side },
+): CaptureError[] {
+  const zero = history.startedAtUnixMs;
+  const [away, back] = history.marks.map((m) => m.atMs);
+  if (away === undefined || back === undefined) return [];
+  const isClient = (address: string): boolean => address.startsWith(`${move.client}:`);
+  const inRun = captured.filter((p) => p.atUnixMs >= zero + away - 1000 && p.atUnixMs <= zero + back);
+  // A port with several answers is a kept connection's.
+  const byPort = Map.groupBy(
+    inRun.filter((p) => p.kind === "answer" && isClient(p.to)),
+    (p) => p.to,
+  );
+  const answered = new Map([...byPort].filter(([, all]) => all.length === 1).map(([to, [p]]) => [to, p!]));
+  const opened = inRun
+    .filter((p) => p.kind === "syn" && isClient(p.from) && (byPort.get(p.from)?.length ?? 0) < 2)
+    .sort((a, b) => a.atUnixMs - b.atUnixMs);
+  let firstLost: Sample | undefined;
+  let lastGood: Sample | undefined;
+  let lastOldMs: number | undefined;
+  let firstNewMs: number | undefined;
+  for (const s of history.samples) {
+    if (s.sentMs < away - 1000 || s.sentMs > back) continue;
+    if (s.outcome === "ok") {
+      if (firstLost === undefined) lastGood = s;
+      if (s.cluster === move.old.cluster) lastOldMs = Math.max(lastOldMs ?? 0, s.endMs);
+      else if (s.sentMs > away) firstNewMs = Math.min(firstNewMs ?? Number.POSITIVE_INFINITY, s.endMs);
+    } else if (s.sentMs >= away) firstLost ??= s;
+  }
+  const errors: CaptureError[] = [];
+  const add = (
+    boundary: CaptureError["boundary"],
+    ours: number | undefined,
+    wire: number | undefined,
+  ): void => {
+    if (ours !== undefined && wire !== undefined) errors.push({ boundary, ms: zero + ours - wire });
+  };
+  // A request that was lost and left no packet, or left one in time: the wire's own first one must be the same request.
+  const near = (sentMs: number): CapturedPacket | undefined =>
+    opened.find((p) => Math.abs(p.atUnixMs - zero - sentMs) < history.everyMs);
+  if (firstLost !== undefined) {
+    const wire = opened.find((p) => !answered.has(p.from) && p.atUnixMs >= zero + away);
+    if (near(firstLost.sentMs) !== undefined) add("first error", firstLost.sentMs, wire?.atUnixMs);
+    const before = opened.filter(
+      (p) => answered.has(p.from) && (wire === undefined || p.atUnixMs < wire.atUnixMs),
+    );
+    if (near(firstLost.sentMs) !== undefined) add("last good", lastGood?.sentMs, before.at(-1)?.atUnixMs);
+  }
+  const ends = [...answered.values()];
+  const old = ends.filter((p) => move.old.has(p.from)).map((p) => p.atUnixMs);
+  const fresh = ends.filter((p) => move.fresh.has(p.from) && p.atUnixMs > zero + away).map((p) => p.atUnixMs);
+  if (old.length > 0) add("last answer of the old side", lastOldMs, Math.max(...old));
+  if (fresh.length > 0) add("first answer of the new side", firstNewMs, Math.min(...fresh));
+  return errors;
+}

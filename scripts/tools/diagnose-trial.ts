@@ -1,0 +1,113 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { namesOneOf } from "#harness/model/finding.ts";
+import { shuffled } from "#harness/lib/random.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
+import type { Fault } from "#harness/faults/fault.ts";
+import { faults } from "#harness/faults/index.ts";
+import { injectFault } from "#harness/faults/inject.ts";
+import { lacked } from "#harness/faults/needs.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
+import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
+import { lockLab } from "#harness/state/lab.ts";
+import { annotation } from "#harness/workloads/echo.ts";
+import { EchoBackends } from "#harness/workloads/echo-service.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
+import { snapshotOf } from "#harness/evidence/snapshot.ts";
+import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
+import { openLab } from "#harness/lab/open-lab.ts";
+
+export interface DiagnoseTrialOptions {
+  readonly lab: string;
+  readonly count: number;
+  readonly seed: number;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+const namespace = "mp-diagnose-trial";
+const noticeMs = 90_000;
+
+/**
+ * Faults drawn by a seeded shuffle, one at a time beside a global service: `diagnose` must name what was harmed in its
+ * first finding, on the living lab and again from the files alone. It never reads the fault journal.
+ */
+export async function diagnoseTrial(
+  options: DiagnoseTrialOptions,
+): Promise<{ passed: number; failed: number }> {
+  await using _lock = await lockLab(options.lab);
+  const mesh = await openLab(options.lab, options.say);
+  const drawn = shuffled(
+    faults.filter((f) => f.traceless === undefined && lacked(f.needs, mesh) === undefined),
+    options.seed,
+  ).slice(0, options.count);
+  const dir = join(reportsDir(), newRunId(), "artifacts");
+  options.say(`seed ${options.seed}: ${drawn.map((f) => f.name).join(", ")}`);
+  let passed = 0;
+  await using _workload = await workload(mesh, options.signal);
+  for (const fault of drawn) {
+    const verdict = await tryFault(mesh, fault, join(dir, fault.name), options.signal);
+    if (verdict.ok) passed += 1;
+    options.say(`${verdict.ok ? "pass" : "FAIL"}  ${fault.name}: ${verdict.told}`);
+  }
+  options.say(`evidence: ${dir}`);
+  return { passed, failed: drawn.length - passed };
+}
+
+async function tryFault(
+  mesh: Mesh,
+  fault: Fault,
+  dir: string,
+  signal: AbortSignal,
+): Promise<{ ok: boolean; told: string }> {
+  try {
+    // A finding that stands already would be taken for the fault's.
+    const before = diagnose(snapshotOf(await collectEvidence(mesh, { logs: false }))).filter(
+      (f) => f.severity === "broken",
+    );
+    if (before.length > 0) return { ok: false, told: `before the fault: ${before[0]!.message}` };
+    await using injected = await injectFault(fault, { mesh, namespace, signal });
+    const startedMs = monotonicMs();
+    const live = await eventually(
+      async () => {
+        const evidence = await collectEvidence(mesh, { logs: false });
+        await rm(dir, { recursive: true, force: true });
+        await writeEvidence(evidence, dir);
+        const [first] = diagnose(snapshotOf(evidence));
+        return namesOneOf(first, injected.names) ? ready(first!) : notYet(first?.message ?? "nothing found");
+      },
+      { what: `diagnose to name ${injected.names.join(" or ")}`, withinMs: noticeMs, everyMs: 1000, signal },
+    );
+    const tookMs = monotonicMs() - startedMs;
+    await injected.heal();
+    const [first] = await diagnoseFiles([dir]);
+    return namesOneOf(first, injected.names)
+      ? { ok: true, told: `after ${formatMs(tookMs)}: [${live.layer}] ${live.message}` }
+      : { ok: false, told: `from files: ${first?.message ?? "nothing found"}` };
+  } catch (error) {
+    return { ok: false, told: messageOf(error) };
+  }
+}
+
+/** Two backends in each cluster behind a global service, and no trace of them afterwards. */
+async function workload(mesh: Mesh, signal: AbortSignal): Promise<AsyncDisposable> {
+  for (const { kube } of mesh.clusters) await kube.apply(namespaceObject(namespace));
+  const echo = await EchoBackends.deploy(mesh.clusters, {
+    namespace,
+    image: mesh.state.artifacts.agnhostImage,
+    replicas: 2,
+    withinMs: 120_000,
+    signal,
+  });
+  await echo.serve("echo", { [annotation.global]: "true" }, "LoadBalancer");
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const { kube } of mesh.clusters) await removeNamespace(kube, namespace);
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { namesOneOf } from "#harness/model/finding.ts";
+import type { RunRecord } from "#harness/model/record.ts";
+import { packFixture } from "#harness/diagnose/fixture.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
+import { faultNamed } from "#harness/faults/index.ts";
+import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
+
+/**
+ * Turns the evidence of a `prove` run into fixtures for diagnose's unit tests, one a fault: a fault that `diagnose` did
+ * not name first leaves none, and is said.
+ */
+export async function faultFixtures(proveDir: string, say: (line: string) => void): Promise<number> {
+  const home = join(repoRoot(), "harness/diagnose/fixtures");
+  await mkdir(home, { recursive: true });
+  const runs = await readdir(join(proveDir, "faults")).catch(() => {
+    throw new MeshproofError("usage", `${proveDir} is not the folder of a \`prove\` run`, {
+      cure: "name a folder such as reports/latest",
+    });
+  });
+  let written = 0;
+  for (const run of runs.filter((r) => /^\d/.test(r)).sort()) {
+    const dir = join(proveDir, "faults", run);
+    const text = await readFile(join(dir, "report.json"), "utf8").catch(() => undefined);
+    if (text === undefined) continue;
+    const record = JSON.parse(text) as RunRecord;
+    const fault = record.fault ?? "";
+    if (faultNamed(fault).traceless !== undefined) continue;
+    const failed = record.suites.find((s) => s.tests.some((t) => t.outcome === "fail"));
+    const names = failed?.tests.find((t) => t.notes.fault !== undefined)?.notes.fault?.names ?? [];
+    if (failed === undefined) {
+      say(`none  ${fault}: no test failed`);
+      continue;
+    }
+    const snapshot = snapshotOf(await readEvidence(join(dir, "artifacts", failed.name)));
+    const [first] = diagnose(snapshot);
+    if (first === undefined || !namesOneOf(first, names)) {
+      say(`none  ${fault}: of ${names.join(", ")} said: ${first?.message ?? "nothing"}`);
+      continue;
+    }
+    await writeAtomic(join(home, `${fault}.json.gz`), packFixture({ fault, names, snapshot }));
+    say(`kept  ${fault}: [${first.layer}] ${first.message}`);
+    written += 1;
+  }
+  return written;
+}

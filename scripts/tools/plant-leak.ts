@@ -1,0 +1,39 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+
+/**
+ * Lets one cluster's stranger through to its own guarded server for a moment, by an entry in the endpoint's policy map,
+ * beside a certification that runs: it must say so. In the map and not by taking the policy away, whose return an agent
+ * may merge with its going.
+ */
+export async function plantLeak(lab: string, name: string, forMs: number): Promise<void> {
+  const signal = AbortSignal.timeout(forMs + 60_000);
+  const cluster = new Mesh(await requireLab(lab)).cluster(name);
+  const endpoint = async (pod: string) => {
+    const found = await cluster.kube.get(kinds.ciliumEndpoint, standingNamespace, pod);
+    if (found === undefined)
+      throw new MeshproofError("lab-broken", `no endpoint of ${standingNamespace}/${pod} in ${name}`, {
+        cure: "a leak is planted while a certification runs on the lab",
+      });
+    return found.status as { id: number; identity: { id: number }; networking: { node: string } };
+  };
+  const server = await endpoint("server");
+  const stranger = await endpoint("stranger");
+  const agents = await agentsOf(cluster, signal);
+  const nodes = await cluster.nodes();
+  const node = nodes.find((n) => n.address === server.networking.node)?.name;
+  const agent = agents.find((a) => a.node === node);
+  if (agent === undefined)
+    throw new MeshproofError("lab-broken", `no agent answers on the node of ${name}'s server`);
+  const entry = `${server.id} ingress ${stranger.identity.id}`;
+  // One shell: the way there and back is no part of the leak.
+  await agent.run([
+    "sh",
+    "-c",
+    `cilium-dbg bpf policy add ${entry} && sleep ${forMs / 1000}; cilium-dbg bpf policy delete ${entry}`,
+  ]);
+}
