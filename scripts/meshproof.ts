@@ -2,18 +2,11 @@
 // The command line: parse, call one run, print.
 import { Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
-import { checkArchiveOption, type ImageOptions } from "#harness/images/options.ts";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
 import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
 import { checkPair, readMatrix, type UpgradePair } from "#harness/config/upgrade-matrix.ts";
-import { describeError, MeshproofError } from "#harness/lib/errors.ts";
-import type { Progress } from "#harness/lib/progress.ts";
 import { faults } from "#harness/faults/index.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { examine } from "#harness/platform/doctor/doctor.ts";
-import { terminalProgress } from "#harness/platform/progress.ts";
-import { setUpMachine } from "#harness/platform/doctor/setup.ts";
-import { labVariable } from "#harness/state/reap.ts";
+import { checkArchiveOption, type ImageOptions } from "#harness/images/options.ts";
 import {
   type Certified,
   certificateLines,
@@ -23,21 +16,28 @@ import {
   resumeCertification,
 } from "#harness/jobs/certify/index.ts";
 import { describeFindings, diagnoseFiles, diagnoseLab, hasUnread, isWrong } from "#harness/jobs/diagnose.ts";
-import { downAll, downLab } from "#harness/lab/down.ts";
-import { fetchImages, saveArchive } from "#harness/lab/images.ts";
 import { healByHand, injectByHand } from "#harness/jobs/inject.ts";
-import { mustBuild, preflight } from "#harness/lab/preflight.ts";
 import { probeByHand } from "#harness/jobs/probe.ts";
 import { prove } from "#harness/jobs/prove.ts";
 import { bundle, unpackBundle } from "#harness/jobs/repro/bundle.ts";
 import { differenceLines, planRepro } from "#harness/jobs/repro/index.ts";
 import { run } from "#harness/jobs/run.ts";
 import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
-import { longSuiteNames, provenSuites } from "#harness/testkit/suites.ts";
 import { closingLines, testLab } from "#harness/jobs/test.ts";
 import { testOwn } from "#harness/jobs/test-own.ts";
-import { up } from "#harness/lab/up.ts";
 import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
+import { downAll, downLab } from "#harness/lab/down.ts";
+import { fetchImages, saveArchive } from "#harness/lab/images.ts";
+import { mustBuild, preflight } from "#harness/lab/preflight.ts";
+import { up } from "#harness/lab/up.ts";
+import { describeError, MeshproofError } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { examine } from "#harness/platform/doctor/doctor.ts";
+import { setUpMachine } from "#harness/platform/doctor/setup.ts";
+import { terminalProgress } from "#harness/platform/progress.ts";
+import { labVariable } from "#harness/state/reap.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
+import { longSuiteNames, provenSuites } from "#harness/testkit/suites.ts";
 
 interface SharedOptions {
   readonly lab: string;

@@ -1,8 +1,9 @@
 // Goal: affinity decides which cluster's backends serve, and the other side takes over when there are none.
 // Method: services with affinity local, remote and none over the same backends; then one side's backends are gone.
+
+import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import { judgeShares } from "#harness/judge/shares.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
-import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import {
   budgets,
   deployEcho,
@@ -15,10 +16,10 @@ import {
   unsupported,
 } from "#harness/testkit/fixtures.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
+import { backendsHeld } from "#harness/workloads/backends.ts";
 import { drawAnswers, settledOn } from "#harness/workloads/draw.ts";
 import { annotation } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { backendsHeld } from "#harness/workloads/backends.ts";
 
 /** `none` is the annotation left out; the guide's literal value "none" has a test of its own. */
 const affinities = ["local", "remote", "none"] as const;

@@ -1,12 +1,17 @@
 // Goal: with two clustermesh-apiserver replicas in each cluster, the loss of one is no loss for the others.
 // Method: two replicas and session affinity, as the chart sets them; each pod in turn is deleted, and at once a pod that
 // is made in that cluster must be learned by every agent of the others.
+
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
-import { monotonicMs } from "#harness/lib/clock.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
 import { twoApiservers } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
+import { podReady } from "#harness/kube/conditions.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
 import {
   agnhostImage,
   budgets,
@@ -17,10 +22,6 @@ import {
   setUp,
   test,
 } from "#harness/testkit/fixtures.ts";
-import { podReady } from "#harness/kube/conditions.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
 
 const suite = setUp("apiserver-replicas", async ({ namespace, scope, signal }) => {
   const doubled = await injectFault(twoApiservers(mesh.clusters), { mesh, namespace, signal });

@@ -1,10 +1,11 @@
 // Goal: what a cluster knows of a lost one runs out after `clustermesh.cacheTTL`, instead of being believed for ever.
 // Method: take the other cluster's clustermesh-apiserver away; its backends must go on serving at first, be dropped by
 // every client once the time is over, and be taken back when it returns.
-import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
-import { failedBecause } from "#harness/model/verdict.ts";
+
 import { apiserverLost } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
+import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
+import { failedBecause } from "#harness/model/verdict.ts";
 import {
   budgets,
   deployEcho,

@@ -2,13 +2,22 @@
 // Method: a Helm upgrade of each cluster signs anew under the same CA, while clients of every cluster ask a service that
 // the other one serves; ends once each clustermesh-apiserver serves its new certificate. Then everybody connects anew:
 // what is new in one cluster must be learned by the others.
+
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
+import { reconnectAgents } from "#harness/cilium/install/reconnect.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { certificatesRotated } from "#harness/faults/catalogue/rotation.ts";
 import { undo } from "#harness/faults/undo.ts";
-import { agnhostImage, budgets, expect, forEachPair, keepFacts, mesh, test } from "#harness/testkit/fixtures.ts";
-import { reconnectAgents } from "#harness/cilium/install/reconnect.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
+import {
+  agnhostImage,
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  test,
+} from "#harness/testkit/fixtures.ts";
 import { scenarioTests, setUpScenarios } from "#harness/testkit/scenarios.ts";
 
 const suite = setUpScenarios("certificate-rotation", ["remote"]);

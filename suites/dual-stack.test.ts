@@ -1,10 +1,12 @@
 // Goal: with IPv6 beside IPv4, pods and global services are reached across clusters over IPv6 too.
 // Method: TCP and UDP to the IPv6 address of a pod on every node, from every node; then a dual-stack global service, asked
 // at its IPv6 ClusterIP: the backends of every cluster must answer, and they alone.
-import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
-import { judgeSameSet } from "#harness/judge/sets.ts";
+
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { combine, failedBecause } from "#harness/model/verdict.ts";
 import {
@@ -19,7 +21,6 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { drawAnswers } from "#harness/workloads/draw.ts";
 import { annotation, echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";

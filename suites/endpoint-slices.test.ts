@@ -1,9 +1,12 @@
 // Goal: the API server of each cluster has the other clusters' endpoints of services that ask for it, and DNS tells them.
 // Method: a headless global service, and one with `service.cilium.io/global-sync-endpoint-slices`: the EndpointSlices
 // that Cilium's operator mirrors against the other cluster's own; the A records that a pod is given.
-import { judgeSameSet } from "#harness/judge/sets.ts";
+
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { mirroredEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { combine } from "#harness/model/verdict.ts";
 import {
   budgets,
@@ -16,8 +19,6 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { mirroredEndpoints } from "#harness/kube/endpoint-slices.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { annotation, echoService } from "#harness/workloads/echo.ts";
 import { resolveFrom, vantagesOf } from "#harness/workloads/vantage.ts";
 

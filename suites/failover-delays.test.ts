@@ -3,12 +3,12 @@
 // admission webhook, the agent stopped after the change; the difference of the medians is held against the fault's own
 // record of what it added.
 import { describe } from "vitest";
-import type { Boundary } from "#harness/model/measurement.ts";
-import { quantile } from "#harness/lib/stats.ts";
-import { failedBecause } from "#harness/model/verdict.ts";
-import type { Figures, Measured } from "#harness/measure/measure.ts";
 import { agentHeld, type Held, slicesHeld } from "#harness/faults/catalogue/delay.ts";
 import { injectFault } from "#harness/faults/inject.ts";
+import { quantile } from "#harness/lib/stats.ts";
+import type { Figures, Measured } from "#harness/measure/measure.ts";
+import type { Boundary } from "#harness/model/measurement.ts";
+import { failedBecause } from "#harness/model/verdict.ts";
 import { expect, keepFacts, mesh, test } from "#harness/testkit/fixtures.ts";
 import {
   measureOnce,

@@ -2,11 +2,11 @@
 // Method: backends in one cluster alone; start those of the other, wait until they are ready, end the first ones;
 // measured as in failover, then all of it backwards.
 import { migrated } from "#harness/faults/catalogue/disruption.ts";
-import { injectFault } from "#harness/faults/inject.ts";
 import { scaleToZeroFault } from "#harness/faults/catalogue/scale.ts";
+import { injectFault } from "#harness/faults/inject.ts";
 import { budgets, mesh } from "#harness/testkit/fixtures.ts";
-import { settledOn } from "#harness/workloads/draw.ts";
 import { scenarioTests, serviceOf, setUpScenarios } from "#harness/testkit/scenarios.ts";
+import { settledOn } from "#harness/workloads/draw.ts";
 
 const suite = setUpScenarios("failover-migration", ["none"]);
 

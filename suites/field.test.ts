@@ -1,15 +1,16 @@
 // Goal: on a lab that holds objects of its own, every global service and every policy among them does what it says.
 // Method: who answers each service is held against what its annotations say, in every cluster; every stand-in asks every
 // other one's ports, and what becomes of it is held against what all policies together say.
-import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
-import { type ModelPod, type ModelPolicy, policySays } from "#harness/semantics/policy-model.ts";
-import { judgeSameSet } from "#harness/judge/sets.ts";
+
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { combine, failedBecause, unknownBecause } from "#harness/model/verdict.ts";
-import { budgets, expect, keepFacts, mesh, setUp, test, unsupported } from "#harness/testkit/fixtures.ts";
+import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { combine, failedBecause, unknownBecause } from "#harness/model/verdict.ts";
+import { type ModelPod, type ModelPolicy, policySays } from "#harness/semantics/policy-model.ts";
+import { budgets, expect, keepFacts, mesh, setUp, test, unsupported } from "#harness/testkit/fixtures.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import { drawAnswers } from "#harness/workloads/draw.ts";
 import { type LabService, labObjects, labServices } from "#harness/workloads/lab-objects.ts";

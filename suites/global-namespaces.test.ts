@@ -2,8 +2,10 @@
 // Method: mark a namespace `clustermesh.cilium.io/global: "false"` in one cluster: its service and its pods must go from
 // that cluster's kvstore, and the other cluster's clients must be left with their own backends; then all of it backwards.
 
+import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import {
   budgets,
@@ -17,10 +19,8 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { settledOn } from "#harness/workloads/draw.ts";
 import { annotation } from "#harness/workloads/echo.ts";
-import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
 
 const service = "echo-namespaced";
 const globalNamespace = "clustermesh.cilium.io/global";

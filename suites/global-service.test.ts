@@ -1,9 +1,12 @@
 // Goal: a global service is served by the backends of both clusters, to clients of both.
 // Method: shares of a computed sample; agents' backend lists and BPF maps against both clusters' EndpointSlices;
 // then the annotations that take backends away, and the old annotation names.
+
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { judgeShares } from "#harness/judge/shares.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
 import { combine } from "#harness/model/verdict.ts";
@@ -20,11 +23,9 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { drawAnswers, settledOn } from "#harness/workloads/draw.ts";
 import { annotation, echoService } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
 
 const replicas = 2;
 const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;

@@ -1,11 +1,12 @@
 // Goal: every agent reaches every node of every cluster, its host and its health endpoint, by ICMP and by HTTP.
 // Method: wait until every path was probed after the test began (a report's own age says nothing) and judge each cell.
+
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { nodeTruth } from "#harness/cilium/truth.ts";
 import { healthCells, judgeHealth } from "#harness/judge/health.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { budgets, expect, keepFacts, keepHealth, mesh, setUp, test } from "#harness/testkit/fixtures.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { nodeTruth } from "#harness/cilium/truth.ts";
 
 setUp("health-matrix", async () => undefined);
 

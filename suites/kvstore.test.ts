@@ -1,14 +1,15 @@
 // Goal: what a cluster tells the others, in its kvstore, is all of its own state and nothing of anybody else's.
 // Method: the keys under cilium/state of each cluster's kvstore, against what its API server says.
-import { judgeSameSet } from "#harness/judge/sets.ts";
+
+import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
+import { exportedIdentities, exportedServices, nodeTruth, podAddresses } from "#harness/cilium/truth.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { budgets, deployEcho, expect, keepFacts, mesh, setUp, test } from "#harness/testkit/fixtures.ts";
 import { annotation } from "#harness/workloads/echo.ts";
-import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
-import { exportedIdentities, exportedServices, nodeTruth, podAddresses } from "#harness/cilium/truth.ts";
 
 setUp("kvstore", async (context) => {
   const echo = await deployEcho(context, { replicas: 1 });

@@ -1,10 +1,12 @@
 // Goal: the Multi-Cluster Services API: a service that one cluster exports is imported and answers in the others.
 // Method: a Service and its ServiceExport in one cluster alone; the ServiceImport that the others get, and who answers
 // at its address; gone again once the export is.
-import { judgeSameSet } from "#harness/judge/sets.ts";
+
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import {
   budgets,
   deployEcho,
@@ -16,7 +18,6 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { drawAnswers } from "#harness/workloads/draw.ts";
 import { echoService } from "#harness/workloads/echo.ts";
 import { resolveFrom, vantagesOf } from "#harness/workloads/vantage.ts";

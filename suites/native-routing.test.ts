@@ -1,6 +1,8 @@
 // Goal: without a tunnel, pods of different clusters reach one another by routes, and see each other's own addresses.
 // Method: every node's way to every pod of the other cluster, as its kernel tells it; then requests from every node, each
 // answered with the address that it came from.
+
+import { wayTo } from "#harness/cilium/agent/routes.ts";
 import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import {
@@ -17,7 +19,6 @@ import {
 import { echoHttpPort } from "#harness/workloads/echo.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
 import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
-import { wayTo } from "#harness/cilium/agent/routes.ts";
 
 const asks = 3;
 

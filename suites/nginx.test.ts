@@ -2,17 +2,26 @@
 // Method: the guide's own objects, old annotation names among them; who answers at the ClusterIP, the external IP and
 // every NodePort: before, while one cluster has no replica, and after.
 
-import { judgeSameSet } from "#harness/judge/sets.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
-import { budgets, expect, forEachPair, keepFacts, mesh, nginxImage, setUp, test } from "#harness/testkit/fixtures.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
 import { hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import {
+  budgets,
+  expect,
+  forEachPair,
+  keepFacts,
+  mesh,
+  nginxImage,
+  setUp,
+  test,
+} from "#harness/testkit/fixtures.ts";
 import { namesOf } from "#harness/workloads/affinity.ts";
 import { type Draw, drawAnswers, drawFromContainer } from "#harness/workloads/draw.ts";
 import { deployNginx, nginxName } from "#harness/workloads/nginx.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
 
 const replicas = 2;
 

@@ -1,16 +1,21 @@
 // Goal: every agent knows every node and pod of the other cluster as that cluster's own API server tells them.
 // Method: compare node lists, remote cluster status and the ipcache BPF map with the truth; follow a new pod's IP.
 
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitIpcache, lonePod, podEntries } from "#harness/cilium/agent/new-pod.ts";
+import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
+import { nodeTruth, podAddresses, remoteTruth } from "#harness/cilium/truth.ts";
 import {
   describeCounts,
   judgeKvstoreMesh,
   judgeNodeEntries,
   judgeRemoteCluster,
 } from "#harness/judge/discovery.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { judgedInTime } from "#harness/judge/in-time.ts";
 import { combine, failedBecause } from "#harness/model/verdict.ts";
 import {
   agnhostImage,
@@ -23,11 +28,6 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { kinds } from "#harness/kube/kube.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
-import { awaitIpcache, lonePod, podEntries } from "#harness/cilium/agent/new-pod.ts";
-import { nodeTruth, podAddresses, remoteTruth } from "#harness/cilium/truth.ts";
 
 const suite = setUp("node-discovery", async ({ namespace }) => ({ namespace }));
 

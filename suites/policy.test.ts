@@ -1,10 +1,13 @@
 // Goal: CiliumNetworkPolicy holds across clusters: by cluster, by label, by port, inwards and outwards.
 // Method: friends and strangers in both clusters ask a server, without and with each policy; a drop is a silence that
 // the agent's own monitor gives a reason for, a refusal is an answer, anything else is the rig's.
-import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
+
+import { dropReasons } from "#harness/cilium/agent/drops.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import {
@@ -19,11 +22,9 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
 import { clientPod, policyObject, type Role, serverPod } from "#harness/workloads/policy-workload.ts";
 import { askFrom } from "#harness/workloads/vantage.ts";
-import { dropReasons } from "#harness/cilium/agent/drops.ts";
 
 const roles: readonly Role[] = ["friend", "stranger"];
 const closedPort = 9;

@@ -1,13 +1,14 @@
 // Goal: KKP's way out of a mesh that does not connect: restart clustermesh-apiserver in each cluster, then the agents.
 // Method: the pods are replaced in that order; then every agent must be connected and synchronised, and a service of
 // each cluster must answer from every node of the others.
-import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
-import { monotonicMs } from "#harness/lib/clock.ts";
-import { undo } from "#harness/faults/undo.ts";
-import { budgets, keepFacts, mesh, setUp, test } from "#harness/testkit/fixtures.ts";
-import { awaitCanary } from "#harness/lab/canary.ts";
-import { awaitVantages } from "#harness/workloads/vantage.ts";
+
 import { awaitKvstoreMeshed, awaitMeshed } from "#harness/cilium/agent/meshed.ts";
+import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
+import { undo } from "#harness/faults/undo.ts";
+import { awaitCanary } from "#harness/lab/canary.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { budgets, keepFacts, mesh, setUp, test } from "#harness/testkit/fixtures.ts";
+import { awaitVantages } from "#harness/workloads/vantage.ts";
 
 setUp("restart-order", async () => ({}));
 

@@ -1,5 +1,5 @@
-import type { NodeTruth, RemoteTruth } from "#harness/judge/discovery.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { NodeTruth, RemoteTruth } from "#harness/judge/discovery.ts";
 import { isEnded } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/workloads/echo.ts";

@@ -3,8 +3,8 @@ import { hasApiserver } from "#harness/config/profiles.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import type { LabState } from "#harness/state/lab.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/state/lab.ts";
-import { type ClusterNode, kindNodes } from "./kind/kind-cluster.ts";
 import { ownNodes } from "./external/own-cluster.ts";
+import { type ClusterNode, kindNodes } from "./kind/kind-cluster.ts";
 import { agentSelector } from "./selectors.ts";
 
 /** A running cluster of the mesh, as suites see it. */

@@ -1,6 +1,6 @@
-import { Cluster } from "./cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { LabState } from "#harness/state/lab.ts";
+import { Cluster } from "./cluster.ts";
 
 /** The meshed clusters of a lab that is up. */
 export class Mesh {

@@ -1,8 +1,8 @@
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect, test } from "vitest";
-import { namesOneOf } from "#harness/model/finding.ts";
 import { faults } from "#harness/faults/index.ts";
+import { namesOneOf } from "#harness/model/finding.ts";
 import { unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
 

@@ -1,12 +1,16 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import {
+  kvstoreMeshLog,
+  kvstoreMeshStatusText,
+  kvstoreMeshTroubleshoot,
+} from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
-import { messageOf } from "#harness/lib/errors.ts";
-import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { kvstoreMeshLog, kvstoreMeshStatusText, kvstoreMeshTroubleshoot } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
+import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { messageOf } from "#harness/lib/errors.ts";
 import { redact } from "./redact.ts";
 
 /** File name to text, of one cluster. A file that could not be had holds `notCollected` and why. */

@@ -1,17 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type {
-  AgentState,
-  ClusterSnapshot,
-  MeshSnapshot,
-  NodeInside,
-  Part,
-  PodState,
-} from "#harness/model/mesh-snapshot.ts";
-import { hasCondition } from "#harness/kube/conditions.ts";
-import type { KubeObject } from "#harness/kube/kube.ts";
-import { type ClusterEvidence, notCollected } from "./evidence.ts";
 import { readMeshLog } from "#harness/cilium/agent/mesh-log.ts";
 import { readNodeFile } from "#harness/cilium/agent/node-file.ts";
 import {
@@ -26,6 +14,18 @@ import {
   parseServiceList,
 } from "#harness/cilium/agent/parse.ts";
 import { readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
+import { hasCondition } from "#harness/kube/conditions.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type {
+  AgentState,
+  ClusterSnapshot,
+  MeshSnapshot,
+  NodeInside,
+  Part,
+  PodState,
+} from "#harness/model/mesh-snapshot.ts";
+import { type ClusterEvidence, notCollected } from "./evidence.ts";
 
 /** The same reader for what was collected just now and for what lies in an archive. */
 export function snapshotOf(evidence: ReadonlyMap<string, ClusterEvidence>): MeshSnapshot {

@@ -1,5 +1,5 @@
-import type { Undo } from "#harness/model/undo.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import type { Undo } from "#harness/model/undo.ts";
 import type { Need } from "./needs.ts";
 
 /** Where a fault strikes; the order of the fault list. */

@@ -2,13 +2,13 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { configurationFaults } from "./catalogue/configuration.ts";
 import { controlPlaneFaults } from "./catalogue/control-plane.ts";
 import { etcdCertificateFault } from "./catalogue/etcd-certificate.ts";
-import type { Fault } from "./fault.ts";
 import { networkFaults } from "./catalogue/network.ts";
 import { nodeFaults } from "./catalogue/nodes.ts";
 import { policyFaults } from "./catalogue/policy.ts";
 import { stateFaults } from "./catalogue/state.ts";
 import { trustFaults } from "./catalogue/trust.ts";
 import { workloadFaults } from "./catalogue/workload.ts";
+import type { Fault } from "./fault.ts";
 
 /** Every fault, cheap ones first: the order in which `prove` takes them. */
 export const faults: readonly Fault[] = [

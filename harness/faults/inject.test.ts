@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Mesh } from "#harness/cluster/mesh.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { processStart } from "#harness/platform/machine.ts";
 import { readJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Mesh } from "#harness/cluster/mesh.ts";
 import type { Fault, Harmed } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";
 

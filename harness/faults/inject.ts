@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
+import type { Mesh } from "#harness/cluster/mesh.ts";
 import { unixNowMs, wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { JournalEntry, Undo } from "#harness/model/undo.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { readJournal, strikeFromJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Mesh } from "#harness/cluster/mesh.ts";
 import type { Fault, FaultContext, Harmed, InjectedFault } from "./fault.ts";
 import { lacked } from "./needs.ts";
 import { undo } from "./undo.ts";

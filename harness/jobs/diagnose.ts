@@ -1,12 +1,12 @@
 import { stat } from "node:fs/promises";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import type { Finding } from "#harness/model/finding.ts";
-import { diagnose } from "#harness/diagnose/index.ts";
-import { requireLab } from "#harness/state/lab.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
 import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidence.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import { requireLab } from "#harness/state/lab.ts";
 
 /** What is wrong with a lab that is up, by what it shows alone: the fault journal is not read, nothing is healed. */
 export async function diagnoseLab(lab: string): Promise<Finding[]> {

@@ -1,10 +1,10 @@
-import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { healJournal, injectFault, ownerLives } from "#harness/faults/inject.ts";
+import { healLeftovers, workOn } from "#harness/lab/open-lab.ts";
+import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { readJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { healLeftovers, workOn } from "#harness/lab/open-lab.ts";
 
 /**
  * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.

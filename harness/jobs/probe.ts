@@ -1,15 +1,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Mesh } from "#harness/cluster/mesh.ts";
 import { describeLosses, failoverFacts } from "#harness/judge/failover.ts";
+import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import type { History } from "#harness/model/history.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { vantagesOf } from "#harness/workloads/vantage.ts";
 import { Prober } from "#harness/probe/driver.ts";
-import { workOn } from "#harness/lab/open-lab.ts";
+import { vantagesOf } from "#harness/workloads/vantage.ts";
 
 export interface ProbeByHandOptions {
   readonly lab: string;

@@ -1,5 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
+import type { Fault } from "#harness/faults/fault.ts";
+import { faults as allFaults, faultNamed } from "#harness/faults/index.ts";
+import { lacked } from "#harness/faults/needs.ts";
 import {
   type Expectation,
   expectationOf,
@@ -9,21 +14,21 @@ import {
   killMatrix,
   notRun,
 } from "#harness/judge/kill-matrix.ts";
-import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
+import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
-import { type KillCell, type KillMatrix, type ProvenFault, unknownCells } from "#harness/model/kill-matrix.ts";
+import {
+  type KillCell,
+  type KillMatrix,
+  type ProvenFault,
+  unknownCells,
+} from "#harness/model/kill-matrix.ts";
 import type { RunRecord } from "#harness/model/record.ts";
-import type { Fault } from "#harness/faults/fault.ts";
-import { faults as allFaults, faultNamed } from "#harness/faults/index.ts";
-import { lacked } from "#harness/faults/needs.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 import { lockLab } from "#harness/state/lab.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
 import { reportsDir } from "#harness/testkit/run-environment.ts";
-import { workOn } from "#harness/lab/open-lab.ts";
 import { checkSuites, listTests, provenSuites, suiteNames } from "#harness/testkit/suites.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";

@@ -1,13 +1,13 @@
-import type { ImageSource } from "#harness/images/types.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
+import type { ImageSource } from "#harness/images/types.ts";
+import { preflight } from "#harness/lab/preflight.ts";
+import { removeMine } from "#harness/lab/remove-mine.ts";
+import { up } from "#harness/lab/up.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { lockLab } from "#harness/state/lab.ts";
-import { preflight } from "#harness/lab/preflight.ts";
-import { removeMine } from "#harness/lab/remove-mine.ts";
 import { checkSuites } from "#harness/testkit/suites.ts";
 import { testLab } from "./test.ts";
-import { up } from "#harness/lab/up.ts";
 
 export interface RunOptions {
   readonly plan: LabPlan;

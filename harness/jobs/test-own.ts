@@ -1,21 +1,21 @@
-import { getArtifacts } from "#harness/images/index.ts";
-import type { Artifacts } from "#harness/images/types.ts";
+import { givesAddresses } from "#harness/cilium/install/gives-addresses.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { ownCluster } from "#harness/cluster/external/own-cluster.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
 import { budgetsSchema, rigSchema } from "#harness/config/budgets.ts";
 import { type LabPlan, type PlannedCluster, planLab } from "#harness/config/plan.ts";
+import { faultNamed, faults } from "#harness/faults/index.ts";
+import { getArtifacts } from "#harness/images/index.ts";
+import type { Artifacts } from "#harness/images/types.ts";
+import { Kube, kinds } from "#harness/kube/kube.ts";
+import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
+import { healLeftovers, removeLeftovers } from "#harness/lab/open-lab.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import { faultNamed, faults } from "#harness/faults/index.ts";
-import { Kube, kinds } from "#harness/kube/kube.ts";
-import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
 import { forgetLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
-import { givesAddresses } from "#harness/cilium/install/gives-addresses.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
-import { healLeftovers, removeLeftovers } from "#harness/lab/open-lab.ts";
 import { type TestOptions, testLab } from "./test.ts";
 
 export interface OwnOptions extends Omit<TestOptions, "lab"> {

@@ -2,14 +2,18 @@ import { appendFile, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { LabPlan } from "#harness/config/plan.ts";
+import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
+import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { matches } from "#harness/lib/pattern.ts";
+import { appendToSeries, readSeries, writeSeries } from "#harness/measure/series.ts";
 import { figuresOf } from "#harness/model/figures.ts";
 import type { Finding } from "#harness/model/finding.ts";
-import { matches } from "#harness/lib/pattern.ts";
 import {
   exitCodeOf,
   type RunRecord,
@@ -17,19 +21,15 @@ import {
   type TestRecord,
   totalsOf,
 } from "#harness/model/record.ts";
-import { appendToSeries, readSeries, writeSeries } from "#harness/measure/series.ts";
-import { faultNamed } from "#harness/faults/index.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
-import { lockLab, requireLab } from "#harness/state/lab.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { figureLines } from "#harness/report/figures-text.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
 import { bootstrapSeed, measurementsOf } from "#harness/report/measurements-html.ts";
+import { lockLab, requireLab } from "#harness/state/lab.ts";
 import { MeshproofReporter } from "#harness/testkit/reporter.ts";
 import { diagnosisFile, reportsDir } from "#harness/testkit/run-environment.ts";
-import { openLab } from "#harness/lab/open-lab.ts";
 import { checkSuites, runSuites, suiteNames } from "#harness/testkit/suites.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 

@@ -1,5 +1,5 @@
-import type { Measurement } from "#harness/model/measurement.ts";
 import { quantile } from "#harness/lib/stats.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 import { failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 
 export interface BaselineLimits {

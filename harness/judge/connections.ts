@@ -1,6 +1,6 @@
+import { hundredths } from "#harness/lib/stats.ts";
 import { type History, isKept, type Sample } from "#harness/model/history.ts";
 import type { ConnectionFigures } from "#harness/model/measurement.ts";
-import { hundredths } from "#harness/lib/stats.ts";
 import { failoverFacts } from "./failover.ts";
 
 const kinds = { reused: "http keep-alive", tcp: "tcp heartbeat", udp: "udp flow" } as const;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { HostSample } from "#harness/model/host-sample.ts";
 import { matches } from "#harness/lib/pattern.ts";
+import type { HostSample } from "#harness/model/host-sample.ts";
 import type { TestRecord } from "#harness/model/record.ts";
 import { disturbances } from "./host.ts";
 import { isSettled, judgeCell, killMatrix, notRun } from "./kill-matrix.ts";

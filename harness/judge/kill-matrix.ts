@@ -1,6 +1,6 @@
-import type { CellState, KillCell, KillMatrix, ProvenFault } from "#harness/model/kill-matrix.ts";
 import { holdsName } from "#harness/lib/names.ts";
 import { matches } from "#harness/lib/pattern.ts";
+import type { CellState, KillCell, KillMatrix, ProvenFault } from "#harness/model/kill-matrix.ts";
 import type { TestRecord } from "#harness/model/record.ts";
 
 /** What a fault should do to a suite: patterns over full test names, `*` for any text. */

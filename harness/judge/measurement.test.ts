@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
 import { distributionOf } from "#harness/lib/distribution.ts";
+import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
 import { exampleHistory, exampleMeasurement } from "#harness/model/examples.ts";
 import { figuresOf } from "#harness/model/figures.ts";
 import type { Connection, History, Sample } from "#harness/model/history.ts";

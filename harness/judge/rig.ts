@@ -1,5 +1,5 @@
-import type { History } from "#harness/model/history.ts";
 import { sortedQuantile } from "#harness/lib/stats.ts";
+import type { History } from "#harness/model/history.ts";
 import { passed, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 
 export interface RigThresholds {

@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { annotation, echoDeployment, echoService } from "#harness/workloads/echo.ts";
 import { askFrom, systemNamespace, vantagesOf } from "#harness/workloads/vantage.ts";
 

@@ -1,8 +1,8 @@
+import type { LabPlan } from "#harness/config/plan.ts";
 import { writeArchive } from "#harness/images/archive.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
 import type { Artifacts } from "#harness/images/types.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
 

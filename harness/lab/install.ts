@@ -1,18 +1,18 @@
-import type { Artifacts } from "#harness/images/types.ts";
+import { awaitMeshed } from "#harness/cilium/agent/meshed.ts";
+import { type LoadBalancerBlock, loadBalancerBlock } from "#harness/cilium/install/addresses.ts";
+import { profiles } from "#harness/cilium/install/profiles/index.ts";
+import { Site } from "#harness/cilium/install/site.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
+import type { Artifacts } from "#harness/images/types.ts";
+import { namespaceObject } from "#harness/kube/namespace.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { networkSubnet } from "#harness/platform/docker.ts";
-import { namespaceObject } from "#harness/kube/namespace.ts";
-import { awaitMeshed } from "#harness/cilium/agent/meshed.ts";
-import { type LoadBalancerBlock, loadBalancerBlock } from "#harness/cilium/install/addresses.ts";
+import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import { awaitCanary, deployCanary } from "./canary.ts";
 import { applyManifests } from "./manifests.ts";
-import { profiles } from "#harness/cilium/install/profiles/index.ts";
-import { Site } from "#harness/cilium/install/site.ts";
-import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 
 /** How long each stretch of meshing took, from its start, for `bench up` and the report. */
 export interface MeshTimes {

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { deploymentReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 
 /** Stands in a manifest for the echo image that the lab has, whatever its name. */
 export const standInImage = "meshproof.local/echo";

@@ -1,10 +1,10 @@
+import { Mesh } from "#harness/cluster/mesh.ts";
 import { healJournal } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
+import { tellStranded } from "#harness/state/certification-journal.ts";
 import { type LabState, requireLab } from "#harness/state/lab.ts";
 import { killOrphans, labVariable } from "#harness/state/reap.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { tellStranded } from "#harness/state/certification-journal.ts";
 import { takeOver } from "./other-labs.ts";
 
 /**

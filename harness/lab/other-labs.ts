@@ -2,9 +2,9 @@ import { kindNodes } from "#harness/cluster/kind/kind-cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { isAlive } from "#harness/platform/machine.ts";
+import { readJournal } from "#harness/state/certification-journal.ts";
 import { claimLab, type LabState, listLabs, lockLab, readLabState } from "#harness/state/lab.ts";
 import { reapLab } from "#harness/state/reap.ts";
-import { readJournal } from "#harness/state/certification-journal.ts";
 
 /**
  * Whether nobody wants the lab: half removed, or of a command that was to remove it and is gone, and no certification in

@@ -1,12 +1,12 @@
+import type { LabPlan } from "#harness/config/plan.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
 import { Store } from "#harness/images/store.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { dockerAnswers } from "#harness/platform/docker.ts";
 import { disk, examine, type Finding, memory } from "#harness/platform/doctor/doctor.ts";
-import { availableMemoryBytes } from "#harness/platform/machine.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
+import { availableMemoryBytes } from "#harness/platform/machine.ts";
 import { readLabState } from "#harness/state/lab.ts";
 import { isDisposable, makeRoom, removeForsaken } from "./other-labs.ts";
 import { isUp } from "./up.ts";

@@ -1,20 +1,25 @@
 import { isDeepStrictEqual } from "node:util";
+import { Cluster } from "#harness/cluster/cluster.ts";
+import {
+  createKindCluster,
+  importArchives,
+  kindNodes,
+  useMirror,
+} from "#harness/cluster/kind/kind-cluster.ts";
+import { clusterNetwork, createNetworks, routeBetween } from "#harness/cluster/kind/networks.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import type { Artifacts, ImageSource } from "#harness/images/types.ts";
-import { Cluster } from "#harness/cluster/cluster.ts";
-import { createKindCluster, importArchives, kindNodes, useMirror } from "#harness/cluster/kind/kind-cluster.ts";
-import { clusterNetwork, createNetworks, routeBetween } from "#harness/cluster/kind/networks.ts";
-import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
+import { tellStranded } from "#harness/state/certification-journal.ts";
 import { type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
 import { killOrphans, labVariable, reapLab } from "#harness/state/reap.ts";
 import { installMesh, type MeshTimes } from "./install.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { tellStranded } from "#harness/state/certification-journal.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 import { isDisposable, takeOver } from "./other-labs.ts";
 

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { exitCodeOf } from "#harness/model/record.ts";
+import { combine } from "#harness/model/verdict.ts";
 import { addressAt, contains, coveringCidr, overlaps, parseCidr } from "./cidr.ts";
 import { describeError, MeshproofError } from "./errors.ts";
 import { eventually, notYet, ready } from "./eventually.ts";
 import { holdsName } from "./names.ts";
-import { exitCodeOf } from "#harness/model/record.ts";
 import { Scope } from "./scope.ts";
 import { answersToSeeAll, quantile, shareTolerance } from "./stats.ts";
-import { combine } from "#harness/model/verdict.ts";
 import { isAtLeast } from "./version.ts";
 
 const signal = new AbortController().signal;

@@ -1,14 +1,14 @@
+import { followBackends, followFrontend } from "#harness/cilium/agent/agent-tables.ts";
+import { watchKey } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
 import type { Boundary } from "#harness/model/measurement.ts";
-import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
-import { followBackends, followFrontend } from "#harness/cilium/agent/agent-tables.ts";
-import { watchKey } from "#harness/cilium/kvstore/kvstore.ts";
 
 export interface ChainOptions {
   readonly namespace: string;

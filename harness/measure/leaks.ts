@@ -2,8 +2,8 @@ import { appendFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
 import { killProcesses, podProcess } from "#harness/cluster/kind/node-control.ts";
-import type { Leak } from "#harness/model/certificate.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Leak } from "#harness/model/certificate.ts";
 import { execLines } from "#harness/platform/docker.ts";
 import type { Guarded } from "#harness/workloads/standing-workload.ts";
 

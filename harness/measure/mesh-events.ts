@@ -1,9 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { agentSelector, apiserverSelector, operatorSelector } from "#harness/cluster/selectors.ts";
-import type { MeshEvent } from "#harness/model/certificate.ts";
-import { unixNowMs } from "#harness/lib/clock.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
+import type { MeshEvent } from "#harness/model/certificate.ts";
 
 const watched = {
   agent: agentSelector,

@@ -1,10 +1,11 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import { disruptionOf } from "#harness/judge/disruption.ts";
 import { type RigThresholds, rigFacts, rigTroubles } from "#harness/judge/rig.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { Disruption, MeshEvent } from "#harness/model/certificate.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import type { Disruption, MeshEvent } from "#harness/model/certificate.ts";
 import type { Connection, Sample } from "#harness/model/history.ts";
 import { SampleColumns } from "#harness/model/sample-columns.ts";
+import { type ProbeFrom, Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
 import { echoHttpPort, heartbeatServicePort } from "#harness/workloads/echo.ts";
 import {
   type StandingWorkload,
@@ -12,7 +13,6 @@ import {
   standingServices,
 } from "#harness/workloads/standing-workload.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
-import { type ProbeFrom, Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
 
 export interface StandingOptions {
   readonly clusters: readonly Cluster[];

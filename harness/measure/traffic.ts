@@ -1,9 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Connection } from "#harness/model/history.ts";
+import { Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
 import { heartbeatServicePort } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
-import { Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
 
 export interface TrafficOptions {
   readonly clusters: readonly Cluster[];

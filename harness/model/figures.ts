@@ -1,6 +1,6 @@
 import { type Distribution, distributionOf } from "#harness/lib/distribution.ts";
-import type { Affinity, Boundary, ConnectionFigures, Measurement, Setting } from "./measurement.ts";
 import { quantile } from "#harness/lib/stats.ts";
+import type { Affinity, Boundary, ConnectionFigures, Measurement, Setting } from "./measurement.ts";
 
 /** What repeated measurements of one scenario say. Runs that the rig spoiled are counted and stay out of the rest. */
 export interface Figure {

@@ -1,7 +1,7 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { hundredths } from "#harness/lib/stats.ts";
 import type { History, Mark, Sample, SampleOutcome } from "./history.ts";
 import { SampleColumns } from "./sample-columns.ts";
-import { hundredths } from "#harness/lib/stats.ts";
 
 /** The first line of a history's file (`reports/README.md` documents the format). */
 export type HistoryHead = Pick<

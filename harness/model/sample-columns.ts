@@ -1,5 +1,5 @@
-import { type Sample, type Samples, sampleOutcomes } from "./history.ts";
 import { hundredths } from "#harness/lib/stats.ts";
+import { type Sample, type Samples, sampleOutcomes } from "./history.ts";
 
 const absent = 255;
 

@@ -9,8 +9,8 @@ import { withoutSurprises } from "#harness/jobs/test.ts";
 import { busiest, lookAtProcesses } from "./busiest.ts";
 import { command } from "./command.ts";
 import { memory, needs } from "./doctor/doctor.ts";
-import { writeAtomic } from "./paths.ts";
 import { runtimeWrapper } from "./doctor/setup.ts";
+import { writeAtomic } from "./paths.ts";
 
 describe("the OCI runtime wrapper", () => {
   const dir = mkdtempSync(join(tmpdir(), "meshproof-oci-"));

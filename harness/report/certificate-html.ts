@@ -1,5 +1,5 @@
-import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import { formatMs } from "#harness/lib/clock.ts";
+import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import { escapeHtml } from "./escape.ts";
 import { phasePlot } from "./phase-plot.ts";
 import { style } from "./style.ts";

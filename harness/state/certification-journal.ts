@@ -1,8 +1,8 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
-import type { PhaseRecord } from "#harness/model/certificate.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { PhaseRecord } from "#harness/model/certificate.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { labDir } from "./lab.ts";
 

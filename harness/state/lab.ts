@@ -1,8 +1,8 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import type { Artifacts } from "#harness/images/types.ts";
 import { checkLabName } from "#harness/config/lab-name.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
+import type { Artifacts } from "#harness/images/types.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { ProcessMark } from "#harness/model/process-mark.ts";
 import { lockFolder } from "#harness/platform/lock.ts";

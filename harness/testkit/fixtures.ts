@@ -1,27 +1,27 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, type TestContext, test as vitestTest } from "vitest";
-import { expectationOf } from "#harness/judge/kill-matrix.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { networksOf } from "#harness/cluster/kind/networks.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type { HealthCell } from "#harness/model/health-cell.ts";
-import type { TestNotes } from "#harness/model/record.ts";
-import { Scope } from "#harness/lib/scope.ts";
-import { hundredths } from "#harness/lib/stats.ts";
+import { Mesh, orderedPairs } from "#harness/cluster/mesh.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
+import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
+import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { InjectedFault } from "#harness/faults/fault.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { injectFault } from "#harness/faults/inject.ts";
-import { startOutsideClient } from "#harness/platform/containers.ts";
+import { expectationOf } from "#harness/judge/kill-matrix.ts";
 import { namespaceObject, removeNamespace, runLabel } from "#harness/kube/namespace.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { Scope } from "#harness/lib/scope.ts";
+import { hundredths } from "#harness/lib/stats.ts";
+import type { HealthCell } from "#harness/model/health-cell.ts";
+import type { TestNotes } from "#harness/model/record.ts";
+import { startOutsideClient } from "#harness/platform/containers.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { settledOn } from "#harness/workloads/draw.ts";
 import type { EchoVariant } from "#harness/workloads/echo.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { Mesh, orderedPairs } from "#harness/cluster/mesh.ts";
-import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
-import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import {
   diagnosisFile,
   expectedOfRun,

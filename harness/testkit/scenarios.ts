@@ -1,15 +1,24 @@
 import { availableParallelism, release, totalmem } from "node:os";
 import type { TestContext } from "vitest";
-import { comparable, judgeByBaseline } from "#harness/judge/baseline.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { wallLabel } from "#harness/lib/clock.ts";
-import type { Affinity, Setting } from "#harness/model/measurement.ts";
-import { combine, type Verdict } from "#harness/model/verdict.ts";
-import { type Expected, type Figures, type Measured, measure, methodVersion } from "#harness/measure/measure.ts";
-import { readSeries } from "#harness/measure/series.ts";
+import { scaleToZeroFault } from "#harness/faults/catalogue/scale.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { injectFault } from "#harness/faults/inject.ts";
-import { scaleToZeroFault } from "#harness/faults/catalogue/scale.ts";
+import { comparable, judgeByBaseline } from "#harness/judge/baseline.ts";
+import { wallLabel } from "#harness/lib/clock.ts";
+import {
+  type Expected,
+  type Figures,
+  type Measured,
+  measure,
+  methodVersion,
+} from "#harness/measure/measure.ts";
+import { readSeries } from "#harness/measure/series.ts";
+import type { Affinity, Setting } from "#harness/model/measurement.ts";
+import { combine, type Verdict } from "#harness/model/verdict.ts";
+import { servingClusters } from "#harness/workloads/affinity.ts";
+import { annotation, type EchoVariant } from "#harness/workloads/echo.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import {
   budgets,
   deployEcho,
@@ -24,9 +33,6 @@ import {
   setUp,
   test,
 } from "./fixtures.ts";
-import { servingClusters } from "#harness/workloads/affinity.ts";
-import { annotation, type EchoVariant } from "#harness/workloads/echo.ts";
-import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { baselineOfRun, repeatsOfRun, runIdOfRun, seriesOfRun, sparingOfRun } from "./run-environment.ts";
 
 export interface Roles {

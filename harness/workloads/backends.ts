@@ -1,7 +1,7 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { EchoBackends } from "./echo-service.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
 
 /** Waits until the BPF maps of every agent of a cluster hold the endpoints that `homes` have of a service. */
 export async function backendsHeld(

@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
 import { deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
 
 export interface EchoOptions {

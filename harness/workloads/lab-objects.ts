@@ -1,6 +1,6 @@
 import type { LabPlan } from "#harness/config/plan.ts";
-import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
+import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { annotation } from "./echo.ts";
 
 /** The objects that a lab file gives a cluster. */

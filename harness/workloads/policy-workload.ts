@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoContainer } from "./echo.ts";
 import { tolerateAll } from "./vantage.ts";
 

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
 import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoDaemonSet } from "./echo.ts";
 
 const name = "target";

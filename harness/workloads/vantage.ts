@@ -1,8 +1,8 @@
+import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
+import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import type { AskReply, AskSpec } from "#harness/model/probe-wire.ts";
-import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
-import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 
 /** The lab's own namespace: vantage points and canary. Suites make namespaces of their own. */
 export const systemNamespace = "meshproof";

@@ -1,19 +1,19 @@
 import { join } from "node:path";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { testLab } from "#harness/jobs/test.ts";
 import { failoverFacts } from "#harness/judge/failover.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { quantile } from "#harness/lib/stats.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { TestRecord } from "#harness/model/record.ts";
-import { quantile } from "#harness/lib/stats.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
 import { execIn, execLines } from "#harness/platform/docker.ts";
-import { requireLab } from "#harness/state/lab.ts";
-import { echoHttpPort } from "#harness/workloads/echo.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { vantagesOf } from "#harness/workloads/vantage.ts";
 import { readHistory } from "#harness/probe/history-file.ts";
-import { testLab } from "#harness/jobs/test.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
+import { echoHttpPort } from "#harness/workloads/echo.ts";
+import { vantagesOf } from "#harness/workloads/vantage.ts";
 
 /** A packet as a node saw it leave a pod; the clocks of nodes and host are one. */
 export interface CapturedPacket {

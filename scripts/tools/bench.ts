@@ -3,21 +3,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { type LabPlan, planLab } from "#harness/config/plan.ts";
 import { fromSource } from "#harness/images/source/index.ts";
 import { failoverFacts } from "#harness/judge/failover.ts";
 import { rigFacts } from "#harness/judge/rig.ts";
-import { type LabPlan, planLab } from "#harness/config/plan.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { removeMine } from "#harness/lab/remove-mine.ts";
+import { up } from "#harness/lab/up.ts";
 import { formatMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import { kinds } from "#harness/kube/kube.ts";
-import { requireLab } from "#harness/state/lab.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { systemNamespace, type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
 import { Prober } from "#harness/probe/driver.ts";
-import { removeMine } from "#harness/lab/remove-mine.ts";
-import { up } from "#harness/lab/up.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { systemNamespace, type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
 
 const requestOf = (plan: LabPlan, progress: Progress, signal: AbortSignal) => ({
   clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),

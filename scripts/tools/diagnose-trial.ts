@@ -1,26 +1,26 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
-import { messageOf } from "#harness/lib/errors.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { namesOneOf } from "#harness/model/finding.ts";
-import { shuffled } from "#harness/lib/random.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
+import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
+import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { faults } from "#harness/faults/index.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { lacked } from "#harness/faults/needs.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
+import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
+import { openLab } from "#harness/lab/open-lab.ts";
+import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { shuffled } from "#harness/lib/random.ts";
+import { namesOneOf } from "#harness/model/finding.ts";
 import { lockLab } from "#harness/state/lab.ts";
+import { newRunId } from "#harness/testkit/global-setup.ts";
+import { reportsDir } from "#harness/testkit/run-environment.ts";
 import { annotation } from "#harness/workloads/echo.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
-import type { Mesh } from "#harness/cluster/mesh.ts";
-import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
-import { snapshotOf } from "#harness/evidence/snapshot.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
-import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
-import { openLab } from "#harness/lab/open-lab.ts";
 
 export interface DiagnoseTrialOptions {
   readonly lab: string;

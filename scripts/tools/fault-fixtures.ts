@@ -1,13 +1,13 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { packFixture } from "#harness/diagnose/fixture.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
+import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
+import { faultNamed } from "#harness/faults/index.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
 import type { RunRecord } from "#harness/model/record.ts";
-import { packFixture } from "#harness/diagnose/fixture.ts";
-import { diagnose } from "#harness/diagnose/index.ts";
-import { faultNamed } from "#harness/faults/index.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
-import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
 
 /**
  * Turns the evidence of a `prove` run into fixtures for diagnose's unit tests, one a fault: a fault that `diagnose` did

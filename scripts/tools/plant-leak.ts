@@ -1,9 +1,9 @@
-import { MeshproofError } from "#harness/lib/errors.ts";
-import { kinds } from "#harness/kube/kube.ts";
-import { requireLab } from "#harness/state/lab.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 
 /**
  * Lets one cluster's stranger through to its own guarded server for a moment, by an entry in the endpoint's policy map,

@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readYaml, validate } from "#harness/config/yaml-file.ts";
-import { certificateSchema } from "#harness/model/certificate.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { readSeries } from "#harness/measure/series.ts";
+import { certificateSchema } from "#harness/model/certificate.ts";
 import { output } from "#harness/platform/command.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";

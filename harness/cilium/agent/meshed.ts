@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
-import { agentsOf } from "./agent.ts";
 import { kvstoreMeshStatus } from "../kvstoremesh/kvstore-mesh.ts";
+import { agentsOf } from "./agent.ts";
 
 type Options = Omit<EventuallyOptions, "what">;
 

@@ -1,10 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { IpcacheEntry } from "#harness/model/snapshot.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import type { Agent } from "./agent.ts";
 
 export interface LonePod extends AsyncDisposable {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { strFromU8, unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
+import { redact } from "#harness/evidence/redact.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { dropReasonOf } from "./drops.ts";
 import {
@@ -13,7 +14,6 @@ import {
   parseRemoteClusters,
   parseServiceList,
 } from "./parse.ts";
-import { redact } from "#harness/evidence/redact.ts";
 
 // Recorded from a lab of this project: Cilium 1.19.4, clusters east and west.
 const recorded = (name: string): string => readFileSync(join(import.meta.dirname, "fixtures", name), "utf8");

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { type EventuallyOptions, notYet, ready } from "#harness/lib/eventually.ts";
 import { hasCondition } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { type EventuallyOptions, notYet, ready } from "#harness/lib/eventually.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 
 /**

@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { hasLoadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 
 const name = "gives-addresses";
 

@@ -1,9 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { awaitKvstoreMeshed, awaitMeshed } from "../agent/meshed.ts";
 
 /** Who reads which secret to find the other clusters. */

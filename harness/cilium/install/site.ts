@@ -1,12 +1,6 @@
-import type { Artifacts, ClusterArtifacts } from "#harness/images/types.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type LabPlan, mergeValues, type PlannedCluster } from "#harness/config/plan.ts";
-import { monotonicMs } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
-import type { Progress } from "#harness/lib/progress.ts";
-import { isAtLeast } from "#harness/lib/version.ts";
-import { installCilium } from "#harness/platform/helm.ts";
+import type { Artifacts, ClusterArtifacts } from "#harness/images/types.ts";
 import {
   daemonSetReady,
   deploymentReady,
@@ -15,6 +9,12 @@ import {
   podReady,
 } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
+import { installCilium } from "#harness/platform/helm.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
 import { apiserverPort, baseValues } from "./helm-values.ts";

@@ -2,10 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
 import { Etcd3 } from "etcd3";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { unixNowMs } from "#harness/lib/clock.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 
 /** Certificates of clustermesh-apiserver, and of an external etcd, are for `*.mesh.cilium.io` (Cilium's chart, `tls.server`; seed 003). */
 const serverName = "clustermesh-apiserver.mesh.cilium.io";

@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { meshLines, meshLogBytes } from "../agent/mesh-log.ts";
 import { parseKvstoreMesh } from "../agent/parse.ts";
 

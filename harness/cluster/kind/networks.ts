@@ -1,6 +1,12 @@
 import { checkNetwork, type LabPlan } from "#harness/config/plan.ts";
 import { startRouter } from "#harness/platform/containers.ts";
-import { containerAddress, ensureNetwork, execIn, labLabel, networkSubnet } from "#harness/platform/docker.ts";
+import {
+  containerAddress,
+  ensureNetwork,
+  execIn,
+  labLabel,
+  networkSubnet,
+} from "#harness/platform/docker.ts";
 import { networkOf } from "#harness/state/lab.ts";
 import { kindNodes } from "./kind-cluster.ts";
 

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { type Zippable, zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { stringify as toYaml } from "yaml";
-import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import {
   parseFailingControllers,
   parseIdentities,
@@ -13,6 +12,7 @@ import {
   parseLbMaps,
   parseRemoteClusters,
 } from "#harness/cilium/agent/parse.ts";
+import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import { readSysdump } from "./sysdump.ts";
 import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
 

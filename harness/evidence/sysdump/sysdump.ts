@@ -1,9 +1,9 @@
 import { basename } from "node:path";
 import { parse as parseYaml } from "yaml";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type { KubeObject } from "#harness/kube/kube.ts";
-import type { ClusterEvidence } from "../evidence.ts";
 import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { ClusterEvidence } from "../evidence.ts";
 import { readZip } from "./archive.ts";
 import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
 

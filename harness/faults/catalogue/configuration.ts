@@ -1,12 +1,12 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { nodeTruth } from "#harness/cilium/truth.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { agentSelector } from "#harness/cluster/selectors.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { addressAt, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/workloads/echo.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { nodeTruth } from "#harness/cilium/truth.ts";
 import type { Fault, Harm } from "../fault.ts";
 
 type Annotations = Readonly<Record<string, string>>;

@@ -6,10 +6,10 @@ import {
   corednsSelector,
   operatorSelector,
 } from "#harness/cluster/selectors.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import { notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { notYet, pause, ready } from "#harness/lib/eventually.ts";
 import type { Fault, Harm } from "../fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { victimNode } from "./victim.ts";

@@ -1,16 +1,16 @@
 import { randomBytes } from "node:crypto";
+import { makeCa, serverCertificate } from "#harness/cilium/install/ca.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
 import { continueAt, continueProcesses, stopProcesses } from "#harness/cluster/kind/node-control.ts";
+import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import type { HoldLine, HoldSpec } from "#harness/model/probe-wire.ts";
 import { containerAddress, execIn, execLines } from "#harness/platform/docker.ts";
-import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { makeCa, serverCertificate } from "#harness/cilium/install/ca.ts";
-import { agentProcess } from "./control-plane.ts";
 import type { Fault, Harm, Harmed } from "../fault.ts";
+import { agentProcess } from "./control-plane.ts";
 import { toZero } from "./scale.ts";
 
 /** A stretch of time that a fault added, by its own record, on the harness's clock. */

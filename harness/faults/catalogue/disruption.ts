@@ -1,9 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { killPod, pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
-import { notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { deploymentReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { notYet, pause, ready } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { cut, cutControlPlane, cutTunnels } from "./network.ts";
 import { echoPods } from "./pods.ts";

@@ -1,11 +1,11 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import { wallLabel } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { labCa, serverCertificate } from "#harness/cilium/install/ca.ts";
 import { externalEtcd } from "#harness/cilium/install/profiles/external-etcd.ts";
 import { reconnectAgents, renewPods } from "#harness/cilium/install/reconnect.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { wallLabel } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault } from "../fault.ts";
 import { noticed } from "./noticed.ts";
 

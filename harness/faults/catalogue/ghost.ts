@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { addressAt, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 
 /** An address of a cluster that no pod has, counted back from the end of its pod CIDR. */
 export function ghostAddress(cluster: Cluster, fromTheEnd = 1): string {

@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Harm } from "../fault.ts";
 
 /** A running pod of the suite in one cluster, and the address that its kubelet probes it from. */

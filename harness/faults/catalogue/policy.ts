@@ -1,9 +1,9 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { policyObject } from "#harness/workloads/policy-workload.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Fault, Harm } from "../fault.ts";
 
 type PolicyKind = "ciliumNetworkPolicy" | "networkPolicy";

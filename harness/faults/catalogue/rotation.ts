@@ -1,10 +1,10 @@
+import { renewPods } from "#harness/cilium/install/reconnect.ts";
+import { servedCertificate } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { upgradeCilium } from "#harness/platform/helm.ts";
-import { renewPods } from "#harness/cilium/install/reconnect.ts";
-import { servedCertificate } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Fault, Harm } from "../fault.ts";
 
 /**

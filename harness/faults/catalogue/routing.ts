@@ -1,6 +1,6 @@
+import { wayTo } from "#harness/cilium/agent/routes.ts";
 import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { wayTo } from "#harness/cilium/agent/routes.ts";
 import type { Fault } from "../fault.ts";
 import { victimNode } from "./victim.ts";
 

@@ -1,6 +1,6 @@
-import { MeshproofError } from "#harness/lib/errors.ts";
 import { allGone } from "#harness/kube/conditions.ts";
 import { type Kube, kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault, FaultContext, Harm, Harmed, InjectedFault } from "../fault.ts";
 import { injectFault } from "../inject.ts";
 

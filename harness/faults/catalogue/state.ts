@@ -1,11 +1,11 @@
+import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
+import { entriesUnder, removeEntry } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
-import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
-import { entriesUnder, removeEntry } from "#harness/cilium/kvstore/kvstore.ts";
-import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
 import type { Fault, Harm } from "../fault.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 

@@ -1,12 +1,12 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import { apiserverSelector } from "#harness/cluster/selectors.ts";
-import { wallLabel } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { type CertificateAuthority, clientCertificate, makeCa } from "#harness/cilium/install/ca.ts";
 import { readers, renewPods } from "#harness/cilium/install/reconnect.ts";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { apiserverSelector } from "#harness/cluster/selectors.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { wallLabel } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault, Harm, Harmed } from "../fault.ts";
 import { noticed } from "./noticed.ts";
 

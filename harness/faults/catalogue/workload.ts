@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
 import type { Fault, Harm, Harmed } from "../fault.ts";
 import { echoPods, type VictimPod } from "./pods.ts";

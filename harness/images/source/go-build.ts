@@ -3,7 +3,14 @@ import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { StepHandle } from "#harness/lib/progress.ts";
-import { build, downloadModule, editMod, type GoModule, goVersion, replacesOf } from "#harness/platform/go.ts";
+import {
+  build,
+  downloadModule,
+  editMod,
+  type GoModule,
+  goVersion,
+  replacesOf,
+} from "#harness/platform/go.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import type { Store } from "../store.ts";
 import type { Provenance } from "../types.ts";

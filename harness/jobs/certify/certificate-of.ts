@@ -1,8 +1,8 @@
 import { availableParallelism, totalmem } from "node:os";
-import { certify as judge } from "#harness/judge/certification.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
-import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
+import { certify as judge } from "#harness/judge/certification.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
+import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import { output } from "#harness/platform/command.ts";
 import { imageId } from "#harness/platform/docker.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";

@@ -1,21 +1,27 @@
+import type { Mesh } from "#harness/cluster/mesh.ts";
 import { readValues } from "#harness/config/lab-file.ts";
 import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
-import type { Certificate } from "#harness/model/certificate.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type { Progress } from "#harness/lib/progress.ts";
-import { releaseValues } from "#harness/platform/helm.ts";
 import { removeNamespace } from "#harness/kube/namespace.ts";
-import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/state/lab.ts";
-import type { Mesh } from "#harness/cluster/mesh.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { makeRoom } from "#harness/lab/other-labs.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
 import { up } from "#harness/lab/up.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { Progress } from "#harness/lib/progress.ts";
+import type { Certificate } from "#harness/model/certificate.ts";
+import { releaseValues } from "#harness/platform/helm.ts";
+import {
+  claimJournal,
+  forgetJournal,
+  type Journal,
+  readJournal,
+  whereItIs,
+} from "#harness/state/certification-journal.ts";
+import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/state/lab.ts";
+import { checkSuites } from "#harness/testkit/suites.ts";
+import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { Certification } from "./certification.ts";
-import { claimJournal, forgetJournal, type Journal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
 import { orderOf } from "./phases.ts";
 import { artifactsOfBoth, type BothArtifacts, type Images } from "./prepare.ts";
 

@@ -1,5 +1,5 @@
-import type { Artifacts } from "#harness/images/types.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Artifacts } from "#harness/images/types.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import { helmPreflight } from "#harness/platform/helm.ts";

@@ -2,9 +2,9 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { validate } from "#harness/config/yaml-file.ts";
-import { type Certificate, certifications } from "#harness/model/certificate.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { type Certificate, certifications } from "#harness/model/certificate.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import type { Certified } from "./certify.ts";
 

@@ -1,10 +1,10 @@
-import { mergeValues } from "#harness/config/plan.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import { type LabState, writeLabState } from "#harness/state/lab.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
 import { changeVersion } from "#harness/cilium/install/upgrade.ts";
+import { Mesh } from "#harness/cluster/mesh.ts";
+import { mergeValues } from "#harness/config/plan.ts";
 import { waitingPods } from "#harness/evidence/waiting-pods.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Journal } from "#harness/state/certification-journal.ts";
+import { type LabState, writeLabState } from "#harness/state/lab.ts";
 import type { BothArtifacts, Side } from "./prepare.ts";
 
 /** What the release was given at first, that version's images, and what the operator has for the new one alone. */

@@ -1,5 +1,5 @@
-import type { PhaseRecord } from "#harness/model/certificate.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import type { PhaseRecord } from "#harness/model/certificate.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { testLab } from "../test.ts";
 

@@ -1,15 +1,15 @@
 import { join } from "node:path";
 import { networksOf } from "#harness/cluster/kind/networks.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { LeakWatch } from "#harness/measure/leaks.ts";
+import { MeshEvents } from "#harness/measure/mesh-events.ts";
 import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
-import type { Mesh } from "#harness/cluster/mesh.ts";
 import { deployStanding, guard } from "#harness/workloads/standing-workload.ts";
-import { MeshEvents } from "#harness/measure/mesh-events.ts";
 
 /** All that watches the mesh through a certification. */
 export interface Standing extends AsyncDisposable {

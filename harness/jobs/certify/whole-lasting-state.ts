@@ -1,7 +1,7 @@
-import { type LastingState, unsettled } from "#harness/judge/lasting-state.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { lastingState } from "#harness/evidence/lasting-state.ts";
+import { type LastingState, unsettled } from "#harness/judge/lasting-state.ts";
+import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 
 /** What must outlive the upgrade, of every cluster by name, as soon as none of it is missing. */
 export async function wholeLastingState(

@@ -3,11 +3,11 @@ import { basename, join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { readZip } from "#harness/evidence/sysdump/archive.ts";
+import { standInImage } from "#harness/lab/manifests.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { readJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { standInImage } from "#harness/lab/manifests.ts";
-import { readZip } from "#harness/evidence/sysdump/archive.ts";
 import { reportsDir } from "#harness/testkit/run-environment.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 

@@ -3,9 +3,9 @@ import { basename } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { clusterName } from "#harness/config/lab-file.ts";
 import { mergeValues } from "#harness/config/plan.ts";
+import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { FieldCluster, FieldObject } from "#harness/model/field.ts";
-import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 

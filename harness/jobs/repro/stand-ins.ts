@@ -1,6 +1,6 @@
-import type { FieldCluster, FieldObject } from "#harness/model/field.ts";
 import { isEnded } from "#harness/kube/conditions.ts";
 import { standInImage } from "#harness/lab/manifests.ts";
+import type { FieldCluster, FieldObject } from "#harness/model/field.ts";
 
 /** A stand-in has at most so many replicas: more of the same answers nothing more. */
 export const mostReplicas = 3;

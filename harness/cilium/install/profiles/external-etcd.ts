@@ -1,11 +1,11 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { tolerateAll } from "#harness/workloads/vantage.ts";
 import { clientCertificate, labCa, serverCertificate } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
 import type { Profile, Site } from "../site.ts";
-import { tolerateAll } from "#harness/workloads/vantage.ts";
 
 /** kubeadm's own etcd has 2379 and 2380 of the control plane node. */
 const clientPort = 2479;
