@@ -5,7 +5,7 @@ export default defineConfig({
     projects: [
       {
         // The harness's own tests: no lab, nothing installed.
-        test: { name: "unit", include: ["harness/**/*.test.ts"], testTimeout: 30_000 },
+        test: { name: "unit", include: ["{harness,scripts}/**/*.test.ts"], testTimeout: 30_000 },
       },
       {
         // The suites: one after the other on the lab that is up. `retry: 0`: a flaky failover is a finding.

@@ -4,6 +4,7 @@
 import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import { judgeShares } from "#harness/judge/shares.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import {
   budgets,
   deployEcho,
@@ -18,7 +19,6 @@ import {
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
 import { drawAnswers, settledOn } from "#harness/workloads/draw.ts";
-import { annotation } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 
 /** `none` is the annotation left out; the guide's literal value "none" has a test of its own. */

@@ -6,6 +6,7 @@ import { apiserverLost } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import {
   budgets,
   deployEcho,
@@ -19,7 +20,6 @@ import {
   unsupported,
 } from "#harness/testkit/fixtures.ts";
 import { settledOn } from "#harness/workloads/draw.ts";
-import { annotation } from "#harness/workloads/echo.ts";
 
 const service = "echo-kept";
 

@@ -9,6 +9,7 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { combine, failedBecause } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import {
   agnhostImage,
   budgets,
@@ -22,7 +23,7 @@ import {
   unsupported,
 } from "#harness/testkit/fixtures.ts";
 import { drawAnswers } from "#harness/workloads/draw.ts";
-import { annotation, echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
+import { echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
 import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
 

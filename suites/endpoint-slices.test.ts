@@ -8,6 +8,7 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { mirroredEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { combine } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import {
   budgets,
   deployEcho,
@@ -19,7 +20,7 @@ import {
   test,
   unsupported,
 } from "#harness/testkit/fixtures.ts";
-import { annotation, echoService } from "#harness/workloads/echo.ts";
+import { echoService } from "#harness/workloads/echo.ts";
 import { resolveFrom, vantagesOf } from "#harness/workloads/vantage.ts";
 
 const services = {

@@ -7,6 +7,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import {
   budgets,
   deployEcho,
@@ -20,7 +21,6 @@ import {
   unsupported,
 } from "#harness/testkit/fixtures.ts";
 import { settledOn } from "#harness/workloads/draw.ts";
-import { annotation } from "#harness/workloads/echo.ts";
 
 const service = "echo-namespaced";
 const globalNamespace = "clustermesh.cilium.io/global";

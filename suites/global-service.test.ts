@@ -10,6 +10,7 @@ import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
 import { combine } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import {
   budgets,
   deployEcho,
@@ -24,7 +25,7 @@ import {
   unsupported,
 } from "#harness/testkit/fixtures.ts";
 import { drawAnswers, settledOn } from "#harness/workloads/draw.ts";
-import { annotation, echoService } from "#harness/workloads/echo.ts";
+import { echoService } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 
 const replicas = 2;

@@ -8,8 +8,8 @@ import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import { budgets, deployEcho, expect, keepFacts, mesh, setUp, test } from "#harness/testkit/fixtures.ts";
-import { annotation } from "#harness/workloads/echo.ts";
 
 setUp("kvstore", async (context) => {
   const echo = await deployEcho(context, { replicas: 1 });

@@ -5,9 +5,9 @@
 import { awaitKvstoreMeshed, awaitMeshed } from "#harness/cilium/agent/meshed.ts";
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
 import { undo } from "#harness/faults/undo.ts";
-import { awaitCanary } from "#harness/lab/canary.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { budgets, keepFacts, mesh, setUp, test } from "#harness/testkit/fixtures.ts";
+import { awaitCanary } from "#harness/workloads/canary.ts";
 import { awaitVantages } from "#harness/workloads/vantage.ts";
 
 setUp("restart-order", async () => ({}));

@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { NodeTruth, RemoteTruth } from "#harness/judge/discovery.ts";
 import { isEnded } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { annotation } from "#harness/workloads/echo.ts";
+import type { NodeTruth, RemoteTruth } from "#harness/model/truth.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import { entriesUnder } from "./kvstore/kvstore.ts";
 
 /** A cluster's nodes from its own API server; with cluster-pool IPAM it is Cilium's operator that gives out pod CIDRs. */

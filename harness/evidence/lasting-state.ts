@@ -1,7 +1,7 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { LastingState } from "#harness/judge/lasting-state.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import type { LastingState } from "#harness/model/lasting-state.ts";
 
 /** What must outlive an upgrade, of one namespace: identities, endpoint ids, backends in BPF maps, policies' status. */
 export async function lastingState(

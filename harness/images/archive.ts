@@ -4,11 +4,12 @@ import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { Artifacts, ClusterArtifacts } from "#harness/model/artifacts.ts";
 import { command } from "#harness/platform/command.ts";
 import { imageId, loadImages, saveImages } from "#harness/platform/docker.ts";
 import { makeStaging } from "./source/image.ts";
 import { Store } from "./store.ts";
-import type { ArtifactRequest, Artifacts, ClusterArtifacts } from "./types.ts";
+import type { ArtifactRequest } from "./types.ts";
 
 const manifestSchema = z.strictObject({
   meshproofArchive: z.literal(1),

@@ -1,9 +1,10 @@
+import type { Artifacts } from "#harness/model/artifacts.ts";
 import { downloadModule } from "#harness/platform/go.ts";
 import { fromArchive } from "./archive.ts";
 import { fromRegistry, registryTrouble } from "./registry.ts";
 import { ciliumModule } from "./source/components.ts";
 import { fromSource } from "./source/index.ts";
-import type { ArtifactRequest, Artifacts } from "./types.ts";
+import type { ArtifactRequest } from "./types.ts";
 
 /** Everything that the clusters are made from. Default: a registry if it answers, else the cache, else source. */
 export async function getArtifacts(request: ArtifactRequest): Promise<Artifacts> {

@@ -1,5 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { ImageSource } from "./types.ts";
+import type { ImageSource } from "#harness/model/artifacts.ts";
 
 export interface ImageOptions {
   readonly source: ImageSource | "auto";

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { Artifacts, ClusterArtifacts, Provenance } from "#harness/model/artifacts.ts";
 import { command, output } from "#harness/platform/command.ts";
 import { buildName, imageId, saveImages } from "#harness/platform/docker.ts";
 import { publicRegistries, registryAnswers } from "#harness/platform/doctor/doctor.ts";
@@ -11,7 +12,7 @@ import { kindTool } from "./source/components.ts";
 import { makeStaging } from "./source/image.ts";
 import { buildProber, buildTools } from "./source/index.ts";
 import { Store } from "./store.ts";
-import type { ArtifactRequest, Artifacts, ClusterArtifacts, Provenance } from "./types.ts";
+import type { ArtifactRequest } from "./types.ts";
 
 const agnhostReference = "registry.k8s.io/e2e-test-images/agnhost:2.56";
 /** As KKP's guide has it. */

@@ -1,18 +1,17 @@
 import { givesAddresses } from "#harness/cilium/install/gives-addresses.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import { ownCluster } from "#harness/cluster/external/own-cluster.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { budgetsSchema, rigSchema } from "#harness/config/budgets.ts";
 import { type LabPlan, type PlannedCluster, planLab } from "#harness/config/plan.ts";
 import { faultNamed, faults } from "#harness/faults/index.ts";
 import { getArtifacts } from "#harness/images/index.ts";
-import type { Artifacts } from "#harness/images/types.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
-import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
-import { healLeftovers, removeLeftovers } from "#harness/lab/open-lab.ts";
+import { namespaceObject } from "#harness/kube/namespace.ts";
+import { removeOurs } from "#harness/lab/remove-ours.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { Artifacts } from "#harness/model/artifacts.ts";
 import { forgetLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
@@ -144,13 +143,6 @@ function withAddresses({ clusters, state }: Mesh, signal: AbortSignal): Promise<
       own: { ...planned.own!, givesAddresses: await givesAddresses(clusters[i]!, systemNamespace, waiting) },
     })),
   );
-}
-
-/** Heals what was broken and removes every namespace of ours from clusters that are not. */
-export async function removeOurs(mesh: Mesh): Promise<void> {
-  await healLeftovers(mesh, () => {});
-  await removeLeftovers(mesh, () => {});
-  await Promise.all(mesh.clusters.map((c: Cluster) => removeNamespace(c.kube, systemNamespace)));
 }
 
 function checkApart(planned: readonly PlannedCluster[]): void {

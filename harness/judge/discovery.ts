@@ -1,21 +1,6 @@
 import type { NodeEntry, RemoteClusterStatus } from "#harness/model/snapshot.ts";
+import type { NodeTruth, RemoteTruth } from "#harness/model/truth.ts";
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
-
-/** What a cluster's own API server says of a node. */
-export interface NodeTruth {
-  /** `cluster/node`. */
-  readonly name: string;
-  readonly address: string;
-  readonly podCidr: string;
-}
-
-/** What a cluster exports to the others, counted from its own API server. */
-export interface RemoteTruth {
-  readonly nodes: number;
-  readonly endpoints: number;
-  readonly identities: number;
-  readonly services: number;
-}
 
 export const describeCounts = (t: RemoteTruth): string =>
   `${t.nodes} nodes, ${t.endpoints} endpoints, ${t.identities} identities, ${t.services} services`;

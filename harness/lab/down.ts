@@ -1,11 +1,11 @@
 import { Mesh } from "#harness/cluster/mesh.ts";
-import { removeOurs } from "#harness/jobs/test-own.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
 import { forgetPriority } from "#harness/platform/priority.ts";
 import { lockLab, readLabState } from "#harness/state/lab.ts";
 import { everyLab, reapBuilds, reapLab } from "#harness/state/reap.ts";
+import { removeOurs } from "./remove-ours.ts";
 
 /** Removes one lab and nothing else. */
 export async function downLab(lab: string, progress: Progress, signal: AbortSignal): Promise<string[]> {

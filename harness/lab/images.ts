@@ -2,8 +2,8 @@ import type { LabPlan } from "#harness/config/plan.ts";
 import { writeArchive } from "#harness/images/archive.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
-import type { Artifacts } from "#harness/images/types.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { Artifacts } from "#harness/model/artifacts.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
 
 export async function fetchImages(

@@ -5,13 +5,13 @@ import { Site } from "#harness/cilium/install/site.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
-import type { Artifacts } from "#harness/images/types.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { Artifacts } from "#harness/model/artifacts.ts";
 import { networkSubnet } from "#harness/platform/docker.ts";
+import { awaitCanary, deployCanary } from "#harness/workloads/canary.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
-import { awaitCanary, deployCanary } from "./canary.ts";
 import { applyManifests } from "./manifests.ts";
 
 /** How long each stretch of meshing took, from its start, for `bench up` and the report. */

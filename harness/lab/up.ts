@@ -10,10 +10,10 @@ import { clusterNetwork, createNetworks, routeBetween } from "#harness/cluster/k
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
 import { getArtifacts } from "#harness/images/index.ts";
-import type { Artifacts, ImageSource } from "#harness/images/types.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { tellStranded } from "#harness/state/certification-journal.ts";

@@ -1,7 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { exitCodeOf } from "#harness/model/record.ts";
-import { combine } from "#harness/model/verdict.ts";
 import { addressAt, contains, coveringCidr, overlaps, parseCidr } from "./cidr.ts";
 import { describeError, MeshproofError } from "./errors.ts";
 import { eventually, notYet, ready } from "./eventually.ts";
@@ -116,33 +114,6 @@ describe("statistics", () => {
   });
 });
 
-describe("verdicts and exit codes", () => {
-  test("a failure is never hidden by an unknown, nor an unknown by a pass", () => {
-    const v = (outcome: "pass" | "fail" | "unknown") => ({ outcome, reasons: [outcome] });
-    expect(combine([v("pass"), v("unknown"), v("fail")]).outcome).toBe("fail");
-    expect(combine([v("pass"), v("unknown")]).outcome).toBe("unknown");
-    expect(combine([v("pass")]).outcome).toBe("pass");
-  });
-
-  test.each([
-    [{ pass: 3 }, 0],
-    [{ pass: 3, fail: 1, unknown: 1 }, 1],
-    [{ pass: 3, errors: 1 }, 1],
-    [{ pass: 3, unknown: 1 }, 3],
-    [{ unsupported: 2 }, 3],
-    [{}, 3],
-  ])("totals %j end with %i", (some, code) => {
-    expect(exitCodeOf({ pass: 0, fail: 0, unsupported: 0, skipped: 0, unknown: 0, errors: 0, ...some })).toBe(
-      code,
-    );
-  });
-
-  test("an error is told with its code, its cure and its causes", () => {
-    const text = describeError(new MeshproofError("usage", "no", { cure: "do", cause: new Error("why") }));
-    expect(text).toBe("[usage] no\n  cure: do\n  because: why");
-  });
-});
-
 describe("names in a message", () => {
   test.each([
     ["KVStoreMesh of west, which", "west", true],
@@ -159,4 +130,9 @@ test("versions are compared by number", () => {
   expect(isAtLeast("v1.12.10", "v1.12.2")).toBe(true);
   expect(isAtLeast("v1.12.1", "v1.12.2")).toBe(false);
   expect(isAtLeast("v1.12.2", "v1.12.2")).toBe(true);
+});
+
+test("an error is told with its code, its cure and its causes", () => {
+  const text = describeError(new MeshproofError("usage", "no", { cure: "do", cause: new Error("why") }));
+  expect(text).toBe("[usage] no\n  cure: do\n  because: why");
 });

@@ -3,9 +3,6 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { loadBalancerBlock } from "#harness/cilium/install/addresses.ts";
-import { makeCa } from "#harness/cilium/install/ca.ts";
-import { withoutSurprises } from "#harness/jobs/test.ts";
 import { busiest, lookAtProcesses } from "./busiest.ts";
 import { command } from "./command.ts";
 import { memory, needs } from "./doctor/doctor.ts";
@@ -80,58 +77,6 @@ test("files are written whole or not at all, with their mode", async () => {
 test("short memory is told with figures", () => {
   expect(memory(1024 ** 3)).toMatchObject({ level: "bad", found: "1.0 GiB available" });
   expect(memory(needs.memoryBytes).level).toBe("ok");
-});
-
-test("LoadBalancer blocks come off the top of the network, apart from each other", () => {
-  expect(loadBalancerBlock("172.18.0.0/16", 0)).toEqual({
-    start: "172.18.255.224",
-    stop: "172.18.255.254",
-    apiserver: "172.18.255.224",
-  });
-  expect(loadBalancerBlock("172.18.0.0/16", 1)).toEqual({
-    start: "172.18.255.192",
-    stop: "172.18.255.222",
-    apiserver: "172.18.255.192",
-  });
-});
-
-test("the CA is one that signs", async () => {
-  const { default: forge } = await import("node-forge");
-  const ca = await makeCa("x");
-  const cert = forge.pki.certificateFromPem(ca.cert);
-  expect(cert.getExtension("basicConstraints")).toMatchObject({ cA: true });
-  expect(cert.verify(cert)).toBe(true);
-});
-
-test("an unsupported that the list does not allow is a failure", () => {
-  const suite = {
-    name: "policy",
-    goal: "",
-    method: "",
-    durationMs: 0,
-    errors: [],
-    tests: [
-      {
-        suite: "policy",
-        name: "L7 rules",
-        outcome: "unsupported" as const,
-        reasons: ["no Envoy"],
-        durationMs: 0,
-        notes: {},
-      },
-    ],
-  };
-  const allow = { suite: "policy", test: "L7*", cilium: "1.19.*", imageSource: "*", profile: "kkp", why: "" };
-  const here = { ciliums: ["1.19.4"], imageSource: "source", profile: "kkp", suites: ["policy"] };
-  expect(withoutSurprises([suite], [allow], here)[0]!.tests[0]!.outcome).toBe("unsupported");
-  for (const other of [{ ciliums: ["1.20.0"] }, { profile: "cli" }])
-    expect(withoutSurprises([suite], [allow], { ...here, ...other })[0]!.tests[0]).toMatchObject({
-      outcome: "fail",
-      reasons: [expect.stringContaining("no Envoy")],
-    });
-  expect(withoutSurprises([suite], [], here)[0]!.tests[0]!.outcome).toBe("fail");
-  const named = { ...here, suites: [] };
-  expect(withoutSurprises([suite], [], named)[0]!.tests[0]!.outcome).toBe("unsupported");
 });
 
 describe("busy programs", () => {

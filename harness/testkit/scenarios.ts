@@ -16,8 +16,9 @@ import {
 import { readSeries } from "#harness/measure/series.ts";
 import type { Affinity, Setting } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
-import { annotation, type EchoVariant } from "#harness/workloads/echo.ts";
+import type { EchoVariant } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import {
   budgets,

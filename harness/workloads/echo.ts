@@ -1,5 +1,5 @@
 import type { KubeObject } from "#harness/kube/kube.ts";
-import { tolerateAll } from "./vantage.ts";
+import { tolerateAll } from "#harness/kube/tolerations.ts";
 
 export const echoHttpPort = 8080;
 export const echoUdpPort = 8081;
@@ -7,17 +7,6 @@ export const echoUdpPort = 8081;
 const heartbeatPort = 8082;
 /** Of the service, for heartbeats. */
 export const heartbeatServicePort = 82;
-
-/** Annotations of Cilium's "Load-balancing & Service Discovery" guide; the seeds use the old `io.cilium/` names. */
-export const annotation = {
-  global: "service.cilium.io/global",
-  shared: "service.cilium.io/shared",
-  affinity: "service.cilium.io/affinity",
-  syncEndpointSlices: "service.cilium.io/global-sync-endpoint-slices",
-  oldGlobal: "io.cilium/global-service",
-  oldShared: "io.cilium/shared-service",
-  oldAffinity: "io.cilium/service-affinity",
-} as const;
 
 export function echoContainer(image: string): Record<string, unknown> {
   return {

@@ -1,7 +1,7 @@
 import type { LabPlan } from "#harness/config/plan.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
-import { annotation } from "./echo.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 
 /** The objects that a lab file gives a cluster. */
 export const labObjects = (plan: LabPlan, cluster: string): readonly KubeObject[] =>

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { deploymentReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { annotation } from "./echo.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 
 /** As KKP's guide names deployment and service. */
 export const nginxName = "nginx-deployment";

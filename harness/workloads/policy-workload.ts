@@ -1,9 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoContainer } from "./echo.ts";
-import { tolerateAll } from "./vantage.ts";
 
 export type Role = "friend" | "stranger";
 

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
-import { annotation } from "./echo.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import { EchoBackends } from "./echo-service.ts";
 import { clientPod, policyObject, serverPod } from "./policy-workload.ts";
 import type { Vantage } from "./vantage.ts";

@@ -1,5 +1,6 @@
 import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
 import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import type { AskReply, AskSpec } from "#harness/model/probe-wire.ts";
@@ -16,9 +17,6 @@ export interface Vantage {
   readonly pod: string;
   readonly ip: string;
 }
-
-/** Every taint is tolerated: a vantage point on every node, the control plane among them. */
-export const tolerateAll = [{ operator: "Exists" }];
 
 export function proberDaemonSet(namespace: string, image: string): KubeObject {
   const labels = { app: proberApp };

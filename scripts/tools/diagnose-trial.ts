@@ -16,10 +16,10 @@ import { messageOf } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { shuffled } from "#harness/lib/random.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import { lockLab } from "#harness/state/lab.ts";
 import { newRunId } from "#harness/testkit/global-setup.ts";
 import { reportsDir } from "#harness/testkit/run-environment.ts";
-import { annotation } from "#harness/workloads/echo.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
 
 export interface DiagnoseTrialOptions {

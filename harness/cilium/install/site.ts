@@ -1,6 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type LabPlan, mergeValues, type PlannedCluster } from "#harness/config/plan.ts";
-import type { Artifacts, ClusterArtifacts } from "#harness/images/types.ts";
 import {
   daemonSetReady,
   deploymentReady,
@@ -14,6 +13,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
+import type { Artifacts, ClusterArtifacts } from "#harness/model/artifacts.ts";
 import { installCilium } from "#harness/platform/helm.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";

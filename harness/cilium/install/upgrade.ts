@@ -1,10 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { ClusterArtifacts } from "#harness/images/types.ts";
 import { daemonSetReady, deploymentReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { ClusterArtifacts } from "#harness/model/artifacts.ts";
 import { installCilium, unlockRelease } from "#harness/platform/helm.ts";
 import { agentsOf } from "../agent/agent.ts";
 import { awaitMeshed } from "../agent/meshed.ts";

@@ -6,7 +6,7 @@ import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { addressAt, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { annotation } from "#harness/workloads/echo.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
 import type { Fault, Harm } from "../fault.ts";
 
 type Annotations = Readonly<Record<string, string>>;

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Provenance } from "#harness/model/artifacts.ts";
 import { command } from "#harness/platform/command.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import type { Store } from "../store.ts";
-import type { Provenance } from "../types.ts";
 
 export interface DebianRoot {
   readonly name: "node" | "agent" | "prober";

@@ -3,6 +3,7 @@ import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { StepHandle } from "#harness/lib/progress.ts";
+import type { Provenance } from "#harness/model/artifacts.ts";
 import {
   build,
   downloadModule,
@@ -13,7 +14,6 @@ import {
 } from "#harness/platform/go.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import type { Store } from "../store.ts";
-import type { Provenance } from "../types.ts";
 import type { GoComponent } from "./components.ts";
 
 export interface BuiltComponent {

@@ -1,12 +1,13 @@
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Artifacts, ClusterArtifacts, Provenance, Tools } from "#harness/model/artifacts.ts";
 import { corednsLabel, imageId, saveImages } from "#harness/platform/docker.ts";
 import { buildFile } from "#harness/platform/go.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import { Parts, type PartTime } from "../parts.ts";
 import { Store } from "../store.ts";
-import type { ArtifactRequest, Artifacts, ClusterArtifacts, Provenance, Tools } from "../types.ts";
+import type { ArtifactRequest } from "../types.ts";
 import { buildCiliumImages, ciliumRecipe, preloadedValues } from "./cilium-images.ts";
 import * as components from "./components.ts";
 import { agentRoot, type BuiltRoot, buildRoot, type DebianRoot, nodeRoot, proberRoot } from "./debian.ts";

@@ -9,7 +9,6 @@ import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import type { Certificate } from "#harness/model/certificate.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
 import {
   claimJournal,
@@ -22,6 +21,7 @@ import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/st
 import { checkSuites } from "#harness/testkit/suites.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { Certification } from "./certification.ts";
+import type { Certified } from "./certified.ts";
 import { orderOf } from "./phases.ts";
 import { artifactsOfBoth, type BothArtifacts, type Images } from "./prepare.ts";
 
@@ -54,11 +54,6 @@ export interface CertifyOptions extends AnyCertification {
 
 export interface ResumeOptions extends AnyCertification {
   readonly lab: string;
-}
-
-export interface Certified {
-  readonly certificate: Certificate;
-  readonly dir: string;
 }
 
 /** Moves a lab from one version to another and back under traffic, and says what it cost. */

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { Artifacts } from "#harness/images/types.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import type { Artifacts } from "#harness/model/artifacts.ts";
 import { helmPreflight } from "#harness/platform/helm.ts";
 
 /** The new chart's own pre-flight check in one cluster; throws what it says. */

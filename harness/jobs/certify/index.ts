@@ -1,9 +1,9 @@
 import { exitCodeOfVerdict } from "#harness/judge/certification.ts";
 import type { Certificate } from "#harness/model/certificate.ts";
-import type { Certified } from "./certify.ts";
+import type { Certified } from "./certified.ts";
 import { outcomeOf } from "./write-certificate.ts";
 
-export type { Certified } from "./certify.ts";
+export type { Certified } from "./certified.ts";
 export { certify, resumeCertification } from "./certify.ts";
 export { certifyMatrix } from "./matrix.ts";
 

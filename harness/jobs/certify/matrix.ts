@@ -6,7 +6,7 @@ import { describeError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import { type Certificate, certifications } from "#harness/model/certificate.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
-import type { Certified } from "./certify.ts";
+import type { Certified } from "./certified.ts";
 
 const entrySchema = z.strictObject({
   from: z.string(),

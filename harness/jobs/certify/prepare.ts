@@ -6,9 +6,9 @@ import type { LabPlan } from "#harness/config/plan.ts";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { checkSources, getArtifacts } from "#harness/images/index.ts";
 import { makeStaging } from "#harness/images/source/image.ts";
-import type { Artifacts, ImageSource } from "#harness/images/types.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
 import { saveImages } from "#harness/platform/docker.ts";
 
 export interface Images {

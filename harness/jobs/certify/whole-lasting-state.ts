@@ -1,7 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { lastingState } from "#harness/evidence/lasting-state.ts";
-import { type LastingState, unsettled } from "#harness/judge/lasting-state.ts";
+import { unsettled } from "#harness/judge/lasting-state.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { LastingState } from "#harness/model/lasting-state.ts";
 
 /** What must outlive the upgrade, of every cluster by name, as soon as none of it is missing. */
 export async function wholeLastingState(

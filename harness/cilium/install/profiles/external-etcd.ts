@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { tolerateAll } from "#harness/workloads/vantage.ts";
 import { clientCertificate, labCa, serverCertificate } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
 import type { Profile, Site } from "../site.ts";

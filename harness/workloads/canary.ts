@@ -1,8 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { annotation, echoDeployment, echoService } from "#harness/workloads/echo.ts";
-import { askFrom, systemNamespace, vantagesOf } from "#harness/workloads/vantage.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
+import { echoDeployment, echoService } from "./echo.ts";
+import { askFrom, systemNamespace, vantagesOf } from "./vantage.ts";
 
 const canaryName = (home: string): string => `canary-${home}`;
 

@@ -1,0 +1,10 @@
+/** Annotations of Cilium's "Load-balancing & Service Discovery" guide; the seeds use the old `io.cilium/` names. */
+export const annotation = {
+  global: "service.cilium.io/global",
+  shared: "service.cilium.io/shared",
+  affinity: "service.cilium.io/affinity",
+  syncEndpointSlices: "service.cilium.io/global-sync-endpoint-slices",
+  oldGlobal: "io.cilium/global-service",
+  oldShared: "io.cilium/shared-service",
+  oldAffinity: "io.cilium/service-affinity",
+} as const;
