@@ -73,7 +73,7 @@ export class ApiClient {
 
   /**
    * Requests may fail for reasons outside the test (a restarting API server): they are tried again, briefly. The last
-   * failure becomes a `kube-request` error that tells `what`.
+   * failure becomes a `kube-request` error that names `what`.
    */
   async retrying<T>(what: string, call: () => Promise<T>): Promise<T> {
     try {

@@ -25,7 +25,7 @@ export class Kube {
     this.#watcher = new ObjectWatcher(this.#client, this.#objects);
   }
 
-  /** Server-side apply: create or change, ours wins. Answers the object as the API server has it then. */
+  /** Server-side apply: create or change; fields that others manage are taken over. Answers the new state. */
   apply(object: KubeObject): Promise<KubeObject> {
     return this.#objects.apply(object);
   }

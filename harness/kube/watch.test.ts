@@ -46,7 +46,7 @@ describe("changes", () => {
     await expect.poll(() => server.watchers(path)).toBe(0);
   });
 
-  test("are listed anew when the watch is told that it is too old", async () => {
+  test("are listed anew when the watch ends as too old", async () => {
     const done = kube.until(
       kinds.pod,
       { namespace: "shop", name: "b" },
@@ -72,13 +72,18 @@ describe("changes", () => {
 
   test("are followed until the signal", async () => {
     const stop = new AbortController();
-    const told: string[][] = [];
-    const following = kube.follow(kinds.pod, { namespace: "shop" }, (o) => told.push(phases(o)), stop.signal);
+    const changes: string[][] = [];
+    const following = kube.follow(
+      kinds.pod,
+      { namespace: "shop" },
+      (o) => changes.push(phases(o)),
+      stop.signal,
+    );
     await expect.poll(() => server.watchers(path)).toBe(1);
     server.emit(path, "ADDED", pod("a", "Running"));
-    await expect.poll(() => told.length).toBe(2);
+    await expect.poll(() => changes.length).toBe(2);
     stop.abort();
     await following;
-    expect(told).toEqual([[], ["a Running"]]);
+    expect(changes).toEqual([[], ["a Running"]]);
   });
 });

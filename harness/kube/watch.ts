@@ -28,7 +28,7 @@ export class ObjectWatcher {
     options: EventuallyOptions,
   ): Promise<T> {
     const startedMs = monotonicMs();
-    const mine = (object: KubeObject): boolean =>
+    const named = (object: KubeObject): boolean =>
       where.name === undefined || object.metadata.name === where.name;
     let seen = "nothing yet";
     let looks = 0;
@@ -49,14 +49,14 @@ export class ObjectWatcher {
       }
       try {
         const listed = await this.#objects.list(kind, where);
-        const objects = byIdentity(listed.items.filter(mine));
+        const objects = byIdentity(listed.items.filter(named));
         const first = look([...objects.values()]);
         if (first.done) return first.value;
         const found = await watchOnce(
           this.#client.config,
           { kind, where, from: listed, forMs: Math.min(leftMs, renewMs), signal: options.signal },
           (phase, object) => {
-            if (!mine(object)) return undefined;
+            if (!named(object)) return undefined;
             update(objects, phase, object);
             const next = look([...objects.values()]);
             return next.done ? next : undefined;
