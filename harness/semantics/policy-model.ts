@@ -140,8 +140,10 @@ function peersMatch(
   const r = rule as Record<string, unknown>;
   const word = side === "ingress" ? "from" : "to";
   if (policy.kind === "NetworkPolicy") {
-    // The Kubernetes client calls the field `_from`.
-    const peers = (r[word] ?? r[`_${word}`]) as readonly Record<string, unknown>[] | undefined;
+    const other = Object.keys(r).find((key) => key !== "ports" && key !== word);
+    // Peers under another name (older evidence says `_from`) do not make it a rule for everybody.
+    if (other !== undefined) throw new Unclear(`${other} is not understood`);
+    const peers = r[word] as readonly Record<string, unknown>[] | undefined;
     if (peers === undefined || peers.length === 0) return true;
     return peers.some((p) => kubernetesPeer(policy, p, peer, local));
   }
