@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { readManifests } from "#harness/config/lab-file.ts";
 import { fakeApiServer } from "#harness/kube/fake-api-server.ts";
 import { Kube } from "#harness/kube/kube.ts";
-import { applyManifests } from "#harness/lab/manifests.ts";
+import { applyManifests } from "./manifests.ts";
 
 const text = `
 apiVersion: networking.k8s.io/v1
