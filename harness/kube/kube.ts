@@ -195,6 +195,7 @@ export class Kube {
     const mine = (object: KubeObject): boolean =>
       where.name === undefined || object.metadata.name === where.name;
     let seen = "nothing yet";
+    let cause: unknown;
     let looks = 0;
     for (;;) {
       throwIfAborted(options.signal, options.what);
@@ -203,12 +204,14 @@ export class Kube {
         throw new MeshproofError(
           "timeout",
           `waited ${Math.round(options.withinMs / 1000)}s for ${options.what} in ${this.cluster} (${looks} looks); last seen: ${seen}`,
+          { cause },
         );
       }
       try {
         const listed = await this.#list(kind, where.namespace, where.labelSelector);
         const objects = new Map(listed.items.filter(mine).map((o) => [o.metadata.uid ?? nameOf(o), o]));
         looks += 1;
+        cause = undefined;
         const first = judge([...objects.values()]);
         if (first.done) return first.value;
         seen = first.seen;
@@ -233,6 +236,7 @@ export class Kube {
       } catch (error) {
         if (error instanceof MeshproofError && error.code === "aborted") throw error;
         seen = messageOf(error);
+        cause = error;
       }
       await pause(200, options.signal);
     }
