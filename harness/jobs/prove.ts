@@ -16,7 +16,7 @@ import {
 } from "#harness/judge/kill-matrix.ts";
 import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import {
   type KillCell,
@@ -221,6 +221,12 @@ async function proveFault(
   const startedMs = monotonicMs();
   const errors: string[] = [];
   const cells: KillCell[] = [];
+  /** Every test that must fail and is none of these was not run. */
+  const addNotRun = (suite: string, ran: ReadonlySet<string>): void => {
+    for (const test of proof.tests.get(suite) ?? [])
+      if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !ran.has(test))
+        cells.push(notRun(fault.name, `${suite} > ${test}`));
+  };
   let subject = "";
   try {
     const { record } = await testLab({
@@ -244,9 +250,7 @@ async function proveFault(
         // What a lab cannot do is said elsewhere.
         tests.filter((t) => t.outcome !== "skipped").map((t) => t.name),
       );
-      for (const test of proof.tests.get(suite) ?? [])
-        if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !verdicts.has(test))
-          cells.push(notRun(fault.name, `${suite} > ${test}`));
+      addNotRun(suite, verdicts);
     }
     for (const suite of record.suites) {
       errors.push(...suite.errors.map((e) => `${suite.name}: ${e}`));
@@ -257,7 +261,11 @@ async function proveFault(
       }
     }
   } catch (error) {
-    errors.push(messageOf(error));
+    // The test machine's trouble leaves the fault untried; it does not survive by it.
+    if (isTestMachineError(error)) {
+      options.say(`  UNKNOWN     ${fault.name}: ${messageOf(error)}`);
+      for (const suite of chosen) addNotRun(suite, new Set());
+    } else errors.push(messageOf(error));
   }
   return {
     cells,

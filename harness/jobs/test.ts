@@ -158,8 +158,13 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   }
   if (options.series !== undefined) correctSeries(options.series, options.runId, records);
   const totals = totalsOf(records);
-  const withRunErrors = { ...totals, errors: totals.errors + reporter.runErrors.length };
+  const withRunErrors = {
+    ...totals,
+    errors: totals.errors + reporter.runErrors.length,
+    unknown: totals.unknown + reporter.runUnknowns.length,
+  };
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
+  for (const error of reporter.runUnknowns) options.say(`  UNKNOWN     ${error}`);
   const missing = suites.filter(
     (s) => !records.some((r) => r.name === s && (r.tests.length > 0 || r.errors.length > 0)),
   );

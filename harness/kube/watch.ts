@@ -31,9 +31,11 @@ export class ObjectWatcher {
     const named = (object: KubeObject): boolean =>
       where.name === undefined || object.metadata.name === where.name;
     let seen = "nothing yet";
+    let cause: unknown;
     let looks = 0;
     const look = (objects: readonly KubeObject[]): Look<T> => {
       looks += 1;
+      cause = undefined;
       const found = judge(objects);
       if (!found.done) seen = found.seen;
       return found;
@@ -45,6 +47,7 @@ export class ObjectWatcher {
         throw new MeshproofError(
           "timeout",
           `waited ${Math.round(options.withinMs / 1000)}s for ${options.what} in ${this.#client.cluster} (${looks} looks); last seen: ${seen}`,
+          { cause },
         );
       }
       try {
@@ -66,6 +69,7 @@ export class ObjectWatcher {
       } catch (error) {
         if (error instanceof MeshproofError && error.code === "aborted") throw error;
         seen = messageOf(error);
+        cause = error;
       }
       await pause(200, options.signal);
     }

@@ -21,7 +21,7 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a program of the host to its end. Throws `command-failed` with the tail of what it printed. */
+/** Runs a program of the host to its end. Throws `command-failed`, or `timeout`, with the tail of what it printed. */
 export async function command(
   program: string,
   args: readonly string[],
@@ -65,7 +65,7 @@ export async function command(
     }
     const tail = `${stderr}\n${stdout}`.trim().split("\n").slice(-12).join("\n");
     throw new MeshproofError(
-      "command-failed",
+      error.timedOut ? "timeout" : "command-failed",
       `${program} ${args.slice(0, 6).join(" ")} ${error.timedOut ? "timed out" : `ended with ${error.exitCode ?? error.code}`}: ${tail}`,
       { cause: error },
     );

@@ -101,7 +101,12 @@ export class Prober implements AsyncDisposable {
         : await from.cluster.kube.start(from.vantage.namespace, from.vantage.pod, "prober", argv, onLine);
     try {
       await eventually(
-        async () => (prober.#startedAtUnixMs === undefined ? notYet("no line") : ready(undefined)),
+        async () => {
+          // Thrown, so that the timeout carries it: a prober that does not run is no trouble of the mesh.
+          if (prober.#startedAtUnixMs === undefined)
+            throw new MeshproofError("probe-failed", "no line of the prober");
+          return ready(undefined);
+        },
         { what: `the prober at ${vantage} to start`, withinMs: 20_000, everyMs: 20, signal },
       );
       await prober.#open();

@@ -49,6 +49,18 @@ export async function readHistory(path: string): Promise<History> {
   return reader.history();
 }
 
+/** What a history holds whose prober was killed, or runs still; nothing where there is no file of the kind. */
+export async function readHistorySoFar(path: string): Promise<ReturnType<HistoryReader["soFar"]>> {
+  const reader = new HistoryReader(basename(path));
+  try {
+    await using file = await open(path);
+    for await (const line of file.readLines()) reader.line(line);
+  } catch {
+    // No such file, or a last line that is not whole: what was read before it counts.
+  }
+  return reader.soFar();
+}
+
 /** One row a request; times are milliseconds of the prober's clock, whose zero the last column but one repeats. */
 export async function writeCsv(path: string, history: History): Promise<void> {
   const out = createWriteStream(path);

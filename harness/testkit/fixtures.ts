@@ -10,6 +10,7 @@ import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { InjectedFault } from "#harness/faults/fault.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { injectFault } from "#harness/faults/inject.ts";
+import { controlTroubles } from "#harness/judge/blame.ts";
 import { expectationOf } from "#harness/judge/kill-matrix.ts";
 import { namespaceObject, removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
@@ -18,6 +19,7 @@ import { hundredths } from "#harness/lib/stats.ts";
 import type { HealthCell } from "#harness/model/health-cell.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
+import { readHistorySoFar } from "#harness/probe/history-file.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { settledOn } from "#harness/workloads/draw.ts";
 import type { EchoVariant } from "#harness/workloads/echo.ts";
@@ -53,6 +55,8 @@ const tearDownMs = 900_000;
 declare module "vitest" {
   interface TaskMeta {
     meshproof?: TestNotes;
+    /** Of a test that failed: what its own probers tell against the test machine. */
+    controlTroubles?: string[];
   }
 }
 
@@ -87,7 +91,11 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
 
   beforeAll(async () => {
     const controller = new AbortController();
-    const timer = setTimeout(() => controller.abort(new Error("set-up took too long")), setUpMs - 5000);
+    const tooLong = new MeshproofError(
+      "timeout",
+      `the set-up of ${suite} took longer than ${setUpMs / 1000} s`,
+    );
+    const timer = setTimeout(() => controller.abort(tooLong), setUpMs - 5000);
     try {
       // In all clusters at once: a namespace takes at least five seconds to go, whatever is in it.
       scope.defer(`namespace ${namespace}`, async () => {
@@ -132,10 +140,12 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
       context.skip("the fault may break it or not: left out");
   });
 
-  vitestTest.afterEach((context) => {
-    failed ||= context.task.result?.state === "fail";
+  vitestTest.afterEach(async (context) => {
+    const thisFailed = context.task.result?.state === "fail";
+    failed ||= thisFailed;
     if (fault !== undefined)
       notesOf(context).fault = { name: fault.name, subject: fault.subject, names: [...fault.names] };
+    if (thisFailed) context.task.meta.controlTroubles = await troublesOfProbers(notesOf(context));
   });
 
   afterAll(async () => {
@@ -193,6 +203,16 @@ export async function serveEverywhere(
 function notesOf(context: TestContext): TestNotes {
   context.task.meta.meshproof ??= {};
   return context.task.meta.meshproof;
+}
+
+async function troublesOfProbers({ histories = [] }: TestNotes): Promise<string[]> {
+  const found: string[] = [];
+  for (const file of histories) {
+    const history = await readHistorySoFar(join(runDirOfRun(), "histories", file));
+    if (history !== undefined) found.push(...controlTroubles(history, rig));
+  }
+  // The streams of one prober share its control requests.
+  return [...new Set(found)];
 }
 
 /** Keeps a measured figure of this test for the report. */

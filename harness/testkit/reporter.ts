@@ -2,8 +2,9 @@ import { appendFile, mkdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { SerializedError } from "vitest";
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/node";
+import { judgeErrors } from "#harness/judge/blame.ts";
 import { formatMs, monotonicMs, wallLabel } from "#harness/lib/clock.ts";
-import { isRigCode, messageOf } from "#harness/lib/errors.ts";
+import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import type { Outcome } from "#harness/model/verdict.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
@@ -19,19 +20,39 @@ export interface ReporterOptions {
   readonly onTest?: (test: TestRecord) => void;
   /** Whether the user ended the run: what had no answer by then has not failed. */
   readonly interrupted?: () => boolean;
-  /** What disturbed the rig between two times on the monotonic clock. */
+  /** What disturbed the test machine between two times on the monotonic clock. */
   readonly disturbances?: (sinceMs: number, untilMs: number) => readonly string[];
+}
+
+/** A test as vitest told of it, kept to be judged again: some disturbances show only later. */
+interface Ended {
+  readonly record: TestRecord;
+  readonly errors: readonly unknown[];
+  /** What its own probers tell against the test machine. */
+  readonly control: readonly string[];
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
+interface Module {
+  record: SuiteRecord;
+  readonly startedMs: number;
+  readonly ended: Map<string, Ended>;
+  /** Of set-up and clean-up, and since when they may have come. */
+  errors: readonly unknown[];
+  errorsSinceMs: number;
 }
 
 /** Collects what the suites say; `junit.xml` and `events.jsonl` are written as it goes. */
 export class MeshproofReporter implements Reporter {
   readonly #options: ReporterOptions;
-  readonly #modules = new Map<string, { record: SuiteRecord; startedMs: number }>();
+  readonly #modules = new Map<string, Module>();
   readonly #order: string[] = [];
-  readonly #times = new Map<string, { readonly sinceMs: number; readonly untilMs: number }>();
   #writing: Promise<void> = Promise.resolve();
   #writeTrouble = false;
+  /** Errors outside any suite, and those of them that are the test machine's. */
   runErrors: string[] = [];
+  runUnknowns: string[] = [];
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -54,6 +75,9 @@ export class MeshproofReporter implements Reporter {
         durationMs: 0,
       },
       startedMs: monotonicMs(),
+      ended: new Map(),
+      errors: [],
+      errorsSinceMs: 0,
     });
     this.#event({ event: "suite-start", suite: basename(module.moduleId) });
     this.#options.say(`${basename(module.moduleId).replace(/\.test\.ts$/, "")}: ${goal}`);
@@ -64,8 +88,15 @@ export class MeshproofReporter implements Reporter {
     if (entry === undefined) return Promise.resolve();
     const raw = this.#unlessInterrupted(test, recordOf(test, entry.record.name));
     const untilMs = monotonicMs();
-    this.#times.set(`${raw.suite} > ${raw.name}`, { sinceMs: untilMs - raw.durationMs, untilMs });
-    const record = this.#unlessDisturbed(raw);
+    const ended: Ended = {
+      record: raw,
+      errors: errorsOf(test),
+      control: test.meta().controlTroubles ?? [],
+      sinceMs: untilMs - raw.durationMs,
+      untilMs,
+    };
+    entry.ended.set(raw.name, ended);
+    const record = this.#judged(ended);
     // A run that is cancelled reports its open tests twice.
     const others = entry.record.tests.filter((t) => t.name !== record.name);
     entry.record = { ...entry.record, tests: [...others, record] };
@@ -87,14 +118,21 @@ export class MeshproofReporter implements Reporter {
   onTestModuleEnd(module: TestModule): Promise<void> {
     const entry = this.#modules.get(module.moduleId);
     if (entry === undefined) return Promise.resolve();
-    const errors = [...module.errors(), ...[...module.children.allSuites()].flatMap((s) => s.errors())].map(
-      describe,
+    const nested = [...module.children.allSuites()].flatMap((s) => s.errors());
+    const raw = [...module.errors(), ...nested];
+    const errors = raw.map(describe);
+    entry.errors = raw;
+    // Where tests ran, the set-up had ended well: what the machine did during them is no excuse of the clean-up.
+    const ran = [...entry.ended.values()].filter(({ record: { outcome } }) => outcome !== "skipped");
+    entry.errorsSinceMs = Math.max(
+      entry.startedMs,
+      ...(nested.length > 0 ? [] : ran.map(({ untilMs }) => untilMs)),
     );
-    const untilMs = monotonicMs();
-    entry.record = this.#unlessSetUpDisturbed(
-      { ...entry.record, errors, durationMs: untilMs - entry.startedMs },
-      untilMs,
-    );
+    entry.record = this.#withSetUpJudged(entry, {
+      ...entry.record,
+      errors,
+      durationMs: monotonicMs() - entry.startedMs,
+    });
     const word = entry.record.errors.length === 0 ? "UNKNOWN" : "ERROR  ";
     for (const error of errors) this.#options.say(`  ${word}     set-up or clean-up: ${error}`);
     this.#event({ event: "suite-end", suite: entry.record.name, errors });
@@ -106,13 +144,17 @@ export class MeshproofReporter implements Reporter {
     unhandled: readonly SerializedError[],
     _reason: TestRunEndReason,
   ): Promise<void> {
-    this.runErrors = unhandled.map(describe);
+    // Nobody knows when they came: no sample of the host can be held against them.
+    this.runErrors = unhandled.filter((e) => !isTestMachineError(e)).map(describe);
+    this.runUnknowns = unhandled.filter(isTestMachineError).map(describe);
     // Some disturbances show only later: a daemon that is ending still answers while its containers go.
-    for (const entry of this.#modules.values())
-      entry.record = this.#unlessSetUpDisturbed(
-        { ...entry.record, tests: entry.record.tests.map((t) => this.#unlessDisturbed(t)) },
-        entry.startedMs + entry.record.durationMs,
-      );
+    for (const entry of this.#modules.values()) {
+      const tests = entry.record.tests.map((t) => {
+        const ended = entry.ended.get(t.name);
+        return ended === undefined ? t : this.#judged(ended);
+      });
+      entry.record = this.#withSetUpJudged(entry, { ...entry.record, tests });
+    }
     await this.#writing;
   }
 
@@ -125,25 +167,25 @@ export class MeshproofReporter implements Reporter {
       : record;
   }
 
-  /** A verdict that the rig spoiled is unknown, whichever way it went: nothing was learnt of the mesh. */
-  #unlessDisturbed(record: TestRecord): TestRecord {
-    const times = this.#times.get(`${record.suite} > ${record.name}`);
-    if (times === undefined || (record.outcome !== "pass" && record.outcome !== "fail")) return record;
-    const found = this.#options.disturbances?.(times.sinceMs, times.untilMs) ?? [];
-    if (found.length === 0) return record;
-    return { ...record, outcome: "unknown", reasons: [...found.map(rigReason), ...record.reasons] };
+  /** A verdict that the test machine spoiled is unknown: nothing was learnt of the mesh. The errors' own messages stay. */
+  #judged({ record, errors, control, sinceMs, untilMs }: Ended): TestRecord {
+    if (record.outcome !== "pass" && record.outcome !== "fail") return record;
+    const host = this.#options.disturbances?.(sinceMs, untilMs) ?? [];
+    const { outcome, reasons } = judgeErrors(errors, { host, control });
+    return { ...record, outcome, reasons: [...reasons, ...record.reasons] };
   }
 
-  /** A set-up or clean-up that failed while the rig was disturbed is an unknown of its own. */
-  #unlessSetUpDisturbed(record: SuiteRecord, untilMs: number): SuiteRecord {
+  /** A set-up or clean-up that the test machine made fail is an unknown of its own, beside the suite's tests. */
+  #withSetUpJudged({ errors, errorsSinceMs, startedMs }: Module, record: SuiteRecord): SuiteRecord {
     if (record.errors.length === 0) return record;
-    const found = this.#options.disturbances?.(untilMs - record.durationMs, untilMs) ?? [];
-    if (found.length === 0) return record;
+    const host = this.#options.disturbances?.(errorsSinceMs, startedMs + record.durationMs) ?? [];
+    const { outcome, reasons } = judgeErrors(errors, { host, control: [] });
+    if (outcome !== "unknown") return record;
     const unknown: TestRecord = {
       suite: record.name,
       name: "set-up and clean-up",
-      outcome: "unknown",
-      reasons: [...found.map(rigReason), ...record.errors],
+      outcome,
+      reasons: [...reasons, ...record.errors],
       durationMs: record.durationMs,
       notes: {},
     };
@@ -184,7 +226,12 @@ export class MeshproofReporter implements Reporter {
   }
 }
 
-const rigReason = (text: string): string => `the rig was disturbed: ${text}`;
+const errorsOf = (test: TestCase): readonly unknown[] => {
+  const result = test.result();
+  if (result.state !== "failed") return [];
+  // A failure that tells no error is one nevertheless.
+  return result.errors.length > 0 ? result.errors : [new Error("vitest tells no error")];
+};
 
 function recordOf(test: TestCase, suite: string): TestRecord {
   const result = test.result();
@@ -193,11 +240,7 @@ function recordOf(test: TestCase, suite: string): TestRecord {
   let outcome: Outcome;
   if (result.state === "passed") outcome = "pass";
   else if (result.state === "skipped") outcome = note.startsWith("unsupported: ") ? "unsupported" : "skipped";
-  else
-    outcome =
-      errors.length > 0 && errors.every((e) => isRigCode((e as { code?: unknown }).code))
-        ? "unknown"
-        : "fail";
+  else outcome = "fail";
   return {
     suite,
     name: test.fullName,

@@ -92,7 +92,10 @@ export class EchoBackends {
   async service(cluster: Cluster, name: string): Promise<KubeObject> {
     const service = await cluster.kube.get(kinds.service, this.namespace, name);
     if (service === undefined)
-      throw new MeshproofError("lab-broken", `service ${this.namespace}/${name} is not in ${cluster.name}`);
+      throw new MeshproofError(
+        "mesh-not-ready",
+        `service ${this.namespace}/${name} is not in ${cluster.name}`,
+      );
     return service;
   }
 

@@ -86,8 +86,10 @@ export async function awaitIpcache(
     );
   } catch (error) {
     if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;
-    throw new Error(
+    throw new MeshproofError(
+      "timeout",
       `${agent.name} did not come ${wanted} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
+      { cause: error },
     );
   }
 }

@@ -36,7 +36,7 @@ async function withClient<T>(cluster: Cluster, use: (client: Etcd3) => Promise<T
     return await use(client);
   } catch (error) {
     throw new MeshproofError(
-      "probe-failed",
+      "kube-request",
       `the kvstore of ${cluster.name} does not answer: ${messageOf(error)}`,
       { cause: error },
     );
@@ -80,7 +80,7 @@ export async function watchKey(
   } catch (error) {
     client.close();
     throw new MeshproofError(
-      "probe-failed",
+      "kube-request",
       `the kvstore of ${cluster.name} does not answer: ${messageOf(error)}`,
       { cause: error },
     );
@@ -112,7 +112,8 @@ const doors: Readonly<Record<"apiserver" | "etcd", Door>> = {
 async function clientOf(cluster: Cluster): Promise<Etcd3> {
   const { secret: name, files } = doorOf(cluster);
   const secret = await cluster.kube.get(kinds.secret, "kube-system", name);
-  if (secret === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no secret ${name}`);
+  if (secret === undefined)
+    throw new MeshproofError("mesh-not-ready", `${cluster.name} has no secret ${name}`);
   const pem = (file: string): Buffer => Buffer.from(String(secret.data?.[file]), "base64");
   const { host, port } = await addressOf(cluster);
   return new Etcd3({
@@ -137,7 +138,8 @@ async function addressOf(cluster: Cluster): Promise<{ readonly host: string; rea
   const { service: name } = doorOf(cluster);
   const service = await cluster.kube.get(kinds.service, "kube-system", name);
   const port = service?.spec.ports[0] as { port: number; nodePort?: number } | undefined;
-  if (port === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no service ${name}`);
+  if (port === undefined)
+    throw new MeshproofError("mesh-not-ready", `${cluster.name} has no service ${name}`);
   const loadBalancer = loadBalancerIp(service);
   if (loadBalancer !== undefined) return { host: loadBalancer, port: port.port };
   const [node] = await cluster.nodes();
@@ -157,7 +159,7 @@ export async function servedCertificate(cluster: Cluster): Promise<string> {
     socket.on("error", (error) =>
       reject(
         new MeshproofError(
-          "probe-failed",
+          "kube-request",
           `the kvstore of ${cluster.name} at ${host}:${port}: ${error.message}`,
           {
             cause: error,

@@ -7,7 +7,7 @@ import { lastingState } from "#harness/evidence/lasting-state.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import { changesOf } from "#harness/judge/lasting-state.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
-import { isRigCode, MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
@@ -242,8 +242,8 @@ export class Certification {
         return null;
       } catch (failure) {
         throwIfAborted(signal, name);
-        // A silent prober tells nothing of the upgrade.
-        if (failure instanceof MeshproofError && isRigCode(failure.code)) throw failure;
+        // A silent prober, or a full disk, tells nothing of the upgrade.
+        if (isTestMachineError(failure)) throw failure;
         await this.#evidence(name);
         return messageOf(failure);
       }
