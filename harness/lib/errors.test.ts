@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { judgedInTime } from "#harness/judge/in-time.ts";
 import { errorCodes } from "./error-codes.ts";
 import { isTestMachineError, MeshproofError, mayComeOfSlowness } from "./errors.ts";
 import { eventually } from "./eventually.ts";
@@ -60,21 +59,4 @@ test.each([
   [{ code: "evidence-malformed" }, false],
 ])("%j may come of a slow machine: %s", (error, may) => {
   expect(mayComeOfSlowness(error)).toBe(may);
-});
-
-test("a verdict of an earlier look does not hide that the prober failed since", async () => {
-  let looks = 0;
-  const judge = async () => {
-    looks += 1;
-    if (looks > 1) throw silent;
-    return { outcome: "fail" as const, reasons: ["not yet"] };
-  };
-  await expect(judgedInTime(judge, waiting)).rejects.toMatchObject({ code: "timeout", cause: silent });
-  looks = 0;
-  const other = async () => {
-    looks += 1;
-    if (looks > 1) throw new MeshproofError("kube-request", "HTTP 500");
-    return { outcome: "fail" as const, reasons: ["not yet"] };
-  };
-  expect(await judgedInTime(other, waiting)).toMatchObject({ outcome: "fail" });
 });

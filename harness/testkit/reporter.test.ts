@@ -8,9 +8,9 @@ import type { HostSample } from "#harness/model/host-sample.ts";
 import { exitCodeOf, type SuiteRecord, totalsOf } from "#harness/model/record.ts";
 import { MeshproofReporter } from "./reporter.ts";
 
-const core = join(import.meta.dirname, "core");
-const imports = `import { MeshproofError } from ${JSON.stringify(join(core, "errors.ts"))};
-import { eventually, notYet } from ${JSON.stringify(join(core, "eventually.ts"))};
+const lib = join(import.meta.dirname, "../lib");
+const imports = `import { MeshproofError } from ${JSON.stringify(join(lib, "errors.ts"))};
+import { eventually, notYet } from ${JSON.stringify(join(lib, "eventually.ts"))};
 const signal = new AbortController().signal;
 const waiting = { what: "the EndpointSlices", withinMs: 20, everyMs: 5, signal };
 const silent = () => Promise.reject(new MeshproofError("probe-failed", "the prober is silent"));
