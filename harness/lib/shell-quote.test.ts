@@ -1,0 +1,41 @@
+import { execFileSync } from "node:child_process";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { textOfOthers } from "#harness/model/visible-examples.ts";
+import { meshCommand, shellQuote } from "./shell-quote.ts";
+
+/** The words that a shell makes of a line. */
+const wordsOf = (line: string): string[] =>
+  execFileSync("sh", ["-c", `printf '%s\\0' ${line}`])
+    .toString()
+    .split("\0")
+    .slice(0, -1);
+
+const word = fc
+  .oneof(
+    textOfOthers,
+    fc.constantFrom("", "~", "*", "a b", "it's", "''", "$HOME", "`id`", "!!", "=ls", "a=b", "#a", "-n", "&&"),
+  )
+  .map((text) => text.replaceAll("\0", "").toWellFormed());
+
+test("a shell takes the line apart into the same words", () => {
+  fc.assert(
+    fc.property(fc.array(word, { minLength: 1, maxLength: 30 }), (words) => {
+      expect(wordsOf(shellQuote(words))).toEqual(words);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("what needs no quotes has none", () => {
+  const plain = [
+    "--cilium",
+    "east=1.19.4",
+    "--values=/a/b_c.yaml",
+    "west,east",
+    "10.1.0.0/16",
+    "user@host:1",
+  ];
+  expect(shellQuote(plain)).toBe(plain.join(" "));
+  expect(meshCommand("test", "--lab", "my lab")).toBe("npm run mesh -- test --lab 'my lab'");
+});
