@@ -1,4 +1,6 @@
 import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { textOfOthers } from "#harness/model/visible-examples.ts";
@@ -38,4 +40,19 @@ test("what needs no quotes has none", () => {
   ];
   expect(shellQuote(plain)).toBe(plain.join(" "));
   expect(meshCommand("test", "--lab", "my lab")).toBe("npm run mesh -- test --lab 'my lab'");
+});
+
+test("no line to paste is put together by hand", () => {
+  const root = join(import.meta.dirname, "../..");
+  const files = globSync("{harness,scripts}/**/*.ts", { cwd: root }).filter(
+    (f) => !/test\.ts$|shell-quote/.test(f),
+  );
+  expect(files.length).toBeGreaterThan(100);
+  const byHand = files.flatMap((file) =>
+    readFileSync(join(root, file), "utf8")
+      .split("\n")
+      .filter((line) => /npm run \w+ -- [^`]*\$\{(?!shellQuote)|`(kubectl|docker) [^`]*\$\{/.test(line))
+      .map((line) => `${file}: ${line.trim()}`),
+  );
+  expect(byHand).toEqual([]);
 });
