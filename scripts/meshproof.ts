@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 // The command line: parse, call one run, print.
 import { Command, InvalidArgumentError, Option } from "commander";
-import pc from "picocolors";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
 import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
 import { checkPair, readMatrix, type UpgradePair } from "#harness/config/upgrade-matrix.ts";
@@ -31,9 +30,12 @@ import { fetchImages, saveArchive } from "#harness/lab/images.ts";
 import { mustBuild, preflight } from "#harness/lab/preflight.ts";
 import { up } from "#harness/lab/up.ts";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
+import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { examine } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
+import { guardOutput, type Piece, paint, stdout } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { labVariable } from "#harness/state/reap.ts";
 import { newRunId } from "#harness/testkit/global-setup.ts";
@@ -53,6 +55,7 @@ interface SharedOptions {
   readonly registryMirror?: string;
 }
 
+guardOutput();
 // A reader that goes away (`| head`) is no error of the run.
 process.stdout.on("error", () => {});
 // Set for children only: inherited from a shell it would make that shell's processes look like a lab's orphans.
@@ -67,7 +70,7 @@ for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   });
 }
 
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const say = (...line: readonly Piece[]): void => stdout.print(...line, "\n");
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const wholeNumber = (text: string): number => {
   const value = Number(text);
@@ -139,7 +142,7 @@ const imageOptions = (o: SharedOptions): ImageOptions =>
   checkArchiveOption(o.images ?? "auto", o.registryMirror);
 
 /** The line under "Reproduce". */
-const commandLine = (): string => `npm run mesh -- ${process.argv.slice(2).join(" ")}`;
+const commandLine = (): string => meshCommand(...process.argv.slice(2));
 
 /** How every run of suites ends: the closing lines, then the exit code. */
 function conclude({ record, dir }: Awaited<ReturnType<typeof testLab>>, series?: string): void {
@@ -186,7 +189,7 @@ async function bringUp(o: SharedOptions & { setup?: boolean; keep?: boolean }): 
 
 const program = new Command("meshproof")
   .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
-  .version("0.1.0")
+  .version(meshproofVersion)
   .showHelpAfterError("(--help tells what there is)")
   .exitOverride();
 
@@ -236,9 +239,9 @@ program
       mustBuild: true,
       ...(o.registryMirror === undefined ? {} : { registryMirror: o.registryMirror }),
     });
-    const colour = { ok: pc.green, warn: pc.yellow, bad: pc.red };
+    const colour = { ok: "green", warn: "yellow", bad: "red" } as const;
     for (const f of findings) {
-      say(`${colour[f.level](f.level.padEnd(4))} ${f.name}: ${f.found}`);
+      say(paint(colour[f.level], f.level.padEnd(4)), ` ${f.name}: ${f.found}`);
       if (f.level !== "ok")
         say(`       needed: ${f.needed}${f.cure === undefined ? "" : `\n       cure: ${f.cure}`}`);
     }
@@ -639,14 +642,15 @@ shared(program.command("repro"))
     if (bundled !== undefined) {
       say(`a bundle; written: ${bundled.labFile}`);
       if (o.plan !== true) await bringUp({ ...o, labFile: bundled.labFile });
-      for (const fault of bundled.faults) say(`was in force: npm run mesh -- inject ${fault} --lab ${o.lab}`);
+      for (const fault of bundled.faults)
+        say(`was in force: ${meshCommand("inject", fault, "--lab", o.lab)}`);
       return;
     }
     const { labFile, draft } = await planRepro(files, o.out);
     for (const line of differenceLines(draft.differences)) say(line);
     say("");
     say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
-    if (o.plan === true) return say(`next: npm run mesh -- up --lab-file ${labFile}`);
+    if (o.plan === true) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
     await bringUp({ ...o, labFile });
   });
 

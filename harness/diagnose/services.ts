@@ -2,7 +2,7 @@ import { contains, hostPort, parseCidr } from "#harness/lib/cidr.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import type { ServiceBackend, ServiceEntry } from "#harness/model/snapshot.ts";
-import { known } from "./parts.ts";
+import { known, kubectl } from "./parts.ts";
 
 const globalKeys = ["service.cilium.io/global", "io.cilium/global-service"];
 const sharedKeys = ["service.cilium.io/shared", "io.cilium/shared-service"];
@@ -95,13 +95,14 @@ function strays(mesh: MeshSnapshot): Finding[] {
 const gets = ({ state }: ServiceBackend): boolean => state === "" || state === "active";
 
 function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {
+  const [namespace = "", name = ""] = service.split("/");
   return {
     layer: "services",
     severity: "suspect",
     cluster: cluster.name,
     subject: `service ${service} of ${cluster.name}`,
     message,
-    next: `compare the annotations: kubectl -n ${service.split("/")[0]} get service ${service.split("/")[1]} -o yaml`,
+    next: `compare the annotations: ${kubectl(namespace, "get", `service/${name}`, "-o", "yaml")}`,
   };
 }
 
@@ -126,7 +127,13 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
     if (selects && !addresses.has(ip))
       say(
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
-        `kubectl -n ${service.namespace} get endpointslices -l kubernetes.io/service-name=${service.name}`,
+        kubectl(
+          service.namespace,
+          "get",
+          "endpointslices",
+          "-l",
+          `kubernetes.io/service-name=${service.name}`,
+        ),
       );
   if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && givesAddresses(cluster))
     say(
@@ -144,7 +151,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
   if (pods.length > 0 && pods.every((p) => !p.ready))
     say(
       `service ${key(service)} has no ready backend in ${cluster.name}: none of its ${pods.length} pods is ready (${pods.map((p) => p.name).join(", ")})`,
-      `kubectl -n ${service.namespace} describe pods: their readiness probes fail`,
+      `${kubectl(service.namespace, "describe", "pods")}: their readiness probes fail`,
     );
   // A side without pods is allowed, and what the canary services of a lab are.
   else if (pods.length === 0) {
@@ -152,7 +159,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
     if (empty.length > 0)
       say(
         `service ${key(service)} has no backend in ${cluster.name}: ${empty.map((w) => `${w.kind} ${w.name}`).join(", ")} is scaled to zero`,
-        `kubectl -n ${service.namespace} scale`,
+        kubectl(service.namespace, "scale"),
       );
   }
   return found;

@@ -1,3 +1,4 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
@@ -32,7 +33,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
           cluster: cluster.name,
           subject,
           message: `a ${rule.text.startsWith("routing rule") ? "" : "firewall "}rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
-          next: `see who set it and remove it: docker exec ${inside.node} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
+          next: `see who set it and remove it: ${shellQuote(["docker", "exec", inside.node])} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
         });
       }
     }

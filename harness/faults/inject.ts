@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { unixNowMs, wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { JournalEntry, Undo } from "#harness/model/undo.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { readJournal, strikeFromJournal, writeJournal } from "#harness/state/fault-journal.ts";
@@ -109,6 +110,7 @@ export async function ownerLives(entry: JournalEntry): Promise<boolean> {
 }
 
 async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
+  const { lab } = mesh.state;
   const signal = AbortSignal.timeout(healMs);
   const failures: unknown[] = [];
   for (const step of steps.toReversed()) {
@@ -124,7 +126,7 @@ async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
       `${failures.length} of ${steps.length} steps of healing failed: ${failures.map(messageOf).join("; ")}`,
       {
         cause: new AggregateError(failures),
-        cure: "run `npm run mesh -- heal`; if that fails too, `npm run mesh -- down`",
+        cure: `run \`${meshCommand("heal", "--lab", lab)}\`; if that fails too, \`${meshCommand("down", "--lab", lab)}\``,
       },
     );
 }

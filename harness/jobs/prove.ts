@@ -18,6 +18,7 @@ import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import {
   type KillCell,
   type KillMatrix,
@@ -236,7 +237,7 @@ async function proveFault(
       reportsDir: reports,
       fault: fault.name,
       ...(options.full ? {} : { expected: Object.fromEntries(chosen.map((c) => [c, expected(c)])) }),
-      command: `npm run mesh -- test ${chosen.join(" ")} --with-fault ${fault.name}`,
+      command: meshCommand("test", ...chosen, "--with-fault", fault.name, "--lab", options.lab),
       say: options.say,
       signal: options.signal,
     });

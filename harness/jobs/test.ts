@@ -10,6 +10,7 @@ import type { Expectation } from "#harness/judge/kill-matrix.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import { matches } from "#harness/lib/pattern.ts";
 import { appendToSeries, readSeries, writeSeries } from "#harness/measure/series.ts";
 import { figuresOf } from "#harness/model/figures.ts";
@@ -77,7 +78,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     profile: state.plan.profile,
     fault: options.fault ?? null,
     kernel: kernelRelease(),
-    meshproof: "0.1.0",
+    meshproof: meshproofVersion,
     imageSource: state.artifacts.source,
     imageReason: state.artifacts.reason,
     clusters: await Promise.all(

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { printable } from "#harness/lib/visible.ts";
 import type { History } from "#harness/model/history.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
@@ -14,7 +15,7 @@ import { reportsDir } from "#harness/testkit/run-environment.ts";
 /** `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. */
 export async function writeReport(dir: string, run: RunRecord): Promise<void> {
   await mkdir(dir, { recursive: true });
-  await writeAtomic(join(dir, "report.json"), `${JSON.stringify(run, null, 2)}\n`);
+  await writeAtomic(join(dir, "report.json"), `${printable(JSON.stringify(run, null, 2))}\n`);
   await writeAtomic(join(dir, "junit.xml"), junitOf(run));
   await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   const latest = join(dirname(dir), "latest");

@@ -1,6 +1,7 @@
 import { kindNodes } from "#harness/cluster/kind/kind-cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { isAlive } from "#harness/platform/machine.ts";
 import { readJournal } from "#harness/state/certification-journal.ts";
 import { claimLab, type LabState, listLabs, lockLab, readLabState } from "#harness/state/lab.ts";
@@ -59,6 +60,6 @@ async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): 
   const running = nodes.filter((n) => n.running).length;
   if (running > 0)
     progress.note(
-      `lab ${lab} runs beside this one, ${running} nodes: their figures disturb each other; \`npm run mesh -- down --lab ${lab}\` removes it`,
+      `lab ${lab} runs beside this one, ${running} nodes: their figures disturb each other; \`${meshCommand("down", "--lab", lab)}\` removes it`,
     );
 }

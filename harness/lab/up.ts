@@ -13,6 +13,7 @@ import { getArtifacts } from "#harness/images/index.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
@@ -176,7 +177,7 @@ async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole
       "config-conflict",
       `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`,
       {
-        cure: `run \`npm run mesh -- down --lab ${plan.lab}\` first, or choose another --lab`,
+        cure: `run \`${meshCommand("down", "--lab", plan.lab)}\` first, or choose another --lab`,
       },
     );
   }

@@ -1,5 +1,6 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { visible } from "#harness/lib/visible.ts";
 import type { Figure } from "#harness/model/figures.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
@@ -12,7 +13,7 @@ export const accent = "#f59e0b";
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
 export function draw(options: Plot.PlotOptions): string {
-  return Plot.plot({ document: document as never, ...options }).outerHTML;
+  return visible(Plot.plot({ document: document as never, ...options }).outerHTML);
 }
 
 /** Long stretches hold more good answers than a picture has columns: these are thinned out, losses never. */

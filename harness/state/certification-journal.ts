@@ -2,6 +2,7 @@ import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { PhaseRecord } from "#harness/model/certificate.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { labDir } from "./lab.ts";
@@ -50,7 +51,7 @@ export async function readJournal(lab: string): Promise<Journal | undefined> {
   } catch (error) {
     throw new MeshproofError("lab-broken", `the certification's journal of lab ${lab} is not JSON`, {
       cause: error,
-      cure: `run \`npm run mesh -- down --lab ${lab}\``,
+      cure: `run \`${meshCommand("down", "--lab", lab)}\``,
     });
   }
 }
@@ -71,7 +72,7 @@ export async function tellStranded(lab: string, say: (line: string) => void): Pr
   const journal = mine.has(lab) ? undefined : await readJournal(lab);
   if (journal !== undefined)
     say(
-      `${whereItIs(lab, journal)}: \`certify --resume --lab ${lab}\` goes on, \`down --lab ${lab}\` cleans up`,
+      `${whereItIs(lab, journal)}: \`${meshCommand("certify", "--resume", "--lab", lab)}\` goes on, \`${meshCommand("down", "--lab", lab)}\` cleans up`,
     );
 }
 

@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { JournalEntry } from "#harness/model/undo.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { labDir } from "./lab.ts";
@@ -31,7 +32,7 @@ export async function readJournal(lab: string): Promise<JournalEntry[]> {
         `the fault journal of lab ${lab} has an entry that is not JSON: ${name}`,
         {
           cause: error,
-          cure: `run \`npm run mesh -- down --lab ${lab}\``,
+          cure: `run \`${meshCommand("down", "--lab", lab)}\``,
         },
       );
     }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { checkLabName } from "#harness/config/lab-name.ts";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
 import type { ProcessMark } from "#harness/model/process-mark.ts";
 import { lockFolder } from "#harness/platform/lock.ts";
@@ -47,7 +48,7 @@ export async function readLabState(lab: string): Promise<LabState | undefined> {
   } catch (error) {
     throw new MeshproofError("lab-broken", `the state file of lab ${lab} is not JSON`, {
       cause: error,
-      cure: `run \`npm run mesh -- down --lab ${lab}\``,
+      cure: `run \`${meshCommand("down", "--lab", lab)}\``,
     });
   }
 }
@@ -75,12 +76,12 @@ export async function requireLab(lab: string): Promise<LabState> {
   const state = await readLabState(lab);
   if (state === undefined) {
     throw new MeshproofError("lab-missing", `lab ${lab} is not up`, {
-      cure: `run \`npm run mesh -- up --lab ${lab}\` first`,
+      cure: `run \`${meshCommand("up", "--lab", lab)}\` first`,
     });
   }
   if (state.phase !== "up") {
     throw new MeshproofError("lab-missing", `lab ${lab} is half made (phase: ${state.phase})`, {
-      cure: `run \`npm run mesh -- up --lab ${lab}\`, which repairs or rebuilds it`,
+      cure: `run \`${meshCommand("up", "--lab", lab)}\`, which repairs or rebuilds it`,
     });
   }
   return state;

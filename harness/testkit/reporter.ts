@@ -5,6 +5,7 @@ import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/no
 import { judgeErrors } from "#harness/judge/blame.ts";
 import { formatMs, monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
+import { printable } from "#harness/lib/visible.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import type { Outcome } from "#harness/model/verdict.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
@@ -197,7 +198,7 @@ export class MeshproofReporter implements Reporter {
       await mkdir(this.#options.runDir, { recursive: true });
       await appendFile(
         join(this.#options.runDir, "events.jsonl"),
-        `${JSON.stringify({ at: wallLabel(), ...event })}\n`,
+        `${printable(JSON.stringify({ at: wallLabel(), ...event }))}\n`,
       );
     });
   }

@@ -1,4 +1,5 @@
 import { basename, join } from "node:path";
+import { Writable } from "node:stream";
 import { BaseSequencer, createVitest, type Reporter, type TestSpecification, type Vitest } from "vitest/node";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -88,14 +89,19 @@ const fileOf = (suite: string): string => `suites/${suite}.test.ts`;
 async function openVitest(reporters: Reporter[]): Promise<Vitest> {
   const signals = ["SIGINT", "SIGTERM"] as const;
   const ours = new Map(signals.map((name) => [name, process.listeners(name)]));
-  const vitest = await createVitest("test", {
-    root: repoRoot(),
-    config: join(repoRoot(), "vitest.config.ts"),
-    project: ["suites"],
-    watch: false,
-    sequence: { sequencer: InOrder },
-    reporters,
-  });
+  const vitest = await createVitest(
+    "test",
+    {
+      root: repoRoot(),
+      config: join(repoRoot(), "vitest.config.ts"),
+      project: ["suites"],
+      watch: false,
+      sequence: { sequencer: InOrder },
+      reporters,
+    },
+    {},
+    { stdout: plain(process.stdout), stderr: plain(process.stderr) },
+  );
   // vitest ends the process on a signal, at once: clean-up would not run.
   for (const [name, kept] of ours) {
     for (const listener of process.listeners(name))
@@ -103,6 +109,10 @@ async function openVitest(reporters: Reporter[]): Promise<Vitest> {
   }
   return vitest;
 }
+
+/** The same stream as no terminal: vitest would hide the cursor on one. */
+const plain = (stream: NodeJS.WriteStream): Writable =>
+  new Writable({ write: (chunk, _encoding, done) => void stream.write(chunk, done) });
 
 /** The order of `suiteNames`, whatever failed or took long the last time. */
 class InOrder extends BaseSequencer {

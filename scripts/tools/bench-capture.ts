@@ -5,6 +5,7 @@ import { failoverFacts } from "#harness/judge/failover.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { TestRecord } from "#harness/model/record.ts";
@@ -89,7 +90,7 @@ export async function benchCapture(
       suites: ["failover"],
       repeat,
       runId: newRunId(),
-      command: `npm run bench -- capture ${lab} ${repeat}`,
+      command: `npm run bench -- ${shellQuote(["capture", lab, String(repeat)])}`,
       say,
       signal,
     });

@@ -9,6 +9,7 @@ import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
 import {
   claimJournal,
@@ -67,7 +68,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
   const stranded = await readJournal(plan.lab);
   if (stranded !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
-      cure: `run \`npm run mesh -- certify --resume --lab ${plan.lab}\` to go on, or \`npm run mesh -- down --lab ${plan.lab}\` to clean up`,
+      cure: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
     });
   const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
   const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);

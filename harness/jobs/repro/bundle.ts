@@ -15,7 +15,7 @@ const manifestSchema = z.strictObject({
   meshproofBundle: z.literal(1),
   imageSource: z.string(),
   /** Those that were in force when it was packed. */
-  faults: z.array(z.string()),
+  faults: z.array(z.string().regex(/^\w/, "a fault's name")),
 });
 const manifestFile = "meshproof-bundle.json";
 

@@ -5,6 +5,7 @@ import { clusterName } from "#harness/config/lab-file.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { FieldCluster, FieldObject } from "#harness/model/field.ts";
 
 type Values = Readonly<Record<string, unknown>>;
@@ -36,7 +37,7 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
   for (const part of parts)
     if (part.cluster === undefined && names.length !== 1)
       throw new MeshproofError("usage", `${part.source} does not say of which cluster it is`, {
-        cure: `give it as NAME=${part.source}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
+        cure: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
       });
   for (const name of names) {
     const dumps = parts.filter((p) => p.sysdump && p.cluster === name);
