@@ -26,6 +26,8 @@ const onlyImporters: Readonly<Record<string, RegExp>> = {
   undici: /^(host|probe\/program|artifacts\/registry)/,
   "p-retry": /^(host|kube)\//,
   etcd3: /^observe\/kvstore/,
+  "@secretlint/core": /^host\//,
+  "tar-stream": /^host\//,
   yauzl: /^observe\/sysdump\//,
   "@observablehq/plot": /^report\//,
   linkedom: /^report\//,
