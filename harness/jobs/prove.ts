@@ -26,7 +26,8 @@ import {
   unknownCells,
 } from "#harness/model/kill-matrix.ts";
 import type { RunRecord } from "#harness/model/record.ts";
-import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
 import { lockLab } from "#harness/state/lab.ts";
 import { newRunId } from "#harness/testkit/global-setup.ts";
 import { reportsDir } from "#harness/testkit/run-environment.ts";
@@ -109,7 +110,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
       options.say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
     // As it goes: an hour's work survives whatever ends this one.
-    await writeAtomic(join(dir, matrixFile), `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`);
+    await writeReportFile(join(dir, matrixFile), `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`);
   }
   options.say("\nafter all faults: every suite on the healed mesh");
   const final = await testLab({

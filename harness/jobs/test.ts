@@ -1,4 +1,4 @@
-import { appendFile, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
@@ -23,7 +23,9 @@ import {
   totalsOf,
 } from "#harness/model/record.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
-import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { appendToReport, writeReportFile } from "#harness/platform/report-files.ts";
+import { redactionLines } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { figureLines } from "#harness/report/figures-text.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
@@ -181,14 +183,14 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     exitCode: options.signal.aborted ? 130 : exitCodeOf(record.totals, options.series !== undefined),
   };
   try {
-    await writeReport(dir, final);
+    for (const line of redactionLines(await writeReport(dir, final))) options.say(line);
   } catch (error) {
     options.say(`the report could not be written: ${messageOf(error)}`);
     return { record: { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode }, dir };
   }
-  if (options.summary !== undefined) await writeAtomic(options.summary, toMarkdown(final));
+  if (options.summary !== undefined) await writeReportFile(options.summary, toMarkdown(final));
   const step = process.env.GITHUB_STEP_SUMMARY;
-  if (step !== undefined && step !== "") await appendFile(step, toMarkdown(final));
+  if (step !== undefined && step !== "") await appendToReport(step, toMarkdown(final));
   return { record: final, dir };
 }
 

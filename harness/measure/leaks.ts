@@ -1,10 +1,10 @@
-import { appendFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
 import { killProcesses, podProcess } from "#harness/cluster/kind/node-control.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Leak } from "#harness/model/certificate.ts";
 import { execLines } from "#harness/platform/docker.ts";
+import { appendToReportNow } from "#harness/platform/report-files.ts";
 import type { Guarded } from "#harness/workloads/standing-workload.ts";
 
 // Told at once: a packet that libpcap kept back would be counted to no phase.
@@ -104,7 +104,7 @@ export class LeakWatch implements AsyncDisposable {
   #add(packet: Packet): void {
     this.#packets.push(packet);
     // At once: a harness that is killed has lost nothing.
-    if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify(packet)}\n`);
+    if (this.#file !== undefined) appendToReportNow(this.#file, `${JSON.stringify(packet)}\n`);
   }
 
   /** From now on every packet is a leak, and is also kept in a file. */

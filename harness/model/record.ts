@@ -59,6 +59,14 @@ export interface ProvenanceRecord {
   readonly notes?: readonly string[];
 }
 
+/** Secrets of one kind that were taken out of one file of a report before it was written. */
+export interface Redaction {
+  /** Its path in the report. */
+  readonly file: string;
+  readonly kind: string;
+  readonly count: number;
+}
+
 /** A whole run, as `report.json` holds it. */
 export interface RunRecord {
   readonly schema: 1;
@@ -80,6 +88,8 @@ export interface RunRecord {
   readonly suites: readonly SuiteRecord[];
   readonly totals: Readonly<Record<Outcome, number>> & { readonly errors: number };
   readonly exitCode: number;
+  /** What was taken out of the report's files; not there where nothing was. */
+  readonly redactions?: readonly Redaction[];
   /** Of `prove` alone. */
   readonly killMatrix?: KillMatrix;
 }

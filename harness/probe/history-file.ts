@@ -1,7 +1,5 @@
-import { createWriteStream, type WriteStream } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
-import { basename, dirname } from "node:path";
-import { finished } from "node:stream/promises";
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
 import type { History } from "#harness/model/history.ts";
 import {
   footLine,
@@ -10,22 +8,20 @@ import {
   HistoryReader,
   headLine,
 } from "#harness/model/history-lines.ts";
+import { ReportStream } from "#harness/platform/report-files.ts";
 
 /** A history on its way to disk: what a prober tells is written at once and not kept. */
 export class HistoryFile {
   readonly path: string;
-  readonly #stream: WriteStream;
+  readonly #stream: ReportStream;
 
-  private constructor(path: string) {
+  private constructor(path: string, stream: ReportStream) {
     this.path = path;
-    this.#stream = createWriteStream(path);
-    // Told at the close: a full disk must not end the process.
-    this.#stream.on("error", () => {});
+    this.#stream = stream;
   }
 
   static async create(path: string, head: HistoryHead): Promise<HistoryFile> {
-    await mkdir(dirname(path), { recursive: true });
-    const file = new HistoryFile(path);
+    const file = new HistoryFile(path, await ReportStream.create(path));
     file.#stream.write(`${headLine(head)}\n`);
     return file;
   }
@@ -36,8 +32,8 @@ export class HistoryFile {
   }
 
   async close(foot?: HistoryFoot): Promise<void> {
-    this.#stream.end(foot === undefined ? undefined : `${footLine(foot)}\n`);
-    await finished(this.#stream);
+    if (foot !== undefined) this.#stream.write(`${footLine(foot)}\n`);
+    await this.#stream.end();
   }
 }
 
@@ -61,10 +57,13 @@ export async function readHistorySoFar(path: string): Promise<ReturnType<History
   return reader.soFar();
 }
 
+const chunkLength = 64 * 1024;
+
 /** One row a request; times are milliseconds of the prober's clock, whose zero the last column but one repeats. */
 export async function writeCsv(path: string, history: History): Promise<void> {
-  const out = createWriteStream(path);
+  const out = await ReportStream.create(path);
   out.write("seq,due_ms,sent_ms,end_ms,outcome,served_by,cluster,started_at_unix_ms,detail\n");
+  let rows = "";
   for (const s of history.samples) {
     const row = [
       s.seq,
@@ -76,8 +75,11 @@ export async function writeCsv(path: string, history: History): Promise<void> {
       s.cluster ?? "",
       history.startedAtUnixMs,
     ];
-    out.write(`${row.join(",")},"${(s.detail ?? "").replaceAll('"', '""')}"\n`);
+    rows += `${row.join(",")},"${(s.detail ?? "").replaceAll('"', '""')}"\n`;
+    if (rows.length < chunkLength) continue;
+    out.write(rows);
+    rows = "";
   }
-  out.end();
-  await finished(out);
+  if (rows !== "") out.write(rows);
+  await out.end();
 }

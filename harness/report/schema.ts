@@ -133,5 +133,9 @@ export const reportSchema = z.strictObject({
     errors: z.number(),
   }),
   exitCode: z.number(),
+  redactions: z
+    .array(z.strictObject({ file: z.string(), kind: z.string(), count: z.number().int() }))
+    .optional()
+    .describe("Secrets that were taken out of the report's files before they were written."),
   killMatrix: killMatrix.optional().describe("What `prove` found; of no other command."),
 });

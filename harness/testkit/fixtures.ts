@@ -1,4 +1,3 @@
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, type TestContext, test as vitestTest } from "vitest";
 import type { Cluster } from "#harness/cluster/cluster.ts";
@@ -19,6 +18,7 @@ import { hundredths } from "#harness/lib/stats.ts";
 import type { HealthCell } from "#harness/model/health-cell.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
 import { readHistorySoFar } from "#harness/probe/history-file.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { settledOn } from "#harness/workloads/draw.ts";
@@ -154,7 +154,10 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
         .then(async (evidence) => {
           const dir = join(runDirOfRun(), "artifacts", suite);
           await writeEvidence(evidence, dir);
-          await writeFile(join(dir, diagnosisFile), JSON.stringify(diagnose(snapshotOf(evidence)), null, 1));
+          await writeReportFile(
+            join(dir, diagnosisFile),
+            JSON.stringify(diagnose(snapshotOf(evidence)), null, 1),
+          );
         })
         .catch((error: unknown) => console.error(`evidence: ${messageOf(error)}`));
     // An injection that outlived the set-up's own time is waited for: it heals itself or is healed here.

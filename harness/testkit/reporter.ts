@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { SerializedError } from "vitest";
 import type { Reporter, TestCase, TestModule, TestRunEndReason } from "vitest/node";
@@ -8,7 +8,7 @@ import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
 import { printable } from "#harness/lib/visible.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import type { Outcome } from "#harness/model/verdict.ts";
-import { writeAtomic } from "#harness/platform/paths.ts";
+import { appendToReport, writeReportFile } from "#harness/platform/report-files.ts";
 import { toJunit } from "#harness/report/junit.ts";
 
 export interface ReporterOptions {
@@ -194,18 +194,17 @@ export class MeshproofReporter implements Reporter {
   }
 
   #event(event: Record<string, unknown>): void {
-    this.#queue(async () => {
-      await mkdir(this.#options.runDir, { recursive: true });
-      await appendFile(
+    this.#queue(() =>
+      appendToReport(
         join(this.#options.runDir, "events.jsonl"),
         `${printable(JSON.stringify({ at: wallLabel(), ...event }))}\n`,
-      );
-    });
+      ),
+    );
   }
 
   #writeJunit(): Promise<void> {
     return this.#queue(() =>
-      writeAtomic(
+      writeReportFile(
         join(this.#options.runDir, "junit.xml"),
         toJunit({
           runId: this.#options.runId,

@@ -7,6 +7,7 @@ import { readSeries } from "#harness/measure/series.ts";
 import { certificateSchema } from "#harness/model/certificate.ts";
 import { output } from "#harness/platform/command.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
 import {
   limits,
@@ -42,11 +43,11 @@ export async function publish(series: string, command: string): Promise<string[]
   await mkdir(dir, { recursive: true });
   const lines = measurements.map((m) => `    ${JSON.stringify(m)}`).join(",\n");
   const { measurements: _measurements, ...head } = published;
-  await writeAtomic(
+  await writeReportFile(
     join(dir, "failover.json"),
     `${JSON.stringify(head, null, 2).replace(/\n}$/, "")},\n  "measurements": [\n${lines}\n  ]\n}\n`,
   );
-  await writeAtomic(join(dir, "failover.html"), publishedHtml(published));
+  await writeReportFile(join(dir, "failover.html"), publishedHtml(published));
   const readme = join(repoRoot(), "README.md");
   await writeAtomic(readme, withTable(await readFile(readme, "utf8"), await readPublished()));
   return [join(dir, "failover.json"), join(dir, "failover.html"), readme];
@@ -63,8 +64,8 @@ export async function publishCertificate(file: string): Promise<string[]> {
   const dir = join(publishedDir, certificate.to);
   const name = join(dir, `upgrade-from-${certificate.from}`);
   await mkdir(dir, { recursive: true });
-  await writeAtomic(`${name}.yaml`, await readFile(file, "utf8"));
-  await writeAtomic(`${name}.html`, certificateHtml(certificate));
+  await writeReportFile(`${name}.yaml`, await readFile(file, "utf8"));
+  await writeReportFile(`${name}.html`, certificateHtml(certificate));
   return [`${name}.yaml`, `${name}.html`];
 }
 

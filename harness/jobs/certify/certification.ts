@@ -13,6 +13,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { LastingState } from "#harness/model/lasting-state.ts";
+import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { type Journal, writeJournal } from "#harness/state/certification-journal.ts";
 import type { LabState } from "#harness/state/lab.ts";
@@ -97,6 +98,7 @@ export class Certification {
     }
     const certificate = await describeCertificate(this.#journal, this.#state.plan, this.#options.artifacts);
     await writeCertificate(this.#dir, certificate);
+    for (const line of redactionLines(await redactionsIn(this.#dir))) this.#options.say(line);
     return { certificate, dir: this.#dir };
   }
 
