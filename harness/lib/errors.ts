@@ -17,7 +17,9 @@ export type ErrorCode =
   | "command-failed"
   | "lab-missing"
   | "lab-busy"
+  | "lab-foreign"
   | "lab-broken"
+  | "lock-lost"
   | "mesh-not-ready"
   | "kube-request"
   | "timeout"
@@ -34,6 +36,7 @@ const exitCodes: Partial<Record<ErrorCode, number>> = {
   "build-failed": 3,
   "command-failed": 3,
   "lab-broken": 3,
+  "lock-lost": 3,
   "mesh-not-ready": 1,
   "kube-request": 3,
   timeout: 3,
