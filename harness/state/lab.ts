@@ -107,7 +107,7 @@ export function foreignLab({ lab, owner }: Pick<LabState, "lab" | "owner">, what
       owner === unlabelled
         ? "was made by an earlier version of Meshproof and carries no owner"
         : `belongs to ${owner}, and this is ${currentOwner().id}`
-    }: it is left as it is`,
+    }`,
     {
       cure: `choose another --lab; if nobody needs that lab, \`npm run mesh -- down --lab ${lab} --owner ${owner}\` removes it`,
     },
