@@ -45,12 +45,15 @@ export async function labsOfAllOwners(): Promise<LabOfOwner[]> {
   );
 }
 
+/** Else a state file or processes tell of it. */
+const hasObjects = (l: LabOfOwner): boolean => l.containers.length + l.networks.length > 0;
+
 /** As a person reads it. */
 export function labOfOwnerLines(labs: readonly LabOfOwner[]): string[] {
   if (labs.length === 0) return ["no lab of any owner"];
   return labs.map(
     (l) =>
-      `lab ${l.lab}, owner ${l.owner}${l.own ? " (this one)" : ""}, ${l.runningNodes} of ${l.nodes} nodes running${
+      `lab ${l.lab}, owner ${l.owner}${l.own ? " (this one)" : ""}, ${hasObjects(l) ? `${l.runningNodes} of ${l.nodes} nodes running` : "nothing in Docker"}${
         l.phase === undefined ? "" : `, phase ${l.phase}`
       }${l.stateFolder === undefined ? "" : `, state folder ${l.stateFolder}`}: \`npm run mesh -- down --lab ${l.lab}${
         l.own ? "" : ` --owner ${l.owner}`

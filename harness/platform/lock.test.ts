@@ -80,7 +80,12 @@ describe("a lock on a folder", () => {
     expect(await isAlive(me)).toBe(true);
     expect(await isAlive({ ...me, bootId: "an-earlier-one" })).toBe(false);
     const pidNamespace = readlinkSync("/proc/self/ns/pid");
-    for (const over of [{ pidStart: "1" }, { bootId: "an-earlier-one" }, { pid: 2 ** 30 }]) {
+    for (const over of [
+      { pidStart: "1" },
+      { bootId: "an-earlier-one" },
+      { bootId: "an-earlier-one", pidNamespace: "pid:[1]" },
+      { pid: 2 ** 30 },
+    ]) {
       rmSync(dir, { recursive: true, force: true });
       mkdirSync(dir, { recursive: true });
       symlinkSync(JSON.stringify({ ...me, pidNamespace, nonce: "x", ...over }), join(dir, "holder-4"));

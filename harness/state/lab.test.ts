@@ -132,7 +132,11 @@ describe("work on a lab", () => {
     expect(existsSync(labDir("lost"))).toBe(true);
   });
 
-  test("an interruption stays an interruption", () => {
+  test("a signal that fired for a typed reason gives that reason, an interruption stays one", async () => {
+    const lost = AbortSignal.abort(new MeshproofError("lock-lost", "gone"));
+    expect(() => throwIfAborted(lost, "test")).toThrow(expect.objectContaining({ code: "lock-lost" }));
+    await expect(pause(1000, lost)).rejects.toMatchObject({ code: "lock-lost" });
+    await expect(command("sleep", ["60"], { signal: lost })).rejects.toMatchObject({ code: "lock-lost" });
     expect(() => throwIfAborted(AbortSignal.abort(new Error("SIGINT")), "test")).toThrow(
       expect.objectContaining({ code: "aborted" }),
     );
