@@ -25,7 +25,8 @@ import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
 import { closingLines, testLab } from "#harness/jobs/test.ts";
 import { testOwn } from "#harness/jobs/test-own.ts";
 import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
-import { downAll, downLab } from "#harness/lab/down.ts";
+import { labOfOwnerLines, labsOfAllOwners } from "#harness/lab/all-labs.ts";
+import { downAll, downForeign, downLab } from "#harness/lab/down.ts";
 import { fetchImages, saveArchive } from "#harness/lab/images.ts";
 import { mustBuild, preflight } from "#harness/lab/preflight.ts";
 import { up } from "#harness/lab/up.ts";
@@ -37,7 +38,7 @@ import { examine } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
 import { guardOutput, type Piece, paint, stdout } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
-import { labVariable } from "#harness/state/reap.ts";
+import { labVariable } from "#harness/state/processes.ts";
 import { newRunId } from "#harness/testkit/global-setup.ts";
 import { longSuiteNames, provenSuites } from "#harness/testkit/suites.ts";
 
@@ -278,13 +279,25 @@ program
   .command("down")
   .description("remove a lab, whatever state it is in")
   .option("--lab <name>", "name of the lab", "default")
-  .option("--all", "every lab, and what a crash left")
-  .action(async (o: { lab: string; all?: boolean }) => {
-    const removed = await withProgress((progress) =>
-      o.all === true
-        ? downAll(progress, AbortSignal.timeout(600_000))
-        : downLab(o.lab, progress, AbortSignal.timeout(600_000)),
-    );
+  .option("--all", "every lab of this user and state folder, and what a crash left")
+  .option(
+    "--owner <owner>",
+    "with --lab: another owner's, as `status --all-owners` lists them; `unlabelled` for a lab of an earlier version",
+  )
+  .action(async (o: { lab: string; all?: boolean; owner?: string }, command: Command) => {
+    const isNamed = command.getOptionValueSource("lab") !== "default";
+    if (o.owner !== undefined && (o.all === true || !isNamed))
+      throw new MeshproofError("usage", "--owner removes one lab, which must be named", {
+        cure: "give --lab NAME with it, and no --all",
+      });
+    const { owner } = o;
+    const removed = await withProgress((progress) => {
+      const within = AbortSignal.timeout(600_000);
+      if (o.all === true) return downAll(progress, within);
+      return owner === undefined
+        ? downLab(o.lab, progress, within)
+        : downForeign({ lab: o.lab, owner }, progress, within);
+    });
     say(removed.length === 0 ? "nothing was left" : `removed ${removed.join(", ")}`);
   });
 
@@ -292,8 +305,15 @@ program
   .command("status")
   .description("what is up: clusters, nodes, versions, contexts")
   .option("--lab <name>", "name of the lab", "default")
+  .option("--all-owners", "instead: the labs of every user and state folder on this Docker daemon")
   .option("--json", "as JSON")
-  .action(async (o: { lab: string; json?: boolean }) => {
+  .action(async (o: { lab: string; allOwners?: boolean; json?: boolean }) => {
+    if (o.allOwners === true) {
+      const labs = await labsOfAllOwners();
+      if (o.json === true) return say(JSON.stringify({ labs }, null, 2));
+      for (const line of labOfOwnerLines(labs)) say(line);
+      return;
+    }
     const status = await labStatus(o.lab, signal);
     if (o.json === true) return say(JSON.stringify(status, null, 2));
     say(

@@ -167,6 +167,18 @@ describe("bad input is refused by name, both sides of it", () => {
     });
   });
 
+  test("lab and cluster names that make a node's name too long for a host", async () => {
+    const named = (west: string) => labWith({ lab: (t: string) => t.replace("name: west", `name: ${west}`) });
+    const lab = "l".repeat(20);
+    const fits = await named("w".repeat(17));
+    expect((await planLab({ lab, labFile: fits })).clusters[1]?.name).toHaveLength(17);
+    const tooLong = await named("w".repeat(18));
+    await expect(planLab({ lab, labFile: tooLong })).rejects.toMatchObject({
+      code: "config-conflict",
+      message: expect.stringContaining("make a node name of over 63 characters"),
+    });
+  });
+
   test("a port in use, with its owner", async () => {
     const server = createServer();
     const port = await new Promise<number>((resolve) =>

@@ -10,7 +10,7 @@ import {
   readManifests,
   readValues,
 } from "./lab-file.ts";
-import { checkLabName } from "./lab-name.ts";
+import { checkLabName, kindNameIn } from "./lab-name.ts";
 import { labFileOf, type ProfileName } from "./profiles.ts";
 
 export interface PlannedCluster {
@@ -222,9 +222,12 @@ function cidrOf(text: string, place: string): Cidr {
 
 export function checkConflicts(plan: LabPlan, path: string): void {
   checkIds(plan, path);
-  for (const { name } of plan.clusters) {
+  for (const { name, kindConfig } of plan.clusters) {
+    // kind puts a load balancer before several control planes.
+    const several = kindConfig.nodes.filter((n) => n.role === "control-plane").length > 1;
+    const node = `${kindNameIn("000000", plan.lab, name)}-${several ? "external-load-balancer" : "control-plane"}`;
     // A node's host name: Linux takes 64 characters.
-    if (`meshproof-${plan.lab}--${name}-control-plane`.length > 63) {
+    if (node.length > 63) {
       conflict(
         path,
         `lab ${plan.lab} and cluster ${name} make a node name of over 63 characters`,

@@ -28,7 +28,7 @@ import {
 import type { RunRecord } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
-import { lockLab } from "#harness/state/lab.ts";
+import { withLab } from "#harness/state/lock.ts";
 import { newRunId } from "#harness/testkit/global-setup.ts";
 import { reportsDir } from "#harness/testkit/run-environment.ts";
 import { checkSuites, listTests, provenSuites, suiteNames } from "#harness/testkit/suites.ts";
@@ -82,13 +82,19 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {
       cure: "see suites/*.prove.yaml",
     });
-  await using _lock = await lockLab(options.lab);
-  const proof: Proof = {
-    suites,
-    tables,
-    tests: await listTests(options.lab),
-    clusters: lab.clusters.map((c) => c.name),
-  };
+  const clusters = lab.clusters.map((c) => c.name);
+  return withLab(options.lab, options.signal, async (signal) => {
+    const tests = await listTests(options.lab);
+    return proveUnderLock({ ...options, signal }, chosen, { suites, tables, tests, clusters });
+  });
+}
+
+async function proveUnderLock(
+  options: ProveOptions,
+  chosen: readonly Fault[],
+  proof: Proof,
+): Promise<{ record: RunRecord; dir: string }> {
+  const { suites } = proof;
   const reports = reportsDir();
   const dir = join(reports, options.runId);
   const { faults: proven, cells } = await settledBefore(options.resume, chosen, proof);

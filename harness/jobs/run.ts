@@ -5,7 +5,7 @@ import { up } from "#harness/lab/up.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
 import type { RunRecord } from "#harness/model/record.ts";
-import { lockLab } from "#harness/state/lab.ts";
+import { withLab } from "#harness/state/lock.ts";
 import { checkSuites } from "#harness/testkit/suites.ts";
 import { testLab } from "./test.ts";
 
@@ -42,7 +42,11 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
     ...(options.images.registryMirror === undefined ? {} : { registryMirror: options.images.registryMirror }),
   });
   // Held from the first change to the last: nobody finds the lab "already up" just before it is removed.
-  await using _lock = await lockLab(plan.lab);
+  return withLab(plan.lab, signal, (held) => runUnderLock({ ...options, signal: held }));
+}
+
+async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
+  const { plan, progress, signal } = options;
   await up({
     plan,
     runId: options.runId,

@@ -12,7 +12,9 @@ import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
-import { forgetLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
+import { forgetLab, type LabState, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
+import { hasLostLock, withLab } from "#harness/state/lock.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
@@ -46,7 +48,7 @@ const lab = "own";
  * the end; what a crash left is removed by the next call, and by `down --all`.
  */
 export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
-  const { contexts, kubeconfig, signal, progress } = options;
+  const { contexts, kubeconfig } = options;
   if (contexts.length < 2)
     throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
   if (options.fault !== undefined && faultNamed(options.fault).needsNamespace !== true)
@@ -69,9 +71,19 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
     );
   const planned = await Promise.all(contexts.map((c) => ownCluster(c, kubeconfig)));
   checkApart(planned);
-  await using _lock = await lockLab(lab);
+  return withLab(lab, options.signal, (signal) => testUnderLock({ ...options, signal }, planned));
+}
+
+async function testUnderLock(
+  options: OwnOptions,
+  planned: readonly PlannedCluster[],
+): ReturnType<typeof testOwn> {
+  const { signal, progress } = options;
   const before = await readLabState(lab);
-  if (before !== undefined) await removeOurs(new Mesh(before));
+  if (before !== undefined) {
+    requireOwn(before);
+    await removeOurs(new Mesh(before));
+  }
   const plan: LabPlan = {
     lab,
     profile: "default",
@@ -97,8 +109,9 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
         { cure: "a lab of Meshproof's own is tested with --lab; else remove the namespace" },
       );
   const state: LabState = {
-    version: 1,
+    version: 2,
     lab,
+    owner: currentOwner().id,
     phase: "up",
     runId: options.runId,
     createdAt: wallLabel(),
@@ -126,10 +139,12 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
     });
     return await testLab({ ...options, lab });
   } finally {
-    await progress.step("remove what was ours", async () => {
-      await removeOurs(mesh);
-      await forgetLab(lab);
-    });
+    // Whoever has the lock now removes it before they begin.
+    if (!hasLostLock(lab))
+      await progress.step("remove what was ours", async () => {
+        await removeOurs(mesh);
+        await forgetLab(lab);
+      });
   }
 }
 

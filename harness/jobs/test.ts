@@ -30,7 +30,8 @@ import { HostWatch } from "#harness/platform/watch.ts";
 import { figureLines } from "#harness/report/figures-text.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
 import { bootstrapSeed, measurementsOf } from "#harness/report/measurements-html.ts";
-import { lockLab, requireLab } from "#harness/state/lab.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { withLab } from "#harness/state/lock.ts";
 import { MeshproofReporter } from "#harness/testkit/reporter.ts";
 import { diagnosisFile, reportsDir } from "#harness/testkit/run-environment.ts";
 import { checkSuites, runSuites, suiteNames } from "#harness/testkit/suites.ts";
@@ -65,7 +66,13 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   const suites = checkSuites(options.suites, (await requireLab(options.lab)).plan);
   if (options.fault !== undefined) faultNamed(options.fault);
   for (const file of [options.series, options.baseline]) if (file !== undefined) readSeries(file);
-  await using _lock = await lockLab(options.lab);
+  return withLab(options.lab, options.signal, (signal) => testUnderLock({ ...options, signal }, suites));
+}
+
+async function testUnderLock(
+  options: TestOptions,
+  suites: readonly string[],
+): Promise<{ record: RunRecord; dir: string }> {
   const mesh = await openLab(options.lab, options.say);
   const { state } = mesh;
   const reports = options.reportsDir ?? reportsDir();

@@ -18,7 +18,7 @@ const record: RunRecord = {
   profile: "default",
   fault: null,
   kernel: "6.1",
-  meshproof: "0.1.0",
+  meshproof: "9.9.9",
   imageSource: "source",
   imageReason: "",
   clusters: [],

@@ -4,7 +4,7 @@ import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import { tellStranded } from "#harness/state/certification-journal.ts";
 import { type LabState, requireLab } from "#harness/state/lab.ts";
-import { killOrphans, labVariable } from "#harness/state/reap.ts";
+import { killOrphans, markChildren } from "#harness/state/processes.ts";
 import { takeOver } from "./other-labs.ts";
 
 /**
@@ -13,8 +13,8 @@ import { takeOver } from "./other-labs.ts";
  */
 export async function openLab(lab: string, say: (line: string) => void): Promise<Mesh> {
   const state = await workOn(lab);
-  process.env[labVariable] = lab;
-  await killOrphans(lab);
+  markChildren(lab);
+  await killOrphans({ lab, owner: state.owner });
   const mesh = new Mesh(state);
   await healLeftovers(mesh, say);
   await removeLeftovers(mesh, say);

@@ -4,6 +4,7 @@ import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Progress } from "#harness/lib/progress.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
 import {
   claimLab,
   isMine,
@@ -48,7 +49,8 @@ const gone = { pid: 2 ** 30, pidStart: "1" };
 
 const lab = async (name: string, over: Partial<LabState> = {}): Promise<LabState> => {
   const plan = { lab: name, clusters: [{ name: "east" }] };
-  const state = { version: 1, lab: name, phase: "up", plan, ...over } as unknown as LabState;
+  const owner = currentOwner().id;
+  const state = { version: 2, lab: name, owner, phase: "up", plan, ...over } as unknown as LabState;
   await writeLabState(state);
   return state;
 };
@@ -56,16 +58,16 @@ const lab = async (name: string, over: Partial<LabState> = {}): Promise<LabState
 const certifies = (name: string): void => writeFileSync(join(labDir(name), "certify.json"), "{}");
 
 test("of the other labs those go whose commands were killed before they could remove them", async () => {
-  await lab("killed", { owner: gone });
-  await lab("half", { owner: gone, phase: "creating" });
-  await lab("killed-at-removal", { owner: gone, phase: "removing" });
+  await lab("killed", { remover: gone });
+  await lab("half", { remover: gone, phase: "creating" });
+  await lab("killed-at-removal", { remover: gone, phase: "removing" });
   certifies("killed-at-removal");
-  await lab("certifying", { owner: gone });
+  await lab("certifying", { remover: gone });
   certifies("certifying");
-  await lab("at-work", { owner: await thisProcess() });
+  await lab("at-work", { remover: await thisProcess() });
   await lab("kept");
   await lab("half-removed", { phase: "removing" });
-  await lab("asked-for", { owner: gone });
+  await lab("asked-for", { remover: gone });
   await makeRoom("asked-for", progress, signal);
   expect((await listLabs()).sort()).toEqual(["asked-for", "at-work", "certifying", "kept"]);
   expect(told.sort()).toEqual([
@@ -84,13 +86,13 @@ test("a broken lab beside this one is told, and no reason to stop", async () => 
 });
 
 test("a lab that a killed command was to remove is kept by whoever works on it, or removed by whoever takes it over", async () => {
-  await lab("killed", { owner: gone });
-  expect((await requireLab("killed")).owner).toEqual(gone);
-  expect((await workOn("killed")).owner).toBeUndefined();
+  await lab("killed", { remover: gone });
+  expect((await requireLab("killed")).remover).toEqual(gone);
+  expect((await workOn("killed")).remover).toBeUndefined();
   await makeRoom("asked-for", progress, signal);
   expect(await listLabs()).toEqual(["killed"]);
-  const mine = await claimLab(await lab("other", { owner: gone }), false);
+  const mine = await claimLab(await lab("other", { remover: gone }), false);
   expect(await isMine(mine)).toBe(true);
-  expect((await workOn("other")).owner).toEqual(await thisProcess());
+  expect((await workOn("other")).remover).toEqual(await thisProcess());
   expect(await isMine(await claimLab(await lab("kept"), false))).toBe(false);
 });

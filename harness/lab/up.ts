@@ -6,7 +6,7 @@ import {
   kindNodes,
   useMirror,
 } from "#harness/cluster/kind/kind-cluster.ts";
-import { clusterNetwork, createNetworks, routeBetween } from "#harness/cluster/kind/networks.ts";
+import { clusterNetwork, createNetworks, networksOf, routeBetween } from "#harness/cluster/kind/networks.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
 import { getArtifacts } from "#harness/images/index.ts";
@@ -16,10 +16,15 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
+import { listDocker } from "#harness/platform/docker-listing.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
 import { tellStranded } from "#harness/state/certification-journal.ts";
-import { type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
-import { killOrphans, labVariable, reapLab } from "#harness/state/reap.ts";
+import { inTheWay } from "#harness/state/inventory.ts";
+import { foreignLab, type LabState, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
+import { hasLostLock, withLab } from "#harness/state/lock.ts";
+import { killOrphans, markChildren } from "#harness/state/processes.ts";
+import { reapLab } from "#harness/state/reap.ts";
 import { installMesh, type MeshTimes } from "./install.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 import { isDisposable, takeOver } from "./other-labs.ts";
@@ -52,18 +57,21 @@ export interface UpResult {
  * with other settings that a killed command was to remove.
  */
 export async function up(options: UpOptions): Promise<UpResult> {
-  await using _lock = await lockLab(options.plan.lab);
-  process.env[labVariable] = options.plan.lab;
-  await killOrphans(options.plan.lab);
+  return withLab(options.plan.lab, options.signal, (signal) => upUnderLock({ ...options, signal }));
+}
+
+async function upUnderLock(options: UpOptions): Promise<UpResult> {
+  const { lab } = options.plan;
+  markChildren(lab);
+  await killOrphans({ lab, owner: currentOwner().id });
   const touched = { yet: false };
   try {
     return await bringUp(options, touched);
   } catch (error) {
     // What this call made or changed is removed again, under the same lock; what it never touched is left alone.
-    if (touched.yet && options.keep !== true) {
-      await options.progress.step(`remove lab ${options.plan.lab}`, () =>
-        reapLab(options.plan.lab, AbortSignal.timeout(300_000)),
-      );
+    // Whoever has the lock now may be making the lab anew.
+    if (touched.yet && options.keep !== true && !hasLostLock(lab)) {
+      await options.progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
     }
     throw error;
   }
@@ -72,6 +80,8 @@ export async function up(options: UpOptions): Promise<UpResult> {
 async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<UpResult> {
   const { plan, progress, signal } = options;
   const before = await readLabState(plan.lab);
+  if (before !== undefined) requireOwn(before);
+  await requireFreeNames(plan);
   await tellStranded(plan.lab, (line) => progress.note(line));
   // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
   if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
@@ -97,15 +107,16 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     await checkPorts(plan);
   }
   const startedMs = monotonicMs();
-  const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.owner === undefined;
-  const owner = options.transient === true && !theirs ? await thisProcess() : undefined;
+  const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.remover === undefined;
+  const remover = options.transient === true && !theirs ? await thisProcess() : undefined;
   const state = (phase: LabState["phase"]): LabState => ({
-    version: 1,
+    version: 2,
     lab: plan.lab,
+    owner: currentOwner().id,
     phase,
     runId: options.runId,
     createdAt: wallLabel(),
-    ...(owner === undefined ? {} : { owner }),
+    ...(remover === undefined ? {} : { remover }),
     plan,
     artifacts,
   });
@@ -123,6 +134,21 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const times = await installMesh(plan, artifacts, clusters, progress, signal);
   await writeLabState(state("up"));
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
+}
+
+/** Throws `lab-foreign` where containers or networks that are not this owner's have the names of this lab's. */
+async function requireFreeNames(plan: LabPlan): Promise<void> {
+  const [first, ...others] = inTheWay(await listDocker(), currentOwner(), {
+    lab: plan.lab,
+    clusters: plan.clusters.map((c) => c.name),
+    networks: networksOf(plan),
+  });
+  if (first === undefined) return;
+  const names = [first, ...others].map(({ what }) => what).join(", ");
+  if (first.key !== undefined) throw foreignLab(first.key, `${names} in the way: `);
+  throw new MeshproofError("lab-foreign", `in the way of lab ${plan.lab}, and not Meshproof's: ${names}`, {
+    cure: "choose another --lab, or remove them if nobody needs them",
+  });
 }
 
 async function createClusters(

@@ -37,6 +37,9 @@ const table = {
   "command-failed": { exitCode: 3, blame: "mesh" },
   "lab-missing": { exitCode: 2, blame: "user" },
   "lab-busy": { exitCode: 2, blame: "user" },
+  "lab-foreign": { exitCode: 2, blame: "user" },
+  // Another process took the lab, or its state folder went: what this command would find is not its own.
+  "lock-lost": { exitCode: 3, blame: "test-machine" },
   // What the harness itself made and keeps: networks, containers, state files.
   "lab-broken": { exitCode: 3, blame: "test-machine" },
   "mesh-not-ready": { exitCode: 1, blame: "mesh" },

@@ -1,5 +1,6 @@
 import { ExecaError, execa, type Options } from "execa";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { abortedError } from "#harness/lib/eventually.ts";
 
 export interface CommandOptions {
   readonly signal?: AbortSignal;
@@ -58,8 +59,7 @@ export async function command(
     if (!(error instanceof ExecaError)) throw error;
     const stdout = String(error.stdout ?? "");
     const stderr = String(error.stderr ?? "");
-    if (error.isCanceled)
-      throw new MeshproofError("aborted", `interrupted: ${program} ${args[0] ?? ""}`, { cause: error });
+    if (error.isCanceled) throw abortedError(options.signal, `interrupted: ${program} ${args[0] ?? ""}`);
     if (options.tolerate === true && error.exitCode !== undefined) {
       return { exitCode: error.exitCode, stdout, stderr };
     }

@@ -2,7 +2,9 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { kindNameIn } from "#harness/config/lab-name.ts";
 import { planLab } from "#harness/config/plan.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 
 /** Every test of the suites, by suite, listed by vitest itself on a lab that exists on paper only. */
@@ -10,13 +12,17 @@ export async function listTestsOnPaper(): Promise<Map<string, string[]>> {
   const state = mkdtempSync(join(tmpdir(), "meshproof-list-"));
   try {
     const plan = await planLab({ lab: "paper" });
+    const owner = currentOwner(join(state, "meshproof"));
     const dir = join(state, "meshproof/labs/paper");
     mkdirSync(dir, { recursive: true });
     const versions = Object.fromEntries(plan.clusters.map((c) => [c.name, { ciliumVersion: c.cilium }]));
     const artifacts = { clusters: versions, agnhostImage: "x", proberImage: "x" };
-    writeFileSync(join(dir, "state.json"), JSON.stringify({ lab: "paper", phase: "up", plan, artifacts }));
+    writeFileSync(
+      join(dir, "state.json"),
+      JSON.stringify({ version: 2, lab: "paper", owner: owner.id, phase: "up", plan, artifacts }),
+    );
     for (const c of plan.clusters) {
-      const name = `kind-meshproof-paper--${c.name}`;
+      const name = `kind-${kindNameIn(owner.short, "paper", c.name)}`;
       const config = {
         clusters: [{ name, cluster: { server: "https://127.0.0.1:1" } }],
         users: [{ name, user: {} }],

@@ -1,8 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { buildName } from "#harness/platform/build-containers.ts";
 import { command, output } from "#harness/platform/command.ts";
-import { buildName, execIn, imageId, removeContainers } from "#harness/platform/docker.ts";
+import { execIn, imageId, removeContainers } from "#harness/platform/docker.ts";
 import type { BuiltComponent } from "./go-build.ts";
 import { buildImage, type ImageEntry } from "./image.ts";
 
@@ -113,7 +114,7 @@ export async function preload(
       "-d",
       "--privileged",
       "--name",
-      buildName(),
+      await buildName(),
       ...mounts,
       "--entrypoint",
       "/usr/local/bin/containerd",

@@ -18,7 +18,8 @@ import {
   readJournal,
   whereItIs,
 } from "#harness/state/certification-journal.ts";
-import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/state/lab.ts";
+import { claimLab, isMine, readLabState, requireLab } from "#harness/state/lab.ts";
+import { withLab } from "#harness/state/lock.ts";
 import { checkSuites } from "#harness/testkit/suites.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { Certification } from "./certification.ts";
@@ -59,7 +60,7 @@ export interface ResumeOptions extends AnyCertification {
 
 /** Moves a lab from one version to another and back under traffic, and says what it cost. */
 export async function certify(options: CertifyOptions): Promise<Certified> {
-  const { plan, pair, keep, progress, signal } = options;
+  const { plan, pair, signal, progress } = options;
   const order = orderOf(
     plan.clusters.map((c) => c.name),
     options.order,
@@ -72,8 +73,19 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     });
   const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
   const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
-  await using _lock = await lockLab(plan.lab);
-  const { runId, images } = options;
+  return withLab(plan.lab, signal, (held) =>
+    certifyUnderLock({ ...options, signal: held }, { order, suites, newValues, artifacts }),
+  );
+}
+
+async function certifyUnderLock(
+  options: CertifyOptions,
+  checked: Pick<Journal["settings"], "order" | "suites" | "newValues"> & {
+    readonly artifacts: BothArtifacts;
+  },
+): Promise<Certified> {
+  const { plan, pair, runId, images, keep, progress, signal } = options;
+  const { order, suites, newValues, artifacts } = checked;
   await up({ plan, runId, images, keep, transient: !keep, progress, signal });
   return await conclude(options, plan.lab, artifacts, async (mesh) => ({
     pair,
@@ -101,8 +113,11 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
 
 /** Goes on with a certification that was cut off, as it was asked for. */
 export async function resumeCertification(options: ResumeOptions): Promise<Certified> {
+  return withLab(options.lab, options.signal, (signal) => resumeUnderLock({ ...options, signal }));
+}
+
+async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   const { lab, progress, signal } = options;
-  await using _lock = await lockLab(lab);
   const journal = await readJournal(lab);
   if (journal === undefined)
     throw new MeshproofError("usage", `no certification was cut off in lab ${lab}`, {
