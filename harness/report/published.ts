@@ -52,49 +52,81 @@ ${figures
 `;
 }
 
-/** The README's table, from every published version. */
-export function publishedTable(all: readonly Published[]): string {
-  const rows = all.flatMap((p) =>
-    figuresOf(p.measurements as Measurement[], bootstrapSeed).map((f) => [p.cilium, ...rowOf(f)]),
+/** A row of the tables of figures: by column. */
+type Row = Readonly<Record<(typeof columns)[number], string>>;
+
+const columns = [
+  "Cilium",
+  "what happens",
+  "affinity",
+  "failed of n",
+  "outage, median (95 % interval)",
+  "p95",
+  "largest",
+  "requests lost of 200/s",
+  "explained",
+] as const;
+
+/** Rows of the README: a failover, a lost node, a lost cluster. */
+const headlines: readonly (readonly [scenario: string, affinity: string])[] = [
+  ["scale to zero", "local"],
+  ["node stopped", "none"],
+  ["cluster lost", "remote"],
+];
+
+/** The table of `docs/results`: every published figure of every version. */
+export const resultsTable = (all: readonly Published[]): string => tableOf(rowsOf(all), columns);
+
+/** The README's table: the headline rows, without the columns that need an explanation. */
+export function headlineTable(all: readonly Published[]): string {
+  const rows = rowsOf(all).filter((row) =>
+    headlines.some(([scenario, affinity]) => row["what happens"] === scenario && row.affinity === affinity),
   );
-  const head = [
-    "Cilium",
-    "what happens",
-    "affinity",
-    "runs",
-    "outage, median (95 % interval)",
-    "p95",
-    "most",
-    "requests lost of 200/s",
-    "explained",
-  ];
-  // As a formatter of Markdown leaves it.
-  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((c, i) => c.padEnd(widths[i]!)).join(" | ")} |`;
-  const rule = widths.map((w) => "-".repeat(w));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
+  return tableOf(
+    rows,
+    columns.filter((c) => c !== "p95" && c !== "explained"),
+  );
 }
 
-function rowOf(f: Figure): string[] {
+const rowsOf = (all: readonly Published[]): Row[] =>
+  all.flatMap((p) =>
+    figuresOf(p.measurements, bootstrapSeed).map((f) => ({ Cilium: p.cilium, ...rowOf(f, p.measurements) })),
+  );
+
+/** In columns of equal width, so that the source can be read too. */
+function tableOf(rows: readonly Row[], shown: readonly (typeof columns)[number][]): string {
+  const widths = shown.map((c) => Math.max(c.length, ...rows.map((r) => r[c].length)));
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((c, i) => c.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  return [
+    line(shown),
+    line(widths.map((w) => "-".repeat(w))),
+    ...rows.map((r) => line(shown.map((c) => r[c]))),
+  ].join("\n");
+}
+
+function rowOf(f: Figure, measurements: readonly Measurement[]): Omit<Row, "Cilium"> {
   const { outageMs: d } = f;
-  const held = `not back while it lasted${d === undefined ? "" : `, ${f.notRecovered} of ${f.runs}`}`;
+  const failed = measurements.filter(
+    (m) => m.scenario === f.scenario && m.affinity === f.affinity && m.outcome === "fail",
+  ).length;
+  const held = `not restored before the fault was removed${d === undefined ? "" : `, ${f.notRecovered} of ${f.runs}`}`;
   const outage =
     d === undefined
       ? held
       : d.max === 0
         ? "none"
         : `${time(d.median)} (${time(d.medianLow)} to ${time(d.medianHigh)})${f.notRecovered > 0 ? `; ${held}` : ""}`;
-  return [
-    f.scenario,
-    f.affinity,
-    String(f.runs),
-    outage,
-    d === undefined ? "" : time(d.p95),
-    d === undefined ? "" : time(d.max),
-    `${f.lostMedian} (${f.lostMost})`,
-    f.explainedShare === undefined ? "" : `${Math.round(f.explainedShare * 100)} %`,
-  ];
+  return {
+    "what happens": f.scenario,
+    affinity: f.affinity,
+    "failed of n": `${failed} of ${f.runs}`,
+    "outage, median (95 % interval)": outage,
+    p95: d === undefined ? "" : time(d.p95),
+    largest: d === undefined ? "" : time(d.max),
+    "requests lost of 200/s": `${f.lostMedian} (${f.lostMost})`,
+    explained: f.explainedShare === undefined ? "" : `${Math.round(f.explainedShare * 100)} %`,
+  };
 }
 
 function time(ms: number): string {
