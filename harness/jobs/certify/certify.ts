@@ -74,7 +74,9 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
       cure: `run \`npm run mesh -- certify --resume --lab ${plan.lab}\` to go on, or \`npm run mesh -- down --lab ${plan.lab}\` to clean up`,
     });
-  const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
+  const newValues = (
+    await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
+  ).reduce(mergeValues, {});
   const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
   await using _lock = await lockLab(plan.lab);
   const { runId, images } = options;
