@@ -8,15 +8,19 @@ import { faultNamed, faults } from "#harness/faults/index.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import type { Artifacts } from "#harness/images/types.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
+import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
 import { healLeftovers, removeLeftovers } from "#harness/lab/open-lab.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
+import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { forgetLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
+import { checkSuites } from "#harness/testkit/suites.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
+import { checkTestFiles } from "./test-files.ts";
 
 export interface OwnOptions extends Omit<TestOptions, "lab"> {
   readonly contexts: readonly string[];
@@ -47,30 +51,16 @@ const lab = "own";
  * the end; what a crash left is removed by the next call, and by `down --all`.
  */
 export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
-  const { contexts, kubeconfig, signal, progress } = options;
-  if (contexts.length < 2)
-    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
-  if (options.fault !== undefined && faultNamed(options.fault).needsNamespace !== true)
-    throw new MeshproofError(
-      "usage",
-      `${options.fault} would touch more than the suites' own namespaces: unsupported on clusters of your own`,
-      {
-        cure: `choose one of ${faults
-          .filter((f) => f.needsNamespace === true)
-          .map((f) => f.name)
-          .join(", ")}`,
-      },
-    );
-  const bold = options.suites.filter((s) => disturbing.includes(s));
-  if (bold.length > 0)
-    throw new MeshproofError(
-      "usage",
-      `${bold.join(" and ")} would change Cilium itself or its nodes: unsupported on clusters of your own`,
-      { cure: "leave it out, or run it on a lab" },
-    );
-  const planned = await Promise.all(contexts.map((c) => ownCluster(c, kubeconfig)));
+  const { contexts, signal, progress } = options;
+  checkOptions(options);
+  options.report?.summaryTo(options.summary);
+  const kubeconfig = namedKubeconfig(options.kubeconfig);
+  checkKubeconfig(kubeconfig, contexts);
+  const planned = await atStep("contexts", () =>
+    Promise.all(contexts.map((c) => ownCluster(c, kubeconfig.path))),
+  );
   checkApart(planned);
-  await using _lock = await lockLab(lab);
+  await using _lock = await atStep("lock", () => lockLab(lab));
   const before = await readLabState(lab);
   if (before !== undefined) await removeOurs(new Mesh(before));
   const plan: LabPlan = {
@@ -83,7 +73,7 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
     budgets: budgetsSchema.parse(undefined),
     rig: rigSchema.parse(undefined),
   };
-  const artifacts = await artifactsFor(options, planned);
+  const artifacts = await atStep("images", () => artifactsFor(options, planned));
   for (const { own } of planned)
     if (
       (await new Kube(own!.context, own!.kubeconfig, own!.context).get(
@@ -108,30 +98,62 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
   };
   await writeLabState(state);
   const mesh = new Mesh(state);
-  try {
-    await progress.step("a prober on every node", () =>
-      Promise.all(
-        mesh.clusters.map(async ({ kube }) => {
-          await kube.apply(namespaceObject(systemNamespace));
-          await kube.apply(proberDaemonSet(systemNamespace, artifacts.proberImage));
-          await awaitVantages(kube, { withinMs: plan.budgets.settleMs, signal });
+  await using _ours = {
+    [Symbol.asyncDispose]: () =>
+      atStep("clean-up", () =>
+        progress.step("remove what was ours", async () => {
+          await removeOurs(mesh);
+          await forgetLab(lab);
         }),
       ),
-    );
-    await writeLabState({
-      ...state,
-      plan: {
-        ...plan,
-        clusters: await progress.step("ask for a LoadBalancer address", () => withAddresses(mesh, signal)),
+  };
+  await atStep("up", () => probersUp(mesh, options));
+  await writeLabState({
+    ...state,
+    plan: {
+      ...plan,
+      clusters: await progress.step("ask for a LoadBalancer address", () => withAddresses(mesh, signal)),
+    },
+  });
+  return await testLab({ ...options, lab });
+}
+
+/** What can be refused before any cluster is asked. */
+function checkOptions(options: OwnOptions): void {
+  if (options.contexts.length < 2)
+    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
+  if (options.fault !== undefined && faultNamed(options.fault).needsNamespace !== true)
+    throw new MeshproofError(
+      "usage",
+      `${options.fault} would touch more than the suites' own namespaces: unsupported on clusters of your own`,
+      {
+        cure: `choose one of ${faults
+          .filter((f) => f.needsNamespace === true)
+          .map((f) => f.name)
+          .join(", ")}`,
       },
-    });
-    return await testLab({ ...options, lab });
-  } finally {
-    await progress.step("remove what was ours", async () => {
-      await removeOurs(mesh);
-      await forgetLab(lab);
-    });
-  }
+    );
+  const bold = options.suites.filter((s) => disturbing.includes(s));
+  if (bold.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `${bold.join(" and ")} would change Cilium itself or its nodes: unsupported on clusters of your own`,
+      { cure: "leave it out, or run it on a lab" },
+    );
+  checkSuites(options.suites, { suites: [] });
+  checkTestFiles(options);
+}
+
+function probersUp({ clusters, state }: Mesh, { progress, signal }: OwnOptions): Promise<unknown> {
+  return progress.step("a prober on every node", () =>
+    Promise.all(
+      clusters.map(async ({ kube }) => {
+        await kube.apply(namespaceObject(systemNamespace));
+        await kube.apply(proberDaemonSet(systemNamespace, state.artifacts.proberImage));
+        await awaitVantages(kube, { withinMs: state.plan.budgets.settleMs, signal });
+      }),
+    ),
+  );
 }
 
 /** The clusters of a plan, with what became of a LoadBalancer service in each. */

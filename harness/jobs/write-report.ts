@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { readingUserFile } from "#harness/config/user-file.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { History } from "#harness/model/history.ts";
 import type { RunRecord } from "#harness/model/record.ts";
@@ -82,7 +83,12 @@ export async function renderAgain(runId: string): Promise<string> {
       cure: "name a folder of reports/ that holds a report.json, or latest",
     });
   });
-  const run = reportSchema.parse(JSON.parse(text)) as RunRecord;
+  const run = await readingUserFile(
+    join(dir, "report.json"),
+    "the report of a run",
+    "name another run: this report is damaged, or of another version of Meshproof",
+    async () => reportSchema.parse(JSON.parse(text)) as RunRecord,
+  );
   await writeAtomic(join(dir, "junit.xml"), junitOf(run));
   await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   return join(dir, "report.html");

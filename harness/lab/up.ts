@@ -12,6 +12,7 @@ import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import type { Artifacts, ImageSource } from "#harness/images/types.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
+import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
@@ -60,9 +61,14 @@ export async function up(options: UpOptions): Promise<UpResult> {
   } catch (error) {
     // What this call made or changed is removed again, under the same lock; what it never touched is left alone.
     if (touched.yet && options.keep !== true) {
-      await options.progress.step(`remove lab ${options.plan.lab}`, () =>
-        reapLab(options.plan.lab, AbortSignal.timeout(300_000)),
-      );
+      try {
+        await options.progress.step(`remove lab ${options.plan.lab}`, () =>
+          reapLab(options.plan.lab, AbortSignal.timeout(300_000)),
+        );
+      } catch (cleanUp) {
+        // Why the lab did not come up must not be lost for it.
+        throw new SuppressedError(cleanUp, error, "clean-up failed too");
+      }
     }
     throw error;
   }
@@ -81,12 +87,14 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     return { state: await takeOver(before!, options.transient !== true), did: "already up" };
   }
   if (standing === "nothing") await checkPorts(plan);
-  const artifacts = await getArtifacts({
-    clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
-    progress,
-    signal,
-    ...options.images,
-  });
+  const artifacts = await atStep("images", () =>
+    getArtifacts({
+      clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+      progress,
+      signal,
+      ...options.images,
+    }),
+  );
   touched.yet = true;
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created")

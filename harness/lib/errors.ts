@@ -82,7 +82,7 @@ export function describeError(error: unknown): string {
       lines.push(`${lead}[${current.code}] ${current.message}`);
       if (current.cure !== undefined) lines.push(`  cure: ${current.cure}`);
     } else {
-      lines.push(`${lead}${current.message}${depth > 0 ? "" : `\n${current.stack ?? ""}`}`);
+      lines.push(`${lead}${excerpt(current.message)}${depth > 0 ? "" : trace(current)}`);
     }
     if (current instanceof AggregateError) {
       for (const inner of current.errors)
@@ -91,6 +91,21 @@ export function describeError(error: unknown): string {
     current = current.cause;
   }
   return lines.join("\n");
+}
+
+/** An error that nobody foresaw is a bug: its stack is for who looks into it. */
+function trace(error: Error): string {
+  return process.env.MESHPROOF_DEBUG
+    ? `\n${error.stack ?? ""}`
+    : `\n  this is a bug of Meshproof (${error.name}); MESHPROOF_DEBUG=1 adds where it happened`;
+}
+
+/** Messages of other programs and libraries can hold whole responses. */
+function excerpt(message: string, most = 15): string {
+  const lines = message.split("\n");
+  return lines.length <= most
+    ? message
+    : [...lines.slice(0, most), `... ${lines.length - most} more lines`].join("\n");
 }
 
 export function messageOf(error: unknown): string {

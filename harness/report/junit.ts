@@ -88,7 +88,10 @@ function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: T
     time: seconds(test.durationMs),
   });
   const text = clean(test.reasons.join("\n"));
-  if (test.outcome === "skipped" || test.outcome === "unsupported")
+  // An ending is an error whatever its exit code: no test has failed.
+  if (test.error !== undefined)
+    testcase.ele("error", { type: test.error.code, message: firstLine(text) }).txt(text);
+  else if (test.outcome === "skipped" || test.outcome === "unsupported")
     testcase.ele("skipped").txt(text || test.outcome);
   else if (test.outcome === "unknown")
     testcase.ele("error", { type: "unknown", message: firstLine(text) }).txt(text);
@@ -99,7 +102,8 @@ function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: T
     testcase.ele("system-out").txt(clean(facts.map(([name, value]) => `${name}=${value}`).join("\n")));
 }
 
-const failures = (suite: SuiteRecord): number => suite.tests.filter((t) => t.outcome === "fail").length;
+const failures = (suite: SuiteRecord): number =>
+  suite.tests.filter((t) => t.outcome === "fail" && t.error === undefined).length;
 const errors = (suite: SuiteRecord): number =>
-  suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown").length;
+  suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown" || t.error !== undefined).length;
 const firstLine = (text: string): string => clean(text.split("\n")[0] ?? "").slice(0, 500);
