@@ -202,7 +202,9 @@ async function testOpen(
     await writeReport(dir, final);
   } catch (error) {
     options.say(`the report could not be written: ${messageOf(error)}`);
-    return { record: { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode }, dir };
+    const unwritten = { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode };
+    options.report?.tested(unwritten, options.series);
+    return { record: unwritten, dir };
   }
   await writeSummaries(final, options.summary, options.say);
   return { record: final, dir };
