@@ -66,6 +66,8 @@ interface SharedOptions {
 
 // A reader that goes away (`| head`) is no error of the run.
 process.stdout.on("error", () => {});
+// A terminal that is gone must not keep an error from being handled: telling it would be the next error.
+process.stderr.on("error", () => {});
 // Set for children only: inherited from a shell it would make that shell's processes look like a lab's orphans.
 delete process.env[labVariable];
 
@@ -175,11 +177,20 @@ const report = reportsEveryEnding(process.argv.slice(2))
   : undefined;
 
 /** The report of `run` and `test`, once their arguments are parsed. */
-async function beginReport(o: { lab: string; profile?: string; timeout?: Timeout }): Promise<RunReport> {
+async function beginReport(o: {
+  lab: string;
+  profile?: string;
+  timeout?: Timeout;
+  summary?: string;
+}): Promise<RunReport> {
   if (report === undefined) throw new Error("this command has no report");
   if (o.timeout !== undefined) interruption.arm(o.timeout.ms, o.timeout.text, warn);
   report.about({ lab: o.lab, profile: o.profile ?? "unknown" });
   await report.begin();
+  if (o.summary !== undefined) {
+    checkWritable(o.summary, "--summary");
+    report.summaryTo(o.summary);
+  }
   return report;
 }
 

@@ -92,7 +92,7 @@ export class RunReport {
   }
 
   /** Where a Markdown summary goes; the path is known to be writable. */
-  summaryTo(path: string | undefined): void {
+  summaryTo(path: string): void {
     this.#summary = path;
   }
 

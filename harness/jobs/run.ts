@@ -39,7 +39,6 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
   checkSuites(options.suites, plan);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
-  report.summaryTo(options.summary);
   const { registryMirror } = options.images;
   await atStep("preflight", () =>
     preflight({

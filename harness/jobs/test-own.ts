@@ -53,7 +53,6 @@ const lab = "own";
 export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
   const { contexts, signal, progress } = options;
   checkOptions(options);
-  options.report?.summaryTo(options.summary);
   const kubeconfig = namedKubeconfig(options.kubeconfig);
   checkKubeconfig(kubeconfig, contexts);
   const planned = await atStep("contexts", () =>

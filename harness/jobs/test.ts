@@ -67,7 +67,6 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   const suites = checkSuites(options.suites, (await atStep("lab", () => requireLab(options.lab))).plan);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
-  options.report?.summaryTo(options.summary);
   await using _lock = await atStep("lock", () => lockLab(options.lab));
   return atStep("tests", () => testOpen(options, suites));
 }

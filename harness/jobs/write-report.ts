@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { readingUserFile } from "#harness/config/user-file.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -19,8 +19,11 @@ export async function writeReport(dir: string, run: RunRecord): Promise<void> {
   await writeAtomic(join(dir, "junit.xml"), junitOf(run));
   await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   const latest = join(dirname(dir), "latest");
-  await rm(latest, { force: true });
-  await symlink(run.runId, latest);
+  // In one step: two runs may end at once, and a reader finds one of them.
+  const staging = `${latest}.${process.pid}.part`;
+  await rm(staging, { force: true });
+  await symlink(run.runId, staging);
+  await rename(staging, latest);
 }
 
 function junitOf(run: RunRecord): string {
