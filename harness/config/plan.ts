@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Budgets, RigLimits } from "./budgets.ts";
+import { readCiliumSpec } from "./cilium-spec.ts";
 import {
   type KindConfig,
   type LabFile,
@@ -78,11 +79,13 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
   const clusters: PlannedCluster[] = [];
   for (const { config, ...cluster } of wanted) {
     const pods = config.networking.podSubnet.split(",");
+    const wantedCilium = cilium(cluster.name) ?? cluster.cilium ?? file.cilium;
+    readCiliumSpec(wantedCilium);
     let values = mergeValues(file.values, cluster.values);
     for (const option of options.values ?? []) {
       const { target, value } = splitOption("--values", option, names);
       if (target === undefined || target === cluster.name)
-        values = mergeValues(values, await readValues(value));
+        values = mergeValues(values, await readValues(value, "--values"));
     }
     clusters.push({
       name: cluster.name,
@@ -91,7 +94,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
       serviceCidr: config.networking.serviceSubnet.split(",")[0]!,
       ...(pods[1] === undefined ? {} : { podCidr6: pods[1] }),
       kubernetes: version("--kubernetes", kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes),
-      cilium: cilium(cluster.name) ?? cluster.cilium ?? file.cilium,
+      cilium: wantedCilium,
       kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
       values,
       ...(cluster.manifests === undefined ? {} : { manifests: await readManifests(path, cluster.manifests) }),

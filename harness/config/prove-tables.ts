@@ -20,7 +20,10 @@ export async function readProveTables(suitesDir: string): Promise<ReadonlyMap<st
     const suite = /^(.*)\.prove\.yaml$/.exec(name)?.[1];
     if (suite === undefined) continue;
     const path = join(suitesDir, name);
-    tables.set(suite, validate(tableSchema, await readYaml(path), path, "see the other tables in suites/"));
+    tables.set(
+      suite,
+      validate(tableSchema, await readYaml(path, "a fault table"), path, "see the other tables in suites/"),
+    );
   }
   return tables;
 }

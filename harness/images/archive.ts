@@ -16,7 +16,16 @@ const manifestSchema = z.strictObject({
   /** Member file to SHA-256. */
   digests: z.record(z.string(), z.string()),
   artifacts: z.looseObject({
-    clusters: z.record(z.string(), z.looseObject({ nodeImage: z.string(), nodeImageId: z.string() })),
+    proberImage: z.string(),
+    clusters: z.record(
+      z.string(),
+      z.looseObject({
+        nodeImage: z.string(),
+        nodeImageId: z.string(),
+        chartDir: z.string(),
+        versions: z.object({ kubernetes: z.string(), cilium: z.string() }),
+      }),
+    ),
   }),
 });
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
+import { readingUserFile } from "#harness/config/user-file.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/faults/index.ts";
 import { lacked } from "#harness/faults/needs.ts";
@@ -159,7 +160,12 @@ async function settledBefore(
       cure: `name a folder of reports/ that holds a ${matrixFile}`,
     });
   });
-  const before = JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] };
+  const before = await readingUserFile(
+    join(reportsDir(), run, matrixFile),
+    "--resume",
+    "name another run",
+    async () => JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] },
+  );
   const faults = before.faults.filter((told) => {
     const fault = chosen.find((f) => f.name === told.name);
     if (fault === undefined) return false;

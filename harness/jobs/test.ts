@@ -9,6 +9,7 @@ import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
+import { atStep, isUserInterrupt } from "#harness/lib/ending.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import { matches } from "#harness/lib/pattern.ts";
@@ -24,17 +25,17 @@ import {
 } from "#harness/model/record.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { appendToReport, writeReportFile } from "#harness/platform/report-files.ts";
 import { redactionLines } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { figureLines } from "#harness/report/figures-text.ts";
-import { toMarkdown } from "#harness/report/markdown.ts";
 import { bootstrapSeed, measurementsOf } from "#harness/report/measurements-html.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { MeshproofReporter } from "#harness/testkit/reporter.ts";
 import { diagnosisFile, reportsDir } from "#harness/testkit/run-environment.ts";
 import { checkSuites, runSuites, suiteNames } from "#harness/testkit/suites.ts";
+import { type RunReport, writeSummaries } from "./run-report.ts";
+import { checkTestFiles } from "./test-files.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
@@ -55,6 +56,8 @@ export interface TestOptions {
   readonly repeat?: number;
   readonly series?: string;
   readonly baseline?: string;
+  /** Of `run` and `test`: follows the results, and adds what ended the command early. */
+  readonly report?: RunReport;
   /** The command that a reader can repeat. */
   readonly command: string;
   readonly say: (line: string) => void;
@@ -63,10 +66,15 @@ export interface TestOptions {
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
-  const suites = checkSuites(options.suites, (await requireLab(options.lab)).plan);
+  checkSuites(options.suites, { suites: [] });
+  const suites = checkSuites(options.suites, (await atStep("lab", () => requireLab(options.lab))).plan);
   if (options.fault !== undefined) faultNamed(options.fault);
-  for (const file of [options.series, options.baseline]) if (file !== undefined) readSeries(file);
-  return withLab(options.lab, options.signal, (signal) => testUnderLock({ ...options, signal }, suites));
+  checkTestFiles(options);
+  return atStep("lock", () =>
+    withLab(options.lab, options.signal, (signal) =>
+      atStep("tests", () => testUnderLock({ ...options, signal }, suites)),
+    ),
+  );
 }
 
 async function testUnderLock(
@@ -138,8 +146,16 @@ async function testUnderLock(
       ? {}
       : { onTest: (test) => keepInSeries(options.series!, test, options.say) }),
     interrupted: () => options.signal.aborted,
+    ...(options.report === undefined ? {} : { unfinished: () => options.report?.unfinished() ?? [] }),
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, state.plan.rig, sinceMs, untilMs),
   });
+  options.report?.follow(() => ({
+    ...base,
+    durationMs: monotonicMs() - startedMs,
+    suites: reporter.suites,
+    totals: totalsOf(reporter.suites),
+    exitCode: 3,
+  }));
   // A daemon that is gone takes the lab with it: what is left of the run would only wait.
   const dockerLost = new AbortController();
   watch.onSample = () => {
@@ -185,19 +201,21 @@ async function testUnderLock(
     totals: { ...withRunErrors, unknown: withRunErrors.unknown + missing.length },
     exitCode: 0,
   };
-  const final = {
+  const judged = {
     ...record,
-    exitCode: options.signal.aborted ? 130 : exitCodeOf(record.totals, options.series !== undefined),
+    exitCode: isUserInterrupt(options.signal) ? 130 : exitCodeOf(record.totals, options.series !== undefined),
   };
+  const final = options.report?.withEndings(judged) ?? judged;
+  options.report?.tested(final, options.series);
   try {
     for (const line of redactionLines(await writeReport(dir, final))) options.say(line);
   } catch (error) {
     options.say(`the report could not be written: ${messageOf(error)}`);
-    return { record: { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode }, dir };
+    const unwritten = { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode };
+    options.report?.tested(unwritten, options.series);
+    return { record: unwritten, dir };
   }
-  if (options.summary !== undefined) await writeReportFile(options.summary, toMarkdown(final));
-  const step = process.env.GITHUB_STEP_SUMMARY;
-  if (step !== undefined && step !== "") await appendToReport(step, toMarkdown(final));
+  await writeSummaries(final, options.summary, options.say);
   return { record: final, dir };
 }
 
@@ -253,7 +271,9 @@ export function closingLines(record: RunRecord, dir: string, series?: string): s
       (c) =>
         `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes, image ${c.nodeImage}`,
     ),
-    `kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`,
+    ...(record.clusters.length === 0
+      ? []
+      : [`kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`]),
     `report: ${join(dir, "report.html")}  junit: ${join(dir, "junit.xml")}`,
     `${t.pass} pass, ${t.fail} fail, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped, ${t.errors} set-up errors`,
     `${t.pass} passed, ${t.fail + t.unknown + t.errors} failed`,

@@ -24,6 +24,8 @@ export interface TestRecord {
   readonly reasons: readonly string[];
   readonly durationMs: number;
   readonly notes: TestNotes;
+  /** Of suite `meshproof` alone: the error that ended the command. */
+  readonly error?: { readonly code: string; readonly remedy?: string };
 }
 
 export interface SuiteRecord {

@@ -67,6 +67,10 @@ const suite = z.strictObject({
       reasons: z.array(z.string()),
       durationMs: z.number(),
       notes,
+      error: z
+        .strictObject({ code: z.string(), remedy: z.string().optional() })
+        .optional()
+        .describe("Of suite `meshproof` alone: the error that ended the command before its time."),
     }),
   ),
   errors: z.array(z.string()),

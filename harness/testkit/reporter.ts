@@ -21,6 +21,8 @@ export interface ReporterOptions {
   readonly onTest?: (test: TestRecord) => void;
   /** Whether the user ended the run: what had no answer by then has not failed. */
   readonly interrupted?: () => boolean;
+  /** What stands for the rest of the command in `junit.xml` while it is not over. */
+  readonly unfinished?: () => readonly SuiteRecord[];
   /** What disturbed the test machine between two times on the monotonic clock. */
   readonly disturbances?: (sinceMs: number, untilMs: number) => readonly string[];
 }
@@ -209,7 +211,7 @@ export class MeshproofReporter implements Reporter {
         toJunit({
           runId: this.#options.runId,
           startedAt: this.#options.startedAt,
-          suites: this.suites,
+          suites: [...this.suites, ...(this.#options.unfinished?.() ?? [])],
           properties: this.#options.properties,
         }),
       ),

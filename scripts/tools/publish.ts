@@ -67,7 +67,7 @@ export async function publish(series: string, command: string): Promise<string[]
 export async function publishCertificate(file: string): Promise<string[]> {
   const certificate = validate(
     certificateSchema,
-    await readYaml(file),
+    await readYaml(file, "a certificate"),
     file,
     "name a run's certificate.yaml",
   );

@@ -1,5 +1,3 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { PlannedCluster } from "#harness/config/plan.ts";
 import { Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { coveringCidr } from "#harness/lib/cidr.ts";
@@ -7,9 +5,6 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import type { ClusterNode } from "../kind/kind-cluster.ts";
 import { agentSelector } from "../selectors.ts";
-
-const defaultKubeconfig = (): string =>
-  process.env.KUBECONFIG?.split(":")[0] || join(homedir(), ".kube/config");
 
 /** Kinds of what the suites make, in namespaces of their own. */
 const made = [
@@ -50,7 +45,7 @@ const rights: readonly Right[] = [
 ];
 
 /** A meshed cluster as its own API server tells it; rights that are missing are named, all of them. */
-export async function ownCluster(context: string, kubeconfig = defaultKubeconfig()): Promise<PlannedCluster> {
+export async function ownCluster(context: string, kubeconfig: string): Promise<PlannedCluster> {
   const kube = new Kube(context, kubeconfig, context);
   const allowed = await Promise.all(rights.map((right) => kube.may(right)));
   const refused = rights.filter((_, i) => !allowed[i]);

@@ -1,6 +1,6 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { readCiliumSpec } from "#harness/config/cilium-spec.ts";
 import type { Artifacts, ClusterArtifacts, Provenance, Tools } from "#harness/model/artifacts.ts";
 import { corednsLabel, imageId, saveImages } from "#harness/platform/docker.ts";
 import { buildFile } from "#harness/platform/go.ts";
@@ -112,7 +112,7 @@ class SourceBuilder {
     const cni = await this.#compile(components.cniPlugins);
     const ciliums = new Map<string, { parts: readonly [BuiltComponent, BuiltComponent]; version: string }>();
     for (const spec of ciliumVersions) {
-      const { version, checkout } = await resolveCilium(spec);
+      const { version, checkout } = readCiliumSpec(spec);
       const [agent, operator] = components.cilium(version, checkout);
       ciliums.set(spec, { parts: [await this.#compile(agent), await this.#compile(operator)], version });
     }
@@ -347,21 +347,4 @@ function ciliumTags(tag: string): string[] {
   return ["cilium", "operator-generic", "clustermesh-apiserver"].map(
     (name) => `quay.io/cilium/${name}:${tag}`,
   );
-}
-
-/** A version, or a folder that holds Cilium's own go.mod. */
-export async function resolveCilium(spec: string): Promise<{ version: string; checkout?: string }> {
-  if (/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/.test(spec)) return { version: spec };
-  const goMod = await readFile(join(spec, "go.mod"), "utf8").catch(() => undefined);
-  if (goMod === undefined || !goMod.startsWith("module github.com/cilium/cilium")) {
-    throw new MeshproofError(
-      "usage",
-      `--cilium ${spec} is neither a version such as 1.19.4 nor a folder with Cilium's go.mod`,
-      {
-        cure: "give a published version, or the path of a Cilium checkout",
-      },
-    );
-  }
-  const version = (await readFile(join(spec, "VERSION"), "utf8")).trim();
-  return { version, checkout: spec };
 }

@@ -71,7 +71,9 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
       cure: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
     });
-  const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
+  const newValues = (
+    await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
+  ).reduce(mergeValues, {});
   const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
   return withLab(plan.lab, signal, (held) =>
     certifyUnderLock({ ...options, signal: held }, { order, suites, newValues, artifacts }),
