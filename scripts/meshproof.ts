@@ -24,6 +24,7 @@ import { differenceLines, planRepro } from "#harness/jobs/repro/index.ts";
 import { run } from "#harness/jobs/run.ts";
 import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
 import { closingLines, testLab } from "#harness/jobs/test.ts";
+import { writeContext } from "#harness/jobs/test-context.ts";
 import { testOwn } from "#harness/jobs/test-own.ts";
 import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
 import { downAll, downLab } from "#harness/lab/down.ts";
@@ -36,8 +37,8 @@ import { examine } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { labVariable } from "#harness/state/reap.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { longSuiteNames, provenSuites } from "#harness/testkit/suites.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
+import { loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 
 interface SharedOptions {
   readonly lab: string;
@@ -183,6 +184,10 @@ async function bringUp(o: SharedOptions & { setup?: boolean; keep?: boolean }): 
     for (const line of labLines(result.state)) say(line);
   });
 }
+
+const suitesHere = await loadSuites();
+const provenSuites = suiteNames(suitesHere, "core", "lab");
+const longSuiteNames = suiteNames(suitesHere, "long");
 
 const program = new Command("meshproof")
   .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
@@ -333,6 +338,10 @@ program
   .option("--images <source>", "where the prober's and the backends' images come from, as for `up`", "auto")
   .option("--prober-image <ref>", "where those clusters' nodes find the prober's image")
   .option("--agnhost-image <ref>", "where they find the backends' image")
+  .option(
+    "--write-context <file>",
+    "run nothing: write what vitest needs to run suites by hand on the lab, and print the command",
+  )
   .action(
     async (
       suites: string[],
@@ -349,6 +358,7 @@ program
         repeat: number;
         series?: string;
         baseline?: string;
+        writeContext?: string;
       },
     ) => {
       const wanted = {
@@ -365,6 +375,15 @@ program
         ...(o.summary === undefined ? {} : { summary: o.summary }),
       };
       const { context } = o;
+      if (o.writeContext !== undefined) {
+        if (context !== undefined)
+          throw new MeshproofError(
+            "usage",
+            "--write-context needs a lab: --context names clusters of your own",
+          );
+        await writeContext(o.writeContext, o.lab, wanted);
+        return say(`MESHPROOF_RUN=${o.writeContext} npx vitest run --project suites suites/NAME`);
+      }
       const finished =
         context === undefined
           ? await testLab({ lab: o.lab, ...wanted })

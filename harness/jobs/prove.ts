@@ -27,9 +27,9 @@ import {
 import type { RunRecord } from "#harness/model/record.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 import { lockLab } from "#harness/state/lab.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
-import { checkSuites, listTests, provenSuites, suiteNames } from "#harness/testkit/suites.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
+import { chooseSuites, listTests, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -60,6 +60,8 @@ interface Proof {
   readonly suites: readonly string[];
   readonly tables: ReadonlyMap<string, ProveTable>;
   readonly tests: ReadonlyMap<string, readonly string[]>;
+  /** Every suite that has a table, in the order of runs. */
+  readonly order: readonly string[];
   readonly clusters: readonly string[];
 }
 
@@ -71,20 +73,28 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const mesh = new Mesh(await workOn(options.lab));
   const { plan: lab } = mesh.state;
   // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
-  const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab);
+  const all = await loadSuites();
+  const suites =
+    options.suites.length === 0
+      ? suiteNames(all, "core")
+      : chooseSuites(all, options.suites, lab).map((s) => s.info.name);
   const tables = await readProveTables(join(repoRoot(), "suites"));
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const here = plan.filter((f) => lacked(f.needs, mesh) === undefined);
   const chosen = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
   if (chosen.length === 0)
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {
-      cure: "see suites/*.prove.yaml",
+      cure: "see suites/*/*.faults.yaml",
     });
   await using _lock = await lockLab(options.lab);
   const proof: Proof = {
     suites,
     tables,
-    tests: await listTests(options.lab),
+    tests: listTests(
+      all,
+      lab.clusters.map((c) => c.name),
+    ),
+    order: suiteNames(all, "core", "lab"),
     clusters: lab.clusters.map((c) => c.name),
   };
   const reports = reportsDir();
@@ -225,7 +235,7 @@ async function proveFault(
   try {
     const { record } = await testLab({
       lab: options.lab,
-      suites: provenSuites.filter((s) => chosen.includes(s)),
+      suites: proof.order.filter((s) => chosen.includes(s)),
       runId: newRunId(),
       reportsDir: reports,
       fault: fault.name,

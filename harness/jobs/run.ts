@@ -6,7 +6,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { lockLab } from "#harness/state/lab.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { testLab } from "./test.ts";
 
 export interface RunOptions {
@@ -32,7 +32,7 @@ export interface RunOptions {
 /** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
 export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan, progress, signal } = options;
-  checkSuites(options.suites, plan);
+  chooseSuites(await loadSuites(), options.suites, plan);
   await preflight({
     plan,
     setup: options.setup,

@@ -13,6 +13,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
 import { forgetLab, type LabState, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
+import { loadSuites } from "#harness/testkit/suite-list.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
@@ -26,17 +27,6 @@ export interface OwnOptions extends Omit<TestOptions, "lab"> {
   readonly agnhostImage?: string;
   readonly progress: Progress;
 }
-
-/** Suites that strike at more than objects of their own. */
-const disturbing: readonly string[] = [
-  "restart-order",
-  "certificate-rotation",
-  "apiserver-replicas",
-  "cache-ttl",
-  "failover-backends",
-  "failover-delays",
-  "failover-mesh",
-];
 
 /** The state of clusters that are nobody's lab, while they are tested. */
 const lab = "own";
@@ -60,7 +50,8 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
           .join(", ")}`,
       },
     );
-  const bold = options.suites.filter((s) => disturbing.includes(s));
+  const disruptive = (await loadSuites()).filter((s) => s.info.tags.includes("disruptive"));
+  const bold = options.suites.filter((name) => disruptive.some((s) => s.info.name === name));
   if (bold.length > 0)
     throw new MeshproofError(
       "usage",

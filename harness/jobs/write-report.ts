@@ -9,7 +9,7 @@ import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
 import { reportSchema } from "#harness/report/schema.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 
 /** `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. */
 export async function writeReport(dir: string, run: RunRecord): Promise<void> {

@@ -16,7 +16,7 @@ import type { LastingState } from "#harness/model/lasting-state.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { type Journal, writeJournal } from "#harness/state/certification-journal.ts";
 import type { LabState } from "#harness/state/lab.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { describeCertificate } from "./certificate-of.ts";
 import type { Certified } from "./certified.ts";

@@ -18,7 +18,7 @@ import {
   whereItIs,
 } from "#harness/state/certification-journal.ts";
 import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/state/lab.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { Certification } from "./certification.ts";
 import type { Certified } from "./certified.ts";
@@ -63,7 +63,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     plan.clusters.map((c) => c.name),
     options.order,
   );
-  const suites = checkSuites(options.suites, plan);
+  const suites = chooseSuites(await loadSuites(), options.suites, plan).map((s) => s.info.name);
   const stranded = await readJournal(plan.lab);
   if (stranded !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {

@@ -8,7 +8,7 @@ import { standInImage } from "#harness/lab/manifests.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { readJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 
 const manifestSchema = z.strictObject({

@@ -1,0 +1,22 @@
+import { appendFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { wallLabel } from "#harness/lib/clock.ts";
+import type { RunOutput } from "./records.ts";
+import type { WriteQueue } from "./write-queue.ts";
+
+/** `events.jsonl`: one line for each suite's start and end, and for each test. */
+export function eventsOutput(runDir: string, queue: WriteQueue): RunOutput {
+  const event = (data: Record<string, unknown>): void => {
+    const line = `${JSON.stringify({ at: wallLabel(), ...data })}\n`;
+    void queue.add(async () => {
+      await mkdir(runDir, { recursive: true });
+      await appendFile(join(runDir, "events.jsonl"), line);
+    });
+  };
+  return {
+    suiteStarted: ({ name }) => event({ event: "suite-start", suite: name }),
+    testEnded: (test) => event({ event: "test", ...test, notes: { ...test.notes, healthCells: undefined } }),
+    suiteEnded: ({ name }, errors) => event({ event: "suite-end", suite: name, errors }),
+    ended: () => queue.done,
+  };
+}

@@ -1,0 +1,16 @@
+import { join } from "node:path";
+import { writeAtomic } from "#harness/platform/paths.ts";
+import { type JunitRun, toJunit } from "#harness/report/junit.ts";
+import type { RunOutput } from "./records.ts";
+import type { WriteQueue } from "./write-queue.ts";
+
+/** `junit.xml` of what is known so far, written anew with each record: a run that is killed leaves it. */
+export function junitOutput(runDir: string, head: Omit<JunitRun, "suites">, queue: WriteQueue): RunOutput {
+  const write = (suites: JunitRun["suites"]): Promise<void> =>
+    queue.add(() => writeAtomic(join(runDir, "junit.xml"), toJunit({ ...head, suites })));
+  return {
+    testEnded: (_, suites) => write(suites),
+    suiteEnded: (_suite, _errors, suites) => write(suites),
+    ended: () => queue.done,
+  };
+}
