@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import {
   BaseSequencer,
+  type CliOptions,
   createVitest,
   type Reporter,
   type TestSequencerConstructor,
@@ -18,11 +19,14 @@ export interface SuiteRun {
   readonly contextFile: string;
   readonly reporters: readonly Reporter[];
   readonly signal: AbortSignal;
+  /** Where the suites lie, if not in `suites/`. */
+  readonly suitesDir?: string;
 }
 
 /** Runs suites through vitest, one after the other, to the end or to the signal. */
-export async function runSuites({ files, contextFile, reporters, signal }: SuiteRun): Promise<void> {
-  const vitest = await openVitest(contextFile, reporters, inOrder(files));
+export async function runSuites(run: SuiteRun): Promise<void> {
+  const { files, signal } = run;
+  const vitest = await openVitest(run);
   signal.addEventListener("abort", () => void vitest.cancelCurrentRun("keyboard-input"), { once: true });
   try {
     throwIfAborted(signal, "test");
@@ -32,21 +36,30 @@ export async function runSuites({ files, contextFile, reporters, signal }: Suite
   }
 }
 
-async function openVitest(
-  contextFile: string,
-  reporters: readonly Reporter[],
-  sequencer: TestSequencerConstructor,
-): Promise<Vitest> {
+/** The project `suites` of `vitest.config.ts`; for suites that lie elsewhere, its twin. */
+const projectOf = (suitesDir: string | undefined): CliOptions =>
+  suitesDir === undefined
+    ? { config: join(repoRoot(), "vitest.config.ts"), project: ["suites"] }
+    : {
+        config: false,
+        dir: suitesDir,
+        include: ["**/*.suite.ts"],
+        setupFiles: ["harness/testkit/vitest-setup.ts"],
+        pool: "forks",
+        fileParallelism: false,
+        retry: 0,
+      };
+
+async function openVitest({ files, contextFile, reporters, suitesDir }: SuiteRun): Promise<Vitest> {
   const signals = ["SIGINT", "SIGTERM"] as const;
   const ours = new Map(signals.map((name) => [name, process.listeners(name)]));
   const vitest = await createVitest("test", {
     root: repoRoot(),
-    config: join(repoRoot(), "vitest.config.ts"),
-    project: ["suites"],
     watch: false,
     env: { [runVariable]: contextFile },
-    sequence: { sequencer },
+    sequence: { sequencer: inOrder(files), concurrent: false, shuffle: false },
     reporters: [...reporters],
+    ...projectOf(suitesDir),
   });
   // vitest ends the process on a signal, at once: clean-up would not run.
   for (const [name, kept] of ours) {

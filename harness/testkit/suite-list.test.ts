@@ -10,7 +10,9 @@ test("every test of before the suites had records is there, under the same title
   const { tests } = JSON.parse(readFileSync(join(repoRoot(), "scripts/parity/parity.json"), "utf8")) as {
     tests: Record<string, string[]>;
   };
-  const listed = Object.fromEntries([...listTests(all, ["east", "west"])].map(([s, t]) => [s, [...t].sort()]));
+  const listed = Object.fromEntries(
+    [...listTests(all, ["east", "west"])].map(([s, t]) => [s, [...t].sort()]),
+  );
   expect(listed).toEqual(Object.fromEntries(Object.entries(tests).map(([s, t]) => [s, [...t].sort()])));
 });
 
