@@ -1,18 +1,10 @@
 import { PassThrough, Readable } from "node:stream";
-import {
-  ApiException,
-  Exec,
-  KubeConfig,
-  KubernetesObjectApi,
-  Log,
-  PatchStrategy,
-  type V1Status,
-  Watch,
-} from "@kubernetes/client-node";
+import type { ApiException, KubernetesObjectApi, V1Status } from "@kubernetes/client-node";
 import pRetry from "p-retry";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { type EventuallyOptions, type Look, pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import { clientNode } from "./client-node.ts";
 import { getJsonInPod, type InPod } from "./in-pod.ts";
 
 /** Any Kubernetes object, as JSON. */
@@ -94,7 +86,7 @@ const fieldManager = "meshproof";
 
 /** One cluster's API server. */
 export class Kube {
-  readonly #config = new KubeConfig();
+  readonly #config = new (clientNode().KubeConfig)();
   readonly #objects: KubernetesObjectApi;
   readonly cluster: string;
 
@@ -102,7 +94,7 @@ export class Kube {
     this.cluster = cluster;
     this.#config.loadFromFile(kubeconfig);
     if (context !== undefined) this.#config.setCurrentContext(context);
-    this.#objects = KubernetesObjectApi.makeApiClient(this.#config);
+    this.#objects = clientNode().KubernetesObjectApi.makeApiClient(this.#config);
   }
 
   /** Server-side apply: create or change, ours wins. */
@@ -116,7 +108,7 @@ export class Kube {
           undefined,
           fieldManager,
           true,
-          PatchStrategy.ServerSideApply,
+          clientNode().PatchStrategy.ServerSideApply,
         )) as KubeObject,
     );
   }
@@ -141,7 +133,7 @@ export class Kube {
           undefined,
           fieldManager,
           undefined,
-          PatchStrategy.MergePatch,
+          clientNode().PatchStrategy.MergePatch,
         )) as KubeObject,
     );
   }
@@ -151,7 +143,7 @@ export class Kube {
       try {
         return (await this.#objects.read(header(kind, namespace, name) as never)) as unknown as KubeObject;
       } catch (error) {
-        if (error instanceof ApiException && error.code === 404) return undefined;
+        if (isApiException(error) && error.code === 404) return undefined;
         throw error;
       }
     });
@@ -179,7 +171,7 @@ export class Kube {
           "Background",
         );
       } catch (error) {
-        if (!(error instanceof ApiException && error.code === 404)) throw error;
+        if (!(isApiException(error) && error.code === 404)) throw error;
       }
     });
   }
@@ -290,7 +282,7 @@ export class Kube {
       // `until` renews its watch now and then: a silent one would hide a lost connection.
       const timer = setTimeout(stop, renewMs);
       signal.addEventListener("abort", stop);
-      new Watch(this.#config)
+      new (clientNode().Watch)(this.#config)
         .watch(
           pathOf(kind, where.namespace),
           {
@@ -440,7 +432,7 @@ export class Kube {
     });
     let exitCode: number | undefined;
     const socket = await this.#call(`exec ${argv[0]} in ${namespace}/${pod}`, () =>
-      new Exec(this.#config).exec(
+      new (clientNode().Exec)(this.#config).exec(
         namespace,
         pod,
         container,
@@ -486,7 +478,7 @@ export class Kube {
         .once("close", resolve)
         .once("error", () => resolve()),
     );
-    await new Log(this.#config).log(namespace, pod, container, sink, {
+    await new (clientNode().Log)(this.#config).log(namespace, pod, container, sink, {
       follow: false,
       tailLines: 5000,
       timestamps: true,
@@ -525,12 +517,12 @@ export class Kube {
         retries: 4,
         minTimeout: 200,
         factor: 2,
-        shouldRetry: ({ error }) =>
-          !(error instanceof ApiException) || error.code >= 500 || error.code === 429,
+        shouldRetry: ({ error }) => !isApiException(error) || error.code >= 500 || error.code === 429,
       });
     } catch (error) {
-      const told =
-        error instanceof ApiException ? `HTTP ${error.code}: ${bodyMessage(error.body)}` : messageOf(error);
+      const told = isApiException(error)
+        ? `HTTP ${error.code}: ${bodyMessage(error.body)}`
+        : messageOf(error);
       throw new MeshproofError("kube-request", `${this.cluster}: ${what}: ${told}`, { cause: error });
     }
   }
@@ -545,6 +537,9 @@ function bodyMessage(body: unknown): string {
     return String(body);
   }
 }
+
+const isApiException = (error: unknown): error is ApiException<unknown> =>
+  error instanceof clientNode().ApiException;
 
 function exitCodeOf(status: V1Status): number {
   if (status.status === "Success") return 0;

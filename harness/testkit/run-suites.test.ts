@@ -164,8 +164,8 @@ describe("suites through vitest", () => {
       ["unsupported", "dualStack: east has no IPv6 pod CIDR"],
     ]);
     // Two clusters, made and taken away; for the suite that nothing can run of, nothing was made.
-    const asked = ["PATCH mp-outcomes-abc123", "DELETE mp-outcomes-abc123"].flatMap((r) => [r, r]);
-    expect(requests.filter((r) => r.includes("mp-outcomes"))).toEqual(asked);
+    const asked = ["PATCH mp-outcomes-abc123", "DELETE undone", "DELETE mp-outcomes-abc123"];
+    expect(requests.filter((r) => /mp-outcomes|undone/.test(r))).toEqual(asked.flatMap((r) => [r, r]));
     expect(requests.filter((r) => r.includes("mp-broken-setup"))).toHaveLength(4);
     expect(requests.filter((r) => r.includes("mp-unequipped"))).toEqual([]);
     const junit = await readFile(join(dir, "junit.xml"), "utf8");
@@ -192,6 +192,13 @@ describe("suites through vitest", () => {
       "outcomes requires loadBalancer; whether west has it could not be read: no answer from west",
     ]);
     expect(requests.filter((r) => r.includes("mp-outcomes"))).toEqual([]);
+  }, 120_000);
+
+  test("a fault is injected after the set-up, and one that cannot be is an error of the set-up", async () => {
+    const { suites } = await runAll({ fault: "no-such-fault" }, "outcomes");
+    expect(suites[0]?.errors.join()).toContain("no-such-fault");
+    expect(requests).toContain("DELETE undone");
+    expect(suites[0]?.tests.map((t) => t.outcome)).not.toContain("pass");
   }, 120_000);
 
   test("a context of other clusters is refused by name", async () => {
