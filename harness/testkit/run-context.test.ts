@@ -14,7 +14,7 @@ test("without a context, or with one that cannot be read, the error says how to 
   for (const file of ["", "/nowhere/run.json"])
     await expect(readRunContext(file)).rejects.toMatchObject({
       code: "usage",
-      cure: expect.stringContaining("test --write-context FILE"),
+      message: expect.stringContaining("test --write-context FILE"),
     });
 });
 

@@ -10,15 +10,20 @@ export const runVariable = "MESHPROOF_RUN";
 
 /** Reads the context that `MESHPROOF_RUN` names. Throws `usage` without one, `config-invalid` for a wrong one. */
 export async function readRunContext(file = process.env[runVariable]): Promise<RunContext> {
-  const cure =
-    "write one with `npm run mesh -- test --write-context FILE`, then run `MESHPROOF_RUN=FILE npx vitest run --project suites suites/NAME`";
-  if (file === undefined || file === "")
-    throw new MeshproofError("usage", `${runVariable} does not name a run context`, { cure });
+  if (file === undefined || file === "") throw noContext("does not name a run context");
   const text = await readFile(file, "utf8").catch((error: unknown) => {
-    throw new MeshproofError("usage", `${runVariable}: ${file} cannot be read`, { cause: error, cure });
+    throw noContext(`names ${file}, which cannot be read`, error);
   });
   return parseRunContext(text, file);
 }
+
+/** The remedy is in the message: vitest, started by hand, prints nothing else. */
+const noContext = (what: string, cause?: unknown): MeshproofError =>
+  new MeshproofError(
+    "usage",
+    `${runVariable} ${what}; write one with \`npm run mesh -- test --write-context FILE\`, then run \`${runVariable}=FILE npx vitest run --project suites suites/NAME\``,
+    { cause },
+  );
 
 /** Where a command keeps the context of the suites that it runs: one command at a time tests a lab. */
 export const runContextFile = (lab: string): string => join(labDir(lab), "run-context.json");
