@@ -46,6 +46,20 @@ test("titles hold the names of the clusters, each pair in both orders", () => {
   expect(titles).toContain("c -> a > UDP from every node to every node");
 });
 
+test("repetitions of a scenario strike the clusters in turn, or both each time", () => {
+  const titles = (suite: string): string[] | undefined =>
+    all
+      .find((s) => s.info.name === suite)
+      ?.tests({ clusters: ["a", "b"], repeat: 3 })
+      .map((t) => t.title);
+  expect(titles("failover-migration")).toEqual([
+    "a -> b > migration, affinity none, and back (1 of 3)",
+    "b -> a > migration, affinity none, and back (2 of 3)",
+    "a -> b > migration, affinity none, and back (3 of 3)",
+  ]);
+  expect(titles("failover")).toHaveLength(6);
+});
+
 test("what a suite says of itself is complete, and links lead to the documentation or to a KEP", () => {
   for (const { info, tests } of all) {
     for (const text of [info.goal, info.method, info.failureMeans])

@@ -41,11 +41,10 @@ interface Repeated {
   readonly figures: readonly Figures[];
 }
 
-/** Measures a scenario several times; stops at the first that does not pass. `label` sets the histories apart. */
+/** Measures a scenario several times; stops at the first that does not pass. */
 async function repeated(
   site: ScenarioSite,
   historyFile: (title: string) => string,
-  label: string,
   scenario: () => Scenario,
   each: (measured: Measured) => void = () => {},
 ): Promise<Repeated> {
@@ -53,7 +52,7 @@ async function repeated(
   const verdicts: Verdict[] = [];
   for (let i = 1; i <= times && combine(verdicts).outcome === "pass"; i++) {
     const measured = await measureScenario(site, scenario(), rolesIn(site), (title) =>
-      historyFile(`${label} ${i} ${title}`),
+      historyFile(`${i} ${title}`),
     );
     verdicts.push(measured.verdict);
     if (measured.verdict.outcome === "pass") each(measured);
@@ -139,7 +138,11 @@ export default defineSuite(
     }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {
       const site = siteOf({ mesh, budgets, echo, outside, run, signal });
       const { struck } = rolesIn(site);
-      const without = await repeated(site, historyFile, "plain", () => plain);
+      const without = await repeated(
+        site,
+        (title) => historyFile(`plain ${title}`),
+        () => plain,
+      );
       expect(without.verdict).toPass();
       if (outside === undefined) throw new Error("there is no container beside the clusters for the webhook");
       const delay = slicesHeld(struck, outside, 300);
@@ -147,8 +150,7 @@ export default defineSuite(
       await using _held = await injectFault(delay.fault, { mesh, namespace: echo.namespace, signal });
       const within = await repeated(
         site,
-        historyFile,
-        "held",
+        (title) => historyFile(`held ${title}`),
         () => plain,
         ({ figures, faultUnixMs }) => {
           // What the boundary waited for: the changes that were held between the fault and it.
@@ -174,24 +176,32 @@ export default defineSuite(
       const site = siteOf({ mesh, budgets, echo, outside, run, signal });
       const { struck } = rolesIn(site);
       await oneBackendEach(site);
-      const without = await repeated(site, historyFile, "plain", () => plain);
+      const without = await repeated(
+        site,
+        (title) => historyFile(`plain ${title}`),
+        () => plain,
+      );
       expect(without.verdict).toPass();
       const node = await lastWorkerOf(struck);
       const records: number[] = [];
-      const within = await repeated(site, historyFile, "stopped", () => {
-        const delay = agentHeld(struck, node, echo.deploymentOf(struck), serviceOf("local"), 500);
-        return {
-          ...plain,
-          strike: async () => ({
-            ...delay.fault,
-            inject: async (harm) => {
-              const harmed = await delay.fault.inject(harm);
-              records.push(...delay.record().map(lasted));
-              return harmed;
-            },
-          }),
-        };
-      });
+      const within = await repeated(
+        site,
+        (title) => historyFile(`stopped ${title}`),
+        () => {
+          const delay = agentHeld(struck, node, echo.deploymentOf(struck), serviceOf("local"), 500);
+          return {
+            ...plain,
+            strike: async () => ({
+              ...delay.fault,
+              inject: async (harm) => {
+                const harmed = await delay.fault.inject(harm);
+                records.push(...delay.record().map(lasted));
+                return harmed;
+              },
+            }),
+          };
+        },
+      );
       expect(within.verdict).toPass();
       const link = ["EndpointSlice changed", "agent updated"] as const;
       const added = addedBetween(link, without.figures, within.figures, records);

@@ -6,7 +6,7 @@ import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
-import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Within } from "#harness/testkit/within.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
@@ -73,6 +73,12 @@ async function askPath(
 }
 
 type Ask = (way: Way) => Promise<PolicyPath>;
+
+/** What the set-up makes, for the tests. */
+interface Site {
+  readonly servers: ReadonlyMap<string, Server>;
+  readonly ask: Ask;
+}
 
 /** Without a policy every path is open: else a denial would prove nothing. */
 async function allOpen(clusters: readonly Cluster[], ask: Ask, within: Within): Promise<void> {
@@ -147,192 +153,11 @@ export default defineSuite(
   },
   ({ pairs, test }) => {
     for (const pair of pairs) {
-      const { from, to } = pair;
-
-      test(`${pair.name} > inwards: ${to.name}'s server takes friends of ${from.name} on its port, and nobody else`, {
-        spec,
-      }, async ({ mesh, namespace, setup: { ask }, within, expect }) => {
-        const { from, to } = pairIn(mesh, pair);
-        await using _policy = await withPolicy(to, namespace, "ingress-by-cluster-and-label", {
-          // With its own cluster's label, as the guide's `allow-cross-cluster` has it (seed 003).
-          endpointSelector: { matchLabels: { ...server.matchLabels, [clusterLabel]: to.name } },
-          ingress: [
-            {
-              fromEndpoints: [{ matchLabels: { role: "friend", [clusterLabel]: from.name } }],
-              toPorts: httpPort,
-            },
-          ],
-        });
-        expect(
-          await enforced(ask, within, [
-            { from, role: "friend", to, open: true },
-            { from, role: "stranger", to, open: false },
-            { from: to, role: "friend", to, open: false },
-            { from, role: "friend", to, port: echoUdpPort, protocol: "udp", open: false },
-            // The policy is the other cluster's: this one's server, with the same labels, knows nothing of it.
-            { from, role: "stranger", to: from, open: true },
-          ]),
-        ).toPass();
-        expect(
-          (await from.kube.list(kinds.ciliumNetworkPolicy, namespace)).map((p) => p.metadata.name),
-          `policies in ${from.name}`,
-        ).toEqual([]);
-      });
-
-      test(`${pair.name} > outwards: ${from.name}'s friends may only reach ${to.name}'s server`, {
-        spec,
-      }, async ({ mesh, namespace, setup: { ask }, within, expect }) => {
-        const { from, to } = pairIn(mesh, pair);
-        await using _policy = await withPolicy(from, namespace, "egress-by-cluster", {
-          endpointSelector: { matchLabels: { role: "friend" } },
-          egress: [
-            {
-              toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }],
-              toPorts: httpPort,
-            },
-          ],
-        });
-        expect(
-          await enforced(ask, within, [
-            { from, role: "friend", to, open: true },
-            { from, role: "friend", to: from, open: false },
-            { from, role: "friend", to, port: echoUdpPort, protocol: "udp", open: false },
-            { from, role: "stranger", to: from, open: true },
-          ]),
-        ).toPass();
-      });
-
-      test(`${pair.name} > default deny in ${to.name} shuts out both clusters, and the agent says why`, async ({
-        mesh,
-        namespace,
-        setup: { servers, ask },
-        within,
-        keepFacts,
-        expect,
-      }) => {
-        const { from, to } = pairIn(mesh, pair);
-        await using _policy = await withPolicy(to, namespace, "default-deny", {
-          endpointSelector: server,
-          ingress: [{}],
-        });
-        expect(
-          await enforced(ask, within, [
-            { from, role: "friend", to, open: false },
-            { from: to, role: "friend", to, open: false },
-          ]),
-        ).toPass();
-        const reasons = await dropReasons(
-          to,
-          servers.get(to.name)?.node ?? "",
-          () => ask({ from, role: "friend", to }),
-          within.sync,
-        );
-        keepFacts({ dropReason: reasons.join(", ") });
-        expect(reasons, `drop reasons of ${to.name}'s agent`).toContain("Policy denied");
-      });
-
-      test(`${pair.name} > a closed port of ${to.name}'s server is refused, not dropped`, async ({
-        mesh,
-        setup: { ask },
-        within,
-        keepFacts,
-        expect,
-      }) => {
-        const { from, to } = pairIn(mesh, pair);
-        const verdict = await judgedInTime(
-          async () => {
-            const path = await ask({ from, role: "friend", to, port: closedPort, protocol: "tcp" });
-            keepFacts({ outcome: path.outcome });
-            return failedBecause(
-              path.outcome === "refused"
-                ? []
-                : [`${path.from} -> ${path.to}: ${path.outcome} (${path.detail}), expected refused`],
-            );
-          },
-          // The policy of the test before may be enforced a moment longer.
-          { what: "the closed port to be refused", everyMs: 500, ...within.sync },
-        );
-        expect(verdict).toPass();
-      });
-
-      test(`${pair.name} > the entity cluster in ${to.name} means its own endpoints`, async ({
-        mesh,
-        namespace,
-        setup: { ask },
-        within,
-        expect,
-      }) => {
-        const { from, to } = pairIn(mesh, pair);
-        await using _policy = await withPolicy(to, namespace, "ingress-by-entity", {
-          endpointSelector: server,
-          ingress: [{ fromEntities: ["cluster"], toPorts: httpPort }],
-        });
-        expect(
-          await enforced(ask, within, [
-            { from: to, role: "friend", to, open: true },
-            { from: to, role: "stranger", to, open: true },
-            { from, role: "friend", to, open: false },
-          ]),
-        ).toPass();
-      });
-
-      test(`${pair.name} > a selector without a cluster label means what policyDefaultLocalCluster of ${to.name} says`, {
-        spec,
-      }, async ({ mesh, namespace, setup: { ask }, within, keepFacts, expect }) => {
-        const { from, to } = pairIn(mesh, pair);
-        const setting = (await to.setting("policy-default-local-cluster")) ?? "false";
-        keepFacts({ policyDefaultLocalCluster: setting });
-        await using _policy = await withPolicy(to, namespace, "ingress-by-label-alone", {
-          endpointSelector: server,
-          ingress: [{ fromEndpoints: [{ matchLabels: { role: "friend" } }], toPorts: httpPort }],
-        });
-        expect(
-          await enforced(ask, within, [
-            { from: to, role: "friend", to, open: true },
-            { from, role: "friend", to, open: setting !== "true" },
-            { from: to, role: "stranger", to, open: false },
-          ]),
-        ).toPass();
-      });
+      byClusterTests(test, pair);
+      denialTests(test, pair);
+      selectorTests(test, pair);
     }
-
-    for (const pair of pairs) {
-      test(`${pair.name} > a Kubernetes NetworkPolicy in ${pair.to.name} holds for both clusters, its selectors as policyDefaultLocalCluster says`, {
-        spec,
-      }, async ({ mesh, namespace, setup: { ask }, within, keepFacts, expect }) => {
-        const { from, to } = pairIn(mesh, pair);
-        const setting = (await to.setting("policy-default-local-cluster")) ?? "false";
-        keepFacts({ policyDefaultLocalCluster: setting });
-        const name = "ingress-of-kubernetes";
-        await to.kube.apply({
-          apiVersion: kinds.networkPolicy.apiVersion,
-          kind: kinds.networkPolicy.kind,
-          metadata: { name, namespace },
-          spec: {
-            podSelector: server,
-            policyTypes: ["Ingress"],
-            ingress: [
-              {
-                // `from`, as the client library calls it; under its own name it would be dropped, which allows everybody.
-                _from: [{ podSelector: { matchLabels: { role: "friend" } } }],
-                ports: [{ port: echoHttpPort, protocol: "TCP" }],
-              },
-            ],
-          },
-        });
-        await using _policy = {
-          [Symbol.asyncDispose]: () => to.kube.remove(kinds.networkPolicy, namespace, name),
-        };
-        expect(
-          await enforced(ask, within, [
-            { from: to, role: "friend", to, open: true },
-            { from, role: "friend", to, open: setting !== "true" },
-            { from: to, role: "stranger", to, open: false },
-            { from, role: "stranger", to, open: false },
-          ]),
-        ).toPass();
-      });
-    }
+    for (const pair of pairs) kubernetesTest(test, pair);
 
     test("both meanings of a selector without a cluster label were tested", {
       requires: ["bothPolicyDefaults"],
@@ -350,3 +175,199 @@ export default defineSuite(
     });
   },
 );
+
+/** Policies that name a cluster, inwards and outwards. */
+function byClusterTests(test: DefineTest<Site>, pair: ClusterPair): void {
+  const { from, to } = pair;
+  test(`${pair.name} > inwards: ${to.name}'s server takes friends of ${from.name} on its port, and nobody else`, {
+    spec,
+  }, async ({ mesh, namespace, setup: { ask }, within, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    await using _policy = await withPolicy(to, namespace, "ingress-by-cluster-and-label", {
+      // With its own cluster's label, as the guide's `allow-cross-cluster` has it (seed 003).
+      endpointSelector: { matchLabels: { ...server.matchLabels, [clusterLabel]: to.name } },
+      ingress: [
+        {
+          fromEndpoints: [{ matchLabels: { role: "friend", [clusterLabel]: from.name } }],
+          toPorts: httpPort,
+        },
+      ],
+    });
+    expect(
+      await enforced(ask, within, [
+        { from, role: "friend", to, open: true },
+        { from, role: "stranger", to, open: false },
+        { from: to, role: "friend", to, open: false },
+        { from, role: "friend", to, port: echoUdpPort, protocol: "udp", open: false },
+        // The policy is the other cluster's: this one's server, with the same labels, knows nothing of it.
+        { from, role: "stranger", to: from, open: true },
+      ]),
+    ).toPass();
+    expect(
+      (await from.kube.list(kinds.ciliumNetworkPolicy, namespace)).map((p) => p.metadata.name),
+      `policies in ${from.name}`,
+    ).toEqual([]);
+  });
+
+  test(`${pair.name} > outwards: ${from.name}'s friends may only reach ${to.name}'s server`, {
+    spec,
+  }, async ({ mesh, namespace, setup: { ask }, within, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    await using _policy = await withPolicy(from, namespace, "egress-by-cluster", {
+      endpointSelector: { matchLabels: { role: "friend" } },
+      egress: [
+        {
+          toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }],
+          toPorts: httpPort,
+        },
+      ],
+    });
+    expect(
+      await enforced(ask, within, [
+        { from, role: "friend", to, open: true },
+        { from, role: "friend", to: from, open: false },
+        { from, role: "friend", to, port: echoUdpPort, protocol: "udp", open: false },
+        { from, role: "stranger", to: from, open: true },
+      ]),
+    ).toPass();
+  });
+}
+
+/** What is kept out, and how that looks. */
+function denialTests(test: DefineTest<Site>, pair: ClusterPair): void {
+  const { to } = pair;
+  test(`${pair.name} > default deny in ${to.name} shuts out both clusters, and the agent says why`, async ({
+    mesh,
+    namespace,
+    setup: { servers, ask },
+    within,
+    keepFacts,
+    expect,
+  }) => {
+    const { from, to } = pairIn(mesh, pair);
+    await using _policy = await withPolicy(to, namespace, "default-deny", {
+      endpointSelector: server,
+      ingress: [{}],
+    });
+    expect(
+      await enforced(ask, within, [
+        { from, role: "friend", to, open: false },
+        { from: to, role: "friend", to, open: false },
+      ]),
+    ).toPass();
+    const reasons = await dropReasons(
+      to,
+      servers.get(to.name)?.node ?? "",
+      () => ask({ from, role: "friend", to }),
+      within.sync,
+    );
+    keepFacts({ dropReason: reasons.join(", ") });
+    expect(reasons, `drop reasons of ${to.name}'s agent`).toContain("Policy denied");
+  });
+
+  test(`${pair.name} > a closed port of ${to.name}'s server is refused, not dropped`, async ({
+    mesh,
+    setup: { ask },
+    within,
+    keepFacts,
+    expect,
+  }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const verdict = await judgedInTime(
+      async () => {
+        const path = await ask({ from, role: "friend", to, port: closedPort, protocol: "tcp" });
+        keepFacts({ outcome: path.outcome });
+        return failedBecause(
+          path.outcome === "refused"
+            ? []
+            : [`${path.from} -> ${path.to}: ${path.outcome} (${path.detail}), expected refused`],
+        );
+      },
+      // The policy of the test before may be enforced a moment longer.
+      { what: "the closed port to be refused", everyMs: 500, ...within.sync },
+    );
+    expect(verdict).toPass();
+  });
+}
+
+/** Selectors that name no cluster. */
+function selectorTests(test: DefineTest<Site>, pair: ClusterPair): void {
+  const { to } = pair;
+  test(`${pair.name} > the entity cluster in ${to.name} means its own endpoints`, async ({
+    mesh,
+    namespace,
+    setup: { ask },
+    within,
+    expect,
+  }) => {
+    const { from, to } = pairIn(mesh, pair);
+    await using _policy = await withPolicy(to, namespace, "ingress-by-entity", {
+      endpointSelector: server,
+      ingress: [{ fromEntities: ["cluster"], toPorts: httpPort }],
+    });
+    expect(
+      await enforced(ask, within, [
+        { from: to, role: "friend", to, open: true },
+        { from: to, role: "stranger", to, open: true },
+        { from, role: "friend", to, open: false },
+      ]),
+    ).toPass();
+  });
+
+  test(`${pair.name} > a selector without a cluster label means what policyDefaultLocalCluster of ${to.name} says`, {
+    spec,
+  }, async ({ mesh, namespace, setup: { ask }, within, keepFacts, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const setting = (await to.setting("policy-default-local-cluster")) ?? "false";
+    keepFacts({ policyDefaultLocalCluster: setting });
+    await using _policy = await withPolicy(to, namespace, "ingress-by-label-alone", {
+      endpointSelector: server,
+      ingress: [{ fromEndpoints: [{ matchLabels: { role: "friend" } }], toPorts: httpPort }],
+    });
+    expect(
+      await enforced(ask, within, [
+        { from: to, role: "friend", to, open: true },
+        { from, role: "friend", to, open: setting !== "true" },
+        { from: to, role: "stranger", to, open: false },
+      ]),
+    ).toPass();
+  });
+}
+
+function kubernetesTest(test: DefineTest<Site>, pair: ClusterPair): void {
+  test(`${pair.name} > a Kubernetes NetworkPolicy in ${pair.to.name} holds for both clusters, its selectors as policyDefaultLocalCluster says`, {
+    spec,
+  }, async ({ mesh, namespace, setup: { ask }, within, keepFacts, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const setting = (await to.setting("policy-default-local-cluster")) ?? "false";
+    keepFacts({ policyDefaultLocalCluster: setting });
+    const name = "ingress-of-kubernetes";
+    await to.kube.apply({
+      apiVersion: kinds.networkPolicy.apiVersion,
+      kind: kinds.networkPolicy.kind,
+      metadata: { name, namespace },
+      spec: {
+        podSelector: server,
+        policyTypes: ["Ingress"],
+        ingress: [
+          {
+            // `from`, as the client library calls it; under its own name it would be dropped, which allows everybody.
+            _from: [{ podSelector: { matchLabels: { role: "friend" } } }],
+            ports: [{ port: echoHttpPort, protocol: "TCP" }],
+          },
+        ],
+      },
+    });
+    await using _policy = {
+      [Symbol.asyncDispose]: () => to.kube.remove(kinds.networkPolicy, namespace, name),
+    };
+    expect(
+      await enforced(ask, within, [
+        { from: to, role: "friend", to, open: true },
+        { from, role: "friend", to, open: setting !== "true" },
+        { from: to, role: "stranger", to, open: false },
+        { from, role: "stranger", to, open: false },
+      ]),
+    ).toPass();
+  });
+}
