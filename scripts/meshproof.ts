@@ -29,6 +29,7 @@ import { run } from "#harness/jobs/run.ts";
 import { RunReport } from "#harness/jobs/run-report.ts";
 import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
 import { closingLines, testLab } from "#harness/jobs/test.ts";
+import { writeContext } from "#harness/jobs/test-context.ts";
 import { testOwn } from "#harness/jobs/test-own.ts";
 import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
 import { labOfOwnerLines, labsOfAllOwners } from "#harness/lab/all-labs.ts";
@@ -40,14 +41,14 @@ import { durationMs } from "#harness/lib/duration.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import { meshCommand } from "#harness/lib/shell-quote.ts";
+import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
 import { examine } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
 import { guardOutput, type Piece, paint, stdout } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { labVariable } from "#harness/state/processes.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { longSuiteNames, provenSuites } from "#harness/testkit/suites.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
+import { loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 
 interface SharedOptions {
   readonly lab: string;
@@ -237,6 +238,10 @@ async function bringUp(o: SharedOptions & { setup?: boolean; keep?: boolean }): 
   });
 }
 
+const suitesHere = await loadSuites();
+const provenSuites = suiteNames(suitesHere, "core", "lab");
+const longSuiteNames = suiteNames(suitesHere, "long");
+
 const program = new Command("meshproof")
   .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
   .version(meshproofVersion)
@@ -416,6 +421,10 @@ program
   .option("--prober-image <ref>", "where those clusters' nodes find the prober's image")
   .option("--agnhost-image <ref>", "where they find the backends' image")
   .addOption(timeoutOption())
+  .option(
+    "--write-context <file>",
+    "run nothing: write what vitest needs to run suites by hand on the lab, and print the command",
+  )
   .action(
     async (
       suites: string[],
@@ -433,6 +442,7 @@ program
         series?: string;
         baseline?: string;
         timeout?: Timeout;
+        writeContext?: string;
       },
     ) => {
       const report = await beginReport(o);
@@ -451,6 +461,17 @@ program
         ...(o.summary === undefined ? {} : { summary: o.summary }),
       };
       const { context } = o;
+      if (o.writeContext !== undefined) {
+        if (context !== undefined)
+          throw new MeshproofError(
+            "usage",
+            "--write-context needs a lab: --context names clusters of your own",
+          );
+        await writeContext(o.writeContext, o.lab, wanted);
+        return say(
+          `${shellQuote([`MESHPROOF_RUN=${o.writeContext}`])} npx vitest run --project suites suites/NAME`,
+        );
+      }
       if (context === undefined) await testLab({ lab: o.lab, ...wanted });
       else
         await withProgress((progress) =>

@@ -14,8 +14,8 @@ import { kernelRelease } from "#harness/platform/machine.ts";
 import { appendToReport, writeReportFile } from "#harness/platform/report-files.ts";
 import { toJunit } from "#harness/report/junit.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
 export interface RunReportOptions {

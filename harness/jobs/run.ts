@@ -8,7 +8,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import type { RunReport } from "./run-report.ts";
 import { testLab } from "./test.ts";
 import { checkTestFiles } from "./test-files.ts";
@@ -36,7 +36,7 @@ export interface RunOptions {
 /** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
 export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan, progress, signal } = options;
-  checkSuites(options.suites, plan);
+  chooseSuites(await loadSuites(), options.suites, plan);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
   const { registryMirror } = options.images;

@@ -17,7 +17,7 @@ import type { Artifacts } from "#harness/model/artifacts.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { forgetLab, type LabState, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
 import { hasLostLock, withLab } from "#harness/state/lock.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
@@ -33,17 +33,6 @@ export interface OwnOptions extends Omit<TestOptions, "lab"> {
   readonly progress: Progress;
 }
 
-/** Suites that strike at more than objects of their own. */
-const disturbing: readonly string[] = [
-  "restart-order",
-  "certificate-rotation",
-  "apiserver-replicas",
-  "cache-ttl",
-  "failover-backends",
-  "failover-delays",
-  "failover-mesh",
-];
-
 /** The state of clusters that are nobody's lab, while they are tested. */
 const lab = "own";
 
@@ -53,7 +42,7 @@ const lab = "own";
  */
 export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
   const { contexts } = options;
-  checkOptions(options);
+  await checkOptions(options);
   const kubeconfig = namedKubeconfig(options.kubeconfig);
   checkKubeconfig(kubeconfig, contexts);
   const planned = await atStep("contexts", () =>
@@ -136,7 +125,7 @@ async function testUnderLock(
 }
 
 /** What can be refused before any cluster is asked. */
-function checkOptions(options: OwnOptions): void {
+async function checkOptions(options: OwnOptions): Promise<void> {
   if (options.contexts.length < 2)
     throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
   if (options.fault !== undefined && faultNamed(options.fault).needsNamespace !== true)
@@ -150,14 +139,16 @@ function checkOptions(options: OwnOptions): void {
           .join(", ")}`,
       },
     );
-  const bold = options.suites.filter((s) => disturbing.includes(s));
+  const all = await loadSuites();
+  const disruptive = all.filter((s) => s.info.tags.includes("disruptive"));
+  const bold = options.suites.filter((name) => disruptive.some((s) => s.info.name === name));
   if (bold.length > 0)
     throw new MeshproofError(
       "usage",
       `${bold.join(" and ")} would change Cilium itself or its nodes: unsupported on clusters of your own`,
       { cure: "leave it out, or run it on a lab" },
     );
-  checkSuites(options.suites, { suites: [] });
+  chooseSuites(all, options.suites, { suites: [] });
   checkTestFiles(options);
 }
 

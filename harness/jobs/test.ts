@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
@@ -31,10 +31,17 @@ import { figureLines } from "#harness/report/figures-text.ts";
 import { bootstrapSeed, measurementsOf } from "#harness/report/measurements-html.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { MeshproofReporter } from "#harness/testkit/reporter.ts";
-import { diagnosisFile, reportsDir } from "#harness/testkit/run-environment.ts";
-import { checkSuites, runSuites, suiteNames } from "#harness/testkit/suites.ts";
+import { consoleOutput } from "#harness/testkit/reporters/console.ts";
+import { eventsOutput } from "#harness/testkit/reporters/events.ts";
+import { junitOutput } from "#harness/testkit/reporters/junit.ts";
+import { RecordReporter } from "#harness/testkit/reporters/records.ts";
+import { WriteQueue } from "#harness/testkit/reporters/write-queue.ts";
+import { runContextFile, writeRunContext } from "#harness/testkit/run-context.ts";
+import { diagnosisFile, reportsDir } from "#harness/testkit/run-dir.ts";
+import { runSuites } from "#harness/testkit/run-suites.ts";
+import { chooseSuites, type ListedSuite, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
+import { contextOf } from "./test-context.ts";
 import { checkTestFiles } from "./test-files.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
@@ -51,7 +58,7 @@ export interface TestOptions {
   readonly expected?: Readonly<Record<string, Expectation>>;
   readonly summary?: string;
   /** How many times less often the suites' own probers ask, where other traffic stands beside them; 1 by default. */
-  readonly sparing?: number;
+  readonly probeIntervalFactor?: number;
   /** How often each scenario is measured; in the series, where one is named. */
   readonly repeat?: number;
   readonly series?: string;
@@ -66,21 +73,24 @@ export interface TestOptions {
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
-  checkSuites(options.suites, { suites: [] });
-  const suites = checkSuites(options.suites, (await atStep("lab", () => requireLab(options.lab))).plan);
+  const all = await loadSuites();
+  chooseSuites(all, options.suites, { suites: [] });
+  const chosen = chooseSuites(all, options.suites, (await atStep("lab", () => requireLab(options.lab))).plan);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
   return atStep("lock", () =>
     withLab(options.lab, options.signal, (signal) =>
-      atStep("tests", () => testUnderLock({ ...options, signal }, suites)),
+      atStep("tests", () => testUnderLock({ ...options, signal }, all, chosen)),
     ),
   );
 }
 
 async function testUnderLock(
   options: TestOptions,
-  suites: readonly string[],
+  all: readonly ListedSuite[],
+  chosen: readonly ListedSuite[],
 ): Promise<{ record: RunRecord; dir: string }> {
+  const suites = chosen.map((s) => s.info.name);
   const mesh = await openLab(options.lab, options.say);
   const { state } = mesh;
   const reports = options.reportsDir ?? reportsDir();
@@ -118,17 +128,9 @@ async function testUnderLock(
     provenance: state.artifacts.provenance,
     budgets: state.plan.budgets,
   };
-  process.env.MESHPROOF_TEST_LAB = options.lab;
-  process.env.MESHPROOF_RUN_ID = options.runId;
-  process.env.MESHPROOF_REPORTS = reports;
-  process.env.MESHPROOF_BUGTOOL = options.bugtool === true ? "1" : "0";
-  if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
-  else process.env.MESHPROOF_FAULT = options.fault;
-  process.env.MESHPROOF_SPARING = String(options.sparing ?? 1);
-  process.env.MESHPROOF_REPEAT = String(options.repeat ?? 1);
-  process.env.MESHPROOF_SERIES = options.series === undefined ? "" : resolve(options.series);
-  process.env.MESHPROOF_BASELINE = options.baseline === undefined ? "" : resolve(options.baseline);
-  process.env.MESHPROOF_EXPECTED = JSON.stringify(options.expected ?? {});
+  const context = await contextOf(mesh, chosen, { ...options, reportsDir: reports });
+  const contextFile = runContextFile(options.lab);
+  await writeRunContext(contextFile, context);
   // Nodes that are no containers of this machine are no load of it either.
   const here = mesh.clusters.filter((c) => c.onThisMachine);
   const nodes = (await Promise.all(here.map((c) => c.nodes()))).flat();
@@ -136,17 +138,26 @@ async function testUnderLock(
     nodes.map((n) => n.name),
     reports,
   );
-  const reporter = new MeshproofReporter({
-    runId: options.runId,
-    runDir: dir,
-    startedAt: base.startedAt,
-    properties: junitProperties(base),
-    say: options.say,
-    ...(options.series === undefined
-      ? {}
-      : { onTest: (test) => keepInSeries(options.series!, test, options.say) }),
+  const queue = new WriteQueue(options.say);
+  const { series } = options;
+  const reporter = new RecordReporter({
+    suites: chosen,
+    clusters: context.clusters,
+    repeat: context.repeat,
+    outputs: [
+      consoleOutput(options.say),
+      eventsOutput(dir, queue),
+      junitOutput(
+        dir,
+        { runId: options.runId, startedAt: base.startedAt, properties: junitProperties(base) },
+        queue,
+        () => options.report?.unfinished() ?? [],
+      ),
+      ...(series === undefined
+        ? []
+        : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, options.say) }]),
+    ],
     interrupted: () => options.signal.aborted,
-    ...(options.report === undefined ? {} : { unfinished: () => options.report?.unfinished() ?? [] }),
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, state.plan.rig, sinceMs, untilMs),
   });
   options.report?.follow(() => ({
@@ -163,7 +174,12 @@ async function testUnderLock(
     if (last.length === 3 && last.every((s) => !s.dockerAnswers)) dockerLost.abort();
   };
   try {
-    await runSuites(suites, reporter, AbortSignal.any([options.signal, dockerLost.signal]));
+    await runSuites({
+      files: chosen.map((s) => s.file),
+      contextFile,
+      reporters: [reporter],
+      signal: AbortSignal.any([options.signal, dockerLost.signal]),
+    });
   } finally {
     await watch[Symbol.asyncDispose]();
   }
@@ -172,7 +188,7 @@ async function testUnderLock(
     ciliums: base.clusters.map((c) => c.cilium),
     imageSource: base.imageSource,
     profile: base.profile,
-    suites: isOurs(state.plan) ? [...suiteNames, ...state.plan.suites] : [],
+    suites: isOurs(state.plan) ? [...suiteNames(all, "core"), ...state.plan.suites] : [],
   });
   const diagnosed = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of diagnosed) {

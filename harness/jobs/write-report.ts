@@ -13,7 +13,7 @@ import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
 import { reportSchema } from "#harness/report/schema.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 
 /** Made of the record. */
 const rendered = ["report.json", "junit.xml", "report.html"];

@@ -111,3 +111,14 @@ export async function settledOn(
     },
   );
 }
+
+/** A service over the backends of every cluster, once it is served by all of them in every cluster. */
+export async function serveEverywhere(
+  echo: EchoBackends,
+  name: string,
+  annotations: Readonly<Record<string, string>>,
+  within: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  await echo.serve(name, annotations);
+  for (const cluster of echo.clusters) await settledOn(cluster, echo, name, echo.clusters, within);
+}
