@@ -5,6 +5,7 @@
 import { apiserverLost } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
+import { goDurationMs } from "#harness/lib/duration.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import {
@@ -27,18 +28,10 @@ const suite = setUp("cache-ttl", async (context) => {
   const echo = await deployEcho(context, { replicas: 1 });
   await serveEverywhere(echo, service, { [annotation.global]: "true" }, context.signal);
   const ttlMs = new Map<string, number>();
-  for (const c of mesh.clusters) ttlMs.set(c.name, durationMs(await c.setting("clustermesh-cache-ttl")));
+  for (const c of mesh.clusters)
+    ttlMs.set(c.name, goDurationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0);
   return { echo, ttlMs };
 });
-
-/** A Go duration of Cilium's ConfigMap, such as `20s` or `1m0s`, in milliseconds; 0 where there is none. */
-function durationMs(text: string | undefined): number {
-  const units = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
-  return [...(text ?? "").matchAll(/(\d+)(h|ms|m|s)/g)].reduce(
-    (sum, [, count, unit]) => sum + Number(count) * units[unit as keyof typeof units],
-    0,
-  );
-}
 
 forEachPair((from, to) => {
   test(`${from.name} keeps the backends of ${to.name} for the cache's time, then drops them, then takes them back`, {

@@ -3,6 +3,5 @@
  * 10.2.0.1 by 10.2.0.11. What only begins with the name is of it: a pod of a deployment, a node of a cluster.
  */
 export function holdsName(text: string, name: string): boolean {
-  const literal = name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(`(?<![\\w-]|\\d\\.)${literal}(?!\\w|\\.\\d)`).test(text);
+  return new RegExp(`(?<![\\w-]|\\d\\.)${RegExp.escape(name)}(?!\\w|\\.\\d)`).test(text);
 }

@@ -1,7 +1,9 @@
 import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { finished } from "node:stream/promises";
+import { Readable } from "node:stream";
+import { finished, pipeline } from "node:stream/promises";
+import { stringify } from "csv-stringify";
 import type { History } from "#harness/model/history.ts";
 import {
   footLine,
@@ -61,23 +63,25 @@ export async function readHistorySoFar(path: string): Promise<ReturnType<History
   return reader.soFar();
 }
 
+const csvColumns = [
+  "seq",
+  "due_ms",
+  "sent_ms",
+  "end_ms",
+  "outcome",
+  "served_by",
+  "cluster",
+  "started_at_unix_ms",
+  "detail",
+];
+
 /** One row a request; times are milliseconds of the prober's clock, whose zero the last column but one repeats. */
 export async function writeCsv(path: string, history: History): Promise<void> {
-  const out = createWriteStream(path);
-  out.write("seq,due_ms,sent_ms,end_ms,outcome,served_by,cluster,started_at_unix_ms,detail\n");
-  for (const s of history.samples) {
-    const row = [
-      s.seq,
-      s.dueMs,
-      s.sentMs,
-      s.endMs,
-      s.outcome,
-      s.servedBy ?? "",
-      s.cluster ?? "",
-      history.startedAtUnixMs,
-    ];
-    out.write(`${row.join(",")},"${(s.detail ?? "").replaceAll('"', '""')}"\n`);
-  }
-  out.end();
-  await finished(out);
+  const rows = stringify({ header: true, columns: csvColumns });
+  await pipeline(Readable.from(rowsOf(history)), rows, createWriteStream(path));
+}
+
+function* rowsOf({ samples, startedAtUnixMs: zero }: History): Generator<(string | number | undefined)[]> {
+  for (const s of samples)
+    yield [s.seq, s.dueMs, s.sentMs, s.endMs, s.outcome, s.servedBy, s.cluster, zero, s.detail];
 }

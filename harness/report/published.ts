@@ -1,3 +1,4 @@
+import { markdownTable } from "markdown-table";
 import { z } from "zod";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
 import { type Measurement, measurementSchema } from "#harness/model/measurement.ts";
@@ -68,12 +69,7 @@ export function publishedTable(all: readonly Published[]): string {
     "requests lost of 200/s",
     "explained",
   ];
-  // As a formatter of Markdown leaves it.
-  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((c, i) => c.padEnd(widths[i]!)).join(" | ")} |`;
-  const rule = widths.map((w) => "-".repeat(w));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
+  return markdownTable([head, ...rows]);
 }
 
 function rowOf(f: Figure): string[] {

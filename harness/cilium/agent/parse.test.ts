@@ -5,7 +5,6 @@ import { describe, expect, test } from "vitest";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { dropReasonOf } from "./drops.ts";
 import {
-  goDurationMs,
   parseHealth,
   parseIpcache,
   parseLbMaps,
@@ -118,12 +117,6 @@ describe("sysdump archives", () => {
       if (name.startsWith("healthy")) for (const list of lists) expect(list).toHaveLength(4);
     },
   );
-});
-
-test("Go durations", () => {
-  expect(goDurationMs("2m11.5s")).toBe(131_500);
-  expect(goDurationMs("300ms")).toBe(300);
-  expect(goDurationMs("soon")).toBe(0);
 });
 
 test("drop reasons", () => {
