@@ -5,7 +5,7 @@
 import { apiserverLost } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
-import { goDurationMs } from "#harness/lib/duration.ts";
+import { durationMs } from "#harness/lib/duration.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import {
@@ -29,7 +29,7 @@ const suite = setUp("cache-ttl", async (context) => {
   await serveEverywhere(echo, service, { [annotation.global]: "true" }, context.signal);
   const ttlMs = new Map<string, number>();
   for (const c of mesh.clusters)
-    ttlMs.set(c.name, goDurationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0);
+    ttlMs.set(c.name, durationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0);
   return { echo, ttlMs };
 });
 

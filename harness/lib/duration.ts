@@ -1,6 +1,9 @@
 import parse from "parse-duration";
 
-/** Go's notation, such as `2m11.8s`, in milliseconds; nothing for a text that holds no duration. */
-export function goDurationMs(text: string): number | undefined {
-  return parse(text) ?? undefined;
+/** The parser alone reads `3 apples, 5 minutes` too. */
+const goDuration = /^(\d+(\.\d+)?(h|m|s|ms|us|µs|ns))+$/;
+
+/** Milliseconds of a duration as Go writes it, such as `2m11.8s`; nothing for any other text. */
+export function durationMs(text: string): number | undefined {
+  return goDuration.test(text) ? (parse(text) ?? undefined) : undefined;
 }

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addressAt, contains, coveringCidr, overlaps, parseCidr } from "./cidr.ts";
 import { distributionOf } from "./distribution.ts";
-import { goDurationMs } from "./duration.ts";
+import { durationMs } from "./duration.ts";
 import { describeError, MeshproofError } from "./errors.ts";
 import { eventually, notYet, ready } from "./eventually.ts";
 import { found } from "./found.ts";
@@ -149,9 +149,12 @@ test.each([
   ["1.5µs", 0.0015],
   ["0s", 0],
   ["soon", undefined],
+  ["5", undefined],
+  ["1h30", undefined],
+  ["5m of rest", undefined],
   ["", undefined],
 ])("the Go duration %s", (text, ms) => {
-  expect(goDurationMs(text)).toBe(ms);
+  expect(durationMs(text)).toBe(ms);
 });
 
 test("what must be there is named where it is not", () => {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { hostPort } from "#harness/lib/cidr.ts";
-import { goDurationMs } from "#harness/lib/duration.ts";
+import { durationMs } from "#harness/lib/duration.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { FailingController } from "#harness/model/mesh-snapshot.ts";
 import type {
@@ -29,8 +29,8 @@ function parse<T>(schema: z.ZodType<T>, text: string, what: string): T {
   }
   const result = schema.safeParse(value);
   if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new MeshproofError("evidence-malformed", `${what}: ${issue.path.join(".")}: ${issue.message}`);
+    const [issue] = result.error.issues;
+    throw new MeshproofError("evidence-malformed", `${what}: ${issue?.path.join(".")}: ${issue?.message}`);
   }
   return result.data;
 }
@@ -186,7 +186,7 @@ export function parseHealth(text: string): HealthReport {
   return {
     local: told.local.name,
     timestamp: told.timestamp,
-    probeIntervalMs: goDurationMs(told.probeInterval) ?? 0,
+    probeIntervalMs: durationMs(told.probeInterval) ?? 0,
     nodes: (told.nodes ?? []).map((n) => ({
       name: n.name,
       host: target(n.host?.["primary-address"]) ?? { ip: "" },
