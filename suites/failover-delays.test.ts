@@ -4,6 +4,7 @@
 // record of what it added.
 import { describe } from "vitest";
 import { agentHeld, type Held, slicesHeld } from "#harness/faults/catalogue/delay.ts";
+import type { SuiteHarm } from "#harness/faults/fault.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import type { Figures, Measured } from "#harness/measure/measure.ts";
@@ -127,12 +128,19 @@ describe("of the agent", () => {
     const node = (await struck.nodes()).findLast((n) => n.role === "worker")!.name;
     const records: number[] = [];
     const within = await repeated(context, suite, "stopped", () => {
-      const delay = agentHeld(struck, node, suite().echo.deploymentOf(struck), serviceOf("local"), 500);
+      const deployment = suite().echo.deploymentOf(struck);
+      const delay = agentHeld({
+        cluster: struck,
+        node,
+        deployment,
+        service: serviceOf("local"),
+        holdMs: 500,
+      });
       return {
         ...plain,
         strike: async () => ({
           ...delay.fault,
-          inject: async (harm) => {
+          inject: async (harm: SuiteHarm) => {
             const harmed = await delay.fault.inject(harm);
             records.push(...delay.record().map(lasted));
             return harmed;
