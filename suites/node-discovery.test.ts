@@ -74,7 +74,7 @@ forEachPair((from, to) => {
         async () => {
           const truth = await remoteTruth(to);
           const remote = (await agent.remoteClusters()).find((c) => c.name === to.name);
-          const verdict = judgeRemoteCluster(agent.name, to.name, to.id, remote, truth);
+          const verdict = judgeRemoteCluster(agent.name, to, remote, truth);
           return verdict.outcome === "pass"
             ? ready({ verdict, counts: describeCounts(truth) })
             : notYet(verdict.reasons.join("; "));
@@ -96,7 +96,7 @@ forEachPair((from, to) => {
     if (!from.hasKvstoreMesh) unsupported(context, "KVStoreMesh: agents read the peer's kvstore itself");
     const remote = (await kvstoreMeshStatus(from, context.signal)).find((c) => c.name === to.name);
     keepFacts(context, { status: remote?.status });
-    expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to.name, to.id, remote)).toPass();
+    expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to, remote)).toPass();
   });
 
   test(`its ipcache maps hold the pods of ${to.name} and no others`, async (context) => {
