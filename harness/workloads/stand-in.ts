@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { SampleOutcome } from "#harness/model/history.ts";
 import type { Draw } from "./draw.ts";
 
@@ -48,9 +49,10 @@ export async function drawFrom(
   signal: AbortSignal,
 ): Promise<Draw> {
   const way = `${cluster.name}/${pod.namespace}/${pod.name} -> ${ip}:${port}`;
+  const own = found(pod.ports[0], `port of stand-in ${pod.namespace}/${pod.name} in ${cluster.name}`);
   const dial = async (tries: number): Promise<Draw> => {
     const path = `/dial?host=${ip}&port=${port}&protocol=http&request=hostname&tries=${tries}`;
-    const where = { namespace: pod.namespace, pod: pod.name, port: pod.ports[0]!, path };
+    const where = { namespace: pod.namespace, pod: pod.name, port: own, path };
     const within = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
     try {
       const told = dialed.parse(await cluster.kube.getJsonInPod(where, within));

@@ -41,7 +41,7 @@ test("heartbeats travel on one connection; one that ended is made anew, and coun
   expect(await client.request()).toMatchObject({ outcome: "ok", detail: "" });
   expect(sockets).toHaveLength(1);
   const lost = client.request();
-  sockets[0]!.resetAndDestroy();
+  sockets[0]?.resetAndDestroy();
   // The answer may have been on its way already.
   expect(["reset", "ok"]).toContain((await lost).outcome);
   await new Promise((resolve) => setTimeout(resolve, 50));
