@@ -31,13 +31,14 @@ export const limits: readonly string[] = [
 export function publishedHtml(published: Published): string {
   const { measurements } = published;
   const figures = figuresOf(measurements, bootstrapSeed);
-  const [setting] = figures.map((f) => f.setting);
+  const [first] = figures;
+
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Failover of Cilium Cluster Mesh ${escapeHtml(published.cilium)}</title><style>${style}</style></head><body>
 <header class="passed"><h1>How long is a service down? Cilium ${escapeHtml(published.cilium)}</h1>
 <p>${measurements.length} measured disturbances &middot; ${escapeHtml(published.publishedAt)}</p></header>
-<section><p>${setting === undefined ? "" : `${escapeHtml(setting.machine)}, kernel ${escapeHtml(setting.kernel)}, Kubernetes ${escapeHtml(setting.kubernetes)}, images from ${escapeHtml(setting.imageSource)}; method version ${figures[0]!.method}; Meshproof ${escapeHtml(published.meshproof)}.`}</p>
+<section><p>${first === undefined ? "" : `${escapeHtml(first.setting.machine)}, kernel ${escapeHtml(first.setting.kernel)}, Kubernetes ${escapeHtml(first.setting.kubernetes)}, images from ${escapeHtml(first.setting.imageSource)}; method version ${first.method}; Meshproof ${escapeHtml(published.meshproof)}.`}</p>
 <p>Reproduce: <code>${escapeHtml(published.command)}</code></p>
 <p>Limits: ${published.limits.map(escapeHtml).join(" ")}</p>
 ${figuresHtml(figures, measurements)}
