@@ -129,7 +129,7 @@ function everyBackendKnown(echo: EchoBackends): AsyncDisposable {
       const signal = AbortSignal.timeout(budgets.syncMs);
       const options = { withinMs: budgets.syncMs, signal };
       await Promise.all(
-        mesh.clusters.map((c) => backendsHeld(c, echo, "echo-none", mesh.clusters, options)),
+        mesh.clusters.map((c) => backendsHeld(c, { echo, name: "echo-none", homes: mesh.clusters }, options)),
       ).catch(() => {});
     },
   };

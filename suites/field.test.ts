@@ -163,7 +163,7 @@ for (const client of mesh.clusters) {
               const draw =
                 friend === undefined
                   ? await drawAnswers(client, ip, count, budgets.requestMs, signal, service.port)
-                  : await drawFrom(client, friend, ip, service.port, count, signal);
+                  : await drawFrom(client, friend, { ip, port: service.port }, { count, signal });
               return combine([
                 judgeSameSet(
                   `${client.name} -> service ${name}, who answers`,
@@ -214,7 +214,12 @@ for (const client of mesh.clusters) {
               const path: PolicyPath = {
                 from: `${from.cluster}/${from.namespace}/${from.name}`,
                 to: `${to.cluster}/${to.namespace}/${to.name} (${to.ip}:${port})`,
-                ...(await connectFrom(from.home, from, to.ip, port, budgets.requestMs, signal)),
+                ...(await connectFrom(
+                  from.home,
+                  from,
+                  { ip: to.ip, port },
+                  { timeoutMs: budgets.requestMs, signal },
+                )),
               };
               return { path, open };
             }),

@@ -32,7 +32,6 @@ export function publishedHtml(published: Published): string {
   const { measurements } = published;
   const figures = figuresOf(measurements, bootstrapSeed);
   const [first] = figures;
-
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Failover of Cilium Cluster Mesh ${escapeHtml(published.cilium)}</title><style>${style}</style></head><body>
