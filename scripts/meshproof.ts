@@ -102,7 +102,7 @@ interface Timeout {
 }
 const timeoutOf = (text: string): Timeout => {
   const ms = durationMs(text);
-  if (ms === undefined || ms > longestTimeoutMs)
+  if (ms === undefined || ms === 0 || ms > longestTimeoutMs)
     throw new InvalidArgumentError("a duration such as 90s, 60m or 1h30m, at most 500h");
   return { text, ms };
 };

@@ -2,7 +2,6 @@ import { mkdtempSync, readFileSync, readlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { durationMs } from "#harness/lib/duration.ts";
 import { atStep, interruptedBy, notDoneWithin, UncaughtError } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type RunRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
@@ -165,18 +164,4 @@ test.each([
   [[], false],
 ])("the endings of %j are reported: %s", (argv, expected) => {
   expect(reportsEveryEnding(argv)).toBe(expected);
-});
-
-test.each([
-  ["60m", 3_600_000],
-  ["1h30m", 5_400_000],
-  ["1.5h", 5_400_000],
-  ["500ms", 500],
-  ["0s", undefined],
-  ["60", undefined],
-  ["5 minutes", undefined],
-  ["-1m", undefined],
-  ["", undefined],
-])("duration %s", (text, ms) => {
-  expect(durationMs(text)).toBe(ms);
 });

@@ -173,15 +173,13 @@ async function createClusters(
         plan.clusters.map(async (cluster) => {
           const own = artifacts.clusters[cluster.name]!;
           const network = clusterNetwork(plan, cluster.name);
-          await createKindCluster(
-            artifacts.tools.kind,
-            plan,
-            cluster,
+          const onLine = (line: string) => step.detail(`${cluster.name}: ${line.trim()}`);
+          await createKindCluster(plan, cluster, own, {
+            kind: artifacts.tools.kind,
             network,
-            own,
-            (line) => step.detail(`${cluster.name}: ${line.trim()}`),
+            onLine,
             signal,
-          );
+          });
           const nodes = await kindNodes(plan.lab, cluster.name);
           if (own.mirror !== undefined)
             await useMirror(nodes, own.mirror, await networkGateway(network), signal);

@@ -1,9 +1,9 @@
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+import parse from "parse-duration";
 
-/** Milliseconds of a duration as Go writes it: `90s`, `1h30m`, `1.5h`. Undefined for anything else, and for nothing. */
+/** The parser alone reads `3 apples, 5 minutes` too. */
+const goDuration = /^(\d+(\.\d+)?(h|m|s|ms|us|µs|ns))+$/;
+
+/** Milliseconds of a duration as Go writes it, such as `2m11.8s`; nothing for any other text. */
 export function durationMs(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) return undefined;
-  const parts = [...text.matchAll(/([\d.]+)(ms|s|m|h)/g)];
-  const ms = parts.reduce((sum, [, number, unit]) => sum + Number(number) * (unitMs[unit ?? ""] ?? 0), 0);
-  return ms > 0 ? ms : undefined;
+  return goDuration.test(text) ? (parse(text) ?? undefined) : undefined;
 }

@@ -1,3 +1,4 @@
+import { markdownTable } from "markdown-table";
 import { z } from "zod";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
 import { type Measurement, measurementSchema } from "#harness/model/measurement.ts";
@@ -30,13 +31,13 @@ export const limits: readonly string[] = [
 export function publishedHtml(published: Published): string {
   const { measurements } = published;
   const figures = figuresOf(measurements, bootstrapSeed);
-  const [setting] = figures.map((f) => f.setting);
+  const [first] = figures;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Failover of Cilium Cluster Mesh ${escapeHtml(published.cilium)}</title><style>${style}</style></head><body>
 <header class="passed"><h1>How long is a service down? Cilium ${escapeHtml(published.cilium)}</h1>
 <p>${measurements.length} measured disturbances &middot; ${escapeHtml(published.publishedAt)}</p></header>
-<section><p>${setting === undefined ? "" : `${escapeHtml(setting.machine)}, kernel ${escapeHtml(setting.kernel)}, Kubernetes ${escapeHtml(setting.kubernetes)}, images from ${escapeHtml(setting.imageSource)}; method version ${figures[0]!.method}; Meshproof ${escapeHtml(published.meshproof)}.`}</p>
+<section><p>${first === undefined ? "" : `${escapeHtml(first.setting.machine)}, kernel ${escapeHtml(first.setting.kernel)}, Kubernetes ${escapeHtml(first.setting.kubernetes)}, images from ${escapeHtml(first.setting.imageSource)}; method version ${first.method}; Meshproof ${escapeHtml(published.meshproof)}.`}</p>
 <p>Reproduce: <code>${escapeHtml(published.command)}</code></p>
 <p>Limits: ${published.limits.map(escapeHtml).join(" ")}</p>
 ${figuresHtml(figures, measurements)}
@@ -93,16 +94,8 @@ const rowsOf = (all: readonly Published[]): Row[] =>
     figuresOf(p.measurements, bootstrapSeed).map((f) => ({ Cilium: p.cilium, ...rowOf(f, p.measurements) })),
   );
 
-/** In columns of equal width, so that the source can be read too. */
 function tableOf(rows: readonly Row[], shown: readonly (typeof columns)[number][]): string {
-  const widths = shown.map((c) => Math.max(c.length, ...rows.map((r) => r[c].length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((c, i) => c.padEnd(widths[i] ?? 0)).join(" | ")} |`;
-  return [
-    line(shown),
-    line(widths.map((w) => "-".repeat(w))),
-    ...rows.map((r) => line(shown.map((c) => r[c]))),
-  ].join("\n");
+  return markdownTable([shown, ...rows.map((r) => shown.map((c) => r[c]))]);
 }
 
 function rowOf(f: Figure, measurements: readonly Measurement[]): Omit<Row, "Cilium"> {

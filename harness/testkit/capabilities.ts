@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { durationMs } from "#harness/lib/duration.ts";
 import { messageOf } from "#harness/lib/errors.ts";
-import { goDurationMs } from "#harness/lib/go-duration.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { CapabilityDecision } from "#harness/model/run-context.ts";
 import { namesOf } from "#harness/workloads/affinity.ts";
@@ -34,7 +34,7 @@ const table = {
       ? undefined
       : `CoreDNS of ${c.name} has no multicluster plugin (1.12.2 or later)`,
   cacheTtl: async (c) =>
-    goDurationMs((await c.setting("clustermesh-cache-ttl")) ?? "") > 0
+    (durationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0) > 0
       ? undefined
       : `clustermesh.cacheTTL of ${c.name} is 0, which keeps a lost cluster for ever`,
   nativeRouting: (c) => settingIs(c, "routing-mode", "native"),

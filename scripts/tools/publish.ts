@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import semver from "semver";
 import { readYaml, validate } from "#harness/config/yaml-file.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -89,7 +90,7 @@ export async function readPublished(): Promise<Published[]> {
     );
     if (text !== undefined) all.push(publishedSchema.parse(JSON.parse(text)));
   }
-  return all.sort((a, b) => a.cilium.localeCompare(b.cilium, undefined, { numeric: true }));
+  return all.sort((a, b) => semver.compare(a.cilium, b.cilium));
 }
 
 /** `text` of `file` with the table of figures between its marks. */

@@ -122,7 +122,7 @@ function everyBackendKnown({
     async [Symbol.asyncDispose]() {
       const options = { withinMs: budgets.syncMs, signal: AbortSignal.timeout(budgets.syncMs) };
       await Promise.all(
-        mesh.clusters.map((c) => backendsHeld(c, echo, "echo-none", mesh.clusters, options)),
+        mesh.clusters.map((c) => backendsHeld(c, { echo, name: "echo-none", homes: mesh.clusters }, options)),
       ).catch(() => {});
     },
   };

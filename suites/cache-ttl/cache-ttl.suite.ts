@@ -1,7 +1,7 @@
 import { apiserverLost } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
-import { goDurationMs } from "#harness/lib/go-duration.ts";
+import { durationMs } from "#harness/lib/duration.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
@@ -26,7 +26,7 @@ export default defineSuite(
       await serveEverywhere(echo, service, { [annotation.global]: "true" }, within.settle);
       const ttlMs = new Map<string, number>();
       for (const c of mesh.clusters)
-        ttlMs.set(c.name, goDurationMs((await c.setting("clustermesh-cache-ttl")) ?? ""));
+        ttlMs.set(c.name, durationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0);
       return ttlMs;
     },
   },

@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { agentHeld, type Held, slicesHeld } from "#harness/faults/catalogue/delay.ts";
+import type { SuiteHarm } from "#harness/faults/fault.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { quantile } from "#harness/lib/stats.ts";
@@ -188,12 +189,18 @@ export default defineSuite(
         site,
         (title) => historyFile(`stopped ${title}`),
         () => {
-          const delay = agentHeld(struck, node, echo.deploymentOf(struck), serviceOf("local"), 500);
+          const delay = agentHeld({
+            cluster: struck,
+            node,
+            deployment: echo.deploymentOf(struck),
+            service: serviceOf("local"),
+            holdMs: 500,
+          });
           return {
             ...plain,
             strike: async () => ({
               ...delay.fault,
-              inject: async (harm) => {
+              inject: async (harm: SuiteHarm) => {
                 const harmed = await delay.fault.inject(harm);
                 records.push(...delay.record().map(lasted));
                 return harmed;

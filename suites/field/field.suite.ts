@@ -45,7 +45,7 @@ async function judgeService(
   const draw =
     friend === undefined
       ? await drawAnswers(client, ip, count, requestMs, signal, service.port)
-      : await drawFrom(client, friend, ip, service.port, count, signal);
+      : await drawFrom(client, friend, { ip, port: service.port }, { count, signal });
   return combine([
     judgeSameSet(
       `${client.name} -> service ${name}, who answers`,
@@ -130,7 +130,12 @@ export default defineSuite(
                   const path: PolicyPath = {
                     from: `${from.cluster}/${from.namespace}/${from.name}`,
                     to: `${to.cluster}/${to.namespace}/${to.name} (${to.ip}:${port})`,
-                    ...(await connectFrom(from.home, from, to.ip, port, budgets.requestMs, signal)),
+                    ...(await connectFrom(
+                      from.home,
+                      from,
+                      { ip: to.ip, port },
+                      { timeoutMs: budgets.requestMs, signal },
+                    )),
                   };
                   return { path, open };
                 }),

@@ -88,7 +88,7 @@ function peerTests(test: DefineTest<undefined>, pair: ClusterPair): void {
         async () => {
           const truth = await remoteTruth(to);
           const remote = (await agent.remoteClusters()).find((c) => c.name === to.name);
-          const verdict = judgeRemoteCluster(agent.name, to.name, to.id, remote, truth);
+          const verdict = judgeRemoteCluster(agent.name, to, remote, truth);
           return verdict.outcome === "pass"
             ? ready({ verdict, counts: describeCounts(truth) })
             : notYet(verdict.reasons.join("; "));
@@ -107,7 +107,7 @@ function peerTests(test: DefineTest<undefined>, pair: ClusterPair): void {
     const { from, to } = pairIn(mesh, pair);
     const remote = (await kvstoreMeshStatus(from, signal)).find((c) => c.name === to.name);
     keepFacts({ status: remote?.status });
-    expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to.name, to.id, remote)).toPass();
+    expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to, remote)).toPass();
   });
 }
 

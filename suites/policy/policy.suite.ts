@@ -351,8 +351,7 @@ function kubernetesTest(test: DefineTest<Site>, pair: ClusterPair): void {
         policyTypes: ["Ingress"],
         ingress: [
           {
-            // `from`, as the client library calls it; under its own name it would be dropped, which allows everybody.
-            _from: [{ podSelector: { matchLabels: { role: "friend" } } }],
+            from: [{ podSelector: { matchLabels: { role: "friend" } } }],
             ports: [{ port: echoHttpPort, protocol: "TCP" }],
           },
         ],

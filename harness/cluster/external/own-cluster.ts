@@ -2,6 +2,7 @@ import type { PlannedCluster } from "#harness/config/plan.ts";
 import { Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { coveringCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { before } from "#harness/lib/names.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import type { ClusterNode } from "../kind/kind-cluster.ts";
 import { agentSelector } from "../selectors.ts";
@@ -84,7 +85,7 @@ export async function ownCluster(context: string, kubeconfig: string): Promise<P
     podCidr: coveringCidr(podCidrs),
     serviceCidr: "not told",
     kubernetes: String(nodes[0]?.status?.nodeInfo?.kubeletVersion).replace(/^v/, ""),
-    cilium: /v?(\d+\.\d+\.\d+)/.exec(image.split("@")[0]!)?.[1] ?? "unknown",
+    cilium: /v?(\d+\.\d+\.\d+)/.exec(before(image, "@"))?.[1] ?? "unknown",
     kindConfig: {
       kind: "Cluster",
       apiVersion: "kind.x-k8s.io/v1alpha4",
