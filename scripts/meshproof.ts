@@ -23,7 +23,7 @@ import { differenceLines, planRepro } from "#harness/jobs/repro/index.ts";
 import { run } from "#harness/jobs/run.ts";
 import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
 import { closingLines, testLab } from "#harness/jobs/test.ts";
-import { testOwn } from "#harness/jobs/test-own.ts";
+import { testExternal } from "#harness/jobs/test-external.ts";
 import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
 import { labOfOwnerLines, labsOfAllOwners } from "#harness/lab/all-labs.ts";
 import { downAll, downForeign, downLab } from "#harness/lab/down.ts";
@@ -333,7 +333,7 @@ program
 
 program
   .command("test")
-  .description("run suites against the lab that is up, or against meshed clusters of your own (--context)")
+  .description("run suites against the lab that is up, or against external meshed clusters (--context)")
   .argument(
     "[suites...]",
     `some of: ${provenSuites.join(", ")}; only where they are named: ${longSuiteNames.join(", ")}`,
@@ -351,7 +351,7 @@ program
     "add measurements to this file, and make only those that it lacks: a run that was cut off goes on",
   )
   .option("--baseline <file>", "a series of earlier measurements that outages are held against")
-  .option("--context <name>", "a meshed cluster of your own instead of a lab; two or more times", collect)
+  .option("--context <name>", "an external meshed cluster instead of a lab; two or more times", collect)
   .option("--kubeconfig <file>", "of those contexts (default: $KUBECONFIG, else ~/.kube/config)")
   .option("--images <source>", "where the prober's and the backends' images come from, as for `up`", "auto")
   .option("--prober-image <ref>", "where those clusters' nodes find the prober's image")
@@ -392,7 +392,7 @@ program
         context === undefined
           ? await testLab({ lab: o.lab, ...wanted })
           : await withProgress((progress) =>
-              testOwn({
+              testExternal({
                 ...wanted,
                 contexts: context,
                 images: checkArchiveOption(o.images, undefined),

@@ -120,7 +120,7 @@ forEachPair((from, to) => {
   });
 
   test(`a new LoadBalancer service of ${to.name} gets an address that answers from ${from.name}`, async (context) => {
-    if (!to.givesAddresses)
+    if (!to.capabilities.assignsLoadBalancerIPs)
       unsupported(context, `LoadBalancer services: nothing in ${to.name} gives them addresses`);
     const { echo } = suite();
     const name = `echo-lb-${to.name}`;

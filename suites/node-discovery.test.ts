@@ -93,7 +93,8 @@ forEachPair((from, to) => {
   });
 
   test(`its KVStoreMesh is connected to ${to.name}`, async (context) => {
-    if (!from.hasKvstoreMesh) unsupported(context, "KVStoreMesh: agents read the peer's kvstore itself");
+    if (!from.capabilities.hasKvstoreMesh)
+      unsupported(context, "KVStoreMesh: agents read the peer's kvstore itself");
     const remote = (await kvstoreMeshStatus(from, context.signal)).find((c) => c.name === to.name);
     keepFacts(context, { status: remote?.status });
     expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to.name, to.id, remote)).toPass();

@@ -46,7 +46,7 @@ export interface Fault {
   readonly group: FaultGroup;
   /** One sentence: what it does to the mesh. */
   readonly does: string;
-  /** What it harms, where not every way of meshing has it. */
+  /** What every cluster must have or allow for it, beside what `needsOf` derives. */
   readonly needs?: Need;
   /** It works on a suite's own objects. */
   readonly needsNamespace?: boolean;

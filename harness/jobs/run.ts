@@ -1,4 +1,4 @@
-import type { LabPlan } from "#harness/config/plan.ts";
+import type { KindLabPlan } from "#harness/config/plan.ts";
 import { preflight } from "#harness/lab/preflight.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
@@ -10,7 +10,7 @@ import { checkSuites } from "#harness/testkit/suites.ts";
 import { testLab } from "./test.ts";
 
 export interface RunOptions {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly runId: string;
   readonly suites: readonly string[];
   readonly setup: boolean;

@@ -109,7 +109,7 @@ export function setUp<T>(suite: string, build: (context: SetUpContext) => Promis
           scope,
           signal: controller.signal,
           outside: async () => {
-            if (mesh.clusters.some((c) => !c.onThisMachine))
+            if (mesh.clusters.some((c) => !c.capabilities.nodesAreLocal))
               throw new MeshproofError(
                 "usage",
                 `${suite} asks from beside the clusters' nodes: unsupported where they are not of this machine`,

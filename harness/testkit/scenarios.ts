@@ -100,7 +100,7 @@ export function setUpScenarios(
 ): () => ScenarioSite {
   return setUp(suite, async (context) => {
     const { signal, outside } = context;
-    const balanced = mesh.clusters.every((c) => c.givesAddresses);
+    const balanced = mesh.clusters.every((c) => c.capabilities.assignsLoadBalancerIPs);
     const echo = await deployEcho(context, {
       replicas,
       variant: { ...variant, heartbeatImage: proberImage },
@@ -119,7 +119,7 @@ export function setUpScenarios(
     }
     return {
       echo,
-      ...(mesh.clusters.every((c) => c.onThisMachine) ? { outside: await outside() } : {}),
+      ...(mesh.clusters.every((c) => c.capabilities.nodesAreLocal) ? { outside: await outside() } : {}),
     };
   });
 }

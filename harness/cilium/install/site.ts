@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { type LabPlan, mergeValues, type PlannedCluster } from "#harness/config/plan.ts";
+import { type KindLabPlan, mergeValues } from "#harness/config/plan.ts";
+import type { PlannedKindCluster } from "#harness/config/planned-cluster.ts";
 import {
   daemonSetReady,
   deploymentReady,
@@ -23,7 +24,7 @@ export type Values = Record<string, unknown>;
 
 /** A lab while it is meshed: what every way of meshing is made of. */
 export class Site {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly clusters: readonly Cluster[];
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -33,7 +34,7 @@ export class Site {
   readonly #blocks: ReadonlyMap<string, LoadBalancerBlock>;
 
   constructor(options: {
-    readonly plan: LabPlan;
+    readonly plan: KindLabPlan;
     readonly artifacts: Artifacts;
     readonly clusters: readonly Cluster[];
     readonly blocks: ReadonlyMap<string, LoadBalancerBlock>;
@@ -53,7 +54,7 @@ export class Site {
     return { withinMs: this.plan.budgets.meshMs, signal: this.signal };
   }
 
-  planned(cluster: Cluster): PlannedCluster {
+  planned(cluster: Cluster): PlannedKindCluster {
     return this.plan.clusters.find((c) => c.name === cluster.name)!;
   }
 
@@ -72,7 +73,7 @@ export class Site {
   async install(cluster: Cluster, own: Values): Promise<void> {
     const planned = this.planned(cluster);
     const artifacts: ClusterArtifacts = this.#artifacts.clusters[cluster.name]!;
-    const controlPlane = (await cluster.nodes()).find((n) => n.role === "control-plane")!.name;
+    const { name: controlPlane } = await cluster.controlPlane();
     await installCilium({
       helm: this.#artifacts.tools.helm,
       kubeconfig: cluster.kubeconfig,

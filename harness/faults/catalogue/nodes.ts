@@ -1,3 +1,4 @@
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import type { Fault } from "../fault.ts";
 import { victimNode } from "./victim.ts";
@@ -7,7 +8,7 @@ function onMachine(
   name: string,
   index: number,
   does: string,
-  strike: (node: string, signal: AbortSignal) => Promise<void>,
+  strike: (node: KindNode, signal: AbortSignal) => Promise<void>,
   undo: "unpause" | "start",
 ): Fault {
   return {
@@ -17,9 +18,10 @@ function onMachine(
     does,
     async inject(harm) {
       const cluster = harm.mesh.clusters[index]!.name;
-      const { name: node } = await victimNode(harm, index);
+      const victim = await victimNode(harm, index);
+      const node = victim.name;
       await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: undo, node });
-      await strike(node, harm.signal);
+      await strike(victim, harm.signal);
       return { subject: `node ${node}`, names: [node] };
     },
   };

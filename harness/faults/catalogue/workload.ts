@@ -1,4 +1,4 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -49,6 +49,7 @@ export function podRules(
   return {
     name,
     group: "workload",
+    needs: "nodes on this machine",
     does,
     needsNamespace: true,
     async inject(harm) {
@@ -59,7 +60,7 @@ export function podRules(
         pods.flatMap((pod) =>
           rules(pod).map(
             ([match, jump]): Rule => ({
-              node: pod.node,
+              node: localNode(cluster, pod.node),
               podUid: pod.uid,
               table: "filter",
               chain: "INPUT",
