@@ -77,14 +77,19 @@ export async function discoverCluster(
   const image = String(
     agents[0]?.spec.containers.find((c: { name: string }) => c.name === "cilium-agent")?.image,
   );
-  const podCidrs = ciliumNodes
-    .flatMap((n) => (n.spec?.ipam?.podCIDRs ?? []) as string[])
-    .filter((c) => !c.includes(":"));
+  const podCidrs = ciliumNodes.flatMap((n) => (n.spec?.ipam?.podCIDRs ?? []) as string[]);
+  const podCidrs4 = podCidrs.filter((c) => !c.includes(":"));
+  const podCidrs6 = podCidrs.filter((c) => c.includes(":"));
+  if (podCidrs4.length === 0)
+    throw new MeshproofError("usage", `the CiliumNodes of context ${context} have no IPv4 pod CIDRs`, {
+      cure: "use clusters whose IPAM gives every node a pod CIDR: cluster-pool or kubernetes",
+    });
   return {
     kind: "external",
     name,
     id,
-    podCidr: coveringCidr(podCidrs),
+    podCidr: coveringCidr(podCidrs4),
+    ...(podCidrs6.length === 0 ? {} : { podCidr6: coveringCidr(podCidrs6) }),
     serviceCidr: "unknown",
     kubernetes: String(nodes[0]?.status?.nodeInfo?.kubeletVersion).replace(/^v/, ""),
     cilium: /v?(\d+\.\d+\.\d+)/.exec(image.replace(/@.*/, ""))?.[1] ?? "unknown",
