@@ -9,7 +9,7 @@ import type { ProcessMark } from "#harness/model/process-mark.ts";
 import { currentOwner, unlabelled } from "#harness/platform/owner.ts";
 
 /** How far a lab got. Anything but `up` is half a lab: the next `up` repairs or rebuilds it. */
-export type LabPhase = "creating" | "meshing" | "up" | "removing";
+type LabPhase = "creating" | "meshing" | "up" | "removing";
 
 /** What outlives the process: written before the step it names begins. */
 export interface LabState {

@@ -9,7 +9,7 @@ import { stateDir, writeAtomic } from "#harness/platform/paths.ts";
 import { type AnyLabState, type LabState, toCurrentVersion } from "./lab-state.ts";
 import { hasLostLock } from "./lock.ts";
 
-export type { LabPhase, LabState } from "./lab-state.ts";
+export type { LabState } from "./lab-state.ts";
 
 const labsDir = (): string => join(stateDir(), "labs");
 export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
