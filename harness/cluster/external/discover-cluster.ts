@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import { coveringCidr } from "#harness/lib/cidr.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import { agentSelector } from "../selectors.ts";
 
@@ -49,14 +49,14 @@ const rights: readonly Right[] = [
 ];
 
 /**
- * The plan of a meshed cluster, read from its API server. Throws `usage` where rights are missing, naming all of them, or
- * where Cilium gives the cluster no name and id.
+ * The plan of a meshed cluster, read from its API server. Throws `usage` where the kubeconfig cannot be read, where rights
+ * are missing, naming all of them, and where Cilium gives the cluster no name and id or its nodes no pod CIDRs.
  */
 export async function discoverCluster(
   context: string,
   kubeconfig = defaultKubeconfig(),
 ): Promise<PlannedExternalCluster> {
-  const kube = new Kube(context, kubeconfig, context);
+  const kube = kubeOf(context, kubeconfig);
   await requireRights(kube, context);
   const config = (await kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data as
     | Record<string, string>
@@ -102,6 +102,18 @@ export async function discoverCluster(
     // Asked for once suites may create a service.
     assignsLoadBalancerIPs: false,
   };
+}
+
+function kubeOf(context: string, kubeconfig: string): Kube {
+  try {
+    return new Kube(context, kubeconfig, context);
+  } catch (error) {
+    if (error instanceof MeshproofError) throw error;
+    throw new MeshproofError("usage", `kubeconfig ${kubeconfig} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+      cure: "name another with --kubeconfig",
+    });
+  }
 }
 
 async function requireRights(kube: Kube, context: string): Promise<void> {
