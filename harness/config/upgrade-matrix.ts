@@ -14,7 +14,7 @@ export type UpgradePair = z.infer<typeof matrixSchema>["pairs"][number];
 export async function readMatrix(path: string): Promise<readonly UpgradePair[]> {
   const { pairs } = validate(
     matrixSchema,
-    await readYaml(path),
+    await readYaml(path, "--matrix"),
     path,
     'write for example pairs: [{ from: "1.19.1", to: "1.19.4" }]',
   );

@@ -24,8 +24,9 @@ export function services(mesh: MeshSnapshot): Finding[] {
     const globals = sides.filter(({ service }) => isOn(service, globalKeys, "true"));
     for (const { cluster, service } of sides)
       found.push(...ownBackends(cluster, service, globals.length > 0));
-    if (sides.length < 2 || name.startsWith("default/kubernetes") || name.startsWith("kube-system/"))
-      continue;
+    const [first] = sides;
+    if (first === undefined || sides.length < 2) continue;
+    if (name.startsWith("default/kubernetes") || name.startsWith("kube-system/")) continue;
     const not = sides.filter(({ service }) => !isOn(service, globalKeys, "true"));
     if (globals.length > 0 && not.length > 0)
       for (const { cluster } of not)
@@ -33,7 +34,7 @@ export function services(mesh: MeshSnapshot): Finding[] {
     if (globals.length === 0)
       found.push(
         suspect(
-          sides[0]!.cluster,
+          first.cluster,
           name,
           `service ${name} is in ${sides.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
         ),

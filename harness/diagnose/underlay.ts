@@ -25,7 +25,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
       for (const rule of merged(known(inside.rules))) {
         const pod = rule.podIp === "" ? undefined : (owner.get(rule.podIp) ?? rule.podIp);
         const subject = pod === undefined ? `node ${inside.node} of ${cluster.name}` : `pod ${pod}`;
-        const peers = [...rule.text.matchAll(/-[sd] ([\d.]+)/g)].map((m) => address.get(m[1]!) ?? m[1]!);
+        const peers = Array.from(rule.text.matchAll(/(?<=-[sd] )[\d.]+/g), ([ip]) => address.get(ip) ?? ip);
         const between = peers.length === 0 ? "" : `, to do with ${[...new Set(peers)].join(", ")}`;
         found.push({
           layer: "underlay",

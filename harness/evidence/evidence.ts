@@ -104,13 +104,28 @@ export async function writeEvidence(
     for (const [name, text] of files) await writeReportFile(join(dir, cluster, name), text);
 }
 
+type Keep = (name: string, read: () => Promise<string>, limit?: number) => Promise<void>;
+
+/** cilium-bugtool's own archive is too large: its text files are taken, one after the other. */
+async function keepBugtool(cluster: Cluster, keep: Keep, signal: AbortSignal): Promise<void> {
+  const dir = "/tmp/meshproof-bugtool";
+  const script = `cilium-bugtool -t ${dir} --archive=false >/dev/null 2>&1; cd ${dir} && find . -type f -size -256k ${otherPeoples} | sort | while read f; do echo "==> $f"; cat "$f"; echo; done; rm -rf ${dir}`;
+  const found = await agentsOf(cluster, signal).catch(() => []);
+  for (const agent of found)
+    await keep(
+      `agent-${agent.node}-bugtool.txt`,
+      () => agent.run(["bash", "-c", script], collectMs),
+      bugtoolBytes,
+    );
+}
+
 async function collectCluster(
   cluster: Cluster,
   options: EvidenceOptions,
   signal: AbortSignal,
 ): Promise<ClusterEvidence> {
   const files = new Map<string, string>();
-  const keep = async (name: string, read: () => Promise<string>, limit = limitBytes): Promise<void> => {
+  const keep: Keep = async (name, read, limit = limitBytes) => {
     const text = await withinTime(read, signal).catch(
       (error: unknown) => `${notCollected}${messageOf(error)}\n`,
     );
@@ -133,18 +148,6 @@ async function collectCluster(
         }
       }),
     );
-  };
-  // Its own archive is too large: its text files are taken, one after the other.
-  const bugtool = async (): Promise<void> => {
-    const dir = "/tmp/meshproof-bugtool";
-    const script = `cilium-bugtool -t ${dir} --archive=false >/dev/null 2>&1; cd ${dir} && find . -type f -size -256k ${otherPeoples} | sort | while read f; do echo "==> $f"; cat "$f"; echo; done; rm -rf ${dir}`;
-    const found = await agentsOf(cluster, signal).catch(() => []);
-    for (const agent of found)
-      await keep(
-        `agent-${agent.node}-bugtool.txt`,
-        () => agent.run(["bash", "-c", script], collectMs),
-        bugtoolBytes,
-      );
   };
   const logs = async (): Promise<void> => {
     const pods = await cluster.kube.list(kinds.pod, "kube-system").catch(() => []);
@@ -186,7 +189,7 @@ async function collectCluster(
     agents(),
     nodes(),
     ...(options.logs ? [logs()] : []),
-    ...(options.bugtool === true ? [bugtool()] : []),
+    ...(options.bugtool === true ? [keepBugtool(cluster, keep, signal)] : []),
     ...objectKinds.map((kind) =>
       json(`${kind.plural}.json`, async () => collected(kind, await cluster.kube.list(kind))),
     ),

@@ -6,7 +6,7 @@ import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { JournalEntry, Undo } from "#harness/model/undo.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { readJournal, strikeFromJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Fault, FaultContext, Harmed, InjectedFault } from "./fault.ts";
+import type { Fault, FaultContext, Harm, Harmed, InjectedFault } from "./fault.ts";
 import { lacked } from "./needs.ts";
 import { undo } from "./undo.ts";
 
@@ -14,11 +14,7 @@ const healMs = 240_000;
 
 /** Injects a fault through the lab's journal and waits until it is seen to work; heals it at once where it does not. */
 export async function injectFault(fault: Fault, context: FaultContext): Promise<InjectedFault> {
-  if (fault.needsNamespace === true && context.namespace === undefined) {
-    throw new MeshproofError("usage", `fault ${fault.name} works on a suite's objects`, {
-      cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
-    });
-  }
+  const strike = striking(fault, context.namespace);
   const { lab } = context.mesh.state;
   const missing = lacked(fault, context.mesh);
   if (missing !== undefined) {
@@ -46,7 +42,7 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   };
   let done: Harmed | undefined;
   try {
-    const harmed = await fault.inject({
+    const harmed = await strike({
       ...context,
       mark: `meshproof:${id}`,
       will,
@@ -87,6 +83,16 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
     await undoAll();
     throw error;
   }
+}
+
+/** The harm of a fault in a namespace; throws `usage` where it needs one and there is none. */
+function striking(fault: Fault, namespace: string | undefined): (harm: Harm) => Promise<Harmed> {
+  if (fault.needsNamespace !== true) return (harm) => fault.inject(harm);
+  if (namespace === undefined)
+    throw new MeshproofError("usage", `fault ${fault.name} works on a suite's objects`, {
+      cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
+    });
+  return (harm) => fault.inject({ ...harm, namespace });
 }
 
 /** Heals what killed commands left; answers the names of the faults. A fault of a living process is left to it. */

@@ -4,6 +4,7 @@ import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Artifacts, ClusterArtifacts } from "#harness/model/artifacts.ts";
 import { command } from "#harness/platform/command.ts";
 import { imageId, loadImages, saveImages } from "#harness/platform/docker.ts";
@@ -16,7 +17,16 @@ const manifestSchema = z.strictObject({
   /** Member file to SHA-256. */
   digests: z.record(z.string(), z.string()),
   artifacts: z.looseObject({
-    clusters: z.record(z.string(), z.looseObject({ nodeImage: z.string(), nodeImageId: z.string() })),
+    proberImage: z.string(),
+    clusters: z.record(
+      z.string(),
+      z.looseObject({
+        nodeImage: z.string(),
+        nodeImageId: z.string(),
+        chartDir: z.string(),
+        versions: z.object({ kubernetes: z.string(), cilium: z.string() }),
+      }),
+    ),
   }),
 });
 
@@ -57,7 +67,7 @@ export async function writeArchive(artifacts: Artifacts, file: string, signal: A
 
 /** Reads an archive, checks every digest, loads the images. A truncated or altered one is refused by name. */
 export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> {
-  const file = request.archive!;
+  const file = found(request.archive, "archive in the request");
   const refuse = (why: string, cause?: unknown): never => {
     throw new MeshproofError("archive-corrupt", `archive ${file}: ${why}`, {
       cure: "copy it again, or write it anew with `images save`",

@@ -1,6 +1,7 @@
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Artifacts, ClusterArtifacts, Provenance } from "#harness/model/artifacts.ts";
 import { buildName } from "#harness/platform/build-containers.ts";
 import { command, output } from "#harness/platform/command.ts";
@@ -73,7 +74,7 @@ export async function fromRegistry(request: ArtifactRequest, reason: string): Pr
       versions,
       ciliumVersion: versions.cilium,
       nodeImage: nodeImage.reference,
-      nodeImageId: (await imageId(nodeImage.reference))!,
+      nodeImageId: found(await imageId(nodeImage.reference), `image ${nodeImage.reference}`),
       chartDir,
       imageValues:
         mirror === undefined

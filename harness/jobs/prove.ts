@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
+import { readingUserFile } from "#harness/config/user-file.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/faults/index.ts";
 import { lacked } from "#harness/faults/needs.ts";
@@ -29,9 +30,9 @@ import type { RunRecord } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
-import { checkSuites, listTests, provenSuites, suiteNames } from "#harness/testkit/suites.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
+import { chooseSuites, listTests, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -62,6 +63,8 @@ interface Proof {
   readonly suites: readonly string[];
   readonly tables: ReadonlyMap<string, ProveTable>;
   readonly tests: ReadonlyMap<string, readonly string[]>;
+  /** Every suite that has a table, in the order of runs. */
+  readonly order: readonly string[];
   readonly clusters: readonly string[];
 }
 
@@ -73,20 +76,30 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const mesh = new Mesh(await workOn(options.lab));
   const { plan: lab } = mesh.state;
   // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
-  const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab);
+  const all = await loadSuites();
+  const suites =
+    options.suites.length === 0
+      ? suiteNames(all, "core")
+      : chooseSuites(all, options.suites, lab).map((s) => s.info.name);
   const tables = await readProveTables(join(repoRoot(), "suites"));
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const here = plan.filter((f) => lacked(f, mesh) === undefined);
   const chosen = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
   if (chosen.length === 0)
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {
-      cure: "see suites/*.prove.yaml",
+      cure: "see suites/*/*.faults.yaml",
     });
   const clusters = lab.clusters.map((c) => c.name);
-  return withLab(options.lab, options.signal, async (signal) => {
-    const tests = await listTests(options.lab);
-    return proveUnderLock({ ...options, signal }, chosen, { suites, tables, tests, clusters });
-  });
+  const proof: Proof = {
+    suites,
+    tables,
+    tests: listTests(all, clusters),
+    order: suiteNames(all, "core", "lab"),
+    clusters,
+  };
+  return withLab(options.lab, options.signal, (signal) =>
+    proveUnderLock({ ...options, signal }, chosen, proof),
+  );
 }
 
 async function proveUnderLock(
@@ -159,7 +172,12 @@ async function settledBefore(
       cure: `name a folder of reports/ that holds a ${matrixFile}`,
     });
   });
-  const before = JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] };
+  const before = await readingUserFile(
+    join(reportsDir(), run, matrixFile),
+    "--resume",
+    "name another run",
+    async () => JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] },
+  );
   const faults = before.faults.filter((told) => {
     const fault = chosen.find((f) => f.name === told.name);
     if (fault === undefined) return false;
@@ -239,7 +257,7 @@ async function proveFault(
   try {
     const { record } = await testLab({
       lab: options.lab,
-      suites: provenSuites.filter((s) => chosen.includes(s)),
+      suites: proof.order.filter((s) => chosen.includes(s)),
       runId: newRunId(),
       reportsDir: reports,
       fault: fault.name,

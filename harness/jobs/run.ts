@@ -1,17 +1,21 @@
 import type { KindLabPlan } from "#harness/config/plan.ts";
+import { faultNamed } from "#harness/faults/index.ts";
 import { preflight } from "#harness/lab/preflight.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
+import { atStep } from "#harness/lib/ending.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
+import type { RunReport } from "./run-report.ts";
 import { testLab } from "./test.ts";
+import { checkTestFiles } from "./test-files.ts";
 
 export interface RunOptions {
   readonly plan: KindLabPlan;
-  readonly runId: string;
+  readonly report: RunReport;
   readonly suites: readonly string[];
   readonly setup: boolean;
   readonly keep: boolean;
@@ -32,43 +36,52 @@ export interface RunOptions {
 /** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
 export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan, progress, signal } = options;
-  checkSuites(options.suites, plan);
-  await preflight({
-    plan,
-    setup: options.setup,
-    mustBuild: options.mustBuild,
-    progress,
-    signal,
-    ...(options.images.registryMirror === undefined ? {} : { registryMirror: options.images.registryMirror }),
-  });
+  chooseSuites(await loadSuites(), options.suites, plan);
+  if (options.fault !== undefined) faultNamed(options.fault);
+  checkTestFiles(options);
+  const { registryMirror } = options.images;
+  await atStep("preflight", () =>
+    preflight({
+      plan,
+      setup: options.setup,
+      mustBuild: options.mustBuild,
+      progress,
+      signal,
+      ...(registryMirror === undefined ? {} : { registryMirror }),
+    }),
+  );
   // Held from the first change to the last: nobody finds the lab "already up" just before it is removed.
-  return withLab(plan.lab, signal, (held) => runUnderLock({ ...options, signal: held }));
+  return atStep("lock", () =>
+    withLab(plan.lab, signal, (held) => runUnderLock({ ...options, signal: held })),
+  );
 }
 
 async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
-  const { plan, progress, signal } = options;
-  await up({
-    plan,
-    runId: options.runId,
-    images: options.images,
-    keep: options.keep,
-    transient: !options.keep,
-    progress,
-    signal,
-  });
-  try {
-    return await testLab({
-      lab: plan.lab,
-      suites: options.suites,
-      runId: options.runId,
-      command: options.command,
-      say: options.say,
+  const { plan, report, progress, signal } = options;
+  await atStep("up", () =>
+    up({
+      plan,
+      runId: report.runId,
+      images: options.images,
+      keep: options.keep,
+      transient: !options.keep,
+      progress,
       signal,
-      ...(options.fault === undefined ? {} : { fault: options.fault }),
-      ...(options.summary === undefined ? {} : { summary: options.summary }),
-    });
-  } finally {
-    // A lab that somebody keeps is not this command's to remove.
-    await removeMine(plan.lab, progress);
-  }
+    }),
+  );
+  // A lab that somebody keeps is not this command's to remove.
+  await using _mine = {
+    [Symbol.asyncDispose]: () => atStep("clean-up", () => removeMine(plan.lab, progress)),
+  };
+  return await testLab({
+    lab: plan.lab,
+    suites: options.suites,
+    runId: report.runId,
+    report,
+    command: options.command,
+    say: options.say,
+    signal,
+    ...(options.fault === undefined ? {} : { fault: options.fault }),
+    ...(options.summary === undefined ? {} : { summary: options.summary }),
+  });
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -36,6 +36,15 @@ let dir = "";
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "meshproof-external-"));
   process.env.XDG_STATE_HOME = dir;
+  const [cluster, user] = ["of-all", "nobody"];
+  writeFileSync(
+    join(dir, "kubeconfig.json"),
+    JSON.stringify({
+      clusters: [{ name: cluster, cluster: { server: "https://127.0.0.1:1" } }],
+      users: [{ name: user, user: {} }],
+      contexts: ["a", "b", "c"].map((name) => ({ name, context: { cluster, user } })),
+    }),
+  );
   discovered.set("a", external("east", 1)).set("b", external("west", 2)).set("c", external("north", 2));
 });
 afterEach(() => {
@@ -45,13 +54,22 @@ afterEach(() => {
 
 const { signal } = new AbortController();
 const run = (over: Partial<ExternalOptions>) =>
-  testExternal({ contexts: ["a", "b"], suites: ["affinity"], signal, ...over } as ExternalOptions);
+  testExternal({
+    contexts: ["a", "b"],
+    kubeconfig: join(dir, "kubeconfig.json"),
+    suites: ["affinity"],
+    signal,
+    ...over,
+  } as ExternalOptions);
 
 describe("tests on external clusters", () => {
   test.each([
     ["one context", { contexts: ["a"] }, "usage", "a mesh needs two clusters"],
     ["a suite that changes Cilium", { suites: ["cache-ttl"] }, "usage", "cache-ttl would change Cilium"],
     ["a fault of nodes", { fault: "node-paused" }, "usage", "needs clusters created by Meshproof"],
+    ["a suite that there is not", { suites: ["nosuch"] }, "usage", "no suite nosuch"],
+    ["a kubeconfig that there is not", { kubeconfig: "/no/kubeconfig" }, "config-invalid", "/no/kubeconfig"],
+    ["a context that there is not", { contexts: ["a", "d"] }, "config-invalid", "no context d"],
     ["two clusters with one id", { contexts: ["b", "c"] }, "config-conflict", "id 2"],
   ])("refuse %s before anything is touched", async (_, over, code, message) => {
     if (code === "config-conflict") discovered.set("b", external("north", 2));
@@ -77,6 +95,14 @@ describe("tests on external clusters", () => {
       cure: expect.stringContaining("down --lab external"),
     });
     expect((await readLabState("external"))?.plan.clusters[0]?.kind).toBe("kind");
+  });
+
+  test("refuse a fault of the catalogue before any cluster is asked where none external can have it", async () => {
+    discovered.clear();
+    await expect(run({ fault: "partition" })).rejects.toMatchObject({
+      code: "usage",
+      cure: expect.stringMatching(/^choose one of (?!.*partition).*global-removed/),
+    });
   });
 });
 

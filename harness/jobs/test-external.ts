@@ -7,22 +7,27 @@ import { isKindPlan, type LabPlan, planLab } from "#harness/config/plan.ts";
 import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { faultNamed, faults } from "#harness/faults/index.ts";
-import { lacked } from "#harness/faults/needs.ts";
+import { lacked, type Need, needsOf } from "#harness/faults/needs.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
+import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
 import { removeOurs } from "#harness/lab/remove-ours.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
+import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { forgetLab, type LabState, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
 import { hasLostLock, withLab } from "#harness/state/lock.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
+import { checkTestFiles } from "./test-files.ts";
 
 export interface ExternalOptions extends Omit<TestOptions, "lab"> {
   readonly contexts: readonly string[];
@@ -33,17 +38,6 @@ export interface ExternalOptions extends Omit<TestOptions, "lab"> {
   readonly agnhostImage?: string;
   readonly progress: Progress;
 }
-
-/** Suites that change more than objects of their own. */
-const disturbing: readonly string[] = [
-  "restart-order",
-  "certificate-rotation",
-  "apiserver-replicas",
-  "cache-ttl",
-  "failover-backends",
-  "failover-delays",
-  "failover-mesh",
-];
 
 /** Holds the state of the clusters while they are tested. */
 const lab = "external";
@@ -62,21 +56,21 @@ interface ExternalPlan extends LabPlan {
  * faults that the clusters do not allow.
  */
 export async function testExternal(options: ExternalOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
-  const { contexts, kubeconfig } = options;
-  if (contexts.length < 2)
-    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
-  const refused = options.suites.filter((s) => disturbing.includes(s));
-  if (refused.length > 0)
-    throw new MeshproofError(
-      "usage",
-      `${refused.join(" and ")} would change Cilium itself or its nodes: unsupported on external clusters`,
-      { cure: "leave it out, or run it on a lab" },
-    );
+  const { contexts } = options;
   const fault = options.fault === undefined ? undefined : faultNamed(options.fault);
-  const planned = await Promise.all(contexts.map((c) => discoverCluster(c, kubeconfig)));
+  await checkOptions(options, fault);
+  const kubeconfig = namedKubeconfig(options.kubeconfig);
+  checkKubeconfig(kubeconfig, contexts);
+  const planned = await atStep("contexts", () =>
+    Promise.all(contexts.map((c) => discoverCluster(c, kubeconfig.path))),
+  );
   checkApart(planned);
   if (fault !== undefined) checkFault(fault, planned);
-  return withLab(lab, options.signal, (signal) => testUnderLock({ ...options, signal }, planned));
+  return atStep("lock", () =>
+    withLab(lab, options.signal, (signal) =>
+      atStep("up", () => testUnderLock({ ...options, signal }, planned)),
+    ),
+  );
 }
 
 /** Throws `usage` for a fault that needs what external clusters, or these, lack; the remedy lists the others. */
@@ -84,10 +78,11 @@ export function checkFault(fault: Fault, planned: readonly PlannedExternalCluste
   const mesh = { clusters: planned.map((p) => ({ capabilities: capabilitiesOf(p, profile) })) };
   const missing = lacked(fault, mesh);
   if (missing === undefined) return;
-  const possible = faults.filter((f) => lacked(f, mesh) === undefined).map((f) => f.name);
-  throw new MeshproofError("usage", `fault ${fault.name} needs ${missing}: unsupported on these clusters`, {
-    cure: `choose one of ${possible.join(", ")}`,
-  });
+  refuseFault(
+    fault,
+    missing,
+    faults.filter((f) => lacked(f, mesh) === undefined),
+  );
 }
 
 /** Removes what an earlier test left in the clusters that it worked on. Throws `config-conflict` for a lab of that name. */
@@ -123,7 +118,7 @@ async function testUnderLock(
     budgets: budgetsSchema.parse(undefined),
     rig: rigSchema.parse(undefined),
   };
-  const artifacts = await artifactsFor(options, planned);
+  const artifacts = await atStep("images", () => artifactsFor(options, planned));
   for (const cluster of planned) await requireNoSystemNamespace(cluster);
   const state: LabState = {
     version: 3,
@@ -137,34 +132,72 @@ async function testUnderLock(
   };
   await writeLabState(state);
   const mesh = new Mesh(state);
-  try {
-    await progress.step("a prober on every node", () =>
-      Promise.all(
-        mesh.clusters.map(async ({ kube }) => {
-          await kube.apply(namespaceObject(systemNamespace));
-          await kube.apply(proberDaemonSet(systemNamespace, artifacts.proberImage));
-          await awaitVantages(kube, { withinMs: plan.budgets.settleMs, signal });
-        }),
+  await using _created = {
+    [Symbol.asyncDispose]: () =>
+      atStep("clean-up", async () => {
+        // Whoever has the lock now removes it before they begin.
+        if (hasLostLock(lab)) return;
+        await progress.step("remove what Meshproof created there", async () => {
+          await removeOurs(mesh);
+          await forgetLab(lab);
+        });
+      }),
+  };
+  await probersUp(mesh, options);
+  await writeLabState({
+    ...state,
+    plan: {
+      ...plan,
+      clusters: await progress.step("ask for a LoadBalancer address", () =>
+        withAddresses(plan, mesh, signal),
       ),
+    },
+  });
+  return await testLab({ ...options, lab });
+}
+
+/** What can be refused before any cluster is asked. */
+async function checkOptions(options: ExternalOptions, fault: Fault | undefined): Promise<void> {
+  if (options.contexts.length < 2)
+    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
+  if (fault !== undefined && changesClusters(fault))
+    refuseFault(
+      fault,
+      created,
+      faults.filter((f) => !changesClusters(f)),
     );
-    await writeLabState({
-      ...state,
-      plan: {
-        ...plan,
-        clusters: await progress.step("ask for a LoadBalancer address", () =>
-          withAddresses(plan, mesh, signal),
-        ),
-      },
-    });
-    return await testLab({ ...options, lab });
-  } finally {
-    // Whoever has the lock now removes it before they begin.
-    if (!hasLostLock(lab))
-      await progress.step("remove what Meshproof created there", async () => {
-        await removeOurs(mesh);
-        await forgetLab(lab);
-      });
-  }
+  const all = await loadSuites();
+  const disruptive = all.filter((s) => s.info.tags.includes("disruptive"));
+  const refused = options.suites.filter((name) => disruptive.some((s) => s.info.name === name));
+  if (refused.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `${refused.join(" and ")} would change Cilium itself or its nodes: unsupported on external clusters`,
+      { cure: "leave it out, or run it on a lab" },
+    );
+  chooseSuites(all, options.suites, { suites: [] });
+  checkTestFiles(options);
+}
+
+const created: Need = "clusters created by Meshproof";
+const changesClusters = (fault: Fault): boolean => needsOf(fault).includes(created);
+
+function refuseFault({ name }: Fault, missing: Need, possible: readonly Fault[]): never {
+  throw new MeshproofError("usage", `fault ${name} needs ${missing}: unsupported on these clusters`, {
+    cure: `choose one of ${possible.map((f) => f.name).join(", ")}`,
+  });
+}
+
+function probersUp({ clusters, state }: Mesh, { progress, signal }: ExternalOptions): Promise<unknown> {
+  return progress.step("a prober on every node", () =>
+    Promise.all(
+      clusters.map(async ({ kube }) => {
+        await kube.apply(namespaceObject(systemNamespace));
+        await kube.apply(proberDaemonSet(systemNamespace, state.artifacts.proberImage));
+        await awaitVantages(kube, { withinMs: state.plan.budgets.settleMs, signal });
+      }),
+    ),
+  );
 }
 
 async function requireNoSystemNamespace({ context, kubeconfig }: PlannedExternalCluster): Promise<void> {
@@ -215,9 +248,9 @@ async function artifactsFor(
   options: ExternalOptions,
   planned: readonly PlannedExternalCluster[],
 ): Promise<Artifacts> {
-  const [ours] = (await planLab({ lab: "default" })).clusters;
+  const ours = found((await planLab({ lab: "default" })).clusters[0], "cluster in the default lab");
   const artifacts = await getArtifacts({
-    clusters: new Map(planned.map((c) => [c.name, { kubernetes: ours!.kubernetes, cilium: ours!.cilium }])),
+    clusters: new Map(planned.map((c) => [c.name, { kubernetes: ours.kubernetes, cilium: ours.cilium }])),
     progress: options.progress,
     signal: options.signal,
     ...options.images,
@@ -229,7 +262,7 @@ async function artifactsFor(
       planned.map((c) => [
         c.name,
         {
-          ...artifacts.clusters[c.name]!,
+          ...found(artifacts.clusters[c.name], `artifact of cluster ${c.name}`),
           versions: { kubernetes: c.kubernetes, cilium: c.cilium },
           ciliumVersion: c.cilium,
         },

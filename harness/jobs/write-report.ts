@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { readingUserFile } from "#harness/config/user-file.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { printable } from "#harness/lib/visible.ts";
 import type { History } from "#harness/model/history.ts";
@@ -12,7 +13,7 @@ import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
 import { reportSchema } from "#harness/report/schema.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 
 /** Made of the record. */
 const rendered = ["report.json", "junit.xml", "report.html"];
@@ -34,8 +35,11 @@ export async function writeReport(dir: string, record: RunRecord): Promise<reado
   await writeReportFile(join(dir, "junit.xml"), junitOf(run));
   await writeReportFile(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   const latest = join(dirname(dir), "latest");
-  await rm(latest, { force: true });
-  await symlink(run.runId, latest);
+  // In one step: two runs may end at once, and a reader finds one of them.
+  const staging = `${latest}.${process.pid}.part`;
+  await rm(staging, { force: true });
+  await symlink(run.runId, staging);
+  await rename(staging, latest);
   return redactions;
 }
 
@@ -99,7 +103,12 @@ export async function renderAgain(runId: string): Promise<string> {
       cure: "name a folder of reports/ that holds a report.json, or latest",
     });
   });
-  const run = reportSchema.parse(JSON.parse(text)) as RunRecord;
+  const run = await readingUserFile(
+    join(dir, "report.json"),
+    "the report of a run",
+    "name another run: this report is damaged, or of another version of Meshproof",
+    async () => reportSchema.parse(JSON.parse(text)) as RunRecord,
+  );
   await writeReportFile(join(dir, "junit.xml"), junitOf(run));
   await writeReportFile(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   return join(dir, "report.html");

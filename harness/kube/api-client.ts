@@ -1,12 +1,7 @@
-import {
-  ApiException,
-  HttpMethod,
-  IsomorphicFetchHttpLibrary,
-  KubeConfig,
-  RequestContext,
-} from "@kubernetes/client-node";
+import type { ApiException } from "@kubernetes/client-node";
 import pRetry from "p-retry";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { clientNode } from "./client-node.ts";
 
 export interface ApiRequest {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
@@ -24,8 +19,8 @@ export interface ApiRequest {
  */
 export class ApiClient {
   readonly cluster: string;
-  readonly config = new KubeConfig();
-  readonly #http = new IsomorphicFetchHttpLibrary();
+  readonly config = new (clientNode().KubeConfig)();
+  readonly #http = new (clientNode().IsomorphicFetchHttpLibrary)();
   readonly #server: string;
 
   /** Throws `usage` where the kubeconfig has no such context. */
@@ -50,6 +45,7 @@ export class ApiClient {
 
   /** One request; answers the JSON of the response's body. Throws `ApiException` for every status but 2xx. */
   async send({ method, path, query = {}, body }: ApiRequest): Promise<unknown> {
+    const { HttpMethod, RequestContext } = clientNode();
     const context = new RequestContext(`${this.#server}${path}`, HttpMethod[method]);
     context.setHeaderParam("Accept", "application/json");
     context.setHeaderParam("User-Agent", "meshproof");
@@ -63,7 +59,12 @@ export class ApiClient {
     const response = await this.#http.send(context).toPromise();
     const text = await response.body.text();
     if (response.httpStatusCode < 200 || response.httpStatusCode > 299)
-      throw new ApiException(response.httpStatusCode, "Unsuccessful HTTP Request", text, response.headers);
+      throw new (clientNode().ApiException)(
+        response.httpStatusCode,
+        "Unsuccessful HTTP Request",
+        text,
+        response.headers,
+      );
     try {
       return JSON.parse(text) as unknown;
     } catch (error) {
@@ -81,12 +82,12 @@ export class ApiClient {
         retries: 4,
         minTimeout: 200,
         factor: 2,
-        shouldRetry: ({ error }) =>
-          !(error instanceof ApiException) || error.code >= 500 || error.code === 429,
+        shouldRetry: ({ error }) => !isApiException(error) || error.code >= 500 || error.code === 429,
       });
     } catch (error) {
-      const reason =
-        error instanceof ApiException ? `HTTP ${error.code}: ${bodyMessage(error.body)}` : messageOf(error);
+      const reason = isApiException(error)
+        ? `HTTP ${error.code}: ${bodyMessage(error.body)}`
+        : messageOf(error);
       const cure = error instanceof MeshproofError ? error.cure : undefined;
       throw new MeshproofError("kube-request", `${this.cluster}: ${what}: ${reason}`, {
         cause: error,
@@ -97,7 +98,7 @@ export class ApiClient {
 }
 
 export const isStatus = (error: unknown, code: number): boolean =>
-  error instanceof ApiException && error.code === code;
+  isApiException(error) && error.code === code;
 
 /** The message of a Status object, or the body as it is where it is none. */
 function bodyMessage(body: unknown): string {
@@ -107,3 +108,6 @@ function bodyMessage(body: unknown): string {
     return String(body).trim();
   }
 }
+
+const isApiException = (error: unknown): error is ApiException<string> =>
+  error instanceof clientNode().ApiException;

@@ -1,7 +1,8 @@
 import { PassThrough, Readable } from "node:stream";
-import { Exec, type V1Status } from "@kubernetes/client-node";
+import type { V1Status } from "@kubernetes/client-node";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { ApiClient } from "./api-client.ts";
+import { clientNode } from "./client-node.ts";
 
 export interface ExecResult {
   readonly exitCode: number;
@@ -109,7 +110,7 @@ async function startProgram(
     if (status.status !== "Success" && exitCode === -1) errorText += status.message ?? "";
   };
   const socket = await client.retrying(`exec ${argv[0]} in ${namespace}/${pod}`, () =>
-    new Exec(client.config).exec(
+    new (clientNode().Exec)(client.config).exec(
       namespace,
       pod,
       container,

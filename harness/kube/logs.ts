@@ -1,5 +1,6 @@
 import { PassThrough } from "node:stream";
-import { type KubeConfig, Log } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { clientNode } from "./client-node.ts";
 
 export interface LogOptions {
   readonly limitBytes: number;
@@ -24,7 +25,7 @@ export async function containerLog(
       .once("close", resolve)
       .once("error", () => resolve()),
   );
-  await new Log(config).log(namespace, pod, container, sink, {
+  await new (clientNode().Log)(config).log(namespace, pod, container, sink, {
     follow: false,
     tailLines: 5000,
     timestamps: true,

@@ -1,8 +1,9 @@
-import { type KubeConfig, Watch } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { type EventuallyOptions, type Look, pause, throwIfAborted } from "#harness/lib/eventually.ts";
 import type { ApiClient } from "./api-client.ts";
+import { clientNode } from "./client-node.ts";
 import { collectionPath, type KindRef, type KubeObject, nameOf } from "./kinds.ts";
 import type { ApiObjects, ObjectList, Where } from "./objects.ts";
 
@@ -145,7 +146,7 @@ async function watchOnce<T>(
     const stop = (): void => finish(undefined);
     const timer = setTimeout(stop, forMs);
     signal.addEventListener("abort", stop);
-    new Watch(config)
+    new (clientNode().Watch)(config)
       .watch(
         collectionPath(kind, where.namespace),
         { resourceVersion: from.resourceVersion, labelSelector: where.labelSelector },

@@ -7,6 +7,7 @@ import { Mesh } from "#harness/cluster/mesh.ts";
 import { checkPorts, type KindLabPlan } from "#harness/config/plan.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
+import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
@@ -67,7 +68,12 @@ async function upUnderLock(options: UpOptions): Promise<UpResult> {
     // What this call made or changed is removed again, under the same lock; what it never touched is left alone.
     // Whoever has the lock now may be making the lab anew.
     if (touched.yet && options.keep !== true && !hasLostLock(lab)) {
-      await options.progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
+      try {
+        await options.progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
+      } catch (cleanUp) {
+        // Why the lab did not come up must not be lost for it.
+        throw new SuppressedError(cleanUp, error, "clean-up failed too");
+      }
     }
     throw error;
   }
@@ -88,12 +94,14 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     return { state: await takeOver(before!, options.transient !== true), did: "already up" };
   }
   if (standing === "nothing") await checkPorts(plan);
-  const artifacts = await getArtifacts({
-    clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
-    progress,
-    signal,
-    ...options.images,
-  });
+  const artifacts = await atStep("images", () =>
+    getArtifacts({
+      clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+      progress,
+      signal,
+      ...options.images,
+    }),
+  );
   touched.yet = true;
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created")
@@ -161,10 +169,11 @@ async function createClusters(
         plan.clusters.map(async (cluster) => {
           const own = artifacts.clusters[cluster.name]!;
           const network = clusterNetwork(plan, cluster.name);
+          const onLine = (line: string) => step.detail(`${cluster.name}: ${line.trim()}`);
           await createKindCluster(plan, cluster, own, {
             kind: artifacts.tools.kind,
             network,
-            onLine: (line) => step.detail(`${cluster.name}: ${line.trim()}`),
+            onLine,
             signal,
           });
           const nodes = await kindNodes(plan.lab, cluster.name);

@@ -53,6 +53,8 @@ const table = {
   "rig-spoiled": { exitCode: 3, blame: "test-machine" },
   // Output of Cilium that cannot be read is a change in Cilium until somebody looked.
   "evidence-malformed": { exitCode: 3, blame: "mesh" },
+  // What must be there is not: a mesh that lacks it, or a defect of the harness. A failure until somebody looked.
+  "value-missing": { exitCode: 3, blame: "mesh" },
   // What will not go away hangs in the mesh as a rule; where the machine is to blame, its causes say so.
   "cleanup-failed": { exitCode: 3, blame: "mesh" },
 } as const satisfies Readonly<Record<string, ErrorFacts>>;

@@ -30,11 +30,13 @@ export function describeError(error: unknown): string {
       break;
     }
     const lead = depth === 0 ? "" : "  because: ";
+    const told = lines.join("\n").includes(excerpt(current.message));
     if (current instanceof MeshproofError) {
-      lines.push(`${lead}[${current.code}] ${current.message}`);
+      // A message that holds its cause's needs no second telling.
+      if (!told) lines.push(`${lead}[${current.code}] ${excerpt(current.message, 30)}`);
       if (current.cure !== undefined) lines.push(`  cure: ${current.cure}`);
-    } else {
-      lines.push(`${lead}${current.message}${depth > 0 ? "" : `\n${current.stack ?? ""}`}`);
+    } else if (!told || depth === 0) {
+      lines.push(`${lead}${excerpt(current.message)}${depth > 0 ? "" : trace(current)}`);
     }
     if (current instanceof AggregateError) {
       for (const inner of current.errors)
@@ -43,6 +45,21 @@ export function describeError(error: unknown): string {
     current = current.cause;
   }
   return lines.join("\n");
+}
+
+/** An error that nobody foresaw is a bug: its stack is for who looks into it. */
+function trace(error: Error): string {
+  return process.env.MESHPROOF_DEBUG
+    ? `\n${error.stack ?? ""}`
+    : `\n  this is a bug of Meshproof (${error.name}); MESHPROOF_DEBUG=1 adds where it happened`;
+}
+
+/** Messages of other programs and libraries can hold whole responses. */
+function excerpt(message: string, most = 15): string {
+  const lines = message.split("\n");
+  return lines.length <= most
+    ? message
+    : [...lines.slice(0, most), `... ${lines.length - most} more lines`].join("\n");
 }
 
 export function messageOf(error: unknown): string {

@@ -3,6 +3,7 @@ import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { killProcesses, podProcess } from "#harness/cluster/kind/node-control.ts";
 import { onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Leak } from "#harness/model/certificate.ts";
 import { execLines } from "#harness/platform/docker.ts";
 import { appendToReportNow } from "#harness/platform/report-files.ts";
@@ -19,18 +20,23 @@ interface Packet {
 
 /** One line of `tcpdump -nn -tt`: when, and from which address. */
 export function readPacket(line: string): { atUnixMs: number; from: string } | undefined {
-  const found = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line);
-  return found === null ? undefined : { atUnixMs: Number(found[1]) * 1000, from: found[2]! };
+  const [, at, from] = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line) ?? [];
+  return from === undefined ? undefined : { atUnixMs: Number(at) * 1000, from };
 }
 
 function leaksOf(packets: readonly Packet[], sinceUnixMs: number): Leak[] {
-  return [...Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`).values()].map((own) => ({
-    afterMs: Math.round(own[0]!.atUnixMs - sinceUnixMs),
-    from: own[0]!.from,
-    to: own[0]!.to,
-    packets: own.length,
-    spanMs: Math.round(own.at(-1)!.atUnixMs - own[0]!.atUnixMs),
-  }));
+  const pairs = Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`);
+  return [...pairs].map(([pair, own]) => {
+    const first = found(own[0], `packet ${pair}`);
+    const last = own.at(-1) ?? first;
+    return {
+      afterMs: Math.round(first.atUnixMs - sinceUnixMs),
+      from: first.from,
+      to: first.to,
+      packets: own.length,
+      spanMs: Math.round(last.atUnixMs - first.atUnixMs),
+    };
+  });
 }
 
 /** The leaks since a time that a killed harness kept in its file. A line that was cut off is none. */

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   closeSync,
+  existsSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -10,6 +11,7 @@ import {
 } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
+import { readUserFile } from "#harness/config/user-file.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type Measurement, measurementSchema } from "#harness/model/measurement.ts";
 
@@ -18,13 +20,8 @@ import { type Measurement, measurementSchema } from "#harness/model/measurement.
  * with the place; a last line that a killed run cut off is left out.
  */
 export function readSeries(path: string): Measurement[] {
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw new MeshproofError("config-invalid", `series ${path} cannot be read`, { cause: error });
-  }
+  if (!existsSync(path)) return [];
+  const text = readUserFile(path, "a series");
   const lines = text.split("\n");
   const whole = lines.slice(0, -1).filter((l) => l !== "");
   return whole.map((line, i) => {

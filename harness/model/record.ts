@@ -14,6 +14,10 @@ export interface TestNotes {
   measurement?: Omit<Measurement, "outcome">;
   /** The fault that was in force. */
   fault?: { name: string; subject: string; names: string[] };
+  /** The capability that is missing: what makes a test `unsupported`. */
+  unsupported?: { capability: string; reason: string };
+  /** Why it was left out. */
+  skipped?: string;
 }
 
 export interface TestRecord {
@@ -24,13 +28,20 @@ export interface TestRecord {
   readonly reasons: readonly string[];
   readonly durationMs: number;
   readonly notes: TestNotes;
+  /** Of suite `meshproof` alone: the error that ended the command. */
+  readonly error?: { readonly code: string; readonly remedy?: string };
+  /** The documentation, or the section of a KEP, that promises what it checks. */
+  readonly spec?: string;
 }
 
 export interface SuiteRecord {
   readonly name: string;
-  /** The suite's two opening sentences. */
+  /** One sentence each, from the suite's record. */
   readonly goal: string;
   readonly method: string;
+  /** Which part of the mesh is to be suspected where it fails. */
+  readonly failureMeans?: string;
+  readonly tags?: readonly string[];
   readonly tests: readonly TestRecord[];
   /** What went wrong outside any test: set-up, clean-up. */
   readonly errors: readonly string[];

@@ -1,4 +1,4 @@
-import { GenericContainer, type StartedTestContainer } from "testcontainers";
+import type { StartedTestContainer } from "testcontainers";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { command, output } from "./command.ts";
 import { execIn, listByLabels, removeContainers } from "./docker.ts";
@@ -20,6 +20,8 @@ async function startBeside(
   image: string,
   labels: Readonly<Record<string, string>> = {},
 ): Promise<StartedTestContainer> {
+  // Loaded here: listing suites imports this file and starts nothing.
+  const { GenericContainer } = await import("testcontainers");
   const container = await new GenericContainer(image)
     .withPullPolicy(neverPull)
     .withNetworkMode(first!)

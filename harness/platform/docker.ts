@@ -14,12 +14,14 @@ export interface DockerInfo {
   readonly defaultRuntime: string;
 }
 
-/** Throws `docker-missing` or `docker-denied` with the cure. */
-export async function dockerInfo(): Promise<DockerInfo> {
+/** Throws `docker-missing` or `docker-denied` with the cure; a daemon that hangs can be interrupted. */
+export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
   const result = await command("docker", ["info", "--format", "{{json .}}"], {
     tolerate: true,
     timeoutMs: 20_000,
+    ...(signal === undefined ? {} : { signal }),
   }).catch((error: unknown) => {
+    if (signal?.aborted === true) throw error;
     throw new MeshproofError("docker-missing", "no docker program on this machine", {
       cause: error,
       cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
@@ -52,10 +54,13 @@ export async function dockerInfo(): Promise<DockerInfo> {
   };
 }
 
-export async function dockerAnswers(): Promise<boolean> {
-  return dockerInfo().then(
+export async function dockerAnswers(signal?: AbortSignal): Promise<boolean> {
+  return dockerInfo(signal).then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      if (signal?.aborted === true) throw error;
+      return false;
+    },
   );
 }
 

@@ -168,7 +168,6 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/cluster/kind/create-cluster.ts": "a kind Config, state of a lab",
   "harness/cilium/install/ca.ts": "keys of a lab's own, which stay in its state",
   "harness/state/certification-journal.ts": "state of a lab",
-  "harness/testkit/list-tests.ts": "a temporary lab on paper",
   "scripts/tools/fault-fixtures.ts": "fixtures of the unit tests, from a report that was scanned",
   "harness/jobs/repro/bundle.ts": "a bundle, which refuses keys",
   "harness/jobs/repro/lab-files.ts": "a lab file",
@@ -181,6 +180,9 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/images/source/debian.ts": "the cache",
   "harness/images/source/go-build.ts": "the cache",
   "harness/images/source/image.ts": "the cache",
+  "harness/platform/command-log.ts": "whole outputs of failed programs, in the cache",
+  "harness/config/user-file.ts": "tries whether a file that the user names can be written",
+  "harness/testkit/run-context.ts": "the context of a run, in the state of its lab or where the user names",
   "scripts/schema.ts": "a schema",
   "harness/kube/fake-api-server.ts": "the temporary kubeconfig of a fake API server",
 };

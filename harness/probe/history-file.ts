@@ -1,5 +1,7 @@
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
+import { Readable } from "node:stream";
+import { stringify } from "csv-stringify";
 import type { History } from "#harness/model/history.ts";
 import {
   footLine,
@@ -57,29 +59,27 @@ export async function readHistorySoFar(path: string): Promise<ReturnType<History
   return reader.soFar();
 }
 
-const chunkLength = 64 * 1024;
+const csvColumns = [
+  "seq",
+  "due_ms",
+  "sent_ms",
+  "end_ms",
+  "outcome",
+  "served_by",
+  "cluster",
+  "started_at_unix_ms",
+  "detail",
+];
 
 /** One row a request; times are milliseconds of the prober's clock, whose zero the last column but one repeats. */
 export async function writeCsv(path: string, history: History): Promise<void> {
+  const rows = stringify({ header: true, columns: csvColumns });
   const out = await ReportStream.create(path);
-  out.write("seq,due_ms,sent_ms,end_ms,outcome,served_by,cluster,started_at_unix_ms,detail\n");
-  let rows = "";
-  for (const s of history.samples) {
-    const row = [
-      s.seq,
-      s.dueMs,
-      s.sentMs,
-      s.endMs,
-      s.outcome,
-      s.servedBy ?? "",
-      s.cluster ?? "",
-      history.startedAtUnixMs,
-    ];
-    rows += `${row.join(",")},"${(s.detail ?? "").replaceAll('"', '""')}"\n`;
-    if (rows.length < chunkLength) continue;
-    out.write(rows);
-    rows = "";
-  }
-  if (rows !== "") out.write(rows);
+  for await (const chunk of Readable.from(rowsOf(history)).pipe(rows)) out.write(String(chunk));
   await out.end();
+}
+
+function* rowsOf({ samples, startedAtUnixMs: zero }: History): Generator<(string | number | undefined)[]> {
+  for (const s of samples)
+    yield [s.seq, s.dueMs, s.sentMs, s.endMs, s.outcome, s.servedBy, s.cluster, zero, s.detail];
 }

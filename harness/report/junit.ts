@@ -92,7 +92,10 @@ function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: T
   });
   const reasons = test.reasons.join("\n");
   const text = xmlText(reasons);
-  if (test.outcome === "skipped" || test.outcome === "unsupported")
+  // An ending is an error whatever its exit code: no test has failed.
+  if (test.error !== undefined)
+    testcase.ele("error", { type: test.error.code, message: firstLine(reasons) }).txt(text);
+  else if (test.outcome === "skipped" || test.outcome === "unsupported")
     testcase.ele("skipped").txt(text || test.outcome);
   else if (test.outcome === "unknown")
     testcase.ele("error", { type: "unknown", message: firstLine(reasons) }).txt(text);
@@ -103,7 +106,8 @@ function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: T
     testcase.ele("system-out").txt(xmlText(facts.map(([name, value]) => `${name}=${value}`).join("\n")));
 }
 
-const failures = (suite: SuiteRecord): number => suite.tests.filter((t) => t.outcome === "fail").length;
+const failures = (suite: SuiteRecord): number =>
+  suite.tests.filter((t) => t.outcome === "fail" && t.error === undefined).length;
 const errors = (suite: SuiteRecord): number =>
-  suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown").length;
+  suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown" || t.error !== undefined).length;
 const firstLine = (text: string): string => xmlText((text.split("\n")[0] ?? "").slice(0, 500));

@@ -19,11 +19,17 @@ export function toMarkdown(run: RunRecord): string {
     "",
     `${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} in ${formatMs(run.durationMs)}.`,
     "",
-    escapeMarkdown(
-      `${run.clusters
-        .map((c) => `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes`)
-        .join("; ")}. Images: ${run.imageSource}. Kernel ${run.kernel}.`,
-    ),
+    ...(run.clusters.length === 0
+      ? []
+      : [
+          escapeMarkdown(
+            `${run.clusters
+              .map(
+                (c) => `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes`,
+              )
+              .join("; ")}. Images: ${run.imageSource}. Kernel ${run.kernel}.`,
+          ),
+        ]),
     "",
     "| suite | test | outcome | time |",
     "|---|---|---|---|",

@@ -25,6 +25,11 @@ const notes = z.strictObject({
     .strictObject({ name: z.string(), subject: z.string(), names: z.array(z.string()) })
     .optional()
     .describe("The fault that was in force; a failing test's message holds one of its names."),
+  unsupported: z
+    .strictObject({ capability: z.string(), reason: z.string() })
+    .optional()
+    .describe("The capability that is missing: what makes a test `unsupported`."),
+  skipped: z.string().optional().describe("Why the test was left out."),
 });
 
 const killMatrix = z.strictObject({
@@ -59,6 +64,8 @@ const suite = z.strictObject({
   name: z.string(),
   goal: z.string(),
   method: z.string(),
+  failureMeans: z.string().optional().describe("Which part of the mesh is to be suspected where it fails."),
+  tags: z.array(z.string()).optional(),
   tests: z.array(
     z.strictObject({
       suite: z.string(),
@@ -67,6 +74,14 @@ const suite = z.strictObject({
       reasons: z.array(z.string()),
       durationMs: z.number(),
       notes,
+      error: z
+        .strictObject({ code: z.string(), remedy: z.string().optional() })
+        .optional()
+        .describe("Of suite `meshproof` alone: the error that ended the command before its time."),
+      spec: z
+        .string()
+        .optional()
+        .describe("The documentation, or the section of a KEP, that promises what the test checks."),
     }),
   ),
   errors: z.array(z.string()),

@@ -84,7 +84,9 @@ function sideSays(
       if (!selectsSubject(policy, subject) || !holds(policy, side)) continue;
       enforced ||= enforces(policy, side);
       const hits = (rules: readonly unknown[] | undefined): boolean =>
-        (rules ?? []).some((rule) => peersMatch(policy, rule, side, peer, local) && portsMatch(rule, port));
+        (rules ?? []).some(
+          (rule) => peersMatch(policy, rule, { side, peer, local }) && portsMatch(rule, port),
+        );
       if (hits(policy.spec[side])) {
         allowed = true;
         why.push(`${name} allows it`);
@@ -133,9 +135,7 @@ function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
 function peersMatch(
   policy: ModelPolicy,
   rule: unknown,
-  side: "ingress" | "egress",
-  peer: ModelPod,
-  local: boolean,
+  { side, peer, local }: { side: "ingress" | "egress"; peer: ModelPod; local: boolean },
 ): boolean {
   const r = rule as Record<string, unknown>;
   const word = side === "ingress" ? "from" : "to";

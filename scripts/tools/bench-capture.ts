@@ -13,7 +13,7 @@ import type { TestRecord } from "#harness/model/record.ts";
 import { execIn, execLines } from "#harness/platform/docker.ts";
 import { readHistory } from "#harness/probe/history-file.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
 

@@ -18,8 +18,8 @@ import { shuffled } from "#harness/lib/random.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
 
 export interface DiagnoseTrialOptions {

@@ -34,10 +34,11 @@ export async function lonePod(
     kinds.ciliumEndpoint,
     { namespace, name },
     ([e]) => {
-      const ip = e?.status?.networking?.addressing?.[0]?.ipv4 as string | undefined;
-      const identity = Number(e?.status?.identity?.id ?? 0);
+      const { networking, identity: own } = e?.status ?? {};
+      const ip = networking?.addressing?.[0]?.ipv4 as string | undefined;
+      const identity = Number(own?.id ?? 0);
       return ip !== undefined && identity > 0
-        ? ready({ ip, identity, nodeAddress: String(e!.status.networking.node) })
+        ? ready({ ip, identity, nodeAddress: String(networking.node) })
         : notYet("no address and identity yet");
     },
     {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
-import { Etcd3 } from "etcd3";
+import type { Etcd3 } from "etcd3";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
@@ -116,6 +116,8 @@ async function clientOf(cluster: Cluster): Promise<Etcd3> {
     throw new MeshproofError("mesh-not-ready", `${cluster.name} has no secret ${name}`);
   const pem = (file: string): Buffer => Buffer.from(String(secret.data?.[file]), "base64");
   const { host, port } = await addressOf(cluster);
+  // Loaded here: listing suites imports this file and reads nothing.
+  const { Etcd3 } = await import("etcd3");
   return new Etcd3({
     hosts: `https://${host}:${port}`,
     // A server that is gone must not hold a reader for ever; a watch may live as long as it likes.

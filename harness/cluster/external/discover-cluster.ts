@@ -1,14 +1,10 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import { coveringCidr } from "#harness/lib/cidr.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { before } from "#harness/lib/names.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import { agentSelector } from "../selectors.ts";
-
-const defaultKubeconfig = (): string =>
-  process.env.KUBECONFIG?.split(":")[0] || join(homedir(), ".kube/config");
 
 /** Kinds of what the suites make, in namespaces of their own. */
 const made = [
@@ -49,14 +45,11 @@ const rights: readonly Right[] = [
 ];
 
 /**
- * The plan of a meshed cluster, read from its API server. Throws `usage` where the kubeconfig cannot be read, where rights
- * are missing, naming all of them, and where Cilium gives the cluster no name and id or its nodes no pod CIDRs.
+ * The plan of a meshed cluster, read from its API server. Throws `usage` where rights are missing, naming all of them,
+ * and where Cilium gives the cluster no name and id or its nodes no pod CIDRs. The kubeconfig was checked before.
  */
-export async function discoverCluster(
-  context: string,
-  kubeconfig = defaultKubeconfig(),
-): Promise<PlannedExternalCluster> {
-  const kube = kubeOf(context, kubeconfig);
+export async function discoverCluster(context: string, kubeconfig: string): Promise<PlannedExternalCluster> {
+  const kube = new Kube(context, kubeconfig, context);
   await requireRights(kube, context);
   const config = (await kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data as
     | Record<string, string>
@@ -92,7 +85,7 @@ export async function discoverCluster(
     ...(podCidrs6.length === 0 ? {} : { podCidr6: coveringCidr(podCidrs6) }),
     serviceCidr: "unknown",
     kubernetes: String(nodes[0]?.status?.nodeInfo?.kubeletVersion).replace(/^v/, ""),
-    cilium: /v?(\d+\.\d+\.\d+)/.exec(image.replace(/@.*/, ""))?.[1] ?? "unknown",
+    cilium: /v?(\d+\.\d+\.\d+)/.exec(before(image, "@"))?.[1] ?? "unknown",
     context,
     kubeconfig,
     networks: await localNetworks(nodes.map((n) => n.metadata.name)),
@@ -102,18 +95,6 @@ export async function discoverCluster(
     // Asked for once suites may create a service.
     assignsLoadBalancerIPs: false,
   };
-}
-
-function kubeOf(context: string, kubeconfig: string): Kube {
-  try {
-    return new Kube(context, kubeconfig, context);
-  } catch (error) {
-    if (error instanceof MeshproofError) throw error;
-    throw new MeshproofError("usage", `kubeconfig ${kubeconfig} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-      cure: "name another with --kubeconfig",
-    });
-  }
 }
 
 async function requireRights(kube: Kube, context: string): Promise<void> {

@@ -11,14 +11,14 @@ const vxlan = ["-p", "udp", "--dport", "8472"];
 const health = ["-p", "tcp", "--dport", "4240"];
 const ping = ["-p", "icmp", "--icmp-type", "echo-request"];
 
+interface NodeStrike {
+  readonly pick: (harm: Harm) => Promise<KindNode>;
+  readonly rules: (node: KindNode) => readonly Rule[];
+  readonly strikes: "tunnel" | "health";
+}
+
 /** A fault on one node: the rules alone differ. Tunnels always carry something; health probes are rare. */
-function onOneNode(
-  name: string,
-  does: string,
-  pick: (harm: Harm) => Promise<KindNode>,
-  rules: (node: KindNode) => readonly Rule[],
-  strikes: "tunnel" | "health",
-): Fault {
+function onOneNode(name: string, does: string, { pick, rules, strikes }: NodeStrike): Fault {
   return {
     name,
     group: "network",
@@ -48,23 +48,23 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "vxlan-drop",
     "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
-    (h) => victimNode(h, 0),
-    (node) => [dropIn(node, vxlan)],
-    "tunnel",
+    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, vxlan)], strikes: "tunnel" },
   ),
-  onOneNode(
-    "vxlan-drop-out",
-    "drops UDP 8472 that leaves the second cluster's worker, one way only",
-    (h) => victimNode(h, 1),
-    (node) => [dropOut(node, vxlan)],
-    "tunnel",
-  ),
+  onOneNode("vxlan-drop-out", "drops UDP 8472 that leaves the second cluster's worker, one way only", {
+    pick: (h) => victimNode(h, 1),
+    rules: (node) => [dropOut(node, vxlan)],
+    strikes: "tunnel",
+  }),
   onOneNode(
     "vxlan-loss",
     "loses four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
-    (h) => victimNode(h, 1),
-    (node) => [dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"])],
-    "tunnel",
+    {
+      pick: (h) => victimNode(h, 1),
+      rules: (node) => [
+        dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"]),
+      ],
+      strikes: "tunnel",
+    },
   ),
   {
     name: "vxlan-drop-pair",
@@ -83,24 +83,18 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "health-drop",
     "drops TCP 4240 that arrives at the first cluster's worker: its health responder is out of reach",
-    (h) => victimNode(h, 0),
-    (node) => [dropIn(node, health)],
-    "health",
+    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, health)], strikes: "health" },
   ),
-  onOneNode(
-    "health-reject",
-    "refuses TCP 4240 at the second cluster's control plane node",
-    (h) => kindClusterAt(h, 1).controlPlane(),
-    (node) => [reset(node, "INPUT", health)],
-    "health",
-  ),
-  onOneNode(
-    "icmp-drop",
-    "drops ICMP echo requests that arrive at the second cluster's worker",
-    (h) => victimNode(h, 1),
-    (node) => [dropIn(node, ping)],
-    "health",
-  ),
+  onOneNode("health-reject", "refuses TCP 4240 at the second cluster's control plane node", {
+    pick: (h) => kindClusterAt(h, 1).controlPlane(),
+    rules: (node) => [reset(node, "INPUT", health)],
+    strikes: "health",
+  }),
+  onOneNode("icmp-drop", "drops ICMP echo requests that arrive at the second cluster's worker", {
+    pick: (h) => victimNode(h, 1),
+    rules: (node) => [dropIn(node, ping)],
+    strikes: "health",
+  }),
   apiserverPort("apiserver-port-drop", 0, 1, "drops"),
   apiserverPort("apiserver-port-drop-back", 1, 0, "drops"),
   apiserverPort("apiserver-port-reject", 0, 1, "refuses"),

@@ -1,23 +1,26 @@
 import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import type { Fault } from "../fault.ts";
-import { victimNode } from "./victim.ts";
+import { clusterAt, victimNode } from "./victim.ts";
+
+interface MachineStrike {
+  readonly name: string;
+  /** Of the cluster that is struck. */
+  readonly index: number;
+  readonly does: string;
+  readonly strike: (node: KindNode, signal: AbortSignal) => Promise<void>;
+  readonly undo: "unpause" | "start";
+}
 
 /** A worker's whole machine, as a container of the host. */
-function onMachine(
-  name: string,
-  index: number,
-  does: string,
-  strike: (node: KindNode, signal: AbortSignal) => Promise<void>,
-  undo: "unpause" | "start",
-): Fault {
+function onMachine({ name, index, does, strike, undo }: MachineStrike): Fault {
   return {
     name,
     group: "nodes",
     wide: true,
     does,
     async inject(harm) {
-      const cluster = harm.mesh.clusters[index]!.name;
+      const cluster = clusterAt(harm, index).name;
       const victim = await victimNode(harm, index);
       const node = victim.name;
       await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: undo, node });
@@ -28,12 +31,18 @@ function onMachine(
 }
 
 export const nodeFaults: readonly Fault[] = [
-  onMachine("node-paused", 1, "freezes the second cluster's worker (docker pause)", pauseNode, "unpause"),
-  onMachine(
-    "node-stopped",
-    0,
-    "stops the first cluster's worker and starts it again when healing (docker stop)",
-    stopNode,
-    "start",
-  ),
+  onMachine({
+    name: "node-paused",
+    index: 1,
+    does: "freezes the second cluster's worker (docker pause)",
+    strike: pauseNode,
+    undo: "unpause",
+  }),
+  onMachine({
+    name: "node-stopped",
+    index: 0,
+    does: "stops the first cluster's worker and starts it again when healing (docker stop)",
+    strike: stopNode,
+    undo: "start",
+  }),
 ];

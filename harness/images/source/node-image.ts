@@ -94,16 +94,22 @@ function baseSpec(text: string): string {
   return JSON.stringify(spec, null, 2);
 }
 
+interface PreloadOptions {
+  /** The image that a container is started of. */
+  readonly base: string;
+  /** The image that comes of it. */
+  readonly reference: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Imports image archives into containerd's `k8s.io` namespace inside a container of `base`, and commits it.
  * Layers are unpacked here and their blobs discarded: every node copies the image's /var, once is enough.
  */
 export async function preload(
-  base: string,
   archives: readonly string[],
-  reference: string,
-  labels: Readonly<Record<string, string>>,
-  signal: AbortSignal,
+  { base, reference, labels, signal }: PreloadOptions,
 ): Promise<void> {
   if ((await imageId(reference)) !== undefined) return;
   const mounts = archives.flatMap((file, i) => ["-v", `${file}:/preload/${i}.tar:ro`]);

@@ -17,7 +17,7 @@ import { redactionLines, redactionsIn } from "#harness/platform/report-redaction
 import { HostWatch } from "#harness/platform/watch.ts";
 import { type Journal, writeJournal } from "#harness/state/certification-journal.ts";
 import type { LabState } from "#harness/state/lab.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { describeCertificate } from "./certificate-of.ts";
 import type { Certified } from "./certified.ts";

@@ -20,7 +20,7 @@ import {
 } from "#harness/state/certification-journal.ts";
 import { claimLab, isMine, readLabState, requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { Certification } from "./certification.ts";
 import type { Certified } from "./certified.ts";
@@ -65,13 +65,15 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     plan.clusters.map((c) => c.name),
     options.order,
   );
-  const suites = checkSuites(options.suites, plan);
+  const suites = chooseSuites(await loadSuites(), options.suites, plan).map((s) => s.info.name);
   const stranded = await readJournal(plan.lab);
   if (stranded !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
       cure: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
     });
-  const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
+  const newValues = (
+    await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
+  ).reduce(mergeValues, {});
   const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
   return withLab(plan.lab, signal, (held) =>
     certifyUnderLock({ ...options, signal: held }, { order, suites, newValues, artifacts }),

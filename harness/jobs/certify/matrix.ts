@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { z } from "zod";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { checkWritable, readUserJson } from "#harness/config/user-file.ts";
 import { validate } from "#harness/config/yaml-file.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
@@ -28,8 +29,10 @@ export async function certifyMatrix(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<(Certificate | undefined)[]> {
-  const text = await readFile(history, "utf8").catch(() => "[]");
-  const before = validate(z.array(entrySchema), JSON.parse(text), history, "name another --history");
+  const remedy = "name another --history";
+  checkWritable(history, "--history");
+  const standing = existsSync(history) ? readUserJson(history, "--history", remedy) : [];
+  const before = validate(z.array(entrySchema), standing, history, remedy);
   const all = [...before];
   const certificates: (Certificate | undefined)[] = [];
   for (const pair of pairs) {

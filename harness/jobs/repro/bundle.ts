@@ -10,7 +10,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { holdsPrivateKey } from "#harness/platform/secrets/private-keys.ts";
 import { readJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 
 const manifestSchema = z.strictObject({
