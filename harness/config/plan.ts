@@ -14,31 +14,8 @@ import {
   readValues,
 } from "./lab-file.ts";
 import { checkLabName, kindNameIn } from "./lab-name.ts";
+import type { PlannedCluster, PlannedKindCluster } from "./planned-cluster.ts";
 import { labFileOf, type ProfileName } from "./profiles.ts";
-
-export interface PlannedCluster {
-  readonly name: string;
-  readonly id: number;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  /** The pods' IPv6 CIDR, where the cluster is dual-stack. */
-  readonly podCidr6?: string;
-  readonly kubernetes: string;
-  readonly cilium: string;
-  readonly kindConfig: KindConfig;
-  /** The user's own Helm values, laid over ours. */
-  readonly values: Record<string, unknown>;
-  /** A cluster that was there before: never made, never removed. Networks of Docker, where its nodes are containers. */
-  readonly own?: {
-    readonly kubeconfig: string;
-    readonly context: string;
-    readonly networks: readonly string[];
-    /** LoadBalancer services have been seen to get addresses there. */
-    readonly givesAddresses: boolean;
-  };
-  /** Objects that the lab holds, applied once it is meshed. */
-  readonly manifests?: readonly Record<string, unknown>[];
-}
 
 /** A lab as it shall be: validated, nothing touched yet. */
 export interface LabPlan {
@@ -52,6 +29,27 @@ export interface LabPlan {
   readonly suites: readonly string[];
   readonly budgets: Budgets;
   readonly rig: RigLimits;
+}
+
+/** A lab that Meshproof creates: every command but `test --context` works on one. */
+export interface KindLabPlan extends LabPlan {
+  readonly clusters: readonly PlannedKindCluster[];
+}
+
+export const isKindPlan = (plan: LabPlan): plan is KindLabPlan =>
+  plan.clusters.every((c) => c.kind === "kind");
+
+/** Throws `usage` where a cluster of the lab is external. */
+export function requireKindPlan(plan: LabPlan, purpose: string): KindLabPlan {
+  if (isKindPlan(plan)) return plan;
+  const external = plan.clusters.filter((c) => c.kind === "external").map((c) => c.name);
+  throw new MeshproofError(
+    "usage",
+    `${purpose} is unsupported on external clusters: ${external.join(", ")}`,
+    {
+      cure: "use a lab that Meshproof creates",
+    },
+  );
 }
 
 export interface PlanOptions {
@@ -70,7 +68,7 @@ export interface PlanOptions {
 }
 
 /** Reads, overrides and checks. Every conflict names both sides; nothing is created before this has passed. */
-export async function planLab(options: PlanOptions): Promise<LabPlan> {
+export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   checkLabName(options.lab);
   const path = options.labFile ?? labFileOf(options.profile ?? "default");
   const file = await readLabFile(path);
@@ -78,7 +76,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
   const names = wanted.map((c) => c.name);
   const kubernetes = perCluster("--kubernetes", options.kubernetes, names);
   const cilium = perCluster("--cilium", options.cilium, names);
-  const clusters: PlannedCluster[] = [];
+  const clusters: PlannedKindCluster[] = [];
   for (const { config, ...cluster } of wanted) {
     const { podSubnet, serviceSubnet } = config.networking;
     const [, podCidr6] = podSubnet.split(",");
@@ -91,6 +89,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
         values = mergeValues(values, await readValues(value, "--values"));
     }
     clusters.push({
+      kind: "kind",
       name: cluster.name,
       id: cluster.id,
       podCidr: before(podSubnet, ","),
@@ -103,7 +102,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
       ...(cluster.manifests === undefined ? {} : { manifests: await readManifests(path, cluster.manifests) }),
     });
   }
-  const plan: LabPlan = {
+  const plan: KindLabPlan = {
     lab: options.lab,
     profile: options.profile ?? file.profile,
     clusters,
@@ -225,7 +224,7 @@ function cidrOf(text: string, place: string): Cidr {
   }
 }
 
-export function checkConflicts(plan: LabPlan, path: string): void {
+export function checkConflicts(plan: KindLabPlan, path: string): void {
   checkIds(plan, path);
   for (const { name, kindConfig } of plan.clusters) {
     // kind puts a load balancer before several control planes.
@@ -278,7 +277,7 @@ export function checkConflicts(plan: LabPlan, path: string): void {
 }
 
 /** KVStoreMesh is the chart's default beside clustermesh-apiserver; the lab file or `--values` may switch it off. */
-export function wantsKvstoreMesh({ values }: Pick<PlannedCluster, "values">): boolean {
+export function wantsKvstoreMesh({ values }: Pick<PlannedKindCluster, "values">): boolean {
   const { clustermesh } = values as {
     clustermesh?: { apiserver?: { kvstoremesh?: { enabled?: boolean } } };
   };
@@ -286,12 +285,12 @@ export function wantsKvstoreMesh({ values }: Pick<PlannedCluster, "values">): bo
 }
 
 /** Cilium's "Setting up Cluster Mesh": ids up to 255, or to 511 where every cluster says so. */
-function checkIds(plan: LabPlan, path: string): void {
-  const most = (cluster: PlannedCluster): number => {
+function checkIds(plan: KindLabPlan, path: string): void {
+  const most = (cluster: PlannedKindCluster): number => {
     const { clustermesh } = cluster.values as { clustermesh?: { maxConnectedClusters?: number } };
     return clustermesh?.maxConnectedClusters ?? 255;
   };
-  const [first, ...others] = plan.clusters as [PlannedCluster, ...PlannedCluster[]];
+  const [first, ...others] = plan.clusters as [PlannedKindCluster, ...PlannedKindCluster[]];
   for (const other of others)
     if (most(other) !== most(first))
       conflict(
@@ -331,7 +330,7 @@ function conflict(path: string, message: string, cure: string): never {
 }
 
 /** Ports on the host that the kind Configs fix, checked while nothing is created yet. */
-export async function checkPorts(plan: LabPlan): Promise<void> {
+export async function checkPorts(plan: KindLabPlan): Promise<void> {
   const ports: { port: number; owner: string }[] = [];
   for (const cluster of plan.clusters) {
     const port = cluster.kindConfig.networking.apiServerPort;

@@ -1,4 +1,4 @@
-import type { LabPlan } from "#harness/config/plan.ts";
+import type { KindLabPlan } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { preflight } from "#harness/lab/preflight.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
@@ -14,7 +14,7 @@ import { testLab } from "./test.ts";
 import { checkTestFiles } from "./test-files.ts";
 
 export interface RunOptions {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly report: RunReport;
   readonly suites: readonly string[];
   readonly setup: boolean;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
+import { isKindPlan, type LabPlan } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
@@ -132,7 +132,7 @@ async function testUnderLock(
   const contextFile = runContextFile(options.lab);
   await writeRunContext(contextFile, context);
   // Nodes that are no containers of this machine are no load of it either.
-  const here = mesh.clusters.filter((c) => c.onThisMachine);
+  const here = mesh.clusters.filter((c) => c.capabilities.nodesAreLocal);
   const nodes = (await Promise.all(here.map((c) => c.nodes()))).flat();
   const watch = await HostWatch.start(
     nodes.map((n) => n.name),
@@ -235,9 +235,8 @@ async function testUnderLock(
   return { record: final, dir };
 }
 
-/** What clusters of one's own, or a mesh of the field, can do is not for our list to say. */
-const isOurs = (plan: LabPlan): boolean =>
-  !plan.suites.includes("field") && plan.clusters.every((c) => c.own === undefined);
+/** What external clusters, or a mesh of the field, can do is not for our list to say. */
+const isOurs = (plan: LabPlan): boolean => !plan.suites.includes("field") && isKindPlan(plan);
 
 /** Some disturbances of the rig show only at the end of a run: what was kept as a figure before is none then. */
 function correctSeries(series: string, runId: string, suites: readonly SuiteRecord[]): void {

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
+import type { KindLabPlan } from "#harness/config/plan.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { currentOwner, labLabels, type Owner, ownerOf } from "#harness/platform/owner.ts";
 import { labDir } from "#harness/state/lab.ts";
@@ -203,8 +203,8 @@ describe("up", () => {
   const plan = {
     lab: "unit-seed",
     networks: "shared",
-    clusters: [{ name: "east", kindConfig: { networking: {}, nodes: [{}] } }],
-  } as unknown as LabPlan;
+    clusters: [{ kind: "kind", name: "east", kindConfig: { networking: {}, nodes: [{}] } }],
+  } as unknown as KindLabPlan;
   const bringUp = () =>
     up({ plan, runId: "r", images: { source: "archive", archive: join(dir, "no") }, progress, signal });
 

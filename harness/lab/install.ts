@@ -4,7 +4,7 @@ import { profiles } from "#harness/cilium/install/profiles/index.ts";
 import { Site } from "#harness/cilium/install/site.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
+import type { KindLabPlan } from "#harness/config/plan.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { Progress } from "#harness/lib/progress.ts";
@@ -24,7 +24,7 @@ export interface MeshTimes {
 
 /** Meshes the clusters in the way of the lab's profile. Idempotent: a half lab is repaired so. */
 export async function installMesh(
-  plan: LabPlan,
+  plan: KindLabPlan,
   artifacts: Artifacts,
   clusters: readonly Cluster[],
   progress: Progress,

@@ -1,4 +1,4 @@
-import type { LabPlan } from "#harness/config/plan.ts";
+import type { KindLabPlan } from "#harness/config/plan.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
 import { Store } from "#harness/images/store.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -13,7 +13,7 @@ import { isDisposable, makeRoom, removeForsaken } from "./other-labs.ts";
 import { isUp } from "./up.ts";
 
 export interface PreflightOptions {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly setup: boolean;
   readonly mustBuild: boolean;
   readonly registryMirror?: string;
@@ -64,7 +64,7 @@ function refuse(findings: readonly Finding[]): void {
 }
 
 /** Whether images would be built: decides how much disk is asked for. */
-export async function mustBuild(plan: LabPlan, images: ImageOptions): Promise<boolean> {
+export async function mustBuild(plan: KindLabPlan, images: ImageOptions): Promise<boolean> {
   if (images.source === "registry" || images.source === "archive") return false;
   const store = new Store();
   const names = await store.names("go");

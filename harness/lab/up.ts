@@ -1,14 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
-import { Cluster } from "#harness/cluster/cluster.ts";
-import {
-  createKindCluster,
-  importArchives,
-  kindNodes,
-  useMirror,
-} from "#harness/cluster/kind/kind-cluster.ts";
+import { clusterOf } from "#harness/cluster/cluster.ts";
+import { createKindCluster, importArchives, useMirror } from "#harness/cluster/kind/create-cluster.ts";
+import { kindNodes } from "#harness/cluster/kind/kind-node.ts";
 import { clusterNetwork, createNetworks, networksOf, routeBetween } from "#harness/cluster/kind/networks.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
-import { checkPorts, type LabPlan } from "#harness/config/plan.ts";
+import { checkPorts, type KindLabPlan } from "#harness/config/plan.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { atStep } from "#harness/lib/ending.ts";
@@ -31,7 +27,7 @@ import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 import { isDisposable, takeOver } from "./other-labs.ts";
 
 export interface UpOptions {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly runId: string;
   readonly images: {
     readonly source: ImageSource | "auto";
@@ -118,7 +114,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.remover === undefined;
   const remover = options.transient === true && !theirs ? await thisProcess() : undefined;
   const state = (phase: LabState["phase"]): LabState => ({
-    version: 2,
+    version: 3,
     lab: plan.lab,
     owner: currentOwner().id,
     phase,
@@ -136,7 +132,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   }
   const kindMs = monotonicMs() - startedMs;
   await writeLabState(state("meshing"));
-  const clusters = plan.clusters.map((c) => new Cluster(state("meshing"), c.name));
+  const clusters = plan.clusters.map((c) => clusterOf(state("meshing"), c.name));
   // Also where a lab is repaired: a half-made one may lack them.
   await routeBetween(plan, artifacts.proberImage, signal);
   const times = await installMesh(plan, artifacts, clusters, progress, signal);
@@ -145,7 +141,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
 }
 
 /** Throws `lab-foreign` where containers or networks that are not this owner's have the names of this lab's. */
-async function requireFreeNames(plan: LabPlan): Promise<void> {
+async function requireFreeNames(plan: KindLabPlan): Promise<void> {
   const [first, ...others] = inTheWay(await listDocker(), currentOwner(), {
     lab: plan.lab,
     clusters: plan.clusters.map((c) => c.name),
@@ -160,7 +156,7 @@ async function requireFreeNames(plan: LabPlan): Promise<void> {
 }
 
 async function createClusters(
-  plan: LabPlan,
+  plan: KindLabPlan,
   artifacts: Artifacts,
   progress: Progress,
   signal: AbortSignal,
@@ -194,13 +190,16 @@ async function createClusters(
 }
 
 /** Whether the lab is up, whole and as asked for: nothing will be made. */
-export async function isUp(plan: LabPlan): Promise<boolean> {
+export async function isUp(plan: KindLabPlan): Promise<boolean> {
   const state = await readLabState(plan.lab);
   return state?.phase === "up" && (await judge(state, plan)) === "whole";
 }
 
 /** What stands of a lab, against what is asked for. Another plan under the same name is a conflict, if anybody wants it. */
-async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole" | "repairable" | "broken"> {
+async function judge(
+  state: LabState,
+  plan: KindLabPlan,
+): Promise<"nothing" | "whole" | "repairable" | "broken"> {
   const nodes = (await Promise.all(plan.clusters.map((c) => kindNodes(plan.lab, c.name)))).flat();
   if (nodes.length === 0 && state.phase !== "up") return "nothing";
   const same = isDeepStrictEqual(JSON.parse(JSON.stringify(state.plan)), JSON.parse(JSON.stringify(plan)));

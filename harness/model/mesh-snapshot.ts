@@ -21,7 +21,7 @@ export interface ClusterSnapshot {
   readonly name: string;
   /** cilium-config. */
   readonly config: Part<Readonly<Record<string, string>>>;
-  /** Nodes as containers of the host; unknown for clusters of one's own. */
+  /** Nodes as containers of the host; unknown for external clusters. */
   readonly containers: Part<readonly { readonly name: string; readonly state: string }[]>;
   readonly nodes: Part<readonly NodeState[]>;
   readonly ciliumNodes: Part<readonly { readonly name: string; readonly podCidrs: readonly string[] }[]>;

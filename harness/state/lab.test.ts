@@ -35,7 +35,7 @@ describe("the state file of an earlier version", () => {
   ])("%s is a lab that is nobody's own, and says how to remove it", async (_how, state) => {
     write("seed", state);
     const migrated = await readLabState("seed");
-    expect(migrated).toMatchObject({ version: 2, owner: "unlabelled", remover: owner });
+    expect(migrated).toMatchObject({ version: 3, owner: "unlabelled", remover: owner });
     expect(isOwn(migrated as LabState)).toBe(false);
     await expect(requireLab("seed")).rejects.toMatchObject({
       code: "lab-foreign",
@@ -43,16 +43,82 @@ describe("the state file of an earlier version", () => {
       cure: expect.stringContaining("down --lab seed --owner unlabelled"),
     });
   });
+  const common = {
+    name: "east",
+    id: 1,
+    podCidr: "10.1.0.0/16",
+    serviceCidr: "10.101.0.0/16",
+    kubernetes: "1.34.4",
+    cilium: "1.19.4",
+  };
+  const kindConfig = { networking: {}, nodes: [{ role: "worker" }] };
+  const externalPlan = (kvstoreMesh: boolean) => ({
+    clusters: [
+      {
+        ...common,
+        kindConfig,
+        values: { clustermesh: { apiserver: { kvstoremesh: { enabled: kvstoreMesh } } } },
+        own: { kubeconfig: "/k", context: "c", networks: ["kind"], givesAddresses: true },
+      },
+    ],
+  });
   test("of external clusters is this state folder's: nothing in Docker carries a label for them", async () => {
-    const external = { kubeconfig: "k", context: "c", networks: [], givesAddresses: false };
-    write("own", { version: 1, ...inner, plan: { clusters: [{ name: "east", own: external }] } });
+    write("own", { version: 1, ...inner, plan: externalPlan(true) });
     expect((await readLabState("own"))?.owner).toBe(currentOwner().id);
+  });
+  test.each([true, false])("has its external clusters as such, KVStoreMesh %s", async (hasKvstoreMesh) => {
+    write("own", { version: 2, ...inner, owner: "bob-01234567", plan: externalPlan(hasKvstoreMesh) });
+    expect(await readLabState("own")).toEqual({
+      version: 3,
+      ...inner,
+      owner: "bob-01234567",
+      plan: {
+        clusters: [
+          {
+            kind: "external",
+            ...common,
+            kubeconfig: "/k",
+            context: "c",
+            networks: ["kind"],
+            assignsLoadBalancerIPs: true,
+            hasApiserver: true,
+            hasKvstoreMesh,
+            routesNatively: false,
+          },
+        ],
+      },
+    });
+  });
+  test("has its kind clusters as such, so that a lab that is up is still the one that was asked for", async () => {
+    const planned = {
+      ...common,
+      kindConfig,
+      values: { routingMode: "native" },
+      manifests: [{ kind: "Pod" }],
+    };
+    write("seed", {
+      version: 2,
+      ...inner,
+      owner: "bob-01234567",
+      plan: { lab: "seed", clusters: [planned] },
+    });
+    expect((await readLabState("seed"))?.plan).toEqual({
+      lab: "seed",
+      clusters: [{ kind: "kind", ...planned }],
+    });
+  });
+  test("a file of this version is taken as it is", async () => {
+    const state = { version: 3, ...inner, owner: "x", plan: { clusters: [{ kind: "kind", ...common }] } };
+    write("seed", state);
+    expect(await readLabState("seed")).toEqual(state);
   });
   test.each([
     ["null", null],
     ["a list", []],
     ["an object of another kind", { version: 2 }],
-    ["a later version", { ...inner, version: 3, plan: kindPlan }],
+    ["a later version", { ...inner, version: 4, plan: kindPlan }],
+    ["an external cluster without values", { ...inner, version: 2, plan: { clusters: [{ own: {} }] } }],
+    ["one without a plan", { ...inner, version: 2, plan: {} }],
   ])("%s is refused by name", async (_what, state) => {
     write("seed", state);
     await expect(readLabState("seed")).rejects.toMatchObject({

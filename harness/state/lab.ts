@@ -1,39 +1,15 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { checkLabName, kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
-import type { Artifacts } from "#harness/model/artifacts.ts";
-import type { ProcessMark } from "#harness/model/process-mark.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner, unlabelled } from "#harness/platform/owner.ts";
 import { stateDir, writeAtomic } from "#harness/platform/paths.ts";
+import { type AnyLabState, type LabState, toCurrentVersion } from "./lab-state.ts";
 import { hasLostLock } from "./lock.ts";
 
-/** How far a lab got. Anything but `up` is half a lab: the next `up` repairs or rebuilds it. */
-export type LabPhase = "creating" | "meshing" | "up" | "removing";
-
-/** What outlives the process: written before the step it names begins. */
-export interface LabState {
-  readonly version: 2;
-  readonly lab: string;
-  /** The id of the owner whose labels and names the lab's containers carry; `unlabelled` for a lab of an earlier version. */
-  readonly owner: string;
-  readonly phase: LabPhase;
-  readonly runId: string;
-  readonly createdAt: string;
-  /** The process that removes the lab at its end. A lab that is kept has none. */
-  readonly remover?: ProcessMark;
-  readonly plan: LabPlan;
-  readonly artifacts: Artifacts;
-}
-
-/** As earlier versions wrote it: no owner, and the removing process under that name. */
-interface LabStateV1 extends Omit<LabState, "version" | "owner" | "remover"> {
-  readonly version?: 1;
-  readonly owner?: ProcessMark;
-}
+export type { LabState } from "./lab-state.ts";
 
 const labsDir = (): string => join(stateDir(), "labs");
 export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
@@ -65,25 +41,18 @@ export async function readLabState(lab: string): Promise<LabState | undefined> {
   return migrateState(lab, value);
 }
 
-/**
- * A lab of an earlier version carries no owner, so its containers are nobody's own. External clusters have no containers
- * of ours: what is known of them is this state folder's.
- */
-export function migrateState(lab: string, value: unknown): LabState {
+function migrateState(lab: string, value: unknown): LabState {
   const isState = typeof value === "object" && value !== null && "plan" in value && "phase" in value;
   if (!isState) throw brokenState(lab, "holds no lab");
-  const state = value as LabState | LabStateV1;
-  if (state.version === 2) return state;
-  if (state.version !== undefined && state.version !== 1)
-    throw brokenState(lab, `has version ${String((state as { version: unknown }).version)}, not 1 or 2`);
-  const { owner: remover, ...rest } = state;
-  const isExternal = state.plan.clusters.length > 0 && state.plan.clusters.every((c) => c.own !== undefined);
-  return {
-    ...rest,
-    version: 2,
-    owner: isExternal ? currentOwner().id : unlabelled,
-    ...(remover === undefined ? {} : { remover }),
-  };
+  const state = value as AnyLabState;
+  if (![undefined, 1, 2, 3].includes(state.version))
+    throw brokenState(lab, `has version ${String(state.version)}, not 1, 2 or 3`);
+  if (!Array.isArray(state.plan?.clusters)) throw brokenState(lab, "holds no plan of clusters");
+  try {
+    return toCurrentVersion(state);
+  } catch (error) {
+    throw brokenState(lab, "cannot be read as that of an earlier version", error);
+  }
 }
 
 const brokenState = (lab: string, how: string, cause?: unknown): MeshproofError =>

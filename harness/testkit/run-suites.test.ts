@@ -1,13 +1,17 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
+import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
+import type { Artifacts } from "#harness/model/artifacts.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { type RunContext, runContextSchema } from "#harness/model/run-context.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { writeLabState } from "#harness/state/lab.ts";
 import { eventsOutput } from "./reporters/events.ts";
 import { junitOutput } from "./reporters/junit.ts";
 import { RecordReporter } from "./reporters/records.ts";
@@ -205,7 +209,7 @@ test("a context of other clusters is refused by name", async () => {
   expect(suites[0]?.errors.join()).toContain("the run context says east, north");
 }, 120_000);
 
-/** A lab of clusters that somebody else made, whose API servers are one and the same. */
+/** External clusters whose API servers are one and the same. */
 async function writeLab(state: string, port: number): Promise<void> {
   const plan = await planLab({ lab: "paper" });
   const kubeconfig = join(state, "kubeconfig.json");
@@ -218,18 +222,29 @@ async function writeLab(state: string, port: number): Promise<void> {
       contexts: [{ name: "fake", context: { cluster: "fake", user: "fake" } }],
     }),
   );
-  const own = { kubeconfig, context: "fake", networks: [], givesAddresses: false };
-  const dir = join(state, "meshproof/labs/paper");
-  await mkdir(dir, { recursive: true });
-  const versions = Object.fromEntries(plan.clusters.map((c) => [c.name, { ciliumVersion: c.cilium }]));
-  await writeFile(
-    join(dir, "state.json"),
-    JSON.stringify({
-      version: 1,
-      lab: "paper",
-      phase: "up",
-      plan: { ...plan, clusters: plan.clusters.map((c) => ({ ...c, own })) },
-      artifacts: { clusters: versions, agnhostImage: "x", proberImage: "x", nginxImage: "x" },
+  const clusters = plan.clusters.map(
+    ({ kindConfig: _, values: __, manifests: ___, ...cluster }): PlannedExternalCluster => ({
+      ...cluster,
+      kind: "external",
+      kubeconfig,
+      context: "fake",
+      networks: [],
+      hasApiserver: true,
+      hasKvstoreMesh: true,
+      routesNatively: false,
+      assignsLoadBalancerIPs: false,
     }),
   );
+  const versions = Object.fromEntries(plan.clusters.map((c) => [c.name, { ciliumVersion: c.cilium }]));
+  const artifacts: unknown = { clusters: versions, agnhostImage: "x", proberImage: "x", nginxImage: "x" };
+  await writeLabState({
+    version: 3,
+    lab: "paper",
+    owner: currentOwner().id,
+    phase: "up",
+    runId: "r",
+    createdAt: "t",
+    plan: { ...plan, clusters },
+    artifacts: artifacts as Artifacts,
+  });
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LabPlan } from "#harness/config/plan.ts";
+import type { KindLabPlan } from "#harness/config/plan.ts";
 import { registryTrouble, throughMirror } from "#harness/images/registry.ts";
 import { buildRegistry, fromSource, type SourceBuild } from "#harness/images/source/index.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
@@ -14,7 +14,7 @@ import { pushImage } from "#harness/platform/docker.ts";
 /** Puts everything that a registry must hold for a lab under its published names. */
 export async function fillRegistry(
   build: SourceBuild,
-  plan: LabPlan,
+  plan: KindLabPlan,
   mirror: string,
   progress: Progress,
   signal: AbortSignal,
@@ -57,7 +57,7 @@ async function pushChart(
 
 /** A registry of our own, filled from the built images; a lab brought up from it and taken down again. */
 export async function registryTrial(
-  plan: LabPlan,
+  plan: KindLabPlan,
   port: number,
   progress: Progress,
   signal: AbortSignal,

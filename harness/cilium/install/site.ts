@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { type LabPlan, mergeValues, type PlannedCluster } from "#harness/config/plan.ts";
+import { type KindLabPlan, mergeValues } from "#harness/config/plan.ts";
+import type { PlannedKindCluster } from "#harness/config/planned-cluster.ts";
 import {
   daemonSetReady,
   deploymentReady,
@@ -24,7 +25,7 @@ export type Values = Record<string, unknown>;
 
 /** A lab while it is meshed: what every way of meshing is made of. */
 export class Site {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly clusters: readonly Cluster[];
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -34,7 +35,7 @@ export class Site {
   readonly #blocks: ReadonlyMap<string, LoadBalancerBlock>;
 
   constructor(options: {
-    readonly plan: LabPlan;
+    readonly plan: KindLabPlan;
     readonly artifacts: Artifacts;
     readonly clusters: readonly Cluster[];
     readonly blocks: ReadonlyMap<string, LoadBalancerBlock>;
@@ -54,7 +55,7 @@ export class Site {
     return { withinMs: this.plan.budgets.meshMs, signal: this.signal };
   }
 
-  planned(cluster: Cluster): PlannedCluster {
+  planned(cluster: Cluster): PlannedKindCluster {
     const planned = this.plan.clusters.find((c) => c.name === cluster.name);
     return found(planned, `cluster ${cluster.name} in the plan of lab ${this.plan.lab}`);
   }

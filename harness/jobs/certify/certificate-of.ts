@@ -1,5 +1,5 @@
 import { availableParallelism, totalmem } from "node:os";
-import type { LabPlan } from "#harness/config/plan.ts";
+import type { KindLabPlan } from "#harness/config/plan.ts";
 import { certify as judge } from "#harness/judge/certification.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
@@ -13,7 +13,7 @@ import type { BothArtifacts, Side } from "./prepare.ts";
 /** The certificate of what the journal tells. */
 export async function describeCertificate(
   { pair, settings, runId, command, done, findings }: Journal,
-  plan: LabPlan,
+  plan: KindLabPlan,
   artifacts: BothArtifacts,
 ): Promise<Certificate> {
   const { upgradeGapMs, upgradeLostMs } = plan.budgets;

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
-import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
+import { type KindLabPlan, mergeValues, requireKindPlan } from "#harness/config/plan.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
 import { lastingState } from "#harness/evidence/lasting-state.ts";
 import { disturbances } from "#harness/judge/host.ts";
@@ -80,6 +80,10 @@ export class Certification {
     this.#phases = phasesOf(order, skipRollback);
   }
 
+  get #plan(): KindLabPlan {
+    return requireKindPlan(this.#state.plan, "a certification");
+  }
+
   get #mesh(): Mesh {
     return new Mesh(this.#state);
   }
@@ -96,7 +100,7 @@ export class Certification {
       await this.#evidence(this.#journal.current).catch(() => {});
       await this.#keep(await this.#broken(failure));
     }
-    const certificate = await describeCertificate(this.#journal, this.#state.plan, this.#options.artifacts);
+    const certificate = await describeCertificate(this.#journal, this.#plan, this.#options.artifacts);
     await writeCertificate(this.#dir, certificate);
     for (const line of redactionLines(await redactionsIn(this.#dir))) this.#options.say(line);
     return { certificate, dir: this.#dir };
@@ -322,7 +326,7 @@ export class Certification {
 
   /** What the charts alone say of the upgrade, before anything moves; of which cluster, where they do not agree. */
   async #compare(): Promise<string[]> {
-    const { clusters } = this.#state.plan;
+    const { clusters } = this.#plan;
     const told = await Promise.all(clusters.map((c) => this.#compareOf(c)));
     return [...new Set(told.flat())].map((line) => {
       const whose = clusters.filter((_, i) => told[i]!.includes(line)).map((c) => c.name);
@@ -330,7 +334,7 @@ export class Certification {
     });
   }
 
-  async #compareOf({ name, values, kubernetes }: LabPlan["clusters"][number]): Promise<string[]> {
+  async #compareOf({ name, values, kubernetes }: KindLabPlan["clusters"][number]): Promise<string[]> {
     const { artifacts, signal } = this.#options;
     const side = (of: Side) => ({
       chartDir: artifacts[of].clusters[name]!.chartDir,

@@ -1,6 +1,6 @@
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { readValues } from "#harness/config/lab-file.ts";
-import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
+import { type KindLabPlan, mergeValues } from "#harness/config/plan.ts";
 import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
@@ -38,7 +38,7 @@ interface AnyCertification {
 
 export interface CertifyOptions extends AnyCertification {
   /** The lab, on the old version. */
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly pair: UpgradePair;
   readonly order?: string;
   /** Of the first and the last version; every suite of the lab when there is none. */

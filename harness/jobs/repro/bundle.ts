@@ -3,6 +3,7 @@ import { basename, join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { parseAllDocuments } from "yaml";
 import { z } from "zod";
+import { requireKindPlan } from "#harness/config/plan.ts";
 import { readZip } from "#harness/evidence/sysdump/archive.ts";
 import { standInImage } from "#harness/lab/manifests.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -30,7 +31,7 @@ export async function bundle(lab: string, file: string, run: string | undefined)
       null,
       2,
     ),
-    ...labFiles(plan),
+    ...labFiles(requireKindPlan(plan, "a bundle")),
   };
   if (run !== undefined)
     files["report.json"] = await readFile(join(reportsDir(), run, "report.json"), "utf8").catch(

@@ -2,13 +2,13 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify as toYaml } from "yaml";
 import type { LabPlan } from "#harness/config/plan.ts";
+import type { PlannedKindCluster } from "#harness/config/planned-cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 
-type Cluster = Pick<
-  LabPlan["clusters"][number],
-  "name" | "id" | "kubernetes" | "cilium" | "values" | "manifests"
-> & { readonly kindConfig: Readonly<Record<string, unknown>> };
+type Cluster = Pick<PlannedKindCluster, "name" | "id" | "kubernetes" | "cilium" | "values" | "manifests"> & {
+  readonly kindConfig: Readonly<Record<string, unknown>>;
+};
 
 /** What a lab file says of a lab; the rest has defaults. */
 export type LabSource = Pick<LabPlan, "profile" | "serviceType" | "suites"> &
