@@ -184,6 +184,8 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/config/user-file.ts": "tries whether a file that the user names can be written",
   "harness/testkit/run-context.ts": "the context of a run, in the state of its lab or where the user names",
   "scripts/tools/schema/main.ts": "a schema",
+  "scripts/tools/reference/main.ts": "pages of the documentation",
+  "scripts/tools/docs-trial/files.ts": "the example suite of the documentation",
   "harness/kube/fake-api-server.ts": "the temporary kubeconfig of a fake API server",
 };
 const writes =
