@@ -131,7 +131,8 @@ const table = {
   "lab-foreign": {
     exitCode: 2,
     blame: "user",
-    meaning: "The lab, or a Docker network with its name, belongs to another owner: another user, state folder or program.",
+    meaning:
+      "The lab, or a Docker network with its name, belongs to another owner: another user, state folder or program.",
     remedy: "Use another `--lab`; `status --all-owners` lists the labs of all owners.",
   },
   // Another process took the lab, or its state folder went: what this command would find is not its own.

@@ -168,7 +168,8 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/cluster/kind/kind-cluster.ts": "a kind Config, state of a lab",
   "harness/cilium/install/ca.ts": "keys of a lab's own, which stay in its state",
   "harness/state/certification-journal.ts": "state of a lab",
-  "scripts/tools/fault-fixtures/fault-fixtures.ts": "fixtures of the unit tests, from a report that was scanned",
+  "scripts/tools/fault-fixtures/fault-fixtures.ts":
+    "fixtures of the unit tests, from a report that was scanned",
   "harness/jobs/repro/bundle.ts": "a bundle, which refuses keys",
   "harness/jobs/repro/lab-files.ts": "a lab file",
   "scripts/tools/publish/publish.ts": "README.md; what it publishes goes through report-files.ts",

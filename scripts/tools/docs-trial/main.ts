@@ -1,6 +1,6 @@
 // `npm run docs-trial [LAB]`: runs the example of docs/guides/writing-a-suite.md on a lab that is up, and proves it.
 import { Interruption } from "#harness/jobs/interruption.ts";
-import { describeError } from "#harness/lib/errors.ts";
+import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { docsTrial } from "./docs-trial.ts";
 
@@ -17,6 +17,6 @@ try {
   process.exitCode = failed === 0 ? 0 : 1;
 } catch (error) {
   process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = 3;
+  process.exitCode = error instanceof MeshproofError ? error.exitCode : 3;
 }
 process.exit();

@@ -10,7 +10,7 @@ export function budgetsPage(): Page {
     "Budgets",
     "Numbers that verdicts depend on. A lab file may change them under `budgets` and `rig`. The ending of a name is its unit: `Ms` is milliseconds.",
     "## Budgets",
-    "If one of these is exceeded, a test fails.",
+    "Most are limits: a test whose measurement exceeds one fails. The others set how tests measure and judge.",
     limits(budgetsSchema),
     "## Limits of the test machine",
     "The key `rig` of a lab file. If one of these is exceeded, a verdict is `unknown`: the test machine, not Cilium, went wrong.",

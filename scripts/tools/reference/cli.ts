@@ -29,11 +29,13 @@ function argumentRow(argument: Argument): string[] {
   return [code(argument.required ? `<${name}>` : `[${name}]`), meaning(argument)];
 }
 
-const optionRow = (option: Option): string[] => [
-  code(option.flags),
-  option.mandatory ? "required" : option.defaultValue === undefined ? "" : code(String(option.defaultValue)),
-  meaning(option),
-];
+const optionRow = (option: Option): string[] => [code(option.flags), defaultOf(option), meaning(option)];
+
+/** A flag is off without being said so. */
+function defaultOf({ mandatory, defaultValue }: Option): string {
+  if (mandatory) return "required";
+  return defaultValue === undefined || defaultValue === false ? "" : code(String(defaultValue));
+}
 
 function meaning({ description, argChoices }: Argument | Option): string {
   const choices = argChoices === undefined ? [] : [`One of ${codes(argChoices)}.`];
