@@ -64,19 +64,23 @@ interface SharedOptions {
   readonly registryMirror?: string;
 }
 
-guardOutput();
-// A reader that goes away (`| head`) is no error of the run.
-process.stdout.on("error", () => {});
-// A terminal that is gone must not keep an error from being handled: telling it would be the next error.
-process.stderr.on("error", () => {});
-// Set for children only: inherited from a shell it would make that shell's processes look like a lab's orphans.
-delete process.env[labVariable];
+/** False where the reference of commands is generated from `program`. */
+const isMain = import.meta.main;
+if (isMain) {
+  guardOutput();
+  // A reader that goes away (`| head`) is no error of the run.
+  process.stdout.on("error", () => {});
+  // A terminal that is gone must not keep an error from being handled: telling it would be the next error.
+  process.stderr.on("error", () => {});
+  // Set for children only: inherited from a shell it would make that shell's processes look like a lab's orphans.
+  delete process.env[labVariable];
+}
 
 const say = (...line: readonly Piece[]): void => stdout.print(...line, "\n");
 const warn = (text: string): void => void process.stderr.write(`${text}\n`);
 const interruption = new Interruption();
 const { signal } = interruption;
-interruption.listen(warn);
+if (isMain) interruption.listen(warn);
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const wholeNumber = (text: string): number => {
   const value = Number(text);
@@ -242,7 +246,7 @@ const suitesHere = await loadSuites();
 const provenSuites = suiteNames(suitesHere, "core", "lab");
 const longSuiteNames = suiteNames(suitesHere, "long");
 
-const program = new Command("meshproof")
+export const program = new Command("meshproof")
   .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
   .version(meshproofVersion)
   .showHelpAfterError("(--help tells what there is)")
@@ -780,9 +784,11 @@ program
     if (o.csv === true) for (const file of await exportCsv(runId)) say(file);
   });
 
-const ended = await endOf(() => program.parseAsync(), { report, signal, warn });
-if (ended.record !== undefined && report !== undefined)
-  conclude({ record: ended.record, dir: report.dir }, report.series);
-if (ended.exitCode !== undefined) process.exitCode = ended.exitCode;
-// Kept sockets must not hold the process; what matters was awaited.
-process.exit();
+if (isMain) {
+  const ended = await endOf(() => program.parseAsync(), { report, signal, warn });
+  if (ended.record !== undefined && report !== undefined)
+    conclude({ record: ended.record, dir: report.dir }, report.series);
+  if (ended.exitCode !== undefined) process.exitCode = ended.exitCode;
+  // Kept sockets must not hold the process; what matters was awaited.
+  process.exit();
+}

@@ -19,26 +19,28 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(2_000)
-      .describe("Scale to zero: longest outage a client may see while traffic moves to the other cluster."),
+      .describe(
+        "Scale to zero: the longest outage that a client may see while traffic moves to the other cluster.",
+      ),
     failbackMs: z
       .number()
       .int()
       .positive()
       .default(2_000)
-      .describe("Longest outage a client may see while traffic comes back to its preferred cluster."),
+      .describe("The longest outage that a client may see while traffic returns to its preferred cluster."),
     upgradeGapMs: z
       .number()
       .int()
       .positive()
       .default(5_000)
-      .describe("An upgrade: longest time that a client may be without an answer while one cluster moves."),
+      .describe("Upgrade: the longest time that a client may be without an answer while one cluster moves."),
     upgradeLostMs: z
       .number()
       .int()
       .positive()
       .default(10_000)
       .describe(
-        "An upgrade: all the time that a client may be without answers while one cluster moves, requests lost between answered ones included.",
+        "Upgrade: the total time that a client may be without answers while one cluster moves, including requests lost between answered ones.",
       ),
     upgradeMs: z
       .number()
@@ -46,7 +48,7 @@ export const budgetsSchema = z
       .positive()
       .default(600_000)
       .describe(
-        "One cluster moved to another version: agents, operator and clustermesh-apiserver ready, mesh whole.",
+        "Upgrade: how long one cluster may take to move: agents, operator and clustermesh-apiserver ready, every agent connected.",
       ),
     stableMs: z
       .number()
@@ -59,42 +61,46 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(10_000)
-      .describe("A new or deleted pod, service or annotation must be known in the other cluster by then."),
+      .describe(
+        "How long a new or deleted pod, service or annotation may take to be known in the other cluster.",
+      ),
     healthMs: z
       .number()
       .int()
       .positive()
       .default(60_000)
       .describe(
-        "The whole health matrix must have been probed anew this long after it was asked for, or within two of the agents' probe intervals and half a minute, whichever is longer.",
+        "How long the agents may take to probe the whole health matrix again. If two of their probe intervals and 30 s are longer, that holds instead.",
       ),
     restartMs: z
       .number()
       .int()
       .positive()
       .default(5_000)
-      .describe("Backends killed: longest outage until others answer or kubelet has started them again."),
+      .describe("Backends killed: the longest outage until others answer or kubelet has started them again."),
     nodeLossMs: z
       .number()
       .int()
       .positive()
       .default(120_000)
       .describe(
-        "A node gone without a word: longest outage; Kubernetes itself waits 50 s before it believes it.",
+        "A node lost without notice: the longest outage. Kubernetes itself waits 50 s before it reacts.",
       ),
     lossHorizonMs: z
       .number()
       .int()
       .positive()
       .default(20_000)
-      .describe("How long a loss is held that clients are not expected to get over by themselves."),
+      .describe(
+        "How long a fault stays in force if clients are not expected to recover before it is removed.",
+      ),
     rejoinMs: z
       .number()
       .int()
       .positive()
       .default(60_000)
       .describe(
-        "After a fault that took whole nodes, ways between clusters or a control plane: longest outage from the healing on.",
+        "After a fault that affected nodes, paths between clusters or a control plane: the longest outage, counted from the removal of the fault.",
       ),
     noticeMs: z
       .number()
@@ -102,14 +108,14 @@ export const budgetsSchema = z
       .positive()
       .default(240_000)
       .describe(
-        "A clustermesh-apiserver gone without a word is believed to be lost by then; its heartbeat is two minutes late first (pkg/kvstore/etcd.go).",
+        "How long agents may take to notice a clustermesh-apiserver lost without notice. Cilium waits until its heartbeat is two minutes late (pkg/kvstore/etcd.go).",
       ),
     baselineRuns: z
       .number()
       .int()
       .positive()
       .default(10)
-      .describe("A baseline with fewer comparable runs gives no verdict."),
+      .describe("A baseline with fewer comparable runs than this gives no verdict."),
     baselineFactor: z
       .number()
       .positive()
@@ -120,37 +126,41 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(2_000)
-      .describe("One request of a test without an answer for this long counts as dropped."),
+      .describe("A request of a test that has no answer after this long counts as dropped."),
     probeEveryMs: z
       .number()
       .int()
       .positive()
       .default(5)
-      .describe("Spacing of the open-loop prober's requests."),
+      .describe("Interval between the open-loop prober's requests at the main vantage point."),
     probeOthersEveryMs: z
       .number()
       .int()
       .positive()
       .default(50)
-      .describe("The same at vantage points beside the main one, and of heartbeats on kept connections."),
+      .describe("The same at the other vantage points, and of heartbeats on kept connections."),
     probeTimeoutMs: z
       .number()
       .int()
       .positive()
       .default(1_000)
-      .describe("One request of the prober without an answer for this long is lost."),
+      .describe("A request of the prober that has no answer after this long is lost."),
     meshMs: z
       .number()
       .int()
       .positive()
       .default(600_000)
-      .describe("From Helm's install to the canary answering in both directions."),
+      .describe(
+        "How long meshing may take, from Helm's install until the canary service answers in both directions.",
+      ),
     falseAlarm: z
       .number()
       .positive()
       .max(0.01)
       .default(1e-6)
-      .describe("Probability that a computed sample makes a healthy mesh fail a test."),
+      .describe(
+        "Probability that random sampling makes a healthy mesh fail a test; sample sizes are computed from it.",
+      ),
   })
   .prefault({});
 export type Budgets = z.infer<typeof budgetsSchema>;
@@ -165,36 +175,38 @@ export const rigSchema = z
       .number()
       .positive()
       .default(200)
-      .describe("99 % of the prober's requests must leave at most this late."),
+      .describe("99 % of the prober's requests must leave no later than this after their due time."),
     stallMs: z
       .number()
       .positive()
       .default(1000)
-      .describe("A single request that left later than this spoils the run: the prober stood still."),
+      .describe("If a single request leaves later than this, the prober stalled and the verdict is unknown."),
     controlLossShare: z
       .number()
       .min(0)
       .max(1)
       .default(0.01)
-      .describe("Share of control requests (the prober's own loopback, no mesh in between) that may fail."),
+      .describe(
+        "Share of control requests (to the prober's own loopback, with no mesh in between) that may fail.",
+      ),
     foreignCores: z
       .number()
       .positive()
       .default(0.8)
       .describe(
-        "Cores that programs other than the lab and the harness may use for three seconds in a row during a test.",
+        "Cores that programs other than the lab and the harness may use for three consecutive seconds during a test.",
       ),
     hostStallMs: z
       .number()
       .positive()
       .default(5000)
-      .describe("The harness's own once-a-second timer may fire this late during a test."),
+      .describe("How late the harness's own once-a-second timer may fire during a test."),
     freeDiskBytes: z
       .number()
       .int()
       .positive()
       .default(1024 ** 3)
-      .describe("Free space that Docker's folder and the reports' must keep during a test."),
+      .describe("Free bytes that Docker's folder and the folder of reports must keep during a test."),
   })
   .prefault({});
 export type RigLimits = z.infer<typeof rigSchema>;

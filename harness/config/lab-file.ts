@@ -13,27 +13,40 @@ export const clusterName = z
   .refine((name) => name !== "default", "'default' is Cilium's name for no cluster name");
 
 const clusterSchema = z.strictObject({
-  name: clusterName,
-  /** Cilium's cluster-id; 0 means none, 255 is the highest with the default maxConnectedClusters, 511 with the other. */
-  id: z.number().int().min(1, "cluster ids begin at 1").max(511, "cluster ids end at 511"),
+  name: clusterName.describe("Cilium's cluster-name."),
+  id: z
+    .number()
+    .int()
+    .min(1, "cluster ids begin at 1")
+    .max(511, "cluster ids end at 511")
+    .describe(
+      "Cilium's cluster-id: at most 255 with Helm value clustermesh.maxConnectedClusters at its default, 511 with that at 511.",
+    ),
   kindConfig: z.string().describe("A kind Config file; relative to this file."),
-  kubernetes: z.string().optional(),
-  cilium: z.string().optional(),
-  values: z.record(z.string(), z.unknown()).default({}).describe("Helm values laid over this cluster's."),
+  kubernetes: z.string().optional().describe("Kubernetes version of this cluster, instead of the lab's."),
+  cilium: z
+    .string()
+    .optional()
+    .describe("Cilium version or checkout folder of this cluster, instead of the lab's."),
+  values: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("Helm values for this cluster; they take precedence over the lab's."),
   manifests: z
     .string()
     .optional()
-    .describe(
-      "A file of Kubernetes objects that the lab holds, applied once it is meshed; relative to this file.",
-    ),
+    .describe("A file of Kubernetes objects, applied once the clusters are meshed; relative to this file."),
 });
 
 export const labFileSchema = z.strictObject({
-  profile: z.enum(profileNames).default("default").describe("The way of meshing."),
-  clusters: z.array(clusterSchema).min(2, "a mesh needs two clusters"),
-  kubernetes: z.string().default("1.34.4"),
-  cilium: z.string().default("1.19.4"),
-  serviceType: z.enum(["LoadBalancer", "NodePort"]).default("LoadBalancer"),
+  profile: z.enum(profileNames).default("default").describe("How the clusters are meshed."),
+  clusters: z.array(clusterSchema).min(2, "a mesh needs two clusters").describe("At least two."),
+  kubernetes: z.string().default("1.34.4").describe("Kubernetes version."),
+  cilium: z.string().default("1.19.4").describe("Cilium version, or the path of a Cilium checkout."),
+  serviceType: z
+    .enum(["LoadBalancer", "NodePort"])
+    .default("LoadBalancer")
+    .describe("How clustermesh-apiserver is exposed."),
   networks: z
     .enum(["shared", "each"])
     .default("shared")
@@ -41,10 +54,13 @@ export const labFileSchema = z.strictObject({
   suites: z
     .array(z.string())
     .default([])
-    .describe("Suites that this lab is made for, beside those that every lab runs."),
-  values: z.record(z.string(), z.unknown()).default({}).describe("Helm values laid over every cluster's."),
-  budgets: budgetsSchema,
-  rig: rigSchema,
+    .describe("Suites that run on this lab in addition to the core suites."),
+  values: z
+    .record(z.string(), z.unknown())
+    .default({})
+    .describe("Helm values for every cluster; they take precedence over Meshproof's own."),
+  budgets: budgetsSchema.describe("Limits that verdicts depend on; see the reference of budgets."),
+  rig: rigSchema.describe("Limits of the test machine; see the reference of budgets."),
 });
 export type LabFile = z.infer<typeof labFileSchema>;
 

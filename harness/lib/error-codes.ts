@@ -11,52 +11,212 @@ export interface ErrorFacts {
   readonly blame: Blame;
   /** A slow machine causes it too: a prober that was late or lost control requests meanwhile is evidence of that. */
   readonly slownessCausesIt?: true;
+  /** For the reference: one sentence. */
+  readonly meaning: string;
+  /** For the reference: what helps in general. An error's own remedy is closer to its cause. */
+  readonly remedy: string;
 }
 
 /** The only list of error codes: their type, exit codes and blame derive from it. Codes are stable. */
 const table = {
-  usage: { exitCode: 2, blame: "user" },
-  "config-invalid": { exitCode: 2, blame: "user" },
-  "config-conflict": { exitCode: 2, blame: "user" },
-  "machine-unfit": { exitCode: 2, blame: "test-machine" },
-  "docker-missing": { exitCode: 2, blame: "test-machine" },
-  "docker-denied": { exitCode: 2, blame: "test-machine" },
+  usage: {
+    exitCode: 2,
+    blame: "user",
+    meaning: "A command, an option or an argument is wrong, or does not fit the lab.",
+    remedy: "Correct the command; run it with `--help` for usage.",
+  },
+  "config-invalid": {
+    exitCode: 2,
+    blame: "user",
+    meaning:
+      "A file that the user named, such as a lab file, is malformed or has a wrong value. The message names the place.",
+    remedy: "Correct the file at that place.",
+  },
+  "config-conflict": {
+    exitCode: 2,
+    blame: "user",
+    meaning:
+      "Two settings contradict each other, such as overlapping pod CIDRs or one cluster id used twice.",
+    remedy: "Change one of the settings that the message names.",
+  },
+  "machine-unfit": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "The machine lacks something that a lab needs, such as memory, a kernel feature or a program.",
+    remedy: "Run `doctor`; it names each remedy.",
+  },
+  "docker-missing": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "There is no Docker daemon that answers.",
+    remedy: "Start Docker, or run `doctor --fix`.",
+  },
+  "docker-denied": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "The Docker daemon answers, but this user may not use it.",
+    remedy: "Add the user to the group `docker`, or run as root.",
+  },
   // The machine lacks what a set-up needs: another distribution, no root.
-  "setup-refused": { exitCode: 2, blame: "test-machine" },
-  "port-in-use": { exitCode: 2, blame: "test-machine" },
-  "disk-short": { exitCode: 2, blame: "test-machine" },
-  "memory-short": { exitCode: 2, blame: "test-machine" },
+  "setup-refused": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "`--setup` or `doctor --fix` cannot set this machine up: it needs root on Debian.",
+    remedy: "Install what `doctor` lists by hand.",
+  },
+  "port-in-use": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "A port that the lab needs is in use, or two parts of the lab need the same one.",
+    remedy: "End that program, or choose another port in the kind Config.",
+  },
+  "disk-short": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "There is too little free disk space.",
+    remedy: "Free space; `docker system df` shows what Docker uses.",
+  },
+  "memory-short": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "There is too little free memory.",
+    remedy: "End other programs, or take other labs down.",
+  },
   // Images and tools come over the machine's network or out of its cache.
-  "artifact-unavailable": { exitCode: 2, blame: "test-machine" },
+  "artifact-unavailable": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "An image or a tool can be neither fetched, nor found in the cache, nor built.",
+    remedy: "Check the network, or name another `--images` source.",
+  },
   // A file that the user named.
-  "archive-corrupt": { exitCode: 2, blame: "user" },
-  "digest-changed": { exitCode: 2, blame: "test-machine" },
-  "build-failed": { exitCode: 3, blame: "test-machine" },
+  "archive-corrupt": {
+    exitCode: 2,
+    blame: "user",
+    meaning: "An archive that the user named is damaged or is not what the option expects.",
+    remedy: "Copy or create the archive again.",
+  },
+  "digest-changed": {
+    exitCode: 2,
+    blame: "test-machine",
+    meaning: "An image or a download is not the one that was recorded: its digest differs.",
+    remedy: "Remove it from the cache and fetch it again. If it differs again, find out who changed it.",
+  },
+  "build-failed": {
+    exitCode: 3,
+    blame: "test-machine",
+    meaning: "An image could not be built from source.",
+    remedy: "Read the quoted output of the build.",
+  },
   // In a test it is helm, docker or a tool on a node, asked for something of the mesh: a host sample shows where the
   // machine failed it.
-  "command-failed": { exitCode: 3, blame: "mesh" },
-  "lab-missing": { exitCode: 2, blame: "user" },
-  "lab-busy": { exitCode: 2, blame: "user" },
-  "lab-foreign": { exitCode: 2, blame: "user" },
+  "command-failed": {
+    exitCode: 3,
+    blame: "mesh",
+    meaning: "A program that Meshproof runs, such as helm, docker or a tool in a pod, failed.",
+    remedy: "Read the quoted output; the whole output is in the command log.",
+  },
+  "lab-missing": {
+    exitCode: 2,
+    blame: "user",
+    meaning: "The lab that the command names is not up.",
+    remedy: "Run `up`, or name a lab that `status` lists.",
+  },
+  "lab-busy": {
+    exitCode: 2,
+    blame: "user",
+    meaning: "Another command is using the lab.",
+    remedy: "Wait until it ends, or use another `--lab`.",
+  },
+  "lab-foreign": {
+    exitCode: 2,
+    blame: "user",
+    meaning:
+      "The lab, or a Docker network with its name, belongs to another owner: another user, state folder or program.",
+    remedy: "Use another `--lab`; `status --all-owners` lists the labs of all owners.",
+  },
   // Another process took the lab, or its state folder went: what this command would find is not its own.
-  "lock-lost": { exitCode: 3, blame: "test-machine" },
+  "lock-lost": {
+    exitCode: 3,
+    blame: "test-machine",
+    meaning: "Another process took the lab while the command ran, or its state folder disappeared.",
+    remedy: "Run the command again; run `up` if the lab is gone.",
+  },
   // What the harness itself made and keeps: networks, containers, state files.
-  "lab-broken": { exitCode: 3, blame: "test-machine" },
-  "mesh-not-ready": { exitCode: 1, blame: "mesh" },
+  "lab-broken": {
+    exitCode: 3,
+    blame: "test-machine",
+    meaning:
+      "The lab is damaged: a container, a network or a state file that Meshproof created is missing or wrong.",
+    remedy: "Run `down`, then `up`.",
+  },
+  "mesh-not-ready": {
+    exitCode: 1,
+    blame: "mesh",
+    meaning: "The mesh did not become ready within its budget.",
+    remedy: "Run `diagnose`, and read what the message says was seen last.",
+  },
   // Outside a test these two end a command before anything was judged; in a test a mesh that answers too late fails.
-  "kube-request": { exitCode: 3, blame: "mesh", slownessCausesIt: true },
-  timeout: { exitCode: 3, blame: "mesh", slownessCausesIt: true },
-  aborted: { exitCode: 130, blame: "user" },
+  "kube-request": {
+    exitCode: 3,
+    blame: "mesh",
+    slownessCausesIt: true,
+    meaning: "An API server refused a request or did not answer.",
+    remedy: "Read the quoted answer; check that the API server is up and that the user has the rights.",
+  },
+  timeout: {
+    exitCode: 3,
+    blame: "mesh",
+    slownessCausesIt: true,
+    meaning: "Something did not happen within its deadline. The message says what was seen last.",
+    remedy: "Run `diagnose`; check that the machine is not overloaded.",
+  },
+  aborted: {
+    exitCode: 130,
+    blame: "user",
+    meaning: "The command was interrupted, by Ctrl-C, a signal or `--timeout`.",
+    remedy: "Run it again, with a longer `--timeout` if that ended it.",
+  },
   // Never excused by itself: a fault that does nothing proves nothing of the tests.
-  "fault-no-effect": { exitCode: 3, blame: "mesh" },
-  "probe-failed": { exitCode: 3, blame: "test-machine" },
-  "rig-spoiled": { exitCode: 3, blame: "test-machine" },
+  "fault-no-effect": {
+    exitCode: 3,
+    blame: "mesh",
+    meaning: "A fault was injected and had no effect, such as a firewall rule that met no packet.",
+    remedy: "Check that the mesh has the part that the fault acts on.",
+  },
+  "probe-failed": {
+    exitCode: 3,
+    blame: "test-machine",
+    meaning: "The prober could not start or did not deliver its results.",
+    remedy: "Run the command again; read the quoted output if it fails again.",
+  },
+  "rig-spoiled": {
+    exitCode: 3,
+    blame: "test-machine",
+    meaning: "The test machine was too busy or stalled, so a measurement says nothing about the mesh.",
+    remedy: "End other programs and measure again.",
+  },
   // Output of Cilium that cannot be read is a change in Cilium until somebody looked.
-  "evidence-malformed": { exitCode: 3, blame: "mesh" },
+  "evidence-malformed": {
+    exitCode: 3,
+    blame: "mesh",
+    meaning: "Evidence, such as output of Cilium, cannot be read.",
+    remedy: "Compare the quoted output with what the Cilium version is expected to write.",
+  },
   // What must be there is not: a mesh that lacks it, or a defect of the harness. A failure until somebody looked.
-  "value-missing": { exitCode: 3, blame: "mesh" },
+  "value-missing": {
+    exitCode: 3,
+    blame: "mesh",
+    meaning: "Something that must exist in the mesh or in a record does not.",
+    remedy: "Run `diagnose`; if the mesh is healthy, report a defect of Meshproof.",
+  },
   // What will not go away hangs in the mesh as a rule; where the machine is to blame, its causes say so.
-  "cleanup-failed": { exitCode: 3, blame: "mesh" },
+  "cleanup-failed": {
+    exitCode: 3,
+    blame: "mesh",
+    meaning: "Something could not be removed or undone.",
+    remedy: "Run `heal`, then `down`.",
+  },
 } as const satisfies Readonly<Record<string, ErrorFacts>>;
 
 export type ErrorCode = keyof typeof table;

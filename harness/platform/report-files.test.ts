@@ -168,10 +168,11 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/cluster/kind/create-cluster.ts": "a kind Config, state of a lab",
   "harness/cilium/install/ca.ts": "keys of a lab's own, which stay in its state",
   "harness/state/certification-journal.ts": "state of a lab",
-  "scripts/tools/fault-fixtures.ts": "fixtures of the unit tests, from a report that was scanned",
+  "scripts/tools/fault-fixtures/fault-fixtures.ts":
+    "fixtures of the unit tests, from a report that was scanned",
   "harness/jobs/repro/bundle.ts": "a bundle, which refuses keys",
   "harness/jobs/repro/lab-files.ts": "a lab file",
-  "scripts/tools/publish.ts": "README.md; what it publishes goes through report-files.ts",
+  "scripts/tools/publish/publish.ts": "README.md; what it publishes goes through report-files.ts",
   "harness/jobs/certify/matrix.ts": "a history that the user names, outside any report",
   "harness/measure/series.ts": "a series that the user names, outside any report",
   "harness/images/archive.ts": "the cache",
@@ -183,7 +184,9 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/platform/command-log.ts": "whole outputs of failed programs, in the cache",
   "harness/config/user-file.ts": "tries whether a file that the user names can be written",
   "harness/testkit/run-context.ts": "the context of a run, in the state of its lab or where the user names",
-  "scripts/schema.ts": "a schema",
+  "scripts/tools/schema/main.ts": "a schema",
+  "scripts/tools/reference/main.ts": "pages of the documentation",
+  "scripts/tools/docs-trial/files.ts": "the example suite of the documentation",
   "harness/kube/fake-api-server.ts": "the temporary kubeconfig of a fake API server",
 };
 const writes =

@@ -62,29 +62,29 @@ const killMatrix = z.strictObject({
 
 const suite = z.strictObject({
   name: z.string(),
-  goal: z.string(),
-  method: z.string(),
-  failureMeans: z.string().optional().describe("Which part of the mesh is to be suspected where it fails."),
+  goal: z.string().describe("What the suite shows, in one sentence."),
+  method: z.string().describe("How it does so, in one sentence."),
+  failureMeans: z.string().optional().describe("The part of the mesh to suspect if it fails."),
   tags: z.array(z.string()).optional(),
   tests: z.array(
     z.strictObject({
       suite: z.string(),
-      name: z.string(),
-      outcome: z.enum(outcomes),
-      reasons: z.array(z.string()),
+      name: z.string().describe("Title of the test."),
+      outcome: z.enum(outcomes).describe("How the test ended."),
+      reasons: z.array(z.string()).describe("Why, for every outcome except `pass`."),
       durationMs: z.number(),
       notes,
       error: z
         .strictObject({ code: z.string(), remedy: z.string().optional() })
         .optional()
-        .describe("Of suite `meshproof` alone: the error that ended the command before its time."),
+        .describe("In suite `meshproof` only: the error that ended the command early."),
       spec: z
         .string()
         .optional()
         .describe("The documentation, or the section of a KEP, that promises what the test checks."),
     }),
   ),
-  errors: z.array(z.string()),
+  errors: z.array(z.string()).describe("Errors outside any test: set-up and clean-up."),
   durationMs: z.number(),
   findings: z
     .array(
@@ -98,56 +98,56 @@ const suite = z.strictObject({
       }),
     )
     .optional()
-    .describe("Where a test failed: what `diagnose` says of the evidence, the deepest cause first."),
+    .describe("If a test failed: what `diagnose` finds in the evidence, the deepest cause first."),
 });
 
 /** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two alike. */
 export const reportSchema = z.strictObject({
-  schema: z.literal(1),
-  runId: z.string(),
-  startedAt: z.string(),
-  durationMs: z.number(),
-  command: z.string(),
-  lab: z.string(),
-  profile: z.string().describe("The way of meshing."),
-  fault: z.string().nullable(),
-  kernel: z.string(),
-  meshproof: z.string(),
-  imageSource: z.string(),
-  imageReason: z.string(),
+  schema: z.literal(1).describe("Version of this format."),
+  runId: z.string().describe("Name of the run and of its folder."),
+  startedAt: z.string().describe("Wall-clock time of the start (UTC)."),
+  durationMs: z.number().describe("Duration of the whole run."),
+  command: z.string().describe("The command that repeats the run."),
+  lab: z.string().describe("Name of the lab."),
+  profile: z.string().describe("How the clusters are meshed."),
+  fault: z.string().nullable().describe("The fault of `--with-fault`; null without one."),
+  kernel: z.string().describe("Kernel release of the test machine."),
+  meshproof: z.string().describe("Version of Meshproof."),
+  imageSource: z.string().describe("Where images come from: registry, source or archive."),
+  imageReason: z.string().describe("Why that source was chosen."),
   clusters: z.array(
     z.strictObject({
       name: z.string(),
-      id: z.number(),
-      podCidr: z.string(),
-      serviceCidr: z.string(),
-      nodes: z.array(z.string()),
-      kubernetes: z.string(),
-      cilium: z.string(),
-      nodeImage: z.string(),
-      nodeImageId: z.string(),
+      id: z.number().describe("Cilium's cluster-id."),
+      podCidr: z.string().describe("Address range of pods."),
+      serviceCidr: z.string().describe("Address range of services."),
+      nodes: z.array(z.string()).describe("Names of the nodes."),
+      kubernetes: z.string().describe("Version that the API server reports."),
+      cilium: z.string().describe("Version that an agent reports."),
+      nodeImage: z.string().describe("Image of the nodes."),
+      nodeImageId: z.string().describe("Id of that image."),
     }),
   ),
   provenance: z.array(
     z.strictObject({
       name: z.string(),
       version: z.string(),
-      origin: z.string(),
-      sum: z.string(),
+      origin: z.string().describe("Where it was fetched or built from."),
+      sum: z.string().describe("Checksum."),
       notes: z.array(z.string()).optional(),
     }),
   ),
-  budgets: z.record(z.string(), z.number()),
-  suites: z.array(suite),
+  budgets: z.record(z.string(), z.number()).describe("The budgets of the lab, by name."),
+  suites: z.array(suite).describe("One entry for each suite, in the order of the run."),
   totals: z.strictObject({
-    pass: z.number(),
-    fail: z.number(),
-    unsupported: z.number(),
-    skipped: z.number(),
-    unknown: z.number(),
-    errors: z.number(),
+    pass: z.number().describe("Tests that passed."),
+    fail: z.number().describe("Tests that failed."),
+    unsupported: z.number().describe("Tests whose capability is missing."),
+    skipped: z.number().describe("Tests that were left out on request."),
+    unknown: z.number().describe("Tests that the test machine spoiled."),
+    errors: z.number().describe("Errors of set-up and clean-up."),
   }),
-  exitCode: z.number(),
+  exitCode: z.number().describe("Exit code of the command."),
   redactions: z
     .array(z.strictObject({ file: z.string(), kind: z.string(), count: z.number().int() }))
     .optional()

@@ -3,7 +3,7 @@ import { planLab } from "#harness/config/plan.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
-import { registryTrial } from "./tools/registry-trial.ts";
+import { registryTrial } from "./registry-trial.ts";
 
 guardOutput();
 using progress = terminalProgress();

@@ -1,7 +1,7 @@
 // `npm run diagnose-trial -- LAB [COUNT] [SEED]`: does `diagnose` name faults that it was not told of?
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
-import { diagnoseTrial } from "./tools/diagnose-trial.ts";
+import { diagnoseTrial } from "./diagnose-trial.ts";
 
 guardOutput();
 const interrupted = new AbortController();

@@ -2,7 +2,7 @@
 import { describeError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { guardOutput } from "#harness/platform/output.ts";
-import { publish, publishCertificate } from "./tools/publish.ts";
+import { publish, publishCertificate } from "./publish.ts";
 
 guardOutput();
 const [file = "", ...command] = process.argv.slice(2);

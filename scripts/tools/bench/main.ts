@@ -4,8 +4,8 @@
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
-import { benchImages, benchMemory, benchProber, benchUp } from "./tools/bench.ts";
-import { benchCapture } from "./tools/bench-capture.ts";
+import { benchImages, benchMemory, benchProber, benchUp } from "./bench.ts";
+import { benchCapture } from "./bench-capture.ts";
 
 guardOutput();
 const interrupted = new AbortController();

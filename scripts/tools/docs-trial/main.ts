@@ -1,0 +1,22 @@
+// `npm run docs-trial [LAB]`: runs the example of docs/guides/writing-a-suite.md on a lab that is up, and proves it.
+import { Interruption } from "#harness/jobs/interruption.ts";
+import { describeError, MeshproofError } from "#harness/lib/errors.ts";
+import { guardOutput } from "#harness/platform/output.ts";
+import { docsTrial } from "./docs-trial.ts";
+
+guardOutput();
+const interruption = new Interruption();
+interruption.listen((text) => void process.stderr.write(`${text}\n`));
+try {
+  const { passed, failed } = await docsTrial({
+    lab: process.argv[2] ?? "default",
+    say: (line) => void process.stdout.write(`${line}\n`),
+    signal: interruption.signal,
+  });
+  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
+  process.exitCode = failed === 0 ? 0 : 1;
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = error instanceof MeshproofError ? error.exitCode : 3;
+}
+process.exit();
