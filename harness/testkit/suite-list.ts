@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
@@ -25,6 +25,25 @@ export async function loadSuites(dir: string = suitesDir()): Promise<readonly Li
     folders.map(({ name }) => loadSuite(name, join(dir, name, `${name}.suite.ts`))),
   );
   return suites.sort((a, b) => rank(a.info) - rank(b.info) || (a.info.name < b.info.name ? -1 : 1));
+}
+
+/** Our suites, then those of another folder. Throws `usage` where that has a name of ours. */
+export async function loadAllSuites(otherDir?: string): Promise<readonly ListedSuite[]> {
+  const ours = await loadSuites();
+  if (otherDir === undefined) return ours;
+  const others = await loadSuites(resolve(otherDir)).catch((error: unknown) => {
+    if (error instanceof MeshproofError) throw error;
+    throw new MeshproofError("usage", `--suites-dir ${otherDir} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+      cure: "name a folder that holds <name>/<name>.suite.ts",
+    });
+  });
+  const twin = others.find((o) => ours.some((s) => s.info.name === o.info.name));
+  if (twin !== undefined)
+    throw new MeshproofError("usage", `${twin.file} has the name of a suite of Meshproof's own`, {
+      cure: "give it another name",
+    });
+  return [...ours, ...others];
 }
 
 /** By when it runs, then by its own order; one without comes last. */

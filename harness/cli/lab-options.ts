@@ -1,0 +1,24 @@
+import type { PlanOptions } from "#harness/config/plan.ts";
+import type { ImageOptions } from "#harness/images/options.ts";
+import { given } from "#harness/lib/given.ts";
+import type { labToBuild, Parsed, plan } from "./options.ts";
+
+export const planOptions = (o: Parsed<typeof plan>): PlanOptions =>
+  given({
+    lab: o.lab,
+    labFile: o.labFile,
+    profile: o.profile,
+    cilium: o.cilium,
+    kubernetes: o.kubernetes,
+    values: o.values,
+    clusters: o.clusters,
+    workers: o.workers,
+    serviceType: o.serviceType,
+  });
+
+export async function imageOptions(
+  o: Pick<Parsed<typeof labToBuild>, "images" | "registryMirror">,
+): Promise<ImageOptions> {
+  const { checkArchiveOption } = await import("#harness/images/options.ts");
+  return checkArchiveOption(o.images, o.registryMirror);
+}
