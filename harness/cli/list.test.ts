@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -45,6 +45,21 @@ describe("list", { timeout: 60_000 }, () => {
     const { stdout } = runCli(["list", "tests"]);
     expect(stdout.split("\n")).toContain("pod-to-pod > east -> west > TCP from every node to every node");
     expect(runCli(["list", "versions"]).stdout).toMatch(/^cilium +1\.19\.4$/m);
+  });
+
+  test("suites of another folder are listed, and import the testkit by its name", () => {
+    const dir = mkdtempSync(join(tmpdir(), "meshproof-other-"));
+    mkdirSync(join(dir, "other"));
+    writeFileSync(
+      join(dir, "other/other.suite.ts"),
+      `import { defineSuite } from "meshproof/testkit";
+export default defineSuite(
+  { name: "other", tags: [], when: "lab", goal: "g", method: "m", failureMeans: "f" },
+  ({ test }) => test("passes", async () => {}),
+);`,
+    );
+    const { stdout, stderr } = runCli(["list", "tests", "--suites-dir", dir]);
+    expect(stdout.split("\n"), stderr).toContain("other > passes");
   });
 
   test("a folder of suites that is none is refused by name", () => {

@@ -1,6 +1,7 @@
 import { given } from "#harness/lib/given.ts";
 import { defineCommand } from "./command.ts";
-import { flag, json, lab, several, text } from "./options.ts";
+import { selectionOf } from "./lab-options.ts";
+import { flag, json, lab, selection, several, text } from "./options.ts";
 
 export const prove = defineCommand({
   name: "prove",
@@ -10,7 +11,12 @@ export const prove = defineCommand({
     ...lab,
     fault: several("--fault <fault>", "only this fault; may be given again", "faults"),
     full: flag("--full", "every suite under every fault"),
-    resume: text("--resume <run>", "resume an interrupted run, or one with unknown cells: its id"),
+    ...selection,
+    resume: text(
+      "--resume <run>",
+      "resume an interrupted run, or one with unknown cells: its id, or the path of its kill-matrix.json",
+      "files",
+    ),
     ...json,
   },
   async run({ words: suites, options: o, session }) {
@@ -22,7 +28,8 @@ export const prove = defineCommand({
       suites,
       faults: o.fault ?? [],
       full: o.full,
-      ...given({ resume: o.resume }),
+      selection: selectionOf(o),
+      ...given({ resume: o.resume, suitesDir: o.suitesDir }),
       runId: newRunId(),
       command: session.command,
       say: session.say,

@@ -1,8 +1,8 @@
 import { given } from "#harness/lib/given.ts";
 import { beginReport } from "./begin-report.ts";
 import { defineCommand } from "./command.ts";
-import { imageOptions, planOptions } from "./lab-options.ts";
-import { flag, json, labToBuild, setup, text, timeout } from "./options.ts";
+import { imageOptions, planOptions, testingOf } from "./lab-options.ts";
+import { flag, json, labToBuild, setup, testing, text, timeout } from "./options.ts";
 
 export const run = defineCommand({
   name: "run",
@@ -20,6 +20,7 @@ export const run = defineCommand({
     keep: flag("--keep", "leave the lab up"),
     withFault: text("--with-fault <fault>", "inject a fault after each suite's set-up", "faults"),
     summary: text("--summary <file>", "also write a Markdown summary", "files"),
+    ...testing,
     timeout,
     ...json,
   },
@@ -44,6 +45,7 @@ export const run = defineCommand({
         progress,
         say: session.say,
         signal: session.signal,
+        ...testingOf(o),
         ...given({ fault: o.withFault, summary: o.summary }),
       }),
     );

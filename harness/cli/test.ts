@@ -3,8 +3,8 @@ import { given } from "#harness/lib/given.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { beginReport } from "./begin-report.ts";
 import { defineCommand, type Input } from "./command.ts";
-import { imageOptions } from "./lab-options.ts";
-import { flag, images, json, lab, repeat, several, text, timeout } from "./options.ts";
+import { imageOptions, testingOf } from "./lab-options.ts";
+import { flag, images, json, lab, several, testing, text, timeout } from "./options.ts";
 
 const options = {
   ...lab,
@@ -14,7 +14,7 @@ const options = {
     "after a failure, collect cilium-bugtool's files too: half a minute of a core per agent",
   ),
   summary: text("--summary <file>", "also write a Markdown summary", "files"),
-  ...repeat,
+  ...testing,
   series: text(
     "--series <file>",
     "add measurements to this file, and make only those that it lacks, so that an interrupted run can resume",
@@ -67,7 +67,7 @@ async function runTest({ words: suites, options: o, session }: Input<typeof opti
     say: session.say,
     signal: session.signal,
     bugtool: o.bugtool,
-    repeat: o.repeat,
+    ...testingOf(o),
     ...given({ series: o.series, baseline: o.baseline, fault: o.withFault, summary: o.summary }),
   };
   const { context: contexts, kubeconfig, proberImage, agnhostImage } = o;

@@ -17,7 +17,7 @@ import type { Artifacts } from "#harness/model/artifacts.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { forgetLab, type LabState, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
 import { hasLostLock, withLab } from "#harness/state/lock.ts";
-import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
+import { chooseSuites, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
@@ -121,7 +121,7 @@ async function testUnderLock(
       clusters: await progress.step("ask for a LoadBalancer address", () => withAddresses(mesh, signal)),
     },
   });
-  return await testLab({ ...options, lab });
+  return await testLab({ ...options, lab, target: options.contexts.flatMap((c) => ["--context", c]) });
 }
 
 /** What can be refused before any cluster is asked. */
@@ -139,7 +139,7 @@ async function checkOptions(options: OwnOptions): Promise<void> {
           .join(", ")}`,
       },
     );
-  const all = await loadSuites();
+  const all = await loadAllSuites(options.suitesDir);
   const disruptive = all.filter((s) => s.info.tags.includes("disruptive"));
   const bold = options.suites.filter((name) => disruptive.some((s) => s.info.name === name));
   if (bold.length > 0)

@@ -9,6 +9,8 @@ import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { atStep, isUserInterrupt } from "#harness/lib/ending.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { given } from "#harness/lib/given.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import {
   exitCodeOf,
@@ -25,19 +27,28 @@ import { withLab } from "#harness/state/lock.ts";
 import { consoleOutput } from "#harness/testkit/reporters/console.ts";
 import { eventsOutput } from "#harness/testkit/reporters/events.ts";
 import { junitOutput } from "#harness/testkit/reporters/junit.ts";
+import type { RunOutput } from "#harness/testkit/reporters/records.ts";
 import { RecordReporter } from "#harness/testkit/reporters/records.ts";
 import { WriteQueue } from "#harness/testkit/reporters/write-queue.ts";
 import { runContextFile, writeRunContext } from "#harness/testkit/run-context.ts";
 import { diagnosisFile, reportsDir } from "#harness/testkit/run-dir.ts";
 import { runSuites } from "#harness/testkit/run-suites.ts";
-import { chooseSuites, type ListedSuite, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
+import { type Selected, type Selection, select, withoutCount } from "#harness/testkit/selection.ts";
+import {
+  byFolder,
+  chooseSuites,
+  type ListedSuite,
+  loadAllSuites,
+  suiteNames,
+} from "#harness/testkit/suite-list.ts";
+import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
 import { correctSeries, keepInSeries } from "./keep-series.ts";
 import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
 import { contextOf } from "./test-context.ts";
 import { checkTestFiles } from "./test-files.ts";
 import { readAllowances, withoutSurprises } from "./unsupported.ts";
-import { junitProperties, writeReport } from "./write-report.ts";
+import { junitProperties, readRun, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
   readonly lab: string;
@@ -55,6 +66,15 @@ export interface TestOptions {
   readonly probeIntervalFactor?: number;
   /** How often each scenario is measured; in the series, where one is named. */
   readonly repeat?: number;
+  readonly selection?: Selection;
+  /** A run whose failures are repeated: its id, or `latest`. */
+  readonly rerunFailed?: string;
+  /** Also the suites of this folder. */
+  readonly suitesDir?: string;
+  readonly failFast?: boolean;
+  readonly pauseOnFail?: boolean;
+  /** How these clusters are named on a command line; `--lab NAME` by default. */
+  readonly target?: readonly string[];
   readonly series?: string;
   readonly baseline?: string;
   /** Of `run` and `test`: follows the results, and adds what ended the command early. */
@@ -67,17 +87,73 @@ export interface TestOptions {
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
-  const all = await loadSuites();
+  const all = await loadAllSuites(options.suitesDir);
   chooseSuites(all, options.suites, { suites: [] });
-  const chosen = chooseSuites(all, options.suites, (await atStep("lab", () => requireLab(options.lab))).plan);
+  const { plan } = await atStep("lab", () => requireLab(options.lab));
+  const earlier = await earlierRun(options);
+  const selected = selectFor(options, all, plan, earlier);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
   return atStep("lock", () =>
     withLab(options.lab, options.signal, (signal) =>
-      atStep("tests", () => testUnderLock({ ...options, signal }, all, chosen)),
+      atStep("tests", () => testUnderLock({ ...options, signal }, { all, selected, earlier })),
     ),
   );
 }
+
+interface Chosen {
+  readonly all: readonly ListedSuite[];
+  readonly selected: Selected;
+  readonly earlier: RunRecord | undefined;
+}
+
+/** The run that `--rerun-failed` names. */
+export async function earlierRun({
+  rerunFailed,
+  lab,
+}: Pick<TestOptions, "rerunFailed" | "lab">): Promise<RunRecord | undefined> {
+  if (rerunFailed === undefined) return undefined;
+  const run = await readRun(join(reportsDir(), rerunFailed));
+  requireSameLab(run, lab);
+  return run;
+}
+
+/** The tests that a command selects, of the suites that it or the lab names. */
+export function selectFor(
+  { suites, selection, repeat }: Pick<TestOptions, "suites" | "selection" | "repeat">,
+  all: readonly ListedSuite[],
+  plan: Pick<LabPlan, "suites" | "clusters">,
+  earlier?: RunRecord,
+): Selected {
+  const only = earlier === undefined ? undefined : failedOf(earlier, new Set(all.map((s) => s.info.name)));
+  const named = suites.length > 0 || only === undefined ? suites : [...new Set(only.map((o) => o.suite))];
+  const chosen = chooseSuites(all, named, plan);
+  const options = { clusters: plan.clusters.map((c) => c.name), repeat: repeat ?? 1 };
+  return select(chosen, { ...selection, ...given({ only }) }, options);
+}
+
+/** What a person does after a failure: repeat the test alone, and look at the evidence. */
+function nextSteps(options: TestOptions, dir: string, { suite, name }: TestRecord): string[] {
+  const { fault, suitesDir, target = ["--lab", options.lab] } = options;
+  const more = [
+    ...(fault === undefined ? [] : ["--with-fault", fault]),
+    ...(suitesDir === undefined ? [] : ["--suites-dir", suitesDir]),
+  ];
+  return [
+    `repeat:   ${meshCommand("test", suite, "--test", withoutCount(name), ...target, ...more)}`,
+    `evidence: ${join(dir, "artifacts", suite)}`,
+  ];
+}
+
+/** Ends a run with its first failure. */
+const failFastOutput = (failed: AbortController): RunOutput => ({
+  testEnded({ outcome }) {
+    if (outcome === "fail") failed.abort();
+  },
+  suiteEnded({ errors }) {
+    if (errors.length > 0) failed.abort();
+  },
+});
 
 /** The parts of a run that its steps share. */
 interface Run {
@@ -89,23 +165,31 @@ interface Run {
   /** The run's own folder. */
   readonly dir: string;
   readonly watch: HostWatch;
+  /** Aborted by the first failure, with `--fail-fast`. */
+  readonly failed: AbortController;
 }
 
 async function testUnderLock(
   options: TestOptions,
-  all: readonly ListedSuite[],
-  chosen: readonly ListedSuite[],
+  { all, selected, earlier }: Chosen,
 ): Promise<{ record: RunRecord; dir: string }> {
   const mesh = await openLab(options.lab, options.say);
   const reports = options.reportsDir ?? reportsDir();
   const dir = join(reports, options.runId);
   const startedMs = monotonicMs();
   const head = await runHead(mesh, options);
-  const context = await contextOf(mesh, chosen, { ...options, reportsDir: reports });
+  if (earlier !== undefined) requireSameVersions(earlier, head.clusters);
+  const chosen = selected.suites;
+  const context = await contextOf(mesh, chosen, {
+    ...options,
+    reportsDir: reports,
+    selected: selected.tests,
+  });
   const contextFile = runContextFile(options.lab);
   await writeRunContext(contextFile, context);
   const watch = await watchMachine(mesh, reports);
-  const run: Run = { options, all, chosen, mesh, head, dir, watch };
+  const failed = new AbortController();
+  const run: Run = { options, all, chosen, mesh, head, dir, watch, failed };
   const reporter = reporterOf(run, context);
   options.report?.follow(() => ({
     ...head,
@@ -115,12 +199,11 @@ async function testUnderLock(
     exitCode: 3,
   }));
   try {
-    await runSuites({
-      files: chosen.map((s) => s.file),
-      contextFile,
-      reporters: [reporter],
-      signal: AbortSignal.any([options.signal, dockerLost(watch)]),
-    });
+    const signal = AbortSignal.any([options.signal, failed.signal, dockerLost(watch)]);
+    for (const { dir: suitesDir, files } of byFolder(chosen)) {
+      if (failed.signal.aborted) break;
+      await runSuites({ files, contextFile, reporters: [reporter], signal, ...given({ suitesDir }) });
+    }
   } finally {
     await watch[Symbol.asyncDispose]();
   }
@@ -148,7 +231,10 @@ function dockerLost(watch: HostWatch): AbortSignal {
   return lost.signal;
 }
 
-function reporterOf({ options, chosen, mesh, head, dir, watch }: Run, context: RunContext): RecordReporter {
+function reporterOf(
+  { options, chosen, mesh, head, dir, watch, failed }: Run,
+  context: RunContext,
+): RecordReporter {
   const queue = new WriteQueue(options.say);
   const { series } = options;
   return new RecordReporter({
@@ -156,7 +242,8 @@ function reporterOf({ options, chosen, mesh, head, dir, watch }: Run, context: R
     clusters: context.clusters,
     repeat: context.repeat,
     outputs: [
-      consoleOutput(options.say),
+      consoleOutput(options.say, (test) => nextSteps(options, dir, test)),
+      ...(options.failFast === true ? [failFastOutput(failed)] : []),
       eventsOutput(dir, queue),
       junitOutput(
         dir,
@@ -168,14 +255,14 @@ function reporterOf({ options, chosen, mesh, head, dir, watch }: Run, context: R
         ? []
         : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, options.say) }]),
     ],
-    interrupted: () => options.signal.aborted,
+    interrupted: () => options.signal.aborted || failed.signal.aborted,
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, mesh.state.plan.rig, sinceMs, untilMs),
   });
 }
 
 /** The suites as they are judged once all is over, and the totals by them. */
 async function resultsOf(
-  { options, all, chosen, mesh, head, dir }: Run,
+  { options, all, chosen, mesh, head, dir, failed }: Run,
   reporter: RecordReporter,
 ): Promise<Pick<RunRecord, "suites" | "totals">> {
   const { plan } = mesh.state;
@@ -198,7 +285,8 @@ async function resultsOf(
   if (options.series !== undefined) correctSeries(options.series, options.runId, records);
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
   for (const error of reporter.runUnknowns) options.say(`  UNKNOWN     ${error}`);
-  const missing = names.filter(
+  // What --fail-fast left out was not asked for.
+  const missing = (failed.signal.aborted ? [] : names).filter(
     (s) => !records.some((r) => r.name === s && (r.tests.length > 0 || r.errors.length > 0)),
   );
   const totals = totalsOf(records);

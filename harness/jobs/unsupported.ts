@@ -5,6 +5,7 @@ import { z } from "zod";
 import { matches } from "#harness/lib/pattern.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { withoutCount } from "#harness/testkit/selection.ts";
 
 const allowanceSchema = z.array(
   z.strictObject({
@@ -40,7 +41,7 @@ export function withoutSurprises(
     allowances.some(
       (a) =>
         a.suite === test.suite &&
-        matches(a.test, test.name) &&
+        matches(a.test, withoutCount(test.name)) &&
         matches(a.imageSource, imageSource) &&
         matches(a.profile, profile) &&
         // A mesh can do what all of its clusters can.
