@@ -1,6 +1,7 @@
 import { bundle } from "./bundle.ts";
 import { certify } from "./certify.ts";
 import type { CliCommand } from "./command.ts";
+import { completionOf } from "./completion.ts";
 import { diagnose } from "./diagnose.ts";
 import { doctor } from "./doctor.ts";
 import { down } from "./down.ts";
@@ -36,4 +37,5 @@ export const commands: readonly CliCommand[] = [
   repro,
   bundle,
   report,
+  completionOf(() => commands),
 ];
