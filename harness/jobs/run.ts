@@ -10,6 +10,7 @@ import type { ImageSource } from "#harness/model/artifacts.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { loadAllSuites } from "#harness/testkit/suite-list.ts";
+import { requireTerminal } from "./pause-on-fail.ts";
 import type { RunReport } from "./run-report.ts";
 import { earlierRun, selectFor, type TestOptions, testLab } from "./test.ts";
 import { checkTestFiles } from "./test-files.ts";
@@ -41,6 +42,7 @@ export interface RunOptions
 /** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
 export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan, progress, signal } = options;
+  if (options.pauseOnFail === true) requireTerminal();
   const earlier = await earlierRun({ ...options, lab: plan.lab });
   selectFor(options, await loadAllSuites(options.suitesDir), plan, earlier);
   if (options.fault !== undefined) faultNamed(options.fault);

@@ -43,6 +43,7 @@ import {
 } from "#harness/testkit/suite-list.ts";
 import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
 import { correctSeries, keepInSeries } from "./keep-series.ts";
+import { pauseOnFail, requireTerminal } from "./pause-on-fail.ts";
 import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
 import { contextOf } from "./test-context.ts";
@@ -87,6 +88,7 @@ export interface TestOptions {
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
+  if (options.pauseOnFail === true) requireTerminal();
   const all = await loadAllSuites(options.suitesDir);
   chooseSuites(all, options.suites, { suites: [] });
   const { plan } = await atStep("lab", () => requireLab(options.lab));
@@ -198,13 +200,25 @@ async function testUnderLock(
     totals: totalsOf(reporter.suites),
     exitCode: 3,
   }));
+  const dockerGone = dockerLost(watch);
+  const ended = new AbortController();
+  let pausing: Promise<void> | undefined;
   try {
-    const signal = AbortSignal.any([options.signal, failed.signal, dockerLost(watch)]);
+    const signal = AbortSignal.any([options.signal, failed.signal, dockerGone]);
+    if (options.pauseOnFail === true)
+      pausing = pauseOnFail(
+        mesh,
+        dir,
+        options.say,
+        AbortSignal.any([options.signal, dockerGone, ended.signal]),
+      );
     for (const { dir: suitesDir, files } of byFolder(chosen)) {
       if (failed.signal.aborted) break;
       await runSuites({ files, contextFile, reporters: [reporter], signal, ...given({ suitesDir }) });
     }
   } finally {
+    ended.abort();
+    await pausing;
     await watch[Symbol.asyncDispose]();
   }
   const results = await resultsOf(run, reporter);
