@@ -121,7 +121,14 @@ async function testUnderLock(
       clusters: await progress.step("ask for a LoadBalancer address", () => withAddresses(mesh, signal)),
     },
   });
-  return await testLab({ ...options, lab, target: options.contexts.flatMap((c) => ["--context", c]) });
+  return await testLab({
+    ...options,
+    lab,
+    target: [
+      ...options.contexts.flatMap((c) => ["--context", c]),
+      ...(options.kubeconfig === undefined ? [] : ["--kubeconfig", options.kubeconfig]),
+    ],
+  });
 }
 
 /** What can be refused before any cluster is asked. */
