@@ -41,28 +41,3 @@ async function readPath(path: string): Promise<ReadonlyMap<string, ClusterEviden
   const { cluster, evidence } = await readSysdump(path);
   return new Map([[cluster, evidence]]);
 }
-
-/** As a person reads it: the first line is the deepest cause. */
-export function describeFindings(findings: readonly Finding[]): string[] {
-  const told = findings.flatMap((f, i) => [
-    `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${f.subject}`,
-    `   ${f.message}`,
-    `   next: ${f.next}`,
-  ]);
-  if (isWrong(findings)) return told;
-  return [
-    hasUnread(findings)
-      ? "nothing is wrong in what could be read; not all could"
-      : "nothing is wrong that these checks know of",
-    ...(told.length === 0 ? [] : ["perhaps meant, or not read:"]),
-    ...told,
-  ];
-}
-
-/** Nothing is called healthy that was not looked at. */
-export const hasUnread = (findings: readonly Finding[]): boolean =>
-  findings.some((f) => f.severity === "unread");
-
-/** What is merely suspect is allowed, and may be meant. */
-export const isWrong = (findings: readonly Finding[]): boolean =>
-  findings.some((f) => f.severity === "broken");

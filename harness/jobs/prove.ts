@@ -19,6 +19,7 @@ import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { given } from "#harness/lib/given.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import {
   type KillCell,
@@ -32,7 +33,8 @@ import { writeReportFile } from "#harness/platform/report-files.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
-import { chooseSuites, listTests, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
+import { type Named, type Selected, type Selection, select } from "#harness/testkit/selection.ts";
+import { chooseSuites, listTests, loadAllSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -42,7 +44,10 @@ export interface ProveOptions {
   readonly suites: readonly string[];
   /** Only these faults. */
   readonly faults: readonly string[];
-  /** An earlier run to go on with: what it settled is kept, every other fault is tried anew. */
+  readonly selection?: Selection;
+  /** Also the suites of this folder, with their fault tables. */
+  readonly suitesDir?: string;
+  /** An earlier run to go on with: its id, or the path of its kill-matrix.json, which may be another machine's. */
   readonly resume?: string;
   /** Every test under every fault, instead of the expected killers and a few that must stay green. */
   readonly full: boolean;
@@ -66,6 +71,8 @@ interface Proof {
   /** Every suite that has a table, in the order of runs. */
   readonly order: readonly string[];
   readonly clusters: readonly string[];
+  /** Titles of the tests to run, of suites that do not run whole. */
+  readonly left: Selected["tests"];
 }
 
 /**
@@ -76,25 +83,31 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const mesh = new Mesh(await workOn(options.lab));
   const { plan: lab } = mesh.state;
   // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
-  const all = await loadSuites();
-  const suites =
-    options.suites.length === 0
-      ? suiteNames(all, "core")
-      : chooseSuites(all, options.suites, lab).map((s) => s.info.name);
-  const tables = await readProveTables(join(repoRoot(), "suites"));
+  const all = await loadAllSuites(options.suitesDir);
+  const { shard, ...selection } = options.selection ?? {};
+  const clusters = lab.clusters.map((c) => c.name);
+  const named = chooseSuites(all, options.suites, { suites: [] });
+  const selected = select(named, selection, { clusters, repeat: 1 });
+  const suites = selected.suites.map((s) => s.info.name);
+  const tables = new Map(await readProveTables(join(repoRoot(), "suites")));
+  if (options.suitesDir !== undefined)
+    for (const [suite, table] of await readProveTables(options.suitesDir)) tables.set(suite, table);
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const here = plan.filter((f) => lacked(f, mesh) === undefined);
-  const chosen = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
+  const whole = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
+  // Faults lie by group, cheap ones first: dealt out in turn, every shard gets some of each.
+  const chosen = whole.filter((_, i) => shard === undefined || i % shard.count === shard.index - 1);
   if (chosen.length === 0)
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {
       cure: "see suites/*/*.faults.yaml",
     });
-  const clusters = lab.clusters.map((c) => c.name);
+  const left = selected.tests;
   const proof: Proof = {
     suites,
     tables,
-    tests: listTests(all, clusters),
+    tests: new Map([...listTests(all, clusters)].map(([suite, t]) => [suite, left[suite] ?? t])),
     order: suiteNames(all, "core", "lab"),
+    left,
     clusters,
   };
   return withLab(options.lab, options.signal, (signal) =>
@@ -136,6 +149,8 @@ async function proveUnderLock(
     lab: options.lab,
     suites,
     runId: options.runId,
+    selection: { only: onlyOf(suites, proof) },
+    ...given({ suitesDir: options.suitesDir }),
     reportsDir: reports,
     command: options.command,
     say: options.say,
@@ -151,7 +166,8 @@ async function proveUnderLock(
     exitCode: exitCodeOf(
       final.record,
       matrix,
-      chosen.length === allFaults.length || options.faults.length === 0,
+      options.selection?.shard === undefined &&
+        (chosen.length === allFaults.length || options.faults.length === 0),
     ),
   };
   await writeReport(final.dir, record);
@@ -166,14 +182,15 @@ async function settledBefore(
   { suites, tables, tests, clusters }: Proof,
 ): Promise<{ faults: ProvenFault[]; cells: KillCell[] }> {
   if (run === undefined) return { faults: [], cells: [] };
-  const text = await readFile(join(reportsDir(), run, matrixFile), "utf8").catch((error: unknown) => {
-    throw new MeshproofError("usage", `there is no run ${run} of prove in ${reportsDir()}`, {
+  const path = run.endsWith(".json") ? run : join(reportsDir(), run, matrixFile);
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
+    throw new MeshproofError("usage", `there is no record of prove at ${path}`, {
       cause: error,
-      cure: `name a folder of reports/ that holds a ${matrixFile}`,
+      cure: `name a folder of reports/ that holds a ${matrixFile}, or the path of such a file`,
     });
   });
   const before = await readingUserFile(
-    join(reportsDir(), run, matrixFile),
+    path,
     "--resume",
     "name another run",
     async () => JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] },
@@ -236,6 +253,10 @@ function suitesFor(
   return green.length >= greenEnough || sentinel === undefined ? killers : [...killers, sentinel];
 }
 
+/** The tests to run of some suites. */
+const onlyOf = (suites: readonly string[], { left }: Proof): Named[] =>
+  suites.flatMap((suite): Named[] => left[suite]?.map((test) => ({ suite, test })) ?? [{ suite }]);
+
 async function proveFault(
   options: ProveOptions,
   fault: Fault,
@@ -261,6 +282,8 @@ async function proveFault(
       runId: newRunId(),
       reportsDir: reports,
       fault: fault.name,
+      selection: { only: onlyOf(chosen, proof) },
+      ...given({ suitesDir: options.suitesDir }),
       ...(options.full ? {} : { expected: Object.fromEntries(chosen.map((c) => [c, expected(c)])) }),
       command: meshCommand("test", ...chosen, "--with-fault", fault.name, "--lab", options.lab),
       say: options.say,

@@ -4,16 +4,22 @@ import { preflight } from "#harness/lab/preflight.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { atStep } from "#harness/lib/ending.ts";
+import { given } from "#harness/lib/given.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
+import { loadAllSuites } from "#harness/testkit/suite-list.ts";
+import { requireTerminal } from "./pause-on-fail.ts";
 import type { RunReport } from "./run-report.ts";
-import { testLab } from "./test.ts";
+import { earlierRun, selectFor, type TestOptions, testLab } from "./test.ts";
 import { checkTestFiles } from "./test-files.ts";
 
-export interface RunOptions {
+export interface RunOptions
+  extends Pick<
+    TestOptions,
+    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat"
+  > {
   readonly plan: KindLabPlan;
   readonly report: RunReport;
   readonly suites: readonly string[];
@@ -36,7 +42,9 @@ export interface RunOptions {
 /** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
 export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan, progress, signal } = options;
-  chooseSuites(await loadSuites(), options.suites, plan);
+  if (options.pauseOnFail === true) requireTerminal();
+  const earlier = await earlierRun({ ...options, lab: plan.lab });
+  selectFor(options, await loadAllSuites(options.suitesDir), plan, earlier);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
   const { registryMirror } = options.images;
@@ -81,7 +89,15 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
     command: options.command,
     say: options.say,
     signal,
-    ...(options.fault === undefined ? {} : { fault: options.fault }),
-    ...(options.summary === undefined ? {} : { summary: options.summary }),
+    ...given({
+      fault: options.fault,
+      summary: options.summary,
+      selection: options.selection,
+      rerunFailed: options.rerunFailed,
+      suitesDir: options.suitesDir,
+      failFast: options.failFast,
+      pauseOnFail: options.pauseOnFail,
+      repeat: options.repeat,
+    }),
   });
 }

@@ -1,9 +1,8 @@
 import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { clusterOf } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
-import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
 import { readJournal, whereItIs } from "#harness/state/certification-journal.ts";
-import { type LabState, requireLab } from "#harness/state/lab.ts";
+import { requireLab } from "#harness/state/lab.ts";
 
 export interface LabStatus {
   readonly lab: string;
@@ -34,16 +33,6 @@ export interface LabStatus {
     }[];
   }[];
 }
-
-/** To paste into a shell, before a subcommand. */
-export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
-  shellQuote(["kubectl", "--kubeconfig", c.kubeconfig, "--context", c.context]);
-
-/** What a person does next with a lab that has just come up. */
-export const labLines = (state: LabState): string[] => [
-  ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(clusterOf(state, name))} get pods -A`),
-  `next: ${meshCommand("test", "--lab", state.lab)}; ${meshCommand("down", "--lab", state.lab)}`,
-];
 
 async function remotesOf(agent: Agent): Promise<LabStatus["clusters"][number]["remotes"]> {
   try {

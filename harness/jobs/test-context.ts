@@ -20,6 +20,8 @@ export interface ContextOptions {
   readonly repeat?: number;
   readonly series?: string;
   readonly baseline?: string;
+  readonly selected?: Readonly<Record<string, readonly string[]>>;
+  readonly pauseOnFail?: boolean;
 }
 
 /** The context of a run of some suites, with all that they require decided. */
@@ -30,6 +32,7 @@ export async function contextOf(
 ): Promise<RunContext> {
   const clusters = mesh.clusters.map((c) => c.name);
   const { runId, bugtool, fault, expected, probeIntervalFactor, repeat, series, baseline } = options;
+  const { selected, pauseOnFail } = options;
   return runContextSchema.parse({
     version: 1,
     runId,
@@ -43,6 +46,8 @@ export async function contextOf(
     repeat,
     series: series === undefined ? undefined : resolve(series),
     baseline: baseline === undefined ? undefined : resolve(baseline),
+    selected,
+    pauseOnFail,
     capabilities: await decideCapabilities(mesh, requirementsOf(suites, { clusters, repeat: repeat ?? 1 })),
   });
 }

@@ -23,7 +23,7 @@ import type { Artifacts } from "#harness/model/artifacts.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { forgetLab, type LabState, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
 import { hasLostLock, withLab } from "#harness/state/lock.ts";
-import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
+import { chooseSuites, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
@@ -153,7 +153,14 @@ async function testUnderLock(
       ),
     },
   });
-  return await testLab({ ...options, lab });
+  return await testLab({
+    ...options,
+    lab,
+    target: [
+      ...options.contexts.flatMap((c) => ["--context", c]),
+      ...(options.kubeconfig === undefined ? [] : ["--kubeconfig", options.kubeconfig]),
+    ],
+  });
 }
 
 /** What can be refused before any cluster is asked. */
@@ -166,7 +173,7 @@ async function checkOptions(options: ExternalOptions, fault: Fault | undefined):
       created,
       faults.filter((f) => !changesClusters(f)),
     );
-  const all = await loadSuites();
+  const all = await loadAllSuites(options.suitesDir);
   const disruptive = all.filter((s) => s.info.tags.includes("disruptive"));
   const refused = options.suites.filter((name) => disruptive.some((s) => s.info.name === name));
   if (refused.length > 0)

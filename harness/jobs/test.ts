@@ -1,20 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parse as parseYaml } from "yaml";
-import { z } from "zod";
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
 import { isKindPlan, type LabPlan } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
-import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
 import { atStep, isUserInterrupt } from "#harness/lib/ending.ts";
 import { messageOf } from "#harness/lib/errors.ts";
-import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
-import { matches } from "#harness/lib/pattern.ts";
-import { appendToSeries, readSeries, writeSeries } from "#harness/measure/series.ts";
-import { figuresOf } from "#harness/model/figures.ts";
+import { given } from "#harness/lib/given.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import {
   exitCodeOf,
@@ -23,27 +19,37 @@ import {
   type TestRecord,
   totalsOf,
 } from "#harness/model/record.ts";
-import { kernelRelease } from "#harness/platform/machine.ts";
-import { repoRoot } from "#harness/platform/paths.ts";
+import type { RunContext } from "#harness/model/run-context.ts";
 import { redactionLines } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
-import { figureLines } from "#harness/report/figures-text.ts";
-import { bootstrapSeed, measurementsOf } from "#harness/report/measurements-html.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { consoleOutput } from "#harness/testkit/reporters/console.ts";
 import { eventsOutput } from "#harness/testkit/reporters/events.ts";
 import { junitOutput } from "#harness/testkit/reporters/junit.ts";
+import type { RunOutput } from "#harness/testkit/reporters/records.ts";
 import { RecordReporter } from "#harness/testkit/reporters/records.ts";
 import { WriteQueue } from "#harness/testkit/reporters/write-queue.ts";
 import { runContextFile, writeRunContext } from "#harness/testkit/run-context.ts";
 import { diagnosisFile, reportsDir } from "#harness/testkit/run-dir.ts";
 import { runSuites } from "#harness/testkit/run-suites.ts";
-import { chooseSuites, type ListedSuite, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
+import { type Selected, type Selection, select, withoutCount } from "#harness/testkit/selection.ts";
+import {
+  byFolder,
+  chooseSuites,
+  type ListedSuite,
+  loadAllSuites,
+  suiteNames,
+} from "#harness/testkit/suite-list.ts";
+import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
+import { correctSeries, keepInSeries } from "./keep-series.ts";
+import { pauseOnFail, requireTerminal } from "./pause-on-fail.ts";
+import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
 import { contextOf } from "./test-context.ts";
 import { checkTestFiles } from "./test-files.ts";
-import { junitProperties, writeReport } from "./write-report.ts";
+import { readAllowances, withoutSurprises } from "./unsupported.ts";
+import { junitProperties, readRun, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
   readonly lab: string;
@@ -61,6 +67,15 @@ export interface TestOptions {
   readonly probeIntervalFactor?: number;
   /** How often each scenario is measured; in the series, where one is named. */
   readonly repeat?: number;
+  readonly selection?: Selection;
+  /** A run whose failures are repeated: its id, or `latest`. */
+  readonly rerunFailed?: string;
+  /** Also the suites of this folder. */
+  readonly suitesDir?: string;
+  readonly failFast?: boolean;
+  readonly pauseOnFail?: boolean;
+  /** How these clusters are named on a command line; `--lab NAME` by default. */
+  readonly target?: readonly string[];
   readonly series?: string;
   readonly baseline?: string;
   /** Of `run` and `test`: follows the results, and adds what ended the command early. */
@@ -73,83 +88,180 @@ export interface TestOptions {
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
-  const all = await loadSuites();
+  if (options.pauseOnFail === true) requireTerminal();
+  const all = await loadAllSuites(options.suitesDir);
   chooseSuites(all, options.suites, { suites: [] });
-  const chosen = chooseSuites(all, options.suites, (await atStep("lab", () => requireLab(options.lab))).plan);
+  const { plan } = await atStep("lab", () => requireLab(options.lab));
+  const earlier = await earlierRun(options);
+  const selected = selectFor(options, all, plan, earlier);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
   return atStep("lock", () =>
     withLab(options.lab, options.signal, (signal) =>
-      atStep("tests", () => testUnderLock({ ...options, signal }, all, chosen)),
+      atStep("tests", () => testUnderLock({ ...options, signal }, { all, selected, earlier })),
     ),
   );
 }
 
+interface Chosen {
+  readonly all: readonly ListedSuite[];
+  readonly selected: Selected;
+  readonly earlier: RunRecord | undefined;
+}
+
+/** The run that `--rerun-failed` names. */
+export async function earlierRun({
+  rerunFailed,
+  lab,
+}: Pick<TestOptions, "rerunFailed" | "lab">): Promise<RunRecord | undefined> {
+  if (rerunFailed === undefined) return undefined;
+  const run = await readRun(join(reportsDir(), rerunFailed));
+  requireSameLab(run, lab);
+  return run;
+}
+
+/** The tests that a command selects, of the suites that it or the lab names. */
+export function selectFor(
+  { suites, selection, repeat }: Pick<TestOptions, "suites" | "selection" | "repeat">,
+  all: readonly ListedSuite[],
+  plan: Pick<LabPlan, "suites" | "clusters">,
+  earlier?: RunRecord,
+): Selected {
+  const only = earlier === undefined ? undefined : failedOf(earlier, new Set(all.map((s) => s.info.name)));
+  const named = suites.length > 0 || only === undefined ? suites : [...new Set(only.map((o) => o.suite))];
+  const chosen = chooseSuites(all, named, plan);
+  const options = { clusters: plan.clusters.map((c) => c.name), repeat: repeat ?? 1 };
+  return select(chosen, { ...selection, ...given({ only }) }, options);
+}
+
+/** What a person does after a failure: repeat the test alone, and look at the evidence. */
+function nextSteps(options: TestOptions, dir: string, { suite, name }: TestRecord): string[] {
+  const { fault, suitesDir, target = ["--lab", options.lab] } = options;
+  const more = [
+    ...(fault === undefined ? [] : ["--with-fault", fault]),
+    ...(suitesDir === undefined ? [] : ["--suites-dir", suitesDir]),
+  ];
+  return [
+    `repeat:   ${meshCommand("test", suite, "--test", withoutCount(name), ...target, ...more)}`,
+    `evidence: ${join(dir, "artifacts", suite)}`,
+  ];
+}
+
+/** Ends a run with its first failure. */
+const failFastOutput = (failed: AbortController): RunOutput => ({
+  testEnded({ outcome }) {
+    if (outcome === "fail") failed.abort();
+  },
+  suiteEnded({ errors }) {
+    if (errors.length > 0) failed.abort();
+  },
+});
+
+/** The parts of a run that its steps share. */
+interface Run {
+  readonly options: TestOptions;
+  readonly all: readonly ListedSuite[];
+  readonly chosen: readonly ListedSuite[];
+  readonly mesh: Mesh;
+  readonly head: RunHead;
+  /** The run's own folder. */
+  readonly dir: string;
+  readonly watch: HostWatch;
+  /** Aborted by the first failure, with `--fail-fast`. */
+  readonly failed: AbortController;
+}
+
 async function testUnderLock(
   options: TestOptions,
-  all: readonly ListedSuite[],
-  chosen: readonly ListedSuite[],
+  { all, selected, earlier }: Chosen,
 ): Promise<{ record: RunRecord; dir: string }> {
-  const suites = chosen.map((s) => s.info.name);
   const mesh = await openLab(options.lab, options.say);
-  const { state } = mesh;
   const reports = options.reportsDir ?? reportsDir();
   const dir = join(reports, options.runId);
   const startedMs = monotonicMs();
-  const base = {
-    schema: 1 as const,
-    runId: options.runId,
-    startedAt: wallLabel(),
-    command: options.command,
-    lab: options.lab,
-    profile: state.plan.profile,
-    fault: options.fault ?? null,
-    kernel: kernelRelease(),
-    meshproof: meshproofVersion,
-    imageSource: state.artifacts.source,
-    imageReason: state.artifacts.reason,
-    clusters: await Promise.all(
-      mesh.clusters.map(async (c) => {
-        const own = state.artifacts.clusters[c.name]!;
-        const [agent] = await agentsOf(c, options.signal);
-        return {
-          name: c.name,
-          id: c.id,
-          podCidr: c.podCidr,
-          serviceCidr: c.serviceCidr,
-          nodes: (await c.nodes()).map((n) => n.name),
-          kubernetes: await c.kube.version(),
-          cilium: agent === undefined ? own.ciliumVersion : await agent.version(),
-          nodeImage: own.nodeImage,
-          nodeImageId: own.nodeImageId,
-        };
-      }),
-    ),
-    provenance: state.artifacts.provenance,
-    budgets: state.plan.budgets,
-  };
-  const context = await contextOf(mesh, chosen, { ...options, reportsDir: reports });
+  const head = await runHead(mesh, options);
+  if (earlier !== undefined) requireSameVersions(earlier, head.clusters);
+  const chosen = selected.suites;
+  const context = await contextOf(mesh, chosen, {
+    ...options,
+    reportsDir: reports,
+    selected: selected.tests,
+  });
   const contextFile = runContextFile(options.lab);
   await writeRunContext(contextFile, context);
+  const watch = await watchMachine(mesh, reports);
+  const failed = new AbortController();
+  const run: Run = { options, all, chosen, mesh, head, dir, watch, failed };
+  const reporter = reporterOf(run, context);
+  options.report?.follow(() => ({
+    ...head,
+    durationMs: monotonicMs() - startedMs,
+    suites: reporter.suites,
+    totals: totalsOf(reporter.suites),
+    exitCode: 3,
+  }));
+  const dockerGone = dockerLost(watch);
+  const ended = new AbortController();
+  let pausing: Promise<void> | undefined;
+  try {
+    const signal = AbortSignal.any([options.signal, failed.signal, dockerGone]);
+    if (options.pauseOnFail === true)
+      pausing = pauseOnFail(
+        mesh,
+        dir,
+        options.say,
+        AbortSignal.any([options.signal, dockerGone, ended.signal]),
+      );
+    for (const { dir: suitesDir, files } of byFolder(chosen)) {
+      if (failed.signal.aborted) break;
+      await runSuites({ files, contextFile, reporters: [reporter], signal, ...given({ suitesDir }) });
+    }
+  } finally {
+    ended.abort();
+    await pausing;
+    await watch[Symbol.asyncDispose]();
+  }
+  const results = await resultsOf(run, reporter);
+  return leaveReport(options, dir, { ...head, durationMs: monotonicMs() - startedMs, ...results });
+}
+
+async function watchMachine(mesh: Mesh, reports: string): Promise<HostWatch> {
   // Nodes that are no containers of this machine are no load of it either.
   const here = mesh.clusters.filter((c) => c.capabilities.nodesAreLocal);
   const nodes = (await Promise.all(here.map((c) => c.nodes()))).flat();
-  const watch = await HostWatch.start(
+  return HostWatch.start(
     nodes.map((n) => n.name),
     reports,
   );
+}
+
+/** A daemon that is gone takes the lab with it: what is left of the run would only wait. */
+function dockerLost(watch: HostWatch): AbortSignal {
+  const lost = new AbortController();
+  watch.onSample = () => {
+    const last = watch.samples.slice(-3);
+    if (last.length === 3 && last.every((s) => !s.dockerAnswers)) lost.abort();
+  };
+  return lost.signal;
+}
+
+function reporterOf(
+  { options, chosen, mesh, head, dir, watch, failed }: Run,
+  context: RunContext,
+): RecordReporter {
   const queue = new WriteQueue(options.say);
   const { series } = options;
-  const reporter = new RecordReporter({
+  return new RecordReporter({
     suites: chosen,
     clusters: context.clusters,
     repeat: context.repeat,
     outputs: [
-      consoleOutput(options.say),
+      consoleOutput(options.say, (test) => nextSteps(options, dir, test)),
+      ...(options.failFast === true ? [failFastOutput(failed)] : []),
       eventsOutput(dir, queue),
       junitOutput(
         dir,
-        { runId: options.runId, startedAt: base.startedAt, properties: junitProperties(base) },
+        { runId: options.runId, startedAt: head.startedAt, properties: junitProperties(head) },
         queue,
         () => options.report?.unfinished() ?? [],
       ),
@@ -157,41 +269,27 @@ async function testUnderLock(
         ? []
         : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, options.say) }]),
     ],
-    interrupted: () => options.signal.aborted,
-    disturbances: (sinceMs, untilMs) => disturbances(watch.samples, state.plan.rig, sinceMs, untilMs),
+    interrupted: () => options.signal.aborted || failed.signal.aborted,
+    disturbances: (sinceMs, untilMs) => disturbances(watch.samples, mesh.state.plan.rig, sinceMs, untilMs),
   });
-  options.report?.follow(() => ({
-    ...base,
-    durationMs: monotonicMs() - startedMs,
-    suites: reporter.suites,
-    totals: totalsOf(reporter.suites),
-    exitCode: 3,
-  }));
-  // A daemon that is gone takes the lab with it: what is left of the run would only wait.
-  const dockerLost = new AbortController();
-  watch.onSample = () => {
-    const last = watch.samples.slice(-3);
-    if (last.length === 3 && last.every((s) => !s.dockerAnswers)) dockerLost.abort();
-  };
-  try {
-    await runSuites({
-      files: chosen.map((s) => s.file),
-      contextFile,
-      reporters: [reporter],
-      signal: AbortSignal.any([options.signal, dockerLost.signal]),
-    });
-  } finally {
-    await watch[Symbol.asyncDispose]();
-  }
-  const inOrder = [...reporter.suites].sort((a, b) => suites.indexOf(a.name) - suites.indexOf(b.name));
+}
+
+/** The suites as they are judged once all is over, and the totals by them. */
+async function resultsOf(
+  { options, all, chosen, mesh, head, dir, failed }: Run,
+  reporter: RecordReporter,
+): Promise<Pick<RunRecord, "suites" | "totals">> {
+  const { plan } = mesh.state;
+  const names = chosen.map((s) => s.info.name);
+  const inOrder = [...reporter.suites].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
   const records = withoutSurprises(inOrder, await readAllowances(), {
-    ciliums: base.clusters.map((c) => c.cilium),
-    imageSource: base.imageSource,
-    profile: base.profile,
-    suites: isOurs(state.plan) ? [...suiteNames(all, "core"), ...state.plan.suites] : [],
+    ciliums: head.clusters.map((c) => c.cilium),
+    imageSource: head.imageSource,
+    profile: head.profile,
+    suites: isOurs(plan) ? [...suiteNames(all, "core"), ...plan.suites] : [],
   });
-  const diagnosed = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
-  for (const { name, findings } of diagnosed) {
+  const suites = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
+  for (const { name, findings } of suites) {
     const [first] = findings ?? [];
     if (first !== undefined)
       options.say(
@@ -199,28 +297,30 @@ async function testUnderLock(
       );
   }
   if (options.series !== undefined) correctSeries(options.series, options.runId, records);
-  const totals = totalsOf(records);
-  const withRunErrors = {
-    ...totals,
-    errors: totals.errors + reporter.runErrors.length,
-    unknown: totals.unknown + reporter.runUnknowns.length,
-  };
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
   for (const error of reporter.runUnknowns) options.say(`  UNKNOWN     ${error}`);
-  const missing = suites.filter(
+  // What --fail-fast left out was not asked for.
+  const missing = (failed.signal.aborted ? [] : names).filter(
     (s) => !records.some((r) => r.name === s && (r.tests.length > 0 || r.errors.length > 0)),
   );
-  const record: RunRecord = {
-    ...base,
-    durationMs: monotonicMs() - startedMs,
-    suites: diagnosed,
-    totals: { ...withRunErrors, unknown: withRunErrors.unknown + missing.length },
-    exitCode: 0,
+  const totals = totalsOf(records);
+  return {
+    suites,
+    totals: {
+      ...totals,
+      errors: totals.errors + reporter.runErrors.length,
+      unknown: totals.unknown + reporter.runUnknowns.length + missing.length,
+    },
   };
-  const judged = {
-    ...record,
-    exitCode: isUserInterrupt(options.signal) ? 130 : exitCodeOf(record.totals, options.series !== undefined),
-  };
+}
+
+async function leaveReport(
+  options: TestOptions,
+  dir: string,
+  record: Omit<RunRecord, "exitCode">,
+): Promise<{ record: RunRecord; dir: string }> {
+  const byTests = exitCodeOf(record.totals, options.series !== undefined);
+  const judged: RunRecord = { ...record, exitCode: isUserInterrupt(options.signal) ? 130 : byTests };
   const final = options.report?.withEndings(judged) ?? judged;
   options.report?.tested(final, options.series);
   try {
@@ -238,121 +338,9 @@ async function testUnderLock(
 /** What external clusters, or a mesh of the field, can do is not for our list to say. */
 const isOurs = (plan: LabPlan): boolean => !plan.suites.includes("field") && isKindPlan(plan);
 
-/** Some disturbances of the rig show only at the end of a run: what was kept as a figure before is none then. */
-function correctSeries(series: string, runId: string, suites: readonly SuiteRecord[]): void {
-  const spoiled = suites
-    .flatMap((s) => s.tests)
-    .filter((t) => t.outcome === "unknown" && t.notes.measurement !== undefined)
-    .map((t) => t.notes.measurement!.at);
-  const all = readSeries(series);
-  if (!all.some((m) => m.runId === runId && m.outcome !== "unknown" && spoiled.includes(m.at))) return;
-  writeSeries(
-    series,
-    all.map((m) => (m.runId === runId && spoiled.includes(m.at) ? { ...m, outcome: "unknown" } : m)),
-  );
-}
-
-/** As soon as it was judged: a run that is cut off later leaves it there. */
-function keepInSeries(
-  series: string,
-  { name, notes, outcome }: TestRecord,
-  say: (line: string) => void,
-): void {
-  if (notes.measurement === undefined) return;
-  if (outcome !== "pass" && outcome !== "fail" && outcome !== "unknown") return;
-  try {
-    appendToSeries(series, { ...notes.measurement, outcome });
-  } catch (error) {
-    say(`  the measurement of ${name} was not added to ${series}: ${messageOf(error)}`);
-  }
-}
-
 /** Adds what `diagnose` said of the evidence, where a test of the suite failed. */
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {
   if (suite.errors.length === 0 && suite.tests.every((t) => t.outcome !== "fail")) return suite;
   const text = await readFile(join(artifacts, suite.name, diagnosisFile), "utf8").catch(() => undefined);
   return text === undefined ? suite : { ...suite, findings: JSON.parse(text) as Finding[] };
-}
-
-/** The last lines of every run: where the report is, and the counts that CI reads. Unknown counts as failed. */
-export function closingLines(record: RunRecord, dir: string, series?: string): string[] {
-  const t = record.totals;
-  const measured = record.suites.flatMap(measurementsOf);
-  const figures = figuresOf(series === undefined ? measured : readSeries(series), bootstrapSeed);
-  return [
-    ...(figures.length === 0 ? [] : ["", ...figureLines(figures)]),
-    "",
-    ...record.clusters.map(
-      (c) =>
-        `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes, image ${c.nodeImage}`,
-    ),
-    ...(record.clusters.length === 0
-      ? []
-      : [`kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`]),
-    `report: ${join(dir, "report.html")}  junit: ${join(dir, "junit.xml")}`,
-    `${t.pass} pass, ${t.fail} fail, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped, ${t.errors} set-up errors`,
-    `${t.pass} passed, ${t.fail + t.unknown + t.errors} failed`,
-  ];
-}
-
-const allowanceSchema = z.array(
-  z.strictObject({
-    suite: z.string(),
-    test: z.string(),
-    cilium: z.string(),
-    imageSource: z.string(),
-    profile: z.string().default("*"),
-    why: z.string(),
-  }),
-);
-
-/** What it may hang on whether a capability is there. */
-interface Conditions {
-  readonly ciliums: readonly string[];
-  readonly imageSource: string;
-  readonly profile: string;
-  /** What the lab is made for. */
-  readonly suites: readonly string[];
-}
-
-/**
- * An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. A suite that the lab was not made for
- * may find that it is not.
- */
-export function withoutSurprises(
-  suites: readonly SuiteRecord[],
-  allowances: z.infer<typeof allowanceSchema>,
-  { ciliums, imageSource, profile, suites: own }: Conditions,
-): SuiteRecord[] {
-  const allowed = (test: TestRecord): boolean =>
-    !own.includes(test.suite) ||
-    allowances.some(
-      (a) =>
-        a.suite === test.suite &&
-        matches(a.test, test.name) &&
-        matches(a.imageSource, imageSource) &&
-        matches(a.profile, profile) &&
-        // A mesh can do what all of its clusters can.
-        ciliums.some((c) => matches(a.cilium, c)),
-    );
-  return suites.map((suite) => ({
-    ...suite,
-    tests: suite.tests.map((test) =>
-      test.outcome !== "unsupported" || allowed(test)
-        ? test
-        : {
-            ...test,
-            outcome: "fail" as const,
-            reasons: [
-              `unsupported, and suites/unsupported.yaml does not allow it: ${test.reasons.join("; ")}`,
-            ],
-          },
-    ),
-  }));
-}
-
-async function readAllowances(): Promise<z.infer<typeof allowanceSchema>> {
-  return allowanceSchema.parse(
-    parseYaml(await readFile(join(repoRoot(), "suites/unsupported.yaml"), "utf8")),
-  );
 }

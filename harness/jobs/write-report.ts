@@ -94,21 +94,26 @@ export async function exportCsv(runId: string): Promise<string[]> {
   return written;
 }
 
-/** Renders a finished run again from its own files; answers the page's path. */
-export async function renderAgain(runId: string): Promise<string> {
-  const dir = join(reportsDir(), runId);
+/** The record of a finished run. Throws `usage` where there is none, `config-invalid` where it is damaged. */
+export async function readRun(dir: string): Promise<RunRecord> {
   const text = await readFile(join(dir, "report.json"), "utf8").catch((error: unknown) => {
-    throw new MeshproofError("usage", `there is no finished run ${runId} in ${reportsDir()}`, {
+    throw new MeshproofError("usage", `there is no finished run in ${dir}`, {
       cause: error,
       cure: "name a folder of reports/ that holds a report.json, or latest",
     });
   });
-  const run = await readingUserFile(
+  return readingUserFile(
     join(dir, "report.json"),
     "the report of a run",
     "name another run: this report is damaged, or of another version of Meshproof",
     async () => reportSchema.parse(JSON.parse(text)) as RunRecord,
   );
+}
+
+/** Renders a finished run again from its own files; answers the page's path. */
+export async function renderAgain(runId: string): Promise<string> {
+  const dir = join(reportsDir(), runId);
+  const run = await readRun(dir);
   await writeReportFile(join(dir, "junit.xml"), junitOf(run));
   await writeReportFile(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   return join(dir, "report.html");

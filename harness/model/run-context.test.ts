@@ -11,6 +11,8 @@ test("what a context leaves out has a default", () => {
     probeIntervalFactor: 1,
     repeat: 1,
     capabilities: [],
+    pauseOnFail: false,
+    selected: {},
   });
 });
 

@@ -36,6 +36,10 @@ export const runContextSchema = z.strictObject({
   series: z.string().optional(),
   /** A series of earlier measurements that outages are compared with. */
   baseline: z.string().optional(),
+  /** Titles of the tests to run, by suite; a suite that is not there runs whole. */
+  selected: z.record(z.string(), z.array(z.string())).default({}),
+  /** After a suite with a failure, wait with everything standing until the pause file is gone. */
+  pauseOnFail: z.boolean().default(false),
   capabilities: z.array(decision).default([]),
 });
 export type RunContext = z.infer<typeof runContextSchema>;

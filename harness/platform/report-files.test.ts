@@ -183,6 +183,8 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/images/source/image.ts": "the cache",
   "harness/platform/command-log.ts": "whole outputs of failed programs, in the cache",
   "harness/config/user-file.ts": "tries whether a file that the user names can be written",
+  "harness/testkit/pause.ts": "a mark in the state of a lab while a failed test is looked at",
+  "harness/jobs/merge-reports.ts": "files of other reports, scanned when they were written",
   "harness/testkit/run-context.ts": "the context of a run, in the state of its lab or where the user names",
   "scripts/tools/schema/main.ts": "a schema",
   "scripts/tools/reference/main.ts": "pages of the documentation",

@@ -100,9 +100,28 @@ export function defineSuite<S = undefined>(
   definition: SuiteDefinition<S>,
   body: (kit: SuiteKit<S>) => void,
 ): Suite<S> {
-  const suite: Suite<S> = { definition, tests: (options) => recordTests(definition.name, body, options) };
+  const suite: Suite<S> = { definition, tests: (options) => repeatTests(definition.name, body, options) };
   register?.(suite);
   return suite;
+}
+
+/**
+ * The tests, as often as they are to be repeated. A suite whose body repeats its own measurements is left to it; every other
+ * runs all of its tests that often, one round after the other.
+ */
+function repeatTests<S>(
+  suite: string,
+  body: (kit: SuiteKit<S>) => void,
+  options: ListOptions,
+): (TestCase & { run: TestRun<S> })[] {
+  const { repeat = 1 } = options;
+  const tests = recordTests(suite, body, options);
+  if (repeat === 1) return tests;
+  const once = new Set(recordTests(suite, body, { ...options, repeat: 1 }).map((t) => t.title));
+  if (!tests.every((t) => once.has(t.title))) return tests;
+  return Array.from({ length: repeat }, (_, i) =>
+    tests.map((t) => ({ ...t, title: `${t.title} (${i + 1} of ${repeat})` })),
+  ).flat();
 }
 
 function recordTests<S>(

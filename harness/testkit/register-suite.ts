@@ -16,7 +16,8 @@ const testMs = 300_000;
  */
 export function registerSuite<S>(suite: Suite<S>, run: RunContext): void {
   const { definition } = suite;
-  const tests = suite.tests(run);
+  const selected = run.selected[definition.name];
+  const tests = suite.tests(run).filter((t) => selected?.includes(t.title) ?? true);
   const required = tests.flatMap((t) => requiredBy(suite, t));
   // Before the set-up, which `suiteTest` hooks in behind it.
   beforeAll(() => checkDecided(definition.name, required, run));

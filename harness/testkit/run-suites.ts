@@ -12,6 +12,7 @@ import {
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { runVariable } from "./run-context.ts";
+import { testkitFile, testkitName } from "./suite-list.ts";
 
 export interface SuiteRun {
   /** Of the suites, in the order in which they are to run. */
@@ -45,6 +46,7 @@ const projectOf = (suitesDir: string | undefined): CliOptions =>
         config: false,
         dir: suitesDir,
         include: ["**/*.suite.ts"],
+        alias: { [testkitName]: testkitFile },
         setupFiles: ["harness/testkit/vitest-setup.ts"],
         pool: "forks",
         fileParallelism: false,

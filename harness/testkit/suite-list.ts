@@ -1,5 +1,6 @@
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { registerHooks } from "node:module";
+import { dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
@@ -14,6 +15,9 @@ export interface ListedSuite {
   tests(options: ListOptions): readonly TestCase[];
 }
 
+export const testkitName = "meshproof/testkit";
+export const testkitFile = join(import.meta.dirname, "index.ts");
+
 const places: readonly When[] = ["core", "lab", "long"];
 
 export const suitesDir = (): string => join(repoRoot(), "suites");
@@ -25,6 +29,34 @@ export async function loadSuites(dir: string = suitesDir()): Promise<readonly Li
     folders.map(({ name }) => loadSuite(name, join(dir, name, `${name}.suite.ts`))),
   );
   return suites.sort((a, b) => rank(a.info) - rank(b.info) || (a.info.name < b.info.name ? -1 : 1));
+}
+
+/** Suites elsewhere write `meshproof/testkit`, wherever they lie: it is this project's, and installed nowhere. */
+function resolveTestkit(): void {
+  registerHooks({
+    resolve: (name, context, next) =>
+      name === testkitName ? next(pathToFileURL(testkitFile).href, context) : next(name, context),
+  });
+}
+
+/** Our suites, then those of another folder. Throws `usage` where that has a name of ours. */
+export async function loadAllSuites(otherDir?: string): Promise<readonly ListedSuite[]> {
+  const ours = await loadSuites();
+  if (otherDir === undefined) return ours;
+  resolveTestkit();
+  const others = await loadSuites(resolve(otherDir)).catch((error: unknown) => {
+    if (error instanceof MeshproofError) throw error;
+    throw new MeshproofError("usage", `--suites-dir ${otherDir} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+      cure: "name a folder that holds <name>/<name>.suite.ts",
+    });
+  });
+  const twin = others.find((o) => ours.some((s) => s.info.name === o.info.name));
+  if (twin !== undefined)
+    throw new MeshproofError("usage", `${twin.file} has the name of a suite of Meshproof's own`, {
+      cure: "give it another name",
+    });
+  return [...ours, ...others];
 }
 
 /** By when it runs, then by its own order; one without comes last. */
@@ -46,6 +78,17 @@ async function loadSuite(name: string, file: string): Promise<ListedSuite> {
       cure: `write \`export default defineSuite({ name: "${name}", ... }, ...)\``,
     });
   return { info: suite.definition, file, tests: (options) => suite.tests(options) };
+}
+
+/** Files of suites by the folder that they are of, in their order; ours, which have no name here, first. */
+export function byFolder(
+  suites: readonly ListedSuite[],
+): readonly { readonly dir?: string; readonly files: readonly string[] }[] {
+  const folders = Map.groupBy(suites, (s) => dirname(dirname(s.file)));
+  return [...folders].map(([dir, all]) => ({
+    ...(dir === suitesDir() ? {} : { dir }),
+    files: all.map((s) => s.file),
+  }));
 }
 
 /** The names of the suites that run at given places, in their order. */

@@ -19,12 +19,15 @@ import type { EchoNeed, Facts, SuiteFixtures, TestFixtures } from "./fixture-typ
 import { historyFileOf } from "./history-file.ts";
 import { Injection } from "./injection.ts";
 import { keepEvidence } from "./keep-evidence.ts";
+import { waitWhilePaused } from "./pause.ts";
 import { runDirOf } from "./run-dir.ts";
 import { Within } from "./within.ts";
 
 const setUpMs = 300_000;
 /** More than collecting evidence may take: behind a hook that runs out of time, vitest tears no fixture down. */
 const evidenceMs = 300_000;
+/** A person decides when a pause ends: the longest that a timer takes. */
+const pausedMs = 2 ** 31 - 1;
 
 declare module "vitest" {
   interface TaskMeta {
@@ -60,9 +63,14 @@ export function suiteTest<S>(definition: SuiteDefinition<S>, run: RunContext): S
     if (task.result?.state === "fail")
       task.meta.controlTroubles = await troublesOfProbers(notesOf(task), run, mesh.state.plan.rig);
   });
-  test.afterAll(async ({ mesh }, suite) => {
-    if (hasFailed(suite)) await keepEvidence(mesh, definition.name, run);
-  }, evidenceMs);
+  test.afterAll(
+    async ({ mesh }, suite) => {
+      if (!hasFailed(suite)) return;
+      await keepEvidence(mesh, definition.name, run);
+      if (run.pauseOnFail) await waitWhilePaused(runDirOf(run), namespaceOf(definition.name, run));
+    },
+    run.pauseOnFail ? pausedMs : evidenceMs,
+  );
   return test as unknown as SuiteTest<S>;
 }
 
@@ -88,6 +96,8 @@ function hasFailed({ result, tasks }: RunnerTestSuite): boolean {
   );
 }
 
+const namespaceOf = (suite: string, run: RunContext): string => `mp-${suite}-${run.runId.slice(-6)}`;
+
 function withMesh(suite: string, run: RunContext) {
   return vitestTest
     .extend("run", { scope: "file" }, run)
@@ -99,7 +109,7 @@ function withMesh(suite: string, run: RunContext) {
     })
     .extend("within", { scope: "file" }, ({ budgets }) => new Within(budgets, setUpSignal(suite)))
     .extend("namespace", { scope: "file" }, async ({ mesh }, { onCleanup }) => {
-      const name = `mp-${suite}-${run.runId.slice(-6)}`;
+      const name = namespaceOf(suite, run);
       // In all clusters at once: a namespace takes at least five seconds to go, whatever is in it.
       const remove = async (): Promise<void> => {
         await Promise.all(mesh.clusters.map((c) => removeNamespace(c.kube, name)));

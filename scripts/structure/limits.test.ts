@@ -10,7 +10,7 @@ const files = measureFiles(root, ["*.ts", "{harness,suites,scripts,docs}/**/*.ts
 /** Functions and parameters are limited by biome.json. */
 const mostLines = 400;
 /** Still to be split. */
-const longer = ["scripts/meshproof.ts"];
+const longer: readonly string[] = [];
 /** Of the whole repository, tests included. To be lowered with every one that goes: 60 is the goal. */
 const mostAssertions = 187;
 

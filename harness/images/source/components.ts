@@ -19,7 +19,7 @@ export interface GoComponent {
 }
 
 /** Versions that follow neither from Kubernetes nor from Cilium. */
-const pins = {
+export const pins = {
   kind: "v0.33.0",
   helm: "v3.19.0",
   containerd: "v2.1.4",

@@ -1,4 +1,5 @@
 import { formatMs } from "#harness/lib/clock.ts";
+import type { TestRecord } from "#harness/model/record.ts";
 import type { RunOutput } from "./records.ts";
 
 const words = {
@@ -12,11 +13,18 @@ const words = {
 const below = "\n              ";
 
 /** One line a suite, one a test with its reasons below. */
-export const consoleOutput = (say: (line: string) => void): RunOutput => ({
+export const consoleOutput = (
+  say: (line: string) => void,
+  /** Of a test that did not pass: the command that repeats it alone, and where its evidence lies. */
+  next: (test: TestRecord) => readonly string[] = () => [],
+): RunOutput => ({
   suiteStarted: ({ name, goal }) => say(`${name}: ${goal}`),
-  testEnded({ outcome, name, durationMs, reasons }) {
+  testEnded(test) {
+    const { outcome, name, durationMs, reasons } = test;
     const why = reasons.map((r) => below + r.replaceAll("\n", below)).join("");
     say(`  ${words[outcome].padEnd(11)} ${name} (${formatMs(durationMs)})${why}`);
+    if (outcome === "fail" || outcome === "unknown")
+      for (const line of next(test)) say(`              ${line}`);
   },
   suiteEnded(suite, errors) {
     const word = suite.errors.length === 0 ? "UNKNOWN" : "ERROR  ";

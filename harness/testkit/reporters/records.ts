@@ -140,8 +140,8 @@ export class RecordReporter implements Reporter {
     _reason: TestRunEndReason,
   ): Promise<void> {
     // Nobody knows when they came: no sample of the host can be held against them.
-    this.runErrors = unhandled.filter((e) => !isTestMachineError(e)).map(describe);
-    this.runUnknowns = unhandled.filter(isTestMachineError).map(describe);
+    this.runErrors.push(...unhandled.filter((e) => !isTestMachineError(e)).map(describe));
+    this.runUnknowns.push(...unhandled.filter(isTestMachineError).map(describe));
     // Some disturbances show only later: a daemon that is ending still answers while its containers go.
     for (const entry of this.#modules.values()) {
       const tests = entry.record.tests.map((t) => {

@@ -1,11 +1,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { programOf } from "#harness/cli/main.ts";
+import { Session } from "#harness/cli/session.ts";
 import { readProveTables } from "#harness/config/prove-tables.ts";
 import { faults } from "#harness/faults/index.ts";
+import { Interruption } from "#harness/jobs/interruption.ts";
 import { errorCodes } from "#harness/lib/error-codes.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { loadSuites, suitesDir } from "#harness/testkit/suite-list.ts";
-import { program } from "../../program.ts";
 import { budgetsPage } from "./budgets.ts";
 import { cliPage } from "./cli.ts";
 import { errorCodesPage } from "./error-codes.ts";
@@ -36,7 +38,7 @@ export async function referencePages(): Promise<readonly Page[]> {
     ),
     suitesPage(await loadSuites()),
     faultsPage(faults, await readProveTables(suitesDir())),
-    cliPage(program()),
+    cliPage(programOf(new Session(new Interruption(), "meshproof"))),
     labFilePage(),
     budgetsPage(),
     reportSchemaPage({ report: await schemaOf("report"), certificate: await schemaOf("certificate") }),

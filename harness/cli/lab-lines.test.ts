@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { kubectlOf } from "./status.ts";
+import { kubectlOf } from "./lab-lines.ts";
 
 test("a kubectl line is one to paste, whatever the kubeconfig and the context are called", () => {
   const line = kubectlOf({ kubeconfig: "/home/a user/.kube/config", context: "it's; prod" });

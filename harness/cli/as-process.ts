@@ -1,0 +1,26 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { repoRoot } from "#harness/platform/paths.ts";
+
+/** The command line as a process, with nothing of this machine: no programs, and folders of its own. For tests. */
+export function runCli(args: readonly string[], nodeOptions: readonly string[] = []) {
+  const dir = mkdtempSync(join(tmpdir(), "meshproof-cli-"));
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...nodeOptions, join(repoRoot(), "scripts/meshproof.ts"), ...args],
+    {
+      cwd: dir,
+      encoding: "utf8",
+      env: {
+        PATH: join(dir, "bin"),
+        HOME: dir,
+        XDG_STATE_HOME: join(dir, "state"),
+        XDG_CACHE_HOME: join(dir, "cache"),
+        MESHPROOF_REPORTS: join(dir, "reports"),
+      },
+    },
+  );
+  return { code: status, stdout, stderr, dir };
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Command } from "commander";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { Interruption } from "#harness/jobs/interruption.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { commands } from "./commands.ts";
+import { programOf } from "./main.ts";
+import { Session } from "./session.ts";
+
+const program = programOf(new Session(new Interruption(), "npm run mesh"));
+const find = (path: string): Command | undefined =>
+  path
+    .split(" ")
+    .reduce<Command | undefined>((at, word) => at?.commands.find((c) => c.name() === word), program);
+
+const { cli } = z
+  .object({ cli: z.record(z.string(), z.array(z.string())) })
+  .parse(JSON.parse(readFileSync(join(repoRoot(), "scripts/parity/parity.json"), "utf8")));
+
+test.each(Object.entries(cli))("`%s` still takes every option that it took", (path, options) => {
+  const flags = find(path)?.options.map((o) => o.long);
+  expect(flags).toEqual(expect.arrayContaining(options));
+});
+
+test("every command that reports has --json", () => {
+  const reporting = ["run", "test", "prove", "certify", "doctor", "images", "status", "diagnose", "report"];
+  for (const name of reporting)
+    expect(
+      find(name)?.options.map((o) => o.long),
+      name,
+    ).toContain("--json");
+  for (const { name } of commands.find((c) => c.name === "list")?.commands ?? [])
+    expect(
+      find(`list ${name}`)?.options.map((o) => o.long),
+      name,
+    ).toContain("--json");
+});
+
+test("an option is known by the name that commander makes of its flag", () => {
+  for (const { name, options } of commands)
+    for (const key of Object.keys(options))
+      expect(
+        find(name)?.options.map((o) => o.attributeName()),
+        name,
+      ).toContain(key);
+});

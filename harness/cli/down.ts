@@ -1,0 +1,31 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { defineCommand } from "./command.ts";
+import { flag, lab, text } from "./options.ts";
+
+export const down = defineCommand({
+  name: "down",
+  help: "remove a lab, whatever state it is in",
+  options: {
+    ...lab,
+    all: flag("--all", "every lab of this user and state folder, and what a crash left"),
+    owner: text(
+      "--owner <owner>",
+      "with --lab: another owner's, as `status --all-owners` lists them; `unlabelled` for a lab of an earlier version",
+    ),
+  },
+  async run({ options: { lab, all, owner }, given, session }) {
+    if (owner !== undefined && (all || !given.has("lab")))
+      throw new MeshproofError("usage", "--owner removes one lab, which must be named", {
+        cure: "give --lab NAME with it, and no --all",
+      });
+    const { downAll, downForeign, downLab } = await import("#harness/lab/down.ts");
+    const removed = await session.withProgress((progress) => {
+      const within = AbortSignal.timeout(600_000);
+      if (all) return downAll(progress, within);
+      return owner === undefined
+        ? downLab(lab, progress, within)
+        : downForeign({ lab, owner }, progress, within);
+    });
+    session.say(removed.length === 0 ? "nothing to remove" : `removed ${removed.join(", ")}`);
+  },
+});

@@ -1,0 +1,41 @@
+import { checkWritable } from "#harness/config/user-file.ts";
+import { defineCommand } from "./command.ts";
+import { imageOptions, planOptions } from "./lab-options.ts";
+import { json, labToBuild, type Parsed } from "./options.ts";
+
+const options = { ...labToBuild, ...json };
+
+async function planned(o: Parsed<typeof options>) {
+  const { planLab } = await import("#harness/config/plan.ts");
+  return { plan: await planLab(planOptions(o)), images: await imageOptions(o) };
+}
+
+export const images = defineCommand({
+  name: "images",
+  help: "get every image and tool of the chosen versions",
+  options,
+  commands: [
+    defineCommand<typeof options>({
+      name: "save",
+      help: "write all of it into one archive, with a manifest of digests; options as for `images`",
+      arguments: [{ name: "<file>", help: "the archive to write", words: "files" }],
+      async run({ words: [file = ""], options, session }) {
+        checkWritable(file, "images save FILE");
+        const { saveArchive } = await import("#harness/lab/images.ts");
+        const { plan, images } = await planned(options);
+        await session.withProgress((p) => saveArchive(plan, images, file, p, session.signal));
+        session.say(`saved ${file}`);
+      },
+    }),
+  ],
+  async run({ options, session }) {
+    const { fetchImages } = await import("#harness/lab/images.ts");
+    const { plan, images } = await planned(options);
+    const artifacts = await session.withProgress((p) => fetchImages(plan, images, p, session.signal));
+    const { source, reason, clusters } = artifacts;
+    if (options.json) return session.json({ source, reason, clusters });
+    for (const [name, c] of Object.entries(clusters))
+      session.say(`${name}: Kubernetes ${c.versions.kubernetes}, Cilium ${c.ciliumVersion}: ${c.nodeImage}`);
+    session.say(`images from ${source} (${reason})`);
+  },
+});

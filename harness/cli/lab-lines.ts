@@ -1,0 +1,13 @@
+import { clusterOf } from "#harness/cluster/cluster.ts";
+import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
+import type { LabState } from "#harness/state/lab.ts";
+
+/** To paste into a shell, before a subcommand. */
+export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
+  shellQuote(["kubectl", "--kubeconfig", c.kubeconfig, "--context", c.context]);
+
+/** What a person does next with a lab that has just come up. */
+export const labLines = (state: LabState): string[] => [
+  ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(clusterOf(state, name))} get pods -A`),
+  `next: ${meshCommand("test", "--lab", state.lab)}; ${meshCommand("down", "--lab", state.lab)}`,
+];

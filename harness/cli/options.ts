@@ -1,0 +1,165 @@
+import { z } from "zod";
+import { profileNames } from "#harness/config/profiles.ts";
+import { durationMs } from "#harness/lib/duration.ts";
+
+/** What a shell completes a word with. */
+export type Words = "suites" | "faults" | "tags" | "profiles" | "files" | readonly string[];
+
+/** An option of a command: its flag, its help, and the schema that reads its text. */
+export interface CliOption<S extends z.ZodType = z.ZodType> {
+  /** As commander writes it: `--lab <name>`; without `<...>` it takes no value. */
+  readonly flags: string;
+  readonly help: string;
+  readonly schema: S;
+  /** Where the flag is not given. */
+  readonly byDefault?: unknown;
+  readonly repeatable?: true;
+  readonly required?: true;
+  readonly words?: Words;
+}
+
+/** Options of a command, by the names that commander makes of their flags. */
+export type Options = Readonly<Record<string, CliOption>>;
+export type Parsed<O extends Options> = { readonly [K in keyof O]: z.output<O[K]["schema"]> };
+
+type More = Partial<Pick<CliOption, "byDefault" | "repeatable" | "required" | "words">>;
+const option = <S extends z.ZodType>(
+  flags: string,
+  help: string,
+  schema: S,
+  more: More = {},
+): CliOption<S> => ({
+  flags,
+  help,
+  schema,
+  ...more,
+});
+
+export const flag = (flags: string, help: string) => option(flags, help, z.boolean(), { byDefault: false });
+export const text = (flags: string, help: string, words?: Words) =>
+  option(flags, help, z.string().optional(), words === undefined ? {} : { words });
+export const textOr = (flags: string, help: string, byDefault: string) =>
+  option(flags, help, z.string(), { byDefault });
+export const required = (flags: string, help: string) => option(flags, help, z.string(), { required: true });
+/** One that may be given again. */
+export const several = (flags: string, help: string, words?: Words) =>
+  option(flags, help, z.array(z.string()).optional(), {
+    repeatable: true,
+    ...(words === undefined ? {} : { words }),
+  });
+const oneOf = <const T extends readonly [string, ...string[]]>(flags: string, help: string, values: T) =>
+  option(flags, help, z.enum(values, `one of ${values.join(", ")}`).optional(), { words: values });
+
+const whole = (least: number, most: number) =>
+  z
+    .string()
+    .transform((value) => (/^\d+$/.test(value) ? Number(value) : Number.NaN))
+    .refine((n) => n >= least && n <= most, `a whole number from ${least} to ${most}`);
+const wholeNumber = (flags: string, help: string) => option(flags, help, whole(0, 20).optional());
+
+const secondsOf = z
+  .string()
+  .regex(/^0*[1-9]\d*s?$/, "a number of seconds, such as 30s")
+  .transform((value) => Number.parseInt(value, 10));
+export const seconds = (flags: string, help: string) => option(flags, help, secondsOf.optional());
+export const secondsOr = (flags: string, help: string, byDefault: number) =>
+  option(flags, help, secondsOf, { byDefault });
+const positiveNumber = z
+  .string()
+  .transform(Number)
+  .refine((n) => n > 0, "a positive number");
+export const positiveOr = (flags: string, help: string, byDefault: number) =>
+  option(flags, help, positiveNumber, { byDefault });
+
+const longestTimeoutMs = 500 * 3_600_000;
+const timeoutSchema = z
+  .string()
+  .transform((value) => ({ text: value, ms: durationMs(value) ?? 0 }))
+  .refine(({ ms }) => ms > 0 && ms <= longestTimeoutMs, "a duration such as 90s, 60m or 1h30m, at most 500h");
+export type Timeout = z.output<typeof timeoutSchema>;
+
+export const timeout = option(
+  "--timeout <duration>",
+  "end the command after this long, such as 60m; clean-up is never cut",
+  timeoutSchema.optional(),
+);
+export const lab = { lab: textOr("--lab <name>", "name of the lab; two names are two labs", "default") };
+export const json = { json: flag("--json", "print JSON on standard output, and nothing else there") };
+export const setup = {
+  setup: flag("--setup", "install and start what the machine lacks (Debian, as root)"),
+};
+export const registryMirror = {
+  registryMirror: text("--registry-mirror <host:port>", "plain-HTTP mirror of the public registries"),
+};
+export const images = {
+  images: textOr(
+    "--images <source>",
+    "registry, source, archive=FILE, or auto: registry if it answers, else the cache, else source",
+    "auto",
+  ),
+};
+
+/** What a lab is made of. */
+export const plan = {
+  ...lab,
+  labFile: text(
+    "--lab-file <file>",
+    "clusters, budgets and values (default: the profile's, in kind-configs/)",
+    "files",
+  ),
+  profile: oneOf("--profile <name>", "the way of meshing (default: the lab file's)", profileNames),
+  cilium: several("--cilium <version>", "Cilium version or checkout folder; east=V for one cluster"),
+  kubernetes: several("--kubernetes <version>", "Kubernetes version; east=V for one cluster"),
+  values: several("--values <file>", "Helm values laid over every cluster's; east=FILE for one", "files"),
+  clusters: wholeNumber(
+    "--clusters <n>",
+    "how many clusters; those that the lab file does not name are made like its last",
+  ),
+  workers: wholeNumber("--workers <n>", "worker nodes per cluster"),
+  serviceType: oneOf("--service-type <type>", "how clustermesh-apiserver is exposed", [
+    "LoadBalancer",
+    "NodePort",
+  ]),
+};
+/** A lab and where its images come from. */
+export const labToBuild = { ...plan, ...images, ...registryMirror };
+
+const shardSchema = z
+  .string()
+  .regex(/^\d{1,4}\/\d{1,4}$/, "I/N, such as 1/3")
+  .transform((value) => {
+    const [index = 0, count = 0] = value.split("/").map(Number);
+    return { index, count };
+  })
+  .refine(({ index, count }) => index >= 1 && index <= count, "I/N with I from 1 to N, such as 1/3");
+
+/** Which tests run. */
+export const selection = {
+  tag: several("--tag <tag>", "only suites with this tag; may be given again", "tags"),
+  test: several(
+    "--test <pattern>",
+    "only tests whose title, or `suite > title`, matches; * is any text; may be given again",
+  ),
+  exclude: several("--exclude <pattern>", "not this suite, or tests like this; may be given again", "suites"),
+  shard: option("--shard <i/n>", "the I-th of N parts, for several machines", shardSchema.optional()),
+  suitesDir: text("--suites-dir <dir>", "also the suites of this folder, with their fault tables", "files"),
+};
+export const repeat = {
+  repeat: option("--repeat <n>", "run every suite, or measure each scenario, this often", whole(1, 1000), {
+    byDefault: 1,
+  }),
+};
+/** Which tests run, and when a run stops. */
+export const testing = {
+  ...selection,
+  ...repeat,
+  rerunFailed: text(
+    "--rerun-failed <run>",
+    "only what failed, was unknown or had a set-up error in that run",
+  ),
+  failFast: flag("--fail-fast", "start no further test after the first failure"),
+  pauseOnFail: flag(
+    "--pause-on-fail",
+    "after a suite with a failure keep its namespace, print kubectl lines and wait for Enter",
+  ),
+};

@@ -1,0 +1,31 @@
+import { defineCommand } from "./command.ts";
+import { flag, json } from "./options.ts";
+
+const merge = defineCommand<typeof json>({
+  name: "merge",
+  help: "make one JUnit, JSON and HTML of the run folders of several shards",
+  arguments: [{ name: "<dirs...>", help: "run folders, each with a report.json", words: "files" }],
+  async run({ words: dirs, options, session }) {
+    const { mergeReports } = await import("#harness/jobs/merge-reports.ts");
+    const { closingLines } = await import("#harness/jobs/closing-lines.ts");
+    const { record, dir } = await mergeReports(dirs, session.command);
+    process.exitCode = record.exitCode;
+    if (options.json) return session.json({ ...record, dir });
+    for (const line of closingLines(record, dir)) session.say(line);
+  },
+});
+
+export const report = defineCommand({
+  name: "report",
+  help: "render a finished run again",
+  arguments: [{ name: "<run>", help: "a run id, or latest" }],
+  options: { csv: flag("--csv", "also write every history as CSV beside it"), ...json },
+  commands: [merge],
+  async run({ words: [runId = ""], options, session }) {
+    const { exportCsv, renderAgain } = await import("#harness/jobs/write-report.ts");
+    const page = await renderAgain(runId);
+    const csv = options.csv ? await exportCsv(runId) : [];
+    if (options.json) return session.json({ page, csv });
+    for (const file of [page, ...csv]) session.say(file);
+  },
+});

@@ -1,0 +1,50 @@
+import { join } from "node:path";
+import { checkWritable } from "#harness/config/user-file.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
+import { defineCommand } from "./command.ts";
+import { flag, json, labToBuild, setup, textOr } from "./options.ts";
+import { bringUp } from "./up.ts";
+
+export const repro = defineCommand({
+  name: "repro",
+  help: "rebuild a source environment as a lab, as near as possible, and hold it; prints first what differs",
+  arguments: [
+    {
+      name: "<files...>",
+      help: "zips of cilium sysdump, Helm values, kubectl's YAML, in any mix; NAME=FILE where a file does not say of which cluster it is",
+      words: "files",
+    },
+  ],
+  options: {
+    ...labToBuild,
+    plan: flag("--plan", "print what differs, write the lab file, and build nothing"),
+    out: textOr("--out <folder>", "where the lab file goes", "repro"),
+    ...setup,
+    ...json,
+  },
+  async run({ words: files, options: o, session }) {
+    const { say } = session;
+    checkWritable(join(o.out, "lab.yaml"), "--out");
+    const [first = ""] = files;
+    if (files.length === 1 && first.endsWith(".zip")) {
+      const { unpackBundle } = await import("#harness/jobs/repro/bundle.ts");
+      const bundled = await unpackBundle(first, o.out);
+      if (bundled !== undefined) {
+        say(`a bundle; written: ${bundled.labFile}`);
+        if (!o.plan) await bringUp({ ...o, keep: false, labFile: bundled.labFile }, session);
+        for (const fault of bundled.faults)
+          say(`was in force: ${meshCommand("inject", fault, "--lab", o.lab)}`);
+        if (o.json) session.json({ labFile: bundled.labFile, faults: bundled.faults });
+        return;
+      }
+    }
+    const { differenceLines, planRepro } = await import("#harness/jobs/repro/index.ts");
+    const { labFile, draft } = await planRepro(files, o.out);
+    for (const line of differenceLines(draft.differences)) say(line);
+    say("");
+    say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
+    if (o.json) session.json({ labFile, differences: draft.differences });
+    if (o.plan) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
+    await bringUp({ ...o, keep: false, labFile }, session);
+  },
+});

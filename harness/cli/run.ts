@@ -1,0 +1,53 @@
+import { given } from "#harness/lib/given.ts";
+import { beginReport } from "./begin-report.ts";
+import { defineCommand } from "./command.ts";
+import { imageOptions, planOptions, testingOf } from "./lab-options.ts";
+import { flag, json, labToBuild, setup, testing, text, timeout } from "./options.ts";
+
+export const run = defineCommand({
+  name: "run",
+  help: "the main job: check the machine, get images, bring the lab up, test, report, take it down",
+  arguments: [
+    {
+      name: "[suites...]",
+      help: "some of `list suites`; without one, the core suites and what the lab file names",
+      words: "suites",
+    },
+  ],
+  options: {
+    ...labToBuild,
+    ...setup,
+    keep: flag("--keep", "leave the lab up"),
+    withFault: text("--with-fault <fault>", "inject a fault after each suite's set-up", "faults"),
+    summary: text("--summary <file>", "also write a Markdown summary", "files"),
+    ...testing,
+    timeout,
+    ...json,
+  },
+  async run({ words: suites, options: o, session }) {
+    const report = await beginReport(session, o);
+    const { planLab } = await import("#harness/config/plan.ts");
+    const plan = await planLab(planOptions(o));
+    report.about(plan);
+    const { run } = await import("#harness/jobs/run.ts");
+    const { mustBuild } = await import("#harness/lab/preflight.ts");
+    const images = await imageOptions(o);
+    await session.withProgress(async (progress) =>
+      run({
+        plan,
+        report,
+        suites,
+        setup: o.setup,
+        keep: o.keep,
+        images,
+        mustBuild: await mustBuild(plan, images),
+        command: session.command,
+        progress,
+        say: session.say,
+        signal: session.signal,
+        ...testingOf(o),
+        ...given({ fault: o.withFault, summary: o.summary }),
+      }),
+    );
+  },
+});

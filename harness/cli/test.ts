@@ -1,0 +1,97 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { given } from "#harness/lib/given.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { beginReport } from "./begin-report.ts";
+import { defineCommand, type Input } from "./command.ts";
+import { imageOptions, testingOf } from "./lab-options.ts";
+import { flag, images, json, lab, several, testing, text, timeout } from "./options.ts";
+
+const options = {
+  ...lab,
+  withFault: text("--with-fault <fault>", "inject a fault after each suite's set-up", "faults"),
+  bugtool: flag(
+    "--bugtool",
+    "after a failure, collect cilium-bugtool's files too: half a minute of a core per agent",
+  ),
+  summary: text("--summary <file>", "also write a Markdown summary", "files"),
+  ...testing,
+  series: text(
+    "--series <file>",
+    "add measurements to this file, and make only those that it lacks, so that an interrupted run can resume",
+    "files",
+  ),
+  baseline: text(
+    "--baseline <file>",
+    "a series of earlier measurements with which outages are compared",
+    "files",
+  ),
+  context: several("--context <name>", "an external meshed cluster instead of a lab; two or more times"),
+  kubeconfig: text(
+    "--kubeconfig <file>",
+    "of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
+    "files",
+  ),
+  ...images,
+  proberImage: text("--prober-image <ref>", "where those clusters' nodes find the prober's image"),
+  agnhostImage: text("--agnhost-image <ref>", "where they find the backends' image"),
+  timeout,
+  writeContext: text(
+    "--write-context <file>",
+    "run nothing: write what vitest needs to run suites by hand on the lab, and print the command",
+    "files",
+  ),
+  ...json,
+};
+
+export const test = defineCommand({
+  name: "test",
+  help: "run suites against the lab that is up, or against external meshed clusters (--context)",
+  arguments: [
+    {
+      name: "[suites...]",
+      help: "some of `list suites`; without one, the core suites and what the lab file names",
+      words: "suites",
+    },
+  ],
+  options,
+  run: runTest,
+});
+
+async function runTest({ words: suites, options: o, session }: Input<typeof options>): Promise<void> {
+  const report = await beginReport(session, o);
+  const requested = {
+    suites,
+    runId: report.runId,
+    report,
+    command: session.command,
+    say: session.say,
+    signal: session.signal,
+    bugtool: o.bugtool,
+    ...testingOf(o),
+    ...given({ series: o.series, baseline: o.baseline, fault: o.withFault, summary: o.summary }),
+  };
+  const { context: contexts, kubeconfig, proberImage, agnhostImage } = o;
+  if (o.writeContext !== undefined) {
+    if (contexts !== undefined)
+      throw new MeshproofError("usage", "--write-context needs a lab: --context names external clusters");
+    const { writeContext } = await import("#harness/jobs/test-context.ts");
+    await writeContext(o.writeContext, o.lab, requested);
+    const variable = shellQuote([`MESHPROOF_RUN=${o.writeContext}`]);
+    return session.say(`${variable} npx vitest run --project suites suites/NAME`);
+  }
+  if (contexts === undefined) {
+    const { testLab } = await import("#harness/jobs/test.ts");
+    await testLab({ lab: o.lab, ...requested });
+    return;
+  }
+  const { testExternal } = await import("#harness/jobs/test-external.ts");
+  const external = { contexts, images: await imageOptions({ ...o, registryMirror: undefined }) };
+  await session.withProgress((progress) =>
+    testExternal({
+      ...requested,
+      ...external,
+      progress,
+      ...given({ kubeconfig, proberImage, agnhostImage }),
+    }),
+  );
+}

@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import type { RunRecord, SuiteRecord } from "#harness/model/record.ts";
+import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
+
+const suite = (name: string, outcomes: Record<string, "pass" | "fail" | "unknown">, errors: string[] = []) =>
+  ({
+    name,
+    errors,
+    tests: Object.entries(outcomes).map(([title, outcome]) => ({ suite: name, name: title, outcome })),
+  }) as unknown as SuiteRecord;
+const run = {
+  runId: "r1",
+  lab: "a",
+  clusters: [{ name: "east", cilium: "1.19.4", kubernetes: "1.34.4" }],
+  suites: [
+    suite("fails", { one: "fail", two: "pass", three: "unknown" }),
+    suite("no-set-up", { never: "pass" }, ["it broke"]),
+    suite("spoiled", { one: "pass", "set-up and clean-up": "unknown" }),
+    suite("green", { one: "pass" }),
+    suite("meshproof", { timeout: "unknown" }),
+  ],
+} as unknown as RunRecord;
+
+test("what failed, was unknown or had an error of its set-up is repeated", () => {
+  expect(failedOf(run, new Set(["fails", "no-set-up", "spoiled", "green"]))).toEqual([
+    { suite: "fails", test: "one" },
+    { suite: "fails", test: "three" },
+    { suite: "no-set-up" },
+    { suite: "spoiled" },
+  ]);
+});
+
+test("a run of another lab or other versions is refused by name", () => {
+  expect(() => requireSameLab(run, "b")).toThrow("run r1 was of lab a, not of b");
+  expect(() => requireSameVersions(run, run.clusters)).not.toThrow();
+  const newer = run.clusters.map((c) => ({ ...c, cilium: "1.20.0" }));
+  expect(() => requireSameVersions(run, newer)).toThrow(/r1 was of other versions .*1\.19\.4.*1\.20\.0/);
+});

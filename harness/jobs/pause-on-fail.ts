@@ -1,0 +1,36 @@
+import { createInterface } from "node:readline/promises";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { watchPauses } from "#harness/testkit/pause.ts";
+
+/** Throws `usage` where nobody could press Enter. */
+export function requireTerminal(): void {
+  if (process.stdin.isTTY !== true)
+    throw new MeshproofError("usage", "--pause-on-fail waits for Enter, and standard input is no terminal", {
+      cure: "run it in a terminal, or leave the option out",
+    });
+}
+
+/** Holds each suite that failed until Enter, with kubectl lines for its namespace; runs until the signal. */
+export function pauseOnFail(
+  mesh: Mesh,
+  runDir: string,
+  say: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const hold = async (namespace: string): Promise<void> => {
+    say(`  PAUSED      namespace ${namespace} and the lab stay as they are:`);
+    for (const { kubeconfig, context } of mesh.clusters) {
+      const words = ["kubectl", "--kubeconfig", kubeconfig, "--context", context, "-n", namespace];
+      say(`              ${shellQuote(words)} get all`);
+    }
+    const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    try {
+      await terminal.question("              Enter continues: ", { signal });
+    } finally {
+      terminal.close();
+    }
+  };
+  return watchPauses(runDir, hold, signal);
+}

@@ -1,0 +1,54 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { wallLabel } from "#harness/lib/clock.ts";
+import { found } from "#harness/lib/found.ts";
+import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
+import type { RunRecord } from "#harness/model/record.ts";
+import { kernelRelease } from "#harness/platform/machine.ts";
+
+/** What is known of a run before its first test: the command, the lab, the versions. */
+export type RunHead = Omit<RunRecord, "durationMs" | "suites" | "totals" | "exitCode">;
+
+interface HeadOptions {
+  readonly runId: string;
+  readonly command: string;
+  readonly lab: string;
+  readonly fault?: string;
+  readonly signal: AbortSignal;
+}
+
+export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead> {
+  const { state } = mesh;
+  return {
+    schema: 1,
+    runId: options.runId,
+    startedAt: wallLabel(),
+    command: options.command,
+    lab: options.lab,
+    profile: state.plan.profile,
+    fault: options.fault ?? null,
+    kernel: kernelRelease(),
+    meshproof: meshproofVersion,
+    imageSource: state.artifacts.source,
+    imageReason: state.artifacts.reason,
+    clusters: await Promise.all(
+      mesh.clusters.map(async (c) => {
+        const own = found(state.artifacts.clusters[c.name], `artifacts of ${c.name}`);
+        const [agent] = await agentsOf(c, options.signal);
+        return {
+          name: c.name,
+          id: c.id,
+          podCidr: c.podCidr,
+          serviceCidr: c.serviceCidr,
+          nodes: (await c.nodes()).map((n) => n.name),
+          kubernetes: await c.kube.version(),
+          cilium: agent === undefined ? own.ciliumVersion : await agent.version(),
+          nodeImage: own.nodeImage,
+          nodeImageId: own.nodeImageId,
+        };
+      }),
+    ),
+    provenance: state.artifacts.provenance,
+    budgets: state.plan.budgets,
+  };
+}

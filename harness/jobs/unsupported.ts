@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
+import { matches } from "#harness/lib/pattern.ts";
+import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { withoutCount } from "#harness/testkit/selection.ts";
+
+const allowanceSchema = z.array(
+  z.strictObject({
+    suite: z.string(),
+    test: z.string(),
+    cilium: z.string(),
+    imageSource: z.string(),
+    profile: z.string().default("*"),
+    why: z.string(),
+  }),
+);
+
+/** What it may hang on whether a capability is there. */
+interface Conditions {
+  readonly ciliums: readonly string[];
+  readonly imageSource: string;
+  readonly profile: string;
+  /** What the lab is made for. */
+  readonly suites: readonly string[];
+}
+
+/**
+ * An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. A suite that the lab was not made for
+ * may find that it is not.
+ */
+export function withoutSurprises(
+  suites: readonly SuiteRecord[],
+  allowances: z.infer<typeof allowanceSchema>,
+  { ciliums, imageSource, profile, suites: own }: Conditions,
+): SuiteRecord[] {
+  const allowed = (test: TestRecord): boolean =>
+    !own.includes(test.suite) ||
+    allowances.some(
+      (a) =>
+        a.suite === test.suite &&
+        matches(a.test, withoutCount(test.name)) &&
+        matches(a.imageSource, imageSource) &&
+        matches(a.profile, profile) &&
+        // A mesh can do what all of its clusters can.
+        ciliums.some((c) => matches(a.cilium, c)),
+    );
+  return suites.map((suite) => ({
+    ...suite,
+    tests: suite.tests.map((test) =>
+      test.outcome !== "unsupported" || allowed(test)
+        ? test
+        : {
+            ...test,
+            outcome: "fail" as const,
+            reasons: [
+              `unsupported, and suites/unsupported.yaml does not allow it: ${test.reasons.join("; ")}`,
+            ],
+          },
+    ),
+  }));
+}
+
+export async function readAllowances(): Promise<z.infer<typeof allowanceSchema>> {
+  return allowanceSchema.parse(
+    parseYaml(await readFile(join(repoRoot(), "suites/unsupported.yaml"), "utf8")),
+  );
+}

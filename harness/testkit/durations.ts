@@ -1,0 +1,25 @@
+/**
+ * Seconds that suites take on the default lab, for `--shard`. A table and not the reports of this machine: shards of several
+ * machines must fit together. Estimates; the balance depends on them, never the result.
+ */
+const seconds: Readonly<Record<string, number>> = {
+  "apiserver-replicas": 120,
+  "cache-ttl": 180,
+  "certificate-rotation": 150,
+  failover: 60,
+  "failover-affinity": 120,
+  "failover-backends": 600,
+  "failover-delays": 180,
+  "failover-mesh": 900,
+  "failover-migration": 120,
+  "failover-rollout": 180,
+  "failover-rollout-drain": 180,
+  "global-service": 60,
+  "health-matrix": 20,
+  kvstore: 20,
+  "node-discovery": 20,
+  policy: 90,
+  "restart-order": 240,
+};
+
+export const durationOf = (suite: string): number => (seconds[suite] ?? 40) * 1000;

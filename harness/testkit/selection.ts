@@ -1,0 +1,143 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
+import { matches } from "#harness/lib/pattern.ts";
+import { durationOf } from "./durations.ts";
+import type { ListedSuite } from "./suite-list.ts";
+
+export interface Shard {
+  /** From 1 to `count`. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** A test of an earlier run, or a whole suite of it. */
+export interface Named {
+  readonly suite: string;
+  readonly test?: string;
+}
+
+/** Which tests a command names; what is not there names all. */
+export interface Selection {
+  readonly tags?: readonly string[];
+  /** Patterns of a title, or of `suite > title`. */
+  readonly tests?: readonly string[];
+  /** Suites, or patterns like those of `tests`. */
+  readonly exclude?: readonly string[];
+  /** What an earlier run left to be repeated. */
+  readonly only?: readonly Named[];
+  readonly shard?: Shard;
+}
+
+export interface Selected {
+  readonly suites: readonly ListedSuite[];
+  /** Titles by suite; a suite that is not there runs whole. */
+  readonly tests: Readonly<Record<string, readonly string[]>>;
+}
+
+interface Titles {
+  readonly suite: ListedSuite;
+  readonly all: readonly string[];
+  readonly chosen: readonly string[];
+}
+
+const repetition = / \(\d+ of \d+\)$/;
+/** A title without the count of `--repeat`. */
+export const withoutCount = (title: string): string => title.replace(repetition, "");
+
+/** Whether a pattern means a test: by its title, with or without its suite and its repetition. */
+function means(pattern: string, suite: string, title: string): boolean {
+  return [title, withoutCount(title)].some((t) => matches(pattern, t) || matches(pattern, `${suite} > ${t}`));
+}
+
+/**
+ * The tests to run, of suites that were chosen by name or by the lab. Throws `usage` where nothing is left, or where a tag
+ * or a pattern matches nothing: a slip must not look like a green run.
+ */
+export function select(
+  suites: readonly ListedSuite[],
+  selection: Selection,
+  options: { readonly clusters: readonly string[]; readonly repeat: number },
+): Selected {
+  const { tags = [], tests = [], exclude = [], only, shard } = selection;
+  let left: readonly Titles[] = suites.map((suite) => {
+    const all = suite.tests(options).map((t) => t.title);
+    return { suite, all, chosen: all };
+  });
+  for (const tag of tags)
+    if (!suites.some((s) => s.info.tags.includes(tag))) throw nothing(`--tag ${tag}`, "see `list suites`");
+  if (tags.length > 0) left = left.filter((t) => t.suite.info.tags.some((tag) => tags.includes(tag)));
+  for (const pattern of tests)
+    if (!left.some((t) => t.chosen.some((title) => means(pattern, t.suite.info.name, title))))
+      throw nothing(`--test ${pattern}`, "see `list tests`; * is any text");
+  if (tests.length > 0)
+    left = keep(left, (suite, title) => tests.some((pattern) => means(pattern, suite, title)));
+  for (const pattern of exclude)
+    if (!left.some((t) => t.chosen.some((title) => isExcluded(pattern, t.suite.info.name, title))))
+      throw nothing(`--exclude ${pattern}`, "see `list tests`; * is any text");
+  left = keep(left, (suite, title) => !exclude.some((pattern) => isExcluded(pattern, suite, title)));
+  if (only !== undefined)
+    left = keep(left, (suite, title) =>
+      only.some(
+        (o) => o.suite === suite && (o.test === undefined || withoutCount(o.test) === withoutCount(title)),
+      ),
+    );
+  if (left.length === 0) throw nothing(describeSelection(selection), "see `list tests`");
+  if (shard !== undefined) {
+    const names = new Set(
+      shardOf(
+        left.map((t) => t.suite.info.name),
+        shard,
+        durationOf,
+      ),
+    );
+    left = left.filter((t) => names.has(t.suite.info.name));
+    if (left.length === 0)
+      throw nothing(`--shard ${shard.index}/${shard.count}`, "there are fewer suites than shards");
+  }
+  const parts = left.filter((t) => t.chosen.length < t.all.length);
+  return {
+    suites: left.map((t) => t.suite),
+    tests: Object.fromEntries(parts.map((t) => [t.suite.info.name, t.chosen])),
+  };
+}
+
+const isExcluded = (pattern: string, suite: string, title: string): boolean =>
+  pattern === suite || means(pattern, suite, title);
+
+const keep = (all: readonly Titles[], is: (suite: string, title: string) => boolean): Titles[] =>
+  all
+    .map((t) => ({ ...t, chosen: t.chosen.filter((title) => is(t.suite.info.name, title)) }))
+    .filter((t) => t.chosen.length > 0);
+
+const nothing = (what: string, cure: string): MeshproofError =>
+  new MeshproofError("usage", `${what} matches no test of the chosen suites`, { cure });
+
+const describeSelection = ({ tags = [], tests = [], exclude = [], only }: Selection): string =>
+  [
+    ...tags.map((t) => `--tag ${t}`),
+    ...tests.map((t) => `--test ${t}`),
+    ...exclude.map((t) => `--exclude ${t}`),
+    ...(only === undefined ? [] : ["--rerun-failed"]),
+  ].join(" ") || "the selection";
+
+/**
+ * The names of one shard, in their order. The longest go first, each to the shard that has least to do: the same names and
+ * durations give the same shards on every machine.
+ */
+export function shardOf(
+  names: readonly string[],
+  { index, count }: Shard,
+  durationMs: (name: string) => number,
+): string[] {
+  const shards = Array.from({ length: count }, () => ({ ms: 0, names: new Set<string>() }));
+  const longestFirst = [...names].sort((a, b) => durationMs(b) - durationMs(a) || (a < b ? -1 : 1));
+  for (const name of longestFirst) {
+    const shard = found(
+      shards.reduce((least, s) => (s.ms < least.ms ? s : least)),
+      "shard",
+    );
+    shard.names.add(name);
+    shard.ms += durationMs(name);
+  }
+  return names.filter((name) => shards[index - 1]?.names.has(name) === true);
+}
