@@ -3,8 +3,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import pc from "picocolors";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
-import { type ProfileName, profileNames } from "#harness/config/profiles.ts";
-import { checkPair, readMatrix, type UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { checkPair, readMatrix } from "#harness/config/upgrade-matrix.ts";
 import { faults } from "#harness/faults/index.ts";
 import { checkArchiveOption, type ImageOptions } from "#harness/images/options.ts";
 import {
@@ -32,6 +31,8 @@ import { mustBuild, preflight } from "#harness/lab/preflight.ts";
 import { up } from "#harness/lab/up.ts";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { UpgradePair } from "#harness/model/certification-journal.ts";
+import { type ProfileName, profileNames } from "#harness/model/profile.ts";
 import { examine } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";

@@ -1,7 +1,7 @@
 import { wantsKvstoreMesh } from "#harness/config/plan.ts";
 import { hasApiserver } from "#harness/config/profiles.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
-import type { LabState } from "#harness/state/lab.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/state/lab.ts";
 import { ownNodes } from "./external/own-cluster.ts";
 import { type ClusterNode, kindNodes } from "./kind/kind-cluster.ts";

@@ -1,7 +1,9 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { budgetsSchema, rigSchema } from "./budgets.ts";
-import { profileNames } from "./profiles.ts";
+import type { Infer } from "#harness/lib/records.ts";
+import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
+import { type KindConfig, kindConfigSchema } from "#harness/model/lab-plan.ts";
+import { profileNames } from "#harness/model/profile.ts";
 import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
 export const clusterName = z
@@ -17,12 +19,12 @@ const clusterSchema = z.strictObject({
   /** Cilium's cluster-id; 0 means none, 255 is the highest with the default maxConnectedClusters, 511 with the other. */
   id: z.number().int().min(1, "cluster ids begin at 1").max(511, "cluster ids end at 511"),
   kindConfig: z.string().describe("A kind Config file; relative to this file."),
-  kubernetes: z.string().optional(),
-  cilium: z.string().optional(),
+  kubernetes: z.string().exactOptional(),
+  cilium: z.string().exactOptional(),
   values: z.record(z.string(), z.unknown()).default({}).describe("Helm values laid over this cluster's."),
   manifests: z
     .string()
-    .optional()
+    .exactOptional()
     .describe(
       "A file of Kubernetes objects that the lab holds, applied once it is meshed; relative to this file.",
     ),
@@ -46,22 +48,7 @@ export const labFileSchema = z.strictObject({
   budgets: budgetsSchema,
   rig: rigSchema,
 });
-export type LabFile = z.infer<typeof labFileSchema>;
-
-/** The parts of a kind Config file that Meshproof reads; the rest is handed to kind as it is. */
-const kindConfigSchema = z.looseObject({
-  kind: z.literal("Cluster"),
-  apiVersion: z.literal("kind.x-k8s.io/v1alpha4"),
-  networking: z.looseObject({
-    podSubnet: z.string(),
-    serviceSubnet: z.string(),
-    disableDefaultCNI: z.literal(true, "Cilium is the CNI: disableDefaultCNI must be true"),
-    kubeProxyMode: z.literal("none", "Cilium replaces kube-proxy: kubeProxyMode must be none"),
-    apiServerPort: z.number().int().min(1).max(65535).optional(),
-  }),
-  nodes: z.array(z.looseObject({ role: z.enum(["control-plane", "worker"]) })).min(1),
-});
-export type KindConfig = z.infer<typeof kindConfigSchema>;
+export type LabFile = Infer<typeof labFileSchema>;
 
 export async function readLabFile(path: string): Promise<LabFile> {
   return validate(labFileSchema, await readYaml(path), path);

@@ -1,55 +1,11 @@
 import { createServer } from "node:net";
 import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type { Budgets, RigLimits } from "./budgets.ts";
-import {
-  type KindConfig,
-  type LabFile,
-  readKindConfig,
-  readLabFile,
-  readManifests,
-  readValues,
-} from "./lab-file.ts";
+import type { KindConfig, LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
+import type { ProfileName } from "#harness/model/profile.ts";
+import { type LabFile, readKindConfig, readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { checkLabName } from "./lab-name.ts";
-import { labFileOf, type ProfileName } from "./profiles.ts";
-
-export interface PlannedCluster {
-  readonly name: string;
-  readonly id: number;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  /** The pods' IPv6 CIDR, where the cluster is dual-stack. */
-  readonly podCidr6?: string;
-  readonly kubernetes: string;
-  readonly cilium: string;
-  readonly kindConfig: KindConfig;
-  /** The user's own Helm values, laid over ours. */
-  readonly values: Record<string, unknown>;
-  /** A cluster that was there before: never made, never removed. Networks of Docker, where its nodes are containers. */
-  readonly own?: {
-    readonly kubeconfig: string;
-    readonly context: string;
-    readonly networks: readonly string[];
-    /** LoadBalancer services have been seen to get addresses there. */
-    readonly givesAddresses: boolean;
-  };
-  /** Objects that the lab holds, applied once it is meshed. */
-  readonly manifests?: readonly Record<string, unknown>[];
-}
-
-/** A lab as it shall be: validated, nothing touched yet. */
-export interface LabPlan {
-  readonly lab: string;
-  readonly profile: ProfileName;
-  readonly clusters: readonly PlannedCluster[];
-  readonly serviceType: "LoadBalancer" | "NodePort";
-  /** One Docker network for all clusters, or one for each. */
-  readonly networks: "shared" | "each";
-  /** What the lab is made for, beside the suites that every lab runs. */
-  readonly suites: readonly string[];
-  readonly budgets: Budgets;
-  readonly rig: RigLimits;
-}
+import { labFileOf } from "./profiles.ts";
 
 export interface PlanOptions {
   readonly lab: string;

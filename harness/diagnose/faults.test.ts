@@ -15,7 +15,7 @@ test("every fault that leaves a trace has a fixture", () => {
 });
 
 test.each(files.map((f) => basename(f, ".json.gz")))("%s is named first", (name) => {
-  const { fault, names, snapshot } = unpackFixture(readFileSync(join(home, `${name}.json.gz`)));
+  const { fault, names, snapshot } = unpackFixture(readFileSync(join(home, `${name}.json.gz`)), name);
   const [first] = diagnose(snapshot);
   expect(fault).toBe(name);
   expect(namesOneOf(first, names), first?.message).toBe(true);

@@ -1,7 +1,9 @@
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import type { Artifacts, ClusterArtifacts, Provenance } from "#harness/model/artifacts.ts";
+import { digestLockFormat } from "#harness/model/image-store.ts";
 import { command, output } from "#harness/platform/command.ts";
 import { buildName, imageId, saveImages } from "#harness/platform/docker.ts";
 import { publicRegistries, registryAnswers } from "#harness/platform/doctor/doctor.ts";
@@ -190,7 +192,10 @@ const lockFile = (): string => join(cacheDir(), "digests.lock.json");
 
 /** The first digest seen of a reference is the only one accepted from then on. */
 export async function lockDigest(key: string, digest: string, reference: string): Promise<void> {
-  const locked = JSON.parse(await readFile(lockFile(), "utf8").catch(() => "{}")) as Record<string, string>;
+  const locked = parseRecord(await readFile(lockFile(), "utf8").catch(() => "{}"), digestLockFormat, {
+    what: `the record of digests ${lockFile()}`,
+    remedy: "correct it, or remove it: the next digest seen of each reference counts then",
+  });
   const before = locked[key];
   if (before === digest) return;
   if (before !== undefined) {

@@ -18,10 +18,13 @@ import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import {
   type KillCell,
   type KillMatrix,
+  type ProofRecord,
   type ProvenFault,
+  proofFormat,
   unknownCells,
 } from "#harness/model/kill-matrix.ts";
 import type { RunRecord } from "#harness/model/record.ts";
@@ -108,7 +111,10 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
       options.say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
     // As it goes: an hour's work survives whatever ends this one.
-    await writeAtomic(join(dir, matrixFile), `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`);
+    await writeAtomic(
+      join(dir, matrixFile),
+      `${JSON.stringify({ schema: 1, faults: proven, cells } satisfies ProofRecord, null, 1)}\n`,
+    );
   }
   options.say("\nafter all faults: every suite on the healed mesh");
   const final = await testLab({
@@ -151,7 +157,10 @@ async function settledBefore(
       cure: `name a folder of reports/ that holds a ${matrixFile}`,
     });
   });
-  const before = JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] };
+  const before = parseRecord(text, proofFormat(run), {
+    what: `${matrixFile} of run ${run}`,
+    remedy: `name a folder of reports/ whose ${matrixFile} is whole, or leave --resume out`,
+  });
   const faults = before.faults.filter((told) => {
     const fault = chosen.find((f) => f.name === told.name);
     if (fault === undefined) return false;
@@ -163,7 +172,7 @@ async function settledBefore(
     return isSettled(told, before.cells, mustFail);
   });
   return {
-    faults: faults.map((f) => ({ ...f, run: f.run ?? run })),
+    faults,
     cells: before.cells.filter((c) => faults.some((f) => f.name === c.fault)),
   };
 }

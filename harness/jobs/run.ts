@@ -1,9 +1,9 @@
-import type { LabPlan } from "#harness/config/plan.ts";
 import { preflight } from "#harness/lab/preflight.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { lockLab } from "#harness/state/lab.ts";
 import { checkSuites } from "#harness/testkit/suites.ts";

@@ -1,8 +1,9 @@
 import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { Cluster } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { readJournal, whereItIs } from "#harness/state/certification-journal.ts";
-import { type LabState, requireLab } from "#harness/state/lab.ts";
+import { requireLab } from "#harness/state/lab.ts";
 
 export interface LabStatus {
   readonly lab: string;

@@ -1,9 +1,8 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parse as parseYaml } from "yaml";
 import { z } from "zod";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
+import { readYaml, validate } from "#harness/config/yaml-file.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
@@ -11,9 +10,11 @@ import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { matches } from "#harness/lib/pattern.ts";
-import { appendToSeries, readSeries, writeSeries } from "#harness/measure/series.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import { appendToSeries, correctSeries, readSeries } from "#harness/measure/series.ts";
 import { figuresOf } from "#harness/model/figures.ts";
-import type { Finding } from "#harness/model/finding.ts";
+import { findingsFormat } from "#harness/model/finding.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import {
   exitCodeOf,
   type RunRecord,
@@ -156,7 +157,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
         `  diagnosis of ${name}: [${first.layer}] ${first.message}\n              next: ${first.next}`,
       );
   }
-  if (options.series !== undefined) correctSeries(options.series, options.runId, records);
+  if (options.series !== undefined) correctSpoiled(options.series, options.runId, records);
   const totals = totalsOf(records);
   const withRunErrors = { ...totals, errors: totals.errors + reporter.runErrors.length };
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
@@ -191,16 +192,15 @@ const isOurs = (plan: LabPlan): boolean =>
   !plan.suites.includes("field") && plan.clusters.every((c) => c.own === undefined);
 
 /** Some disturbances of the rig show only at the end of a run: what was kept as a figure before is none then. */
-function correctSeries(series: string, runId: string, suites: readonly SuiteRecord[]): void {
+function correctSpoiled(series: string, runId: string, suites: readonly SuiteRecord[]): void {
   const spoiled = suites
     .flatMap((s) => s.tests)
     .filter((t) => t.outcome === "unknown" && t.notes.measurement !== undefined)
-    .map((t) => t.notes.measurement!.at);
-  const all = readSeries(series);
-  if (!all.some((m) => m.runId === runId && m.outcome !== "unknown" && spoiled.includes(m.at))) return;
-  writeSeries(
-    series,
-    all.map((m) => (m.runId === runId && spoiled.includes(m.at) ? { ...m, outcome: "unknown" } : m)),
+    .map((t) => t.notes.measurement?.at);
+  correctSeries(series, (m) =>
+    m.runId === runId && m.outcome !== "unknown" && spoiled.includes(m.at)
+      ? { ...m, outcome: "unknown" }
+      : undefined,
   );
 }
 
@@ -223,7 +223,13 @@ function keepInSeries(
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {
   if (suite.errors.length === 0 && suite.tests.every((t) => t.outcome !== "fail")) return suite;
   const text = await readFile(join(artifacts, suite.name, diagnosisFile), "utf8").catch(() => undefined);
-  return text === undefined ? suite : { ...suite, findings: JSON.parse(text) as Finding[] };
+  if (text === undefined) return suite;
+  const findings = parseRecord(text, findingsFormat, {
+    what: `${diagnosisFile} of suite ${suite.name}`,
+    remedy: "run the suite again",
+    code: "evidence-malformed",
+  });
+  return { ...suite, findings };
 }
 
 /** The last lines of every run: where the report is, and the counts that CI reads. Unknown counts as failed. */
@@ -302,7 +308,6 @@ export function withoutSurprises(
 }
 
 async function readAllowances(): Promise<z.infer<typeof allowanceSchema>> {
-  return allowanceSchema.parse(
-    parseYaml(await readFile(join(repoRoot(), "suites/unsupported.yaml"), "utf8")),
-  );
+  const file = join(repoRoot(), "suites/unsupported.yaml");
+  return validate(allowanceSchema, await readYaml(file), file, "see the other entries of the file");
 }

@@ -1,14 +1,14 @@
 import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import type { History } from "#harness/model/history.ts";
-import type { RunRecord } from "#harness/model/record.ts";
+import { type RunRecord, runRecordFormat } from "#harness/model/record.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { readHistory, writeCsv } from "#harness/probe/history-file.ts";
 import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
-import { reportSchema } from "#harness/report/schema.ts";
 import { reportsDir } from "#harness/testkit/run-environment.ts";
 
 /** `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. */
@@ -82,7 +82,10 @@ export async function renderAgain(runId: string): Promise<string> {
       cure: "name a folder of reports/ that holds a report.json, or latest",
     });
   });
-  const run = reportSchema.parse(JSON.parse(text)) as RunRecord;
+  const run = parseRecord(text, runRecordFormat, {
+    what: `the report of run ${runId} (${join(dir, "report.json")})`,
+    remedy: "name another run, or run it again",
+  });
   await writeAtomic(join(dir, "junit.xml"), junitOf(run));
   await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   return join(dir, "report.html");

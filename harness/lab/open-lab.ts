@@ -2,8 +2,9 @@ import { Mesh } from "#harness/cluster/mesh.ts";
 import { healJournal } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { tellStranded } from "#harness/state/certification-journal.ts";
-import { type LabState, requireLab } from "#harness/state/lab.ts";
+import { requireLab } from "#harness/state/lab.ts";
 import { killOrphans, labVariable } from "#harness/state/reap.ts";
 import { takeOver } from "./other-labs.ts";
 

@@ -1,9 +1,10 @@
 import { kindNodes } from "#harness/cluster/kind/kind-cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { isAlive } from "#harness/platform/machine.ts";
 import { readJournal } from "#harness/state/certification-journal.ts";
-import { claimLab, type LabState, listLabs, lockLab, readLabState } from "#harness/state/lab.ts";
+import { claimLab, listLabs, lockLab, readLabState } from "#harness/state/lab.ts";
 import { reapLab } from "#harness/state/reap.ts";
 
 /**

@@ -4,17 +4,12 @@ import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
 import { killProcesses, podProcess } from "#harness/cluster/kind/node-control.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Leak } from "#harness/model/certificate.ts";
+import { type LeakPacket, leakPacketSchema } from "#harness/model/leak-packet.ts";
 import { execLines } from "#harness/platform/docker.ts";
 import type { Guarded } from "#harness/workloads/standing-workload.ts";
 
 // Told at once: a packet that libpcap kept back would be counted to no phase.
 const tcpdump = ["tcpdump", "--immediate-mode", "-i", "eth0", "-nn", "-tt", "-l"];
-
-interface Packet {
-  readonly atUnixMs: number;
-  readonly from: string;
-  readonly to: string;
-}
 
 /** One line of `tcpdump -nn -tt`: when, and from which address. */
 export function readPacket(line: string): { atUnixMs: number; from: string } | undefined {
@@ -22,7 +17,7 @@ export function readPacket(line: string): { atUnixMs: number; from: string } | u
   return found === null ? undefined : { atUnixMs: Number(found[1]) * 1000, from: found[2]! };
 }
 
-function leaksOf(packets: readonly Packet[], sinceUnixMs: number): Leak[] {
+function leaksOf(packets: readonly LeakPacket[], sinceUnixMs: number): Leak[] {
   return [...Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`).values()].map((own) => ({
     afterMs: Math.round(own[0]!.atUnixMs - sinceUnixMs),
     from: own[0]!.from,
@@ -37,7 +32,7 @@ export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak
   const text = await readFile(file, "utf8").catch(() => "");
   const packets = text.split("\n").flatMap((line) => {
     try {
-      return [JSON.parse(line) as Packet];
+      return [leakPacketSchema.parse(JSON.parse(line))];
     } catch {
       return [];
     }
@@ -53,7 +48,7 @@ export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak
  * none may come, and none is missed as a sample would miss it.
  */
 export class LeakWatch implements AsyncDisposable {
-  readonly #packets: Packet[] = [];
+  readonly #packets: LeakPacket[] = [];
   readonly #lost: string[] = [];
   readonly #taps: { readonly node: string; kill(): void }[] = [];
   #file: string | undefined;
@@ -101,7 +96,7 @@ export class LeakWatch implements AsyncDisposable {
     }
   }
 
-  #add(packet: Packet): void {
+  #add(packet: LeakPacket): void {
     this.#packets.push(packet);
     // At once: a harness that is killed has lost nothing.
     if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify(packet)}\n`);

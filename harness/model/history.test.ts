@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Sample, sampleOutcomes } from "./history.ts";
-import { footLine, type HistoryHead, HistoryReader, headLine, sampleLine } from "./history-lines.ts";
+import { type HistoryHead, type Sample, sampleOutcomes } from "./history.ts";
+import { footLine, HistoryReader, headLine, sampleLine } from "./history-lines.ts";
 import { SampleColumns } from "./sample-columns.ts";
 
 const hundredths = (max: number) => fc.integer({ min: 0, max: max * 100 }).map((n) => n / 100);

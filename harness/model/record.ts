@@ -1,88 +1,106 @@
-import type { Finding } from "./finding.ts";
-import type { HealthCell } from "./health-cell.ts";
-import type { KillMatrix } from "./kill-matrix.ts";
-import type { Measurement } from "./measurement.ts";
-import type { Outcome } from "./verdict.ts";
+import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+import { provenanceSchema } from "./artifacts.ts";
+import { findingSchema } from "./finding.ts";
+import { healthCellSchema } from "./health-cell.ts";
+import { killMatrixSchema } from "./kill-matrix.ts";
+import { type Measurement, measurementSchema } from "./measurement.ts";
+import { outcomes } from "./verdict.ts";
 
-/** What a test leaves for the report, beside its verdict; travels as JSON. */
-export interface TestNotes {
-  facts?: Record<string, number | string | boolean | null>;
+const notesSchema = z.object({
+  facts: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).exactOptional(),
   /** Files under `histories/`, by name. */
-  histories?: string[];
-  healthCells?: HealthCell[];
-  /** What was measured; its outcome is the test's own. */
+  histories: z.array(z.string()).exactOptional(),
+  healthCells: z.array(healthCellSchema).exactOptional(),
+  measurement: measurementSchema
+    .omit({ outcome: true })
+    .exactOptional()
+    .describe("One measured disturbance; the test's outcome is its own."),
+  fault: z
+    .object({ name: z.string(), subject: z.string(), names: z.array(z.string()) })
+    .exactOptional()
+    .describe("The fault that was in force; a failing test's message holds one of its names."),
+});
+/** What a test leaves for the report, beside its verdict; travels as JSON, and grows while the test goes. */
+export type TestNotes = Omit<z.infer<typeof notesSchema>, "measurement"> & {
   measurement?: Omit<Measurement, "outcome">;
-  /** The fault that was in force. */
-  fault?: { name: string; subject: string; names: string[] };
-}
+};
 
-export interface TestRecord {
-  readonly suite: string;
-  readonly name: string;
-  readonly outcome: Outcome;
+const testSchema = z.object({
+  suite: z.string(),
+  name: z.string(),
+  outcome: z.enum(outcomes),
   /** Why, for everything but a pass. */
-  readonly reasons: readonly string[];
-  readonly durationMs: number;
-  readonly notes: TestNotes;
-}
+  reasons: z.array(z.string()),
+  durationMs: z.number(),
+  notes: notesSchema,
+});
+export type TestRecord = Infer<typeof testSchema>;
 
-export interface SuiteRecord {
-  readonly name: string;
+const suiteSchema = z.object({
+  name: z.string(),
   /** The suite's two opening sentences. */
-  readonly goal: string;
-  readonly method: string;
-  readonly tests: readonly TestRecord[];
+  goal: z.string(),
+  method: z.string(),
+  tests: z.array(testSchema),
   /** What went wrong outside any test: set-up, clean-up. */
-  readonly errors: readonly string[];
-  readonly durationMs: number;
-  /** Where a test failed: what `diagnose` says of the evidence, the deepest cause first. */
-  readonly findings?: readonly Finding[];
-}
+  errors: z.array(z.string()),
+  durationMs: z.number(),
+  findings: z
+    .array(findingSchema)
+    .exactOptional()
+    .describe("Where a test failed: what `diagnose` says of the evidence, the deepest cause first."),
+});
+export type SuiteRecord = Infer<typeof suiteSchema>;
 
-export interface ClusterRecord {
-  readonly name: string;
-  readonly id: number;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  readonly nodes: readonly string[];
-  readonly kubernetes: string;
-  readonly cilium: string;
-  readonly nodeImage: string;
-  readonly nodeImageId: string;
-}
+const clusterSchema = z.object({
+  name: z.string(),
+  id: z.number(),
+  podCidr: z.string(),
+  serviceCidr: z.string(),
+  nodes: z.array(z.string()),
+  kubernetes: z.string(),
+  cilium: z.string(),
+  nodeImage: z.string(),
+  nodeImageId: z.string(),
+});
 
-export interface ProvenanceRecord {
-  readonly name: string;
-  readonly version: string;
-  readonly origin: string;
-  readonly sum: string;
-  readonly notes?: readonly string[];
-}
-
+/** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two alike. */
+export const runRecordSchema = z.object({
+  schema: z.literal(1),
+  runId: z.string(),
+  startedAt: z.string(),
+  durationMs: z.number(),
+  command: z.string(),
+  lab: z.string(),
+  profile: z.string().describe("The way of meshing."),
+  fault: z.string().nullable(),
+  kernel: z.string(),
+  meshproof: z.string(),
+  imageSource: z.string(),
+  imageReason: z.string(),
+  clusters: z.array(clusterSchema),
+  provenance: z.array(provenanceSchema),
+  budgets: z.record(z.string(), z.number()),
+  suites: z.array(suiteSchema),
+  totals: z.object({
+    pass: z.number(),
+    fail: z.number(),
+    unsupported: z.number(),
+    skipped: z.number(),
+    unknown: z.number(),
+    errors: z.number(),
+  }),
+  exitCode: z.number(),
+  killMatrix: killMatrixSchema.exactOptional().describe("What `prove` found; of no other command."),
+});
 /** A whole run, as `report.json` holds it. */
-export interface RunRecord {
-  readonly schema: 1;
-  readonly runId: string;
-  readonly startedAt: string;
-  readonly durationMs: number;
-  readonly command: string;
-  readonly lab: string;
-  /** The way of meshing. */
-  readonly profile: string;
-  readonly fault: string | null;
-  readonly kernel: string;
-  readonly meshproof: string;
-  readonly imageSource: string;
-  readonly imageReason: string;
-  readonly clusters: readonly ClusterRecord[];
-  readonly provenance: readonly ProvenanceRecord[];
-  readonly budgets: Readonly<Record<string, number>>;
-  readonly suites: readonly SuiteRecord[];
-  readonly totals: Readonly<Record<Outcome, number>> & { readonly errors: number };
-  readonly exitCode: number;
-  /** Of `prove` alone. */
-  readonly killMatrix?: KillMatrix;
-}
+export type RunRecord = Infer<typeof runRecordSchema>;
+
+export const runRecordFormat: RecordFormat<RunRecord> = {
+  schema: runRecordSchema,
+  version: { key: "schema", current: 1 },
+};
 
 export function totalsOf(suites: readonly SuiteRecord[]): RunRecord["totals"] {
   const totals = { pass: 0, fail: 0, unsupported: 0, skipped: 0, unknown: 0, errors: 0 };

@@ -2,14 +2,8 @@ import { createWriteStream, type WriteStream } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { finished } from "node:stream/promises";
-import type { History } from "#harness/model/history.ts";
-import {
-  footLine,
-  type HistoryFoot,
-  type HistoryHead,
-  HistoryReader,
-  headLine,
-} from "#harness/model/history-lines.ts";
+import type { History, HistoryFoot, HistoryHead } from "#harness/model/history.ts";
+import { footLine, HistoryReader, headLine } from "#harness/model/history-lines.ts";
 
 /** A history on its way to disk: what a prober tells is written at once and not kept. */
 export class HistoryFile {

@@ -1,29 +1,12 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { checkLabName } from "#harness/config/lab-name.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { Artifacts } from "#harness/model/artifacts.ts";
-import type { ProcessMark } from "#harness/model/process-mark.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import { type LabState, labStateFormat } from "#harness/model/lab-state.ts";
 import { lockFolder } from "#harness/platform/lock.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { stateDir, writeAtomic } from "#harness/platform/paths.ts";
-
-/** How far a lab got. Anything but `up` is half a lab: the next `up` repairs or rebuilds it. */
-export type LabPhase = "creating" | "meshing" | "up" | "removing";
-
-/** What outlives the process: written before the step it names begins. */
-export interface LabState {
-  readonly version: 1;
-  readonly lab: string;
-  readonly phase: LabPhase;
-  readonly runId: string;
-  readonly createdAt: string;
-  /** The process that removes the lab at its end. A lab that is kept has none. */
-  readonly owner?: ProcessMark;
-  readonly plan: LabPlan;
-  readonly artifacts: Artifacts;
-}
 
 const labsDir = (): string => join(stateDir(), "labs");
 export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
@@ -35,21 +18,17 @@ export const kindNameOf = (lab: string, cluster: string): string => `meshproof-$
 export const kubeconfigOf = (lab: string, cluster: string): string =>
   join(labDir(lab), `${cluster}.kubeconfig`);
 
+/** Undefined where there is no such lab; throws for a state that this Meshproof cannot use. */
 export async function readLabState(lab: string): Promise<LabState | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(labDir(lab), "state.json"), "utf8");
-  } catch {
-    return undefined;
-  }
-  try {
-    return JSON.parse(text) as LabState;
-  } catch (error) {
-    throw new MeshproofError("lab-broken", `the state file of lab ${lab} is not JSON`, {
-      cause: error,
-      cure: `run \`npm run mesh -- down --lab ${lab}\``,
-    });
-  }
+  const file = join(labDir(lab), "state.json");
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  return text === undefined
+    ? undefined
+    : parseRecord(text, labStateFormat, {
+        what: `the state of lab ${lab} (${file})`,
+        remedy: `run \`npm run mesh -- down --lab ${lab}\`, then \`npm run mesh -- up --lab ${lab}\``,
+        notJsonCode: "lab-broken",
+      });
 }
 
 export async function writeLabState(state: LabState): Promise<void> {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { planLab } from "#harness/config/plan.ts";
+import { exampleLabState } from "#harness/model/examples.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 
 /** Every test of the suites, by suite, listed by vitest itself on a lab that exists on paper only. */
@@ -12,9 +13,7 @@ export async function listTestsOnPaper(): Promise<Map<string, string[]>> {
     const plan = await planLab({ lab: "paper" });
     const dir = join(state, "meshproof/labs/paper");
     mkdirSync(dir, { recursive: true });
-    const versions = Object.fromEntries(plan.clusters.map((c) => [c.name, { ciliumVersion: c.cilium }]));
-    const artifacts = { clusters: versions, agnhostImage: "x", proberImage: "x" };
-    writeFileSync(join(dir, "state.json"), JSON.stringify({ lab: "paper", phase: "up", plan, artifacts }));
+    writeFileSync(join(dir, "state.json"), JSON.stringify(exampleLabState({ plan })));
     for (const c of plan.clusters) {
       const name = `kind-meshproof-paper--${c.name}`;
       const config = {

@@ -1,8 +1,8 @@
 import { basename, join } from "node:path";
 import { BaseSequencer, createVitest, type Reporter, type TestSpecification, type Vitest } from "vitest/node";
-import type { LabPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import type { MeshproofReporter } from "./reporter.ts";
 

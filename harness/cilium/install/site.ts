@@ -1,5 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { type LabPlan, mergeValues, type PlannedCluster } from "#harness/config/plan.ts";
+import { mergeValues } from "#harness/config/plan.ts";
 import {
   daemonSetReady,
   deploymentReady,
@@ -14,6 +14,7 @@ import { notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Artifacts, ClusterArtifacts } from "#harness/model/artifacts.ts";
+import type { LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
 import { installCilium } from "#harness/platform/helm.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";

@@ -1,9 +1,9 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
-import type { PlannedCluster } from "#harness/config/plan.ts";
 import { Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { coveringCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { PlannedCluster } from "#harness/model/lab-plan.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import type { ClusterNode } from "../kind/kind-cluster.ts";
 import { agentSelector } from "../selectors.ts";

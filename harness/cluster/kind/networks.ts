@@ -1,4 +1,5 @@
-import { checkNetwork, type LabPlan } from "#harness/config/plan.ts";
+import { checkNetwork } from "#harness/config/plan.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { startRouter } from "#harness/platform/containers.ts";
 import {
   containerAddress,

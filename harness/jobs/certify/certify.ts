@@ -1,7 +1,6 @@
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { readValues } from "#harness/config/lab-file.ts";
-import { type LabPlan, mergeValues } from "#harness/config/plan.ts";
-import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { mergeValues } from "#harness/config/plan.ts";
 import { removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { makeRoom } from "#harness/lab/other-labs.ts";
@@ -9,14 +8,10 @@ import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { CertificationJournal, UpgradePair } from "#harness/model/certification-journal.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
-import {
-  claimJournal,
-  forgetJournal,
-  type Journal,
-  readJournal,
-  whereItIs,
-} from "#harness/state/certification-journal.ts";
+import { claimJournal, forgetJournal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
 import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/state/lab.ts";
 import { checkSuites } from "#harness/testkit/suites.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
@@ -75,6 +70,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
   const { runId, images } = options;
   await up({ plan, runId, images, keep, transient: !keep, progress, signal });
   return await conclude(options, plan.lab, artifacts, async (mesh) => ({
+    version: 1,
     pair,
     settings: {
       order,
@@ -127,7 +123,7 @@ async function conclude(
   options: AnyCertification,
   lab: string,
   artifacts: BothArtifacts,
-  journalOf: (mesh: Mesh) => Promise<Journal>,
+  journalOf: (mesh: Mesh) => Promise<CertificationJournal>,
 ): Promise<Certified> {
   const { progress, say, signal } = options;
   try {
@@ -159,7 +155,7 @@ async function givenValues(
   mesh: Mesh,
   artifacts: BothArtifacts,
   signal: AbortSignal,
-): Promise<Journal["given"]> {
+): Promise<CertificationJournal["given"]> {
   const { helm } = artifacts.old.tools;
   const entries = mesh.clusters.map(
     async ({ name, kubeconfig }) => [name, await releaseValues({ helm, kubeconfig, signal })] as const,

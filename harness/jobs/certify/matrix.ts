@@ -1,24 +1,12 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
-import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
-import { validate } from "#harness/config/yaml-file.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
-import { type Certificate, certifications } from "#harness/model/certificate.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import type { Certificate } from "#harness/model/certificate.ts";
+import type { UpgradePair } from "#harness/model/certification-journal.ts";
+import { type HistoryEntry, upgradeHistoryFormat } from "#harness/model/upgrade-history.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import type { Certified } from "./certified.ts";
-
-const entrySchema = z.strictObject({
-  from: z.string(),
-  to: z.string(),
-  date: z.string(),
-  runId: z.string(),
-  verdict: z.enum(certifications),
-  lost: z.number().int(),
-  longestGapMs: z.number(),
-  reasons: z.array(z.string()),
-});
-export type HistoryEntry = z.infer<typeof entrySchema>;
 
 /** Certifies every pair and says what changed since the last run that `history` tells of; a pair that breaks stops no other. */
 export async function certifyMatrix(
@@ -29,7 +17,10 @@ export async function certifyMatrix(
   signal: AbortSignal,
 ): Promise<(Certificate | undefined)[]> {
   const text = await readFile(history, "utf8").catch(() => "[]");
-  const before = validate(z.array(entrySchema), JSON.parse(text), history, "name another --history");
+  const before = parseRecord(text, upgradeHistoryFormat, {
+    what: `history ${history}`,
+    remedy: "name another --history",
+  });
   const all = [...before];
   const certificates: (Certificate | undefined)[] = [];
   for (const pair of pairs) {

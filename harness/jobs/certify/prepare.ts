@@ -2,13 +2,13 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type ClusterNode, holdsImages, importArchives } from "#harness/cluster/kind/kind-cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
-import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { checkSources, getArtifacts } from "#harness/images/index.ts";
 import { makeStaging } from "#harness/images/source/image.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
+import type { UpgradePair } from "#harness/model/certification-journal.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { saveImages } from "#harness/platform/docker.ts";
 
 export interface Images {

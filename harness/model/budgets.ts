@@ -153,7 +153,6 @@ export const budgetsSchema = z
       .describe("Probability that a computed sample makes a healthy mesh fail a test."),
   })
   .prefault({});
-export type Budgets = z.infer<typeof budgetsSchema>;
 
 /**
  * Where the rig itself falters, a verdict is `unknown`, never pass or fail. Lateness bounds the error of a measured
@@ -197,4 +196,3 @@ export const rigSchema = z
       .describe("Free space that Docker's folder and the reports' must keep during a test."),
   })
   .prefault({});
-export type RigLimits = z.infer<typeof rigSchema>;
