@@ -3,7 +3,7 @@ import { messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { isAlive } from "#harness/platform/machine.ts";
-import { readJournal } from "#harness/state/certification-journal.ts";
+import { hasJournal } from "#harness/state/certification-journal.ts";
 import { claimLab, listLabs, lockLab, readLabState } from "#harness/state/lab.ts";
 import { reapLab } from "#harness/state/reap.ts";
 
@@ -14,7 +14,7 @@ import { reapLab } from "#harness/state/reap.ts";
 export async function isDisposable(state: LabState): Promise<boolean> {
   if (state.phase === "removing") return true;
   if (state.owner === undefined || (await isAlive(state.owner))) return false;
-  return state.phase !== "up" || (await readJournal(state.lab)) === undefined;
+  return state.phase !== "up" || !(await hasJournal(state.lab));
 }
 
 /** A lab that nobody wants is this command's now, to keep or to remove at its end; any other stays as it is. */

@@ -53,34 +53,36 @@ export function checkRecord<T>(
   { schema, version, older = {} }: RecordFormat<T>,
   source: RecordSource,
 ): T {
-  const found = version === undefined ? undefined : versionOf(value, version.key);
   const refuse = (code: ErrorCode, why: string, remedy = source.remedy): never => {
     throw new MeshproofError(code, `${source.what} ${why}`, { cure: remedy });
   };
+  const found = version === undefined ? undefined : versionOf(value, version.key);
   if (version !== undefined && found !== undefined && found > version.current)
     return refuse(
       "config-conflict",
       `was written by a newer Meshproof (${version.key} ${found}; this one reads up to ${version.current})`,
       `use the Meshproof that wrote it, or ${source.remedy}`,
     );
-  const migrating = version !== undefined && (found ?? 0) < version.current ? older[found ?? 0] : undefined;
+  const migrating = found === undefined || found === version?.current ? undefined : older[found];
   const result = (migrating ?? schema).safeParse(value);
   if (result.success) return result.data;
   const issues = issuesOf(result.error, value);
-  if (version !== undefined && (migrating !== undefined || (found !== undefined && found < version.current)))
-    return refuse(
-      "config-conflict",
-      `was written by an older Meshproof and cannot be used by this one (${issues})`,
-    );
-  return refuse(source.code ?? "config-invalid", `is malformed: ${issues}`);
+  const isOlder = migrating !== undefined || ((found ?? 0) > 0 && found !== version?.current);
+  return isOlder
+    ? refuse(
+        "config-conflict",
+        `was written by an older Meshproof and cannot be used by this one (${issues})`,
+      )
+    : refuse(source.code ?? "config-invalid", `is malformed: ${issues}`);
 }
 
+/** 0 where an object names none; undefined for what is no object. */
 function versionOf(value: unknown, key: string): number | undefined {
-  if (typeof value !== "object" || value === null) return undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const found = (value as Readonly<Record<string, unknown>>)[key];
   if (typeof found === "number") return found;
   const digits = typeof found === "string" ? /\d+$/.exec(found) : null;
-  return digits === null ? undefined : Number(digits[0]);
+  return digits === null ? 0 : Number(digits[0]);
 }
 
 /** What is wrong with a value, each with its place and what was found there; the first few. */

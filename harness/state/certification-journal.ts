@@ -1,5 +1,6 @@
-import { readFile, rm } from "node:fs/promises";
+import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { messageOf } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import {
   type CertificationJournal,
@@ -36,11 +37,31 @@ export async function writeJournal(lab: string, journal: CertificationJournal): 
 
 /** Says of a certification that was cut off where it stopped. To be called under the lab's lock: nobody is at it then. */
 export async function tellStranded(lab: string, say: (line: string) => void): Promise<void> {
-  const journal = mine.has(lab) ? undefined : await readJournal(lab);
-  if (journal !== undefined)
-    say(
-      `${whereItIs(lab, journal)}: \`certify --resume --lab ${lab}\` goes on, \`down --lab ${lab}\` cleans up`,
-    );
+  if (mine.has(lab)) return;
+  try {
+    const journal = await readJournal(lab);
+    if (journal !== undefined)
+      say(
+        `${whereItIs(lab, journal)}: \`certify --resume --lab ${lab}\` goes on, \`down --lab ${lab}\` cleans up`,
+      );
+  } catch (error) {
+    // Who does not mean to go on with it is not held up by it.
+    say(`${messageOf(error)}: \`down --lab ${lab}\` cleans up`);
+  }
+}
+
+/** Whether a certification was begun and not ended, whatever its journal says. */
+export const hasJournal = async (lab: string): Promise<boolean> =>
+  (await stat(fileOf(lab)).catch(() => undefined)) !== undefined;
+
+/** Where a lab's certification is, or why its journal does not say it; undefined where there is none. */
+export async function certificationOf(lab: string): Promise<string | undefined> {
+  try {
+    const journal = await readJournal(lab);
+    return journal === undefined ? undefined : whereItIs(lab, journal);
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 export const forgetJournal = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
