@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type HistoryHead, type Sample, sampleOutcomes } from "./history.ts";
 import { footLine, HistoryReader, headLine, sampleLine } from "./history-lines.ts";
+import { readProbeLine } from "./probe-wire.ts";
 import { SampleColumns } from "./sample-columns.ts";
 
 const hundredths = (max: number) => fc.integer({ min: 0, max: max * 100 }).map((n) => n / 100);
@@ -114,4 +115,15 @@ describe("a history's file", () => {
       reader.history();
     }).toThrow(message);
   });
+});
+
+test("a line of the prober is its start, a batch or its end; anything else is none", () => {
+  const lines = [
+    { hello: { startedAtUnixMs: 1 } },
+    { samples: [[0, 1, 5, 5, 6, "ok", "p", ""]], control: [], nowMs: 7 },
+    { bye: { cpuShare: 0.1 } },
+  ];
+  for (const line of lines) expect(readProbeLine(JSON.stringify(line))).toEqual(line);
+  for (const none of ["npm warn", "7", "null", '{"hello":{}}', '{"samples":[],"control":[]}'])
+    expect(readProbeLine(none)).toBeUndefined();
 });

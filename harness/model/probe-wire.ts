@@ -41,13 +41,39 @@ const wireSampleSchema = z.tuple([z.number(), ...requestColumns]);
 /** The index of its stream before it. */
 export type WireSample = Infer<typeof wireSampleSchema>;
 
-const probeLineSchema = z.union([
+const batchSchema = z.object({
+  samples: z.array(wireSampleSchema),
+  control: z.array(wireRequestSchema),
+  nowMs: z.number(),
+});
+type ProbeBatch = Infer<typeof batchSchema>;
+
+const probeEventSchema = z.union([
   z.object({ hello: z.object({ startedAtUnixMs: z.number() }) }),
-  z.object({ samples: z.array(wireSampleSchema), control: z.array(wireRequestSchema), nowMs: z.number() }),
   z.object({ bye: z.object({ cpuShare: z.number() }) }),
 ]);
 /** Lines that the prober prints. Times are milliseconds since its own start. */
-export type ProbeLine = Infer<typeof probeLineSchema>;
+export type ProbeLine = Infer<typeof probeEventSchema> | ProbeBatch;
+
+/**
+ * A line of the prober; undefined for what is none. The samples in it are not looked at: at a thousand a second the
+ * prober's own version of this code is trusted with them.
+ */
+export function readProbeLine(line: string): ProbeLine | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return isBatch(value) ? value : probeEventSchema.safeParse(value).data;
+}
+
+function isBatch(value: unknown): value is ProbeBatch {
+  if (typeof value !== "object" || value === null) return false;
+  const { samples, control, nowMs } = value as Partial<Record<keyof ProbeBatch, unknown>>;
+  return Array.isArray(samples) && Array.isArray(control) && typeof nowMs === "number";
+}
 
 const askTargetSchema = z.strictObject({
   protocol: z.enum(["http", "udp", "tcp"]),
