@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
-const versionsSchema = z.strictObject({ kubernetes: z.string(), cilium: z.string() });
+const versionsSchema = z.object({ kubernetes: z.string(), cilium: z.string() });
 /** What one cluster asks for. `cilium` is a version such as `1.19.4`, or the path of a local checkout. */
 export type Versions = Infer<typeof versionsSchema>;
 
@@ -16,7 +16,7 @@ export const provenanceSchema = z.object({
 /** Where a thing came from, for the report: module sums, Debian package hashes, registry digests. */
 export type Provenance = Infer<typeof provenanceSchema>;
 
-const clusterArtifactsSchema = z.strictObject({
+const clusterArtifactsSchema = z.object({
   versions: versionsSchema,
   /** The version that Cilium reports of itself, such as `1.19.4`. */
   ciliumVersion: z.string(),
@@ -37,13 +37,13 @@ const clusterArtifactsSchema = z.strictObject({
 /** What a cluster is made from. */
 export type ClusterArtifacts = Infer<typeof clusterArtifactsSchema>;
 
-const toolsSchema = z.strictObject({ kind: z.string(), helm: z.string() });
+const toolsSchema = z.object({ kind: z.string(), helm: z.string() });
 export type Tools = Infer<typeof toolsSchema>;
 
 const imageSources = ["registry", "source", "archive"] as const;
 export type ImageSource = (typeof imageSources)[number];
 
-export const artifactsSchema = z.strictObject({
+export const artifactsSchema = z.object({
   source: z.enum(imageSources),
   /** One sentence: why this source, and what was tried before it. */
   reason: z.string(),

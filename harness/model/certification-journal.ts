@@ -11,7 +11,7 @@ const valuesSchema = z.record(z.string(), z.unknown());
 const journalFields = {
   pair: upgradePairSchema,
   /** What was asked for: one that goes on later keeps to it. */
-  settings: z.strictObject({
+  settings: z.object({
     order: z.array(z.string()),
     skipRollback: z.boolean(),
     /** Those of the first and the last version. */
@@ -36,7 +36,7 @@ const journalFields = {
   /** Up to when the captures were judged; null before there were any. */
   watchedUntilUnixMs: z.number().nullable(),
 };
-const journalSchema = z.strictObject({ version: z.literal(1), ...journalFields });
+const journalSchema = z.object({ version: z.literal(1), ...journalFields });
 /** What a certification has behind it; written after every phase, and when one begins. */
 export type CertificationJournal = Infer<typeof journalSchema>;
 
@@ -44,9 +44,7 @@ export const certificationJournalFormat: RecordFormat<CertificationJournal> = {
   schema: journalSchema,
   version: { key: "version", current: 1 },
   older: {
-    // Of before there were versions. Whether its lab was made for it alone is said by the lab's own state since.
-    0: z
-      .strictObject({ ...journalFields, madeLab: z.boolean().exactOptional() })
-      .transform(({ madeLab: _, ...journal }) => ({ version: 1 as const, ...journal })),
+    // Of before there were versions. Those whose labs had no owner say `madeLab` too, which the lab's own state tells since.
+    0: z.object(journalFields).transform((journal) => ({ version: 1 as const, ...journal })),
   },
 };

@@ -20,7 +20,7 @@ export type KindConfig = Infer<typeof kindConfigSchema>;
 
 const mapping = z.record(z.string(), z.unknown());
 
-const plannedClusterSchema = z.strictObject({
+const plannedClusterSchema = z.object({
   name: z.string(),
   id: z.number().int(),
   podCidr: z.string(),
@@ -34,7 +34,7 @@ const plannedClusterSchema = z.strictObject({
   values: mapping,
   /** A cluster that was there before: never made, never removed. Networks of Docker, where its nodes are containers. */
   own: z
-    .strictObject({
+    .object({
       kubeconfig: z.string(),
       context: z.string(),
       networks: z.array(z.string()),
@@ -47,7 +47,7 @@ const plannedClusterSchema = z.strictObject({
 });
 export type PlannedCluster = Infer<typeof plannedClusterSchema>;
 
-export const labPlanSchema = z.strictObject({
+export const labPlanSchema = z.object({
   lab: z.string(),
   profile: z.enum(profileNames),
   clusters: z.array(plannedClusterSchema),

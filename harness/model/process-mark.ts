@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
-export const processMarkSchema = z.strictObject({
+export const processMarkSchema = z.object({
   pid: z.number().int(),
   /** When the process began, in the kernel's ticks. */
   pidStart: z.string(),

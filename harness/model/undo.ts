@@ -20,15 +20,15 @@ const mapping = z.record(z.string(), z.unknown());
 
 const undoSchema = z.discriminatedUnion("do", [
   /** Removes firewall rules that carry `mark` from a node, or from the network namespace of a pod on it. */
-  z.strictObject({
+  z.object({
     do: z.literal("remove-rules"),
     node: z.string(),
     mark: z.string(),
     podUid: z.string().exactOptional(),
   }),
   /** Takes a routing rule away that kept a node from a CIDR. */
-  z.strictObject({ do: z.literal("remove-routing-rule"), node: z.string(), to: z.string() }),
-  z.strictObject({
+  z.object({ do: z.literal("remove-routing-rule"), node: z.string(), to: z.string() }),
+  z.object({
     do: z.literal("scale"),
     cluster: z.string(),
     namespace: z.string(),
@@ -36,7 +36,7 @@ const undoSchema = z.discriminatedUnion("do", [
     replicas: z.number(),
   }),
   /** A JSON merge patch that puts fields back; `null` takes them away. */
-  z.strictObject({
+  z.object({
     do: z.literal("merge"),
     cluster: z.string(),
     kind: z.enum(undoKinds),
@@ -45,30 +45,30 @@ const undoSchema = z.discriminatedUnion("do", [
     patch: mapping,
   }),
   /** Makes a deleted object again. */
-  z.strictObject({ do: z.literal("apply"), cluster: z.string(), object: mapping }),
-  z.strictObject({
+  z.object({ do: z.literal("apply"), cluster: z.string(), object: mapping }),
+  z.object({
     do: z.literal("remove"),
     cluster: z.string(),
     kind: z.enum(undoKinds),
     namespace: z.string().exactOptional(),
     name: z.string(),
   }),
-  z.strictObject({ do: z.enum(["unpause", "start"]), node: z.string() }),
+  z.object({ do: z.enum(["unpause", "start"]), node: z.string() }),
   /** Lets a stopped process of a node go on; `process` is matched against whole command lines. */
-  z.strictObject({ do: z.literal("continue"), node: z.string(), process: z.string() }),
+  z.object({ do: z.literal("continue"), node: z.string(), process: z.string() }),
   /** A BPF entry back into a node's agent. */
-  z.strictObject({
+  z.object({
     do: z.literal("agent-command"),
     cluster: z.string(),
     node: z.string(),
     argv: z.array(z.string()),
     /** Only while a cluster still has an endpoint with this address. */
-    onlyWhile: z.strictObject({ cluster: z.string(), endpointIp: z.string() }).exactOptional(),
+    onlyWhile: z.object({ cluster: z.string(), endpointIp: z.string() }).exactOptional(),
   }),
   /** An entry back into a cluster's kvstore. */
-  z.strictObject({ do: z.literal("kvstore-put"), cluster: z.string(), key: z.string(), value: z.string() }),
+  z.object({ do: z.literal("kvstore-put"), cluster: z.string(), key: z.string(), value: z.string() }),
   /** Deletes pods and waits for those that take their place. */
-  z.strictObject({
+  z.object({
     do: z.literal("replace-pods"),
     cluster: z.string(),
     /** kube-system, where none is named. */
@@ -78,9 +78,9 @@ const undoSchema = z.discriminatedUnion("do", [
     node: z.string().exactOptional(),
   }),
   /** Waits until every node of a cluster is Ready and has its prober pod. */
-  z.strictObject({ do: z.literal("await-nodes"), cluster: z.string() }),
+  z.object({ do: z.literal("await-nodes"), cluster: z.string() }),
   /** Waits until every agent of every cluster is connected and synchronised with every other cluster. */
-  z.strictObject({ do: z.literal("await-mesh") }),
+  z.object({ do: z.literal("await-mesh") }),
 ]);
 /**
  * How a fault is undone, as data: written to the lab's journal before the harm is done, so that the next command can
@@ -95,7 +95,7 @@ const entryFields = {
   injectedAt: z.string(),
   undo: z.array(undoSchema),
 };
-const journalEntrySchema = z.strictObject({ version: z.literal(1), ...entryFields });
+const journalEntrySchema = z.object({ version: z.literal(1), ...entryFields });
 /** One fault that was injected and not yet healed, with the process that injected it: a living one heals it itself. */
 export type JournalEntry = Infer<typeof journalEntrySchema>;
 
@@ -103,5 +103,5 @@ export const journalEntryFormat: RecordFormat<JournalEntry> = {
   schema: journalEntrySchema,
   version: { key: "version", current: 1 },
   // The first ones named no version.
-  older: { 0: z.strictObject(entryFields).transform((entry) => ({ version: 1 as const, ...entry })) },
+  older: { 0: z.object(entryFields).transform((entry) => ({ version: 1 as const, ...entry })) },
 };
