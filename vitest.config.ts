@@ -8,11 +8,11 @@ export default defineConfig({
         test: { name: "unit", include: ["{harness,scripts}/**/*.test.ts"], testTimeout: 30_000 },
       },
       {
-        // The suites: one after the other on the lab that is up. `retry: 0`: a flaky failover is a finding.
+        // The suites: one after the other on the lab that `MESHPROOF_RUN` names. `retry: 0`: a flaky failover is a finding.
         test: {
           name: "suites",
-          include: ["suites/**/*.test.ts"],
-          globalSetup: ["harness/testkit/global-setup.ts"],
+          include: ["suites/**/*.suite.ts"],
+          setupFiles: ["harness/testkit/vitest-setup.ts"],
           pool: "forks",
           fileParallelism: false,
           sequence: { concurrent: false, shuffle: false },

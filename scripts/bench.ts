@@ -2,10 +2,12 @@
 // `bench capture LAB TIMES` holds the prober against
 // packet captures over that many failovers in each direction.
 import { describeError } from "#harness/lib/errors.ts";
+import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { benchImages, benchMemory, benchProber, benchUp } from "./tools/bench.ts";
 import { benchCapture } from "./tools/bench-capture.ts";
 
+guardOutput();
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());
 using progress = terminalProgress();

@@ -1,7 +1,9 @@
 // `npm run diagnose-trial -- LAB [COUNT] [SEED]`: does `diagnose` name faults that it was not told of?
 import { describeError } from "#harness/lib/errors.ts";
+import { guardOutput } from "#harness/platform/output.ts";
 import { diagnoseTrial } from "./tools/diagnose-trial.ts";
 
+guardOutput();
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());
 const [lab = "default", count = "12", seed = String(Date.now() % 100_000)] = process.argv.slice(2);

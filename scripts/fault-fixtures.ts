@@ -1,7 +1,9 @@
 // `node scripts/fault-fixtures.ts REPORT`: fixtures for diagnose's unit tests, from the folder of a `prove` run.
 import { describeError } from "#harness/lib/errors.ts";
+import { guardOutput } from "#harness/platform/output.ts";
 import { faultFixtures } from "./tools/fault-fixtures.ts";
 
+guardOutput();
 try {
   const written = await faultFixtures(
     process.argv[2] ?? "reports/latest",

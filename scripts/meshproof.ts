@@ -1,9 +1,11 @@
 #!/usr/bin/env node
 // The command line: parse, call one run, print.
+import { join } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
-import pc from "picocolors";
+import { readValues } from "#harness/config/lab-file.ts";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
 import { checkPair, readMatrix } from "#harness/config/upgrade-matrix.ts";
+import { checkWritable } from "#harness/config/user-file.ts";
 import { faults } from "#harness/faults/index.ts";
 import { checkArchiveOption, type ImageOptions } from "#harness/images/options.ts";
 import {
@@ -15,30 +17,39 @@ import {
   resumeCertification,
 } from "#harness/jobs/certify/index.ts";
 import { describeFindings, diagnoseFiles, diagnoseLab, hasUnread, isWrong } from "#harness/jobs/diagnose.ts";
+import { endOf, reportsEveryEnding } from "#harness/jobs/end-of.ts";
 import { healByHand, injectByHand } from "#harness/jobs/inject.ts";
+import { Interruption } from "#harness/jobs/interruption.ts";
 import { probeByHand } from "#harness/jobs/probe.ts";
 import { prove } from "#harness/jobs/prove.ts";
 import { bundle, unpackBundle } from "#harness/jobs/repro/bundle.ts";
 import { differenceLines, planRepro } from "#harness/jobs/repro/index.ts";
 import { run } from "#harness/jobs/run.ts";
+import { RunReport } from "#harness/jobs/run-report.ts";
 import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
 import { closingLines, testLab } from "#harness/jobs/test.ts";
+import { writeContext } from "#harness/jobs/test-context.ts";
 import { testOwn } from "#harness/jobs/test-own.ts";
 import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
-import { downAll, downLab } from "#harness/lab/down.ts";
+import { labOfOwnerLines, labsOfAllOwners } from "#harness/lab/all-labs.ts";
+import { downAll, downForeign, downLab } from "#harness/lab/down.ts";
 import { fetchImages, saveArchive } from "#harness/lab/images.ts";
 import { mustBuild, preflight } from "#harness/lab/preflight.ts";
 import { up } from "#harness/lab/up.ts";
-import { describeError, MeshproofError } from "#harness/lib/errors.ts";
+import { durationMs } from "#harness/lib/duration.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
 import type { UpgradePair } from "#harness/model/certification-journal.ts";
 import { type ProfileName, profileNames } from "#harness/model/profile.ts";
 import { examine } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
+import { guardOutput, type Piece, paint, stdout } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
-import { labVariable } from "#harness/state/reap.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { longSuiteNames, provenSuites } from "#harness/testkit/suites.ts";
+import { labVariable } from "#harness/state/processes.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
+import { loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 
 interface SharedOptions {
   readonly lab: string;
@@ -54,21 +65,19 @@ interface SharedOptions {
   readonly registryMirror?: string;
 }
 
+guardOutput();
 // A reader that goes away (`| head`) is no error of the run.
 process.stdout.on("error", () => {});
+// A terminal that is gone must not keep an error from being handled: telling it would be the next error.
+process.stderr.on("error", () => {});
 // Set for children only: inherited from a shell it would make that shell's processes look like a lab's orphans.
 delete process.env[labVariable];
 
-const interrupted = new AbortController();
-const { signal } = interrupted;
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.on(name, () => {
-    if (!signal.aborted) process.stderr.write(`\n${name}: cleaning up; please wait\n`);
-    interrupted.abort(new Error(name));
-  });
-}
-
-const say = (line: string): void => void process.stdout.write(`${line}\n`);
+const say = (...line: readonly Piece[]): void => stdout.print(...line, "\n");
+const warn = (text: string): void => void process.stderr.write(`${text}\n`);
+const interruption = new Interruption();
+const { signal } = interruption;
+interruption.listen(warn);
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
 const wholeNumber = (text: string): number => {
   const value = Number(text);
@@ -88,6 +97,22 @@ const timesOf = (text: string): number => {
     throw new InvalidArgumentError("a whole number from 1 to 1000");
   return times;
 };
+interface Timeout {
+  readonly text: string;
+  readonly ms: number;
+}
+const timeoutOf = (text: string): Timeout => {
+  const ms = durationMs(text);
+  if (ms === undefined || ms === 0 || ms > longestTimeoutMs)
+    throw new InvalidArgumentError("a duration such as 90s, 60m or 1h30m, at most 500h");
+  return { text, ms };
+};
+const timeoutOption = (): Option =>
+  new Option(
+    "--timeout <duration>",
+    "end the command after this long, such as 60m; clean-up is never cut",
+  ).argParser(timeoutOf);
+const longestTimeoutMs = 500 * 3_600_000;
 const positive = (text: string): number => {
   const value = Number(text);
   if (!(value > 0)) throw new InvalidArgumentError("a positive number");
@@ -140,7 +165,36 @@ const imageOptions = (o: SharedOptions): ImageOptions =>
   checkArchiveOption(o.images ?? "auto", o.registryMirror);
 
 /** The line under "Reproduce". */
-const commandLine = (): string => `npm run mesh -- ${process.argv.slice(2).join(" ")}`;
+const commandLine = (): string => meshCommand(...process.argv.slice(2));
+
+/** Of `run` and `test`, however they end; other commands have none. */
+const report = reportsEveryEnding(process.argv.slice(2))
+  ? new RunReport({
+      command: commandLine(),
+      meshproof: meshproofVersion,
+      signal,
+      say,
+      onTested: () => interruption.disarm(),
+    })
+  : undefined;
+
+/** The report of `run` and `test`, once their arguments are parsed. */
+async function beginReport(o: {
+  lab: string;
+  profile?: string;
+  timeout?: Timeout;
+  summary?: string;
+}): Promise<RunReport> {
+  if (report === undefined) throw new Error("this command has no report");
+  if (o.timeout !== undefined) interruption.arm(o.timeout.ms, o.timeout.text, warn);
+  report.about({ lab: o.lab, profile: o.profile ?? "unknown" });
+  await report.begin();
+  if (o.summary !== undefined) {
+    checkWritable(o.summary, "--summary");
+    report.summaryTo(o.summary);
+  }
+  return report;
+}
 
 /** How every run of suites ends: the closing lines, then the exit code. */
 function conclude({ record, dir }: Awaited<ReturnType<typeof testLab>>, series?: string): void {
@@ -185,9 +239,13 @@ async function bringUp(o: SharedOptions & { setup?: boolean; keep?: boolean }): 
   });
 }
 
+const suitesHere = await loadSuites();
+const provenSuites = suiteNames(suitesHere, "core", "lab");
+const longSuiteNames = suiteNames(suitesHere, "long");
+
 const program = new Command("meshproof")
   .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
-  .version("0.1.0")
+  .version(meshproofVersion)
   .showHelpAfterError("(--help tells what there is)")
   .exitOverride();
 
@@ -198,17 +256,26 @@ shared(program.command("run"))
   .option("--keep", "leave the lab up")
   .option("--with-fault <fault>", "inject a fault after each suite's set-up")
   .option("--summary <file>", "also write a Markdown summary")
+  .addOption(timeoutOption())
   .action(
     async (
       suites: string[],
-      o: SharedOptions & { setup?: boolean; keep?: boolean; withFault?: string; summary?: string },
+      o: SharedOptions & {
+        setup?: boolean;
+        keep?: boolean;
+        withFault?: string;
+        summary?: string;
+        timeout?: Timeout;
+      },
     ) => {
+      const report = await beginReport(o);
       const plan = await planLab(planOptions(o));
+      report.about(plan);
       const images = imageOptions(o);
-      const finished = await withProgress(async (progress) =>
+      await withProgress(async (progress) =>
         run({
           plan,
-          runId: newRunId(),
+          report,
           suites,
           setup: o.setup ?? false,
           keep: o.keep ?? false,
@@ -222,7 +289,6 @@ shared(program.command("run"))
           ...(o.summary === undefined ? {} : { summary: o.summary }),
         }),
       );
-      conclude(finished);
     },
   );
 
@@ -235,11 +301,12 @@ program
     if (o.fix === true) await withProgress((progress) => setUpMachine(progress, signal));
     const findings = await examine({
       mustBuild: true,
+      signal,
       ...(o.registryMirror === undefined ? {} : { registryMirror: o.registryMirror }),
     });
-    const colour = { ok: pc.green, warn: pc.yellow, bad: pc.red };
+    const colour = { ok: "green", warn: "yellow", bad: "red" } as const;
     for (const f of findings) {
-      say(`${colour[f.level](f.level.padEnd(4))} ${f.name}: ${f.found}`);
+      say(paint(colour[f.level], f.level.padEnd(4)), ` ${f.name}: ${f.found}`);
       if (f.level !== "ok")
         say(`       needed: ${f.needed}${f.cure === undefined ? "" : `\n       cure: ${f.cure}`}`);
     }
@@ -261,6 +328,7 @@ images
   .argument("<file>", "the archive to write")
   .action(async (file: string, _own: object, command: Command) => {
     const o = command.optsWithGlobals<SharedOptions>();
+    checkWritable(file, "images save FILE");
     const plan = await planLab(planOptions(o));
     await withProgress((progress) => saveArchive(plan, imageOptions(o), file, progress, signal));
     say(`saved ${file}`);
@@ -276,13 +344,25 @@ program
   .command("down")
   .description("remove a lab, whatever state it is in")
   .option("--lab <name>", "name of the lab", "default")
-  .option("--all", "every lab, and what a crash left")
-  .action(async (o: { lab: string; all?: boolean }) => {
-    const removed = await withProgress((progress) =>
-      o.all === true
-        ? downAll(progress, AbortSignal.timeout(600_000))
-        : downLab(o.lab, progress, AbortSignal.timeout(600_000)),
-    );
+  .option("--all", "every lab of this user and state folder, and what a crash left")
+  .option(
+    "--owner <owner>",
+    "with --lab: another owner's, as `status --all-owners` lists them; `unlabelled` for a lab of an earlier version",
+  )
+  .action(async (o: { lab: string; all?: boolean; owner?: string }, command: Command) => {
+    const isNamed = command.getOptionValueSource("lab") !== "default";
+    if (o.owner !== undefined && (o.all === true || !isNamed))
+      throw new MeshproofError("usage", "--owner removes one lab, which must be named", {
+        cure: "give --lab NAME with it, and no --all",
+      });
+    const { owner } = o;
+    const removed = await withProgress((progress) => {
+      const within = AbortSignal.timeout(600_000);
+      if (o.all === true) return downAll(progress, within);
+      return owner === undefined
+        ? downLab(o.lab, progress, within)
+        : downForeign({ lab: o.lab, owner }, progress, within);
+    });
     say(removed.length === 0 ? "nothing was left" : `removed ${removed.join(", ")}`);
   });
 
@@ -290,8 +370,15 @@ program
   .command("status")
   .description("what is up: clusters, nodes, versions, contexts")
   .option("--lab <name>", "name of the lab", "default")
+  .option("--all-owners", "instead: the labs of every user and state folder on this Docker daemon")
   .option("--json", "as JSON")
-  .action(async (o: { lab: string; json?: boolean }) => {
+  .action(async (o: { lab: string; allOwners?: boolean; json?: boolean }) => {
+    if (o.allOwners === true) {
+      const labs = await labsOfAllOwners();
+      if (o.json === true) return say(JSON.stringify({ labs }, null, 2));
+      for (const line of labOfOwnerLines(labs)) say(line);
+      return;
+    }
     const status = await labStatus(o.lab, signal);
     if (o.json === true) return say(JSON.stringify(status, null, 2));
     say(
@@ -334,6 +421,11 @@ program
   .option("--images <source>", "where the prober's and the backends' images come from, as for `up`", "auto")
   .option("--prober-image <ref>", "where those clusters' nodes find the prober's image")
   .option("--agnhost-image <ref>", "where they find the backends' image")
+  .addOption(timeoutOption())
+  .option(
+    "--write-context <file>",
+    "run nothing: write what vitest needs to run suites by hand on the lab, and print the command",
+  )
   .action(
     async (
       suites: string[],
@@ -350,11 +442,15 @@ program
         repeat: number;
         series?: string;
         baseline?: string;
+        timeout?: Timeout;
+        writeContext?: string;
       },
     ) => {
+      const report = await beginReport(o);
       const wanted = {
         suites,
-        runId: newRunId(),
+        runId: report.runId,
+        report,
         command: commandLine(),
         say,
         signal,
@@ -366,21 +462,30 @@ program
         ...(o.summary === undefined ? {} : { summary: o.summary }),
       };
       const { context } = o;
-      const finished =
-        context === undefined
-          ? await testLab({ lab: o.lab, ...wanted })
-          : await withProgress((progress) =>
-              testOwn({
-                ...wanted,
-                contexts: context,
-                images: checkArchiveOption(o.images, undefined),
-                progress,
-                ...(o.kubeconfig === undefined ? {} : { kubeconfig: o.kubeconfig }),
-                ...(o.proberImage === undefined ? {} : { proberImage: o.proberImage }),
-                ...(o.agnhostImage === undefined ? {} : { agnhostImage: o.agnhostImage }),
-              }),
-            );
-      conclude(finished, o.series);
+      if (o.writeContext !== undefined) {
+        if (context !== undefined)
+          throw new MeshproofError(
+            "usage",
+            "--write-context needs a lab: --context names clusters of your own",
+          );
+        await writeContext(o.writeContext, o.lab, wanted);
+        return say(
+          `${shellQuote([`MESHPROOF_RUN=${o.writeContext}`])} npx vitest run --project suites suites/NAME`,
+        );
+      }
+      if (context === undefined) await testLab({ lab: o.lab, ...wanted });
+      else
+        await withProgress((progress) =>
+          testOwn({
+            ...wanted,
+            contexts: context,
+            images: checkArchiveOption(o.images, undefined),
+            progress,
+            ...(o.kubeconfig === undefined ? {} : { kubeconfig: o.kubeconfig }),
+            ...(o.proberImage === undefined ? {} : { proberImage: o.proberImage }),
+            ...(o.agnhostImage === undefined ? {} : { agnhostImage: o.agnhostImage }),
+          }),
+        );
     },
   );
 
@@ -439,6 +544,7 @@ shared(
     if (o.cilium !== undefined)
       throw new MeshproofError("usage", "certify takes --from and --to, not --cilium");
     const chosen = imageOptions(o);
+    for (const file of o.newValues ?? []) await readValues(file, "--new-values");
     const told = (certified: Certified): Certified => {
       for (const line of certificateLines(certified)) say(line);
       return certified;
@@ -589,6 +695,7 @@ program
         out?: string;
       },
     ) => {
+      if (o.out !== undefined) checkWritable(o.out, "--out");
       const [, host, port] = /^(.+):(\d+)$/.exec(target) ?? [];
       if (host === undefined) throw new MeshproofError("usage", `${target} is not of the form host:port`);
       return probeByHand({
@@ -635,19 +742,21 @@ shared(program.command("repro"))
   .option("--out <folder>", "where the lab file goes", "repro")
   .option("--setup", "install and start what the machine lacks (Debian, as root)")
   .action(async (files: string[], o: SharedOptions & { plan?: boolean; out: string; setup?: boolean }) => {
+    checkWritable(join(o.out, "lab.yaml"), "--out");
     const bundled =
       files.length === 1 && files[0]!.endsWith(".zip") ? await unpackBundle(files[0]!, o.out) : undefined;
     if (bundled !== undefined) {
       say(`a bundle; written: ${bundled.labFile}`);
       if (o.plan !== true) await bringUp({ ...o, labFile: bundled.labFile });
-      for (const fault of bundled.faults) say(`was in force: npm run mesh -- inject ${fault} --lab ${o.lab}`);
+      for (const fault of bundled.faults)
+        say(`was in force: ${meshCommand("inject", fault, "--lab", o.lab)}`);
       return;
     }
     const { labFile, draft } = await planRepro(files, o.out);
     for (const line of differenceLines(draft.differences)) say(line);
     say("");
     say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
-    if (o.plan === true) return say(`next: npm run mesh -- up --lab-file ${labFile}`);
+    if (o.plan === true) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
     await bringUp({ ...o, labFile });
   });
 
@@ -660,6 +769,7 @@ program
   .option("--lab <name>", "name of the lab", "default")
   .option("--run <run>", "also the report of a finished run: its id, or latest")
   .action(async (file: string, o: { lab: string; run?: string }) => {
+    checkWritable(file, "bundle FILE");
     const names = await bundle(o.lab, file, o.run);
     say(`packed ${names.join(", ")} into ${file}`);
   });
@@ -674,16 +784,9 @@ program
     if (o.csv === true) for (const file of await exportCsv(runId)) say(file);
   });
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof Error && "code" in error && String(error.code).startsWith("commander.")) {
-    process.exitCode = (error as { exitCode?: number }).exitCode === 0 ? 0 : 2;
-  } else {
-    process.stderr.write(`${describeError(error)}\n`);
-    process.exitCode = signal.aborted ? 130 : error instanceof MeshproofError ? error.exitCode : 3;
-  }
-}
-if (signal.aborted) process.exitCode = 130;
+const ended = await endOf(() => program.parseAsync(), { report, signal, warn });
+if (ended.record !== undefined && report !== undefined)
+  conclude({ record: ended.record, dir: report.dir }, report.series);
+if (ended.exitCode !== undefined) process.exitCode = ended.exitCode;
 // Kept sockets must not hold the process; what matters was awaited.
 process.exit();

@@ -1,7 +1,9 @@
 // `npm run plant-leak -- LAB CLUSTER MS`: opens the policy of a running certification for a moment: it must be caught.
 import { describeError } from "#harness/lib/errors.ts";
+import { guardOutput } from "#harness/platform/output.ts";
 import { plantLeak } from "./tools/plant-leak.ts";
 
+guardOutput();
 const [lab = "default", cluster = "east", ms = "200"] = process.argv.slice(2);
 try {
   await plantLeak(lab, cluster, Number(ms));

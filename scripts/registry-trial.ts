@@ -1,9 +1,11 @@
 // `npm run registry-trial`: brings a lab up from a registry of our own, to show that the registry path works.
 import { planLab } from "#harness/config/plan.ts";
 import { describeError } from "#harness/lib/errors.ts";
+import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { registryTrial } from "./tools/registry-trial.ts";
 
+guardOutput();
 using progress = terminalProgress();
 const interrupted = new AbortController();
 process.on("SIGINT", () => interrupted.abort());

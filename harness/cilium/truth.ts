@@ -1,6 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { isEnded } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
 import type { NodeTruth, RemoteTruth } from "#harness/model/truth.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { entriesUnder } from "./kvstore/kvstore.ts";
@@ -97,12 +98,7 @@ async function exportedObjects(cluster: Cluster): Promise<KubeObject[]> {
   // before, also those that wait for garbage collection.
   return identities.filter(
     (i) =>
-      !exportsByNamespace(cluster.ciliumVersion) ||
+      !isAtLeast(cluster.ciliumVersion, "1.19") ||
       namespaces.has(i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"]),
   );
-}
-
-function exportsByNamespace(version: string): boolean {
-  const [major = 0, minor = 0] = version.split(".").map(Number);
-  return major > 1 || minor >= 19;
 }

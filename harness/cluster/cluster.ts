@@ -1,6 +1,7 @@
 import { wantsKvstoreMesh } from "#harness/config/plan.ts";
 import { hasApiserver } from "#harness/config/profiles.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
+import { found } from "#harness/lib/found.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/state/lab.ts";
 import { ownNodes } from "./external/own-cluster.ts";
@@ -35,7 +36,10 @@ export class Cluster {
   readonly #own: boolean;
 
   constructor(state: LabState, name: string) {
-    const planned = state.plan.clusters.find((c) => c.name === name)!;
+    const planned = found(
+      state.plan.clusters.find((c) => c.name === name),
+      `cluster ${name} in lab ${state.lab}`,
+    );
     this.#lab = state.lab;
     this.name = name;
     this.id = planned.id;
@@ -43,7 +47,7 @@ export class Cluster {
     this.serviceCidr = planned.serviceCidr;
     this.podCidr6 = planned.podCidr6;
     this.kubernetesVersion = planned.kubernetes;
-    this.ciliumVersion = state.artifacts.clusters[name]!.ciliumVersion;
+    this.ciliumVersion = found(state.artifacts.clusters[name], `artifact of cluster ${name}`).ciliumVersion;
     this.kubeconfig = planned.own?.kubeconfig ?? kubeconfigOf(state.lab, name);
     this.#own = planned.own !== undefined;
     this.onThisMachine = planned.own?.networks.length !== 0;
@@ -57,6 +61,12 @@ export class Cluster {
 
   async nodes(): Promise<ClusterNode[]> {
     return this.#own ? ownNodes(this.kube) : kindNodes(this.#lab, this.name);
+  }
+
+  /** Its first control plane node. */
+  async controlPlane(): Promise<ClusterNode> {
+    const node = (await this.nodes()).find((n) => n.role === "control-plane");
+    return found(node, `control plane node in cluster ${this.name}`);
   }
 
   /** The Cilium agent's pod on each node. */

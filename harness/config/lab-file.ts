@@ -51,12 +51,12 @@ export const labFileSchema = z.strictObject({
 export type LabFile = Infer<typeof labFileSchema>;
 
 export async function readLabFile(path: string): Promise<LabFile> {
-  return validate(labFileSchema, await readYaml(path), path);
+  return validate(labFileSchema, await readYaml(path, "--lab-file"), path);
 }
 
 export async function readKindConfig(labFile: string, reference: string): Promise<KindConfig> {
   const path = isAbsolute(reference) ? reference : join(dirname(labFile), reference);
-  return validate(kindConfigSchema, await readYaml(path), path);
+  return validate(kindConfigSchema, await readYaml(path, `kindConfig in ${labFile}`), path);
 }
 
 const objectSchema = z.looseObject({
@@ -68,10 +68,13 @@ const objectSchema = z.looseObject({
 /** A file of Kubernetes objects, one document each. */
 export async function readManifests(labFile: string, reference: string): Promise<Record<string, unknown>[]> {
   const path = isAbsolute(reference) ? reference : join(dirname(labFile), reference);
-  return (await readYamlDocuments(path)).map((d) => validate(objectSchema, d, path));
+  return (await readYamlDocuments(path, `manifests in ${labFile}`)).map((d) =>
+    validate(objectSchema, d, path, "write Kubernetes objects, one document each"),
+  );
 }
 
-/** A file of Helm values: any YAML mapping. */
-export async function readValues(path: string): Promise<Record<string, unknown>> {
-  return validate(z.record(z.string(), z.unknown()), (await readYaml(path)) ?? {}, path);
+/** A file of Helm values, named by option `what`: any YAML mapping. */
+export async function readValues(path: string, what: string): Promise<Record<string, unknown>> {
+  const values = (await readYaml(path, what)) ?? {};
+  return validate(z.record(z.string(), z.unknown()), values, path, "write a mapping of Helm values");
 }

@@ -1,8 +1,22 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 
+/**
+ * What names of a lab's Docker objects begin with: `short` is the part of the owner's id that names carry. As long as
+ * the `meshproof-` that names of earlier versions began with: a node's name must fit into a host name.
+ */
+export const labPrefix = (short: string, lab: string): string => `mp-${short}-${lab}`;
+
+/** kind's name for a cluster; its node containers are `<this>-control-plane`, `<this>-worker`... */
+export const kindNameIn = (short: string, lab: string, cluster: string): string =>
+  `${labPrefix(short, lab)}--${cluster}`;
+
+export function isLabName(name: string): boolean {
+  return /^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$/.test(name) && !name.includes("--");
+}
+
 /** A lab's name becomes part of paths and container names: nothing else is let through. */
 export function checkLabName(lab: string): string {
-  if (!/^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$/.test(lab) || lab.includes("--")) {
+  if (!isLabName(lab)) {
     throw new MeshproofError(
       "usage",
       `--lab ${JSON.stringify(lab)}: a lab name is lower-case letters, digits and single '-', at most 20 characters`,

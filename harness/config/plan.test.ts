@@ -70,79 +70,81 @@ describe("the default lab", () => {
       ["cluster3", 3, "10.3.0.0/16", "10.103.0.0/16"],
       ["cluster4", 4, "10.4.0.0/16", "10.104.0.0/16"],
     ]);
-    expect(clusters[3]).toMatchObject({ values: clusters[1]!.values, kubernetes: "1.34.4" });
+    expect(clusters[3]).toMatchObject({ values: clusters[1]?.values, kubernetes: "1.34.4" });
   });
 
   test("versions and workers belong to a cluster where one is named", async () => {
     const plan = await planLab({ lab: "x", cilium: ["1.19.1", "east=1.19.4"], workers: 3 });
     expect(plan.clusters.map((c) => c.cilium)).toEqual(["1.19.4", "1.19.1"]);
-    expect(plan.clusters[0]!.kindConfig.nodes).toHaveLength(4);
+    expect(plan.clusters[0]?.kindConfig.nodes).toHaveLength(4);
   });
 });
 
+const badFiles: readonly [string, Parameters<typeof labWith>[0], RegExp, string][] = [
+  [
+    "overlapping pod CIDRs",
+    { west: (t: string) => t.replace("10.2.0.0/16", "10.1.128.0/17") },
+    /east's podSubnet 10\.1\.0\.0\/16 overlaps west's podSubnet 10\.1\.128\.0\/17/,
+    "config-conflict",
+  ],
+  [
+    "a malformed CIDR",
+    { east: (t: string) => t.replace("podSubnet: 10.1.0.0/16", "podSubnet: 10.1.0.0/99") },
+    /east's podSubnet/,
+    "config-invalid",
+  ],
+  [
+    "overlapping IPv6 pod CIDRs",
+    {
+      east: (t: string) => t.replace("podSubnet: 10.1.0.0/16", "podSubnet: 10.1.0.0/16,fd00:10::/56"),
+      west: (t: string) => t.replace("podSubnet: 10.2.0.0/16", "podSubnet: 10.2.0.0/16,fd00:10::/56"),
+    },
+    /east's podSubnet fd00:10::\/56 overlaps west's podSubnet fd00:10::\/56/,
+    "config-conflict",
+  ],
+  [
+    "equal names",
+    { lab: (t: string) => t.replace("name: west", "name: east") },
+    /clusters 1 and 2 are both named east/,
+    "config-conflict",
+  ],
+  [
+    "equal ids",
+    { lab: (t: string) => t.replace("id: 2", "id: 1") },
+    /clusters east and west both have id 1/,
+    "config-conflict",
+  ],
+  [
+    "an id out of range",
+    { lab: (t: string) => t.replace("id: 2", "id: 512") },
+    /clusters\.1\.id: cluster ids end at 511/,
+    "config-invalid",
+  ],
+  [
+    "an id above 255 without room for it",
+    { lab: (t: string) => t.replace("id: 2", "id: 256") },
+    /cluster west has id 256, the highest is 255/,
+    "config-conflict",
+  ],
+  [
+    "room for 511 clusters in one of them alone",
+    {
+      lab: (t: string) => t.replace(/( {6}clustermesh:\n)/, "$1        maxConnectedClusters: 511\n"),
+    },
+    /east has clustermesh\.maxConnectedClusters 255, west 511/,
+    "config-conflict",
+  ],
+  ["an unknown key", { lab: (t: string) => `${t}\nbudget: 3\n` }, /budget/, "config-invalid"],
+  [
+    "kube-proxy left on",
+    { west: (t: string) => t.replace("kubeProxyMode: none", "kubeProxyMode: iptables") },
+    /kubeProxyMode must be none/,
+    "config-invalid",
+  ],
+];
+
 describe("bad input is refused by name, both sides of it", () => {
-  test.each([
-    [
-      "overlapping pod CIDRs",
-      { west: (t: string) => t.replace("10.2.0.0/16", "10.1.128.0/17") },
-      /east's podSubnet 10\.1\.0\.0\/16 overlaps west's podSubnet 10\.1\.128\.0\/17/,
-      "config-conflict",
-    ],
-    [
-      "a malformed CIDR",
-      { east: (t: string) => t.replace("podSubnet: 10.1.0.0/16", "podSubnet: 10.1.0.0/99") },
-      /east's podSubnet/,
-      "config-invalid",
-    ],
-    [
-      "overlapping IPv6 pod CIDRs",
-      {
-        east: (t: string) => t.replace("podSubnet: 10.1.0.0/16", "podSubnet: 10.1.0.0/16,fd00:10::/56"),
-        west: (t: string) => t.replace("podSubnet: 10.2.0.0/16", "podSubnet: 10.2.0.0/16,fd00:10::/56"),
-      },
-      /east's podSubnet fd00:10::\/56 overlaps west's podSubnet fd00:10::\/56/,
-      "config-conflict",
-    ],
-    [
-      "equal names",
-      { lab: (t: string) => t.replace("name: west", "name: east") },
-      /clusters 1 and 2 are both named east/,
-      "config-conflict",
-    ],
-    [
-      "equal ids",
-      { lab: (t: string) => t.replace("id: 2", "id: 1") },
-      /clusters east and west both have id 1/,
-      "config-conflict",
-    ],
-    [
-      "an id out of range",
-      { lab: (t: string) => t.replace("id: 2", "id: 512") },
-      /clusters\.1\.id: cluster ids end at 511/,
-      "config-invalid",
-    ],
-    [
-      "an id above 255 without room for it",
-      { lab: (t: string) => t.replace("id: 2", "id: 256") },
-      /cluster west has id 256, the highest is 255/,
-      "config-conflict",
-    ],
-    [
-      "room for 511 clusters in one of them alone",
-      {
-        lab: (t: string) => t.replace(/( {6}clustermesh:\n)/, "$1        maxConnectedClusters: 511\n"),
-      },
-      /east has clustermesh\.maxConnectedClusters 255, west 511/,
-      "config-conflict",
-    ],
-    ["an unknown key", { lab: (t: string) => `${t}\nbudget: 3\n` }, /budget/, "config-invalid"],
-    [
-      "kube-proxy left on",
-      { west: (t: string) => t.replace("kubeProxyMode: none", "kubeProxyMode: iptables") },
-      /kubeProxyMode must be none/,
-      "config-invalid",
-    ],
-  ])("%s", async (_name, edit, message, code) => {
+  test.each(badFiles)("%s", async (_name, edit, message, code) => {
     const file = await labWith(edit);
     await expect(planLab({ lab: "x", labFile: file })).rejects.toMatchObject({
       code,
@@ -165,6 +167,18 @@ describe("bad input is refused by name, both sides of it", () => {
     await expect(planLab(options)).rejects.toMatchObject({
       exitCode: 2,
       message: expect.stringMatching(message),
+    });
+  });
+
+  test("lab and cluster names that make a node's name too long for a host", async () => {
+    const named = (west: string) => labWith({ lab: (t: string) => t.replace("name: west", `name: ${west}`) });
+    const lab = "l".repeat(20);
+    const fits = await named("w".repeat(17));
+    expect((await planLab({ lab, labFile: fits })).clusters[1]?.name).toHaveLength(17);
+    const tooLong = await named("w".repeat(18));
+    await expect(planLab({ lab, labFile: tooLong })).rejects.toMatchObject({
+      code: "config-conflict",
+      message: expect.stringContaining("make a node name of over 63 characters"),
     });
   });
 

@@ -1,10 +1,13 @@
 import { createServer } from "node:net";
 import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
+import { before } from "#harness/lib/names.ts";
 import type { KindConfig, LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
+import { readCiliumSpec } from "./cilium-spec.ts";
 import { type LabFile, readKindConfig, readLabFile, readManifests, readValues } from "./lab-file.ts";
-import { checkLabName } from "./lab-name.ts";
+import { checkLabName, kindNameIn } from "./lab-name.ts";
 import { labFileOf } from "./profiles.ts";
 
 export interface PlanOptions {
@@ -33,21 +36,24 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
   const cilium = perCluster("--cilium", options.cilium, names);
   const clusters: PlannedCluster[] = [];
   for (const { config, ...cluster } of wanted) {
-    const pods = config.networking.podSubnet.split(",");
+    const { podSubnet, serviceSubnet } = config.networking;
+    const [, podCidr6] = podSubnet.split(",");
+    const wantedCilium = cilium(cluster.name) ?? cluster.cilium ?? file.cilium;
+    readCiliumSpec(wantedCilium);
     let values = mergeValues(file.values, cluster.values);
     for (const option of options.values ?? []) {
       const { target, value } = splitOption("--values", option, names);
       if (target === undefined || target === cluster.name)
-        values = mergeValues(values, await readValues(value));
+        values = mergeValues(values, await readValues(value, "--values"));
     }
     clusters.push({
       name: cluster.name,
       id: cluster.id,
-      podCidr: pods[0]!,
-      serviceCidr: config.networking.serviceSubnet.split(",")[0]!,
-      ...(pods[1] === undefined ? {} : { podCidr6: pods[1] }),
+      podCidr: before(podSubnet, ","),
+      serviceCidr: before(serviceSubnet, ","),
+      ...(podCidr6 === undefined ? {} : { podCidr6 }),
       kubernetes: version("--kubernetes", kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes),
-      cilium: cilium(cluster.name) ?? cluster.cilium ?? file.cilium,
+      cilium: wantedCilium,
       kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
       values,
       ...(cluster.manifests === undefined ? {} : { manifests: await readManifests(path, cluster.manifests) }),
@@ -79,7 +85,7 @@ async function sized(path: string, listed: LabFile["clusters"], count: number): 
   for (const cluster of listed.slice(0, count))
     wanted.push({ ...cluster, config: await readKindConfig(path, cluster.kindConfig) });
   while (wanted.length < count) {
-    const last = wanted.at(-1)!;
+    const last = found(wanted.at(-1), `cluster in ${path}`);
     const { networking } = last.config;
     const free = (text: string): string => freeAfter(text, wanted, path);
     const ports = Object.fromEntries(Object.entries(networking).filter(([key]) => key !== "apiServerPort"));
@@ -126,15 +132,14 @@ function splitOption(
   text: string,
   names: readonly string[],
 ): { target?: string; value: string } {
-  const match = /^([a-z0-9-]+)=(.+)$/.exec(text);
-  if (match === null) return { value: text };
-  const [, target, value] = match;
-  if (!names.includes(target!)) {
+  const [, target, value] = /^([a-z0-9-]+)=(.+)$/.exec(text) ?? [];
+  if (target === undefined || value === undefined) return { value: text };
+  if (!names.includes(target)) {
     throw new MeshproofError("usage", `${option} ${text}: there is no cluster ${target} in this lab`, {
       cure: `name one of ${names.join(", ")}`,
     });
   }
-  return { target: target!, value: value! };
+  return { target, value };
 }
 
 function perCluster(option: string, texts: readonly string[] | undefined, names: readonly string[]) {
@@ -178,9 +183,12 @@ function cidrOf(text: string, place: string): Cidr {
 
 export function checkConflicts(plan: LabPlan, path: string): void {
   checkIds(plan, path);
-  for (const { name } of plan.clusters) {
+  for (const { name, kindConfig } of plan.clusters) {
+    // kind puts a load balancer before several control planes.
+    const several = kindConfig.nodes.filter((n) => n.role === "control-plane").length > 1;
+    const node = `${kindNameIn("000000", plan.lab, name)}-${several ? "external-load-balancer" : "control-plane"}`;
     // A node's host name: Linux takes 64 characters.
-    if (`meshproof-${plan.lab}--${name}-control-plane`.length > 63) {
+    if (node.length > 63) {
       conflict(
         path,
         `lab ${plan.lab} and cluster ${name} make a node name of over 63 characters`,
@@ -263,7 +271,7 @@ export function checkNetwork(plan: LabPlan, network: string, subnet: string): vo
   for (const cluster of plan.clusters) {
     for (const text of [cluster.podCidr, cluster.serviceCidr]) {
       const cidr = parseCidr(text);
-      if (overlaps(cidr, parseCidr(subnet)) || contains(cidr, subnet.split("/")[0]!)) {
+      if (overlaps(cidr, parseCidr(subnet)) || contains(cidr, before(subnet, "/"))) {
         conflict(
           "the lab",
           `${cluster.name}'s ${text} overlaps Docker network ${network} ${subnet}`,

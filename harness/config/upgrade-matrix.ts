@@ -11,7 +11,7 @@ const matrixSchema = z.strictObject({
 export async function readMatrix(path: string): Promise<readonly UpgradePair[]> {
   const { pairs } = validate(
     matrixSchema,
-    await readYaml(path),
+    await readYaml(path, "--matrix"),
     path,
     'write for example pairs: [{ from: "1.19.1", to: "1.19.4" }]',
   );

@@ -1,41 +1,32 @@
-import { readFile } from "node:fs/promises";
 import { parseAllDocuments, parse as parseYaml } from "yaml";
 import type { z } from "zod";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { readUserFile } from "./user-file.ts";
 
-export async function readYaml(path: string): Promise<unknown> {
-  const text = await readText(path);
-  try {
-    return parseYaml(text);
-  } catch (error) {
-    throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(error)}`, {
-      cure: "mend the file",
-      cause: error,
-    });
-  }
+/** `what` is where the file was named, such as `--lab-file`. */
+export async function readYaml(path: string, what: string): Promise<unknown> {
+  return parsing(path, what, readUserFile(path, what), (text) => parseYaml(text, { logLevel: "error" }));
 }
 
 /** A file of several documents; empty ones are left out. */
-export async function readYamlDocuments(path: string): Promise<unknown[]> {
-  const documents = parseAllDocuments(await readText(path));
-  return documents
-    .map((d) => {
-      if (d.errors.length > 0)
-        throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`, {
-          cure: "mend the file",
-        });
-      return d.toJS() as unknown;
-    })
-    .filter((d) => d !== null);
+export async function readYamlDocuments(path: string, what: string): Promise<unknown[]> {
+  return parsing(path, what, readUserFile(path, what), (text) =>
+    parseAllDocuments(text)
+      .map((d) => {
+        if (d.errors[0] !== undefined) throw d.errors[0];
+        return d.toJS() as unknown;
+      })
+      .filter((d) => d !== null),
+  );
 }
 
-async function readText(path: string): Promise<string> {
+/** What a parser of YAML makes of a text; whatever it throws is `config-invalid` with the file and the place. */
+export function parsing<T>(path: string, what: string, text: string, parse: (text: string) => T): T {
   try {
-    return await readFile(path, "utf8");
+    return parse(text);
   } catch (error) {
-    throw new MeshproofError("config-invalid", `cannot read ${path}: ${messageOf(error)}`, {
-      cure: "check the path",
-      cause: error,
+    throw new MeshproofError("config-invalid", `${path} (${what}) is not YAML: ${messageOf(error)}`, {
+      cure: "correct the file",
     });
   }
 }

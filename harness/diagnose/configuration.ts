@@ -1,4 +1,5 @@
 import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
+import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known, nameOf, unseenPeers } from "./parts.ts";
@@ -135,7 +136,8 @@ function peerPorts(mesh: MeshSnapshot): Finding[] {
       const peer = mesh.clusters.find((c) => c !== cluster && c.name === name);
       const remote = known(cluster.kvstoreMesh).find((r) => r.name === name);
       const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
-      const listens = apiserver?.outerPorts ?? [];
+      if (apiserver === undefined) return [];
+      const { type, outerPorts: listens = [] } = apiserver;
       const asked = endpoints.map((e) => Number(/:(\d+)$/.exec(e)?.[1]));
       if (remote?.ready !== false || listens.length === 0 || asked.some((p) => listens.includes(p)))
         return [];
@@ -143,7 +145,7 @@ function peerPorts(mesh: MeshSnapshot): Finding[] {
         finding(
           cluster.name,
           `the port of ${name} in ${cluster.name}`,
-          `KVStoreMesh of ${cluster.name} asks ${name} at port ${asked.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${apiserver!.type})`,
+          `KVStoreMesh of ${cluster.name} asks ${name} at port ${asked.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
           `set the port of ${name} in clustermesh.config.clusters of ${cluster.name} to ${listens[0]}`,
         ),
       ];
@@ -171,7 +173,7 @@ function nodeAddresses(mesh: MeshSnapshot): Finding[] {
           found.set(
             ip,
             finding(
-              other.split("/")[0]!,
+              before(other, "/"),
               `address ${ip}`,
               `nodes ${[other, node.name].sort().join(" and ")} both have address ${ip}`,
               "every node of all clusters needs an address of its own: compare `kubectl get nodes -o wide` of each cluster",
@@ -225,13 +227,14 @@ function settings(mesh: MeshSnapshot): Finding[] {
         ),
       );
   }
-  const modes = new Map(mesh.clusters.map((c) => [c.name, settingOf(c, "routing-mode")]));
-  if (new Set(modes.values()).size > 1)
+  const modes = mesh.clusters.map((c) => ({ name: c.name, mode: settingOf(c, "routing-mode") }));
+  const [first] = modes;
+  if (first !== undefined && modes.some(({ mode }) => mode !== first.mode))
     found.push(
       finding(
-        mesh.clusters[0]!.name,
+        first.name,
         "routing-mode",
-        `clusters differ in routing-mode: ${[...modes].map(([n, m]) => `${n} ${m}`).join(", ")}`,
+        `clusters differ in routing-mode: ${modes.map(({ name, mode }) => `${name} ${mode}`).join(", ")}`,
         "all clusters of a mesh must use the same data path mode",
       ),
     );

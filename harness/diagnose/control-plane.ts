@@ -1,6 +1,7 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { known } from "./parts.ts";
+import { known, kubectl } from "./parts.ts";
 
 const system = "kube-system";
 const parts: Readonly<Record<string, string>> = {
@@ -31,14 +32,14 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
       say(
         `process ${line.split(" ")[0]} on ${node}`,
         `${line.split(" ")[0]} on node ${node} is stopped (state T): ${line.slice(0, 120)}`,
-        `docker exec ${node} pkill -CONT -f '${line.slice(0, 40)}'`,
+        shellQuote(["docker", "exec", node, "pkill", "-CONT", "-f", line.slice(0, 40)]),
       );
   for (const w of known(cluster.workloads)) {
     if (w.namespace !== system || parts[w.name] === undefined || w.wanted > 0) continue;
     say(
       `${w.name} of ${cluster.name}`,
       `${parts[w.name]} of ${cluster.name} is scaled to zero`,
-      `kubectl -n ${system} scale deployment ${w.name} --replicas 1`,
+      kubectl(system, "scale", `deployment/${w.name}`, "--replicas", "1"),
     );
   }
   for (const pod of known(cluster.pods)) {
@@ -54,7 +55,7 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
     say(
       `${first.name} of ${cluster.name} on ${pod.node}`,
       `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts`,
-      `kubectl -n ${system} logs ${pod.name} -c ${first.name} --previous`,
+      kubectl(system, "logs", `pod/${pod.name}`, "-c", first.name, "--previous"),
     );
   }
   for (const w of known(cluster.workloads)) {
@@ -64,7 +65,7 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
     say(
       `${w.name} of ${cluster.name}`,
       `${parts[w.name]} of ${cluster.name}: ${w.ready} of ${w.wanted} ready`,
-      `kubectl -n ${system} describe pods`,
+      kubectl(system, "describe", "pods"),
     );
   }
   for (const agent of cluster.agents)

@@ -1,6 +1,6 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { CiliumEndpointState, ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { known } from "./parts.ts";
+import { known, kubectl } from "./parts.ts";
 
 /** Endpoints without pods; identities and ipcache entries of the other clusters' pods that an agent lacks. */
 export function endpoints(mesh: MeshSnapshot): Finding[] {
@@ -16,7 +16,7 @@ export function endpoints(mesh: MeshSnapshot): Finding[] {
         cluster: cluster.name,
         subject: `endpoint ${e.namespace}/${e.name} of ${cluster.name}`,
         message: `CiliumEndpoint ${e.namespace}/${e.name} (${e.ip}) of ${cluster.name} has no pod`,
-        next: `kubectl -n ${e.namespace} delete ciliumendpoint ${e.name}`,
+        next: kubectl(e.namespace, "delete", `ciliumendpoint/${e.name}`),
       });
     }
   }

@@ -1,3 +1,4 @@
+import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known, unseenPeers } from "./parts.ts";
@@ -12,7 +13,7 @@ export function nodeList(mesh: MeshSnapshot): Finding[] {
       if (!agent.nodeList.ok) return [];
       const listed = new Set(agent.nodeList.value.map((n) => n.name));
       const missing = [...real].filter((n) => !listed.has(n));
-      const ghosts = [...listed].filter((n) => !real.has(n) && !unseen.has(n.split("/")[0]!));
+      const ghosts = [...listed].filter((n) => !real.has(n) && !unseen.has(before(n, "/")));
       const told = [
         ...(missing.length > 0 ? [`does not list ${missing.join(", ")}`] : []),
         ...(ghosts.length > 0 ? [`lists ${ghosts.join(", ")}, which no cluster has`] : []),

@@ -1,3 +1,4 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
@@ -15,7 +16,7 @@ export function nodes(mesh: MeshSnapshot): Finding[] {
       say(
         `node ${name}`,
         `the container of node ${name} is ${state}`,
-        state === "paused" ? `docker unpause ${name}` : `docker start ${name}`,
+        shellQuote(["docker", state === "paused" ? "unpause" : "start", name]),
       );
     }
     if (!cluster.nodes.ok)
@@ -26,7 +27,11 @@ export function nodes(mesh: MeshSnapshot): Finding[] {
       );
     for (const node of known(cluster.nodes))
       if (!node.ready && !down.has(node.name))
-        say(`node ${node.name}`, `node ${node.name} is not Ready`, `kubectl describe node ${node.name}`);
+        say(
+          `node ${node.name}`,
+          `node ${node.name} is not Ready`,
+          shellQuote(["kubectl", "describe", `node/${node.name}`]),
+        );
   }
   return found;
 }

@@ -1,9 +1,14 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 
 /** A part's value, or nothing: a layer says nothing of what could not be read; the layer that reads it says so. */
 export function known<T>(part: Part<readonly T[]>): readonly T[] {
   return part.ok ? part.value : [];
 }
+
+/** A line to paste. Objects are named as `kind/name`: a name out of an archive could begin like an option. */
+export const kubectl = (namespace: string, ...args: readonly string[]): string =>
+  shellQuote(["kubectl", "-n", namespace, ...args]);
 
 /** What a cluster calls itself. */
 export const nameOf = (c: ClusterSnapshot): string =>

@@ -1,6 +1,6 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { known } from "./parts.ts";
+import { known, kubectl } from "./parts.ts";
 
 /** Policies that shut everything out: allowed, and seldom meant in a namespace with global services. */
 export function policies(mesh: MeshSnapshot): Finding[] {
@@ -17,7 +17,7 @@ export function policies(mesh: MeshSnapshot): Finding[] {
           cluster: cluster.name,
           subject: `policy ${name} of ${cluster.name}`,
           message: `policy ${name} of ${cluster.name} denies all ${way} of the pods that it selects (${JSON.stringify(policy.spec.endpointSelector ?? {})})`,
-          next: `kubectl -n ${policy.namespace} get ciliumnetworkpolicy ${policy.name} -o yaml; cilium-dbg monitor --type drop`,
+          next: `${kubectl(policy.namespace, "get", `ciliumnetworkpolicy/${policy.name}`, "-o", "yaml")}; cilium-dbg monitor --type drop`,
         });
       }
     }

@@ -2,7 +2,7 @@ import { contains, hostPort, parseCidr } from "#harness/lib/cidr.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import type { ServiceBackend, ServiceEntry } from "#harness/model/snapshot.ts";
-import { known } from "./parts.ts";
+import { known, kubectl } from "./parts.ts";
 
 const globalKeys = ["service.cilium.io/global", "io.cilium/global-service"];
 const sharedKeys = ["service.cilium.io/shared", "io.cilium/shared-service"];
@@ -24,8 +24,9 @@ export function services(mesh: MeshSnapshot): Finding[] {
     const globals = sides.filter(({ service }) => isOn(service, globalKeys, "true"));
     for (const { cluster, service } of sides)
       found.push(...ownBackends(cluster, service, globals.length > 0));
-    if (sides.length < 2 || name.startsWith("default/kubernetes") || name.startsWith("kube-system/"))
-      continue;
+    const [first] = sides;
+    if (first === undefined || sides.length < 2) continue;
+    if (name.startsWith("default/kubernetes") || name.startsWith("kube-system/")) continue;
     const not = sides.filter(({ service }) => !isOn(service, globalKeys, "true"));
     if (globals.length > 0 && not.length > 0)
       for (const { cluster } of not)
@@ -33,7 +34,7 @@ export function services(mesh: MeshSnapshot): Finding[] {
     if (globals.length === 0)
       found.push(
         suspect(
-          sides[0]!.cluster,
+          first.cluster,
           name,
           `service ${name} is in ${sides.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
         ),
@@ -95,13 +96,14 @@ function strays(mesh: MeshSnapshot): Finding[] {
 const gets = ({ state }: ServiceBackend): boolean => state === "" || state === "active";
 
 function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {
+  const [namespace = "", name = ""] = service.split("/");
   return {
     layer: "services",
     severity: "suspect",
     cluster: cluster.name,
     subject: `service ${service} of ${cluster.name}`,
     message,
-    next: `compare the annotations: kubectl -n ${service.split("/")[0]} get service ${service.split("/")[1]} -o yaml`,
+    next: `compare the annotations: ${kubectl(namespace, "get", `service/${name}`, "-o", "yaml")}`,
   };
 }
 
@@ -126,7 +128,13 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
     if (selects && !addresses.has(ip))
       say(
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
-        `kubectl -n ${service.namespace} get endpointslices -l kubernetes.io/service-name=${service.name}`,
+        kubectl(
+          service.namespace,
+          "get",
+          "endpointslices",
+          "-l",
+          `kubernetes.io/service-name=${service.name}`,
+        ),
       );
   if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && givesAddresses(cluster))
     say(
@@ -144,7 +152,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
   if (pods.length > 0 && pods.every((p) => !p.ready))
     say(
       `service ${key(service)} has no ready backend in ${cluster.name}: none of its ${pods.length} pods is ready (${pods.map((p) => p.name).join(", ")})`,
-      `kubectl -n ${service.namespace} describe pods: their readiness probes fail`,
+      `${kubectl(service.namespace, "describe", "pods")}: their readiness probes fail`,
     );
   // A side without pods is allowed, and what the canary services of a lab are.
   else if (pods.length === 0) {
@@ -152,7 +160,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
     if (empty.length > 0)
       say(
         `service ${key(service)} has no backend in ${cluster.name}: ${empty.map((w) => `${w.kind} ${w.name}`).join(", ")} is scaled to zero`,
-        `kubectl -n ${service.namespace} scale`,
+        kubectl(service.namespace, "scale"),
       );
   }
   return found;

@@ -1,3 +1,4 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
@@ -24,7 +25,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
       for (const rule of merged(known(inside.rules))) {
         const pod = rule.podIp === "" ? undefined : (owner.get(rule.podIp) ?? rule.podIp);
         const subject = pod === undefined ? `node ${inside.node} of ${cluster.name}` : `pod ${pod}`;
-        const peers = [...rule.text.matchAll(/-[sd] ([\d.]+)/g)].map((m) => address.get(m[1]!) ?? m[1]!);
+        const peers = Array.from(rule.text.matchAll(/(?<=-[sd] )[\d.]+/g), ([ip]) => address.get(ip) ?? ip);
         const between = peers.length === 0 ? "" : `, to do with ${[...new Set(peers)].join(", ")}`;
         found.push({
           layer: "underlay",
@@ -32,7 +33,7 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
           cluster: cluster.name,
           subject,
           message: `a ${rule.text.startsWith("routing rule") ? "" : "firewall "}rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
-          next: `see who set it and remove it: docker exec ${inside.node} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
+          next: `see who set it and remove it: ${shellQuote(["docker", "exec", inside.node])} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
         });
       }
     }

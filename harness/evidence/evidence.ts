@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import {
@@ -9,9 +8,13 @@ import {
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { agentSelector } from "#harness/cluster/selectors.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { isSelfManaged } from "#harness/kube/namespace.ts";
 import { messageOf } from "#harness/lib/errors.ts";
-import { redact } from "./redact.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
+import { redactSecrets } from "#harness/platform/secrets/index.ts";
+import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 
 /** File name to text, of one cluster. A file that could not be had holds `notCollected` and why. */
 export type ClusterEvidence = ReadonlyMap<string, string>;
@@ -45,6 +48,7 @@ const agentFiles: Readonly<Record<string, readonly string[]>> = {
 };
 
 const objectKinds: readonly KindRef[] = [
+  kinds.namespace,
   kinds.node,
   kinds.service,
   kinds.endpointSlice,
@@ -56,6 +60,11 @@ const objectKinds: readonly KindRef[] = [
   kinds.networkPolicy,
   kinds.ciliumNetworkPolicy,
 ];
+
+/** Files of bugtool that hold what pods ask for and say: names that they resolve, requests, command lines. */
+const otherPeoples = ["*fqdn*", "*hubble*", "*cilium-monitor*", "ps-*", "*environ*"]
+  .map((name) => `! -name '${name}'`)
+  .join(" ");
 
 /** Firewall rules with their counters, in the node's network namespace and in those of its pods; then what is stopped. */
 const nodeScript = `
@@ -72,7 +81,8 @@ echo '# network'; ip route; ip addr; ip neigh
 
 /**
  * State of every cluster, collected before clean-up: agents, KVStoreMesh, logs, objects, node firewalls and routes.
- * In parallel, bounded in time and size, redacted. Each part fails alone.
+ * In parallel, bounded in time and size, without secrets, and of other people's objects without what is theirs
+ * (collected-fields.ts). Each part fails alone.
  */
 export async function collectEvidence(
   mesh: Mesh,
@@ -85,15 +95,28 @@ export async function collectEvidence(
   return new Map(collected);
 }
 
-/** One folder a cluster, one file each. */
+/** One folder a cluster, one file each, in a report's folder. */
 export async function writeEvidence(
   evidence: ReadonlyMap<string, ClusterEvidence>,
   dir: string,
 ): Promise<void> {
-  for (const [cluster, files] of evidence) {
-    await mkdir(join(dir, cluster), { recursive: true });
-    for (const [name, text] of files) await writeFile(join(dir, cluster, name), text);
-  }
+  for (const [cluster, files] of evidence)
+    for (const [name, text] of files) await writeReportFile(join(dir, cluster, name), text);
+}
+
+type Keep = (name: string, read: () => Promise<string>, limit?: number) => Promise<void>;
+
+/** cilium-bugtool's own archive is too large: its text files are taken, one after the other. */
+async function keepBugtool(cluster: Cluster, keep: Keep, signal: AbortSignal): Promise<void> {
+  const dir = "/tmp/meshproof-bugtool";
+  const script = `cilium-bugtool -t ${dir} --archive=false >/dev/null 2>&1; cd ${dir} && find . -type f -size -256k ${otherPeoples} | sort | while read f; do echo "==> $f"; cat "$f"; echo; done; rm -rf ${dir}`;
+  const found = await agentsOf(cluster, signal).catch(() => []);
+  for (const agent of found)
+    await keep(
+      `agent-${agent.node}-bugtool.txt`,
+      () => agent.run(["bash", "-c", script], collectMs),
+      bugtoolBytes,
+    );
 }
 
 async function collectCluster(
@@ -102,11 +125,12 @@ async function collectCluster(
   signal: AbortSignal,
 ): Promise<ClusterEvidence> {
   const files = new Map<string, string>();
-  const keep = async (name: string, read: () => Promise<string>, limit = limitBytes): Promise<void> => {
+  const keep: Keep = async (name, read, limit = limitBytes) => {
     const text = await withinTime(read, signal).catch(
       (error: unknown) => `${notCollected}${messageOf(error)}\n`,
     );
-    files.set(name, redact(text).slice(-limit));
+    // Whole: one that is cut off is harder to recognise.
+    files.set(name, redactSecrets(text).slice(-limit));
   };
   const json = (name: string, read: () => Promise<unknown>): Promise<void> =>
     keep(name, async () => JSON.stringify(await read(), null, 1));
@@ -125,25 +149,13 @@ async function collectCluster(
       }),
     );
   };
-  // Its own archive could not be redacted: its text files are taken, one after the other.
-  const bugtool = async (): Promise<void> => {
-    const dir = "/tmp/meshproof-bugtool";
-    const script = `cilium-bugtool -t ${dir} --archive=false >/dev/null 2>&1; cd ${dir} && find . -type f -size -256k | sort | while read f; do echo "==> $f"; cat "$f"; echo; done; rm -rf ${dir}`;
-    const found = await agentsOf(cluster, signal).catch(() => []);
-    for (const agent of found)
-      await keep(
-        `agent-${agent.node}-bugtool.txt`,
-        () => agent.run(["bash", "-c", script], collectMs),
-        bugtoolBytes,
-      );
-  };
   const logs = async (): Promise<void> => {
     const pods = await cluster.kube.list(kinds.pod, "kube-system").catch(() => []);
-    for (const pod of pods.filter((p) => /^(cilium|clustermesh)/.test(p.metadata.name))) {
-      for (const container of pod.spec.containers as { name: string }[]) {
+    for (const { metadata, spec } of pods.filter(isCiliums)) {
+      for (const container of spec.containers as { name: string }[]) {
         await keep(
-          `log-${pod.metadata.name}-${container.name}.txt`,
-          () => cluster.kube.logs("kube-system", pod.metadata.name, container.name, { limitBytes: logBytes }),
+          `log-${metadata.name}-${container.name}.txt`,
+          () => cluster.kube.logs("kube-system", metadata.name, container.name, { limitBytes: logBytes }),
           logBytes,
         );
       }
@@ -167,14 +179,19 @@ async function collectCluster(
         ),
     );
   };
-  const endpointsBefore = await cluster.kube.list(kinds.ciliumEndpoint).catch(() => []);
+  const [own, endpointsBefore] = await Promise.all([
+    collectedWhole(cluster),
+    cluster.kube.list(kinds.ciliumEndpoint).catch(() => []),
+  ]);
+  const collected = (kind: KindRef, objects: readonly KubeObject[]): KubeObject[] =>
+    objects.flatMap((o) => collectedObject(kind.plural, o, own) ?? []);
   await Promise.all([
     agents(),
     nodes(),
     ...(options.logs ? [logs()] : []),
-    ...(options.bugtool === true ? [bugtool()] : []),
+    ...(options.bugtool === true ? [keepBugtool(cluster, keep, signal)] : []),
     ...objectKinds.map((kind) =>
-      json(`${kind.plural}.json`, async () => (await cluster.kube.list(kind)).map(slim)),
+      json(`${kind.plural}.json`, async () => collected(kind, await cluster.kube.list(kind))),
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
@@ -189,9 +206,12 @@ async function collectCluster(
   // Endpoints that came or went meanwhile would look like contradictions: only those of both lists are kept.
   const before = new Set(endpointsBefore.map((e) => e.metadata.uid));
   await json("ciliumendpoints.json", async () =>
-    (await cluster.kube.list(kinds.ciliumEndpoint)).filter((e) => before.has(e.metadata.uid)).map(slim),
+    collected(
+      kinds.ciliumEndpoint,
+      (await cluster.kube.list(kinds.ciliumEndpoint)).filter((e) => before.has(e.metadata.uid)),
+    ),
   );
-  await json("pods.json", async () => (await cluster.kube.list(kinds.pod)).map(slim));
+  await json("pods.json", async () => collected(kinds.pod, await cluster.kube.list(kinds.pod)));
   return files;
 }
 
@@ -215,13 +235,25 @@ async function peersOf(cluster: Cluster): Promise<Record<string, Record<string, 
   return { agents: await read("cilium-clustermesh"), kvstoreMesh: await read("cilium-kvstoremesh") };
 }
 
-/** Without what only the API server needs. */
-function slim(object: KubeObject): KubeObject {
-  const { managedFields: _, ...metadata } = object.metadata as KubeObject["metadata"] & {
-    managedFields?: unknown;
-  };
-  return { ...object, metadata };
+/**
+ * Cilium's namespace is where its agents are; without an answer it is where the chart puts them. A namespace that cannot
+ * be seen to be Meshproof's own is other people's.
+ */
+export async function collectedWhole({ kube }: Pick<Cluster, "kube">): Promise<CollectedWhole> {
+  const [agents, namespaces] = await Promise.all([
+    kube.list(kinds.daemonSet, undefined, agentSelector).catch(() => []),
+    kube.list(kinds.namespace).catch(() => []),
+  ]);
+  const ciliums = agents
+    .filter((d) => d.metadata.name === "cilium")
+    .map((d) => d.metadata.namespace ?? "kube-system");
+  const self = namespaces.filter(isSelfManaged).map((n) => n.metadata.name);
+  return { namespaces: new Set([...(ciliums.length === 0 ? ["kube-system"] : ciliums), ...self]) };
 }
+
+/** A user's pod in the same namespace may be called `cilium-...` too. */
+const isCiliums = ({ metadata }: KubeObject): boolean =>
+  metadata.labels?.["app.kubernetes.io/part-of"] === "cilium" && /^(cilium|clustermesh)/.test(metadata.name);
 
 async function withinTime<T>(read: () => Promise<T>, signal: AbortSignal): Promise<T> {
   signal.throwIfAborted();

@@ -30,6 +30,11 @@ export interface Harm extends FaultContext {
   undoNow(step: Undo): Promise<void>;
 }
 
+/** The same for a fault of a suite's own objects. */
+export interface SuiteHarm extends Harm {
+  readonly namespace: string;
+}
+
 /** What was harmed, as a report should name it. */
 export interface Harmed {
   readonly subject: string;
@@ -41,21 +46,32 @@ export interface Harmed {
   readonly beforeHeal?: () => Promise<void>;
 }
 
-export interface Fault {
+interface FaultFacts {
   readonly name: string;
   readonly group: FaultGroup;
   /** One sentence: what it does to the mesh. */
   readonly does: string;
   /** What it harms, where not every way of meshing has it. */
   readonly needs?: Need;
-  /** It works on a suite's own objects. */
-  readonly needsNamespace?: boolean;
   /** Why a snapshot of the mesh cannot show it: it leaves a valid state behind. */
   readonly traceless?: string;
   /** It harms what every suite rests on: none can be expected to stay green beside it. */
   readonly wide?: boolean;
+}
+
+/** It works on the mesh, and at most looks into a suite's namespace. */
+export interface MeshFault extends FaultFacts {
+  readonly needsNamespace?: false;
   inject(harm: Harm): Promise<Harmed>;
 }
+
+/** It works on a suite's own objects. */
+export interface SuiteFault extends FaultFacts {
+  readonly needsNamespace: true;
+  inject(harm: SuiteHarm): Promise<Harmed>;
+}
+
+export type Fault = MeshFault | SuiteFault;
 
 /** A fault that took hold. `heal` is idempotent and checks that it worked. */
 export interface InjectedFault extends AsyncDisposable {

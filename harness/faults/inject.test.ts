@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { processStart } from "#harness/platform/machine.ts";
 import { readJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Fault, Harmed } from "./fault.ts";
+import type { Fault, Harmed, SuiteFault } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";
 
 /** A cluster that remembers what was asked of it. */
@@ -100,7 +101,7 @@ test("the next command heals what a killed one left, and leaves a living one's t
     ...entry,
     id: "f-living",
     pid: process.ppid,
-    pidStart: (await processStart(process.ppid))!,
+    pidStart: found(await processStart(process.ppid), "start of the parent process"),
   });
   expect(await healJournal(mesh)).toEqual(["f", "f"]);
   expect((await readJournal("paper")).map((e) => e.id)).toEqual(["f-living"]);
@@ -110,4 +111,20 @@ test("a fault of a suite's own objects asks for a namespace", async () => {
   await expect(injectFault({ ...fault({}), needsNamespace: true }, { mesh, signal })).rejects.toMatchObject({
     code: "usage",
   });
+});
+
+test("a fault of a suite's own objects is given the suite's namespace", async () => {
+  let given = "";
+  const own: SuiteFault = {
+    name: "own",
+    group: "workload",
+    does: "",
+    needsNamespace: true,
+    async inject({ namespace }) {
+      given = namespace;
+      return { subject: "service x", names: ["x"] };
+    },
+  };
+  await using _ = await injectFault(own, { mesh, namespace: "suite-a", signal });
+  expect(given).toBe("suite-a");
 });

@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { unixNowMs, wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { JournalEntry, Undo } from "#harness/model/undo.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { readJournal, strikeFromJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Fault, FaultContext, Harmed, InjectedFault } from "./fault.ts";
+import type { Fault, FaultContext, Harm, Harmed, InjectedFault } from "./fault.ts";
 import { lacked } from "./needs.ts";
 import { undo } from "./undo.ts";
 
@@ -13,11 +14,7 @@ const healMs = 240_000;
 
 /** Injects a fault through the lab's journal and waits until it is seen to work; heals it at once where it does not. */
 export async function injectFault(fault: Fault, context: FaultContext): Promise<InjectedFault> {
-  if (fault.needsNamespace === true && context.namespace === undefined) {
-    throw new MeshproofError("usage", `fault ${fault.name} works on a suite's objects`, {
-      cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
-    });
-  }
+  const strike = striking(fault, context.namespace);
   const { lab } = context.mesh.state;
   const missing = lacked(fault.needs, context.mesh);
   if (missing !== undefined) {
@@ -41,7 +38,7 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   };
   let done: Harmed | undefined;
   try {
-    const harmed = await fault.inject({
+    const harmed = await strike({
       ...context,
       mark: `meshproof:${id}`,
       will,
@@ -84,6 +81,16 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   }
 }
 
+/** The harm of a fault in a namespace; throws `usage` where it needs one and there is none. */
+function striking(fault: Fault, namespace: string | undefined): (harm: Harm) => Promise<Harmed> {
+  if (fault.needsNamespace !== true) return (harm) => fault.inject(harm);
+  if (namespace === undefined)
+    throw new MeshproofError("usage", `fault ${fault.name} works on a suite's objects`, {
+      cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
+    });
+  return (harm) => fault.inject({ ...harm, namespace });
+}
+
 /** Heals what killed commands left; answers the names of the faults. A fault of a living process is left to it. */
 export async function healJournal(mesh: Mesh): Promise<string[]> {
   const healed: string[] = [];
@@ -109,6 +116,7 @@ export async function ownerLives(entry: JournalEntry): Promise<boolean> {
 }
 
 async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
+  const { lab } = mesh.state;
   const signal = AbortSignal.timeout(healMs);
   const failures: unknown[] = [];
   for (const step of steps.toReversed()) {
@@ -124,7 +132,7 @@ async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
       `${failures.length} of ${steps.length} steps of healing failed: ${failures.map(messageOf).join("; ")}`,
       {
         cause: new AggregateError(failures),
-        cure: "run `npm run mesh -- heal`; if that fails too, `npm run mesh -- down`",
+        cure: `run \`${meshCommand("heal", "--lab", lab)}\`; if that fails too, \`${meshCommand("down", "--lab", lab)}\``,
       },
     );
 }

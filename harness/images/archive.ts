@@ -3,6 +3,7 @@ import { createReadStream } from "node:fs";
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type ArchiveManifest, archiveManifestFormat } from "#harness/model/archive-manifest.ts";
 import type { Artifacts, ClusterArtifacts } from "#harness/model/artifacts.ts";
@@ -51,7 +52,7 @@ export async function writeArchive(artifacts: Artifacts, file: string, signal: A
 
 /** Reads an archive, checks every digest, loads the images. A truncated or altered one is refused by name. */
 export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> {
-  const file = request.archive!;
+  const file = found(request.archive, "archive in the request");
   const refuse = (why: string, cause?: unknown): never => {
     throw new MeshproofError("archive-corrupt", `archive ${file}: ${why}`, {
       cure: anew,

@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
+import { readCiliumSpec } from "#harness/config/cilium-spec.ts";
 import { silent } from "#harness/lib/progress.ts";
 import { exampleArtifacts } from "#harness/model/examples.ts";
 import { fromArchive } from "./archive.ts";
 import { checkArchiveOption } from "./options.ts";
 import { lockDigest, throughMirror } from "./registry.ts";
 import { parsePackages } from "./source/debian.ts";
-import { resolveCilium } from "./source/index.ts";
 import { adaptContainerdConfig } from "./source/node-image.ts";
 import { Store } from "./store.ts";
 
@@ -129,18 +129,23 @@ test("references go through a mirror by path", () => {
   expect(throughMirror("quay.io/cilium/cilium:v1", undefined)).toBe("quay.io/cilium/cilium:v1");
 });
 
-test("image options", () => {
-  expect(checkArchiveOption("archive=a.tar", undefined)).toEqual({ source: "archive", archive: "a.tar" });
+test("image options", async () => {
+  const archive = join(dir, "a.tar");
+  expect(() => checkArchiveOption(`archive=${archive}`, undefined)).toThrow(/cannot read .*a\.tar.*no such/);
+  await writeFile(archive, "no tar");
+  expect(() => checkArchiveOption(`archive=${archive}`, undefined)).toThrow(/not a tar archive/);
+  await writeFile(archive, Buffer.alloc(512).fill("ustar", 257, 262));
+  expect(checkArchiveOption(`archive=${archive}`, undefined)).toEqual({ source: "archive", archive });
   expect(() => checkArchiveOption("docker", undefined)).toThrow(/none of registry, source/);
   expect(() => checkArchiveOption("auto", "no port")).toThrow(/not of the form host:port/);
 });
 
 test("a Cilium that is neither version nor checkout is refused", async () => {
-  expect(await resolveCilium("1.19.4")).toEqual({ version: "1.19.4" });
-  await expect(resolveCilium(dir)).rejects.toMatchObject({ code: "usage", exitCode: 2 });
+  expect(readCiliumSpec("1.19.4")).toEqual({ version: "1.19.4" });
+  expect(() => readCiliumSpec(dir)).toThrow(expect.objectContaining({ code: "usage", exitCode: 2 }));
   await writeFile(join(dir, "go.mod"), "module github.com/cilium/cilium\n");
   await writeFile(join(dir, "VERSION"), "1.20.0-dev\n");
-  expect(await resolveCilium(dir)).toEqual({ version: "1.20.0-dev", checkout: dir });
+  expect(readCiliumSpec(dir)).toEqual({ version: "1.20.0-dev", checkout: dir });
 });
 
 test("apt's listing gives one record a package", () => {

@@ -1,3 +1,5 @@
+import { closeSync, openSync, readSync } from "node:fs";
+import { unreadable } from "#harness/config/user-file.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
 
@@ -16,7 +18,34 @@ export function checkArchiveOption(images: string, registryMirror: string | unde
   }
   const mirror = registryMirror === undefined ? {} : { registryMirror };
   const archive = /^archive=(.+)$/.exec(images)?.[1];
-  if (archive !== undefined) return { source: "archive", archive, ...mirror };
+  if (archive !== undefined) {
+    checkTar(archive);
+    return { source: "archive", archive, ...mirror };
+  }
   if (images === "auto" || images === "registry" || images === "source") return { source: images, ...mirror };
   throw new MeshproofError("usage", `--images ${images} is none of registry, source, archive=FILE and auto`);
+}
+
+/** The magic of a tar header, at offset 257: what is no tar is refused before anything is touched. */
+function checkTar(path: string): void {
+  const head = Buffer.alloc(512);
+  try {
+    const file = openSync(path, "r");
+    try {
+      readSync(file, head);
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    throw unreadable(
+      path,
+      "--images archive=FILE",
+      error,
+      "check the path, or write one with `images save FILE`",
+    );
+  }
+  if (head.toString("latin1", 257, 262) !== "ustar")
+    throw new MeshproofError("archive-corrupt", `${path} (--images archive=FILE) is not a tar archive`, {
+      cure: "copy it again, or write it anew with `images save FILE`",
+    });
 }

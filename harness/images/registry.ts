@@ -1,11 +1,13 @@
 import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import type { Artifacts, ClusterArtifacts, Provenance } from "#harness/model/artifacts.ts";
 import { digestLockFormat } from "#harness/model/image-store.ts";
+import { buildName } from "#harness/platform/build-containers.ts";
 import { command, output } from "#harness/platform/command.ts";
-import { buildName, imageId, saveImages } from "#harness/platform/docker.ts";
+import { imageId, saveImages } from "#harness/platform/docker.ts";
 import { publicRegistries, registryAnswers } from "#harness/platform/doctor/doctor.ts";
 import { downloadModule } from "#harness/platform/go.ts";
 import { cacheDir, contentKey, writeAtomic } from "#harness/platform/paths.ts";
@@ -74,7 +76,7 @@ export async function fromRegistry(request: ArtifactRequest, reason: string): Pr
       versions,
       ciliumVersion: versions.cilium,
       nodeImage: nodeImage.reference,
-      nodeImageId: (await imageId(nodeImage.reference))!,
+      nodeImageId: found(await imageId(nodeImage.reference), `image ${nodeImage.reference}`),
       chartDir,
       imageValues:
         mirror === undefined
@@ -241,7 +243,7 @@ async function pullChart(
 
 async function proberFrom(base: string, signal: AbortSignal): Promise<string> {
   const staging = await makeStaging();
-  const id = await output("docker", ["create", "--name", buildName(), base], { signal });
+  const id = await output("docker", ["create", "--name", await buildName(), base], { signal });
   try {
     const tar = join(staging, "root.tar");
     await command("docker", ["export", "-o", tar, id], { signal });

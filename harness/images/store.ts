@@ -20,7 +20,7 @@ export class Store {
   async entry(kind: string, name: string, make: (staging: string) => Promise<void>): Promise<string> {
     const final = join(this.root, kind, name);
     if (await isFolder(final)) return final;
-    await using _lock = await lockFolder(join(this.root, "locks", `${kind}-${name}`), {
+    await using lock = await lockFolder(join(this.root, "locks", `${kind}-${name}`), {
       what: `the cache entry ${kind}/${name}`,
       waitMs: 45 * 60_000,
     });
@@ -29,7 +29,7 @@ export class Store {
     // Under the lock nobody else writes here: what stands is a killed writer's.
     await rm(staging, { recursive: true, force: true });
     await mkdir(staging, { recursive: true });
-    await make(staging);
+    await Promise.race([make(staging), rejectsOnce(lock.lost)]);
     await mkdir(join(this.root, kind), { recursive: true });
     await rename(staging, final);
     return final;
@@ -60,6 +60,12 @@ export class Store {
       return {};
     }
   }
+}
+
+/** Without the lock another writer may be at the same staging folder: what was made there is not to be trusted. */
+async function rejectsOnce(lost: AbortSignal): Promise<never> {
+  if (!lost.aborted) await new Promise((resolve) => lost.addEventListener("abort", resolve, { once: true }));
+  throw lost.reason;
 }
 
 async function isFolder(path: string): Promise<boolean> {

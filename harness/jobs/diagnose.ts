@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import { Mesh } from "#harness/cluster/mesh.ts";
+import { readingUserFile } from "#harness/config/user-file.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidence.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
@@ -19,7 +20,7 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
   const evidence = new Map<string, ClusterEvidence>();
   const from = new Map<string, string>();
   for (const path of paths)
-    for (const [name, files] of await readPath(path)) {
+    for (const [name, files] of await readingUserFile(path, "evidence", remedy, () => readPath(path))) {
       const twin = from.get(name);
       if (twin !== undefined)
         throw new MeshproofError("usage", `${twin} and ${path} are both of cluster ${name}`, {
@@ -30,6 +31,9 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
     }
   return diagnose(snapshotOf(evidence));
 }
+
+const remedy =
+  "give a folder such as reports/latest/artifacts/<suite>, or a zip as `cilium sysdump` writes it";
 
 /** A folder is evidence that a run left; a file is a sysdump. */
 async function readPath(path: string): Promise<ReadonlyMap<string, ClusterEvidence>> {

@@ -7,6 +7,7 @@ import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { History } from "#harness/model/history.ts";
 import { Prober } from "#harness/probe/driver.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
@@ -36,7 +37,7 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
   const vantage = node === undefined ? vantages.at(-1) : vantages.find((v) => v.node === node);
   if (vantage === undefined)
     throw new MeshproofError("usage", `there is no prober pod at ${options.from}`, {
-      cure: `name ${vantages.map((v) => `${name}/${v.node}`).join(" or ")}`,
+      cure: `name ${vantages.map((v) => shellQuote([`${name}/${v.node}`])).join(" or ")}`,
     });
   const kept = options.out ?? join(await mkdtemp(join(tmpdir(), "meshproof-probe-")), "history.ndjson");
   try {

@@ -16,9 +16,10 @@ import {
 } from "#harness/judge/kill-matrix.ts";
 import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import { parseRecord } from "#harness/lib/records.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import {
   type KillCell,
   type KillMatrix,
@@ -28,11 +29,12 @@ import {
   unknownCells,
 } from "#harness/model/kill-matrix.ts";
 import type { RunRecord } from "#harness/model/record.ts";
-import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
-import { lockLab } from "#harness/state/lab.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
-import { checkSuites, listTests, provenSuites, suiteNames } from "#harness/testkit/suites.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
+import { withLab } from "#harness/state/lock.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
+import { chooseSuites, listTests, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -63,6 +65,8 @@ interface Proof {
   readonly suites: readonly string[];
   readonly tables: ReadonlyMap<string, ProveTable>;
   readonly tests: ReadonlyMap<string, readonly string[]>;
+  /** Every suite that has a table, in the order of runs. */
+  readonly order: readonly string[];
   readonly clusters: readonly string[];
 }
 
@@ -74,22 +78,38 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const mesh = new Mesh(await workOn(options.lab));
   const { plan: lab } = mesh.state;
   // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
-  const suites = options.suites.length === 0 ? suiteNames : checkSuites(options.suites, lab);
+  const all = await loadSuites();
+  const suites =
+    options.suites.length === 0
+      ? suiteNames(all, "core")
+      : chooseSuites(all, options.suites, lab).map((s) => s.info.name);
   const tables = await readProveTables(join(repoRoot(), "suites"));
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const here = plan.filter((f) => lacked(f.needs, mesh) === undefined);
   const chosen = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
   if (chosen.length === 0)
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {
-      cure: "see suites/*.prove.yaml",
+      cure: "see suites/*/*.faults.yaml",
     });
-  await using _lock = await lockLab(options.lab);
+  const clusters = lab.clusters.map((c) => c.name);
   const proof: Proof = {
     suites,
     tables,
-    tests: await listTests(options.lab),
-    clusters: lab.clusters.map((c) => c.name),
+    tests: listTests(all, clusters),
+    order: suiteNames(all, "core", "lab"),
+    clusters,
   };
+  return withLab(options.lab, options.signal, (signal) =>
+    proveUnderLock({ ...options, signal }, chosen, proof),
+  );
+}
+
+async function proveUnderLock(
+  options: ProveOptions,
+  chosen: readonly Fault[],
+  proof: Proof,
+): Promise<{ record: RunRecord; dir: string }> {
+  const { suites } = proof;
   const reports = reportsDir();
   const dir = join(reports, options.runId);
   const { faults: proven, cells } = await settledBefore(options.resume, chosen, proof);
@@ -111,10 +131,8 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
       options.say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
     // As it goes: an hour's work survives whatever ends this one.
-    await writeAtomic(
-      join(dir, matrixFile),
-      `${JSON.stringify({ schema: 1, faults: proven, cells } satisfies ProofRecord, null, 1)}\n`,
-    );
+    const record: ProofRecord = { schema: 1, faults: proven, cells };
+    await writeReportFile(join(dir, matrixFile), `${JSON.stringify(record, null, 1)}\n`);
   }
   options.say("\nafter all faults: every suite on the healed mesh");
   const final = await testLab({
@@ -230,16 +248,22 @@ async function proveFault(
   const startedMs = monotonicMs();
   const errors: string[] = [];
   const cells: KillCell[] = [];
+  /** Every test that must fail and is none of these was not run. */
+  const addNotRun = (suite: string, ran: ReadonlySet<string>): void => {
+    for (const test of proof.tests.get(suite) ?? [])
+      if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !ran.has(test))
+        cells.push(notRun(fault.name, `${suite} > ${test}`));
+  };
   let subject = "";
   try {
     const { record } = await testLab({
       lab: options.lab,
-      suites: provenSuites.filter((s) => chosen.includes(s)),
+      suites: proof.order.filter((s) => chosen.includes(s)),
       runId: newRunId(),
       reportsDir: reports,
       fault: fault.name,
       ...(options.full ? {} : { expected: Object.fromEntries(chosen.map((c) => [c, expected(c)])) }),
-      command: `npm run mesh -- test ${chosen.join(" ")} --with-fault ${fault.name}`,
+      command: meshCommand("test", ...chosen, "--with-fault", fault.name, "--lab", options.lab),
       say: options.say,
       signal: options.signal,
     });
@@ -253,9 +277,7 @@ async function proveFault(
         // What a lab cannot do is said elsewhere.
         tests.filter((t) => t.outcome !== "skipped").map((t) => t.name),
       );
-      for (const test of proof.tests.get(suite) ?? [])
-        if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !verdicts.has(test))
-          cells.push(notRun(fault.name, `${suite} > ${test}`));
+      addNotRun(suite, verdicts);
     }
     for (const suite of record.suites) {
       errors.push(...suite.errors.map((e) => `${suite.name}: ${e}`));
@@ -266,7 +288,11 @@ async function proveFault(
       }
     }
   } catch (error) {
-    errors.push(messageOf(error));
+    // The test machine's trouble leaves the fault untried; it does not survive by it.
+    if (isTestMachineError(error)) {
+      options.say(`  UNKNOWN     ${fault.name}: ${messageOf(error)}`);
+      for (const suite of chosen) addNotRun(suite, new Set());
+    } else errors.push(messageOf(error));
   }
   return {
     cells,

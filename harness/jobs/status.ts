@@ -1,6 +1,7 @@
 import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { Cluster } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { certificationOf } from "#harness/state/certification-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
@@ -37,12 +38,12 @@ export interface LabStatus {
 
 /** To paste into a shell, before a subcommand. */
 export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
-  `kubectl --kubeconfig ${c.kubeconfig} --context ${c.context}`;
+  shellQuote(["kubectl", "--kubeconfig", c.kubeconfig, "--context", c.context]);
 
 /** What a person does next with a lab that has just come up. */
 export const labLines = (state: LabState): string[] => [
   ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(new Cluster(state, name))} get pods -A`),
-  `next: npm run mesh -- test --lab ${state.lab}; npm run mesh -- down --lab ${state.lab}`,
+  `next: ${meshCommand("test", "--lab", state.lab)}; ${meshCommand("down", "--lab", state.lab)}`,
 ];
 
 async function remotesOf(agent: Agent): Promise<LabStatus["clusters"][number]["remotes"]> {

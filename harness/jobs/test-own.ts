@@ -5,19 +5,25 @@ import { planLab } from "#harness/config/plan.ts";
 import { faultNamed, faults } from "#harness/faults/index.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
+import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
 import { removeOurs } from "#harness/lab/remove-ours.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
+import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
 import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
 import type { LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
-import { forgetLab, lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
+import { forgetLab, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
+import { hasLostLock, withLab } from "#harness/state/lock.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
+import { checkTestFiles } from "./test-files.ts";
 
 export interface OwnOptions extends Omit<TestOptions, "lab"> {
   readonly contexts: readonly string[];
@@ -29,17 +35,6 @@ export interface OwnOptions extends Omit<TestOptions, "lab"> {
   readonly progress: Progress;
 }
 
-/** Suites that strike at more than objects of their own. */
-const disturbing: readonly string[] = [
-  "restart-order",
-  "certificate-rotation",
-  "apiserver-replicas",
-  "cache-ttl",
-  "failover-backends",
-  "failover-delays",
-  "failover-mesh",
-];
-
 /** The state of clusters that are nobody's lab, while they are tested. */
 const lab = "own";
 
@@ -48,32 +43,31 @@ const lab = "own";
  * the end; what a crash left is removed by the next call, and by `down --all`.
  */
 export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
-  const { contexts, kubeconfig, signal, progress } = options;
-  if (contexts.length < 2)
-    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
-  if (options.fault !== undefined && faultNamed(options.fault).needsNamespace !== true)
-    throw new MeshproofError(
-      "usage",
-      `${options.fault} would touch more than the suites' own namespaces: unsupported on clusters of your own`,
-      {
-        cure: `choose one of ${faults
-          .filter((f) => f.needsNamespace === true)
-          .map((f) => f.name)
-          .join(", ")}`,
-      },
-    );
-  const bold = options.suites.filter((s) => disturbing.includes(s));
-  if (bold.length > 0)
-    throw new MeshproofError(
-      "usage",
-      `${bold.join(" and ")} would change Cilium itself or its nodes: unsupported on clusters of your own`,
-      { cure: "leave it out, or run it on a lab" },
-    );
-  const planned = await Promise.all(contexts.map((c) => ownCluster(c, kubeconfig)));
+  const { contexts } = options;
+  await checkOptions(options);
+  const kubeconfig = namedKubeconfig(options.kubeconfig);
+  checkKubeconfig(kubeconfig, contexts);
+  const planned = await atStep("contexts", () =>
+    Promise.all(contexts.map((c) => ownCluster(c, kubeconfig.path))),
+  );
   checkApart(planned);
-  await using _lock = await lockLab(lab);
+  return atStep("lock", () =>
+    withLab(lab, options.signal, (signal) =>
+      atStep("up", () => testUnderLock({ ...options, signal }, planned)),
+    ),
+  );
+}
+
+async function testUnderLock(
+  options: OwnOptions,
+  planned: readonly PlannedCluster[],
+): ReturnType<typeof testOwn> {
+  const { signal, progress } = options;
   const before = await readLabState(lab);
-  if (before !== undefined) await removeOurs(new Mesh(before));
+  if (before !== undefined) {
+    requireOwn(before);
+    await removeOurs(new Mesh(before));
+  }
   const plan: LabPlan = {
     lab,
     profile: "default",
@@ -84,7 +78,7 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
     budgets: budgetsSchema.parse(undefined),
     rig: rigSchema.parse(undefined),
   };
-  const artifacts = await artifactsFor(options, planned);
+  const artifacts = await atStep("images", () => artifactsFor(options, planned));
   for (const { own } of planned)
     if (
       (await new Kube(own!.context, own!.kubeconfig, own!.context).get(
@@ -99,8 +93,9 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
         { cure: "a lab of Meshproof's own is tested with --lab; else remove the namespace" },
       );
   const state: LabState = {
-    version: 1,
+    version: 2,
     lab,
+    owner: currentOwner().id,
     phase: "up",
     runId: options.runId,
     createdAt: wallLabel(),
@@ -109,30 +104,66 @@ export async function testOwn(options: OwnOptions): Promise<Awaited<ReturnType<t
   };
   await writeLabState(state);
   const mesh = new Mesh(state);
-  try {
-    await progress.step("a prober on every node", () =>
-      Promise.all(
-        mesh.clusters.map(async ({ kube }) => {
-          await kube.apply(namespaceObject(systemNamespace));
-          await kube.apply(proberDaemonSet(systemNamespace, artifacts.proberImage));
-          await awaitVantages(kube, { withinMs: plan.budgets.settleMs, signal });
-        }),
-      ),
-    );
-    await writeLabState({
-      ...state,
-      plan: {
-        ...plan,
-        clusters: await progress.step("ask for a LoadBalancer address", () => withAddresses(mesh, signal)),
+  await using _ours = {
+    [Symbol.asyncDispose]: () =>
+      atStep("clean-up", async () => {
+        // Whoever has the lock now removes it before they begin.
+        if (hasLostLock(lab)) return;
+        await progress.step("remove what was ours", async () => {
+          await removeOurs(mesh);
+          await forgetLab(lab);
+        });
+      }),
+  };
+  await probersUp(mesh, options);
+  await writeLabState({
+    ...state,
+    plan: {
+      ...plan,
+      clusters: await progress.step("ask for a LoadBalancer address", () => withAddresses(mesh, signal)),
+    },
+  });
+  return await testLab({ ...options, lab });
+}
+
+/** What can be refused before any cluster is asked. */
+async function checkOptions(options: OwnOptions): Promise<void> {
+  if (options.contexts.length < 2)
+    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
+  if (options.fault !== undefined && faultNamed(options.fault).needsNamespace !== true)
+    throw new MeshproofError(
+      "usage",
+      `${options.fault} would touch more than the suites' own namespaces: unsupported on clusters of your own`,
+      {
+        cure: `choose one of ${faults
+          .filter((f) => f.needsNamespace === true)
+          .map((f) => f.name)
+          .join(", ")}`,
       },
-    });
-    return await testLab({ ...options, lab });
-  } finally {
-    await progress.step("remove what was ours", async () => {
-      await removeOurs(mesh);
-      await forgetLab(lab);
-    });
-  }
+    );
+  const all = await loadSuites();
+  const disruptive = all.filter((s) => s.info.tags.includes("disruptive"));
+  const bold = options.suites.filter((name) => disruptive.some((s) => s.info.name === name));
+  if (bold.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `${bold.join(" and ")} would change Cilium itself or its nodes: unsupported on clusters of your own`,
+      { cure: "leave it out, or run it on a lab" },
+    );
+  chooseSuites(all, options.suites, { suites: [] });
+  checkTestFiles(options);
+}
+
+function probersUp({ clusters, state }: Mesh, { progress, signal }: OwnOptions): Promise<unknown> {
+  return progress.step("a prober on every node", () =>
+    Promise.all(
+      clusters.map(async ({ kube }) => {
+        await kube.apply(namespaceObject(systemNamespace));
+        await kube.apply(proberDaemonSet(systemNamespace, state.artifacts.proberImage));
+        await awaitVantages(kube, { withinMs: state.plan.budgets.settleMs, signal });
+      }),
+    ),
+  );
 }
 
 /** The clusters of a plan, with what became of a LoadBalancer service in each. */

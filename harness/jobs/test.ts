@@ -1,5 +1,5 @@
-import { appendFile, readFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { readYaml, validate } from "#harness/config/yaml-file.ts";
@@ -8,7 +8,9 @@ import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
+import { atStep, isUserInterrupt } from "#harness/lib/ending.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import { matches } from "#harness/lib/pattern.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { appendToSeries, correctSeries, readSeries } from "#harness/measure/series.ts";
@@ -23,15 +25,25 @@ import {
   totalsOf,
 } from "#harness/model/record.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
-import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { redactionLines } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { figureLines } from "#harness/report/figures-text.ts";
-import { toMarkdown } from "#harness/report/markdown.ts";
 import { bootstrapSeed, measurementsOf } from "#harness/report/measurements-html.ts";
-import { lockLab, requireLab } from "#harness/state/lab.ts";
-import { MeshproofReporter } from "#harness/testkit/reporter.ts";
-import { diagnosisFile, reportsDir } from "#harness/testkit/run-environment.ts";
-import { checkSuites, runSuites, suiteNames } from "#harness/testkit/suites.ts";
+import { requireLab } from "#harness/state/lab.ts";
+import { withLab } from "#harness/state/lock.ts";
+import { consoleOutput } from "#harness/testkit/reporters/console.ts";
+import { eventsOutput } from "#harness/testkit/reporters/events.ts";
+import { junitOutput } from "#harness/testkit/reporters/junit.ts";
+import { RecordReporter } from "#harness/testkit/reporters/records.ts";
+import { WriteQueue } from "#harness/testkit/reporters/write-queue.ts";
+import { runContextFile, writeRunContext } from "#harness/testkit/run-context.ts";
+import { diagnosisFile, reportsDir } from "#harness/testkit/run-dir.ts";
+import { runSuites } from "#harness/testkit/run-suites.ts";
+import { chooseSuites, type ListedSuite, loadSuites, suiteNames } from "#harness/testkit/suite-list.ts";
+import { type RunReport, writeSummaries } from "./run-report.ts";
+import { contextOf } from "./test-context.ts";
+import { checkTestFiles } from "./test-files.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
@@ -47,11 +59,13 @@ export interface TestOptions {
   readonly expected?: Readonly<Record<string, Expectation>>;
   readonly summary?: string;
   /** How many times less often the suites' own probers ask, where other traffic stands beside them; 1 by default. */
-  readonly sparing?: number;
+  readonly probeIntervalFactor?: number;
   /** How often each scenario is measured; in the series, where one is named. */
   readonly repeat?: number;
   readonly series?: string;
   readonly baseline?: string;
+  /** Of `run` and `test`: follows the results, and adds what ended the command early. */
+  readonly report?: RunReport;
   /** The command that a reader can repeat. */
   readonly command: string;
   readonly say: (line: string) => void;
@@ -60,10 +74,24 @@ export interface TestOptions {
 
 /** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
-  const suites = checkSuites(options.suites, (await requireLab(options.lab)).plan);
+  const all = await loadSuites();
+  chooseSuites(all, options.suites, { suites: [] });
+  const chosen = chooseSuites(all, options.suites, (await atStep("lab", () => requireLab(options.lab))).plan);
   if (options.fault !== undefined) faultNamed(options.fault);
-  for (const file of [options.series, options.baseline]) if (file !== undefined) readSeries(file);
-  await using _lock = await lockLab(options.lab);
+  checkTestFiles(options);
+  return atStep("lock", () =>
+    withLab(options.lab, options.signal, (signal) =>
+      atStep("tests", () => testUnderLock({ ...options, signal }, all, chosen)),
+    ),
+  );
+}
+
+async function testUnderLock(
+  options: TestOptions,
+  all: readonly ListedSuite[],
+  chosen: readonly ListedSuite[],
+): Promise<{ record: RunRecord; dir: string }> {
+  const suites = chosen.map((s) => s.info.name);
   const mesh = await openLab(options.lab, options.say);
   const { state } = mesh;
   const reports = options.reportsDir ?? reportsDir();
@@ -78,7 +106,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     profile: state.plan.profile,
     fault: options.fault ?? null,
     kernel: kernelRelease(),
-    meshproof: "0.1.0",
+    meshproof: meshproofVersion,
     imageSource: state.artifacts.source,
     imageReason: state.artifacts.reason,
     clusters: await Promise.all(
@@ -101,17 +129,9 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     provenance: state.artifacts.provenance,
     budgets: state.plan.budgets,
   };
-  process.env.MESHPROOF_TEST_LAB = options.lab;
-  process.env.MESHPROOF_RUN_ID = options.runId;
-  process.env.MESHPROOF_REPORTS = reports;
-  process.env.MESHPROOF_BUGTOOL = options.bugtool === true ? "1" : "0";
-  if (options.fault === undefined) delete process.env.MESHPROOF_FAULT;
-  else process.env.MESHPROOF_FAULT = options.fault;
-  process.env.MESHPROOF_SPARING = String(options.sparing ?? 1);
-  process.env.MESHPROOF_REPEAT = String(options.repeat ?? 1);
-  process.env.MESHPROOF_SERIES = options.series === undefined ? "" : resolve(options.series);
-  process.env.MESHPROOF_BASELINE = options.baseline === undefined ? "" : resolve(options.baseline);
-  process.env.MESHPROOF_EXPECTED = JSON.stringify(options.expected ?? {});
+  const context = await contextOf(mesh, chosen, { ...options, reportsDir: reports });
+  const contextFile = runContextFile(options.lab);
+  await writeRunContext(contextFile, context);
   // Nodes that are no containers of this machine are no load of it either.
   const here = mesh.clusters.filter((c) => c.onThisMachine);
   const nodes = (await Promise.all(here.map((c) => c.nodes()))).flat();
@@ -119,18 +139,35 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     nodes.map((n) => n.name),
     reports,
   );
-  const reporter = new MeshproofReporter({
-    runId: options.runId,
-    runDir: dir,
-    startedAt: base.startedAt,
-    properties: junitProperties(base),
-    say: options.say,
-    ...(options.series === undefined
-      ? {}
-      : { onTest: (test) => keepInSeries(options.series!, test, options.say) }),
+  const queue = new WriteQueue(options.say);
+  const { series } = options;
+  const reporter = new RecordReporter({
+    suites: chosen,
+    clusters: context.clusters,
+    repeat: context.repeat,
+    outputs: [
+      consoleOutput(options.say),
+      eventsOutput(dir, queue),
+      junitOutput(
+        dir,
+        { runId: options.runId, startedAt: base.startedAt, properties: junitProperties(base) },
+        queue,
+        () => options.report?.unfinished() ?? [],
+      ),
+      ...(series === undefined
+        ? []
+        : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, options.say) }]),
+    ],
     interrupted: () => options.signal.aborted,
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, state.plan.rig, sinceMs, untilMs),
   });
+  options.report?.follow(() => ({
+    ...base,
+    durationMs: monotonicMs() - startedMs,
+    suites: reporter.suites,
+    totals: totalsOf(reporter.suites),
+    exitCode: 3,
+  }));
   // A daemon that is gone takes the lab with it: what is left of the run would only wait.
   const dockerLost = new AbortController();
   watch.onSample = () => {
@@ -138,7 +175,12 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     if (last.length === 3 && last.every((s) => !s.dockerAnswers)) dockerLost.abort();
   };
   try {
-    await runSuites(suites, reporter, AbortSignal.any([options.signal, dockerLost.signal]));
+    await runSuites({
+      files: chosen.map((s) => s.file),
+      contextFile,
+      reporters: [reporter],
+      signal: AbortSignal.any([options.signal, dockerLost.signal]),
+    });
   } finally {
     await watch[Symbol.asyncDispose]();
   }
@@ -147,7 +189,7 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     ciliums: base.clusters.map((c) => c.cilium),
     imageSource: base.imageSource,
     profile: base.profile,
-    suites: isOurs(state.plan) ? [...suiteNames, ...state.plan.suites] : [],
+    suites: isOurs(state.plan) ? [...suiteNames(all, "core"), ...state.plan.suites] : [],
   });
   const diagnosed = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of diagnosed) {
@@ -159,8 +201,13 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   }
   if (options.series !== undefined) correctSpoiled(options.series, options.runId, records);
   const totals = totalsOf(records);
-  const withRunErrors = { ...totals, errors: totals.errors + reporter.runErrors.length };
+  const withRunErrors = {
+    ...totals,
+    errors: totals.errors + reporter.runErrors.length,
+    unknown: totals.unknown + reporter.runUnknowns.length,
+  };
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
+  for (const error of reporter.runUnknowns) options.say(`  UNKNOWN     ${error}`);
   const missing = suites.filter(
     (s) => !records.some((r) => r.name === s && (r.tests.length > 0 || r.errors.length > 0)),
   );
@@ -171,19 +218,21 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
     totals: { ...withRunErrors, unknown: withRunErrors.unknown + missing.length },
     exitCode: 0,
   };
-  const final = {
+  const judged = {
     ...record,
-    exitCode: options.signal.aborted ? 130 : exitCodeOf(record.totals, options.series !== undefined),
+    exitCode: isUserInterrupt(options.signal) ? 130 : exitCodeOf(record.totals, options.series !== undefined),
   };
+  const final = options.report?.withEndings(judged) ?? judged;
+  options.report?.tested(final, options.series);
   try {
-    await writeReport(dir, final);
+    for (const line of redactionLines(await writeReport(dir, final))) options.say(line);
   } catch (error) {
     options.say(`the report could not be written: ${messageOf(error)}`);
-    return { record: { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode }, dir };
+    const unwritten = { ...final, exitCode: final.exitCode === 0 ? 3 : final.exitCode };
+    options.report?.tested(unwritten, options.series);
+    return { record: unwritten, dir };
   }
-  if (options.summary !== undefined) await writeAtomic(options.summary, toMarkdown(final));
-  const step = process.env.GITHUB_STEP_SUMMARY;
-  if (step !== undefined && step !== "") await appendFile(step, toMarkdown(final));
+  await writeSummaries(final, options.summary, options.say);
   return { record: final, dir };
 }
 
@@ -244,7 +293,9 @@ export function closingLines(record: RunRecord, dir: string, series?: string): s
       (c) =>
         `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes, image ${c.nodeImage}`,
     ),
-    `kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`,
+    ...(record.clusters.length === 0
+      ? []
+      : [`kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`]),
     `report: ${join(dir, "report.html")}  junit: ${join(dir, "junit.xml")}`,
     `${t.pass} pass, ${t.fail} fail, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped, ${t.errors} set-up errors`,
     `${t.pass} passed, ${t.fail + t.unknown + t.errors} failed`,
@@ -309,5 +360,10 @@ export function withoutSurprises(
 
 async function readAllowances(): Promise<z.infer<typeof allowanceSchema>> {
   const file = join(repoRoot(), "suites/unsupported.yaml");
-  return validate(allowanceSchema, await readYaml(file), file, "see the other entries of the file");
+  return validate(
+    allowanceSchema,
+    await readYaml(file, "what may be unsupported"),
+    file,
+    "see the other entries of the file",
+  );
 }

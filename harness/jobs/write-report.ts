@@ -1,25 +1,45 @@
-import { mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
+import { printable } from "#harness/lib/visible.ts";
 import type { History } from "#harness/model/history.ts";
-import { type RunRecord, runRecordFormat } from "#harness/model/record.ts";
-import { writeAtomic } from "#harness/platform/paths.ts";
+import { type Redaction, type RunRecord, runRecordFormat } from "#harness/model/record.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
+import { redactionsIn, redactionsOfText } from "#harness/platform/report-redactions.ts";
+import { redactText } from "#harness/platform/scan-secrets.ts";
 import { readHistory, writeCsv } from "#harness/probe/history-file.ts";
 import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 
-/** `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. */
-export async function writeReport(dir: string, run: RunRecord): Promise<void> {
+/** Made of the record. */
+const rendered = ["report.json", "junit.xml", "report.html"];
+
+/**
+ * `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. Answers what was taken
+ * out of the report's files as secret.
+ */
+export async function writeReport(dir: string, record: RunRecord): Promise<readonly Redaction[]> {
   await mkdir(dir, { recursive: true });
-  await writeAtomic(join(dir, "report.json"), `${JSON.stringify(run, null, 2)}\n`);
-  await writeAtomic(join(dir, "junit.xml"), junitOf(run));
-  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
+  // As JSON, where names stand beside their values: the page and JUnit are made of what is clean already.
+  const text = await redactText(JSON.stringify({ ...record, redactions: undefined }));
+  const redactions = [...(await redactionsIn(dir, rendered)), ...redactionsOfText("report.json", text)];
+  const run: RunRecord = {
+    ...(JSON.parse(text) as RunRecord),
+    ...(redactions.length === 0 ? {} : { redactions }),
+  };
+  await writeReportFile(join(dir, "report.json"), `${printable(JSON.stringify(run, null, 2))}\n`);
+  await writeReportFile(join(dir, "junit.xml"), junitOf(run));
+  await writeReportFile(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   const latest = join(dirname(dir), "latest");
-  await rm(latest, { force: true });
-  await symlink(run.runId, latest);
+  // In one step: two runs may end at once, and a reader finds one of them.
+  const staging = `${latest}.${process.pid}.part`;
+  await rm(staging, { force: true });
+  await symlink(run.runId, staging);
+  await rename(staging, latest);
+  return redactions;
 }
 
 function junitOf(run: RunRecord): string {
@@ -86,7 +106,7 @@ export async function renderAgain(runId: string): Promise<string> {
     what: `the report of run ${runId} (${join(dir, "report.json")})`,
     remedy: "name another run, or run it again",
   });
-  await writeAtomic(join(dir, "junit.xml"), junitOf(run));
-  await writeAtomic(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
+  await writeReportFile(join(dir, "junit.xml"), junitOf(run));
+  await writeReportFile(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   return join(dir, "report.html");
 }

@@ -74,29 +74,29 @@ describe("disruption", () => {
   });
 });
 
-describe("certification", () => {
-  const quiet: PhaseRecord["disruptions"][number] = {
-    path: "east: names",
-    kind: "dns",
-    sent: 100,
-    lost: 0,
-    lostMs: 0,
-    longestGapMs: 200,
-    resets: 0,
-    outages: [],
-  };
-  const phase = (news: Partial<PhaseRecord> = {}): PhaseRecord => ({
-    ...unmeasuredPhase("upgrade east", {}),
-    durationMs: 1000,
-    disruptions: [quiet],
-    deniedSent: 10,
-    ...news,
-  });
-  const budgets = { upgradeGapMs: 5000, upgradeLostMs: 10_000 };
-  const of = (news: Partial<PhaseRecord>, known: string[] = []) =>
-    certify([phase(), phase(news)], budgets, known);
-  const lossy = { ...quiet, lost: 3 };
+const quiet: PhaseRecord["disruptions"][number] = {
+  path: "east: names",
+  kind: "dns",
+  sent: 100,
+  lost: 0,
+  lostMs: 0,
+  longestGapMs: 200,
+  resets: 0,
+  outages: [],
+};
+const phase = (news: Partial<PhaseRecord> = {}): PhaseRecord => ({
+  ...unmeasuredPhase("upgrade east", {}),
+  durationMs: 1000,
+  disruptions: [quiet],
+  deniedSent: 10,
+  ...news,
+});
+const budgets = { upgradeGapMs: 5000, upgradeLostMs: 10_000 };
+const of = (news: Partial<PhaseRecord>, known: string[] = []) =>
+  certify([phase(), phase(news)], budgets, known);
+const lossy = { ...quiet, lost: 3 };
 
+describe("certification", () => {
   test("nothing lost, nothing found: certified", () => {
     expect(of({})).toEqual({ verdict: "certified", reasons: [], findings: [] });
   });

@@ -80,8 +80,9 @@ export function certify(
 /** What the same path lost before anything moved. */
 function baselineOf(phases: readonly PhaseRecord[], phase: PhaseRecord, path: string): string {
   const [first] = phases;
-  const quiet = first === phase ? undefined : first?.disruptions.find((d) => d.path === path);
-  return quiet === undefined || quiet.lost === 0 ? "" : `; in ${first!.name} ${quiet.lost} of ${quiet.sent}`;
+  if (first === undefined || first === phase) return "";
+  const quiet = first.disruptions.find((d) => d.path === path);
+  return quiet === undefined || quiet.lost === 0 ? "" : `; in ${first.name} ${quiet.lost} of ${quiet.sent}`;
 }
 
 const times = (n: number): string => (n === 1 ? "once" : `${n} times`);

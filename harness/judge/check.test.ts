@@ -215,19 +215,19 @@ describe("discovery", () => {
     synced: { nodes: true, endpoints: true, identities: true, services: true },
   };
   const truth = remote.counts;
+  const west = { name: "west", id: 2 };
   test("each thing that is wrong is said", () => {
-    expect(judgeRemoteCluster("east/a", "west", 2, remote, truth).outcome).toBe("pass");
-    expect(judgeRemoteCluster("east/a", "west", 2, undefined, truth).reasons).toEqual([
+    expect(judgeRemoteCluster("east/a", west, remote, truth).outcome).toBe("pass");
+    expect(judgeRemoteCluster("east/a", west, undefined, truth).reasons).toEqual([
       "east/a knows no remote cluster west",
     ]);
-    expect(judgeRemoteCluster("east/a", "west", 3, remote, truth).reasons.join()).toContain(
+    expect(judgeRemoteCluster("east/a", { name: "west", id: 3 }, remote, truth).reasons.join()).toContain(
       "has id 2, expected 3",
     );
     expect(
       judgeRemoteCluster(
         "east/a",
-        "west",
-        2,
+        west,
         { ...remote, counts: { ...truth, endpoints: 4 } },
         truth,
       ).reasons.join(),
@@ -235,8 +235,7 @@ describe("discovery", () => {
     expect(
       judgeRemoteCluster(
         "east/a",
-        "west",
-        2,
+        west,
         { ...remote, synced: { ...remote.synced, services: false } },
         truth,
       ).reasons.join(),

@@ -26,39 +26,38 @@ export function judgeNodeEntries(
   return failedBecause(reasons);
 }
 
+/** A cluster as the others are told of it. */
+interface Peer {
+  readonly name: string;
+  readonly id: number;
+}
+
 /** From the "remote configuration" and "synchronization status" of Cilium's Cluster Mesh troubleshooting guide. */
 export function judgeRemoteCluster(
   agent: string,
-  name: string,
-  id: number,
+  peer: Peer,
   remote: RemoteClusterStatus | undefined,
   truth: RemoteTruth,
 ): Verdict {
-  const reasons = connectionTroubles(agent, name, id, remote);
+  const reasons = connectionTroubles(agent, peer, remote);
   if (remote === undefined) return failedBecause(reasons);
   for (const part of ["nodes", "endpoints", "identities", "services"] as const) {
     if (remote.counts[part] !== truth[part])
       reasons.push(
-        `${agent}: remote cluster ${name} shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`,
+        `${agent}: remote cluster ${peer.name} shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`,
       );
   }
   return failedBecause(reasons);
 }
 
 /** KVStoreMesh, which copies the other clusters' state for the agents: the same signs, without the counts. */
-export function judgeKvstoreMesh(
-  who: string,
-  name: string,
-  id: number,
-  remote: RemoteClusterStatus | undefined,
-): Verdict {
-  return failedBecause(connectionTroubles(who, name, id, remote));
+export function judgeKvstoreMesh(who: string, peer: Peer, remote: RemoteClusterStatus | undefined): Verdict {
+  return failedBecause(connectionTroubles(who, peer, remote));
 }
 
 function connectionTroubles(
   who: string,
-  name: string,
-  id: number,
+  { name, id }: Peer,
   remote: RemoteClusterStatus | undefined,
 ): string[] {
   if (remote === undefined) return [`${who} knows no remote cluster ${name}`];

@@ -117,7 +117,11 @@ function longestGap(beforeMs: number | undefined, ends: number[], untilMs: numbe
   if (untilMs !== undefined) ends.push(untilMs);
   ends.sort((a, b) => a - b);
   let longestMs = 0;
-  for (let i = 1; i < ends.length; i++) longestMs = Math.max(longestMs, ends[i]! - ends[i - 1]!);
+  let lastMs = Number.POSITIVE_INFINITY;
+  for (const endMs of ends) {
+    longestMs = Math.max(longestMs, endMs - lastMs);
+    lastMs = endMs;
+  }
   return longestMs;
 }
 

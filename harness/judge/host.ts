@@ -6,8 +6,22 @@ export interface HostLimits {
   readonly freeDiskBytes: number;
 }
 
-/** A disturbance counts from this many samples in a row: one second of somebody's shell spoils nothing. */
+/** A disturbance counts from this long on: one second of somebody's shell spoils nothing. */
+const disturbedMs = 3000;
+
+/** As many refused answers of Docker's daemon in a row: each may be one that was just too late. */
 const inARow = 3;
+
+/** A sample comes a second after the one before; on a machine that is busy enough it comes much later. */
+const everyMs = 1000;
+
+/** What a sample that came in time saw of the time just after an interval counts for it too. */
+const afterMs = 500;
+
+/** A sample and where the stretch that it tells of began. */
+interface Stretch extends HostSample {
+  readonly sinceMs: number;
+}
 
 /** Programs named of a disturbance. */
 const namesAtMost = 4;
@@ -22,18 +36,23 @@ export function disturbances(
   sinceMs: number,
   untilMs: number,
 ): string[] {
-  const during = samples.filter((s) => s.atMs >= sinceMs && s.atMs <= untilMs + 1500);
+  const stretches = samples.map(
+    (s, i): Stretch => ({ ...s, sinceMs: samples[i - 1]?.atMs ?? s.atMs - everyMs }),
+  );
+  const during = stretches.filter((s) => s.atMs >= sinceMs && s.sinceMs <= untilMs + afterMs);
   const found: string[] = [];
   const foreign = (s: HostSample): number => s.busyCores - s.labCores - s.ownCores;
-  // A test may be shorter than three samples: what began just before it counts too.
-  const around = samples.filter((s) => s.atMs >= sinceMs - inARow * 1000 && s.atMs <= untilMs + 1500);
+  // A test may be shorter than a disturbance: what began just before it counts too.
+  const around = stretches.filter((s) => s.atMs >= sinceMs - disturbedMs && s.sinceMs <= untilMs + afterMs);
   const hogged = longestRun(around, (s) => foreign(s) > limits.foreignCores);
-  if (hogged.length >= inARow) {
-    const mean = hogged.reduce((sum, s) => sum + foreign(s), 0) / hogged.length;
+  const hoggedMs = lengthMs(hogged);
+  // By time: where the processors are the most wanted, the fewest samples come.
+  if (hoggedMs >= disturbedMs) {
+    const mean = hogged.reduce((sum, s) => sum + foreign(s) * (s.atMs - s.sinceMs), 0) / hoggedMs;
     const names = [...new Set(hogged.flatMap((s) => s.foreignNames ?? []))].slice(0, namesAtMost);
     const who = names.length === 0 ? "" : ` (${names.join(", ")})`;
     found.push(
-      `other programs${who} used ${mean.toFixed(1)} cores for ${hogged.length} s (limit ${limits.foreignCores})`,
+      `other programs${who} used ${mean.toFixed(1)} cores for ${Math.round(hoggedMs / 1000)} s (limit ${limits.foreignCores})`,
     );
   }
   const stall = Math.max(0, ...during.map((s) => s.lateMs));
@@ -49,6 +68,9 @@ export function disturbances(
     found.push("Docker's daemon did not answer");
   return found;
 }
+
+const lengthMs = (stretches: readonly Stretch[]): number =>
+  stretches.reduce((sum, s) => sum + s.atMs - s.sinceMs, 0);
 
 function longestRun<T>(items: readonly T[], holds: (item: T) => boolean): T[] {
   let longest: T[] = [];

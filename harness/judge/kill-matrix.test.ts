@@ -13,7 +13,7 @@ const record = (name: string, outcome: TestRecord["outcome"], reason = ""): Test
   durationMs: 1,
   notes: {},
 });
-const expected = { kills: ["{1} -> {2} > TCP*"], may: ["*UDP*"] };
+const expected = { mustFail: ["{1} -> {2} > TCP*"], mayFail: ["*UDP*"] };
 const clusters = ["east", "west"];
 const context = { clusters, names: ["east-worker"] };
 const state = (r: TestRecord) => judgeCell("vxlan-drop", r, expected, context).state;

@@ -5,12 +5,12 @@ import type { TestRecord } from "#harness/model/record.ts";
 
 /** What a fault should do to a suite: patterns over full test names, `*` for any text. */
 export interface Expectation {
-  readonly kills: readonly string[];
+  readonly mustFail: readonly string[];
   /** Tests that may fail too: the harm reaches them on some runs or for another reason. */
-  readonly may: readonly string[];
+  readonly mayFail: readonly string[];
 }
 
-export const harmless: Expectation = { kills: [], may: [] };
+export const harmless: Expectation = { mustFail: [], mayFail: [] };
 
 /** What a test should do under a fault: fail, stay green, or either. */
 export function expectationOf(
@@ -18,8 +18,8 @@ export function expectationOf(
   test: string,
   clusters: readonly string[],
 ): "fail" | "green" | "either" {
-  if (expected.kills.some((p) => matches(p, test, clusters))) return "fail";
-  return expected.may.some((p) => matches(p, test, clusters)) ? "either" : "green";
+  if (expected.mustFail.some((p) => matches(p, test, clusters))) return "fail";
+  return expected.mayFail.some((p) => matches(p, test, clusters)) ? "either" : "green";
 }
 
 /** A test that should have failed and has no verdict: what it would have said is not known. */

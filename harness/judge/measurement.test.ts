@@ -160,10 +160,10 @@ describe("established connections", () => {
 
 test("a distribution tells the middle, the tail and its own uncertainty, the same for the same seed", () => {
   const values = Array.from({ length: 21 }, (_, i) => i * 10);
-  const d = distributionOf(values, 7)!;
+  const d = distributionOf(values, 7);
   expect(d).toMatchObject({ count: 21, min: 0, median: 100, p95: 190, max: 200 });
-  expect(d.medianLow).toBeLessThan(100);
-  expect(d.medianHigh).toBeGreaterThan(100);
+  expect(d?.medianLow).toBeLessThan(100);
+  expect(d?.medianHigh).toBeGreaterThan(100);
   expect(distributionOf(values, 7)).toEqual(d);
   expect(distributionOf([], 7)).toBeUndefined();
   expect(distributionOf([4], 7)).toMatchObject({ median: 4, medianLow: 4, medianHigh: 4 });
@@ -202,7 +202,7 @@ test("figures leave out what the rig spoiled and keep unrecovered runs out of me
   );
   expect(figure).toMatchObject({ runs: 4, unknown: 1, notRecovered: 1, explainedShare: 0.9 });
   expect(figure?.outageMs).toMatchObject({ count: 3, median: 500, max: 600 });
-  expect(Object.keys(figure!.byStruck)).toEqual(["east", "west"]);
+  expect(Object.keys(figure?.byStruck ?? {})).toEqual(["east", "west"]);
   expect(figure?.connections).toEqual([
     { kind: "tcp heartbeat", survived: 0, reset: 4, stalled: 0, longestGapMedianMs: 100 },
   ]);

@@ -19,9 +19,10 @@ export function judgePaths(paths: readonly PathAnswers[], expectedPaths: number)
     if (path.answers.length === 0) reasons.push(`${path.from} -> ${path.to}: nothing was asked`);
     const bad = path.answers.filter((a) => a.outcome !== "ok");
     const stranger = path.answers.find((a) => a.outcome === "ok" && a.body.trim() !== path.expectedBody);
-    if (bad.length > 0)
+    const [first] = bad;
+    if (first !== undefined)
       reasons.push(
-        `${path.from} -> ${path.to}: ${bad[0]!.outcome} on ${bad.length} of ${path.answers.length} requests (${bad[0]!.detail})`,
+        `${path.from} -> ${path.to}: ${first.outcome} on ${bad.length} of ${path.answers.length} requests (${first.detail})`,
       );
     if (stranger !== undefined)
       reasons.push(

@@ -81,16 +81,15 @@ function cutOutage(
  * it. One that says so by more contradicts the rest, and counts as not seen.
  */
 function inCausalOrder(seen: Phases["seen"]): Phases["seen"] {
-  const ordered = [...seen];
   let next: Phases["seen"][number] | undefined;
-  for (let i = ordered.length - 1; i >= 0; i--) {
-    const own = ordered[i]!;
-    if (own.afterMs === null) continue;
-    if (next?.afterMs != null && own.afterMs > next.afterMs) {
-      const late = own.afterMs - next.afterMs;
-      ordered[i] = { ...own, afterMs: late <= own.errorMs + next.errorMs ? next.afterMs : null };
+  const backwards = seen.toReversed().map((told) => {
+    let own = told;
+    if (told.afterMs !== null && next?.afterMs != null && told.afterMs > next.afterMs) {
+      const late = told.afterMs - next.afterMs;
+      own = { ...told, afterMs: late <= told.errorMs + next.errorMs ? next.afterMs : null };
     }
-    if (ordered[i]!.afterMs !== null) next = ordered[i];
-  }
-  return ordered;
+    if (own.afterMs !== null) next = own;
+    return own;
+  });
+  return backwards.toReversed();
 }

@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from "node:stream";
-import { type KubeConfig, PortForward } from "@kubernetes/client-node";
+import type { KubeConfig } from "@kubernetes/client-node";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { clientNode } from "./client-node.ts";
 
 export interface InPod {
   readonly namespace: string;
@@ -46,7 +47,14 @@ export async function getJsonInPod(
     }
   });
   signal.addEventListener("abort", giveUp, { once: true });
-  const opening = new PortForward(config, false).portForward(namespace, pod, [port], output, errors, input);
+  const opening = new (clientNode().PortForward)(config, false).portForward(
+    namespace,
+    pod,
+    [port],
+    output,
+    errors,
+    input,
+  );
   opening.then((opened) => {
     const socket = typeof opened === "function" ? opened() : opened;
     if (socket === null) return giveUp();

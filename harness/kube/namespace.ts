@@ -4,11 +4,18 @@ import { type Kube, type KubeObject, kinds } from "./kube.ts";
 /** Carried by the namespaces of suites: the run that made them. */
 export const runLabel = "io.meshproof/run";
 
+const ownerLabel = "io.meshproof/owner";
+const owner = "meshproof";
+
+/** Whether Meshproof made it. Namespaces of a lab file are the user's, also on a lab that Meshproof made. */
+export const isSelfManaged = (namespace: KubeObject): boolean =>
+  namespace.metadata.labels?.[ownerLabel] === owner;
+
 export function namespaceObject(name: string, labels: Record<string, string> = {}): KubeObject {
   return {
     apiVersion: "v1",
     kind: "Namespace",
-    metadata: { name, labels: { "io.meshproof/owner": "meshproof", ...labels } },
+    metadata: { name, labels: { [ownerLabel]: owner, ...labels } },
   };
 }
 

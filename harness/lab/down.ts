@@ -2,29 +2,65 @@ import { Mesh } from "#harness/cluster/mesh.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
+import { currentOwner, shortOf, unlabelled } from "#harness/platform/owner.ts";
 import { forgetPriority } from "#harness/platform/priority.ts";
-import { lockLab, readLabState } from "#harness/state/lab.ts";
-import { everyLab, reapBuilds, reapLab } from "#harness/state/reap.ts";
+import { isSameLab, type LabKey } from "#harness/state/inventory.ts";
+import { readLabState, requireOwn } from "#harness/state/lab.ts";
+import { withLab, workerOn } from "#harness/state/lock.ts";
+import { everyFoundLab, everyLab, reapBuilds, reapForeign, reapLab } from "#harness/state/reap.ts";
 import { removeOurs } from "./remove-ours.ts";
 
-/** Removes one lab and nothing else. */
+/** Removes one lab of this owner and nothing else. Throws `lab-foreign` for one of an earlier version. */
 export async function downLab(lab: string, progress: Progress, signal: AbortSignal): Promise<string[]> {
   await dockerInfo();
-  await using _lock = await lockLab(lab);
-  const state = await readLabState(lab).catch(() => undefined);
-  const own = state?.plan.clusters.some((c) => c.own !== undefined) === true;
-  if (own) await progress.step("remove what was ours", () => removeOurs(new Mesh(state!)));
-  const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, signal));
-  await forgetPriority();
-  return removed;
+  return withLab(lab, signal, async (held) => {
+    const state = await readLabState(lab).catch(() => undefined);
+    if (state !== undefined) requireOwn(state);
+    const own = state?.plan.clusters.some((c) => c.own !== undefined) === true;
+    if (own) await progress.step("remove what was ours", () => removeOurs(new Mesh(state!)));
+    const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, held));
+    await forgetPriority();
+    return removed;
+  });
 }
 
-/** Removes every lab and what killed image builds left. A lab that a living command holds is left alone, and said so. */
+/**
+ * Removes a lab of another owner, whom somebody named. Throws `usage` for an owner that cannot be, `lab-missing` where
+ * there is no such lab, `lab-busy` while that owner's command works on it, as far as their state folder can be read.
+ */
+export async function downForeign(key: LabKey, progress: Progress, signal: AbortSignal): Promise<string[]> {
+  if (key.owner === currentOwner().id) return downLab(key.lab, progress, signal);
+  if (key.owner !== unlabelled && shortOf(key.owner) === undefined && !/^[0-9a-f]{6}$/.test(key.owner))
+    throw new MeshproofError("usage", `--owner ${JSON.stringify(key.owner)} is no owner's id`, {
+      cure: "`npm run mesh -- status --all-owners` lists labs and their owners",
+    });
+  await dockerInfo();
+  const { foreign } = await everyLab();
+  if (!foreign.some((f) => isSameLab(f, key)))
+    throw new MeshproofError("lab-missing", `${key.owner} has no lab ${key.lab} here`, {
+      cure: "`npm run mesh -- status --all-owners` lists labs and their owners",
+    });
+  const folder = (await everyFoundLab()).find((f) => isSameLab(f, key))?.stateFolder;
+  const worker = folder === undefined ? undefined : await workerOn(folder, key.lab);
+  if (worker !== undefined)
+    throw new MeshproofError(
+      "lab-busy",
+      `lab ${key.lab} of ${key.owner} is in use by process ${worker.pid}`,
+      { cure: "wait for that command to end" },
+    );
+  return progress.step(`remove lab ${key.lab} of ${key.owner}`, () => reapForeign(key, signal));
+}
+
+/**
+ * Removes every lab of this owner and what killed image builds left. A lab that a living command holds is left alone, and
+ * said so; labs of other owners are named and left alone.
+ */
 export async function downAll(progress: Progress, signal: AbortSignal): Promise<string[]> {
   await dockerInfo();
   const removed: string[] = [];
   const busy: string[] = [];
-  for (const lab of await everyLab()) {
+  const { own, foreign } = await everyLab();
+  for (const lab of own) {
     try {
       removed.push(...(await downLab(lab, progress, signal)));
     } catch (error) {
@@ -33,6 +69,10 @@ export async function downAll(progress: Progress, signal: AbortSignal): Promise<
     }
   }
   removed.push(...(await reapBuilds()));
+  if (foreign.length > 0)
+    progress.note(
+      `left alone, for they are not this owner's: ${foreign.map((f) => `lab ${f.lab} of ${f.owner}`).join(", ")}; \`npm run mesh -- down --lab NAME --owner OWNER\` removes one`,
+    );
   if (busy.length > 0) {
     throw new MeshproofError(
       "lab-busy",

@@ -12,15 +12,17 @@ const rank = (o: KubeObject): number => (order.includes(o.kind) ? order.indexOf(
 
 /** Applies a lab's own objects to a cluster and waits for the deployments among them. Idempotent. */
 export async function applyManifests(
-  cluster: Cluster,
+  cluster: Pick<Cluster, "name" | "kube">,
   objects: readonly Record<string, unknown>[],
   echoImage: string,
   options: Omit<EventuallyOptions, "what">,
 ): Promise<void> {
   const text = JSON.stringify(objects).replaceAll(`"${standInImage}"`, JSON.stringify(echoImage));
   const all = (JSON.parse(text) as KubeObject[]).toSorted((a, b) => rank(a) - rank(b));
-  for (const object of all) await cluster.kube.apply(object);
-  for (const { metadata } of all.filter((o) => o.kind === "Deployment"))
+  // As the API server answers them: an object without a namespace is given one there.
+  const applied: KubeObject[] = [];
+  for (const object of all) applied.push(await cluster.kube.apply(object));
+  for (const { metadata } of applied.filter((o) => o.kind === "Deployment"))
     await cluster.kube.until(
       kinds.deployment,
       { namespace: metadata.namespace ?? "default", name: metadata.name },

@@ -5,7 +5,7 @@ import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { tellStranded } from "#harness/state/certification-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { killOrphans, labVariable } from "#harness/state/reap.ts";
+import { killOrphans, markChildren } from "#harness/state/processes.ts";
 import { takeOver } from "./other-labs.ts";
 
 /**
@@ -14,8 +14,8 @@ import { takeOver } from "./other-labs.ts";
  */
 export async function openLab(lab: string, say: (line: string) => void): Promise<Mesh> {
   const state = await workOn(lab);
-  process.env[labVariable] = lab;
-  await killOrphans(lab);
+  markChildren(lab);
+  await killOrphans({ lab, owner: state.owner });
   const mesh = new Mesh(state);
   await healLeftovers(mesh, say);
   await removeLeftovers(mesh, say);

@@ -6,6 +6,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { exampleJournal, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
 import { claimLab, isMine, labDir, listLabs, requireLab, writeLabState } from "#harness/state/lab.ts";
 import { workOn } from "./open-lab.ts";
 import { makeRoom } from "./other-labs.ts";
@@ -41,7 +42,7 @@ afterEach(() => {
 const gone = { pid: 2 ** 30, pidStart: "1" };
 
 const lab = async (name: string, over: Partial<LabState> = {}): Promise<LabState> => {
-  const state = exampleLabState({ lab: name, ...over });
+  const state = exampleLabState({ lab: name, owner: currentOwner().id, ...over });
   await writeLabState(state);
   return state;
 };
@@ -50,16 +51,16 @@ const certifies = (name: string): void =>
   writeFileSync(join(labDir(name), "certify.json"), JSON.stringify(exampleJournal()));
 
 test("of the other labs those go whose commands were killed before they could remove them", async () => {
-  await lab("killed", { owner: gone });
-  await lab("half", { owner: gone, phase: "creating" });
-  await lab("killed-at-removal", { owner: gone, phase: "removing" });
+  await lab("killed", { remover: gone });
+  await lab("half", { remover: gone, phase: "creating" });
+  await lab("killed-at-removal", { remover: gone, phase: "removing" });
   certifies("killed-at-removal");
-  await lab("certifying", { owner: gone });
+  await lab("certifying", { remover: gone });
   certifies("certifying");
-  await lab("at-work", { owner: await thisProcess() });
+  await lab("at-work", { remover: await thisProcess() });
   await lab("kept");
   await lab("half-removed", { phase: "removing" });
-  await lab("asked-for", { owner: gone });
+  await lab("asked-for", { remover: gone });
   await makeRoom("asked-for", progress, signal);
   expect((await listLabs()).sort()).toEqual(["asked-for", "at-work", "certifying", "kept"]);
   expect(told.sort()).toEqual([
@@ -78,13 +79,13 @@ test("a broken lab beside this one is told, and no reason to stop", async () => 
 });
 
 test("a lab that a killed command was to remove is kept by whoever works on it, or removed by whoever takes it over", async () => {
-  await lab("killed", { owner: gone });
-  expect((await requireLab("killed")).owner).toEqual(gone);
-  expect((await workOn("killed")).owner).toBeUndefined();
+  await lab("killed", { remover: gone });
+  expect((await requireLab("killed")).remover).toEqual(gone);
+  expect((await workOn("killed")).remover).toBeUndefined();
   await makeRoom("asked-for", progress, signal);
   expect(await listLabs()).toEqual(["killed"]);
-  const mine = await claimLab(await lab("other", { owner: gone }), false);
+  const mine = await claimLab(await lab("other", { remover: gone }), false);
   expect(await isMine(mine)).toBe(true);
-  expect((await workOn("other")).owner).toEqual(await thisProcess());
+  expect((await workOn("other")).remover).toEqual(await thisProcess());
   expect(await isMine(await claimLab(await lab("kept"), false))).toBe(false);
 });

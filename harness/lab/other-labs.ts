@@ -1,19 +1,23 @@
 import { kindNodes } from "#harness/cluster/kind/kind-cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { isAlive } from "#harness/platform/machine.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
 import { hasJournal } from "#harness/state/certification-journal.ts";
-import { claimLab, listLabs, lockLab, readLabState } from "#harness/state/lab.ts";
-import { reapLab } from "#harness/state/reap.ts";
+import { claimLab, isOwn, listLabs, readLabState, requireOwn } from "#harness/state/lab.ts";
+import { withLab } from "#harness/state/lock.ts";
+import { everyFoundLab, reapLab } from "#harness/state/reap.ts";
 
 /**
  * Whether nobody wants the lab: half removed, or of a command that was to remove it and is gone, and no certification in
  * it waits to go on.
  */
 export async function isDisposable(state: LabState): Promise<boolean> {
+  if (!isOwn(state)) return false;
   if (state.phase === "removing") return true;
-  if (state.owner === undefined || (await isAlive(state.owner))) return false;
+  if (state.remover === undefined || (await isAlive(state.remover))) return false;
   return state.phase !== "up" || !(await hasJournal(state.lab));
 }
 
@@ -23,7 +27,8 @@ export async function takeOver(state: LabState, keep: boolean): Promise<LabState
 }
 
 /**
- * Removes the labs whose commands were killed before they could do it, and names the labs that run beside this one.
+ * Removes this owner's labs whose commands were killed before they could do it, and names the labs, of all owners, that
+ * run beside this one.
  * Docker's daemon starts the nodes of both again whenever it starts itself: the figures of this lab would suffer.
  */
 export async function makeRoom(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
@@ -37,20 +42,29 @@ export async function makeRoom(lab: string, progress: Progress, signal: AbortSig
       progress.note(`lab ${other}, beside this one, is left as it is: ${messageOf(error)}`);
     }
   }
+  for (const { lab: other, owner, nodes } of await everyFoundLab().catch(() => [])) {
+    const running = nodes.filter((n) => n.state === "running").length;
+    if (running > 0 && owner !== currentOwner().id)
+      progress.note(
+        `lab ${other} of ${owner} runs beside this one, ${running} nodes: their figures disturb each other; \`npm run mesh -- status --all-owners\` lists it`,
+      );
+  }
 }
 
-/** Under the lab's lock, which a killed command's frees itself within 15 s; nothing where somebody wants it by then. */
+/** Under the lab's lock; nothing where somebody wants it by then. */
 export function removeForsaken(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
-  return progress.step(`remove lab ${lab}, which a killed command left`, async () => {
-    await using _lock = await lockLab(lab);
-    const now = await readLabState(lab);
-    if (now !== undefined && (await isDisposable(now))) await reapLab(lab, signal);
-  });
+  return progress.step(`remove lab ${lab}, which a killed command left`, () =>
+    withLab(lab, signal, async (held) => {
+      const now = await readLabState(lab);
+      if (now !== undefined && (await isDisposable(now))) await reapLab(lab, held);
+    }),
+  );
 }
 
 async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
   const state = await readLabState(lab);
   if (state === undefined) return;
+  requireOwn(state);
   if (await isDisposable(state)) {
     await removeForsaken(lab, progress, signal);
     return;
@@ -60,6 +74,6 @@ async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): 
   const running = nodes.filter((n) => n.running).length;
   if (running > 0)
     progress.note(
-      `lab ${lab} runs beside this one, ${running} nodes: their figures disturb each other; \`npm run mesh -- down --lab ${lab}\` removes it`,
+      `lab ${lab} runs beside this one, ${running} nodes: their figures disturb each other; \`${meshCommand("down", "--lab", lab)}\` removes it`,
     );
 }

@@ -1,6 +1,7 @@
 import type { ImageOptions } from "#harness/images/options.ts";
 import { Store } from "#harness/images/store.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { throwIfAborted } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { dockerAnswers } from "#harness/platform/docker.ts";
@@ -25,7 +26,7 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   const { progress, signal } = options;
   const { lab } = options.plan;
   const room = () => makeRoom(lab, progress, signal);
-  const answered = await dockerAnswers();
+  const answered = await dockerAnswers(signal);
   if (answered) await room();
   // A lab that is up needs no more than it has.
   if (await isUp(options.plan).catch(() => false)) return [];
@@ -33,7 +34,7 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   const own = answered ? await readLabState(lab) : undefined;
   if (own?.phase === "up" && (await isDisposable(own))) await removeForsaken(lab, progress, signal);
   // Figures first: a machine short of disk or memory is told so before anything is installed.
-  refuse([await disk(options.mustBuild), memory(await availableMemoryBytes())]);
+  refuse([await disk(options.mustBuild, signal), memory(await availableMemoryBytes())]);
   if (options.setup) {
     await setUpMachine(progress, signal);
     // The daemon, where it started only now, brought back what was there when it ended.
@@ -41,8 +42,10 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   }
   const findings = await examine({
     mustBuild: options.mustBuild,
+    signal,
     ...(options.registryMirror === undefined ? {} : { registryMirror: options.registryMirror }),
   });
+  throwIfAborted(signal, "preflight");
   refuse(findings);
   return findings;
 }

@@ -6,21 +6,28 @@ import {
   kindNodes,
   useMirror,
 } from "#harness/cluster/kind/kind-cluster.ts";
-import { clusterNetwork, createNetworks, routeBetween } from "#harness/cluster/kind/networks.ts";
+import { clusterNetwork, createNetworks, networksOf, routeBetween } from "#harness/cluster/kind/networks.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { checkPorts } from "#harness/config/plan.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
+import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
+import { listDocker } from "#harness/platform/docker-listing.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
 import { tellStranded } from "#harness/state/certification-journal.ts";
-import { lockLab, readLabState, writeLabState } from "#harness/state/lab.ts";
-import { killOrphans, labVariable, reapLab } from "#harness/state/reap.ts";
+import { inTheWay } from "#harness/state/inventory.ts";
+import { foreignLab, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
+import { hasLostLock, withLab } from "#harness/state/lock.ts";
+import { killOrphans, markChildren } from "#harness/state/processes.ts";
+import { reapLab } from "#harness/state/reap.ts";
 import { installMesh, type MeshTimes } from "./install.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 import { isDisposable, takeOver } from "./other-labs.ts";
@@ -53,18 +60,26 @@ export interface UpResult {
  * with other settings that a killed command was to remove.
  */
 export async function up(options: UpOptions): Promise<UpResult> {
-  await using _lock = await lockLab(options.plan.lab);
-  process.env[labVariable] = options.plan.lab;
-  await killOrphans(options.plan.lab);
+  return withLab(options.plan.lab, options.signal, (signal) => upUnderLock({ ...options, signal }));
+}
+
+async function upUnderLock(options: UpOptions): Promise<UpResult> {
+  const { lab } = options.plan;
+  markChildren(lab);
+  await killOrphans({ lab, owner: currentOwner().id });
   const touched = { yet: false };
   try {
     return await bringUp(options, touched);
   } catch (error) {
     // What this call made or changed is removed again, under the same lock; what it never touched is left alone.
-    if (touched.yet && options.keep !== true) {
-      await options.progress.step(`remove lab ${options.plan.lab}`, () =>
-        reapLab(options.plan.lab, AbortSignal.timeout(300_000)),
-      );
+    // Whoever has the lock now may be making the lab anew.
+    if (touched.yet && options.keep !== true && !hasLostLock(lab)) {
+      try {
+        await options.progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
+      } catch (cleanUp) {
+        // Why the lab did not come up must not be lost for it.
+        throw new SuppressedError(cleanUp, error, "clean-up failed too");
+      }
     }
     throw error;
   }
@@ -73,6 +88,8 @@ export async function up(options: UpOptions): Promise<UpResult> {
 async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<UpResult> {
   const { plan, progress, signal } = options;
   const before = await readLabState(plan.lab);
+  if (before !== undefined) requireOwn(before);
+  await requireFreeNames(plan);
   await tellStranded(plan.lab, (line) => progress.note(line));
   // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
   if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
@@ -83,12 +100,14 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     return { state: await takeOver(before!, options.transient !== true), did: "already up" };
   }
   if (standing === "nothing") await checkPorts(plan);
-  const artifacts = await getArtifacts({
-    clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
-    progress,
-    signal,
-    ...options.images,
-  });
+  const artifacts = await atStep("images", () =>
+    getArtifacts({
+      clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+      progress,
+      signal,
+      ...options.images,
+    }),
+  );
   touched.yet = true;
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created")
@@ -98,15 +117,16 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     await checkPorts(plan);
   }
   const startedMs = monotonicMs();
-  const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.owner === undefined;
-  const owner = options.transient === true && !theirs ? await thisProcess() : undefined;
+  const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.remover === undefined;
+  const remover = options.transient === true && !theirs ? await thisProcess() : undefined;
   const state = (phase: LabState["phase"]): LabState => ({
-    version: 1,
+    version: 2,
     lab: plan.lab,
+    owner: currentOwner().id,
     phase,
     runId: options.runId,
     createdAt: wallLabel(),
-    ...(owner === undefined ? {} : { owner }),
+    ...(remover === undefined ? {} : { remover }),
     plan,
     artifacts,
   });
@@ -126,6 +146,21 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
 }
 
+/** Throws `lab-foreign` where containers or networks that are not this owner's have the names of this lab's. */
+async function requireFreeNames(plan: LabPlan): Promise<void> {
+  const [first, ...others] = inTheWay(await listDocker(), currentOwner(), {
+    lab: plan.lab,
+    clusters: plan.clusters.map((c) => c.name),
+    networks: networksOf(plan),
+  });
+  if (first === undefined) return;
+  const names = [first, ...others].map(({ what }) => what).join(", ");
+  if (first.key !== undefined) throw foreignLab(first.key, `${names} in the way: `);
+  throw new MeshproofError("lab-foreign", `in the way of lab ${plan.lab}, and not Meshproof's: ${names}`, {
+    cure: "choose another --lab, or remove them if nobody needs them",
+  });
+}
+
 async function createClusters(
   plan: LabPlan,
   artifacts: Artifacts,
@@ -140,15 +175,13 @@ async function createClusters(
         plan.clusters.map(async (cluster) => {
           const own = artifacts.clusters[cluster.name]!;
           const network = clusterNetwork(plan, cluster.name);
-          await createKindCluster(
-            artifacts.tools.kind,
-            plan,
-            cluster,
+          const onLine = (line: string) => step.detail(`${cluster.name}: ${line.trim()}`);
+          await createKindCluster(plan, cluster, own, {
+            kind: artifacts.tools.kind,
             network,
-            own,
-            (line) => step.detail(`${cluster.name}: ${line.trim()}`),
+            onLine,
             signal,
-          );
+          });
           const nodes = await kindNodes(plan.lab, cluster.name);
           if (own.mirror !== undefined)
             await useMirror(nodes, own.mirror, await networkGateway(network), signal);
@@ -178,7 +211,7 @@ async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole
       "config-conflict",
       `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`,
       {
-        cure: `run \`npm run mesh -- down --lab ${plan.lab}\` first, or choose another --lab`,
+        cure: `run \`${meshCommand("down", "--lab", plan.lab)}\` first, or choose another --lab`,
       },
     );
   }

@@ -68,12 +68,9 @@ export function coveringCidr(texts: readonly string[]): string {
   if (head === undefined) throw new Error("no CIDR to cover");
   const size = head.kind === "ipv4" ? 32 : 128;
   let bits = Math.min(...all.map((c) => c.bits));
-  const upwards = (values: bigint[]): bigint[] => values.sort((a, b) => (a < b ? -1 : 1));
-  const first = upwards(all.map((c) => c.first))[0]!;
-  const last = upwards(all.map((c) => c.last)).at(-1)!;
-  while (first >> BigInt(size - bits) !== last >> BigInt(size - bits)) bits -= 1;
-  const shift = BigInt(size - bits);
-  return `${fromBigInt((first >> shift) << shift, head.kind)}/${bits}`;
+  const begin = ({ first }: Cidr): bigint => first >> BigInt(size - bits);
+  while (all.some((c) => begin(c) !== begin(head))) bits -= 1;
+  return `${fromBigInt(begin(head) << BigInt(size - bits), head.kind)}/${bits}`;
 }
 
 /** As the maps write an address: IPv6 in brackets. */

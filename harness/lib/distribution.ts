@@ -1,3 +1,4 @@
+import { median, sampleWithReplacement } from "simple-statistics";
 import { z } from "zod";
 import { seededRandom } from "./random.ts";
 import type { Infer } from "./records.ts";
@@ -19,30 +20,21 @@ const resamples = 2000;
 
 /** The interval follows from the seed alone; no values is no distribution. */
 export function distributionOf(values: readonly number[], seed: number): Distribution | undefined {
-  if (values.length === 0) return undefined;
   const sorted = [...values].sort((a, b) => a - b);
+  const [min] = sorted;
+  const max = sorted.at(-1);
+  if (min === undefined || max === undefined) return undefined;
   const next = seededRandom(seed);
-  const medians: number[] = [];
-  for (let i = 0; i < resamples; i++) {
-    const draw = sorted.map(() => sorted[Math.floor(next() * sorted.length)]!).sort((a, b) => a - b);
-    medians.push(middle(draw));
-  }
-  medians.sort((a, b) => a - b);
+  const medians = Array.from({ length: resamples }, () =>
+    hundredths(median(sampleWithReplacement(sorted, sorted.length, next))),
+  ).sort((a, b) => a - b);
   return {
     count: sorted.length,
-    min: sorted[0]!,
-    median: middle(sorted),
+    min,
+    median: hundredths(median(sorted)),
     p95: sortedQuantile(sorted, 0.95),
-    max: sorted.at(-1)!,
+    max,
     medianLow: sortedQuantile(medians, 0.025),
     medianHigh: sortedQuantile(medians, 0.975),
   };
-}
-
-/** The mean of the two middle values where they are two. */
-function middle(sorted: readonly number[]): number {
-  const half = sorted.length / 2;
-  return sorted.length % 2 === 1
-    ? sorted[Math.floor(half)]!
-    : hundredths((sorted[half - 1]! + sorted[half]!) / 2);
 }

@@ -58,13 +58,19 @@ export async function eventually<T>(
 export async function pause(ms: number, signal: AbortSignal): Promise<void> {
   try {
     await delay(ms, undefined, { signal });
-  } catch (error) {
-    throw new MeshproofError("aborted", "interrupted while waiting", { cause: error });
+  } catch {
+    throw abortedError(signal, "interrupted while waiting");
   }
 }
 
 export function throwIfAborted(signal: AbortSignal, doing: string): void {
-  if (signal.aborted) {
-    throw new MeshproofError("aborted", `interrupted: ${doing}`, { cause: signal.reason });
-  }
+  if (signal.aborted) throw abortedError(signal, `interrupted: ${doing}`);
+}
+
+/** Why a signal fired, where that is a typed error (a lost lock); else an interruption. */
+export function abortedError(signal: AbortSignal | undefined, message: string): MeshproofError {
+  const reason: unknown = signal?.reason;
+  return reason instanceof MeshproofError
+    ? reason
+    : new MeshproofError("aborted", message, { cause: reason });
 }

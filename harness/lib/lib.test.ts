@@ -1,11 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addressAt, contains, coveringCidr, overlaps, parseCidr } from "./cidr.ts";
+import { distributionOf } from "./distribution.ts";
+import { durationMs } from "./duration.ts";
 import { describeError, MeshproofError } from "./errors.ts";
 import { eventually, notYet, ready } from "./eventually.ts";
+import { found } from "./found.ts";
 import { holdsName } from "./names.ts";
+import { matches } from "./pattern.ts";
+import { shuffled } from "./random.ts";
 import { Scope } from "./scope.ts";
 import { answersToSeeAll, quantile, shareTolerance } from "./stats.ts";
+import { textTable } from "./table.ts";
 import { isAtLeast } from "./version.ts";
 
 const signal = new AbortController().signal;
@@ -130,6 +136,67 @@ test("versions are compared by number", () => {
   expect(isAtLeast("v1.12.10", "v1.12.2")).toBe(true);
   expect(isAtLeast("v1.12.1", "v1.12.2")).toBe(false);
   expect(isAtLeast("v1.12.2", "v1.12.2")).toBe(true);
+  expect(isAtLeast("1.19.4", "1.19")).toBe(true);
+  expect(isAtLeast("2.0.0", "1.19")).toBe(true);
+  expect(isAtLeast("1.18.9", "1.19")).toBe(false);
+  for (const none of ["", "unknown"]) expect(isAtLeast(none, "1.19")).toBe(false);
+});
+
+test.each([
+  ["2m11.5s", 131_500],
+  ["1h0m0s", 3_600_000],
+  ["300ms", 300],
+  ["1.5µs", 0.0015],
+  ["0s", 0],
+  ["soon", undefined],
+  ["5", undefined],
+  ["1h30", undefined],
+  ["5m of rest", undefined],
+  ["", undefined],
+])("the Go duration %s", (text, ms) => {
+  expect(durationMs(text)).toBe(ms);
+});
+
+test("what must be there is named where it is not", () => {
+  expect(found(0, "a number")).toBe(0);
+  for (const nothing of [undefined, null])
+    expect(() => found(nothing, "node of east")).toThrow(
+      expect.objectContaining({ code: "value-missing", message: "there is no node of east" }),
+    );
+});
+
+test("a table for a terminal has no lines, and columns as wide as what is widest on the screen", () => {
+  expect(
+    textTable([
+      ["cluster", "what"],
+      ["east", "routing-mode"],
+      ["日本", ""],
+    ]),
+  ).toEqual(["cluster  what", "east     routing-mode", "日本"]);
+  expect(textTable([])).toEqual([""]);
+});
+
+test("a seed gives the same order and the same distribution, run after run", () => {
+  expect(shuffled([1, 2, 3, 4, 5, 6, 7], 11)).toEqual([1, 2, 5, 3, 6, 7, 4]);
+  expect(distributionOf([3.1, 9.7, 1.25, 4.5], 11)).toEqual({
+    count: 4,
+    min: 1.25,
+    median: 3.8,
+    p95: 9.7,
+    max: 9.7,
+    medianLow: 1.25,
+    medianHigh: 9.7,
+  });
+});
+
+test.each([
+  ["{1} -> {2} > affinity*: (a|b)?", "east -> west > affinity none: (a|b)?", true],
+  ["*.yaml", "a/b.yaml", true],
+  ["a.c", "abc", false],
+  ["a*", "a\nb", true],
+  ["a", "ab", false],
+])("pattern %j matches %j: %s", (pattern, name, does) => {
+  expect(matches(pattern, name, ["east", "west"])).toBe(does);
 });
 
 test("an error is told with its code, its cure and its causes", () => {

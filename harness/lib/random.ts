@@ -1,3 +1,5 @@
+import { shuffleInPlace } from "simple-statistics";
+
 /** Numbers from 0 to 1 that follow from the seed alone (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
@@ -12,11 +14,5 @@ export function seededRandom(seed: number): () => number {
 
 /** A Fisher-Yates shuffle whose order follows from the seed alone. */
 export function shuffled<T>(items: readonly T[], seed: number): T[] {
-  const result = [...items];
-  const next = seededRandom(seed);
-  for (let i = result.length - 1; i > 0; i--) {
-    const j = Math.floor(next() * (i + 1));
-    [result[i], result[j]] = [result[j]!, result[i]!];
-  }
-  return result;
+  return shuffleInPlace([...items], seededRandom(seed));
 }

@@ -11,10 +11,9 @@ export function quantile(values: readonly number[], q: number): number {
   );
 }
 
-/** The same of values that are sorted already. */
+/** The same of values that are sorted already. Our own: the libraries' quantiles lie between values that were measured. */
 export function sortedQuantile(sorted: readonly number[], q: number): number {
-  if (sorted.length === 0) return Number.NaN;
-  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))]!;
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
 }
 
 /**

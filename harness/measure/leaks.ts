@@ -1,11 +1,12 @@
-import { appendFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
 import { killProcesses, podProcess } from "#harness/cluster/kind/node-control.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Leak } from "#harness/model/certificate.ts";
 import { type LeakPacket, leakPacketSchema } from "#harness/model/leak-packet.ts";
 import { execLines } from "#harness/platform/docker.ts";
+import { appendToReportNow } from "#harness/platform/report-files.ts";
 import type { Guarded } from "#harness/workloads/standing-workload.ts";
 
 // Told at once: a packet that libpcap kept back would be counted to no phase.
@@ -13,18 +14,23 @@ const tcpdump = ["tcpdump", "--immediate-mode", "-i", "eth0", "-nn", "-tt", "-l"
 
 /** One line of `tcpdump -nn -tt`: when, and from which address. */
 export function readPacket(line: string): { atUnixMs: number; from: string } | undefined {
-  const found = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line);
-  return found === null ? undefined : { atUnixMs: Number(found[1]) * 1000, from: found[2]! };
+  const [, at, from] = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line) ?? [];
+  return from === undefined ? undefined : { atUnixMs: Number(at) * 1000, from };
 }
 
 function leaksOf(packets: readonly LeakPacket[], sinceUnixMs: number): Leak[] {
-  return [...Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`).values()].map((own) => ({
-    afterMs: Math.round(own[0]!.atUnixMs - sinceUnixMs),
-    from: own[0]!.from,
-    to: own[0]!.to,
-    packets: own.length,
-    spanMs: Math.round(own.at(-1)!.atUnixMs - own[0]!.atUnixMs),
-  }));
+  const pairs = Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`);
+  return [...pairs].map(([pair, own]) => {
+    const first = found(own[0], `packet ${pair}`);
+    const last = own.at(-1) ?? first;
+    return {
+      afterMs: Math.round(first.atUnixMs - sinceUnixMs),
+      from: first.from,
+      to: first.to,
+      packets: own.length,
+      spanMs: Math.round(last.atUnixMs - first.atUnixMs),
+    };
+  });
 }
 
 /** The leaks since a time that a killed harness kept in its file. A line that was cut off is none. */
@@ -99,7 +105,7 @@ export class LeakWatch implements AsyncDisposable {
   #add(packet: LeakPacket): void {
     this.#packets.push(packet);
     // At once: a harness that is killed has lost nothing.
-    if (this.#file !== undefined) appendFileSync(this.#file, `${JSON.stringify(packet)}\n`);
+    if (this.#file !== undefined) appendToReportNow(this.#file, `${JSON.stringify(packet)}\n`);
   }
 
   /** From now on every packet is a leak, and is also kept in a file. */

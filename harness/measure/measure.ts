@@ -7,13 +7,15 @@ import { judgeRig, type RigThresholds } from "#harness/judge/rig.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
 import type { Affinity, Disturbance, Measurement, VantageFigures } from "#harness/model/measurement.ts";
 import { combine, failedBecause, passed, type Verdict } from "#harness/model/verdict.ts";
 import { prioritisePods, prioritiseSelf } from "#harness/platform/priority.ts";
+import type { Stream } from "#harness/probe/driver.ts";
 import { ChainWatch } from "./chain.ts";
-import { Traffic, type TrafficOptions } from "./traffic.ts";
+import { type Asked, Traffic, type TrafficOptions } from "./traffic.ts";
 
 /**
  * Raised whenever a figure would come out differently for the same traffic. 2: the agent's update is seen in its table
@@ -85,91 +87,39 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   });
   // Half as long again as "stable": the judged stretch must hold a whole stable one.
   const quietMs = 1.5 * stableMs;
-  const settled = async (
-    servedBy: ((cluster: string) => readonly string[] | undefined) | undefined,
-    withinMs: number,
-    sinceUnixMs: number,
-  ): Promise<void> => {
-    await Promise.all(
-      traffic.asked.map(({ stream, cluster }) => {
-        const homes = servedBy?.(cluster);
-        return stream.settled({
-          withinMs,
-          quietMs,
-          sinceUnixMs,
-          ...(homes === undefined ? {} : { servedBy: homes }),
-        });
-      }),
-    );
-  };
+  const before = { withinMs: settleMs, quietMs, sinceUnixMs: 0 };
   await prioritisePods(await options.echo.podUids());
-  await settled(options.servedBy, settleMs, 0);
+  await settled(traffic, options.servedBy, before);
   await using _first = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });
 
   await using fault = await options.strike();
-  traffic.mark(options.scenario, fault.begunUnixMs);
+  const faultUnixMs = fault.begunUnixMs;
+  traffic.mark(options.scenario, faultUnixMs);
+  const moved = (cluster: string) => (cluster === client.name ? options.expected.movesTo : undefined);
+  const away = { withinMs: options.horizonMs, quietMs, sinceUnixMs: faultUnixMs };
   // A horizon that passes is a figure, not an error: the histories tell.
   await Promise.all([
-    settled(
-      (cluster) => (cluster === client.name ? options.expected.movesTo : undefined),
-      options.horizonMs,
-      fault.begunUnixMs,
-    ).catch((error: unknown) => {
+    settled(traffic, moved, away).catch((error: unknown) => {
       if (!(error instanceof MeshproofError && error.code === "timeout")) throw error;
     }),
     pause(options.holdMs ?? 0, signal),
   ]);
-  const backUnixMs = unixNowMs();
-  traffic.mark("healing begins", backUnixMs);
+  const healingUnixMs = unixNowMs();
+  traffic.mark("healing begins", healingUnixMs);
   await fault.heal();
-  await settled(options.servedBy, settleMs, unixNowMs());
+  await settled(traffic, options.servedBy, { ...before, sinceUnixMs: unixNowMs() });
   await traffic.stop();
 
-  const verdicts: Verdict[] = [];
+  const times = { faultUnixMs, healingUnixMs };
+  const points: Point[] = [];
+  for (const asked of traffic.asked) points.push(await pointOf(asked, options, times));
+  const main = found(
+    points.find(({ stream }) => stream === traffic.main),
+    `history of ${traffic.main.options.title}`,
+  );
   // A prober that was starved beside the others leaves nothing to be said: its losses are not the mesh's.
-  let rigs: Verdict = passed;
-  const others: VantageFigures[] = [];
-  let main: { facts: FailoverFacts; back: FailoverFacts; history: History } | undefined;
-  for (const { stream, cluster } of traffic.asked) {
-    const history = await stream.history();
-    const away = {
-      stableMs,
-      sinceMs: fault.begunUnixMs - history.startedAtUnixMs,
-      untilMs: backUnixMs - history.startedAtUnixMs,
-    };
-    const back = { stableMs, sinceMs: away.untilMs };
-    const mine = cluster === client.name;
-    rigs = combine([rigs, judgeRig(history, options.rig, away.sinceMs)]);
-    verdicts.push(judgeAway(history, away, options, mine), judgeBack(history, back, options));
-    const facts = failoverFacts(history, {
-      ...away,
-      ...(options.servedBy === undefined ? {} : { from: options.servedBy(client.name) }),
-      ...(options.expected.movesTo === undefined ? {} : { to: options.expected.movesTo }),
-    });
-    if (stream === traffic.main)
-      main = {
-        facts,
-        back: failoverFacts(history, back),
-        // The samples are not kept: they are on disk.
-        history: { ...history, samples: [], control: [] },
-      };
-    else
-      others.push({
-        ...disturbance(facts),
-        title: history.title,
-        everyMs: history.everyMs,
-        latenessP99Ms: hundredths(facts.latenessP99Ms),
-      });
-  }
-  const { facts, back, history } = main!;
-  const connections = [];
-  for (const stream of traffic.kept) {
-    const kept = await stream.history();
-    connections.push(
-      connectionFigures(kept, { stableMs, sinceMs: fault.begunUnixMs - kept.startedAtUnixMs }),
-    );
-  }
+  const rigs = combine(points.map(({ rig }) => rig));
   return {
     figures: {
       method: methodVersion,
@@ -177,27 +127,99 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
       affinity: options.affinity,
       struck: struck.name,
       client: client.name,
-      away: disturbance(facts),
-      back: disturbance(back),
-      phases: phasesOf(chain.record(), facts, {
-        faultUnixMs: fault.begunUnixMs,
-        healingUnixMs: backUnixMs,
-        proberZeroUnixMs: history.startedAtUnixMs,
-        proberErrorMs: history.clockErrorMs,
+      away: disturbance(main.facts),
+      back: disturbance(main.back),
+      phases: phasesOf(chain.record(), main.facts, {
+        ...times,
+        proberZeroUnixMs: main.history.startedAtUnixMs,
+        proberErrorMs: main.history.clockErrorMs,
       }),
-      others,
-      connections,
-      prober: {
-        latenessP99Ms: hundredths(facts.latenessP99Ms),
-        cpuShare: hundredths(history.cpuShare),
-        allCpuShare: hundredths(traffic.probers.reduce((sum, p) => sum + p.cpuShare, 0)),
-        everyMs: history.everyMs,
-        sent: facts.sent,
-      },
+      others: points.filter((point) => point !== main).map(vantageFigures),
+      connections: await keptConnections(traffic, stableMs, faultUnixMs),
+      prober: proberFigures(main, traffic),
     },
-    verdict: rigs.outcome === "pass" ? combine(verdicts) : rigs,
-    faultUnixMs: fault.begunUnixMs,
+    verdict: rigs.outcome === "pass" ? combine(points.flatMap(({ verdicts }) => verdicts)) : rigs,
+    faultUnixMs,
   };
+}
+
+/** Waits until every client is served without a loss: by the clusters that are named for its own, or by any. */
+async function settled(
+  traffic: Traffic,
+  servedBy: ((cluster: string) => readonly string[] | undefined) | undefined,
+  stretch: { readonly withinMs: number; readonly quietMs: number; readonly sinceUnixMs: number },
+): Promise<void> {
+  await Promise.all(
+    traffic.asked.map(({ stream, cluster }) => {
+      const homes = servedBy?.(cluster);
+      return stream.settled({ ...stretch, ...(homes === undefined ? {} : { servedBy: homes }) });
+    }),
+  );
+}
+
+/** What one vantage point saw, and what is said of it. */
+interface Point {
+  readonly stream: Stream;
+  readonly facts: FailoverFacts;
+  readonly back: FailoverFacts;
+  /** Without its samples, which are on disk. */
+  readonly history: History;
+  readonly rig: Verdict;
+  readonly verdicts: readonly Verdict[];
+}
+
+async function pointOf(
+  { stream, cluster }: Asked,
+  options: MeasureOptions,
+  { faultUnixMs, healingUnixMs }: { readonly faultUnixMs: number; readonly healingUnixMs: number },
+): Promise<Point> {
+  const { client, expected, servedBy, stableMs } = options;
+  const history = await stream.history();
+  const zeroMs = history.startedAtUnixMs;
+  const away = { stableMs, sinceMs: faultUnixMs - zeroMs, untilMs: healingUnixMs - zeroMs };
+  const back = { stableMs, sinceMs: away.untilMs };
+  const facts = failoverFacts(history, {
+    ...away,
+    ...(servedBy === undefined ? {} : { from: servedBy(client.name) }),
+    ...(expected.movesTo === undefined ? {} : { to: expected.movesTo }),
+  });
+  return {
+    stream,
+    facts,
+    back: failoverFacts(history, back),
+    history: { ...history, samples: [], control: [] },
+    rig: judgeRig(history, options.rig, away.sinceMs),
+    verdicts: [judgeAway(history, away, options, cluster === client.name), judgeBack(history, back, options)],
+  };
+}
+
+const vantageFigures = ({ facts, history }: Point): VantageFigures => ({
+  ...disturbance(facts),
+  title: history.title,
+  everyMs: history.everyMs,
+  latenessP99Ms: hundredths(facts.latenessP99Ms),
+});
+
+const proberFigures = ({ facts, history }: Point, { probers }: Traffic): Figures["prober"] => ({
+  latenessP99Ms: hundredths(facts.latenessP99Ms),
+  cpuShare: hundredths(history.cpuShare),
+  allCpuShare: hundredths(probers.reduce((sum, p) => sum + p.cpuShare, 0)),
+  everyMs: history.everyMs,
+  sent: facts.sent,
+});
+
+async function keptConnections(
+  traffic: Traffic,
+  stableMs: number,
+  faultUnixMs: number,
+): Promise<Figures["connections"]> {
+  const connections = [];
+  for (const stream of traffic.kept) {
+    const history = await stream.history();
+    const sinceMs = faultUnixMs - history.startedAtUnixMs;
+    connections.push(connectionFigures(history, { stableMs, sinceMs }));
+  }
+  return connections;
 }
 
 /** Where nothing is expected, nothing is judged: the rig has been. */

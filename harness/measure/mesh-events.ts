@@ -3,6 +3,7 @@ import { agentSelector, apiserverSelector, operatorSelector } from "#harness/clu
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
+import { found } from "#harness/lib/found.ts";
 import type { MeshEvent } from "#harness/model/certificate.ts";
 
 const watched = {
@@ -36,7 +37,7 @@ export class MeshEvents implements AsyncDisposable {
         };
         const there = new Set<string>();
         for (const pod of pods) {
-          const uid = pod.metadata.uid!;
+          const uid = found(pod.metadata.uid, `uid of pod ${pod.metadata.name}`);
           there.add(uid);
           const state: PodState =
             pod.metadata.deletionTimestamp !== undefined ? "told to end" : podReady(pod) ? "ready" : "made";

@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   closeSync,
+  existsSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { readUserFile } from "#harness/config/user-file.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type Measurement, measurementFormat } from "#harness/model/measurement.ts";
 
@@ -40,15 +41,11 @@ export function correctSeries(
 }
 
 function wholeLines(path: string): string[] {
-  try {
-    return readFileSync(path, "utf8")
-      .split("\n")
-      .slice(0, -1)
-      .filter((l) => l !== "");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw new MeshproofError("config-invalid", `series ${path} cannot be read`, { cause: error });
-  }
+  if (!existsSync(path)) return [];
+  return readUserFile(path, "a series")
+    .split("\n")
+    .slice(0, -1)
+    .filter((l) => l !== "");
 }
 
 const parseLine = (path: string, line: string, index: number): Measurement =>

@@ -2,6 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { disruptionOf } from "#harness/judge/disruption.ts";
 import { type RigThresholds, rigFacts, rigTroubles } from "#harness/judge/rig.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Disruption, MeshEvent } from "#harness/model/certificate.ts";
 import type { Connection, Sample } from "#harness/model/history.ts";
 import { SampleColumns } from "#harness/model/sample-columns.ts";
@@ -92,7 +93,11 @@ export class StandingTraffic implements AsyncDisposable {
       const local = await echo.clusterIp(cluster, standingServices.local);
       const remote = await echo.clusterIp(cluster, standingServices.remote);
       const across = { host: remote, clusterOf: echo.clusterOf };
-      const vantage = (await vantagesOf(cluster.kube)).at(-1)!;
+      const vantage = found(
+        (await vantagesOf(cluster.kube)).at(-1),
+        `ready prober pod in ${cluster.name}`,
+        "probe-failed",
+      );
       await this.#ask(this.#allowed, { cluster, vantage }, [
         {
           path: `${cluster.name}: pod to own backends by ClusterIP`,
@@ -122,7 +127,7 @@ export class StandingTraffic implements AsyncDisposable {
           clusterOf: (address) => (address === remote ? cluster.name : undefined),
         },
       ]);
-      const node = (await cluster.nodes()).at(-1)!.address;
+      const { address: node } = found((await cluster.nodes()).at(-1), `node in cluster ${cluster.name}`);
       for (const [service, to] of [
         [standingServices.local, "own backends"],
         [standingServices.remote, "the other side"],
@@ -183,7 +188,7 @@ export class StandingTraffic implements AsyncDisposable {
       { controlEveryMs },
     );
     for (const [i, { path, samples, control }] of made.entries())
-      list.push({ path, prober, stream: prober.streams[i]!, samples, control });
+      list.push({ path, prober, stream: prober.streamAt(i), samples, control });
   }
 
   /** Ends when every path that must work has worked for a second, whoever answers. */

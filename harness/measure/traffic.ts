@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Connection } from "#harness/model/history.ts";
 import { Prober, type Stream, type StreamOptions } from "#harness/probe/driver.ts";
 import { heartbeatServicePort } from "#harness/workloads/echo.ts";
@@ -29,6 +30,12 @@ export interface Asked {
   readonly cluster: string;
 }
 
+/** A prober, and the cluster that each of its streams asks. */
+interface Point {
+  readonly prober: Prober;
+  readonly homes: readonly string[];
+}
+
 const kept: readonly Connection[] = ["reused", "tcp", "udp"];
 
 /**
@@ -45,22 +52,17 @@ export class Traffic implements AsyncDisposable {
   /** Connections that stay open, at the main vantage point. */
   readonly kept: readonly Stream[];
 
-  private constructor(
-    probers: readonly Prober[],
-    mainVantage: Vantage,
-    clusterIp: string,
-    clusterOf: readonly (readonly string[])[],
-  ) {
-    this.probers = probers;
+  private constructor(main: Prober, mainVantage: Vantage, clusterIp: string, points: readonly Point[]) {
+    this.probers = points.map(({ prober }) => prober);
     this.mainVantage = mainVantage;
     this.clusterIp = clusterIp;
-    this.main = probers[0]!.streams[0]!;
-    this.asked = probers.flatMap((p, i) =>
-      p.streams
-        .map((stream, j) => ({ stream, cluster: clusterOf[i]![j]! }))
+    this.main = main.streamAt(0);
+    this.asked = points.flatMap(({ prober, homes }) =>
+      homes
+        .map((cluster, i) => ({ stream: prober.streamAt(i), cluster }))
         .filter(({ stream }) => (stream.options.connection ?? "new") === "new"),
     );
-    this.kept = probers[0]!.streams.slice(1);
+    this.kept = main.streams.slice(1);
   }
 
   static async start(options: TrafficOptions): Promise<Traffic> {
@@ -68,7 +70,11 @@ export class Traffic implements AsyncDisposable {
     const usable = async (cluster: Cluster): Promise<Vantage[]> =>
       (await vantagesOf(cluster.kube)).filter((v) => !options.lostNodes.includes(v.node));
     const mine = await usable(client);
-    const mainVantage = mine.at(-1)!;
+    const mainVantage = found(
+      mine.at(-1),
+      `ready prober pod in ${client.name} on a node that stays`,
+      "probe-failed",
+    );
     const clusterIp = await echo.clusterIp(client, service);
     const stream = (title: string, host: string, port: number, everyMs: number): StreamOptions => ({
       title,
@@ -79,39 +85,36 @@ export class Traffic implements AsyncDisposable {
       clusterOf: echo.clusterOf,
       file: options.historyFile(title),
     });
-    const started: Prober[] = [];
+    const started: Point[] = [];
     try {
-      started.push(
-        await Prober.start(
-          { cluster: client, vantage: mainVantage },
-          [
-            stream(`ClusterIP of ${client.name}, from a pod`, clusterIp, 80, options.mainEveryMs),
-            ...kept.map((connection) => ({
-              ...stream(
-                `${connection} connection to the ClusterIP of ${client.name}, from a pod`,
-                clusterIp,
-                connection === "reused" ? 80 : heartbeatServicePort,
-                otherEveryMs,
-              ),
-              connection,
-            })),
-          ],
-          signal,
-        ),
+      const main = await Prober.start(
+        { cluster: client, vantage: mainVantage },
+        [
+          stream(`ClusterIP of ${client.name}, from a pod`, clusterIp, 80, options.mainEveryMs),
+          ...kept.map((connection) => ({
+            ...stream(
+              `${connection} connection to the ClusterIP of ${client.name}, from a pod`,
+              clusterIp,
+              connection === "reused" ? 80 : heartbeatServicePort,
+              otherEveryMs,
+            ),
+            connection,
+          })),
+        ],
+        signal,
       );
-      const homes: string[][] = [started[0]!.streams.map(() => client.name)];
+      started.push({ prober: main, homes: main.streams.map(() => client.name) });
       for (const cluster of options.clusters) {
         const host = await echo.clusterIp(cluster, service);
         for (const vantage of await usable(cluster)) {
           if (vantage.pod === mainVantage.pod) continue;
           const title = `ClusterIP of ${cluster.name}, from a pod on ${vantage.node}`;
-          started.push(
-            await Prober.start({ cluster, vantage }, [stream(title, host, 80, otherEveryMs)], signal),
-          );
-          homes.push([cluster.name]);
+          const one = [stream(title, host, 80, otherEveryMs)];
+          const prober = await Prober.start({ cluster, vantage }, one, signal);
+          started.push({ prober, homes: [cluster.name] });
         }
       }
-      if (options.outside === undefined) return new Traffic(started, mainVantage, clusterIp, homes);
+      if (options.outside === undefined) return new Traffic(main, mainVantage, clusterIp, started);
       const outside: StreamOptions[] = [];
       const outsideHomes: string[] = [];
       if ((await echo.service(client, service)).spec.type === "LoadBalancer") {
@@ -140,11 +143,11 @@ export class Traffic implements AsyncDisposable {
           outsideHomes.push(cluster.name);
         }
       }
-      started.push(await Prober.start({ container: options.outside }, outside, signal));
-      homes.push(outsideHomes);
-      return new Traffic(started, mainVantage, clusterIp, homes);
+      const prober = await Prober.start({ container: options.outside }, outside, signal);
+      started.push({ prober, homes: outsideHomes });
+      return new Traffic(main, mainVantage, clusterIp, started);
     } catch (error) {
-      for (const prober of started) await prober[Symbol.asyncDispose]();
+      for (const { prober } of started) await prober[Symbol.asyncDispose]();
       throw error;
     }
   }

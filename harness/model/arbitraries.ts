@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { found } from "#harness/lib/found.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { certifications, type PhaseRecord } from "./certificate.ts";
 import type { CertificationJournal } from "./certification-journal.ts";
@@ -39,7 +40,8 @@ export const some = <T extends object, O extends object>(
     .tuple(fc.record(required), fc.record(optional, { requiredKeys: [] }))
     .map(([a, b]) => ({ ...a, ...b }) as unknown as T & Partial<O>);
 
-const processMark = { pid: whole, pidStart: text };
+const pids = { pid: whole, pidStart: text };
+const boot = { bootId: text };
 
 const plan = examplePlan();
 const planned = some(
@@ -49,7 +51,10 @@ const planned = some(
     manifests: many(mapping),
     own: fc.record({ kubeconfig: text, context: text, networks: texts, givesAddresses: flag }),
   },
-).map((c) => ({ ...c, kindConfig: { ...plan.clusters[0]!.kindConfig, featureGates: { A: true } } }));
+).map((c) => ({
+  ...c,
+  kindConfig: { ...found(plan.clusters[0], "cluster").kindConfig, featureGates: { A: true } },
+}));
 const provenance = some({ name: text, version: text, origin: text, sum: text }, { notes: texts });
 const clusterArtifacts = some(
   {
@@ -69,15 +74,16 @@ export const artifacts: fc.Arbitrary<Artifacts> = fc
   .map(([clusters, all]) => ({ ...exampleArtifacts(), clusters, provenance: all }));
 export const labState: fc.Arbitrary<LabState> = some(
   {
-    version: fc.constant(1 as const),
+    version: fc.constant(2 as const),
     lab: name,
+    owner: text,
     phase: fc.constantFrom("creating", "meshing", "up", "removing"),
     runId: text,
     createdAt: text,
     plan: many(planned).map((clusters) => ({ ...plan, clusters })),
     artifacts,
   },
-  { owner: fc.record(processMark) },
+  { remover: some(pids, boot) },
 );
 
 const kind = fc.constantFrom("service", "ciliumNode", "networkPolicy");
@@ -111,14 +117,17 @@ const undo: fc.Arbitrary<JournalEntry["undo"][number]> = fc.oneof(
   fc.record({ do: fc.constant("await-nodes" as const), cluster: text }),
   fc.record({ do: fc.constant("await-mesh" as const) }),
 );
-export const journalEntry: fc.Arbitrary<JournalEntry> = fc.record({
-  version: fc.constant(1 as const),
-  ...processMark,
-  id: text,
-  fault: text,
-  injectedAt: text,
-  undo: many(undo),
-});
+export const journalEntry: fc.Arbitrary<JournalEntry> = some(
+  {
+    version: fc.constant(1 as const),
+    ...pids,
+    id: text,
+    fault: text,
+    injectedAt: text,
+    undo: many(undo),
+  },
+  boot,
+);
 
 const disturbance = {
   recovered: flag,
@@ -268,6 +277,8 @@ const notes = fc.record(
     ),
     measurement: measurement.map(({ outcome: _, ...rest }) => rest),
     fault: fc.record({ name: text, subject: text, names: texts }),
+    unsupported: fc.record({ capability: text, reason: text }),
+    skipped: text,
   },
   { requiredKeys: [] },
 );
@@ -275,13 +286,16 @@ const suite = some(
   {
     ...{ name: text, goal: text, method: text, errors: texts, durationMs: number },
     tests: many(
-      fc.record({
-        ...{ suite: text, name: text, reasons: texts, durationMs: number, notes },
-        outcome: fc.constantFrom(...outcomes),
-      }),
+      some(
+        {
+          ...{ suite: text, name: text, reasons: texts, durationMs: number, notes },
+          outcome: fc.constantFrom(...outcomes),
+        },
+        { error: some({ code: text }, { remedy: text }), spec: text },
+      ),
     ),
   },
-  { findings: many(finding) },
+  { findings: many(finding), failureMeans: text, tags: texts },
 );
 export const runRecord: fc.Arbitrary<RunRecord> = some(
   {
@@ -302,5 +316,5 @@ export const runRecord: fc.Arbitrary<RunRecord> = some(
     }),
     exitCode: whole,
   },
-  { killMatrix },
+  { killMatrix, redactions: many(fc.record({ file: text, kind: text, count: whole })) },
 );

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
 
 /**
  * Every duration that a verdict hangs on. Units end the names. Raising a default needs published figures
@@ -153,6 +154,8 @@ export const budgetsSchema = z
       .describe("Probability that a computed sample makes a healthy mesh fail a test."),
   })
   .prefault({});
+
+export type Budgets = Infer<typeof budgetsSchema>;
 
 /**
  * Where the rig itself falters, a verdict is `unknown`, never pass or fail. Lateness bounds the error of a measured

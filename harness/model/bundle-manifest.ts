@@ -5,7 +5,7 @@ const bundleManifestSchema = z.strictObject({
   meshproofBundle: z.literal(1),
   imageSource: z.string(),
   /** Those that were in force when it was packed. */
-  faults: z.array(z.string()),
+  faults: z.array(z.string().regex(/^\w/, "a fault's name")),
 });
 /** What a bundle says of itself. */
 export type BundleManifest = Infer<typeof bundleManifestSchema>;

@@ -122,8 +122,9 @@ export function exampleArtifacts(plan: LabPlan = examplePlan()): Artifacts {
 export function exampleLabState(change: Partial<LabState> = {}): LabState {
   const plan = change.plan ?? examplePlan(change.lab === undefined ? {} : { lab: change.lab });
   return {
-    version: 1,
+    version: 2,
     lab: plan.lab,
+    owner: "root-01234567",
     phase: "up",
     runId: "r",
     createdAt: "2026-11-21T12:00:00.000Z",

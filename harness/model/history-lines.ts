@@ -119,6 +119,12 @@ export class HistoryReader {
     return { ...this.#head, ...this.#foot, samples: this.#samples, control: this.#control };
   }
 
+  /** What came before the file was cut off; nothing without its first line. */
+  soFar(): Pick<History, "vantage" | "samples" | "control"> | undefined {
+    if (this.#head === undefined) return undefined;
+    return { vantage: this.#head.vantage, samples: this.#samples, control: this.#control };
+  }
+
   get #source(): RecordSource {
     return {
       what: `history ${this.#name}${this.#lines > 1 ? `, line ${this.#lines},` : ""}`,

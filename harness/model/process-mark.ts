@@ -5,6 +5,8 @@ export const processMarkSchema = z.object({
   pid: z.number().int(),
   /** When the process began, in the kernel's ticks. */
   pidStart: z.string(),
+  /** The kernel's id of the boot: ticks begin anew with each. Files of earlier versions have none. */
+  bootId: z.string().exactOptional(),
 });
 /** One process of this machine, as files name it: pids are used again. */
 export type ProcessMark = Infer<typeof processMarkSchema>;

@@ -20,6 +20,11 @@ const notesSchema = z.object({
     .object({ name: z.string(), subject: z.string(), names: z.array(z.string()) })
     .exactOptional()
     .describe("The fault that was in force; a failing test's message holds one of its names."),
+  unsupported: z
+    .object({ capability: z.string(), reason: z.string() })
+    .exactOptional()
+    .describe("The capability that is missing: what makes a test `unsupported`."),
+  skipped: z.string().exactOptional().describe("Why the test was left out."),
 });
 /** What a test leaves for the report, beside its verdict; travels as JSON, and grows while the test goes. */
 export type TestNotes = Omit<z.infer<typeof notesSchema>, "measurement"> & {
@@ -34,14 +39,27 @@ const testSchema = z.object({
   reasons: z.array(z.string()),
   durationMs: z.number(),
   notes: notesSchema,
+  error: z
+    .object({ code: z.string(), remedy: z.string().exactOptional() })
+    .exactOptional()
+    .describe("Of suite `meshproof` alone: the error that ended the command before its time."),
+  spec: z
+    .string()
+    .exactOptional()
+    .describe("The documentation, or the section of a KEP, that promises what the test checks."),
 });
 export type TestRecord = Infer<typeof testSchema>;
 
 const suiteSchema = z.object({
   name: z.string(),
-  /** The suite's two opening sentences. */
+  /** One sentence each, from the suite's record. */
   goal: z.string(),
   method: z.string(),
+  failureMeans: z
+    .string()
+    .exactOptional()
+    .describe("Which part of the mesh is to be suspected where it fails."),
+  tags: z.array(z.string()).exactOptional(),
   tests: z.array(testSchema),
   /** What went wrong outside any test: set-up, clean-up. */
   errors: z.array(z.string()),
@@ -64,6 +82,15 @@ const clusterSchema = z.object({
   nodeImage: z.string(),
   nodeImageId: z.string(),
 });
+
+/** Secrets of one kind that were taken out of one file of a report before it was written. */
+const redactionSchema = z.object({
+  /** Its path in the report. */
+  file: z.string(),
+  kind: z.string(),
+  count: z.number().int(),
+});
+export type Redaction = Infer<typeof redactionSchema>;
 
 /** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two alike. */
 export const runRecordSchema = z.object({
@@ -92,6 +119,10 @@ export const runRecordSchema = z.object({
     errors: z.number(),
   }),
   exitCode: z.number(),
+  redactions: z
+    .array(redactionSchema)
+    .exactOptional()
+    .describe("Secrets that were taken out of the report's files before they were written."),
   killMatrix: killMatrixSchema.exactOptional().describe("What `prove` found; of no other command."),
 });
 /** A whole run, as `report.json` holds it. */

@@ -1,5 +1,9 @@
+import { basename } from "node:path";
 import { ExecaError, execa, type Options } from "execa";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { abortedError } from "#harness/lib/eventually.ts";
+import { keepOutput } from "./command-log.ts";
+import { linesThatMatter, remedyOf } from "./lines-that-matter.ts";
 
 export interface CommandOptions {
   readonly signal?: AbortSignal;
@@ -21,7 +25,10 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** Runs a program of the host to its end. Throws `command-failed` with the tail of what it printed. */
+/**
+ * Runs a program of the host to its end. Throws `command-failed`, or `timeout`, with the lines of its output that say
+ * why; where that is not all of it, the whole is kept in a file that the error names.
+ */
 export async function command(
   program: string,
   args: readonly string[],
@@ -58,18 +65,45 @@ export async function command(
     if (!(error instanceof ExecaError)) throw error;
     const stdout = String(error.stdout ?? "");
     const stderr = String(error.stderr ?? "");
-    if (error.isCanceled)
-      throw new MeshproofError("aborted", `interrupted: ${program} ${args[0] ?? ""}`, { cause: error });
+    if (error.isCanceled) throw abortedError(options.signal, `interrupted: ${program} ${args[0] ?? ""}`);
     if (options.tolerate === true && error.exitCode !== undefined) {
       return { exitCode: error.exitCode, stdout, stderr };
     }
-    const tail = `${stderr}\n${stdout}`.trim().split("\n").slice(-12).join("\n");
-    throw new MeshproofError(
-      "command-failed",
-      `${program} ${args.slice(0, 6).join(" ")} ${error.timedOut ? "timed out" : `ended with ${error.exitCode ?? error.code}`}: ${tail}`,
-      { cause: error },
+    const how = error.timedOut ? "timed out" : `ended with ${error.exitCode ?? error.signal ?? error.code}`;
+    throw await failure(
+      error.timedOut ? "timeout" : "command-failed",
+      program,
+      `${program} ${args.slice(0, 6).join(" ")} ${how}`,
+      `${stderr}\n${stdout}`.trim(),
     );
   }
+}
+
+/** Outputs of failed programs, for callers that know more of them; no part of the error, which travels and is printed. */
+const outputs = new WeakMap<object, string>();
+
+/** All that the program of a failed command printed; nothing for any other error. */
+export const outputOf = (error: unknown): string =>
+  (error instanceof Error ? outputs.get(error) : undefined) ?? "";
+
+async function failure(
+  code: "timeout" | "command-failed",
+  program: string,
+  how: string,
+  output: string,
+): Promise<MeshproofError> {
+  const tool = basename(program);
+  const lines = linesThatMatter(output, tool);
+  const whole = lines.length >= output.split("\n").length;
+  const log = whole ? undefined : await keepOutput(tool, output);
+  const cure = remedyOf(output) ?? (log === undefined ? undefined : `read its whole output: ${log}`);
+  const error = new MeshproofError(
+    code,
+    `${how}: ${lines.join("\n")}${log === undefined ? "" : `\n(whole output: ${log})`}`,
+    cure === undefined ? {} : { cure },
+  );
+  outputs.set(error, output);
+  return error;
 }
 
 function inputOf({ input, inputFile }: CommandOptions) {

@@ -1,9 +1,10 @@
-import { GenericContainer, type StartedTestContainer } from "testcontainers";
+import type { StartedTestContainer } from "testcontainers";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { command, output } from "./command.ts";
-import { execIn, labLabel, listByLabel, removeContainers } from "./docker.ts";
+import { execIn, listByLabels, removeContainers } from "./docker.ts";
+import { labFilters, labLabels } from "./owner.ts";
 
-// Its reaper is an image that may be out of reach; the lab's label and `down --all` do that work.
+// Its reaper is an image that may be out of reach; the lab's labels and `down --all` do that work.
 process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
 
 const neverPull = new (class {
@@ -19,10 +20,12 @@ async function startBeside(
   image: string,
   labels: Readonly<Record<string, string>> = {},
 ): Promise<StartedTestContainer> {
+  // Loaded here: listing suites imports this file and starts nothing.
+  const { GenericContainer } = await import("testcontainers");
   const container = await new GenericContainer(image)
     .withPullPolicy(neverPull)
     .withNetworkMode(first!)
-    .withLabels({ [labLabel]: lab, ...labels })
+    .withLabels({ ...labLabels(lab), ...labels })
     .withCommand(["idle"])
     .start();
   for (const network of others) await command("docker", ["network", "connect", network, container.getId()]);
@@ -33,7 +36,7 @@ const routerLabel = "io.meshproof.router";
 
 /** The container that forwards between a lab's networks, started where it is missing; it lives as long as the lab. */
 export async function startRouter(lab: string, networks: readonly string[], image: string): Promise<string> {
-  for (const id of await listByLabel("container", `${routerLabel}=${lab}`)) {
+  for (const id of await listByLabels("container", [`${routerLabel}=${lab}`, ...labFilters(lab)])) {
     if ((await output("docker", ["inspect", "--format", "{{.State.Running}}", id])).trim() === "true")
       return id;
     await removeContainers([id]);

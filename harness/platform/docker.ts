@@ -1,15 +1,7 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash } from "node:crypto";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { command, output, spawnLines } from "./command.ts";
 
-/** Everything that a lab creates in Docker carries it; its value is the lab's name. */
-export const labLabel = "io.meshproof.lab";
-/**
- * Names of containers that an image build needs for a moment begin so; reaped by `down --all`. No label says it: an image
- * that is committed keeps its container's labels, and gives them to every container that is ever made from it.
- */
-const buildPrefix = "meshproof-build-";
-export const buildName = (): string => `${buildPrefix}${randomBytes(6).toString("hex")}`;
 /** On a node image: the CoreDNS that it holds, where that is not kubeadm's own. */
 export const corednsLabel = "io.meshproof.coredns";
 
@@ -22,12 +14,14 @@ export interface DockerInfo {
   readonly defaultRuntime: string;
 }
 
-/** Throws `docker-missing` or `docker-denied` with the cure. */
-export async function dockerInfo(): Promise<DockerInfo> {
+/** Throws `docker-missing` or `docker-denied` with the cure; a daemon that hangs can be interrupted. */
+export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
   const result = await command("docker", ["info", "--format", "{{json .}}"], {
     tolerate: true,
     timeoutMs: 20_000,
+    ...(signal === undefined ? {} : { signal }),
   }).catch((error: unknown) => {
+    if (signal?.aborted === true) throw error;
     throw new MeshproofError("docker-missing", "no docker program on this machine", {
       cause: error,
       cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
@@ -60,10 +54,13 @@ export async function dockerInfo(): Promise<DockerInfo> {
   };
 }
 
-export async function dockerAnswers(): Promise<boolean> {
-  return dockerInfo().then(
+export async function dockerAnswers(signal?: AbortSignal): Promise<boolean> {
+  return dockerInfo(signal).then(
     () => true,
-    () => false,
+    (error: unknown) => {
+      if (signal?.aborted === true) throw error;
+      return false;
+    },
   );
 }
 
@@ -152,24 +149,14 @@ export function execLines(container: string, argv: readonly string[], onLine: (l
   return spawnLines("docker", ["exec", "-i", container, ...argv], onLine);
 }
 
-export async function listByLabel(
-  kind: "container" | "network" | "volume",
-  label: string,
+/** Ids of what carries all of these labels. */
+export async function listByLabels(
+  kind: "container" | "volume",
+  labels: readonly string[],
 ): Promise<string[]> {
-  const args =
-    kind === "container"
-      ? ["ps", "-aq", "--filter", `label=${label}`]
-      : [kind, "ls", "-q", "--filter", `label=${label}`];
+  const filters = labels.flatMap((label) => ["--filter", `label=${label}`]);
+  const args = kind === "container" ? ["ps", "-aq", ...filters] : [kind, "ls", "-q", ...filters];
   return (await output("docker", args)).split("\n").filter((id) => id !== "");
-}
-
-/** Containers of image builds, by id. */
-export async function buildContainers(): Promise<string[]> {
-  const told = await output("docker", ["ps", "-a", "--format", "{{.ID}} {{.Names}}"]);
-  return told
-    .split("\n")
-    .map((line) => line.split(" "))
-    .flatMap(([id, name]) => (name?.startsWith(buildPrefix) ? [id!] : []));
 }
 
 /**
@@ -195,19 +182,29 @@ export async function removeContainers(ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await command("docker", ["rm", "-f", "-v", ...ids], { tolerate: true });
 }
 
-/** A bridge network, made where it is missing; `ipv6` gives it a subnet of unique local addresses too. */
+/**
+ * A bridge network, made where it is missing; `ipv6` gives it a subnet of unique local addresses too. Throws
+ * `lab-foreign` where somebody else's network has the name.
+ */
 export async function ensureNetwork(
   name: string,
-  { label, ipv6 }: { readonly label: string; readonly ipv6: boolean },
+  { labels, ipv6 }: { readonly labels: Readonly<Record<string, string>>; readonly ipv6: boolean },
 ): Promise<void> {
-  const found = await command("docker", ["network", "inspect", name], { tolerate: true });
-  if (found.exitCode === 0) return;
+  const found = await command("docker", ["network", "inspect", "--format", "{{json .Labels}}", name], {
+    tolerate: true,
+  });
+  if (found.exitCode === 0) {
+    const carried = (JSON.parse(found.stdout) ?? {}) as Record<string, string>;
+    if (Object.entries(labels).every(([key, value]) => carried[key] === value)) return;
+    throw new MeshproofError("lab-foreign", `Docker network ${name} is there already and is not this lab's`, {
+      cure: `choose another --lab, or remove the network if nobody needs it: docker network rm ${name}`,
+    });
+  }
   await command("docker", [
     "network",
     "create",
     "--driver=bridge",
-    "--label",
-    label,
+    ...Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
     "--opt",
     "com.docker.network.bridge.enable_ip_masquerade=true",
     // Docker takes none by itself; RFC 4193 wants a prefix that nobody else has.

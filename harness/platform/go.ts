@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { command, output } from "./command.ts";
+import { linesThatMatter, refusedModule } from "./lines-that-matter.ts";
 
 /** A module as `go mod download -json` tells it; `sum` is what the checksum database vouches for. */
 export interface GoModule {
@@ -19,8 +20,16 @@ export async function goVersion(): Promise<string> {
   return output("go", ["env", "GOVERSION"], { env: environment });
 }
 
-/** Downloads one module, verified by the checksum database. A refusal is `artifact-unavailable`. */
-export async function downloadModule(path: string, version: string, signal: AbortSignal): Promise<GoModule> {
+/**
+ * Downloads one module, verified by the checksum database. A refusal is `artifact-unavailable`, with the component that
+ * needs it, where one is named.
+ */
+export async function downloadModule(
+  path: string,
+  version: string,
+  signal: AbortSignal,
+  neededBy?: string,
+): Promise<GoModule> {
   const result = await command("go", ["mod", "download", "-json", `${path}@${version}`], {
     env: environment,
     cwd: "/",
@@ -41,13 +50,7 @@ export async function downloadModule(path: string, version: string, signal: Abor
     told = { Error: result.stderr.trim() };
   }
   if (told.Error !== undefined || told.Dir === undefined || told.Sum === undefined) {
-    throw new MeshproofError(
-      "artifact-unavailable",
-      `Go module ${path}@${version} is not served: ${told.Error ?? "no answer"}`,
-      {
-        cure: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the checksum database, and that is final",
-      },
-    );
+    throw notServed({ module: path, version, why: told.Error ?? "no answer" }, neededBy);
   }
   const info =
     told.Info === undefined ? {} : (JSON.parse(await readFile(told.Info, "utf8")) as { Time?: string });
@@ -59,6 +62,31 @@ export async function downloadModule(path: string, version: string, signal: Abor
     revision: (told.Origin?.Hash ?? "0000000").slice(0, 7),
     time: info.Time ?? "1970-01-01T00:00:00Z",
   };
+}
+
+/** The error for a module that is refused, and the component that cannot be built without it. */
+export function notServed(
+  { module, version, why }: { readonly module: string; readonly version: string; readonly why: string },
+  neededBy?: string,
+): MeshproofError {
+  const needed = neededBy === undefined ? "" : `, which ${neededBy} needs,`;
+  const reason = linesThatMatter(why, "go").join("\n");
+  return new MeshproofError(
+    "artifact-unavailable",
+    `Go module ${module}@${version}${needed} is not served: ${reason}`,
+    {
+      cure: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the module proxy or the checksum database, and that is final",
+    },
+  );
+}
+
+/** A failed build as its component's error: a refused module by name, else the compiler's own lines. */
+export function buildFailure(component: string, error: MeshproofError, output: string): MeshproofError {
+  const refused = refusedModule(output);
+  if (refused !== undefined) return notServed(refused, component);
+  return new MeshproofError("build-failed", `${component} does not build: ${error.message}`, {
+    cure: error.cure ?? "build another version, or take images from a registry: --images registry",
+  });
 }
 
 export interface GoReplace {

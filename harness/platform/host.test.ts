@@ -60,6 +60,9 @@ describe("commands", () => {
     });
     expect((await command("sh", ["-c", "exit 7"], { tolerate: true })).exitCode).toBe(7);
   });
+  test("one that took too long is a timeout", async () => {
+    await expect(command("sleep", ["10"], { timeoutMs: 50 })).rejects.toMatchObject({ code: "timeout" });
+  });
   test("an abort is told as one", async () => {
     await expect(command("sleep", ["10"], { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
       code: "aborted",

@@ -75,13 +75,22 @@ export async function statFields(pid: number | string): Promise<string[]> {
   return (await processStat(pid))?.fields ?? [];
 }
 
-export async function thisProcess(): Promise<ProcessMark> {
-  return { pid: process.pid, pidStart: (await processStart(process.pid)) ?? "" };
+export async function thisProcess(): Promise<Required<ProcessMark>> {
+  return {
+    pid: process.pid,
+    pidStart: (await processStart(process.pid)) ?? "",
+    bootId: await currentBoot(),
+  };
 }
 
-export async function isAlive({ pid, pidStart }: ProcessMark): Promise<boolean> {
+/** Whether a process still runs, stopped or not; one of an earlier boot does not. */
+export async function isAlive({ pid, pidStart, bootId }: ProcessMark): Promise<boolean> {
+  if (bootId !== undefined && bootId !== (await currentBoot())) return false;
   return (await processStart(pid)) === pidStart;
 }
+
+const currentBoot = async (): Promise<string> =>
+  (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "")).trim();
 
 /** When a process began, in the kernel's ticks: with the pid it names one process. Nothing for one that is gone or a zombie. */
 export async function processStart(pid: number): Promise<string | undefined> {

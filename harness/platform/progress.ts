@@ -1,7 +1,7 @@
 import { createLogUpdate } from "log-update";
-import pc from "picocolors";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import type { Progress, StepOptions } from "#harness/lib/progress.ts";
+import { type Piece, paint, stderr } from "./output.ts";
 
 /** A live list on a terminal, plain timestamped lines elsewhere; both on standard error. */
 export function terminalProgress(): Progress & Disposable {
@@ -35,7 +35,7 @@ class PlainProgress implements Progress, Disposable {
   }, 30_000).unref();
 
   #line(text: string): void {
-    process.stderr.write(`[${formatMs(monotonicMs() - this.#zeroMs).padStart(7)}] ${text}\n`);
+    stderr.print(`[${formatMs(monotonicMs() - this.#zeroMs).padStart(7)}] ${text}\n`);
   }
 
   note(text: string): void {
@@ -71,31 +71,40 @@ const frames = ["|", "/", "-", "\\"];
 
 class LiveProgress implements Progress, Disposable {
   readonly #running = new Set<Running>();
-  readonly #update = createLogUpdate(process.stderr);
+  // It would hide the cursor by a write of its own, past this stream.
+  readonly #update = createLogUpdate(stderr.unguarded(process.stderr), { showCursor: true });
   #frame = 0;
   readonly #timer = setInterval(() => this.#draw(), 200).unref();
 
   #draw(): void {
     this.#frame += 1;
-    const spinner = frames[this.#frame % frames.length];
+    const spinner = frames[this.#frame % frames.length] ?? "";
     this.#update(
       [...this.#running]
-        .map(
-          (r) =>
-            `${pc.cyan(spinner!)} ${r.title} ${pc.dim(timing(r))}${r.detail === "" ? "" : pc.dim(`  ${r.detail.slice(0, 60)}`)}`,
+        .map((r) =>
+          stderr.render(
+            paint("cyan", spinner),
+            ` ${r.title} `,
+            paint("dim", timing(r)),
+            ...(r.detail === "" ? [] : [paint("dim", `  ${r.detail.slice(0, 60)}`)]),
+          ),
         )
         .join("\n"),
     );
   }
 
-  #persist(text: string): void {
+  #persist(...line: readonly Piece[]): void {
     this.#update.clear();
-    process.stderr.write(`${text}\n`);
+    stderr.print(...line, "\n");
     this.#draw();
   }
 
+  #ended(mark: Piece, { title, startedMs }: Running): void {
+    this.#persist(mark, ` ${title} `, paint("dim", formatMs(monotonicMs() - startedMs)));
+  }
+
   note(text: string): void {
-    this.#persist(`${pc.blue("i")} ${text}`);
+    this.#persist(paint("blue", "i"), ` ${text}`);
   }
 
   async step<T>(title: string, work: Parameters<Progress["step"]>[1], options: StepOptions = {}): Promise<T> {
@@ -108,11 +117,11 @@ class LiveProgress implements Progress, Disposable {
         },
       })) as T;
       this.#running.delete(running);
-      this.#persist(`${pc.green("✓")} ${title} ${pc.dim(formatMs(monotonicMs() - running.startedMs))}`);
+      this.#ended(paint("green", "✓"), running);
       return result;
     } catch (error) {
       this.#running.delete(running);
-      this.#persist(`${pc.red("✗")} ${title} ${pc.dim(formatMs(monotonicMs() - running.startedMs))}`);
+      this.#ended(paint("red", "✗"), running);
       throw error;
     }
   }

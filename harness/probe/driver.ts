@@ -3,6 +3,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { Connection, History, Mark, Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
@@ -101,7 +102,12 @@ export class Prober implements AsyncDisposable {
         : await from.cluster.kube.start(from.vantage.namespace, from.vantage.pod, "prober", argv, onLine);
     try {
       await eventually(
-        async () => (prober.#startedAtUnixMs === undefined ? notYet("no line") : ready(undefined)),
+        async () => {
+          // Thrown, so that the timeout carries it: a prober that does not run is no trouble of the mesh.
+          if (prober.#startedAtUnixMs === undefined)
+            throw new MeshproofError("probe-failed", "no line of the prober");
+          return ready(undefined);
+        },
         { what: `the prober at ${vantage} to start`, withinMs: 20_000, everyMs: 20, signal },
       );
       await prober.#open();
@@ -114,22 +120,24 @@ export class Prober implements AsyncDisposable {
   }
 
   async #open(): Promise<void> {
-    const startedAtUnixMs = this.#startedAtUnixMs!;
-    this.#files = await Promise.all(
-      this.streams.map(({ options: o }) =>
-        HistoryFile.create(o.file, {
-          title: o.title,
-          vantage: this.vantage,
-          target: `${o.host}:${o.port}`,
-          everyMs: o.everyMs,
-          timeoutMs: o.timeoutMs,
-          connection: o.connection ?? "new",
-          startedAt: new Date(startedAtUnixMs).toISOString(),
-          startedAtUnixMs,
-        }),
-      ),
-    );
-    for (const [i, stream] of this.streams.entries()) stream.writeTo(this.#files[i]!);
+    const { startedAtUnixMs } = this;
+    const opened = this.streams.map(async (stream) => {
+      const { options: o } = stream;
+      const file = await HistoryFile.create(o.file, {
+        title: o.title,
+        vantage: this.vantage,
+        target: `${o.host}:${o.port}`,
+        everyMs: o.everyMs,
+        timeoutMs: o.timeoutMs,
+        connection: o.connection ?? "new",
+        startedAt: new Date(startedAtUnixMs).toISOString(),
+        startedAtUnixMs,
+      });
+      return { stream, file };
+    });
+    const files = await Promise.all(opened);
+    this.#files = files.map(({ file }) => file);
+    for (const { stream, file } of files) stream.writeTo(file);
   }
 
   #read(line: string): void {
@@ -139,10 +147,10 @@ export class Prober implements AsyncDisposable {
     if (told === undefined) return;
     if ("hello" in told) this.#startedAtUnixMs = told.hello.startedAtUnixMs;
     else if ("bye" in told) this.#cpuShare = told.bye.cpuShare;
-    else {
+    else if (this.#startedAtUnixMs !== undefined) {
       this.#clockErrorMs = Math.min(
         this.#clockErrorMs,
-        Math.abs(unixNowMs() - (this.#startedAtUnixMs! + told.nowMs)),
+        Math.abs(unixNowMs() - (this.#startedAtUnixMs + told.nowMs)),
       );
       const rows = new Map<number, WireRequest[]>();
       for (const [stream, ...row] of told.samples) {
@@ -166,14 +174,19 @@ export class Prober implements AsyncDisposable {
     this.#process?.write(`pace ${times}`);
   }
 
+  /** The stream of the options at an index. */
+  streamAt(index: number): Stream {
+    return found(this.streams[index], `stream number ${index + 1} of the prober at ${this.vantage}`);
+  }
+
   /** A time of the harness's clock on the prober's own. */
   onClock(unixMs: number): number {
-    return unixMs - this.#startedAtUnixMs!;
+    return unixMs - this.startedAtUnixMs;
   }
 
   /** Of its zero; it has started. */
   get startedAtUnixMs(): number {
-    return this.#startedAtUnixMs!;
+    return found(this.#startedAtUnixMs, `start of the prober at ${this.vantage}`);
   }
 
   /** Throws `probe-failed` once nothing was heard for longer than a living prober is silent. */
@@ -207,7 +220,7 @@ export class Prober implements AsyncDisposable {
   }
 
   async #stop(): Promise<void> {
-    const process = this.#process!;
+    const process = found(this.#process, `process of the prober at ${this.vantage}`);
     process.write("stop");
     const longestMs = Math.max(...this.streams.map((s) => s.options.timeoutMs));
     const timer = setTimeout(() => process.kill(), longestMs + 10_000);

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
-import { HistoryFile, readHistory, writeCsv } from "./history-file.ts";
+import { HistoryFile, readHistory, readHistorySoFar, writeCsv } from "./history-file.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "meshproof-history-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -35,7 +35,7 @@ test("a history goes to disk and comes back, and out as CSV", async () => {
   await writeCsv(join(dir, "h.csv"), history);
   expect(readFileSync(join(dir, "h.csv"), "utf8").split("\n")).toEqual([
     "seq,due_ms,sent_ms,end_ms,outcome,served_by,cluster,started_at_unix_ms,detail",
-    '0,0,0.2,1,ok,echo-east-a,east,7,""',
+    "0,0,0.2,1,ok,echo-east-a,east,7,",
     '1,5,5.1,6.1,refused,,,7,"a ""b"", c"',
     "",
   ]);
@@ -46,4 +46,18 @@ test("one that a killed harness left is refused by name, one that is not there b
   await (await HistoryFile.create(path, head)).close();
   await expect(readHistory(path)).rejects.toThrow(/cut.ndjson has no last line/);
   await expect(readHistory(join(dir, "none.ndjson"))).rejects.toThrow(/ENOENT/);
+});
+
+test("of one whose prober still runs, what is whole is read", async () => {
+  const path = join(dir, "open.ndjson");
+  const file = await HistoryFile.create(path, head);
+  file.write(`${sampleLine("c", { seq: 0, dueMs: 0, sentMs: 0, endMs: 1, outcome: "timeout" })}\n["s",1,`);
+  await file.close();
+  const { vantage, control, samples } = (await readHistorySoFar(path)) ?? {};
+  expect([vantage, [...(control ?? [])].map((c) => c.outcome), samples?.length]).toEqual([
+    "east/w",
+    ["timeout"],
+    0,
+  ]);
+  expect(await readHistorySoFar(join(dir, "none.ndjson"))).toBeUndefined();
 });

@@ -1,25 +1,23 @@
-import { createWriteStream, type WriteStream } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
-import { basename, dirname } from "node:path";
-import { finished } from "node:stream/promises";
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
+import { Readable } from "node:stream";
+import { stringify } from "csv-stringify";
 import type { History, HistoryFoot, HistoryHead } from "#harness/model/history.ts";
 import { footLine, HistoryReader, headLine } from "#harness/model/history-lines.ts";
+import { ReportStream } from "#harness/platform/report-files.ts";
 
 /** A history on its way to disk: what a prober tells is written at once and not kept. */
 export class HistoryFile {
   readonly path: string;
-  readonly #stream: WriteStream;
+  readonly #stream: ReportStream;
 
-  private constructor(path: string) {
+  private constructor(path: string, stream: ReportStream) {
     this.path = path;
-    this.#stream = createWriteStream(path);
-    // Told at the close: a full disk must not end the process.
-    this.#stream.on("error", () => {});
+    this.#stream = stream;
   }
 
   static async create(path: string, head: HistoryHead): Promise<HistoryFile> {
-    await mkdir(dirname(path), { recursive: true });
-    const file = new HistoryFile(path);
+    const file = new HistoryFile(path, await ReportStream.create(path));
     file.#stream.write(`${headLine(head)}\n`);
     return file;
   }
@@ -30,8 +28,8 @@ export class HistoryFile {
   }
 
   async close(foot?: HistoryFoot): Promise<void> {
-    this.#stream.end(foot === undefined ? undefined : `${footLine(foot)}\n`);
-    await finished(this.#stream);
+    if (foot !== undefined) this.#stream.write(`${footLine(foot)}\n`);
+    await this.#stream.end();
   }
 }
 
@@ -43,23 +41,39 @@ export async function readHistory(path: string): Promise<History> {
   return reader.history();
 }
 
+/** What a history holds whose prober was killed, or runs still; nothing where there is no file of the kind. */
+export async function readHistorySoFar(path: string): Promise<ReturnType<HistoryReader["soFar"]>> {
+  const reader = new HistoryReader(basename(path));
+  try {
+    await using file = await open(path);
+    for await (const line of file.readLines()) reader.line(line);
+  } catch {
+    // No such file, or a last line that is not whole: what was read before it counts.
+  }
+  return reader.soFar();
+}
+
+const csvColumns = [
+  "seq",
+  "due_ms",
+  "sent_ms",
+  "end_ms",
+  "outcome",
+  "served_by",
+  "cluster",
+  "started_at_unix_ms",
+  "detail",
+];
+
 /** One row a request; times are milliseconds of the prober's clock, whose zero the last column but one repeats. */
 export async function writeCsv(path: string, history: History): Promise<void> {
-  const out = createWriteStream(path);
-  out.write("seq,due_ms,sent_ms,end_ms,outcome,served_by,cluster,started_at_unix_ms,detail\n");
-  for (const s of history.samples) {
-    const row = [
-      s.seq,
-      s.dueMs,
-      s.sentMs,
-      s.endMs,
-      s.outcome,
-      s.servedBy ?? "",
-      s.cluster ?? "",
-      history.startedAtUnixMs,
-    ];
-    out.write(`${row.join(",")},"${(s.detail ?? "").replaceAll('"', '""')}"\n`);
-  }
-  out.end();
-  await finished(out);
+  const rows = stringify({ header: true, columns: csvColumns });
+  const out = await ReportStream.create(path);
+  for await (const chunk of Readable.from(rowsOf(history)).pipe(rows)) out.write(String(chunk));
+  await out.end();
+}
+
+function* rowsOf({ samples, startedAtUnixMs: zero }: History): Generator<(string | number | undefined)[]> {
+  for (const s of samples)
+    yield [s.seq, s.dueMs, s.sentMs, s.endMs, s.outcome, s.servedBy, s.cluster, zero, s.detail];
 }

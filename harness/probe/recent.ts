@@ -1,3 +1,4 @@
+import { found } from "#harness/lib/found.ts";
 import type { Sample } from "#harness/model/history.ts";
 
 /** What a stretch of time held. */
@@ -50,15 +51,14 @@ export class RecentSamples {
     const seqs: number[] = [];
     const tally = new Map<string, number>();
     let good = 0;
-    for (let i = 0; i < this.#sentMs.length; i++) {
-      const sentMs = this.#sentMs[i]!;
-      if (sentMs <= fromMs || sentMs > toMs) continue;
+    this.#sentMs.forEach((sentMs, i) => {
+      if (sentMs <= fromMs || sentMs > toMs) return;
       const ok = this.#outcome[i] === "ok";
-      const key = ok ? this.#cluster[i]! : this.#outcome[i]!;
-      seqs.push(this.#seq[i]!);
+      const key = found(ok ? this.#cluster[i] : this.#outcome[i], "outcome in the ring of samples");
+      seqs.push(found(this.#seq[i], "sequence number in the ring of samples"));
       tally.set(key, (tally.get(key) ?? 0) + 1);
       if (ok && (servedBy === undefined || servedBy.includes(key))) good += 1;
-    }
+    });
     return { seqs, tally, good };
   }
 }

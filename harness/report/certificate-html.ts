@@ -16,7 +16,7 @@ export function certificateHtml(c: Certificate): string {
   const list = (title: string, lines: readonly string[]): string =>
     lines.length === 0
       ? ""
-      : `<h3>${title}</h3><ul>${lines.map((l) => `<li>${escapeHtml(l)}</li>`).join("")}</ul>`;
+      : `<h3>${escapeHtml(title)}</h3><ul>${lines.map((l) => `<li>${escapeHtml(l)}</li>`).join("")}</ul>`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Cilium ${escapeHtml(c.from)} to ${escapeHtml(c.to)}: ${c.verdict}</title><style>${style}</style></head><body>

@@ -1,2 +1,34 @@
+import { visible } from "#harness/lib/visible.ts";
+
+const entities: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+/** For text and quoted attributes of HTML and SVG. */
 export const escapeHtml = (text: string): string =>
-  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+  visible(text).replace(/[&<>"']/g, (character) => entities[character] ?? character);
+
+/** For text in a line of GitHub's Markdown, a table's cell among them: no markup, no HTML, no second line. */
+export const escapeMarkdown = (text: string): string =>
+  visible(text)
+    .replace(/[\\`*_[\]|~$#]/g, "\\$&")
+    .replaceAll("&", "&amp;")
+    .replaceAll("<", "&lt;")
+    .replaceAll("\n", " ");
+
+/** Code in Markdown, to be copied as it is: in a line where it is one line, else as a block. */
+export function markdownCode(text: string): string {
+  const shown = visible(text);
+  const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));
+  if (shown.includes("\n")) {
+    const fence = "`".repeat(Math.max(3, longest + 1));
+    return `\n\n${fence}sh\n${shown}\n${fence}`;
+  }
+  const fence = "`".repeat(longest + 1);
+  const space = /^`|`$|^ .* $/.test(shown) ? " " : "";
+  return `${fence}${space}${shown}${space}${fence}`;
+}

@@ -34,9 +34,10 @@ ${run.provenance.map((p) => `<tr><td>${escapeHtml(p.name)}</td><td>${escapeHtml(
 
 function suiteSection(suite: SuiteRecord, histories: ReadonlyMap<string, History>): string {
   const cells = suite.tests.flatMap((t) => t.notes.healthCells ?? []);
+  const findings = suite.findings ?? [];
   return `<section><h2>${escapeHtml(suite.name)}</h2><p>${escapeHtml(suite.goal)}<br><span class="dim">${escapeHtml(suite.method)}</span></p>
 ${suite.errors.map((e) => `<p class="fail">set-up or clean-up: <code>${escapeHtml(e)}</code></p>`).join("")}
-${(suite.findings ?? []).length === 0 ? "" : `<h3>Diagnosis, the deepest cause first</h3><ol>${suite.findings!.map((f) => `<li><strong>${escapeHtml(f.layer)}</strong>${f.severity === "broken" ? "" : ` (${f.severity})`}: ${escapeHtml(f.message)}<br><span class="dim">next: ${escapeHtml(f.next)}</span></li>`).join("")}</ol>`}
+${findings.length === 0 ? "" : `<h3>Diagnosis, the deepest cause first</h3><ol>${findings.map((f) => `<li><strong>${escapeHtml(f.layer)}</strong>${f.severity === "broken" ? "" : ` (${f.severity})`}: ${escapeHtml(f.message)}<br><span class="dim">next: ${escapeHtml(f.next)}</span></li>`).join("")}</ol>`}
 <table class="tests">${suite.tests.map(testRow).join("\n")}</table>
 ${cells.length === 0 ? "" : healthMatrix(cells)}
 ${measurementsSection(suite, histories)}</section>`;

@@ -1,4 +1,5 @@
 import { create } from "xmlbuilder2";
+import { printable } from "#harness/lib/visible.ts";
 import type { KillMatrix } from "#harness/model/kill-matrix.ts";
 import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
 
@@ -39,15 +40,17 @@ export type JunitRun = Pick<RunRecord, "runId" | "startedAt" | "suites"> & {
   readonly properties: Readonly<Record<string, string>>;
 };
 
+/** The builder takes `&lt;` and `&#0;` for entities that are written already: no `&` of the text may look like one. */
+const xmlText = (text: string): string => printable(text).replaceAll("&", "&amp;");
 const seconds = (ms: number): string => (ms / 1000).toFixed(3);
-// Characters that XML 1.0 has no way to write.
-const clean = (text: string): string =>
-  text.replace(/[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu, "");
 
-/** Surefire's dialect. A set-up that failed is an `error`, a verdict a `failure`; an unknown is an `error` of type unknown. */
+/**
+ * Surefire's dialect; CI servers show its text, and XML cannot write most control characters. A set-up that failed is an `error`, a verdict a `failure`; an unknown is an `error` of type
+ * unknown.
+ */
 export function toJunit(run: JunitRun): string {
   const root = create({ version: "1.0", encoding: "UTF-8" }).ele("testsuites", {
-    name: `meshproof ${run.runId}`,
+    name: xmlText(`meshproof ${run.runId}`),
     tests: String(run.suites.reduce((n, s) => n + s.tests.length + s.errors.length, 0)),
     failures: String(run.suites.reduce((n, s) => n + failures(s), 0)),
     errors: String(run.suites.reduce((n, s) => n + errors(s), 0)),
@@ -55,7 +58,7 @@ export function toJunit(run: JunitRun): string {
   });
   for (const suite of run.suites) {
     const element = root.ele("testsuite", {
-      name: suite.name,
+      name: xmlText(suite.name),
       tests: String(suite.tests.length + suite.errors.length),
       failures: String(failures(suite)),
       errors: String(errors(suite)),
@@ -67,14 +70,14 @@ export function toJunit(run: JunitRun): string {
     });
     const properties = element.ele("properties");
     for (const [name, value] of Object.entries({ ...run.properties, goal: suite.goal }))
-      properties.ele("property", { name, value: clean(value) });
+      properties.ele("property", { name: xmlText(name), value: xmlText(value) });
     for (const [i, error] of suite.errors.entries()) {
       const testcase = element.ele("testcase", {
         name: `set-up or clean-up ${i + 1}`,
-        classname: suite.name,
+        classname: xmlText(suite.name),
         time: "0.000",
       });
-      testcase.ele("error", { type: "set-up", message: firstLine(error) }).txt(clean(error));
+      testcase.ele("error", { type: "set-up", message: firstLine(error) }).txt(xmlText(error));
     }
     for (const test of suite.tests) addTest(element, suite, test);
   }
@@ -83,23 +86,28 @@ export function toJunit(run: JunitRun): string {
 
 function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: TestRecord): void {
   const testcase = element.ele("testcase", {
-    name: clean(test.name),
-    classname: suite.name,
+    name: xmlText(test.name),
+    classname: xmlText(suite.name),
     time: seconds(test.durationMs),
   });
-  const text = clean(test.reasons.join("\n"));
-  if (test.outcome === "skipped" || test.outcome === "unsupported")
+  const reasons = test.reasons.join("\n");
+  const text = xmlText(reasons);
+  // An ending is an error whatever its exit code: no test has failed.
+  if (test.error !== undefined)
+    testcase.ele("error", { type: test.error.code, message: firstLine(reasons) }).txt(text);
+  else if (test.outcome === "skipped" || test.outcome === "unsupported")
     testcase.ele("skipped").txt(text || test.outcome);
   else if (test.outcome === "unknown")
-    testcase.ele("error", { type: "unknown", message: firstLine(text) }).txt(text);
+    testcase.ele("error", { type: "unknown", message: firstLine(reasons) }).txt(text);
   else if (test.outcome === "fail")
-    testcase.ele("failure", { type: "fail", message: firstLine(text) }).txt(text);
+    testcase.ele("failure", { type: "fail", message: firstLine(reasons) }).txt(text);
   const facts = Object.entries(test.notes.facts ?? {});
   if (facts.length > 0)
-    testcase.ele("system-out").txt(clean(facts.map(([name, value]) => `${name}=${value}`).join("\n")));
+    testcase.ele("system-out").txt(xmlText(facts.map(([name, value]) => `${name}=${value}`).join("\n")));
 }
 
-const failures = (suite: SuiteRecord): number => suite.tests.filter((t) => t.outcome === "fail").length;
+const failures = (suite: SuiteRecord): number =>
+  suite.tests.filter((t) => t.outcome === "fail" && t.error === undefined).length;
 const errors = (suite: SuiteRecord): number =>
-  suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown").length;
-const firstLine = (text: string): string => clean(text.split("\n")[0] ?? "").slice(0, 500);
+  suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown" || t.error !== undefined).length;
+const firstLine = (text: string): string => xmlText((text.split("\n")[0] ?? "").slice(0, 500));

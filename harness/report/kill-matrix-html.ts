@@ -1,4 +1,5 @@
 import { formatMs } from "#harness/lib/clock.ts";
+import { before } from "#harness/lib/names.ts";
 import { type CellState, type KillMatrix, unknownCells } from "#harness/model/kill-matrix.ts";
 import { escapeHtml } from "./escape.ts";
 
@@ -17,11 +18,11 @@ export function killMatrixSection(matrix: KillMatrix): string {
   const size = 15;
   const left = 210;
   const top = 32;
-  const groups = [...new Set(matrix.tests.map((t) => t.split(" > ")[0]!))];
-  const columns = matrix.tests.map((test) => ({
-    test,
-    x: left + matrix.tests.indexOf(test) * size + groups.indexOf(test.split(" > ")[0]!) * 8,
-  }));
+  const groups = [...new Set(matrix.tests.map((test) => before(test, " > ")))];
+  const columns = matrix.tests.map((test) => {
+    const group = before(test, " > ");
+    return { test, group, x: left + matrix.tests.indexOf(test) * size + groups.indexOf(group) * 8 };
+  });
   const width = (columns.at(-1)?.x ?? left) + size + 10;
   const height = top + matrix.faults.length * size + 6;
   const cells = matrix.faults.flatMap((fault, row) =>
@@ -36,10 +37,10 @@ export function killMatrixSection(matrix: KillMatrix): string {
       `<text x="${left - 6}" y="${top + row * size + 10}" text-anchor="end">${escapeHtml(f.name)}<title>${escapeHtml(`${f.does}; ${f.subject}; ${formatMs(f.durationMs)}`)}</title></text>`,
   );
   // On two lines in turn: a suite of few tests is narrower than its name.
-  const heads = groups.map((g, i) => {
-    const first = columns.find((c) => c.test.startsWith(`${g} > `))!;
-    return `<text x="${first.x}" y="${i % 2 === 0 ? 11 : 25}">${escapeHtml(g)}</text>`;
-  });
+  const firsts = columns.filter(({ group }, i) => columns.findIndex((c) => c.group === group) === i);
+  const heads = firsts.map(
+    ({ group, x }, i) => `<text x="${x}" y="${i % 2 === 0 ? 11 : 25}">${escapeHtml(group)}</text>`,
+  );
   const legend = (Object.keys(colours) as CellState[])
     .map((s) => `<span style="color:${colours[s]}">&#9632;</span> ${s}`)
     .join(" ");

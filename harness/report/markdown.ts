@@ -1,5 +1,7 @@
 import { formatMs } from "#harness/lib/clock.ts";
+import { printable } from "#harness/lib/visible.ts";
 import type { RunRecord } from "#harness/model/record.ts";
+import { escapeMarkdown, markdownCode } from "./escape.ts";
 
 const marks: Readonly<Record<string, string>> = {
   pass: "pass",
@@ -17,27 +19,33 @@ export function toMarkdown(run: RunRecord): string {
     "",
     `${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} in ${formatMs(run.durationMs)}.`,
     "",
-    `${run.clusters
-      .map((c) => `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes`)
-      .join("; ")}. Images: ${run.imageSource}. Kernel ${run.kernel}.`,
+    ...(run.clusters.length === 0
+      ? []
+      : [
+          escapeMarkdown(
+            `${run.clusters
+              .map(
+                (c) => `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}, ${c.nodes.length} nodes`,
+              )
+              .join("; ")}. Images: ${run.imageSource}. Kernel ${run.kernel}.`,
+          ),
+        ]),
     "",
     "| suite | test | outcome | time |",
     "|---|---|---|---|",
   ];
   for (const suite of run.suites) {
     for (const error of suite.errors)
-      lines.push(`| ${suite.name} | set-up or clean-up | **error**: ${cell(error)} | |`);
+      lines.push(`| ${cell(suite.name)} | set-up or clean-up | **error**: ${cell(error)} | |`);
     for (const test of suite.tests) {
       const why = test.reasons.length === 0 ? "" : `: ${cell(test.reasons.join("; "))}`;
       lines.push(
-        `| ${suite.name} | ${cell(test.name)} | ${marks[test.outcome]}${why} | ${formatMs(test.durationMs)} |`,
+        `| ${cell(suite.name)} | ${cell(test.name)} | ${marks[test.outcome]}${why} | ${formatMs(test.durationMs)} |`,
       );
     }
   }
-  lines.push("", `Reproduce: \`${run.command}\``, "");
-  return lines.join("\n");
+  lines.push("", `Reproduce: ${markdownCode(run.command)}`, "");
+  return printable(lines.join("\n"));
 }
 
-function cell(text: string): string {
-  return text.replaceAll("|", "\\|").replaceAll("\n", " ").slice(0, 400);
-}
+const cell = (text: string): string => escapeMarkdown(text.slice(0, 400));

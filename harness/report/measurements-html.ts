@@ -24,16 +24,18 @@ export function measurementsOf(suite: SuiteRecord): Measurement[] {
 
 /** The histories that the page draws, out of all that the run kept: of the main vantage point, which come first. */
 export function drawnHistories(run: RunRecord): string[] {
-  return run.suites.flatMap((s) => drawnTests(s).map((t) => t.notes.histories![0]!));
+  return run.suites.flatMap((s) => drawnTests(s).map(({ file }) => file));
 }
 
-function drawnTests(suite: SuiteRecord): TestRecord[] {
+function drawnTests(suite: SuiteRecord): { readonly test: TestRecord; readonly file: string }[] {
   const seen = new Map<string, number>();
-  const chosen = suite.tests.filter((t) => {
-    if ((t.notes.histories ?? []).length === 0) return false;
-    const key = `${t.notes.measurement?.scenario} ${t.notes.measurement?.affinity}`;
-    seen.set(key, (seen.get(key) ?? 0) + 1);
-    return t.outcome !== "pass" || seen.get(key)! <= drawnOfScenario;
+  const chosen = suite.tests.flatMap((test) => {
+    const file = test.notes.histories?.[0];
+    if (file === undefined) return [];
+    const key = `${test.notes.measurement?.scenario} ${test.notes.measurement?.affinity}`;
+    const times = (seen.get(key) ?? 0) + 1;
+    seen.set(key, times);
+    return test.outcome !== "pass" || times <= drawnOfScenario ? [{ test, file }] : [];
   });
   return chosen.slice(0, mostDrawn);
 }
@@ -44,7 +46,7 @@ export function measurementsSection(suite: SuiteRecord, histories: ReadonlyMap<s
   const figures = figuresOf(measurements, bootstrapSeed);
   return `${figures.length === 0 ? "" : figuresHtml(figures, measurements)}
 ${drawnTests(suite)
-  .map((t) => timeline(t, t.notes.histories![0]!, histories.get(t.notes.histories![0]!)))
+  .map(({ test, file }) => timeline(test, file, histories.get(file)))
   .join("\n")}`;
 }
 

@@ -4,39 +4,37 @@ import { accent, draw, lossColour } from "./plots.ts";
 
 /** Every path through every phase: red where it had no answer, dark lines where packets leaked, ticks where the mesh changed. */
 export function phasePlot(certificate: Certificate): string {
-  const starts: number[] = [];
   let endMs = 0;
-  for (const p of certificate.phases) {
-    starts.push(endMs);
+  const started = certificate.phases.map((p) => {
+    const startMs = endMs;
     endMs += p.durationMs;
-  }
+    return { ...p, startMs };
+  });
   const minutes = (ms: number): number => ms / 60_000;
-  const phases = certificate.phases.map((p, i) => ({
+  const phases = started.map((p, i) => ({
     number: String(i + 1),
-    from: minutes(starts[i]!),
-    to: minutes(starts[i]! + p.durationMs),
+    from: minutes(p.startMs),
+    to: minutes(p.startMs + p.durationMs),
   }));
   const paths = [...new Set(certificate.phases.flatMap((p) => p.disruptions.map((d) => d.path)))];
   // A gap of a second in an hour would be thinner than a line.
   const leastMinutes = minutes(endMs) / 400;
-  const outages = certificate.phases.flatMap((p, i) =>
+  const outages = started.flatMap((p) =>
     p.disruptions.flatMap((d) =>
       d.outages.map((o) => {
-        const from = minutes(starts[i]! + o.afterMs);
+        const from = minutes(p.startMs + o.afterMs);
         return {
           path: d.path,
           from,
-          to: Math.max(minutes(starts[i]! + o.afterMs + o.gapMs), from + leastMinutes),
+          to: Math.max(minutes(p.startMs + o.afterMs + o.gapMs), from + leastMinutes),
         };
       }),
     ),
   );
-  const events = certificate.phases.flatMap((p, i) =>
-    p.events.map((e) => ({ at: minutes(starts[i]! + e.afterMs), what: e.what })),
+  const events = started.flatMap((p) =>
+    p.events.map((e) => ({ at: minutes(p.startMs + e.afterMs), what: e.what })),
   );
-  const leaks = certificate.phases.flatMap((p, i) =>
-    p.leaks.map((l) => ({ at: minutes(starts[i]! + l.afterMs) })),
-  );
+  const leaks = started.flatMap((p) => p.leaks.map((l) => ({ at: minutes(p.startMs + l.afterMs) })));
   return draw({
     width: 1000,
     height: 110 + 20 * paths.length,

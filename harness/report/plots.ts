@@ -1,18 +1,20 @@
 import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
+import { found } from "#harness/lib/found.ts";
+import { visible } from "#harness/lib/visible.ts";
 import type { Figure } from "#harness/model/figures.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 
 /** Colours that read on white and on near-black alike; text and axes take the page's own. */
-const clusterColours = ["#3b82f6", "#10b981", "#a855f7", "#b45309"];
+const clusterColours = ["#3b82f6", "#10b981", "#a855f7", "#b45309"] as const;
 export const lossColour = "#ef4444";
 export const accent = "#f59e0b";
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
 export function draw(options: Plot.PlotOptions): string {
-  return Plot.plot({ document: document as never, ...options }).outerHTML;
+  return visible(Plot.plot({ document: document as never, ...options }).outerHTML);
 }
 
 /** Long stretches hold more good answers than a picture has columns: these are thinned out, losses never. */
@@ -47,9 +49,9 @@ export function timelinePlot(
   }
   const answered = [...new Set(rows.filter((r) => !r.lost).map((r) => r.row))].sort();
   const lost = [...new Set(rows.filter((r) => r.lost).map((r) => r.row))].sort();
-  const labels = (measurement?.phases.seen ?? [])
-    .filter((p) => p.afterMs !== null)
-    .map((p) => ({ ms: p.afterMs!, label: p.boundary }));
+  const labels = (measurement?.phases.seen ?? []).flatMap(({ afterMs: ms, boundary: label }) =>
+    ms === null ? [] : [{ ms, label }],
+  );
   const domain = [...answered, ...lost];
   return {
     thinnedBy,
@@ -64,7 +66,7 @@ export function timelinePlot(
       color: {
         domain,
         range: [
-          ...answered.map((_, i) => clusterColours[i % clusterColours.length]!),
+          ...answered.map((_, i) => found(clusterColours[i % clusterColours.length], "colour of a cluster")),
           ...lost.map(() => lossColour),
         ],
       },
@@ -99,17 +101,19 @@ function rowOf(s: Sample): string {
 }
 
 function last(history: History): Sample | undefined {
-  let found: Sample | undefined;
-  for (const s of history.samples) found = s;
-  return found;
+  let latest: Sample | undefined;
+  for (const s of history.samples) latest = s;
+  return latest;
 }
 
 /** A row for each scenario: every repetition a tick, the median a dot, its 95 % interval a bar. */
 export function distributionPlot(figures: readonly Figure[], measurements: readonly Measurement[]): string {
   const rowOfScenario = (m: { scenario: string; affinity: string }): string => `${m.scenario}, ${m.affinity}`;
-  const shown = figures.filter((f) => f.outageMs !== undefined);
+  const shown = figures.flatMap(({ outageMs: outage, ...f }) =>
+    outage === undefined ? [] : [{ row: rowOfScenario(f), outage }],
+  );
   const ticks = measurements.filter((m) => m.outcome !== "unknown" && m.away.recovered);
-  const domain = shown.map(rowOfScenario);
+  const domain = shown.map(({ row }) => row);
   return draw({
     width: 1000,
     height: 60 + 30 * domain.length,
@@ -120,18 +124,14 @@ export function distributionPlot(figures: readonly Figure[], measurements: reado
     marks: [
       Plot.tickX(
         ticks.map((m) => ({ row: rowOfScenario(m), ms: m.away.outageMs })),
-        { x: "ms", y: "row", stroke: clusterColours[0]!, strokeOpacity: 0.6, strokeWidth: 1.5 },
+        { x: "ms", y: "row", stroke: clusterColours[0], strokeOpacity: 0.6, strokeWidth: 1.5 },
       ),
       Plot.ruleY(
-        shown.map((f) => ({
-          row: rowOfScenario(f),
-          low: f.outageMs!.medianLow,
-          high: f.outageMs!.medianHigh,
-        })),
+        shown.map(({ row, outage }) => ({ row, low: outage.medianLow, high: outage.medianHigh })),
         { x1: "low", x2: "high", y: "row", stroke: accent, strokeWidth: 5, strokeOpacity: 0.55 },
       ),
       Plot.dot(
-        shown.map((f) => ({ row: rowOfScenario(f), ms: f.outageMs!.median })),
+        shown.map(({ row, outage }) => ({ row, ms: outage.median })),
         { x: "ms", y: "row", fill: accent, stroke: "currentColor", r: 4.5 },
       ),
     ],

@@ -1,4 +1,6 @@
+import { markdownTable } from "markdown-table";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 import type { Published } from "#harness/model/published.ts";
 import { escapeHtml } from "./escape.ts";
 import { bootstrapSeed, figuresHtml } from "./measurements-html.ts";
@@ -17,13 +19,13 @@ export const limits: readonly string[] = [
 export function publishedHtml(published: Published): string {
   const { measurements } = published;
   const figures = figuresOf(measurements, bootstrapSeed);
-  const [setting] = figures.map((f) => f.setting);
+  const [first] = figures;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Failover of Cilium Cluster Mesh ${escapeHtml(published.cilium)}</title><style>${style}</style></head><body>
 <header class="passed"><h1>How long is a service down? Cilium ${escapeHtml(published.cilium)}</h1>
 <p>${measurements.length} measured disturbances &middot; ${escapeHtml(published.publishedAt)}</p></header>
-<section><p>${setting === undefined ? "" : `${escapeHtml(setting.machine)}, kernel ${escapeHtml(setting.kernel)}, Kubernetes ${escapeHtml(setting.kubernetes)}, images from ${escapeHtml(setting.imageSource)}; method version ${figures[0]!.method}; Meshproof ${escapeHtml(published.meshproof)}.`}</p>
+<section><p>${first === undefined ? "" : `${escapeHtml(first.setting.machine)}, kernel ${escapeHtml(first.setting.kernel)}, Kubernetes ${escapeHtml(first.setting.kubernetes)}, images from ${escapeHtml(first.setting.imageSource)}; method version ${first.method}; Meshproof ${escapeHtml(published.meshproof)}.`}</p>
 <p>Reproduce: <code>${escapeHtml(published.command)}</code></p>
 <p>Limits: ${published.limits.map(escapeHtml).join(" ")}</p>
 ${figuresHtml(figures, measurements)}
@@ -39,49 +41,73 @@ ${figures
 `;
 }
 
-/** The README's table, from every published version. */
-export function publishedTable(all: readonly Published[]): string {
-  const rows = all.flatMap((p) =>
-    figuresOf(p.measurements, bootstrapSeed).map((f) => [p.cilium, ...rowOf(f)]),
+/** A row of the tables of figures: by column. */
+type Row = Readonly<Record<(typeof columns)[number], string>>;
+
+const columns = [
+  "Cilium",
+  "what happens",
+  "affinity",
+  "failed of n",
+  "outage, median (95 % interval)",
+  "p95",
+  "largest",
+  "requests lost of 200/s",
+  "explained",
+] as const;
+
+/** Rows of the README: a failover, a lost node, a lost cluster. */
+const headlines: readonly (readonly [scenario: string, affinity: string])[] = [
+  ["scale to zero", "local"],
+  ["node stopped", "none"],
+  ["cluster lost", "remote"],
+];
+
+/** The table of `docs/results`: every published figure of every version. */
+export const resultsTable = (all: readonly Published[]): string => tableOf(rowsOf(all), columns);
+
+/** The README's table: the headline rows, without the columns that need an explanation. */
+export function headlineTable(all: readonly Published[]): string {
+  const rows = rowsOf(all).filter((row) =>
+    headlines.some(([scenario, affinity]) => row["what happens"] === scenario && row.affinity === affinity),
   );
-  const head = [
-    "Cilium",
-    "what happens",
-    "affinity",
-    "runs",
-    "outage, median (95 % interval)",
-    "p95",
-    "most",
-    "requests lost of 200/s",
-    "explained",
-  ];
-  // As a formatter of Markdown leaves it.
-  const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]!.length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((c, i) => c.padEnd(widths[i]!)).join(" | ")} |`;
-  const rule = widths.map((w) => "-".repeat(w));
-  return [line(head), line(rule), ...rows.map(line)].join("\n");
+  return tableOf(
+    rows,
+    columns.filter((c) => c !== "p95" && c !== "explained"),
+  );
 }
 
-function rowOf(f: Figure): string[] {
+const rowsOf = (all: readonly Published[]): Row[] =>
+  all.flatMap((p) =>
+    figuresOf(p.measurements, bootstrapSeed).map((f) => ({ Cilium: p.cilium, ...rowOf(f, p.measurements) })),
+  );
+
+function tableOf(rows: readonly Row[], shown: readonly (typeof columns)[number][]): string {
+  return markdownTable([shown, ...rows.map((r) => shown.map((c) => r[c]))]);
+}
+
+function rowOf(f: Figure, measurements: readonly Measurement[]): Omit<Row, "Cilium"> {
   const { outageMs: d } = f;
-  const held = `not back while it lasted${d === undefined ? "" : `, ${f.notRecovered} of ${f.runs}`}`;
+  const failed = measurements.filter(
+    (m) => m.scenario === f.scenario && m.affinity === f.affinity && m.outcome === "fail",
+  ).length;
+  const held = `not restored before the fault was removed${d === undefined ? "" : `, ${f.notRecovered} of ${f.runs}`}`;
   const outage =
     d === undefined
       ? held
       : d.max === 0
         ? "none"
         : `${time(d.median)} (${time(d.medianLow)} to ${time(d.medianHigh)})${f.notRecovered > 0 ? `; ${held}` : ""}`;
-  return [
-    f.scenario,
-    f.affinity,
-    String(f.runs),
-    outage,
-    d === undefined ? "" : time(d.p95),
-    d === undefined ? "" : time(d.max),
-    `${f.lostMedian} (${f.lostMost})`,
-    f.explainedShare === undefined ? "" : `${Math.round(f.explainedShare * 100)} %`,
-  ];
+  return {
+    "what happens": f.scenario,
+    affinity: f.affinity,
+    "failed of n": `${failed} of ${f.runs}`,
+    "outage, median (95 % interval)": outage,
+    p95: d === undefined ? "" : time(d.p95),
+    largest: d === undefined ? "" : time(d.max),
+    "requests lost of 200/s": `${f.lostMedian} (${f.lostMost})`,
+    explained: f.explainedShare === undefined ? "" : `${Math.round(f.explainedShare * 100)} %`,
+  };
 }
 
 function time(ms: number): string {

@@ -5,6 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { XmlDocument, XsdValidator } from "libxml2-wasm";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import { type RunRecord, runRecordSchema } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { toHtml } from "./html.ts";
@@ -21,7 +22,7 @@ const run: RunRecord = {
   profile: "default",
   fault: null,
   kernel: "6.18",
-  meshproof: "0.1.0",
+  meshproof: meshproofVersion,
   imageSource: "source",
   imageReason: "asked for",
   clusters: [
@@ -133,7 +134,7 @@ describe("junit.xml", () => {
     expect(document.get("//testsuite/@skipped")?.content).toBe("2");
     expect(text("//error[@type='set-up']")).toContain("no lab & no luck");
     expect(text("//error[@type='unknown']")).toContain("stood still");
-    expect(text("//testcase[@name='bad']/failure")).toBe("east/n1 -> west/n2: timeout <&>");
+    expect(text("//testcase[@name='bad']/failure")).toBe("east/n1 -> west/n2: \\x07timeout <&>");
     expect(text("//testcase[@name='none']/skipped")).toBe("L7 policy: no Envoy");
     expect(document.get("//property[@name='kernel']/@value")?.content).toBe("6.18");
   });

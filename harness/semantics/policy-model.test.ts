@@ -147,6 +147,11 @@ test("what is not understood is unclear, unless something else denies it", () =>
   );
   expect(verdict).toBe("unclear");
   expect(why).toEqual(["c1/shop/p: fromCIDR is not understood"]);
+  const renamed = policy(
+    { podSelector: { matchLabels: { app: "payments" } }, ingress: [{ _from: [{ podSelector: {} }] }] },
+    { kind: "NetworkPolicy" },
+  );
+  expect(says([renamed], pod("c1", "cart"))).toBe("unclear");
   const shut = policy({ ...payments, ingressDeny: [{ fromEntities: ["all"] }] });
   expect(says([odd, shut], pod("c1", "cart"))).toBe("deny");
   const l7 = policy({

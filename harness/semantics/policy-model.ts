@@ -84,7 +84,9 @@ function sideSays(
       if (!selectsSubject(policy, subject) || !holds(policy, side)) continue;
       enforced ||= enforces(policy, side);
       const hits = (rules: readonly unknown[] | undefined): boolean =>
-        (rules ?? []).some((rule) => peersMatch(policy, rule, side, peer, local) && portsMatch(rule, port));
+        (rules ?? []).some(
+          (rule) => peersMatch(policy, rule, { side, peer, local }) && portsMatch(rule, port),
+        );
       if (hits(policy.spec[side])) {
         allowed = true;
         why.push(`${name} allows it`);
@@ -133,15 +135,15 @@ function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
 function peersMatch(
   policy: ModelPolicy,
   rule: unknown,
-  side: "ingress" | "egress",
-  peer: ModelPod,
-  local: boolean,
+  { side, peer, local }: { side: "ingress" | "egress"; peer: ModelPod; local: boolean },
 ): boolean {
   const r = rule as Record<string, unknown>;
   const word = side === "ingress" ? "from" : "to";
   if (policy.kind === "NetworkPolicy") {
-    // The Kubernetes client calls the field `_from`.
-    const peers = (r[word] ?? r[`_${word}`]) as readonly Record<string, unknown>[] | undefined;
+    const other = Object.keys(r).find((key) => key !== "ports" && key !== word);
+    // Peers under another name (older evidence says `_from`) do not make it a rule for everybody.
+    if (other !== undefined) throw new Unclear(`${other} is not understood`);
+    const peers = r[word] as readonly Record<string, unknown>[] | undefined;
     if (peers === undefined || peers.length === 0) return true;
     return peers.some((p) => kubernetesPeer(policy, p, peer, local));
   }

@@ -2,6 +2,7 @@ import { readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import {
   type CertificationJournal,
   certificationJournalFormat,
@@ -19,7 +20,7 @@ export async function readJournal(lab: string): Promise<CertificationJournal | u
     ? undefined
     : parseRecord(text, certificationJournalFormat, {
         what: `the certification journal of lab ${lab} (${file})`,
-        remedy: `run \`npm run mesh -- down --lab ${lab}\`, then certify again`,
+        remedy: `run \`${meshCommand("down", "--lab", lab)}\`, then certify again`,
         notJsonCode: "lab-broken",
       });
 }
@@ -38,15 +39,16 @@ export async function writeJournal(lab: string, journal: CertificationJournal): 
 /** Says of a certification that was cut off where it stopped. To be called under the lab's lock: nobody is at it then. */
 export async function tellStranded(lab: string, say: (line: string) => void): Promise<void> {
   if (mine.has(lab)) return;
+  const cleansUp = `\`${meshCommand("down", "--lab", lab)}\` cleans up`;
   try {
     const journal = await readJournal(lab);
     if (journal !== undefined)
       say(
-        `${whereItIs(lab, journal)}: \`certify --resume --lab ${lab}\` goes on, \`down --lab ${lab}\` cleans up`,
+        `${whereItIs(lab, journal)}: \`${meshCommand("certify", "--resume", "--lab", lab)}\` goes on, ${cleansUp}`,
       );
   } catch (error) {
     // Who does not mean to go on with it is not held up by it.
-    say(`${messageOf(error)}: \`down --lab ${lab}\` cleans up`);
+    say(`${messageOf(error)}: ${cleansUp}`);
   }
 }
 

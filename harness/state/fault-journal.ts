@@ -1,6 +1,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRecord } from "#harness/lib/records.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { type JournalEntry, journalEntryFormat } from "#harness/model/undo.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { labDir } from "./lab.ts";
@@ -26,7 +27,7 @@ export async function readJournal(lab: string): Promise<JournalEntry[]> {
     entries.push(
       parseRecord(await readFile(file, "utf8"), journalEntryFormat, {
         what: `an entry in the fault journal of lab ${lab} (${file})`,
-        remedy: `run \`npm run mesh -- down --lab ${lab}\``,
+        remedy: `run \`${meshCommand("down", "--lab", lab)}\``,
         notJsonCode: "lab-broken",
       }),
     );

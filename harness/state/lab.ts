@@ -1,34 +1,70 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { checkLabName } from "#harness/config/lab-name.ts";
+import { checkLabName, kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { type LabState, labStateFormat } from "#harness/model/lab-state.ts";
-import { lockFolder } from "#harness/platform/lock.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
+import { currentOwner, unlabelled } from "#harness/platform/owner.ts";
 import { stateDir, writeAtomic } from "#harness/platform/paths.ts";
+import { hasLostLock } from "./lock.ts";
 
 const labsDir = (): string => join(stateDir(), "labs");
 export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
-/** The lab's Docker network, or that of one cluster alone. */
-export const networkOf = (lab: string, cluster?: string): string =>
-  `meshproof-${lab}${cluster === undefined ? "" : `--${cluster}`}`;
-/** kind's name for a cluster; its node containers are `<this>-control-plane`, `<this>-worker`... */
-export const kindNameOf = (lab: string, cluster: string): string => `meshproof-${lab}--${cluster}`;
+/** The network of a lab of this owner, or that of one of its clusters alone. */
+export const networkOf = (lab: string, cluster?: string): string => {
+  const { short } = currentOwner();
+  return cluster === undefined ? labPrefix(short, lab) : kindNameIn(short, lab, cluster);
+};
+/** kind's name for a cluster of a lab of this owner. */
+export const kindNameOf = (lab: string, cluster: string): string =>
+  kindNameIn(currentOwner().short, lab, cluster);
 export const kubeconfigOf = (lab: string, cluster: string): string =>
   join(labDir(lab), `${cluster}.kubeconfig`);
 
-/** Undefined where there is no such lab; throws for a state that this Meshproof cannot use. */
+/** An earlier version's file is migrated. Throws for a state that this Meshproof cannot use. */
 export async function readLabState(lab: string): Promise<LabState | undefined> {
   const file = join(labDir(lab), "state.json");
   const text = await readFile(file, "utf8").catch(() => undefined);
   return text === undefined
     ? undefined
-    : parseRecord(text, labStateFormat, {
+    : parseRecord(text, labStateFormat(ownerBefore), {
         what: `the state of lab ${lab} (${file})`,
-        remedy: `run \`npm run mesh -- down --lab ${lab}\`, then \`npm run mesh -- up --lab ${lab}\``,
-        notJsonCode: "lab-broken",
+        remedy: `run \`${meshCommand("down", "--lab", lab)}\`, then \`${meshCommand("up", "--lab", lab)}\``,
+        code: "lab-broken",
       });
+}
+
+/**
+ * A lab of an earlier version carries no owner, so its containers are nobody's own. External clusters have no containers
+ * of ours: what is known of them is this state folder's.
+ */
+const ownerBefore = ({ clusters }: LabPlan): string =>
+  clusters.length > 0 && clusters.every((c) => c.own !== undefined) ? currentOwner().id : unlabelled;
+
+/** Whether this owner may change the lab: another's, or one of an earlier version, is left alone. */
+export const isOwn = (state: Pick<LabState, "owner">): boolean => state.owner === currentOwner().id;
+
+/** Throws `lab-foreign`, which says how to remove the lab, unless it is this owner's. */
+export function requireOwn(state: Pick<LabState, "lab" | "owner">): void {
+  if (!isOwn(state)) throw foreignLab(state);
+}
+
+/** The refusal to touch a lab of another owner. */
+export function foreignLab({ lab, owner }: Pick<LabState, "lab" | "owner">, what = ""): MeshproofError {
+  return new MeshproofError(
+    "lab-foreign",
+    `${what}lab ${lab} ${
+      owner === unlabelled
+        ? "was made by an earlier version of Meshproof and carries no owner"
+        : `belongs to ${owner}, and this is ${currentOwner().id}`
+    }`,
+    {
+      cure: `choose another --lab; if nobody needs that lab, \`${meshCommand("down", "--lab", lab, "--owner", owner)}\` removes it`,
+    },
+  );
 }
 
 export async function writeLabState(state: LabState): Promise<void> {
@@ -38,28 +74,33 @@ export async function writeLabState(state: LabState): Promise<void> {
 
 /** A lab that somebody was to remove is this command's now: to remove at its end, or to keep. A kept lab stays kept. */
 export async function claimLab(state: LabState, keep: boolean): Promise<LabState> {
-  if (state.owner === undefined) return state;
-  const { owner: _, ...kept } = state;
-  const claimed = keep ? kept : { ...kept, owner: await thisProcess() };
+  requireOwn(state);
+  if (state.remover === undefined) return state;
+  const { remover: _, ...kept } = state;
+  const claimed = keep ? kept : { ...kept, remover: await thisProcess() };
   await writeLabState(claimed);
   return claimed;
 }
 
-/** Whether the lab is this process's to remove. */
-export const isMine = async ({ owner }: LabState): Promise<boolean> =>
-  owner?.pid === process.pid && (await isAlive(owner));
+/** Whether the lab is this process's to remove: not once it lost the lab's lock, for somebody else may use it now. */
+export const isMine = async (state: LabState): Promise<boolean> =>
+  isOwn(state) &&
+  !hasLostLock(state.lab) &&
+  state.remover?.pid === process.pid &&
+  (await isAlive(state.remover));
 
-/** The state of a lab that is up; `lab-missing` otherwise, with the cure. */
+/** The state of a lab of this owner that is up; `lab-missing` or `lab-foreign` otherwise, with the cure. */
 export async function requireLab(lab: string): Promise<LabState> {
   const state = await readLabState(lab);
   if (state === undefined) {
     throw new MeshproofError("lab-missing", `lab ${lab} is not up`, {
-      cure: `run \`npm run mesh -- up --lab ${lab}\` first`,
+      cure: `run \`${meshCommand("up", "--lab", lab)}\` first`,
     });
   }
+  requireOwn(state);
   if (state.phase !== "up") {
     throw new MeshproofError("lab-missing", `lab ${lab} is half made (phase: ${state.phase})`, {
-      cure: `run \`npm run mesh -- up --lab ${lab}\`, which repairs or rebuilds it`,
+      cure: `run \`${meshCommand("up", "--lab", lab)}\`, which repairs or rebuilds it`,
     });
   }
   return state;
@@ -73,21 +114,4 @@ export async function listLabs(): Promise<string[]> {
 
 export async function forgetLab(lab: string): Promise<void> {
   await rm(labDir(lab), { recursive: true, force: true });
-}
-
-const held = new Set<string>();
-
-/** One command at a time changes or tests a lab. A killed holder's lock frees itself within 15 s. */
-export async function lockLab(lab: string): Promise<AsyncDisposable> {
-  checkLabName(lab);
-  // Nested calls of one command share the lock: `run` holds it from `up` to `down`.
-  if (held.has(lab)) return { [Symbol.asyncDispose]: async () => {} };
-  const lock = await lockFolder(join(stateDir(), "locks", lab), { what: `lab ${lab}`, waitMs: 20_000 });
-  held.add(lab);
-  return {
-    async [Symbol.asyncDispose]() {
-      held.delete(lab);
-      await lock[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -1,15 +1,19 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Affinity } from "#harness/model/measurement.ts";
 
+/** A cluster, or its name alone: titles of tests are made without a lab. */
+interface Named {
+  readonly name: string;
+}
+
 /** Whose backends serve a client, out of the clusters that have any (Cilium's "Service Affinity" guide). */
-export function servingClusters(
+export function servingClusters<C extends Named>(
   affinity: Affinity,
-  client: Cluster,
-  having: readonly Cluster[],
-): readonly Cluster[] {
+  client: C,
+  having: readonly C[],
+): readonly C[] {
   const preferred = having.filter((c) => affinity === "none" || (affinity === "local") === (c === client));
   return preferred.length > 0 ? preferred : having;
 }
 
 /** For titles and messages: `east and west`. */
-export const namesOf = (clusters: readonly Cluster[]): string => clusters.map((c) => c.name).join(" and ");
+export const namesOf = (clusters: readonly Named[]): string => clusters.map((c) => c.name).join(" and ");

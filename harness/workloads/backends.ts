@@ -3,12 +3,17 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { EchoBackends } from "./echo-service.ts";
 
+interface BackendsOf {
+  readonly echo: EchoBackends;
+  /** Of the service. */
+  readonly name: string;
+  readonly homes: readonly Cluster[];
+}
+
 /** Waits until the BPF maps of every agent of a cluster hold the endpoints that `homes` have of a service. */
 export async function backendsHeld(
   cluster: Cluster,
-  echo: EchoBackends,
-  name: string,
-  homes: readonly Cluster[],
+  { echo, name, homes }: BackendsOf,
   options: Omit<EventuallyOptions, "what">,
 ): Promise<void> {
   const frontend = `${await echo.clusterIp(cluster, name)}:80/TCP`;

@@ -1,6 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { echoDeployment, echoService } from "./echo.ts";
 import { askFrom, systemNamespace, vantagesOf } from "./vantage.ts";
@@ -64,8 +65,9 @@ async function awaitDirection(
         .filter((n) => !vantages.some((v) => v.node === n.name))
         .map((n) => `${n.name} (no prober pod)`);
       const replies = await Promise.all(
-        vantages.map((v) =>
-          askFrom(
+        vantages.map(async (v) => ({
+          node: v.node,
+          reply: await askFrom(
             from.kube,
             v,
             {
@@ -75,11 +77,11 @@ async function awaitDirection(
             },
             signal,
           ),
-        ),
+        })),
       );
-      for (const [i, reply] of replies.entries()) {
-        const answer = reply.answers[0]![0]!;
-        if (answer.outcome !== "ok") silent.push(`${vantages[i]!.node} (${answer.outcome})`);
+      for (const { node, reply } of replies) {
+        const { outcome } = found(reply.answers[0]?.[0], `answer of the prober on ${node} of ${from.name}`);
+        if (outcome !== "ok") silent.push(`${node} (${outcome})`);
       }
       return silent.length === 0 && vantages.length > 0
         ? ready(undefined)

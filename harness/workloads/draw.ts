@@ -1,6 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
 import { execIn } from "#harness/platform/docker.ts";
@@ -50,10 +51,11 @@ export async function drawAnswers(
 }
 
 /** `way` is what a lost request is named by. */
-function drawOf({ answers: [answers] }: AskReply, way: string): Draw {
+function drawOf(reply: AskReply, way: string): Draw {
+  const answers = found(reply.answers[0], `list of answers in the prober's reply, ${way}`);
   return {
-    good: answers!.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
-    bad: answers!.filter((a) => a.outcome !== "ok").map((a) => `${way}: ${a.outcome} (${a.detail})`),
+    good: answers.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
+    bad: answers.filter((a) => a.outcome !== "ok").map((a) => `${way}: ${a.outcome} (${a.detail})`),
   };
 }
 
@@ -114,4 +116,15 @@ export async function settledOn(
       signal: options.signal,
     },
   );
+}
+
+/** A service over the backends of every cluster, once it is served by all of them in every cluster. */
+export async function serveEverywhere(
+  echo: EchoBackends,
+  name: string,
+  annotations: Readonly<Record<string, string>>,
+  within: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<void> {
+  await echo.serve(name, annotations);
+  for (const cluster of echo.clusters) await settledOn(cluster, echo, name, echo.clusters, within);
 }

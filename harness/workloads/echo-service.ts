@@ -3,6 +3,7 @@ import { deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/cond
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
 
 export interface EchoOptions {
@@ -92,7 +93,10 @@ export class EchoBackends {
   async service(cluster: Cluster, name: string): Promise<KubeObject> {
     const service = await cluster.kube.get(kinds.service, this.namespace, name);
     if (service === undefined)
-      throw new MeshproofError("lab-broken", `service ${this.namespace}/${name} is not in ${cluster.name}`);
+      throw new MeshproofError(
+        "mesh-not-ready",
+        `service ${this.namespace}/${name} is not in ${cluster.name}`,
+      );
     return service;
   }
 
@@ -141,7 +145,7 @@ export class EchoBackends {
   /** The uids of all ready backend pods. */
   async podUids(): Promise<string[]> {
     const pods = await Promise.all(this.clusters.map((c) => this.#ready(c)));
-    return pods.flat().map((p) => p.metadata.uid!);
+    return pods.flat().map((p) => found(p.metadata.uid, `uid of pod ${p.metadata.name}`));
   }
 
   async #ready(cluster: Cluster): Promise<KubeObject[]> {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { SampleOutcome } from "#harness/model/history.ts";
 import type { Draw } from "./draw.ts";
 
@@ -10,14 +11,17 @@ const outcomes: Readonly<Record<string, SampleOutcome>> = { TIMEOUT: "timeout", 
 /** For one request of `/dial`, however often it asks. */
 const dialMs = 30_000;
 
+interface Target {
+  readonly ip: string;
+  readonly port: number;
+}
+
 /** One TCP connection from a stand-in pod, made by the echo program itself. */
 export async function connectFrom(
   cluster: Cluster,
   pod: { readonly namespace: string; readonly name: string; readonly container: string },
-  ip: string,
-  port: number,
-  timeoutMs: number,
-  signal: AbortSignal,
+  { ip, port }: Target,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<{ readonly outcome: SampleOutcome; readonly detail: string }> {
   const argv = ["/agnhost", "connect", `${ip}:${port}`, `--timeout=${timeoutMs}ms`, "--protocol=tcp"];
   const end = await cluster.kube.exec(pod.namespace, pod.name, pod.container, argv, {
@@ -42,15 +46,14 @@ const dialed = z.object({
 export async function drawFrom(
   cluster: Cluster,
   pod: { readonly namespace: string; readonly name: string; readonly ports: readonly number[] },
-  ip: string,
-  port: number,
-  count: number,
-  signal: AbortSignal,
+  { ip, port }: Target,
+  { count, signal }: { readonly count: number; readonly signal: AbortSignal },
 ): Promise<Draw> {
   const way = `${cluster.name}/${pod.namespace}/${pod.name} -> ${ip}:${port}`;
+  const own = found(pod.ports[0], `port of stand-in ${pod.namespace}/${pod.name} in ${cluster.name}`);
   const dial = async (tries: number): Promise<Draw> => {
     const path = `/dial?host=${ip}&port=${port}&protocol=http&request=hostname&tries=${tries}`;
-    const where = { namespace: pod.namespace, pod: pod.name, port: pod.ports[0]!, path };
+    const where = { namespace: pod.namespace, pod: pod.name, port: own, path };
     const within = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
     try {
       const told = dialed.parse(await cluster.kube.getJsonInPod(where, within));

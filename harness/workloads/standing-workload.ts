@@ -1,6 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
+import { found } from "#harness/lib/found.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { EchoBackends } from "./echo-service.ts";
 import { clientPod, policyObject, serverPod } from "./policy-workload.ts";
@@ -34,6 +35,11 @@ export interface StandingWorkload {
   readonly guarded: readonly Guarded[];
 }
 
+async function standingPod(cluster: Cluster, name: string): Promise<KubeObject> {
+  const pod = await cluster.kube.get(kinds.pod, standingNamespace, name);
+  return found(pod, `pod ${standingNamespace}/${name} in ${cluster.name}`);
+}
+
 /** Echo backends, global services and guarded servers in every cluster, without a policy yet. Idempotent. */
 export async function deployStanding(options: StandingOptions): Promise<StandingWorkload> {
   const { clusters, agnhostImage, proberImage, withinMs, signal } = options;
@@ -55,19 +61,19 @@ export async function deployStanding(options: StandingOptions): Promise<Standing
       const { ip, node } = await serverPod(cluster, { ...pods, image: agnhostImage });
       const client = async (role: "friend" | "stranger"): Promise<Vantage> => {
         const pod = await clientPod(cluster, role, { ...pods, image: proberImage });
-        const found = await cluster.kube.get(kinds.pod, standingNamespace, pod);
+        const { spec, status } = await standingPod(cluster, pod);
         return {
           cluster: cluster.name,
-          node: found!.spec.nodeName,
+          node: spec.nodeName,
           namespace: standingNamespace,
           pod,
-          ip: found!.status.podIP,
+          ip: status.podIP,
         };
       };
-      const server = await cluster.kube.get(kinds.pod, standingNamespace, "server");
+      const { metadata } = await standingPod(cluster, "server");
       return {
         cluster,
-        server: { ip, node, uid: server!.metadata.uid! },
+        server: { ip, node, uid: found(metadata.uid, `uid of pod server in ${cluster.name}`) },
         friend: await client("friend"),
         stranger: await client("stranger"),
       };

@@ -78,6 +78,14 @@ export const replyOf = (prober: string): RecordSource => ({
   code: "probe-failed",
 });
 
+/** Any vantage point of a cluster. Throws `probe-failed` where no prober is ready. */
+export async function oneVantageOf(kube: Kube): Promise<Vantage> {
+  const [vantage] = await vantagesOf(kube);
+  if (vantage === undefined)
+    throw new MeshproofError("probe-failed", `no prober pod is ready in ${kube.cluster}`);
+  return vantage;
+}
+
 /** Sends requests from a pod and answers what came back. A prober that does not run is `probe-failed`. */
 export async function askFrom(
   kube: Kube,

@@ -29,6 +29,8 @@ export function forbiddenImports(files: readonly SourceFile[], rules: Rules): st
         return owned.has(to.package) && !rule.owns.includes(to.package) && !isTest(path)
           ? [`${path} imports the package ${to.package}, which is not for ${module}`]
           : [];
+      // Data, not code: the version and the project's name stand there.
+      if (to.file === "package.json") return [];
       const target = moduleOf(to.file);
       if (isTest(to.file)) return [`${path} imports the test ${to.file}`];
       return target !== undefined && allowed.has(target)

@@ -5,13 +5,14 @@ import { failoverFacts } from "#harness/judge/failover.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { TestRecord } from "#harness/model/record.ts";
 import { execIn, execLines } from "#harness/platform/docker.ts";
 import { readHistory } from "#harness/probe/history-file.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
 
@@ -89,7 +90,7 @@ export async function benchCapture(
       suites: ["failover"],
       repeat,
       runId: newRunId(),
-      command: `npm run bench -- capture ${lab} ${repeat}`,
+      command: `npm run bench -- ${shellQuote(["capture", lab, String(repeat)])}`,
       say,
       signal,
     });

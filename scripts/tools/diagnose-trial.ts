@@ -17,9 +17,9 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { shuffled } from "#harness/lib/random.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
-import { lockLab } from "#harness/state/lab.ts";
-import { newRunId } from "#harness/testkit/global-setup.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { withLab } from "#harness/state/lock.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
 
 export interface DiagnoseTrialOptions {
@@ -40,7 +40,10 @@ const noticeMs = 90_000;
 export async function diagnoseTrial(
   options: DiagnoseTrialOptions,
 ): Promise<{ passed: number; failed: number }> {
-  await using _lock = await lockLab(options.lab);
+  return withLab(options.lab, options.signal, (signal) => tryUnderLock({ ...options, signal }));
+}
+
+async function tryUnderLock(options: DiagnoseTrialOptions): Promise<{ passed: number; failed: number }> {
   const mesh = await openLab(options.lab, options.say);
   const drawn = shuffled(
     faults.filter((f) => f.traceless === undefined && lacked(f.needs, mesh) === undefined),

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import semver from "semver";
 import { readYaml } from "#harness/config/yaml-file.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -9,13 +10,20 @@ import { certificateFormat } from "#harness/model/certificate.ts";
 import { type Published, publishedFormat } from "#harness/model/published.ts";
 import { output } from "#harness/platform/command.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
-import { limits, publishedHtml, publishedTable } from "#harness/report/published.ts";
+import { headlineTable, limits, publishedHtml, resultsTable } from "#harness/report/published.ts";
 
 const publishedDir = join(repoRoot(), "reports/published");
 export const tableMarks = ["<!-- published figures -->", "<!-- end of published figures -->"] as const;
 
-/** Makes `reports/published/<version>/failover.json` and its page out of a series, and the README's table anew. */
+/** Pages that hold a table of what is published, from the root of the repository. */
+export const tables: readonly (readonly [file: string, tableOf: (all: readonly Published[]) => string])[] = [
+  ["README.md", headlineTable],
+  ["docs/results/README.md", resultsTable],
+];
+
+/** Makes `reports/published/<version>/failover.json` and its page out of a series, and renews the tables of figures. */
 export async function publish(series: string, command: string): Promise<string[]> {
   const measurements = readSeries(series);
   const versions = [...new Set(measurements.map((m) => m.setting.cilium))];
@@ -38,27 +46,30 @@ export async function publish(series: string, command: string): Promise<string[]
   await mkdir(dir, { recursive: true });
   const lines = measurements.map((m) => `    ${JSON.stringify(m)}`).join(",\n");
   const { measurements: _measurements, ...head } = published;
-  await writeAtomic(
+  await writeReportFile(
     join(dir, "failover.json"),
     `${JSON.stringify(head, null, 2).replace(/\n}$/, "")},\n  "measurements": [\n${lines}\n  ]\n}\n`,
   );
-  await writeAtomic(join(dir, "failover.html"), publishedHtml(published));
-  const readme = join(repoRoot(), "README.md");
-  await writeAtomic(readme, withTable(await readFile(readme, "utf8"), await readPublished()));
-  return [join(dir, "failover.json"), join(dir, "failover.html"), readme];
+  await writeReportFile(join(dir, "failover.html"), publishedHtml(published));
+  const all = await readPublished();
+  for (const [file, tableOf] of tables) {
+    const path = join(repoRoot(), file);
+    await writeAtomic(path, withTable(file, await readFile(path, "utf8"), tableOf(all)));
+  }
+  return [join(dir, "failover.json"), join(dir, "failover.html"), ...tables.map(([file]) => file)];
 }
 
 /** A certificate as `certify` left it, under the version that it is about. */
 export async function publishCertificate(file: string): Promise<string[]> {
-  const certificate = checkRecord(await readYaml(file), certificateFormat, {
+  const certificate = checkRecord(await readYaml(file, "a certificate"), certificateFormat, {
     what: `certificate ${file}`,
     remedy: "name a run's certificate.yaml",
   });
   const dir = join(publishedDir, certificate.to);
   const name = join(dir, `upgrade-from-${certificate.from}`);
   await mkdir(dir, { recursive: true });
-  await writeAtomic(`${name}.yaml`, await readFile(file, "utf8"));
-  await writeAtomic(`${name}.html`, certificateHtml(certificate));
+  await writeReportFile(`${name}.yaml`, await readFile(file, "utf8"));
+  await writeReportFile(`${name}.html`, certificateHtml(certificate));
   return [`${name}.yaml`, `${name}.html`];
 }
 
@@ -77,17 +88,17 @@ export async function readPublished(): Promise<Published[]> {
         }),
       );
   }
-  return all.sort((a, b) => a.cilium.localeCompare(b.cilium, undefined, { numeric: true }));
+  return all.sort((a, b) => semver.compare(a.cilium, b.cilium));
 }
 
-/** The README with its table made from what is published. */
-export function withTable(readme: string, all: readonly Published[]): string {
+/** `text` of `file` with the table of figures between its marks. */
+function withTable(file: string, text: string, table: string): string {
   const [begin, end] = tableMarks;
-  const from = readme.indexOf(begin);
-  const until = readme.indexOf(end);
+  const from = text.indexOf(begin);
+  const until = text.indexOf(end);
   if (from < 0 || until < from)
-    throw new MeshproofError("usage", `README.md has no ${begin} ... ${end}`, {
+    throw new MeshproofError("usage", `${file} has no ${begin} ... ${end}`, {
       cure: "put the two lines where the table belongs",
     });
-  return `${readme.slice(0, from + begin.length)}\n\n${publishedTable(all)}\n\n${readme.slice(until)}`;
+  return `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(until)}`;
 }

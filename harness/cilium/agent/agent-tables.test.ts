@@ -17,7 +17,7 @@ const line = (kind: string, state: number): string =>
 test("a change tells its state, its time to the microsecond and the active backends", () => {
   const change = parseFrontend(line("Done", 1), "10.101.183.120:80/TCP");
   expect(change).toMatchObject({ status: "Done", active: ["10.2.0.9:8080"] });
-  expect(change!.atUnixMs - Date.parse("2026-11-21T20:32:07Z")).toBeCloseTo(9.916718, 3);
+  expect(change?.atUnixMs).toBeCloseTo(Date.parse("2026-11-21T20:32:07Z") + 9.916718, 3);
   expect(parseFrontend(line("Pending", 0), "10.101.183.120:80/TCP")?.active).toHaveLength(2);
 });
 

@@ -34,10 +34,11 @@ export async function lonePod(
     kinds.ciliumEndpoint,
     { namespace, name },
     ([e]) => {
-      const ip = e?.status?.networking?.addressing?.[0]?.ipv4 as string | undefined;
-      const identity = Number(e?.status?.identity?.id ?? 0);
+      const { networking, identity: own } = e?.status ?? {};
+      const ip = networking?.addressing?.[0]?.ipv4 as string | undefined;
+      const identity = Number(own?.id ?? 0);
       return ip !== undefined && identity > 0
-        ? ready({ ip, identity, nodeAddress: String(e!.status.networking.node) })
+        ? ready({ ip, identity, nodeAddress: String(networking.node) })
         : notYet("no address and identity yet");
     },
     {
@@ -86,8 +87,10 @@ export async function awaitIpcache(
     );
   } catch (error) {
     if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;
-    throw new Error(
+    throw new MeshproofError(
+      "timeout",
       `${agent.name} did not come ${wanted} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
+      { cause: error },
     );
   }
 }

@@ -19,13 +19,13 @@ export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: st
     if (section.startsWith("# routing") && kept !== undefined)
       rules.push({ podIp: "", text: `routing rule ${kept.trim()}`, packets: 0 });
     if (!section.startsWith("# firewall")) continue;
-    const rule = /^\[(\d+):\d+\] -A (\S+) (.*)$/.exec(line);
-    if (rule === null || ownChains.test(rule[2]!)) continue;
+    const [, packets, chain, rest] = /^\[(\d+):\d+\] -A (\S+) (.*)$/.exec(line) ?? [];
+    if (chain === undefined || ownChains.test(chain)) continue;
     if (!/-j (DROP|REJECT)\b/.test(line) || /--comment "?(kubernetes|cilium)/i.test(line)) continue;
     rules.push({
       podIp: /^# firewall of pod ([\d.]+)/.exec(section)?.[1] ?? "",
-      text: `${rule[2]} ${rule[3]}`,
-      packets: Number(rule[1]),
+      text: `${chain} ${rest}`,
+      packets: Number(packets),
     });
   }
   return { rules, stopped };

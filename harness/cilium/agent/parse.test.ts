@@ -5,7 +5,6 @@ import { describe, expect, test } from "vitest";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { dropReasonOf } from "./drops.ts";
 import {
-  goDurationMs,
   parseHealth,
   parseIpcache,
   parseLbMaps,
@@ -61,9 +60,9 @@ describe("recorded agent output", () => {
     const maps = parseLbMaps(recorded("lb-list.json"));
     const canary = services.find(
       (s) => s.name === "canary-west" && s.type === "ClusterIP" && s.protocol === "TCP",
-    )!;
-    expect(canary.backends).toHaveLength(1);
-    expect(maps.get(`${canary.frontend}/TCP`)).toEqual([`${canary.backends[0]!.ip}:8080/TCP`]);
+    );
+    expect(canary?.backends).toHaveLength(1);
+    expect(maps.get(`${canary?.frontend}/TCP`)).toEqual([`${canary?.backends[0]?.ip}:8080/TCP`]);
   });
   test("ipcache", () => {
     const entries = parseIpcache(recorded("ipcache.json"));
@@ -118,12 +117,6 @@ describe("sysdump archives", () => {
       if (name.startsWith("healthy")) for (const list of lists) expect(list).toHaveLength(4);
     },
   );
-});
-
-test("Go durations", () => {
-  expect(goDurationMs("2m11.5s")).toBe(131_500);
-  expect(goDurationMs("300ms")).toBe(300);
-  expect(goDurationMs("soon")).toBe(0);
 });
 
 test("drop reasons", () => {

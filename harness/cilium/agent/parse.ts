@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { hostPort } from "#harness/lib/cidr.ts";
+import { durationMs } from "#harness/lib/duration.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { FailingController } from "#harness/model/mesh-snapshot.ts";
 import type {
@@ -28,8 +29,8 @@ function parse<T>(schema: z.ZodType<T>, text: string, what: string): T {
   }
   const result = schema.safeParse(value);
   if (!result.success) {
-    const issue = result.error.issues[0]!;
-    throw new MeshproofError("evidence-malformed", `${what}: ${issue.path.join(".")}: ${issue.message}`);
+    const [issue] = result.error.issues;
+    throw new MeshproofError("evidence-malformed", `${what}: ${issue?.path.join(".")}: ${issue?.message}`);
   }
   return result.data;
 }
@@ -171,24 +172,6 @@ const healthSchema = z.object({
     .nullable(),
 });
 
-/** Go's notation, `2m11.8s`, in milliseconds; 0 for anything else. */
-export function goDurationMs(text: string): number {
-  const unitMs: Readonly<Record<string, number>> = {
-    h: 3_600_000,
-    m: 60_000,
-    s: 1000,
-    ms: 1,
-    us: 0.001,
-    µs: 0.001,
-    ns: 0.000_001,
-  };
-  if (!/^(\d+(\.\d+)?(h|ms|m|s|us|µs|ns))+$/.test(text)) return 0;
-  let sum = 0;
-  for (const [, value, unit] of text.matchAll(/(\d+(?:\.\d+)?)(h|ms|m|s|us|µs|ns)/g))
-    sum += Number(value) * unitMs[unit!]!;
-  return sum;
-}
-
 /** `cilium-health status -o json`. */
 export function parseHealth(text: string): HealthReport {
   const told = parse(healthSchema, text, "cilium-health status");
@@ -203,7 +186,7 @@ export function parseHealth(text: string): HealthReport {
   return {
     local: told.local.name,
     timestamp: told.timestamp,
-    probeIntervalMs: goDurationMs(told.probeInterval),
+    probeIntervalMs: durationMs(told.probeInterval) ?? 0,
     nodes: (told.nodes ?? []).map((n) => {
       const endpoint = target(n["health-endpoint"]?.["primary-address"] ?? n.endpoint);
       return {

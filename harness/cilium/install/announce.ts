@@ -18,8 +18,9 @@ export async function announceLoadBalancers(
       kinds.crd,
       { name: crd },
       ([object]) => {
-        if (!hasCondition(object, "Established")) return notYet(`${crd} is not registered`);
-        const versions = (object!.spec.versions as { name: string; served: boolean }[])
+        if (object === undefined || !hasCondition(object, "Established"))
+          return notYet(`${crd} is not registered`);
+        const versions = (object.spec.versions as { name: string; served: boolean }[])
           .filter((v) => v.served)
           .map((v) => v.name);
         return ready(versions.includes("v2") ? "cilium.io/v2" : `cilium.io/${versions[0]}`);

@@ -11,9 +11,10 @@ import { kinds } from "#harness/kube/kube.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
-import type { Artifacts, ClusterArtifacts } from "#harness/model/artifacts.ts";
+import type { Artifacts } from "#harness/model/artifacts.ts";
 import type { LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
 import { installCilium } from "#harness/platform/helm.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
@@ -55,11 +56,12 @@ export class Site {
   }
 
   planned(cluster: Cluster): PlannedCluster {
-    return this.plan.clusters.find((c) => c.name === cluster.name)!;
+    const planned = this.plan.clusters.find((c) => c.name === cluster.name);
+    return found(planned, `cluster ${cluster.name} in the plan of lab ${this.plan.lab}`);
   }
 
   block(cluster: Cluster): LoadBalancerBlock {
-    return this.#blocks.get(cluster.name)!;
+    return found(this.#blocks.get(cluster.name), `block of LoadBalancer addresses for ${cluster.name}`);
   }
 
   /** Cilium in a cluster for the first time, up to its agents; LoadBalancer addresses for the suites' services too. */
@@ -72,8 +74,8 @@ export class Site {
   /** Installs or upgrades Cilium: the lab's values, the profile's own over them, the images', the user's last. */
   async install(cluster: Cluster, own: Values): Promise<void> {
     const planned = this.planned(cluster);
-    const artifacts: ClusterArtifacts = this.#artifacts.clusters[cluster.name]!;
-    const controlPlane = (await cluster.nodes()).find((n) => n.role === "control-plane")!.name;
+    const artifacts = found(this.#artifacts.clusters[cluster.name], `artifact of cluster ${cluster.name}`);
+    const { name: controlPlane } = await cluster.controlPlane();
     await installCilium({
       helm: this.#artifacts.tools.helm,
       kubeconfig: cluster.kubeconfig,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "node:tls";
-import { Etcd3 } from "etcd3";
+import type { Etcd3 } from "etcd3";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
@@ -36,7 +36,7 @@ async function withClient<T>(cluster: Cluster, use: (client: Etcd3) => Promise<T
     return await use(client);
   } catch (error) {
     throw new MeshproofError(
-      "probe-failed",
+      "kube-request",
       `the kvstore of ${cluster.name} does not answer: ${messageOf(error)}`,
       { cause: error },
     );
@@ -80,7 +80,7 @@ export async function watchKey(
   } catch (error) {
     client.close();
     throw new MeshproofError(
-      "probe-failed",
+      "kube-request",
       `the kvstore of ${cluster.name} does not answer: ${messageOf(error)}`,
       { cause: error },
     );
@@ -112,9 +112,12 @@ const doors: Readonly<Record<"apiserver" | "etcd", Door>> = {
 async function clientOf(cluster: Cluster): Promise<Etcd3> {
   const { secret: name, files } = doorOf(cluster);
   const secret = await cluster.kube.get(kinds.secret, "kube-system", name);
-  if (secret === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no secret ${name}`);
+  if (secret === undefined)
+    throw new MeshproofError("mesh-not-ready", `${cluster.name} has no secret ${name}`);
   const pem = (file: string): Buffer => Buffer.from(String(secret.data?.[file]), "base64");
   const { host, port } = await addressOf(cluster);
+  // Loaded here: listing suites imports this file and reads nothing.
+  const { Etcd3 } = await import("etcd3");
   return new Etcd3({
     hosts: `https://${host}:${port}`,
     // A server that is gone must not hold a reader for ever; a watch may live as long as it likes.
@@ -137,7 +140,8 @@ async function addressOf(cluster: Cluster): Promise<{ readonly host: string; rea
   const { service: name } = doorOf(cluster);
   const service = await cluster.kube.get(kinds.service, "kube-system", name);
   const port = service?.spec.ports[0] as { port: number; nodePort?: number } | undefined;
-  if (port === undefined) throw new MeshproofError("lab-broken", `${cluster.name} has no service ${name}`);
+  if (port === undefined)
+    throw new MeshproofError("mesh-not-ready", `${cluster.name} has no service ${name}`);
   const loadBalancer = loadBalancerIp(service);
   if (loadBalancer !== undefined) return { host: loadBalancer, port: port.port };
   const [node] = await cluster.nodes();
@@ -157,7 +161,7 @@ export async function servedCertificate(cluster: Cluster): Promise<string> {
     socket.on("error", (error) =>
       reject(
         new MeshproofError(
-          "probe-failed",
+          "kube-request",
           `the kvstore of ${cluster.name} at ${host}:${port}: ${error.message}`,
           {
             cause: error,

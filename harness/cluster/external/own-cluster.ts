@@ -1,15 +1,11 @@
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { coveringCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { before } from "#harness/lib/names.ts";
 import type { PlannedCluster } from "#harness/model/lab-plan.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import type { ClusterNode } from "../kind/kind-cluster.ts";
 import { agentSelector } from "../selectors.ts";
-
-const defaultKubeconfig = (): string =>
-  process.env.KUBECONFIG?.split(":")[0] || join(homedir(), ".kube/config");
 
 /** Kinds of what the suites make, in namespaces of their own. */
 const made = [
@@ -50,7 +46,7 @@ const rights: readonly Right[] = [
 ];
 
 /** A meshed cluster as its own API server tells it; rights that are missing are named, all of them. */
-export async function ownCluster(context: string, kubeconfig = defaultKubeconfig()): Promise<PlannedCluster> {
+export async function ownCluster(context: string, kubeconfig: string): Promise<PlannedCluster> {
   const kube = new Kube(context, kubeconfig, context);
   const allowed = await Promise.all(rights.map((right) => kube.may(right)));
   const refused = rights.filter((_, i) => !allowed[i]);
@@ -89,7 +85,7 @@ export async function ownCluster(context: string, kubeconfig = defaultKubeconfig
     podCidr: coveringCidr(podCidrs),
     serviceCidr: "not told",
     kubernetes: String(nodes[0]?.status?.nodeInfo?.kubeletVersion).replace(/^v/, ""),
-    cilium: /v?(\d+\.\d+\.\d+)/.exec(image.split("@")[0]!)?.[1] ?? "unknown",
+    cilium: /v?(\d+\.\d+\.\d+)/.exec(before(image, "@"))?.[1] ?? "unknown",
     kindConfig: {
       kind: "Cluster",
       apiVersion: "kind.x-k8s.io/v1alpha4",

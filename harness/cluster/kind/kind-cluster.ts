@@ -44,15 +44,21 @@ function kubeadmPatches(coredns: string | undefined): string[] {
   });
 }
 
+interface KindOptions {
+  /** The program. */
+  readonly kind: string;
+  /** The Docker network that its nodes stand on. */
+  readonly network: string;
+  readonly onLine: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Creates one cluster without a CNI. The user's own kubeconfig is never touched: kind writes to the lab's. */
 export async function createKindCluster(
-  kind: string,
   plan: LabPlan,
   cluster: PlannedCluster,
-  network: string,
   artifacts: ClusterArtifacts,
-  onLine: (line: string) => void,
-  signal: AbortSignal,
+  { kind, network, onLine, signal }: KindOptions,
 ): Promise<void> {
   const name = kindNameOf(plan.lab, cluster.name);
   const configFile = join(labDir(plan.lab), `${cluster.name}.kind.yaml`);
@@ -108,16 +114,16 @@ export async function kindNodes(lab: string, cluster: string): Promise<ClusterNo
   ]);
   const nodes: ClusterNode[] = [];
   for (const line of told.split("\n").filter((l) => l !== "")) {
-    const [name, role, state] = line.split("\t");
+    const [name = line, role, state] = line.split("\t");
     // A node is on one network, its cluster's.
     const address = await output("docker", [
       "inspect",
       "--format",
       "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-      name!,
+      name,
     ]).catch(() => "");
     nodes.push({
-      name: name!,
+      name,
       role: role === "control-plane" ? "control-plane" : "worker",
       address: address.trim(),
       running: state === "running",

@@ -1,13 +1,8 @@
 import { checkNetwork } from "#harness/config/plan.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { startRouter } from "#harness/platform/containers.ts";
-import {
-  containerAddress,
-  ensureNetwork,
-  execIn,
-  labLabel,
-  networkSubnet,
-} from "#harness/platform/docker.ts";
+import { containerAddress, ensureNetwork, execIn, networkSubnet } from "#harness/platform/docker.ts";
+import { labLabels } from "#harness/platform/owner.ts";
 import { networkOf } from "#harness/state/lab.ts";
 import { kindNodes } from "./kind-cluster.ts";
 
@@ -23,7 +18,7 @@ export const networksOf = (plan: LabPlan): string[] => [
 export async function createNetworks(plan: LabPlan): Promise<void> {
   const ipv6 = plan.clusters.some((c) => c.podCidr6 !== undefined);
   for (const name of networksOf(plan)) {
-    await ensureNetwork(name, { label: `${labLabel}=${plan.lab}`, ipv6 });
+    await ensureNetwork(name, { labels: labLabels(plan.lab), ipv6 });
     checkNetwork(plan, name, await networkSubnet(name));
   }
 }

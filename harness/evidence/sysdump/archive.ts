@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { Readable } from "node:stream";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
+import { unreadable } from "#harness/config/user-file.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 
 /** An archive of the field is nobody's to trust: what it may cost is bounded before anything of it is read. */
@@ -20,9 +21,9 @@ export async function readZip(path: string, wanted: (name: string) => boolean): 
       cure: "give a zip as `cilium sysdump` writes it, one for each cluster",
       ...(cause === undefined ? {} : { cause }),
     });
-  const size = (await stat(path).catch(() => undefined))?.size;
-  if (size === undefined)
-    throw new MeshproofError("usage", `cannot read ${path}`, { cure: "check the path" });
+  const { size } = await stat(path).catch((error: unknown) => {
+    throw unreadable(path, "an archive", error);
+  });
   if (size > mostBytes) throw refuse(`${Math.round(size / 1024 ** 2)} MiB, at most 1024 are read`);
   let zip: ZipFile;
   try {

@@ -6,8 +6,11 @@ import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { addressAt, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
+import type { NodeTruth } from "#harness/model/truth.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import type { Fault, Harm } from "../fault.ts";
+import { clusterAt, firstTwo } from "./victim.ts";
 
 type Annotations = Readonly<Record<string, string>>;
 type Changes = Readonly<Record<string, string | null>>;
@@ -40,7 +43,7 @@ function annotationsChanged(
           changed.push(await backendsWillChange(harm, cluster, service));
           const back = Object.fromEntries(Object.keys(changes).map((key) => [key, standing[key] ?? null]));
           const where = {
-            namespace: harm.namespace!,
+            namespace: harm.namespace,
             name: service.metadata.name,
           };
           await harm.will({
@@ -115,28 +118,32 @@ async function backendsWillChange(
 const removing =
   (keys: readonly string[]) =>
   (standing: Annotations): Changes | undefined => {
-    const found = keys.filter((k) => standing[k] !== undefined);
-    return found.length === 0 ? undefined : Object.fromEntries(found.map((k) => [k, null]));
+    const present = keys.filter((k) => standing[k] !== undefined);
+    return present.length === 0 ? undefined : Object.fromEntries(present.map((k) => [k, null]));
   };
 
 const swapped: Readonly<Record<string, string>> = { local: "remote", remote: "local" };
 
+interface Setting {
+  readonly name: string;
+  /** Of the cluster that is struck. */
+  readonly index: number;
+  readonly key: string;
+  readonly value: string;
+  /** Whether the agents start anew, and read it. */
+  readonly restart: boolean;
+  readonly does: string;
+}
+
 /** A key of Cilium's own ConfigMap, read by agents when they start. */
-function setting(
-  name: string,
-  index: number,
-  key: string,
-  value: string,
-  restart: boolean,
-  does: string,
-): Fault {
+function setting({ name, index, key, value, restart, does }: Setting): Fault {
   return {
     ...(restart ? {} : { traceless: "agents read it when they start: the ConfigMap alone has changed" }),
     name,
     group: "configuration",
     does,
     async inject(harm) {
-      const cluster = harm.mesh.clusters[index]!;
+      const cluster = clusterAt(harm, index);
       const before = await cluster.setting(key);
       if (before === value)
         throw new MeshproofError("fault-no-effect", `${key} of ${cluster.name} is ${value} already`);
@@ -159,6 +166,12 @@ function setting(
     },
   };
 }
+
+const lastNode = async (cluster: Cluster): Promise<NodeTruth> =>
+  found((await nodeTruth(cluster)).at(-1), `node in cluster ${cluster.name}`);
+
+const lastCiliumNode = async (cluster: Cluster): Promise<KubeObject> =>
+  found((await cluster.kube.list(kinds.ciliumNode)).at(-1), `CiliumNode in cluster ${cluster.name}`);
 
 const anyAffinity = "any affinity is a valid one";
 
@@ -194,30 +207,30 @@ export const configurationFaults: readonly Fault[] = [
         standing[annotation.affinity] === undefined ? { [annotation.affinity]: "local" } : undefined,
     },
   ),
-  setting(
-    "policy-default-changed",
-    1,
-    "policy-default-local-cluster",
-    "true",
-    false,
-    "sets policyDefaultLocalCluster of the second cluster to true in its ConfigMap",
-  ),
-  setting(
-    "kube-proxy-replacement-off",
-    0,
-    "kube-proxy-replacement",
-    "false",
-    true,
-    "switches the first cluster's kube-proxy replacement off: NodePort and LoadBalancer have nobody to serve them",
-  ),
+  setting({
+    name: "policy-default-changed",
+    index: 1,
+    key: "policy-default-local-cluster",
+    value: "true",
+    restart: false,
+    does: "sets policyDefaultLocalCluster of the second cluster to true in its ConfigMap",
+  }),
+  setting({
+    name: "kube-proxy-replacement-off",
+    index: 0,
+    key: "kube-proxy-replacement",
+    value: "false",
+    restart: true,
+    does: "switches the first cluster's kube-proxy replacement off: NodePort and LoadBalancer have nobody to serve them",
+  }),
   {
     name: "pod-cidr-overlap",
     group: "configuration",
     does: "tells the first cluster that a node of the second has the pod CIDR of one of its own",
     async inject(harm) {
-      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
-      const own = (await nodeTruth(home)).at(-1)!;
-      const node = (await away.kube.list(kinds.ciliumNode)).at(-1)!;
+      const [home, away] = firstTwo(harm);
+      const own = await lastNode(home);
+      const node = await lastCiliumNode(away);
       const before = node.spec.ipam.podCIDRs as string[];
       // The upper half alone: healing withdraws the route of what was told, and the whole is a node's own.
       const cidr = parseCidr(own.podCidr);
@@ -258,9 +271,9 @@ export const configurationFaults: readonly Fault[] = [
     wide: true,
     does: "gives a node of the second cluster the address of one of the first",
     async inject(harm) {
-      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
-      const own = (await nodeTruth(home)).at(-1)!;
-      const node = (await away.kube.list(kinds.ciliumNode)).at(-1)!;
+      const [home, away] = firstTwo(harm);
+      const own = await lastNode(home);
+      const node = await lastCiliumNode(away);
       const before = node.spec.addresses as readonly { readonly type: string; readonly ip: string }[];
       const patch = (addresses: typeof before) => ({ spec: { addresses } });
       await harm.will(

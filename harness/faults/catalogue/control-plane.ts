@@ -12,7 +12,7 @@ import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { notYet, pause, ready } from "#harness/lib/eventually.ts";
 import type { Fault, Harm } from "../fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
-import { victimNode } from "./victim.ts";
+import { clusterAt, victimNode } from "./victim.ts";
 
 export const agentProcess = "^cilium-agent ";
 
@@ -24,15 +24,24 @@ async function nodeOf(cluster: Cluster, selector: string): Promise<string> {
   return String(pod.spec.nodeName);
 }
 
+interface DeploymentDown {
+  readonly name: string;
+  /** Of the cluster that is struck. */
+  readonly index: number;
+  readonly deployment: string;
+  readonly selector: string;
+  readonly does: string;
+}
+
 /** A deployment of kube-system without a pod. */
-function down(name: string, index: number, deployment: string, selector: string, does: string): Fault {
+function down({ name, index, deployment, selector, does }: DeploymentDown): Fault {
   return {
     name,
     group: "control-plane",
     ...(selector === apiserverSelector ? { needs: "clustermesh-apiserver" } : {}),
     does,
     async inject(harm) {
-      const { kube } = harm.mesh.clusters[index]!;
+      const { kube } = clusterAt(harm, index);
       await harm.will({ do: "await-mesh" });
       await toZero(harm, kube, "kube-system", deployment);
       await untilNoPods(kube, "kube-system", selector, harm.signal);
@@ -41,18 +50,23 @@ function down(name: string, index: number, deployment: string, selector: string,
   };
 }
 
+interface ProcessKilled {
+  readonly name: string;
+  /** Of the cluster that is struck. */
+  readonly index: number;
+  /** A pattern of its command line. */
+  readonly process: string;
+  readonly selector: string;
+  readonly does: string;
+  /** The node where a DaemonSet's pod is struck. */
+  readonly at?: (harm: Harm, index: number) => Promise<{ readonly name: string }>;
+}
+
 /**
  * A process of a pod of kube-system that is killed whenever it comes back. The pod is replaced when healing: else it
- * backs off for minutes. `at` names the node where a DaemonSet's pod is struck.
+ * backs off for minutes.
  */
-function killed(
-  name: string,
-  index: number,
-  process: string,
-  selector: string,
-  does: string,
-  at?: (harm: Harm, index: number) => Promise<{ readonly name: string }>,
-): Fault {
+function killed({ name, index, process, selector, does, at }: ProcessKilled): Fault {
   return {
     name,
     group: "control-plane",
@@ -61,7 +75,7 @@ function killed(
       : {}),
     does,
     async inject(harm) {
-      const cluster = harm.mesh.clusters[index]!;
+      const cluster = clusterAt(harm, index);
       const node = at === undefined ? await nodeOf(cluster, selector) : (await at(harm, index)).name;
       const pods = { do: "replace-pods" as const, cluster: cluster.name, selector };
       await harm.will({ do: "await-mesh" }, at === undefined ? pods : { ...pods, node });
@@ -119,55 +133,55 @@ async function killing(
 }
 
 export const controlPlaneFaults: readonly Fault[] = [
-  down(
-    "apiserver-down",
-    1,
-    "clustermesh-apiserver",
-    apiserverSelector,
-    "scales the second cluster's clustermesh-apiserver to zero: what is new there is not told to the others",
-  ),
-  killed(
-    "apiserver-killed",
-    0,
-    "clustermesh-apiserver clustermesh",
-    apiserverSelector,
-    "kills the first cluster's clustermesh-apiserver whenever it comes back",
-  ),
-  killed(
-    "etcd-killed",
-    1,
-    "etcd .*--name=clustermesh-apiserver",
-    apiserverSelector,
-    "kills the etcd beside the second cluster's clustermesh-apiserver whenever it comes back",
-  ),
-  killed(
-    "kvstoremesh-killed",
-    0,
-    "clustermesh-apiserver kvstoremesh",
-    apiserverSelector,
-    "kills the first cluster's KVStoreMesh whenever it comes back: it learns nothing of the others",
-  ),
-  killed(
-    "kvstoremesh-killed-back",
-    1,
-    "clustermesh-apiserver kvstoremesh",
-    apiserverSelector,
-    "kills the second cluster's KVStoreMesh whenever it comes back",
-  ),
-  down(
-    "operator-down",
-    1,
-    "cilium-operator",
-    operatorSelector,
-    "scales the second cluster's operator to zero: no LoadBalancer address is given out",
-  ),
-  down(
-    "operator-down-back",
-    0,
-    "cilium-operator",
-    operatorSelector,
-    "scales the first cluster's operator to zero",
-  ),
+  down({
+    name: "apiserver-down",
+    index: 1,
+    deployment: "clustermesh-apiserver",
+    selector: apiserverSelector,
+    does: "scales the second cluster's clustermesh-apiserver to zero: what is new there is not told to the others",
+  }),
+  killed({
+    name: "apiserver-killed",
+    index: 0,
+    process: "clustermesh-apiserver clustermesh",
+    selector: apiserverSelector,
+    does: "kills the first cluster's clustermesh-apiserver whenever it comes back",
+  }),
+  killed({
+    name: "etcd-killed",
+    index: 1,
+    process: "etcd .*--name=clustermesh-apiserver",
+    selector: apiserverSelector,
+    does: "kills the etcd beside the second cluster's clustermesh-apiserver whenever it comes back",
+  }),
+  killed({
+    name: "kvstoremesh-killed",
+    index: 0,
+    process: "clustermesh-apiserver kvstoremesh",
+    selector: apiserverSelector,
+    does: "kills the first cluster's KVStoreMesh whenever it comes back: it learns nothing of the others",
+  }),
+  killed({
+    name: "kvstoremesh-killed-back",
+    index: 1,
+    process: "clustermesh-apiserver kvstoremesh",
+    selector: apiserverSelector,
+    does: "kills the second cluster's KVStoreMesh whenever it comes back",
+  }),
+  down({
+    name: "operator-down",
+    index: 1,
+    deployment: "cilium-operator",
+    selector: operatorSelector,
+    does: "scales the second cluster's operator to zero: no LoadBalancer address is given out",
+  }),
+  down({
+    name: "operator-down-back",
+    index: 0,
+    deployment: "cilium-operator",
+    selector: operatorSelector,
+    does: "scales the first cluster's operator to zero",
+  }),
   {
     name: "coredns-down",
     group: "control-plane",
@@ -181,14 +195,14 @@ export const controlPlaneFaults: readonly Fault[] = [
       return { subject: names.join(", "), names };
     },
   },
-  killed(
-    "agent-killed",
-    0,
-    agentProcess,
-    agentSelector,
-    "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
-    victimNode,
-  ),
+  killed({
+    name: "agent-killed",
+    index: 0,
+    process: agentProcess,
+    selector: agentSelector,
+    does: "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
+    at: victimNode,
+  }),
   {
     name: "agent-paused",
     group: "control-plane",

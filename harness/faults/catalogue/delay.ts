@@ -10,7 +10,7 @@ import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type HoldSpec, holdLineFormat } from "#harness/model/probe-wire.ts";
 import { containerAddress, execIn, execLines } from "#harness/platform/docker.ts";
-import type { Fault, Harm, Harmed } from "../fault.ts";
+import type { Harmed, SuiteFault, SuiteHarm } from "../fault.ts";
 import { agentProcess } from "./control-plane.ts";
 import { toZero } from "./scale.ts";
 
@@ -22,7 +22,7 @@ export interface Held {
 
 /** A fault that adds a known delay to one link of the chain, and keeps a record of what it really added. */
 export interface Delay {
-  readonly fault: Fault;
+  readonly fault: SuiteFault;
   record(): readonly Held[];
 }
 
@@ -31,7 +31,7 @@ const webhookPort = 9443;
 /** An admission webhook that holds back every change of the namespace's EndpointSlices in a cluster. */
 export function slicesHeld(cluster: Cluster, container: string, delayMs: number): Delay {
   const held: Held[] = [];
-  const fault: Fault = {
+  const fault: SuiteFault = {
     name: "slices-held",
     group: "control-plane",
     does: `holds changes of EndpointSlices in ${cluster.name} back by ${delayMs} ms`,
@@ -69,12 +69,12 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
         signal: harm.signal,
       });
       await harm.will({ do: "remove", cluster: cluster.name, kind: "validatingWebhook", name });
-      await kube.apply(webhook(name, harm.namespace!, address, ca.cert));
+      await kube.apply(webhook(name, harm.namespace, address, ca.cert));
       return {
         subject: `the EndpointSlices of ${cluster.name}`,
         names: [cluster.name],
         // The API server takes a webhook up in its own time: a slice of ours is changed until it is held.
-        tookHold: () => untilHeld(cluster, harm.namespace!, held, harm.signal),
+        tookHold: () => untilHeld(cluster, harm.namespace, held, harm.signal),
         async beforeHeal() {
           // The process in the container outlives the client that started it.
           await execIn(container, ["node", "/prober/main.mjs", "end", name], { tolerate: true });
@@ -152,19 +152,22 @@ async function untilHeld(
   }
 }
 
+interface AgentHold {
+  readonly cluster: Cluster;
+  /** Whose agent is stopped. */
+  readonly node: string;
+  readonly deployment: string;
+  readonly service: string;
+  readonly holdMs: number;
+}
+
 /**
  * Scales a deployment to zero under an agent that stands still (SIGSTOP) until `holdMs` after the EndpointSlices have
  * lost their last ready endpoint.
  */
-export function agentHeld(
-  cluster: Cluster,
-  node: string,
-  deployment: string,
-  service: string,
-  holdMs: number,
-): Delay {
+export function agentHeld({ cluster, node, deployment, service, holdMs }: AgentHold): Delay {
   const held: Held[] = [];
-  const fault: Fault = {
+  const fault: SuiteFault = {
     name: "agent-held",
     group: "control-plane",
     does: `stops the agent of ${node} until ${holdMs} ms after the EndpointSlice changed`,
@@ -180,12 +183,12 @@ export function agentHeld(
       }
     },
   };
-  const holdAgent = async (harm: Harm): Promise<Harmed> => {
+  const holdAgent = async (harm: SuiteHarm): Promise<Harmed> => {
     const { kube } = cluster;
-    const subject = await toZero(harm, kube, harm.namespace!, deployment);
+    const subject = await toZero(harm, kube, harm.namespace, deployment);
     await kube.until(
       kinds.endpointSlice,
-      { namespace: harm.namespace!, labelSelector: `kubernetes.io/service-name=${service}` },
+      { namespace: harm.namespace, labelSelector: `kubernetes.io/service-name=${service}` },
       (slices) => {
         const left = ownEndpoints(slices).filter(isReady).length;
         return left === 0 ? ready(undefined) : notYet(`${left} endpoints are ready`);

@@ -28,7 +28,7 @@ export function backendsKilled(cluster: Cluster): Fault {
       await harm.will({
         do: "replace-pods",
         cluster: cluster.name,
-        namespace: harm.namespace!,
+        namespace: harm.namespace,
         selector: "role=echo",
       });
       await Promise.all(pods.map((p) => killPod(p.node, p.uid, harm.signal)));
@@ -38,13 +38,12 @@ export function backendsKilled(cluster: Cluster): Fault {
 }
 
 export function readinessLost(cluster: Cluster): Fault {
-  return podRules(
-    "readiness-lost",
-    `lets the readiness probes of the echo pods in ${cluster.name} fail while they answer`,
-    readinessRules,
-    false,
-    () => cluster,
-  );
+  return podRules({
+    name: "readiness-lost",
+    does: `lets the readiness probes of the echo pods in ${cluster.name} fail while they answer`,
+    rules: readinessRules,
+    struck: () => cluster,
+  });
 }
 
 /** New pods, one after another; ends when the last one is ready. */
@@ -56,7 +55,7 @@ export function rollout(cluster: Cluster, deployment: string): Fault {
     needsNamespace: true,
     async inject(harm) {
       const { kube } = cluster;
-      const at = { namespace: harm.namespace!, name: deployment };
+      const at = { namespace: harm.namespace, name: deployment };
       await harm.will();
       await kube.merge(kinds.deployment, at.namespace, at.name, {
         spec: { template: { metadata: { annotations: { "meshproof.io/restarted": harm.mark } } } },
@@ -136,7 +135,7 @@ export function changedWhileApiserverLost(cluster: Cluster, deployment: string, 
       await toZero(harm, kube, "kube-system", "clustermesh-apiserver");
       await untilNoPods(kube, "kube-system", apiserverSelector, harm.signal);
       await pause(lostMs, harm.signal);
-      const subject = await toZero(harm, kube, harm.namespace!, deployment);
+      const subject = await toZero(harm, kube, harm.namespace, deployment);
       return { subject, names: [cluster.name] };
     },
   };
@@ -165,7 +164,7 @@ export function migrated(from: Cluster, to: Cluster, leaving: string, coming: st
     does: `moves the workload from ${from.name} to ${to.name}`,
     needsNamespace: true,
     async inject(harm) {
-      const namespace = harm.namespace!;
+      const { namespace } = harm;
       const replicas = Number(
         (await from.kube.get(kinds.deployment, namespace, leaving))?.spec?.replicas ?? 0,
       );

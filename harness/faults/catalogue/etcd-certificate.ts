@@ -2,12 +2,13 @@ import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { labCa, serverCertificate } from "#harness/cilium/install/ca.ts";
 import { externalEtcd } from "#harness/cilium/install/profiles/external-etcd.ts";
 import { reconnectAgents, renewPods } from "#harness/cilium/install/reconnect.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Fault } from "../fault.ts";
-import { noticed } from "./noticed.ts";
+import { having, noticed } from "./noticed.ts";
+import { firstTwo } from "./victim.ts";
 
 /**
  * Cilium 1.6's guide asks for an etcd certificate that holds `*.mesh.cilium.io`. Without it the cluster's own agents, which
@@ -20,14 +21,17 @@ export const etcdCertificateFault: Fault = {
   needs: "an external etcd",
   does: "gives the second cluster's etcd a certificate without *.mesh.cilium.io, the name that the others know it by",
   async inject(harm) {
-    const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+    const [home, away] = firstTwo(harm);
     const { server, selector, ca } = externalEtcd;
     const secret = await away.kube.get(kinds.secret, "kube-system", server);
     const [pod] = await away.kube.list(kinds.pod, "kube-system", selector);
     if (secret === undefined || pod === undefined)
       throw new MeshproofError("fault-no-effect", `${away.name} has no etcd of its own`);
     const { "tls.crt": cert, "tls.key": key } = secret.data as Record<string, string>;
-    const node = (await away.nodes()).find((n) => n.name === pod.spec.nodeName)!;
+    const node = found(
+      (await away.nodes()).find((n) => n.name === pod.spec.nodeName),
+      `node ${pod.spec.nodeName} in cluster ${away.name}`,
+    );
     const day = 86_400_000;
     const nameless = await serverCertificate(
       await labCa(harm.mesh.state.lab, ca(away.name)),
@@ -67,10 +71,11 @@ export const etcdCertificateFault: Fault = {
           `the agents of ${home.name} to lose ${away.name}`,
           harm.signal,
           async () => {
-            const agents = await agentsOf(home, harm.signal);
-            const told = await Promise.all(agents.map((a) => a.remoteClusters()));
-            const keep = agents.filter((_, i) => told[i]!.some((c) => c.name === away.name && c.ready));
-            return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
+            const keep = await having(
+              await agentsOf(home, harm.signal),
+              (c) => c.name === away.name && c.ready,
+            );
+            return keep.length === 0 ? undefined : `${keep.join(", ")} still have it`;
           },
           async () => {
             await renewPods(away, selector, wallLabel());

@@ -5,24 +5,20 @@ import { kinds } from "#harness/kube/kube.ts";
 import type { Fault, Harm } from "../fault.ts";
 import { routeBlackholed } from "./routing.ts";
 import { dropIn, dropOut, type Rule, setRules } from "./rules.ts";
-import { victimNode } from "./victim.ts";
-
-async function controlPlane(harm: Harm, index: number): Promise<ClusterNode> {
-  return (await harm.mesh.clusters[index]!.nodes()).find((n) => n.role === "control-plane")!;
-}
+import { clusterAt, firstTwo, victimNode } from "./victim.ts";
 
 const vxlan = ["-p", "udp", "--dport", "8472"];
 const health = ["-p", "tcp", "--dport", "4240"];
 const ping = ["-p", "icmp", "--icmp-type", "echo-request"];
 
+interface NodeStrike {
+  readonly pick: (harm: Harm) => Promise<ClusterNode>;
+  readonly rules: (node: string) => readonly Rule[];
+  readonly strikes: "tunnel" | "health";
+}
+
 /** A fault on one node: the rules alone differ. Tunnels always carry something; health probes are rare. */
-function onOneNode(
-  name: string,
-  does: string,
-  pick: (harm: Harm) => Promise<ClusterNode>,
-  rules: (node: string) => readonly Rule[],
-  strikes: "tunnel" | "health",
-): Fault {
+function onOneNode(name: string, does: string, { pick, rules, strikes }: NodeStrike): Fault {
   return {
     name,
     group: "network",
@@ -52,23 +48,23 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "vxlan-drop",
     "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
-    (h) => victimNode(h, 0),
-    (node) => [dropIn(node, vxlan)],
-    "tunnel",
+    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, vxlan)], strikes: "tunnel" },
   ),
-  onOneNode(
-    "vxlan-drop-out",
-    "drops UDP 8472 that leaves the second cluster's worker, one way only",
-    (h) => victimNode(h, 1),
-    (node) => [dropOut(node, vxlan)],
-    "tunnel",
-  ),
+  onOneNode("vxlan-drop-out", "drops UDP 8472 that leaves the second cluster's worker, one way only", {
+    pick: (h) => victimNode(h, 1),
+    rules: (node) => [dropOut(node, vxlan)],
+    strikes: "tunnel",
+  }),
   onOneNode(
     "vxlan-loss",
     "loses four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
-    (h) => victimNode(h, 1),
-    (node) => [dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"])],
-    "tunnel",
+    {
+      pick: (h) => victimNode(h, 1),
+      rules: (node) => [
+        dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"]),
+      ],
+      strikes: "tunnel",
+    },
   ),
   {
     name: "vxlan-drop-pair",
@@ -87,24 +83,18 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "health-drop",
     "drops TCP 4240 that arrives at the first cluster's worker: its health responder is out of reach",
-    (h) => victimNode(h, 0),
-    (node) => [dropIn(node, health)],
-    "health",
+    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, health)], strikes: "health" },
   ),
-  onOneNode(
-    "health-reject",
-    "refuses TCP 4240 at the second cluster's control plane node",
-    (h) => controlPlane(h, 1),
-    (node) => [reset(node, "INPUT", health)],
-    "health",
-  ),
-  onOneNode(
-    "icmp-drop",
-    "drops ICMP echo requests that arrive at the second cluster's worker",
-    (h) => victimNode(h, 1),
-    (node) => [dropIn(node, ping)],
-    "health",
-  ),
+  onOneNode("health-reject", "refuses TCP 4240 at the second cluster's control plane node", {
+    pick: (h) => clusterAt(h, 1).controlPlane(),
+    rules: (node) => [reset(node, "INPUT", health)],
+    strikes: "health",
+  }),
+  onOneNode("icmp-drop", "drops ICMP echo requests that arrive at the second cluster's worker", {
+    pick: (h) => victimNode(h, 1),
+    rules: (node) => [dropIn(node, ping)],
+    strikes: "health",
+  }),
   apiserverPort("apiserver-port-drop", 0, 1, "drops"),
   apiserverPort("apiserver-port-drop-back", 1, 0, "drops"),
   apiserverPort("apiserver-port-reject", 0, 1, "refuses"),
@@ -120,7 +110,7 @@ function partition(name: string, does: string, bothWays: boolean): Fault {
     wide: true,
     does,
     async inject(harm) {
-      const [here, there] = harm.mesh.clusters as [Cluster, Cluster];
+      const [here, there] = firstTwo(harm);
       const rules = [...(await cut(here, there)), ...(bothWays ? await cut(there, here) : [])];
       const names = [here.name, there.name];
       return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
@@ -163,8 +153,8 @@ function apiserverPort(name: string, of: number, to: number, how: "drops" | "ref
     needs: "clustermesh-apiserver",
     does: `${how} TCP from the ${of === 0 ? "first" : "second"} cluster to the clustermesh-apiserver of the other`,
     async inject(harm) {
-      const from = harm.mesh.clusters[of]!;
-      const target = harm.mesh.clusters[to]!;
+      const from = clusterAt(harm, of);
+      const target = clusterAt(harm, to);
       const rules = await (how === "drops" ? cutControlPlane : refuseControlPlane)(from, target);
       return setRules(harm, rules, {
         subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,

@@ -1,22 +1,25 @@
 import { pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import type { Fault } from "../fault.ts";
-import { victimNode } from "./victim.ts";
+import { clusterAt, victimNode } from "./victim.ts";
+
+interface MachineStrike {
+  readonly name: string;
+  /** Of the cluster that is struck. */
+  readonly index: number;
+  readonly does: string;
+  readonly strike: (node: string, signal: AbortSignal) => Promise<void>;
+  readonly undo: "unpause" | "start";
+}
 
 /** A worker's whole machine, as a container of the host. */
-function onMachine(
-  name: string,
-  index: number,
-  does: string,
-  strike: (node: string, signal: AbortSignal) => Promise<void>,
-  undo: "unpause" | "start",
-): Fault {
+function onMachine({ name, index, does, strike, undo }: MachineStrike): Fault {
   return {
     name,
     group: "nodes",
     wide: true,
     does,
     async inject(harm) {
-      const cluster = harm.mesh.clusters[index]!.name;
+      const cluster = clusterAt(harm, index).name;
       const { name: node } = await victimNode(harm, index);
       await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: undo, node });
       await strike(node, harm.signal);
@@ -26,12 +29,18 @@ function onMachine(
 }
 
 export const nodeFaults: readonly Fault[] = [
-  onMachine("node-paused", 1, "freezes the second cluster's worker (docker pause)", pauseNode, "unpause"),
-  onMachine(
-    "node-stopped",
-    0,
-    "stops the first cluster's worker and starts it again when healing (docker stop)",
-    stopNode,
-    "start",
-  ),
+  onMachine({
+    name: "node-paused",
+    index: 1,
+    does: "freezes the second cluster's worker (docker pause)",
+    strike: pauseNode,
+    undo: "unpause",
+  }),
+  onMachine({
+    name: "node-stopped",
+    index: 0,
+    does: "stops the first cluster's worker and starts it again when healing (docker stop)",
+    strike: stopNode,
+    undo: "start",
+  }),
 ];

@@ -1,5 +1,7 @@
+import type { Agent } from "#harness/cilium/agent/agent.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
 
 const noticeMs = 60_000;
 
@@ -29,4 +31,15 @@ export async function noticed(
     if (signal.aborted) throw error;
     throw new MeshproofError("fault-no-effect", messageOf(error), { cause: error });
   }
+}
+
+/** The names of the agents that have a remote cluster of which something holds. */
+export async function having(
+  agents: readonly Agent[],
+  holds: (remote: RemoteClusterStatus) => boolean,
+): Promise<string[]> {
+  const told = await Promise.all(
+    agents.map(async (a) => ({ name: a.name, remote: await a.remoteClusters() })),
+  );
+  return told.filter((agent) => agent.remote.some(holds)).map((agent) => agent.name);
 }

@@ -5,6 +5,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { policyObject } from "#harness/workloads/policy-workload.ts";
 import type { Fault, Harm } from "../fault.ts";
+import { clusterAt } from "./victim.ts";
 
 type PolicyKind = "ciliumNetworkPolicy" | "networkPolicy";
 
@@ -45,7 +46,7 @@ function onPolicies(
                   do: "remove",
                   cluster: cluster.name,
                   kind,
-                  namespace: harm.namespace!,
+                  namespace: harm.namespace,
                   name,
                 });
               written.add(`${cluster.name}/${name}`);
@@ -108,8 +109,8 @@ function policyAdded(name: string, index: number): Fault {
     does: `denies everything into the suite's pods of the ${index === 0 ? "first" : "second"} cluster`,
     needsNamespace: true,
     async inject(harm) {
-      const cluster = harm.mesh.clusters[index]!;
-      const object = policyObject(harm.namespace!, `deny-all-${harm.mark.slice(-6)}`, {
+      const cluster = clusterAt(harm, index);
+      const object = policyObject(harm.namespace, `deny-all-${harm.mark.slice(-6)}`, {
         endpointSelector: {},
         ingressDeny: [{ fromEntities: ["all"] }],
       });
@@ -117,7 +118,7 @@ function policyAdded(name: string, index: number): Fault {
         do: "remove",
         cluster: cluster.name,
         kind: "ciliumNetworkPolicy",
-        namespace: harm.namespace!,
+        namespace: harm.namespace,
         name: object.metadata.name,
       });
       await cluster.kube.apply(object);

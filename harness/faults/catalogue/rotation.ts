@@ -4,6 +4,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { upgradeCilium } from "#harness/platform/helm.ts";
 import type { Fault, Harm } from "../fault.ts";
 
@@ -32,7 +33,7 @@ async function rotate({ mesh, signal }: Harm, cluster: Cluster): Promise<void> {
   await upgradeCilium({
     helm: artifacts.tools.helm,
     kubeconfig: cluster.kubeconfig,
-    chartDir: artifacts.clusters[cluster.name]!.chartDir,
+    chartDir: found(artifacts.clusters[cluster.name], `artifact of cluster ${cluster.name}`).chartDir,
     signal,
   });
   await renewPods(cluster, apiserverSelector, wallLabel());

@@ -2,7 +2,7 @@ import { wayTo } from "#harness/cilium/agent/routes.ts";
 import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault } from "../fault.ts";
-import { victimNode } from "./victim.ts";
+import { clusterAt, victimNode } from "./victim.ts";
 
 /** Before the tables that Cilium's routes are in. */
 const preference = "90";
@@ -18,7 +18,7 @@ export const routeBlackholed: Fault = {
   does: "keeps the first cluster's worker from the second one's pod CIDR by a routing rule",
   async inject(harm) {
     const node = await victimNode(harm, 0);
-    const to = harm.mesh.clusters[1]!.podCidr;
+    const to = clusterAt(harm, 1).podCidr;
     await harm.will({ do: "remove-routing-rule", node: node.name, to });
     await onNode(node.name, ["ip", "rule", "add", ...ruleOf(to)], { signal: harm.signal });
     return {

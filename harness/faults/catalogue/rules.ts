@@ -133,9 +133,9 @@ async function rulesOf(
     const told = await inside(node, podUid, ["iptables-save", "-c", "-t", table], signal);
     if (told === undefined) return undefined;
     for (const line of told.split("\n")) {
-      const rule = /^\[(\d+):\d+\] -A (.*)$/.exec(line);
-      if (rule === null || !line.includes(mark)) continue;
-      found.push({ table, argv: rule[2]!.replaceAll('"', "").split(" "), packets: Number(rule[1]) });
+      const [, packets, rule] = /^\[(\d+):\d+\] -A (.*)$/.exec(line) ?? [];
+      if (rule === undefined || !line.includes(mark)) continue;
+      found.push({ table, argv: rule.replaceAll('"', "").split(" "), packets: Number(packets) });
     }
   }
   return found;

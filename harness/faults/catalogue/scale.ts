@@ -39,7 +39,7 @@ export function scaleToZeroFault(kube: Kube, name: string): Fault {
     does: `scales ${name} to zero`,
     needsNamespace: true,
     async inject(harm): Promise<Harmed> {
-      const subject = await toZero(harm, kube, harm.namespace!, name);
+      const subject = await toZero(harm, kube, harm.namespace, name);
       return { subject, names: [kube.cluster] };
     },
   };

@@ -8,6 +8,7 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
 import type { Fault, Harm } from "../fault.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
+import { clusterAt, firstTwo } from "./victim.ts";
 
 const identityPrefix = "cilium/state/identities/v1/id/";
 
@@ -17,8 +18,8 @@ export const stateFaults: readonly Fault[] = [
     group: "state",
     does: "removes one pod of the second cluster from the ipcache BPF map of the first cluster's agents",
     async inject(harm) {
-      const home = harm.mesh.clusters[0]!;
-      const endpoint = await someEndpoint(harm.mesh.clusters[1]!, harm.namespace);
+      const home = clusterAt(harm, 0);
+      const endpoint = await someEndpoint(clusterAt(harm, 1), harm.namespace);
       const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
       for (const agent of await agentsOf(home, harm.signal)) {
         const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
@@ -28,7 +29,7 @@ export const stateFaults: readonly Fault[] = [
           do: "agent-command",
           cluster: home.name,
           node: agent.node,
-          onlyWhile: { cluster: harm.mesh.clusters[1]!.name, endpointIp: cidr.replace("/32", "") },
+          onlyWhile: { cluster: clusterAt(harm, 1).name, endpointIp: cidr.replace("/32", "") },
           argv: [
             ...["cilium-dbg", "bpf", "ipcache", "update", cidr, "--identity", String(entry.identity)],
             ...["--tunnelendpoint", entry.tunnelEndpoint],
@@ -48,7 +49,7 @@ export const stateFaults: readonly Fault[] = [
     needs: "clustermesh-apiserver",
     does: "takes the identity of a pod out of the second cluster's kvstore: the others forget it",
     async inject(harm) {
-      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const [home, away] = firstTwo(harm);
       const endpoint = await someEndpoint(away, harm.namespace);
       const id = Number(endpoint.status.identity.id);
       const key = `${identityPrefix}${id}`;
@@ -89,7 +90,7 @@ export const stateFaults: readonly Fault[] = [
     does: "leaves a backend that no pod has behind the second cluster's services",
     needsNamespace: true,
     async inject(harm) {
-      const away = harm.mesh.clusters[1]!;
+      const away = clusterAt(harm, 1);
       const { kube } = away;
       const ip = ghostAddress(away);
       const services = await kube.list(kinds.service, harm.namespace);
@@ -101,7 +102,7 @@ export const stateFaults: readonly Fault[] = [
           do: "remove",
           cluster: kube.cluster,
           kind: "endpointSlice",
-          namespace: harm.namespace!,
+          namespace: harm.namespace,
           name,
         });
         await kube.apply({
@@ -109,7 +110,7 @@ export const stateFaults: readonly Fault[] = [
           kind: "EndpointSlice",
           metadata: {
             name,
-            namespace: harm.namespace!,
+            namespace: harm.namespace,
             labels: {
               "kubernetes.io/service-name": service.metadata.name,
               "endpointslice.kubernetes.io/managed-by": "meshproof",
@@ -123,7 +124,7 @@ export const stateFaults: readonly Fault[] = [
       return {
         subject: `backend ${ip} of ${kube.cluster}`,
         names: [ip, kube.cluster],
-        tookHold: () => inMaps(harm, harm.mesh.clusters[0]!, ip),
+        tookHold: () => inMaps(harm, clusterAt(harm, 0), ip),
       };
     },
   },
@@ -138,7 +139,7 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
     group: "state",
     does: `leaves a CiliumEndpoint in the ${of === 0 ? "first" : "second"} cluster whose pod does not exist`,
     async inject(harm) {
-      const home = harm.mesh.clusters[of]!;
+      const home = clusterAt(harm, of);
       const model = await someEndpoint(home, harm.namespace);
       const ip = ghostAddress(home);
       const namespace = String(model.metadata.namespace);
@@ -149,7 +150,7 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
         subject: `endpoint ${namespace}/${ghost} (${ip}) of ${home.name}`,
         names: [ip],
         tookHold: async () => {
-          for (const agent of await agentsOf(harm.mesh.clusters[learns]!, harm.signal))
+          for (const agent of await agentsOf(clusterAt(harm, learns), harm.signal))
             await awaitAddress(agent, ip, { withinMs: 30_000, signal: harm.signal });
         },
       };

@@ -8,7 +8,8 @@ import { kinds } from "#harness/kube/kube.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault, Harm, Harmed } from "../fault.ts";
-import { noticed } from "./noticed.ts";
+import { having, noticed } from "./noticed.ts";
+import { clusterAt, firstTwo } from "./victim.ts";
 
 const mountedAt = "/var/lib/cilium/clustermesh";
 
@@ -37,10 +38,9 @@ const agents: Reader = {
   ...readers.agents,
   async stillHas(home, peer, signal) {
     const all = await agentsOf(home, signal);
-    const told = await Promise.all(all.map((a) => a.remoteClusters()));
     if (all.length === 0) return "no agent runs";
-    const keep = all.filter((_, i) => told[i]!.some((c) => c.name === peer));
-    return keep.length === 0 ? undefined : `${keep.map((a) => a.name).join(", ")} still have it`;
+    const keep = await having(all, (c) => c.name === peer);
+    return keep.length === 0 ? undefined : `${keep.join(", ")} still have it`;
   },
 };
 
@@ -59,7 +59,7 @@ function peerConfig(
     ...(reader === kvstoreMesh ? { needs: "KVStoreMesh" } : {}),
     does,
     async inject(harm): Promise<Harmed> {
-      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const [home, away] = firstTwo(harm);
       const { kube } = home;
       const secret = await kube.get(kinds.secret, "kube-system", reader.secret);
       const data = (secret?.data ?? {}) as Record<string, string>;
@@ -118,7 +118,7 @@ const halfMeshed: Fault = {
   wide: true,
   does: "takes the second cluster out of the first one's configuration; the second keeps the first",
   async inject(harm) {
-    const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+    const [home, away] = firstTwo(harm);
     await harm.will(
       { do: "await-mesh" },
       // A KVStoreMesh that lost a peer drains its cache for minutes before it takes the peer back.
@@ -180,7 +180,7 @@ export const trustFaults: readonly Fault[] = [
     "expired-certificate",
     "gives the first cluster's KVStoreMesh a client certificate that ran out yesterday",
     async (harm, peer, entry) => {
-      const expired = await clientCertificate(await ownCa(harm.mesh.clusters[1]!), "remote", {
+      const expired = await clientCertificate(await ownCa(clusterAt(harm, 1)), "remote", {
         fromMs: Date.now() - 10 * 86_400_000,
         untilMs: Date.now() - 86_400_000,
       });
@@ -228,7 +228,7 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
     wide: true,
     does,
     async inject(harm) {
-      const [home, away] = harm.mesh.clusters as [Cluster, Cluster];
+      const [home, away] = firstTwo(harm);
       const wrong = id ?? home.id;
       const set = (value: number) => ({ data: { "cluster-id": String(value) } });
       await harm.will(

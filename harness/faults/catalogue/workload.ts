@@ -4,10 +4,11 @@ import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
-import type { Fault, Harm, Harmed } from "../fault.ts";
+import type { Fault, Harm, Harmed, SuiteFault } from "../fault.ts";
 import { echoPods, type VictimPod } from "./pods.ts";
 import { type Rule, setRules } from "./rules.ts";
 import { toZero, untilNoPods } from "./scale.ts";
+import { clusterAt } from "./victim.ts";
 
 /** The suite's deployments of one cluster have no pod left. */
 function backendsStopped(name: string, index: number): Fault {
@@ -17,16 +18,16 @@ function backendsStopped(name: string, index: number): Fault {
     does: `scales the suite's deployments to zero in the ${index === 0 ? "first" : "second"} cluster`,
     needsNamespace: true,
     async inject(harm): Promise<Harmed> {
-      const { kube } = harm.mesh.clusters[index]!;
+      const { kube } = clusterAt(harm, index);
       const subjects: string[] = [];
       const names = [kube.cluster];
       for (const deployment of await kube.list(kinds.deployment, harm.namespace)) {
         if (Number(deployment.spec?.replicas ?? 0) === 0) continue;
-        subjects.push(await toZero(harm, kube, harm.namespace!, deployment.metadata.name));
+        subjects.push(await toZero(harm, kube, harm.namespace, deployment.metadata.name));
         names.push(deployment.metadata.name);
         const labels = Object.entries(deployment.spec.selector.matchLabels as Record<string, string>);
         const selector = labels.map(([key, value]) => `${key}=${value}`).join(",");
-        await untilNoPods(kube, harm.namespace!, selector, harm.signal);
+        await untilNoPods(kube, harm.namespace, selector, harm.signal);
       }
       if (subjects.length === 0)
         throw new MeshproofError(
@@ -38,14 +39,21 @@ function backendsStopped(name: string, index: number): Fault {
   };
 }
 
+interface PodRules {
+  readonly name: string;
+  readonly does: string;
+  /** What is matched, and what becomes of it. */
+  readonly rules: (pod: VictimPod) => readonly (readonly [readonly string[], readonly string[]])[];
+  /** Whether the pods must be seen to become unready. */
+  readonly unready?: boolean;
+  /** The cluster whose pods are struck: the second one unless told. */
+  readonly struck?: (harm: Harm) => Cluster;
+}
+
+const second = (harm: Harm): Cluster => clusterAt(harm, 1);
+
 /** Rules in the pods' own network namespaces: the process lives and knows nothing of it. */
-export function podRules(
-  name: string,
-  does: string,
-  rules: (pod: VictimPod) => readonly (readonly [readonly string[], readonly string[]])[],
-  unready: boolean,
-  struck: (harm: Harm) => Cluster = (harm) => harm.mesh.clusters[1]!,
-): Fault {
+export function podRules({ name, does, rules, unready = false, struck = second }: PodRules): SuiteFault {
   return {
     name,
     group: "workload",
@@ -79,7 +87,7 @@ export function podRules(
         async tookHold() {
           await cluster.kube.until(
             kinds.pod,
-            { namespace: harm.namespace! },
+            { namespace: harm.namespace },
             (all) => {
               const still = all.filter((p) => pods.some((v) => v.uid === p.metadata.uid) && podReady(p));
               return still.length === 0 ? ready(undefined) : notYet(`${still.length} are still ready`);
@@ -104,30 +112,28 @@ const drop = ["DROP"];
 export const workloadFaults: readonly Fault[] = [
   backendsStopped("remote-backends-stopped", 1),
   backendsStopped("local-backends-stopped", 0),
-  podRules(
-    "backends-silent",
-    "lets the second cluster's echo pods accept connections and never answer, while they stay ready",
-    (pod) => [
+  podRules({
+    name: "backends-silent",
+    does: "lets the second cluster's echo pods accept connections and never answer, while they stay ready",
+    rules: (pod) => [
       [["!", "-s", pod.kubeletIp, ...http, "--tcp-flags", "PSH", "PSH"], drop],
       [["!", "-s", pod.kubeletIp, ...udp], drop],
     ],
-    false,
-  ),
-  podRules(
-    "backends-reset",
-    "lets the second cluster's echo pods reset every connection, while they stay ready",
-    (pod) => [
+  }),
+  podRules({
+    name: "backends-reset",
+    does: "lets the second cluster's echo pods reset every connection, while they stay ready",
+    rules: (pod) => [
       [
         ["!", "-s", pod.kubeletIp, ...http],
         ["REJECT", "--reject-with", "tcp-reset"],
       ],
     ],
-    false,
-  ),
-  podRules(
-    "readiness-failing",
-    "lets the readiness probes of the second cluster's echo pods fail while their processes live and answer",
-    readinessRules,
-    true,
-  ),
+  }),
+  podRules({
+    name: "readiness-failing",
+    does: "lets the readiness probes of the second cluster's echo pods fail while their processes live and answer",
+    rules: readinessRules,
+    unready: true,
+  }),
 ];

@@ -127,9 +127,10 @@ export interface KubernetesCompanions {
 export async function companionsOf(kubernetesDir: string): Promise<KubernetesCompanions> {
   const constants = await readFile(join(kubernetesDir, "cmd/kubeadm/app/constants/constants.go"), "utf8");
   const find = (name: string): string => {
-    const match = new RegExp(`\\b${name}\\s*=\\s*"([^"]+)"`).exec(constants);
-    if (match === null) throw new MeshproofError("build-failed", `kubeadm's constants.go names no ${name}`);
-    return match[1]!;
+    const value = new RegExp(`\\b${name}\\s*=\\s*"([^"]+)"`).exec(constants)?.[1];
+    if (value === undefined)
+      throw new MeshproofError("build-failed", `kubeadm's constants.go names no ${name}`);
+    return value;
   };
   const etcdImageTag = find("DefaultEtcdVersion");
   const ownCoredns = find("CoreDNSVersion");

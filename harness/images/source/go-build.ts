@@ -1,15 +1,18 @@
 import { createHash } from "node:crypto";
 import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { StepHandle } from "#harness/lib/progress.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import type { Provenance } from "#harness/model/artifacts.ts";
 import { droppedReplacesFormat } from "#harness/model/image-store.ts";
+import { outputOf } from "#harness/platform/command.ts";
 import {
   build,
+  buildFailure,
   downloadModule,
   editMod,
+  type GoBuild,
   type GoModule,
   goVersion,
   replacesOf,
@@ -27,9 +30,12 @@ export interface BuiltComponent {
   readonly provenance: Provenance;
 }
 
+const labelOf = (component: GoComponent): string => `component ${component.name} ${component.version}`;
+
 /** The module's sources: from the proxy, verified, or a local checkout hashed whole. */
 async function locate(component: GoComponent, signal: AbortSignal): Promise<GoModule> {
-  if (component.checkout === undefined) return downloadModule(component.module, component.version, signal);
+  if (component.checkout === undefined)
+    return downloadModule(component.module, component.version, signal, labelOf(component));
   const sum = await hashTree(component.checkout);
   return {
     path: component.module,
@@ -96,7 +102,7 @@ export async function buildComponent(
     }
     await mkdir(join(staging, "bin"));
     step.detail("compiling");
-    await build({
+    await builds(component, {
       dir,
       modFile,
       packages: component.packages,
@@ -125,6 +131,16 @@ export async function buildComponent(
       ...(notes.length === 0 ? {} : { notes }),
     },
   };
+}
+
+/** `go build`; what keeps it from succeeding is told of the component. */
+async function builds(component: GoComponent, options: GoBuild): Promise<void> {
+  try {
+    await build(options);
+  } catch (error) {
+    if (!(error instanceof MeshproofError) || error.code !== "command-failed") throw error;
+    throw buildFailure(labelOf(component), error, outputOf(error));
+  }
 }
 
 /**

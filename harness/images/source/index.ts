@@ -1,6 +1,8 @@
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { readCiliumSpec } from "#harness/config/cilium-spec.ts";
+import { found } from "#harness/lib/found.ts";
+import type { StepHandle } from "#harness/lib/progress.ts";
 import type { Artifacts, ClusterArtifacts, Provenance, Tools } from "#harness/model/artifacts.ts";
 import { corednsLabel, imageId, saveImages } from "#harness/platform/docker.ts";
 import { buildFile } from "#harness/platform/go.ts";
@@ -8,16 +10,21 @@ import { contentKey } from "#harness/platform/paths.ts";
 import { Parts, type PartTime } from "../parts.ts";
 import { Store } from "../store.ts";
 import type { ArtifactRequest } from "../types.ts";
-import { buildCiliumImages, ciliumRecipe, preloadedValues } from "./cilium-images.ts";
+import { buildCiliumImages, preloadedValues } from "./cilium-images.ts";
 import * as components from "./components.ts";
 import { agentRoot, type BuiltRoot, buildRoot, type DebianRoot, nodeRoot, proberRoot } from "./debian.ts";
 import { type BuiltComponent, buildComponent } from "./go-build.ts";
 import { buildImage, makeStaging } from "./image.ts";
 import { buildBareNode, preload } from "./node-image.ts";
+import {
+  type CiliumPrograms,
+  type KubernetesPrograms,
+  type NodeImage,
+  nodeImageOf,
+  type Programs,
+  recipeVersion,
+} from "./node-image-names.ts";
 import { proberEntries } from "./prober-image.ts";
-
-/** Part of every image key: raise it when the way images are put together changes. */
-const recipeVersion = "1";
 
 export interface SourceBuild extends Artifacts {
   readonly times: readonly PartTime[];
@@ -69,6 +76,15 @@ export async function buildProber(rootTar: string, rootKey: string, signal: Abor
   return reference;
 }
 
+interface SingleProgram {
+  readonly reference: string;
+  readonly key: string;
+  readonly from: string;
+  readonly to: string;
+  /** The image itself starts nothing where it is left out. */
+  readonly entrypoint?: string[];
+}
+
 class SourceBuilder {
   readonly #request: ArtifactRequest;
   readonly #store = new Store();
@@ -101,134 +117,38 @@ class SourceBuilder {
     const roots = this.#roots();
     // A failed compile must not leave this one unheard.
     roots.catch(() => {});
-    const kubernetesVersions = [...new Set([...this.#request.clusters.values()].map((v) => v.kubernetes))];
-    const ciliumVersions = [...new Set([...this.#request.clusters.values()].map((v) => v.cilium))];
-
-    const kind = await this.#compile(components.kindTool);
-    const kubes = new Map<string, BuiltComponent>();
-    for (const version of kubernetesVersions)
-      kubes.set(version, await this.#compile(components.kubernetes(version)));
-    const containerd = await this.#compile(components.containerd);
-    const cni = await this.#compile(components.cniPlugins);
-    const ciliums = new Map<string, { parts: readonly [BuiltComponent, BuiltComponent]; version: string }>();
-    for (const spec of ciliumVersions) {
-      const { version, checkout } = await resolveCilium(spec);
-      const [agent, operator] = components.cilium(version, checkout);
-      ciliums.set(spec, { parts: [await this.#compile(agent), await this.#compile(operator)], version });
-    }
-    const etcds = new Map<string, BuiltComponent>();
-    const dns = new Map<string, BuiltComponent>();
-    for (const [version, kube] of kubes) {
-      const companions = await components.companionsOf(kube.sourceDir);
-      etcds.set(version, await this.#compile(components.etcd(companions.etcd)));
-      dns.set(version, await this.#compile(components.coredns(companions.coredns)));
-    }
+    const programs = await this.#programs();
     const { tools } = await this.tools();
-    const { node, agent, prober } = await roots;
-
+    const built = await roots;
     const proberImage = await this.#parts.run("prober image", () =>
-      buildProber(prober.tar, prober.key, signal),
+      buildProber(built.prober.tar, built.prober.key, signal),
     );
     const clusters: Record<string, ClusterArtifacts> = {};
     const pushable = new Map<string, { bareNode: string; images: string[] }>();
     let agnhostImage = "";
     for (const [name, versions] of this.#request.clusters) {
-      const kube = kubes.get(versions.kubernetes)!;
-      const companions = await components.companionsOf(kube.sourceDir);
-      const cilium = ciliums.get(versions.cilium)!;
-      const etcd = etcds.get(versions.kubernetes)!;
-      const coredns = dns.get(versions.kubernetes)!;
-      const bareKey = contentKey(
-        recipeVersion,
-        kube.key,
-        containerd.key,
-        cni.key,
-        kind.key,
-        etcd.key,
-        coredns.key,
-        node.key,
-      );
-      const bare = `meshproof/node-bare:v${versions.kubernetes}-${bareKey}`;
-      const ciliumKey = contentKey(ciliumRecipe, ...cilium.parts.map((p) => p.key), etcd.key, agent.key);
-      const tag = `v${cilium.version}`;
-      const full = `meshproof/node:v${versions.kubernetes}-cilium-${cilium.version}-${contentKey(bareKey, ciliumKey, proberImage)}`;
-      agnhostImage = `registry.k8s.io/e2e-test-images/agnhost:${companions.agnhostTag}`;
-      const images = [agnhostImage, proberImage];
-      const standing = (await imageId(full)) !== undefined;
+      const image = nodeImageOf(versions, { programs, roots: built, proberImage });
+      const standing = (await imageId(image.full)) !== undefined;
       await this.#parts.run(
-        `node image of Kubernetes ${versions.kubernetes}, Cilium ${cilium.version}`,
+        `node image of Kubernetes ${versions.kubernetes}, Cilium ${image.cilium.version}`,
         async (step) => {
-          if (standing) return;
-          const staging = await makeStaging();
-          try {
-            const pauseImage = `registry.k8s.io/pause:${companions.pause}`;
-            if ((await imageId(bare)) === undefined) {
-              step.detail("base files, Kubernetes, containerd");
-              const files = `${bare}-files`;
-              await buildBareNode(
-                {
-                  kubernetes: kube,
-                  containerd,
-                  cni,
-                  kind,
-                  rootTar: node.tar,
-                  kubernetesVersion: versions.kubernetes,
-                  pauseImage,
-                },
-                files,
-                signal,
-              );
-              step.detail("control plane images");
-              const control = await this.#controlPlaneImages(
-                kube,
-                etcd,
-                coredns,
-                companions,
-                versions.kubernetes,
-                bareKey,
-                staging,
-              );
-              const archive = join(staging, "control.tar");
-              await saveImages(control, archive, signal);
-              await preload(files, [archive], bare, { [corednsLabel]: companions.coredns }, signal);
-            }
-            step.detail("agnhost");
-            await this.#single(agnhostImage, kube.key, join(kube.binDir, "agnhost"), "/agnhost", [
-              "/agnhost",
-            ]);
-            step.detail("Cilium's images");
-            const ciliumImages = await buildCiliumImages(
-              {
-                cilium: cilium.parts[0],
-                operator: cilium.parts[1],
-                etcd,
-                agentRootTar: agent.tar,
-                key: ciliumKey,
-              },
-              tag,
-              signal,
-            );
-            const archive = join(staging, "cilium.tar");
-            await saveImages([...ciliumImages, ...images], archive, signal);
-            step.detail("preloading");
-            await preload(bare, [archive], full, {}, signal);
-          } finally {
-            await rm(staging, { recursive: true, force: true });
-          }
+          if (!standing) await this.#nodeImage(image, step);
         },
         standing,
       );
-      pushable.set(name, { bareNode: bare, images: [...images, ...ciliumTags(tag)] });
+      const ciliumImages = ciliumTags(image.tag);
+      pushable.set(name, { bareNode: image.bare, images: [...image.preloaded, ...ciliumImages] });
       clusters[name] = {
         versions,
-        ciliumVersion: cilium.version,
-        nodeImage: full,
-        nodeImageId: (await imageId(full))!,
-        chartDir: join(cilium.parts[0].sourceDir, "install/kubernetes/cilium"),
-        imageValues: preloadedValues(tag),
-        ciliumImages: ciliumTags(tag),
+        ciliumVersion: image.cilium.version,
+        nodeImage: image.full,
+        nodeImageId: found(await imageId(image.full), `image ${image.full}`),
+        chartDir: join(image.cilium.parts[0].sourceDir, "install/kubernetes/cilium"),
+        imageValues: preloadedValues(image.tag),
+        ciliumImages,
         importArchives: [],
       };
+      agnhostImage = image.agnhostImage;
     }
     return {
       source: "source",
@@ -242,6 +162,89 @@ class SourceBuilder {
       times: this.#parts.times,
       pushable,
     };
+  }
+
+  /** Every program of every version that a cluster wants, compiled one after the other. */
+  async #programs(): Promise<Programs> {
+    const wanted = [...this.#request.clusters.values()];
+    const kind = await this.#compile(components.kindTool);
+    const kubes = new Map<string, BuiltComponent>();
+    for (const { kubernetes: version } of wanted)
+      kubes.set(version, await this.#compile(components.kubernetes(version)));
+    const containerd = await this.#compile(components.containerd);
+    const cni = await this.#compile(components.cniPlugins);
+    const ciliums = new Map<string, CiliumPrograms>();
+    const ciliumVersions = new Set(wanted.map((v) => v.cilium));
+    for (const spec of ciliumVersions) {
+      const { version, checkout } = readCiliumSpec(spec);
+      const [agent, operator] = components.cilium(version, checkout);
+      ciliums.set(spec, { parts: [await this.#compile(agent), await this.#compile(operator)], version });
+    }
+    const kubernetes = new Map<string, KubernetesPrograms>();
+    for (const [version, kube] of kubes) {
+      const companions = await components.companionsOf(kube.sourceDir);
+      const etcd = await this.#compile(components.etcd(companions.etcd));
+      const coredns = await this.#compile(components.coredns(companions.coredns));
+      kubernetes.set(version, { version, kube, companions, etcd, coredns });
+    }
+    return { kind, containerd, cni, kubernetes, ciliums };
+  }
+
+  /** Builds a node's image: the bare one where it is not there yet, then all that its pods run preloaded into it. */
+  async #nodeImage(image: NodeImage, step: StepHandle): Promise<void> {
+    const { signal } = this.#request;
+    const { kube, etcd } = image.kubernetes;
+    const staging = await makeStaging();
+    try {
+      if ((await imageId(image.bare)) === undefined) await this.#bareNode(image, staging, step);
+      step.detail("agnhost");
+      await this.#single({
+        reference: image.agnhostImage,
+        key: kube.key,
+        from: join(kube.binDir, "agnhost"),
+        to: "/agnhost",
+        entrypoint: ["/agnhost"],
+      });
+      step.detail("Cilium's images");
+      const [cilium, operator] = image.cilium.parts;
+      const ciliumImages = await buildCiliumImages(
+        { cilium, operator, etcd, agentRootTar: image.roots.agent.tar, key: image.ciliumKey },
+        image.tag,
+        signal,
+      );
+      const archive = join(staging, "cilium.tar");
+      await saveImages([...ciliumImages, ...image.preloaded], archive, signal);
+      step.detail("preloading");
+      await preload([archive], { base: image.bare, reference: image.full, labels: {}, signal });
+    } finally {
+      await rm(staging, { recursive: true, force: true });
+    }
+  }
+
+  async #bareNode(image: NodeImage, staging: string, step: StepHandle): Promise<void> {
+    const { signal } = this.#request;
+    const { programs, roots, kubernetes } = image;
+    step.detail("base files, Kubernetes, containerd");
+    const files = `${image.bare}-files`;
+    await buildBareNode(
+      {
+        kubernetes: kubernetes.kube,
+        containerd: programs.containerd,
+        cni: programs.cni,
+        kind: programs.kind,
+        rootTar: roots.node.tar,
+        kubernetesVersion: kubernetes.version,
+        pauseImage: `registry.k8s.io/pause:${kubernetes.companions.pause}`,
+      },
+      files,
+      signal,
+    );
+    step.detail("control plane images");
+    const control = await this.#controlPlaneImages(kubernetes, image.bareKey, staging);
+    const archive = join(staging, "control.tar");
+    await saveImages(control, archive, signal);
+    const labels = { [corednsLabel]: kubernetes.companions.coredns };
+    await preload([archive], { base: files, reference: image.bare, labels, signal });
   }
 
   /** Queues a compile; the same component twice is one build. */
@@ -275,13 +278,7 @@ class SourceBuilder {
   }
 
   /** An image of one static program. */
-  async #single(
-    reference: string,
-    key: string,
-    from: string,
-    to: string,
-    entrypoint: string[],
-  ): Promise<string> {
+  async #single({ reference, key, from, to, entrypoint = [] }: SingleProgram): Promise<string> {
     await buildImage(
       {
         reference,
@@ -298,47 +295,42 @@ class SourceBuilder {
   }
 
   async #controlPlaneImages(
-    kube: BuiltComponent,
-    etcd: BuiltComponent,
-    coredns: BuiltComponent,
-    companions: components.KubernetesCompanions,
-    version: string,
+    { version, kube, companions, etcd, coredns }: KubernetesPrograms,
     key: string,
     staging: string,
   ): Promise<string[]> {
-    const references: string[] = [];
-    for (const name of ["kube-apiserver", "kube-controller-manager", "kube-scheduler"]) {
-      references.push(
-        await this.#single(
-          `registry.k8s.io/${name}:v${version}`,
-          key,
-          join(kube.binDir, name),
-          `/usr/local/bin/${name}`,
-          [],
-        ),
-      );
-    }
-    references.push(
-      await this.#single(
-        `registry.k8s.io/etcd:${companions.etcdImageTag}`,
-        key,
-        join(etcd.binDir, "server"),
-        "/usr/local/bin/etcd",
-        [],
-      ),
-      await this.#single(
-        `registry.k8s.io/coredns/coredns:${companions.coredns}`,
-        key,
-        join(coredns.binDir, "coredns"),
-        "/coredns",
-        ["/coredns"],
-      ),
-    );
     const pause = join(staging, "pause");
     await buildFile(join(import.meta.dirname, "programs/pause.go"), pause, this.#request.signal);
-    references.push(
-      await this.#single(`registry.k8s.io/pause:${companions.pause}`, key, pause, "/pause", ["/pause"]),
-    );
+    const images: SingleProgram[] = [
+      ...["kube-apiserver", "kube-controller-manager", "kube-scheduler"].map((name) => ({
+        reference: `registry.k8s.io/${name}:v${version}`,
+        key,
+        from: join(kube.binDir, name),
+        to: `/usr/local/bin/${name}`,
+      })),
+      {
+        reference: `registry.k8s.io/etcd:${companions.etcdImageTag}`,
+        key,
+        from: join(etcd.binDir, "server"),
+        to: "/usr/local/bin/etcd",
+      },
+      {
+        reference: `registry.k8s.io/coredns/coredns:${companions.coredns}`,
+        key,
+        from: join(coredns.binDir, "coredns"),
+        to: "/coredns",
+        entrypoint: ["/coredns"],
+      },
+      {
+        reference: `registry.k8s.io/pause:${companions.pause}`,
+        key,
+        from: pause,
+        to: "/pause",
+        entrypoint: ["/pause"],
+      },
+    ];
+    const references: string[] = [];
+    for (const image of images) references.push(await this.#single(image));
     return references;
   }
 }
@@ -347,21 +339,4 @@ function ciliumTags(tag: string): string[] {
   return ["cilium", "operator-generic", "clustermesh-apiserver"].map(
     (name) => `quay.io/cilium/${name}:${tag}`,
   );
-}
-
-/** A version, or a folder that holds Cilium's own go.mod. */
-export async function resolveCilium(spec: string): Promise<{ version: string; checkout?: string }> {
-  if (/^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/.test(spec)) return { version: spec };
-  const goMod = await readFile(join(spec, "go.mod"), "utf8").catch(() => undefined);
-  if (goMod === undefined || !goMod.startsWith("module github.com/cilium/cilium")) {
-    throw new MeshproofError(
-      "usage",
-      `--cilium ${spec} is neither a version such as 1.19.4 nor a folder with Cilium's go.mod`,
-      {
-        cure: "give a published version, or the path of a Cilium checkout",
-      },
-    );
-  }
-  const version = (await readFile(join(spec, "VERSION"), "utf8")).trim();
-  return { version, checkout: spec };
 }

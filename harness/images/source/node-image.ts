@@ -1,8 +1,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { buildName } from "#harness/platform/build-containers.ts";
 import { command, output } from "#harness/platform/command.ts";
-import { buildName, execIn, imageId, removeContainers } from "#harness/platform/docker.ts";
+import { execIn, imageId, removeContainers } from "#harness/platform/docker.ts";
 import type { BuiltComponent } from "./go-build.ts";
 import { buildImage, type ImageEntry } from "./image.ts";
 
@@ -93,16 +94,22 @@ function baseSpec(text: string): string {
   return JSON.stringify(spec, null, 2);
 }
 
+interface PreloadOptions {
+  /** The image that a container is started of. */
+  readonly base: string;
+  /** The image that comes of it. */
+  readonly reference: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Imports image archives into containerd's `k8s.io` namespace inside a container of `base`, and commits it.
  * Layers are unpacked here and their blobs discarded: every node copies the image's /var, once is enough.
  */
 export async function preload(
-  base: string,
   archives: readonly string[],
-  reference: string,
-  labels: Readonly<Record<string, string>>,
-  signal: AbortSignal,
+  { base, reference, labels, signal }: PreloadOptions,
 ): Promise<void> {
   if ((await imageId(reference)) !== undefined) return;
   const mounts = archives.flatMap((file, i) => ["-v", `${file}:/preload/${i}.tar:ro`]);
@@ -113,7 +120,7 @@ export async function preload(
       "-d",
       "--privileged",
       "--name",
-      buildName(),
+      await buildName(),
       ...mounts,
       "--entrypoint",
       "/usr/local/bin/containerd",

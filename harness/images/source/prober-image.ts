@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
+import { found } from "#harness/lib/found.ts";
 import { contentKey, repoRoot } from "#harness/platform/paths.ts";
 import type { ImageEntry } from "./image.ts";
 
@@ -18,7 +19,7 @@ async function bundleProber(): Promise<string> {
     write: false,
     logLevel: "silent",
   });
-  return result.outputFiles[0]!.text;
+  return found(result.outputFiles[0], "output of esbuild for the prober").text;
 }
 
 /** The Node binary of npm's `node` package: the one this process runs on. */

@@ -7,7 +7,7 @@ import { lastingState } from "#harness/evidence/lasting-state.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import { changesOf } from "#harness/judge/lasting-state.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
-import { isRigCode, MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
@@ -16,9 +16,10 @@ import type { CertificationJournal } from "#harness/model/certification-journal.
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import type { LastingState } from "#harness/model/lasting-state.ts";
+import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { writeJournal } from "#harness/state/certification-journal.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { describeCertificate } from "./certificate-of.ts";
 import type { Certified } from "./certified.ts";
@@ -99,6 +100,7 @@ export class Certification {
     }
     const certificate = await describeCertificate(this.#journal, this.#state.plan, this.#options.artifacts);
     await writeCertificate(this.#dir, certificate);
+    for (const line of redactionLines(await redactionsIn(this.#dir))) this.#options.say(line);
     return { certificate, dir: this.#dir };
   }
 
@@ -244,8 +246,8 @@ export class Certification {
         return null;
       } catch (failure) {
         throwIfAborted(signal, name);
-        // A silent prober tells nothing of the upgrade.
-        if (failure instanceof MeshproofError && isRigCode(failure.code)) throw failure;
+        // A silent prober, or a full disk, tells nothing of the upgrade.
+        if (isTestMachineError(failure)) throw failure;
         await this.#evidence(name);
         return messageOf(failure);
       }

@@ -8,12 +8,14 @@ import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { CertificationJournal, UpgradePair } from "#harness/model/certification-journal.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
 import { claimJournal, forgetJournal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
-import { claimLab, isMine, lockLab, readLabState, requireLab } from "#harness/state/lab.ts";
-import { checkSuites } from "#harness/testkit/suites.ts";
+import { claimLab, isMine, readLabState, requireLab } from "#harness/state/lab.ts";
+import { withLab } from "#harness/state/lock.ts";
+import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { Certification } from "./certification.ts";
 import type { Certified } from "./certified.ts";
@@ -53,21 +55,34 @@ export interface ResumeOptions extends AnyCertification {
 
 /** Moves a lab from one version to another and back under traffic, and says what it cost. */
 export async function certify(options: CertifyOptions): Promise<Certified> {
-  const { plan, pair, keep, progress, signal } = options;
+  const { plan, pair, signal, progress } = options;
   const order = orderOf(
     plan.clusters.map((c) => c.name),
     options.order,
   );
-  const suites = checkSuites(options.suites, plan);
+  const suites = chooseSuites(await loadSuites(), options.suites, plan).map((s) => s.info.name);
   const stranded = await readJournal(plan.lab);
   if (stranded !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
-      cure: `run \`npm run mesh -- certify --resume --lab ${plan.lab}\` to go on, or \`npm run mesh -- down --lab ${plan.lab}\` to clean up`,
+      cure: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
     });
-  const newValues = (await Promise.all(options.newValues.map(readValues))).reduce(mergeValues, {});
+  const newValues = (
+    await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
+  ).reduce(mergeValues, {});
   const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
-  await using _lock = await lockLab(plan.lab);
-  const { runId, images } = options;
+  return withLab(plan.lab, signal, (held) =>
+    certifyUnderLock({ ...options, signal: held }, { order, suites, newValues, artifacts }),
+  );
+}
+
+async function certifyUnderLock(
+  options: CertifyOptions,
+  checked: Pick<CertificationJournal["settings"], "order" | "suites" | "newValues"> & {
+    readonly artifacts: BothArtifacts;
+  },
+): Promise<Certified> {
+  const { plan, pair, runId, images, keep, progress, signal } = options;
+  const { order, suites, newValues, artifacts } = checked;
   await up({ plan, runId, images, keep, transient: !keep, progress, signal });
   return await conclude(options, plan.lab, artifacts, async (mesh) => ({
     version: 1,
@@ -96,8 +111,11 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
 
 /** Goes on with a certification that was cut off, as it was asked for. */
 export async function resumeCertification(options: ResumeOptions): Promise<Certified> {
+  return withLab(options.lab, options.signal, (signal) => resumeUnderLock({ ...options, signal }));
+}
+
+async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   const { lab, progress, signal } = options;
-  await using _lock = await lockLab(lab);
   const journal = await readJournal(lab);
   if (journal === undefined)
     throw new MeshproofError("usage", `no certification was cut off in lab ${lab}`, {

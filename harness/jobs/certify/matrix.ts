@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { checkWritable, readUserJson } from "#harness/config/user-file.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
-import { parseRecord } from "#harness/lib/records.ts";
+import { checkRecord } from "#harness/lib/records.ts";
 import type { Certificate } from "#harness/model/certificate.ts";
 import type { UpgradePair } from "#harness/model/certification-journal.ts";
 import { type HistoryEntry, upgradeHistoryFormat } from "#harness/model/upgrade-history.ts";
@@ -16,11 +17,10 @@ export async function certifyMatrix(
   say: (line: string) => void,
   signal: AbortSignal,
 ): Promise<(Certificate | undefined)[]> {
-  const text = await readFile(history, "utf8").catch(() => "[]");
-  const before = parseRecord(text, upgradeHistoryFormat, {
-    what: `history ${history}`,
-    remedy: "name another --history",
-  });
+  const remedy = "name another --history";
+  checkWritable(history, "--history");
+  const standing = existsSync(history) ? readUserJson(history, "--history", remedy) : [];
+  const before = checkRecord(standing, upgradeHistoryFormat, { what: `history ${history}`, remedy });
   const all = [...before];
   const certificates: (Certificate | undefined)[] = [];
   for (const pair of pairs) {

@@ -1,4 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 
 /** One stretch of a certification: a cluster moves, or nothing does and the suites run. */
 export interface Phase {
@@ -48,7 +49,7 @@ export function orderOf(names: readonly string[], wanted: string | undefined): r
   const order = wanted.split(",");
   if (order.length !== names.length || names.some((n) => !order.includes(n)))
     throw new MeshproofError("usage", `--order ${wanted} does not name every cluster once`, {
-      cure: `for example --order ${names.toReversed().join(",")}`,
+      cure: `for example ${shellQuote(["--order", names.toReversed().join(",")])}`,
     });
   return order;
 }

@@ -14,14 +14,14 @@ export interface PhaseSuites {
 }
 
 /** Standing traffic asks beside them: with both at full rate, two cores are the rig's limit and not the mesh's. */
-const sparing = 4;
+const probeIntervalFactor = 4;
 
 /** The suites as they judge the versions of now, and what went wrong beside them. One that did not run has no tests. */
 export async function runPhaseSuites(
   options: PhaseSuites,
 ): Promise<{ suites: PhaseRecord["suites"]; besides: string[] }> {
   const { suites, signal, runId } = options;
-  const { record } = await testLab({ ...options, sparing });
+  const { record } = await testLab({ ...options, probeIntervalFactor });
   throwIfAborted(signal, runId);
   const told = suites.map((name) => {
     const suite = record.suites.find((s) => s.name === name);

@@ -5,16 +5,16 @@ import { certify } from "#harness/judge/certification.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import { certificateSchema } from "#harness/model/certificate.ts";
 import type { SuiteRecord } from "#harness/model/record.ts";
-import { writeAtomic } from "#harness/platform/paths.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
 import { toJunit } from "#harness/report/junit.ts";
 
 /** `certificate.yaml`, its page, and JUnit with one case a phase; `latest` points at the run. */
 export async function writeCertificate(dir: string, certificate: Certificate): Promise<void> {
   certificateSchema.parse(certificate);
-  await writeAtomic(join(dir, "certificate.yaml"), toYaml(certificate, { lineWidth: 0 }));
-  await writeAtomic(join(dir, "certificate.html"), certificateHtml(certificate));
-  await writeAtomic(
+  await writeReportFile(join(dir, "certificate.yaml"), toYaml(certificate, { lineWidth: 0 }));
+  await writeReportFile(join(dir, "certificate.html"), certificateHtml(certificate));
+  await writeReportFile(
     join(dir, "junit.xml"),
     toJunit({
       runId: certificate.runId,

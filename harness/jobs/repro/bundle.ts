@@ -7,9 +7,10 @@ import { standInImage } from "#harness/lab/manifests.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type BundleManifest, bundleManifestFormat } from "#harness/model/bundle-manifest.ts";
+import { holdsPrivateKey } from "#harness/platform/secrets/private-keys.ts";
 import { readJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { reportsDir } from "#harness/testkit/run-environment.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 
 const manifestFile = "meshproof-bundle.json";
@@ -45,11 +46,7 @@ export async function bundle(lab: string, file: string, run: string | undefined)
 
 /** A private key, as PEM or as base64 of it, is in no bundle: the lab makes its own. */
 export function refuseKeys(name: string, text: string): void {
-  const encoded = text.match(/[A-Za-z0-9+/]{40,}={0,2}/g) ?? [];
-  const found = [text, ...encoded.map((t) => Buffer.from(t, "base64").toString("latin1"))].some((t) =>
-    /-----BEGIN [A-Z ]*PRIVATE KEY-----/.test(t),
-  );
-  if (found)
+  if (holdsPrivateKey(text))
     throw new MeshproofError("usage", `${name} would hold a private key: nothing was written`, {
       cure: "take it out of the lab file's values or manifests, and bring the lab up anew",
     });

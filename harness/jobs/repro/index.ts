@@ -1,3 +1,4 @@
+import { textTable } from "#harness/lib/table.ts";
 import type { Difference } from "#harness/model/field.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 import { type LabDraft, labOf } from "./lab-of.ts";
@@ -29,12 +30,5 @@ export function differenceLines(differences: readonly Difference[]): string[] {
     ]);
   const head = ["cluster", "what", "in the field", "in the lab", "does it matter"];
   const cut = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
-  const all = [head, ...rows].map((r) => r.map((c) => cut(c!)));
-  const widths = head.map((_, i) => Math.max(...all.map((r) => r[i]!.length)));
-  return all.map((r) =>
-    r
-      .map((c, i) => c.padEnd(widths[i]!))
-      .join("  ")
-      .trimEnd(),
-  );
+  return textTable([head, ...rows].map((row) => row.map(cut)));
 }

@@ -1,6 +1,7 @@
 import { release } from "node:os";
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, FieldCluster, FieldObject } from "#harness/model/field.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
@@ -152,12 +153,12 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
     const id = known(
       "cluster id",
       c.id,
-      `add its Helm values, or the ConfigMap cilium-config: ${c.name}=FILE`,
+      `add its Helm values, or the ConfigMap cilium-config: ${shellQuote([`${c.name}=FILE`])}`,
     );
     const cilium = known(
       "Cilium version",
       c.cilium,
-      `add its pods (kubectl get pods -A -o yaml): ${c.name}=FILE`,
+      `add its pods (kubectl get pods -A -o yaml): ${shellQuote([`${c.name}=FILE`])}`,
     );
     // A vendor's suffix is no version that images are published of.
     const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";

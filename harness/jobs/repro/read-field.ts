@@ -1,12 +1,14 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { clusterName } from "#harness/config/lab-file.ts";
 import { mergeValues } from "#harness/config/plan.ts";
+import { readingUserFile, readUserFile, unreadable } from "#harness/config/user-file.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { present } from "#harness/lib/present.ts";
 import { checkRecord, parseRecord, type RecordFormat } from "#harness/lib/records.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import {
   type FieldCluster,
   type FieldObject,
@@ -38,13 +40,19 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
   const parts: Part[] = [];
   for (const file of files) {
     const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
-    parts.push(path!.endsWith(".zip") ? await fromSysdump(path!) : await fromYaml(path!, cluster));
+    if (path === undefined) continue;
+    const remedy = "give what `helm get values`, `kubectl get -o yaml` or `cilium sysdump` writes";
+    parts.push(
+      await readingUserFile(path, "a file of the mesh", remedy, () =>
+        path.endsWith(".zip") ? fromSysdump(path) : fromYaml(path, cluster),
+      ),
+    );
   }
   const names = [...new Set(parts.map((p) => p.cluster).filter((n) => n !== undefined))];
   for (const part of parts)
     if (part.cluster === undefined && names.length !== 1)
       throw new MeshproofError("usage", `${part.source} does not say of which cluster it is`, {
-        cure: `give it as NAME=${part.source}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
+        cure: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
       });
   for (const name of names) {
     const dumps = parts.filter((p) => p.sysdump && p.cluster === name);
@@ -114,15 +122,23 @@ async function fromSysdump(path: string): Promise<Part> {
 }
 
 async function fromYaml(path: string, named: string | undefined): Promise<Part> {
-  const size = (await stat(path).catch(() => undefined))?.size;
-  if (size === undefined)
-    throw new MeshproofError("usage", `cannot read ${path}`, { cure: "check the path" });
+  const { size } = await stat(path).catch((error: unknown) => {
+    throw unreadable(path, "a file of the mesh", error);
+  });
   if (size > mostYamlBytes)
-    throw new MeshproofError("usage", `${path} has ${Math.round(size / 1024 ** 2)} MiB: at most 16 are read`);
-  const documents = parseAllDocuments(await readFile(path, "utf8"));
+    throw new MeshproofError(
+      "usage",
+      `${path} has ${Math.round(size / 1024 ** 2)} MiB: at most 16 are read`,
+      {
+        cure: "give the objects of Cilium's and of the tested namespaces alone",
+      },
+    );
+  const documents = parseAllDocuments(readUserFile(path, "a file of the mesh"));
   const read = (d: (typeof documents)[number]): unknown => {
     if (d.errors.length > 0)
-      throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`);
+      throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`, {
+        cure: "correct the file",
+      });
     // Aliases are no part of what helm and kubectl write, and could grow without end.
     try {
       return d.toJS({ maxAliasCount: 0 });
@@ -153,9 +169,13 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
   const own =
     (values?.cluster as { name?: string } | undefined)?.name ?? config?.["cluster-name"] ?? undefined;
   if (named !== undefined && own !== undefined && named !== own)
-    throw new MeshproofError("usage", `${path} is of cluster ${own}, not ${named}`);
+    throw new MeshproofError("usage", `${path} is of cluster ${own}, not ${named}`, {
+      cure: `give it as ${own}=${path}, or without a name`,
+    });
   if (objects.length === 0 && values === undefined)
-    throw new MeshproofError("usage", `${path} holds neither Helm values nor Kubernetes objects`);
+    throw new MeshproofError("usage", `${path} holds neither Helm values nor Kubernetes objects`, {
+      cure: "give what `helm get values` or `kubectl get -o yaml` writes",
+    });
   return {
     source: basename(path),
     cluster: named ?? own,

@@ -63,13 +63,14 @@ export interface DoctorOptions {
   /** Whether images would have to be built: decides how much disk is needed, and whether Go matters. */
   readonly mustBuild: boolean;
   readonly registryMirror?: string;
+  readonly signal?: AbortSignal;
 }
 
 export async function examine(options: DoctorOptions): Promise<Finding[]> {
   const findings: Finding[] = [];
-  findings.push(...(await docker()));
+  findings.push(...(await docker(options.signal)));
   findings.push(await kernel());
-  findings.push(await disk(options.mustBuild));
+  findings.push(await disk(options.mustBuild, options.signal));
   findings.push(memory(await availableMemoryBytes()));
   const instances = await readNumber("/proc/sys/fs/inotify/max_user_instances");
   findings.push({
@@ -91,9 +92,9 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
   return findings;
 }
 
-async function docker(): Promise<Finding[]> {
+async function docker(signal: AbortSignal | undefined): Promise<Finding[]> {
   try {
-    const info = await dockerInfo();
+    const info = await dockerInfo(signal);
     const findings: Finding[] = [
       {
         name: "Docker",
@@ -117,7 +118,7 @@ async function docker(): Promise<Finding[]> {
     });
     return findings;
   } catch (error) {
-    if (!(error instanceof MeshproofError)) throw error;
+    if (!(error instanceof MeshproofError) || signal?.aborted === true) throw error;
     return [
       {
         name: "Docker",
@@ -149,11 +150,14 @@ async function kernel(): Promise<Finding> {
   };
 }
 
-export async function disk(mustBuild: boolean): Promise<Finding> {
+export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<Finding> {
   const needed = mustBuild ? needs.buildDiskBytes : needs.labDiskBytes;
-  const rootDir = await dockerInfo().then(
+  const rootDir = await dockerInfo(signal).then(
     (i) => i.rootDir,
-    () => "/var/lib/docker",
+    (error: unknown) => {
+      if (signal?.aborted === true) throw error;
+      return "/var/lib/docker";
+    },
   );
   const places = [rootDir, cacheDir()];
   const free = await Promise.all(places.map(freeDiskBytes));

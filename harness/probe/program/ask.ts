@@ -3,17 +3,17 @@ import { type Answer, requestByTcp, requestByUdp, requestOnNewConnection } from 
 
 /** Sends every request, each on a connection of its own, and prints one reply. */
 export async function ask(spec: AskSpec): Promise<void> {
-  const answers: AskAnswer[][] = spec.asks.map(() => []);
-  const queue = spec.asks.flatMap((target, i) => Array.from({ length: target.count }, () => ({ target, i })));
+  const asked = spec.asks.map((target) => ({ target, answers: [] as AskAnswer[] }));
+  const queue = asked.flatMap((one) => Array.from({ length: one.target.count }, () => one));
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const startedMs = performance.now();
       const answer = await send(next.target, spec.timeoutMs);
-      answers[next.i]!.push({ ...answer, ms: Math.round((performance.now() - startedMs) * 100) / 100 });
+      next.answers.push({ ...answer, ms: Math.round((performance.now() - startedMs) * 100) / 100 });
     }
   };
   await Promise.all(Array.from({ length: spec.concurrency }, worker));
-  const reply: AskReply = { answers };
+  const reply: AskReply = { answers: asked.map(({ answers }) => answers) };
   await new Promise<void>((resolve) => process.stdout.write(`${JSON.stringify(reply)}\n`, () => resolve()));
 }
 

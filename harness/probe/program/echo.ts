@@ -13,7 +13,7 @@ export function echo(port: number): void {
     socket.setEncoding("latin1").setNoDelay(true);
     socket.on("data", (chunk: string) => {
       const lines = (rest + chunk).split("\n");
-      rest = lines.pop()!;
+      rest = lines.pop() ?? "";
       for (const line of lines) socket.write(`${name} ${line}\n`);
     });
     socket.on("error", () => socket.destroy());

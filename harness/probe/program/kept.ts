@@ -73,11 +73,10 @@ export class TcpHeartbeat extends Kept {
   #rest = "";
 
   protected send(line: string): void {
-    if (this.#socket === undefined) this.#open();
-    this.#socket!.write(line);
+    (this.#socket ?? this.#open()).write(line);
   }
 
-  #open(): void {
+  #open(): Socket {
     const socket = connect({ host: this.host, port: this.port, noDelay: true });
     this.#socket = socket;
     this.#rest = "";
@@ -100,11 +99,12 @@ export class TcpHeartbeat extends Kept {
     });
     socket.on("data", (chunk: string) => {
       const lines = (this.#rest + chunk).split("\n");
-      this.#rest = lines.pop()!;
+      this.#rest = lines.pop() ?? "";
       for (const line of lines) this.heard(line);
     });
     socket.on("end", () => end({ outcome: "reset", body: "", detail: "closed by the other end" }));
     socket.on("error", (error) => end(failure(error)));
+    return socket;
   }
 
   protected drop(): void {
@@ -121,12 +121,12 @@ export class UdpFlow extends Kept {
   #waiting: string[] = [];
 
   protected send(line: string): void {
-    if (this.#socket === undefined) this.#open();
-    if (this.#ready) this.#socket!.send(line);
+    const socket = this.#socket ?? this.#open();
+    if (this.#ready) socket.send(line);
     else this.#waiting.push(line);
   }
 
-  #open(): void {
+  #open(): DatagramSocket {
     const socket = createSocket(this.host.includes(":") ? "udp6" : "udp4");
     this.#socket = socket;
     this.#ready = false;
@@ -151,6 +151,7 @@ export class UdpFlow extends Kept {
       this.opened();
       for (const line of this.#waiting.splice(0)) socket.send(line);
     });
+    return socket;
   }
 
   protected drop(): void {

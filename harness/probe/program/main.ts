@@ -7,30 +7,23 @@ import { end } from "./end.ts";
 import { hold } from "./hold.ts";
 import { probe } from "./probe.ts";
 
-const [verb, json] = process.argv.slice(2);
-switch (verb) {
-  case "idle":
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
-    setInterval(() => {}, 60_000);
-    break;
-  case "probe":
-    await probe(JSON.parse(json!) as ProbeSpec);
-    break;
-  case "ask":
-    await ask(JSON.parse(json!) as AskSpec);
-    break;
-  case "echo":
-    echo(Number(json));
-    break;
-  case "hold":
-    hold(JSON.parse(json!) as HoldSpec);
-    break;
-  case "end":
-    end(json!);
-    break;
-  default:
-    process.stderr.write(
-      `usage: main.mjs idle | probe JSON | ask JSON | echo PORT | hold JSON | end TEXT, not ${verb ?? "nothing"}\n`,
-    );
-    process.exit(2);
+const withArgument = new Map<string, (argument: string) => unknown>([
+  ["probe", (json) => probe(JSON.parse(json) as ProbeSpec)],
+  ["ask", (json) => ask(JSON.parse(json) as AskSpec)],
+  ["echo", (port) => echo(Number(port))],
+  ["hold", (json) => hold(JSON.parse(json) as HoldSpec)],
+  ["end", end],
+]);
+
+const [verb = "nothing", argument] = process.argv.slice(2);
+const does = withArgument.get(verb);
+if (verb === "idle") {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
+  setInterval(() => {}, 60_000);
+} else if (does !== undefined && argument !== undefined) await does(argument);
+else {
+  process.stderr.write(
+    `usage: main.mjs idle | probe JSON | ask JSON | echo PORT | hold JSON | end TEXT, not ${verb}${argument === undefined ? " alone" : ""}\n`,
+  );
+  process.exit(2);
 }

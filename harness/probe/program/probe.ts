@@ -51,24 +51,24 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const controlPort = (controlServer.address() as AddressInfo).port;
   let samples: WireSample[] = [];
   let controls: WireRequest[] = [];
-  const clients = spec.streams.map(clientOf);
+  const streams = spec.streams.map((stream) => ({ everyMs: stream.everyMs, client: clientOf(stream) }));
   // The grids are shifted against one another: streams that all fired at once would make each other late.
-  const grids: Grid[] = spec.streams.map(({ everyMs }, i) => ({
+  const grids: Grid[] = streams.map(({ everyMs, client }, i) => ({
     everyMs,
-    dueMs: (everyMs * i) / spec.streams.length,
+    dueMs: (everyMs * i) / streams.length,
     seq: 0,
-    request: () => clients[i]!.request(),
+    request: () => client.request(),
     keep: (row) => samples.push([i, ...row]),
   }));
   const controlTimeoutMs = Math.min(...spec.streams.map((s) => s.timeoutMs));
-  grids.push({
+  const control: Grid = {
     everyMs: spec.controlEveryMs,
     dueMs: 0,
     seq: 0,
     request: () => requestOnNewConnection("127.0.0.1", controlPort, "/", controlTimeoutMs),
     keep: (row) => controls.push(row),
-  });
-  const control = grids.at(-1)!;
+  };
+  grids.push(control);
   let pace = 1;
 
   const zero = performance.now();
@@ -125,7 +125,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   flush();
   const cpu = process.cpuUsage(cpuAtStart);
   await print({ bye: { cpuShare: (cpu.user + cpu.system) / 1000 / nowMs() } });
-  for (const client of clients) await client[Symbol.asyncDispose]();
+  for (const { client } of streams) await client[Symbol.asyncDispose]();
   controlServer.close();
   process.exit(0);
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { found } from "#harness/lib/found.ts";
 import { labCa } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
 import { reconnectAgents } from "../reconnect.ts";
@@ -13,6 +14,8 @@ export const defaultProfile: Profile = {
     const { clusters, plan, progress } = site;
     const addresses = new Map<string, readonly string[]>();
     for (const cluster of clusters) addresses.set(cluster.name, await addressesOf(site, cluster));
+    const addressOf = ({ name }: Cluster): string =>
+      found(addresses.get(name)?.[0], `address of the clustermesh-apiserver of ${name}`);
     const ca = await labCa(plan.lab);
     await progress.step("install Cilium with its own chart", () =>
       Promise.all(
@@ -25,7 +28,7 @@ export const defaultProfile: Profile = {
                 service: {
                   type: plan.serviceType,
                   ...(plan.serviceType === "LoadBalancer"
-                    ? { annotations: { "lbipam.cilium.io/ips": addresses.get(cluster.name)![0] } }
+                    ? { annotations: { "lbipam.cilium.io/ips": addressOf(cluster) } }
                     : { nodePort: apiserverPort.NodePort }),
                 },
               },

@@ -64,7 +64,7 @@ export const externalEtcdProfile: Profile = {
 /** Where agents of its own cluster reach it: on the control plane node, for it must be there before the CNI. */
 async function startEtcd(site: Site, cluster: Cluster): Promise<string> {
   const { kube } = cluster;
-  const node = (await cluster.nodes()).find((n) => n.role === "control-plane")!;
+  const node = await cluster.controlPlane();
   const ca = await labCa(site.plan.lab, externalEtcd.ca(cluster.name));
   const valid = { fromMs: Date.now() - 3_600_000, untilMs: Date.now() + 365 * 86_400_000 };
   const names = { ips: [node.address, "127.0.0.1"], dns: [`*.${domain}`] };

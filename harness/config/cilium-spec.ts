@@ -1,0 +1,26 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { readUserFile } from "./user-file.ts";
+
+const versionPattern = /^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/;
+
+/** A version, or a folder that holds Cilium's own go.mod and VERSION. Throws `usage` or `config-invalid` for anything else. */
+export function readCiliumSpec(spec: string): { readonly version: string; readonly checkout?: string } {
+  if (versionPattern.test(spec)) return { version: spec };
+  const cure = "give a published version, or the path of a Cilium checkout";
+  const foreign = new MeshproofError(
+    "usage",
+    `--cilium ${spec} is neither a version such as 1.19.4 nor a folder with Cilium's go.mod`,
+    { cure },
+  );
+  if (statSync(join(spec, "go.mod"), { throwIfNoEntry: false }) === undefined) throw foreign;
+  if (!readUserFile(join(spec, "go.mod"), `--cilium ${spec}`).startsWith("module github.com/cilium/cilium"))
+    throw foreign;
+  const version = readUserFile(join(spec, "VERSION"), `--cilium ${spec}`, cure).trim();
+  if (!versionPattern.test(version))
+    throw new MeshproofError("config-invalid", `${join(spec, "VERSION")} (--cilium) holds no version`, {
+      cure,
+    });
+  return { version, checkout: spec };
+}

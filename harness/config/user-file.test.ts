@@ -1,0 +1,130 @@
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test } from "vitest";
+import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
+import { planRepro } from "#harness/jobs/repro/index.ts";
+import { checkTestFiles } from "#harness/jobs/test-files.ts";
+import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
+import { readSeries } from "#harness/measure/series.ts";
+import { readLabFile, readManifests, readValues } from "./lab-file.ts";
+import { readMatrix } from "./upgrade-matrix.ts";
+import { checkWritable, readingUserFile, readUserFile, readUserJson } from "./user-file.ts";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "meshproof-files-"));
+  mkdirSync(join(dir, "dir"));
+  writeFileSync(join(dir, "empty"), "");
+  writeFileSync(join(dir, "binary"), Buffer.from([0x1f, 0x8b, 0x00, 0xff, 0xfe]));
+  writeFileSync(join(dir, "latin1"), Buffer.from([0x61, 0xe4, 0x3a, 0x20, 0x31]));
+  writeFileSync(join(dir, "broken"), "a: [1");
+  writeFileSync(join(dir, "alias"), "a: *nowhere");
+  writeFileSync(join(dir, "text"), '"a string"');
+  writeFileSync(join(dir, "list"), "- 1\n- { items: [1, null], metadata: 7 }\n");
+});
+
+/** Everything that a path can be and that no reader takes. */
+const wrong = [
+  "nosuch",
+  "dir",
+  "binary",
+  "latin1",
+  "broken",
+  "alias",
+  "text",
+  "list",
+  "empty/below",
+  "empty",
+];
+
+/** Each reader of a file that a person names, and what it takes all the same. */
+const readers: [string, (path: string) => unknown, readonly string[]][] = [
+  ["--lab-file", readLabFile, []],
+  ["--values", (path) => readValues(path, "--values"), ["empty"]],
+  ["manifests", (path) => readManifests(join(dir, "lab.yaml"), path), ["empty"]],
+  ["--matrix", readMatrix, []],
+  [
+    "--series",
+    async (path) => checkTestFiles({ series: path }),
+    ["nosuch", "empty", "broken", "alias", "text"],
+  ],
+  ["--baseline", async (path) => checkTestFiles({ baseline: path }), ["empty", "broken", "alias", "text"]],
+  ["--kubeconfig", async (path) => checkKubeconfig(namedKubeconfig(path), ["a"]), []],
+  ["diagnose FILE", (path) => diagnoseFiles([path]), []],
+  ["repro FILE", (path) => planRepro([path], join(dir, "out")), []],
+  ["a JSON file", async (path) => readUserJson(path, "--history", "name another"), ["text"]],
+];
+
+describe.each(readers)("%s", (_option, read, takes) => {
+  test.each(wrong.filter((name) => !takes.includes(name)))(
+    "%s is exit 2, with the file and a remedy",
+    async (name) => {
+      const path = join(dir, name);
+      const error: unknown = await Promise.resolve()
+        .then(() => read(path))
+        .then(
+          () => undefined,
+          (e: unknown) => e,
+        );
+      expect(error).toMatchObject({ exitCode: 2, cure: expect.stringMatching(/\w/) });
+      expect(String(error)).toContain(name.split("/")[0]);
+    },
+  );
+});
+
+test("the message names file, place and reason", () => {
+  expect(() => readUserFile("/nosuch/f", "--values")).toThrow(
+    expect.objectContaining({
+      message: "cannot read /nosuch/f (--values): no such file",
+      cure: "check the path",
+    }),
+  );
+  expect(() => readUserFile(dir, "--values")).toThrow(/it is a directory/);
+  expect(() => readUserFile("/dev/zero", "--values")).toThrow(/has more than 256 MiB/);
+});
+
+test("a file of another kind is told as one", async () => {
+  const read = readingUserFile("f", "--resume", "name another run", async () => JSON.parse("{"));
+  await expect(read).rejects.toMatchObject({ code: "config-invalid", cure: "name another run" });
+});
+
+describe("files that are written", () => {
+  test.each(["dir", "empty/below"])("%s is refused", (name) => {
+    expect(() => checkWritable(join(dir, name), "--summary")).toThrow(
+      expect.objectContaining({ exitCode: 2, message: expect.stringContaining("(--summary)") }),
+    );
+  });
+  test("one that can be leaves nothing behind", () => {
+    checkWritable(join(dir, "new/summary.md"), "--summary");
+    expect(readdirSync(join(dir, "new"))).toEqual([]);
+  });
+});
+
+describe("a kubeconfig", () => {
+  const kubeconfig = (user: string): string =>
+    `contexts: [{ name: a, context: { cluster: c, user: u } }, { name: half }]
+clusters: [{ name: c, cluster: { server: "https://127.0.0.1:1" } }]
+users: [{ name: u, user: ${user} }]
+`;
+  const check = (text: string, context: string): void => {
+    writeFileSync(join(dir, "kubeconfig"), text);
+    checkKubeconfig(namedKubeconfig(join(dir, "kubeconfig")), [context]);
+  };
+  test("that has the context is taken", () => check(kubeconfig("{ token: t }"), "a"));
+  test("names the contexts that it has", () =>
+    expect(() => check(kubeconfig("{}"), "b")).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining("no context b"),
+        cure: "name one of a, half",
+      }),
+    ));
+  test("with half a context is refused", () =>
+    expect(() => check(kubeconfig("{}"), "half")).toThrow(/contexts half/));
+  test("with a key file that is not there is refused", () =>
+    expect(() => check(kubeconfig("{ client-key: nosuch.key }"), "a")).toThrow(
+      /nosuch\.key \(client-key in/,
+    ));
+});
+
+test("a series that is not there is a new one", () => expect(readSeries(join(dir, "nosuch"))).toEqual([]));

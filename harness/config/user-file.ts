@@ -1,0 +1,121 @@
+import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+
+/** No file that a person writes, and no series of measurements, comes near; a device would never end. */
+const mostBytes = 256 * 1024 ** 2;
+const chunkBytes = 1024 ** 2;
+
+/**
+ * The text of a file that a person named. `what` is where they named it, such as `--values`. Whatever keeps it from being
+ * read as text is `config-invalid` with file, place and remedy.
+ */
+export function readUserFile(path: string, what: string, remedy?: string): string {
+  let bytes: Buffer;
+  try {
+    bytes = readBytes(path);
+  } catch (error) {
+    throw unreadable(path, what, error, remedy);
+  }
+  if (bytes.length > mostBytes)
+    throw invalid(`${path} (${what}) has more than ${mostBytes / 1024 ** 2} MiB`, "name a smaller file");
+  try {
+    if (bytes.includes(0)) throw new TypeError("it holds zero bytes");
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw invalid(`${path} (${what}) is not a text file in UTF-8`, "name a text file", error);
+  }
+}
+
+/** The value of a JSON file that a person named; `config-invalid` where it is none. */
+export function readUserJson(path: string, what: string, remedy: string): unknown {
+  const text = readUserFile(path, what, remedy);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalid(`${path} (${what}) is not JSON: ${messageOf(error)}`, remedy, error);
+  }
+}
+
+/** Throws `config-invalid` where `path`, named at `what`, cannot be written; makes the folders that lead to it. */
+export function checkWritable(path: string, what: string): void {
+  const probe = `${path}.${process.pid}.part`;
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+      throw Object.assign(new Error("it is a directory"), { code: "EISDIR" });
+    mkdirSync(dirname(path), { recursive: true });
+    closeSync(openSync(probe, "w"));
+    rmSync(probe);
+  } catch (error) {
+    throw invalid(
+      `cannot write ${path} (${what}): ${reasonOf(error)}`,
+      "name a file in a folder that this user may write",
+      error,
+    );
+  }
+}
+
+/** The error for a path that a person named and that cannot be opened or read. */
+export function unreadable(path: string, what: string, error: unknown, remedy?: string): MeshproofError {
+  return invalid(`cannot read ${path} (${what}): ${reasonOf(error)}`, remedy ?? remedyOf(error), error);
+}
+
+/**
+ * Reads something out of what a person named, by whatever parser. An error that is not typed yet is `config-invalid`:
+ * the file holds what its reader did not expect.
+ */
+export async function readingUserFile<T>(
+  path: string,
+  what: string,
+  remedy: string,
+  read: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof MeshproofError) throw error;
+    if (codeOf(error) in reasons) throw unreadable(path, what, error);
+    throw invalid(`${path} (${what}) holds something else than it should: ${messageOf(error)}`, remedy);
+  }
+}
+
+/** At most one byte more than is allowed: the caller sees that it is too much. */
+function readBytes(path: string): Buffer {
+  const file = openSync(path, "r");
+  try {
+    const chunks: Buffer[] = [];
+    for (let total = 0; total <= mostBytes; ) {
+      const chunk = Buffer.allocUnsafe(chunkBytes);
+      const length = readSync(file, chunk);
+      if (length === 0) break;
+      chunks.push(chunk.subarray(0, length));
+      total += length;
+    }
+    return Buffer.concat(chunks);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const reasons: Readonly<Record<string, readonly [reason: string, remedy: string]>> = {
+  ENOENT: ["no such file", "check the path"],
+  ENOTDIR: ["a part of the path is not a directory", "check the path"],
+  EISDIR: ["it is a directory", "name a file"],
+  EACCES: ["permission denied", "let this user read it"],
+  EPERM: ["permission denied", "let this user read it"],
+  ELOOP: ["its symbolic links form a circle", "check the path"],
+};
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error ? String(error.code) : "";
+const reasonOf = (error: unknown): string => reasons[codeOf(error)]?.[0] ?? messageOf(error);
+const remedyOf = (error: unknown): string => reasons[codeOf(error)]?.[1] ?? "check the file";
+
+function invalid(message: string, cure: string, cause?: unknown): MeshproofError {
+  // The reason is in the message already: system errors are no causes worth a line of their own.
+  const known = codeOf(cause) in reasons || cause instanceof TypeError || cause instanceof SyntaxError;
+  return new MeshproofError("config-invalid", message, {
+    cure,
+    ...(cause === undefined || known ? {} : { cause }),
+  });
+}

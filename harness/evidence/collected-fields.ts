@@ -1,0 +1,167 @@
+import type { KubeObject } from "#harness/kube/kube.ts";
+
+/** Whose namespaces may be collected whole: Cilium's own, and those that Meshproof made. All others are other people's. */
+export interface CollectedWhole {
+  readonly namespaces: ReadonlySet<string>;
+}
+
+/** What is kept of every object: what it is, and what selects it. */
+const always = [
+  "apiVersion",
+  "kind",
+  "metadata.name",
+  "metadata.namespace",
+  "metadata.labels.*",
+  // Only those of the groups below.
+  "metadata.annotations.*",
+  "metadata.deletionTimestamp",
+] as const;
+
+/**
+ * What else is kept of other people's objects, and of those without a namespace, by the name of the file. A kind that is
+ * not here is not kept at all: events among them, whose messages quote commands, images and addresses.
+ *
+ * Beyond names, labels, ports, policies, and a pod's address and node it is what a diagnosis cannot do without and what
+ * tells nothing that these do not: whether a thing is ready and how many there are to be; addresses, which the agents'
+ * own tables hold as well; a service's selector, which repeats the labels of its pods. Environment, images, commands,
+ * volumes, probes, accounts and messages are in none of them.
+ */
+export const collectedFields: Readonly<Record<string, readonly string[]>> = {
+  namespaces: [],
+  nodes: [
+    "spec.podCIDR",
+    "spec.podCIDRs[]",
+    "status.addresses[].type",
+    "status.addresses[].address",
+    "status.conditions[].type",
+    "status.conditions[].status",
+    "status.conditions[].reason",
+    "status.conditions[].lastTransitionTime",
+  ],
+  pods: [
+    "spec.nodeName",
+    // Its address is the node's then.
+    "spec.hostNetwork",
+    "status.podIP",
+    "status.podIPs[].ip",
+    "status.phase",
+    "status.conditions[].type",
+    "status.conditions[].status",
+  ],
+  deployments: ["spec.replicas", "status.readyReplicas"],
+  daemonsets: ["status.desiredNumberScheduled", "status.numberReady"],
+  services: [
+    "spec.type",
+    "spec.clusterIP",
+    "spec.clusterIPs[]",
+    "spec.selector.*",
+    "spec.ports[].name",
+    "spec.ports[].protocol",
+    "spec.ports[].port",
+    "spec.ports[].targetPort",
+    "spec.ports[].nodePort",
+    "status.loadBalancer.ingress[].ip",
+  ],
+  endpointslices: [
+    "addressType",
+    "endpoints[].addresses[]",
+    "endpoints[].conditions.ready",
+    "endpoints[].conditions.serving",
+    "endpoints[].conditions.terminating",
+    "ports[].name",
+    "ports[].protocol",
+    "ports[].port",
+  ],
+  networkpolicies: ["spec.**"],
+  ciliumnetworkpolicies: ["spec.**", "specs[].**"],
+  ciliumendpoints: [
+    "status.identity.id",
+    "status.identity.labels[]",
+    "status.networking.addressing[].ipv4",
+    "status.networking.addressing[].ipv6",
+    "status.networking.node",
+    "status.state",
+  ],
+  // Labels are what an identity is.
+  ciliumidentities: ["security-labels.*"],
+  ciliumnodes: [
+    "spec.addresses[].type",
+    "spec.addresses[].ip",
+    "spec.health.ipv4",
+    "spec.health.ipv6",
+    "spec.ipam.podCIDRs[]",
+    "spec.encryption.key",
+  ],
+};
+
+/** Cilium's annotations, by their old group too (`io.cilium/global-service`), and those of the MCS API. */
+function isCollectedAnnotation(name: string): boolean {
+  const group = name.includes("/") ? name.slice(0, name.indexOf("/")) : "";
+  return (
+    ["cilium.io", "multicluster.kubernetes.io"].some((g) => group === g || group.endsWith(`.${g}`)) ||
+    group === "io.cilium"
+  );
+}
+
+/** What is kept of an object of one kind (by its plural), or nothing. Taken apart before it is kept anywhere. */
+export function collectedObject(
+  plural: string,
+  object: KubeObject,
+  { namespaces }: CollectedWhole,
+): KubeObject | undefined {
+  const { namespace } = object.metadata;
+  if (namespace !== undefined && namespaces.has(namespace)) return whole(object);
+  const fields = Object.hasOwn(collectedFields, plural) ? collectedFields[plural] : undefined;
+  if (fields === undefined) return undefined;
+  const kept = pick(object, tree([...always, ...fields])) as KubeObject;
+  const annotations = Object.entries(kept.metadata.annotations ?? {}).filter(([n]) =>
+    isCollectedAnnotation(n),
+  );
+  return { ...kept, metadata: { ...kept.metadata, annotations: Object.fromEntries(annotations) } };
+}
+
+const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
+
+/** Without who wrote which field, and without the copy that kubectl keeps of everything. */
+function whole(object: KubeObject): KubeObject {
+  const { managedFields: _managed, ...metadata } = object.metadata as KubeObject["metadata"] & {
+    managedFields?: unknown;
+  };
+  if (metadata.annotations?.[lastApplied] === undefined) return { ...object, metadata };
+  const { [lastApplied]: _applied, ...annotations } = metadata.annotations;
+  return { ...object, metadata: { ...metadata, annotations } };
+}
+
+/** `ports[].name` as `{ ports: { "[]": { name: true } } }`. `*`: every value that is no object; `**`: all below. */
+interface Tree extends Map<string, Tree> {}
+
+function tree(paths: readonly string[]): Tree {
+  const root: Tree = new Map();
+  for (const path of paths) {
+    let at = root;
+    for (const step of path.replaceAll("[]", ".[]").split(".")) {
+      const next: Tree = at.get(step) ?? new Map();
+      at.set(step, next);
+      at = next;
+    }
+  }
+  return root;
+}
+
+/** Only what the tree names, and of the shape that it names: an object in place of a value is left out. */
+function pick(value: unknown, wanted: Tree): unknown {
+  if (wanted.has("**")) return value;
+  if (wanted.size === 0) return typeof value === "object" && !(value instanceof Date) ? undefined : value;
+  const items = wanted.get("[]");
+  if (items !== undefined)
+    return Array.isArray(value) ? value.map((v) => pick(v, items)).filter((v) => v !== undefined) : undefined;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const any = wanted.get("*");
+  const kept: [string, unknown][] = [];
+  for (const [name, inner] of Object.entries(value)) {
+    const below = any ?? wanted.get(name);
+    const own = below === undefined ? undefined : pick(inner, below);
+    if (own !== undefined) kept.push([name, own]);
+  }
+  return Object.fromEntries(kept);
+}

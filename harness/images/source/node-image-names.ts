@@ -1,0 +1,85 @@
+import { found } from "#harness/lib/found.ts";
+import type { Versions } from "#harness/model/artifacts.ts";
+import { contentKey } from "#harness/platform/paths.ts";
+import { ciliumRecipe } from "./cilium-images.ts";
+import type { KubernetesCompanions } from "./components.ts";
+import type { BuiltRoot } from "./debian.ts";
+import type { BuiltComponent } from "./go-build.ts";
+
+/** Part of every image key: raise it when the way images are put together changes. */
+export const recipeVersion = "1";
+
+export interface KubernetesPrograms {
+  readonly version: string;
+  readonly kube: BuiltComponent;
+  readonly companions: KubernetesCompanions;
+  readonly etcd: BuiltComponent;
+  readonly coredns: BuiltComponent;
+}
+
+export interface CiliumPrograms {
+  /** The agent with all but the operator, then the operator. */
+  readonly parts: readonly [BuiltComponent, BuiltComponent];
+  readonly version: string;
+}
+
+export interface Programs {
+  readonly kind: BuiltComponent;
+  readonly containerd: BuiltComponent;
+  readonly cni: BuiltComponent;
+  /** By Kubernetes version. */
+  readonly kubernetes: ReadonlyMap<string, KubernetesPrograms>;
+  /** By what was asked for: a version or a checkout. */
+  readonly ciliums: ReadonlyMap<string, CiliumPrograms>;
+}
+
+interface Ingredients {
+  readonly programs: Programs;
+  readonly roots: { readonly node: BuiltRoot; readonly agent: BuiltRoot };
+  readonly proberImage: string;
+}
+
+/** What a node's image is made of, and its names, which follow from that. */
+export interface NodeImage extends Ingredients {
+  readonly kubernetes: KubernetesPrograms;
+  readonly cilium: CiliumPrograms;
+  /** Without images in it. */
+  readonly bare: string;
+  readonly bareKey: string;
+  readonly full: string;
+  readonly ciliumKey: string;
+  /** Of Cilium's images. */
+  readonly tag: string;
+  readonly agnhostImage: string;
+  /** In the full image beside Cilium's. */
+  readonly preloaded: readonly string[];
+}
+
+export function nodeImageOf(versions: Versions, ingredients: Ingredients): NodeImage {
+  const { programs, roots, proberImage } = ingredients;
+  const kubernetes = found(
+    programs.kubernetes.get(versions.kubernetes),
+    `build of Kubernetes ${versions.kubernetes}`,
+  );
+  const cilium = found(programs.ciliums.get(versions.cilium), `build of Cilium ${versions.cilium}`);
+  const { kube, companions, etcd, coredns } = kubernetes;
+  const bareKey = contentKey(
+    recipeVersion,
+    ...[kube, programs.containerd, programs.cni, programs.kind, etcd, coredns, roots.node].map((p) => p.key),
+  );
+  const ciliumKey = contentKey(ciliumRecipe, ...cilium.parts.map((p) => p.key), etcd.key, roots.agent.key);
+  const fullKey = contentKey(bareKey, ciliumKey, proberImage);
+  const agnhostImage = `registry.k8s.io/e2e-test-images/agnhost:${companions.agnhostTag}`;
+  return {
+    ...ingredients,
+    kubernetes,
+    cilium,
+    bare: `meshproof/node-bare:v${kubernetes.version}-${bareKey}`,
+    bareKey,
+    full: `meshproof/node:v${kubernetes.version}-cilium-${cilium.version}-${fullKey}`,
+    ciliumKey,
+    tag: `v${cilium.version}`,
+    agnhostImage,
+    preloaded: [agnhostImage, proberImage],
+  };
+}

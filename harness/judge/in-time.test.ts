@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { judgedInTime } from "./in-time.ts";
+
+const signal = new AbortController().signal;
+const waiting = { what: "a thing", withinMs: 10, everyMs: 2, signal };
+const silent = new MeshproofError("probe-failed", "the prober at east/n1 has been silent for 6.0s");
+
+test("a verdict of an earlier look does not hide that the prober failed since", async () => {
+  let looks = 0;
+  const judge = async () => {
+    looks += 1;
+    if (looks > 1) throw silent;
+    return { outcome: "fail" as const, reasons: ["not yet"] };
+  };
+  await expect(judgedInTime(judge, waiting)).rejects.toMatchObject({ code: "timeout", cause: silent });
+  looks = 0;
+  const other = async () => {
+    looks += 1;
+    if (looks > 1) throw new MeshproofError("kube-request", "HTTP 500");
+    return { outcome: "fail" as const, reasons: ["not yet"] };
+  };
+  expect(await judgedInTime(other, waiting)).toMatchObject({ outcome: "fail" });
+});

@@ -1,0 +1,113 @@
+import type { ApiException } from "@kubernetes/client-node";
+import pRetry from "p-retry";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { clientNode } from "./client-node.ts";
+
+export interface ApiRequest {
+  readonly method: "GET" | "POST" | "PATCH" | "DELETE";
+  /** Below the server of the kubeconfig. */
+  readonly path: string;
+  /** What is undefined is left out. */
+  readonly query?: Readonly<Record<string, string | undefined>>;
+  readonly body?: { readonly mediaType: string; readonly text: string };
+}
+
+/**
+ * JSON to and from one API server. The library's typed serializer stays out of it: it knows the fields of its own
+ * Kubernetes version only, and renames some (`from`, `default`, `x-kubernetes-*`). Credentials, TLS and proxies are the
+ * library's.
+ */
+export class ApiClient {
+  readonly cluster: string;
+  readonly config = new (clientNode().KubeConfig)();
+  readonly #http = new (clientNode().IsomorphicFetchHttpLibrary)();
+  readonly #server: string;
+
+  /** Throws `usage` where the kubeconfig has no such context. */
+  constructor(cluster: string, kubeconfig: string, context?: string) {
+    this.cluster = cluster;
+    this.config.loadFromFile(kubeconfig);
+    if (context !== undefined) this.config.setCurrentContext(context);
+    const server = this.config.getCurrentCluster()?.server;
+    if (server === undefined)
+      throw new MeshproofError(
+        "usage",
+        `${kubeconfig} has no context ${context ?? "that is current"}, or not its cluster`,
+        { cure: "`kubectl config get-contexts` lists them" },
+      );
+    this.#server = server;
+  }
+
+  /** Where an object of a namespaced kind lies that names no namespace. */
+  get defaultNamespace(): string {
+    return this.config.getContextObject(this.config.getCurrentContext())?.namespace || "default";
+  }
+
+  /** One request; answers the JSON of the response's body. Throws `ApiException` for every status but 2xx. */
+  async send({ method, path, query = {}, body }: ApiRequest): Promise<unknown> {
+    const { HttpMethod, RequestContext } = clientNode();
+    const context = new RequestContext(`${this.#server}${path}`, HttpMethod[method]);
+    context.setHeaderParam("Accept", "application/json");
+    context.setHeaderParam("User-Agent", "meshproof");
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) context.setQueryParam(name, value);
+    if (body !== undefined) {
+      context.setHeaderParam("Content-Type", body.mediaType);
+      context.setBody(body.text);
+    }
+    await this.config.applySecurityAuthentication(context);
+    const response = await this.#http.send(context).toPromise();
+    const text = await response.body.text();
+    if (response.httpStatusCode < 200 || response.httpStatusCode > 299)
+      throw new (clientNode().ApiException)(
+        response.httpStatusCode,
+        "Unsuccessful HTTP Request",
+        text,
+        response.headers,
+      );
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (error) {
+      throw new Error(`${method} ${path} was not answered in JSON: ${text.slice(0, 200)}`, { cause: error });
+    }
+  }
+
+  /**
+   * Requests may fail for reasons outside the test (a restarting API server): they are tried again, briefly. The last
+   * failure becomes a `kube-request` error that names `what`.
+   */
+  async retrying<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await pRetry(call, {
+        retries: 4,
+        minTimeout: 200,
+        factor: 2,
+        shouldRetry: ({ error }) => !isApiException(error) || error.code >= 500 || error.code === 429,
+      });
+    } catch (error) {
+      const reason = isApiException(error)
+        ? `HTTP ${error.code}: ${bodyMessage(error.body)}`
+        : messageOf(error);
+      const cure = error instanceof MeshproofError ? error.cure : undefined;
+      throw new MeshproofError("kube-request", `${this.cluster}: ${what}: ${reason}`, {
+        cause: error,
+        ...(cure === undefined ? {} : { cure }),
+      });
+    }
+  }
+}
+
+export const isStatus = (error: unknown, code: number): boolean =>
+  isApiException(error) && error.code === code;
+
+/** The message of a Status object, or the body as it is where it is none. */
+function bodyMessage(body: unknown): string {
+  try {
+    return (JSON.parse(String(body)) as { message?: string }).message ?? String(body);
+  } catch {
+    return String(body).trim();
+  }
+}
+
+const isApiException = (error: unknown): error is ApiException<string> =>
+  error instanceof clientNode().ApiException;

@@ -1,0 +1,142 @@
+import { PassThrough, Readable } from "node:stream";
+import type { V1Status } from "@kubernetes/client-node";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { ApiClient } from "./api-client.ts";
+import { clientNode } from "./client-node.ts";
+
+export interface ExecResult {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program in a pod with a live standard input and line output. */
+export interface PodProcess {
+  write(line: string): void;
+  end(): void;
+  kill(): void;
+  readonly done: Promise<{ exitCode: number; stderr: string }>;
+}
+
+/** A program to run in a container. */
+export interface PodProgram {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly argv: readonly string[];
+}
+
+/** Runs a program in a pod and answers its output; a non-zero exit is an answer, not an error. */
+export async function execInPod(
+  client: ApiClient,
+  program: PodProgram,
+  options: { signal?: AbortSignal; timeoutMs?: number } = {},
+): Promise<ExecResult> {
+  let stdout = "";
+  const timeoutMs = options.timeoutMs ?? 60_000;
+  const what = `${program.argv.slice(0, 4).join(" ")} in pod ${program.namespace}/${program.pod} of ${client.cluster}`;
+  let process: PodProcess | undefined;
+  let ended = false;
+  let timer: NodeJS.Timeout | undefined;
+  let onAbort = (): void => {};
+  // The connection is covered too: a frozen node's kubelet takes it and never answers.
+  const cut = new Promise<never>((_, reject) => {
+    const end = (error: MeshproofError): void => {
+      ended = true;
+      process?.kill();
+      reject(error);
+    };
+    timer = setTimeout(
+      () => end(new MeshproofError("timeout", `${what} did not end within ${timeoutMs / 1000}s`)),
+      timeoutMs,
+    );
+    onAbort = () => end(new MeshproofError("aborted", `interrupted: ${what}`));
+    if (options.signal?.aborted === true) onAbort();
+    options.signal?.addEventListener("abort", onAbort);
+  });
+  const onText = (text: string): void => {
+    stdout += text;
+  };
+  const work = (async () => {
+    process = await startProgram(client, program, { onText, withInput: false });
+    if (ended) process.kill();
+    return process.done;
+  })();
+  work.catch(() => {});
+  try {
+    const end = await Promise.race([work, cut]);
+    return { exitCode: end.exitCode, stdout, stderr: end.stderr };
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", onAbort);
+  }
+}
+
+/** A live program in a pod. */
+export function startInPod(
+  client: ApiClient,
+  program: PodProgram,
+  onLine: (line: string) => void,
+): Promise<PodProcess> {
+  let rest = "";
+  const onText = (text: string): void => {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+  };
+  return startProgram(client, program, { onText, withInput: true });
+}
+
+async function startProgram(
+  client: ApiClient,
+  { namespace, pod, container, argv }: PodProgram,
+  { onText, withInput }: { onText: (text: string) => void; withInput: boolean },
+): Promise<PodProcess> {
+  const stdout = new PassThrough();
+  const stderr = new PassThrough();
+  const stdin = withInput ? new Readable({ read() {} }) : null;
+  stdout.setEncoding("utf8").on("data", onText);
+  let errorText = "";
+  stderr.setEncoding("utf8").on("data", (text: string) => {
+    if (errorText.length < 64_000) errorText += text;
+  });
+  let settle: (end: { exitCode: number; stderr: string }) => void = () => {};
+  const done = new Promise<{ exitCode: number; stderr: string }>((resolve) => {
+    settle = resolve;
+  });
+  let exitCode: number | undefined;
+  const onStatus = (status: V1Status): void => {
+    exitCode = exitCodeOf(status);
+    if (status.status !== "Success" && exitCode === -1) errorText += status.message ?? "";
+  };
+  const socket = await client.retrying(`exec ${argv[0]} in ${namespace}/${pod}`, () =>
+    new (clientNode().Exec)(client.config).exec(
+      namespace,
+      pod,
+      container,
+      [...argv],
+      stdout,
+      stderr,
+      stdin,
+      false,
+      onStatus,
+    ),
+  );
+  // The status comes before the close, the output before the status: at the close all is there.
+  socket.onclose = () => setImmediate(() => settle({ exitCode: exitCode ?? -1, stderr: errorText }));
+  socket.onerror = (event: { message?: string }) => {
+    errorText += event.message ?? "connection error";
+  };
+  return {
+    write: (line) => void stdin?.push(`${line}\n`),
+    end: () => void stdin?.push(null),
+    kill: () => socket.terminate(),
+    done,
+  };
+}
+
+function exitCodeOf(status: V1Status): number {
+  if (status.status === "Success") return 0;
+  const cause = status.details?.causes?.find((c) => c.reason === "ExitCode");
+  return cause?.message === undefined ? -1 : Number(cause.message);
+}

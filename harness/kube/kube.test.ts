@@ -1,0 +1,35 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { type FakeApiServer, fakeApiServer, objectAnswer, type Received } from "./fake-api-server.ts";
+import { Kube } from "./kube.ts";
+
+let server: FakeApiServer;
+let kube: Kube;
+
+beforeEach(async () => {
+  server = await fakeApiServer();
+  kube = new Kube("c1", server.kubeconfig);
+});
+afterEach(() => server[Symbol.asyncDispose]());
+
+const only = (): Received => {
+  expect(server.received).toHaveLength(1);
+  return server.received[0] as Received;
+};
+
+test("rights are asked for", async () => {
+  const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+  server.answer(`POST ${path}`, objectAnswer({ status: { allowed: true } }), objectAnswer({ status: {} }));
+  const right = { verb: "create", group: "", resource: "pods", subresource: "exec" };
+  expect(await kube.may(right)).toBe(true);
+  expect(await kube.may(right)).toBe(false);
+  expect(JSON.parse(server.received[0]?.body ?? "")).toEqual({
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SelfSubjectAccessReview",
+    spec: { resourceAttributes: right },
+  });
+});
+test("of a log its end is kept", async () => {
+  server.answer("GET /api/v1/namespaces/shop/pods/cart/log", { status: 200, body: "one\ntwo\nthree\n" });
+  expect(await kube.logs("shop", "cart", "main", { limitBytes: 6, previous: true })).toBe("three\n");
+  expect(only().query).toMatchObject({ container: "main", previous: "true", timestamps: "true" });
+});

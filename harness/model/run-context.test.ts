@@ -1,0 +1,29 @@
+import { expect, test } from "vitest";
+import { parseRunContext } from "./run-context.ts";
+
+const least = { version: 1, runId: "r", lab: "default", clusters: ["east", "west"], reportsDir: "/reports" };
+
+test("what a context leaves out has a default", () => {
+  expect(parseRunContext(JSON.stringify(least), "run.json")).toEqual({
+    ...least,
+    bugtool: false,
+    expected: {},
+    probeIntervalFactor: 1,
+    repeat: 1,
+    capabilities: [],
+  });
+});
+
+test.each([
+  ["not JSON", "{", /run context run\.json is not JSON/],
+  ["a field that is missing", JSON.stringify({ ...least, lab: undefined }), /run\.json is not valid: lab: /],
+  ["a field that is wrong", JSON.stringify({ ...least, repeat: 0 }), /repeat: /],
+  ["a field that nobody knows", JSON.stringify({ ...least, repeats: 2 }), /repeats/],
+  ["another version", JSON.stringify({ ...least, version: 2 }), /version: /],
+])("refuses %s by name, with the remedy", (_, text, message) => {
+  const parse = (): unknown => parseRunContext(text, "run.json");
+  expect(parse).toThrow(message);
+  expect(parse).toThrow(
+    expect.objectContaining({ code: "config-invalid", cure: expect.stringContaining("--write-context") }),
+  );
+});

@@ -1,0 +1,133 @@
+import { spawnSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { hostileText, isWorkflowCommand, textOfOthers, unseen } from "#harness/lib/visible-examples.ts";
+import { Output, type Piece, paint } from "./output.ts";
+import { repoRoot } from "./paths.ts";
+
+/** A stream that keeps what reaches it. */
+function sink(isTTY: boolean) {
+  let text = "";
+  const stream = {
+    isTTY,
+    write: (chunk: string | Uint8Array): boolean => {
+      text += String(chunk);
+      return true;
+    },
+  };
+  return { stream, text: () => text };
+}
+
+const expectHarmless = (text: string): void => {
+  expect(text).not.toMatch(unseen);
+  expect(text.split("\n").filter(isWorkflowCommand)).toEqual([]);
+};
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of our own colours.
+const ours = /\u001b\[\d+m/g;
+
+const piece: fc.Arbitrary<Piece> = fc.oneof(
+  textOfOthers,
+  textOfOthers.map((text) => paint("red", text)),
+);
+
+describe("one output", () => {
+  test("colours on a terminal only, and none that the text brings", () => {
+    const lines: readonly Piece[] = [paint("green", "ok"), " \u001b[31mforged\n"];
+    const shown = (isTTY: boolean, env: Record<string, string>): string => {
+      const { stream, text } = sink(isTTY);
+      new Output(stream, env).print(...lines);
+      return text();
+    };
+    expect(shown(true, {})).toBe("\u001b[32mok\u001b[39m \\x1b[31mforged\n");
+    expect(shown(false, { CI: "true", FORCE_COLOR: "1" })).toBe("ok \\x1b[31mforged\n");
+    expect(shown(true, { NO_COLOR: "1" })).toBe("ok \\x1b[31mforged\n");
+  });
+
+  test("whatever is printed, in whatever pieces, nothing but line feeds and our own colours is obeyed", () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(piece)), fc.boolean(), (prints, isTTY) => {
+        const { stream, text } = sink(isTTY);
+        const output = new Output(stream, {});
+        for (const pieces of prints) output.print(...pieces);
+        const painted = prints.flat().filter((p) => typeof p !== "string").length;
+        expect(text().match(ours) ?? []).toHaveLength(isTTY ? 2 * painted : 0);
+        expectHarmless(text().replace(ours, ""));
+      }),
+    );
+  });
+
+  test("whoever writes to the stream, in whatever chunks of bytes", () => {
+    fc.assert(
+      fc.property(textOfOthers, fc.integer({ min: 1, max: 9 }), fc.boolean(), (text, size, asText) => {
+        const kept = sink(true);
+        new Output(kept.stream, {}).takeOver();
+        const bytes = Buffer.from(text);
+        if (asText) for (const unit of text) kept.stream.write(unit);
+        else for (let at = 0; at < bytes.length; at += size) kept.stream.write(bytes.subarray(at, at + size));
+        expectHarmless(kept.text());
+      }),
+    );
+  });
+
+  test("a line that is long or blank for long is still known to be one", () => {
+    const { stream, text } = sink(false);
+    const output = new Output(stream, {});
+    output.print(" ".repeat(500));
+    output.print("::error::a\n", "x".repeat(500), ":", ":no command ##", "[error]\n");
+    expect(text()).toBe(
+      `${" ".repeat(500)}\\u003a:error::a\n${"x".repeat(500)}::no command ##\\u005berror]\n`,
+    );
+  });
+
+  test("a writer of cursor movements is given rendered text", () => {
+    const { stream, text } = sink(true);
+    const output = new Output(stream, {});
+    const raw = output.unguarded(stream);
+    output.takeOver();
+    raw.write(`\u001b[2K${output.render("\u001b[2J", paint("dim", "1s"))}`);
+    expect(text()).toBe("\u001b[2K\\x1b[2J\u001b[2m1s\u001b[22m");
+  });
+});
+
+/** What a program prints, on both streams. */
+function printedBy(args: readonly string[]): string {
+  const child = spawnSync(process.execPath, args, { cwd: repoRoot(), encoding: "utf8" });
+  expectHarmless(child.stdout);
+  expectHarmless(child.stderr);
+  return child.stdout + child.stderr;
+}
+
+test("console, warnings and errors that nobody catches are printed as harmless text too", () => {
+  const hostile = JSON.stringify(`${hostileText}\n::error::planted`);
+  const printed = printedBy([
+    "--input-type=module",
+    "--eval",
+    `import { guardOutput } from "./harness/platform/output.ts";
+     guardOutput();
+     console.log(${hostile});
+     console.error(new Error(${hostile}));
+     process.emitWarning(${hostile});
+     setTimeout(() => Promise.reject(new Error(${hostile})), 50);`,
+  ]);
+  expect(printed.match(/\\u003a:error::planted/g)?.length).toBeGreaterThanOrEqual(4);
+}, 120_000);
+
+test("the command line shows a hostile argument, and does not obey it", () => {
+  const name = "\u001b[2J\n::error::planted";
+  expect(printedBy(["scripts/meshproof.ts", "diagnose", name])).toContain("\\x1b[2J\n\\u003a:error::planted");
+}, 120_000);
+
+test("every program that prints guards its output", () => {
+  const printing = globSync("scripts/*.ts", { cwd: repoRoot() })
+    .map((file) => ({ file, text: readFileSync(join(repoRoot(), file), "utf8") }))
+    .filter(({ text }) => /process\.std(out|err)|console\./.test(text));
+  expect(printing.length).toBeGreaterThan(5);
+  // `npm test` itself prints nothing of a cluster's.
+  const open = printing.filter(
+    ({ file, text }) => !text.includes("\nguardOutput();\n") && !/check\.ts$/.test(file),
+  );
+  expect(open.map(({ file }) => file)).toEqual([]);
+});

@@ -1,0 +1,102 @@
+import { StringDecoder } from "node:string_decoder";
+import pc from "picocolors";
+import { describeError } from "#harness/lib/errors.ts";
+import { printable } from "#harness/lib/visible.ts";
+
+const sgr = pc.createColors(true);
+
+export interface Painted {
+  readonly colour: "blue" | "cyan" | "dim" | "green" | "red" | "yellow";
+  readonly text: string;
+}
+export type Piece = string | Painted;
+export const paint = (colour: Painted["colour"], text: string): Painted => ({ colour, text });
+
+type Stream = Pick<NodeJS.WriteStream, "write" | "isTTY">;
+
+/**
+ * The one way to a stream of the process: all text is made printable, whoever writes it. Colours are data (`paint`) and
+ * become escape sequences here, on a terminal only: no text can forge one.
+ */
+export class Output {
+  readonly #stream: Stream;
+  readonly #write: Stream["write"];
+  readonly #coloured: boolean;
+  readonly #decoder = new StringDecoder("utf8");
+  /** What stands on the line that is not yet ended, as far as a workflow command could begin in it. */
+  #line = "";
+
+  constructor(stream: Stream, env: Readonly<Record<string, string | undefined>> = process.env) {
+    this.#stream = stream;
+    this.#write = stream.write.bind(stream);
+    this.#coloured = stream.isTTY === true && !env.NO_COLOR && env.TERM !== "dumb";
+  }
+
+  print(...pieces: readonly Piece[]): void {
+    this.#write(this.#next(pieces));
+  }
+
+  /** Text of lines of their own for a writer that moves the cursor itself, over `unguarded`. */
+  render(...pieces: readonly Piece[]): string {
+    return this.#safe(pieces, "").text;
+  }
+
+  /** The stream as it was, for what writes cursor movements around rendered text. */
+  unguarded<T extends Stream>(stream: T): T {
+    return Object.create(stream, { write: { value: this.#write } });
+  }
+
+  /** From here on whatever anybody writes to the stream goes through here: libraries, `console`, output of workers. */
+  takeOver(): void {
+    const write = (
+      chunk: string | Uint8Array,
+      encoding?: BufferEncoding | ((error?: Error | null) => void),
+      callback?: (error?: Error | null) => void,
+    ): boolean => {
+      const text = typeof chunk === "string" ? chunk : this.#decoder.write(chunk);
+      return this.#write(this.#next([text]), typeof encoding === "function" ? encoding : callback);
+    };
+    this.#stream.write = write;
+  }
+
+  #next(pieces: readonly Piece[]): string {
+    const { text, line } = this.#safe(pieces, this.#line);
+    this.#line = line;
+    return text;
+  }
+
+  #safe(pieces: readonly Piece[], before: string): { readonly text: string; readonly line: string } {
+    let line = before;
+    let text = "";
+    for (const piece of pieces) {
+      const shown = printable(typeof piece === "string" ? piece : piece.text, line);
+      text += typeof piece === "string" || !this.#coloured ? shown : sgr[piece.colour](shown);
+      line = tail(line + shown);
+    }
+    return { text, line };
+  }
+}
+
+/** Enough of the last line to know a workflow command in what follows, however long the line is. */
+function tail(text: string): string {
+  const line = text.slice(text.lastIndexOf("\n") + 1).trimStart();
+  return line.length > 64 ? `x${line.slice(-32)}` : line;
+}
+
+export const stdout = new Output(process.stdout);
+export const stderr = new Output(process.stderr);
+
+/** To be called first by whatever is run as a program: nothing reaches its terminal or CI log past `Output`. */
+export function guardOutput(): void {
+  stdout.takeOver();
+  stderr.takeOver();
+  // Node itself writes both of these past the stream.
+  if (process.listenerCount("warning") > 0) {
+    process.removeAllListeners("warning");
+    process.on("warning", (warning) => stderr.print(`${warning.name}: ${warning.message}\n`));
+  }
+  process.on("uncaughtException", (error) => {
+    stderr.print(`${describeError(error)}\n`);
+    process.exit(3);
+  });
+}

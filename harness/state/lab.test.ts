@@ -1,0 +1,140 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import { exampleLabState } from "#harness/model/examples.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
+import { command } from "#harness/platform/command.ts";
+import { thisProcess } from "#harness/platform/machine.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
+import { isMine, isOwn, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
+import { hasLostLock, withLab, workerOn } from "./lock.ts";
+
+let dir = "";
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "meshproof-state-"));
+  process.env.XDG_STATE_HOME = dir;
+});
+afterEach(() => {
+  delete process.env.XDG_STATE_HOME;
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const write = (lab: string, state: unknown): void => {
+  mkdirSync(labDir(lab), { recursive: true });
+  writeFileSync(join(labDir(lab), "state.json"), JSON.stringify(state));
+};
+
+describe("the state file of an earlier version", () => {
+  const { owner: _, ...now } = exampleLabState({ lab: "seed" });
+  const { version: __, ...unversioned } = now;
+  const owner = { pid: 7, pidStart: "8" };
+  test.each([
+    ["with a version", { ...now, version: 1, owner }],
+    ["without one", { ...unversioned, owner }],
+  ])("%s is a lab that is nobody's own, and says how to remove it", async (_how, state) => {
+    write("seed", state);
+    const migrated = await readLabState("seed");
+    expect(migrated).toEqual({ ...now, version: 2, owner: "unlabelled", remover: owner });
+    expect(isOwn(migrated as LabState)).toBe(false);
+    await expect(requireLab("seed")).rejects.toMatchObject({
+      code: "lab-foreign",
+      exitCode: 2,
+      cure: expect.stringContaining("down --lab seed --owner unlabelled"),
+    });
+  });
+  test("of external clusters is this state folder's: nothing in Docker carries a label for them", async () => {
+    const external = { kubeconfig: "k", context: "c", networks: [], givesAddresses: false };
+    const clusters = now.plan.clusters.map((c) => ({ ...c, own: external }));
+    write("own", { ...now, version: 1, plan: { ...now.plan, clusters } });
+    expect((await readLabState("own"))?.owner).toBe(currentOwner().id);
+  });
+  test.each([
+    ["null", null],
+    ["a list", []],
+    ["an object of another kind", { version: 2 }],
+    ["a lab that has no owner", now],
+  ])("%s is refused by name", async (_what, state) => {
+    write("seed", state);
+    await expect(readLabState("seed")).rejects.toMatchObject({
+      code: "lab-broken",
+      message: expect.stringContaining("the state of lab seed"),
+    });
+  });
+});
+
+test("a lab of another user in the same state folder is theirs", async () => {
+  write("seed", exampleLabState({ lab: "seed", owner: "bob-01234567" }));
+  await expect(requireLab("seed")).rejects.toMatchObject({
+    code: "lab-foreign",
+    cure: expect.stringContaining("down --lab seed --owner bob-01234567"),
+  });
+});
+
+describe("work on a lab", () => {
+  const never = new AbortController().signal;
+
+  test("holds the lab's lock, nested work too, and frees it when it fails", async () => {
+    const folder = join(dir, "meshproof");
+    await withLab("seed", never, () =>
+      withLab("seed", never, async () => {
+        expect((await workerOn(folder, "seed"))?.pid).toBe(process.pid);
+        expect(await workerOn(folder, "other")).toBeUndefined();
+      }),
+    );
+    await expect(withLab("seed", never, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
+    expect(await workerOn(folder, "seed")).toBeUndefined();
+  });
+
+  const meddle = (): void => rmSync(join(dir, "meshproof/locks"), { recursive: true });
+  test.each([
+    ["a pause", (signal: AbortSignal) => pause(60_000, signal)],
+    ["a program", (signal: AbortSignal) => command("sleep", ["60"], { signal })],
+    [
+      "a call that complains in its own way",
+      async (signal: AbortSignal) => {
+        await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+        throw new MeshproofError("kube-request", "the request was cut off");
+      },
+    ],
+    [
+      "a loop that ends well",
+      (signal: AbortSignal) =>
+        new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true })),
+    ],
+  ])("ends with lock-lost when the lock is lost: %s", async (_what, work) => {
+    const working = withLab("seed", never, (outer) =>
+      withLab("seed", outer, (signal) => {
+        meddle();
+        return work(signal);
+      }),
+    );
+    await expect(working).rejects.toMatchObject({ code: "lock-lost" });
+  });
+
+  test("that lost its lock leaves the lab to whoever has it now", async () => {
+    const state = exampleLabState({ lab: "lost", owner: currentOwner().id });
+    const made = { ...state, remover: await thisProcess() };
+    await writeLabState(made);
+    expect(await isMine(made)).toBe(true);
+    await withLab("lost", never, async (signal) => {
+      meddle();
+      await pause(60_000, signal);
+    }).catch(() => {});
+    expect(hasLostLock("lost")).toBe(true);
+    expect(await isMine(made)).toBe(false);
+    expect(existsSync(labDir("lost"))).toBe(true);
+  });
+
+  test("a signal that fired for a typed reason gives that reason, an interruption stays one", async () => {
+    const lost = AbortSignal.abort(new MeshproofError("lock-lost", "gone"));
+    expect(() => throwIfAborted(lost, "test")).toThrow(expect.objectContaining({ code: "lock-lost" }));
+    await expect(pause(1000, lost)).rejects.toMatchObject({ code: "lock-lost" });
+    await expect(command("sleep", ["60"], { signal: lost })).rejects.toMatchObject({ code: "lock-lost" });
+    expect(() => throwIfAborted(AbortSignal.abort(new Error("SIGINT")), "test")).toThrow(
+      expect.objectContaining({ code: "aborted" }),
+    );
+  });
+});

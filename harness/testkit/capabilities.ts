@@ -1,0 +1,142 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { durationMs } from "#harness/lib/duration.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
+import type { CapabilityDecision } from "#harness/model/run-context.ts";
+import { namesOf } from "#harness/workloads/affinity.ts";
+import { labObjects, labServices } from "#harness/workloads/lab-objects.ts";
+
+type Found = string | undefined;
+
+/**
+ * What suites and tests may require of a cluster: each answers why the cluster lacks it, or nothing. Decided from the
+ * plan, the artifacts and the cluster's own settings, before anything is created.
+ */
+const table = {
+  loadBalancer: (c) =>
+    c.givesAddresses ? undefined : `nothing in ${c.name} gives LoadBalancer services addresses`,
+  localNodes: (c) => (c.onThisMachine ? undefined : `the nodes of ${c.name} are not of this machine`),
+  clustermeshApiserver: (c) => (c.hasApiserver ? undefined : `${c.name} has no clustermesh-apiserver`),
+  kvstoreMesh: (c) =>
+    c.hasKvstoreMesh ? undefined : `the agents of ${c.name} read the other clusters' kvstores themselves`,
+  endpointSliceSync: (c) => settingIs(c, "clustermesh-enable-endpoint-sync", "true"),
+  globalNamespaces: async (c) =>
+    (await c.setting("clustermesh-default-global-namespace")) === undefined
+      ? `${c.name} has no clustermesh-default-global-namespace: needs Cilium 1.20 or later`
+      : undefined,
+  mcsApi: (c) => settingIs(c, "clustermesh-enable-mcs-api", "true"),
+  clustersetDns: async (c) =>
+    String((await c.kube.get(kinds.configMap, "kube-system", "coredns"))?.data?.Corefile).includes(
+      "multicluster",
+    )
+      ? undefined
+      : `CoreDNS of ${c.name} has no multicluster plugin (1.12.2 or later)`,
+  cacheTtl: async (c) =>
+    (durationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0) > 0
+      ? undefined
+      : `clustermesh.cacheTTL of ${c.name} is 0, which keeps a lost cluster for ever`,
+  nativeRouting: (c) => settingIs(c, "routing-mode", "native"),
+  dualStack: (c) => (c.podCidr6 === undefined ? `${c.name} has no IPv6 pod CIDR` : undefined),
+  /** Both values of `policyDefaultLocalCluster` in one mesh. */
+  bothPolicyDefaults: async (_, { clusters }) => {
+    const settings = await Promise.all(
+      clusters.map(async (c) => (await c.setting("policy-default-local-cluster")) ?? "false"),
+    );
+    return new Set(settings).size > 1
+      ? undefined
+      : `${namesOf(clusters)} have policyDefaultLocalCluster ${settings[0]}`;
+  },
+  /** Envoy, in any cluster. */
+  l7Proxy: async (_, { clusters }) =>
+    (await Promise.all(clusters.map((c) => c.setting("enable-l7-proxy")))).includes("true")
+      ? undefined
+      : "there is no Envoy in this mesh (enable-l7-proxy is false)",
+  labServices: (c, mesh) =>
+    labServices(labObjects(mesh.state.plan, c.name)).length > 0
+      ? undefined
+      : `the lab file gives ${c.name} no services`,
+  labPods: (c, mesh) =>
+    labObjects(mesh.state.plan, c.name).some((o) => o.kind === "Deployment")
+      ? undefined
+      : `the lab file gives ${c.name} no pods`,
+} satisfies Record<string, (cluster: Cluster, mesh: Mesh) => Found | Promise<Found>>;
+
+/** A capability of the table, or a least version of Cilium such as `cilium>=1.20`. */
+export type Capability = keyof typeof table | `cilium>=${number}.${number}`;
+
+/** Required of every cluster, or of one by name. */
+export type Requirement = Capability | { readonly capability: Capability; readonly cluster: string };
+
+async function settingIs(cluster: Cluster, key: string, expected: string): Promise<Found> {
+  const value = await cluster.setting(key);
+  return value === expected ? undefined : `${key} of ${cluster.name} is ${value ?? "not set"}`;
+}
+
+async function decide(mesh: Mesh, cluster: Cluster, capability: Capability): Promise<CapabilityDecision> {
+  const least = /^cilium>=(.*)$/.exec(capability)?.[1];
+  try {
+    const reason =
+      least === undefined
+        ? await table[capability as keyof typeof table](cluster, mesh)
+        : isAtLeast(cluster.ciliumVersion, least)
+          ? undefined
+          : `${cluster.name} has Cilium ${cluster.ciliumVersion}`;
+    return {
+      capability,
+      cluster: cluster.name,
+      ...(reason === undefined ? { state: "present" } : { state: "missing", reason }),
+    };
+  } catch (error) {
+    return { capability, cluster: cluster.name, state: "undecided", reason: messageOf(error) };
+  }
+}
+
+/** Decides every required capability, each once for each cluster that it is required of. A check that fails is `undecided`. */
+export function decideCapabilities(
+  mesh: Mesh,
+  required: readonly Requirement[],
+): Promise<CapabilityDecision[]> {
+  const asked = new Map<string, readonly [Cluster, Capability]>();
+  for (const requirement of required) {
+    const { capability, cluster } = whole(requirement);
+    for (const c of mesh.clusters)
+      if (cluster === undefined || cluster === c.name) asked.set(`${capability} ${c.name}`, [c, capability]);
+  }
+  return Promise.all([...asked.values()].map(([cluster, capability]) => decide(mesh, cluster, capability)));
+}
+
+const whole = (r: Requirement): { capability: Capability; cluster?: string } =>
+  typeof r === "string" ? { capability: r } : r;
+
+/** The first requirement that is missing, with the clusters that lack it; nothing where all are there. */
+export function missingOf(
+  required: readonly Requirement[],
+  decisions: readonly CapabilityDecision[],
+): { readonly capability: string; readonly reason: string } | undefined {
+  for (const requirement of required) {
+    const { capability } = whole(requirement);
+    const missing = decisionsOf([requirement], decisions).filter((d) => d.state === "missing");
+    if (missing.length > 0)
+      return {
+        capability,
+        reason: [...new Set(missing.map((d) => d.reason ?? d.cluster))].join("; "),
+      };
+  }
+  return undefined;
+}
+
+/** What was decided of some requirements. */
+export function decisionsOf(
+  required: readonly Requirement[],
+  decisions: readonly CapabilityDecision[],
+): readonly CapabilityDecision[] {
+  return required
+    .map(whole)
+    .flatMap(({ capability, cluster }) =>
+      decisions.filter(
+        (d) => d.capability === capability && (cluster === undefined || cluster === d.cluster),
+      ),
+    );
+}

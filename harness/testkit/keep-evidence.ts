@@ -1,0 +1,40 @@
+import { join } from "node:path";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
+import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
+import { snapshotOf } from "#harness/evidence/snapshot.ts";
+import { formatMs } from "#harness/lib/clock.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import { pause } from "#harness/lib/eventually.ts";
+import type { RunContext } from "#harness/model/run-context.ts";
+import { writeReportFile } from "#harness/platform/report-files.ts";
+import { diagnosisFile, runDirOf } from "./run-dir.ts";
+
+/** Bugtool's three minutes, and what diagnosing and writing take. */
+const withinMs = 270_000;
+
+/**
+ * Collects and diagnoses the evidence of a suite that failed, while everything still stands. Trouble, or taking too long,
+ * is only printed: vitest tears nothing down behind a hook that fails.
+ */
+export async function keepEvidence(mesh: Mesh, suite: string, run: RunContext): Promise<void> {
+  const done = new AbortController();
+  const late = pause(withinMs, done.signal).then(
+    () => console.error(`evidence: not collected within ${formatMs(withinMs)}`),
+    () => {},
+  );
+  try {
+    await Promise.race([collect(mesh, suite, run), late]);
+  } catch (error) {
+    console.error(`evidence: ${messageOf(error)}`);
+  } finally {
+    done.abort();
+  }
+}
+
+async function collect(mesh: Mesh, suite: string, run: RunContext): Promise<void> {
+  const evidence = await collectEvidence(mesh, { logs: run.fault === undefined, bugtool: run.bugtool });
+  const dir = join(runDirOf(run), "artifacts", suite);
+  await writeEvidence(evidence, dir);
+  await writeReportFile(join(dir, diagnosisFile), JSON.stringify(diagnose(snapshotOf(evidence)), null, 1));
+}

@@ -1,0 +1,63 @@
+import { beforeAll } from "vitest";
+import { expectationOf } from "#harness/judge/kill-matrix.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { TestNotes } from "#harness/model/record.ts";
+import type { RunContext } from "#harness/model/run-context.ts";
+import { decisionsOf, missingOf, type Requirement } from "./capabilities.ts";
+import type { Suite, TestCase } from "./define-suite.ts";
+import { suiteTest } from "./suite-test.ts";
+
+/** The time of a test that names none. */
+const testMs = 300_000;
+
+/**
+ * Makes a suite's tests known to vitest. What needs no run is skipped here, with its reason as data: of a suite without
+ * a test that runs, vitest sets nothing up.
+ */
+export function registerSuite<S>(suite: Suite<S>, run: RunContext): void {
+  const { definition } = suite;
+  const tests = suite.tests(run);
+  const required = tests.flatMap((t) => requiredBy(suite, t));
+  // Before the set-up, which `suiteTest` hooks in behind it.
+  beforeAll(() => checkDecided(definition.name, required, run));
+  const test = suiteTest(definition, run);
+  for (const case_ of tests) {
+    const notes = leftOut(suite, case_, run);
+    const options = { timeout: case_.timeoutMs ?? testMs };
+    if (notes === undefined) test(case_.title, options, case_.run);
+    else test(case_.title, { ...options, skip: true, meta: { meshproof: notes } }, case_.run);
+  }
+}
+
+export const requiredBy = <S>({ definition }: Suite<S>, test: TestCase): readonly Requirement[] => [
+  ...(definition.requires ?? []),
+  ...(test.requires ?? []),
+];
+
+/** Why a test does not run; nothing where it does. */
+export function leftOut<S>(suite: Suite<S>, test: TestCase, run: RunContext): TestNotes | undefined {
+  const unsupported = missingOf(requiredBy(suite, test), run.capabilities);
+  if (unsupported !== undefined) return { unsupported };
+  const expected = run.expected[suite.definition.name];
+  return expected !== undefined && expectationOf(expected, test.title, run.clusters) === "either"
+    ? { skipped: "the fault may break it or not: left out" }
+    : undefined;
+}
+
+/** Throws where nobody knows whether a required capability is there: that is an error of the set-up. */
+export function checkDecided(suite: string, required: readonly Requirement[], run: RunContext): void {
+  for (const requirement of required) {
+    const decisions = decisionsOf([requirement], run.capabilities);
+    const name = typeof requirement === "string" ? requirement : requirement.capability;
+    if (decisions.length === 0)
+      throw new MeshproofError("usage", `the run context does not say whether the lab has ${name}`, {
+        cure: "write it anew: `npm run mesh -- test --write-context FILE`",
+      });
+    const open = decisions.find((d) => d.state === "undecided");
+    if (open !== undefined)
+      throw new MeshproofError(
+        "kube-request",
+        `${suite} requires ${name}; whether ${open.cluster} has it could not be read: ${open.reason}`,
+      );
+  }
+}

@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { parseRunContext } from "#harness/model/run-context.ts";
+import { readRunContext, writeRunContext } from "./run-context.ts";
+
+let dir: string | undefined;
+afterEach(async () => {
+  if (dir !== undefined) await rm(dir, { recursive: true });
+});
+
+test("without a context, or with one that cannot be read, the error says how to write one", async () => {
+  for (const file of ["", "/nowhere/run.json"])
+    await expect(readRunContext(file)).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining("test --write-context FILE"),
+    });
+});
+
+test("what was written is read back", async () => {
+  dir = await mkdtemp(join(tmpdir(), "meshproof-context-"));
+  const file = join(dir, "run.json");
+  const context = parseRunContext(
+    JSON.stringify({
+      version: 1,
+      runId: "r",
+      lab: "l",
+      clusters: ["a"],
+      reportsDir: "/r",
+      fault: "partition",
+    }),
+    file,
+  );
+  await writeRunContext(file, context);
+  expect(await readRunContext(file)).toEqual(context);
+});

@@ -1,0 +1,90 @@
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import {
+  BaseSequencer,
+  type CliOptions,
+  createVitest,
+  type Reporter,
+  type TestSequencerConstructor,
+  type TestSpecification,
+  type Vitest,
+} from "vitest/node";
+import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { runVariable } from "./run-context.ts";
+
+export interface SuiteRun {
+  /** Of the suites, in the order in which they are to run. */
+  readonly files: readonly string[];
+  /** Of the run's context. */
+  readonly contextFile: string;
+  readonly reporters: readonly Reporter[];
+  readonly signal: AbortSignal;
+  /** Where the suites lie, if not in `suites/`. */
+  readonly suitesDir?: string;
+}
+
+/** Runs suites through vitest, one after the other, to the end or to the signal. */
+export async function runSuites(run: SuiteRun): Promise<void> {
+  const { files, signal } = run;
+  const vitest = await openVitest(run);
+  signal.addEventListener("abort", () => void vitest.cancelCurrentRun("keyboard-input"), { once: true });
+  try {
+    throwIfAborted(signal, "test");
+    await vitest.start([...files]);
+  } finally {
+    await vitest.close();
+  }
+}
+
+/** The project `suites` of `vitest.config.ts`; for suites that lie elsewhere, its twin. */
+const projectOf = (suitesDir: string | undefined): CliOptions =>
+  suitesDir === undefined
+    ? { config: join(repoRoot(), "vitest.config.ts"), project: ["suites"] }
+    : {
+        config: false,
+        dir: suitesDir,
+        include: ["**/*.suite.ts"],
+        setupFiles: ["harness/testkit/vitest-setup.ts"],
+        pool: "forks",
+        fileParallelism: false,
+        retry: 0,
+      };
+
+async function openVitest({ files, contextFile, reporters, suitesDir }: SuiteRun): Promise<Vitest> {
+  const signals = ["SIGINT", "SIGTERM"] as const;
+  const ours = new Map(signals.map((name) => [name, process.listeners(name)]));
+  const vitest = await createVitest(
+    "test",
+    {
+      root: repoRoot(),
+      watch: false,
+      env: { [runVariable]: contextFile },
+      sequence: { sequencer: inOrder(files), concurrent: false, shuffle: false },
+      reporters: [...reporters],
+      ...projectOf(suitesDir),
+    },
+    {},
+    { stdout: plain(process.stdout), stderr: plain(process.stderr) },
+  );
+  // vitest ends the process on a signal, at once: clean-up would not run.
+  for (const [name, kept] of ours) {
+    for (const listener of process.listeners(name))
+      if (!kept.includes(listener)) process.removeListener(name, listener);
+  }
+  return vitest;
+}
+
+/** The same stream as no terminal: vitest would hide the cursor on one. */
+const plain = (stream: NodeJS.WriteStream): Writable =>
+  new Writable({ write: (chunk, _encoding, done) => void stream.write(chunk, done) });
+
+/** The order that was asked for, whatever failed or took long the last time. */
+function inOrder(files: readonly string[]): TestSequencerConstructor {
+  return class extends BaseSequencer {
+    override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {
+      const rank = (s: TestSpecification): number => files.indexOf(s.moduleId);
+      return [...specifications].sort((a, b) => rank(a) - rank(b));
+    }
+  };
+}

@@ -1,0 +1,155 @@
+import { availableParallelism, release, totalmem } from "node:os";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { comparable, judgeByBaseline } from "#harness/judge/baseline.ts";
+import { wallLabel } from "#harness/lib/clock.ts";
+import { type Measured, methodVersion } from "#harness/measure/measure.ts";
+import { measureScenario, type Scenario, type ScenarioSite, serviceOf } from "#harness/measure/scenarios.ts";
+import { readSeries } from "#harness/measure/series.ts";
+import type { Affinity, Setting } from "#harness/model/measurement.ts";
+import { combine, type Verdict } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
+import type { ClusterPair, SuiteKit, TestInfo, TestKit } from "./define-suite.ts";
+import { pairIn, type SuiteFixtures } from "./fixture-types.ts";
+
+/** The longest: a node's loss is believed after a minute, and its return takes as long. */
+const scenarioMs = 600_000;
+
+/** A suite's set-up for scenarios: a service for each affinity. The suite's echo backends answer heartbeats too. */
+export function scenarioSetup(
+  affinities: readonly Affinity[],
+): (context: SuiteFixtures) => Promise<{ readonly outside: string | undefined }> {
+  return async ({ mesh, echo, within, outside }) => {
+    const balanced = mesh.clusters.every((c) => c.givesAddresses);
+    for (const affinity of affinities) {
+      await echo.serve(
+        serviceOf(affinity),
+        {
+          [annotation.global]: "true",
+          ...(affinity === "none" ? {} : { [annotation.affinity]: affinity }),
+        },
+        balanced ? "LoadBalancer" : "NodePort",
+      );
+      for (const cluster of balanced ? mesh.clusters : []) {
+        const { withinMs, signal } = within.settle;
+        await echo.loadBalancerIp(cluster, serviceOf(affinity), withinMs, signal);
+      }
+    }
+    return { outside };
+  };
+}
+
+/** A scenario's site, out of a test's fixtures. */
+export const siteOf = ({
+  mesh,
+  budgets,
+  echo,
+  outside,
+  run,
+  signal,
+}: Pick<TestKit<unknown>, "mesh" | "budgets" | "echo" | "outside" | "run" | "signal">): ScenarioSite => ({
+  mesh,
+  budgets,
+  echo,
+  outside,
+  probeIntervalFactor: run.probeIntervalFactor,
+  signal,
+});
+
+/** Defines a scenario's tests: each repetition and direction is one. What the run's series holds already is skipped. */
+export function scenarioTests<S>(
+  { pairs, repeat: repeats, test }: SuiteKit<S>,
+  scenario: Scenario,
+  info: TestInfo = {},
+): void {
+  for (let repeat = 1; repeat <= repeats; repeat++) {
+    const alternating = scenario.directions === "alternating";
+    const chosen = alternating ? pairs.slice((repeat - 1) % pairs.length).slice(0, 1) : pairs;
+    // How many of this direction there are to be by then.
+    const mine = alternating ? Math.ceil(repeat / pairs.length) : repeat;
+    for (const pair of chosen) {
+      const count = repeats > 1 ? ` (${repeat} of ${repeats})` : "";
+      test(`${pair.name} > ${scenario.name}, affinity ${scenario.affinity}, and back${count}`, {
+        timeoutMs: scenarioMs,
+        ...info,
+      }, async ({
+        mesh,
+        budgets,
+        echo,
+        outside,
+        run,
+        signal,
+        skip,
+        historyFile,
+        keepFacts,
+        keepMeasurement,
+        expect,
+      }) => {
+        const setting = settingOf(mesh);
+        if (held(run.series, scenario, pair, setting) >= mine) skip("the series holds it already");
+        const { from: struck, to: other } = pairIn(mesh, pair);
+        const site = siteOf({ mesh, budgets, echo, outside, run, signal });
+        const measured = await measureScenario(site, scenario, { struck, other }, historyFile);
+        const measurement = { ...measured.figures, runId: run.runId, at: wallLabel(), setting };
+        keepMeasurement(measurement);
+        keepFacts(factsOf(measured));
+        expect(byBaseline(measured.verdict, measurement, run.baseline, budgets)).toPass();
+      });
+    }
+  }
+}
+
+/** What figures of this lab depend on. */
+function settingOf({ clusters, state }: Mesh): Setting {
+  const versions = (of: (c: Cluster) => string): string => [...new Set(clusters.map(of))].join(" and ");
+  return {
+    cilium: versions((c) => c.ciliumVersion),
+    kubernetes: versions((c) => c.kubernetesVersion),
+    kernel: release(),
+    machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
+    imageSource: state.artifacts.source,
+  };
+}
+
+/** How many measurements of a scenario the run's series holds already. */
+function held(
+  series: string | undefined,
+  { name, affinity }: Scenario,
+  { from }: ClusterPair,
+  setting: Setting,
+): number {
+  const expected = { method: methodVersion, scenario: name, affinity, struck: from.name, setting };
+  return (series === undefined ? [] : readSeries(series)).filter(
+    (m) => m.outcome !== "unknown" && comparable(m, expected),
+  ).length;
+}
+
+function factsOf({ figures }: Measured): Record<string, number | string | null | undefined> {
+  return {
+    outageMs: figures.away.recovered ? figures.away.outageMs : "not recovered",
+    lost: figures.away.lost,
+    longestGapMs: figures.away.longestGapMs,
+    backOutageMs: figures.back.outageMs,
+    ...Object.fromEntries(figures.phases.links.map((l) => [`link up to: ${l.upTo}, ms`, l.ms])),
+    unexplainedMs: figures.phases.unexplainedMs,
+    latenessP99Ms: figures.prober.latenessP99Ms,
+    cpuShare: figures.prober.cpuShare,
+    allCpuShare: figures.prober.allCpuShare,
+  };
+}
+
+function byBaseline(
+  verdict: Verdict,
+  measurement: Omit<Parameters<typeof judgeByBaseline>[0], "outcome">,
+  baseline: string | undefined,
+  budgets: SuiteFixtures["budgets"],
+): Verdict {
+  if (baseline === undefined) return verdict;
+  return combine([
+    verdict,
+    judgeByBaseline({ ...measurement, outcome: verdict.outcome }, readSeries(baseline), {
+      runs: budgets.baselineRuns,
+      factor: budgets.baselineFactor,
+    }),
+  ]);
+}

@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { chooseSuites, listTests, loadSuites, suiteNames } from "./suite-list.ts";
+
+const all = await loadSuites();
+
+test("every test of before the suites had records is there, under the same title", () => {
+  const { tests } = JSON.parse(readFileSync(join(repoRoot(), "scripts/parity/parity.json"), "utf8")) as {
+    tests: Record<string, string[]>;
+  };
+  const listed = Object.fromEntries(
+    [...listTests(all, ["east", "west"])].map(([s, t]) => [s, [...t].sort()]),
+  );
+  expect(listed).toEqual(Object.fromEntries(Object.entries(tests).map(([s, t]) => [s, [...t].sort()])));
+});
+
+test("suites come in the order in which they rest on one another", () => {
+  expect(suiteNames(all, "core")).toEqual([
+    "node-discovery",
+    "kvstore",
+    "health-matrix",
+    "pod-to-pod",
+    "global-service",
+    "affinity",
+    "failover",
+    "policy",
+  ]);
+  expect(suiteNames(all, "lab")[0]).toBe("endpoint-slices");
+  expect(suiteNames(all, "long").every((s) => s.startsWith("failover-"))).toBe(true);
+});
+
+test("without names, the suites of every lab and those of the lab file run; an unknown name is refused", () => {
+  const names = (named: string[], suites: string[]): string[] =>
+    chooseSuites(all, named, { suites }).map((s) => s.info.name);
+  expect(names([], ["nginx"])).toEqual([...suiteNames(all, "core"), "nginx"]);
+  expect(names(["policy", "kvstore"], ["nginx"])).toEqual(["policy", "kvstore"]);
+  expect(() => names(["polcy"], [])).toThrow("there is no suite polcy");
+  expect(() => names([], ["ngnix"])).toThrow("there is no suite ngnix");
+});
+
+test("titles hold the names of the clusters, each pair in both orders", () => {
+  const titles = listTests(all, ["a", "b", "c"]).get("pod-to-pod");
+  expect(titles).toHaveLength(12);
+  expect(titles).toContain("c -> a > UDP from every node to every node");
+});
+
+test("repetitions of a scenario strike the clusters in turn, or both each time", () => {
+  const titles = (suite: string): string[] | undefined =>
+    all
+      .find((s) => s.info.name === suite)
+      ?.tests({ clusters: ["a", "b"], repeat: 3 })
+      .map((t) => t.title);
+  expect(titles("failover-migration")).toEqual([
+    "a -> b > migration, affinity none, and back (1 of 3)",
+    "b -> a > migration, affinity none, and back (2 of 3)",
+    "a -> b > migration, affinity none, and back (3 of 3)",
+  ]);
+  expect(titles("failover")).toHaveLength(6);
+});
+
+test("what a suite says of itself is complete, and links lead to the documentation or to a KEP", () => {
+  for (const { info, tests } of all) {
+    for (const text of [info.goal, info.method, info.failureMeans])
+      expect(text, info.name).toMatch(/^\S[\s\S]{10,}\.$/);
+    expect(info.tags.includes("core"), info.name).toBe(info.when === "core");
+    for (const { spec } of tests({ clusters: ["east", "west"] }))
+      expect(spec ?? "https://docs.cilium.io/").toMatch(
+        /^https:\/\/(docs\.cilium\.io|kubernetes\.io|github\.com\/kubernetes\/enhancements)\//,
+      );
+  }
+});

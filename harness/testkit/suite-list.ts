@@ -1,0 +1,82 @@
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import type { Requirement } from "./capabilities.ts";
+import type { ListOptions, Suite, SuiteInfo, TestCase, When } from "./define-suite.ts";
+
+/** A suite that can be listed and run: what its module exports, and where that lies. */
+export interface ListedSuite {
+  readonly info: SuiteInfo;
+  readonly file: string;
+  tests(options: ListOptions): readonly TestCase[];
+}
+
+const places: readonly When[] = ["core", "lab", "long"];
+
+export const suitesDir = (): string => join(repoRoot(), "suites");
+
+/** Every `<dir>/<name>/<name>.suite.ts`, in the order of their records. Imports the modules, and needs no lab. */
+export async function loadSuites(dir: string = suitesDir()): Promise<readonly ListedSuite[]> {
+  const folders = (await readdir(dir, { withFileTypes: true })).filter((e) => e.isDirectory());
+  const suites = await Promise.all(
+    folders.map(({ name }) => loadSuite(name, join(dir, name, `${name}.suite.ts`))),
+  );
+  return suites.sort((a, b) => rank(a.info) - rank(b.info) || (a.info.name < b.info.name ? -1 : 1));
+}
+
+/** By when it runs, then by its own order; one without comes last. */
+const rank = ({ when, order }: SuiteInfo): number => places.indexOf(when) * 1000 + (order ?? 999);
+
+async function loadSuite(name: string, file: string): Promise<ListedSuite> {
+  let exported: { default?: Suite };
+  try {
+    exported = await import(pathToFileURL(file).href);
+  } catch (error) {
+    throw new MeshproofError("usage", `suite ${file} cannot be loaded: ${messageOf(error)}`, {
+      cause: error,
+      cure: "a folder of suites holds <name>/<name>.suite.ts, which exports `defineSuite(...)`",
+    });
+  }
+  const suite = exported.default;
+  if (suite?.definition.name !== name)
+    throw new MeshproofError("usage", `${file} does not export suite ${name}`, {
+      cure: `write \`export default defineSuite({ name: "${name}", ... }, ...)\``,
+    });
+  return { info: suite.definition, file, tests: (options) => suite.tests(options) };
+}
+
+/** The names of the suites that run at given places, in their order. */
+export const suiteNames = (suites: readonly ListedSuite[], ...when: readonly When[]): readonly string[] =>
+  suites.filter((s) => when.includes(s.info.when)).map((s) => s.info.name);
+
+/** The titles of every suite's tests on clusters of these names; nothing is run. */
+export const listTests = (
+  suites: readonly ListedSuite[],
+  clusters: readonly string[],
+): ReadonlyMap<string, readonly string[]> =>
+  new Map(suites.map((s) => [s.info.name, s.tests({ clusters }).map((t) => t.title)]));
+
+/** All that some suites and their tests require. */
+export const requirementsOf = (suites: readonly ListedSuite[], options: ListOptions): Requirement[] =>
+  suites.flatMap((s) => [...(s.info.requires ?? []), ...s.tests(options).flatMap((t) => t.requires ?? [])]);
+
+/** The suites to run: those that were named, else all of the lab. Throws `usage` for a name that no suite has. */
+export function chooseSuites(
+  suites: readonly ListedSuite[],
+  named: readonly string[],
+  plan: Pick<LabPlan, "suites">,
+): readonly ListedSuite[] {
+  const find = (name: string): ListedSuite => {
+    const found = suites.find((s) => s.info.name === name);
+    if (found !== undefined) return found;
+    throw new MeshproofError("usage", `there is no suite ${name}`, {
+      cure: `name one or more of ${suites.map((s) => s.info.name).join(", ")}`,
+    });
+  };
+  const ofLab = plan.suites.map(find);
+  const chosen = named.map(find);
+  return chosen.length > 0 ? chosen : [...suites.filter((s) => s.info.when === "core"), ...ofLab];
+}

@@ -1,0 +1,28 @@
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseSync, Visitor } from "oxc-parser";
+
+/** A TypeScript file by its path from the root, with what is limited in it. */
+export interface Measured {
+  readonly path: string;
+  readonly lines: number;
+  /** How often it asserts that a value is there (`value!`). */
+  readonly assertions: number;
+}
+
+/** Every TypeScript file of the repository that some patterns match. */
+export function measureFiles(root: string, patterns: readonly string[]): Measured[] {
+  return globSync(patterns, { cwd: root, exclude: ["node_modules/**"] })
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => measureSource(path, readFileSync(join(root, path), "utf8")));
+}
+
+export function measureSource(path: string, source: string): Measured {
+  let assertions = 0;
+  new Visitor({
+    TSNonNullExpression() {
+      assertions += 1;
+    },
+  }).visit(parseSync(path, source).program);
+  return { path, lines: source.split("\n").length - 1, assertions };
+}

@@ -1,0 +1,65 @@
+import { apiserverLost } from "#harness/faults/catalogue/disruption.ts";
+import { injectFault } from "#harness/faults/inject.ts";
+import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
+import { durationMs } from "#harness/lib/duration.ts";
+import { failedBecause } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { serveEverywhere, settledOn } from "#harness/workloads/draw.ts";
+
+const service = "echo-kept";
+
+export default defineSuite(
+  {
+    name: "cache-ttl",
+    tags: ["lab-specific", "services", "disruptive"],
+    when: "lab",
+    order: 8,
+    goal: "what a cluster knows of a lost one runs out after `clustermesh.cacheTTL`, instead of being believed for ever.",
+    method:
+      "take the other cluster's clustermesh-apiserver away; its backends must go on serving at first, be dropped by every client once the time is over, and be taken back when it returns.",
+    failureMeans: "how long agents believe a cluster that they do not hear.",
+    requires: ["clustermeshApiserver"],
+    echo: { replicas: 1 },
+    setup: async ({ mesh, echo, within }) => {
+      await serveEverywhere(echo, service, { [annotation.global]: "true" }, within.settle);
+      const ttlMs = new Map<string, number>();
+      for (const c of mesh.clusters)
+        ttlMs.set(c.name, durationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0);
+      return ttlMs;
+    },
+  },
+  ({ pairs, test }) => {
+    for (const pair of pairs) {
+      const { from, to } = pair;
+      test(`${pair.name} > ${from.name} keeps the backends of ${to.name} for the cache's time, then drops them, then takes them back`, {
+        requires: [{ capability: "cacheTtl", cluster: from.name }],
+        timeoutMs: 900_000,
+      }, async ({ mesh, echo, setup: times, budgets, within, signal, keepFacts, expect }) => {
+        const { from, to } = pairIn(mesh, pair);
+        const ttlMs = times.get(from.name) ?? 0;
+        const others = mesh.clusters.filter((c) => c !== to);
+        await settledOn(from, echo, service, mesh.clusters, within.sync);
+        await using lost = await injectFault(apiserverLost(to), { mesh, namespace: echo.namespace, signal });
+        const lostMs = monotonicMs();
+        // Nothing has run out yet: the data plane of the lost cluster works, and is used.
+        await settledOn(from, echo, service, mesh.clusters, within.ms(ttlMs / 2));
+        await settledOn(from, echo, service, others, within.ms(budgets.noticeMs + ttlMs + budgets.syncMs));
+        const droppedAfterMs = monotonicMs() - lostMs;
+        keepFacts({ ttlMs, droppedAfterMs });
+        expect(
+          failedBecause(
+            droppedAfterMs >= ttlMs
+              ? []
+              : [
+                  `${from.name} dropped the backends of ${to.name} after ${formatMs(droppedAfterMs)}: clustermesh.cacheTTL keeps them for ${formatMs(ttlMs)}`,
+                ],
+          ),
+        ).toPass();
+        await lost.heal();
+        await settledOn(from, echo, service, mesh.clusters, within.rejoin);
+      });
+    }
+  },
+);

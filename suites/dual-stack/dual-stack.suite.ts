@@ -1,0 +1,131 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import type { AskTarget } from "#harness/model/probe-wire.ts";
+import { combine, failedBecause } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { drawAnswers } from "#harness/workloads/draw.ts";
+import { echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
+import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
+import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
+
+const asks = 3;
+const service = "echo-dual";
+
+async function clusterIp6(cluster: Cluster, namespace: string): Promise<string> {
+  const object = await cluster.kube.get(kinds.service, namespace, service);
+  const ips = (object?.spec.clusterIPs ?? []) as string[];
+  const found = ips.find((ip) => ip.includes(":"));
+  if (found === undefined)
+    throw new Error(`service ${service} of ${cluster.name} has no IPv6 address: ${ips}`);
+  return found;
+}
+
+export default defineSuite(
+  {
+    name: "dual-stack",
+    tags: ["lab-specific", "services", "nodes"],
+    when: "lab",
+    order: 10,
+    goal: "with IPv6 beside IPv4, pods and global services are reached across clusters over IPv6 too.",
+    method:
+      "TCP and UDP to the IPv6 address of a pod on every node, from every node; then a dual-stack global service, asked at its IPv6 ClusterIP: the backends of every cluster must answer, and they alone.",
+    failureMeans: "IPv6 between the nodes, or the IPv6 half of what clusters tell of their services.",
+    requires: ["dualStack"],
+    echo: { replicas: 2 },
+    setup: async ({ mesh, echo, namespace, images, within }) => {
+      for (const cluster of mesh.clusters) {
+        const object = echoService({
+          namespace,
+          name: service,
+          selector: { app: echo.deploymentOf(cluster) },
+          annotations: { [annotation.global]: "true" },
+        });
+        object.spec.ipFamilyPolicy = "RequireDualStack";
+        await cluster.kube.apply(object);
+      }
+      await deployTargets(mesh.clusters, { namespace, image: images.agnhost, ...within.settle });
+    },
+  },
+  ({ pairs, test }) => {
+    for (const pair of pairs) {
+      const { from, to } = pair;
+
+      test(`${pair.name} > the pods of ${to.name} answer over IPv6 from every node of ${from.name}, TCP and UDP`, async ({
+        mesh,
+        namespace,
+        budgets,
+        within,
+        signal,
+        keepFacts,
+        expect,
+      }) => {
+        const { from, to } = pairIn(mesh, pair);
+        const targets = await targetsOf(to, namespace, within.settle);
+        const without = targets.filter((t) => t.ip6 === undefined).map((t) => `${t.pod} has no IPv6 address`);
+        expect(failedBecause(without)).toPass();
+        const vantages = await vantagesOf(from.kube);
+        expect(vantages.map((v) => v.node)).toEqual((await from.nodes()).map((n) => n.name));
+        const paths: PathAnswers[] = [];
+        const spec = targets.flatMap(({ ip6: host = "" }): AskTarget[] => [
+          { protocol: "http", host, port: echoHttpPort, path: "/hostname", count: asks },
+          { protocol: "udp", host, port: echoUdpPort, path: "hostname", count: asks },
+        ]);
+        for (const vantage of vantages) {
+          const reply = await askFrom(
+            from.kube,
+            vantage,
+            { asks: spec, timeoutMs: budgets.requestMs, concurrency: 4 },
+            signal,
+          );
+          for (const [i, ask] of spec.entries()) {
+            const target = targets[Math.floor(i / 2)];
+            paths.push({
+              from: `${from.name}/${vantage.node}`,
+              to: `${to.name}/${target?.node} ([${ask.host}]:${ask.port}/${ask.protocol})`,
+              expectedBody: target?.pod ?? "",
+              answers: reply.answers[i] ?? [],
+            });
+          }
+        }
+        keepFacts({ paths: paths.length, requests: paths.length * asks });
+        expect(judgePaths(paths, 2 * vantages.length * targets.length)).toPass();
+      });
+
+      test(`${pair.name} > a global service is answered over IPv6 in ${from.name} by the backends of ${to.name} too`, async ({
+        mesh,
+        echo,
+        namespace,
+        budgets,
+        within,
+        signal,
+        keepFacts,
+        expect,
+      }) => {
+        const { from } = pairIn(mesh, pair);
+        const expected = await echo.allPods(mesh.clusters);
+        const ip = await clusterIp6(from, namespace);
+        const verdict = await judgedInTime(
+          async () => {
+            const draw = await drawAnswers(from, ip, 12 * expected.length, budgets.requestMs, signal);
+            return combine([
+              judgeSameSet(
+                `${from.name} -> service ${service} ([${ip}]), who answers`,
+                [...new Set(draw.good)],
+                expected,
+              ),
+              failedBecause(draw.bad.slice(0, 1)),
+            ]);
+          },
+          { what: `${service} to answer over IPv6 in ${from.name}`, everyMs: 500, ...within.sync },
+        );
+        keepFacts({ address: ip, backends: expected.length });
+        expect(verdict).toPass();
+      });
+    }
+  },
+);

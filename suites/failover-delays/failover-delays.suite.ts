@@ -1,0 +1,219 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { agentHeld, type Held, slicesHeld } from "#harness/faults/catalogue/delay.ts";
+import type { SuiteHarm } from "#harness/faults/fault.ts";
+import { injectFault } from "#harness/faults/inject.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { quantile } from "#harness/lib/stats.ts";
+import type { Figures, Measured } from "#harness/measure/measure.ts";
+import {
+  lastWorkerOf,
+  measureScenario,
+  type Scenario,
+  type ScenarioSite,
+  scaleToZero,
+  serviceOf,
+  survivors,
+} from "#harness/measure/scenarios.ts";
+import type { Boundary } from "#harness/model/measurement.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { scenarioSetup, siteOf } from "#harness/testkit/scenario-tests.ts";
+import { settledOn } from "#harness/workloads/draw.ts";
+
+const times = 5;
+const tolerance = 0.2;
+const timeoutMs = 600_000;
+
+// The delays are planted: they are measured, not held against the budgets.
+const plain: Scenario = {
+  ...scaleToZero("local"),
+  expected: (roles) => ({ movesTo: survivors("local", roles), awayWithinMs: 10_000, backWithinMs: 10_000 }),
+};
+
+/** The first cluster is struck, the second one takes over. */
+function rolesIn({ mesh }: ScenarioSite): { struck: Cluster; other: Cluster } {
+  const [struck, other] = mesh.clusters;
+  if (struck === undefined || other === undefined) throw new Error("a mesh has two clusters");
+  return { struck, other };
+}
+
+interface Repeated {
+  readonly verdict: Verdict;
+  readonly figures: readonly Figures[];
+}
+
+/** Measures a scenario several times; stops at the first that does not pass. */
+async function repeated(
+  site: ScenarioSite,
+  historyFile: (title: string) => string,
+  scenario: () => Scenario,
+  each: (measured: Measured) => void = () => {},
+): Promise<Repeated> {
+  const figures: Figures[] = [];
+  const verdicts: Verdict[] = [];
+  for (let i = 1; i <= times && combine(verdicts).outcome === "pass"; i++) {
+    const measured = await measureScenario(site, scenario(), rolesIn(site), (title) =>
+      historyFile(`${i} ${title}`),
+    );
+    verdicts.push(measured.verdict);
+    if (measured.verdict.outcome === "pass") each(measured);
+    figures.push(measured.figures);
+  }
+  return { verdict: combine(verdicts), figures };
+}
+
+function afterOf(figures: Figures, boundary: Boundary): number {
+  const seen = figures.phases.seen.find((s) => s.boundary === boundary)?.afterMs;
+  if (seen === null || seen === undefined) throw new Error(`${boundary} was not seen`);
+  return seen;
+}
+
+/** Median time between two boundaries that were both seen; a missing one is an error. */
+function medianBetween(all: readonly Figures[], from: Boundary, to: Boundary): number {
+  return quantile(
+    all.map((f) => afterOf(f, to) - afterOf(f, from)),
+    0.5,
+  );
+}
+
+/** What a planted delay added between two boundaries, by the medians, and what its own record says. */
+interface Added {
+  readonly addedMs: number;
+  readonly recordMs: number;
+}
+
+const addedBetween = (
+  [from, to]: readonly [Boundary, Boundary],
+  without: readonly Figures[],
+  within: readonly Figures[],
+  records: readonly number[],
+): Added => ({
+  addedMs: medianBetween(within, from, to) - medianBetween(without, from, to),
+  recordMs: quantile(records, 0.5),
+});
+
+const factsOf = (link: Boundary, { addedMs, recordMs }: Added): Record<string, number> => ({
+  [`${link}: added ms`]: addedMs,
+  "the fault's own record, ms": recordMs,
+});
+
+const judgeAdded = (link: Boundary, { addedMs, recordMs }: Added): Verdict =>
+  failedBecause(
+    Math.abs(addedMs - recordMs) <= tolerance * recordMs
+      ? []
+      : [
+          `${link}: ${addedMs.toFixed(0)} ms were added, ${recordMs.toFixed(0)} ms by the fault's own record (${tolerance * 100} % are allowed)`,
+        ],
+  );
+
+const lasted = (h: Held): number => h.untilUnixMs - h.fromUnixMs;
+
+/** One backend in each cluster, and every client knows it. */
+async function oneBackendEach({ mesh, echo, budgets, signal }: ScenarioSite): Promise<void> {
+  const within = { withinMs: budgets.settleMs, signal };
+  for (const c of mesh.clusters)
+    await c.kube.merge(kinds.deployment, echo.namespace, echo.deploymentOf(c), { spec: { replicas: 1 } });
+  for (const c of mesh.clusters) {
+    await echo.awaitReady(c, budgets.settleMs, signal);
+    await settledOn(c, echo, serviceOf("local"), [c], within);
+  }
+}
+
+export default defineSuite(
+  {
+    name: "failover-delays",
+    tags: ["failover", "long", "disruptive"],
+    when: "long",
+    order: 7,
+    goal: "time that is added to one link of the chain shows up in that link, and in the right amount.",
+    method:
+      "scale to zero with and without a planted delay, several times each: EndpointSlice changes held back by an admission webhook, the agent stopped after the change; the difference of the medians is held against the fault's own record of what it added.",
+    failureMeans: "the measurement itself: the stamps that an outage is cut at.",
+    requires: ["localNodes"],
+    echo: { replicas: 2, heartbeats: true },
+    setup: scenarioSetup(["local"]),
+  },
+  ({ test }) => {
+    test("of the API server > EndpointSlice changes held back by 300 ms", {
+      timeoutMs,
+    }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {
+      const site = siteOf({ mesh, budgets, echo, outside, run, signal });
+      const { struck } = rolesIn(site);
+      const without = await repeated(
+        site,
+        (title) => historyFile(`plain ${title}`),
+        () => plain,
+      );
+      expect(without.verdict).toPass();
+      if (outside === undefined) throw new Error("there is no container beside the clusters for the webhook");
+      const delay = slicesHeld(struck, outside, 300);
+      const records: number[] = [];
+      await using _held = await injectFault(delay.fault, { mesh, namespace: echo.namespace, signal });
+      const within = await repeated(
+        site,
+        (title) => historyFile(`held ${title}`),
+        () => plain,
+        ({ figures, faultUnixMs }) => {
+          // What the boundary waited for: the changes that were held between the fault and it.
+          const sliceUnixMs = faultUnixMs + afterOf(figures, "EndpointSlice changed");
+          const waited = delay
+            .record()
+            .filter((h) => h.fromUnixMs >= faultUnixMs && h.untilUnixMs <= sliceUnixMs + 20);
+          records.push(waited.reduce((sum, h) => sum + lasted(h), 0));
+        },
+      );
+      expect(within.verdict).toPass();
+      const link = ["fault begun", "EndpointSlice changed"] as const;
+      const added = addedBetween(link, without.figures, within.figures, records);
+      keepFacts(factsOf(link[1], added));
+      expect(judgeAdded(link[1], added)).toPass();
+    });
+
+    // One backend: Cilium collects changes for half a second from the first on, so with two, part of that time would be
+    // over when the last one goes, and all of it again for an agent that was stopped.
+    test("of the agent > stopped until 500 ms after the change", {
+      timeoutMs,
+    }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {
+      const site = siteOf({ mesh, budgets, echo, outside, run, signal });
+      const { struck } = rolesIn(site);
+      await oneBackendEach(site);
+      const without = await repeated(
+        site,
+        (title) => historyFile(`plain ${title}`),
+        () => plain,
+      );
+      expect(without.verdict).toPass();
+      const node = await lastWorkerOf(struck);
+      const records: number[] = [];
+      const within = await repeated(
+        site,
+        (title) => historyFile(`stopped ${title}`),
+        () => {
+          const delay = agentHeld({
+            cluster: struck,
+            node,
+            deployment: echo.deploymentOf(struck),
+            service: serviceOf("local"),
+            holdMs: 500,
+          });
+          return {
+            ...plain,
+            strike: async () => ({
+              ...delay.fault,
+              inject: async (harm: SuiteHarm) => {
+                const harmed = await delay.fault.inject(harm);
+                records.push(...delay.record().map(lasted));
+                return harmed;
+              },
+            }),
+          };
+        },
+      );
+      expect(within.verdict).toPass();
+      const link = ["EndpointSlice changed", "agent updated"] as const;
+      const added = addedBetween(link, without.figures, within.figures, records);
+      keepFacts(factsOf(link[1], added));
+      expect(judgeAdded(link[1], added)).toPass();
+    });
+  },
+);

@@ -1,0 +1,96 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import {
+  agentRestarted,
+  changedWhileApiserverLost,
+  nodesLost,
+  partitioned,
+} from "#harness/faults/catalogue/disruption.ts";
+import { lastWorkerOf } from "#harness/measure/scenarios.ts";
+import { affinities } from "#harness/model/measurement.ts";
+import { defineSuite, type SuiteKit } from "#harness/testkit/define-suite.ts";
+import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
+
+const allNodes = async (cluster: Cluster): Promise<string[]> => (await cluster.nodes()).map((n) => n.name);
+
+function partitions<S>(kit: SuiteKit<S>, affinity: "local" | "remote"): void {
+  for (const what of ["data", "one way"] as const)
+    scenarioTests(kit, {
+      name: `partition, ${what === "data" ? "data plane" : what}`,
+      affinity,
+      directions: "alternating",
+      horizon: "lossHorizonMs",
+      hold: "lossHorizonMs",
+      strike: async ({ struck, other }) => partitioned(struck, other, what),
+      expected: ({ budgets }) => ({
+        // Clients that prefer their own side have nothing to do with the other.
+        ...(affinity === "local" ? { awayWithinMs: 0, othersWithinMs: 0 } : {}),
+        backWithinMs: affinity === "local" ? 0 : budgets.rejoinMs,
+      }),
+    });
+  scenarioTests(kit, {
+    name: "partition, control plane",
+    affinity,
+    directions: "alternating",
+    horizon: "lossHorizonMs",
+    hold: "lossHorizonMs",
+    strike: async ({ struck, other }) => partitioned(struck, other, "control"),
+    expected: () => ({ awayWithinMs: 0, backWithinMs: 0, othersWithinMs: 0 }),
+  });
+}
+
+export default defineSuite(
+  {
+    name: "failover-mesh",
+    tags: ["failover", "long", "nodes", "disruptive"],
+    when: "long",
+    order: 6,
+    goal: "what clients see when a cluster, the way to it, or the control plane between clusters is lost.",
+    method:
+      "freeze every node of a cluster; cut the tunnels, the ways to the clustermesh-apiservers, one direction; lose an apiserver and change its services; restart the agent under the client. Where Cilium keeps what it last knew (clustermesh.cacheTTL is 0), the outage lasts as long as the fault: it is measured, and the coming back is judged.",
+    failureMeans: "what agents do while they hear nothing of the other cluster, and how they catch up.",
+    requires: ["localNodes"],
+    echo: { replicas: 2, heartbeats: true },
+    setup: scenarioSetup(affinities),
+  },
+  (kit) => {
+    for (const affinity of ["remote", "none"] as const)
+      scenarioTests(kit, {
+        name: "cluster lost",
+        affinity,
+        client: "other",
+        directions: "alternating",
+        lostNodes: allNodes,
+        horizon: "lossHorizonMs",
+        hold: "lossHorizonMs",
+        strike: async ({ struck }) => nodesLost(struck, await allNodes(struck), "paused"),
+        expected: ({ budgets }) => ({ backWithinMs: budgets.rejoinMs }),
+      });
+
+    for (const affinity of ["local", "remote"] as const) partitions(kit, affinity);
+
+    scenarioTests(
+      kit,
+      {
+        name: "change while clustermesh-apiserver is lost",
+        affinity: "remote",
+        directions: "alternating",
+        horizon: "lossHorizonMs",
+        hold: "lossHorizonMs",
+        strike: async ({ struck, echo, budgets }) =>
+          changedWhileApiserverLost(struck, echo.deploymentOf(struck), budgets.lossHorizonMs),
+        expected: ({ budgets }) => ({ backWithinMs: budgets.rejoinMs }),
+      },
+      { requires: ["clustermeshApiserver"] },
+    );
+
+    for (const affinity of ["local", "remote"] as const)
+      scenarioTests(kit, {
+        name: "agent restart",
+        affinity,
+        directions: "alternating",
+        horizon: "settleMs",
+        strike: async ({ client }) => agentRestarted(client, await lastWorkerOf(client)),
+        expected: () => ({ awayWithinMs: 0, backWithinMs: 0, othersWithinMs: 0 }),
+      });
+  },
+);

@@ -1,0 +1,48 @@
+import { migrated } from "#harness/faults/catalogue/disruption.ts";
+import { scaleToZeroFault } from "#harness/faults/catalogue/scale.ts";
+import { injectFault } from "#harness/faults/inject.ts";
+import { serviceOf } from "#harness/measure/scenarios.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
+import { settledOn } from "#harness/workloads/draw.ts";
+
+export default defineSuite(
+  {
+    name: "failover-migration",
+    tags: ["failover", "long"],
+    when: "long",
+    order: 5,
+    goal: "a workload moves from one cluster to the other and back while its service is in use throughout (first seed).",
+    method:
+      "backends in one cluster alone; start those of the other, wait until they are ready, end the first ones; measured as in failover, then all of it backwards.",
+    failureMeans: "how long a change of backends takes to every client, link by link.",
+    echo: { replicas: 2, heartbeats: true },
+    setup: scenarioSetup(["none"]),
+  },
+  (kit) =>
+    scenarioTests(kit, {
+      name: "migration",
+      affinity: "none",
+      directions: "alternating",
+      horizon: "settleMs",
+      async prepare({ mesh, budgets, struck, other, echo, signal }) {
+        const context = { mesh, namespace: echo.namespace, signal };
+        const gone = await injectFault(scaleToZeroFault(other.kube, echo.deploymentOf(other)), context);
+        try {
+          const within = { withinMs: budgets.settleMs, signal };
+          await settledOn(struck, echo, serviceOf("none"), [struck], within);
+          return gone;
+        } catch (error) {
+          await gone.heal();
+          throw error;
+        }
+      },
+      strike: async ({ struck, other, echo }) =>
+        migrated(struck, other, echo.deploymentOf(struck), echo.deploymentOf(other)),
+      expected: ({ other, budgets }) => ({
+        movesTo: [other.name],
+        awayWithinMs: budgets.failoverMs,
+        backWithinMs: budgets.failbackMs,
+      }),
+    }),
+);

@@ -1,0 +1,31 @@
+import { rollout } from "#harness/faults/catalogue/disruption.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
+
+const affinities = ["local", "none"] as const;
+
+export default defineSuite(
+  {
+    name: "failover-rollout",
+    tags: ["failover", "long"],
+    when: "long",
+    order: 3,
+    goal: "what a rolling restart costs clients, when pods end at once.",
+    method:
+      "restart a cluster's deployment, one pod after another, without a preStop hook; requests are lost between a pod's end and the BPF map's change. failover-rollout-drain is the same with the hook.",
+    failureMeans: "how long a change of backends takes to every client, link by link.",
+    echo: { replicas: 2, heartbeats: true, rolling: true },
+    setup: scenarioSetup(affinities),
+  },
+  (kit) => {
+    for (const affinity of affinities)
+      scenarioTests(kit, {
+        name: "rolling restart without drain",
+        affinity,
+        directions: "alternating",
+        horizon: "settleMs",
+        strike: async ({ struck, echo }) => rollout(struck, echo.deploymentOf(struck)),
+        expected: ({ budgets }) => ({ awayWithinMs: budgets.failoverMs, backWithinMs: budgets.failbackMs }),
+      });
+  },
+);

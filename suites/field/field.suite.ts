@@ -1,0 +1,155 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
+import { policySays } from "#harness/semantics/policy-model.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { drawAnswers } from "#harness/workloads/draw.ts";
+import type { LabService } from "#harness/workloads/lab-objects.ts";
+import { connectFrom, drawFrom } from "#harness/workloads/stand-in.ts";
+import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
+import { Field, type FieldPod } from "./field.ts";
+
+interface Asking {
+  readonly client: Cluster;
+  readonly vantages: readonly Vantage[];
+  readonly standIns: readonly FieldPod[];
+  readonly requestMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Who answers a service, against its annotations; nothing where policy lets nobody ask. */
+async function judgeService(
+  field: Field,
+  service: LabService,
+  { client, vantages, standIns, requestMs, signal }: Asking,
+): Promise<Verdict | undefined> {
+  const name = `${service.namespace}/${service.name}`;
+  const expected = await field.serving(client, service);
+  if (expected.length === 0) return unknownBecause([`${name} has no pod in any cluster`]);
+  // Probers are pods too: where policy keeps them out, a stand-in that it lets in asks.
+  const probers = vantages.every((v) =>
+    field.lets(
+      { cluster: client.name, namespace: v.namespace, labels: {}, namespaceLabels: {} },
+      service,
+      expected,
+    ),
+  );
+  const friend = probers
+    ? undefined
+    : standIns.find((p) => expected.every((e) => e.ip !== p.ip) && field.lets(p, service, expected));
+  if (!probers && friend === undefined) return undefined;
+  const ip = await field.clusterIp(client, service);
+  const count = 12 * expected.length;
+  const draw =
+    friend === undefined
+      ? await drawAnswers(client, ip, count, requestMs, signal, service.port)
+      : await drawFrom(client, friend, { ip, port: service.port }, { count, signal });
+  return combine([
+    judgeSameSet(
+      `${client.name} -> service ${name}, who answers`,
+      [...new Set(draw.good)],
+      expected.map((p) => p.name),
+    ),
+    failedBecause(draw.bad.slice(0, 1)),
+  ]);
+}
+
+export default defineSuite(
+  {
+    name: "field",
+    tags: ["lab-specific", "services", "policy"],
+    when: "lab",
+    order: 11,
+    goal: "on a lab that holds objects of its own, every global service and every policy among them does what it says.",
+    method:
+      "who answers each service is held against what its annotations say, in every cluster; every stand-in asks every other one's ports, and what becomes of it is held against what all policies together say.",
+    failureMeans: "the choice of backends, or policy enforcement, for the objects of the source environment.",
+    setup: ({ mesh }) => Field.of(mesh),
+  },
+  ({ clusters, test }) => {
+    for (const { name } of clusters) {
+      test(`every service of ${name} is answered by the pods that its annotations name`, {
+        requires: [{ capability: "labServices", cluster: name }],
+      }, async ({ mesh, setup: field, budgets, within, signal, keepFacts, unsupported, expect }) => {
+        const client = mesh.cluster(name);
+        const asking: Asking = {
+          client,
+          vantages: await vantagesOf(client.kube),
+          standIns: await field.podsOf(client),
+          requestMs: budgets.requestMs,
+          signal,
+        };
+        let asked: string[] = [];
+        let kept: string[] = [];
+        const verdict = await judgedInTime(
+          async () => {
+            [asked, kept] = [[], []];
+            const verdicts = await Promise.all(
+              field.servicesOf(client).map(async (service) => {
+                const verdict = await judgeService(field, service, asking);
+                (verdict === undefined ? kept : asked).push(`${service.namespace}/${service.name}`);
+                return verdict ?? failedBecause([]);
+              }),
+            );
+            return combine(verdicts);
+          },
+          { what: `the services of ${name} to be answered`, everyMs: 500, ...within.sync },
+        );
+        keepFacts({ asked: asked.join(", "), keptFromByPolicy: kept.join(", ") });
+        expect(verdict).toPass();
+        // Which pods there are, and so whom policy lets in, shows only here.
+        if (asked.length === 0)
+          unsupported("a service that can be asked", `policy lets nobody ask any service in ${name}`);
+      });
+
+      test(`the policies of ${name} let in and keep out whom they say, from every cluster`, {
+        requires: [{ capability: "labPods", cluster: name }],
+      }, async ({ mesh, setup: field, budgets, within, signal, keepFacts, expect }) => {
+        const targets = await field.podsOf(mesh.cluster(name));
+        const clients = (await Promise.all(mesh.clusters.map((c) => field.podsOf(c)))).flat();
+        const unclear = new Set<string>();
+        const asks = targets.flatMap((to) =>
+          to.ports.flatMap((port) =>
+            clients
+              .filter((from) => from.ip !== to.ip)
+              .flatMap((from) => {
+                const said = policySays(field.policies, { from, to, port }, field.defaultsToLocal);
+                if (said.verdict !== "unclear") return [{ from, to, port, open: said.verdict === "allow" }];
+                for (const why of said.why) unclear.add(why);
+                return [];
+              }),
+          ),
+        );
+        const verdict = await judgedInTime(
+          async () =>
+            judgeOutcomes(
+              await Promise.all(
+                asks.map(async ({ from, to, port, open }) => {
+                  const path: PolicyPath = {
+                    from: `${from.cluster}/${from.namespace}/${from.name}`,
+                    to: `${to.cluster}/${to.namespace}/${to.name} (${to.ip}:${port})`,
+                    ...(await connectFrom(
+                      from.home,
+                      from,
+                      { ip: to.ip, port },
+                      { timeoutMs: budgets.requestMs, signal },
+                    )),
+                  };
+                  return { path, open };
+                }),
+              ),
+            ),
+          { what: `the policies of ${name} to be enforced`, everyMs: 500, ...within.sync },
+        );
+        keepFacts({
+          paths: asks.length,
+          denied: asks.filter((a) => !a.open).length,
+          notUnderstood: [...unclear].join("; "),
+        });
+        expect(verdict).toPass();
+      });
+    }
+  },
+);

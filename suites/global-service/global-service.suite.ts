@@ -1,0 +1,210 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { judgeShares } from "#harness/judge/shares.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { answersToSeeAll } from "#harness/lib/stats.ts";
+import { combine } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
+import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import { drawAnswers, serveEverywhere, settledOn } from "#harness/workloads/draw.ts";
+import { echoService } from "#harness/workloads/echo.ts";
+
+const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
+const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/services/";
+
+export default defineSuite(
+  {
+    name: "global-service",
+    tags: ["core", "services"],
+    when: "core",
+    order: 5,
+    goal: "a global service is served by the backends of both clusters, to clients of both.",
+    method:
+      "shares of a computed sample; agents' backend lists and BPF maps against both clusters' EndpointSlices; then the annotations that take backends away, and the old annotation names.",
+    failureMeans: "what a cluster tells of its services, or what agents make of it.",
+    echo: { replicas: 2 },
+    setup: async ({ echo, within }) => {
+      await serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, within.settle);
+      await serveEverywhere(echo, services.old, { [annotation.oldGlobal]: "true" }, within.settle);
+      await serveEverywhere(echo, services.changing, { [annotation.global]: "true" }, within.settle);
+    },
+  },
+  ({ pairs, test }) => {
+    for (const pair of pairs) {
+      servedTests(test, pair);
+      sharedTest(test, pair);
+      loadBalancerTest(test, pair);
+      withoutGlobalTest(test, pair);
+    }
+  },
+);
+
+/** Who serves, by the answers, by what agents list, and by the old annotation. */
+function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
+  const { from } = pair;
+  test(`${pair.name} > ${from.name}'s clients reach the backends of both clusters in even shares`, {
+    spec,
+  }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const expected = await echo.allPods(mesh.clusters);
+    // Enough answers to miss no backend by chance, and four times as many for a share that means something.
+    const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
+    const ip = await echo.clusterIp(from, services.plain);
+    const answers = await drawAnswers(from, ip, count, budgets.requestMs, signal);
+    keepFacts({ answers: answers.good.length, falseAlarm: budgets.falseAlarm });
+    expect(
+      judgeShares(`${from.name} -> service ${services.plain}`, answers, expected, budgets.falseAlarm),
+    ).toPass();
+  });
+
+  test(`${pair.name} > ${from.name}'s agents and BPF maps hold the endpoints of both clusters`, {
+    spec,
+  }, async ({ mesh, echo, signal, keepFacts, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const truth = (await Promise.all(mesh.clusters.map((c) => echo.endpoints(c, services.plain)))).flat();
+    const ip = await echo.clusterIp(from, services.plain);
+    for (const agent of await agentsOf(from, signal)) {
+      const entry = (await agent.serviceList()).find((s) => s.frontend === `${ip}:80`);
+      const maps = await agent.lbMaps();
+      const inMaps = maps.get(`${ip}:80/TCP`) ?? maps.get(`${ip}:80`) ?? [];
+      expect(
+        combine([
+          judgeSameSet(
+            `${agent.name}: backend list of ${services.plain} (${ip}:80)`,
+            (entry?.backends ?? []).map((b) => `${b.ip}:${b.port}`),
+            truth,
+          ),
+          judgeSameSet(
+            `${agent.name}: BPF backends of ${services.plain} (${ip}:80)`,
+            inMaps.map((b) => b.replace(/\/\w+$/, "")),
+            truth,
+          ),
+        ]),
+      ).toPass();
+    }
+    keepFacts({ endpoints: truth.length });
+  });
+
+  test(`${pair.name} > the old annotation io.cilium/global-service works from ${from.name}`, async ({
+    mesh,
+    echo,
+    budgets,
+    signal,
+    expect,
+  }) => {
+    const { from } = pairIn(mesh, pair);
+    const expected = await echo.allPods(mesh.clusters);
+    const count = answersToSeeAll(expected.length, budgets.falseAlarm);
+    const ip = await echo.clusterIp(from, services.old);
+    const answers = await drawAnswers(from, ip, count, budgets.requestMs, signal);
+    expect(
+      judgeSameSet(
+        `${from.name} -> service ${services.old}, backends that answered`,
+        [...new Set(answers.good)],
+        expected,
+      ),
+    ).toPass();
+  });
+}
+
+function sharedTest(test: DefineTest<void>, pair: ClusterPair): void {
+  const { from, to } = pair;
+  test(`${pair.name} > shared "false" in ${to.name} takes its backends away from ${from.name}, not from itself`, {
+    spec,
+  }, async ({ mesh, echo, budgets, run, within }) => {
+    const { from, to } = pairIn(mesh, pair);
+    await using _undo = await annotated(to, { [annotation.shared]: "false" }, { mesh, echo, budgets, run });
+    const sharing = mesh.clusters.filter((c) => c !== to);
+    await settledOn(from, echo, services.changing, sharing, within.sync);
+    await settledOn(to, echo, services.changing, mesh.clusters, within.sync);
+  });
+}
+
+function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
+  const { from, to } = pair;
+  test(`${pair.name} > a new LoadBalancer service of ${to.name} gets an address that answers from ${from.name}`, {
+    requires: [{ capability: "loadBalancer", cluster: to.name }],
+  }, async ({ mesh, echo, budgets, within, signal }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const name = `echo-lb-${to.name}`;
+    await to.kube.apply(
+      echoService({
+        namespace: echo.namespace,
+        name,
+        selector: { app: echo.deploymentOf(to) },
+        annotations: {},
+        type: "LoadBalancer",
+      }),
+    );
+    const ip = await echo.loadBalancerIp(to, name, budgets.syncMs, signal);
+    const expected = await echo.allPods([to]);
+    await eventually(
+      async () => {
+        const draw = await drawAnswers(from, ip, 12 * expected.length, budgets.requestMs, signal);
+        const verdict = judgeSameSet(`${from.name} -> ${ip}`, [...new Set(draw.good)], expected);
+        const lost = draw.bad.length === 0 ? [] : [`${draw.bad.length} lost, first: ${draw.bad[0]}`];
+        return verdict.outcome === "pass" && lost.length === 0
+          ? ready(undefined)
+          : notYet([...verdict.reasons, ...lost].join("; "));
+      },
+      {
+        what: `the LoadBalancer address ${ip} of ${to.name} to answer from every node of ${from.name}`,
+        everyMs: 500,
+        ...within.settle,
+      },
+    );
+  });
+}
+
+function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
+  const { from } = pair;
+  test(`${pair.name} > without the global annotation ${from.name} has its own backends only`, {
+    spec,
+  }, async ({ mesh, echo, budgets, run, within }) => {
+    const { from, to } = pairIn(mesh, pair);
+    await using _undo = await annotated(from, { [annotation.global]: null }, { mesh, echo, budgets, run });
+    await settledOn(from, echo, services.changing, [from], within.sync);
+    const others = mesh.clusters.filter((c) => c !== from);
+    await settledOn(to, echo, services.changing, others, within.sync);
+  });
+}
+
+/** Changes annotations of one side's service and puts them back, waiting until every cluster serves as before. */
+async function annotated(
+  cluster: Cluster,
+  changes: Record<string, string | null>,
+  { mesh, echo, budgets, run }: Pick<SuiteFixtures, "mesh" | "echo" | "budgets" | "run">,
+): Promise<AsyncDisposable> {
+  const name = services.changing;
+  const before = (await echo.service(cluster, name)).metadata.annotations ?? {};
+  await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: changes } });
+  return {
+    async [Symbol.asyncDispose]() {
+      const back = Object.fromEntries(Object.keys(changes).map((key) => [key, before[key] ?? null]));
+      await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: back } });
+      if (run.fault === undefined) {
+        for (const c of mesh.clusters) {
+          await settledOn(c, echo, name, mesh.clusters, {
+            withinMs: budgets.syncMs,
+            signal: AbortSignal.timeout(budgets.syncMs + 5000),
+          });
+        }
+      }
+      await eventually(
+        async () =>
+          (await echo.service(cluster, name)).metadata.annotations?.[annotation.global] ===
+          before[annotation.global]
+            ? ready(undefined)
+            : notYet("not restored"),
+        {
+          what: `the annotations of ${name} in ${cluster.name} to be restored`,
+          withinMs: 5000,
+          signal: AbortSignal.timeout(6000),
+        },
+      );
+    },
+  };
+}

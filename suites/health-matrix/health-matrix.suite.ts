@@ -1,0 +1,91 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { nodeTruth } from "#harness/cilium/truth.ts";
+import { healthCells, judgeHealth } from "#harness/judge/health.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+
+export default defineSuite(
+  {
+    name: "health-matrix",
+    tags: ["core", "health", "nodes"],
+    when: "core",
+    order: 3,
+    goal: "every agent reaches every node of every cluster, its host and its health endpoint, by ICMP and by HTTP.",
+    method:
+      "wait until every path was probed after the test began (a report's own age says nothing) and judge each cell.",
+    failureMeans: "the network between the nodes, or the tunnel.",
+  },
+  ({ clusters, test }) => {
+    /** When the first test asked: the tests share one wait for fresh probes. */
+    let asking: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
+
+    for (const { name: fromName } of clusters) {
+      for (const { name: toName } of clusters) {
+        // Two probe intervals, which grow with the number of nodes: 132 s with four, by the chart's own defaults.
+        test(`every agent of ${fromName} reaches every node of ${toName}`, {
+          timeoutMs: 1_200_000,
+        }, async ({ mesh, budgets, within, signal, keepFacts, keepHealth, expect }) => {
+          const [from, to] = [mesh.cluster(fromName), mesh.cluster(toName)];
+          asking ??= { wallMs: Date.now(), monotonicMs: monotonicMs() };
+          const asked = asking;
+          const agents = await agentsOf(from, signal);
+          const names = agents.map((a) => a.name);
+          const nodes = (await nodeTruth(to)).map((n) => n.name);
+          const look = async () => {
+            const reports = await Promise.all(agents.map((a) => a.health()));
+            return {
+              cells: healthCells(reports, nodes, asked.wallMs),
+              intervalMs:
+                Math.min(...reports.map((r) => r.probeIntervalMs)) === 0
+                  ? 0
+                  : Math.max(...reports.map((r) => r.probeIntervalMs)),
+            };
+          };
+          let { cells, intervalMs } = await look();
+          if (intervalMs === 0) {
+            // An agent that has just started does not know its own interval yet, and the deadline hangs on it.
+            await eventually(
+              async () => {
+                ({ cells, intervalMs } = await look());
+                return intervalMs > 0 ? ready(undefined) : notYet("no probe interval");
+              },
+              {
+                what: `the agents of ${from.name} to begin probing`,
+                everyMs: 2000,
+                ...within.ms(budgets.healthMs),
+              },
+            );
+          }
+          await eventually(
+            async () => {
+              ({ cells } = await look());
+              const open = cells.filter((c) => c.state !== "ok");
+              return open.length === 0
+                ? ready(undefined)
+                : notYet(`${open.length} of ${cells.length} paths are not ok`);
+            },
+            {
+              what: "a fresh and healthy matrix",
+              withinMs: Math.max(
+                1,
+                Math.max(budgets.healthMs, 2 * intervalMs + 30_000) - (monotonicMs() - asked.monotonicMs),
+              ),
+              everyMs: 2000,
+              signal,
+            },
+          ).catch((error: unknown) => {
+            if (signal.aborted) throw error;
+          });
+          keepHealth(cells);
+          keepFacts({
+            cells: cells.length,
+            slowestMs: Math.max(0, ...cells.map((c) => c.latencyMs ?? 0)),
+            probeIntervalMs: intervalMs,
+          });
+          expect(judgeHealth(cells, names)).toPass();
+        });
+      }
+    }
+  },
+);

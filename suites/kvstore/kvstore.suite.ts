@@ -1,0 +1,128 @@
+import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
+import { exportedIdentities, exportedServices, nodeTruth, podAddresses } from "#harness/cilium/truth.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+
+const inEveryCluster = (
+  { mesh, within }: Pick<SuiteFixtures, "mesh" | "within">,
+  judge: (cluster: Cluster) => Promise<Verdict>,
+): Promise<Verdict> =>
+  judgedInTime(async () => combine(await Promise.all(mesh.clusters.map(judge))), {
+    what: "the kvstores to hold their clusters' state",
+    everyMs: 1000,
+    ...within.sync,
+  });
+
+export default defineSuite(
+  {
+    name: "kvstore",
+    tags: ["core", "kvstore"],
+    when: "core",
+    order: 2,
+    goal: "what a cluster tells the others, in its kvstore, is all of its own state and nothing of anybody else's.",
+    method: "the keys under cilium/state of each cluster's kvstore, against what its API server says.",
+    failureMeans: "clustermesh-apiserver, or whatever else writes a cluster's kvstore.",
+    echo: { replicas: 1 },
+    setup: async ({ echo }) => {
+      await echo.serve("echo", { [annotation.global]: "true" });
+      await echo.serve("echo-alone", {});
+    },
+  },
+  ({ test }) => {
+    test("every kvstore lists the nodes of its own cluster and no others", async ({
+      mesh,
+      within,
+      expect,
+    }) => {
+      expect(
+        await inEveryCluster({ mesh, within }, async (cluster) => {
+          const held = await entriesUnder(cluster, "cilium/state/nodes/v1/");
+          return judgeSameSet(
+            `nodes in the kvstore of ${cluster.name}`,
+            [...held.keys()],
+            (await nodeTruth(cluster)).map((n) => n.name),
+          );
+        }),
+      ).toPass();
+    });
+
+    test("every kvstore lists the global services of its own cluster and no others", async ({
+      mesh,
+      within,
+      expect,
+    }) => {
+      expect(
+        await inEveryCluster({ mesh, within }, async (cluster) => {
+          const held = await entriesUnder(cluster, "cilium/state/services/v1/");
+          return judgeSameSet(
+            `services in the kvstore of ${cluster.name}`,
+            [...held.keys()],
+            (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
+          );
+        }),
+      ).toPass();
+    });
+
+    test("every kvstore lists the addresses of its own cluster's pods and none of another's", async ({
+      mesh,
+      within,
+      keepFacts,
+      expect,
+    }) => {
+      expect(
+        await inEveryCluster({ mesh, within }, async (cluster) => {
+          const held = [...(await entriesUnder(cluster, "cilium/state/ip/v1/default/")).keys()];
+          const pods = await podAddresses(cluster);
+          const missing = pods.filter((ip) => !held.includes(ip));
+          const foreign = mesh.clusters
+            .filter((c) => c !== cluster)
+            .flatMap((c) => held.filter((ip) => contains(parseCidr(c.podCidr), ip)));
+          keepFacts({ [`${cluster.name}, addresses`]: held.length });
+          return failedBecause([
+            ...(pods.length === 0 ? [`${cluster.name} has no pod, which proves nothing`] : []),
+            ...(missing.length === 0 ? [] : [`the kvstore of ${cluster.name} lacks ${missing.join(", ")}`]),
+            ...(foreign.length === 0
+              ? []
+              : [`the kvstore of ${cluster.name} holds another's ${foreign.join(", ")}`]),
+          ]);
+        }),
+      ).toPass();
+    });
+
+    test("every kvstore lists the identities of its own cluster and none of another's, by label and by number", async ({
+      mesh,
+      within,
+      keepFacts,
+      expect,
+    }) => {
+      expect(
+        await inEveryCluster({ mesh, within }, async (cluster) => {
+          const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
+          // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
+          const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
+          const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
+          const strangers = [...held]
+            .filter(([id, labels]) => !labels.includes(own) || Number(id) >> bits !== cluster.id)
+            .map(([id, labels]) => `${id} (${labels.slice(0, 80)})`);
+          const missing = (await exportedIdentities(cluster)).filter((id) => !held.has(id));
+          keepFacts({ [`${cluster.name}, identities`]: held.size });
+          return failedBecause([
+            ...(held.size === 0 ? [`the kvstore of ${cluster.name} has no identity`] : []),
+            ...(missing.length === 0
+              ? []
+              : [`the kvstore of ${cluster.name} lacks identities ${missing.join(", ")}`]),
+            ...(strangers.length === 0
+              ? []
+              : [`the kvstore of ${cluster.name} holds identities of others: ${strangers.join(", ")}`]),
+          ]);
+        }),
+      ).toPass();
+    });
+  },
+);

@@ -1,0 +1,146 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn } from "#harness/testkit/fixture-types.ts";
+import type { Waiting } from "#harness/testkit/within.ts";
+import { drawAnswers } from "#harness/workloads/draw.ts";
+import { echoService } from "#harness/workloads/echo.ts";
+import { oneVantageOf, resolveFrom } from "#harness/workloads/vantage.ts";
+
+const spec =
+  "https://github.com/kubernetes/enhancements/tree/master/keps/sig-multicluster/1645-multi-cluster-services-api";
+
+const exported = (home: { readonly name: string }): string => `exported-by-${home.name}`;
+
+const exportOf = (namespace: string, name: string): KubeObject => ({
+  apiVersion: kinds.serviceExport.apiVersion,
+  kind: kinds.serviceExport.kind,
+  metadata: { namespace, name },
+});
+
+const clustersOf = (object: KubeObject): string[] =>
+  ((object.status?.clusters ?? []) as { cluster: string }[]).map((c) => c.cluster);
+
+async function importedAddress(
+  cluster: Cluster,
+  namespace: string,
+  home: Cluster,
+  within: Waiting,
+): Promise<string> {
+  return cluster.kube.until(
+    kinds.serviceImport,
+    { namespace, name: exported(home) },
+    ([found]) => {
+      if (found === undefined) return notYet("no ServiceImport");
+      const [ip] = (found.spec?.ips ?? []) as string[];
+      const from = clustersOf(found);
+      return ip !== undefined && from.length === 1 && from[0] === home.name
+        ? ready(ip)
+        : notYet(`address ${ip ?? "none"}, clusters ${from.join(", ") || "none"}`);
+    },
+    { what: `${cluster.name} to import ${exported(home)} from ${home.name}`, ...within },
+  );
+}
+
+export default defineSuite(
+  {
+    name: "mcs-api",
+    tags: ["lab-specific", "services"],
+    when: "lab",
+    order: 3,
+    goal: "the Multi-Cluster Services API: a service that one cluster exports is imported and answers in the others.",
+    method:
+      "a Service and its ServiceExport in one cluster alone; the ServiceImport that the others get, and who answers at its address; gone again once the export is.",
+    failureMeans: "Cilium's operator, which imports services, or what the kvstore told it.",
+    requires: ["mcsApi"],
+    echo: { replicas: 2 },
+    setup: async ({ mesh, echo, namespace }) => {
+      for (const home of mesh.clusters) {
+        const name = exported(home);
+        await home.kube.apply(
+          echoService({ namespace, name, selector: { app: echo.deploymentOf(home) }, annotations: {} }),
+        );
+        await home.kube.apply(exportOf(namespace, name));
+      }
+    },
+  },
+  ({ pairs, test }) => {
+    for (const pair of pairs) {
+      const { from, to } = pair;
+
+      test(`${pair.name} > what ${to.name} exports is imported in ${from.name} and answered by ${to.name}`, {
+        spec,
+      }, async ({ mesh, echo, namespace, budgets, within, signal, keepFacts, expect }) => {
+        const { from, to } = pairIn(mesh, pair);
+        const ip = await importedAddress(from, namespace, to, within.sync);
+        const expected = await echo.allPods([to]);
+        let seen = judgeSameSet(`${from.name} -> ServiceImport ${exported(to)}`, [], expected);
+        await eventually(
+          async () => {
+            const draw = await drawAnswers(from, ip, 12 * expected.length, budgets.requestMs, signal);
+            seen = judgeSameSet(
+              `${from.name} -> ServiceImport ${exported(to)} (${ip})`,
+              [...new Set(draw.good)],
+              expected,
+            );
+            return seen.outcome === "pass" && draw.bad.length === 0
+              ? ready(undefined)
+              : notYet([...seen.reasons, ...draw.bad.slice(0, 1)].join("; "));
+          },
+          {
+            what: `ServiceImport ${exported(to)} to answer in ${from.name}`,
+            everyMs: 500,
+            ...within.sync,
+          },
+        );
+        keepFacts({ address: ip, backends: expected.length });
+        expect(seen).toPass();
+      });
+
+      test(`${pair.name} > ${from.name} forgets the import once ${to.name} withdraws its export`, {
+        spec,
+      }, async ({ mesh, namespace, within }) => {
+        const { from, to } = pairIn(mesh, pair);
+        await importedAddress(from, namespace, to, within.sync);
+        await to.kube.remove(kinds.serviceExport, namespace, exported(to));
+        try {
+          await from.kube.until(
+            kinds.serviceImport,
+            { namespace, name: exported(to) },
+            ([found]) => (found === undefined ? ready(undefined) : notYet("still there")),
+            {
+              what: `the ServiceImport of ${to.name}'s service to go from ${from.name}`,
+              ...within.sync,
+            },
+          );
+        } finally {
+          await to.kube.apply(exportOf(namespace, exported(to)));
+        }
+      });
+
+      test(`${pair.name} > clusterset.local of ${to.name}'s service resolves in ${from.name}`, {
+        requires: [{ capability: "clustersetDns", cluster: from.name }],
+        spec,
+      }, async ({ mesh, namespace, within, signal, keepFacts, expect }) => {
+        const { from, to } = pairIn(mesh, pair);
+        const ip = await importedAddress(from, namespace, to, within.sync);
+        const vantage = await oneVantageOf(from.kube);
+        const name = `${exported(to)}.${namespace}.svc.clusterset.local`;
+        const verdict = await judgedInTime(
+          async () =>
+            judgeSameSet(
+              `CoreDNS of ${from.name}: A records of ${name}`,
+              await resolveFrom(from.kube, vantage, name, signal),
+              [ip],
+            ),
+          { what: `${name} to resolve in ${from.name}`, everyMs: 500, ...within.sync },
+        );
+        keepFacts({ name, address: ip });
+        expect(verdict).toPass();
+      });
+    }
+  },
+);

@@ -1,0 +1,82 @@
+import { wayTo } from "#harness/cilium/agent/routes.ts";
+import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
+import { failedBecause } from "#harness/model/verdict.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { echoHttpPort } from "#harness/workloads/echo.ts";
+import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
+import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
+
+const asks = 3;
+
+export default defineSuite(
+  {
+    name: "native-routing",
+    tags: ["lab-specific", "nodes"],
+    when: "lab",
+    order: 9,
+    goal: "without a tunnel, pods of different clusters reach one another by routes, and see each other's own addresses.",
+    method:
+      "every node's way to every pod of the other cluster, as its kernel tells it; then requests from every node, each answered with the address that it came from.",
+    failureMeans: "routes between the nodes of different clusters, or masquerading.",
+    setup: async ({ mesh, namespace, images, within }) => {
+      await deployTargets(mesh.clusters, { namespace, image: images.agnhost, ...within.settle });
+    },
+  },
+  ({ pairs, test }) => {
+    for (const pair of pairs) {
+      const { from, to } = pair;
+      test(`${pair.name} > ${from.name}'s nodes route to the pods of ${to.name}, which see who asks`, {
+        requires: [
+          { capability: "nativeRouting", cluster: from.name },
+          { capability: "localNodes", cluster: from.name },
+        ],
+        spec: "https://docs.cilium.io/en/v1.19/network/clustermesh/clustermesh/",
+      }, async ({ mesh, namespace, budgets, within, signal, keepFacts, expect }) => {
+        const { from, to } = pairIn(mesh, pair);
+        const targets = await targetsOf(to, namespace, within.settle);
+        const hosts = new Map((await to.nodes()).map((n) => [n.name, n.address]));
+        const vantages = await vantagesOf(from.kube);
+        const wrong: string[] = [];
+        const paths: PathAnswers[] = [];
+        for (const vantage of vantages) {
+          for (const target of targets) {
+            const way = await wayTo(vantage.node, target.ip, signal);
+            if (way.via !== hosts.get(target.node))
+              wrong.push(
+                `${from.name}/${vantage.node} -> ${to.name}/${target.node} (${target.ip}): by ${way.via ?? "no gateway"} on ${way.device ?? "no device"}, not by the node's own ${hosts.get(target.node)}`,
+              );
+          }
+          const reply = await askFrom(
+            from.kube,
+            vantage,
+            {
+              asks: targets.map((t) => ({
+                protocol: "http" as const,
+                host: t.ip,
+                port: echoHttpPort,
+                path: "/clientip",
+                count: asks,
+              })),
+              timeoutMs: budgets.requestMs,
+              concurrency: 4,
+            },
+            signal,
+          );
+          for (const [i, target] of targets.entries())
+            paths.push({
+              from: `${from.name}/${vantage.node} (${vantage.ip})`,
+              to: `${to.name}/${target.node} (${target.ip}:${echoHttpPort})`,
+              expectedBody: vantage.ip,
+              // `address:port` of the client.
+              answers: (reply.answers[i] ?? []).map((a) => ({ ...a, body: a.body.replace(/:\d+$/, "") })),
+            });
+        }
+        keepFacts({ routes: vantages.length * targets.length, requests: paths.length * asks });
+        expect(vantages.map((v) => v.node)).toEqual((await from.nodes()).map((n) => n.name));
+        expect(failedBecause(wrong)).toPass();
+        expect(judgePaths(paths, vantages.length * targets.length)).toPass();
+      });
+    }
+  },
+);

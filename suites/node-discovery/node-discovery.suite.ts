@@ -1,0 +1,174 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitIpcache, lonePod, podEntries } from "#harness/cilium/agent/new-pod.ts";
+import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
+import { nodeTruth, podAddresses, remoteTruth } from "#harness/cilium/truth.ts";
+import {
+  describeCounts,
+  judgeKvstoreMesh,
+  judgeNodeEntries,
+  judgeRemoteCluster,
+} from "#harness/judge/discovery.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { kinds } from "#harness/kube/kube.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { combine, failedBecause } from "#harness/model/verdict.ts";
+import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn } from "#harness/testkit/fixture-types.ts";
+
+export default defineSuite(
+  {
+    name: "node-discovery",
+    tags: ["core", "nodes"],
+    when: "core",
+    order: 1,
+    goal: "every agent knows every node and pod of the other cluster as that cluster's own API server tells them.",
+    method:
+      "compare node lists, remote cluster status and the ipcache BPF map with the truth; follow a new pod's IP.",
+    failureMeans: "the connection between the clusters, or what is told over it.",
+  },
+  ({ pairs, test }) => {
+    test("lists every node of every cluster and no others", async ({ mesh, signal, expect }) => {
+      const truth = (await Promise.all(mesh.clusters.map(nodeTruth))).flat();
+      for (const cluster of mesh.clusters) {
+        for (const agent of await agentsOf(cluster, signal)) {
+          const told = await agent.nodeList();
+          expect(
+            combine([
+              judgeSameSet(
+                `nodes known to ${agent.name}`,
+                told.map((n) => n.name),
+                truth.map((n) => n.name),
+              ),
+              judgeNodeEntries(agent.name, told, truth),
+            ]),
+          ).toPass();
+        }
+      }
+    });
+
+    test("knows every other cluster, and not itself", async ({ mesh, signal, expect }) => {
+      for (const cluster of mesh.clusters) {
+        const others = mesh.clusters.filter((c) => c !== cluster).map((c) => c.name);
+        const agents = await agentsOf(cluster, signal);
+        expect(agents.length, `agents of ${cluster.name}`).toBeGreaterThan(0);
+        for (const agent of agents)
+          expect(
+            judgeSameSet(
+              `remote clusters of ${agent.name}`,
+              (await agent.remoteClusters()).map((c) => c.name),
+              others,
+            ),
+          ).toPass();
+      }
+    });
+
+    for (const pair of pairs) {
+      peerTests(test, pair);
+      ipcacheTests(test, pair);
+    }
+  },
+);
+
+/** What the agents and the KVStoreMesh of one cluster say of another. */
+function peerTests(test: DefineTest<undefined>, pair: ClusterPair): void {
+  const { to } = pair;
+  test(`${pair.name} > sees ${to.name} connected and synchronised, its counts equal to the truth`, async ({
+    mesh,
+    within,
+    signal,
+    keepFacts,
+    expect,
+  }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const agents = await agentsOf(from, signal);
+    for (const agent of agents) {
+      const judged = await eventually(
+        async () => {
+          const truth = await remoteTruth(to);
+          const remote = (await agent.remoteClusters()).find((c) => c.name === to.name);
+          const verdict = judgeRemoteCluster(agent.name, to, remote, truth);
+          return verdict.outcome === "pass"
+            ? ready({ verdict, counts: describeCounts(truth) })
+            : notYet(verdict.reasons.join("; "));
+        },
+        { what: `${agent.name} to know what ${to.name} has`, everyMs: 1000, ...within.sync },
+      );
+      expect(judged.verdict).toPass();
+      keepFacts({ [`${agent.node} sees`]: judged.counts });
+    }
+    expect(agents.length).toBeGreaterThan(0);
+  });
+
+  test(`${pair.name} > its KVStoreMesh is connected to ${to.name}`, {
+    requires: [{ capability: "kvstoreMesh", cluster: pair.from.name }],
+  }, async ({ mesh, signal, keepFacts, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const remote = (await kvstoreMeshStatus(from, signal)).find((c) => c.name === to.name);
+    keepFacts({ status: remote?.status });
+    expect(judgeKvstoreMesh(`KVStoreMesh of ${from.name}`, to, remote)).toPass();
+  });
+}
+
+/** The addresses of another cluster's pods, in the BPF map that packets are sent by. */
+function ipcacheTests(test: DefineTest<undefined>, pair: ClusterPair): void {
+  const { to } = pair;
+  test(`${pair.name} > its ipcache maps hold the pods of ${to.name} and no others`, async ({
+    mesh,
+    within,
+    signal,
+    expect,
+  }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const agents = await agentsOf(from, signal);
+    expect(agents.length).toBeGreaterThan(0);
+    await Promise.all(
+      agents.map(async (agent) => {
+        const verdict = await judgedInTime(
+          async () => {
+            const truth = await podAddresses(to);
+            const held = podEntries(await agent.ipcache(), to.podCidr);
+            return truth.length === 0
+              ? failedBecause([`${to.name} has no pod, which proves nothing`])
+              : judgeSameSet(`${agent.name}: pods of ${to.name} in the ipcache`, held, truth);
+          },
+          { what: `the ipcache of ${agent.name}`, everyMs: 1000, ...within.sync },
+        );
+        expect(verdict).toPass();
+      }),
+    );
+  });
+
+  test(`${pair.name} > learns a new pod of ${to.name} and forgets it`, async ({
+    mesh,
+    namespace,
+    images,
+    within,
+    signal,
+    keepFacts,
+    expect,
+  }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const agents = await agentsOf(from, signal);
+    await using pod = await lonePod(to, {
+      namespace,
+      name: `new-${from.name}`,
+      image: images.agnhost,
+      ...within.settle,
+    });
+    const born = monotonicMs();
+    const learned = await Promise.all(agents.map((agent) => awaitIpcache(agent, pod, within.sync)));
+    for (const [i, entry] of learned.entries()) {
+      const name = `${agents[i]?.name}: ${pod.name}`;
+      expect(`${name} identity ${entry.identity} tunnel ${entry.tunnelEndpoint}`).toBe(
+        `${name} identity ${pod.identity} tunnel ${pod.nodeAddress}`,
+      );
+    }
+    keepFacts({ learnedMs: monotonicMs() - born });
+    await to.kube.remove(kinds.pod, namespace, pod.name, 0);
+    const died = monotonicMs();
+    await Promise.all(agents.map((agent) => awaitIpcache(agent, pod, { gone: true, ...within.sync })));
+    keepFacts({ forgottenMs: monotonicMs() - died });
+  });
+}

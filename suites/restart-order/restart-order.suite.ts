@@ -1,0 +1,39 @@
+import { awaitKvstoreMeshed, awaitMeshed } from "#harness/cilium/agent/meshed.ts";
+import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
+import { undo } from "#harness/faults/undo.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { awaitCanary } from "#harness/workloads/canary.ts";
+import { awaitVantages } from "#harness/workloads/vantage.ts";
+
+export default defineSuite(
+  {
+    name: "restart-order",
+    tags: ["lab-specific", "disruptive"],
+    when: "lab",
+    order: 7,
+    goal: "KKP's way out of a mesh that does not connect: restart clustermesh-apiserver in each cluster, then the agents.",
+    method:
+      "the pods are replaced in that order; then every agent must be connected and synchronised, and a service of each cluster must answer from every node of the others.",
+    failureMeans: "agents or clustermesh-apiserver that do not find one another again after a restart.",
+    requires: ["clustermeshApiserver"],
+  },
+  ({ test }) => {
+    test("clustermesh-apiserver's pods, then the agents': every cluster finds the others again", {
+      timeoutMs: 600_000,
+    }, async ({ mesh, budgets, within, signal, keepFacts }) => {
+      const startedMs = monotonicMs();
+      for (const selector of [apiserverSelector, agentSelector]) {
+        await Promise.all(
+          mesh.clusters.map((c) => undo(mesh, { do: "replace-pods", cluster: c.name, selector }, signal)),
+        );
+      }
+      const restartedMs = monotonicMs();
+      await Promise.all(mesh.clusters.map((c) => awaitVantages(c.kube, within.settle)));
+      await awaitCanary(mesh.clusters, budgets.settleMs, signal);
+      await awaitKvstoreMeshed(mesh.clusters, within.settle);
+      await awaitMeshed(mesh.clusters, within.settle);
+      keepFacts({ restartMs: restartedMs - startedMs, connectedAfterMs: monotonicMs() - restartedMs });
+    });
+  },
+);
