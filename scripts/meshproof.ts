@@ -29,7 +29,7 @@ import { RunReport } from "#harness/jobs/run-report.ts";
 import { kubectlOf, labLines, labStatus } from "#harness/jobs/status.ts";
 import { closingLines, testLab } from "#harness/jobs/test.ts";
 import { writeContext } from "#harness/jobs/test-context.ts";
-import { testOwn } from "#harness/jobs/test-own.ts";
+import { testExternal } from "#harness/jobs/test-external.ts";
 import { exportCsv, renderAgain } from "#harness/jobs/write-report.ts";
 import { labOfOwnerLines, labsOfAllOwners } from "#harness/lab/all-labs.ts";
 import { downAll, downForeign, downLab } from "#harness/lab/down.ts";
@@ -398,7 +398,7 @@ program
 
 program
   .command("test")
-  .description("run suites against the lab that is up, or against meshed clusters of your own (--context)")
+  .description("run suites against the lab that is up, or against external meshed clusters (--context)")
   .argument(
     "[suites...]",
     `some of: ${provenSuites.join(", ")}; only where they are named: ${longSuiteNames.join(", ")}`,
@@ -416,7 +416,7 @@ program
     "add measurements to this file, and make only those that it lacks: a run that was cut off goes on",
   )
   .option("--baseline <file>", "a series of earlier measurements that outages are held against")
-  .option("--context <name>", "a meshed cluster of your own instead of a lab; two or more times", collect)
+  .option("--context <name>", "an external meshed cluster instead of a lab; two or more times", collect)
   .option("--kubeconfig <file>", "of those contexts (default: $KUBECONFIG, else ~/.kube/config)")
   .option("--images <source>", "where the prober's and the backends' images come from, as for `up`", "auto")
   .option("--prober-image <ref>", "where those clusters' nodes find the prober's image")
@@ -464,10 +464,7 @@ program
       const { context } = o;
       if (o.writeContext !== undefined) {
         if (context !== undefined)
-          throw new MeshproofError(
-            "usage",
-            "--write-context needs a lab: --context names clusters of your own",
-          );
+          throw new MeshproofError("usage", "--write-context needs a lab: --context names external clusters");
         await writeContext(o.writeContext, o.lab, wanted);
         return say(
           `${shellQuote([`MESHPROOF_RUN=${o.writeContext}`])} npx vitest run --project suites suites/NAME`,
@@ -476,7 +473,7 @@ program
       if (context === undefined) await testLab({ lab: o.lab, ...wanted });
       else
         await withProgress((progress) =>
-          testOwn({
+          testExternal({
             ...wanted,
             contexts: context,
             images: checkArchiveOption(o.images, undefined),

@@ -38,7 +38,7 @@ export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
   const [nodes, services, addresses] = await Promise.all([
     cluster.kube.list(kinds.node),
     exportedServices(cluster),
-    cluster.hasApiserver ? exportedByApiserver(cluster) : keptInKvstore(cluster),
+    cluster.capabilities.hasApiserver ? exportedByApiserver(cluster) : keptInKvstore(cluster),
   ]);
   return { nodes: nodes.length, services: services.length, ...addresses };
 }
@@ -70,7 +70,7 @@ async function keptInKvstore(cluster: Cluster): Promise<Addresses> {
  * that its endpoints have.
  */
 export async function exportedIdentities(cluster: Cluster): Promise<string[]> {
-  if (cluster.hasApiserver) return (await exportedObjects(cluster)).map((i) => i.metadata.name);
+  if (cluster.capabilities.hasApiserver) return (await exportedObjects(cluster)).map((i) => i.metadata.name);
   const endpoints = await cluster.kube.list(kinds.ciliumEndpoint);
   return [...new Set(endpoints.map((e) => e.status?.identity?.id))]
     .filter((id) => id !== undefined)

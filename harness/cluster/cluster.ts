@@ -1,85 +1,42 @@
-import { wantsKvstoreMesh } from "#harness/config/plan.ts";
-import { hasApiserver } from "#harness/config/profiles.ts";
-import { Kube, kinds } from "#harness/kube/kube.ts";
-import { found } from "#harness/lib/found.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
-import { kindNameOf, kubeconfigOf } from "#harness/state/lab.ts";
-import { ownNodes } from "./external/own-cluster.ts";
-import { type ClusterNode, kindNodes } from "./kind/kind-cluster.ts";
-import { agentSelector } from "./selectors.ts";
+import { ExternalCluster } from "./external/external-cluster.ts";
+import { KindCluster } from "./kind/kind-cluster.ts";
+import type { LocalNode } from "./node.ts";
 
-/** A running cluster of the mesh, as suites see it. */
-export class Cluster {
-  readonly name: string;
-  readonly id: number;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  /** Where it is dual-stack. */
-  readonly podCidr6: string | undefined;
-  readonly ciliumVersion: string;
-  readonly kubernetesVersion: string;
-  readonly kube: Kube;
-  readonly kubeconfig: string;
-  /** Of the kubeconfig. */
-  readonly context: string;
-  /** Whether it tells of itself through clustermesh-apiserver. */
-  readonly hasApiserver: boolean;
-  /** Whether KVStoreMesh keeps a copy of what the others tell; else every agent asks them itself. */
-  readonly hasKvstoreMesh: boolean;
-  /** Without a tunnel, by its Helm values. */
-  readonly routesNatively: boolean;
-  /** Whether its nodes are containers here: else nobody can look into them, or stand beside them. */
-  readonly onThisMachine: boolean;
-  /** Whether LoadBalancer services get addresses. */
-  readonly givesAddresses: boolean;
-  readonly #lab: string;
-  readonly #own: boolean;
+/** A running cluster of the mesh. What can be done with it says `capabilities`; what only a kind cluster can do takes one. */
+export type Cluster = KindCluster | ExternalCluster;
 
-  constructor(state: LabState, name: string) {
-    const planned = found(
-      state.plan.clusters.find((c) => c.name === name),
-      `cluster ${name} in lab ${state.lab}`,
-    );
-    this.#lab = state.lab;
-    this.name = name;
-    this.id = planned.id;
-    this.podCidr = planned.podCidr;
-    this.serviceCidr = planned.serviceCidr;
-    this.podCidr6 = planned.podCidr6;
-    this.kubernetesVersion = planned.kubernetes;
-    this.ciliumVersion = found(state.artifacts.clusters[name], `artifact of cluster ${name}`).ciliumVersion;
-    this.kubeconfig = planned.own?.kubeconfig ?? kubeconfigOf(state.lab, name);
-    this.#own = planned.own !== undefined;
-    this.onThisMachine = planned.own?.networks.length !== 0;
-    this.givesAddresses = planned.own?.givesAddresses ?? true;
-    this.hasApiserver = hasApiserver(state.plan.profile);
-    this.hasKvstoreMesh = this.hasApiserver && wantsKvstoreMesh(planned);
-    this.context = planned.own?.context ?? `kind-${kindNameOf(state.lab, name)}`;
-    this.routesNatively = planned.values.routingMode === "native";
-    this.kube = new Kube(name, this.kubeconfig, this.context);
-  }
+/** A cluster of a lab, by its plan; throws `usage` for a name that the lab does not have. */
+export function clusterOf({ plan, artifacts }: Pick<LabState, "plan" | "artifacts">, name: string): Cluster {
+  const planned = plan.clusters.find((c) => c.name === name);
+  const cilium = artifacts.clusters[name]?.ciliumVersion;
+  if (planned === undefined || cilium === undefined)
+    throw new MeshproofError("usage", `lab ${plan.lab} has no cluster ${name}`, {
+      cure: `name one of ${plan.clusters.map((c) => c.name).join(", ")}`,
+    });
+  return planned.kind === "kind"
+    ? new KindCluster(plan, planned, cilium)
+    : new ExternalCluster(plan, planned, cilium);
+}
 
-  async nodes(): Promise<ClusterNode[]> {
-    return this.#own ? ownNodes(this.kube) : kindNodes(this.#lab, this.name);
-  }
+export const isKind = (cluster: Cluster): cluster is KindCluster => cluster.kind === "kind";
 
-  /** Its first control plane node. */
-  async controlPlane(): Promise<ClusterNode> {
-    const node = (await this.nodes()).find((n) => n.role === "control-plane");
-    return found(node, `control plane node in cluster ${this.name}`);
-  }
+/** Throws `usage` for an external cluster, naming what it does not allow. */
+export function requireKind(cluster: Cluster, purpose: string): KindCluster {
+  if (isKind(cluster)) return cluster;
+  throw new MeshproofError("usage", `${purpose} is unsupported on external clusters: ${cluster.name}`, {
+    cure: "use a lab that Meshproof creates",
+  });
+}
 
-  /** The Cilium agent's pod on each node. */
-  async agents(): Promise<{ pod: string; node: string }[]> {
-    const pods = await this.kube.list(kinds.pod, "kube-system", agentSelector);
-    return pods
-      .filter((p) => p.metadata.deletionTimestamp === undefined)
-      .map((p) => ({ pod: p.metadata.name, node: String(p.spec.nodeName) }))
-      .sort((a, b) => (a.node < b.node ? -1 : 1));
-  }
-
-  /** A key of Cilium's own ConfigMap, as the agents were started with. */
-  async setting(key: string): Promise<string | undefined> {
-    return (await this.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data?.[key];
-  }
+/** A node in which programs can be run; throws `usage` where nodes are not containers of this machine. */
+export function localNode(cluster: Cluster, name: string): LocalNode {
+  if (isKind(cluster)) return cluster.node(name);
+  if (cluster.capabilities.nodesAreLocal) return { name, container: name };
+  throw new MeshproofError(
+    "usage",
+    `node ${name} of ${cluster.name} is not a container of this machine: no program can be run in it`,
+    { cure: "use clusters whose nodes are containers of this machine, or a lab that Meshproof creates" },
+  );
 }

@@ -1,6 +1,6 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
-import { Cluster } from "./cluster.ts";
+import { type Cluster, clusterOf } from "./cluster.ts";
 
 /** The meshed clusters of a lab that is up. */
 export class Mesh {
@@ -9,7 +9,7 @@ export class Mesh {
 
   constructor(state: LabState) {
     this.state = state;
-    this.clusters = state.plan.clusters.map((c) => new Cluster(state, c.name));
+    this.clusters = state.plan.clusters.map((c) => clusterOf(state, c.name));
   }
 
   cluster(name: string): Cluster {

@@ -3,12 +3,28 @@ import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/lib
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { before } from "#harness/lib/names.ts";
-import type { KindConfig, LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
+import type { KindConfig, KindLabPlan, LabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
 import { readCiliumSpec } from "./cilium-spec.ts";
 import { type LabFile, readKindConfig, readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { checkLabName, kindNameIn } from "./lab-name.ts";
 import { labFileOf } from "./profiles.ts";
+
+export const isKindPlan = (plan: LabPlan): plan is KindLabPlan =>
+  plan.clusters.every((c) => c.kind === "kind");
+
+/** Throws `usage` where a cluster of the lab is external. */
+export function requireKindPlan(plan: LabPlan, purpose: string): KindLabPlan {
+  if (isKindPlan(plan)) return plan;
+  const external = plan.clusters.filter((c) => c.kind === "external").map((c) => c.name);
+  throw new MeshproofError(
+    "usage",
+    `${purpose} is unsupported on external clusters: ${external.join(", ")}`,
+    {
+      cure: "use a lab that Meshproof creates",
+    },
+  );
+}
 
 export interface PlanOptions {
   readonly lab: string;
@@ -26,7 +42,7 @@ export interface PlanOptions {
 }
 
 /** Reads, overrides and checks. Every conflict names both sides; nothing is created before this has passed. */
-export async function planLab(options: PlanOptions): Promise<LabPlan> {
+export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   checkLabName(options.lab);
   const path = options.labFile ?? labFileOf(options.profile ?? "default");
   const file = await readLabFile(path);
@@ -34,7 +50,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
   const names = wanted.map((c) => c.name);
   const kubernetes = perCluster("--kubernetes", options.kubernetes, names);
   const cilium = perCluster("--cilium", options.cilium, names);
-  const clusters: PlannedCluster[] = [];
+  const clusters: PlannedKindCluster[] = [];
   for (const { config, ...cluster } of wanted) {
     const { podSubnet, serviceSubnet } = config.networking;
     const [, podCidr6] = podSubnet.split(",");
@@ -47,6 +63,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
         values = mergeValues(values, await readValues(value, "--values"));
     }
     clusters.push({
+      kind: "kind",
       name: cluster.name,
       id: cluster.id,
       podCidr: before(podSubnet, ","),
@@ -59,7 +76,7 @@ export async function planLab(options: PlanOptions): Promise<LabPlan> {
       ...(cluster.manifests === undefined ? {} : { manifests: await readManifests(path, cluster.manifests) }),
     });
   }
-  const plan: LabPlan = {
+  const plan: KindLabPlan = {
     lab: options.lab,
     profile: options.profile ?? file.profile,
     clusters,
@@ -181,7 +198,7 @@ function cidrOf(text: string, place: string): Cidr {
   }
 }
 
-export function checkConflicts(plan: LabPlan, path: string): void {
+export function checkConflicts(plan: KindLabPlan, path: string): void {
   checkIds(plan, path);
   for (const { name, kindConfig } of plan.clusters) {
     // kind puts a load balancer before several control planes.
@@ -233,21 +250,13 @@ export function checkConflicts(plan: LabPlan, path: string): void {
   }
 }
 
-/** KVStoreMesh is the chart's default beside clustermesh-apiserver; the lab file or `--values` may switch it off. */
-export function wantsKvstoreMesh({ values }: Pick<PlannedCluster, "values">): boolean {
-  const { clustermesh } = values as {
-    clustermesh?: { apiserver?: { kvstoremesh?: { enabled?: boolean } } };
-  };
-  return clustermesh?.apiserver?.kvstoremesh?.enabled !== false;
-}
-
 /** Cilium's "Setting up Cluster Mesh": ids up to 255, or to 511 where every cluster says so. */
-function checkIds(plan: LabPlan, path: string): void {
-  const most = (cluster: PlannedCluster): number => {
+function checkIds(plan: KindLabPlan, path: string): void {
+  const most = (cluster: PlannedKindCluster): number => {
     const { clustermesh } = cluster.values as { clustermesh?: { maxConnectedClusters?: number } };
     return clustermesh?.maxConnectedClusters ?? 255;
   };
-  const [first, ...others] = plan.clusters as [PlannedCluster, ...PlannedCluster[]];
+  const [first, ...others] = plan.clusters as [PlannedKindCluster, ...PlannedKindCluster[]];
   for (const other of others)
     if (most(other) !== most(first))
       conflict(
@@ -287,7 +296,7 @@ function conflict(path: string, message: string, cure: string): never {
 }
 
 /** Ports on the host that the kind Configs fix, checked while nothing is created yet. */
-export async function checkPorts(plan: LabPlan): Promise<void> {
+export async function checkPorts(plan: KindLabPlan): Promise<void> {
   const ports: { port: number; owner: string }[] = [];
   for (const cluster of plan.clusters) {
     const port = cluster.kindConfig.networking.apiServerPort;

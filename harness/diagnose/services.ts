@@ -160,7 +160,13 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
     if (empty.length > 0)
       say(
         `service ${key(service)} has no backend in ${cluster.name}: ${empty.map((w) => `${w.kind} ${w.name}`).join(", ")} is scaled to zero`,
-        kubectl(service.namespace, "scale"),
+        kubectl(
+          service.namespace,
+          "scale",
+          ...empty.map((w) => `${w.kind.toLowerCase()}/${w.name}`),
+          "--replicas",
+          "1",
+        ),
       );
   }
   return found;

@@ -271,7 +271,7 @@ test("the evidence of a mesh holds nothing private of others, and tells a diagno
     kube,
     agents: async () => [],
     nodes: async () => [],
-    hasKvstoreMesh: false,
+    capabilities: { hasKvstoreMesh: false },
   };
   const evidence = await collectEvidence({ clusters: [cluster] } as unknown as Mesh, { logs: true });
   const files = [...(evidence.get("east") ?? [])];

@@ -5,9 +5,9 @@ import {
   kvstoreMeshStatusText,
   kvstoreMeshTroubleshoot,
 } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { onNode } from "#harness/cluster/node.ts";
 import { agentSelector } from "#harness/cluster/selectors.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { isSelfManaged } from "#harness/kube/namespace.ts";
@@ -169,7 +169,7 @@ async function collectCluster(
         .filter((n) => n.running)
         .map((n) =>
           keep(`node-${n.name}.txt`, async () => {
-            const told = await onNode(n.name, ["sh", "-c", nodeScript], {
+            const told = await onNode(localNode(cluster, n.name), ["sh", "-c", nodeScript], {
               signal,
               tolerate: true,
               timeoutMs: 15_000,
@@ -195,7 +195,7 @@ async function collectCluster(
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
-    ...(cluster.hasKvstoreMesh
+    ...(cluster.capabilities.hasKvstoreMesh
       ? [
           keep("kvstoremesh-status.json", () => kvstoreMeshStatusText(cluster, signal)),
           keep("kvstoremesh-log.txt", () => kvstoreMeshLog(cluster)),

@@ -51,7 +51,7 @@ interface FaultFacts {
   readonly group: FaultGroup;
   /** One sentence: what it does to the mesh. */
   readonly does: string;
-  /** What it harms, where not every way of meshing has it. */
+  /** What every cluster must have or allow for it, beside what `needsOf` derives. */
   readonly needs?: Need;
   /** Why a snapshot of the mesh cannot show it: it leaves a valid state behind. */
   readonly traceless?: string;

@@ -18,7 +18,7 @@ const kube = {
     asked.push(`merge ${name} ${JSON.stringify(patch)}`);
   },
 };
-const mesh = { state: { lab: "paper" }, cluster: () => ({ kube }) } as unknown as Mesh;
+const mesh = { state: { lab: "paper" }, clusters: [], cluster: () => ({ kube }) } as unknown as Mesh;
 const signal = new AbortController().signal;
 
 const fault = (over: Partial<Harmed>, harm = async () => {}): Fault => ({

@@ -16,11 +16,15 @@ const healMs = 240_000;
 export async function injectFault(fault: Fault, context: FaultContext): Promise<InjectedFault> {
   const strike = striking(fault, context.namespace);
   const { lab } = context.mesh.state;
-  const missing = lacked(fault.needs, context.mesh);
+  const missing = lacked(fault, context.mesh);
   if (missing !== undefined) {
-    throw new MeshproofError("usage", `lab ${lab} has nothing that ${fault.name} could harm: ${missing}`, {
-      cure: "use a lab of another profile",
-    });
+    throw new MeshproofError(
+      "usage",
+      `fault ${fault.name} needs ${missing}, which lab ${lab} does not have`,
+      {
+        cure: "use another lab or profile",
+      },
+    );
   }
   const id = `${fault.name}-${randomBytes(3).toString("hex")}`;
   const steps: Undo[] = [];

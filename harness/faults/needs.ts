@@ -1,16 +1,38 @@
-import type { Mesh } from "#harness/cluster/mesh.ts";
+import type { Capabilities } from "#harness/cluster/capabilities.ts";
 
-/** A part that not every way of meshing has. */
-export type Need = "clustermesh-apiserver" | "KVStoreMesh" | "an external etcd" | "native routing";
+/** What not every cluster has or allows; of a fault, it must hold for all clusters of the mesh. */
+export type Need =
+  | "clustermesh-apiserver"
+  | "KVStoreMesh"
+  | "an external etcd"
+  | "native routing"
+  | "nodes on this machine"
+  | "clusters created by Meshproof";
 
-/** What a mesh lacks of what a fault would harm; nothing where it can be injected. */
-export function lacked(needs: Need | undefined, mesh: Pick<Mesh, "clusters">): Need | undefined {
-  if (needs === undefined) return undefined;
-  const has: Readonly<Record<Need, boolean>> = {
-    "clustermesh-apiserver": mesh.clusters.every((c) => c.hasApiserver),
-    KVStoreMesh: mesh.clusters.every((c) => c.hasKvstoreMesh),
-    "native routing": mesh.clusters.every((c) => c.routesNatively),
-    "an external etcd": mesh.clusters.every((c) => !c.hasApiserver),
-  };
-  return has[needs] ? undefined : needs;
+const holds: Readonly<Record<Need, (has: Capabilities) => boolean>> = {
+  "clustermesh-apiserver": (has) => has.hasApiserver,
+  KVStoreMesh: (has) => has.hasKvstoreMesh,
+  "an external etcd": (has) => !has.hasApiserver,
+  "native routing": (has) => has.routesNatively,
+  "nodes on this machine": (has) => has.nodesAreLocal,
+  "clusters created by Meshproof": (has) => has.allowsNodeControl,
+};
+
+interface Needing {
+  readonly needs?: Need;
+  readonly needsNamespace?: boolean;
+}
+
+/** All needs of a fault. One that works on more than a suite's own objects changes nodes or Cilium itself. */
+export const needsOf = ({ needs, needsNamespace }: Needing): readonly Need[] => [
+  ...(needsNamespace === true ? [] : ["clusters created by Meshproof" as const]),
+  ...(needs === undefined ? [] : [needs]),
+];
+
+/** What a mesh lacks of what a fault needs; nothing where it can be injected. */
+export function lacked(
+  fault: Needing,
+  mesh: { readonly clusters: readonly { readonly capabilities: Capabilities }[] },
+): Need | undefined {
+  return needsOf(fault).find((need) => !mesh.clusters.every((c) => holds[need](c.capabilities)));
 }

@@ -3,9 +3,11 @@ import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
 import { reconnectAll } from "#harness/cilium/install/reconnect.ts";
 import { putEntry } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kindNode } from "#harness/cluster/kind/kind-node.ts";
 import { routeBetween } from "#harness/cluster/kind/networks.ts";
 import { continueProcesses, startNode, unpauseNode } from "#harness/cluster/kind/node-control.ts";
 import { type Mesh, orderedPairs } from "#harness/cluster/mesh.ts";
+import { isKindPlan } from "#harness/config/plan.ts";
 import { deploymentReady, hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
@@ -17,13 +19,13 @@ import { removeRules } from "./catalogue/rules.ts";
 
 const within = (signal: AbortSignal) => ({ withinMs: 180_000, signal });
 
-/** Does one step of healing and sees that it worked. */
+/** Does one step of healing and sees that it worked. A node is known by its name alone, as the journal holds it. */
 export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise<void> {
   switch (step.do) {
     case "remove-rules":
-      return removeRules(step.node, step.mark, step.podUid, signal);
+      return removeRules(kindNode(step.node), step.mark, step.podUid, signal);
     case "remove-routing-rule":
-      return removeRoutingRule(step.node, step.to, signal);
+      return removeRoutingRule(kindNode(step.node), step.to, signal);
     case "scale":
       return scaleBack(mesh.cluster(step.cluster), step, signal);
     case "merge": {
@@ -43,12 +45,14 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
     case "remove":
       return mesh.cluster(step.cluster).kube.remove(kinds[step.kind], step.namespace, step.name, 0);
     case "unpause":
-      return unpauseNode(step.node, signal);
+      return unpauseNode(kindNode(step.node), signal);
     case "start":
-      await startNode(step.node, signal);
-      return routeBetween(mesh.state.plan, mesh.state.artifacts.proberImage, signal);
+      await startNode(kindNode(step.node), signal);
+      return isKindPlan(mesh.state.plan)
+        ? routeBetween(mesh.state.plan, mesh.state.artifacts.proberImage, signal)
+        : undefined;
     case "continue":
-      return continueProcesses(step.node, step.process, signal);
+      return continueProcesses(kindNode(step.node), step.process, signal);
     case "agent-command": {
       if (step.onlyWhile !== undefined && !(await hasEndpoint(mesh, step.onlyWhile))) return;
       const at = (await mesh.cluster(step.cluster).agents()).find((a) => a.node === step.node);
@@ -137,7 +141,7 @@ async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void>
  */
 async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
   const { clusters } = mesh;
-  for (const cluster of clusters.filter((c) => c.hasApiserver))
+  for (const cluster of clusters.filter((c) => c.capabilities.hasApiserver))
     await cluster.kube.until(
       kinds.deployment,
       { namespace: "kube-system", name: "clustermesh-apiserver" },
@@ -147,7 +151,7 @@ async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
   // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
   await reconnectAll(clusters, within(signal));
   // With an etcd of its own a cluster tells of endpoints past the objects that could be made by hand.
-  const told = orderedPairs(clusters).filter(([, to]) => to.hasApiserver);
+  const told = orderedPairs(clusters).filter(([, to]) => to.capabilities.hasApiserver);
   await Promise.all(told.map(([from, to], i) => awaitCrossing(from, to, i, signal)));
 }
 

@@ -85,7 +85,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
       : chooseSuites(all, options.suites, lab).map((s) => s.info.name);
   const tables = await readProveTables(join(repoRoot(), "suites"));
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
-  const here = plan.filter((f) => lacked(f.needs, mesh) === undefined);
+  const here = plan.filter((f) => lacked(f, mesh) === undefined);
   const chosen = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
   if (chosen.length === 0)
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {

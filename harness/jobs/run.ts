@@ -5,7 +5,7 @@ import { up } from "#harness/lab/up.ts";
 import { atStep } from "#harness/lib/ending.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
@@ -14,7 +14,7 @@ import { testLab } from "./test.ts";
 import { checkTestFiles } from "./test-files.ts";
 
 export interface RunOptions {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly report: RunReport;
   readonly suites: readonly string[];
   readonly setup: boolean;

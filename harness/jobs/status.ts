@@ -1,5 +1,5 @@
 import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
-import { Cluster } from "#harness/cluster/cluster.ts";
+import { clusterOf } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
@@ -42,7 +42,7 @@ export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: st
 
 /** What a person does next with a lab that has just come up. */
 export const labLines = (state: LabState): string[] => [
-  ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(new Cluster(state, name))} get pods -A`),
+  ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(clusterOf(state, name))} get pods -A`),
   `next: ${meshCommand("test", "--lab", state.lab)}; ${meshCommand("down", "--lab", state.lab)}`,
 ];
 
@@ -64,7 +64,7 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
   const certification = await certificationOf(lab);
   const clusters = await Promise.all(
     state.plan.clusters.map(async (planned) => {
-      const cluster = new Cluster(state, planned.name);
+      const cluster = clusterOf(state, planned.name);
       // Of a lab that is half down, as after a kill, the rest is told all the same.
       const agents = await agentsOf(cluster, signal).catch(() => []);
       const remotes = await Promise.all(agents.map(remotesOf));

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { isKindPlan } from "#harness/config/plan.ts";
 import { readYaml, validate } from "#harness/config/yaml-file.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
@@ -133,7 +134,7 @@ async function testUnderLock(
   const contextFile = runContextFile(options.lab);
   await writeRunContext(contextFile, context);
   // Nodes that are no containers of this machine are no load of it either.
-  const here = mesh.clusters.filter((c) => c.onThisMachine);
+  const here = mesh.clusters.filter((c) => c.capabilities.nodesAreLocal);
   const nodes = (await Promise.all(here.map((c) => c.nodes()))).flat();
   const watch = await HostWatch.start(
     nodes.map((n) => n.name),
@@ -236,9 +237,8 @@ async function testUnderLock(
   return { record: final, dir };
 }
 
-/** What clusters of one's own, or a mesh of the field, can do is not for our list to say. */
-const isOurs = (plan: LabPlan): boolean =>
-  !plan.suites.includes("field") && plan.clusters.every((c) => c.own === undefined);
+/** What external clusters, or a mesh of the field, can do is not for our list to say. */
+const isOurs = (plan: LabPlan): boolean => !plan.suites.includes("field") && isKindPlan(plan);
 
 /** Some disturbances of the rig show only at the end of a run: what was kept as a figure before is none then. */
 function correctSpoiled(series: string, runId: string, suites: readonly SuiteRecord[]): void {

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { exampleLabState } from "#harness/model/examples.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { currentOwner, labLabels, type Owner, ownerOf } from "#harness/platform/owner.ts";
 import { labDir } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
@@ -205,8 +205,8 @@ describe("up", () => {
   const plan = {
     lab: "unit-seed",
     networks: "shared",
-    clusters: [{ name: "east", kindConfig: { networking: {}, nodes: [{}] } }],
-  } as unknown as LabPlan;
+    clusters: [{ kind: "kind", name: "east", kindConfig: { networking: {}, nodes: [{}] } }],
+  } as unknown as KindLabPlan;
   const bringUp = () =>
     up({ plan, runId: "r", images: { source: "archive", archive: join(dir, "no") }, progress, signal });
 

@@ -1,4 +1,5 @@
 import { Mesh } from "#harness/cluster/mesh.ts";
+import { isKindPlan } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
@@ -16,8 +17,8 @@ export async function downLab(lab: string, progress: Progress, signal: AbortSign
   return withLab(lab, signal, async (held) => {
     const state = await readLabState(lab).catch(() => undefined);
     if (state !== undefined) requireOwn(state);
-    const own = state?.plan.clusters.some((c) => c.own !== undefined) === true;
-    if (own) await progress.step("remove what was ours", () => removeOurs(new Mesh(state!)));
+    if (state !== undefined && !isKindPlan(state.plan))
+      await progress.step("remove what Meshproof created there", () => removeOurs(new Mesh(state)));
     const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, held));
     await forgetPriority();
     return removed;

@@ -8,7 +8,7 @@ import { namespaceObject } from "#harness/kube/namespace.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { networkSubnet } from "#harness/platform/docker.ts";
 import { awaitCanary, deployCanary } from "#harness/workloads/canary.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
@@ -24,7 +24,7 @@ export interface MeshTimes {
 
 /** Meshes the clusters in the way of the lab's profile. Idempotent: a half lab is repaired so. */
 export async function installMesh(
-  plan: LabPlan,
+  plan: KindLabPlan,
   artifacts: Artifacts,
   clusters: readonly Cluster[],
   progress: Progress,

@@ -1,4 +1,5 @@
 import { Mesh } from "#harness/cluster/mesh.ts";
+import { isKindPlan } from "#harness/config/plan.ts";
 import { healJournal } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
@@ -29,12 +30,12 @@ export async function workOn(lab: string): Promise<LabState> {
 }
 
 /**
- * Removes the namespaces that killed suites left, and says which. To be called under the lab's lock. On clusters of
- * one's own somebody else may be at work too: there only those of our own run.
+ * Removes the namespaces that killed suites left, and says which. To be called under the lab's lock. On external
+ * clusters somebody else may be at work too: there only those of our own run.
  */
 export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
   const { plan, runId } = mesh.state;
-  const ours = plan.clusters.some((c) => c.own !== undefined) ? `${runLabel}=${runId}` : runLabel;
+  const ours = isKindPlan(plan) ? runLabel : `${runLabel}=${runId}`;
   const removed = await Promise.all(
     mesh.clusters.map(async ({ kube }) => {
       const left = (await kube.list(kinds.namespace, undefined, ours)).map((n) => n.metadata.name);

@@ -1,4 +1,4 @@
-import { kindNodes } from "#harness/cluster/kind/kind-cluster.ts";
+import { kindNodes } from "#harness/cluster/kind/kind-node.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
@@ -69,7 +69,7 @@ async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): 
     await removeForsaken(lab, progress, signal);
     return;
   }
-  const made = state.plan.clusters.filter((c) => c.own === undefined);
+  const made = state.plan.clusters.filter((c) => c.kind === "kind");
   const nodes = (await Promise.all(made.map((c) => kindNodes(lab, c.name)))).flat();
   const running = nodes.filter((n) => n.running).length;
   if (running > 0)

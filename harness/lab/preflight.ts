@@ -3,7 +3,7 @@ import { Store } from "#harness/images/store.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { dockerAnswers } from "#harness/platform/docker.ts";
 import { disk, examine, type Finding, memory } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
@@ -13,7 +13,7 @@ import { isDisposable, makeRoom, removeForsaken } from "./other-labs.ts";
 import { isUp } from "./up.ts";
 
 export interface PreflightOptions {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly setup: boolean;
   readonly mustBuild: boolean;
   readonly registryMirror?: string;
@@ -64,7 +64,7 @@ function refuse(findings: readonly Finding[]): void {
 }
 
 /** Whether images would be built: decides how much disk is asked for. */
-export async function mustBuild(plan: LabPlan, images: ImageOptions): Promise<boolean> {
+export async function mustBuild(plan: KindLabPlan, images: ImageOptions): Promise<boolean> {
   if (images.source === "registry" || images.source === "archive") return false;
   const store = new Store();
   const names = await store.names("go");

@@ -1,11 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
-import { Cluster } from "#harness/cluster/cluster.ts";
-import {
-  createKindCluster,
-  importArchives,
-  kindNodes,
-  useMirror,
-} from "#harness/cluster/kind/kind-cluster.ts";
+import { clusterOf } from "#harness/cluster/cluster.ts";
+import { createKindCluster, importArchives, useMirror } from "#harness/cluster/kind/create-cluster.ts";
+import { kindNodes } from "#harness/cluster/kind/kind-node.ts";
 import { clusterNetwork, createNetworks, networksOf, routeBetween } from "#harness/cluster/kind/networks.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { checkPorts } from "#harness/config/plan.ts";
@@ -16,7 +12,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
 import { listDocker } from "#harness/platform/docker-listing.ts";
@@ -33,7 +29,7 @@ import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 import { isDisposable, takeOver } from "./other-labs.ts";
 
 export interface UpOptions {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly runId: string;
   readonly images: {
     readonly source: ImageSource | "auto";
@@ -120,7 +116,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.remover === undefined;
   const remover = options.transient === true && !theirs ? await thisProcess() : undefined;
   const state = (phase: LabState["phase"]): LabState => ({
-    version: 2,
+    version: 3,
     lab: plan.lab,
     owner: currentOwner().id,
     phase,
@@ -138,7 +134,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   }
   const kindMs = monotonicMs() - startedMs;
   await writeLabState(state("meshing"));
-  const clusters = plan.clusters.map((c) => new Cluster(state("meshing"), c.name));
+  const clusters = plan.clusters.map((c) => clusterOf(state("meshing"), c.name));
   // Also where a lab is repaired: a half-made one may lack them.
   await routeBetween(plan, artifacts.proberImage, signal);
   const times = await installMesh(plan, artifacts, clusters, progress, signal);
@@ -147,7 +143,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
 }
 
 /** Throws `lab-foreign` where containers or networks that are not this owner's have the names of this lab's. */
-async function requireFreeNames(plan: LabPlan): Promise<void> {
+async function requireFreeNames(plan: KindLabPlan): Promise<void> {
   const [first, ...others] = inTheWay(await listDocker(), currentOwner(), {
     lab: plan.lab,
     clusters: plan.clusters.map((c) => c.name),
@@ -162,7 +158,7 @@ async function requireFreeNames(plan: LabPlan): Promise<void> {
 }
 
 async function createClusters(
-  plan: LabPlan,
+  plan: KindLabPlan,
   artifacts: Artifacts,
   progress: Progress,
   signal: AbortSignal,
@@ -196,13 +192,16 @@ async function createClusters(
 }
 
 /** Whether the lab is up, whole and as asked for: nothing will be made. */
-export async function isUp(plan: LabPlan): Promise<boolean> {
+export async function isUp(plan: KindLabPlan): Promise<boolean> {
   const state = await readLabState(plan.lab);
   return state?.phase === "up" && (await judge(state, plan)) === "whole";
 }
 
 /** What stands of a lab, against what is asked for. Another plan under the same name is a conflict, if anybody wants it. */
-async function judge(state: LabState, plan: LabPlan): Promise<"nothing" | "whole" | "repairable" | "broken"> {
+async function judge(
+  state: LabState,
+  plan: KindLabPlan,
+): Promise<"nothing" | "whole" | "repairable" | "broken"> {
   const nodes = (await Promise.all(plan.clusters.map((c) => kindNodes(plan.lab, c.name)))).flat();
   if (nodes.length === 0 && state.phase !== "up") return "nothing";
   const same = isDeepStrictEqual(JSON.parse(JSON.stringify(state.plan)), JSON.parse(JSON.stringify(plan)));

@@ -1,6 +1,6 @@
 import { followBackends, followFrontend } from "#harness/cilium/agent/agent-tables.ts";
 import { watchKey } from "#harness/cilium/kvstore/kvstore.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
@@ -90,7 +90,7 @@ export class ChainWatch implements AsyncDisposable {
     const links = [
       ["kvstore changed", struck, "state"] as const,
       // Without KVStoreMesh the agents read the struck cluster's own.
-      ...(client.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
+      ...(client.capabilities.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
     ];
     for (const [boundary, at, folder] of links) {
       const key = `cilium/${folder}/services/v1/${struck.name}/${namespace}/${service}`;
@@ -102,7 +102,9 @@ export class ChainWatch implements AsyncDisposable {
     }
   }
 
-  async #watchAgent({ struck, node, clusterIp, namespace, service, signal }: ChainOptions): Promise<void> {
+  async #watchAgent(options: ChainOptions): Promise<void> {
+    const { struck, clusterIp, namespace, service, signal } = options;
+    const node = localNode(options.client, options.node);
     const pods = parseCidr(struck.podCidr);
     const ofStruck = (addresses: readonly string[]): number =>
       addresses.filter((a) => contains(pods, a.slice(0, a.lastIndexOf(":")))).length;
@@ -134,7 +136,7 @@ export class ChainWatch implements AsyncDisposable {
     await eventually(
       async () => (frontends > 0 && backends > 0 ? ready(undefined) : notYet("no line of it")),
       {
-        what: `the agent of ${node} to tell of the service's frontend and backends`,
+        what: `the agent of ${node.name} to tell of the service's frontend and backends`,
         withinMs: 10_000,
         everyMs: 20,
         signal,

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
-import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { killProcesses, podProcess } from "#harness/cluster/kind/node-control.ts";
+import { onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Leak } from "#harness/model/certificate.ts";
@@ -56,7 +57,7 @@ export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak
 export class LeakWatch implements AsyncDisposable {
   readonly #packets: LeakPacket[] = [];
   readonly #lost: string[] = [];
-  readonly #taps: { readonly node: string; kill(): void }[] = [];
+  readonly #taps: { readonly node: KindNode; kill(): void }[] = [];
   #file: string | undefined;
   #closing = false;
 
@@ -76,12 +77,13 @@ export class LeakWatch implements AsyncDisposable {
     const filter = [...strangers.keys()].map((ip) => `src host ${ip}`).join(" or ");
     for (const { cluster, server } of guarded) {
       const to = `${cluster.name}/server`;
-      const pid = await podProcess(server.node, server.uid, signal);
+      const node = cluster.node(server.node);
+      const pid = await podProcess(node, server.uid, signal);
       if (pid === undefined)
         throw new MeshproofError("lab-broken", `no process of ${to} was found on ${server.node}`, {
           cure: "run it again; `npm run mesh -- diagnose` tells what became of the pod",
         });
-      if ((await onNode(server.node, ["which", "tcpdump"], { tolerate: true, signal })).exitCode !== 0)
+      if ((await onNode(node, ["which", "tcpdump"], { tolerate: true, signal })).exitCode !== 0)
         throw new MeshproofError(
           "machine-unfit",
           `node ${server.node} has no tcpdump to capture leaks with`,
@@ -90,7 +92,7 @@ export class LeakWatch implements AsyncDisposable {
           },
         );
       const argv = ["nsenter", "-t", String(pid), "-n", ...tcpdump, filter];
-      const tap = execLines(server.node, argv, (line) => {
+      const tap = execLines(node.container, argv, (line) => {
         const packet = readPacket(line);
         if (packet !== undefined)
           this.#add({ atUnixMs: packet.atUnixMs, from: strangers.get(packet.from) ?? packet.from, to });
@@ -98,7 +100,7 @@ export class LeakWatch implements AsyncDisposable {
       void tap.done.then(({ stderr }) => {
         if (!this.#closing) this.#lost.push(`the capture at ${to} ended: ${stderr.trim().slice(-200)}`);
       });
-      this.#taps.push({ node: server.node, kill: tap.kill });
+      this.#taps.push({ node, kill: tap.kill });
     }
   }
 

@@ -1,9 +1,8 @@
 import fc from "fast-check";
-import { found } from "#harness/lib/found.ts";
 import type { Artifacts } from "./artifacts.ts";
 import { certifications, type PhaseRecord } from "./certificate.ts";
 import type { CertificationJournal } from "./certification-journal.ts";
-import { exampleArtifacts, exampleMeasurement, examplePlan } from "./examples.ts";
+import { exampleArtifacts, exampleCluster, exampleMeasurement, examplePlan } from "./examples.ts";
 import type { Finding } from "./finding.ts";
 import type { KillMatrix } from "./kill-matrix.ts";
 import type { LabState } from "./lab-state.ts";
@@ -44,17 +43,23 @@ const pids = { pid: whole, pidStart: text };
 const boot = { bootId: text };
 
 const plan = examplePlan();
-const planned = some(
-  { name, id: whole, podCidr: text, serviceCidr: text, kubernetes: text, cilium: text, values: mapping },
-  {
-    podCidr6: text,
-    manifests: many(mapping),
-    own: fc.record({ kubeconfig: text, context: text, networks: texts, givesAddresses: flag }),
-  },
-).map((c) => ({
-  ...c,
-  kindConfig: { ...found(plan.clusters[0], "cluster").kindConfig, featureGates: { A: true } },
-}));
+const { kindConfig } = exampleCluster("east", 1);
+const anyCluster = { name, id: whole, podCidr: text, serviceCidr: text, kubernetes: text, cilium: text };
+const planned = fc.oneof(
+  some(
+    { kind: fc.constant("kind" as const), ...anyCluster, values: mapping },
+    { podCidr6: text, manifests: many(mapping) },
+  ).map((c) => ({ ...c, kindConfig: { ...kindConfig, featureGates: { A: true } } })),
+  some(
+    {
+      kind: fc.constant("external" as const),
+      ...anyCluster,
+      ...{ kubeconfig: text, context: text, networks: texts },
+      ...{ hasApiserver: flag, hasKvstoreMesh: flag, routesNatively: flag, assignsLoadBalancerIPs: flag },
+    },
+    { podCidr6: text },
+  ),
+);
 const provenance = some({ name: text, version: text, origin: text, sum: text }, { notes: texts });
 const clusterArtifacts = some(
   {
@@ -74,7 +79,7 @@ export const artifacts: fc.Arbitrary<Artifacts> = fc
   .map(([clusters, all]) => ({ ...exampleArtifacts(), clusters, provenance: all }));
 export const labState: fc.Arbitrary<LabState> = some(
   {
-    version: fc.constant(2 as const),
+    version: fc.constant(3 as const),
     lab: name,
     owner: text,
     phase: fc.constantFrom("creating", "meshing", "up", "removing"),

@@ -3,7 +3,7 @@ import { budgetsSchema, rigSchema } from "./budgets.ts";
 import { unmeasuredPhase } from "./certificate.ts";
 import type { CertificationJournal } from "./certification-journal.ts";
 import type { History } from "./history.ts";
-import type { LabPlan, PlannedCluster } from "./lab-plan.ts";
+import type { LabPlan, PlannedCluster, PlannedKindCluster } from "./lab-plan.ts";
 import type { LabState } from "./lab-state.ts";
 import type { Measurement } from "./measurement.ts";
 
@@ -59,7 +59,8 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
   };
 }
 
-const exampleCluster = (name: string, id: number): PlannedCluster => ({
+export const exampleCluster = (name: string, id: number): PlannedKindCluster => ({
+  kind: "kind",
   name,
   id,
   podCidr: `10.${id}.0.0/16`,
@@ -122,7 +123,7 @@ export function exampleArtifacts(plan: LabPlan = examplePlan()): Artifacts {
 export function exampleLabState(change: Partial<LabState> = {}): LabState {
   const plan = change.plan ?? examplePlan(change.lab === undefined ? {} : { lab: change.lab });
   return {
-    version: 2,
+    version: 3,
     lab: plan.lab,
     owner: "root-01234567",
     phase: "up",

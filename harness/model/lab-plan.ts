@@ -20,7 +20,7 @@ export type KindConfig = Infer<typeof kindConfigSchema>;
 
 const mapping = z.record(z.string(), z.unknown());
 
-const plannedClusterSchema = z.object({
+const planned = {
   name: z.string(),
   id: z.number().int(),
   podCidr: z.string(),
@@ -29,28 +29,42 @@ const plannedClusterSchema = z.object({
   podCidr6: z.string().exactOptional(),
   kubernetes: z.string(),
   cilium: z.string(),
+};
+
+export const plannedKindClusterSchema = z.object({
+  kind: z.literal("kind"),
+  ...planned,
   kindConfig: kindConfigSchema,
   /** The user's own Helm values, laid over ours. */
   values: mapping,
-  /** A cluster that was there before: never made, never removed. Networks of Docker, where its nodes are containers. */
-  own: z
-    .object({
-      kubeconfig: z.string(),
-      context: z.string(),
-      networks: z.array(z.string()),
-      /** LoadBalancer services have been seen to get addresses there. */
-      givesAddresses: z.boolean(),
-    })
-    .exactOptional(),
   /** Objects that the lab holds, applied once it is meshed. */
   manifests: z.array(mapping).exactOptional(),
 });
-export type PlannedCluster = Infer<typeof plannedClusterSchema>;
+/** A cluster that Meshproof creates and removes. */
+export type PlannedKindCluster = Infer<typeof plannedKindClusterSchema>;
+
+const plannedExternalClusterSchema = z.object({
+  kind: z.literal("external"),
+  ...planned,
+  context: z.string(),
+  kubeconfig: z.string(),
+  /** Docker networks of its nodes, where all of them are containers of this machine; else none. */
+  networks: z.array(z.string()),
+  hasApiserver: z.boolean(),
+  hasKvstoreMesh: z.boolean(),
+  routesNatively: z.boolean(),
+  /** LoadBalancer services were seen to get addresses. */
+  assignsLoadBalancerIPs: z.boolean(),
+});
+/** A cluster that others made: never created, changed or removed. All of it was read from the cluster itself. */
+export type PlannedExternalCluster = Infer<typeof plannedExternalClusterSchema>;
+
+export type PlannedCluster = PlannedKindCluster | PlannedExternalCluster;
 
 export const labPlanSchema = z.object({
   lab: z.string(),
   profile: z.enum(profileNames),
-  clusters: z.array(plannedClusterSchema),
+  clusters: z.array(z.discriminatedUnion("kind", [plannedKindClusterSchema, plannedExternalClusterSchema])),
   serviceType: z.enum(["LoadBalancer", "NodePort"]),
   /** One Docker network for all clusters, or one for each. */
   networks: z.enum(["shared", "each"]),
@@ -61,3 +75,16 @@ export const labPlanSchema = z.object({
 });
 /** A lab as it shall be: validated, nothing touched yet. */
 export type LabPlan = Infer<typeof labPlanSchema>;
+
+/** A lab that Meshproof creates: every command but `test --context` works on one. */
+export interface KindLabPlan extends LabPlan {
+  readonly clusters: readonly PlannedKindCluster[];
+}
+
+/** KVStoreMesh is the chart's default beside clustermesh-apiserver; the lab file or `--values` may switch it off. */
+export function wantsKvstoreMesh({ values }: Pick<PlannedKindCluster, "values">): boolean {
+  const { clustermesh } = values as {
+    clustermesh?: { apiserver?: { kvstoremesh?: { enabled?: boolean } } };
+  };
+  return clustermesh?.apiserver?.kvstoremesh?.enabled !== false;
+}

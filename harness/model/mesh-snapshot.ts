@@ -151,7 +151,7 @@ const clusterSnapshotSchema = z.object({
   name: z.string(),
   /** cilium-config. */
   config: part(configMapSchema),
-  /** Nodes as containers of the host; unknown for clusters of one's own. */
+  /** Nodes as containers of the host; unknown for external clusters. */
   containers: part(containersSchema),
   nodes: part(z.array(nodeStateSchema)),
   ciliumNodes: part(z.array(z.object({ name: z.string(), podCidrs: z.array(z.string()) }))),

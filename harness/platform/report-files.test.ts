@@ -165,7 +165,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/platform/priority.ts": "control groups",
   "harness/state/lab.ts": "state of a lab",
   "harness/state/fault-journal.ts": "state of a lab",
-  "harness/cluster/kind/kind-cluster.ts": "a kind Config, state of a lab",
+  "harness/cluster/kind/create-cluster.ts": "a kind Config, state of a lab",
   "harness/cilium/install/ca.ts": "keys of a lab's own, which stay in its state",
   "harness/state/certification-journal.ts": "state of a lab",
   "scripts/tools/fault-fixtures.ts": "fixtures of the unit tests, from a report that was scanned",

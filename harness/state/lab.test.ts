@@ -28,16 +28,17 @@ const write = (lab: string, state: unknown): void => {
 };
 
 describe("the state file of an earlier version", () => {
-  const { owner: _, ...now } = exampleLabState({ lab: "seed" });
-  const { version: __, ...unversioned } = now;
+  const { version: _, owner: __, ...now } = exampleLabState({ lab: "seed" });
+  const clusters = now.plan.clusters.map(({ kind: ___, ...c }) => c);
+  const old = { ...now, plan: { ...now.plan, clusters } };
   const owner = { pid: 7, pidStart: "8" };
   test.each([
-    ["with a version", { ...now, version: 1, owner }],
-    ["without one", { ...unversioned, owner }],
+    ["with a version", { ...old, version: 1, owner }],
+    ["without one", { ...old, owner }],
   ])("%s is a lab that is nobody's own, and says how to remove it", async (_how, state) => {
     write("seed", state);
     const migrated = await readLabState("seed");
-    expect(migrated).toEqual({ ...now, version: 2, owner: "unlabelled", remover: owner });
+    expect(migrated).toEqual({ ...now, version: 3, owner: "unlabelled", remover: owner });
     expect(isOwn(migrated as LabState)).toBe(false);
     await expect(requireLab("seed")).rejects.toMatchObject({
       code: "lab-foreign",
@@ -45,21 +46,52 @@ describe("the state file of an earlier version", () => {
       cure: expect.stringContaining("down --lab seed --owner unlabelled"),
     });
   });
+  const external = (kvstoreMesh: boolean) => {
+    const own = { kubeconfig: "/k", context: "c", networks: ["kind"], givesAddresses: true };
+    const values = { clustermesh: { apiserver: { kvstoremesh: { enabled: kvstoreMesh } } } };
+    return { ...now.plan, clusters: clusters.map((c) => ({ ...c, values, own })) };
+  };
   test("of external clusters is this state folder's: nothing in Docker carries a label for them", async () => {
-    const external = { kubeconfig: "k", context: "c", networks: [], givesAddresses: false };
-    const clusters = now.plan.clusters.map((c) => ({ ...c, own: external }));
-    write("own", { ...now, version: 1, plan: { ...now.plan, clusters } });
+    write("own", { ...old, version: 1, plan: external(true) });
     expect((await readLabState("own"))?.owner).toBe(currentOwner().id);
   });
+  test.each([true, false])("has its external clusters as such, KVStoreMesh %s", async (hasKvstoreMesh) => {
+    write("own", { ...old, version: 2, owner: "bob-01234567", plan: external(hasKvstoreMesh) });
+    const state = await readLabState("own");
+    expect(state).toMatchObject({ version: 3, owner: "bob-01234567" });
+    expect(state?.plan.clusters[0]).toEqual({
+      kind: "external",
+      ...{ name: "east", id: 1, podCidr: "10.1.0.0/16", serviceCidr: "10.101.0.0/16" },
+      ...{ kubernetes: "1.34.4", cilium: "1.19.4" },
+      ...{ kubeconfig: "/k", context: "c", networks: ["kind"], assignsLoadBalancerIPs: true },
+      ...{ hasApiserver: true, hasKvstoreMesh, routesNatively: false },
+    });
+  });
+  test("has its kind clusters as such, so that a lab that is up is still the one that was asked for", async () => {
+    const more = { values: { routingMode: "native" }, manifests: [{ kind: "Pod" }] };
+    const planned = clusters.map((c) => ({ ...c, ...more }));
+    write("seed", { ...old, version: 2, owner: "x", plan: { ...now.plan, clusters: planned } });
+    expect((await readLabState("seed"))?.plan).toEqual({
+      ...now.plan,
+      clusters: now.plan.clusters.map((c) => ({ ...c, ...more })),
+    });
+  });
   test.each([
-    ["null", null],
-    ["a list", []],
-    ["an object of another kind", { version: 2 }],
-    ["a lab that has no owner", now],
-  ])("%s is refused by name", async (_what, state) => {
+    ["null", null, "lab-broken"],
+    ["a list", [], "lab-broken"],
+    ["a lab without an owner", { ...now, version: 3 }, "lab-broken"],
+    ["an object of another kind", { version: 2 }, "config-conflict"],
+    ["a later version", { ...now, version: 4, owner: "x" }, "config-conflict"],
+    [
+      "an external cluster without values",
+      { ...old, version: 2, owner: "x", plan: { clusters: [{ own: {} }] } },
+      "config-conflict",
+    ],
+    ["one without a plan", { ...old, version: 2, owner: "x", plan: {} }, "config-conflict"],
+  ])("%s is refused by name", async (_what, state, code) => {
     write("seed", state);
     await expect(readLabState("seed")).rejects.toMatchObject({
-      code: "lab-broken",
+      code,
       message: expect.stringContaining("the state of lab seed"),
     });
   });

@@ -4,7 +4,7 @@ import { checkLabName, kindNameIn, labPrefix } from "#harness/config/lab-name.ts
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { PlannedCluster } from "#harness/model/lab-plan.ts";
 import { type LabState, labStateFormat } from "#harness/model/lab-state.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner, unlabelled } from "#harness/platform/owner.ts";
@@ -38,11 +38,11 @@ export async function readLabState(lab: string): Promise<LabState | undefined> {
 }
 
 /**
- * A lab of an earlier version carries no owner, so its containers are nobody's own. External clusters have no containers
- * of ours: what is known of them is this state folder's.
+ * A lab of version 1 carries no owner, so its containers are nobody's own. External clusters have no containers of ours:
+ * what is known of them is this state folder's.
  */
-const ownerBefore = ({ clusters }: LabPlan): string =>
-  clusters.length > 0 && clusters.every((c) => c.own !== undefined) ? currentOwner().id : unlabelled;
+const ownerBefore = (clusters: readonly PlannedCluster[]): string =>
+  clusters.length > 0 && clusters.every((c) => c.kind === "external") ? currentOwner().id : unlabelled;
 
 /** Whether this owner may change the lab: another's, or one of an earlier version, is left alone. */
 export const isOwn = (state: Pick<LabState, "owner">): boolean => state.owner === currentOwner().id;

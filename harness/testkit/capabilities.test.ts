@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Capabilities } from "#harness/cluster/capabilities.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { decideCapabilities, decisionsOf, missingOf, type Requirement } from "./capabilities.ts";
 
@@ -9,10 +10,15 @@ function meshOf(settings: { east?: Settings; west?: Settings | Error } = {}, mor
   const clusters = (["east", "west"] as const).map((name) => ({
     name,
     ciliumVersion: name === "east" ? "1.19.4" : "1.20.1",
-    givesAddresses: name === "east",
-    onThisMachine: true,
-    hasApiserver: true,
-    hasKvstoreMesh: name === "west",
+    capabilities: {
+      allowsNodeControl: false,
+      nodesAreLocal: true,
+      assignsLoadBalancerIPs: name === "east",
+      hasApiserver: true,
+      hasKvstoreMesh: name === "west",
+      routesNatively: name === "west",
+      isDualStack: name === "east",
+    } satisfies Capabilities,
     setting: async (key: string) => {
       const own = settings[name] ?? {};
       if (own instanceof Error) throw own;
@@ -39,6 +45,11 @@ describe("a capability", () => {
     );
     expect(await missing(mesh, { capability: "loadBalancer", cluster: "east" })).toBeUndefined();
     expect(await missing(mesh, { capability: "kvstoreMesh", cluster: "east" })).toContain("agents of east");
+    expect(await missing(mesh, "nativeRouting")).toBe(
+      "nativeRouting: east routes to other clusters through a tunnel",
+    );
+    expect(await missing(mesh, "dualStack")).toBe("dualStack: west has no IPv6 pod CIDR");
+    expect(await missing(mesh, "localNodes", "clustermeshApiserver")).toBeUndefined();
   });
 
   test("may be a least version of Cilium, which all clusters need", async () => {

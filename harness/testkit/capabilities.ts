@@ -1,3 +1,4 @@
+import type { Capabilities } from "#harness/cluster/capabilities.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { kinds } from "#harness/kube/kube.ts";
@@ -10,17 +11,27 @@ import { labObjects, labServices } from "#harness/workloads/lab-objects.ts";
 
 type Found = string | undefined;
 
+/** A check of what `cluster.capabilities` knows from the plan already. */
+const whether =
+  (has: keyof Capabilities, reason: (cluster: string) => string) =>
+  ({ name, capabilities }: Cluster): Found =>
+    capabilities[has] ? undefined : reason(name);
+
 /**
  * What suites and tests may require of a cluster: each answers why the cluster lacks it, or nothing. Decided from the
  * plan, the artifacts and the cluster's own settings, before anything is created.
  */
 const table = {
-  loadBalancer: (c) =>
-    c.givesAddresses ? undefined : `nothing in ${c.name} gives LoadBalancer services addresses`,
-  localNodes: (c) => (c.onThisMachine ? undefined : `the nodes of ${c.name} are not of this machine`),
-  clustermeshApiserver: (c) => (c.hasApiserver ? undefined : `${c.name} has no clustermesh-apiserver`),
-  kvstoreMesh: (c) =>
-    c.hasKvstoreMesh ? undefined : `the agents of ${c.name} read the other clusters' kvstores themselves`,
+  loadBalancer: whether(
+    "assignsLoadBalancerIPs",
+    (c) => `nothing in ${c} gives LoadBalancer services addresses`,
+  ),
+  localNodes: whether("nodesAreLocal", (c) => `the nodes of ${c} are not of this machine`),
+  clustermeshApiserver: whether("hasApiserver", (c) => `${c} has no clustermesh-apiserver`),
+  kvstoreMesh: whether(
+    "hasKvstoreMesh",
+    (c) => `the agents of ${c} read the other clusters' kvstores themselves`,
+  ),
   endpointSliceSync: (c) => settingIs(c, "clustermesh-enable-endpoint-sync", "true"),
   globalNamespaces: async (c) =>
     (await c.setting("clustermesh-default-global-namespace")) === undefined
@@ -37,8 +48,8 @@ const table = {
     (durationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0) > 0
       ? undefined
       : `clustermesh.cacheTTL of ${c.name} is 0, which keeps a lost cluster for ever`,
-  nativeRouting: (c) => settingIs(c, "routing-mode", "native"),
-  dualStack: (c) => (c.podCidr6 === undefined ? `${c.name} has no IPv6 pod CIDR` : undefined),
+  nativeRouting: whether("routesNatively", (c) => `${c} routes to other clusters through a tunnel`),
+  dualStack: whether("isDualStack", (c) => `${c} has no IPv6 pod CIDR`),
   /** Both values of `policyDefaultLocalCluster` in one mesh. */
   bothPolicyDefaults: async (_, { clusters }) => {
     const settings = await Promise.all(

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
 import { exampleLabState } from "#harness/model/examples.ts";
+import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { type RunContext, runContextSchema } from "#harness/model/run-context.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
@@ -208,7 +209,7 @@ test("a context of other clusters is refused by name", async () => {
   expect(suites[0]?.errors.join()).toContain("the run context says east, north");
 }, 120_000);
 
-/** A lab of clusters that somebody else made, whose API servers are one and the same. */
+/** External clusters whose API servers are one and the same. */
 async function writeLab(state: string, port: number): Promise<void> {
   const plan = await planLab({ lab: "paper" });
   const kubeconfig = join(state, "kubeconfig.json");
@@ -221,7 +222,18 @@ async function writeLab(state: string, port: number): Promise<void> {
       contexts: [{ name: "fake", context: { cluster: "fake", user: "fake" } }],
     }),
   );
-  const own = { kubeconfig, context: "fake", networks: [], givesAddresses: false };
-  const clusters = plan.clusters.map((c) => ({ ...c, own }));
+  const clusters = plan.clusters.map(
+    ({ kindConfig: _, values: __, manifests: ___, ...cluster }): PlannedExternalCluster => ({
+      ...cluster,
+      kind: "external",
+      kubeconfig,
+      context: "fake",
+      networks: [],
+      hasApiserver: true,
+      hasKvstoreMesh: true,
+      routesNatively: false,
+      assignsLoadBalancerIPs: false,
+    }),
+  );
   await writeLabState(exampleLabState({ owner: currentOwner().id, plan: { ...plan, clusters } }));
 }

@@ -20,7 +20,7 @@ export function scenarioSetup(
   affinities: readonly Affinity[],
 ): (context: SuiteFixtures) => Promise<{ readonly outside: string | undefined }> {
   return async ({ mesh, echo, within, outside }) => {
-    const balanced = mesh.clusters.every((c) => c.givesAddresses);
+    const balanced = mesh.clusters.every((c) => c.capabilities.assignsLoadBalancerIPs);
     for (const affinity of affinities) {
       await echo.serve(
         serviceOf(affinity),

@@ -149,7 +149,7 @@ async function openMesh(run: RunContext): Promise<Mesh> {
 function withSetup<S>(definition: SuiteDefinition<S>, run: RunContext) {
   return withMesh(definition.name, run)
     .extend("outside", { scope: "file" }, async ({ mesh, namespace: _ }, { onCleanup }) => {
-      if (mesh.clusters.some((c) => !c.onThisMachine)) return undefined;
+      if (mesh.clusters.some((c) => !c.capabilities.nodesAreLocal)) return undefined;
       const { lab, plan, artifacts } = mesh.state;
       const client = await startOutsideClient(lab, networksOf(plan), artifacts.proberImage);
       onCleanup(() => client[Symbol.asyncDispose]());

@@ -4,8 +4,11 @@ import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 
 /** The objects that a lab file gives a cluster. */
-export const labObjects = (plan: LabPlan, cluster: string): readonly KubeObject[] =>
-  (plan.clusters.find((c) => c.name === cluster)?.manifests ?? []) as readonly unknown[] as KubeObject[];
+export function labObjects({ clusters }: LabPlan, cluster: string): readonly KubeObject[] {
+  const planned = clusters.find((c) => c.name === cluster);
+  const manifests = planned?.kind === "kind" ? planned.manifests : undefined;
+  return (manifests ?? []) as readonly unknown[] as KubeObject[];
+}
 
 /** A service of the lab file, as Cilium's "Load-balancing & Service Discovery" guide reads its annotations. */
 export interface LabService {

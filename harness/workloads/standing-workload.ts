@@ -1,4 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { KindCluster } from "#harness/cluster/kind/kind-cluster.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
 import { found } from "#harness/lib/found.ts";
@@ -16,14 +17,14 @@ export const standingServices = { local: "standing-local", remote: "standing-rem
 
 /** A server that policy guards, and who asks it. */
 export interface Guarded {
-  readonly cluster: Cluster;
+  readonly cluster: KindCluster;
   readonly server: { readonly ip: string; readonly node: string; readonly uid: string };
   readonly friend: Vantage;
   readonly stranger: Vantage;
 }
 
 export interface StandingOptions {
-  readonly clusters: readonly Cluster[];
+  readonly clusters: readonly KindCluster[];
   readonly agnhostImage: string;
   readonly proberImage: string;
   readonly withinMs: number;

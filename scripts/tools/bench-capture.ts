@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { requireKind } from "#harness/cluster/cluster.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { testLab } from "#harness/jobs/test.ts";
 import { failoverFacts } from "#harness/judge/failover.ts";
@@ -63,7 +64,8 @@ export async function benchCapture(
   signal: AbortSignal,
 ): Promise<string[]> {
   const mesh = new Mesh(await requireLab(lab));
-  const nodes = (await Promise.all(mesh.clusters.map((c) => c.nodes()))).flat().map((n) => n.name);
+  const clusters = mesh.clusters.map((c) => requireKind(c, "a packet capture"));
+  const nodes = (await Promise.all(clusters.map((c) => c.nodes()))).flat().map((n) => n.container);
   for (const node of nodes) {
     if ((await execIn(node, ["sh", "-c", "command -v tcpdump"], { tolerate: true })).exitCode !== 0)
       throw new MeshproofError("machine-unfit", `node ${node} has no tcpdump`, {

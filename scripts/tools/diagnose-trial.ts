@@ -46,7 +46,7 @@ export async function diagnoseTrial(
 async function tryUnderLock(options: DiagnoseTrialOptions): Promise<{ passed: number; failed: number }> {
   const mesh = await openLab(options.lab, options.say);
   const drawn = shuffled(
-    faults.filter((f) => f.traceless === undefined && lacked(f.needs, mesh) === undefined),
+    faults.filter((f) => f.traceless === undefined && lacked(f, mesh) === undefined),
     options.seed,
   ).slice(0, options.count);
   const dir = join(reportsDir(), newRunId(), "artifacts");

@@ -7,14 +7,14 @@ import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { command, spawnLines } from "#harness/platform/command.ts";
 import { pushImage } from "#harness/platform/docker.ts";
 
 /** Puts everything that a registry must hold for a lab under its published names. */
 export async function fillRegistry(
   build: SourceBuild,
-  plan: LabPlan,
+  plan: KindLabPlan,
   mirror: string,
   progress: Progress,
   signal: AbortSignal,
@@ -57,7 +57,7 @@ async function pushChart(
 
 /** A registry of our own, filled from the built images; a lab brought up from it and taken down again. */
 export async function registryTrial(
-  plan: LabPlan,
+  plan: KindLabPlan,
   port: number,
   progress: Progress,
   signal: AbortSignal,

@@ -1,3 +1,4 @@
+import type { LocalNode } from "#harness/cluster/node.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { execLines } from "#harness/platform/docker.ts";
 
@@ -9,14 +10,14 @@ const socket = "/var/run/cilium/cilium.sock";
  * same object is not told. Stamped on arrival.
  */
 function followTable(
-  node: string,
+  node: LocalNode,
   table: "frontends" | "backends",
   onLine: (line: string, atUnixMs: number) => void,
 ): { readonly kill: () => void } {
   const url = `http://localhost/statedb/changes/${table}`;
   // The shell ends curl when its input does: a program in a container outlives the client that started it.
   const script = `curl -sN --unix-socket ${socket} ${url} & read -r _; kill $!`;
-  return execLines(node, ["sh", "-c", script], (line) => onLine(line, unixNowMs()));
+  return execLines(node.container, ["sh", "-c", script], (line) => onLine(line, unixNowMs()));
 }
 
 /** One change of a service's frontend, as the agent itself stamps it. */
@@ -30,7 +31,7 @@ export interface FrontendChange {
 
 /** Follows a frontend: its reconciler's state, with the time of its last step. */
 export function followFrontend(
-  node: string,
+  node: LocalNode,
   frontend: { readonly address: string; readonly port: number; readonly protocol: "TCP" | "UDP" },
   onChange: (change: FrontendChange, arrivedUnixMs: number) => void,
 ): { readonly kill: () => void } {
@@ -45,7 +46,7 @@ export function followFrontend(
 
 /** Follows a service's backends on one port: `ip:port` of those in state active, after each change. */
 export function followBackends(
-  node: string,
+  node: LocalNode,
   service: { readonly name: string; readonly port: number },
   onChange: (active: readonly string[], atUnixMs: number) => void,
 ): { readonly kill: () => void } {

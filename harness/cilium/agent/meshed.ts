@@ -23,7 +23,7 @@ export async function awaitMeshed(clusters: readonly Cluster[], options: Options
 /** The same for KVStoreMesh, of the clusters that have one. */
 export async function awaitKvstoreMeshed(clusters: readonly Cluster[], options: Options): Promise<void> {
   await awaitConnected(
-    clusters.filter((c) => c.hasKvstoreMesh),
+    clusters.filter((c) => c.capabilities.hasKvstoreMesh),
     "KVStoreMesh",
     options,
     async (cluster) => [

@@ -1,4 +1,4 @@
-import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import { type LocalNode, onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 
 /** Where a node's kernel sends a packet for an address. */
@@ -10,7 +10,7 @@ export interface Way {
 }
 
 /** `ip route get` on a node. */
-export async function wayTo(node: string, ip: string, signal: AbortSignal): Promise<Way> {
+export async function wayTo(node: LocalNode, ip: string, signal: AbortSignal): Promise<Way> {
   const { stdout: told, stderr } = await onNode(node, ["ip", "-o", "route", "get", ip], {
     tolerate: true,
     signal,
@@ -22,7 +22,7 @@ export async function wayTo(node: string, ip: string, signal: AbortSignal): Prom
   if (device === undefined)
     throw new MeshproofError(
       "evidence-malformed",
-      `ip route get ${ip} on ${node}: ${`${told}${stderr}`.slice(0, 120)}`,
+      `ip route get ${ip} on ${node.name}: ${`${told}${stderr}`.slice(0, 120)}`,
     );
   return { via: / via (\S+)/.exec(told)?.[1], device };
 }

@@ -30,7 +30,9 @@ export async function reconnectAll(
   clusters: readonly Cluster[],
   options: Omit<EventuallyOptions, "what">,
 ): Promise<void> {
-  await Promise.all(clusters.filter((c) => c.hasKvstoreMesh).map((c) => renew(c, "kvstoreMesh")));
+  await Promise.all(
+    clusters.filter((c) => c.capabilities.hasKvstoreMesh).map((c) => renew(c, "kvstoreMesh")),
+  );
   await awaitKvstoreMeshed(clusters, options);
   await Promise.all(clusters.map(reconnectAgents));
   await awaitMeshed(clusters, options);

@@ -15,7 +15,7 @@ import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
-import type { LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import { installCilium } from "#harness/platform/helm.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
@@ -25,7 +25,7 @@ export type Values = Record<string, unknown>;
 
 /** A lab while it is meshed: what every way of meshing is made of. */
 export class Site {
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly clusters: readonly Cluster[];
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -35,7 +35,7 @@ export class Site {
   readonly #blocks: ReadonlyMap<string, LoadBalancerBlock>;
 
   constructor(options: {
-    readonly plan: LabPlan;
+    readonly plan: KindLabPlan;
     readonly artifacts: Artifacts;
     readonly clusters: readonly Cluster[];
     readonly blocks: ReadonlyMap<string, LoadBalancerBlock>;
@@ -55,7 +55,7 @@ export class Site {
     return { withinMs: this.plan.budgets.meshMs, signal: this.signal };
   }
 
-  planned(cluster: Cluster): PlannedCluster {
+  planned(cluster: Cluster): PlannedKindCluster {
     const planned = this.plan.clusters.find((c) => c.name === cluster.name);
     return found(planned, `cluster ${cluster.name} in the plan of lab ${this.plan.lab}`);
   }

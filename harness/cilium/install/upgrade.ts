@@ -55,7 +55,10 @@ async function rolledOut(
     what: `the agents of Cilium ${artifacts.ciliumVersion}`,
     ...rest(),
   });
-  for (const name of ["cilium-operator", ...(cluster.hasApiserver ? ["clustermesh-apiserver"] : [])])
+  for (const name of [
+    "cilium-operator",
+    ...(cluster.capabilities.hasApiserver ? ["clustermesh-apiserver"] : []),
+  ])
     await cluster.kube.until(kinds.deployment, at(name), deploymentReady, {
       what: `${name} of Cilium ${artifacts.ciliumVersion}`,
       ...rest(),

@@ -134,7 +134,7 @@ async function clientOf(cluster: Cluster): Promise<Etcd3> {
   });
 }
 
-const doorOf = (cluster: Cluster): Door => doors[cluster.hasApiserver ? "apiserver" : "etcd"];
+const doorOf = (cluster: Cluster): Door => doors[cluster.capabilities.hasApiserver ? "apiserver" : "etcd"];
 
 async function addressOf(cluster: Cluster): Promise<{ readonly host: string; readonly port: number }> {
   const { service: name } = doorOf(cluster);

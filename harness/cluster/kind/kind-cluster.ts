@@ -1,190 +1,39 @@
-import { chmod, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { stringify as toYaml } from "yaml";
-import type { ClusterArtifacts } from "#harness/model/artifacts.ts";
-import type { LabPlan, PlannedCluster } from "#harness/model/lab-plan.ts";
-import { command, output } from "#harness/platform/command.ts";
-import { corednsLabel, execIn, imageLabel } from "#harness/platform/docker.ts";
-import { writeAtomic } from "#harness/platform/paths.ts";
-import { kindNameOf, kubeconfigOf, labDir } from "#harness/state/lab.ts";
+import type { LabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
+import { kindNameOf, kubeconfigOf } from "#harness/state/lab.ts";
+import { type Capabilities, capabilitiesOf } from "../capabilities.ts";
+import { ClusterBase } from "../cluster-base.ts";
+import type { ClusterNode } from "../node.ts";
+import { type KindNode, kindNode, kindNodes } from "./kind-node.ts";
+import { clusterNetwork } from "./networks.ts";
 
-export interface ClusterNode {
-  /** The Kubernetes node name, which is also the container's. */
-  readonly name: string;
-  readonly role: "control-plane" | "worker";
-  readonly address: string;
-  readonly running: boolean;
-  /** Docker's word: running, paused, exited... */
-  readonly state: string;
-}
-
-interface KindPatches {
-  readonly kubeadmConfigPatches?: readonly string[];
-}
-
-/**
- * Two parts of kubeadm's control plane that a small machine turns into outages of seconds, which would be laid to Cilium.
- * The EndpointSlice controller meets its own last write too early when a second backend goes within milliseconds of the
- * first, and then waits 1 s, 2 s, 4 s (endpointslice_controller.go: "informer cache is out of date"): changes are
- * collected for 100 ms instead. And etcd waits for the host's disk at every write: a lab outlives no crash of its host.
- */
-function kubeadmPatches(coredns: string | undefined): string[] {
-  return (["v1beta3", "v1beta4"] as const).map((version) => {
-    // From v1beta4 on flags are a list.
-    const extraArgs = (name: string, value: string) => ({
-      extraArgs: version === "v1beta3" ? { [name]: value } : [{ name, value }],
-    });
-    return toYaml({
-      apiVersion: `kubeadm.k8s.io/${version}`,
-      kind: "ClusterConfiguration",
-      etcd: { local: extraArgs("unsafe-no-fsync", "true") },
-      controllerManager: extraArgs("endpointslice-updates-batch-period", "100ms"),
-      ...(coredns === undefined ? {} : { dns: { imageTag: coredns } }),
-    });
-  });
-}
-
-interface KindOptions {
-  /** The program. */
-  readonly kind: string;
-  /** The Docker network that its nodes stand on. */
+/** A cluster that Meshproof created with kind: its nodes are containers that may be paused, stopped and changed. */
+export class KindCluster extends ClusterBase<ClusterNode & KindNode> {
+  readonly kind = "kind";
+  readonly capabilities: Capabilities;
+  /** The Docker network that its nodes are on. */
   readonly network: string;
-  readonly onLine: (line: string) => void;
-  readonly signal: AbortSignal;
-}
+  readonly #lab: string;
 
-/** Creates one cluster without a CNI. The user's own kubeconfig is never touched: kind writes to the lab's. */
-export async function createKindCluster(
-  plan: LabPlan,
-  cluster: PlannedCluster,
-  artifacts: ClusterArtifacts,
-  { kind, network, onLine, signal }: KindOptions,
-): Promise<void> {
-  const name = kindNameOf(plan.lab, cluster.name);
-  const configFile = join(labDir(plan.lab), `${cluster.name}.kind.yaml`);
-  const kubeconfig = kubeconfigOf(plan.lab, cluster.name);
-  // A published node image reads no registry hosts from files unless told to.
-  const patches =
-    artifacts.mirror === undefined
-      ? {}
-      : {
-          containerdConfigPatches: [
-            '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"',
-          ],
-        };
-  const config = {
-    ...cluster.kindConfig,
-    ...patches,
-    kubeadmConfigPatches: [
-      ...kubeadmPatches((await imageLabel(artifacts.nodeImage, corednsLabel)) || undefined),
-      ...((cluster.kindConfig as KindPatches).kubeadmConfigPatches ?? []),
-    ],
-    name,
-  };
-  await writeAtomic(configFile, toYaml(config), 0o600);
-  await rm(kubeconfig, { force: true });
-  await command(
-    kind,
-    [
-      "create",
-      "cluster",
-      "--name",
-      name,
-      "--config",
-      configFile,
-      "--image",
-      artifacts.nodeImage,
-      "--kubeconfig",
-      kubeconfig,
-      "--retain",
-    ],
-    { signal, onLine, env: { KIND_EXPERIMENTAL_DOCKER_NETWORK: network } },
-  );
-  await chmod(kubeconfig, 0o600);
-}
-
-export async function kindNodes(lab: string, cluster: string): Promise<ClusterNode[]> {
-  const told = await output("docker", [
-    "ps",
-    "-a",
-    "--filter",
-    `label=io.x-k8s.kind.cluster=${kindNameOf(lab, cluster)}`,
-    "--format",
-    '{{.Names}}\t{{.Label "io.x-k8s.kind.role"}}\t{{.State}}',
-  ]);
-  const nodes: ClusterNode[] = [];
-  for (const line of told.split("\n").filter((l) => l !== "")) {
-    const [name = line, role, state] = line.split("\t");
-    // A node is on one network, its cluster's.
-    const address = await output("docker", [
-      "inspect",
-      "--format",
-      "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-      name,
-    ]).catch(() => "");
-    nodes.push({
-      name,
-      role: role === "control-plane" ? "control-plane" : "worker",
-      address: address.trim(),
-      running: state === "running",
-      state: state ?? "unknown",
+  constructor(
+    plan: Pick<LabPlan, "lab" | "profile" | "networks">,
+    planned: PlannedKindCluster,
+    ciliumVersion: string,
+  ) {
+    super(planned, ciliumVersion, {
+      kubeconfig: kubeconfigOf(plan.lab, planned.name),
+      context: `kind-${kindNameOf(plan.lab, planned.name)}`,
     });
+    this.capabilities = capabilitiesOf(planned, plan.profile);
+    this.network = clusterNetwork(plan, planned.name);
+    this.#lab = plan.lab;
   }
-  return nodes.sort((a, b) => (a.name < b.name ? -1 : 1));
-}
 
-/** Runs a program on a node, in the node's own network namespace. */
-export async function onNode(
-  node: string,
-  argv: readonly string[],
-  options: { signal?: AbortSignal; tolerate?: boolean; timeoutMs?: number } = {},
-) {
-  return execIn(node, argv, options);
-}
-
-/**
- * Lets the nodes' containerd pull the public registries through a plain-HTTP mirror. A mirror on the host's loopback
- * is reached at the gateway of the lab's network.
- */
-export async function useMirror(
-  nodes: readonly ClusterNode[],
-  mirror: string,
-  gateway: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const reachable = mirror.replace(/^(localhost|127\.\d+\.\d+\.\d+)(?=:)/, gateway);
-  for (const node of nodes) {
-    for (const registry of ["quay.io", "registry.k8s.io", "docker.io"]) {
-      const dir = `/etc/containerd/certs.d/${registry}`;
-      const hosts = `server = "https://${registry}"\n[host."http://${reachable}"]\n  capabilities = ["pull", "resolve"]\n`;
-      await execIn(node.name, ["mkdir", "-p", dir], { signal });
-      await execIn(node.name, ["sh", "-c", `cat > ${dir}/hosts.toml`], { signal, input: hosts });
-    }
+  nodes(): Promise<(ClusterNode & KindNode)[]> {
+    return kindNodes(this.#lab, this.name);
   }
-}
 
-/** Imports image archives into the nodes' containerd, for what their image lacks. */
-export async function importArchives(
-  nodes: readonly ClusterNode[],
-  archives: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  const argv = ["ctr", "--namespace=k8s.io", "images", "import", "-"];
-  // All nodes read one file at once: it comes from the disk once.
-  await Promise.all(
-    nodes.map(async ({ name }) => {
-      for (const archive of archives) await execIn(name, argv, { inputFile: archive, signal });
-    }),
-  );
-}
-
-/** Whether a node's containerd has all of these images. */
-export async function holdsImages(
-  node: ClusterNode,
-  references: readonly string[],
-  signal: AbortSignal,
-): Promise<boolean> {
-  const { stdout } = await execIn(node.name, ["ctr", "--namespace=k8s.io", "images", "ls", "-q"], { signal });
-  const there = new Set(stdout.split("\n"));
-  return references.every((r) => there.has(r));
+  /** One of its nodes, by a name that Kubernetes gave, such as a pod's. */
+  node(name: string): KindNode {
+    return kindNode(name);
+  }
 }

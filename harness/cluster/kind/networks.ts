@@ -1,21 +1,21 @@
 import { checkNetwork } from "#harness/config/plan.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan, LabPlan } from "#harness/model/lab-plan.ts";
 import { startRouter } from "#harness/platform/containers.ts";
 import { containerAddress, ensureNetwork, execIn, networkSubnet } from "#harness/platform/docker.ts";
 import { labLabels } from "#harness/platform/owner.ts";
 import { networkOf } from "#harness/state/lab.ts";
-import { kindNodes } from "./kind-cluster.ts";
+import { kindNodes } from "./kind-node.ts";
 
 /** The Docker network that a cluster's nodes are on: the lab's, or one of its own. */
-export const clusterNetwork = (plan: LabPlan, cluster: string): string =>
+export const clusterNetwork = (plan: Pick<LabPlan, "lab" | "networks">, cluster: string): string =>
   networkOf(plan.lab, plan.networks === "each" ? cluster : undefined);
 
-/** Every Docker network of a lab. */
+/** Every Docker network that nodes of a lab are on; external clusters may have none. */
 export const networksOf = (plan: LabPlan): string[] => [
-  ...new Set(plan.clusters.flatMap((c) => c.own?.networks ?? [clusterNetwork(plan, c.name)])),
+  ...new Set(plan.clusters.flatMap((c) => (c.kind === "kind" ? [clusterNetwork(plan, c.name)] : c.networks))),
 ];
 
-export async function createNetworks(plan: LabPlan): Promise<void> {
+export async function createNetworks(plan: KindLabPlan): Promise<void> {
   const ipv6 = plan.clusters.some((c) => c.podCidr6 !== undefined);
   for (const name of networksOf(plan)) {
     await ensureNetwork(name, { labels: labLabels(plan.lab), ipv6 });
@@ -27,9 +27,13 @@ export async function createNetworks(plan: LabPlan): Promise<void> {
  * Lets clusters on networks of their own reach one another: a router on all of them, and routes to it in every node. To
  * be called again for a node that started anew: its routes went with its network namespace.
  */
-export async function routeBetween(plan: LabPlan, routerImage: string, signal: AbortSignal): Promise<void> {
+export async function routeBetween(
+  plan: KindLabPlan,
+  routerImage: string,
+  signal: AbortSignal,
+): Promise<void> {
   const networks = networksOf(plan);
-  if (networks.length < 2 || plan.clusters.some((c) => c.own !== undefined)) return;
+  if (networks.length < 2) return;
   const router = await startRouter(plan.lab, networks, routerImage);
   const subnets = await Promise.all(networks.map(networkSubnet));
   for (const { name } of plan.clusters) {
@@ -37,6 +41,6 @@ export async function routeBetween(plan: LabPlan, routerImage: string, signal: A
     const via = await containerAddress(router, own);
     for (const node of (await kindNodes(plan.lab, name)).filter((n) => n.running))
       for (const subnet of subnets.filter((_, i) => networks[i] !== own))
-        await execIn(node.name, ["ip", "route", "replace", subnet, "via", via], { signal });
+        await execIn(node.container, ["ip", "route", "replace", subnet, "via", via], { signal });
   }
 }

@@ -1,36 +1,37 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { command, output } from "#harness/platform/command.ts";
-import { onNode } from "./kind-cluster.ts";
+import { type LocalNode, onNode } from "../node.ts";
+import type { KindNode } from "./kind-node.ts";
 
 /** Hard control over a node's container and its processes: what faults need, and their healing. */
 
-async function stateOf(node: string): Promise<string> {
-  const found = await command("docker", ["inspect", "--format", "{{.State.Status}}", node], {
+async function stateOf({ container }: KindNode): Promise<string> {
+  const found = await command("docker", ["inspect", "--format", "{{.State.Status}}", container], {
     tolerate: true,
   });
   return found.stdout.trim();
 }
 
-export async function pauseNode(node: string, signal: AbortSignal): Promise<void> {
-  await command("docker", ["pause", node], { signal });
+export async function pauseNode(node: KindNode, signal: AbortSignal): Promise<void> {
+  await command("docker", ["pause", node.container], { signal });
 }
 
-export async function unpauseNode(node: string, signal: AbortSignal): Promise<void> {
-  if ((await stateOf(node)) === "paused") await command("docker", ["unpause", node], { signal });
+export async function unpauseNode(node: KindNode, signal: AbortSignal): Promise<void> {
+  if ((await stateOf(node)) === "paused") await command("docker", ["unpause", node.container], { signal });
 }
 
-export async function stopNode(node: string, signal: AbortSignal): Promise<void> {
-  await command("docker", ["stop", "--time", "2", node], { signal });
+export async function stopNode(node: KindNode, signal: AbortSignal): Promise<void> {
+  await command("docker", ["stop", "--time", "2", node.container], { signal });
 }
 
-export async function startNode(node: string, signal: AbortSignal): Promise<void> {
-  if ((await stateOf(node)) === "exited") await command("docker", ["start", node], { signal });
+export async function startNode(node: KindNode, signal: AbortSignal): Promise<void> {
+  if ((await stateOf(node)) === "exited") await command("docker", ["start", node.container], { signal });
 }
 
 /** Processes of a node whose command line matches: pid and state letter (`T` is stopped). */
 export async function processesOf(
-  node: string,
+  node: KindNode,
   pattern: string,
   signal: AbortSignal,
 ): Promise<{ pid: number; state: string }[]> {
@@ -44,7 +45,7 @@ export async function processesOf(
 }
 
 async function signalProcesses(
-  node: string,
+  node: KindNode,
   pattern: string,
   name: "STOP" | "CONT",
   signal: AbortSignal,
@@ -56,29 +57,29 @@ async function signalProcesses(
 }
 
 /** One round of killing, in one program; answers whether there was anything to kill. */
-export async function killProcesses(node: string, pattern: string, signal: AbortSignal): Promise<boolean> {
+export async function killProcesses(node: KindNode, pattern: string, signal: AbortSignal): Promise<boolean> {
   return (await onNode(node, ["pkill", "-KILL", "-f", pattern], { signal, tolerate: true })).exitCode === 0;
 }
 
-export async function stopProcesses(node: string, pattern: string, signal: AbortSignal): Promise<void> {
+export async function stopProcesses(node: KindNode, pattern: string, signal: AbortSignal): Promise<void> {
   if ((await signalProcesses(node, pattern, "STOP", signal)) === 0)
-    throw new MeshproofError("fault-no-effect", `no process ${pattern} runs on ${node}`);
+    throw new MeshproofError("fault-no-effect", `no process ${pattern} runs on ${node.name}`);
   await eventually(
     async () => {
       const running = (await processesOf(node, pattern, signal)).filter((p) => p.state !== "T");
       return running.length === 0 ? ready(undefined) : notYet(`${running.length} still run`);
     },
-    { what: `${pattern} on ${node} to stop`, withinMs: 5000, everyMs: 50, signal },
+    { what: `${pattern} on ${node.name} to stop`, withinMs: 5000, everyMs: 50, signal },
   );
 }
 
-export async function continueProcesses(node: string, pattern: string, signal: AbortSignal): Promise<void> {
+export async function continueProcesses(node: KindNode, pattern: string, signal: AbortSignal): Promise<void> {
   await signalProcesses(node, pattern, "CONT", signal);
   const stopped = (await processesOf(node, pattern, signal)).filter((p) => p.state === "T");
   if (stopped.length > 0)
     throw new MeshproofError(
       "cleanup-failed",
-      `${stopped.length} processes ${pattern} on ${node} are still stopped`,
+      `${stopped.length} processes ${pattern} on ${node.name} are still stopped`,
     );
 }
 
@@ -88,24 +89,24 @@ const cgroupsOf = (podUid: string): string =>
 
 /** Some process of a pod, by the cgroup that kubelet names after the pod's uid; nothing where the pod is gone. */
 export async function podProcess(
-  node: string,
+  node: LocalNode,
   podUid: string,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const script = `${cgroupsOf(podUid)} | head -n 1`;
-  const told = await output("docker", ["exec", node, "sh", "-c", script], { signal });
+  const told = await output("docker", ["exec", node.container, "sh", "-c", script], { signal });
   const pid = /\/proc\/(\d+)\//.exec(told)?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
 
 /** Lets stopped processes go on; answers when, in Unix milliseconds, to the microsecond. */
-export async function continueAt(node: string, pattern: string, signal: AbortSignal): Promise<number> {
+export async function continueAt(node: KindNode, pattern: string, signal: AbortSignal): Promise<number> {
   const told = await onNode(node, ["sh", "-c", `pkill -CONT -f '${pattern}'; date +%s%6N`], { signal });
   return Number(told.stdout.trim()) / 1000;
 }
 
 /** Ends every process of a pod but the one that holds its namespaces, without a word (SIGKILL). */
-export async function killPod(node: string, podUid: string, signal: AbortSignal): Promise<void> {
+export async function killPod(node: KindNode, podUid: string, signal: AbortSignal): Promise<void> {
   const script = `for p in $(${cgroupsOf(podUid)} | cut -d/ -f3); do [ "$(cat /proc/$p/comm 2>/dev/null)" = pause ] || kill -KILL $p 2>/dev/null; done; true`;
   await onNode(node, ["sh", "-c", script], { signal });
 }

@@ -1,4 +1,5 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { KindCluster } from "#harness/cluster/kind/kind-cluster.ts";
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { killProcesses, processesOf, stopProcesses } from "#harness/cluster/kind/node-control.ts";
 import {
   agentSelector,
@@ -12,16 +13,16 @@ import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { notYet, pause, ready } from "#harness/lib/eventually.ts";
 import type { Fault, Harm } from "../fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
-import { clusterAt, victimNode } from "./victim.ts";
+import { clusterAt, kindClusterAt, victimNode } from "./victim.ts";
 
 export const agentProcess = "^cilium-agent ";
 
 /** The node that a deployment's pod runs on. */
-async function nodeOf(cluster: Cluster, selector: string): Promise<string> {
+async function nodeOf(cluster: KindCluster, selector: string): Promise<KindNode> {
   const [pod] = await cluster.kube.list(kinds.pod, "kube-system", selector);
   if (pod?.spec?.nodeName === undefined)
     throw new MeshproofError("fault-no-effect", `no pod ${selector} runs in ${cluster.name}`);
-  return String(pod.spec.nodeName);
+  return cluster.node(String(pod.spec.nodeName));
 }
 
 interface DeploymentDown {
@@ -59,7 +60,7 @@ interface ProcessKilled {
   readonly selector: string;
   readonly does: string;
   /** The node where a DaemonSet's pod is struck. */
-  readonly at?: (harm: Harm, index: number) => Promise<{ readonly name: string }>;
+  readonly at?: (harm: Harm, index: number) => Promise<KindNode>;
 }
 
 /**
@@ -75,11 +76,12 @@ function killed({ name, index, process, selector, does, at }: ProcessKilled): Fa
       : {}),
     does,
     async inject(harm) {
-      const cluster = clusterAt(harm, index);
-      const node = at === undefined ? await nodeOf(cluster, selector) : (await at(harm, index)).name;
+      const cluster = kindClusterAt(harm, index);
+      const target = await (at === undefined ? nodeOf(cluster, selector) : at(harm, index));
+      const node = target.name;
       const pods = { do: "replace-pods" as const, cluster: cluster.name, selector };
       await harm.will({ do: "await-mesh" }, at === undefined ? pods : { ...pods, node });
-      const kills = await killing(harm, { cluster, node, selector }, process);
+      const kills = await killing(harm, { cluster, node: target, selector }, process);
       return {
         subject: `${process.replace(/^\^|\s+$/g, "")} of ${cluster.name} on ${node}`,
         names: at === undefined ? [node, cluster.name] : [node],
@@ -93,13 +95,13 @@ function killed({ name, index, process, selector, does, at }: ProcessKilled): Fa
 /** Kills until it is stopped. `down` waits until kubelet has given the container a pause. */
 async function killing(
   harm: Harm,
-  at: { readonly cluster: Cluster; readonly node: string; readonly selector: string },
+  at: { readonly cluster: KindCluster; readonly node: KindNode; readonly selector: string },
   process: string,
 ): Promise<{ down: () => Promise<void>; stop: () => Promise<void> }> {
   const { node } = at;
   const stop = new AbortController();
   if (!(await killProcesses(node, process, harm.signal)))
-    throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node}`);
+    throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node.name}`);
   let trouble: unknown;
   const loop = (async () => {
     while (!stop.signal.aborted) {
@@ -115,10 +117,10 @@ async function killing(
         kinds.pod,
         { namespace: "kube-system", labelSelector: at.selector },
         (pods) =>
-          pods.some((p) => p.spec?.nodeName === node && !podReady(p))
+          pods.some((p) => p.spec?.nodeName === node.name && !podReady(p))
             ? ready(undefined)
             : notYet("it is ready"),
-        { what: `${process} on ${node} to be down`, withinMs: 60_000, signal: harm.signal },
+        { what: `${process} on ${node.name} to be down`, withinMs: 60_000, signal: harm.signal },
       ),
     async stop() {
       stop.abort();
@@ -126,7 +128,7 @@ async function killing(
       if (trouble !== undefined)
         throw new MeshproofError(
           "fault-no-effect",
-          `the killing on ${node} ended early: ${messageOf(trouble)}`,
+          `the killing on ${node.name} ended early: ${messageOf(trouble)}`,
         );
     },
   };
@@ -208,14 +210,15 @@ export const controlPlaneFaults: readonly Fault[] = [
     group: "control-plane",
     does: "stops the process of the second cluster's worker's agent (SIGSTOP)",
     async inject(harm) {
-      const { name: node } = await victimNode(harm, 1);
+      const target = await victimNode(harm, 1);
+      const node = target.name;
       await harm.will({ do: "await-mesh" }, { do: "continue", node, process: agentProcess });
-      await stopProcesses(node, agentProcess, harm.signal);
+      await stopProcesses(target, agentProcess, harm.signal);
       return {
         subject: `the agent of ${node}`,
         names: [node],
         async beforeHeal() {
-          const found = await processesOf(node, agentProcess, AbortSignal.timeout(20_000));
+          const found = await processesOf(target, agentProcess, AbortSignal.timeout(20_000));
           if (!found.some((p) => p.state === "T"))
             throw new MeshproofError("fault-no-effect", `the agent of ${node} did not stay stopped`);
         },

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { makeCa, serverCertificate } from "#harness/cilium/install/ca.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
+import { type Cluster, requireKind } from "#harness/cluster/cluster.ts";
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { continueAt, continueProcesses, stopProcesses } from "#harness/cluster/kind/node-control.ts";
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
@@ -34,12 +34,13 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
   const fault: SuiteFault = {
     name: "slices-held",
     group: "control-plane",
+    needs: "clusters created by Meshproof",
     does: `holds changes of EndpointSlices in ${cluster.name} back by ${delayMs} ms`,
     needsNamespace: true,
     async inject(harm) {
       const { kube } = cluster;
       const name = `meshproof-hold-${randomBytes(3).toString("hex")}`;
-      const address = await containerAddress(container, clusterNetwork(harm.mesh.state.plan, cluster.name));
+      const address = await containerAddress(container, requireKind(cluster, "slices-held").network);
       const ca = await makeCa("Meshproof webhook CA");
       const valid = { fromMs: Date.now() - 3_600_000, untilMs: Date.now() + 86_400_000 };
       const spec: HoldSpec = {
@@ -170,20 +171,22 @@ export function agentHeld({ cluster, node, deployment, service, holdMs }: AgentH
   const fault: SuiteFault = {
     name: "agent-held",
     group: "control-plane",
+    needs: "clusters created by Meshproof",
     does: `stops the agent of ${node} until ${holdMs} ms after the EndpointSlice changed`,
     needsNamespace: true,
     async inject(harm) {
+      const target = requireKind(cluster, "agent-held").node(node);
       await harm.will({ do: "continue", node, process: agentProcess });
-      await stopProcesses(node, agentProcess, harm.signal);
+      await stopProcesses(target, agentProcess, harm.signal);
       try {
-        return await holdAgent(harm);
+        return await holdAgent(harm, target);
       } finally {
         // Before anything waits for pods of its node.
-        await continueProcesses(node, agentProcess, AbortSignal.timeout(20_000));
+        await continueProcesses(target, agentProcess, AbortSignal.timeout(20_000));
       }
     },
   };
-  const holdAgent = async (harm: SuiteHarm): Promise<Harmed> => {
+  const holdAgent = async (harm: SuiteHarm, target: KindNode): Promise<Harmed> => {
     const { kube } = cluster;
     const subject = await toZero(harm, kube, harm.namespace, deployment);
     await kube.until(
@@ -197,7 +200,7 @@ export function agentHeld({ cluster, node, deployment, service, holdMs }: AgentH
     );
     const fromUnixMs = unixNowMs();
     await pause(holdMs, harm.signal);
-    const untilUnixMs = await continueAt(node, agentProcess, harm.signal);
+    const untilUnixMs = await continueAt(target, agentProcess, harm.signal);
     held.push({ fromUnixMs, untilUnixMs });
     return { subject, names: [cluster.name, node] };
   };

@@ -1,4 +1,4 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type Cluster, requireKind } from "#harness/cluster/cluster.ts";
 import { killPod, pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
 import { deploymentReady } from "#harness/kube/conditions.ts";
@@ -21,9 +21,11 @@ export function backendsKilled(cluster: Cluster): Fault {
   return {
     name: "backends-killed",
     group: "workload",
+    needs: "clusters created by Meshproof",
     does: `kills the echo pods' processes in ${cluster.name} (SIGKILL)`,
     needsNamespace: true,
     async inject(harm) {
+      const home = requireKind(cluster, "backends-killed");
       const pods = await echoPods(harm, cluster);
       await harm.will({
         do: "replace-pods",
@@ -31,7 +33,7 @@ export function backendsKilled(cluster: Cluster): Fault {
         namespace: harm.namespace,
         selector: "role=echo",
       });
-      await Promise.all(pods.map((p) => killPod(p.node, p.uid, harm.signal)));
+      await Promise.all(pods.map((p) => killPod(home.node(p.node), p.uid, harm.signal)));
       return { subject: `${pods.length} echo pods of ${cluster.name}`, names: [cluster.name] };
     },
   };
@@ -87,13 +89,14 @@ export function nodesLost(cluster: Cluster, nodes: readonly string[], how: "paus
     group: "nodes",
     does: `${how === "paused" ? "freezes" : "stops"} ${nodes.join(", ")}`,
     async inject(harm) {
+      const home = requireKind(cluster, `nodes-${how}`);
       await harm.will(
         { do: "await-mesh" },
         { do: "await-nodes", cluster: cluster.name },
         ...nodes.map((node) => ({ do: how === "paused" ? ("unpause" as const) : ("start" as const), node })),
       );
       const strike = how === "paused" ? pauseNode : stopNode;
-      await Promise.all(nodes.map((node) => strike(node, harm.signal)));
+      await Promise.all(nodes.map((node) => strike(home.node(node), harm.signal)));
       return { subject: `nodes ${nodes.join(", ")}`, names: nodes };
     },
   };
@@ -107,12 +110,13 @@ export function partitioned(here: Cluster, there: Cluster, what: "data" | "contr
     wide: true,
     does: `partitions ${here.name} and ${there.name}: ${what}`,
     async inject(harm) {
+      const [a, b] = [requireKind(here, "a partition"), requireKind(there, "a partition")];
       const rules =
         what === "data"
-          ? [...(await cutTunnels(here, there)), ...(await cutTunnels(there, here))]
+          ? [...(await cutTunnels(a, b)), ...(await cutTunnels(b, a))]
           : what === "control"
-            ? [...(await cutControlPlane(here, there)), ...(await cutControlPlane(there, here))]
-            : await cut(here, there);
+            ? [...(await cutControlPlane(a, b)), ...(await cutControlPlane(b, a))]
+            : await cut(a, b);
       const names = [here.name, there.name];
       return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
     },
@@ -127,6 +131,7 @@ export function changedWhileApiserverLost(cluster: Cluster, deployment: string, 
   return {
     name: "changed-while-apiserver-lost",
     group: "control-plane",
+    needs: "clusters created by Meshproof",
     does: `takes ${cluster.name}'s clustermesh-apiserver away, then scales ${deployment} to zero`,
     needsNamespace: true,
     async inject(harm) {

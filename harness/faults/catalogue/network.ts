@@ -1,19 +1,19 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { ClusterNode } from "#harness/cluster/kind/kind-cluster.ts";
+import type { KindCluster } from "#harness/cluster/kind/kind-cluster.ts";
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import type { Fault, Harm } from "../fault.ts";
 import { routeBlackholed } from "./routing.ts";
 import { dropIn, dropOut, type Rule, setRules } from "./rules.ts";
-import { clusterAt, firstTwo, victimNode } from "./victim.ts";
+import { kindClusterAt, victimNode } from "./victim.ts";
 
 const vxlan = ["-p", "udp", "--dport", "8472"];
 const health = ["-p", "tcp", "--dport", "4240"];
 const ping = ["-p", "icmp", "--icmp-type", "echo-request"];
 
 interface NodeStrike {
-  readonly pick: (harm: Harm) => Promise<ClusterNode>;
-  readonly rules: (node: string) => readonly Rule[];
+  readonly pick: (harm: Harm) => Promise<KindNode>;
+  readonly rules: (node: KindNode) => readonly Rule[];
   readonly strikes: "tunnel" | "health";
 }
 
@@ -25,10 +25,10 @@ function onOneNode(name: string, does: string, { pick, rules, strikes }: NodeStr
     wide: strikes === "tunnel",
     does,
     async inject(harm) {
-      const node = (await pick(harm)).name;
+      const node = await pick(harm);
       return setRules(harm, rules(node), {
-        subject: `node ${node}`,
-        names: [node],
+        subject: `node ${node.name}`,
+        names: [node.name],
         rare: strikes === "health",
         sparesConnections: strikes === "health",
       });
@@ -36,7 +36,7 @@ function onOneNode(name: string, does: string, { pick, rules, strikes }: NodeStr
   };
 }
 
-const reset = (node: string, chain: Rule["chain"], match: readonly string[]): Rule => ({
+const reset = (node: KindNode, chain: Rule["chain"], match: readonly string[]): Rule => ({
   node,
   table: "filter",
   chain,
@@ -75,7 +75,7 @@ export const networkFaults: readonly Fault[] = [
       const [a, b] = [await victimNode(harm, 0), await victimNode(harm, 1)];
       return setRules(
         harm,
-        [dropIn(a.name, [...vxlan, "-s", b.address]), dropIn(b.name, [...vxlan, "-s", a.address])],
+        [dropIn(a, [...vxlan, "-s", b.address]), dropIn(b, [...vxlan, "-s", a.address])],
         { subject: `nodes ${a.name} and ${b.name}`, names: [a.name, b.name] },
       );
     },
@@ -86,7 +86,7 @@ export const networkFaults: readonly Fault[] = [
     { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, health)], strikes: "health" },
   ),
   onOneNode("health-reject", "refuses TCP 4240 at the second cluster's control plane node", {
-    pick: (h) => clusterAt(h, 1).controlPlane(),
+    pick: (h) => kindClusterAt(h, 1).controlPlane(),
     rules: (node) => [reset(node, "INPUT", health)],
     strikes: "health",
   }),
@@ -110,7 +110,7 @@ function partition(name: string, does: string, bothWays: boolean): Fault {
     wide: true,
     does,
     async inject(harm) {
-      const [here, there] = firstTwo(harm);
+      const [here, there] = [kindClusterAt(harm, 0), kindClusterAt(harm, 1)];
       const rules = [...(await cut(here, there)), ...(bothWays ? await cut(there, here) : [])];
       const names = [here.name, there.name];
       return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
@@ -122,24 +122,24 @@ function partition(name: string, does: string, bothWays: boolean): Fault {
  * Stops what one cluster sends to another: its nodes by their addresses, and the clustermesh-apiservers behind
  * LoadBalancer addresses of their own.
  */
-export async function cut(to: Cluster, from: Cluster): Promise<Rule[]> {
+export async function cut(to: KindCluster, from: KindCluster): Promise<Rule[]> {
   const sources = [...(await from.nodes()).map((n) => n.address), ...(await apiserverAddress(from))];
   const targets = await apiserverAddress(to);
   return [
-    ...(await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, ["-s", ip]))),
+    ...(await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n, ["-s", ip]))),
     // What pods send to the other side's LoadBalancer address is stopped where it leaves.
-    ...(await from.nodes()).flatMap((n) => targets.map((ip) => dropIn(n.name, ["-d", ip]))),
+    ...(await from.nodes()).flatMap((n) => targets.map((ip) => dropIn(n, ["-d", ip]))),
   ];
 }
 
 /** The same for tunnelled traffic alone. */
-export async function cutTunnels(to: Cluster, from: Cluster): Promise<Rule[]> {
+export async function cutTunnels(to: KindCluster, from: KindCluster): Promise<Rule[]> {
   const sources = (await from.nodes()).map((n) => n.address);
-  return (await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n.name, [...vxlan, "-s", ip])));
+  return (await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n, [...vxlan, "-s", ip])));
 }
 
 /** The LoadBalancer address of a cluster's clustermesh-apiserver, where it has one. */
-async function apiserverAddress(cluster: Cluster): Promise<string[]> {
+async function apiserverAddress(cluster: KindCluster): Promise<string[]> {
   const service = await cluster.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
   const ip = loadBalancerIp(service);
   return ip === undefined ? [] : [ip];
@@ -153,8 +153,8 @@ function apiserverPort(name: string, of: number, to: number, how: "drops" | "ref
     needs: "clustermesh-apiserver",
     does: `${how} TCP from the ${of === 0 ? "first" : "second"} cluster to the clustermesh-apiserver of the other`,
     async inject(harm) {
-      const from = clusterAt(harm, of);
-      const target = clusterAt(harm, to);
+      const from = kindClusterAt(harm, of);
+      const target = kindClusterAt(harm, to);
       const rules = await (how === "drops" ? cutControlPlane : refuseControlPlane)(from, target);
       return setRules(harm, rules, {
         subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
@@ -168,7 +168,7 @@ function apiserverPort(name: string, of: number, to: number, how: "drops" | "ref
 
 /** Where a cluster's clustermesh-apiserver is reached from the others. */
 async function apiserverPlaces(
-  target: Cluster,
+  target: KindCluster,
 ): Promise<readonly { readonly address: string; readonly port: string }[]> {
   const [ip] = await apiserverAddress(target);
   return ip === undefined
@@ -177,22 +177,22 @@ async function apiserverPlaces(
 }
 
 /** Stops one cluster's way to another's clustermesh-apiserver. */
-export async function cutControlPlane(from: Cluster, target: Cluster): Promise<Rule[]> {
+export async function cutControlPlane(from: KindCluster, target: KindCluster): Promise<Rule[]> {
   // Answers too: else what was asked for before is still delivered.
   const matches = (await apiserverPlaces(target)).flatMap(({ address, port }) => [
     ["-p", "tcp", "-d", address, "--dport", port],
     ["-p", "tcp", "-s", address, "--sport", port],
   ]);
-  return (await from.nodes()).flatMap((n) => matches.map((m) => dropIn(n.name, m)));
+  return (await from.nodes()).flatMap((n) => matches.map((m) => dropIn(n, m)));
 }
 
 /** Answers for it with a reset, to pods and to the nodes' own processes. */
-async function refuseControlPlane(from: Cluster, target: Cluster): Promise<Rule[]> {
+async function refuseControlPlane(from: KindCluster, target: KindCluster): Promise<Rule[]> {
   const places = await apiserverPlaces(target);
-  return (await from.nodes()).flatMap(({ name }) =>
+  return (await from.nodes()).flatMap((node) =>
     places.flatMap(({ address, port }) =>
       (["FORWARD", "OUTPUT"] as const).map((chain) =>
-        reset(name, chain, ["-p", "tcp", "-d", address, "--dport", port]),
+        reset(node, chain, ["-p", "tcp", "-d", address, "--dport", port]),
       ),
     ),
   );

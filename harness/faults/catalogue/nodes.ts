@@ -1,3 +1,4 @@
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import type { Fault } from "../fault.ts";
 import { clusterAt, victimNode } from "./victim.ts";
@@ -7,7 +8,7 @@ interface MachineStrike {
   /** Of the cluster that is struck. */
   readonly index: number;
   readonly does: string;
-  readonly strike: (node: string, signal: AbortSignal) => Promise<void>;
+  readonly strike: (node: KindNode, signal: AbortSignal) => Promise<void>;
   readonly undo: "unpause" | "start";
 }
 
@@ -20,9 +21,10 @@ function onMachine({ name, index, does, strike, undo }: MachineStrike): Fault {
     does,
     async inject(harm) {
       const cluster = clusterAt(harm, index).name;
-      const { name: node } = await victimNode(harm, index);
+      const victim = await victimNode(harm, index);
+      const node = victim.name;
       await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: undo, node });
-      await strike(node, harm.signal);
+      await strike(victim, harm.signal);
       return { subject: `node ${node}`, names: [node] };
     },
   };

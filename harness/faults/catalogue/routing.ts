@@ -1,5 +1,5 @@
 import { wayTo } from "#harness/cilium/agent/routes.ts";
-import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import { type LocalNode, onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault } from "../fault.ts";
 import { clusterAt, victimNode } from "./victim.ts";
@@ -20,12 +20,12 @@ export const routeBlackholed: Fault = {
     const node = await victimNode(harm, 0);
     const to = clusterAt(harm, 1).podCidr;
     await harm.will({ do: "remove-routing-rule", node: node.name, to });
-    await onNode(node.name, ["ip", "rule", "add", ...ruleOf(to)], { signal: harm.signal });
+    await onNode(node, ["ip", "rule", "add", ...ruleOf(to)], { signal: harm.signal });
     return {
       subject: `the way from node ${node.name} to ${to}`,
       names: [node.name],
       async tookHold() {
-        const way = await wayTo(node.name, to.replace(/\.\d+\/\d+$/, ".1"), harm.signal);
+        const way = await wayTo(node, to.replace(/\.\d+\/\d+$/, ".1"), harm.signal);
         if (way.device !== undefined)
           throw new MeshproofError("fault-no-effect", `${node.name} still has a way to ${to}`);
       },
@@ -34,9 +34,9 @@ export const routeBlackholed: Fault = {
 };
 
 /** Idempotent: a rule that is gone is no error. */
-export async function removeRoutingRule(node: string, to: string, signal: AbortSignal): Promise<void> {
+export async function removeRoutingRule(node: LocalNode, to: string, signal: AbortSignal): Promise<void> {
   await onNode(node, ["ip", "rule", "del", ...ruleOf(to)], { tolerate: true, signal });
   const left = (await onNode(node, ["ip", "rule"], { signal })).stdout;
   if (left.includes(`to ${to} blackhole`))
-    throw new MeshproofError("cleanup-failed", `the routing rule for ${to} is left on ${node}`);
+    throw new MeshproofError("cleanup-failed", `the routing rule for ${to} is left on ${node.name}`);
 }

@@ -1,28 +1,32 @@
-import { onNode } from "#harness/cluster/kind/kind-cluster.ts";
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { podProcess } from "#harness/cluster/kind/node-control.ts";
+import { type LocalNode, onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Harm, Harmed } from "../fault.ts";
 
-/** A firewall rule in a node's own network namespace, or in that of a pod on it. */
-export interface Rule {
-  readonly node: string;
-  readonly podUid?: string;
+/** In a node's own network namespace, or in that of a pod on it. */
+type Place =
+  | { readonly node: KindNode; readonly podUid?: never }
+  | { readonly node: LocalNode; readonly podUid: string };
+
+/** A firewall rule and where it is. */
+export type Rule = Place & {
   /** `raw` comes before connection tracking, so established flows are hit too; `filter` alone can reject. */
   readonly table: "raw" | "filter";
   readonly chain: "PREROUTING" | "INPUT" | "OUTPUT" | "FORWARD";
   readonly match: readonly string[];
   readonly jump: readonly string[];
-}
+};
 
-export const dropIn = (node: string, match: readonly string[]): Rule => ({
+export const dropIn = (node: KindNode, match: readonly string[]): Rule => ({
   node,
   table: "raw",
   chain: "PREROUTING",
   match,
   jump: ["DROP"],
 });
-export const dropOut = (node: string, match: readonly string[]): Rule => ({
+export const dropOut = (node: KindNode, match: readonly string[]): Rule => ({
   node,
   table: "raw",
   chain: "OUTPUT",
@@ -50,7 +54,7 @@ export async function setRules(
     readonly sparesConnections?: boolean;
   },
 ): Promise<Harmed> {
-  const places = [...new Map(rules.map((r) => [`${r.node} ${r.podUid ?? ""}`, r])).values()];
+  const places = [...new Map(rules.map((r) => [`${r.node.name} ${r.podUid ?? ""}`, r])).values()];
   await harm.will(
     // Nodes' rules may have cut etcd connections, which come back in their own time.
     ...(places.some((p) => p.podUid === undefined) && told.sparesConnections !== true
@@ -58,7 +62,7 @@ export async function setRules(
       : []),
     ...places.map((p) => ({
       do: "remove-rules" as const,
-      node: p.node,
+      node: p.node.name,
       mark: harm.mark,
       ...(p.podUid === undefined ? {} : { podUid: p.podUid }),
     })),
@@ -66,7 +70,7 @@ export async function setRules(
   // All places at once: a partition should begin as one.
   await Promise.all(
     places.map(async (place) => {
-      for (const r of rules.filter((r) => r.node === place.node && r.podUid === place.podUid))
+      for (const r of rules.filter((r) => r.node.name === place.node.name && r.podUid === place.podUid))
         await inside(
           r.node,
           r.podUid,
@@ -110,7 +114,7 @@ export async function setRules(
 
 /** Removes the rules that carry a mark and sees them gone. */
 export async function removeRules(
-  node: string,
+  node: LocalNode,
   mark: string,
   podUid: string | undefined,
   signal: AbortSignal,
@@ -118,12 +122,12 @@ export async function removeRules(
   for (const rule of (await rulesOf(node, podUid, mark, signal)) ?? [])
     await inside(node, podUid, ["iptables", "-w", "-t", rule.table, "-D", ...rule.argv], signal);
   if (((await rulesOf(node, podUid, mark, signal)) ?? []).length > 0)
-    throw new MeshproofError("cleanup-failed", `firewall rules of ${mark} are left on ${node}`);
+    throw new MeshproofError("cleanup-failed", `firewall rules of ${mark} are left on ${node.name}`);
 }
 
 /** Nothing where the pod is gone. */
 async function rulesOf(
-  node: string,
+  node: LocalNode,
   podUid: string | undefined,
   mark: string,
   signal: AbortSignal,
@@ -143,7 +147,7 @@ async function rulesOf(
 
 /** Runs a program in the network namespace of a node or of a pod; answers nothing where the pod is gone. */
 async function inside(
-  node: string,
+  node: LocalNode,
   podUid: string | undefined,
   argv: readonly string[],
   signal: AbortSignal,

@@ -1,4 +1,4 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
+import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -57,6 +57,7 @@ export function podRules({ name, does, rules, unready = false, struck = second }
   return {
     name,
     group: "workload",
+    needs: "nodes on this machine",
     does,
     needsNamespace: true,
     async inject(harm) {
@@ -67,7 +68,7 @@ export function podRules({ name, does, rules, unready = false, struck = second }
         pods.flatMap((pod) =>
           rules(pod).map(
             ([match, jump]): Rule => ({
-              node: pod.node,
+              node: localNode(cluster, pod.node),
               podUid: pod.uid,
               table: "filter",
               chain: "INPUT",

@@ -3,7 +3,7 @@ import { certify as judge } from "#harness/judge/certification.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { output } from "#harness/platform/command.ts";
 import { imageId } from "#harness/platform/docker.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
@@ -13,7 +13,7 @@ import type { BothArtifacts, Side } from "./prepare.ts";
 /** The certificate of what the journal tells. */
 export async function describeCertificate(
   { pair, settings, runId, command, done, findings }: CertificationJournal,
-  plan: LabPlan,
+  plan: KindLabPlan,
   artifacts: BothArtifacts,
 ): Promise<Certificate> {
   const { upgradeGapMs, upgradeLostMs } = plan.budgets;

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
-import { mergeValues } from "#harness/config/plan.ts";
+import { mergeValues, requireKindPlan } from "#harness/config/plan.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
 import { lastingState } from "#harness/evidence/lasting-state.ts";
 import { disturbances } from "#harness/judge/host.ts";
@@ -13,7 +13,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import type { LastingState } from "#harness/model/lasting-state.ts";
 import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
@@ -82,6 +82,10 @@ export class Certification {
     this.#phases = phasesOf(order, skipRollback);
   }
 
+  get #plan(): KindLabPlan {
+    return requireKindPlan(this.#state.plan, "a certification");
+  }
+
   get #mesh(): Mesh {
     return new Mesh(this.#state);
   }
@@ -98,7 +102,7 @@ export class Certification {
       await this.#evidence(this.#journal.current).catch(() => {});
       await this.#keep(await this.#broken(failure));
     }
-    const certificate = await describeCertificate(this.#journal, this.#state.plan, this.#options.artifacts);
+    const certificate = await describeCertificate(this.#journal, this.#plan, this.#options.artifacts);
     await writeCertificate(this.#dir, certificate);
     for (const line of redactionLines(await redactionsIn(this.#dir))) this.#options.say(line);
     return { certificate, dir: this.#dir };
@@ -324,7 +328,7 @@ export class Certification {
 
   /** What the charts alone say of the upgrade, before anything moves; of which cluster, where they do not agree. */
   async #compare(): Promise<string[]> {
-    const { clusters } = this.#state.plan;
+    const { clusters } = this.#plan;
     const told = await Promise.all(clusters.map((c) => this.#compareOf(c)));
     return [...new Set(told.flat())].map((line) => {
       const whose = clusters.filter((_, i) => told[i]!.includes(line)).map((c) => c.name);
@@ -332,7 +336,7 @@ export class Certification {
     });
   }
 
-  async #compareOf({ name, values, kubernetes }: LabPlan["clusters"][number]): Promise<string[]> {
+  async #compareOf({ name, values, kubernetes }: KindLabPlan["clusters"][number]): Promise<string[]> {
     const { artifacts, signal } = this.#options;
     const side = (of: Side) => ({
       chartDir: artifacts[of].clusters[name]!.chartDir,

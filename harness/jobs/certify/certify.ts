@@ -10,7 +10,7 @@ import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { CertificationJournal, UpgradePair } from "#harness/model/certification-journal.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
 import { claimJournal, forgetJournal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
 import { claimLab, isMine, readLabState, requireLab } from "#harness/state/lab.ts";
@@ -33,7 +33,7 @@ interface AnyCertification {
 
 export interface CertifyOptions extends AnyCertification {
   /** The lab, on the old version. */
-  readonly plan: LabPlan;
+  readonly plan: KindLabPlan;
   readonly pair: UpgradePair;
   readonly order?: string;
   /** Of the first and the last version; every suite of the lab when there is none. */

@@ -1,6 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type ClusterNode, holdsImages, importArchives } from "#harness/cluster/kind/kind-cluster.ts";
+import { requireKind } from "#harness/cluster/cluster.ts";
+import { holdsImages, importArchives } from "#harness/cluster/kind/create-cluster.ts";
+import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { checkSources, getArtifacts } from "#harness/images/index.ts";
 import { makeStaging } from "#harness/images/source/image.ts";
@@ -64,10 +66,10 @@ export async function artifactsOfBoth(
 export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: AbortSignal): Promise<void> {
   const folder = await makeStaging();
   try {
-    const wanting: { node: ClusterNode; images: readonly string[] }[] = [];
+    const wanting: { node: KindNode; images: readonly string[] }[] = [];
     for (const cluster of mesh.clusters) {
       const images = artifacts.clusters[cluster.name]!.ciliumImages;
-      for (const node of await cluster.nodes())
+      for (const node of await requireKind(cluster, "a certification").nodes())
         if (!(await holdsImages(node, images, signal))) wanting.push({ node, images });
     }
     // Saved once for all clusters that take the same images.

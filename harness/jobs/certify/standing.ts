@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { requireKind } from "#harness/cluster/cluster.ts";
 import { networksOf } from "#harness/cluster/kind/networks.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
@@ -38,7 +39,7 @@ export async function startStanding(
   await using open = new AsyncDisposableStack();
   const begunMs = Math.round(unixNowMs());
   const { plan, artifacts, lab } = mesh.state;
-  const { clusters } = mesh;
+  const clusters = mesh.clusters.map((c) => requireKind(c, "a certification"));
   const waiting = { withinMs: plan.budgets.settleMs, everyMs: 200, signal };
   const workload = await progress.step("deploy what stands through all of it", () =>
     deployStanding({

@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { parseAllDocuments } from "yaml";
+import { requireKindPlan } from "#harness/config/plan.ts";
 import { readZip } from "#harness/evidence/sysdump/archive.ts";
 import { standInImage } from "#harness/lab/manifests.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -25,7 +26,7 @@ export async function bundle(lab: string, file: string, run: string | undefined)
       null,
       2,
     ),
-    ...labFiles(plan),
+    ...labFiles(requireKindPlan(plan, "a bundle")),
   };
   if (run !== undefined)
     files["report.json"] = await readFile(join(reportsDir(), run, "report.json"), "utf8").catch(

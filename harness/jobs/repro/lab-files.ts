@@ -2,13 +2,12 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify as toYaml } from "yaml";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { LabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 
-type Cluster = Pick<
-  LabPlan["clusters"][number],
-  "name" | "id" | "kubernetes" | "cilium" | "values" | "manifests"
-> & { readonly kindConfig: Readonly<Record<string, unknown>> };
+type Cluster = Pick<PlannedKindCluster, "name" | "id" | "kubernetes" | "cilium" | "values" | "manifests"> & {
+  readonly kindConfig: Readonly<Record<string, unknown>>;
+};
 
 /** What a lab file says of a lab; the rest has defaults. */
 export type LabSource = Pick<LabPlan, "profile" | "serviceType" | "suites"> &

@@ -75,8 +75,9 @@ test("what real meshes showed under faults holds no secret, and comes through as
 
 test("what agents and API servers answer comes through as it is", () => {
   const dir = join(import.meta.dirname, "../../cilium/agent/fixtures");
-  for (const file of readdirSync(dir))
-    expect(findSecrets(readFileSync(join(dir, file), "utf8")), file).toEqual([]);
+  const files = readdirSync(dir).filter((f) => f.endsWith(".json"));
+  expect(files.length).toBeGreaterThan(5);
+  for (const file of files) expect(findSecrets(readFileSync(join(dir, file), "utf8")), file).toEqual([]);
 });
 
 const hex = (length: number) =>

@@ -77,7 +77,7 @@ test("a flow of datagrams keeps its port, so that it keeps its backend", async (
   });
   await new Promise<void>((resolve) => server.bind(0, "127.0.0.1", resolve));
   closing.push(() => server.close());
-  await using client = new UdpFlow("127.0.0.1", server.address().port, 500);
+  await using client = new UdpFlow("127.0.0.1", server.address().port, 10_000);
   for (let i = 0; i < 5; i++) expect(await client.request()).toMatchObject({ outcome: "ok", body: "pod" });
   expect(ports.size).toBe(1);
 });

@@ -166,8 +166,11 @@ export class RecordReporter implements Reporter {
   /** A test whose set-up, or itself, an interrupt cut off. */
   #unlessInterrupted(test: TestCase, record: TestRecord): TestRecord {
     const { state, errors = [] } = test.result();
-    const cutOff = errors.every((e) => (e as { code?: unknown }).code === "aborted");
-    return state === "failed" && cutOff && this.#options.interrupted?.() === true
+    const cutOff = state === "failed" && errors.every((e) => (e as { code?: unknown }).code === "aborted");
+    // vitest says of a test that never began that its user aborted the run, whatever did.
+    const neverBegan =
+      state === "skipped" && record.outcome === "skipped" && record.notes.skipped === undefined;
+    return (cutOff || neverBegan) && this.#options.interrupted?.() === true
       ? { ...record, outcome: "skipped", reasons: ["interrupted"] }
       : record;
   }

@@ -60,7 +60,9 @@ export const defaultProfile: Profile = {
         Promise.all(
           clusters.map(async (c) => {
             // With KVStoreMesh, agents read their own cluster's copy: the others need not be ready.
-            await Promise.all((c.hasKvstoreMesh ? [c] : clusters).map((of) => site.apiserverReady(of)));
+            await Promise.all(
+              (c.capabilities.hasKvstoreMesh ? [c] : clusters).map((of) => site.apiserverReady(of)),
+            );
             await reconnectAgents(c);
           }),
         ),

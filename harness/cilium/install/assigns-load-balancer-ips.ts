@@ -4,10 +4,10 @@ import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 
-const name = "gives-addresses";
+const name = "assigns-load-balancer-ips";
 
 /** Whether somebody gives a LoadBalancer service an address: LB IPAM, or a provider. By asking, for there are many ways. */
-export async function givesAddresses(
+export async function assignsLoadBalancerIPs(
   { kube }: Cluster,
   namespace: string,
   options: Omit<EventuallyOptions, "what">,
