@@ -1,8 +1,9 @@
-import { checkPair, readMatrix, type UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { checkPair, readMatrix } from "#harness/config/upgrade-matrix.ts";
 import type { Certified } from "#harness/jobs/certify/index.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
+import type { UpgradePair } from "#harness/model/certification-journal.ts";
 import { defineCommand, type Input } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
 import { flag, json, labToBuild, type Parsed, seconds, setup, several, text } from "./options.ts";

@@ -16,7 +16,7 @@ export const completionOf = (commands: () => readonly CliCommand[]): CliCommand 
         });
       const { loadSuites } = await import("#harness/testkit/suite-list.ts");
       const { faults } = await import("#harness/faults/index.ts");
-      const { profileNames } = await import("#harness/config/profiles.ts");
+      const { profileNames } = await import("#harness/model/profile.ts");
       const infos = (await loadSuites()).map((s) => s.info);
       const script = scriptOf(known, commands(), {
         suites: infos.map((i) => i.name),

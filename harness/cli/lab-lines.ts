@@ -1,6 +1,6 @@
 import { clusterOf } from "#harness/cluster/cluster.ts";
 import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
-import type { LabState } from "#harness/state/lab.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 
 /** To paste into a shell, before a subcommand. */
 export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>

@@ -86,7 +86,8 @@ async function faults(): Promise<Listing> {
 }
 
 async function profiles(): Promise<Listing> {
-  const { labFileOf, profileNames } = await import("#harness/config/profiles.ts");
+  const { labFileOf } = await import("#harness/config/profiles.ts");
+  const { profileNames } = await import("#harness/model/profile.ts");
   const records = profileNames.map((name) => ({ name, labFile: labFileOf(name) }));
   return { records, rows: records.map((p) => [p.name, p.labFile]) };
 }

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { profileNames } from "#harness/config/profiles.ts";
 import { durationMs } from "#harness/lib/duration.ts";
+import { profileNames } from "#harness/model/profile.ts";
 
 /** What a shell completes a word with. */
 export type Words = "suites" | "faults" | "tags" | "profiles" | "files" | readonly string[];

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { PlannedExternalCluster, PlannedKindCluster } from "#harness/config/planned-cluster.ts";
+import type { PlannedExternalCluster, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import { capabilitiesOf } from "./capabilities.ts";
 
 const common = {

@@ -1,6 +1,7 @@
-import { wantsKvstoreMesh } from "#harness/config/plan.ts";
-import type { PlannedCluster } from "#harness/config/planned-cluster.ts";
-import { hasApiserver, type ProfileName } from "#harness/config/profiles.ts";
+import { hasApiserver } from "#harness/config/profiles.ts";
+import type { PlannedCluster } from "#harness/model/lab-plan.ts";
+import { wantsKvstoreMesh } from "#harness/model/lab-plan.ts";
+import type { ProfileName } from "#harness/model/profile.ts";
 
 /** What can be done with a cluster, and how it takes part in the mesh. Known from the plan, before anything is asked. */
 export interface Capabilities {

@@ -1,6 +1,6 @@
-import type { PlannedCluster } from "#harness/config/planned-cluster.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { PlannedCluster } from "#harness/model/lab-plan.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { ClusterNode } from "./node.ts";
 import { agentSelector } from "./selectors.ts";

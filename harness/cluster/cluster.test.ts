@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
-import { type LabPlan, planLab, requireKindPlan } from "#harness/config/plan.ts";
-import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
+import { planLab, requireKindPlan } from "#harness/config/plan.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
+import type { LabPlan, PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { clusterOf, isKind, localNode, requireKind } from "./cluster.ts";
 import { ExternalCluster } from "./external/external-cluster.ts";
 import { KindCluster } from "./kind/kind-cluster.ts";

@@ -1,5 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { LabState } from "#harness/state/lab.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { ExternalCluster } from "./external/external-cluster.ts";
 import { KindCluster } from "./kind/kind-cluster.ts";
 import type { LocalNode } from "./node.ts";

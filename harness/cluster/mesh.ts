@@ -1,5 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { LabState } from "#harness/state/lab.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { type Cluster, clusterOf } from "./cluster.ts";
 
 /** The meshed clusters of a lab that is up. */

@@ -1,7 +1,9 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { budgetsSchema, rigSchema } from "./budgets.ts";
-import { profileNames } from "./profiles.ts";
+import type { Infer } from "#harness/lib/records.ts";
+import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
+import { type KindConfig, kindConfigSchema } from "#harness/model/lab-plan.ts";
+import { profileNames } from "#harness/model/profile.ts";
 import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
 export const clusterName = z
@@ -23,10 +25,13 @@ const clusterSchema = z.strictObject({
       "Cilium's cluster-id: at most 255 with Helm value clustermesh.maxConnectedClusters at its default, 511 with that at 511.",
     ),
   kindConfig: z.string().describe("A kind Config file; relative to this file."),
-  kubernetes: z.string().optional().describe("Kubernetes version of this cluster, instead of the lab's."),
+  kubernetes: z
+    .string()
+    .exactOptional()
+    .describe("Kubernetes version of this cluster, instead of the lab's."),
   cilium: z
     .string()
-    .optional()
+    .exactOptional()
     .describe("Cilium version or checkout folder of this cluster, instead of the lab's."),
   values: z
     .record(z.string(), z.unknown())
@@ -34,7 +39,7 @@ const clusterSchema = z.strictObject({
     .describe("Helm values for this cluster; they take precedence over the lab's."),
   manifests: z
     .string()
-    .optional()
+    .exactOptional()
     .describe("A file of Kubernetes objects, applied once the clusters are meshed; relative to this file."),
 });
 
@@ -62,22 +67,7 @@ export const labFileSchema = z.strictObject({
   budgets: budgetsSchema.describe("Limits that verdicts depend on; see the reference of budgets."),
   rig: rigSchema.describe("Limits of the test machine; see the reference of budgets."),
 });
-export type LabFile = z.infer<typeof labFileSchema>;
-
-/** The parts of a kind Config file that Meshproof reads; the rest is handed to kind as it is. */
-const kindConfigSchema = z.looseObject({
-  kind: z.literal("Cluster"),
-  apiVersion: z.literal("kind.x-k8s.io/v1alpha4"),
-  networking: z.looseObject({
-    podSubnet: z.string(),
-    serviceSubnet: z.string(),
-    disableDefaultCNI: z.literal(true, "Cilium is the CNI: disableDefaultCNI must be true"),
-    kubeProxyMode: z.literal("none", "Cilium replaces kube-proxy: kubeProxyMode must be none"),
-    apiServerPort: z.number().int().min(1).max(65535).optional(),
-  }),
-  nodes: z.array(z.looseObject({ role: z.enum(["control-plane", "worker"]) })).min(1),
-});
-export type KindConfig = z.infer<typeof kindConfigSchema>;
+export type LabFile = Infer<typeof labFileSchema>;
 
 export async function readLabFile(path: string): Promise<LabFile> {
   return validate(labFileSchema, await readYaml(path, "--lab-file"), path);

@@ -3,8 +3,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { profileNames } from "#harness/model/profile.ts";
 import { checkNetwork, checkPorts, mergeValues, planLab } from "./plan.ts";
-import { labFileOf, profileNames } from "./profiles.ts";
+import { labFileOf } from "./profiles.ts";
 
 async function labWith(edit: {
   east?: (text: string) => string;

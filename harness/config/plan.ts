@@ -3,38 +3,12 @@ import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/lib
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { before } from "#harness/lib/names.ts";
-import type { Budgets, RigLimits } from "./budgets.ts";
+import type { KindConfig, KindLabPlan, LabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
+import type { ProfileName } from "#harness/model/profile.ts";
 import { readCiliumSpec } from "./cilium-spec.ts";
-import {
-  type KindConfig,
-  type LabFile,
-  readKindConfig,
-  readLabFile,
-  readManifests,
-  readValues,
-} from "./lab-file.ts";
+import { type LabFile, readKindConfig, readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { checkLabName, kindNameIn } from "./lab-name.ts";
-import type { PlannedCluster, PlannedKindCluster } from "./planned-cluster.ts";
-import { labFileOf, type ProfileName } from "./profiles.ts";
-
-/** A lab as it shall be: validated, nothing touched yet. */
-export interface LabPlan {
-  readonly lab: string;
-  readonly profile: ProfileName;
-  readonly clusters: readonly PlannedCluster[];
-  readonly serviceType: "LoadBalancer" | "NodePort";
-  /** One Docker network for all clusters, or one for each. */
-  readonly networks: "shared" | "each";
-  /** What the lab is made for, beside the suites that every lab runs. */
-  readonly suites: readonly string[];
-  readonly budgets: Budgets;
-  readonly rig: RigLimits;
-}
-
-/** A lab that Meshproof creates: every command but `test --context` works on one. */
-export interface KindLabPlan extends LabPlan {
-  readonly clusters: readonly PlannedKindCluster[];
-}
+import { labFileOf } from "./profiles.ts";
 
 export const isKindPlan = (plan: LabPlan): plan is KindLabPlan =>
   plan.clusters.every((c) => c.kind === "kind");
@@ -274,14 +248,6 @@ export function checkConflicts(plan: KindLabPlan, path: string): void {
       }
     }
   }
-}
-
-/** KVStoreMesh is the chart's default beside clustermesh-apiserver; the lab file or `--values` may switch it off. */
-export function wantsKvstoreMesh({ values }: Pick<PlannedKindCluster, "values">): boolean {
-  const { clustermesh } = values as {
-    clustermesh?: { apiserver?: { kvstoremesh?: { enabled?: boolean } } };
-  };
-  return clustermesh?.apiserver?.kvstoremesh?.enabled !== false;
 }
 
 /** Cilium's "Setting up Cluster Mesh": ids up to 255, or to 511 where every cluster says so. */

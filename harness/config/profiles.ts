@@ -1,8 +1,5 @@
 import { join } from "node:path";
-
-/** Ways of meshing, and the documents that describe them: docs/coverage.md says which is whose. */
-export const profileNames = ["default", "kkp", "external-etcd", "cli"] as const;
-export type ProfileName = (typeof profileNames)[number];
+import type { ProfileName } from "#harness/model/profile.ts";
 
 const kindConfigs = join(import.meta.dirname, "../../kind-configs");
 

@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { faults } from "#harness/faults/index.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
-import { unpackFixture } from "./fixture.ts";
+import { packFixture, unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
 
 const home = join(import.meta.dirname, "fixtures");
@@ -15,7 +15,9 @@ test("every fault that leaves a trace has a fixture", () => {
 });
 
 test.each(files.map((f) => basename(f, ".json.gz")))("%s is named first", (name) => {
-  const { fault, names, snapshot } = unpackFixture(readFileSync(join(home, `${name}.json.gz`)));
+  const fixture = unpackFixture(readFileSync(join(home, `${name}.json.gz`)), name);
+  expect(unpackFixture(packFixture(fixture), name)).toEqual(fixture);
+  const { fault, names, snapshot } = fixture;
   const [first] = diagnose(snapshot);
   expect(fault).toBe(name);
   expect(namesOneOf(first, names), first?.message).toBe(true);

@@ -1,13 +1,6 @@
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-
-/** A mesh that was broken for real: what was seen of it under a fault, and what the fault had harmed. */
-export interface FaultFixture {
-  readonly fault: string;
-  /** The first finding must hold at least one of these. */
-  readonly names: readonly string[];
-  readonly snapshot: MeshSnapshot;
-}
+import { checkRecord } from "#harness/lib/records.ts";
+import { type FaultFixture, faultFixtureFormat } from "#harness/model/fault-fixture.ts";
 
 /** Compressed JSON; a map is kept as `{ entries: [...] }`. */
 export function packFixture(fixture: FaultFixture): Buffer {
@@ -17,10 +10,15 @@ export function packFixture(fixture: FaultFixture): Buffer {
   return gzipSync(text, { level: 9 });
 }
 
-export function unpackFixture(packed: Buffer): FaultFixture {
-  return JSON.parse(gunzipSync(packed).toString(), (_, value: unknown) =>
-    isPackedMap(value) ? new Map(value.entries) : value,
-  ) as FaultFixture;
+export function unpackFixture(packed: Buffer, name: string): FaultFixture {
+  const value: unknown = JSON.parse(gunzipSync(packed).toString(), (_, inner: unknown) =>
+    isPackedMap(inner) ? new Map(inner.entries) : inner,
+  );
+  return checkRecord(value, faultFixtureFormat, {
+    what: `fixture ${name}`,
+    remedy: "make it again with scripts/fault-fixtures.ts",
+    code: "evidence-malformed",
+  });
 }
 
 function isPackedMap(value: unknown): value is { entries: [unknown, unknown][] } {

@@ -48,7 +48,7 @@ const planted = (cluster: ClusterSnapshot): ClusterSnapshot => ({
 
 test("a line to paste hands each name to its command as one word, and to kubectl never as an option", () => {
   const file = join(import.meta.dirname, "fixtures/stale-endpoint.json.gz");
-  const { snapshot } = unpackFixture(readFileSync(file));
+  const { snapshot } = unpackFixture(readFileSync(file), "stale-endpoint");
   const findings = diagnose({ ...snapshot, clusters: snapshot.clusters.map(planted) });
   const lines = findings
     .flatMap((f) => /(?:kubectl|docker) .*/.exec(f.next) ?? [])

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { readMeshLog } from "#harness/cilium/agent/mesh-log.ts";
 import { readNodeFile } from "#harness/cilium/agent/node-file.ts";
 import {
@@ -17,13 +18,17 @@ import { readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
 import { hasCondition } from "#harness/kube/conditions.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type {
-  AgentState,
-  ClusterSnapshot,
-  MeshSnapshot,
-  NodeInside,
-  Part,
-  PodState,
+import { issuesOf } from "#harness/lib/records.ts";
+import {
+  type AgentState,
+  type ClusterSnapshot,
+  configMapSchema,
+  containersSchema,
+  type MeshSnapshot,
+  type NodeInside,
+  type Part,
+  type PodState,
+  peersSchema,
 } from "#harness/model/mesh-snapshot.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
 
@@ -57,7 +62,7 @@ export async function readEvidence(dir: string): Promise<Map<string, ClusterEvid
 function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot {
   const read = <T>(file: string, parse: (text: string) => T): Part<T> => part(files.get(file), file, parse);
   const objects = <T>(file: string, map: (o: KubeObject) => readonly T[]): Part<T[]> =>
-    read(file, (text) => (JSON.parse(text) as KubeObject[]).flatMap(map));
+    read(file, (text) => parsed(text, objectsSchema).flatMap(map));
   const agentNodes = [...files.keys()]
     .map((f) => /^agent-(.*)-status\.json$/.exec(f)?.[1])
     .filter((n) => n !== undefined);
@@ -84,13 +89,8 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
   ]);
   return {
     name,
-    config: read("cilium-config.json", (text) => JSON.parse(text) as Record<string, string>),
-    containers: read("containers.json", (text) =>
-      (JSON.parse(text) as { name: string; state: string }[]).map(({ name: n, state }) => ({
-        name: n,
-        state,
-      })),
-    ),
+    config: read("cilium-config.json", (text) => parsed(text, configMapSchema)),
+    containers: read("containers.json", (text) => parsed(text, containersSchema)),
     nodes: objects("nodes.json", (o) => [
       {
         name: o.metadata.name,
@@ -150,12 +150,8 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         spec: (o.spec ?? {}) as Record<string, unknown>,
       },
     ]),
-    loadBalancerPools: read("loadbalancerpools.json", (text) => (JSON.parse(text) as unknown[]).length),
-    peers: read(
-      "peers.json",
-      (text) =>
-        JSON.parse(text) as { agents: Record<string, string[]>; kvstoreMesh: Record<string, string[]> },
-    ),
+    loadBalancerPools: read("loadbalancerpools.json", (text) => parsed(text, z.array(z.unknown())).length),
+    peers: read("peers.json", (text) => parsed(text, peersSchema)),
     kvstoreMesh: read("kvstoremesh-status.json", parseKvstoreMesh),
     kvstoreMeshTrouble: read("kvstoremesh-troubleshoot.txt", readTroubleshoot),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
@@ -192,6 +188,22 @@ function part<T>(text: string | undefined, file: string, parse: (text: string) =
   } catch (error) {
     return { ok: false, why: `${file}: ${messageOf(error)}` };
   }
+}
+
+/** Objects of an API server as files hold them; readers check what they use of the rest. */
+const objectsSchema = z.array(
+  z.custom<KubeObject>(
+    (object) => z.object({ metadata: z.object({ name: z.string() }) }).safeParse(object).success,
+    "expected a Kubernetes object with a name",
+  ),
+);
+
+/** Throws for text that is not JSON, or not what the schema says. */
+function parsed<S extends z.ZodType>(text: string, schema: S): z.infer<S> {
+  const value: unknown = JSON.parse(text);
+  const result = schema.safeParse(value);
+  if (!result.success) throw new Error(issuesOf(result.error, value));
+  return result.data;
 }
 
 interface ContainerStatus {

@@ -92,7 +92,7 @@ test("the next command heals what a killed one left, and leaves a living one's t
     name: "left",
     patch: {},
   } as const;
-  const entry = { fault: "f", injectedAt: "2026-01-01T00:00:00Z", undo: [step] };
+  const entry = { version: 1 as const, fault: "f", injectedAt: "2026-01-01T00:00:00Z", undo: [step] };
   // No process has a pid that high.
   await writeJournal("paper", { ...entry, id: "f-dead", pid: 2 ** 30, pidStart: "1" });
   // The pid is in use again, by another process.

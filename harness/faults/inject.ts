@@ -33,7 +33,7 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   let begunUnixMs: number | undefined;
   const will = async (...more: Undo[]): Promise<void> => {
     steps.push(...more);
-    await writeJournal(lab, { id, fault: fault.name, injectedAt, ...owner, undo: steps });
+    await writeJournal(lab, { version: 1, id, fault: fault.name, injectedAt, ...owner, undo: steps });
     begunUnixMs = unixNowMs();
   };
   const undoAll = async (): Promise<void> => {

@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { z } from "zod";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import { type ArchiveManifest, archiveManifestFormat } from "#harness/model/archive-manifest.ts";
 import type { Artifacts, ClusterArtifacts } from "#harness/model/artifacts.ts";
 import { command } from "#harness/platform/command.ts";
 import { imageId, loadImages, saveImages } from "#harness/platform/docker.ts";
@@ -12,23 +13,7 @@ import { makeStaging } from "./source/image.ts";
 import { Store } from "./store.ts";
 import type { ArtifactRequest } from "./types.ts";
 
-const manifestSchema = z.strictObject({
-  meshproofArchive: z.literal(1),
-  /** Member file to SHA-256. */
-  digests: z.record(z.string(), z.string()),
-  artifacts: z.looseObject({
-    proberImage: z.string(),
-    clusters: z.record(
-      z.string(),
-      z.looseObject({
-        nodeImage: z.string(),
-        nodeImageId: z.string(),
-        chartDir: z.string(),
-        versions: z.object({ kubernetes: z.string(), cilium: z.string() }),
-      }),
-    ),
-  }),
-});
+const anew = "copy it again, or write it anew with `images save`";
 
 /** Writes images, tools and charts into one tar; `manifest.json` in it names every member's SHA-256. */
 export async function writeArchive(artifacts: Artifacts, file: string, signal: AbortSignal): Promise<void> {
@@ -55,7 +40,7 @@ export async function writeArchive(artifacts: Artifacts, file: string, signal: A
     ];
     const digests: Record<string, string> = {};
     for (const member of members) digests[member] = await sha256(join(staging, member));
-    const manifest = { meshproofArchive: 1, digests, artifacts: { ...artifacts, clusters } };
+    const manifest: ArchiveManifest = { meshproofArchive: 1, digests, artifacts: { ...artifacts, clusters } };
     await writeFile(join(staging, "manifest.json"), JSON.stringify(manifest, null, 2));
     const partial = `${file}.part`;
     await command("tar", ["-cf", partial, "-C", staging, "manifest.json", ...members], { signal });
@@ -70,7 +55,7 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
   const file = found(request.archive, "archive in the request");
   const refuse = (why: string, cause?: unknown): never => {
     throw new MeshproofError("archive-corrupt", `archive ${file}: ${why}`, {
-      cure: "copy it again, or write it anew with `images save`",
+      cure: anew,
       ...(cause === undefined ? {} : { cause }),
     });
   };
@@ -86,7 +71,7 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
       await command("tar", ["-xf", file, "-C", staging], { signal: request.signal }).catch((error: unknown) =>
         refuse("truncated or not a tar", error),
       );
-      const manifest = await readManifest(staging, refuse);
+      const manifest = await readManifest(staging, file, refuse);
       for (const [member, digest] of Object.entries(manifest.digests)) {
         const actual = await sha256(join(staging, member)).catch((error: unknown) =>
           refuse(`its ${member} is missing (${messageOf(error)})`),
@@ -99,8 +84,7 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
       }
     }),
   );
-  const manifest = await readManifest(folder, refuse);
-  const saved = manifest.artifacts as unknown as Artifacts;
+  const { artifacts: saved } = await readManifest(folder, file, refuse);
   const clusters: Record<string, ClusterArtifacts> = {};
   for (const [name, wanted] of request.clusters) {
     const own =
@@ -141,16 +125,17 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
 
 async function readManifest(
   folder: string,
+  file: string,
   refuse: (why: string, cause?: unknown) => never,
-): Promise<z.infer<typeof manifestSchema>> {
+): Promise<ArchiveManifest> {
   const text = await readFile(join(folder, "manifest.json"), "utf8").catch((error: unknown) =>
     refuse("has no manifest", error),
   );
-  try {
-    return manifestSchema.parse(JSON.parse(text));
-  } catch (error) {
-    return refuse("has a manifest that cannot be read", error);
-  }
+  return parseRecord(text, archiveManifestFormat, {
+    what: `manifest.json of archive ${file}`,
+    remedy: anew,
+    code: "archive-corrupt",
+  });
 }
 
 async function sha256(file: string): Promise<string> {

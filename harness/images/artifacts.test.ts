@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCiliumSpec } from "#harness/config/cilium-spec.ts";
 import { silent } from "#harness/lib/progress.ts";
+import { exampleArtifacts } from "#harness/model/examples.ts";
 import { fromArchive } from "./archive.ts";
 import { checkArchiveOption } from "./options.ts";
 import { lockDigest, throughMirror } from "./registry.ts";
@@ -85,13 +86,7 @@ describe("archives", () => {
     const sha = "9a3a45d01531a20e89ac6ae10b0b0beb0492acd7216a368aa062d1a5fecaf9cd";
     await writeFile(
       join(staging, "manifest.json"),
-      alter(
-        JSON.stringify({
-          meshproofArchive: 1,
-          digests: { kind: sha },
-          artifacts: { proberImage: "p", clusters: {} },
-        }),
-      ),
+      alter(JSON.stringify({ meshproofArchive: 1, digests: { kind: sha }, artifacts: exampleArtifacts() })),
     );
     const file = join(dir, "a.tar");
     const { command } = await import("#harness/platform/command.ts");

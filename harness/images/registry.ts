@@ -2,7 +2,9 @@ import { mkdir, readFile, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import type { Artifacts, ClusterArtifacts, Provenance } from "#harness/model/artifacts.ts";
+import { digestLockFormat } from "#harness/model/image-store.ts";
 import { buildName } from "#harness/platform/build-containers.ts";
 import { command, output } from "#harness/platform/command.ts";
 import { imageId, saveImages } from "#harness/platform/docker.ts";
@@ -192,7 +194,10 @@ const lockFile = (): string => join(cacheDir(), "digests.lock.json");
 
 /** The first digest seen of a reference is the only one accepted from then on. */
 export async function lockDigest(key: string, digest: string, reference: string): Promise<void> {
-  const locked = JSON.parse(await readFile(lockFile(), "utf8").catch(() => "{}")) as Record<string, string>;
+  const locked = parseRecord(await readFile(lockFile(), "utf8").catch(() => "{}"), digestLockFormat, {
+    what: `the record of digests ${lockFile()}`,
+    remedy: "correct it, or remove it: the next digest seen of each reference counts then",
+  });
   const before = locked[key];
   if (before === digest) return;
   if (before !== undefined) {

@@ -1,5 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { parseRecord } from "#harness/lib/records.ts";
+import { buildTimingsFormat } from "#harness/model/image-store.ts";
 import { lockFolder } from "#harness/platform/lock.ts";
 import { cacheDir, writeAtomic } from "#harness/platform/paths.ts";
 
@@ -44,14 +46,16 @@ export class Store {
   }
 
   async recordMs(part: string, ms: number): Promise<void> {
-    const timings = await this.#timings();
-    timings[part] = Math.round(ms);
-    await writeAtomic(join(this.root, "timings.json"), `${JSON.stringify(timings, null, 2)}\n`);
+    const all = { ...(await this.#timings()), [part]: Math.round(ms) };
+    await writeAtomic(join(this.root, "timings.json"), `${JSON.stringify(all, null, 2)}\n`);
   }
 
-  async #timings(): Promise<Record<string, number>> {
+  /** What cannot be read is as good as none. */
+  async #timings(): Promise<Readonly<Record<string, number>>> {
     try {
-      return JSON.parse(await readFile(join(this.root, "timings.json"), "utf8")) as Record<string, number>;
+      const file = join(this.root, "timings.json");
+      const text = await readFile(file, "utf8");
+      return parseRecord(text, buildTimingsFormat, { what: file, remedy: "remove it" });
     } catch {
       return {};
     }

@@ -2,7 +2,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
-import { readingUserFile } from "#harness/config/user-file.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { faults as allFaults, faultNamed } from "#harness/faults/index.ts";
 import { lacked } from "#harness/faults/needs.ts";
@@ -20,11 +19,14 @@ import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import { given } from "#harness/lib/given.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import {
   type KillCell,
   type KillMatrix,
+  type ProofRecord,
   type ProvenFault,
+  proofFormat,
   unknownCells,
 } from "#harness/model/kill-matrix.ts";
 import type { RunRecord } from "#harness/model/record.ts";
@@ -142,7 +144,8 @@ async function proveUnderLock(
       options.say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
     // As it goes: an hour's work survives whatever ends this one.
-    await writeReportFile(join(dir, matrixFile), `${JSON.stringify({ faults: proven, cells }, null, 1)}\n`);
+    const record: ProofRecord = { schema: 1, faults: proven, cells };
+    await writeReportFile(join(dir, matrixFile), `${JSON.stringify(record, null, 1)}\n`);
   }
   options.say("\nafter all faults: every suite on the healed mesh");
   const final = await testLab({
@@ -189,12 +192,10 @@ async function settledBefore(
       cure: `name a folder of reports/ that holds a ${matrixFile}, or the path of such a file`,
     });
   });
-  const before = await readingUserFile(
-    path,
-    "--resume",
-    "name another run",
-    async () => JSON.parse(text) as { faults: ProvenFault[]; cells: KillCell[] },
-  );
+  const before = parseRecord(text, proofFormat(run), {
+    what: `${matrixFile} of run ${run}`,
+    remedy: `name a folder of reports/ whose ${matrixFile} is whole, or leave --resume out`,
+  });
   const faults = before.faults.filter((told) => {
     const fault = chosen.find((f) => f.name === told.name);
     if (fault === undefined) return false;
@@ -206,7 +207,7 @@ async function settledBefore(
     return isSettled(told, before.cells, mustFail);
   });
   return {
-    faults: faults.map((f) => ({ ...f, run: f.run ?? run })),
+    faults,
     cells: before.cells.filter((c) => faults.some((f) => f.name === c.fault)),
   };
 }

@@ -1,4 +1,3 @@
-import type { KindLabPlan } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { preflight } from "#harness/lab/preflight.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
@@ -7,6 +6,7 @@ import { atStep } from "#harness/lib/ending.ts";
 import { given } from "#harness/lib/given.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { loadAllSuites } from "#harness/testkit/suite-list.ts";

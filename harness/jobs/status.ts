@@ -1,7 +1,7 @@
 import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { clusterOf } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
-import { readJournal, whereItIs } from "#harness/state/certification-journal.ts";
+import { certificationOf } from "#harness/state/certification-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
 export interface LabStatus {
@@ -49,7 +49,7 @@ async function remotesOf(agent: Agent): Promise<LabStatus["clusters"][number]["r
 
 export async function labStatus(lab: string, signal: AbortSignal): Promise<LabStatus> {
   const state = await requireLab(lab);
-  const certification = await readJournal(lab);
+  const certification = await certificationOf(lab);
   const clusters = await Promise.all(
     state.plan.clusters.map(async (planned) => {
       const cluster = clusterOf(state, planned.name);
@@ -81,7 +81,7 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
   return {
     lab,
     imageSource: state.artifacts.source,
-    ...(certification === undefined ? {} : { certification: whereItIs(lab, certification) }),
+    ...(certification === undefined ? {} : { certification }),
     mesh: {
       profile: state.plan.profile,
       serviceType: state.plan.serviceType,

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
-import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
 import { faultNamed } from "#harness/faults/index.ts";
-import type { Artifacts } from "#harness/model/artifacts.ts";
+import { exampleArtifacts } from "#harness/model/examples.ts";
+import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { readLabState, writeLabState } from "#harness/state/lab.ts";
 import { checkFault, type ExternalOptions, testExternal } from "./test-external.ts";
@@ -87,7 +87,7 @@ describe("tests on external clusters", () => {
       runId: "r",
       createdAt: "t",
       plan,
-      artifacts: {} as Artifacts,
+      artifacts: exampleArtifacts(plan),
     } as const;
     await writeLabState(state);
     await expect(run({})).rejects.toMatchObject({

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import { isKindPlan, type LabPlan } from "#harness/config/plan.ts";
+import { isKindPlan } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
@@ -10,8 +10,10 @@ import { monotonicMs } from "#harness/lib/clock.ts";
 import { atStep, isUserInterrupt } from "#harness/lib/ending.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { given } from "#harness/lib/given.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
-import type { Finding } from "#harness/model/finding.ts";
+import { findingsFormat } from "#harness/model/finding.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import {
   exitCodeOf,
   type RunRecord,
@@ -42,7 +44,7 @@ import {
   suiteNames,
 } from "#harness/testkit/suite-list.ts";
 import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
-import { correctSeries, keepInSeries } from "./keep-series.ts";
+import { correctSpoiled, keepInSeries } from "./keep-series.ts";
 import { pauseOnFail, requireTerminal } from "./pause-on-fail.ts";
 import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
@@ -296,7 +298,7 @@ async function resultsOf(
         `  diagnosis of ${name}: [${first.layer}] ${first.message}\n              next: ${first.next}`,
       );
   }
-  if (options.series !== undefined) correctSeries(options.series, options.runId, records);
+  if (options.series !== undefined) correctSpoiled(options.series, options.runId, records);
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
   for (const error of reporter.runUnknowns) options.say(`  UNKNOWN     ${error}`);
   // What --fail-fast left out was not asked for.
@@ -342,5 +344,11 @@ const isOurs = (plan: LabPlan): boolean => !plan.suites.includes("field") && isK
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {
   if (suite.errors.length === 0 && suite.tests.every((t) => t.outcome !== "fail")) return suite;
   const text = await readFile(join(artifacts, suite.name, diagnosisFile), "utf8").catch(() => undefined);
-  return text === undefined ? suite : { ...suite, findings: JSON.parse(text) as Finding[] };
+  if (text === undefined) return suite;
+  const findings = parseRecord(text, findingsFormat, {
+    what: `${diagnosisFile} of suite ${suite.name}`,
+    remedy: "run the suite again",
+    code: "evidence-malformed",
+  });
+  return { ...suite, findings };
 }

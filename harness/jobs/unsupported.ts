@@ -1,7 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { readYaml, validate } from "#harness/config/yaml-file.ts";
 import { matches } from "#harness/lib/pattern.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
@@ -64,7 +63,11 @@ export function withoutSurprises(
 }
 
 export async function readAllowances(): Promise<z.infer<typeof allowanceSchema>> {
-  return allowanceSchema.parse(
-    parseYaml(await readFile(join(repoRoot(), "suites/unsupported.yaml"), "utf8")),
+  const file = join(repoRoot(), "suites/unsupported.yaml");
+  return validate(
+    allowanceSchema,
+    await readYaml(file, "what may be unsupported"),
+    file,
+    "see the other entries of the file",
   );
 }

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { RunRecord } from "#harness/model/record.ts";
+import { runRecordSchema } from "#harness/model/record.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { jwt, pem } from "#harness/platform/secrets/planted.ts";
-import { reportSchema } from "#harness/report/schema.ts";
 import { writeReport } from "./write-report.ts";
 
 const record: RunRecord = {
@@ -58,7 +58,7 @@ test("what was taken out of a report is counted in report.json, and is in none o
   // Written again, as `prove` does, it counts the same.
   expect(await writeReport(dir, { ...record, redactions })).toEqual(redactions);
   const text = (name: string): string => readFileSync(join(dir, name), "utf8");
-  const report = reportSchema.parse(JSON.parse(text("report.json")));
+  const report = runRecordSchema.parse(JSON.parse(text("report.json")));
   expect(report.redactions).toEqual(redactions);
   for (const name of ["report.json", "junit.xml", "report.html"]) {
     expect(text(name)).not.toContain(jwt);

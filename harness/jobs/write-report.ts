@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, rename, rm, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { readingUserFile } from "#harness/config/user-file.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import { printable } from "#harness/lib/visible.ts";
 import type { History } from "#harness/model/history.ts";
-import type { Redaction, RunRecord } from "#harness/model/record.ts";
+import { type Redaction, type RunRecord, runRecordFormat } from "#harness/model/record.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactionsIn, redactionsOfText } from "#harness/platform/report-redactions.ts";
 import { redactText } from "#harness/platform/scan-secrets.ts";
@@ -12,7 +12,6 @@ import { readHistory, writeCsv } from "#harness/probe/history-file.ts";
 import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
-import { reportSchema } from "#harness/report/schema.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 
 /** Made of the record. */
@@ -102,12 +101,10 @@ export async function readRun(dir: string): Promise<RunRecord> {
       cure: "name a folder of reports/ that holds a report.json, or latest",
     });
   });
-  return readingUserFile(
-    join(dir, "report.json"),
-    "the report of a run",
-    "name another run: this report is damaged, or of another version of Meshproof",
-    async () => reportSchema.parse(JSON.parse(text)) as RunRecord,
-  );
+  return parseRecord(text, runRecordFormat, {
+    what: `the report of a run (${join(dir, "report.json")})`,
+    remedy: "name another run, or run it again",
+  });
 }
 
 /** Renders a finished run again from its own files; answers the page's path. */

@@ -190,7 +190,7 @@ describe("health", () => {
       report({ host: { ...target, icmp: { ...path, status: "Connection timed out" } } }),
       "host ICMP failed: Connection timed out",
     ],
-    ["no endpoint", report({ endpoint: undefined }), "endpoint ICMP unknown"],
+    ["no endpoint", { ...report(), nodes: [{ name: "west/b", host: target }] }, "endpoint ICMP unknown"],
   ])("%s is red and names the pair", (_name, bad, message) => {
     const reasons = judgeHealth(healthCells([bad], ["west/b"], asked), ["east/a"]).reasons.join("\n");
     expect(reasons).toContain("east/a -> west/b");

@@ -1,8 +1,9 @@
 import { meshCommand } from "#harness/lib/shell-quote.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { isSameLab, type LabKey } from "#harness/state/inventory.ts";
-import { type LabState, readLabState } from "#harness/state/lab.ts";
+import { readLabState } from "#harness/state/lab.ts";
 import { everyFoundLab, everyLab } from "#harness/state/reap.ts";
 
 /** A lab of any owner, by what Docker, processes and this owner's state folder show. */

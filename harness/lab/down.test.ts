@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
-import type { KindLabPlan } from "#harness/config/plan.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { exampleLabState } from "#harness/model/examples.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { currentOwner, labLabels, type Owner, ownerOf } from "#harness/platform/owner.ts";
 import { labDir } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
@@ -84,10 +85,11 @@ const placeEarlier = (lab: string): string[] => {
   return namesOf(`meshproof-${lab}--east`, `meshproof-${lab}`);
 };
 
+/** As version 1 kept it: no owner, or the process that removes it under that name. */
 const writeState = (lab: string, state: object): void => {
-  const plan = { lab, networks: "shared", clusters: [{ name: "east", kindConfig: { nodes: [{}] } }] };
+  const { owner: _, ...now } = exampleLabState({ lab });
   mkdirSync(labDir(lab), { recursive: true });
-  writeFileSync(join(labDir(lab), "state.json"), JSON.stringify({ lab, phase: "up", plan, ...state }));
+  writeFileSync(join(labDir(lab), "state.json"), JSON.stringify({ ...now, ...state }));
 };
 
 beforeEach(() => {

@@ -1,9 +1,9 @@
-import type { LabPlan } from "#harness/config/plan.ts";
 import { writeArchive } from "#harness/images/archive.ts";
 import { getArtifacts } from "#harness/images/index.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
 
 export async function fetchImages(

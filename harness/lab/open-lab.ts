@@ -3,8 +3,9 @@ import { isKindPlan } from "#harness/config/plan.ts";
 import { healJournal } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { tellStranded } from "#harness/state/certification-journal.ts";
-import { type LabState, requireLab } from "#harness/state/lab.ts";
+import { requireLab } from "#harness/state/lab.ts";
 import { killOrphans, markChildren } from "#harness/state/processes.ts";
 import { takeOver } from "./other-labs.ts";
 

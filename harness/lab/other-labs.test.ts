@@ -3,17 +3,11 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Progress } from "#harness/lib/progress.ts";
+import { exampleJournal, exampleLabState } from "#harness/model/examples.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import {
-  claimLab,
-  isMine,
-  type LabState,
-  labDir,
-  listLabs,
-  requireLab,
-  writeLabState,
-} from "#harness/state/lab.ts";
+import { claimLab, isMine, labDir, listLabs, requireLab, writeLabState } from "#harness/state/lab.ts";
 import { workOn } from "./open-lab.ts";
 import { makeRoom } from "./other-labs.ts";
 
@@ -48,14 +42,13 @@ afterEach(() => {
 const gone = { pid: 2 ** 30, pidStart: "1" };
 
 const lab = async (name: string, over: Partial<LabState> = {}): Promise<LabState> => {
-  const plan = { lab: name, clusters: [{ name: "east" }] };
-  const owner = currentOwner().id;
-  const state = { version: 2, lab: name, owner, phase: "up", plan, ...over } as unknown as LabState;
+  const state = exampleLabState({ lab: name, owner: currentOwner().id, ...over });
   await writeLabState(state);
   return state;
 };
 
-const certifies = (name: string): void => writeFileSync(join(labDir(name), "certify.json"), "{}");
+const certifies = (name: string): void =>
+  writeFileSync(join(labDir(name), "certify.json"), JSON.stringify(exampleJournal()));
 
 test("of the other labs those go whose commands were killed before they could remove them", async () => {
   await lab("killed", { remover: gone });

@@ -1,9 +1,9 @@
-import type { KindLabPlan } from "#harness/config/plan.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
 import { Store } from "#harness/images/store.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { dockerAnswers } from "#harness/platform/docker.ts";
 import { disk, examine, type Finding, memory } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";

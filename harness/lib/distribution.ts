@@ -1,17 +1,20 @@
 import { median, sampleWithReplacement } from "simple-statistics";
+import { z } from "zod";
 import { seededRandom } from "./random.ts";
+import type { Infer } from "./records.ts";
 import { hundredths, sortedQuantile } from "./stats.ts";
 
-export interface Distribution {
-  readonly count: number;
-  readonly min: number;
-  readonly median: number;
-  readonly p95: number;
-  readonly max: number;
+export const distributionSchema = z.strictObject({
+  count: z.number(),
+  min: z.number(),
+  median: z.number(),
+  p95: z.number(),
+  max: z.number(),
   /** 95 % percentile-bootstrap interval of the median. */
-  readonly medianLow: number;
-  readonly medianHigh: number;
-}
+  medianLow: z.number(),
+  medianHigh: z.number(),
+});
+export type Distribution = Infer<typeof distributionSchema>;
 
 const resamples = 2000;
 

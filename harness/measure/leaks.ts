@@ -5,6 +5,7 @@ import { onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Leak } from "#harness/model/certificate.ts";
+import { type LeakPacket, leakPacketSchema } from "#harness/model/leak-packet.ts";
 import { execLines } from "#harness/platform/docker.ts";
 import { appendToReportNow } from "#harness/platform/report-files.ts";
 import type { Guarded } from "#harness/workloads/standing-workload.ts";
@@ -12,19 +13,13 @@ import type { Guarded } from "#harness/workloads/standing-workload.ts";
 // Told at once: a packet that libpcap kept back would be counted to no phase.
 const tcpdump = ["tcpdump", "--immediate-mode", "-i", "eth0", "-nn", "-tt", "-l"];
 
-interface Packet {
-  readonly atUnixMs: number;
-  readonly from: string;
-  readonly to: string;
-}
-
 /** One line of `tcpdump -nn -tt`: when, and from which address. */
 export function readPacket(line: string): { atUnixMs: number; from: string } | undefined {
   const [, at, from] = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line) ?? [];
   return from === undefined ? undefined : { atUnixMs: Number(at) * 1000, from };
 }
 
-function leaksOf(packets: readonly Packet[], sinceUnixMs: number): Leak[] {
+function leaksOf(packets: readonly LeakPacket[], sinceUnixMs: number): Leak[] {
   const pairs = Map.groupBy(packets, (p) => `${p.from} -> ${p.to}`);
   return [...pairs].map(([pair, own]) => {
     const first = found(own[0], `packet ${pair}`);
@@ -44,7 +39,7 @@ export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak
   const text = await readFile(file, "utf8").catch(() => "");
   const packets = text.split("\n").flatMap((line) => {
     try {
-      return [JSON.parse(line) as Packet];
+      return [leakPacketSchema.parse(JSON.parse(line))];
     } catch {
       return [];
     }
@@ -60,7 +55,7 @@ export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak
  * none may come, and none is missed as a sample would miss it.
  */
 export class LeakWatch implements AsyncDisposable {
-  readonly #packets: Packet[] = [];
+  readonly #packets: LeakPacket[] = [];
   readonly #lost: string[] = [];
   readonly #taps: { readonly node: KindNode; kill(): void }[] = [];
   #file: string | undefined;
@@ -109,7 +104,7 @@ export class LeakWatch implements AsyncDisposable {
     }
   }
 
-  #add(packet: Packet): void {
+  #add(packet: LeakPacket): void {
     this.#packets.push(packet);
     // At once: a harness that is killed has lost nothing.
     if (this.#file !== undefined) appendToReportNow(this.#file, `${JSON.stringify(packet)}\n`);

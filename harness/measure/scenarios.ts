@@ -1,10 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import type { Budgets } from "#harness/config/budgets.ts";
 import { scaleToZeroFault } from "#harness/faults/catalogue/scale.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Budgets } from "#harness/model/budgets.ts";
 import type { Affinity } from "#harness/model/measurement.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";

@@ -1,9 +1,9 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { exampleMeasurement } from "#harness/model/examples.ts";
-import { appendToSeries, readSeries } from "./series.ts";
+import { appendToSeries, correctSeries, readSeries } from "./series.ts";
 
 const dir = mkdtempSync(join(tmpdir(), "meshproof-series-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -23,5 +23,34 @@ test("a series grows over runs, also over one that was killed in the middle of a
 test("what is no series is refused with the place", () => {
   const path = join(dir, "bad.ndjson");
   writeFileSync(path, `${JSON.stringify(measurement)}\n{"method":"x"}\n`);
-  expect(() => readSeries(path)).toThrow(/bad.ndjson, line 2/);
+  expect(() => readSeries(path)).toThrow(
+    expect.objectContaining({
+      code: "config-invalid",
+      message: expect.stringContaining(
+        "bad.ndjson, line 2, is malformed: method: expected number, found string",
+      ),
+    }),
+  );
+  writeFileSync(path, `{"method":\n`);
+  expect(() => readSeries(path)).toThrow(/bad.ndjson, line 1, is not JSON/);
+});
+
+test("a correction changes its own lines alone: what a later Meshproof wrote beside is kept", () => {
+  const path = join(dir, "later.ndjson");
+  const later = JSON.stringify({ ...measurement, later: { any: 1 } });
+  const spoiled = { ...measurement, at: "then" };
+  writeFileSync(path, `${later}\n${JSON.stringify(spoiled)}\n`);
+  correctSeries(path, (m) => (m.at === "then" ? { ...m, outcome: "unknown" } : undefined));
+  expect(readFileSync(path, "utf8")).toBe(
+    `${later}\n${JSON.stringify({ ...spoiled, outcome: "unknown" })}\n`,
+  );
+  expect(readSeries(path)).toEqual([measurement, { ...spoiled, outcome: "unknown" }]);
+});
+
+test("a thousand measurements are read in well under a second", () => {
+  const path = join(dir, "long.ndjson");
+  writeFileSync(path, `${JSON.stringify(measurement)}\n`.repeat(1000));
+  const startedMs = performance.now();
+  expect(readSeries(path)).toHaveLength(1000);
+  expect(performance.now() - startedMs).toBeLessThan(1000);
 });

@@ -10,42 +10,53 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "zod";
 import { readUserFile } from "#harness/config/user-file.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
-import { type Measurement, measurementSchema } from "#harness/model/measurement.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import { type Measurement, measurementFormat } from "#harness/model/measurement.ts";
 
 /**
  * A series is a file of measurements, one JSON object a line, that grows over runs. Reading throws `config-invalid`
  * with the place; a last line that a killed run cut off is left out.
  */
 export function readSeries(path: string): Measurement[] {
-  if (!existsSync(path)) return [];
-  const text = readUserFile(path, "a series");
-  const lines = text.split("\n");
-  const whole = lines.slice(0, -1).filter((l) => l !== "");
-  return whole.map((line, i) => {
-    try {
-      return measurementSchema.parse(JSON.parse(line));
-    } catch (error) {
-      throw new MeshproofError(
-        "config-invalid",
-        `series ${path}, line ${i + 1}: ${error instanceof z.ZodError ? z.prettifyError(error) : "not JSON"}`,
-        { cure: "name a file that `test --series` wrote, or a new one", cause: error },
-      );
-    }
-  });
+  return wholeLines(path).map((line, i) => parseLine(path, line, i));
 }
 
-/** In place of what is there, as one step. */
-export function writeSeries(path: string, measurements: readonly Measurement[]): void {
-  writeFileSync(`${path}.new`, measurements.map((m) => `${JSON.stringify(m)}\n`).join(""));
+/**
+ * Gives the measurements that `changed` answers for in place of those that are there, as one step. Every other line
+ * stays as it is: a later Meshproof may have written more into it than this one reads.
+ */
+export function correctSeries(
+  path: string,
+  changed: (measurement: Measurement) => Measurement | undefined,
+): void {
+  const before = wholeLines(path);
+  const after = before.map((line, i) => {
+    const other = changed(parseLine(path, line, i));
+    return other === undefined ? line : JSON.stringify(other);
+  });
+  if (after.every((line, i) => line === before[i])) return;
+  writeFileSync(`${path}.new`, after.map((line) => `${line}\n`).join(""));
   renameSync(`${path}.new`, path);
 }
 
+function wholeLines(path: string): string[] {
+  if (!existsSync(path)) return [];
+  return readUserFile(path, "a series")
+    .split("\n")
+    .slice(0, -1)
+    .filter((l) => l !== "");
+}
+
+const parseLine = (path: string, line: string, index: number): Measurement =>
+  parseRecord(line, measurementFormat, {
+    what: `series ${path}, line ${index + 1},`,
+    remedy: "name a file that `test --series` wrote, or a new one",
+  });
+
 /** Throws a ZodError for what could not be read again, before anything is written. */
 export function appendToSeries(path: string, measurement: Measurement): void {
-  measurementSchema.parse(measurement);
+  measurementFormat.schema.parse(measurement);
   mkdirSync(dirname(path), { recursive: true });
   const file = openSync(path, "a+");
   try {

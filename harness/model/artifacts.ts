@@ -1,58 +1,61 @@
+import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
+
+const versionsSchema = z.object({ kubernetes: z.string(), cilium: z.string() });
 /** What one cluster asks for. `cilium` is a version such as `1.19.4`, or the path of a local checkout. */
-export interface Versions {
-  readonly kubernetes: string;
-  readonly cilium: string;
-}
+export type Versions = Infer<typeof versionsSchema>;
 
-/** Where a thing came from, for the report: module sums, Debian package hashes, registry digests. */
-export interface Provenance {
-  readonly name: string;
-  readonly version: string;
-  readonly origin: string;
+export const provenanceSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  origin: z.string().describe("Where it was fetched or built from."),
   /** A checksum with its algorithm in front: `h1:...`, `sha256:...`. */
-  readonly sum: string;
-  readonly notes?: readonly string[];
-}
+  sum: z.string().describe("Checksum."),
+  notes: z.array(z.string()).exactOptional(),
+});
+/** Where a thing came from, for the report: module sums, Debian package hashes, registry digests. */
+export type Provenance = Infer<typeof provenanceSchema>;
 
-/** What a cluster is made from. */
-export interface ClusterArtifacts {
-  readonly versions: Versions;
+const clusterArtifactsSchema = z.object({
+  versions: versionsSchema,
   /** The version that Cilium reports of itself, such as `1.19.4`. */
-  readonly ciliumVersion: string;
+  ciliumVersion: z.string(),
   /** A reference that the local Docker daemon resolves. */
-  readonly nodeImage: string;
-  readonly nodeImageId: string;
+  nodeImage: z.string(),
+  nodeImageId: z.string(),
   /** A folder that holds Cilium's own Helm chart. */
-  readonly chartDir: string;
+  chartDir: z.string(),
   /** Values that point the chart at these images, and nothing else. */
-  readonly imageValues: Record<string, unknown>;
+  imageValues: z.record(z.string(), z.unknown()),
   /** `host:port` of a plain-HTTP mirror that the nodes' containerd pulls through; none where all is preloaded. */
-  readonly mirror?: string;
+  mirror: z.string().exactOptional(),
   /** Cilium's images as the local Docker daemon holds them; none where nodes pull them, or hold them in their own image alone. */
-  readonly ciliumImages: readonly string[];
+  ciliumImages: z.array(z.string()),
   /** Archives that every node must import because its image lacks them. */
-  readonly importArchives: readonly string[];
-}
+  importArchives: z.array(z.string()),
+});
+/** What a cluster is made from. */
+export type ClusterArtifacts = Infer<typeof clusterArtifactsSchema>;
 
-export interface Tools {
-  readonly kind: string;
-  readonly helm: string;
-}
+const toolsSchema = z.object({ kind: z.string(), helm: z.string() });
+export type Tools = Infer<typeof toolsSchema>;
 
-export type ImageSource = "registry" | "source" | "archive";
+const imageSources = ["registry", "source", "archive"] as const;
+export type ImageSource = (typeof imageSources)[number];
 
-export interface Artifacts {
-  readonly source: ImageSource;
+export const artifactsSchema = z.object({
+  source: z.enum(imageSources),
   /** One sentence: why this source, and what was tried before it. */
-  readonly reason: string;
-  readonly tools: Tools;
+  reason: z.string(),
+  tools: toolsSchema,
   /** By cluster name. */
-  readonly clusters: Readonly<Record<string, ClusterArtifacts>>;
+  clusters: z.record(z.string(), clusterArtifactsSchema),
   /** Backends of the suites. */
-  readonly agnhostImage: string;
+  agnhostImage: z.string(),
   /** Holds the program `nginx`: published, or the prober's own image with Debian's. */
-  readonly nginxImage: string;
+  nginxImage: z.string(),
   /** The in-cluster prober; the local Docker daemon has it too, for the outside client. */
-  readonly proberImage: string;
-  readonly provenance: readonly Provenance[];
-}
+  proberImage: z.string(),
+  provenance: z.array(provenanceSchema),
+});
+export type Artifacts = Infer<typeof artifactsSchema>;

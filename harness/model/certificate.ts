@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { outcomes } from "./verdict.ts";
 
 export const certifications = ["certified", "certified with findings", "not certified", "unknown"] as const;
@@ -6,7 +7,7 @@ export type Certification = (typeof certifications)[number];
 
 const ms = z.number();
 
-const disruption = z.strictObject({
+const disruption = z.object({
   path: z.string().describe("Who asks whom, over what."),
   kind: z.enum(["new connection", "http keep-alive", "tcp heartbeat", "udp flow", "dns"]),
   sent: z.number().int(),
@@ -18,7 +19,7 @@ const disruption = z.strictObject({
   resets: z.number().int().describe("Of kept connections: how often one ended."),
   outages: z
     .array(
-      z.strictObject({
+      z.object({
         afterMs: ms.describe("Since the phase began."),
         gapMs: ms,
         lost: z.number().int(),
@@ -28,13 +29,13 @@ const disruption = z.strictObject({
     .describe("The longest first, at most five."),
 });
 /** What one path lost in one phase. */
-export type Disruption = z.infer<typeof disruption>;
+export type Disruption = Infer<typeof disruption>;
 
-const event = z.strictObject({ afterMs: ms.describe("Since the phase began."), what: z.string() });
+const event = z.object({ afterMs: ms.describe("Since the phase began."), what: z.string() });
 /** What happened in the mesh, as its API servers told. */
-export type MeshEvent = z.infer<typeof event>;
+export type MeshEvent = Infer<typeof event>;
 
-const leak = z.strictObject({
+const leak = z.object({
   afterMs: ms,
   from: z.string(),
   to: z.string(),
@@ -42,9 +43,9 @@ const leak = z.strictObject({
   spanMs: ms,
 });
 /** Packets of denied traffic that were captured where the policy should have kept them from. */
-export type Leak = z.infer<typeof leak>;
+export type Leak = Infer<typeof leak>;
 
-const phase = z.strictObject({
+export const phaseSchema = z.object({
   name: z.string(),
   versions: z.record(z.string(), z.string()).describe("What each cluster runs when the phase is over."),
   durationMs: ms,
@@ -57,7 +58,7 @@ const phase = z.strictObject({
   events: z.array(event),
   changed: z.array(z.string()).describe("State that should have survived and did not."),
   suites: z.array(
-    z.strictObject({
+    z.object({
       name: z.string(),
       run: z.string(),
       tests: z.partialRecord(z.enum(outcomes), z.number().int()),
@@ -69,11 +70,11 @@ const phase = z.strictObject({
   rig: z.array(z.string()).describe("What spoiled the phase's figures, if anything."),
   unseen: z
     .array(z.string())
-    .optional()
+    .exactOptional()
     .describe("What was not watched or read, though the figures stand: a capture that ended, for one."),
   error: z.string().nullable().describe("An upgrade that did not come about, and what was last seen of it."),
 });
-export type PhaseRecord = z.infer<typeof phase>;
+export type PhaseRecord = Infer<typeof phaseSchema>;
 
 /** A phase of which nothing was measured. */
 export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"]): PhaseRecord => ({
@@ -91,7 +92,7 @@ export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"])
 });
 
 /** The certificate of one upgrade, as `certificate.yaml` holds it. */
-export const certificateSchema = z.strictObject({
+export const certificateSchema = z.object({
   apiVersion: z.literal("meshproof/v1"),
   kind: z.literal("UpgradeCertificate"),
   from: z.string(),
@@ -108,7 +109,7 @@ export const certificateSchema = z.strictObject({
   kernel: z.string(),
   machine: z.string(),
   clusters: z.array(
-    z.strictObject({
+    z.object({
       name: z.string(),
       id: z.number().int(),
       kubernetes: z.string(),
@@ -117,14 +118,19 @@ export const certificateSchema = z.strictObject({
       nodeImageId: z.string(),
     }),
   ),
-  images: z.array(z.strictObject({ version: z.string(), reference: z.string(), id: z.string() })),
-  budgets: z.strictObject({ upgradeGapMs: ms, upgradeLostMs: ms }),
-  features: z.strictObject({
+  images: z.array(z.object({ version: z.string(), reference: z.string(), id: z.string() })),
+  budgets: z.object({ upgradeGapMs: ms, upgradeLostMs: ms }),
+  features: z.object({
     phase: z.string().describe("Whose suites said so."),
     supported: z.array(z.string()),
     unsupported: z.array(z.string()),
     skipped: z.array(z.string()),
   }),
-  phases: z.array(phase),
+  phases: z.array(phaseSchema),
 });
-export type Certificate = z.infer<typeof certificateSchema>;
+export type Certificate = Infer<typeof certificateSchema>;
+
+export const certificateFormat: RecordFormat<Certificate> = {
+  schema: certificateSchema,
+  version: { key: "apiVersion", current: 1 },
+};

@@ -1,4 +1,10 @@
+import type { Artifacts, ClusterArtifacts } from "./artifacts.ts";
+import { budgetsSchema, rigSchema } from "./budgets.ts";
+import { unmeasuredPhase } from "./certificate.ts";
+import type { CertificationJournal } from "./certification-journal.ts";
 import type { History } from "./history.ts";
+import type { LabPlan, PlannedCluster, PlannedKindCluster } from "./lab-plan.ts";
+import type { LabState } from "./lab-state.ts";
 import type { Measurement } from "./measurement.ts";
 
 /** Made-up records for unit tests: a test names what matters to it, the rest is here. */
@@ -49,6 +55,107 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
     others: [],
     connections: [],
     prober: { latenessP99Ms: 1, cpuShare: 0.2, allCpuShare: 0.4, everyMs: 5, sent: 1000 },
+    ...change,
+  };
+}
+
+export const exampleCluster = (name: string, id: number): PlannedKindCluster => ({
+  kind: "kind",
+  name,
+  id,
+  podCidr: `10.${id}.0.0/16`,
+  serviceCidr: `10.10${id}.0.0/16`,
+  kubernetes: "1.34.4",
+  cilium: "1.19.4",
+  kindConfig: {
+    kind: "Cluster",
+    apiVersion: "kind.x-k8s.io/v1alpha4",
+    networking: {
+      podSubnet: `10.${id}.0.0/16`,
+      serviceSubnet: `10.10${id}.0.0/16`,
+      disableDefaultCNI: true,
+      kubeProxyMode: "none",
+    },
+    nodes: [{ role: "control-plane" }, { role: "worker" }],
+  },
+  values: {},
+});
+
+export function examplePlan(change: Partial<LabPlan> = {}): LabPlan {
+  return {
+    lab: "paper",
+    profile: "default",
+    clusters: [exampleCluster("east", 1), exampleCluster("west", 2)],
+    serviceType: "LoadBalancer",
+    networks: "shared",
+    suites: [],
+    budgets: budgetsSchema.parse(undefined),
+    rig: rigSchema.parse(undefined),
+    ...change,
+  };
+}
+
+/** What a plan's clusters are made from, of images that are nowhere. */
+export function exampleArtifacts(plan: LabPlan = examplePlan()): Artifacts {
+  const of = ({ kubernetes, cilium }: PlannedCluster): ClusterArtifacts => ({
+    versions: { kubernetes, cilium },
+    ciliumVersion: cilium,
+    nodeImage: "meshproof/node:x",
+    nodeImageId: "sha256:1",
+    chartDir: "/charts/cilium",
+    imageValues: {},
+    ciliumImages: [],
+    importArchives: [],
+  });
+  return {
+    source: "source",
+    reason: "asked for",
+    tools: { kind: "/bin/kind", helm: "/bin/helm" },
+    clusters: Object.fromEntries(plan.clusters.map((c) => [c.name, of(c)])),
+    agnhostImage: "x",
+    nginxImage: "x",
+    proberImage: "x",
+    provenance: [{ name: "cilium", version: "v1.19.4", origin: "Go module", sum: "h1:x" }],
+  };
+}
+
+/** A lab that is up and kept. */
+export function exampleLabState(change: Partial<LabState> = {}): LabState {
+  const plan = change.plan ?? examplePlan(change.lab === undefined ? {} : { lab: change.lab });
+  return {
+    version: 3,
+    lab: plan.lab,
+    owner: "root-01234567",
+    phase: "up",
+    runId: "r",
+    createdAt: "2026-11-21T12:00:00.000Z",
+    plan,
+    artifacts: exampleArtifacts(plan),
+    ...change,
+  };
+}
+
+/** A certification that was cut off behind its first phase. */
+export function exampleJournal(change: Partial<CertificationJournal> = {}): CertificationJournal {
+  return {
+    version: 1,
+    pair: { from: "1.19.1", to: "1.19.4" },
+    settings: {
+      order: ["east", "west"],
+      skipRollback: false,
+      suites: ["policy"],
+      full: false,
+      newValues: {},
+      preflight: true,
+      deadlineMs: 600_000,
+    },
+    runId: "r",
+    command: "npm run mesh -- certify --from 1.19.1 --to 1.19.4",
+    given: { east: { tunnelProtocol: "vxlan" }, west: {} },
+    findings: [],
+    done: [unmeasuredPhase("baseline", { east: "1.19.1", west: "1.19.1" })],
+    current: "upgrade east",
+    watchedUntilUnixMs: null,
     ...change,
   };
 }

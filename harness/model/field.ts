@@ -1,50 +1,68 @@
+import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+
+const texts = z.record(z.string(), z.string());
+
+export const fieldObjectSchema = z
+  .object({
+    apiVersion: z.string().exactOptional(),
+    kind: z.string().exactOptional(),
+    metadata: z.looseObject({
+      name: z.string(),
+      namespace: z.string().exactOptional(),
+      labels: texts.nullable().exactOptional(),
+      annotations: texts.nullable().exactOptional(),
+      ownerReferences: z.array(z.looseObject({ kind: z.string(), name: z.string() })).exactOptional(),
+    }),
+  })
+  // Objects of every kind; readers check what they use.
+  .catchall(z.any());
 /** An object as a file of the field holds it. */
-export interface FieldObject {
-  readonly apiVersion?: string;
-  readonly kind?: string;
-  readonly metadata: {
-    readonly name: string;
-    readonly namespace?: string;
-    readonly labels?: Readonly<Record<string, string>>;
-    readonly annotations?: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly { readonly kind: string; readonly name: string }[];
-  };
-  // biome-ignore lint/suspicious/noExplicitAny: objects of every kind; readers check what they use.
-  readonly [field: string]: any;
-}
+export type FieldObject = Infer<typeof fieldObjectSchema>;
 
-/** One cluster of the field, as its files show it. What they do not show is undefined. */
-export interface FieldCluster {
-  readonly name: string;
-  readonly id: number | undefined;
+/** A list that is not there may be null in what Go's programs write. */
+export const fieldObjectsFormat: RecordFormat<readonly FieldObject[] | null> = {
+  schema: z.array(fieldObjectSchema).nullable(),
+};
+export const fieldValuesFormat: RecordFormat<Readonly<Record<string, unknown>>> = {
+  schema: z.record(z.string(), z.unknown()),
+};
+export const fieldConfigFormat: RecordFormat<Readonly<Record<string, string>>> = { schema: texts };
+
+const fieldClusterSchema = z.strictObject({
+  name: z.string(),
+  id: z.number().exactOptional(),
   /** Where all of it was read. */
-  readonly sources: readonly string[];
-  readonly kubernetes: string | undefined;
-  readonly cilium: string | undefined;
-  readonly podCidr: string | undefined;
-  readonly serviceCidr: string | undefined;
-  readonly kernel: string | undefined;
-  readonly controlPlanes: number;
-  readonly workers: number;
+  sources: z.array(z.string()),
+  kubernetes: z.string().exactOptional(),
+  cilium: z.string().exactOptional(),
+  podCidr: z.string().exactOptional(),
+  serviceCidr: z.string().exactOptional(),
+  kernel: z.string().exactOptional(),
+  controlPlanes: z.number(),
+  workers: z.number(),
   /** Helm values, or what the agents' ConfigMap says of them. */
-  readonly values: Readonly<Record<string, unknown>>;
+  values: z.record(z.string(), z.unknown()),
   /** The agents' ConfigMap. */
-  readonly config: Readonly<Record<string, string>>;
-  readonly namespaces: readonly FieldObject[];
-  readonly services: readonly FieldObject[];
-  readonly pods: readonly FieldObject[];
-  readonly policies: readonly FieldObject[];
+  config: texts,
+  namespaces: z.array(fieldObjectSchema),
+  services: z.array(fieldObjectSchema),
+  pods: z.array(fieldObjectSchema),
+  policies: z.array(fieldObjectSchema),
   /** Policies of no namespace. */
-  readonly clusterwide: readonly FieldObject[];
-}
+  clusterwide: z.array(fieldObjectSchema),
+});
+/** One cluster of the field, as its files show it. What they do not show is undefined. */
+export type FieldCluster = Infer<typeof fieldClusterSchema>;
 
-/** One line of the comparison: what the field has, what the lab will have, and whether it matters. */
-export interface Difference {
-  readonly cluster: string;
-  readonly field: string;
-  readonly inField: string;
-  readonly inLab: string;
+const differenceSchema = z.strictObject({
+  cluster: z.string(),
+  field: z.string(),
+  inField: z.string(),
+  inLab: z.string(),
   /** Empty where the two are alike. */
-  readonly difference: string;
-  readonly matters: "no" | "perhaps" | "yes";
-}
+  difference: z.string(),
+  matters: z.enum(["no", "perhaps", "yes"]),
+});
+/** One line of the comparison: what the field has, what the lab will have, and whether it matters. */
+export type Difference = Infer<typeof differenceSchema>;

@@ -1,36 +1,48 @@
-import { type Distribution, distributionOf } from "#harness/lib/distribution.ts";
+import { z } from "zod";
+import { type Distribution, distributionOf, distributionSchema } from "#harness/lib/distribution.ts";
+import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
-import type { Affinity, Boundary, ConnectionFigures, Measurement, Setting } from "./measurement.ts";
+import {
+  affinities,
+  boundaries,
+  type ConnectionFigures,
+  connectionFiguresSchema,
+  type Measurement,
+  settingSchema,
+} from "./measurement.ts";
 
-/** What repeated measurements of one scenario say. Runs that the rig spoiled are counted and stay out of the rest. */
-export interface Figure {
-  readonly scenario: string;
-  readonly affinity: Affinity;
-  readonly method: number;
-  readonly setting: Setting;
-  readonly runs: number;
-  readonly unknown: number;
-  readonly notRecovered: number;
+const figureSchema = z.strictObject({
+  scenario: z.string(),
+  affinity: z.enum(affinities),
+  method: z.number(),
+  setting: settingSchema,
+  runs: z.number(),
+  unknown: z.number(),
+  notRecovered: z.number(),
   /** Of the runs that recovered; absent where none did. Milliseconds, at the main vantage point. */
-  readonly outageMs?: Distribution;
+  outageMs: distributionSchema.exactOptional(),
   /** The same by the cluster that was struck. */
-  readonly byStruck: Readonly<Record<string, Distribution>>;
+  byStruck: z.record(z.string(), distributionSchema),
   /** After healing, of the same clients. */
-  readonly backOutageMs?: Distribution;
-  readonly lostMedian: number;
-  readonly lostMost: number;
+  backOutageMs: distributionSchema.exactOptional(),
+  lostMedian: z.number(),
+  lostMost: z.number(),
   /** Median of each link's share of the outage, in the order of the chain. */
-  readonly links: readonly { readonly upTo: Boundary; readonly medianMs: number }[];
+  links: z.array(z.strictObject({ upTo: z.enum(boundaries), medianMs: z.number() })),
   /** Median over the runs with an outage: how much of it lies between boundaries that were both seen. */
-  readonly explainedShare?: number;
-  readonly connections: readonly {
-    readonly kind: ConnectionFigures["kind"];
-    readonly survived: number;
-    readonly reset: number;
-    readonly stalled: number;
-    readonly longestGapMedianMs: number;
-  }[];
-}
+  explainedShare: z.number().exactOptional(),
+  connections: z.array(
+    z.strictObject({
+      kind: connectionFiguresSchema.shape.kind,
+      survived: z.number(),
+      reset: z.number(),
+      stalled: z.number(),
+      longestGapMedianMs: z.number(),
+    }),
+  ),
+});
+/** What repeated measurements of one scenario say. Runs that the rig spoiled are counted and stay out of the rest. */
+export type Figure = Infer<typeof figureSchema>;
 
 /** In the order in which the scenarios first appear; the seed makes the bootstrap intervals reproducible. */
 export function figuresOf(measurements: readonly Measurement[], seed: number): Figure[] {

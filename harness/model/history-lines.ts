@@ -1,22 +1,33 @@
+import { z } from "zod";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { checkRecord, type RecordSource } from "#harness/lib/records.ts";
 import { hundredths } from "#harness/lib/stats.ts";
-import type { History, Mark, Sample, SampleOutcome } from "./history.ts";
+import {
+  type History,
+  type HistoryFoot,
+  type HistoryHead,
+  historyFootSchema,
+  historyHeadSchema,
+  isSampleOutcome,
+  type Sample,
+} from "./history.ts";
 import { SampleColumns } from "./sample-columns.ts";
 
-/** The first line of a history's file (`reports/README.md` documents the format). */
-export type HistoryHead = Pick<
-  History,
-  "title" | "vantage" | "target" | "everyMs" | "timeoutMs" | "connection" | "startedAt" | "startedAtUnixMs"
->;
+const formatName = "meshproof-history/";
+const format = `${formatName}1` as const;
 
-/** The last line. A file without one was cut off. */
-export interface HistoryFoot {
-  readonly marks: readonly Mark[];
-  readonly cpuShare: number;
-  readonly clockErrorMs: number;
-}
+const headFormat = {
+  schema: historyHeadSchema.extend({ format: z.literal(format) }),
+  version: { key: "format", current: 1 },
+};
+const footFormat = { schema: historyFootSchema };
 
-const format = "meshproof-history/1";
+/** Five days at a thousand a second: a larger number is none of a history's. */
+const mostSamples = 500_000_000;
+
+const isNumber = (value: unknown): value is number => Number.isFinite(value);
+const isTextOrNone = (value: unknown): value is string | undefined =>
+  value === undefined || typeof value === "string";
 
 export function headLine(head: HistoryHead): string {
   return JSON.stringify({ format, ...head });
@@ -59,39 +70,46 @@ export class HistoryReader {
   line(text: string): void {
     if (text === "") return;
     this.#lines += 1;
-    let told: unknown;
+    let value: unknown;
     try {
-      told = JSON.parse(text);
+      value = JSON.parse(text);
     } catch (error) {
       throw this.#malformed("is not JSON", error);
     }
-    if (Array.isArray(told)) {
-      const [kind, seq, dueMs, lateMs, tookMs, outcome, servedBy, cluster, detail] = told as [
-        string,
-        number,
-        number,
-        number,
-        number,
-        SampleOutcome,
-        string?,
-        string?,
-        string?,
-      ];
-      (kind === "c" ? this.#control : this.#samples).add({
-        seq,
-        dueMs,
-        sentMs: dueMs + lateMs,
-        endMs: dueMs + lateMs + tookMs,
-        outcome,
-        ...(servedBy === undefined ? {} : { servedBy }),
-        ...(cluster === undefined || cluster === "" ? {} : { cluster }),
-        ...(detail === undefined ? {} : { detail }),
-      });
-    } else if (this.#lines === 1) {
-      const { format: found, ...head } = told as HistoryHead & { format?: string };
-      if (found !== format) throw this.#malformed(`is of format ${found ?? "none"}, not ${format}`);
-      this.#head = head;
-    } else this.#foot = told as HistoryFoot;
+    if (Array.isArray(value)) this.#sample(value);
+    else if (this.#lines === 1) this.#head = this.#readHead(value);
+    else this.#foot = checkRecord(value, footFormat, this.#source);
+  }
+
+  /** A history has up to a million samples: zod would take ten times as long over each as this does. */
+  #sample(row: readonly unknown[]): void {
+    const [kind, seq, dueMs, lateMs, tookMs, outcome, servedBy, cluster, detail] = row;
+    if (kind !== "s" && kind !== "c") throw this.#malformed("is neither a sample nor one of the control");
+    if (!isNumber(seq) || !Number.isInteger(seq) || seq < 0 || seq > mostSamples)
+      throw this.#malformed("has no sequence number");
+    if (!isNumber(dueMs) || !isNumber(lateMs) || !isNumber(tookMs))
+      throw this.#malformed("lacks one of its three times");
+    if (!isSampleOutcome(outcome)) throw this.#malformed(`has outcome ${JSON.stringify(outcome)}`);
+    if (!isTextOrNone(servedBy) || !isTextOrNone(cluster) || !isTextOrNone(detail))
+      throw this.#malformed("has something else than text behind its outcome");
+    (kind === "c" ? this.#control : this.#samples).add({
+      seq,
+      dueMs,
+      sentMs: dueMs + lateMs,
+      endMs: dueMs + lateMs + tookMs,
+      outcome,
+      ...(servedBy === undefined ? {} : { servedBy }),
+      ...(cluster === undefined || cluster === "" ? {} : { cluster }),
+      ...(detail === undefined ? {} : { detail }),
+    });
+  }
+
+  #readHead(value: unknown): HistoryHead {
+    const { format: found } = (value ?? {}) as { readonly format?: unknown };
+    if (typeof found !== "string" || !found.startsWith(formatName))
+      throw this.#malformed(`is of format ${String(found ?? "none").slice(0, 40)}, not ${format}`);
+    const { format: _, ...head } = checkRecord(value, headFormat, this.#source);
+    return head;
   }
 
   /** `evidence-malformed` where the head or the foot is missing: the prober or the harness was killed. */
@@ -107,11 +125,15 @@ export class HistoryReader {
     return { vantage: this.#head.vantage, samples: this.#samples, control: this.#control };
   }
 
-  #malformed(what: string, cause?: unknown): MeshproofError {
-    return new MeshproofError(
-      "evidence-malformed",
-      `history ${this.#name}${this.#lines > 1 ? `, line ${this.#lines},` : ""} ${what}`,
-      { cause },
-    );
+  get #source(): RecordSource {
+    return {
+      what: `history ${this.#name}${this.#lines > 1 ? `, line ${this.#lines},` : ""}`,
+      remedy: "measure again: its run was cut off, or the file was changed",
+      code: "evidence-malformed",
+    };
+  }
+
+  #malformed(why: string, cause?: unknown): MeshproofError {
+    return new MeshproofError("evidence-malformed", `${this.#source.what} ${why}`, { cause });
   }
 }

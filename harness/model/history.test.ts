@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Sample, sampleOutcomes } from "./history.ts";
-import { footLine, type HistoryHead, HistoryReader, headLine, sampleLine } from "./history-lines.ts";
+import { type HistoryHead, type Sample, sampleOutcomes } from "./history.ts";
+import { footLine, HistoryReader, headLine, sampleLine } from "./history-lines.ts";
+import { readProbeLine } from "./probe-wire.ts";
 import { SampleColumns } from "./sample-columns.ts";
 
 const hundredths = (max: number) => fc.integer({ min: 0, max: max * 100 }).map((n) => n / 100);
@@ -89,6 +90,24 @@ describe("a history's file", () => {
     ["was cut off", [headLine(head)], /has no last line/],
     ["is of another format", ['{"format":"x/9"}'], /is of format x\/9/],
     ["is no JSON", [headLine(head), '["s",1,'], /line 2, is not JSON/],
+    ["is of a newer Meshproof", ['{"format":"meshproof-history/2"}'], /newer Meshproof \(format 2;/],
+    [
+      "has a head without its target",
+      ['{"format":"meshproof-history/1","title":"t"}'],
+      /malformed: vantage:/,
+    ],
+    ["has a foot without marks", [headLine(head), "{}"], /line 2, is malformed: marks:/],
+    ["has a scalar for a foot", [headLine(head), "null"], /line 2, is malformed: \(top\):/],
+    ["has a row of another kind", [headLine(head), '["x",1,5,0,1,"ok"]'], /line 2, is neither/],
+    ["has a row without a number", [headLine(head), '["s",-1,5,0,1,"ok"]'], /line 2, has no sequence number/],
+    ["has a row of a number beyond all", [headLine(head), '["s",1e15,5,0,1,"ok"]'], /no sequence number/],
+    [
+      "has a row without its times",
+      [headLine(head), '["s",1,5,null,1,"ok"]'],
+      /lacks one of its three times/,
+    ],
+    ["has an unknown outcome", [headLine(head), '["s",1,5,0,1,"fine"]'], /line 2, has outcome "fine"/],
+    ["has a pod that is no text", [headLine(head), '["s",1,5,0,1,"ok",7]'], /something else than text/],
   ])("one that %s is refused by name and place", (_name, lines, message) => {
     const reader = new HistoryReader("h.ndjson");
     expect(() => {
@@ -96,4 +115,15 @@ describe("a history's file", () => {
       reader.history();
     }).toThrow(message);
   });
+});
+
+test("a line of the prober is its start, a batch or its end; anything else is none", () => {
+  const lines = [
+    { hello: { startedAtUnixMs: 1 } },
+    { samples: [[0, 1, 5, 5, 6, "ok", "p", ""]], control: [], nowMs: 7 },
+    { bye: { cpuShare: 0.1 } },
+  ];
+  for (const line of lines) expect(readProbeLine(JSON.stringify(line))).toEqual(line);
+  for (const none of ["npm warn", "7", "null", '{"hello":{}}', '{"samples":[],"control":[]}'])
+    expect(readProbeLine(none)).toBeUndefined();
 });

@@ -1,17 +1,21 @@
-/** The host at one moment, taken every second beside a run. Times on the harness's monotonic clock. */
-export interface HostSample {
-  readonly atMs: number;
+import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
+
+const hostSampleSchema = z.strictObject({
+  atMs: z.number(),
   /** Cores that were busy since the sample before, of all processes. */
-  readonly busyCores: number;
+  busyCores: z.number(),
   /** Of these: the lab's containers, and the harness with its children. */
-  readonly labCores: number;
-  readonly ownCores: number;
+  labCores: z.number(),
+  ownCores: z.number(),
   /** Programs that are neither of these and used most of the rest; told only where that is much. */
-  readonly foreignNames?: readonly string[];
+  foreignNames: z.array(z.string()).exactOptional(),
   /** How late this sample's timer fired. */
-  readonly lateMs: number;
+  lateMs: z.number(),
   /** The least of what is free for Docker and for the reports. */
-  readonly freeDiskBytes: number;
+  freeDiskBytes: z.number(),
   /** Whether Docker's daemon answered when it was last asked. */
-  readonly dockerAnswers: boolean;
-}
+  dockerAnswers: z.boolean(),
+});
+/** The host at one moment, taken every second beside a run. Times on the harness's monotonic clock. */
+export type HostSample = Infer<typeof hostSampleSchema>;

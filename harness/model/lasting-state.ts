@@ -1,11 +1,17 @@
-/** What must outlive an upgrade, of one cluster; every map by the object's own name. */
-export interface LastingState {
+import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
+
+const byName = z.record(z.string(), z.string());
+
+const lastingStateSchema = z.strictObject({
   /** Pod to its security identity. */
-  readonly identities: Readonly<Record<string, string>>;
+  identities: byName,
   /** Pod to its endpoint's id on its node. */
-  readonly endpoints: Readonly<Record<string, string>>;
+  endpoints: byName,
   /** Service, as an agent has it in its BPF map, to its backends. */
-  readonly backends: Readonly<Record<string, string>>;
+  backends: byName,
   /** CiliumNetworkPolicy to its `Valid` condition. */
-  readonly policies: Readonly<Record<string, string>>;
-}
+  policies: byName,
+});
+/** What must outlive an upgrade, of one cluster; every map by the object's own name. */
+export type LastingState = Infer<typeof lastingStateSchema>;

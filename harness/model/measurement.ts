@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 
 export const affinities = ["local", "remote", "none"] as const;
 export type Affinity = (typeof affinities)[number];
@@ -18,7 +19,7 @@ export type Boundary = (typeof boundaries)[number];
 const ms = z.number();
 const losses = z.record(z.string(), z.number().int());
 
-const disturbance = z.strictObject({
+const disturbance = z.object({
   recovered: z
     .boolean()
     .describe(
@@ -29,12 +30,12 @@ const disturbance = z.strictObject({
   lost: z.number().int(),
   lossOutcomes: losses,
 });
-export type Disturbance = z.infer<typeof disturbance>;
+export type Disturbance = Infer<typeof disturbance>;
 
 const vantageFigures = disturbance.extend({ title: z.string(), everyMs: ms, latenessP99Ms: ms });
-export type VantageFigures = z.infer<typeof vantageFigures>;
+export type VantageFigures = Infer<typeof vantageFigures>;
 
-const connectionFigures = z.strictObject({
+export const connectionFiguresSchema = z.object({
   kind: z.enum(["http keep-alive", "tcp heartbeat", "udp flow"]),
   fate: z
     .enum(["survived", "reset", "stalled"])
@@ -43,12 +44,12 @@ const connectionFigures = z.strictObject({
   lost: z.number().int(),
   lossOutcomes: losses,
 });
-export type ConnectionFigures = z.infer<typeof connectionFigures>;
+export type ConnectionFigures = Infer<typeof connectionFiguresSchema>;
 
-const phases = z.strictObject({
+const phases = z.object({
   seen: z
     .array(
-      z.strictObject({
+      z.object({
         boundary: z.enum(boundaries),
         afterMs: ms.nullable(),
         errorMs: ms.describe("How far off the stamp may be."),
@@ -60,16 +61,16 @@ const phases = z.strictObject({
   firstNewAfterMs: ms.nullable(),
   stableAfterMs: ms.nullable(),
   links: z
-    .array(z.strictObject({ upTo: z.enum(boundaries), ms }))
+    .array(z.object({ upTo: z.enum(boundaries), ms }))
     .describe("The outage, cut at the boundaries: the share of it that each link took."),
   unexplainedMs: ms.describe(
     "What lies between boundaries of which one was not seen; never divided among the others.",
   ),
 });
-export type Phases = z.infer<typeof phases>;
+export type Phases = Infer<typeof phases>;
 
-const setting = z
-  .strictObject({
+export const settingSchema = z
+  .object({
     cilium: z.string(),
     kubernetes: z.string(),
     kernel: z.string(),
@@ -77,13 +78,13 @@ const setting = z
     imageSource: z.string(),
   })
   .describe("What figures depend on beside the scenario: compared only where it is the same.");
-export type Setting = z.infer<typeof setting>;
+export type Setting = Infer<typeof settingSchema>;
 
 /**
  * One measured disturbance: what it did to clients, and which link of the chain took the time. The unit of
  * distributions, baselines and published figures. Times in milliseconds; those named `after` count from the fault.
  */
-export const measurementSchema = z.strictObject({
+export const measurementSchema = z.object({
   method: z
     .number()
     .int()
@@ -94,14 +95,14 @@ export const measurementSchema = z.strictObject({
   client: z.string().describe("The cluster whose clients the main figures are of."),
   runId: z.string(),
   at: z.string(),
-  setting,
+  setting: settingSchema,
   outcome: z.enum(["pass", "fail", "unknown"]).describe("unknown is the rig's: no figure."),
   away: disturbance.describe("At the main vantage point, from the fault to the healing."),
   back: disturbance.describe("From the healing on."),
   phases,
   others: z.array(vantageFigures),
-  connections: z.array(connectionFigures),
-  prober: z.strictObject({
+  connections: z.array(connectionFiguresSchema),
+  prober: z.object({
     latenessP99Ms: ms,
     cpuShare: z.number(),
     allCpuShare: z.number(),
@@ -109,4 +110,6 @@ export const measurementSchema = z.strictObject({
     sent: z.number().int(),
   }),
 });
-export type Measurement = z.infer<typeof measurementSchema>;
+export type Measurement = Infer<typeof measurementSchema>;
+
+export const measurementFormat: RecordFormat<Measurement> = { schema: measurementSchema };

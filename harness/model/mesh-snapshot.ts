@@ -1,10 +1,12 @@
-import type {
-  HealthReport,
-  IdentityEntry,
-  IpcacheEntry,
-  NodeEntry,
-  RemoteClusterStatus,
-  ServiceEntry,
+import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
+import {
+  healthReportSchema,
+  identityEntrySchema,
+  ipcacheEntrySchema,
+  nodeEntrySchema,
+  remoteClusterStatusSchema,
+  serviceEntrySchema,
 } from "./snapshot.ts";
 
 /** A part of a snapshot: what was read, or why it could not be. `absent`: nobody asked for it, as in an archive. */
@@ -12,152 +14,166 @@ export type Part<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly why: string; readonly absent?: boolean };
 
-/** A whole mesh at one moment, from live clusters or from an archive: what `diagnose` judges. */
-export interface MeshSnapshot {
-  readonly clusters: readonly ClusterSnapshot[];
-}
+const part = <S extends z.ZodType>(value: S) =>
+  z.discriminatedUnion("ok", [
+    z.object({ ok: z.literal(true), value }),
+    z.object({ ok: z.literal(false), why: z.string(), absent: z.boolean().exactOptional() }),
+  ]);
 
-export interface ClusterSnapshot {
-  readonly name: string;
-  /** cilium-config. */
-  readonly config: Part<Readonly<Record<string, string>>>;
-  /** Nodes as containers of the host; unknown for external clusters. */
-  readonly containers: Part<readonly { readonly name: string; readonly state: string }[]>;
-  readonly nodes: Part<readonly NodeState[]>;
-  readonly ciliumNodes: Part<readonly { readonly name: string; readonly podCidrs: readonly string[] }[]>;
-  readonly pods: Part<readonly PodState[]>;
-  readonly workloads: Part<readonly WorkloadState[]>;
-  readonly services: Part<readonly ServiceState[]>;
-  readonly endpoints: Part<readonly SliceEndpoint[]>;
-  readonly ciliumEndpoints: Part<readonly CiliumEndpointState[]>;
-  readonly policies: Part<readonly PolicyState[]>;
-  /** How many pools LoadBalancer addresses come from; not known of clusters that were not asked. */
-  readonly loadBalancerPools?: Part<number>;
-  /** Names of remote clusters to the endpoints that they are reached at. */
-  readonly peers: Part<{
-    readonly agents: Readonly<Record<string, readonly string[]>>;
-    readonly kvstoreMesh: Readonly<Record<string, readonly string[]>>;
-  }>;
-  readonly kvstoreMesh: Part<readonly RemoteClusterStatus[]>;
-  /** `troubleshoot` of KVStoreMesh: the failed steps of each peer, in order. */
-  readonly kvstoreMeshTrouble: Part<readonly PeerTrouble[]>;
-  readonly kvstoreMeshWords: Part<readonly PeerWord[]>;
-  readonly agents: readonly AgentState[];
-  readonly nodeStates: readonly NodeInside[];
-}
+const texts = z.record(z.string(), z.string());
+const lists = z.record(z.string(), z.array(z.string()));
 
-export interface NodeState {
-  readonly name: string;
-  readonly address: string;
-  readonly podCidr: string;
-  readonly ready: boolean;
-}
+const nodeStateSchema = z.object({
+  name: z.string(),
+  address: z.string(),
+  podCidr: z.string(),
+  ready: z.boolean(),
+});
 
-export interface PodState {
-  readonly namespace: string;
-  readonly name: string;
-  readonly node: string;
-  readonly ip: string;
-  readonly hostNetwork: boolean;
-  readonly ready: boolean;
-  readonly ending: boolean;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly containers: readonly {
-    readonly name: string;
-    readonly ready: boolean;
-    readonly restarts: number;
-    /** `CrashLoopBackOff`, `Error`...; empty while it runs. */
-    readonly trouble: string;
-  }[];
-}
+const podStateSchema = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  node: z.string(),
+  ip: z.string(),
+  hostNetwork: z.boolean(),
+  ready: z.boolean(),
+  ending: z.boolean(),
+  labels: texts,
+  containers: z.array(
+    z.object({
+      name: z.string(),
+      ready: z.boolean(),
+      restarts: z.number(),
+      /** `CrashLoopBackOff`, `Error`...; empty while it runs. */
+      trouble: z.string(),
+    }),
+  ),
+});
+export type PodState = Infer<typeof podStateSchema>;
 
-export interface WorkloadState {
-  readonly kind: "Deployment" | "DaemonSet";
-  readonly namespace: string;
-  readonly name: string;
-  readonly wanted: number;
-  readonly ready: number;
-}
+const workloadStateSchema = z.object({
+  kind: z.enum(["Deployment", "DaemonSet"]),
+  namespace: z.string(),
+  name: z.string(),
+  wanted: z.number(),
+  ready: z.number(),
+});
 
-export interface ServiceState {
-  readonly namespace: string;
-  readonly name: string;
-  readonly type: string;
-  readonly clusterIp: string;
-  readonly loadBalancerIp: string;
-  readonly annotations: Readonly<Record<string, string>>;
-  readonly selector: Readonly<Record<string, string>>;
+const serviceStateSchema = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  type: z.string(),
+  clusterIp: z.string(),
+  loadBalancerIp: z.string(),
+  annotations: texts,
+  selector: texts,
   /** At which it is reached from outside its cluster: node ports, and a LoadBalancer's own. */
-  readonly outerPorts?: readonly number[];
-}
+  outerPorts: z.array(z.number()).exactOptional(),
+});
+export type ServiceState = Infer<typeof serviceStateSchema>;
 
-export interface SliceEndpoint {
-  readonly namespace: string;
-  readonly service: string;
-  readonly ip: string;
-  readonly ready: boolean;
-}
+const sliceEndpointSchema = z.object({
+  namespace: z.string(),
+  service: z.string(),
+  ip: z.string(),
+  ready: z.boolean(),
+});
 
-export interface CiliumEndpointState {
-  readonly namespace: string;
-  readonly name: string;
-  readonly ip: string;
-  readonly identity: number;
-}
+const ciliumEndpointStateSchema = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  ip: z.string(),
+  identity: z.number(),
+});
+export type CiliumEndpointState = Infer<typeof ciliumEndpointStateSchema>;
 
-export interface PolicyState {
-  readonly namespace: string;
-  readonly name: string;
-  readonly spec: Readonly<Record<string, unknown>>;
-}
+const policyStateSchema = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  spec: z.record(z.string(), z.unknown()),
+});
 
+const peerTroubleSchema = z.object({ peer: z.string(), step: z.string() });
 /** One failed step towards a peer's etcd. */
-export interface PeerTrouble {
-  readonly peer: string;
-  readonly step: string;
-}
+export type PeerTrouble = Infer<typeof peerTroubleSchema>;
 
+const peerWordSchema = z.object({ peer: z.string(), good: z.boolean(), text: z.string() });
 /** The last that an agent or KVStoreMesh logged of its connection to a peer. */
-export interface PeerWord {
-  readonly peer: string;
-  readonly good: boolean;
-  readonly text: string;
-}
+export type PeerWord = Infer<typeof peerWordSchema>;
 
-/** A controller of an agent (a task that it repeats) that failed the last time that it ran. */
-export interface FailingController {
-  readonly name: string;
+const failingControllerSchema = z.object({
+  name: z.string(),
   /** In a row. */
-  readonly failures: number;
-  readonly message: string;
-}
+  failures: z.number(),
+  message: z.string(),
+});
+/** A controller of an agent (a task that it repeats) that failed the last time that it ran. */
+export type FailingController = Infer<typeof failingControllerSchema>;
 
-export interface AgentState {
-  readonly node: string;
-  readonly remotes: Part<readonly RemoteClusterStatus[]>;
-  readonly words: Part<readonly PeerWord[]>;
+const agentStateSchema = z.object({
+  node: z.string(),
+  remotes: part(z.array(remoteClusterStatusSchema)),
+  words: part(z.array(peerWordSchema)),
   /** Not known of evidence that was kept before it was read. */
-  readonly controllers?: Part<readonly FailingController[]>;
-  readonly nodeList: Part<readonly NodeEntry[]>;
-  readonly health: Part<HealthReport>;
-  readonly services: Part<readonly ServiceEntry[]>;
-  readonly lbMaps: Part<ReadonlyMap<string, readonly string[]>>;
-  readonly identities: Part<readonly IdentityEntry[]>;
-  readonly ipcache: Part<readonly IpcacheEntry[]>;
-}
+  controllers: part(z.array(failingControllerSchema)).exactOptional(),
+  nodeList: part(z.array(nodeEntrySchema)),
+  health: part(healthReportSchema),
+  services: part(z.array(serviceEntrySchema)),
+  lbMaps: part(z.map(z.string(), z.array(z.string()))),
+  identities: part(z.array(identityEntrySchema)),
+  ipcache: part(z.array(ipcacheEntrySchema)),
+});
+export type AgentState = Infer<typeof agentStateSchema>;
 
-/** What a look inside a node showed. */
-export interface NodeInside {
-  readonly node: string;
-  readonly rules: Part<readonly FirewallRule[]>;
-  /** Command lines of processes in state T. */
-  readonly stopped: readonly string[];
-}
-
-/** A rule of a firewall or of routing that drops or rejects, and is neither Kubernetes' nor Cilium's own. */
-export interface FirewallRule {
+const firewallRuleSchema = z.object({
   /** The pod whose network namespace it is in; empty for the node's own. */
-  readonly podIp: string;
-  readonly text: string;
-  readonly packets: number;
-}
+  podIp: z.string(),
+  text: z.string(),
+  packets: z.number(),
+});
+/** A rule of a firewall or of routing that drops or rejects, and is neither Kubernetes' nor Cilium's own. */
+export type FirewallRule = Infer<typeof firewallRuleSchema>;
+
+const nodeInsideSchema = z.object({
+  node: z.string(),
+  rules: part(z.array(firewallRuleSchema)),
+  /** Command lines of processes in state T. */
+  stopped: z.array(z.string()),
+});
+/** What a look inside a node showed. */
+export type NodeInside = Infer<typeof nodeInsideSchema>;
+
+export const containersSchema = z.array(z.object({ name: z.string(), state: z.string() }));
+export const configMapSchema = texts;
+export const peersSchema = z.object({ agents: lists, kvstoreMesh: lists });
+
+const clusterSnapshotSchema = z.object({
+  name: z.string(),
+  /** cilium-config. */
+  config: part(configMapSchema),
+  /** Nodes as containers of the host; unknown for external clusters. */
+  containers: part(containersSchema),
+  nodes: part(z.array(nodeStateSchema)),
+  ciliumNodes: part(z.array(z.object({ name: z.string(), podCidrs: z.array(z.string()) }))),
+  pods: part(z.array(podStateSchema)),
+  workloads: part(z.array(workloadStateSchema)),
+  services: part(z.array(serviceStateSchema)),
+  endpoints: part(z.array(sliceEndpointSchema)),
+  ciliumEndpoints: part(z.array(ciliumEndpointStateSchema)),
+  policies: part(z.array(policyStateSchema)),
+  /** How many pools LoadBalancer addresses come from; not known of clusters that were not asked. */
+  loadBalancerPools: part(z.number()).exactOptional(),
+  /** Names of remote clusters to the endpoints that they are reached at. */
+  peers: part(peersSchema),
+  kvstoreMesh: part(z.array(remoteClusterStatusSchema)),
+  /** `troubleshoot` of KVStoreMesh: the failed steps of each peer, in order. */
+  kvstoreMeshTrouble: part(z.array(peerTroubleSchema)),
+  kvstoreMeshWords: part(z.array(peerWordSchema)),
+  agents: z.array(agentStateSchema),
+  nodeStates: z.array(nodeInsideSchema),
+});
+export type ClusterSnapshot = Infer<typeof clusterSnapshotSchema>;
+
+export const meshSnapshotSchema = z.object({ clusters: z.array(clusterSnapshotSchema) });
+/** A whole mesh at one moment, from live clusters or from an archive: what `diagnose` judges. */
+export type MeshSnapshot = Infer<typeof meshSnapshotSchema>;

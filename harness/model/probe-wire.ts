@@ -1,77 +1,121 @@
-import type { Connection, SampleOutcome } from "./history.ts";
+import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+import { connections, sampleOutcomes } from "./history.ts";
 
-/** What the prober is told, as one JSON argument. */
-export interface ProbeSpec {
+const streamSpecSchema = z.strictObject({
+  host: z.string(),
+  port: z.number(),
+  path: z.string(),
+  everyMs: z.number(),
+  timeoutMs: z.number(),
+  connection: z.enum(connections),
+});
+export type StreamSpec = Infer<typeof streamSpecSchema>;
+
+const probeSpecSchema = z.strictObject({
   /** Means nothing to the prober: the host finds its process by it. */
-  readonly mark: string;
+  mark: z.string(),
   /** All on one clock, each on a grid of its own. */
-  readonly streams: readonly StreamSpec[];
+  streams: z.array(streamSpecSchema),
   /** Of the requests to the prober's own loopback: one grid for all streams, whose processor it shares. */
-  readonly controlEveryMs: number;
-}
+  controlEveryMs: z.number(),
+});
+/** What the prober is told, as one JSON argument. */
+export type ProbeSpec = Infer<typeof probeSpecSchema>;
 
-export interface StreamSpec {
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-  readonly everyMs: number;
-  readonly timeoutMs: number;
-  readonly connection: Connection;
-}
-
-/** Lines that the prober prints. Times are milliseconds since its own start. */
-export type ProbeLine =
-  | { readonly hello: { readonly startedAtUnixMs: number } }
-  | {
-      readonly samples: readonly WireSample[];
-      readonly control: readonly WireRequest[];
-      readonly nowMs: number;
-    }
-  | { readonly bye: { readonly cpuShare: number } };
-
+const outcome = z.enum(sampleOutcomes);
+const requestColumns = [
+  z.number(),
+  z.number(),
+  z.number(),
+  z.number(),
+  outcome,
+  z.string(),
+  z.string(),
+] as const;
+const wireRequestSchema = z.tuple(requestColumns);
 /** seq, dueMs, sentMs, endMs, outcome, servedBy, detail. */
-export type WireRequest = readonly [number, number, number, number, SampleOutcome, string, string];
+export type WireRequest = Infer<typeof wireRequestSchema>;
 
+const wireSampleSchema = z.tuple([z.number(), ...requestColumns]);
 /** The index of its stream before it. */
-export type WireSample = readonly [number, ...WireRequest];
+export type WireSample = Infer<typeof wireSampleSchema>;
 
+const batchSchema = z.object({
+  samples: z.array(wireSampleSchema),
+  control: z.array(wireRequestSchema),
+  nowMs: z.number(),
+});
+type ProbeBatch = Infer<typeof batchSchema>;
+
+const probeEventSchema = z.union([
+  z.object({ hello: z.object({ startedAtUnixMs: z.number() }) }),
+  z.object({ bye: z.object({ cpuShare: z.number() }) }),
+]);
+/** Lines that the prober prints. Times are milliseconds since its own start. */
+export type ProbeLine = Infer<typeof probeEventSchema> | ProbeBatch;
+
+/**
+ * A line of the prober; undefined for what is none. The samples in it are not looked at: at a thousand a second the
+ * prober's own version of this code is trusted with them.
+ */
+export function readProbeLine(line: string): ProbeLine | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  return isBatch(value) ? value : probeEventSchema.safeParse(value).data;
+}
+
+function isBatch(value: unknown): value is ProbeBatch {
+  if (typeof value !== "object" || value === null) return false;
+  const { samples, control, nowMs } = value as Partial<Record<keyof ProbeBatch, unknown>>;
+  return Array.isArray(samples) && Array.isArray(control) && typeof nowMs === "number";
+}
+
+const askTargetSchema = z.strictObject({
+  protocol: z.enum(["http", "udp", "tcp"]),
+  host: z.string(),
+  port: z.number(),
+  path: z.string(),
+  count: z.number(),
+});
+export type AskTarget = Infer<typeof askTargetSchema>;
+
+const askSpecSchema = z.strictObject({
+  asks: z.array(askTargetSchema),
+  timeoutMs: z.number(),
+  concurrency: z.number(),
+});
 /** A batch of single requests, all answered in one reply. */
-export interface AskSpec {
-  readonly asks: readonly AskTarget[];
-  readonly timeoutMs: number;
-  readonly concurrency: number;
-}
+export type AskSpec = Infer<typeof askSpecSchema>;
 
-export interface AskTarget {
-  readonly protocol: "http" | "udp" | "tcp";
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-  readonly count: number;
-}
+const askAnswerSchema = z.object({ outcome, body: z.string(), detail: z.string(), ms: z.number() });
+export type AskAnswer = Infer<typeof askAnswerSchema>;
 
-export interface AskAnswer {
-  readonly outcome: SampleOutcome;
-  readonly body: string;
-  readonly detail: string;
-  readonly ms: number;
-}
-
+const askReplySchema = z.object({ answers: z.array(z.array(askAnswerSchema)) });
 /** One list of answers for each target, in order. */
-export interface AskReply {
-  readonly answers: readonly (readonly AskAnswer[])[];
-}
+export type AskReply = Infer<typeof askReplySchema>;
 
+export const askReplyFormat: RecordFormat<AskReply> = { schema: askReplySchema };
+
+const holdSpecSchema = z.strictObject({
+  mark: z.string(),
+  port: z.number(),
+  delayMs: z.number(),
+  cert: z.string(),
+  key: z.string(),
+});
 /** What the admission webhook of a planted delay is told; PEM certificates. */
-export interface HoldSpec {
-  readonly mark: string;
-  readonly port: number;
-  readonly delayMs: number;
-  readonly cert: string;
-  readonly key: string;
-}
+export type HoldSpec = Infer<typeof holdSpecSchema>;
 
+const holdLineSchema = z.union([
+  z.object({ listening: z.number() }),
+  z.object({ name: z.string(), heldMs: z.number(), untilUnixMs: z.number() }),
+]);
 /** What it prints: its start, then one line for each request that it held back. */
-export type HoldLine =
-  | { readonly listening: number }
-  | { readonly name: string; readonly heldMs: number; readonly untilUnixMs: number };
+export type HoldLine = Infer<typeof holdLineSchema>;
+
+export const holdLineFormat: RecordFormat<HoldLine> = { schema: holdLineSchema };

@@ -1,109 +1,135 @@
-import type { Finding } from "./finding.ts";
-import type { HealthCell } from "./health-cell.ts";
-import type { KillMatrix } from "./kill-matrix.ts";
-import type { Measurement } from "./measurement.ts";
-import type { Outcome } from "./verdict.ts";
+import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+import { provenanceSchema } from "./artifacts.ts";
+import { findingSchema } from "./finding.ts";
+import { healthCellSchema } from "./health-cell.ts";
+import { killMatrixSchema } from "./kill-matrix.ts";
+import { type Measurement, measurementSchema } from "./measurement.ts";
+import { outcomes } from "./verdict.ts";
 
-/** What a test leaves for the report, beside its verdict; travels as JSON. */
-export interface TestNotes {
-  facts?: Record<string, number | string | boolean | null>;
+const notesSchema = z.object({
+  facts: z.record(z.string(), z.union([z.number(), z.string(), z.boolean(), z.null()])).exactOptional(),
   /** Files under `histories/`, by name. */
-  histories?: string[];
-  healthCells?: HealthCell[];
-  /** What was measured; its outcome is the test's own. */
+  histories: z.array(z.string()).exactOptional(),
+  healthCells: z.array(healthCellSchema).exactOptional(),
+  measurement: measurementSchema
+    .omit({ outcome: true })
+    .exactOptional()
+    .describe("One measured disturbance; the test's outcome is its own."),
+  fault: z
+    .object({ name: z.string(), subject: z.string(), names: z.array(z.string()) })
+    .exactOptional()
+    .describe("The fault that was in force; a failing test's message holds one of its names."),
+  unsupported: z
+    .object({ capability: z.string(), reason: z.string() })
+    .exactOptional()
+    .describe("The capability that is missing: what makes a test `unsupported`."),
+  skipped: z.string().exactOptional().describe("Why the test was left out."),
+});
+/** What a test leaves for the report, beside its verdict; travels as JSON, and grows while the test goes. */
+export type TestNotes = Omit<z.infer<typeof notesSchema>, "measurement"> & {
   measurement?: Omit<Measurement, "outcome">;
-  /** The fault that was in force. */
-  fault?: { name: string; subject: string; names: string[] };
-  /** The capability that is missing: what makes a test `unsupported`. */
-  unsupported?: { capability: string; reason: string };
-  /** Why it was left out. */
-  skipped?: string;
-}
+};
 
-export interface TestRecord {
-  readonly suite: string;
-  readonly name: string;
-  readonly outcome: Outcome;
+const testSchema = z.object({
+  suite: z.string(),
+  name: z.string().describe("Title of the test."),
+  outcome: z.enum(outcomes).describe("How the test ended."),
   /** Why, for everything but a pass. */
-  readonly reasons: readonly string[];
-  readonly durationMs: number;
-  readonly notes: TestNotes;
-  /** Of suite `meshproof` alone: the error that ended the command. */
-  readonly error?: { readonly code: string; readonly remedy?: string };
-  /** The documentation, or the section of a KEP, that promises what it checks. */
-  readonly spec?: string;
-}
+  reasons: z.array(z.string()).describe("Why, for every outcome except `pass`."),
+  durationMs: z.number().describe("Duration of the test."),
+  notes: notesSchema,
+  error: z
+    .object({ code: z.string(), remedy: z.string().exactOptional() })
+    .exactOptional()
+    .describe("In suite `meshproof` only: the error that ended the command early."),
+  spec: z
+    .string()
+    .exactOptional()
+    .describe("The documentation, or the section of a KEP, that promises what the test checks."),
+});
+export type TestRecord = Infer<typeof testSchema>;
 
-export interface SuiteRecord {
-  readonly name: string;
+const suiteSchema = z.object({
+  name: z.string().describe("Name of the suite."),
   /** One sentence each, from the suite's record. */
-  readonly goal: string;
-  readonly method: string;
-  /** Which part of the mesh is to be suspected where it fails. */
-  readonly failureMeans?: string;
-  readonly tags?: readonly string[];
-  readonly tests: readonly TestRecord[];
+  goal: z.string().describe("What the suite shows, in one sentence."),
+  method: z.string().describe("How it does so, in one sentence."),
+  failureMeans: z.string().exactOptional().describe("The part of the mesh to suspect if it fails."),
+  tags: z.array(z.string()).exactOptional(),
+  tests: z.array(testSchema),
   /** What went wrong outside any test: set-up, clean-up. */
-  readonly errors: readonly string[];
-  readonly durationMs: number;
-  /** Where a test failed: what `diagnose` says of the evidence, the deepest cause first. */
-  readonly findings?: readonly Finding[];
-}
+  errors: z.array(z.string()).describe("Errors outside any test: set-up and clean-up."),
+  durationMs: z.number().describe("Duration of the suite, set-up and clean-up included."),
+  findings: z
+    .array(findingSchema)
+    .exactOptional()
+    .describe("If a test failed: what `diagnose` finds in the evidence, the deepest cause first."),
+});
+export type SuiteRecord = Infer<typeof suiteSchema>;
 
-export interface ClusterRecord {
-  readonly name: string;
-  readonly id: number;
-  readonly podCidr: string;
-  readonly serviceCidr: string;
-  readonly nodes: readonly string[];
-  readonly kubernetes: string;
-  readonly cilium: string;
-  readonly nodeImage: string;
-  readonly nodeImageId: string;
-}
-
-export interface ProvenanceRecord {
-  readonly name: string;
-  readonly version: string;
-  readonly origin: string;
-  readonly sum: string;
-  readonly notes?: readonly string[];
-}
+const clusterSchema = z.object({
+  name: z.string().describe("Name of the cluster."),
+  id: z.number().describe("Cilium's cluster-id."),
+  podCidr: z.string().describe("Address range of pods."),
+  serviceCidr: z.string().describe("Address range of services."),
+  nodes: z.array(z.string()).describe("Names of the nodes."),
+  kubernetes: z.string().describe("Version that the API server reports."),
+  cilium: z.string().describe("Version that an agent reports."),
+  nodeImage: z.string().describe("Image of the nodes."),
+  nodeImageId: z.string().describe("Id of that image."),
+});
+export type ClusterRecord = Infer<typeof clusterSchema>;
 
 /** Secrets of one kind that were taken out of one file of a report before it was written. */
-export interface Redaction {
+const redactionSchema = z.object({
   /** Its path in the report. */
-  readonly file: string;
-  readonly kind: string;
-  readonly count: number;
-}
+  file: z.string(),
+  kind: z.string(),
+  count: z.number().int(),
+});
+export type Redaction = Infer<typeof redactionSchema>;
 
+/** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two alike. */
+export const runRecordSchema = z.object({
+  schema: z.literal(1).describe("Version of this format."),
+  runId: z.string().describe("Name of the run and of its folder."),
+  startedAt: z.string().describe("Wall-clock time of the start (UTC)."),
+  durationMs: z.number().describe("Duration of the whole run."),
+  command: z.string().describe("The command that repeats the run."),
+  lab: z.string().describe("Name of the lab."),
+  profile: z.string().describe("How the clusters are meshed."),
+  fault: z.string().nullable().describe("The fault of `--with-fault`; null without one."),
+  kernel: z.string().describe("Kernel release of the test machine."),
+  meshproof: z.string().describe("Version of Meshproof."),
+  imageSource: z.string().describe("Where images come from: registry, source or archive."),
+  imageReason: z.string().describe("Why that source was chosen."),
+  clusters: z.array(clusterSchema),
+  provenance: z.array(provenanceSchema),
+  budgets: z.record(z.string(), z.number()).describe("The budgets of the lab, by name."),
+  suites: z.array(suiteSchema).describe("One entry for each suite, in the order of the run."),
+  totals: z.object({
+    pass: z.number().describe("Tests that passed."),
+    fail: z.number().describe("Tests that failed."),
+    unsupported: z.number().describe("Tests whose capability is missing."),
+    skipped: z.number().describe("Tests that were left out on request."),
+    unknown: z.number().describe("Tests that the test machine spoiled."),
+    errors: z.number().describe("Errors of set-up and clean-up."),
+  }),
+  exitCode: z.number().describe("Exit code of the command."),
+  redactions: z
+    .array(redactionSchema)
+    .exactOptional()
+    .describe("Secrets that were taken out of the report's files before they were written."),
+  killMatrix: killMatrixSchema.exactOptional().describe("What `prove` found; of no other command."),
+});
 /** A whole run, as `report.json` holds it. */
-export interface RunRecord {
-  readonly schema: 1;
-  readonly runId: string;
-  readonly startedAt: string;
-  readonly durationMs: number;
-  readonly command: string;
-  readonly lab: string;
-  /** The way of meshing. */
-  readonly profile: string;
-  readonly fault: string | null;
-  readonly kernel: string;
-  readonly meshproof: string;
-  readonly imageSource: string;
-  readonly imageReason: string;
-  readonly clusters: readonly ClusterRecord[];
-  readonly provenance: readonly ProvenanceRecord[];
-  readonly budgets: Readonly<Record<string, number>>;
-  readonly suites: readonly SuiteRecord[];
-  readonly totals: Readonly<Record<Outcome, number>> & { readonly errors: number };
-  readonly exitCode: number;
-  /** What was taken out of the report's files; not there where nothing was. */
-  readonly redactions?: readonly Redaction[];
-  /** Of `prove` alone. */
-  readonly killMatrix?: KillMatrix;
-}
+export type RunRecord = Infer<typeof runRecordSchema>;
+
+export const runRecordFormat: RecordFormat<RunRecord> = {
+  schema: runRecordSchema,
+  version: { key: "schema", current: 1 },
+};
 
 export function totalsOf(suites: readonly SuiteRecord[]): RunRecord["totals"] {
   const totals = { pass: 0, fail: 0, unsupported: 0, skipped: 0, unknown: 0, errors: 0 };

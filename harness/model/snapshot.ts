@@ -1,92 +1,96 @@
-/** What was read of a mesh at one moment, from live agents or from an archive. Pure data: checks judge it. */
+// What was read of a mesh at one moment, from live agents or from an archive. Pure data: checks judge it.
+import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
 
-export interface NodeEntry {
+export const nodeEntrySchema = z.object({
   /** As Cilium names it: `cluster/node`. */
-  readonly name: string;
-  readonly addresses: readonly { readonly ip: string; readonly type: string }[];
-  readonly podCidrs: readonly string[];
-  readonly healthIp: string;
-}
+  name: z.string(),
+  addresses: z.array(z.object({ ip: z.string(), type: z.string() })),
+  podCidrs: z.array(z.string()),
+  healthIp: z.string(),
+});
+export type NodeEntry = Infer<typeof nodeEntrySchema>;
 
-export interface RemoteClusterStatus {
-  readonly name: string;
-  readonly connected: boolean;
-  readonly ready: boolean;
-  readonly status: string;
-  readonly config: {
-    readonly required: boolean;
-    readonly retrieved: boolean;
-    readonly clusterId: number;
-    readonly kvstoreMesh: boolean;
-  };
-  readonly counts: {
-    readonly nodes: number;
-    readonly endpoints: number;
-    readonly identities: number;
-    readonly services: number;
-  };
-  readonly synced: {
-    readonly nodes: boolean;
-    readonly endpoints: boolean;
-    readonly identities: boolean;
-    readonly services: boolean;
-  };
-}
+export const remoteClusterStatusSchema = z.object({
+  name: z.string(),
+  connected: z.boolean(),
+  ready: z.boolean(),
+  status: z.string(),
+  config: z.object({
+    required: z.boolean(),
+    retrieved: z.boolean(),
+    clusterId: z.number(),
+    kvstoreMesh: z.boolean(),
+  }),
+  counts: z.object({
+    nodes: z.number(),
+    endpoints: z.number(),
+    identities: z.number(),
+    services: z.number(),
+  }),
+  synced: z.object({
+    nodes: z.boolean(),
+    endpoints: z.boolean(),
+    identities: z.boolean(),
+    services: z.boolean(),
+  }),
+});
+export type RemoteClusterStatus = Infer<typeof remoteClusterStatusSchema>;
 
-/** One probed path of cilium-health. `seconds` of latency; an empty status is a success. */
-export interface HealthPath {
-  readonly status: string;
-  readonly latencyNs: number;
-  readonly lastProbed: string;
-}
+const healthPathSchema = z.object({ status: z.string(), latencyNs: z.number(), lastProbed: z.string() });
+/** One probed path of cilium-health. An empty status is a success. */
+export type HealthPath = Infer<typeof healthPathSchema>;
 
-export interface HealthNode {
-  readonly name: string;
-  readonly host: { readonly ip: string; readonly icmp?: HealthPath; readonly http?: HealthPath };
-  readonly endpoint:
-    | { readonly ip: string; readonly icmp?: HealthPath; readonly http?: HealthPath }
-    | undefined;
-}
+const healthAddressSchema = z.object({
+  ip: z.string(),
+  icmp: healthPathSchema.exactOptional(),
+  http: healthPathSchema.exactOptional(),
+});
 
-export interface HealthReport {
-  readonly local: string;
-  readonly timestamp: string;
+const healthNodeSchema = z.object({
+  name: z.string(),
+  host: healthAddressSchema,
+  endpoint: healthAddressSchema.exactOptional(),
+});
+
+export const healthReportSchema = z.object({
+  local: z.string(),
+  timestamp: z.string(),
   /** How often the agent probes every path; 0 where it does not say. */
-  readonly probeIntervalMs: number;
-  readonly nodes: readonly HealthNode[];
-}
+  probeIntervalMs: z.number(),
+  nodes: z.array(healthNodeSchema),
+});
+export type HealthReport = Infer<typeof healthReportSchema>;
 
-export interface IpcacheEntry {
+export const ipcacheEntrySchema = z.object({
   /** A CIDR: pods are `/32`. */
-  readonly cidr: string;
-  readonly identity: number;
-  readonly tunnelEndpoint: string;
-}
+  cidr: z.string(),
+  identity: z.number(),
+  tunnelEndpoint: z.string(),
+});
+export type IpcacheEntry = Infer<typeof ipcacheEntrySchema>;
 
-export interface ServiceBackend {
-  readonly ip: string;
-  readonly port: number;
-  readonly state: string;
-}
+const serviceBackendSchema = z.object({ ip: z.string(), port: z.number(), state: z.string() });
+export type ServiceBackend = Infer<typeof serviceBackendSchema>;
 
-export interface ServiceEntry {
-  readonly frontend: string;
-  readonly protocol: string;
-  readonly type: string;
-  readonly name: string;
-  readonly namespace: string;
-  readonly backends: readonly ServiceBackend[];
-}
+export const serviceEntrySchema = z.object({
+  frontend: z.string(),
+  protocol: z.string(),
+  type: z.string(),
+  name: z.string(),
+  namespace: z.string(),
+  backends: z.array(serviceBackendSchema),
+});
+export type ServiceEntry = Infer<typeof serviceEntrySchema>;
 
-/** A pod's endpoint on its own node. */
-export interface EndpointEntry {
-  readonly id: number;
-  readonly labels: readonly string[];
+const endpointEntrySchema = z.object({
+  id: z.number(),
+  labels: z.array(z.string()),
   /** `none`, `ingress`, `egress` or `both`: which directions have policy enforcement on. */
-  readonly policyEnforced: string;
-}
+  policyEnforced: z.string(),
+});
+/** A pod's endpoint on its own node. */
+export type EndpointEntry = Infer<typeof endpointEntrySchema>;
 
-export interface IdentityEntry {
-  readonly id: number;
-  readonly labels: readonly string[];
-}
+export const identityEntrySchema = z.object({ id: z.number(), labels: z.array(z.string()) });
+export type IdentityEntry = Infer<typeof identityEntrySchema>;

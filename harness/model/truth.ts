@@ -1,15 +1,20 @@
-/** What a cluster's own API server says of a node. */
-export interface NodeTruth {
-  /** `cluster/node`. */
-  readonly name: string;
-  readonly address: string;
-  readonly podCidr: string;
-}
+import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
 
+const nodeTruthSchema = z.strictObject({
+  /** `cluster/node`. */
+  name: z.string(),
+  address: z.string(),
+  podCidr: z.string(),
+});
+/** What a cluster's own API server says of a node. */
+export type NodeTruth = Infer<typeof nodeTruthSchema>;
+
+const remoteTruthSchema = z.strictObject({
+  nodes: z.number(),
+  endpoints: z.number(),
+  identities: z.number(),
+  services: z.number(),
+});
 /** What a cluster exports to the others, counted from its own API server. */
-export interface RemoteTruth {
-  readonly nodes: number;
-  readonly endpoints: number;
-  readonly identities: number;
-  readonly services: number;
-}
+export type RemoteTruth = Infer<typeof remoteTruthSchema>;

@@ -1,90 +1,107 @@
-import type { ProcessMark } from "./process-mark.ts";
+import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+import { processMarkSchema } from "./process-mark.ts";
 
+const undoKinds = [
+  "service",
+  "secret",
+  "configMap",
+  "deployment",
+  "pod",
+  "endpointSlice",
+  "validatingWebhook",
+  "ciliumNode",
+  "ciliumEndpoint",
+  "ciliumNetworkPolicy",
+  "networkPolicy",
+] as const;
+
+const mapping = z.record(z.string(), z.unknown());
+
+const undoSchema = z.discriminatedUnion("do", [
+  /** Removes firewall rules that carry `mark` from a node, or from the network namespace of a pod on it. */
+  z.object({
+    do: z.literal("remove-rules"),
+    node: z.string(),
+    mark: z.string(),
+    podUid: z.string().exactOptional(),
+  }),
+  /** Takes a routing rule away that kept a node from a CIDR. */
+  z.object({ do: z.literal("remove-routing-rule"), node: z.string(), to: z.string() }),
+  z.object({
+    do: z.literal("scale"),
+    cluster: z.string(),
+    namespace: z.string(),
+    name: z.string(),
+    replicas: z.number(),
+  }),
+  /** A JSON merge patch that puts fields back; `null` takes them away. */
+  z.object({
+    do: z.literal("merge"),
+    cluster: z.string(),
+    kind: z.enum(undoKinds),
+    namespace: z.string().exactOptional(),
+    name: z.string(),
+    patch: mapping,
+  }),
+  /** Makes a deleted object again. */
+  z.object({ do: z.literal("apply"), cluster: z.string(), object: mapping }),
+  z.object({
+    do: z.literal("remove"),
+    cluster: z.string(),
+    kind: z.enum(undoKinds),
+    namespace: z.string().exactOptional(),
+    name: z.string(),
+  }),
+  z.object({ do: z.enum(["unpause", "start"]), node: z.string() }),
+  /** Lets a stopped process of a node go on; `process` is matched against whole command lines. */
+  z.object({ do: z.literal("continue"), node: z.string(), process: z.string() }),
+  /** A BPF entry back into a node's agent. */
+  z.object({
+    do: z.literal("agent-command"),
+    cluster: z.string(),
+    node: z.string(),
+    argv: z.array(z.string()),
+    /** Only while a cluster still has an endpoint with this address. */
+    onlyWhile: z.object({ cluster: z.string(), endpointIp: z.string() }).exactOptional(),
+  }),
+  /** An entry back into a cluster's kvstore. */
+  z.object({ do: z.literal("kvstore-put"), cluster: z.string(), key: z.string(), value: z.string() }),
+  /** Deletes pods and waits for those that take their place. */
+  z.object({
+    do: z.literal("replace-pods"),
+    cluster: z.string(),
+    /** kube-system, where none is named. */
+    namespace: z.string().exactOptional(),
+    selector: z.string(),
+    /** Those of one node alone. */
+    node: z.string().exactOptional(),
+  }),
+  /** Waits until every node of a cluster is Ready and has its prober pod. */
+  z.object({ do: z.literal("await-nodes"), cluster: z.string() }),
+  /** Waits until every agent of every cluster is connected and synchronised with every other cluster. */
+  z.object({ do: z.literal("await-mesh") }),
+]);
 /**
  * How a fault is undone, as data: written to the lab's journal before the harm is done, so that the next command can
  * heal what a killed one left. Every step is idempotent: what is undone already, or gone, is no error.
  */
-export type Undo =
-  /** Removes firewall rules that carry `mark` from a node, or from the network namespace of a pod on it. */
-  | { readonly do: "remove-rules"; readonly node: string; readonly mark: string; readonly podUid?: string }
-  /** Takes a routing rule away that kept a node from a CIDR. */
-  | { readonly do: "remove-routing-rule"; readonly node: string; readonly to: string }
-  | {
-      readonly do: "scale";
-      readonly cluster: string;
-      readonly namespace: string;
-      readonly name: string;
-      readonly replicas: number;
-    }
-  /** A JSON merge patch that puts fields back; `null` takes them away. */
-  | {
-      readonly do: "merge";
-      readonly cluster: string;
-      readonly kind: UndoKind;
-      readonly namespace?: string;
-      readonly name: string;
-      readonly patch: Readonly<Record<string, unknown>>;
-    }
-  /** Makes a deleted object again. */
-  | { readonly do: "apply"; readonly cluster: string; readonly object: Readonly<Record<string, unknown>> }
-  | {
-      readonly do: "remove";
-      readonly cluster: string;
-      readonly kind: UndoKind;
-      readonly namespace?: string;
-      readonly name: string;
-    }
-  | { readonly do: "unpause" | "start"; readonly node: string }
-  /** Lets a stopped process of a node go on; `process` is matched against whole command lines. */
-  | { readonly do: "continue"; readonly node: string; readonly process: string }
-  /** A BPF entry back into a node's agent. */
-  | {
-      readonly do: "agent-command";
-      readonly cluster: string;
-      readonly node: string;
-      readonly argv: readonly string[];
-      /** Only while a cluster still has an endpoint with this address. */
-      readonly onlyWhile?: { readonly cluster: string; readonly endpointIp: string };
-    }
-  /** An entry back into a cluster's kvstore. */
-  | {
-      readonly do: "kvstore-put";
-      readonly cluster: string;
-      readonly key: string;
-      readonly value: string;
-    }
-  /** Deletes pods and waits for those that take their place. */
-  | {
-      readonly do: "replace-pods";
-      readonly cluster: string;
-      /** kube-system, where none is named. */
-      readonly namespace?: string;
-      readonly selector: string;
-      /** Those of one node alone. */
-      readonly node?: string;
-    }
-  /** Waits until every node of a cluster is Ready and has its prober pod. */
-  | { readonly do: "await-nodes"; readonly cluster: string }
-  /** Waits until every agent of every cluster is connected and synchronised with every other cluster. */
-  | { readonly do: "await-mesh" };
+export type Undo = Infer<typeof undoSchema>;
 
-export type UndoKind =
-  | "service"
-  | "secret"
-  | "configMap"
-  | "deployment"
-  | "pod"
-  | "endpointSlice"
-  | "validatingWebhook"
-  | "ciliumNode"
-  | "ciliumEndpoint"
-  | "ciliumNetworkPolicy"
-  | "networkPolicy";
-
+const entryFields = {
+  ...processMarkSchema.shape,
+  id: z.string(),
+  fault: z.string(),
+  injectedAt: z.string(),
+  undo: z.array(undoSchema),
+};
+const journalEntrySchema = z.object({ version: z.literal(1), ...entryFields });
 /** One fault that was injected and not yet healed, with the process that injected it: a living one heals it itself. */
-export interface JournalEntry extends ProcessMark {
-  readonly id: string;
-  readonly fault: string;
-  readonly injectedAt: string;
-  readonly undo: readonly Undo[];
-}
+export type JournalEntry = Infer<typeof journalEntrySchema>;
+
+export const journalEntryFormat: RecordFormat<JournalEntry> = {
+  schema: journalEntrySchema,
+  version: { key: "version", current: 1 },
+  // The first ones named no version.
+  older: { 0: z.object(entryFields).transform((entry) => ({ version: 1 as const, ...entry })) },
+};

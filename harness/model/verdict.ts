@@ -1,3 +1,6 @@
+import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
+
 /**
  * Outcomes of a test. `unsupported`: the capability is not there, and it is named; `skipped`: asked for;
  * `unknown`: the rig, not Cilium, went wrong.
@@ -5,12 +8,13 @@
 export const outcomes = ["pass", "fail", "unsupported", "skipped", "unknown"] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** What a pure check says of what was recorded. */
-export interface Verdict {
-  readonly outcome: "pass" | "fail" | "unknown";
+const verdictSchema = z.strictObject({
+  outcome: z.enum(["pass", "fail", "unknown"]),
   /** One line each; every one names the node, pair, cluster or object it is about. */
-  readonly reasons: readonly string[];
-}
+  reasons: z.array(z.string()),
+});
+/** What a pure check says of what was recorded. */
+export type Verdict = Infer<typeof verdictSchema>;
 
 export const passed: Verdict = { outcome: "pass", reasons: [] };
 

@@ -7,7 +7,7 @@ import { found } from "#harness/lib/found.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { Connection, History, Mark, Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
-import type { ProbeLine, ProbeSpec, WireRequest } from "#harness/model/probe-wire.ts";
+import { type ProbeSpec, readProbeLine, type WireRequest } from "#harness/model/probe-wire.ts";
 import { execLines } from "#harness/platform/docker.ts";
 import { forgetPriority, prioritise } from "#harness/platform/priority.ts";
 import type { Vantage } from "#harness/workloads/vantage.ts";
@@ -143,12 +143,8 @@ export class Prober implements AsyncDisposable {
   #read(line: string): void {
     if (line.trim() === "") return;
     this.#heardMs = monotonicMs();
-    let told: ProbeLine;
-    try {
-      told = JSON.parse(line) as ProbeLine;
-    } catch {
-      return;
-    }
+    const told = readProbeLine(line);
+    if (told === undefined) return;
     if ("hello" in told) this.#startedAtUnixMs = told.hello.startedAtUnixMs;
     else if ("bye" in told) this.#cpuShare = told.bye.cpuShare;
     else if (this.#startedAtUnixMs !== undefined) {

@@ -2,14 +2,8 @@ import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { Readable } from "node:stream";
 import { stringify } from "csv-stringify";
-import type { History } from "#harness/model/history.ts";
-import {
-  footLine,
-  type HistoryFoot,
-  type HistoryHead,
-  HistoryReader,
-  headLine,
-} from "#harness/model/history-lines.ts";
+import type { History, HistoryFoot, HistoryHead } from "#harness/model/history.ts";
+import { footLine, HistoryReader, headLine } from "#harness/model/history-lines.ts";
 import { ReportStream } from "#harness/platform/report-files.ts";
 
 /** A history on its way to disk: what a prober tells is written at once and not kept. */

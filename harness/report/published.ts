@@ -1,22 +1,10 @@
 import { markdownTable } from "markdown-table";
-import { z } from "zod";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
-import { type Measurement, measurementSchema } from "#harness/model/measurement.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
+import type { Published } from "#harness/model/published.ts";
 import { escapeHtml } from "./escape.ts";
 import { bootstrapSeed, figuresHtml } from "./measurements-html.ts";
 import { style } from "./style.ts";
-
-/** `reports/published/<cilium version>/failover.json`: the figures of real runs, unedited. */
-export const publishedSchema = z.strictObject({
-  schema: z.literal(1),
-  cilium: z.string(),
-  publishedAt: z.string(),
-  meshproof: z.string().describe("The commit of the harness that measured."),
-  command: z.string().describe("Makes the same figures anew."),
-  limits: z.array(z.string()),
-  measurements: z.array(measurementSchema),
-});
-export type Published = z.infer<typeof publishedSchema>;
 
 /** What every published figure of this project's machine is limited by. */
 export const limits: readonly string[] = [

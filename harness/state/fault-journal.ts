@@ -1,8 +1,8 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
-import type { JournalEntry } from "#harness/model/undo.ts";
+import { type JournalEntry, journalEntryFormat } from "#harness/model/undo.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { labDir } from "./lab.ts";
 
@@ -23,19 +23,14 @@ export async function readJournal(lab: string): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for (const name of await readdir(journalDir(lab)).catch(() => [])) {
     if (!name.endsWith(".json")) continue;
-    const text = await readFile(join(journalDir(lab), name), "utf8");
-    try {
-      entries.push(JSON.parse(text) as JournalEntry);
-    } catch (error) {
-      throw new MeshproofError(
-        "lab-broken",
-        `the fault journal of lab ${lab} has an entry that is not JSON: ${name}`,
-        {
-          cause: error,
-          cure: `run \`${meshCommand("down", "--lab", lab)}\``,
-        },
-      );
-    }
+    const file = join(journalDir(lab), name);
+    entries.push(
+      parseRecord(await readFile(file, "utf8"), journalEntryFormat, {
+        what: `an entry in the fault journal of lab ${lab} (${file})`,
+        remedy: `run \`${meshCommand("down", "--lab", lab)}\``,
+        notJsonCode: "lab-broken",
+      }),
+    );
   }
   return entries.sort((a, b) => (a.injectedAt < b.injectedAt ? -1 : 1));
 }

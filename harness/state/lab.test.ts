@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import { exampleLabState } from "#harness/model/examples.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { command } from "#harness/platform/command.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { isMine, isOwn, type LabState, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
+import { isMine, isOwn, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
 import { hasLostLock, withLab, workerOn } from "./lock.ts";
 
 let dir = "";
@@ -24,18 +26,19 @@ const write = (lab: string, state: unknown): void => {
   mkdirSync(labDir(lab), { recursive: true });
   writeFileSync(join(labDir(lab), "state.json"), JSON.stringify(state));
 };
-const inner = { lab: "seed", phase: "up", runId: "r", createdAt: "t", artifacts: {} };
-const kindPlan = { lab: "seed", clusters: [{ name: "east" }] };
 
 describe("the state file of an earlier version", () => {
+  const { version: _, owner: __, ...now } = exampleLabState({ lab: "seed" });
+  const clusters = now.plan.clusters.map(({ kind: ___, ...c }) => c);
+  const old = { ...now, plan: { ...now.plan, clusters } };
   const owner = { pid: 7, pidStart: "8" };
   test.each([
-    ["with a version", { version: 1, ...inner, plan: kindPlan, owner }],
-    ["without one", { ...inner, plan: kindPlan, owner }],
+    ["with a version", { ...old, version: 1, owner }],
+    ["without one", { ...old, owner }],
   ])("%s is a lab that is nobody's own, and says how to remove it", async (_how, state) => {
     write("seed", state);
     const migrated = await readLabState("seed");
-    expect(migrated).toMatchObject({ version: 3, owner: "unlabelled", remover: owner });
+    expect(migrated).toEqual({ ...now, version: 3, owner: "unlabelled", remover: owner });
     expect(isOwn(migrated as LabState)).toBe(false);
     await expect(requireLab("seed")).rejects.toMatchObject({
       code: "lab-foreign",
@@ -43,93 +46,59 @@ describe("the state file of an earlier version", () => {
       cure: expect.stringContaining("down --lab seed --owner unlabelled"),
     });
   });
-  const common = {
-    name: "east",
-    id: 1,
-    podCidr: "10.1.0.0/16",
-    serviceCidr: "10.101.0.0/16",
-    kubernetes: "1.34.4",
-    cilium: "1.19.4",
+  const external = (kvstoreMesh: boolean) => {
+    const own = { kubeconfig: "/k", context: "c", networks: ["kind"], givesAddresses: true };
+    const values = { clustermesh: { apiserver: { kvstoremesh: { enabled: kvstoreMesh } } } };
+    return { ...now.plan, clusters: clusters.map((c) => ({ ...c, values, own })) };
   };
-  const kindConfig = { networking: {}, nodes: [{ role: "worker" }] };
-  const externalPlan = (kvstoreMesh: boolean) => ({
-    clusters: [
-      {
-        ...common,
-        kindConfig,
-        values: { clustermesh: { apiserver: { kvstoremesh: { enabled: kvstoreMesh } } } },
-        own: { kubeconfig: "/k", context: "c", networks: ["kind"], givesAddresses: true },
-      },
-    ],
-  });
   test("of external clusters is this state folder's: nothing in Docker carries a label for them", async () => {
-    write("own", { version: 1, ...inner, plan: externalPlan(true) });
+    write("own", { ...old, version: 1, plan: external(true) });
     expect((await readLabState("own"))?.owner).toBe(currentOwner().id);
   });
   test.each([true, false])("has its external clusters as such, KVStoreMesh %s", async (hasKvstoreMesh) => {
-    write("own", { version: 2, ...inner, owner: "bob-01234567", plan: externalPlan(hasKvstoreMesh) });
-    expect(await readLabState("own")).toEqual({
-      version: 3,
-      ...inner,
-      owner: "bob-01234567",
-      plan: {
-        clusters: [
-          {
-            kind: "external",
-            ...common,
-            kubeconfig: "/k",
-            context: "c",
-            networks: ["kind"],
-            assignsLoadBalancerIPs: true,
-            hasApiserver: true,
-            hasKvstoreMesh,
-            routesNatively: false,
-          },
-        ],
-      },
+    write("own", { ...old, version: 2, owner: "bob-01234567", plan: external(hasKvstoreMesh) });
+    const state = await readLabState("own");
+    expect(state).toMatchObject({ version: 3, owner: "bob-01234567" });
+    expect(state?.plan.clusters[0]).toEqual({
+      kind: "external",
+      ...{ name: "east", id: 1, podCidr: "10.1.0.0/16", serviceCidr: "10.101.0.0/16" },
+      ...{ kubernetes: "1.34.4", cilium: "1.19.4" },
+      ...{ kubeconfig: "/k", context: "c", networks: ["kind"], assignsLoadBalancerIPs: true },
+      ...{ hasApiserver: true, hasKvstoreMesh, routesNatively: false },
     });
   });
   test("has its kind clusters as such, so that a lab that is up is still the one that was asked for", async () => {
-    const planned = {
-      ...common,
-      kindConfig,
-      values: { routingMode: "native" },
-      manifests: [{ kind: "Pod" }],
-    };
-    write("seed", {
-      version: 2,
-      ...inner,
-      owner: "bob-01234567",
-      plan: { lab: "seed", clusters: [planned] },
-    });
+    const more = { values: { routingMode: "native" }, manifests: [{ kind: "Pod" }] };
+    const planned = clusters.map((c) => ({ ...c, ...more }));
+    write("seed", { ...old, version: 2, owner: "x", plan: { ...now.plan, clusters: planned } });
     expect((await readLabState("seed"))?.plan).toEqual({
-      lab: "seed",
-      clusters: [{ kind: "kind", ...planned }],
+      ...now.plan,
+      clusters: now.plan.clusters.map((c) => ({ ...c, ...more })),
     });
-  });
-  test("a file of this version is taken as it is", async () => {
-    const state = { version: 3, ...inner, owner: "x", plan: { clusters: [{ kind: "kind", ...common }] } };
-    write("seed", state);
-    expect(await readLabState("seed")).toEqual(state);
   });
   test.each([
-    ["null", null],
-    ["a list", []],
-    ["an object of another kind", { version: 2 }],
-    ["a later version", { ...inner, version: 4, plan: kindPlan }],
-    ["an external cluster without values", { ...inner, version: 2, plan: { clusters: [{ own: {} }] } }],
-    ["one without a plan", { ...inner, version: 2, plan: {} }],
-  ])("%s is refused by name", async (_what, state) => {
+    ["null", null, "lab-broken"],
+    ["a list", [], "lab-broken"],
+    ["a lab without an owner", { ...now, version: 3 }, "lab-broken"],
+    ["an object of another kind", { version: 2 }, "config-conflict"],
+    ["a later version", { ...now, version: 4, owner: "x" }, "config-conflict"],
+    [
+      "an external cluster without values",
+      { ...old, version: 2, owner: "x", plan: { clusters: [{ own: {} }] } },
+      "config-conflict",
+    ],
+    ["one without a plan", { ...old, version: 2, owner: "x", plan: {} }, "config-conflict"],
+  ])("%s is refused by name", async (_what, state, code) => {
     write("seed", state);
     await expect(readLabState("seed")).rejects.toMatchObject({
-      code: "lab-broken",
-      message: expect.stringContaining("the state file of lab seed"),
+      code,
+      message: expect.stringContaining("the state of lab seed"),
     });
   });
 });
 
 test("a lab of another user in the same state folder is theirs", async () => {
-  write("seed", { version: 2, ...inner, owner: "bob-01234567", plan: kindPlan });
+  write("seed", exampleLabState({ lab: "seed", owner: "bob-01234567" }));
   await expect(requireLab("seed")).rejects.toMatchObject({
     code: "lab-foreign",
     cure: expect.stringContaining("down --lab seed --owner bob-01234567"),
@@ -178,14 +147,7 @@ describe("work on a lab", () => {
   });
 
   test("that lost its lock leaves the lab to whoever has it now", async () => {
-    const plan = kindPlan as unknown as LabState["plan"];
-    const state = {
-      version: 2,
-      ...inner,
-      lab: "lost",
-      owner: currentOwner().id,
-      plan,
-    } as unknown as LabState;
+    const state = exampleLabState({ lab: "lost", owner: currentOwner().id });
     const made = { ...state, remover: await thisProcess() };
     await writeLabState(made);
     expect(await isMine(made)).toBe(true);

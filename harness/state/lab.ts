@@ -2,14 +2,14 @@ import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { checkLabName, kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
+import type { PlannedCluster } from "#harness/model/lab-plan.ts";
+import { type LabState, labStateFormat } from "#harness/model/lab-state.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner, unlabelled } from "#harness/platform/owner.ts";
 import { stateDir, writeAtomic } from "#harness/platform/paths.ts";
-import { type AnyLabState, type LabState, toCurrentVersion } from "./lab-state.ts";
 import { hasLostLock } from "./lock.ts";
-
-export type { LabState } from "./lab-state.ts";
 
 const labsDir = (): string => join(stateDir(), "labs");
 export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
@@ -24,42 +24,25 @@ export const kindNameOf = (lab: string, cluster: string): string =>
 export const kubeconfigOf = (lab: string, cluster: string): string =>
   join(labDir(lab), `${cluster}.kubeconfig`);
 
-/** An earlier version's file is migrated. Throws `lab-broken` for one that cannot be read as a lab's state. */
+/** An earlier version's file is migrated. Throws for a state that this Meshproof cannot use. */
 export async function readLabState(lab: string): Promise<LabState | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(labDir(lab), "state.json"), "utf8");
-  } catch {
-    return undefined;
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw brokenState(lab, "is not JSON", error);
-  }
-  return migrateState(lab, value);
+  const file = join(labDir(lab), "state.json");
+  const text = await readFile(file, "utf8").catch(() => undefined);
+  return text === undefined
+    ? undefined
+    : parseRecord(text, labStateFormat(ownerBefore), {
+        what: `the state of lab ${lab} (${file})`,
+        remedy: `run \`${meshCommand("down", "--lab", lab)}\`, then \`${meshCommand("up", "--lab", lab)}\``,
+        code: "lab-broken",
+      });
 }
 
-function migrateState(lab: string, value: unknown): LabState {
-  const isState = typeof value === "object" && value !== null && "plan" in value && "phase" in value;
-  if (!isState) throw brokenState(lab, "holds no lab");
-  const state = value as AnyLabState;
-  if (![undefined, 1, 2, 3].includes(state.version))
-    throw brokenState(lab, `has version ${String(state.version)}, not 1, 2 or 3`);
-  if (!Array.isArray(state.plan?.clusters)) throw brokenState(lab, "holds no plan of clusters");
-  try {
-    return toCurrentVersion(state);
-  } catch (error) {
-    throw brokenState(lab, "cannot be read as that of an earlier version", error);
-  }
-}
-
-const brokenState = (lab: string, how: string, cause?: unknown): MeshproofError =>
-  new MeshproofError("lab-broken", `the state file of lab ${lab} ${how}`, {
-    cause,
-    cure: `run \`${meshCommand("down", "--lab", lab)}\``,
-  });
+/**
+ * A lab of version 1 carries no owner, so its containers are nobody's own. External clusters have no containers of ours:
+ * what is known of them is this state folder's.
+ */
+const ownerBefore = (clusters: readonly PlannedCluster[]): string =>
+  clusters.length > 0 && clusters.every((c) => c.kind === "external") ? currentOwner().id : unlabelled;
 
 /** Whether this owner may change the lab: another's, or one of an earlier version, is left alone. */
 export const isOwn = (state: Pick<LabState, "owner">): boolean => state.owner === currentOwner().id;

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import type { Budgets } from "#harness/config/budgets.ts";
 import type { Scope } from "#harness/lib/scope.ts";
+import type { Budgets } from "#harness/model/budgets.ts";
 import type { HealthCell } from "#harness/model/health-cell.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";

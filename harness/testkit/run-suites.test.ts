@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
-import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
-import type { Artifacts } from "#harness/model/artifacts.ts";
+import { exampleLabState } from "#harness/model/examples.ts";
+import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { type RunContext, runContextSchema } from "#harness/model/run-context.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
@@ -235,16 +235,5 @@ async function writeLab(state: string, port: number): Promise<void> {
       assignsLoadBalancerIPs: false,
     }),
   );
-  const versions = Object.fromEntries(plan.clusters.map((c) => [c.name, { ciliumVersion: c.cilium }]));
-  const artifacts: unknown = { clusters: versions, agnhostImage: "x", proberImage: "x", nginxImage: "x" };
-  await writeLabState({
-    version: 3,
-    lab: "paper",
-    owner: currentOwner().id,
-    phase: "up",
-    runId: "r",
-    createdAt: "t",
-    plan: { ...plan, clusters },
-    artifacts: artifacts as Artifacts,
-  });
+  await writeLabState(exampleLabState({ owner: currentOwner().id, plan: { ...plan, clusters } }));
 }

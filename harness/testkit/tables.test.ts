@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { profileNames } from "#harness/config/profiles.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import { faults } from "#harness/faults/index.ts";
 import { expectationOf, harmless } from "#harness/judge/kill-matrix.ts";
 import { matches } from "#harness/lib/pattern.ts";
+import { profileNames } from "#harness/model/profile.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { listTests, loadSuites, suiteNames } from "./suite-list.ts";
 

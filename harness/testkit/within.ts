@@ -1,4 +1,4 @@
-import type { Budgets } from "#harness/config/budgets.ts";
+import type { Budgets } from "#harness/model/budgets.ts";
 
 /** A deadline and the signal that ends a wait before it. */
 export interface Waiting {

@@ -2,10 +2,11 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
-import type { AskReply, AskSpec } from "#harness/model/probe-wire.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
 import { execIn } from "#harness/platform/docker.ts";
 import type { EchoBackends } from "./echo-service.ts";
-import { askFrom, vantagesOf } from "./vantage.ts";
+import { askFrom, replyOf, vantagesOf } from "./vantage.ts";
 
 /** Answers of a service, each on a connection of its own, drawn evenly from every node of a cluster. */
 export interface Draw {
@@ -72,7 +73,10 @@ export async function drawFromContainer(
     concurrency: 8,
   };
   const told = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
-  return drawOf(JSON.parse(told.stdout) as AskReply, `outside -> ${to.host}:${to.port}`);
+  return drawOf(
+    parseRecord(told.stdout, askReplyFormat, replyOf("the outside client")),
+    `outside -> ${to.host}:${to.port}`,
+  );
 }
 
 /** Waits until a service, asked from every node of a cluster, is served by exactly the ready pods of `homes`. */

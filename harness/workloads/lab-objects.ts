@@ -1,5 +1,5 @@
-import type { LabPlan } from "#harness/config/plan.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 

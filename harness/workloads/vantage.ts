@@ -3,7 +3,8 @@ import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
-import type { AskReply, AskSpec } from "#harness/model/probe-wire.ts";
+import { parseRecord, type RecordSource } from "#harness/lib/records.ts";
+import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
 
 /** The lab's own namespace: vantage points and canary. Suites make namespaces of their own. */
 export const systemNamespace = "meshproof";
@@ -69,6 +70,14 @@ export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
+/** For messages about what a prober answered. */
+export const replyOf = (prober: string): RecordSource => ({
+  what: `the reply of ${prober}`,
+  remedy:
+    "run it again; where the lab is older than this Meshproof, `down` and `up` give it a prober of today",
+  code: "probe-failed",
+});
+
 /** Any vantage point of a cluster. Throws `probe-failed` where no prober is ready. */
 export async function oneVantageOf(kube: Kube): Promise<Vantage> {
   const [vantage] = await vantagesOf(kube);
@@ -102,7 +111,11 @@ export async function askFrom(
       `the prober in ${from.namespace}/${from.pod} of ${kube.cluster} ended with ${result.exitCode}: ${result.stderr.slice(0, 300)}`,
     );
   }
-  return JSON.parse(result.stdout) as AskReply;
+  return parseRecord(
+    result.stdout,
+    askReplyFormat,
+    replyOf(`the prober in ${from.namespace}/${from.pod} of ${kube.cluster}`),
+  );
 }
 
 /** The A records of a name, as a pod's own resolver is told; none where the name is not known. */

@@ -187,11 +187,14 @@ export function parseHealth(text: string): HealthReport {
     local: told.local.name,
     timestamp: told.timestamp,
     probeIntervalMs: durationMs(told.probeInterval) ?? 0,
-    nodes: (told.nodes ?? []).map((n) => ({
-      name: n.name,
-      host: target(n.host?.["primary-address"]) ?? { ip: "" },
-      endpoint: target(n["health-endpoint"]?.["primary-address"] ?? n.endpoint),
-    })),
+    nodes: (told.nodes ?? []).map((n) => {
+      const endpoint = target(n["health-endpoint"]?.["primary-address"] ?? n.endpoint);
+      return {
+        name: n.name,
+        host: target(n.host?.["primary-address"]) ?? { ip: "" },
+        ...(endpoint === undefined ? {} : { endpoint }),
+      };
+    }),
   };
 }
 

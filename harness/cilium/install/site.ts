@@ -1,6 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { type KindLabPlan, mergeValues } from "#harness/config/plan.ts";
-import type { PlannedKindCluster } from "#harness/config/planned-cluster.ts";
+import { mergeValues } from "#harness/config/plan.ts";
 import {
   daemonSetReady,
   deploymentReady,
@@ -16,6 +15,7 @@ import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
+import type { KindLabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import { installCilium } from "#harness/platform/helm.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";

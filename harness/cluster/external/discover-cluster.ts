@@ -1,8 +1,8 @@
-import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import { coveringCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { before } from "#harness/lib/names.ts";
+import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import { agentSelector } from "../selectors.ts";
 

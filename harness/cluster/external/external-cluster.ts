@@ -1,6 +1,5 @@
-import type { LabPlan } from "#harness/config/plan.ts";
-import type { PlannedExternalCluster } from "#harness/config/planned-cluster.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import type { LabPlan, PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { type Capabilities, capabilitiesOf } from "../capabilities.ts";
 import { ClusterBase } from "../cluster-base.ts";
 import type { ClusterNode } from "../node.ts";

@@ -1,9 +1,8 @@
 import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify as toYaml } from "yaml";
-import type { KindLabPlan } from "#harness/config/plan.ts";
-import type { PlannedKindCluster } from "#harness/config/planned-cluster.ts";
 import type { ClusterArtifacts } from "#harness/model/artifacts.ts";
+import type { KindLabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import { command } from "#harness/platform/command.ts";
 import { corednsLabel, execIn, imageLabel } from "#harness/platform/docker.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";

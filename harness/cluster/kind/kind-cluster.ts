@@ -1,5 +1,4 @@
-import type { LabPlan } from "#harness/config/plan.ts";
-import type { PlannedKindCluster } from "#harness/config/planned-cluster.ts";
+import type { LabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import { kindNameOf, kubeconfigOf } from "#harness/state/lab.ts";
 import { type Capabilities, capabilitiesOf } from "../capabilities.ts";
 import { ClusterBase } from "../cluster-base.ts";

@@ -1,4 +1,5 @@
-import { checkNetwork, type KindLabPlan, type LabPlan } from "#harness/config/plan.ts";
+import { checkNetwork } from "#harness/config/plan.ts";
+import type { KindLabPlan, LabPlan } from "#harness/model/lab-plan.ts";
 import { startRouter } from "#harness/platform/containers.ts";
 import { containerAddress, ensureNetwork, execIn, networkSubnet } from "#harness/platform/docker.ts";
 import { labLabels } from "#harness/platform/owner.ts";

@@ -7,7 +7,8 @@ import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
-import type { HoldLine, HoldSpec } from "#harness/model/probe-wire.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import { type HoldSpec, holdLineFormat } from "#harness/model/probe-wire.ts";
 import { containerAddress, execIn, execLines } from "#harness/platform/docker.ts";
 import type { Harmed, SuiteFault, SuiteHarm } from "../fault.ts";
 import { agentProcess } from "./control-plane.ts";
@@ -53,7 +54,11 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
         container,
         ["node", "/prober/main.mjs", "hold", JSON.stringify(spec)],
         (line) => {
-          const told = JSON.parse(line) as HoldLine;
+          const told = parseRecord(line, holdLineFormat, {
+            what: `a line of the webhook ${name}`,
+            remedy: "run it again",
+            code: "probe-failed",
+          });
           if ("listening" in told) listening = true;
           else held.push({ fromUnixMs: told.untilUnixMs - told.heldMs, untilUnixMs: told.untilUnixMs });
         },

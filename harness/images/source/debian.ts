@@ -1,7 +1,9 @@
 import { createHash } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parseRecord } from "#harness/lib/records.ts";
 import type { Provenance } from "#harness/model/artifacts.ts";
+import { type DebianPackage, debianPackagesFormat } from "#harness/model/image-store.ts";
 import { command } from "#harness/platform/command.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import type { Store } from "../store.ts";
@@ -117,7 +119,11 @@ export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSig
     await writeFile(join(staging, "packages.json"), `${JSON.stringify(listing, null, 1)}\n`);
   });
   const listing = await readFile(join(folder, "packages.json"), "utf8");
-  const count = (JSON.parse(listing) as unknown[]).length;
+  const count = parseRecord(listing, debianPackagesFormat, {
+    what: `the list of packages in ${folder}`,
+    remedy: `remove ${folder}: it is made again`,
+    code: "build-failed",
+  }).length;
   return {
     tar: join(folder, "root.tar"),
     key: contentKey(key, listing),
@@ -131,8 +137,8 @@ export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSig
 }
 
 /** `apt-cache show` in, one record a package out. */
-export function parsePackages(text: string): { name: string; version: string; sha256: string }[] {
-  const records: { name: string; version: string; sha256: string }[] = [];
+export function parsePackages(text: string): DebianPackage[] {
+  const records: DebianPackage[] = [];
   let name = "";
   let version = "";
   for (const line of text.split("\n")) {

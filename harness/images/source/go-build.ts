@@ -3,7 +3,9 @@ import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promi
 import { join } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { StepHandle } from "#harness/lib/progress.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import type { Provenance } from "#harness/model/artifacts.ts";
+import { droppedReplacesFormat } from "#harness/model/image-store.ts";
 import { outputOf } from "#harness/platform/command.ts";
 import {
   build,
@@ -111,7 +113,12 @@ export async function buildComponent(
       onLine: (line) => step.detail(line.slice(0, 100)),
     });
   });
-  const notes = JSON.parse(await readFile(join(binDir, "dropped.json"), "utf8")) as string[];
+  const notesFile = join(binDir, "dropped.json");
+  const notes = parseRecord(await readFile(notesFile, "utf8"), droppedReplacesFormat, {
+    what: `the notes of a build (${notesFile})`,
+    remedy: `remove ${binDir}: it is built again`,
+    code: "build-failed",
+  });
   return {
     binDir: join(binDir, "bin"),
     sourceDir: module.dir,

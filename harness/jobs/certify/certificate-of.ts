@@ -1,18 +1,18 @@
 import { availableParallelism, totalmem } from "node:os";
-import type { KindLabPlan } from "#harness/config/plan.ts";
 import { certify as judge } from "#harness/judge/certification.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
+import type { CertificationJournal } from "#harness/model/certification-journal.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { output } from "#harness/platform/command.ts";
 import { imageId } from "#harness/platform/docker.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import type { Journal } from "#harness/state/certification-journal.ts";
 import type { BothArtifacts, Side } from "./prepare.ts";
 
 /** The certificate of what the journal tells. */
 export async function describeCertificate(
-  { pair, settings, runId, command, done, findings }: Journal,
+  { pair, settings, runId, command, done, findings }: CertificationJournal,
   plan: KindLabPlan,
   artifacts: BothArtifacts,
 ): Promise<Certificate> {

@@ -1,7 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
-import { type KindLabPlan, mergeValues, requireKindPlan } from "#harness/config/plan.ts";
+import { mergeValues, requireKindPlan } from "#harness/config/plan.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
 import { lastingState } from "#harness/evidence/lasting-state.ts";
 import { disturbances } from "#harness/judge/host.ts";
@@ -12,11 +12,13 @@ import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
+import type { CertificationJournal } from "#harness/model/certification-journal.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import type { LastingState } from "#harness/model/lasting-state.ts";
 import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
-import { type Journal, writeJournal } from "#harness/state/certification-journal.ts";
-import type { LabState } from "#harness/state/lab.ts";
+import { writeJournal } from "#harness/state/certification-journal.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { describeCertificate } from "./certificate-of.ts";
@@ -45,7 +47,7 @@ const flushMs = 1500;
 export interface CertificationOptions {
   readonly artifacts: BothArtifacts;
   readonly state: LabState;
-  readonly journal: Journal;
+  readonly journal: CertificationJournal;
   readonly progress: Progress;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
@@ -64,7 +66,7 @@ export class Certification {
   readonly #dir: string;
   readonly #phases: readonly Phase[];
   #state: LabState;
-  #journal: Journal;
+  #journal: CertificationJournal;
   /** Up to when the captures were judged; told to the journal with what they were judged to. */
   #watchedUntil: number | null;
   /** What a killed part captured and nobody judged yet. */
@@ -172,7 +174,7 @@ export class Certification {
     this.#state = await moveCluster(this.#state, this.#journal, artifacts, { cluster, to }, signal);
   }
 
-  async #note(news: Partial<Journal>): Promise<void> {
+  async #note(news: Partial<CertificationJournal>): Promise<void> {
     this.#journal = { ...this.#journal, ...news };
     await writeJournal(this.#state.lab, this.#journal);
   }

@@ -7,10 +7,11 @@ import { z } from "zod";
 import { checkPair } from "#harness/config/upgrade-matrix.ts";
 import { keptLeaks, readPacket } from "#harness/measure/leaks.ts";
 import { certificateSchema, unmeasuredPhase } from "#harness/model/certificate.ts";
+import type { HistoryEntry } from "#harness/model/upgrade-history.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { featuresOf } from "./certificate-of.ts";
 import { changedSettings, unknownValues } from "./compare-charts.ts";
-import { type HistoryEntry, newsOf } from "./matrix.ts";
+import { newsOf } from "./matrix.ts";
 import { orderOf, phasesOf, versionBefore } from "./phases.ts";
 import { folderName } from "./standing.ts";
 

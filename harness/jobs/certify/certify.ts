@@ -1,7 +1,6 @@
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { readValues } from "#harness/config/lab-file.ts";
-import { type KindLabPlan, mergeValues } from "#harness/config/plan.ts";
-import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
+import { mergeValues } from "#harness/config/plan.ts";
 import { removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { makeRoom } from "#harness/lab/other-labs.ts";
@@ -10,14 +9,10 @@ import { up } from "#harness/lab/up.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
+import type { CertificationJournal, UpgradePair } from "#harness/model/certification-journal.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
-import {
-  claimJournal,
-  forgetJournal,
-  type Journal,
-  readJournal,
-  whereItIs,
-} from "#harness/state/certification-journal.ts";
+import { claimJournal, forgetJournal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
 import { claimLab, isMine, readLabState, requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
@@ -82,7 +77,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
 
 async function certifyUnderLock(
   options: CertifyOptions,
-  checked: Pick<Journal["settings"], "order" | "suites" | "newValues"> & {
+  checked: Pick<CertificationJournal["settings"], "order" | "suites" | "newValues"> & {
     readonly artifacts: BothArtifacts;
   },
 ): Promise<Certified> {
@@ -90,6 +85,7 @@ async function certifyUnderLock(
   const { order, suites, newValues, artifacts } = checked;
   await up({ plan, runId, images, keep, transient: !keep, progress, signal });
   return await conclude(options, plan.lab, artifacts, async (mesh) => ({
+    version: 1,
     pair,
     settings: {
       order,
@@ -145,7 +141,7 @@ async function conclude(
   options: AnyCertification,
   lab: string,
   artifacts: BothArtifacts,
-  journalOf: (mesh: Mesh) => Promise<Journal>,
+  journalOf: (mesh: Mesh) => Promise<CertificationJournal>,
 ): Promise<Certified> {
   const { progress, say, signal } = options;
   try {
@@ -177,7 +173,7 @@ async function givenValues(
   mesh: Mesh,
   artifacts: BothArtifacts,
   signal: AbortSignal,
-): Promise<Journal["given"]> {
+): Promise<CertificationJournal["given"]> {
   const { helm } = artifacts.old.tools;
   const entries = mesh.clusters.map(
     async ({ name, kubeconfig }) => [name, await releaseValues({ helm, kubeconfig, signal })] as const,

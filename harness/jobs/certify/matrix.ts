@@ -1,25 +1,13 @@
 import { existsSync } from "node:fs";
-import { z } from "zod";
-import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { checkWritable, readUserJson } from "#harness/config/user-file.ts";
-import { validate } from "#harness/config/yaml-file.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
-import { type Certificate, certifications } from "#harness/model/certificate.ts";
+import { checkRecord } from "#harness/lib/records.ts";
+import type { Certificate } from "#harness/model/certificate.ts";
+import type { UpgradePair } from "#harness/model/certification-journal.ts";
+import { type HistoryEntry, upgradeHistoryFormat } from "#harness/model/upgrade-history.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import type { Certified } from "./certified.ts";
-
-const entrySchema = z.strictObject({
-  from: z.string(),
-  to: z.string(),
-  date: z.string(),
-  runId: z.string(),
-  verdict: z.enum(certifications),
-  lost: z.number().int(),
-  longestGapMs: z.number(),
-  reasons: z.array(z.string()),
-});
-export type HistoryEntry = z.infer<typeof entrySchema>;
 
 /** Certifies every pair and says what changed since the last run that `history` tells of; a pair that breaks stops no other. */
 export async function certifyMatrix(
@@ -32,7 +20,7 @@ export async function certifyMatrix(
   const remedy = "name another --history";
   checkWritable(history, "--history");
   const standing = existsSync(history) ? readUserJson(history, "--history", remedy) : [];
-  const before = validate(z.array(entrySchema), standing, history, remedy);
+  const before = checkRecord(standing, upgradeHistoryFormat, { what: `history ${history}`, remedy });
   const all = [...before];
   const certificates: (Certificate | undefined)[] = [];
   for (const pair of pairs) {

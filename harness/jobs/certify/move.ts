@@ -3,13 +3,14 @@ import { Mesh } from "#harness/cluster/mesh.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { waitingPods } from "#harness/evidence/waiting-pods.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type { Journal } from "#harness/state/certification-journal.ts";
-import { type LabState, writeLabState } from "#harness/state/lab.ts";
+import type { CertificationJournal } from "#harness/model/certification-journal.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
+import { writeLabState } from "#harness/state/lab.ts";
 import type { BothArtifacts, Side } from "./prepare.ts";
 
 /** What the release was given at first, that version's images, and what the operator has for the new one alone. */
 export function valuesFor(
-  { given, settings }: Journal,
+  { given, settings }: CertificationJournal,
   artifacts: BothArtifacts,
   cluster: string,
   side: Side,
@@ -26,7 +27,7 @@ export function valuesFor(
  */
 export async function moveCluster(
   state: LabState,
-  journal: Journal,
+  journal: CertificationJournal,
   artifacts: BothArtifacts,
   change: { readonly cluster: string; readonly to: Side },
   signal: AbortSignal,

@@ -4,13 +4,13 @@ import { requireKind } from "#harness/cluster/cluster.ts";
 import { holdsImages, importArchives } from "#harness/cluster/kind/create-cluster.ts";
 import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import type { LabPlan } from "#harness/config/plan.ts";
-import type { UpgradePair } from "#harness/config/upgrade-matrix.ts";
 import { checkSources, getArtifacts } from "#harness/images/index.ts";
 import { makeStaging } from "#harness/images/source/image.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
+import type { UpgradePair } from "#harness/model/certification-journal.ts";
+import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { saveImages } from "#harness/platform/docker.ts";
 
 export interface Images {

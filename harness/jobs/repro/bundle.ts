@@ -2,23 +2,18 @@ import { readFile, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { parseAllDocuments } from "yaml";
-import { z } from "zod";
 import { requireKindPlan } from "#harness/config/plan.ts";
 import { readZip } from "#harness/evidence/sysdump/archive.ts";
 import { standInImage } from "#harness/lab/manifests.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { parseRecord } from "#harness/lib/records.ts";
+import { type BundleManifest, bundleManifestFormat } from "#harness/model/bundle-manifest.ts";
 import { holdsPrivateKey } from "#harness/platform/secrets/private-keys.ts";
 import { readJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 
-const manifestSchema = z.strictObject({
-  meshproofBundle: z.literal(1),
-  imageSource: z.string(),
-  /** Those that were in force when it was packed. */
-  faults: z.array(z.string().regex(/^\w/, "a fault's name")),
-});
 const manifestFile = "meshproof-bundle.json";
 
 /** Packs a lab that is up: its files, the faults in force, and a run's report where one is named. */
@@ -27,7 +22,7 @@ export async function bundle(lab: string, file: string, run: string | undefined)
   const faults = (await readJournal(lab)).map((e) => e.fault);
   const files: Record<string, string> = {
     [manifestFile]: JSON.stringify(
-      { meshproofBundle: 1, imageSource: artifacts.source, faults } satisfies z.infer<typeof manifestSchema>,
+      { meshproofBundle: 1, imageSource: artifacts.source, faults } satisfies BundleManifest,
       null,
       2,
     ),
@@ -117,15 +112,11 @@ export async function unpackBundle(path: string, folder: string): Promise<Unpack
   const found = await readZip(path, (name) => !name.includes("/"));
   const text = found.get(manifestFile);
   if (text === undefined) return undefined;
-  let manifest: z.infer<typeof manifestSchema>;
-  try {
-    manifest = manifestSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new MeshproofError("archive-corrupt", `${basename(path)}: its ${manifestFile} cannot be read`, {
-      cause: error,
-      cure: "pack it again with `bundle`",
-    });
-  }
+  const manifest = parseRecord(text, bundleManifestFormat, {
+    what: `${manifestFile} in ${basename(path)}`,
+    remedy: "pack it again with `bundle`",
+    code: "archive-corrupt",
+  });
   for (const [name, content] of found)
     if (name.endsWith(".yaml")) refuseReach(`${basename(path)}: ${name}`, content);
   return { labFile: await writeLabFiles(folder, Object.fromEntries(found)), faults: manifest.faults };

@@ -1,9 +1,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { stringify as toYaml } from "yaml";
-import type { LabPlan } from "#harness/config/plan.ts";
-import type { PlannedKindCluster } from "#harness/config/planned-cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { LabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 
 type Cluster = Pick<PlannedKindCluster, "name" | "id" | "kubernetes" | "cilium" | "values" | "manifests"> & {

@@ -1,10 +1,10 @@
 import { release } from "node:os";
 import { mergeValues } from "#harness/config/plan.ts";
-import type { ProfileName } from "#harness/config/profiles.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, FieldCluster, FieldObject } from "#harness/model/field.ts";
+import type { ProfileName } from "#harness/model/profile.ts";
 import { bare, isUsers, leftOut, mostReplicas, standIn, workloadsOf } from "./stand-ins.ts";
 
 type Values = Record<string, unknown>;

@@ -6,8 +6,16 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { readingUserFile, readUserFile, unreadable } from "#harness/config/user-file.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { present } from "#harness/lib/present.ts";
+import { checkRecord, parseRecord, type RecordFormat } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import type { FieldCluster, FieldObject } from "#harness/model/field.ts";
+import {
+  type FieldCluster,
+  type FieldObject,
+  fieldConfigFormat,
+  fieldObjectsFormat,
+  fieldValuesFormat,
+} from "#harness/model/field.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -87,18 +95,20 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
 
 async function fromSysdump(path: string): Promise<Part> {
   const { cluster, evidence } = await readSysdump(path);
+  const read = <T>(file: string, empty: string, format: RecordFormat<T>): T =>
+    parseRecord(evidence.get(file) ?? empty, format, {
+      what: `${file} of ${basename(path)}`,
+      remedy: "give a zip as `cilium sysdump` writes it",
+      code: "archive-corrupt",
+    });
   const objects = (file: string, kind: string, apiVersion: string): FieldObject[] =>
-    ((JSON.parse(evidence.get(file) ?? "[]") ?? []) as FieldObject[]).map((o) => ({
-      ...o,
-      kind,
-      apiVersion,
-    }));
+    (read(file, "[]", fieldObjectsFormat) ?? []).map((o) => ({ ...o, kind, apiVersion }));
   return {
     source: basename(path),
     cluster,
     sysdump: true,
-    values: JSON.parse(evidence.get("helm-values.json") ?? "{}") as Values,
-    config: JSON.parse(evidence.get("cilium-config.json") ?? "{}") as Record<string, string>,
+    values: read("helm-values.json", "{}", fieldValuesFormat),
+    config: read("cilium-config.json", "{}", fieldConfigFormat),
     objects: [
       ...objects("nodes.json", "Node", "v1"),
       ...objects("namespaces.json", "Namespace", "v1"),
@@ -144,13 +154,14 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
     .map(read)
     .filter((d) => d !== null)
     .map((d) => withoutHead(d as Record<string, unknown>));
-  const objects = all.flatMap((d) =>
-    Array.isArray(d.items)
-      ? (d.items as FieldObject[])
-      : d.kind !== undefined && d.metadata !== undefined
-        ? [d as unknown as FieldObject]
-        : [],
+  const found = all.flatMap((d): unknown[] =>
+    Array.isArray(d.items) ? d.items : d.kind !== undefined && d.metadata !== undefined ? [d] : [],
   );
+  const objects =
+    checkRecord(found, fieldObjectsFormat, {
+      what: `the objects of ${path}`,
+      remedy: "give them as `kubectl get -o yaml` writes them",
+    }) ?? [];
   const [values] = all.filter((d) => d.kind === undefined && d.items === undefined);
   const config = objects.find((o) => o.kind === "ConfigMap" && o.metadata.name === "cilium-config")?.data as
     | Record<string, string>
@@ -190,16 +201,21 @@ function clusterOf(name: string, parts: readonly Part[]): FieldCluster {
   const controlPlanes = nodes.filter(
     (n) => "node-role.kubernetes.io/control-plane" in (n.metadata.labels ?? {}),
   );
+  const info = nodes[0]?.status?.nodeInfo as
+    | { readonly kubeletVersion?: string; readonly kernelVersion?: string }
+    | undefined;
   const id = Number(config["cluster-id"] ?? (values.cluster as { id?: number } | undefined)?.id);
   return {
     name,
-    id: id > 0 ? id : undefined,
     sources: parts.map((p) => p.source),
-    kubernetes: nodes[0]?.status?.nodeInfo?.kubeletVersion?.replace(/^v/, ""),
-    cilium: versionOf(pods, values),
-    podCidr: flagOf(pods, "kube-controller-manager", "--cluster-cidr") ?? covering(nodes),
-    serviceCidr: flagOf(pods, "kube-apiserver", "--service-cluster-ip-range"),
-    kernel: nodes[0]?.status?.nodeInfo?.kernelVersion,
+    ...present({
+      id: id > 0 ? id : undefined,
+      kubernetes: info?.kubeletVersion?.replace(/^v/, ""),
+      cilium: versionOf(pods, values),
+      podCidr: flagOf(pods, "kube-controller-manager", "--cluster-cidr") ?? covering(nodes),
+      serviceCidr: flagOf(pods, "kube-apiserver", "--service-cluster-ip-range"),
+      kernel: info?.kernelVersion,
+    }),
     controlPlanes: controlPlanes.length,
     workers: nodes.length - controlPlanes.length,
     values,

@@ -5,8 +5,9 @@ import { diagnose } from "#harness/diagnose/index.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { parseRecord } from "#harness/lib/records.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
-import type { RunRecord } from "#harness/model/record.ts";
+import { runRecordFormat } from "#harness/model/record.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 
 /**
@@ -24,9 +25,10 @@ export async function faultFixtures(proveDir: string, say: (line: string) => voi
   let written = 0;
   for (const run of runs.filter((r) => /^\d/.test(r)).sort()) {
     const dir = join(proveDir, "faults", run);
-    const text = await readFile(join(dir, "report.json"), "utf8").catch(() => undefined);
+    const file = join(dir, "report.json");
+    const text = await readFile(file, "utf8").catch(() => undefined);
     if (text === undefined) continue;
-    const record = JSON.parse(text) as RunRecord;
+    const record = parseRecord(text, runRecordFormat, { what: `report ${file}`, remedy: "prove again" });
     const fault = record.fault ?? "";
     if (faultNamed(fault).traceless !== undefined) continue;
     const failed = record.suites.find((s) => s.tests.some((t) => t.outcome === "fail"));

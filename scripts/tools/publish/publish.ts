@@ -1,23 +1,18 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import semver from "semver";
-import { readYaml, validate } from "#harness/config/yaml-file.ts";
+import { readYaml } from "#harness/config/yaml-file.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { checkRecord, parseRecord } from "#harness/lib/records.ts";
 import { readSeries } from "#harness/measure/series.ts";
-import { certificateSchema } from "#harness/model/certificate.ts";
+import { certificateFormat } from "#harness/model/certificate.ts";
+import { type Published, publishedFormat } from "#harness/model/published.ts";
 import { output } from "#harness/platform/command.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
-import {
-  headlineTable,
-  limits,
-  type Published,
-  publishedHtml,
-  publishedSchema,
-  resultsTable,
-} from "#harness/report/published.ts";
+import { headlineTable, limits, publishedHtml, resultsTable } from "#harness/report/published.ts";
 
 const publishedDir = join(repoRoot(), "reports/published");
 export const tableMarks = ["<!-- published figures -->", "<!-- end of published figures -->"] as const;
@@ -66,12 +61,10 @@ export async function publish(series: string, command: string): Promise<string[]
 
 /** A certificate as `certify` left it, under the version that it is about. */
 export async function publishCertificate(file: string): Promise<string[]> {
-  const certificate = validate(
-    certificateSchema,
-    await readYaml(file, "a certificate"),
-    file,
-    "name a run's certificate.yaml",
-  );
+  const certificate = checkRecord(await readYaml(file, "a certificate"), certificateFormat, {
+    what: `certificate ${file}`,
+    remedy: "name a run's certificate.yaml",
+  });
   const dir = join(publishedDir, certificate.to);
   const name = join(dir, `upgrade-from-${certificate.from}`);
   await mkdir(dir, { recursive: true });
@@ -85,10 +78,15 @@ export async function readPublished(): Promise<Published[]> {
   const all: Published[] = [];
   for (const entry of await readdir(publishedDir, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
-    const text = await readFile(join(publishedDir, entry.name, "failover.json"), "utf8").catch(
-      () => undefined,
-    );
-    if (text !== undefined) all.push(publishedSchema.parse(JSON.parse(text)));
+    const file = join(publishedDir, entry.name, "failover.json");
+    const text = await readFile(file, "utf8").catch(() => undefined);
+    if (text !== undefined)
+      all.push(
+        parseRecord(text, publishedFormat, {
+          what: `published figures ${file}`,
+          remedy: "restore the file from git, or make it again with `npm run publish-figures`",
+        }),
+      );
   }
   return all.sort((a, b) => semver.compare(a.cilium, b.cilium));
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { budgetsSchema, rigSchema } from "#harness/config/budgets.ts";
+import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
 import { type JsonSchema, meaningOf, readJsonSchema } from "./json-schema.ts";
 import { code, type Page, page, table } from "./markdown.ts";
 

@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { KindLabPlan } from "#harness/config/plan.ts";
 import { registryTrouble, throughMirror } from "#harness/images/registry.ts";
 import { buildRegistry, fromSource, type SourceBuild } from "#harness/images/source/index.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { command, spawnLines } from "#harness/platform/command.ts";
 import { pushImage } from "#harness/platform/docker.ts";
 

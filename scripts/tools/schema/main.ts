@@ -3,11 +3,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { certificateSchema } from "#harness/model/certificate.ts";
+import { runRecordSchema } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { reportSchema } from "#harness/report/schema.ts";
 
 for (const [name, schema] of [
-  ["report", reportSchema],
+  ["report", runRecordSchema],
   ["certificate", certificateSchema],
 ] as const)
   writeFileSync(

@@ -1,4 +1,4 @@
-import type { ProfileName } from "#harness/config/profiles.ts";
+import type { ProfileName } from "#harness/model/profile.ts";
 import type { Profile } from "../site.ts";
 import { cliProfile } from "./cli.ts";
 import { defaultProfile } from "./default.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Infer } from "#harness/lib/records.ts";
 
 /**
  * Every duration that a verdict hangs on. Units end the names. Raising a default needs published figures
@@ -163,7 +164,8 @@ export const budgetsSchema = z
       ),
   })
   .prefault({});
-export type Budgets = z.infer<typeof budgetsSchema>;
+
+export type Budgets = Infer<typeof budgetsSchema>;
 
 /**
  * Where the rig itself falters, a verdict is `unknown`, never pass or fail. Lateness bounds the error of a measured
@@ -209,4 +211,3 @@ export const rigSchema = z
       .describe("Free bytes that Docker's folder and the folder of reports must keep during a test."),
   })
   .prefault({});
-export type RigLimits = z.infer<typeof rigSchema>;

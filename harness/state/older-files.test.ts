@@ -1,0 +1,234 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { planLab } from "#harness/config/plan.ts";
+import { labFileOf } from "#harness/config/profiles.ts";
+import { exampleArtifacts, exampleJournal, exampleLabState } from "#harness/model/examples.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
+import { profileNames } from "#harness/model/profile.ts";
+import { currentOwner } from "#harness/platform/owner.ts";
+import {
+  certificationOf,
+  hasJournal,
+  readJournal as readCertification,
+  tellStranded,
+  writeJournal,
+} from "./certification-journal.ts";
+import { readJournal as readFaults, writeJournal as writeFault } from "./fault-journal.ts";
+import { labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
+
+let dir = "";
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "meshproof-state-"));
+  process.env.XDG_STATE_HOME = dir;
+});
+afterEach(() => {
+  delete process.env.XDG_STATE_HOME;
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function write(lab: string, file: string, content: unknown): string {
+  const path = join(labDir(lab), file);
+  mkdirSync(join(path, ".."), { recursive: true });
+  writeFileSync(path, typeof content === "string" ? content : JSON.stringify(content));
+  return path;
+}
+
+const without = (value: object, ...keys: string[]): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)));
+
+/** `lab`'s name is in the remedy as one pastes it. */
+const refused = (message: string, remedy: string, code = "config-conflict", exitCode = 2) =>
+  expect.objectContaining({
+    code,
+    exitCode,
+    message: expect.stringContaining(message),
+    cure: expect.stringContaining(remedy),
+  });
+
+describe("the state of a lab", () => {
+  const kindConfigs = join(labFileOf("default"), "..");
+  test.each([
+    ...profileNames.map((p) => labFileOf(p)),
+    ...["ids-511.yaml", "native-routing.yaml", "dual-stack/lab.yaml"].map((f) => join(kindConfigs, f)),
+  ])("of every lab file is read as it was written: %s", async (labFile) => {
+    const plan = await planLab({ lab: "ours", labFile });
+    const state = exampleLabState({ plan, artifacts: exampleArtifacts(plan) });
+    await writeLabState(state);
+    expect(await readLabState("ours")).toEqual(state);
+  });
+
+  /** A lab as version 1 kept it: its owner was the process that removes it. */
+  const first = (): Record<string, unknown> & Pick<LabState, "plan" | "artifacts"> => {
+    const { owner: _, ...state } = exampleLabState({ lab: "ours" });
+    return { ...state, version: 1 };
+  };
+
+  test("of before this check is read: its shape has not changed", async () => {
+    const remover = { pid: 12, pidStart: "34" };
+    const state = exampleLabState({ lab: "ours", owner: currentOwner().id, remover });
+    // A build from source also told how long its parts took, and its images.
+    const artifacts = { ...state.artifacts, times: [{ part: "kind", ms: 1 }], pushable: ["x"] };
+    write("ours", "state.json", `${JSON.stringify({ ...state, artifacts }, null, 2)}\n`);
+    expect(await requireLab("ours")).toEqual(state);
+  });
+
+  test.each([
+    ["networks and suites", (plan: object) => without(plan, "networks", "suites"), "plan.networks:"],
+    ["profiles", (plan: object) => without(plan, "profile"), "plan.profile:"],
+  ])("of before there were %s is refused by name", async (_name, older, place) => {
+    const state = first();
+    const path = write("ours", "state.json", { ...state, plan: older(state.plan) });
+    await expect(readLabState("ours")).rejects.toThrow(
+      refused(
+        `the state of lab ours (${path}) was written by an older Meshproof and cannot be used by this one (${place}`,
+        "`npm run mesh -- down --lab ours`",
+      ),
+    );
+  });
+
+  test("of before a budget was there has its default", async () => {
+    const state = first();
+    const budgets = without(state.plan.budgets, "upgradeLostMs");
+    write("ours", "state.json", { ...state, plan: { ...state.plan, budgets } });
+    expect((await readLabState("ours"))?.plan).toEqual(state.plan);
+  });
+
+  test("of a newer Meshproof is refused by name", async () => {
+    write("ours", "state.json", { ...exampleLabState({ lab: "ours" }), version: 1000 });
+    await expect(readLabState("ours")).rejects.toThrow(
+      refused("was written by a newer Meshproof (version 1000;", "`npm run mesh -- down --lab ours`"),
+    );
+  });
+
+  test.each([["{"], [""]])("that is not JSON is a broken lab: %j", async (content) => {
+    write("ours", "state.json", content);
+    await expect(readLabState("ours")).rejects.toThrow(
+      refused("is not JSON", "down --lab ours", "lab-broken", 3),
+    );
+  });
+
+  test("that is not there is no lab", async () => {
+    expect(await readLabState("ours")).toBeUndefined();
+  });
+});
+
+describe("the journal of a certification", () => {
+  const today = exampleJournal();
+  const old = without(today, "version");
+
+  test("is read as it was written", async () => {
+    await writeJournal("theirs", today);
+    expect(await readCertification("theirs")).toEqual(today);
+  });
+
+  test.each([
+    ["of before there were versions", old],
+    ["of before labs had owners", { ...old, madeLab: true }],
+  ])("%s is resumed", async (_name, journal) => {
+    write("ours", "certify.json", journal);
+    expect(await readCertification("ours")).toEqual(today);
+    const lines: string[] = [];
+    await tellStranded("ours", (line) => lines.push(line));
+    expect(lines.join()).toContain("`npm run mesh -- certify --resume --lab ours` goes on");
+  });
+
+  test.each([
+    [
+      "of before it took suites",
+      { ...old, settings: without(today.settings, "suites"), madeLab: false },
+      "settings.suites: expected array, found nothing",
+    ],
+    [
+      "of its first version",
+      {
+        ...{ from: "1.19.1", to: "1.19.4", order: ["east", "west"], skipRollback: false, full: false },
+        ...{
+          runId: "r",
+          startedAt: "2026-11-21T12:00:00Z",
+          given: {},
+          findings: [],
+          done: [],
+          current: "baseline",
+        },
+      },
+      "pair: expected object, found nothing",
+    ],
+    [
+      "whose phases lack what is judged today",
+      { ...old, done: [{ ...today.done[0], disruptions: [{ path: "p", kind: "dns", sent: 1, lost: 0 }] }] },
+      "done.0.disruptions.0.lostMs: expected number, found nothing",
+    ],
+    ["that is empty", {}, "pair: expected object, found nothing"],
+  ])("%s is refused by name", async (_name, journal, place) => {
+    const path = write("ours", "certify.json", journal);
+    await expect(readCertification("ours")).rejects.toThrow(
+      refused(
+        `the certification journal of lab ours (${path}) was written by an older Meshproof and cannot be used by this one (${place}`,
+        "run `npm run mesh -- down --lab ours`, then certify again",
+      ),
+    );
+    // Other commands say so and go on.
+    const lines: string[] = [];
+    await tellStranded("ours", (line) => lines.push(line));
+    expect(lines.join()).toMatch(
+      /was written by an older Meshproof.*`npm run mesh -- down --lab ours` cleans up/,
+    );
+    expect(await certificationOf("ours")).toContain("was written by an older Meshproof");
+    expect(await hasJournal("ours")).toBe(true);
+  });
+
+  test("of a newer Meshproof is refused by name", async () => {
+    write("ours", "certify.json", { ...today, version: 2 });
+    await expect(readCertification("ours")).rejects.toThrow(
+      refused("was written by a newer Meshproof (version 2;", "`npm run mesh -- down --lab ours`"),
+    );
+  });
+
+  test("is not told of with the keys that it holds", async () => {
+    write("ours", "certify.json", { ...old, given: { east: "SECRET" }, command: ["SECRET"] });
+    const error = await readCertification("ours").catch((e: unknown) => e);
+    expect(String(error)).toContain("given.east: ");
+    expect(String(error)).not.toContain("SECRET");
+  });
+});
+
+describe("an entry of the fault journal", () => {
+  const entry = {
+    version: 1 as const,
+    ...{ id: "f-1", fault: "f", injectedAt: "2026-11-21T12:00:00Z", pid: 1, pidStart: "2" },
+    undo: [{ do: "scale" as const, cluster: "east", namespace: "x", name: "y", replicas: 2 }],
+  };
+
+  test("is read as it was written; one of before there were versions too", async () => {
+    await writeFault("ours", entry);
+    write("ours", "faults/f-2.json", without({ ...entry, id: "f-2" }, "version"));
+    expect(await readFaults("ours")).toEqual([entry, { ...entry, id: "f-2" }]);
+  });
+
+  test.each([
+    [
+      "of before pids were told apart",
+      without(entry, "version", "pidStart"),
+      "was written by an older Meshproof and cannot be used by this one (pidStart: expected string, found nothing)",
+      "config-conflict",
+    ],
+    [
+      "with a step that is not known",
+      { ...entry, undo: [{ do: "pray" }] },
+      "is malformed: undo.0.do: ",
+      "config-invalid",
+    ],
+    ["of a newer Meshproof", { ...entry, version: 2 }, "was written by a newer Meshproof", "config-conflict"],
+  ])("%s is refused by name", async (_name, content, message, code) => {
+    const path = write("ours", "faults/f-1.json", content);
+    await expect(readFaults("ours")).rejects.toThrow(
+      refused(
+        `an entry in the fault journal of lab ours (${path}) ${message}`,
+        "`npm run mesh -- down --lab ours`",
+        code,
+      ),
+    );
+  });
+});
