@@ -58,6 +58,8 @@ export const test = defineCommand({
 });
 
 async function runTest({ words: suites, options: o, session }: Input<typeof options>): Promise<void> {
+  if (o.writeContext !== undefined)
+    return await writeContextTo(o.writeContext, { words: suites, options: o, session });
   const report = await beginReport(session, o);
   const requested = {
     suites,
@@ -71,14 +73,6 @@ async function runTest({ words: suites, options: o, session }: Input<typeof opti
     ...given({ series: o.series, baseline: o.baseline, fault: o.withFault, summary: o.summary }),
   };
   const { context: contexts, kubeconfig, proberImage, agnhostImage } = o;
-  if (o.writeContext !== undefined) {
-    if (contexts !== undefined)
-      throw new MeshproofError("usage", "--write-context needs a lab: --context names external clusters");
-    const { writeContext } = await import("#harness/jobs/test-context.ts");
-    await writeContext(o.writeContext, o.lab, requested);
-    const variable = shellQuote([`MESHPROOF_RUN=${o.writeContext}`]);
-    return session.say(`${variable} npx vitest run --project suites suites/NAME`);
-  }
   if (contexts === undefined) {
     const { testLab } = await import("#harness/jobs/test.ts");
     await testLab({ lab: o.lab, ...requested });
@@ -94,4 +88,36 @@ async function runTest({ words: suites, options: o, session }: Input<typeof opti
       ...given({ kubeconfig, proberImage, agnhostImage }),
     }),
   );
+}
+
+/** `--write-context`: nothing is run, so nothing is reported. */
+async function writeContextTo(
+  file: string,
+  { words: suites, options: o, session }: Pick<Input<typeof options>, "words" | "options" | "session">,
+): Promise<void> {
+  const { selection, rerunFailed, suitesDir, ...testing } = testingOf(o);
+  if (o.context !== undefined)
+    throw new MeshproofError("usage", "--write-context needs a lab: --context names external clusters");
+  if (
+    suites.length > 0 ||
+    rerunFailed !== undefined ||
+    suitesDir !== undefined ||
+    Object.keys(selection).length > 0
+  )
+    throw new MeshproofError(
+      "usage",
+      "--write-context selects nothing: vitest does, by files and --testNamePattern",
+      {
+        cure: "leave out suites and the options that select tests",
+      },
+    );
+  const { writeContext } = await import("#harness/jobs/test-context.ts");
+  const { newRunId } = await import("#harness/testkit/run-id.ts");
+  await writeContext(file, o.lab, {
+    ...testing,
+    runId: newRunId(),
+    bugtool: o.bugtool,
+    ...given({ series: o.series, baseline: o.baseline, fault: o.withFault }),
+  });
+  session.say(`${shellQuote([`MESHPROOF_RUN=${file}`])} npx vitest run --project suites suites/NAME`);
 }

@@ -12,7 +12,9 @@ export interface Ended {
 
 /** Whether a command line is one of those whose every ending is reported, whatever else is wrong with it. */
 export const reportsEveryEnding = (argv: readonly string[]): boolean =>
-  ["run", "test"].includes(argv.find((word) => !word.startsWith("-")) ?? "");
+  ["run", "test"].includes(argv.find((word) => !word.startsWith("-")) ?? "") &&
+  // Runs nothing.
+  !argv.some((word) => /^--write-context(=|$)/.test(word));
 
 /** Runs a command to its end, whatever that is: the one place where errors are printed and become exit codes. */
 export async function endOf(

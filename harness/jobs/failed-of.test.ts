@@ -30,6 +30,26 @@ test("what failed, was unknown or had an error of its set-up is repeated", () =>
   ]);
 });
 
+test("what an interrupted run never began is repeated too", () => {
+  const skipped = (name: string, reason: string) => ({
+    suite: "a",
+    name,
+    outcome: "skipped",
+    reasons: [reason],
+  });
+  const tests = [skipped("left out", "the series holds it already"), skipped("never began", "interrupted")];
+  const cut = { ...run, suites: [{ name: "a", errors: [], tests }] } as unknown as RunRecord;
+  expect(failedOf(cut, new Set(["a"]))).toEqual([{ suite: "a", test: "never began" }]);
+});
+
+test("a failed suite that is not known, and a run with nothing to repeat, are refused by name", () => {
+  expect(() => failedOf(run, new Set(["no-set-up", "spoiled", "green"]))).toThrow(
+    /suite fails, which is not known/,
+  );
+  const green = { ...run, suites: [suite("green", { one: "pass" }), suite("meshproof", { up: "unknown" })] };
+  expect(() => failedOf(green as RunRecord, new Set(["green"]))).toThrow(/r1 has nothing to repeat/);
+});
+
 test("a run of another lab or other versions is refused by name", () => {
   expect(() => requireSameLab(run, "b")).toThrow("run r1 was of lab a, not of b");
   expect(() => requireSameVersions(run, run.clusters)).not.toThrow();

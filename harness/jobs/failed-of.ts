@@ -1,17 +1,42 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { ClusterRecord, RunRecord } from "#harness/model/record.ts";
+import type { ClusterRecord, RunRecord, TestRecord } from "#harness/model/record.ts";
 import type { Named } from "#harness/testkit/selection.ts";
 
-/** What `--rerun-failed` repeats: tests that failed or are unknown; of a set-up or clean-up, the whole suite. */
+/**
+ * What `--rerun-failed` repeats: tests that failed, are unknown, or were interrupted; of a set-up or clean-up, the whole
+ * suite. Throws `usage` where that is nothing, or of a suite that is not known.
+ */
 export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
-  return run.suites
-    .filter((s) => known.has(s.name))
+  const failed = run.suites
+    // How the command itself ended is no suite.
+    .filter((s) => s.name !== "meshproof")
     .flatMap(({ name, errors, tests }): Named[] => {
-      const failed = tests.filter((t) => t.outcome === "fail" || t.outcome === "unknown");
-      const whole = errors.length > 0 || failed.some((t) => t.name === "set-up and clean-up");
-      return whole ? [{ suite: name }] : failed.map((t) => ({ suite: name, test: t.name }));
+      const open = tests.filter(isOpen);
+      const whole = errors.length > 0 || open.some((t) => t.name === "set-up and clean-up");
+      return whole ? [{ suite: name }] : open.map((t) => ({ suite: name, test: t.name }));
     });
+  const unknown = failed.find(({ suite }) => !known.has(suite));
+  if (unknown !== undefined)
+    throw new MeshproofError(
+      "usage",
+      `run ${run.runId} failed in suite ${unknown.suite}, which is not known`,
+      {
+        cure: "give the --suites-dir of that run",
+      },
+    );
+  if (failed.length === 0)
+    throw new MeshproofError(
+      "usage",
+      `run ${run.runId} has nothing to repeat: no test failed or is unknown`,
+      {
+        cure: "name suites instead; a run that ended before its first test has no results",
+      },
+    );
+  return failed;
 }
+
+const isOpen = ({ outcome, reasons }: TestRecord): boolean =>
+  outcome === "fail" || outcome === "unknown" || (outcome === "skipped" && reasons.includes("interrupted"));
 
 /** Throws `usage` where a run was of another lab: its failures say nothing of this one. */
 export function requireSameLab(run: RunRecord, lab: string): void {

@@ -37,8 +37,10 @@ export async function mergeReports(
 
 /** Throws `usage` where the runs were of different things: their sum would be of nothing. */
 export function mergedRun(runs: readonly RunRecord[], runId: string, command: string): RunRecord {
-  const first = found(runs[0], "run to merge", "usage");
-  for (const run of runs)
+  // A run that ended before its lab was up knows no cluster: what it was to test is missing, and stays unknown.
+  const opened = runs.filter((r) => r.clusters.length > 0);
+  const first = found(opened[0] ?? runs[0], "run to merge", "usage");
+  for (const run of opened)
     if (subjectOf(run) !== subjectOf(first))
       throw new MeshproofError(
         "usage",

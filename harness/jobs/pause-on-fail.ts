@@ -26,8 +26,13 @@ export function pauseOnFail(
       say(`              ${shellQuote(words)} get all`);
     }
     const terminal = createInterface({ input: process.stdin, output: process.stderr });
+    // A terminal that is read key by key sends no signal of its own.
+    terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
     try {
       await terminal.question("              Enter continues: ", { signal });
+    } catch (error) {
+      // Ctrl-C ends the command by its signal; Ctrl-D continues as Enter does.
+      if (!(error instanceof Error && error.name === "AbortError")) throw error;
     } finally {
       terminal.close();
     }

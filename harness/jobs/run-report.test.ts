@@ -161,6 +161,7 @@ test.each([
   [["--nosuch", "test"], true],
   [["help", "run"], false],
   [["up"], false],
+  [["test", "--write-context", "f"], false],
   [[], false],
 ])("the endings of %j are reported: %s", (argv, expected) => {
   expect(reportsEveryEnding(argv)).toBe(expected);

@@ -3,6 +3,11 @@
  * Our own: to a library of glob patterns `/`, `?`, `(`, `[` and `!`, which titles hold, are more than letters.
  */
 export function matches(pattern: string, name: string, clusters: readonly string[] = []): boolean {
-  const named = pattern.replace(/\{(\d)\}/g, (_, n: string) => clusters[Number(n) - 1] ?? "");
-  return new RegExp(`^${named.split("*").map(RegExp.escape).join(".*")}$`, "s").test(name);
+  return new RegExp(`^${forClusters(pattern, clusters).split("*").map(RegExp.escape).join(".*")}$`, "s").test(
+    name,
+  );
 }
+
+/** A pattern with the clusters' names in place of `{1}` and `{2}`; a number that no cluster has stays as it is. */
+export const forClusters = (pattern: string, clusters: readonly string[]): string =>
+  pattern.replace(/\{(\d)\}/g, (whole, n: string) => clusters[Number(n) - 1] ?? whole);

@@ -131,3 +131,13 @@ test("every program that prints guards its output", () => {
   );
   expect(open.map(({ file }) => file)).toEqual([]);
 });
+
+test("an uncaught error is left to whoever else listens: clean-up is theirs", async () => {
+  const program = `import { guardOutput } from ${JSON.stringify(join(import.meta.dirname, "output.ts"))};
+guardOutput();
+process.on("uncaughtException", () => setTimeout(() => { console.log("cleaned up"); process.exit(7); }, 10));
+setTimeout(() => { throw new Error("boom"); }, 1);`;
+  const child = spawnSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
+  expect(child.status).toBe(7);
+  expect(child.stdout).toContain("cleaned up");
+});

@@ -96,6 +96,8 @@ export function guardOutput(): void {
     process.on("warning", (warning) => stderr.print(`${warning.name}: ${warning.message}\n`));
   }
   process.on("uncaughtException", (error) => {
+    // Whoever listens too has clean-up to do, and ends the process itself.
+    if (process.listenerCount("uncaughtException") > 1) return;
     stderr.print(`${describeError(error)}\n`);
     process.exit(3);
   });

@@ -1,6 +1,6 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
-import { matches } from "#harness/lib/pattern.ts";
+import { forClusters, matches } from "#harness/lib/pattern.ts";
 import { durationOf } from "./durations.ts";
 import type { ListedSuite } from "./suite-list.ts";
 
@@ -58,7 +58,10 @@ export function select(
   selection: Selection,
   options: { readonly clusters: readonly string[]; readonly repeat: number },
 ): Selected {
-  const { tags = [], tests = [], exclude = [], only, shard } = selection;
+  const { tags = [], only, shard } = selection;
+  const named = (pattern: string): string => forClusters(pattern, options.clusters);
+  const tests = (selection.tests ?? []).map(named);
+  const exclude = (selection.exclude ?? []).map(named);
   let left: readonly Titles[] = suites.map((suite) => {
     const all = suite.tests(options).map((t) => t.title);
     return { suite, all, chosen: all };

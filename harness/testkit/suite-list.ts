@@ -24,7 +24,10 @@ export const suitesDir = (): string => join(repoRoot(), "suites");
 
 /** Every `<dir>/<name>/<name>.suite.ts`, in the order of their records. Imports the modules, and needs no lab. */
 export async function loadSuites(dir: string = suitesDir()): Promise<readonly ListedSuite[]> {
-  const folders = (await readdir(dir, { withFileTypes: true })).filter((e) => e.isDirectory());
+  // A repository's root may be given: its own folders are no suites.
+  const folders = (await readdir(dir, { withFileTypes: true })).filter(
+    (e) => e.isDirectory() && !e.name.startsWith(".") && e.name !== "node_modules",
+  );
   const suites = await Promise.all(
     folders.map(({ name }) => loadSuite(name, join(dir, name, `${name}.suite.ts`))),
   );
