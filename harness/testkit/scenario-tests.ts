@@ -9,13 +9,19 @@ import { readSeries } from "#harness/measure/series.ts";
 import type { Affinity, Setting } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import { servingClusters } from "#harness/workloads/affinity.ts";
+import { settledOn } from "#harness/workloads/draw.ts";
 import type { ClusterPair, SuiteKit, TestInfo, TestKit } from "./define-suite.ts";
 import { pairIn, type SuiteFixtures } from "./fixture-types.ts";
 
 /** The longest: a node's loss is believed after a minute, and its return takes as long. */
 const scenarioMs = 600_000;
 
-/** A suite's set-up for scenarios: a service for each affinity. The suite's echo backends answer heartbeats too. */
+/**
+ * A suite's set-up for scenarios: a service for each affinity, served in every cluster by those whom it prefers. A kept
+ * connection that was made before an agent knew the service's address would be with whoever answers outside the lab. The
+ * suite's echo backends answer heartbeats too.
+ */
 export function scenarioSetup(
   affinities: readonly Affinity[],
 ): (context: SuiteFixtures) => Promise<{ readonly outside: string | undefined }> {
@@ -33,6 +39,10 @@ export function scenarioSetup(
       for (const cluster of balanced ? mesh.clusters : []) {
         const { withinMs, signal } = within.settle;
         await echo.loadBalancerIp(cluster, serviceOf(affinity), withinMs, signal);
+      }
+      for (const cluster of mesh.clusters) {
+        const homes = servingClusters(affinity, cluster, mesh.clusters);
+        await settledOn(cluster, echo, serviceOf(affinity), homes, within.settle);
       }
     }
     return { outside };
