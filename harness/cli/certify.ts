@@ -156,7 +156,7 @@ function refuseWithResume(suites: readonly string[], flags: ReadonlySet<string>)
     throw new MeshproofError(
       "usage",
       `--resume uses the options of the interrupted certification: it takes no ${named.join(", ")}`,
-      { cure: "run certify --resume --lab NAME alone" },
+      { remedy: "run certify --resume --lab NAME alone" },
     );
 }
 
@@ -169,7 +169,7 @@ async function pairsOf({ from, to, matrix }: CertifyOptions): Promise<readonly U
   }
   if (from === undefined || to === undefined)
     throw new MeshproofError("usage", "certify needs --from and --to, or --matrix", {
-      cure: "for example --from 1.19.1 --to 1.19.4",
+      remedy: "for example --from 1.19.1 --to 1.19.4",
     });
   return [checkPair({ from, to })];
 }

@@ -12,7 +12,7 @@ export const completionOf = (commands: () => readonly CliCommand[]): CliCommand 
       const known = shells.find((s) => s === shell);
       if (known === undefined)
         throw new MeshproofError("usage", `there is no completion for ${shell}`, {
-          cure: `name one of ${shells.join(", ")}`,
+          remedy: `name one of ${shells.join(", ")}`,
         });
       const { loadSuites } = await import("#harness/testkit/suite-list.ts");
       const { faults } = await import("#harness/faults/index.ts");

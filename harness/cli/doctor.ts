@@ -24,10 +24,10 @@ export const doctor = defineCommand({
     const findings = await examine({ mustBuild: true, signal, ...given({ registryMirror }) });
     process.exitCode = findings.some((f) => f.level === "bad") ? 2 : 0;
     if (options.json) return session.json({ findings });
-    for (const { level, name, found, needed, cure } of findings) {
+    for (const { level, name, found, needed, remedy } of findings) {
       session.say(paint(colours[level], level.padEnd(4)), ` ${name}: ${found}`);
       if (level !== "ok") session.say(`       needed: ${needed}`);
-      if (level !== "ok" && cure !== undefined) session.say(`       remedy: ${cure}`);
+      if (level !== "ok" && remedy !== undefined) session.say(`       remedy: ${remedy}`);
     }
   },
 });

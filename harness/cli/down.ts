@@ -16,7 +16,7 @@ export const down = defineCommand({
   async run({ options: { lab, all, owner }, given, session }) {
     if (owner !== undefined && (all || !given.has("lab")))
       throw new MeshproofError("usage", "--owner removes one lab, which must be named", {
-        cure: "give --lab NAME with it, and no --all",
+        remedy: "give --lab NAME with it, and no --all",
       });
     const { downAll, downForeign, downLab } = await import("#harness/lab/down.ts");
     const removed = await session.withProgress((progress) => {

@@ -108,7 +108,7 @@ async function writeContextTo(
       "usage",
       "--write-context selects nothing: vitest does, by files and --testNamePattern",
       {
-        cure: "leave out suites and the options that select tests",
+        remedy: "leave out suites and the options that select tests",
       },
     );
   const { writeContext } = await import("#harness/jobs/test-context.ts");

@@ -13,7 +13,7 @@ export function clusterOf({ plan, artifacts }: Pick<LabState, "plan" | "artifact
   const cilium = artifacts.clusters[name]?.ciliumVersion;
   if (planned === undefined || cilium === undefined)
     throw new MeshproofError("usage", `lab ${plan.lab} has no cluster ${name}`, {
-      cure: `name one of ${plan.clusters.map((c) => c.name).join(", ")}`,
+      remedy: `name one of ${plan.clusters.map((c) => c.name).join(", ")}`,
     });
   return planned.kind === "kind"
     ? new KindCluster(plan, planned, cilium)
@@ -26,7 +26,7 @@ export const isKind = (cluster: Cluster): cluster is KindCluster => cluster.kind
 export function requireKind(cluster: Cluster, purpose: string): KindCluster {
   if (isKind(cluster)) return cluster;
   throw new MeshproofError("usage", `${purpose} is unsupported on external clusters: ${cluster.name}`, {
-    cure: "use a lab that Meshproof creates",
+    remedy: "use a lab that Meshproof creates",
   });
 }
 
@@ -37,6 +37,6 @@ export function localNode(cluster: Cluster, name: string): LocalNode {
   throw new MeshproofError(
     "usage",
     `node ${name} of ${cluster.name} is not a container of this machine: no program can be run in it`,
-    { cure: "use clusters whose nodes are containers of this machine, or a lab that Meshproof creates" },
+    { remedy: "use clusters whose nodes are containers of this machine, or a lab that Meshproof creates" },
   );
 }

@@ -8,19 +8,19 @@ const versionPattern = /^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/;
 /** A version, or a folder that holds Cilium's own go.mod and VERSION. Throws `usage` or `config-invalid` for anything else. */
 export function readCiliumSpec(spec: string): { readonly version: string; readonly checkout?: string } {
   if (versionPattern.test(spec)) return { version: spec };
-  const cure = "give a published version, or the path of a Cilium checkout";
+  const remedy = "give a published version, or the path of a Cilium checkout";
   const foreign = new MeshproofError(
     "usage",
     `--cilium ${spec} is neither a version such as 1.19.4 nor a folder with Cilium's go.mod`,
-    { cure },
+    { remedy },
   );
   if (statSync(join(spec, "go.mod"), { throwIfNoEntry: false }) === undefined) throw foreign;
   if (!readUserFile(join(spec, "go.mod"), `--cilium ${spec}`).startsWith("module github.com/cilium/cilium"))
     throw foreign;
-  const version = readUserFile(join(spec, "VERSION"), `--cilium ${spec}`, cure).trim();
+  const version = readUserFile(join(spec, "VERSION"), `--cilium ${spec}`, remedy).trim();
   if (!versionPattern.test(version))
     throw new MeshproofError("config-invalid", `${join(spec, "VERSION")} (--cilium) holds no version`, {
-      cure,
+      remedy,
     });
   return { version, checkout: spec };
 }

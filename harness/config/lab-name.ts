@@ -21,7 +21,7 @@ export function checkLabName(lab: string): string {
       "usage",
       `--lab ${JSON.stringify(lab)}: a lab name is lower-case letters, digits and single '-', at most 20 characters`,
       {
-        cure: "for example --lab nightly",
+        remedy: "for example --lab nightly",
       },
     );
   }

@@ -21,7 +21,7 @@ export function requireKindPlan(plan: LabPlan, purpose: string): KindLabPlan {
     "usage",
     `${purpose} is unsupported on external clusters: ${external.join(", ")}`,
     {
-      cure: "use a lab that Meshproof creates",
+      remedy: "use a lab that Meshproof creates",
     },
   );
 }
@@ -96,7 +96,7 @@ type Wanted = LabFile["clusters"][number] & { readonly config: KindConfig };
 async function sized(path: string, listed: LabFile["clusters"], count: number): Promise<Wanted[]> {
   if (count < 2)
     throw new MeshproofError("usage", `--clusters ${count}: a mesh needs two clusters`, {
-      cure: "for example --clusters 3",
+      remedy: "for example --clusters 3",
     });
   const wanted: Wanted[] = [];
   for (const cluster of listed.slice(0, count))
@@ -127,7 +127,7 @@ async function sized(path: string, listed: LabFile["clusters"], count: number): 
 function freeAfter(text: string, wanted: readonly Wanted[], path: string): string {
   if (text.includes(","))
     throw new MeshproofError("usage", `${path}: a dual-stack cluster is not multiplied by --clusters`, {
-      cure: "write every cluster into the lab file",
+      remedy: "write every cluster into the lab file",
     });
   const taken = wanted
     .flatMap(({ config: { networking } }) => [networking.podSubnet, networking.serviceSubnet])
@@ -153,7 +153,7 @@ function splitOption(
   if (target === undefined || value === undefined) return { value: text };
   if (!names.includes(target)) {
     throw new MeshproofError("usage", `${option} ${text}: there is no cluster ${target} in this lab`, {
-      cure: `name one of ${names.join(", ")}`,
+      remedy: `name one of ${names.join(", ")}`,
     });
   }
   return { target, value };
@@ -193,7 +193,7 @@ function cidrOf(text: string, place: string): Cidr {
     return parseCidr(text);
   } catch (error) {
     throw new MeshproofError("config-invalid", `${place}: ${messageOf(error)}`, {
-      cure: "write an IPv4 CIDR such as 10.1.0.0/16; for dual stack an IPv6 one behind it, after a comma",
+      remedy: "write an IPv4 CIDR such as 10.1.0.0/16; for dual stack an IPv6 one behind it, after a comma",
     });
   }
 }
@@ -291,8 +291,8 @@ export function checkNetwork(plan: LabPlan, network: string, subnet: string): vo
   }
 }
 
-function conflict(path: string, message: string, cure: string): never {
-  throw new MeshproofError("config-conflict", `${path}: ${message}`, { cure });
+function conflict(path: string, message: string, remedy: string): never {
+  throw new MeshproofError("config-conflict", `${path}: ${message}`, { remedy });
 }
 
 /** Ports on the host that the kind Configs fix, checked while nothing is created yet. */
@@ -312,7 +312,7 @@ export async function checkPorts(plan: KindLabPlan): Promise<void> {
     const twin = ports.slice(i + 1).find((p) => p.port === port);
     if (twin !== undefined)
       throw new MeshproofError("port-in-use", `port ${port} is wanted twice: ${owner} and ${twin.owner}`, {
-        cure: "choose another port in one kind Config",
+        remedy: "choose another port in one kind Config",
       });
     await new Promise<void>((resolve, reject) => {
       const server = createServer();
@@ -320,7 +320,7 @@ export async function checkPorts(plan: KindLabPlan): Promise<void> {
         reject(
           new MeshproofError("port-in-use", `port ${port} (${owner}) is in use on 127.0.0.1`, {
             cause: error,
-            cure: "free the port, or leave it out of the kind Config: a free one is chosen then",
+            remedy: "free the port, or leave it out of the kind Config: a free one is chosen then",
           }),
         ),
       );

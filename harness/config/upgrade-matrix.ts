@@ -24,7 +24,7 @@ export function checkPair(pair: UpgradePair): UpgradePair {
       throw new MeshproofError("usage", `--${option} ${pair[option]} is not a version such as 1.19.4`);
   if (pair.from === pair.to)
     throw new MeshproofError("usage", `--from and --to are both ${pair.from}`, {
-      cure: "name the version that runs now and the one to move to",
+      remedy: "name the version that runs now and the one to move to",
     });
   return pair;
 }

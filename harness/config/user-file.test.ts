@@ -67,7 +67,7 @@ describe.each(readers)("%s", (_option, read, takes) => {
           () => undefined,
           (e: unknown) => e,
         );
-      expect(error).toMatchObject({ exitCode: 2, cure: expect.stringMatching(/\w/) });
+      expect(error).toMatchObject({ exitCode: 2, remedy: expect.stringMatching(/\w/) });
       expect(String(error)).toContain(name.split("/")[0]);
     },
   );
@@ -77,7 +77,7 @@ test("the message names file, place and reason", () => {
   expect(() => readUserFile("/nosuch/f", "--values")).toThrow(
     expect.objectContaining({
       message: "cannot read /nosuch/f (--values): no such file",
-      cure: "check the path",
+      remedy: "check the path",
     }),
   );
   expect(() => readUserFile(dir, "--values")).toThrow(/it is a directory/);
@@ -86,7 +86,7 @@ test("the message names file, place and reason", () => {
 
 test("a file of another kind is told as one", async () => {
   const read = readingUserFile("f", "--resume", "name another run", async () => JSON.parse("{"));
-  await expect(read).rejects.toMatchObject({ code: "config-invalid", cure: "name another run" });
+  await expect(read).rejects.toMatchObject({ code: "config-invalid", remedy: "name another run" });
 });
 
 describe("files that are written", () => {
@@ -116,7 +116,7 @@ users: [{ name: u, user: ${user} }]
     expect(() => check(kubeconfig("{}"), "b")).toThrow(
       expect.objectContaining({
         message: expect.stringContaining("no context b"),
-        cure: "name one of a, half",
+        remedy: "name one of a, half",
       }),
     ));
   test("with half a context is refused", () =>

@@ -111,11 +111,11 @@ const codeOf = (error: unknown): string =>
 const reasonOf = (error: unknown): string => reasons[codeOf(error)]?.[0] ?? messageOf(error);
 const remedyOf = (error: unknown): string => reasons[codeOf(error)]?.[1] ?? "check the file";
 
-function invalid(message: string, cure: string, cause?: unknown): MeshproofError {
+function invalid(message: string, remedy: string, cause?: unknown): MeshproofError {
   // The reason is in the message already: system errors are no causes worth a line of their own.
   const known = codeOf(cause) in reasons || cause instanceof TypeError || cause instanceof SyntaxError;
   return new MeshproofError("config-invalid", message, {
-    cure,
+    remedy,
     ...(cause === undefined || known ? {} : { cause }),
   });
 }

@@ -26,7 +26,7 @@ export function parsing<T>(path: string, what: string, text: string, parse: (tex
     return parse(text);
   } catch (error) {
     throw new MeshproofError("config-invalid", `${path} (${what}) is not YAML: ${messageOf(error)}`, {
-      cure: "correct the file",
+      remedy: "correct the file",
     });
   }
 }
@@ -36,10 +36,10 @@ export function validate<T>(
   schema: z.ZodType<T>,
   value: unknown,
   path: string,
-  cure = "see kind-configs/lab.yaml for a file that works",
+  remedy = "see kind-configs/lab.yaml for a file that works",
 ): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const places = result.error.issues.map((issue) => `${issue.path.join(".") || "(top)"}: ${issue.message}`);
-  throw new MeshproofError("config-invalid", `${path}: ${places.join("; ")}`, { cure });
+  throw new MeshproofError("config-invalid", `${path}: ${places.join("; ")}`, { remedy });
 }

@@ -25,7 +25,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
       say(
         `KVStoreMesh of ${cluster.name} to ${trouble.peer}`,
         `KVStoreMesh of ${cluster.name} does not reach ${trouble.peer}: ${trouble.step}`,
-        cure(trouble),
+        remedy(trouble),
       );
     }
     for (const remote of known(cluster.kvstoreMesh)) {
@@ -62,7 +62,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
-function cure({ step }: PeerTrouble): string {
+function remedy({ step }: PeerTrouble): string {
   if (/unknown authority|certificate signed by/.test(step))
     return "the two sides do not share a CA: compare the CA certificates of both clusters";
   if (/expired|bad certificate|authentication failed|invalid/i.test(step))

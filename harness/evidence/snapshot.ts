@@ -42,7 +42,7 @@ export async function readEvidence(dir: string): Promise<Map<string, ClusterEvid
   const evidence = new Map<string, ClusterEvidence>();
   const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
     throw new MeshproofError("usage", `cannot read ${dir}: ${messageOf(error)}`, {
-      cure: "name a folder such as reports/latest/artifacts/<suite>",
+      remedy: "name a folder such as reports/latest/artifacts/<suite>",
     });
   });
   for (const entry of entries.filter((e) => e.isDirectory())) {
@@ -55,7 +55,7 @@ export async function readEvidence(dir: string): Promise<Map<string, ClusterEvid
   const [only, ...others] = entries.filter((e) => e.isDirectory());
   if (only !== undefined && others.length === 0) return readEvidence(join(dir, only.name));
   throw new MeshproofError("usage", `${dir} holds no evidence of a mesh`, {
-    cure: "name a folder such as reports/latest/artifacts/<suite>, with one folder a cluster in it",
+    remedy: "name a folder such as reports/latest/artifacts/<suite>, with one folder a cluster in it",
   });
 }
 

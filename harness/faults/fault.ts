@@ -13,7 +13,7 @@ export type FaultGroup =
   | "workload";
 
 /** What a fault works on and with. */
-export interface FaultContext {
+export interface InjectOptions {
   readonly mesh: Mesh;
   /** The namespace of the suite under test, where its objects are; none when injected by hand. */
   readonly namespace?: string;
@@ -21,22 +21,22 @@ export interface FaultContext {
 }
 
 /** In a fault's hands while it does its harm. */
-export interface Harm extends FaultContext {
+export interface FaultContext extends InjectOptions {
   /** Carried by all firewall rules of this injection. */
   readonly mark: string;
   /** Writes down how to undo what comes next, before it is done. Steps run in reverse order. */
-  will(...steps: Undo[]): Promise<void>;
+  recordUndo(...steps: Undo[]): Promise<void>;
   /** Does a step of healing now, as part of the harm: pods that must start anew. */
-  undoNow(step: Undo): Promise<void>;
+  runUndo(step: Undo): Promise<void>;
 }
 
 /** The same for a fault of a suite's own objects. */
-export interface SuiteHarm extends Harm {
+export interface SuiteFaultContext extends FaultContext {
   readonly namespace: string;
 }
 
 /** What was harmed, as a report should name it. */
-export interface Harmed {
+export interface Injected {
   readonly subject: string;
   /** A failing test's message must hold at least one of these. */
   readonly names: readonly string[];
@@ -62,13 +62,13 @@ interface FaultFacts {
 /** It works on the mesh, and at most looks into a suite's namespace. */
 export interface MeshFault extends FaultFacts {
   readonly needsNamespace?: false;
-  inject(harm: Harm): Promise<Harmed>;
+  inject(ctx: FaultContext): Promise<Injected>;
 }
 
 /** It works on a suite's own objects. */
 export interface SuiteFault extends FaultFacts {
   readonly needsNamespace: true;
-  inject(harm: SuiteHarm): Promise<Harmed>;
+  inject(ctx: SuiteFaultContext): Promise<Injected>;
 }
 
 export type Fault = MeshFault | SuiteFault;

@@ -27,7 +27,7 @@ export function faultNamed(name: string): Fault {
   const fault = faults.find((f) => f.name === name);
   if (fault === undefined) {
     throw new MeshproofError("usage", `there is no fault ${name}`, {
-      cure: `name one of ${faults.map((f) => f.name).join(", ")}`,
+      remedy: `name one of ${faults.map((f) => f.name).join(", ")}`,
     });
   }
   return fault;

@@ -7,7 +7,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { processStart } from "#harness/platform/machine.ts";
 import { readJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Fault, Harmed, SuiteFault } from "./fault.ts";
+import type { Fault, Injected, SuiteFault } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";
 
 /** A cluster that remembers what was asked of it. */
@@ -21,13 +21,13 @@ const kube = {
 const mesh = { state: { lab: "paper" }, clusters: [], cluster: () => ({ kube }) } as unknown as Mesh;
 const signal = new AbortController().signal;
 
-const fault = (over: Partial<Harmed>, harm = async () => {}): Fault => ({
+const fault = (over: Partial<Injected>, act = async () => {}): Fault => ({
   name: "test-fault",
   group: "state",
   does: "",
-  async inject({ will }) {
+  async inject({ recordUndo }) {
     for (const name of ["first", "second"])
-      await will({
+      await recordUndo({
         do: "merge",
         cluster: "east",
         kind: "service",
@@ -35,7 +35,7 @@ const fault = (over: Partial<Harmed>, harm = async () => {}): Fault => ({
         name,
         patch: { back: true },
       });
-    await harm();
+    await act();
     return { subject: "service x", names: ["x"], ...over };
   },
 });
@@ -51,15 +51,15 @@ afterEach(() => {
   rmSync(state, { recursive: true, force: true });
 });
 
-test("the journal knows the fault before the harm is done, and nothing of it once it is healed", async () => {
-  let duringHarm = 0;
+test("the journal knows the fault before the fault is injected, and nothing of it once it is healed", async () => {
+  let whileInjected = 0;
   const injected = await injectFault(
     fault({}, async () => {
-      duringHarm = (await readJournal("paper"))[0]?.undo.length ?? 0;
+      whileInjected = (await readJournal("paper"))[0]?.undo.length ?? 0;
     }),
     { mesh, signal },
   );
-  expect(duringHarm).toBe(2);
+  expect(whileInjected).toBe(2);
   await injected.heal();
   await injected.heal();
   expect(asked).toEqual(['merge second {"back":true}', 'merge first {"back":true}']);

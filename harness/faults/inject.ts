@@ -5,16 +5,16 @@ import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { JournalEntry, Undo } from "#harness/model/undo.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
-import { readJournal, strikeFromJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Fault, FaultContext, Harm, Harmed, InjectedFault } from "./fault.ts";
+import { readJournal, removeFromJournal, writeJournal } from "#harness/state/fault-journal.ts";
+import type { Fault, InjectOptions, FaultContext, Injected, InjectedFault } from "./fault.ts";
 import { lacked } from "./needs.ts";
 import { undo } from "./undo.ts";
 
 const healMs = 240_000;
 
 /** Injects a fault through the lab's journal and waits until it is seen to work; heals it at once where it does not. */
-export async function injectFault(fault: Fault, context: FaultContext): Promise<InjectedFault> {
-  const strike = striking(fault, context.namespace);
+export async function injectFault(fault: Fault, context: InjectOptions): Promise<InjectedFault> {
+  const inject = injectionOf(fault, context.namespace);
   const { lab } = context.mesh.state;
   const missing = lacked(fault, context.mesh);
   if (missing !== undefined) {
@@ -22,7 +22,7 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
       "usage",
       `fault ${fault.name} needs ${missing}, which lab ${lab} does not have`,
       {
-        cure: "use another lab or profile",
+        remedy: "use another lab or profile",
       },
     );
   }
@@ -31,31 +31,31 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
   const injectedAt = wallLabel();
   const owner = await thisProcess();
   let begunUnixMs: number | undefined;
-  const will = async (...more: Undo[]): Promise<void> => {
+  const recordUndo = async (...more: Undo[]): Promise<void> => {
     steps.push(...more);
     await writeJournal(lab, { version: 1, id, fault: fault.name, injectedAt, ...owner, undo: steps });
     begunUnixMs = unixNowMs();
   };
   const undoAll = async (): Promise<void> => {
     await undoSteps(context.mesh, steps);
-    await strikeFromJournal(lab, id);
+    await removeFromJournal(lab, id);
   };
-  let done: Harmed | undefined;
+  let done: Injected | undefined;
   try {
-    const harmed = await strike({
+    const injected = await inject({
       ...context,
       mark: `meshproof:${id}`,
-      will,
-      undoNow: (step) => undo(context.mesh, step, context.signal),
+      recordUndo,
+      runUndo: (step) => undo(context.mesh, step, context.signal),
     });
-    done = harmed;
-    await harmed.tookHold?.();
+    done = injected;
+    await injected.tookHold?.();
     let healing: Promise<void> | undefined;
     let asked = false;
     const healOnce = (): Promise<void> => {
       // The effect is asked for first and told last: whatever it says, the mesh is healed.
       healing ??= (async () => {
-        const complaint = await harmed.beforeHeal?.().then(
+        const complaint = await injected.beforeHeal?.().then(
           () => undefined,
           (error: unknown) => error,
         );
@@ -70,8 +70,8 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
     };
     return {
       name: fault.name,
-      subject: harmed.subject,
-      names: harmed.names,
+      subject: injected.subject,
+      names: injected.names,
       begunUnixMs: begunUnixMs ?? unixNowMs(),
       heal,
       // Whoever healed by hand was told of the trouble: told twice it would hide itself.
@@ -86,13 +86,13 @@ export async function injectFault(fault: Fault, context: FaultContext): Promise<
 }
 
 /** The harm of a fault in a namespace; throws `usage` where it needs one and there is none. */
-function striking(fault: Fault, namespace: string | undefined): (harm: Harm) => Promise<Harmed> {
-  if (fault.needsNamespace !== true) return (harm) => fault.inject(harm);
+function injectionOf(fault: Fault, namespace: string | undefined): (ctx: FaultContext) => Promise<Injected> {
+  if (fault.needsNamespace !== true) return (ctx) => fault.inject(ctx);
   if (namespace === undefined)
     throw new MeshproofError("usage", `fault ${fault.name} works on a suite's objects`, {
-      cure: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
+      remedy: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
     });
-  return (harm) => fault.inject({ ...harm, namespace });
+  return (ctx) => fault.inject({ ...ctx, namespace });
 }
 
 /** Heals what killed commands left; answers the names of the faults. A fault of a living process is left to it. */
@@ -103,7 +103,7 @@ export async function healJournal(mesh: Mesh): Promise<string[]> {
     if (await ownerLives(entry)) continue;
     try {
       await undoSteps(mesh, entry.undo);
-      await strikeFromJournal(mesh.state.lab, entry.id);
+      await removeFromJournal(mesh.state.lab, entry.id);
       healed.push(entry.fault);
     } catch (error) {
       // The others must not stay for the sake of one.
@@ -136,7 +136,7 @@ async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
       `${failures.length} of ${steps.length} steps of healing failed: ${failures.map(messageOf).join("; ")}`,
       {
         cause: new AggregateError(failures),
-        cure: `run \`${meshCommand("heal", "--lab", lab)}\`; if that fails too, \`${meshCommand("down", "--lab", lab)}\``,
+        remedy: `run \`${meshCommand("heal", "--lab", lab)}\`; if that fails too, \`${meshCommand("down", "--lab", lab)}\``,
       },
     );
 }

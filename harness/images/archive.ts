@@ -55,13 +55,13 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
   const file = found(request.archive, "archive in the request");
   const refuse = (why: string, cause?: unknown): never => {
     throw new MeshproofError("archive-corrupt", `archive ${file}: ${why}`, {
-      cure: anew,
+      remedy: anew,
       ...(cause === undefined ? {} : { cause }),
     });
   };
   if ((await stat(file).catch(() => undefined))?.isFile() !== true) {
     throw new MeshproofError("artifact-unavailable", `archive ${file} is not there`, {
-      cure: "check the path, or write one with `images save FILE`",
+      remedy: "check the path, or write one with `images save FILE`",
     });
   }
   const store = new Store();
@@ -95,7 +95,7 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
         "config-conflict",
         `archive ${file} holds Kubernetes ${own.versions.kubernetes} and Cilium ${own.versions.cilium} for ${name}, asked for are ${wanted.kubernetes} and ${wanted.cilium}`,
         {
-          cure: "ask for the archive's versions, or save an archive of these",
+          remedy: "ask for the archive's versions, or save an archive of these",
         },
       );
     }

@@ -13,7 +13,7 @@ export interface ImageOptions {
 export function checkArchiveOption(images: string, registryMirror: string | undefined): ImageOptions {
   if (registryMirror !== undefined && !/^[A-Za-z0-9.-]+:\d{1,5}$/.test(registryMirror)) {
     throw new MeshproofError("usage", `--registry-mirror ${registryMirror} is not of the form host:port`, {
-      cure: "for example --registry-mirror 127.0.0.1:5000",
+      remedy: "for example --registry-mirror 127.0.0.1:5000",
     });
   }
   const mirror = registryMirror === undefined ? {} : { registryMirror };
@@ -46,6 +46,6 @@ function checkTar(path: string): void {
   }
   if (head.toString("latin1", 257, 262) !== "ustar")
     throw new MeshproofError("archive-corrupt", `${path} (--images archive=FILE) is not a tar archive`, {
-      cure: "copy it again, or write it anew with `images save FILE`",
+      remedy: "copy it again, or write it anew with `images save FILE`",
     });
 }

@@ -42,7 +42,7 @@ export async function fromRegistry(request: ArtifactRequest, reason: string): Pr
   const trouble = await registryTrouble(mirror);
   if (trouble !== undefined) {
     throw new MeshproofError("artifact-unavailable", trouble, {
-      cure: "name a mirror with --registry-mirror, or build with --images source",
+      remedy: "name a mirror with --registry-mirror, or build with --images source",
     });
   }
   const { tools, provenance: toolParts } = await buildTools(request);
@@ -130,7 +130,7 @@ async function pull(
     throw new MeshproofError(
       "artifact-unavailable",
       `image ${wanted} cannot be pulled: ${messageOf(error)}`,
-      { cause: error, cure: "choose a published version, or build with --images source" },
+      { cause: error, remedy: "choose a published version, or build with --images source" },
     );
   });
   const told = await output("docker", [
@@ -184,7 +184,7 @@ async function resolveDigest(reference: string, mirror: string | undefined): Pro
     throw new MeshproofError(
       "artifact-unavailable",
       `${reference} is not in the registry (HTTP ${answer.statusCode})`,
-      { cure: "choose a published version, or build with --images source" },
+      { remedy: "choose a published version, or build with --images source" },
     );
   }
   return digest;
@@ -205,7 +205,7 @@ export async function lockDigest(key: string, digest: string, reference: string)
       "digest-changed",
       `${reference} had digest ${before} when it was first pulled and has ${digest} now`,
       {
-        cure: `find out why; if the change is meant, remove its line from ${lockFile()}`,
+        remedy: `find out why; if the change is meant, remove its line from ${lockFile()}`,
       },
     );
   }
@@ -233,7 +233,7 @@ async function pullChart(
         throw new MeshproofError(
           "artifact-unavailable",
           `Cilium's chart ${version} cannot be pulled: ${messageOf(error)}`,
-          { cause: error, cure: "choose a published version, or build with --images source" },
+          { cause: error, remedy: "choose a published version, or build with --images source" },
         );
       });
     },

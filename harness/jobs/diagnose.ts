@@ -24,7 +24,7 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
       const twin = from.get(name);
       if (twin !== undefined)
         throw new MeshproofError("usage", `${twin} and ${path} are both of cluster ${name}`, {
-          cure: "give one for each cluster",
+          remedy: "give one for each cluster",
         });
       from.set(name, path);
       evidence.set(name, files);

@@ -52,7 +52,7 @@ function commanderError(thrown: unknown): { exitCode: number; error: MeshproofEr
   return {
     exitCode: "exitCode" in thrown && thrown.exitCode === 0 ? 0 : 2,
     error: new MeshproofError("usage", thrown.message.replace(/^error: /, ""), {
-      cure: "run the command with --help for usage",
+      remedy: "run the command with --help for usage",
     }),
   };
 }

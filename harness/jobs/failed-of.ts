@@ -21,7 +21,7 @@ export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
       "usage",
       `run ${run.runId} failed in suite ${unknown.suite}, which is not known`,
       {
-        cure: "give the --suites-dir of that run",
+        remedy: "give the --suites-dir of that run",
       },
     );
   if (failed.length === 0)
@@ -29,7 +29,7 @@ export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
       "usage",
       `run ${run.runId} has nothing to repeat: no test failed or is unknown`,
       {
-        cure: "name suites instead; a run that ended before its first test has no results",
+        remedy: "name suites instead; a run that ended before its first test has no results",
       },
     );
   return failed;
@@ -42,7 +42,7 @@ const isOpen = ({ outcome, reasons }: TestRecord): boolean =>
 export function requireSameLab(run: RunRecord, lab: string): void {
   if (run.lab !== lab)
     throw new MeshproofError("usage", `run ${run.runId} was of lab ${run.lab}, not of ${lab}`, {
-      cure: `give --lab ${run.lab}, or name the tests with --test`,
+      remedy: `give --lab ${run.lab}, or name the tests with --test`,
     });
 }
 
@@ -56,6 +56,6 @@ export function requireSameVersions(run: RunRecord, clusters: readonly Versions[
     throw new MeshproofError(
       "usage",
       `run ${run.runId} was of other versions (${of(run.clusters)}) than the lab has (${of(clusters)})`,
-      { cure: "name the tests with --test, or bring the lab up with those versions" },
+      { remedy: "name the tests with --test, or bring the lab up with those versions" },
     );
 }

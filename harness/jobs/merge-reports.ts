@@ -45,7 +45,7 @@ export function mergedRun(runs: readonly RunRecord[], runId: string, command: st
       throw new MeshproofError(
         "usage",
         `${first.runId} and ${run.runId} are of different runs: ${subjectOf(first)}; ${subjectOf(run)}`,
-        { cure: "merge shards of one run: the same lab file, versions and fault" },
+        { remedy: "merge shards of one run: the same lab file, versions and fault" },
       );
   const byName = Map.groupBy(
     runs.flatMap((r) => r.suites),

@@ -8,7 +8,7 @@ import { watchPauses } from "#harness/testkit/pause.ts";
 export function requireTerminal(): void {
   if (process.stdin.isTTY !== true)
     throw new MeshproofError("usage", "--pause-on-fail waits for Enter, and standard input is no terminal", {
-      cure: "run it in a terminal, or leave the option out",
+      remedy: "run it in a terminal, or leave the option out",
     });
 }
 

@@ -37,7 +37,7 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
   const vantage = node === undefined ? vantages.at(-1) : vantages.find((v) => v.node === node);
   if (vantage === undefined)
     throw new MeshproofError("usage", `there is no prober pod at ${options.from}`, {
-      cure: `name ${vantages.map((v) => shellQuote([`${name}/${v.node}`])).join(" or ")}`,
+      remedy: `name ${vantages.map((v) => shellQuote([`${name}/${v.node}`])).join(" or ")}`,
     });
   const kept = options.out ?? join(await mkdtemp(join(tmpdir(), "meshproof-probe-")), "history.ndjson");
   try {

@@ -101,7 +101,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const chosen = whole.filter((_, i) => shard === undefined || i % shard.count === shard.index - 1);
   if (chosen.length === 0)
     throw new MeshproofError("usage", "no table of these suites names any of these faults", {
-      cure: "see suites/*/*.faults.yaml",
+      remedy: "see suites/*/*.faults.yaml",
     });
   const left = selected.tests;
   const proof: Proof = {
@@ -189,7 +189,7 @@ async function settledBefore(
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new MeshproofError("usage", `there is no record of prove at ${path}`, {
       cause: error,
-      cure: `name a folder of reports/ that holds a ${matrixFile}, or the path of such a file`,
+      remedy: `name a folder of reports/ that holds a ${matrixFile}, or the path of such a file`,
     });
   });
   const before = parseRecord(text, proofFormat(run), {

@@ -68,7 +68,7 @@ test("an error is named after the innermost step that it left", async () => {
   const ended = await end(() =>
     atStep("up", () =>
       atStep("images", async () => {
-        throw new MeshproofError("artifact-unavailable", "no module", { cure: "choose another" });
+        throw new MeshproofError("artifact-unavailable", "no module", { remedy: "choose another" });
       }),
     ),
   );

@@ -79,7 +79,7 @@ export class RunReport {
         "usage",
         `the report folder ${this.dir} cannot be written: ${messageOf(error)}`,
         {
-          cure: "free the path, or set MESHPROOF_REPORTS to a folder that this user may write",
+          remedy: "free the path, or set MESHPROOF_REPORTS to a folder that this user may write",
           cause: error,
         },
       );
@@ -223,7 +223,7 @@ function testOf({ step, error }: Ending, durationMs: number): TestRecord {
     notes: {},
     error: {
       code: typed?.code ?? "unexpected",
-      ...(typed?.cure === undefined ? {} : { remedy: typed.cure }),
+      ...(typed?.remedy === undefined ? {} : { remedy: typed.remedy }),
     },
   };
 }

@@ -92,7 +92,7 @@ describe("tests on external clusters", () => {
     await writeLabState(state);
     await expect(run({})).rejects.toMatchObject({
       code: "config-conflict",
-      cure: expect.stringContaining("down --lab external"),
+      remedy: expect.stringContaining("down --lab external"),
     });
     expect((await readLabState("external"))?.plan.clusters[0]?.kind).toBe("kind");
   });
@@ -101,7 +101,7 @@ describe("tests on external clusters", () => {
     discovered.clear();
     await expect(run({ fault: "partition" })).rejects.toMatchObject({
       code: "usage",
-      cure: expect.stringMatching(/^choose one of (?!.*partition).*global-removed/),
+      remedy: expect.stringMatching(/^choose one of (?!.*partition).*global-removed/),
     });
   });
 });
@@ -120,7 +120,7 @@ describe("a fault on external clusters", () => {
       expect.objectContaining({
         code: "usage",
         message: "fault backends-silent needs nodes on this machine: unsupported on these clusters",
-        cure: expect.stringMatching(/^choose one of (?!.*backends-silent).*global-removed/),
+        remedy: expect.stringMatching(/^choose one of (?!.*backends-silent).*global-removed/),
       }),
     );
   });

@@ -94,7 +94,7 @@ async function removeEarlier(): Promise<void> {
     if (isKindPlan(before.plan)) {
       if (name === earlierLab) continue;
       throw new MeshproofError("config-conflict", `lab ${name} has the name that external clusters use`, {
-        cure: `run \`${meshCommand("down", "--lab", name)}\`, and give that lab another name`,
+        remedy: `run \`${meshCommand("down", "--lab", name)}\`, and give that lab another name`,
       });
     }
     requireOwn(before);
@@ -181,7 +181,7 @@ async function checkOptions(options: ExternalOptions, fault: Fault | undefined):
     throw new MeshproofError(
       "usage",
       `${refused.join(" and ")} would change Cilium itself or its nodes: unsupported on external clusters`,
-      { cure: "leave it out, or run it on a lab" },
+      { remedy: "leave it out, or run it on a lab" },
     );
   chooseSuites(all, options.suites, { suites: [] });
   checkTestFiles(options);
@@ -192,7 +192,7 @@ const changesClusters = (fault: Fault): boolean => needsOf(fault).includes(creat
 
 function refuseFault({ name }: Fault, missing: Need, possible: readonly Fault[]): never {
   throw new MeshproofError("usage", `fault ${name} needs ${missing}: unsupported on these clusters`, {
-    cure: `choose one of ${possible.map((f) => f.name).join(", ")}`,
+    remedy: `choose one of ${possible.map((f) => f.name).join(", ")}`,
   });
 }
 
@@ -214,7 +214,7 @@ async function requireNoSystemNamespace({ context, kubeconfig }: PlannedExternal
     throw new MeshproofError(
       "config-conflict",
       `context ${context} has a namespace ${systemNamespace} already, which is not of this test`,
-      { cure: "a lab of Meshproof's own is tested with --lab; else remove the namespace" },
+      { remedy: "a lab of Meshproof's own is tested with --lab; else remove the namespace" },
     );
 }
 
@@ -244,7 +244,7 @@ function checkApart(planned: readonly PlannedExternalCluster[]): void {
         throw new MeshproofError(
           "config-conflict",
           `contexts ${a.context} and ${b.context} are both of cluster ${a.name} with id ${a.id}`,
-          { cure: "name the contexts of two clusters of one mesh" },
+          { remedy: "name the contexts of two clusters of one mesh" },
         );
 }
 

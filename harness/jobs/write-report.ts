@@ -82,7 +82,7 @@ export async function exportCsv(runId: string): Promise<string[]> {
   const files = (await readdir(dir).catch(() => [])).filter((f) => f.endsWith(".ndjson"));
   if (files.length === 0)
     throw new MeshproofError("usage", `run ${runId} kept no history`, {
-      cure: "name a run whose suites measure, such as failover",
+      remedy: "name a run whose suites measure, such as failover",
     });
   const written: string[] = [];
   for (const file of files.sort()) {
@@ -98,7 +98,7 @@ export async function readRun(dir: string): Promise<RunRecord> {
   const text = await readFile(join(dir, "report.json"), "utf8").catch((error: unknown) => {
     throw new MeshproofError("usage", `there is no finished run in ${dir}`, {
       cause: error,
-      cure: "name a folder of reports/ that holds a report.json, or latest",
+      remedy: "name a folder of reports/ that holds a report.json, or latest",
     });
   });
   return parseRecord(text, runRecordFormat, {

@@ -164,7 +164,7 @@ describe("certification", () => {
     expect(findings.at(-1)).toContain("3 of 100 lost, 200 ms at most; in baseline 2 of 100");
   });
 
-  test("a test that fails before anything moved is a finding: the upgrade may be its cure", () => {
+  test("a test that fails before anything moved is a finding: the upgrade may be its remedy", () => {
     const failed = {
       name: "policy",
       run: "r",

@@ -27,7 +27,7 @@ export function notRun(fault: string, test: string): KillCell {
   return { fault, test, state: "unknown", outcome: "unknown", message: "it was not run" };
 }
 
-/** `names`: what the injection harmed; a killed test's message holds at least one of them. */
+/** `names`: what the injection injected; a killed test's message holds at least one of them. */
 export function judgeCell(
   fault: string,
   test: TestRecord,

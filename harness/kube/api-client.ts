@@ -33,7 +33,7 @@ export class ApiClient {
       throw new MeshproofError(
         "usage",
         `${kubeconfig} has no context ${context ?? "that is current"}, or not its cluster`,
-        { cure: "`kubectl config get-contexts` lists them" },
+        { remedy: "`kubectl config get-contexts` lists them" },
       );
     this.#server = server;
   }
@@ -88,10 +88,10 @@ export class ApiClient {
       const reason = isApiException(error)
         ? `HTTP ${error.code}: ${bodyMessage(error.body)}`
         : messageOf(error);
-      const cure = error instanceof MeshproofError ? error.cure : undefined;
+      const remedy = error instanceof MeshproofError ? error.remedy : undefined;
       throw new MeshproofError("kube-request", `${this.cluster}: ${what}: ${reason}`, {
         cause: error,
-        ...(cure === undefined ? {} : { cure }),
+        ...(remedy === undefined ? {} : { remedy }),
       });
     }
   }

@@ -72,7 +72,7 @@ describe("where an object is sent", () => {
     await expect(kube.apply(object("typo.example/v1", "Lattice"))).rejects.toMatchObject({
       code: "kube-request",
       message: "c1: apply Lattice x: the API server has no kind Lattice in typo.example/v1",
-      cure: expect.stringContaining("CustomResourceDefinition"),
+      remedy: expect.stringContaining("CustomResourceDefinition"),
     });
   });
 

@@ -33,7 +33,7 @@ export class Discovery {
     );
     if (resource === undefined)
       throw new MeshproofError("kube-request", `the API server has no kind ${kind} in ${apiVersion}`, {
-        cure: `correct apiVersion and kind, or install the CustomResourceDefinition of ${kind} first`,
+        remedy: `correct apiVersion and kind, or install the CustomResourceDefinition of ${kind} first`,
       });
     const found = { apiVersion, kind, plural: resource.name, namespaced: resource.namespaced };
     this.#found.set(key, found);

@@ -60,7 +60,7 @@ function checkContext(kubeconfig: Kubeconfig, name: string, { path, what }: Name
     if (found !== undefined) return validate(schema, found, place(`${list} ${entry}`), remedy);
     const names = all.map((e) => e.name).join(", ");
     throw new MeshproofError("config-invalid", `${place(`no ${list.slice(0, -1)} ${entry}`)}`, {
-      cure: names === "" ? `it has no ${list}: ${remedy}` : `name one of ${names}`,
+      remedy: names === "" ? `it has no ${list}: ${remedy}` : `name one of ${names}`,
     });
   };
   const { context } = find("contexts", name, contextSchema);

@@ -180,7 +180,7 @@ describe("a lab of an earlier version in one's own state folder", () => {
     writeState("unit-seed", { version: 1, owner: { pid: 2 ** 30, pidStart: "1" } });
     await expect(downLab("unit-seed", progress, signal)).rejects.toMatchObject({
       code: "lab-foreign",
-      cure: expect.stringContaining("--owner unlabelled"),
+      remedy: expect.stringContaining("--owner unlabelled"),
     });
     await downAll(progress, signal);
     await makeRoom("other", progress, signal);

@@ -33,13 +33,13 @@ export async function downForeign(key: LabKey, progress: Progress, signal: Abort
   if (key.owner === currentOwner().id) return downLab(key.lab, progress, signal);
   if (key.owner !== unlabelled && shortOf(key.owner) === undefined && !/^[0-9a-f]{6}$/.test(key.owner))
     throw new MeshproofError("usage", `--owner ${JSON.stringify(key.owner)} is no owner's id`, {
-      cure: "`npm run mesh -- status --all-owners` lists labs and their owners",
+      remedy: "`npm run mesh -- status --all-owners` lists labs and their owners",
     });
   await dockerInfo();
   const { foreign } = await everyLab();
   if (!foreign.some((f) => isSameLab(f, key)))
     throw new MeshproofError("lab-missing", `${key.owner} has no lab ${key.lab} here`, {
-      cure: "`npm run mesh -- status --all-owners` lists labs and their owners",
+      remedy: "`npm run mesh -- status --all-owners` lists labs and their owners",
     });
   const folder = (await everyFoundLab()).find((f) => isSameLab(f, key))?.stateFolder;
   const worker = folder === undefined ? undefined : await workerOn(folder, key.lab);
@@ -47,7 +47,7 @@ export async function downForeign(key: LabKey, progress: Progress, signal: Abort
     throw new MeshproofError(
       "lab-busy",
       `lab ${key.lab} of ${key.owner} is in use by process ${worker.pid}`,
-      { cure: "wait for that command to end" },
+      { remedy: "wait for that command to end" },
     );
   return progress.step(`remove lab ${key.lab} of ${key.owner}`, () => reapForeign(key, signal));
 }
@@ -78,7 +78,7 @@ export async function downAll(progress: Progress, signal: AbortSignal): Promise<
     throw new MeshproofError(
       "lab-busy",
       `left alone, for another command works on it: lab ${busy.join(", ")}`,
-      { cure: "end that command first" },
+      { remedy: "end that command first" },
     );
   }
   return removed;

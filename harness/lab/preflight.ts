@@ -58,7 +58,7 @@ function refuse(findings: readonly Finding[]): void {
     first.code ?? "machine-unfit",
     bad.map((f) => `${f.name}: found ${f.found}; needed: ${f.needed}`).join("\n"),
     {
-      cure: bad.map((f) => f.cure ?? `mend ${f.name}`).join("; "),
+      remedy: bad.map((f) => f.remedy ?? `mend ${f.name}`).join("; "),
     },
   );
 }

@@ -153,7 +153,7 @@ async function requireFreeNames(plan: KindLabPlan): Promise<void> {
   const names = [first, ...others].map(({ what }) => what).join(", ");
   if (first.key !== undefined) throw foreignLab(first.key, `${names} in the way: `);
   throw new MeshproofError("lab-foreign", `in the way of lab ${plan.lab}, and not Meshproof's: ${names}`, {
-    cure: "choose another --lab, or remove them if nobody needs them",
+    remedy: "choose another --lab, or remove them if nobody needs them",
   });
 }
 
@@ -210,7 +210,7 @@ async function judge(
       "config-conflict",
       `lab ${plan.lab} is up with other settings (versions, CIDRs, values or budgets)`,
       {
-        cure: `run \`${meshCommand("down", "--lab", plan.lab)}\` first, or choose another --lab`,
+        remedy: `run \`${meshCommand("down", "--lab", plan.lab)}\` first, or choose another --lab`,
       },
     );
   }

@@ -37,13 +37,13 @@ export class UncaughtError extends Error {
 /** The reason of an abort by SIGINT, SIGTERM or SIGHUP. */
 export const interruptedBy = (signalName: string): MeshproofError =>
   new MeshproofError("aborted", `interrupted by ${signalName} at step ${currentStep()}`, {
-    cure: "run the command again",
+    remedy: "run the command again",
   });
 
 /** The reason of an abort by `--timeout`; `text` as the user wrote it. */
 export const notDoneWithin = (text: string): MeshproofError =>
   new MeshproofError("timeout", `not done within --timeout ${text}; stopped at step ${currentStep()}`, {
-    cure: "give a longer --timeout, or name fewer suites",
+    remedy: "give a longer --timeout, or name fewer suites",
   });
 
 /** Whether a person or their CI system ended the command, as against `--timeout` or a bug. */

@@ -6,13 +6,13 @@ export type { ErrorCode } from "./error-codes.ts";
 export class MeshproofError extends Error {
   readonly code: ErrorCode;
   /** What the reader should do next, one sentence. */
-  readonly cure: string | undefined;
+  readonly remedy: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cure?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "MeshproofError";
     this.code = code;
-    this.cure = options.cure;
+    this.remedy = options.remedy;
   }
 
   get exitCode(): number {
@@ -20,7 +20,7 @@ export class MeshproofError extends Error {
   }
 }
 
-/** The error as a stranger should read it: message, cure, then the causes, one a line. */
+/** The error as a stranger should read it: message, remedy, then the causes, one a line. */
 export function describeError(error: unknown): string {
   const lines: string[] = [];
   let current: unknown = error;
@@ -34,7 +34,7 @@ export function describeError(error: unknown): string {
     if (current instanceof MeshproofError) {
       // A message that holds its cause's needs no second telling.
       if (!told) lines.push(`${lead}[${current.code}] ${excerpt(current.message, 30)}`);
-      if (current.cure !== undefined) lines.push(`  cure: ${current.cure}`);
+      if (current.remedy !== undefined) lines.push(`  remedy: ${current.remedy}`);
     } else if (!told || depth === 0) {
       lines.push(`${lead}${excerpt(current.message)}${depth > 0 ? "" : trace(current)}`);
     }

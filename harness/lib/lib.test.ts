@@ -199,7 +199,7 @@ test.each([
   expect(matches(pattern, name, ["east", "west"])).toBe(does);
 });
 
-test("an error is told with its code, its cure and its causes", () => {
-  const text = describeError(new MeshproofError("usage", "no", { cure: "do", cause: new Error("why") }));
-  expect(text).toBe("[usage] no\n  cure: do\n  because: why");
+test("an error is told with its code, its remedy and its causes", () => {
+  const text = describeError(new MeshproofError("usage", "no", { remedy: "do", cause: new Error("why") }));
+  expect(text).toBe("[usage] no\n  remedy: do\n  because: why");
 });

@@ -64,15 +64,15 @@ describe("records", () => {
   });
 
   test("the remedy is told; for a newer version the other one too", () => {
-    const cure = (value: unknown): unknown => {
+    const remedy = (value: unknown): unknown => {
       try {
         return checkRecord(value, format, source);
       } catch (error) {
-        return (error as { cure?: string }).cure;
+        return (error as { remedy?: string }).remedy;
       }
     };
-    expect(cure({ ...thing, name: 3 })).toBe("run `fix`");
-    expect(cure({ ...thing, version: 9 })).toBe("use the Meshproof that wrote it, or run `fix`");
+    expect(remedy({ ...thing, name: 3 })).toBe("run `fix`");
+    expect(remedy({ ...thing, version: 9 })).toBe("use the Meshproof that wrote it, or run `fix`");
   });
 
   test("text that is not JSON has a code of its own where it should", () => {

@@ -37,7 +37,7 @@ export function parseRecord<T>(text: string, format: RecordFormat<T>, source: Re
       `${source.what} is not JSON`,
       {
         cause: error,
-        cure: source.remedy,
+        remedy: source.remedy,
       },
     );
   }
@@ -54,7 +54,7 @@ export function checkRecord<T>(
   source: RecordSource,
 ): T {
   const refuse = (code: ErrorCode, why: string, remedy = source.remedy): never => {
-    throw new MeshproofError(code, `${source.what} ${why}`, { cure: remedy });
+    throw new MeshproofError(code, `${source.what} ${why}`, { remedy: remedy });
   };
   const found = version === undefined ? undefined : versionOf(value, version.key);
   if (version !== undefined && found !== undefined && found > version.current)

@@ -30,7 +30,7 @@ export class Scope implements AsyncDisposable {
     throw new MeshproofError(
       "cleanup-failed",
       `clean-up failed: ${failures.map((f) => `${f.name}: ${messageOf(f.error)}`).join("; ")}`,
-      { cause: new AggregateError(failures.map((f) => f.error)), cure: "run `npm run mesh -- down --all`" },
+      { cause: new AggregateError(failures.map((f) => f.error)), remedy: "run `npm run mesh -- down --all`" },
     );
   }
 

@@ -81,14 +81,14 @@ export class LeakWatch implements AsyncDisposable {
       const pid = await podProcess(node, server.uid, signal);
       if (pid === undefined)
         throw new MeshproofError("lab-broken", `no process of ${to} was found on ${server.node}`, {
-          cure: "run it again; `npm run mesh -- diagnose` tells what became of the pod",
+          remedy: "run it again; `npm run mesh -- diagnose` tells what became of the pod",
         });
       if ((await onNode(node, ["which", "tcpdump"], { tolerate: true, signal })).exitCode !== 0)
         throw new MeshproofError(
           "machine-unfit",
           `node ${server.node} has no tcpdump to capture leaks with`,
           {
-            cure: "certify with --images source, whose nodes have it",
+            remedy: "certify with --images source, whose nodes have it",
           },
         );
       const argv = ["nsenter", "-t", String(pid), "-n", ...tcpdump, filter];

@@ -57,7 +57,7 @@ export async function lastWorkerOf(cluster: Cluster): Promise<string> {
   const worker = (await cluster.nodes()).findLast((n) => n.role === "worker");
   if (worker === undefined)
     throw new MeshproofError("usage", `cluster ${cluster.name} has no worker node to take away`, {
-      cure: "use a lab with at least one worker in each cluster",
+      remedy: "use a lab with at least one worker in each cluster",
     });
   return worker.name;
 }

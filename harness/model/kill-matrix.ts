@@ -3,7 +3,7 @@ import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { outcomes } from "./verdict.ts";
 
 /**
- * killed: failed as expected, and the message names what was harmed; unnamed: failed, but the message does not;
+ * killed: failed as expected, and the message names what was injected; unnamed: failed, but the message does not;
  * survived: should have failed and did not; broke: failed and should not have; green: as it should be.
  */
 const cellStates = ["killed", "unnamed", "survived", "broke", "green", "unknown"] as const;

@@ -196,7 +196,7 @@ describe("a newer version is refused by name", () => {
         message: expect.stringMatching(
           /^x was written by a newer Meshproof \(\w+ \d+; this one reads up to \d\)$/,
         ),
-        cure: "use the Meshproof that wrote it, or y",
+        remedy: "use the Meshproof that wrote it, or y",
       }),
     );
   });

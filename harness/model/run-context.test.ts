@@ -26,6 +26,6 @@ test.each([
   const parse = (): unknown => parseRunContext(text, "run.json");
   expect(parse).toThrow(message);
   expect(parse).toThrow(
-    expect.objectContaining({ code: "config-invalid", cure: expect.stringContaining("--write-context") }),
+    expect.objectContaining({ code: "config-invalid", remedy: expect.stringContaining("--write-context") }),
   );
 });

@@ -54,13 +54,13 @@ export function parseRunContext(text: string, file: string): RunContext {
   } catch (error) {
     throw new MeshproofError("config-invalid", `run context ${file} is not JSON: ${messageOf(error)}`, {
       cause: error,
-      cure: remedy,
+      remedy: remedy,
     });
   }
   const parsed = runContextSchema.safeParse(data);
   if (parsed.success) return parsed.data;
   const wrong = parsed.error.issues.map((i) => `${i.path.join(".") || "the whole"}: ${i.message}`);
   throw new MeshproofError("config-invalid", `run context ${file} is not valid: ${wrong.join("; ")}`, {
-    cure: remedy,
+    remedy: remedy,
   });
 }

@@ -96,11 +96,11 @@ async function failure(
   const lines = linesThatMatter(output, tool);
   const whole = lines.length >= output.split("\n").length;
   const log = whole ? undefined : await keepOutput(tool, output);
-  const cure = remedyOf(output) ?? (log === undefined ? undefined : `read its whole output: ${log}`);
+  const remedy = remedyOf(output) ?? (log === undefined ? undefined : `read its whole output: ${log}`);
   const error = new MeshproofError(
     code,
     `${how}: ${lines.join("\n")}${log === undefined ? "" : `\n(whole output: ${log})`}`,
-    cure === undefined ? {} : { cure },
+    remedy === undefined ? {} : { remedy },
   );
   outputs.set(error, output);
   return error;

@@ -46,7 +46,7 @@ export async function startRouter(lab: string, networks: readonly string[], imag
   const forwards = (await execIn(router, ["cat", "/proc/sys/net/ipv4/ip_forward"])).stdout.trim();
   if (forwards !== "1")
     throw new MeshproofError("lab-broken", "the router between the lab's networks does not forward IPv4", {
-      cure: "set net.ipv4.ip_forward=1 on the host and create the lab anew",
+      remedy: "set net.ipv4.ip_forward=1 on the host and create the lab anew",
     });
   return router;
 }

@@ -14,7 +14,7 @@ export interface DockerInfo {
   readonly defaultRuntime: string;
 }
 
-/** Throws `docker-missing` or `docker-denied` with the cure; a daemon that hangs can be interrupted. */
+/** Throws `docker-missing` or `docker-denied` with the remedy; a daemon that hangs can be interrupted. */
 export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
   const result = await command("docker", ["info", "--format", "{{json .}}"], {
     tolerate: true,
@@ -24,7 +24,7 @@ export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
     if (signal?.aborted === true) throw error;
     throw new MeshproofError("docker-missing", "no docker program on this machine", {
       cause: error,
-      cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
+      remedy: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
     });
   });
   let told: Record<string, unknown> = {};
@@ -37,11 +37,11 @@ export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
     const text = `${result.stderr} ${JSON.stringify(told.ServerErrors ?? "")}`;
     if (text.includes("permission denied")) {
       throw new MeshproofError("docker-denied", "this user may not talk to the Docker daemon", {
-        cure: "run as root, or add the user to the `docker` group",
+        remedy: "run as root, or add the user to the `docker` group",
       });
     }
     throw new MeshproofError("docker-missing", "no Docker daemon answers", {
-      cure: "run `npm run mesh -- doctor --fix` (Debian, as root), or start Docker; `run --setup` does it too",
+      remedy: "run `npm run mesh -- doctor --fix` (Debian, as root), or start Docker; `run --setup` does it too",
     });
   }
   return {
@@ -197,7 +197,7 @@ export async function ensureNetwork(
     const carried = (JSON.parse(found.stdout) ?? {}) as Record<string, string>;
     if (Object.entries(labels).every(([key, value]) => carried[key] === value)) return;
     throw new MeshproofError("lab-foreign", `Docker network ${name} is there already and is not this lab's`, {
-      cure: `choose another --lab, or remove the network if nobody needs it: docker network rm ${name}`,
+      remedy: `choose another --lab, or remove the network if nobody needs it: docker network rm ${name}`,
     });
   }
   await command("docker", [

@@ -75,7 +75,7 @@ export function notServed(
     "artifact-unavailable",
     `Go module ${module}@${version}${needed} is not served: ${reason}`,
     {
-      cure: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the module proxy or the checksum database, and that is final",
+      remedy: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the module proxy or the checksum database, and that is final",
     },
   );
 }
@@ -85,7 +85,7 @@ export function buildFailure(component: string, error: MeshproofError, output: s
   const refused = refusedModule(output);
   if (refused !== undefined) return notServed(refused, component);
   return new MeshproofError("build-failed", `${component} does not build: ${error.message}`, {
-    cure: error.cure ?? "build another version, or take images from a registry: --images registry",
+    remedy: error.remedy ?? "build another version, or take images from a registry: --images registry",
   });
 }
 

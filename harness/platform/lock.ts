@@ -97,7 +97,7 @@ function hold(folder: string, number: number, text: string, what: string): Folde
       clearInterval(timer);
       lost.abort(
         new MeshproofError("lock-lost", `the lock on ${what} was lost: ${file} was removed or replaced`, {
-          cure: "see that no other command works on it, and run this one again",
+          remedy: "see that no other command works on it, and run this one again",
         }),
       );
       return;
@@ -174,10 +174,10 @@ function busy(what: string, file: string, text: string): MeshproofError {
   const pid = parse(text)?.pid;
   return pid === undefined
     ? new MeshproofError("lab-busy", `${what} is locked by ${file}, which names no process`, {
-        cure: "if no other command runs, remove that file",
+        remedy: "if no other command runs, remove that file",
       })
     : new MeshproofError("lab-busy", `${what} is in use by process ${pid}`, {
-        cure: "wait for that command to end, or end it",
+        remedy: "wait for that command to end, or end it",
       });
 }
 

@@ -14,7 +14,7 @@ export async function writeJournal(lab: string, entry: JournalEntry): Promise<vo
   await writeAtomic(fileOf(lab, entry.id), `${JSON.stringify(entry)}\n`, 0o600);
 }
 
-export async function strikeFromJournal(lab: string, id: string): Promise<void> {
+export async function removeFromJournal(lab: string, id: string): Promise<void> {
   await rm(fileOf(lab, id), { force: true });
 }
 

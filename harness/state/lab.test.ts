@@ -43,7 +43,7 @@ describe("the state file of an earlier version", () => {
     await expect(requireLab("seed")).rejects.toMatchObject({
       code: "lab-foreign",
       exitCode: 2,
-      cure: expect.stringContaining("down --lab seed --owner unlabelled"),
+      remedy: expect.stringContaining("down --lab seed --owner unlabelled"),
     });
   });
   const external = (kvstoreMesh: boolean) => {
@@ -101,7 +101,7 @@ test("a lab of another user in the same state folder is theirs", async () => {
   write("seed", exampleLabState({ lab: "seed", owner: "bob-01234567" }));
   await expect(requireLab("seed")).rejects.toMatchObject({
     code: "lab-foreign",
-    cure: expect.stringContaining("down --lab seed --owner bob-01234567"),
+    remedy: expect.stringContaining("down --lab seed --owner bob-01234567"),
   });
 });
 

@@ -62,7 +62,7 @@ export function foreignLab({ lab, owner }: Pick<LabState, "lab" | "owner">, what
         : `belongs to ${owner}, and this is ${currentOwner().id}`
     }`,
     {
-      cure: `choose another --lab; if nobody needs that lab, \`${meshCommand("down", "--lab", lab, "--owner", owner)}\` removes it`,
+      remedy: `choose another --lab; if nobody needs that lab, \`${meshCommand("down", "--lab", lab, "--owner", owner)}\` removes it`,
     },
   );
 }
@@ -89,18 +89,18 @@ export const isMine = async (state: LabState): Promise<boolean> =>
   state.remover?.pid === process.pid &&
   (await isAlive(state.remover));
 
-/** The state of a lab of this owner that is up; `lab-missing` or `lab-foreign` otherwise, with the cure. */
+/** The state of a lab of this owner that is up; `lab-missing` or `lab-foreign` otherwise, with the remedy. */
 export async function requireLab(lab: string): Promise<LabState> {
   const state = await readLabState(lab);
   if (state === undefined) {
     throw new MeshproofError("lab-missing", `lab ${lab} is not up`, {
-      cure: `run \`${meshCommand("up", "--lab", lab)}\` first`,
+      remedy: `run \`${meshCommand("up", "--lab", lab)}\` first`,
     });
   }
   requireOwn(state);
   if (state.phase !== "up") {
     throw new MeshproofError("lab-missing", `lab ${lab} is half made (phase: ${state.phase})`, {
-      cure: `run \`${meshCommand("up", "--lab", lab)}\`, which repairs or rebuilds it`,
+      remedy: `run \`${meshCommand("up", "--lab", lab)}\`, which repairs or rebuilds it`,
     });
   }
   return state;

@@ -44,7 +44,7 @@ const refused = (message: string, remedy: string, code = "config-conflict", exit
     code,
     exitCode,
     message: expect.stringContaining(message),
-    cure: expect.stringContaining(remedy),
+    remedy: expect.stringContaining(remedy),
   });
 
 describe("the state of a lab", () => {

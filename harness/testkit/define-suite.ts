@@ -136,7 +136,7 @@ function recordTests<S>(
     if (run === undefined) throw new MeshproofError("usage", `${suite} > ${title} has no function to run`);
     if (tests.some((t) => t.title === title))
       throw new MeshproofError("usage", `${suite} has two tests named "${title}"`, {
-        cure: "name the clusters in the title",
+        remedy: "name the clusters in the title",
       });
     tests.push({ title, ...info, run });
   };

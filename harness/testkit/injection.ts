@@ -1,4 +1,4 @@
-import type { FaultContext, InjectedFault } from "#harness/faults/fault.ts";
+import type { InjectOptions, InjectedFault } from "#harness/faults/fault.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 
@@ -6,7 +6,7 @@ import { injectFault } from "#harness/faults/inject.ts";
 export class Injection {
   #pending: Promise<InjectedFault> | undefined;
 
-  start(name: string, context: FaultContext): Promise<InjectedFault> {
+  start(name: string, context: InjectOptions): Promise<InjectedFault> {
     this.#pending = injectFault(faultNamed(name), context);
     return this.#pending;
   }

@@ -52,7 +52,7 @@ export function checkDecided(suite: string, required: readonly Requirement[], ru
     const name = typeof requirement === "string" ? requirement : requirement.capability;
     if (decisions.length === 0)
       throw new MeshproofError("usage", `the run context does not say whether the lab has ${name}`, {
-        cure: "write it anew: `npm run mesh -- test --write-context FILE`",
+        remedy: "write it anew: `npm run mesh -- test --write-context FILE`",
       });
     const open = decisions.find((d) => d.state === "undecided");
     if (open !== undefined)

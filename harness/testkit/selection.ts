@@ -112,8 +112,8 @@ const keep = (all: readonly Titles[], is: (suite: string, title: string) => bool
     .map((t) => ({ ...t, chosen: t.chosen.filter((title) => is(t.suite.info.name, title)) }))
     .filter((t) => t.chosen.length > 0);
 
-const nothing = (what: string, cure: string): MeshproofError =>
-  new MeshproofError("usage", `${what} matches no test of the chosen suites`, { cure });
+const nothing = (what: string, remedy: string): MeshproofError =>
+  new MeshproofError("usage", `${what} matches no test of the chosen suites`, { remedy });
 
 const describeSelection = ({ tags = [], tests = [], exclude = [], only }: Selection): string =>
   [

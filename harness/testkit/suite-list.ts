@@ -51,13 +51,13 @@ export async function loadAllSuites(otherDir?: string): Promise<readonly ListedS
     if (error instanceof MeshproofError) throw error;
     throw new MeshproofError("usage", `--suites-dir ${otherDir} cannot be read: ${messageOf(error)}`, {
       cause: error,
-      cure: "name a folder that holds <name>/<name>.suite.ts",
+      remedy: "name a folder that holds <name>/<name>.suite.ts",
     });
   });
   const twin = others.find((o) => ours.some((s) => s.info.name === o.info.name));
   if (twin !== undefined)
     throw new MeshproofError("usage", `${twin.file} has the name of a suite of Meshproof's own`, {
-      cure: "give it another name",
+      remedy: "give it another name",
     });
   return [...ours, ...others];
 }
@@ -72,13 +72,13 @@ async function loadSuite(name: string, file: string): Promise<ListedSuite> {
   } catch (error) {
     throw new MeshproofError("usage", `suite ${file} cannot be loaded: ${messageOf(error)}`, {
       cause: error,
-      cure: "a folder of suites holds <name>/<name>.suite.ts, which exports `defineSuite(...)`",
+      remedy: "a folder of suites holds <name>/<name>.suite.ts, which exports `defineSuite(...)`",
     });
   }
   const suite = exported.default;
   if (suite?.definition.name !== name)
     throw new MeshproofError("usage", `${file} does not export suite ${name}`, {
-      cure: `write \`export default defineSuite({ name: "${name}", ... }, ...)\``,
+      remedy: `write \`export default defineSuite({ name: "${name}", ... }, ...)\``,
     });
   return { info: suite.definition, file, tests: (options) => suite.tests(options) };
 }
@@ -119,7 +119,7 @@ export function chooseSuites(
     const found = suites.find((s) => s.info.name === name);
     if (found !== undefined) return found;
     throw new MeshproofError("usage", `there is no suite ${name}`, {
-      cure: `name one or more of ${suites.map((s) => s.info.name).join(", ")}`,
+      remedy: `name one or more of ${suites.map((s) => s.info.name).join(", ")}`,
     });
   };
   const ofLab = plan.suites.map(find);

@@ -151,7 +151,7 @@ async function openMesh(run: RunContext): Promise<Mesh> {
     throw new MeshproofError(
       "usage",
       `lab ${run.lab} has clusters ${names.join(", ")}, the run context says ${run.clusters.join(", ")}`,
-      { cure: "write the run context anew: `npm run mesh -- test --write-context FILE`" },
+      { remedy: "write the run context anew: `npm run mesh -- test --write-context FILE`" },
     );
   return mesh;
 }
@@ -179,7 +179,7 @@ function withSetup<S>(definition: SuiteDefinition<S>, run: RunContext) {
 function echoOptions(need: EchoNeed | undefined, proberImage: string) {
   if (need === undefined)
     throw new MeshproofError("usage", "the suite uses `echo` without saying how many replicas", {
-      cure: "add `echo: { replicas: 1 }` to its record",
+      remedy: "add `echo: { replicas: 1 }` to its record",
     });
   const { replicas, heartbeats, ...variant } = need;
   return {

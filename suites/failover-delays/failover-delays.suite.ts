@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { agentHeld, type Held, slicesHeld } from "#harness/faults/catalogue/delay.ts";
-import type { SuiteHarm } from "#harness/faults/fault.ts";
+import type { SuiteFaultContext } from "#harness/faults/fault.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { quantile } from "#harness/lib/stats.ts";
@@ -200,10 +200,10 @@ export default defineSuite(
             ...plain,
             strike: async () => ({
               ...delay.fault,
-              inject: async (harm: SuiteHarm) => {
-                const harmed = await delay.fault.inject(harm);
+              inject: async (ctx: SuiteFaultContext) => {
+                const injected = await delay.fault.inject(ctx);
                 records.push(...delay.record().map(lasted));
-                return harmed;
+                return injected;
               },
             }),
           };

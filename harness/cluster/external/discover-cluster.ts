@@ -58,7 +58,7 @@ export async function discoverCluster(context: string, kubeconfig: string): Prom
   const id = Number(config?.["cluster-id"]);
   if (name === undefined || !(id > 0))
     throw new MeshproofError("usage", `context ${context} has no cilium-config with a cluster name and id`, {
-      cure: "name the contexts of clusters that Cilium meshes",
+      remedy: "name the contexts of clusters that Cilium meshes",
     });
   const [nodes, ciliumNodes, agents, apiserver, kvstoreMesh] = await Promise.all([
     kube.list(kinds.node),
@@ -75,7 +75,7 @@ export async function discoverCluster(context: string, kubeconfig: string): Prom
   const podCidrs6 = podCidrs.filter((c) => c.includes(":"));
   if (podCidrs4.length === 0)
     throw new MeshproofError("usage", `the CiliumNodes of context ${context} have no IPv4 pod CIDRs`, {
-      cure: "use clusters whose IPAM gives every node a pod CIDR: cluster-pool or kubernetes",
+      remedy: "use clusters whose IPAM gives every node a pod CIDR: cluster-pool or kubernetes",
     });
   return {
     kind: "external",
@@ -105,7 +105,7 @@ async function requireRights(kube: Kube, context: string): Promise<void> {
   ].map(([what, all]) => `${all.map((r) => r.verb).join("/")} ${what}`);
   if (missing.length > 0)
     throw new MeshproofError("usage", `context ${context} may not: ${missing.join(", ")}`, {
-      cure: "use a context that may, such as a cluster administrator's",
+      remedy: "use a context that may, such as a cluster administrator's",
     });
 }
 

@@ -18,7 +18,7 @@ const mostDepth = 12;
 export async function readZip(path: string, wanted: (name: string) => boolean): Promise<Map<string, string>> {
   const refuse = (why: string, cause?: unknown): MeshproofError =>
     new MeshproofError("archive-corrupt", `${basename(path)}: ${why}`, {
-      cure: "give a zip as `cilium sysdump` writes it, one for each cluster",
+      remedy: "give a zip as `cilium sysdump` writes it, one for each cluster",
       ...(cause === undefined ? {} : { cause }),
     });
   const { size } = await stat(path).catch((error: unknown) => {

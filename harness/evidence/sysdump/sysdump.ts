@@ -105,7 +105,7 @@ export async function readSysdump(path: string): Promise<Sysdump> {
       "archive-corrupt",
       `${basename(path)} is no sysdump: it has no cilium-configmap`,
       {
-        cure: "give a zip as `cilium sysdump` writes it, one for each cluster",
+        remedy: "give a zip as `cilium sysdump` writes it, one for each cluster",
       },
     );
   const evidence = new Map<string, string>([["cilium-config.json", JSON.stringify(config)]]);

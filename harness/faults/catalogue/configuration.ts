@@ -9,7 +9,7 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { NodeTruth } from "#harness/model/truth.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
-import type { Fault, Harm } from "../fault.ts";
+import type { Fault, FaultContext } from "../fault.ts";
 import { clusterAt, firstTwo } from "./victim.ts";
 
 type Annotations = Readonly<Record<string, string>>;
@@ -31,22 +31,22 @@ function annotationsChanged(
     group: "configuration",
     does,
     needsNamespace: true,
-    async inject(harm) {
+    async inject(ctx) {
       const subjects: string[] = [];
       const names = new Set<string>();
       const changed: (() => Promise<void>)[] = [];
-      for (const cluster of options.clusters(harm.mesh.clusters)) {
-        for (const service of await cluster.kube.list(kinds.service, harm.namespace)) {
+      for (const cluster of options.clusters(ctx.mesh.clusters)) {
+        for (const service of await cluster.kube.list(kinds.service, ctx.namespace)) {
           const standing = service.metadata.annotations ?? {};
           const changes = options.change(standing);
           if (changes === undefined) continue;
-          changed.push(await backendsWillChange(harm, cluster, service));
+          changed.push(await backendsWillChange(ctx, cluster, service));
           const back = Object.fromEntries(Object.keys(changes).map((key) => [key, standing[key] ?? null]));
           const where = {
-            namespace: harm.namespace,
+            namespace: ctx.namespace,
             name: service.metadata.name,
           };
-          await harm.will({
+          await ctx.recordUndo({
             do: "merge",
             cluster: cluster.name,
             kind: "service",
@@ -63,7 +63,7 @@ function annotationsChanged(
       if (subjects.length === 0)
         throw new MeshproofError(
           "fault-no-effect",
-          `no service in ${harm.namespace} has what ${name} changes`,
+          `no service in ${ctx.namespace} has what ${name} changes`,
         );
       return {
         subject: subjects.join(", "),
@@ -81,16 +81,16 @@ function annotationsChanged(
 
 /** Remembers a service's backends in the BPF maps of every agent of every cluster; the answer waits until they differ. */
 async function backendsWillChange(
-  harm: Harm,
+  ctx: FaultContext,
   changed: Cluster,
   service: KubeObject,
 ): Promise<() => Promise<void>> {
   const watched: { readonly name: string; readonly read: () => Promise<string> }[] = [];
-  for (const cluster of harm.mesh.clusters) {
-    const own = await cluster.kube.get(kinds.service, harm.namespace, service.metadata.name);
+  for (const cluster of ctx.mesh.clusters) {
+    const own = await cluster.kube.get(kinds.service, ctx.namespace, service.metadata.name);
     if (own === undefined) continue;
     const frontend = `${own.spec.clusterIP}:${own.spec.ports[0].port}/TCP`;
-    for (const agent of await agentsOf(cluster, harm.signal))
+    for (const agent of await agentsOf(cluster, ctx.signal))
       watched.push({
         name: agent.name,
         read: async () => ((await agent.lbMaps()).get(frontend) ?? []).toSorted().join(" "),
@@ -107,7 +107,7 @@ async function backendsWillChange(
         what: `the change of ${service.metadata.name} in ${changed.name} to reach a BPF map`,
         withinMs: 20_000,
         everyMs: 500,
-        signal: harm.signal,
+        signal: ctx.signal,
       },
     ).catch((error: unknown) => {
       throw new MeshproofError("fault-no-effect", messageOf(error), { cause: error });
@@ -142,8 +142,8 @@ function setting({ name, index, key, value, restart, does }: Setting): Fault {
     name,
     group: "configuration",
     does,
-    async inject(harm) {
-      const cluster = clusterAt(harm, index);
+    async inject(ctx) {
+      const cluster = clusterAt(ctx, index);
       const before = await cluster.setting(key);
       if (before === value)
         throw new MeshproofError("fault-no-effect", `${key} of ${cluster.name} is ${value} already`);
@@ -152,7 +152,7 @@ function setting({ name, index, key, value, restart, does }: Setting): Fault {
         cluster: cluster.name,
         selector: agentSelector,
       } as const;
-      await harm.will(...(restart ? [{ do: "await-mesh" } as const, restartAgents] : []), {
+      await ctx.recordUndo(...(restart ? [{ do: "await-mesh" } as const, restartAgents] : []), {
         do: "merge",
         cluster: cluster.name,
         kind: "configMap",
@@ -161,7 +161,7 @@ function setting({ name, index, key, value, restart, does }: Setting): Fault {
         patch: { data: { [key]: before ?? null } },
       });
       await cluster.kube.merge(kinds.configMap, "kube-system", "cilium-config", { data: { [key]: value } });
-      if (restart) await harm.undoNow(restartAgents);
+      if (restart) await ctx.runUndo(restartAgents);
       return { subject: `${key} of ${cluster.name}`, names: [cluster.name] };
     },
   };
@@ -227,8 +227,8 @@ export const configurationFaults: readonly Fault[] = [
     name: "pod-cidr-overlap",
     group: "configuration",
     does: "tells the first cluster that a node of the second has the pod CIDR of one of its own",
-    async inject(harm) {
-      const [home, away] = firstTwo(harm);
+    async inject(ctx) {
+      const [home, away] = firstTwo(ctx);
       const own = await lastNode(home);
       const node = await lastCiliumNode(away);
       const before = node.spec.ipam.podCIDRs as string[];
@@ -236,7 +236,7 @@ export const configurationFaults: readonly Fault[] = [
       const cidr = parseCidr(own.podCidr);
       const upper = `${addressAt(cidr, 2 ** (31 - cidr.bits))}/${cidr.bits + 1}`;
       const patch = (podCIDRs: readonly string[]) => ({ spec: { ipam: { podCIDRs } } });
-      await harm.will({
+      await ctx.recordUndo({
         do: "merge",
         cluster: away.name,
         kind: "ciliumNode",
@@ -248,7 +248,7 @@ export const configurationFaults: readonly Fault[] = [
         subject: `pod CIDR ${upper} of ${away.name}/${node.metadata.name}`,
         names: [node.metadata.name],
         tookHold: async () => {
-          for (const agent of await agentsOf(home, harm.signal))
+          for (const agent of await agentsOf(home, ctx.signal))
             await eventually(
               async () =>
                 (await agent.nodeList()).some((n) => n.podCidrs.includes(upper))
@@ -258,7 +258,7 @@ export const configurationFaults: readonly Fault[] = [
                 what: `${agent.name} to be told of ${upper}`,
                 withinMs: 30_000,
                 everyMs: 500,
-                signal: harm.signal,
+                signal: ctx.signal,
               },
             );
         },
@@ -270,13 +270,13 @@ export const configurationFaults: readonly Fault[] = [
     group: "configuration",
     wide: true,
     does: "gives a node of the second cluster the address of one of the first",
-    async inject(harm) {
-      const [home, away] = firstTwo(harm);
+    async inject(ctx) {
+      const [home, away] = firstTwo(ctx);
       const own = await lastNode(home);
       const node = await lastCiliumNode(away);
       const before = node.spec.addresses as readonly { readonly type: string; readonly ip: string }[];
       const patch = (addresses: typeof before) => ({ spec: { addresses } });
-      await harm.will(
+      await ctx.recordUndo(
         { do: "await-mesh" },
         {
           do: "merge",
@@ -296,7 +296,7 @@ export const configurationFaults: readonly Fault[] = [
         subject: `address ${own.address} of ${away.name}/${node.metadata.name}`,
         names: [node.metadata.name],
         tookHold: async () => {
-          for (const agent of await agentsOf(home, harm.signal))
+          for (const agent of await agentsOf(home, ctx.signal))
             await eventually(
               async () =>
                 (await agent.nodeList()).some(
@@ -310,7 +310,7 @@ export const configurationFaults: readonly Fault[] = [
                 what: `${agent.name} to be told of ${own.address}`,
                 withinMs: 30_000,
                 everyMs: 500,
-                signal: harm.signal,
+                signal: ctx.signal,
               },
             );
         },

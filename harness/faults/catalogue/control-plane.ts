@@ -11,7 +11,7 @@ import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { notYet, pause, ready } from "#harness/lib/eventually.ts";
-import type { Fault, Harm } from "../fault.ts";
+import type { Fault, FaultContext } from "../fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { clusterAt, kindClusterAt, victimNode } from "./victim.ts";
 
@@ -41,11 +41,11 @@ function down({ name, index, deployment, selector, does }: DeploymentDown): Faul
     group: "control-plane",
     ...(selector === apiserverSelector ? { needs: "clustermesh-apiserver" } : {}),
     does,
-    async inject(harm) {
-      const { kube } = clusterAt(harm, index);
-      await harm.will({ do: "await-mesh" });
-      await toZero(harm, kube, "kube-system", deployment);
-      await untilNoPods(kube, "kube-system", selector, harm.signal);
+    async inject(ctx) {
+      const { kube } = clusterAt(ctx, index);
+      await ctx.recordUndo({ do: "await-mesh" });
+      await toZero(ctx, kube, "kube-system", deployment);
+      await untilNoPods(kube, "kube-system", selector, ctx.signal);
       return { subject: `${deployment} of ${kube.cluster}`, names: [kube.cluster] };
     },
   };
@@ -60,7 +60,7 @@ interface ProcessKilled {
   readonly selector: string;
   readonly does: string;
   /** The node where a DaemonSet's pod is struck. */
-  readonly at?: (harm: Harm, index: number) => Promise<KindNode>;
+  readonly at?: (ctx: FaultContext, index: number) => Promise<KindNode>;
 }
 
 /**
@@ -75,13 +75,13 @@ function killed({ name, index, process, selector, does, at }: ProcessKilled): Fa
       ? { needs: process.endsWith("kvstoremesh") ? "KVStoreMesh" : "clustermesh-apiserver" }
       : {}),
     does,
-    async inject(harm) {
-      const cluster = kindClusterAt(harm, index);
-      const target = await (at === undefined ? nodeOf(cluster, selector) : at(harm, index));
+    async inject(ctx) {
+      const cluster = kindClusterAt(ctx, index);
+      const target = await (at === undefined ? nodeOf(cluster, selector) : at(ctx, index));
       const node = target.name;
       const pods = { do: "replace-pods" as const, cluster: cluster.name, selector };
-      await harm.will({ do: "await-mesh" }, at === undefined ? pods : { ...pods, node });
-      const kills = await killing(harm, { cluster, node: target, selector }, process);
+      await ctx.recordUndo({ do: "await-mesh" }, at === undefined ? pods : { ...pods, node });
+      const kills = await killing(ctx, { cluster, node: target, selector }, process);
       return {
         subject: `${process.replace(/^\^|\s+$/g, "")} of ${cluster.name} on ${node}`,
         names: at === undefined ? [node, cluster.name] : [node],
@@ -94,13 +94,13 @@ function killed({ name, index, process, selector, does, at }: ProcessKilled): Fa
 
 /** Kills until it is stopped. `down` waits until kubelet has given the container a pause. */
 async function killing(
-  harm: Harm,
+  ctx: FaultContext,
   at: { readonly cluster: KindCluster; readonly node: KindNode; readonly selector: string },
   process: string,
 ): Promise<{ down: () => Promise<void>; stop: () => Promise<void> }> {
   const { node } = at;
   const stop = new AbortController();
-  if (!(await killProcesses(node, process, harm.signal)))
+  if (!(await killProcesses(node, process, ctx.signal)))
     throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node.name}`);
   let trouble: unknown;
   const loop = (async () => {
@@ -120,7 +120,7 @@ async function killing(
           pods.some((p) => p.spec?.nodeName === node.name && !podReady(p))
             ? ready(undefined)
             : notYet("it is ready"),
-        { what: `${process} on ${node.name} to be down`, withinMs: 60_000, signal: harm.signal },
+        { what: `${process} on ${node.name} to be down`, withinMs: 60_000, signal: ctx.signal },
       ),
     async stop() {
       stop.abort();
@@ -188,12 +188,12 @@ export const controlPlaneFaults: readonly Fault[] = [
     name: "coredns-down",
     group: "control-plane",
     does: "scales CoreDNS to zero in every cluster: no name is answered",
-    async inject(harm) {
-      for (const { kube } of harm.mesh.clusters) {
-        await toZero(harm, kube, "kube-system", "coredns");
-        await untilNoPods(kube, "kube-system", corednsSelector, harm.signal);
+    async inject(ctx) {
+      for (const { kube } of ctx.mesh.clusters) {
+        await toZero(ctx, kube, "kube-system", "coredns");
+        await untilNoPods(kube, "kube-system", corednsSelector, ctx.signal);
       }
-      const names = harm.mesh.clusters.map((c) => `CoreDNS of ${c.name}`);
+      const names = ctx.mesh.clusters.map((c) => `CoreDNS of ${c.name}`);
       return { subject: names.join(", "), names };
     },
   },
@@ -209,11 +209,11 @@ export const controlPlaneFaults: readonly Fault[] = [
     name: "agent-paused",
     group: "control-plane",
     does: "stops the process of the second cluster's worker's agent (SIGSTOP)",
-    async inject(harm) {
-      const target = await victimNode(harm, 1);
+    async inject(ctx) {
+      const target = await victimNode(ctx, 1);
       const node = target.name;
-      await harm.will({ do: "await-mesh" }, { do: "continue", node, process: agentProcess });
-      await stopProcesses(target, agentProcess, harm.signal);
+      await ctx.recordUndo({ do: "await-mesh" }, { do: "continue", node, process: agentProcess });
+      await stopProcesses(target, agentProcess, ctx.signal);
       return {
         subject: `the agent of ${node}`,
         names: [node],

@@ -10,7 +10,7 @@ import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type HoldSpec, holdLineFormat } from "#harness/model/probe-wire.ts";
 import { containerAddress, execIn, execLines } from "#harness/platform/docker.ts";
-import type { Harmed, SuiteFault, SuiteHarm } from "../fault.ts";
+import type { Injected, SuiteFault, SuiteFaultContext } from "../fault.ts";
 import { agentProcess } from "./control-plane.ts";
 import { toZero } from "./scale.ts";
 
@@ -37,7 +37,7 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
     needs: "clusters created by Meshproof",
     does: `holds changes of EndpointSlices in ${cluster.name} back by ${delayMs} ms`,
     needsNamespace: true,
-    async inject(harm) {
+    async inject(ctx) {
       const { kube } = cluster;
       const name = `meshproof-hold-${randomBytes(3).toString("hex")}`;
       const address = await containerAddress(container, requireKind(cluster, "slices-held").network);
@@ -67,15 +67,15 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
         what: "the webhook to listen",
         withinMs: 20_000,
         everyMs: 50,
-        signal: harm.signal,
+        signal: ctx.signal,
       });
-      await harm.will({ do: "remove", cluster: cluster.name, kind: "validatingWebhook", name });
-      await kube.apply(webhook(name, harm.namespace, address, ca.cert));
+      await ctx.recordUndo({ do: "remove", cluster: cluster.name, kind: "validatingWebhook", name });
+      await kube.apply(webhook(name, ctx.namespace, address, ca.cert));
       return {
         subject: `the EndpointSlices of ${cluster.name}`,
         names: [cluster.name],
         // The API server takes a webhook up in its own time: a slice of ours is changed until it is held.
-        tookHold: () => untilHeld(cluster, harm.namespace, held, harm.signal),
+        tookHold: () => untilHeld(cluster, ctx.namespace, held, ctx.signal),
         async beforeHeal() {
           // The process in the container outlives the client that started it.
           await execIn(container, ["node", "/prober/main.mjs", "end", name], { tolerate: true });
@@ -174,33 +174,33 @@ export function agentHeld({ cluster, node, deployment, service, holdMs }: AgentH
     needs: "clusters created by Meshproof",
     does: `stops the agent of ${node} until ${holdMs} ms after the EndpointSlice changed`,
     needsNamespace: true,
-    async inject(harm) {
+    async inject(ctx) {
       const target = requireKind(cluster, "agent-held").node(node);
-      await harm.will({ do: "continue", node, process: agentProcess });
-      await stopProcesses(target, agentProcess, harm.signal);
+      await ctx.recordUndo({ do: "continue", node, process: agentProcess });
+      await stopProcesses(target, agentProcess, ctx.signal);
       try {
-        return await holdAgent(harm, target);
+        return await holdAgent(ctx, target);
       } finally {
         // Before anything waits for pods of its node.
         await continueProcesses(target, agentProcess, AbortSignal.timeout(20_000));
       }
     },
   };
-  const holdAgent = async (harm: SuiteHarm, target: KindNode): Promise<Harmed> => {
+  const holdAgent = async (ctx: SuiteFaultContext, target: KindNode): Promise<Injected> => {
     const { kube } = cluster;
-    const subject = await toZero(harm, kube, harm.namespace, deployment);
+    const subject = await toZero(ctx, kube, ctx.namespace, deployment);
     await kube.until(
       kinds.endpointSlice,
-      { namespace: harm.namespace, labelSelector: `kubernetes.io/service-name=${service}` },
+      { namespace: ctx.namespace, labelSelector: `kubernetes.io/service-name=${service}` },
       (slices) => {
         const left = ownEndpoints(slices).filter(isReady).length;
         return left === 0 ? ready(undefined) : notYet(`${left} endpoints are ready`);
       },
-      { what: "the EndpointSlices to be empty", withinMs: 30_000, signal: harm.signal },
+      { what: "the EndpointSlices to be empty", withinMs: 30_000, signal: ctx.signal },
     );
     const fromUnixMs = unixNowMs();
-    await pause(holdMs, harm.signal);
-    const untilUnixMs = await continueAt(target, agentProcess, harm.signal);
+    await pause(holdMs, ctx.signal);
+    const untilUnixMs = await continueAt(target, agentProcess, ctx.signal);
     held.push({ fromUnixMs, untilUnixMs });
     return { subject, names: [cluster.name, node] };
   };

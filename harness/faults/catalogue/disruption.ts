@@ -24,16 +24,16 @@ export function backendsKilled(cluster: Cluster): Fault {
     needs: "clusters created by Meshproof",
     does: `kills the echo pods' processes in ${cluster.name} (SIGKILL)`,
     needsNamespace: true,
-    async inject(harm) {
+    async inject(ctx) {
       const home = requireKind(cluster, "backends-killed");
-      const pods = await echoPods(harm, cluster);
-      await harm.will({
+      const pods = await echoPods(ctx, cluster);
+      await ctx.recordUndo({
         do: "replace-pods",
         cluster: cluster.name,
-        namespace: harm.namespace,
+        namespace: ctx.namespace,
         selector: "role=echo",
       });
-      await Promise.all(pods.map((p) => killPod(home.node(p.node), p.uid, harm.signal)));
+      await Promise.all(pods.map((p) => killPod(home.node(p.node), p.uid, ctx.signal)));
       return { subject: `${pods.length} echo pods of ${cluster.name}`, names: [cluster.name] };
     },
   };
@@ -55,17 +55,17 @@ export function rollout(cluster: Cluster, deployment: string): Fault {
     group: "workload",
     does: `restarts deployment ${deployment} of ${cluster.name}, pod by pod`,
     needsNamespace: true,
-    async inject(harm) {
+    async inject(ctx) {
       const { kube } = cluster;
-      const at = { namespace: harm.namespace, name: deployment };
-      await harm.will();
+      const at = { namespace: ctx.namespace, name: deployment };
+      await ctx.recordUndo();
       await kube.merge(kinds.deployment, at.namespace, at.name, {
-        spec: { template: { metadata: { annotations: { "meshproof.io/restarted": harm.mark } } } },
+        spec: { template: { metadata: { annotations: { "meshproof.io/restarted": ctx.mark } } } },
       });
       await kube.until(kinds.deployment, at, deploymentReady, {
         what: `the rollout of ${deployment}`,
         withinMs: 120_000,
-        signal: harm.signal,
+        signal: ctx.signal,
       });
       // A deployment does not count pods that are still ending.
       await kube.until(
@@ -75,7 +75,7 @@ export function rollout(cluster: Cluster, deployment: string): Fault {
           const ending = pods.filter((p) => p.metadata.deletionTimestamp !== undefined).length;
           return ending === 0 ? ready(undefined) : notYet(`${ending} pods are ending`);
         },
-        { what: `the old pods of ${deployment} to end`, withinMs: 60_000, signal: harm.signal },
+        { what: `the old pods of ${deployment} to end`, withinMs: 60_000, signal: ctx.signal },
       );
       return { subject: `deployment ${deployment} of ${cluster.name}`, names: [cluster.name] };
     },
@@ -88,15 +88,15 @@ export function nodesLost(cluster: Cluster, nodes: readonly string[], how: "paus
     name: `nodes-${how}`,
     group: "nodes",
     does: `${how === "paused" ? "freezes" : "stops"} ${nodes.join(", ")}`,
-    async inject(harm) {
+    async inject(ctx) {
       const home = requireKind(cluster, `nodes-${how}`);
-      await harm.will(
+      await ctx.recordUndo(
         { do: "await-mesh" },
         { do: "await-nodes", cluster: cluster.name },
         ...nodes.map((node) => ({ do: how === "paused" ? ("unpause" as const) : ("start" as const), node })),
       );
-      const strike = how === "paused" ? pauseNode : stopNode;
-      await Promise.all(nodes.map((node) => strike(home.node(node), harm.signal)));
+      const lose = how === "paused" ? pauseNode : stopNode;
+      await Promise.all(nodes.map((node) => lose(home.node(node), ctx.signal)));
       return { subject: `nodes ${nodes.join(", ")}`, names: nodes };
     },
   };
@@ -109,7 +109,7 @@ export function partitioned(here: Cluster, there: Cluster, what: "data" | "contr
     group: "network",
     wide: true,
     does: `partitions ${here.name} and ${there.name}: ${what}`,
-    async inject(harm) {
+    async inject(ctx) {
       const [a, b] = [requireKind(here, "a partition"), requireKind(there, "a partition")];
       const rules =
         what === "data"
@@ -118,7 +118,7 @@ export function partitioned(here: Cluster, there: Cluster, what: "data" | "contr
             ? [...(await cutControlPlane(a, b)), ...(await cutControlPlane(b, a))]
             : await cut(a, b);
       const names = [here.name, there.name];
-      return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
+      return setRules(ctx, rules, { subject: `clusters ${names.join(" and ")}`, names });
     },
   };
 }
@@ -134,13 +134,13 @@ export function changedWhileApiserverLost(cluster: Cluster, deployment: string, 
     needs: "clusters created by Meshproof",
     does: `takes ${cluster.name}'s clustermesh-apiserver away, then scales ${deployment} to zero`,
     needsNamespace: true,
-    async inject(harm) {
+    async inject(ctx) {
       const { kube } = cluster;
-      await harm.will({ do: "await-mesh" });
-      await toZero(harm, kube, "kube-system", "clustermesh-apiserver");
-      await untilNoPods(kube, "kube-system", apiserverSelector, harm.signal);
-      await pause(lostMs, harm.signal);
-      const subject = await toZero(harm, kube, harm.namespace, deployment);
+      await ctx.recordUndo({ do: "await-mesh" });
+      await toZero(ctx, kube, "kube-system", "clustermesh-apiserver");
+      await untilNoPods(kube, "kube-system", apiserverSelector, ctx.signal);
+      await pause(lostMs, ctx.signal);
+      const subject = await toZero(ctx, kube, ctx.namespace, deployment);
       return { subject, names: [cluster.name] };
     },
   };
@@ -152,10 +152,10 @@ export function apiserverLost(cluster: Cluster): Fault {
     name: "apiserver-lost",
     group: "control-plane",
     does: `takes ${cluster.name}'s clustermesh-apiserver away`,
-    async inject(harm) {
-      await harm.will({ do: "await-mesh" });
-      const subject = await toZero(harm, cluster.kube, "kube-system", "clustermesh-apiserver");
-      await untilNoPods(cluster.kube, "kube-system", apiserverSelector, harm.signal);
+    async inject(ctx) {
+      await ctx.recordUndo({ do: "await-mesh" });
+      const subject = await toZero(ctx, cluster.kube, "kube-system", "clustermesh-apiserver");
+      await untilNoPods(cluster.kube, "kube-system", apiserverSelector, ctx.signal);
       return { subject, names: [cluster.name] };
     },
   };
@@ -168,19 +168,19 @@ export function migrated(from: Cluster, to: Cluster, leaving: string, coming: st
     group: "workload",
     does: `moves the workload from ${from.name} to ${to.name}`,
     needsNamespace: true,
-    async inject(harm) {
-      const { namespace } = harm;
+    async inject(ctx) {
+      const { namespace } = ctx;
       const replicas = Number(
         (await from.kube.get(kinds.deployment, namespace, leaving))?.spec?.replicas ?? 0,
       );
-      await harm.will({ do: "scale", cluster: to.name, namespace, name: coming, replicas: 0 });
+      await ctx.recordUndo({ do: "scale", cluster: to.name, namespace, name: coming, replicas: 0 });
       await to.kube.merge(kinds.deployment, namespace, coming, { spec: { replicas } });
       await to.kube.until(kinds.deployment, { namespace, name: coming }, deploymentReady, {
         what: `the workload to run in ${to.name}`,
         withinMs: 60_000,
-        signal: harm.signal,
+        signal: ctx.signal,
       });
-      await toZero(harm, from.kube, namespace, leaving);
+      await toZero(ctx, from.kube, namespace, leaving);
       return { subject: `the workload of ${from.name}`, names: [from.name, to.name] };
     },
   };
@@ -192,9 +192,9 @@ export function agentRestarted(cluster: Cluster, node: string): Fault {
     name: "agent-restarted",
     group: "control-plane",
     does: `deletes the agent of ${node}`,
-    async inject(harm) {
-      await harm.will();
-      await harm.undoNow({ do: "replace-pods", cluster: cluster.name, selector: agentSelector, node });
+    async inject(ctx) {
+      await ctx.recordUndo();
+      await ctx.runUndo({ do: "replace-pods", cluster: cluster.name, selector: agentSelector, node });
       return { subject: `the agent of ${node}`, names: [node] };
     },
   };
@@ -211,12 +211,12 @@ export function twoApiservers(clusters: readonly Cluster[]): Fault {
     name: "two-apiservers",
     group: "control-plane",
     does: "runs two clustermesh-apiservers in each cluster",
-    async inject(harm) {
-      await harm.will({ do: "await-mesh" });
+    async inject(ctx) {
+      await ctx.recordUndo({ do: "await-mesh" });
       for (const { name: cluster, kube } of clusters) {
         const affinity = (sessionAffinity: string) => ({ spec: { sessionAffinity } });
         const at = { cluster, namespace, name };
-        await harm.will(
+        await ctx.recordUndo(
           { do: "scale", ...at, replicas: 1 },
           { do: "merge", ...at, kind: "service", patch: affinity("None") },
         );
@@ -227,7 +227,7 @@ export function twoApiservers(clusters: readonly Cluster[]): Fault {
         await kube.until(kinds.deployment, { namespace, name }, deploymentReady, {
           what: `two clustermesh-apiservers in ${cluster}`,
           withinMs: 120_000,
-          signal: harm.signal,
+          signal: ctx.signal,
         });
       return { subject: "clustermesh-apiserver, twice", names: clusters.map((c) => c.name) };
     },

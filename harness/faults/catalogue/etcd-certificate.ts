@@ -20,8 +20,8 @@ export const etcdCertificateFault: Fault = {
   group: "trust",
   needs: "an external etcd",
   does: "gives the second cluster's etcd a certificate without *.mesh.cilium.io, the name that the others know it by",
-  async inject(harm) {
-    const [home, away] = firstTwo(harm);
+  async inject(ctx) {
+    const [home, away] = firstTwo(ctx);
     const { server, selector, ca } = externalEtcd;
     const secret = await away.kube.get(kinds.secret, "kube-system", server);
     const [pod] = await away.kube.list(kinds.pod, "kube-system", selector);
@@ -34,13 +34,13 @@ export const etcdCertificateFault: Fault = {
     );
     const day = 86_400_000;
     const nameless = await serverCertificate(
-      await labCa(harm.mesh.state.lab, ca(away.name)),
+      await labCa(ctx.mesh.state.lab, ca(away.name)),
       away.name,
       { ips: [node.address, "127.0.0.1"] },
       { fromMs: Date.now() - day, untilMs: Date.now() + 365 * day },
     );
     const at = { cluster: away.name, namespace: "kube-system" };
-    await harm.will(
+    await ctx.recordUndo(
       { do: "await-mesh" },
       // Makes kubelet renew what is mounted, now.
       {
@@ -69,10 +69,10 @@ export const etcdCertificateFault: Fault = {
       tookHold: () =>
         noticed(
           `the agents of ${home.name} to lose ${away.name}`,
-          harm.signal,
+          ctx.signal,
           async () => {
             const keep = await having(
-              await agentsOf(home, harm.signal),
+              await agentsOf(home, ctx.signal),
               (c) => c.name === away.name && c.ready,
             );
             return keep.length === 0 ? undefined : `${keep.join(", ")} still have it`;

@@ -2,7 +2,7 @@ import type { KindCluster } from "#harness/cluster/kind/kind-cluster.ts";
 import type { KindNode } from "#harness/cluster/kind/kind-node.ts";
 import { loadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import type { Fault, Harm } from "../fault.ts";
+import type { Fault, FaultContext } from "../fault.ts";
 import { routeBlackholed } from "./routing.ts";
 import { dropIn, dropOut, type Rule, setRules } from "./rules.ts";
 import { kindClusterAt, victimNode } from "./victim.ts";
@@ -11,26 +11,26 @@ const vxlan = ["-p", "udp", "--dport", "8472"];
 const health = ["-p", "tcp", "--dport", "4240"];
 const ping = ["-p", "icmp", "--icmp-type", "echo-request"];
 
-interface NodeStrike {
-  readonly pick: (harm: Harm) => Promise<KindNode>;
+interface NodeFault {
+  readonly pick: (ctx: FaultContext) => Promise<KindNode>;
   readonly rules: (node: KindNode) => readonly Rule[];
-  readonly strikes: "tunnel" | "health";
+  readonly blocks: "tunnel" | "health";
 }
 
 /** A fault on one node: the rules alone differ. Tunnels always carry something; health probes are rare. */
-function onOneNode(name: string, does: string, { pick, rules, strikes }: NodeStrike): Fault {
+function onOneNode(name: string, does: string, { pick, rules, blocks }: NodeFault): Fault {
   return {
     name,
     group: "network",
-    wide: strikes === "tunnel",
+    wide: blocks === "tunnel",
     does,
-    async inject(harm) {
-      const node = await pick(harm);
-      return setRules(harm, rules(node), {
+    async inject(ctx) {
+      const node = await pick(ctx);
+      return setRules(ctx, rules(node), {
         subject: `node ${node.name}`,
         names: [node.name],
-        rare: strikes === "health",
-        sparesConnections: strikes === "health",
+        rare: blocks === "health",
+        sparesConnections: blocks === "health",
       });
     },
   };
@@ -48,12 +48,12 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "vxlan-drop",
     "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
-    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, vxlan)], strikes: "tunnel" },
+    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, vxlan)], blocks: "tunnel" },
   ),
   onOneNode("vxlan-drop-out", "drops UDP 8472 that leaves the second cluster's worker, one way only", {
     pick: (h) => victimNode(h, 1),
     rules: (node) => [dropOut(node, vxlan)],
-    strikes: "tunnel",
+    blocks: "tunnel",
   }),
   onOneNode(
     "vxlan-loss",
@@ -63,7 +63,7 @@ export const networkFaults: readonly Fault[] = [
       rules: (node) => [
         dropIn(node, [...vxlan, "-m", "statistic", "--mode", "random", "--probability", "0.8"]),
       ],
-      strikes: "tunnel",
+      blocks: "tunnel",
     },
   ),
   {
@@ -71,10 +71,10 @@ export const networkFaults: readonly Fault[] = [
     group: "network",
     wide: true,
     does: "drops UDP 8472 between the two clusters' workers, both ways",
-    async inject(harm) {
-      const [a, b] = [await victimNode(harm, 0), await victimNode(harm, 1)];
+    async inject(ctx) {
+      const [a, b] = [await victimNode(ctx, 0), await victimNode(ctx, 1)];
       return setRules(
-        harm,
+        ctx,
         [dropIn(a, [...vxlan, "-s", b.address]), dropIn(b, [...vxlan, "-s", a.address])],
         { subject: `nodes ${a.name} and ${b.name}`, names: [a.name, b.name] },
       );
@@ -83,17 +83,17 @@ export const networkFaults: readonly Fault[] = [
   onOneNode(
     "health-drop",
     "drops TCP 4240 that arrives at the first cluster's worker: its health responder is out of reach",
-    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, health)], strikes: "health" },
+    { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, health)], blocks: "health" },
   ),
   onOneNode("health-reject", "refuses TCP 4240 at the second cluster's control plane node", {
     pick: (h) => kindClusterAt(h, 1).controlPlane(),
     rules: (node) => [reset(node, "INPUT", health)],
-    strikes: "health",
+    blocks: "health",
   }),
   onOneNode("icmp-drop", "drops ICMP echo requests that arrive at the second cluster's worker", {
     pick: (h) => victimNode(h, 1),
     rules: (node) => [dropIn(node, ping)],
-    strikes: "health",
+    blocks: "health",
   }),
   apiserverPort("apiserver-port-drop", 0, 1, "drops"),
   apiserverPort("apiserver-port-drop-back", 1, 0, "drops"),
@@ -109,11 +109,11 @@ function partition(name: string, does: string, bothWays: boolean): Fault {
     group: "network",
     wide: true,
     does,
-    async inject(harm) {
-      const [here, there] = [kindClusterAt(harm, 0), kindClusterAt(harm, 1)];
+    async inject(ctx) {
+      const [here, there] = [kindClusterAt(ctx, 0), kindClusterAt(ctx, 1)];
       const rules = [...(await cut(here, there)), ...(bothWays ? await cut(there, here) : [])];
       const names = [here.name, there.name];
-      return setRules(harm, rules, { subject: `clusters ${names.join(" and ")}`, names });
+      return setRules(ctx, rules, { subject: `clusters ${names.join(" and ")}`, names });
     },
   };
 }
@@ -152,11 +152,11 @@ function apiserverPort(name: string, of: number, to: number, how: "drops" | "ref
     group: "network",
     needs: "clustermesh-apiserver",
     does: `${how} TCP from the ${of === 0 ? "first" : "second"} cluster to the clustermesh-apiserver of the other`,
-    async inject(harm) {
-      const from = kindClusterAt(harm, of);
-      const target = kindClusterAt(harm, to);
+    async inject(ctx) {
+      const from = kindClusterAt(ctx, of);
+      const target = kindClusterAt(ctx, to);
       const rules = await (how === "drops" ? cutControlPlane : refuseControlPlane)(from, target);
-      return setRules(harm, rules, {
+      return setRules(ctx, rules, {
         subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
         names: [target.name],
         // An idle etcd connection says something every 15 s only.

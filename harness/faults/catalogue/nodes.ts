@@ -3,28 +3,28 @@ import { pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import type { Fault } from "../fault.ts";
 import { clusterAt, victimNode } from "./victim.ts";
 
-interface MachineStrike {
+interface MachineFault {
   readonly name: string;
   /** Of the cluster that is struck. */
   readonly index: number;
   readonly does: string;
-  readonly strike: (node: KindNode, signal: AbortSignal) => Promise<void>;
+  readonly disturb: (node: KindNode, signal: AbortSignal) => Promise<void>;
   readonly undo: "unpause" | "start";
 }
 
 /** A worker's whole machine, as a container of the host. */
-function onMachine({ name, index, does, strike, undo }: MachineStrike): Fault {
+function onMachine({ name, index, does, disturb, undo }: MachineFault): Fault {
   return {
     name,
     group: "nodes",
     wide: true,
     does,
-    async inject(harm) {
-      const cluster = clusterAt(harm, index).name;
-      const victim = await victimNode(harm, index);
+    async inject(ctx) {
+      const cluster = clusterAt(ctx, index).name;
+      const victim = await victimNode(ctx, index);
       const node = victim.name;
-      await harm.will({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: undo, node });
-      await strike(victim, harm.signal);
+      await ctx.recordUndo({ do: "await-mesh" }, { do: "await-nodes", cluster }, { do: undo, node });
+      await disturb(victim, ctx.signal);
       return { subject: `node ${node}`, names: [node] };
     },
   };
@@ -35,14 +35,14 @@ export const nodeFaults: readonly Fault[] = [
     name: "node-paused",
     index: 1,
     does: "freezes the second cluster's worker (docker pause)",
-    strike: pauseNode,
+    disturb: pauseNode,
     undo: "unpause",
   }),
   onMachine({
     name: "node-stopped",
     index: 0,
     does: "stops the first cluster's worker and starts it again when healing (docker stop)",
-    strike: stopNode,
+    disturb: stopNode,
     undo: "start",
   }),
 ];

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { Harm } from "../fault.ts";
+import type { FaultContext } from "../fault.ts";
 
 /** A running pod of the suite in one cluster, and the address that its kubelet probes it from. */
 export interface VictimPod {
@@ -14,16 +14,16 @@ export interface VictimPod {
 }
 
 /** The suite's echo pods in a cluster; none is an error. */
-export async function echoPods(harm: Harm, cluster: Cluster): Promise<VictimPod[]> {
+export async function echoPods(ctx: FaultContext, cluster: Cluster): Promise<VictimPod[]> {
   const routers = new Map<string, string>();
   for (const node of await cluster.kube.list(kinds.ciliumNode)) {
     const addresses = (node.spec?.addresses ?? []) as { type: string; ip: string }[];
     const router = addresses.find((a) => a.type === "CiliumInternalIP" && !a.ip.includes(":"));
     if (router !== undefined) routers.set(node.metadata.name, router.ip);
   }
-  const pods = (await cluster.kube.list(kinds.pod, harm.namespace)).filter(hasEcho);
+  const pods = (await cluster.kube.list(kinds.pod, ctx.namespace)).filter(hasEcho);
   if (pods.length === 0)
-    throw new MeshproofError("fault-no-effect", `no echo pod runs in ${harm.namespace} of ${cluster.name}`);
+    throw new MeshproofError("fault-no-effect", `no echo pod runs in ${ctx.namespace} of ${cluster.name}`);
   return pods.map((p) => ({
     name: p.metadata.name,
     uid: String(p.metadata.uid),

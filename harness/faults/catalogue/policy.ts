@@ -4,7 +4,7 @@ import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { policyObject } from "#harness/workloads/policy-workload.ts";
-import type { Fault, Harm } from "../fault.ts";
+import type { Fault, FaultContext } from "../fault.ts";
 import { clusterAt } from "./victim.ts";
 
 type PolicyKind = "ciliumNetworkPolicy" | "networkPolicy";
@@ -22,17 +22,17 @@ function onPolicies(
     does,
     needsNamespace: true,
     traceless: "what a policy should have said is nowhere but in the suite",
-    async inject(harm) {
+    async inject(ctx) {
       const stop = new AbortController();
       const dealt: string[] = [];
       const written = new Set<string>();
       const dealing = Promise.all(
-        harm.mesh.clusters.map(async (cluster) => {
+        ctx.mesh.clusters.map(async (cluster) => {
           while (!stop.signal.aborted) {
             // A policy may be gone between the list and the blow: the next round looks again.
             const policies = await Promise.all(
               which.map(async (kind) =>
-                (await cluster.kube.list(kinds[kind], harm.namespace).catch(() => [])).map((policy) => ({
+                (await cluster.kube.list(kinds[kind], ctx.namespace).catch(() => [])).map((policy) => ({
                   kind,
                   policy,
                 })),
@@ -42,11 +42,11 @@ function onPolicies(
               const { name } = policy.metadata;
               // Healing puts none back: the suite makes its policies anew for each test, and takes them away after it.
               if (!written.has(`${cluster.name}/${name}`))
-                await harm.will({
+                await ctx.recordUndo({
                   do: "remove",
                   cluster: cluster.name,
                   kind,
-                  namespace: harm.namespace,
+                  namespace: ctx.namespace,
                   name,
                 });
               written.add(`${cluster.name}/${name}`);
@@ -57,13 +57,13 @@ function onPolicies(
         }),
       );
       return {
-        subject: `network policies in ${harm.namespace}`,
-        names: harm.mesh.clusters.map((c) => c.name),
+        subject: `network policies in ${ctx.namespace}`,
+        names: ctx.mesh.clusters.map((c) => c.name),
         async beforeHeal() {
           stop.abort();
           await dealing;
           if (dealt.length === 0)
-            throw new MeshproofError("fault-no-effect", `no network policy appeared in ${harm.namespace}`);
+            throw new MeshproofError("fault-no-effect", `no network policy appeared in ${ctx.namespace}`);
         },
       };
     },
@@ -108,33 +108,33 @@ function policyAdded(name: string, index: number): Fault {
     group: "configuration",
     does: `denies everything into the suite's pods of the ${index === 0 ? "first" : "second"} cluster`,
     needsNamespace: true,
-    async inject(harm) {
-      const cluster = clusterAt(harm, index);
-      const object = policyObject(harm.namespace, `deny-all-${harm.mark.slice(-6)}`, {
+    async inject(ctx) {
+      const cluster = clusterAt(ctx, index);
+      const object = policyObject(ctx.namespace, `deny-all-${ctx.mark.slice(-6)}`, {
         endpointSelector: {},
         ingressDeny: [{ fromEntities: ["all"] }],
       });
-      await harm.will({
+      await ctx.recordUndo({
         do: "remove",
         cluster: cluster.name,
         kind: "ciliumNetworkPolicy",
-        namespace: harm.namespace,
+        namespace: ctx.namespace,
         name: object.metadata.name,
       });
       await cluster.kube.apply(object);
       return {
         subject: `policy ${object.metadata.name} in ${cluster.name}`,
         names: [cluster.name],
-        tookHold: () => enforced(harm, cluster),
+        tookHold: () => enforced(ctx, cluster),
       };
     },
   };
 }
 
 /** Waits until every endpoint of the suite's namespace has ingress enforcement on. */
-async function enforced(harm: Harm, cluster: Cluster): Promise<void> {
-  const label = `k8s:io.kubernetes.pod.namespace=${harm.namespace}`;
-  const agents = await agentsOf(cluster, harm.signal);
+async function enforced(ctx: FaultContext, cluster: Cluster): Promise<void> {
+  const label = `k8s:io.kubernetes.pod.namespace=${ctx.namespace}`;
+  const agents = await agentsOf(cluster, ctx.signal);
   await eventually(
     async () => {
       const own = (await Promise.all(agents.map((a) => a.endpoints())))
@@ -149,7 +149,7 @@ async function enforced(harm: Harm, cluster: Cluster): Promise<void> {
       what: `the policy to be enforced in ${cluster.name}`,
       withinMs: 20_000,
       everyMs: 300,
-      signal: harm.signal,
+      signal: ctx.signal,
     },
   );
 }

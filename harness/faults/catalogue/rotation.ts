@@ -6,7 +6,7 @@ import { wallLabel } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { upgradeCilium } from "#harness/platform/helm.ts";
-import type { Fault, Harm } from "../fault.ts";
+import type { Fault, FaultContext } from "../fault.ts";
 
 /**
  * Every certificate of the mesh is made anew under the same CA: with `tls.auto.method: helm` each upgrade of the release
@@ -18,16 +18,16 @@ export function certificatesRotated(): Fault {
     name: "certificates-rotated",
     group: "trust",
     does: "renews the certificates of every cluster by a Helm upgrade",
-    async inject(harm) {
-      await harm.will();
-      for (const cluster of harm.mesh.clusters) await rotate(harm, cluster);
-      const names = harm.mesh.clusters.map((c) => c.name);
+    async inject(ctx) {
+      await ctx.recordUndo();
+      for (const cluster of ctx.mesh.clusters) await rotate(ctx, cluster);
+      const names = ctx.mesh.clusters.map((c) => c.name);
       return { subject: `the certificates of ${names.join(" and ")}`, names };
     },
   };
 }
 
-async function rotate({ mesh, signal }: Harm, cluster: Cluster): Promise<void> {
+async function rotate({ mesh, signal }: FaultContext, cluster: Cluster): Promise<void> {
   const { artifacts } = mesh.state;
   const before = await servedCertificate(cluster);
   await upgradeCilium({

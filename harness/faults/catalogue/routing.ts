@@ -16,16 +16,16 @@ export const routeBlackholed: Fault = {
   // Answers of the node's pods go that way too.
   wide: true,
   does: "keeps the first cluster's worker from the second one's pod CIDR by a routing rule",
-  async inject(harm) {
-    const node = await victimNode(harm, 0);
-    const to = clusterAt(harm, 1).podCidr;
-    await harm.will({ do: "remove-routing-rule", node: node.name, to });
-    await onNode(node, ["ip", "rule", "add", ...ruleOf(to)], { signal: harm.signal });
+  async inject(ctx) {
+    const node = await victimNode(ctx, 0);
+    const to = clusterAt(ctx, 1).podCidr;
+    await ctx.recordUndo({ do: "remove-routing-rule", node: node.name, to });
+    await onNode(node, ["ip", "rule", "add", ...ruleOf(to)], { signal: ctx.signal });
     return {
       subject: `the way from node ${node.name} to ${to}`,
       names: [node.name],
       async tookHold() {
-        const way = await wayTo(node, to.replace(/\.\d+\/\d+$/, ".1"), harm.signal);
+        const way = await wayTo(node, to.replace(/\.\d+\/\d+$/, ".1"), ctx.signal);
         if (way.device !== undefined)
           throw new MeshproofError("fault-no-effect", `${node.name} still has a way to ${to}`);
       },

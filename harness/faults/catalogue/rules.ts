@@ -3,7 +3,7 @@ import { podProcess } from "#harness/cluster/kind/node-control.ts";
 import { type LocalNode, onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import type { Harm, Harmed } from "../fault.ts";
+import type { FaultContext, Injected } from "../fault.ts";
 
 /** In a node's own network namespace, or in that of a pod on it. */
 type Place =
@@ -44,7 +44,7 @@ const tables = ["raw", "filter"] as const;
  * what the rules are for comes by now and then only, so the injection waits for the first packet.
  */
 export async function setRules(
-  harm: Harm,
+  ctx: FaultContext,
   rules: readonly Rule[],
   told: {
     readonly subject: string;
@@ -53,9 +53,9 @@ export async function setRules(
     /** They stop probes alone. */
     readonly sparesConnections?: boolean;
   },
-): Promise<Harmed> {
+): Promise<Injected> {
   const places = [...new Map(rules.map((r) => [`${r.node.name} ${r.podUid ?? ""}`, r])).values()];
-  await harm.will(
+  await ctx.recordUndo(
     // Nodes' rules may have cut etcd connections, which come back in their own time.
     ...(places.some((p) => p.podUid === undefined) && told.sparesConnections !== true
       ? [{ do: "await-mesh" } as const]
@@ -63,7 +63,7 @@ export async function setRules(
     ...places.map((p) => ({
       do: "remove-rules" as const,
       node: p.node.name,
-      mark: harm.mark,
+      mark: ctx.mark,
       ...(p.podUid === undefined ? {} : { podUid: p.podUid }),
     })),
   );
@@ -76,9 +76,9 @@ export async function setRules(
           r.podUid,
           [
             ...["iptables", "-w", "-t", r.table, "-I", r.chain, ...r.match],
-            ...["-m", "comment", "--comment", harm.mark, "-j", ...r.jump],
+            ...["-m", "comment", "--comment", ctx.mark, "-j", ...r.jump],
           ],
-          harm.signal,
+          ctx.signal,
         );
     }),
   );
@@ -86,18 +86,18 @@ export async function setRules(
     let packets = 0;
     let gone = 0;
     for (const place of places) {
-      const found = await rulesOf(place.node, place.podUid, harm.mark, signal);
+      const found = await rulesOf(place.node, place.podUid, ctx.mark, signal);
       if (found === undefined) gone += 1;
       packets += (found ?? []).reduce((sum, r) => sum + r.packets, 0);
     }
     return { packets, gone };
   };
   const firstPacket = (): Promise<void> =>
-    eventually(async () => ((await count(harm.signal)).packets > 0 ? ready(undefined) : notYet("none")), {
+    eventually(async () => ((await count(ctx.signal)).packets > 0 ? ready(undefined) : notYet("none")), {
       what: `a packet to meet the firewall rules on ${told.subject}`,
       withinMs: rareMs,
       everyMs: 500,
-      signal: harm.signal,
+      signal: ctx.signal,
     });
   return {
     subject: told.subject,

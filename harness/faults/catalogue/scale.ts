@@ -1,11 +1,11 @@
 import { allGone } from "#harness/kube/conditions.ts";
 import { type Kube, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { Fault, FaultContext, Harm, Harmed, InjectedFault } from "../fault.ts";
+import type { Fault, InjectOptions, FaultContext, Injected, InjectedFault } from "../fault.ts";
 import { injectFault } from "../inject.ts";
 
 /** Scales a deployment to zero, written down first; an empty one is no fault. */
-export async function toZero(harm: Harm, kube: Kube, namespace: string, name: string): Promise<string> {
+export async function toZero(ctx: FaultContext, kube: Kube, namespace: string, name: string): Promise<string> {
   const before = await kube.get(kinds.deployment, namespace, name);
   const replicas = Number(before?.spec?.replicas ?? 0);
   if (replicas === 0)
@@ -13,7 +13,7 @@ export async function toZero(harm: Harm, kube: Kube, namespace: string, name: st
       "fault-no-effect",
       `deployment ${namespace}/${name} in ${kube.cluster} has no replica to take away`,
     );
-  await harm.will({ do: "scale", cluster: kube.cluster, namespace, name, replicas });
+  await ctx.recordUndo({ do: "scale", cluster: kube.cluster, namespace, name, replicas });
   await kube.merge(kinds.deployment, namespace, name, { spec: { replicas: 0 } });
   return `deployment ${namespace}/${name} in ${kube.cluster}`;
 }
@@ -38,13 +38,13 @@ export function scaleToZeroFault(kube: Kube, name: string): Fault {
     group: "workload",
     does: `scales ${name} to zero`,
     needsNamespace: true,
-    async inject(harm): Promise<Harmed> {
-      const subject = await toZero(harm, kube, harm.namespace, name);
+    async inject(ctx): Promise<Injected> {
+      const subject = await toZero(ctx, kube, ctx.namespace, name);
       return { subject, names: [kube.cluster] };
     },
   };
 }
 
-export function scaleToZero(context: FaultContext, kube: Kube, name: string): Promise<InjectedFault> {
+export function scaleToZero(context: InjectOptions, kube: Kube, name: string): Promise<InjectedFault> {
   return injectFault(scaleToZeroFault(kube, name), context);
 }

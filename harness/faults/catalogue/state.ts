@@ -6,7 +6,7 @@ import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
-import type { Fault, Harm } from "../fault.ts";
+import type { Fault, FaultContext } from "../fault.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
 import { clusterAt, firstTwo } from "./victim.ts";
 
@@ -17,19 +17,19 @@ export const stateFaults: readonly Fault[] = [
     name: "ipcache-entry-removed",
     group: "state",
     does: "removes one pod of the second cluster from the ipcache BPF map of the first cluster's agents",
-    async inject(harm) {
-      const home = clusterAt(harm, 0);
-      const endpoint = await someEndpoint(clusterAt(harm, 1), harm.namespace);
+    async inject(ctx) {
+      const home = clusterAt(ctx, 0);
+      const endpoint = await someEndpoint(clusterAt(ctx, 1), ctx.namespace);
       const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
-      for (const agent of await agentsOf(home, harm.signal)) {
+      for (const agent of await agentsOf(home, ctx.signal)) {
         const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
         if (entry === undefined)
           throw new MeshproofError("fault-no-effect", `${agent.name} has no ipcache entry ${cidr}`);
-        await harm.will({
+        await ctx.recordUndo({
           do: "agent-command",
           cluster: home.name,
           node: agent.node,
-          onlyWhile: { cluster: clusterAt(harm, 1).name, endpointIp: cidr.replace("/32", "") },
+          onlyWhile: { cluster: clusterAt(ctx, 1).name, endpointIp: cidr.replace("/32", "") },
           argv: [
             ...["cilium-dbg", "bpf", "ipcache", "update", cidr, "--identity", String(entry.identity)],
             ...["--tunnelendpoint", entry.tunnelEndpoint],
@@ -48,9 +48,9 @@ export const stateFaults: readonly Fault[] = [
     group: "state",
     needs: "clustermesh-apiserver",
     does: "takes the identity of a pod out of the second cluster's kvstore: the others forget it",
-    async inject(harm) {
-      const [home, away] = firstTwo(harm);
-      const endpoint = await someEndpoint(away, harm.namespace);
+    async inject(ctx) {
+      const [home, away] = firstTwo(ctx);
+      const endpoint = await someEndpoint(away, ctx.namespace);
       const id = Number(endpoint.status.identity.id);
       const key = `${identityPrefix}${id}`;
       const value = (await entriesUnder(away, identityPrefix)).get(String(id));
@@ -58,8 +58,8 @@ export const stateFaults: readonly Fault[] = [
         throw new MeshproofError("fault-no-effect", `the kvstore of ${away.name} has no identity ${id}`);
       const counted = async (agent: Agent): Promise<number> =>
         (await agent.remoteClusters()).find((c) => c.name === away.name)?.counts.identities ?? 0;
-      const agents = await agentsOf(home, harm.signal);
-      await harm.will({ do: "kvstore-put", cluster: away.name, key, value });
+      const agents = await agentsOf(home, ctx.signal);
+      await ctx.recordUndo({ do: "kvstore-put", cluster: away.name, key, value });
       await removeEntry(away, key);
       return {
         subject: `identity ${id} of ${away.name}`,
@@ -77,7 +77,7 @@ export const stateFaults: readonly Fault[] = [
                 what: `${agent.name} to forget identity ${id}`,
                 withinMs: 30_000,
                 everyMs: 500,
-                signal: harm.signal,
+                signal: ctx.signal,
               },
             );
         },
@@ -89,20 +89,20 @@ export const stateFaults: readonly Fault[] = [
     group: "state",
     does: "leaves a backend that no pod has behind the second cluster's services",
     needsNamespace: true,
-    async inject(harm) {
-      const away = clusterAt(harm, 1);
+    async inject(ctx) {
+      const away = clusterAt(ctx, 1);
       const { kube } = away;
       const ip = ghostAddress(away);
-      const services = await kube.list(kinds.service, harm.namespace);
+      const services = await kube.list(kinds.service, ctx.namespace);
       if (services.length === 0)
-        throw new MeshproofError("fault-no-effect", `no service in ${harm.namespace} of ${kube.cluster}`);
+        throw new MeshproofError("fault-no-effect", `no service in ${ctx.namespace} of ${kube.cluster}`);
       for (const service of services) {
         const name = `${service.metadata.name}-stale`;
-        await harm.will({
+        await ctx.recordUndo({
           do: "remove",
           cluster: kube.cluster,
           kind: "endpointSlice",
-          namespace: harm.namespace,
+          namespace: ctx.namespace,
           name,
         });
         await kube.apply({
@@ -110,7 +110,7 @@ export const stateFaults: readonly Fault[] = [
           kind: "EndpointSlice",
           metadata: {
             name,
-            namespace: harm.namespace,
+            namespace: ctx.namespace,
             labels: {
               "kubernetes.io/service-name": service.metadata.name,
               "endpointslice.kubernetes.io/managed-by": "meshproof",
@@ -124,7 +124,7 @@ export const stateFaults: readonly Fault[] = [
       return {
         subject: `backend ${ip} of ${kube.cluster}`,
         names: [ip, kube.cluster],
-        tookHold: () => inMaps(harm, clusterAt(harm, 0), ip),
+        tookHold: () => inMaps(ctx, clusterAt(ctx, 0), ip),
       };
     },
   },
@@ -138,20 +138,20 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
     name,
     group: "state",
     does: `leaves a CiliumEndpoint in the ${of === 0 ? "first" : "second"} cluster whose pod does not exist`,
-    async inject(harm) {
-      const home = clusterAt(harm, of);
-      const model = await someEndpoint(home, harm.namespace);
+    async inject(ctx) {
+      const home = clusterAt(ctx, of);
+      const model = await someEndpoint(home, ctx.namespace);
       const ip = ghostAddress(home);
       const namespace = String(model.metadata.namespace);
-      const ghost = `ghost-${harm.mark.slice(-6)}`;
-      await harm.will({ do: "remove", cluster: home.name, kind: "ciliumEndpoint", namespace, name: ghost });
+      const ghost = `ghost-${ctx.mark.slice(-6)}`;
+      await ctx.recordUndo({ do: "remove", cluster: home.name, kind: "ciliumEndpoint", namespace, name: ghost });
       await makeGhost(home, model, { namespace, name: ghost, ip });
       return {
         subject: `endpoint ${namespace}/${ghost} (${ip}) of ${home.name}`,
         names: [ip],
         tookHold: async () => {
-          for (const agent of await agentsOf(clusterAt(harm, learns), harm.signal))
-            await awaitAddress(agent, ip, { withinMs: 30_000, signal: harm.signal });
+          for (const agent of await agentsOf(clusterAt(ctx, learns), ctx.signal))
+            await awaitAddress(agent, ip, { withinMs: 30_000, signal: ctx.signal });
         },
       };
     },
@@ -159,8 +159,8 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
 }
 
 /** Waits until every agent of a cluster has an address among its BPF backends. */
-async function inMaps(harm: Harm, cluster: Cluster, ip: string): Promise<void> {
-  for (const agent of await agentsOf(cluster, harm.signal))
+async function inMaps(ctx: FaultContext, cluster: Cluster, ip: string): Promise<void> {
+  for (const agent of await agentsOf(cluster, ctx.signal))
     await eventually(
       async () =>
         [...(await agent.lbMaps()).values()].some((all) => all.some((b) => b.startsWith(`${ip}:`)))
@@ -170,7 +170,7 @@ async function inMaps(harm: Harm, cluster: Cluster, ip: string): Promise<void> {
         what: `backend ${ip} in the maps of ${agent.name}`,
         withinMs: 20_000,
         everyMs: 500,
-        signal: harm.signal,
+        signal: ctx.signal,
       },
     );
 }

@@ -7,7 +7,7 @@ import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { Fault, Harm, Harmed } from "../fault.ts";
+import type { Fault, FaultContext, Injected } from "../fault.ts";
 import { having, noticed } from "./noticed.ts";
 import { clusterAt, firstTwo } from "./victim.ts";
 
@@ -49,7 +49,7 @@ function peerConfig(
   reader: Reader,
   name: string,
   does: string,
-  change: (harm: Harm, peer: string, entry: string) => Promise<Changes>,
+  change: (ctx: FaultContext, peer: string, entry: string) => Promise<Changes>,
 ): Fault {
   return {
     name,
@@ -58,8 +58,8 @@ function peerConfig(
     wide: reader === agents,
     ...(reader === kvstoreMesh ? { needs: "KVStoreMesh" } : {}),
     does,
-    async inject(harm): Promise<Harmed> {
-      const [home, away] = firstTwo(harm);
+    async inject(ctx): Promise<Injected> {
+      const [home, away] = firstTwo(ctx);
       const { kube } = home;
       const secret = await kube.get(kinds.secret, "kube-system", reader.secret);
       const data = (secret?.data ?? {}) as Record<string, string>;
@@ -69,13 +69,13 @@ function peerConfig(
           "fault-no-effect",
           `secret ${reader.secret} of ${home.name} has no entry ${away.name}`,
         );
-      const changes = await change(harm, away.name, Buffer.from(entry, "base64").toString());
+      const changes = await change(ctx, away.name, Buffer.from(entry, "base64").toString());
       const encoded = Object.entries(changes).map(([key, text]) => [
         key,
         text === null ? null : Buffer.from(text).toString("base64"),
       ]);
       const back = Object.fromEntries(Object.keys(changes).map((key) => [key, data[key] ?? null]));
-      await harm.will(
+      await ctx.recordUndo(
         { do: "await-mesh" },
         { do: "replace-pods", cluster: home.name, selector: reader.selector },
         {
@@ -95,8 +95,8 @@ function peerConfig(
         tookHold: () =>
           noticed(
             `${reader.who} of ${home.name} to lose ${away.name}`,
-            harm.signal,
-            () => reader.stillHas(home, away.name, harm.signal),
+            ctx.signal,
+            () => reader.stillHas(home, away.name, ctx.signal),
             () => renewPods(home, reader.selector, wallLabel()),
           ),
       };
@@ -117,9 +117,9 @@ const halfMeshed: Fault = {
   needs: "KVStoreMesh",
   wide: true,
   does: "takes the second cluster out of the first one's configuration; the second keeps the first",
-  async inject(harm) {
-    const [home, away] = firstTwo(harm);
-    await harm.will(
+  async inject(ctx) {
+    const [home, away] = firstTwo(ctx);
+    await ctx.recordUndo(
       { do: "await-mesh" },
       // A KVStoreMesh that lost a peer drains its cache for minutes before it takes the peer back.
       { do: "replace-pods", cluster: home.name, selector: apiserverSelector },
@@ -133,7 +133,7 @@ const halfMeshed: Fault = {
           `secret ${name} of ${home.name} has no entry ${away.name}`,
         );
       const set = (value: string | null) => ({ data: { [away.name]: value } });
-      await harm.will({
+      await ctx.recordUndo({
         do: "merge",
         cluster: home.name,
         kind: "secret",
@@ -150,8 +150,8 @@ const halfMeshed: Fault = {
       tookHold: () =>
         noticed(
           `the agents of ${home.name} to lose ${away.name}`,
-          harm.signal,
-          () => agents.stillHas(home, away.name, harm.signal),
+          ctx.signal,
+          () => agents.stillHas(home, away.name, ctx.signal),
           () => renewPods(home, agents.selector, wallLabel()),
         ),
     };
@@ -179,8 +179,8 @@ export const trustFaults: readonly Fault[] = [
     kvstoreMesh,
     "expired-certificate",
     "gives the first cluster's KVStoreMesh a client certificate that ran out yesterday",
-    async (harm, peer, entry) => {
-      const expired = await clientCertificate(await ownCa(clusterAt(harm, 1)), "remote", {
+    async (ctx, peer, entry) => {
+      const expired = await clientCertificate(await ownCa(clusterAt(ctx, 1)), "remote", {
         fromMs: Date.now() - 10 * 86_400_000,
         untilMs: Date.now() - 86_400_000,
       });
@@ -227,11 +227,11 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
     needs: "KVStoreMesh",
     wide: true,
     does,
-    async inject(harm) {
-      const [home, away] = firstTwo(harm);
+    async inject(ctx) {
+      const [home, away] = firstTwo(ctx);
       const wrong = id ?? home.id;
       const set = (value: number) => ({ data: { "cluster-id": String(value) } });
-      await harm.will(
+      await ctx.recordUndo(
         { do: "await-mesh" },
         { do: "replace-pods", cluster: away.name, selector: apiserverSelector },
         {
@@ -244,19 +244,19 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
         },
       );
       await away.kube.merge(kinds.configMap, "kube-system", "cilium-config", set(wrong));
-      await harm.undoNow({ do: "replace-pods", cluster: away.name, selector: apiserverSelector });
+      await ctx.runUndo({ do: "replace-pods", cluster: away.name, selector: apiserverSelector });
       return {
         subject: `cluster id ${wrong} of ${away.name} instead of ${away.id}`,
         names: [away.name],
-        tookHold: () => idTold(harm, home, away.name, wrong),
+        tookHold: () => idTold(ctx, home, away.name, wrong),
       };
     },
   };
 }
 
-function idTold(harm: Harm, home: Cluster, peer: string, id: number): Promise<void> {
-  return noticed(`${home.name} to be told that ${peer} has id ${id}`, harm.signal, async () => {
-    const remote = (await kvstoreMeshStatus(home, harm.signal)).find((c) => c.name === peer);
+function idTold(ctx: FaultContext, home: Cluster, peer: string, id: number): Promise<void> {
+  return noticed(`${home.name} to be told that ${peer} has id ${id}`, ctx.signal, async () => {
+    const remote = (await kvstoreMeshStatus(home, ctx.signal)).find((c) => c.name === peer);
     return remote?.ready !== true || remote.config.clusterId === id
       ? undefined
       : `id ${remote.config.clusterId}`;

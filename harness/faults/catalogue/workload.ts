@@ -4,7 +4,7 @@ import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
-import type { Fault, Harm, Harmed, SuiteFault } from "../fault.ts";
+import type { Fault, FaultContext, Injected, SuiteFault } from "../fault.ts";
 import { echoPods, type VictimPod } from "./pods.ts";
 import { type Rule, setRules } from "./rules.ts";
 import { toZero, untilNoPods } from "./scale.ts";
@@ -17,22 +17,22 @@ function backendsStopped(name: string, index: number): Fault {
     group: "workload",
     does: `scales the suite's deployments to zero in the ${index === 0 ? "first" : "second"} cluster`,
     needsNamespace: true,
-    async inject(harm): Promise<Harmed> {
-      const { kube } = clusterAt(harm, index);
+    async inject(ctx): Promise<Injected> {
+      const { kube } = clusterAt(ctx, index);
       const subjects: string[] = [];
       const names = [kube.cluster];
-      for (const deployment of await kube.list(kinds.deployment, harm.namespace)) {
+      for (const deployment of await kube.list(kinds.deployment, ctx.namespace)) {
         if (Number(deployment.spec?.replicas ?? 0) === 0) continue;
-        subjects.push(await toZero(harm, kube, harm.namespace, deployment.metadata.name));
+        subjects.push(await toZero(ctx, kube, ctx.namespace, deployment.metadata.name));
         names.push(deployment.metadata.name);
         const labels = Object.entries(deployment.spec.selector.matchLabels as Record<string, string>);
         const selector = labels.map(([key, value]) => `${key}=${value}`).join(",");
-        await untilNoPods(kube, harm.namespace, selector, harm.signal);
+        await untilNoPods(kube, ctx.namespace, selector, ctx.signal);
       }
       if (subjects.length === 0)
         throw new MeshproofError(
           "fault-no-effect",
-          `no deployment with replicas in ${harm.namespace} of ${kube.cluster}`,
+          `no deployment with replicas in ${ctx.namespace} of ${kube.cluster}`,
         );
       return { subject: subjects.join(", "), names };
     },
@@ -47,10 +47,10 @@ interface PodRules {
   /** Whether the pods must be seen to become unready. */
   readonly unready?: boolean;
   /** The cluster whose pods are struck: the second one unless told. */
-  readonly struck?: (harm: Harm) => Cluster;
+  readonly struck?: (ctx: FaultContext) => Cluster;
 }
 
-const second = (harm: Harm): Cluster => clusterAt(harm, 1);
+const second = (ctx: FaultContext): Cluster => clusterAt(ctx, 1);
 
 /** Rules in the pods' own network namespaces: the process lives and knows nothing of it. */
 export function podRules({ name, does, rules, unready = false, struck = second }: PodRules): SuiteFault {
@@ -60,11 +60,11 @@ export function podRules({ name, does, rules, unready = false, struck = second }
     needs: "nodes on this machine",
     does,
     needsNamespace: true,
-    async inject(harm) {
-      const cluster = struck(harm);
-      const pods = await echoPods(harm, cluster);
-      const harmed = await setRules(
-        harm,
+    async inject(ctx) {
+      const cluster = struck(ctx);
+      const pods = await echoPods(ctx, cluster);
+      const injected = await setRules(
+        ctx,
         pods.flatMap((pod) =>
           rules(pod).map(
             ([match, jump]): Rule => ({
@@ -82,18 +82,18 @@ export function podRules({ name, does, rules, unready = false, struck = second }
           names: [cluster.name, ...pods.map((p) => p.name)],
         },
       );
-      if (!unready) return harmed;
+      if (!unready) return injected;
       return {
-        ...harmed,
+        ...injected,
         async tookHold() {
           await cluster.kube.until(
             kinds.pod,
-            { namespace: harm.namespace },
+            { namespace: ctx.namespace },
             (all) => {
               const still = all.filter((p) => pods.some((v) => v.uid === p.metadata.uid) && podReady(p));
               return still.length === 0 ? ready(undefined) : notYet(`${still.length} are still ready`);
             },
-            { what: "the echo pods to be unready", withinMs: 30_000, signal: harm.signal },
+            { what: "the echo pods to be unready", withinMs: 30_000, signal: ctx.signal },
           );
         },
       };

@@ -64,7 +64,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
   const stranded = await readJournal(plan.lab);
   if (stranded !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
-      cure: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
+      remedy: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
     });
   const newValues = (
     await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
@@ -119,7 +119,7 @@ async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   const journal = await readJournal(lab);
   if (journal === undefined)
     throw new MeshproofError("usage", `no certification was cut off in lab ${lab}`, {
-      cure: "leave --resume out, or name another --lab",
+      remedy: "leave --resume out, or name another --lab",
     });
   const state = await readLabState(lab);
   if (state !== undefined) await claimLab(state, options.keep);

@@ -49,7 +49,7 @@ export function orderOf(names: readonly string[], wanted: string | undefined): r
   const order = wanted.split(",");
   if (order.length !== names.length || names.some((n) => !order.includes(n)))
     throw new MeshproofError("usage", `--order ${wanted} does not name every cluster once`, {
-      cure: `for example ${shellQuote(["--order", names.toReversed().join(",")])}`,
+      remedy: `for example ${shellQuote(["--order", names.toReversed().join(",")])}`,
     });
   return order;
 }

@@ -35,7 +35,7 @@ export async function artifactsOfBoth(
       "usage",
       "an archive holds one version for each cluster: nothing to upgrade to",
       {
-        cure: "certify with --images source or --images registry",
+        remedy: "certify with --images source or --images registry",
       },
     );
   const named = async <T>(cilium: string, get: Promise<T>): Promise<T> =>
@@ -43,7 +43,7 @@ export async function artifactsOfBoth(
       throw error instanceof MeshproofError && error.code !== "aborted"
         ? new MeshproofError(error.code, `Cilium ${cilium} cannot be had: ${error.message}`, {
             cause: error,
-            ...(error.cure === undefined ? {} : { cure: error.cure }),
+            ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
           })
         : error;
     });

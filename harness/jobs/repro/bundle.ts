@@ -33,7 +33,7 @@ export async function bundle(lab: string, file: string, run: string | undefined)
       (error: unknown) => {
         throw new MeshproofError("usage", `there is no finished run ${run} in ${reportsDir()}`, {
           cause: error,
-          cure: "name a folder of reports/ that holds a report.json, or latest",
+          remedy: "name a folder of reports/ that holds a report.json, or latest",
         });
       },
     );
@@ -49,7 +49,7 @@ export async function bundle(lab: string, file: string, run: string | undefined)
 export function refuseKeys(name: string, text: string): void {
   if (holdsPrivateKey(text))
     throw new MeshproofError("usage", `${name} would hold a private key: nothing was written`, {
-      cure: "take it out of the lab file's values or manifests, and bring the lab up anew",
+      remedy: "take it out of the lab file's values or manifests, and bring the lab up anew",
     });
 }
 
@@ -60,7 +60,7 @@ export function refuseKeys(name: string, text: string): void {
 export function refuseReach(name: string, text: string): void {
   const reach = (what: string): never => {
     throw new MeshproofError("archive-corrupt", `${name} ${what}: bundles hold nothing of the kind`, {
-      cure: "unpack it yourself, read it, and build it with `up --lab-file`",
+      remedy: "unpack it yourself, read it, and build it with `up --lab-file`",
     });
   };
   const walk = (value: unknown): void => {

@@ -56,7 +56,7 @@ export async function writeLabFiles(
   const labFile = join(folder, "lab.yaml");
   if ((await readFile(labFile, "utf8").catch(() => undefined)) !== undefined)
     throw new MeshproofError("usage", `${labFile} is there already, and may have been edited`, {
-      cure: "name another --out, or build it: `up --lab-file`",
+      remedy: "name another --out, or build it: `up --lab-file`",
     });
   await mkdir(folder, { recursive: true });
   for (const [name, text] of Object.entries(files)) await writeAtomic(join(folder, name), text);

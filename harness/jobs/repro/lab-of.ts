@@ -144,10 +144,10 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
   const serviceType = types[0]!;
   const clusters = field.map((c, i) => {
     const say = tell(c.name);
-    const known = <T>(what: string, value: T | undefined, cure: string): T => {
+    const known = <T>(what: string, value: T | undefined, remedy: string): T => {
       if (value !== undefined) return value;
       throw new MeshproofError("usage", `${c.sources.join(", ")} does not tell the ${what} of ${c.name}`, {
-        cure,
+        remedy,
       });
     };
     const id = known(

@@ -52,7 +52,7 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
   for (const part of parts)
     if (part.cluster === undefined && names.length !== 1)
       throw new MeshproofError("usage", `${part.source} does not say of which cluster it is`, {
-        cure: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
+        remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
       });
   for (const name of names) {
     const dumps = parts.filter((p) => p.sysdump && p.cluster === name);
@@ -61,7 +61,7 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
         "usage",
         `${dumps.map((d) => d.source).join(" and ")} are both of cluster ${name}`,
         {
-          cure: "give one sysdump for each cluster",
+          remedy: "give one sysdump for each cluster",
         },
       );
   }
@@ -73,7 +73,7 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
         "usage",
         `a file says that it is of cluster ${JSON.stringify(name.slice(0, 80))}`,
         {
-          cure: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file",
+          remedy: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file",
         },
       );
   }
@@ -82,7 +82,7 @@ export async function readField(files: readonly string[]): Promise<FieldCluster[
       "usage",
       `${names.length === 0 ? "no cluster" : `only cluster ${names[0]}`} is in these files`,
       {
-        cure: "a mesh needs two: give the sysdump, or the Helm values, of each",
+        remedy: "a mesh needs two: give the sysdump, or the Helm values, of each",
       },
     );
   return names.map((name) =>
@@ -130,14 +130,14 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
       "usage",
       `${path} has ${Math.round(size / 1024 ** 2)} MiB: at most 16 are read`,
       {
-        cure: "give the objects of Cilium's and of the tested namespaces alone",
+        remedy: "give the objects of Cilium's and of the tested namespaces alone",
       },
     );
   const documents = parseAllDocuments(readUserFile(path, "a file of the mesh"));
   const read = (d: (typeof documents)[number]): unknown => {
     if (d.errors.length > 0)
       throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`, {
-        cure: "correct the file",
+        remedy: "correct the file",
       });
     // Aliases are no part of what helm and kubectl write, and could grow without end.
     try {
@@ -145,7 +145,7 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
     } catch (error) {
       throw new MeshproofError("config-invalid", `${path} cannot be read: ${messageOf(error)}`, {
         cause: error,
-        cure: "write it out without aliases",
+        remedy: "write it out without aliases",
       });
     }
   };
@@ -170,11 +170,11 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
     (values?.cluster as { name?: string } | undefined)?.name ?? config?.["cluster-name"] ?? undefined;
   if (named !== undefined && own !== undefined && named !== own)
     throw new MeshproofError("usage", `${path} is of cluster ${own}, not ${named}`, {
-      cure: `give it as ${own}=${path}, or without a name`,
+      remedy: `give it as ${own}=${path}, or without a name`,
     });
   if (objects.length === 0 && values === undefined)
     throw new MeshproofError("usage", `${path} holds neither Helm values nor Kubernetes objects`, {
-      cure: "give what `helm get values` or `kubectl get -o yaml` writes",
+      remedy: "give what `helm get values` or `kubectl get -o yaml` writes",
     });
   return {
     source: basename(path),

@@ -20,7 +20,7 @@ export interface Finding {
   readonly level: "ok" | "warn" | "bad";
   readonly found: string;
   readonly needed: string;
-  readonly cure?: string;
+  readonly remedy?: string;
   /** The error that a run ends with where this finding is bad; `machine-unfit` by default. */
   readonly code?: ErrorCode;
 }
@@ -78,14 +78,14 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
     level: instances >= needs.inotifyInstances ? "ok" : "bad",
     found: `max_user_instances ${instances}`,
     needed: `${needs.inotifyInstances} for four nodes`,
-    cure: `sysctl fs.inotify.max_user_instances=${needs.inotifyInstances * 2}, or \`doctor --fix\``,
+    remedy: `sysctl fs.inotify.max_user_instances=${needs.inotifyInstances * 2}, or \`doctor --fix\``,
   });
   findings.push({
     name: "CPUs",
     level: cpuCount() >= 2 ? "ok" : "bad",
     found: String(cpuCount()),
     needed: "2; more make `up` and builds faster",
-    cure: "use a machine with two cores",
+    remedy: "use a machine with two cores",
   });
   findings.push(...(await buildTools(options.mustBuild)));
   findings.push(...(await registries(options.registryMirror)));
@@ -114,7 +114,7 @@ async function docker(signal: AbortSignal | undefined): Promise<Finding[]> {
           ? "none missing"
           : `${missing.join(", ")} missing${wrapped ? `; runtime ${info.defaultRuntime} leaves it out` : ""}`,
       needed: "all that a privileged container asks for, or an OCI runtime that leaves the missing ones out",
-      cure: "stop this Docker daemon and run `npm run mesh -- doctor --fix`: it starts one with such a runtime",
+      remedy: "stop this Docker daemon and run `npm run mesh -- doctor --fix`: it starts one with such a runtime",
     });
     return findings;
   } catch (error) {
@@ -126,7 +126,7 @@ async function docker(signal: AbortSignal | undefined): Promise<Finding[]> {
         code: error.code,
         found: error.message,
         needed: "a daemon that this user may talk to",
-        ...(error.cure === undefined ? {} : { cure: error.cure }),
+        ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
       },
     ];
   }
@@ -146,7 +146,7 @@ async function kernel(): Promise<Finding> {
         ? `${kernelRelease()}, which publishes no configuration`
         : `${kernelRelease()}${missing.length === 0 ? "" : `, without ${missing.join(", ")}`}${extras.length === 0 ? "" : ` (no ${extras.join(", ")}: what needs them is unsupported)`}`,
     needed: kernelOptions.join(", "),
-    cure: "boot a kernel with these options",
+    remedy: "boot a kernel with these options",
   };
 }
 
@@ -170,7 +170,7 @@ export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<Fi
       .map((place, i) => `${gibText(free[i]!)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`)
       .join(", "),
     needed: `${gibText(needed)} ${mustBuild ? "to build images and run a lab" : "to run a lab"}`,
-    cure: "free some space, or point XDG_CACHE_HOME and Docker's data-root at a larger disk",
+    remedy: "free some space, or point XDG_CACHE_HOME and Docker's data-root at a larger disk",
   };
 }
 
@@ -181,7 +181,7 @@ export function memory(availableBytes: number): Finding {
     level: availableBytes >= needs.memoryBytes ? "ok" : "bad",
     found: `${gibText(availableBytes)} available`,
     needed: `${gibText(needs.memoryBytes)} for four nodes`,
-    cure: "close other programs, or use a larger machine",
+    remedy: "close other programs, or use a larger machine",
   };
 }
 
@@ -194,7 +194,7 @@ async function buildTools(mustBuild: boolean): Promise<Finding[]> {
     level: go === "" ? level : "ok",
     found: go === "" ? "no go program" : go.replace("go version ", ""),
     needed: "Go 1.26, where images are built from source and for kind and helm",
-    cure: "install Go from go.dev or your distribution",
+    remedy: "install Go from go.dev or your distribution",
   });
   const bootstrap = await exists("mmdebstrap");
   findings.push({
@@ -202,7 +202,7 @@ async function buildTools(mustBuild: boolean): Promise<Finding[]> {
     level: bootstrap ? "ok" : level,
     found: bootstrap ? "installed" : "no mmdebstrap program",
     needed: "where images are built from source",
-    cure: "apt-get install mmdebstrap, or `doctor --fix`",
+    remedy: "apt-get install mmdebstrap, or `doctor --fix`",
   });
   return findings;
 }

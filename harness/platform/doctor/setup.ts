@@ -28,7 +28,7 @@ export async function setUpMachine(progress: Progress, signal: AbortSignal): Pro
         "setup-refused",
         `cannot install ${wanted.join(" and ")}: this is not a Debian machine with root rights`,
         {
-          cure: `install ${wanted.join(" and ")} by hand and run the command again`,
+          remedy: `install ${wanted.join(" and ")} by hand and run the command again`,
         },
       );
     }
@@ -65,7 +65,7 @@ export async function dockerdPid(): Promise<number | undefined> {
 async function startDockerd(signal: AbortSignal): Promise<void> {
   if (!isRoot()) {
     throw new MeshproofError("setup-refused", "only root can start Docker's daemon", {
-      cure: "run as root, or start Docker yourself",
+      remedy: "run as root, or start Docker yourself",
     });
   }
   await mkdir(stateDir(), { recursive: true, mode: 0o700 });
@@ -102,7 +102,7 @@ async function startDockerd(signal: AbortSignal): Promise<void> {
       `Docker's daemon did not come up; its log ${logFile} ends: ${tail}`,
       {
         cause: error,
-        cure: "read the log, then start Docker by hand",
+        remedy: "read the log, then start Docker by hand",
       },
     );
   }

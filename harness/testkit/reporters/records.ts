@@ -233,6 +233,6 @@ function whySkipped({ unsupported, skipped }: TestNotes, note: string | undefine
 }
 
 function describe(error: SerializedError | { message: string }): string {
-  const cure = (error as { cure?: unknown }).cure;
-  return `${error.message}${typeof cure === "string" ? ` (cure: ${cure})` : ""}`;
+  const remedy = (error as { remedy?: unknown }).remedy;
+  return `${error.message}${typeof remedy === "string" ? ` (remedy: ${remedy})` : ""}`;
 }

@@ -69,7 +69,7 @@ export async function benchCapture(
   for (const node of nodes) {
     if ((await execIn(node, ["sh", "-c", "command -v tcpdump"], { tolerate: true })).exitCode !== 0)
       throw new MeshproofError("machine-unfit", `node ${node} has no tcpdump`, {
-        cure: "use a lab whose images were built (`--images source`)",
+        remedy: "use a lab whose images were built (`--images source`)",
       });
   }
   const clients = new Map<string, string>();
@@ -127,7 +127,7 @@ export async function benchCapture(
   }
   if (failovers === 0)
     throw new MeshproofError("rig-spoiled", "no failover was measured", {
-      cure: "read the run's report: the suite did not get as far",
+      remedy: "read the run's report: the suite did not get as far",
     });
   const everyMs = mesh.state.plan.budgets.probeEveryMs;
   const p95Ms = quantile(

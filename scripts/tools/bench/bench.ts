@@ -52,7 +52,7 @@ export async function benchUp(progress: Progress, signal: AbortSignal): Promise<
     });
     if (times === undefined)
       throw new MeshproofError("config-conflict", "lab bench is up already", {
-        cure: "npm run mesh -- down --lab bench",
+        remedy: "npm run mesh -- down --lab bench",
       });
     const floorMs = times.kindMs + times.agentsMs;
     const totalMs = times.kindMs + times.canaryMs;

@@ -29,7 +29,7 @@ export async function docsTrial({ lab, say, signal }: DocsTrialOptions): Promise
   const suites = suitesOf(blocks);
   if (suites.length === 0)
     throw new MeshproofError("usage", `${suiteGuide} has no code block with the title of a suite`, {
-      cure: "title it suites/NAME/NAME.suite.ts",
+      remedy: "title it suites/NAME/NAME.suite.ts",
     });
   using _files = copyIn(repoRoot(), blocks);
   const common = { lab, suites, say, signal };

@@ -11,11 +11,11 @@ export function copyIn(root: string, blocks: readonly TitledBlock[]): Disposable
   for (const { path } of blocks) {
     if (!relative(join(root, "suites"), join(root, path)).match(/^\w[\w-]*\/[\w.-]+$/))
       throw new MeshproofError("usage", `${path} is not a file of a suite's folder`, {
-        cure: "title the block suites/NAME/FILE",
+        remedy: "title the block suites/NAME/FILE",
       });
     if (existsSync(join(root, path)))
       throw new MeshproofError("usage", `${path} exists already`, {
-        cure: "remove it if an earlier trial was killed and left it; otherwise rename the example",
+        remedy: "remove it if an earlier trial was killed and left it; otherwise rename the example",
       });
   }
   const written: string[] = [];

@@ -19,7 +19,7 @@ export async function faultFixtures(proveDir: string, say: (line: string) => voi
   await mkdir(home, { recursive: true });
   const runs = await readdir(join(proveDir, "faults")).catch(() => {
     throw new MeshproofError("usage", `${proveDir} is not the folder of a \`prove\` run`, {
-      cure: "name a folder such as reports/latest",
+      remedy: "name a folder such as reports/latest",
     });
   });
   let written = 0;

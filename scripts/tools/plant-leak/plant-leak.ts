@@ -17,7 +17,7 @@ export async function plantLeak(lab: string, name: string, forMs: number): Promi
     const found = await cluster.kube.get(kinds.ciliumEndpoint, standingNamespace, pod);
     if (found === undefined)
       throw new MeshproofError("lab-broken", `no endpoint of ${standingNamespace}/${pod} in ${name}`, {
-        cure: "a leak is planted while a certification runs on the lab",
+        remedy: "a leak is planted while a certification runs on the lab",
       });
     return found.status as { id: number; identity: { id: number }; networking: { node: string } };
   };

@@ -31,7 +31,7 @@ export async function publish(series: string, command: string): Promise<string[]
     throw new MeshproofError(
       "usage",
       `${series} holds ${measurements.length === 0 ? "no measurement" : "measurements of several settings"}`,
-      { cure: "name a series of one Cilium version, on one machine, from `test --series`" },
+      { remedy: "name a series of one Cilium version, on one machine, from `test --series`" },
     );
   const published: Published = {
     schema: 1,
@@ -98,7 +98,7 @@ function withTable(file: string, text: string, table: string): string {
   const until = text.indexOf(end);
   if (from < 0 || until < from)
     throw new MeshproofError("usage", `${file} has no ${begin} ... ${end}`, {
-      cure: "put the two lines where the table belongs",
+      remedy: "put the two lines where the table belongs",
     });
   return `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(until)}`;
 }
