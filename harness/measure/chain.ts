@@ -14,7 +14,7 @@ export interface ChainOptions {
   readonly namespace: string;
   readonly service: string;
   /** The cluster whose backends go away. */
-  readonly struck: Cluster;
+  readonly target: Cluster;
   /** The cluster and node whose agent serves the client. */
   readonly client: Cluster;
   readonly node: string;
@@ -23,7 +23,7 @@ export interface ChainOptions {
 }
 
 /**
- * Watches every link between the struck cluster's API server and the client's BPF map, each from its own source:
+ * Watches every link between the target cluster's API server and the client's BPF map, each from its own source:
  * EndpointSlices through a watch, the kvstore and the peer's cache of it through etcd, agent and BPF map through the
  * stamps that the agent itself makes.
  */
@@ -37,7 +37,7 @@ export class ChainWatch implements AsyncDisposable {
     const watch = new ChainWatch();
     try {
       await watch.#watchSlices(options);
-      if (options.client.name !== options.struck.name) await watch.#watchKvstore(options);
+      if (options.client.name !== options.target.name) await watch.#watchKvstore(options);
       await watch.#watchAgent(options);
     } catch (error) {
       await watch[Symbol.asyncDispose]();
@@ -62,15 +62,15 @@ export class ChainWatch implements AsyncDisposable {
     this.#events.push({ boundary, atUnixMs, active });
   }
 
-  async #watchSlices({ struck, client, namespace, service, signal }: ChainOptions): Promise<void> {
+  async #watchSlices({ target, client, namespace, service, signal }: ChainOptions): Promise<void> {
     const stop = AbortSignal.any([signal, this.#stop.signal]);
     let looks = 0;
-    void struck.kube.follow(
+    void target.kube.follow(
       kinds.endpointSlice,
       { namespace, labelSelector: `kubernetes.io/service-name=${service}` },
       (slices) => {
         looks += 1;
-        this.#saw("EndpointSlice changed", unixNowMs(), endpointsLeft(slices, client !== struck));
+        this.#saw("EndpointSlice changed", unixNowMs(), endpointsLeft(slices, client !== target));
       },
       stop,
     );
@@ -82,18 +82,18 @@ export class ChainWatch implements AsyncDisposable {
     });
     this.#path.push({
       boundary: "EndpointSlice changed",
-      errorMs: await watchDelay(struck, namespace, service, signal),
+      errorMs: await watchDelay(target, namespace, service, signal),
     });
   }
 
-  async #watchKvstore({ struck, client, namespace, service }: ChainOptions): Promise<void> {
+  async #watchKvstore({ target, client, namespace, service }: ChainOptions): Promise<void> {
     const links = [
-      ["kvstore changed", struck, "state"] as const,
-      // Without KVStoreMesh the agents read the struck cluster's own.
+      ["kvstore changed", target, "state"] as const,
+      // Without KVStoreMesh the agents read the target cluster's own.
       ...(client.capabilities.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
     ];
     for (const [boundary, at, folder] of links) {
-      const key = `cilium/${folder}/services/v1/${struck.name}/${namespace}/${service}`;
+      const key = `cilium/${folder}/services/v1/${target.name}/${namespace}/${service}`;
       const watch = await watchKey(at, key, (atUnixMs, value) =>
         this.#saw(boundary, atUnixMs, backendsOf(value)),
       );
@@ -103,10 +103,10 @@ export class ChainWatch implements AsyncDisposable {
   }
 
   async #watchAgent(options: ChainOptions): Promise<void> {
-    const { struck, clusterIp, namespace, service, signal } = options;
+    const { target, clusterIp, namespace, service, signal } = options;
     const node = localNode(options.client, options.node);
-    const pods = parseCidr(struck.podCidr);
-    const ofStruck = (addresses: readonly string[]): number =>
+    const pods = parseCidr(target.podCidr);
+    const ofTarget = (addresses: readonly string[]): number =>
       addresses.filter((a) => contains(pods, a.slice(0, a.lastIndexOf(":")))).length;
     // One machine, one clock: `Date` is told in whole milliseconds, so the offset is known to one.
     const bpf = { boundary: "BPF map changed" as const, errorMs: 1 };
@@ -119,13 +119,13 @@ export class ChainWatch implements AsyncDisposable {
         const at = change.atUnixMs + realtimeOffsetMs();
         // How late lines arrive, from those that carry a time: the first is of what was there before.
         if (frontends++ > 0) agent.errorMs = Math.max(agent.errorMs, arrivedUnixMs - at);
-        if (change.status === "Done") this.#saw("BPF map changed", at, ofStruck(change.active));
-        else if (change.status === "Pending") this.#saw("agent updated", at, ofStruck(change.active));
+        if (change.status === "Done") this.#saw("BPF map changed", at, ofTarget(change.active));
+        else if (change.status === "Pending") this.#saw("agent updated", at, ofTarget(change.active));
       }),
       // `Pending` is not told where the BPF map followed at once: the backends' own change is, without a time of its own.
       followBackends(node, { name: `${namespace}/${service}`, port: echoHttpPort }, (active, atUnixMs) => {
         backends += 1;
-        this.#saw("agent updated", atUnixMs, ofStruck(active));
+        this.#saw("agent updated", atUnixMs, ofTarget(active));
       }),
     ];
     this.#open.push({

@@ -37,7 +37,7 @@ export interface Expected {
 export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
   readonly scenario: string;
   readonly affinity: Affinity;
-  readonly struck: Cluster;
+  readonly target: Cluster;
   readonly lostNodes?: readonly string[];
   /** Who serves the clients of a cluster before the fault, and again after it; any where it is not said. */
   readonly servedBy?: (cluster: string) => readonly string[];
@@ -47,7 +47,7 @@ export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
   readonly holdMs?: number;
   readonly stableMs: number;
   readonly rig: RigThresholds;
-  readonly strike: () => Promise<InjectedFault>;
+  readonly inject: () => Promise<InjectedFault>;
 }
 
 export type Figures = Pick<
@@ -72,14 +72,14 @@ export interface Measured {
   readonly faultUnixMs: number;
 }
 
-/** One disturbance, seen from every vantage point: struck, held until traffic is stable or the horizon, healed. */
+/** One disturbance, seen from every vantage point: target, held until traffic is stable or the horizon, healed. */
 export async function measure(options: MeasureOptions): Promise<Measured> {
-  const { signal, stableMs, settleMs, struck, client } = options;
+  const { signal, stableMs, settleMs, target, client } = options;
   await using traffic = await Traffic.start({ ...options, lostNodes: options.lostNodes ?? [] });
   await using chain = await ChainWatch.start({
     namespace: options.echo.namespace,
     service: options.service,
-    struck,
+    target,
     client,
     node: traffic.mainVantage.node,
     clusterIp: traffic.clusterIp,
@@ -93,7 +93,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   await using _first = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });
 
-  await using fault = await options.strike();
+  await using fault = await options.inject();
   const faultUnixMs = fault.begunUnixMs;
   traffic.mark(options.scenario, faultUnixMs);
   const moved = (cluster: string) => (cluster === client.name ? options.expected.movesTo : undefined);
@@ -125,7 +125,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
       method: methodVersion,
       scenario: options.scenario,
       affinity: options.affinity,
-      struck: struck.name,
+      struck: target.name,
       client: client.name,
       away: disturbance(main.facts),
       back: disturbance(main.back),
@@ -226,14 +226,14 @@ async function keptConnections(
 function judgeAway(
   history: History,
   stretch: { stableMs: number; sinceMs: number; untilMs: number },
-  { expected, servedBy, struck, client, rig }: MeasureOptions,
+  { expected, servedBy, target, client, rig }: MeasureOptions,
   mine: boolean,
 ): Verdict {
   const { movesTo, awayWithinMs, othersWithinMs } = expected;
   const withinMs = mine ? awayWithinMs : othersWithinMs;
   if (withinMs === undefined) return passed;
   if (!mine || movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs, rig });
-  const from = servedBy?.(client.name) ?? [struck.name];
+  const from = servedBy?.(client.name) ?? [target.name];
   return judgeFailover(history, { ...stretch, from, to: movesTo, withinMs, rig });
 }
 

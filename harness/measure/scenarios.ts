@@ -23,8 +23,8 @@ export interface ScenarioSite {
 }
 
 export interface Roles extends ScenarioSite {
-  /** The cluster that is struck, and the other one. */
-  readonly struck: Cluster;
+  /** The cluster that is target, and the other one. */
+  readonly target: Cluster;
   readonly other: Cluster;
   readonly client: Cluster;
 }
@@ -34,15 +34,15 @@ export interface Scenario {
   /** As a reader of the table of figures knows it. */
   readonly name: string;
   readonly affinity: Affinity;
-  /** `both`: each cluster is struck in every repetition; `alternating`: one after the other. */
+  /** `both`: each cluster is target in every repetition; `alternating`: one after the other. */
   readonly directions: "both" | "alternating";
-  /** Whose clients the figures are of: by default those that prefer the struck cluster, or its own. */
-  readonly client?: "struck" | "other";
+  /** Whose clients the figures are of: by default those that prefer the target cluster, or its own. */
+  readonly client?: "target" | "other";
   /** Nodes that go away with the fault. */
-  readonly lostNodes?: (struck: Cluster) => Promise<readonly string[]>;
+  readonly lostNodes?: (target: Cluster) => Promise<readonly string[]>;
   /** A state that the scenario begins from, undone at the end. */
   readonly prepare?: (roles: Roles) => Promise<AsyncDisposable>;
-  readonly strike: (roles: Roles) => Promise<Fault>;
+  readonly inject: (roles: Roles) => Promise<Fault>;
   /** The budget that says how long the fault is held where traffic does not become stable. */
   readonly horizon: keyof Budgets;
   /** That which says how long it is held at least: where "nothing was lost" is an answer only after a while. */
@@ -62,12 +62,12 @@ export async function lastWorkerOf(cluster: Cluster): Promise<string> {
   return worker.name;
 }
 
-/** Who serves the clients that are measured once the struck cluster has no backend that serves. */
-export const survivors = (affinity: Affinity, { mesh, struck, client }: Roles): readonly string[] =>
+/** Who serves the clients that are measured once the target cluster has no backend that serves. */
+export const survivors = (affinity: Affinity, { mesh, target, client }: Roles): readonly string[] =>
   servingClusters(
     affinity,
     client,
-    mesh.clusters.filter((c) => c !== struck),
+    mesh.clusters.filter((c) => c !== target),
   ).map((c) => c.name);
 
 /** Of a failover. Beside a certification's traffic, with which it shares the machine, that of any gap in it. */
@@ -80,7 +80,7 @@ export const scaleToZero = (affinity: Affinity): Scenario => ({
   affinity,
   directions: "both",
   horizon: "settleMs",
-  strike: async ({ struck, echo }) => scaleToZeroFault(struck.kube, echo.deploymentOf(struck)),
+  inject: async ({ target, echo }) => scaleToZeroFault(target.kube, echo.deploymentOf(target)),
   expected: (roles) => ({
     movesTo: survivors(affinity, roles),
     awayWithinMs: failoverWithinMs(roles),
@@ -93,15 +93,15 @@ export const scaleToZero = (affinity: Affinity): Scenario => ({
 export async function measureScenario(
   site: ScenarioSite,
   scenario: Scenario,
-  { struck, other }: { readonly struck: Cluster; readonly other: Cluster },
+  { target, other }: { readonly target: Cluster; readonly other: Cluster },
   historyFile: (title: string) => string,
 ): Promise<Measured> {
   const { mesh, budgets, echo, outside, signal, probeIntervalFactor } = site;
   const { affinity } = scenario;
   const client =
-    (scenario.client ?? (affinity === "remote" ? "other" : "struck")) === "struck" ? struck : other;
-  const roles: Roles = { ...site, struck, other, client };
-  const fault = await scenario.strike(roles);
+    (scenario.client ?? (affinity === "remote" ? "other" : "target")) === "target" ? target : other;
+  const roles: Roles = { ...site, target, other, client };
+  const fault = await scenario.inject(roles);
   const servedBy =
     affinity === "none"
       ? undefined
@@ -112,13 +112,13 @@ export async function measureScenario(
   return await measure({
     scenario: scenario.name,
     affinity,
-    struck,
+    target,
     client,
     clusters: mesh.clusters,
     echo,
     service: serviceOf(affinity),
     ...(outside === undefined ? {} : { outside }),
-    lostNodes: (await scenario.lostNodes?.(struck)) ?? [],
+    lostNodes: (await scenario.lostNodes?.(target)) ?? [],
     ...(servedBy === undefined ? {} : { servedBy }),
     expected: scenario.expected(roles),
     horizonMs: budgets[scenario.horizon],
@@ -130,7 +130,7 @@ export async function measureScenario(
     timeoutMs: budgets.probeTimeoutMs,
     rig: mesh.state.plan.rig,
     historyFile,
-    strike: () => injectFault(fault, { mesh, namespace: echo.namespace, signal }),
+    inject: () => injectFault(fault, { mesh, namespace: echo.namespace, signal }),
     signal,
   });
 }

@@ -97,9 +97,9 @@ export function scenarioTests<S>(
       }) => {
         const setting = settingOf(mesh);
         if (held(run.series, scenario, pair, setting) >= mine) skip("the series holds it already");
-        const { from: struck, to: other } = pairIn(mesh, pair);
+        const { from: target, to: other } = pairIn(mesh, pair);
         const site = siteOf({ mesh, budgets, echo, outside, run, signal });
-        const measured = await measureScenario(site, scenario, { struck, other }, historyFile);
+        const measured = await measureScenario(site, scenario, { target, other }, historyFile);
         const measurement = { ...measured.figures, runId: run.runId, at: wallLabel(), setting };
         keepMeasurement(measurement);
         keepFacts(factsOf(measured));

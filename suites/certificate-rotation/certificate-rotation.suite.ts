@@ -39,7 +39,7 @@ export default defineSuite(
       affinity: "remote",
       directions: "alternating",
       horizon: "settleMs",
-      strike: async () => certificatesRotated(),
+      inject: async () => certificatesRotated(),
       expected: () => ({ awayWithinMs: 0, backWithinMs: 0, othersWithinMs: 0 }),
     });
 

@@ -5,7 +5,7 @@ import { affinities } from "#harness/model/measurement.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
 
-const workerOf = async (struck: Cluster): Promise<string[]> => [await lastWorkerOf(struck)];
+const workerOf = async (target: Cluster): Promise<string[]> => [await lastWorkerOf(target)];
 
 export default defineSuite(
   {
@@ -29,7 +29,7 @@ export default defineSuite(
         directions: "alternating",
         horizon: "settleMs",
         hold: "restartMs",
-        strike: async ({ struck }) => backendsKilled(struck),
+        inject: async ({ target }) => backendsKilled(target),
         expected: ({ budgets }) => ({
           awayWithinMs: budgets.restartMs,
           backWithinMs: budgets.failbackMs,
@@ -40,7 +40,7 @@ export default defineSuite(
         affinity,
         directions: "alternating",
         horizon: "settleMs",
-        strike: async ({ struck }) => readinessLost(struck),
+        inject: async ({ target }) => readinessLost(target),
         expected: (roles) => ({
           movesTo: survivors(affinity, roles),
           awayWithinMs: roles.budgets.failoverMs,
@@ -57,7 +57,7 @@ export default defineSuite(
         lostNodes: workerOf,
         horizon: "nodeLossMs",
         hold: "lossHorizonMs",
-        strike: async ({ struck }) => nodesLost(struck, await workerOf(struck), how),
+        inject: async ({ target }) => nodesLost(target, await workerOf(target), how),
         expected: ({ budgets }) => ({ awayWithinMs: budgets.nodeLossMs, backWithinMs: budgets.rejoinMs }),
       });
   },

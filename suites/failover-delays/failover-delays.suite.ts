@@ -30,11 +30,11 @@ const plain: Scenario = {
   expected: (roles) => ({ movesTo: survivors("local", roles), awayWithinMs: 10_000, backWithinMs: 10_000 }),
 };
 
-/** The first cluster is struck, the second one takes over. */
-function rolesIn({ mesh }: ScenarioSite): { struck: Cluster; other: Cluster } {
-  const [struck, other] = mesh.clusters;
-  if (struck === undefined || other === undefined) throw new Error("a mesh has two clusters");
-  return { struck, other };
+/** The first cluster is target, the second one takes over. */
+function rolesIn({ mesh }: ScenarioSite): { target: Cluster; other: Cluster } {
+  const [target, other] = mesh.clusters;
+  if (target === undefined || other === undefined) throw new Error("a mesh has two clusters");
+  return { target, other };
 }
 
 interface Repeated {
@@ -138,7 +138,7 @@ export default defineSuite(
       timeoutMs,
     }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {
       const site = siteOf({ mesh, budgets, echo, outside, run, signal });
-      const { struck } = rolesIn(site);
+      const { target } = rolesIn(site);
       const without = await repeated(
         site,
         (title) => historyFile(`plain ${title}`),
@@ -146,7 +146,7 @@ export default defineSuite(
       );
       expect(without.verdict).toPass();
       if (outside === undefined) throw new Error("there is no container beside the clusters for the webhook");
-      const delay = slicesHeld(struck, outside, 300);
+      const delay = slicesHeld(target, outside, 300);
       const records: number[] = [];
       await using _held = await injectFault(delay.fault, { mesh, namespace: echo.namespace, signal });
       const within = await repeated(
@@ -175,7 +175,7 @@ export default defineSuite(
       timeoutMs,
     }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {
       const site = siteOf({ mesh, budgets, echo, outside, run, signal });
-      const { struck } = rolesIn(site);
+      const { target } = rolesIn(site);
       await oneBackendEach(site);
       const without = await repeated(
         site,
@@ -183,22 +183,22 @@ export default defineSuite(
         () => plain,
       );
       expect(without.verdict).toPass();
-      const node = await lastWorkerOf(struck);
+      const node = await lastWorkerOf(target);
       const records: number[] = [];
       const within = await repeated(
         site,
         (title) => historyFile(`stopped ${title}`),
         () => {
           const delay = agentHeld({
-            cluster: struck,
+            cluster: target,
             node,
-            deployment: echo.deploymentOf(struck),
+            deployment: echo.deploymentOf(target),
             service: serviceOf("local"),
             holdMs: 500,
           });
           return {
             ...plain,
-            strike: async () => ({
+            inject: async () => ({
               ...delay.fault,
               inject: async (ctx: SuiteFaultContext) => {
                 const injected = await delay.fault.inject(ctx);

@@ -20,7 +20,7 @@ function partitions<S>(kit: SuiteKit<S>, affinity: "local" | "remote"): void {
       directions: "alternating",
       horizon: "lossHorizonMs",
       hold: "lossHorizonMs",
-      strike: async ({ struck, other }) => partitioned(struck, other, what),
+      inject: async ({ target, other }) => partitioned(target, other, what),
       expected: ({ budgets }) => ({
         // Clients that prefer their own side have nothing to do with the other.
         ...(affinity === "local" ? { awayWithinMs: 0, othersWithinMs: 0 } : {}),
@@ -33,7 +33,7 @@ function partitions<S>(kit: SuiteKit<S>, affinity: "local" | "remote"): void {
     directions: "alternating",
     horizon: "lossHorizonMs",
     hold: "lossHorizonMs",
-    strike: async ({ struck, other }) => partitioned(struck, other, "control"),
+    inject: async ({ target, other }) => partitioned(target, other, "control"),
     expected: () => ({ awayWithinMs: 0, backWithinMs: 0, othersWithinMs: 0 }),
   });
 }
@@ -62,7 +62,7 @@ export default defineSuite(
         lostNodes: allNodes,
         horizon: "lossHorizonMs",
         hold: "lossHorizonMs",
-        strike: async ({ struck }) => nodesLost(struck, await allNodes(struck), "paused"),
+        inject: async ({ target }) => nodesLost(target, await allNodes(target), "paused"),
         expected: ({ budgets }) => ({ backWithinMs: budgets.rejoinMs }),
       });
 
@@ -76,8 +76,8 @@ export default defineSuite(
         directions: "alternating",
         horizon: "lossHorizonMs",
         hold: "lossHorizonMs",
-        strike: async ({ struck, echo, budgets }) =>
-          changedWhileApiserverLost(struck, echo.deploymentOf(struck), budgets.lossHorizonMs),
+        inject: async ({ target, echo, budgets }) =>
+          changedWhileApiserverLost(target, echo.deploymentOf(target), budgets.lossHorizonMs),
         expected: ({ budgets }) => ({ backWithinMs: budgets.rejoinMs }),
       },
       { requires: ["clustermeshApiserver"] },
@@ -89,7 +89,7 @@ export default defineSuite(
         affinity,
         directions: "alternating",
         horizon: "settleMs",
-        strike: async ({ client }) => agentRestarted(client, await lastWorkerOf(client)),
+        inject: async ({ client }) => agentRestarted(client, await lastWorkerOf(client)),
         expected: () => ({ awayWithinMs: 0, backWithinMs: 0, othersWithinMs: 0 }),
       });
   },

@@ -25,20 +25,20 @@ export default defineSuite(
       affinity: "none",
       directions: "alternating",
       horizon: "settleMs",
-      async prepare({ mesh, budgets, struck, other, echo, signal }) {
+      async prepare({ mesh, budgets, target, other, echo, signal }) {
         const context = { mesh, namespace: echo.namespace, signal };
         const gone = await injectFault(scaleToZeroFault(other.kube, echo.deploymentOf(other)), context);
         try {
           const within = { withinMs: budgets.settleMs, signal };
-          await settledOn(struck, echo, serviceOf("none"), [struck], within);
+          await settledOn(target, echo, serviceOf("none"), [target], within);
           return gone;
         } catch (error) {
           await gone.heal();
           throw error;
         }
       },
-      strike: async ({ struck, other, echo }) =>
-        migrated(struck, other, echo.deploymentOf(struck), echo.deploymentOf(other)),
+      inject: async ({ target, other, echo }) =>
+        migrated(target, other, echo.deploymentOf(target), echo.deploymentOf(other)),
       expected: ({ other, budgets }) => ({
         movesTo: [other.name],
         awayWithinMs: budgets.failoverMs,

@@ -24,7 +24,7 @@ export default defineSuite(
         affinity,
         directions: "alternating",
         horizon: "settleMs",
-        strike: async ({ struck, echo }) => rollout(struck, echo.deploymentOf(struck)),
+        inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
         // Other clusters go on choosing a draining pod until it stops serving: no hook helps their clients. Measured only.
         expected: () => ({ awayWithinMs: 0, backWithinMs: 0 }),
       });

@@ -24,7 +24,7 @@ export default defineSuite(
         affinity,
         directions: "alternating",
         horizon: "settleMs",
-        strike: async ({ struck, echo }) => rollout(struck, echo.deploymentOf(struck)),
+        inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
         expected: ({ budgets }) => ({ awayWithinMs: budgets.failoverMs, backWithinMs: budgets.failbackMs }),
       });
   },

@@ -126,7 +126,7 @@ const swapped: Readonly<Record<string, string>> = { local: "remote", remote: "lo
 
 interface Setting {
   readonly name: string;
-  /** Of the cluster that is struck. */
+  /** Of the target cluster. */
   readonly index: number;
   readonly key: string;
   readonly value: string;

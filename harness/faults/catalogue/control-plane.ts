@@ -27,7 +27,7 @@ async function nodeOf(cluster: KindCluster, selector: string): Promise<KindNode>
 
 interface DeploymentDown {
   readonly name: string;
-  /** Of the cluster that is struck. */
+  /** Of the target cluster. */
   readonly index: number;
   readonly deployment: string;
   readonly selector: string;
@@ -53,13 +53,13 @@ function down({ name, index, deployment, selector, does }: DeploymentDown): Faul
 
 interface ProcessKilled {
   readonly name: string;
-  /** Of the cluster that is struck. */
+  /** Of the target cluster. */
   readonly index: number;
   /** A pattern of its command line. */
   readonly process: string;
   readonly selector: string;
   readonly does: string;
-  /** The node where a DaemonSet's pod is struck. */
+  /** The node where a DaemonSet's pod is hit. */
   readonly at?: (ctx: FaultContext, index: number) => Promise<KindNode>;
 }
 

@@ -44,7 +44,7 @@ export function readinessLost(cluster: Cluster): Fault {
     name: "readiness-lost",
     does: `lets the readiness probes of the echo pods in ${cluster.name} fail while they answer`,
     rules: readinessRules,
-    struck: () => cluster,
+    target: () => cluster,
   });
 }
 

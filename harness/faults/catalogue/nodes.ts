@@ -5,7 +5,7 @@ import { clusterAt, victimNode } from "./victim.ts";
 
 interface MachineFault {
   readonly name: string;
-  /** Of the cluster that is struck. */
+  /** Of the target cluster. */
   readonly index: number;
   readonly does: string;
   readonly disturb: (node: KindNode, signal: AbortSignal) => Promise<void>;

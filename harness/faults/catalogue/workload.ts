@@ -46,14 +46,14 @@ interface PodRules {
   readonly rules: (pod: VictimPod) => readonly (readonly [readonly string[], readonly string[]])[];
   /** Whether the pods must be seen to become unready. */
   readonly unready?: boolean;
-  /** The cluster whose pods are struck: the second one unless told. */
-  readonly struck?: (ctx: FaultContext) => Cluster;
+  /** The cluster whose pods are the target; the second one by default. */
+  readonly target?: (ctx: FaultContext) => Cluster;
 }
 
 const second = (ctx: FaultContext): Cluster => clusterAt(ctx, 1);
 
 /** Rules in the pods' own network namespaces: the process lives and knows nothing of it. */
-export function podRules({ name, does, rules, unready = false, struck = second }: PodRules): SuiteFault {
+export function podRules({ name, does, rules, unready = false, target = second }: PodRules): SuiteFault {
   return {
     name,
     group: "workload",
@@ -61,7 +61,7 @@ export function podRules({ name, does, rules, unready = false, struck = second }
     does,
     needsNamespace: true,
     async inject(ctx) {
-      const cluster = struck(ctx);
+      const cluster = target(ctx);
       const pods = await echoPods(ctx, cluster);
       const injected = await setRules(
         ctx,
