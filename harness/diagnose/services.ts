@@ -55,7 +55,7 @@ export function services(mesh: MeshSnapshot): Finding[] {
 
 /** Backends that an agent sends clients to and that no pod of the cluster has whose pod CIDRs they are of. */
 function strays(mesh: MeshSnapshot): Finding[] {
-  const homes = mesh.clusters.flatMap(({ name, ciliumNodes, pods }) =>
+  const owners = mesh.clusters.flatMap(({ name, ciliumNodes, pods }) =>
     pods.ok
       ? [
           {
@@ -72,7 +72,7 @@ function strays(mesh: MeshSnapshot): Finding[] {
     for (const { node, services: held } of cluster.agents)
       for (const service of known(held).filter((s) => s.type === "ClusterIP"))
         for (const { ip } of service.backends.filter(gets)) {
-          const home = homes.find((h) => h.cidrs.some((c) => contains(c, ip)));
+          const home = owners.find((h) => h.cidrs.some((c) => contains(c, ip)));
           if (home === undefined || home.addresses.has(ip)) continue;
           const one = found.get(`${key(service)} ${ip}`);
           if (one === undefined)
@@ -136,7 +136,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
           `kubernetes.io/service-name=${service.name}`,
         ),
       );
-  if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && givesAddresses(cluster))
+  if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && assignsLoadBalancerIPs(cluster))
     say(
       `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
       "look at the operator and the pools",
@@ -205,7 +205,7 @@ function maps(mesh: MeshSnapshot): Finding[] {
 }
 
 /** Whether anybody gives LoadBalancer addresses out: without a pool, and with no address given, nobody is meant to. */
-function givesAddresses({ loadBalancerPools: pools, services }: ClusterSnapshot): boolean {
+function assignsLoadBalancerIPs({ loadBalancerPools: pools, services }: ClusterSnapshot): boolean {
   if (pools?.ok !== true || pools.value > 0) return true;
   return known(services).some((s) => s.loadBalancerIp !== "");
 }

@@ -50,7 +50,7 @@ import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
 import { contextOf } from "./test-context.ts";
 import { checkTestFiles } from "./test-files.ts";
-import { readAllowances, withoutSurprises } from "./unsupported.ts";
+import { readAllowances, failUnexpectedSkips } from "./unsupported.ts";
 import { junitProperties, readRun, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
@@ -284,7 +284,7 @@ async function resultsOf(
   const { plan } = mesh.state;
   const names = chosen.map((s) => s.info.name);
   const inOrder = [...reporter.suites].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
-  const records = withoutSurprises(inOrder, await readAllowances(), {
+  const records = failUnexpectedSkips(inOrder, await readAllowances(), {
     ciliums: head.clusters.map((c) => c.cilium),
     imageSource: head.imageSource,
     profile: head.profile,

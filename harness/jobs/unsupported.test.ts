@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { withoutSurprises } from "./unsupported.ts";
+import { failUnexpectedSkips } from "./unsupported.ts";
 
 test("an unsupported that the list does not allow is a failure", () => {
   const suite = {
@@ -21,13 +21,13 @@ test("an unsupported that the list does not allow is a failure", () => {
   };
   const allow = { suite: "policy", test: "L7*", cilium: "1.19.*", imageSource: "*", profile: "kkp", why: "" };
   const here = { ciliums: ["1.19.4"], imageSource: "source", profile: "kkp", suites: ["policy"] };
-  expect(withoutSurprises([suite], [allow], here)[0]?.tests[0]?.outcome).toBe("unsupported");
+  expect(failUnexpectedSkips([suite], [allow], here)[0]?.tests[0]?.outcome).toBe("unsupported");
   for (const other of [{ ciliums: ["1.20.0"] }, { profile: "cli" }])
-    expect(withoutSurprises([suite], [allow], { ...here, ...other })[0]?.tests[0]).toMatchObject({
+    expect(failUnexpectedSkips([suite], [allow], { ...here, ...other })[0]?.tests[0]).toMatchObject({
       outcome: "fail",
       reasons: [expect.stringContaining("no Envoy")],
     });
-  expect(withoutSurprises([suite], [], here)[0]?.tests[0]?.outcome).toBe("fail");
+  expect(failUnexpectedSkips([suite], [], here)[0]?.tests[0]?.outcome).toBe("fail");
   const named = { ...here, suites: [] };
-  expect(withoutSurprises([suite], [], named)[0]?.tests[0]?.outcome).toBe("unsupported");
+  expect(failUnexpectedSkips([suite], [], named)[0]?.tests[0]?.outcome).toBe("unsupported");
 });

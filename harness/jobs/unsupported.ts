@@ -30,7 +30,7 @@ interface Conditions {
  * An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. A suite that the lab was not made for
  * may find that it is not.
  */
-export function withoutSurprises(
+export function failUnexpectedSkips(
   suites: readonly SuiteRecord[],
   allowances: z.infer<typeof allowanceSchema>,
   { ciliums, imageSource, profile, suites: own }: Conditions,

@@ -3,7 +3,7 @@ import { type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts
 import type { Sample, SampleOutcome } from "#harness/model/history.ts";
 import { certify } from "./certification.ts";
 import { disruptionOf } from "./disruption.ts";
-import { changesOf, unsettled } from "./lasting-state.ts";
+import { changesOf, unsettled } from "./persistent-state.ts";
 
 const samples = (outcomes: readonly SampleOutcome[]): Sample[] =>
   outcomes.map((outcome, seq) => ({
@@ -123,8 +123,8 @@ describe("certification", () => {
     ],
     [
       "one leaked packet",
-      { leaks: [{ afterMs: 5, from: "east/stranger", to: "west/server", packets: 1, spanMs: 0 }] },
-      "policy leak: 1 packet of east/stranger reached west/server",
+      { leaks: [{ afterMs: 5, from: "east/denied", to: "west/server", packets: 1, spanMs: 0 }] },
+      "policy leak: 1 packet of east/denied reached west/server",
     ],
     ["state that did not survive", { changed: ["east: identity of pod a was 1, is 2"] }, "identity of pod a"],
     [

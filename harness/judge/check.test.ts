@@ -130,7 +130,7 @@ describe("shares", () => {
     expect(told.reasons.join()).toContain("1 of 3 requests were not answered, such as east/n");
   });
 
-  test("a fair draw passes, a stranger and a silent backend do not", () => {
+  test("a fair sample passes, an unknown pod and a silent backend do not", () => {
     const fair = Array.from({ length: 400 }, (_, i) => `pod-${i % 4}`);
     const pods = ["pod-0", "pod-1", "pod-2", "pod-3"];
     expect(judgeShares("x", served(fair), pods, 1e-6).outcome).toBe("pass");

@@ -18,15 +18,15 @@ export function judgePaths(paths: readonly PathAnswers[], expectedPaths: number)
   for (const path of paths) {
     if (path.answers.length === 0) reasons.push(`${path.from} -> ${path.to}: nothing was asked`);
     const bad = path.answers.filter((a) => a.outcome !== "ok");
-    const stranger = path.answers.find((a) => a.outcome === "ok" && a.body.trim() !== path.expectedBody);
+    const unexpected = path.answers.find((a) => a.outcome === "ok" && a.body.trim() !== path.expectedBody);
     const [first] = bad;
     if (first !== undefined)
       reasons.push(
         `${path.from} -> ${path.to}: ${first.outcome} on ${bad.length} of ${path.answers.length} requests (${first.detail})`,
       );
-    if (stranger !== undefined)
+    if (unexpected !== undefined)
       reasons.push(
-        `${path.from} -> ${path.to}: answered by ${stranger.body.trim().slice(0, 60)}, expected ${path.expectedBody}`,
+        `${path.from} -> ${path.to}: answered by ${unexpected.body.trim().slice(0, 60)}, expected ${path.expectedBody}`,
       );
   }
   return failedBecause(reasons);

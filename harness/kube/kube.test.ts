@@ -20,8 +20,8 @@ test("rights are asked for", async () => {
   const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
   server.answer(`POST ${path}`, objectAnswer({ status: { allowed: true } }), objectAnswer({ status: {} }));
   const right = { verb: "create", group: "", resource: "pods", subresource: "exec" };
-  expect(await kube.may(right)).toBe(true);
-  expect(await kube.may(right)).toBe(false);
+  expect(await kube.can(right)).toBe(true);
+  expect(await kube.can(right)).toBe(false);
   expect(JSON.parse(server.received[0]?.body ?? "")).toEqual({
     apiVersion: "authorization.k8s.io/v1",
     kind: "SelfSubjectAccessReview",

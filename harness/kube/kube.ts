@@ -106,7 +106,7 @@ export class Kube {
   }
 
   /** Whether this context's user may do something in every namespace. */
-  may(what: Right): Promise<boolean> {
+  can(what: Right): Promise<boolean> {
     return mayDo(this.#client, what);
   }
 

@@ -27,11 +27,11 @@ const only = (): Received => {
 const networkPolicy: KubeObject = {
   apiVersion: "networking.k8s.io/v1",
   kind: "NetworkPolicy",
-  metadata: { name: "only-friends", namespace: "shop", creationTimestamp: "2026-11-21T20:32:07Z" },
+  metadata: { name: "only-clients", namespace: "shop", creationTimestamp: "2026-11-21T20:32:07Z" },
   spec: {
     podSelector: {},
     policyTypes: ["Ingress"],
-    ingress: [{ from: [{ podSelector: { matchLabels: { role: "friend" } } }], ports: [{ port: "http" }] }],
+    ingress: [{ from: [{ podSelector: { matchLabels: { role: "client" } } }], ports: [{ port: "http" }] }],
     egress: [{ to: [{ ipBlock: { cidr: "10.0.0.0/8", except: ["10.1.0.0/16"] } }] }],
   },
 };
@@ -98,7 +98,7 @@ const paths: readonly [string, KubeObject, string][] = [
   [
     "a NetworkPolicy with from",
     networkPolicy,
-    "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/only-friends",
+    "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/only-clients",
   ],
   [
     "a CRD with default and x-kubernetes-*",

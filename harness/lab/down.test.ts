@@ -11,7 +11,7 @@ import { labDir } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { labOfOwnerLines, labsOfAllOwners } from "./all-labs.ts";
 import { downAll, downForeign, downLab } from "./down.ts";
-import { makeRoom } from "./other-labs.ts";
+import { freeCapacity } from "./other-labs.ts";
 import { up } from "./up.ts";
 
 const signal = new AbortController().signal;
@@ -166,7 +166,7 @@ describe("two owners with a lab of one name", () => {
 
   test("those that run beside a lab are named, and left", async () => {
     const theirs = placeFor(bob, "unit-seed");
-    await makeRoom("unit-seed", progress, signal);
+    await freeCapacity("unit-seed", progress, signal);
     expect(notes.join()).toContain(`lab unit-seed of ${bob.id} runs beside this one, 1 nodes`);
     expect(names()).toEqual(theirs);
   });
@@ -183,7 +183,7 @@ describe("a lab of an earlier version in one's own state folder", () => {
       remedy: expect.stringContaining("--owner unlabelled"),
     });
     await downAll(progress, signal);
-    await makeRoom("other", progress, signal);
+    await freeCapacity("other", progress, signal);
     expect(names()).toEqual(left);
     expect(existsSync(labDir("unit-seed"))).toBe(true);
     expect(notes.join()).toContain("lab unit-seed of unlabelled");

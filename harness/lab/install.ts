@@ -1,7 +1,7 @@
 import { awaitMeshed } from "#harness/cilium/agent/meshed.ts";
 import { type LoadBalancerBlock, loadBalancerBlock } from "#harness/cilium/install/addresses.ts";
 import { profiles } from "#harness/cilium/install/profiles/index.ts";
-import { Site } from "#harness/cilium/install/site.ts";
+import { MeshInstaller } from "#harness/cilium/install/mesh-installer.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
@@ -34,28 +34,28 @@ export async function installMesh(
   const blocks = new Map<string, LoadBalancerBlock>();
   for (const [i, { name }] of plan.clusters.entries())
     blocks.set(name, loadBalancerBlock(await networkSubnet(clusterNetwork(plan, name)), i));
-  const site = new Site({ plan, artifacts, clusters, blocks, progress, signal });
+  const installer = new MeshInstaller({ plan, artifacts, clusters, blocks, progress, signal });
   for (const { kube } of clusters) {
     await kube.apply(namespaceObject(systemNamespace));
     await kube.apply(proberDaemonSet(systemNamespace, artifacts.proberImage));
   }
   await deployCanary(clusters, artifacts.agnhostImage);
-  await profiles[plan.profile].mesh(site);
+  await profiles[plan.profile].mesh(installer);
   const meshedMs = monotonicMs() - startedMs;
   await progress.step(
     "wait for the canary service in every direction",
     async () => {
-      await Promise.all(clusters.map((c) => awaitVantages(c.kube, site.waiting)));
-      await awaitCanary(clusters, site.waiting.withinMs, signal);
-      await Promise.all(clusters.map((c) => site.agentsReady(c)));
-      await awaitMeshed(clusters, site.waiting);
+      await Promise.all(clusters.map((c) => awaitVantages(c.kube, installer.waiting)));
+      await awaitCanary(clusters, installer.waiting.withinMs, signal);
+      await Promise.all(clusters.map((c) => installer.agentsReady(c)));
+      await awaitMeshed(clusters, installer.waiting);
     },
     { expectMs: 10_000 },
   );
   await Promise.all(
     clusters.map((c) =>
-      applyManifests(c, site.planned(c).manifests ?? [], artifacts.agnhostImage, site.waiting),
+      applyManifests(c, installer.planned(c).manifests ?? [], artifacts.agnhostImage, installer.waiting),
     ),
   );
-  return { agentsMs: site.agentsMs, meshedMs, canaryMs: monotonicMs() - startedMs };
+  return { agentsMs: installer.agentsMs, meshedMs, canaryMs: monotonicMs() - startedMs };
 }

@@ -10,12 +10,12 @@ import { applyManifests } from "./manifests.ts";
 const text = `
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
-metadata: { name: only-friends, namespace: shop }
+metadata: { name: only-clients, namespace: shop }
 spec:
   podSelector: { matchLabels: { app: cart } }
   ingress:
     - from:
-        - podSelector: { matchLabels: { role: friend } }
+        - podSelector: { matchLabels: { role: client } }
 ---
 apiVersion: apps/v1
 kind: Deployment
@@ -39,11 +39,11 @@ test("the objects of a lab file arrive whole, namespaces first", async () => {
     expect(sent.map((r) => r.path)).toEqual([
       "/api/v1/namespaces/shop",
       "/apis/apps/v1/namespaces/default/deployments/cart",
-      "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/only-friends",
+      "/apis/networking.k8s.io/v1/namespaces/shop/networkpolicies/only-clients",
     ]);
     expect(JSON.parse(sent[2]?.body ?? "")).toEqual(objects[0]);
     expect(JSON.parse(sent[2]?.body ?? "").spec.ingress).toEqual([
-      { from: [{ podSelector: { matchLabels: { role: "friend" } } }] },
+      { from: [{ podSelector: { matchLabels: { role: "client" } } }] },
     ]);
     expect(sent[1]?.body).toContain('"image":"echo:1"');
   } finally {

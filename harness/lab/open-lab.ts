@@ -4,7 +4,7 @@ import { healJournal } from "#harness/faults/inject.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
-import { tellStranded } from "#harness/state/certification-journal.ts";
+import { reportInterrupted } from "#harness/state/certification-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { killOrphans, markChildren } from "#harness/state/processes.ts";
 import { takeOver } from "./other-labs.ts";
@@ -20,7 +20,7 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
   const mesh = new Mesh(state);
   await healLeftovers(mesh, say);
   await removeLeftovers(mesh, say);
-  await tellStranded(lab, say);
+  await reportInterrupted(lab, say);
   return mesh;
 }
 

@@ -9,7 +9,7 @@ import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { claimLab, isMine, labDir, listLabs, requireLab, writeLabState } from "#harness/state/lab.ts";
 import { workOn } from "./open-lab.ts";
-import { makeRoom } from "./other-labs.ts";
+import { freeCapacity } from "./other-labs.ts";
 
 const signal = new AbortController().signal;
 const path = process.env.PATH;
@@ -61,7 +61,7 @@ test("of the other labs those go whose commands were killed before they could re
   await lab("kept");
   await lab("half-removed", { phase: "removing" });
   await lab("asked-for", { remover: gone });
-  await makeRoom("asked-for", progress, signal);
+  await freeCapacity("asked-for", progress, signal);
   expect((await listLabs()).sort()).toEqual(["asked-for", "at-work", "certifying", "kept"]);
   expect(told.sort()).toEqual([
     "remove lab half, which a killed command left",
@@ -74,7 +74,7 @@ test("of the other labs those go whose commands were killed before they could re
 test("a broken lab beside this one is told, and no reason to stop", async () => {
   mkdirSync(labDir("broken"), { recursive: true });
   writeFileSync(join(labDir("broken"), "state.json"), "{");
-  await makeRoom("asked-for", progress, signal);
+  await freeCapacity("asked-for", progress, signal);
   expect(told.join()).toContain("lab broken, beside this one, is left as it is");
 });
 
@@ -82,7 +82,7 @@ test("a lab that a killed command was to remove is kept by whoever works on it, 
   await lab("killed", { remover: gone });
   expect((await requireLab("killed")).remover).toEqual(gone);
   expect((await workOn("killed")).remover).toBeUndefined();
-  await makeRoom("asked-for", progress, signal);
+  await freeCapacity("asked-for", progress, signal);
   expect(await listLabs()).toEqual(["killed"]);
   const mine = await claimLab(await lab("other", { remover: gone }), false);
   expect(await isMine(mine)).toBe(true);

@@ -31,7 +31,7 @@ export async function takeOver(state: LabState, keep: boolean): Promise<LabState
  * run beside this one.
  * Docker's daemon starts the nodes of both again whenever it starts itself: the figures of this lab would suffer.
  */
-export async function makeRoom(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
+export async function freeCapacity(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
   for (const other of await listLabs()) {
     if (other === lab) continue;
     try {
@@ -52,7 +52,7 @@ export async function makeRoom(lab: string, progress: Progress, signal: AbortSig
 }
 
 /** Under the lab's lock; nothing where somebody wants it by then. */
-export function removeForsaken(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
+export function removeAbandonedLabs(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
   return progress.step(`remove lab ${lab}, which a killed command left`, () =>
     withLab(lab, signal, async (held) => {
       const now = await readLabState(lab);
@@ -66,7 +66,7 @@ async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): 
   if (state === undefined) return;
   requireOwn(state);
   if (await isDisposable(state)) {
-    await removeForsaken(lab, progress, signal);
+    await removeAbandonedLabs(lab, progress, signal);
     return;
   }
   const made = state.plan.clusters.filter((c) => c.kind === "kind");

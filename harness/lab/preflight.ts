@@ -9,7 +9,7 @@ import { disk, examine, type Finding, memory } from "#harness/platform/doctor/do
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
 import { availableMemoryBytes } from "#harness/platform/machine.ts";
 import { readLabState } from "#harness/state/lab.ts";
-import { isDisposable, makeRoom, removeForsaken } from "./other-labs.ts";
+import { isDisposable, freeCapacity, removeAbandonedLabs } from "./other-labs.ts";
 import { isUp } from "./up.ts";
 
 export interface PreflightOptions {
@@ -25,14 +25,14 @@ export interface PreflightOptions {
 export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   const { progress, signal } = options;
   const { lab } = options.plan;
-  const room = () => makeRoom(lab, progress, signal);
+  const room = () => freeCapacity(lab, progress, signal);
   const answered = await dockerAnswers(signal);
   if (answered) await room();
   // A lab that is up needs no more than it has.
   if (await isUp(options.plan).catch(() => false)) return [];
   // It would be rebuilt: what it holds now is free for that.
   const own = answered ? await readLabState(lab) : undefined;
-  if (own?.phase === "up" && (await isDisposable(own))) await removeForsaken(lab, progress, signal);
+  if (own?.phase === "up" && (await isDisposable(own))) await removeAbandonedLabs(lab, progress, signal);
   // Figures first: a machine short of disk or memory is told so before anything is installed.
   refuse([await disk(options.mustBuild, signal), memory(await availableMemoryBytes())]);
   if (options.setup) {

@@ -18,7 +18,7 @@ import { networkGateway } from "#harness/platform/docker.ts";
 import { listDocker } from "#harness/platform/docker-listing.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tellStranded } from "#harness/state/certification-journal.ts";
+import { reportInterrupted } from "#harness/state/certification-journal.ts";
 import { inTheWay } from "#harness/state/inventory.ts";
 import { foreignLab, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
 import { hasLostLock, withLab } from "#harness/state/lock.ts";
@@ -86,7 +86,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const before = await readLabState(plan.lab);
   if (before !== undefined) requireOwn(before);
   await requireFreeNames(plan);
-  await tellStranded(plan.lab, (line) => progress.note(line));
+  await reportInterrupted(plan.lab, (line) => progress.note(line));
   // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
   if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
   const standing = before === undefined ? "nothing" : await judge(before, plan);

@@ -20,7 +20,7 @@ export class MeshproofError extends Error {
   }
 }
 
-/** The error as a stranger should read it: message, remedy, then the causes, one a line. */
+/** The error for a reader who does not know the code: message, remedy, then the causes, one a line. */
 export function describeError(error: unknown): string {
   const lines: string[] = [];
   let current: unknown = error;

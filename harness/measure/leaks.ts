@@ -8,7 +8,7 @@ import type { Leak } from "#harness/model/certificate.ts";
 import { type LeakPacket, leakPacketSchema } from "#harness/model/leak-packet.ts";
 import { execLines } from "#harness/platform/docker.ts";
 import { appendToReportNow } from "#harness/platform/report-files.ts";
-import type { Guarded } from "#harness/workloads/standing-workload.ts";
+import type { ProtectedServer } from "#harness/workloads/standing-workload.ts";
 
 // Told at once: a packet that libpcap kept back would be counted to no phase.
 const tcpdump = ["tcpdump", "--immediate-mode", "-i", "eth0", "-nn", "-tt", "-l"];
@@ -51,7 +51,7 @@ export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak
 }
 
 /**
- * Every packet of a stranger that reaches a guarded server, captured on the server's own interface: behind the policy, so
+ * Every packet of a denied client that reaches a protected server, captured on the server's own interface: behind the policy, so
  * none may come, and none is missed as a sample would miss it.
  */
 export class LeakWatch implements AsyncDisposable {
@@ -61,10 +61,10 @@ export class LeakWatch implements AsyncDisposable {
   #file: string | undefined;
   #closing = false;
 
-  static async start(guarded: readonly Guarded[], signal: AbortSignal): Promise<LeakWatch> {
+  static async start(protectedServers: readonly ProtectedServer[], signal: AbortSignal): Promise<LeakWatch> {
     const watch = new LeakWatch();
     try {
-      await watch.#start(guarded, signal);
+      await watch.#start(protectedServers, signal);
     } catch (error) {
       await watch[Symbol.asyncDispose]();
       throw error;
@@ -72,10 +72,10 @@ export class LeakWatch implements AsyncDisposable {
     return watch;
   }
 
-  async #start(guarded: readonly Guarded[], signal: AbortSignal): Promise<void> {
-    const strangers = new Map(guarded.map((g) => [g.stranger.ip, `${g.cluster.name}/stranger`]));
-    const filter = [...strangers.keys()].map((ip) => `src host ${ip}`).join(" or ");
-    for (const { cluster, server } of guarded) {
+  async #start(protectedServers: readonly ProtectedServer[], signal: AbortSignal): Promise<void> {
+    const deniedClients = new Map(protectedServers.map((g) => [g.denied.ip, `${g.cluster.name}/denied`]));
+    const filter = [...deniedClients.keys()].map((ip) => `src host ${ip}`).join(" or ");
+    for (const { cluster, server } of protectedServers) {
       const to = `${cluster.name}/server`;
       const node = cluster.node(server.node);
       const pid = await podProcess(node, server.uid, signal);
@@ -95,7 +95,7 @@ export class LeakWatch implements AsyncDisposable {
       const tap = execLines(node.container, argv, (line) => {
         const packet = readPacket(line);
         if (packet !== undefined)
-          this.#add({ atUnixMs: packet.atUnixMs, from: strangers.get(packet.from) ?? packet.from, to });
+          this.#add({ atUnixMs: packet.atUnixMs, from: deniedClients.get(packet.from) ?? packet.from, to });
       });
       void tap.done.then(({ stderr }) => {
         if (!this.#closing) this.#lost.push(`the capture at ${to} ended: ${stderr.trim().slice(-200)}`);

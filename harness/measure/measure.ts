@@ -151,8 +151,8 @@ async function settled(
 ): Promise<void> {
   await Promise.all(
     traffic.asked.map(({ stream, cluster }) => {
-      const homes = servedBy?.(cluster);
-      return stream.settled({ ...stretch, ...(homes === undefined ? {} : { servedBy: homes }) });
+      const expectedClusters = servedBy?.(cluster);
+      return stream.settled({ ...stretch, ...(expectedClusters === undefined ? {} : { servedBy: expectedClusters }) });
     }),
   );
 }

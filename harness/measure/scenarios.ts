@@ -11,7 +11,7 @@ import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Expected, type Measured, measure } from "./measure.ts";
 
 /** What a scenario is played on. */
-export interface ScenarioSite {
+export interface ScenarioContext {
   readonly mesh: Mesh;
   readonly budgets: Budgets;
   readonly echo: EchoBackends;
@@ -22,7 +22,7 @@ export interface ScenarioSite {
   readonly signal: AbortSignal;
 }
 
-export interface Roles extends ScenarioSite {
+export interface Roles extends ScenarioContext {
   /** The cluster that is target, and the other one. */
   readonly target: Cluster;
   readonly other: Cluster;
@@ -71,7 +71,7 @@ export const survivors = (affinity: Affinity, { mesh, target, client }: Roles): 
   ).map((c) => c.name);
 
 /** Of a failover. Beside a certification's traffic, with which it shares the machine, that of any gap in it. */
-const failoverWithinMs = ({ budgets, probeIntervalFactor }: ScenarioSite): number =>
+const failoverWithinMs = ({ budgets, probeIntervalFactor }: ScenarioContext): number =>
   probeIntervalFactor > 1 ? Math.max(budgets.failoverMs, budgets.upgradeGapMs) : budgets.failoverMs;
 
 /** Every backend of one cluster goes: what most people mean by failover. */
@@ -91,16 +91,16 @@ export const scaleToZero = (affinity: Affinity): Scenario => ({
 
 /** One measurement of a scenario. `historyFile` answers where the history of a title goes. */
 export async function measureScenario(
-  site: ScenarioSite,
+  context: ScenarioContext,
   scenario: Scenario,
   { target, other }: { readonly target: Cluster; readonly other: Cluster },
   historyFile: (title: string) => string,
 ): Promise<Measured> {
-  const { mesh, budgets, echo, outside, signal, probeIntervalFactor } = site;
+  const { mesh, budgets, echo, outside, signal, probeIntervalFactor } = context;
   const { affinity } = scenario;
   const client =
     (scenario.client ?? (affinity === "remote" ? "other" : "target")) === "target" ? target : other;
-  const roles: Roles = { ...site, target, other, client };
+  const roles: Roles = { ...context, target, other, client };
   const fault = await scenario.inject(roles);
   const servedBy =
     affinity === "none"

@@ -34,7 +34,7 @@ const everyMsOf: Readonly<Record<Connection, number>> = {
   udp: 200,
   dns: 200,
 };
-/** From outside, and among friends, the paths are many. */
+/** There are many paths from outside and from allowed clients. */
 const manyEveryMs = 200;
 /** Half as often as the other side: what an upgrade breaks between clusters is the question. */
 const ownEveryMs = 100;
@@ -62,7 +62,7 @@ interface Wanted {
 
 /**
  * Traffic that never stops: from every cluster to its own backends and to the others', over new and kept connections, UDP
- * and names; from outside through LoadBalancer and NodePort; friends that policy must let through and strangers that it
+ * and names; from outside through LoadBalancer and NodePort; allowed clients, and denied clients that policy
  * must stop.
  */
 export class StandingTraffic implements AsyncDisposable {
@@ -87,7 +87,7 @@ export class StandingTraffic implements AsyncDisposable {
 
   async #start(): Promise<void> {
     const { clusters, workload, outside, settleMs, signal } = this.#options;
-    const { echo, guarded } = workload;
+    const { echo, protectedServers } = workload;
     const services: Wanted[] = [];
     for (const cluster of clusters) {
       const local = await echo.clusterIp(cluster, standingServices.local);
@@ -150,17 +150,17 @@ export class StandingTraffic implements AsyncDisposable {
       }
     }
     await this.#ask(this.#allowed, { container: outside }, services);
-    for (const { cluster, friend, stranger } of guarded) {
+    for (const { cluster, allowed, denied } of protectedServers) {
       const servers = (who: string, everyMs: number): Wanted[] =>
-        guarded.map((g) => ({
+        protectedServers.map((g) => ({
           path: `${cluster.name}/${who} to ${g.cluster.name}/server`,
           host: g.server.ip,
           port: echoHttpPort,
           everyMs,
           clusterOf: (pod) => (pod === "server" ? g.cluster.name : undefined),
         }));
-      await this.#ask(this.#allowed, { cluster, vantage: friend }, servers("friend", manyEveryMs));
-      await this.#ask(this.#denied, { cluster, vantage: stranger }, servers("stranger", everyMsOf.new));
+      await this.#ask(this.#allowed, { cluster, vantage: allowed }, servers("allowed", manyEveryMs));
+      await this.#ask(this.#denied, { cluster, vantage: denied }, servers("denied", everyMsOf.new));
     }
   }
 
@@ -197,19 +197,19 @@ export class StandingTraffic implements AsyncDisposable {
       await stream.settled({ withinMs: this.#options.settleMs, quietMs: 2000 });
   }
 
-  /** Whoever is let through asks so many times less often from now on; strangers go on as they are. */
-  pace(times: number): void {
-    for (const prober of new Set(this.#allowed.map((s) => s.prober))) prober.pace(times);
+  /** Sets the probe-interval factor of the allowed paths; denied clients keep their interval. */
+  setIntervalFactor(factor: number): void {
+    for (const prober of new Set(this.#allowed.map((s) => s.prober))) prober.setIntervalFactor(factor);
   }
 
-  /** The paths of strangers of which an answer came since a time. */
-  answeredStrangers(sinceUnixMs: number): string[] {
+  /** The paths of denied clients that received an answer since a time. */
+  answeredDenied(sinceUnixMs: number): string[] {
     return this.#denied
       .filter((d) => count(d, sinceUnixMs, Number.POSITIVE_INFINITY, (s) => s.outcome === "ok") > 0)
       .map((d) => d.path);
   }
 
-  /** How often strangers asked in a stretch, and were to be stopped. */
+  /** How many requests denied clients sent in an interval. */
   deniedSent(sinceUnixMs: number, untilUnixMs: number): number {
     return this.#denied.reduce((sum, d) => sum + count(d, sinceUnixMs, untilUnixMs, () => true), 0);
   }
@@ -248,7 +248,7 @@ export class StandingTraffic implements AsyncDisposable {
       const facts = rigFacts({ samples, control }, 0);
       const silent: string[] = [];
       try {
-        prober.checkVoice();
+        prober.assertAlive();
       } catch (error) {
         silent.push(messageOf(error));
       }

@@ -33,7 +33,7 @@ export interface Asked {
 /** A prober, and the cluster that each of its streams asks. */
 interface Point {
   readonly prober: Prober;
-  readonly homes: readonly string[];
+  readonly sourceClusters: readonly string[];
 }
 
 const kept: readonly Connection[] = ["reused", "tcp", "udp"];
@@ -57,8 +57,8 @@ export class Traffic implements AsyncDisposable {
     this.mainVantage = mainVantage;
     this.clusterIp = clusterIp;
     this.main = main.streamAt(0);
-    this.asked = points.flatMap(({ prober, homes }) =>
-      homes
+    this.asked = points.flatMap(({ prober, sourceClusters }) =>
+      sourceClusters
         .map((cluster, i) => ({ stream: prober.streamAt(i), cluster }))
         .filter(({ stream }) => (stream.options.connection ?? "new") === "new"),
     );
@@ -103,7 +103,7 @@ export class Traffic implements AsyncDisposable {
         ],
         signal,
       );
-      started.push({ prober: main, homes: main.streams.map(() => client.name) });
+      started.push({ prober: main, sourceClusters: main.streams.map(() => client.name) });
       for (const cluster of options.clusters) {
         const host = await echo.clusterIp(cluster, service);
         for (const vantage of await usable(cluster)) {
@@ -111,12 +111,12 @@ export class Traffic implements AsyncDisposable {
           const title = `ClusterIP of ${cluster.name}, from a pod on ${vantage.node}`;
           const one = [stream(title, host, 80, otherEveryMs)];
           const prober = await Prober.start({ cluster, vantage }, one, signal);
-          started.push({ prober, homes: [cluster.name] });
+          started.push({ prober, sourceClusters: [cluster.name] });
         }
       }
       if (options.outside === undefined) return new Traffic(main, mainVantage, clusterIp, started);
       const outside: StreamOptions[] = [];
-      const outsideHomes: string[] = [];
+      const outsideClusters: string[] = [];
       if ((await echo.service(client, service)).spec.type === "LoadBalancer") {
         outside.push(
           stream(
@@ -126,7 +126,7 @@ export class Traffic implements AsyncDisposable {
             otherEveryMs,
           ),
         );
-        outsideHomes.push(client.name);
+        outsideClusters.push(client.name);
       }
       for (const cluster of options.clusters) {
         const port = await echo.nodePort(cluster, service);
@@ -140,11 +140,11 @@ export class Traffic implements AsyncDisposable {
               otherEveryMs,
             ),
           );
-          outsideHomes.push(cluster.name);
+          outsideClusters.push(cluster.name);
         }
       }
       const prober = await Prober.start({ container: options.outside }, outside, signal);
-      started.push({ prober, homes: outsideHomes });
+      started.push({ prober, sourceClusters: outsideClusters });
       return new Traffic(main, mainVantage, clusterIp, started);
     } catch (error) {
       for (const { prober } of started) await prober[Symbol.asyncDispose]();

@@ -85,7 +85,7 @@ describe("one output", () => {
   test("a writer of cursor movements is given rendered text", () => {
     const { stream, text } = sink(true);
     const output = new Output(stream, {});
-    const raw = output.unguarded(stream);
+    const raw = output.unescaped(stream);
     output.takeOver();
     raw.write(`\u001b[2K${output.render("\u001b[2J", paint("dim", "1s"))}`);
     expect(text()).toBe("\u001b[2K\\x1b[2J\u001b[2m1s\u001b[22m");

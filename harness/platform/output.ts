@@ -36,13 +36,13 @@ export class Output {
     this.#write(this.#next(pieces));
   }
 
-  /** Text of lines of their own for a writer that moves the cursor itself, over `unguarded`. */
+  /** Text of lines of their own for a writer that moves the cursor itself, over `unescaped`. */
   render(...pieces: readonly Piece[]): string {
     return this.#safe(pieces, "").text;
   }
 
   /** The stream as it was, for what writes cursor movements around rendered text. */
-  unguarded<T extends Stream>(stream: T): T {
+  unescaped<T extends Stream>(stream: T): T {
     return Object.create(stream, { write: { value: this.#write } });
   }
 

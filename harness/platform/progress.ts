@@ -72,7 +72,7 @@ const frames = ["|", "/", "-", "\\"];
 class LiveProgress implements Progress, Disposable {
   readonly #running = new Set<Running>();
   // It would hide the cursor by a write of its own, past this stream.
-  readonly #update = createLogUpdate(stderr.unguarded(process.stderr), { showCursor: true });
+  readonly #update = createLogUpdate(stderr.unescaped(process.stderr), { showCursor: true });
   #frame = 0;
   readonly #timer = setInterval(() => this.#draw(), 200).unref();
 

@@ -62,7 +62,7 @@ export class Prober implements AsyncDisposable {
   readonly #marks: Mark[] = [];
   #process: ProbeProcess | undefined;
   #files: readonly HistoryFile[] = [];
-  #heardMs = monotonicMs();
+  #lastMessageAtMs = monotonicMs();
   #startedAtUnixMs: number | undefined;
   #clockErrorMs = Number.POSITIVE_INFINITY;
   #cpuShare: number | undefined;
@@ -142,7 +142,7 @@ export class Prober implements AsyncDisposable {
 
   #read(line: string): void {
     if (line.trim() === "") return;
-    this.#heardMs = monotonicMs();
+    this.#lastMessageAtMs = monotonicMs();
     const told = readProbeLine(line);
     if (told === undefined) return;
     if ("hello" in told) this.#startedAtUnixMs = told.hello.startedAtUnixMs;
@@ -169,9 +169,9 @@ export class Prober implements AsyncDisposable {
     this.#marks.push({ name, atMs: this.onClock(atUnixMs) });
   }
 
-  /** From now on its requests leave so many times less often; 1 is as asked for. */
-  pace(times: number): void {
-    this.#process?.write(`pace ${times}`);
+  /** Multiplies the interval between requests from now on; 1 restores the requested interval. */
+  setIntervalFactor(factor: number): void {
+    this.#process?.write(`interval-factor ${factor}`);
   }
 
   /** The stream of the options at an index. */
@@ -190,8 +190,8 @@ export class Prober implements AsyncDisposable {
   }
 
   /** Throws `probe-failed` once nothing was heard for longer than a living prober is silent. */
-  checkVoice(): void {
-    const silentMs = monotonicMs() - this.#heardMs;
+  assertAlive(): void {
+    const silentMs = monotonicMs() - this.#lastMessageAtMs;
     if (silentMs > silentLimitMs)
       throw new MeshproofError(
         "probe-failed",
@@ -315,7 +315,7 @@ export class Stream {
     await eventually(
       async () => {
         try {
-          this.prober.checkVoice();
+          this.prober.assertAlive();
         } catch (error) {
           silence.abort(error);
         }

@@ -37,7 +37,7 @@ export async function writeJournal(lab: string, journal: CertificationJournal): 
 }
 
 /** Says of a certification that was cut off where it stopped. To be called under the lab's lock: nobody is at it then. */
-export async function tellStranded(lab: string, say: (line: string) => void): Promise<void> {
+export async function reportInterrupted(lab: string, say: (line: string) => void): Promise<void> {
   if (mine.has(lab)) return;
   const cleansUp = `\`${meshCommand("down", "--lab", lab)}\` cleans up`;
   try {

@@ -73,7 +73,7 @@ describe("whose a lab is", () => {
     expect(labs.map((l) => l.nodes.length)).toEqual([1, 1, 1]);
   });
 
-  test("a node whose network is gone is its owner's by name, a stranger's too", () => {
+  test("a node whose network is gone is its owner's by name, another owner's too", () => {
     const networks = [network("bridge")];
     expect(findLabs({ ...all, networks }, alice).map(({ owner }) => owner)).toEqual(
       [alice.id, bob.id, bob.short, "unlabelled"].sort(),

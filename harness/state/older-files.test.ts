@@ -12,7 +12,7 @@ import {
   certificationOf,
   hasJournal,
   readJournal as readCertification,
-  tellStranded,
+  reportInterrupted,
   writeJournal,
 } from "./certification-journal.ts";
 import { readJournal as readFaults, writeJournal as writeFault } from "./fault-journal.ts";
@@ -130,7 +130,7 @@ describe("the journal of a certification", () => {
     write("ours", "certify.json", journal);
     expect(await readCertification("ours")).toEqual(today);
     const lines: string[] = [];
-    await tellStranded("ours", (line) => lines.push(line));
+    await reportInterrupted("ours", (line) => lines.push(line));
     expect(lines.join()).toContain("`npm run mesh -- certify --resume --lab ours` goes on");
   });
 
@@ -171,7 +171,7 @@ describe("the journal of a certification", () => {
     );
     // Other commands say so and go on.
     const lines: string[] = [];
-    await tellStranded("ours", (line) => lines.push(line));
+    await reportInterrupted("ours", (line) => lines.push(line));
     expect(lines.join()).toMatch(
       /was written by an older Meshproof.*`npm run mesh -- down --lab ours` cleans up/,
     );

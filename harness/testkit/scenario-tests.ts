@@ -4,13 +4,13 @@ import type { Mesh } from "#harness/cluster/mesh.ts";
 import { comparable, judgeByBaseline } from "#harness/judge/baseline.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { type Measured, methodVersion } from "#harness/measure/measure.ts";
-import { measureScenario, type Scenario, type ScenarioSite, serviceOf } from "#harness/measure/scenarios.ts";
+import { measureScenario, type Scenario, type ScenarioContext, serviceOf } from "#harness/measure/scenarios.ts";
 import { readSeries } from "#harness/measure/series.ts";
 import type { Affinity, Setting } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
-import { settledOn } from "#harness/workloads/draw.ts";
+import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import type { ClusterPair, SuiteKit, TestInfo, TestKit } from "./define-suite.ts";
 import { pairIn, type SuiteFixtures } from "./fixture-types.ts";
 
@@ -41,23 +41,23 @@ export function scenarioSetup(
         await echo.loadBalancerIp(cluster, serviceOf(affinity), withinMs, signal);
       }
       for (const cluster of mesh.clusters) {
-        const homes = servingClusters(affinity, cluster, mesh.clusters);
-        await settledOn(cluster, echo, serviceOf(affinity), homes, within.settle);
+        const expectedClusters = servingClusters(affinity, cluster, mesh.clusters);
+        await waitUntilServedBy(cluster, echo, serviceOf(affinity), expectedClusters, within.settle);
       }
     }
     return { outside };
   };
 }
 
-/** A scenario's site, out of a test's fixtures. */
-export const siteOf = ({
+/** A scenario's context, out of a test's fixtures. */
+export const scenarioContextOf = ({
   mesh,
   budgets,
   echo,
   outside,
   run,
   signal,
-}: Pick<TestKit<unknown>, "mesh" | "budgets" | "echo" | "outside" | "run" | "signal">): ScenarioSite => ({
+}: Pick<TestKit<unknown>, "mesh" | "budgets" | "echo" | "outside" | "run" | "signal">): ScenarioContext => ({
   mesh,
   budgets,
   echo,
@@ -98,8 +98,8 @@ export function scenarioTests<S>(
         const setting = settingOf(mesh);
         if (held(run.series, scenario, pair, setting) >= mine) skip("the series holds it already");
         const { from: target, to: other } = pairIn(mesh, pair);
-        const site = siteOf({ mesh, budgets, echo, outside, run, signal });
-        const measured = await measureScenario(site, scenario, { target, other }, historyFile);
+        const context = scenarioContextOf({ mesh, budgets, echo, outside, run, signal });
+        const measured = await measureScenario(context, scenario, { target, other }, historyFile);
         const measurement = { ...measured.figures, runId: run.runId, at: wallLabel(), setting };
         keepMeasurement(measurement);
         keepFacts(factsOf(measured));

@@ -7,19 +7,19 @@ interface BackendsOf {
   readonly echo: EchoBackends;
   /** Of the service. */
   readonly name: string;
-  readonly homes: readonly Cluster[];
+  readonly expectedClusters: readonly Cluster[];
 }
 
-/** Waits until the BPF maps of every agent of a cluster hold the endpoints that `homes` have of a service. */
+/** Waits until the BPF maps of every agent of a cluster hold the endpoints that `expectedClusters` have of a service. */
 export async function backendsHeld(
   cluster: Cluster,
-  { echo, name, homes }: BackendsOf,
+  { echo, name, expectedClusters }: BackendsOf,
   options: Omit<EventuallyOptions, "what">,
 ): Promise<void> {
   const frontend = `${await echo.clusterIp(cluster, name)}:80/TCP`;
   await eventually(
     async () => {
-      const wanted = (await Promise.all(homes.map((h) => echo.endpoints(h, name)))).flat();
+      const wanted = (await Promise.all(expectedClusters.map((h) => echo.endpoints(h, name)))).flat();
       for (const agent of await agentsOf(cluster, options.signal)) {
         const held = ((await agent.lbMaps()).get(frontend) ?? []).map((b) => b.replace(/\/\w+$/, ""));
         const missing = wanted.filter((w) => !held.includes(w));

@@ -5,7 +5,7 @@ import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoContainer } from "./echo.ts";
 
-export type Role = "friend" | "stranger";
+export type Role = "allowed" | "denied";
 
 interface PodOptions {
   readonly namespace: string;

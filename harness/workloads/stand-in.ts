@@ -3,7 +3,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import type { SampleOutcome } from "#harness/model/history.ts";
-import type { Draw } from "./draw.ts";
+import type { SampledBackends } from "./sampling.ts";
 
 /** How agnhost's `connect` names what it met (test/images/agnhost/connect). */
 const outcomes: Readonly<Record<string, SampleOutcome>> = { TIMEOUT: "timeout", REFUSED: "refused" };
@@ -43,15 +43,15 @@ const dialed = z.object({
  * Answers that a stand-in pod gets of a service, each on a connection of its own: with the labels that policy knows it by.
  * Its echo program asks; the first one alone where that is not answered, for each waits five seconds.
  */
-export async function drawFrom(
+export async function sampleFrom(
   cluster: Cluster,
   pod: { readonly namespace: string; readonly name: string; readonly ports: readonly number[] },
   { ip, port }: Target,
   { count, signal }: { readonly count: number; readonly signal: AbortSignal },
-): Promise<Draw> {
+): Promise<SampledBackends> {
   const way = `${cluster.name}/${pod.namespace}/${pod.name} -> ${ip}:${port}`;
   const own = found(pod.ports[0], `port of stand-in ${pod.namespace}/${pod.name} in ${cluster.name}`);
-  const dial = async (tries: number): Promise<Draw> => {
+  const dial = async (tries: number): Promise<SampledBackends> => {
     const path = `/dial?host=${ip}&port=${port}&protocol=http&request=hostname&tries=${tries}`;
     const where = { namespace: pod.namespace, pod: pod.name, port: own, path };
     const within = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);

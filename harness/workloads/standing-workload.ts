@@ -10,17 +10,17 @@ import type { Vantage } from "./vantage.ts";
 
 /** What stands through a whole certification; no suite's, so that no suite removes it. */
 export const standingNamespace = "mp-standing";
-const policyName = "friends-only";
+const policyName = "allowed-clients-only";
 
 /** Services over the backends of every cluster: their own first, and the other clusters' first. */
 export const standingServices = { local: "standing-local", remote: "standing-remote" } as const;
 
-/** A server that policy guards, and who asks it. */
-export interface Guarded {
+/** A server that policy protects, with a client that the policy allows and one that it denies. */
+export interface ProtectedServer {
   readonly cluster: KindCluster;
   readonly server: { readonly ip: string; readonly node: string; readonly uid: string };
-  readonly friend: Vantage;
-  readonly stranger: Vantage;
+  readonly allowed: Vantage;
+  readonly denied: Vantage;
 }
 
 export interface StandingOptions {
@@ -33,7 +33,7 @@ export interface StandingOptions {
 
 export interface StandingWorkload {
   readonly echo: EchoBackends;
-  readonly guarded: readonly Guarded[];
+  readonly protectedServers: readonly ProtectedServer[];
 }
 
 async function standingPod(cluster: Cluster, name: string): Promise<KubeObject> {
@@ -41,11 +41,11 @@ async function standingPod(cluster: Cluster, name: string): Promise<KubeObject> 
   return found(pod, `pod ${standingNamespace}/${name} in ${cluster.name}`);
 }
 
-/** Echo backends, global services and guarded servers in every cluster, without a policy yet. Idempotent. */
+/** Echo backends, global services and protected servers in every cluster, without a policy yet. Idempotent. */
 export async function deployStanding(options: StandingOptions): Promise<StandingWorkload> {
   const { clusters, agnhostImage, proberImage, withinMs, signal } = options;
   for (const { kube } of clusters) await kube.apply(namespaceObject(standingNamespace));
-  await Promise.all(clusters.map(unguard));
+  await Promise.all(clusters.map(unprotect));
   const echo = await EchoBackends.deploy(clusters, {
     namespace: standingNamespace,
     image: agnhostImage,
@@ -57,10 +57,10 @@ export async function deployStanding(options: StandingOptions): Promise<Standing
   for (const [affinity, name] of Object.entries(standingServices))
     await echo.serve(name, { [annotation.global]: "true", [annotation.affinity]: affinity }, "LoadBalancer");
   const pods = { namespace: standingNamespace, withinMs, signal };
-  const guarded = await Promise.all(
-    clusters.map(async (cluster): Promise<Guarded> => {
+  const protectedServers = await Promise.all(
+    clusters.map(async (cluster): Promise<ProtectedServer> => {
       const { ip, node } = await serverPod(cluster, { ...pods, image: agnhostImage });
-      const client = async (role: "friend" | "stranger"): Promise<Vantage> => {
+      const client = async (role: "allowed" | "denied"): Promise<Vantage> => {
         const pod = await clientPod(cluster, role, { ...pods, image: proberImage });
         const { spec, status } = await standingPod(cluster, pod);
         return {
@@ -75,27 +75,27 @@ export async function deployStanding(options: StandingOptions): Promise<Standing
       return {
         cluster,
         server: { ip, node, uid: found(metadata.uid, `uid of pod server in ${cluster.name}`) },
-        friend: await client("friend"),
-        stranger: await client("stranger"),
+        allowed: await client("allowed"),
+        denied: await client("denied"),
       };
     }),
   );
-  return { echo, guarded };
+  return { echo, protectedServers };
 }
 
 /**
- * Lets friends of every cluster in and nobody else. Every cluster is named: what a selector without a cluster label means
+ * Allows the allowed clients of every cluster and denies all others. Every cluster is named: what a selector without a cluster label means
  * changed with 1.19, and this policy must mean the same before and after.
  */
-export async function guard(
+export async function protect(
   clusters: readonly Cluster[],
-  guarded: readonly Cluster[] = clusters,
+  protectedServers: readonly Cluster[] = clusters,
 ): Promise<void> {
   const fromEndpoints = clusters.map((c) => ({
-    matchLabels: { role: "friend", "io.cilium.k8s.policy.cluster": c.name },
+    matchLabels: { role: "allowed", "io.cilium.k8s.policy.cluster": c.name },
   }));
   await Promise.all(
-    guarded.map((c) =>
+    protectedServers.map((c) =>
       c.kube.apply(
         policyObject(standingNamespace, policyName, {
           endpointSelector: { matchLabels: { role: "server" } },
@@ -106,6 +106,8 @@ export async function guard(
   );
 }
 
-/** Lets everybody in. */
-export const unguard = ({ kube }: Cluster): Promise<void> =>
-  kube.remove(kinds.ciliumNetworkPolicy, standingNamespace, policyName);
+/** Allows every client, whatever the name of the policy: an older Meshproof named it otherwise. */
+export async function unprotect({ kube }: Cluster): Promise<void> {
+  for (const { metadata } of await kube.list(kinds.ciliumNetworkPolicy, standingNamespace))
+    await kube.remove(kinds.ciliumNetworkPolicy, standingNamespace, metadata.name);
+}

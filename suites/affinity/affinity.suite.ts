@@ -8,7 +8,7 @@ import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
-import { drawAnswers, settledOn } from "#harness/workloads/draw.ts";
+import { sampleBackends, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 /** `none` is the annotation left out; the guide's literal value "none" has a test of its own. */
 const literalNone = "echo-literal-none";
@@ -35,8 +35,8 @@ export default defineSuite(
       await echo.serve(literalNone, { [annotation.global]: "true", [annotation.affinity]: "none" });
       for (const from of mesh.clusters) {
         for (const affinity of affinities) {
-          const homes = servingClusters(affinity, from, mesh.clusters);
-          await settledOn(from, echo, `echo-${affinity}`, homes, within.settle);
+          const expectedClusters = servingClusters(affinity, from, mesh.clusters);
+          await waitUntilServedBy(from, echo, `echo-${affinity}`, expectedClusters, within.settle);
         }
       }
     },
@@ -48,15 +48,15 @@ export default defineSuite(
 
       for (const affinity of affinities) {
         // Named from `from` on: both orders of two clusters read alike.
-        const homes = servingClusters(affinity, from, [from, ...others]);
-        test(`${pair.name} > affinity ${affinity}: ${from.name}'s clients are served by ${namesOf(homes)}`, {
+        const expectedClusters = servingClusters(affinity, from, [from, ...others]);
+        test(`${pair.name} > affinity ${affinity}: ${from.name}'s clients are served by ${namesOf(expectedClusters)}`, {
           spec,
         }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
           const client = mesh.cluster(from.name);
-          const expected = await echo.allPods(homes.map((c) => mesh.cluster(c.name)));
+          const expected = await echo.allPods(expectedClusters.map((c) => mesh.cluster(c.name)));
           const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
           const ip = await echo.clusterIp(client, `echo-${affinity}`);
-          const answers = await drawAnswers(client, ip, count, budgets.requestMs, signal);
+          const answers = await sampleBackends(client, ip, count, budgets.requestMs, signal);
           keepFacts({ answers: answers.good.length });
           expect(
             judgeShares(`${from.name} -> service echo-${affinity}`, answers, expected, budgets.falseAlarm),
@@ -70,7 +70,7 @@ export default defineSuite(
         const client = mesh.cluster(from.name);
         const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
         const ip = await echo.clusterIp(client, literalNone);
-        const answers = await drawAnswers(client, ip, count, budgets.requestMs, signal);
+        const answers = await sampleBackends(client, ip, count, budgets.requestMs, signal);
         expect(answers.bad, `requests from ${from.name} that were not answered`).toEqual([]);
         const served = [...new Set(answers.good.map((pod) => echo.clusterOf(pod) ?? pod))].sort();
         keepFacts({ servedBy: served.join(", ") });
@@ -96,8 +96,8 @@ export default defineSuite(
         const served = async (having: readonly Cluster[]): Promise<void> => {
           for (const affinity of affinities) {
             for (const client of [from, to]) {
-              const homes = servingClusters(affinity, client, having);
-              await settledOn(client, echo, `echo-${affinity}`, homes, within.sync);
+              const expectedClusters = servingClusters(affinity, client, having);
+              await waitUntilServedBy(client, echo, `echo-${affinity}`, expectedClusters, within.sync);
             }
           }
         };
@@ -122,7 +122,7 @@ function everyBackendKnown({
     async [Symbol.asyncDispose]() {
       const options = { withinMs: budgets.syncMs, signal: AbortSignal.timeout(budgets.syncMs) };
       await Promise.all(
-        mesh.clusters.map((c) => backendsHeld(c, { echo, name: "echo-none", homes: mesh.clusters }, options)),
+        mesh.clusters.map((c) => backendsHeld(c, { echo, name: "echo-none", expectedClusters: mesh.clusters }, options)),
       ).catch(() => {});
     },
   };

@@ -1,5 +1,5 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
+import { awaitIpcache, standalonePod } from "#harness/cilium/agent/new-pod.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { twoApiservers } from "#harness/faults/catalogue/disruption.ts";
@@ -60,7 +60,7 @@ export default defineSuite(
         for (const [i, lost] of (await twoReady(to, within.settle)).entries()) {
           await to.kube.remove(kinds.pod, "kube-system", lost.metadata.name, 0);
           const lostMs = monotonicMs();
-          await using pod = await lonePod(to, {
+          await using pod = await standalonePod(to, {
             namespace,
             name: `new-${from.name}-${i + 1}`,
             image: images.agnhost,

@@ -6,7 +6,7 @@ import { failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
-import { serveEverywhere, settledOn } from "#harness/workloads/draw.ts";
+import { serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 const service = "echo-kept";
 
@@ -40,12 +40,12 @@ export default defineSuite(
         const { from, to } = pairIn(mesh, pair);
         const ttlMs = times.get(from.name) ?? 0;
         const others = mesh.clusters.filter((c) => c !== to);
-        await settledOn(from, echo, service, mesh.clusters, within.sync);
+        await waitUntilServedBy(from, echo, service, mesh.clusters, within.sync);
         await using lost = await injectFault(apiserverLost(to), { mesh, namespace: echo.namespace, signal });
         const lostMs = monotonicMs();
         // Nothing has run out yet: the data plane of the lost cluster works, and is used.
-        await settledOn(from, echo, service, mesh.clusters, within.ms(ttlMs / 2));
-        await settledOn(from, echo, service, others, within.ms(budgets.noticeMs + ttlMs + budgets.syncMs));
+        await waitUntilServedBy(from, echo, service, mesh.clusters, within.ms(ttlMs / 2));
+        await waitUntilServedBy(from, echo, service, others, within.ms(budgets.noticeMs + ttlMs + budgets.syncMs));
         const droppedAfterMs = monotonicMs() - lostMs;
         keepFacts({ ttlMs, droppedAfterMs });
         expect(
@@ -58,7 +58,7 @@ export default defineSuite(
           ),
         ).toPass();
         await lost.heal();
-        await settledOn(from, echo, service, mesh.clusters, within.rejoin);
+        await waitUntilServedBy(from, echo, service, mesh.clusters, within.rejoin);
       });
     }
   },

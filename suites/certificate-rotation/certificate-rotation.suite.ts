@@ -1,5 +1,5 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { awaitIpcache, lonePod } from "#harness/cilium/agent/new-pod.ts";
+import { awaitIpcache, standalonePod } from "#harness/cilium/agent/new-pod.ts";
 import { reconnectAgents } from "#harness/cilium/install/reconnect.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
@@ -55,7 +55,7 @@ export default defineSuite(
           await restarted;
           const agents = await agentsOf(from, signal);
           expect(agents.length, `agents of ${from.name}`).toBeGreaterThan(0);
-          await using pod = await lonePod(to, {
+          await using pod = await standalonePod(to, {
             namespace,
             name: `new-${from.name}`,
             image: images.agnhost,

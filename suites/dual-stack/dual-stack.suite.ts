@@ -8,7 +8,7 @@ import { combine, failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
-import { drawAnswers } from "#harness/workloads/draw.ts";
+import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
 import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
@@ -111,14 +111,14 @@ export default defineSuite(
         const ip = await clusterIp6(from, namespace);
         const verdict = await judgedInTime(
           async () => {
-            const draw = await drawAnswers(from, ip, 12 * expected.length, budgets.requestMs, signal);
+            const sample = await sampleBackends(from, ip, 12 * expected.length, budgets.requestMs, signal);
             return combine([
               judgeSameSet(
                 `${from.name} -> service ${service} ([${ip}]), who answers`,
-                [...new Set(draw.good)],
+                [...new Set(sample.good)],
                 expected,
               ),
-              failedBecause(draw.bad.slice(0, 1)),
+              failedBecause(sample.bad.slice(0, 1)),
             ]);
           },
           { what: `${service} to answer over IPv6 in ${from.name}`, everyMs: 500, ...within.sync },

@@ -9,7 +9,7 @@ import {
   lastWorkerOf,
   measureScenario,
   type Scenario,
-  type ScenarioSite,
+  type ScenarioContext,
   scaleToZero,
   serviceOf,
   survivors,
@@ -17,8 +17,8 @@ import {
 import type { Boundary } from "#harness/model/measurement.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { scenarioSetup, siteOf } from "#harness/testkit/scenario-tests.ts";
-import { settledOn } from "#harness/workloads/draw.ts";
+import { scenarioSetup, scenarioContextOf } from "#harness/testkit/scenario-tests.ts";
+import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 const times = 5;
 const tolerance = 0.2;
@@ -31,7 +31,7 @@ const plain: Scenario = {
 };
 
 /** The first cluster is target, the second one takes over. */
-function rolesIn({ mesh }: ScenarioSite): { target: Cluster; other: Cluster } {
+function rolesIn({ mesh }: ScenarioContext): { target: Cluster; other: Cluster } {
   const [target, other] = mesh.clusters;
   if (target === undefined || other === undefined) throw new Error("a mesh has two clusters");
   return { target, other };
@@ -44,7 +44,7 @@ interface Repeated {
 
 /** Measures a scenario several times; stops at the first that does not pass. */
 async function repeated(
-  site: ScenarioSite,
+  context: ScenarioContext,
   historyFile: (title: string) => string,
   scenario: () => Scenario,
   each: (measured: Measured) => void = () => {},
@@ -52,7 +52,7 @@ async function repeated(
   const figures: Figures[] = [];
   const verdicts: Verdict[] = [];
   for (let i = 1; i <= times && combine(verdicts).outcome === "pass"; i++) {
-    const measured = await measureScenario(site, scenario(), rolesIn(site), (title) =>
+    const measured = await measureScenario(context, scenario(), rolesIn(context), (title) =>
       historyFile(`${i} ${title}`),
     );
     verdicts.push(measured.verdict);
@@ -109,13 +109,13 @@ const judgeAdded = (link: Boundary, { addedMs, recordMs }: Added): Verdict =>
 const lasted = (h: Held): number => h.untilUnixMs - h.fromUnixMs;
 
 /** One backend in each cluster, and every client knows it. */
-async function oneBackendEach({ mesh, echo, budgets, signal }: ScenarioSite): Promise<void> {
+async function oneBackendEach({ mesh, echo, budgets, signal }: ScenarioContext): Promise<void> {
   const within = { withinMs: budgets.settleMs, signal };
   for (const c of mesh.clusters)
     await c.kube.merge(kinds.deployment, echo.namespace, echo.deploymentOf(c), { spec: { replicas: 1 } });
   for (const c of mesh.clusters) {
     await echo.awaitReady(c, budgets.settleMs, signal);
-    await settledOn(c, echo, serviceOf("local"), [c], within);
+    await waitUntilServedBy(c, echo, serviceOf("local"), [c], within);
   }
 }
 
@@ -137,10 +137,10 @@ export default defineSuite(
     test("of the API server > EndpointSlice changes held back by 300 ms", {
       timeoutMs,
     }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {
-      const site = siteOf({ mesh, budgets, echo, outside, run, signal });
-      const { target } = rolesIn(site);
+      const context = scenarioContextOf({ mesh, budgets, echo, outside, run, signal });
+      const { target } = rolesIn(context);
       const without = await repeated(
-        site,
+        context,
         (title) => historyFile(`plain ${title}`),
         () => plain,
       );
@@ -150,7 +150,7 @@ export default defineSuite(
       const records: number[] = [];
       await using _held = await injectFault(delay.fault, { mesh, namespace: echo.namespace, signal });
       const within = await repeated(
-        site,
+        context,
         (title) => historyFile(`held ${title}`),
         () => plain,
         ({ figures, faultUnixMs }) => {
@@ -174,11 +174,11 @@ export default defineSuite(
     test("of the agent > stopped until 500 ms after the change", {
       timeoutMs,
     }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {
-      const site = siteOf({ mesh, budgets, echo, outside, run, signal });
-      const { target } = rolesIn(site);
-      await oneBackendEach(site);
+      const context = scenarioContextOf({ mesh, budgets, echo, outside, run, signal });
+      const { target } = rolesIn(context);
+      await oneBackendEach(context);
       const without = await repeated(
-        site,
+        context,
         (title) => historyFile(`plain ${title}`),
         () => plain,
       );
@@ -186,7 +186,7 @@ export default defineSuite(
       const node = await lastWorkerOf(target);
       const records: number[] = [];
       const within = await repeated(
-        site,
+        context,
         (title) => historyFile(`stopped ${title}`),
         () => {
           const delay = agentHeld({

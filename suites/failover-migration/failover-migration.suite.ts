@@ -4,7 +4,7 @@ import { injectFault } from "#harness/faults/inject.ts";
 import { serviceOf } from "#harness/measure/scenarios.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
-import { settledOn } from "#harness/workloads/draw.ts";
+import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 export default defineSuite(
   {
@@ -30,7 +30,7 @@ export default defineSuite(
         const gone = await injectFault(scaleToZeroFault(other.kube, echo.deploymentOf(other)), context);
         try {
           const within = { withinMs: budgets.settleMs, signal };
-          await settledOn(target, echo, serviceOf("none"), [target], within);
+          await waitUntilServedBy(target, echo, serviceOf("none"), [target], within);
           return gone;
         } catch (error) {
           await gone.heal();

@@ -5,9 +5,9 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 import { policySays } from "#harness/semantics/policy-model.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { drawAnswers } from "#harness/workloads/draw.ts";
+import { sampleBackends } from "#harness/workloads/sampling.ts";
 import type { LabService } from "#harness/workloads/lab-objects.ts";
-import { connectFrom, drawFrom } from "#harness/workloads/stand-in.ts";
+import { connectFrom, sampleFrom } from "#harness/workloads/stand-in.ts";
 import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
 import { Field, type FieldPod } from "./field.ts";
 
@@ -36,23 +36,23 @@ async function judgeService(
       expected,
     ),
   );
-  const friend = probers
+  const standIn = probers
     ? undefined
     : standIns.find((p) => expected.every((e) => e.ip !== p.ip) && field.lets(p, service, expected));
-  if (!probers && friend === undefined) return undefined;
+  if (!probers && standIn === undefined) return undefined;
   const ip = await field.clusterIp(client, service);
   const count = 12 * expected.length;
-  const draw =
-    friend === undefined
-      ? await drawAnswers(client, ip, count, requestMs, signal, service.port)
-      : await drawFrom(client, friend, { ip, port: service.port }, { count, signal });
+  const sample =
+    standIn === undefined
+      ? await sampleBackends(client, ip, count, requestMs, signal, service.port)
+      : await sampleFrom(client, standIn, { ip, port: service.port }, { count, signal });
   return combine([
     judgeSameSet(
       `${client.name} -> service ${name}, who answers`,
-      [...new Set(draw.good)],
+      [...new Set(sample.good)],
       expected.map((p) => p.name),
     ),
-    failedBecause(draw.bad.slice(0, 1)),
+    failedBecause(sample.bad.slice(0, 1)),
   ]);
 }
 

@@ -78,8 +78,8 @@ export class Field {
       })),
     );
     const having = byHome.filter((b) => b.pods.length > 0).map((b) => b.home);
-    const homes = servingClusters(service.global ? service.affinity : "local", client, having);
-    return byHome.filter((b) => homes.includes(b.home)).flatMap((b) => b.pods);
+    const expectedClusters = servingClusters(service.global ? service.affinity : "local", client, having);
+    return byHome.filter((b) => expectedClusters.includes(b.home)).flatMap((b) => b.pods);
   }
 
   /** Whether all policies together let a client in to every pod of a service. */

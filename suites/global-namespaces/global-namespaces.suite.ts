@@ -7,7 +7,7 @@ import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
-import { serveEverywhere, settledOn } from "#harness/workloads/draw.ts";
+import { serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 
 const service = "echo-namespaced";
@@ -23,7 +23,7 @@ async function marked(cluster: Cluster, echo: EchoBackends, within: Waiting): Pr
   return {
     async [Symbol.asyncDispose]() {
       await mark(null);
-      for (const c of echo.clusters) await settledOn(c, echo, service, echo.clusters, within);
+      for (const c of echo.clusters) await waitUntilServedBy(c, echo, service, echo.clusters, within);
     },
   };
 }
@@ -76,7 +76,7 @@ export default defineSuite(
         );
         expect(verdict).toPass();
         const others = mesh.clusters.filter((c) => c !== to);
-        await settledOn(from, echo, service, others, within.sync);
+        await waitUntilServedBy(from, echo, service, others, within.sync);
         keepFacts({ pods: ips.length });
       });
     }

@@ -9,7 +9,7 @@ import { combine } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
-import { drawAnswers, serveEverywhere, settledOn } from "#harness/workloads/draw.ts";
+import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import { echoService } from "#harness/workloads/echo.ts";
 
 const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
@@ -53,7 +53,7 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     // Enough answers to miss no backend by chance, and four times as many for a share that means something.
     const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
     const ip = await echo.clusterIp(from, services.plain);
-    const answers = await drawAnswers(from, ip, count, budgets.requestMs, signal);
+    const answers = await sampleBackends(from, ip, count, budgets.requestMs, signal);
     keepFacts({ answers: answers.good.length, falseAlarm: budgets.falseAlarm });
     expect(
       judgeShares(`${from.name} -> service ${services.plain}`, answers, expected, budgets.falseAlarm),
@@ -99,7 +99,7 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     const expected = await echo.allPods(mesh.clusters);
     const count = answersToSeeAll(expected.length, budgets.falseAlarm);
     const ip = await echo.clusterIp(from, services.old);
-    const answers = await drawAnswers(from, ip, count, budgets.requestMs, signal);
+    const answers = await sampleBackends(from, ip, count, budgets.requestMs, signal);
     expect(
       judgeSameSet(
         `${from.name} -> service ${services.old}, backends that answered`,
@@ -118,8 +118,8 @@ function sharedTest(test: DefineTest<void>, pair: ClusterPair): void {
     const { from, to } = pairIn(mesh, pair);
     await using _undo = await annotated(to, { [annotation.shared]: "false" }, { mesh, echo, budgets, run });
     const sharing = mesh.clusters.filter((c) => c !== to);
-    await settledOn(from, echo, services.changing, sharing, within.sync);
-    await settledOn(to, echo, services.changing, mesh.clusters, within.sync);
+    await waitUntilServedBy(from, echo, services.changing, sharing, within.sync);
+    await waitUntilServedBy(to, echo, services.changing, mesh.clusters, within.sync);
   });
 }
 
@@ -143,9 +143,9 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
     const expected = await echo.allPods([to]);
     await eventually(
       async () => {
-        const draw = await drawAnswers(from, ip, 12 * expected.length, budgets.requestMs, signal);
-        const verdict = judgeSameSet(`${from.name} -> ${ip}`, [...new Set(draw.good)], expected);
-        const lost = draw.bad.length === 0 ? [] : [`${draw.bad.length} lost, first: ${draw.bad[0]}`];
+        const sample = await sampleBackends(from, ip, 12 * expected.length, budgets.requestMs, signal);
+        const verdict = judgeSameSet(`${from.name} -> ${ip}`, [...new Set(sample.good)], expected);
+        const lost = sample.bad.length === 0 ? [] : [`${sample.bad.length} lost, first: ${sample.bad[0]}`];
         return verdict.outcome === "pass" && lost.length === 0
           ? ready(undefined)
           : notYet([...verdict.reasons, ...lost].join("; "));
@@ -166,9 +166,9 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
   }, async ({ mesh, echo, budgets, run, within }) => {
     const { from, to } = pairIn(mesh, pair);
     await using _undo = await annotated(from, { [annotation.global]: null }, { mesh, echo, budgets, run });
-    await settledOn(from, echo, services.changing, [from], within.sync);
+    await waitUntilServedBy(from, echo, services.changing, [from], within.sync);
     const others = mesh.clusters.filter((c) => c !== from);
-    await settledOn(to, echo, services.changing, others, within.sync);
+    await waitUntilServedBy(to, echo, services.changing, others, within.sync);
   });
 }
 
@@ -187,7 +187,7 @@ async function annotated(
       await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: back } });
       if (run.fault === undefined) {
         for (const c of mesh.clusters) {
-          await settledOn(c, echo, name, mesh.clusters, {
+          await waitUntilServedBy(c, echo, name, mesh.clusters, {
             withinMs: budgets.syncMs,
             signal: AbortSignal.timeout(budgets.syncMs + 5000),
           });

@@ -107,7 +107,7 @@ export default defineSuite(
           // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
           const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
           const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
-          const strangers = [...held]
+          const foreign = [...held]
             .filter(([id, labels]) => !labels.includes(own) || Number(id) >> bits !== cluster.id)
             .map(([id, labels]) => `${id} (${labels.slice(0, 80)})`);
           const missing = (await exportedIdentities(cluster)).filter((id) => !held.has(id));
@@ -117,9 +117,9 @@ export default defineSuite(
             ...(missing.length === 0
               ? []
               : [`the kvstore of ${cluster.name} lacks identities ${missing.join(", ")}`]),
-            ...(strangers.length === 0
+            ...(foreign.length === 0
               ? []
-              : [`the kvstore of ${cluster.name} holds identities of others: ${strangers.join(", ")}`]),
+              : [`the kvstore of ${cluster.name} holds identities of others: ${foreign.join(", ")}`]),
           ]);
         }),
       ).toPass();

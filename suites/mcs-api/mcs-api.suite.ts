@@ -6,7 +6,7 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
-import { drawAnswers } from "#harness/workloads/draw.ts";
+import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { echoService } from "#harness/workloads/echo.ts";
 import { oneVantageOf, resolveFrom } from "#harness/workloads/vantage.ts";
 
@@ -80,15 +80,15 @@ export default defineSuite(
         let seen = judgeSameSet(`${from.name} -> ServiceImport ${exported(to)}`, [], expected);
         await eventually(
           async () => {
-            const draw = await drawAnswers(from, ip, 12 * expected.length, budgets.requestMs, signal);
+            const sample = await sampleBackends(from, ip, 12 * expected.length, budgets.requestMs, signal);
             seen = judgeSameSet(
               `${from.name} -> ServiceImport ${exported(to)} (${ip})`,
-              [...new Set(draw.good)],
+              [...new Set(sample.good)],
               expected,
             );
-            return seen.outcome === "pass" && draw.bad.length === 0
+            return seen.outcome === "pass" && sample.bad.length === 0
               ? ready(undefined)
-              : notYet([...seen.reasons, ...draw.bad.slice(0, 1)].join("; "));
+              : notYet([...seen.reasons, ...sample.bad.slice(0, 1)].join("; "));
           },
           {
             what: `ServiceImport ${exported(to)} to answer in ${from.name}`,

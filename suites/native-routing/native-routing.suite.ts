@@ -1,4 +1,4 @@
-import { wayTo } from "#harness/cilium/agent/routes.ts";
+import { lookupRoute } from "#harness/cilium/agent/routes.ts";
 import { localNode } from "#harness/cluster/cluster.ts";
 import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
@@ -42,10 +42,10 @@ export default defineSuite(
         const paths: PathAnswers[] = [];
         for (const vantage of vantages) {
           for (const target of targets) {
-            const way = await wayTo(localNode(from, vantage.node), target.ip, signal);
-            if (way.via !== hosts.get(target.node))
+            const route = await lookupRoute(localNode(from, vantage.node), target.ip, signal);
+            if (route.via !== hosts.get(target.node))
               wrong.push(
-                `${from.name}/${vantage.node} -> ${to.name}/${target.node} (${target.ip}): by ${way.via ?? "no gateway"} on ${way.device ?? "no device"}, not by the node's own ${hosts.get(target.node)}`,
+                `${from.name}/${vantage.node} -> ${to.name}/${target.node} (${target.ip}): by ${route.via ?? "no gateway"} on ${route.device ?? "no device"}, not by the node's own ${hosts.get(target.node)}`,
               );
           }
           const reply = await askFrom(

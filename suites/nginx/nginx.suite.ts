@@ -10,7 +10,7 @@ import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
 import { namesOf } from "#harness/workloads/affinity.ts";
-import { type Draw, drawAnswers, drawFromContainer } from "#harness/workloads/draw.ts";
+import { type SampledBackends, sampleBackends, sampleFromContainer } from "#harness/workloads/sampling.ts";
 import { deployNginx, nginxName } from "#harness/workloads/nginx.ts";
 
 const replicas = 2;
@@ -18,7 +18,7 @@ const replicas = 2;
 /** A way to the service, and the answers that come through it. */
 interface Door {
   readonly title: string;
-  readonly draw: (count: number, signal: AbortSignal) => Promise<Draw>;
+  readonly sample: (count: number, signal: AbortSignal) => Promise<SampledBackends>;
 }
 
 async function doorsOf(
@@ -34,12 +34,12 @@ async function doorsOf(
   const port = Number(spec.ports[0].nodePort);
   const fromOutside = (title: string, host: string, at: number): Door => ({
     title,
-    draw: (count, stop) => drawFromContainer(outside, { host, port: at }, count, budgets.requestMs, stop),
+    sample: (count, stop) => sampleFromContainer(outside, { host, port: at }, count, budgets.requestMs, stop),
   });
   return [
     {
       title: `ClusterIP of ${cluster.name}, from its pods`,
-      draw: (count, stop) => drawAnswers(cluster, String(spec.clusterIP), count, budgets.requestMs, stop),
+      sample: (count, stop) => sampleBackends(cluster, String(spec.clusterIP), count, budgets.requestMs, stop),
     },
     fromOutside(`external IP of ${cluster.name}, from outside`, ip, 80),
     ...(await cluster.nodes()).map((n) =>
@@ -49,37 +49,37 @@ async function doorsOf(
 }
 
 /** The addresses of the ready nginx pods of some clusters. */
-async function podsOf(homes: readonly Cluster[], namespace: string): Promise<string[]> {
-  const pods = await Promise.all(homes.map((c) => c.kube.list(kinds.pod, namespace, "app=nginx")));
+async function podsOf(expectedClusters: readonly Cluster[], namespace: string): Promise<string[]> {
+  const pods = await Promise.all(expectedClusters.map((c) => c.kube.list(kinds.pod, namespace, "app=nginx")));
   return pods
     .flat()
     .filter(podReady)
     .map((p) => String(p.status.podIP));
 }
 
-/** So many that one of two pods is missed once in a hundred thousand draws. */
-const draws = 18;
+/** So many that one of two pods is missed once in a hundred thousand samples. */
+const samples = 18;
 
 /** Waits until each door is answered by every pod of some clusters and by no other, without a loss. */
 async function answeredBy(
   doors: readonly Door[],
-  homes: readonly Cluster[],
+  expectedClusters: readonly Cluster[],
   namespace: string,
   within: Waiting,
 ): Promise<void> {
   await eventually(
     async () => {
       const wrong: string[] = [];
-      const pods = await podsOf(homes, namespace);
+      const pods = await podsOf(expectedClusters, namespace);
       for (const door of doors) {
-        const { good, bad } = await door.draw(draws, within.signal);
+        const { good, bad } = await door.sample(samples, within.signal);
         if (bad.length > 0) wrong.push(`${door.title}: ${bad.length} lost, first: ${bad[0]}`);
         wrong.push(...judgeSameSet(door.title, [...new Set(good)], pods).reasons);
       }
       return wrong.length === 0 && doors.length > 0 ? ready(undefined) : notYet(wrong.join("; "));
     },
     {
-      what: `service ${nginxName} to be answered by nginx of ${namesOf(homes)} alone at ${doors.length} front doors`,
+      what: `service ${nginxName} to be answered by nginx of ${namesOf(expectedClusters)} alone at ${doors.length} front doors`,
       everyMs: 300,
       ...within,
     },

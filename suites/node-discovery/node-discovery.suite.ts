@@ -1,5 +1,5 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { awaitIpcache, lonePod, podEntries } from "#harness/cilium/agent/new-pod.ts";
+import { awaitIpcache, standalonePod, podEntries } from "#harness/cilium/agent/new-pod.ts";
 import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
 import { nodeTruth, podAddresses, remoteTruth } from "#harness/cilium/truth.ts";
 import {
@@ -151,7 +151,7 @@ function ipcacheTests(test: DefineTest<undefined>, pair: ClusterPair): void {
   }) => {
     const { from, to } = pairIn(mesh, pair);
     const agents = await agentsOf(from, signal);
-    await using pod = await lonePod(to, {
+    await using pod = await standalonePod(to, {
       namespace,
       name: `new-${from.name}`,
       image: images.agnhost,

@@ -13,12 +13,12 @@ import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
 import { clientPod, policyObject, type Role, serverPod } from "#harness/workloads/policy-workload.ts";
 import { askFrom } from "#harness/workloads/vantage.ts";
 
-const roles: readonly Role[] = ["friend", "stranger"];
+const roles: readonly Role[] = ["allowed", "denied"];
 const closedPort = 9;
 const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/policy/";
 
 /** A way from a client of one cluster to a server of another. */
-interface Way {
+interface Path {
   readonly from: Cluster;
   readonly role: Role;
   readonly to: Cluster;
@@ -31,7 +31,7 @@ interface Server {
   readonly node: string;
 }
 
-/** A server, a friend and a stranger in every cluster. */
+/** A server, an allowed and a denied client in every cluster. */
 async function deployRoles({
   mesh,
   namespace,
@@ -49,11 +49,11 @@ async function deployRoles({
   return servers;
 }
 
-/** Asks on a way, and says what came of it. A client's pod is named by its role. */
+/** Asks on a path, and says what came of it. A client's pod is named by its role. */
 async function askPath(
   servers: ReadonlyMap<string, Server>,
   { namespace, budgets }: Pick<SuiteFixtures, "namespace" | "budgets">,
-  { from, role, to, port = echoHttpPort, protocol = "http" }: Way,
+  { from, role, to, port = echoHttpPort, protocol = "http" }: Path,
 ): Promise<PolicyPath> {
   const host = servers.get(to.name)?.ip ?? "";
   const path = protocol === "udp" ? "hostname" : "/hostname";
@@ -72,28 +72,28 @@ async function askPath(
   };
 }
 
-type Ask = (way: Way) => Promise<PolicyPath>;
+type Ask = (path: Path) => Promise<PolicyPath>;
 
 /** What the set-up makes, for the tests. */
-interface Site {
+interface PolicyContext {
   readonly servers: ReadonlyMap<string, Server>;
   readonly ask: Ask;
 }
 
 /** Without a policy every path is open: else a denial would prove nothing. */
 async function allOpen(clusters: readonly Cluster[], ask: Ask, within: Within): Promise<void> {
-  const ways = clusters.flatMap((from) =>
+  const paths = clusters.flatMap((from) =>
     roles.flatMap((role) => clusters.map((to) => ({ from, role, to }))),
   );
   await Promise.all(
-    ways.map((way) =>
+    paths.map((path) =>
       eventually(
         async () => {
-          const path = await ask(way);
-          return path.outcome === "ok" ? ready(path) : notYet(path.outcome);
+          const answer = await ask(path);
+          return answer.outcome === "ok" ? ready(answer) : notYet(answer.outcome);
         },
         {
-          what: `${way.from.name}/${way.role} to reach ${way.to.name}'s server without a policy`,
+          what: `${path.from.name}/${path.role} to reach ${path.to.name}'s server without a policy`,
           ...within.settle,
         },
       ),
@@ -116,16 +116,16 @@ async function withPolicy(
   };
 }
 
-/** Judges the ways again until all are open or closed as expected, or the time for it is up. */
+/** Judges the paths again until all are open or closed as expected, or the time for it is up. */
 const enforced = (
   ask: Ask,
   within: Within,
-  expected: readonly (Way & { readonly open: boolean })[],
+  expected: readonly (Path & { readonly open: boolean })[],
 ): Promise<Verdict> =>
   judgedInTime(
     async () =>
       judgeOutcomes(
-        await Promise.all(expected.map(async (way) => ({ path: await ask(way), open: way.open }))),
+        await Promise.all(expected.map(async (path) => ({ path: await ask(path), open: path.open }))),
       ),
     { what: "the policy to be enforced", everyMs: 500, ...within.sync },
   );
@@ -142,11 +142,11 @@ export default defineSuite(
     order: 8,
     goal: "CiliumNetworkPolicy holds across clusters: by cluster, by label, by port, inwards and outwards.",
     method:
-      "friends and strangers in both clusters ask a server, without and with each policy; a drop is a silence that the agent's own monitor gives a reason for, a refusal is an answer, anything else is the rig's.",
+      "allowed and denied clients of both clusters send requests to a server, without and with each policy; a drop is a silence that the agent's own monitor gives a reason for, a refusal is an answer, anything else is the rig's.",
     failureMeans: "policy enforcement, or the identities of the other cluster's pods.",
     setup: async ({ mesh, namespace, budgets, images, within }) => {
       const servers = await deployRoles({ mesh, namespace, images, within });
-      const ask: Ask = (way) => askPath(servers, { namespace, budgets }, way);
+      const ask: Ask = (path) => askPath(servers, { namespace, budgets }, path);
       await allOpen(mesh.clusters, ask, within);
       return { servers, ask };
     },
@@ -177,9 +177,9 @@ export default defineSuite(
 );
 
 /** Policies that name a cluster, inwards and outwards. */
-function byClusterTests(test: DefineTest<Site>, pair: ClusterPair): void {
+function byClusterTests(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
   const { from, to } = pair;
-  test(`${pair.name} > inwards: ${to.name}'s server takes friends of ${from.name} on its port, and nobody else`, {
+  test(`${pair.name} > inwards: ${to.name}'s server accepts the allowed client of ${from.name} on its port, and no other`, {
     spec,
   }, async ({ mesh, namespace, setup: { ask }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
@@ -188,19 +188,19 @@ function byClusterTests(test: DefineTest<Site>, pair: ClusterPair): void {
       endpointSelector: { matchLabels: { ...server.matchLabels, [clusterLabel]: to.name } },
       ingress: [
         {
-          fromEndpoints: [{ matchLabels: { role: "friend", [clusterLabel]: from.name } }],
+          fromEndpoints: [{ matchLabels: { role: "allowed", [clusterLabel]: from.name } }],
           toPorts: httpPort,
         },
       ],
     });
     expect(
       await enforced(ask, within, [
-        { from, role: "friend", to, open: true },
-        { from, role: "stranger", to, open: false },
-        { from: to, role: "friend", to, open: false },
-        { from, role: "friend", to, port: echoUdpPort, protocol: "udp", open: false },
+        { from, role: "allowed", to, open: true },
+        { from, role: "denied", to, open: false },
+        { from: to, role: "allowed", to, open: false },
+        { from, role: "allowed", to, port: echoUdpPort, protocol: "udp", open: false },
         // The policy is the other cluster's: this one's server, with the same labels, knows nothing of it.
-        { from, role: "stranger", to: from, open: true },
+        { from, role: "denied", to: from, open: true },
       ]),
     ).toPass();
     expect(
@@ -209,12 +209,12 @@ function byClusterTests(test: DefineTest<Site>, pair: ClusterPair): void {
     ).toEqual([]);
   });
 
-  test(`${pair.name} > outwards: ${from.name}'s friends may only reach ${to.name}'s server`, {
+  test(`${pair.name} > outwards: the allowed client of ${from.name} may reach only ${to.name}'s server`, {
     spec,
   }, async ({ mesh, namespace, setup: { ask }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     await using _policy = await withPolicy(from, namespace, "egress-by-cluster", {
-      endpointSelector: { matchLabels: { role: "friend" } },
+      endpointSelector: { matchLabels: { role: "allowed" } },
       egress: [
         {
           toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }],
@@ -224,17 +224,17 @@ function byClusterTests(test: DefineTest<Site>, pair: ClusterPair): void {
     });
     expect(
       await enforced(ask, within, [
-        { from, role: "friend", to, open: true },
-        { from, role: "friend", to: from, open: false },
-        { from, role: "friend", to, port: echoUdpPort, protocol: "udp", open: false },
-        { from, role: "stranger", to: from, open: true },
+        { from, role: "allowed", to, open: true },
+        { from, role: "allowed", to: from, open: false },
+        { from, role: "allowed", to, port: echoUdpPort, protocol: "udp", open: false },
+        { from, role: "denied", to: from, open: true },
       ]),
     ).toPass();
   });
 }
 
 /** What is kept out, and how that looks. */
-function denialTests(test: DefineTest<Site>, pair: ClusterPair): void {
+function denialTests(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
   const { to } = pair;
   test(`${pair.name} > default deny in ${to.name} shuts out both clusters, and the agent says why`, async ({
     mesh,
@@ -251,14 +251,14 @@ function denialTests(test: DefineTest<Site>, pair: ClusterPair): void {
     });
     expect(
       await enforced(ask, within, [
-        { from, role: "friend", to, open: false },
-        { from: to, role: "friend", to, open: false },
+        { from, role: "allowed", to, open: false },
+        { from: to, role: "allowed", to, open: false },
       ]),
     ).toPass();
     const reasons = await dropReasons(
       to,
       servers.get(to.name)?.node ?? "",
-      () => ask({ from, role: "friend", to }),
+      () => ask({ from, role: "allowed", to }),
       within.sync,
     );
     keepFacts({ dropReason: reasons.join(", ") });
@@ -275,7 +275,7 @@ function denialTests(test: DefineTest<Site>, pair: ClusterPair): void {
     const { from, to } = pairIn(mesh, pair);
     const verdict = await judgedInTime(
       async () => {
-        const path = await ask({ from, role: "friend", to, port: closedPort, protocol: "tcp" });
+        const path = await ask({ from, role: "allowed", to, port: closedPort, protocol: "tcp" });
         keepFacts({ outcome: path.outcome });
         return failedBecause(
           path.outcome === "refused"
@@ -291,7 +291,7 @@ function denialTests(test: DefineTest<Site>, pair: ClusterPair): void {
 }
 
 /** Selectors that name no cluster. */
-function selectorTests(test: DefineTest<Site>, pair: ClusterPair): void {
+function selectorTests(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
   const { to } = pair;
   test(`${pair.name} > the entity cluster in ${to.name} means its own endpoints`, async ({
     mesh,
@@ -307,9 +307,9 @@ function selectorTests(test: DefineTest<Site>, pair: ClusterPair): void {
     });
     expect(
       await enforced(ask, within, [
-        { from: to, role: "friend", to, open: true },
-        { from: to, role: "stranger", to, open: true },
-        { from, role: "friend", to, open: false },
+        { from: to, role: "allowed", to, open: true },
+        { from: to, role: "denied", to, open: true },
+        { from, role: "allowed", to, open: false },
       ]),
     ).toPass();
   });
@@ -322,19 +322,19 @@ function selectorTests(test: DefineTest<Site>, pair: ClusterPair): void {
     keepFacts({ policyDefaultLocalCluster: setting });
     await using _policy = await withPolicy(to, namespace, "ingress-by-label-alone", {
       endpointSelector: server,
-      ingress: [{ fromEndpoints: [{ matchLabels: { role: "friend" } }], toPorts: httpPort }],
+      ingress: [{ fromEndpoints: [{ matchLabels: { role: "allowed" } }], toPorts: httpPort }],
     });
     expect(
       await enforced(ask, within, [
-        { from: to, role: "friend", to, open: true },
-        { from, role: "friend", to, open: setting !== "true" },
-        { from: to, role: "stranger", to, open: false },
+        { from: to, role: "allowed", to, open: true },
+        { from, role: "allowed", to, open: setting !== "true" },
+        { from: to, role: "denied", to, open: false },
       ]),
     ).toPass();
   });
 }
 
-function kubernetesTest(test: DefineTest<Site>, pair: ClusterPair): void {
+function kubernetesTest(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
   test(`${pair.name} > a Kubernetes NetworkPolicy in ${pair.to.name} holds for both clusters, its selectors as policyDefaultLocalCluster says`, {
     spec,
   }, async ({ mesh, namespace, setup: { ask }, within, keepFacts, expect }) => {
@@ -351,7 +351,7 @@ function kubernetesTest(test: DefineTest<Site>, pair: ClusterPair): void {
         policyTypes: ["Ingress"],
         ingress: [
           {
-            from: [{ podSelector: { matchLabels: { role: "friend" } } }],
+            from: [{ podSelector: { matchLabels: { role: "allowed" } } }],
             ports: [{ port: echoHttpPort, protocol: "TCP" }],
           },
         ],
@@ -362,10 +362,10 @@ function kubernetesTest(test: DefineTest<Site>, pair: ClusterPair): void {
     };
     expect(
       await enforced(ask, within, [
-        { from: to, role: "friend", to, open: true },
-        { from, role: "friend", to, open: setting !== "true" },
-        { from: to, role: "stranger", to, open: false },
-        { from, role: "stranger", to, open: false },
+        { from: to, role: "allowed", to, open: true },
+        { from, role: "allowed", to, open: setting !== "true" },
+        { from: to, role: "denied", to, open: false },
+        { from, role: "denied", to, open: false },
       ]),
     ).toPass();
   });

@@ -7,7 +7,7 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { IpcacheEntry } from "#harness/model/snapshot.ts";
 import type { Agent } from "./agent.ts";
 
-export interface LonePod extends AsyncDisposable {
+export interface StandalonePod extends AsyncDisposable {
   readonly cluster: string;
   readonly name: string;
   readonly ip: string;
@@ -16,10 +16,10 @@ export interface LonePod extends AsyncDisposable {
 }
 
 /** A pod with a Cilium endpoint of its own, removed with its handle. */
-export async function lonePod(
+export async function standalonePod(
   cluster: Cluster,
   options: { namespace: string; name: string; image: string; withinMs: number; signal: AbortSignal },
-): Promise<LonePod> {
+): Promise<StandalonePod> {
   const { namespace, name } = options;
   await cluster.kube.apply({
     apiVersion: "v1",
@@ -60,7 +60,7 @@ export async function lonePod(
 /** Waits until a pod's address is in the agent's ipcache BPF map with its own identity, or is gone from it. */
 export async function awaitIpcache(
   agent: Agent,
-  pod: LonePod,
+  pod: StandalonePod,
   options: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<IpcacheEntry & { readonly afterMs: number }> {
   const startedMs = monotonicMs();

@@ -2,7 +2,7 @@ import { type LocalNode, onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 
 /** Where a node's kernel sends a packet for an address. */
-export interface Way {
+export interface Route {
   /** The next hop, where the address is not on a network of the node's own. */
   readonly via: string | undefined;
   /** Undefined where it has none. */
@@ -10,7 +10,7 @@ export interface Way {
 }
 
 /** `ip route get` on a node. */
-export async function wayTo(node: LocalNode, ip: string, signal: AbortSignal): Promise<Way> {
+export async function lookupRoute(node: LocalNode, ip: string, signal: AbortSignal): Promise<Route> {
   const { stdout: told, stderr } = await onNode(node, ["ip", "-o", "route", "get", ip], {
     tolerate: true,
     signal,

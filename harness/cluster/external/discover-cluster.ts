@@ -98,7 +98,7 @@ export async function discoverCluster(context: string, kubeconfig: string): Prom
 }
 
 async function requireRights(kube: Kube, context: string): Promise<void> {
-  const allowed = await Promise.all(rights.map((right) => kube.may(right)));
+  const allowed = await Promise.all(rights.map((right) => kube.can(right)));
   const refused = rights.filter((_, i) => !allowed[i]);
   const missing = [
     ...Map.groupBy(refused, ({ resource, subresource }) => [resource, subresource ?? []].flat().join("/")),

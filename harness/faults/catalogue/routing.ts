@@ -1,4 +1,4 @@
-import { wayTo } from "#harness/cilium/agent/routes.ts";
+import { lookupRoute } from "#harness/cilium/agent/routes.ts";
 import { type LocalNode, onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault } from "../fault.ts";
@@ -25,8 +25,8 @@ export const routeBlackholed: Fault = {
       subject: `the way from node ${node.name} to ${to}`,
       names: [node.name],
       async tookHold() {
-        const way = await wayTo(node, to.replace(/\.\d+\/\d+$/, ".1"), ctx.signal);
-        if (way.device !== undefined)
+        const route = await lookupRoute(node, to.replace(/\.\d+\/\d+$/, ".1"), ctx.signal);
+        if (route.device !== undefined)
           throw new MeshproofError("fault-no-effect", `${node.name} still has a way to ${to}`);
       },
     };

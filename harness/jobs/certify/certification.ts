@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { mergeValues, requireKindPlan } from "#harness/config/plan.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
-import { lastingState } from "#harness/evidence/lasting-state.ts";
+import { persistentState } from "#harness/evidence/persistent-state.ts";
 import { disturbances } from "#harness/judge/host.ts";
-import { changesOf } from "#harness/judge/lasting-state.ts";
+import { changesOf } from "#harness/judge/persistent-state.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
@@ -15,7 +15,7 @@ import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/cer
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
-import type { LastingState } from "#harness/model/lasting-state.ts";
+import type { PersistentState } from "#harness/model/persistent-state.ts";
 import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { writeJournal } from "#harness/state/certification-journal.ts";
@@ -30,7 +30,7 @@ import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
 import { type BothArtifacts, loadImages, type Side } from "./prepare.ts";
 import { runPhaseSuites } from "./run-phase-suites.ts";
 import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
-import { wholeLastingState } from "./whole-lasting-state.ts";
+import { wholePersistentState } from "./whole-persistent-state.ts";
 import { writeCertificate } from "./write-certificate.ts";
 
 /** Suites of the mixed versions, which every mesh needs. */
@@ -57,7 +57,7 @@ export interface CertificationOptions {
 interface Watch {
   readonly standing: Standing;
   readonly host: HostWatch;
-  readonly before: ReadonlyMap<string, LastingState>;
+  readonly before: ReadonlyMap<string, PersistentState>;
 }
 
 /** One certification, from the phase that its journal is at to its certificate. */
@@ -117,10 +117,10 @@ export class Certification {
     await this.#goBackTo(first);
     if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
     const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(this.#dir), this.#watchedUntil);
-    await using standing = await startStanding(this.#mesh, this.#dir, progress, signal, async (guarded) => {
+    await using standing = await startStanding(this.#mesh, this.#dir, progress, signal, async (protectedUnixMs) => {
       // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
-      if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: guarded });
-      this.#watchedUntil = guarded;
+      if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
+      this.#watchedUntil = protectedUnixMs;
       this.#late = late;
     });
     const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
@@ -128,7 +128,7 @@ export class Certification {
       nodes.map((n) => n.name),
       this.#dir,
     );
-    const before = await wholeLastingState(this.#mesh.clusters, standingNamespace, {
+    const before = await wholePersistentState(this.#mesh.clusters, standingNamespace, {
       withinMs: this.#state.plan.budgets.settleMs,
       signal,
     });
@@ -268,7 +268,7 @@ export class Certification {
 
   /** What is not as it was, once the mesh had time to settle: a look in between may meet a pod that is just not ready. */
   async #changed(
-    before: ReadonlyMap<string, LastingState>,
+    before: ReadonlyMap<string, PersistentState>,
   ): Promise<{ changed: string[]; unread: string[] }> {
     const { signal } = this.#options;
     const deadlineMs = monotonicMs() + this.#state.plan.budgets.settleMs;
@@ -276,7 +276,7 @@ export class Certification {
       const changed: string[] = [];
       const unread: string[] = [];
       for (const cluster of this.#mesh.clusters)
-        await lastingState(cluster, standingNamespace, signal).then(
+        await persistentState(cluster, standingNamespace, signal).then(
           (now) => changed.push(...changesOf(cluster.name, before.get(cluster.name)!, now)),
           (error: unknown) =>
             unread.push(`the state of ${cluster.name} that must last was not read: ${messageOf(error)}`),
@@ -291,7 +291,7 @@ export class Certification {
     const { say, signal } = this.#options;
     const { suites, full } = this.#journal.settings;
     // Nothing is measured of it while suites run, whose figures it must not spoil.
-    traffic.pace(besideSuites);
+    traffic.setIntervalFactor(besideSuites);
     try {
       return await runPhaseSuites({
         lab: this.#state.lab,
@@ -303,7 +303,7 @@ export class Certification {
         signal,
       });
     } finally {
-      traffic.pace(1);
+      traffic.setIntervalFactor(1);
     }
   }
 

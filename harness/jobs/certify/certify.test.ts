@@ -54,10 +54,10 @@ test("an interrupted phase goes back to what its cluster ran before", () => {
 
 test("leaks that a killed harness kept are told; a line that was cut off is none", async () => {
   const file = join(await mkdtemp(join(tmpdir(), "meshproof-leaks-")), "leaks.ndjson");
-  const packet = (atUnixMs: number) => JSON.stringify({ atUnixMs, from: "east/stranger", to: "west/server" });
+  const packet = (atUnixMs: number) => JSON.stringify({ atUnixMs, from: "east/denied", to: "west/server" });
   await writeFile(file, `${packet(900)}\n${packet(1200)}\n${packet(1250)}\n{"atUn`);
   expect(await keptLeaks(file, 1000)).toEqual([
-    { afterMs: 200, from: "east/stranger", to: "west/server", packets: 2, spanMs: 50 },
+    { afterMs: 200, from: "east/denied", to: "west/server", packets: 2, spanMs: 50 },
   ]);
   expect(await keptLeaks(`${file}.none`, 1000)).toEqual([]);
 });

@@ -3,7 +3,7 @@ import { readValues } from "#harness/config/lab-file.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
-import { makeRoom } from "#harness/lab/other-labs.ts";
+import { freeCapacity } from "#harness/lab/other-labs.ts";
 import { removeMine } from "#harness/lab/remove-mine.ts";
 import { up } from "#harness/lab/up.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
@@ -61,9 +61,9 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     options.order,
   );
   const suites = chooseSuites(await loadSuites(), options.suites, plan).map((s) => s.info.name);
-  const stranded = await readJournal(plan.lab);
-  if (stranded !== undefined)
-    throw new MeshproofError("config-conflict", whereItIs(plan.lab, stranded), {
+  const interrupted = await readJournal(plan.lab);
+  if (interrupted !== undefined)
+    throw new MeshproofError("config-conflict", whereItIs(plan.lab, interrupted), {
       remedy: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
     });
   const newValues = (
@@ -124,7 +124,7 @@ async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   const state = await readLabState(lab);
   if (state !== undefined) await claimLab(state, options.keep);
   const { plan } = await requireLab(lab);
-  await makeRoom(lab, progress, signal);
+  await freeCapacity(lab, progress, signal);
   const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, progress, signal);
   claimJournal(lab);
   options.say(whereItIs(lab, journal));

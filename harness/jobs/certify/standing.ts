@@ -10,7 +10,7 @@ import { MeshEvents } from "#harness/measure/mesh-events.ts";
 import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
-import { deployStanding, guard } from "#harness/workloads/standing-workload.ts";
+import { deployStanding, protect } from "#harness/workloads/standing-workload.ts";
 
 /** All that watches the mesh through a certification. */
 export interface Standing extends AsyncDisposable {
@@ -26,15 +26,15 @@ export const folderName = (title: string): string => title.replace(/[^a-z0-9]+/g
 export const leaksFile = (dir: string): string => join(dir, "leaks.ndjson");
 
 /**
- * Starts the traffic that never stops. Before the policy is in force every stranger must be seen by the captures: one
- * that is blind would certify anything. `onGuarded` is told from when on no stranger may get through.
+ * Starts the traffic that never stops. Before the policy is in force every denied client must be seen by the captures: one
+ * that is blind would certify anything. `onProtected` receives the time from which no denied client may get through.
  */
 export async function startStanding(
   mesh: Mesh,
   dir: string,
   progress: Progress,
   signal: AbortSignal,
-  onGuarded: (unixMs: number) => Promise<void>,
+  onProtected: (unixMs: number) => Promise<void>,
 ): Promise<Standing> {
   await using open = new AsyncDisposableStack();
   const begunMs = Math.round(unixNowMs());
@@ -50,7 +50,7 @@ export async function startStanding(
     }),
   );
   const outside = open.use(await startOutsideClient(lab, networksOf(plan), artifacts.proberImage));
-  const leaks = open.use(await LeakWatch.start(workload.guarded, signal));
+  const leaks = open.use(await LeakWatch.start(workload.protectedServers, signal));
   const traffic = open.use(
     await progress.step("start the traffic", () =>
       StandingTraffic.start({
@@ -65,8 +65,8 @@ export async function startStanding(
       }),
     ),
   );
-  // Every backend: the guarded servers waited behind restarting agents, and lost what policy had let through.
-  await prioritisePods([...(await workload.echo.podUids()), ...workload.guarded.map((g) => g.server.uid)]);
+  // Every backend: the protected servers waited behind restarting agents, and lost what policy had let through.
+  await prioritisePods([...(await workload.echo.podUids()), ...workload.protectedServers.map((g) => g.server.uid)]);
   const sinceMs = unixNowMs();
   await eventually(
     async () => {
@@ -76,22 +76,22 @@ export async function startStanding(
         ? ready(undefined)
         : notYet(`${seen.size} of ${wanted}: ${[...seen].join(", ")}`);
     },
-    { what: "the captures to see every stranger reach every server without a policy", ...waiting },
+    { what: "the captures to see every denied client reach every server without a policy", ...waiting },
   );
-  await guard(clusters);
+  await protect(clusters);
   await eventually(
     async () => {
-      const answered = traffic.answeredStrangers(unixNowMs() - 3000);
+      const answered = traffic.answeredDenied(unixNowMs() - 3000);
       const leaking = [...leaks.seen(unixNowMs() - 3000)];
       return answered.length + leaking.length === 0
         ? ready(undefined)
         : notYet(`still let through: ${[...answered, ...leaking].join(", ")}`);
     },
-    { what: "the policy to stop every stranger", ...waiting, everyMs: 500 },
+    { what: "the policy to stop every denied client", ...waiting, everyMs: 500 },
   );
-  const guardedUnixMs = unixNowMs();
+  const protectedUnixMs = unixNowMs();
   leaks.keepIn(leaksFile(dir));
-  await onGuarded(guardedUnixMs);
+  await onProtected(protectedUnixMs);
   await traffic.settled();
   const events = open.use(new MeshEvents(clusters));
   const resources = open.move();

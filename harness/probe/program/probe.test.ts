@@ -15,7 +15,7 @@ function stepsOf(timesMs: readonly number[]): number[] {
   });
 }
 
-test("requests leave on a grid, and on one that is so many times wider after `pace`", async () => {
+test("requests leave on a grid, and on one that is so many times wider after `interval-factor`", async () => {
   const server = createServer((_request, response) => response.end("pod-a"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -32,7 +32,7 @@ test("requests leave on a grid, and on one that is so many times wider after `pa
     if (!("samples" in told)) return;
     samples.push(...told.samples);
     controls.push(...told.control.map(([, dueMs]) => dueMs));
-    if (samples.length >= 10) prober.write("pace 4");
+    if (samples.length >= 10) prober.write("interval-factor 4");
     if (samples.length >= 20) prober.write("stop");
   });
   expect(await prober.done).toMatchObject({ exitCode: 0 });

@@ -42,7 +42,7 @@ function clientOf({ connection, host, port, path, timeoutMs }: StreamSpec): Clie
 
 /**
  * Open loop: requests leave on fixed grids whatever became of the earlier ones, each stamped at its start, so an
- * outage costs as many samples as it lasts. At the line `pace N` all but the control leave N times less often. Ends when
+ * outage costs as many samples as it lasts. At the line `interval-factor N` all but the control leave N times less often. Ends when
  * standard input does, or at the line `stop`.
  */
 export async function probe(spec: ProbeSpec): Promise<void> {
@@ -69,7 +69,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
     keep: (row) => controls.push(row),
   };
   grids.push(control);
-  let pace = 1;
+  let intervalFactor = 1;
 
   const zero = performance.now();
   const cpuAtStart = process.cpuUsage();
@@ -87,8 +87,8 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const input = createInterface({ input: process.stdin });
   const ended = new Promise<void>((resolve) => {
     input.on("line", (line) => {
-      const slower = /^pace (\d+)$/.exec(line.trim())?.[1];
-      if (slower !== undefined) pace = Number(slower);
+      const slower = /^interval-factor (\d+)$/.exec(line.trim())?.[1];
+      if (slower !== undefined) intervalFactor = Number(slower);
       if (line.trim() === "stop") resolve();
     });
     input.on("close", resolve);
@@ -98,7 +98,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const launch = (grid: Grid): void => {
     const { dueMs } = grid;
     const seq = grid.seq++;
-    grid.dueMs += grid.everyMs * (grid === control ? 1 : pace);
+    grid.dueMs += grid.everyMs * (grid === control ? 1 : intervalFactor);
     const sentMs = nowMs();
     const entry = grid.request().then(({ outcome, body, detail }) => {
       grid.keep([seq, round(dueMs), round(sentMs), round(nowMs()), outcome, body.slice(0, 100), detail]);

@@ -160,7 +160,7 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
     while (prober.recorded - already < manySamples) {
       await pause(500, signal);
       most = Math.max(most, process.memoryUsage.rss());
-      prober.checkVoice();
+      prober.assertAlive();
     }
     const recorded = prober.recorded - already;
     const grown = liveBytes() - liveBefore;

@@ -6,7 +6,7 @@ import { requireLab } from "#harness/state/lab.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 
 /**
- * Lets one cluster's stranger through to its own guarded server for a moment, by an entry in the endpoint's policy map,
+ * Lets one cluster's denied client through to its own protected server for a moment, by an entry in the endpoint's policy map,
  * beside a certification that runs: it must say so. In the map and not by taking the policy away, whose return an agent
  * may merge with its going.
  */
@@ -22,14 +22,14 @@ export async function plantLeak(lab: string, name: string, forMs: number): Promi
     return found.status as { id: number; identity: { id: number }; networking: { node: string } };
   };
   const server = await endpoint("server");
-  const stranger = await endpoint("stranger");
+  const denied = await endpoint("denied");
   const agents = await agentsOf(cluster, signal);
   const nodes = await cluster.nodes();
   const node = nodes.find((n) => n.address === server.networking.node)?.name;
   const agent = agents.find((a) => a.node === node);
   if (agent === undefined)
     throw new MeshproofError("lab-broken", `no agent answers on the node of ${name}'s server`);
-  const entry = `${server.id} ingress ${stranger.identity.id}`;
+  const entry = `${server.id} ingress ${denied.identity.id}`;
   // One shell: the way there and back is no part of the leak.
   await agent.run([
     "sh",

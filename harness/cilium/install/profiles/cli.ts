@@ -2,8 +2,8 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { CiliumCli } from "#harness/platform/cilium-cli.ts";
 import { apiserverPort } from "../helm-values.ts";
 import { reconnectAll } from "../reconnect.ts";
-import type { Profile, Site, Values } from "../site.ts";
-import { type Handout, handoutOf } from "./handout.ts";
+import type { Profile, MeshInstaller, Values } from "../mesh-installer.ts";
+import { type PeerCredentials, peerCredentialsOf } from "./peer-credentials.ts";
 
 /**
  * The lab with two minikube clusters (seed 004): cluster-pool IPAM, Cilium in use for itself first, then
@@ -12,21 +12,21 @@ import { type Handout, handoutOf } from "./handout.ts";
  * both ways. Each cluster keeps the CA that it made for itself.
  */
 export const cliProfile: Profile = {
-  async mesh(site) {
-    const { clusters, progress } = site;
+  async mesh(installer) {
+    const { clusters, progress } = installer;
     await progress.step(
       "install Cilium, not meshed",
-      () => Promise.all(clusters.map((c) => site.begin(c, own(site, c)))),
+      () => Promise.all(clusters.map((c) => installer.begin(c, own(installer, c)))),
       { expectMs: 60_000 },
     );
-    const cli = await CiliumCli.find(site.signal);
-    await (cli === undefined ? meshByHelm(site) : meshByCli(site, cli));
-    await reconnectAll(clusters, site.waiting);
+    const cli = await CiliumCli.find(installer.signal);
+    await (cli === undefined ? meshByHelm(installer) : meshByCli(installer, cli));
+    await reconnectAll(clusters, installer.waiting);
   },
 };
 
 /** As the document has it: enabled in each cluster, connected from one side. */
-async function meshByCli({ clusters, progress }: Site, cli: CiliumCli): Promise<void> {
+async function meshByCli({ clusters, progress }: MeshInstaller, cli: CiliumCli): Promise<void> {
   await progress.step(
     `cilium clustermesh enable, connect and status --wait (CLI ${cli.version})`,
     async () => {
@@ -40,15 +40,15 @@ async function meshByCli({ clusters, progress }: Site, cli: CiliumCli): Promise<
 }
 
 /** The Helm upgrades that the CLI would make. */
-async function meshByHelm(site: Site): Promise<void> {
-  const { clusters, progress } = site;
+async function meshByHelm(installer: MeshInstaller): Promise<void> {
+  const { clusters, progress } = installer;
   const known = await progress.step(
     "enable Cluster Mesh in each cluster",
     () =>
       Promise.all(
         clusters.map(async (c) => {
-          await site.install(c, { ...own(site, c), clustermesh: enabled });
-          return handoutOf(site, c);
+          await installer.install(c, { ...own(installer, c), clustermesh: enabled });
+          return peerCredentialsOf(installer, c);
         }),
       ),
     { expectMs: 60_000 },
@@ -58,11 +58,11 @@ async function meshByHelm(site: Site): Promise<void> {
     async () => {
       await Promise.all(
         clusters.map(async (c) => {
-          await site.install(c, {
-            ...own(site, c),
+          await installer.install(c, {
+            ...own(installer, c),
             clustermesh: { ...enabled, config: peersOf(c, known) },
           });
-          await site.apiserverReady(c);
+          await installer.apiserverReady(c);
         }),
       );
     },
@@ -70,11 +70,11 @@ async function meshByHelm(site: Site): Promise<void> {
   );
 }
 
-function own(site: Site, cluster: Cluster): Values {
+function own(installer: MeshInstaller, cluster: Cluster): Values {
   return {
     ipam: {
       mode: "cluster-pool",
-      operator: { clusterPoolIPv4PodCIDRList: [site.planned(cluster).podCidr] },
+      operator: { clusterPoolIPv4PodCIDRList: [installer.planned(cluster).podCidr] },
     },
   };
 }
@@ -86,7 +86,7 @@ const enabled = {
   apiserver: { service: { type: "NodePort", nodePort: apiserverPort.NodePort } },
 };
 
-function peersOf(cluster: Cluster, known: readonly Handout[]): Values {
+function peersOf(cluster: Cluster, known: readonly PeerCredentials[]): Values {
   return {
     enabled: true,
     clusters: known

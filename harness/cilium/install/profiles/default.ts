@@ -3,24 +3,24 @@ import { found } from "#harness/lib/found.ts";
 import { labCa } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
 import { reconnectAgents } from "../reconnect.ts";
-import type { Profile, Site } from "../site.ts";
+import type { Profile, MeshInstaller } from "../mesh-installer.ts";
 
 /**
  * Meshing by Helm values alone (Cilium's "Setting up Cluster Mesh" guide): the addresses are known beforehand and one
  * CA signs for all, so every cluster is installed at once, meshed from the first moment.
  */
 export const defaultProfile: Profile = {
-  async mesh(site) {
-    const { clusters, plan, progress } = site;
+  async mesh(installer) {
+    const { clusters, plan, progress } = installer;
     const addresses = new Map<string, readonly string[]>();
-    for (const cluster of clusters) addresses.set(cluster.name, await addressesOf(site, cluster));
+    for (const cluster of clusters) addresses.set(cluster.name, await addressesOf(installer, cluster));
     const addressOf = ({ name }: Cluster): string =>
       found(addresses.get(name)?.[0], `address of the clustermesh-apiserver of ${name}`);
     const ca = await labCa(plan.lab);
     await progress.step("install Cilium with its own chart", () =>
       Promise.all(
         clusters.map((cluster) =>
-          site.install(cluster, {
+          installer.install(cluster, {
             tls: { ca: { cert: base64(ca.cert), key: base64(ca.key) } },
             clustermesh: {
               useAPIServer: true,
@@ -48,9 +48,9 @@ export const defaultProfile: Profile = {
       ),
     );
     // Whatever clustermesh-apiserver's own service is: suites have LoadBalancer services of theirs.
-    const announced = Promise.all(clusters.map((c) => site.announce(c)));
+    const announced = Promise.all(clusters.map((c) => installer.announce(c)));
     announced.catch(() => {});
-    await progress.step("wait for the agents", () => Promise.all(clusters.map((c) => site.agentsReady(c))), {
+    await progress.step("wait for the agents", () => Promise.all(clusters.map((c) => installer.agentsReady(c))), {
       expectMs: 30_000,
     });
     await announced;
@@ -61,7 +61,7 @@ export const defaultProfile: Profile = {
           clusters.map(async (c) => {
             // With KVStoreMesh, agents read their own cluster's copy: the others need not be ready.
             await Promise.all(
-              (c.capabilities.hasKvstoreMesh ? [c] : clusters).map((of) => site.apiserverReady(of)),
+              (c.capabilities.hasKvstoreMesh ? [c] : clusters).map((of) => installer.apiserverReady(of)),
             );
             await reconnectAgents(c);
           }),
@@ -71,9 +71,9 @@ export const defaultProfile: Profile = {
   },
 };
 
-async function addressesOf(site: Site, cluster: Cluster): Promise<readonly string[]> {
-  return site.plan.serviceType === "LoadBalancer"
-    ? [site.block(cluster).apiserver]
+async function addressesOf(installer: MeshInstaller, cluster: Cluster): Promise<readonly string[]> {
+  return installer.plan.serviceType === "LoadBalancer"
+    ? [installer.block(cluster).apiserver]
     : (await cluster.nodes()).map((n) => n.address);
 }
 

@@ -5,7 +5,7 @@ import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { clientCertificate, labCa, serverCertificate } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
-import type { Profile, Site } from "../site.ts";
+import type { Profile, MeshInstaller } from "../mesh-installer.ts";
 
 /** kubeadm's own etcd has 2379 and 2380 of the control plane node. */
 const clientPort = 2479;
@@ -33,19 +33,19 @@ export const externalEtcd = {
  * clustermesh-apiserver, no KVStoreMesh. Successors: an etcd of the lab for cilium-etcd-operator (gone in Cilium 1.10).
  */
 export const externalEtcdProfile: Profile = {
-  async mesh(site) {
-    const { clusters, progress } = site;
+  async mesh(installer) {
+    const { clusters, progress } = installer;
     await progress.step(
       "an etcd in each cluster, exposed as a service; Cilium with it as its kvstore",
       () =>
         Promise.all(
           clusters.map(async (cluster) => {
-            const address = await startEtcd(site, cluster);
-            await site.begin(cluster, {
+            const address = await startEtcd(installer, cluster);
+            await installer.begin(cluster, {
               identityAllocationMode: "kvstore",
               etcd: { enabled: true, ssl: true, endpoints: [`https://${address}:${clientPort}`] },
             });
-            await site.podsReady(cluster);
+            await installer.podsReady(cluster);
           }),
         ),
       { expectMs: 75_000 },
@@ -53,8 +53,8 @@ export const externalEtcdProfile: Profile = {
     await progress.step(
       "every cluster's certificates and address into every cluster; agents and operators start anew",
       async () => {
-        const entries = await Promise.all(clusters.map((c) => entryOf(site, c)));
-        await Promise.all(clusters.map((c) => connect(site, c, entries)));
+        const entries = await Promise.all(clusters.map((c) => entryOf(installer, c)));
+        await Promise.all(clusters.map((c) => connect(installer, c, entries)));
       },
       { expectMs: 45_000 },
     );
@@ -62,10 +62,10 @@ export const externalEtcdProfile: Profile = {
 };
 
 /** Where agents of its own cluster reach it: on the control plane node, for it must be there before the CNI. */
-async function startEtcd(site: Site, cluster: Cluster): Promise<string> {
+async function startEtcd(installer: MeshInstaller, cluster: Cluster): Promise<string> {
   const { kube } = cluster;
   const node = await cluster.controlPlane();
-  const ca = await labCa(site.plan.lab, externalEtcd.ca(cluster.name));
+  const ca = await labCa(installer.plan.lab, externalEtcd.ca(cluster.name));
   const valid = { fromMs: Date.now() - 3_600_000, untilMs: Date.now() + 365 * 86_400_000 };
   const names = { ips: [node.address, "127.0.0.1"], dns: [`*.${domain}`] };
   const server = await serverCertificate(ca, `${cluster.name}.${domain}`, names, valid);
@@ -88,8 +88,8 @@ async function startEtcd(site: Site, cluster: Cluster): Promise<string> {
       `${cluster.name} has no etcd of kubeadm whose image could be used`,
     );
   await kube.apply(etcdDeployment(image, node.address));
-  await kube.apply(etcdService(site.block(cluster).apiserver));
-  await site.deploymentReady(cluster, etcdName);
+  await kube.apply(etcdService(installer.block(cluster).apiserver));
+  await installer.deploymentReady(cluster, etcdName);
   return node.address;
 }
 
@@ -101,9 +101,9 @@ interface Entry {
   readonly files: Readonly<Record<string, string>>;
 }
 
-async function entryOf(site: Site, cluster: Cluster): Promise<Entry> {
+async function entryOf(installer: MeshInstaller, cluster: Cluster): Promise<Entry> {
   const keys = ["etcd-client-ca.crt", "etcd-client.crt", "etcd-client.key"] as const;
-  const secret = await site.secret(cluster, clientSecret, keys);
+  const secret = await installer.secret(cluster, clientSecret, keys);
   const config = [
     "endpoints:",
     `- https://${cluster.name}.${domain}:${apiserverPort.LoadBalancer}`,
@@ -114,7 +114,7 @@ async function entryOf(site: Site, cluster: Cluster): Promise<Entry> {
   ].join("\n");
   return {
     cluster: cluster.name,
-    ip: await site.externalIp(cluster, externalService),
+    ip: await installer.externalIp(cluster, externalService),
     files: {
       [cluster.name]: Buffer.from(config).toString("base64"),
       ...Object.fromEntries(keys.map((k) => [`${cluster.name}.${k}`, secret[k]])),
@@ -122,7 +122,7 @@ async function entryOf(site: Site, cluster: Cluster): Promise<Entry> {
   };
 }
 
-async function connect(site: Site, cluster: Cluster, entries: readonly Entry[]): Promise<void> {
+async function connect(installer: MeshInstaller, cluster: Cluster, entries: readonly Entry[]): Promise<void> {
   const { kube } = cluster;
   await kube.apply({
     apiVersion: "v1",
@@ -135,9 +135,9 @@ async function connect(site: Site, cluster: Cluster, entries: readonly Entry[]):
   await kube.merge(kinds.daemonSet, "kube-system", "cilium", {
     spec: { template: { ...restarted, spec: { hostAliases } } },
   });
-  await site.agentsReady(cluster);
+  await installer.agentsReady(cluster);
   await kube.merge(kinds.deployment, "kube-system", "cilium-operator", { spec: { template: restarted } });
-  await site.deploymentReady(cluster, "cilium-operator");
+  await installer.deploymentReady(cluster, "cilium-operator");
 }
 
 function secretObject(name: string, entries: Readonly<Record<string, string>>): KubeObject {

@@ -1,5 +1,5 @@
 import type { ProfileName } from "#harness/model/profile.ts";
-import type { Profile } from "../site.ts";
+import type { Profile } from "../mesh-installer.ts";
 import { cliProfile } from "./cli.ts";
 import { defaultProfile } from "./default.ts";
 import { externalEtcdProfile } from "./external-etcd.ts";

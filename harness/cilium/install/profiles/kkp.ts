@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { reconnectAll } from "../reconnect.ts";
-import type { Profile, Site, Values } from "../site.ts";
-import { type Handout, handoutOf } from "./handout.ts";
+import type { Profile, MeshInstaller, Values } from "../mesh-installer.ts";
+import { type PeerCredentials, peerCredentialsOf } from "./peer-credentials.ts";
 
 interface Authority {
   readonly cert: string;
@@ -16,27 +16,27 @@ interface Authority {
  * they are collected (15 minutes).
  */
 export const kkpProfile: Profile = {
-  async mesh(site) {
-    const { clusters, progress } = site;
+  async mesh(installer) {
+    const { clusters, progress } = installer;
     const [first, ...others] = clusters as [Cluster, ...Cluster[]];
     await progress.step(
       "step 1: clusters with Cilium, not meshed",
-      () => Promise.all(clusters.map((c) => site.begin(c, rollOut))),
+      () => Promise.all(clusters.map((c) => installer.begin(c, rollOut))),
       { expectMs: 60_000 },
     );
-    const known: Handout[] = [
+    const known: PeerCredentials[] = [
       await progress.step(
         `steps 2 and 3: enable Cluster Mesh in ${first.name}, retrieve its data`,
-        () => enable(site, first, []),
+        () => enable(installer, first, []),
         { expectMs: 75_000 },
       ),
     ];
-    const authority = await authorityOf(site, first);
+    const authority = await authorityOf(installer, first);
     for (const cluster of others)
       known.push(
         await progress.step(
           `steps 4 and 5: enable it in ${cluster.name} with the data of ${known.map((k) => k.name).join(", ")}, retrieve its own`,
-          () => enable(site, cluster, known, authority),
+          () => enable(installer, cluster, known, authority),
           { expectMs: 75_000 },
         ),
       );
@@ -44,11 +44,11 @@ export const kkpProfile: Profile = {
       `step 6: the others' data into the earlier ones`,
       async () => {
         for (const cluster of clusters.slice(0, -1)) {
-          await site.install(cluster, meshValues(cluster, known, authority));
-          await site.agentsReady(cluster);
-          await site.apiserverReady(cluster);
+          await installer.install(cluster, meshValues(cluster, known, authority));
+          await installer.agentsReady(cluster);
+          await installer.apiserverReady(cluster);
         }
-        await reconnectAll(clusters, site.waiting);
+        await reconnectAll(clusters, installer.waiting);
       },
       { expectMs: 60_000 },
     );
@@ -58,7 +58,7 @@ export const kkpProfile: Profile = {
 /** KKP applies a change of values itself: what reads the ConfigMap starts anew. */
 const rollOut = { rollOutCiliumPods: true, operator: { rollOutPods: true } };
 
-function meshValues(cluster: Cluster, known: readonly Handout[], authority?: Authority): Values {
+function meshValues(cluster: Cluster, known: readonly PeerCredentials[], authority?: Authority): Values {
   return {
     ...rollOut,
     ...(authority === undefined ? {} : { tls: { ca: authority } }),
@@ -76,17 +76,17 @@ function meshValues(cluster: Cluster, known: readonly Handout[], authority?: Aut
 }
 
 async function enable(
-  site: Site,
+  installer: MeshInstaller,
   cluster: Cluster,
-  known: readonly Handout[],
+  known: readonly PeerCredentials[],
   authority?: Authority,
-): Promise<Handout> {
-  await site.install(cluster, meshValues(cluster, known, authority));
-  await site.agentsReady(cluster);
-  return handoutOf(site, cluster);
+): Promise<PeerCredentials> {
+  await installer.install(cluster, meshValues(cluster, known, authority));
+  await installer.agentsReady(cluster);
+  return peerCredentialsOf(installer, cluster);
 }
 
-async function authorityOf(site: Site, cluster: Cluster): Promise<Authority> {
-  const ca = await site.secret(cluster, "cilium-ca", ["ca.crt", "ca.key"]);
+async function authorityOf(installer: MeshInstaller, cluster: Cluster): Promise<Authority> {
+  const ca = await installer.secret(cluster, "cilium-ca", ["ca.crt", "ca.key"]);
   return { cert: ca["ca.crt"], key: ca["ca.key"] };
 }

@@ -1,14 +1,14 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import type { LastingState } from "#harness/model/lasting-state.ts";
+import type { PersistentState } from "#harness/model/persistent-state.ts";
 
 /** What must outlive an upgrade, of one namespace: identities, endpoint ids, backends in BPF maps, policies' status. */
-export async function lastingState(
+export async function persistentState(
   cluster: Cluster,
   namespace: string,
   signal: AbortSignal,
-): Promise<LastingState> {
+): Promise<PersistentState> {
   const [endpoints, services, policies, agents] = await Promise.all([
     cluster.kube.list(kinds.ciliumEndpoint, namespace),
     cluster.kube.list(kinds.service, namespace),

@@ -9,21 +9,21 @@ import type { EchoBackends } from "./echo-service.ts";
 import { askFrom, replyOf, vantagesOf } from "./vantage.ts";
 
 /** Answers of a service, each on a connection of its own, drawn evenly from every node of a cluster. */
-export interface Draw {
+export interface SampledBackends {
   /** Pod names, one per answer. */
   readonly good: readonly string[];
   /** `cluster/node -> ip: outcome (detail)`, one per request that was not answered. */
   readonly bad: readonly string[];
 }
 
-export async function drawAnswers(
+export async function sampleBackends(
   from: Cluster,
   ip: string,
   count: number,
   timeoutMs: number,
   signal: AbortSignal,
   port = 80,
-): Promise<Draw> {
+): Promise<SampledBackends> {
   const vantages = await vantagesOf(from.kube);
   if (vantages.length === 0)
     throw new MeshproofError("probe-failed", `no prober pod is ready in ${from.name}`);
@@ -42,7 +42,7 @@ export async function drawAnswers(
         },
         signal,
       );
-      const drawn = drawOf(reply, `${from.name}/${vantage.node} -> ${ip}:${port}`);
+      const drawn = sampleOf(reply, `${from.name}/${vantage.node} -> ${ip}:${port}`);
       good.push(...drawn.good);
       bad.push(...drawn.bad);
     }),
@@ -51,7 +51,7 @@ export async function drawAnswers(
 }
 
 /** `way` is what a lost request is named by. */
-function drawOf(reply: AskReply, way: string): Draw {
+function sampleOf(reply: AskReply, way: string): SampledBackends {
   const answers = found(reply.answers[0], `list of answers in the prober's reply, ${way}`);
   return {
     good: answers.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
@@ -60,50 +60,50 @@ function drawOf(reply: AskReply, way: string): Draw {
 }
 
 /** The same from a container that belongs to no cluster. */
-export async function drawFromContainer(
+export async function sampleFromContainer(
   container: string,
   to: { readonly host: string; readonly port: number },
   count: number,
   timeoutMs: number,
   signal: AbortSignal,
-): Promise<Draw> {
+): Promise<SampledBackends> {
   const spec: AskSpec = {
     asks: [{ protocol: "http", ...to, path: "/hostname", count }],
     timeoutMs,
     concurrency: 8,
   };
   const told = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
-  return drawOf(
+  return sampleOf(
     parseRecord(told.stdout, askReplyFormat, replyOf("the outside client")),
     `outside -> ${to.host}:${to.port}`,
   );
 }
 
-/** Waits until a service, asked from every node of a cluster, is served by exactly the ready pods of `homes`. */
-export async function settledOn(
+/** Waits until a service, asked from every node of a cluster, is served by exactly the ready pods of `expectedClusters`. */
+export async function waitUntilServedBy(
   from: Cluster,
   echo: EchoBackends,
   name: string,
-  homes: readonly Cluster[],
+  expectedClusters: readonly Cluster[],
   options: { readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   const ip = await echo.clusterIp(from, name);
-  const names = homes.map((h) => h.name).join(" and ");
+  const names = expectedClusters.map((h) => h.name).join(" and ");
   await eventually(
     async () => {
-      const expected = new Set((await Promise.all(homes.map((h) => echo.pods(h)))).flat());
+      const expected = new Set((await Promise.all(expectedClusters.map((h) => echo.pods(h)))).flat());
       // Twelve answers a backend: missing one by chance happens about once in 100,000 looks, and costs one look more.
-      const draw = await drawAnswers(from, ip, 12 * Math.max(1, expected.size), 1000, options.signal);
-      const seen = new Set(draw.good);
+      const sample = await sampleBackends(from, ip, 12 * Math.max(1, expected.size), 1000, options.signal);
+      const seen = new Set(sample.good);
       const missing = [...expected].filter((pod) => !seen.has(pod));
       const surplus = [...seen].filter((pod) => !expected.has(pod));
-      if (expected.size > 0 && missing.length === 0 && surplus.length === 0 && draw.bad.length === 0)
+      if (expected.size > 0 && missing.length === 0 && surplus.length === 0 && sample.bad.length === 0)
         return ready(undefined);
       return notYet(
         [
           missing.length === 0 ? "" : `no answer from ${missing.join(", ")}`,
           surplus.length === 0 ? "" : `answers from ${surplus.join(", ")}`,
-          draw.bad.length === 0 ? "" : `${draw.bad.length} lost, first: ${draw.bad[0]}`,
+          sample.bad.length === 0 ? "" : `${sample.bad.length} lost, first: ${sample.bad[0]}`,
         ]
           .filter((s) => s !== "")
           .join("; "),
@@ -126,5 +126,5 @@ export async function serveEverywhere(
   within: { readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   await echo.serve(name, annotations);
-  for (const cluster of echo.clusters) await settledOn(cluster, echo, name, echo.clusters, within);
+  for (const cluster of echo.clusters) await waitUntilServedBy(cluster, echo, name, echo.clusters, within);
 }

@@ -3,7 +3,7 @@ import type { Infer } from "#harness/lib/records.ts";
 
 const byName = z.record(z.string(), z.string());
 
-const lastingStateSchema = z.strictObject({
+const persistentStateSchema = z.strictObject({
   /** Pod to its security identity. */
   identities: byName,
   /** Pod to its endpoint's id on its node. */
@@ -14,4 +14,4 @@ const lastingStateSchema = z.strictObject({
   policies: byName,
 });
 /** What must outlive an upgrade, of one cluster; every map by the object's own name. */
-export type LastingState = Infer<typeof lastingStateSchema>;
+export type PersistentState = Infer<typeof persistentStateSchema>;

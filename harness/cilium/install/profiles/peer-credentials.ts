@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { Site } from "../site.ts";
+import type { MeshInstaller } from "../mesh-installer.ts";
 
 /** What one cluster's administrator hands to the others', taken from the cluster. Base64, as secrets show it. */
-export interface Handout {
+export interface PeerCredentials {
   readonly name: string;
   readonly ips: readonly string[];
   readonly port: number;
@@ -12,16 +12,16 @@ export interface Handout {
 }
 
 /** Waits for the cluster's clustermesh-apiserver and reads its address and its "remote" certificate. */
-export async function handoutOf(site: Site, cluster: Cluster): Promise<Handout> {
-  await site.apiserverReady(cluster);
-  const remote = await site.secret(cluster, "clustermesh-apiserver-remote-cert", [
+export async function peerCredentialsOf(installer: MeshInstaller, cluster: Cluster): Promise<PeerCredentials> {
+  await installer.apiserverReady(cluster);
+  const remote = await installer.secret(cluster, "clustermesh-apiserver-remote-cert", [
     "tls.crt",
     "tls.key",
     "ca.crt",
   ]);
   return {
     name: cluster.name,
-    ...(await site.apiserverAddress(cluster)),
+    ...(await installer.apiserverAddress(cluster)),
     cert: remote["tls.crt"],
     key: remote["tls.key"],
     caCert: remote["ca.crt"],

@@ -1,19 +1,19 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { lastingState } from "#harness/evidence/lasting-state.ts";
-import { unsettled } from "#harness/judge/lasting-state.ts";
+import { persistentState } from "#harness/evidence/persistent-state.ts";
+import { unsettled } from "#harness/judge/persistent-state.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import type { LastingState } from "#harness/model/lasting-state.ts";
+import type { PersistentState } from "#harness/model/persistent-state.ts";
 
 /** What must outlive the upgrade, of every cluster by name, as soon as none of it is missing. */
-export async function wholeLastingState(
+export async function wholePersistentState(
   clusters: readonly Cluster[],
   namespace: string,
   options: Pick<EventuallyOptions, "withinMs" | "signal">,
-): Promise<ReadonlyMap<string, LastingState>> {
+): Promise<ReadonlyMap<string, PersistentState>> {
   const entries = clusters.map(async (cluster) => {
     const state = await eventually(
       async (signal) => {
-        const now = await lastingState(cluster, namespace, signal);
+        const now = await persistentState(cluster, namespace, signal);
         const open = unsettled(now);
         return open.length === 0 ? ready(now) : notYet(open.join("; "));
       },

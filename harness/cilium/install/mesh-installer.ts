@@ -24,7 +24,7 @@ import { apiserverPort, baseValues } from "./helm-values.ts";
 export type Values = Record<string, unknown>;
 
 /** A lab while it is meshed: what every way of meshing is made of. */
-export class Site {
+export class MeshInstaller {
   readonly plan: KindLabPlan;
   readonly clusters: readonly Cluster[];
   readonly progress: Progress;
@@ -195,5 +195,5 @@ async function clustersetNames(cluster: Cluster, values: Values): Promise<Values
 /** A way of meshing: from clusters without a CNI to clusters that are told of one another. */
 export interface Profile {
   /** Ends when Cilium runs everywhere with every peer configured; the canary is waited for by the caller. */
-  mesh(site: Site): Promise<void>;
+  mesh(installer: MeshInstaller): Promise<void>;
 }

@@ -1,6 +1,6 @@
-import type { LastingState } from "#harness/model/lasting-state.ts";
+import type { PersistentState } from "#harness/model/persistent-state.ts";
 
-const nouns: Readonly<Record<keyof LastingState, string>> = {
+const nouns: Readonly<Record<keyof PersistentState, string>> = {
   identities: "identity of pod",
   endpoints: "endpoint id of pod",
   backends: "backends of",
@@ -8,8 +8,8 @@ const nouns: Readonly<Record<keyof LastingState, string>> = {
 };
 
 /** What is not there yet: state that was never whole could only pretend to have lasted. */
-export function unsettled(state: LastingState): string[] {
-  return (Object.keys(nouns) as (keyof LastingState)[]).flatMap((part) => {
+export function unsettled(state: PersistentState): string[] {
+  return (Object.keys(nouns) as (keyof PersistentState)[]).flatMap((part) => {
     const entries = Object.entries(state[part]);
     const open = entries.filter(([, value]) => value === "" || value === "none" || value === "False");
     return entries.length === 0
@@ -19,8 +19,8 @@ export function unsettled(state: LastingState): string[] {
 }
 
 /** What is not as it was before, one line each. */
-export function changesOf(cluster: string, before: LastingState, after: LastingState): string[] {
-  return (Object.keys(nouns) as (keyof LastingState)[]).flatMap((part) =>
+export function changesOf(cluster: string, before: PersistentState, after: PersistentState): string[] {
+  return (Object.keys(nouns) as (keyof PersistentState)[]).flatMap((part) =>
     Object.entries(before[part]).flatMap(([name, was]) => {
       const is = after[part][name];
       return is === was ? [] : [`${cluster}: ${nouns[part]} ${name} was ${was}, is ${is ?? "gone"}`];
