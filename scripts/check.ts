@@ -31,13 +31,13 @@ for (const [name, [program, ...args]] of steps) {
     stdio: "inherit",
   });
   if (name === "unit tests") {
-    const told = JSON.parse(readFileSync(results, "utf8")) as {
+    const reported = JSON.parse(readFileSync(results, "utf8")) as {
       numPassedTests: number;
       numFailedTests: number;
       success: boolean;
     };
-    passed += told.numPassedTests;
-    failed += told.numFailedTests > 0 || child.status === 0 ? told.numFailedTests : 1;
+    passed += reported.numPassedTests;
+    failed += reported.numFailedTests > 0 || child.status === 0 ? reported.numFailedTests : 1;
   } else if (child.status === 0) passed += 1;
   else failed += 1;
 }

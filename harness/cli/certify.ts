@@ -61,7 +61,7 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
   const { say, signal } = session;
   const images = await imageOptions(o);
   for (const file of o.newValues ?? []) await readValues(file, "--new-values");
-  const told = (certified: Certified): Certified => {
+  const reported = (certified: Certified): Certified => {
     for (const line of jobs.certificateLines(certified)) say(line);
     return certified;
   };
@@ -70,13 +70,13 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
     const certified = await session.withProgress((progress) =>
       jobs.resumeCertification({ keep: o.keep, images, say, signal, lab: o.lab, progress }),
     );
-    const { certificate } = told(certified);
+    const { certificate } = reported(certified);
     process.exitCode = jobs.exitCodeOf([certificate]);
     if (o.json) session.json(certificate);
     return;
   }
   const pairs = await pairsOf(o);
-  const one = async (pair: UpgradePair): Promise<Certified> => told(await certifyPair(input, pair));
+  const one = async (pair: UpgradePair): Promise<Certified> => reported(await certifyPair(input, pair));
   if (o.matrix === undefined) {
     const { certificate } = await one(found(pairs[0], "pair of versions"));
     process.exitCode = jobs.exitCodeOf([certificate]);

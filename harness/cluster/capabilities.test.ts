@@ -80,13 +80,13 @@ describe("the capabilities of an external cluster", () => {
   });
 
   test("are what was read from it, whatever the profile", () => {
-    const told = {
+    const reported = {
       hasApiserver: false,
       hasKvstoreMesh: false,
       routesNatively: true,
       assignsLoadBalancerIPs: true,
     };
-    expect(capabilitiesOf(external(told), "default")).toMatchObject(told);
+    expect(capabilitiesOf(external(reported), "default")).toMatchObject(reported);
     expect(capabilitiesOf(external(), "external-etcd")).toMatchObject({
       hasApiserver: true,
       hasKvstoreMesh: true,

@@ -46,12 +46,12 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   checkLabName(options.lab);
   const path = options.labFile ?? labFileOf(options.profile ?? "default");
   const file = await readLabFile(path);
-  const wanted = await sized(path, file.clusters, options.clusters ?? file.clusters.length);
-  const names = wanted.map((c) => c.name);
+  const expected = await sized(path, file.clusters, options.clusters ?? file.clusters.length);
+  const names = expected.map((c) => c.name);
   const kubernetes = perCluster("--kubernetes", options.kubernetes, names);
   const cilium = perCluster("--cilium", options.cilium, names);
   const clusters: PlannedKindCluster[] = [];
-  for (const { config, ...cluster } of wanted) {
+  for (const { config, ...cluster } of expected) {
     const { podSubnet, serviceSubnet } = config.networking;
     const [, podCidr6] = podSubnet.split(",");
     const wantedCilium = cilium(cluster.name) ?? cluster.cilium ?? file.cilium;
@@ -90,26 +90,26 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   return plan;
 }
 
-type Wanted = LabFile["clusters"][number] & { readonly config: KindConfig };
+type Expected = LabFile["clusters"][number] & { readonly config: KindConfig };
 
 /** The clusters to build. A further one is like the last, with an id, a name and IPv4 CIDRs that nobody has yet. */
-async function sized(path: string, listed: LabFile["clusters"], count: number): Promise<Wanted[]> {
+async function sized(path: string, listed: LabFile["clusters"], count: number): Promise<Expected[]> {
   if (count < 2)
     throw new MeshproofError("usage", `--clusters ${count}: a mesh needs two clusters`, {
       remedy: "for example --clusters 3",
     });
-  const wanted: Wanted[] = [];
+  const expected: Expected[] = [];
   for (const cluster of listed.slice(0, count))
-    wanted.push({ ...cluster, config: await readKindConfig(path, cluster.kindConfig) });
-  while (wanted.length < count) {
-    const last = found(wanted.at(-1), `cluster in ${path}`);
+    expected.push({ ...cluster, config: await readKindConfig(path, cluster.kindConfig) });
+  while (expected.length < count) {
+    const last = found(expected.at(-1), `cluster in ${path}`);
     const { networking } = last.config;
-    const free = (text: string): string => freeAfter(text, wanted, path);
+    const free = (text: string): string => freeAfter(text, expected, path);
     const ports = Object.fromEntries(Object.entries(networking).filter(([key]) => key !== "apiServerPort"));
-    wanted.push({
+    expected.push({
       ...last,
-      name: `cluster${wanted.length + 1}`,
-      id: Math.max(...wanted.map((w) => w.id)) + 1,
+      name: `cluster${expected.length + 1}`,
+      id: Math.max(...expected.map((w) => w.id)) + 1,
       config: {
         ...last.config,
         networking: {
@@ -120,16 +120,16 @@ async function sized(path: string, listed: LabFile["clusters"], count: number): 
       },
     });
   }
-  return wanted;
+  return expected;
 }
 
 /** The next CIDR of the same size that no cluster has. */
-function freeAfter(text: string, wanted: readonly Wanted[], path: string): string {
+function freeAfter(text: string, expected: readonly Expected[], path: string): string {
   if (text.includes(","))
     throw new MeshproofError("usage", `${path}: a dual-stack cluster is not multiplied by --clusters`, {
       remedy: "write every cluster into the lab file",
     });
-  const taken = wanted
+  const taken = expected
     .flatMap(({ config: { networking } }) => [networking.podSubnet, networking.serviceSubnet])
     .map((t) => cidrOf(t, path));
   for (let cidr = cidrOf(text, path); ; cidr = nextCidr(cidr))
@@ -311,7 +311,7 @@ export async function checkPorts(plan: KindLabPlan): Promise<void> {
   for (const [i, { port, owner }] of ports.entries()) {
     const twin = ports.slice(i + 1).find((p) => p.port === port);
     if (twin !== undefined)
-      throw new MeshproofError("port-in-use", `port ${port} is wanted twice: ${owner} and ${twin.owner}`, {
+      throw new MeshproofError("port-in-use", `port ${port} is requested twice: ${owner} and ${twin.owner}`, {
         remedy: "choose another port in one kind Config",
       });
     await new Promise<void>((resolve, reject) => {

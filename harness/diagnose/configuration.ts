@@ -30,13 +30,13 @@ const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
 
 /** Nothing where it could not be read: no other id contradicts it then. */
 function idOf(cluster: ClusterSnapshot): number | undefined {
-  const told = settingOf(cluster, "cluster-id");
-  return told === undefined ? undefined : Number(told);
+  const reported = settingOf(cluster, "cluster-id");
+  return reported === undefined ? undefined : Number(reported);
 }
 
 /** Ids that a cluster's own identities contradict come first, then twins, then what others were told. */
 function ids(mesh: MeshSnapshot): Finding[] {
-  return [...mesh.clusters.flatMap(idAndIdentities), ...twinIds(mesh), ...toldIds(mesh)];
+  return [...mesh.clusters.flatMap(idAndIdentities), ...twinIds(mesh), ...reportedIds(mesh)];
 }
 
 /** Identities carry the cluster's id in their upper bits (pkg/identity, cluster-scoped numeric identities). */
@@ -74,7 +74,7 @@ function twinIds(mesh: MeshSnapshot): Finding[] {
   );
 }
 
-function toldIds(mesh: MeshSnapshot): Finding[] {
+function reportedIds(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) =>
     known(cluster.kvstoreMesh).flatMap((remote) => {
       const peer = mesh.clusters.find((c) => c.name === remote.name);
@@ -138,14 +138,14 @@ function peerPorts(mesh: MeshSnapshot): Finding[] {
       const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
       if (apiserver === undefined) return [];
       const { type, outerPorts: listens = [] } = apiserver;
-      const asked = endpoints.map((e) => Number(/:(\d+)$/.exec(e)?.[1]));
-      if (remote?.ready !== false || listens.length === 0 || asked.some((p) => listens.includes(p)))
+      const requested = endpoints.map((e) => Number(/:(\d+)$/.exec(e)?.[1]));
+      if (remote?.ready !== false || listens.length === 0 || requested.some((p) => listens.includes(p)))
         return [];
       return [
         finding(
           cluster.name,
           `the port of ${name} in ${cluster.name}`,
-          `KVStoreMesh of ${cluster.name} asks ${name} at port ${asked.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
+          `KVStoreMesh of ${cluster.name} asks ${name} at port ${requested.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
           `set the port of ${name} in clustermesh.config.clusters of ${cluster.name} to ${listens[0]}`,
         ),
       ];

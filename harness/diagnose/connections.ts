@@ -18,10 +18,10 @@ export function connections(mesh: MeshSnapshot): Finding[] {
         message,
         next,
       });
-    const told = new Set<string>();
+    const reported = new Set<string>();
     for (const trouble of known(cluster.kvstoreMeshTrouble)) {
-      if (told.has(trouble.peer)) continue;
-      told.add(trouble.peer);
+      if (reported.has(trouble.peer)) continue;
+      reported.add(trouble.peer);
       say(
         `KVStoreMesh of ${cluster.name} to ${trouble.peer}`,
         `KVStoreMesh of ${cluster.name} does not reach ${trouble.peer}: ${trouble.step}`,
@@ -29,7 +29,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
       );
     }
     for (const remote of known(cluster.kvstoreMesh)) {
-      if (remote.ready || told.has(remote.name)) continue;
+      if (remote.ready || reported.has(remote.name)) continue;
       say(
         `KVStoreMesh of ${cluster.name} to ${remote.name}`,
         `KVStoreMesh of ${cluster.name} is not ready for ${remote.name}: ${remote.status}`,

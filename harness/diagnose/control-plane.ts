@@ -35,7 +35,7 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
         shellQuote(["docker", "exec", node, "pkill", "-CONT", "-f", line.slice(0, 40)]),
       );
   for (const w of known(cluster.workloads)) {
-    if (w.namespace !== system || parts[w.name] === undefined || w.wanted > 0) continue;
+    if (w.namespace !== system || parts[w.name] === undefined || w.desired > 0) continue;
     say(
       `${w.name} of ${cluster.name}`,
       `${parts[w.name]} of ${cluster.name} is scaled to zero`,
@@ -59,12 +59,12 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
     );
   }
   for (const w of known(cluster.workloads)) {
-    if (w.namespace !== system || parts[w.name] === undefined || w.wanted === 0 || w.ready >= w.wanted)
+    if (w.namespace !== system || parts[w.name] === undefined || w.desired === 0 || w.ready >= w.desired)
       continue;
     if (found.some((f) => f.message.includes(w.name))) continue;
     say(
       `${w.name} of ${cluster.name}`,
-      `${parts[w.name]} of ${cluster.name}: ${w.ready} of ${w.wanted} ready`,
+      `${parts[w.name]} of ${cluster.name}: ${w.ready} of ${w.desired} ready`,
       kubectl(system, "describe", "pods"),
     );
   }

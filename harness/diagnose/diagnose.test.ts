@@ -90,8 +90,8 @@ function cluster(name: string, id: number, peer: string, peerId: number): OneNod
       }),
     ]),
     workloads: ok([
-      { kind: "Deployment", namespace: "kube-system", name: "clustermesh-apiserver", wanted: 1, ready: 1 },
-      { kind: "Deployment", namespace: "app", name: "echo", wanted: 1, ready: 1 },
+      { kind: "Deployment", namespace: "kube-system", name: "clustermesh-apiserver", desired: 1, ready: 1 },
+      { kind: "Deployment", namespace: "app", name: "echo", desired: 1, ready: 1 },
     ]),
     services: ok([service({})]),
     endpoints: ok([{ namespace: "app", service: "echo", ip, ready: true }]),
@@ -199,7 +199,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     "no clustermesh-apiserver",
     broken("west", {
       workloads: ok([
-        { kind: "Deployment", namespace: "kube-system", name: "clustermesh-apiserver", wanted: 0, ready: 0 },
+        { kind: "Deployment", namespace: "kube-system", name: "clustermesh-apiserver", desired: 0, ready: 0 },
       ]),
     }),
     "control plane",
@@ -326,7 +326,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
       pods: ok([]),
       endpoints: ok([]),
       ciliumEndpoints: ok([]),
-      workloads: ok([{ kind: "Deployment", namespace: "app", name: "echo", wanted: 0, ready: 0 }]),
+      workloads: ok([{ kind: "Deployment", namespace: "app", name: "echo", desired: 0, ready: 0 }]),
     }),
     "services",
     /no backend in west: Deployment echo is scaled to zero/,

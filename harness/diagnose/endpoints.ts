@@ -37,12 +37,12 @@ function settledEndpoints(to: ClusterSnapshot): readonly CiliumEndpointState[] {
 }
 
 function identities(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
-  const wanted = [...new Set(settledEndpoints(to).map((e) => e.identity))];
+  const expected = [...new Set(settledEndpoints(to).map((e) => e.identity))];
   const found: Finding[] = [];
   for (const agent of from.agents) {
     if (!agent.identities.ok) continue;
     const held = new Set(agent.identities.value.map((i) => i.id));
-    const missing = wanted.filter((id) => !held.has(id));
+    const missing = expected.filter((id) => !held.has(id));
     if (missing.length === 0) continue;
     found.push({
       layer: "endpoints",

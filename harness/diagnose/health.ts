@@ -7,11 +7,11 @@ type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
 /** cilium-health as a person reads it: which node is out of reach, and by which layer. */
 export function health(mesh: MeshSnapshot): Finding[] {
   const failing = new Map<string, { readonly path: Path; readonly from: string }[]>();
-  let asked = 0;
+  let agents = 0;
   for (const cluster of mesh.clusters) {
     for (const agent of cluster.agents) {
       if (!agent.health.ok) continue;
-      asked += 1;
+      agents += 1;
       for (const node of agent.health.value.nodes) {
         const paths: readonly (readonly [Path, HealthPath | undefined])[] = [
           ["host ICMP", node.host.icmp],
@@ -44,7 +44,7 @@ export function health(mesh: MeshSnapshot): Finding[] {
       severity: "broken",
       cluster: node.split("/")[0] ?? "",
       subject: `node ${node}`,
-      message: `${froms.size} of ${asked} agents do not reach ${node} by ${[...paths].join(", ")}: ${cause}`,
+      message: `${froms.size} of ${agents} agents do not reach ${node} by ${[...paths].join(", ")}: ${cause}`,
       next: tunnelOnly ? `check UDP 8472 to and from ${node}` : `check ICMP and TCP 4240 to ${node}`,
     });
   }

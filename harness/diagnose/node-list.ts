@@ -14,18 +14,18 @@ export function nodeList(mesh: MeshSnapshot): Finding[] {
       const listed = new Set(agent.nodeList.value.map((n) => n.name));
       const missing = [...real].filter((n) => !listed.has(n));
       const ghosts = [...listed].filter((n) => !real.has(n) && !unseen.has(before(n, "/")));
-      const told = [
+      const reported = [
         ...(missing.length > 0 ? [`does not list ${missing.join(", ")}`] : []),
         ...(ghosts.length > 0 ? [`lists ${ghosts.join(", ")}, which no cluster has`] : []),
       ];
-      if (told.length === 0) return [];
+      if (reported.length === 0) return [];
       return [
         {
           layer: "node list",
           severity: "broken",
           cluster: cluster.name,
           subject: `agent ${cluster.name}/${agent.node}`,
-          message: `agent ${cluster.name}/${agent.node} ${told.join(" and ")}`,
+          message: `agent ${cluster.name}/${agent.node} ${reported.join(" and ")}`,
           next: `compare \`cilium-dbg node list\` in the agent of ${agent.node} with \`kubectl get ciliumnodes\` of each cluster`,
         },
       ];

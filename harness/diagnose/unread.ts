@@ -28,7 +28,7 @@ export function unread(mesh: MeshSnapshot): Finding[] {
     if (cluster.agents.length > 0) return found;
     return [
       ...found,
-      say(cluster.name, `agents of ${cluster.name}`, `no agent of ${cluster.name} could be asked`),
+      say(cluster.name, `agents of ${cluster.name}`, `no agent of ${cluster.name} could be read`),
     ];
   });
 }

@@ -292,5 +292,5 @@ test("the evidence of a mesh holds nothing private of others, and tells a diagno
     ],
   });
   expect(east?.endpoints).toMatchObject({ value: [{ service: "shop", ip: "10.1.0.7", ready: true }] });
-  expect(east?.workloads).toMatchObject({ value: [{ name: "shop", wanted: 0 }, { name: "cilium" }] });
+  expect(east?.workloads).toMatchObject({ value: [{ name: "shop", desired: 0 }, { name: "cilium" }] });
 });

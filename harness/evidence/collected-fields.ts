@@ -149,17 +149,17 @@ function tree(paths: readonly string[]): Tree {
 }
 
 /** Only what the tree names, and of the shape that it names: an object in place of a value is left out. */
-function pick(value: unknown, wanted: Tree): unknown {
-  if (wanted.has("**")) return value;
-  if (wanted.size === 0) return typeof value === "object" && !(value instanceof Date) ? undefined : value;
-  const items = wanted.get("[]");
+function pick(value: unknown, expected: Tree): unknown {
+  if (expected.has("**")) return value;
+  if (expected.size === 0) return typeof value === "object" && !(value instanceof Date) ? undefined : value;
+  const items = expected.get("[]");
   if (items !== undefined)
     return Array.isArray(value) ? value.map((v) => pick(v, items)).filter((v) => v !== undefined) : undefined;
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
-  const any = wanted.get("*");
+  const any = expected.get("*");
   const kept: [string, unknown][] = [];
   for (const [name, inner] of Object.entries(value)) {
-    const below = any ?? wanted.get(name);
+    const below = any ?? expected.get(name);
     const own = below === undefined ? undefined : pick(inner, below);
     if (own !== undefined) kept.push([name, own]);
   }

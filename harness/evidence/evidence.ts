@@ -169,12 +169,12 @@ async function collectCluster(
         .filter((n) => n.running)
         .map((n) =>
           keep(`node-${n.name}.txt`, async () => {
-            const told = await onNode(localNode(cluster, n.name), ["sh", "-c", nodeScript], {
+            const reported = await onNode(localNode(cluster, n.name), ["sh", "-c", nodeScript], {
               signal,
               tolerate: true,
               timeoutMs: 15_000,
             });
-            return told.stdout;
+            return reported.stdout;
           }),
         ),
     );

@@ -74,7 +74,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       kind: "Deployment" as const,
       namespace: o.metadata.namespace ?? "",
       name: o.metadata.name,
-      wanted: Number(o.spec?.replicas ?? 1),
+      desired: Number(o.spec?.replicas ?? 1),
       ready: Number(o.status?.readyReplicas ?? 0),
     },
   ]);
@@ -83,7 +83,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       kind: "DaemonSet" as const,
       namespace: o.metadata.namespace ?? "",
       name: o.metadata.name,
-      wanted: Number(o.status?.desiredNumberScheduled ?? 0),
+      desired: Number(o.status?.desiredNumberScheduled ?? 0),
       ready: Number(o.status?.numberReady ?? 0),
     },
   ]);

@@ -11,11 +11,11 @@ import type { Fault, Injected, SuiteFault } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";
 
 /** A cluster that remembers what was asked of it. */
-let asked: string[] = [];
+let requested: string[] = [];
 const kube = {
   get: async () => ({}),
   merge: async (_kind: unknown, _namespace: unknown, name: string, patch: unknown) => {
-    asked.push(`merge ${name} ${JSON.stringify(patch)}`);
+    requested.push(`merge ${name} ${JSON.stringify(patch)}`);
   },
 };
 const mesh = { state: { lab: "paper" }, clusters: [], cluster: () => ({ kube }) } as unknown as Mesh;
@@ -42,7 +42,7 @@ const fault = (over: Partial<Injected>, act = async () => {}): Fault => ({
 
 let state = "";
 beforeEach(() => {
-  asked = [];
+  requested = [];
   state = mkdtempSync(join(tmpdir(), "meshproof-fault-"));
   process.env.XDG_STATE_HOME = state;
 });
@@ -62,7 +62,7 @@ test("the journal knows the fault before the fault is injected, and nothing of i
   expect(whileInjected).toBe(2);
   await injected.heal();
   await injected.heal();
-  expect(asked).toEqual(['merge second {"back":true}', 'merge first {"back":true}']);
+  expect(requested).toEqual(['merge second {"back":true}', 'merge first {"back":true}']);
   expect(await readJournal("paper")).toEqual([]);
 });
 
@@ -71,7 +71,7 @@ test("a fault that did not take hold is healed at once and is an error", async (
   await expect(injectFault(fault({ tookHold: nothing }), { mesh, signal })).rejects.toMatchObject({
     code: "fault-no-effect",
   });
-  expect(asked).toHaveLength(2);
+  expect(requested).toHaveLength(2);
   expect(await readJournal("paper")).toEqual([]);
 });
 
@@ -79,7 +79,7 @@ test("a fault that nothing ever met is healed before it complains", async () => 
   const unmet = () => Promise.reject(new MeshproofError("fault-no-effect", "no packet"));
   const injected = await injectFault(fault({ beforeHeal: unmet }), { mesh, signal });
   await expect(injected.heal()).rejects.toMatchObject({ code: "fault-no-effect" });
-  expect(asked).toHaveLength(2);
+  expect(requested).toHaveLength(2);
   expect(await readJournal("paper")).toEqual([]);
 });
 

@@ -51,7 +51,7 @@ export async function injectFault(fault: Fault, context: InjectOptions): Promise
     done = injected;
     await injected.tookHold?.();
     let healing: Promise<void> | undefined;
-    let asked = false;
+    let healedByCaller = false;
     const healOnce = (): Promise<void> => {
       // The effect is asked for first and told last: whatever it says, the mesh is healed.
       healing ??= (async () => {
@@ -65,7 +65,7 @@ export async function injectFault(fault: Fault, context: InjectOptions): Promise
       return healing;
     };
     const heal = (): Promise<void> => {
-      asked = true;
+      healedByCaller = true;
       return healOnce();
     };
     return {
@@ -75,7 +75,7 @@ export async function injectFault(fault: Fault, context: InjectOptions): Promise
       begunUnixMs: begunUnixMs ?? unixNowMs(),
       heal,
       // Whoever healed by hand was told of the trouble: told twice it would hide itself.
-      [Symbol.asyncDispose]: () => (asked ? healOnce().catch(() => {}) : healOnce()),
+      [Symbol.asyncDispose]: () => (healedByCaller ? healOnce().catch(() => {}) : healOnce()),
     };
   } catch (error) {
     // What runs for the fault must end first; its own complaint adds nothing to this one.

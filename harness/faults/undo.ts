@@ -90,16 +90,16 @@ async function replacePods(
   signal: AbortSignal,
 ): Promise<void> {
   const { namespace = "kube-system" } = step;
-  const mine = (pods: readonly KubeObject[]): KubeObject[] =>
+  const matching = (pods: readonly KubeObject[]): KubeObject[] =>
     pods.filter((p) => step.node === undefined || p.spec?.nodeName === step.node);
-  const before = mine(await kube.list(kinds.pod, namespace, step.selector));
+  const before = matching(await kube.list(kinds.pod, namespace, step.selector));
   for (const pod of before) await kube.remove(kinds.pod, namespace, pod.metadata.name, 0);
   const old = new Set(before.map((p) => p.metadata.uid));
   await kube.until(
     kinds.pod,
     { namespace, labelSelector: step.selector },
     (pods) => {
-      const fresh = mine(pods).filter((p) => !old.has(p.metadata.uid) && podReady(p));
+      const fresh = matching(pods).filter((p) => !old.has(p.metadata.uid) && podReady(p));
       return fresh.length >= before.length
         ? ready(undefined)
         : notYet(`${fresh.length} of ${before.length} new pods ready`);
@@ -151,8 +151,8 @@ async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
   // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
   await reconnectAll(clusters, within(signal));
   // With an etcd of its own a cluster tells of endpoints past the objects that could be made by hand.
-  const told = orderedPairs(clusters).filter(([, to]) => to.capabilities.hasApiserver);
-  await Promise.all(told.map(([from, to], i) => awaitCrossing(from, to, i, signal)));
+  const reported = orderedPairs(clusters).filter(([, to]) => to.capabilities.hasApiserver);
+  await Promise.all(reported.map(([from, to], i) => awaitCrossing(from, to, i, signal)));
 }
 
 /** An address for documentation (RFC 5737). */

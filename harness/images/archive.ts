@@ -86,14 +86,14 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
   );
   const { artifacts: saved } = await readManifest(folder, file, refuse);
   const clusters: Record<string, ClusterArtifacts> = {};
-  for (const [name, wanted] of request.clusters) {
+  for (const [name, expected] of request.clusters) {
     const own =
       saved.clusters[name] ??
       refuse(`holds no cluster ${name}, only ${Object.keys(saved.clusters).join(", ")}`);
-    if (own.versions.kubernetes !== wanted.kubernetes || own.versions.cilium !== wanted.cilium) {
+    if (own.versions.kubernetes !== expected.kubernetes || own.versions.cilium !== expected.cilium) {
       throw new MeshproofError(
         "config-conflict",
-        `archive ${file} holds Kubernetes ${own.versions.kubernetes} and Cilium ${own.versions.cilium} for ${name}, asked for are ${wanted.kubernetes} and ${wanted.cilium}`,
+        `archive ${file} holds Kubernetes ${own.versions.kubernetes} and Cilium ${own.versions.cilium} for ${name}, requested are ${expected.kubernetes} and ${expected.cilium}`,
         {
           remedy: "ask for the archive's versions, or save an archive of these",
         },

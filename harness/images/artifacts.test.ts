@@ -156,11 +156,11 @@ test("apt's listing gives one record a package", () => {
 });
 
 test("containerd's configuration keeps what it had", () => {
-  const told = adaptContainerdConfig(
+  const reported = adaptContainerdConfig(
     'version = 2\n  sandbox_image = "old"\n  restrict_oom_score_adj = false\n',
     "registry.k8s.io/pause:3.10.1",
   );
-  expect(told).toContain('sandbox_image = "registry.k8s.io/pause:3.10.1"');
-  expect(told).toContain("restrict_oom_score_adj = true");
-  expect(told).toContain('config_path = "/etc/containerd/certs.d"');
+  expect(reported).toContain('sandbox_image = "registry.k8s.io/pause:3.10.1"');
+  expect(reported).toContain("restrict_oom_score_adj = true");
+  expect(reported).toContain('config_path = "/etc/containerd/certs.d"');
 });

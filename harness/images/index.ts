@@ -12,9 +12,9 @@ export async function getArtifacts(request: ArtifactRequest): Promise<Artifacts>
     case "archive":
       return fromArchive(request);
     case "registry":
-      return fromRegistry(request, "asked for");
+      return fromRegistry(request, "requested");
     case "source":
-      return fromSource(request, "asked for");
+      return fromSource(request, "requested");
     case "auto": {
       const checkout = [...request.clusters.values()].find((v) => v.cilium.includes("/"));
       if (checkout !== undefined) return fromSource(request, `${checkout.cilium} is a checkout`);

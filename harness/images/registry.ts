@@ -125,24 +125,24 @@ async function pull(
 ): Promise<{ reference: string; digest: string }> {
   const from = throughMirror(reference, mirror);
   const pinned = mirror === undefined ? await kindDigest(reference, signal) : undefined;
-  const wanted = pinned === undefined ? from : `${from.replace(/:[^:/]+$/, "")}@${pinned}`;
-  await command("docker", ["pull", wanted], { signal }).catch((error: unknown) => {
+  const expected = pinned === undefined ? from : `${from.replace(/:[^:/]+$/, "")}@${pinned}`;
+  await command("docker", ["pull", expected], { signal }).catch((error: unknown) => {
     throw new MeshproofError(
       "artifact-unavailable",
-      `image ${wanted} cannot be pulled: ${messageOf(error)}`,
+      `image ${expected} cannot be pulled: ${messageOf(error)}`,
       { cause: error, remedy: "choose a published version, or build with --images source" },
     );
   });
-  const told = await output("docker", [
+  const reported = await output("docker", [
     "image",
     "inspect",
     "--format",
     '{{ join .RepoDigests " " }}',
-    wanted,
+    expected,
   ]);
-  const digest = /sha256:[0-9a-f]{64}/.exec(told)?.[0] ?? "unknown";
+  const digest = /sha256:[0-9a-f]{64}/.exec(reported)?.[0] ?? "unknown";
   await lockDigest(`${mirror ?? ""}|${reference}`, digest, reference);
-  return { reference: wanted, digest };
+  return { reference: expected, digest };
 }
 
 /** kind's module names its default node image by digest. */
@@ -174,7 +174,7 @@ async function resolveDigest(reference: string, mirror: string | undefined): Pro
   }).catch((error: unknown) => {
     throw new MeshproofError(
       "artifact-unavailable",
-      `the digest of ${reference} cannot be asked for: ${messageOf(error)}`,
+      `the digest of ${reference} cannot be read: ${messageOf(error)}`,
       { cause: error },
     );
   });

@@ -137,12 +137,12 @@ async function proveUnderLock(
     options.say(
       `\n[${i + 1}/${open.length}, ${formatMs(monotonicMs() - startedMs)}] ${fault.name}: ${fault.does}`,
     );
-    const told = await proveFault(options, fault, proof, join(dir, "faults"));
-    cells.push(...told.cells);
-    proven.push(told.fault);
-    for (const cell of told.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
+    const reported = await proveFault(options, fault, proof, join(dir, "faults"));
+    cells.push(...reported.cells);
+    proven.push(reported.fault);
+    for (const cell of reported.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
       options.say(`  >> ${cell.state}: ${cell.test}`);
-    for (const error of told.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
+    for (const error of reported.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
     // As it goes: an hour's work survives whatever ends this one.
     const record: ProofRecord = { schema: 1, faults: proven, cells };
     await writeReportFile(join(dir, matrixFile), `${JSON.stringify(record, null, 1)}\n`);
@@ -196,15 +196,15 @@ async function settledBefore(
     what: `${matrixFile} of run ${run}`,
     remedy: `name a folder of reports/ whose ${matrixFile} is whole, or leave --resume out`,
   });
-  const faults = before.faults.filter((told) => {
-    const fault = chosen.find((f) => f.name === told.name);
+  const faults = before.faults.filter((reported) => {
+    const fault = chosen.find((f) => f.name === reported.name);
     if (fault === undefined) return false;
     const mustFail = suites.flatMap((s) => {
       const expected = tables.get(s)?.[fault.name];
       const own = expected === undefined ? [] : (tests.get(s) ?? []);
       return own.filter((t) => expectationOf(expected!, t, clusters) === "fail").map((t) => `${s} > ${t}`);
     });
-    return isSettled(told, before.cells, mustFail);
+    return isSettled(reported, before.cells, mustFail);
   });
   return {
     faults,

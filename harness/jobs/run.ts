@@ -1,6 +1,6 @@
 import { faultNamed } from "#harness/faults/index.ts";
 import { preflight } from "#harness/lab/preflight.ts";
-import { removeMine } from "#harness/lab/remove-mine.ts";
+import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
 import { up } from "#harness/lab/up.ts";
 import { atStep } from "#harness/lib/ending.ts";
 import { given } from "#harness/lib/given.ts";
@@ -79,7 +79,7 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
   );
   // A lab that somebody keeps is not this command's to remove.
   await using _mine = {
-    [Symbol.asyncDispose]: () => atStep("clean-up", () => removeMine(plan.lab, progress)),
+    [Symbol.asyncDispose]: () => atStep("clean-up", () => removeHeldLab(plan.lab, progress)),
   };
   return await testLab({
     lab: plan.lab,

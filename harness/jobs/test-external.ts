@@ -10,7 +10,7 @@ import { getArtifacts } from "#harness/images/index.ts";
 import { Kube, kinds } from "#harness/kube/kube.ts";
 import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";
-import { removeOurs } from "#harness/lab/remove-ours.ts";
+import { removeManaged } from "#harness/lab/remove-managed.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -98,7 +98,7 @@ async function removeEarlier(): Promise<void> {
       });
     }
     requireOwn(before);
-    await removeOurs(new Mesh(before));
+    await removeManaged(new Mesh(before));
     if (name === earlierLab) await forgetLab(name);
   }
 }
@@ -139,7 +139,7 @@ async function testUnderLock(
         // Whoever has the lock now removes it before they begin.
         if (hasLostLock(lab)) return;
         await progress.step("remove what Meshproof created there", async () => {
-          await removeOurs(mesh);
+          await removeManaged(mesh);
           await forgetLab(lab);
         });
       }),
@@ -256,9 +256,9 @@ async function artifactsFor(
   options: ExternalOptions,
   planned: readonly PlannedExternalCluster[],
 ): Promise<Artifacts> {
-  const ours = found((await planLab({ lab: "default" })).clusters[0], "cluster in the default lab");
+  const reference = found((await planLab({ lab: "default" })).clusters[0], "cluster in the default lab");
   const artifacts = await getArtifacts({
-    clusters: new Map(planned.map((c) => [c.name, { kubernetes: ours.kubernetes, cilium: ours.cilium }])),
+    clusters: new Map(planned.map((c) => [c.name, { kubernetes: reference.kubernetes, cilium: reference.cilium }])),
     progress: options.progress,
     signal: options.signal,
     ...options.images,

@@ -288,7 +288,7 @@ async function resultsOf(
     ciliums: head.clusters.map((c) => c.cilium),
     imageSource: head.imageSource,
     profile: head.profile,
-    suites: isOurs(plan) ? [...suiteNames(all, "core"), ...plan.suites] : [],
+    suites: isGeneratedLab(plan) ? [...suiteNames(all, "core"), ...plan.suites] : [],
   });
   const suites = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of suites) {
@@ -338,7 +338,7 @@ async function leaveReport(
 }
 
 /** What external clusters, or a mesh of the field, can do is not for our list to say. */
-const isOurs = (plan: LabPlan): boolean => !plan.suites.includes("field") && isKindPlan(plan);
+const isGeneratedLab = (plan: LabPlan): boolean => !plan.suites.includes("field") && isKindPlan(plan);
 
 /** Adds what `diagnose` said of the evidence, where a test of the suite failed. */
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {

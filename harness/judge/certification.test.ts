@@ -27,13 +27,13 @@ describe("disruption", () => {
   test("a loss is one outage, from the last good answer to the next, laid to what happened just before", () => {
     const lossy = ok.with(10, "timeout").with(11, "refused");
     const d = disruptionOf(stream(lossy), 1_000_000, 1_002_000, [
-      { afterMs: 100, what: "agent of east on a told to end" },
-      { afterMs: 950, what: "agent of east on b told to end" },
+      { afterMs: 100, what: "agent of east on a terminating" },
+      { afterMs: 950, what: "agent of east on b terminating" },
       { afterMs: 1500, what: "agent of east on b ready" },
     ]);
     expect(d).toMatchObject({ sent: 20, lost: 2, lostMs: 200, longestGapMs: 300, resets: 0 });
     expect(d.outages).toEqual([
-      { afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b told to end" },
+      { afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b terminating" },
     ]);
   });
 
@@ -67,8 +67,8 @@ describe("disruption", () => {
       resets: 1,
     });
     // Told by its loss and by its successor: once.
-    const told = anew.map((s) => (s.seq === 6 ? { ...s, outcome: "reset" as const } : s));
-    expect(disruptionOf({ ...rest, samples: told }, 1_000_000, 1_002_000, []).resets).toBe(1);
+    const reported = anew.map((s) => (s.seq === 6 ? { ...s, outcome: "reset" as const } : s));
+    expect(disruptionOf({ ...rest, samples: reported }, 1_000_000, 1_002_000, []).resets).toBe(1);
     // What happened before the stretch is not laid to it.
     expect(disruptionOf({ ...rest, samples: anew }, 1_001_000, 1_002_000, []).resets).toBe(0);
   });

@@ -24,15 +24,15 @@ function history(
   for (let seq = 0; seq * everyMs < durationMs; seq++) {
     const dueMs = seq * everyMs;
     const sentMs = dueMs + latenessMs(dueMs);
-    const told = at(dueMs);
-    const lost = ["timeout", "refused", "reset"].includes(told);
+    const reported = at(dueMs);
+    const lost = ["timeout", "refused", "reset"].includes(reported);
     samples.push({
       seq,
       dueMs,
       sentMs,
       endMs: sentMs + 1,
-      outcome: lost ? (told as SampleOutcome) : "ok",
-      ...(lost ? {} : { cluster: told }),
+      outcome: lost ? (reported as SampleOutcome) : "ok",
+      ...(lost ? {} : { cluster: reported }),
     });
   }
   const control = samples.filter((s) => s.seq % 4 === 0).map((s): Sample => ({ ...s, outcome: "ok" }));
@@ -120,14 +120,14 @@ describe("shares", () => {
   const served = (good: readonly string[]) => ({ good, bad: [] });
 
   test("a request without an answer is a failure that shows it", () => {
-    const told = judgeShares(
+    const reported = judgeShares(
       "x",
       { good: ["a", "b"], bad: ["east/n -> 10.0.0.1: timeout"] },
       ["a", "b"],
       1e-6,
     );
-    expect(told.outcome).toBe("fail");
-    expect(told.reasons.join()).toContain("1 of 3 requests were not answered, such as east/n");
+    expect(reported.outcome).toBe("fail");
+    expect(reported.reasons.join()).toContain("1 of 3 requests were not answered, such as east/n");
   });
 
   test("a fair sample passes, an unknown pod and a silent backend do not", () => {
@@ -163,7 +163,7 @@ test("sets: missing and surplus by name; nothing expected proves nothing", () =>
 });
 
 describe("health", () => {
-  const asked = Date.parse("2026-11-21T12:00:00Z");
+  const requested = Date.parse("2026-11-21T12:00:00Z");
   const path = { status: "", latencyNs: 500_000, lastProbed: "2026-11-21T12:00:05Z" };
   const target = { ip: "10.0.0.1", icmp: path, http: path };
   const report = (over: Partial<HealthReport["nodes"][number]> = {}): HealthReport => ({
@@ -174,7 +174,7 @@ describe("health", () => {
   });
 
   test("green when every path was probed after the question", () => {
-    expect(judgeHealth(healthCells([report()], ["west/b"], asked), ["east/a"]).outcome).toBe("pass");
+    expect(judgeHealth(healthCells([report()], ["west/b"], requested), ["east/a"]).outcome).toBe("pass");
   });
 
   test.each([
@@ -192,13 +192,13 @@ describe("health", () => {
     ],
     ["no endpoint", { ...report(), nodes: [{ name: "west/b", host: target }] }, "endpoint ICMP unknown"],
   ])("%s is red and names the pair", (_name, bad, message) => {
-    const reasons = judgeHealth(healthCells([bad], ["west/b"], asked), ["east/a"]).reasons.join("\n");
+    const reasons = judgeHealth(healthCells([bad], ["west/b"], requested), ["east/a"]).reasons.join("\n");
     expect(reasons).toContain("east/a -> west/b");
     expect(reasons).toContain(message);
   });
 
   test("an agent that gave no report is named", () => {
-    expect(judgeHealth(healthCells([report()], ["west/b"], asked), ["east/a", "east/z"]).reasons).toEqual([
+    expect(judgeHealth(healthCells([report()], ["west/b"], requested), ["east/a", "east/z"]).reasons).toEqual([
       "east/z gave no health report",
     ]);
   });
@@ -242,7 +242,7 @@ describe("discovery", () => {
     ).toContain("has not synchronised its services");
   });
   test("addresses and pod CIDRs are compared", () => {
-    const told = [
+    const reported = [
       {
         name: "west/b",
         addresses: [{ ip: "172.18.0.9", type: "InternalIP" }],
@@ -251,7 +251,7 @@ describe("discovery", () => {
       },
     ];
     expect(
-      judgeNodeEntries("east/a", told, [{ name: "west/b", address: "172.18.0.2", podCidr: "10.2.1.0/24" }])
+      judgeNodeEntries("east/a", reported, [{ name: "west/b", address: "172.18.0.2", podCidr: "10.2.1.0/24" }])
         .reasons,
     ).toHaveLength(2);
   });

@@ -23,7 +23,7 @@ export function connectionFigures(
   const { connection } = history;
   if (!isKept(connection)) throw new TypeError("what is not kept open has no fate");
   const facts = failoverFacts(history, stretch);
-  const told = Object.keys(facts.lossOutcomes).some((kind) => kind !== "timeout");
+  const reported = Object.keys(facts.lossOutcomes).some((kind) => kind !== "timeout");
   let before: string | undefined;
   let anew = false;
   for (const s of history.samples) {
@@ -34,7 +34,7 @@ export function connectionFigures(
   }
   return {
     kind: kinds[connection],
-    fate: told || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
+    fate: reported || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
     longestGapMs: hundredths(facts.longestGapMs),
     lost: facts.lost,
     lossOutcomes: facts.lossOutcomes,

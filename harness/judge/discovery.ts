@@ -8,12 +8,12 @@ export const describeCounts = (t: RemoteTruth): string =>
 /** Addresses and pod CIDRs as the truth has them. */
 export function judgeNodeEntries(
   agent: string,
-  told: readonly NodeEntry[],
+  reported: readonly NodeEntry[],
   truth: readonly NodeTruth[],
 ): Verdict {
   const reasons: string[] = [];
   for (const node of truth) {
-    const entry = told.find((n) => n.name === node.name);
+    const entry = reported.find((n) => n.name === node.name);
     if (entry === undefined) continue;
     const addresses = entry.addresses.filter((a) => a.type === "InternalIP").map((a) => a.ip);
     if (!addresses.includes(node.address))

@@ -42,7 +42,7 @@ export function disruptionOf(
   const outages: { afterMs: number; gapMs: number; lost: number }[] = [];
   // Which connection answered last, and whether its end was told already.
   let connection: string | undefined;
-  let endTold = false;
+  let endReported = false;
   const close = (atMs: number): void => {
     const gapMs = atMs - lastGoodMs;
     longestGapMs = Math.max(longestGapMs, gapMs);
@@ -55,18 +55,18 @@ export function disruptionOf(
       lastGoodMs = s.sentMs;
       // One that ended while nothing was on its way shows only in who answers next.
       const now = answeredOn(s);
-      if (isKept(stream.connection) && connection !== undefined && now !== connection && !endTold)
+      if (isKept(stream.connection) && connection !== undefined && now !== connection && !endReported)
         resets += 1;
       connection = now;
-      endTold = false;
+      endReported = false;
       continue;
     }
     lost += 1;
     lostSinceGood += 1;
     // A kept connection that ended takes every request with it that was on its way: they are one end.
-    if (tellsEnd(stream.connection, s.outcome) && !endTold) {
+    if (tellsEnd(stream.connection, s.outcome) && !endReported) {
       resets += 1;
-      endTold = true;
+      endReported = true;
     }
   }
   close(until);

@@ -11,7 +11,7 @@ export const healthPaths = ["host ICMP", "host HTTP", "endpoint ICMP", "endpoint
 export function healthCells(
   reports: readonly HealthReport[],
   nodes: readonly string[],
-  askedAtMs: number,
+  requestedAtMs: number,
 ): HealthCell[] {
   const cells: HealthCell[] = [];
   for (const report of reports) {
@@ -28,7 +28,7 @@ export function healthCells(
           from: report.local,
           to,
           path: name,
-          ...judgePath(entry === undefined, paths[name], askedAtMs),
+          ...judgePath(entry === undefined, paths[name], requestedAtMs),
         });
       }
     }
@@ -39,7 +39,7 @@ export function healthCells(
 function judgePath(
   noEntry: boolean,
   path: HealthPath | undefined,
-  askedAtMs: number,
+  requestedAtMs: number,
 ): Pick<HealthCell, "state" | "detail" | "latencyMs"> {
   if (noEntry) return { state: "unknown", detail: "the node is not in the matrix", latencyMs: null };
   if (path === undefined)
@@ -50,14 +50,14 @@ function judgePath(
     return { state: "unknown", detail: "never probed", latencyMs: null };
   const latencyMs = path.latencyNs / 1e6;
   // `lastProbed` has whole seconds.
-  if (probedMs < Math.floor(askedAtMs / 1000) * 1000)
-    return { state: "stale", detail: `last probed ${path.lastProbed}, before it was asked for`, latencyMs };
+  if (probedMs < Math.floor(requestedAtMs / 1000) * 1000)
+    return { state: "stale", detail: `last probed ${path.lastProbed}, before it was requested`, latencyMs };
   return { state: "ok", detail: "", latencyMs };
 }
 
 export function judgeHealth(cells: readonly HealthCell[], agents: readonly string[]): Verdict {
   const reasons: string[] = [];
-  if (agents.length === 0) reasons.push("no agent was asked");
+  if (agents.length === 0) reasons.push("no agent was queried");
   for (const agent of agents)
     if (!cells.some((c) => c.from === agent)) reasons.push(`${agent} gave no health report`);
   for (const c of cells)

@@ -106,20 +106,20 @@ describe("disturbances of the host", () => {
   });
 
   test("hogged processors, a stall, a full disk and a lost daemon each have their sentence", () => {
-    const told = (over: Partial<HostSample>) =>
+    const reported = (over: Partial<HostSample>) =>
       disturbances(
         seconds(() => over),
         limits,
         0,
         10_000,
       ).join();
-    expect(told({ busyCores: 2, labCores: 0.5 })).toContain("other programs used 1.3 cores");
-    expect(told({ busyCores: 2, labCores: 0.5, foreignNames: ["etcd", "clang"] })).toContain(
+    expect(reported({ busyCores: 2, labCores: 0.5 })).toContain("other programs used 1.3 cores");
+    expect(reported({ busyCores: 2, labCores: 0.5, foreignNames: ["etcd", "clang"] })).toContain(
       "other programs (etcd, clang) used 1.3 cores",
     );
-    expect(told({ lateMs: 6000 })).toContain("stood still for 6000 ms");
-    expect(told({ freeDiskBytes: 5 * 2 ** 20 })).toContain("5 MiB left");
-    expect(told({ dockerAnswers: false })).toContain("Docker");
+    expect(reported({ lateMs: 6000 })).toContain("stood still for 6000 ms");
+    expect(reported({ freeDiskBytes: 5 * 2 ** 20 })).toContain("5 MiB left");
+    expect(reported({ dockerAnswers: false })).toContain("Docker");
   });
 
   test("what was before the test does not count", () => {

@@ -16,7 +16,7 @@ export function judgePaths(paths: readonly PathAnswers[], expectedPaths: number)
   if (paths.length !== expectedPaths || expectedPaths === 0)
     reasons.push(`${paths.length} paths were tried, ${expectedPaths} are expected`);
   for (const path of paths) {
-    if (path.answers.length === 0) reasons.push(`${path.from} -> ${path.to}: nothing was asked`);
+    if (path.answers.length === 0) reasons.push(`${path.from} -> ${path.to}: no request was sent`);
     const bad = path.answers.filter((a) => a.outcome !== "ok");
     const unexpected = path.answers.find((a) => a.outcome === "ok" && a.body.trim() !== path.expectedBody);
     const [first] = bad;

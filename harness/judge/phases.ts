@@ -82,11 +82,11 @@ function cutOutage(
  */
 function inCausalOrder(seen: Phases["seen"]): Phases["seen"] {
   let next: Phases["seen"][number] | undefined;
-  const backwards = seen.toReversed().map((told) => {
-    let own = told;
-    if (told.afterMs !== null && next?.afterMs != null && told.afterMs > next.afterMs) {
-      const late = told.afterMs - next.afterMs;
-      own = { ...told, afterMs: late <= told.errorMs + next.errorMs ? next.afterMs : null };
+  const backwards = seen.toReversed().map((reported) => {
+    let own = reported;
+    if (reported.afterMs !== null && next?.afterMs != null && reported.afterMs > next.afterMs) {
+      const late = reported.afterMs - next.afterMs;
+      own = { ...reported, afterMs: late <= reported.errorMs + next.errorMs ? next.afterMs : null };
     }
     if (own.afterMs !== null) next = own;
     return own;

@@ -7,11 +7,11 @@ export function daemonSetReady(objects: readonly KubeObject[]): Look<KubeObject>
   if (set === undefined) return notYet("no such DaemonSet");
   const s = set.status ?? {};
   const current = s.observedGeneration === set.metadata.generation;
-  const wanted = s.desiredNumberScheduled ?? 0;
-  if (current && wanted > 0 && s.numberReady === wanted && s.updatedNumberScheduled === wanted)
+  const desired = s.desiredNumberScheduled ?? 0;
+  if (current && desired > 0 && s.numberReady === desired && s.updatedNumberScheduled === desired)
     return ready(set);
   return notYet(
-    `DaemonSet ${set.metadata.name}: ${s.numberReady ?? 0} of ${wanted} pods ready, ${s.updatedNumberScheduled ?? 0} updated`,
+    `DaemonSet ${set.metadata.name}: ${s.numberReady ?? 0} of ${desired} pods ready, ${s.updatedNumberScheduled ?? 0} updated`,
   );
 }
 
@@ -20,17 +20,17 @@ export function deploymentReady(objects: readonly KubeObject[]): Look<KubeObject
   const set = objects[0];
   if (set === undefined) return notYet("no such Deployment");
   const s = set.status ?? {};
-  const wanted = set.spec?.replicas ?? 1;
+  const desired = set.spec?.replicas ?? 1;
   const current = s.observedGeneration === set.metadata.generation;
   if (
     current &&
-    (s.readyReplicas ?? 0) === wanted &&
-    (s.replicas ?? 0) === wanted &&
-    (s.updatedReplicas ?? 0) === wanted
+    (s.readyReplicas ?? 0) === desired &&
+    (s.replicas ?? 0) === desired &&
+    (s.updatedReplicas ?? 0) === desired
   )
     return ready(set);
   return notYet(
-    `Deployment ${set.metadata.name}: ${s.readyReplicas ?? 0} of ${wanted} replicas ready, ${s.replicas ?? 0} in all`,
+    `Deployment ${set.metadata.name}: ${s.readyReplicas ?? 0} of ${desired} replicas ready, ${s.replicas ?? 0} in all`,
   );
 }
 

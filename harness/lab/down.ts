@@ -9,7 +9,7 @@ import { isSameLab, type LabKey } from "#harness/state/inventory.ts";
 import { readLabState, requireOwn } from "#harness/state/lab.ts";
 import { withLab, workerOn } from "#harness/state/lock.ts";
 import { everyFoundLab, everyLab, reapBuilds, reapForeign, reapLab } from "#harness/state/reap.ts";
-import { removeOurs } from "./remove-ours.ts";
+import { removeManaged } from "./remove-managed.ts";
 
 /** Removes one lab of this owner and nothing else. Throws `lab-foreign` for one of an earlier version. */
 export async function downLab(lab: string, progress: Progress, signal: AbortSignal): Promise<string[]> {
@@ -18,7 +18,7 @@ export async function downLab(lab: string, progress: Progress, signal: AbortSign
     const state = await readLabState(lab).catch(() => undefined);
     if (state !== undefined) requireOwn(state);
     if (state !== undefined && !isKindPlan(state.plan))
-      await progress.step("remove what Meshproof created there", () => removeOurs(new Mesh(state)));
+      await progress.step("remove what Meshproof created there", () => removeManaged(new Mesh(state)));
     const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, held));
     await forgetPriority();
     return removed;

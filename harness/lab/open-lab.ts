@@ -35,10 +35,10 @@ export async function workOn(lab: string): Promise<LabState> {
  */
 export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
   const { plan, runId } = mesh.state;
-  const ours = isKindPlan(plan) ? runLabel : `${runLabel}=${runId}`;
+  const runSelector = isKindPlan(plan) ? runLabel : `${runLabel}=${runId}`;
   const removed = await Promise.all(
     mesh.clusters.map(async ({ kube }) => {
-      const left = (await kube.list(kinds.namespace, undefined, ours)).map((n) => n.metadata.name);
+      const left = (await kube.list(kinds.namespace, undefined, runSelector)).map((n) => n.metadata.name);
       await Promise.all(left.map((name) => removeNamespace(kube, name)));
       return left;
     }),

@@ -7,24 +7,24 @@ import { exampleJournal, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { claimLab, isMine, labDir, listLabs, requireLab, writeLabState } from "#harness/state/lab.ts";
+import { claimLab, isHeldByThisProcess, labDir, listLabs, requireLab, writeLabState } from "#harness/state/lab.ts";
 import { workOn } from "./open-lab.ts";
 import { freeCapacity } from "./other-labs.ts";
 
 const signal = new AbortController().signal;
 const path = process.env.PATH;
 let dir = "";
-let told: string[] = [];
+let reported: string[] = [];
 const progress: Progress = {
   step: (title, work) => {
-    told.push(title);
+    reported.push(title);
     return work({ detail: () => {} });
   },
-  note: (text) => void told.push(text),
+  note: (text) => void reported.push(text),
 };
 
 beforeEach(() => {
-  told = [];
+  reported = [];
   dir = mkdtempSync(join(tmpdir(), "meshproof-labs-"));
   process.env.XDG_STATE_HOME = dir;
   // A Docker that has nothing: what is looked at here are the labs' files.
@@ -63,7 +63,7 @@ test("of the other labs those go whose commands were killed before they could re
   await lab("asked-for", { remover: gone });
   await freeCapacity("asked-for", progress, signal);
   expect((await listLabs()).sort()).toEqual(["asked-for", "at-work", "certifying", "kept"]);
-  expect(told.sort()).toEqual([
+  expect(reported.sort()).toEqual([
     "remove lab half, which a killed command left",
     "remove lab half-removed, which a killed command left",
     "remove lab killed, which a killed command left",
@@ -75,7 +75,7 @@ test("a broken lab beside this one is told, and no reason to stop", async () => 
   mkdirSync(labDir("broken"), { recursive: true });
   writeFileSync(join(labDir("broken"), "state.json"), "{");
   await freeCapacity("asked-for", progress, signal);
-  expect(told.join()).toContain("lab broken, beside this one, is left as it is");
+  expect(reported.join()).toContain("lab broken, beside this one, is left as it is");
 });
 
 test("a lab that a killed command was to remove is kept by whoever works on it, or removed by whoever takes it over", async () => {
@@ -84,8 +84,8 @@ test("a lab that a killed command was to remove is kept by whoever works on it, 
   expect((await workOn("killed")).remover).toBeUndefined();
   await freeCapacity("asked-for", progress, signal);
   expect(await listLabs()).toEqual(["killed"]);
-  const mine = await claimLab(await lab("other", { remover: gone }), false);
-  expect(await isMine(mine)).toBe(true);
+  const claimed = await claimLab(await lab("other", { remover: gone }), false);
+  expect(await isHeldByThisProcess(claimed)).toBe(true);
   expect((await workOn("other")).remover).toEqual(await thisProcess());
-  expect(await isMine(await claimLab(await lab("kept"), false))).toBe(false);
+  expect(await isHeldByThisProcess(await claimLab(await lab("kept"), false))).toBe(false);
 });

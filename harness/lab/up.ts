@@ -107,7 +107,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   touched.yet = true;
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created")
-    progress.note(`lab ${plan.lab} does not stand as asked for (phase ${before!.phase}): it is ${did}`);
+    progress.note(`lab ${plan.lab} does not match the requested configuration (phase ${before!.phase}); ${did} it`);
   if (did === "rebuilt") {
     await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
     await checkPorts(plan);
@@ -214,8 +214,8 @@ async function judge(
       },
     );
   }
-  const wanted = plan.clusters.reduce((sum, c) => sum + c.kindConfig.nodes.length, 0);
-  const complete = nodes.length === wanted && nodes.every((n) => n.running);
+  const expected = plan.clusters.reduce((sum, c) => sum + c.kindConfig.nodes.length, 0);
+  const complete = nodes.length === expected && nodes.every((n) => n.running);
   if (!complete || !same) return "broken";
   if (state.phase === "up") return "whole";
   return state.phase === "meshing" ? "repairable" : "broken";

@@ -30,12 +30,12 @@ export function describeError(error: unknown): string {
       break;
     }
     const lead = depth === 0 ? "" : "  because: ";
-    const told = lines.join("\n").includes(excerpt(current.message));
+    const reported = lines.join("\n").includes(excerpt(current.message));
     if (current instanceof MeshproofError) {
       // A message that holds its cause's needs no second telling.
-      if (!told) lines.push(`${lead}[${current.code}] ${excerpt(current.message, 30)}`);
+      if (!reported) lines.push(`${lead}[${current.code}] ${excerpt(current.message, 30)}`);
       if (current.remedy !== undefined) lines.push(`  remedy: ${current.remedy}`);
-    } else if (!told || depth === 0) {
+    } else if (!reported || depth === 0) {
       lines.push(`${lead}${excerpt(current.message)}${depth > 0 ? "" : trace(current)}`);
     }
     if (current instanceof AggregateError) {

@@ -63,7 +63,7 @@ describe("records", () => {
     );
   });
 
-  test("the remedy is told; for a newer version the other one too", () => {
+  test("the remedy is reported; for a newer version the other one too", () => {
     const remedy = (value: unknown): unknown => {
       try {
         return checkRecord(value, format, source);

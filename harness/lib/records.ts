@@ -87,11 +87,11 @@ function versionOf(value: unknown, key: string): number | undefined {
 
 /** What is wrong with a value, each with its place and what was found there; the first few. */
 export function issuesOf(error: z.ZodError, value: unknown, most = 3): string {
-  const told = error.issues
+  const reported = error.issues
     .slice(0, most)
     .map((issue) => `${issue.path.join(".") || "(top)"}: ${messageOfIssue(issue, value)}`);
-  const more = error.issues.length - told.length;
-  return [...told, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
+  const more = error.issues.length - reported.length;
+  return [...reported, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }
 
 /** Other values than those of a choice are not repeated: records hold keys. */

@@ -162,8 +162,8 @@ function endpointsLeft(slices: readonly KubeObject[], abroad: boolean): number {
 /** Cilium's shared service: `backends` by address (pkg/clustermesh/store). */
 function backendsOf(value: string): number {
   if (value === "") return 0;
-  const told = JSON.parse(value) as { backends?: Record<string, unknown> };
-  return Object.keys(told.backends ?? {}).length;
+  const reported = JSON.parse(value) as { backends?: Record<string, unknown> };
+  return Object.keys(reported.backends ?? {}).length;
 }
 
 /**
@@ -199,7 +199,7 @@ async function watchDelay(
     },
     AbortSignal.any([signal, stop.signal]),
   );
-  const told = (round: number) =>
+  const reported = (round: number) =>
     eventually(async () => (seen === String(round) ? ready(seenAtMs) : notYet(`round ${seen}`)), {
       what: "a watch to tell of a change",
       withinMs: 10_000,
@@ -207,14 +207,14 @@ async function watchDelay(
       signal,
     });
   try {
-    await told(0);
+    await reported(0);
     let longestMs = 0;
     for (let round = 1; round <= 3; round++) {
       const startedMs = unixNowMs();
       await kube.merge(kinds.endpointSlice, namespace, name, {
         metadata: { annotations: { "meshproof.io/round": String(round) } },
       });
-      longestMs = Math.max(longestMs, (await told(round)) - startedMs);
+      longestMs = Math.max(longestMs, (await reported(round)) - startedMs);
     }
     return longestMs;
   } finally {

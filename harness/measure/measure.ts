@@ -15,7 +15,7 @@ import { combine, failedBecause, passed, type Verdict } from "#harness/model/ver
 import { prioritisePods, prioritiseSelf } from "#harness/platform/priority.ts";
 import type { Stream } from "#harness/probe/driver.ts";
 import { ChainWatch } from "./chain.ts";
-import { type Asked, Traffic, type TrafficOptions } from "./traffic.ts";
+import { type Requested, Traffic, type TrafficOptions } from "./traffic.ts";
 
 /**
  * Raised whenever a figure would come out differently for the same traffic. 2: the agent's update is seen in its table
@@ -113,7 +113,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
 
   const times = { faultUnixMs, healingUnixMs };
   const points: Point[] = [];
-  for (const asked of traffic.asked) points.push(await pointOf(asked, options, times));
+  for (const requested of traffic.requested) points.push(await pointOf(requested, options, times));
   const main = found(
     points.find(({ stream }) => stream === traffic.main),
     `history of ${traffic.main.options.title}`,
@@ -150,7 +150,7 @@ async function settled(
   stretch: { readonly withinMs: number; readonly quietMs: number; readonly sinceUnixMs: number },
 ): Promise<void> {
   await Promise.all(
-    traffic.asked.map(({ stream, cluster }) => {
+    traffic.requested.map(({ stream, cluster }) => {
       const expectedClusters = servedBy?.(cluster);
       return stream.settled({ ...stretch, ...(expectedClusters === undefined ? {} : { servedBy: expectedClusters }) });
     }),
@@ -169,7 +169,7 @@ interface Point {
 }
 
 async function pointOf(
-  { stream, cluster }: Asked,
+  { stream, cluster }: Requested,
   options: MeasureOptions,
   { faultUnixMs, healingUnixMs }: { readonly faultUnixMs: number; readonly healingUnixMs: number },
 ): Promise<Point> {
@@ -227,12 +227,12 @@ function judgeAway(
   history: History,
   stretch: { stableMs: number; sinceMs: number; untilMs: number },
   { expected, servedBy, target, client, rig }: MeasureOptions,
-  mine: boolean,
+  judged: boolean,
 ): Verdict {
   const { movesTo, awayWithinMs, othersWithinMs } = expected;
-  const withinMs = mine ? awayWithinMs : othersWithinMs;
+  const withinMs = judged ? awayWithinMs : othersWithinMs;
   if (withinMs === undefined) return passed;
-  if (!mine || movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs, rig });
+  if (!judged || movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs, rig });
   const from = servedBy?.(client.name) ?? [target.name];
   return judgeFailover(history, { ...stretch, from, to: movesTo, withinMs, rig });
 }

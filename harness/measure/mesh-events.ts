@@ -12,7 +12,7 @@ const watched = {
   "clustermesh-apiserver": apiserverSelector,
 } as const;
 
-type PodState = "made" | "ready" | "told to end";
+type PodState = "made" | "ready" | "terminating";
 
 /** What becomes of Cilium's own pods, as the API servers tell it: the causes that an outage may be laid to. */
 export class MeshEvents implements AsyncDisposable {
@@ -40,7 +40,7 @@ export class MeshEvents implements AsyncDisposable {
           const uid = found(pod.metadata.uid, `uid of pod ${pod.metadata.name}`);
           there.add(uid);
           const state: PodState =
-            pod.metadata.deletionTimestamp !== undefined ? "told to end" : podReady(pod) ? "ready" : "made";
+            pod.metadata.deletionTimestamp !== undefined ? "terminating" : podReady(pod) ? "ready" : "made";
           const node = String(pod.spec.nodeName ?? "no node yet");
           if (states.get(uid)?.state !== state) say(node, state);
           states.set(uid, { state, node });

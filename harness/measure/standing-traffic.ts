@@ -51,7 +51,7 @@ interface Standing {
   readonly control: SampleColumns;
 }
 
-interface Wanted {
+interface Expected {
   readonly path: string;
   readonly host: string;
   readonly port: number;
@@ -88,7 +88,7 @@ export class StandingTraffic implements AsyncDisposable {
   async #start(): Promise<void> {
     const { clusters, workload, outside, settleMs, signal } = this.#options;
     const { echo, protectedServers } = workload;
-    const services: Wanted[] = [];
+    const services: Expected[] = [];
     for (const cluster of clusters) {
       const local = await echo.clusterIp(cluster, standingServices.local);
       const remote = await echo.clusterIp(cluster, standingServices.remote);
@@ -151,7 +151,7 @@ export class StandingTraffic implements AsyncDisposable {
     }
     await this.#ask(this.#allowed, { container: outside }, services);
     for (const { cluster, allowed, denied } of protectedServers) {
-      const servers = (who: string, everyMs: number): Wanted[] =>
+      const servers = (who: string, everyMs: number): Expected[] =>
         protectedServers.map((g) => ({
           path: `${cluster.name}/${who} to ${g.cluster.name}/server`,
           host: g.server.ip,
@@ -164,8 +164,8 @@ export class StandingTraffic implements AsyncDisposable {
     }
   }
 
-  async #ask(list: Standing[], from: ProbeFrom, wanted: readonly Wanted[]): Promise<void> {
-    const made = wanted.map((w) => ({ ...w, samples: new SampleColumns(), control: new SampleColumns() }));
+  async #ask(list: Standing[], from: ProbeFrom, expected: readonly Expected[]): Promise<void> {
+    const made = expected.map((w) => ({ ...w, samples: new SampleColumns(), control: new SampleColumns() }));
     const prober = await Prober.start(
       from,
       made.map(

@@ -25,7 +25,7 @@ export interface TrafficOptions {
 }
 
 /** A stream and the cluster whose service address it asks. */
-export interface Asked {
+export interface Requested {
   readonly stream: Stream;
   readonly cluster: string;
 }
@@ -48,7 +48,7 @@ export class Traffic implements AsyncDisposable {
   readonly mainVantage: Vantage;
   readonly clusterIp: string;
   /** New connections, the main stream first. */
-  readonly asked: readonly Asked[];
+  readonly requested: readonly Requested[];
   /** Connections that stay open, at the main vantage point. */
   readonly kept: readonly Stream[];
 
@@ -57,7 +57,7 @@ export class Traffic implements AsyncDisposable {
     this.mainVantage = mainVantage;
     this.clusterIp = clusterIp;
     this.main = main.streamAt(0);
-    this.asked = points.flatMap(({ prober, sourceClusters }) =>
+    this.requested = points.flatMap(({ prober, sourceClusters }) =>
       sourceClusters
         .map((cluster, i) => ({ stream: prober.streamAt(i), cluster }))
         .filter(({ stream }) => (stream.options.connection ?? "new") === "new"),
@@ -69,9 +69,9 @@ export class Traffic implements AsyncDisposable {
     const { client, echo, service, signal, otherEveryMs } = options;
     const usable = async (cluster: Cluster): Promise<Vantage[]> =>
       (await vantagesOf(cluster.kube)).filter((v) => !options.lostNodes.includes(v.node));
-    const mine = await usable(client);
+    const usableByClient = await usable(client);
     const mainVantage = found(
-      mine.at(-1),
+      usableByClient.at(-1),
       `ready prober pod in ${client.name} on a node that stays`,
       "probe-failed",
     );

@@ -109,7 +109,7 @@ export function exampleArtifacts(plan: LabPlan = examplePlan()): Artifacts {
   });
   return {
     source: "source",
-    reason: "asked for",
+    reason: "requested",
     tools: { kind: "/bin/kind", helm: "/bin/helm" },
     clusters: Object.fromEntries(plan.clusters.map((c) => [c.name, of(c)])),
     agnhostImage: "x",

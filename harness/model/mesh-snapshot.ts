@@ -55,7 +55,7 @@ const workloadStateSchema = z.object({
   kind: z.enum(["Deployment", "DaemonSet"]),
   namespace: z.string(),
   name: z.string(),
-  wanted: z.number(),
+  desired: z.number(),
   ready: z.number(),
 });
 

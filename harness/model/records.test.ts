@@ -204,14 +204,14 @@ describe("a newer version is refused by name", () => {
 
 test("kill-matrix.json of before there were versions is read; its faults are of its own run where it names none", () => {
   const [all] = fc.sample(fc.record({ faults, cells }), { numRuns: 1, seed: 3 });
-  const { faults: proven, cells: told } = found(all, "proof");
-  const old = { faults: proven.map(({ run: _, ...f }) => f), cells: told };
+  const { faults: proven, cells: reported } = found(all, "proof");
+  const old = { faults: proven.map(({ run: _, ...f }) => f), cells: reported };
   expect(checkRecord(old, proofFormat("20261121-a"), source)).toEqual({
     schema: 1,
     faults: proven.map((f) => ({ ...f, run: "20261121-a" })),
-    cells: told,
+    cells: reported,
   });
-  expect(checkRecord({ faults: proven, cells: told }, proofFormat("20261121-a"), source)).toMatchObject({
+  expect(checkRecord({ faults: proven, cells: reported }, proofFormat("20261121-a"), source)).toMatchObject({
     faults: proven,
   });
   expect(() => checkRecord({ faults: [{}], cells: [] }, proofFormat("r"), source)).toThrow(

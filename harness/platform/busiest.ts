@@ -23,16 +23,16 @@ export async function lookAtProcesses(): Promise<Look> {
   return look;
 }
 
-/** The programs that used most between two looks, the busiest first, without the processes that `isOurs` tells. */
+/** The programs that used most between two looks, the busiest first, without the processes that `isManaged` tells. */
 export async function busiest(
   before: Look,
   after: Look,
-  isOurs: (pid: string) => Promise<boolean>,
+  isManaged: (pid: string) => Promise<boolean>,
 ): Promise<string[]> {
   const used = new Map<string, number>();
   for (const [pid, { name, ticks }] of after) {
     const more = ticks - (before.get(pid)?.ticks ?? 0);
-    if (more > 0 && !(await isOurs(pid))) used.set(name, (used.get(name) ?? 0) + more);
+    if (more > 0 && !(await isManaged(pid))) used.set(name, (used.get(name) ?? 0) + more);
   }
   return [...used]
     .filter(([, ticks]) => ticks >= leastTicks)

@@ -27,13 +27,13 @@ async function fakeCli(): Promise<() => Promise<string[]>> {
 }
 
 test("enables, connects in one direction and waits, each on the clusters' own kubeconfigs", async () => {
-  const asked = await fakeCli();
+  const requested = await fakeCli();
   const cli = await CiliumCli.find(signal);
   expect(cli?.version).toBe("v0.19.7");
   await cli!.enable(east, "NodePort");
   await cli!.connect(east, west);
   await cli!.awaitStatus(west);
-  expect(await asked()).toEqual([
+  expect(await requested()).toEqual([
     "/tmp/east clustermesh enable --context kind-east --service-type NodePort",
     "/tmp/east:/tmp/west clustermesh connect --context kind-east --destination-context kind-west --allow-mismatching-ca",
     "/tmp/west clustermesh status --context kind-west --wait",

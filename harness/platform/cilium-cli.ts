@@ -22,8 +22,8 @@ export class CiliumCli {
 
   static async find(signal: AbortSignal): Promise<CiliumCli | undefined> {
     if (!(await exists("cilium"))) return undefined;
-    const told = await output("cilium", ["version", "--client"], { signal });
-    return new CiliumCli(/cilium-cli: (\S+)/.exec(told)?.[1] ?? "of unknown version", signal);
+    const reported = await output("cilium", ["version", "--client"], { signal });
+    return new CiliumCli(/cilium-cli: (\S+)/.exec(reported)?.[1] ?? "of unknown version", signal);
   }
 
   enable(cluster: CliTarget, serviceType: "LoadBalancer" | "NodePort"): Promise<void> {

@@ -27,14 +27,14 @@ export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
       remedy: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
     });
   });
-  let told: Record<string, unknown> = {};
+  let reported: Record<string, unknown> = {};
   try {
-    told = JSON.parse(result.stdout) as Record<string, unknown>;
+    reported = JSON.parse(result.stdout) as Record<string, unknown>;
   } catch {
     // Judged below: no server version.
   }
-  if (typeof told.ServerVersion !== "string" || told.ServerVersion === "") {
-    const text = `${result.stderr} ${JSON.stringify(told.ServerErrors ?? "")}`;
+  if (typeof reported.ServerVersion !== "string" || reported.ServerVersion === "") {
+    const text = `${result.stderr} ${JSON.stringify(reported.ServerErrors ?? "")}`;
     if (text.includes("permission denied")) {
       throw new MeshproofError("docker-denied", "this user may not talk to the Docker daemon", {
         remedy: "run as root, or add the user to the `docker` group",
@@ -45,12 +45,12 @@ export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
     });
   }
   return {
-    version: told.ServerVersion,
-    cgroupVersion: String(told.CgroupVersion ?? "unknown"),
-    cgroupDriver: String(told.CgroupDriver ?? "unknown"),
-    storageDriver: String(told.Driver ?? "unknown"),
-    rootDir: String(told.DockerRootDir ?? "/var/lib/docker"),
-    defaultRuntime: String(told.DefaultRuntime ?? "runc"),
+    version: reported.ServerVersion,
+    cgroupVersion: String(reported.CgroupVersion ?? "unknown"),
+    cgroupDriver: String(reported.CgroupDriver ?? "unknown"),
+    storageDriver: String(reported.Driver ?? "unknown"),
+    rootDir: String(reported.DockerRootDir ?? "/var/lib/docker"),
+    defaultRuntime: String(reported.DefaultRuntime ?? "runc"),
   };
 }
 
@@ -224,10 +224,10 @@ export async function ensureNetwork(
 }
 
 export async function networkSubnet(name: string): Promise<string> {
-  const told = JSON.parse(await output("docker", ["network", "inspect", name])) as {
+  const reported = JSON.parse(await output("docker", ["network", "inspect", name])) as {
     IPAM: { Config: { Subnet: string }[] };
   }[];
-  const subnet = told[0]?.IPAM.Config.find((c) => !c.Subnet.includes(":"))?.Subnet;
+  const subnet = reported[0]?.IPAM.Config.find((c) => !c.Subnet.includes(":"))?.Subnet;
   if (subnet === undefined)
     throw new MeshproofError("lab-broken", `Docker network ${name} has no IPv4 subnet`);
   return subnet;
@@ -268,8 +268,8 @@ export async function removeNetwork(name: string): Promise<void> {
   const found = await command("docker", ["network", "inspect", name], { tolerate: true });
   if (found.exitCode !== 0) return;
   // A container that somebody else joined to it is theirs: it is let go, not removed.
-  const [told] = JSON.parse(found.stdout) as { Containers?: Record<string, unknown> }[];
-  for (const id of Object.keys(told?.Containers ?? {})) {
+  const [reported] = JSON.parse(found.stdout) as { Containers?: Record<string, unknown> }[];
+  for (const id of Object.keys(reported?.Containers ?? {})) {
     await command("docker", ["network", "disconnect", "-f", name, id], { tolerate: true });
   }
   await command("docker", ["network", "rm", name]);

@@ -36,7 +36,7 @@ export async function downloadModule(
     signal,
     tolerate: true,
   });
-  let told: {
+  let reported: {
     Error?: string;
     Dir?: string;
     Sum?: string;
@@ -45,21 +45,21 @@ export async function downloadModule(
     Origin?: { Hash?: string };
   };
   try {
-    told = JSON.parse(result.stdout);
+    reported = JSON.parse(result.stdout);
   } catch {
-    told = { Error: result.stderr.trim() };
+    reported = { Error: result.stderr.trim() };
   }
-  if (told.Error !== undefined || told.Dir === undefined || told.Sum === undefined) {
-    throw notServed({ module: path, version, why: told.Error ?? "no answer" }, neededBy);
+  if (reported.Error !== undefined || reported.Dir === undefined || reported.Sum === undefined) {
+    throw notServed({ module: path, version, why: reported.Error ?? "no answer" }, neededBy);
   }
   const info =
-    told.Info === undefined ? {} : (JSON.parse(await readFile(told.Info, "utf8")) as { Time?: string });
+    reported.Info === undefined ? {} : (JSON.parse(await readFile(reported.Info, "utf8")) as { Time?: string });
   return {
     path,
-    version: told.Version ?? version,
-    dir: told.Dir,
-    sum: told.Sum,
-    revision: (told.Origin?.Hash ?? "0000000").slice(0, 7),
+    version: reported.Version ?? version,
+    dir: reported.Dir,
+    sum: reported.Sum,
+    revision: (reported.Origin?.Hash ?? "0000000").slice(0, 7),
     time: info.Time ?? "1970-01-01T00:00:00Z",
   };
 }
@@ -96,10 +96,10 @@ export interface GoReplace {
 }
 
 export async function replacesOf(modFile: string): Promise<GoReplace[]> {
-  const told = JSON.parse(await output("go", ["mod", "edit", "-json", modFile], { env: environment })) as {
+  const reported = JSON.parse(await output("go", ["mod", "edit", "-json", modFile], { env: environment })) as {
     Replace?: { Old: { Path: string; Version?: string }; New: { Path: string; Version?: string } }[];
   };
-  return (told.Replace ?? []).map((r) => ({
+  return (reported.Replace ?? []).map((r) => ({
     old: r.Old.Version === undefined ? r.Old.Path : `${r.Old.Path}@${r.Old.Version}`,
     newPath: r.New.Path,
     newVersion: r.New.Version ?? "",

@@ -23,10 +23,10 @@ export async function unlockRelease(
   release: Pick<HelmRelease, "helm" | "kubeconfig" | "signal">,
 ): Promise<void> {
   const where = ["--namespace", "kube-system", "--kubeconfig", release.kubeconfig];
-  const told = await output(release.helm, ["status", "cilium", "-o", "json", ...where], {
+  const reported = await output(release.helm, ["status", "cilium", "-o", "json", ...where], {
     signal: release.signal,
   });
-  const { info } = JSON.parse(told) as { info: { status: string } };
+  const { info } = JSON.parse(reported) as { info: { status: string } };
   if (info.status.startsWith("pending-"))
     await command(release.helm, ["rollback", "cilium", ...where], { signal: release.signal });
 }
@@ -35,7 +35,7 @@ export async function unlockRelease(
 export async function releaseValues(
   release: Pick<HelmRelease, "helm" | "kubeconfig" | "signal">,
 ): Promise<Record<string, unknown>> {
-  const told = await output(
+  const reported = await output(
     release.helm,
     [
       "get",
@@ -50,14 +50,14 @@ export async function releaseValues(
     ],
     { signal: release.signal },
   );
-  return (JSON.parse(told) ?? {}) as Record<string, unknown>;
+  return (JSON.parse(reported) ?? {}) as Record<string, unknown>;
 }
 
 /** The chart's objects as these values render them; no cluster is asked. */
 export async function renderChart(
   release: Pick<HelmRelease, "helm" | "chartDir" | "values" | "signal"> & { readonly kubernetes: string },
 ): Promise<Record<string, unknown>[]> {
-  const told = await output(
+  const reported = await output(
     release.helm,
     [
       ...["template", "cilium", release.chartDir, "--namespace", "kube-system", "--values", "-"],
@@ -65,7 +65,7 @@ export async function renderChart(
     ],
     { input: toYaml(release.values), signal: release.signal },
   );
-  return parseAllDocuments(told)
+  return parseAllDocuments(reported)
     .map((d) => d.toJS() as Record<string, unknown> | null)
     .filter((d) => d !== null);
 }

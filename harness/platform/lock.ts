@@ -48,7 +48,7 @@ export async function lockFolder(
   const deadlineMs = monotonicMs() + options.waitMs;
   const signal = options.signal ?? new AbortController().signal;
   await mkdir(folder, { recursive: true });
-  const mine: Holder = {
+  const self: Holder = {
     ...(await thisProcess()),
     pidNamespace: await pidNamespace(),
     nonce: randomBytes(8).toString("hex"),
@@ -57,8 +57,8 @@ export async function lockFolder(
     const latest = await latestOf(folder);
     if (latest === undefined || !(await isHeld(folder, latest))) {
       const number = (latest?.number ?? 0) + 1;
-      if (await take(folder, number, JSON.stringify(mine)))
-        return hold(folder, number, JSON.stringify(mine), options.what);
+      if (await take(folder, number, JSON.stringify(self)))
+        return hold(folder, number, JSON.stringify(self), options.what);
     } else if (monotonicMs() >= deadlineMs) {
       throw busy(options.what, fileOf(folder, latest.number), latest.text ?? "");
     } else await pause(Math.min(200, Math.max(1, deadlineMs - monotonicMs())), signal);

@@ -26,8 +26,8 @@ export async function freeDiskBytes(path: string): Promise<number> {
   let existing = path;
   while ((await stat(existing).catch(() => undefined)) === undefined && existing !== "/")
     existing = dirname(existing);
-  const told = await statfs(existing);
-  return told.bavail * told.bsize;
+  const reported = await statfs(existing);
+  return reported.bavail * reported.bsize;
 }
 
 export async function availableMemoryBytes(): Promise<number> {

@@ -26,7 +26,7 @@ const expectHarmless = (text: string): void => {
 };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of our own colours.
-const ours = /\u001b\[\d+m/g;
+const allowedEscapes = /\u001b\[\d+m/g;
 
 const piece: fc.Arbitrary<Piece> = fc.oneof(
   textOfOthers,
@@ -53,8 +53,8 @@ describe("one output", () => {
         const output = new Output(stream, {});
         for (const pieces of prints) output.print(...pieces);
         const painted = prints.flat().filter((p) => typeof p !== "string").length;
-        expect(text().match(ours) ?? []).toHaveLength(isTTY ? 2 * painted : 0);
-        expectHarmless(text().replace(ours, ""));
+        expect(text().match(allowedEscapes) ?? []).toHaveLength(isTTY ? 2 * painted : 0);
+        expectHarmless(text().replace(allowedEscapes, ""));
       }),
     );
   });

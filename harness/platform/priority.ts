@@ -93,13 +93,13 @@ export async function forgetPriority(): Promise<void> {
 
 async function processesWhere(
   file: "cmdline" | "cgroup",
-  wanted: (text: string) => boolean,
+  expected: (text: string) => boolean,
 ): Promise<string[]> {
   const found: string[] = [];
   for (const pid of await readdir("/proc")) {
     if (!/^\d+$/.test(pid)) continue;
     const text = await readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
-    if (wanted(text)) found.push(pid);
+    if (expected(text)) found.push(pid);
   }
   return found;
 }

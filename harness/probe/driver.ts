@@ -143,23 +143,23 @@ export class Prober implements AsyncDisposable {
   #read(line: string): void {
     if (line.trim() === "") return;
     this.#lastMessageAtMs = monotonicMs();
-    const told = readProbeLine(line);
-    if (told === undefined) return;
-    if ("hello" in told) this.#startedAtUnixMs = told.hello.startedAtUnixMs;
-    else if ("bye" in told) this.#cpuShare = told.bye.cpuShare;
+    const reported = readProbeLine(line);
+    if (reported === undefined) return;
+    if ("hello" in reported) this.#startedAtUnixMs = reported.hello.startedAtUnixMs;
+    else if ("bye" in reported) this.#cpuShare = reported.bye.cpuShare;
     else if (this.#startedAtUnixMs !== undefined) {
       this.#clockErrorMs = Math.min(
         this.#clockErrorMs,
-        Math.abs(unixNowMs() - (this.#startedAtUnixMs + told.nowMs)),
+        Math.abs(unixNowMs() - (this.#startedAtUnixMs + reported.nowMs)),
       );
       const rows = new Map<number, WireRequest[]>();
-      for (const [stream, ...row] of told.samples) {
+      for (const [stream, ...row] of reported.samples) {
         const own = rows.get(stream);
         if (own === undefined) rows.set(stream, [row]);
         else own.push(row);
       }
       // The control is of the process that all streams share.
-      const control = told.control.map(controlSample);
+      const control = reported.control.map(controlSample);
       for (const [i, stream] of this.streams.entries()) stream.take(rows.get(i) ?? [], control);
     }
   }

@@ -24,7 +24,7 @@ const run: RunRecord = {
   kernel: "6.18",
   meshproof: meshproofVersion,
   imageSource: "source",
-  imageReason: "asked for",
+  imageReason: "requested",
   clusters: [
     {
       name: "east",
@@ -95,7 +95,7 @@ const run: RunRecord = {
           suite: "failover",
           name: "later",
           outcome: "skipped",
-          reasons: ["asked for"],
+          reasons: ["requested"],
           durationMs: 0,
           notes: {},
         },

@@ -260,9 +260,9 @@ interface Port {
   readonly protocol?: string;
 }
 
-function portMatches({ port, endPort, protocol = "TCP" }: Port, wanted: number): boolean {
+function portMatches({ port, endPort, protocol = "TCP" }: Port, expected: number): boolean {
   if (protocol !== "TCP" && protocol !== "ANY") return false;
   if (port === undefined || Number(port) === 0) return true;
   if (Number.isNaN(Number(port))) throw new Unclear(`port ${port} is a name`);
-  return Number(port) <= wanted && wanted <= (endPort ?? Number(port));
+  return Number(port) <= expected && expected <= (endPort ?? Number(port));
 }

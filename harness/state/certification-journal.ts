@@ -26,10 +26,10 @@ export async function readJournal(lab: string): Promise<CertificationJournal | u
 }
 
 /** Labs whose certification this process is at. */
-const mine = new Set<string>();
+const claimed = new Set<string>();
 
 /** This process goes on with it: nothing is stranded then. */
-export const claimJournal = (lab: string): void => void mine.add(lab);
+export const claimJournal = (lab: string): void => void claimed.add(lab);
 
 export async function writeJournal(lab: string, journal: CertificationJournal): Promise<void> {
   claimJournal(lab);
@@ -38,7 +38,7 @@ export async function writeJournal(lab: string, journal: CertificationJournal): 
 
 /** Says of a certification that was cut off where it stopped. To be called under the lab's lock: nobody is at it then. */
 export async function reportInterrupted(lab: string, say: (line: string) => void): Promise<void> {
-  if (mine.has(lab)) return;
+  if (claimed.has(lab)) return;
   const cleansUp = `\`${meshCommand("down", "--lab", lab)}\` cleans up`;
   try {
     const journal = await readJournal(lab);

@@ -9,7 +9,7 @@ import type { LabState } from "#harness/model/lab-state.ts";
 import { command } from "#harness/platform/command.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { isMine, isOwn, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
+import { isHeldByThisProcess, isOwn, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
 import { hasLostLock, withLab, workerOn } from "./lock.ts";
 
 let dir = "";
@@ -150,13 +150,13 @@ describe("work on a lab", () => {
     const state = exampleLabState({ lab: "lost", owner: currentOwner().id });
     const made = { ...state, remover: await thisProcess() };
     await writeLabState(made);
-    expect(await isMine(made)).toBe(true);
+    expect(await isHeldByThisProcess(made)).toBe(true);
     await withLab("lost", never, async (signal) => {
       meddle();
       await pause(60_000, signal);
     }).catch(() => {});
     expect(hasLostLock("lost")).toBe(true);
-    expect(await isMine(made)).toBe(false);
+    expect(await isHeldByThisProcess(made)).toBe(false);
     expect(existsSync(labDir("lost"))).toBe(true);
   });
 

@@ -83,7 +83,7 @@ export async function claimLab(state: LabState, keep: boolean): Promise<LabState
 }
 
 /** Whether the lab is this process's to remove: not once it lost the lab's lock, for somebody else may use it now. */
-export const isMine = async (state: LabState): Promise<boolean> =>
+export const isHeldByThisProcess = async (state: LabState): Promise<boolean> =>
   isOwn(state) &&
   !hasLostLock(state.lab) &&
   state.remover?.pid === process.pid &&

@@ -109,13 +109,13 @@ export function decideCapabilities(
   mesh: Mesh,
   required: readonly Requirement[],
 ): Promise<CapabilityDecision[]> {
-  const asked = new Map<string, readonly [Cluster, Capability]>();
+  const requested = new Map<string, readonly [Cluster, Capability]>();
   for (const requirement of required) {
     const { capability, cluster } = whole(requirement);
     for (const c of mesh.clusters)
-      if (cluster === undefined || cluster === c.name) asked.set(`${capability} ${c.name}`, [c, capability]);
+      if (cluster === undefined || cluster === c.name) requested.set(`${capability} ${c.name}`, [c, capability]);
   }
-  return Promise.all([...asked.values()].map(([cluster, capability]) => decide(mesh, cluster, capability)));
+  return Promise.all([...requested.values()].map(([cluster, capability]) => decide(mesh, cluster, capability)));
 }
 
 const whole = (r: Requirement): { capability: Capability; cluster?: string } =>

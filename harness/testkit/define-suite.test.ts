@@ -65,12 +65,12 @@ test("listing the suites loads neither vitest nor a client of Kubernetes, etcd o
     const { loadSuites, listTests } = await import(${JSON.stringify(list)});
     const tests = listTests(await loadSuites(), ["east", "west"]);
     console.log(JSON.stringify({ suites: tests.size, packages: [...packages] }));`;
-  const told = execFileSync(
+  const reported = execFileSync(
     join(repoRoot(), "node_modules/.bin/node"),
     ["--input-type=module", "--eval", script],
     { encoding: "utf8", env: { PATH: process.env.PATH, HOME: "/nowhere" } },
   );
-  const { suites, packages } = JSON.parse(told) as { suites: number; packages: string[] };
+  const { suites, packages } = JSON.parse(reported) as { suites: number; packages: string[] };
   expect(suites).toBeGreaterThan(20);
   for (const heavy of ["vitest", "@kubernetes/client-node", "testcontainers", "etcd3"])
     expect(packages).not.toContain(heavy);

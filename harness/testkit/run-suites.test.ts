@@ -132,30 +132,30 @@ test("each outcome, and a set-up that fails, reach records, JUnit and events", a
   const [outcomes, broken, unequipped] = suites as [SuiteRecord, SuiteRecord, SuiteRecord];
   expect(outcomes.errors).toEqual([]);
   expect(outcomes.goal).toBe("every outcome reaches the report.");
-  const told = (name: string): TestRecord | undefined => outcomes.tests.find((t) => t.name === name);
-  expect(told("east -> west > passes")).toMatchObject({
+  const reported = (name: string): TestRecord | undefined => outcomes.tests.find((t) => t.name === name);
+  expect(reported("east -> west > passes")).toMatchObject({
     outcome: "pass",
     reasons: [],
     notes: { facts: { third: 0.33 } },
     spec: "https://docs.cilium.io/",
   });
-  expect(told("fails")).toMatchObject({ outcome: "fail", reasons: ["east does not answer"] });
-  expect(told("is unknown by its verdict")).toMatchObject({
+  expect(reported("fails")).toMatchObject({ outcome: "fail", reasons: ["east does not answer"] });
+  expect(reported("is unknown by its verdict")).toMatchObject({
     outcome: "unknown",
     reasons: ["the prober stood still"],
   });
-  expect(told("is unknown by its error")?.outcome).toBe("unknown");
-  expect(told("is unknown by its error")?.reasons[0]).toContain("the prober ended");
-  expect(told("is unsupported before it runs")).toMatchObject({
+  expect(reported("is unknown by its error")?.outcome).toBe("unknown");
+  expect(reported("is unknown by its error")?.reasons[0]).toContain("the prober ended");
+  expect(reported("is unsupported before it runs")).toMatchObject({
     outcome: "unsupported",
     reasons: ["loadBalancer: nothing gives addresses"],
     notes: { unsupported: { capability: "loadBalancer", reason: "nothing gives addresses" } },
   });
-  expect(told("is unsupported by what it sees")).toMatchObject({
+  expect(reported("is unsupported by what it sees")).toMatchObject({
     outcome: "unsupported",
     reasons: ["a moon: there is none"],
   });
-  expect(told("may go either way under the fault")).toMatchObject({
+  expect(reported("may go either way under the fault")).toMatchObject({
     outcome: "skipped",
     reasons: ["the fault may break it or not: left out"],
   });
@@ -167,8 +167,8 @@ test("each outcome, and a set-up that fails, reach records, JUnit and events", a
     ["unsupported", "dualStack: east has no IPv6 pod CIDR"],
   ]);
   // Two clusters, made and taken away; for the suite that nothing can run of, nothing was made.
-  const asked = ["PATCH mp-outcomes-abc123", "DELETE undone", "DELETE mp-outcomes-abc123"];
-  expect(requests.filter((r) => /mp-outcomes|undone/.test(r))).toEqual(asked.flatMap((r) => [r, r]));
+  const requested = ["PATCH mp-outcomes-abc123", "DELETE undone", "DELETE mp-outcomes-abc123"];
+  expect(requests.filter((r) => /mp-outcomes|undone/.test(r))).toEqual(requested.flatMap((r) => [r, r]));
   expect(requests.filter((r) => r.includes("mp-broken-setup"))).toHaveLength(4);
   expect(requests.filter((r) => r.includes("mp-unequipped"))).toEqual([]);
   const junit = await readFile(join(dir, "junit.xml"), "utf8");

@@ -55,7 +55,7 @@ const projectOf = (suitesDir: string | undefined): CliOptions =>
 
 async function openVitest({ files, contextFile, reporters, suitesDir }: SuiteRun): Promise<Vitest> {
   const signals = ["SIGINT", "SIGTERM"] as const;
-  const ours = new Map(signals.map((name) => [name, process.listeners(name)]));
+  const listeners = new Map(signals.map((name) => [name, process.listeners(name)]));
   const vitest = await createVitest(
     "test",
     {
@@ -70,7 +70,7 @@ async function openVitest({ files, contextFile, reporters, suitesDir }: SuiteRun
     { stdout: plain(process.stdout), stderr: plain(process.stderr) },
   );
   // vitest ends the process on a signal, at once: clean-up would not run.
-  for (const [name, kept] of ours) {
+  for (const [name, kept] of listeners) {
     for (const listener of process.listeners(name))
       if (!kept.includes(listener)) process.removeListener(name, listener);
   }

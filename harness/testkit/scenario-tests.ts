@@ -76,7 +76,7 @@ export function scenarioTests<S>(
     const alternating = scenario.directions === "alternating";
     const chosen = alternating ? pairs.slice((repeat - 1) % pairs.length).slice(0, 1) : pairs;
     // How many of this direction there are to be by then.
-    const mine = alternating ? Math.ceil(repeat / pairs.length) : repeat;
+    const self = alternating ? Math.ceil(repeat / pairs.length) : repeat;
     for (const pair of chosen) {
       const count = repeats > 1 ? ` (${repeat} of ${repeats})` : "";
       test(`${pair.name} > ${scenario.name}, affinity ${scenario.affinity}, and back${count}`, {
@@ -96,7 +96,7 @@ export function scenarioTests<S>(
         expect,
       }) => {
         const setting = settingOf(mesh);
-        if (held(run.series, scenario, pair, setting) >= mine) skip("the series holds it already");
+        if (held(run.series, scenario, pair, setting) >= self) skip("the series holds it already");
         const { from: target, to: other } = pairIn(mesh, pair);
         const context = scenarioContextOf({ mesh, budgets, echo, outside, run, signal });
         const measured = await measureScenario(context, scenario, { target, other }, historyFile);

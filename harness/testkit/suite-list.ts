@@ -44,8 +44,8 @@ function resolveTestkit(): void {
 
 /** Our suites, then those of another folder. Throws `usage` where that has a name of ours. */
 export async function loadAllSuites(otherDir?: string): Promise<readonly ListedSuite[]> {
-  const ours = await loadSuites();
-  if (otherDir === undefined) return ours;
+  const builtIn = await loadSuites();
+  if (otherDir === undefined) return builtIn;
   resolveTestkit();
   const others = await loadSuites(resolve(otherDir)).catch((error: unknown) => {
     if (error instanceof MeshproofError) throw error;
@@ -54,12 +54,12 @@ export async function loadAllSuites(otherDir?: string): Promise<readonly ListedS
       remedy: "name a folder that holds <name>/<name>.suite.ts",
     });
   });
-  const twin = others.find((o) => ours.some((s) => s.info.name === o.info.name));
+  const twin = others.find((o) => builtIn.some((s) => s.info.name === o.info.name));
   if (twin !== undefined)
     throw new MeshproofError("usage", `${twin.file} has the name of a suite of Meshproof's own`, {
       remedy: "give it another name",
     });
-  return [...ours, ...others];
+  return [...builtIn, ...others];
 }
 
 /** By when it runs, then by its own order; one without comes last. */

@@ -19,10 +19,10 @@ export async function backendsHeld(
   const frontend = `${await echo.clusterIp(cluster, name)}:80/TCP`;
   await eventually(
     async () => {
-      const wanted = (await Promise.all(expectedClusters.map((h) => echo.endpoints(h, name)))).flat();
+      const expected = (await Promise.all(expectedClusters.map((h) => echo.endpoints(h, name)))).flat();
       for (const agent of await agentsOf(cluster, options.signal)) {
         const held = ((await agent.lbMaps()).get(frontend) ?? []).map((b) => b.replace(/\/\w+$/, ""));
-        const missing = wanted.filter((w) => !held.includes(w));
+        const missing = expected.filter((w) => !held.includes(w));
         if (missing.length > 0) return notYet(`${agent.name} lacks ${missing.join(", ")}`);
       }
       return ready(undefined);

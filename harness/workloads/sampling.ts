@@ -72,14 +72,14 @@ export async function sampleFromContainer(
     timeoutMs,
     concurrency: 8,
   };
-  const told = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
+  const reported = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
   return sampleOf(
-    parseRecord(told.stdout, askReplyFormat, replyOf("the outside client")),
+    parseRecord(reported.stdout, askReplyFormat, replyOf("the outside client")),
     `outside -> ${to.host}:${to.port}`,
   );
 }
 
-/** Waits until a service, asked from every node of a cluster, is served by exactly the ready pods of `expectedClusters`. */
+/** Waits until a service, reached from every node of a cluster, is served by exactly the ready pods of `expectedClusters`. */
 export async function waitUntilServedBy(
   from: Cluster,
   echo: EchoBackends,
@@ -110,7 +110,7 @@ export async function waitUntilServedBy(
       );
     },
     {
-      what: `service ${echo.namespace}/${name}, asked from ${from.name}, to be served by the backends of ${names} alone`,
+      what: `service ${echo.namespace}/${name}, reached from ${from.name}, to be served by the backends of ${names} alone`,
       withinMs: options.withinMs,
       everyMs: 300,
       signal: options.signal,

@@ -56,10 +56,10 @@ export async function sampleFrom(
     const where = { namespace: pod.namespace, pod: pod.name, port: own, path };
     const within = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
     try {
-      const told = dialed.parse(await cluster.kube.getJsonInPod(where, within));
+      const reported = dialed.parse(await cluster.kube.getJsonInPod(where, within));
       return {
-        good: (told.responses ?? []).map((name) => name.trim()),
-        bad: (told.errors ?? []).map((error) => `${way}: ${error}`),
+        good: (reported.responses ?? []).map((name) => name.trim()),
+        bad: (reported.errors ?? []).map((error) => `${way}: ${error}`),
       };
     } catch (error) {
       return { good: [], bad: [`${way}: ${messageOf(error)}`] };

@@ -12,7 +12,7 @@ export default defineSuite(
     order: 4,
     goal: "a rolling restart whose pods drain first costs the clients of the same cluster nothing.",
     method:
-      "as in failover-rollout, with a preStop hook that keeps a pod serving for five seconds after it was told to end: longer than the change takes to every client's BPF map. A single lost request fails.",
+      "as in failover-rollout, with a preStop hook that keeps a pod serving for five seconds after it was terminating: longer than the change takes to every client's BPF map. A single lost request fails.",
     failureMeans: "agents that take a terminating backend away too late, or too early.",
     echo: { replicas: 2, heartbeats: true, rolling: true, drainSeconds: 5 },
     setup: scenarioSetup(affinities),

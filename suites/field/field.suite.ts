@@ -81,15 +81,15 @@ export default defineSuite(
           requestMs: budgets.requestMs,
           signal,
         };
-        let asked: string[] = [];
+        let judged: string[] = [];
         let kept: string[] = [];
         const verdict = await judgedInTime(
           async () => {
-            [asked, kept] = [[], []];
+            [judged, kept] = [[], []];
             const verdicts = await Promise.all(
               field.servicesOf(client).map(async (service) => {
                 const verdict = await judgeService(field, service, asking);
-                (verdict === undefined ? kept : asked).push(`${service.namespace}/${service.name}`);
+                (verdict === undefined ? kept : judged).push(`${service.namespace}/${service.name}`);
                 return verdict ?? failedBecause([]);
               }),
             );
@@ -97,11 +97,11 @@ export default defineSuite(
           },
           { what: `the services of ${name} to be answered`, everyMs: 500, ...within.sync },
         );
-        keepFacts({ asked: asked.join(", "), keptFromByPolicy: kept.join(", ") });
+        keepFacts({ judged: judged.join(", "), keptFromByPolicy: kept.join(", ") });
         expect(verdict).toPass();
         // Which pods there are, and so whom policy lets in, shows only here.
-        if (asked.length === 0)
-          unsupported("a service that can be asked", `policy lets nobody ask any service in ${name}`);
+        if (judged.length === 0)
+          unsupported("a service that clients may reach", `policies deny every service in ${name}`);
       });
 
       test(`the policies of ${name} let in and keep out whom they say, from every cluster`, {

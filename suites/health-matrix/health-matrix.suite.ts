@@ -28,14 +28,14 @@ export default defineSuite(
         }, async ({ mesh, budgets, within, signal, keepFacts, keepHealth, expect }) => {
           const [from, to] = [mesh.cluster(fromName), mesh.cluster(toName)];
           asking ??= { wallMs: Date.now(), monotonicMs: monotonicMs() };
-          const asked = asking;
+          const requested = asking;
           const agents = await agentsOf(from, signal);
           const names = agents.map((a) => a.name);
           const nodes = (await nodeTruth(to)).map((n) => n.name);
           const look = async () => {
             const reports = await Promise.all(agents.map((a) => a.health()));
             return {
-              cells: healthCells(reports, nodes, asked.wallMs),
+              cells: healthCells(reports, nodes, requested.wallMs),
               intervalMs:
                 Math.min(...reports.map((r) => r.probeIntervalMs)) === 0
                   ? 0
@@ -69,7 +69,7 @@ export default defineSuite(
               what: "a fresh and healthy matrix",
               withinMs: Math.max(
                 1,
-                Math.max(budgets.healthMs, 2 * intervalMs + 30_000) - (monotonicMs() - asked.monotonicMs),
+                Math.max(budgets.healthMs, 2 * intervalMs + 30_000) - (monotonicMs() - requested.monotonicMs),
               ),
               everyMs: 2000,
               signal,

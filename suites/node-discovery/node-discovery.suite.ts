@@ -33,15 +33,15 @@ export default defineSuite(
       const truth = (await Promise.all(mesh.clusters.map(nodeTruth))).flat();
       for (const cluster of mesh.clusters) {
         for (const agent of await agentsOf(cluster, signal)) {
-          const told = await agent.nodeList();
+          const reported = await agent.nodeList();
           expect(
             combine([
               judgeSameSet(
                 `nodes known to ${agent.name}`,
-                told.map((n) => n.name),
+                reported.map((n) => n.name),
                 truth.map((n) => n.name),
               ),
-              judgeNodeEntries(agent.name, told, truth),
+              judgeNodeEntries(agent.name, reported, truth),
             ]),
           ).toPass();
         }

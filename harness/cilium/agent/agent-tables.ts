@@ -35,11 +35,11 @@ export function followFrontend(
   frontend: { readonly address: string; readonly port: number; readonly protocol: "TCP" | "UDP" },
   onChange: (change: FrontendChange, arrivedUnixMs: number) => void,
 ): { readonly kill: () => void } {
-  const wanted = `${frontend.address}:${frontend.port}/${frontend.protocol}`;
+  const expected = `${frontend.address}:${frontend.port}/${frontend.protocol}`;
   return followTable(node, "frontends", (line, arrivedUnixMs) => {
     // Most lines are of other services: a cheap look first.
-    if (!line.includes(wanted)) return;
-    const change = parseFrontend(line, wanted);
+    if (!line.includes(expected)) return;
+    const change = parseFrontend(line, expected);
     if (change !== undefined) onChange(change, arrivedUnixMs);
   });
 }
@@ -67,7 +67,7 @@ export function parseBackend(
   line: string,
   service: string,
 ): { readonly address: string; readonly active: boolean } | undefined {
-  let told: {
+  let reported: {
     obj?: {
       Address?: string;
       Instances?: { k: { ServiceName: string }; v: { State: number } }[] | null;
@@ -75,21 +75,21 @@ export function parseBackend(
     deleted?: boolean;
   };
   try {
-    told = JSON.parse(line) as typeof told;
+    reported = JSON.parse(line) as typeof reported;
   } catch {
     return undefined;
   }
-  if (told.obj?.Address === undefined) return undefined;
-  const instance = told.obj.Instances?.find((i) => i.k.ServiceName === service);
+  if (reported.obj?.Address === undefined) return undefined;
+  const instance = reported.obj.Instances?.find((i) => i.k.ServiceName === service);
   return {
-    address: told.obj.Address.replace(/\/\w+$/, ""),
-    active: told.deleted !== true && instance?.v.State === 0,
+    address: reported.obj.Address.replace(/\/\w+$/, ""),
+    active: reported.deleted !== true && instance?.v.State === 0,
   };
 }
 
 /** Nothing for another frontend, or a line that is none. */
-export function parseFrontend(line: string, wanted: string): FrontendChange | undefined {
-  let told: {
+export function parseFrontend(line: string, expected: string): FrontendChange | undefined {
+  let reported: {
     obj?: {
       Address?: string;
       Status?: { kind?: string; "updated-at"?: string };
@@ -97,13 +97,13 @@ export function parseFrontend(line: string, wanted: string): FrontendChange | un
     };
   };
   try {
-    told = JSON.parse(line) as typeof told;
+    reported = JSON.parse(line) as typeof reported;
   } catch {
     return undefined;
   }
-  const { Address, Status, Backends } = told.obj ?? {};
+  const { Address, Status, Backends } = reported.obj ?? {};
   const status = Status?.kind;
-  if (Address !== wanted || (status !== "Pending" && status !== "Done" && status !== "Error"))
+  if (Address !== expected || (status !== "Pending" && status !== "Done" && status !== "Error"))
     return undefined;
   return {
     status,

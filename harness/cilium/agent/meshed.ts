@@ -7,7 +7,7 @@ import { agentsOf } from "./agent.ts";
 type Options = Omit<EventuallyOptions, "what">;
 
 /** What somebody in a cluster says of the others. */
-interface Told {
+interface Reported {
   readonly who: string;
   readonly remotes: readonly RemoteClusterStatus[];
 }
@@ -36,15 +36,15 @@ async function awaitConnected(
   clusters: readonly Cluster[],
   who: string,
   options: Options,
-  tell: (cluster: Cluster) => Promise<readonly Told[]>,
+  tell: (cluster: Cluster) => Promise<readonly Reported[]>,
 ): Promise<void> {
   await Promise.all(
     clusters.map((from) =>
       eventually(
         async () => {
           const all = await tell(from);
-          const open = all.flatMap((told) =>
-            clusters.filter((to) => to !== from).flatMap((to) => trouble(told, to)),
+          const open = all.flatMap((reported) =>
+            clusters.filter((to) => to !== from).flatMap((to) => trouble(reported, to)),
           );
           return all.length > 0 && open.length === 0 ? ready(undefined) : notYet(open.join("; "));
         },
@@ -54,7 +54,7 @@ async function awaitConnected(
   );
 }
 
-function trouble({ who, remotes }: Told, to: Cluster): string[] {
+function trouble({ who, remotes }: Reported, to: Cluster): string[] {
   const remote = remotes.find((c) => c.name === to.name);
   const well =
     remote?.ready === true &&

@@ -64,7 +64,7 @@ export async function awaitIpcache(
   options: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<IpcacheEntry & { readonly afterMs: number }> {
   const startedMs = monotonicMs();
-  const wanted = options.gone === true ? "to forget" : "to learn";
+  const expected = options.gone === true ? "to forget" : "to learn";
   try {
     return await eventually(
       async () => {
@@ -79,7 +79,7 @@ export async function awaitIpcache(
           : notYet(entry === undefined ? "no entry" : `identity ${entry.identity}, expected ${pod.identity}`);
       },
       {
-        what: `the ipcache of ${agent.name} ${wanted} ${pod.ip}`,
+        what: `the ipcache of ${agent.name} ${expected} ${pod.ip}`,
         withinMs: options.withinMs,
         everyMs: 50,
         signal: options.signal,
@@ -89,7 +89,7 @@ export async function awaitIpcache(
     if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;
     throw new MeshproofError(
       "timeout",
-      `${agent.name} did not come ${wanted} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
+      `${agent.name} did not come ${expected} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
       { cause: error },
     );
   }

@@ -174,7 +174,7 @@ const healthSchema = z.object({
 
 /** `cilium-health status -o json`. */
 export function parseHealth(text: string): HealthReport {
-  const told = parse(healthSchema, text, "cilium-health status");
+  const reported = parse(healthSchema, text, "cilium-health status");
   const path = (p: z.infer<typeof pathSchema>) =>
     p === undefined ? undefined : { status: p.status, latencyNs: p.latency, lastProbed: p.lastProbed };
   const target = (e: z.infer<typeof endpointSchema>) => {
@@ -184,10 +184,10 @@ export function parseHealth(text: string): HealthReport {
     return { ip: e.ip, ...(icmp === undefined ? {} : { icmp }), ...(http === undefined ? {} : { http }) };
   };
   return {
-    local: told.local.name,
-    timestamp: told.timestamp,
-    probeIntervalMs: durationMs(told.probeInterval) ?? 0,
-    nodes: (told.nodes ?? []).map((n) => {
+    local: reported.local.name,
+    timestamp: reported.timestamp,
+    probeIntervalMs: durationMs(reported.probeInterval) ?? 0,
+    nodes: (reported.nodes ?? []).map((n) => {
       const endpoint = target(n["health-endpoint"]?.["primary-address"] ?? n.endpoint);
       return {
         name: n.name,
@@ -236,9 +236,9 @@ const lbListSchema = z.record(z.string(), z.array(z.string()).nullable());
 
 /** `cilium-dbg bpf lb list -o json`: frontend to backend addresses, `ip:port/PROTOCOL` both, from the maps. */
 export function parseLbMaps(text: string): Map<string, string[]> {
-  const told = parse(lbListSchema, text, "cilium-dbg bpf lb list");
+  const reported = parse(lbListSchema, text, "cilium-dbg bpf lb list");
   const backends = new Map<string, string[]>();
-  for (const [frontend, lines] of Object.entries(told)) {
+  for (const [frontend, lines] of Object.entries(reported)) {
     const key = frontend.replace(/\s*\(\d+\)$/, "");
     const list = backends.get(key) ?? [];
     for (const line of lines ?? []) {

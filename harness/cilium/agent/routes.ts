@@ -11,18 +11,18 @@ export interface Route {
 
 /** `ip route get` on a node. */
 export async function lookupRoute(node: LocalNode, ip: string, signal: AbortSignal): Promise<Route> {
-  const { stdout: told, stderr } = await onNode(node, ["ip", "-o", "route", "get", ip], {
+  const { stdout: reported, stderr } = await onNode(node, ["ip", "-o", "route", "get", ip], {
     tolerate: true,
     signal,
   });
   // The kernel's words for a blackhole, and for no route at all.
   if (/Invalid argument|unreachable|Permission denied/.test(stderr))
     return { via: undefined, device: undefined };
-  const device = / dev (\S+)/.exec(told)?.[1];
+  const device = / dev (\S+)/.exec(reported)?.[1];
   if (device === undefined)
     throw new MeshproofError(
       "evidence-malformed",
-      `ip route get ${ip} on ${node.name}: ${`${told}${stderr}`.slice(0, 120)}`,
+      `ip route get ${ip} on ${node.name}: ${`${reported}${stderr}`.slice(0, 120)}`,
     );
-  return { via: / via (\S+)/.exec(told)?.[1], device };
+  return { via: / via (\S+)/.exec(reported)?.[1], device };
 }

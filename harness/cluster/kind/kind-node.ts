@@ -12,7 +12,7 @@ export const kindNode = (name: string): KindNode => ({ kind: "kind", name, conta
 
 /** The nodes of a cluster as Docker lists them, running or not. */
 export async function kindNodes(lab: string, cluster: string): Promise<(ClusterNode & KindNode)[]> {
-  const told = await output("docker", [
+  const reported = await output("docker", [
     "ps",
     "-a",
     "--filter",
@@ -21,7 +21,7 @@ export async function kindNodes(lab: string, cluster: string): Promise<(ClusterN
     '{{.Names}}\t{{.Label "io.x-k8s.kind.role"}}\t{{.State}}',
   ]);
   const nodes: (ClusterNode & KindNode)[] = [];
-  for (const line of told.split("\n").filter((l) => l !== "")) {
+  for (const line of reported.split("\n").filter((l) => l !== "")) {
     const [name = line, role, state] = line.split("\t");
     // A node is on one network, its cluster's.
     const address = await output("docker", [

@@ -94,15 +94,15 @@ export async function podProcess(
   signal: AbortSignal,
 ): Promise<number | undefined> {
   const script = `${cgroupsOf(podUid)} | head -n 1`;
-  const told = await output("docker", ["exec", node.container, "sh", "-c", script], { signal });
-  const pid = /\/proc\/(\d+)\//.exec(told)?.[1];
+  const reported = await output("docker", ["exec", node.container, "sh", "-c", script], { signal });
+  const pid = /\/proc\/(\d+)\//.exec(reported)?.[1];
   return pid === undefined ? undefined : Number(pid);
 }
 
 /** Lets stopped processes go on; answers when, in Unix milliseconds, to the microsecond. */
 export async function continueAt(node: KindNode, pattern: string, signal: AbortSignal): Promise<number> {
-  const told = await onNode(node, ["sh", "-c", `pkill -CONT -f '${pattern}'; date +%s%6N`], { signal });
-  return Number(told.stdout.trim()) / 1000;
+  const reported = await onNode(node, ["sh", "-c", `pkill -CONT -f '${pattern}'; date +%s%6N`], { signal });
+  return Number(reported.stdout.trim()) / 1000;
 }
 
 /** Ends every process of a pod but the one that holds its namespaces, without a word (SIGKILL). */

@@ -14,8 +14,8 @@ const mostReadBytes = 512 * 1024 ** 2;
 /** bugtool copies `/var/run/cilium/state` with its folders. */
 const mostDepth = 12;
 
-/** The files of a zip that are wanted, by path; the rest is looked at by name alone. Nothing is written to disk. */
-export async function readZip(path: string, wanted: (name: string) => boolean): Promise<Map<string, string>> {
+/** The files of a zip that are expected, by path; the rest is looked at by name alone. Nothing is written to disk. */
+export async function readZip(path: string, expected: (name: string) => boolean): Promise<Map<string, string>> {
   const refuse = (why: string, cause?: unknown): MeshproofError =>
     new MeshproofError("archive-corrupt", `${basename(path)}: ${why}`, {
       remedy: "give a zip as `cilium sysdump` writes it, one for each cluster",
@@ -42,7 +42,7 @@ export async function readZip(path: string, wanted: (name: string) => boolean): 
       if (name.split("/").length > mostDepth) throw refuse(`${name} is nested too deep`);
       // Unix mode in the upper half; a link's type is 0120000.
       if (((entry.externalFileAttributes >>> 16) & 0o170000) === 0o120000) throw refuse(`${name} is a link`);
-      if (!wanted(name)) continue;
+      if (!expected(name)) continue;
       if (files.has(name)) throw refuse(`${name} is there twice`);
       total += entry.uncompressedSize;
       if (entry.uncompressedSize > mostFileBytes || total > mostReadBytes)

@@ -53,7 +53,7 @@ function asItIs(text: string): string {
 const mostYamlLength = 16 * 1024 ** 2;
 
 const stamp = /-\d{8}-\d{6}(?=\.\w+$)/;
-const wanted = (path: string): boolean => {
+const expected = (path: string): boolean => {
   const name = path.split("/").at(-1)!;
   const bare = name.replace(stamp, "");
   return (
@@ -69,7 +69,7 @@ const wanted = (path: string): boolean => {
 
 /** Reads one archive; what is no sysdump is refused by name. */
 export async function readSysdump(path: string): Promise<Sysdump> {
-  const files = await readZip(path, wanted);
+  const files = await readZip(path, expected);
   const byName = new Map<string, string>();
   const agents = new Map<string, Map<string, string>>();
   for (const [full, text] of files) {

@@ -54,13 +54,13 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
         container,
         ["node", "/prober/main.mjs", "hold", JSON.stringify(spec)],
         (line) => {
-          const told = parseRecord(line, holdLineFormat, {
+          const reported = parseRecord(line, holdLineFormat, {
             what: `a line of the webhook ${name}`,
             remedy: "run it again",
             code: "probe-failed",
           });
-          if ("listening" in told) listening = true;
-          else held.push({ fromUnixMs: told.untilUnixMs - told.heldMs, untilUnixMs: told.untilUnixMs });
+          if ("listening" in reported) listening = true;
+          else held.push({ fromUnixMs: reported.untilUnixMs - reported.heldMs, untilUnixMs: reported.untilUnixMs });
         },
       );
       await eventually(async () => (listening ? ready(undefined) : notYet("no line")), {

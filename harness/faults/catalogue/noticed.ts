@@ -38,8 +38,8 @@ export async function having(
   agents: readonly Agent[],
   holds: (remote: RemoteClusterStatus) => boolean,
 ): Promise<string[]> {
-  const told = await Promise.all(
+  const reported = await Promise.all(
     agents.map(async (a) => ({ name: a.name, remote: await a.remoteClusters() })),
   );
-  return told.filter((agent) => agent.remote.some(holds)).map((agent) => agent.name);
+  return reported.filter((agent) => agent.remote.some(holds)).map((agent) => agent.name);
 }

@@ -46,7 +46,7 @@ const tables = ["raw", "filter"] as const;
 export async function setRules(
   ctx: FaultContext,
   rules: readonly Rule[],
-  told: {
+  reported: {
     readonly subject: string;
     readonly names: readonly string[];
     readonly rare?: boolean;
@@ -57,7 +57,7 @@ export async function setRules(
   const places = [...new Map(rules.map((r) => [`${r.node.name} ${r.podUid ?? ""}`, r])).values()];
   await ctx.recordUndo(
     // Nodes' rules may have cut etcd connections, which come back in their own time.
-    ...(places.some((p) => p.podUid === undefined) && told.sparesConnections !== true
+    ...(places.some((p) => p.podUid === undefined) && reported.sparesConnections !== true
       ? [{ do: "await-mesh" } as const]
       : []),
     ...places.map((p) => ({
@@ -94,20 +94,20 @@ export async function setRules(
   };
   const firstPacket = (): Promise<void> =>
     eventually(async () => ((await count(ctx.signal)).packets > 0 ? ready(undefined) : notYet("none")), {
-      what: `a packet to meet the firewall rules on ${told.subject}`,
+      what: `a packet to meet the firewall rules on ${reported.subject}`,
       withinMs: rareMs,
       everyMs: 500,
       signal: ctx.signal,
     });
   return {
-    subject: told.subject,
-    names: told.names,
-    ...(told.rare === true ? { tookHold: firstPacket } : {}),
+    subject: reported.subject,
+    names: reported.names,
+    ...(reported.rare === true ? { tookHold: firstPacket } : {}),
     async beforeHeal() {
       const { packets, gone } = await count(AbortSignal.timeout(30_000));
       // Pods that are gone took their counters with them: nothing can be said.
       if (packets === 0 && gone < places.length)
-        throw new MeshproofError("fault-no-effect", `no packet met the firewall rules on ${told.subject}`);
+        throw new MeshproofError("fault-no-effect", `no packet met the firewall rules on ${reported.subject}`);
     },
   };
 }
@@ -134,9 +134,9 @@ async function rulesOf(
 ): Promise<{ table: string; argv: string[]; packets: number }[] | undefined> {
   const found: { table: string; argv: string[]; packets: number }[] = [];
   for (const table of tables) {
-    const told = await inside(node, podUid, ["iptables-save", "-c", "-t", table], signal);
-    if (told === undefined) return undefined;
-    for (const line of told.split("\n")) {
+    const reported = await inside(node, podUid, ["iptables-save", "-c", "-t", table], signal);
+    if (reported === undefined) return undefined;
+    for (const line of reported.split("\n")) {
       const [, packets, rule] = /^\[(\d+):\d+\] -A (.*)$/.exec(line) ?? [];
       if (rule === undefined || !line.includes(mark)) continue;
       found.push({ table, argv: rule.replaceAll('"', "").split(" "), packets: Number(packets) });

@@ -248,13 +248,13 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
       return {
         subject: `cluster id ${wrong} of ${away.name} instead of ${away.id}`,
         names: [away.name],
-        tookHold: () => idTold(ctx, home, away.name, wrong),
+        tookHold: () => idReported(ctx, home, away.name, wrong),
       };
     },
   };
 }
 
-function idTold(ctx: FaultContext, home: Cluster, peer: string, id: number): Promise<void> {
+function idReported(ctx: FaultContext, home: Cluster, peer: string, id: number): Promise<void> {
   return noticed(`${home.name} to be told that ${peer} has id ${id}`, ctx.signal, async () => {
     const remote = (await kvstoreMeshStatus(home, ctx.signal)).find((c) => c.name === peer);
     return remote?.ready !== true || remote.config.clusterId === id

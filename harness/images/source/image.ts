@@ -56,10 +56,10 @@ export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Prom
 /** Takes paths that will be added anew out of a tar: Docker refuses an archive that names a file twice. */
 async function dropFrom(tar: string, paths: readonly string[], signal: AbortSignal): Promise<void> {
   const bare = (name: string): string => name.replace(/^\.?\//, "").replace(/\/$/, "");
-  const wanted = paths.map(bare);
+  const expected = paths.map(bare);
   const members = (await output("tar", ["-tf", tar], { signal })).split("\n");
   const twice = members.filter(
-    (m) => m !== "" && wanted.some((w) => bare(m) === w || bare(m).startsWith(`${w}/`)),
+    (m) => m !== "" && expected.some((w) => bare(m) === w || bare(m).startsWith(`${w}/`)),
   );
   if (twice.length > 0) await command("tar", ["--delete", "-f", tar, ...twice], { signal });
 }

@@ -166,15 +166,15 @@ class SourceBuilder {
 
   /** Every program of every version that a cluster wants, compiled one after the other. */
   async #programs(): Promise<Programs> {
-    const wanted = [...this.#request.clusters.values()];
+    const expected = [...this.#request.clusters.values()];
     const kind = await this.#compile(components.kindTool);
     const kubes = new Map<string, BuiltComponent>();
-    for (const { kubernetes: version } of wanted)
+    for (const { kubernetes: version } of expected)
       kubes.set(version, await this.#compile(components.kubernetes(version)));
     const containerd = await this.#compile(components.containerd);
     const cni = await this.#compile(components.cniPlugins);
     const ciliums = new Map<string, CiliumPrograms>();
-    const ciliumVersions = new Set(wanted.map((v) => v.cilium));
+    const ciliumVersions = new Set(expected.map((v) => v.cilium));
     for (const spec of ciliumVersions) {
       const { version, checkout } = readCiliumSpec(spec);
       const [agent, operator] = components.cilium(version, checkout);

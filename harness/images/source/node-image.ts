@@ -131,8 +131,8 @@ export async function preload(
   try {
     await eventually(
       async () => {
-        const told = await execIn(id, ["ctr", "version"], { tolerate: true });
-        return told.exitCode === 0 ? ready(undefined) : notYet(told.stderr);
+        const reported = await execIn(id, ["ctr", "version"], { tolerate: true });
+        return reported.exitCode === 0 ? ready(undefined) : notYet(reported.stderr);
       },
       { what: "containerd in the build container", withinMs: 60_000, everyMs: 200, signal },
     );

@@ -329,9 +329,9 @@ export class Certification {
   /** What the charts alone say of the upgrade, before anything moves; of which cluster, where they do not agree. */
   async #compare(): Promise<string[]> {
     const { clusters } = this.#plan;
-    const told = await Promise.all(clusters.map((c) => this.#compareOf(c)));
-    return [...new Set(told.flat())].map((line) => {
-      const whose = clusters.filter((_, i) => told[i]!.includes(line)).map((c) => c.name);
+    const reported = await Promise.all(clusters.map((c) => this.#compareOf(c)));
+    return [...new Set(reported.flat())].map((line) => {
+      const whose = clusters.filter((_, i) => reported[i]!.includes(line)).map((c) => c.name);
       return whose.length === clusters.length ? line : `${whose.join(", ")}: ${line}`;
     });
   }

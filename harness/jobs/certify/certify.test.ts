@@ -52,7 +52,7 @@ test("an interrupted phase goes back to what its cluster ran before", () => {
   expect(before("upgrade east again", "east")).toBe("old");
 });
 
-test("leaks that a killed harness kept are told; a line that was cut off is none", async () => {
+test("leaks that a killed harness kept are reported; a line that was cut off is none", async () => {
   const file = join(await mkdtemp(join(tmpdir(), "meshproof-leaks-")), "leaks.ndjson");
   const packet = (atUnixMs: number) => JSON.stringify({ atUnixMs, from: "east/denied", to: "west/server" });
   await writeFile(file, `${packet(900)}\n${packet(1200)}\n${packet(1250)}\n{"atUn`);

@@ -4,7 +4,7 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { freeCapacity } from "#harness/lab/other-labs.ts";
-import { removeMine } from "#harness/lab/remove-mine.ts";
+import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
 import { up } from "#harness/lab/up.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
@@ -13,7 +13,7 @@ import type { CertificationJournal, UpgradePair } from "#harness/model/certifica
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
 import { claimJournal, forgetJournal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
-import { claimLab, isMine, readLabState, requireLab } from "#harness/state/lab.ts";
+import { claimLab, isHeldByThisProcess, readLabState, requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
@@ -158,13 +158,13 @@ async function conclude(
     const certified = await certification.run();
     await forgetJournal(lab);
     // A lab that stays is left as it was found; where that fails, the certificate stands all the same.
-    if (!(await isMine(mesh.state)))
+    if (!(await isHeldByThisProcess(mesh.state)))
       await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace))).catch(
         (error: unknown) => say(`namespace ${standingNamespace} is left behind: ${messageOf(error)}`),
       );
     return certified;
   } finally {
-    await removeMine(lab, progress);
+    await removeHeldLab(lab, progress);
   }
 }
 

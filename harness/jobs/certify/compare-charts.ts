@@ -61,9 +61,9 @@ export function unknownValues(own: Values, known: Values, path = ""): string[] {
   return Object.entries(own).flatMap(([key, value]) => {
     const at = path === "" ? key : `${path}.${key}`;
     if (!(key in known)) return [`value ${at} is not known to the new chart: it has no effect any more`];
-    const [mine, theirs] = [value, known[key]];
-    if (!isMapping(mine) || !isMapping(theirs) || Object.keys(theirs).length === 0) return [];
-    return unknownValues(mine, theirs, at);
+    const [given, rendered] = [value, known[key]];
+    if (!isMapping(given) || !isMapping(rendered) || Object.keys(rendered).length === 0) return [];
+    return unknownValues(given, rendered, at);
   });
 }
 

@@ -44,11 +44,11 @@ export const retreatOf = (cluster: string, to: "old" | "new"): readonly Phase[] 
 ];
 
 /** The clusters in the order in which they are upgraded: as named, or as the lab file has them. */
-export function orderOf(names: readonly string[], wanted: string | undefined): readonly string[] {
-  if (wanted === undefined) return names;
-  const order = wanted.split(",");
+export function orderOf(names: readonly string[], expected: string | undefined): readonly string[] {
+  if (expected === undefined) return names;
+  const order = expected.split(",");
   if (order.length !== names.length || names.some((n) => !order.includes(n)))
-    throw new MeshproofError("usage", `--order ${wanted} does not name every cluster once`, {
+    throw new MeshproofError("usage", `--order ${expected} does not name every cluster once`, {
       remedy: `for example ${shellQuote(["--order", names.toReversed().join(",")])}`,
     });
   return order;

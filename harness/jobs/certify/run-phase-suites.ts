@@ -23,7 +23,7 @@ export async function runPhaseSuites(
   const { suites, signal, runId } = options;
   const { record } = await testLab({ ...options, probeIntervalFactor });
   throwIfAborted(signal, runId);
-  const told = suites.map((name) => {
+  const reported = suites.map((name) => {
     const suite = record.suites.find((s) => s.name === name);
     return suite === undefined
       ? { name, run: record.runId, tests: {}, failures: [], unsupported: [], skipped: [] }
@@ -31,7 +31,7 @@ export async function runPhaseSuites(
   });
   const errors = record.totals.errors - record.suites.reduce((n, s) => n + s.errors.length, 0);
   return {
-    suites: told,
+    suites: reported,
     besides: errors > 0 ? [`${errors} errors beside the tests (run ${record.runId})`] : [],
   };
 }

@@ -71,10 +71,10 @@ export async function startStanding(
   await eventually(
     async () => {
       const seen = leaks.seen(sinceMs);
-      const wanted = clusters.length ** 2;
-      return seen.size === wanted
+      const expected = clusters.length ** 2;
+      return seen.size === expected
         ? ready(undefined)
-        : notYet(`${seen.size} of ${wanted}: ${[...seen].join(", ")}`);
+        : notYet(`${seen.size} of ${expected}: ${[...seen].join(", ")}`);
     },
     { what: "the captures to see every denied client reach every server without a policy", ...waiting },
   );

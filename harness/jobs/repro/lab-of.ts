@@ -97,29 +97,29 @@ const meshsOwn: Readonly<Record<string, string>> = {
 /** Needs that the project's kernel or image source does not meet, by value. */
 const unmet: readonly {
   readonly path: string;
-  readonly wanted: (v: unknown) => boolean;
+  readonly applies: (v: unknown) => boolean;
   readonly why: string;
 }[] = [
-  { path: "encryption.enabled", wanted: (v) => v === true, why: "no WireGuard or IPsec in the local kernel" },
+  { path: "encryption.enabled", applies: (v) => v === true, why: "no WireGuard or IPsec in the local kernel" },
   {
     path: "tunnelProtocol",
-    wanted: (v) => v === "geneve",
+    applies: (v) => v === "geneve",
     why: "no GENEVE in the local kernel: VXLAN instead",
   },
   {
     path: "kubeProxyReplacement",
-    wanted: (v) => v !== undefined && String(v) !== "true",
+    applies: (v) => v !== undefined && String(v) !== "true",
     why: "true: a lab's nodes have no kube-proxy",
   },
-  { path: "bandwidthManager.enabled", wanted: (v) => v === true, why: "no fq in the local kernel" },
+  { path: "bandwidthManager.enabled", applies: (v) => v === true, why: "no fq in the local kernel" },
   {
     path: "l7Proxy",
-    wanted: (v) => v === true,
+    applies: (v) => v === true,
     why: "no Envoy where images are built: L7 rules are unsupported",
   },
   {
     path: "bpf.datapathMode",
-    wanted: (v) => String(v).startsWith("netkit"),
+    applies: (v) => String(v).startsWith("netkit"),
     why: "no netkit in the local kernel: veth",
   },
 ];
@@ -258,8 +258,8 @@ function keep(cluster: FieldCluster, say: Say): Values {
     delete keptMesh.mcsapi;
     say("MCS-API", "on", "off: before Cilium 1.19 nothing makes its CRDs", "yes");
   }
-  for (const { path, wanted, why } of unmet) {
-    if (!wanted(at(own, path))) continue;
+  for (const { path, applies, why } of unmet) {
+    if (!applies(at(own, path))) continue;
     say(path, at(own, path), why, "yes");
     if (path === "tunnelProtocol") kept.tunnelProtocol = "vxlan";
     if (path === "kubeProxyReplacement") delete kept.kubeProxyReplacement;

@@ -106,7 +106,7 @@ describe("a field of Helm values and kubectl's YAML", () => {
     expect(await readFile(labFile, "utf8")).not.toContain("c2VjcmV0");
   });
 
-  test("what the lab leaves out is told: policies of no namespace, a kube-proxy, settings of the mesh", async () => {
+  test("what the lab leaves out is reported: policies of no namespace, a kube-proxy, settings of the mesh", async () => {
     const clusterwide = {
       kind: "CiliumClusterwideNetworkPolicy",
       apiVersion: "cilium.io/v2",
@@ -119,10 +119,10 @@ describe("a field of Helm values and kubectl's YAML", () => {
     });
     files.push(`c1=${await fileOf("wide.yaml", clusterwide)}`);
     const { draft } = await planRepro(files, join(await folder(), "lab"));
-    const told = new Map(draft.differences.filter((d) => d.cluster === "c1").map((d) => [d.field, d.inLab]));
-    expect(told.get("CiliumClusterwideNetworkPolicy deny-all")).toContain("left out");
-    expect(told.get("kubeProxyReplacement")).toContain("no kube-proxy");
-    expect(told.get("value clustermesh.annotations")).toBe("left out");
+    const reported = new Map(draft.differences.filter((d) => d.cluster === "c1").map((d) => [d.field, d.inLab]));
+    expect(reported.get("CiliumClusterwideNetworkPolicy deny-all")).toContain("left out");
+    expect(reported.get("kubeProxyReplacement")).toContain("no kube-proxy");
+    expect(reported.get("value clustermesh.annotations")).toBe("left out");
     expect(JSON.stringify(draft.clusters[0]!.values)).not.toContain("kubeProxyReplacement");
     expect(JSON.stringify(draft.clusters[0]!.manifests)).not.toContain("deny-all");
   });
@@ -165,8 +165,8 @@ describe("a field of Helm values and kubectl's YAML", () => {
     );
     const { clusters, differences } = labOf(field);
     expect(clusters[0]!.values.tunnelProtocol).toBe("vxlan");
-    const told = differences.filter((d) => d.matters === "yes").map((d) => d.field);
-    expect(told).toEqual(["encryption.enabled", "tunnelProtocol"]);
+    const reported = differences.filter((d) => d.matters === "yes").map((d) => d.field);
+    expect(reported).toEqual(["encryption.enabled", "tunnelProtocol"]);
   });
 
   test("many nodes and replicas are scaled down, and said", async () => {

@@ -21,21 +21,21 @@ export async function setUpMachine(progress: Progress, signal: AbortSignal): Pro
       return false;
     },
   );
-  const wanted = dockerAnswers ? missing.filter((name) => name !== "docker.io") : missing;
-  if (wanted.length > 0) {
+  const toInstall = dockerAnswers ? missing.filter((name) => name !== "docker.io") : missing;
+  if (toInstall.length > 0) {
     if (!(await isDebianLike()) || !isRoot()) {
       throw new MeshproofError(
         "setup-refused",
-        `cannot install ${wanted.join(" and ")}: this is not a Debian machine with root rights`,
+        `cannot install ${toInstall.join(" and ")}: this is not a Debian machine with root rights`,
         {
-          remedy: `install ${wanted.join(" and ")} by hand and run the command again`,
+          remedy: `install ${toInstall.join(" and ")} by hand and run the command again`,
         },
       );
     }
-    await progress.step(`install ${wanted.join(", ")}`, async () => {
+    await progress.step(`install ${toInstall.join(", ")}`, async () => {
       const env = { DEBIAN_FRONTEND: "noninteractive" };
       await command("apt-get", ["update"], { env, signal });
-      await command("apt-get", ["install", "-y", "--no-install-recommends", ...wanted], { env, signal });
+      await command("apt-get", ["install", "-y", "--no-install-recommends", ...toInstall], { env, signal });
     });
   }
   await raiseInotify();

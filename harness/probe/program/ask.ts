@@ -3,8 +3,8 @@ import { type Answer, requestByTcp, requestByUdp, requestOnNewConnection } from 
 
 /** Sends every request, each on a connection of its own, and prints one reply. */
 export async function ask(spec: AskSpec): Promise<void> {
-  const asked = spec.asks.map((target) => ({ target, answers: [] as AskAnswer[] }));
-  const queue = asked.flatMap((one) => Array.from({ length: one.target.count }, () => one));
+  const requested = spec.asks.map((target) => ({ target, answers: [] as AskAnswer[] }));
+  const queue = requested.flatMap((one) => Array.from({ length: one.target.count }, () => one));
   const worker = async (): Promise<void> => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const startedMs = performance.now();
@@ -13,7 +13,7 @@ export async function ask(spec: AskSpec): Promise<void> {
     }
   };
   await Promise.all(Array.from({ length: spec.concurrency }, worker));
-  const reply: AskReply = { answers: asked.map(({ answers }) => answers) };
+  const reply: AskReply = { answers: requested.map(({ answers }) => answers) };
   await new Promise<void>((resolve) => process.stdout.write(`${JSON.stringify(reply)}\n`, () => resolve()));
 }
 

@@ -29,7 +29,7 @@ abstract class Kept implements AsyncDisposable {
   protected abstract drop(): void;
 
   request(): Promise<Answer> {
-    const mine = this.#seq++;
+    const self = this.#seq++;
     return new Promise((resolve) => {
       const timer = setTimeout(
         () => settle({ outcome: "timeout", body: "", detail: `no answer in ${this.timeoutMs} ms` }),
@@ -37,11 +37,11 @@ abstract class Kept implements AsyncDisposable {
       );
       const settle = (answer: Answer): void => {
         clearTimeout(timer);
-        this.#pending.delete(mine);
+        this.#pending.delete(self);
         resolve(answer);
       };
-      this.#pending.set(mine, { settle });
-      this.send(`${mine}\n`);
+      this.#pending.set(self, { settle });
+      this.send(`${self}\n`);
     });
   }
 

@@ -28,10 +28,10 @@ test("requests leave on a grid, and on one that is so many times wider after `in
   const controls: number[] = [];
   const program = join(import.meta.dirname, "main.ts");
   const prober = spawnLines(process.execPath, [program, "probe", JSON.stringify(spec)], (line) => {
-    const told = JSON.parse(line) as ProbeLine;
-    if (!("samples" in told)) return;
-    samples.push(...told.samples);
-    controls.push(...told.control.map(([, dueMs]) => dueMs));
+    const reported = JSON.parse(line) as ProbeLine;
+    if (!("samples" in reported)) return;
+    samples.push(...reported.samples);
+    controls.push(...reported.control.map(([, dueMs]) => dueMs));
     if (samples.length >= 10) prober.write("interval-factor 4");
     if (samples.length >= 20) prober.write("stop");
   });

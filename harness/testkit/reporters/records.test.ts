@@ -117,8 +117,8 @@ describe("on a machine", () => {
     ["that is idle", 1],
     ["that nobody sampled", undefined],
   ])("%s, timeouts and requests fail; a prober that failed is unknown", async (_name, busyCores) => {
-    const told = await run(busyCores);
-    const waits = told.get("waits");
+    const reported = await run(busyCores);
+    const waits = reported.get("waits");
     expect(outcomesOf(waits)).toEqual({
       passes: "pass",
       waits: "fail",
@@ -137,18 +137,18 @@ describe("on a machine", () => {
       "the test machine was disturbed: the prober stood still",
       "east: HTTP 500",
     ]);
-    expect(told.get("set-up")?.errors).toEqual([expect.stringContaining("last seen: no list")]);
-    expect(exitOf(told.get("set-up"))).toBe(1);
-    expect(outcomesOf(told.get("prober"))).toEqual({
+    expect(reported.get("set-up")?.errors).toEqual([expect.stringContaining("last seen: no list")]);
+    expect(exitOf(reported.get("set-up"))).toBe(1);
+    expect(outcomesOf(reported.get("prober"))).toEqual({
       "never runs": "skipped",
       "set-up and clean-up": "unknown",
     });
-    expect(exitOf(told.get("prober"))).toBe(3);
+    expect(exitOf(reported.get("prober"))).toBe(3);
   });
 
   test("that is busy, everything is unknown, says of what, and keeps what it said", async () => {
-    const told = await run(2.4);
-    const waits = told.get("waits");
+    const reported = await run(2.4);
+    const waits = reported.get("waits");
     expect(new Set(Object.values(outcomesOf(waits)))).toEqual(new Set(["unknown"]));
     expect(reasonsOf(waits, "waits")).toEqual([
       expect.stringMatching(/^the test machine was disturbed: other programs used 1\.8 cores/),
@@ -157,7 +157,7 @@ describe("on a machine", () => {
     expect(reasonsOf(waits, "hangs").join("\n")).toMatch(
       /test machine was disturbed[\s\S]*timed out in 30ms/,
     );
-    const setUp = told.get("set-up");
+    const setUp = reported.get("set-up");
     expect(setUp?.errors).toEqual([]);
     expect(reasonsOf(setUp, "set-up and clean-up").join("\n")).toMatch(
       /test machine was disturbed[\s\S]*last seen: no list/,

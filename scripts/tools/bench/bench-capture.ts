@@ -74,14 +74,14 @@ export async function benchCapture(
   }
   const clients = new Map<string, string>();
   for (const c of mesh.clusters) clients.set(c.name, (await vantagesOf(c.kube)).at(-1)!.ip);
-  const wanted = new Set(clients.values());
+  const expected = new Set(clients.values());
   const captured: CapturedPacket[] = [];
   const captures = nodes.map((node) =>
     execLines(node, ["tcpdump", "-i", "any", "-nn", "-tt", "-l", `${answers} or ${syns}`], (line) => {
       const packet = readCapture(line);
       if (packet === undefined) return;
       const client = packet.kind === "syn" ? packet.from : packet.to;
-      if (wanted.has(client.slice(0, client.lastIndexOf(":")))) captured.push(packet);
+      if (expected.has(client.slice(0, client.lastIndexOf(":")))) captured.push(packet);
     }),
   );
   let finished: Awaited<ReturnType<typeof testLab>>;
@@ -211,10 +211,10 @@ export function compareWithCapture(
   const errors: CaptureError[] = [];
   const add = (
     boundary: CaptureError["boundary"],
-    ours: number | undefined,
+    measuredMs: number | undefined,
     wire: number | undefined,
   ): void => {
-    if (ours !== undefined && wire !== undefined) errors.push({ boundary, ms: zero + ours - wire });
+    if (measuredMs !== undefined && wire !== undefined) errors.push({ boundary, ms: zero + measuredMs - wire });
   };
   // A request that was lost and left no packet, or left one in time: the wire's own first one must be the same request.
   const near = (sentMs: number): CapturedPacket | undefined =>

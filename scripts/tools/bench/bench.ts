@@ -9,7 +9,7 @@ import { fromSource } from "#harness/images/source/index.ts";
 import { failoverFacts } from "#harness/judge/failover.ts";
 import { rigFacts } from "#harness/judge/rig.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { removeMine } from "#harness/lab/remove-mine.ts";
+import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
 import { up } from "#harness/lab/up.ts";
 import { formatMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -63,7 +63,7 @@ export async function benchUp(progress: Progress, signal: AbortSignal): Promise<
       ...(await benchProber("bench", signal)),
     ];
   } finally {
-    await removeMine(plan.lab, progress);
+    await removeHeldLab(plan.lab, progress);
   }
 }
 

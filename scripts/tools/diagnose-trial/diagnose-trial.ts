@@ -56,7 +56,7 @@ async function tryUnderLock(options: DiagnoseTrialOptions): Promise<{ passed: nu
   for (const fault of drawn) {
     const verdict = await tryFault(mesh, fault, join(dir, fault.name), options.signal);
     if (verdict.ok) passed += 1;
-    options.say(`${verdict.ok ? "pass" : "FAIL"}  ${fault.name}: ${verdict.told}`);
+    options.say(`${verdict.ok ? "pass" : "FAIL"}  ${fault.name}: ${verdict.reported}`);
   }
   options.say(`evidence: ${dir}`);
   return { passed, failed: drawn.length - passed };
@@ -67,13 +67,13 @@ async function tryFault(
   fault: Fault,
   dir: string,
   signal: AbortSignal,
-): Promise<{ ok: boolean; told: string }> {
+): Promise<{ ok: boolean; reported: string }> {
   try {
     // A finding that stands already would be taken for the fault's.
     const before = diagnose(snapshotOf(await collectEvidence(mesh, { logs: false }))).filter(
       (f) => f.severity === "broken",
     );
-    if (before.length > 0) return { ok: false, told: `before the fault: ${before[0]!.message}` };
+    if (before.length > 0) return { ok: false, reported: `before the fault: ${before[0]!.message}` };
     await using injected = await injectFault(fault, { mesh, namespace, signal });
     const startedMs = monotonicMs();
     const live = await eventually(
@@ -90,10 +90,10 @@ async function tryFault(
     await injected.heal();
     const [first] = await diagnoseFiles([dir]);
     return namesOneOf(first, injected.names)
-      ? { ok: true, told: `after ${formatMs(tookMs)}: [${live.layer}] ${live.message}` }
-      : { ok: false, told: `from files: ${first?.message ?? "nothing found"}` };
+      ? { ok: true, reported: `after ${formatMs(tookMs)}: [${live.layer}] ${live.message}` }
+      : { ok: false, reported: `from files: ${first?.message ?? "nothing found"}` };
   } catch (error) {
-    return { ok: false, told: messageOf(error) };
+    return { ok: false, reported: messageOf(error) };
   }
 }
 

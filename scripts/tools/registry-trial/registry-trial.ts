@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { registryTrouble, throughMirror } from "#harness/images/registry.ts";
 import { buildRegistry, fromSource, type SourceBuild } from "#harness/images/source/index.ts";
-import { removeMine } from "#harness/lab/remove-mine.ts";
+import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
 import { up } from "#harness/lab/up.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
@@ -95,7 +95,7 @@ export async function registryTrial(
         `lab ${plan.lab}: ${did}, node image ${state.artifacts.clusters[plan.clusters[0]!.name]!.nodeImage}`,
       );
     } finally {
-      await removeMine(plan.lab, progress);
+      await removeHeldLab(plan.lab, progress);
     }
   } finally {
     registry.kill();

@@ -5,7 +5,7 @@ import { systemNamespace } from "#harness/workloads/vantage.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 
 /** Heals what was broken and removes every namespace of ours from clusters that are not. */
-export async function removeOurs(mesh: Mesh): Promise<void> {
+export async function removeManaged(mesh: Mesh): Promise<void> {
   await healLeftovers(mesh, () => {});
   await removeLeftovers(mesh, () => {});
   await Promise.all(mesh.clusters.map((c: Cluster) => removeNamespace(c.kube, systemNamespace)));
