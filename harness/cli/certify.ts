@@ -71,7 +71,7 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
       jobs.resumeCertification({ keep: o.keep, images, say, signal, lab: o.lab, progress }),
     );
     const { certificate } = reported(certified);
-    process.exitCode = jobs.exitCodeOf([certificate]);
+    process.exitCode = jobs.certifyExitCode([certificate]);
     if (o.json) session.json(certificate);
     return;
   }
@@ -79,13 +79,13 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
   const one = async (pair: UpgradePair): Promise<Certified> => reported(await certifyPair(input, pair));
   if (o.matrix === undefined) {
     const { certificate } = await one(found(pairs[0], "pair of versions"));
-    process.exitCode = jobs.exitCodeOf([certificate]);
+    process.exitCode = jobs.certifyExitCode([certificate]);
     if (o.json) session.json(certificate);
     return;
   }
   const history = o.history ?? `${o.matrix.replace(/\.ya?ml$/, "")}.history.json`;
   const certificates = await jobs.certifyMatrix(pairs, history, one, say, signal);
-  process.exitCode = jobs.exitCodeOf(certificates);
+  process.exitCode = jobs.certifyExitCode(certificates);
   if (o.json) session.json({ certificates: certificates.map((c) => c ?? null) });
 }
 

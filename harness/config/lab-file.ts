@@ -4,6 +4,7 @@ import type { Infer } from "#harness/lib/records.ts";
 import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
 import { type KindConfig, kindConfigSchema } from "#harness/model/lab-plan.ts";
 import { profileNames } from "#harness/model/profile.ts";
+import { suiteNameSchema } from "#harness/model/suite-name.ts";
 import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
 export const clusterName = z
@@ -57,7 +58,7 @@ export const labFileSchema = z.strictObject({
     .default("shared")
     .describe("One Docker network for all clusters, or one for each with a router between them."),
   suites: z
-    .array(z.string())
+    .array(suiteNameSchema)
     .default([])
     .describe("Suites that run on this lab in addition to the core suites."),
   values: z

@@ -156,7 +156,9 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
     );
   // A side without pods is allowed, and what the canary services of a lab are.
   else if (pods.length === 0) {
-    const empty = known(cluster.workloads).filter((w) => w.namespace === service.namespace && w.desired === 0);
+    const empty = known(cluster.workloads).filter(
+      (w) => w.namespace === service.namespace && w.desired === 0,
+    );
     if (empty.length > 0)
       say(
         `service ${key(service)} has no backend in ${cluster.name}: ${empty.map((w) => `${w.kind} ${w.name}`).join(", ")} is scaled to zero`,

@@ -6,7 +6,7 @@ import type { Mesh } from "#harness/cluster/mesh.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { processStart } from "#harness/platform/machine.ts";
-import { readJournal, writeJournal } from "#harness/state/fault-journal.ts";
+import { readFaultJournal, writeFaultJournal } from "#harness/state/fault-journal.ts";
 import type { Fault, Injected, SuiteFault } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";
 
@@ -55,7 +55,7 @@ test("the journal knows the fault before the fault is injected, and nothing of i
   let whileInjected = 0;
   const injected = await injectFault(
     fault({}, async () => {
-      whileInjected = (await readJournal("paper"))[0]?.undo.length ?? 0;
+      whileInjected = (await readFaultJournal("paper"))[0]?.undo.length ?? 0;
     }),
     { mesh, signal },
   );
@@ -63,7 +63,7 @@ test("the journal knows the fault before the fault is injected, and nothing of i
   await injected.heal();
   await injected.heal();
   expect(requested).toEqual(['merge second {"back":true}', 'merge first {"back":true}']);
-  expect(await readJournal("paper")).toEqual([]);
+  expect(await readFaultJournal("paper")).toEqual([]);
 });
 
 test("a fault that did not take hold is healed at once and is an error", async () => {
@@ -72,7 +72,7 @@ test("a fault that did not take hold is healed at once and is an error", async (
     code: "fault-no-effect",
   });
   expect(requested).toHaveLength(2);
-  expect(await readJournal("paper")).toEqual([]);
+  expect(await readFaultJournal("paper")).toEqual([]);
 });
 
 test("a fault that nothing ever met is healed before it complains", async () => {
@@ -80,7 +80,7 @@ test("a fault that nothing ever met is healed before it complains", async () => 
   const injected = await injectFault(fault({ beforeHeal: unmet }), { mesh, signal });
   await expect(injected.heal()).rejects.toMatchObject({ code: "fault-no-effect" });
   expect(requested).toHaveLength(2);
-  expect(await readJournal("paper")).toEqual([]);
+  expect(await readFaultJournal("paper")).toEqual([]);
 });
 
 test("the next command heals what a killed one left, and leaves a living one's to it", async () => {
@@ -94,17 +94,17 @@ test("the next command heals what a killed one left, and leaves a living one's t
   } as const;
   const entry = { version: 1 as const, fault: "f", injectedAt: "2026-01-01T00:00:00Z", undo: [step] };
   // No process has a pid that high.
-  await writeJournal("paper", { ...entry, id: "f-dead", pid: 2 ** 30, pidStart: "1" });
+  await writeFaultJournal("paper", { ...entry, id: "f-dead", pid: 2 ** 30, pidStart: "1" });
   // The pid is in use again, by another process.
-  await writeJournal("paper", { ...entry, id: "f-reused", pid: process.ppid, pidStart: "1" });
-  await writeJournal("paper", {
+  await writeFaultJournal("paper", { ...entry, id: "f-reused", pid: process.ppid, pidStart: "1" });
+  await writeFaultJournal("paper", {
     ...entry,
     id: "f-living",
     pid: process.ppid,
     pidStart: found(await processStart(process.ppid), "start of the parent process"),
   });
   expect(await healJournal(mesh)).toEqual(["f", "f"]);
-  expect((await readJournal("paper")).map((e) => e.id)).toEqual(["f-living"]);
+  expect((await readFaultJournal("paper")).map((e) => e.id)).toEqual(["f-living"]);
 });
 
 test("a fault of a suite's own objects asks for a namespace", async () => {

@@ -5,8 +5,8 @@ import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { JournalEntry, Undo } from "#harness/model/undo.ts";
 import { isAlive, thisProcess } from "#harness/platform/machine.ts";
-import { readJournal, removeFromJournal, writeJournal } from "#harness/state/fault-journal.ts";
-import type { Fault, InjectOptions, FaultContext, Injected, InjectedFault } from "./fault.ts";
+import { readFaultJournal, removeFromJournal, writeFaultJournal } from "#harness/state/fault-journal.ts";
+import type { Fault, FaultContext, Injected, InjectedFault, InjectOptions } from "./fault.ts";
 import { lacked } from "./needs.ts";
 import { undo } from "./undo.ts";
 
@@ -33,7 +33,7 @@ export async function injectFault(fault: Fault, context: InjectOptions): Promise
   let begunUnixMs: number | undefined;
   const recordUndo = async (...more: Undo[]): Promise<void> => {
     steps.push(...more);
-    await writeJournal(lab, { version: 1, id, fault: fault.name, injectedAt, ...owner, undo: steps });
+    await writeFaultJournal(lab, { version: 1, id, fault: fault.name, injectedAt, ...owner, undo: steps });
     begunUnixMs = unixNowMs();
   };
   const undoAll = async (): Promise<void> => {
@@ -99,7 +99,7 @@ function injectionOf(fault: Fault, namespace: string | undefined): (ctx: FaultCo
 export async function healJournal(mesh: Mesh): Promise<string[]> {
   const healed: string[] = [];
   const failures: unknown[] = [];
-  for (const entry of (await readJournal(mesh.state.lab)).reverse()) {
+  for (const entry of (await readFaultJournal(mesh.state.lab)).reverse()) {
     if (await ownerLives(entry)) continue;
     try {
       await undoSteps(mesh, entry.undo);

@@ -3,7 +3,7 @@ import { faultNamed } from "#harness/faults/index.ts";
 import { healJournal, injectFault, ownerLives } from "#harness/faults/inject.ts";
 import { healLeftovers, workOn } from "#harness/lab/open-lab.ts";
 import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
-import { readJournal } from "#harness/state/fault-journal.ts";
+import { readFaultJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
 /**
@@ -39,12 +39,12 @@ export async function injectByHand(options: {
 export async function healByHand(lab: string, say: (line: string) => void): Promise<void> {
   const mesh = new Mesh(await requireLab(lab));
   const healed: string[] = [];
-  for (const entry of await readJournal(lab)) {
+  for (const entry of await readFaultJournal(lab)) {
     if (!(await ownerLives(entry))) continue;
     process.kill(entry.pid, "SIGTERM");
     await eventually(
       async () => {
-        const left = (await readJournal(lab)).some((e) => e.id === entry.id);
+        const left = (await readFaultJournal(lab)).some((e) => e.id === entry.id);
         return !left || !(await ownerLives(entry)) ? ready(undefined) : notYet("it is still healing");
       },
       {
@@ -53,7 +53,7 @@ export async function healByHand(lab: string, say: (line: string) => void): Prom
         signal: AbortSignal.timeout(245_000),
       },
     );
-    if (!(await readJournal(lab)).some((e) => e.id === entry.id)) healed.push(entry.fault);
+    if (!(await readFaultJournal(lab)).some((e) => e.id === entry.id)) healed.push(entry.fault);
   }
   healed.push(...(await healJournal(mesh)));
   say(healed.length === 0 ? "no fault was left" : `healed ${healed.join(", ")}`);

@@ -166,7 +166,7 @@ async function proveUnderLock(
   const record = {
     ...final.record,
     killMatrix: matrix,
-    exitCode: exitCodeOf(
+    exitCode: proofExitCode(
       final.record,
       matrix,
       options.selection?.shard === undefined &&
@@ -215,7 +215,7 @@ async function settledBefore(
 const matrixFile = "kill-matrix.json";
 
 /** `whole`: every fault was tried, so that a test which none of them killed proves nothing. */
-function exitCodeOf(record: RunRecord, matrix: KillMatrix, whole: boolean): number {
+function proofExitCode(record: RunRecord, matrix: KillMatrix, whole: boolean): number {
   if (record.exitCode === 130 || record.exitCode === 1) return record.exitCode;
   if (matrix.survivors.length > 0 || (whole && matrix.unkilled.length > 0)) return 1;
   if (unknownCells(matrix) > 0) return 3;

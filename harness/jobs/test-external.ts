@@ -258,7 +258,9 @@ async function artifactsFor(
 ): Promise<Artifacts> {
   const reference = found((await planLab({ lab: "default" })).clusters[0], "cluster in the default lab");
   const artifacts = await getArtifacts({
-    clusters: new Map(planned.map((c) => [c.name, { kubernetes: reference.kubernetes, cilium: reference.cilium }])),
+    clusters: new Map(
+      planned.map((c) => [c.name, { kubernetes: reference.kubernetes, cilium: reference.cilium }]),
+    ),
     progress: options.progress,
     signal: options.signal,
     ...options.images,

@@ -50,7 +50,7 @@ import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
 import { contextOf } from "./test-context.ts";
 import { checkTestFiles } from "./test-files.ts";
-import { readAllowances, failUnexpectedSkips } from "./unsupported.ts";
+import { failUnexpectedSkips, readAllowances } from "./unsupported.ts";
 import { junitProperties, readRun, writeReport } from "./write-report.ts";
 
 export interface TestOptions {
@@ -337,8 +337,9 @@ async function leaveReport(
   return { record: final, dir };
 }
 
-/** What external clusters, or a mesh of the field, can do is not for our list to say. */
-const isGeneratedLab = (plan: LabPlan): boolean => !plan.suites.includes("field") && isKindPlan(plan);
+/** What external clusters, or a rebuilt environment can do, the allowance list does not say. */
+const isGeneratedLab = (plan: LabPlan): boolean =>
+  !plan.suites.includes("rebuilt-environment") && isKindPlan(plan);
 
 /** Adds what `diagnose` said of the evidence, where a test of the suite failed. */
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {

@@ -198,9 +198,9 @@ describe("health", () => {
   });
 
   test("an agent that gave no report is named", () => {
-    expect(judgeHealth(healthCells([report()], ["west/b"], requested), ["east/a", "east/z"]).reasons).toEqual([
-      "east/z gave no health report",
-    ]);
+    expect(judgeHealth(healthCells([report()], ["west/b"], requested), ["east/a", "east/z"]).reasons).toEqual(
+      ["east/z gave no health report"],
+    );
   });
 });
 
@@ -251,8 +251,9 @@ describe("discovery", () => {
       },
     ];
     expect(
-      judgeNodeEntries("east/a", reported, [{ name: "west/b", address: "172.18.0.2", podCidr: "10.2.1.0/24" }])
-        .reasons,
+      judgeNodeEntries("east/a", reported, [
+        { name: "west/b", address: "172.18.0.2", podCidr: "10.2.1.0/24" },
+      ]).reasons,
     ).toHaveLength(2);
   });
 });

@@ -34,7 +34,8 @@ export function connectionFigures(
   }
   return {
     kind: kinds[connection],
-    fate: reported || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
+    fate:
+      reported || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
     longestGapMs: hundredths(facts.longestGapMs),
     lost: facts.lost,
     lossOutcomes: facts.lossOutcomes,

@@ -27,7 +27,7 @@ export interface FailoverFacts extends RigFacts {
 }
 
 /** The stretch of a history that is judged. */
-export interface Stretch {
+export interface JudgedInterval {
   readonly stableMs: number;
   /** When the fault (or the healing) began. */
   readonly sinceMs: number;
@@ -35,7 +35,7 @@ export interface Stretch {
   readonly untilMs?: number;
 }
 
-export interface FailoverExpectation extends Stretch {
+export interface FailoverExpectation extends JudgedInterval {
   /** The clusters that answered before, and those that must answer after. */
   readonly from: readonly string[];
   readonly to: readonly string[];
@@ -46,7 +46,7 @@ export interface FailoverExpectation extends Stretch {
 /** In one pass, so that a history of millions costs no more than itself. */
 export function failoverFacts(
   history: History,
-  stretch: Stretch & { readonly from?: readonly string[]; readonly to?: readonly string[] },
+  stretch: JudgedInterval & { readonly from?: readonly string[]; readonly to?: readonly string[] },
 ): FailoverFacts {
   const untilMs = stretch.untilMs ?? Number.POSITIVE_INFINITY;
   const lossOutcomes: Record<string, number> = {};
@@ -148,7 +148,7 @@ export function judgeFailover(history: History, expectation: FailoverExpectation
 /** The verdict where nothing need move: how long requests were lost. */
 export function judgeOutage(
   history: History,
-  expectation: Stretch & { readonly withinMs: number; readonly rig: RigThresholds },
+  expectation: JudgedInterval & { readonly withinMs: number; readonly rig: RigThresholds },
 ): Verdict {
   const rig = judgeRig(history, expectation.rig, expectation.sinceMs);
   if (rig.outcome !== "pass") return rig;

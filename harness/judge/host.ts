@@ -19,7 +19,7 @@ const everyMs = 1000;
 const afterMs = 500;
 
 /** A sample and where the stretch that it tells of began. */
-interface Stretch extends HostSample {
+interface SampleInterval extends HostSample {
   readonly sinceMs: number;
 }
 
@@ -37,7 +37,7 @@ export function disturbances(
   untilMs: number,
 ): string[] {
   const stretches = samples.map(
-    (s, i): Stretch => ({ ...s, sinceMs: samples[i - 1]?.atMs ?? s.atMs - everyMs }),
+    (s, i): SampleInterval => ({ ...s, sinceMs: samples[i - 1]?.atMs ?? s.atMs - everyMs }),
   );
   const during = stretches.filter((s) => s.atMs >= sinceMs && s.sinceMs <= untilMs + afterMs);
   const found: string[] = [];
@@ -69,7 +69,7 @@ export function disturbances(
   return found;
 }
 
-const lengthMs = (stretches: readonly Stretch[]): number =>
+const lengthMs = (stretches: readonly SampleInterval[]): number =>
   stretches.reduce((sum, s) => sum + s.atMs - s.sinceMs, 0);
 
 function longestRun<T>(items: readonly T[], holds: (item: T) => boolean): T[] {

@@ -106,7 +106,7 @@ async function startProgram(
   });
   let exitCode: number | undefined;
   const onStatus = (status: V1Status): void => {
-    exitCode = exitCodeOf(status);
+    exitCode = processExitCode(status);
     if (status.status !== "Success" && exitCode === -1) errorText += status.message ?? "";
   };
   const socket = await client.retrying(`exec ${argv[0]} in ${namespace}/${pod}`, () =>
@@ -135,7 +135,7 @@ async function startProgram(
   };
 }
 
-function exitCodeOf(status: V1Status): number {
+function processExitCode(status: V1Status): number {
   if (status.status === "Success") return 0;
   const cause = status.details?.causes?.find((c) => c.reason === "ExitCode");
   return cause?.message === undefined ? -1 : Number(cause.message);

@@ -1,7 +1,7 @@
 import { awaitMeshed } from "#harness/cilium/agent/meshed.ts";
 import { type LoadBalancerBlock, loadBalancerBlock } from "#harness/cilium/install/addresses.ts";
-import { profiles } from "#harness/cilium/install/profiles/index.ts";
 import { MeshInstaller } from "#harness/cilium/install/mesh-installer.ts";
+import { profiles } from "#harness/cilium/install/profiles/index.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { clusterNetwork } from "#harness/cluster/kind/networks.ts";
 import { namespaceObject } from "#harness/kube/namespace.ts";

@@ -7,7 +7,14 @@ import { exampleJournal, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { claimLab, isHeldByThisProcess, labDir, listLabs, requireLab, writeLabState } from "#harness/state/lab.ts";
+import {
+  claimLab,
+  isHeldByThisProcess,
+  labDir,
+  listLabs,
+  requireLab,
+  writeLabState,
+} from "#harness/state/lab.ts";
 import { workOn } from "./open-lab.ts";
 import { freeCapacity } from "./other-labs.ts";
 

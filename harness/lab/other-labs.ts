@@ -5,7 +5,7 @@ import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { isAlive } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { hasJournal } from "#harness/state/certification-journal.ts";
+import { hasCertification } from "#harness/state/certification-journal.ts";
 import { claimLab, isOwn, listLabs, readLabState, requireOwn } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { everyFoundLab, reapLab } from "#harness/state/reap.ts";
@@ -18,7 +18,7 @@ export async function isDisposable(state: LabState): Promise<boolean> {
   if (!isOwn(state)) return false;
   if (state.phase === "removing") return true;
   if (state.remover === undefined || (await isAlive(state.remover))) return false;
-  return state.phase !== "up" || !(await hasJournal(state.lab));
+  return state.phase !== "up" || !(await hasCertification(state.lab));
 }
 
 /** A lab that nobody wants is this command's now, to keep or to remove at its end; any other stays as it is. */

@@ -5,11 +5,11 @@ import { throwIfAborted } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { dockerAnswers } from "#harness/platform/docker.ts";
-import { disk, examine, type Finding, memory } from "#harness/platform/doctor/doctor.ts";
+import { disk, examine, type MachineFinding, memory } from "#harness/platform/doctor/doctor.ts";
 import { setUpMachine } from "#harness/platform/doctor/setup.ts";
 import { availableMemoryBytes } from "#harness/platform/machine.ts";
 import { readLabState } from "#harness/state/lab.ts";
-import { isDisposable, freeCapacity, removeAbandonedLabs } from "./other-labs.ts";
+import { freeCapacity, isDisposable, removeAbandonedLabs } from "./other-labs.ts";
 import { isUp } from "./up.ts";
 
 export interface PreflightOptions {
@@ -22,7 +22,7 @@ export interface PreflightOptions {
 }
 
 /** Checks the machine before anything is made, and makes room; with consent, installs and starts what it lacks. */
-export async function preflight(options: PreflightOptions): Promise<Finding[]> {
+export async function preflight(options: PreflightOptions): Promise<MachineFinding[]> {
   const { progress, signal } = options;
   const { lab } = options.plan;
   const room = () => freeCapacity(lab, progress, signal);
@@ -50,7 +50,7 @@ export async function preflight(options: PreflightOptions): Promise<Finding[]> {
   return findings;
 }
 
-function refuse(findings: readonly Finding[]): void {
+function refuse(findings: readonly MachineFinding[]): void {
   const bad = findings.filter((f) => f.level === "bad");
   const first = bad[0];
   if (first === undefined) return;

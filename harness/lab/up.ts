@@ -107,7 +107,9 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   touched.yet = true;
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created")
-    progress.note(`lab ${plan.lab} does not match the requested configuration (phase ${before!.phase}); ${did} it`);
+    progress.note(
+      `lab ${plan.lab} does not match the requested configuration (phase ${before!.phase}); ${did} it`,
+    );
   if (did === "rebuilt") {
     await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
     await checkPorts(plan);

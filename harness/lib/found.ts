@@ -7,7 +7,8 @@ import { type ErrorCode, MeshproofError } from "./errors.ts";
 export function found<T>(value: T | null | undefined, what: string, code: ErrorCode = "value-missing"): T {
   if (value === null || value === undefined)
     throw new MeshproofError(code, `there is no ${what}`, {
-      remedy: "look at what the message names; where it is there, this is a defect of Meshproof: please report it",
+      remedy:
+        "look at what the message names; where it is there, this is a defect of Meshproof: please report it",
     });
   return value;
 }

@@ -152,7 +152,10 @@ async function settled(
   await Promise.all(
     traffic.requested.map(({ stream, cluster }) => {
       const expectedClusters = servedBy?.(cluster);
-      return stream.settled({ ...stretch, ...(expectedClusters === undefined ? {} : { servedBy: expectedClusters }) });
+      return stream.settled({
+        ...stretch,
+        ...(expectedClusters === undefined ? {} : { servedBy: expectedClusters }),
+      });
     }),
   );
 }

@@ -15,7 +15,7 @@ import {
 } from "#harness/workloads/standing-workload.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
 
-export interface StandingOptions {
+export interface StandingTrafficOptions {
   readonly clusters: readonly Cluster[];
   readonly workload: StandingWorkload;
   /** A container that belongs to no cluster. */
@@ -68,13 +68,13 @@ interface Expected {
 export class StandingTraffic implements AsyncDisposable {
   readonly #allowed: Standing[] = [];
   readonly #denied: Standing[] = [];
-  readonly #options: StandingOptions;
+  readonly #options: StandingTrafficOptions;
 
-  private constructor(options: StandingOptions) {
+  private constructor(options: StandingTrafficOptions) {
     this.#options = options;
   }
 
-  static async start(options: StandingOptions): Promise<StandingTraffic> {
+  static async start(options: StandingTrafficOptions): Promise<StandingTraffic> {
     const traffic = new StandingTraffic(options);
     try {
       await traffic.#start();

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 import { budgetsSchema, rigSchema } from "./budgets.ts";
 import { profileNames } from "./profile.ts";
+import { suiteNameSchema } from "./suite-name.ts";
 
 /** The parts of a kind Config file that Meshproof reads; the rest is handed to kind as it is. */
 export const kindConfigSchema = z.looseObject({
@@ -69,7 +70,7 @@ export const labPlanSchema = z.object({
   /** One Docker network for all clusters, or one for each. */
   networks: z.enum(["shared", "each"]),
   /** What the lab is made for, beside the suites that every lab runs. */
-  suites: z.array(z.string()),
+  suites: z.array(suiteNameSchema),
   budgets: budgetsSchema,
   rig: rigSchema,
 });

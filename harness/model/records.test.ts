@@ -31,7 +31,6 @@ import { bundleManifestFormat } from "./bundle-manifest.ts";
 import { type Certificate, certificateFormat, certifications } from "./certificate.ts";
 import { certificationJournalFormat } from "./certification-journal.ts";
 import { exampleJournal, exampleLabState, exampleMeasurement } from "./examples.ts";
-import { fieldObjectsFormat } from "./field.ts";
 import { findingsFormat } from "./finding.ts";
 import { digestLockFormat } from "./image-store.ts";
 import { proofFormat } from "./kill-matrix.ts";
@@ -40,6 +39,7 @@ import { measurementFormat } from "./measurement.ts";
 import { askReplyFormat } from "./probe-wire.ts";
 import { publishedFormat } from "./published.ts";
 import { runRecordFormat } from "./record.ts";
+import { sourceObjectsFormat } from "./source-environment.ts";
 import { journalEntryFormat } from "./undo.ts";
 import { upgradeHistoryFormat } from "./upgrade-history.ts";
 
@@ -89,8 +89,8 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
       arbitrary: fc.record({ meshproofArchive: fc.constant(1 as const), digests: by(text), artifacts }),
     },
     digests: { format: digestLockFormat, arbitrary: by(text) },
-    "objects of the field": {
-      format: fieldObjectsFormat,
+    "objects of the source environment": {
+      format: sourceObjectsFormat,
       arbitrary: many(
         some(
           { metadata: some({ name: text }, { namespace: text, labels: by(text), annotations: by(text) }) },

@@ -7,9 +7,9 @@ const namesAtMost = 3;
 const leastTicks = 5;
 
 /** Processor time of every process of the host at one moment: what two looks differ by tells who is busy. */
-export type Look = ReadonlyMap<string, { readonly name: string; readonly ticks: number }>;
+export type ProcessTicks = ReadonlyMap<string, { readonly name: string; readonly ticks: number }>;
 
-export async function lookAtProcesses(): Promise<Look> {
+export async function lookAtProcesses(): Promise<ProcessTicks> {
   const look = new Map<string, { name: string; ticks: number }>();
   await Promise.all(
     (await readdir("/proc")).map(async (pid) => {
@@ -25,8 +25,8 @@ export async function lookAtProcesses(): Promise<Look> {
 
 /** The programs that used most between two looks, the busiest first, without the processes that `isManaged` tells. */
 export async function busiest(
-  before: Look,
-  after: Look,
+  before: ProcessTicks,
+  after: ProcessTicks,
   isManaged: (pid: string) => Promise<boolean>,
 ): Promise<string[]> {
   const used = new Map<string, number>();

@@ -41,7 +41,8 @@ export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
       });
     }
     throw new MeshproofError("docker-missing", "no Docker daemon answers", {
-      remedy: "run `npm run mesh -- doctor --fix` (Debian, as root), or start Docker; `run --setup` does it too",
+      remedy:
+        "run `npm run mesh -- doctor --fix` (Debian, as root), or start Docker; `run --setup` does it too",
     });
   }
   return {

@@ -53,7 +53,9 @@ export async function downloadModule(
     throw notServed({ module: path, version, why: reported.Error ?? "no answer" }, neededBy);
   }
   const info =
-    reported.Info === undefined ? {} : (JSON.parse(await readFile(reported.Info, "utf8")) as { Time?: string });
+    reported.Info === undefined
+      ? {}
+      : (JSON.parse(await readFile(reported.Info, "utf8")) as { Time?: string });
   return {
     path,
     version: reported.Version ?? version,
@@ -75,7 +77,8 @@ export function notServed(
     "artifact-unavailable",
     `Go module ${module}@${version}${needed} is not served: ${reason}`,
     {
-      remedy: "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the module proxy or the checksum database, and that is final",
+      remedy:
+        "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the module proxy or the checksum database, and that is final",
     },
   );
 }
@@ -96,7 +99,9 @@ export interface GoReplace {
 }
 
 export async function replacesOf(modFile: string): Promise<GoReplace[]> {
-  const reported = JSON.parse(await output("go", ["mod", "edit", "-json", modFile], { env: environment })) as {
+  const reported = JSON.parse(
+    await output("go", ["mod", "edit", "-json", modFile], { env: environment }),
+  ) as {
     Replace?: { Old: { Path: string; Version?: string }; New: { Path: string; Version?: string } }[];
   };
   return (reported.Replace ?? []).map((r) => ({

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Client } from "undici";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
-import { busiest, type Look, lookAtProcesses } from "./busiest.ts";
+import { busiest, lookAtProcesses, type ProcessTicks } from "./busiest.ts";
 import { output } from "./command.ts";
 import { dockerInfo } from "./docker.ts";
 import { freeDiskBytes, statFields } from "./machine.ts";
@@ -27,7 +27,7 @@ export class HostWatch implements AsyncDisposable {
   });
   #timer: NodeJS.Timeout | undefined;
   #last: { atMs: number; busy: number; lab: number; own: number } | undefined;
-  #look: Look | undefined;
+  #look: ProcessTicks | undefined;
   #running = Promise.resolve();
 
   private constructor(groups: readonly CpuGroup[], disks: readonly string[]) {

@@ -2,7 +2,7 @@ import { found } from "#harness/lib/found.ts";
 import type { Sample } from "#harness/model/history.ts";
 
 /** What a stretch of time held. */
-export interface Stretch {
+export interface AwaitedInterval {
   readonly seqs: readonly number[];
   /** Answers by cluster, losses by kind. */
   readonly tally: ReadonlyMap<string, number>;
@@ -47,7 +47,7 @@ export class RecentSamples {
   }
 
   /** What was sent after one time and up to another. */
-  between(fromMs: number, toMs: number, servedBy?: readonly string[]): Stretch {
+  between(fromMs: number, toMs: number, servedBy?: readonly string[]): AwaitedInterval {
     const seqs: number[] = [];
     const tally = new Map<string, number>();
     let good = 0;

@@ -13,7 +13,7 @@ import { labDir } from "./lab.ts";
 const fileOf = (lab: string): string => join(labDir(lab), "certify.json");
 
 /** Undefined where no certification was begun; throws for a journal that this Meshproof cannot go on by. */
-export async function readJournal(lab: string): Promise<CertificationJournal | undefined> {
+export async function readCertification(lab: string): Promise<CertificationJournal | undefined> {
   const file = fileOf(lab);
   const text = await readFile(file, "utf8").catch(() => undefined);
   return text === undefined
@@ -29,10 +29,10 @@ export async function readJournal(lab: string): Promise<CertificationJournal | u
 const claimed = new Set<string>();
 
 /** This process goes on with it: nothing is stranded then. */
-export const claimJournal = (lab: string): void => void claimed.add(lab);
+export const claimCertification = (lab: string): void => void claimed.add(lab);
 
-export async function writeJournal(lab: string, journal: CertificationJournal): Promise<void> {
-  claimJournal(lab);
+export async function writeCertification(lab: string, journal: CertificationJournal): Promise<void> {
+  claimCertification(lab);
   await writeAtomic(fileOf(lab), JSON.stringify(journal), 0o600);
 }
 
@@ -41,7 +41,7 @@ export async function reportInterrupted(lab: string, say: (line: string) => void
   if (claimed.has(lab)) return;
   const cleansUp = `\`${meshCommand("down", "--lab", lab)}\` cleans up`;
   try {
-    const journal = await readJournal(lab);
+    const journal = await readCertification(lab);
     if (journal !== undefined)
       say(
         `${whereItIs(lab, journal)}: \`${meshCommand("certify", "--resume", "--lab", lab)}\` goes on, ${cleansUp}`,
@@ -53,20 +53,20 @@ export async function reportInterrupted(lab: string, say: (line: string) => void
 }
 
 /** Whether a certification was begun and not ended, whatever its journal says. */
-export const hasJournal = async (lab: string): Promise<boolean> =>
+export const hasCertification = async (lab: string): Promise<boolean> =>
   (await stat(fileOf(lab)).catch(() => undefined)) !== undefined;
 
 /** Where a lab's certification is, or why its journal does not say it; undefined where there is none. */
 export async function certificationOf(lab: string): Promise<string | undefined> {
   try {
-    const journal = await readJournal(lab);
+    const journal = await readCertification(lab);
     return journal === undefined ? undefined : whereItIs(lab, journal);
   } catch (error) {
     return messageOf(error);
   }
 }
 
-export const forgetJournal = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
+export const forgetCertification = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
 
 /** Where a certification is, or stopped, for whoever meets its lab. */
 export const whereItIs = (lab: string, { pair, current, done }: CertificationJournal): string =>

@@ -10,7 +10,7 @@ const journalDir = (lab: string): string => join(labDir(lab), "faults");
 const fileOf = (lab: string, id: string): string => join(journalDir(lab), `${id}.json`);
 
 /** On disk before it returns: what follows may be killed. */
-export async function writeJournal(lab: string, entry: JournalEntry): Promise<void> {
+export async function writeFaultJournal(lab: string, entry: JournalEntry): Promise<void> {
   await writeAtomic(fileOf(lab, entry.id), `${JSON.stringify(entry)}\n`, 0o600);
 }
 
@@ -19,7 +19,7 @@ export async function removeFromJournal(lab: string, id: string): Promise<void> 
 }
 
 /** Faults that are not healed, oldest first. */
-export async function readJournal(lab: string): Promise<JournalEntry[]> {
+export async function readFaultJournal(lab: string): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for (const name of await readdir(journalDir(lab)).catch(() => [])) {
     if (!name.endsWith(".json")) continue;

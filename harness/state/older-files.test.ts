@@ -10,12 +10,12 @@ import { profileNames } from "#harness/model/profile.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import {
   certificationOf,
-  hasJournal,
-  readJournal as readCertification,
+  hasCertification,
+  readCertification,
   reportInterrupted,
-  writeJournal,
+  writeCertification,
 } from "./certification-journal.ts";
-import { readJournal as readFaults, writeJournal as writeFault } from "./fault-journal.ts";
+import { readFaultJournal, writeFaultJournal } from "./fault-journal.ts";
 import { labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
 
 let dir = "";
@@ -119,7 +119,7 @@ describe("the journal of a certification", () => {
   const old = without(today, "version");
 
   test("is read as it was written", async () => {
-    await writeJournal("theirs", today);
+    await writeCertification("theirs", today);
     expect(await readCertification("theirs")).toEqual(today);
   });
 
@@ -176,7 +176,7 @@ describe("the journal of a certification", () => {
       /was written by an older Meshproof.*`npm run mesh -- down --lab ours` cleans up/,
     );
     expect(await certificationOf("ours")).toContain("was written by an older Meshproof");
-    expect(await hasJournal("ours")).toBe(true);
+    expect(await hasCertification("ours")).toBe(true);
   });
 
   test("of a newer Meshproof is refused by name", async () => {
@@ -202,9 +202,9 @@ describe("an entry of the fault journal", () => {
   };
 
   test("is read as it was written; one of before there were versions too", async () => {
-    await writeFault("ours", entry);
+    await writeFaultJournal("ours", entry);
     write("ours", "faults/f-2.json", without({ ...entry, id: "f-2" }, "version"));
-    expect(await readFaults("ours")).toEqual([entry, { ...entry, id: "f-2" }]);
+    expect(await readFaultJournal("ours")).toEqual([entry, { ...entry, id: "f-2" }]);
   });
 
   test.each([
@@ -223,7 +223,7 @@ describe("an entry of the fault journal", () => {
     ["of a newer Meshproof", { ...entry, version: 2 }, "was written by a newer Meshproof", "config-conflict"],
   ])("%s is refused by name", async (_name, content, message, code) => {
     const path = write("ours", "faults/f-1.json", content);
-    await expect(readFaults("ours")).rejects.toThrow(
+    await expect(readFaultJournal("ours")).rejects.toThrow(
       refused(
         `an entry in the fault journal of lab ours (${path}) ${message}`,
         "`npm run mesh -- down --lab ours`",

@@ -113,9 +113,12 @@ export function decideCapabilities(
   for (const requirement of required) {
     const { capability, cluster } = whole(requirement);
     for (const c of mesh.clusters)
-      if (cluster === undefined || cluster === c.name) requested.set(`${capability} ${c.name}`, [c, capability]);
+      if (cluster === undefined || cluster === c.name)
+        requested.set(`${capability} ${c.name}`, [c, capability]);
   }
-  return Promise.all([...requested.values()].map(([cluster, capability]) => decide(mesh, cluster, capability)));
+  return Promise.all(
+    [...requested.values()].map(([cluster, capability]) => decide(mesh, cluster, capability)),
+  );
 }
 
 const whole = (r: Requirement): { capability: Capability; cluster?: string } =>

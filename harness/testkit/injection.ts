@@ -1,4 +1,4 @@
-import type { InjectOptions, InjectedFault } from "#harness/faults/fault.ts";
+import type { InjectedFault, InjectOptions } from "#harness/faults/fault.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 

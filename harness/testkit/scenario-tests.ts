@@ -4,7 +4,12 @@ import type { Mesh } from "#harness/cluster/mesh.ts";
 import { comparable, judgeByBaseline } from "#harness/judge/baseline.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { type Measured, methodVersion } from "#harness/measure/measure.ts";
-import { measureScenario, type Scenario, type ScenarioContext, serviceOf } from "#harness/measure/scenarios.ts";
+import {
+  measureScenario,
+  type Scenario,
+  type ScenarioContext,
+  serviceOf,
+} from "#harness/measure/scenarios.ts";
 import { readSeries } from "#harness/measure/series.ts";
 import type { Affinity, Setting } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";

@@ -72,7 +72,9 @@ export async function sampleFromContainer(
     timeoutMs,
     concurrency: 8,
   };
-  const reported = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], { signal });
+  const reported = await execIn(container, ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)], {
+    signal,
+  });
   return sampleOf(
     parseRecord(reported.stdout, askReplyFormat, replyOf("the outside client")),
     `outside -> ${to.host}:${to.port}`,

@@ -23,7 +23,7 @@ export interface ProtectedServer {
   readonly denied: Vantage;
 }
 
-export interface StandingOptions {
+export interface StandingWorkloadOptions {
   readonly clusters: readonly KindCluster[];
   readonly agnhostImage: string;
   readonly proberImage: string;
@@ -42,7 +42,7 @@ async function standingPod(cluster: Cluster, name: string): Promise<KubeObject> 
 }
 
 /** Echo backends, global services and protected servers in every cluster, without a policy yet. Idempotent. */
-export async function deployStanding(options: StandingOptions): Promise<StandingWorkload> {
+export async function deployStanding(options: StandingWorkloadOptions): Promise<StandingWorkload> {
   const { clusters, agnhostImage, proberImage, withinMs, signal } = options;
   for (const { kube } of clusters) await kube.apply(namespaceObject(standingNamespace));
   await Promise.all(clusters.map(unprotect));

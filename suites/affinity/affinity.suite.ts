@@ -122,7 +122,9 @@ function everyBackendKnown({
     async [Symbol.asyncDispose]() {
       const options = { withinMs: budgets.syncMs, signal: AbortSignal.timeout(budgets.syncMs) };
       await Promise.all(
-        mesh.clusters.map((c) => backendsHeld(c, { echo, name: "echo-none", expectedClusters: mesh.clusters }, options)),
+        mesh.clusters.map((c) =>
+          backendsHeld(c, { echo, name: "echo-none", expectedClusters: mesh.clusters }, options),
+        ),
       ).catch(() => {});
     },
   };

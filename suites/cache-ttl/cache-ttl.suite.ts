@@ -45,7 +45,13 @@ export default defineSuite(
         const lostMs = monotonicMs();
         // Nothing has run out yet: the data plane of the lost cluster works, and is used.
         await waitUntilServedBy(from, echo, service, mesh.clusters, within.ms(ttlMs / 2));
-        await waitUntilServedBy(from, echo, service, others, within.ms(budgets.noticeMs + ttlMs + budgets.syncMs));
+        await waitUntilServedBy(
+          from,
+          echo,
+          service,
+          others,
+          within.ms(budgets.noticeMs + ttlMs + budgets.syncMs),
+        );
         const droppedAfterMs = monotonicMs() - lostMs;
         keepFacts({ ttlMs, droppedAfterMs });
         expect(

@@ -8,8 +8,8 @@ import { combine, failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
-import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
+import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
 import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
 

@@ -17,7 +17,7 @@ import {
 import type { Boundary } from "#harness/model/measurement.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { scenarioSetup, scenarioContextOf } from "#harness/testkit/scenario-tests.ts";
+import { scenarioContextOf, scenarioSetup } from "#harness/testkit/scenario-tests.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 const times = 5;

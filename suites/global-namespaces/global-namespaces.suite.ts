@@ -7,8 +7,8 @@ import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
-import { serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import { serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 const service = "echo-namespaced";
 const globalNamespace = "clustermesh.cilium.io/global";

@@ -9,8 +9,8 @@ import { combine } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
-import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import { echoService } from "#harness/workloads/echo.ts";
+import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
 const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/services/";

@@ -6,8 +6,8 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
-import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { echoService } from "#harness/workloads/echo.ts";
+import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { oneVantageOf, resolveFrom } from "#harness/workloads/vantage.ts";
 
 const spec =

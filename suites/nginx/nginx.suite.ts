@@ -10,8 +10,8 @@ import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
 import { namesOf } from "#harness/workloads/affinity.ts";
-import { type SampledBackends, sampleBackends, sampleFromContainer } from "#harness/workloads/sampling.ts";
 import { deployNginx, nginxName } from "#harness/workloads/nginx.ts";
+import { type SampledBackends, sampleBackends, sampleFromContainer } from "#harness/workloads/sampling.ts";
 
 const replicas = 2;
 
@@ -39,7 +39,8 @@ async function doorsOf(
   return [
     {
       title: `ClusterIP of ${cluster.name}, from its pods`,
-      sample: (count, stop) => sampleBackends(cluster, String(spec.clusterIP), count, budgets.requestMs, stop),
+      sample: (count, stop) =>
+        sampleBackends(cluster, String(spec.clusterIP), count, budgets.requestMs, stop),
     },
     fromOutside(`external IP of ${cluster.name}, from outside`, ip, 80),
     ...(await cluster.nodes()).map((n) =>

@@ -1,5 +1,5 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { awaitIpcache, standalonePod, podEntries } from "#harness/cilium/agent/new-pod.ts";
+import { awaitIpcache, podEntries, standalonePod } from "#harness/cilium/agent/new-pod.ts";
 import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
 import { nodeTruth, podAddresses, remoteTruth } from "#harness/cilium/truth.ts";
 import {

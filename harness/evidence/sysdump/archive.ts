@@ -5,7 +5,7 @@ import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { unreadable } from "#harness/config/user-file.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 
-/** An archive of the field is nobody's to trust: what it may cost is bounded before anything of it is read. */
+/** Archives come from anywhere: what one may cost is bounded before anything of it is read. */
 const mostBytes = 1024 ** 3;
 const mostEntries = 50_000;
 /** Of what is read, one file and all together. */
@@ -15,7 +15,10 @@ const mostReadBytes = 512 * 1024 ** 2;
 const mostDepth = 12;
 
 /** The files of a zip that are expected, by path; the rest is looked at by name alone. Nothing is written to disk. */
-export async function readZip(path: string, expected: (name: string) => boolean): Promise<Map<string, string>> {
+export async function readZip(
+  path: string,
+  expected: (name: string) => boolean,
+): Promise<Map<string, string>> {
   const refuse = (why: string, cause?: unknown): MeshproofError =>
     new MeshproofError("archive-corrupt", `${basename(path)}: ${why}`, {
       remedy: "give a zip as `cilium sysdump` writes it, one for each cluster",

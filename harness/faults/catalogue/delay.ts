@@ -60,7 +60,11 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
             code: "probe-failed",
           });
           if ("listening" in reported) listening = true;
-          else held.push({ fromUnixMs: reported.untilUnixMs - reported.heldMs, untilUnixMs: reported.untilUnixMs });
+          else
+            held.push({
+              fromUnixMs: reported.untilUnixMs - reported.heldMs,
+              untilUnixMs: reported.untilUnixMs,
+            });
         },
       );
       await eventually(async () => (listening ? ready(undefined) : notYet("no line")), {

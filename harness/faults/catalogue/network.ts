@@ -73,11 +73,10 @@ export const networkFaults: readonly Fault[] = [
     does: "drops UDP 8472 between the two clusters' workers, both ways",
     async inject(ctx) {
       const [a, b] = [await victimNode(ctx, 0), await victimNode(ctx, 1)];
-      return setRules(
-        ctx,
-        [dropIn(a, [...vxlan, "-s", b.address]), dropIn(b, [...vxlan, "-s", a.address])],
-        { subject: `nodes ${a.name} and ${b.name}`, names: [a.name, b.name] },
-      );
+      return setRules(ctx, [dropIn(a, [...vxlan, "-s", b.address]), dropIn(b, [...vxlan, "-s", a.address])], {
+        subject: `nodes ${a.name} and ${b.name}`,
+        names: [a.name, b.name],
+      });
     },
   },
   onOneNode(

@@ -107,7 +107,10 @@ export async function setRules(
       const { packets, gone } = await count(AbortSignal.timeout(30_000));
       // Pods that are gone took their counters with them: nothing can be said.
       if (packets === 0 && gone < places.length)
-        throw new MeshproofError("fault-no-effect", `no packet met the firewall rules on ${reported.subject}`);
+        throw new MeshproofError(
+          "fault-no-effect",
+          `no packet met the firewall rules on ${reported.subject}`,
+        );
     },
   };
 }

@@ -1,11 +1,16 @@
 import { allGone } from "#harness/kube/conditions.ts";
 import { type Kube, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { Fault, InjectOptions, FaultContext, Injected, InjectedFault } from "../fault.ts";
+import type { Fault, FaultContext, Injected, InjectedFault, InjectOptions } from "../fault.ts";
 import { injectFault } from "../inject.ts";
 
 /** Scales a deployment to zero, written down first; an empty one is no fault. */
-export async function toZero(ctx: FaultContext, kube: Kube, namespace: string, name: string): Promise<string> {
+export async function toZero(
+  ctx: FaultContext,
+  kube: Kube,
+  namespace: string,
+  name: string,
+): Promise<string> {
   const before = await kube.get(kinds.deployment, namespace, name);
   const replicas = Number(before?.spec?.replicas ?? 0);
   if (replicas === 0)

@@ -144,7 +144,13 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
       const ip = ghostAddress(home);
       const namespace = String(model.metadata.namespace);
       const ghost = `ghost-${ctx.mark.slice(-6)}`;
-      await ctx.recordUndo({ do: "remove", cluster: home.name, kind: "ciliumEndpoint", namespace, name: ghost });
+      await ctx.recordUndo({
+        do: "remove",
+        cluster: home.name,
+        kind: "ciliumEndpoint",
+        namespace,
+        name: ghost,
+      });
       await makeGhost(home, model, { namespace, name: ghost, ip });
       return {
         subject: `endpoint ${namespace}/${ghost} (${ip}) of ${home.name}`,

@@ -16,7 +16,10 @@ export const kindClusterAt = (ctx: FaultContext, index: number): KindCluster =>
   requireKind(clusterAt(ctx, index), "a fault of nodes");
 
 /** The two clusters that most faults work between. */
-export const firstTwo = (ctx: FaultContext): readonly [Cluster, Cluster] => [clusterAt(ctx, 0), clusterAt(ctx, 1)];
+export const firstTwo = (ctx: FaultContext): readonly [Cluster, Cluster] => [
+  clusterAt(ctx, 0),
+  clusterAt(ctx, 1),
+];
 
 /** The last worker of the cluster at an index, or its only node: the one that faults of nodes and agents strike. */
 export async function victimNode(ctx: FaultContext, index: number): Promise<ClusterNode & KindNode> {

@@ -18,7 +18,7 @@ import type { LabState } from "#harness/model/lab-state.ts";
 import type { PersistentState } from "#harness/model/persistent-state.ts";
 import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
-import { writeJournal } from "#harness/state/certification-journal.ts";
+import { writeCertification } from "#harness/state/certification-journal.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 import { describeCertificate } from "./certificate-of.ts";
@@ -117,12 +117,18 @@ export class Certification {
     await this.#goBackTo(first);
     if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
     const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(this.#dir), this.#watchedUntil);
-    await using standing = await startStanding(this.#mesh, this.#dir, progress, signal, async (protectedUnixMs) => {
-      // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
-      if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
-      this.#watchedUntil = protectedUnixMs;
-      this.#late = late;
-    });
+    await using standing = await startStanding(
+      this.#mesh,
+      this.#dir,
+      progress,
+      signal,
+      async (protectedUnixMs) => {
+        // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
+        if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
+        this.#watchedUntil = protectedUnixMs;
+        this.#late = late;
+      },
+    );
     const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
     await using host = await HostWatch.start(
       nodes.map((n) => n.name),
@@ -176,7 +182,7 @@ export class Certification {
 
   async #note(news: Partial<CertificationJournal>): Promise<void> {
     this.#journal = { ...this.#journal, ...news };
-    await writeJournal(this.#state.lab, this.#journal);
+    await writeCertification(this.#state.lab, this.#journal);
   }
 
   async #keep(record: PhaseRecord): Promise<void> {

@@ -12,7 +12,12 @@ import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { CertificationJournal, UpgradePair } from "#harness/model/certification-journal.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { releaseValues } from "#harness/platform/helm.ts";
-import { claimJournal, forgetJournal, readJournal, whereItIs } from "#harness/state/certification-journal.ts";
+import {
+  claimCertification,
+  forgetCertification,
+  readCertification,
+  whereItIs,
+} from "#harness/state/certification-journal.ts";
 import { claimLab, isHeldByThisProcess, readLabState, requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
@@ -61,7 +66,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
     options.order,
   );
   const suites = chooseSuites(await loadSuites(), options.suites, plan).map((s) => s.info.name);
-  const interrupted = await readJournal(plan.lab);
+  const interrupted = await readCertification(plan.lab);
   if (interrupted !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, interrupted), {
       remedy: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
@@ -116,7 +121,7 @@ export async function resumeCertification(options: ResumeOptions): Promise<Certi
 
 async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   const { lab, progress, signal } = options;
-  const journal = await readJournal(lab);
+  const journal = await readCertification(lab);
   if (journal === undefined)
     throw new MeshproofError("usage", `no certification was cut off in lab ${lab}`, {
       remedy: "leave --resume out, or name another --lab",
@@ -126,7 +131,7 @@ async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   const { plan } = await requireLab(lab);
   await freeCapacity(lab, progress, signal);
   const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, progress, signal);
-  claimJournal(lab);
+  claimCertification(lab);
   options.say(whereItIs(lab, journal));
   return await conclude(options, lab, artifacts, async () => ({
     ...journal,
@@ -156,7 +161,7 @@ async function conclude(
       signal,
     });
     const certified = await certification.run();
-    await forgetJournal(lab);
+    await forgetCertification(lab);
     // A lab that stays is left as it was found; where that fails, the certificate stands all the same.
     if (!(await isHeldByThisProcess(mesh.state)))
       await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace))).catch(

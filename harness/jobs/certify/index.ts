@@ -21,7 +21,7 @@ export function certificateLines({ certificate: c, dir }: Certified): string[] {
 }
 
 /** The worst of several; a pair without a certificate is unknown. */
-export function exitCodeOf(certificates: readonly (Certificate | undefined)[]): number {
+export function certifyExitCode(certificates: readonly (Certificate | undefined)[]): number {
   const codes = certificates.map((c) => exitCodeOfVerdict[c?.verdict ?? "unknown"]);
   return codes.includes(1) ? 1 : Math.max(...codes);
 }

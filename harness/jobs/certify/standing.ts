@@ -66,7 +66,10 @@ export async function startStanding(
     ),
   );
   // Every backend: the protected servers waited behind restarting agents, and lost what policy had let through.
-  await prioritisePods([...(await workload.echo.podUids()), ...workload.protectedServers.map((g) => g.server.uid)]);
+  await prioritisePods([
+    ...(await workload.echo.podUids()),
+    ...workload.protectedServers.map((g) => g.server.uid),
+  ]);
   const sinceMs = unixNowMs();
   await eventually(
     async () => {

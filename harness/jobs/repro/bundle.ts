@@ -9,7 +9,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type BundleManifest, bundleManifestFormat } from "#harness/model/bundle-manifest.ts";
 import { holdsPrivateKey } from "#harness/platform/secrets/private-keys.ts";
-import { readJournal } from "#harness/state/fault-journal.ts";
+import { readFaultJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
@@ -19,7 +19,7 @@ const manifestFile = "meshproof-bundle.json";
 /** Packs a lab that is up: its files, the faults in force, and a run's report where one is named. */
 export async function bundle(lab: string, file: string, run: string | undefined): Promise<string[]> {
   const { plan, artifacts } = await requireLab(lab);
-  const faults = (await readJournal(lab)).map((e) => e.fault);
+  const faults = (await readFaultJournal(lab)).map((e) => e.fault);
   const files: Record<string, string> = {
     [manifestFile]: JSON.stringify(
       { meshproofBundle: 1, imageSource: artifacts.source, faults } satisfies BundleManifest,

@@ -1,16 +1,19 @@
 import { textTable } from "#harness/lib/table.ts";
-import type { Difference } from "#harness/model/field.ts";
+import type { Difference } from "#harness/model/source-environment.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 import { type LabDraft, labOf } from "./lab-of.ts";
-import { readField } from "./read-field.ts";
+import { readSource } from "./read-source.ts";
 
 /** The lab that comes nearest to the mesh of these files, written into a folder; nothing is built. Answers the lab file. */
 export async function planRepro(
   files: readonly string[],
   folder: string,
 ): Promise<{ readonly labFile: string; readonly draft: LabDraft }> {
-  const draft = labOf(await readField(files));
-  return { labFile: await writeLabFiles(folder, labFiles({ ...draft, suites: ["field"] })), draft };
+  const draft = labOf(await readSource(files));
+  return {
+    labFile: await writeLabFiles(folder, labFiles({ ...draft, suites: ["rebuilt-environment"] })),
+    draft,
+  };
 }
 
 /** The comparison as a table for a terminal: what differs first, by weight. */
@@ -24,11 +27,11 @@ export function differenceLines(differences: readonly Difference[]): string[] {
     .map((d) => [
       d.cluster,
       d.field,
-      d.inField,
+      d.inSource,
       d.difference === "" ? "the same" : d.inLab,
       d.difference === "" ? "" : d.matters,
     ]);
-  const head = ["cluster", "what", "in the field", "in the lab", "does it matter"];
+  const head = ["cluster", "what", "in the source", "in the lab", "does it matter"];
   const cut = (text: string): string => (text.length > 60 ? `${text.slice(0, 57)}...` : text);
   return textTable([head, ...rows].map((row) => row.map(cut)));
 }

@@ -3,13 +3,13 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
-import type { Difference, FieldCluster, FieldObject } from "#harness/model/field.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
+import type { Difference, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { bare, isUsers, leftOut, mostReplicas, standIn, workloadsOf } from "./stand-ins.ts";
 
 type Values = Record<string, unknown>;
 
-/** A lab file, its kind Configs and its objects, by cluster; and how it differs from the field. */
+/** A lab file, its kind Configs and its objects, by cluster; and how it differs from the source environment. */
 export interface LabDraft {
   readonly profile: ProfileName;
   readonly serviceType: "LoadBalancer" | "NodePort";
@@ -28,7 +28,7 @@ export interface LabDraft {
 /** As many as tell a mesh from a pair of machines, and no more than a laptop carries. */
 const mostWorkers = 2;
 
-/** Values of the chart that the lab keeps as the field has them; whatever else the field sets is told. */
+/** Values of the chart that the lab keeps as the source has them; whatever else the source sets is reported. */
 const keptValues = [
   "routingMode",
   "tunnelProtocol",
@@ -59,7 +59,7 @@ const keptMeshValues = [
   "cacheTTL",
 ] as const;
 
-/** What every lab sets for itself, so that the field's own setting means nothing there. */
+/** What every lab sets for itself, so that the setting of the source means nothing there. */
 const labsOwn: Readonly<Record<string, string>> = {
   cluster: "",
   k8sServiceHost: "the lab's own API server",
@@ -76,7 +76,7 @@ const labsOwn: Readonly<Record<string, string>> = {
   l7Proxy: "off: no Envoy where images are built",
 };
 
-/** What every lab sets, and a field that leaves it to the chart has otherwise. */
+/** What every lab sets, and a source that leaves it to the chart has otherwise. */
 const notDefault: readonly string[] = [
   "connectivityProbeFrequencyRatio",
   "envoy",
@@ -100,7 +100,11 @@ const unmet: readonly {
   readonly applies: (v: unknown) => boolean;
   readonly why: string;
 }[] = [
-  { path: "encryption.enabled", applies: (v) => v === true, why: "no WireGuard or IPsec in the local kernel" },
+  {
+    path: "encryption.enabled",
+    applies: (v) => v === true,
+    why: "no WireGuard or IPsec in the local kernel",
+  },
   {
     path: "tunnelProtocol",
     applies: (v) => v === "geneve",
@@ -124,25 +128,25 @@ const unmet: readonly {
   },
 ];
 
-export function labOf(field: readonly FieldCluster[]): LabDraft {
+export function labOf(source: readonly SourceCluster[]): LabDraft {
   const differences: Difference[] = [];
   const tell =
     (cluster: string) =>
-    (what: string, inField: unknown, inLab: unknown, matters: Difference["matters"] = "perhaps"): void => {
-      const [a, b] = [said(inField), said(inLab)];
+    (what: string, inSource: unknown, inLab: unknown, matters: Difference["matters"] = "perhaps"): void => {
+      const [a, b] = [said(inSource), said(inLab)];
       differences.push({
         cluster,
         field: what,
-        inField: a,
+        inSource: a,
         inLab: b,
         difference: a === b ? "" : "differs",
         matters: a === b ? "no" : matters,
       });
     };
-  const profile = profileOf(field);
-  const types = field.map(serviceTypeOf);
+  const profile = profileOf(source);
+  const types = source.map(serviceTypeOf);
   const serviceType = types[0]!;
-  const clusters = field.map((c, i) => {
+  const clusters = source.map((c, i) => {
     const say = tell(c.name);
     const known = <T>(what: string, value: T | undefined, remedy: string): T => {
       if (value !== undefined) return value;
@@ -168,12 +172,12 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
     say("cluster name", c.name, c.name);
     say("cluster id", id, id);
     say("Cilium", cilium, cilium);
-    say("Kubernetes", c.kubernetes ?? "not told", kubernetes);
-    say("pod CIDR", c.podCidr ?? "not told", podCidr);
-    say("service CIDR", c.serviceCidr ?? "not told", serviceCidr);
-    say("control plane nodes", c.controlPlanes === 0 ? "not told" : c.controlPlanes, 1, "no");
-    say("worker nodes", c.workers === 0 ? "not told" : c.workers, workers);
-    say("kernel", c.kernel ?? "not told", release());
+    say("Kubernetes", c.kubernetes ?? "not known", kubernetes);
+    say("pod CIDR", c.podCidr ?? "not known", podCidr);
+    say("service CIDR", c.serviceCidr ?? "not known", serviceCidr);
+    say("control plane nodes", c.controlPlanes === 0 ? "not known" : c.controlPlanes, 1, "no");
+    say("worker nodes", c.workers === 0 ? "not known" : c.workers, workers);
+    say("kernel", c.kernel ?? "not known", release());
     say("way of meshing", profileOf([c]), profile, "yes");
     say("clustermesh-apiserver's service", types[i], serviceType);
     const values = keep(c, say);
@@ -225,7 +229,7 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
       values,
       manifests: [
         ...namespaces.map(bare),
-        ...missing.map((name): FieldObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+        ...missing.map((name): SourceObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
         ...workloads.map(standIn),
         ...users.map(bare),
       ].map((o): Record<string, unknown> => ({ ...o })),
@@ -234,10 +238,10 @@ export function labOf(field: readonly FieldCluster[]): LabDraft {
   return { profile, serviceType, clusters, differences };
 }
 
-type Say = (what: string, inField: unknown, inLab: unknown, matters?: Difference["matters"]) => void;
+type Say = (what: string, inSource: unknown, inLab: unknown, matters?: Difference["matters"]) => void;
 
-/** The values that the lab keeps of a cluster; all others that the field sets are told. */
-function keep(cluster: FieldCluster, say: Say): Values {
+/** The values that the lab keeps of a cluster; all others that the source sets are reported. */
+function keep(cluster: SourceCluster, say: Say): Values {
   const own = mergeValues(fromConfig(cluster.config), cluster.values as Values);
   const mesh = (own.clustermesh ?? {}) as Values;
   const kept: Values = {};
@@ -312,16 +316,16 @@ function at(values: Values, path: string): unknown {
 }
 
 /** Clusters without a clustermesh-apiserver tell of themselves through an etcd. */
-function profileOf(field: readonly FieldCluster[]): ProfileName {
-  const apiserver = (c: FieldCluster): boolean =>
+function profileOf(source: readonly SourceCluster[]): ProfileName {
+  const apiserver = (c: SourceCluster): boolean =>
     at(c.values as Values, "clustermesh.useAPIServer") === true ||
     c.services.some((s) => s.metadata.name === "clustermesh-apiserver");
-  return field.every((c) => !apiserver(c) && at(c.values as Values, "etcd.enabled") === true)
+  return source.every((c) => !apiserver(c) && at(c.values as Values, "etcd.enabled") === true)
     ? "external-etcd"
     : "default";
 }
 
-function serviceTypeOf(c: FieldCluster): "LoadBalancer" | "NodePort" {
+function serviceTypeOf(c: SourceCluster): "LoadBalancer" | "NodePort" {
   const standing = c.services.find((s) => s.metadata.name === "clustermesh-apiserver")?.spec?.type;
   const type = standing ?? at(c.values as Values, "clustermesh.apiserver.service.type");
   return type === "LoadBalancer" ? "LoadBalancer" : "NodePort";

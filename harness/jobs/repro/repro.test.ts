@@ -9,7 +9,7 @@ import { refuseKeys, refuseReach, unpackBundle } from "./bundle.ts";
 import { planRepro } from "./index.ts";
 import { labFiles } from "./lab-files.ts";
 import { labOf } from "./lab-of.ts";
-import { readField } from "./read-field.ts";
+import { readSource } from "./read-source.ts";
 
 const folder = (): Promise<string> => mkdtemp(join(tmpdir(), "meshproof-repro-"));
 
@@ -75,7 +75,7 @@ const twoClusters = async (more: object = {}): Promise<string[]> => {
   ];
 };
 
-describe("a field of Helm values and kubectl's YAML", () => {
+describe("a source of Helm values and kubectl's YAML", () => {
   test("becomes a lab file that `up` takes, with stand-ins of the same labels and ports", async () => {
     const out = join(await folder(), "lab");
     const { labFile, draft } = await planRepro(await twoClusters(), out);
@@ -119,7 +119,9 @@ describe("a field of Helm values and kubectl's YAML", () => {
     });
     files.push(`c1=${await fileOf("wide.yaml", clusterwide)}`);
     const { draft } = await planRepro(files, join(await folder(), "lab"));
-    const reported = new Map(draft.differences.filter((d) => d.cluster === "c1").map((d) => [d.field, d.inLab]));
+    const reported = new Map(
+      draft.differences.filter((d) => d.cluster === "c1").map((d) => [d.field, d.inLab]),
+    );
     expect(reported.get("CiliumClusterwideNetworkPolicy deny-all")).toContain("left out");
     expect(reported.get("kubeProxyReplacement")).toContain("no kube-proxy");
     expect(reported.get("value clustermesh.annotations")).toBe("left out");
@@ -160,44 +162,44 @@ describe("a field of Helm values and kubectl's YAML", () => {
   });
 
   test("what the local kernel lacks is told, and replaced", async () => {
-    const field = await readField(
+    const source = await readSource(
       await twoClusters({ tunnelProtocol: "geneve", encryption: { enabled: true } }),
     );
-    const { clusters, differences } = labOf(field);
+    const { clusters, differences } = labOf(source);
     expect(clusters[0]!.values.tunnelProtocol).toBe("vxlan");
     const reported = differences.filter((d) => d.matters === "yes").map((d) => d.field);
     expect(reported).toEqual(["encryption.enabled", "tunnelProtocol"]);
   });
 
   test("many nodes and replicas are scaled down, and said", async () => {
-    const [c1, c2] = await readField(await twoClusters());
+    const [c1, c2] = await readSource(await twoClusters());
     const { clusters, differences } = labOf([{ ...c1!, workers: 40, controlPlanes: 3 }, c2!]);
     expect((clusters[0]!.kindConfig.nodes as object[]).length).toBe(3);
-    expect(differences.find((d) => d.field === "worker nodes")).toMatchObject({ inField: "40", inLab: "2" });
+    expect(differences.find((d) => d.field === "worker nodes")).toMatchObject({ inSource: "40", inLab: "2" });
   });
 });
 
 describe("bad input is refused by name", () => {
   test("one cluster alone", async () => {
-    await expect(readField([await fileOf("a.yaml", values("c1", 1))])).rejects.toThrow("only cluster c1");
+    await expect(readSource([await fileOf("a.yaml", values("c1", 1))])).rejects.toThrow("only cluster c1");
   });
 
   test("a file that does not say of which cluster it is", async () => {
     const files = [...(await twoClusters()), await fileOf("pods.yaml", agent)];
-    await expect(readField(files)).rejects.toThrow("does not say of which cluster it is");
+    await expect(readSource(files)).rejects.toThrow("does not say of which cluster it is");
   });
 
   test("a cluster whose version no file tells", async () => {
     const files = [await fileOf("a.yaml", values("c1", 1)), await fileOf("b.yaml", values("c2", 2))];
-    await expect(readField(files).then(labOf)).rejects.toThrow("does not tell the Cilium version of c1");
+    await expect(readSource(files).then(labOf)).rejects.toThrow("does not tell the Cilium version of c1");
   });
 
   test("what is neither values nor objects", async () => {
     const path = join(await folder(), "x.yaml");
     await writeFile(path, "");
-    await expect(readField([path])).rejects.toThrow("neither Helm values nor Kubernetes objects");
+    await expect(readSource([path])).rejects.toThrow("neither Helm values nor Kubernetes objects");
     await writeFile(path, "a: [");
-    await expect(readField([path])).rejects.toThrow("is not YAML");
+    await expect(readSource([path])).rejects.toThrow("is not YAML");
   });
 });
 

@@ -1,6 +1,6 @@
 import { isEnded } from "#harness/kube/conditions.ts";
 import { standInImage } from "#harness/lab/manifests.ts";
-import type { FieldCluster, FieldObject } from "#harness/model/field.ts";
+import type { SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 
 /** A stand-in has at most so many replicas: more of the same answers nothing more. */
 export const mostReplicas = 3;
@@ -8,7 +8,7 @@ export const mostReplicas = 3;
 /** Namespaces that every cluster has of its own. */
 const ownNamespaces = /^(kube-.*|cilium-secrets|default|local-path-storage)$/;
 
-export const isUsers = (o: FieldObject): boolean =>
+export const isUsers = (o: SourceObject): boolean =>
   !ownNamespaces.test(o.metadata.namespace ?? o.metadata.name);
 
 /** Pods of one workload, and what stands in for them. */
@@ -26,13 +26,13 @@ const generated =
   /^(pod-template-hash|controller-revision-hash|pod-template-generation|statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index)$/;
 
 /** The workloads behind a cluster's pods, by their owners. */
-export function workloadsOf(cluster: FieldCluster): Workload[] {
+export function workloadsOf(cluster: SourceCluster): Workload[] {
   const pods = cluster.pods.filter(
     (p) => isUsers(p) && !isEnded(p.status?.phase) && p.spec?.hostNetwork !== true,
   );
   const groups = Map.groupBy(pods, (p) => `${p.metadata.namespace}/${ownerOf(p)}`);
   return [...groups.values()].map((group) => {
-    const [first] = group as [FieldObject];
+    const [first] = group as [SourceObject];
     const labels = Object.fromEntries(
       Object.entries(first.metadata.labels ?? {}).filter(([key]) => !generated.test(key)),
     );
@@ -48,7 +48,7 @@ export function workloadsOf(cluster: FieldCluster): Workload[] {
 }
 
 /** `cart-7d84cc4dd-lsgmn` of ReplicaSet `cart-7d84cc4dd` is of `cart`. */
-function ownerOf(pod: FieldObject): string {
+function ownerOf(pod: SourceObject): string {
   const owner = pod.metadata.ownerReferences?.[0];
   const hash = pod.metadata.labels?.["pod-template-hash"];
   if (owner === undefined) return pod.metadata.name;
@@ -64,7 +64,7 @@ const selects = (
   Object.entries(selector).every(([k, v]) => labels[k] === v);
 
 /** What the pod says, what services send to it, by number or by name. */
-function portsOf(pod: FieldObject, cluster: FieldCluster): Workload["ports"] {
+function portsOf(pod: SourceObject, cluster: SourceCluster): Workload["ports"] {
   const declared = (
     (pod.spec?.containers ?? []) as { ports?: { name?: string; containerPort: number }[] }[]
   ).flatMap((c) => c.ports ?? []);
@@ -89,7 +89,7 @@ function portsOf(pod: FieldObject, cluster: FieldCluster): Workload["ports"] {
 }
 
 /** An echo deployment with the same labels and ports: one container a port, each of which names its pod. */
-export function standIn(w: Workload): FieldObject {
+export function standIn(w: Workload): SourceObject {
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -117,8 +117,8 @@ export function standIn(w: Workload): FieldObject {
   };
 }
 
-/** A user's object as it can be applied anew: without what the field's own cluster gave it. */
-export function bare(o: FieldObject): FieldObject {
+/** A user's object as it can be applied anew: without what its own cluster gave it. */
+export function bare(o: SourceObject): SourceObject {
   const { labels, namespace, name } = o.metadata;
   const annotations = Object.fromEntries(
     Object.entries(o.metadata.annotations ?? {}).filter(([key]) => !key.startsWith("kubectl.kubernetes.io/")),
@@ -162,7 +162,7 @@ const serviceKeeps = new Set([
 ]);
 
 /** What of a service's spec the lab does not take over, that was not given by its cluster alone. */
-export function leftOut(o: FieldObject): string[] {
+export function leftOut(o: SourceObject): string[] {
   if (o.kind !== "Service") return [];
   const given = new Set([
     ...["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy", "ports"],

@@ -14,7 +14,7 @@ import {
 import { cacheDir } from "../paths.ts";
 import { dockerdPid } from "./setup.ts";
 
-export interface Finding {
+export interface MachineFinding {
   readonly name: string;
   /** `warn` is told and does not stop a run. */
   readonly level: "ok" | "warn" | "bad";
@@ -66,8 +66,8 @@ export interface DoctorOptions {
   readonly signal?: AbortSignal;
 }
 
-export async function examine(options: DoctorOptions): Promise<Finding[]> {
-  const findings: Finding[] = [];
+export async function examine(options: DoctorOptions): Promise<MachineFinding[]> {
+  const findings: MachineFinding[] = [];
   findings.push(...(await docker(options.signal)));
   findings.push(await kernel());
   findings.push(await disk(options.mustBuild, options.signal));
@@ -92,10 +92,10 @@ export async function examine(options: DoctorOptions): Promise<Finding[]> {
   return findings;
 }
 
-async function docker(signal: AbortSignal | undefined): Promise<Finding[]> {
+async function docker(signal: AbortSignal | undefined): Promise<MachineFinding[]> {
   try {
     const info = await dockerInfo(signal);
-    const findings: Finding[] = [
+    const findings: MachineFinding[] = [
       {
         name: "Docker",
         level: "ok",
@@ -114,7 +114,8 @@ async function docker(signal: AbortSignal | undefined): Promise<Finding[]> {
           ? "none missing"
           : `${missing.join(", ")} missing${wrapped ? `; runtime ${info.defaultRuntime} leaves it out` : ""}`,
       needed: "all that a privileged container asks for, or an OCI runtime that leaves the missing ones out",
-      remedy: "stop this Docker daemon and run `npm run mesh -- doctor --fix`: it starts one with such a runtime",
+      remedy:
+        "stop this Docker daemon and run `npm run mesh -- doctor --fix`: it starts one with such a runtime",
     });
     return findings;
   } catch (error) {
@@ -132,7 +133,7 @@ async function docker(signal: AbortSignal | undefined): Promise<Finding[]> {
   }
 }
 
-async function kernel(): Promise<Finding> {
+async function kernel(): Promise<MachineFinding> {
   const config = await kernelConfig();
   const missing = kernelOptions.filter((option) => config !== undefined && !config.has(option));
   const extras = ["CONFIG_NET_SCH_FQ", "CONFIG_NET_SCH_NETEM", "CONFIG_WIREGUARD", "CONFIG_NETKIT"].filter(
@@ -150,7 +151,7 @@ async function kernel(): Promise<Finding> {
   };
 }
 
-export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<Finding> {
+export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<MachineFinding> {
   const needed = mustBuild ? needs.buildDiskBytes : needs.labDiskBytes;
   const rootDir = await dockerInfo(signal).then(
     (i) => i.rootDir,
@@ -174,7 +175,7 @@ export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<Fi
   };
 }
 
-export function memory(availableBytes: number): Finding {
+export function memory(availableBytes: number): MachineFinding {
   return {
     name: "memory",
     code: "memory-short",
@@ -185,9 +186,9 @@ export function memory(availableBytes: number): Finding {
   };
 }
 
-async function buildTools(mustBuild: boolean): Promise<Finding[]> {
+async function buildTools(mustBuild: boolean): Promise<MachineFinding[]> {
   const level = mustBuild ? "bad" : "warn";
-  const findings: Finding[] = [];
+  const findings: MachineFinding[] = [];
   const go = (await exists("go")) ? (await command("go", ["version"], { tolerate: true })).stdout : "";
   findings.push({
     name: "Go",
@@ -224,7 +225,7 @@ export async function registryAnswers(host: string, plainHttp: boolean): Promise
   }
 }
 
-async function registries(mirror: string | undefined): Promise<Finding[]> {
+async function registries(mirror: string | undefined): Promise<MachineFinding[]> {
   const hosts: string[] = mirror === undefined ? [...publicRegistries] : [mirror];
   const answers = await Promise.all(hosts.map((host) => registryAnswers(host, host === mirror)));
   return hosts.map((host, i) => ({

@@ -214,7 +214,8 @@ export function compareWithCapture(
     measuredMs: number | undefined,
     wire: number | undefined,
   ): void => {
-    if (measuredMs !== undefined && wire !== undefined) errors.push({ boundary, ms: zero + measuredMs - wire });
+    if (measuredMs !== undefined && wire !== undefined)
+      errors.push({ boundary, ms: zero + measuredMs - wire });
   };
   // A request that was lost and left no packet, or left one in time: the wire's own first one must be the same request.
   const near = (sentMs: number): CapturedPacket | undefined =>

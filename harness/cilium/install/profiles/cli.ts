@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { CiliumCli } from "#harness/platform/cilium-cli.ts";
 import { apiserverPort } from "../helm-values.ts";
+import type { MeshInstaller, Profile, Values } from "../mesh-installer.ts";
 import { reconnectAll } from "../reconnect.ts";
-import type { Profile, MeshInstaller, Values } from "../mesh-installer.ts";
 import { type PeerCredentials, peerCredentialsOf } from "./peer-credentials.ts";
 
 /**

@@ -2,8 +2,8 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { found } from "#harness/lib/found.ts";
 import { labCa } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
+import type { MeshInstaller, Profile } from "../mesh-installer.ts";
 import { reconnectAgents } from "../reconnect.ts";
-import type { Profile, MeshInstaller } from "../mesh-installer.ts";
 
 /**
  * Meshing by Helm values alone (Cilium's "Setting up Cluster Mesh" guide): the addresses are known beforehand and one
@@ -50,9 +50,13 @@ export const defaultProfile: Profile = {
     // Whatever clustermesh-apiserver's own service is: suites have LoadBalancer services of theirs.
     const announced = Promise.all(clusters.map((c) => installer.announce(c)));
     announced.catch(() => {});
-    await progress.step("wait for the agents", () => Promise.all(clusters.map((c) => installer.agentsReady(c))), {
-      expectMs: 30_000,
-    });
+    await progress.step(
+      "wait for the agents",
+      () => Promise.all(clusters.map((c) => installer.agentsReady(c))),
+      {
+        expectMs: 30_000,
+      },
+    );
     await announced;
     await progress.step(
       "wait for the clustermesh-apiservers",

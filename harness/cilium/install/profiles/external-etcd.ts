@@ -5,7 +5,7 @@ import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { clientCertificate, labCa, serverCertificate } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
-import type { Profile, MeshInstaller } from "../mesh-installer.ts";
+import type { MeshInstaller, Profile } from "../mesh-installer.ts";
 
 /** kubeadm's own etcd has 2379 and 2380 of the control plane node. */
 const clientPort = 2479;

@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { MeshInstaller, Profile, Values } from "../mesh-installer.ts";
 import { reconnectAll } from "../reconnect.ts";
-import type { Profile, MeshInstaller, Values } from "../mesh-installer.ts";
 import { type PeerCredentials, peerCredentialsOf } from "./peer-credentials.ts";
 
 interface Authority {

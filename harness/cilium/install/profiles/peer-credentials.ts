@@ -12,7 +12,10 @@ export interface PeerCredentials {
 }
 
 /** Waits for the cluster's clustermesh-apiserver and reads its address and its "remote" certificate. */
-export async function peerCredentialsOf(installer: MeshInstaller, cluster: Cluster): Promise<PeerCredentials> {
+export async function peerCredentialsOf(
+  installer: MeshInstaller,
+  cluster: Cluster,
+): Promise<PeerCredentials> {
   await installer.apiserverReady(cluster);
   const remote = await installer.secret(cluster, "clustermesh-apiserver-remote-cert", [
     "tls.crt",

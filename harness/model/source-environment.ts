@@ -17,11 +17,11 @@ export const fieldObjectSchema = z
   })
   // Objects of every kind; readers check what they use.
   .catchall(z.any());
-/** An object as a file of the field holds it. */
-export type FieldObject = Infer<typeof fieldObjectSchema>;
+/** An object as a file of the source environment holds it. */
+export type SourceObject = Infer<typeof fieldObjectSchema>;
 
 /** A list that is not there may be null in what Go's programs write. */
-export const fieldObjectsFormat: RecordFormat<readonly FieldObject[] | null> = {
+export const sourceObjectsFormat: RecordFormat<readonly SourceObject[] | null> = {
   schema: z.array(fieldObjectSchema).nullable(),
 };
 export const fieldValuesFormat: RecordFormat<Readonly<Record<string, unknown>>> = {
@@ -52,17 +52,17 @@ const fieldClusterSchema = z.strictObject({
   /** Policies of no namespace. */
   clusterwide: z.array(fieldObjectSchema),
 });
-/** One cluster of the field, as its files show it. What they do not show is undefined. */
-export type FieldCluster = Infer<typeof fieldClusterSchema>;
+/** One cluster of the source environment, as its files show it. What they do not show is undefined. */
+export type SourceCluster = Infer<typeof fieldClusterSchema>;
 
 const differenceSchema = z.strictObject({
   cluster: z.string(),
   field: z.string(),
-  inField: z.string(),
+  inSource: z.string(),
   inLab: z.string(),
   /** Empty where the two are alike. */
   difference: z.string(),
   matters: z.enum(["no", "perhaps", "yes"]),
 });
-/** One line of the comparison: what the field has, what the lab will have, and whether it matters. */
+/** One line of the comparison: what the source has, what the lab will have, and whether it matters. */
 export type Difference = Infer<typeof differenceSchema>;

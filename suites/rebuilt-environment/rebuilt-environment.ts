@@ -7,7 +7,7 @@ import { servingClusters } from "#harness/workloads/affinity.ts";
 import { type LabService, labObjects, labServices } from "#harness/workloads/lab-objects.ts";
 
 /** A pod of the lab's own objects, and what policies see of it. */
-export interface FieldPod extends ModelPod {
+export interface RebuiltPod extends ModelPod {
   readonly home: Cluster;
   readonly name: string;
   readonly container: string;
@@ -17,7 +17,7 @@ export interface FieldPod extends ModelPod {
 }
 
 /** The objects that the lab file gives the clusters, and what they should do. */
-export class Field {
+export class RebuiltEnvironment {
   readonly policies: readonly ModelPolicy[];
   readonly #mesh: Mesh;
   readonly #local: ReadonlySet<string>;
@@ -28,11 +28,11 @@ export class Field {
     this.policies = mesh.clusters.flatMap((c) => policiesOf(c.name, this.#objects(c)));
   }
 
-  static async of(mesh: Mesh): Promise<Field> {
+  static async of(mesh: Mesh): Promise<RebuiltEnvironment> {
     const local = new Set<string>();
     for (const c of mesh.clusters)
       if ((await c.setting("policy-default-local-cluster")) === "true") local.add(c.name);
-    return new Field(mesh, local);
+    return new RebuiltEnvironment(mesh, local);
   }
 
   /** Whether a selector without a cluster label means a cluster's own pods alone. */
@@ -46,14 +46,14 @@ export class Field {
     return String((await cluster.kube.get(kinds.service, namespace, name))?.spec.clusterIP);
   }
 
-  async podsOf(home: Cluster, selector: Readonly<Record<string, string>> = {}): Promise<FieldPod[]> {
+  async podsOf(home: Cluster, selector: Readonly<Record<string, string>> = {}): Promise<RebuiltPod[]> {
     const labels = Object.entries(selector).map(([k, v]) => `${k}=${v}`);
     const own = new Set(
       this.#objects(home)
         .filter((o) => o.kind === "Deployment")
         .map((o) => o.metadata.namespace),
     );
-    const pods: FieldPod[] = [];
+    const pods: RebuiltPod[] = [];
     for (const namespace of await home.kube.list(kinds.namespace)) {
       if (!own.has(namespace.metadata.name)) continue;
       const found = await home.kube.list(kinds.pod, namespace.metadata.name, labels.join(",") || undefined);
@@ -63,7 +63,7 @@ export class Field {
   }
 
   /** The pods that a service's annotations call to serve a cluster's clients. */
-  async serving(client: Cluster, service: LabService): Promise<FieldPod[]> {
+  async serving(client: Cluster, service: LabService): Promise<RebuiltPod[]> {
     const there = this.#mesh.clusters.flatMap((home) => {
       const own = this.servicesOf(home).find(
         (s) => s.namespace === service.namespace && s.name === service.name,
@@ -83,7 +83,7 @@ export class Field {
   }
 
   /** Whether all policies together let a client in to every pod of a service. */
-  lets(from: ModelPod, { targetPort }: LabService, pods: readonly FieldPod[]): boolean {
+  lets(from: ModelPod, { targetPort }: LabService, pods: readonly RebuiltPod[]): boolean {
     return pods.every((to) => {
       const port = typeof targetPort === "number" ? targetPort : to.portNames[targetPort];
       return (
@@ -115,7 +115,7 @@ const policiesOf = (cluster: string, objects: readonly KubeObject[]): ModelPolic
         ),
     );
 
-function fieldPod(home: Cluster, pod: KubeObject, namespace: KubeObject): FieldPod {
+function fieldPod(home: Cluster, pod: KubeObject, namespace: KubeObject): RebuiltPod {
   const declared = (pod.spec.containers as { ports?: { containerPort: number; name?: string }[] }[]).flatMap(
     (c) => c.ports ?? [],
   );

@@ -5,32 +5,32 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 import { policySays } from "#harness/semantics/policy-model.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { sampleBackends } from "#harness/workloads/sampling.ts";
 import type { LabService } from "#harness/workloads/lab-objects.ts";
+import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { connectFrom, sampleFrom } from "#harness/workloads/stand-in.ts";
 import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
-import { Field, type FieldPod } from "./field.ts";
+import { RebuiltEnvironment, type RebuiltPod } from "./rebuilt-environment.ts";
 
 interface Asking {
   readonly client: Cluster;
   readonly vantages: readonly Vantage[];
-  readonly standIns: readonly FieldPod[];
+  readonly standIns: readonly RebuiltPod[];
   readonly requestMs: number;
   readonly signal: AbortSignal;
 }
 
 /** Who answers a service, against its annotations; nothing where policy lets nobody ask. */
 async function judgeService(
-  field: Field,
+  rebuilt: RebuiltEnvironment,
   service: LabService,
   { client, vantages, standIns, requestMs, signal }: Asking,
 ): Promise<Verdict | undefined> {
   const name = `${service.namespace}/${service.name}`;
-  const expected = await field.serving(client, service);
+  const expected = await rebuilt.serving(client, service);
   if (expected.length === 0) return unknownBecause([`${name} has no pod in any cluster`]);
   // Probers are pods too: where policy keeps them out, a stand-in that it lets in asks.
   const probers = vantages.every((v) =>
-    field.lets(
+    rebuilt.lets(
       { cluster: client.name, namespace: v.namespace, labels: {}, namespaceLabels: {} },
       service,
       expected,
@@ -38,9 +38,9 @@ async function judgeService(
   );
   const standIn = probers
     ? undefined
-    : standIns.find((p) => expected.every((e) => e.ip !== p.ip) && field.lets(p, service, expected));
+    : standIns.find((p) => expected.every((e) => e.ip !== p.ip) && rebuilt.lets(p, service, expected));
   if (!probers && standIn === undefined) return undefined;
-  const ip = await field.clusterIp(client, service);
+  const ip = await rebuilt.clusterIp(client, service);
   const count = 12 * expected.length;
   const sample =
     standIn === undefined
@@ -58,7 +58,7 @@ async function judgeService(
 
 export default defineSuite(
   {
-    name: "field",
+    name: "rebuilt-environment",
     tags: ["lab-specific", "services", "policy"],
     when: "lab",
     order: 11,
@@ -66,18 +66,18 @@ export default defineSuite(
     method:
       "who answers each service is held against what its annotations say, in every cluster; every stand-in asks every other one's ports, and what becomes of it is held against what all policies together say.",
     failureMeans: "the choice of backends, or policy enforcement, for the objects of the source environment.",
-    setup: ({ mesh }) => Field.of(mesh),
+    setup: ({ mesh }) => RebuiltEnvironment.of(mesh),
   },
   ({ clusters, test }) => {
     for (const { name } of clusters) {
       test(`every service of ${name} is answered by the pods that its annotations name`, {
         requires: [{ capability: "labServices", cluster: name }],
-      }, async ({ mesh, setup: field, budgets, within, signal, keepFacts, unsupported, expect }) => {
+      }, async ({ mesh, setup: rebuilt, budgets, within, signal, keepFacts, unsupported, expect }) => {
         const client = mesh.cluster(name);
         const asking: Asking = {
           client,
           vantages: await vantagesOf(client.kube),
-          standIns: await field.podsOf(client),
+          standIns: await rebuilt.podsOf(client),
           requestMs: budgets.requestMs,
           signal,
         };
@@ -87,8 +87,8 @@ export default defineSuite(
           async () => {
             [judged, kept] = [[], []];
             const verdicts = await Promise.all(
-              field.servicesOf(client).map(async (service) => {
-                const verdict = await judgeService(field, service, asking);
+              rebuilt.servicesOf(client).map(async (service) => {
+                const verdict = await judgeService(rebuilt, service, asking);
                 (verdict === undefined ? kept : judged).push(`${service.namespace}/${service.name}`);
                 return verdict ?? failedBecause([]);
               }),
@@ -106,16 +106,16 @@ export default defineSuite(
 
       test(`the policies of ${name} let in and keep out whom they say, from every cluster`, {
         requires: [{ capability: "labPods", cluster: name }],
-      }, async ({ mesh, setup: field, budgets, within, signal, keepFacts, expect }) => {
-        const targets = await field.podsOf(mesh.cluster(name));
-        const clients = (await Promise.all(mesh.clusters.map((c) => field.podsOf(c)))).flat();
+      }, async ({ mesh, setup: rebuilt, budgets, within, signal, keepFacts, expect }) => {
+        const targets = await rebuilt.podsOf(mesh.cluster(name));
+        const clients = (await Promise.all(mesh.clusters.map((c) => rebuilt.podsOf(c)))).flat();
         const unclear = new Set<string>();
         const asks = targets.flatMap((to) =>
           to.ports.flatMap((port) =>
             clients
               .filter((from) => from.ip !== to.ip)
               .flatMap((from) => {
-                const said = policySays(field.policies, { from, to, port }, field.defaultsToLocal);
+                const said = policySays(rebuilt.policies, { from, to, port }, rebuilt.defaultsToLocal);
                 if (said.verdict !== "unclear") return [{ from, to, port, open: said.verdict === "allow" }];
                 for (const why of said.why) unclear.add(why);
                 return [];

@@ -10,12 +10,12 @@ import { present } from "#harness/lib/present.ts";
 import { checkRecord, parseRecord, type RecordFormat } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import {
-  type FieldCluster,
-  type FieldObject,
   fieldConfigFormat,
-  fieldObjectsFormat,
   fieldValuesFormat,
-} from "#harness/model/field.ts";
+  type SourceCluster,
+  type SourceObject,
+  sourceObjectsFormat,
+} from "#harness/model/source-environment.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -26,7 +26,7 @@ interface Part {
   readonly cluster: string | undefined;
   readonly values?: Values;
   readonly config?: Readonly<Record<string, string>>;
-  readonly objects: readonly FieldObject[];
+  readonly objects: readonly SourceObject[];
   readonly sysdump: boolean;
 }
 
@@ -36,7 +36,7 @@ const mostYamlBytes = 16 * 1024 ** 2;
  * Sysdumps, files of Helm values and of kubectl's YAML, in any mix; `NAME=FILE` says of which cluster a file is that does
  * not say so itself. Nothing of them is executed.
  */
-export async function readField(files: readonly string[]): Promise<FieldCluster[]> {
+export async function readSource(files: readonly string[]): Promise<SourceCluster[]> {
   const parts: Part[] = [];
   for (const file of files) {
     const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
@@ -101,8 +101,8 @@ async function fromSysdump(path: string): Promise<Part> {
       remedy: "give a zip as `cilium sysdump` writes it",
       code: "archive-corrupt",
     });
-  const objects = (file: string, kind: string, apiVersion: string): FieldObject[] =>
-    (read(file, "[]", fieldObjectsFormat) ?? []).map((o) => ({ ...o, kind, apiVersion }));
+  const objects = (file: string, kind: string, apiVersion: string): SourceObject[] =>
+    (read(file, "[]", sourceObjectsFormat) ?? []).map((o) => ({ ...o, kind, apiVersion }));
   return {
     source: basename(path),
     cluster,
@@ -158,7 +158,7 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
     Array.isArray(d.items) ? d.items : d.kind !== undefined && d.metadata !== undefined ? [d] : [],
   );
   const objects =
-    checkRecord(found, fieldObjectsFormat, {
+    checkRecord(found, sourceObjectsFormat, {
       what: `the objects of ${path}`,
       remedy: "give them as `kubectl get -o yaml` writes them",
     }) ?? [];
@@ -191,9 +191,9 @@ function withoutHead(values: Record<string, unknown>): Record<string, unknown> {
   return rest;
 }
 
-function clusterOf(name: string, parts: readonly Part[]): FieldCluster {
+function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
   const objects = parts.flatMap((p) => p.objects);
-  const of = (...kinds: string[]): FieldObject[] => objects.filter((o) => kinds.includes(o.kind ?? ""));
+  const of = (...kinds: string[]): SourceObject[] => objects.filter((o) => kinds.includes(o.kind ?? ""));
   const values = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
   const config = Object.assign({}, ...parts.map((p) => p.config ?? {})) as Record<string, string>;
   const nodes = of("Node");
@@ -229,7 +229,7 @@ function clusterOf(name: string, parts: readonly Part[]): FieldCluster {
 }
 
 /** Of the agents that run, else of the image that the values name. */
-function versionOf(pods: readonly FieldObject[], values: Values): string | undefined {
+function versionOf(pods: readonly SourceObject[], values: Values): string | undefined {
   const agent = pods.find((p) => p.metadata.labels?.["k8s-app"] === "cilium");
   const image = agent?.spec?.containers?.find((c: { name: string }) => c.name === "cilium-agent")?.image as
     | string
@@ -239,14 +239,14 @@ function versionOf(pods: readonly FieldObject[], values: Values): string | undef
 }
 
 /** A flag of one of kubeadm's static pods. */
-function flagOf(pods: readonly FieldObject[], component: string, flag: string): string | undefined {
+function flagOf(pods: readonly SourceObject[], component: string, flag: string): string | undefined {
   const pod = pods.find((p) => p.metadata.labels?.component === component);
   const argv = (pod?.spec?.containers?.[0]?.command ?? []) as string[];
   return argv.find((a) => a.startsWith(`${flag}=`))?.slice(flag.length + 1);
 }
 
 /** The /16 that the nodes' pod CIDRs lie in, where they lie in one. */
-function covering(nodes: readonly FieldObject[]): string | undefined {
+function covering(nodes: readonly SourceObject[]): string | undefined {
   const cidrs = nodes.map((n) => n.spec?.podCIDR as string | undefined).filter((c) => c !== undefined);
   const wide = new Set(cidrs.map((c) => c.replace(/^(\d+\.\d+)\..*$/, "$1.0.0/16")));
   return wide.size === 1 ? [...wide][0] : undefined;
