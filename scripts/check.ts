@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const results = join(tmpdir(), `meshproof-unit-${process.pid}.json`);
-const steps: readonly (readonly [string, readonly string[]])[] = [
+const steps: readonly (readonly [string, readonly [string, ...string[]]])[] = [
   ["lint", ["biome", "check", "."]],
   ["types", ["tsc", "--noEmit"]],
   ["dead code", ["knip"]],
@@ -27,7 +27,7 @@ let passed = 0;
 let failed = 0;
 for (const [name, [program, ...args]] of steps) {
   process.stdout.write(`\n== ${name}\n`);
-  const child = spawnSync(join(import.meta.dirname, "../node_modules/.bin", program!), args, {
+  const child = spawnSync(join(import.meta.dirname, "../node_modules/.bin", program), args, {
     stdio: "inherit",
   });
   if (name === "unit tests") {

@@ -84,7 +84,7 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
     return;
   }
   const history = o.history ?? `${o.matrix.replace(/\.ya?ml$/, "")}.history.json`;
-  const certificates = await jobs.certifyMatrix(pairs, history, one, say, signal);
+  const certificates = await jobs.certifyMatrix(pairs, history, one, { say, signal });
   process.exitCode = jobs.certifyExitCode(certificates);
   if (o.json) session.json({ certificates: certificates.map((c) => c ?? null) });
 }

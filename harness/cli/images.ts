@@ -23,7 +23,9 @@ export const images = defineCommand({
         checkWritable(file, "images save FILE");
         const { saveArchive } = await import("#harness/lab/images.ts");
         const { plan, images } = await planned(options);
-        await session.withProgress((p) => saveArchive(plan, images, file, p, session.signal));
+        await session.withProgress((p) =>
+          saveArchive(plan, images, file, { progress: p, signal: session.signal }),
+        );
         session.say(`saved ${file}`);
       },
     }),

@@ -229,7 +229,7 @@ async function peersOf(cluster: Cluster): Promise<Record<string, Record<string, 
     return Object.fromEntries(
       entries
         .filter(([, text]) => text.includes("endpoints:"))
-        .map(([key, text]) => [key, [...text.matchAll(/^- (\S+)/gm)].map((m) => m[1]!)]),
+        .map(([key, text]) => [key, [...text.matchAll(/^- (\S+)/gm)].map(([, url = ""]) => url)]),
     );
   };
   return { agents: await read("cilium-clustermesh"), kvstoreMesh: await read("cilium-kvstoremesh") };

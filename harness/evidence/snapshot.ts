@@ -21,6 +21,7 @@ import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { issuesOf } from "#harness/lib/records.ts";
 import {
   type AgentState,
+  type CiliumEndpointState,
   type ClusterSnapshot,
   configMapSchema,
   containersSchema,
@@ -29,6 +30,7 @@ import {
   type Part,
   type PodState,
   peersSchema,
+  type ServiceState,
 } from "#harness/model/mesh-snapshot.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
 
@@ -108,21 +110,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       deployments.ok && daemonSets.ok
         ? { ok: true, value: [...deployments.value, ...daemonSets.value] }
         : deployments,
-    services: objects("services.json", (o) => [
-      {
-        namespace: o.metadata.namespace ?? "",
-        name: o.metadata.name,
-        type: String(o.spec?.type ?? "ClusterIP"),
-        clusterIp: String(o.spec?.clusterIP ?? ""),
-        loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
-        annotations: o.metadata.annotations ?? {},
-        selector: (o.spec?.selector ?? {}) as Record<string, string>,
-        outerPorts: ((o.spec?.ports ?? []) as { port: number; nodePort?: number }[]).flatMap((p) => [
-          ...(p.nodePort === undefined ? [] : [p.nodePort]),
-          ...(o.spec?.type === "LoadBalancer" ? [p.port] : []),
-        ]),
-      },
-    ]),
+    services: objects("services.json", (o) => [serviceState(o)]),
     endpoints: objects("endpointslices.json", (o) =>
       ((o.endpoints ?? []) as { addresses: string[]; conditions?: { ready?: boolean } }[]).flatMap((e) =>
         e.addresses.map((ip) => ({
@@ -133,16 +121,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
         })),
       ),
     ),
-    ciliumEndpoints: objects("ciliumendpoints.json", (o) =>
-      ((o.status?.networking?.addressing ?? []) as { ipv4?: string }[])
-        .filter((a) => a.ipv4 !== undefined)
-        .map((a) => ({
-          namespace: o.metadata.namespace ?? "",
-          name: o.metadata.name,
-          ip: a.ipv4!,
-          identity: Number(o.status?.identity?.id ?? 0),
-        })),
-    ),
+    ciliumEndpoints: objects("ciliumendpoints.json", ciliumEndpointStates),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
       {
         namespace: o.metadata.namespace ?? "",
@@ -155,29 +134,36 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     kvstoreMesh: read("kvstoremesh-status.json", parseKvstoreMesh),
     kvstoreMeshTrouble: read("kvstoremesh-troubleshoot.txt", readTroubleshoot),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
-    agents: agentNodes.map((node): AgentState => {
-      const agent = <T>(file: string, parse: (text: string) => T): Part<T> =>
-        read(`agent-${node}-${file}`, parse);
-      return {
-        node,
-        remotes: agent("status.json", parseRemoteClusters),
-        words: agent("log.txt", readMeshLog),
-        controllers: agent("status.json", parseFailingControllers),
-        nodeList: agent("node-list.json", parseNodeList),
-        health: agent("health.json", parseHealth),
-        services: agent("service-list.json", parseServiceList),
-        lbMaps: agent("lb.json", parseLbMaps),
-        identities: agent("identities.json", parseIdentities),
-        ipcache: agent("ipcache.json", parseIpcache),
-      };
-    }),
-    nodeStates: insideNodes.map((node): NodeInside => {
-      const inside = read(`node-${node}.txt`, readNodeFile);
-      return inside.ok
-        ? { node, rules: { ok: true, value: inside.value.rules }, stopped: inside.value.stopped }
-        : { node, rules: inside, stopped: [] };
-    }),
+    agents: agentNodes.map((node) => agentState(node, read)),
+    nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };
+}
+
+/** Reads one file of a cluster's evidence. */
+type Read = <T>(file: string, parse: (text: string) => T) => Part<T>;
+
+function agentState(node: string, read: Read): AgentState {
+  const agent = <T>(file: string, parse: (text: string) => T): Part<T> =>
+    read(`agent-${node}-${file}`, parse);
+  return {
+    node,
+    remotes: agent("status.json", parseRemoteClusters),
+    words: agent("log.txt", readMeshLog),
+    controllers: agent("status.json", parseFailingControllers),
+    nodeList: agent("node-list.json", parseNodeList),
+    health: agent("health.json", parseHealth),
+    services: agent("service-list.json", parseServiceList),
+    lbMaps: agent("lb.json", parseLbMaps),
+    identities: agent("identities.json", parseIdentities),
+    ipcache: agent("ipcache.json", parseIpcache),
+  };
+}
+
+function nodeInside(node: string, read: Read): NodeInside {
+  const inside = read(`node-${node}.txt`, readNodeFile);
+  return inside.ok
+    ? { node, rules: { ok: true, value: inside.value.rules }, stopped: inside.value.stopped }
+    : { node, rules: inside, stopped: [] };
 }
 
 function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {
@@ -230,4 +216,31 @@ function podState(o: KubeObject): PodState {
       trouble: c.state?.waiting?.reason ?? c.state?.terminated?.reason ?? "",
     })),
   };
+}
+
+function serviceState(o: KubeObject): ServiceState {
+  return {
+    namespace: o.metadata.namespace ?? "",
+    name: o.metadata.name,
+    type: String(o.spec?.type ?? "ClusterIP"),
+    clusterIp: String(o.spec?.clusterIP ?? ""),
+    loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
+    annotations: o.metadata.annotations ?? {},
+    selector: (o.spec?.selector ?? {}) as Record<string, string>,
+    outerPorts: ((o.spec?.ports ?? []) as { port: number; nodePort?: number }[]).flatMap((p) => [
+      ...(p.nodePort === undefined ? [] : [p.nodePort]),
+      ...(o.spec?.type === "LoadBalancer" ? [p.port] : []),
+    ]),
+  };
+}
+
+function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
+  return ((o.status?.networking?.addressing ?? []) as { ipv4?: string }[])
+    .flatMap((a) => a.ipv4 ?? [])
+    .map((ip) => ({
+      namespace: o.metadata.namespace ?? "",
+      name: o.metadata.name,
+      ip,
+      identity: Number(o.status?.identity?.id ?? 0),
+    }));
 }

@@ -7,6 +7,7 @@ import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { History } from "#harness/model/history.ts";
 import { Prober } from "#harness/probe/driver.ts";
@@ -31,8 +32,8 @@ export interface ProbeByHandOptions {
 /** The suites' own prober, by hand: what was lost, for how long, and how well the prober itself did. */
 export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
   const mesh = new Mesh(await workOn(options.lab));
-  const [name, node] = options.from.split("/");
-  const cluster = mesh.cluster(name!);
+  const [name = "", node] = options.from.split("/");
+  const cluster = mesh.cluster(name);
   const vantages = await vantagesOf(cluster.kube);
   const vantage = node === undefined ? vantages.at(-1) : vantages.find((v) => v.node === node);
   if (vantage === undefined)
@@ -63,7 +64,7 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
     );
     await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted: so far"));
     await prober.stop();
-    tell(await prober.streams[0]!.history(), options.say);
+    tell(await found(prober.streams[0], "stream of the prober").history(), options.say);
     if (options.out !== undefined) options.say(`history: ${options.out}`);
   } finally {
     if (options.out === undefined) await rm(dirname(kept), { recursive: true, force: true });

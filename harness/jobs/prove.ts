@@ -18,6 +18,7 @@ import { workOn } from "#harness/lab/open-lab.ts";
 import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
@@ -201,8 +202,9 @@ async function settledBefore(
     if (fault === undefined) return false;
     const mustFail = suites.flatMap((s) => {
       const expected = tables.get(s)?.[fault.name];
-      const own = expected === undefined ? [] : (tests.get(s) ?? []);
-      return own.filter((t) => expectationOf(expected!, t, clusters) === "fail").map((t) => `${s} > ${t}`);
+      if (expected === undefined) return [];
+      const own = tests.get(s) ?? [];
+      return own.filter((t) => expectationOf(expected, t, clusters) === "fail").map((t) => `${s} > ${t}`);
     });
     return isSettled(reported, before.cells, mustFail);
   });
@@ -244,11 +246,17 @@ function suitesFor(
   { suites, tables, tests, clusters }: Proof,
 ): readonly string[] {
   if (options.full) return suites;
-  const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
+  const expected = suites.flatMap((suite) => {
+    const table = tables.get(suite)?.[fault.name];
+    return table === undefined ? [] : [{ suite, table }];
+  });
+  const killers = expected.map((e) => e.suite);
   // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
   if (fault.needsNamespace === true || fault.wide === true) return killers;
-  const green = killers.flatMap((s) =>
-    tests.get(s)!.filter((t) => expectationOf(tables.get(s)![fault.name]!, t, clusters) === "green"),
+  const green = expected.flatMap(({ suite, table }) =>
+    found(tests.get(suite), `list of the tests of ${suite}`).filter(
+      (t) => expectationOf(table, t, clusters) === "green",
+    ),
   );
   const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
   return green.length >= greenEnough || sentinel === undefined ? killers : [...killers, sentinel];

@@ -1,6 +1,6 @@
 import type { EventuallyOptions, Look } from "#harness/lib/eventually.ts";
 import { ApiClient } from "./api-client.ts";
-import { type ExecResult, execInPod, type PodProcess, startInPod } from "./exec.ts";
+import { type ExecResult, execInPod, type PodProcess, type PodProgram, startInPod } from "./exec.ts";
 import { getJsonInPod, type InPod } from "./in-pod.ts";
 import { type KindRef, type KubeObject, kinds } from "./kinds.ts";
 import { containerLog, type LogOptions } from "./logs.ts";
@@ -74,25 +74,13 @@ export class Kube {
   }
 
   /** Runs a program in a pod and answers its output; a non-zero exit is an answer, not an error. */
-  exec(
-    namespace: string,
-    pod: string,
-    container: string,
-    argv: readonly string[],
-    options: { signal?: AbortSignal; timeoutMs?: number } = {},
-  ): Promise<ExecResult> {
-    return execInPod(this.#client, { namespace, pod, container, argv }, options);
+  exec(program: PodProgram, options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<ExecResult> {
+    return execInPod(this.#client, program, options);
   }
 
   /** A live program in a pod. */
-  start(
-    namespace: string,
-    pod: string,
-    container: string,
-    argv: readonly string[],
-    onLine: (line: string) => void,
-  ): Promise<PodProcess> {
-    return startInPod(this.#client, { namespace, pod, container, argv }, onLine);
+  start(program: PodProgram, onLine: (line: string) => void): Promise<PodProcess> {
+    return startInPod(this.#client, program, onLine);
   }
 
   /** JSON from a port of a pod, asked from within its own network namespace. */

@@ -25,8 +25,7 @@ export async function saveArchive(
   plan: LabPlan,
   images: ImageOptions,
   file: string,
-  progress: Progress,
-  signal: AbortSignal,
+  { progress, signal }: { readonly progress: Progress; readonly signal: AbortSignal },
 ): Promise<void> {
   const artifacts = await fetchImages(plan, images, progress, signal);
   await progress.step("write the archive", () => writeArchive(artifacts, file, signal));

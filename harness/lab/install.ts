@@ -22,14 +22,22 @@ export interface MeshTimes {
   readonly canaryMs: number;
 }
 
+export interface InstallOptions {
+  readonly plan: KindLabPlan;
+  readonly artifacts: Artifacts;
+  readonly clusters: readonly Cluster[];
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+}
+
 /** Meshes the clusters in the way of the lab's profile. Idempotent: a half lab is repaired so. */
-export async function installMesh(
-  plan: KindLabPlan,
-  artifacts: Artifacts,
-  clusters: readonly Cluster[],
-  progress: Progress,
-  signal: AbortSignal,
-): Promise<MeshTimes> {
+export async function installMesh({
+  plan,
+  artifacts,
+  clusters,
+  progress,
+  signal,
+}: InstallOptions): Promise<MeshTimes> {
   const startedMs = monotonicMs();
   const blocks = new Map<string, LoadBalancerBlock>();
   for (const [i, { name }] of plan.clusters.entries())

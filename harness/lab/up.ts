@@ -9,6 +9,7 @@ import { getArtifacts } from "#harness/images/index.ts";
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
 import { atStep } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
@@ -90,10 +91,10 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
   if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
   const standing = before === undefined ? "nothing" : await judge(before, plan);
-  if (standing === "whole") {
-    await removeLeftovers(new Mesh(before!), (line) => progress.note(line));
+  if (before !== undefined && standing === "whole") {
+    await removeLeftovers(new Mesh(before), (line) => progress.note(line));
     progress.note(`lab ${plan.lab} is up already`);
-    return { state: await takeOver(before!, options.transient !== true), did: "already up" };
+    return { state: await takeOver(before, options.transient !== true), did: "already up" };
   }
   if (standing === "nothing") await checkPorts(plan);
   const artifacts = await atStep("images", () =>
@@ -108,7 +109,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created")
     progress.note(
-      `lab ${plan.lab} does not match the requested configuration (phase ${before!.phase}); ${did} it`,
+      `lab ${plan.lab} does not match the requested configuration (phase ${before?.phase}); ${did} it`,
     );
   if (did === "rebuilt") {
     await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
@@ -139,7 +140,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const clusters = plan.clusters.map((c) => clusterOf(state("meshing"), c.name));
   // Also where a lab is repaired: a half-made one may lack them.
   await routeBetween(plan, artifacts.proberImage, signal);
-  const times = await installMesh(plan, artifacts, clusters, progress, signal);
+  const times = await installMesh({ plan, artifacts, clusters, progress, signal });
   await writeLabState(state("up"));
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
 }
@@ -171,7 +172,7 @@ async function createClusters(
     async (step) => {
       const results = await Promise.allSettled(
         plan.clusters.map(async (cluster) => {
-          const own = artifacts.clusters[cluster.name]!;
+          const own = found(artifacts.clusters[cluster.name], `cluster ${cluster.name} in the artifacts`);
           const network = clusterNetwork(plan, cluster.name);
           const onLine = (line: string) => step.detail(`${cluster.name}: ${line.trim()}`);
           await createKindCluster(plan, cluster, own, {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type Distribution, distributionOf, distributionSchema } from "#harness/lib/distribution.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import {
@@ -53,7 +54,7 @@ export function figuresOf(measurements: readonly Measurement[], seed: number): F
 }
 
 function figureOf(all: readonly Measurement[], seed: number): Figure {
-  const { scenario, affinity, method, setting } = all[0]!;
+  const { scenario, affinity, method, setting } = found(all[0], "measurement in its group");
   const good = all.filter((m) => m.outcome !== "unknown");
   const recovered = good.filter((m) => m.away.recovered);
   const outages = (of: readonly Measurement[]): Distribution | undefined =>
@@ -70,7 +71,7 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     .filter((m) => m.away.outageMs > 0)
     .map((m) => m.phases.links.reduce((sum, l) => sum + l.ms, 0) / m.away.outageMs);
   const lost = good.map((m) => m.away.lost);
-  const struck = Map.groupBy(recovered, (m) => m.struck);
+  const struck = [...Map.groupBy(recovered, (m) => m.struck)].sort();
   return {
     scenario,
     affinity,
@@ -80,7 +81,9 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     unknown: all.length - good.length,
     notRecovered: good.length - recovered.length,
     ...(outageMs === undefined ? {} : { outageMs }),
-    byStruck: Object.fromEntries([...struck].sort().map(([name, of]) => [name, outages(of)!])),
+    byStruck: Object.fromEntries(
+      struck.map(([name, of]) => [name, found(outages(of), `measurement of an outage of ${name}`)]),
+    ),
     ...(backOutageMs === undefined ? {} : { backOutageMs }),
     lostMedian: lost.length === 0 ? 0 : quantile(lost, 0.5),
     lostMost: lost.length === 0 ? 0 : quantile(lost, 1),

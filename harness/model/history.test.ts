@@ -15,7 +15,10 @@ const samples = fc
       late: hundredths(1500),
       took: hundredths(1500),
       outcome: fc.constantFrom(...sampleOutcomes),
-      pod: fc.constantFrom("echo-east-a", "echo-west-b"),
+      backend: fc.constantFrom(
+        { servedBy: "echo-east-a", cluster: "east" },
+        { servedBy: "echo-west-b", cluster: "west" },
+      ),
     }),
     { maxLength: 60 },
   )
@@ -28,9 +31,7 @@ const samples = fc
         sentMs,
         endMs: round(sentMs + r.took),
         outcome: r.outcome,
-        ...(r.outcome === "ok"
-          ? { servedBy: r.pod, cluster: r.pod.split("-")[1]! }
-          : { detail: `because of ${r.outcome}` }),
+        ...(r.outcome === "ok" ? r.backend : { detail: `because of ${r.outcome}` }),
       };
     }),
   );

@@ -3,6 +3,13 @@ import { type Sample, type Samples, sampleOutcomes } from "./history.ts";
 
 const absent = 255;
 
+/** A column's value; throws a RangeError where the column has not grown that far. */
+function at<T>(column: ArrayLike<T>, i: number): T {
+  const value = column[i];
+  if (value === undefined) throw new RangeError(`there is no index ${i} in a column of ${column.length}`);
+  return value;
+}
+
 /** Samples by sequence number in typed arrays: 21 bytes each, where an object takes ten times that. */
 export class SampleColumns implements Samples {
   #due = new Float64Array(1024);
@@ -38,16 +45,18 @@ export class SampleColumns implements Samples {
   *[Symbol.iterator](): Iterator<Sample> {
     for (let i = 0; i < this.#end; i++) {
       if (this.#outcome[i] === absent) continue;
-      const sentMs = hundredths(this.#due[i]! + this.#late[i]!);
-      const servedBy = this.#names[this.#texts[2 * i]!]!;
-      const detail = this.#names[this.#texts[2 * i + 1]!]!;
-      const outcome = sampleOutcomes[this.#outcome[i]!]!;
-      const cluster = outcome === "ok" ? this.#clusterOf[this.#texts[2 * i]!] : undefined;
+      const dueMs = at(this.#due, i);
+      const sentMs = hundredths(dueMs + at(this.#late, i));
+      const pod = at(this.#texts, 2 * i);
+      const servedBy = this.#names[pod] ?? "";
+      const detail = this.#names[at(this.#texts, 2 * i + 1)] ?? "";
+      const outcome = at(sampleOutcomes, at(this.#outcome, i));
+      const cluster = outcome === "ok" ? this.#clusterOf[pod] : undefined;
       yield {
         seq: i,
-        dueMs: this.#due[i]!,
+        dueMs,
         sentMs,
-        endMs: hundredths(sentMs + this.#took[i]!),
+        endMs: hundredths(sentMs + at(this.#took, i)),
         outcome,
         ...(servedBy === "" ? {} : { servedBy }),
         ...(cluster === undefined ? {} : { cluster }),
@@ -58,11 +67,12 @@ export class SampleColumns implements Samples {
 
   /** Pods and messages are few; were they ever more than an index holds, the rest would go nameless. */
   #intern(text: string | undefined): number {
-    const known = this.#indexOf.get(text ?? "");
+    if (text === undefined) return 0;
+    const known = this.#indexOf.get(text);
     if (known !== undefined) return known;
     if (this.#names.length > 65_000) return 0;
-    this.#names.push(text!);
-    this.#indexOf.set(text!, this.#names.length - 1);
+    this.#names.push(text);
+    this.#indexOf.set(text, this.#names.length - 1);
     return this.#names.length - 1;
   }
 

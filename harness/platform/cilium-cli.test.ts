@@ -2,6 +2,7 @@ import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
+import { found } from "#harness/lib/found.ts";
 import { CiliumCli } from "./cilium-cli.ts";
 
 const signal = new AbortController().signal;
@@ -28,11 +29,11 @@ async function fakeCli(): Promise<() => Promise<string[]>> {
 
 test("enables, connects in one direction and waits, each on the clusters' own kubeconfigs", async () => {
   const requested = await fakeCli();
-  const cli = await CiliumCli.find(signal);
-  expect(cli?.version).toBe("v0.19.7");
-  await cli!.enable(east, "NodePort");
-  await cli!.connect(east, west);
-  await cli!.awaitStatus(west);
+  const cli = found(await CiliumCli.find(signal), "cilium on the PATH");
+  expect(cli.version).toBe("v0.19.7");
+  await cli.enable(east, "NodePort");
+  await cli.connect(east, west);
+  await cli.awaitStatus(west);
   expect(await requested()).toEqual([
     "/tmp/east clustermesh enable --context kind-east --service-type NodePort",
     "/tmp/east:/tmp/west clustermesh connect --context kind-east --destination-context kind-west --allow-mismatching-ca",

@@ -1,5 +1,6 @@
 import type { StartedTestContainer } from "testcontainers";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { command, output } from "./command.ts";
 import { execIn, listByLabels, removeContainers } from "./docker.ts";
 import { labFilters, labLabels } from "./owner.ts";
@@ -16,15 +17,16 @@ const neverPull = new (class {
 /** A container on every network of a lab; the prober's image, idle. */
 async function startBeside(
   lab: string,
-  [first, ...others]: readonly string[],
+  networks: readonly string[],
   image: string,
   labels: Readonly<Record<string, string>> = {},
 ): Promise<StartedTestContainer> {
   // Loaded here: listing suites imports this file and starts nothing.
   const { GenericContainer } = await import("testcontainers");
+  const [first, ...others] = networks;
   const container = await new GenericContainer(image)
     .withPullPolicy(neverPull)
-    .withNetworkMode(first!)
+    .withNetworkMode(found(first, `network of lab ${lab}`))
     .withLabels({ ...labLabels(lab), ...labels })
     .withCommand(["idle"])
     .start();

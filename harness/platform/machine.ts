@@ -44,7 +44,9 @@ export async function kernelConfig(): Promise<Map<string, string> | undefined> {
       ? await readFile(`/boot/config-${release()}`, "utf8").catch(() => undefined)
       : gunzipSync(packed).toString();
   if (text === undefined) return undefined;
-  return new Map([...text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)].map((m) => [m[1]!, m[2]!]));
+  return new Map(
+    [...text.matchAll(/^(CONFIG_\w+)=(.*)$/gm)].map(([, name = "", value = ""]) => [name, value]),
+  );
 }
 
 export async function readNumber(path: string): Promise<number> {

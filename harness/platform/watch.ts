@@ -172,8 +172,8 @@ async function busySeconds(): Promise<number> {
 async function ownWork(): Promise<{ seconds: number; pids: ReadonlySet<string> }> {
   let ticks = 0;
   const pids = new Set<string>();
-  for (const open = [String(process.pid)]; open.length > 0; ) {
-    const pid = open.pop()!;
+  const open = [String(process.pid)];
+  for (let pid = open.pop(); pid !== undefined; pid = open.pop()) {
     pids.add(pid);
     const fields = await statFields(pid);
     for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);

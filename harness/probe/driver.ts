@@ -99,7 +99,7 @@ export class Prober implements AsyncDisposable {
     prober.#process =
       "container" in from
         ? execLines(from.container, argv, onLine)
-        : await from.cluster.kube.start(from.vantage.namespace, from.vantage.pod, "prober", argv, onLine);
+        : await from.cluster.kube.start({ ...from.vantage, container: "prober", argv }, onLine);
     try {
       await eventually(
         async () => {

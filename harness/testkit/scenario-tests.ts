@@ -47,7 +47,11 @@ export function scenarioSetup(
       }
       for (const cluster of mesh.clusters) {
         const expectedClusters = servingClusters(affinity, cluster, mesh.clusters);
-        await waitUntilServedBy(cluster, echo, serviceOf(affinity), expectedClusters, within.settle);
+        await waitUntilServedBy(
+          cluster,
+          { echo, service: serviceOf(affinity), by: expectedClusters },
+          within.settle,
+        );
       }
     }
     return { outside };

@@ -16,13 +16,17 @@ export interface SampledBackends {
   readonly bad: readonly string[];
 }
 
+export interface SampleOptions {
+  readonly count: number;
+  /** Of each request. */
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
 export async function sampleBackends(
   from: Cluster,
-  ip: string,
-  count: number,
-  timeoutMs: number,
-  signal: AbortSignal,
-  port = 80,
+  { ip, port = 80 }: { readonly ip: string; readonly port?: number },
+  { count, timeoutMs, signal }: SampleOptions,
 ): Promise<SampledBackends> {
   const vantages = await vantagesOf(from.kube);
   if (vantages.length === 0)
@@ -63,9 +67,7 @@ function sampleOf(reply: AskReply, way: string): SampledBackends {
 export async function sampleFromContainer(
   container: string,
   to: { readonly host: string; readonly port: number },
-  count: number,
-  timeoutMs: number,
-  signal: AbortSignal,
+  { count, timeoutMs, signal }: SampleOptions,
 ): Promise<SampledBackends> {
   const spec: AskSpec = {
     asks: [{ protocol: "http", ...to, path: "/hostname", count }],
@@ -81,21 +83,24 @@ export async function sampleFromContainer(
   );
 }
 
-/** Waits until a service, reached from every node of a cluster, is served by exactly the ready pods of `expectedClusters`. */
+/** Waits until a service, reached from every node of a cluster, is served by exactly the ready pods of the clusters `by`. */
 export async function waitUntilServedBy(
   from: Cluster,
-  echo: EchoBackends,
-  name: string,
-  expectedClusters: readonly Cluster[],
+  {
+    echo,
+    service,
+    by,
+  }: { readonly echo: EchoBackends; readonly service: string; readonly by: readonly Cluster[] },
   options: { readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const ip = await echo.clusterIp(from, name);
-  const names = expectedClusters.map((h) => h.name).join(" and ");
+  const ip = await echo.clusterIp(from, service);
+  const names = by.map((h) => h.name).join(" and ");
   await eventually(
     async () => {
-      const expected = new Set((await Promise.all(expectedClusters.map((h) => echo.pods(h)))).flat());
+      const expected = new Set((await Promise.all(by.map((h) => echo.pods(h)))).flat());
       // Twelve answers a backend: missing one by chance happens about once in 100,000 looks, and costs one look more.
-      const sample = await sampleBackends(from, ip, 12 * Math.max(1, expected.size), 1000, options.signal);
+      const count = 12 * Math.max(1, expected.size);
+      const sample = await sampleBackends(from, { ip }, { count, timeoutMs: 1000, signal: options.signal });
       const seen = new Set(sample.good);
       const missing = [...expected].filter((pod) => !seen.has(pod));
       const surplus = [...seen].filter((pod) => !expected.has(pod));
@@ -112,7 +117,7 @@ export async function waitUntilServedBy(
       );
     },
     {
-      what: `service ${echo.namespace}/${name}, reached from ${from.name}, to be served by the backends of ${names} alone`,
+      what: `service ${echo.namespace}/${service}, reached from ${from.name}, to be served by the backends of ${names} alone`,
       withinMs: options.withinMs,
       everyMs: 300,
       signal: options.signal,
@@ -128,5 +133,6 @@ export async function serveEverywhere(
   within: { readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   await echo.serve(name, annotations);
-  for (const cluster of echo.clusters) await waitUntilServedBy(cluster, echo, name, echo.clusters, within);
+  for (const cluster of echo.clusters)
+    await waitUntilServedBy(cluster, { echo, service: name, by: echo.clusters }, within);
 }

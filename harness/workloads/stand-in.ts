@@ -24,10 +24,10 @@ export async function connectFrom(
   { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<{ readonly outcome: SampleOutcome; readonly detail: string }> {
   const argv = ["/agnhost", "connect", `${ip}:${port}`, `--timeout=${timeoutMs}ms`, "--protocol=tcp"];
-  const end = await cluster.kube.exec(pod.namespace, pod.name, pod.container, argv, {
-    signal,
-    timeoutMs: timeoutMs + 20_000,
-  });
+  const end = await cluster.kube.exec(
+    { namespace: pod.namespace, pod: pod.name, container: pod.container, argv },
+    { signal, timeoutMs: timeoutMs + 20_000 },
+  );
   if (end.exitCode === 0) return { outcome: "ok", detail: "" };
   const word = end.stderr.trim().split("\n").at(-1) ?? "";
   return { outcome: outcomes[word] ?? "error", detail: word.slice(0, 200) };

@@ -96,10 +96,12 @@ export async function askFrom(
   const total = spec.asks.reduce((sum, a) => sum + a.count, 0);
   const rounds = Math.ceil(total / Math.max(1, spec.concurrency));
   const result = await kube.exec(
-    from.namespace,
-    from.pod,
-    from.container ?? "prober",
-    ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)],
+    {
+      namespace: from.namespace,
+      pod: from.pod,
+      container: from.container ?? "prober",
+      argv: ["node", "/prober/main.mjs", "ask", JSON.stringify(spec)],
+    },
     {
       signal,
       timeoutMs: 30_000 + rounds * spec.timeoutMs,
@@ -126,10 +128,10 @@ export async function resolveFrom(
   signal: AbortSignal,
 ): Promise<string[]> {
   const script = `require("dns").promises.resolve4(${JSON.stringify(name)}).then((a) => a, () => []).then((a) => console.log(JSON.stringify(a)))`;
-  const result = await kube.exec(from.namespace, from.pod, "prober", ["node", "-e", script], {
-    signal,
-    timeoutMs: 20_000,
-  });
+  const result = await kube.exec(
+    { namespace: from.namespace, pod: from.pod, container: "prober", argv: ["node", "-e", script] },
+    { signal, timeoutMs: 20_000 },
+  );
   if (result.exitCode !== 0)
     throw new MeshproofError(
       "probe-failed",

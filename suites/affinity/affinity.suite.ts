@@ -36,7 +36,11 @@ export default defineSuite(
       for (const from of mesh.clusters) {
         for (const affinity of affinities) {
           const expectedClusters = servingClusters(affinity, from, mesh.clusters);
-          await waitUntilServedBy(from, echo, `echo-${affinity}`, expectedClusters, within.settle);
+          await waitUntilServedBy(
+            from,
+            { echo, service: `echo-${affinity}`, by: expectedClusters },
+            within.settle,
+          );
         }
       }
     },
@@ -56,7 +60,11 @@ export default defineSuite(
           const expected = await echo.allPods(expectedClusters.map((c) => mesh.cluster(c.name)));
           const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
           const ip = await echo.clusterIp(client, `echo-${affinity}`);
-          const answers = await sampleBackends(client, ip, count, budgets.requestMs, signal);
+          const answers = await sampleBackends(
+            client,
+            { ip },
+            { count, timeoutMs: budgets.requestMs, signal },
+          );
           keepFacts({ answers: answers.good.length });
           expect(
             judgeShares(`${from.name} -> service echo-${affinity}`, answers, expected, budgets.falseAlarm),
@@ -70,7 +78,7 @@ export default defineSuite(
         const client = mesh.cluster(from.name);
         const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
         const ip = await echo.clusterIp(client, literalNone);
-        const answers = await sampleBackends(client, ip, count, budgets.requestMs, signal);
+        const answers = await sampleBackends(client, { ip }, { count, timeoutMs: budgets.requestMs, signal });
         expect(answers.bad, `requests from ${from.name} that were not answered`).toEqual([]);
         const served = [...new Set(answers.good.map((pod) => echo.clusterOf(pod) ?? pod))].sort();
         keepFacts({ servedBy: served.join(", ") });
@@ -97,7 +105,11 @@ export default defineSuite(
           for (const affinity of affinities) {
             for (const client of [from, to]) {
               const expectedClusters = servingClusters(affinity, client, having);
-              await waitUntilServedBy(client, echo, `echo-${affinity}`, expectedClusters, within.sync);
+              await waitUntilServedBy(
+                client,
+                { echo, service: `echo-${affinity}`, by: expectedClusters },
+                within.sync,
+              );
             }
           }
         };

@@ -40,16 +40,14 @@ export default defineSuite(
         const { from, to } = pairIn(mesh, pair);
         const ttlMs = times.get(from.name) ?? 0;
         const others = mesh.clusters.filter((c) => c !== to);
-        await waitUntilServedBy(from, echo, service, mesh.clusters, within.sync);
+        await waitUntilServedBy(from, { echo, service, by: mesh.clusters }, within.sync);
         await using lost = await injectFault(apiserverLost(to), { mesh, namespace: echo.namespace, signal });
         const lostMs = monotonicMs();
         // Nothing has run out yet: the data plane of the lost cluster works, and is used.
-        await waitUntilServedBy(from, echo, service, mesh.clusters, within.ms(ttlMs / 2));
+        await waitUntilServedBy(from, { echo, service, by: mesh.clusters }, within.ms(ttlMs / 2));
         await waitUntilServedBy(
           from,
-          echo,
-          service,
-          others,
+          { echo, service, by: others },
           within.ms(budgets.noticeMs + ttlMs + budgets.syncMs),
         );
         const droppedAfterMs = monotonicMs() - lostMs;
@@ -64,7 +62,7 @@ export default defineSuite(
           ),
         ).toPass();
         await lost.heal();
-        await waitUntilServedBy(from, echo, service, mesh.clusters, within.rejoin);
+        await waitUntilServedBy(from, { echo, service, by: mesh.clusters }, within.rejoin);
       });
     }
   },

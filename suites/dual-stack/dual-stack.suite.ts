@@ -111,7 +111,11 @@ export default defineSuite(
         const ip = await clusterIp6(from, namespace);
         const verdict = await judgedInTime(
           async () => {
-            const sample = await sampleBackends(from, ip, 12 * expected.length, budgets.requestMs, signal);
+            const sample = await sampleBackends(
+              from,
+              { ip },
+              { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal },
+            );
             return combine([
               judgeSameSet(
                 `${from.name} -> service ${service} ([${ip}]), who answers`,

@@ -115,7 +115,7 @@ async function oneBackendEach({ mesh, echo, budgets, signal }: ScenarioContext):
     await c.kube.merge(kinds.deployment, echo.namespace, echo.deploymentOf(c), { spec: { replicas: 1 } });
   for (const c of mesh.clusters) {
     await echo.awaitReady(c, budgets.settleMs, signal);
-    await waitUntilServedBy(c, echo, serviceOf("local"), [c], within);
+    await waitUntilServedBy(c, { echo, service: serviceOf("local"), by: [c] }, within);
   }
 }
 

@@ -30,7 +30,7 @@ export default defineSuite(
         const gone = await injectFault(scaleToZeroFault(other.kube, echo.deploymentOf(other)), context);
         try {
           const within = { withinMs: budgets.settleMs, signal };
-          await waitUntilServedBy(target, echo, serviceOf("none"), [target], within);
+          await waitUntilServedBy(target, { echo, service: serviceOf("none"), by: [target] }, within);
           return gone;
         } catch (error) {
           await gone.heal();

@@ -23,7 +23,7 @@ async function marked(cluster: Cluster, echo: EchoBackends, within: Waiting): Pr
   return {
     async [Symbol.asyncDispose]() {
       await mark(null);
-      for (const c of echo.clusters) await waitUntilServedBy(c, echo, service, echo.clusters, within);
+      for (const c of echo.clusters) await waitUntilServedBy(c, { echo, service, by: echo.clusters }, within);
     },
   };
 }
@@ -76,7 +76,7 @@ export default defineSuite(
         );
         expect(verdict).toPass();
         const others = mesh.clusters.filter((c) => c !== to);
-        await waitUntilServedBy(from, echo, service, others, within.sync);
+        await waitUntilServedBy(from, { echo, service, by: others }, within.sync);
         keepFacts({ pods: ips.length });
       });
     }

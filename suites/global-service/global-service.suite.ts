@@ -53,7 +53,7 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     // Enough answers to miss no backend by chance, and four times as many for a share that means something.
     const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
     const ip = await echo.clusterIp(from, services.plain);
-    const answers = await sampleBackends(from, ip, count, budgets.requestMs, signal);
+    const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
     keepFacts({ answers: answers.good.length, falseAlarm: budgets.falseAlarm });
     expect(
       judgeShares(`${from.name} -> service ${services.plain}`, answers, expected, budgets.falseAlarm),
@@ -99,7 +99,7 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     const expected = await echo.allPods(mesh.clusters);
     const count = answersToSeeAll(expected.length, budgets.falseAlarm);
     const ip = await echo.clusterIp(from, services.old);
-    const answers = await sampleBackends(from, ip, count, budgets.requestMs, signal);
+    const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
     expect(
       judgeSameSet(
         `${from.name} -> service ${services.old}, backends that answered`,
@@ -118,8 +118,8 @@ function sharedTest(test: DefineTest<void>, pair: ClusterPair): void {
     const { from, to } = pairIn(mesh, pair);
     await using _undo = await annotated(to, { [annotation.shared]: "false" }, { mesh, echo, budgets, run });
     const sharing = mesh.clusters.filter((c) => c !== to);
-    await waitUntilServedBy(from, echo, services.changing, sharing, within.sync);
-    await waitUntilServedBy(to, echo, services.changing, mesh.clusters, within.sync);
+    await waitUntilServedBy(from, { echo, service: services.changing, by: sharing }, within.sync);
+    await waitUntilServedBy(to, { echo, service: services.changing, by: mesh.clusters }, within.sync);
   });
 }
 
@@ -143,7 +143,11 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
     const expected = await echo.allPods([to]);
     await eventually(
       async () => {
-        const sample = await sampleBackends(from, ip, 12 * expected.length, budgets.requestMs, signal);
+        const sample = await sampleBackends(
+          from,
+          { ip },
+          { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal },
+        );
         const verdict = judgeSameSet(`${from.name} -> ${ip}`, [...new Set(sample.good)], expected);
         const lost = sample.bad.length === 0 ? [] : [`${sample.bad.length} lost, first: ${sample.bad[0]}`];
         return verdict.outcome === "pass" && lost.length === 0
@@ -166,9 +170,9 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
   }, async ({ mesh, echo, budgets, run, within }) => {
     const { from, to } = pairIn(mesh, pair);
     await using _undo = await annotated(from, { [annotation.global]: null }, { mesh, echo, budgets, run });
-    await waitUntilServedBy(from, echo, services.changing, [from], within.sync);
+    await waitUntilServedBy(from, { echo, service: services.changing, by: [from] }, within.sync);
     const others = mesh.clusters.filter((c) => c !== from);
-    await waitUntilServedBy(to, echo, services.changing, others, within.sync);
+    await waitUntilServedBy(to, { echo, service: services.changing, by: others }, within.sync);
   });
 }
 
@@ -187,10 +191,14 @@ async function annotated(
       await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: back } });
       if (run.fault === undefined) {
         for (const c of mesh.clusters) {
-          await waitUntilServedBy(c, echo, name, mesh.clusters, {
-            withinMs: budgets.syncMs,
-            signal: AbortSignal.timeout(budgets.syncMs + 5000),
-          });
+          await waitUntilServedBy(
+            c,
+            { echo, service: name, by: mesh.clusters },
+            {
+              withinMs: budgets.syncMs,
+              signal: AbortSignal.timeout(budgets.syncMs + 5000),
+            },
+          );
         }
       }
       await eventually(

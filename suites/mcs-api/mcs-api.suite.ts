@@ -80,7 +80,11 @@ export default defineSuite(
         let seen = judgeSameSet(`${from.name} -> ServiceImport ${exported(to)}`, [], expected);
         await eventually(
           async () => {
-            const sample = await sampleBackends(from, ip, 12 * expected.length, budgets.requestMs, signal);
+            const sample = await sampleBackends(
+              from,
+              { ip },
+              { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal },
+            );
             seen = judgeSameSet(
               `${from.name} -> ServiceImport ${exported(to)} (${ip})`,
               [...new Set(sample.good)],

@@ -5,6 +5,7 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
@@ -30,17 +31,25 @@ async function doorsOf(
     what: `${nginxName} of ${cluster.name} to get an external IP`,
     ...within.settle,
   });
-  const { spec } = (await cluster.kube.get(kinds.service, namespace, nginxName))!;
+  const { spec } = found(
+    await cluster.kube.get(kinds.service, namespace, nginxName),
+    `service ${namespace}/${nginxName} in ${cluster.name}`,
+  );
   const port = Number(spec.ports[0].nodePort);
   const fromOutside = (title: string, host: string, at: number): Door => ({
     title,
-    sample: (count, stop) => sampleFromContainer(outside, { host, port: at }, count, budgets.requestMs, stop),
+    sample: (count, stop) =>
+      sampleFromContainer(outside, { host, port: at }, { count, timeoutMs: budgets.requestMs, signal: stop }),
   });
   return [
     {
       title: `ClusterIP of ${cluster.name}, from its pods`,
       sample: (count, stop) =>
-        sampleBackends(cluster, String(spec.clusterIP), count, budgets.requestMs, stop),
+        sampleBackends(
+          cluster,
+          { ip: String(spec.clusterIP) },
+          { count, timeoutMs: budgets.requestMs, signal: stop },
+        ),
     },
     fromOutside(`external IP of ${cluster.name}, from outside`, ip, 80),
     ...(await cluster.nodes()).map((n) =>

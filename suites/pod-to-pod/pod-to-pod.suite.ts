@@ -41,11 +41,12 @@ export default defineSuite(
           const paths: PathAnswers[] = [];
           await Promise.all(
             vantages.map(async (vantage) => {
+              const port = protocol === "http" ? echoHttpPort : echoUdpPort;
               const spec = targets.map(
                 (t): AskTarget => ({
                   protocol,
                   host: t.ip,
-                  port: protocol === "http" ? echoHttpPort : echoUdpPort,
+                  port,
                   path: protocol === "http" ? "/hostname" : "hostname",
                   count: asks,
                 }),
@@ -59,7 +60,7 @@ export default defineSuite(
               for (const [i, target] of targets.entries()) {
                 paths.push({
                   from: `${from.name}/${vantage.node} (${vantage.ip})`,
-                  to: `${to.name}/${target.node} (${target.ip}:${spec[i]!.port})`,
+                  to: `${to.name}/${target.node} (${target.ip}:${port})`,
                   expectedBody: target.pod,
                   answers: reply.answers[i] ?? [],
                 });

@@ -44,7 +44,7 @@ async function judgeService(
   const count = 12 * expected.length;
   const sample =
     standIn === undefined
-      ? await sampleBackends(client, ip, count, requestMs, signal, service.port)
+      ? await sampleBackends(client, { ip, port: service.port }, { count, timeoutMs: requestMs, signal })
       : await sampleFrom(client, standIn, { ip, port: service.port }, { count, signal });
   return combine([
     judgeSameSet(

@@ -43,7 +43,10 @@ export class Agent {
   /** Standard output of a program in the agent's container; a failure names the agent. */
   async run(argv: readonly string[], timeoutMs = 20_000): Promise<string> {
     const result = await this.cluster.kube
-      .exec("kube-system", this.pod, "cilium-agent", argv, { signal: this.#signal, timeoutMs })
+      .exec(
+        { namespace: "kube-system", pod: this.pod, container: "cilium-agent", argv },
+        { signal: this.#signal, timeoutMs },
+      )
       .catch((error: unknown) => {
         if (error instanceof MeshproofError && error.code !== "aborted")
           throw new MeshproofError(

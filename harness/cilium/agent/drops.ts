@@ -19,10 +19,12 @@ export async function dropReasons(
     throw new MeshproofError("kube-request", `no agent runs on ${cluster.name}/${node}`);
   const reasons = new Set<string>();
   const monitor = await cluster.kube.start(
-    "kube-system",
-    agent.pod,
-    "cilium-agent",
-    ["cilium-dbg", "monitor", "--type", "drop"],
+    {
+      namespace: "kube-system",
+      pod: agent.pod,
+      container: "cilium-agent",
+      argv: ["cilium-dbg", "monitor", "--type", "drop"],
+    },
     (line) => {
       const reason = dropReasonOf(line);
       if (reason !== undefined) reasons.add(reason);

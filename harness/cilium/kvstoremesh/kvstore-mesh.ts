@@ -44,10 +44,12 @@ async function kvstoreMeshDbg(
   signal: AbortSignal,
 ): Promise<string> {
   const result = await cluster.kube.exec(
-    "kube-system",
-    await apiserverPod(cluster),
-    "kvstoremesh",
-    ["/usr/bin/clustermesh-apiserver", "kvstoremesh-dbg", ...argv],
+    {
+      namespace: "kube-system",
+      pod: await apiserverPod(cluster),
+      container: "kvstoremesh",
+      argv: ["/usr/bin/clustermesh-apiserver", "kvstoremesh-dbg", ...argv],
+    },
     { signal, timeoutMs: 20_000 },
   );
   if (result.exitCode !== 0)

@@ -138,8 +138,8 @@ describe("diagnose of sysdumps", () => {
     const c2 = await zipOf(dump("c2", "c1", 32379));
     const found = (await diagnoseFiles([c1, c2])).filter((f) => f.layer === "configuration");
     expect(found).toMatchObject([{ severity: "broken", cluster: "c1" }]);
-    expect(found[0]!.message).toContain("asks c2 at port 32380");
-    expect(found[0]!.message).toContain("listens at 32379 (NodePort)");
+    expect(found[0]?.message).toContain("asks c2 at port 32380");
+    expect(found[0]?.message).toContain("listens at 32379 (NodePort)");
   });
 
   test("agents are found by their pods' nodes", async () => {

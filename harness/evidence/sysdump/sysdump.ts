@@ -54,7 +54,7 @@ const mostYamlLength = 16 * 1024 ** 2;
 
 const stamp = /-\d{8}-\d{6}(?=\.\w+$)/;
 const expected = (path: string): boolean => {
-  const name = path.split("/").at(-1)!;
+  const name = path.split("/").at(-1) ?? "";
   const bare = name.replace(stamp, "");
   return (
     /^(k8s-(nodes|pods|services|endpointslices|namespaces|networkpolicies|version)|cilium[a-z-]*|clustermesh-apiserver-deployment)\.(yaml|txt)$/.test(
@@ -73,7 +73,7 @@ export async function readSysdump(path: string): Promise<Sysdump> {
   const byName = new Map<string, string>();
   const agents = new Map<string, Map<string, string>>();
   for (const [full, text] of files) {
-    const name = full.split("/").at(-1)!;
+    const name = full.split("/").at(-1) ?? "";
     const pod = /(?:^|\/)cilium-bugtool-(.*?)-\d{8}-\d{6}\//.exec(full)?.[1];
     if (pod === undefined) byName.set(name.replace(stamp, ""), text);
     else agents.set(pod, (agents.get(pod) ?? new Map<string, string>()).set(name, text));

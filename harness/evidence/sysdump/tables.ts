@@ -15,8 +15,8 @@ const rows = (text: string): (readonly [string, string])[] =>
   shortLines(text)
     .slice(1)
     .map((line) => /^(\S+(?: \(\d+\))?)\s+(\S.*)$/.exec(line))
-    .filter((found) => found !== null)
-    .map((found) => [found[1]!, found[2]!] as const);
+    .filter((row) => row !== null)
+    .map(([, key = "", value = ""]) => [key, value] as const);
 
 /** `cilium-dbg bpf ipcache list`, and `bpf lb list`: key to values. */
 export function mapTable(text: string): string {
@@ -78,13 +78,14 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
   for (const line of begin < 0 ? [] : lines.slice(begin + 1)) {
     const one = /^ {3}(\S+): (ready|not-ready)(.*)$/.exec(line);
     if (one !== null) {
+      const [, name, state, rest = ""] = one;
       const counts = Object.fromEntries(
-        [...one[3]!.matchAll(/(\d+) (nodes|endpoints|identities|services)\b/g)].map(([, n, what]) => [
+        [...rest.matchAll(/(\d+) (nodes|endpoints|identities|services)\b/g)].map(([, n, what]) => [
           what === "services" ? "num-shared-services" : `num-${what}`,
           Number(n),
         ]),
       );
-      found.push({ name: one[1], ready: one[2] === "ready", connected: false, status: "", ...counts });
+      found.push({ name, ready: state === "ready", connected: false, status: "", ...counts });
       continue;
     }
     const detail = /^ {3}└ {2}(.*)$/.exec(line)?.[1];
@@ -93,7 +94,7 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
     if (detail === undefined) break;
     if (last === undefined) continue;
     const values = Object.fromEntries(
-      [...detail.matchAll(/([a-z-]+)=([^,\s]+)/g)].map(([, key, value]) => [key!, value!]),
+      [...detail.matchAll(/([a-z-]+)=([^,\s]+)/g)].map(([, key = "", value = ""]) => [key, value]),
     );
     if (detail.startsWith("remote configuration:"))
       last.config = {

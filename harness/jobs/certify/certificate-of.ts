@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from "node:os";
 import { certify as judge } from "#harness/judge/certification.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
@@ -37,7 +38,10 @@ export async function describeCertificate(
     kernel: kernelRelease(),
     machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
     clusters: plan.clusters.map((c) => {
-      const { nodeImage, nodeImageId } = artifacts.old.clusters[c.name]!;
+      const { nodeImage, nodeImageId } = found(
+        artifacts.old.clusters[c.name],
+        `cluster ${c.name} in the artifacts`,
+      );
       const nodes = c.kindConfig.nodes.map((n) => n.role);
       return { name: c.name, id: c.id, kubernetes: c.kubernetes, nodes, nodeImage, nodeImageId };
     }),
@@ -55,11 +59,11 @@ export async function describeCertificate(
 export function featuresOf(phases: readonly PhaseRecord[]): Certificate["features"] {
   const most = Math.max(0, ...phases.map((p) => p.suites.length));
   const phase = phases.findLast((p) => p.suites.length === most);
-  const suites = most === 0 ? [] : phase!.suites;
+  const suites = phase?.suites ?? [];
   const clean = (s: PhaseRecord["suites"][number]): boolean =>
     (s.tests.pass ?? 0) > 0 && s.failures.length === 0 && (s.tests.unknown ?? 0) === 0;
   return {
-    phase: most === 0 ? "none" : phase!.name,
+    phase: most === 0 || phase === undefined ? "none" : phase.name,
     supported: suites.filter(clean).map((s) => s.name),
     unsupported: suites.flatMap((s) => s.unsupported.map((t) => `${s.name}: ${t}`)),
     skipped: suites.flatMap((s) => s.skipped.map((t) => `${s.name}: ${t}`)),
@@ -69,13 +73,13 @@ export function featuresOf(phases: readonly PhaseRecord[]): Certificate["feature
 /** By digest: the daemon's own, or the registry's. */
 async function imagesOf(both: BothArtifacts, side: Side, version: string): Promise<Certificate["images"]> {
   const artifacts = both[side];
-  const [any] = Object.values(artifacts.clusters);
-  if (any!.ciliumImages.length === 0)
+  const any = found(Object.values(artifacts.clusters)[0], `cluster in the artifacts of Cilium ${version}`);
+  if (any.ciliumImages.length === 0)
     return artifacts.provenance
       .filter((p) => p.version === version)
       .map((p) => ({ version, reference: p.name, id: p.sum }));
   return Promise.all(
-    any!.ciliumImages.map(async (reference) => ({
+    any.ciliumImages.map(async (reference) => ({
       version,
       reference,
       id: (await imageId(reference)) ?? "gone",

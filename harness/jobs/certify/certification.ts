@@ -9,6 +9,7 @@ import { changesOf } from "#harness/judge/persistent-state.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
@@ -27,7 +28,7 @@ import { chartPreflight } from "./chart-preflight.ts";
 import { compareCharts } from "./compare-charts.ts";
 import { moveCluster, valuesFor } from "./move.ts";
 import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
-import { type BothArtifacts, loadImages, type Side } from "./prepare.ts";
+import { artifactsOf, type BothArtifacts, loadImages, type Side } from "./prepare.ts";
 import { runPhaseSuites } from "./run-phase-suites.ts";
 import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
 import { wholePersistentState } from "./whole-persistent-state.ts";
@@ -117,18 +118,16 @@ export class Certification {
     await this.#goBackTo(first);
     if (first === 0) await this.#note({ findings: [...this.#journal.findings, ...(await this.#compare())] });
     const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(this.#dir), this.#watchedUntil);
-    await using standing = await startStanding(
-      this.#mesh,
-      this.#dir,
+    await using standing = await startStanding(this.#mesh, this.#dir, {
       progress,
       signal,
-      async (protectedUnixMs) => {
+      onProtected: async (protectedUnixMs) => {
         // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
         if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
         this.#watchedUntil = protectedUnixMs;
         this.#late = late;
       },
-    );
+    });
     const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
     await using host = await HostWatch.start(
       nodes.map((n) => n.name),
@@ -167,7 +166,7 @@ export class Certification {
 
   /** An interrupted change may be half done: its cluster goes back to what it ran before, unmeasured. */
   async #goBackTo(index: number): Promise<void> {
-    const { change, name } = this.#phases[index]!;
+    const { change, name } = found(this.#phases[index], `phase ${index} of the certification`);
     if (change === undefined) return;
     const to = versionBefore(this.#phases, index, change.cluster);
     await this.#options.progress.step(`bring ${change.cluster} back to where "${name}" began`, () =>
@@ -177,7 +176,8 @@ export class Certification {
 
   async #move(cluster: string, to: Side): Promise<void> {
     const { artifacts, signal } = this.#options;
-    this.#state = await moveCluster(this.#state, this.#journal, artifacts, { cluster, to }, signal);
+    const journal = this.#journal;
+    this.#state = await moveCluster(this.#state, { cluster, to }, { journal, artifacts, signal });
   }
 
   async #note(news: Partial<CertificationJournal>): Promise<void> {
@@ -242,11 +242,11 @@ export class Certification {
     return progress.step(name, async (step) => {
       try {
         if (change === undefined) {
-          if (name === this.#phases[0]!.name) await this.#preflight();
+          if (name === this.#phases[0]?.name) await this.#preflight();
           await pause(quietMs, signal);
           return null;
         }
-        const version = this.#options.artifacts[change.to].clusters[change.cluster]!.ciliumVersion;
+        const version = artifactsOf(this.#options.artifacts, change.to, change.cluster).ciliumVersion;
         events.note(`helm upgrade of ${change.cluster} to ${version}`);
         await this.#move(change.cluster, change.to);
         events.note(`${change.cluster} runs ${version}`);
@@ -269,7 +269,12 @@ export class Certification {
     if (!settings.preflight) return;
     const { artifacts, signal } = this.#options;
     for (const cluster of this.#mesh.clusters)
-      await chartPreflight(cluster, artifacts.new, given[cluster.name]!, signal);
+      await chartPreflight(
+        cluster,
+        artifacts.new,
+        found(given[cluster.name], `values that ${cluster.name} was installed with`),
+        signal,
+      );
   }
 
   /** What is not as it was, once the mesh had time to settle: a look in between may meet a pod that is just not ready. */
@@ -281,12 +286,14 @@ export class Certification {
     for (;;) {
       const changed: string[] = [];
       const unread: string[] = [];
-      for (const cluster of this.#mesh.clusters)
+      for (const cluster of this.#mesh.clusters) {
+        const then = found(before.get(cluster.name), `state of ${cluster.name} before the phase`);
         await persistentState(cluster, standingNamespace, signal).then(
-          (now) => changed.push(...changesOf(cluster.name, before.get(cluster.name)!, now)),
+          (now) => changed.push(...changesOf(cluster.name, then, now)),
           (error: unknown) =>
             unread.push(`the state of ${cluster.name} that must last was not read: ${messageOf(error)}`),
         );
+      }
       if (changed.length + unread.length === 0 || monotonicMs() >= deadlineMs) return { changed, unread };
       await pause(1000, signal);
     }
@@ -337,7 +344,7 @@ export class Certification {
     const { clusters } = this.#plan;
     const reported = await Promise.all(clusters.map((c) => this.#compareOf(c)));
     return [...new Set(reported.flat())].map((line) => {
-      const whose = clusters.filter((_, i) => reported[i]!.includes(line)).map((c) => c.name);
+      const whose = clusters.filter((_, i) => reported[i]?.includes(line)).map((c) => c.name);
       return whose.length === clusters.length ? line : `${whose.join(", ")}: ${line}`;
     });
   }
@@ -345,7 +352,7 @@ export class Certification {
   async #compareOf({ name, values, kubernetes }: KindLabPlan["clusters"][number]): Promise<string[]> {
     const { artifacts, signal } = this.#options;
     const side = (of: Side) => ({
-      chartDir: artifacts[of].clusters[name]!.chartDir,
+      chartDir: artifactsOf(artifacts, of, name).chartDir,
       values: valuesFor(this.#journal, artifacts, name, of),
     });
     return compareCharts({

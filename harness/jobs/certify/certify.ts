@@ -74,7 +74,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
   const newValues = (
     await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
   ).reduce(mergeValues, {});
-  const artifacts = await artifactsOfBoth(plan, pair, options.images, progress, signal);
+  const artifacts = await artifactsOfBoth(plan, pair, options.images, { progress, signal });
   return withLab(plan.lab, signal, (held) =>
     certifyUnderLock({ ...options, signal: held }, { order, suites, newValues, artifacts }),
   );
@@ -130,7 +130,7 @@ async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   if (state !== undefined) await claimLab(state, options.keep);
   const { plan } = await requireLab(lab);
   await freeCapacity(lab, progress, signal);
-  const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, progress, signal);
+  const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, { progress, signal });
   claimCertification(lab);
   options.say(whereItIs(lab, journal));
   return await conclude(options, lab, artifacts, async () => ({

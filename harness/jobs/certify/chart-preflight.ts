@@ -1,6 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
 import { helmPreflight } from "#harness/platform/helm.ts";
 
@@ -11,7 +12,7 @@ export async function chartPreflight(
   given: Readonly<Record<string, unknown>>,
   signal: AbortSignal,
 ): Promise<void> {
-  const { chartDir, imageValues } = artifacts.clusters[name]!;
+  const { chartDir, imageValues } = found(artifacts.clusters[name], `cluster ${name} in the artifacts`);
   const values = {
     ...imageValues,
     preflight: { ...((imageValues.preflight ?? {}) as object), enabled: true },

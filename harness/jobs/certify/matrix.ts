@@ -14,8 +14,7 @@ export async function certifyMatrix(
   pairs: readonly UpgradePair[],
   history: string,
   certify: (pair: UpgradePair) => Promise<Certified>,
-  say: (line: string) => void,
-  signal: AbortSignal,
+  { say, signal }: { readonly say: (line: string) => void; readonly signal: AbortSignal },
 ): Promise<(Certificate | undefined)[]> {
   const remedy = "name another --history";
   checkWritable(history, "--history");

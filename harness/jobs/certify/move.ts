@@ -6,7 +6,7 @@ import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { writeLabState } from "#harness/state/lab.ts";
-import type { BothArtifacts, Side } from "./prepare.ts";
+import { artifactsOf, type BothArtifacts, type Side } from "./prepare.ts";
 
 /** What the release was given at first, that version's images, and what the operator has for the new one alone. */
 export function valuesFor(
@@ -16,9 +16,9 @@ export function valuesFor(
   side: Side,
 ): Record<string, unknown> {
   return [
-    artifacts[side].clusters[cluster]!.imageValues,
+    artifactsOf(artifacts, side, cluster).imageValues,
     side === "new" ? { ...settings.newValues } : {},
-  ].reduce(mergeValues, { ...given[cluster]! });
+  ].reduce(mergeValues, { ...given[cluster] });
 }
 
 /**
@@ -27,14 +27,20 @@ export function valuesFor(
  */
 export async function moveCluster(
   state: LabState,
-  journal: CertificationJournal,
-  artifacts: BothArtifacts,
   change: { readonly cluster: string; readonly to: Side },
-  signal: AbortSignal,
+  {
+    journal,
+    artifacts,
+    signal,
+  }: {
+    readonly journal: CertificationJournal;
+    readonly artifacts: BothArtifacts;
+    readonly signal: AbortSignal;
+  },
 ): Promise<LabState> {
   const mesh = new Mesh(state);
   const cluster = mesh.cluster(change.cluster);
-  const own = artifacts[change.to].clusters[change.cluster]!;
+  const own = artifactsOf(artifacts, change.to, change.cluster);
   const { plan } = state;
   const moved: LabState = {
     ...state,

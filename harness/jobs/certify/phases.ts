@@ -1,4 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 
 /** One stretch of a certification: a cluster moves, or nothing does and the suites run. */
@@ -17,7 +18,7 @@ const move = (name: string, cluster: string, to: "old" | "new"): Phase => ({
 
 /** The phases of an upgrade of these clusters, in the order in which they move. */
 export function phasesOf(order: readonly string[], skipRollback: boolean): readonly Phase[] {
-  const first = order[0]!;
+  const first = found(order[0], "cluster to upgrade");
   const forth = order.flatMap((cluster, i): Phase[] => {
     const moved = order.slice(0, i + 1);
     const last = moved.length === order.length;

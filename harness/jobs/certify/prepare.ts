@@ -7,8 +7,9 @@ import type { Mesh } from "#harness/cluster/mesh.ts";
 import { checkSources, getArtifacts } from "#harness/images/index.ts";
 import { makeStaging } from "#harness/images/source/image.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
+import type { Artifacts, ClusterArtifacts, ImageSource } from "#harness/model/artifacts.ts";
 import type { UpgradePair } from "#harness/model/certification-journal.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { saveImages } from "#harness/platform/docker.ts";
@@ -22,13 +23,16 @@ export interface Images {
 export type Side = "old" | "new";
 export type BothArtifacts = Readonly<Record<Side, Artifacts>>;
 
+/** What one cluster is made of on one side of the upgrade. */
+export const artifactsOf = (artifacts: BothArtifacts, side: Side, cluster: string): ClusterArtifacts =>
+  found(artifacts[side].clusters[cluster], `cluster ${cluster} in the ${side} version's artifacts`);
+
 /** Both versions, whole, before any cluster is made: one that cannot be had fails here, by name. */
 export async function artifactsOfBoth(
   plan: LabPlan,
   pair: UpgradePair,
   images: Images,
-  progress: Progress,
-  signal: AbortSignal,
+  { progress, signal }: { readonly progress: Progress; readonly signal: AbortSignal },
 ): Promise<BothArtifacts> {
   if (images.source === "archive")
     throw new MeshproofError(
@@ -68,15 +72,19 @@ export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: Abort
   try {
     const wanting: { node: KindNode; images: readonly string[] }[] = [];
     for (const cluster of mesh.clusters) {
-      const images = artifacts.clusters[cluster.name]!.ciliumImages;
+      const images = found(
+        artifacts.clusters[cluster.name],
+        `cluster ${cluster.name} in the artifacts`,
+      ).ciliumImages;
       for (const node of await requireKind(cluster, "a certification").nodes())
         if (!(await holdsImages(node, images, signal))) wanting.push({ node, images });
     }
     // Saved once for all clusters that take the same images.
-    const sets = Map.groupBy(wanting, (w) => w.images.join(" ")).values();
-    for (const set of sets) {
+    const sets = Map.groupBy(wanting, (w) => w.images.join(" "));
+    for (const set of sets.values()) {
+      const [{ images }] = set as [(typeof wanting)[number]];
       const archive = join(folder, "images.tar");
-      await saveImages(set[0]!.images, archive, signal);
+      await saveImages(images, archive, signal);
       await importArchives(
         set.map((w) => w.node),
         [archive],

@@ -25,16 +25,21 @@ export const folderName = (title: string): string => title.replace(/[^a-z0-9]+/g
 /** Where the captures keep what leaked, in a run's folder. */
 export const leaksFile = (dir: string): string => join(dir, "leaks.ndjson");
 
+export interface StandingOptions {
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  /** Receives the time from which no denied client may get through. */
+  readonly onProtected: (unixMs: number) => Promise<void>;
+}
+
 /**
  * Starts the traffic that never stops. Before the policy is in force every denied client must be seen by the captures: one
- * that is blind would certify anything. `onProtected` receives the time from which no denied client may get through.
+ * that is blind would certify anything.
  */
 export async function startStanding(
   mesh: Mesh,
   dir: string,
-  progress: Progress,
-  signal: AbortSignal,
-  onProtected: (unixMs: number) => Promise<void>,
+  { progress, signal, onProtected }: StandingOptions,
 ): Promise<Standing> {
   await using open = new AsyncDisposableStack();
   const begunMs = Math.round(unixNowMs());

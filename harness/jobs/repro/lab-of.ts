@@ -1,6 +1,7 @@
 import { release } from "node:os";
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
@@ -13,16 +14,18 @@ type Values = Record<string, unknown>;
 export interface LabDraft {
   readonly profile: ProfileName;
   readonly serviceType: "LoadBalancer" | "NodePort";
-  readonly clusters: readonly {
-    readonly name: string;
-    readonly id: number;
-    readonly kubernetes: string;
-    readonly cilium: string;
-    readonly kindConfig: Record<string, unknown>;
-    readonly values: Values;
-    readonly manifests: readonly Record<string, unknown>[];
-  }[];
+  readonly clusters: readonly LabCluster[];
   readonly differences: readonly Difference[];
+}
+
+interface LabCluster {
+  readonly name: string;
+  readonly id: number;
+  readonly kubernetes: string;
+  readonly cilium: string;
+  readonly kindConfig: Record<string, unknown>;
+  readonly values: Values;
+  readonly manifests: readonly Record<string, unknown>[];
 }
 
 /** As many as tell a mesh from a pair of machines, and no more than a laptop carries. */
@@ -130,112 +133,132 @@ const unmet: readonly {
 
 export function labOf(source: readonly SourceCluster[]): LabDraft {
   const differences: Difference[] = [];
-  const tell =
-    (cluster: string) =>
-    (what: string, inSource: unknown, inLab: unknown, matters: Difference["matters"] = "perhaps"): void => {
-      const [a, b] = [said(inSource), said(inLab)];
-      differences.push({
-        cluster,
-        field: what,
-        inSource: a,
-        inLab: b,
-        difference: a === b ? "" : "differs",
-        matters: a === b ? "no" : matters,
-      });
-    };
   const profile = profileOf(source);
-  const types = source.map(serviceTypeOf);
-  const serviceType = types[0]!;
-  const clusters = source.map((c, i) => {
-    const say = tell(c.name);
-    const known = <T>(what: string, value: T | undefined, remedy: string): T => {
-      if (value !== undefined) return value;
-      throw new MeshproofError("usage", `${c.sources.join(", ")} does not tell the ${what} of ${c.name}`, {
-        remedy,
-      });
-    };
-    const id = known(
-      "cluster id",
-      c.id,
-      `add its Helm values, or the ConfigMap cilium-config: ${shellQuote([`${c.name}=FILE`])}`,
-    );
-    const cilium = known(
-      "Cilium version",
-      c.cilium,
-      `add its pods (kubectl get pods -A -o yaml): ${shellQuote([`${c.name}=FILE`])}`,
-    );
-    // A vendor's suffix is no version that images are published of.
-    const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";
-    const podCidr = c.podCidr ?? `10.${10 + i}.0.0/16`;
-    const serviceCidr = c.serviceCidr ?? `10.${110 + i}.0.0/16`;
-    const workers = Math.max(1, Math.min(c.workers, mostWorkers));
-    say("cluster name", c.name, c.name);
-    say("cluster id", id, id);
-    say("Cilium", cilium, cilium);
-    say("Kubernetes", c.kubernetes ?? "not known", kubernetes);
-    say("pod CIDR", c.podCidr ?? "not known", podCidr);
-    say("service CIDR", c.serviceCidr ?? "not known", serviceCidr);
-    say("control plane nodes", c.controlPlanes === 0 ? "not known" : c.controlPlanes, 1, "no");
-    say("worker nodes", c.workers === 0 ? "not known" : c.workers, workers);
-    say("kernel", c.kernel ?? "not known", release());
-    say("way of meshing", profileOf([c]), profile, "yes");
-    say("clustermesh-apiserver's service", types[i], serviceType);
-    const values = keep(c, say);
-    const users = [...c.services, ...c.policies].filter(isUsers);
-    const workloads = workloadsOf(c);
-    for (const w of workloads)
-      say(
-        `workload ${w.namespace}/${w.name}`,
-        `${pods(w.replicas)} on port ${w.ports.map((p) => p.port).join(", ")}`,
-        `an echo stand-in, ${pods(Math.min(w.replicas, mostReplicas))}`,
-        w.replicas > mostReplicas ? "perhaps" : "no",
-      );
-    for (const o of users) {
-      const l7 = JSON.stringify(o.spec ?? {}).includes('"rules":');
-      const name = `${o.kind} ${o.metadata.namespace}/${o.metadata.name}`;
-      const without = leftOut(o);
-      if (l7) say(name, "with L7 rules", "the same object; its L7 rules are unsupported", "yes");
-      else if (without.length > 0) say(name, "as it is", `without ${without.join(", ")}`);
-      else say(name, "as it is", "as it is");
-    }
-    for (const o of c.clusterwide)
-      say(
-        `${o.kind} ${o.metadata.name}`,
-        "of the whole cluster",
-        "left out: it would guard the lab too",
-        "yes",
-      );
-    const namespaces = c.namespaces.filter(isUsers);
-    const missing = [...new Set(users.map((o) => o.metadata.namespace!))].filter(
-      (n) => !namespaces.some((m) => m.metadata.name === n),
-    );
-    return {
-      name: c.name,
-      id,
-      kubernetes,
-      cilium,
-      kindConfig: {
-        kind: "Cluster",
-        apiVersion: "kind.x-k8s.io/v1alpha4",
-        name: c.name,
-        networking: {
-          podSubnet: podCidr,
-          serviceSubnet: serviceCidr,
-          disableDefaultCNI: true,
-          kubeProxyMode: "none",
-        },
-        nodes: [{ role: "control-plane" }, ...Array.from({ length: workers }, () => ({ role: "worker" }))],
-      },
-      values,
-      manifests: [
-        ...namespaces.map(bare),
-        ...missing.map((name): SourceObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
-        ...workloads.map(standIn),
-        ...users.map(bare),
-      ].map((o): Record<string, unknown> => ({ ...o })),
-    };
-  });
+  const serviceType = serviceTypeOf(found(source[0], "cluster in the source environment"));
+  const clusters = source.map((c, i) =>
+    labCluster(c, i, { profile, serviceType }, sayOf(c.name, differences)),
+  );
   return { profile, serviceType, clusters, differences };
+}
+
+/** Notes what a cluster of the source has and the lab's has in its place. */
+function sayOf(cluster: string, differences: Difference[]): Say {
+  return (what, inSource, inLab, matters = "perhaps") => {
+    const [a, b] = [said(inSource), said(inLab)];
+    differences.push({
+      cluster,
+      field: what,
+      inSource: a,
+      inLab: b,
+      difference: a === b ? "" : "differs",
+      matters: a === b ? "no" : matters,
+    });
+  };
+}
+
+/** One cluster of the lab; `i` is its place in the source, for addresses that the source does not tell. */
+function labCluster(
+  c: SourceCluster,
+  i: number,
+  lab: Pick<LabDraft, "profile" | "serviceType">,
+  say: Say,
+): LabCluster {
+  const id = known(
+    c,
+    "cluster id",
+    c.id,
+    `add its Helm values, or the ConfigMap cilium-config: ${shellQuote([`${c.name}=FILE`])}`,
+  );
+  const cilium = known(
+    c,
+    "Cilium version",
+    c.cilium,
+    `add its pods (kubectl get pods -A -o yaml): ${shellQuote([`${c.name}=FILE`])}`,
+  );
+  // A vendor's suffix is no version that images are published of.
+  const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";
+  const podCidr = c.podCidr ?? `10.${10 + i}.0.0/16`;
+  const serviceCidr = c.serviceCidr ?? `10.${110 + i}.0.0/16`;
+  const workers = Math.max(1, Math.min(c.workers, mostWorkers));
+  say("cluster name", c.name, c.name);
+  say("cluster id", id, id);
+  say("Cilium", cilium, cilium);
+  say("Kubernetes", c.kubernetes ?? "not known", kubernetes);
+  say("pod CIDR", c.podCidr ?? "not known", podCidr);
+  say("service CIDR", c.serviceCidr ?? "not known", serviceCidr);
+  say("control plane nodes", c.controlPlanes === 0 ? "not known" : c.controlPlanes, 1, "no");
+  say("worker nodes", c.workers === 0 ? "not known" : c.workers, workers);
+  say("kernel", c.kernel ?? "not known", release());
+  say("way of meshing", profileOf([c]), lab.profile, "yes");
+  say("clustermesh-apiserver's service", serviceTypeOf(c), lab.serviceType);
+  return {
+    name: c.name,
+    id,
+    kubernetes,
+    cilium,
+    kindConfig: {
+      kind: "Cluster",
+      apiVersion: "kind.x-k8s.io/v1alpha4",
+      name: c.name,
+      networking: {
+        podSubnet: podCidr,
+        serviceSubnet: serviceCidr,
+        disableDefaultCNI: true,
+        kubeProxyMode: "none",
+      },
+      nodes: [{ role: "control-plane" }, ...Array.from({ length: workers }, () => ({ role: "worker" }))],
+    },
+    values: keep(c, say),
+    manifests: manifestsOf(c, say),
+  };
+}
+
+/** What a lab cannot be made without; throws `usage` where no file of the source tells it. */
+function known<T>(cluster: SourceCluster, what: string, value: T | undefined, remedy: string): T {
+  if (value !== undefined) return value;
+  throw new MeshproofError(
+    "usage",
+    `${cluster.sources.join(", ")} does not tell the ${what} of ${cluster.name}`,
+    { remedy },
+  );
+}
+
+/** The objects that the lab's cluster gets: namespaces, stand-ins for workloads, services and policies. */
+function manifestsOf(c: SourceCluster, say: Say): Record<string, unknown>[] {
+  const users = [...c.services, ...c.policies].filter(isUsers);
+  const workloads = workloadsOf(c);
+  for (const w of workloads)
+    say(
+      `workload ${w.namespace}/${w.name}`,
+      `${pods(w.replicas)} on port ${w.ports.map((p) => p.port).join(", ")}`,
+      `an echo stand-in, ${pods(Math.min(w.replicas, mostReplicas))}`,
+      w.replicas > mostReplicas ? "perhaps" : "no",
+    );
+  for (const o of users) {
+    const l7 = JSON.stringify(o.spec ?? {}).includes('"rules":');
+    const name = `${o.kind} ${o.metadata.namespace}/${o.metadata.name}`;
+    const without = leftOut(o);
+    if (l7) say(name, "with L7 rules", "the same object; its L7 rules are unsupported", "yes");
+    else if (without.length > 0) say(name, "as it is", `without ${without.join(", ")}`);
+    else say(name, "as it is", "as it is");
+  }
+  for (const o of c.clusterwide)
+    say(
+      `${o.kind} ${o.metadata.name}`,
+      "of the whole cluster",
+      "left out: it would guard the lab too",
+      "yes",
+    );
+  const namespaces = c.namespaces.filter(isUsers);
+  const missing = [...new Set(users.flatMap((o) => o.metadata.namespace ?? []))].filter(
+    (n) => !namespaces.some((m) => m.metadata.name === n),
+  );
+  return [
+    ...namespaces.map(bare),
+    ...missing.map((name): SourceObject => ({ apiVersion: "v1", kind: "Namespace", metadata: { name } })),
+    ...workloads.map(standIn),
+    ...users.map(bare),
+  ].map((o): Record<string, unknown> => ({ ...o }));
 }
 
 type Say = (what: string, inSource: unknown, inLab: unknown, matters?: Difference["matters"]) => void;

@@ -37,7 +37,7 @@ export function workloadsOf(cluster: SourceCluster): Workload[] {
       Object.entries(first.metadata.labels ?? {}).filter(([key]) => !generated.test(key)),
     );
     return {
-      namespace: first.metadata.namespace!,
+      namespace: first.metadata.namespace ?? "default",
       name: ownerOf(first),
       replicas: group.length,
       // A Deployment must select by something.

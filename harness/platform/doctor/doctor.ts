@@ -160,15 +160,16 @@ export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<Ma
       return "/var/lib/docker";
     },
   );
-  const places = [rootDir, cacheDir()];
-  const free = await Promise.all(places.map(freeDiskBytes));
-  const least = Math.min(...free);
+  const places = await Promise.all(
+    [rootDir, cacheDir()].map(async (place) => ({ place, free: await freeDiskBytes(place) })),
+  );
+  const least = Math.min(...places.map((p) => p.free));
   return {
     name: "disk",
     code: "disk-short",
     level: least >= needed ? "ok" : "bad",
     found: places
-      .map((place, i) => `${gibText(free[i]!)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`)
+      .map(({ place, free }, i) => `${gibText(free)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`)
       .join(", "),
     needed: `${gibText(needed)} ${mustBuild ? "to build images and run a lab" : "to run a lab"}`,
     remedy: "free some space, or point XDG_CACHE_HOME and Docker's data-root at a larger disk",

@@ -65,6 +65,12 @@ function samplesOf(sinceMs: number, untilMs: number, busyCores: number): HostSam
   }));
 }
 
+const outcomesOf = (suite: SuiteRecord | undefined) =>
+  Object.fromEntries(suite?.tests.map((t) => [t.name, t.outcome]) ?? []);
+const reasonsOf = (suite: SuiteRecord | undefined, name: string): readonly string[] =>
+  suite?.tests.find((t) => t.name === name)?.reasons ?? [];
+const exitOf = (suite: SuiteRecord | undefined) => exitCodeOf(totalsOf(suite === undefined ? [] : [suite]));
+
 describe("on a machine", () => {
   let dir: string;
   beforeAll(async () => {
@@ -107,11 +113,6 @@ describe("on a machine", () => {
     }
     return new Map(reporter.suites.map((s) => [s.name, s]));
   }
-  const outcomesOf = (suite: SuiteRecord | undefined) =>
-    Object.fromEntries(suite?.tests.map((t) => [t.name, t.outcome]) ?? []);
-  const reasonsOf = (suite: SuiteRecord | undefined, name: string): readonly string[] =>
-    suite?.tests.find((t) => t.name === name)?.reasons ?? [];
-  const exitOf = (suite: SuiteRecord | undefined) => exitCodeOf(totalsOf(suite === undefined ? [] : [suite]));
 
   test.each([
     ["that is idle", 1],

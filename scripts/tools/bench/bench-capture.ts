@@ -6,6 +6,7 @@ import { failoverFacts } from "#harness/judge/failover.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import type { History, Sample } from "#harness/model/history.ts";
@@ -32,14 +33,15 @@ const syns = `(tcp dst port ${echoHttpPort} and tcp[tcpflags] & (tcp-syn|tcp-ack
 
 /** One line of `tcpdump -i any -nn -tt`; only what leaves a pod's own interface, so that no packet counts twice. */
 export function readCapture(line: string): CapturedPacket | undefined {
-  const found =
+  const packet =
     /^(\d+\.\d+) lxc\S* +(?:In|P|B)? *IP ([\d.]+)\.(\d+) > ([\d.]+)\.(\d+): Flags \[([^\]]*)\]/.exec(line);
-  if (found === null) return undefined;
+  if (packet === null) return undefined;
+  const [, seconds, from, fromPort, to, toPort, flags = ""] = packet;
   return {
-    atUnixMs: Number(found[1]) * 1000,
-    kind: found[6]!.startsWith("S") ? "syn" : "answer",
-    from: `${found[2]}:${found[3]}`,
-    to: `${found[4]}:${found[5]}`,
+    atUnixMs: Number(seconds) * 1000,
+    kind: flags.startsWith("S") ? "syn" : "answer",
+    from: `${from}:${fromPort}`,
+    to: `${to}:${toPort}`,
   };
 }
 
@@ -73,7 +75,10 @@ export async function benchCapture(
       });
   }
   const clients = new Map<string, string>();
-  for (const c of mesh.clusters) clients.set(c.name, (await vantagesOf(c.kube)).at(-1)!.ip);
+  for (const c of mesh.clusters) {
+    const vantage = (await vantagesOf(c.kube)).at(-1);
+    clients.set(c.name, found(vantage, `prober pod in ${c.name}`).ip);
+  }
   const expected = new Set(clients.values());
   const captured: CapturedPacket[] = [];
   const captures = nodes.map((node) =>
@@ -115,11 +120,14 @@ export async function benchCapture(
     mainShares.push(measurement.prober.cpuShare);
     allShares.push(measurement.prober.allCpuShare);
     const podOf = (cluster: string) => (ip: string) =>
-      contains(pods.get(cluster)!, ip.slice(0, ip.lastIndexOf(":")));
-    const to = mesh.clusters.find((c) => c.name !== measurement.struck)!.name;
+      contains(found(pods.get(cluster), `cluster ${cluster} in the mesh`), ip.slice(0, ip.lastIndexOf(":")));
+    const to = found(
+      mesh.clusters.find((c) => c.name !== measurement.struck),
+      `cluster other than ${measurement.struck}`,
+    ).name;
     errors.push(
       ...compareWithCapture(history, captured, {
-        client: clients.get(measurement.client)!,
+        client: found(clients.get(measurement.client), `prober pod in ${measurement.client}`),
         old: { cluster: measurement.struck, has: podOf(measurement.struck) },
         fresh: { cluster: to, has: podOf(to) },
       }),
@@ -192,7 +200,9 @@ export function compareWithCapture(
     inRun.filter((p) => p.kind === "answer" && isClient(p.to)),
     (p) => p.to,
   );
-  const answered = new Map([...byPort].filter(([, all]) => all.length === 1).map(([to, [p]]) => [to, p!]));
+  const answered = new Map(
+    [...byPort].flatMap(([to, [p, ...others]]) => (p === undefined || others.length > 0 ? [] : [[to, p]])),
+  );
   const opened = inRun
     .filter((p) => p.kind === "syn" && isClient(p.from) && (byPort.get(p.from)?.length ?? 0) < 2)
     .sort((a, b) => a.atUnixMs - b.atUnixMs);

@@ -14,6 +14,7 @@ import { up } from "#harness/lab/up.ts";
 import { formatMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { Prober } from "#harness/probe/driver.ts";
@@ -70,23 +71,27 @@ export async function benchUp(progress: Progress, signal: AbortSignal): Promise<
 /** The prober's scheduling error and processor share at 5 ms spacing, on a quiet lab, against its canary. */
 export async function benchProber(lab: string, signal: AbortSignal): Promise<string[]> {
   const mesh = new Mesh(await requireLab(lab));
-  const [cluster] = mesh.clusters;
-  const [vantage] = await vantagesOf(cluster!.kube);
-  const service = await cluster!.kube.get(kinds.service, systemNamespace, `canary-${cluster!.name}`);
+  const cluster = found(mesh.clusters[0], `cluster in lab ${lab}`);
+  const vantage = found((await vantagesOf(cluster.kube))[0], `prober pod in ${cluster.name}`);
+  const canary = `canary-${cluster.name}`;
+  const service = found(
+    await cluster.kube.get(kinds.service, systemNamespace, canary),
+    `service ${systemNamespace}/${canary} in ${cluster.name}`,
+  );
   const dir = await mkdtemp(join(tmpdir(), "meshproof-bench-"));
   const lines: string[] = [];
   for (const connection of ["new", "reused"] as const) {
     await using prober = await Prober.start(
-      { cluster: cluster!, vantage: vantage! },
+      { cluster, vantage },
       [
         {
           title: "bench",
-          host: String(service!.spec.clusterIP),
+          host: String(service.spec.clusterIP),
           port: 80,
           everyMs: 5,
           timeoutMs: 1000,
           connection,
-          clusterOf: () => cluster!.name,
+          clusterOf: () => cluster.name,
           file: join(dir, `${connection}.ndjson`),
         },
       ],
@@ -96,7 +101,7 @@ export async function benchProber(lab: string, signal: AbortSignal): Promise<str
     await pause(20_000, signal);
     const cpu = process.cpuUsage(cpuBefore);
     await prober.stop();
-    const history = await prober.streams[0]!.history();
+    const history = await found(prober.streams[0], "stream of the prober").history();
     // The first two seconds are the program's own start.
     const facts = rigFacts(history, 2000);
     lines.push(
@@ -123,14 +128,11 @@ function liveBytes(): number {
  */
 export async function benchMemory(lab: string, signal: AbortSignal): Promise<string[]> {
   const mesh = new Mesh(await requireLab(lab));
-  const [cluster] = mesh.clusters;
-  const [from, to] = (await vantagesOf(cluster!.kube)) as [Vantage, Vantage];
+  const cluster = found(mesh.clusters[0], `cluster in lab ${lab}`);
+  const [from, to] = (await vantagesOf(cluster.kube)) as [Vantage, Vantage];
   const port = 8099;
-  const echo = await cluster!.kube.start(
-    to.namespace,
-    to.pod,
-    "prober",
-    ["node", "/prober/main.mjs", "echo", String(port)],
+  const echo = await cluster.kube.start(
+    { ...to, container: "prober", argv: ["node", "/prober/main.mjs", "echo", String(port)] },
     () => {},
   );
   const dir = await mkdtemp(join(tmpdir(), "meshproof-bench-"));
@@ -138,7 +140,7 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
   const idleBytes = process.memoryUsage.rss();
   try {
     await using prober = await Prober.start(
-      { cluster: cluster!, vantage: from },
+      { cluster, vantage: from },
       Array.from({ length: streams }, (_, i) => ({
         title: `bench ${i}`,
         host: to.ip,
@@ -146,7 +148,7 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
         everyMs: 1,
         timeoutMs: 1000,
         connection: "udp" as const,
-        clusterOf: () => cluster!.name,
+        clusterOf: () => cluster.name,
         file: join(dir, `${i}.ndjson`),
       })),
       signal,
@@ -171,12 +173,11 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
     ];
   } finally {
     echo.kill();
-    await cluster!.kube.exec(to.namespace, to.pod, "prober", [
-      "node",
-      "/prober/main.mjs",
-      "end",
-      `echo ${port}`,
-    ]);
+    await cluster.kube.exec({
+      ...to,
+      container: "prober",
+      argv: ["node", "/prober/main.mjs", "end", `echo ${port}`],
+    });
     await rm(dir, { recursive: true, force: true });
   }
 }

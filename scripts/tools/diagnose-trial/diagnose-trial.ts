@@ -70,10 +70,10 @@ async function tryFault(
 ): Promise<{ ok: boolean; reported: string }> {
   try {
     // A finding that stands already would be taken for the fault's.
-    const before = diagnose(snapshotOf(await collectEvidence(mesh, { logs: false }))).filter(
+    const [before] = diagnose(snapshotOf(await collectEvidence(mesh, { logs: false }))).filter(
       (f) => f.severity === "broken",
     );
-    if (before.length > 0) return { ok: false, reported: `before the fault: ${before[0]!.message}` };
+    if (before !== undefined) return { ok: false, reported: `before the fault: ${before.message}` };
     await using injected = await injectFault(fault, { mesh, namespace, signal });
     const startedMs = monotonicMs();
     const live = await eventually(
@@ -82,7 +82,9 @@ async function tryFault(
         await rm(dir, { recursive: true, force: true });
         await writeEvidence(evidence, dir);
         const [first] = diagnose(snapshotOf(evidence));
-        return namesOneOf(first, injected.names) ? ready(first!) : notYet(first?.message ?? "nothing found");
+        return first !== undefined && namesOneOf(first, injected.names)
+          ? ready(first)
+          : notYet(first?.message ?? "nothing found");
       },
       { what: `diagnose to name ${injected.names.join(" or ")}`, withinMs: noticeMs, everyMs: 1000, signal },
     );

@@ -26,8 +26,12 @@ export const tables: readonly (readonly [file: string, tableOf: (all: readonly P
 /** Makes `reports/published/<version>/failover.json` and its page out of a series, and renews the tables of figures. */
 export async function publish(series: string, command: string): Promise<string[]> {
   const measurements = readSeries(series);
-  const versions = [...new Set(measurements.map((m) => m.setting.cilium))];
-  if (versions.length !== 1 || new Set(measurements.map((m) => JSON.stringify(m.setting))).size !== 1)
+  const [cilium, ...others] = new Set(measurements.map((m) => m.setting.cilium));
+  if (
+    cilium === undefined ||
+    others.length > 0 ||
+    new Set(measurements.map((m) => JSON.stringify(m.setting))).size !== 1
+  )
     throw new MeshproofError(
       "usage",
       `${series} holds ${measurements.length === 0 ? "no measurement" : "measurements of several settings"}`,
@@ -35,7 +39,7 @@ export async function publish(series: string, command: string): Promise<string[]
     );
   const published: Published = {
     schema: 1,
-    cilium: versions[0]!,
+    cilium,
     publishedAt: wallLabel(),
     meshproof: (await output("git", ["-C", repoRoot(), "rev-parse", "--short", "HEAD"])).trim(),
     command,

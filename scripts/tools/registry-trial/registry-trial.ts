@@ -6,6 +6,7 @@ import { buildRegistry, fromSource, type SourceBuild } from "#harness/images/sou
 import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
 import { up } from "#harness/lab/up.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { command, spawnLines } from "#harness/platform/command.ts";
@@ -16,8 +17,7 @@ export async function fillRegistry(
   build: SourceBuild,
   plan: KindLabPlan,
   mirror: string,
-  progress: Progress,
-  signal: AbortSignal,
+  { progress, signal }: { readonly progress: Progress; readonly signal: AbortSignal },
 ): Promise<void> {
   const pushed = new Set<string>();
   const push = async (reference: string, as: string): Promise<void> => {
@@ -26,7 +26,10 @@ export async function fillRegistry(
     await progress.step(`push ${as}`, () => pushImage(reference, throughMirror(as, mirror), signal));
   };
   for (const cluster of plan.clusters) {
-    const { bareNode, images } = build.pushable.get(cluster.name)!;
+    const { bareNode, images } = found(
+      build.pushable.get(cluster.name),
+      `image of cluster ${cluster.name} in the build`,
+    );
     await push(bareNode, `docker.io/kindest/node:v${cluster.kubernetes}`);
     for (const image of images.filter((i) => !i.startsWith("meshproof.local/"))) await push(image, image);
     await pushChart(build, cluster.name, mirror, signal);
@@ -43,7 +46,7 @@ async function pushChart(
 ): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), "meshproof-chart-"));
   try {
-    const own = build.clusters[cluster]!;
+    const own = found(build.clusters[cluster], `cluster ${cluster} in the build`);
     await command(build.tools.helm, ["package", own.chartDir, "--destination", dir], { signal });
     await command(
       build.tools.helm,
@@ -81,7 +84,7 @@ export async function registryTrial(
       },
       { what: "the trial registry", withinMs: 10_000, signal },
     );
-    await fillRegistry(build, plan, mirror, progress, signal);
+    await fillRegistry(build, plan, mirror, { progress, signal });
     try {
       const { did, state } = await up({
         plan,
@@ -91,9 +94,8 @@ export async function registryTrial(
         progress,
         signal,
       });
-      progress.note(
-        `lab ${plan.lab}: ${did}, node image ${state.artifacts.clusters[plan.clusters[0]!.name]!.nodeImage}`,
-      );
+      const [own] = Object.values(state.artifacts.clusters);
+      progress.note(`lab ${plan.lab}: ${did}, node image ${own?.nodeImage}`);
     } finally {
       await removeHeldLab(plan.lab, progress);
     }
