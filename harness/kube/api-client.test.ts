@@ -1,15 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type FakeApiServer, failure, fakeApiServer, objectAnswer } from "./fake-api-server.ts";
+import { describe, expect, test } from "vitest";
+import { failure, objectAnswer } from "./fake-api-server.ts";
+import { kube, server, useFakeServer } from "./fake-server-hooks.ts";
 import { Kube, kinds } from "./kube.ts";
 
-let server: FakeApiServer;
-let kube: Kube;
-
-beforeEach(async () => {
-  server = await fakeApiServer();
-  kube = new Kube("c1", server.kubeconfig);
-});
-afterEach(() => server[Symbol.asyncDispose]());
+useFakeServer();
 
 describe("errors", () => {
   const path = "/api/v1/namespaces/shop/pods/cart";
@@ -49,7 +43,6 @@ describe("errors", () => {
   test("an API server that is away is asked again, briefly", async () => {
     await server[Symbol.asyncDispose]();
     await expect(get()).rejects.toMatchObject({ code: "kube-request", message: /^c1: get Pod cart: / });
-    server = await fakeApiServer();
   });
 
   test("a context that is not there is refused at once", () => {

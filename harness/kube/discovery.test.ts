@@ -1,28 +1,11 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import {
-  type FakeApiServer,
-  failure,
-  fakeApiServer,
-  objectAnswer,
-  type Received,
-} from "./fake-api-server.ts";
+import { describe, expect, test } from "vitest";
+import { failure, fakeApiServer, objectAnswer } from "./fake-api-server.ts";
+import { kube, only, server, useFakeServer } from "./fake-server-hooks.ts";
 import { Kube, type KubeObject } from "./kube.ts";
 
-let server: FakeApiServer;
-let kube: Kube;
-
-beforeEach(async () => {
-  server = await fakeApiServer();
-  kube = new Kube("c1", server.kubeconfig);
-});
-afterEach(() => server[Symbol.asyncDispose]());
+useFakeServer();
 
 const requests = (): string[] => server.received.map((r) => `${r.method} ${r.path}`);
-
-const only = (): Received => {
-  expect(server.received).toHaveLength(1);
-  return server.received[0] as Received;
-};
 
 describe("where an object is sent", () => {
   const object = (apiVersion: string, kind: string, namespace?: string): KubeObject => ({

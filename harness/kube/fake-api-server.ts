@@ -112,7 +112,7 @@ export async function fakeApiServer(options: { namespace?: string } = {}): Promi
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
-      await rm(folder, { recursive: true });
+      await rm(folder, { recursive: true, force: true });
     },
   };
 }

@@ -1,20 +1,8 @@
-import { afterEach, beforeEach, expect, test } from "vitest";
-import { type FakeApiServer, fakeApiServer, objectAnswer, type Received } from "./fake-api-server.ts";
-import { Kube } from "./kube.ts";
+import { expect, test } from "vitest";
+import { objectAnswer } from "./fake-api-server.ts";
+import { kube, only, server, useFakeServer } from "./fake-server-hooks.ts";
 
-let server: FakeApiServer;
-let kube: Kube;
-
-beforeEach(async () => {
-  server = await fakeApiServer();
-  kube = new Kube("c1", server.kubeconfig);
-});
-afterEach(() => server[Symbol.asyncDispose]());
-
-const only = (): Received => {
-  expect(server.received).toHaveLength(1);
-  return server.received[0] as Received;
-};
+useFakeServer();
 
 test("rights are asked for", async () => {
   const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";

@@ -1,27 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { notYet, ready } from "#harness/lib/eventually.ts";
-import {
-  type FakeApiServer,
-  failure,
-  fakeApiServer,
-  objectAnswer,
-  type Received,
-} from "./fake-api-server.ts";
-import { Kube, type KubeObject, kinds } from "./kube.ts";
+import { failure, objectAnswer } from "./fake-api-server.ts";
+import { kube, only, server, useFakeServer } from "./fake-server-hooks.ts";
+import { type KubeObject, kinds } from "./kube.ts";
 
-let server: FakeApiServer;
-let kube: Kube;
-
-beforeEach(async () => {
-  server = await fakeApiServer();
-  kube = new Kube("c1", server.kubeconfig);
-});
-afterEach(() => server[Symbol.asyncDispose]());
-
-const only = (): Received => {
-  expect(server.received).toHaveLength(1);
-  return server.received[0] as Received;
-};
+useFakeServer();
 
 /** Fields that the client library's own types rename, convert or do not have. */
 const networkPolicy: KubeObject = {

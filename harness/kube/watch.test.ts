@@ -1,16 +1,9 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { notYet, ready } from "#harness/lib/eventually.ts";
-import { type FakeApiServer, fakeApiServer } from "./fake-api-server.ts";
-import { Kube, type KubeObject, kinds } from "./kube.ts";
+import { kube, server, useFakeServer } from "./fake-server-hooks.ts";
+import { type KubeObject, kinds } from "./kube.ts";
 
-let server: FakeApiServer;
-let kube: Kube;
-
-beforeEach(async () => {
-  server = await fakeApiServer();
-  kube = new Kube("c1", server.kubeconfig);
-});
-afterEach(() => server[Symbol.asyncDispose]());
+useFakeServer();
 
 describe("changes", () => {
   const pod = (name: string, phase: string): KubeObject => ({

@@ -1,17 +1,17 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
+import { judgePaths } from "#harness/judge/paths.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { combine, failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import { askPaths } from "#harness/testkit/ask-paths.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
 import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
-import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
+import { vantagesOf } from "#harness/workloads/vantage.ts";
 
 const asks = 3;
 const service = "echo-dual";
@@ -70,28 +70,19 @@ export default defineSuite(
         expect(failedBecause(without)).toPass();
         const vantages = await vantagesOf(from.kube);
         expect(vantages.map((v) => v.node)).toEqual((await from.nodes()).map((n) => n.name));
-        const paths: PathAnswers[] = [];
-        const spec = targets.flatMap(({ ip6: host = "" }): AskTarget[] => [
-          { protocol: "http", host, port: echoHttpPort, path: "/hostname", count: asks },
-          { protocol: "udp", host, port: echoUdpPort, path: "hostname", count: asks },
-        ]);
-        for (const vantage of vantages) {
-          const reply = await askFrom(
-            from.kube,
-            vantage,
-            { asks: spec, timeoutMs: budgets.requestMs, concurrency: 4 },
-            signal,
-          );
-          for (const [i, ask] of spec.entries()) {
-            const target = targets[Math.floor(i / 2)];
-            paths.push({
-              from: `${from.name}/${vantage.node}`,
-              to: `${to.name}/${target?.node} ([${ask.host}]:${ask.port}/${ask.protocol})`,
-              expectedBody: target?.pod ?? "",
-              answers: reply.answers[i] ?? [],
-            });
-          }
-        }
+        const spec = targets.flatMap(({ node, pod, ip6: host = "" }) =>
+          (
+            [
+              { protocol: "http", host, port: echoHttpPort, path: "/hostname", count: asks },
+              { protocol: "udp", host, port: echoUdpPort, path: "hostname", count: asks },
+            ] as const
+          ).map((ask) => ({
+            name: `${to.name}/${node} ([${host}]:${ask.port}/${ask.protocol})`,
+            pod,
+            ask,
+          })),
+        );
+        const paths = await askPaths(from, vantages, spec, { timeoutMs: budgets.requestMs, signal });
         keepFacts({ paths: paths.length, requests: paths.length * asks });
         expect(judgePaths(paths, 2 * vantages.length * targets.length)).toPass();
       });

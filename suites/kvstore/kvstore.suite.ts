@@ -6,18 +6,26 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
-import { defineSuite } from "#harness/testkit/define-suite.ts";
-import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import { type DefineTest, defineSuite, type TestKit } from "#harness/testkit/define-suite.ts";
 
-const inEveryCluster = (
-  { mesh, within }: Pick<SuiteFixtures, "mesh" | "within">,
-  judge: (cluster: Cluster) => Promise<Verdict>,
-): Promise<Verdict> =>
-  judgedInTime(async () => combine(await Promise.all(mesh.clusters.map(judge))), {
-    what: "the kvstores to hold their clusters' state",
-    everyMs: 1000,
-    ...within.sync,
+/** Defines a test that judges the kvstore of every cluster. */
+function testEveryCluster<S>(
+  test: DefineTest<S>,
+  title: string,
+  judge: (cluster: Cluster, fixtures: Pick<TestKit<S>, "mesh" | "keepFacts">) => Promise<Verdict>,
+): void {
+  test(title, async ({ mesh, within, keepFacts, expect }) => {
+    const verdict = await judgedInTime(
+      async () => combine(await Promise.all(mesh.clusters.map((c) => judge(c, { mesh, keepFacts })))),
+      {
+        what: "the kvstores to hold their clusters' state",
+        everyMs: 1000,
+        ...within.sync,
+      },
+    );
+    expect(verdict).toPass();
   });
+}
 
 export default defineSuite(
   {
@@ -35,94 +43,76 @@ export default defineSuite(
     },
   },
   ({ test }) => {
-    test("every kvstore lists the nodes of its own cluster and no others", async ({
-      mesh,
-      within,
-      expect,
-    }) => {
-      expect(
-        await inEveryCluster({ mesh, within }, async (cluster) => {
-          const held = await entriesUnder(cluster, "cilium/state/nodes/v1/");
-          return judgeSameSet(
-            `nodes in the kvstore of ${cluster.name}`,
-            [...held.keys()],
-            (await nodeTruth(cluster)).map((n) => n.name),
-          );
-        }),
-      ).toPass();
-    });
+    testEveryCluster(
+      test,
+      "every kvstore lists the nodes of its own cluster and no others",
+      async (cluster) => {
+        const held = await entriesUnder(cluster, "cilium/state/nodes/v1/");
+        return judgeSameSet(
+          `nodes in the kvstore of ${cluster.name}`,
+          [...held.keys()],
+          (await nodeTruth(cluster)).map((n) => n.name),
+        );
+      },
+    );
 
-    test("every kvstore lists the global services of its own cluster and no others", async ({
-      mesh,
-      within,
-      expect,
-    }) => {
-      expect(
-        await inEveryCluster({ mesh, within }, async (cluster) => {
-          const held = await entriesUnder(cluster, "cilium/state/services/v1/");
-          return judgeSameSet(
-            `services in the kvstore of ${cluster.name}`,
-            [...held.keys()],
-            (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
-          );
-        }),
-      ).toPass();
-    });
+    testEveryCluster(
+      test,
+      "every kvstore lists the global services of its own cluster and no others",
+      async (cluster) => {
+        const held = await entriesUnder(cluster, "cilium/state/services/v1/");
+        return judgeSameSet(
+          `services in the kvstore of ${cluster.name}`,
+          [...held.keys()],
+          (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
+        );
+      },
+    );
 
-    test("every kvstore lists the addresses of its own cluster's pods and none of another's", async ({
-      mesh,
-      within,
-      keepFacts,
-      expect,
-    }) => {
-      expect(
-        await inEveryCluster({ mesh, within }, async (cluster) => {
-          const held = [...(await entriesUnder(cluster, "cilium/state/ip/v1/default/")).keys()];
-          const pods = await podAddresses(cluster);
-          const missing = pods.filter((ip) => !held.includes(ip));
-          const foreign = mesh.clusters
-            .filter((c) => c !== cluster)
-            .flatMap((c) => held.filter((ip) => contains(parseCidr(c.podCidr), ip)));
-          keepFacts({ [`${cluster.name}, addresses`]: held.length });
-          return failedBecause([
-            ...(pods.length === 0 ? [`${cluster.name} has no pod, which proves nothing`] : []),
-            ...(missing.length === 0 ? [] : [`the kvstore of ${cluster.name} lacks ${missing.join(", ")}`]),
-            ...(foreign.length === 0
-              ? []
-              : [`the kvstore of ${cluster.name} holds another's ${foreign.join(", ")}`]),
-          ]);
-        }),
-      ).toPass();
-    });
+    testEveryCluster(
+      test,
+      "every kvstore lists the addresses of its own cluster's pods and none of another's",
+      async (cluster, { mesh, keepFacts }) => {
+        const held = [...(await entriesUnder(cluster, "cilium/state/ip/v1/default/")).keys()];
+        const pods = await podAddresses(cluster);
+        const missing = pods.filter((ip) => !held.includes(ip));
+        const foreign = mesh.clusters
+          .filter((c) => c !== cluster)
+          .flatMap((c) => held.filter((ip) => contains(parseCidr(c.podCidr), ip)));
+        keepFacts({ [`${cluster.name}, addresses`]: held.length });
+        return failedBecause([
+          ...(pods.length === 0 ? [`${cluster.name} has no pod, which proves nothing`] : []),
+          ...(missing.length === 0 ? [] : [`the kvstore of ${cluster.name} lacks ${missing.join(", ")}`]),
+          ...(foreign.length === 0
+            ? []
+            : [`the kvstore of ${cluster.name} holds another's ${foreign.join(", ")}`]),
+        ]);
+      },
+    );
 
-    test("every kvstore lists the identities of its own cluster and none of another's, by label and by number", async ({
-      mesh,
-      within,
-      keepFacts,
-      expect,
-    }) => {
-      expect(
-        await inEveryCluster({ mesh, within }, async (cluster) => {
-          const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
-          // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
-          const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
-          const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
-          const foreign = [...held]
-            .filter(([id, labels]) => !labels.includes(own) || Number(id) >> bits !== cluster.id)
-            .map(([id, labels]) => `${id} (${labels.slice(0, 80)})`);
-          const missing = (await exportedIdentities(cluster)).filter((id) => !held.has(id));
-          keepFacts({ [`${cluster.name}, identities`]: held.size });
-          return failedBecause([
-            ...(held.size === 0 ? [`the kvstore of ${cluster.name} has no identity`] : []),
-            ...(missing.length === 0
-              ? []
-              : [`the kvstore of ${cluster.name} lacks identities ${missing.join(", ")}`]),
-            ...(foreign.length === 0
-              ? []
-              : [`the kvstore of ${cluster.name} holds identities of others: ${foreign.join(", ")}`]),
-          ]);
-        }),
-      ).toPass();
-    });
+    testEveryCluster(
+      test,
+      "every kvstore lists the identities of its own cluster and none of another's, by label and by number",
+      async (cluster, { keepFacts }) => {
+        const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
+        // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
+        const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
+        const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
+        const foreign = [...held]
+          .filter(([id, labels]) => !labels.includes(own) || Number(id) >> bits !== cluster.id)
+          .map(([id, labels]) => `${id} (${labels.slice(0, 80)})`);
+        const missing = (await exportedIdentities(cluster)).filter((id) => !held.has(id));
+        keepFacts({ [`${cluster.name}, identities`]: held.size });
+        return failedBecause([
+          ...(held.size === 0 ? [`the kvstore of ${cluster.name} has no identity`] : []),
+          ...(missing.length === 0
+            ? []
+            : [`the kvstore of ${cluster.name} lacks identities ${missing.join(", ")}`]),
+          ...(foreign.length === 0
+            ? []
+            : [`the kvstore of ${cluster.name} holds identities of others: ${foreign.join(", ")}`]),
+        ]);
+      },
+    );
   },
 );

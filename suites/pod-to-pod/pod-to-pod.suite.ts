@@ -1,10 +1,10 @@
-import { judgePaths, type PathAnswers } from "#harness/judge/paths.ts";
-import type { AskTarget } from "#harness/model/probe-wire.ts";
+import { judgePaths } from "#harness/judge/paths.ts";
+import { askPaths } from "#harness/testkit/ask-paths.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
-import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
+import { vantagesOf } from "#harness/workloads/vantage.ts";
 
 const asks = 3;
 
@@ -38,34 +38,17 @@ export default defineSuite(
           const vantages = await vantagesOf(from.kube);
           const nodes = await from.nodes();
           expect(vantages.map((v) => v.node)).toEqual(nodes.map((n) => n.name));
-          const paths: PathAnswers[] = [];
-          await Promise.all(
-            vantages.map(async (vantage) => {
-              const port = protocol === "http" ? echoHttpPort : echoUdpPort;
-              const spec = targets.map(
-                (t): AskTarget => ({
-                  protocol,
-                  host: t.ip,
-                  port,
-                  path: protocol === "http" ? "/hostname" : "hostname",
-                  count: asks,
-                }),
-              );
-              const reply = await askFrom(
-                from.kube,
-                vantage,
-                { asks: spec, timeoutMs: budgets.requestMs, concurrency: 4 },
-                signal,
-              );
-              for (const [i, target] of targets.entries()) {
-                paths.push({
-                  from: `${from.name}/${vantage.node} (${vantage.ip})`,
-                  to: `${to.name}/${target.node} (${target.ip}:${port})`,
-                  expectedBody: target.pod,
-                  answers: reply.answers[i] ?? [],
-                });
-              }
-            }),
+          const port = protocol === "http" ? echoHttpPort : echoUdpPort;
+          const path = protocol === "http" ? "/hostname" : "hostname";
+          const paths = await askPaths(
+            from,
+            vantages,
+            targets.map(({ node, pod, ip }) => ({
+              name: `${to.name}/${node} (${ip}:${port})`,
+              pod,
+              ask: { protocol, host: ip, port, path, count: asks },
+            })),
+            { timeoutMs: budgets.requestMs, signal },
           );
           keepFacts({ paths: paths.length, requests: paths.length * asks });
           expect(judgePaths(paths, nodes.length * targets.length)).toPass();
