@@ -8,7 +8,7 @@ const merge = defineCommand<typeof json>({
   async run({ words: dirs, options, session }) {
     const { mergeReports } = await import("#harness/jobs/merge-reports.ts");
     const { closingLines } = await import("#harness/jobs/closing-lines.ts");
-    const { record, dir } = await mergeReports(dirs, session.command);
+    const { record, dir } = await mergeReports(dirs, session.command, session.say);
     process.exitCode = record.exitCode;
     if (options.json) return session.json({ ...record, dir });
     for (const line of closingLines(record, dir)) session.say(line);
