@@ -18,7 +18,7 @@ const merge = defineCommand<typeof json>({
 export const report = defineCommand({
   name: "report",
   help: "render a finished run again",
-  arguments: [{ name: "<run>", help: "a run id, or latest" }],
+  arguments: [{ name: "<run>", help: "a run id, latest, or the folder of a run" }],
   options: { csv: flag("--csv", "also write every history as CSV beside it"), ...json },
   commands: [merge],
   async run({ words: [runId = ""], options, session }) {

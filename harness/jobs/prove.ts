@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import type { Fault } from "#harness/faults/fault.ts";
@@ -25,7 +25,7 @@ import { type KillCell, type KillMatrix, type ProvenFault, proofFormat } from "#
 import type { RunRecord } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { reportsDir, runFolder } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { type Named, type Selected, type Selection, select } from "#harness/testkit/selection.ts";
 import { chooseSuites, listTests, loadAllSuites, suiteNames } from "#harness/testkit/suite-list.ts";
@@ -176,7 +176,7 @@ async function settledBefore(
   { suites, tables, tests, clusters }: Proof,
 ): Promise<{ faults: ProvenFault[]; cells: KillCell[] }> {
   if (run === undefined) return { faults: [], cells: [] };
-  const path = run.endsWith(".json") ? run : join(reportsDir(), run, matrixFile);
+  const path = run.endsWith(".json") ? resolve(run) : join(runFolder(run), matrixFile);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new MeshproofError("usage", `there is no record of prove at ${path}`, {
       cause: error,
