@@ -62,6 +62,13 @@ export default defineSuite(
     expect(stdout.split("\n"), stderr).toContain("other > passes");
   });
 
+  test.each(["faults", "profiles", "versions"])("%s knows no folder of suites, and refuses one", (what) => {
+    const { code, stdout, stderr } = runCli(["list", what, "--suites-dir", "/tmp"]);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("unknown option '--suites-dir'");
+  });
+
   test("a folder of suites that is none is refused by name", () => {
     const { code, stderr } = runCli(["list", "suites", "--suites-dir", "/no/such"]);
     expect(code).toBe(2);

@@ -1,3 +1,4 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { defineCommand } from "./command.ts";
 import { flag, json } from "./options.ts";
 
@@ -5,7 +6,12 @@ const merge = defineCommand<typeof json>({
   name: "merge",
   help: "make one JUnit, JSON and HTML of the run folders of several shards",
   arguments: [{ name: "<dirs...>", help: "run folders, each with a report.json", words: "files" }],
-  async run({ words: dirs, options, session }) {
+  async run({ words: dirs, options, given, session }) {
+    // An option of `report`, which its subcommand takes too.
+    if (given.has("csv"))
+      throw new MeshproofError("usage", "--csv is for one run: report merge writes no CSV", {
+        remedy: "merge first, then `npm run mesh -- report latest --csv`",
+      });
     const { mergeReports } = await import("#harness/jobs/merge-reports.ts");
     const { closingLines } = await import("#harness/jobs/closing-lines.ts");
     const { record, dir } = await mergeReports(dirs, session.command, session.say);

@@ -28,7 +28,7 @@ import { withLab } from "#harness/state/lock.ts";
 import { reportsDir, runFolder } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { type Named, type Selected, type Selection, select } from "#harness/testkit/selection.ts";
-import { chooseSuites, listTests, loadAllSuites, suiteNames } from "#harness/testkit/suite-list.ts";
+import { chooseSuites, listTests, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { matrixFile, proofExitCode, proofLines, writeProof } from "./proof.ts";
 import { shardRecord } from "./shard-record.ts";
 import { testLab } from "./test.ts";
@@ -64,7 +64,7 @@ interface Proof {
   readonly suites: readonly string[];
   readonly tables: ReadonlyMap<string, ProveTable>;
   readonly tests: ReadonlyMap<string, readonly string[]>;
-  /** Every suite that has a table, in the order of runs. */
+  /** Every suite, long ones included, in the order of runs. */
   readonly order: readonly string[];
   readonly clusters: readonly string[];
   /** Titles of the tests to run, of suites that do not run whole. */
@@ -102,7 +102,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     suites,
     tables,
     tests: new Map([...listTests(all, clusters)].map(([suite, t]) => [suite, left[suite] ?? t])),
-    order: suiteNames(all, "core", "lab"),
+    order: all.map((s) => s.info.name),
     left,
     clusters,
   };

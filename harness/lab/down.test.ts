@@ -172,6 +172,34 @@ describe("two owners with a lab of one name", () => {
   });
 });
 
+describe("a lab whose state cannot be used", () => {
+  const states: [string, () => void][] = [
+    ["is no JSON", () => writeFileSync(join(labDir("unit-seed"), "state.json"), "{")],
+    ["is malformed", () => writeState("unit-seed", { version: 3, phase: "nosuch" })],
+    ["is of an older version and cannot be migrated", () => writeState("unit-seed", { version: 1, plan: 7 })],
+    ["is of a newer version", () => writeState("unit-seed", { version: 99 })],
+    ["is no file", () => mkdirSync(join(labDir("unit-seed"), "state.json"))],
+  ];
+  test.each(states)("is removed by its labels where it %s, and that is said", async (_, write) => {
+    mkdirSync(labDir("unit-seed"), { recursive: true });
+    write();
+    placeFor(self, "unit-seed");
+    const left = [...placeFor(bob, "unit-seed"), ...placeFor(self, "other"), ...placeEarlier("unit-seed")];
+    const removed = await downLab("unit-seed", progress, signal);
+    expect(removed.join()).toContain(`${kindNameIn(self.short, "unit-seed", "east")}-control-plane`);
+    expect(names()).toEqual(left.sort());
+    expect(existsSync(labDir("unit-seed"))).toBe(false);
+    expect(notes.join("\n")).toMatch(/the state of lab unit-seed .*: what Docker's labels say/);
+    expect(notes.join("\n")).toContain("meshproof-unit-seed--east-control-plane, meshproof-unit-seed;");
+    expect(notes.join("\n")).toContain("down --lab unit-seed --owner unlabelled");
+  });
+
+  test("a lab that never was says nothing of a state", async () => {
+    await downLab("unit-seed", progress, signal);
+    expect(notes).toEqual([]);
+  });
+});
+
 describe("a lab of an earlier version in one's own state folder", () => {
   beforeEach(() => writeState("unit-seed", { version: 1 }));
 
