@@ -27,7 +27,7 @@ function listing<O extends Options>(
     options: { ...json, ...more },
     async run({ options, session }) {
       const { records, rows } = await of(options);
-      if (session.isJson) return session.json({ [name]: records });
+      if (session.isJson) return await session.json({ [name]: records });
       printRows(rows, session);
     },
   });
