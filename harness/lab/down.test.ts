@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
@@ -13,6 +12,7 @@ import { labOfOwnerLines, labsOfAllOwners } from "./all-labs.ts";
 import { downAll, downForeign, downLab } from "./down.ts";
 import { freeCapacity } from "./other-labs.ts";
 import { up } from "./up.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const signal = new AbortController().signal;
 const stateHome = process.env.XDG_STATE_HOME;
@@ -94,7 +94,7 @@ const writeState = (lab: string, state: object): void => {
 
 beforeEach(() => {
   notes = [];
-  dir = mkdtempSync(join(tmpdir(), "meshproof-owners-"));
+  dir = tempFolder("owners");
   all = { containers: [], networks: [] };
   process.env.XDG_STATE_HOME = join(dir, "alice");
   self = currentOwner();

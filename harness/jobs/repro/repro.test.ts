@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
@@ -10,8 +9,9 @@ import { planRepro } from "./index.ts";
 import { labFiles } from "./lab-files.ts";
 import { labOf } from "./lab-of.ts";
 import { readSource } from "./read-source.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), "meshproof-repro-"));
+const folder = (): string => tempFolder("repro");
 
 async function fileOf(name: string, ...documents: object[]): Promise<string> {
   const path = join(await folder(), name);

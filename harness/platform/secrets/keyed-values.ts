@@ -82,9 +82,11 @@ const strictName = /(?:password|passwd|passphrase|pwd|_pass)$/i;
 
 /** Of a password that YAML writes without quotes, alone on its line: blanks and brackets are of it. */
 function endOfPlain(text: string, nameStart: number, nameEnd: number, at: number): number {
-  if (!strictName.test(text.slice(nameStart - 1, nameEnd)) || !/^:[ \t]+$/.test(text.slice(nameEnd, at))) return at;
+  if (!strictName.test(text.slice(nameStart - 1, nameEnd)) || !/^:[ \t]+$/.test(text.slice(nameEnd, at)))
+    return at;
   const lineStart = text.lastIndexOf("\n", nameStart) + 1;
-  if (nameStart - lineStart > 200 || !/^[ \t]*(?:- )?[\w.-]*$/.test(text.slice(lineStart, nameStart))) return at;
+  if (nameStart - lineStart > 200 || !/^[ \t]*(?:- )?[\w.-]*$/.test(text.slice(lineStart, nameStart)))
+    return at;
   if (/[{[<$&*!|>%@"'`]/.test(text[at] ?? "")) return at;
   const line = /^[^\r\n\\"]*/.exec(text.slice(at, at + longestBare))?.[0] ?? "";
   const first = /^[a-z]+/i.exec(line)?.[0] ?? "";
@@ -123,7 +125,8 @@ const always = new Set([
   "certificate-key",
 ]);
 /** Names of what is derived from a secret, or public. */
-const notSecretPrefix = /checksum|hash|digest|sha\d|public|pub[-_]|bypass|compass|(?<![a-z])(?:max|min|count)/i;
+const notSecretPrefix =
+  /checksum|hash|digest|sha\d|public|pub[-_]|bypass|compass|(?<![a-z])(?:max|min|count)/i;
 /** What stands where a value would: nothing, a switch, a reference, a template, a type. */
 const placeholder = new RegExp(
   `^(?:${[
@@ -138,7 +141,8 @@ const placeholder = new RegExp(
 /** Names that may be of a reference as well: to a Secret, to a token's object. */
 const mayRefer = /^(?:secret|token|credentials?|access[-_ ]?key[-_]?id|_auth)$/i;
 /** What errors say before and behind `password:`. */
-const errorBefore = /\b(?:invalid|wrong|bad|incorrect|missing|unknown|unexpected|expired|no|error|failed)\s+$/i;
+const errorBefore =
+  /\b(?:invalid|wrong|bad|incorrect|missing|unknown|unexpected|expired|no|error|failed)\s+$/i;
 const errorBehind =
   /^(?:authentication|invalid|incorrect|missing|mismatch|expired|not|must|failed|denied|wrong|cannot|is|unauthorized|unexpected)$/i;
 
@@ -163,9 +167,11 @@ function isSecret(key: KeyName, value: string, next: string): boolean {
   // How many there are, or how long it lives.
   if (/^\d{1,2}$/.test(value)) return false;
   if (!mayRefer.test(name)) return true;
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || isPath(value) || /^\d{4}-\d\d-\d\dT/.test(value)) return false;
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || isPath(value) || /^\d{4}-\d\d-\d\dT/.test(value))
+    return false;
   // A figure, a type or a call of a program, a sentence.
-  if (/^[\d.:%]+(?:[nmu]?s|m|h|[KMG]i?B?)?$/.test(value) || /[({[]/.test(next) || /\s/.test(value)) return false;
+  if (/^[\d.:%]+(?:[nmu]?s|m|h|[KMG]i?B?)?$/.test(value) || /[({[]/.test(next) || /\s/.test(value))
+    return false;
   return value.length >= 6 && !isObjectName(value);
 }
 
@@ -177,5 +183,9 @@ function isObjectName(value: string): boolean {
   const parts = value.split(/[-_./:@]+/).filter((p) => p !== "");
   const words = parts.filter((p) => /^(?:[a-z]{3,19}|[A-Z][a-z]+(?:[A-Z]+[a-z]+)+)$/.test(p));
   const isSuffix = (p: string): boolean => /^\d{1,3}$/.test(p) || /^[a-z0-9]{1,10}$/.test(p);
-  return parts.length > 1 && parts.every((p) => words.includes(p) || isSuffix(p)) && words.length >= parts.length / 2;
+  return (
+    parts.length > 1 &&
+    parts.every((p) => words.includes(p) || isSuffix(p)) &&
+    words.length >= parts.length / 2
+  );
 }
