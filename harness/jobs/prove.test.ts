@@ -5,6 +5,7 @@ import { exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { type RunRecord, totalsOf } from "#harness/model/record.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { testkitFile } from "#harness/testkit/suite-list.ts";
 import { prove } from "./prove.ts";
 
 const runs = vi.hoisted((): { suites: readonly string[]; fault?: string }[] => []);
@@ -65,7 +66,7 @@ beforeEach(() => {
     mkdirSync(join(dir, "suites", name), { recursive: true });
     writeFileSync(
       join(dir, "suites", name, `${name}.suite.ts`),
-      `import { defineSuite } from "meshproof/testkit";
+      `import { defineSuite } from ${JSON.stringify(testkitFile)};
 export default defineSuite(
   { name: "${name}", tags: [], when: "${when}", goal: "g", method: "m", failureMeans: "f" },
   ({ test }) => test("passes", async () => {}),

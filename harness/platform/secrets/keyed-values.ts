@@ -84,9 +84,9 @@ const strictName = /(?:password|passwd|passphrase|pwd|_pass)$/i;
 function endOfPlain(text: string, nameStart: number, nameEnd: number, at: number): number {
   if (!strictName.test(text.slice(nameStart - 1, nameEnd)) || !/^:[ \t]+$/.test(text.slice(nameEnd, at)))
     return at;
-  const lineStart = text.lastIndexOf("\n", nameStart) + 1;
-  if (nameStart - lineStart > 200 || !/^[ \t]*(?:- )?[\w.-]*$/.test(text.slice(lineStart, nameStart)))
-    return at;
+  const before = text.slice(Math.max(0, nameStart - 200), nameStart);
+  const isWhole = nameStart <= 200 || before.includes("\n");
+  if (!isWhole || !/^[ \t]*(?:- )?[\w.-]*$/.test(before.slice(before.lastIndexOf("\n") + 1))) return at;
   if (/[{[<$&*!|>%@"'`]/.test(text[at] ?? "")) return at;
   const line = /^[^\r\n\\"]*/.exec(text.slice(at, at + longestBare))?.[0] ?? "";
   const first = /^[a-z]+/i.exec(line)?.[0] ?? "";
