@@ -5,7 +5,12 @@ export default defineConfig({
     projects: [
       {
         // The harness's own tests: no lab, nothing installed.
-        test: { name: "unit", include: ["{harness,scripts}/**/*.test.ts"], testTimeout: 30_000 },
+        test: {
+          name: "unit",
+          include: ["{harness,scripts}/**/*.test.ts"],
+          globalSetup: ["scripts/unit-setup.ts"],
+          testTimeout: 30_000,
+        },
       },
       {
         // The suites: one after the other on the lab that `MESHPROOF_RUN` names. `retry: 0`: a flaky failover is a finding.

@@ -1,12 +1,11 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 /** The command line as a process, with nothing of this machine: no programs, and folders of its own. For tests. */
 export function runCli(args: readonly string[], nodeOptions: readonly string[] = []) {
-  const dir = mkdtempSync(join(tmpdir(), "meshproof-cli-"));
+  const dir = tempFolder("cli");
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [...nodeOptions, join(repoRoot(), "scripts/meshproof.ts"), ...args],

@@ -72,7 +72,7 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
     );
     const { certificate } = reported(certified);
     process.exitCode = jobs.certifyExitCode([certificate]);
-    if (o.json) session.json(certificate);
+    if (o.json) await session.json(certificate);
     return;
   }
   const pairs = await pairsOf(o);
@@ -80,13 +80,13 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
   if (o.matrix === undefined) {
     const { certificate } = await one(found(pairs[0], "pair of versions"));
     process.exitCode = jobs.certifyExitCode([certificate]);
-    if (o.json) session.json(certificate);
+    if (o.json) await session.json(certificate);
     return;
   }
   const history = o.history ?? `${o.matrix.replace(/\.ya?ml$/, "")}.history.json`;
   const certificates = await jobs.certifyMatrix(pairs, history, one, { say, signal });
   process.exitCode = jobs.certifyExitCode(certificates);
-  if (o.json) session.json({ certificates: certificates.map((c) => c ?? null) });
+  if (o.json) await session.json({ certificates: certificates.map((c) => c ?? null) });
 }
 
 async function certifyPair(

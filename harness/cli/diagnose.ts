@@ -16,7 +16,7 @@ export const diagnose = defineCommand({
   async run({ words: files, options, session }) {
     const { diagnoseFiles, diagnoseLab } = await import("#harness/jobs/diagnose.ts");
     const findings = await (files.length === 0 ? diagnoseLab(options.lab) : diagnoseFiles(files));
-    if (options.json) session.json({ findings });
+    if (options.json) await session.json({ findings });
     else for (const line of describeFindings(findings)) session.say(line);
     process.exitCode = isWrong(findings) ? 1 : hasUnread(findings) ? 3 : 0;
   },

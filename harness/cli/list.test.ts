@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { runCli } from "./as-process.ts";
@@ -7,6 +6,7 @@ import { runCli } from "./as-process.ts";
 /** Prints the packages whose files a process loads, as its last line on standard error. */
 const spy = `
 import { registerHooks } from "node:module";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 const seen = new Set();
 registerHooks({ load(url, context, next) {
   const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1];
@@ -29,7 +29,7 @@ describe("list", { timeout: 60_000 }, () => {
   test.each(["suites", "tests", "faults", "profiles", "versions"])(
     "%s as JSON, with no lab, no Docker and no big library",
     (what) => {
-      const file = join(mkdtempSync(join(tmpdir(), "meshproof-spy-")), "spy.mjs");
+      const file = join(tempFolder("spy"), "spy.mjs");
       writeFileSync(file, spy);
       const { code, stdout, stderr } = runCli(["list", what, "--json"], ["--import", file]);
       expect(code, stderr).toBe(0);
@@ -48,7 +48,7 @@ describe("list", { timeout: 60_000 }, () => {
   });
 
   test("suites of another folder are listed, and import the testkit by its name", () => {
-    const dir = mkdtempSync(join(tmpdir(), "meshproof-other-"));
+    const dir = tempFolder("other");
     mkdirSync(join(dir, "other"));
     writeFileSync(
       join(dir, "other/other.suite.ts"),
@@ -60,6 +60,13 @@ export default defineSuite(
     );
     const { stdout, stderr } = runCli(["list", "tests", "--suites-dir", dir]);
     expect(stdout.split("\n"), stderr).toContain("other > passes");
+  });
+
+  test.each(["faults", "profiles", "versions"])("%s knows no folder of suites, and refuses one", (what) => {
+    const { code, stdout, stderr } = runCli(["list", what, "--suites-dir", "/tmp"]);
+    expect(code).toBe(2);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("unknown option '--suites-dir'");
   });
 
   test("a folder of suites that is none is refused by name", () => {

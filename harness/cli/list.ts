@@ -1,13 +1,12 @@
 import { given } from "#harness/lib/given.ts";
 import { type CliCommand, defineCommand } from "./command.ts";
-import { json, type Parsed, text } from "./options.ts";
+import { json, type Options, type Parsed, text } from "./options.ts";
 import type { Session } from "./session.ts";
 
 const suitesDir = {
   suitesDir: text("--suites-dir <dir>", "also the suites of this folder", "files"),
 };
-const options = { ...json, ...suitesDir };
-type ListOptions = Parsed<typeof options>;
+type ListOptions = Parsed<typeof suitesDir>;
 
 /** What is listed: records for JSON, and the columns of each for a person. */
 interface Listing {
@@ -15,17 +14,24 @@ interface Listing {
   readonly rows: readonly (readonly string[])[];
 }
 
-const listing = (name: string, help: string, of: (options: ListOptions) => Promise<Listing>): CliCommand =>
-  defineCommand<typeof options>({
+/** `more`: what a listing takes beside `--json`. */
+function listing<O extends Options>(
+  name: string,
+  help: string,
+  of: (options: Parsed<O & typeof json>) => Promise<Listing>,
+  more: O,
+): CliCommand {
+  return defineCommand<O & typeof json>({
     name,
     help,
-    options,
+    options: { ...json, ...more },
     async run({ options, session }) {
       const { records, rows } = await of(options);
-      if (options.json) return session.json({ [name]: records });
+      if (session.isJson) return await session.json({ [name]: records });
       printRows(rows, session);
     },
   });
+}
 
 function printRows(rows: readonly (readonly string[])[], session: Session): void {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((r) => r[i]?.length ?? 0)));
@@ -107,10 +113,10 @@ export const list = defineCommand({
   name: "list",
   help: "what there is, without a lab",
   commands: [
-    listing("suites", "name, when it runs, tags and goal of every suite", suites),
-    listing("tests", "every test's full name, on the clusters of the default lab", tests),
-    listing("faults", "name, group and effect of every fault", faults),
-    listing("profiles", "ways of meshing, with their lab files", profiles),
-    listing("versions", "what a lab is built of by default", versions),
+    listing("suites", "name, when it runs, tags and goal of every suite", suites, suitesDir),
+    listing("tests", "every test's full name, on the clusters of the default lab", tests, suitesDir),
+    listing("faults", "name, group and effect of every fault", faults, {}),
+    listing("profiles", "ways of meshing, with their lab files", profiles, {}),
+    listing("versions", "what a lab is built of by default", versions, {}),
   ],
 });

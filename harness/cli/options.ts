@@ -155,7 +155,8 @@ export const testing = {
   ...repeat,
   rerunFailed: text(
     "--rerun-failed <run>",
-    "only what failed, was unknown or had a set-up error in that run",
+    "only what failed, was unknown or had a set-up error in that run: its id, latest, or its folder",
+    "files",
   ),
   failFast: flag("--fail-fast", "start no further test after the first failure"),
   pauseOnFail: flag(

@@ -1,3 +1,4 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { defineCommand } from "./command.ts";
 import { flag, json } from "./options.ts";
 
@@ -5,10 +6,15 @@ const merge = defineCommand<typeof json>({
   name: "merge",
   help: "make one JUnit, JSON and HTML of the run folders of several shards",
   arguments: [{ name: "<dirs...>", help: "run folders, each with a report.json", words: "files" }],
-  async run({ words: dirs, options, session }) {
+  async run({ words: dirs, options, given, session }) {
+    // An option of `report`, which its subcommand takes too.
+    if (given.has("csv"))
+      throw new MeshproofError("usage", "--csv is for one run: report merge writes no CSV", {
+        remedy: "merge first, then `npm run mesh -- report latest --csv`",
+      });
     const { mergeReports } = await import("#harness/jobs/merge-reports.ts");
     const { closingLines } = await import("#harness/jobs/closing-lines.ts");
-    const { record, dir } = await mergeReports(dirs, session.command);
+    const { record, dir } = await mergeReports(dirs, session.command, session.say);
     process.exitCode = record.exitCode;
     if (options.json) return session.json({ ...record, dir });
     for (const line of closingLines(record, dir)) session.say(line);
@@ -18,7 +24,7 @@ const merge = defineCommand<typeof json>({
 export const report = defineCommand({
   name: "report",
   help: "render a finished run again",
-  arguments: [{ name: "<run>", help: "a run id, or latest" }],
+  arguments: [{ name: "<run>", help: "a run id, latest, or the folder of a run" }],
   options: { csv: flag("--csv", "also write every history as CSV beside it"), ...json },
   commands: [merge],
   async run({ words: [runId = ""], options, session }) {

@@ -34,7 +34,7 @@ export const repro = defineCommand({
         if (!o.plan) await bringUp({ ...o, keep: false, labFile: bundled.labFile }, session);
         for (const fault of bundled.faults)
           say(`was in force: ${meshCommand("inject", fault, "--lab", o.lab)}`);
-        if (o.json) session.json({ labFile: bundled.labFile, faults: bundled.faults });
+        if (o.json) await session.json({ labFile: bundled.labFile, faults: bundled.faults });
         return;
       }
     }
@@ -43,7 +43,7 @@ export const repro = defineCommand({
     for (const line of differenceLines(draft.differences)) say(line);
     say("");
     say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
-    if (o.json) session.json({ labFile, differences: draft.differences });
+    if (o.json) await session.json({ labFile, differences: draft.differences });
     if (o.plan) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
     await bringUp({ ...o, keep: false, labFile }, session);
   },

@@ -1,6 +1,7 @@
 import { given } from "#harness/lib/given.ts";
 import { beginReport } from "./begin-report.ts";
 import { defineCommand } from "./command.ts";
+import { givenWords } from "./given-words.ts";
 import { imageOptions, planOptions, testingOf } from "./lab-options.ts";
 import { flag, json, labToBuild, setup, testing, text, timeout } from "./options.ts";
 
@@ -24,7 +25,7 @@ export const run = defineCommand({
     timeout,
     ...json,
   },
-  async run({ words: suites, options: o, session }) {
+  async run({ words: suites, options: o, given: isGiven, session }) {
     const report = await beginReport(session, o);
     const { planLab } = await import("#harness/config/plan.ts");
     const plan = await planLab(planOptions(o));
@@ -39,6 +40,7 @@ export const run = defineCommand({
         suites,
         setup: o.setup,
         keep: o.keep,
+        labWords: givenWords(labToBuild, o, isGiven),
         images,
         mustBuild: await mustBuild(plan, images),
         command: session.command,

@@ -38,8 +38,11 @@ export class Session {
 
   readonly warn = (line: string): void => stderr.print(line, "\n");
 
-  json(value: unknown): void {
-    stdout.print(JSON.stringify(value, null, 2), "\n");
+  /** Without the secrets that a report would not hold either: what is printed comes from clusters and archives too. */
+  async json(value: unknown): Promise<void> {
+    const { redactText } = await import("#harness/platform/scan-secrets.ts");
+    const clean = JSON.parse(await redactText(JSON.stringify(value)));
+    stdout.print(JSON.stringify(clean, null, 2), "\n");
   }
 
   disarm(): void {

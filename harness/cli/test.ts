@@ -3,8 +3,22 @@ import { given } from "#harness/lib/given.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { beginReport } from "./begin-report.ts";
 import { defineCommand, type Input } from "./command.ts";
+import { givenWords } from "./given-words.ts";
 import { imageOptions, testingOf } from "./lab-options.ts";
 import { flag, images, json, lab, several, testing, text, timeout } from "./options.ts";
+
+/** What `--context` names, and what only such clusters need. */
+const clusters = {
+  context: several("--context <name>", "an external meshed cluster instead of a lab; two or more times"),
+  kubeconfig: text(
+    "--kubeconfig <file>",
+    "of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
+    "files",
+  ),
+  ...images,
+  proberImage: text("--prober-image <ref>", "where those clusters' nodes find the prober's image"),
+  agnhostImage: text("--agnhost-image <ref>", "where they find the backends' image"),
+};
 
 const options = {
   ...lab,
@@ -25,15 +39,7 @@ const options = {
     "a series of earlier measurements with which outages are compared",
     "files",
   ),
-  context: several("--context <name>", "an external meshed cluster instead of a lab; two or more times"),
-  kubeconfig: text(
-    "--kubeconfig <file>",
-    "of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
-    "files",
-  ),
-  ...images,
-  proberImage: text("--prober-image <ref>", "where those clusters' nodes find the prober's image"),
-  agnhostImage: text("--agnhost-image <ref>", "where they find the backends' image"),
+  ...clusters,
   timeout,
   writeContext: text(
     "--write-context <file>",
@@ -57,7 +63,12 @@ export const test = defineCommand({
   run: runTest,
 });
 
-async function runTest({ words: suites, options: o, session }: Input<typeof options>): Promise<void> {
+async function runTest({
+  words: suites,
+  options: o,
+  given: isGiven,
+  session,
+}: Input<typeof options>): Promise<void> {
   if (o.writeContext !== undefined)
     return await writeContextTo(o.writeContext, { words: suites, options: o, session });
   const report = await beginReport(session, o);
@@ -79,7 +90,12 @@ async function runTest({ words: suites, options: o, session }: Input<typeof opti
     return;
   }
   const { testExternal } = await import("#harness/jobs/test-external.ts");
-  const external = { contexts, images: await imageOptions({ ...o, registryMirror: undefined }) };
+  const clusterWords = givenWords(clusters, o, isGiven);
+  const external = {
+    contexts,
+    clusterWords,
+    images: await imageOptions({ ...o, registryMirror: undefined }),
+  };
   await session.withProgress((progress) =>
     testExternal({
       ...requested,

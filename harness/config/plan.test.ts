@@ -1,18 +1,18 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { profileNames } from "#harness/model/profile.ts";
 import { checkNetwork, checkPorts, mergeValues, planLab } from "./plan.ts";
 import { labFileOf } from "./profiles.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 async function labWith(edit: {
   east?: (text: string) => string;
   west?: (text: string) => string;
   lab?: (text: string) => string;
 }): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), "meshproof-lab-"));
+  const dir = tempFolder("lab");
   const from = join(labFileOf("default"), "..");
   for (const [name, change] of [
     ["east.yaml", edit.east],

@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
@@ -10,10 +9,11 @@ import { readSeries } from "#harness/measure/series.ts";
 import { readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { readMatrix } from "./upgrade-matrix.ts";
 import { checkWritable, readingUserFile, readUserFile, readUserJson } from "./user-file.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "meshproof-files-"));
+  dir = tempFolder("files");
   mkdirSync(join(dir, "dir"));
   writeFileSync(join(dir, "empty"), "");
   writeFileSync(join(dir, "binary"), Buffer.from([0x1f, 0x8b, 0x00, 0xff, 0xfe]));

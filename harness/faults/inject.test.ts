@@ -1,6 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -9,6 +7,7 @@ import { processStart } from "#harness/platform/machine.ts";
 import { readFaultJournal, writeFaultJournal } from "#harness/state/fault-journal.ts";
 import type { Fault, Injected, SuiteFault } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 /** A cluster that remembers what was asked of it. */
 let requested: string[] = [];
@@ -43,7 +42,7 @@ const fault = (over: Partial<Injected>, act = async () => {}): Fault => ({
 let state = "";
 beforeEach(() => {
   requested = [];
-  state = mkdtempSync(join(tmpdir(), "meshproof-fault-"));
+  state = tempFolder("fault");
   process.env.XDG_STATE_HOME = state;
 });
 afterEach(() => {

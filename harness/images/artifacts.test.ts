@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCiliumSpec } from "#harness/config/cilium-spec.ts";
@@ -12,10 +11,11 @@ import { lockDigest, throughMirror } from "./registry.ts";
 import { parsePackages } from "./source/debian.ts";
 import { adaptContainerdConfig } from "./source/node-image.ts";
 import { Store } from "./store.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let dir: string;
 beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), "meshproof-store-"));
+  dir = tempFolder("store");
   process.env.XDG_CACHE_HOME = dir;
 });
 

@@ -1,23 +1,15 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { runRecordSchema } from "#harness/model/record.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const root = join(import.meta.dirname, "../..");
 let dir: string;
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "meshproof-endings-"));
+  dir = tempFolder("endings");
 });
 
 interface Ended {

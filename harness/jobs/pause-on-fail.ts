@@ -12,6 +12,13 @@ export function requireTerminal(): void {
     });
 }
 
+/** Aborted if the work fails. The error itself is thrown where the work is awaited, and is not lost before. */
+export function signalOfFailure(work: Promise<unknown>): AbortSignal {
+  const failed = new AbortController();
+  work.catch((error: unknown) => failed.abort(error));
+  return failed.signal;
+}
+
 /** Holds each suite that failed until Enter, with kubectl lines for its namespace; runs until the signal. */
 export function pauseOnFail(
   mesh: Mesh,

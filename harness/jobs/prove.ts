@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import type { Fault } from "#harness/faults/fault.ts";
@@ -22,22 +22,16 @@ import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
-import {
-  type KillCell,
-  type KillMatrix,
-  type ProofRecord,
-  type ProvenFault,
-  proofFormat,
-  unknownCells,
-} from "#harness/model/kill-matrix.ts";
+import { type KillCell, type KillMatrix, type ProvenFault, proofFormat } from "#harness/model/kill-matrix.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { writeReportFile } from "#harness/platform/report-files.ts";
 import { withLab } from "#harness/state/lock.ts";
-import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { reportsDir, runFolder } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { type Named, type Selected, type Selection, select } from "#harness/testkit/selection.ts";
-import { chooseSuites, listTests, loadAllSuites, suiteNames } from "#harness/testkit/suite-list.ts";
+import { chooseSuites, listTests, loadAllSuites } from "#harness/testkit/suite-list.ts";
+import { matrixFile, proofExitCode, proofLines, writeProof } from "./proof.ts";
+import { shardRecord } from "./shard-record.ts";
 import { testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
@@ -71,7 +65,7 @@ interface Proof {
   readonly suites: readonly string[];
   readonly tables: ReadonlyMap<string, ProveTable>;
   readonly tests: ReadonlyMap<string, readonly string[]>;
-  /** Every suite that has a table, in the order of runs. */
+  /** Every suite, long ones included, in the order of runs. */
   readonly order: readonly string[];
   readonly clusters: readonly string[];
   /** Titles of the tests to run, of suites that do not run whole. */
@@ -109,7 +103,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     suites,
     tables,
     tests: new Map([...listTests(all, clusters)].map(([suite, t]) => [suite, left[suite] ?? t])),
-    order: suiteNames(all, "core", "lab"),
+    order: all.map((s) => s.info.name),
     left,
     clusters,
   };
@@ -145,8 +139,7 @@ async function proveUnderLock(
       options.say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of reported.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
     // As it goes: an hour's work survives whatever ends this one.
-    const record: ProofRecord = { schema: 1, faults: proven, cells };
-    await writeReportFile(join(dir, matrixFile), `${JSON.stringify(record, null, 1)}\n`);
+    await writeProof(dir, { schema: 1, faults: proven, cells });
   }
   options.say("\nafter all faults: every suite on the healed mesh");
   const final = await testLab({
@@ -163,19 +156,17 @@ async function proveUnderLock(
   const tests = final.record.suites.flatMap((s) =>
     s.tests.filter((t) => t.outcome !== "unsupported").map((t) => `${s.name} > ${t.name}`),
   );
-  const matrix = killMatrix(proven, cells, tests);
+  const everyFault = options.faults.length === 0 || chosen.length === allFaults.length;
+  const matrix: KillMatrix = { ...killMatrix(proven, cells, tests), everyFault };
+  const shard = options.selection?.shard;
   const record = {
     ...final.record,
     killMatrix: matrix,
-    exitCode: proofExitCode(
-      final.record,
-      matrix,
-      options.selection?.shard === undefined &&
-        (chosen.length === allFaults.length || options.faults.length === 0),
-    ),
+    ...shardRecord(shard),
+    exitCode: proofExitCode(final.record.exitCode, matrix, everyFault && shard === undefined),
   };
   await writeReport(final.dir, record);
-  for (const line of summary(matrix)) options.say(line);
+  for (const line of proofLines(matrix)) options.say(line);
   return { record, dir: final.dir };
 }
 
@@ -186,7 +177,7 @@ async function settledBefore(
   { suites, tables, tests, clusters }: Proof,
 ): Promise<{ faults: ProvenFault[]; cells: KillCell[] }> {
   if (run === undefined) return { faults: [], cells: [] };
-  const path = run.endsWith(".json") ? run : join(reportsDir(), run, matrixFile);
+  const path = run.endsWith(".json") ? resolve(run) : join(runFolder(run), matrixFile);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
     throw new MeshproofError("usage", `there is no record of prove at ${path}`, {
       cause: error,
@@ -212,31 +203,6 @@ async function settledBefore(
     faults,
     cells: before.cells.filter((c) => faults.some((f) => f.name === c.fault)),
   };
-}
-
-const matrixFile = "kill-matrix.json";
-
-/** `whole`: every fault was tried, so that a test which none of them killed proves nothing. */
-function proofExitCode(record: RunRecord, matrix: KillMatrix, whole: boolean): number {
-  if (record.exitCode === 130 || record.exitCode === 1) return record.exitCode;
-  if (matrix.survivors.length > 0 || (whole && matrix.unkilled.length > 0)) return 1;
-  if (unknownCells(matrix) > 0) return 3;
-  return record.exitCode;
-}
-
-function summary(matrix: KillMatrix): string[] {
-  const killed = matrix.cells.filter((c) => c.state === "killed").length;
-  return [
-    "",
-    `kill matrix: ${matrix.faults.length} faults, ${killed} kills, ${matrix.survivors.length} survivors; ${matrix.tests.length - matrix.unkilled.length} of ${matrix.tests.length} tests were killed at least once`,
-    ...(unknownCells(matrix) === 0
-      ? []
-      : [
-          `  ${unknownCells(matrix)} cells unknown, for the rig was disturbed: prove their faults again, alone`,
-        ]),
-    ...matrix.survivors.map((s) => `  survivor: ${s}`),
-    ...matrix.unkilled.map((t) => `  never killed: ${t}`),
-  ];
 }
 
 /** The suites that a fault is tried on: its killers, and a sentinel where they have too little that must stay green. */

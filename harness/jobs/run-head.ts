@@ -5,6 +5,8 @@ import { found } from "#harness/lib/found.ts";
 import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
+import type { Shard } from "#harness/testkit/selection.ts";
+import { shardRecord } from "./shard-record.ts";
 
 /** What is known of a run before its first test: the command, the lab, the versions. */
 export type RunHead = Omit<RunRecord, "durationMs" | "suites" | "totals" | "exitCode">;
@@ -14,6 +16,7 @@ interface HeadOptions {
   readonly command: string;
   readonly lab: string;
   readonly fault?: string;
+  readonly selection?: { readonly shard?: Shard };
   readonly signal: AbortSignal;
 }
 
@@ -27,6 +30,7 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
     lab: options.lab,
     profile: state.plan.profile,
     fault: options.fault ?? null,
+    ...shardRecord(options.selection?.shard),
     kernel: kernelRelease(),
     meshproof: meshproofVersion,
     imageSource: state.artifacts.source,

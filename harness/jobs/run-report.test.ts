@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, readlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { atStep, interruptedBy, notDoneWithin, UncaughtError } from "#harness/lib/ending.ts";
@@ -7,12 +6,13 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { type RunRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
 import { endOf, reportsEveryEnding } from "./end-of.ts";
 import { RunReport } from "./run-report.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let said: string[];
 let abort: AbortController;
 let report: RunReport;
 beforeEach(() => {
-  process.env.MESHPROOF_REPORTS = mkdtempSync(join(tmpdir(), "meshproof-report-"));
+  process.env.MESHPROOF_REPORTS = tempFolder("report");
   said = [];
   abort = new AbortController();
   report = new RunReport({

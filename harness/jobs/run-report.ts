@@ -16,6 +16,8 @@ import { toJunit } from "#harness/report/junit.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
+import type { Shard } from "#harness/testkit/selection.ts";
+import { shardRecord } from "./shard-record.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
 export interface RunReportOptions {
@@ -34,8 +36,8 @@ interface Ending {
   readonly error: unknown;
 }
 
-/** Name of the suite that holds the endings. */
-const suiteName = "meshproof";
+/** Name of the suite that holds the endings, and what else is wrong beside the tests. */
+export const suiteName = "meshproof";
 
 /**
  * The report of one `run` or `test`, from argument parsing on. Whatever ends the command, `close` leaves a `junit.xml`, a
@@ -47,6 +49,7 @@ export class RunReport {
   readonly #options: RunReportOptions;
   readonly #startedMs = monotonicMs();
   readonly #endings: Ending[] = [];
+  #shard: Pick<RunRecord, "shard"> = {};
   #lab = { lab: "default", profile: "unknown" };
   #soFar: (() => RunRecord) | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -99,6 +102,11 @@ export class RunReport {
   /** What is known of the lab before it answers. */
   about(lab: { readonly lab: string; readonly profile: string }): void {
     this.#lab = { lab: lab.lab, profile: lab.profile };
+  }
+
+  /** The part of a run that this is; one that ends early must not be missed when the parts are merged. */
+  partOf(shard: Shard | undefined): void {
+    this.#shard = shardRecord(shard);
   }
 
   /** From here on the report is made of what `soFar` returns, called whenever the report is written. */
@@ -195,6 +203,7 @@ export class RunReport {
       command: this.#options.command,
       ...this.#lab,
       fault: null,
+      ...this.#shard,
       kernel: kernelRelease(),
       meshproof: this.#options.meshproof,
       imageSource: "none",

@@ -8,6 +8,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import type { ImageSource } from "#harness/model/artifacts.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { RunRecord } from "#harness/model/record.ts";
+import { isHeldByThisProcess, readLabState } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { requireTerminal } from "./pause-on-fail.ts";
@@ -25,6 +26,8 @@ export interface RunOptions
   readonly suites: readonly string[];
   readonly setup: boolean;
   readonly keep: boolean;
+  /** The options that make such a lab again. */
+  readonly labWords: readonly string[];
   readonly images: {
     readonly source: ImageSource | "auto";
     readonly archive?: string;
@@ -78,6 +81,8 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
     }),
   );
   // A lab that somebody keeps is not this command's to remove.
+  const state = await readLabState(plan.lab);
+  const isRemoved = state !== undefined && (await isHeldByThisProcess(state));
   await using _mine = {
     [Symbol.asyncDispose]: () => atStep("clean-up", () => removeHeldLab(plan.lab, progress)),
   };
@@ -89,6 +94,10 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
     command: options.command,
     say: options.say,
     signal,
+    // Of a lab that is gone by then, `test` would find nothing.
+    again: isRemoved
+      ? { command: "run", options: options.labWords }
+      : { command: "test", options: ["--lab", plan.lab] },
     ...given({
       fault: options.fault,
       summary: options.summary,

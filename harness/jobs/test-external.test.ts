@@ -1,5 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
@@ -9,6 +8,7 @@ import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { readLabState, writeLabState } from "#harness/state/lab.ts";
 import { checkFault, type ExternalOptions, testExternal } from "./test-external.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const external = (name: string, id: number, networks: string[] = []): PlannedExternalCluster => ({
   kind: "external",
@@ -34,7 +34,7 @@ vi.mock("#harness/cluster/external/discover-cluster.ts", () => ({
 
 let dir = "";
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "meshproof-external-"));
+  dir = tempFolder("external");
   process.env.XDG_STATE_HOME = dir;
   const [cluster, user] = ["of-all", "nobody"];
   writeFileSync(

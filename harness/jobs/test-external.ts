@@ -30,13 +30,15 @@ import type { Images } from "./certify/prepare.ts";
 import { type TestOptions, testLab } from "./test.ts";
 import { checkTestFiles } from "./test-files.ts";
 
-export interface ExternalOptions extends Omit<TestOptions, "lab"> {
+export interface ExternalOptions extends Omit<TestOptions, "lab" | "again"> {
   readonly contexts: readonly string[];
   readonly kubeconfig?: string;
   readonly images: Images;
   /** Where the clusters' nodes find the prober and the backends, if not under this machine's own names. */
   readonly proberImage?: string;
   readonly agnhostImage?: string;
+  /** The options that name these clusters and their images. */
+  readonly clusterWords: readonly string[];
   readonly progress: Progress;
 }
 
@@ -157,10 +159,7 @@ async function testUnderLock(
   return await testLab({
     ...options,
     lab,
-    target: [
-      ...options.contexts.flatMap((c) => ["--context", c]),
-      ...(options.kubeconfig === undefined ? [] : ["--kubeconfig", options.kubeconfig]),
-    ],
+    again: { command: "test", options: options.clusterWords },
   });
 }
 

@@ -33,7 +33,7 @@ import type { RunOutput } from "#harness/testkit/reporters/records.ts";
 import { RecordReporter } from "#harness/testkit/reporters/records.ts";
 import { WriteQueue } from "#harness/testkit/reporters/write-queue.ts";
 import { runContextFile, writeRunContext } from "#harness/testkit/run-context.ts";
-import { diagnosisFile, reportsDir } from "#harness/testkit/run-dir.ts";
+import { diagnosisFile, reportsDir, runFolder } from "#harness/testkit/run-dir.ts";
 import { runSuites } from "#harness/testkit/run-suites.ts";
 import { type Selected, type Selection, select, withoutCount } from "#harness/testkit/selection.ts";
 import {
@@ -45,13 +45,19 @@ import {
 } from "#harness/testkit/suite-list.ts";
 import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
 import { correctSpoiled, keepInSeries } from "./keep-series.ts";
-import { pauseOnFail, requireTerminal } from "./pause-on-fail.ts";
+import { pauseOnFail, requireTerminal, signalOfFailure } from "./pause-on-fail.ts";
 import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
 import { contextOf } from "./test-context.ts";
 import { checkTestFiles } from "./test-files.ts";
 import { failUnexpectedSkips, readAllowances } from "./unsupported.ts";
 import { junitProperties, readRun, writeReport } from "./write-report.ts";
+
+/** A command that tests the same clusters, or clusters made alike, and its options. */
+export interface Again {
+  readonly command: "run" | "test";
+  readonly options: readonly string[];
+}
 
 export interface TestOptions {
   readonly lab: string;
@@ -70,14 +76,14 @@ export interface TestOptions {
   /** How often each scenario is measured; in the series, where one is named. */
   readonly repeat?: number;
   readonly selection?: Selection;
-  /** A run whose failures are repeated: its id, or `latest`. */
+  /** A run whose failures are repeated: its id, `latest`, or the path of its folder. */
   readonly rerunFailed?: string;
   /** Also the suites of this folder. */
   readonly suitesDir?: string;
   readonly failFast?: boolean;
   readonly pauseOnFail?: boolean;
-  /** How these clusters are named on a command line; `--lab NAME` by default. */
-  readonly target?: readonly string[];
+  /** How a command line reaches these clusters once this one has ended; `test --lab NAME` by default. */
+  readonly again?: Again;
   readonly series?: string;
   readonly baseline?: string;
   /** Of `run` and `test`: follows the results, and adds what ended the command early. */
@@ -117,7 +123,7 @@ export async function earlierRun({
   lab,
 }: Pick<TestOptions, "rerunFailed" | "lab">): Promise<RunRecord | undefined> {
   if (rerunFailed === undefined) return undefined;
-  const run = await readRun(join(reportsDir(), rerunFailed));
+  const run = await readRun(runFolder(rerunFailed));
   requireSameLab(run, lab);
   return run;
 }
@@ -137,16 +143,21 @@ export function selectFor(
 }
 
 /** What a person does after a failure: repeat the test alone, and look at the evidence. */
-function nextSteps(options: TestOptions, dir: string, { suite, name }: TestRecord): string[] {
-  const { fault, suitesDir, target = ["--lab", options.lab] } = options;
+export function nextSteps(
+  options: Pick<TestOptions, "lab" | "again" | "fault" | "suitesDir" | "baseline" | "bugtool">,
+  dir: string,
+  { suite, name }: Pick<TestRecord, "suite" | "name">,
+): string[] {
+  const { fault, suitesDir, baseline, bugtool } = options;
+  const { again = { command: "test", options: ["--lab", options.lab] } } = options;
   const more = [
     ...(fault === undefined ? [] : ["--with-fault", fault]),
     ...(suitesDir === undefined ? [] : ["--suites-dir", suitesDir]),
+    ...(baseline === undefined ? [] : ["--baseline", baseline]),
+    ...(bugtool === true ? ["--bugtool"] : []),
   ];
-  return [
-    `repeat:   ${meshCommand("test", suite, "--test", withoutCount(name), ...target, ...more)}`,
-    `evidence: ${join(dir, "artifacts", suite)}`,
-  ];
+  const words = [again.command, suite, "--test", withoutCount(name), ...again.options, ...more];
+  return [`repeat:   ${meshCommand(...words)}`, `evidence: ${join(dir, "artifacts", suite)}`];
 }
 
 /** Ends a run with its first failure. */
@@ -206,22 +217,22 @@ async function testUnderLock(
   const ended = new AbortController();
   let pausing: Promise<void> | undefined;
   try {
-    const signal = AbortSignal.any([options.signal, failed.signal, dockerGone]);
-    if (options.pauseOnFail === true)
-      pausing = pauseOnFail(
-        mesh,
-        dir,
-        options.say,
-        AbortSignal.any([options.signal, dockerGone, ended.signal]),
-      );
+    const signals = [options.signal, failed.signal, dockerGone];
+    if (options.pauseOnFail === true) {
+      const within = AbortSignal.any([options.signal, dockerGone, ended.signal]);
+      pausing = pauseOnFail(mesh, dir, options.say, within);
+      // Suites would wait for ever for whoever lets them go on.
+      signals.push(signalOfFailure(pausing));
+    }
+    const signal = AbortSignal.any(signals);
     for (const { dir: suitesDir, files } of byFolder(chosen)) {
       if (failed.signal.aborted) break;
       await runSuites({ files, contextFile, reporters: [reporter], signal, ...given({ suitesDir }) });
     }
   } finally {
     ended.abort();
-    await pausing;
     await watch[Symbol.asyncDispose]();
+    await pausing;
   }
   const results = await resultsOf(run, reporter);
   return leaveReport(options, dir, { ...head, durationMs: monotonicMs() - startedMs, ...results });

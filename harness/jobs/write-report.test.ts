@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { RunRecord } from "#harness/model/record.ts";
@@ -7,6 +6,7 @@ import { runRecordSchema } from "#harness/model/record.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { jwt, pem } from "#harness/platform/secrets/planted.ts";
 import { writeReport } from "./write-report.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const record: RunRecord = {
   schema: 1,
@@ -48,7 +48,7 @@ const record: RunRecord = {
 };
 
 test("what was taken out of a report is counted in report.json, and is in none of its files", async () => {
-  const dir = join(mkdtempSync(join(tmpdir(), "meshproof-report-")), record.runId);
+  const dir = join(tempFolder("report"), record.runId);
   await writeReportFile(join(dir, "artifacts/policy/east/agent-w-log.txt"), `x\n${pem()}`);
   const redactions = [
     { file: "artifacts/policy/east/agent-w-log.txt", kind: "private key", count: 1 },
@@ -68,7 +68,7 @@ test("what was taken out of a report is counted in report.json, and is in none o
 });
 
 test("a report without a secret has no redactions", async () => {
-  const dir = join(mkdtempSync(join(tmpdir(), "meshproof-report-")), record.runId);
+  const dir = join(tempFolder("report"), record.runId);
   expect(await writeReport(dir, { ...record, suites: [] })).toEqual([]);
   expect(JSON.parse(readFileSync(join(dir, "report.json"), "utf8"))).not.toHaveProperty("redactions");
   rmSync(join(dir, ".."), { recursive: true });

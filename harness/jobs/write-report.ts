@@ -12,7 +12,7 @@ import { readHistory, writeCsv } from "#harness/probe/history-file.ts";
 import { toHtml } from "#harness/report/html.ts";
 import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
-import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { runFolder } from "#harness/testkit/run-dir.ts";
 
 /** Made of the record. */
 const rendered = ["report.json", "junit.xml", "report.html"];
@@ -78,7 +78,7 @@ async function readHistories(dir: string, run: RunRecord): Promise<Map<string, H
 
 /** Every history of a run as CSV beside it; answers the files. */
 export async function exportCsv(runId: string): Promise<string[]> {
-  const dir = join(reportsDir(), runId, "histories");
+  const dir = join(runFolder(runId), "histories");
   const files = (await readdir(dir).catch(() => [])).filter((f) => f.endsWith(".ndjson"));
   if (files.length === 0)
     throw new MeshproofError("usage", `run ${runId} kept no history`, {
@@ -109,7 +109,7 @@ export async function readRun(dir: string): Promise<RunRecord> {
 
 /** Renders a finished run again from its own files; answers the page's path. */
 export async function renderAgain(runId: string): Promise<string> {
-  const dir = join(reportsDir(), runId);
+  const dir = runFolder(runId);
   const run = await readRun(dir);
   await writeReportFile(join(dir, "junit.xml"), junitOf(run));
   await writeReportFile(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
@@ -13,6 +12,7 @@ import { labOfOwnerLines, labsOfAllOwners } from "./all-labs.ts";
 import { downAll, downForeign, downLab } from "./down.ts";
 import { freeCapacity } from "./other-labs.ts";
 import { up } from "./up.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const signal = new AbortController().signal;
 const stateHome = process.env.XDG_STATE_HOME;
@@ -94,7 +94,7 @@ const writeState = (lab: string, state: object): void => {
 
 beforeEach(() => {
   notes = [];
-  dir = mkdtempSync(join(tmpdir(), "meshproof-owners-"));
+  dir = tempFolder("owners");
   all = { containers: [], networks: [] };
   process.env.XDG_STATE_HOME = join(dir, "alice");
   self = currentOwner();
@@ -169,6 +169,34 @@ describe("two owners with a lab of one name", () => {
     await freeCapacity("unit-seed", progress, signal);
     expect(notes.join()).toContain(`lab unit-seed of ${bob.id} runs beside this one, 1 nodes`);
     expect(names()).toEqual(theirs);
+  });
+});
+
+describe("a lab whose state cannot be used", () => {
+  const states: [string, () => void][] = [
+    ["is no JSON", () => writeFileSync(join(labDir("unit-seed"), "state.json"), "{")],
+    ["is malformed", () => writeState("unit-seed", { version: 3, phase: "nosuch" })],
+    ["is of an older version and cannot be migrated", () => writeState("unit-seed", { version: 1, plan: 7 })],
+    ["is of a newer version", () => writeState("unit-seed", { version: 99 })],
+    ["is no file", () => mkdirSync(join(labDir("unit-seed"), "state.json"))],
+  ];
+  test.each(states)("is removed by its labels where it %s, and that is said", async (_, write) => {
+    mkdirSync(labDir("unit-seed"), { recursive: true });
+    write();
+    placeFor(self, "unit-seed");
+    const left = [...placeFor(bob, "unit-seed"), ...placeFor(self, "other"), ...placeEarlier("unit-seed")];
+    const removed = await downLab("unit-seed", progress, signal);
+    expect(removed.join()).toContain(`${kindNameIn(self.short, "unit-seed", "east")}-control-plane`);
+    expect(names()).toEqual(left.sort());
+    expect(existsSync(labDir("unit-seed"))).toBe(false);
+    expect(notes.join("\n")).toMatch(/the state of lab unit-seed .*: what Docker's labels say/);
+    expect(notes.join("\n")).toContain("meshproof-unit-seed--east-control-plane, meshproof-unit-seed;");
+    expect(notes.join("\n")).toContain("down --lab unit-seed --owner unlabelled");
+  });
+
+  test("a lab that never was says nothing of a state", async () => {
+    await downLab("unit-seed", progress, signal);
+    expect(notes).toEqual([]);
   });
 });
 

@@ -1,28 +1,50 @@
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { isKindPlan } from "#harness/config/plan.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
 import { currentOwner, shortOf, unlabelled } from "#harness/platform/owner.ts";
 import { forgetPriority } from "#harness/platform/priority.ts";
 import { isSameLab, type LabKey } from "#harness/state/inventory.ts";
-import { readLabState, requireOwn } from "#harness/state/lab.ts";
+import { listLabs, readLabState, requireOwn } from "#harness/state/lab.ts";
 import { withLab, workerOn } from "#harness/state/lock.ts";
 import { everyFoundLab, everyLab, reapBuilds, reapForeign, reapLab } from "#harness/state/reap.ts";
 import { removeManaged } from "./remove-managed.ts";
 
-/** Removes one lab of this owner and nothing else. Throws `lab-foreign` for one of an earlier version. */
+/**
+ * Removes one lab of this owner and nothing else. Where its state cannot be read, Docker's labels tell what is its own, and
+ * what is not is named. Throws `lab-foreign` for one of an earlier version.
+ */
 export async function downLab(lab: string, progress: Progress, signal: AbortSignal): Promise<string[]> {
   await dockerInfo();
   return withLab(lab, signal, async (held) => {
-    const state = await readLabState(lab).catch(() => undefined);
+    const state = await readLabState(lab).catch((error: unknown) => {
+      progress.note(`${messageOf(error)}: what Docker's labels say is of this lab is removed`);
+      return undefined;
+    });
     if (state !== undefined) requireOwn(state);
+    const isReadable = state !== undefined || !(await listLabs()).includes(lab);
     if (state !== undefined && !isKindPlan(state.plan))
       await progress.step("remove what Meshproof created there", () => removeManaged(new Mesh(state)));
     const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, held));
     await forgetPriority();
+    if (!isReadable) await noteWhatIsLeft(lab, progress);
     return removed;
   });
+}
+
+/** Of a lab whose state told nothing: what bears its name and no owner, and what Docker does not know of. */
+async function noteWhatIsLeft(lab: string, progress: Progress): Promise<void> {
+  const left = (await everyFoundLab()).find((f) => isSameLab(f, { lab, owner: unlabelled }));
+  if (left !== undefined) {
+    const names = [...left.containers, ...left.networks].map((o) => o.name).join(", ");
+    const remove = meshCommand("down", "--lab", lab, "--owner", unlabelled);
+    progress.note(`left, for they carry no owner: ${names}; \`${remove}\` removes them`);
+  }
+  progress.note(
+    `if lab ${lab} was of external clusters, namespaces meshproof-* may be left there: \`npm run mesh -- test --context ...\` names them`,
+  );
 }
 
 /**

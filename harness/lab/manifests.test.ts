@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readManifests } from "#harness/config/lab-file.ts";
 import { fakeApiServer } from "#harness/kube/fake-api-server.ts";
 import { Kube } from "#harness/kube/kube.ts";
 import { applyManifests } from "./manifests.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const text = `
 apiVersion: networking.k8s.io/v1
@@ -29,7 +29,7 @@ metadata: { name: shop }
 
 test("the objects of a lab file arrive whole, namespaces first", async () => {
   await using server = await fakeApiServer();
-  const folder = await mkdtemp(join(tmpdir(), "meshproof-manifests-"));
+  const folder = tempFolder("manifests");
   try {
     await writeFile(join(folder, "objects.yaml"), text);
     const objects = await readManifests(join(folder, "lab.yaml"), "objects.yaml");

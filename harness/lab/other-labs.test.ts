@@ -1,5 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Progress } from "#harness/lib/progress.ts";
@@ -17,6 +16,7 @@ import {
 } from "#harness/state/lab.ts";
 import { workOn } from "./open-lab.ts";
 import { freeCapacity } from "./other-labs.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const signal = new AbortController().signal;
 const path = process.env.PATH;
@@ -32,7 +32,7 @@ const progress: Progress = {
 
 beforeEach(() => {
   reported = [];
-  dir = mkdtempSync(join(tmpdir(), "meshproof-labs-"));
+  dir = tempFolder("labs");
   process.env.XDG_STATE_HOME = dir;
   // A Docker that has nothing: what is looked at here are the labs' files.
   mkdirSync(join(dir, "bin"));

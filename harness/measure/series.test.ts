@@ -1,11 +1,11 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { exampleMeasurement } from "#harness/model/examples.ts";
 import { appendToSeries, correctSeries, readSeries } from "./series.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "meshproof-series-"));
+const dir = tempFolder("series");
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const measurement = exampleMeasurement();

@@ -321,5 +321,9 @@ export const runRecord: fc.Arbitrary<RunRecord> = some(
     }),
     exitCode: whole,
   },
-  { killMatrix, redactions: many(fc.record({ file: text, kind: text, count: whole })) },
+  {
+    killMatrix,
+    shard: fc.record({ index: whole, of: whole }),
+    redactions: many(fc.record({ file: text, kind: text, count: whole })),
+  },
 );

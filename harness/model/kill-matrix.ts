@@ -40,6 +40,10 @@ export const killMatrixSchema = z.object({
   survivors: z.array(z.string()),
   /** Tests that no fault killed. */
   unkilled: z.array(z.string()),
+  everyFault: z
+    .boolean()
+    .exactOptional()
+    .describe("No `--fault` was given: with all shards, a test that no fault killed proves nothing."),
 });
 /** Faults by tests: what `prove` found. */
 export type KillMatrix = Infer<typeof killMatrixSchema>;

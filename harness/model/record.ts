@@ -117,6 +117,10 @@ export const runRecordSchema = z.object({
     errors: z.number().describe("Errors of set-up and clean-up."),
   }),
   exitCode: z.number().describe("Exit code of the command."),
+  shard: z
+    .object({ index: z.number().int(), of: z.number().int() })
+    .exactOptional()
+    .describe("The part that `--shard` named, from 1 to `of`; a merged run has none."),
   redactions: z
     .array(redactionSchema)
     .exactOptional()

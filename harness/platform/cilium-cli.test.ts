@@ -1,9 +1,9 @@
-import { chmod, mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { found } from "#harness/lib/found.ts";
 import { CiliumCli } from "./cilium-cli.ts";
+import { tempFolder } from "./temp-folder.ts";
 
 const signal = new AbortController().signal;
 const east = { context: "kind-east", kubeconfig: "/tmp/east" };
@@ -15,7 +15,7 @@ afterEach(() => {
 
 /** A stand-in that writes down what it is asked for. */
 async function fakeCli(): Promise<() => Promise<string[]>> {
-  const dir = await mkdtemp(join(tmpdir(), "meshproof-cli-"));
+  const dir = tempFolder("cli");
   const log = join(dir, "log");
   await writeFile(
     join(dir, "cilium"),

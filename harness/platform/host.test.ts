@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { busiest, lookAtProcesses } from "./busiest.ts";
@@ -8,9 +7,10 @@ import { command } from "./command.ts";
 import { memory, needs } from "./doctor/doctor.ts";
 import { runtimeWrapper } from "./doctor/setup.ts";
 import { writeAtomic } from "./paths.ts";
+import { tempFolder } from "./temp-folder.ts";
 
 describe("the OCI runtime wrapper", () => {
-  const dir = mkdtempSync(join(tmpdir(), "meshproof-oci-"));
+  const dir = tempFolder("oci");
   const bin = join(dir, "bin");
   mkdirSync(bin);
   writeFileSync(join(bin, "runc"), '#!/bin/sh\necho "$@"\n');
@@ -72,7 +72,7 @@ describe("commands", () => {
 });
 
 test("files are written whole or not at all, with their mode", async () => {
-  const file = join(mkdtempSync(join(tmpdir(), "meshproof-w-")), "deep/secret");
+  const file = join(tempFolder("w"), "deep/secret");
   await writeAtomic(file, "x", 0o600);
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });

@@ -1,5 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
@@ -7,6 +6,7 @@ import { command, outputOf } from "./command.ts";
 import { commandLogDir, keepOutput } from "./command-log.ts";
 import { buildFailure } from "./go.ts";
 import { linesThatMatter, refusedModule, remedyOf } from "./lines-that-matter.ts";
+import { tempFolder } from "./temp-folder.ts";
 
 const downloading = Array.from({ length: 200 }, (_, i) => `go: downloading example.com/m${i} v1.${i}.0`).join(
   "\n",
@@ -189,7 +189,7 @@ test("of a program that nothing is known of, its last words, without colours", (
 
 describe("a command that fails", () => {
   beforeEach(() => {
-    process.env.XDG_CACHE_HOME = mkdtempSync(join(tmpdir(), "meshproof-logs-"));
+    process.env.XDG_CACHE_HOME = tempFolder("logs");
   });
   const failed = async (script: string): Promise<Error> =>
     command("sh", ["-c", script]).then(

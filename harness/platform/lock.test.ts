@@ -1,17 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { holderOf, lockFolder } from "./lock.ts";
 import { isAlive, thisProcess } from "./machine.ts";
+import { tempFolder } from "./temp-folder.ts";
 
 let dir = "";
 const children: ChildProcess[] = [];
 
 beforeEach(() => {
-  dir = join(mkdtempSync(join(tmpdir(), "meshproof-lock-")), "lab");
+  dir = join(tempFolder("lock"), "lab");
 });
 afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { hostileText, isWorkflowCommand, textOfOthers, unseen } from "#harness/lib/visible-examples.ts";
 import { Output, type Piece, paint } from "./output.ts";
 import { repoRoot } from "./paths.ts";
+import { jwt, pem } from "./secrets/planted.ts";
 
 /** A stream that keeps what reaches it. */
 function sink(isTTY: boolean) {
@@ -44,6 +45,18 @@ describe("one output", () => {
     expect(shown(true, {})).toBe("\u001b[32mok\u001b[39m \\x1b[31mforged\n");
     expect(shown(false, { CI: "true", FORCE_COLOR: "1" })).toBe("ok \\x1b[31mforged\n");
     expect(shown(true, { NO_COLOR: "1" })).toBe("ok \\x1b[31mforged\n");
+  });
+
+  test("a secret of a cluster or an archive is not printed", () => {
+    const { stream, text } = sink(false);
+    const output = new Output(stream, {});
+    output.takeOver();
+    output.print(`db: password: sunshine\n`, paint("red", `401 with ${jwt}\n`));
+    stream.write(`PGPASSWORD=Summer-2026\n${pem()}`);
+    expect(text()).toBe(
+      "db: password: [redacted: password]\n401 with [redacted: token (JWT)]\nPGPASSWORD=[redacted: password]\n[redacted: private key]\n",
+    );
+    expect(output.render("token: hunter22")).toBe("token: [redacted: token]");
   });
 
   test("whatever is printed, in whatever pieces, nothing but line feeds and our own colours is obeyed", () => {

@@ -2,6 +2,7 @@ import { StringDecoder } from "node:string_decoder";
 import pc from "picocolors";
 import { describeError } from "#harness/lib/errors.ts";
 import { printable } from "#harness/lib/visible.ts";
+import { redactSecrets } from "./secrets/index.ts";
 
 const sgr = pc.createColors(true);
 
@@ -15,7 +16,8 @@ export const paint = (colour: Painted["colour"], text: string): Painted => ({ co
 type Stream = Pick<NodeJS.WriteStream, "write" | "isTTY">;
 
 /**
- * The one way to a stream of the process: all text is made printable, whoever writes it. Colours are data (`paint`) and
+ * The one way to a stream of the process: all text is made printable, whoever writes it, and loses the secrets that our own
+ * table knows, as a report does. Tokens of services are taken out where JSON is printed: their rules are slow to load. Colours are data (`paint`) and
  * become escape sequences here, on a terminal only: no text can forge one.
  */
 export class Output {
@@ -69,7 +71,7 @@ export class Output {
     let line = before;
     let text = "";
     for (const piece of pieces) {
-      const shown = printable(typeof piece === "string" ? piece : piece.text, line);
+      const shown = printable(redactSecrets(typeof piece === "string" ? piece : piece.text), line);
       text += typeof piece === "string" || !this.#coloured ? shown : sgr[piece.colour](shown);
       line = tail(line + shown);
     }

@@ -1,14 +1,14 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { builderOf, buildName } from "./build-containers.ts";
 import { thisProcess } from "./machine.ts";
 import { currentOwner, labFilters, labLabels, ownerOf, shortOf } from "./owner.ts";
+import { tempFolder } from "./temp-folder.ts";
 
 let dir = "";
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "meshproof-owner-"));
+  dir = tempFolder("owner");
 });
 afterEach(() => {
   rmSync(dir, { recursive: true, force: true });

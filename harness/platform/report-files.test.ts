@@ -1,5 +1,4 @@
-import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { globSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { strToU8, unzipSync, zipSync } from "fflate";
@@ -9,8 +8,9 @@ import { parse as parseYaml, stringify as toYaml } from "yaml";
 import { appendToReport, appendToReportNow, ReportStream, writeReportFile } from "./report-files.ts";
 import { redactionLines, redactionsIn } from "./report-redactions.ts";
 import { githubToken, harmless, jwt, pem, planted } from "./secrets/planted.ts";
+import { tempFolder } from "./temp-folder.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "meshproof-report-"));
+const dir = tempFolder("report");
 afterAll(() => rmSync(dir, { recursive: true }));
 const read = (name: string): string => readFileSync(join(dir, name), "utf8");
 
@@ -135,7 +135,7 @@ test("a stream to where nothing can be written says so at its end, not before", 
 });
 
 test("what was taken out is counted by file and kind, in archives too, and its value is not told", async () => {
-  const report = mkdtempSync(join(tmpdir(), "meshproof-report-"));
+  const report = tempFolder("report");
   await writeReportFile(
     join(report, "artifacts/a/log.txt"),
     `${pem()}${pem("EC PRIVATE KEY")}${githubToken}`,

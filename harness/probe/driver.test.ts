@@ -1,14 +1,14 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { failoverFacts } from "#harness/judge/failover.ts";
 import type { WireRequest } from "#harness/model/probe-wire.ts";
 import { type Prober, Stream } from "./driver.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 test("a good answer of a pod that is not of the service is a request lost to a wrong backend", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "meshproof-driver-"));
+  const dir = tempFolder("driver");
   const path = join(dir, "h.ndjson");
   const stream = new Stream({} as Prober, {
     title: "t",

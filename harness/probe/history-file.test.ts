@@ -1,12 +1,12 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
 import { HistoryFile, readHistory, readHistorySoFar, writeCsv } from "./history-file.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
-const dir = mkdtempSync(join(tmpdir(), "meshproof-history-"));
+const dir = tempFolder("history");
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const head = {

@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -11,10 +10,11 @@ import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { isHeldByThisProcess, isOwn, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
 import { hasLostLock, withLab, workerOn } from "./lock.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let dir = "";
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "meshproof-state-"));
+  dir = tempFolder("state");
   process.env.XDG_STATE_HOME = dir;
 });
 afterEach(() => {

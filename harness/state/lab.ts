@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { checkLabName, kindNameIn, labPrefix } from "#harness/config/lab-name.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { PlannedCluster } from "#harness/model/lab-plan.ts";
@@ -27,14 +27,19 @@ export const kubeconfigOf = (lab: string, cluster: string): string =>
 /** An earlier version's file is migrated. Throws for a state that this Meshproof cannot use. */
 export async function readLabState(lab: string): Promise<LabState | undefined> {
   const file = join(labDir(lab), "state.json");
-  const text = await readFile(file, "utf8").catch(() => undefined);
+  const what = `the state of lab ${lab} (${file})`;
+  const remedy = `run \`${meshCommand("down", "--lab", lab)}\`, then \`${meshCommand("up", "--lab", lab)}\``;
+  const text = await readFile(file, "utf8").catch((error: unknown) => {
+    // Only where there is none is there no lab.
+    if (["ENOENT", "ENOTDIR"].includes(String((error as { code?: unknown }).code))) return undefined;
+    throw new MeshproofError("lab-broken", `${what} cannot be read: ${messageOf(error)}`, {
+      cause: error,
+      remedy,
+    });
+  });
   return text === undefined
     ? undefined
-    : parseRecord(text, labStateFormat(ownerBefore), {
-        what: `the state of lab ${lab} (${file})`,
-        remedy: `run \`${meshCommand("down", "--lab", lab)}\`, then \`${meshCommand("up", "--lab", lab)}\``,
-        code: "lab-broken",
-      });
+    : parseRecord(text, labStateFormat(ownerBefore), { what, remedy, code: "lab-broken" });
 }
 
 /**

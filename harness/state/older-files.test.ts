@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
@@ -17,10 +16,11 @@ import {
 } from "./certification-journal.ts";
 import { readFaultJournal, writeFaultJournal } from "./fault-journal.ts";
 import { labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let dir = "";
 beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), "meshproof-state-"));
+  dir = tempFolder("state");
   process.env.XDG_STATE_HOME = dir;
 });
 afterEach(() => {

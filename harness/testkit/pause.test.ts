@@ -1,11 +1,9 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { expect, test } from "vitest";
 import { waitWhilePaused, watchPauses } from "./pause.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 test("a suite waits until whoever was shown its namespace has answered", async () => {
-  const dir = mkdtempSync(join(tmpdir(), "meshproof-pause-"));
+  const dir = tempFolder("pause");
   const done = new AbortController();
   const shown: string[] = [];
   let isAnswered = false;

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { parseRunContext } from "#harness/model/run-context.ts";
 import { readRunContext, writeRunContext } from "./run-context.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let dir: string | undefined;
 afterEach(async () => {
@@ -19,7 +19,7 @@ test("without a context, or with one that cannot be read, the error says how to 
 });
 
 test("what was written is read back", async () => {
-  dir = await mkdtemp(join(tmpdir(), "meshproof-context-"));
+  dir = tempFolder("context");
   const file = join(dir, "run.json");
   const context = parseRunContext(
     JSON.stringify({

@@ -1,7 +1,6 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
@@ -19,6 +18,7 @@ import { WriteQueue } from "./reporters/write-queue.ts";
 import { writeRunContext } from "./run-context.ts";
 import { runSuites } from "./run-suites.ts";
 import { loadSuites } from "./suite-list.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const suitesDir = join(repoRoot(), "harness/testkit/fixtures/suites");
 
@@ -66,7 +66,7 @@ const requests: string[] = [];
 const stateHome = process.env.XDG_STATE_HOME;
 
 beforeAll(async () => {
-  state = await mkdtemp(join(tmpdir(), "meshproof-suites-"));
+  state = tempFolder("suites");
   process.env.XDG_STATE_HOME = state;
   server = apiServer(requests);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));

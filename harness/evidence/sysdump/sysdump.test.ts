@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Zippable, zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
@@ -15,6 +14,7 @@ import {
 import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import { readSysdump } from "./sysdump.ts";
 import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const at = "20261121-095906";
 
@@ -22,7 +22,7 @@ async function zipOf(
   files: Readonly<Record<string, string | Buffer>>,
   options: { readonly mode?: number } = {},
 ): Promise<string> {
-  const path = join(await mkdtemp(join(tmpdir(), "meshproof-sysdump-")), "dump.zip");
+  const path = join(tempFolder("sysdump"), "dump.zip");
   const entries: Zippable = {};
   for (const [name, text] of Object.entries(files))
     entries[name] = [
@@ -159,7 +159,7 @@ describe("hostile and broken archives are refused by name, with exit code 2", ()
 
   test("truncated, no zip at all, not there", async () => {
     const whole = await readFile(await zipOf(dump("c1", "c2", 1)));
-    const path = join(await mkdtemp(join(tmpdir(), "meshproof-sysdump-")), "x.zip");
+    const path = join(tempFolder("sysdump"), "x.zip");
     await writeFile(path, whole.subarray(0, whole.length / 2));
     await refused(path, /x\.zip: no zip, or a truncated one/);
     await writeFile(path, "hello");

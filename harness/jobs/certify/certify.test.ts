@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
@@ -14,6 +13,7 @@ import { changedSettings, unknownValues } from "./compare-charts.ts";
 import { newsOf } from "./matrix.ts";
 import { orderOf, phasesOf, versionBefore } from "./phases.ts";
 import { folderName } from "./standing.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const emptyPhase = unmeasuredPhase("baseline", { east: "1.19.1" });
 
@@ -53,7 +53,7 @@ test("an interrupted phase goes back to what its cluster ran before", () => {
 });
 
 test("leaks that a killed harness kept are reported; a line that was cut off is none", async () => {
-  const file = join(await mkdtemp(join(tmpdir(), "meshproof-leaks-")), "leaks.ndjson");
+  const file = join(tempFolder("leaks"), "leaks.ndjson");
   const packet = (atUnixMs: number) => JSON.stringify({ atUnixMs, from: "east/denied", to: "west/server" });
   await writeFile(file, `${packet(900)}\n${packet(1200)}\n${packet(1250)}\n{"atUn`);
   expect(await keptLeaks(file, 1000)).toEqual([

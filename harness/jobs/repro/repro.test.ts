@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { strToU8, zipSync } from "fflate";
 import { describe, expect, test } from "vitest";
@@ -11,11 +10,12 @@ import { planRepro } from "./index.ts";
 import { labFiles } from "./lab-files.ts";
 import { labOf } from "./lab-of.ts";
 import { readSource } from "./read-source.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), "meshproof-repro-"));
+const folder = (): string => tempFolder("repro");
 
 async function fileOf(name: string, ...documents: object[]): Promise<string> {
-  const path = join(await folder(), name);
+  const path = join(folder(), name);
   await writeFile(path, documents.map((d) => toYaml(d)).join("---\n"));
   return path;
 }
@@ -78,7 +78,7 @@ const twoClusters = async (more: object = {}): Promise<string[]> => {
 
 describe("a source of Helm values and kubectl's YAML", () => {
   test("becomes a lab file that `up` takes, with stand-ins of the same labels and ports", async () => {
-    const out = join(await folder(), "lab");
+    const out = join(folder(), "lab");
     const { labFile, draft } = await planRepro(await twoClusters(), out);
     const plan = await planLab({ lab: "x", labFile });
     expect(plan.clusters.map((c) => [c.name, c.id, c.cilium])).toEqual([
@@ -119,7 +119,7 @@ describe("a source of Helm values and kubectl's YAML", () => {
       clustermesh: { annotations: { a: "b" } },
     });
     files.push(`c1=${await fileOf("wide.yaml", clusterwide)}`);
-    const { draft } = await planRepro(files, join(await folder(), "lab"));
+    const { draft } = await planRepro(files, join(folder(), "lab"));
     const reported = new Map(
       draft.differences.filter((d) => d.cluster === "c1").map((d) => [d.field, d.inLab]),
     );
@@ -147,7 +147,7 @@ describe("a source of Helm values and kubectl's YAML", () => {
     ];
     const files = await twoClusters();
     for (const [i, o] of objects.entries()) files.push(`c1=${await fileOf(`${i}.yaml`, o)}`);
-    const { draft } = await planRepro(files, join(await folder(), "lab"));
+    const { draft } = await planRepro(files, join(folder(), "lab"));
     const manifests = draft.clusters[0]?.manifests ?? [];
     expect(manifests.find((m) => m.kind === "CiliumNetworkPolicy")).toMatchObject({
       specs: [{ endpointSelector: {} }],
@@ -156,7 +156,7 @@ describe("a source of Helm values and kubectl's YAML", () => {
   });
 
   test("a lab file that is there already is not overwritten", async () => {
-    const out = await folder();
+    const out = folder();
     const files = await twoClusters();
     await planRepro(files, out);
     await expect(planRepro(files, out)).rejects.toThrow("is there already");
@@ -198,7 +198,7 @@ describe("bad input is refused by name", () => {
   });
 
   test("what is neither values nor objects", async () => {
-    const path = join(await folder(), "x.yaml");
+    const path = join(folder(), "x.yaml");
     await writeFile(path, "");
     await expect(readSource([path])).rejects.toThrow("neither Helm values nor Kubernetes objects");
     await writeFile(path, "a: [");
@@ -207,7 +207,7 @@ describe("bad input is refused by name", () => {
 });
 
 test("the files of a plan are plain YAML: people edit them", async () => {
-  const out = join(await folder(), "lab");
+  const out = join(folder(), "lab");
   await planRepro(await twoClusters(), out);
   const text = await readFile(join(out, "c1.manifests.yaml"), "utf8");
   expect(text).not.toMatch(/[&*]a\d/);
@@ -216,9 +216,9 @@ test("the files of a plan are plain YAML: people edit them", async () => {
 
 describe("a bundle", () => {
   test("holds what plans the same lab again", async () => {
-    const { labFile } = await planRepro(await twoClusters(), join(await folder(), "lab"));
+    const { labFile } = await planRepro(await twoClusters(), join(folder(), "lab"));
     const plan = await planLab({ lab: "x", labFile });
-    const path = join(await folder(), "b.zip");
+    const path = join(folder(), "b.zip");
     const files = {
       ...labFiles(plan),
       "meshproof-bundle.json": JSON.stringify({
@@ -231,7 +231,7 @@ describe("a bundle", () => {
       path,
       zipSync(Object.fromEntries(Object.entries(files).map(([n, t]) => [n, strToU8(t)]))),
     );
-    const unpacked = found(await unpackBundle(path, join(await folder(), "out")), "bundle");
+    const unpacked = found(await unpackBundle(path, join(folder(), "out")), "bundle");
     expect(unpacked.faults).toEqual(["wrong-ca"]);
     expect(await planLab({ lab: "x", labFile: unpacked.labFile })).toEqual(plan);
   });

@@ -25,9 +25,10 @@ const patterns: readonly { readonly kind: string; readonly pattern: RegExp }[] =
       /\b(?:set-)?cookie(?:["'\\]|&quot;){0,4}:\s*(?:["'\\]|&quot;){0,4}(?<secret>[\w.-]+=[^\s"'\\,<>&]{8,})/dgi,
   },
   {
-    // An image by tag and digest (`nginx:1.2@sha256:...`) is none.
+    // It may hold `/` and `@`. A port and a path are none, nor is an image by tag and digest (`nginx:1.2@sha256:...`).
     kind: "password in a URL",
-    pattern: /:\/\/[^\s/?#@:"'`<>\\]{0,128}:(?<secret>[^\s/@"'`<>\\]{1,256})@(?!sha\d{3}:)/dg,
+    pattern:
+      /:\/\/[^\s/?#@:"'`<>\\[]{0,128}:(?!\d{1,5}[/,;?#])(?<secret>(?:(?!:\/\/)[^\s@"'`<>\\]){1,256}(?:@[^\s/@"'`<>\\]{1,64}){0,2})@(?!sha\d{3}:)/dg,
   },
   { kind: "Azure key", pattern: /\b(?:AccountKey|SharedAccessKey)=(?<secret>[A-Za-z0-9+/%]{20,}={0,2})/dg },
   {

@@ -18,7 +18,11 @@ const bare = /(?:(?!&quot;|&apos;|&#3[49];|&lt;|&gt;)[^\s"'`\\,;<>{}[\]()|])+/y;
 const longest = 64 * 1024;
 const longestBare = 4096;
 
-/** Values of names such as `password`, `authToken` or `DB_SECRET` that look like a secret and not like a name or a path. */
+/**
+ * Values of names such as `password`, `authToken` or `DB_SECRET`. Where the name says that it is a secret, whatever its
+ * value looks like, but for what is plainly no value; where it may also be a reference (`secret`, `token`), not the name of
+ * an object or a path.
+ */
 export function keyedSpans(text: string): SecretSpan[] {
   const spans: SecretSpan[] = [];
   let past = 0;
@@ -33,7 +37,8 @@ export function keyedSpans(text: string): SecretSpan[] {
     const value = valueAfter(text, m.index, m.index + m[0].length, endOfBare);
     if (value === undefined) continue;
     const prefix = prefixOf(text, m.index);
-    if (!isSecret(m[0].toLowerCase(), prefix, text.slice(value.start, value.end))) continue;
+    const named = { name: m[0], prefix, before: text.slice(Math.max(0, m.index - 80), m.index) };
+    if (!isSecret(named, text.slice(value.start, value.end), text[value.end] ?? "")) continue;
     spans.push({ ...value, kind: kindOf(m[0]) });
     past = value.end;
   }
@@ -69,8 +74,24 @@ function valueAfter(
     const end = closing(text, start, open);
     return end === undefined || end - start > longest ? undefined : { start, end };
   }
-  const end = endOfBare(at);
+  const end = Math.max(endOfBare(at), endOfPlain(text, nameStart, nameEnd, at));
   return end === at || end - at > longestBare ? undefined : { start: at, end };
+}
+
+const strictName = /(?:password|passwd|passphrase|pwd|_pass)$/i;
+
+/** Of a password that YAML writes without quotes, alone on its line: blanks and brackets are of it. */
+function endOfPlain(text: string, nameStart: number, nameEnd: number, at: number): number {
+  if (!strictName.test(text.slice(nameStart - 1, nameEnd)) || !/^:[ \t]+$/.test(text.slice(nameEnd, at)))
+    return at;
+  const before = text.slice(Math.max(0, nameStart - 200), nameStart);
+  const isWhole = nameStart <= 200 || before.includes("\n");
+  if (!isWhole || !/^[ \t]*(?:- )?[\w.-]*$/.test(before.slice(before.lastIndexOf("\n") + 1))) return at;
+  if (/[{[<$&*!|>%@"'`]/.test(text[at] ?? "")) return at;
+  const line = /^[^\r\n\\"]*/.exec(text.slice(at, at + longestBare))?.[0] ?? "";
+  const first = /^[a-z]+/i.exec(line)?.[0] ?? "";
+  if (errorBehind.test(first)) return at;
+  return at + line.replace(/\s+#.*$/, "").trimEnd().length;
 }
 
 function after(pattern: RegExp, text: string, at: number): number | undefined {
@@ -104,45 +125,67 @@ const always = new Set([
   "certificate-key",
 ]);
 /** Names of what is derived from a secret, or public. */
-const notSecretPrefix = /checksum|hash|digest|sha\d|public|pub[-_]|bypass|compass|max|min|count/i;
-const placeholder =
-  /^(?:true|false|null|nil|none|unset|optional|required|\*+|x+|\.+|-+|\$\{?[\w.]+\}?|\$\([\w.]+\)|%[a-z]\w*%?|\{\{.*\}\}|\[?redacted.*|\[.*left out\]?)$/i;
+const notSecretPrefix =
+  /checksum|hash|digest|sha\d|public|pub[-_]|bypass|compass|(?<![a-z])(?:max|min|count)/i;
+/** What stands where a value would: nothing, a switch, a reference, a template, a type. */
+const placeholder = new RegExp(
+  `^(?:${[
+    "true|false|yes|no|on|off|enabled|disabled|null|nil|none|undefined|unset|empty|optional|required|~",
+    String.raw`\*+|x+|\.+|-+|<[^<>]*>|&lt;.*&gt;|\[?redacted.*|\[.*left out\]?`,
+    String.raw`\$|\$\{?[\w.]+\}?|\$\([\w.]+\)|%[a-z]\w*%?|\{\{.*\}\}`,
+    "valueFrom|secretKeyRef|secretRef|configMapKeyRef",
+    String.raw`\*?(?:\[\])?(?:string|str|bool|boolean|u?int\d*|integer|number|float\d*|object|array|any|bytes?|[a-z]\w*\.[A-Z]\w*)`,
+  ].join("|")})$`,
+  "i",
+);
+/** Names that may be of a reference as well: to a Secret, to a token's object. */
+const mayRefer = /^(?:secret|token|credentials?|access[-_ ]?key[-_]?id|_auth)$/i;
+/** What errors say before and behind `password:`. */
+const errorBefore =
+  /\b(?:invalid|wrong|bad|incorrect|missing|unknown|unexpected|expired|no|error|failed)\s+$/i;
+const errorBehind =
+  /^(?:authentication|invalid|incorrect|missing|mismatch|expired|not|must|failed|denied|wrong|cannot|is|unauthorized|unexpected)$/i;
 
-function isSecret(name: string, prefix: string, value: string): boolean {
-  if (placeholder.test(value) || notSecretPrefix.test(prefix)) return false;
+interface KeyName {
+  readonly name: string;
+  /** What stands before the word in the same name. */
+  readonly prefix: string;
+  /** The text before the word. */
+  readonly before: string;
+}
+
+/** `next`: the character behind the value. */
+function isSecret(key: KeyName, value: string, next: string): boolean {
+  const { prefix, before } = key;
+  const name = key.name.toLowerCase();
+  if (value === "" || placeholder.test(value) || notSecretPrefix.test(prefix)) return false;
   if (name === "pass" && !/[-_]$/.test(prefix)) return false;
   if (always.has(name)) return value.length >= 16;
-  if (/^sha(?:1|256|384|512):/.test(value) || /^[a-z][a-z0-9+.-]*:\/\//i.test(value)) return false;
-  // A path, an address, a time.
-  if (isPath(value) || /^\d{4}-\d\d-\d\dT/.test(value)) return false;
-  const password = /^pass|^pwd/.test(name);
-  if (/^[\d.:%]+(?:[nmu]?s|m|h|[KMG]i?B?)?$/.test(value)) return password && /^\d{6,}$/.test(value);
-  if (isWordy(value) || (!password && /\s/.test(value))) return false;
-  return password ? value.length >= 6 && entropy(value) >= 2 : value.length >= 12 && entropy(value) >= 2.8;
+  if (errorBefore.test(before) || errorBehind.test(value)) return false;
+  if (/^sha(?:1|256|384|512):/.test(value)) return false;
+  if (name === "pwd" && isPath(value)) return false;
+  // How many there are, or how long it lives.
+  if (/^\d{1,2}$/.test(value)) return false;
+  if (!mayRefer.test(name)) return true;
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(value) || isPath(value) || /^\d{4}-\d\d-\d\dT/.test(value))
+    return false;
+  // A figure, a type or a call of a program, a sentence.
+  if (/^[\d.:%]+(?:[nmu]?s|m|h|[KMG]i?B?)?$/.test(value) || /[({[]/.test(next) || /\s/.test(value))
+    return false;
+  return value.length >= 6 && !isObjectName(value);
 }
 
 const isPath = (value: string): boolean =>
   /^[.~]{0,2}\/[a-z0-9._/-]+$/.test(value) || /^[.~]{0,2}(?:\/[\w.@-]{1,40}){2,}\/?$/.test(value);
 
-/** Names, sentences and camel case: of words, with a short number or the suffix of a pod at most. */
-function isWordy(value: string): boolean {
-  const parts = value.split(/[-_./:@\s]+/).filter((p) => p !== "");
-  const isWord = (p: string): boolean =>
-    /^(?:[A-Z]?[a-z]{1,19}|[A-Z]{1,19})$/.test(p) || /^[A-Za-z]?[a-z]+(?:[A-Z]+[a-z]+)+$/.test(p);
-  const isSuffix = (p: string): boolean =>
-    /^\d{1,5}$/.test(p) || /^[a-z0-9]{1,10}$/.test(p) || /^[a-z]+\d{1,3}$/i.test(p);
-  const words = parts.filter((p) => p.length >= 3 && isWord(p));
+/** As objects of Kubernetes are named: words, also in several parts, with a short number or the suffix of a pod at most. */
+function isObjectName(value: string): boolean {
+  const parts = value.split(/[-_./:@]+/).filter((p) => p !== "");
+  const words = parts.filter((p) => /^(?:[a-z]{3,19}|[A-Z][a-z]+(?:[A-Z]+[a-z]+)+)$/.test(p));
+  const isSuffix = (p: string): boolean => /^\d{1,3}$/.test(p) || /^[a-z0-9]{1,10}$/.test(p);
   return (
-    parts.every((p) => isWord(p) || (parts.length > 1 && isSuffix(p))) &&
-    (words.length >= parts.length / 2 || parts.length === 0)
+    parts.length > 1 &&
+    parts.every((p) => words.includes(p) || isSuffix(p)) &&
+    words.length >= parts.length / 2
   );
-}
-
-/** Of Shannon, in bits per character. */
-function entropy(text: string): number {
-  const counts = new Map<string, number>();
-  for (const c of text) counts.set(c, (counts.get(c) ?? 0) + 1);
-  let bits = 0;
-  for (const n of counts.values()) bits -= (n / text.length) * Math.log2(n / text.length);
-  return bits;
 }

@@ -1,5 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createVitest } from "vitest/node";
@@ -11,6 +10,7 @@ import { RecordReporter } from "./records.ts";
 const lib = join(import.meta.dirname, "../../lib");
 const imports = `import { MeshproofError } from ${JSON.stringify(join(lib, "errors.ts"))};
 import { eventually, notYet } from ${JSON.stringify(join(lib, "eventually.ts"))};
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 const signal = new AbortController().signal;
 const waiting = { what: "the EndpointSlices", withinMs: 20, everyMs: 5, signal };
 const silent = () => Promise.reject(new MeshproofError("probe-failed", "the prober is silent"));
@@ -74,7 +74,7 @@ const exitOf = (suite: SuiteRecord | undefined) => exitCodeOf(totalsOf(suite ===
 describe("on a machine", () => {
   let dir: string;
   beforeAll(async () => {
-    dir = await mkdtemp(join(tmpdir(), "meshproof-reporter-"));
+    dir = tempFolder("reporter");
     await mkdir(join(dir, "suites"));
     for (const [name, text] of Object.entries(suites)) await writeFile(join(dir, "suites", name), text);
   });

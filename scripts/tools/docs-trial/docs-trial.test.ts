@@ -1,14 +1,12 @@
 import {
   existsSync,
   mkdirSync,
-  mkdtempSync,
-  readdirSync,
+    readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseSync } from "oxc-parser";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -23,6 +21,7 @@ import { forbiddenImports } from "../../structure/violations.ts";
 import { suitesOf, titledBlocks } from "./blocks.ts";
 import { suiteGuide } from "./docs-trial.ts";
 import { copyIn } from "./files.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const root = repoRoot();
 const blocksOf = (guide: string) => titledBlocks(readFileSync(join(root, guide), "utf8"));
@@ -33,7 +32,7 @@ const sources = [...suiteBlocks, ...faultBlocks].filter((b) => b.path.endsWith("
 /** A folder that resolves `#harness/` as the repository does. */
 let home: string;
 beforeAll(() => {
-  home = mkdtempSync(join(tmpdir(), "meshproof-docs-"));
+  home = tempFolder("docs");
   mkdirSync(join(home, "suites"));
   symlinkSync(join(root, "harness"), join(home, "harness"));
   symlinkSync(join(root, "package.json"), join(home, "package.json"));
