@@ -24,6 +24,7 @@ export const images = defineCommand({
         const { saveArchive } = await import("#harness/lab/images.ts");
         const { plan, images } = await planned(options);
         await session.withProgress((p) => saveArchive(plan, images, file, p, session.signal));
+        if (options.json) return session.json({ archive: file });
         session.say(`saved ${file}`);
       },
     }),
