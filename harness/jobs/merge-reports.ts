@@ -15,6 +15,7 @@ import {
 import type { Outcome } from "#harness/model/verdict.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
+import { provenTests } from "./proven-tests.ts";
 import { readRun, writeReport } from "./write-report.ts";
 
 /** Makes one report of the reports of several shards, with their evidence and histories. */
@@ -118,12 +119,9 @@ function mergedSuite(all: readonly SuiteRecord[]): SuiteRecord {
 function mergedMatrix(runs: readonly RunRecord[], suites: readonly SuiteRecord[]): KillMatrix | undefined {
   const matrices = runs.flatMap((r) => r.killMatrix ?? []);
   if (matrices.length === 0) return undefined;
-  const tests = suites.flatMap((s) =>
-    s.tests.filter((t) => t.outcome !== "unsupported").map((t) => `${s.name} > ${t.name}`),
-  );
   return killMatrix(
     matrices.flatMap((m) => m.faults),
     matrices.flatMap((m) => m.cells),
-    tests,
+    provenTests(suites),
   );
 }

@@ -8,10 +8,17 @@ import type { KillCell } from "#harness/model/kill-matrix.ts";
 import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import type { TestOptions } from "./test.ts";
 
-const clusters = [
-  { name: "east", cilium: "1.19.4", kubernetes: "1.34.4" },
-  { name: "west", cilium: "1.19.4", kubernetes: "1.34.4" },
-] as RunRecord["clusters"];
+const clusters: RunRecord["clusters"] = ["east", "west"].map((name, i) => ({
+  name,
+  id: i + 1,
+  podCidr: "",
+  serviceCidr: "",
+  nodes: [],
+  kubernetes: "1.34.4",
+  cilium: "1.19.4",
+  nodeImage: "",
+  nodeImageId: "",
+}));
 
 vi.mock("#harness/lab/open-lab.ts", () => ({ workOn: async () => exampleLabState({ lab: "a" }) }));
 vi.mock("#harness/cluster/mesh.ts", () => ({
@@ -37,10 +44,12 @@ vi.mock("./test.ts", async (original) => ({
   ...(await original<object>()),
   testLab: async (options: TestOptions) => {
     tried.push(options);
-    const all = await loadAllSuites(options.suitesDir);
     const { repeat = 1 } = options;
     const suites = options.suites.map((name): SuiteRecord => {
-      const tests = found(all.find((s) => s.info.name === name), name).tests({
+      const tests = found(
+        all.find((s) => s.info.name === name),
+        name,
+      ).tests({
         clusters: ["east", "west"],
         repeat,
       });
@@ -58,7 +67,10 @@ vi.mock("./test.ts", async (original) => ({
             outcome: ended === "pass" ? "pass" : "fail",
             reasons: ended === "named" ? ["no answer from THIS"] : [],
             durationMs: 1,
-            notes: options.fault === undefined ? {} : { fault: { name: options.fault, subject: "s", names: ["THIS"] } },
+            notes:
+              options.fault === undefined
+                ? {}
+                : { fault: { name: options.fault, subject: "s", names: ["THIS"] } },
           };
         }),
       };
@@ -75,6 +87,7 @@ const { expectationOf } = await import("#harness/judge/kill-matrix.ts");
 const { withoutCount } = await import("#harness/testkit/selection.ts");
 const { prove } = await import("./prove.ts");
 
+const all = await loadAllSuites();
 const table = found((await readProveTables(suitesDir())).get("affinity"), "table of affinity");
 /** As the tables say. */
 const right = (fault: string | undefined, title: string) => {
@@ -172,15 +185,7 @@ async function earlier(change: Partial<RunRecord>): Promise<void> {
     meshproof: "",
     imageSource: "",
     imageReason: "",
-    clusters: clusters.map((c) => ({
-      ...c,
-      id: 1,
-      podCidr: "",
-      serviceCidr: "",
-      nodes: [],
-      nodeImage: "",
-      nodeImageId: "",
-    })),
+    clusters,
     provenance: [],
     budgets: {},
     suites: [],
