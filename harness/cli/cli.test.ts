@@ -7,6 +7,7 @@ import { Interruption } from "#harness/jobs/interruption.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { commands } from "./commands.ts";
 import { programOf } from "./main.ts";
+import { testing } from "./options.ts";
 import { Session } from "./session.ts";
 
 const program = programOf(new Session(new Interruption(), "npm run mesh"));
@@ -25,8 +26,9 @@ test.each(Object.entries(cli))("`%s` still takes every option that it took", (pa
 });
 
 test("every command that reports has --json", () => {
-  const reporting = ["run", "test", "prove", "certify", "doctor", "images", "status", "diagnose", "report"];
-  for (const name of reporting)
+  // A script for a shell is no report; `list` only holds its subcommands.
+  const silent = ["completion", "list"];
+  for (const { name } of commands.filter((c) => !silent.includes(c.name)))
     expect(
       find(name)?.options.map((o) => o.long),
       name,
@@ -36,6 +38,16 @@ test("every command that reports has --json", () => {
       find(`list ${name}`)?.options.map((o) => o.long),
       name,
     ).toContain("--json");
+});
+
+test("`run`, `test` and `prove` select tests, and stop, by the same options", () => {
+  for (const name of ["run", "test", "prove"]) {
+    const own = commands.find((c) => c.name === name)?.options ?? {};
+    for (const [key, option] of Object.entries(testing)) {
+      expect(own[key]?.flags, `${name} ${option.flags}`).toBe(option.flags);
+      expect(own[key]?.schema, `${name} ${option.flags}`).toBe(option.schema);
+    }
+  }
 });
 
 test("an option is known by the name that commander makes of its flag", () => {

@@ -1,6 +1,6 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { defineCommand } from "./command.ts";
-import { flag, lab, text } from "./options.ts";
+import { flag, json, lab, text } from "./options.ts";
 
 export const down = defineCommand({
   name: "down",
@@ -12,8 +12,9 @@ export const down = defineCommand({
       "--owner <owner>",
       "with --lab: another owner's, as `status --all-owners` lists them; `unlabelled` for a lab of an earlier version",
     ),
+    ...json,
   },
-  async run({ options: { lab, all, owner }, given, session }) {
+  async run({ options: { lab, all, owner, json }, given, session }) {
     if (owner !== undefined && (all || !given.has("lab")))
       throw new MeshproofError("usage", "--owner removes one lab, which must be named", {
         remedy: "give --lab NAME with it, and no --all",
@@ -26,6 +27,7 @@ export const down = defineCommand({
         ? downLab(lab, progress, within)
         : downForeign({ lab, owner }, progress, within);
     });
+    if (json) return session.json({ removed });
     session.say(removed.length === 0 ? "nothing to remove" : `removed ${removed.join(", ")}`);
   },
 });

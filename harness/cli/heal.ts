@@ -1,12 +1,14 @@
 import { defineCommand } from "./command.ts";
-import { lab } from "./options.ts";
+import { json, lab } from "./options.ts";
 
 export const heal = defineCommand({
   name: "heal",
   help: "heal every fault that was injected, also by a command that was killed",
-  options: lab,
+  options: { ...lab, ...json },
   async run({ options, session }) {
     const { healByHand } = await import("#harness/jobs/inject.ts");
-    await healByHand(options.lab, session.say);
+    const healed = await healByHand(options.lab);
+    if (options.json) return session.json({ lab: options.lab, healed });
+    session.say(healed.length === 0 ? "no fault was left" : `healed ${healed.join(", ")}`);
   },
 });

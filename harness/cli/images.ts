@@ -26,6 +26,7 @@ export const images = defineCommand({
         await session.withProgress((p) =>
           saveArchive(plan, images, file, { progress: p, signal: session.signal }),
         );
+        if (options.json) return session.json({ archive: file });
         session.say(`saved ${file}`);
       },
     }),

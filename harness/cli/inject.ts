@@ -1,6 +1,6 @@
 import { given } from "#harness/lib/given.ts";
 import { defineCommand } from "./command.ts";
-import { lab, seconds, text } from "./options.ts";
+import { json, lab, seconds, text } from "./options.ts";
 
 export const inject = defineCommand({
   name: "inject",
@@ -10,10 +10,22 @@ export const inject = defineCommand({
     ...lab,
     namespace: text("--namespace <name>", "whose objects to work on, for faults of a suite's own objects"),
     for: seconds("--for <seconds>", "how long, such as 30s"),
+    ...json,
   },
-  async run({ words: [fault = ""], options, session: { say, signal } }) {
+  async run({ words: [fault = ""], options: o, session }) {
     const { injectByHand } = await import("#harness/jobs/inject.ts");
-    const { lab, namespace } = options;
-    await injectByHand({ lab, fault, say, signal, ...given({ namespace, seconds: options.for }) });
+    const { say, signal } = session;
+    const until = o.for === undefined ? "until Ctrl-C or `heal`" : `healing in ${o.for}s`;
+    const result = await injectByHand({
+      lab: o.lab,
+      fault,
+      say,
+      signal,
+      onInjected: ({ fault: name, does, subject }) => say(`${name}: ${does} (${subject}); ${until}`),
+      onInterrupted: () => say("interrupted: healing now"),
+      ...given({ namespace: o.namespace, seconds: o.for }),
+    });
+    if (o.json) return session.json({ lab: o.lab, ...result });
+    say("healed");
   },
 });

@@ -6,8 +6,15 @@ import type { LabState } from "#harness/model/lab-state.ts";
 export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
   shellQuote(["kubectl", "--kubeconfig", c.kubeconfig, "--context", c.context]);
 
+/** How to reach the clusters of a lab. */
+export const labClusters = (state: LabState) =>
+  state.plan.clusters.map(({ name }) => {
+    const { kubeconfig, context } = clusterOf(state, name);
+    return { name, kubeconfig, context };
+  });
+
 /** What a person does next with a lab that has just come up. */
 export const labLines = (state: LabState): string[] => [
-  ...state.plan.clusters.map(({ name }) => `${name}: ${kubectlOf(clusterOf(state, name))} get pods -A`),
+  ...labClusters(state).map((c) => `${c.name}: ${kubectlOf(c)} get pods -A`),
   `next: ${meshCommand("test", "--lab", state.lab)}; ${meshCommand("down", "--lab", state.lab)}`,
 ];

@@ -25,10 +25,10 @@ export async function imageOptions(
 }
 
 /** What `run`, `test` and `prove` say of the tests to run. */
-export const selectionOf = (o: Parsed<typeof selection>): Selection =>
+const selectionOf = (o: Parsed<typeof selection>): Selection =>
   given({ tags: o.tag, tests: o.test, exclude: o.exclude, shard: o.shard });
 
-/** The same with what `run` and `test` say of when to stop. */
+/** The same with when to stop. */
 export const testingOf = (o: Parsed<typeof testing>) => ({
   selection: selectionOf(o),
   repeat: o.repeat,

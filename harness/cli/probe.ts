@@ -1,8 +1,9 @@
 import { checkWritable } from "#harness/config/user-file.ts";
+import type { ProbeResult } from "#harness/jobs/probe.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { given } from "#harness/lib/given.ts";
 import { defineCommand } from "./command.ts";
-import { flag, lab, positiveOr, required, secondsOr, text, textOr } from "./options.ts";
+import { flag, json, lab, positiveOr, required, secondsOr, text, textOr } from "./options.ts";
 
 export const probe = defineCommand({
   name: "probe",
@@ -16,13 +17,15 @@ export const probe = defineCommand({
     reuse: flag("--reuse", "one kept connection instead of a new one a request"),
     out: text("--out <file>", "keep the whole history (its format: reports/README.md)", "files"),
     ...lab,
+    ...json,
   },
-  async run({ words: [target = ""], options: o, session: { say, signal } }) {
+  async run({ words: [target = ""], options: o, session }) {
     if (o.out !== undefined) checkWritable(o.out, "--out");
     const [, host, port] = /^(.+):(\d+)$/.exec(target) ?? [];
     if (host === undefined) throw new MeshproofError("usage", `${target} is not of the form host:port`);
     const { probeByHand } = await import("#harness/jobs/probe.ts");
-    await probeByHand({
+    const { say, signal } = session;
+    const result = await probeByHand({
       lab: o.lab,
       from: o.from,
       host,
@@ -31,9 +34,30 @@ export const probe = defineCommand({
       everyMs: o.every,
       seconds: o.for,
       connection: o.reuse ? "reused" : "new",
-      say,
+      onStarted: (from) =>
+        say(`probing ${host}:${port}${o.path} from ${from} every ${o.every} ms for ${o.for}s`),
+      onInterrupted: () => say("interrupted: so far"),
       signal,
       ...given({ out: o.out }),
     });
+    if (o.json) {
+      session.json({ ...result, everyMs: o.every, seconds: o.for, ...given({ history: o.out }) });
+      return;
+    }
+    for (const line of await probeLines(result)) say(line);
+    if (o.out !== undefined) say(`history: ${o.out}`);
   },
 });
+
+async function probeLines(result: ProbeResult): Promise<string[]> {
+  const { describeLosses } = await import("#harness/judge/failover.ts");
+  const { formatMs } = await import("#harness/lib/clock.ts");
+  const { sent, lost, lossOutcomes, outageMs, longestGapMs, servedBy, prober } = result;
+  const most = Object.entries(servedBy).sort(([, a], [, b]) => b - a);
+  return [
+    `${sent} requests, ${lost} lost${lost === 0 ? "" : ` (${describeLosses(lossOutcomes)})`}`,
+    `outage ${formatMs(outageMs)}, longest gap between two answers ${formatMs(longestGapMs)}`,
+    ...most.map(([pod, n]) => `  ${String(n).padStart(6)} ${pod}`),
+    `the prober: 99 % of requests at most ${prober.latenessP99Ms.toFixed(1)} ms late, ${prober.controlLost} of ${prober.controlSent} control requests lost, ${(prober.cpuShare * 100).toFixed(0)} % of a core`,
+  ];
+}

@@ -1,7 +1,7 @@
 import { given } from "#harness/lib/given.ts";
 import { defineCommand } from "./command.ts";
-import { selectionOf } from "./lab-options.ts";
-import { flag, json, lab, selection, several, text } from "./options.ts";
+import { testingOf } from "./lab-options.ts";
+import { flag, json, lab, several, testing, text } from "./options.ts";
 
 export const prove = defineCommand({
   name: "prove",
@@ -11,7 +11,20 @@ export const prove = defineCommand({
     ...lab,
     fault: several("--fault <fault>", "only this fault; may be given again", "faults"),
     full: flag("--full", "every suite under every fault"),
-    ...selection,
+    ...testing,
+    repeat: { ...testing.repeat, help: "run every suite this often, under each fault and after" },
+    rerunFailed: {
+      ...testing.rerunFailed,
+      help: "only the faults that survived, were unnamed or unknown, or were not injected in that run",
+    },
+    failFast: {
+      ...testing.failFast,
+      help: "stop at the first survivor, or the first test red after healing",
+    },
+    pauseOnFail: {
+      ...testing.pauseOnFail,
+      help: "after a suite with a survivor keep its namespace and the fault, print kubectl lines and wait for Enter",
+    },
     resume: text(
       "--resume <run>",
       "resume an interrupted run, or one with unknown cells: its id, or the path of its kill-matrix.json",
@@ -28,8 +41,8 @@ export const prove = defineCommand({
       suites,
       faults: o.fault ?? [],
       full: o.full,
-      selection: selectionOf(o),
-      ...given({ resume: o.resume, suitesDir: o.suitesDir }),
+      ...testingOf(o),
+      ...given({ resume: o.resume }),
       runId: newRunId(),
       command: session.command,
       say: session.say,

@@ -3,7 +3,7 @@ import { checkWritable } from "#harness/config/user-file.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { defineCommand } from "./command.ts";
 import { flag, json, labToBuild, setup, textOr } from "./options.ts";
-import { bringUp } from "./up.ts";
+import { bringUp, sayUp } from "./up.ts";
 
 export const repro = defineCommand({
   name: "repro",
@@ -31,7 +31,8 @@ export const repro = defineCommand({
       const bundled = await unpackBundle(first, o.out);
       if (bundled !== undefined) {
         say(`a bundle; written: ${bundled.labFile}`);
-        if (!o.plan) await bringUp({ ...o, keep: false, labFile: bundled.labFile }, session);
+        if (!o.plan)
+          await sayUp(await bringUp({ ...o, keep: false, labFile: bundled.labFile }, session), say);
         for (const fault of bundled.faults)
           say(`was in force: ${meshCommand("inject", fault, "--lab", o.lab)}`);
         if (o.json) await session.json({ labFile: bundled.labFile, faults: bundled.faults });
@@ -45,6 +46,6 @@ export const repro = defineCommand({
     say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
     if (o.json) await session.json({ labFile, differences: draft.differences });
     if (o.plan) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
-    await bringUp({ ...o, keep: false, labFile }, session);
+    await sayUp(await bringUp({ ...o, keep: false, labFile }, session), say);
   },
 });

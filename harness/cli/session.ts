@@ -53,9 +53,9 @@ export class Session {
     this.#interruption.arm(ms, text, this.warn);
   }
 
-  async withProgress<T>(work: (progress: Progress) => Promise<T>): Promise<T> {
+  readonly withProgress = async <T>(work: (progress: Progress) => Promise<T>): Promise<T> => {
     const { terminalProgress } = await import("#harness/platform/progress.ts");
     using progress = terminalProgress();
     return await work(progress);
-  }
+  };
 }

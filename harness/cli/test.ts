@@ -135,5 +135,7 @@ async function writeContextTo(
     bugtool: o.bugtool,
     ...given({ series: o.series, baseline: o.baseline, fault: o.withFault }),
   });
-  session.say(`${shellQuote([`MESHPROOF_RUN=${file}`])} npx vitest run --project suites suites/NAME`);
+  const command = `${shellQuote([`MESHPROOF_RUN=${file}`])} npx vitest run --project suites suites/NAME`;
+  if (o.json) return session.json({ context: file, command });
+  session.say(command);
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { RunRecord, SuiteRecord } from "#harness/model/record.ts";
-import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
+import { failedFaultsOf, failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
 
 const suite = (name: string, outcomes: Record<string, "pass" | "fail" | "unknown">, errors: string[] = []) =>
   ({
@@ -55,4 +55,33 @@ test("a run of another lab or other versions is refused by name", () => {
   expect(() => requireSameVersions(run, run.clusters)).not.toThrow();
   const newer = run.clusters.map((c) => ({ ...c, cilium: "1.20.0" }));
   expect(() => requireSameVersions(run, newer)).toThrow(/r1 was of other versions .*1\.19\.4.*1\.20\.0/);
+});
+
+const proved = (states: Record<string, string>, errors: readonly string[] = []) =>
+  ({
+    ...run,
+    suites: [suite("policy", {})],
+    killMatrix: {
+      faults: [...Object.keys(states), ...errors].map((name) => ({
+        name,
+        errors: errors.includes(name) ? ["it did not work"] : [],
+      })),
+      cells: Object.entries(states).map(([fault, state]) => ({ fault, test: "affinity > t", state })),
+    },
+  }) as unknown as RunRecord;
+
+test("faults that survived, were unnamed, unknown or broke too much, and injections that failed, are tried again", () => {
+  const states = { a: "killed", b: "survived", c: "unnamed", d: "unknown", e: "broke", f: "green" };
+  expect(failedFaultsOf(proved(states, ["g"]))).toEqual({
+    faults: ["b", "c", "d", "e", "g"],
+    suites: ["policy"],
+  });
+  // One that ended with its first survivor ran no suite on the healed mesh.
+  const cut = { ...proved(states), suites: [] };
+  expect(failedFaultsOf(cut).suites).toEqual(["affinity"]);
+});
+
+test("a run of another command, and one whose faults were all settled, are refused by name", () => {
+  expect(() => failedFaultsOf(run)).toThrow("r1 is no run of prove");
+  expect(() => failedFaultsOf(proved({ a: "killed" }))).toThrow(/r1 has no fault to repeat/);
 });

@@ -1,4 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { before } from "#harness/lib/names.ts";
 import type { ClusterRecord, RunRecord, TestRecord } from "#harness/model/record.ts";
 import type { Named } from "#harness/testkit/selection.ts";
 
@@ -37,6 +38,34 @@ export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
 
 const isOpen = ({ outcome, reasons }: TestRecord): boolean =>
   outcome === "fail" || outcome === "unknown" || (outcome === "skipped" && reasons.includes("interrupted"));
+
+/**
+ * What `prove --rerun-failed` repeats: the faults with a cell that is neither killed nor green, or whose injection failed, and
+ * the suites of that run. Throws `usage` where that is nothing, or of a run of another command.
+ */
+export function failedFaultsOf({ runId, suites, killMatrix }: RunRecord): {
+  readonly faults: readonly string[];
+  readonly suites: readonly string[];
+} {
+  if (killMatrix === undefined)
+    throw new MeshproofError("usage", `run ${runId} is no run of prove`, {
+      remedy: `name a run of prove; \`test --rerun-failed ${runId}\` repeats tests`,
+    });
+  const { faults, cells } = killMatrix;
+  const isOpenCell = (fault: string) => (c: (typeof cells)[number]) =>
+    c.fault === fault && c.state !== "killed" && c.state !== "green";
+  const failed = faults
+    .filter(({ name, errors }) => errors.length > 0 || cells.some(isOpenCell(name)))
+    .map((f) => f.name);
+  if (failed.length === 0)
+    throw new MeshproofError("usage", `run ${runId} has no fault to repeat: all that it tried were settled`, {
+      remedy: `\`test --rerun-failed ${runId}\` repeats tests that failed on the healed mesh`,
+    });
+  // Where the first survivor ended the run, the suites did not run on the healed mesh.
+  const healed = suites.map((s) => s.name);
+  const tried = cells.map((c) => before(c.test, " > "));
+  return { faults: failed, suites: [...new Set(healed.length > 0 ? healed : tried)] };
+}
 
 /** Throws `usage` where a run was of another lab: its failures say nothing of this one. */
 export function requireSameLab(run: RunRecord, lab: string): void {

@@ -6,6 +6,13 @@ import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { readFaultJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
+/** A fault that took hold, and what it harms. */
+export interface HandInjection {
+  readonly fault: string;
+  readonly does: string;
+  readonly subject: string;
+}
+
 /**
  * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.
  * With no duration it stays until `heal`.
@@ -15,9 +22,12 @@ export async function injectByHand(options: {
   readonly fault: string;
   readonly seconds?: number;
   readonly namespace?: string;
+  readonly onInjected: (injected: HandInjection) => void;
+  readonly onInterrupted: () => void;
+  /** What was done about what an earlier command left. */
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
-}): Promise<void> {
+}): Promise<HandInjection & { readonly interrupted: boolean }> {
   const fault = faultNamed(options.fault);
   const mesh = new Mesh(await workOn(options.lab));
   await healLeftovers(mesh, options.say);
@@ -26,17 +36,22 @@ export async function injectByHand(options: {
     signal: options.signal,
     ...(options.namespace === undefined ? {} : { namespace: options.namespace }),
   });
-  const until = options.seconds === undefined ? "until Ctrl-C or `heal`" : `healing in ${options.seconds}s`;
-  options.say(`${fault.name}: ${fault.does} (${injected.subject}); ${until}`);
-  await pause((options.seconds ?? 86_400) * 1000, options.signal).catch(() =>
-    options.say("interrupted: healing now"),
-  );
+  const hand = { fault: fault.name, does: fault.does, subject: injected.subject };
+  options.onInjected(hand);
+  let interrupted = false;
+  await pause((options.seconds ?? 86_400) * 1000, options.signal).catch(() => {
+    interrupted = true;
+    options.onInterrupted();
+  });
   await injected.heal();
-  options.say("healed");
+  return { ...hand, interrupted };
 }
 
-/** Heals every fault of the journal. A living command is asked to heal its own, as Ctrl-C would, and waited for. */
-export async function healByHand(lab: string, say: (line: string) => void): Promise<void> {
+/**
+ * Heals every fault of the journal, and answers their names. A living command is asked to heal its own, as Ctrl-C would, and
+ * waited for.
+ */
+export async function healByHand(lab: string): Promise<readonly string[]> {
   const mesh = new Mesh(await requireLab(lab));
   const healed: string[] = [];
   for (const entry of await readFaultJournal(lab)) {
@@ -55,6 +70,5 @@ export async function healByHand(lab: string, say: (line: string) => void): Prom
     );
     if (!(await readFaultJournal(lab)).some((e) => e.id === entry.id)) healed.push(entry.fault);
   }
-  healed.push(...(await healJournal(mesh)));
-  say(healed.length === 0 ? "no fault was left" : `healed ${healed.join(", ")}`);
+  return [...healed, ...(await healJournal(mesh))];
 }

@@ -16,6 +16,7 @@ import type { Outcome } from "#harness/model/verdict.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { proofExitCode, proofLines, writeProof } from "./proof.ts";
+import { provenTests } from "./proven-tests.ts";
 import { suiteName } from "./run-report.ts";
 import { readRun, writeReport } from "./write-report.ts";
 
@@ -203,12 +204,8 @@ function mergedSuite(all: readonly SuiteRecord[]): SuiteRecord {
 function mergedMatrix(runs: readonly RunRecord[], suites: readonly SuiteRecord[]): KillMatrix | undefined {
   const matrices = runs.flatMap((r) => r.killMatrix ?? []);
   if (matrices.length === 0) return undefined;
-  const tests = suites.flatMap((s) =>
-    // Nobody expects a fault to kill what is wrong beside the tests.
-    (s.name === suiteName ? [] : s.tests)
-      .filter((t) => t.outcome !== "unsupported")
-      .map((t) => `${s.name} > ${t.name}`),
-  );
+  // Nobody expects a fault to kill what is wrong beside the tests.
+  const tests = provenTests(suites.filter((s) => s.name !== suiteName));
   return {
     ...killMatrix(
       matrices.flatMap((m) => m.faults),

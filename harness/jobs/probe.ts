@@ -2,9 +2,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
-import { describeLosses, failoverFacts } from "#harness/judge/failover.ts";
+import { failoverFacts } from "#harness/judge/failover.ts";
 import { workOn } from "#harness/lab/open-lab.ts";
-import { formatMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
@@ -25,12 +24,36 @@ export interface ProbeByHandOptions {
   readonly connection: "new" | "reused";
   /** Where the whole history goes. */
   readonly out?: string;
-  readonly say: (line: string) => void;
+  /** `from` is the `cluster/node` that sends. */
+  readonly onStarted: (from: string) => void;
+  readonly onInterrupted: () => void;
   readonly signal: AbortSignal;
 }
 
-/** The suites' own prober, by hand: what was lost, for how long, and how well the prober itself did. */
-export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
+/** What was lost, for how long, and how well the prober itself did; times in milliseconds. */
+export interface ProbeResult {
+  /** `cluster/node`. */
+  readonly from: string;
+  readonly target: string;
+  readonly interrupted: boolean;
+  readonly sent: number;
+  readonly lost: number;
+  readonly lossOutcomes: Readonly<Record<string, number>>;
+  readonly outageMs: number;
+  readonly longestGapMs: number;
+  /** Good answers by pod, `?` where an answer named none. */
+  readonly servedBy: Readonly<Record<string, number>>;
+  readonly prober: {
+    readonly latenessP99Ms: number;
+    readonly controlSent: number;
+    readonly controlLost: number;
+    /** Of one core. */
+    readonly cpuShare: number;
+  };
+}
+
+/** The suites' own prober, by hand. */
+export async function probeByHand(options: ProbeByHandOptions): Promise<ProbeResult> {
   const mesh = new Mesh(await workOn(options.lab));
   const [name = "", node] = options.from.split("/");
   const cluster = mesh.cluster(name);
@@ -59,29 +82,36 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
       ],
       AbortSignal.any([]),
     );
-    options.say(
-      `probing ${options.host}:${options.port}${options.path} from ${name}/${vantage.node} every ${options.everyMs} ms for ${options.seconds}s`,
-    );
-    await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted: so far"));
+    const from = `${name}/${vantage.node}`;
+    options.onStarted(from);
+    let interrupted = false;
+    await pause(options.seconds * 1000, options.signal).catch(() => {
+      interrupted = true;
+      options.onInterrupted();
+    });
     await prober.stop();
-    tell(await found(prober.streams[0], "stream of the prober").history(), options.say);
-    if (options.out !== undefined) options.say(`history: ${options.out}`);
+    const history = await found(prober.streams[0], "stream of the prober").history();
+    const target = `${options.host}:${options.port}${options.path}`;
+    return { from, target, interrupted, ...figuresOf(history) };
   } finally {
     if (options.out === undefined) await rm(dirname(kept), { recursive: true, force: true });
   }
 }
 
-function tell(history: History, say: (line: string) => void): void {
+function figuresOf(history: History): Omit<ProbeResult, "from" | "target" | "interrupted"> {
   const facts = failoverFacts(history, { stableMs: 1000, sinceMs: 0 });
-  const served = new Map<string, number>();
+  const { sent, lost, lossOutcomes, outageMs, longestGapMs } = facts;
+  const { latenessP99Ms, controlSent, controlLost, cpuShare } = facts;
+  const servedBy = new Map<string, number>();
   for (const s of history.samples)
-    if (s.outcome === "ok") served.set(s.servedBy ?? "?", (served.get(s.servedBy ?? "?") ?? 0) + 1);
-  say(
-    `${facts.sent} requests, ${facts.lost} lost${facts.lost === 0 ? "" : ` (${describeLosses(facts.lossOutcomes)})`}`,
-  );
-  say(`outage ${formatMs(facts.outageMs)}, longest gap between two answers ${formatMs(facts.longestGapMs)}`);
-  for (const [pod, n] of [...served].sort((a, b) => b[1] - a[1])) say(`  ${String(n).padStart(6)} ${pod}`);
-  say(
-    `the prober: 99 % of requests at most ${facts.latenessP99Ms.toFixed(1)} ms late, ${facts.controlLost} of ${facts.controlSent} control requests lost, ${(facts.cpuShare * 100).toFixed(0)} % of a core`,
-  );
+    if (s.outcome === "ok") servedBy.set(s.servedBy ?? "?", (servedBy.get(s.servedBy ?? "?") ?? 0) + 1);
+  return {
+    sent,
+    lost,
+    lossOutcomes,
+    outageMs,
+    longestGapMs,
+    servedBy: Object.fromEntries(servedBy),
+    prober: { latenessP99Ms, controlSent, controlLost, cpuShare },
+  };
 }

@@ -1,111 +1,239 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
+import { mkdir, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { exampleLabState } from "#harness/model/examples.ts";
-import type { LabState } from "#harness/model/lab-state.ts";
-import { type RunRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
-import { testkitFile } from "#harness/testkit/suite-list.ts";
-import { prove } from "./prove.ts";
+import type { KillCell } from "#harness/model/kill-matrix.ts";
+import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
+import type { TestOptions } from "./test.ts";
 
-const runs = vi.hoisted((): { suites: readonly string[]; fault?: string }[] => []);
-vi.mock("#harness/cluster/mesh.ts", async () => {
-  const { capabilitiesOf } = await import("#harness/cluster/capabilities.ts");
-  return {
-    Mesh: class {
-      readonly clusters;
-      readonly state;
-      constructor(state: LabState) {
-        this.state = state;
-        const { clusters, profile } = state.plan;
-        this.clusters = clusters.map((c) => ({ name: c.name, capabilities: capabilitiesOf(c, profile) }));
-      }
-    },
-  };
-});
-vi.mock("#harness/lab/open-lab.ts", () => ({ workOn: async () => exampleLabState() }));
-vi.mock("#harness/state/lock.ts", async (original) => ({
-  ...(await original<object>()),
-  withLab: async (_: string, signal: AbortSignal, work: (signal: AbortSignal) => unknown) => work(signal),
+const clusters: RunRecord["clusters"] = ["east", "west"].map((name, i) => ({
+  name,
+  id: i + 1,
+  podCidr: "",
+  serviceCidr: "",
+  nodes: [],
+  kubernetes: "1.34.4",
+  cilium: "1.19.4",
+  nodeImage: "",
+  nodeImageId: "",
 }));
-vi.mock("./test.ts", () => ({
-  testLab: async (o: { suites: readonly string[]; runId: string; reportsDir: string; fault?: string }) => {
-    runs.push(o);
-    const suites = o.suites.map((name) => ({
-      name,
-      goal: "",
-      method: "",
-      errors: [],
-      durationMs: 1,
-      tests: [
-        {
-          suite: name,
-          name: "passes",
-          outcome: o.fault === undefined ? "pass" : "fail",
-          reasons: ["by echo"],
-          durationMs: 1,
-          notes: { fault: { name: o.fault, subject: "s", names: ["echo"] } },
-        },
-      ],
-    }));
-    const record = { runId: o.runId, suites, clusters: [], provenance: [], budgets: {}, exitCode: 0 };
-    return { record: { ...record, totals: totalsOf(suites as never) }, dir: join(o.reportsDir, o.runId) };
+
+vi.mock("#harness/lab/open-lab.ts", () => ({ workOn: async () => exampleLabState({ lab: "a" }) }));
+vi.mock("#harness/cluster/mesh.ts", () => ({
+  Mesh: class {
+    readonly state = exampleLabState({ lab: "a" });
+  },
+}));
+vi.mock("#harness/faults/needs.ts", () => ({ lacked: () => undefined }));
+vi.mock("#harness/state/lock.ts", () => ({
+  withLab: (_: string, signal: AbortSignal, work: (signal: AbortSignal) => unknown) => work(signal),
+}));
+vi.mock("./run-head.ts", () => ({ runHead: async () => ({ lab: "a", clusters, fault: null }) }));
+vi.mock("./pause-on-fail.ts", () => ({ requireTerminal: () => {} }));
+const written: RunRecord[] = [];
+vi.mock("./write-report.ts", async (original) => ({
+  ...(await original<object>()),
+  writeReport: async (_: string, record: RunRecord) => void written.push(record),
+}));
+/** What `testLab` was asked for, and what it answers: the outcome of a test under a fault, or on the healed mesh. */
+let tried: TestOptions[] = [];
+let outcome: (fault: string | undefined, test: string) => "pass" | "fail" | "named" = () => "pass";
+vi.mock("./test.ts", async (original) => ({
+  ...(await original<object>()),
+  testLab: async (options: TestOptions) => {
+    tried.push(options);
+    const { repeat = 1 } = options;
+    const suites = options.suites.map((name): SuiteRecord => {
+      const tests = found(
+        all.find((s) => s.info.name === name),
+        name,
+      ).tests({
+        clusters: ["east", "west"],
+        repeat,
+      });
+      return {
+        name,
+        goal: "",
+        method: "",
+        errors: [],
+        durationMs: 1,
+        tests: tests.map(({ title }): TestRecord => {
+          const ended = outcome(options.fault, title);
+          return {
+            suite: name,
+            name: title,
+            outcome: ended === "pass" ? "pass" : "fail",
+            reasons: ended === "named" ? ["no answer from THIS"] : [],
+            durationMs: 1,
+            notes:
+              options.fault === undefined
+                ? {}
+                : { fault: { name: options.fault, subject: "s", names: ["THIS"] } },
+          };
+        }),
+      };
+    });
+    return { record: { suites, exitCode: 0, clusters, lab: "a" }, dir: "/r" };
   },
 }));
 
-const before = process.env.MESHPROOF_REPORTS;
-let dir = "";
+const { found } = await import("#harness/lib/found.ts");
+const { loadAllSuites } = await import("#harness/testkit/suite-list.ts");
+const { readProveTables } = await import("#harness/config/prove-tables.ts");
+const { suitesDir } = await import("#harness/testkit/suite-list.ts");
+const { expectationOf } = await import("#harness/judge/kill-matrix.ts");
+const { withoutCount } = await import("#harness/testkit/selection.ts");
+const { prove } = await import("./prove.ts");
+
+const all = await loadAllSuites();
+const table = found((await readProveTables(suitesDir())).get("affinity"), "table of affinity");
+/** As the tables say. */
+const right = (fault: string | undefined, title: string) => {
+  const expected = fault === undefined ? undefined : table[fault];
+  return expected !== undefined && expectationOf(expected, withoutCount(title), ["east", "west"]) === "fail"
+    ? ("named" as const)
+    : ("pass" as const);
+};
+const [first = "", second = ""] = Object.keys(table);
+
+let reports = "";
+let said: string[] = [];
 beforeEach(() => {
-  dir = tempFolder("prove");
-  process.env.MESHPROOF_REPORTS = join(dir, "reports");
-  runs.length = 0;
-  for (const [name, when] of [
-    ["other-core", "core"],
-    ["other-long", "long"],
-  ] as const) {
-    mkdirSync(join(dir, "suites", name), { recursive: true });
-    writeFileSync(
-      join(dir, "suites", name, `${name}.suite.ts`),
-      `import { defineSuite } from ${JSON.stringify(testkitFile)};
-export default defineSuite(
-  { name: "${name}", tags: [], when: "${when}", goal: "g", method: "m", failureMeans: "f" },
-  ({ test }) => test("passes", async () => {}),
-);`,
-    );
-    writeFileSync(
-      join(dir, "suites", name, `${name}.faults.yaml`),
-      `remote-backends-stopped:\n  mustFail: ["passes"]\n`,
-    );
-  }
-});
-afterEach(() => {
-  if (before === undefined) delete process.env.MESHPROOF_REPORTS;
-  else process.env.MESHPROOF_REPORTS = before;
+  tried = [];
+  said = [];
+  written.length = 0;
+  outcome = right;
+  reports = mkdtempSync(join(tmpdir(), "meshproof-prove-"));
+  vi.stubEnv("MESHPROOF_REPORTS", reports);
 });
 
-const proveSuites = (suites: readonly string[]): Promise<{ record: RunRecord }> =>
+const proveAffinity = (more: Partial<Parameters<typeof prove>[0]> = {}) =>
   prove({
-    lab: "paper",
-    suites,
-    faults: ["remote-backends-stopped"],
-    suitesDir: join(dir, "suites"),
-    selection: { shard: { index: 1, count: 1 } },
+    lab: "a",
+    suites: ["affinity"],
+    faults: [first, second],
     full: false,
-    runId: "r",
-    command: "c",
-    say: () => {},
+    runId: "r2",
+    command: "prove",
+    say: (line) => void said.push(line),
     signal: new AbortController().signal,
+    ...more,
   });
+const faultsTried = () => tried.flatMap((t) => t.fault ?? []);
 
-test("a long suite of another folder is tried under its faults, behind the others; the record names the shard", async () => {
-  const { record } = await proveSuites(["other-long", "other-core"]);
-  const tried = runs.find((r) => r.fault === "remote-backends-stopped");
-  expect(tried?.suites.filter((s) => s.startsWith("other-"))).toEqual(["other-core", "other-long"]);
-  expect(record).toMatchObject({ shard: { index: 1, of: 1 }, killMatrix: { everyFault: false } });
-  expect(record.killMatrix?.cells.map((c) => c.test)).toContain("other-long > passes");
+test("every fault is tried, then the suites on the healed mesh", async () => {
+  const { record } = await proveAffinity();
+  expect([...faultsTried()].sort()).toEqual([first, second].sort());
+  expect(tried.at(-1)?.fault).toBeUndefined();
+  expect(record.killMatrix?.survivors).toEqual([]);
 });
 
-test("alone, it does not become every suite", async () => {
-  await proveSuites(["other-long"]);
-  expect(runs.find((r) => r.fault !== undefined)?.suites).toContain("other-long");
+test("--fail-fast ends with the first survivor: no further fault, no healed run, but a report", async () => {
+  outcome = () => "pass";
+  const { record } = await proveAffinity({ failFast: true });
+  expect(tried).toHaveLength(1);
+  expect(record).toMatchObject({ exitCode: 1, suites: [], lab: "a" });
+  expect(record.killMatrix?.survivors.length).toBeGreaterThan(0);
+  expect(written).toEqual([record]);
+  expect(said.join("\n")).toContain("1 of 2 faults");
+});
+
+test("--fail-fast without a survivor goes on, and ends the healed run with its first failure", async () => {
+  await proveAffinity({ failFast: true });
+  expect(tried.map((t) => t.failFast ?? false)).toEqual([false, false, true]);
+});
+
+test("--repeat: a test is killed where every repetition of it was", async () => {
+  const { record } = await proveAffinity({ repeat: 3 });
+  expect(tried.map((t) => t.repeat)).toEqual([3, 3, 3]);
+  expect(record.killMatrix).toMatchObject({ survivors: [] });
+  expect(record.killMatrix?.tests.some((t) => / of 3\)$/.test(t))).toBe(false);
+  outcome = (fault, title) => (/\(2 of 3\)$/.test(title) ? "pass" : right(fault, title));
+  const { record: flaky } = await proveAffinity({ repeat: 3 });
+  expect(flaky.killMatrix?.survivors.length).toBeGreaterThan(0);
+  expect(flaky.exitCode).toBe(1);
+});
+
+test("--pause-on-fail holds under a fault too, by what the fault should do", async () => {
+  await proveAffinity({ pauseOnFail: true, full: true });
+  expect(tried.map((t) => t.pauseOnFail)).toEqual([true, true, true]);
+  expect(tried[0]?.expected?.affinity).toBeDefined();
+  expect(tried[0]?.includeEither).toBe(true);
+});
+
+const cell = (fault: string, state: KillCell["state"]): KillCell => ({
+  fault,
+  test: "affinity > t",
+  state,
+  outcome: "fail",
+  message: "",
+});
+async function earlier(change: Partial<RunRecord>): Promise<void> {
+  const fault = { group: "", does: "", subject: "", durationMs: 1, run: "r1" };
+  const record = {
+    schema: 1,
+    runId: "r1",
+    startedAt: "",
+    durationMs: 1,
+    command: "",
+    lab: "a",
+    profile: "",
+    fault: null,
+    kernel: "",
+    meshproof: "",
+    imageSource: "",
+    imageReason: "",
+    clusters,
+    provenance: [],
+    budgets: {},
+    suites: [],
+    totals: { pass: 0, fail: 0, unsupported: 0, skipped: 0, unknown: 0, errors: 0 },
+    exitCode: 1,
+    killMatrix: {
+      faults: [first, second].map((name) => ({ ...fault, name, errors: [] })),
+      tests: [],
+      cells: [cell(first, "killed"), cell(second, "survived")],
+      survivors: [],
+      unkilled: [],
+    },
+    ...change,
+  };
+  await mkdir(join(reports, "r1"), { recursive: true });
+  await writeFile(join(reports, "r1", "report.json"), JSON.stringify(record));
+}
+const again = { faults: [], suites: [], rerunFailed: "r1" };
+
+test("--rerun-failed tries the faults that the run did not settle, in its suites", async () => {
+  await earlier({});
+  await proveAffinity(again);
+  expect(faultsTried()).toEqual([second]);
+  expect(tried.at(-1)?.suites).toEqual(["affinity"]);
+});
+
+test("--rerun-failed refuses a run of another lab or version, and one that is none of prove, by name", async () => {
+  await earlier({ lab: "b" });
+  await expect(proveAffinity(again)).rejects.toThrow("run r1 was of lab b, not of a");
+  await earlier({ clusters: [] });
+  await expect(proveAffinity(again)).rejects.toThrow(/r1 was of other versions/);
+  await earlier({ killMatrix: undefined } as unknown as Partial<RunRecord>);
+  await expect(proveAffinity(again)).rejects.toThrow(/r1 is no run of prove/);
+  expect(tried).toEqual([]);
+});
+
+test("--rerun-failed goes on with no run: --resume does", async () => {
+  await earlier({});
+  await expect(proveAffinity({ ...again, resume: "r1" })).rejects.toThrow(/--resume/);
+});
+
+test("the faults of all shards are all faults, each once", async () => {
+  const shards = [];
+  for (const index of [1, 2, 3]) {
+    tried = [];
+    await proveAffinity({ faults: [], selection: { shard: { index, count: 3 } } });
+    shards.push(faultsTried());
+  }
+  expect(shards.flat().sort()).toEqual(Object.keys(table).sort());
+  for (const shard of shards) expect(shard.length).toBeGreaterThan(0);
 });

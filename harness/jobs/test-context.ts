@@ -16,6 +16,7 @@ export interface ContextOptions {
   readonly bugtool?: boolean;
   readonly fault?: string;
   readonly expected?: Readonly<Record<string, Expectation>>;
+  readonly includeEither?: boolean;
   readonly probeIntervalFactor?: number;
   readonly repeat?: number;
   readonly series?: string;
@@ -32,7 +33,7 @@ export async function contextOf(
 ): Promise<RunContext> {
   const clusters = mesh.clusters.map((c) => c.name);
   const { runId, bugtool, fault, expected, probeIntervalFactor, repeat, series, baseline } = options;
-  const { selected, pauseOnFail } = options;
+  const { includeEither, selected, pauseOnFail } = options;
   return runContextSchema.parse({
     version: 1,
     runId,
@@ -42,6 +43,7 @@ export async function contextOf(
     bugtool,
     fault,
     expected,
+    includeEither,
     probeIntervalFactor,
     repeat,
     series: series === undefined ? undefined : resolve(series),

@@ -70,6 +70,8 @@ export interface TestOptions {
   readonly fault?: string;
   /** What the fault is expected to do to each suite: tests that it may break or not are left out. */
   readonly expected?: Readonly<Record<string, Expectation>>;
+  /** With `expected`: those run all the same. */
+  readonly includeEither?: boolean;
   readonly summary?: string;
   /** How many times less often the suites' own probers ask, where other traffic stands beside them; 1 by default. */
   readonly probeIntervalFactor?: number;

@@ -3,7 +3,7 @@ import { matches } from "#harness/lib/pattern.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
 import type { TestRecord } from "#harness/model/record.ts";
 import { disturbances } from "./host.ts";
-import { isSettled, judgeCell, killMatrix, notRun } from "./kill-matrix.ts";
+import { isSettled, judgeCell, killMatrix, notRun, worstCells } from "./kill-matrix.ts";
 
 const record = (name: string, outcome: TestRecord["outcome"], reason = ""): TestRecord => ({
   suite: "pod-to-pod",
@@ -52,6 +52,17 @@ describe("a cell of the kill matrix", () => {
     expect(isSettled(fault, [killed], [test_, "pod-to-pod > a new one"])).toBe(false);
     expect(isSettled(fault, [killed, notRun("g", test_)], [test_])).toBe(false);
     expect(isSettled(fault, [], [])).toBe(false);
+  });
+
+  test("of a repeated test the worst cell counts", () => {
+    const cellOf = (reason: string, outcome: TestRecord["outcome"] = "fail") =>
+      judgeCell("f", record("east -> west > TCP x", outcome, reason), expected, context);
+    const killed = cellOf("no answer from east-worker");
+    const survived = cellOf("", "pass");
+    const other = judgeCell("g", record("east -> west > TCP x", "unknown"), expected, context);
+    expect(worstCells([killed, killed])).toEqual([killed]);
+    expect(worstCells([killed, survived, killed, other])).toEqual([survived, other]);
+    expect(worstCells([killed, cellOf("", "unknown")]).map((c) => c.state)).toEqual(["unknown"]);
   });
 
   test("survivors and tests that nothing killed are listed, faults that did not work among them", () => {

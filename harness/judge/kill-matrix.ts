@@ -68,13 +68,31 @@ export function isSettled(
   );
 }
 
+/** Worst first. Of cells of one test under one fault, as `--repeat` makes them, the worst counts. */
+const worstFirst: readonly CellState[] = ["survived", "unnamed", "broke", "unknown", "killed", "green"];
+
+/** Each test under each fault once, in the order of the cells. */
+export function worstCells(cells: readonly KillCell[]): KillCell[] {
+  const worst = new Map<string, KillCell>();
+  for (const cell of cells) {
+    const key = JSON.stringify([cell.fault, cell.test]);
+    const before = worst.get(key);
+    if (before === undefined || worstFirst.indexOf(cell.state) < worstFirst.indexOf(before.state))
+      worst.set(key, cell);
+  }
+  return [...worst.values()];
+}
+
+/** Whether a test let a fault through, did not name it, or failed for no reason. */
+export const isSurvivor = ({ state }: Pick<KillCell, "state">): boolean =>
+  state === "survived" || state === "unnamed" || state === "broke";
+
 /** `tests`: every test of the suites, those that can fail at all (not unsupported on a healthy mesh). */
 export function killMatrix(
   faults: readonly ProvenFault[],
   cells: readonly KillCell[],
   tests: readonly string[],
 ): KillMatrix {
-  const bad: readonly CellState[] = ["survived", "unnamed", "broke"];
   return {
     faults,
     tests,
@@ -82,7 +100,7 @@ export function killMatrix(
     survivors: [
       ...faults.filter((f) => f.errors.length > 0).map((f) => f.name),
       ...cells
-        .filter((c) => bad.includes(c.state))
+        .filter(isSurvivor)
         .map((c) => `${c.fault}: ${c.test}${c.state === "survived" ? "" : ` (${c.state})`}`),
     ],
     unkilled: tests.filter((t) => !cells.some((c) => c.test === t && c.state === "killed")),

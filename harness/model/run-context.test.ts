@@ -8,6 +8,7 @@ test("what a context leaves out has a default", () => {
     ...least,
     bugtool: false,
     expected: {},
+    includeEither: false,
     probeIntervalFactor: 1,
     repeat: 1,
     capabilities: [],

@@ -28,6 +28,8 @@ export const runContextSchema = z.strictObject({
   fault: z.string().optional(),
   /** What the fault is expected to do, by suite: tests that may fail or pass are skipped. */
   expected: z.record(z.string(), expectation).default({}),
+  /** With `expected`: those run all the same. */
+  includeEither: z.boolean().default(false),
   /** How many times less often the suites' own probers ask than `budgets` says. */
   probeIntervalFactor: z.number().positive().default(1),
   /** How often each measured test is to be there: in this run, or in the series where one is named. */

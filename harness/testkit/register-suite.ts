@@ -5,6 +5,7 @@ import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import { decisionsOf, missingOf, type Requirement } from "./capabilities.ts";
 import type { Suite, TestCase } from "./define-suite.ts";
+import { withoutCount } from "./selection.ts";
 import { suiteTest } from "./suite-test.ts";
 
 /** The time of a test that names none. */
@@ -40,7 +41,8 @@ export function leftOut<S>(suite: Suite<S>, test: TestCase, run: RunContext): Te
   const unsupported = missingOf(requiredBy(suite, test), run.capabilities);
   if (unsupported !== undefined) return { unsupported };
   const expected = run.expected[suite.definition.name];
-  return expected !== undefined && expectationOf(expected, test.title, run.clusters) === "either"
+  if (expected === undefined || run.includeEither) return undefined;
+  return expectationOf(expected, withoutCount(test.title), run.clusters) === "either"
     ? { skipped: "the fault may break it or not: left out" }
     : undefined;
 }

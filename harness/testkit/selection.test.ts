@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { defineSuite, type When } from "./define-suite.ts";
-import { type Selection, select, shardOf } from "./selection.ts";
+import { type Selection, select } from "./selection.ts";
 import type { ListedSuite } from "./suite-list.ts";
 
 const suite = (name: string, tags: string[], titles: string[]): ListedSuite => {
@@ -63,13 +63,4 @@ test("a repeated test is one test for a pattern", () => {
   const { suites: left, tests } = chosen({ tests: ["services > east -> west > local"] }, 2);
   expect(left).toEqual(["services"]);
   expect(tests.services).toEqual(["east -> west > local (1 of 2)", "east -> west > local (2 of 2)"]);
-});
-
-test("shards have every suite once, in their order, and are balanced", () => {
-  const ms: Record<string, number> = { a: 10, b: 50, c: 30, d: 20, e: 1 };
-  const shards = [1, 2].map((index) => shardOf(Object.keys(ms), { index, count: 2 }, (n) => ms[n] ?? 0));
-  expect(shards).toEqual([
-    ["a", "b"],
-    ["c", "d", "e"],
-  ]);
 });

@@ -1,14 +1,8 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { found } from "#harness/lib/found.ts";
 import { forClusters, matches } from "#harness/lib/pattern.ts";
-import { durationOf } from "./durations.ts";
+import { readDurations, recordedOrMean } from "./durations.ts";
+import { type Shard, shardOf } from "./shard.ts";
 import type { ListedSuite } from "./suite-list.ts";
-
-export interface Shard {
-  /** From 1 to `count`. */
-  readonly index: number;
-  readonly count: number;
-}
 
 /** A test of an earlier run, or a whole suite of it. */
 export interface Named {
@@ -90,7 +84,7 @@ export function select(
       shardOf(
         left.map((t) => t.suite.info.name),
         shard,
-        durationOf,
+        recordedOrMean(readDurations().suites),
       ),
     );
     left = left.filter((t) => names.has(t.suite.info.name));
@@ -122,25 +116,3 @@ const describeSelection = ({ tags = [], tests = [], exclude = [], only }: Select
     ...exclude.map((t) => `--exclude ${t}`),
     ...(only === undefined ? [] : ["--rerun-failed"]),
   ].join(" ") || "the selection";
-
-/**
- * The names of one shard, in their order. The longest go first, each to the shard that has least to do: the same names and
- * durations give the same shards on every machine.
- */
-export function shardOf(
-  names: readonly string[],
-  { index, count }: Shard,
-  durationMs: (name: string) => number,
-): string[] {
-  const shards = Array.from({ length: count }, () => ({ ms: 0, names: new Set<string>() }));
-  const longestFirst = [...names].sort((a, b) => durationMs(b) - durationMs(a) || (a < b ? -1 : 1));
-  for (const name of longestFirst) {
-    const shard = found(
-      shards.reduce((least, s) => (s.ms < least.ms ? s : least)),
-      "shard",
-    );
-    shard.names.add(name);
-    shard.ms += durationMs(name);
-  }
-  return names.filter((name) => shards[index - 1]?.names.has(name) === true);
-}

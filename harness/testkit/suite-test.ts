@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type RunnerTestSuite, type TestAPI, type TestContext, test as vitestTest } from "vitest";
+import { type TestAPI, type TestContext, test as vitestTest } from "vitest";
 import { networksOf } from "#harness/cluster/kind/networks.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { controlTroubles } from "#harness/judge/blame.ts";
@@ -21,6 +21,7 @@ import { Injection } from "./injection.ts";
 import { keepEvidence } from "./keep-evidence.ts";
 import { waitWhilePaused } from "./pause.ts";
 import { runDirOf } from "./run-dir.ts";
+import { hasFailed, holdsSurprise } from "./surprise.ts";
 import { Within } from "./within.ts";
 
 const setUpMs = 300_000;
@@ -65,9 +66,9 @@ export function suiteTest<S>(definition: SuiteDefinition<S>, run: RunContext): S
   });
   test.afterAll(
     async ({ mesh }, suite) => {
-      if (!hasFailed(suite)) return;
-      await keepEvidence(mesh, definition.name, run);
-      if (run.pauseOnFail) await waitWhilePaused(runDirOf(run), namespaceOf(definition.name, run));
+      if (hasFailed(suite)) await keepEvidence(mesh, definition.name, run);
+      if (run.pauseOnFail && holdsSurprise(suite, definition.name, run))
+        await waitWhilePaused(runDirOf(run), namespaceOf(definition.name, run));
     },
     run.pauseOnFail ? pausedMs : evidenceMs,
   );
@@ -86,14 +87,6 @@ async function troublesOfProbers(
   }
   // The streams of one prober share its control requests.
   return [...new Set(found)];
-}
-
-/** Also in its set-up: evidence is of most use there. */
-function hasFailed({ result, tasks }: RunnerTestSuite): boolean {
-  return (
-    (result?.errors?.length ?? 0) > 0 ||
-    tasks.some((t) => (t.type === "suite" ? hasFailed(t) : t.result?.state === "fail"))
-  );
 }
 
 const namespaceOf = (suite: string, run: RunContext): string => `mp-${suite}-${run.runId.slice(-6)}`;

@@ -1,0 +1,159 @@
+import type { ProveTable } from "#harness/config/prove-tables.ts";
+import type { Fault } from "#harness/faults/fault.ts";
+import {
+  type Expectation,
+  expectationOf,
+  harmless,
+  judgeCell,
+  notRun,
+  worstCells,
+} from "#harness/judge/kill-matrix.ts";
+import { monotonicMs } from "#harness/lib/clock.ts";
+import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
+import { given } from "#harness/lib/given.ts";
+import { meshCommand } from "#harness/lib/shell-quote.ts";
+import type { KillCell, ProvenFault } from "#harness/model/kill-matrix.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
+import { type Named, type Selected, withoutCount } from "#harness/testkit/selection.ts";
+import { type TestOptions, testLab } from "./test.ts";
+
+/** Those that `prove` shares with `test` mean the same there; what fails, under a fault, is what its table does not explain. */
+export interface ProveOptions
+  extends Pick<
+    TestOptions,
+    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat"
+  > {
+  readonly lab: string;
+  /** Only the tables of these suites; by default of those that every lab runs. */
+  readonly suites: readonly string[];
+  /** Only these faults. */
+  readonly faults: readonly string[];
+  /** An earlier run to go on with: its id, or the path of its kill-matrix.json, which may be another machine's. */
+  readonly resume?: string;
+  /** Every test under every fault, instead of the expected killers and a few that must stay green. */
+  readonly full: boolean;
+  readonly runId: string;
+  readonly command: string;
+  readonly say: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Quick suites, the quickest first: one that a fault should not touch runs beside the expected killers. */
+const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
+
+/** As many tests must stay green under a fault; where the killers' own suites have fewer, a sentinel runs too. */
+const greenEnough = 2;
+
+/** What all faults of a `prove` share. */
+export interface Proof {
+  readonly suites: readonly string[];
+  readonly tables: ReadonlyMap<string, ProveTable>;
+  readonly tests: ReadonlyMap<string, readonly string[]>;
+  /** Every suite that has a table, in the order of runs. */
+  readonly order: readonly string[];
+  readonly clusters: readonly string[];
+  /** Titles of the tests to run, of suites that do not run whole. */
+  readonly left: Selected["tests"];
+}
+
+/** The suites that a fault is tried on: its killers, and a sentinel where they have too little that must stay green. */
+function suitesFor(
+  options: ProveOptions,
+  fault: Fault,
+  { suites, tables, tests, clusters }: Proof,
+): readonly string[] {
+  if (options.full) return suites;
+  const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
+  // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
+  if (fault.needsNamespace === true || fault.wide === true) return killers;
+  const green = killers.flatMap((s) => {
+    const expected = tables.get(s)?.[fault.name] ?? harmless;
+    return (tests.get(s) ?? []).filter((t) => expectationOf(expected, t, clusters) === "green");
+  });
+  const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
+  return green.length >= greenEnough || sentinel === undefined ? killers : [...killers, sentinel];
+}
+
+/** The tests to run of some suites. */
+export const onlyOf = (suites: readonly string[], { left }: Proof): Named[] =>
+  suites.flatMap((suite): Named[] => left[suite]?.map((test) => ({ suite, test })) ?? [{ suite }]);
+
+export async function proveFault(
+  options: ProveOptions,
+  fault: Fault,
+  proof: Proof,
+  reports: string,
+): Promise<{ fault: ProvenFault; cells: KillCell[] }> {
+  const expected = (suite: string): Expectation => proof.tables.get(suite)?.[fault.name] ?? harmless;
+  const chosen = suitesFor(options, fault, proof);
+  const startedMs = monotonicMs();
+  const errors: string[] = [];
+  const cells: KillCell[] = [];
+  /** Every test that must fail and is none of these was not run. */
+  const addNotRun = (suite: string, ran: ReadonlySet<string>): void => {
+    for (const test of proof.tests.get(suite) ?? [])
+      if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !ran.has(test))
+        cells.push(notRun(fault.name, `${suite} > ${test}`));
+  };
+  let subject = "";
+  try {
+    const { record } = await testLab({
+      lab: options.lab,
+      suites: proof.order.filter((s) => chosen.includes(s)),
+      runId: newRunId(),
+      reportsDir: reports,
+      fault: fault.name,
+      selection: { only: onlyOf(chosen, proof) },
+      expected: Object.fromEntries(chosen.map((c) => [c, expected(c)])),
+      includeEither: options.full,
+      // A test that a fault makes fail is no failure: nothing stops early here.
+      ...given({
+        suitesDir: options.suitesDir,
+        pauseOnFail: options.pauseOnFail,
+        repeat: options.repeat,
+      }),
+      command: meshCommand("test", ...chosen, "--with-fault", fault.name, "--lab", options.lab),
+      say: options.say,
+      signal: options.signal,
+    });
+    const context = {
+      clusters: proof.clusters,
+      names: record.suites.flatMap((s) => s.tests).flatMap((t) => t.notes.fault?.names ?? []),
+    };
+    for (const suite of chosen) {
+      const { tests } = record.suites.find((s) => s.name === suite) ?? { tests: [] };
+      const verdicts = new Set(
+        // What a lab cannot do is said elsewhere.
+        tests.filter((t) => t.outcome !== "skipped").map((t) => withoutCount(t.name)),
+      );
+      addNotRun(suite, verdicts);
+    }
+    for (const suite of record.suites) {
+      errors.push(...suite.errors.map((e) => `${suite.name}: ${e}`));
+      for (const test of suite.tests) {
+        subject ||= test.notes.fault?.subject ?? "";
+        if (test.outcome === "unsupported" || test.outcome === "skipped") continue;
+        const once = { ...test, name: withoutCount(test.name) };
+        cells.push(judgeCell(fault.name, once, expected(suite.name), context));
+      }
+    }
+  } catch (error) {
+    // The test machine's trouble leaves the fault untried; it does not survive by it.
+    if (isTestMachineError(error)) {
+      options.say(`  UNKNOWN     ${fault.name}: ${messageOf(error)}`);
+      for (const suite of chosen) addNotRun(suite, new Set());
+    } else errors.push(messageOf(error));
+  }
+  return {
+    cells: worstCells(cells),
+    fault: {
+      name: fault.name,
+      group: fault.group,
+      does: fault.does,
+      subject,
+      durationMs: monotonicMs() - startedMs,
+      run: options.runId,
+      errors,
+    },
+  };
+}

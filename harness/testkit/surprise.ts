@@ -1,0 +1,38 @@
+import type { RunnerTestCase, RunnerTestSuite } from "vitest";
+import { isSurvivor, judgeCell } from "#harness/judge/kill-matrix.ts";
+import type { RunContext } from "#harness/model/run-context.ts";
+import { withoutCount } from "./selection.ts";
+
+/** Also in its set-up: evidence is of most use there. */
+export const hasFailed = (suite: RunnerTestSuite): boolean =>
+  hasErrors(suite) || testsOf(suite).some((t) => t.result?.state === "fail");
+
+/**
+ * Whether a suite that ended holds something to look at: a failure; under a fault whose effect is known, what that does not
+ * explain.
+ */
+export function holdsSurprise(suite: RunnerTestSuite, name: string, run: RunContext): boolean {
+  const { fault, clusters } = run;
+  const expected = run.expected[name];
+  if (fault === undefined || expected === undefined || hasErrors(suite)) return hasFailed(suite);
+  return testsOf(suite).some(({ name: title, meta, result }) => {
+    if (result?.state !== "pass" && result?.state !== "fail") return false;
+    const record = {
+      suite: name,
+      name: withoutCount(title),
+      outcome: result.state,
+      reasons: (result.errors ?? []).map((e) => e.message),
+      durationMs: 0,
+      notes: {},
+    };
+    return isSurvivor(
+      judgeCell(fault, record, expected, { clusters, names: meta.meshproof?.fault?.names ?? [] }),
+    );
+  });
+}
+
+const hasErrors = ({ result, tasks }: RunnerTestSuite): boolean =>
+  (result?.errors?.length ?? 0) > 0 || tasks.some((t) => t.type === "suite" && hasErrors(t));
+
+const testsOf = ({ tasks }: RunnerTestSuite): RunnerTestCase[] =>
+  tasks.flatMap((t) => (t.type === "suite" ? testsOf(t) : [t]));
