@@ -83,7 +83,7 @@ export interface KindLabPlan extends LabPlan {
 }
 
 /** The chart enables KVStoreMesh by default with clustermesh-apiserver; the lab file or `--values` can disable it. */
-export function wantsKvstoreMesh({ values }: Pick<PlannedKindCluster, "values">): boolean {
+export function enablesKvstoreMesh({ values }: Pick<PlannedKindCluster, "values">): boolean {
   const { clustermesh } = values as {
     clustermesh?: { apiserver?: { kvstoremesh?: { enabled?: boolean } } };
   };

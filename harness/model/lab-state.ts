@@ -2,10 +2,10 @@ import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { artifactsSchema } from "./artifacts.ts";
 import {
+  enablesKvstoreMesh,
   labPlanSchema,
   type PlannedCluster,
   plannedKindClusterSchema,
-  wantsKvstoreMesh,
 } from "./lab-plan.ts";
 import { processMarkSchema } from "./process-mark.ts";
 
@@ -65,7 +65,7 @@ function toPlannedCluster({
     assignsLoadBalancerIPs: givesAddresses,
     // Versions 1 and 2 assumed these.
     hasApiserver: true,
-    hasKvstoreMesh: wantsKvstoreMesh({ values }),
+    hasKvstoreMesh: enablesKvstoreMesh({ values }),
     routesNatively: false,
   };
 }
