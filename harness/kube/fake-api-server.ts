@@ -74,7 +74,7 @@ export async function fakeApiServer(options: { namespace?: string } = {}): Promi
     const stored = objects.get(path);
     if (stored === undefined) return failure(404, `${path} not found`);
     if (method === "DELETE") objects.delete(path);
-    return { status: 200, body: held };
+    return { status: 200, body: stored };
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {

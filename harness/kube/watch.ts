@@ -151,7 +151,7 @@ async function watchOnce<T>(
         collectionPath(kind, where.namespace),
         { resourceVersion: from.resourceVersion, labelSelector: where.labelSelector },
         (phase, object) => {
-          if (settled || phase === "BOOKMARK") return;
+          if (isDone || phase === "BOOKMARK") return;
           if (phase === "ERROR") return stop();
           const result = onEvent(phase, object as KubeObject);
           if (result !== undefined) finish(result);

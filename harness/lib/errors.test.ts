@@ -58,5 +58,5 @@ test.each([
   [{ name: "AssertionError" }, false],
   [{ code: "evidence-malformed" }, false],
 ])("a slow machine can cause %j: %s", (error, expected) => {
-  expect(mayComeOfSlowness(error)).toBe(may);
+  expect(mayComeOfSlowness(error)).toBe(expected);
 });

@@ -49,7 +49,7 @@ describe("the state file of an earlier version", () => {
   const external = (kvstoreMesh: boolean) => {
     const access = { kubeconfig: "/k", context: "c", networks: ["kind"], givesAddresses: true };
     const values = { clustermesh: { apiserver: { kvstoremesh: { enabled: kvstoreMesh } } } };
-    return { ...now.plan, clusters: clusters.map((c) => ({ ...c, values, own })) };
+    return { ...now.plan, clusters: clusters.map((c) => ({ ...c, values, own: access })) };
   };
   test("of external clusters belongs to this owner, because they have no labels in Docker", async () => {
     write("own", { ...old, version: 1, plan: external(true) });

@@ -42,7 +42,7 @@ test("the other evidence stays", () => {
 });
 
 test("JSON stays JSON, and a Secret in YAML stays YAML", () => {
-  for (const [name, { text }] of own.filter(([, { text }]) => /^[[{]/.test(text)))
+  for (const [name, { text }] of patterned.filter(([, { text }]) => /^[[{]/.test(text)))
     expect(() => JSON.parse(redactSecrets(text)), name).not.toThrow();
   const secret = parseYaml(redactSecrets(planted["a Secret in YAML"]?.text ?? ""));
   expect(Object.keys(secret.data)).toEqual(["a", "long"]);
