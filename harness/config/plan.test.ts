@@ -160,7 +160,7 @@ describe("bad input is refused with a message that names both sides", () => {
     [{ lab: "x", clusters: 1 }, /a mesh needs two clusters/],
     [
       { lab: "x", clusters: 3, labFile: join(labFileOf("default"), "../dual-stack/lab.yaml") },
-      /a dual-stack cluster is not multiplied/,
+      /--clusters cannot copy a dual-stack cluster/,
     ],
     [{ lab: "x", labFile: "/nowhere/lab.yaml" }, /cannot read \/nowhere\/lab\.yaml/],
   ])("%j", async (options, message) => {
