@@ -123,7 +123,7 @@ const badFiles: readonly [string, Parameters<typeof labWith>[0], RegExp, string]
   [
     "an id above 255 without maxConnectedClusters",
     { lab: (t: string) => t.replace("id: 2", "id: 256") },
-    /cluster west has id 256, the highest valid id is 255/,
+    /cluster west has id 256; the highest valid id is 255/,
     "config-conflict",
   ],
   [
