@@ -93,7 +93,7 @@ export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"])
   error: null,
 });
 
-/** The certificate of one upgrade, as `certificate.yaml` holds it. */
+/** The certificate of one upgrade, as in `certificate.yaml`. */
 export const certificateSchema = z.object({
   apiVersion: z.literal("meshproof/v1"),
   kind: z.literal("UpgradeCertificate"),

@@ -13,7 +13,7 @@ import { processMarkSchema } from "./process-mark.ts";
 const labStateSchema = z.object({
   version: z.literal(3),
   lab: z.string(),
-  /** The id of the owner whose labels and names the lab's containers carry; `unlabelled` for a lab of an earlier version. */
+  /** The owner's id, in labels and names of the lab's containers; `unlabelled` for a lab of an earlier version. */
   owner: z.string(),
   /** How far creation got. With any phase but `up` the lab is incomplete: the next `up` repairs or rebuilds it. */
   phase: z.enum(["creating", "meshing", "up", "removing"]),

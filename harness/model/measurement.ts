@@ -85,7 +85,7 @@ export const settingSchema = z
 export type Setting = Infer<typeof settingSchema>;
 
 /**
- * One measured disturbance: what it did to clients, and which link of the chain took the time. The unit of
+ * One measured disturbance: its effect on clients, and the time that each link of the chain took. The unit of
  * distributions, baselines and published figures. Times in milliseconds; those named `after` count from the fault.
  */
 export const measurementSchema = z.object({

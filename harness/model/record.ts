@@ -120,7 +120,7 @@ export const runRecordSchema = z.object({
     .describe("Secrets that were redacted in the report's files before they were written."),
   killMatrix: killMatrixSchema.exactOptional().describe("The result of `prove`; absent for other commands."),
 });
-/** A whole run, as `report.json` holds it. */
+/** A complete run, as in `report.json`. */
 export type RunRecord = Infer<typeof runRecordSchema>;
 
 export const runRecordFormat: RecordFormat<RunRecord> = {

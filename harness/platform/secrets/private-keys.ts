@@ -7,7 +7,7 @@ const longestPem = 32 * 1024;
 
 const pemKind = "private key";
 
-/** Whether a text holds a private key, in PEM or as base64 of it. */
+/** Whether a text contains a private key, in PEM or in base64 of PEM. */
 export const holdsPrivateKey = (text: string): boolean =>
   pemSpans(text).length > 0 || encodedSpans(text).some((s) => s.kind === encodedKind);
 
