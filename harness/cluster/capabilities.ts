@@ -1,6 +1,6 @@
 import { hasApiserver } from "#harness/config/profiles.ts";
 import type { PlannedCluster } from "#harness/model/lab-plan.ts";
-import { wantsKvstoreMesh } from "#harness/model/lab-plan.ts";
+import { enablesKvstoreMesh } from "#harness/model/lab-plan.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
 
 /** What can be done with a cluster, and how it takes part in the mesh. Known from the plan, before anything is asked. */
@@ -38,7 +38,7 @@ export function capabilitiesOf(planned: PlannedCluster, profile: ProfileName): C
     nodesAreLocal: true,
     assignsLoadBalancerIPs: true,
     hasApiserver: hasApiserver(profile),
-    hasKvstoreMesh: hasApiserver(profile) && wantsKvstoreMesh(planned),
+    hasKvstoreMesh: hasApiserver(profile) && enablesKvstoreMesh(planned),
     routesNatively: planned.values.routingMode === "native",
     isDualStack,
   };

@@ -5,7 +5,7 @@ import { readUserFile } from "./user-file.ts";
 
 const versionPattern = /^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/;
 
-/** A version, or a folder that holds Cilium's own go.mod and VERSION. Throws `usage` or `config-invalid` for anything else. */
+/** A version, or a folder with Cilium's go.mod and VERSION. Throws `usage` or `config-invalid` for anything else. */
 export function readCiliumSpec(spec: string): { readonly version: string; readonly checkout?: string } {
   if (versionPattern.test(spec)) return { version: spec };
   const remedy = "give a published version, or the path of a Cilium checkout";
@@ -19,7 +19,7 @@ export function readCiliumSpec(spec: string): { readonly version: string; readon
     throw foreign;
   const version = readUserFile(join(spec, "VERSION"), `--cilium ${spec}`, remedy).trim();
   if (!versionPattern.test(version))
-    throw new MeshproofError("config-invalid", `${join(spec, "VERSION")} (--cilium) holds no version`, {
+    throw new MeshproofError("config-invalid", `${join(spec, "VERSION")} (--cilium) contains no version`, {
       remedy,
     });
   return { version, checkout: spec };

@@ -13,7 +13,7 @@ export const clusterName = z
     /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/,
     "a cluster name is lower-case letters, digits and '-', at most 32 characters (Cilium's cluster-name)",
   )
-  .refine((name) => name !== "default", "'default' is Cilium's name for no cluster name");
+  .refine((name) => name !== "default", "Cilium reserves 'default' for a cluster without a name");
 
 const clusterSchema = z.strictObject({
   name: clusterName.describe("Cilium's cluster-name."),
@@ -29,11 +29,11 @@ const clusterSchema = z.strictObject({
   kubernetes: z
     .string()
     .exactOptional()
-    .describe("Kubernetes version of this cluster, instead of the lab's."),
+    .describe("Kubernetes version of this cluster, instead of the lab's default."),
   cilium: z
     .string()
     .exactOptional()
-    .describe("Cilium version or checkout folder of this cluster, instead of the lab's."),
+    .describe("Cilium version or checkout folder of this cluster, instead of the lab's default."),
   values: z
     .record(z.string(), z.unknown())
     .default({})
@@ -46,7 +46,10 @@ const clusterSchema = z.strictObject({
 
 export const labFileSchema = z.strictObject({
   profile: z.enum(profileNames).default("default").describe("How the clusters are meshed."),
-  clusters: z.array(clusterSchema).min(2, "a mesh needs two clusters").describe("At least two."),
+  clusters: z
+    .array(clusterSchema)
+    .min(2, "a mesh needs two clusters")
+    .describe("The clusters of the mesh, at least two."),
   kubernetes: z.string().default("1.34.4").describe("Kubernetes version."),
   cilium: z.string().default("1.19.4").describe("Cilium version, or the path of a Cilium checkout."),
   serviceType: z
@@ -56,7 +59,7 @@ export const labFileSchema = z.strictObject({
   networks: z
     .enum(["shared", "each"])
     .default("shared")
-    .describe("One Docker network for all clusters, or one for each with a router between them."),
+    .describe("One Docker network for all clusters, or one per cluster with a router between them."),
   suites: z
     .array(suiteNameSchema)
     .default([])
@@ -93,7 +96,7 @@ export async function readManifests(labFile: string, reference: string): Promise
   );
 }
 
-/** A file of Helm values, named by option `what`: any YAML mapping. */
+/** A file of Helm values, given with option `what`: any YAML mapping. */
 export async function readValues(path: string, what: string): Promise<Record<string, unknown>> {
   const values = (await readYaml(path, what)) ?? {};
   return validate(z.record(z.string(), z.unknown()), values, path, "write a mapping of Helm values");

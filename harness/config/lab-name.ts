@@ -1,8 +1,8 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 
 /**
- * What names of a lab's Docker objects begin with: `short` is the part of the owner's id that names carry. As long as
- * the `meshproof-` that names of earlier versions began with: a node's name must fit into a host name.
+ * Prefix of the names of a lab's Docker objects; `short` is the part of the owner's id that names contain. It is as long
+ * as the prefix `meshproof-` of earlier versions, because a node's name must fit into a host name.
  */
 export const labPrefix = (short: string, lab: string): string => `mp-${short}-${lab}`;
 
@@ -14,7 +14,7 @@ export function isLabName(name: string): boolean {
   return /^[a-z0-9]([-a-z0-9]{0,18}[a-z0-9])?$/.test(name) && !name.includes("--");
 }
 
-/** A lab's name becomes part of paths and container names: nothing else is let through. */
+/** Restricts a lab's name to characters that are valid in paths and container names. */
 export function checkLabName(lab: string): string {
   if (!isLabName(lab)) {
     throw new MeshproofError(

@@ -28,7 +28,7 @@ async function labWith(edit: {
 }
 
 describe("the default lab", () => {
-  test("is two clusters with disjoint CIDRs, one control plane and one worker each", async () => {
+  test("has two clusters with disjoint CIDRs, one control plane and one worker each", async () => {
     const plan = await planLab({ lab: "default" });
     expect(plan.clusters.map((c) => [c.name, c.id, c.kubernetes, c.cilium])).toEqual([
       ["east", 1, "1.34.4", "1.19.4"],
@@ -41,19 +41,19 @@ describe("the default lab", () => {
     expect(plan.budgets.failoverMs).toBe(2000);
   });
 
-  test.each(profileNames)("every profile has a lab of its own that is valid: %s", async (profile) => {
+  test.each(profileNames)("every profile has its own valid lab: %s", async (profile) => {
     expect(await planLab({ lab: "x", profile })).toMatchObject({ profile });
   });
 
   test.each(["ids-511.yaml", "native-routing.yaml", "no-kvstoremesh.yaml", "dual-stack/lab.yaml"])(
-    "so have the other labs: %s",
+    "the other labs are valid too: %s",
     async (name) => {
       const labFile = join(labFileOf("default"), "..", name);
       expect((await planLab({ lab: "x", labFile })).clusters).toHaveLength(2);
     },
   );
 
-  test("a dual-stack cluster has an IPv6 pod CIDR beside the IPv4 one", async () => {
+  test("a dual-stack cluster has an IPv4 and an IPv6 pod CIDR", async () => {
     const labFile = join(labFileOf("default"), "../dual-stack/lab.yaml");
     expect((await planLab({ lab: "x", labFile })).clusters[1]).toMatchObject({
       podCidr: "10.2.0.0/16",
@@ -62,7 +62,7 @@ describe("the default lab", () => {
     });
   });
 
-  test("more clusters than the lab file names are made like its last, with ids and CIDRs of their own", async () => {
+  test("clusters beyond those of the lab file are copies of its last, with their own ids and CIDRs", async () => {
     const { clusters } = await planLab({ lab: "x", clusters: 4 });
     expect(clusters.map((c) => [c.name, c.id, c.podCidr, c.serviceCidr])).toEqual([
       ["east", 1, "10.1.0.0/16", "10.101.0.0/16"],
@@ -73,7 +73,7 @@ describe("the default lab", () => {
     expect(clusters[3]).toMatchObject({ values: clusters[1]?.values, kubernetes: "1.34.4" });
   });
 
-  test("versions and workers belong to a cluster where one is named", async () => {
+  test("versions and workers apply to one cluster if it is named", async () => {
     const plan = await planLab({ lab: "x", cilium: ["1.19.1", "east=1.19.4"], workers: 3 });
     expect(plan.clusters.map((c) => c.cilium)).toEqual(["1.19.4", "1.19.1"]);
     expect(plan.clusters[0]?.kindConfig.nodes).toHaveLength(4);
@@ -121,13 +121,13 @@ const badFiles: readonly [string, Parameters<typeof labWith>[0], RegExp, string]
     "config-invalid",
   ],
   [
-    "an id above 255 without room for it",
+    "an id above 255 without maxConnectedClusters",
     { lab: (t: string) => t.replace("id: 2", "id: 256") },
-    /cluster west has id 256, the highest is 255/,
+    /cluster west has id 256; the highest valid id is 255/,
     "config-conflict",
   ],
   [
-    "room for 511 clusters in one of them alone",
+    "maxConnectedClusters of 511 in only one cluster",
     {
       lab: (t: string) => t.replace(/( {6}clustermesh:\n)/, "$1        maxConnectedClusters: 511\n"),
     },
@@ -143,7 +143,7 @@ const badFiles: readonly [string, Parameters<typeof labWith>[0], RegExp, string]
   ],
 ];
 
-describe("bad input is refused by name, both sides of it", () => {
+describe("bad input is refused with a message that names both sides", () => {
   test.each(badFiles)("%s", async (_name, edit, message, code) => {
     const file = await labWith(edit);
     await expect(planLab({ lab: "x", labFile: file })).rejects.toMatchObject({
@@ -160,7 +160,7 @@ describe("bad input is refused by name, both sides of it", () => {
     [{ lab: "x", clusters: 1 }, /a mesh needs two clusters/],
     [
       { lab: "x", clusters: 3, labFile: join(labFileOf("default"), "../dual-stack/lab.yaml") },
-      /a dual-stack cluster is not multiplied/,
+      /--clusters cannot copy a dual-stack cluster/,
     ],
     [{ lab: "x", labFile: "/nowhere/lab.yaml" }, /cannot read \/nowhere\/lab\.yaml/],
   ])("%j", async (options, message) => {
@@ -170,7 +170,7 @@ describe("bad input is refused by name, both sides of it", () => {
     });
   });
 
-  test("lab and cluster names that make a node's name too long for a host", async () => {
+  test("lab and cluster names that make a node's name too long for a host name", async () => {
     const named = (west: string) => labWith({ lab: (t: string) => t.replace("name: west", `name: ${west}`) });
     const lab = "l".repeat(20);
     const fits = await named("w".repeat(17));
@@ -182,7 +182,7 @@ describe("bad input is refused by name, both sides of it", () => {
     });
   });
 
-  test("a port in use, with its owner", async () => {
+  test("a port in use, with the setting that requests it", async () => {
     const server = createServer();
     const port = await new Promise<number>((resolve) =>
       server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)),
@@ -197,7 +197,7 @@ describe("bad input is refused by name, both sides of it", () => {
     server.close();
   });
 
-  test("a Docker network that meets a cluster's CIDR", async () => {
+  test("a Docker network that overlaps a cluster's CIDR", async () => {
     const plan = await planLab({ lab: "x" });
     expect(() => checkNetwork(plan, "meshproof-x", "10.2.0.0/16")).toThrow(
       /west's 10\.2\.0\.0\/16 overlaps Docker network/,

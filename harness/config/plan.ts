@@ -13,7 +13,7 @@ import { labFileOf } from "./profiles.ts";
 export const isKindPlan = (plan: LabPlan): plan is KindLabPlan =>
   plan.clusters.every((c) => c.kind === "kind");
 
-/** Throws `usage` where a cluster of the lab is external. */
+/** Throws `usage` if a cluster of the lab is external. */
 export function requireKindPlan(plan: LabPlan, purpose: string): KindLabPlan {
   if (isKindPlan(plan)) return plan;
   const external = plan.clusters.filter((c) => c.kind === "external").map((c) => c.name);
@@ -28,7 +28,7 @@ export function requireKindPlan(plan: LabPlan, purpose: string): KindLabPlan {
 
 export interface PlanOptions {
   readonly lab: string;
-  /** The way of meshing, over the lab file's own; its own lab file where none is named. */
+  /** Overrides the profile of the lab file; without `labFile` it also selects the profile's own lab file. */
   readonly profile?: ProfileName;
   readonly labFile?: string;
   /** `V`, or `cluster=V` for one cluster. */
@@ -36,12 +36,12 @@ export interface PlanOptions {
   readonly cilium?: readonly string[];
   readonly values?: readonly string[];
   readonly workers?: number;
-  /** Of the lab file's clusters the first so many; further ones are made like its last. */
+  /** The number of clusters: the first ones of the lab file; additional ones are copies of its last. */
   readonly clusters?: number;
   readonly serviceType?: "LoadBalancer" | "NodePort";
 }
 
-/** Reads, overrides and checks. Every conflict names both sides; nothing is created before this has passed. */
+/** Reads, overrides and checks the plan. Errors name both sides of a conflict. Nothing is created before it succeeds. */
 export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   checkLabName(options.lab);
   const path = options.labFile ?? labFileOf(options.profile ?? "default");
@@ -54,8 +54,8 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   for (const { config, ...cluster } of expected) {
     const { podSubnet, serviceSubnet } = config.networking;
     const [, podCidr6] = podSubnet.split(",");
-    const wantedCilium = cilium(cluster.name) ?? cluster.cilium ?? file.cilium;
-    readCiliumSpec(wantedCilium);
+    const ciliumSpec = cilium(cluster.name) ?? cluster.cilium ?? file.cilium;
+    readCiliumSpec(ciliumSpec);
     let values = mergeValues(file.values, cluster.values);
     for (const option of options.values ?? []) {
       const { target, value } = splitOption("--values", option, names);
@@ -70,7 +70,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
       serviceCidr: before(serviceSubnet, ","),
       ...(podCidr6 === undefined ? {} : { podCidr6 }),
       kubernetes: version("--kubernetes", kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes),
-      cilium: wantedCilium,
+      cilium: ciliumSpec,
       kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
       values,
       ...(cluster.manifests === undefined ? {} : { manifests: await readManifests(path, cluster.manifests) }),
@@ -92,7 +92,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
 
 type Expected = LabFile["clusters"][number] & { readonly config: KindConfig };
 
-/** The clusters to build. A further one is like the last, with an id, a name and IPv4 CIDRs that nobody has yet. */
+/** The clusters to build. An additional one is a copy of the last, with an unused id, name and IPv4 CIDRs. */
 async function sized(path: string, listed: LabFile["clusters"], count: number): Promise<Expected[]> {
   if (count < 2)
     throw new MeshproofError("usage", `--clusters ${count}: a mesh needs two clusters`, {
@@ -123,11 +123,11 @@ async function sized(path: string, listed: LabFile["clusters"], count: number): 
   return expected;
 }
 
-/** The next CIDR of the same size that no cluster has. */
+/** The next CIDR of the same size that no cluster uses. */
 function freeAfter(text: string, expected: readonly Expected[], path: string): string {
   if (text.includes(","))
-    throw new MeshproofError("usage", `${path}: a dual-stack cluster is not multiplied by --clusters`, {
-      remedy: "write every cluster into the lab file",
+    throw new MeshproofError("usage", `${path}: --clusters cannot copy a dual-stack cluster`, {
+      remedy: "add every cluster to the lab file",
     });
   const taken = expected
     .flatMap(({ config: { networking } }) => [networking.podSubnet, networking.serviceSubnet])
@@ -193,7 +193,7 @@ function cidrOf(text: string, place: string): Cidr {
     return parseCidr(text);
   } catch (error) {
     throw new MeshproofError("config-invalid", `${place}: ${messageOf(error)}`, {
-      remedy: "write an IPv4 CIDR such as 10.1.0.0/16; for dual stack an IPv6 one behind it, after a comma",
+      remedy: "write an IPv4 CIDR such as 10.1.0.0/16; for dual stack add an IPv6 CIDR after a comma",
     });
   }
 }
@@ -201,7 +201,7 @@ function cidrOf(text: string, place: string): Cidr {
 export function checkConflicts(plan: KindLabPlan, path: string): void {
   checkIds(plan, path);
   for (const { name, kindConfig } of plan.clusters) {
-    // kind puts a load balancer before several control planes.
+    // With several control planes kind adds a load balancer.
     const several = kindConfig.nodes.filter((n) => n.role === "control-plane").length > 1;
     const node = `${kindNameIn("000000", plan.lab, name)}-${several ? "external-load-balancer" : "control-plane"}`;
     // A node's host name: Linux takes 64 characters.
@@ -209,7 +209,7 @@ export function checkConflicts(plan: KindLabPlan, path: string): void {
       conflict(
         path,
         `lab ${plan.lab} and cluster ${name} make a node name of over 63 characters`,
-        "shorten one of them",
+        "shorten one of the names",
       );
     }
   }
@@ -220,13 +220,13 @@ export function checkConflicts(plan: KindLabPlan, path: string): void {
         conflict(
           path,
           `clusters ${i + 1} and ${plan.clusters.indexOf(b) + 1} are both named ${a.name}`,
-          "give each cluster a name of its own",
+          "give each cluster a different name",
         );
       if (a.id === b.id)
         conflict(
           path,
           `clusters ${a.name} and ${b.name} both have id ${a.id}`,
-          "give each cluster an id of its own, 1 to 255",
+          "give each cluster a different id, 1 to 255",
         );
     }
     for (const [what, text] of [
@@ -250,7 +250,7 @@ export function checkConflicts(plan: KindLabPlan, path: string): void {
   }
 }
 
-/** Cilium's "Setting up Cluster Mesh": ids up to 255, or to 511 where every cluster says so. */
+/** Cilium's "Setting up Cluster Mesh": ids up to 255, or up to 511 if every cluster sets maxConnectedClusters. */
 function checkIds(plan: KindLabPlan, path: string): void {
   const most = (cluster: PlannedKindCluster): number => {
     const { clustermesh } = cluster.values as { clustermesh?: { maxConnectedClusters?: number } };
@@ -268,14 +268,14 @@ function checkIds(plan: KindLabPlan, path: string): void {
     if (cluster.id > most(cluster))
       conflict(
         path,
-        `cluster ${cluster.name} has id ${cluster.id}, the highest is ${most(cluster)}`,
+        `cluster ${cluster.name} has id ${cluster.id}; the highest valid id is ${most(cluster)}`,
         most(cluster) === 255
           ? "choose an id from 1 to 255, or set clustermesh.maxConnectedClusters to 511 for every cluster"
           : "choose an id from 1 to 511",
       );
 }
 
-/** The lab's Docker network is known late: its subnet must not meet a cluster's either. */
+/** Checked separately, because the subnet of the lab's Docker network is known later. */
 export function checkNetwork(plan: LabPlan, network: string, subnet: string): void {
   for (const cluster of plan.clusters) {
     for (const text of [cluster.podCidr, cluster.serviceCidr]) {
@@ -295,7 +295,7 @@ function conflict(path: string, message: string, remedy: string): never {
   throw new MeshproofError("config-conflict", `${path}: ${message}`, { remedy });
 }
 
-/** Ports on the host that the kind Configs fix, checked while nothing is created yet. */
+/** Checks host ports of the kind Configs before anything is created. */
 export async function checkPorts(plan: KindLabPlan): Promise<void> {
   const ports: { port: number; owner: string }[] = [];
   for (const cluster of plan.clusters) {
@@ -320,7 +320,7 @@ export async function checkPorts(plan: KindLabPlan): Promise<void> {
         reject(
           new MeshproofError("port-in-use", `port ${port} (${owner}) is in use on 127.0.0.1`, {
             cause: error,
-            remedy: "free the port, or leave it out of the kind Config: a free one is chosen then",
+            remedy: "free the port, or omit it from the kind Config, which then gets a free one",
           }),
         ),
       );

@@ -10,10 +10,10 @@ const tableSchema = z.record(
     mayFail: z.array(z.string()).default([]),
   }),
 );
-/** Fault to what it does to the suite. */
+/** Fault to its expected effect on the suite. */
 export type ProveTable = z.infer<typeof tableSchema>;
 
-/** The table beside each suite, `<suitesDir>/<suite>/<suite>.faults.yaml`; long suites have none. */
+/** The fault table of each suite, `<suitesDir>/<suite>/<suite>.faults.yaml`; long suites do not have one. */
 export async function readProveTables(suitesDir: string): Promise<ReadonlyMap<string, ProveTable>> {
   const tables = new Map<string, ProveTable>();
   for (const file of (await Array.fromAsync(glob("*/*.faults.yaml", { cwd: suitesDir }))).sort()) {

@@ -24,7 +24,7 @@ beforeEach(() => {
   writeFileSync(join(dir, "list"), "- 1\n- { items: [1, null], metadata: 7 }\n");
 });
 
-/** Everything that a path can be and that no reader takes. */
+/** Kinds of invalid paths and files. */
 const wrong = [
   "nosuch",
   "dir",
@@ -38,7 +38,7 @@ const wrong = [
   "empty",
 ];
 
-/** Each reader of a file that a person names, and what it takes all the same. */
+/** Each reader of a user's file, and the kinds that it accepts nevertheless. */
 const readers: [string, (path: string) => unknown, readonly string[]][] = [
   ["--lab-file", readLabFile, []],
   ["--values", (path) => readValues(path, "--values"), ["empty"]],
@@ -58,7 +58,7 @@ const readers: [string, (path: string) => unknown, readonly string[]][] = [
 
 describe.each(readers)("%s", (_option, read, takes) => {
   test.each(wrong.filter((name) => !takes.includes(name)))(
-    "%s is exit 2, with the file and a remedy",
+    "%s exits with code 2, the file and a remedy",
     async (name) => {
       const path = join(dir, name);
       const error: unknown = await Promise.resolve()
@@ -81,10 +81,10 @@ test("the message names file, place and reason", () => {
     }),
   );
   expect(() => readUserFile(dir, "--values")).toThrow(/it is a directory/);
-  expect(() => readUserFile("/dev/zero", "--values")).toThrow(/has more than 256 MiB/);
+  expect(() => readUserFile("/dev/zero", "--values")).toThrow(/is larger than 256 MiB/);
 });
 
-test("a file of another kind is told as one", async () => {
+test("a file with unexpected content is reported as such", async () => {
   const read = readingUserFile("f", "--resume", "name another run", async () => JSON.parse("{"));
   await expect(read).rejects.toMatchObject({ code: "config-invalid", remedy: "name another run" });
 });
@@ -95,7 +95,7 @@ describe("files that are written", () => {
       expect.objectContaining({ exitCode: 2, message: expect.stringContaining("(--summary)") }),
     );
   });
-  test("one that can be leaves nothing behind", () => {
+  test("the check leaves no file behind", () => {
     checkWritable(join(dir, "new/summary.md"), "--summary");
     expect(readdirSync(join(dir, "new"))).toEqual([]);
   });
@@ -111,20 +111,20 @@ users: [{ name: u, user: ${user} }]
     writeFileSync(join(dir, "kubeconfig"), text);
     checkKubeconfig(namedKubeconfig(join(dir, "kubeconfig")), [context]);
   };
-  test("that has the context is taken", () => check(kubeconfig("{ token: t }"), "a"));
-  test("names the contexts that it has", () =>
+  test("with the context is accepted", () => check(kubeconfig("{ token: t }"), "a"));
+  test("without the context is refused with the contexts that it has", () =>
     expect(() => check(kubeconfig("{}"), "b")).toThrow(
       expect.objectContaining({
         message: expect.stringContaining("no context b"),
         remedy: "name one of a, half",
       }),
     ));
-  test("with half a context is refused", () =>
+  test("with an incomplete context is refused", () =>
     expect(() => check(kubeconfig("{}"), "half")).toThrow(/contexts half/));
-  test("with a key file that is not there is refused", () =>
+  test("with a missing key file is refused", () =>
     expect(() => check(kubeconfig("{ client-key: nosuch.key }"), "a")).toThrow(
       /nosuch\.key \(client-key in/,
     ));
 });
 
-test("a series that is not there is a new one", () => expect(readSeries(join(dir, "nosuch"))).toEqual([]));
+test("a missing series file is a new series", () => expect(readSeries(join(dir, "nosuch"))).toEqual([]));

@@ -2,13 +2,13 @@ import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync } from "node
 import { dirname } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 
-/** No file that a person writes, and no series of measurements, comes near; a device would never end. */
+/** Larger than any user's file or series of measurements; without a limit, reading a device would never end. */
 const mostBytes = 256 * 1024 ** 2;
 const chunkBytes = 1024 ** 2;
 
 /**
- * The text of a file that a person named. `what` is where they named it, such as `--values`. Whatever keeps it from being
- * read as text is `config-invalid` with file, place and remedy.
+ * The text of a user's file. `what` is where the user named it, such as `--values`. Throws `config-invalid` with file,
+ * place and remedy if it cannot be read as text.
  */
 export function readUserFile(path: string, what: string, remedy?: string): string {
   let bytes: Buffer;
@@ -18,16 +18,16 @@ export function readUserFile(path: string, what: string, remedy?: string): strin
     throw unreadable(path, what, error, remedy);
   }
   if (bytes.length > mostBytes)
-    throw invalid(`${path} (${what}) has more than ${mostBytes / 1024 ** 2} MiB`, "name a smaller file");
+    throw invalid(`${path} (${what}) is larger than ${mostBytes / 1024 ** 2} MiB`, "name a smaller file");
   try {
-    if (bytes.includes(0)) throw new TypeError("it holds zero bytes");
+    if (bytes.includes(0)) throw new TypeError("it contains zero bytes");
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (error) {
     throw invalid(`${path} (${what}) is not a text file in UTF-8`, "name a text file", error);
   }
 }
 
-/** The value of a JSON file that a person named; `config-invalid` where it is none. */
+/** The value of a user's JSON file; throws `config-invalid` if it is not JSON. */
 export function readUserJson(path: string, what: string, remedy: string): unknown {
   const text = readUserFile(path, what, remedy);
   try {
@@ -37,7 +37,7 @@ export function readUserJson(path: string, what: string, remedy: string): unknow
   }
 }
 
-/** Throws `config-invalid` where `path`, named at `what`, cannot be written; makes the folders that lead to it. */
+/** Throws `config-invalid` if `path`, named at `what`, cannot be written. Creates its parent folders. */
 export function checkWritable(path: string, what: string): void {
   const probe = `${path}.${process.pid}.part`;
   try {
@@ -55,14 +55,14 @@ export function checkWritable(path: string, what: string): void {
   }
 }
 
-/** The error for a path that a person named and that cannot be opened or read. */
+/** The error for a user's path that cannot be opened or read. */
 export function unreadable(path: string, what: string, error: unknown, remedy?: string): MeshproofError {
   return invalid(`cannot read ${path} (${what}): ${reasonOf(error)}`, remedy ?? remedyOf(error), error);
 }
 
 /**
- * Reads something out of what a person named, by whatever parser. An error that is not typed yet is `config-invalid`:
- * the file holds what its reader did not expect.
+ * Reads a user's file with the given parser. Errors that are not typed become `config-invalid`: the file's content is
+ * not what the parser expects.
  */
 export async function readingUserFile<T>(
   path: string,
@@ -75,11 +75,11 @@ export async function readingUserFile<T>(
   } catch (error) {
     if (error instanceof MeshproofError) throw error;
     if (codeOf(error) in reasons) throw unreadable(path, what, error);
-    throw invalid(`${path} (${what}) holds something else than it should: ${messageOf(error)}`, remedy);
+    throw invalid(`${path} (${what}) has unexpected content: ${messageOf(error)}`, remedy);
   }
 }
 
-/** At most one byte more than is allowed: the caller sees that it is too much. */
+/** Reads at most one byte more than allowed, so that the caller can detect a file that is too large. */
 function readBytes(path: string): Buffer {
   const file = openSync(path, "r");
   try {
@@ -101,9 +101,9 @@ const reasons: Readonly<Record<string, readonly [reason: string, remedy: string]
   ENOENT: ["no such file", "check the path"],
   ENOTDIR: ["a part of the path is not a directory", "check the path"],
   EISDIR: ["it is a directory", "name a file"],
-  EACCES: ["permission denied", "let this user read it"],
-  EPERM: ["permission denied", "let this user read it"],
-  ELOOP: ["its symbolic links form a circle", "check the path"],
+  EACCES: ["permission denied", "give this user permission to read it"],
+  EPERM: ["permission denied", "give this user permission to read it"],
+  ELOOP: ["its symbolic links form a cycle", "check the path"],
 };
 
 const codeOf = (error: unknown): string =>
@@ -112,7 +112,7 @@ const reasonOf = (error: unknown): string => reasons[codeOf(error)]?.[0] ?? mess
 const remedyOf = (error: unknown): string => reasons[codeOf(error)]?.[1] ?? "check the file";
 
 function invalid(message: string, remedy: string, cause?: unknown): MeshproofError {
-  // The reason is in the message already: system errors are no causes worth a line of their own.
+  // A system error is not added as a cause, because the message already contains its reason.
   const known = codeOf(cause) in reasons || cause instanceof TypeError || cause instanceof SyntaxError;
   return new MeshproofError("config-invalid", message, {
     remedy,

@@ -20,7 +20,7 @@ export async function readYamlDocuments(path: string, what: string): Promise<unk
   );
 }
 
-/** What a parser of YAML makes of a text; whatever it throws is `config-invalid` with the file and the place. */
+/** Runs a YAML parser; its errors become `config-invalid` with the file and the place. */
 export function parsing<T>(path: string, what: string, text: string, parse: (text: string) => T): T {
   try {
     return parse(text);
@@ -31,12 +31,12 @@ export function parsing<T>(path: string, what: string, text: string, parse: (tex
   }
 }
 
-/** The value as the schema has it; every fault of it is told with its place. */
+/** Parses a value with a schema; the error lists every issue with its place. */
 export function validate<T>(
   schema: z.ZodType<T>,
   value: unknown,
   path: string,
-  remedy = "see kind-configs/lab.yaml for a file that works",
+  remedy = "see kind-configs/lab.yaml for a valid file",
 ): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;

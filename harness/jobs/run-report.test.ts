@@ -143,7 +143,7 @@ test("a failure is not hidden by a --timeout that comes while it is cleaned up a
 test("an error that nobody foresaw is told without a stack", async () => {
   const ended = await end(() => Promise.reject(new TypeError("x is not a function")));
   expect(ended.exitCode).toBe(3);
-  expect(said.join("\n")).toMatch(/x is not a function\n.*bug of Meshproof \(TypeError\)/);
+  expect(said.join("\n")).toMatch(/x is not a function\n.*bug in Meshproof \(TypeError\)/);
   expect(said.join("\n")).not.toMatch(/\.ts:\d+/);
   abort.abort(new UncaughtError(new Error("later")));
   expect(junit()).toContain('type="unexpected"');

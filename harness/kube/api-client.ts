@@ -5,17 +5,17 @@ import { clientNode } from "./client-node.ts";
 
 export interface ApiRequest {
   readonly method: "GET" | "POST" | "PATCH" | "DELETE";
-  /** Below the server of the kubeconfig. */
+  /** Relative to the server of the kubeconfig. */
   readonly path: string;
-  /** What is undefined is left out. */
+  /** Undefined values are omitted. */
   readonly query?: Readonly<Record<string, string | undefined>>;
   readonly body?: { readonly mediaType: string; readonly text: string };
 }
 
 /**
- * JSON to and from one API server. The library's typed serializer stays out of it: it knows the fields of its own
- * Kubernetes version only, and renames some (`from`, `default`, `x-kubernetes-*`). Credentials, TLS and proxies are the
- * library's.
+ * JSON requests to one API server. The library's typed serializer is not used: it supports only the fields of its own
+ * Kubernetes version, and renames some (`from`, `default`, `x-kubernetes-*`). The library handles credentials, TLS and
+ * proxies.
  */
 export class ApiClient {
   readonly cluster: string;
@@ -23,7 +23,7 @@ export class ApiClient {
   readonly #http = new (clientNode().IsomorphicFetchHttpLibrary)();
   readonly #server: string;
 
-  /** Throws `usage` where the kubeconfig has no such context. */
+  /** Throws `usage` if the kubeconfig has no such context. */
   constructor(cluster: string, kubeconfig: string, context?: string) {
     this.cluster = cluster;
     this.config.loadFromFile(kubeconfig);
@@ -32,18 +32,18 @@ export class ApiClient {
     if (server === undefined)
       throw new MeshproofError(
         "usage",
-        `${kubeconfig} has no context ${context ?? "that is current"}, or not its cluster`,
-        { remedy: "`kubectl config get-contexts` lists them" },
+        `${kubeconfig} has no ${context === undefined ? "current context" : `context ${context}`}, or lacks its cluster`,
+        { remedy: "choose a context that `kubectl config get-contexts` lists" },
       );
     this.#server = server;
   }
 
-  /** Where an object of a namespaced kind lies that names no namespace. */
+  /** The namespace of namespaced objects that do not specify one. */
   get defaultNamespace(): string {
     return this.config.getContextObject(this.config.getCurrentContext())?.namespace || "default";
   }
 
-  /** One request; answers the JSON of the response's body. Throws `ApiException` for every status but 2xx. */
+  /** One request; returns the JSON of the response's body. Throws `ApiException` for every status except 2xx. */
   async send({ method, path, query = {}, body }: ApiRequest): Promise<unknown> {
     const { HttpMethod, RequestContext } = clientNode();
     const context = new RequestContext(`${this.#server}${path}`, HttpMethod[method]);
@@ -68,13 +68,15 @@ export class ApiClient {
     try {
       return JSON.parse(text) as unknown;
     } catch (error) {
-      throw new Error(`${method} ${path} was not answered in JSON: ${text.slice(0, 200)}`, { cause: error });
+      throw new Error(`${method} ${path} gave an answer that is not JSON: ${text.slice(0, 200)}`, {
+        cause: error,
+      });
     }
   }
 
   /**
-   * Requests may fail for reasons outside the test (a restarting API server): they are tried again, briefly. The last
-   * failure becomes a `kube-request` error that names `what`.
+   * Requests can fail for reasons outside the test, such as a restarting API server, so they are retried briefly. The
+   * last failure becomes a `kube-request` error that names `what`.
    */
   async retrying<T>(what: string, call: () => Promise<T>): Promise<T> {
     try {
@@ -100,7 +102,7 @@ export class ApiClient {
 export const isStatus = (error: unknown, code: number): boolean =>
   isApiException(error) && error.code === code;
 
-/** The message of a Status object, or the body as it is where it is none. */
+/** The message of a Status object; any other body unchanged. */
 function bodyMessage(body: unknown): string {
   try {
     return (JSON.parse(String(body)) as { message?: string }).message ?? String(body);

@@ -1,7 +1,7 @@
 import { type Look, notYet, ready } from "#harness/lib/eventually.ts";
 import type { KubeObject } from "./kube.ts";
 
-/** All of a DaemonSet's pods are ready, of its newest generation. */
+/** All pods of a DaemonSet's newest generation are ready. */
 export function daemonSetReady(objects: readonly KubeObject[]): Look<KubeObject> {
   const set = objects[0];
   if (set === undefined) return notYet("no such DaemonSet");
@@ -15,7 +15,7 @@ export function daemonSetReady(objects: readonly KubeObject[]): Look<KubeObject>
   );
 }
 
-/** All wanted replicas are ready, of the newest generation, and none beside them. */
+/** All desired replicas of the newest generation are ready, and there are no others. */
 export function deploymentReady(objects: readonly KubeObject[]): Look<KubeObject> {
   const set = objects[0];
   if (set === undefined) return notYet("no such Deployment");
@@ -30,7 +30,7 @@ export function deploymentReady(objects: readonly KubeObject[]): Look<KubeObject
   )
     return ready(set);
   return notYet(
-    `Deployment ${set.metadata.name}: ${s.readyReplicas ?? 0} of ${desired} replicas ready, ${s.replicas ?? 0} in all`,
+    `Deployment ${set.metadata.name}: ${s.readyReplicas ?? 0} of ${desired} replicas ready, ${s.replicas ?? 0} in total`,
   );
 }
 
@@ -45,13 +45,13 @@ export function podReady(pod: KubeObject): boolean {
   return pod.metadata.deletionTimestamp === undefined && hasCondition(pod, "Ready");
 }
 
-/** None is left. */
+/** No object is left. */
 export function allGone(objects: readonly KubeObject[]): Look<undefined> {
   if (objects.length === 0) return ready(undefined);
-  return notYet(`still there: ${objects.map((o) => o.metadata.name).join(", ")}`);
+  return notYet(`still present: ${objects.map((o) => o.metadata.name).join(", ")}`);
 }
 
-/** The address that a LoadBalancer service was given, if any yet. */
+/** The address of a LoadBalancer service; undefined if none is assigned yet. */
 export function loadBalancerIp(service: KubeObject | undefined): string | undefined {
   return (service?.status?.loadBalancer?.ingress as { ip?: string }[] | undefined)?.[0]?.ip;
 }
@@ -62,7 +62,7 @@ export function hasLoadBalancerIp([service]: readonly KubeObject[]): Look<string
   return ip === undefined ? notYet("no address") : ready(ip);
 }
 
-/** The phase of a pod that has run to its end; a job's stays for a while. */
+/** The phases of a completed pod; a job's pod remains for a while. */
 export function isEnded(phase: unknown): boolean {
   return phase === "Succeeded" || phase === "Failed";
 }

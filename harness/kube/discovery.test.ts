@@ -7,7 +7,7 @@ useFakeServer();
 
 const requests = (): string[] => server.received.map((r) => `${r.method} ${r.path}`);
 
-describe("where an object is sent", () => {
+describe("the path of an object", () => {
   const object = (apiVersion: string, kind: string, namespace?: string): KubeObject => ({
     apiVersion,
     kind,
@@ -20,7 +20,7 @@ describe("where an object is sent", () => {
     verbs,
   });
 
-  test("plural and scope of other kinds are the API server's", async () => {
+  test("plural and scope of other kinds come from the API server", async () => {
     server.resources.set("/api/v1", [resource("endpoints", "Endpoints")]);
     server.resources.set("/apis/policy.example/v1", [
       resource("lattices/status", "Lattice"),
@@ -44,14 +44,14 @@ describe("where an object is sent", () => {
     ]);
   });
 
-  test("a kind whose definition was applied just before is waited for", async () => {
+  test("discovery waits for a kind whose definition was just applied", async () => {
     server.answer("GET /apis/new.example/v1", failure(404, "not found"), objectAnswer({ resources: [] }));
     server.resources.set("/apis/new.example/v1", [resource("news", "News")]);
     await kube.apply(object("new.example/v1", "News", "shop"));
     expect(requests().at(-1)).toBe("PATCH /apis/new.example/v1/namespaces/shop/news/x");
   });
 
-  test("a kind that is not served is named, with what to do", async () => {
+  test("a kind that is not served is named, with a remedy", async () => {
     await expect(kube.apply(object("typo.example/v1", "Lattice"))).rejects.toMatchObject({
       code: "kube-request",
       message: "c1: apply Lattice x: the API server has no kind Lattice in typo.example/v1",
@@ -59,7 +59,7 @@ describe("where an object is sent", () => {
     });
   });
 
-  test("without a namespace it goes to the context's, or to default, and stays as it is", async () => {
+  test("an object without a namespace goes to that of the context, or to default, and stays unchanged", async () => {
     await kube.apply(object("v1", "ConfigMap"));
     expect(JSON.parse(only().body)).toEqual(object("v1", "ConfigMap"));
     expect(only().path).toBe("/api/v1/namespaces/default/configmaps/x");
@@ -68,7 +68,7 @@ describe("where an object is sent", () => {
     expect(other.received[0]?.path).toBe("/api/v1/namespaces/mine/configmaps/x");
   });
 
-  test("the case of a name is kept, and no name leads elsewhere", async () => {
+  test("the case of a name is kept, and no name changes the path", async () => {
     server.resources.set("/apis/rbac.authorization.k8s.io/v1", [
       resource("clusterroles", "ClusterRole", false),
     ]);
@@ -79,7 +79,7 @@ describe("where an object is sent", () => {
     );
   });
 
-  test("characters that YAML reads otherwise than JSON are escaped", async () => {
+  test("characters that YAML and JSON read differently are escaped", async () => {
     const odd = {
       ...object("v1", "ConfigMap", "shop"),
       data: { text: 'del\u007f next\u0085 line\u2028 mark\ufeff é 漢 😀 \\ " \t\n' },

@@ -10,24 +10,24 @@ interface ApiResource {
   readonly verbs: readonly string[];
 }
 
-/** Under which plural an API server serves a kind: it is asked about those that the harness does not list itself. */
+/** Looks up the plural and scope of kinds that the harness does not list itself. */
 export class Discovery {
   readonly #client: ApiClient;
-  /** What was found, by `apiVersion kind`; what was not is asked about anew, for a CRD may have come. */
+  /** Kinds by `apiVersion kind`. Missing kinds are not cached, because a CRD may be added. */
   readonly #found = new Map<string, KindRef>();
 
   constructor(client: ApiClient) {
     this.#client = client;
   }
 
-  /** Throws `kube-request` where the API server does not serve the object's kind. */
+  /** Throws `kube-request` if the API server does not serve the object's kind. */
   async kindOf({ apiVersion, kind }: Pick<KubeObject, "apiVersion" | "kind">): Promise<KindRef> {
     const listed = Object.values(kinds).find((k) => k.apiVersion === apiVersion && k.kind === kind);
     if (listed !== undefined) return listed;
     const key = `${apiVersion} ${kind}`;
     const known = this.#found.get(key);
     if (known !== undefined) return known;
-    // `deployments/scale` and its like have kinds of their own, or the kind of what they belong to.
+    // Skip subresources such as `deployments/scale`, which have their own kind or that of their parent.
     const resource = (await this.#resources(apiVersion)).find(
       (r) => r.kind === kind && !r.name.includes("/") && r.verbs.includes("patch"),
     );

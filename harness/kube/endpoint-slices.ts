@@ -5,7 +5,7 @@ interface Endpoint {
   readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
 }
 
-/** The endpoints of a cluster's own EndpointSlices: those that Cilium mirrors from other clusters are left out. */
+/** The endpoints of a cluster's own EndpointSlices, without those that Cilium mirrors from other clusters. */
 export function ownEndpoints(slices: readonly KubeObject[]): Endpoint[] {
   return slices
     .filter(
@@ -15,10 +15,10 @@ export function ownEndpoints(slices: readonly KubeObject[]): Endpoint[] {
     .flatMap((s) => (s.endpoints ?? []) as Endpoint[]);
 }
 
-/** Kubernetes: a condition that is not told counts as ready. */
+/** In Kubernetes a missing condition counts as ready. */
 export const isReady = (endpoint: Endpoint): boolean => endpoint.conditions?.ready !== false;
 
-/** Those that Cilium's operator mirrors from another cluster (pkg/clustermesh/endpointslicesync). */
+/** EndpointSlices that Cilium's operator mirrors from another cluster (pkg/clustermesh/endpointslicesync). */
 export function mirroredEndpoints(slices: readonly KubeObject[], from: string): Endpoint[] {
   return slices
     .filter(

@@ -10,7 +10,7 @@ export interface ExecResult {
   readonly stderr: string;
 }
 
-/** A program in a pod with a live standard input and line output. */
+/** A running program in a pod with an open standard input and line output. */
 export interface PodProcess {
   write(line: string): void;
   end(): void;
@@ -26,7 +26,7 @@ export interface PodProgram {
   readonly argv: readonly string[];
 }
 
-/** Runs a program in a pod and answers its output; a non-zero exit is an answer, not an error. */
+/** Runs a program in a pod and returns its output; a non-zero exit code is returned, not thrown. */
 export async function execInPod(
   client: ApiClient,
   program: PodProgram,
@@ -39,7 +39,7 @@ export async function execInPod(
   let ended = false;
   let timer: NodeJS.Timeout | undefined;
   let onAbort = (): void => {};
-  // The connection is covered too: a frozen node's kubelet takes it and never answers.
+  // The timeout includes connecting: the kubelet of a frozen node accepts the connection and never answers.
   const cut = new Promise<never>((_, reject) => {
     const end = (error: MeshproofError): void => {
       ended = true;
@@ -72,7 +72,7 @@ export async function execInPod(
   }
 }
 
-/** A live program in a pod. */
+/** Starts a program in a pod. */
 export function startInPod(
   client: ApiClient,
   program: PodProgram,
@@ -122,7 +122,7 @@ async function startProgram(
       onStatus,
     ),
   );
-  // The status comes before the close, the output before the status: at the close all is there.
+  // Output arrives before the status, and the status before the close, so at the close everything has arrived.
   socket.onclose = () => setImmediate(() => settle({ exitCode: exitCode ?? -1, stderr: errorText }));
   socket.onerror = (event: { message?: string }) => {
     errorText += event.message ?? "connection error";

@@ -27,7 +27,7 @@ interface Json {
   [field: string]: unknown;
 }
 
-/** Answers to requests whose `METHOD /path` a test has set, each once, in their order. */
+/** Answers that a test sets for `METHOD /path`, each used once, in order. */
 type Script = Map<string, Answer[]>;
 
 export interface FakeApiServer extends AsyncDisposable {
@@ -37,9 +37,9 @@ export interface FakeApiServer extends AsyncDisposable {
   readonly objects: Map<string, string>;
   /** The resources of `/api/v1` or `/apis/GROUP/VERSION`. */
   readonly resources: Map<string, readonly Json[]>;
-  /** What an object's path answers next, in place of what it holds. */
+  /** Sets the next answers of a path, instead of its object. */
   answer(request: string, ...answers: readonly Answer[]): void;
-  /** Sends an event to whoever watches a path. */
+  /** Sends an event to all watches of a path. */
   emit(path: string, type: string, object: unknown): void;
   watchers(path: string): number;
 }
@@ -53,7 +53,7 @@ export const objectAnswer = (object: unknown): Answer => ({ status: 200, body: J
 
 const pattern = /^(\/api\/v1|\/apis\/[^/]+\/[^/]+)(?:\/namespaces\/([^/]+))?\/([^/]+)(?:\/([^/]+))?$/;
 
-/** An API server that keeps what it is sent, byte for byte, and takes only the client certificate of its kubeconfig. */
+/** An API server that stores objects byte for byte and accepts only the client certificate of its kubeconfig. */
 export async function fakeApiServer(options: { namespace?: string } = {}): Promise<FakeApiServer> {
   const pki = certificates();
   const received: Received[] = [];
@@ -71,10 +71,10 @@ export async function fakeApiServer(options: { namespace?: string } = {}): Promi
     const [, , , , name] = pattern.exec(path) ?? [];
     if (method === "GET" && name === undefined && pattern.test(path)) return listOf(objects, path, query);
     if (method === "PATCH" && query.force === "true") objects.set(path, body);
-    const held = objects.get(path);
-    if (held === undefined) return failure(404, `${path} not found`);
+    const stored = objects.get(path);
+    if (stored === undefined) return failure(404, `${path} not found`);
     if (method === "DELETE") objects.delete(path);
-    return { status: 200, body: held };
+    return { status: 200, body: stored };
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -131,7 +131,7 @@ async function read(request: IncomingMessage): Promise<Received> {
   };
 }
 
-/** Items without `apiVersion` and `kind`, in pages, as API servers list. */
+/** Items without `apiVersion` and `kind`, in pages, as in lists of API servers. */
 function listOf(
   objects: ReadonlyMap<string, string>,
   path: string,
@@ -154,7 +154,7 @@ function listOf(
 }
 
 interface Pki {
-  /** PEM, all of them; one key serves for all certificates. */
+  /** All in PEM; the certificates share one key. */
   readonly key: string;
   readonly ca: string;
   readonly server: string;
@@ -163,7 +163,7 @@ interface Pki {
 
 let made: Pki | undefined;
 
-/** Keys take long to make: one process has one set. */
+/** Generating keys is slow, so a process shares one set. */
 function certificates(): Pki {
   made ??= makeCertificates();
   return made;

@@ -11,8 +11,8 @@ export interface InPod {
 }
 
 /**
- * GETs JSON from a port of a pod through its API server's port-forward, which ends within the pod's own network namespace:
- * no policy stands in its way. One request of HTTP/1.0; whole when its body is, for the socket stays open behind it.
+ * GETs JSON from a port of a pod through the API server's port-forward, which connects inside the pod's network namespace
+ * and so is not subject to policy. Sends one HTTP/1.0 request, which ends with its body because the socket stays open.
  */
 export async function getJsonInPod(
   config: KubeConfig,
@@ -33,7 +33,7 @@ export async function getJsonInPod(
     reject(
       new MeshproofError(
         "kube-request",
-        `GET ${path} at port ${port} of ${namespace}/${pod} had no whole answer: ${(trouble || text || "nothing came").slice(0, 200)}`,
+        `GET ${path} at port ${port} of ${namespace}/${pod} gave an incomplete answer: ${(trouble || text || "no data").slice(0, 200)}`,
       ),
     );
   output.setEncoding("utf8").on("data", (more: string) => {
@@ -43,7 +43,7 @@ export async function getJsonInPod(
     try {
       resolve(JSON.parse(body));
     } catch {
-      // More is to come.
+      // The answer is not complete yet.
     }
   });
   signal.addEventListener("abort", giveUp, { once: true });

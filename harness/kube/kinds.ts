@@ -14,7 +14,7 @@ export interface KubeObject {
     deletionTimestamp?: string;
     generation?: number;
   };
-  // biome-ignore lint/suspicious/noExplicitAny: objects of every kind pass here; readers check what they use.
+  // biome-ignore lint/suspicious/noExplicitAny: objects of every kind; readers check the fields that they use.
   [field: string]: any;
 }
 
@@ -60,7 +60,7 @@ export const kinds = {
   ciliumNetworkPolicy: kindRef("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies"),
 } as const;
 
-/** Where the API server serves what belongs to a group and version. */
+/** The API path of a group and version. */
 export const apiRoot = (apiVersion: string): string =>
   apiVersion.includes("/") ? `/apis/${apiVersion}` : `/api/${apiVersion}`;
 

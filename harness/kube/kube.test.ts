@@ -4,7 +4,7 @@ import { kube, only, server, useFakeServer } from "./fake-server-hooks.ts";
 
 useFakeServer();
 
-test("rights are asked for", async () => {
+test("permissions are requested from the API server", async () => {
   const path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
   server.answer(`POST ${path}`, objectAnswer({ status: { allowed: true } }), objectAnswer({ status: {} }));
   const right = { verb: "create", group: "", resource: "pods", subresource: "exec" };
@@ -16,7 +16,7 @@ test("rights are asked for", async () => {
     spec: { resourceAttributes: right },
   });
 });
-test("of a log its end is kept", async () => {
+test("the end of a log is kept", async () => {
   server.answer("GET /api/v1/namespaces/shop/pods/cart/log", { status: 200, body: "one\ntwo\nthree\n" });
   expect(await kube.logs("shop", "cart", "main", { limitBytes: 6, previous: true })).toBe("three\n");
   expect(only().query).toMatchObject({ container: "main", previous: "true", timestamps: "true" });

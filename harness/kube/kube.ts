@@ -25,7 +25,7 @@ export class Kube {
     this.#watcher = new ObjectWatcher(this.#client, this.#objects);
   }
 
-  /** Server-side apply: create or change; fields that others manage are taken over. Answers the new state. */
+  /** Server-side apply: creates or changes an object, taking over fields of other managers. Returns the new state. */
   apply(object: KubeObject): Promise<KubeObject> {
     return this.#objects.apply(object);
   }
@@ -48,12 +48,12 @@ export class Kube {
     return (await this.#objects.list(kind, { namespace, labelSelector })).items;
   }
 
-  /** Deletes and does not wait; an object that is gone already is no error. */
+  /** Deletes without waiting; a missing object is no error. */
   remove(kind: KindRef, namespace: string | undefined, name: string, graceSeconds?: number): Promise<void> {
     return this.#objects.remove(kind, namespace, name, graceSeconds);
   }
 
-  /** Watches objects until `judge` is done with them; on timeout tells what it last saw. */
+  /** Watches objects until `judge` is done; a timeout error contains the last observed state. */
   until<T>(
     kind: KindRef,
     where: { namespace?: string; name?: string; labelSelector?: string },
@@ -63,7 +63,7 @@ export class Kube {
     return this.#watcher.until(kind, where, judge, options);
   }
 
-  /** Tells of every change of some objects, as soon as the API server does, until the signal. */
+  /** Reports every change of some objects until the signal fires. */
   follow(
     kind: KindRef,
     where: { namespace?: string; labelSelector?: string },
@@ -73,27 +73,27 @@ export class Kube {
     return this.#watcher.follow(kind, where, onChange, signal);
   }
 
-  /** Runs a program in a pod and answers its output; a non-zero exit is an answer, not an error. */
+  /** Runs a program in a pod and returns its output; a non-zero exit code is returned, not thrown. */
   exec(program: PodProgram, options: { signal?: AbortSignal; timeoutMs?: number } = {}): Promise<ExecResult> {
     return execInPod(this.#client, program, options);
   }
 
-  /** A live program in a pod. */
+  /** Starts a program in a pod. */
   start(program: PodProgram, onLine: (line: string) => void): Promise<PodProcess> {
     return startInPod(this.#client, program, onLine);
   }
 
-  /** JSON from a port of a pod, asked from within its own network namespace. */
+  /** JSON from a port of a pod, requested inside its network namespace. */
   getJsonInPod(what: InPod, signal: AbortSignal): Promise<unknown> {
     return getJsonInPod(this.#client.config, what, signal);
   }
 
-  /** A container's log, at most `limitBytes` of its end. */
+  /** The end of a container's log, at most `limitBytes`. */
   logs(namespace: string, pod: string, container: string, options: LogOptions): Promise<string> {
     return containerLog(this.#client.config, { namespace, pod, container }, options);
   }
 
-  /** Whether this context's user may do something in every namespace. */
+  /** Whether this context's user has a permission in every namespace. */
   can(what: Right): Promise<boolean> {
     return mayDo(this.#client, what);
   }

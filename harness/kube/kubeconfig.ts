@@ -6,7 +6,7 @@ import { readUserFile } from "#harness/config/user-file.ts";
 import { parsing, validate } from "#harness/config/yaml-file.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 
-/** Entries of a kubeconfig by name; only those of the contexts in use are looked into. */
+/** Entries of a kubeconfig by name; only those of the used contexts are validated. */
 const entries = z.array(z.looseObject({ name: z.string() })).nullish();
 const kubeconfigSchema = z.looseObject({ contexts: entries, clusters: entries, users: entries });
 type Kubeconfig = z.infer<typeof kubeconfigSchema>;
@@ -25,9 +25,9 @@ const userSchema = z.looseObject({
   }),
 });
 
-const remedy = "name a kubeconfig as kubectl reads it";
+const remedy = "use a kubeconfig that kubectl can read";
 
-/** A kubeconfig, and where it was named. */
+/** A kubeconfig, and where its path was given. */
 export interface NamedKubeconfig {
   readonly path: string;
   readonly what: string;
@@ -42,8 +42,8 @@ export function namedKubeconfig(option: string | undefined): NamedKubeconfig {
 }
 
 /**
- * Throws `config-invalid` where the kubeconfig or a file that it names cannot be read, or where it lacks one of the
- * contexts or what the context refers to. No cluster is asked.
+ * Throws `config-invalid` if the kubeconfig or a file that it names cannot be read, or if it lacks one of the contexts or
+ * an entry that a context refers to. Sends no request to a cluster.
  */
 export function checkKubeconfig({ path, what }: NamedKubeconfig, contexts: readonly string[]): void {
   const text = readUserFile(path, what, `give --kubeconfig FILE or set KUBECONFIG; ${remedy}`);

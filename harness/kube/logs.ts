@@ -8,7 +8,7 @@ export interface LogOptions {
   readonly sinceSeconds?: number;
 }
 
-/** A container's log, at most `limitBytes` of its end. */
+/** The end of a container's log, at most `limitBytes`. */
 export async function containerLog(
   config: KubeConfig,
   { namespace, pod, container }: { namespace: string; pod: string; container: string },

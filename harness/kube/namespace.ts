@@ -1,13 +1,13 @@
 import { allGone } from "./conditions.ts";
 import { type Kube, type KubeObject, kinds } from "./kube.ts";
 
-/** Carried by the namespaces of suites: the run that made them. */
+/** Label of suites' namespaces: the run that created them. */
 export const runLabel = "io.meshproof/run";
 
 const ownerLabel = "io.meshproof/owner";
 const owner = "meshproof";
 
-/** Whether Meshproof made it. Namespaces of a lab file are the user's, also on a lab that Meshproof made. */
+/** Whether Meshproof created it. Namespaces of a lab file belong to the user, even on a lab that Meshproof created. */
 export const isSelfManaged = (namespace: KubeObject): boolean =>
   namespace.metadata.labels?.[ownerLabel] === owner;
 
@@ -21,7 +21,7 @@ export function namespaceObject(name: string, labels: Record<string, string> = {
 
 const withinMs = 120_000;
 
-/** Removes a namespace and sees that it, with all that was in it, is gone. */
+/** Removes a namespace and waits until it is gone with all its objects. */
 export async function removeNamespace(kube: Kube, name: string): Promise<void> {
   await kube.remove(kinds.namespace, undefined, name);
   await kube.until(kinds.namespace, { name }, allGone, {

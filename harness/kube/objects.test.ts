@@ -6,7 +6,7 @@ import { type KubeObject, kinds } from "./kube.ts";
 
 useFakeServer();
 
-/** Fields that the client library's own types rename, convert or do not have. */
+/** Fields that the client library's types rename, convert or lack. */
 const networkPolicy: KubeObject = {
   apiVersion: "networking.k8s.io/v1",
   kind: "NetworkPolicy",
@@ -97,7 +97,7 @@ describe.each(paths)("%s", (_, object, path) => {
   const kind = Object.values(kinds).find((k) => k.kind === object.kind) as (typeof kinds)["service"];
   const { name, namespace } = object.metadata;
 
-  test("arrives as it is, by server-side apply", async () => {
+  test("arrives unchanged through server-side apply", async () => {
     expect(await kube.apply(object)).toEqual(object);
     const request = only();
     expect(request).toMatchObject({
@@ -110,7 +110,7 @@ describe.each(paths)("%s", (_, object, path) => {
     expect(JSON.parse(request.body)).toEqual(object);
   });
 
-  test("is read as it is, alone, in a list and in a watch", async () => {
+  test("is read unchanged, alone, in a list and in a watch", async () => {
     server.objects.set(path, JSON.stringify(object));
     expect(await kube.get(kind, namespace, name)).toEqual(object);
     expect(await kube.list(kind, namespace)).toEqual([object]);
@@ -130,7 +130,7 @@ describe.each(paths)("%s", (_, object, path) => {
 });
 
 describe("patch and delete", () => {
-  test("a merge patch is sent as it is", async () => {
+  test("a merge patch is sent unchanged", async () => {
     server.objects.set("/api/v1/namespaces/shop/services/cart", JSON.stringify(service));
     const patch = { metadata: { annotations: { a: null } }, spec: { newField: [{ from: 1 }] } };
     await kube.merge(kinds.service, "shop", "cart", patch);
@@ -144,7 +144,7 @@ describe("patch and delete", () => {
     expect(JSON.parse(only().body)).toEqual(patch);
   });
 
-  test("a delete has its grace period, and none is no error", async () => {
+  test("a delete has its grace period, and a missing object is no error", async () => {
     server.objects.set("/api/v1/namespaces/shop/pods/cart", "{}");
     await kube.remove(kinds.pod, "shop", "cart", 0);
     await kube.remove(kinds.pod, "shop", "cart");
@@ -154,7 +154,7 @@ describe("patch and delete", () => {
     ]);
   });
 
-  test("a namespace is no part of the path of a cluster's own object", async () => {
+  test("the path of a cluster-scoped object has no namespace", async () => {
     expect(await kube.get(kinds.node, "shop", "n1")).toBeUndefined();
     expect(only().path).toBe("/api/v1/nodes/n1");
   });
@@ -180,7 +180,7 @@ describe("lists", () => {
     ]);
   });
 
-  test("whose snapshot expires between two pages are read anew, whole", async () => {
+  test("whose snapshot expires between two pages are read again in one request", async () => {
     const all = pods(3);
     const page = { metadata: { resourceVersion: "5", continue: "token" }, items: all.slice(0, 1) };
     server.answer(`GET ${path}`, objectAnswer(page), failure(410, "expired"));
@@ -193,7 +193,7 @@ describe("lists", () => {
     ]);
   });
 
-  test("may be empty, also as Go writes that", async () => {
+  test("may be empty, also as null, as Go writes it", async () => {
     expect(await kube.list(kinds.pod, "shop")).toEqual([]);
     server.answer(`GET ${path}`, objectAnswer({ items: null, metadata: {} }));
     expect(await kube.list(kinds.pod, "shop")).toEqual([]);

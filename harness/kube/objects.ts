@@ -4,7 +4,7 @@ import { collectionPath, type KindRef, type KubeObject, nameOf } from "./kinds.t
 
 export interface ObjectList {
   readonly items: KubeObject[];
-  /** A watch from here on misses nothing. */
+  /** A watch from this version misses no change. */
   readonly resourceVersion: string;
 }
 
@@ -15,10 +15,10 @@ export interface Where {
 
 const fieldManager = "meshproof";
 
-/** Objects per request: as many as kubectl and client-go ask for. */
+/** Objects per request, the same as in kubectl and client-go. */
 const pageSize = "500";
 
-/** Writes and reads objects as the JSON that they are. */
+/** Writes and reads objects as plain JSON. */
 export class ApiObjects {
   readonly #client: ApiClient;
   readonly #discovery: Discovery;
@@ -28,7 +28,7 @@ export class ApiObjects {
     this.#discovery = new Discovery(client);
   }
 
-  /** Server-side apply; fields of other managers are taken over. Answers the object as it is now. */
+  /** Server-side apply, taking over fields of other managers. Returns the new state. */
   apply(object: KubeObject): Promise<KubeObject> {
     return this.#client.retrying(`apply ${object.kind} ${nameOf(object)}`, async () => {
       const kind = await this.#discovery.kindOf(object);
@@ -79,7 +79,7 @@ export class ApiObjects {
       try {
         return await this.#pages(kind, where, pageSize);
       } catch (error) {
-        // The snapshot that the pages are of was compacted meanwhile: one request gives all of a new one.
+        // The snapshot of the pages was compacted meanwhile: list everything again in one request.
         if (!isStatus(error, 410)) throw error;
         return await this.#pages(kind, where, undefined);
       }
@@ -99,7 +99,7 @@ export class ApiObjects {
         path: collectionPath(kind, namespace),
         query: { labelSelector, limit, continue: next },
       })) as { items?: KubeObject[] | null; metadata?: { continue?: string; resourceVersion?: string } };
-      // The items of a list do not say what they are.
+      // The items of a list have no apiVersion and kind.
       for (const item of page.items ?? [])
         items.push({ ...item, apiVersion: kind.apiVersion, kind: kind.kind });
       next = page.metadata?.continue || undefined;
@@ -107,7 +107,7 @@ export class ApiObjects {
     }
   }
 
-  /** Deletes and does not wait; an object that is gone already is no error. */
+  /** Deletes without waiting; a missing object is no error. */
   async remove(
     kind: KindRef,
     namespace: string | undefined,
@@ -133,8 +133,8 @@ export class ApiObjects {
 }
 
 /**
- * JSON that reads the same as YAML 1.1, as which API servers parse what is applied: there, these characters end a line or
- * are forbidden unless escaped.
+ * JSON that has the same meaning as YAML 1.1, because API servers parse applied objects as YAML. There, these characters
+ * end a line or are forbidden unless escaped.
  */
 function toYamlSafeJson(object: KubeObject): string {
   return JSON.stringify(object).replace(

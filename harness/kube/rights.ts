@@ -1,7 +1,7 @@
 import type { ApiClient } from "./api-client.ts";
 import { apiRoot } from "./kinds.ts";
 
-/** Something to do with a resource in every namespace. */
+/** A permission on a resource in every namespace. */
 export interface Right {
   readonly verb: string;
   readonly group: string;
@@ -14,7 +14,7 @@ const apiVersion = "authorization.k8s.io/v1";
 /** Whether the API server lets this context's user do it. */
 export async function mayDo(client: ApiClient, right: Right): Promise<boolean> {
   const review = { apiVersion, kind: "SelfSubjectAccessReview", spec: { resourceAttributes: right } };
-  const answer = await client.retrying("ask for rights", () =>
+  const answer = await client.retrying("check permissions", () =>
     client.send({
       method: "POST",
       path: `${apiRoot(apiVersion)}/selfsubjectaccessreviews`,

@@ -1,2 +1,2 @@
-/** Every taint is tolerated: a vantage point on every node, the control plane among them. */
+/** Tolerates every taint, so that every node has a vantage point, including control planes. */
 export const tolerateAll = [{ operator: "Exists" }];

@@ -17,7 +17,7 @@ describe("changes", () => {
   const phases = (objects: readonly KubeObject[]): string[] =>
     objects.map((o) => `${o.metadata.name} ${o.status.phase}`);
 
-  test("are watched from the list on, until the judge is done", async () => {
+  test("are watched from the listed version on, until the judge is done", async () => {
     server.objects.set(`${path}/a`, JSON.stringify(pod("a", "Pending")));
     const looks: string[][] = [];
     const done = kube.until(
@@ -39,7 +39,7 @@ describe("changes", () => {
     await expect.poll(() => server.watchers(path)).toBe(0);
   });
 
-  test("are listed anew when the watch ends as too old", async () => {
+  test("are listed again when the watch's version is too old", async () => {
     const done = kube.until(
       kinds.pod,
       { namespace: "shop", name: "b" },
@@ -52,7 +52,7 @@ describe("changes", () => {
     expect(await done).toBe("Running");
   });
 
-  test("that do not come end in what was last seen", async () => {
+  test("that do not appear give a timeout with the last observed state", async () => {
     const waiting = kube.until(kinds.pod, { namespace: "shop" }, () => notYet("no pod"), {
       ...options,
       withinMs: 300,
@@ -63,7 +63,7 @@ describe("changes", () => {
     });
   });
 
-  test("are followed until the signal", async () => {
+  test("are followed until the signal fires", async () => {
     const stop = new AbortController();
     const changes: string[][] = [];
     const following = kube.follow(

@@ -7,11 +7,11 @@ import { clientNode } from "./client-node.ts";
 import { collectionPath, type KindRef, type KubeObject, nameOf } from "./kinds.ts";
 import type { ApiObjects, ObjectList, Where } from "./objects.ts";
 
-/** Longest life of one watch of `until`: a silent one would hide a lost connection. */
+/** Maximum duration of one watch of `until`, so that a lost connection is noticed. */
 const renewMs = 30_000;
 const followMs = 3_600_000;
 
-/** Waits for and follows changes of objects: a list, then a watch from there, anew until the end. */
+/** Waits for and follows changes of objects: a list, then a watch from its version, repeated until the end. */
 export class ObjectWatcher {
   readonly #client: ApiClient;
   readonly #objects: ApiObjects;
@@ -21,7 +21,7 @@ export class ObjectWatcher {
     this.#objects = objects;
   }
 
-  /** Watches objects until `judge` is done with them; on timeout tells what it last saw. */
+  /** Watches objects until `judge` is done; a timeout error contains the last observed state. */
   async until<T>(
     kind: KindRef,
     where: Where & { readonly name?: string },
@@ -77,8 +77,8 @@ export class ObjectWatcher {
   }
 
   /**
-   * Tells of every change of some objects, as soon as the API server does, until the signal. Unlike `until` it holds
-   * one watch for as long as the server does: a renewal would stamp what happens meanwhile too late.
+   * Reports every change of some objects until the signal fires. Unlike `until` it keeps one watch as long as the server
+   * does: changes during a renewal would get a late timestamp.
    */
   async follow(
     kind: KindRef,
@@ -101,7 +101,7 @@ export class ObjectWatcher {
           },
         );
       } catch {
-        // An API server that is away is part of what is measured: it is asked again until the end.
+        // An unavailable API server is part of the measurement, so requests are repeated until the end.
       }
       await pause(100, signal).catch(() => {});
     }
@@ -126,7 +126,7 @@ interface WatchOptions {
   readonly signal: AbortSignal;
 }
 
-/** One watch: ends with the first event that `onEvent` answers, or with nothing when it is over. */
+/** One watch: resolves with the first result of `onEvent`, or with undefined when the watch ends. */
 async function watchOnce<T>(
   config: KubeConfig,
   { kind, where, from, forMs, signal }: WatchOptions,
@@ -134,10 +134,10 @@ async function watchOnce<T>(
 ): Promise<{ value: T } | undefined> {
   return new Promise((resolve) => {
     let controller: AbortController | undefined;
-    let settled = false;
+    let isDone = false;
     const finish = (result: { value: T } | undefined): void => {
-      if (settled) return;
-      settled = true;
+      if (isDone) return;
+      isDone = true;
       clearTimeout(timer);
       signal.removeEventListener("abort", stop);
       controller?.abort();
@@ -151,7 +151,7 @@ async function watchOnce<T>(
         collectionPath(kind, where.namespace),
         { resourceVersion: from.resourceVersion, labelSelector: where.labelSelector },
         (phase, object) => {
-          if (settled || phase === "BOOKMARK") return;
+          if (isDone || phase === "BOOKMARK") return;
           if (phase === "ERROR") return stop();
           const result = onEvent(phase, object as KubeObject);
           if (result !== undefined) finish(result);
@@ -160,7 +160,7 @@ async function watchOnce<T>(
       )
       .then((c) => {
         controller = c;
-        if (settled) c.abort();
+        if (isDone) c.abort();
       }, stop);
   });
 }

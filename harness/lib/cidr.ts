@@ -49,19 +49,19 @@ export function contains(cidr: Cidr, address: string): boolean {
   return parsed.kind() === cidr.kind && cidr.first <= value && value <= cidr.last;
 }
 
-/** The one of the same size behind it. */
+/** The next CIDR of the same size. */
 export function nextCidr({ last, kind, bits }: Cidr): Cidr {
   return parseCidr(`${fromBigInt(last + 1n, kind)}/${bits}`);
 }
 
-/** The address `offset` places into the CIDR. */
+/** The address at `offset` from the start of the CIDR. */
 export function addressAt(cidr: Cidr, offset: number): string {
   const value = cidr.first + BigInt(offset);
   if (value > cidr.last) throw new Error(`${cidr.text} has no address number ${offset}`);
   return fromBigInt(value, cidr.kind);
 }
 
-/** The smallest CIDR that holds all of these, of one kind; throws a plain Error for none. */
+/** The smallest CIDR that contains all of these, which must be of one kind. Throws a plain Error for an empty list. */
 export function coveringCidr(texts: readonly string[]): string {
   const all = texts.map(parseCidr);
   const [head] = all;
@@ -73,6 +73,6 @@ export function coveringCidr(texts: readonly string[]): string {
   return `${fromBigInt(begin(head) << BigInt(size - bits), head.kind)}/${bits}`;
 }
 
-/** As the maps write an address: IPv6 in brackets. */
+/** An address as BPF maps write it, with IPv6 in brackets. */
 export const hostPort = ({ ip, port }: { readonly ip: string; readonly port: number }): string =>
   ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;

@@ -16,7 +16,7 @@ export function formatMs(ms: number): string {
   return `${Math.floor(totalSeconds / 60)}m ${String(totalSeconds % 60).padStart(2, "0")}s`;
 }
 
-/** Unix milliseconds, with fractions and as steady as the monotonic clock: to hold against what other programs stamp. */
+/** Unix milliseconds with fractions, as steady as the monotonic clock: comparable with other programs' timestamps. */
 export function unixNowMs(): number {
   return performance.timeOrigin + performance.now();
 }

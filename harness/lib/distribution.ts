@@ -18,7 +18,7 @@ export type Distribution = Infer<typeof distributionSchema>;
 
 const resamples = 2000;
 
-/** The interval follows from the seed alone; no values is no distribution. */
+/** The same values and seed give the same interval. Undefined without values. */
 export function distributionOf(values: readonly number[], seed: number): Distribution | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   const [min] = sorted;

@@ -1,10 +1,10 @@
 import { MeshproofError, messageOf } from "./errors.ts";
 
-/** Names for a command's error report: what the command was doing. Innermost step wins. */
+/** What a command was doing when an error was thrown, for its error report. The innermost step wins. */
 const stepOfError = new WeakMap<object, string>();
 const running: string[] = ["arguments"];
 
-/** Runs `work` as a named step of the command: an error that leaves it is reported under this name. */
+/** Runs `work` as a named step of the command: an error thrown from it is reported under this name. */
 export async function atStep<T>(name: string, work: () => Promise<T>): Promise<T> {
   running.push(name);
   try {
@@ -21,14 +21,14 @@ export async function atStep<T>(name: string, work: () => Promise<T>): Promise<T
 /** The innermost step that is running. */
 export const currentStep = (): string => running.at(-1) ?? "arguments";
 
-/** The step that an error left; the first one, if it left none. */
+/** The step that threw an error; the first step if none did. */
 export const stepOf = (error: unknown): string =>
   (error instanceof Error ? stepOfError.get(error) : undefined) ?? "arguments";
 
-/** An error that nobody caught: a bug of the program. */
+/** An error that was not caught: a bug in Meshproof. */
 export class UncaughtError extends Error {
   constructor(cause: unknown) {
-    super(`an error that nothing caught: ${messageOf(cause)}`, { cause });
+    super(`uncaught error: ${messageOf(cause)}`, { cause });
     this.name = cause instanceof Error ? cause.name : "UncaughtError";
     if (cause instanceof Error && cause.stack !== undefined) this.stack = cause.stack;
   }
@@ -43,14 +43,14 @@ export const interruptedBy = (signalName: string): MeshproofError =>
 /** The reason of an abort by `--timeout`; `text` as the user wrote it. */
 export const notDoneWithin = (text: string): MeshproofError =>
   new MeshproofError("timeout", `not done within --timeout ${text}; stopped at step ${currentStep()}`, {
-    remedy: "give a longer --timeout, or name fewer suites",
+    remedy: "set a longer --timeout, or run fewer suites",
   });
 
-/** Whether a person or their CI system ended the command, as against `--timeout` or a bug. */
+/** Whether a person or their CI system ended the command, rather than `--timeout` or a bug. */
 export const isUserInterrupt = (signal: AbortSignal): boolean =>
   signal.aborted && signal.reason instanceof MeshproofError && signal.reason.code === "aborted";
 
-/** Whether an error merely says that its work was aborted by this signal: the signal's own reason says why. */
+/** Whether an error only reports that this signal aborted its work. The signal's own reason says why. */
 export function saysAborted(error: unknown, signal: AbortSignal): boolean {
   if (!signal.aborted) return false;
   if (error === signal.reason) return true;
@@ -63,7 +63,7 @@ export function saysAborted(error: unknown, signal: AbortSignal): boolean {
   return false;
 }
 
-/** What went wrong, in the order in which it did: clean-up that failed after an error does not hide it. */
+/** All errors in the order in which they occurred: a failed clean-up does not hide the error before it. */
 export function unsuppressed(error: unknown): unknown[] {
   return error instanceof SuppressedError
     ? [...unsuppressed(error.suppressed), ...unsuppressed(error.error)]

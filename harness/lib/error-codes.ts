@@ -1,23 +1,23 @@
-/** Whom an error speaks against where nothing else is known. */
+/** What an error is blamed on if there is no other evidence. */
 export type Blame = "user" | "test-machine" | "mesh";
 
 export interface ErrorFacts {
   /**
-   * Of a command that ends with this error: 2 for bad input and an unfit machine, 3 where nothing was learnt of the
-   * mesh, 1 where the mesh failed, 130 interrupted.
+   * Exit code of a command that ends with this error: 2 for bad input or an unfit machine, 3 if the mesh was not
+   * judged, 1 if the mesh failed, 130 if interrupted.
    */
   readonly exitCode: 1 | 2 | 3 | 130;
-  /** In a test or a set-up: `test-machine` makes it `unknown`, all else is `fail` unless something shows machine trouble. */
+  /** In a test or set-up: `test-machine` makes it `unknown`; others are `fail` unless evidence points to the machine. */
   readonly blame: Blame;
-  /** A slow machine causes it too: a prober that was late or lost control requests meanwhile is evidence of that. */
+  /** A slow machine can cause it too; a prober that was late or lost control requests is evidence of that. */
   readonly slownessCausesIt?: true;
-  /** For the reference: one sentence. */
+  /** One sentence for the reference. */
   readonly meaning: string;
-  /** For the reference: what helps in general. An error's own remedy is closer to its cause. */
+  /** General remedy for the reference. The remedy of a single error is more specific. */
   readonly remedy: string;
 }
 
-/** The only list of error codes: their type, exit codes and blame derive from it. Codes are stable. */
+/** The only list of error codes; their type, exit codes and blame are derived from it. Codes are stable. */
 const table = {
   usage: {
     exitCode: 2,
@@ -48,7 +48,7 @@ const table = {
   "docker-missing": {
     exitCode: 2,
     blame: "test-machine",
-    meaning: "There is no Docker daemon that answers.",
+    meaning: "No Docker daemon answers.",
     remedy: "Start Docker, or run `doctor --fix`.",
   },
   "docker-denied": {
@@ -57,7 +57,7 @@ const table = {
     meaning: "The Docker daemon answers, but this user may not use it.",
     remedy: "Add the user to the group `docker`, or run as root.",
   },
-  // The machine lacks what a set-up needs: another distribution, no root.
+  // The machine cannot be set up: another distribution, or no root.
   "setup-refused": {
     exitCode: 2,
     blame: "test-machine",
@@ -74,7 +74,7 @@ const table = {
     exitCode: 2,
     blame: "test-machine",
     meaning: "There is too little free disk space.",
-    remedy: "Free space; `docker system df` shows what Docker uses.",
+    remedy: "Free disk space; `docker system df` shows what Docker uses.",
   },
   "memory-short": {
     exitCode: 2,
@@ -82,14 +82,13 @@ const table = {
     meaning: "There is too little free memory.",
     remedy: "End other programs, or take other labs down.",
   },
-  // Images and tools come over the machine's network or out of its cache.
+  // Images and tools come over the machine's network or from its cache.
   "artifact-unavailable": {
     exitCode: 2,
     blame: "test-machine",
-    meaning: "An image or a tool can be neither fetched, nor found in the cache, nor built.",
+    meaning: "An image or a tool cannot be fetched or built, and is not in the cache.",
     remedy: "Check the network, or name another `--images` source.",
   },
-  // A file that the user named.
   "archive-corrupt": {
     exitCode: 2,
     blame: "user",
@@ -99,7 +98,7 @@ const table = {
   "digest-changed": {
     exitCode: 2,
     blame: "test-machine",
-    meaning: "An image or a download is not the one that was recorded: its digest differs.",
+    meaning: "The digest of an image or a download differs from the recorded one.",
     remedy: "Remove it from the cache and fetch it again. If it differs again, find out who changed it.",
   },
   "build-failed": {
@@ -108,13 +107,13 @@ const table = {
     meaning: "An image could not be built from source.",
     remedy: "Read the quoted output of the build.",
   },
-  // In a test it is helm, docker or a tool on a node, asked for something of the mesh: a host sample shows where the
-  // machine failed it.
+  // In a test, helm, docker or a tool on a node acts on the mesh, so the mesh is blamed; host samples show whether the
+  // machine caused it.
   "command-failed": {
     exitCode: 3,
     blame: "mesh",
     meaning: "A program that Meshproof runs, such as helm, docker or a tool in a pod, failed.",
-    remedy: "Read the quoted output; the whole output is in the command log.",
+    remedy: "Read the quoted output; the complete output is in the command log.",
   },
   "lab-missing": {
     exitCode: 2,
@@ -135,14 +134,14 @@ const table = {
       "The lab, or a Docker network with its name, belongs to another owner: another user, state folder or program.",
     remedy: "Use another `--lab`; `status --all-owners` lists the labs of all owners.",
   },
-  // Another process took the lab, or its state folder went: what this command would find is not its own.
+  // Another process took the lab, or its state folder was removed: the lab no longer belongs to this command.
   "lock-lost": {
     exitCode: 3,
     blame: "test-machine",
     meaning: "Another process took the lab while the command ran, or its state folder disappeared.",
     remedy: "Run the command again; run `up` if the lab is gone.",
   },
-  // What the harness itself made and keeps: networks, containers, state files.
+  // Things that the harness created: networks, containers, state files.
   "lab-broken": {
     exitCode: 3,
     blame: "test-machine",
@@ -154,21 +153,21 @@ const table = {
     exitCode: 1,
     blame: "mesh",
     meaning: "The mesh did not become ready within its budget.",
-    remedy: "Run `diagnose`, and read what the message says was seen last.",
+    remedy: "Run `diagnose`, and read the last observed state in the message.",
   },
-  // Outside a test these two end a command before anything was judged; in a test a mesh that answers too late fails.
+  // Outside a test these two end a command before the mesh is judged; in a test a mesh that answers too late fails.
   "kube-request": {
     exitCode: 3,
     blame: "mesh",
     slownessCausesIt: true,
     meaning: "An API server refused a request or did not answer.",
-    remedy: "Read the quoted answer; check that the API server is up and that the user has the rights.",
+    remedy: "Read the quoted answer; check that the API server is up and that the user has the permissions.",
   },
   timeout: {
     exitCode: 3,
     blame: "mesh",
     slownessCausesIt: true,
-    meaning: "Something did not happen within its deadline. The message says what was seen last.",
+    meaning: "Something did not happen within its deadline. The message contains the last observed state.",
     remedy: "Run `diagnose`; check that the machine is not overloaded.",
   },
   aborted: {
@@ -177,12 +176,12 @@ const table = {
     meaning: "The command was interrupted, by Ctrl-C, a signal or `--timeout`.",
     remedy: "Run it again, with a longer `--timeout` if that ended it.",
   },
-  // Never excused by itself: a fault that does nothing proves nothing of the tests.
+  // Always a failure: a fault without effect proves nothing about the tests.
   "fault-no-effect": {
     exitCode: 3,
     blame: "mesh",
-    meaning: "A fault was injected and had no effect, such as a firewall rule that met no packet.",
-    remedy: "Check that the mesh has the part that the fault acts on.",
+    meaning: "A fault was injected and had no effect, such as a firewall rule that matched no packet.",
+    remedy: "Check that the mesh has the component that the fault acts on.",
   },
   "probe-failed": {
     exitCode: 3,
@@ -193,24 +192,24 @@ const table = {
   "rig-spoiled": {
     exitCode: 3,
     blame: "test-machine",
-    meaning: "The test machine was too busy or stalled, so a measurement says nothing about the mesh.",
+    meaning: "The test machine was too busy or stalled, so the measurement is not valid for the mesh.",
     remedy: "End other programs and measure again.",
   },
-  // Output of Cilium that cannot be read is a change in Cilium until somebody looked.
+  // Unreadable output of Cilium is treated as a change in Cilium until it is investigated.
   "evidence-malformed": {
     exitCode: 3,
     blame: "mesh",
     meaning: "Evidence, such as output of Cilium, cannot be read.",
     remedy: "Compare the quoted output with what the Cilium version is expected to write.",
   },
-  // What must be there is not: a mesh that lacks it, or a defect of the harness. A failure until somebody looked.
+  // Either the mesh lacks something or the harness has a defect: a failure until it is investigated.
   "value-missing": {
     exitCode: 3,
     blame: "mesh",
     meaning: "Something that must exist in the mesh or in a record does not.",
     remedy: "Run `diagnose`; if the mesh is healthy, report a defect of Meshproof.",
   },
-  // What will not go away hangs in the mesh as a rule; where the machine is to blame, its causes say so.
+  // Usually the mesh blocks the removal; if the machine is to blame, the error's causes say so.
   "cleanup-failed": {
     exitCode: 3,
     blame: "mesh",

@@ -12,12 +12,12 @@ test("a command that ends with an error exits with its code", () => {
     expect(new MeshproofError(code as keyof typeof errorCodes, "x").exitCode).toBe(exitCode);
 });
 
-test("what the test machine is to blame for ends no command as a failure of the mesh", () => {
+test("an error of the test machine does not make a command exit as if the mesh had failed", () => {
   for (const { blame, exitCode } of Object.values(errorCodes))
     if (blame !== "mesh") expect(exitCode).not.toBe(1);
 });
 
-test("a prober that failed inside a wait is the test machine's trouble, however deep", async () => {
+test("a failed prober inside a wait is an error of the test machine, at any depth of causes", async () => {
   const waited: unknown = await eventually(() => Promise.reject(silent), waiting).catch((e: unknown) => e);
   expect(waited).toMatchObject({ code: "timeout" });
   expect(isTestMachineError(waited)).toBe(true);
@@ -29,7 +29,7 @@ test("a prober that failed inside a wait is the test machine's trouble, however 
   expect(isTestMachineError(new MeshproofError("timeout", "nobody answered"))).toBe(false);
 });
 
-test("of several errors every one must be the test machine's", () => {
+test("several errors are the test machine's only if each of them is", () => {
   const both = (second: Error) =>
     isTestMachineError(
       new MeshproofError("cleanup-failed", "x", { cause: new AggregateError([silent, second]) }),
@@ -38,7 +38,7 @@ test("of several errors every one must be the test machine's", () => {
   expect(both(new Error("expected 1 to be 2"))).toBe(false);
 });
 
-test("what crossed a process is read as data, a ring of causes ends", () => {
+test("an error of another process is read as plain data, and a cycle of causes ends", () => {
   const plain: { code: string; cause?: unknown } = { code: "timeout", cause: { code: "probe-failed" } };
   expect(isTestMachineError(plain)).toBe(true);
   const ring: { code: string; cause?: unknown } = { code: "timeout" };
@@ -57,6 +57,6 @@ test.each([
   [{ code: "fault-no-effect", cause: { code: "timeout" } }, true],
   [{ name: "AssertionError" }, false],
   [{ code: "evidence-malformed" }, false],
-])("%j may come of a slow machine: %s", (error, may) => {
-  expect(mayComeOfSlowness(error)).toBe(may);
+])("a slow machine can cause %j: %s", (error, expected) => {
+  expect(mayComeOfSlowness(error)).toBe(expected);
 });

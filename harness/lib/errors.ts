@@ -2,10 +2,10 @@ import { type ErrorCode, type ErrorFacts, errorCodes } from "./error-codes.ts";
 
 export type { ErrorCode } from "./error-codes.ts";
 
-/** Every error that the harness throws on purpose. `code` is stable: people script against it. */
+/** Every error that the harness throws on purpose. `code` is stable, because scripts depend on it. */
 export class MeshproofError extends Error {
   readonly code: ErrorCode;
-  /** What the reader should do next, one sentence. */
+  /** What the reader should do next, in one sentence. */
   readonly remedy: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: { remedy?: string; cause?: unknown } = {}) {
@@ -20,7 +20,7 @@ export class MeshproofError extends Error {
   }
 }
 
-/** The error for a reader who does not know the code: message, remedy, then the causes, one a line. */
+/** The error for a reader who does not know the code: message, remedy, then one cause per line. */
 export function describeError(error: unknown): string {
   const lines: string[] = [];
   let current: unknown = error;
@@ -32,7 +32,7 @@ export function describeError(error: unknown): string {
     const lead = depth === 0 ? "" : "  because: ";
     const reported = lines.join("\n").includes(excerpt(current.message));
     if (current instanceof MeshproofError) {
-      // A message that holds its cause's needs no second telling.
+      // Do not repeat a cause whose message is already part of the outer message.
       if (!reported) lines.push(`${lead}[${current.code}] ${excerpt(current.message, 30)}`);
       if (current.remedy !== undefined) lines.push(`  remedy: ${current.remedy}`);
     } else if (!reported || depth === 0) {
@@ -47,14 +47,14 @@ export function describeError(error: unknown): string {
   return lines.join("\n");
 }
 
-/** An error that nobody foresaw is a bug: its stack is for who looks into it. */
+/** An unexpected error is a bug; its stack is for debugging. */
 function trace(error: Error): string {
   return process.env.MESHPROOF_DEBUG
     ? `\n${error.stack ?? ""}`
-    : `\n  this is a bug of Meshproof (${error.name}); MESHPROOF_DEBUG=1 adds where it happened`;
+    : `\n  this is a bug in Meshproof (${error.name}); set MESHPROOF_DEBUG=1 to print the stack`;
 }
 
-/** Messages of other programs and libraries can hold whole responses. */
+/** Messages of other programs and libraries can contain complete responses. */
 function excerpt(message: string, most = 15): string {
   const lines = message.split("\n");
   return lines.length <= most
@@ -66,16 +66,16 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Errors of vitest, Node and libraries that have no code of ours and end in this name are timeouts. */
+/** Errors of vitest, Node and libraries without an error code of Meshproof whose name ends like this are timeouts. */
 const timeoutName = /TimeoutError$/;
 
-/** Longer than any chain of causes; errors that crossed processes may name themselves as their cause. */
+/** More than any real chain of causes has; an error of another process can have itself as its cause. */
 const deepest = 20;
 
 /**
- * Whether an error or anything that caused it has a code with these facts. Of several errors that together are the cause
- * (an AggregateError) every one must have: a failure is never hidden by another's excuse. Takes errors of this process
- * and what vitest makes of those of its workers.
+ * Whether the code of an error or of one of its causes has these facts. For an AggregateError, all its errors must have
+ * them, so that an excused error does not hide a failure. Accepts errors of this process and serialized errors of
+ * vitest's workers.
  */
 function isOrWasCausedBy(error: unknown, holds: (facts: ErrorFacts) => boolean, depth = 0): boolean {
   if (typeof error !== "object" || error === null || depth > deepest) return false;
@@ -96,7 +96,7 @@ function factsOf(error: object): ErrorFacts | undefined {
 const isErrorCode = (code: unknown): code is ErrorCode =>
   typeof code === "string" && Object.hasOwn(errorCodes, code);
 
-/** Whether the test machine is to blame for an error, by its code or that of a cause: nothing was learnt of the mesh. */
+/** Whether the code of an error or of one of its causes blames the test machine, so the mesh was not judged. */
 export const isTestMachineError = (error: unknown): boolean =>
   isOrWasCausedBy(error, (facts) => facts.blame === "test-machine");
 

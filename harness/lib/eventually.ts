@@ -10,7 +10,7 @@ export interface EventuallyOptions {
   readonly signal: AbortSignal;
 }
 
-/** What one look found: done with its value, or not yet with what was seen. */
+/** Result of one look: done with a value, or not yet with the observed state. */
 export type Look<T> =
   | { readonly done: true; readonly value: T }
   | { readonly done: false; readonly seen: string };
@@ -19,8 +19,8 @@ export const ready = <T>(value: T): Look<T> => ({ done: true, value });
 export const notYet = (seen: string): Look<never> => ({ done: false, seen });
 
 /**
- * Looks until `look` is done. On timeout the error says what was last seen, how often and for how long.
- * A look that throws counts as "not yet": what it threw is what was seen.
+ * Calls `look` until it is done. On timeout the error contains the last observed state, the number of looks and the
+ * time spent. A look that throws counts as "not yet", with its error as the observed state.
  */
 export async function eventually<T>(
   look: (signal: AbortSignal) => Promise<Look<T>>,
@@ -67,7 +67,7 @@ export function throwIfAborted(signal: AbortSignal, doing: string): void {
   if (signal.aborted) throw abortedError(signal, `interrupted: ${doing}`);
 }
 
-/** Why a signal fired, where that is a typed error (a lost lock); else an interruption. */
+/** The signal's reason if it is a typed error, such as a lost lock; otherwise an `aborted` error. */
 export function abortedError(signal: AbortSignal | undefined, message: string): MeshproofError {
   const reason: unknown = signal?.reason;
   return reason instanceof MeshproofError

@@ -17,14 +17,14 @@ import { isAtLeast } from "./version.ts";
 const signal = new AbortController().signal;
 
 describe("cidr", () => {
-  test("the smallest that holds several", () => {
+  test("the smallest CIDR that contains several", () => {
     expect(coveringCidr(["10.1.0.0/24", "10.1.1.0/24"])).toBe("10.1.0.0/23");
     expect(coveringCidr(["10.1.0.0/24", "10.1.255.0/24"])).toBe("10.1.0.0/16");
     expect(coveringCidr(["10.1.3.0/24"])).toBe("10.1.3.0/24");
     expect(() => coveringCidr([])).toThrow("no CIDR");
   });
 
-  test("finds overlap whichever way round", () => {
+  test("finds an overlap in either order", () => {
     const big = parseCidr("10.0.0.0/8");
     const small = parseCidr("10.1.0.0/16");
     expect([overlaps(big, small), overlaps(small, big), overlaps(small, parseCidr("10.2.0.0/16"))]).toEqual([
@@ -46,7 +46,7 @@ describe("cidr", () => {
 });
 
 describe("eventually", () => {
-  test("says what it last saw and how often it looked", async () => {
+  test("a timeout contains the last observed state and the number of looks", async () => {
     let n = 0;
     const waiting = eventually(async () => notYet(`look ${++n}`), {
       what: "the end",
@@ -57,7 +57,7 @@ describe("eventually", () => {
     await expect(waiting).rejects.toThrow(/waited .* for the end \(\d+ looks\); last seen: look \d+/);
   });
 
-  test("a look that throws is not the end of it", async () => {
+  test("a look that throws is repeated", async () => {
     let n = 0;
     const look = async () => {
       if (++n < 3) throw new Error("not so fast");
@@ -66,7 +66,7 @@ describe("eventually", () => {
     expect(await eventually(look, { what: "three", withinMs: 1000, everyMs: 1, signal })).toBe(3);
   });
 
-  test("an abort ends it with its own code", async () => {
+  test("an abort ends the wait with its own code", async () => {
     await expect(
       eventually(async () => notYet("x"), {
         what: "never",
@@ -79,7 +79,7 @@ describe("eventually", () => {
 });
 
 describe("scope", () => {
-  test("runs last in first out, goes on past errors and reports them together", async () => {
+  test("runs last in first out, continues after errors and reports them together", async () => {
     const order: string[] = [];
     const scope = new Scope();
     scope.defer("first", () => void order.push("first"));
@@ -99,7 +99,7 @@ describe("scope", () => {
 });
 
 describe("statistics", () => {
-  test("the computed sample misses a backend no more often than promised", () => {
+  test("the computed sample misses a backend no more often than the given probability", () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 2, max: 20 }),
@@ -113,7 +113,7 @@ describe("statistics", () => {
     );
   });
 
-  test("more answers, narrower band", () => {
+  test("more answers give a narrower band", () => {
     expect(shareTolerance(400, 1e-6)).toBeLessThan(shareTolerance(100, 1e-6));
     expect(quantile([3, 1, 2], 0.5)).toBe(2);
     expect(quantile([], 0.5)).toBeNaN();
@@ -157,7 +157,7 @@ test.each([
   expect(durationMs(text)).toBe(ms);
 });
 
-test("what must be there is named where it is not", () => {
+test("a missing value is named in the error", () => {
   expect(found(0, "a number")).toBe(0);
   for (const nothing of [undefined, null])
     expect(() => found(nothing, "node of east")).toThrow(
@@ -165,7 +165,7 @@ test("what must be there is named where it is not", () => {
     );
 });
 
-test("a table for a terminal has no lines, and columns as wide as what is widest on the screen", () => {
+test("a table for a terminal has no lines, and columns as wide as their widest cell on the screen", () => {
   expect(
     textTable([
       ["cluster", "what"],
@@ -199,7 +199,7 @@ test.each([
   expect(matches(pattern, name, ["east", "west"])).toBe(does);
 });
 
-test("an error is told with its code, its remedy and its causes", () => {
+test("an error is described with its code, its remedy and its causes", () => {
   const text = describeError(new MeshproofError("usage", "no", { remedy: "do", cause: new Error("why") }));
   expect(text).toBe("[usage] no\n  remedy: do\n  because: why");
 });

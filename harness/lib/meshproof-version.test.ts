@@ -5,13 +5,13 @@ import { meshproofVersion } from "./meshproof-version.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-test("the version is package.json's, and no code has one of its own", () => {
+test("the version is package.json's, and no source file repeats it", () => {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   expect(meshproofVersion).toBe(manifest.version);
-  const own = globSync("{harness,scripts,suites}/**/*.ts", { cwd: root }).filter((file) =>
+  const repeating = globSync("{harness,scripts,suites}/**/*.ts", { cwd: root }).filter((file) =>
     readFileSync(join(root, file), "utf8").includes(`"${meshproofVersion}"`),
   );
-  expect(own).toEqual([]);
+  expect(repeating).toEqual([]);
 });
 
 test("the license is the one that package.json names", () => {

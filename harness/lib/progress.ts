@@ -1,8 +1,8 @@
-/** Where long work reports to. The terminal and the plain-line renderer both implement it. */
+/** Receives the progress of long work. The terminal and the plain-line renderer implement it. */
 export interface Progress {
-  /** Runs `work` as a named, timed step; `expectMs` is an honest estimate from earlier runs. */
+  /** Runs `work` as a named, timed step; `expectMs` is an estimate from earlier runs. */
   step<T>(title: string, work: (step: StepHandle) => Promise<T>, options?: StepOptions): Promise<T>;
-  /** One line that stands outside any step. */
+  /** One line outside any step. */
   note(text: string): void;
 }
 
@@ -15,7 +15,7 @@ export interface StepHandle {
   detail(text: string): void;
 }
 
-/** A progress that says nothing. */
+/** A progress without output. */
 export const silent: Progress = {
   step: (_title, work) => work({ detail: () => {} }),
   note: () => {},

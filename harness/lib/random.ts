@@ -1,6 +1,6 @@
 import { shuffleInPlace } from "simple-statistics";
 
-/** Numbers from 0 to 1 that follow from the seed alone (mulberry32). */
+/** Numbers from 0 to 1, determined by the seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -12,7 +12,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** A Fisher-Yates shuffle whose order follows from the seed alone. */
+/** A Fisher-Yates shuffle whose order is determined by the seed. */
 export function shuffled<T>(items: readonly T[], seed: number): T[] {
   return shuffleInPlace([...items], seededRandom(seed));
 }

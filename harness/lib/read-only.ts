@@ -1,4 +1,4 @@
-/** The same type all the way down without a way to change it: what was recorded stays as it was recorded. */
+/** The same type, read-only at every depth: a record does not change. */
 export type ReadOnly<T> = unknown extends T
   ? T
   : T extends ReadonlyMap<infer K, infer V>

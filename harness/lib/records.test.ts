@@ -19,7 +19,7 @@ const source = { what: "thing x (/x.json)", remedy: "run `fix`", notJsonCode: "l
 const thing: Thing = { version: 2, name: "n", kind: "b" };
 
 describe("records", () => {
-  test("one of today is read as it is, one of a version that is known is migrated", () => {
+  test("a record of the current version is read unchanged, one of a known older version is migrated", () => {
     expect(parseRecord(JSON.stringify(thing), format, source)).toEqual(thing);
     expect(checkRecord({ name: "old" }, format, source)).toEqual({ version: 2, name: "old", kind: "a" });
   });
@@ -32,13 +32,13 @@ describe("records", () => {
       "thing x (/x.json) was written by a newer Meshproof (version 3; this one reads up to 2)",
     ],
     [
-      "an older version that nothing migrates",
+      "an older version without a migration",
       { version: 1, name: "n" },
       "config-conflict",
       "thing x (/x.json) was written by an older Meshproof and cannot be used by this one (version: expected 2, found 1; kind:",
     ],
     [
-      "an older file that lacks what its version had",
+      "an older file that lacks a key of its version",
       { label: "n" },
       "config-conflict",
       "was written by an older Meshproof and cannot be used by this one (name: expected string, found nothing",
@@ -50,20 +50,20 @@ describe("records", () => {
       "is malformed: name: expected string, found number",
     ],
     [
-      "another choice",
+      "a value outside the choices",
       { ...thing, kind: "c" },
       "config-invalid",
       'is malformed: kind: Invalid option: expected one of "a"|"b", found "c"',
     ],
-    ["a key that is not known", { ...thing, more: 1 }, "config-invalid", '(top): Unrecognized key: "more"'],
+    ["an unknown key", { ...thing, more: 1 }, "config-invalid", '(top): Unrecognized key: "more"'],
     ["no object", [], "config-invalid", "is malformed: (top): expected object, found array"],
-  ])("%s is refused by name and place", (_name, value, code, message) => {
+  ])("%s is refused; the message contains record and place", (_name, value, code, message) => {
     expect(() => parseRecord(JSON.stringify(value), format, source)).toThrow(
       expect.objectContaining({ code, exitCode: 2, message: expect.stringContaining(message) }),
     );
   });
 
-  test("the remedy is reported; for a newer version the other one too", () => {
+  test("the remedy is reported; for a newer version also the option to use that version", () => {
     const remedy = (value: unknown): unknown => {
       try {
         return checkRecord(value, format, source);
@@ -75,14 +75,14 @@ describe("records", () => {
     expect(remedy({ ...thing, version: 9 })).toBe("use the Meshproof that wrote it, or run `fix`");
   });
 
-  test("text that is not JSON has a code of its own where it should", () => {
+  test("text that is not JSON has its own code if the source sets one", () => {
     expect(() => parseRecord("{", format, source)).toThrow(expect.objectContaining({ code: "lab-broken" }));
     expect(() => parseRecord("{", format, { what: source.what, remedy: "" })).toThrow(
       "thing x (/x.json) is not JSON",
     );
   });
 
-  test("the version may end a name", () => {
+  test("the version can be the end of a name", () => {
     const named: RecordFormat<{ format: "thing/1" }> = {
       schema: z.object({ format: z.literal("thing/1") }),
       version: { key: "format", current: 1 },
@@ -94,7 +94,7 @@ describe("records", () => {
     );
   });
 
-  test("only the first faults are told, and no value that may be a key", () => {
+  test("only the first issues are reported, without values that may be keys", () => {
     const many = { schema: z.array(z.number()) };
     expect(() => checkRecord(["secret-1", "b", "c", "d", "e"], many, source)).toThrow(
       /0: expected number, found string; .*; and 2 more$/,

@@ -5,28 +5,28 @@ import type { ReadOnly } from "./read-only.ts";
 /** The type of a record, inferred from its schema. */
 export type Infer<S extends z.ZodType> = ReadOnly<z.infer<S>>;
 
-/** How one kind of record is read: its schema, and those of the versions before. */
+/** How one kind of record is read: its schema, and those of older versions. */
 export interface RecordFormat<T> {
   readonly schema: z.ZodType<T>;
   /** The key that holds the version, as a number (`version: 2`) or at the end of a name (`format: history/2`). */
   readonly version?: { readonly key: string; readonly current: number };
-  /** By version, 0 for files that name none: the schema of that time, which turns what it read into a record of today. */
+  /** Schemas of older versions, which convert to the current record. Version 0 is for files without a version. */
   readonly older?: Readonly<Record<number, z.ZodType<T>>>;
 }
 
-/** What the reader of a message needs to find the record and to go on without it. */
+/** What the reader of an error message needs: where the record is, and what to do without it. */
 export interface RecordSource {
   /** The record and its place, as the subject of a sentence: `the state of lab x (/path/state.json)`. */
   readonly what: string;
-  /** What to do where it cannot be read: a sentence without its full stop. */
+  /** What to do if it cannot be read: a sentence without a full stop. */
   readonly remedy: string;
-  /** Of a malformed record; `config-invalid` by default. */
+  /** The error code for a malformed record; `config-invalid` by default. */
   readonly code?: ErrorCode;
-  /** Of text that is not JSON, where that is another. */
+  /** The error code for text that is not JSON; `code` by default. */
   readonly notJsonCode?: ErrorCode;
 }
 
-/** The record in a JSON text. Throws as `checkRecord` does, and where the text is not JSON. */
+/** Parses and checks a record. Throws like `checkRecord`, and if the text is not JSON. */
 export function parseRecord<T>(text: string, format: RecordFormat<T>, source: RecordSource): T {
   let value: unknown;
   try {
@@ -45,8 +45,8 @@ export function parseRecord<T>(text: string, format: RecordFormat<T>, source: Re
 }
 
 /**
- * The record that a value is. One of an older version is migrated; `config-conflict` where that cannot be done and for a
- * newer version, `source.code` for what is no such record. Every message names the record, and what of it is wrong.
+ * Checks that a value is a record, and migrates older versions. Throws `config-conflict` for a newer version or a failed
+ * migration, and `source.code` for any other value. The message contains the record's place and what is wrong.
  */
 export function checkRecord<T>(
   value: unknown,
@@ -76,7 +76,7 @@ export function checkRecord<T>(
     : refuse(source.code ?? "config-invalid", `is malformed: ${issues}`);
 }
 
-/** 0 where an object names none; undefined for what is no object. */
+/** 0 for an object without a version; undefined for a value that is not an object. */
 function versionOf(value: unknown, key: string): number | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const found = (value as Readonly<Record<string, unknown>>)[key];
@@ -85,7 +85,7 @@ function versionOf(value: unknown, key: string): number | undefined {
   return digits === null ? 0 : Number(digits[0]);
 }
 
-/** What is wrong with a value, each with its place and what was found there; the first few. */
+/** The first issues of a value, each with its place and what was found there. */
 export function issuesOf(error: z.ZodError, value: unknown, most = 3): string {
   const reported = error.issues
     .slice(0, most)
@@ -94,7 +94,7 @@ export function issuesOf(error: z.ZodError, value: unknown, most = 3): string {
   return [...reported, ...(more > 0 ? [`and ${more} more`] : [])].join("; ");
 }
 
-/** Other values than those of a choice are not repeated: records hold keys. */
+/** Only values of a choice are quoted: other values may be keys. */
 function messageOfIssue(issue: z.core.$ZodIssue, value: unknown): string {
   const message = issue.message
     .replace(/^Invalid input: expected/, "expected")

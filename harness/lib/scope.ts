@@ -2,7 +2,7 @@ import { MeshproofError, messageOf } from "./errors.ts";
 
 type Cleanup = () => PromiseLike<void> | void;
 
-/** Clean-ups that run last-in-first-out, go on past errors and report their own failures together. */
+/** Clean-ups that run last in first out, continue after errors and report their failures together. */
 export class Scope implements AsyncDisposable {
   #cleanups: { readonly name: string; readonly run: Cleanup }[] = [];
 
@@ -10,13 +10,13 @@ export class Scope implements AsyncDisposable {
     this.#cleanups.push({ name, run });
   }
 
-  /** Adopts a disposable and hands it back. */
+  /** Adds a disposable and returns it. */
   use<T extends AsyncDisposable>(name: string, resource: T): T {
     this.defer(name, () => resource[Symbol.asyncDispose]());
     return resource;
   }
 
-  /** Idempotent: what ran once does not run again. */
+  /** Idempotent: each clean-up runs once. */
   async close(): Promise<void> {
     const failures: { name: string; error: unknown }[] = [];
     for (let next = this.#cleanups.pop(); next !== undefined; next = this.#cleanups.pop()) {

@@ -6,7 +6,7 @@ import { expect, test } from "vitest";
 import { meshCommand, shellQuote } from "./shell-quote.ts";
 import { textOfOthers } from "./visible-examples.ts";
 
-/** The words that a shell makes of a line. */
+/** The words into which a shell splits a line. */
 const wordsOf = (line: string): string[] =>
   execFileSync("sh", ["-c", `printf '%s\\0' ${line}`])
     .toString()
@@ -20,7 +20,7 @@ const word = fc
   )
   .map((text) => text.replaceAll("\0", "").toWellFormed());
 
-test("a shell takes the line apart into the same words", () => {
+test("a shell splits the line into the same words", () => {
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 30 }), (words) => {
       expect(wordsOf(shellQuote(words))).toEqual(words);
@@ -29,7 +29,7 @@ test("a shell takes the line apart into the same words", () => {
   );
 });
 
-test("what needs no quotes has none", () => {
+test("a word that needs no quotes is not quoted", () => {
   const plain = [
     "--cilium",
     "east=1.19.4",
@@ -42,7 +42,7 @@ test("what needs no quotes has none", () => {
   expect(meshCommand("test", "--lab", "my lab")).toBe("npm run mesh -- test --lab 'my lab'");
 });
 
-test("no line to paste is put together by hand", () => {
+test("no command line to paste is built without shellQuote", () => {
   const root = join(import.meta.dirname, "../..");
   const files = globSync("{harness,scripts}/**/*.ts", { cwd: root }).filter(
     (f) => !/test\.ts$|shell-quote/.test(f),

@@ -1,4 +1,4 @@
-/** To hundredths: of a millisecond, as probers tell, or of a share. */
+/** Rounds to hundredths: of a millisecond, as probers report, or of a share. */
 export function hundredths(value: number): number {
   return Math.round(value * 100) / 100;
 }
@@ -11,14 +11,14 @@ export function quantile(values: readonly number[], q: number): number {
   );
 }
 
-/** The same of values that are sorted already. Our own: the libraries' quantiles lie between values that were measured. */
+/** The same for sorted values. Not a library: libraries interpolate between measured values. */
 export function sortedQuantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
 }
 
 /**
- * How many answers to draw so that, with `backends` equally likely backends, missing any one of them by chance
- * has a probability of at most `falseAlarm` (union bound over the backends).
+ * How many answers to sample so that, with `backends` equally likely backends, the probability of missing any of them
+ * by chance is at most `falseAlarm` (union bound over the backends).
  */
 export function answersToSeeAll(backends: number, falseAlarm: number): number {
   if (backends <= 1) return 1;
@@ -26,8 +26,8 @@ export function answersToSeeAll(backends: number, falseAlarm: number): number {
 }
 
 /**
- * Half-width of the band around an expected share that a fair draw of `answers` leaves with a probability of at
- * most `falseAlarm` (Hoeffding's inequality: no normal approximation).
+ * Half-width of the band around an expected share. A fair sample of `answers` is outside it with a probability of at
+ * most `falseAlarm` (Hoeffding's inequality, without a normal approximation).
  */
 export function shareTolerance(answers: number, falseAlarm: number): number {
   return Math.sqrt(Math.log(2 / falseAlarm) / (2 * answers));

@@ -2,12 +2,13 @@ import semver from "semver";
 import { found } from "./found.ts";
 
 /**
- * Whether a version such as `v1.12.4` or `1.19` is `least` or a later one; pre-releases are not told apart. What holds no
- * version is none.
+ * Whether a version such as `v1.12.4` or `1.19` is `least` or later, ignoring pre-release suffixes. False for a text
+ * without a version.
  */
 export function isAtLeast(version: string, least: string): boolean {
-  const own = semver.coerce(version);
+  const parsed = semver.coerce(version);
   return (
-    own !== null && semver.gte(own, found(semver.coerce(least), `a version in ${JSON.stringify(least)}`))
+    parsed !== null &&
+    semver.gte(parsed, found(semver.coerce(least), `a version in ${JSON.stringify(least)}`))
   );
 }

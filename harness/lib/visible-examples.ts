@@ -1,4 +1,4 @@
-// For unit tests: text as whoever writes into a cluster or an archive could choose it, and what must not come of it.
+// For unit tests: hostile text that a cluster or an archive can contain, and what must not appear in the output.
 import fc from "fast-check";
 
 const pieces = [
@@ -39,15 +39,15 @@ export const textOfOthers = fc
   .array(fc.oneof(fc.constantFrom(...pieces), fc.string({ unit: "binary" })), { maxLength: 12 })
   .map((parts) => parts.join(""));
 
-/** One text with all of it. */
+/** One text with all of these. */
 export const hostileText: string = pieces.join(" ");
 
-/** What must not reach a reader: a character that is obeyed or not seen. */
+/** Characters that a terminal obeys or a reader cannot see. */
 export const unseen = /[[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u180b-\u180f\u3164\ufe00-\ufe0f]--\n]/v;
 
-/** As the runners themselves look for commands: GitHub's and Gitea's, Azure's, TeamCity's, GitLab's. */
+/** Commands as CI runners look for them: GitHub's and Gitea's, Azure's, TeamCity's, GitLab's. */
 export const isWorkflowCommand = (line: string): boolean =>
   /^[\s\u0085]*::/.test(line) ||
   /##\[|##(vso|teamcity)\[/i.test(line) ||
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: GitLab's marker has them.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: GitLab's marker contains them.
   /section_(start|end):\d+:.*\r\u001b\[0K/.test(line);

@@ -22,7 +22,7 @@ describe("visible", () => {
     expect(visible(text)).toBe(shown);
   });
 
-  test("no text has a control or format character left but line feeds, and what is shown stays as it is", () => {
+  test("no control or format character except line feeds is left in any text, and visible text stays unchanged", () => {
     fc.assert(
       fc.property(textOfOthers, (text) => {
         const shown = visible(text);
@@ -47,7 +47,7 @@ describe("printable", () => {
     expect(printable(text)).toBe(shown);
   });
 
-  test("no line of any text is a workflow command, wherever the text is cut in pieces", () => {
+  test("no line of any text is a workflow command, wherever the text is split", () => {
     fc.assert(
       fc.property(fc.array(textOfOthers), (pieces) => {
         let out = "";
@@ -58,7 +58,7 @@ describe("printable", () => {
     );
   });
 
-  test("JSON stays JSON of the same value", () => {
+  test("JSON stays JSON with the same value", () => {
     fc.assert(
       fc.property(fc.dictionary(textOfOthers, textOfOthers), (value) => {
         for (const indent of [0, 2])

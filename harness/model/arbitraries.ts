@@ -11,19 +11,19 @@ import type { RunRecord } from "./record.ts";
 import type { JournalEntry } from "./undo.ts";
 import { outcomes } from "./verdict.ts";
 
-// Any record that there may be, for property tests. By hand, not out of the schemas: they are what is tested.
+// Arbitrary records for property tests. Not generated from the schemas, because the schemas are under test.
 
 export const text = fc.string({ maxLength: 12, unit: "grapheme" });
 export const texts = fc.array(text, { maxLength: 3 });
 export const whole = fc.nat();
-/** As JSON keeps it: finite, and no minus nought. */
+/** Numbers that survive JSON: finite, and not -0. */
 export const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n || 0);
 const flag = fc.boolean();
 export const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}$/);
 export const by = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
   fc.dictionary(name, value, { maxKeys: 3, noNullPrototype: true });
 export const many = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<T[]> => fc.array(value, { maxLength: 3 });
-/** Anything that YAML or an API server may hold. */
+/** Any value in YAML or in an API server. */
 const anything: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
   value: fc.oneof({ depthSize: "small" }, text, number, flag, fc.constant(null), tie("list"), tie("mapping")),
   list: many(tie("value")),

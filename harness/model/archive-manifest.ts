@@ -8,7 +8,7 @@ const archiveManifestSchema = z.strictObject({
   digests: z.record(z.string(), z.string()),
   artifacts: artifactsSchema,
 });
-/** What an archive of images and tools says of itself. */
+/** The manifest of an archive of images and tools. */
 export type ArchiveManifest = Infer<typeof archiveManifestSchema>;
 
 export const archiveManifestFormat: RecordFormat<ArchiveManifest> = {

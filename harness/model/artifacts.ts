@@ -2,36 +2,36 @@ import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
 const versionsSchema = z.object({ kubernetes: z.string(), cilium: z.string() });
-/** What one cluster asks for. `cilium` is a version such as `1.19.4`, or the path of a local checkout. */
+/** What one cluster requests. `cilium` is a version such as `1.19.4`, or the path of a local checkout. */
 export type Versions = Infer<typeof versionsSchema>;
 
 export const provenanceSchema = z.object({
   name: z.string(),
   version: z.string(),
-  origin: z.string().describe("Where it was fetched or built from."),
+  origin: z.string().describe("The source it was fetched or built from."),
   /** A checksum with its algorithm in front: `h1:...`, `sha256:...`. */
   sum: z.string().describe("Checksum."),
   notes: z.array(z.string()).exactOptional(),
 });
-/** Where a thing came from, for the report: module sums, Debian package hashes, registry digests. */
+/** The origin of an artifact, for the report: module sums, Debian package hashes, registry digests. */
 export type Provenance = Infer<typeof provenanceSchema>;
 
 const clusterArtifactsSchema = z.object({
   versions: versionsSchema,
-  /** The version that Cilium reports of itself, such as `1.19.4`. */
+  /** The version that Cilium itself reports, such as `1.19.4`. */
   ciliumVersion: z.string(),
   /** A reference that the local Docker daemon resolves. */
   nodeImage: z.string(),
   nodeImageId: z.string(),
-  /** A folder that holds Cilium's own Helm chart. */
+  /** The folder with Cilium's own Helm chart. */
   chartDir: z.string(),
-  /** Values that point the chart at these images, and nothing else. */
+  /** Values that only point the chart to these images. */
   imageValues: z.record(z.string(), z.unknown()),
-  /** `host:port` of a plain-HTTP mirror that the nodes' containerd pulls through; none where all is preloaded. */
+  /** `host:port` of a plain-HTTP mirror from which the nodes' containerd pulls; absent if all images are preloaded. */
   mirror: z.string().exactOptional(),
-  /** Cilium's images as the local Docker daemon holds them; none where nodes pull them, or hold them in their own image alone. */
+  /** Cilium's images in the local Docker daemon; empty if nodes pull them or have them in the node image. */
   ciliumImages: z.array(z.string()),
-  /** Archives that every node must import because its image lacks them. */
+  /** Archives that every node must import because its image lacks their images. */
   importArchives: z.array(z.string()),
 });
 /** What a cluster is made from. */
@@ -50,11 +50,11 @@ export const artifactsSchema = z.object({
   tools: toolsSchema,
   /** By cluster name. */
   clusters: z.record(z.string(), clusterArtifactsSchema),
-  /** Backends of the suites. */
+  /** The image of the suites' backends. */
   agnhostImage: z.string(),
-  /** Holds the program `nginx`: published, or the prober's own image with Debian's. */
+  /** Contains the program `nginx`: the published image, or the prober's image with Debian's nginx. */
   nginxImage: z.string(),
-  /** The in-cluster prober; the local Docker daemon has it too, for the outside client. */
+  /** The in-cluster prober; also in the local Docker daemon, for the client outside the clusters. */
   proberImage: z.string(),
   provenance: z.array(provenanceSchema),
 });

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
 /**
- * Every duration that a verdict hangs on. Units end the names. Raising a default needs published figures
+ * Every duration that a verdict depends on. Names end with the unit. Raising a default needs published figures
  * (reports/published/).
  */
 export const budgetsSchema = z
@@ -13,7 +13,7 @@ export const budgetsSchema = z
       .positive()
       .default(60_000)
       .describe(
-        "How long a service may take to reach the state a test starts from: backends known and answering.",
+        "How long a service may take to reach the initial state of a test: its backends are known and answer.",
       ),
     failoverMs: z
       .number()
@@ -34,14 +34,16 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(5_000)
-      .describe("Upgrade: the longest time that a client may be without an answer while one cluster moves."),
+      .describe(
+        "Upgrade: the longest time that a client may be without an answer while one cluster changes version.",
+      ),
     upgradeLostMs: z
       .number()
       .int()
       .positive()
       .default(10_000)
       .describe(
-        "Upgrade: the total time that a client may be without answers while one cluster moves, including requests lost between answered ones.",
+        "Upgrade: the total time that a client may be without answers while one cluster changes version, including requests lost between answered ones.",
       ),
     upgradeMs: z
       .number()
@@ -49,7 +51,7 @@ export const budgetsSchema = z
       .positive()
       .default(600_000)
       .describe(
-        "Upgrade: how long one cluster may take to move: agents, operator and clustermesh-apiserver ready, every agent connected.",
+        "Upgrade: how long one cluster may take to change version, until agents, operator and clustermesh-apiserver are ready and every agent is connected.",
       ),
     stableMs: z
       .number()
@@ -71,14 +73,16 @@ export const budgetsSchema = z
       .positive()
       .default(60_000)
       .describe(
-        "How long the agents may take to probe the whole health matrix again. If two of their probe intervals and 30 s are longer, that holds instead.",
+        "How long the agents may take to probe the whole health matrix again. If two of their probe intervals plus 30 s are longer, that applies instead.",
       ),
     restartMs: z
       .number()
       .int()
       .positive()
       .default(5_000)
-      .describe("Backends killed: the longest outage until others answer or kubelet has started them again."),
+      .describe(
+        "Backends killed: the longest outage until other backends answer or kubelet has restarted them.",
+      ),
     nodeLossMs: z
       .number()
       .int()
@@ -121,7 +125,7 @@ export const budgetsSchema = z
       .number()
       .positive()
       .default(1.5)
-      .describe("With a baseline, an outage may be this many times the baseline's p95."),
+      .describe("With a baseline, an outage may last this many times the baseline's p95."),
     requestMs: z
       .number()
       .int()
@@ -139,7 +143,7 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(50)
-      .describe("The same at the other vantage points, and of heartbeats on kept connections."),
+      .describe("The same interval at the other vantage points, and for heartbeats on kept connections."),
     probeTimeoutMs: z
       .number()
       .int()
@@ -168,8 +172,9 @@ export const budgetsSchema = z
 export type Budgets = Infer<typeof budgetsSchema>;
 
 /**
- * Where the rig itself falters, a verdict is `unknown`, never pass or fail. Lateness bounds the error of a measured
- * outage, so the defaults stay a tenth and a half of the failover budget; in quiet the prober is under 3 ms late.
+ * Limits of the test machine. Beyond them a verdict is `unknown`, never pass or fail. Lateness bounds the error of a
+ * measured outage, so the defaults are a tenth and a half of the failover budget. On an idle machine the prober is less
+ * than 3 ms late.
  */
 export const rigSchema = z
   .strictObject({
@@ -177,19 +182,21 @@ export const rigSchema = z
       .number()
       .positive()
       .default(200)
-      .describe("99 % of the prober's requests must leave no later than this after their due time."),
+      .describe("99 % of the prober's requests must be sent no later than this after their due time."),
     stallMs: z
       .number()
       .positive()
       .default(1000)
-      .describe("If a single request leaves later than this, the prober stalled and the verdict is unknown."),
+      .describe(
+        "If a single request is sent later than this, the prober stalled and the verdict is unknown.",
+      ),
     controlLossShare: z
       .number()
       .min(0)
       .max(1)
       .default(0.01)
       .describe(
-        "Share of control requests (to the prober's own loopback, with no mesh in between) that may fail.",
+        "Share of control requests (to the prober's own loopback, which bypasses the mesh) that may fail.",
       ),
     foreignCores: z
       .number()
@@ -202,12 +209,14 @@ export const rigSchema = z
       .number()
       .positive()
       .default(5000)
-      .describe("How late the harness's own once-a-second timer may fire during a test."),
+      .describe("How late the harness's own one-second timer may fire during a test."),
     freeDiskBytes: z
       .number()
       .int()
       .positive()
       .default(1024 ** 3)
-      .describe("Free bytes that Docker's folder and the folder of reports must keep during a test."),
+      .describe(
+        "Free bytes that must remain on the disks of Docker's folder and of the reports during a test.",
+      ),
   })
   .prefault({});

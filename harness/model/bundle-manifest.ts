@@ -4,10 +4,10 @@ import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 const bundleManifestSchema = z.strictObject({
   meshproofBundle: z.literal(1),
   imageSource: z.string(),
-  /** Those that were in force when it was packed. */
+  /** The budgets in force when it was packed. */
   faults: z.array(z.string().regex(/^\w/, "a fault's name")),
 });
-/** What a bundle says of itself. */
+/** The manifest of a bundle. */
 export type BundleManifest = Infer<typeof bundleManifestSchema>;
 
 export const bundleManifestFormat: RecordFormat<BundleManifest> = {

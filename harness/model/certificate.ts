@@ -8,22 +8,22 @@ export type Certification = (typeof certifications)[number];
 const ms = z.number();
 
 const disruption = z.object({
-  path: z.string().describe("Who asks whom, over what."),
+  path: z.string().describe("Client, server and protocol."),
   kind: z.enum(["new connection", "http keep-alive", "tcp heartbeat", "udp flow", "dns"]),
   sent: z.number().int(),
   lost: z.number().int(),
   lostMs: ms.describe(
-    "Lost requests times their spacing: all the time without service, losses in between included.",
+    "Lost requests times their interval: the total time without service, including losses between answered requests.",
   ),
-  longestGapMs: ms.describe("The longest time without a good answer."),
-  resets: z.number().int().describe("Of kept connections: how often one ended."),
+  longestGapMs: ms.describe("The longest time without a correct answer."),
+  resets: z.number().int().describe("How often a kept connection ended."),
   outages: z
     .array(
       z.object({
-        afterMs: ms.describe("Since the phase began."),
+        afterMs: ms.describe("Time since the start of the phase."),
         gapMs: ms,
         lost: z.number().int(),
-        cause: z.string().describe("What happened in the mesh just before; empty where nothing did."),
+        cause: z.string().describe("The event in the mesh just before it; empty if there was none."),
       }),
     )
     .describe("The longest first, at most five."),
@@ -31,8 +31,8 @@ const disruption = z.object({
 /** What one path lost in one phase. */
 export type Disruption = Infer<typeof disruption>;
 
-const event = z.object({ afterMs: ms.describe("Since the phase began."), what: z.string() });
-/** What happened in the mesh, as its API servers told. */
+const event = z.object({ afterMs: ms.describe("Time since the start of the phase."), what: z.string() });
+/** An event in the mesh, as its API servers reported it. */
 export type MeshEvent = Infer<typeof event>;
 
 const leak = z.object({
@@ -42,21 +42,21 @@ const leak = z.object({
   packets: z.number().int(),
   spanMs: ms,
 });
-/** Packets of denied traffic that were captured where the policy should have kept them from. */
+/** Packets of denied traffic that were captured at a place that policy should keep them from. */
 export type Leak = Infer<typeof leak>;
 
 export const phaseSchema = z.object({
   name: z.string(),
-  versions: z.record(z.string(), z.string()).describe("What each cluster runs when the phase is over."),
+  versions: z.record(z.string(), z.string()).describe("The version of each cluster at the end of the phase."),
   durationMs: ms,
   disruptions: z.array(disruption),
   deniedSent: z
     .number()
     .int()
-    .describe("Requests that policy must stop: a leak could only show where there are some."),
+    .describe("Number of requests sent that policy must stop. Without any, no leak can be detected."),
   leaks: z.array(leak),
   events: z.array(event),
-  changed: z.array(z.string()).describe("State that should have survived and did not."),
+  changed: z.array(z.string()).describe("State that should have survived the phase and did not."),
   suites: z.array(
     z.object({
       name: z.string(),
@@ -67,16 +67,18 @@ export const phaseSchema = z.object({
       skipped: z.array(z.string()),
     }),
   ),
-  rig: z.array(z.string()).describe("What spoiled the phase's figures, if anything."),
+  rig: z
+    .array(z.string())
+    .describe("Troubles of the test machine that make the phase's figures unusable, if any."),
   unseen: z
     .array(z.string())
     .exactOptional()
-    .describe("What was not watched or read, though the figures stand: a capture that ended, for one."),
-  error: z.string().nullable().describe("An upgrade that did not come about, and what was last seen of it."),
+    .describe("What was not observed although the figures are valid, such as a capture that ended early."),
+  error: z.string().nullable().describe("Why the upgrade did not complete, with the last observed state."),
 });
 export type PhaseRecord = Infer<typeof phaseSchema>;
 
-/** A phase of which nothing was measured. */
+/** A phase without measurements. */
 export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"]): PhaseRecord => ({
   name,
   versions,
@@ -91,7 +93,7 @@ export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"])
   error: null,
 });
 
-/** The certificate of one upgrade, as `certificate.yaml` holds it. */
+/** The certificate of one upgrade, as in `certificate.yaml`. */
 export const certificateSchema = z.object({
   apiVersion: z.literal("meshproof/v1"),
   kind: z.literal("UpgradeCertificate"),
@@ -99,12 +101,12 @@ export const certificateSchema = z.object({
   to: z.string(),
   order: z.array(z.string()),
   verdict: z.enum(certifications),
-  reasons: z.array(z.string()).describe("What decided against it, or leaves it unknown."),
+  reasons: z.array(z.string()).describe("Why the upgrade is not certified, or why the result is unknown."),
   findings: z.array(z.string()).describe("What an operator should know before the upgrade."),
   date: z.string(),
   runId: z.string(),
-  command: z.string().describe("Makes it anew."),
-  harness: z.string().describe("Commit of Meshproof."),
+  command: z.string().describe("The command that repeats the certification."),
+  harness: z.string().describe("The commit of Meshproof."),
   profile: z.string(),
   kernel: z.string(),
   machine: z.string(),
@@ -121,7 +123,7 @@ export const certificateSchema = z.object({
   images: z.array(z.object({ version: z.string(), reference: z.string(), id: z.string() })),
   budgets: z.object({ upgradeGapMs: ms, upgradeLostMs: ms }),
   features: z.object({
-    phase: z.string().describe("Whose suites said so."),
+    phase: z.string().describe("The phase whose suites reported it."),
     supported: z.array(z.string()),
     unsupported: z.array(z.string()),
     skipped: z.array(z.string()),

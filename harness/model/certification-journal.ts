@@ -10,41 +10,41 @@ const valuesSchema = z.record(z.string(), z.unknown());
 
 const journalFields = {
   pair: upgradePairSchema,
-  /** What was asked for: one that goes on later keeps to it. */
+  /** The requested settings; a resumed certification keeps them. */
   settings: z.object({
     order: z.array(z.string()),
     skipRollback: z.boolean(),
-    /** Those of the first and the last version. */
+    /** The suites that run on the first and on the last version. */
     suites: z.array(z.string()),
-    /** In every phase in which nothing moves. */
+    /** Whether the suites run in every phase without an upgrade. */
     full: z.boolean(),
-    /** Laid over the new version alone. */
+    /** Additional Helm values of the new version. */
     newValues: valuesSchema,
     preflight: z.boolean(),
-    /** For moving one cluster. */
+    /** Deadline for upgrading one cluster. */
     deadlineMs: z.number(),
   }),
   runId: z.string(),
-  /** The command that a reader can repeat. */
+  /** The command that repeats the certification. */
   command: z.string(),
-  /** Helm values of each cluster's release before the upgrade: what a roll-back goes back to. With keys. */
+  /** Helm values of each cluster's release before the upgrade, for the roll-back. They contain private keys. */
   given: z.record(z.string(), valuesSchema),
   findings: z.array(z.string()),
   done: z.array(phaseSchema),
-  /** The phase that has begun and is not done. */
+  /** The phase that has started and is not finished. */
   current: z.string(),
-  /** Up to when the captures were judged; null before there were any. */
+  /** The time up to which captures were judged; null before the first capture. */
   watchedUntilUnixMs: z.number().nullable(),
 };
 const journalSchema = z.object({ version: z.literal(1), ...journalFields });
-/** What a certification has behind it; written after every phase, and when one begins. */
+/** The progress of a certification; written at the start and at the end of every phase. */
 export type CertificationJournal = Infer<typeof journalSchema>;
 
 export const certificationJournalFormat: RecordFormat<CertificationJournal> = {
   schema: journalSchema,
   version: { key: "version", current: 1 },
   older: {
-    // Of before there were versions. Those whose labs had no owner say `madeLab` too, which the lab's own state tells since.
+    // Journals without a version. Some also have `madeLab`, which is now in the lab's state.
     0: z.object(journalFields).transform((journal) => ({ version: 1 as const, ...journal })),
   },
 };

@@ -7,13 +7,13 @@ const chainEventSchema = z.strictObject({
   atUnixMs: z.number(),
   active: z.number(),
 });
-/** A change that one link of the chain saw: how many backends of the struck cluster it still holds for active. */
+/** A change that one link of the chain observed: how many backends of the target cluster it still treats as active. */
 export type ChainEvent = Infer<typeof chainEventSchema>;
 
 const chainRecordSchema = z.strictObject({
-  /** The links on this client's way, in order, each with the bound of its stamps' error. */
+  /** The links of this client's path, in order, each with the error bound of its timestamps. */
   path: z.array(z.strictObject({ boundary: z.enum(boundaries), errorMs: z.number() })),
   events: z.array(chainEventSchema),
 });
-/** What was seen of the way that a change takes from a cluster's API server to a client's BPF map. */
+/** What was observed on the path of a change from a cluster's API server to a client's BPF map. */
 export type ChainRecord = Infer<typeof chainRecordSchema>;

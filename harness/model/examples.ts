@@ -7,7 +7,7 @@ import type { LabPlan, PlannedCluster, PlannedKindCluster } from "./lab-plan.ts"
 import type { LabState } from "./lab-state.ts";
 import type { Measurement } from "./measurement.ts";
 
-/** Made-up records for unit tests: a test names what matters to it, the rest is here. */
+/** Example records for unit tests: a test sets the fields that it needs and takes the others from here. */
 
 export function exampleHistory(change: Partial<History>): History {
   return {
@@ -95,7 +95,7 @@ export function examplePlan(change: Partial<LabPlan> = {}): LabPlan {
   };
 }
 
-/** What a plan's clusters are made from, of images that are nowhere. */
+/** Artifacts for a plan's clusters; the images do not exist. */
 export function exampleArtifacts(plan: LabPlan = examplePlan()): Artifacts {
   const of = ({ kubernetes, cilium }: PlannedCluster): ClusterArtifacts => ({
     versions: { kubernetes, cilium },
@@ -119,7 +119,7 @@ export function exampleArtifacts(plan: LabPlan = examplePlan()): Artifacts {
   };
 }
 
-/** A lab that is up and kept. */
+/** A lab that is up and has no remover. */
 export function exampleLabState(change: Partial<LabState> = {}): LabState {
   const plan = change.plan ?? examplePlan(change.lab === undefined ? {} : { lab: change.lab });
   return {
@@ -135,7 +135,7 @@ export function exampleLabState(change: Partial<LabState> = {}): LabState {
   };
 }
 
-/** A certification that was cut off behind its first phase. */
+/** A certification that was interrupted after its first phase. */
 export function exampleJournal(change: Partial<CertificationJournal> = {}): CertificationJournal {
   return {
     version: 1,

@@ -4,11 +4,11 @@ import { meshSnapshotSchema } from "./mesh-snapshot.ts";
 
 const faultFixtureSchema = z.strictObject({
   fault: z.string(),
-  /** The first finding must hold at least one of these. */
+  /** The first finding must contain at least one of these. */
   names: z.array(z.string()),
   snapshot: meshSnapshotSchema,
 });
-/** A mesh that was broken for real: what was seen of it under a fault, and what the fault had harmed. */
+/** A snapshot of a real mesh under a fault, and the names of the fault's targets. */
 export type FaultFixture = Infer<typeof faultFixtureSchema>;
 
 export const faultFixtureFormat: RecordFormat<FaultFixture> = { schema: faultFixtureSchema };

@@ -20,17 +20,17 @@ const figureSchema = z.strictObject({
   runs: z.number(),
   unknown: z.number(),
   notRecovered: z.number(),
-  /** Of the runs that recovered; absent where none did. Milliseconds, at the main vantage point. */
+  /** Of the runs that recovered; absent if none did. Milliseconds, at the main vantage point. */
   outageMs: distributionSchema.exactOptional(),
-  /** The same by the cluster that was struck. */
+  /** The same by target cluster. */
   byStruck: z.record(z.string(), distributionSchema),
-  /** After healing, of the same clients. */
+  /** After healing, for the same clients. */
   backOutageMs: distributionSchema.exactOptional(),
   lostMedian: z.number(),
   lostMost: z.number(),
   /** Median of each link's share of the outage, in the order of the chain. */
   links: z.array(z.strictObject({ upTo: z.enum(boundaries), medianMs: z.number() })),
-  /** Median over the runs with an outage: how much of it lies between boundaries that were both seen. */
+  /** Median over the runs with an outage: the share of it between boundaries that were both observed. */
   explainedShare: z.number().exactOptional(),
   connections: z.array(
     z.strictObject({
@@ -42,10 +42,10 @@ const figureSchema = z.strictObject({
     }),
   ),
 });
-/** What repeated measurements of one scenario say. Runs that the rig spoiled are counted and stay out of the rest. */
+/** Figures of repeated measurements of one scenario. Runs that the test machine spoiled are only counted. */
 export type Figure = Infer<typeof figureSchema>;
 
-/** In the order in which the scenarios first appear; the seed makes the bootstrap intervals reproducible. */
+/** In the order of the scenarios' first appearance; the seed makes the bootstrap intervals reproducible. */
 export function figuresOf(measurements: readonly Measurement[], seed: number): Figure[] {
   const groups = Map.groupBy(measurements, (m) =>
     JSON.stringify([m.scenario, m.affinity, m.method, m.setting]),

@@ -4,22 +4,22 @@ import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 
 export const findingSchema = z.object({
   layer: z.string(),
-  /** `broken`: it harms traffic or knowledge; `suspect`: allowed, but seldom meant; `unread`: it could not be judged. */
+  /** `broken`: breaks traffic or synchronisation; `suspect`: allowed, but rarely intended; `unread`: could not be read. */
   severity: z.enum(["broken", "suspect", "unread"]),
   cluster: z.string(),
-  /** The node, pod, object or pair that it is about. */
+  /** The affected node, pod, object or pair. */
   subject: z.string(),
   message: z.string(),
-  /** The next step for whoever must mend it. */
+  /** The next step to fix it. */
   next: z.string(),
 });
-/** Something that is wrong with a mesh, as a person would say it. */
+/** A problem of a mesh, described for a person. */
 export type Finding = Infer<typeof findingSchema>;
 
-/** What `diagnose` says of a mesh: the deepest cause first. */
+/** The findings of `diagnose`, the deepest cause first. */
 export const findingsFormat: RecordFormat<readonly Finding[]> = { schema: z.array(findingSchema) };
 
-/** Whether a finding names one of the things that a fault harmed. */
+/** Whether a finding names one of a fault's targets. */
 export function namesOneOf(finding: Finding | undefined, names: readonly string[]): boolean {
   return finding !== undefined && names.some((n) => holdsName(`${finding.subject} ${finding.message}`, n));
 }

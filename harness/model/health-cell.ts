@@ -7,7 +7,7 @@ export const healthCellSchema = z.object({
   path: z.enum(["host ICMP", "host HTTP", "endpoint ICMP", "endpoint HTTP"]),
   state: z.enum(["ok", "failed", "unknown", "stale"]),
   detail: z.string(),
-  /** Milliseconds; null where nothing was measured. */
+  /** Milliseconds; null if nothing was measured. */
   latencyMs: z.number().nullable(),
 });
 /** One cell of the health matrix: from an agent to one address of a node, by one protocol. */

@@ -22,7 +22,7 @@ const headFormat = {
 };
 const footFormat = { schema: historyFootSchema };
 
-/** Five days at a thousand a second: a larger number is none of a history's. */
+/** Five days at a thousand samples per second: larger sequence numbers are invalid. */
 const mostSamples = 500_000_000;
 
 const isNumber = (value: unknown): value is number => Number.isFinite(value);
@@ -33,7 +33,7 @@ export function headLine(head: HistoryHead): string {
   return JSON.stringify({ format, ...head });
 }
 
-/** `s` for a request, `c` for one of the control; late and took in milliseconds; empty ends are left out. */
+/** `s` for a request, `c` for a control request; lateness and duration in milliseconds; trailing empty columns omitted. */
 export function sampleLine(kind: "s" | "c", s: Sample): string {
   const row: (string | number)[] = [
     kind,
@@ -54,7 +54,7 @@ export function footLine(foot: HistoryFoot): string {
   return JSON.stringify(foot);
 }
 
-/** Takes a file's lines one by one; samples may come in any order. */
+/** Reads a file line by line; samples may be in any order. */
 export class HistoryReader {
   readonly #name: string;
   readonly #samples = new SampleColumns();
@@ -81,17 +81,17 @@ export class HistoryReader {
     else this.#foot = checkRecord(value, footFormat, this.#source);
   }
 
-  /** A history has up to a million samples: zod would take ten times as long over each as this does. */
+  /** Not with zod, which takes ten times as long: a history has up to a million samples. */
   #sample(row: readonly unknown[]): void {
     const [kind, seq, dueMs, lateMs, tookMs, outcome, servedBy, cluster, detail] = row;
-    if (kind !== "s" && kind !== "c") throw this.#malformed("is neither a sample nor one of the control");
+    if (kind !== "s" && kind !== "c") throw this.#malformed("is neither a sample nor a control sample");
     if (!isNumber(seq) || !Number.isInteger(seq) || seq < 0 || seq > mostSamples)
       throw this.#malformed("has no sequence number");
     if (!isNumber(dueMs) || !isNumber(lateMs) || !isNumber(tookMs))
       throw this.#malformed("lacks one of its three times");
     if (!isSampleOutcome(outcome)) throw this.#malformed(`has outcome ${JSON.stringify(outcome)}`);
     if (!isTextOrNone(servedBy) || !isTextOrNone(cluster) || !isTextOrNone(detail))
-      throw this.#malformed("has something else than text behind its outcome");
+      throw this.#malformed("has a value after its outcome that is not text");
     (kind === "c" ? this.#control : this.#samples).add({
       seq,
       dueMs,
@@ -112,14 +112,14 @@ export class HistoryReader {
     return head;
   }
 
-  /** `evidence-malformed` where the head or the foot is missing: the prober or the harness was killed. */
+  /** Throws `evidence-malformed` if the head or the foot is missing because the prober or the harness was killed. */
   history(): History {
     if (this.#head === undefined || this.#foot === undefined)
       throw this.#malformed(`has no ${this.#head === undefined ? "first" : "last"} line`);
     return { ...this.#head, ...this.#foot, samples: this.#samples, control: this.#control };
   }
 
-  /** What came before the file was cut off; nothing without its first line. */
+  /** The samples of a truncated file; undefined without its first line. */
   soFar(): Pick<History, "vantage" | "samples" | "control"> | undefined {
     if (this.#head === undefined) return undefined;
     return { vantage: this.#head.vantage, samples: this.#samples, control: this.#control };
@@ -128,7 +128,7 @@ export class HistoryReader {
   get #source(): RecordSource {
     return {
       what: `history ${this.#name}${this.#lines > 1 ? `, line ${this.#lines},` : ""}`,
-      remedy: "measure again: its run was cut off, or the file was changed",
+      remedy: "measure again: the run was interrupted, or the file was changed",
       code: "evidence-malformed",
     };
   }

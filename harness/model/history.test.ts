@@ -8,7 +8,7 @@ import { SampleColumns } from "./sample-columns.ts";
 const hundredths = (max: number) => fc.integer({ min: 0, max: max * 100 }).map((n) => n / 100);
 const round = (ms: number): number => Math.round(ms * 100) / 100;
 
-/** Samples as a prober makes them: numbered without a gap, in any order of arrival. */
+/** Samples as a prober produces them: numbered without gaps, arriving in any order. */
 const samples = fc
   .array(
     fc.record({
@@ -48,7 +48,7 @@ const head: HistoryHead = {
 };
 
 describe("samples in columns", () => {
-  test("what goes in comes out, in the order of sending, whatever the order of arrival", () => {
+  test("samples come out unchanged, in sending order, for every order of arrival", () => {
     fc.assert(
       fc.property(samples, fc.integer(), (rows, seed) => {
         const columns = new SampleColumns();
@@ -60,7 +60,7 @@ describe("samples in columns", () => {
     );
   });
 
-  test("a hole stays a hole", () => {
+  test("a missing sample stays missing", () => {
     const columns = new SampleColumns();
     for (const seq of [0, 5000])
       columns.add({ seq, dueMs: seq * 5, sentMs: seq * 5, endMs: seq * 5 + 1, outcome: "ok" });
@@ -72,7 +72,7 @@ describe("samples in columns", () => {
 describe("a history's file", () => {
   const foot = { marks: [{ name: "fault", atMs: 7 }], cpuShare: 0.2, clockErrorMs: 0.4 };
 
-  test("what is written is read", () => {
+  test("a written history is read back unchanged", () => {
     fc.assert(
       fc.property(samples, (rows) => {
         const reader = new HistoryReader("x");
@@ -88,28 +88,32 @@ describe("a history's file", () => {
   });
 
   test.each([
-    ["was cut off", [headLine(head)], /has no last line/],
-    ["is of another format", ['{"format":"x/9"}'], /is of format x\/9/],
-    ["is no JSON", [headLine(head), '["s",1,'], /line 2, is not JSON/],
-    ["is of a newer Meshproof", ['{"format":"meshproof-history/2"}'], /newer Meshproof \(format 2;/],
+    ["was truncated", [headLine(head)], /has no last line/],
+    ["has another format", ['{"format":"x/9"}'], /is of format x\/9/],
+    ["is not JSON", [headLine(head), '["s",1,'], /line 2, is not JSON/],
+    ["was written by a newer Meshproof", ['{"format":"meshproof-history/2"}'], /newer Meshproof \(format 2;/],
     [
       "has a head without its target",
       ['{"format":"meshproof-history/1","title":"t"}'],
       /malformed: vantage:/,
     ],
     ["has a foot without marks", [headLine(head), "{}"], /line 2, is malformed: marks:/],
-    ["has a scalar for a foot", [headLine(head), "null"], /line 2, is malformed: \(top\):/],
+    ["has a scalar as its foot", [headLine(head), "null"], /line 2, is malformed: \(top\):/],
     ["has a row of another kind", [headLine(head), '["x",1,5,0,1,"ok"]'], /line 2, is neither/],
     ["has a row without a number", [headLine(head), '["s",-1,5,0,1,"ok"]'], /line 2, has no sequence number/],
-    ["has a row of a number beyond all", [headLine(head), '["s",1e15,5,0,1,"ok"]'], /no sequence number/],
+    ["has a row whose number is too large", [headLine(head), '["s",1e15,5,0,1,"ok"]'], /no sequence number/],
     [
       "has a row without its times",
       [headLine(head), '["s",1,5,null,1,"ok"]'],
       /lacks one of its three times/,
     ],
     ["has an unknown outcome", [headLine(head), '["s",1,5,0,1,"fine"]'], /line 2, has outcome "fine"/],
-    ["has a pod that is no text", [headLine(head), '["s",1,5,0,1,"ok",7]'], /something else than text/],
-  ])("one that %s is refused by name and place", (_name, lines, message) => {
+    [
+      "has a pod that is not text",
+      [headLine(head), '["s",1,5,0,1,"ok",7]'],
+      /a value after its outcome that is not text/,
+    ],
+  ])("a file that %s is refused; the message contains file and line", (_name, lines, message) => {
     const reader = new HistoryReader("h.ndjson");
     expect(() => {
       for (const line of lines) reader.line(line);
@@ -118,7 +122,7 @@ describe("a history's file", () => {
   });
 });
 
-test("a line of the prober is its start, a batch or its end; anything else is none", () => {
+test("a line of the prober is its start, a batch or its end; all other lines are ignored", () => {
   const lines = [
     { hello: { startedAtUnixMs: 1 } },
     { samples: [[0, 1, 5, 5, 6, "ok", "p", ""]], control: [], nowMs: 7 },

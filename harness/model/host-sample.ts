@@ -3,19 +3,19 @@ import type { Infer } from "#harness/lib/records.ts";
 
 const hostSampleSchema = z.strictObject({
   atMs: z.number(),
-  /** Cores that were busy since the sample before, of all processes. */
+  /** Busy cores since the previous sample, of all processes. */
   busyCores: z.number(),
-  /** Of these: the lab's containers, and the harness with its children. */
+  /** The lab's containers' part of them; `ownCores` is that of the harness and its children. */
   labCores: z.number(),
   ownCores: z.number(),
-  /** Programs that are neither of these and used most of the rest; told only where that is much. */
+  /** Other programs that used most of the remaining cores; absent if those are few. */
   foreignNames: z.array(z.string()).exactOptional(),
   /** How late this sample's timer fired. */
   lateMs: z.number(),
-  /** The least of what is free for Docker and for the reports. */
+  /** The smaller of the free space for Docker and for the reports. */
   freeDiskBytes: z.number(),
-  /** Whether Docker's daemon answered when it was last asked. */
+  /** Whether Docker's daemon answered the last request. */
   dockerAnswers: z.boolean(),
 });
-/** The host at one moment, taken every second beside a run. Times on the harness's monotonic clock. */
+/** The state of the host, sampled every second during a run. Times on the harness's monotonic clock. */
 export type HostSample = Infer<typeof hostSampleSchema>;

@@ -3,8 +3,8 @@ import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { outcomes } from "./verdict.ts";
 
 /**
- * killed: failed as expected, and the message names what was injected; unnamed: failed, but the message does not;
- * survived: should have failed and did not; broke: failed and should not have; green: as it should be.
+ * killed: failed as expected, and the message names the fault's target; unnamed: failed, but the message does not name
+ * it; survived: should have failed and did not; broke: should not have failed and did; green: passed as expected.
  */
 const cellStates = ["killed", "unnamed", "survived", "broke", "green", "unknown"] as const;
 export type CellState = (typeof cellStates)[number];
@@ -23,11 +23,13 @@ const provenFaultSchema = z.object({
   name: z.string(),
   group: z.string(),
   does: z.string(),
-  /** What was harmed, as the injection told it; empty where it could not be injected. */
+  /** The target, as the injection reported it; empty if the fault could not be injected. */
   subject: z.string(),
   durationMs: z.number(),
-  run: z.string().describe("The run of `prove` that tried it: an earlier one, where that was gone on with."),
-  /** Injection or healing that failed. */
+  run: z
+    .string()
+    .describe("The run of `prove` that injected the fault; an earlier run if this one resumed it."),
+  /** Errors of injection and healing. */
   errors: z.array(z.string()),
 });
 export type ProvenFault = Infer<typeof provenFaultSchema>;
@@ -36,19 +38,19 @@ export const killMatrixSchema = z.object({
   faults: z.array(provenFaultSchema),
   tests: z.array(z.string()),
   cells: z.array(killCellSchema),
-  /** `fault: test` for each that survived, was not named or broke too much, `fault` for one that did not work. */
+  /** `fault: test` for each cell that is `survived`, `unnamed` or `broke`; `fault` for a fault that did not work. */
   survivors: z.array(z.string()),
-  /** Tests that no fault killed. */
+  /** Tests that failed under no fault. */
   unkilled: z.array(z.string()),
   everyFault: z
     .boolean()
     .exactOptional()
     .describe("No `--fault` was given: with all shards, a test that no fault killed proves nothing."),
 });
-/** Faults by tests: what `prove` found. */
+/** The result of `prove`: faults by tests. */
 export type KillMatrix = Infer<typeof killMatrixSchema>;
 
-/** Cells that the rig spoiled: a survivor may hide in each. */
+/** Cells that the test machine spoiled; each could be a survivor. */
 export const unknownCells = ({ cells }: Pick<KillMatrix, "cells">): number =>
   cells.filter((c) => c.state === "unknown").length;
 
@@ -57,10 +59,10 @@ const proofSchema = z.object({
   faults: z.array(provenFaultSchema),
   cells: z.array(killCellSchema),
 });
-/** What `prove` has behind it, as `kill-matrix.json` holds it: written after every fault, read to go on. */
+/** The progress of `prove`, as in `kill-matrix.json`: written after every fault, read to resume. */
 export type ProofRecord = Infer<typeof proofSchema>;
 
-/** `run` is the one whose file it is: the first files named no runs, for none was gone on with. */
+/** `run` is the run that the file belongs to, for faults of early files, which have no `run`. */
 export const proofFormat = (run: string): RecordFormat<ProofRecord> => ({
   schema: proofSchema,
   version: { key: "schema", current: 1 },

@@ -4,7 +4,7 @@ import { budgetsSchema, rigSchema } from "./budgets.ts";
 import { profileNames } from "./profile.ts";
 import { suiteNameSchema } from "./suite-name.ts";
 
-/** The parts of a kind Config file that Meshproof reads; the rest is handed to kind as it is. */
+/** The parts of a kind Config file that Meshproof reads; the rest is passed to kind unchanged. */
 export const kindConfigSchema = z.looseObject({
   kind: z.literal("Cluster"),
   apiVersion: z.literal("kind.x-k8s.io/v1alpha4"),
@@ -26,7 +26,7 @@ const planned = {
   id: z.number().int(),
   podCidr: z.string(),
   serviceCidr: z.string(),
-  /** The pods' IPv6 CIDR, where the cluster is dual-stack. */
+  /** The pods' IPv6 CIDR, if the cluster is dual-stack. */
   podCidr6: z.string().exactOptional(),
   kubernetes: z.string(),
   cilium: z.string(),
@@ -36,9 +36,9 @@ export const plannedKindClusterSchema = z.object({
   kind: z.literal("kind"),
   ...planned,
   kindConfig: kindConfigSchema,
-  /** The user's own Helm values, laid over ours. */
+  /** The user's Helm values; they take precedence over Meshproof's. */
   values: mapping,
-  /** Objects that the lab holds, applied once it is meshed. */
+  /** Objects that are applied once the lab is meshed. */
   manifests: z.array(mapping).exactOptional(),
 });
 /** A cluster that Meshproof creates and removes. */
@@ -49,15 +49,15 @@ const plannedExternalClusterSchema = z.object({
   ...planned,
   context: z.string(),
   kubeconfig: z.string(),
-  /** Docker networks of its nodes, where all of them are containers of this machine; else none. */
+  /** Docker networks of its nodes if all nodes are containers on this machine; otherwise empty. */
   networks: z.array(z.string()),
   hasApiserver: z.boolean(),
   hasKvstoreMesh: z.boolean(),
   routesNatively: z.boolean(),
-  /** LoadBalancer services were seen to get addresses. */
+  /** Whether LoadBalancer services were observed to get addresses. */
   assignsLoadBalancerIPs: z.boolean(),
 });
-/** A cluster that others made: never created, changed or removed. All of it was read from the cluster itself. */
+/** An existing cluster that Meshproof never creates, changes or removes. All values are read from the cluster. */
 export type PlannedExternalCluster = Infer<typeof plannedExternalClusterSchema>;
 
 export type PlannedCluster = PlannedKindCluster | PlannedExternalCluster;
@@ -67,23 +67,23 @@ export const labPlanSchema = z.object({
   profile: z.enum(profileNames),
   clusters: z.array(z.discriminatedUnion("kind", [plannedKindClusterSchema, plannedExternalClusterSchema])),
   serviceType: z.enum(["LoadBalancer", "NodePort"]),
-  /** One Docker network for all clusters, or one for each. */
+  /** One Docker network for all clusters, or one per cluster. */
   networks: z.enum(["shared", "each"]),
-  /** What the lab is made for, beside the suites that every lab runs. */
+  /** Suites that run on this lab in addition to the core suites. */
   suites: z.array(suiteNameSchema),
   budgets: budgetsSchema,
   rig: rigSchema,
 });
-/** A lab as it shall be: validated, nothing touched yet. */
+/** The validated plan of a lab; nothing is created yet. */
 export type LabPlan = Infer<typeof labPlanSchema>;
 
-/** A lab that Meshproof creates: every command but `test --context` works on one. */
+/** A lab that Meshproof creates. Every command except `test --context` needs one. */
 export interface KindLabPlan extends LabPlan {
   readonly clusters: readonly PlannedKindCluster[];
 }
 
-/** KVStoreMesh is the chart's default beside clustermesh-apiserver; the lab file or `--values` may switch it off. */
-export function wantsKvstoreMesh({ values }: Pick<PlannedKindCluster, "values">): boolean {
+/** The chart enables KVStoreMesh by default with clustermesh-apiserver; the lab file or `--values` can disable it. */
+export function enablesKvstoreMesh({ values }: Pick<PlannedKindCluster, "values">): boolean {
   const { clustermesh } = values as {
     clustermesh?: { apiserver?: { kvstoremesh?: { enabled?: boolean } } };
   };

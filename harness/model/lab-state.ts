@@ -2,32 +2,32 @@ import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { artifactsSchema } from "./artifacts.ts";
 import {
+  enablesKvstoreMesh,
   labPlanSchema,
   type PlannedCluster,
   plannedKindClusterSchema,
-  wantsKvstoreMesh,
 } from "./lab-plan.ts";
 import { processMarkSchema } from "./process-mark.ts";
 
-// Keys that are not known are left out: builds from source told their times and images too, once.
+// Unknown keys are dropped: earlier versions also stored the times and images of builds from source.
 const labStateSchema = z.object({
   version: z.literal(3),
   lab: z.string(),
-  /** The id of the owner whose labels and names the lab's containers carry; `unlabelled` for a lab of an earlier version. */
+  /** The owner's id, in labels and names of the lab's containers; `unlabelled` for a lab of an earlier version. */
   owner: z.string(),
-  /** How far the lab got. Anything but `up` is half a lab: the next `up` repairs or rebuilds it. */
+  /** How far creation got. With any phase but `up` the lab is incomplete: the next `up` repairs or rebuilds it. */
   phase: z.enum(["creating", "meshing", "up", "removing"]),
   runId: z.string(),
   createdAt: z.string(),
-  /** The process that removes the lab at its end. A lab that is kept has none. */
+  /** The process that removes the lab when it ends. A kept lab has none. */
   remover: processMarkSchema.exactOptional(),
   plan: labPlanSchema,
   artifacts: artifactsSchema,
 });
-/** What outlives the process: written before the step it names begins. */
+/** The persistent state of a lab, written before the step that `phase` names. */
 export type LabState = Infer<typeof labStateSchema>;
 
-/** As versions 1 and 2 planned a cluster: an external one as a kind cluster with `own`. */
+/** A cluster in versions 1 and 2: an external cluster was a kind cluster with `own`. */
 const clusterSchemaV2 = plannedKindClusterSchema.omit({ kind: true }).extend({
   own: z
     .object({
@@ -40,7 +40,7 @@ const clusterSchemaV2 = plannedKindClusterSchema.omit({ kind: true }).extend({
 });
 const planSchemaV2 = labPlanSchema.extend({ clusters: z.array(clusterSchemaV2) });
 const stateSchemaV2 = labStateSchema.extend({ version: z.literal(2), plan: planSchemaV2 });
-/** Without an owner, and with the removing process under that name. */
+/** Version 1 has no owner; its key `owner` is the removing process. */
 const stateSchemaV1 = stateSchemaV2
   .omit({ remover: true })
   .extend({ version: z.literal(1).exactOptional(), owner: processMarkSchema.exactOptional() });
@@ -63,14 +63,14 @@ function toPlannedCluster({
     ...common,
     ...access,
     assignsLoadBalancerIPs: givesAddresses,
-    // What those versions took for granted.
+    // Versions 1 and 2 assumed these.
     hasApiserver: true,
-    hasKvstoreMesh: wantsKvstoreMesh({ values }),
+    hasKvstoreMesh: enablesKvstoreMesh({ values }),
     routesNatively: false,
   };
 }
 
-/** `ownerBefore` says whose a lab of these clusters is that was made before labs had owners. */
+/** `ownerBefore` gives the owner of a lab of version 1, which has none, from its clusters. */
 export function labStateFormat(
   ownerBefore: (clusters: readonly PlannedCluster[]) => string,
 ): RecordFormat<LabState> {

@@ -39,7 +39,7 @@ export const connectionFiguresSchema = z.object({
   kind: z.enum(["http keep-alive", "tcp heartbeat", "udp flow"]),
   fate: z
     .enum(["survived", "reset", "stalled"])
-    .describe("Of a connection that was open when the fault struck, until the end of the measurement."),
+    .describe("What happened to a connection that was open at injection, until the end of the measurement."),
   longestGapMs: ms.describe("The longest time without an answer."),
   lost: z.number().int(),
   lossOutcomes: losses,
@@ -52,19 +52,21 @@ const phases = z.object({
       z.object({
         boundary: z.enum(boundaries),
         afterMs: ms.nullable(),
-        errorMs: ms.describe("How far off the stamp may be."),
+        errorMs: ms.describe("Error bound of the timestamp."),
       }),
     )
-    .describe("Each boundary on this client's way, as it was seen on its own; null was not seen."),
+    .describe(
+      "Each boundary on this client's path, observed independently; null means that it was not observed.",
+    ),
   lastGoodAfterMs: ms.nullable(),
   firstErrorAfterMs: ms.nullable(),
   firstNewAfterMs: ms.nullable(),
   stableAfterMs: ms.nullable(),
   links: z
     .array(z.object({ upTo: z.enum(boundaries), ms }))
-    .describe("The outage, cut at the boundaries: the share of it that each link took."),
+    .describe("The outage, divided at the boundaries into the time that each link took."),
   unexplainedMs: ms.describe(
-    "What lies between boundaries of which one was not seen; never divided among the others.",
+    "Time between boundaries of which one was not observed; it is not distributed among the links.",
   ),
 });
 export type Phases = Infer<typeof phases>;
@@ -77,28 +79,32 @@ export const settingSchema = z
     machine: z.string(),
     imageSource: z.string(),
   })
-  .describe("What figures depend on beside the scenario: compared only where it is the same.");
+  .describe(
+    "What figures depend on besides the scenario. Only measurements with equal settings are compared.",
+  );
 export type Setting = Infer<typeof settingSchema>;
 
 /**
- * One measured disturbance: what it did to clients, and which link of the chain took the time. The unit of
+ * One measured disturbance: its effect on clients, and the time that each link of the chain took. The unit of
  * distributions, baselines and published figures. Times in milliseconds; those named `after` count from the fault.
  */
 export const measurementSchema = z.object({
   method: z
     .number()
     .int()
-    .describe("Raised whenever a figure would come out differently for the same traffic."),
+    .describe("Version of the method, raised when it would give a different figure for the same traffic."),
   scenario: z.string(),
   affinity: z.enum(affinities),
-  struck: z.string().describe("The cluster that was struck."),
-  client: z.string().describe("The cluster whose clients the main figures are of."),
+  struck: z.string().describe("The cluster that the fault targeted."),
+  client: z.string().describe("The cluster whose clients the main figures describe."),
   runId: z.string(),
   at: z.string(),
   setting: settingSchema,
-  outcome: z.enum(["pass", "fail", "unknown"]).describe("unknown is the rig's: no figure."),
-  away: disturbance.describe("At the main vantage point, from the fault to the healing."),
-  back: disturbance.describe("From the healing on."),
+  outcome: z
+    .enum(["pass", "fail", "unknown"])
+    .describe("`unknown` if the test machine spoiled the measurement; it then gives no figure."),
+  away: disturbance.describe("At the main vantage point, from the injection to the healing."),
+  back: disturbance.describe("The same, from the healing on."),
   phases,
   others: z.array(vantageFigures),
   connections: z.array(connectionFiguresSchema),

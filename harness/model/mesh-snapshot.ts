@@ -9,7 +9,7 @@ import {
   serviceEntrySchema,
 } from "./snapshot.ts";
 
-/** A part of a snapshot: what was read, or why it could not be. `absent`: nobody asked for it, as in an archive. */
+/** A part of a snapshot: what was read, or why it could not be read. `absent`: not requested, as in an archive. */
 export type Part<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly why: string; readonly absent?: boolean };
@@ -67,7 +67,7 @@ const serviceStateSchema = z.object({
   loadBalancerIp: z.string(),
   annotations: texts,
   selector: texts,
-  /** At which it is reached from outside its cluster: node ports, and a LoadBalancer's own. */
+  /** Ports that are reachable from outside its cluster: node ports, and those of a LoadBalancer. */
   outerPorts: z.array(z.number()).exactOptional(),
 });
 export type ServiceState = Infer<typeof serviceStateSchema>;
@@ -98,23 +98,23 @@ const peerTroubleSchema = z.object({ peer: z.string(), step: z.string() });
 export type PeerTrouble = Infer<typeof peerTroubleSchema>;
 
 const peerWordSchema = z.object({ peer: z.string(), good: z.boolean(), text: z.string() });
-/** The last that an agent or KVStoreMesh logged of its connection to a peer. */
+/** The last log line of an agent or KVStoreMesh about its connection to a peer. */
 export type PeerWord = Infer<typeof peerWordSchema>;
 
 const failingControllerSchema = z.object({
   name: z.string(),
-  /** In a row. */
+  /** Consecutive failures. */
   failures: z.number(),
   message: z.string(),
 });
-/** A controller of an agent (a task that it repeats) that failed the last time that it ran. */
+/** A controller of an agent (a task that it repeats) whose last run failed. */
 export type FailingController = Infer<typeof failingControllerSchema>;
 
 const agentStateSchema = z.object({
   node: z.string(),
   remotes: part(z.array(remoteClusterStatusSchema)),
   words: part(z.array(peerWordSchema)),
-  /** Not known of evidence that was kept before it was read. */
+  /** Absent in evidence of earlier versions, which did not read it. */
   controllers: part(z.array(failingControllerSchema)).exactOptional(),
   nodeList: part(z.array(nodeEntrySchema)),
   health: part(healthReportSchema),
@@ -126,12 +126,12 @@ const agentStateSchema = z.object({
 export type AgentState = Infer<typeof agentStateSchema>;
 
 const firewallRuleSchema = z.object({
-  /** The pod whose network namespace it is in; empty for the node's own. */
+  /** The pod whose network namespace it is in; empty for the node's. */
   podIp: z.string(),
   text: z.string(),
   packets: z.number(),
 });
-/** A rule of a firewall or of routing that drops or rejects, and is neither Kubernetes' nor Cilium's own. */
+/** A firewall or routing rule that drops or rejects and belongs to neither Kubernetes nor Cilium. */
 export type FirewallRule = Infer<typeof firewallRuleSchema>;
 
 const nodeInsideSchema = z.object({
@@ -140,7 +140,7 @@ const nodeInsideSchema = z.object({
   /** Command lines of processes in state T. */
   stopped: z.array(z.string()),
 });
-/** What a look inside a node showed. */
+/** What was read inside a node. */
 export type NodeInside = Infer<typeof nodeInsideSchema>;
 
 export const containersSchema = z.array(z.object({ name: z.string(), state: z.string() }));
@@ -151,7 +151,7 @@ const clusterSnapshotSchema = z.object({
   name: z.string(),
   /** cilium-config. */
   config: part(configMapSchema),
-  /** Nodes as containers of the host; unknown for external clusters. */
+  /** Nodes as containers of the host; absent for external clusters. */
   containers: part(containersSchema),
   nodes: part(z.array(nodeStateSchema)),
   ciliumNodes: part(z.array(z.object({ name: z.string(), podCidrs: z.array(z.string()) }))),
@@ -161,12 +161,12 @@ const clusterSnapshotSchema = z.object({
   endpoints: part(z.array(sliceEndpointSchema)),
   ciliumEndpoints: part(z.array(ciliumEndpointStateSchema)),
   policies: part(z.array(policyStateSchema)),
-  /** How many pools LoadBalancer addresses come from; not known of clusters that were not asked. */
+  /** The number of LoadBalancer IP pools; absent if it was not read. */
   loadBalancerPools: part(z.number()).exactOptional(),
-  /** Names of remote clusters to the endpoints that they are reached at. */
+  /** Remote cluster to its endpoints. */
   peers: part(peersSchema),
   kvstoreMesh: part(z.array(remoteClusterStatusSchema)),
-  /** `troubleshoot` of KVStoreMesh: the failed steps of each peer, in order. */
+  /** The failed steps of each peer in KVStoreMesh's `troubleshoot`, in order. */
   kvstoreMeshTrouble: part(z.array(peerTroubleSchema)),
   kvstoreMeshWords: part(z.array(peerWordSchema)),
   agents: z.array(agentStateSchema),

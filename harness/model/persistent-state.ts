@@ -8,10 +8,10 @@ const persistentStateSchema = z.strictObject({
   identities: byName,
   /** Pod to its endpoint's id on its node. */
   endpoints: byName,
-  /** Service, as an agent has it in its BPF map, to its backends. */
+  /** Service in an agent's BPF map to its backends. */
   backends: byName,
   /** CiliumNetworkPolicy to its `Valid` condition. */
   policies: byName,
 });
-/** What must outlive an upgrade, of one cluster; every map by the object's own name. */
+/** State of one cluster that must survive an upgrade; every map is keyed by object name. */
 export type PersistentState = Infer<typeof persistentStateSchema>;

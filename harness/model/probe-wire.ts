@@ -13,14 +13,14 @@ const streamSpecSchema = z.strictObject({
 export type StreamSpec = Infer<typeof streamSpecSchema>;
 
 const probeSpecSchema = z.strictObject({
-  /** Means nothing to the prober: the host finds its process by it. */
+  /** Unused by the prober; the host finds the prober's process by it. */
   mark: z.string(),
-  /** All on one clock, each on a grid of its own. */
+  /** All on one clock, each with its own schedule. */
   streams: z.array(streamSpecSchema),
-  /** Of the requests to the prober's own loopback: one grid for all streams, whose processor it shares. */
+  /** Interval of the requests to the prober's own loopback; one schedule for all streams, since they share a processor. */
   controlEveryMs: z.number(),
 });
-/** What the prober is told, as one JSON argument. */
+/** The prober's configuration, passed as one JSON argument. */
 export type ProbeSpec = Infer<typeof probeSpecSchema>;
 
 const outcome = z.enum(sampleOutcomes);
@@ -38,7 +38,7 @@ const wireRequestSchema = z.tuple(requestColumns);
 export type WireRequest = Infer<typeof wireRequestSchema>;
 
 const wireSampleSchema = z.tuple([z.number(), ...requestColumns]);
-/** The index of its stream before it. */
+/** A sample, preceded by the index of its stream. */
 export type WireSample = Infer<typeof wireSampleSchema>;
 
 const batchSchema = z.object({
@@ -56,8 +56,8 @@ const probeEventSchema = z.union([
 export type ProbeLine = Infer<typeof probeEventSchema> | ProbeBatch;
 
 /**
- * A line of the prober; undefined for what is none. The samples in it are not looked at: at a thousand a second the
- * prober's own version of this code is trusted with them.
+ * A line of the prober; undefined for any other text. The samples in it are not validated, for speed: there are a
+ * thousand per second, and the prober runs the same version of this code.
  */
 export function readProbeLine(line: string): ProbeLine | undefined {
   let value: unknown;
@@ -108,14 +108,14 @@ const holdSpecSchema = z.strictObject({
   cert: z.string(),
   key: z.string(),
 });
-/** What the admission webhook of a planted delay is told; PEM certificates. */
+/** The configuration of the admission webhook that delays requests; the certificates are PEM. */
 export type HoldSpec = Infer<typeof holdSpecSchema>;
 
 const holdLineSchema = z.union([
   z.object({ listening: z.number() }),
   z.object({ name: z.string(), heldMs: z.number(), untilUnixMs: z.number() }),
 ]);
-/** What it prints: its start, then one line for each request that it held back. */
+/** Its output: its start, then one line for each delayed request. */
 export type HoldLine = Infer<typeof holdLineSchema>;
 
 export const holdLineFormat: RecordFormat<HoldLine> = { schema: holdLineSchema };

@@ -5,8 +5,8 @@ export const processMarkSchema = z.object({
   pid: z.number().int(),
   /** When the process began, in the kernel's ticks. */
   pidStart: z.string(),
-  /** The kernel's id of the boot: ticks begin anew with each. Files of earlier versions have none. */
+  /** The kernel's boot id: ticks restart with each boot. Absent in files of earlier versions. */
   bootId: z.string().exactOptional(),
 });
-/** One process of this machine, as files name it: pids are used again. */
+/** Identifies one process of this machine in files; a pid alone does not, because pids are reused. */
 export type ProcessMark = Infer<typeof processMarkSchema>;

@@ -1,3 +1,3 @@
-/** Ways of meshing, and the documents that describe them: the README's coverage table tells which is whose. */
+/** Methods of meshing; the README's coverage table names the document that describes each. */
 export const profileNames = ["default", "kkp", "external-etcd", "cli"] as const;
 export type ProfileName = (typeof profileNames)[number];

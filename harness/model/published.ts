@@ -8,7 +8,7 @@ const publishedSchema = z.object({
   publishedAt: z.string(),
   /** The commit of the harness that measured. */
   meshproof: z.string(),
-  /** Makes the same figures anew. */
+  /** The command that measures the figures again. */
   command: z.string(),
   limits: z.array(z.string()),
   measurements: z.array(measurementSchema),

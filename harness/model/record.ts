@@ -15,18 +15,18 @@ const notesSchema = z.object({
   measurement: measurementSchema
     .omit({ outcome: true })
     .exactOptional()
-    .describe("One measured disturbance; the test's outcome is its own."),
+    .describe("One measured disturbance; it has the same outcome as the test."),
   fault: z
     .object({ name: z.string(), subject: z.string(), names: z.array(z.string()) })
     .exactOptional()
-    .describe("The fault that was in force; a failing test's message holds one of its names."),
+    .describe("The fault that was in force; a failing test's message contains one of its names."),
   unsupported: z
     .object({ capability: z.string(), reason: z.string() })
     .exactOptional()
     .describe("The capability that is missing: what makes a test `unsupported`."),
   skipped: z.string().exactOptional().describe("Why the test was left out."),
 });
-/** What a test leaves for the report, beside its verdict; travels as JSON, and grows while the test goes. */
+/** What a test reports besides its verdict; sent as JSON, and extended while the test runs. */
 export type TestNotes = Omit<z.infer<typeof notesSchema>, "measurement"> & {
   measurement?: Omit<Measurement, "outcome">;
 };
@@ -35,7 +35,6 @@ const testSchema = z.object({
   suite: z.string(),
   name: z.string().describe("Title of the test."),
   outcome: z.enum(outcomes).describe("How the test ended."),
-  /** Why, for everything but a pass. */
   reasons: z.array(z.string()).describe("Why, for every outcome except `pass`."),
   durationMs: z.number().describe("Duration of the test."),
   notes: notesSchema,
@@ -52,13 +51,11 @@ export type TestRecord = Infer<typeof testSchema>;
 
 const suiteSchema = z.object({
   name: z.string().describe("Name of the suite."),
-  /** One sentence each, from the suite's record. */
   goal: z.string().describe("What the suite shows, in one sentence."),
   method: z.string().describe("How it does so, in one sentence."),
   failureMeans: z.string().exactOptional().describe("The part of the mesh to suspect if it fails."),
   tags: z.array(z.string()).exactOptional(),
   tests: z.array(testSchema),
-  /** What went wrong outside any test: set-up, clean-up. */
   errors: z.array(z.string()).describe("Errors outside any test: set-up and clean-up."),
   durationMs: z.number().describe("Duration of the suite, set-up and clean-up included."),
   findings: z
@@ -81,7 +78,7 @@ const clusterSchema = z.object({
 });
 export type ClusterRecord = Infer<typeof clusterSchema>;
 
-/** Secrets of one kind that were taken out of one file of a report before it was written. */
+/** Secrets of one kind that were redacted in one file of a report before it was written. */
 const redactionSchema = z.object({
   /** Its path in the report. */
   file: z.string(),
@@ -90,7 +87,7 @@ const redactionSchema = z.object({
 });
 export type Redaction = Infer<typeof redactionSchema>;
 
-/** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two alike. */
+/** `report.json`, version 1. `reports/report.schema.json` is made from it; a test keeps the two consistent. */
 export const runRecordSchema = z.object({
   schema: z.literal(1).describe("Version of this format."),
   runId: z.string().describe("Name of the run and of its folder."),
@@ -112,8 +109,8 @@ export const runRecordSchema = z.object({
     pass: z.number().describe("Tests that passed."),
     fail: z.number().describe("Tests that failed."),
     unsupported: z.number().describe("Tests whose capability is missing."),
-    skipped: z.number().describe("Tests that were left out on request."),
-    unknown: z.number().describe("Tests that the test machine spoiled."),
+    skipped: z.number().describe("Tests that were skipped on request."),
+    unknown: z.number().describe("Tests that trouble of the test machine made unusable."),
     errors: z.number().describe("Errors of set-up and clean-up."),
   }),
   exitCode: z.number().describe("Exit code of the command."),
@@ -124,10 +121,10 @@ export const runRecordSchema = z.object({
   redactions: z
     .array(redactionSchema)
     .exactOptional()
-    .describe("Secrets that were taken out of the report's files before they were written."),
-  killMatrix: killMatrixSchema.exactOptional().describe("What `prove` found; of no other command."),
+    .describe("Secrets that were redacted in the report's files before they were written."),
+  killMatrix: killMatrixSchema.exactOptional().describe("The result of `prove`; absent for other commands."),
 });
-/** A whole run, as `report.json` holds it. */
+/** A complete run, as in `report.json`. */
 export type RunRecord = Infer<typeof runRecordSchema>;
 
 export const runRecordFormat: RecordFormat<RunRecord> = {
@@ -147,7 +144,7 @@ export function totalsOf(suites: readonly SuiteRecord[]): RunRecord["totals"] {
 /** DESIGN's exit codes: 1 a failure, 3 something unknown or nothing passed, 0 otherwise. */
 export function exitCodeOf(totals: RunRecord["totals"], mayBeComplete = false): number {
   if (totals.fail > 0 || totals.errors > 0) return 1;
-  // A series that holds everything already leaves nothing to do: all is skipped.
+  // If a series is already complete, all tests are skipped.
   const complete = mayBeComplete && totals.skipped > 0;
   if (totals.unknown > 0 || (totals.pass === 0 && !complete)) return 3;
   return 0;

@@ -45,7 +45,7 @@ import { upgradeHistoryFormat } from "./upgrade-history.ts";
 
 const source = { what: "x", remedy: "y" };
 
-/** Every record that is written to disk or sent to another process, with what may stand in it. */
+/** Every record that is written to disk or sent to another process, with an arbitrary for its contents. */
 const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrary: fc.Arbitrary<unknown> }>> =
   {
     "lab state": { format: labStateFormat(() => "unlabelled"), arbitrary: labState },
@@ -62,7 +62,7 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
         measurements: many(measurement),
       }),
     },
-    "what prove has behind it": {
+    "progress of prove": {
       format: proofFormat("r"),
       arbitrary: fc.record({ schema: fc.constant(1 as const), faults, cells }),
     },
@@ -111,19 +111,22 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
   };
 
 describe("records", () => {
-  test.each(Object.entries(records))("%s: what is written is read", (_name, { format, arbitrary }) => {
-    fc.assert(
-      fc.property(arbitrary, (record) => {
-        expect(parseRecord(JSON.stringify(record), format, source)).toEqual(record);
-      }),
-      { numRuns: 50 },
-    );
-  });
+  test.each(Object.entries(records))(
+    "%s: a written record is read back unchanged",
+    (_name, { format, arbitrary }) => {
+      fc.assert(
+        fc.property(arbitrary, (record) => {
+          expect(parseRecord(JSON.stringify(record), format, source)).toEqual(record);
+        }),
+        { numRuns: 50 },
+      );
+    },
+  );
 
   test.each([
     ["lab state", exampleLabState()],
     ["certification journal", exampleJournal()],
-  ])("%s: a key that is not known is left out", (kind, record) => {
+  ])("%s: an unknown key is dropped", (kind, record) => {
     expect(checkRecord({ ...record, later: 1 }, found(records[kind], kind).format, source)).toEqual(record);
   });
 });
@@ -132,8 +135,8 @@ const published = join(import.meta.dirname, "../../reports/published");
 const certificates = globSync("*/upgrade-from-*.yaml", { cwd: published });
 const figures = globSync("*/failover.json", { cwd: published });
 
-describe("what is published is read", () => {
-  test("there is some", () => {
+describe("published figures are read", () => {
+  test("there are some", () => {
     expect([certificates.length, figures.length].every((n) => n > 0)).toBe(true);
   });
 
@@ -148,7 +151,7 @@ describe("what is published is read", () => {
   });
 });
 
-describe("keys that a later version added are tolerated in records that people keep", () => {
+describe("keys of a later version are tolerated in records that people keep", () => {
   const later = { later: { any: 1 } };
 
   test("a measurement", () => {
@@ -177,7 +180,7 @@ describe("keys that a later version added are tolerated in records that people k
   });
 });
 
-describe("a newer version is refused by name", () => {
+describe("a newer version is refused with an error that names it", () => {
   test.each([
     ["lab state", labStateFormat(() => "unlabelled"), { ...exampleLabState(), version: 99 }],
     ["certification journal", certificationJournalFormat, { ...exampleJournal(), version: 2 }],
@@ -185,7 +188,7 @@ describe("a newer version is refused by name", () => {
     ["run record", runRecordFormat, { schema: 2 }],
     ["certificate", certificateFormat, { apiVersion: "meshproof/v2" }],
     ["published", publishedFormat, { schema: 2 }],
-    ["what prove has behind it", proofFormat("r"), { schema: 2 }],
+    ["progress of prove", proofFormat("r"), { schema: 2 }],
     ["bundle", bundleManifestFormat, { meshproofBundle: 2 }],
     ["archive", archiveManifestFormat, { meshproofArchive: 2 }],
   ] as [string, RecordFormat<unknown>, unknown][])("%s", (_name, format, value) => {
@@ -202,7 +205,7 @@ describe("a newer version is refused by name", () => {
   });
 });
 
-test("kill-matrix.json of before there were versions is read; its faults are of its own run where it names none", () => {
+test("kill-matrix.json without a version is read; a fault without a run belongs to the file's run", () => {
   const [all] = fc.sample(fc.record({ faults, cells }), { numRuns: 1, seed: 3 });
   const { faults: proven, cells: reported } = found(all, "proof");
   const old = { faults: proven.map(({ run: _, ...f }) => f), cells: reported };

@@ -3,7 +3,7 @@ import { parseRunContext } from "./run-context.ts";
 
 const least = { version: 1, runId: "r", lab: "default", clusters: ["east", "west"], reportsDir: "/reports" };
 
-test("what a context leaves out has a default", () => {
+test("a key that a context omits has a default", () => {
   expect(parseRunContext(JSON.stringify(least), "run.json")).toEqual({
     ...least,
     bugtool: false,
@@ -19,11 +19,11 @@ test("what a context leaves out has a default", () => {
 
 test.each([
   ["not JSON", "{", /run context run\.json is not JSON/],
-  ["a field that is missing", JSON.stringify({ ...least, lab: undefined }), /run\.json is not valid: lab: /],
-  ["a field that is wrong", JSON.stringify({ ...least, repeat: 0 }), /repeat: /],
-  ["a field that nobody knows", JSON.stringify({ ...least, repeats: 2 }), /repeats/],
+  ["a missing field", JSON.stringify({ ...least, lab: undefined }), /run\.json is not valid: lab: /],
+  ["a wrong field", JSON.stringify({ ...least, repeat: 0 }), /repeat: /],
+  ["an unknown field", JSON.stringify({ ...least, repeats: 2 }), /repeats/],
   ["another version", JSON.stringify({ ...least, version: 2 }), /version: /],
-])("refuses %s by name, with the remedy", (_, text, message) => {
+])("refuses %s; the message names the field, with a remedy", (_, text, message) => {
   const parse = (): unknown => parseRunContext(text, "run.json");
   expect(parse).toThrow(message);
   expect(parse).toThrow(

@@ -1,4 +1,4 @@
-// What was read of a mesh at one moment, from live agents or from an archive. Pure data: checks judge it.
+// What was read from a mesh at one time, from live agents or from an archive. Pure data, judged by checks.
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
@@ -56,7 +56,7 @@ const healthNodeSchema = z.object({
 export const healthReportSchema = z.object({
   local: z.string(),
   timestamp: z.string(),
-  /** How often the agent probes every path; 0 where it does not say. */
+  /** The interval in which the agent probes every path; 0 if it does not report it. */
   probeIntervalMs: z.number(),
   nodes: z.array(healthNodeSchema),
 });
@@ -86,7 +86,7 @@ export type ServiceEntry = Infer<typeof serviceEntrySchema>;
 const endpointEntrySchema = z.object({
   id: z.number(),
   labels: z.array(z.string()),
-  /** `none`, `ingress`, `egress` or `both`: which directions have policy enforcement on. */
+  /** `none`, `ingress`, `egress` or `both`: the directions with policy enforcement. */
   policyEnforced: z.string(),
 });
 /** A pod's endpoint on its own node. */

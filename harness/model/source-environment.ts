@@ -17,10 +17,10 @@ export const fieldObjectSchema = z
   })
   // Objects of every kind; readers check what they use.
   .catchall(z.any());
-/** An object as a file of the source environment holds it. */
+/** An object in a file of the source environment. */
 export type SourceObject = Infer<typeof fieldObjectSchema>;
 
-/** A list that is not there may be null in what Go's programs write. */
+/** Go programs may write null for an absent list. */
 export const sourceObjectsFormat: RecordFormat<readonly SourceObject[] | null> = {
   schema: z.array(fieldObjectSchema).nullable(),
 };
@@ -32,7 +32,7 @@ export const fieldConfigFormat: RecordFormat<Readonly<Record<string, string>>> =
 const fieldClusterSchema = z.strictObject({
   name: z.string(),
   id: z.number().exactOptional(),
-  /** Where all of it was read. */
+  /** The files from which it was read. */
   sources: z.array(z.string()),
   kubernetes: z.string().exactOptional(),
   cilium: z.string().exactOptional(),
@@ -41,7 +41,7 @@ const fieldClusterSchema = z.strictObject({
   kernel: z.string().exactOptional(),
   controlPlanes: z.number(),
   workers: z.number(),
-  /** Helm values, or what the agents' ConfigMap says of them. */
+  /** Helm values, read from the release or derived from the agents' ConfigMap. */
   values: z.record(z.string(), z.unknown()),
   /** The agents' ConfigMap. */
   config: texts,
@@ -49,10 +49,10 @@ const fieldClusterSchema = z.strictObject({
   services: z.array(fieldObjectSchema),
   pods: z.array(fieldObjectSchema),
   policies: z.array(fieldObjectSchema),
-  /** Policies of no namespace. */
+  /** Policies without a namespace. */
   clusterwide: z.array(fieldObjectSchema),
 });
-/** One cluster of the source environment, as its files show it. What they do not show is undefined. */
+/** One cluster of the source environment, as read from its files. Values that they do not contain are undefined. */
 export type SourceCluster = Infer<typeof fieldClusterSchema>;
 
 const differenceSchema = z.strictObject({
@@ -60,9 +60,9 @@ const differenceSchema = z.strictObject({
   field: z.string(),
   inSource: z.string(),
   inLab: z.string(),
-  /** Empty where the two are alike. */
+  /** Empty if the two are equal. */
   difference: z.string(),
   matters: z.enum(["no", "perhaps", "yes"]),
 });
-/** One line of the comparison: what the source has, what the lab will have, and whether it matters. */
+/** One line of the comparison: the value in the source, the value in the lab, and whether the difference matters. */
 export type Difference = Infer<typeof differenceSchema>;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
-/** Suites that were renamed: files and labs of before still say the old name. */
+/** Old names of renamed suites, which existing files and labs still use. */
 const renamed: Readonly<Record<string, string>> = { field: "rebuilt-environment" };
 
-/** The name of a suite, as it is today. */
+/** The current name of a suite. */
 export const suiteNameSchema = z.string().overwrite((name) => renamed[name] ?? name);

@@ -7,7 +7,7 @@ const nodeTruthSchema = z.strictObject({
   address: z.string(),
   podCidr: z.string(),
 });
-/** What a cluster's own API server says of a node. */
+/** A node according to its cluster's own API server. */
 export type NodeTruth = Infer<typeof nodeTruthSchema>;
 
 const remoteTruthSchema = z.strictObject({

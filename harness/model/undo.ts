@@ -26,7 +26,7 @@ const undoSchema = z.discriminatedUnion("do", [
     mark: z.string(),
     podUid: z.string().exactOptional(),
   }),
-  /** Takes a routing rule away that kept a node from a CIDR. */
+  /** Removes a routing rule that blocked a node's traffic to a CIDR. */
   z.object({ do: z.literal("remove-routing-rule"), node: z.string(), to: z.string() }),
   z.object({
     do: z.literal("scale"),
@@ -35,7 +35,7 @@ const undoSchema = z.discriminatedUnion("do", [
     name: z.string(),
     replicas: z.number(),
   }),
-  /** A JSON merge patch that puts fields back; `null` takes them away. */
+  /** A JSON merge patch that restores fields; `null` removes them. */
   z.object({
     do: z.literal("merge"),
     cluster: z.string(),
@@ -44,7 +44,7 @@ const undoSchema = z.discriminatedUnion("do", [
     name: z.string(),
     patch: mapping,
   }),
-  /** Makes a deleted object again. */
+  /** Creates a deleted object again. */
   z.object({ do: z.literal("apply"), cluster: z.string(), object: mapping }),
   z.object({
     do: z.literal("remove"),
@@ -54,27 +54,27 @@ const undoSchema = z.discriminatedUnion("do", [
     name: z.string(),
   }),
   z.object({ do: z.enum(["unpause", "start"]), node: z.string() }),
-  /** Lets a stopped process of a node go on; `process` is matched against whole command lines. */
+  /** Resumes a stopped process of a node; `process` is matched against complete command lines. */
   z.object({ do: z.literal("continue"), node: z.string(), process: z.string() }),
-  /** A BPF entry back into a node's agent. */
+  /** Restores a BPF entry through a node's agent. */
   z.object({
     do: z.literal("agent-command"),
     cluster: z.string(),
     node: z.string(),
     argv: z.array(z.string()),
-    /** Only while a cluster still has an endpoint with this address. */
+    /** Run only if the cluster still has an endpoint with this address. */
     onlyWhile: z.object({ cluster: z.string(), endpointIp: z.string() }).exactOptional(),
   }),
-  /** An entry back into a cluster's kvstore. */
+  /** Restores an entry in a cluster's kvstore. */
   z.object({ do: z.literal("kvstore-put"), cluster: z.string(), key: z.string(), value: z.string() }),
-  /** Deletes pods and waits for those that take their place. */
+  /** Deletes pods and waits for their replacements. */
   z.object({
     do: z.literal("replace-pods"),
     cluster: z.string(),
-    /** kube-system, where none is named. */
+    /** kube-system by default. */
     namespace: z.string().exactOptional(),
     selector: z.string(),
-    /** Those of one node alone. */
+    /** Restricts it to the pods of one node. */
     node: z.string().exactOptional(),
   }),
   /** Waits until every node of a cluster is Ready and has its prober pod. */
@@ -83,8 +83,8 @@ const undoSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("await-mesh") }),
 ]);
 /**
- * How a fault is undone, as data: written to the lab's journal before the harm is done, so that the next command can
- * heal what a killed one left. Every step is idempotent: what is undone already, or gone, is no error.
+ * How a fault is undone, as data: written to the lab's journal before the injection, so that the next command can heal
+ * a fault that a killed command left. Every step is idempotent: a target that is already restored or removed is no error.
  */
 export type Undo = Infer<typeof undoSchema>;
 
@@ -96,12 +96,12 @@ const entryFields = {
   undo: z.array(undoSchema),
 };
 const journalEntrySchema = z.object({ version: z.literal(1), ...entryFields });
-/** One fault that was injected and not yet healed, with the process that injected it: a living one heals it itself. */
+/** An injected fault that is not healed yet, with the process that injected it; while that lives, it heals the fault. */
 export type JournalEntry = Infer<typeof journalEntrySchema>;
 
 export const journalEntryFormat: RecordFormat<JournalEntry> = {
   schema: journalEntrySchema,
   version: { key: "version", current: 1 },
-  // The first ones named no version.
+  // The first entries have no version.
   older: { 0: z.object(entryFields).transform((entry) => ({ version: 1 as const, ...entry })) },
 };

@@ -12,7 +12,7 @@ const entrySchema = z.object({
   longestGapMs: z.number(),
   reasons: z.array(z.string()),
 });
-/** One certification of a matrix, as its history keeps it. */
+/** One certification of a matrix, as stored in its history. */
 export type HistoryEntry = Infer<typeof entrySchema>;
 
 export const upgradeHistoryFormat: RecordFormat<readonly HistoryEntry[]> = { schema: z.array(entrySchema) };

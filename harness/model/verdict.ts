@@ -2,18 +2,18 @@ import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
 /**
- * Outcomes of a test. `unsupported`: the capability is not there, and it is named; `skipped`: asked for;
- * `unknown`: the rig, not Cilium, went wrong.
+ * Outcomes of a test. `unsupported`: a capability is missing and named; `skipped`: left out on request; `unknown`: the
+ * test machine, not Cilium, had a problem.
  */
 export const outcomes = ["pass", "fail", "unsupported", "skipped", "unknown"] as const;
 export type Outcome = (typeof outcomes)[number];
 
 const verdictSchema = z.strictObject({
   outcome: z.enum(["pass", "fail", "unknown"]),
-  /** One line each; every one names the node, pair, cluster or object it is about. */
+  /** One line each; every line names the affected node, pair, cluster or object. */
   reasons: z.array(z.string()),
 });
-/** What a pure check says of what was recorded. */
+/** The result of a pure check on recorded data. */
 export type Verdict = Infer<typeof verdictSchema>;
 
 export const passed: Verdict = { outcome: "pass", reasons: [] };

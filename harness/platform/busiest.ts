@@ -3,10 +3,10 @@ import { processStat } from "./machine.ts";
 
 const namesAtMost = 3;
 
-/** In ticks: who used less between two looks, a second apart, is nobody's trouble. */
+/** Processes that used fewer ticks than this between two looks, a second apart, are ignored. */
 const leastTicks = 5;
 
-/** Processor time of every process of the host at one moment: what two looks differ by tells who is busy. */
+/** Processor time of every process of the host at one time; the difference of two looks shows the busy processes. */
 export type ProcessTicks = ReadonlyMap<string, { readonly name: string; readonly ticks: number }>;
 
 export async function lookAtProcesses(): Promise<ProcessTicks> {
@@ -23,7 +23,7 @@ export async function lookAtProcesses(): Promise<ProcessTicks> {
   return look;
 }
 
-/** The programs that used most between two looks, the busiest first, without the processes that `isManaged` tells. */
+/** The programs that used most processor time between two looks, the busiest first, without processes of `isManaged`. */
 export async function busiest(
   before: ProcessTicks,
   after: ProcessTicks,

@@ -13,7 +13,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** A stand-in that writes down what it is asked for. */
+/** A fake that records its arguments. */
 async function fakeCli(): Promise<() => Promise<string[]>> {
   const dir = tempFolder("cli");
   const log = join(dir, "log");
@@ -41,7 +41,7 @@ test("enables, connects in one direction and waits, each on the clusters' own ku
   ]);
 });
 
-test("is not there where none is on the PATH", async () => {
+test("is undefined without a `cilium` program on the PATH", async () => {
   vi.stubEnv("PATH", "/nonexistent");
   expect(await CiliumCli.find(signal)).toBeUndefined();
 });

@@ -1,15 +1,15 @@
 import { delimiter } from "node:path";
 import { command, exists, output } from "./command.ts";
 
-/** A cluster as the CLI is told of it. */
+/** A cluster as the CLI needs it. */
 export interface CliTarget {
   readonly context: string;
   readonly kubeconfig: string;
 }
 
 /**
- * The `cilium` command line tool, where there is one on the PATH (Cilium's "Setting up Cluster Mesh" guide; seed 004).
- * It makes Helm upgrades of the release that it finds; each call ends when the tool does.
+ * The `cilium` command line tool, if it is on the PATH (Cilium's "Setting up Cluster Mesh" guide). It upgrades the
+ * existing Helm release; each call waits until the tool ends.
  */
 export class CiliumCli {
   readonly version: string;
@@ -30,7 +30,7 @@ export class CiliumCli {
     return this.#run([cluster], ["enable", "--context", cluster.context, "--service-type", serviceType]);
   }
 
-  /** In one direction: it connects both. Each cluster may have a CA of its own. */
+  /** One call connects both directions. The clusters may have different CAs. */
   connect(from: CliTarget, to: CliTarget): Promise<void> {
     const contexts = ["--context", from.context, "--destination-context", to.context];
     return this.#run([from, to], ["connect", ...contexts, "--allow-mismatching-ca"]);
@@ -41,7 +41,7 @@ export class CiliumCli {
   }
 
   async #run(clusters: readonly CliTarget[], argv: readonly string[]): Promise<void> {
-    // Several files are read as one.
+    // The tool merges several kubeconfigs.
     const env = { KUBECONFIG: [...new Set(clusters.map((c) => c.kubeconfig))].join(delimiter) };
     await command("cilium", ["clustermesh", ...argv], { env, signal: this.#signal });
   }

@@ -2,13 +2,13 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { cacheDir, contentKey, writeAtomic } from "./paths.ts";
 
-/** Logs of older failures go as new ones come. */
+/** Older logs are removed when there are more than this. */
 const mostLogs = 50;
 
-/** Where the whole output of programs that failed lies. */
+/** The folder with the complete output of failed programs. */
 export const commandLogDir = (): string => join(cacheDir(), "logs");
 
-/** Keeps a failed program's output, for who wants more than its error message; undefined where it cannot be written. */
+/** Writes the complete output of a failed program to a file and returns its path; undefined if it cannot be written. */
 export async function keepOutput(tool: string, output: string): Promise<string | undefined> {
   const dir = commandLogDir();
   const path = join(dir, `${tool}-${contentKey(output)}.log`);
@@ -18,7 +18,7 @@ export async function keepOutput(tool: string, output: string): Promise<string |
     await removeOldest(dir);
     return path;
   } catch {
-    // A full disk may be the very reason of the failure.
+    // A full disk may be the cause of the failure.
     return undefined;
   }
 }

@@ -13,9 +13,9 @@ export interface CommandOptions {
   /** A file for standard input, of any size. */
   readonly inputFile?: string;
   readonly timeoutMs?: number;
-  /** Where standard output and error also go, line by line. */
+  /** Also receives standard output and error, line by line. */
   readonly onLine?: (line: string) => void;
-  /** Answers a non-zero exit instead of throwing. */
+  /** Returns a non-zero exit code instead of throwing. */
   readonly tolerate?: boolean;
 }
 
@@ -26,8 +26,8 @@ export interface CommandResult {
 }
 
 /**
- * Runs a program of the host to its end. Throws `command-failed`, or `timeout`, with the lines of its output that say
- * why; where that is not all of it, the whole is kept in a file that the error names.
+ * Runs a program of the host and waits for its end. Throws `command-failed` or `timeout` with the relevant lines of its
+ * output; if there are more, the error names a file with the complete output.
  */
 export async function command(
   program: string,
@@ -44,7 +44,7 @@ export async function command(
     ...(options.env === undefined ? {} : { env: options.env as Record<string, string> }),
     ...inputOf(options),
     ...(options.timeoutMs === undefined ? {} : { timeout: Math.ceil(options.timeoutMs) }),
-    // A group of its own: a Ctrl-C at the terminal reaches the harness, which then ends its children, and theirs.
+    // In its own process group: Ctrl-C reaches only the harness, which then ends its children and their descendants.
     killDescendants: true,
     all: true,
   } satisfies Options);
@@ -69,7 +69,7 @@ export async function command(
     if (options.tolerate === true && error.exitCode !== undefined) {
       return { exitCode: error.exitCode, stdout, stderr };
     }
-    const how = error.timedOut ? "timed out" : `ended with ${error.exitCode ?? error.signal ?? error.code}`;
+    const how = error.timedOut ? "timed out" : endOf(error);
     throw await failure(
       error.timedOut ? "timeout" : "command-failed",
       program,
@@ -79,10 +79,15 @@ export async function command(
   }
 }
 
-/** Outputs of failed programs, for callers that know more of them; no part of the error, which travels and is printed. */
+const endOf = ({ exitCode, signal, code }: ExecaError): string => {
+  if (exitCode !== undefined) return `exited with code ${exitCode}`;
+  return signal === undefined ? `failed with ${code}` : `was killed by ${signal}`;
+};
+
+/** Outputs of failed programs, for callers that can interpret them; not in the error, which is serialized and printed. */
 const outputs = new WeakMap<object, string>();
 
-/** All that the program of a failed command printed; nothing for any other error. */
+/** The complete output of the program of a failed command; empty for any other error. */
 export const outputOf = (error: unknown): string =>
   (error instanceof Error ? outputs.get(error) : undefined) ?? "";
 
@@ -94,12 +99,12 @@ async function failure(
 ): Promise<MeshproofError> {
   const tool = basename(program);
   const lines = linesThatMatter(output, tool);
-  const whole = lines.length >= output.split("\n").length;
-  const log = whole ? undefined : await keepOutput(tool, output);
-  const remedy = remedyOf(output) ?? (log === undefined ? undefined : `read its whole output: ${log}`);
+  const isComplete = lines.length >= output.split("\n").length;
+  const log = isComplete ? undefined : await keepOutput(tool, output);
+  const remedy = remedyOf(output) ?? (log === undefined ? undefined : `read its complete output: ${log}`);
   const error = new MeshproofError(
     code,
-    `${how}: ${lines.join("\n")}${log === undefined ? "" : `\n(whole output: ${log})`}`,
+    `${how}: ${lines.join("\n")}${log === undefined ? "" : `\n(complete output: ${log})`}`,
     remedy === undefined ? {} : { remedy },
   );
   outputs.set(error, output);

@@ -15,15 +15,15 @@ const made: Record<string, string>[] = [];
 vi.mock("./command.ts", async (original) => {
   const command = async (_program: string, argv: readonly string[]) => {
     ran.push([...argv]);
-    const says = (stdout: string) => ({ exitCode: 0, stdout, stderr: "" });
+    const answer = (stdout: string) => ({ exitCode: 0, stdout, stderr: "" });
     if (argv[0] === "ps") {
       const filters = argv.filter((a) => a.startsWith("label=")).map((a) => a.slice("label=".length));
       const labels = Object.entries(theirs).map(([key, value]) => `${key}=${value}`);
-      return says(filters.every((f) => labels.includes(f)) ? "their-router" : "");
+      return answer(filters.every((f) => labels.includes(f)) ? "their-router" : "");
     }
-    if (argv.includes("{{.State.Running}}")) return says("true");
-    if (argv.includes("{{json .Labels}}")) return says(JSON.stringify(theirs));
-    return says("1");
+    if (argv.includes("{{.State.Running}}")) return answer("true");
+    if (argv.includes("{{json .Labels}}")) return answer(JSON.stringify(theirs));
+    return answer("1");
   };
   const output = async (program: string, argv: readonly string[]) => (await command(program, argv)).stdout;
   return { ...(await original<object>()), command, output };
@@ -56,12 +56,12 @@ test("the router of another owner's lab of the same name is not used, and not re
   expect(made).toEqual([{ ...labLabels("seed"), "io.meshproof.router": "seed" }]);
 });
 
-test("a client beside the clusters carries its owner", async () => {
+test("a client outside the clusters has its owner's labels", async () => {
   await startOutsideClient("seed", ["a"], "image");
   expect(made).toMatchObject([{ "io.meshproof.owner": currentOwner().id }]);
 });
 
-test("a network of somebody else under the lab's name is refused", async () => {
+test("a network of another owner with the lab's name is refused", async () => {
   await expect(ensureNetwork("mp-x-seed", { labels: labLabels("seed"), ipv6: false })).rejects.toMatchObject({
     code: "lab-foreign",
     exitCode: 2,

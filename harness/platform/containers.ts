@@ -5,7 +5,7 @@ import { command, output } from "./command.ts";
 import { execIn, listByLabels, removeContainers } from "./docker.ts";
 import { labFilters, labLabels } from "./owner.ts";
 
-// Its reaper is an image that may be out of reach; the lab's labels and `down --all` do that work.
+// The reaper's image may be unavailable; the lab's labels and `down --all` replace it.
 process.env.TESTCONTAINERS_RYUK_DISABLED = "true";
 
 const neverPull = new (class {
@@ -14,14 +14,14 @@ const neverPull = new (class {
   }
 })();
 
-/** A container on every network of a lab; the prober's image, idle. */
+/** An idle container of the prober's image on every network of a lab. */
 async function startBeside(
   lab: string,
   networks: readonly string[],
   image: string,
   labels: Readonly<Record<string, string>> = {},
 ): Promise<StartedTestContainer> {
-  // Loaded here: listing suites imports this file and starts nothing.
+  // Loaded lazily, because listing suites imports this file without starting a container.
   const { GenericContainer } = await import("testcontainers");
   const [first, ...others] = networks;
   const container = await new GenericContainer(image)
@@ -36,7 +36,7 @@ async function startBeside(
 
 const routerLabel = "io.meshproof.router";
 
-/** The container that forwards between a lab's networks, started where it is missing; it lives as long as the lab. */
+/** The container that routes between a lab's networks; started if missing, removed with the lab. */
 export async function startRouter(lab: string, networks: readonly string[], image: string): Promise<string> {
   for (const id of await listByLabels("container", [`${routerLabel}=${lab}`, ...labFilters(lab)])) {
     if ((await output("docker", ["inspect", "--format", "{{.State.Running}}", id])).trim() === "true")
@@ -44,23 +44,23 @@ export async function startRouter(lab: string, networks: readonly string[], imag
     await removeContainers([id]);
   }
   const router = (await startBeside(lab, networks, image, { [routerLabel]: lab })).getId();
-  // Docker switches it on for the host, and containers inherit it.
+  // Docker enables it on the host, and containers inherit it.
   const forwards = (await execIn(router, ["cat", "/proc/sys/net/ipv4/ip_forward"])).stdout.trim();
   if (forwards !== "1")
     throw new MeshproofError("lab-broken", "the router between the lab's networks does not forward IPv4", {
-      remedy: "set net.ipv4.ip_forward=1 on the host and create the lab anew",
+      remedy: "set net.ipv4.ip_forward=1 on the host and create the lab again",
     });
   return router;
 }
 
-/** A client on the lab's networks that belongs to no cluster. */
+/** A client on the lab's networks outside every cluster. */
 export async function startOutsideClient(
   lab: string,
   networks: readonly string[],
   proberImage: string,
 ): Promise<{ readonly id: string } & AsyncDisposable> {
   const container = await startBeside(lab, networks, proberImage);
-  // Eight times a node's weight: the client must not wait for what it measures.
+  // Eight times a node's weight, so that the client does not wait for the processes that it measures.
   await command("docker", ["update", "--cpu-shares", "8192", container.getId()]);
   return {
     id: container.getId(),

@@ -3,9 +3,9 @@ import { command, output } from "./command.ts";
 export interface DockerContainer {
   readonly id: string;
   readonly name: string;
-  /** Docker's word: running, paused, exited... */
+  /** Docker's state: running, paused, exited... */
   readonly state: string;
-  /** The network that it was created on, by name or id. */
+  /** The network on which it was created, by name or id. */
   readonly network: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -16,13 +16,13 @@ export interface DockerNetwork {
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** What the daemon holds, whoever made it. */
+/** The daemon's containers and networks, of every owner. */
 export interface DockerListing {
   readonly containers: readonly DockerContainer[];
   readonly networks: readonly DockerNetwork[];
 }
 
-/** Containers in any state, and networks. What goes away while it is listed is left out. */
+/** Lists containers in any state, and networks, without those that are removed during the listing. */
 export async function listDocker(): Promise<DockerListing> {
   const containers = await inspectAll(
     ["ps", "-aq", "--no-trunc"],
@@ -59,7 +59,7 @@ async function inspectAll(
   const ids = (await output("docker", list)).split("\n").filter((id) => id !== "");
   if (ids.length === 0) return [];
   const format = `[${fields.map((f) => `{{json ${f}}}`).join(",")}]`;
-  // Of objects that are gone by now it complains, and prints the others.
+  // Objects removed meanwhile only give an error; the others are still printed.
   const { stdout } = await command("docker", [...inspect, "--format", format, ...ids], { tolerate: true });
   return stdout
     .split("\n")

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { command, output, spawnLines } from "./command.ts";
 
-/** On a node image: the CoreDNS that it holds, where that is not kubeadm's own. */
+/** On a node image: its CoreDNS image, if it is not kubeadm's default. */
 export const corednsLabel = "io.meshproof.coredns";
 
 export interface DockerInfo {
@@ -14,7 +14,7 @@ export interface DockerInfo {
   readonly defaultRuntime: string;
 }
 
-/** Throws `docker-missing` or `docker-denied` with the remedy; a daemon that hangs can be interrupted. */
+/** Throws `docker-missing` or `docker-denied` with the remedy. The signal interrupts a daemon that hangs. */
 export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
   const result = await command("docker", ["info", "--format", "{{json .}}"], {
     tolerate: true,
@@ -22,7 +22,7 @@ export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
     ...(signal === undefined ? {} : { signal }),
   }).catch((error: unknown) => {
     if (signal?.aborted === true) throw error;
-    throw new MeshproofError("docker-missing", "no docker program on this machine", {
+    throw new MeshproofError("docker-missing", "this machine has no docker program", {
       cause: error,
       remedy: "run `npm run mesh -- doctor --fix` (Debian, as root), or install Docker",
     });
@@ -31,12 +31,12 @@ export async function dockerInfo(signal?: AbortSignal): Promise<DockerInfo> {
   try {
     reported = JSON.parse(result.stdout) as Record<string, unknown>;
   } catch {
-    // Judged below: no server version.
+    // An empty server version is judged below.
   }
   if (typeof reported.ServerVersion !== "string" || reported.ServerVersion === "") {
     const text = `${result.stderr} ${JSON.stringify(reported.ServerErrors ?? "")}`;
     if (text.includes("permission denied")) {
-      throw new MeshproofError("docker-denied", "this user may not talk to the Docker daemon", {
+      throw new MeshproofError("docker-denied", "this user may not use the Docker daemon", {
         remedy: "run as root, or add the user to the `docker` group",
       });
     }
@@ -65,7 +65,7 @@ export async function dockerAnswers(signal?: AbortSignal): Promise<boolean> {
   );
 }
 
-/** The image's id (`sha256:...`), or nothing where it is not there. */
+/** The image's id (`sha256:...`); undefined if there is no such image. */
 export async function imageId(reference: string): Promise<string | undefined> {
   const result = await command("docker", ["image", "inspect", "--format", "{{.Id}}", reference], {
     tolerate: true,
@@ -91,7 +91,7 @@ export interface ImageConfig {
   readonly labels?: Readonly<Record<string, string>>;
 }
 
-/** One layer, from a tar. */
+/** Imports a tar as an image with one layer. */
 export async function importImage(
   tar: string,
   reference: string,
@@ -108,7 +108,7 @@ export async function importImage(
   if (config.workdir !== undefined) changes.push(`WORKDIR ${config.workdir}`);
   await command("docker", ["import", ...changes.flatMap((c) => ["--change", c]), tar, reference], { signal });
   if (config.stopSignal !== undefined) {
-    // `import` does not know STOPSIGNAL; the classic builder needs no registry for an image that is here.
+    // `import` does not support STOPSIGNAL; the classic builder needs no registry for a local image.
     await command("docker", ["build", "--tag", reference, "-"], {
       input: `FROM ${reference}\nSTOPSIGNAL ${config.stopSignal}\n`,
       env: { DOCKER_BUILDKIT: "0" },
@@ -129,7 +129,7 @@ export async function loadImages(file: string, signal: AbortSignal): Promise<voi
   await command("docker", ["load", "-i", file], { signal });
 }
 
-/** Runs a program in a container and answers its output. */
+/** Runs a program in a container and returns its output. */
 export async function execIn(
   container: string,
   argv: readonly string[],
@@ -145,12 +145,12 @@ export async function execIn(
   return command("docker", ["exec", ...(interactive ? ["-i"] : []), container, ...argv], options);
 }
 
-/** A program in a container with a live standard input and line output. */
+/** Starts a program in a container with an open standard input and line output. */
 export function execLines(container: string, argv: readonly string[], onLine: (line: string) => void) {
   return spawnLines("docker", ["exec", "-i", container, ...argv], onLine);
 }
 
-/** Ids of what carries all of these labels. */
+/** Ids of the objects with all of these labels. */
 export async function listByLabels(
   kind: "container" | "volume",
   labels: readonly string[],
@@ -161,8 +161,8 @@ export async function listByLabels(
 }
 
 /**
- * Volumes made since a time that no container has: the daemon is still creating their containers, and goes on doing so
- * when the client that asked for them is gone.
+ * Volumes created since a time that no container uses yet: the daemon is still creating their containers, and continues
+ * even if the client that requested them is gone.
  */
 export async function unclaimedVolumes(since: Date): Promise<string[]> {
   const names = (await output("docker", ["volume", "ls", "-q"])).split("\n").filter((n) => n !== "");
@@ -171,21 +171,21 @@ export async function unclaimedVolumes(since: Date): Promise<string[]> {
     const created = await output("docker", ["volume", "inspect", "--format", "{{.CreatedAt}}", name]).catch(
       () => "",
     );
-    // Docker tells whole seconds.
+    // Docker reports full seconds.
     if (!(Date.parse(created.trim()) >= since.getTime() - 1000)) continue;
     if ((await output("docker", ["ps", "-aq", "--filter", `volume=${name}`])) === "") unclaimed.push(name);
   }
   return unclaimed;
 }
 
-/** Removes containers with their anonymous volumes; those that are gone already are no error. */
+/** Removes containers with their anonymous volumes; a container that is already removed is no error. */
 export async function removeContainers(ids: readonly string[]): Promise<void> {
   if (ids.length > 0) await command("docker", ["rm", "-f", "-v", ...ids], { tolerate: true });
 }
 
 /**
- * A bridge network, made where it is missing; `ipv6` gives it a subnet of unique local addresses too. Throws
- * `lab-foreign` where somebody else's network has the name.
+ * A bridge network, created if missing; `ipv6` also gives it a subnet of unique local addresses. Throws `lab-foreign`
+ * if another owner's network has the name.
  */
 export async function ensureNetwork(
   name: string,
@@ -197,9 +197,13 @@ export async function ensureNetwork(
   if (found.exitCode === 0) {
     const carried = (JSON.parse(found.stdout) ?? {}) as Record<string, string>;
     if (Object.entries(labels).every(([key, value]) => carried[key] === value)) return;
-    throw new MeshproofError("lab-foreign", `Docker network ${name} is there already and is not this lab's`, {
-      remedy: `choose another --lab, or remove the network if nobody needs it: docker network rm ${name}`,
-    });
+    throw new MeshproofError(
+      "lab-foreign",
+      `Docker network ${name} already exists and does not belong to this lab`,
+      {
+        remedy: `choose another --lab, or remove the network if it is not needed: docker network rm ${name}`,
+      },
+    );
   }
   await command("docker", [
     "network",
@@ -208,7 +212,7 @@ export async function ensureNetwork(
     ...Object.entries(labels).flatMap(([key, value]) => ["--label", `${key}=${value}`]),
     "--opt",
     "com.docker.network.bridge.enable_ip_masquerade=true",
-    // Docker takes none by itself; RFC 4193 wants a prefix that nobody else has.
+    // Docker chooses no IPv6 subnet by itself; RFC 4193 requires a unique prefix.
     ...(ipv6
       ? [
           "--ipv6",
@@ -240,7 +244,7 @@ export async function containerAddress(container: string, network: string): Prom
   return (await output("docker", ["inspect", "--format", format, container])).trim();
 }
 
-/** The networks of a running container of this name; none where there is no such container. */
+/** The networks of a running container; empty if there is no such container. */
 export async function networksOfContainer(name: string): Promise<string[]> {
   const format = "{{range $network, $_ := .NetworkSettings.Networks}}{{$network}} {{end}}";
   const found = await command("docker", ["inspect", "--type", "container", "--format", format, name], {
@@ -268,7 +272,7 @@ export async function pushImage(reference: string, as: string, signal: AbortSign
 export async function removeNetwork(name: string): Promise<void> {
   const found = await command("docker", ["network", "inspect", name], { tolerate: true });
   if (found.exitCode !== 0) return;
-  // A container that somebody else joined to it is theirs: it is let go, not removed.
+  // Containers of other owners on the network are disconnected, not removed.
   const [reported] = JSON.parse(found.stdout) as { Containers?: Record<string, unknown> }[];
   for (const id of Object.keys(reported?.Containers ?? {})) {
     await command("docker", ["network", "disconnect", "-f", name, id], { tolerate: true });

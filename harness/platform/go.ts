@@ -4,7 +4,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { command, output } from "./command.ts";
 import { linesThatMatter, refusedModule } from "./lines-that-matter.ts";
 
-/** A module as `go mod download -json` tells it; `sum` is what the checksum database vouches for. */
+/** A module as reported by `go mod download -json`; `sum` is verified by the checksum database. */
 export interface GoModule {
   readonly path: string;
   readonly version: string;
@@ -21,8 +21,8 @@ export async function goVersion(): Promise<string> {
 }
 
 /**
- * Downloads one module, verified by the checksum database. A refusal is `artifact-unavailable`, with the component that
- * needs it, where one is named.
+ * Downloads one module, verified by the checksum database. Throws `artifact-unavailable` if the module is refused; the
+ * message names the component that needs it, if given.
  */
 export async function downloadModule(
   path: string,
@@ -66,7 +66,7 @@ export async function downloadModule(
   };
 }
 
-/** The error for a module that is refused, and the component that cannot be built without it. */
+/** The error for a refused module, with the component that needs it. */
 export function notServed(
   { module, version, why }: { readonly module: string; readonly version: string; readonly why: string },
   neededBy?: string,
@@ -78,12 +78,12 @@ export function notServed(
     `Go module ${module}@${version}${needed} is not served: ${reason}`,
     {
       remedy:
-        "choose a published version, for example `--cilium 1.19.4`; some versions are refused by the module proxy or the checksum database, and that is final",
+        "choose a published version, for example `--cilium 1.19.4`; the module proxy or the checksum database permanently refuses some versions",
     },
   );
 }
 
-/** A failed build as its component's error: a refused module by name, else the compiler's own lines. */
+/** The error for a component that does not build: it names the refused module or contains the compiler's errors. */
 export function buildFailure(component: string, error: MeshproofError, output: string): MeshproofError {
   const refused = refusedModule(output);
   if (refused !== undefined) return notServed(refused, component);
@@ -116,7 +116,7 @@ export async function editMod(modFile: string, flags: readonly string[]): Promis
 }
 
 export interface GoBuild {
-  /** The module's folder; it is not written to. */
+  /** The module's folder; it is only read. */
   readonly dir: string;
   readonly modFile: string;
   readonly packages: readonly string[];
@@ -127,7 +127,7 @@ export interface GoBuild {
   readonly onLine?: (line: string) => void;
 }
 
-/** One `go build` for all packages of a module: they share most of their compilation. */
+/** One `go build` for all packages of a module, because they share most of their compilation. */
 export async function build(options: GoBuild): Promise<void> {
   await command(
     "go",
@@ -154,7 +154,7 @@ export async function build(options: GoBuild): Promise<void> {
   );
 }
 
-/** A program of the standard library alone: no module around it. */
+/** Builds a program that uses only the standard library, without a module. */
 export async function buildFile(file: string, out: string, signal: AbortSignal): Promise<void> {
   await command("go", ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", out, file], {
     env: { ...environment, GO111MODULE: "off" },

@@ -9,7 +9,7 @@ export interface HelmRelease {
   readonly signal: AbortSignal;
 }
 
-/** Installs or upgrades the release `cilium`. Values go through standard input: keys never touch the disk. */
+/** Installs or upgrades the release `cilium`. Values go through standard input: keys are never written to disk. */
 export async function installCilium(release: HelmRelease & { readonly timeoutMs?: number }): Promise<void> {
   await command(release.helm, [...upgradeOf(release), "--install", "--values", "-"], {
     input: toYaml(release.values),
@@ -18,7 +18,7 @@ export async function installCilium(release: HelmRelease & { readonly timeoutMs?
   });
 }
 
-/** A killed helm leaves its release locked in a pending state: it goes back to what was deployed before. */
+/** Rolls back a release that a killed helm left locked in a pending state. */
 export async function unlockRelease(
   release: Pick<HelmRelease, "helm" | "kubeconfig" | "signal">,
 ): Promise<void> {
@@ -31,7 +31,7 @@ export async function unlockRelease(
     await command(release.helm, ["rollback", "cilium", ...where], { signal: release.signal });
 }
 
-/** The values that the release was given, by whoever gave them. */
+/** The user-supplied values of the release. */
 export async function releaseValues(
   release: Pick<HelmRelease, "helm" | "kubeconfig" | "signal">,
 ): Promise<Record<string, unknown>> {
@@ -53,7 +53,7 @@ export async function releaseValues(
   return (JSON.parse(reported) ?? {}) as Record<string, unknown>;
 }
 
-/** The chart's objects as these values render them; no cluster is asked. */
+/** The chart's objects rendered with these values, without a request to a cluster. */
 export async function renderChart(
   release: Pick<HelmRelease, "helm" | "chartDir" | "values" | "signal"> & { readonly kubernetes: string },
 ): Promise<Record<string, unknown>[]> {
@@ -72,7 +72,7 @@ export async function renderChart(
 
 /**
  * The chart's own pre-flight check (Cilium's upgrade guide): the new agent's image on every node, and the new version's
- * view of the policies. Removed again whatever comes of it.
+ * view of the policies. It is removed again in every case.
  */
 export async function helmPreflight(release: HelmRelease & { readonly timeoutMs: number }): Promise<void> {
   const where = ["--namespace", "kube-system", "--kubeconfig", release.kubeconfig];
@@ -93,7 +93,7 @@ export async function helmPreflight(release: HelmRelease & { readonly timeoutMs:
   }
 }
 
-/** Upgrades the release with the values that it has: what the chart makes at random is made anew. */
+/** Upgrades the release with its current values; this regenerates the chart's random values. */
 export async function upgradeCilium(release: Omit<HelmRelease, "values">): Promise<void> {
   await command(release.helm, [...upgradeOf(release), "--reuse-values"], { signal: release.signal });
 }

@@ -31,7 +31,7 @@ describe("the OCI runtime wrapper", () => {
   test.each([
     ["create", ["--root", "/r", "--log-format", "json", "create", "--bundle", dir, "--pid-file", "/p", "id"]],
     ["run", ["run", "-b", dir, "id"]],
-  ])("takes the capability out of a bundle for %s", (_verb, args) => {
+  ])("removes the capability from a bundle for %s", (_verb, args) => {
     writeFileSync(join(dir, "config.json"), spec);
     expect(call(args)).toBe(args.join(" "));
     expect(JSON.parse(readFileSync(join(dir, "config.json"), "utf8"))).toEqual({
@@ -41,7 +41,7 @@ describe("the OCI runtime wrapper", () => {
     });
   });
 
-  test("and out of an exec's process file; other verbs are left alone", () => {
+  test("removes it from an exec's process file; other verbs change nothing", () => {
     const file = join(dir, "process.json");
     writeFileSync(file, spec);
     writeFileSync(join(dir, "config.json"), spec);
@@ -53,17 +53,17 @@ describe("the OCI runtime wrapper", () => {
 });
 
 describe("commands", () => {
-  test("a failure tells the program, its exit code and its last words", async () => {
+  test("a failure contains the program, its exit code and the end of its output", async () => {
     await expect(command("sh", ["-c", "echo out; echo err >&2; exit 7"])).rejects.toMatchObject({
       code: "command-failed",
-      message: expect.stringMatching(/sh .* ended with 7: err\nout/),
+      message: expect.stringMatching(/sh .* exited with code 7: err\nout/),
     });
     expect((await command("sh", ["-c", "exit 7"], { tolerate: true })).exitCode).toBe(7);
   });
-  test("one that took too long is a timeout", async () => {
+  test("a command that takes too long is a timeout", async () => {
     await expect(command("sleep", ["10"], { timeoutMs: 50 })).rejects.toMatchObject({ code: "timeout" });
   });
-  test("an abort is told as one", async () => {
+  test("an abort is reported as such", async () => {
     await expect(command("sleep", ["10"], { signal: AbortSignal.timeout(50) })).rejects.toMatchObject({
       code: "aborted",
       exitCode: 130,
@@ -71,13 +71,13 @@ describe("commands", () => {
   });
 });
 
-test("files are written whole or not at all, with their mode", async () => {
+test("files are written completely or not at all, with their mode", async () => {
   const file = join(tempFolder("w"), "deep/secret");
   await writeAtomic(file, "x", 0o600);
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-test("short memory is told with figures", () => {
+test("low memory is reported with the amount available", () => {
   expect(memory(1024 ** 3)).toMatchObject({ level: "bad", found: "1.0 GiB available" });
   expect(memory(needs.memoryBytes).level).toBe("ok");
 });
@@ -86,7 +86,7 @@ describe("busy programs", () => {
   const look = (ticks: Record<string, [string, number]>) =>
     new Map(Object.entries(ticks).map(([pid, [name, t]]) => [pid, { name, ticks: t }]));
 
-  test("are those that used most between two looks, each named once, without our own", async () => {
+  test("are those that used most between two looks, each named once, without managed ones", async () => {
     const before = look({ 1: ["init", 500], 2: ["clang", 10], 3: ["clang", 0], 4: ["node", 0] });
     const after = look({
       1: ["init", 500],
@@ -99,7 +99,7 @@ describe("busy programs", () => {
     expect(await busiest(before, after, async (pid) => pid === "4")).toEqual(["clang", "etcd"]);
   });
 
-  test("a look knows this process by its name in the kernel", async () => {
+  test("a look contains this process with its kernel name", async () => {
     const comm = readFileSync("/proc/self/comm", "utf8").trim();
     expect((await lookAtProcesses()).get(String(process.pid))?.name).toBe(comm);
   });

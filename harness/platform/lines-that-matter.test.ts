@@ -18,7 +18,7 @@ const polling = Array.from(
 ).join("\n");
 
 describe("go", () => {
-  test("a compiler's errors, with their package, and nothing of the downloads", () => {
+  test("a compiler's errors with their package, without the downloads", () => {
     const output = `${downloading}
 # github.com/cilium/cilium/pkg/a
 pkg/a/a.go:12:3: undefined: missing
@@ -65,7 +65,7 @@ pkg/a/a.go:40:17: cannot use x (variable of type int) as string value in argumen
       "v2.4.1",
     ],
     [
-      "a version that there is not",
+      "a version that does not exist",
       "go: example.com/f@v9.9.9: invalid version: unknown revision v9.9.9",
       "example.com/f",
       "v9.9.9",
@@ -109,7 +109,7 @@ pkg/a/a.go:40:17: cannot use x (variable of type int) as string value in argumen
 });
 
 describe("kind", () => {
-  test("kind's sum and kubeadm's cause, and nothing of what was polled", () => {
+  test("kind's summary and kubeadm's cause, without the polling", () => {
     const output = `Creating cluster "meshproof-x--east" ...
  • Ensuring node image (kindest/node:v1.34.4) 🖼  ...
  ✓ Ensuring node image (kindest/node:v1.34.4) 🖼
@@ -152,7 +152,7 @@ runtime.goexit`;
     expect(linesThatMatter(output, "kind").join("\n")).not.toContain("Running pre-flight");
   });
 
-  test("many errors: the first, and the last", () => {
+  test("of many errors the first and the last", () => {
     const output = Array.from(
       { length: 60 },
       (_, i) => `error ${String.fromCharCode(97 + (i % 26))}${"x".repeat(i)}`,
@@ -181,7 +181,7 @@ E: mmdebstrap failed to run`;
   expect(linesThatMatter(output, "mmdebstrap")).toEqual(output.split("\n").slice(2));
 });
 
-test("of a program that nothing is known of, its last words, without colours", () => {
+test("of an unknown program the last lines, without colours", () => {
   const output = Array.from({ length: 30 }, (_, i) => `\u001b[31mline ${i}\u001b[0m`).join("\n");
   expect(linesThatMatter(output, "tar")).toEqual(Array.from({ length: 12 }, (_, i) => `line ${i + 18}`));
   expect(linesThatMatter("", "tar")).toEqual([]);
@@ -197,30 +197,30 @@ describe("a command that fails", () => {
       (error: unknown) => error as Error,
     );
 
-  test("prints the lines that matter once, and where the whole output is", async () => {
+  test("prints the relevant lines once, and the path of the complete output", async () => {
     const error = await failed("seq 1 200; exit 3");
     const text = describeError(error);
     expect(text.split("\n").length).toBeLessThan(20);
     expect(text.match(/^200$/gm)).toHaveLength(1);
-    const log = /whole output: (\S+\.log)/.exec(text)?.[1] ?? "";
+    const log = /complete output: (\S+\.log)/.exec(text)?.[1] ?? "";
     expect(readFileSync(log, "utf8").split("\n")).toHaveLength(200);
     expect(statSync(log).mode & 0o777).toBe(0o600);
     expect(outputOf(error).split("\n")).toHaveLength(200);
   });
 
-  test("with few words keeps no file", async () => {
-    expect((await failed("echo no; exit 3")).message).toMatch(/ended with 3: no$/);
+  test("with a short output writes no file", async () => {
+    expect((await failed("echo no; exit 3")).message).toMatch(/exited with code 3: no$/);
     expect(existsSync(commandLogDir())).toBe(false);
   });
 
-  test("leaves a bounded number of logs", async () => {
+  test("keeps a limited number of logs", async () => {
     for (let i = 0; i < 60; i++) await keepOutput("go", `output ${i}`);
     expect(readdirSync(commandLogDir())).toHaveLength(50);
   });
 });
 
-test("a cause that the message holds already is not told again", () => {
-  const cause = new MeshproofError("command-failed", "docker pull x ended with 1: denied");
+test("a cause that the message already contains is not repeated", () => {
+  const cause = new MeshproofError("command-failed", "docker pull x exited with code 1: denied");
   const error = new MeshproofError("artifact-unavailable", `image x cannot be pulled: ${cause.message}`, {
     cause,
   });

@@ -1,31 +1,31 @@
 import { stripVTControlCharacters } from "node:util";
 
-/** How many lines of a failed program an error message holds, and how long one may be. */
+/** Limits of a failed program's output in an error message: lines, and characters per line. */
 const mostLines = 15;
 const mostCharacters = 400;
-/** Of a program that nothing is known of: what it said last. */
+/** Number of last lines for an unknown program. */
 const tailLines = 12;
 
-/** What says why, whatever program says it. */
+/** Lines that explain a failure in the output of any program. */
 const anyTool =
   /no space left on device|cannot allocate memory|out of memory|signal: killed|permission denied|connection refused|no such host|i\/o timeout|TLS handshake|x509:|certificate (has expired|signed by)/i;
 
 interface Reading {
   readonly matters: RegExp;
   readonly noise?: RegExp;
-  /** Lines to keep from the beginning where there are too many; the rest comes from the end. */
+  /** Lines to keep from the beginning if there are too many; the others are taken from the end. */
   readonly head: number;
 }
 
 const readings: Readonly<Record<string, Reading>> = {
-  // The first errors of a compiler are causes, later ones follow from them.
+  // The first errors of a compiler are the causes; later ones are consequences.
   go: {
     matters:
       /^(\S+\.(go|s|mod|sum|work):\d+(:\d+)?: |go: |# \S|fatal error:|panic: |verifying )|@v[\w.+-]+(\/go\.mod)?: |checksum mismatch|SECURITY ERROR|^\s+(downloaded|go\.sum|sum\.golang\.org): |no required module provides|missing go\.sum entry|server response|^\s+not found: |too many errors|(^|\/)(compile|link|asm): |^build .*: cannot/,
     noise: /^go: (downloading|finding|extracting|added|upgraded)\b|^\s+\S+\.go:\d+ \+0x/,
     head: mostLines,
   },
-  // kind tells the sum first, kubeadm inside it the cause last.
+  // kind prints a summary first; kubeadm prints the cause last.
   kind: {
     matters:
       /^\s*(ERROR|error)\b|^\s*✗|\[(ERROR|WARNING) [^\]]+\]|\[preflight\].*(error|fatal)|\[kubelet-check\]|^[EF]\d{4} \d|error execution phase|kubelet (is not|isn't|is unhealthy)|timed out|an error has occurred|couldn't initialize|failed to|port is already allocated|required cgroups disabled|deadline exceeded/i,
@@ -42,7 +42,7 @@ const readings: Readonly<Record<string, Reading>> = {
   },
 };
 
-/** The lines of a failed program's output that say why it failed, at most 15; its last ones where nothing is known of it. */
+/** At most 15 lines of a failed program's output that explain the failure; the last lines for an unknown program. */
 export function linesThatMatter(output: string, tool: string): string[] {
   const lines = stripVTControlCharacters(output)
     .split(/\r?\n|\r/)
@@ -63,15 +63,15 @@ export function linesThatMatter(output: string, tool: string): string[] {
 const cut = (line: string): string =>
   line.length > mostCharacters ? `${line.slice(0, mostCharacters)}...` : line;
 
-/** `# package` of the Go compiler, where no error of that package follows. */
+/** Removes `# package` lines of the Go compiler that are followed by no error. */
 const withoutBareHeadings = (lines: readonly string[]): string[] =>
   lines.filter((line, i) => !line.startsWith("# ") || !(lines[i + 1] ?? "# ").startsWith("# "));
 
-/** A line that differs from an earlier one by figures alone, such as a time, is the same. */
+/** Removes lines that differ from an earlier line only in numbers, such as a time. */
 function withoutRepeats(lines: readonly string[]): string[] {
   const seen = new Set<string>();
   return lines.filter((line) => {
-    // Positions in a source file are no mere figures.
+    // Positions in a source file are significant.
     const key = /\.go:\d+/.test(line) && !/^[IWEF]\d{4} /.test(line) ? line : line.replace(/\d+/g, "0");
     if (seen.has(key)) return false;
     seen.add(key);
@@ -79,24 +79,24 @@ function withoutRepeats(lines: readonly string[]): string[] {
   });
 }
 
-/** What to do next, where the output tells enough for it. */
+/** The remedy for a known failure in the output. */
 export function remedyOf(output: string): string | undefined {
   return remedies.find(([pattern]) => pattern.test(output))?.[1];
 }
 
 const remedies: readonly (readonly [RegExp, string])[] = [
-  [/no space left on device/i, "free some disk space; `doctor` tells how much is needed and where"],
+  [/no space left on device/i, "free some disk space; `doctor` reports how much is needed and where"],
   [
     /signal: killed|out of memory|cannot allocate memory|OOMKilled/i,
-    "close other programs, or use a machine with more memory: the system ended a process for lack of it",
+    "close other programs, or use a machine with more memory: the kernel killed a process because memory ran out",
   ],
   [
     /checksum mismatch|SECURITY ERROR/,
-    "choose another version: this one differs from what the checksum database vouches for, and that is final",
+    "choose another version: this one permanently fails the check against the checksum database",
   ],
   [
     /@v[\w.+-]+(\/go\.mod)?: reading .*: (40\d|410|451) /,
-    "choose a published version; one that the module proxy refuses stays refused",
+    "choose a published version; the module proxy refuses this one permanently",
   ],
   [
     /no such host|Temporary failure|connection refused.*proxy|i\/o timeout|TLS handshake|x509:/i,
@@ -104,11 +104,11 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /port is already allocated/i,
-    "free the port, or leave it out of the kind Config: a free one is chosen then",
+    "free the port, or omit it from the kind Config, which then gets a free one",
   ],
   [
     /kubelet (is not|isn't|is unhealthy)|required cgroups disabled/i,
-    "run `npm run mesh -- doctor`; the usual reasons are too little memory and cgroups that the machine lacks",
+    "run `npm run mesh -- doctor`; the usual causes are too little memory and missing cgroups",
   ],
 ];
 
@@ -126,7 +126,7 @@ const refusals = [
   new RegExp(String.raw`${moduleAt}: (invalid version[^\n]*|unrecognized import path[^\n]*|not found[^\n]*)`),
 ];
 
-/** The Go module that was not served, or not as the checksum database has it. */
+/** The Go module that was not served, or that failed the check against the checksum database. */
 export function refusedModule(output: string): RefusedModule | undefined {
   for (const pattern of refusals) {
     const [, module, version, why] = pattern.exec(output) ?? [];

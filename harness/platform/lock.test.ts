@@ -20,8 +20,8 @@ afterEach(() => {
 
 const at = { what: "lab seed", waitMs: 0 };
 
-/** Another process that imports the lock, says `ready` first and then runs the code. */
-function other(code: string): { child: ChildProcess; said: (word: string) => Promise<void> } {
+/** Another process that imports the lock and runs the code; `printed` waits for a word of its output. */
+function other(code: string): { child: ChildProcess; printed: (word: string) => Promise<void> } {
   const imports = `import { lockFolder } from ${JSON.stringify(join(import.meta.dirname, "lock.ts"))};`;
   const child = spawn(
     process.execPath,
@@ -33,13 +33,13 @@ function other(code: string): { child: ChildProcess; said: (word: string) => Pro
   child.stdout?.on("data", (data) => {
     text += String(data);
   });
-  const said = async (word: string): Promise<void> => {
+  const printed = async (word: string): Promise<void> => {
     while (!text.includes(word)) {
       if (child.exitCode !== null) throw new Error(`ended with ${child.exitCode}`);
       await delay(10);
     }
   };
-  return { child, said };
+  return { child, printed };
 }
 
 const holdForEver = `await lockFolder(dir, { what: "x", waitMs: 0 });
@@ -50,7 +50,7 @@ const ended = (child: ChildProcess): Promise<unknown> =>
   new Promise((resolve) => child.once("exit", resolve));
 
 describe("a lock on a folder", () => {
-  test("is held by one, and free again at the end", async () => {
+  test("has one holder, and is free again after release", async () => {
     const lock = await lockFolder(dir, at);
     await expect(lockFolder(dir, at)).rejects.toMatchObject({
       code: "lab-busy",
@@ -64,9 +64,9 @@ describe("a lock on a folder", () => {
     expect(readdirSync(dir)).toHaveLength(1);
   });
 
-  test("of a killed process is free at once, that of a stopped one stays", async () => {
-    const { child, said } = other(holdForEver);
-    await said("holds");
+  test("of a killed process is free at once, that of a stopped process stays held", async () => {
+    const { child, printed } = other(holdForEver);
+    await printed("holds");
     child.kill("SIGSTOP");
     await expect(lockFolder(dir, { ...at, waitMs: 1500 })).rejects.toMatchObject({ code: "lab-busy" });
     child.kill("SIGKILL");
@@ -75,7 +75,7 @@ describe("a lock on a folder", () => {
     expect(lock.lost.aborted).toBe(false);
   });
 
-  test("of a process whose id was used again is free, and so is one of an earlier boot", async () => {
+  test("of a process whose pid was reused is free, and so is one of an earlier boot", async () => {
     const me = await thisProcess();
     expect(await isAlive(me)).toBe(true);
     expect(await isAlive({ ...me, bootId: "an-earlier-one" })).toBe(false);
@@ -101,7 +101,7 @@ describe("a lock on a folder", () => {
     await expect(lockFolder(dir, at)).rejects.toMatchObject({ code: "lab-busy" });
   });
 
-  test("that names no process is left, and the error says which file to remove", async () => {
+  test("that names no process stays held, and the error names the file to remove", async () => {
     mkdirSync(dir, { recursive: true });
     symlinkSync("not a mark", join(dir, "holder-1"));
     await expect(lockFolder(dir, at)).rejects.toMatchObject({
@@ -112,7 +112,7 @@ describe("a lock on a folder", () => {
 
   test.each([
     ["was removed", () => rmSync(dir, { recursive: true })],
-    ["was taken by somebody else", () => symlinkSync("somebody", join(dir, "holder-2"))],
+    ["was taken by another process", () => symlinkSync("somebody", join(dir, "holder-2"))],
     [
       "was replaced",
       () => {
@@ -120,7 +120,7 @@ describe("a lock on a folder", () => {
         symlinkSync("somebody", join(dir, "holder-1"));
       },
     ],
-  ])("that %s is lost, and its signal says so", async (_how, meddle) => {
+  ])("that %s is lost, and its signal fires", async (_how, meddle) => {
     const lock = await lockFolder(dir, at);
     meddle();
     await new Promise((resolve) => lock.lost.addEventListener("abort", resolve, { once: true }));
@@ -130,7 +130,7 @@ describe("a lock on a folder", () => {
     expect(readdirSync(join(dir, "..")).includes("lab") ? readdirSync(dir) : []).toEqual(before);
   });
 
-  test("whose loss was not noticed yet is not released under whoever holds it now", async () => {
+  test("whose loss was not noticed yet is not released for its new holder", async () => {
     const lost = await lockFolder(dir, at);
     rmSync(dir, { recursive: true });
     const now = await lockFolder(dir, at);
@@ -139,12 +139,12 @@ describe("a lock on a folder", () => {
     await now[Symbol.asyncDispose]();
   });
 
-  test("that processes race for is never held by two, though holders are killed", async () => {
+  test("that several processes compete for never has two holders, even if holders are killed", async () => {
     const flag = join(dir, "..", `held-${process.pid}`);
     const race = `import { rmSync, writeFileSync } from "node:fs";
 for (let round = 0; round < 15; round++) {
   const lock = await lockFolder(dir, { what: "x", waitMs: 60000 });
-  // Left by a holder that was killed: whoever made it is dead.
+  // The file of a holder that was killed.
   writeFileSync(${JSON.stringify(flag)} + "-" + process.pid, "", { flag: "wx" });
   const { readdirSync } = await import("node:fs");
   const holders = readdirSync(${JSON.stringify(join(dir, ".."))}).filter((n) => n.startsWith("held-"));

@@ -7,26 +7,26 @@ import { pause } from "#harness/lib/eventually.ts";
 import type { ProcessMark } from "#harness/model/process-mark.ts";
 import { isAlive, thisProcess } from "./machine.ts";
 
-// A folder holds symbolic links `holder-1`, `holder-2`...; the one with the highest number says who holds the lock: its
-// target is the holder's mark as JSON, or `free`. A link is created with its content in one step, and never over
-// another. The highest number never falls, so whoever looked too early cannot take what somebody else took meanwhile.
-// (proper-lockfile goes by the time of a file alone: it takes the lock from a holder that is stopped or slow, and
-// makes a dead one's wait.)
+// A folder contains symbolic links `holder-1`, `holder-2`...; the one with the highest number is the lock's state: its
+// target is the holder's process mark as JSON, or `free`. Creating a link with its content is atomic and never replaces
+// another link. The highest number never decreases, so a process with an outdated view cannot take a lock that another
+// process took meanwhile. (proper-lockfile only uses a file's modification time: it takes the lock from a stopped or
+// slow holder, and makes others wait for a dead one.)
 
 export interface FolderLock extends AsyncDisposable {
-  /** Aborts with a `lock-lost` error when somebody removed or replaced the lock. */
+  /** Aborts with a `lock-lost` error when the lock was removed or replaced. */
   readonly lost: AbortSignal;
 }
 
 interface Holder extends ProcessMark {
-  /** Processes of another pid namespace are not seen from here: theirs counts while it is renewed. */
+  /** A process of another pid namespace is not visible here: its lock is valid as long as it is renewed. */
   readonly pidNamespace: string;
   readonly nonce: string;
 }
 
 interface Entry {
   readonly number: number;
-  /** Nothing where the lock is free. */
+  /** Undefined if the lock is free. */
   readonly text: string | undefined;
 }
 
@@ -38,8 +38,8 @@ const silentMs = 60_000;
 const fileOf = (folder: string, number: number): string => join(folder, `holder-${number}`);
 
 /**
- * Takes an exclusive lock on a folder, across processes. A holder that is gone loses it at once, a living one never,
- * however long it is stopped. Throws `lab-busy` where it is still held after `waitMs`.
+ * Takes an exclusive lock on a folder, across processes. A holder that has ended loses it at once; a living holder never
+ * does, even if it is stopped for long. Throws `lab-busy` if the lock is still held after `waitMs`.
  */
 export async function lockFolder(
   folder: string,
@@ -65,7 +65,7 @@ export async function lockFolder(
   }
 }
 
-/** The process that holds a folder's lock; nothing where it is free, or the folder cannot be read. */
+/** The process that holds a folder's lock; undefined if it is free or the folder cannot be read. */
 export async function holderOf(folder: string): Promise<ProcessMark | undefined> {
   const latest = await latestOf(folder).catch(() => undefined);
   if (latest === undefined || !(await isHeld(folder, latest))) return undefined;
@@ -81,13 +81,13 @@ async function take(folder: string, number: number, text: string): Promise<boole
   }
   const numbers = await numbersOf(folder);
   const won = Math.max(...numbers) === number;
-  // What is older says nothing any more. Where a higher number is there, this one came too late.
+  // Older links have no meaning. If there is a higher number, another process was faster.
   for (const old of won ? numbers.filter((n) => n < number) : [number])
     await rm(fileOf(folder, old), { force: true });
   return won;
 }
 
-/** Renews the lock and looks whether it is still there, until it is released. */
+/** Renews the lock and checks that it still exists, until it is released. */
 function hold(folder: string, number: number, text: string, what: string): FolderLock {
   const lost = new AbortController();
   const file = fileOf(folder, number);
@@ -97,7 +97,7 @@ function hold(folder: string, number: number, text: string, what: string): Folde
       clearInterval(timer);
       lost.abort(
         new MeshproofError("lock-lost", `the lock on ${what} was lost: ${file} was removed or replaced`, {
-          remedy: "see that no other command works on it, and run this one again",
+          remedy: "make sure that no other command uses it, and run this command again",
         }),
       );
       return;
@@ -105,7 +105,7 @@ function hold(folder: string, number: number, text: string, what: string): Folde
     const now = new Date();
     await lutimes(file, now, now);
   };
-  // A folder that cannot be read for a moment is no loss.
+  // A folder that is temporarily unreadable does not mean that the lock is lost.
   const timer = setInterval(() => void look().catch(() => {}), renewMs);
   timer.unref();
   return {
@@ -113,9 +113,9 @@ function hold(folder: string, number: number, text: string, what: string): Folde
     async [Symbol.asyncDispose]() {
       clearInterval(timer);
       const latest = await latestOf(folder).catch(() => undefined);
-      // What is somebody else's by now is left to them.
+      // The lock of another holder stays.
       if (latest?.number !== number || latest.text !== text) return;
-      // The highest number must not fall: the next one says that the lock is free.
+      // The highest number must not decrease: the next number marks the lock as free.
       await symlink(free, fileOf(folder, number + 1)).catch(() => {});
       await rm(file, { force: true });
     },
@@ -140,9 +140,9 @@ async function latestOf(folder: string): Promise<Entry | undefined> {
       return { number, text: text === free ? undefined : text };
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      // Something else under the name: held, by nobody who can be named.
+      // Not a symbolic link: the lock is held by an unknown holder.
       if (code === "EINVAL") return { number, text: "" };
-      // Removed since it was listed, so a higher number is there.
+      // Removed after the listing, so there is a higher number.
       if (code !== "ENOENT") throw error;
     }
   }
@@ -177,7 +177,7 @@ function busy(what: string, file: string, text: string): MeshproofError {
         remedy: "if no other command runs, remove that file",
       })
     : new MeshproofError("lab-busy", `${what} is in use by process ${pid}`, {
-        remedy: "wait for that command to end, or end it",
+        remedy: "wait until that command ends, or end it",
       });
 }
 

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { gunzipSync } from "node:zlib";
 import type { ProcessMark } from "#harness/model/process-mark.ts";
 
-/** Capability numbers of linux/capability.h that containers of a lab ask for. */
+/** Capability numbers of linux/capability.h that containers of a lab request. */
 const capabilityBits: Readonly<Record<string, number>> = {
   CAP_NET_ADMIN: 12,
   CAP_SYS_ADMIN: 21,
@@ -12,7 +12,7 @@ const capabilityBits: Readonly<Record<string, number>> = {
   CAP_BPF: 39,
 };
 
-/** Capabilities that a process's bounding set lacks, out of those that privileged containers ask for. */
+/** Capabilities that privileged containers request and that a process's bounding set lacks. */
 export async function missingCapabilities(pid: number | "self" = "self"): Promise<string[]> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   const set = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
@@ -21,7 +21,7 @@ export async function missingCapabilities(pid: number | "self" = "self"): Promis
     .map(([name]) => name);
 }
 
-/** Free bytes on the file system that holds the path, or that would hold it once made. */
+/** Free bytes on the file system of a path, which need not exist yet. */
 export async function freeDiskBytes(path: string): Promise<number> {
   let existing = path;
   while ((await stat(existing).catch(() => undefined)) === undefined && existing !== "/")
@@ -36,7 +36,7 @@ export async function availableMemoryBytes(): Promise<number> {
   return kib === undefined ? freemem() : Number(kib) * 1024;
 }
 
-/** The kernel's build configuration, where it publishes one. */
+/** The kernel's build configuration, if it is published. */
 export async function kernelConfig(): Promise<Map<string, string> | undefined> {
   const packed = await readFile("/proc/config.gz").catch(() => undefined);
   const text =
@@ -61,18 +61,18 @@ export const cpuCount = (): number => availableParallelism();
 export const kernelRelease = (): string => release();
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
-/** `/proc/PID/stat`: the program's name, and the fields from the state on (proc(5), field 3). Nothing for one that is gone. */
+/** `/proc/PID/stat`: the program's name, and the fields from the state on (proc(5), field 3). Undefined for an ended process. */
 export async function processStat(
   pid: number | string,
 ): Promise<{ readonly name: string; readonly fields: string[] } | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
-  // A name may hold brackets and spaces of its own.
+  // A name may contain brackets and spaces.
   const end = stat.lastIndexOf(")");
   if (end < 0) return undefined;
   return { name: stat.slice(stat.indexOf("(") + 1, end), fields: stat.slice(end + 2).split(" ") };
 }
 
-/** The fields alone; none for a process that is gone. */
+/** The fields without the name; empty for an ended process. */
 export async function statFields(pid: number | string): Promise<string[]> {
   return (await processStat(pid))?.fields ?? [];
 }
@@ -94,7 +94,7 @@ export async function isAlive({ pid, pidStart, bootId }: ProcessMark): Promise<b
 const currentBoot = async (): Promise<string> =>
   (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "")).trim();
 
-/** When a process began, in the kernel's ticks: with the pid it names one process. Nothing for one that is gone or a zombie. */
+/** Start time of a process in kernel ticks, which with the pid identifies it. Undefined for an ended process or zombie. */
 export async function processStart(pid: number): Promise<string | undefined> {
   const fields = await statFields(pid);
   return fields[0] === "Z" ? undefined : fields[19];

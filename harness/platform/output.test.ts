@@ -8,7 +8,7 @@ import { Output, type Piece, paint } from "./output.ts";
 import { repoRoot } from "./paths.ts";
 import { jwt, pem } from "./secrets/planted.ts";
 
-/** A stream that keeps what reaches it. */
+/** A stream that records what is written to it. */
 function sink(isTTY: boolean) {
   let text = "";
   const stream = {
@@ -26,7 +26,7 @@ const expectHarmless = (text: string): void => {
   expect(text.split("\n").filter(isWorkflowCommand)).toEqual([]);
 };
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of our own colours.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of Meshproof's own colours.
 const allowedEscapes = /\u001b\[\d+m/g;
 
 const piece: fc.Arbitrary<Piece> = fc.oneof(
@@ -35,7 +35,7 @@ const piece: fc.Arbitrary<Piece> = fc.oneof(
 );
 
 describe("one output", () => {
-  test("colours on a terminal only, and none that the text brings", () => {
+  test("colours only on a terminal, and none from the text", () => {
     const lines: readonly Piece[] = [paint("green", "ok"), " \u001b[31mforged\n"];
     const shown = (isTTY: boolean, env: Record<string, string>): string => {
       const { stream, text } = sink(isTTY);
@@ -59,7 +59,7 @@ describe("one output", () => {
     expect(output.render("token: hunter22")).toBe("token: [redacted: token]");
   });
 
-  test("whatever is printed, in whatever pieces, nothing but line feeds and our own colours is obeyed", () => {
+  test("of any text, in any pieces, a terminal obeys only line feeds and Meshproof's colours", () => {
     fc.assert(
       fc.property(fc.array(fc.array(piece)), fc.boolean(), (prints, isTTY) => {
         const { stream, text } = sink(isTTY);
@@ -72,7 +72,7 @@ describe("one output", () => {
     );
   });
 
-  test("whoever writes to the stream, in whatever chunks of bytes", () => {
+  test("the same for any writer to the stream, in any chunks of bytes", () => {
     fc.assert(
       fc.property(textOfOthers, fc.integer({ min: 1, max: 9 }), fc.boolean(), (text, size, asText) => {
         const kept = sink(true);
@@ -85,7 +85,7 @@ describe("one output", () => {
     );
   });
 
-  test("a line that is long or blank for long is still known to be one", () => {
+  test("a workflow command is recognised at the start of a long or long blank line", () => {
     const { stream, text } = sink(false);
     const output = new Output(stream, {});
     output.print(" ".repeat(500));
@@ -95,7 +95,7 @@ describe("one output", () => {
     );
   });
 
-  test("a writer of cursor movements is given rendered text", () => {
+  test("a writer of cursor movements gets rendered text", () => {
     const { stream, text } = sink(true);
     const output = new Output(stream, {});
     const raw = output.unescaped(stream);
@@ -105,7 +105,7 @@ describe("one output", () => {
   });
 });
 
-/** What a program prints, on both streams. */
+/** A program's output on both streams. */
 function printedBy(args: readonly string[]): string {
   const child = spawnSync(process.execPath, args, { cwd: repoRoot(), encoding: "utf8" });
   expectHarmless(child.stdout);
@@ -113,7 +113,7 @@ function printedBy(args: readonly string[]): string {
   return child.stdout + child.stderr;
 }
 
-test("console, warnings and errors that nobody catches are printed as harmless text too", () => {
+test("console, warnings and uncaught errors are printed as harmless text too", () => {
   const hostile = JSON.stringify(`${hostileText}\n::error::planted`);
   const printed = printedBy([
     "--input-type=module",
@@ -128,7 +128,7 @@ test("console, warnings and errors that nobody catches are printed as harmless t
   expect(printed.match(/\\u003a:error::planted/g)?.length).toBeGreaterThanOrEqual(4);
 }, 120_000);
 
-test("the command line shows a hostile argument, and does not obey it", () => {
+test("the command line prints a hostile argument as harmless text", () => {
   const name = "\u001b[2J\n::error::planted";
   expect(printedBy(["scripts/meshproof.ts", "diagnose", name])).toContain("\\x1b[2J\n\\u003a:error::planted");
 }, 120_000);
@@ -138,14 +138,14 @@ test("every program that prints guards its output", () => {
     .map((file) => ({ file, text: readFileSync(join(repoRoot(), file), "utf8") }))
     .filter(({ text }) => /process\.std(out|err)|console\./.test(text));
   expect(printing.length).toBeGreaterThan(5);
-  // `npm test` itself prints nothing of a cluster's.
+  // `npm test` itself prints no text from a cluster.
   const open = printing.filter(
     ({ file, text }) => !/^ *guardOutput\(\);$/m.test(text) && !/check\.ts$/.test(file),
   );
   expect(open.map(({ file }) => file)).toEqual([]);
 });
 
-test("an uncaught error is left to whoever else listens: clean-up is theirs", async () => {
+test("an uncaught error is left to another listener, which cleans up", async () => {
   const program = `import { guardOutput } from ${JSON.stringify(join(import.meta.dirname, "output.ts"))};
 guardOutput();
 process.on("uncaughtException", () => setTimeout(() => { console.log("cleaned up"); process.exit(7); }, 10));

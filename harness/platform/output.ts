@@ -18,14 +18,14 @@ type Stream = Pick<NodeJS.WriteStream, "write" | "isTTY">;
 /**
  * The one way to a stream of the process: all text is made printable, whoever writes it, and loses the secrets that our own
  * table knows, as a report does. Tokens of services are taken out where JSON is printed: their rules are slow to load. Colours are data (`paint`) and
- * become escape sequences here, on a terminal only: no text can forge one.
+ * sequences here, only on a terminal, so no text can forge one.
  */
 export class Output {
   readonly #stream: Stream;
   readonly #write: Stream["write"];
   readonly #coloured: boolean;
   readonly #decoder = new StringDecoder("utf8");
-  /** What stands on the line that is not yet ended, as far as a workflow command could begin in it. */
+  /** The end of the current unfinished line, in which a workflow command could begin. */
   #line = "";
 
   constructor(stream: Stream, env: Readonly<Record<string, string | undefined>> = process.env) {
@@ -38,17 +38,17 @@ export class Output {
     this.#write(this.#next(pieces));
   }
 
-  /** Text of lines of their own for a writer that moves the cursor itself, over `unescaped`. */
+  /** Renders complete lines for a writer that moves the cursor itself, through `unescaped`. */
   render(...pieces: readonly Piece[]): string {
     return this.#safe(pieces, "").text;
   }
 
-  /** The stream as it was, for what writes cursor movements around rendered text. */
+  /** The original stream, for writing cursor movements around rendered text. */
   unescaped<T extends Stream>(stream: T): T {
     return Object.create(stream, { write: { value: this.#write } });
   }
 
-  /** From here on whatever anybody writes to the stream goes through here: libraries, `console`, output of workers. */
+  /** Redirects every write to the stream through this object: libraries, `console`, output of workers. */
   takeOver(): void {
     const write = (
       chunk: string | Uint8Array,
@@ -79,7 +79,7 @@ export class Output {
   }
 }
 
-/** Enough of the last line to know a workflow command in what follows, however long the line is. */
+/** Enough of the last line to recognise a workflow command in the following text, for lines of any length. */
 function tail(text: string): string {
   const line = text.slice(text.lastIndexOf("\n") + 1).trimStart();
   return line.length > 64 ? `x${line.slice(-32)}` : line;
@@ -88,17 +88,17 @@ function tail(text: string): string {
 export const stdout = new Output(process.stdout);
 export const stderr = new Output(process.stderr);
 
-/** To be called first by whatever is run as a program: nothing reaches its terminal or CI log past `Output`. */
+/** Every program must call this first, so that all its output to the terminal or CI log goes through `Output`. */
 export function guardOutput(): void {
   stdout.takeOver();
   stderr.takeOver();
-  // Node itself writes both of these past the stream.
+  // Node writes both of these directly, not through the stream.
   if (process.listenerCount("warning") > 0) {
     process.removeAllListeners("warning");
     process.on("warning", (warning) => stderr.print(`${warning.name}: ${warning.message}\n`));
   }
   process.on("uncaughtException", (error) => {
-    // Whoever listens too has clean-up to do, and ends the process itself.
+    // Another listener cleans up and ends the process itself.
     if (process.listenerCount("uncaughtException") > 1) return;
     stderr.print(`${describeError(error)}\n`);
     process.exit(3);

@@ -26,7 +26,7 @@ test("an owner is a user and a state folder", () => {
   expect(ownerOf({ uid: 1001, name: "alice" }, join(dir, "one")).id).not.toBe(owner.id);
 });
 
-test("a folder is the same before it is made, after, and by another path", () => {
+test("a folder gives the same owner before and after its creation, and by another path", () => {
   const before = ownerOf(alice, join(dir, "one/meshproof"));
   mkdirSync(join(dir, "one/meshproof"), { recursive: true });
   expect(ownerOf(alice, join(dir, "one/meshproof"))).toEqual(before);
@@ -46,13 +46,13 @@ test.each([
   expect(shortOf(id)).toBeDefined();
 });
 
-test("what a lab creates carries lab, owner and state folder, and is found by lab and owner", () => {
+test("objects of a lab have labels for lab, owner and state folder, and are found by lab and owner", () => {
   const owner = ownerOf(alice, dir);
   expect(Object.values(labLabels("seed", owner))).toEqual(["seed", owner.id, owner.stateFolder]);
   expect(labFilters("seed", owner)).toEqual(["io.meshproof.lab=seed", `io.meshproof.owner=${owner.id}`]);
 });
 
-test("a build container names its owner and its process; those of others and of earlier versions are nobody's", async () => {
+test("a build container names its owner and its process; one of another owner or an earlier version is ignored", async () => {
   const { pid, pidStart } = await thisProcess();
   const name = await buildName();
   expect(builderOf(name, currentOwner())).toEqual({ pid, pidStart });

@@ -4,17 +4,17 @@ import { userInfo } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { stateDir } from "./paths.ts";
 
-/** Everything that a lab creates in Docker carries these labels: the lab's name, its owner's id, the owner's state folder. */
+/** Labels of every Docker object of a lab: the lab's name, its owner's id, the owner's state folder. */
 export const labLabel = "io.meshproof.lab";
 export const ownerLabel = "io.meshproof.owner";
 export const stateFolderLabel = "io.meshproof.state-folder";
 
-/** The owner of everything that carries no owner: labs of versions that knew none. It is nobody's own. */
+/** The owner id of objects without an owner label, made by versions without owners. No current owner has this id. */
 export const unlabelled = "unlabelled";
 
 /**
- * Whose a lab is: a user and a state folder. Two owners may use one Docker daemon, and the same lab names. Containers
- * that share a daemon but no files are one owner where user id and path are equal: give each its own XDG_STATE_HOME.
+ * The owner of labs: a user and a state folder. Two owners may use one Docker daemon and the same lab names. Containers
+ * that share a daemon but no files count as one owner if user id and path are equal: give each its own XDG_STATE_HOME.
  */
 export interface Owner {
   /** Printable, unique: `<user>-<8 hex digits>`. */
@@ -38,13 +38,13 @@ export function ownerOf(user: { readonly uid: number; readonly name: string }, f
   return { id: `${name === "" ? "user" : name}-${hash}`, short: hash.slice(0, 6), stateFolder };
 }
 
-/** The owner that this process works for; `folder` is its state folder. */
+/** The owner of this process; `folder` is its state folder. */
 export function currentOwner(folder: string = stateDir()): Owner {
   const uid = process.getuid?.() ?? 0;
   return ownerOf({ uid, name: nameOf(uid) }, folder);
 }
 
-/** The part of an owner's id that names carry; nothing where the text is no id. */
+/** The part of an owner's id that names contain; undefined if the text is not an id. */
 export const shortOf = (id: string): string | undefined => idPattern.exec(id)?.[1];
 
 export const labLabels = (lab: string, owner: Owner = currentOwner()): Record<string, string> => ({
@@ -53,13 +53,13 @@ export const labLabels = (lab: string, owner: Owner = currentOwner()): Record<st
   [stateFolderLabel]: owner.stateFolder,
 });
 
-/** Labels that select what one owner's lab created. */
+/** Label filters for the objects of one owner's lab. */
 export const labFilters = (lab: string, owner: Pick<Owner, "id"> = currentOwner()): string[] => [
   `${labLabel}=${lab}`,
   `${ownerLabel}=${owner.id}`,
 ];
 
-/** A user id need not have a name, as in a container. */
+/** A user id may have no name, for example in a container. */
 function nameOf(uid: number): string {
   try {
     return userInfo().username;
@@ -68,7 +68,7 @@ function nameOf(uid: number): string {
   }
 }
 
-/** Of a folder that is perhaps not made yet: the same before and after. */
+/** The real path of a folder that may not exist yet; the same before and after its creation. */
 function realPath(path: string): string {
   try {
     return realpathSync(path);

@@ -14,7 +14,7 @@ export const cacheDir = (): string => join(xdg("XDG_CACHE_HOME", ".cache"), "mes
 export const stateDir = (): string => join(xdg("XDG_STATE_HOME", ".local/state"), "meshproof");
 export const repoRoot = (): string => dirname(dirname(import.meta.dirname));
 
-/** Writes beside the target and renames: a killed writer never leaves half a file under the final name. */
+/** Writes to a temporary file and renames it, so that a killed writer never leaves a partial file under the final name. */
 export async function writeAtomic(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const staging = `${path}.${process.pid}.${Math.random().toString(36).slice(2)}.part`;

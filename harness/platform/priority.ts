@@ -2,28 +2,27 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { command } from "./command.ts";
 
-/** cgroup v1 has a hierarchy for processor time alone: a process can be moved there without leaving its container. */
+/** cgroup v1 has a separate hierarchy for processor time: a process can be moved in it without leaving its container. */
 const cpuRoot = "/sys/fs/cgroup/cpu";
 
 /**
- * Who runs in real time: a group of the cpu hierarchy each, with its own time, for whoever spends it all stands still
- * until the second is over. The probers use a fifth of theirs; what runs behind them must not be able to stop them.
+ * A class of real-time processes. Each has its own cgroup with its own real-time budget, because a group that spends its
+ * budget is stopped until the end of the second, and lower classes must not stop the probers, which use a fifth of theirs.
  */
 interface Rank {
   readonly group: string;
   readonly priority: number;
-  /** Of each second on each processor. */
+  /** Budget per second and processor. */
   readonly realTimeUs: number;
 }
 const prober: Rank = { group: join(cpuRoot, "meshproof-prober"), priority: 2, realTimeUs: 500_000 };
 const behindProbers: Rank = { group: join(cpuRoot, "meshproof-behind"), priority: 1, realTimeUs: 400_000 };
 
 /**
- * Lets the processes whose command line holds a mark run as soon as they want to (SCHED_FIFO), so that on two cores
- * they do not wait behind what they measure: a weight gave them their share but not at once, and a send or an answer
- * was stamped up to 65 ms late. Only they: weighing a whole node up starved the control plane beside it and made
- * failovers three times as long. Answers whether it could: on cgroup v2, or without the right, the rig's own limits
- * judge what was measured.
+ * Runs the processes whose command line contains a mark in real time (SCHED_FIFO), so that on two cores they do not wait
+ * for the processes that they measure. A higher cgroup weight was not enough: timestamps were up to 65 ms late. A higher
+ * weight for the whole node starved the control plane and made failovers three times as long. Returns whether it
+ * succeeded: without cgroup v1 or the permission, the limits of the test machine decide whether measurements are valid.
  */
 export async function prioritise(mark: string): Promise<boolean> {
   try {
@@ -36,8 +35,8 @@ export async function prioritise(mark: string): Promise<boolean> {
 }
 
 /**
- * The same for the processes of some pods, by their uid, behind the probers: backends that wait for a processor lose
- * requests that the mesh delivered. On two cores a restarting agent starved them for up to 900 ms.
+ * The same for the processes of some pods, by their uid, at a lower priority than the probers. Backends that wait for a
+ * processor lose requests that the mesh delivered: on two cores a restarting agent starved them for up to 900 ms.
  */
 export async function prioritisePods(uids: readonly string[]): Promise<void> {
   // The systemd driver of cgroups writes a uid with underscores.
@@ -46,27 +45,29 @@ export async function prioritisePods(uids: readonly string[]): Promise<void> {
     for (const pid of await processesWhere("cgroup", (text) => marks.some((m) => text.includes(m))))
       await goFirst(pid, behindProbers);
   } catch {
-    // As above.
+    // Real time is optional, as for the probers.
   }
 }
 
 /**
- * The same for this process, behind the probers: it stamps what API servers and kvstores tell, and waited up to 300 ms
- * for a processor with it. What it starts meanwhile is not favoured. Disposing puts it back.
+ * The same for this process, at a lower priority than the probers: it timestamps events of API servers and kvstores, and
+ * otherwise waits up to 300 ms for a processor. Children do not inherit the priority. Disposing restores it.
  */
 export async function prioritiseSelf(): Promise<AsyncDisposable> {
   const pid = String(process.pid);
-  const home = /^\d+:[^:]*\bcpu\b[^:]*:(.*)$/m.exec(await readFile("/proc/self/cgroup", "utf8"))?.[1];
+  const originalGroup = /^\d+:[^:]*\bcpu\b[^:]*:(.*)$/m.exec(
+    await readFile("/proc/self/cgroup", "utf8"),
+  )?.[1];
   try {
     await goFirst(pid, behindProbers, ["--reset-on-fork"]);
   } catch {
-    // Without cgroup v1 or the right the stamps are as good as the scheduler; their error is stated.
+    // Without cgroup v1 or the permission the timestamps depend on the scheduler; their error bound is recorded.
   }
   return {
     async [Symbol.asyncDispose]() {
       await command("chrt", ["--all-tasks", "--other", "--pid", "0", pid], { tolerate: true });
-      if (home !== undefined)
-        await writeFile(join(cpuRoot, home, "cgroup.procs"), pid).catch(() => undefined);
+      if (originalGroup !== undefined)
+        await writeFile(join(cpuRoot, originalGroup, "cgroup.procs"), pid).catch(() => undefined);
       await forgetPriority();
     },
   };
@@ -80,13 +81,13 @@ async function goFirst(
   await readFile(join(cpuRoot, "cpu.shares"));
   await mkdir(group, { recursive: true });
   await writeFile(join(group, "cpu.shares"), "8192");
-  // A kernel with real-time groups allows none to a group that was given no time of its own.
+  // A kernel with real-time groups refuses real time in a group without its own budget.
   await writeFile(join(group, "cpu.rt_runtime_us"), String(realTimeUs)).catch(() => {});
   await writeFile(join(group, "cgroup.procs"), pid);
   await command("chrt", [...options, "--all-tasks", "--fifo", "--pid", String(priority), pid]);
 }
 
-/** Removes the groups once their last process has ended; before that they cannot be removed, and the next one to end does. */
+/** Removes the groups if they have no process left; otherwise a later call removes them. */
 export async function forgetPriority(): Promise<void> {
   for (const { group } of [prober, behindProbers]) await rmdir(group).catch(() => {});
 }

@@ -25,7 +25,7 @@ function timing(running: Running): string {
 class PlainProgress implements Progress, Disposable {
   readonly #zeroMs = monotonicMs();
   readonly #running = new Set<Running>();
-  /** A sign of life for whoever reads a CI log: what runs, for how long, and how long it took before. */
+  /** Heartbeat for readers of a CI log: the running steps, their duration, and the expected duration. */
   readonly #heartbeat = setInterval(() => {
     for (const running of this.#running) {
       this.#line(
@@ -71,7 +71,7 @@ const frames = ["|", "/", "-", "\\"];
 
 class LiveProgress implements Progress, Disposable {
   readonly #running = new Set<Running>();
-  // It would hide the cursor by a write of its own, past this stream.
+  // Otherwise the library writes to the terminal directly to hide the cursor.
   readonly #update = createLogUpdate(stderr.unescaped(process.stderr), { showCursor: true });
   #frame = 0;
   readonly #timer = setInterval(() => this.#draw(), 200).unref();

@@ -19,13 +19,13 @@ async function written(name: string, content: string | Uint8Array): Promise<stri
   return read(name);
 }
 
-test.each(Object.entries(planted))("%s is in no file of a report", async (_, { text, secret }) => {
+test.each(Object.entries(planted))("%s appears in no file of a report", async (_, { text, secret }) => {
   const redacted = await written("planted.txt", text);
   expect(redacted).not.toContain(secret);
   expect(redacted).toContain("[redacted: ");
 });
 
-test("what is no secret is written as it is, byte for byte", async () => {
+test("text without a secret is written unchanged, byte for byte", async () => {
   const text = harmless.join("\n");
   expect(await written("harmless.txt", text)).toBe(text);
   const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
@@ -47,7 +47,7 @@ test.each(["report.json", "report.html", "junit.xml", "artifacts/a/east/pods.jso
   },
 );
 
-test("a certificate stays YAML that can be read again", async () => {
+test("a redacted certificate stays valid YAML", async () => {
   const certificate = { from: "1.19.1", phases: [{ reasons: [`plain words and ${jwt} in them`] }] };
   const redacted = await written("certificate.yaml", toYaml(certificate));
   expect(parseYaml(redacted)).toEqual({
@@ -80,7 +80,7 @@ async function untar(bytes: Buffer): Promise<Record<string, string>> {
 const inside = { "cmd/env.md": `token ${jwt}\n`, "cmd/other.md": "kept\n" };
 const clean = { "cmd/env.md": "token [redacted: token (JWT)]\n", "cmd/other.md": "kept\n" };
 
-test("bugtool archives are redacted inside, whichever way they are packed", async () => {
+test("the contents of bugtool archives are redacted, in every archive format", async () => {
   await writeReportFile(join(dir, "bugtool.tar"), await tar(inside));
   expect(await untar(readFileSync(join(dir, "bugtool.tar")))).toEqual(clean);
   await writeReportFile(join(dir, "bugtool.tar.gz"), gzipSync(await tar(inside)));
@@ -94,7 +94,7 @@ test("bugtool archives are redacted inside, whichever way they are packed", asyn
   expect(Buffer.from(zip["b.txt"] ?? []).toString()).toBe("[redacted: private key]\n");
 });
 
-test("an archive without a secret is written as it is, one that cannot be read not at all", async () => {
+test("an archive without a secret is written unchanged, an unreadable one not at all", async () => {
   const whole = gzipSync(await tar({ a: "kept" }));
   await writeReportFile(join(dir, "kept.tgz"), whole);
   expect(readFileSync(join(dir, "kept.tgz")).equals(whole)).toBe(true);
@@ -103,7 +103,7 @@ test("an archive without a secret is written as it is, one that cannot be read n
   );
 });
 
-test("lines are scanned as they are added, and as they stream", async () => {
+test("lines are scanned when they are appended, and when they are streamed", async () => {
   await appendToReport(join(dir, "deep/events.jsonl"), `${JSON.stringify({ a: githubToken })}\n`);
   await appendToReport(join(dir, "deep/events.jsonl"), `{"b":1}\n`);
   expect(read("deep/events.jsonl")).toBe('{"a":"[redacted: github token]"}\n{"b":1}\n');
@@ -111,7 +111,7 @@ test("lines are scanned as they are added, and as they stream", async () => {
   expect(read("leaks.ndjson")).toBe('{"from":"east/denied","password":"[redacted: password]"}\n');
 });
 
-test("a stream keeps the order of its lines and takes secrets out of them", async () => {
+test("a stream keeps the order of its lines and redacts secrets in them", async () => {
   const stream = await ReportStream.create(join(dir, "histories/h.ndjson"));
   const line = (i: number, by: string): string => `["s",${i},${5 * i},0.1,1.2,"ok","${by}","east"]\n`;
   const by = (i: number): string =>
@@ -125,7 +125,7 @@ test("a stream keeps the order of its lines and takes secrets out of them", asyn
   expect(read("histories/h.ndjson")).not.toMatch(/ghp_|eyJ/);
 });
 
-test("a stream to where nothing can be written says so at its end, not before", async () => {
+test("a stream that cannot be written reports the error at its end, not before", async () => {
   const stream = await ReportStream.create(join(dir, "h.ndjson"));
   expect(stream).toBeDefined();
   await stream.end();
@@ -134,7 +134,7 @@ test("a stream to where nothing can be written says so at its end, not before", 
   await expect(broken.end()).rejects.toThrow();
 });
 
-test("what was taken out is counted by file and kind, in archives too, and its value is not told", async () => {
+test("redactions are counted by file and kind, in archives too, without their value", async () => {
   const report = tempFolder("report");
   await writeReportFile(
     join(report, "artifacts/a/log.txt"),
@@ -155,18 +155,18 @@ test("what was taken out is counted by file and kind, in archives too, and its v
 });
 
 /**
- * Files that write files by themselves, and why none of them writes into a report. A new writer of a report's file does
- * not belong here: it calls report-files.ts.
+ * Source files that write files directly, and what they write instead of report files. A new writer of a report file
+ * does not belong here: it calls report-files.ts.
  */
 const otherWriters: Readonly<Record<string, string>> = {
   "harness/platform/paths.ts": "writeAtomic itself",
-  "harness/platform/report-files.ts": "the way into a report",
+  "harness/platform/report-files.ts": "the only writer of reports",
   "harness/platform/doctor/setup.ts": "settings of this machine",
   "harness/platform/priority.ts": "control groups",
   "harness/state/lab.ts": "state of a lab",
   "harness/state/fault-journal.ts": "state of a lab",
   "harness/cluster/kind/create-cluster.ts": "a kind Config, state of a lab",
-  "harness/cilium/install/ca.ts": "keys of a lab's own, which stay in its state",
+  "harness/cilium/install/ca.ts": "keys of a lab, which stay in its state",
   "harness/state/certification-journal.ts": "state of a lab",
   "scripts/tools/fault-fixtures/fault-fixtures.ts":
     "fixtures of the unit tests, from a report that was scanned",
@@ -183,7 +183,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/images/source/image.ts": "the cache",
   "harness/platform/command-log.ts": "whole outputs of failed programs, in the cache",
   "harness/config/user-file.ts": "tries whether a file that the user names can be written",
-  "harness/testkit/pause.ts": "a mark in the state of a lab while a failed test is looked at",
+  "harness/testkit/pause.ts": "a mark in the state of a lab while a failed test is inspected",
   "harness/jobs/merge-reports.ts": "files of other reports, scanned when they were written",
   "harness/testkit/run-context.ts": "the context of a run, in the state of its lab or where the user names",
   "scripts/tools/schema/main.ts": "a schema",
@@ -194,12 +194,12 @@ const otherWriters: Readonly<Record<string, string>> = {
 const writes =
   /\b(?:writeAtomic|writeFile|writeFileSync|appendFile|appendFileSync|createWriteStream|copyFile|copyFileSync|cp|cpSync|writev?Sync|write)\b(?=[^;]*\bfrom\s*"(?:node:fs(?:\/promises)?|[^"]*\/paths\.ts)")|\bopen(?:Sync)?\([^;)]*,\s*"[wa]/;
 
-test("nobody else writes into a report", () => {
+test("no other file writes into a report", () => {
   const root = join(import.meta.dirname, "../..");
   const writers = globSync(["harness/**/*.ts", "scripts/**/*.ts", "suites/**/*.ts"], { cwd: root })
     .filter((f) => !/\.test\.ts$/.test(f) || f.startsWith("suites/"))
     .filter((f) => writes.test(readFileSync(join(root, f), "utf8")));
-  // Under a name of its own the module's functions would not be seen.
+  // A renamed import would hide the module's functions from this check.
   const sources = globSync(["harness/**/*.ts", "scripts/**/*.ts"], { cwd: root });
   expect(
     sources.filter((f) =>

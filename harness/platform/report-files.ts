@@ -8,8 +8,8 @@ import { redactBytes, redactText, redactYaml } from "./scan-secrets.ts";
 import { redactSecrets } from "./secrets/index.ts";
 
 /**
- * The one way for a file to get into a report: what is written here was read for secrets, each of which became
- * `[redacted: KIND]`. A test keeps every other writer of files away (report-files.test.ts).
+ * The only writer of report files. It scans everything for secrets and replaces each with `[redacted: KIND]`. A test
+ * ensures that no other file writes into a report (report-files.test.ts).
  */
 export async function writeReportFile(path: string, content: string | Uint8Array): Promise<void> {
   await writeAtomic(path, await redacted(path, content));
@@ -20,7 +20,7 @@ function redacted(path: string, content: string | Uint8Array): Promise<string | 
   return /\.ya?ml$/.test(path) ? redactYaml(content) : redactText(content);
 }
 
-/** Adds whole lines to a report's file. */
+/** Appends complete lines to a report file. */
 export async function appendToReport(path: string, lines: string): Promise<void> {
   const clean = await redactText(lines);
   await mkdir(dirname(path), { recursive: true });
@@ -28,21 +28,21 @@ export async function appendToReport(path: string, lines: string): Promise<void>
 }
 
 /**
- * The same at once, for a record that a killed process must not lose. secretlint cannot answer at once: for lines of
- * numbers, addresses and names of our own only.
+ * The same synchronously, for a record that must survive a kill of the process. It does not run secretlint, which is
+ * asynchronous: use it only for lines of numbers, addresses and names that Meshproof chose.
  */
 export function appendToReportNow(path: string, lines: string): void {
   appendFileSync(path, redactSecrets(lines));
 }
 
-/** A long string that may be a token; a history repeats those of its backends in every line. */
+/** A long string that may be a token; a history repeats the names of its backends in every line. */
 const longWord = /[A-Za-z0-9+/_=.~-]{16,}/g;
 const telling = /key|secret|token|passw|pwd|auth|bearer|cookie|:\/\//i;
 const mostRemembered = 10_000;
 
 /**
- * A file that grows line by line. Lines whose long words were all seen before and found clean are passed on at once.
- * Errors of the disk are thrown by `end`.
+ * A file that is written line by line. Lines whose long words were all scanned before without a finding are written
+ * without another scan. Disk errors are thrown by `end`.
  */
 export class ReportStream {
   readonly #out: WriteStream;
@@ -56,7 +56,7 @@ export class ReportStream {
 
   private constructor(path: string) {
     this.#out = createWriteStream(path);
-    // Told at the end: a full disk must not end the process.
+    // Reported by `end`: a full disk must not end the process.
     this.#out.on("error", () => this.#scan.destroy());
     this.#scan = new Transform({
       decodeStrings: false,
@@ -70,7 +70,7 @@ export class ReportStream {
     this.#scan.pipe(this.#out);
   }
 
-  /** Whole lines, each with its end. */
+  /** Complete lines, each with its line end. */
   write(lines: string): void {
     this.#scan.write(lines);
   }
@@ -80,7 +80,7 @@ export class ReportStream {
     await finished(this.#out);
   }
 
-  /** Long words that were not found clean before; none at all where the lines need no look. */
+  /** Long words without an earlier clean scan; undefined if the lines need no scan. */
   #unknownWords(lines: string): string[] | undefined {
     const words = (lines.match(longWord) ?? []).filter((w) => !this.#clean.has(w));
     return words.length === 0 && !telling.test(lines) ? undefined : words;

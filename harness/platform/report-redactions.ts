@@ -5,7 +5,7 @@ import type { Redaction } from "#harness/model/record.ts";
 import { formatOf, mapBytes } from "./scan-secrets.ts";
 import { markerPattern } from "./secrets/span.ts";
 
-/** What was taken out of the files of a report, by its markers; `except` are files by their path in it. */
+/** The redactions in the files of a report, found by their markers; `except` lists paths in the report to skip. */
 export async function redactionsIn(dir: string, except: readonly string[] = []): Promise<Redaction[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   const files = entries
@@ -17,7 +17,7 @@ export async function redactionsIn(dir: string, except: readonly string[] = []):
   return found;
 }
 
-/** Of one text that goes into `file`. */
+/** The redactions in one text of `file`. */
 export function redactionsOfText(file: string, text: string): Redaction[] {
   return counted(
     file,
@@ -25,7 +25,7 @@ export function redactionsOfText(file: string, text: string): Redaction[] {
   );
 }
 
-/** One line for each file and kind; never a value. */
+/** One line for each file and kind, without values. */
 export const redactionLines = (redactions: readonly Redaction[]): string[] =>
   redactions.map(
     ({ file, kind, count }) => `redacted in ${file}: ${kind}${count === 1 ? "" : ` (${count} times)`}`,
@@ -42,7 +42,7 @@ async function redactionsOf(file: string, path: string): Promise<Redaction[]> {
       return text;
     });
   else {
-    // A marker may lie across two pieces: from its opening bracket on, the end of a piece goes with the next.
+    // A marker may span two pieces, so the end of a piece from an opening bracket on is added to the next piece.
     let rest = "";
     for await (const piece of createReadStream(path, { encoding: "latin1", highWaterMark: 1024 ** 2 })) {
       const text = rest + String(piece);

@@ -9,7 +9,7 @@ import { redactSecrets } from "./secrets/index.ts";
 import { applySpans, markerOf } from "./secrets/span.ts";
 
 const rule = (name: string): string => `@secretlint/secretlint-rule-${name}`;
-/** Two of its rules are left to our own table, which takes out the secret alone and knows escaped and cut-off forms. */
+/** Two of its rules are disabled: Meshproof's own patterns match only the secret, and also escaped and truncated forms. */
 const secretlint = {
   rules: [
     {
@@ -24,10 +24,10 @@ const secretlint = {
   ],
 };
 
-/** No rule of secretlint can match in a shorter text, of which a history has thousands. */
+/** No rule of secretlint matches a shorter text, so the many short texts of a history are skipped. */
 const shortestToken = 16;
 
-/** The text with `[redacted: KIND]` in place of every secret: by our own table first, then by secretlint's tokens of services. */
+/** Replaces every secret by `[redacted: KIND]`: first with Meshproof's own patterns, then with secretlint's tokens. */
 export async function redactText(text: string): Promise<string> {
   const own = redactSecrets(text);
   if (own.length < shortestToken) return own;
@@ -46,8 +46,8 @@ export async function redactText(text: string): Promise<string> {
 }
 
 /**
- * Of the same length, without what hides a token from secretlint's word boundaries (`\nghp_...` in JSON), and without the
- * comments by which a file could turn its rules off.
+ * A text of the same length, without escapes that hide a token from secretlint's word boundaries (`\nghp_...` in JSON)
+ * and without comments that disable secretlint's rules.
  */
 function plain(text: string): string {
   return text
@@ -57,7 +57,7 @@ function plain(text: string): string {
     .replace(/secretlint-/gi, "secretlint_");
 }
 
-/** A marker holds `: `, which plain YAML may not: the document is written anew, with quotes, where something was found. */
+/** A marker contains `: `, which must be quoted in YAML, so a document with a redaction is serialized again. */
 export async function redactYaml(text: string): Promise<string> {
   const redacted = await redactText(text);
   if (redacted === text) return text;
@@ -70,16 +70,16 @@ export async function redactYaml(text: string): Promise<string> {
 }
 
 const deepest = 4;
-/** Of one archive, unpacked. */
+/** The size limit of one unpacked archive. */
 const mostBytes = 512 * 1024 ** 2;
 
 /**
- * Text or not: what archives hold (gzip, zip, tar, in one another) is redacted inside them. An archive that cannot be
- * read is left out as a whole, for nobody can tell what is in it.
+ * Redacts bytes, including the contents of nested gzip, zip and tar archives. An unreadable archive is replaced
+ * completely, because its contents are unknown.
  */
 export const redactBytes = (bytes: Uint8Array): Promise<Uint8Array> => mapBytes(bytes, redactText);
 
-/** Every text of some bytes, and of the archives in them, through a function; the same bytes where it changes nothing. */
+/** Applies a function to every text in the bytes and in archives in them; returns the same bytes if nothing changes. */
 export async function mapBytes(
   bytes: Uint8Array,
   mapText: (text: string) => Promise<string>,
@@ -88,7 +88,7 @@ export async function mapBytes(
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const format = formatOf(buffer);
   if (format === undefined) {
-    // Every byte is a character of latin1, and comes back as it was.
+    // In latin1 every byte is one character, so the conversion is lossless.
     const text = buffer.toString("latin1");
     const mapped = await mapText(text);
     return mapped === text ? bytes : Buffer.from(mapped, "latin1");
@@ -111,7 +111,7 @@ export function formatOf(b: Uint8Array): keyof typeof inArchive | undefined {
   return has(257, "ustar") ? "tar" : undefined;
 }
 
-/** Each answers the bytes that it got where nothing changed. */
+/** Each returns its input if nothing changed. */
 const inArchive = {
   async gzip(bytes: Buffer, inner: Inner): Promise<Uint8Array> {
     const before = gunzipSync(bytes, { maxOutputLength: mostBytes });

@@ -11,10 +11,10 @@ import { freeDiskBytes, statFields } from "./machine.ts";
 const everyMs = 1000;
 const ticksPerSecond = 100;
 
-/** Other programs are looked at from here on: a look at every process each second would be a disturbance of its own. */
+/** Above this use, other programs are inspected. Reading every process each second would itself be a disturbance. */
 const worthALookCores = 0.4;
 
-/** Samples the host every second until it is disposed: what tells the rig's trouble from the mesh's. */
+/** Samples the host every second until disposal, to distinguish trouble of the test machine from trouble of the mesh. */
 export class HostWatch implements AsyncDisposable {
   readonly samples: HostSample[] = [];
   onSample: ((sample: HostSample) => void) | undefined;
@@ -35,7 +35,7 @@ export class HostWatch implements AsyncDisposable {
     this.#disks = disks;
   }
 
-  /** `containers`: the lab's nodes, whose work is no disturbance. */
+  /** `containers`: the lab's nodes, whose work does not count as a disturbance. */
   static async start(containers: readonly string[], reportsDir: string): Promise<HostWatch> {
     const groups = await Promise.all(containers.map(cpuGroupOf));
     const { rootDir } = await dockerInfo();
@@ -93,7 +93,7 @@ export class HostWatch implements AsyncDisposable {
     this.onSample?.(sample);
   }
 
-  /** Who is busy beside the lab and the harness; nothing at the first look, for it takes two. */
+  /** Busy programs other than the lab and the harness; undefined at the first look, because it takes two. */
   async #foreign(much: boolean, own: ReadonlySet<string>): Promise<string[] | undefined> {
     const before = this.#look;
     this.#look = much ? await lookAtProcesses() : undefined;
@@ -134,13 +134,13 @@ export class HostWatch implements AsyncDisposable {
   }
 }
 
-/** A container's control group, and where the kernel counts its processor time. */
+/** A container's control group, and the kernel's file with its processor time. */
 interface CpuGroup {
   readonly path: string;
   readonly file: string;
 }
 
-/** Nothing where it cannot be told. */
+/** Undefined if it cannot be determined. */
 async function cpuGroupOf(container: string): Promise<CpuGroup | undefined> {
   const [pid, id] = (
     await output("docker", ["inspect", "--format", "{{.State.Pid}} {{.Id}}", container])
@@ -168,7 +168,7 @@ async function busySeconds(): Promise<number> {
   return (user + nice + system + irq + softirq + steal) / ticksPerSecond;
 }
 
-/** Processor time of this process and its living descendants, and who they are. Only they are read. */
+/** Processor time and pids of this process and its living descendants, without reading other processes. */
 async function ownWork(): Promise<{ seconds: number; pids: ReadonlySet<string> }> {
   let ticks = 0;
   const pids = new Set<string>();

@@ -1,4 +1,4 @@
-/** Annotations of Cilium's "Load-balancing & Service Discovery" guide; the seeds use the old `io.cilium/` names. */
+/** Annotations of Cilium's "Load-balancing & Service Discovery" guide; older documents use the old `io.cilium/` names. */
 export const annotation = {
   global: "service.cilium.io/global",
   shared: "service.cilium.io/shared",

@@ -16,7 +16,7 @@ const policy = (spec: object, news: Partial<ModelPolicy> = {}): ModelPolicy => (
   ...news,
 });
 const payments = { endpointSelector: { matchLabels: { app: "payments" } } };
-const says = (
+const verdictOf = (
   policies: readonly ModelPolicy[],
   from: ModelPod,
   to = pod("c1", "payments"),
@@ -34,59 +34,59 @@ describe("ingress", () => {
     ],
   });
 
-  test("without a policy everything is open", () => {
-    expect(says([], pod("c2", "any"))).toBe("allow");
+  test("without a policy every connection is allowed", () => {
+    expect(verdictOf([], pod("c2", "any"))).toBe("allow");
   });
 
-  test("by cluster, label and port, and nobody else", () => {
-    expect(says([fromC2], pod("c2", "cart"))).toBe("allow");
-    expect(says([fromC2], pod("c1", "cart"))).toBe("deny");
-    expect(says([fromC2], pod("c2", "catalog"))).toBe("deny");
-    expect(says([fromC2], pod("c2", "cart", "other"))).toBe("deny");
-    expect(says([fromC2], pod("c2", "cart"), undefined, { port: 81 })).toBe("deny");
+  test("a rule allows by cluster, label and port, and denies all others", () => {
+    expect(verdictOf([fromC2], pod("c2", "cart"))).toBe("allow");
+    expect(verdictOf([fromC2], pod("c1", "cart"))).toBe("deny");
+    expect(verdictOf([fromC2], pod("c2", "catalog"))).toBe("deny");
+    expect(verdictOf([fromC2], pod("c2", "cart", "other"))).toBe("deny");
+    expect(verdictOf([fromC2], pod("c2", "cart"), undefined, { port: 81 })).toBe("deny");
   });
 
-  test("it is about the pods that it selects, in its own cluster and namespace", () => {
-    expect(says([fromC2], pod("c1", "x"), pod("c1", "cart"))).toBe("allow");
-    expect(says([fromC2], pod("c1", "x"), pod("c2", "payments"))).toBe("allow");
-    expect(says([fromC2], pod("c1", "x"), pod("c1", "payments", "other"))).toBe("allow");
+  test("a policy applies to the pods that it selects, in its own cluster and namespace", () => {
+    expect(verdictOf([fromC2], pod("c1", "x"), pod("c1", "cart"))).toBe("allow");
+    expect(verdictOf([fromC2], pod("c1", "x"), pod("c2", "payments"))).toBe("allow");
+    expect(verdictOf([fromC2], pod("c1", "x"), pod("c1", "payments", "other"))).toBe("allow");
   });
 
-  test("a selector without a cluster label means what the default says", () => {
+  test("a selector without a cluster label follows policyDefaultLocalCluster", () => {
     const cart = policy({
       ...payments,
       ingress: [{ fromEndpoints: [{ matchLabels: { "k8s:app": "cart" } }] }],
     });
-    expect(says([cart], pod("c2", "cart"), undefined, { local: true })).toBe("deny");
-    expect(says([cart], pod("c2", "cart"), undefined, { local: false })).toBe("allow");
-    expect(says([cart], pod("c1", "cart"))).toBe("allow");
+    expect(verdictOf([cart], pod("c2", "cart"), undefined, { local: true })).toBe("deny");
+    expect(verdictOf([cart], pod("c2", "cart"), undefined, { local: false })).toBe("allow");
+    expect(verdictOf([cart], pod("c1", "cart"))).toBe("allow");
   });
 
-  test("an empty rule denies everybody, an empty selector allows the namespace", () => {
-    expect(says([policy({ ...payments, ingress: [{}] })], pod("c1", "cart"))).toBe("deny");
-    // No rule at all enforces nothing (pkg/policy/api/rule_validation.go), nor does one that says so.
-    expect(says([policy({ ...payments, ingress: [] })], pod("c1", "cart"))).toBe("allow");
+  test("an empty rule denies every peer, an empty selector allows the namespace", () => {
+    expect(verdictOf([policy({ ...payments, ingress: [{}] })], pod("c1", "cart"))).toBe("deny");
+    // Nothing is enforced without a rule (pkg/policy/api/rule_validation.go), or with enableDefaultDeny off.
+    expect(verdictOf([policy({ ...payments, ingress: [] })], pod("c1", "cart"))).toBe("allow");
     const gentle = { enableDefaultDeny: { ingress: false }, ingress: [{}] };
-    expect(says([policy({ ...payments, ...gentle })], pod("c1", "cart"))).toBe("allow");
+    expect(verdictOf([policy({ ...payments, ...gentle })], pod("c1", "cart"))).toBe("allow");
     const all = policy({ ...payments, ingress: [{ fromEndpoints: [{}] }] });
-    expect(says([all], pod("c1", "cart"))).toBe("allow");
-    expect(says([all], pod("c1", "cart", "other"))).toBe("deny");
+    expect(verdictOf([all], pod("c1", "cart"))).toBe("allow");
+    expect(verdictOf([all], pod("c1", "cart", "other"))).toBe("deny");
   });
 
-  test("a denial wins over every permission", () => {
+  test("a deny rule takes precedence over every allow rule", () => {
     const open = policy({ ...payments, ingress: [{ fromEntities: ["all"] }] });
     const shut = policy({
       ...payments,
       ingressDeny: [{ fromEndpoints: [{ matchLabels: { app: "cart" } }] }],
     });
-    expect(says([open, shut], pod("c1", "cart"))).toBe("deny");
-    expect(says([open, shut], pod("c1", "catalog"))).toBe("allow");
+    expect(verdictOf([open, shut], pod("c1", "cart"))).toBe("deny");
+    expect(verdictOf([open, shut], pod("c1", "catalog"))).toBe("allow");
   });
 
-  test("the entity cluster is the policy's own cluster; nodes and the world are no pods", () => {
+  test("the entity cluster is the policy's own cluster; nodes and the world match no pods", () => {
     const own = policy({ ...payments, ingress: [{ fromEntities: ["cluster", "world"] }] });
-    expect(says([own], pod("c1", "cart"))).toBe("allow");
-    expect(says([own], pod("c2", "cart"))).toBe("deny");
+    expect(verdictOf([own], pod("c1", "cart"))).toBe("allow");
+    expect(verdictOf([own], pod("c2", "cart"))).toBe("deny");
   });
 
   test("namespaces by name and by label, and expressions", () => {
@@ -104,9 +104,9 @@ describe("ingress", () => {
         },
       ],
     });
-    expect(says([ops], pod("c1", "any", "ops"))).toBe("allow");
-    expect(says([ops], pod("c1", "catalog"))).toBe("allow");
-    expect(says([ops], pod("c1", "cart"))).toBe("deny");
+    expect(verdictOf([ops], pod("c1", "any", "ops"))).toBe("allow");
+    expect(verdictOf([ops], pod("c1", "catalog"))).toBe("allow");
+    expect(verdictOf([ops], pod("c1", "cart"))).toBe("deny");
   });
 });
 
@@ -115,9 +115,9 @@ test("egress is judged in the client's cluster", () => {
     endpointSelector: { matchLabels: { app: "cart" } },
     egress: [{ toEndpoints: [{ matchLabels: { app: "catalog" } }] }],
   });
-  expect(says([out], pod("c1", "cart"))).toBe("deny");
-  expect(says([out], pod("c1", "cart"), pod("c1", "catalog"))).toBe("allow");
-  expect(says([out], pod("c2", "cart"))).toBe("allow");
+  expect(verdictOf([out], pod("c1", "cart"))).toBe("deny");
+  expect(verdictOf([out], pod("c1", "cart"), pod("c1", "catalog"))).toBe("allow");
+  expect(verdictOf([out], pod("c2", "cart"))).toBe("allow");
 });
 
 test("a Kubernetes NetworkPolicy: pods, namespaces, ports, and types without rules", () => {
@@ -132,13 +132,13 @@ test("a Kubernetes NetworkPolicy: pods, namespaces, ports, and types without rul
       },
     ],
   });
-  expect(says([from], pod("c1", "any", "ops"))).toBe("allow");
-  expect(says([from], pod("c1", "any"))).toBe("deny");
-  expect(says([kubernetes({ podSelector, policyTypes: ["Ingress"] })], pod("c1", "cart"))).toBe("deny");
-  expect(says([kubernetes({ podSelector, policyTypes: ["Egress"] })], pod("c1", "cart"))).toBe("allow");
+  expect(verdictOf([from], pod("c1", "any", "ops"))).toBe("allow");
+  expect(verdictOf([from], pod("c1", "any"))).toBe("deny");
+  expect(verdictOf([kubernetes({ podSelector, policyTypes: ["Ingress"] })], pod("c1", "cart"))).toBe("deny");
+  expect(verdictOf([kubernetes({ podSelector, policyTypes: ["Egress"] })], pod("c1", "cart"))).toBe("allow");
 });
 
-test("what is not understood is unclear, unless something else denies it", () => {
+test("a rule that is not understood makes the verdict unclear, unless another rule denies", () => {
   const odd = policy({ ...payments, ingress: [{ fromCIDR: ["10.0.0.0/8"] }] });
   const { verdict, why } = policySays(
     [odd],
@@ -151,12 +151,12 @@ test("what is not understood is unclear, unless something else denies it", () =>
     { podSelector: { matchLabels: { app: "payments" } }, ingress: [{ _from: [{ podSelector: {} }] }] },
     { kind: "NetworkPolicy" },
   );
-  expect(says([renamed], pod("c1", "cart"))).toBe("unclear");
+  expect(verdictOf([renamed], pod("c1", "cart"))).toBe("unclear");
   const shut = policy({ ...payments, ingressDeny: [{ fromEntities: ["all"] }] });
-  expect(says([odd, shut], pod("c1", "cart"))).toBe("deny");
+  expect(verdictOf([odd, shut], pod("c1", "cart"))).toBe("deny");
   const l7 = policy({
     ...payments,
     ingress: [{ toPorts: [{ ports: [{ port: "8080" }], rules: { http: [{}] } }] }],
   });
-  expect(says([l7], pod("c1", "cart"))).toBe("unclear");
+  expect(verdictOf([l7], pod("c1", "cart"))).toBe("unclear");
 });

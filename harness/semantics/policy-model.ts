@@ -6,26 +6,26 @@ export interface ModelPod {
   readonly namespaceLabels: Readonly<Record<string, string>>;
 }
 
-/** A CiliumNetworkPolicy or a NetworkPolicy, in force in one cluster. */
+/** A CiliumNetworkPolicy or NetworkPolicy in one cluster. */
 export interface ModelPolicy {
   readonly cluster: string;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a policy's spec, of either kind; what is not understood is said.
+  // biome-ignore lint/suspicious/noExplicitAny: a policy's spec, of either kind; unknown parts give `unclear`.
   readonly spec: any;
 }
 
-export interface ModelAsk {
+export interface Connection {
   readonly from: ModelPod;
   readonly to: ModelPod;
   readonly port: number;
 }
 
-export interface Said {
-  /** `unclear`: a policy holds what this model does not know. */
+export interface PolicyVerdict {
+  /** `unclear`: a policy contains something that this model does not support. */
   readonly verdict: "allow" | "deny" | "unclear";
-  /** The policies that decided, or what is not understood. */
+  /** The policies that decided, or the unsupported parts. */
   readonly why: readonly string[];
 }
 
@@ -33,30 +33,30 @@ const clusterKey = "io.cilium.k8s.policy.cluster";
 const namespaceKey = "io.kubernetes.pod.namespace";
 const namespaceLabel = "io.cilium.k8s.namespace.labels.";
 
-/** Thrown where a policy cannot be read by this model. */
+/** Thrown for a policy that this model does not support. */
 class Unclear extends Error {}
 
 /**
- * What policies say of a TCP connection between two pods (Cilium's "Layer 3" and "Layer 4" policy guides). Ingress is
- * judged by the policies of the server's cluster, egress by those of the client's: a policy is of one cluster.
- * `defaultsToLocal`: whether a selector without a cluster label means its own cluster alone (policyDefaultLocalCluster).
+ * Whether policies allow a TCP connection between two pods (Cilium's "Layer 3" and "Layer 4" policy guides). A policy
+ * applies in one cluster: policies of the server's cluster decide on ingress, those of the client's on egress.
+ * `defaultsToLocal`: whether a selector without a cluster label selects only its own cluster (policyDefaultLocalCluster).
  */
 export function policySays(
   policies: readonly ModelPolicy[],
-  ask: ModelAsk,
+  connection: Connection,
   defaultsToLocal: (cluster: string) => boolean,
-): Said {
+): PolicyVerdict {
   const sides = [
     sideSays(
       "ingress",
-      policies.filter((p) => p.cluster === ask.to.cluster),
-      ask,
+      policies.filter((p) => p.cluster === connection.to.cluster),
+      connection,
       defaultsToLocal,
     ),
     sideSays(
       "egress",
-      policies.filter((p) => p.cluster === ask.from.cluster),
-      ask,
+      policies.filter((p) => p.cluster === connection.from.cluster),
+      connection,
       defaultsToLocal,
     ),
   ];
@@ -68,9 +68,9 @@ export function policySays(
 function sideSays(
   side: "ingress" | "egress",
   policies: readonly ModelPolicy[],
-  { from, to, port }: ModelAsk,
+  { from, to, port }: Connection,
   defaultsToLocal: (cluster: string) => boolean,
-): Said {
+): PolicyVerdict {
   const [subject, peer] = side === "ingress" ? [to, from] : [from, to];
   const why: string[] = [];
   let enforced = false;
@@ -102,7 +102,7 @@ function sideSays(
     }
   }
   if (denied) return { verdict: "deny", why };
-  // Whatever is not understood could have allowed it or denied it.
+  // An unsupported rule could have allowed or denied the connection.
   if (unclear) return { verdict: "unclear", why };
   if (enforced && !allowed) return { verdict: "deny", why: [...why, `nothing allows its ${side}`] };
   return { verdict: "allow", why };
@@ -119,7 +119,7 @@ function holds({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): boolean
   return [side, `${side}Deny`].some((rules) => (spec[rules] ?? []).length > 0);
 }
 
-/** Whether what the policy does not allow is denied; Cilium's `enableDefaultDeny` may say otherwise. */
+/** Whether the policy denies everything that it does not allow: the default, unless `enableDefaultDeny` is off. */
 function enforces({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): boolean {
   return kind === "NetworkPolicy" || spec.enableDefaultDeny?.[side] !== false;
 }
@@ -131,7 +131,7 @@ function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
   return labelsMatch(selector, (key) => pod.labels[bareKey(key)]);
 }
 
-/** A rule of ports alone is for everybody; one with an empty list of peers is for nobody. */
+/** A rule with only ports matches every peer; one with an empty list of peers matches none. */
 function peersMatch(
   policy: ModelPolicy,
   rule: unknown,
@@ -141,7 +141,7 @@ function peersMatch(
   const word = side === "ingress" ? "from" : "to";
   if (policy.kind === "NetworkPolicy") {
     const other = Object.keys(r).find((key) => key !== "ports" && key !== word);
-    // Peers under another name (older evidence says `_from`) do not make it a rule for everybody.
+    // An unknown key for peers (older evidence has `_from`) must not turn it into a rule for every peer.
     if (other !== undefined) throw new Unclear(`${other} is not understood`);
     const peers = r[word] as readonly Record<string, unknown>[] | undefined;
     if (peers === undefined || peers.length === 0) return true;
@@ -152,7 +152,7 @@ function peersMatch(
   if (other !== undefined) throw new Unclear(`${other} is not understood`);
   const endpoints = r[`${word}Endpoints`] as readonly unknown[] | undefined;
   const entities = r[`${word}Entities`] as readonly string[] | undefined;
-  // A rule that says nothing at all lets nobody in: `ingress: [{}]` is how a default deny is written.
+  // An empty rule allows no peer: `ingress: [{}]` means default deny.
   if (endpoints === undefined && entities === undefined) return r.toPorts !== undefined;
   return (
     (endpoints ?? []).some((selector) => ciliumPeer(policy, selector, peer, local)) ||
@@ -163,7 +163,7 @@ function peersMatch(
 function entityMatches(policy: ModelPolicy, entity: string, peer: ModelPod): boolean {
   if (entity === "all") return true;
   if (entity === "cluster") return peer.cluster === policy.cluster;
-  // Of nodes and the world: no pod of the mesh is one.
+  // Entities for nodes and the world match no pod of the mesh.
   if (
     ["host", "remote-node", "world", "kube-apiserver", "health", "ingress", "init", "none"].includes(entity)
   )
@@ -185,7 +185,7 @@ function ciliumPeer(policy: ModelPolicy, selector: unknown, peer: ModelPod, loca
   const s = selector as Selector;
   const keys = keysOf(s).map(bareKey);
   if (!keys.includes(clusterKey) && local && peer.cluster !== policy.cluster) return false;
-  // Without a word on namespaces a selector is about its own.
+  // A selector without a namespace label selects its own namespace.
   if (
     !keys.some((k) => k === namespaceKey || k.startsWith(namespaceLabel)) &&
     peer.namespace !== policy.namespace
@@ -238,7 +238,7 @@ function labelsMatch(selector: unknown, labelOf: (key: string) => string | undef
   );
 }
 
-/** Cilium's own sources of labels, `k8s:` and `any:`, in front of a key. */
+/** Cilium's label sources, `k8s:` and `any:`, as the prefix of a key. */
 const bareKey = (key: string): string => key.replace(/^(k8s|any):/, "");
 
 function portsMatch(rule: unknown, port: number): boolean {

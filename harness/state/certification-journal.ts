@@ -12,7 +12,7 @@ import { labDir } from "./lab.ts";
 
 const fileOf = (lab: string): string => join(labDir(lab), "certify.json");
 
-/** Undefined where no certification was begun; throws for a journal that this Meshproof cannot go on by. */
+/** Undefined if there is no certification; throws for a journal that this version of Meshproof cannot resume. */
 export async function readCertification(lab: string): Promise<CertificationJournal | undefined> {
   const file = fileOf(lab);
   const text = await readFile(file, "utf8").catch(() => undefined);
@@ -25,10 +25,10 @@ export async function readCertification(lab: string): Promise<CertificationJourn
       });
 }
 
-/** Labs whose certification this process is at. */
+/** Labs whose certification this process is running. */
 const claimed = new Set<string>();
 
-/** This process goes on with it: nothing is stranded then. */
+/** Marks the certification as running in this process, so that it is not reported as interrupted. */
 export const claimCertification = (lab: string): void => void claimed.add(lab);
 
 export async function writeCertification(lab: string, journal: CertificationJournal): Promise<void> {
@@ -36,27 +36,27 @@ export async function writeCertification(lab: string, journal: CertificationJour
   await writeAtomic(fileOf(lab), JSON.stringify(journal), 0o600);
 }
 
-/** Says of a certification that was cut off where it stopped. To be called under the lab's lock: nobody is at it then. */
+/** Reports where an interrupted certification stopped. Call it under the lab's lock, when no process is running one. */
 export async function reportInterrupted(lab: string, say: (line: string) => void): Promise<void> {
   if (claimed.has(lab)) return;
-  const cleansUp = `\`${meshCommand("down", "--lab", lab)}\` cleans up`;
+  const cleanUp = `\`${meshCommand("down", "--lab", lab)}\` to clean up`;
   try {
     const journal = await readCertification(lab);
     if (journal !== undefined)
       say(
-        `${whereItIs(lab, journal)}: \`${meshCommand("certify", "--resume", "--lab", lab)}\` goes on, ${cleansUp}`,
+        `${whereItIs(lab, journal)}: run \`${meshCommand("certify", "--resume", "--lab", lab)}\` to resume, or ${cleanUp}`,
       );
   } catch (error) {
-    // Who does not mean to go on with it is not held up by it.
-    say(`${messageOf(error)}: ${cleansUp}`);
+    // An unreadable journal must not stop a command that does not resume it.
+    say(`${messageOf(error)}: run ${cleanUp}`);
   }
 }
 
-/** Whether a certification was begun and not ended, whatever its journal says. */
+/** Whether there is an unfinished certification, even if its journal cannot be read. */
 export const hasCertification = async (lab: string): Promise<boolean> =>
   (await stat(fileOf(lab)).catch(() => undefined)) !== undefined;
 
-/** Where a lab's certification is, or why its journal does not say it; undefined where there is none. */
+/** Progress of a lab's certification, or why its journal cannot be read; undefined if there is none. */
 export async function certificationOf(lab: string): Promise<string | undefined> {
   try {
     const journal = await readCertification(lab);
@@ -68,6 +68,6 @@ export async function certificationOf(lab: string): Promise<string | undefined> 
 
 export const forgetCertification = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
 
-/** Where a certification is, or stopped, for whoever meets its lab. */
+/** Describes the progress of a running or interrupted certification. */
 export const whereItIs = (lab: string, { pair, current, done }: CertificationJournal): string =>
-  `the certification of ${pair.from} to ${pair.to} in lab ${lab} got to phase "${current}", with ${done.length === 0 ? "none" : done.map((p) => `"${p.name}"`).join(", ")} behind it`;
+  `the certification of ${pair.from} to ${pair.to} in lab ${lab} is in phase "${current}"; finished phases: ${done.length === 0 ? "none" : done.map((p) => `"${p.name}"`).join(", ")}`;

@@ -9,7 +9,7 @@ import { labDir } from "./lab.ts";
 const journalDir = (lab: string): string => join(labDir(lab), "faults");
 const fileOf = (lab: string, id: string): string => join(journalDir(lab), `${id}.json`);
 
-/** On disk before it returns: what follows may be killed. */
+/** The entry is on disk when this returns, so that it survives a kill of the process. */
 export async function writeFaultJournal(lab: string, entry: JournalEntry): Promise<void> {
   await writeAtomic(fileOf(lab, entry.id), `${JSON.stringify(entry)}\n`, 0o600);
 }
@@ -18,7 +18,7 @@ export async function removeFromJournal(lab: string, id: string): Promise<void> 
   await rm(fileOf(lab, id), { force: true });
 }
 
-/** Faults that are not healed, oldest first. */
+/** Faults that are not healed yet, oldest first. */
 export async function readFaultJournal(lab: string): Promise<JournalEntry[]> {
   const entries: JournalEntry[] = [];
   for (const name of await readdir(journalDir(lab)).catch(() => [])) {

@@ -25,7 +25,7 @@ const container = (name: string, over: Partial<DockerContainer> = {}): DockerCon
 const node = (cluster: string, on: string, role = "control-plane"): DockerContainer =>
   container(`${cluster}-${role}`, { network: on, labels: { "io.x-k8s.kind.cluster": cluster } });
 
-/** A lab of one cluster with a client beside it. */
+/** A lab of one cluster with a client outside it. */
 const labOf = (owner: Owner, lab: string) => {
   const name = labPrefix(owner.short, lab);
   return {
@@ -57,8 +57,8 @@ const all = {
   ],
 };
 
-describe("whose a lab is", () => {
-  test("three labs of one name on one daemon are three", () => {
+describe("the owner of a lab", () => {
+  test("three labs of one name on one daemon are distinct", () => {
     const labs = findLabs(all, alice);
     expect(labs.map(({ lab, owner, stateFolder }) => ({ lab, owner, stateFolder }))).toEqual([
       { lab: "seed", owner: alice.id, stateFolder: alice.stateFolder },
@@ -73,14 +73,14 @@ describe("whose a lab is", () => {
     expect(labs.map((l) => l.nodes.length)).toEqual([1, 1, 1]);
   });
 
-  test("a node whose network is gone is its owner's by name, another owner's too", () => {
+  test("a node without its network is assigned by name, also to another owner", () => {
     const networks = [network("bridge")];
     expect(findLabs({ ...all, networks }, alice).map(({ owner }) => owner)).toEqual(
       [alice.id, bob.id, bob.short, "unlabelled"].sort(),
     );
   });
 
-  test("a cluster of somebody's own on a lab's network is nobody's lab", () => {
+  test("a foreign kind cluster on a lab's network is not part of a lab", () => {
     const name = labPrefix(alice.short, "seed");
     const listing = {
       containers: [node("mine", name), node("meshproof-seed--east", name)],
@@ -89,7 +89,7 @@ describe("whose a lab is", () => {
     expect(findLabs(listing, alice).flatMap((l) => l.containers)).toEqual([]);
   });
 
-  test("each cluster on a network of its own is one lab all the same", () => {
+  test("clusters on separate networks are one lab", () => {
     const names = ["east", "west"].map((c) => kindNameIn(alice.short, "wide", c));
     const listing = {
       containers: names.map((n) => node(n, n)),
@@ -99,7 +99,7 @@ describe("whose a lab is", () => {
     expect(findLabs({ ...listing, networks: [] }, alice)).toMatchObject([{ lab: "wide", owner: alice.id }]);
   });
 
-  test("labels that are no lab's or no owner's are not printed", () => {
+  test("invalid labels of labs and owners are not printed", () => {
     const labels = (over: Record<string, string>) => ({ ...labLabels("seed", bob), ...over });
     const odd = (over: Record<string, string>) =>
       findLabs({ containers: [], networks: [network("x", labels(over))] }, alice);
@@ -109,16 +109,16 @@ describe("whose a lab is", () => {
   });
 });
 
-describe("what is in the way of a new lab", () => {
+describe("conflicts with a new lab", () => {
   const plan = (owner: Owner) => ({
     lab: "seed",
     clusters: ["east"],
     networks: [labPrefix(owner.short, "seed")],
   });
-  test("is not a lab of the same name of another owner, nor one's own", () => {
+  test("a lab of the same name, own or of another owner, is none", () => {
     expect(inTheWay(all, alice, plan(alice))).toEqual([]);
   });
-  test("is a container or a network with the lab's names that somebody else labelled, or nobody", () => {
+  test("a container or network with the lab's names and another owner's label, or no label, is one", () => {
     const cluster = kindNameIn(alice.short, "seed", "east");
     const name = labPrefix(alice.short, "seed");
     const listing = {
@@ -137,7 +137,7 @@ describe("what is in the way of a new lab", () => {
   });
 });
 
-test("all of an owner's labs are theirs alone", () => {
+test("labs are sorted by owner", () => {
   const keys = [
     ...findLabs(all, alice),
     { lab: "gone", owner: alice.id },
@@ -155,6 +155,6 @@ test("all of an owner's labs are theirs alone", () => {
   });
 });
 
-test("names are as long as they were before they carried an owner", () => {
+test("names with an owner are as long as names of earlier versions", () => {
   expect(kindNameIn(alice.short, "seed", "east")).toHaveLength("meshproof-seed--east".length);
 });

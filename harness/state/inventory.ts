@@ -9,19 +9,19 @@ import {
   unlabelled,
 } from "#harness/platform/owner.ts";
 
-/** Names a lab among those of all owners. */
+/** Identifies a lab among those of all owners. */
 export interface LabKey {
   readonly lab: string;
-  /** The owner's id; the part of it that names carry, where no label tells more; or `unlabelled`. */
+  /** The owner's id; the part of it in object names, if there is no label; or `unlabelled`. */
   readonly owner: string;
 }
 
-/** What Docker holds of one lab. */
+/** The Docker objects of one lab. */
 export interface FoundLab extends LabKey {
-  /** The owner's, where a label tells. */
+  /** The owner's state folder, if a label contains it. */
   readonly stateFolder?: string;
   readonly containers: readonly DockerContainer[];
-  /** kind's node containers among them. */
+  /** Including kind's node containers. */
   readonly nodes: readonly DockerContainer[];
   readonly networks: readonly DockerNetwork[];
 }
@@ -30,7 +30,7 @@ const kindClusterLabel = "io.x-k8s.kind.cluster";
 
 export const isSameLab = (a: LabKey, b: LabKey): boolean => a.lab === b.lab && a.owner === b.owner;
 
-/** Every lab of every owner that a daemon holds anything of, by lab and owner. */
+/** Every lab of every owner with objects in a daemon, by lab and owner. */
 export function findLabs(listing: DockerListing, self: Owner): FoundLab[] {
   const keyOf = keysIn(listing, self);
   const byName = new Map<string, { -readonly [K in keyof FoundLab]: FoundLab[K] }>();
@@ -58,13 +58,13 @@ export function findLabs(listing: DockerListing, self: Owner): FoundLab[] {
   return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, lab]) => lab);
 }
 
-/** Containers and networks of others whose names this owner's lab needs. */
+/** Other containers and networks whose names conflict with this owner's lab. */
 export function inTheWay(
   listing: DockerListing,
   self: Owner,
   plan: { readonly lab: string; readonly clusters: readonly string[]; readonly networks: readonly string[] },
 ): { readonly what: string; readonly key: LabKey | undefined }[] {
-  const own: LabKey = { lab: plan.lab, owner: self.id };
+  const planned: LabKey = { lab: plan.lab, owner: self.id };
   const keyOf = keysIn(listing, self);
   const kindNames = plan.clusters.map((c) => kindNameIn(self.short, plan.lab, c));
   const isNeeded = ({ name, labels }: DockerContainer): boolean =>
@@ -81,18 +81,18 @@ export function inTheWay(
     ...listing.networks
       .filter((n) => plan.networks.includes(n.name))
       .map((n) => ({ what: `network ${n.name}`, key: keyOf.network(n) })),
-  ].filter(({ key }) => key === undefined || !isSameLab(key, own));
+  ].filter(({ key }) => key === undefined || !isSameLab(key, planned));
 }
 
-/** What the names of a lab's clusters begin with. */
+/** The prefix of the names of a lab's clusters. */
 const prefixOf = ({ lab, owner }: LabKey): string =>
   owner === unlabelled ? `meshproof-${lab}` : labPrefix(shortOf(owner) ?? owner, lab);
 
 const isNode = ({ labels }: DockerContainer): boolean => labels[kindClusterLabel] !== undefined;
 
 /**
- * Tells whose things are: by their labels; a kind node, which gets none of ours, by the network it was created on, and by
- * that network's name where the network is gone.
+ * Determines the lab of Docker objects by their labels. A kind node has no such labels: it belongs to the lab of the
+ * network on which it was created, which is identified by its name if it no longer exists.
  */
 function keysIn({ networks }: DockerListing, self: Owner) {
   const owners = new Map(
@@ -118,7 +118,7 @@ function keysIn({ networks }: DockerListing, self: Owner) {
       if (labelled !== undefined || !isNode(c)) return labelled;
       const network = networks.find((n) => n.name === c.network || n.id === c.network);
       const key = network === undefined ? byName(c.network) : byLabels(network.labels);
-      // Somebody may have put a cluster of their own on a lab's network: its name tells.
+      // A user's kind cluster can be on a lab's network; it has another name.
       return key !== undefined && c.labels[kindClusterLabel]?.startsWith(`${prefixOf(key)}--`) === true
         ? key
         : undefined;

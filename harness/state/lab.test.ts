@@ -35,7 +35,7 @@ describe("the state file of an earlier version", () => {
   test.each([
     ["with a version", { ...old, version: 1, owner }],
     ["without one", { ...old, owner }],
-  ])("%s is a lab that is nobody's own, and says how to remove it", async (_how, state) => {
+  ])("%s is a lab without an owner; the error says how to remove it", async (_how, state) => {
     write("seed", state);
     const migrated = await readLabState("seed");
     expect(migrated).toEqual({ ...now, version: 3, owner: "unlabelled", remover: owner });
@@ -47,15 +47,15 @@ describe("the state file of an earlier version", () => {
     });
   });
   const external = (kvstoreMesh: boolean) => {
-    const own = { kubeconfig: "/k", context: "c", networks: ["kind"], givesAddresses: true };
+    const access = { kubeconfig: "/k", context: "c", networks: ["kind"], givesAddresses: true };
     const values = { clustermesh: { apiserver: { kvstoremesh: { enabled: kvstoreMesh } } } };
-    return { ...now.plan, clusters: clusters.map((c) => ({ ...c, values, own })) };
+    return { ...now.plan, clusters: clusters.map((c) => ({ ...c, values, own: access })) };
   };
-  test("of external clusters is this state folder's: nothing in Docker carries a label for them", async () => {
+  test("of external clusters belongs to this owner, because they have no labels in Docker", async () => {
     write("own", { ...old, version: 1, plan: external(true) });
     expect((await readLabState("own"))?.owner).toBe(currentOwner().id);
   });
-  test.each([true, false])("has its external clusters as such, KVStoreMesh %s", async (hasKvstoreMesh) => {
+  test.each([true, false])("keeps external clusters external, KVStoreMesh %s", async (hasKvstoreMesh) => {
     write("own", { ...old, version: 2, owner: "bob-01234567", plan: external(hasKvstoreMesh) });
     const state = await readLabState("own");
     expect(state).toMatchObject({ version: 3, owner: "bob-01234567" });
@@ -67,7 +67,7 @@ describe("the state file of an earlier version", () => {
       ...{ hasApiserver: true, hasKvstoreMesh, routesNatively: false },
     });
   });
-  test("has its kind clusters as such, so that a lab that is up is still the one that was asked for", async () => {
+  test("keeps kind clusters, so that a lab that is up still matches its plan", async () => {
     const more = { values: { routingMode: "native" }, manifests: [{ kind: "Pod" }] };
     const planned = clusters.map((c) => ({ ...c, ...more }));
     write("seed", { ...old, version: 2, owner: "x", plan: { ...now.plan, clusters: planned } });
@@ -88,7 +88,7 @@ describe("the state file of an earlier version", () => {
       "config-conflict",
     ],
     ["one without a plan", { ...old, version: 2, owner: "x", plan: {} }, "config-conflict"],
-  ])("%s is refused by name", async (_what, state, code) => {
+  ])("%s is refused; the message names the lab", async (_what, state, code) => {
     write("seed", state);
     await expect(readLabState("seed")).rejects.toMatchObject({
       code,
@@ -97,7 +97,7 @@ describe("the state file of an earlier version", () => {
   });
 });
 
-test("a lab of another user in the same state folder is theirs", async () => {
+test("a lab of another user in the same state folder is refused", async () => {
   write("seed", exampleLabState({ lab: "seed", owner: "bob-01234567" }));
   await expect(requireLab("seed")).rejects.toMatchObject({
     code: "lab-foreign",
@@ -108,7 +108,7 @@ test("a lab of another user in the same state folder is theirs", async () => {
 describe("work on a lab", () => {
   const never = new AbortController().signal;
 
-  test("holds the lab's lock, nested work too, and frees it when it fails", async () => {
+  test("holds the lab's lock, also for nested work, and releases it on failure", async () => {
     const folder = join(dir, "meshproof");
     await withLab("seed", never, () =>
       withLab("seed", never, async () => {
@@ -125,18 +125,18 @@ describe("work on a lab", () => {
     ["a pause", (signal: AbortSignal) => pause(60_000, signal)],
     ["a program", (signal: AbortSignal) => command("sleep", ["60"], { signal })],
     [
-      "a call that complains in its own way",
+      "a call that throws its own error",
       async (signal: AbortSignal) => {
         await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
         throw new MeshproofError("kube-request", "the request was cut off");
       },
     ],
     [
-      "a loop that ends well",
+      "a loop that ends without an error",
       (signal: AbortSignal) =>
         new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true })),
     ],
-  ])("ends with lock-lost when the lock is lost: %s", async (_what, work) => {
+  ])("fails with lock-lost when the lock is lost: %s", async (_what, work) => {
     const working = withLab("seed", never, (outer) =>
       withLab("seed", outer, (signal) => {
         meddle();
@@ -146,7 +146,7 @@ describe("work on a lab", () => {
     await expect(working).rejects.toMatchObject({ code: "lock-lost" });
   });
 
-  test("that lost its lock leaves the lab to whoever has it now", async () => {
+  test("that lost its lock does not remove the lab", async () => {
     const state = exampleLabState({ lab: "lost", owner: currentOwner().id });
     const made = { ...state, remover: await thisProcess() };
     await writeLabState(made);
@@ -160,7 +160,7 @@ describe("work on a lab", () => {
     expect(existsSync(labDir("lost"))).toBe(true);
   });
 
-  test("a signal that fired for a typed reason gives that reason, an interruption stays one", async () => {
+  test("a signal with a typed reason gives that reason, an interruption stays an interruption", async () => {
     const lost = AbortSignal.abort(new MeshproofError("lock-lost", "gone"));
     expect(() => throwIfAborted(lost, "test")).toThrow(expect.objectContaining({ code: "lock-lost" }));
     await expect(pause(1000, lost)).rejects.toMatchObject({ code: "lock-lost" });

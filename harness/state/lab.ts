@@ -13,7 +13,7 @@ import { hasLostLock } from "./lock.ts";
 
 const labsDir = (): string => join(stateDir(), "labs");
 export const labDir = (lab: string): string => join(labsDir(), checkLabName(lab));
-/** The network of a lab of this owner, or that of one of its clusters alone. */
+/** The Docker network of a lab of this owner, or of one of its clusters. */
 export const networkOf = (lab: string, cluster?: string): string => {
   const { short } = currentOwner();
   return cluster === undefined ? labPrefix(short, lab) : kindNameIn(short, lab, cluster);
@@ -24,7 +24,7 @@ export const kindNameOf = (lab: string, cluster: string): string =>
 export const kubeconfigOf = (lab: string, cluster: string): string =>
   join(labDir(lab), `${cluster}.kubeconfig`);
 
-/** An earlier version's file is migrated. Throws for a state that this Meshproof cannot use. */
+/** Migrates files of earlier versions. Throws for a state that this version of Meshproof cannot use. */
 export async function readLabState(lab: string): Promise<LabState | undefined> {
   const file = join(labDir(lab), "state.json");
   const what = `the state of lab ${lab} (${file})`;
@@ -43,31 +43,31 @@ export async function readLabState(lab: string): Promise<LabState | undefined> {
 }
 
 /**
- * A lab of version 1 carries no owner, so its containers are nobody's own. External clusters have no containers of ours:
- * what is known of them is this state folder's.
+ * The owner of a lab of version 1, whose containers have no owner label. External clusters have no containers of
+ * Meshproof, so a lab of external clusters belongs to the owner of this state folder.
  */
 const ownerBefore = (clusters: readonly PlannedCluster[]): string =>
   clusters.length > 0 && clusters.every((c) => c.kind === "external") ? currentOwner().id : unlabelled;
 
-/** Whether this owner may change the lab: another's, or one of an earlier version, is left alone. */
+/** Whether this owner may change the lab, which is not the case for labs of other owners and of earlier versions. */
 export const isOwn = (state: Pick<LabState, "owner">): boolean => state.owner === currentOwner().id;
 
-/** Throws `lab-foreign`, which says how to remove the lab, unless it is this owner's. */
+/** Throws `lab-foreign`, with the command to remove the lab, if it does not belong to this owner. */
 export function requireOwn(state: Pick<LabState, "lab" | "owner">): void {
   if (!isOwn(state)) throw foreignLab(state);
 }
 
-/** The refusal to touch a lab of another owner. */
+/** The error for a lab of another owner. */
 export function foreignLab({ lab, owner }: Pick<LabState, "lab" | "owner">, what = ""): MeshproofError {
   return new MeshproofError(
     "lab-foreign",
     `${what}lab ${lab} ${
       owner === unlabelled
-        ? "was made by an earlier version of Meshproof and carries no owner"
-        : `belongs to ${owner}, and this is ${currentOwner().id}`
+        ? "was created by an earlier version of Meshproof and has no owner"
+        : `belongs to ${owner}, not to ${currentOwner().id}`
     }`,
     {
-      remedy: `choose another --lab; if nobody needs that lab, \`${meshCommand("down", "--lab", lab, "--owner", owner)}\` removes it`,
+      remedy: `choose another --lab; if that lab is not needed, \`${meshCommand("down", "--lab", lab, "--owner", owner)}\` removes it`,
     },
   );
 }
@@ -77,7 +77,7 @@ export async function writeLabState(state: LabState): Promise<void> {
   await writeAtomic(join(labDir(state.lab), "state.json"), `${JSON.stringify(state, null, 2)}\n`, 0o600);
 }
 
-/** A lab that somebody was to remove is this command's now: to remove at its end, or to keep. A kept lab stays kept. */
+/** Makes this process the remover of a lab that has one, or with `keep` removes the remover. A kept lab stays kept. */
 export async function claimLab(state: LabState, keep: boolean): Promise<LabState> {
   requireOwn(state);
   if (state.remover === undefined) return state;
@@ -87,7 +87,7 @@ export async function claimLab(state: LabState, keep: boolean): Promise<LabState
   return claimed;
 }
 
-/** Whether the lab is this process's to remove: not once it lost the lab's lock, for somebody else may use it now. */
+/** Whether this process must remove the lab. Not after it lost the lab's lock, because another command may use the lab. */
 export const isHeldByThisProcess = async (state: LabState): Promise<boolean> =>
   isOwn(state) &&
   !hasLostLock(state.lab) &&
@@ -104,7 +104,7 @@ export async function requireLab(lab: string): Promise<LabState> {
   }
   requireOwn(state);
   if (state.phase !== "up") {
-    throw new MeshproofError("lab-missing", `lab ${lab} is half made (phase: ${state.phase})`, {
+    throw new MeshproofError("lab-missing", `lab ${lab} is incomplete (phase: ${state.phase})`, {
       remedy: `run \`${meshCommand("up", "--lab", lab)}\`, which repairs or rebuilds it`,
     });
   }

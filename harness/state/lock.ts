@@ -8,13 +8,13 @@ const folderOf = (stateFolder: string, lab: string): string => join(stateFolder,
 
 /** By folder. */
 const held = new Map<string, FolderLock>();
-/** Folders of the locks that this process lost. */
+/** Folders whose lock this process lost. */
 const lost = new Set<string>();
 
 /**
- * Does work on a lab under its lock: one command at a time changes or tests it. The work's signal fires also when the
- * lock is lost; the work then fails with `lock-lost`, whatever it made of that. Nested calls of one command share the
- * lock: `run` holds it from `up` to `down`.
+ * Runs work on a lab under its lock, so that only one command at a time changes or tests it. If the lock is lost, the
+ * work's signal fires, and this throws `lock-lost` whatever the work returns or throws. Nested calls in one command share
+ * the lock: `run` holds it from `up` to `down`.
  */
 export async function withLab<T>(
   lab: string,
@@ -39,9 +39,9 @@ export async function withLab<T>(
   }
 }
 
-/** Whether this process held the lab's lock and lost it: what it made there is no longer its to remove. */
+/** Whether this process lost the lab's lock, so that it must not remove what it created there. */
 export const hasLostLock = (lab: string): boolean => lost.has(folderOf(stateDir(), lab));
 
-/** The living process that works on a lab of some owner, as that owner's state folder tells; nothing where none does. */
+/** The live process that holds the lock of an owner's lab, read from that owner's state folder; undefined if none. */
 export const workerOn = (stateFolder: string, lab: string): Promise<ProcessMark | undefined> =>
   holderOf(folderOf(stateFolder, lab));

@@ -38,7 +38,6 @@ function write(lab: string, file: string, content: unknown): string {
 const without = (value: object, ...keys: string[]): Record<string, unknown> =>
   Object.fromEntries(Object.entries(value).filter(([key]) => !keys.includes(key)));
 
-/** `lab`'s name is in the remedy as one pastes it. */
 const refused = (message: string, remedy: string, code = "config-conflict", exitCode = 2) =>
   expect.objectContaining({
     code,
@@ -52,23 +51,23 @@ describe("the state of a lab", () => {
   test.each([
     ...profileNames.map((p) => labFileOf(p)),
     ...["ids-511.yaml", "native-routing.yaml", "dual-stack/lab.yaml"].map((f) => join(kindConfigs, f)),
-  ])("of every lab file is read as it was written: %s", async (labFile) => {
+  ])("of every lab file is read back unchanged: %s", async (labFile) => {
     const plan = await planLab({ lab: "ours", labFile });
     const state = exampleLabState({ plan, artifacts: exampleArtifacts(plan) });
     await writeLabState(state);
     expect(await readLabState("ours")).toEqual(state);
   });
 
-  /** A lab as version 1 kept it: its owner was the process that removes it. */
+  /** A lab of version 1: its owner is the process that removes it. */
   const first = (): Record<string, unknown> & Pick<LabState, "plan" | "artifacts"> => {
     const { owner: _, ...state } = exampleLabState({ lab: "ours" });
     return { ...state, version: 1 };
   };
 
-  test("of before this check is read: its shape has not changed", async () => {
+  test("of before this check is read, because its keys are the same", async () => {
     const remover = { pid: 12, pidStart: "34" };
     const state = exampleLabState({ lab: "ours", owner: currentOwner().id, remover });
-    // A build from source also told how long its parts took, and its images.
+    // Builds from source also stored their times and images.
     const artifacts = { ...state.artifacts, times: [{ part: "kind", ms: 1 }], pushable: ["x"] };
     write("ours", "state.json", `${JSON.stringify({ ...state, artifacts }, null, 2)}\n`);
     expect(await requireLab("ours")).toEqual(state);
@@ -77,7 +76,7 @@ describe("the state of a lab", () => {
   test.each([
     ["networks and suites", (plan: object) => without(plan, "networks", "suites"), "plan.networks:"],
     ["profiles", (plan: object) => without(plan, "profile"), "plan.profile:"],
-  ])("of before there were %s is refused by name", async (_name, older, place) => {
+  ])("of before there were %s is refused; the message names the lab", async (_name, older, place) => {
     const state = first();
     const path = write("ours", "state.json", { ...state, plan: older(state.plan) });
     await expect(readLabState("ours")).rejects.toThrow(
@@ -88,14 +87,14 @@ describe("the state of a lab", () => {
     );
   });
 
-  test("of before a budget was there has its default", async () => {
+  test("without a newer budget has its default", async () => {
     const state = first();
     const budgets = without(state.plan.budgets, "upgradeLostMs");
     write("ours", "state.json", { ...state, plan: { ...state.plan, budgets } });
     expect((await readLabState("ours"))?.plan).toEqual(state.plan);
   });
 
-  test("of a newer Meshproof is refused by name", async () => {
+  test("of a newer Meshproof is refused; the message names the lab", async () => {
     write("ours", "state.json", { ...exampleLabState({ lab: "ours" }), version: 1000 });
     await expect(readLabState("ours")).rejects.toThrow(
       refused("was written by a newer Meshproof (version 1000;", "`npm run mesh -- down --lab ours`"),
@@ -109,7 +108,7 @@ describe("the state of a lab", () => {
     );
   });
 
-  test("that is not there is no lab", async () => {
+  test("that does not exist means no lab", async () => {
     expect(await readLabState("ours")).toBeUndefined();
   });
 });
@@ -118,7 +117,7 @@ describe("the journal of a certification", () => {
   const today = exampleJournal();
   const old = without(today, "version");
 
-  test("is read as it was written", async () => {
+  test("is read back unchanged", async () => {
     await writeCertification("theirs", today);
     expect(await readCertification("theirs")).toEqual(today);
   });
@@ -131,12 +130,12 @@ describe("the journal of a certification", () => {
     expect(await readCertification("ours")).toEqual(today);
     const lines: string[] = [];
     await reportInterrupted("ours", (line) => lines.push(line));
-    expect(lines.join()).toContain("`npm run mesh -- certify --resume --lab ours` goes on");
+    expect(lines.join()).toContain("run `npm run mesh -- certify --resume --lab ours` to resume");
   });
 
   test.each([
     [
-      "of before it took suites",
+      "of before it had suites",
       { ...old, settings: without(today.settings, "suites"), madeLab: false },
       "settings.suites: expected array, found nothing",
     ],
@@ -156,12 +155,12 @@ describe("the journal of a certification", () => {
       "pair: expected object, found nothing",
     ],
     [
-      "whose phases lack what is judged today",
+      "whose phases lack a figure that is now judged",
       { ...old, done: [{ ...today.done[0], disruptions: [{ path: "p", kind: "dns", sent: 1, lost: 0 }] }] },
       "done.0.disruptions.0.lostMs: expected number, found nothing",
     ],
     ["that is empty", {}, "pair: expected object, found nothing"],
-  ])("%s is refused by name", async (_name, journal, place) => {
+  ])("%s is refused; the message names the lab", async (_name, journal, place) => {
     const path = write("ours", "certify.json", journal);
     await expect(readCertification("ours")).rejects.toThrow(
       refused(
@@ -169,24 +168,24 @@ describe("the journal of a certification", () => {
         "run `npm run mesh -- down --lab ours`, then certify again",
       ),
     );
-    // Other commands say so and go on.
+    // Other commands report it and continue.
     const lines: string[] = [];
     await reportInterrupted("ours", (line) => lines.push(line));
     expect(lines.join()).toMatch(
-      /was written by an older Meshproof.*`npm run mesh -- down --lab ours` cleans up/,
+      /was written by an older Meshproof.*: run `npm run mesh -- down --lab ours` to clean up/,
     );
     expect(await certificationOf("ours")).toContain("was written by an older Meshproof");
     expect(await hasCertification("ours")).toBe(true);
   });
 
-  test("of a newer Meshproof is refused by name", async () => {
+  test("of a newer Meshproof is refused; the message names the lab", async () => {
     write("ours", "certify.json", { ...today, version: 2 });
     await expect(readCertification("ours")).rejects.toThrow(
       refused("was written by a newer Meshproof (version 2;", "`npm run mesh -- down --lab ours`"),
     );
   });
 
-  test("is not told of with the keys that it holds", async () => {
+  test("is reported without the keys that it contains", async () => {
     write("ours", "certify.json", { ...old, given: { east: "SECRET" }, command: ["SECRET"] });
     const error = await readCertification("ours").catch((e: unknown) => e);
     expect(String(error)).toContain("given.east: ");
@@ -201,7 +200,7 @@ describe("an entry of the fault journal", () => {
     undo: [{ do: "scale" as const, cluster: "east", namespace: "x", name: "y", replicas: 2 }],
   };
 
-  test("is read as it was written; one of before there were versions too", async () => {
+  test("is read back unchanged, also one without a version", async () => {
     await writeFaultJournal("ours", entry);
     write("ours", "faults/f-2.json", without({ ...entry, id: "f-2" }, "version"));
     expect(await readFaultJournal("ours")).toEqual([entry, { ...entry, id: "f-2" }]);
@@ -209,19 +208,19 @@ describe("an entry of the fault journal", () => {
 
   test.each([
     [
-      "of before pids were told apart",
+      "without the start time of its process",
       without(entry, "version", "pidStart"),
       "was written by an older Meshproof and cannot be used by this one (pidStart: expected string, found nothing)",
       "config-conflict",
     ],
     [
-      "with a step that is not known",
+      "with an unknown step",
       { ...entry, undo: [{ do: "pray" }] },
       "is malformed: undo.0.do: ",
       "config-invalid",
     ],
     ["of a newer Meshproof", { ...entry, version: 2 }, "was written by a newer Meshproof", "config-conflict"],
-  ])("%s is refused by name", async (_name, content, message, code) => {
+  ])("%s is refused; the message names the lab", async (_name, content, message, code) => {
     const path = write("ours", "faults/f-1.json", content);
     await expect(readFaultJournal("ours")).rejects.toThrow(
       refused(

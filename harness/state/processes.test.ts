@@ -12,12 +12,12 @@ afterEach(() => {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // Ended by the test.
+      // The test already ended it.
     }
   }
 });
 
-/** A process whose parent is gone, with the mark. */
+/** A process with the mark whose parent has ended. */
 function orphan(mark: string): number {
   const { stdout } = spawnSync("sh", ["-c", "sleep 60 >/dev/null 2>&1 & echo $!"], {
     env: { ...process.env, [labVariable]: mark },
@@ -28,7 +28,7 @@ function orphan(mark: string): number {
   return pid;
 }
 
-test("orphans of a lab are ended, those of another owner's lab of the same name and of earlier versions are not", async () => {
+test("orphans of a lab are ended, but not those of another owner's lab of the same name or of earlier versions", async () => {
   markChildren(lab);
   const own = orphan(process.env[labVariable] ?? "");
   const theirs = orphan(`bob-01234567/${lab}`);

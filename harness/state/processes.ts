@@ -3,15 +3,15 @@ import { statFields } from "#harness/platform/machine.ts";
 import { currentOwner, unlabelled } from "#harness/platform/owner.ts";
 import type { LabKey } from "./inventory.ts";
 
-/** Set in the environment of every child of a command that works on a lab: its orphans are found by it. */
+/** Set in the environment of every child of a command that works on a lab, to find orphans. */
 export const labVariable = "MESHPROOF_CHILD_OF_LAB";
 
-/** Marks the children that this process starts from now on. */
+/** Marks all children that this process starts later. */
 export function markChildren(lab: string): void {
   process.env[labVariable] = markOf({ lab, owner: currentOwner().id });
 }
 
-/** Ends processes that a killed command of this lab left. */
+/** Ends processes that a killed command of this lab left behind. */
 export async function killOrphans(key: LabKey): Promise<string[]> {
   const killed: string[] = [];
   for (const pid of await orphans(key)) {
@@ -19,13 +19,13 @@ export async function killOrphans(key: LabKey): Promise<string[]> {
       process.kill(pid, "SIGKILL");
       killed.push(`process ${pid}`);
     } catch {
-      // Gone by itself.
+      // It ended by itself.
     }
   }
   return killed;
 }
 
-/** Labs that some other process carries the mark of. */
+/** Labs whose mark is in the environment of another process. */
 export async function labsOfProcesses(): Promise<LabKey[]> {
   const labs: LabKey[] = [];
   for (const pid of await readdir("/proc").catch(() => [])) {
@@ -36,7 +36,7 @@ export async function labsOfProcesses(): Promise<LabKey[]> {
   return labs;
 }
 
-/** Earlier versions left the owner out. */
+/** Marks of earlier versions have no owner. */
 const markOf = ({ lab, owner }: LabKey): string => (owner === unlabelled ? lab : `${owner}/${lab}`);
 
 export function keyOfMark(mark: string): LabKey {
@@ -52,7 +52,7 @@ async function markIn(pid: number | string): Promise<string | undefined> {
     ?.slice(labVariable.length + 1);
 }
 
-/** Processes that carry the lab's mark and are neither this one nor its ancestors or children. */
+/** Processes with the lab's mark, except this one, its ancestors and its children. */
 async function orphans(key: LabKey): Promise<number[]> {
   const family = new Set<number>([process.pid]);
   for (let pid = process.ppid; pid > 1; ) {

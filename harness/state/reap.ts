@@ -10,17 +10,17 @@ import { type FoundLab, findLabs, isSameLab, type LabKey } from "./inventory.ts"
 import { forgetLab, listLabs, readLabState, requireOwn, writeLabState } from "./lab.ts";
 import { killOrphans, labsOfProcesses } from "./processes.ts";
 
-/** The longest that the daemon may go on creating nodes after their client was killed: each copies the image's /var. */
+/** How long the daemon may continue to create nodes after their client was killed: each copies the image's /var. */
 const creationMs = 90_000;
 
 /**
- * Removes every container, network, volume, process and file of one lab of this owner, by label and name, whatever state
- * it is in. Idempotent. Throws `lab-foreign` where the state folder tells of a lab that is not this owner's.
+ * Removes every container, network, volume, process and file of one lab of this owner, by label and name, in any state.
+ * Idempotent. Throws `lab-foreign` if the lab in the state folder belongs to another owner.
  */
 export async function reapLab(lab: string, signal: AbortSignal): Promise<string[]> {
   const state = await readLabState(lab).catch(() => undefined);
   if (state !== undefined) requireOwn(state);
-  // From here on it is no lab that is up, whatever happens to this command.
+  // From now on the lab counts as incomplete, even if this command is killed.
   if (state !== undefined && state.phase !== "creating") await writeLabState({ ...state, phase: "removing" });
   const creatingSince = state?.phase === "creating" ? new Date(state.createdAt) : undefined;
   const removed = await removeObjects({ lab, owner: currentOwner().id }, creatingSince, signal);
@@ -28,16 +28,16 @@ export async function reapLab(lab: string, signal: AbortSignal): Promise<string[
   return removed;
 }
 
-/** Removes what Docker and this machine hold of a lab of another owner, which somebody named. Their files are left. */
+/** Removes another owner's lab from Docker and its processes; the user named the owner. Keeps the owner's files. */
 export async function reapForeign(key: LabKey, signal: AbortSignal): Promise<string[]> {
   const removed = await removeObjects(key, undefined, signal);
   const state = await readLabState(key.lab).catch(() => undefined);
-  // Of an earlier version, or of another user with the same state folder.
+  // A lab of an earlier version, or of another user with the same state folder.
   if (state?.owner === key.owner) await forgetLab(key.lab);
   return removed;
 }
 
-/** Looks again until nothing is left, for an orphaned child may have been creating while it looked. */
+/** Repeats until nothing is left, because an orphaned child may create objects meanwhile. */
 async function removeObjects(
   key: LabKey,
   creatingSince: Date | undefined,
@@ -49,7 +49,7 @@ async function removeObjects(
     const containers = (await findLab(key))?.containers ?? [];
     removed.push(...containers.map((c) => `container ${c.name}`));
     await removeContainers(containers.map((c) => c.id));
-    // A node that is being created has no container to show yet, but its volume: it is waited for.
+    // A node in creation already has a volume but no container yet: wait for it.
     const pending =
       creatingSince !== undefined && monotonicMs() < deadlineMs ? await unclaimedVolumes(creatingSince) : [];
     quiet = containers.length === 0 && pending.length === 0 ? quiet + 1 : 0;
@@ -65,18 +65,18 @@ async function removeObjects(
   return removed;
 }
 
-/** Every lab of every owner that Docker holds anything of. */
+/** Every lab of every owner with objects in Docker. */
 export const everyFoundLab = async (): Promise<FoundLab[]> => findLabs(await listDocker(), currentOwner());
 
 const findLab = async (key: LabKey): Promise<FoundLab | undefined> =>
   (await everyFoundLab()).find((found) => isSameLab(found, key));
 
-/** Every lab of this owner that left anything: state folders, containers, networks and processes; and those of others. */
+/** Every lab with state folders, containers, networks or processes, of this owner and of others. */
 export async function everyLab(): Promise<{ own: string[]; foreign: LabKey[] }> {
   const self = currentOwner().id;
   const found: LabKey[] = [...(await everyFoundLab()), ...(await labsOfProcesses())];
   for (const lab of await listLabs()) {
-    // One that cannot be read is this state folder's all the same.
+    // A lab whose state cannot be read still belongs to the owner of this state folder.
     const owner = await readLabState(lab).then(
       (state) => state?.owner ?? self,
       () => self,
@@ -86,7 +86,7 @@ export async function everyLab(): Promise<{ own: string[]; foreign: LabKey[] }> 
   return sortByOwner(found, self);
 }
 
-/** Own labs by name; those of others apart, each once. */
+/** Names of this owner's labs, and keys of others' labs, without duplicates. */
 export function sortByOwner(found: readonly LabKey[], self: string): { own: string[]; foreign: LabKey[] } {
   const own = new Set<string>();
   const foreign: LabKey[] = [];
@@ -97,7 +97,7 @@ export function sortByOwner(found: readonly LabKey[], self: string): { own: stri
   return { own: [...own].sort(), foreign };
 }
 
-/** Containers that a killed image build of this owner left. */
+/** Removes containers that a killed image build of this owner left behind. */
 export async function reapBuilds(): Promise<string[]> {
   const builds = await abandonedBuilds();
   await removeContainers(builds.map((b) => b.id));

@@ -16,12 +16,12 @@ import { dockerdPid } from "./setup.ts";
 
 export interface MachineFinding {
   readonly name: string;
-  /** `warn` is told and does not stop a run. */
+  /** `warn` is reported and does not stop a run. */
   readonly level: "ok" | "warn" | "bad";
   readonly found: string;
   readonly needed: string;
   readonly remedy?: string;
-  /** The error that a run ends with where this finding is bad; `machine-unfit` by default. */
+  /** The code of the error that ends a run if this finding is bad; `machine-unfit` by default. */
   readonly code?: ErrorCode;
 }
 
@@ -29,8 +29,8 @@ const gib = 1024 ** 3;
 const gibText = (bytes: number): string => `${(bytes / gib).toFixed(1)} GiB`;
 
 /**
- * What a run needs, measured on the project's own kind of machine: a lab of four nodes takes 3-4 GiB of memory;
- * a build from an empty cache leaves 16 GiB of caches and images and uses 4 more on the way; a lab's volumes 6.
+ * What a run needs, as measured: a lab of four nodes uses 3-4 GiB of memory; a build from an empty cache leaves 16 GiB
+ * of caches and images and temporarily uses 4 GiB more; a lab's volumes use 6 GiB.
  */
 export const needs = {
   memoryBytes: 5 * gib,
@@ -60,7 +60,7 @@ const kernelOptions = [
 ];
 
 export interface DoctorOptions {
-  /** Whether images would have to be built: decides how much disk is needed, and whether Go matters. */
+  /** Whether images must be built, which needs more disk space and Go. */
   readonly mustBuild: boolean;
   readonly registryMirror?: string;
   readonly signal?: AbortSignal;
@@ -84,7 +84,7 @@ export async function examine(options: DoctorOptions): Promise<MachineFinding[]>
     name: "CPUs",
     level: cpuCount() >= 2 ? "ok" : "bad",
     found: String(cpuCount()),
-    needed: "2; more make `up` and builds faster",
+    needed: "2 cores; more make `up` and builds faster",
     remedy: "use a machine with two cores",
   });
   findings.push(...(await buildTools(options.mustBuild)));
@@ -100,7 +100,7 @@ async function docker(signal: AbortSignal | undefined): Promise<MachineFinding[]
         name: "Docker",
         level: "ok",
         found: `daemon ${info.version}, cgroup v${info.cgroupVersion} (${info.cgroupDriver}), storage ${info.storageDriver}, runtime ${info.defaultRuntime}`,
-        needed: "a daemon that this user may talk to",
+        needed: "a daemon that this user may use",
       },
     ];
     const pid = await dockerdPid();
@@ -112,10 +112,10 @@ async function docker(signal: AbortSignal | undefined): Promise<MachineFinding[]
       found:
         missing.length === 0
           ? "none missing"
-          : `${missing.join(", ")} missing${wrapped ? `; runtime ${info.defaultRuntime} leaves it out` : ""}`,
-      needed: "all that a privileged container asks for, or an OCI runtime that leaves the missing ones out",
+          : `${missing.join(", ")} missing${wrapped ? `; runtime ${info.defaultRuntime} omits it` : ""}`,
+      needed: "all that a privileged container requests, or an OCI runtime that omits the missing ones",
       remedy:
-        "stop this Docker daemon and run `npm run mesh -- doctor --fix`: it starts one with such a runtime",
+        "stop this Docker daemon and run `npm run mesh -- doctor --fix`, which starts one with such a runtime",
     });
     return findings;
   } catch (error) {
@@ -126,7 +126,7 @@ async function docker(signal: AbortSignal | undefined): Promise<MachineFinding[]
         level: "bad",
         code: error.code,
         found: error.message,
-        needed: "a daemon that this user may talk to",
+        needed: "a daemon that this user may use",
         ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
       },
     ];
@@ -145,7 +145,7 @@ async function kernel(): Promise<MachineFinding> {
     found:
       config === undefined
         ? `${kernelRelease()}, which publishes no configuration`
-        : `${kernelRelease()}${missing.length === 0 ? "" : `, without ${missing.join(", ")}`}${extras.length === 0 ? "" : ` (no ${extras.join(", ")}: what needs them is unsupported)`}`,
+        : `${kernelRelease()}${missing.length === 0 ? "" : `, without ${missing.join(", ")}`}${extras.length === 0 ? "" : ` (no ${extras.join(", ")}: features that need them are unsupported)`}`,
     needed: kernelOptions.join(", "),
     remedy: "boot a kernel with these options",
   };
@@ -195,7 +195,7 @@ async function buildTools(mustBuild: boolean): Promise<MachineFinding[]> {
     name: "Go",
     level: go === "" ? level : "ok",
     found: go === "" ? "no go program" : go.replace("go version ", ""),
-    needed: "Go 1.26, where images are built from source and for kind and helm",
+    needed: "Go 1.26, to build kind and helm, and to build images from source",
     remedy: "install Go from go.dev or your distribution",
   });
   const bootstrap = await exists("mmdebstrap");
@@ -203,7 +203,7 @@ async function buildTools(mustBuild: boolean): Promise<MachineFinding[]> {
     name: "mmdebstrap",
     level: bootstrap ? "ok" : level,
     found: bootstrap ? "installed" : "no mmdebstrap program",
-    needed: "where images are built from source",
+    needed: "only to build images from source",
     remedy: "apt-get install mmdebstrap, or `doctor --fix`",
   });
   return findings;
@@ -211,7 +211,7 @@ async function buildTools(mustBuild: boolean): Promise<MachineFinding[]> {
 
 export const publicRegistries = ["registry.k8s.io", "quay.io", "registry-1.docker.io"] as const;
 
-/** Whether a registry speaks: any HTTP answer to `/v2/` will do, 401 among them. */
+/** Whether a registry answers: any HTTP status for `/v2/` counts, including 401. */
 export async function registryAnswers(host: string, plainHttp: boolean): Promise<string | undefined> {
   try {
     const answer = await request(`${plainHttp ? "http" : "https"}://${host}/v2/`, {
@@ -233,6 +233,6 @@ async function registries(mirror: string | undefined): Promise<MachineFinding[]>
     name: `registry ${host}`,
     level: answers[i] === undefined ? "ok" : "warn",
     found: answers[i] === undefined ? "answers" : `does not answer: ${answers[i]}`,
-    needed: "only where images come from a registry; else they are built",
+    needed: "only to pull images from a registry; otherwise they are built",
   }));
 }

@@ -9,7 +9,7 @@ import { dockerInfo } from "../docker.ts";
 import { isDebianLike, isRoot, missingCapabilities, readNumber } from "../machine.ts";
 import { stateDir } from "../paths.ts";
 
-/** Installs and starts what a Debian machine lacks, as root; idempotent. Only ever called with consent. */
+/** Installs and starts missing programs on a Debian machine, as root; idempotent. Called only with the user's consent. */
 export async function setUpMachine(progress: Progress, signal: AbortSignal): Promise<void> {
   const missing: string[] = [];
   if (!(await exists("dockerd"))) missing.push("docker.io");
@@ -61,11 +61,11 @@ export async function dockerdPid(): Promise<number | undefined> {
   return undefined;
 }
 
-/** Starts dockerd detached, its output in a log file of its own: else whoever runs the command waits for it. */
+/** Starts dockerd detached with its output in a log file; otherwise the caller of the command would wait for it. */
 async function startDockerd(signal: AbortSignal): Promise<void> {
   if (!isRoot()) {
     throw new MeshproofError("setup-refused", "only root can start Docker's daemon", {
-      remedy: "run as root, or start Docker yourself",
+      remedy: "run as root, or start Docker by hand",
     });
   }
   await mkdir(stateDir(), { recursive: true, mode: 0o700 });
@@ -99,7 +99,7 @@ async function startDockerd(signal: AbortSignal): Promise<void> {
     const tail = (await readFile(logFile, "utf8")).trim().split("\n").slice(-5).join("\n");
     throw new MeshproofError(
       "docker-missing",
-      `Docker's daemon did not come up; its log ${logFile} ends: ${tail}`,
+      `Docker's daemon did not start; its log ${logFile} ends with: ${tail}`,
       {
         cause: error,
         remedy: "read the log, then start Docker by hand",
@@ -109,8 +109,8 @@ async function startDockerd(signal: AbortSignal): Promise<void> {
 }
 
 /**
- * An OCI runtime before runc that takes capabilities out of a container's spec: runc refuses every privileged
- * container on a machine whose bounding set lacks one of them ("unable to apply caps").
+ * An OCI runtime that removes capabilities from a container's spec and then calls runc. On a machine whose bounding set
+ * lacks a capability, runc refuses every privileged container ("unable to apply caps").
  */
 export function runtimeWrapper(missing: readonly string[]): string {
   const edits = missing

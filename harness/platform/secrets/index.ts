@@ -4,11 +4,11 @@ import { encodedSpans, pemSpans } from "./private-keys.ts";
 import { applySpans, markerStart, type SecretSpan } from "./span.ts";
 
 /**
- * What Kubernetes, Cilium and their tools write of secrets, each with one way to write it: the group `secret` is taken
- * out. Tokens of services (GitHub, AWS, npm...) are secretlint's, in host/scan-secrets.ts.
+ * Secrets as Kubernetes, Cilium and their tools write them; the group `secret` is redacted. secretlint finds the tokens
+ * of services (GitHub, AWS, npm...), see scan-secrets.ts.
  */
 const patterns: readonly { readonly kind: string; readonly pattern: RegExp }[] = [
-  // Service account tokens among them; with five parts it is encrypted.
+  // Includes service account tokens; an encrypted token has five parts.
   { kind: "token (JWT)", pattern: /\b(?<secret>eyJ[A-Za-z0-9_-]{10,}(?:\.[A-Za-z0-9_-]{10,}){2,4})/dg },
   {
     kind: "authorization header",
@@ -46,7 +46,7 @@ const patterns: readonly { readonly kind: string; readonly pattern: RegExp }[] =
     pattern: /\b(?:private|preshared)[ _-]?key\W{1,6}(?<secret>[A-Za-z0-9+/]{42,43}=?)(?![A-Za-z0-9+/])/dgi,
   },
   {
-    // As Cilium's secret and as `ip xfrm state` write them.
+    // As in Cilium's secret and in the output of `ip xfrm state`.
     kind: "IPsec key",
     pattern:
       /\b(?:rfc4106\(gcm\(aes\)\)|rfc4543\(gcm\(aes\)\)|(?:hmac|cbc|ecb|ctr|xcbc|cmac)\([\w-]+\))\s+(?<secret>(?:0x)?[0-9a-f]{16,})/dgi,
@@ -58,7 +58,7 @@ const patterns: readonly { readonly kind: string; readonly pattern: RegExp }[] =
   },
 ];
 
-/** Every secret of a text that these rules know. Pure; linear in the length of the text. */
+/** Every secret in a text that these rules find. Pure; linear in the length of the text. */
 export function findSecrets(text: string): SecretSpan[] {
   const found: SecretSpan[] = [...pemSpans(text), ...encodedSpans(text), ...secretObjectSpans(text)];
   for (const { kind, pattern } of patterns)
@@ -69,5 +69,5 @@ export function findSecrets(text: string): SecretSpan[] {
   return [...found, ...keyedSpans(text)].filter((s) => !text.startsWith(markerStart, s.start));
 }
 
-/** The text with `[redacted: KIND]` in place of each secret that these rules know. Once redacted, it stays as it is. */
+/** The text with `[redacted: KIND]` in place of each secret that these rules find. Idempotent. */
 export const redactSecrets = (text: string): string => applySpans(text, findSecrets(text));

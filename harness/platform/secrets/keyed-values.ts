@@ -2,7 +2,7 @@ import type { SecretSpan } from "./span.ts";
 
 const word =
   /(password|passwd|passphrase|pwd|pass|client[-_ ]?secret|secret[-_ ]?(?:access[-_ ]?)?key|access[-_ ]?key(?:[-_]?id)?|api[-_ ]?key|encryption[-_ ]?key|signing[-_ ]?key|certificate-key|client-key-data|tls\.key|ca\.key|auth[-_]?token|secret|token|credentials?|\.dockerconfigjson|\.dockercfg|_auth)/gi;
-/** Between a name and its value: as YAML, JSON (escaped or not), XML, env, Go and command lines write it. */
+/** Separators between a name and its value in YAML, JSON (escaped or not), XML, env, Go and command lines. */
 const quotes = String.raw`(?:["'\\]|&quot;|&apos;|&#3[49];){0,5}`;
 const separators = [
   String.raw`${quotes}[ \t]{0,20}(?::=|=>|[:=])(?![:=])[ \t]{0,20}(?:[|>][+-]?\r?\n[ \t]{1,40})?`,
@@ -14,7 +14,7 @@ const assigned = new RegExp(`(?:${separators.join("|")})`, "y");
 const flagged = new RegExp(String.raw`(?:[ \t]{1,20}|${quotes}\s{0,60},\s{0,60})`, "y");
 const opening = /\\{0,8}["'`]|&quot;|&apos;|&#3[49];/y;
 const bare = /(?:(?!&quot;|&apos;|&#3[49];|&lt;|&gt;)[^\s"'`\\,;<>{}[\]()|])+/y;
-/** In characters: of a value in quotes, and of one without. */
+/** Maximum length in characters of a quoted and of an unquoted value. */
 const longest = 64 * 1024;
 const longestBare = 4096;
 
@@ -26,7 +26,7 @@ const longestBare = 4096;
 export function keyedSpans(text: string): SecretSpan[] {
   const spans: SecretSpan[] = [];
   let past = 0;
-  // A value without quotes that holds many of these names is read once, not once for each.
+  // An unquoted value that contains many of these names is read once, not once per name.
   let bareEnd = 0;
   const endOfBare = (at: number): number => {
     if (at >= bareEnd) bareEnd = after(bare, text, at) ?? at;
@@ -52,7 +52,7 @@ function kindOf(name: string): string {
   return /key/i.test(name) ? "key" : "secret";
 }
 
-/** What stands before the word in the same name, from at most 64 characters. */
+/** The part of the same name before the word, at most 64 characters. */
 function prefixOf(text: string, at: number): string {
   return /[\w./-]*$/.exec(text.slice(Math.max(0, at - 64), at))?.[0] ?? "";
 }
@@ -100,7 +100,7 @@ function after(pattern: RegExp, text: string, at: number): number | undefined {
   return found === null ? undefined : at + found[0].length;
 }
 
-/** The same quote, behind as many backslashes as the opening one. */
+/** The same quote, after as many backslashes as the opening quote. */
 function closing(text: string, from: number, open: string): number | undefined {
   const escapes = open.length - 1;
   if (open.startsWith("&")) {
@@ -124,7 +124,7 @@ const always = new Set([
   ".dockercfg",
   "certificate-key",
 ]);
-/** Names of what is derived from a secret, or public. */
+/** Names of public values or values derived from a secret. */
 const notSecretPrefix =
   /checksum|hash|digest|sha\d|public|pub[-_]|bypass|compass|(?<![a-z])(?:max|min|count)/i;
 /** What stands where a value would: nothing, a switch, a reference, a template, a type. */

@@ -17,7 +17,7 @@ export function secretObjectSpans(text: string): SecretSpan[] {
     const region = text.slice(from, end);
     const found = inJson ? jsonValues(region) : [...yamlValues(region), ...jsonValues(region)];
     spans.push(...found.map((s) => ({ start: from + s.start, end: from + s.end, kind })));
-    // All that is in it was looked at, for whichever Secret.
+    // This object was already searched for another Secret.
     past = Math.max(past, end);
   }
   return spans;
@@ -32,7 +32,7 @@ interface Range {
 const inFlow = (text: string, at: number): boolean =>
   text.slice(text.lastIndexOf("\n", at) + 1, at).includes("{");
 
-/** Braces inside strings of such objects come in pairs: they are JSON of their own. */
+/** Braces inside strings of such objects are balanced, because the strings are JSON. */
 function bracesAround(text: string, at: number): Range {
   let depth = 0;
   let start = at;
@@ -66,7 +66,7 @@ function jsonValues(region: string): Range[] {
   });
 }
 
-/** The lines around that belong to the same mapping, by their indentation. */
+/** The surrounding lines of the same mapping, by their indentation. */
 function blockAround(text: string, at: number): Range {
   const lineStart = text.lastIndexOf("\n", at - 1) + 1;
   const column = at - lineStart;
@@ -91,7 +91,7 @@ function blockAround(text: string, at: number): Range {
 }
 
 const indentOf = (line: string): number => line.length - line.trimStart().length;
-/** Where the content begins, behind the dashes of a list. */
+/** The column where the content begins, after the dashes of a list. */
 const columnOf = (line: string): number => /^\s*(?:- +)*/.exec(line)?.[0].length ?? 0;
 
 function yamlValues(region: string): Range[] {
@@ -103,7 +103,7 @@ function yamlValues(region: string): Range[] {
       const end = region.indexOf("\n", at);
       const line = region.slice(at, end < 0 ? undefined : end);
       if (line.trim() !== "" && indentOf(line) <= parent) break;
-      // The name stays; a line without one goes on with a value.
+      // The key stays; a line without a key continues a value.
       const name =
         /^\s*(?:[\w.-]+|"[^"]*"|'[^']*'):(?:\s+|$)/.exec(line)?.[0] ?? /^\s*/.exec(line)?.[0] ?? "";
       const value = line.slice(name.length).trimEnd();

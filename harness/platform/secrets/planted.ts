@@ -1,6 +1,5 @@
 /**
- * Secrets that were never anybody's, for tests: put together here, so that nothing that looks like one lies in the
- * repository.
+ * Fake secrets for tests, assembled at run time so that the repository contains nothing that looks like a secret.
  */
 const letters = (seed: number, length: number, alphabet: string): string => {
   let state = seed;
@@ -25,7 +24,7 @@ export const certificate = `${header("BEGIN", "CERTIFICATE")}\n${keyBody}\n${hea
 export const jwt = `eyJ${random(2, 40)}.eyJ${random(3, 120)}.${random(4, 86)}`;
 export const githubToken = `ghp_${random(5, 36)}`;
 
-/** By name: a text of the kind that a report holds, and what must not be left of it. */
+/** By name: a text that a report could contain, and the secret that must be redacted in it. */
 export const planted: Readonly<Record<string, { readonly text: string; readonly secret: string }>> = {
   "a private key": { text: `before\n${pem()}after`, secret: random(3, 64) },
   "an encrypted private key": { text: pem("ENCRYPTED PRIVATE KEY"), secret: random(3, 64) },
@@ -181,7 +180,7 @@ export const planted: Readonly<Record<string, { readonly text: string; readonly 
   "a bootstrap token": { text: `kubeadm join --token abcdef.${hex(19, 16)}`, secret: hex(19, 16) },
 };
 
-/** What looks like a secret to a careless scanner and is evidence. */
+/** Evidence that a careless scanner would take for a secret. */
 export const harmless: readonly string[] = [
   `ca.crt: ${base64(certificate)}`,
   `certificate-authority-data: ${base64(certificate)}`,

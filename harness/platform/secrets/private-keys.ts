@@ -2,16 +2,16 @@ import type { SecretSpan } from "./span.ts";
 
 const begin = /-----BEGIN [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----/g;
 const end = /-----END [A-Z0-9 ]{0,30}PRIVATE KEY(?: BLOCK)?-----/g;
-/** A private key of 8192 bits has 6.3 KiB in PEM; more where line ends are escaped or indented. */
+/** A private key of 8192 bits has 6.3 KiB in PEM, and more with escaped or indented line ends. */
 const longestPem = 32 * 1024;
 
 const pemKind = "private key";
 
-/** Whether a text holds a private key, in PEM or as base64 of it. */
+/** Whether a text contains a private key, in PEM or in base64 of PEM. */
 export const holdsPrivateKey = (text: string): boolean =>
   pemSpans(text).length > 0 || encodedSpans(text).some((s) => s.kind === encodedKind);
 
-/** Private keys in PEM, whole or cut off at either end. */
+/** Private keys in PEM, complete or truncated at either end. */
 export function pemSpans(text: string): SecretSpan[] {
   const spans: SecretSpan[] = [];
   const ends = [...text.matchAll(end)].map((m) => ({ start: m.index, end: m.index + m[0].length }));
@@ -38,14 +38,14 @@ export function pemSpans(text: string): SecretSpan[] {
   return spans;
 }
 
-/** Whether lines of base64 fill what lies between two places, with what a log or a format puts before each. */
+/** Whether the text between two positions consists of lines of base64, each with an optional prefix of a log or format. */
 function isBody(text: string, from: number, to: number): boolean {
   if (to - from > longestPem) return false;
   const gaps = text.slice(from, to).split(/[A-Za-z0-9+/=]{16,}/);
   return gaps.every((gap) => gap.length <= 200);
 }
 
-/** One more line of base64, behind the line ends that formats have for it. */
+/** One more line of base64, after a line end of any format. */
 const nextLine = /(?:\s|\\{1,8}[nr]|&#(?:10|13|x[aAdD]);){1,200}[A-Za-z0-9+/=]{16,}(?![A-Za-z0-9+/=])/y;
 
 function bodyEnd(text: string, from: number): number {
@@ -57,7 +57,7 @@ function bodyEnd(text: string, from: number): number {
   }
 }
 
-/** Backwards over lines of base64 that lost what stood before them; all but the last have `least` characters. */
+/** Goes backwards over lines of base64 without a header; all lines but the last have `least` characters. */
 function bodyStart(text: string, to: number, least = 16): number {
   const first = Math.max(0, to - longestPem);
   let at = to;
@@ -66,7 +66,7 @@ function bodyStart(text: string, to: number, least = 16): number {
     for (let n = lineEndBefore(text, end); n > 0 && end > first; n = lineEndBefore(text, end)) end -= n;
     let start = end;
     while (start > first && isPem(text.charCodeAt(start - 1))) start -= 1;
-    // Its first letter belongs to an escape.
+    // The first letter belongs to an escape.
     if (text[start - 1] === "\\") start += 1;
     if (end - start < (at === to && least === 16 ? 1 : least)) break;
     at = start;
@@ -74,7 +74,7 @@ function bodyStart(text: string, to: number, least = 16): number {
   return at;
 }
 
-/** How many characters before a place are a space, or (part of) an escaped line end. */
+/** The number of characters before a position that are white space or part of an escaped line end. */
 function lineEndBefore(text: string, at: number): number {
   const before = text[at - 1] ?? "";
   if (before === "\\" || /\s/.test(before)) return 1;
@@ -83,14 +83,14 @@ function lineEndBefore(text: string, at: number): number {
 
 const encodedKind = "private key in base64";
 
-/** What to look for inside base64, and what it then is. */
+/** Texts to search for inside base64, and the kind of secret that each means. */
 const encodedNeedles: readonly (readonly [string, string])[] = [
   ["PRIVATE KEY", encodedKind],
   ["rfc4106(gcm(aes))", "IPsec key in base64"],
   ["hmac(sha", "IPsec key in base64"],
 ];
 
-/** The characters of base64 that a text has whatever stands around it: one string for each of three alignments. */
+/** The base64 characters of a text that do not depend on its context: one string for each of three alignments. */
 function alignments(text: string): string[] {
   return [0, 1, 2].map((shift) => {
     const encoded = Buffer.from("\0".repeat(shift) + text)
@@ -115,10 +115,10 @@ function escaped(text: string): string {
 const isPem = (c: number): boolean =>
   (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || (c >= 47 && c <= 57) || c === 43 || c === 61;
 
-/** With `-` and `_`, as URLs have it. */
+/** The URL-safe alphabet, with `-` and `_`. */
 const isBase64 = (c: number): boolean => isPem(c) || c === 45 || c === 95;
 
-/** Base64 of keys, with the lines that it is wrapped over. Certificates in base64 are public and stay. */
+/** Keys in base64, with all their wrapped lines. Certificates in base64 are public and stay. */
 export function encodedSpans(text: string): SecretSpan[] {
   const spans: SecretSpan[] = [];
   let past = 0;
@@ -128,7 +128,7 @@ export function encodedSpans(text: string): SecretSpan[] {
     while (start > past && isBase64(text.charCodeAt(start - 1))) start -= 1;
     let stop = m.index + m[0].length;
     while (stop < text.length && isBase64(text.charCodeAt(stop))) stop += 1;
-    // Wrapped: the needle may stand in any of the lines.
+    // With wrapped lines the needle may be in any of them.
     past = bodyEnd(text, stop);
     const kind = encodedNeedles[m.slice(1).findIndex((g) => g !== undefined)]?.[1] ?? encodedKind;
     spans.push({ start: bodyStart(text, start, 60), end: past, kind });

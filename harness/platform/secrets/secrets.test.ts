@@ -9,11 +9,11 @@ import { certificate, harmless, pem, planted } from "./planted.ts";
 import { holdsPrivateKey } from "./private-keys.ts";
 import { applySpans, markerPattern } from "./span.ts";
 
-/** Tokens of services are secretlint's (host/report-files.test.ts). */
+/** secretlint finds tokens of services (report-files.test.ts). */
 const ofServices = /GitHub|Slack|hides|an AWS key/;
-const own = Object.entries(planted).filter(([name]) => !ofServices.test(name));
+const patterned = Object.entries(planted).filter(([name]) => !ofServices.test(name));
 
-test.each(own)("%s is taken out", (_, { text, secret }) => {
+test.each(patterned)("%s is redacted", (_, { text, secret }) => {
   expect(secret).not.toBe("");
   expect(text).toContain(secret);
   const redacted = redactSecrets(text);
@@ -21,7 +21,7 @@ test.each(own)("%s is taken out", (_, { text, secret }) => {
   expect(redacted).toMatch(/\[redacted: [^\]]+\]/);
 });
 
-test.each(own)("%s is named, and what is redacted stays as it is", (_, { text }) => {
+test.each(patterned)("%s has its kind in the marker, and redacting twice changes nothing", (_, { text }) => {
   const redacted = redactSecrets(text);
   for (const [, kind] of redacted.matchAll(markerPattern)) expect(kind).toMatch(/\w/);
   expect(redactSecrets(redacted)).toBe(redacted);
@@ -31,25 +31,25 @@ test.each(harmless.map((text) => [text.slice(0, 60), text]))("%s stays", (_, tex
   expect(redactSecrets(text)).toBe(text);
 });
 
-test("the rest of the evidence stays", () => {
-  // Two halves of keys, one behind the other, are one key.
-  const whole = own.filter(([name]) => !name.includes("cut off"));
-  const text = whole.map(([name, { text }]) => `== ${name}\n${text}`).join("\n---\n");
+test("the other evidence stays", () => {
+  // Two consecutive halves of keys count as one key.
+  const complete = patterned.filter(([name]) => !name.includes("cut off"));
+  const text = complete.map(([name, { text }]) => `== ${name}\n${text}`).join("\n---\n");
   const redacted = redactSecrets(text);
-  for (const [name] of whole) expect(redacted).toContain(`== ${name}\n`);
+  for (const [name] of complete) expect(redacted).toContain(`== ${name}\n`);
   expect(redacted).toContain(`public key: `);
   expect(redacted).toContain("stays: here");
 });
 
 test("JSON stays JSON, and a Secret in YAML stays YAML", () => {
-  for (const [name, { text }] of own.filter(([, { text }]) => /^[[{]/.test(text)))
+  for (const [name, { text }] of patterned.filter(([, { text }]) => /^[[{]/.test(text)))
     expect(() => JSON.parse(redactSecrets(text)), name).not.toThrow();
   const secret = parseYaml(redactSecrets(planted["a Secret in YAML"]?.text ?? ""));
   expect(Object.keys(secret.data)).toEqual(["a", "long"]);
   expect(secret.metadata).toEqual({ name: "s" });
 });
 
-test("a private key is seen as such, a certificate is not", () => {
+test("a private key is recognised, a certificate is not taken for one", () => {
   const encoded = (text: string): string => Buffer.from(text).toString("base64");
   expect([pem(), encoded(pem()), `x: ${encoded(`y${pem()}`)}`].map(holdsPrivateKey)).toEqual([
     true,
@@ -63,7 +63,7 @@ test("a private key is seen as such, a certificate is not", () => {
   ).toBe(false);
 });
 
-test("what real meshes showed under faults holds no secret, and comes through as it is", () => {
+test("snapshots of real meshes under faults contain no secret and stay unchanged", () => {
   const dir = join(import.meta.dirname, "../../diagnose/fixtures");
   const files = readdirSync(dir).filter((f) => f.endsWith(".json.gz"));
   expect(files.length).toBeGreaterThan(20);
@@ -73,7 +73,7 @@ test("what real meshes showed under faults holds no secret, and comes through as
   }
 });
 
-test("what agents and API servers answer comes through as it is", () => {
+test("answers of agents and API servers stay unchanged", () => {
   const dir = join(import.meta.dirname, "../../cilium/agent/fixtures");
   const files = readdirSync(dir).filter((f) => f.endsWith(".json"));
   expect(files.length).toBeGreaterThan(5);
@@ -84,7 +84,7 @@ const hex = (length: number) =>
   fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: length, maxLength: length });
 const name = fc.stringMatching(/^[a-z][a-z0-9]{1,8}(-[a-z][a-z0-9]{1,8}){0,4}$/);
 
-test("identities, UIDs, digests, addresses and names survive, whatever their value", () => {
+test("identities, UIDs, digests, addresses and names stay, with any value", () => {
   fc.assert(
     fc.property(
       fc.record({
@@ -107,7 +107,7 @@ test("identities, UIDs, digests, addresses and names survive, whatever their val
   );
 });
 
-test("base64 of anything but keys survives", () => {
+test("base64 of anything but keys stays", () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 30, maxLength: 400 }), (bytes) => {
       const text = JSON.stringify({ caBundle: Buffer.from(bytes).toString("base64") });
@@ -117,12 +117,12 @@ test("base64 of anything but keys survives", () => {
   );
 });
 
-test("a secret is taken out wherever it stands, and nothing beside it", () => {
+test("a secret is redacted at any position, and nothing around it", () => {
   const line = fc.stringMatching(/^[a-z ]{0,40}$/);
   fc.assert(
     fc.property(
       fc.array(line),
-      fc.constantFrom(...own),
+      fc.constantFrom(...patterned),
       fc.array(line),
       (before, [, { text, secret }], after) => {
         const whole = `${before.join("\n")}\n---\n${text}\n---\n${after.join("\n")}\n`;
@@ -135,14 +135,14 @@ test("a secret is taken out wherever it stands, and nothing beside it", () => {
   );
 });
 
-test("spans that overlap leave nothing between them", () => {
+test("overlapping spans become one", () => {
   const at = (start: number, end: number, kind: string) => ({ start, end, kind });
   expect(applySpans("0123456789", [at(4, 8, "b"), at(2, 6, "a"), at(9, 10, "c")])).toBe(
     "01[redacted: a]8[redacted: c]",
   );
 });
 
-test("hostile text takes no longer than its length", () => {
+test("hostile text is scanned in linear time", () => {
   const hostile = [
     "token=",
     "kind: Secret\n",

@@ -1,15 +1,15 @@
-/** A secret in a text: where it is and what kind of secret, never the value. */
+/** A secret in a text: its position and kind, never the value. */
 export interface SecretSpan {
   readonly start: number;
   readonly end: number;
   readonly kind: string;
 }
 
-/** What stands in a report in place of a secret. Nothing in it needs escaping in JSON, XML or HTML. */
+/** The replacement for a secret. It needs no escaping in JSON, XML or HTML. */
 export const markerOf = (kind: string): string => `${markerStart}${kind}]`;
 export const markerStart = "[redacted: ";
 
-/** Finds the markers again; the first group is the kind. */
+/** Matches the markers; the first group is the kind. */
 export const markerPattern = /\[redacted: ([\w .()-]{1,60})\]/g;
 
 /** The text with a marker in place of each span. Overlapping spans become one, named by the one that starts first. */
