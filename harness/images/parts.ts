@@ -9,7 +9,7 @@ export interface PartTime {
 }
 
 /**
- * Runs parts as progress steps and records their durations. A duration under a second is a cache hit and no estimate.
+ * Runs parts as progress steps and records their durations. A duration of up to 5 s is a cache hit and no estimate.
  */
 export class Parts {
   readonly times: PartTime[] = [];
