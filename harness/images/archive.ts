@@ -79,7 +79,8 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
         const actual = await sha256(join(staging, member)).catch((error: unknown) =>
           refuse(`its ${member} is missing (${messageOf(error)})`),
         );
-        if (actual !== digest) refuse(`its ${member} was altered: its SHA-256 is ${actual}, and the manifest says ${digest}`);
+        if (actual !== digest)
+          refuse(`its ${member} was altered: its SHA-256 is ${actual}, and the manifest says ${digest}`);
       }
       for (const member of Object.keys(manifest.digests).filter((m) => m.startsWith("chart-"))) {
         await mkdir(join(staging, "charts"), { recursive: true });
@@ -115,7 +116,8 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
   }
   for (const own of Object.values(clusters)) {
     const id = await imageId(own.nodeImage);
-    if (id !== own.nodeImageId) refuse(`its node image has id ${id}, and the manifest says ${own.nodeImageId}`);
+    if (id !== own.nodeImageId)
+      refuse(`its node image has id ${id}, and the manifest says ${own.nodeImageId}`);
   }
   return {
     ...saved,

@@ -127,11 +127,10 @@ async function pull(
   const pinned = mirror === undefined ? await kindDigest(reference, signal) : undefined;
   const expected = pinned === undefined ? from : `${from.replace(/:[^:/]+$/, "")}@${pinned}`;
   await command("docker", ["pull", expected], { signal }).catch((error: unknown) => {
-    throw new MeshproofError(
-      "artifact-unavailable",
-      `cannot pull image ${expected}: ${messageOf(error)}`,
-      { cause: error, remedy: "choose a published version, or build with --images source" },
-    );
+    throw new MeshproofError("artifact-unavailable", `cannot pull image ${expected}: ${messageOf(error)}`, {
+      cause: error,
+      remedy: "choose a published version, or build with --images source",
+    });
   });
   const reported = await output("docker", [
     "image",

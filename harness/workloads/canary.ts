@@ -88,6 +88,11 @@ async function awaitDirection(
         ? ready(undefined)
         : notYet(`no answer on ${silent.join(", ")}`);
     },
-    { what: `canary ${backendCluster.name} to answer from every node of ${from.name}`, withinMs, everyMs: 500, signal },
+    {
+      what: `canary ${backendCluster.name} to answer from every node of ${from.name}`,
+      withinMs,
+      everyMs: 500,
+      signal,
+    },
   );
 }

@@ -74,8 +74,7 @@ export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
 /** For messages about a prober's reply. */
 export const replyOf = (prober: string): RecordSource => ({
   what: `the reply of ${prober}`,
-  remedy:
-    "run it again; if an older Meshproof created the lab, `down` and `up` replace its prober",
+  remedy: "run it again; if an older Meshproof created the lab, `down` and `up` replace its prober",
   code: "probe-failed",
 });
 

@@ -35,8 +35,7 @@ export async function readZip(
     throw refuse(`not a zip archive, or a truncated one (${messageOf(error)})`, error);
   }
   try {
-    if (zip.entryCount > mostEntries)
-      throw refuse(`${zip.entryCount} entries; the limit is ${mostEntries}`);
+    if (zip.entryCount > mostEntries) throw refuse(`${zip.entryCount} entries; the limit is ${mostEntries}`);
     const files = new Map<string, string>();
     let total = 0;
     for await (const entry of zip.eachEntry()) {
