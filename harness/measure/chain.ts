@@ -13,7 +13,7 @@ import { echoHttpPort } from "#harness/workloads/echo.ts";
 export interface ChainOptions {
   readonly namespace: string;
   readonly service: string;
-  /** The cluster whose backends go away. */
+  /** The cluster whose backends the fault removes. */
   readonly target: Cluster;
   /** The cluster and node whose agent serves the client. */
   readonly client: Cluster;

@@ -331,7 +331,7 @@ export class Stream {
         );
       },
       {
-        what: `${this.options.title} (${this.prober.vantage} -> ${host}:${port}) to be served ${expect.servedBy === undefined ? "without a loss" : `by ${expect.servedBy.join(" and ")} alone`}`,
+        what: `${this.options.title} (${this.prober.vantage} -> ${host}:${port}) to be served ${expect.servedBy === undefined ? "without a loss" : `only by ${expect.servedBy.join(" and ")}`}`,
         withinMs: expect.withinMs,
         everyMs: 50,
         signal: AbortSignal.any([this.prober.signal, silence.signal]),

@@ -116,7 +116,7 @@ export async function waitUntilServedBy(
       );
     },
     {
-      what: `service ${echo.namespace}/${name}, reached from ${from.name}, to be served by the backends of ${names} alone`,
+      what: `service ${echo.namespace}/${name}, reached from ${from.name}, to be served only by the backends of ${names}`,
       withinMs: options.withinMs,
       everyMs: 300,
       signal: options.signal,

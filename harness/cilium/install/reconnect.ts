@@ -65,9 +65,9 @@ export async function renewPods({ kube }: Cluster, selector: string, stamp: stri
     }
 }
 
-const marker = "# meshproof: connect anew,";
+const marker = "# meshproof:";
 
 function renewed(data: string, stamp: string): string {
   const lines = Buffer.from(data, "base64").toString().trimEnd().split("\n");
-  return `${[...lines.filter((l) => !l.startsWith(marker)), `${marker} ${stamp}`].join("\n")}\n`;
+  return `${[...lines.filter((l) => !l.startsWith(marker)), `${marker} reconnect, ${stamp}`].join("\n")}\n`;
 }

@@ -40,7 +40,7 @@ const agents: Reader = {
     const all = await agentsOf(cluster, signal);
     if (all.length === 0) return "no agent runs";
     const keep = await agentsWhere(all, (c) => c.name === peer);
-    return keep.length === 0 ? undefined : `${keep.join(", ")} are still connected to it`;
+    return keep.length === 0 ? undefined : `${keep.join(", ")} still list it`;
   },
 };
 
