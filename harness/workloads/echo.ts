@@ -90,7 +90,7 @@ export function echoDeployment(options: {
     spec: {
       replicas: options.replicas,
       selector: { matchLabels: { app: options.name } },
-      // Terminating pods must end quickly where counts are compared.
+      // Recreate leaves no surplus pods in a rollout, which matters to tests that compare counts.
       strategy: rolling
         ? { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
         : { type: "Recreate" },

@@ -20,8 +20,7 @@ export function baseValues(of: {
     tunnelProtocol: "vxlan",
     // Probes the health matrix every 22 s instead of every 132 s (four nodes), because tests wait for a fresh one.
     connectivityProbeFrequencyRatio: 0,
-    // Hubble would spend half of a core on every new connection in a failover, and so slow the measuring machine, not
-    // Cilium.
+    // During a failover Hubble's work for new connections took half a core of two, which would distort figures.
     hubble: { enabled: false },
     // The chart signs its certificates itself, because certgen's image is not built.
     clustermesh: { apiserver: { tls: { auto: { method: "helm" } } } },
