@@ -6,7 +6,10 @@ import type { NodeTruth, RemoteTruth } from "#harness/model/truth.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { entriesUnder } from "./kvstore/kvstore.ts";
 
-/** A cluster's nodes from its own API server; with cluster-pool IPAM it is Cilium's operator that gives out pod CIDRs. */
+/**
+ * A cluster's nodes from its own API server, with their pod CIDRs; with cluster-pool IPAM, Cilium's operator assigns
+ * these.
+ */
 export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
   const pools = (await cluster.setting("ipam")) === "cluster-pool";
   const ciliumNodes = pools ? await cluster.kube.list(kinds.ciliumNode) : [];
@@ -24,7 +27,7 @@ export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
   }));
 }
 
-/** Addresses of a cluster's living pods that have a network of their own, from its API server. */
+/** Addresses of a cluster's running pods that are not on the host network, from its API server. */
 export async function podAddresses(cluster: Cluster): Promise<string[]> {
   return (await cluster.kube.list(kinds.pod))
     .filter((p) => p.spec.hostNetwork !== true && !isEnded(p.status?.phase))
@@ -57,7 +60,7 @@ export async function exportedServices(cluster: Cluster): Promise<string[]> {
 
 type Addresses = Pick<RemoteTruth, "endpoints" | "identities">;
 
-/** In kvstore identity mode no object of the API server tells of identities: the cluster's own kvstore is the truth. */
+/** In kvstore identity mode the API server has no objects for identities, so the cluster's kvstore is the source. */
 async function keptInKvstore(cluster: Cluster): Promise<Addresses> {
   return {
     endpoints: (await entriesUnder(cluster, "cilium/state/ip/v1/default/")).size,
@@ -66,8 +69,8 @@ async function keptInKvstore(cluster: Cluster): Promise<Addresses> {
 }
 
 /**
- * The numbers of the identities that a cluster exports: its CiliumIdentities; where it keeps them in its own etcd, those
- * that its endpoints have.
+ * The numbers of the identities that a cluster exports: its CiliumIdentities, or, if it keeps identities in its own
+ * etcd, those of its endpoints.
  */
 export async function exportedIdentities(cluster: Cluster): Promise<string[]> {
   if (cluster.capabilities.hasApiserver) return (await exportedObjects(cluster)).map((i) => i.metadata.name);
@@ -82,7 +85,7 @@ async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
     cluster.kube.list(kinds.ciliumEndpoint),
     exportedObjects(cluster),
   ]);
-  // A dual-stack endpoint is two entries.
+  // A dual-stack endpoint has two entries.
   const addresses = endpoints.flatMap((e) =>
     ((e.status?.networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[]).flatMap((a) =>
       [a.ipv4, a.ipv6].filter((ip) => ip !== undefined),
@@ -94,8 +97,8 @@ async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
 async function exportedObjects(cluster: Cluster): Promise<KubeObject[]> {
   const identities = await cluster.kube.list(kinds.ciliumIdentity);
   const namespaces = new Set((await cluster.kube.list(kinds.namespace)).map((n) => n.metadata.name));
-  // From 1.19 on only identities of namespaces that exist are exported (clustermesh-apiserver/clustermesh/synchronizer.go);
-  // before, also those that wait for garbage collection.
+  // From 1.19 on only identities of existing namespaces are exported
+  // (clustermesh-apiserver/clustermesh/synchronizer.go); before, also those that wait for garbage collection.
   return identities.filter(
     (i) =>
       !isAtLeast(cluster.ciliumVersion, "1.19") ||

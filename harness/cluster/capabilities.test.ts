@@ -41,7 +41,7 @@ const external = (more: Partial<PlannedExternalCluster> = {}): PlannedExternalCl
 });
 
 describe("the capabilities of a kind cluster", () => {
-  test("are all there by default, but native routing and dual stack", () => {
+  test("include everything by default except native routing and dual stack", () => {
     expect(capabilitiesOf(kind(), "default")).toEqual({
       allowsNodeControl: true,
       nodesAreLocal: true,
@@ -79,7 +79,7 @@ describe("the capabilities of an external cluster", () => {
     expect(capabilitiesOf(external(), "default").nodesAreLocal).toBe(false);
   });
 
-  test("are what was read from it, whatever the profile", () => {
+  test("are read from it and do not depend on the profile", () => {
     const reported = {
       hasApiserver: false,
       hasKvstoreMesh: false,

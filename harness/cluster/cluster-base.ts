@@ -7,11 +7,11 @@ import { agentSelector } from "./selectors.ts";
 
 export interface Access {
   readonly kubeconfig: string;
-  /** Of the kubeconfig. */
+  /** The context of the kubeconfig. */
   readonly context: string;
 }
 
-/** What every running cluster of a mesh has, whoever made it. */
+/** What every running cluster of a mesh has, kind or external. */
 export abstract class ClusterBase<Node extends ClusterNode = ClusterNode> {
   abstract readonly kind: PlannedCluster["kind"];
   abstract readonly capabilities: Capabilities;
@@ -19,7 +19,7 @@ export abstract class ClusterBase<Node extends ClusterNode = ClusterNode> {
   readonly id: number;
   readonly podCidr: string;
   readonly serviceCidr: string;
-  /** Where it is dual-stack. */
+  /** Defined if the cluster is dual-stack. */
   readonly podCidr6: string | undefined;
   readonly ciliumVersion: string;
   readonly kubernetesVersion: string;
@@ -42,7 +42,7 @@ export abstract class ClusterBase<Node extends ClusterNode = ClusterNode> {
 
   abstract nodes(): Promise<Node[]>;
 
-  /** Its first control plane node; throws `lab-broken` where it has none. */
+  /** Its first control plane node; throws `lab-broken` if it has none. */
   async controlPlane(): Promise<Node> {
     const node = (await this.nodes()).find((n) => n.role === "control-plane");
     if (node === undefined)
@@ -59,7 +59,7 @@ export abstract class ClusterBase<Node extends ClusterNode = ClusterNode> {
       .sort((a, b) => (a.node < b.node ? -1 : 1));
   }
 
-  /** A key of Cilium's own ConfigMap, as the agents were started with. */
+  /** A key of Cilium's ConfigMap. Agents read it when they start. */
   async setting(key: string): Promise<string | undefined> {
     return (await this.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data?.[key];
   }

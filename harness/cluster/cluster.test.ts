@@ -16,7 +16,7 @@ const run = vi.hoisted(() => async (program: string, argv: readonly string[]) =>
   return { exitCode: 0, stdout: "", stderr: "" };
 });
 vi.mock("#harness/platform/command.ts", () => ({ command: run, output: async () => "" }));
-// Clients of API servers read their kubeconfig at once, and there is none.
+// Clients of API servers read their kubeconfig when they are made, and there is none here.
 vi.mock("#harness/kube/kube.ts", async (original) => ({
   ...(await original<object>()),
   Kube: class {},
@@ -78,7 +78,7 @@ describe("a cluster of a plan", () => {
     });
   });
 
-  test("has a name of the lab", () => {
+  test("must be named as in the lab", () => {
     expect(() => clusterOf(stateOf(externalPlan), "dev")).toThrow("lab external has no cluster dev");
     expect(() => new Mesh({ ...stateOf(externalPlan) } as never).cluster("dev")).toThrow("no cluster dev");
   });
@@ -103,20 +103,20 @@ describe("a node", () => {
     expect(() => localNode(external, "n1")).toThrow("node n1 of prod is not a container of this machine");
   });
 
-  test("of an external cluster is never under node control: that does not compile", () => {
+  test("of an external cluster cannot be paused: that does not compile", () => {
     const misuse = async () => {
-      // @ts-expect-error an external cluster gives no handle of a node
+      // @ts-expect-error an external cluster has no method that returns a KindNode
       external.node("n1");
-      // @ts-expect-error a node that can be looked into may still not be paused
+      // @ts-expect-error a LocalNode cannot be paused
       await pauseNode(localNode(local, "n1"), signal);
       for (const node of await external.nodes()) {
-        // @ts-expect-error its nodes are not kind nodes
+        // @ts-expect-error its nodes are not KindNodes
         await pauseNode(node, signal);
-        // @ts-expect-error nor are they known to be containers
+        // @ts-expect-error its nodes are not LocalNodes
         await onNode(node, ["true"]);
       }
       const either = clusterOf(stateOf(externalPlan), "prod");
-      // @ts-expect-error only a kind cluster has a network of its own
+      // @ts-expect-error only a KindCluster has a network
       either.network;
       return isKind(either) ? either.network : undefined;
     };
@@ -140,7 +140,7 @@ describe("what only kind clusters allow", () => {
   });
 });
 
-test("a lab's networks are those that its nodes are on", () => {
+test("a lab's networks are those of its nodes", () => {
   const clusters = [{ ...externalCluster, networks: ["kind"] }, externalCluster];
   expect(networksOf({ ...externalPlan, clusters })).toEqual(["kind"]);
   expect(networksOf(kindPlan)).toEqual([kind.network]);

@@ -4,7 +4,10 @@ import { ExternalCluster } from "./external/external-cluster.ts";
 import { KindCluster } from "./kind/kind-cluster.ts";
 import type { LocalNode } from "./node.ts";
 
-/** A running cluster of the mesh. What can be done with it says `capabilities`; what only a kind cluster can do takes one. */
+/**
+ * A running cluster of the mesh. `capabilities` says what it allows; functions that need a kind cluster take a
+ * `KindCluster`.
+ */
 export type Cluster = KindCluster | ExternalCluster;
 
 /** A cluster of a lab, by its plan; throws `usage` for a name that the lab does not have. */
@@ -22,7 +25,7 @@ export function clusterOf({ plan, artifacts }: Pick<LabState, "plan" | "artifact
 
 export const isKind = (cluster: Cluster): cluster is KindCluster => cluster.kind === "kind";
 
-/** Throws `usage` for an external cluster, naming what it does not allow. */
+/** Throws `usage` for an external cluster, with the purpose that it does not allow. */
 export function requireKind(cluster: Cluster, purpose: string): KindCluster {
   if (isKind(cluster)) return cluster;
   throw new MeshproofError("usage", `${purpose} is unsupported on external clusters: ${cluster.name}`, {
@@ -30,7 +33,7 @@ export function requireKind(cluster: Cluster, purpose: string): KindCluster {
   });
 }
 
-/** A node in which programs can be run; throws `usage` where nodes are not containers of this machine. */
+/** A node that can run programs; throws `usage` if the nodes are not containers of this machine. */
 export function localNode(cluster: Cluster, name: string): LocalNode {
   if (isKind(cluster)) return cluster.node(name);
   if (cluster.capabilities.nodesAreLocal) return { name, container: name };

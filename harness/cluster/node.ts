@@ -6,11 +6,11 @@ export interface ClusterNode {
   readonly role: "control-plane" | "worker";
   readonly address: string;
   readonly running: boolean;
-  /** Docker's word: running, paused, exited... Nodes that are no containers are `running`. */
+  /** Docker's state: running, paused, exited... Nodes that are not containers are `running`. */
   readonly state: string;
 }
 
-/** A node that is a container of this machine: programs can be run in it. */
+/** A node that is a container of this machine, so programs can run in it. */
 export interface LocalNode {
   readonly name: string;
   readonly container: string;

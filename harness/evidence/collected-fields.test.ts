@@ -9,7 +9,7 @@ import { snapshotOf } from "./snapshot.ts";
 
 const whole = { namespaces: new Set(["kube-system", "mp-affinity-4fa2c1"]) };
 
-/** A pod as an API server answers, with what is nobody's business. */
+/** A pod as an API server returns it, with private fields. */
 const pod = (namespace: string): KubeObject => ({
   apiVersion: "v1",
   kind: "Pod",
@@ -72,7 +72,7 @@ const serviceOf = (namespace: string): KubeObject => ({
   status: { loadBalancer: { ingress: [{ ip: "172.18.255.1", hostname: "private" }] } },
 });
 
-test("of another's pod its name, labels, node, address and readiness are kept, and no more", () => {
+test("of a pod of other users only its name, labels, node, address and readiness are kept", () => {
   expect(collectedObject("pods", pod("shop"), whole)).toEqual({
     apiVersion: "v1",
     kind: "Pod",
@@ -97,14 +97,14 @@ test("of another's pod its name, labels, node, address and readiness are kept, a
   });
 });
 
-test("of another's service its ports, addresses and selector are kept", () => {
+test("of a service of other users its ports, addresses and selector are kept", () => {
   const kept = collectedObject("services", serviceOf("shop"), whole);
   expect(JSON.stringify(kept)).not.toContain("private");
   expect(kept?.spec.ports).toEqual(serviceOf("shop").spec.ports);
   expect(kept?.spec.selector).toEqual({ app: "shop" });
 });
 
-test("policies are kept whole, their status and foreign annotations are not", () => {
+test("policies are kept without their status and annotations of other tools", () => {
   const spec = { endpointSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { app: "a" } }] }] };
   const policy = {
     apiVersion: "cilium.io/v2",
@@ -123,7 +123,7 @@ test("policies are kept whole, their status and foreign annotations are not", ()
   });
 });
 
-test("Cilium's and Meshproof's own are kept whole, but for managedFields and kubectl's copy", () => {
+test("objects of Cilium and Meshproof are kept, without managedFields and kubectl's copy", () => {
   for (const namespace of whole.namespaces) {
     const kept = collectedObject("pods", pod(namespace), whole);
     expect(kept?.spec).toEqual(pod(namespace).spec);
@@ -140,7 +140,7 @@ test("Cilium's and Meshproof's own are kept whole, but for managedFields and kub
   expect(collectedObject("events", event, whole)).toEqual(event);
 });
 
-test("another's events, and kinds that nobody thought of, are not kept at all", () => {
+test("events of other users, and unlisted kinds, are not kept", () => {
   for (const plural of ["events", "secrets", "configmaps", "constructor", "__proto__"])
     expect(collectedObject(plural, pod("shop"), whole)).toBeUndefined();
 });
@@ -174,7 +174,7 @@ const anywhere = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 }));
 
-test("whatever other fields an object has, and whatever stands in place of a value, none survives", () => {
+test("no other field is kept, and no object in the place of a value", () => {
   const plurals = Object.keys(collectedFields);
   const leafs = new Set(
     plurals.flatMap((p) => (collectedFields[p] ?? []).map((f) => f.replace(/\[\]/g, ""))),
@@ -216,7 +216,7 @@ test("whatever other fields an object has, and whatever stands in place of a val
   );
 });
 
-test("the evidence of a mesh holds nothing private of others, and tells a diagnosis what it needs", async () => {
+test("the evidence of a mesh holds no private fields, and all that diagnosis needs", async () => {
   const lists: Record<string, KubeObject[]> = {
     namespaces: [
       { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } },

@@ -1,30 +1,32 @@
 import type { KubeObject } from "#harness/kube/kube.ts";
 
-/** Whose namespaces may be collected whole: Cilium's own, and those that Meshproof made. All others are other people's. */
+/**
+ * The namespaces that may be collected in full: Cilium's, and those that Meshproof created. All others belong to
+ * other users.
+ */
 export interface CollectedWhole {
   readonly namespaces: ReadonlySet<string>;
 }
 
-/** What is kept of every object: what it is, and what selects it. */
+/** The fields kept of every object: its identity, and what selects it. */
 const always = [
   "apiVersion",
   "kind",
   "metadata.name",
   "metadata.namespace",
   "metadata.labels.*",
-  // Only those of the groups below.
+  // Only annotations of the groups below.
   "metadata.annotations.*",
   "metadata.deletionTimestamp",
 ] as const;
 
 /**
- * What else is kept of other people's objects, and of those without a namespace, by the name of the file. A kind that is
- * not here is not kept at all: events among them, whose messages quote commands, images and addresses.
- *
- * Beyond names, labels, ports, policies, and a pod's address and node it is what a diagnosis cannot do without and what
- * tells nothing that these do not: whether a thing is ready and how many there are to be; addresses, which the agents'
- * own tables hold as well; a service's selector, which repeats the labels of its pods. Environment, images, commands,
- * volumes, probes, accounts and messages are in none of them.
+ * The other fields kept of other users' objects and of cluster-wide objects, by file name. A kind that is not listed
+ * is not kept at all; events among them, whose messages quote commands, images and addresses. The fields are names,
+ * labels, ports, policies, a pod's address and node, and others that a diagnosis needs and that reveal nothing more:
+ * readiness and replica counts; addresses, which the agents' own tables hold too; and a service's selector, which
+ * repeats the labels of its pods. Environment, images, commands, volumes, probes, accounts and messages are never
+ * kept.
  */
 export const collectedFields: Readonly<Record<string, readonly string[]>> = {
   namespaces: [],
@@ -40,7 +42,7 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
   ],
   pods: [
     "spec.nodeName",
-    // Its address is the node's then.
+    // Then its address is the node's.
     "spec.hostNetwork",
     "status.podIP",
     "status.podIPs[].ip",
@@ -82,7 +84,7 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "status.networking.node",
     "status.state",
   ],
-  // Labels are what an identity is.
+  // The labels are the identity.
   ciliumidentities: ["security-labels.*"],
   ciliumnodes: [
     "spec.addresses[].type",
@@ -94,7 +96,7 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Cilium's annotations, by their old group too (`io.cilium/global-service`), and those of the MCS API. */
+/** Cilium's annotations, in their former group too (`io.cilium/global-service`), and those of the MCS API. */
 function isCollectedAnnotation(name: string): boolean {
   const group = name.includes("/") ? name.slice(0, name.indexOf("/")) : "";
   return (
@@ -103,7 +105,10 @@ function isCollectedAnnotation(name: string): boolean {
   );
 }
 
-/** What is kept of an object of one kind (by its plural), or nothing. Taken apart before it is kept anywhere. */
+/**
+ * The part to keep of an object of one kind (by its plural), or undefined. It is reduced before it is stored
+ * anywhere.
+ */
 export function collectedObject(
   plural: string,
   object: KubeObject,
@@ -122,7 +127,7 @@ export function collectedObject(
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";
 
-/** Without who wrote which field, and without the copy that kubectl keeps of everything. */
+/** Without managedFields and kubectl's copy of the object. */
 function whole(object: KubeObject): KubeObject {
   const { managedFields: _managed, ...metadata } = object.metadata as KubeObject["metadata"] & {
     managedFields?: unknown;
@@ -132,7 +137,10 @@ function whole(object: KubeObject): KubeObject {
   return { ...object, metadata: { ...metadata, annotations } };
 }
 
-/** `ports[].name` as `{ ports: { "[]": { name: true } } }`. `*`: every value that is no object; `**`: all below. */
+/**
+ * Turns `ports[].name` into `{ ports: { "[]": { name: true } } }`. `*`: every value that is not an object; `**`:
+ * everything below.
+ */
 interface Tree extends Map<string, Tree> {}
 
 function tree(paths: readonly string[]): Tree {
@@ -148,7 +156,7 @@ function tree(paths: readonly string[]): Tree {
   return root;
 }
 
-/** Only what the tree names, and of the shape that it names: an object in place of a value is left out. */
+/** Only fields in the tree, and only of its shape: an object in the place of a value is dropped. */
 function pick(value: unknown, expected: Tree): unknown {
   if (expected.has("**")) return value;
   if (expected.size === 0) return typeof value === "object" && !(value instanceof Date) ? undefined : value;

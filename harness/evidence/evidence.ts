@@ -16,13 +16,13 @@ import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
 import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 
-/** File name to text, of one cluster. A file that could not be had holds `notCollected` and why. */
+/** File name to text, of one cluster. A file that could not be collected holds `notCollected` and the reason. */
 export type ClusterEvidence = ReadonlyMap<string, string>;
 export const notCollected = "could not be collected: ";
 
 export interface EvidenceOptions {
   readonly logs: boolean;
-  /** cilium-bugtool on every agent too: half a minute of a core each. */
+  /** Runs cilium-bugtool on every agent too, which takes half a minute of a core for each. */
   readonly bugtool?: boolean;
 }
 
@@ -32,7 +32,7 @@ const bugtoolBytes = 16 * 1024 ** 2;
 const collectMs = 60_000;
 const collectWithBugtoolMs = 180_000;
 
-/** What an agent says of itself, one file each; `diagnose` reads those in JSON. */
+/** Commands that print an agent's state, one file each; `diagnose` reads those in JSON. */
 const agentFiles: Readonly<Record<string, readonly string[]>> = {
   "status.json": ["cilium-dbg", "status", "-o", "json"],
   "status.txt": ["cilium-dbg", "status", "--verbose"],
@@ -61,12 +61,15 @@ const objectKinds: readonly KindRef[] = [
   kinds.ciliumNetworkPolicy,
 ];
 
-/** Files of bugtool that hold what pods ask for and say: names that they resolve, requests, command lines. */
+/** Files of bugtool with the traffic of other users' pods: names that they resolve, requests, command lines. */
 const otherPeoples = ["*fqdn*", "*hubble*", "*cilium-monitor*", "ps-*", "*environ*"]
   .map((name) => `! -name '${name}'`)
   .join(" ");
 
-/** Firewall rules with their counters, in the node's network namespace and in those of its pods; then what is stopped. */
+/**
+ * Prints firewall rules with their counters, in the network namespaces of the node and of its pods; then stopped
+ * processes.
+ */
 const nodeScript = `
 echo '# firewall'; iptables-save -c
 for pid in $(lsns -t net -n -o PID); do
@@ -81,8 +84,8 @@ echo '# network'; ip route; ip addr; ip neigh
 
 /**
  * State of every cluster, collected before clean-up: agents, KVStoreMesh, logs, objects, node firewalls and routes.
- * In parallel, bounded in time and size, without secrets, and of other people's objects without what is theirs
- * (collected-fields.ts). Each part fails alone.
+ * Runs in parallel, limited in time and size, without secrets, and of other users' objects only the fields in
+ * collected-fields.ts. If one part fails, the others are still collected.
  */
 export async function collectEvidence(
   mesh: Mesh,
@@ -95,7 +98,7 @@ export async function collectEvidence(
   return new Map(collected);
 }
 
-/** One folder a cluster, one file each, in a report's folder. */
+/** Writes one folder per cluster, with one file each, into a report's folder. */
 export async function writeEvidence(
   evidence: ReadonlyMap<string, ClusterEvidence>,
   dir: string,
@@ -106,7 +109,7 @@ export async function writeEvidence(
 
 type Keep = (name: string, read: () => Promise<string>, limit?: number) => Promise<void>;
 
-/** cilium-bugtool's own archive is too large: its text files are taken, one after the other. */
+/** cilium-bugtool's archive is too large, so its text files are read one after the other. */
 async function keepBugtool(cluster: Cluster, keep: Keep, signal: AbortSignal): Promise<void> {
   const dir = "/tmp/meshproof-bugtool";
   const script = `cilium-bugtool -t ${dir} --archive=false >/dev/null 2>&1; cd ${dir} && find . -type f -size -256k ${otherPeoples} | sort | while read f; do echo "==> $f"; cat "$f"; echo; done; rm -rf ${dir}`;
@@ -129,7 +132,7 @@ async function collectCluster(
     const text = await withinTime(read, signal).catch(
       (error: unknown) => `${notCollected}${messageOf(error)}\n`,
     );
-    // Whole: one that is cut off is harder to recognise.
+    // Complete, because a truncated name is harder to recognise.
     files.set(name, redactSecrets(text).slice(-limit));
   };
   const json = (name: string, read: () => Promise<unknown>): Promise<void> =>
@@ -139,11 +142,11 @@ async function collectCluster(
     await Promise.all(
       found.map(async (agent) => {
         await keep(`agent-${agent.node}-log.txt`, () => agent.meshLog());
-        // One after the other on each agent: together they would be a load of their own.
+        // One after the other on each agent, because together they would load it.
         for (const [file, argv] of Object.entries(agentFiles)) {
           const name = `agent-${agent.node}-${file}`;
           await keep(name, () => agent.run(argv, 10_000));
-          // An agent that does not answer is not asked ten times over.
+          // After one command without a response the others of that agent are skipped.
           if (file === "status.json" && files.get(name)?.startsWith(notCollected) === true) break;
         }
       }),
@@ -203,7 +206,7 @@ async function collectCluster(
         ]
       : []),
   ]);
-  // Endpoints that came or went meanwhile would look like contradictions: only those of both lists are kept.
+  // Endpoints created or deleted meanwhile would look like contradictions, so only those in both lists are kept.
   const before = new Set(endpointsBefore.map((e) => e.metadata.uid));
   await json("ciliumendpoints.json", async () =>
     collected(
@@ -219,7 +222,7 @@ async function configOf(cluster: Cluster): Promise<Record<string, string>> {
   return (await cluster.kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data ?? {};
 }
 
-/** Which clusters agents and KVStoreMesh are told to connect to, and where; keys and certificates stay out. */
+/** The peers configured for agents and KVStoreMesh, and their addresses; without keys and certificates. */
 async function peersOf(cluster: Cluster): Promise<Record<string, Record<string, string[]>>> {
   const read = async (name: string): Promise<Record<string, string[]>> => {
     const secret = await cluster.kube.get(kinds.secret, "kube-system", name);
@@ -236,8 +239,8 @@ async function peersOf(cluster: Cluster): Promise<Record<string, Record<string, 
 }
 
 /**
- * Cilium's namespace is where its agents are; without an answer it is where the chart puts them. A namespace that cannot
- * be seen to be Meshproof's own is other people's.
+ * Cilium's namespace is that of its agents, or the chart's default if the API server does not return them. A
+ * namespace that is not known to be Meshproof's counts as another user's.
  */
 export async function collectedWhole({ kube }: Pick<Cluster, "kube">): Promise<CollectedWhole> {
   const [agents, namespaces] = await Promise.all([
@@ -251,7 +254,7 @@ export async function collectedWhole({ kube }: Pick<Cluster, "kube">): Promise<C
   return { namespaces: new Set([...(ciliums.length === 0 ? ["kube-system"] : ciliums), ...self]) };
 }
 
-/** A user's pod in the same namespace may be called `cilium-...` too. */
+/** A user's pod in the same namespace may have a name like `cilium-...` too. */
 const isCiliums = ({ metadata }: KubeObject): boolean =>
   metadata.labels?.["app.kubernetes.io/part-of"] === "cilium" && /^(cilium|clustermesh)/.test(metadata.name);
 

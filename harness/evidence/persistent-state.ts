@@ -3,7 +3,10 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import type { PersistentState } from "#harness/model/persistent-state.ts";
 
-/** What must outlive an upgrade, of one namespace: identities, endpoint ids, backends in BPF maps, policies' status. */
+/**
+ * What must persist through an upgrade, of one namespace: identities, endpoint ids, backends in BPF maps, policies'
+ * status.
+ */
 export async function persistentState(
   cluster: Cluster,
   namespace: string,

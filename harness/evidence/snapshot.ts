@@ -34,17 +34,17 @@ import {
 } from "#harness/model/mesh-snapshot.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
 
-/** The same reader for what was collected just now and for what lies in an archive. */
+/** The same parser for a live mesh and for an archive. */
 export function snapshotOf(evidence: ReadonlyMap<string, ClusterEvidence>): MeshSnapshot {
   return { clusters: [...evidence].map(([name, files]) => clusterSnapshot(name, files)) };
 }
 
-/** An `artifacts/<suite>` folder as a run left it, or one of its parents that holds just one. */
+/** Reads an `artifacts/<suite>` folder of a run, or a parent with only one of them. */
 export async function readEvidence(dir: string): Promise<Map<string, ClusterEvidence>> {
   const evidence = new Map<string, ClusterEvidence>();
   const entries = await readdir(dir, { withFileTypes: true }).catch((error: unknown) => {
     throw new MeshproofError("usage", `cannot read ${dir}: ${messageOf(error)}`, {
-      remedy: "name a folder such as reports/latest/artifacts/<suite>",
+      remedy: "give a folder such as reports/latest/artifacts/<suite>",
     });
   });
   for (const entry of entries.filter((e) => e.isDirectory())) {
@@ -57,7 +57,7 @@ export async function readEvidence(dir: string): Promise<Map<string, ClusterEvid
   const [only, ...others] = entries.filter((e) => e.isDirectory());
   if (only !== undefined && others.length === 0) return readEvidence(join(dir, only.name));
   throw new MeshproofError("usage", `${dir} holds no evidence of a mesh`, {
-    remedy: "name a folder such as reports/latest/artifacts/<suite>, with one folder a cluster in it",
+    remedy: "give a folder such as reports/latest/artifacts/<suite>, with one folder per cluster",
   });
 }
 
@@ -167,7 +167,7 @@ function nodeInside(node: string, read: Read): NodeInside {
 }
 
 function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {
-  if (text === undefined) return { ok: false, why: `${file} is not there`, absent: true };
+  if (text === undefined) return { ok: false, why: `${file} does not exist`, absent: true };
   if (text.startsWith(notCollected)) return { ok: false, why: text.slice(notCollected.length).trim() };
   try {
     return { ok: true, value: parse(text) };
@@ -176,7 +176,7 @@ function part<T>(text: string | undefined, file: string, parse: (text: string) =
   }
 }
 
-/** Objects of an API server as files hold them; readers check what they use of the rest. */
+/** Objects of an API server as stored in files; callers check the fields that they use. */
 const objectsSchema = z.array(
   z.custom<KubeObject>(
     (object) => z.object({ metadata: z.object({ name: z.string() }) }).safeParse(object).success,
@@ -184,7 +184,7 @@ const objectsSchema = z.array(
   ),
 );
 
-/** Throws for text that is not JSON, or not what the schema says. */
+/** Throws for text that is not JSON or does not match the schema. */
 function parsed<S extends z.ZodType>(text: string, schema: S): z.infer<S> {
   const value: unknown = JSON.parse(text);
   const result = schema.safeParse(value);

@@ -7,7 +7,10 @@ interface ContainerStatus {
   readonly state?: { readonly waiting?: { readonly reason?: string; readonly message?: string } };
 }
 
-/** Containers of Cilium's pods that wait for more than their turn, and what for: one line each, such as ImagePullBackOff. */
+/**
+ * Containers of Cilium's pods that wait for another reason than start order, and why: one line each, such as
+ * ImagePullBackOff.
+ */
 export async function waitingPods({ kube }: Cluster): Promise<string[]> {
   const pods = await kube.list(kinds.pod, "kube-system", "app.kubernetes.io/part-of=cilium");
   return pods.flatMap((pod) => {

@@ -2,7 +2,7 @@ import type { Mesh } from "#harness/cluster/mesh.ts";
 import type { Undo } from "#harness/model/undo.ts";
 import type { Need } from "./needs.ts";
 
-/** Where a fault strikes; the order of the fault list. */
+/** The part of the mesh that a fault affects; the order of the fault list. */
 export type FaultGroup =
   | "network"
   | "control-plane"
@@ -12,21 +12,21 @@ export type FaultGroup =
   | "configuration"
   | "workload";
 
-/** What a fault works on and with. */
+/** The mesh and the settings of an injection. */
 export interface InjectOptions {
   readonly mesh: Mesh;
-  /** The namespace of the suite under test, where its objects are; none when injected by hand. */
+  /** The namespace of the suite under test; undefined for an injection by hand. */
   readonly namespace?: string;
   readonly signal: AbortSignal;
 }
 
-/** In a fault's hands while it does its harm. */
+/** What a fault can use while it is injected. */
 export interface FaultContext extends InjectOptions {
   /** Carried by all firewall rules of this injection. */
   readonly mark: string;
-  /** Writes down how to undo what comes next, before it is done. Steps run in reverse order. */
+  /** Records the undo steps of a change in the journal; call it before the change. They run in reverse order. */
   recordUndo(...steps: Undo[]): Promise<void>;
-  /** Does a step of healing now, as part of the harm: pods that must start anew. */
+  /** Runs an undo step now, as part of the injection, for example to restart pods. */
   runUndo(step: Undo): Promise<void>;
 }
 
@@ -35,37 +35,37 @@ export interface SuiteFaultContext extends FaultContext {
   readonly namespace: string;
 }
 
-/** What was harmed, as a report should name it. */
+/** The target, as a report names it. */
 export interface Injected {
   readonly subject: string;
-  /** A failing test's message must hold at least one of these. */
+  /** A failing test's message must contain at least one of these. */
   readonly names: readonly string[];
-  /** Waits until the harm is seen to work; throws `fault-no-effect`. */
+  /** Waits until the fault has an effect; throws `fault-no-effect`. */
   readonly tookHold?: () => Promise<void>;
-  /** Called before healing: ends what runs, and throws `fault-no-effect` if nothing was ever hit. */
+  /** Runs before healing: stops what runs, and throws `fault-no-effect` if the fault never had an effect. */
   readonly beforeHeal?: () => Promise<void>;
 }
 
 interface FaultFacts {
   readonly name: string;
   readonly group: FaultGroup;
-  /** One sentence: what it does to the mesh. */
+  /** What it does to the mesh, in one sentence without its subject. */
   readonly does: string;
-  /** What every cluster must have or allow for it, beside what `needsOf` derives. */
+  /** What every cluster must have or allow, beside what `needsOf` derives. */
   readonly needs?: Need;
-  /** Why a snapshot of the mesh cannot show it: it leaves a valid state behind. */
+  /** Why a snapshot of the mesh cannot show it: the state is valid. */
   readonly traceless?: string;
-  /** It harms what every suite rests on: none can be expected to stay green beside it. */
+  /** It affects what every suite depends on, so no suite is expected to pass. */
   readonly wide?: boolean;
 }
 
-/** It works on the mesh, and at most looks into a suite's namespace. */
+/** It affects the mesh, and at most reads a suite's namespace. */
 export interface MeshFault extends FaultFacts {
   readonly needsNamespace?: false;
   inject(ctx: FaultContext): Promise<Injected>;
 }
 
-/** It works on a suite's own objects. */
+/** It affects a suite's own objects. */
 export interface SuiteFault extends FaultFacts {
   readonly needsNamespace: true;
   inject(ctx: SuiteFaultContext): Promise<Injected>;
@@ -73,12 +73,12 @@ export interface SuiteFault extends FaultFacts {
 
 export type Fault = MeshFault | SuiteFault;
 
-/** A fault that took hold. `heal` is idempotent and checks that it worked. */
+/** A fault that had an effect. `heal` is idempotent and checks that it worked. */
 export interface InjectedFault extends AsyncDisposable {
   readonly name: string;
   readonly subject: string;
   readonly names: readonly string[];
-  /** When the harm began: once the last of its undoing was written down, on the harness's clock (`unixNowMs`). */
+  /** When the fault began: after its last undo step was recorded, on the harness's clock (`unixNowMs`). */
   readonly begunUnixMs: number;
   heal(): Promise<void>;
 }

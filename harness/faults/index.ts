@@ -10,7 +10,7 @@ import { trustFaults } from "./catalogue/trust.ts";
 import { workloadFaults } from "./catalogue/workload.ts";
 import type { Fault } from "./fault.ts";
 
-/** Every fault, cheap ones first: the order in which `prove` takes them. */
+/** Every fault, cheap ones first, in the order in which `prove` runs them. */
 export const faults: readonly Fault[] = [
   ...networkFaults,
   ...workloadFaults,

@@ -9,7 +9,7 @@ import type { Fault, Injected, SuiteFault } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
 
-/** A cluster that remembers what was asked of it. */
+/** A cluster that records the requests to it. */
 let requested: string[] = [];
 const kube = {
   get: async () => ({}),
@@ -50,7 +50,7 @@ afterEach(() => {
   rmSync(state, { recursive: true, force: true });
 });
 
-test("the journal knows the fault before the fault is injected, and nothing of it once it is healed", async () => {
+test("the journal contains the fault before it is injected, and no longer once it is healed", async () => {
   let whileInjected = 0;
   const injected = await injectFault(
     fault({}, async () => {
@@ -65,7 +65,7 @@ test("the journal knows the fault before the fault is injected, and nothing of i
   expect(await readFaultJournal("paper")).toEqual([]);
 });
 
-test("a fault that did not take hold is healed at once and is an error", async () => {
+test("a fault without an effect is healed immediately and is an error", async () => {
   const nothing = () => Promise.reject(new MeshproofError("fault-no-effect", "nothing happened"));
   await expect(injectFault(fault({ tookHold: nothing }), { mesh, signal })).rejects.toMatchObject({
     code: "fault-no-effect",
@@ -74,7 +74,7 @@ test("a fault that did not take hold is healed at once and is an error", async (
   expect(await readFaultJournal("paper")).toEqual([]);
 });
 
-test("a fault that nothing ever met is healed before it complains", async () => {
+test("a fault that no packet matched is healed before it throws", async () => {
   const unmet = () => Promise.reject(new MeshproofError("fault-no-effect", "no packet"));
   const injected = await injectFault(fault({ beforeHeal: unmet }), { mesh, signal });
   await expect(injected.heal()).rejects.toMatchObject({ code: "fault-no-effect" });
@@ -82,7 +82,7 @@ test("a fault that nothing ever met is healed before it complains", async () => 
   expect(await readFaultJournal("paper")).toEqual([]);
 });
 
-test("the next command heals what a killed one left, and leaves a living one's to it", async () => {
+test("the next command heals the faults of a killed one, and not those of a running one", async () => {
   const step = {
     do: "merge",
     cluster: "east",
@@ -94,7 +94,7 @@ test("the next command heals what a killed one left, and leaves a living one's t
   const entry = { version: 1 as const, fault: "f", injectedAt: "2026-01-01T00:00:00Z", undo: [step] };
   // No process has a pid that high.
   await writeFaultJournal("paper", { ...entry, id: "f-dead", pid: 2 ** 30, pidStart: "1" });
-  // The pid is in use again, by another process.
+  // The pid is reused by another process.
   await writeFaultJournal("paper", { ...entry, id: "f-reused", pid: process.ppid, pidStart: "1" });
   await writeFaultJournal("paper", {
     ...entry,
@@ -106,13 +106,13 @@ test("the next command heals what a killed one left, and leaves a living one's t
   expect((await readFaultJournal("paper")).map((e) => e.id)).toEqual(["f-living"]);
 });
 
-test("a fault of a suite's own objects asks for a namespace", async () => {
+test("a fault of a suite's own objects needs a namespace", async () => {
   await expect(injectFault({ ...fault({}), needsNamespace: true }, { mesh, signal })).rejects.toMatchObject({
     code: "usage",
   });
 });
 
-test("a fault of a suite's own objects is given the suite's namespace", async () => {
+test("a fault of a suite's own objects receives the suite's namespace", async () => {
   let given = "";
   const own: SuiteFault = {
     name: "own",

@@ -12,7 +12,9 @@ import { undo } from "./undo.ts";
 
 const healMs = 240_000;
 
-/** Injects a fault through the lab's journal and waits until it is seen to work; heals it at once where it does not. */
+/**
+ * Records a fault in the lab's journal, injects it and waits for its effect; heals it immediately if there is none.
+ */
 export async function injectFault(fault: Fault, context: InjectOptions): Promise<InjectedFault> {
   const inject = injectionOf(fault, context.namespace);
   const { lab } = context.mesh.state;
@@ -53,7 +55,8 @@ export async function injectFault(fault: Fault, context: InjectOptions): Promise
     let healing: Promise<void> | undefined;
     let healedByCaller = false;
     const healOnce = (): Promise<void> => {
-      // The effect is asked for first and told last: whatever it says, the mesh is healed.
+      // `beforeHeal` checks the effect before healing; its error is thrown after healing, so the mesh is always
+      // healed.
       healing ??= (async () => {
         const complaint = await injected.beforeHeal?.().then(
           () => undefined,
@@ -74,28 +77,30 @@ export async function injectFault(fault: Fault, context: InjectOptions): Promise
       names: injected.names,
       begunUnixMs: begunUnixMs ?? unixNowMs(),
       heal,
-      // Whoever healed by hand was told of the trouble: told twice it would hide itself.
+      // The caller of `heal` has received the error; thrown again, it would be suppressed by itself.
       [Symbol.asyncDispose]: () => (healedByCaller ? healOnce().catch(() => {}) : healOnce()),
     };
   } catch (error) {
-    // What runs for the fault must end first; its own complaint adds nothing to this one.
+    // What runs for the fault must stop first; its own error adds nothing to this one.
     await done?.beforeHeal?.().catch(() => undefined);
     await undoAll();
     throw error;
   }
 }
 
-/** The harm of a fault in a namespace; throws `usage` where it needs one and there is none. */
+/** The injection of a fault in a namespace; throws `usage` if it needs one and there is none. */
 function injectionOf(fault: Fault, namespace: string | undefined): (ctx: FaultContext) => Promise<Injected> {
   if (fault.needsNamespace !== true) return (ctx) => fault.inject(ctx);
   if (namespace === undefined)
     throw new MeshproofError("usage", `fault ${fault.name} works on a suite's objects`, {
-      remedy: `use it with \`test SUITE --with-fault ${fault.name}\`, or name a namespace with --namespace`,
+      remedy: `use it with \`test SUITE --with-fault ${fault.name}\`, or give a namespace with --namespace`,
     });
   return (ctx) => fault.inject({ ...ctx, namespace });
 }
 
-/** Heals what killed commands left; answers the names of the faults. A fault of a living process is left to it. */
+/**
+ * Heals the faults of killed commands and returns their names. Skips faults of running processes, which heal them.
+ */
 export async function healJournal(mesh: Mesh): Promise<string[]> {
   const healed: string[] = [];
   const failures: unknown[] = [];
@@ -106,7 +111,7 @@ export async function healJournal(mesh: Mesh): Promise<string[]> {
       await removeFromJournal(mesh.state.lab, entry.id);
       healed.push(entry.fault);
     } catch (error) {
-      // The others must not stay for the sake of one.
+      // The others are healed even if one fails.
       failures.push(error);
     }
   }
@@ -114,7 +119,7 @@ export async function healJournal(mesh: Mesh): Promise<string[]> {
   return healed;
 }
 
-/** Whether the process that injected a fault is still there to heal it. */
+/** Whether the process that injected a fault still runs and will heal it. */
 export async function ownerLives(entry: JournalEntry): Promise<boolean> {
   return entry.pid !== process.pid && (await isAlive(entry));
 }
@@ -133,7 +138,7 @@ async function undoSteps(mesh: Mesh, steps: readonly Undo[]): Promise<void> {
   if (failures.length > 0)
     throw new MeshproofError(
       "cleanup-failed",
-      `${failures.length} of ${steps.length} steps of healing failed: ${failures.map(messageOf).join("; ")}`,
+      `${failures.length} of ${steps.length} undo steps failed: ${failures.map(messageOf).join("; ")}`,
       {
         cause: new AggregateError(failures),
         remedy: `run \`${meshCommand("heal", "--lab", lab)}\`; if that fails too, \`${meshCommand("down", "--lab", lab)}\``,

@@ -41,7 +41,7 @@ describe("what a fault needs", () => {
     expect(lacked(faultNamed(name), meshOf(lacking, lacking))).toBeUndefined();
   });
 
-  test("of every fault on clusters that others made: a namespace of the suite's own, and no node control", () => {
+  test("every fault allowed on external clusters has a suite's namespace and needs no node control", () => {
     const possible = faults.filter((f) => lacked(f, meshOf(external, external)) === undefined);
     expect(possible.length).toBeGreaterThan(0);
     expect(possible.every((f) => f.needsNamespace === true)).toBe(true);

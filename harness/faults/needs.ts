@@ -1,6 +1,6 @@
 import type { Capabilities } from "#harness/cluster/capabilities.ts";
 
-/** What not every cluster has or allows; of a fault, it must hold for all clusters of the mesh. */
+/** What not every cluster has or allows. A fault needs it in every cluster of the mesh. */
 export type Need =
   | "clustermesh-apiserver"
   | "KVStoreMesh"
@@ -23,13 +23,13 @@ interface Needing {
   readonly needsNamespace?: boolean;
 }
 
-/** All needs of a fault. One that works on more than a suite's own objects changes nodes or Cilium itself. */
+/** All needs of a fault. One that affects more than a suite's own objects changes nodes or Cilium itself. */
 export const needsOf = ({ needs, needsNamespace }: Needing): readonly Need[] => [
   ...(needsNamespace === true ? [] : ["clusters created by Meshproof" as const]),
   ...(needs === undefined ? [] : [needs]),
 ];
 
-/** What a mesh lacks of what a fault needs; nothing where it can be injected. */
+/** The need of a fault that a mesh does not meet; undefined if the fault can be injected. */
 export function lacked(
   fault: Needing,
   mesh: { readonly clusters: readonly { readonly capabilities: Capabilities }[] },

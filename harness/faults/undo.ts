@@ -19,7 +19,7 @@ import { removeRules } from "./catalogue/rules.ts";
 
 const within = (signal: AbortSignal) => ({ withinMs: 180_000, signal });
 
-/** Does one step of healing and sees that it worked. A node is known by its name alone, as the journal holds it. */
+/** Runs one undo step and checks that it worked. The journal holds only the name of a node. */
 export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise<void> {
   switch (step.do) {
     case "remove-rules":
@@ -37,8 +37,8 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
     case "apply": {
       const object = step.object as unknown as KubeObject;
       const { kube } = mesh.cluster(step.cluster);
-      const home = object.metadata.namespace;
-      if (home === undefined || (await kube.get(kinds.namespace, undefined, home)) !== undefined)
+      const { namespace } = object.metadata;
+      if (namespace === undefined || (await kube.get(kinds.namespace, undefined, namespace)) !== undefined)
         await kube.apply(object);
       return;
     }
@@ -136,8 +136,8 @@ async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void>
 }
 
 /**
- * Connected and synchronised under the right id, by KVStoreMesh as well as by every agent; then seen to work, for a
- * status may be minutes old: an endpoint made in each cluster must arrive at every agent of the others.
+ * Waits until KVStoreMesh and every agent are connected and synchronised under the right id. Because a status may be
+ * minutes old, it then creates an endpoint in each cluster and waits until every agent of the others learns it.
  */
 async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
   const { clusters } = mesh;
@@ -148,23 +148,23 @@ async function awaitMesh(mesh: Mesh, signal: AbortSignal): Promise<void> {
       deploymentReady,
       { what: "clustermesh-apiserver", ...within(signal) },
     );
-  // Clients that lost their connection back off for long; an entry that changes makes them connect at once.
+  // Disconnected clients may back off for long; a changed entry makes them reconnect immediately.
   await reconnectAll(clusters, within(signal));
-  // With an etcd of its own a cluster tells of endpoints past the objects that could be made by hand.
-  const reported = orderedPairs(clusters).filter(([, to]) => to.capabilities.hasApiserver);
-  await Promise.all(reported.map(([from, to], i) => awaitCrossing(from, to, i, signal)));
+  // A cluster with its own etcd exports endpoints from there, not from objects that can be created by hand.
+  const pairs = orderedPairs(clusters).filter(([, to]) => to.capabilities.hasApiserver);
+  await Promise.all(pairs.map(([from, to], i) => awaitCrossing(from, to, i, signal)));
 }
 
-/** An address for documentation (RFC 5737). */
-const nobodysNode = "192.0.2.1";
+/** An address for documentation (RFC 5737), which no node has. */
+const unusedAddress = "192.0.2.1";
 
 async function awaitCrossing(from: Cluster, to: Cluster, index: number, signal: AbortSignal): Promise<void> {
   const at = {
     namespace: systemNamespace,
     name: `crossing-to-${from.name}`,
     ip: ghostAddress(to, 10 + index),
-    // An agent that starts removes the endpoints of its node that it does not have (pkg/endpointcleanup): nobody's node.
-    node: nobodysNode,
+    // A starting agent removes unknown endpoints of its own node (pkg/endpointcleanup), so this one has no real node.
+    node: unusedAddress,
   };
   await makeGhost(to, await someEndpoint(to, systemNamespace), at);
   try {

@@ -13,9 +13,9 @@ import { makeStaging } from "./source/image.ts";
 import { Store } from "./store.ts";
 import type { ArtifactRequest } from "./types.ts";
 
-const anew = "copy it again, or write it anew with `images save`";
+const rewriteRemedy = "copy it again, or write a new one with `images save`";
 
-/** Writes images, tools and charts into one tar; `manifest.json` in it names every member's SHA-256. */
+/** Writes images, tools and charts into one tar, with `manifest.json`, which holds each member's SHA-256. */
 export async function writeArchive(artifacts: Artifacts, file: string, signal: AbortSignal): Promise<void> {
   const staging = await makeStaging();
   try {
@@ -50,17 +50,20 @@ export async function writeArchive(artifacts: Artifacts, file: string, signal: A
   }
 }
 
-/** Reads an archive, checks every digest, loads the images. A truncated or altered one is refused by name. */
+/**
+ * Reads an archive, checks every digest and loads the images. Throws `archive-corrupt`, naming the file and the
+ * member.
+ */
 export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> {
   const file = found(request.archive, "archive in the request");
   const refuse = (why: string, cause?: unknown): never => {
     throw new MeshproofError("archive-corrupt", `archive ${file}: ${why}`, {
-      remedy: anew,
+      remedy: rewriteRemedy,
       ...(cause === undefined ? {} : { cause }),
     });
   };
   if ((await stat(file).catch(() => undefined))?.isFile() !== true) {
-    throw new MeshproofError("artifact-unavailable", `archive ${file} is not there`, {
+    throw new MeshproofError("artifact-unavailable", `archive ${file} does not exist`, {
       remedy: "check the path, or write one with `images save FILE`",
     });
   }
@@ -69,14 +72,15 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
   const folder = await request.progress.step(`check archive ${basename(file)}`, () =>
     store.entry("archive", key, async (staging) => {
       await command("tar", ["-xf", file, "-C", staging], { signal: request.signal }).catch((error: unknown) =>
-        refuse("truncated or not a tar", error),
+        refuse("it is truncated or not a tar archive", error),
       );
       const manifest = await readManifest(staging, file, refuse);
       for (const [member, digest] of Object.entries(manifest.digests)) {
         const actual = await sha256(join(staging, member)).catch((error: unknown) =>
           refuse(`its ${member} is missing (${messageOf(error)})`),
         );
-        if (actual !== digest) refuse(`its ${member} was altered: sha256 ${actual}, manifest ${digest}`);
+        if (actual !== digest)
+          refuse(`its ${member} was altered: its SHA-256 is ${actual}, and the manifest says ${digest}`);
       }
       for (const member of Object.keys(manifest.digests).filter((m) => m.startsWith("chart-"))) {
         await mkdir(join(staging, "charts"), { recursive: true });
@@ -89,30 +93,31 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
   for (const [name, expected] of request.clusters) {
     const own =
       saved.clusters[name] ??
-      refuse(`holds no cluster ${name}, only ${Object.keys(saved.clusters).join(", ")}`);
+      refuse(`it holds no cluster ${name}, only ${Object.keys(saved.clusters).join(", ")}`);
     if (own.versions.kubernetes !== expected.kubernetes || own.versions.cilium !== expected.cilium) {
       throw new MeshproofError(
         "config-conflict",
-        `archive ${file} holds Kubernetes ${own.versions.kubernetes} and Cilium ${own.versions.cilium} for ${name}, requested are ${expected.kubernetes} and ${expected.cilium}`,
+        `archive ${file} holds Kubernetes ${own.versions.kubernetes} and Cilium ${own.versions.cilium} for ${name}; the request is for ${expected.kubernetes} and ${expected.cilium}`,
         {
-          remedy: "ask for the archive's versions, or save an archive of these",
+          remedy: "request the archive's versions, or save an archive of the requested ones",
         },
       );
     }
     clusters[name] = { ...own, chartDir: join(folder, "charts", own.chartDir) };
   }
-  const standing = await Promise.all([
+  const loaded = await Promise.all([
     ...Object.values(clusters).map((c) => imageId(c.nodeImage)),
     imageId(saved.proberImage),
   ]);
-  if (standing.some((id) => id === undefined)) {
+  if (loaded.some((id) => id === undefined)) {
     await request.progress.step("load images from the archive", () =>
       loadImages(join(folder, "images.tar"), request.signal),
     );
   }
   for (const own of Object.values(clusters)) {
     const id = await imageId(own.nodeImage);
-    if (id !== own.nodeImageId) refuse(`its node image has id ${id}, manifest ${own.nodeImageId}`);
+    if (id !== own.nodeImageId)
+      refuse(`its node image has id ${id}, and the manifest says ${own.nodeImageId}`);
   }
   return {
     ...saved,
@@ -129,11 +134,11 @@ async function readManifest(
   refuse: (why: string, cause?: unknown) => never,
 ): Promise<ArchiveManifest> {
   const text = await readFile(join(folder, "manifest.json"), "utf8").catch((error: unknown) =>
-    refuse("has no manifest", error),
+    refuse("it has no manifest", error),
   );
   return parseRecord(text, archiveManifestFormat, {
     what: `manifest.json of archive ${file}`,
-    remedy: anew,
+    remedy: rewriteRemedy,
     code: "archive-corrupt",
   });
 }

@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 
 describe("the store", () => {
-  test("makes an entry once, whoever asks", async () => {
+  test("makes an entry once for two concurrent requests", async () => {
     const store = new Store(dir);
     let made = 0;
     const make = async (staging: string): Promise<void> => {
@@ -33,7 +33,7 @@ describe("the store", () => {
     expect(await store.names("go")).toEqual(["k"]);
   });
 
-  test("a failed maker leaves no entry, and the next one starts clean", async () => {
+  test("a failed build leaves no entry, and the next one starts in an empty folder", async () => {
     const store = new Store(dir);
     const broken = store.entry("go", "k", async (staging) => {
       await writeFile(join(staging, "half"), "");
@@ -48,7 +48,7 @@ describe("the store", () => {
     expect(await readdir(made)).toEqual(["whole"]);
   });
 
-  test("a killed writer's half work is not taken for whole", { timeout: 60_000 }, async () => {
+  test("what a killed writer left is not used", { timeout: 60_000 }, async () => {
     const program = `
       import { Store } from ${JSON.stringify(join(import.meta.dirname, "store.ts"))};
       import { writeFile } from "node:fs/promises";
@@ -94,13 +94,13 @@ describe("archives", () => {
     return file;
   }
 
-  test("an altered member is refused by name", async () => {
+  test("an archive with an altered member is refused, naming the member", async () => {
     await expect(fromArchive(request(await archive((t) => t.replace("9a3a", "0000"))))).rejects.toMatchObject(
       { code: "archive-corrupt", message: expect.stringContaining("its kind was altered") },
     );
   });
 
-  test("a truncated archive and a missing one are refused by name", async () => {
+  test("a truncated archive and a missing one are refused, naming the file", async () => {
     const file = await archive((t) => t);
     const bytes = await readFile(file);
     await writeFile(file, bytes.subarray(0, 700));
@@ -115,7 +115,7 @@ describe("archives", () => {
   });
 });
 
-test("a digest that changes after the first pull is refused by name", async () => {
+test("a digest that changes after the first pull is refused, naming the image", async () => {
   await lockDigest("m|quay.io/x:1", "sha256:a", "quay.io/x:1");
   await lockDigest("m|quay.io/x:1", "sha256:a", "quay.io/x:1");
   await expect(lockDigest("m|quay.io/x:1", "sha256:b", "quay.io/x:1")).rejects.toMatchObject({
@@ -124,12 +124,12 @@ test("a digest that changes after the first pull is refused by name", async () =
   });
 });
 
-test("references go through a mirror by path", () => {
+test("a reference through a mirror keeps its path", () => {
   expect(throughMirror("docker.io/kindest/node:v1", "127.0.0.1:5000")).toBe("127.0.0.1:5000/kindest/node:v1");
   expect(throughMirror("quay.io/cilium/cilium:v1", undefined)).toBe("quay.io/cilium/cilium:v1");
 });
 
-test("image options", async () => {
+test("image options are checked before use", async () => {
   const archive = join(dir, "a.tar");
   expect(() => checkArchiveOption(`archive=${archive}`, undefined)).toThrow(/cannot read .*a\.tar.*no such/);
   await writeFile(archive, "no tar");
@@ -140,7 +140,7 @@ test("image options", async () => {
   expect(() => checkArchiveOption("auto", "no port")).toThrow(/not of the form host:port/);
 });
 
-test("a Cilium that is neither version nor checkout is refused", async () => {
+test("a Cilium that is neither a version nor a checkout is refused", async () => {
   expect(readCiliumSpec("1.19.4")).toEqual({ version: "1.19.4" });
   expect(() => readCiliumSpec(dir)).toThrow(expect.objectContaining({ code: "usage", exitCode: 2 }));
   await writeFile(join(dir, "go.mod"), "module github.com/cilium/cilium\n");
@@ -148,19 +148,19 @@ test("a Cilium that is neither version nor checkout is refused", async () => {
   expect(readCiliumSpec(dir)).toEqual({ version: "1.20.0-dev", checkout: dir });
 });
 
-test("apt's listing gives one record a package", () => {
+test("apt's listing gives one record per package", () => {
   expect(parsePackages("Package: b\nVersion: 2\nSHA256: y\n\nPackage: a\nVersion: 1\nSHA256: x\n")).toEqual([
     { name: "a", version: "1", sha256: "x" },
     { name: "b", version: "2", sha256: "y" },
   ]);
 });
 
-test("containerd's configuration keeps what it had", () => {
-  const reported = adaptContainerdConfig(
+test("containerd's configuration keeps its other settings", () => {
+  const adapted = adaptContainerdConfig(
     'version = 2\n  sandbox_image = "old"\n  restrict_oom_score_adj = false\n',
     "registry.k8s.io/pause:3.10.1",
   );
-  expect(reported).toContain('sandbox_image = "registry.k8s.io/pause:3.10.1"');
-  expect(reported).toContain("restrict_oom_score_adj = true");
-  expect(reported).toContain('config_path = "/etc/containerd/certs.d"');
+  expect(adapted).toContain('sandbox_image = "registry.k8s.io/pause:3.10.1"');
+  expect(adapted).toContain("restrict_oom_score_adj = true");
+  expect(adapted).toContain('config_path = "/etc/containerd/certs.d"');
 });

@@ -6,7 +6,10 @@ import { ciliumModule } from "./source/components.ts";
 import { fromSource } from "./source/index.ts";
 import type { ArtifactRequest } from "./types.ts";
 
-/** Everything that the clusters are made from. Default: a registry if it answers, else the cache, else source. */
+/**
+ * Everything that clusters are made from. By default from a registry if one is reachable, else from the cache or
+ * source.
+ */
 export async function getArtifacts(request: ArtifactRequest): Promise<Artifacts> {
   switch (request.source) {
     case "archive":
@@ -19,16 +22,16 @@ export async function getArtifacts(request: ArtifactRequest): Promise<Artifacts>
       const checkout = [...request.clusters.values()].find((v) => v.cilium.includes("/"));
       if (checkout !== undefined) return fromSource(request, `${checkout.cilium} is a checkout`);
       const trouble = await registryTrouble(request.registryMirror);
-      if (trouble === undefined) return fromRegistry(request, "the registries answer");
+      if (trouble === undefined) return fromRegistry(request, "the registries are reachable");
       request.progress.note(`${trouble}; falling back to the cache and to building from source`);
-      return fromSource(request, "no registry answers");
+      return fromSource(request, "no registry is reachable");
     }
   }
 }
 
 /**
- * Throws `artifact-unavailable` where sources of a Cilium version would be needed and are not served: within seconds,
- * where building another version first takes minutes.
+ * Throws `artifact-unavailable` within seconds if sources of a Cilium version are needed and not served, because
+ * building another version first takes minutes.
  */
 export async function checkSources(
   version: string,

@@ -26,7 +26,7 @@ export function checkArchiveOption(images: string, registryMirror: string | unde
   throw new MeshproofError("usage", `--images ${images} is none of registry, source, archive=FILE and auto`);
 }
 
-/** The magic of a tar header, at offset 257: what is no tar is refused before anything is touched. */
+/** The magic of a tar header, at offset 257. Checked first, so that a file that is no tar changes nothing. */
 function checkTar(path: string): void {
   const head = Buffer.alloc(512);
   try {
@@ -46,6 +46,6 @@ function checkTar(path: string): void {
   }
   if (head.toString("latin1", 257, 262) !== "ustar")
     throw new MeshproofError("archive-corrupt", `${path} (--images archive=FILE) is not a tar archive`, {
-      remedy: "copy it again, or write it anew with `images save FILE`",
+      remedy: "copy it again, or write a new one with `images save FILE`",
     });
 }

@@ -2,13 +2,15 @@ import { monotonicMs } from "#harness/lib/clock.ts";
 import type { Progress, StepHandle } from "#harness/lib/progress.ts";
 import type { Store } from "./store.ts";
 
-/** A part's own duration, for `bench images` and for the next run's estimate. */
+/** The duration of one part, for `bench images` and for the next run's estimate. */
 export interface PartTime {
   readonly part: string;
   readonly ms: number;
 }
 
-/** Runs parts as progress steps and keeps what each took; durations under a second are cache hits, not estimates. */
+/**
+ * Runs parts as progress steps and records their durations. A duration of up to 5 s is a cache hit and no estimate.
+ */
 export class Parts {
   readonly times: PartTime[] = [];
   readonly #store: Store;
@@ -21,8 +23,8 @@ export class Parts {
     this.#firstEstimateMs = firstEstimateMs;
   }
 
-  async run<T>(part: string, work: (step: StepHandle) => Promise<T>, standing = false): Promise<T> {
-    const expectMs = standing
+  async run<T>(part: string, work: (step: StepHandle) => Promise<T>, isCached = false): Promise<T> {
+    const expectMs = isCached
       ? undefined
       : ((await this.#store.expectedMs(part)) ?? this.#firstEstimateMs[part]);
     return this.#progress.step(

@@ -19,30 +19,30 @@ import { Store } from "./store.ts";
 import type { ArtifactRequest } from "./types.ts";
 
 const agnhostReference = "registry.k8s.io/e2e-test-images/agnhost:2.56";
-/** As KKP's guide has it. */
+/** As in KKP's guide. */
 const nginxReference = "docker.io/library/nginx:1.16.1";
 const proberBase = "docker.io/library/node:24-bookworm-slim";
 
-/** Whether every registry that is needed answers; else which does not, and why. */
+/** Undefined if every registry that is needed is reachable; else the first that is not, and why. */
 export async function registryTrouble(mirror: string | undefined): Promise<string | undefined> {
   const hosts: string[] = mirror === undefined ? [...publicRegistries] : [mirror];
   for (const host of hosts) {
     const trouble = await registryAnswers(host, host === mirror);
-    if (trouble !== undefined) return `registry ${host} does not answer: ${trouble}`;
+    if (trouble !== undefined) return `registry ${host} is not reachable: ${trouble}`;
   }
   return undefined;
 }
 
 /**
- * Published images and chart. The node image is pulled by Docker, Cilium's by the nodes' own containerd, through the
- * mirror where one is named. Digests: kind's own for its default image, else resolved once and locked.
+ * Published images and chart. Docker pulls the node image; the nodes' own containerd pulls Cilium's, through the
+ * mirror if one is given. kind pins the digest of its default image; other digests are resolved once and locked.
  */
 export async function fromRegistry(request: ArtifactRequest, reason: string): Promise<Artifacts> {
   const { registryMirror: mirror, progress, signal } = request;
   const trouble = await registryTrouble(mirror);
   if (trouble !== undefined) {
     throw new MeshproofError("artifact-unavailable", trouble, {
-      remedy: "name a mirror with --registry-mirror, or build with --images source",
+      remedy: "give a mirror with --registry-mirror, or build with --images source",
     });
   }
   const { tools, provenance: toolParts } = await buildTools(request);
@@ -113,7 +113,7 @@ export async function fromRegistry(request: ArtifactRequest, reason: string): Pr
   };
 }
 
-/** Through the mirror the path stays and the host changes: `docker.io/kindest/node` is `MIRROR/kindest/node`. */
+/** A mirror replaces the host and keeps the path: `docker.io/kindest/node` becomes `MIRROR/kindest/node`. */
 export function throughMirror(reference: string, mirror: string | undefined): string {
   return mirror === undefined ? reference : `${mirror}/${reference.split("/").slice(1).join("/")}`;
 }
@@ -127,11 +127,10 @@ async function pull(
   const pinned = mirror === undefined ? await kindDigest(reference, signal) : undefined;
   const expected = pinned === undefined ? from : `${from.replace(/:[^:/]+$/, "")}@${pinned}`;
   await command("docker", ["pull", expected], { signal }).catch((error: unknown) => {
-    throw new MeshproofError(
-      "artifact-unavailable",
-      `image ${expected} cannot be pulled: ${messageOf(error)}`,
-      { cause: error, remedy: "choose a published version, or build with --images source" },
-    );
+    throw new MeshproofError("artifact-unavailable", `cannot pull image ${expected}: ${messageOf(error)}`, {
+      cause: error,
+      remedy: "choose a published version, or build with --images source",
+    });
   });
   const reported = await output("docker", [
     "image",
@@ -145,7 +144,7 @@ async function pull(
   return { reference: expected, digest };
 }
 
-/** kind's module names its default node image by digest. */
+/** kind's module pins its default node image by digest. */
 async function kindDigest(reference: string, signal: AbortSignal): Promise<string | undefined> {
   const module = await downloadModule(kindTool.module, kindTool.version, signal).catch(() => undefined);
   if (module === undefined) return undefined;
@@ -174,7 +173,7 @@ async function resolveDigest(reference: string, mirror: string | undefined): Pro
   }).catch((error: unknown) => {
     throw new MeshproofError(
       "artifact-unavailable",
-      `the digest of ${reference} cannot be read: ${messageOf(error)}`,
+      `cannot read the digest of ${reference}: ${messageOf(error)}`,
       { cause: error },
     );
   });
@@ -192,11 +191,11 @@ async function resolveDigest(reference: string, mirror: string | undefined): Pro
 
 const lockFile = (): string => join(cacheDir(), "digests.lock.json");
 
-/** The first digest seen of a reference is the only one accepted from then on. */
+/** Locks the first digest seen of a reference; a different one throws `digest-changed`. */
 export async function lockDigest(key: string, digest: string, reference: string): Promise<void> {
   const locked = parseRecord(await readFile(lockFile(), "utf8").catch(() => "{}"), digestLockFormat, {
     what: `the record of digests ${lockFile()}`,
-    remedy: "correct it, or remove it: the next digest seen of each reference counts then",
+    remedy: "correct it, or remove it to lock the next digest seen of each reference",
   });
   const before = locked[key];
   if (before === digest) return;
@@ -205,7 +204,7 @@ export async function lockDigest(key: string, digest: string, reference: string)
       "digest-changed",
       `${reference} had digest ${before} when it was first pulled and has ${digest} now`,
       {
-        remedy: `find out why; if the change is meant, remove its line from ${lockFile()}`,
+        remedy: `find out why; if the change is intended, remove its line from ${lockFile()}`,
       },
     );
   }
@@ -232,7 +231,7 @@ async function pullChart(
       }).catch((error: unknown) => {
         throw new MeshproofError(
           "artifact-unavailable",
-          `Cilium's chart ${version} cannot be pulled: ${messageOf(error)}`,
+          `cannot pull Cilium's chart ${version}: ${messageOf(error)}`,
           { cause: error, remedy: "choose a published version, or build with --images source" },
         );
       });

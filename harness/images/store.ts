@@ -6,8 +6,8 @@ import { lockFolder } from "#harness/platform/lock.ts";
 import { cacheDir, writeAtomic } from "#harness/platform/paths.ts";
 
 /**
- * A cache of folders, each named by version and content key. A folder is made under a staging name and renamed
- * when it is whole: a killed writer leaves no folder under a final name, and two writers take turns by a lock.
+ * A cache of folders, each named by version and content key. A folder is made under a staging name and renamed when
+ * it is complete: a killed writer leaves no folder under a final name, and a lock serialises writers.
  */
 export class Store {
   readonly root: string;
@@ -16,7 +16,7 @@ export class Store {
     this.root = root;
   }
 
-  /** The entry's folder, made by `make(staging)` if it is not there yet. `name` holds version and key. */
+  /** The entry's folder, made by `make(staging)` if it is missing. `name` holds version and key. */
   async entry(kind: string, name: string, make: (staging: string) => Promise<void>): Promise<string> {
     const final = join(this.root, kind, name);
     if (await isFolder(final)) return final;
@@ -26,7 +26,7 @@ export class Store {
     });
     if (await isFolder(final)) return final;
     const staging = join(this.root, "staging", `${kind}-${name}`);
-    // Under the lock nobody else writes here: what stands is a killed writer's.
+    // The lock excludes other writers, so a killed writer left what is here.
     await rm(staging, { recursive: true, force: true });
     await mkdir(staging, { recursive: true });
     await Promise.race([make(staging), rejectsOnce(lock.lost)]);
@@ -40,7 +40,7 @@ export class Store {
     return readdir(join(this.root, kind)).catch(() => []);
   }
 
-  /** How long a part took at its last build, for honest estimates. */
+  /** The duration of a part's last build, for estimates. */
   async expectedMs(part: string): Promise<number | undefined> {
     return (await this.#timings())[part];
   }
@@ -50,7 +50,7 @@ export class Store {
     await writeAtomic(join(this.root, "timings.json"), `${JSON.stringify(all, null, 2)}\n`);
   }
 
-  /** What cannot be read is as good as none. */
+  /** An unreadable file counts as an empty one. */
   async #timings(): Promise<Readonly<Record<string, number>>> {
     try {
       const file = join(this.root, "timings.json");
@@ -62,7 +62,7 @@ export class Store {
   }
 }
 
-/** Without the lock another writer may be at the same staging folder: what was made there is not to be trusted. */
+/** Without the lock another writer may use the same staging folder, so its content cannot be trusted. */
 async function rejectsOnce(lost: AbortSignal): Promise<never> {
   if (!lost.aborted) await new Promise((resolve) => lost.addEventListener("abort", resolve, { once: true }));
   throw lost.reason;

@@ -13,7 +13,7 @@ import { echoHttpPort } from "#harness/workloads/echo.ts";
 export interface ChainOptions {
   readonly namespace: string;
   readonly service: string;
-  /** The cluster whose backends go away. */
+  /** The cluster whose backends the fault removes. */
   readonly target: Cluster;
   /** The cluster and node whose agent serves the client. */
   readonly client: Cluster;
@@ -23,9 +23,9 @@ export interface ChainOptions {
 }
 
 /**
- * Watches every link between the target cluster's API server and the client's BPF map, each from its own source:
- * EndpointSlices through a watch, the kvstore and the peer's cache of it through etcd, agent and BPF map through the
- * stamps that the agent itself makes.
+ * Watches every link between the target cluster's API server and the client's BPF map, each at its source:
+ * EndpointSlices with a watch, the kvstore and the peer's cache of it through etcd, agent and BPF map by the agent's
+ * own timestamps.
  */
 export class ChainWatch implements AsyncDisposable {
   readonly #events: ChainEvent[] = [];
@@ -89,7 +89,7 @@ export class ChainWatch implements AsyncDisposable {
   async #watchKvstore({ target, client, namespace, service }: ChainOptions): Promise<void> {
     const links = [
       ["kvstore changed", target, "state"] as const,
-      // Without KVStoreMesh the agents read the target cluster's own.
+      // Without KVStoreMesh the agents read the target cluster's kvstore directly.
       ...(client.capabilities.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
     ];
     for (const [boundary, at, folder] of links) {
@@ -108,7 +108,7 @@ export class ChainWatch implements AsyncDisposable {
     const pods = parseCidr(target.podCidr);
     const ofTarget = (addresses: readonly string[]): number =>
       addresses.filter((a) => contains(pods, a.slice(0, a.lastIndexOf(":")))).length;
-    // One machine, one clock: `Date` is told in whole milliseconds, so the offset is known to one.
+    // Both clocks are of one machine; `Date` has whole milliseconds, so the error is at most 1 ms.
     const bpf = { boundary: "BPF map changed" as const, errorMs: 1 };
     const agent = { boundary: "agent updated" as const, errorMs: 1 };
     let frontends = 0;
@@ -117,12 +117,13 @@ export class ChainWatch implements AsyncDisposable {
     const streams = [
       followFrontend(node, frontend, (change, arrivedUnixMs) => {
         const at = change.atUnixMs + realtimeOffsetMs();
-        // How late lines arrive, from those that carry a time: the first is of what was there before.
+        // Measures the delay of the lines that carry a timestamp; the first line is the state before the start.
         if (frontends++ > 0) agent.errorMs = Math.max(agent.errorMs, arrivedUnixMs - at);
         if (change.status === "Done") this.#saw("BPF map changed", at, ofTarget(change.active));
         else if (change.status === "Pending") this.#saw("agent updated", at, ofTarget(change.active));
       }),
-      // `Pending` is not told where the BPF map followed at once: the backends' own change is, without a time of its own.
+      // The stream omits `Pending` if the BPF map follows immediately; then the change in the table of backends shows
+      // it, without its own timestamp.
       followBackends(node, { name: `${namespace}/${service}`, port: echoHttpPort }, (active, atUnixMs) => {
         backends += 1;
         this.#saw("agent updated", atUnixMs, ofTarget(active));
@@ -134,9 +135,9 @@ export class ChainWatch implements AsyncDisposable {
       },
     });
     await eventually(
-      async () => (frontends > 0 && backends > 0 ? ready(undefined) : notYet("no line of it")),
+      async () => (frontends > 0 && backends > 0 ? ready(undefined) : notYet("no line about it")),
       {
-        what: `the agent of ${node.name} to tell of the service's frontend and backends`,
+        what: `the agent of ${node.name} to report the service's frontend and backends`,
         withinMs: 10_000,
         everyMs: 20,
         signal,
@@ -146,20 +147,20 @@ export class ChainWatch implements AsyncDisposable {
   }
 }
 
-/** The harness's clock does not follow corrections of the wall clock, by which the agents stamp. */
+/** The harness's clock does not follow corrections of the wall clock, which the agents use. */
 function realtimeOffsetMs(): number {
   return unixNowMs() - Date.now() - 0.5;
 }
 
 /**
- * A cluster tells others of an endpoint for as long as it serves, also while it is terminating
- * (operator/watchers/service_sync.go); its own agents take one that is not ready for terminating.
+ * A cluster exports an endpoint as long as it serves, even while it terminates (operator/watchers/service_sync.go);
+ * its own agents treat an endpoint that is not ready as terminating.
  */
 function endpointsLeft(slices: readonly KubeObject[], abroad: boolean): number {
   return ownEndpoints(slices).filter((e) => isReady(e) || (abroad && e.conditions?.serving === true)).length;
 }
 
-/** Cilium's shared service: `backends` by address (pkg/clustermesh/store). */
+/** A service in Cilium's kvstore: `backends` by address (pkg/clustermesh/store). */
 function backendsOf(value: string): number {
   if (value === "") return 0;
   const reported = JSON.parse(value) as { backends?: Record<string, unknown> };
@@ -167,8 +168,8 @@ function backendsOf(value: string): number {
 }
 
 /**
- * How late a watch may tell, from a few changes of our own: from before the request until the event. An EndpointSlice
- * that belongs to no service is changed and watched.
+ * Measures how late a watch reports a change, from before the request until the event, with a few changes of an
+ * EndpointSlice that belongs to no service.
  */
 async function watchDelay(
   { kube }: Cluster,
@@ -201,7 +202,7 @@ async function watchDelay(
   );
   const reported = (round: number) =>
     eventually(async () => (seen === String(round) ? ready(seenAtMs) : notYet(`round ${seen}`)), {
-      what: "a watch to tell of a change",
+      what: "a watch to report a change",
       withinMs: 10_000,
       everyMs: 5,
       signal,

@@ -10,10 +10,10 @@ import { execLines } from "#harness/platform/docker.ts";
 import { appendToReportNow } from "#harness/platform/report-files.ts";
 import type { ProtectedServer } from "#harness/workloads/standing-workload.ts";
 
-// Told at once: a packet that libpcap kept back would be counted to no phase.
+// Unbuffered: a packet delayed by libpcap would be counted in no phase.
 const tcpdump = ["tcpdump", "--immediate-mode", "-i", "eth0", "-nn", "-tt", "-l"];
 
-/** One line of `tcpdump -nn -tt`: when, and from which address. */
+/** One line of `tcpdump -nn -tt`: the time and the source address. */
 export function readPacket(line: string): { atUnixMs: number; from: string } | undefined {
   const [, at, from] = /^(\d+\.\d+) IP (\d+\.\d+\.\d+\.\d+)\.\d+ > /.exec(line) ?? [];
   return from === undefined ? undefined : { atUnixMs: Number(at) * 1000, from };
@@ -34,7 +34,7 @@ function leaksOf(packets: readonly LeakPacket[], sinceUnixMs: number): Leak[] {
   });
 }
 
-/** The leaks since a time that a killed harness kept in its file. A line that was cut off is none. */
+/** The leaks since a time in the file of a killed harness, without an incomplete last line. */
 export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak[]> {
   const text = await readFile(file, "utf8").catch(() => "");
   const packets = text.split("\n").flatMap((line) => {
@@ -51,8 +51,8 @@ export async function keptLeaks(file: string, sinceUnixMs: number): Promise<Leak
 }
 
 /**
- * Every packet of a denied client that reaches a protected server, captured on the server's own interface: behind the policy, so
- * none may come, and none is missed as a sample would miss it.
+ * Captures every packet of a denied client that reaches a protected server, on the server's own interface. That is
+ * behind the policy, so no packet may arrive; and unlike a sample, a capture misses none.
  */
 export class LeakWatch implements AsyncDisposable {
   readonly #packets: LeakPacket[] = [];
@@ -80,15 +80,15 @@ export class LeakWatch implements AsyncDisposable {
       const node = cluster.node(server.node);
       const pid = await podProcess(node, server.uid, signal);
       if (pid === undefined)
-        throw new MeshproofError("lab-broken", `no process of ${to} was found on ${server.node}`, {
-          remedy: "run it again; `npm run mesh -- diagnose` tells what became of the pod",
+        throw new MeshproofError("lab-broken", `found no process of ${to} on ${server.node}`, {
+          remedy: "run it again; `npm run mesh -- diagnose` reports the state of the pod",
         });
       if ((await onNode(node, ["which", "tcpdump"], { tolerate: true, signal })).exitCode !== 0)
         throw new MeshproofError(
           "machine-unfit",
-          `node ${server.node} has no tcpdump to capture leaks with`,
+          `node ${server.node} has no tcpdump, which captures leaks`,
           {
-            remedy: "certify with --images source, whose nodes have it",
+            remedy: "certify with --images source: those nodes have it",
           },
         );
       const argv = ["nsenter", "-t", String(pid), "-n", ...tcpdump, filter];
@@ -106,26 +106,28 @@ export class LeakWatch implements AsyncDisposable {
 
   #add(packet: LeakPacket): void {
     this.#packets.push(packet);
-    // At once: a harness that is killed has lost nothing.
+    // Written immediately, so that a killed harness loses nothing.
     if (this.#file !== undefined) appendToReportNow(this.#file, `${JSON.stringify(packet)}\n`);
   }
 
-  /** From now on every packet is a leak, and is also kept in a file. */
+  /** From now on every packet is a leak, and is written to a file too. */
   keepIn(file: string): void {
     this.#file = file;
   }
 
-  /** Who was seen to reach whom since a time: while there is no policy, everybody must be, or the capture is blind. */
+  /**
+   * The pairs with packets since a time. Without a policy every pair must have some, or the capture does not work.
+   */
   seen(sinceUnixMs: number): ReadonlySet<string> {
     return new Set(this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs).map((p) => `${p.from} -> ${p.to}`));
   }
 
-  /** Why the captures of now are not whole. */
+  /** Why the running captures are incomplete. */
   get troubles(): readonly string[] {
     return this.#lost;
   }
 
-  /** Leaks of a stretch: packets of one pair, together. */
+  /** Leaks in an interval, one for each pair with its packets. */
   leaks(sinceUnixMs: number, untilUnixMs: number): Leak[] {
     return leaksOf(
       this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs && p.atUnixMs < untilUnixMs),
@@ -136,7 +138,7 @@ export class LeakWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true;
     for (const { node, kill } of this.#taps) {
-      // It outlives the `docker exec` that started it.
+      // tcpdump outlives the `docker exec` that started it.
       await killProcesses(node, tcpdump.join(" "), AbortSignal.timeout(20_000)).catch(() => false);
       kill();
     }

@@ -18,19 +18,19 @@ import { ChainWatch } from "./chain.ts";
 import { type Requested, Traffic, type TrafficOptions } from "./traffic.ts";
 
 /**
- * Raised whenever a figure would come out differently for the same traffic. 2: the agent's update is seen in its table
- * of backends too, where version 1 left a fifth of the runs partly unexplained.
+ * Raise it whenever the same traffic would give another figure. Version 2 also sees the agent's update in its table
+ * of backends; version 1 left a fifth of the runs partly unexplained.
  */
 export const methodVersion = 2;
 
 export interface Expected {
-  /** Clients of the client cluster must be served by these clusters alone in the end. */
+  /** In the end only these clusters may serve clients of the client cluster. */
   readonly movesTo?: readonly string[];
-  /** The longest outage that clients may see; absent where the outage is measured and not judged. */
+  /** The longest outage that clients may see; absent if the outage is measured and not judged. */
   readonly awayWithinMs?: number;
   /** After healing. */
   readonly backWithinMs: number;
-  /** Of clients of the other clusters, where they should notice nothing. */
+  /** For clients of the other clusters, if the fault must not affect them. */
   readonly othersWithinMs?: number;
 }
 
@@ -39,10 +39,10 @@ export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
   readonly affinity: Affinity;
   readonly target: Cluster;
   readonly lostNodes?: readonly string[];
-  /** Who serves the clients of a cluster before the fault, and again after it; any where it is not said. */
+  /** The clusters that serve the clients of a cluster before and after the fault; by default any. */
   readonly servedBy?: (cluster: string) => readonly string[];
   readonly expected: Expected;
-  /** How long the fault is held at most while traffic has not become stable, and at least. */
+  /** The longest and the shortest time to hold the fault: it is healed when traffic is stable. */
   readonly horizonMs: number;
   readonly holdMs?: number;
   readonly stableMs: number;
@@ -72,7 +72,10 @@ export interface Measured {
   readonly faultUnixMs: number;
 }
 
-/** One disturbance, seen from every vantage point: target, held until traffic is stable or the horizon, healed. */
+/**
+ * Measures one disturbance from every vantage point: injects the fault, holds it until traffic is stable or the
+ * horizon is over, and heals it.
+ */
 export async function measure(options: MeasureOptions): Promise<Measured> {
   const { signal, stableMs, settleMs, target, client } = options;
   await using traffic = await Traffic.start({ ...options, lostNodes: options.lostNodes ?? [] });
@@ -85,7 +88,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     clusterIp: traffic.clusterIp,
     signal,
   });
-  // Half as long again as "stable": the judged stretch must hold a whole stable one.
+  // Longer than `stableMs`, so that the judged interval contains a complete stable one.
   const quietMs = 1.5 * stableMs;
   const before = { withinMs: settleMs, quietMs, sinceUnixMs: 0 };
   await prioritisePods(await options.echo.podUids());
@@ -98,7 +101,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   traffic.mark(options.scenario, faultUnixMs);
   const moved = (cluster: string) => (cluster === client.name ? options.expected.movesTo : undefined);
   const away = { withinMs: options.horizonMs, quietMs, sinceUnixMs: faultUnixMs };
-  // A horizon that passes is a figure, not an error: the histories tell.
+  // The end of the horizon is a figure, not an error; the histories show the outage.
   await Promise.all([
     settled(traffic, moved, away).catch((error: unknown) => {
       if (!(error instanceof MeshproofError && error.code === "timeout")) throw error;
@@ -118,7 +121,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     points.find(({ stream }) => stream === traffic.main),
     `history of ${traffic.main.options.title}`,
   );
-  // A prober that was starved beside the others leaves nothing to be said: its losses are not the mesh's.
+  // If a prober got too little CPU time, its losses are not the mesh's.
   const rigs = combine(points.map(({ rig }) => rig));
   return {
     figures: {
@@ -143,7 +146,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   };
 }
 
-/** Waits until every client is served without a loss: by the clusters that are named for its own, or by any. */
+/** Waits until every client is served without a loss: by the given clusters for its own cluster, or by any. */
 async function settled(
   traffic: Traffic,
   servedBy: ((cluster: string) => readonly string[] | undefined) | undefined,
@@ -160,12 +163,12 @@ async function settled(
   );
 }
 
-/** What one vantage point saw, and what is said of it. */
+/** The history of one vantage point, and its verdict. */
 interface Point {
   readonly stream: Stream;
   readonly facts: FailoverFacts;
   readonly back: FailoverFacts;
-  /** Without its samples, which are on disk. */
+  /** Without the samples, which are on disk. */
   readonly history: History;
   readonly rig: Verdict;
   readonly verdicts: readonly Verdict[];
@@ -225,7 +228,7 @@ async function keptConnections(
   return connections;
 }
 
-/** Where nothing is expected, nothing is judged: the rig has been. */
+/** Without an expectation only the test machine is judged, which happened before. */
 function judgeAway(
   history: History,
   stretch: { stableMs: number; sinceMs: number; untilMs: number },

@@ -14,7 +14,7 @@ const watched = {
 
 type PodState = "made" | "ready" | "terminating";
 
-/** What becomes of Cilium's own pods, as the API servers tell it: the causes that an outage may be laid to. */
+/** State changes of Cilium's own pods, as the API servers report them: possible causes of an outage. */
 export class MeshEvents implements AsyncDisposable {
   readonly #events: { atUnixMs: number; what: string }[] = [];
   readonly #stop = new AbortController();
@@ -56,12 +56,12 @@ export class MeshEvents implements AsyncDisposable {
     );
   }
 
-  /** Something that the harness itself did. */
+  /** Records an action of the harness itself. */
   note(what: string): void {
     this.#events.push({ atUnixMs: unixNowMs(), what });
   }
 
-  /** Of a stretch, since its begin. */
+  /** The events of an interval, from its beginning. */
   between(sinceUnixMs: number, untilUnixMs: number): MeshEvent[] {
     return this.#events
       .filter((e) => e.atUnixMs >= sinceUnixMs && e.atUnixMs < untilUnixMs)

@@ -10,59 +10,59 @@ import { servingClusters } from "#harness/workloads/affinity.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Expected, type Measured, measure } from "./measure.ts";
 
-/** What a scenario is played on. */
+/** The lab and the settings of a scenario. */
 export interface ScenarioContext {
   readonly mesh: Mesh;
   readonly budgets: Budgets;
   readonly echo: EchoBackends;
-  /** A client beside the clusters: there is one where their nodes are containers of this machine. */
+  /** A client outside the clusters; defined if their nodes are containers of this machine. */
   readonly outside: string | undefined;
-  /** How many times less often probers ask than `budgets` says. */
+  /** Multiplies the probe interval of `budgets`. */
   readonly probeIntervalFactor: number;
   readonly signal: AbortSignal;
 }
 
 export interface Roles extends ScenarioContext {
-  /** The cluster that is target, and the other one. */
+  /** The target cluster, and the other one. */
   readonly target: Cluster;
   readonly other: Cluster;
   readonly client: Cluster;
 }
 
-/** A disturbance, as data: what is done, for how long, and what clients may see of it. */
+/** A disturbance as data: the fault, its duration, and what clients may see of it. */
 export interface Scenario {
-  /** As a reader of the table of figures knows it. */
+  /** Its name in the table of figures. */
   readonly name: string;
   readonly affinity: Affinity;
-  /** `both`: each cluster is target in every repetition; `alternating`: one after the other. */
+  /** `both`: each cluster is the target in every repetition; `alternating`: one after the other. */
   readonly directions: "both" | "alternating";
-  /** Whose clients the figures are of: by default those that prefer the target cluster, or its own. */
+  /** The cluster whose clients are measured: by default one that prefers the target cluster, or the target itself. */
   readonly client?: "target" | "other";
-  /** Nodes that go away with the fault. */
+  /** Nodes that the fault takes down. */
   readonly lostNodes?: (target: Cluster) => Promise<readonly string[]>;
-  /** A state that the scenario begins from, undone at the end. */
+  /** Prepares a state for the scenario; undone at the end. */
   readonly prepare?: (roles: Roles) => Promise<AsyncDisposable>;
   readonly inject: (roles: Roles) => Promise<Fault>;
-  /** The budget that says how long the fault is held where traffic does not become stable. */
+  /** The budget for the longest time to hold the fault, if traffic does not become stable. */
   readonly horizon: keyof Budgets;
-  /** That which says how long it is held at least: where "nothing was lost" is an answer only after a while. */
+  /** The budget for the shortest time to hold it, for scenarios in which losses may come late. */
   readonly hold?: keyof Budgets;
   readonly expected: (roles: Roles) => Expected;
 }
 
 export const serviceOf = (affinity: Affinity): string => `echo-${affinity}`;
 
-/** The node that a scenario takes from a cluster. Throws `usage` where there is no worker. */
+/** The node that a scenario takes down. Throws `usage` if the cluster has no worker. */
 export async function lastWorkerOf(cluster: Cluster): Promise<string> {
   const worker = (await cluster.nodes()).findLast((n) => n.role === "worker");
   if (worker === undefined)
-    throw new MeshproofError("usage", `cluster ${cluster.name} has no worker node to take away`, {
+    throw new MeshproofError("usage", `cluster ${cluster.name} has no worker node to take down`, {
       remedy: "use a lab with at least one worker in each cluster",
     });
   return worker.name;
 }
 
-/** Who serves the clients that are measured once the target cluster has no backend that serves. */
+/** The clusters that serve the measured clients once the target cluster has no serving backend. */
 export const survivors = (affinity: Affinity, { mesh, target, client }: Roles): readonly string[] =>
   servingClusters(
     affinity,
@@ -70,11 +70,14 @@ export const survivors = (affinity: Affinity, { mesh, target, client }: Roles): 
     mesh.clusters.filter((c) => c !== target),
   ).map((c) => c.name);
 
-/** Of a failover. Beside a certification's traffic, with which it shares the machine, that of any gap in it. */
+/**
+ * Limit of an outage in a failover. Beside a certification's traffic on the same machine, at least that of any gap in
+ * it.
+ */
 const failoverWithinMs = ({ budgets, probeIntervalFactor }: ScenarioContext): number =>
   probeIntervalFactor > 1 ? Math.max(budgets.failoverMs, budgets.upgradeGapMs) : budgets.failoverMs;
 
-/** Every backend of one cluster goes: what most people mean by failover. */
+/** Scales every backend of one cluster to zero, the usual meaning of failover. */
 export const scaleToZero = (affinity: Affinity): Scenario => ({
   name: "scale to zero",
   affinity,
@@ -89,7 +92,7 @@ export const scaleToZero = (affinity: Affinity): Scenario => ({
   }),
 });
 
-/** One measurement of a scenario. `historyFile` answers where the history of a title goes. */
+/** One measurement of a scenario. `historyFile` returns the history file for a title. */
 export async function measureScenario(
   context: ScenarioContext,
   scenario: Scenario,
@@ -108,7 +111,7 @@ export async function measureScenario(
       : (cluster: string) =>
           servingClusters(affinity, mesh.cluster(cluster), mesh.clusters).map((c) => c.name);
   await using _state = await scenario.prepare?.(roles);
-  // Awaited here: what was prepared is undone when this function ends.
+  // Awaited here, because the prepared state is undone when this function returns.
   return await measure({
     scenario: scenario.name,
     affinity,

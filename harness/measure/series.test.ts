@@ -10,7 +10,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 const measurement = exampleMeasurement();
 
-test("a series grows over runs, also over one that was killed in the middle of a line", () => {
+test("a series grows over runs, even after a killed run left an incomplete line", () => {
   const path = join(dir, "deep/s.ndjson");
   expect(readSeries(path)).toEqual([]);
   appendToSeries(path, measurement);
@@ -20,7 +20,7 @@ test("a series grows over runs, also over one that was killed in the middle of a
   expect(readSeries(path).map((m) => m.affinity)).toEqual(["local", "none"]);
 });
 
-test("what is no series is refused with the place", () => {
+test("a file that is not a series is refused, naming the line", () => {
   const path = join(dir, "bad.ndjson");
   writeFileSync(path, `${JSON.stringify(measurement)}\n{"method":"x"}\n`);
   expect(() => readSeries(path)).toThrow(
@@ -35,7 +35,7 @@ test("what is no series is refused with the place", () => {
   expect(() => readSeries(path)).toThrow(/bad.ndjson, line 1, is not JSON/);
 });
 
-test("a correction changes its own lines alone: what a later Meshproof wrote beside is kept", () => {
+test("a correction changes only its own lines and keeps those of a later Meshproof", () => {
   const path = join(dir, "later.ndjson");
   const later = JSON.stringify({ ...measurement, later: { any: 1 } });
   const spoiled = { ...measurement, at: "then" };

@@ -15,16 +15,16 @@ import { parseRecord } from "#harness/lib/records.ts";
 import { type Measurement, measurementFormat } from "#harness/model/measurement.ts";
 
 /**
- * A series is a file of measurements, one JSON object a line, that grows over runs. Reading throws `config-invalid`
- * with the place; a last line that a killed run cut off is left out.
+ * A series is a file of measurements, one JSON object per line, that grows over runs. Reading it throws
+ * `config-invalid` with the line; an incomplete last line of a killed run is ignored.
  */
 export function readSeries(path: string): Measurement[] {
   return wholeLines(path).map((line, i) => parseLine(path, line, i));
 }
 
 /**
- * Gives the measurements that `changed` answers for in place of those that are there, as one step. Every other line
- * stays as it is: a later Meshproof may have written more into it than this one reads.
+ * Replaces the measurements for which `changed` returns a new one, atomically. Every other line stays unchanged,
+ * because a later Meshproof may have written fields that this one does not know.
  */
 export function correctSeries(
   path: string,
@@ -51,17 +51,17 @@ function wholeLines(path: string): string[] {
 const parseLine = (path: string, line: string, index: number): Measurement =>
   parseRecord(line, measurementFormat, {
     what: `series ${path}, line ${index + 1},`,
-    remedy: "name a file that `test --series` wrote, or a new one",
+    remedy: "give a file that `test --series` wrote, or a new one",
   });
 
-/** Throws a ZodError for what could not be read again, before anything is written. */
+/** Throws a ZodError for a measurement that could not be read again, before anything is written. */
 export function appendToSeries(path: string, measurement: Measurement): void {
   measurementFormat.schema.parse(measurement);
   mkdirSync(dirname(path), { recursive: true });
   const file = openSync(path, "a+");
   try {
     const text = readFileSync(file, "utf8");
-    // What a killed run left of its last line is taken away: it would swallow this one.
+    // Removes an incomplete last line of a killed run, because this line would be appended to it.
     ftruncateSync(file, Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)));
     appendFileSync(file, `${JSON.stringify(measurement)}\n`);
   } finally {

@@ -18,7 +18,7 @@ import { vantagesOf } from "#harness/workloads/vantage.ts";
 export interface StandingTrafficOptions {
   readonly clusters: readonly Cluster[];
   readonly workload: StandingWorkload;
-  /** A container that belongs to no cluster. */
+  /** A container outside all clusters. */
   readonly outside: string;
   readonly settleMs: number;
   readonly rig: RigThresholds;
@@ -26,7 +26,7 @@ export interface StandingTrafficOptions {
   readonly signal: AbortSignal;
 }
 
-/** Spacing of the requests over each kind of connection. */
+/** Interval of the requests over each kind of connection. */
 const everyMsOf: Readonly<Record<Connection, number>> = {
   new: 50,
   reused: 200,
@@ -34,15 +34,15 @@ const everyMsOf: Readonly<Record<Connection, number>> = {
   udp: 200,
   dns: 200,
 };
-/** There are many paths from outside and from allowed clients. */
+/** Larger interval, because there are many paths from outside and from allowed clients. */
 const manyEveryMs = 200;
-/** Half as often as the other side: what an upgrade breaks between clusters is the question. */
+/** Twice the interval to the other side: an upgrade is more likely to break traffic between clusters. */
 const ownEveryMs = 100;
-/** It runs for an hour beside the suites, and must not be what they are disturbed by. */
+/** The traffic runs for an hour beside the suites, and must not disturb them. */
 const controlEveryMs = 200;
 const timeoutMs = 1000;
 
-/** A stream that lasts, and all that it saw so far. */
+/** A stream that keeps running, with all its samples so far. */
 interface Standing {
   readonly path: string;
   readonly prober: Prober;
@@ -61,9 +61,9 @@ interface Expected {
 }
 
 /**
- * Traffic that never stops: from every cluster to its own backends and to the others', over new and kept connections, UDP
- * and names; from outside through LoadBalancer and NodePort; allowed clients, and denied clients that policy
- * must stop.
+ * Traffic that runs through a whole certification: from every cluster to its own backends and to the others', over
+ * new and kept connections, UDP and DNS; from outside through LoadBalancer and NodePort; from allowed clients, and
+ * from denied clients that policy must block.
  */
 export class StandingTraffic implements AsyncDisposable {
   readonly #allowed: Standing[] = [];
@@ -191,7 +191,7 @@ export class StandingTraffic implements AsyncDisposable {
       list.push({ path, prober, stream: prober.streamAt(i), samples, control });
   }
 
-  /** Ends when every path that must work has worked for a second, whoever answers. */
+  /** Ends when every path that must work has worked for a second, whichever cluster answers. */
   async settled(): Promise<void> {
     for (const { stream } of this.#allowed)
       await stream.settled({ withinMs: this.#options.settleMs, quietMs: 2000 });
@@ -202,14 +202,14 @@ export class StandingTraffic implements AsyncDisposable {
     for (const prober of new Set(this.#allowed.map((s) => s.prober))) prober.setIntervalFactor(factor);
   }
 
-  /** The paths of denied clients that received an answer since a time. */
+  /** The paths of denied clients that received a response since a time. */
   answeredDenied(sinceUnixMs: number): string[] {
     return this.#denied
       .filter((d) => count(d, sinceUnixMs, Number.POSITIVE_INFINITY, (s) => s.outcome === "ok") > 0)
       .map((d) => d.path);
   }
 
-  /** How many requests denied clients sent in an interval. */
+  /** The number of requests that denied clients sent in an interval. */
   deniedSent(sinceUnixMs: number, untilUnixMs: number): number {
     return this.#denied.reduce((sum, d) => sum + count(d, sinceUnixMs, untilUnixMs, () => true), 0);
   }
@@ -231,7 +231,7 @@ export class StandingTraffic implements AsyncDisposable {
     );
   }
 
-  /** What was wrong with the probers in a stretch: then what they lost is not the mesh's. */
+  /** Trouble of the probers in an interval: then their losses are not the mesh's. */
   rigTroubles(sinceUnixMs: number, untilUnixMs: number): string[] {
     const seen = new Set<Prober>();
     return [...this.#allowed, ...this.#denied].flatMap((standing) => {

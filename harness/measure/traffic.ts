@@ -8,13 +8,13 @@ import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
 
 export interface TrafficOptions {
   readonly clusters: readonly Cluster[];
-  /** The cluster whose clients the main figures are of. */
+  /** The cluster whose clients the main figures describe. */
   readonly client: Cluster;
   readonly echo: EchoBackends;
   readonly service: string;
-  /** A container that belongs to neither cluster; without one nobody asks from outside. */
+  /** A container outside all clusters; without one there is no traffic from outside. */
   readonly outside?: string;
-  /** Nodes that the fault takes away: nobody asks from them or through them. */
+  /** Nodes that the fault takes down: no client runs on them or connects through them. */
   readonly lostNodes: readonly string[];
   readonly mainEveryMs: number;
   readonly otherEveryMs: number;
@@ -24,13 +24,13 @@ export interface TrafficOptions {
   readonly signal: AbortSignal;
 }
 
-/** A stream and the cluster whose service address it asks. */
+/** A stream and the cluster of its service address. */
 export interface Requested {
   readonly stream: Stream;
   readonly cluster: string;
 }
 
-/** A prober, and the cluster that each of its streams asks. */
+/** A prober, and the cluster that each of its streams targets. */
 interface Point {
   readonly prober: Prober;
   readonly sourceClusters: readonly string[];
@@ -39,8 +39,9 @@ interface Point {
 const kept: readonly Connection[] = ["reused", "tcp", "udp"];
 
 /**
- * Clients of a service at every vantage point at once: a pod on every node of every cluster, and outside through the
- * LoadBalancer address and the NodePort on each node. The main one asks most often and keeps connections besides.
+ * Clients of a service at every vantage point at the same time: a pod on every node of every cluster, and outside
+ * through the LoadBalancer address and the NodePort of each node. The main one sends the most requests, and keeps
+ * connections open too.
  */
 export class Traffic implements AsyncDisposable {
   readonly probers: readonly Prober[];

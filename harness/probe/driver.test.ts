@@ -7,7 +7,7 @@ import { type Prober, Stream } from "./driver.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
 
-test("a good answer of a pod that is not of the service is a request lost to a wrong backend", async () => {
+test("a good response from a pod of another service counts as lost, with the outcome wrong-backend", async () => {
   const dir = tempFolder("driver");
   const path = join(dir, "h.ndjson");
   const stream = new Stream({} as Prober, {
@@ -28,7 +28,7 @@ test("a good answer of a pod that is not of the service is a request lost to a w
     pod,
     "",
   ];
-  // Told before the file is there, and after.
+  // Reported before the file exists, and after.
   stream.take([answer(0, "echo-east-a"), answer(1, "coredns-b")], []);
   const file = await HistoryFile.create(path, {
     title: "t",

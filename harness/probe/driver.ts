@@ -14,7 +14,7 @@ import type { Vantage } from "#harness/workloads/vantage.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
 import { RecentSamples } from "./recent.ts";
 
-/** A child with line output: the prober in a pod or in the outside client. */
+/** A child process with line output: the prober in a pod or in the outside client. */
 interface ProbeProcess {
   write(line: string): void;
   kill(): void;
@@ -29,31 +29,31 @@ export interface StreamOptions {
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly connection?: Connection;
-  /** Names a backend's cluster from the pod name it answers with. */
+  /** Returns a backend's cluster from the pod name in its response. */
   readonly clusterOf: (servedBy: string) => string | undefined;
-  /** Where its history goes as it is made. */
+  /** The file that receives its history while it runs. */
   readonly file: string;
-  /** Told of all that comes, as it comes: for who judges while the prober runs. */
+  /** Receives every sample as it arrives, for judging while the prober runs. */
   readonly onSamples?: (samples: readonly Sample[], control: readonly Sample[]) => void;
 }
 
-/** A pod, or a container that belongs to neither cluster. */
+/** A pod, or a container outside all clusters. */
 export type ProbeFrom =
   | { readonly cluster: Cluster; readonly vantage: Vantage }
   | { readonly container: string };
 
-/** A control request this often, unless it is told otherwise. */
+/** Default interval of the control requests. */
 const controlEveryMs = 50;
-/** A prober prints several times a second: one that does not is stopped, or its way to us is cut. */
+/** A prober prints several times a second; after this silence it is stopped, or the connection to it is broken. */
 const silentLimitMs = 5000;
-/** Younger requests may still be on their way. */
+/** Younger requests may still be unanswered. */
 const inFlightMs = 200;
-/** What a stream keeps in memory: enough for any stretch that `settled` looks at. */
+/** How much of a stream stays in memory: enough for any interval that `settled` checks. */
 const recentMs = 5000;
 
 /**
  * A running open-loop prober: one process, one clock, one or more streams of requests. The histories grow on disk and
- * are complete once it is stopped.
+ * are complete when it has stopped.
  */
 export class Prober implements AsyncDisposable {
   readonly vantage: string;
@@ -103,7 +103,7 @@ export class Prober implements AsyncDisposable {
     try {
       await eventually(
         async () => {
-          // Thrown, so that the timeout carries it: a prober that does not run is no trouble of the mesh.
+          // Thrown, so that the timeout has it as cause: a prober that does not run is not the mesh's fault.
           if (prober.#startedAtUnixMs === undefined)
             throw new MeshproofError("probe-failed", "no line of the prober");
           return ready(undefined);
@@ -158,13 +158,13 @@ export class Prober implements AsyncDisposable {
         if (own === undefined) rows.set(stream, [row]);
         else own.push(row);
       }
-      // The control is of the process that all streams share.
+      // The control requests are of the process, which all streams share.
       const control = reported.control.map(controlSample);
       for (const [i, stream] of this.streams.entries()) stream.take(rows.get(i) ?? [], control);
     }
   }
 
-  /** On every stream's history. The two clocks are one machine's, so the wall label aligns them. */
+  /** Marks an event in every stream's history. Both clocks are of one machine, so the wall label aligns them. */
   mark(name: string, atUnixMs: number): void {
     this.#marks.push({ name, atMs: this.onClock(atUnixMs) });
   }
@@ -174,22 +174,22 @@ export class Prober implements AsyncDisposable {
     this.#process?.write(`interval-factor ${factor}`);
   }
 
-  /** The stream of the options at an index. */
+  /** The stream at an index of the options. */
   streamAt(index: number): Stream {
     return found(this.streams[index], `stream number ${index + 1} of the prober at ${this.vantage}`);
   }
 
-  /** A time of the harness's clock on the prober's own. */
+  /** Converts a time of the harness's clock to the prober's. */
   onClock(unixMs: number): number {
     return unixMs - this.startedAtUnixMs;
   }
 
-  /** Of its zero; it has started. */
+  /** Unix milliseconds of the zero of its clock; it has started. */
   get startedAtUnixMs(): number {
     return found(this.#startedAtUnixMs, `start of the prober at ${this.vantage}`);
   }
 
-  /** Throws `probe-failed` once nothing was heard for longer than a living prober is silent. */
+  /** Throws `probe-failed` after a silence longer than a running prober's. */
   assertAlive(): void {
     const silentMs = monotonicMs() - this.#lastMessageAtMs;
     if (silentMs > silentLimitMs)
@@ -199,12 +199,12 @@ export class Prober implements AsyncDisposable {
       );
   }
 
-  /** Samples so far, of all streams. */
+  /** Number of samples so far, of all streams. */
   get recorded(): number {
     return this.streams.reduce((sum, s) => sum + s.recorded, 0);
   }
 
-  /** Of the whole process, as a share of one core; known once it was stopped. */
+  /** Of the whole process, as a share of one core; known after it has stopped. */
   get cpuShare(): number {
     return this.#cpuShare ?? Number.NaN;
   }
@@ -213,7 +213,7 @@ export class Prober implements AsyncDisposable {
     return this.#signal;
   }
 
-  /** Ends the prober; its histories are whole then. One that did not end well is `probe-failed`. */
+  /** Ends the prober; then its histories are complete. Throws `probe-failed` if it ended with an error. */
   stop(): Promise<void> {
     this.#ended ??= this.#stop();
     return this.#ended;
@@ -236,7 +236,7 @@ export class Prober implements AsyncDisposable {
     if (foot === undefined) {
       throw new MeshproofError(
         "probe-failed",
-        `the prober at ${this.vantage} ended with ${end.exitCode} and no last word: ${end.stderr.slice(0, 300)}`,
+        `the prober at ${this.vantage} exited with code ${end.exitCode} before its final report: ${end.stderr.slice(0, 300)}`,
       );
     }
   }
@@ -273,7 +273,7 @@ export class Stream {
     for (const lines of this.#early.splice(0)) file.write(lines);
   }
 
-  /** What one line of the prober told: written in one piece, as a piece for each sample is mostly garbage. */
+  /** Rows from one line of the prober, written together, because one write per sample would be mostly garbage. */
   take(rows: readonly WireRequest[], control: readonly Sample[]): void {
     const samples = rows.map((row) => this.#sample(row));
     const lines = [...samples.map((s) => sampleLine("s", s)), ...control.map((s) => sampleLine("c", s))];
@@ -300,12 +300,12 @@ export class Stream {
     };
   }
 
-  /** Waits until every answer of a whole `quietMs` came, without a loss, from the clusters that are named, or from any. */
+  /** Waits until for `quietMs` the given clusters, or any, have answered every request, without a loss. */
   async settled(expect: {
     servedBy?: readonly string[];
     withinMs: number;
     quietMs?: number;
-    /** Only requests that were sent later count, on the harness's clock. */
+    /** Only requests sent after this time count, on the harness's clock. */
     sinceUnixMs?: number;
   }): Promise<void> {
     const quietMs = expect.quietMs ?? 1000;
@@ -321,7 +321,7 @@ export class Stream {
         }
         const latest = this.#recent.latestMs - inFlightMs;
         const { seqs, tally, good } = this.#recent.between(latest - quietMs, latest, expect.servedBy);
-        // A number that is missing was sent and not answered so far: it may yet be lost.
+        // A missing number is a request without a response so far; it may still be lost.
         const whole =
           seqs.length >= (quietMs / everyMs) * 0.8 &&
           Math.max(...seqs) - Math.min(...seqs) + 1 === seqs.length;
@@ -331,7 +331,7 @@ export class Stream {
         );
       },
       {
-        what: `${this.options.title} (${this.prober.vantage} -> ${host}:${port}) to be served ${expect.servedBy === undefined ? "without a loss" : `by ${expect.servedBy.join(" and ")} alone`}`,
+        what: `${this.options.title} (${this.prober.vantage} -> ${host}:${port}) to be served ${expect.servedBy === undefined ? "without a loss" : `only by ${expect.servedBy.join(" and ")}`}`,
         withinMs: expect.withinMs,
         everyMs: 50,
         signal: AbortSignal.any([this.prober.signal, silence.signal]),
@@ -341,7 +341,7 @@ export class Stream {
     });
   }
 
-  /** All that it saw, read back from disk; the prober must have been stopped. */
+  /** All its samples, read back from disk; the prober must have stopped. */
   history(): Promise<History> {
     return readHistory(this.options.file);
   }

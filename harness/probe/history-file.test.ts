@@ -20,7 +20,7 @@ const head = {
   startedAtUnixMs: 7,
 };
 
-test("a history goes to disk and comes back, and out as CSV", async () => {
+test("a history is written to disk, read back, and exported as CSV", async () => {
   const path = join(dir, "deep/h.ndjson");
   const file = await HistoryFile.create(path, head);
   const ok = { outcome: "ok", servedBy: "echo-east-a", cluster: "east" } as const;
@@ -41,14 +41,14 @@ test("a history goes to disk and comes back, and out as CSV", async () => {
   ]);
 });
 
-test("one that a killed harness left is refused by name, one that is not there by the system", async () => {
+test("an incomplete history of a killed harness is refused, naming the file, and a missing file is a system error", async () => {
   const path = join(dir, "cut.ndjson");
   await (await HistoryFile.create(path, head)).close();
   await expect(readHistory(path)).rejects.toThrow(/cut.ndjson has no last line/);
   await expect(readHistory(join(dir, "none.ndjson"))).rejects.toThrow(/ENOENT/);
 });
 
-test("of one whose prober still runs, what is whole is read", async () => {
+test("the complete lines of a running prober's history are read", async () => {
   const path = join(dir, "open.ndjson");
   const file = await HistoryFile.create(path, head);
   file.write(`${sampleLine("c", { seq: 0, dueMs: 0, sentMs: 0, endMs: 1, outcome: "timeout" })}\n["s",1,`);

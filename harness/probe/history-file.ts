@@ -6,7 +6,7 @@ import type { History, HistoryFoot, HistoryHead } from "#harness/model/history.t
 import { footLine, HistoryReader, headLine } from "#harness/model/history-lines.ts";
 import { ReportStream } from "#harness/platform/report-files.ts";
 
-/** A history on its way to disk: what a prober tells is written at once and not kept. */
+/** Writes a history to disk as the prober reports it, without keeping it in memory. */
 export class HistoryFile {
   readonly path: string;
   readonly #stream: ReportStream;
@@ -22,7 +22,7 @@ export class HistoryFile {
     return file;
   }
 
-  /** Whole lines of samples, each with its end. */
+  /** Complete lines of samples, each with its line end. */
   write(lines: string): void {
     this.#stream.write(lines);
   }
@@ -33,7 +33,7 @@ export class HistoryFile {
   }
 }
 
-/** Throws `evidence-malformed` for a file that was cut off or is none. */
+/** Throws `evidence-malformed` for an incomplete file or another one. */
 export async function readHistory(path: string): Promise<History> {
   const reader = new HistoryReader(basename(path));
   await using file = await open(path);
@@ -41,14 +41,14 @@ export async function readHistory(path: string): Promise<History> {
   return reader.history();
 }
 
-/** What a history holds whose prober was killed, or runs still; nothing where there is no file of the kind. */
+/** The complete part of the history of a killed or running prober; undefined if there is no such file. */
 export async function readHistorySoFar(path: string): Promise<ReturnType<HistoryReader["soFar"]>> {
   const reader = new HistoryReader(basename(path));
   try {
     await using file = await open(path);
     for await (const line of file.readLines()) reader.line(line);
   } catch {
-    // No such file, or a last line that is not whole: what was read before it counts.
+    // No such file, or an incomplete last line: the lines read before it count.
   }
   return reader.soFar();
 }
@@ -65,7 +65,7 @@ const csvColumns = [
   "detail",
 ];
 
-/** One row a request; times are milliseconds of the prober's clock, whose zero the last column but one repeats. */
+/** One row per request, in milliseconds of the prober's clock; the last column but one repeats the clock's zero. */
 export async function writeCsv(path: string, history: History): Promise<void> {
   const rows = stringify({ header: true, columns: csvColumns });
   const out = await ReportStream.create(path);

@@ -12,7 +12,7 @@ const sample = (seq: number, over: Partial<Sample> = {}): Sample => ({
   ...over,
 });
 
-test("a stretch holds what was sent in it, whatever the order of the answers", () => {
+test("an interval holds the requests sent in it, whatever the order of the responses", () => {
   const recent = new RecentSamples(5, 1000);
   recent.add(sample(2));
   recent.add(sample(1, { outcome: "timeout" }));
@@ -26,7 +26,7 @@ test("a stretch holds what was sent in it, whatever the order of the answers", (
   expect(recent.between(5, 10).seqs).toEqual([2]);
 });
 
-test("it keeps as long as it has to and no longer", () => {
+test("samples are kept for `keptMs` and no longer", () => {
   const recent = new RecentSamples(5, 1000);
   for (let seq = 0; seq < 5000; seq++) recent.add(sample(seq));
   const { seqs } = recent.between(24_995 - 1000, 24_995);

@@ -1,18 +1,18 @@
 import { found } from "#harness/lib/found.ts";
 import type { Sample } from "#harness/model/history.ts";
 
-/** What a stretch of time held. */
+/** The results of an interval. */
 export interface AwaitedInterval {
   readonly seqs: readonly number[];
-  /** Answers by cluster, losses by kind. */
+  /** Responses by cluster, losses by kind. */
   readonly tally: ReadonlyMap<string, number>;
-  /** Good answers, of some clusters where they are named. */
+  /** Number of good responses, of the given clusters or of all. */
   readonly good: number;
 }
 
 /**
- * The latest samples of a stream, for whoever waits until it settles. A ring of plain values: objects that live for
- * seconds before they are garbage made the harness's memory swing by a hundred megabytes.
+ * The latest samples of a stream, for waiting until it settles. A ring buffer of plain values, because objects that
+ * live for seconds made the harness's memory use vary by a hundred megabytes.
  */
 export class RecentSamples {
   readonly #sentMs: Float64Array;
@@ -22,7 +22,7 @@ export class RecentSamples {
   #next = 0;
   #latestMs = 0;
 
-  /** Room for `keptMs` of a stream with a request every `everyMs`. */
+  /** Allocates `keptMs` of a stream with a request every `everyMs`. */
   constructor(everyMs: number, keptMs: number) {
     const room = Math.ceil(keptMs / everyMs) + 64;
     this.#sentMs = new Float64Array(room).fill(Number.NEGATIVE_INFINITY);
@@ -46,7 +46,7 @@ export class RecentSamples {
     return this.#latestMs;
   }
 
-  /** What was sent after one time and up to another. */
+  /** The samples sent after one time and up to another. */
   between(fromMs: number, toMs: number, servedBy?: readonly string[]): AwaitedInterval {
     const seqs: number[] = [];
     const tally = new Map<string, number>();

@@ -1,11 +1,11 @@
 import type { Affinity } from "#harness/model/measurement.ts";
 
-/** A cluster, or its name alone: titles of tests are made without a lab. */
+/** A cluster, or only its name: titles of tests are made without a lab. */
 interface Named {
   readonly name: string;
 }
 
-/** Whose backends serve a client, out of the clusters that have any (Cilium's "Service Affinity" guide). */
+/** The clusters whose backends serve a client, out of those that have any (Cilium's "Service Affinity" guide). */
 export function servingClusters<C extends Named>(
   affinity: Affinity,
   client: C,

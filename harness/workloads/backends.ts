@@ -10,7 +10,7 @@ interface BackendsOf {
   readonly expectedClusters: readonly Cluster[];
 }
 
-/** Waits until the BPF maps of every agent of a cluster hold the endpoints that `expectedClusters` have of a service. */
+/** Waits until the BPF maps of every agent of a cluster hold the service's endpoints in `expectedClusters`. */
 export async function backendsHeld(
   cluster: Cluster,
   { echo, name, expectedClusters }: BackendsOf,

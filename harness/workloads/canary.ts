@@ -6,20 +6,21 @@ import { annotation } from "#harness/semantics/annotations.ts";
 import { echoDeployment, echoService } from "./echo.ts";
 import { askFrom, systemNamespace, vantagesOf } from "./vantage.ts";
 
-const canaryName = (home: string): string => `canary-${home}`;
+const canaryName = (backendCluster: string): string => `canary-${backendCluster}`;
 
 /**
- * The mesh counts as up when a global service whose backends are in one cluster only answers from every node of
- * every other. `cilium clustermesh status` is no gate: it can be green while stores are stopped (issue 48555).
+ * The mesh is up when, for each cluster, a global service with backends only there answers from every node of every
+ * other cluster. `cilium clustermesh status` is not sufficient: it can be green while stores are stopped (issue
+ * 48555).
  */
 export async function deployCanary(clusters: readonly Cluster[], agnhostImage: string): Promise<void> {
   for (const cluster of clusters) {
-    for (const home of clusters) {
+    for (const backendCluster of clusters) {
       await cluster.kube.apply(
         echoService({
           namespace: systemNamespace,
-          name: canaryName(home.name),
-          selector: { app: canaryName(home.name) },
+          name: canaryName(backendCluster.name),
+          selector: { app: canaryName(backendCluster.name) },
           annotations: { [annotation.global]: "true" },
         }),
       );
@@ -43,22 +44,22 @@ export async function awaitCanary(
 ): Promise<void> {
   await Promise.all(
     clusters.flatMap((from) =>
-      clusters.filter((home) => home !== from).map((home) => awaitDirection(from, home, withinMs, signal)),
+      clusters.filter((c) => c !== from).map((c) => awaitDirection(from, c, withinMs, signal)),
     ),
   );
 }
 
 async function awaitDirection(
   from: Cluster,
-  home: Cluster,
+  backendCluster: Cluster,
   withinMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   await eventually(
     async () => {
-      const service = await from.kube.get(kinds.service, systemNamespace, canaryName(home.name));
+      const service = await from.kube.get(kinds.service, systemNamespace, canaryName(backendCluster.name));
       const ip = service?.spec?.clusterIP as string | undefined;
-      if (ip === undefined) return notYet(`no service ${canaryName(home.name)} in ${from.name}`);
+      if (ip === undefined) return notYet(`no service ${canaryName(backendCluster.name)} in ${from.name}`);
       const vantages = await vantagesOf(from.kube);
       const nodes = await from.nodes();
       const silent = nodes
@@ -87,6 +88,11 @@ async function awaitDirection(
         ? ready(undefined)
         : notYet(`no answer on ${silent.join(", ")}`);
     },
-    { what: `canary ${home.name} to answer from every node of ${from.name}`, withinMs, everyMs: 500, signal },
+    {
+      what: `canary ${backendCluster.name} to answer from every node of ${from.name}`,
+      withinMs,
+      everyMs: 500,
+      signal,
+    },
   );
 }

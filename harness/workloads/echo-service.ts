@@ -16,7 +16,9 @@ export interface EchoOptions {
   readonly signal: AbortSignal;
 }
 
-/** Echo backends in every cluster, one deployment each, named so that an answer tells its cluster. */
+/**
+ * Echo backends in every cluster, one deployment each. Pod names start with the cluster's, so a response shows it.
+ */
 export class EchoBackends {
   readonly namespace: string;
   readonly clusters: readonly Cluster[];
@@ -68,7 +70,7 @@ export class EchoBackends {
     );
   }
 
-  /** A service over this cluster's backends in every cluster; annotations are the same on all sides. */
+  /** A service over this cluster's backends in every cluster; annotations are the same in all clusters. */
   async serve(
     name: string,
     annotations: Readonly<Record<string, string>>,
@@ -108,7 +110,7 @@ export class EchoBackends {
     return Number((await this.service(cluster, name)).spec.ports[0].nodePort);
   }
 
-  /** The address that LB IPAM gave, once it has. */
+  /** The address that LB IPAM assigns; waits for it. */
   async loadBalancerIp(
     cluster: Cluster,
     name: string,
@@ -122,7 +124,7 @@ export class EchoBackends {
     });
   }
 
-  /** The ready backend pods of some clusters; fewer than were asked for is an error that names the cluster. */
+  /** The ready backend pods of some clusters; fewer than requested is an error that names the cluster. */
   async allPods(clusters: readonly Cluster[]): Promise<string[]> {
     const names: string[] = [];
     for (const cluster of clusters) {
@@ -153,11 +155,11 @@ export class EchoBackends {
     return pods.filter(podReady);
   }
 
-  /** Which cluster a pod that named itself belongs to. */
+  /** The cluster of a pod name in a response. */
   clusterOf = (pod: string): string | undefined =>
     this.clusters.find((c) => pod.startsWith(`${this.deploymentOf(c)}-`))?.name;
 
-  /** `ip:port` of the ready endpoints, from one cluster's own EndpointSlices. */
+  /** `ip:port` of the ready endpoints in one cluster's own EndpointSlices. */
   async endpoints(cluster: Cluster, name: string): Promise<string[]> {
     const slices = await cluster.kube.list(
       kinds.endpointSlice,

@@ -3,9 +3,9 @@ import { tolerateAll } from "#harness/kube/tolerations.ts";
 
 export const echoHttpPort = 8080;
 export const echoUdpPort = 8081;
-/** Of the container that answers heartbeats, TCP and UDP. */
+/** Port of the container that answers heartbeats, TCP and UDP. */
 const heartbeatPort = 8082;
-/** Of the service, for heartbeats. */
+/** Port of the service, for heartbeats. */
 export const heartbeatServicePort = 82;
 
 export function echoContainer(image: string): Record<string, unknown> {
@@ -50,11 +50,11 @@ export function echoDaemonSet(options: {
 
 /** How a deployment of echo pods differs from the plain one. */
 export interface EchoVariant {
-  /** The prober's image: a container beside the echo that answers heartbeats. */
+  /** The prober's image, for a second container that answers heartbeats. */
   readonly heartbeatImage?: string;
-  /** One pod after another instead of all at once when the template changes. */
+  /** Replaces pods one after another instead of all at once when the template changes. */
   readonly rolling?: boolean;
-  /** A preStop hook that keeps a pod serving this long after it was told to end. */
+  /** A preStop hook that keeps a pod serving this long after its termination begins. */
   readonly drainSeconds?: number;
 }
 
@@ -90,7 +90,7 @@ export function echoDeployment(options: {
     spec: {
       replicas: options.replicas,
       selector: { matchLabels: { app: options.name } },
-      // Surplus pods must not linger in a rollout where counts are compared.
+      // Recreate leaves no surplus pods in a rollout, which matters to tests that compare counts.
       strategy: rolling
         ? { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } }
         : { type: "Recreate" },

@@ -3,14 +3,14 @@ import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 
-/** The objects that a lab file gives a cluster. */
+/** The objects of the lab file for a cluster. */
 export function labObjects({ clusters }: LabPlan, cluster: string): readonly KubeObject[] {
   const planned = clusters.find((c) => c.name === cluster);
   const manifests = planned?.kind === "kind" ? planned.manifests : undefined;
   return (manifests ?? []) as readonly unknown[] as KubeObject[];
 }
 
-/** A service of the lab file, as Cilium's "Load-balancing & Service Discovery" guide reads its annotations. */
+/** A service of the lab file, with its annotations as in Cilium's "Load-balancing & Service Discovery" guide. */
 export interface LabService {
   readonly namespace: string;
   readonly name: string;
@@ -18,12 +18,12 @@ export interface LabService {
   readonly shared: boolean;
   readonly affinity: Affinity;
   readonly selector: Readonly<Record<string, string>>;
-  /** The first TCP port, and where it leads to: a number, or a name that the pod gives one. */
+  /** The first TCP port, and its target: a number, or the name of a container port. */
   readonly port: number;
   readonly targetPort: number | string;
 }
 
-/** Services that can be asked over TCP at an address of their own. */
+/** Services that can be reached over TCP at an address of their own. */
 export function labServices(objects: readonly KubeObject[]): LabService[] {
   return objects
     .filter((o) => o.kind === "Service" && o.spec?.clusterIP !== "None" && o.spec?.selector !== undefined)

@@ -3,11 +3,11 @@ import { deploymentReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 
-/** As KKP's guide names deployment and service. */
+/** The name of deployment and service in KKP's guide. */
 export const nginxName = "nginx-deployment";
 const labels = { app: "nginx" };
 
-/** The guide's own objects (seed 001), with a page that tells which pod answers; the same in every cluster. */
+/** The guide's objects (seed 001), the same in every cluster, with a page that shows which pod answers. */
 export async function deployNginx(
   clusters: readonly Cluster[],
   options: {

@@ -52,7 +52,7 @@ export async function serverPod(
   return { ip: pod.status.podIP, node: pod.spec.nodeName };
 }
 
-/** A client with a role; answers its pod's name. */
+/** A client with a role; returns its pod's name. */
 export async function clientPod(cluster: Cluster, role: Role, options: PodOptions): Promise<string> {
   const container = { name: "prober", image: options.image, imagePullPolicy: "IfNotPresent", args: ["idle"] };
   return (await runPod(cluster, podObject(options, role, { role }, container), options)).metadata.name;

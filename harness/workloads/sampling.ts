@@ -8,11 +8,11 @@ import { execIn } from "#harness/platform/docker.ts";
 import type { EchoBackends } from "./echo-service.ts";
 import { askFrom, replyOf, vantagesOf } from "./vantage.ts";
 
-/** Answers of a service, each on a connection of its own, drawn evenly from every node of a cluster. */
+/** Responses of a service, each on its own connection, the same number from every node of a cluster. */
 export interface SampledBackends {
-  /** Pod names, one per answer. */
+  /** Pod names, one per response. */
   readonly good: readonly string[];
-  /** `cluster/node -> ip: outcome (detail)`, one per request that was not answered. */
+  /** `cluster/node -> ip: outcome (detail)`, one per failed request. */
   readonly bad: readonly string[];
 }
 
@@ -54,16 +54,16 @@ export async function sampleBackends(
   return { good, bad };
 }
 
-/** `way` is what a lost request is named by. */
-function sampleOf(reply: AskReply, way: string): SampledBackends {
-  const answers = found(reply.answers[0], `list of answers in the prober's reply, ${way}`);
+/** `path` describes the request in messages about failed ones. */
+function sampleOf(reply: AskReply, path: string): SampledBackends {
+  const answers = found(reply.answers[0], `list of answers in the prober's reply, ${path}`);
   return {
     good: answers.filter((a) => a.outcome === "ok").map((a) => a.body.trim()),
-    bad: answers.filter((a) => a.outcome !== "ok").map((a) => `${way}: ${a.outcome} (${a.detail})`),
+    bad: answers.filter((a) => a.outcome !== "ok").map((a) => `${path}: ${a.outcome} (${a.detail})`),
   };
 }
 
-/** The same from a container that belongs to no cluster. */
+/** The same from a container outside all clusters. */
 export async function sampleFromContainer(
   container: string,
   to: { readonly host: string; readonly port: number },
@@ -98,7 +98,8 @@ export async function waitUntilServedBy(
   await eventually(
     async () => {
       const expected = new Set((await Promise.all(by.map((h) => echo.pods(h)))).flat());
-      // Twelve answers a backend: missing one by chance happens about once in 100,000 looks, and costs one look more.
+      // Twelve requests per backend: about one sample in 100,000 misses a backend by chance, which costs one more
+      // sample.
       const count = 12 * Math.max(1, expected.size);
       const sample = await sampleBackends(from, { ip }, { count, timeoutMs: 1000, signal: options.signal });
       const seen = new Set(sample.good);
@@ -117,7 +118,7 @@ export async function waitUntilServedBy(
       );
     },
     {
-      what: `service ${echo.namespace}/${service}, reached from ${from.name}, to be served by the backends of ${names} alone`,
+      what: `service ${echo.namespace}/${service}, reached from ${from.name}, to be served only by the backends of ${names}`,
       withinMs: options.withinMs,
       everyMs: 300,
       signal: options.signal,
@@ -125,7 +126,7 @@ export async function waitUntilServedBy(
   );
 }
 
-/** A service over the backends of every cluster, once it is served by all of them in every cluster. */
+/** A service over the backends of every cluster; waits until it is served by all of them in every cluster. */
 export async function serveEverywhere(
   echo: EchoBackends,
   name: string,

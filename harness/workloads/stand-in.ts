@@ -5,10 +5,10 @@ import { found } from "#harness/lib/found.ts";
 import type { SampleOutcome } from "#harness/model/history.ts";
 import type { SampledBackends } from "./sampling.ts";
 
-/** How agnhost's `connect` names what it met (test/images/agnhost/connect). */
+/** The outcomes of agnhost's `connect` (test/images/agnhost/connect). */
 const outcomes: Readonly<Record<string, SampleOutcome>> = { TIMEOUT: "timeout", REFUSED: "refused" };
 
-/** For one request of `/dial`, however often it asks. */
+/** Timeout of one request to `/dial`, however many connections it makes. */
 const dialMs = 30_000;
 
 interface Target {
@@ -16,7 +16,7 @@ interface Target {
   readonly port: number;
 }
 
-/** One TCP connection from a stand-in pod, made by the echo program itself. */
+/** One TCP connection from a stand-in pod, made by its echo program. */
 export async function connectFrom(
   cluster: Cluster,
   pod: { readonly namespace: string; readonly name: string; readonly container: string },
@@ -33,15 +33,15 @@ export async function connectFrom(
   return { outcome: outcomes[word] ?? "error", detail: word.slice(0, 200) };
 }
 
-/** What agnhost's `/dial` answers (test/images/agnhost/netexec). */
+/** The response of agnhost's `/dial` (test/images/agnhost/netexec). */
 const dialed = z.object({
   responses: z.array(z.string()).nullish(),
   errors: z.array(z.string()).nullish(),
 });
 
 /**
- * Answers that a stand-in pod gets of a service, each on a connection of its own: with the labels that policy knows it by.
- * Its echo program asks; the first one alone where that is not answered, for each waits five seconds.
+ * Responses that a stand-in pod, whose labels policies select, gets from a service, each on its own connection. Its
+ * echo program sends the requests; only one if the first fails, because each failure takes five seconds.
  */
 export async function sampleFrom(
   cluster: Cluster,
@@ -49,20 +49,20 @@ export async function sampleFrom(
   { ip, port }: Target,
   { count, signal }: { readonly count: number; readonly signal: AbortSignal },
 ): Promise<SampledBackends> {
-  const way = `${cluster.name}/${pod.namespace}/${pod.name} -> ${ip}:${port}`;
-  const own = found(pod.ports[0], `port of stand-in ${pod.namespace}/${pod.name} in ${cluster.name}`);
+  const route = `${cluster.name}/${pod.namespace}/${pod.name} -> ${ip}:${port}`;
+  const firstPort = found(pod.ports[0], `port of stand-in ${pod.namespace}/${pod.name} in ${cluster.name}`);
   const dial = async (tries: number): Promise<SampledBackends> => {
     const path = `/dial?host=${ip}&port=${port}&protocol=http&request=hostname&tries=${tries}`;
-    const where = { namespace: pod.namespace, pod: pod.name, port: own, path };
+    const where = { namespace: pod.namespace, pod: pod.name, port: firstPort, path };
     const within = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
     try {
       const reported = dialed.parse(await cluster.kube.getJsonInPod(where, within));
       return {
         good: (reported.responses ?? []).map((name) => name.trim()),
-        bad: (reported.errors ?? []).map((error) => `${way}: ${error}`),
+        bad: (reported.errors ?? []).map((error) => `${route}: ${error}`),
       };
     } catch (error) {
-      return { good: [], bad: [`${way}: ${messageOf(error)}`] };
+      return { good: [], bad: [`${route}: ${messageOf(error)}`] };
     }
   };
   const first = await dial(1);

@@ -8,11 +8,11 @@ import { EchoBackends } from "./echo-service.ts";
 import { clientPod, policyObject, serverPod } from "./policy-workload.ts";
 import type { Vantage } from "./vantage.ts";
 
-/** What stands through a whole certification; no suite's, so that no suite removes it. */
+/** The workload of a whole certification; it belongs to no suite, so no suite removes it. */
 export const standingNamespace = "mp-standing";
 const policyName = "allowed-clients-only";
 
-/** Services over the backends of every cluster: their own first, and the other clusters' first. */
+/** Services over the backends of every cluster: one prefers the client's own cluster, one the other clusters. */
 export const standingServices = { local: "standing-local", remote: "standing-remote" } as const;
 
 /** A server that policy protects, with a client that the policy allows and one that it denies. */
@@ -84,8 +84,8 @@ export async function deployStanding(options: StandingWorkloadOptions): Promise<
 }
 
 /**
- * Allows the allowed clients of every cluster and denies all others. Every cluster is named: what a selector without a cluster label means
- * changed with 1.19, and this policy must mean the same before and after.
+ * Allows the allowed clients of every cluster and denies all others. It names every cluster: the meaning of a
+ * selector without a cluster label changed with 1.19, and this policy must mean the same before and after.
  */
 export async function protect(
   clusters: readonly Cluster[],
@@ -106,7 +106,7 @@ export async function protect(
   );
 }
 
-/** Allows every client, whatever the name of the policy: an older Meshproof named it otherwise. */
+/** Allows every client by removing all policies, because an older Meshproof used another policy name. */
 export async function unprotect({ kube }: Cluster): Promise<void> {
   for (const { metadata } of await kube.list(kinds.ciliumNetworkPolicy, standingNamespace))
     await kube.remove(kinds.ciliumNetworkPolicy, standingNamespace, metadata.name);

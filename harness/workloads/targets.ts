@@ -11,7 +11,7 @@ export interface Target {
   readonly pod: string;
   readonly node: string;
   readonly ip: string;
-  /** Where it is dual-stack. */
+  /** Defined if the cluster is dual-stack. */
   readonly ip6: string | undefined;
 }
 
@@ -20,7 +20,7 @@ interface Waiting {
   readonly signal: AbortSignal;
 }
 
-/** An echo pod on every node of every cluster, ready. */
+/** Deploys an echo pod on every node of every cluster and waits until all are ready. */
 export async function deployTargets(
   clusters: readonly Cluster[],
   options: Waiting & { readonly namespace: string; readonly image: string },

@@ -6,11 +6,11 @@ import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { parseRecord, type RecordSource } from "#harness/lib/records.ts";
 import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
 
-/** The lab's own namespace: vantage points and canary. Suites make namespaces of their own. */
+/** The lab's own namespace, for vantage points and the canary. Suites create their own namespaces. */
 export const systemNamespace = "meshproof";
 const proberApp = "meshproof-prober";
 
-/** A pod with the prober in it, from which requests are sent. */
+/** A pod with the prober, which sends requests. */
 export interface Vantage {
   readonly cluster: string;
   readonly node: string;
@@ -38,7 +38,8 @@ export function proberDaemonSet(namespace: string, image: string): KubeObject {
               image,
               imagePullPolicy: "IfNotPresent",
               args: ["idle"],
-              // Weight, not quota: without a request a pod has next to no share of a busy node, and measures that.
+              // A CPU request: without one a pod gets almost no CPU time on a busy node, and measures that. No limit,
+              // which would throttle it.
               resources: { requests: { cpu: "600m" } },
             },
           ],
@@ -70,15 +71,14 @@ export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
-/** For messages about what a prober answered. */
+/** For messages about a prober's reply. */
 export const replyOf = (prober: string): RecordSource => ({
   what: `the reply of ${prober}`,
-  remedy:
-    "run it again; where the lab is older than this Meshproof, `down` and `up` give it a prober of today",
+  remedy: "run it again; if an older Meshproof created the lab, `down` and `up` replace its prober",
   code: "probe-failed",
 });
 
-/** Any vantage point of a cluster. Throws `probe-failed` where no prober is ready. */
+/** Any vantage point of a cluster. Throws `probe-failed` if no prober is ready. */
 export async function oneVantageOf(kube: Kube): Promise<Vantage> {
   const [vantage] = await vantagesOf(kube);
   if (vantage === undefined)
@@ -86,7 +86,7 @@ export async function oneVantageOf(kube: Kube): Promise<Vantage> {
   return vantage;
 }
 
-/** Sends requests from a pod and answers what came back. A prober that does not run is `probe-failed`. */
+/** Sends requests from a pod and returns the results. Throws `probe-failed` if the prober does not run. */
 export async function askFrom(
   kube: Kube,
   from: { namespace: string; pod: string; container?: string },
@@ -110,7 +110,7 @@ export async function askFrom(
   if (result.exitCode !== 0) {
     throw new MeshproofError(
       "probe-failed",
-      `the prober in ${from.namespace}/${from.pod} of ${kube.cluster} ended with ${result.exitCode}: ${result.stderr.slice(0, 300)}`,
+      `the prober in ${from.namespace}/${from.pod} of ${kube.cluster} exited with code ${result.exitCode}: ${result.stderr.slice(0, 300)}`,
     );
   }
   return parseRecord(
@@ -120,7 +120,7 @@ export async function askFrom(
   );
 }
 
-/** The A records of a name, as a pod's own resolver is told; none where the name is not known. */
+/** The A records of a name from a pod's resolver; none if the name does not exist. */
 export async function resolveFrom(
   kube: Kube,
   from: { namespace: string; pod: string },
@@ -135,7 +135,7 @@ export async function resolveFrom(
   if (result.exitCode !== 0)
     throw new MeshproofError(
       "probe-failed",
-      `${from.namespace}/${from.pod} of ${kube.cluster} could not ask for ${name}: ${result.stderr.slice(0, 300)}`,
+      `${from.namespace}/${from.pod} of ${kube.cluster} could not resolve ${name}: ${result.stderr.slice(0, 300)}`,
     );
   return JSON.parse(result.stdout) as string[];
 }

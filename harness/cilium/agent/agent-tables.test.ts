@@ -14,20 +14,20 @@ const line = (kind: string, state: number): string =>
     rev: 93,
   });
 
-test("a change tells its state, its time to the microsecond and the active backends", () => {
+test("a change has a state, a time to the microsecond and the active backends", () => {
   const change = parseFrontend(line("Done", 1), "10.101.183.120:80/TCP");
   expect(change).toMatchObject({ status: "Done", active: ["10.2.0.9:8080"] });
   expect(change?.atUnixMs).toBeCloseTo(Date.parse("2026-11-21T20:32:07Z") + 9.916718, 3);
   expect(parseFrontend(line("Pending", 0), "10.101.183.120:80/TCP")?.active).toHaveLength(2);
 });
 
-test("other frontends and broken lines are nothing", () => {
+test("other frontends and broken lines are ignored", () => {
   expect(parseFrontend(line("Done", 0), "10.101.183.120:82/TCP")).toBeUndefined();
   expect(parseFrontend('{"obj":', "x")).toBeUndefined();
   expect(parseFrontend('{"obj":{"Address":"x"}}', "x")).toBeUndefined();
 });
 
-test("a backend is active for a service while its instance there is", () => {
+test("a backend is active for a service while its instance for that service is active", () => {
   const backend = (state: number, deleted = false): string =>
     JSON.stringify({
       obj: {

@@ -5,9 +5,9 @@ import { execLines } from "#harness/platform/docker.ts";
 const socket = "/var/run/cilium/cilium.sock";
 
 /**
- * Follows one of the agent's own tables: cilium-agent streams every change over its socket, a JSON object a line
- * (statedb's `changes` handler, the source of `cilium-dbg statedb`). A change that is followed at once by another of the
- * same object is not told. Stamped on arrival.
+ * Follows one of the agent's internal tables: cilium-agent streams every change over its socket, one JSON object per
+ * line (statedb's `changes` handler, the source of `cilium-dbg statedb`). The stream omits a change that another of
+ * the same object follows immediately. Lines are stamped on arrival.
  */
 function followTable(
   node: LocalNode,
@@ -15,21 +15,21 @@ function followTable(
   onLine: (line: string, atUnixMs: number) => void,
 ): { readonly kill: () => void } {
   const url = `http://localhost/statedb/changes/${table}`;
-  // The shell ends curl when its input does: a program in a container outlives the client that started it.
+  // The shell ends curl when its standard input closes: a program in a container outlives the client that started it.
   const script = `curl -sN --unix-socket ${socket} ${url} & read -r _; kill $!`;
   return execLines(node.container, ["sh", "-c", script], (line) => onLine(line, unixNowMs()));
 }
 
-/** One change of a service's frontend, as the agent itself stamps it. */
+/** One change of a service's frontend, with the agent's own timestamp. */
 export interface FrontendChange {
-  /** `Pending`: the agent knows; `Done`: its BPF maps hold it; `Error`: the maps did not take it. */
+  /** `Pending`: the agent knows; `Done`: its BPF maps hold it; `Error`: the write to the maps failed. */
   readonly status: "Pending" | "Done" | "Error";
   readonly atUnixMs: number;
-  /** `ip:port` of the backends in state active. */
+  /** `ip:port` of the active backends. */
   readonly active: readonly string[];
 }
 
-/** Follows a frontend: its reconciler's state, with the time of its last step. */
+/** Follows a frontend: the state of its reconciler, and when it changed. */
 export function followFrontend(
   node: LocalNode,
   frontend: { readonly address: string; readonly port: number; readonly protocol: "TCP" | "UDP" },
@@ -37,14 +37,14 @@ export function followFrontend(
 ): { readonly kill: () => void } {
   const expected = `${frontend.address}:${frontend.port}/${frontend.protocol}`;
   return followTable(node, "frontends", (line, arrivedUnixMs) => {
-    // Most lines are of other services: a cheap look first.
+    // Most lines are of other services, so a cheap check comes first.
     if (!line.includes(expected)) return;
     const change = parseFrontend(line, expected);
     if (change !== undefined) onChange(change, arrivedUnixMs);
   });
 }
 
-/** Follows a service's backends on one port: `ip:port` of those in state active, after each change. */
+/** Follows a service's backends on one port: `ip:port` of the active ones, after each change. */
 export function followBackends(
   node: LocalNode,
   service: { readonly name: string; readonly port: number },
@@ -62,7 +62,7 @@ export function followBackends(
   });
 }
 
-/** A backend and whether it is active for a service; nothing for a line that is none. */
+/** A backend and whether it is active for a service; undefined for any other line. */
 export function parseBackend(
   line: string,
   service: string,
@@ -87,7 +87,7 @@ export function parseBackend(
   };
 }
 
-/** Nothing for another frontend, or a line that is none. */
+/** Undefined for another frontend or a malformed line. */
 export function parseFrontend(line: string, expected: string): FrontendChange | undefined {
   let reported: {
     obj?: {
@@ -112,7 +112,7 @@ export function parseFrontend(line: string, expected: string): FrontendChange | 
   };
 }
 
-/** RFC 3339 with up to nine decimals, of which `Date` keeps three. */
+/** Parses RFC 3339 with up to nine decimals; `Date` keeps only three. */
 function parseStamp(text: string): number {
   const fraction = /\.(\d+)/.exec(text)?.[1] ?? "";
   return Date.parse(text.replace(/\.\d+/, "")) + Number(`0.${fraction === "" ? 0 : fraction}`) * 1000;

@@ -21,7 +21,7 @@ import {
   parseServiceList,
 } from "./parse.ts";
 
-/** One live Cilium agent, asked through exec in its own pod. */
+/** One live Cilium agent. Its commands run through exec in its pod. */
 export class Agent {
   readonly cluster: Cluster;
   readonly pod: string;
@@ -35,12 +35,12 @@ export class Agent {
     this.#signal = signal;
   }
 
-  /** `cluster/node`, as agents name nodes to one another. */
+  /** `cluster/node`, the agents' name for a node. */
   get name(): string {
     return `${this.cluster.name}/${this.node}`;
   }
 
-  /** Standard output of a program in the agent's container; a failure names the agent. */
+  /** Standard output of a program in the agent's container; an error names the agent. */
   async run(argv: readonly string[], timeoutMs = 20_000): Promise<string> {
     const result = await this.cluster.kube
       .exec(
@@ -61,13 +61,13 @@ export class Agent {
     if (result.exitCode !== 0) {
       throw new MeshproofError(
         "kube-request",
-        `${argv.join(" ")} on the agent of ${this.name} ended with ${result.exitCode}: ${result.stderr.trim().slice(0, 300)}`,
+        `${argv.join(" ")} on the agent of ${this.name} exited with code ${result.exitCode}: ${result.stderr.trim().slice(0, 300)}`,
       );
     }
     return result.stdout;
   }
 
-  /** Its log's lines about peers. */
+  /** The lines of its log about peers. */
   async meshLog(): Promise<string> {
     return meshLines(
       await this.cluster.kube.logs("kube-system", this.pod, "cilium-agent", { limitBytes: meshLogBytes }),
@@ -83,8 +83,8 @@ export class Agent {
   }
 
   /**
-   * The last published matrix. `--probe` is no help: in 1.19 its handler answers the same cached report
-   * (pkg/health/server/status.go), so freshness is judged by each path's own time.
+   * The last published matrix. `--probe` does not help: in 1.19 its handler returns the same cached report
+   * (pkg/health/server/status.go), so each path's own time shows its freshness.
    */
   async health(): Promise<HealthReport> {
     return parseHealth(await this.run(["cilium-health", "status", "-o", "json"]));
@@ -110,7 +110,7 @@ export class Agent {
     return parseIdentities(await this.run(["cilium-dbg", "identity", "list", "-o", "json"]));
   }
 
-  /** What the running binary says of itself. */
+  /** The version that the running binary reports. */
   async version(): Promise<string> {
     const text = await this.run(["cilium-dbg", "version"]);
     return /Daemon:\s*(\S+)/.exec(text)?.[1] ?? /Client:\s*(\S+)/.exec(text)?.[1] ?? "unknown";

@@ -2,12 +2,15 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 
-/** Why a line of `cilium-dbg monitor --type drop` says a packet was dropped: `xx drop (Policy denied) flow ...`. */
+/** The reason in a line of `cilium-dbg monitor --type drop`, such as `xx drop (Policy denied) flow ...`. */
 export function dropReasonOf(line: string): string | undefined {
   return /\bdrop \(([^)]+)\)/.exec(line)?.[1];
 }
 
-/** Asks again and again while the agent of a node is listened to; answers the reasons of the drops it told meanwhile. */
+/**
+ * Sends requests while it follows the drop monitor of a node's agent; returns the reasons of the drops that the
+ * monitor reports.
+ */
 export async function dropReasons(
   cluster: Cluster,
   node: string,
@@ -36,7 +39,7 @@ export async function dropReasons(
         await ask();
         return reasons.size > 0 ? ready([...reasons].sort()) : notYet("no drop in the agent's monitor");
       },
-      { what: `the agent of ${cluster.name}/${node} to tell of the drop`, ...options },
+      { what: `the agent of ${cluster.name}/${node} to report the drop`, ...options },
     );
   } finally {
     monitor.kill();

@@ -23,7 +23,7 @@ const log = [
   ),
 ].join("\n");
 
-test("the last word on each peer counts, and says whether it is good", () => {
+test("the last line about each peer counts, and says whether the connection is good", () => {
   expect(readMeshLog(log)).toEqual([
     { peer: "west", good: true, text: "Connection to remote cluster established" },
     {

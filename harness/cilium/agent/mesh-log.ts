@@ -1,6 +1,9 @@
 import type { PeerWord } from "#harness/model/mesh-snapshot.ts";
 
-/** What agents and KVStoreMesh log of a peer, and whether it is good news (pkg/clustermesh/common/remote_cluster.go). */
+/**
+ * Messages of agents and KVStoreMesh about a peer, and whether the connection is good
+ * (pkg/clustermesh/common/remote_cluster.go).
+ */
 const sentences: Readonly<Record<string, boolean>> = {
   "Connection to remote cluster established": true,
   "Found remote cluster configuration": true,
@@ -12,13 +15,13 @@ const sentences: Readonly<Record<string, boolean>> = {
 
 const spoken = /msg="([^"]*)".* clusterName=(\S+)/;
 
-/** A line that is longer is none of Cilium's, and would take long to match. */
+/** A longer line is not Cilium's, and would take long to match. */
 const longestLine = 8192;
 
-/** How much of a log is looked through. */
+/** How much of a log is searched. */
 export const meshLogBytes = 1024 ** 2;
 
-/** The lines of a log that speak of a peer. */
+/** The lines of a log about peers. */
 export function meshLines(log: string): string {
   return log
     .split("\n")
@@ -26,7 +29,7 @@ export function meshLines(log: string): string {
     .join("\n");
 }
 
-/** The last word on each peer. */
+/** The last message about each peer. */
 export function readMeshLog(log: string): PeerWord[] {
   const last = new Map<string, PeerWord>();
   for (const line of log.split("\n")) {

@@ -6,7 +6,7 @@ import { agentsOf } from "./agent.ts";
 
 type Options = Omit<EventuallyOptions, "what">;
 
-/** What somebody in a cluster says of the others. */
+/** What an agent or a KVStoreMesh reports about the other clusters. */
 interface Reported {
   readonly who: string;
   readonly remotes: readonly RemoteClusterStatus[];
@@ -20,7 +20,7 @@ export async function awaitMeshed(clusters: readonly Cluster[], options: Options
   });
 }
 
-/** The same for KVStoreMesh, of the clusters that have one. */
+/** The same for KVStoreMesh, in the clusters that have it. */
 export async function awaitKvstoreMeshed(clusters: readonly Cluster[], options: Options): Promise<void> {
   await awaitConnected(
     clusters.filter((c) => c.capabilities.hasKvstoreMesh),

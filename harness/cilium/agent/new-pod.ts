@@ -15,7 +15,7 @@ export interface StandalonePod extends AsyncDisposable {
   readonly nodeAddress: string;
 }
 
-/** A pod with a Cilium endpoint of its own, removed with its handle. */
+/** A pod with its own Cilium endpoint; disposing of the handle removes it. */
 export async function standalonePod(
   cluster: Cluster,
   options: { namespace: string; name: string; image: string; withinMs: number; signal: AbortSignal },
@@ -64,7 +64,7 @@ export async function awaitIpcache(
   options: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<IpcacheEntry & { readonly afterMs: number }> {
   const startedMs = monotonicMs();
-  const expected = options.gone === true ? "to forget" : "to learn";
+  const verb = options.gone === true ? "forget" : "learn";
   try {
     return await eventually(
       async () => {
@@ -79,7 +79,7 @@ export async function awaitIpcache(
           : notYet(entry === undefined ? "no entry" : `identity ${entry.identity}, expected ${pod.identity}`);
       },
       {
-        what: `the ipcache of ${agent.name} ${expected} ${pod.ip}`,
+        what: `the ipcache of ${agent.name} to ${verb} ${pod.ip}`,
         withinMs: options.withinMs,
         everyMs: 50,
         signal: options.signal,
@@ -89,7 +89,7 @@ export async function awaitIpcache(
     if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;
     throw new MeshproofError(
       "timeout",
-      `${agent.name} did not come ${expected} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
+      `${agent.name} did not ${verb} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
       { cause: error },
     );
   }

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readNodeFile } from "./node-file.ts";
 import { readTroubleshoot } from "./troubleshoot.ts";
 
-test("a node file: foreign rules with their counters and their pod, stopped processes; nothing of Kubernetes' own", () => {
+test("a node file: firewall rules that Kubernetes did not set, with their counters and their pod, and stopped processes", () => {
   const text = `# firewall
 *raw
 :PREROUTING ACCEPT [0:0]
@@ -34,7 +34,7 @@ default via 172.18.0.1 dev eth0
   });
 });
 
-test("troubleshoot: failed steps of each peer, in order", () => {
+test("troubleshoot: the failed steps of each peer, in order", () => {
   const text = `Found 1 cluster configurations
 
 Cluster "west":

@@ -1,9 +1,9 @@
 import type { FirewallRule } from "#harness/model/mesh-snapshot.ts";
 
-/** Chains that Kubernetes, Cilium and Docker fill themselves. */
+/** Chains that Kubernetes, Cilium and Docker manage. */
 const ownChains = /^(KUBE|CILIUM|OLD_CILIUM|DOCKER|CNI)/;
 
-/** The node file of the evidence: firewalls with counters, stopped processes. */
+/** Parses the node file of the evidence: firewall rules with counters, routing rules, stopped processes. */
 export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: string[] } {
   const rules: FirewallRule[] = [];
   const stopped: string[] = [];

@@ -55,7 +55,7 @@ describe("recorded agent output", () => {
         ),
       ).toBe(true);
   });
-  test("services and their maps agree on the frontends", () => {
+  test("services and BPF maps have the same frontends", () => {
     const services = parseServiceList(recorded("service-list.json"));
     const maps = parseLbMaps(recorded("lb-list.json"));
     const canary = services.find(
@@ -74,7 +74,7 @@ describe("recorded agent output", () => {
   });
 });
 
-test("an agent that has just started has probed no node yet", () => {
+test("an agent that has just started has probed no node", () => {
   expect(parseHealth('{"local":{"name":"east/a"},"nodes":null,"probeInterval":"0s"}')).toMatchObject({
     local: "east/a",
     nodes: [],

@@ -14,7 +14,7 @@ import type {
 } from "#harness/model/snapshot.ts";
 
 /**
- * Readers of what Cilium's own programs print, live or in an archive. Every field that a verdict hangs on is
+ * Parsers for the output of Cilium's programs, live or in an archive. Every field that a verdict depends on is
  * required: output of another shape is `evidence-malformed`, never an empty list that passes.
  */
 
@@ -107,7 +107,7 @@ export function parseRemoteClusters(text: string): RemoteClusterStatus[] {
   return (parse(statusSchema, text, "cilium-dbg status")["cluster-mesh"]?.clusters ?? []).map(remoteCluster);
 }
 
-/** The controllers that `cilium-dbg status -o json` calls failing. */
+/** The failing controllers in `cilium-dbg status -o json`. */
 export function parseFailingControllers(text: string): FailingController[] {
   return (parse(statusSchema, text, "cilium-dbg status").controllers ?? [])
     .map(({ name, status }) => ({
@@ -159,7 +159,7 @@ const healthSchema = z.object({
   local: z.object({ name: z.string() }),
   timestamp: z.string().default(""),
   probeInterval: z.string().default(""),
-  // null from an agent that has just started: no node was probed yet, which the check calls unknown.
+  // null from an agent that has just started and has probed no node; the check reports it as unknown.
   nodes: z
     .array(
       z.object({
@@ -174,7 +174,7 @@ const healthSchema = z.object({
 
 /** `cilium-health status -o json`. */
 export function parseHealth(text: string): HealthReport {
-  const reported = parse(healthSchema, text, "cilium-health status");
+  const health = parse(healthSchema, text, "cilium-health status");
   const path = (p: z.infer<typeof pathSchema>) =>
     p === undefined ? undefined : { status: p.status, latencyNs: p.latency, lastProbed: p.lastProbed };
   const target = (e: z.infer<typeof endpointSchema>) => {
@@ -184,10 +184,10 @@ export function parseHealth(text: string): HealthReport {
     return { ip: e.ip, ...(icmp === undefined ? {} : { icmp }), ...(http === undefined ? {} : { http }) };
   };
   return {
-    local: reported.local.name,
-    timestamp: reported.timestamp,
-    probeIntervalMs: durationMs(reported.probeInterval) ?? 0,
-    nodes: (reported.nodes ?? []).map((n) => {
+    local: health.local.name,
+    timestamp: health.timestamp,
+    probeIntervalMs: durationMs(health.probeInterval) ?? 0,
+    nodes: (health.nodes ?? []).map((n) => {
       const endpoint = target(n["health-endpoint"]?.["primary-address"] ?? n.endpoint);
       return {
         name: n.name,
@@ -220,7 +220,9 @@ const serviceListSchema = z.array(
   }),
 );
 
-/** `cilium-dbg service list -o json`: what the agent means to have, evidence beside the BPF maps. */
+/**
+ * `cilium-dbg service list -o json`: the services that the agent intends to program; evidence beside the BPF maps.
+ */
 export function parseServiceList(text: string): ServiceEntry[] {
   return parse(serviceListSchema, text, "cilium-dbg service list").map(({ status: { realized } }) => ({
     frontend: hostPort(realized["frontend-address"]),
@@ -234,11 +236,11 @@ export function parseServiceList(text: string): ServiceEntry[] {
 
 const lbListSchema = z.record(z.string(), z.array(z.string()).nullable());
 
-/** `cilium-dbg bpf lb list -o json`: frontend to backend addresses, `ip:port/PROTOCOL` both, from the maps. */
+/** `cilium-dbg bpf lb list -o json`, from the maps: frontend to backend addresses, both `ip:port/PROTOCOL`. */
 export function parseLbMaps(text: string): Map<string, string[]> {
-  const reported = parse(lbListSchema, text, "cilium-dbg bpf lb list");
+  const maps = parse(lbListSchema, text, "cilium-dbg bpf lb list");
   const backends = new Map<string, string[]>();
-  for (const [frontend, lines] of Object.entries(reported)) {
+  for (const [frontend, lines] of Object.entries(maps)) {
     const key = frontend.replace(/\s*\(\d+\)$/, "");
     const list = backends.get(key) ?? [];
     for (const line of lines ?? []) {

@@ -1,11 +1,11 @@
 import { type LocalNode, onNode } from "#harness/cluster/node.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 
-/** Where a node's kernel sends a packet for an address. */
+/** The next hop of a node's kernel for an address. */
 export interface Route {
-  /** The next hop, where the address is not on a network of the node's own. */
+  /** The gateway, if the address is not on one of the node's networks. */
   readonly via: string | undefined;
-  /** Undefined where it has none. */
+  /** Undefined if there is none. */
   readonly device: string | undefined;
 }
 
@@ -15,7 +15,7 @@ export async function lookupRoute(node: LocalNode, ip: string, signal: AbortSign
     tolerate: true,
     signal,
   });
-  // The kernel's words for a blackhole, and for no route at all.
+  // The kernel's messages for a blackhole and for a missing route.
   if (/Invalid argument|unreachable|Permission denied/.test(stderr))
     return { via: undefined, device: undefined };
   const device = / dev (\S+)/.exec(reported)?.[1];

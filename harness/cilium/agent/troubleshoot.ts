@@ -1,6 +1,9 @@
 import type { PeerTrouble } from "#harness/model/mesh-snapshot.ts";
 
-/** `cilium-dbg troubleshoot clustermesh` and `kvstoremesh-dbg troubleshoot`: the steps marked as failed, in order. */
+/**
+ * The failed steps, in order, in the output of `cilium-dbg troubleshoot clustermesh` or `kvstoremesh-dbg
+ * troubleshoot`.
+ */
 export function readTroubleshoot(text: string): PeerTrouble[] {
   const found: PeerTrouble[] = [];
   let peer = "";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { loadBalancerBlock } from "./addresses.ts";
 
-test("LoadBalancer blocks come off the top of the network, apart from each other", () => {
+test("LoadBalancer blocks are at the top of the network and do not overlap", () => {
   expect(loadBalancerBlock("172.18.0.0/16", 0)).toEqual({
     start: "172.18.255.224",
     stop: "172.18.255.254",

@@ -1,16 +1,16 @@
 import { addressAt, type Cidr, parseCidr } from "#harness/lib/cidr.ts";
 
-/** Addresses for LoadBalancer services: one block per cluster, off the top of the lab's network. */
+/** Addresses for LoadBalancer services: one block per cluster, at the top of the lab's network. */
 export interface LoadBalancerBlock {
   readonly start: string;
   readonly stop: string;
-  /** The first one is clustermesh-apiserver's, known before anything is installed. */
+  /** The first address is clustermesh-apiserver's, so it is known before the installation. */
   readonly apiserver: string;
 }
 
 const blockSize = 32;
 
-/** Docker hands out addresses from the bottom of a subnet; blocks are taken from its top, the broadcast left out. */
+/** Docker assigns addresses from the bottom of a subnet; the blocks are at its top, without the broadcast address. */
 export function loadBalancerBlock(subnet: string, index: number): LoadBalancerBlock {
   const cidr: Cidr = parseCidr(subnet);
   const size = Number(cidr.last - cidr.first) + 1;

@@ -5,8 +5,8 @@ import { type EventuallyOptions, notYet, ready } from "#harness/lib/eventually.t
 import type { LoadBalancerBlock } from "./addresses.ts";
 
 /**
- * Gives the cluster a block of LoadBalancer addresses and has one node answer ARP for each (LB IPAM and L2
- * announcements). The kinds are the operator's to register: waited for.
+ * Gives the cluster a block of LoadBalancer addresses, and makes one node answer ARP for each (LB IPAM and L2
+ * announcements). Waits for the operator to register the kinds.
  */
 export async function announceLoadBalancers(
   cluster: Cluster,

@@ -6,7 +6,10 @@ import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 
 const name = "assigns-load-balancer-ips";
 
-/** Whether somebody gives a LoadBalancer service an address: LB IPAM, or a provider. By asking, for there are many ways. */
+/**
+ * Whether LB IPAM or a provider gives a LoadBalancer service an address. A trial service shows it, because there are
+ * many such providers.
+ */
 export async function assignsLoadBalancerIPs(
   { kube }: Cluster,
   namespace: string,

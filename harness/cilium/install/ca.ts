@@ -10,17 +10,17 @@ export interface CertificateAuthority {
   readonly key: string;
 }
 
-/** A CA of the lab: made once, kept in the lab's folder (0600), so that a repair signs with the same. */
+/** The lab's CA: made once and kept in the lab's folder (mode 0600), so that a repair signs with the same one. */
 export async function labCa(lab: string, name = "ca"): Promise<CertificateAuthority> {
   const certFile = join(labDir(lab), `${name}.crt`);
   const keyFile = join(labDir(lab), `${name}.key`);
   try {
     return { cert: await readFile(certFile, "utf8"), key: await readFile(keyFile, "utf8") };
   } catch {
-    const made = await makeCa("Meshproof lab CA");
-    await writeAtomic(keyFile, made.key, 0o600);
-    await writeAtomic(certFile, made.cert, 0o600);
-    return made;
+    const ca = await makeCa("Meshproof lab CA");
+    await writeAtomic(keyFile, ca.key, 0o600);
+    await writeAtomic(certFile, ca.cert, 0o600);
+    return ca;
   }
 }
 
@@ -52,7 +52,7 @@ interface Validity {
   readonly untilMs: number;
 }
 
-/** A client certificate of a CA, valid between two Unix times in milliseconds; PEM. */
+/** A client certificate signed by a CA, valid between two Unix times in milliseconds; PEM. */
 export function clientCertificate(
   ca: CertificateAuthority,
   commonName: string,

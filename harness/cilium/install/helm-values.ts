@@ -2,12 +2,12 @@
 export const apiserverPort = { LoadBalancer: 2379, NodePort: 32379 } as const;
 
 /**
- * What a lab on kind needs, whatever the way of meshing. Timeouts and intervals stay the chart's own, for a raised one
- * would hide what the suites measure.
+ * The values that a lab on kind needs with every mesh installer. Timeouts and intervals stay the chart's defaults,
+ * because raised ones would hide what the suites measure.
  */
 export function baseValues(of: {
   readonly cluster: { readonly name: string; readonly id: number };
-  /** The node whose API server agents ask while there is no service yet. */
+  /** The node whose API server agents connect to before the Kubernetes service works. */
   readonly controlPlane: string;
 }): Record<string, unknown> {
   return {
@@ -18,19 +18,19 @@ export function baseValues(of: {
     k8sServicePort: 6443,
     routingMode: "tunnel",
     tunnelProtocol: "vxlan",
-    // The health matrix is probed every 22 s rather than every 132 s (four nodes): a fresh one is waited for.
+    // Probes the health matrix every 22 s instead of every 132 s (four nodes), because tests wait for a fresh one.
     connectivityProbeFrequencyRatio: 0,
-    // Its agents' work for every new connection took half a core of two during a failover: the rig's load, not Cilium's answer.
+    // During a failover Hubble's work for new connections took half a core of two, which would distort figures.
     hubble: { enabled: false },
-    // certgen's image is not built: the chart itself signs.
+    // The chart signs its certificates itself, because certgen's image is not built.
     clustermesh: { apiserver: { tls: { auto: { method: "helm" } } } },
-    // No Envoy here: L7 rules are unsupported and said to be.
+    // No Envoy: L7 rules are reported as unsupported.
     l7Proxy: false,
     envoy: { enabled: false },
     operator: { replicas: 1 },
-    // The chart's capability list names SYS_RESOURCE, which a machine may lack.
+    // The chart's default capabilities include SYS_RESOURCE, which a machine may lack.
     securityContext: { privileged: true },
-    // LoadBalancer services get their address from Cilium itself and answer on the lab's network.
+    // Cilium itself assigns the addresses of LoadBalancer services and announces them on the lab's network.
     l2announcements: { enabled: true },
     externalIPs: { enabled: true },
   };

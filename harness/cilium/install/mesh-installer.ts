@@ -23,7 +23,7 @@ import { apiserverPort, baseValues } from "./helm-values.ts";
 
 export type Values = Record<string, unknown>;
 
-/** A lab while it is meshed: what every way of meshing is made of. */
+/** The steps that all mesh installers share, for a lab under installation. */
 export class MeshInstaller {
   readonly plan: KindLabPlan;
   readonly clusters: readonly Cluster[];
@@ -50,7 +50,7 @@ export class MeshInstaller {
     this.#blocks = options.blocks;
   }
 
-  /** A bound for any wait of this meshing. */
+  /** Bounds every wait of this installation. */
   get waiting(): { readonly withinMs: number; readonly signal: AbortSignal } {
     return { withinMs: this.plan.budgets.meshMs, signal: this.signal };
   }
@@ -64,15 +64,21 @@ export class MeshInstaller {
     return found(this.#blocks.get(cluster.name), `block of LoadBalancer addresses for ${cluster.name}`);
   }
 
-  /** Cilium in a cluster for the first time, up to its agents; LoadBalancer addresses for the suites' services too. */
-  async begin(cluster: Cluster, own: Values): Promise<void> {
-    await this.install(cluster, own);
+  /**
+   * Installs Cilium in a cluster for the first time, waits for its agents, and provides LoadBalancer addresses for
+   * the suites' services.
+   */
+  async begin(cluster: Cluster, profileValues: Values): Promise<void> {
+    await this.install(cluster, profileValues);
     await this.announce(cluster);
     await this.agentsReady(cluster);
   }
 
-  /** Installs or upgrades Cilium: the lab's values, the profile's own over them, the images', the user's last. */
-  async install(cluster: Cluster, own: Values): Promise<void> {
+  /**
+   * Installs or upgrades Cilium. Later values override earlier ones: the lab's, the profile's, the images', the
+   * user's.
+   */
+  async install(cluster: Cluster, profileValues: Values): Promise<void> {
     const planned = this.planned(cluster);
     const artifacts = found(this.#artifacts.clusters[cluster.name], `artifact of cluster ${cluster.name}`);
     const { name: controlPlane } = await cluster.controlPlane();
@@ -81,7 +87,7 @@ export class MeshInstaller {
       kubeconfig: cluster.kubeconfig,
       chartDir: artifacts.chartDir,
       values: [
-        own,
+        profileValues,
         artifacts.imageValues,
         await clustersetNames(cluster, planned.values),
         planned.values,
@@ -90,7 +96,7 @@ export class MeshInstaller {
     });
   }
 
-  /** LoadBalancer addresses for this cluster, once Cilium's operator knows the kinds. */
+  /** Provides LoadBalancer addresses for this cluster, once Cilium's operator has registered the kinds. */
   announce(cluster: Cluster): Promise<void> {
     return announceLoadBalancers(cluster, this.block(cluster), this.waiting);
   }
@@ -103,12 +109,15 @@ export class MeshInstaller {
     if (!this.#ready.has(cluster.name)) this.#ready.set(cluster.name, monotonicMs() - this.#startedMs);
   }
 
-  /** When the last cluster's agents were ready for the first time, since the meshing began. */
+  /** Milliseconds from the start of the installation until the last cluster's agents were first ready. */
   get agentsMs(): number {
     return Math.max(...this.#ready.values());
   }
 
-  /** Every pod runs: one that is being made while its agent starts anew leaves the address of its first try behind. */
+  /**
+   * Waits until every pod runs: a pod that is created while its agent restarts keeps the address of its first attempt
+   * allocated.
+   */
   podsReady(cluster: Cluster): Promise<unknown> {
     return cluster.kube.until(
       kinds.pod,
@@ -136,7 +145,7 @@ export class MeshInstaller {
     });
   }
 
-  /** The address that LB IPAM gave a service of kube-system. */
+  /** The address that LB IPAM gave a service in kube-system. */
   externalIp(cluster: Cluster, service: string): Promise<string> {
     return cluster.kube.until(kinds.service, { namespace: "kube-system", name: service }, hasLoadBalancerIp, {
       what: `service ${service} of ${cluster.name} to get an external IP`,
@@ -144,7 +153,9 @@ export class MeshInstaller {
     });
   }
 
-  /** How the others reach a cluster's clustermesh-apiserver: by the service's external IP, else by its NodePort. */
+  /**
+   * Where the other clusters reach a cluster's clustermesh-apiserver: the service's external IP, else its NodePort.
+   */
   async apiserverAddress(
     cluster: Cluster,
   ): Promise<{ readonly ips: readonly string[]; readonly port: number }> {
@@ -160,7 +171,7 @@ export class MeshInstaller {
     };
   }
 
-  /** Entries of a secret of kube-system, in base64 as they stand there; a missing one is `mesh-not-ready`. */
+  /** Entries of a secret in kube-system, base64 as stored; a missing one is `mesh-not-ready`. */
   async secret<K extends string>(
     cluster: Cluster,
     name: string,
@@ -178,8 +189,8 @@ export class MeshInstaller {
 }
 
 /**
- * With MCS-API, Cilium's chart can teach CoreDNS the names under clusterset.local, from CoreDNS 1.12.2 on; its job fails
- * the whole installation on an older one.
+ * With MCS-API, Cilium's chart can configure CoreDNS for names under clusterset.local, from CoreDNS 1.12.2 on; on an
+ * older one the chart's job makes the whole installation fail.
  */
 async function clustersetNames(cluster: Cluster, values: Values): Promise<Values> {
   const { mcsapi } = (values.clustermesh ?? {}) as { mcsapi?: { enabled?: boolean } };
@@ -192,8 +203,8 @@ async function clustersetNames(cluster: Cluster, values: Values): Promise<Values
     : {};
 }
 
-/** A way of meshing: from clusters without a CNI to clusters that are told of one another. */
+/** A mesh installer: from clusters without a CNI to clusters configured as peers. */
 export interface Profile {
-  /** Ends when Cilium runs everywhere with every peer configured; the canary is waited for by the caller. */
+  /** Ends when Cilium runs everywhere with every peer configured; the caller waits for the canary. */
   mesh(installer: MeshInstaller): Promise<void>;
 }

@@ -6,25 +6,25 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { awaitKvstoreMeshed, awaitMeshed } from "../agent/meshed.ts";
 
-/** Who reads which secret to find the other clusters. */
+/** Which component reads which secret to find the other clusters. */
 export const readers = {
   agents: { secret: "cilium-clustermesh", selector: agentSelector },
   kvstoreMesh: { secret: "cilium-kvstoremesh", selector: apiserverSelector },
 } as const;
 
 /**
- * Agents start long before clustermesh-apiserver and their etcd client backs off meanwhile, for half a minute or more
- * past its readiness. An entry of their configuration that changes, if only by a comment, makes them connect anew at
- * once (pkg/clustermesh/common/config.go); an annotation on the pod makes kubelet renew the mounted secret now rather
- * than within its minute.
+ * Agents start long before clustermesh-apiserver, and their etcd client backs off meanwhile, until half a minute or
+ * more after clustermesh-apiserver is ready. A change of an entry of their configuration, even of a comment, makes
+ * them reconnect at once (pkg/clustermesh/common/config.go); an annotation on the pod makes kubelet update the
+ * mounted secret now instead of within a minute.
  */
 export async function reconnectAgents(cluster: Cluster): Promise<void> {
   await renew(cluster, "agents");
 }
 
 /**
- * Everybody connects anew, and is waited for. KVStoreMesh first, where there is one: agents take a peer's id from what it
- * has of it, and would keep a wrong one for as long as they are connected.
+ * Reconnects every agent and KVStoreMesh and waits for it. KVStoreMesh comes first, where there is one: agents take a
+ * peer's id from its cache, and would keep a wrong id for as long as they are connected.
  */
 export async function reconnectAll(
   clusters: readonly Cluster[],
@@ -52,7 +52,7 @@ async function renew(cluster: Cluster, who: keyof typeof readers): Promise<void>
   await renewPods(cluster, selector, stamp);
 }
 
-/** Makes kubelet renew what is mounted into pods of kube-system. */
+/** Makes kubelet update what is mounted into pods of kube-system. */
 export async function renewPods({ kube }: Cluster, selector: string, stamp: string): Promise<void> {
   for (const { metadata } of await kube.list(kinds.pod, "kube-system", selector))
     try {
@@ -60,14 +60,14 @@ export async function renewPods({ kube }: Cluster, selector: string, stamp: stri
         metadata: { annotations: { "io.meshproof/renewed": stamp } },
       });
     } catch (error) {
-      // A pod that ended since it was listed (scaled down, replaced) has nothing to renew.
+      // A pod that ended after it was listed (scaled down, replaced) needs no update.
       if ((await kube.get(kinds.pod, "kube-system", metadata.name)) !== undefined) throw error;
     }
 }
 
-const marker = "# meshproof: connect anew,";
+const marker = "# meshproof:";
 
 function renewed(data: string, stamp: string): string {
   const lines = Buffer.from(data, "base64").toString().trimEnd().split("\n");
-  return `${[...lines.filter((l) => !l.startsWith(marker)), `${marker} ${stamp}`].join("\n")}\n`;
+  return `${[...lines.filter((l) => !l.startsWith(marker)), `${marker} reconnect, ${stamp}`].join("\n")}\n`;
 }

@@ -14,7 +14,7 @@ type Values = Record<string, unknown>;
 export interface VersionChange {
   readonly helm: string;
   readonly cluster: Cluster;
-  /** All of the mesh: it is whole again when the change is over. */
+  /** All clusters of the mesh: it must be connected again when the upgrade is over. */
   readonly clusters: readonly Cluster[];
   readonly artifacts: ClusterArtifacts;
   /** All values of the release. */
@@ -22,9 +22,9 @@ export interface VersionChange {
 }
 
 /**
- * Moves one cluster to another version, as Cilium's upgrade guide has it: the new chart with values that
- * are told in full. Ends when agents, operator and clustermesh-apiserver run the new version and the mesh is whole;
- * all of it within the time given, and what runs out of it says what it last saw.
+ * Upgrades one cluster to another version as in Cilium's upgrade guide: the new chart, with all values given
+ * explicitly. Ends when agents, operator and clustermesh-apiserver run the new version and the mesh is connected. A
+ * timeout reports the last state seen.
  */
 export async function changeVersion(
   change: VersionChange,
@@ -70,7 +70,7 @@ async function rolledOut(
         ? ready(undefined)
         : notYet(`agents of ${versions.join(" and ")}`);
     },
-    { what: `every agent of ${cluster.name} to say ${artifacts.ciliumVersion}`, everyMs: 1000, ...rest() },
+    { what: `every agent of ${cluster.name} to report ${artifacts.ciliumVersion}`, everyMs: 1000, ...rest() },
   );
   await awaitMeshed(clusters, rest());
 }

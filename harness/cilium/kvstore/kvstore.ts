@@ -12,11 +12,11 @@ const serverName = "clustermesh-apiserver.mesh.cilium.io";
 
 /** A watch on one key of a cluster's clustermesh-apiserver. */
 export interface KvWatch extends AsyncDisposable {
-  /** The longest of a few round trips: no change is told later than that after it happened. */
+  /** The longest of a few round trips in milliseconds: an event arrives at most this long after its change. */
   readonly roundTripMs: number;
 }
 
-/** What a cluster's kvstore holds under a prefix, by the rest of the key. */
+/** What a cluster's kvstore holds under a prefix, keyed by the rest of the key. */
 export async function entriesUnder(cluster: Cluster, prefix: string): Promise<ReadonlyMap<string, string>> {
   const all = await withClient(cluster, (client) => client.getAll().prefix(prefix).strings());
   return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
@@ -45,7 +45,7 @@ async function withClient<T>(cluster: Cluster, use: (client: Etcd3) => Promise<T
   }
 }
 
-/** Tells of a key's value now (empty where there is none) and of each change, stamped on arrival. */
+/** Calls back with a key's value now (empty if there is none) and at each change, stamped on arrival. */
 export async function watchKey(
   cluster: Cluster,
   key: string,
@@ -58,13 +58,13 @@ export async function watchKey(
     for (let i = 0; i < 5; i++) {
       const startedMs = unixNowMs();
       value = await client.get(key).string();
-      // The first one opens the connection.
+      // The first request opens the connection.
       if (i > 0) roundTripMs = Math.max(roundTripMs, unixNowMs() - startedMs);
     }
     const watcher = await client.watch().key(key).create();
     watcher.on("put", (kv) => onValue(unixNowMs(), kv.value.toString()));
     watcher.on("delete", () => onValue(unixNowMs(), ""));
-    // A lost server is part of what is measured: the client connects again by itself.
+    // A lost server is part of what is measured; the client reconnects by itself.
     watcher.on("error", () => {});
     onValue(unixNowMs(), value ?? "");
     return {
@@ -72,7 +72,7 @@ export async function watchKey(
       async [Symbol.asyncDispose]() {
         watcher.removeAllListeners();
         watcher.on("error", () => {});
-        // A watch that is not cancelled makes the client connect again for ever.
+        // Without this the client would reconnect the watch for ever.
         await Promise.race([watcher.cancel().catch(() => {}), delay(2000)]);
         client.close();
       },
@@ -89,7 +89,7 @@ export async function watchKey(
 
 const answerMs = 5000;
 
-/** Where a cluster's kvstore is asked, and with whose certificate. */
+/** Where to reach a cluster's kvstore, and with which client certificate. */
 interface Door {
   readonly service: string;
   readonly secret: string;
@@ -116,11 +116,11 @@ async function clientOf(cluster: Cluster): Promise<Etcd3> {
     throw new MeshproofError("mesh-not-ready", `${cluster.name} has no secret ${name}`);
   const pem = (file: string): Buffer => Buffer.from(String(secret.data?.[file]), "base64");
   const { host, port } = await addressOf(cluster);
-  // Loaded here: listing suites imports this file and reads nothing.
+  // Loaded here, because listing suites imports this file and does not need it.
   const { Etcd3 } = await import("etcd3");
   return new Etcd3({
     hosts: `https://${host}:${port}`,
-    // A server that is gone must not hold a reader for ever; a watch may live as long as it likes.
+    // Requests to a lost server must end; a watch may stay open without limit.
     defaultCallOptions: (call) => (call.isStream ? {} : { deadline: Date.now() + answerMs }),
     credentials: {
       rootCertificate: pem(files.ca),
@@ -148,16 +148,16 @@ async function addressOf(cluster: Cluster): Promise<{ readonly host: string; rea
   return { host: String(node?.address), port: Number(port.nodePort) };
 }
 
-/** The serial number of the certificate that a cluster's kvstore shows to whoever connects. */
+/** The serial number of the certificate that a cluster's kvstore serves. */
 export async function servedCertificate(cluster: Cluster): Promise<string> {
   const { host, port } = await addressOf(cluster);
   return new Promise((resolve, reject) => {
-    // Only looked at: what it is worth is judged by those who use it.
+    // Not verified here, because this only reads it; clients verify it.
     const socket = connect({ host, port, servername: serverName, rejectUnauthorized: false }, () => {
       resolve(socket.getPeerCertificate().serialNumber);
       socket.destroy();
     });
-    socket.setTimeout(answerMs, () => socket.destroy(new Error(`no TLS answer in ${answerMs} ms`)));
+    socket.setTimeout(answerMs, () => socket.destroy(new Error(`no TLS response in ${answerMs} ms`)));
     socket.on("error", (error) =>
       reject(
         new MeshproofError(

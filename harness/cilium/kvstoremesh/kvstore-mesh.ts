@@ -6,7 +6,7 @@ import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
 import { meshLines, meshLogBytes } from "../agent/mesh-log.ts";
 import { parseKvstoreMesh } from "../agent/parse.ts";
 
-/** What a cluster's KVStoreMesh, in its clustermesh-apiserver pod, says of the other clusters. */
+/** What a cluster's KVStoreMesh, in its clustermesh-apiserver pod, reports about the other clusters. */
 export async function kvstoreMeshStatus(
   cluster: Cluster,
   signal: AbortSignal,
@@ -24,7 +24,7 @@ export function kvstoreMeshTroubleshoot(cluster: Cluster, signal: AbortSignal): 
   return kvstoreMeshDbg(cluster, ["troubleshoot"], signal);
 }
 
-/** Its log's lines about peers. */
+/** The lines of its log about peers. */
 export async function kvstoreMeshLog(cluster: Cluster): Promise<string> {
   const pod = await apiserverPod(cluster);
   return meshLines(await cluster.kube.logs("kube-system", pod, "kvstoremesh", { limitBytes: meshLogBytes }));
@@ -55,7 +55,7 @@ async function kvstoreMeshDbg(
   if (result.exitCode !== 0)
     throw new MeshproofError(
       "kube-request",
-      `kvstoremesh-dbg ${argv[0]} in ${cluster.name} ended with ${result.exitCode}: ${(result.stderr || result.stdout).trim().slice(0, 300)}`,
+      `kvstoremesh-dbg ${argv[0]} in ${cluster.name} exited with code ${result.exitCode}: ${(result.stderr || result.stdout).trim().slice(0, 300)}`,
     );
   return result.stdout;
 }

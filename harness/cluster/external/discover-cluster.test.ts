@@ -43,7 +43,7 @@ const allow = (allowed: boolean): void =>
 const discover = () => discoverCluster("c1", server.kubeconfig);
 
 describe("an external cluster, read from its API server", () => {
-  test("is planned without a kind Config, from what the cluster itself says", async () => {
+  test("is planned from its own objects, without a kind Config", async () => {
     expect(await discover()).toEqual({
       kind: "external",
       name: "east",
@@ -62,21 +62,21 @@ describe("an external cluster, read from its API server", () => {
     });
   });
 
-  test("has clustermesh-apiserver and KVStoreMesh where their objects are there", async () => {
+  test("has clustermesh-apiserver and KVStoreMesh if their objects exist", async () => {
     hold("/apis/apps/v1/namespaces/kube-system/deployments/clustermesh-apiserver", {});
     expect(await discover()).toMatchObject({ hasApiserver: true, hasKvstoreMesh: false });
     hold("/api/v1/namespaces/kube-system/secrets/cilium-kvstoremesh", {});
     expect(await discover()).toMatchObject({ hasApiserver: true, hasKvstoreMesh: true });
   });
 
-  test("has local nodes only where all of them are containers of this machine", async () => {
+  test("has local nodes only if all of them are containers of this machine", async () => {
     networks.set("a-worker", ["kind"]);
     expect((await discover()).networks).toEqual([]);
     networks.set("a-control-plane", ["kind"]);
     expect((await discover()).networks).toEqual(["kind"]);
   });
 
-  test("has an IPv6 pod CIDR where its nodes have", async () => {
+  test("has an IPv6 pod CIDR if its nodes have one", async () => {
     hold("/apis/cilium.io/v2/ciliumnodes/a-worker", {
       metadata: { name: "a-worker" },
       spec: { ipam: { podCIDRs: ["10.1.1.0/24", "fd00:10:1:1::/64"] } },
@@ -84,7 +84,7 @@ describe("an external cluster, read from its API server", () => {
     expect(await discover()).toMatchObject({ podCidr: "10.1.0.0/23", podCidr6: "fd00:10:1:1::/64" });
   });
 
-  test("is refused by name without rights, Cilium's id or pod CIDRs", async () => {
+  test("is refused without rights, Cilium's id or pod CIDRs, naming what is missing", async () => {
     for (const name of ["a-control-plane", "a-worker"])
       hold(`/apis/cilium.io/v2/ciliumnodes/${name}`, { metadata: { name }, spec: { ipam: {} } });
     await expect(discover()).rejects.toMatchObject({
@@ -99,7 +99,7 @@ describe("an external cluster, read from its API server", () => {
     allow(false);
     await expect(discover()).rejects.toMatchObject({
       code: "usage",
-      message: expect.stringMatching(/context c1 may not: .*create pods\/exec/),
+      message: expect.stringMatching(/context c1 lacks the rights: .*create pods\/exec/),
     });
   });
 });

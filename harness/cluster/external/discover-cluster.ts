@@ -6,8 +6,8 @@ import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { networksOfContainer } from "#harness/platform/docker.ts";
 import { agentSelector } from "../selectors.ts";
 
-/** Kinds of what the suites make, in namespaces of their own. */
-const made = [
+/** Kinds that the suites create, in namespaces of their own. */
+const createdKinds = [
   ["", "namespaces"],
   ["", "services"],
   ["apps", "deployments"],
@@ -15,8 +15,8 @@ const made = [
   ["cilium.io", "ciliumnetworkpolicies"],
   ["networking.k8s.io", "networkpolicies"],
 ] as const;
-/** Kinds of what they look at. */
-const looked = [
+/** Kinds that the suites only read. */
+const readKinds = [
   ["", "nodes"],
   ["", "pods"],
   ["discovery.k8s.io", "endpointslices"],
@@ -32,12 +32,12 @@ interface Right {
   readonly subresource?: string;
 }
 
-/** All that the suites do in an external cluster; objects are applied, which is a patch. */
+/** All that the suites do in an external cluster. Server-side apply is a patch. */
 const rights: readonly Right[] = [
-  ...made.flatMap(([group, resource]) =>
+  ...createdKinds.flatMap(([group, resource]) =>
     ["create", "patch", "delete", "get", "list", "watch"].map((verb) => ({ verb, group, resource })),
   ),
-  ...looked.flatMap(([group, resource]) => ["list", "watch"].map((verb) => ({ verb, group, resource }))),
+  ...readKinds.flatMap(([group, resource]) => ["list", "watch"].map((verb) => ({ verb, group, resource }))),
   { verb: "create", group: "", resource: "pods", subresource: "exec" },
   { verb: "get", group: "", resource: "pods", subresource: "log" },
   { verb: "get", group: "", resource: "configmaps" },
@@ -45,8 +45,9 @@ const rights: readonly Right[] = [
 ];
 
 /**
- * The plan of a meshed cluster, read from its API server. Throws `usage` where rights are missing, naming all of them,
- * and where Cilium gives the cluster no name and id or its nodes no pod CIDRs. The kubeconfig was checked before.
+ * The plan of a meshed cluster, read from its API server. Throws `usage`, naming all of them, if rights are missing;
+ * and if Cilium has no name and id for the cluster or no pod CIDRs for its nodes. The caller has checked the
+ * kubeconfig.
  */
 export async function discoverCluster(context: string, kubeconfig: string): Promise<PlannedExternalCluster> {
   const kube = new Kube(context, kubeconfig, context);
@@ -58,7 +59,7 @@ export async function discoverCluster(context: string, kubeconfig: string): Prom
   const id = Number(config?.["cluster-id"]);
   if (name === undefined || !(id > 0))
     throw new MeshproofError("usage", `context ${context} has no cilium-config with a cluster name and id`, {
-      remedy: "name the contexts of clusters that Cilium meshes",
+      remedy: "give contexts of clusters that Cilium meshes",
     });
   const [nodes, ciliumNodes, agents, apiserver, kvstoreMesh] = await Promise.all([
     kube.list(kinds.node),
@@ -92,7 +93,7 @@ export async function discoverCluster(context: string, kubeconfig: string): Prom
     hasApiserver: apiserver !== undefined,
     hasKvstoreMesh: apiserver !== undefined && kvstoreMesh !== undefined,
     routesNatively: config?.["routing-mode"] === "native",
-    // Asked for once suites may create a service.
+    // Detected later, when suites may create a service.
     assignsLoadBalancerIPs: false,
   };
 }
@@ -104,12 +105,12 @@ async function requireRights(kube: Kube, context: string): Promise<void> {
     ...Map.groupBy(refused, ({ resource, subresource }) => [resource, subresource ?? []].flat().join("/")),
   ].map(([what, all]) => `${all.map((r) => r.verb).join("/")} ${what}`);
   if (missing.length > 0)
-    throw new MeshproofError("usage", `context ${context} may not: ${missing.join(", ")}`, {
-      remedy: "use a context that may, such as a cluster administrator's",
+    throw new MeshproofError("usage", `context ${context} lacks the rights: ${missing.join(", ")}`, {
+      remedy: "use a context that has them, such as a cluster administrator's",
     });
 }
 
-/** The Docker networks of nodes that are all containers of this machine; none where one is not. */
+/** The Docker networks of the nodes, if all nodes are containers of this machine; else none. */
 async function localNetworks(nodes: readonly string[]): Promise<string[]> {
   const networks = await Promise.all(nodes.map((n) => networksOfContainer(n)));
   return networks.every((n) => n.length > 0) ? [...new Set(networks.flat())] : [];

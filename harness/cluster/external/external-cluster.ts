@@ -4,7 +4,7 @@ import { type Capabilities, capabilitiesOf } from "../capabilities.ts";
 import { ClusterBase } from "../cluster-base.ts";
 import type { ClusterNode } from "../node.ts";
 
-/** A cluster that others made: suites create namespaces in it, and nothing else of it is changed. */
+/** A cluster that Meshproof did not create: suites create namespaces in it, and change nothing else. */
 export class ExternalCluster extends ClusterBase {
   readonly kind = "external";
   readonly capabilities: Capabilities;
@@ -14,7 +14,7 @@ export class ExternalCluster extends ClusterBase {
     this.capabilities = capabilitiesOf(planned, plan.profile);
   }
 
-  /** As its API server lists them: whether they run is not known, and taken for granted. */
+  /** As its API server lists them. Whether they run is unknown, so all count as running. */
   async nodes(): Promise<ClusterNode[]> {
     return (await this.kube.list(kinds.node))
       .map((n) => ({

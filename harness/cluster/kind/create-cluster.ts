@@ -14,14 +14,15 @@ interface KindPatches {
 }
 
 /**
- * Two parts of kubeadm's control plane that a small machine turns into outages of seconds, which would be laid to Cilium.
- * The EndpointSlice controller meets its own last write too early when a second backend goes within milliseconds of the
- * first, and then waits 1 s, 2 s, 4 s (endpointslice_controller.go: "informer cache is out of date"): changes are
- * collected for 100 ms instead. And etcd waits for the host's disk at every write: a lab outlives no crash of its host.
+ * Two changes to kubeadm's control plane, without which a small machine has outages of seconds that would be
+ * attributed to Cilium. First, the EndpointSlice controller reads a stale cache if a second backend ends within
+ * milliseconds of the first, and then retries after 1 s, 2 s and 4 s (endpointslice_controller.go: "informer cache is
+ * out of date"); so it batches changes for 100 ms. Second, etcd waits for the host's disk at every write; a lab need
+ * not survive a crash of its host, so it does not.
  */
 function kubeadmPatches(coredns: string | undefined): string[] {
   return (["v1beta3", "v1beta4"] as const).map((version) => {
-    // From v1beta4 on flags are a list.
+    // From v1beta4 on, flags are a list.
     const extraArgs = (name: string, value: string) => ({
       extraArgs: version === "v1beta3" ? { [name]: value } : [{ name, value }],
     });
@@ -36,15 +37,15 @@ function kubeadmPatches(coredns: string | undefined): string[] {
 }
 
 interface KindOptions {
-  /** The program. */
+  /** The kind binary. */
   readonly kind: string;
-  /** The Docker network that its nodes stand on. */
+  /** The Docker network of its nodes. */
   readonly network: string;
   readonly onLine: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** Creates one cluster without a CNI. The user's own kubeconfig is never touched: kind writes to the lab's. */
+/** Creates one cluster without a CNI. kind writes to the lab's kubeconfig, and never to the user's. */
 export async function createKindCluster(
   plan: KindLabPlan,
   cluster: PlannedKindCluster,
@@ -54,7 +55,7 @@ export async function createKindCluster(
   const name = kindNameOf(plan.lab, cluster.name);
   const configFile = join(labDir(plan.lab), `${cluster.name}.kind.yaml`);
   const kubeconfig = kubeconfigOf(plan.lab, cluster.name);
-  // A published node image reads no registry hosts from files unless told to.
+  // A published node image does not read registry hosts from files by default.
   const patches =
     artifacts.mirror === undefined
       ? {}
@@ -95,8 +96,8 @@ export async function createKindCluster(
 }
 
 /**
- * Lets the nodes' containerd pull the public registries through a plain-HTTP mirror. A mirror on the host's loopback
- * is reached at the gateway of the lab's network.
+ * Lets the nodes' containerd pull from the public registries through a plain-HTTP mirror. A mirror on the host's
+ * loopback address is reached at the gateway of the lab's network.
  */
 export async function useMirror(
   nodes: readonly KindNode[],
@@ -115,14 +116,14 @@ export async function useMirror(
   }
 }
 
-/** Imports image archives into the nodes' containerd, for what their image lacks. */
+/** Imports image archives into the nodes' containerd, for images that the node image lacks. */
 export async function importArchives(
   nodes: readonly KindNode[],
   archives: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
   const argv = ["ctr", "--namespace=k8s.io", "images", "import", "-"];
-  // All nodes read one file at once: it comes from the disk once.
+  // All nodes read one file at the same time, so it is read from disk once.
   await Promise.all(
     nodes.map(async ({ container }) => {
       for (const archive of archives) await execIn(container, argv, { inputFile: archive, signal });
@@ -139,6 +140,6 @@ export async function holdsImages(
   const { stdout } = await execIn(node.container, ["ctr", "--namespace=k8s.io", "images", "ls", "-q"], {
     signal,
   });
-  const there = new Set(stdout.split("\n"));
-  return references.every((r) => there.has(r));
+  const present = new Set(stdout.split("\n"));
+  return references.every((r) => present.has(r));
 }

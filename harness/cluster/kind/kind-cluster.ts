@@ -10,7 +10,7 @@ import { clusterNetwork } from "./networks.ts";
 export class KindCluster extends ClusterBase<ClusterNode & KindNode> {
   readonly kind = "kind";
   readonly capabilities: Capabilities;
-  /** The Docker network that its nodes are on. */
+  /** The Docker network of its nodes. */
   readonly network: string;
   readonly #lab: string;
 
@@ -32,7 +32,7 @@ export class KindCluster extends ClusterBase<ClusterNode & KindNode> {
     return kindNodes(this.#lab, this.name);
   }
 
-  /** One of its nodes, by a name that Kubernetes gave, such as a pod's. */
+  /** A node by its Kubernetes name, such as a pod's `nodeName`. */
   node(name: string): KindNode {
     return kindNode(name);
   }

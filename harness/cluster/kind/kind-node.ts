@@ -7,7 +7,7 @@ export interface KindNode extends LocalNode {
   readonly kind: "kind";
 }
 
-/** By its name, which is also the container's, as `KindCluster.node` and the journal of faults know it. */
+/** A node by its name, which is also its container's. `KindCluster.node` and the fault journal have only the name. */
 export const kindNode = (name: string): KindNode => ({ kind: "kind", name, container: name });
 
 /** The nodes of a cluster as Docker lists them, running or not. */
@@ -23,7 +23,7 @@ export async function kindNodes(lab: string, cluster: string): Promise<(ClusterN
   const nodes: (ClusterNode & KindNode)[] = [];
   for (const line of reported.split("\n").filter((l) => l !== "")) {
     const [name = line, role, state] = line.split("\t");
-    // A node is on one network, its cluster's.
+    // A node is on one network, that of its cluster.
     const address = await output("docker", [
       "inspect",
       "--format",

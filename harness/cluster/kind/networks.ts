@@ -6,11 +6,11 @@ import { labLabels } from "#harness/platform/owner.ts";
 import { networkOf } from "#harness/state/lab.ts";
 import { kindNodes } from "./kind-node.ts";
 
-/** The Docker network that a cluster's nodes are on: the lab's, or one of its own. */
+/** The Docker network of a cluster's nodes: the lab's, or one per cluster. */
 export const clusterNetwork = (plan: Pick<LabPlan, "lab" | "networks">, cluster: string): string =>
   networkOf(plan.lab, plan.networks === "each" ? cluster : undefined);
 
-/** Every Docker network that nodes of a lab are on; external clusters may have none. */
+/** Every Docker network of a lab's nodes; external clusters may have none. */
 export const networksOf = (plan: LabPlan): string[] => [
   ...new Set(plan.clusters.flatMap((c) => (c.kind === "kind" ? [clusterNetwork(plan, c.name)] : c.networks))),
 ];
@@ -24,8 +24,8 @@ export async function createNetworks(plan: KindLabPlan): Promise<void> {
 }
 
 /**
- * Lets clusters on networks of their own reach one another: a router on all of them, and routes to it in every node. To
- * be called again for a node that started anew: its routes went with its network namespace.
+ * Connects clusters on separate networks: a router on all of them, and routes to it in every node. Call it again for
+ * a node that restarted, because its routes are lost with its network namespace.
  */
 export async function routeBetween(
   plan: KindLabPlan,

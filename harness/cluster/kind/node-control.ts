@@ -4,7 +4,7 @@ import { command, output } from "#harness/platform/command.ts";
 import { type LocalNode, onNode } from "../node.ts";
 import type { KindNode } from "./kind-node.ts";
 
-/** Hard control over a node's container and its processes: what faults need, and their healing. */
+/** Control over a node's container and its processes, for faults and their undo steps. */
 
 async function stateOf({ container }: KindNode): Promise<string> {
   const found = await command("docker", ["inspect", "--format", "{{.State.Status}}", container], {
@@ -56,7 +56,7 @@ async function signalProcesses(
   return found.length;
 }
 
-/** One round of killing, in one program; answers whether there was anything to kill. */
+/** Kills the matching processes once; returns whether there were any. */
 export async function killProcesses(node: KindNode, pattern: string, signal: AbortSignal): Promise<boolean> {
   return (await onNode(node, ["pkill", "-KILL", "-f", pattern], { signal, tolerate: true })).exitCode === 0;
 }
@@ -83,11 +83,11 @@ export async function continueProcesses(node: KindNode, pattern: string, signal:
     );
 }
 
-/** A shell command that lists `/proc/<pid>/cgroup` of a pod's processes, by the pod's uid as kubelet writes it. */
+/** A shell command that lists `/proc/<pid>/cgroup` of a pod's processes, by the pod's uid. */
 const cgroupsOf = (podUid: string): string =>
   `grep -lsE '${podUid.replaceAll("-", "[-_]")}' /proc/[0-9]*/cgroup`;
 
-/** Some process of a pod, by the cgroup that kubelet names after the pod's uid; nothing where the pod is gone. */
+/** A process of a pod, found by the cgroup that kubelet names after the pod's uid; undefined if the pod is gone. */
 export async function podProcess(
   node: LocalNode,
   podUid: string,
@@ -99,13 +99,13 @@ export async function podProcess(
   return pid === undefined ? undefined : Number(pid);
 }
 
-/** Lets stopped processes go on; answers when, in Unix milliseconds, to the microsecond. */
+/** Continues stopped processes; returns when, in Unix milliseconds, to the microsecond. */
 export async function continueAt(node: KindNode, pattern: string, signal: AbortSignal): Promise<number> {
   const reported = await onNode(node, ["sh", "-c", `pkill -CONT -f '${pattern}'; date +%s%6N`], { signal });
   return Number(reported.stdout.trim()) / 1000;
 }
 
-/** Ends every process of a pod but the one that holds its namespaces, without a word (SIGKILL). */
+/** Kills every process of a pod (SIGKILL) except the one that holds its namespaces. */
 export async function killPod(node: KindNode, podUid: string, signal: AbortSignal): Promise<void> {
   const script = `for p in $(${cgroupsOf(podUid)} | cut -d/ -f3); do [ "$(cat /proc/$p/comm 2>/dev/null)" = pause ] || kill -KILL $p 2>/dev/null; done; true`;
   await onNode(node, ["sh", "-c", script], { signal });

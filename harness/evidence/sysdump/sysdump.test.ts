@@ -41,7 +41,7 @@ const service = (type: string, ports: object[]): object => ({
   status: {},
 });
 
-/** A cluster whose KVStoreMesh asks its peer at a port. */
+/** A cluster whose KVStoreMesh connects to its peer at a port. */
 const dump = (cluster: string, peer: string, port: number): Record<string, string> => ({
   [`d/cilium-configmap-${at}.yaml`]: toYaml({
     data: { "cluster-name": cluster, "cluster-id": cluster === "c1" ? "1" : "2" },
@@ -63,8 +63,8 @@ const dump = (cluster: string, peer: string, port: number): Record<string, strin
     "IP PREFIX/ADDRESS   IDENTITY\n10.1.1.27/32        identity=70287 encryptkey=0 tunnelendpoint=172.19.0.3 flags=hastunnel   \n",
 });
 
-describe("tables of Cilium's tools, as bugtool keeps them", () => {
-  test("the controllers that cilium-dbg status --verbose calls failing", () => {
+describe("tables of Cilium's tools in a bugtool archive", () => {
+  test("the failing controllers in cilium-dbg status --verbose", () => {
     const text = [
       "Controller Status:      2/3 healthy",
       "  Name                            Last success   Last error   Count   Message",
@@ -111,7 +111,7 @@ describe("tables of Cilium's tools, as bugtool keeps them", () => {
     expect(parseKvstoreMesh(kvstoreMeshText(text.replace("ClusterMesh:", "KVStoreMesh:")))).toHaveLength(2);
   });
 
-  test("maps and identities, each by the reader of the live tool's JSON", () => {
+  test("maps and identities, as the parsers of the live tool's JSON read them", () => {
     const lb = [
       "SERVICE ADDRESS               BACKEND ADDRESS (REVNAT_ID) (SLOT)",
       "10.101.0.10:53/UDP (2)        10.1.0.175:53/UDP (8) (2)                                      ",
@@ -133,7 +133,7 @@ describe("tables of Cilium's tools, as bugtool keeps them", () => {
 });
 
 describe("diagnose of sysdumps", () => {
-  test("a peer asked at a port where nobody listens is named, with the port that is right", async () => {
+  test("a wrong peer port is reported, with the right one", async () => {
     const c1 = await zipOf(dump("c1", "c2", 32380));
     const c2 = await zipOf(dump("c2", "c1", 32379));
     const found = (await diagnoseFiles([c1, c2])).filter((f) => f.layer === "configuration");
@@ -142,14 +142,14 @@ describe("diagnose of sysdumps", () => {
     expect(found[0]?.message).toContain("listens at 32379 (NodePort)");
   });
 
-  test("agents are found by their pods' nodes", async () => {
+  test("agents are found by the nodes of their pods", async () => {
     const { cluster, evidence } = await readSysdump(await zipOf(dump("c1", "c2", 32379)));
     expect(cluster).toBe("c1");
     expect(evidence.get("agent-c1-worker-ipcache.json")).toContain("identity=70287");
   });
 });
 
-describe("hostile and broken archives are refused by name, with exit code 2", () => {
+describe("hostile and broken archives are refused, naming the file, with exit code 2", () => {
   const refused = async (path: string, message: RegExp): Promise<void> => {
     await expect(diagnoseFiles([path])).rejects.toMatchObject({
       exitCode: 2,
@@ -157,18 +157,18 @@ describe("hostile and broken archives are refused by name, with exit code 2", ()
     });
   };
 
-  test("truncated, no zip at all, not there", async () => {
+  test("truncated, not a zip archive, or missing", async () => {
     const whole = await readFile(await zipOf(dump("c1", "c2", 1)));
     const path = join(tempFolder("sysdump"), "x.zip");
     await writeFile(path, whole.subarray(0, whole.length / 2));
-    await refused(path, /x\.zip: no zip, or a truncated one/);
+    await refused(path, /x\.zip: not a zip archive, or a truncated one/);
     await writeFile(path, "hello");
-    await refused(path, /no zip/);
+    await refused(path, /not a zip archive/);
     await refused("/nowhere/x.zip", /cannot read/);
   });
 
-  test("no sysdump, and two of one cluster", async () => {
-    await refused(await zipOf({ "d/readme.txt": "x" }), /is no sysdump: it has no cilium-configmap/);
+  test("another archive, and two sysdumps of one cluster", async () => {
+    await refused(await zipOf({ "d/readme.txt": "x" }), /is not a sysdump: it has no cilium-configmap/);
     const a = await zipOf(dump("c1", "c2", 1));
     const b = await zipOf(dump("c1", "c2", 2));
     await expect(diagnoseFiles([a, b])).rejects.toMatchObject({
@@ -177,7 +177,7 @@ describe("hostile and broken archives are refused by name, with exit code 2", ()
     });
   });
 
-  test("paths that lead out, links, nesting", async () => {
+  test("paths outside the archive, links, deep nesting", async () => {
     const name = `dd/k8s-pods-${at}.yaml`;
     const path = await zipOf({ [name]: "x" });
     const bytes = (await readFile(path)).toString("latin1").replaceAll(name, name.replace("dd", ".."));
@@ -187,10 +187,10 @@ describe("hostile and broken archives are refused by name, with exit code 2", ()
     await refused(await zipOf({ [`${"a/".repeat(12)}${name}`]: "x" }), /nested too deep/);
   });
 
-  test("a bomb: what a file unpacks to is bounded before it is read", async () => {
+  test("a zip bomb: the unpacked size is checked before reading", async () => {
     const path = await zipOf({ [`d/k8s-pods-${at}.yaml`]: Buffer.alloc(80 * 1024 ** 2) });
-    await refused(path, /unpacks to 80 MiB: more than is read/);
-    // One that lies about its size is cut off where it says that it ends.
+    await refused(path, /unpacks to 80 MiB, which exceeds the limit/);
+    // One with a false size is cut off at the declared size.
     const small = await zipOf({ [`d/k8s-pods-${at}.yaml`]: Buffer.alloc(1024 ** 2) });
     const bytes = await readFile(small);
     const size = Buffer.alloc(4);
@@ -200,9 +200,9 @@ describe("hostile and broken archives are refused by name, with exit code 2", ()
     await refused(small, /too many bytes|not enough bytes|invalid/i);
   });
 
-  test("YAML that refers to itself without end", async () => {
+  test("YAML with recursive aliases", async () => {
     const bomb = `a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\ndata: *b\n`;
     const path = await zipOf({ ...dump("c1", "c2", 1), [`d/cilium-configmap-${at}.yaml`]: bomb });
-    await refused(path, /cilium-configmap\.yaml is no YAML that is read: Alias resolution is disabled/);
+    await refused(path, /cilium-configmap\.yaml cannot be parsed: Alias resolution is disabled/);
   });
 });

@@ -7,13 +7,13 @@ import type { ClusterEvidence } from "../evidence.ts";
 import { readZip } from "./archive.ts";
 import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
 
-/** One cluster, as a `cilium sysdump` archive shows it: the same files as evidence that was collected live. */
+/** One cluster in a `cilium sysdump` archive: the same files as live evidence. */
 export interface Sysdump {
   readonly cluster: string;
   readonly evidence: ClusterEvidence;
 }
 
-/** Objects by the name of their file in a sysdump; the time of the dump stands behind it. */
+/** Objects by their file name in a sysdump, without the time of the dump at its end. */
 const objectFiles: Readonly<Record<string, string>> = {
   "k8s-nodes": "nodes.json",
   "k8s-pods": "pods.json",
@@ -34,7 +34,9 @@ const workloadFiles: Readonly<Record<string, string>> = {
   "clustermesh-apiserver-deployment": "deployments.json",
 };
 
-/** What an agent's tools told, by the name of the file of bugtool; with what makes the readers' JSON of it. */
+/**
+ * Files of bugtool with the output of an agent's tools, each with the function that converts it to the parsers' JSON.
+ */
 const agentFiles: Readonly<Record<string, readonly [string, (text: string) => string]>> = {
   "cilium-dbg-status---verbose.md": ["status.json", statusText],
   "cilium-dbg-node-list--o-json.md": ["node-list.json", asItIs],
@@ -49,7 +51,7 @@ function asItIs(text: string): string {
   return text;
 }
 
-/** What is parsed costs many times its length in memory. */
+/** Parsed YAML takes many times its length in memory. */
 const mostYamlLength = 16 * 1024 ** 2;
 
 const stamp = /-\d{8}-\d{6}(?=\.\w+$)/;
@@ -67,7 +69,7 @@ const expected = (path: string): boolean => {
   );
 };
 
-/** Reads one archive; what is no sysdump is refused by name. */
+/** Reads one archive; refuses a file that is not a sysdump, naming it. */
 export async function readSysdump(path: string): Promise<Sysdump> {
   const files = await readZip(path, expected);
   const byName = new Map<string, string>();
@@ -85,15 +87,15 @@ export async function readSysdump(path: string): Promise<Sysdump> {
     if (text.length > mostYamlLength)
       throw new MeshproofError(
         "archive-corrupt",
-        `${basename(path)}: ${name} has ${Math.round(text.length / 1024 ** 2)} MiB: at most 16 are read`,
+        `${basename(path)}: ${name} has ${Math.round(text.length / 1024 ** 2)} MiB; the limit is 16`,
       );
     try {
-      // Aliases are no part of what kubectl writes, and could grow without end.
+      // kubectl writes no aliases, and recursive ones could exhaust memory.
       return parseYaml(text, { maxAliasCount: 0 });
     } catch (error) {
       throw new MeshproofError(
         "archive-corrupt",
-        `${basename(path)}: ${name} is no YAML that is read: ${messageOf(error)}`,
+        `${basename(path)}: ${name} cannot be parsed: ${messageOf(error)}`,
         { cause: error },
       );
     }
@@ -103,9 +105,9 @@ export async function readSysdump(path: string): Promise<Sysdump> {
   if (config === undefined || cluster === undefined)
     throw new MeshproofError(
       "archive-corrupt",
-      `${basename(path)} is no sysdump: it has no cilium-configmap`,
+      `${basename(path)} is not a sysdump: it has no cilium-configmap`,
       {
-        remedy: "give a zip as `cilium sysdump` writes it, one for each cluster",
+        remedy: "give a zip that `cilium sysdump` wrote, one for each cluster",
       },
     );
   const evidence = new Map<string, string>([["cilium-config.json", JSON.stringify(config)]]);
@@ -116,8 +118,8 @@ export async function readSysdump(path: string): Promise<Sysdump> {
   for (const [from, to] of Object.entries(workloadFiles)) {
     const object = yaml(`${from}.yaml`);
     if (object === undefined) continue;
-    const standing = JSON.parse(evidence.get(to) ?? "[]") as unknown[];
-    evidence.set(to, JSON.stringify([...standing, object]));
+    const existing = JSON.parse(evidence.get(to) ?? "[]") as unknown[];
+    evidence.set(to, JSON.stringify([...existing, object]));
   }
   for (const [name, text] of byName) {
     if (/-kvstoremesh-status\.json$/.test(name)) evidence.set("kvstoremesh-status.json", text);
@@ -153,7 +155,10 @@ interface PeerValue {
   readonly port?: number;
 }
 
-/** What the chart makes of `clustermesh.config.clusters`, a list or a mapping: secrets are in no sysdump. */
+/**
+ * The peers that the chart configures from `clustermesh.config.clusters`, a list or a mapping: a sysdump has no
+ * secrets.
+ */
 function peersOf(helm: Record<string, unknown>): { agents: object; kvstoreMesh: object } {
   const { clustermesh } = helm as {
     clustermesh?: {

@@ -1,16 +1,16 @@
 /**
- * `cilium-bugtool` keeps what Cilium's tools print as tables; the readers of live agents take `-o json`. Each function
- * makes the JSON out of the table.
+ * `cilium-bugtool` stores the output of Cilium's tools as tables, and the parsers of live agents expect `-o json`.
+ * Each function converts a table to that JSON.
  */
 
-/** Lines as Cilium's tools print them, without trailing space; what is longer is none, and would take long to match. */
+/** Lines of Cilium's tools without trailing space; a longer one is not theirs, and would take long to match. */
 const shortLines = (text: string): string[] =>
   text
     .split("\n")
     .filter((line) => line.length <= 8192)
     .map((line) => line.trimEnd());
 
-/** Rows of two columns under a head, the second one to the end of the line. */
+/** Rows of two columns under a header; the second column extends to the end of the line. */
 const rows = (text: string): (readonly [string, string])[] =>
   shortLines(text)
     .slice(1)
@@ -18,7 +18,7 @@ const rows = (text: string): (readonly [string, string])[] =>
     .filter((row) => row !== null)
     .map(([, key = "", value = ""]) => [key, value] as const);
 
-/** `cilium-dbg bpf ipcache list`, and `bpf lb list`: key to values. */
+/** `cilium-dbg bpf ipcache list` and `bpf lb list`: key to values. */
 export function mapTable(text: string): string {
   const map = new Map<string, string[]>();
   for (const [key, value] of rows(text)) {
@@ -29,7 +29,7 @@ export function mapTable(text: string): string {
   return JSON.stringify(Object.fromEntries(map));
 }
 
-/** `cilium-dbg identity list`: further labels stand on lines of their own. */
+/** `cilium-dbg identity list`: further labels are on separate lines. */
 export function identityTable(text: string): string {
   const identities: { id: number; labels: string[] }[] = [];
   for (const line of shortLines(text).slice(1)) {
@@ -41,7 +41,7 @@ export function identityTable(text: string): string {
   return JSON.stringify(identities);
 }
 
-/** The parts `ClusterMesh` and `Controller Status` of `cilium-dbg status --verbose`. */
+/** The sections `ClusterMesh` and `Controller Status` of `cilium-dbg status --verbose`. */
 export function statusText(text: string): string {
   return JSON.stringify({
     "cluster-mesh": { clusters: remoteClusters(text, "ClusterMesh") },
@@ -66,7 +66,7 @@ function controllers(text: string): Record<string, unknown>[] {
   return found;
 }
 
-/** `kvstoremesh-dbg status`, where there is no JSON. */
+/** `kvstoremesh-dbg status`, for versions without JSON output. */
 export function kvstoreMeshText(text: string): string {
   return JSON.stringify(remoteClusters(text, "KVStoreMesh"));
 }
@@ -90,7 +90,7 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
     }
     const detail = /^ {3}└ {2}(.*)$/.exec(line)?.[1];
     const last = found.at(-1);
-    // The next part of the output ends this one.
+    // The next section of the output ends this one.
     if (detail === undefined) break;
     if (last === undefined) continue;
     const values = Object.fromEntries(

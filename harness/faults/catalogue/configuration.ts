@@ -15,13 +15,13 @@ import { clusterAt, firstTwo } from "./victim.ts";
 type Annotations = Readonly<Record<string, string>>;
 type Changes = Readonly<Record<string, string | null>>;
 
-/** Changes annotations of the suite's services; `change` answers nothing for a service that is left alone. */
+/** Changes annotations of the suite's services; `change` returns undefined to leave a service unchanged. */
 function annotationsChanged(
   name: string,
   does: string,
   options: {
     readonly clusters: (all: readonly Cluster[]) => readonly Cluster[];
-    readonly change: (standing: Annotations) => Changes | undefined;
+    readonly change: (existing: Annotations) => Changes | undefined;
     readonly traceless?: string;
   },
 ): Fault {
@@ -37,11 +37,11 @@ function annotationsChanged(
       const changed: (() => Promise<void>)[] = [];
       for (const cluster of options.clusters(ctx.mesh.clusters)) {
         for (const service of await cluster.kube.list(kinds.service, ctx.namespace)) {
-          const standing = service.metadata.annotations ?? {};
-          const changes = options.change(standing);
+          const existing = service.metadata.annotations ?? {};
+          const changes = options.change(existing);
           if (changes === undefined) continue;
           changed.push(await backendsWillChange(ctx, cluster, service));
-          const back = Object.fromEntries(Object.keys(changes).map((key) => [key, standing[key] ?? null]));
+          const back = Object.fromEntries(Object.keys(changes).map((key) => [key, existing[key] ?? null]));
           const where = {
             namespace: ctx.namespace,
             name: service.metadata.name,
@@ -63,12 +63,12 @@ function annotationsChanged(
       if (subjects.length === 0)
         throw new MeshproofError(
           "fault-no-effect",
-          `no service in ${ctx.namespace} has what ${name} changes`,
+          `no service in ${ctx.namespace} has an annotation that ${name} changes`,
         );
       return {
         subject: subjects.join(", "),
         names: [...names],
-        // One service whose backends stay the same proves nothing; all of them staying so means no effect.
+        // Some services may keep their backends; only if all do, the fault has no effect.
         tookHold: async () => {
           const results = await Promise.allSettled(changed.map((seen) => seen()));
           const failure = results.find((r) => r.status === "rejected");
@@ -79,7 +79,10 @@ function annotationsChanged(
   };
 }
 
-/** Remembers a service's backends in the BPF maps of every agent of every cluster; the answer waits until they differ. */
+/**
+ * Records a service's backends in the BPF maps of every agent of every cluster; the returned function waits until
+ * they differ.
+ */
 async function backendsWillChange(
   ctx: FaultContext,
   changed: Cluster,
@@ -101,7 +104,7 @@ async function backendsWillChange(
     await eventually(
       async () => {
         const now = await Promise.all(watched.map((w) => w.read()));
-        return now.some((text, i) => text !== before[i]) ? ready(undefined) : notYet("the same backends");
+        return now.some((text, i) => text !== before[i]) ? ready(undefined) : notYet("unchanged backends");
       },
       {
         what: `the change of ${service.metadata.name} in ${changed.name} to reach a BPF map`,
@@ -117,8 +120,8 @@ async function backendsWillChange(
 
 const removing =
   (keys: readonly string[]) =>
-  (standing: Annotations): Changes | undefined => {
-    const present = keys.filter((k) => standing[k] !== undefined);
+  (existing: Annotations): Changes | undefined => {
+    const present = keys.filter((k) => existing[k] !== undefined);
     return present.length === 0 ? undefined : Object.fromEntries(present.map((k) => [k, null]));
   };
 
@@ -126,19 +129,21 @@ const swapped: Readonly<Record<string, string>> = { local: "remote", remote: "lo
 
 interface Setting {
   readonly name: string;
-  /** Of the target cluster. */
+  /** Index of the target cluster. */
   readonly index: number;
   readonly key: string;
   readonly value: string;
-  /** Whether the agents start anew, and read it. */
+  /** Whether to restart the agents, so that they read it. */
   readonly restart: boolean;
   readonly does: string;
 }
 
-/** A key of Cilium's own ConfigMap, read by agents when they start. */
+/** A key of Cilium's ConfigMap, which agents read when they start. */
 function setting({ name, index, key, value, restart, does }: Setting): Fault {
   return {
-    ...(restart ? {} : { traceless: "agents read it when they start: the ConfigMap alone has changed" }),
+    ...(restart
+      ? {}
+      : { traceless: "agents read it only when they start, so only the ConfigMap has changed" }),
     name,
     group: "configuration",
     does,
@@ -173,7 +178,7 @@ const lastNode = async (cluster: Cluster): Promise<NodeTruth> =>
 const lastCiliumNode = async (cluster: Cluster): Promise<KubeObject> =>
   found((await cluster.kube.list(kinds.ciliumNode)).at(-1), `CiliumNode in cluster ${cluster.name}`);
 
-const anyAffinity = "any affinity is a valid one";
+const anyAffinity = "every affinity is valid";
 
 export const configurationFaults: readonly Fault[] = [
   annotationsChanged("global-removed", "removes the `global` annotation from the suite's services", {
@@ -189,22 +194,22 @@ export const configurationFaults: readonly Fault[] = [
     clusters: (all) => all,
     change: removing([annotation.affinity, annotation.oldAffinity]),
   }),
-  annotationsChanged("affinity-swapped", "makes affinity local remote, and remote local", {
+  annotationsChanged("affinity-swapped", "swaps the affinities local and remote of the suite's services", {
     traceless: anyAffinity,
     clusters: (all) => all,
-    change: (standing) => {
-      const other = swapped[standing[annotation.affinity] ?? ""];
+    change: (existing) => {
+      const other = swapped[existing[annotation.affinity] ?? ""];
       return other === undefined ? undefined : { [annotation.affinity]: other };
     },
   }),
   annotationsChanged(
     "affinity-local",
-    "gives the first cluster's services without an affinity the affinity local",
+    "sets the affinity local on the first cluster's services without an affinity",
     {
       traceless: anyAffinity,
       clusters: (all) => all.slice(0, 1),
-      change: (standing) =>
-        standing[annotation.affinity] === undefined ? { [annotation.affinity]: "local" } : undefined,
+      change: (existing) =>
+        existing[annotation.affinity] === undefined ? { [annotation.affinity]: "local" } : undefined,
     },
   ),
   setting({
@@ -221,41 +226,42 @@ export const configurationFaults: readonly Fault[] = [
     key: "kube-proxy-replacement",
     value: "false",
     restart: true,
-    does: "switches the first cluster's kube-proxy replacement off: NodePort and LoadBalancer have nobody to serve them",
+    does: "turns off the first cluster's kube-proxy replacement, so nothing serves NodePort and LoadBalancer",
   }),
   {
     name: "pod-cidr-overlap",
     group: "configuration",
-    does: "tells the first cluster that a node of the second has the pod CIDR of one of its own",
+    does: "gives a node of the second cluster half of the pod CIDR of a node of the first, in its CiliumNode",
     async inject(ctx) {
-      const [home, away] = firstTwo(ctx);
-      const own = await lastNode(home);
-      const node = await lastCiliumNode(away);
+      const [first, second] = firstTwo(ctx);
+      const own = await lastNode(first);
+      const node = await lastCiliumNode(second);
       const before = node.spec.ipam.podCIDRs as string[];
-      // The upper half alone: healing withdraws the route of what was told, and the whole is a node's own.
+      // Only the upper half: when the fault is healed, agents remove the route of the announced CIDR, and the whole
+      // CIDR is that of one of their nodes.
       const cidr = parseCidr(own.podCidr);
       const upper = `${addressAt(cidr, 2 ** (31 - cidr.bits))}/${cidr.bits + 1}`;
       const patch = (podCIDRs: readonly string[]) => ({ spec: { ipam: { podCIDRs } } });
       await ctx.recordUndo({
         do: "merge",
-        cluster: away.name,
+        cluster: second.name,
         kind: "ciliumNode",
         name: node.metadata.name,
         patch: patch(before),
       });
-      await away.kube.merge(kinds.ciliumNode, undefined, node.metadata.name, patch([upper]));
+      await second.kube.merge(kinds.ciliumNode, undefined, node.metadata.name, patch([upper]));
       return {
-        subject: `pod CIDR ${upper} of ${away.name}/${node.metadata.name}`,
+        subject: `pod CIDR ${upper} of ${second.name}/${node.metadata.name}`,
         names: [node.metadata.name],
         tookHold: async () => {
-          for (const agent of await agentsOf(home, ctx.signal))
+          for (const agent of await agentsOf(first, ctx.signal))
             await eventually(
               async () =>
                 (await agent.nodeList()).some((n) => n.podCidrs.includes(upper))
                   ? ready(undefined)
-                  : notYet("not told yet"),
+                  : notYet("not learned yet"),
               {
-                what: `${agent.name} to be told of ${upper}`,
+                what: `${agent.name} to learn ${upper}`,
                 withinMs: 30_000,
                 everyMs: 500,
                 signal: ctx.signal,
@@ -269,45 +275,45 @@ export const configurationFaults: readonly Fault[] = [
     name: "node-address-twice",
     group: "configuration",
     wide: true,
-    does: "gives a node of the second cluster the address of one of the first",
+    does: "gives a node of the second cluster the address of a node of the first, in its CiliumNode",
     async inject(ctx) {
-      const [home, away] = firstTwo(ctx);
-      const own = await lastNode(home);
-      const node = await lastCiliumNode(away);
+      const [first, second] = firstTwo(ctx);
+      const own = await lastNode(first);
+      const node = await lastCiliumNode(second);
       const before = node.spec.addresses as readonly { readonly type: string; readonly ip: string }[];
       const patch = (addresses: typeof before) => ({ spec: { addresses } });
       await ctx.recordUndo(
         { do: "await-mesh" },
         {
           do: "merge",
-          cluster: away.name,
+          cluster: second.name,
           kind: "ciliumNode",
           name: node.metadata.name,
           patch: patch(before),
         },
       );
-      await away.kube.merge(
+      await second.kube.merge(
         kinds.ciliumNode,
         undefined,
         node.metadata.name,
         patch(before.map((a) => (a.type === "InternalIP" ? { ...a, ip: own.address } : a))),
       );
       return {
-        subject: `address ${own.address} of ${away.name}/${node.metadata.name}`,
+        subject: `address ${own.address} of ${second.name}/${node.metadata.name}`,
         names: [node.metadata.name],
         tookHold: async () => {
-          for (const agent of await agentsOf(home, ctx.signal))
+          for (const agent of await agentsOf(first, ctx.signal))
             await eventually(
               async () =>
                 (await agent.nodeList()).some(
                   (n) =>
-                    n.name === `${away.name}/${node.metadata.name}` &&
+                    n.name === `${second.name}/${node.metadata.name}` &&
                     n.addresses.some((a) => a.ip === own.address),
                 )
                   ? ready(undefined)
-                  : notYet("not told yet"),
+                  : notYet("not learned yet"),
               {
-                what: `${agent.name} to be told of ${own.address}`,
+                what: `${agent.name} to learn ${own.address}`,
                 withinMs: 30_000,
                 everyMs: 500,
                 signal: ctx.signal,

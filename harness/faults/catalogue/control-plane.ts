@@ -17,7 +17,7 @@ import { clusterAt, kindClusterAt, victimNode } from "./victim.ts";
 
 export const agentProcess = "^cilium-agent ";
 
-/** The node that a deployment's pod runs on. */
+/** The node of a deployment's pod. */
 async function nodeOf(cluster: KindCluster, selector: string): Promise<KindNode> {
   const [pod] = await cluster.kube.list(kinds.pod, "kube-system", selector);
   if (pod?.spec?.nodeName === undefined)
@@ -27,14 +27,14 @@ async function nodeOf(cluster: KindCluster, selector: string): Promise<KindNode>
 
 interface DeploymentDown {
   readonly name: string;
-  /** Of the target cluster. */
+  /** Index of the target cluster. */
   readonly index: number;
   readonly deployment: string;
   readonly selector: string;
   readonly does: string;
 }
 
-/** A deployment of kube-system without a pod. */
+/** Scales a deployment of kube-system to zero. */
 function down({ name, index, deployment, selector, does }: DeploymentDown): Fault {
   return {
     name,
@@ -53,19 +53,19 @@ function down({ name, index, deployment, selector, does }: DeploymentDown): Faul
 
 interface ProcessKilled {
   readonly name: string;
-  /** Of the target cluster. */
+  /** Index of the target cluster. */
   readonly index: number;
-  /** A pattern of its command line. */
+  /** A pattern that matches its command line. */
   readonly process: string;
   readonly selector: string;
   readonly does: string;
-  /** The node where a DaemonSet's pod is hit. */
+  /** For a DaemonSet: the node whose pod is the target. */
   readonly at?: (ctx: FaultContext, index: number) => Promise<KindNode>;
 }
 
 /**
- * A process of a pod of kube-system that is killed whenever it comes back. The pod is replaced when healing: else it
- * backs off for minutes.
+ * Kills a process of a pod of kube-system whenever it restarts. The undo step replaces the pod, because its container
+ * would stay in back-off for minutes.
  */
 function killed({ name, index, process, selector, does, at }: ProcessKilled): Fault {
   return {
@@ -92,7 +92,7 @@ function killed({ name, index, process, selector, does, at }: ProcessKilled): Fa
   };
 }
 
-/** Kills until it is stopped. `down` waits until kubelet has given the container a pause. */
+/** Kills the process until `stop`. `down` waits until the container is in kubelet's back-off. */
 async function killing(
   ctx: FaultContext,
   at: { readonly cluster: KindCluster; readonly node: KindNode; readonly selector: string },
@@ -128,7 +128,7 @@ async function killing(
       if (trouble !== undefined)
         throw new MeshproofError(
           "fault-no-effect",
-          `the killing on ${node.name} ended early: ${messageOf(trouble)}`,
+          `the kill loop on ${node.name} ended early: ${messageOf(trouble)}`,
         );
     },
   };
@@ -140,42 +140,42 @@ export const controlPlaneFaults: readonly Fault[] = [
     index: 1,
     deployment: "clustermesh-apiserver",
     selector: apiserverSelector,
-    does: "scales the second cluster's clustermesh-apiserver to zero: what is new there is not told to the others",
+    does: "scales the second cluster's clustermesh-apiserver to zero, so the others do not learn of changes there",
   }),
   killed({
     name: "apiserver-killed",
     index: 0,
     process: "clustermesh-apiserver clustermesh",
     selector: apiserverSelector,
-    does: "kills the first cluster's clustermesh-apiserver whenever it comes back",
+    does: "kills the first cluster's clustermesh-apiserver whenever it restarts",
   }),
   killed({
     name: "etcd-killed",
     index: 1,
     process: "etcd .*--name=clustermesh-apiserver",
     selector: apiserverSelector,
-    does: "kills the etcd beside the second cluster's clustermesh-apiserver whenever it comes back",
+    does: "kills the etcd beside the second cluster's clustermesh-apiserver whenever it restarts",
   }),
   killed({
     name: "kvstoremesh-killed",
     index: 0,
     process: "clustermesh-apiserver kvstoremesh",
     selector: apiserverSelector,
-    does: "kills the first cluster's KVStoreMesh whenever it comes back: it learns nothing of the others",
+    does: "kills the first cluster's KVStoreMesh whenever it restarts, so it learns nothing about the other clusters",
   }),
   killed({
     name: "kvstoremesh-killed-back",
     index: 1,
     process: "clustermesh-apiserver kvstoremesh",
     selector: apiserverSelector,
-    does: "kills the second cluster's KVStoreMesh whenever it comes back",
+    does: "kills the second cluster's KVStoreMesh whenever it restarts",
   }),
   down({
     name: "operator-down",
     index: 1,
     deployment: "cilium-operator",
     selector: operatorSelector,
-    does: "scales the second cluster's operator to zero: no LoadBalancer address is given out",
+    does: "scales the second cluster's operator to zero, so it assigns no LoadBalancer address",
   }),
   down({
     name: "operator-down-back",
@@ -187,7 +187,7 @@ export const controlPlaneFaults: readonly Fault[] = [
   {
     name: "coredns-down",
     group: "control-plane",
-    does: "scales CoreDNS to zero in every cluster: no name is answered",
+    does: "scales CoreDNS to zero in every cluster, so no name resolves",
     async inject(ctx) {
       for (const { kube } of ctx.mesh.clusters) {
         await toZero(ctx, kube, "kube-system", "coredns");
@@ -202,13 +202,13 @@ export const controlPlaneFaults: readonly Fault[] = [
     index: 0,
     process: agentProcess,
     selector: agentSelector,
-    does: "kills the agent of the first cluster's worker whenever it comes back; its data plane goes on",
+    does: "kills the agent of the first cluster's worker whenever it restarts; its data plane keeps working",
     at: victimNode,
   }),
   {
     name: "agent-paused",
     group: "control-plane",
-    does: "stops the process of the second cluster's worker's agent (SIGSTOP)",
+    does: "stops the agent process of the second cluster's worker (SIGSTOP)",
     async inject(ctx) {
       const target = await victimNode(ctx, 1);
       const node = target.name;

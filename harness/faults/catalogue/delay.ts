@@ -14,13 +14,13 @@ import type { Injected, SuiteFault, SuiteFaultContext } from "../fault.ts";
 import { agentProcess } from "./control-plane.ts";
 import { toZero } from "./scale.ts";
 
-/** A stretch of time that a fault added, by its own record, on the harness's clock. */
+/** An interval of delay that a fault added, from its own record, on the harness's clock. */
 export interface Held {
   readonly fromUnixMs: number;
   readonly untilUnixMs: number;
 }
 
-/** A fault that adds a known delay to one link of the chain, and keeps a record of what it really added. */
+/** A fault that adds a known delay to one link of the chain, and records the delay that it really added. */
 export interface Delay {
   readonly fault: SuiteFault;
   record(): readonly Held[];
@@ -28,14 +28,14 @@ export interface Delay {
 
 const webhookPort = 9443;
 
-/** An admission webhook that holds back every change of the namespace's EndpointSlices in a cluster. */
+/** An admission webhook that delays every change of the namespace's EndpointSlices in a cluster. */
 export function slicesHeld(cluster: Cluster, container: string, delayMs: number): Delay {
   const held: Held[] = [];
   const fault: SuiteFault = {
     name: "slices-held",
     group: "control-plane",
     needs: "clusters created by Meshproof",
-    does: `holds changes of EndpointSlices in ${cluster.name} back by ${delayMs} ms`,
+    does: `delays changes of EndpointSlices in ${cluster.name} by ${delayMs} ms`,
     needsNamespace: true,
     async inject(ctx) {
       const { kube } = cluster;
@@ -78,7 +78,7 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
       return {
         subject: `the EndpointSlices of ${cluster.name}`,
         names: [cluster.name],
-        // The API server takes a webhook up in its own time: a slice of ours is changed until it is held.
+        // The API server starts to use a webhook only after a while: changes a slice of its own until one is delayed.
         tookHold: () => untilHeld(cluster, ctx.namespace, held, ctx.signal),
         async beforeHeal() {
           // The process in the container outlives the client that started it.
@@ -111,7 +111,7 @@ function webhook(name: string, namespace: string, address: string, ca: string): 
             resources: ["endpointslices"],
           },
         ],
-        // The services' own: those that measure how late a watch tells are none of them.
+        // Only the services' own slices; the one that measures the delay of watches is excluded.
         objectSelector: { matchExpressions: [{ key: "kubernetes.io/service-name", operator: "Exists" }] },
         namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": namespace } },
         failurePolicy: "Ignore",
@@ -148,9 +148,9 @@ async function untilHeld(
     await eventually(
       async () => {
         await kube.apply(slice());
-        return held.length > 0 ? ready(undefined) : notYet(`${round} changes went through`);
+        return held.length > 0 ? ready(undefined) : notYet(`${round} changes were not delayed`);
       },
-      { what: "the API server to ask the webhook", withinMs: 30_000, everyMs: 200, signal },
+      { what: "the API server to call the webhook", withinMs: 30_000, everyMs: 200, signal },
     );
   } finally {
     await kube.remove(kinds.endpointSlice, namespace, name);
@@ -159,7 +159,7 @@ async function untilHeld(
 
 interface AgentHold {
   readonly cluster: Cluster;
-  /** Whose agent is stopped. */
+  /** The node whose agent is stopped. */
   readonly node: string;
   readonly deployment: string;
   readonly service: string;
@@ -167,8 +167,8 @@ interface AgentHold {
 }
 
 /**
- * Scales a deployment to zero under an agent that stands still (SIGSTOP) until `holdMs` after the EndpointSlices have
- * lost their last ready endpoint.
+ * Scales a deployment to zero while an agent is stopped (SIGSTOP), until `holdMs` after the EndpointSlices lost their
+ * last ready endpoint.
  */
 export function agentHeld({ cluster, node, deployment, service, holdMs }: AgentHold): Delay {
   const held: Held[] = [];
@@ -185,7 +185,7 @@ export function agentHeld({ cluster, node, deployment, service, holdMs }: AgentH
       try {
         return await holdAgent(ctx, target);
       } finally {
-        // Before anything waits for pods of its node.
+        // Recorded first, because other steps wait for pods on its node.
         await continueProcesses(target, agentProcess, AbortSignal.timeout(20_000));
       }
     },

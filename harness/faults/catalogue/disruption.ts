@@ -11,11 +11,11 @@ import { setRules } from "./rules.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { podRules, readinessRules } from "./workload.ts";
 
-/** Faults of the measured scenarios: on a cluster of choice, and with nothing waited for that traffic should show. */
+/** Faults for measurements: the cluster is a parameter, and they do not wait for effects that the traffic shows. */
 
 /**
- * The processes of every echo pod of a cluster end at once; kubelet starts them again. Healing replaces the pods: one
- * that was killed several times is started later and later.
+ * Kills the processes of every echo pod of a cluster at the same time; kubelet restarts them. The undo step replaces
+ * the pods, because the back-off of a pod that was killed several times grows.
  */
 export function backendsKilled(cluster: Cluster): Fault {
   return {
@@ -25,7 +25,7 @@ export function backendsKilled(cluster: Cluster): Fault {
     does: `kills the echo pods' processes in ${cluster.name} (SIGKILL)`,
     needsNamespace: true,
     async inject(ctx) {
-      const home = requireKind(cluster, "backends-killed");
+      const kindCluster = requireKind(cluster, "backends-killed");
       const pods = await echoPods(ctx, cluster);
       await ctx.recordUndo({
         do: "replace-pods",
@@ -33,7 +33,7 @@ export function backendsKilled(cluster: Cluster): Fault {
         namespace: ctx.namespace,
         selector: "role=echo",
       });
-      await Promise.all(pods.map((p) => killPod(home.node(p.node), p.uid, ctx.signal)));
+      await Promise.all(pods.map((p) => killPod(kindCluster.node(p.node), p.uid, ctx.signal)));
       return { subject: `${pods.length} echo pods of ${cluster.name}`, names: [cluster.name] };
     },
   };
@@ -42,13 +42,13 @@ export function backendsKilled(cluster: Cluster): Fault {
 export function readinessLost(cluster: Cluster): Fault {
   return podRules({
     name: "readiness-lost",
-    does: `lets the readiness probes of the echo pods in ${cluster.name} fail while they answer`,
+    does: `makes the readiness probes of the echo pods in ${cluster.name} fail while the pods still answer`,
     rules: readinessRules,
     target: () => cluster,
   });
 }
 
-/** New pods, one after another; ends when the last one is ready. */
+/** Replaces the pods one after another; ends when the last new one is ready. */
 export function rollout(cluster: Cluster, deployment: string): Fault {
   return {
     name: "rollout",
@@ -67,13 +67,13 @@ export function rollout(cluster: Cluster, deployment: string): Fault {
         withinMs: 120_000,
         signal: ctx.signal,
       });
-      // A deployment does not count pods that are still ending.
+      // A deployment does not count terminating pods.
       await kube.until(
         kinds.pod,
         { namespace: at.namespace, labelSelector: `app=${deployment}` },
         (pods) => {
           const ending = pods.filter((p) => p.metadata.deletionTimestamp !== undefined).length;
-          return ending === 0 ? ready(undefined) : notYet(`${ending} pods are ending`);
+          return ending === 0 ? ready(undefined) : notYet(`${ending} pods are terminating`);
         },
         { what: `the old pods of ${deployment} to end`, withinMs: 60_000, signal: ctx.signal },
       );
@@ -82,27 +82,29 @@ export function rollout(cluster: Cluster, deployment: string): Fault {
   };
 }
 
-/** Nodes of a cluster frozen (their packets go nowhere) or stopped. */
+/** Nodes of a cluster, frozen (their packets are lost) or stopped. */
 export function nodesLost(cluster: Cluster, nodes: readonly string[], how: "paused" | "stopped"): Fault {
   return {
     name: `nodes-${how}`,
     group: "nodes",
     does: `${how === "paused" ? "freezes" : "stops"} ${nodes.join(", ")}`,
     async inject(ctx) {
-      const home = requireKind(cluster, `nodes-${how}`);
+      const kindCluster = requireKind(cluster, `nodes-${how}`);
       await ctx.recordUndo(
         { do: "await-mesh" },
         { do: "await-nodes", cluster: cluster.name },
         ...nodes.map((node) => ({ do: how === "paused" ? ("unpause" as const) : ("start" as const), node })),
       );
       const lose = how === "paused" ? pauseNode : stopNode;
-      await Promise.all(nodes.map((node) => lose(home.node(node), ctx.signal)));
+      await Promise.all(nodes.map((node) => lose(kindCluster.node(node), ctx.signal)));
       return { subject: `nodes ${nodes.join(", ")}`, names: nodes };
     },
   };
 }
 
-/** `data`: tunnels alone; `control`: the ways to the clustermesh-apiservers alone; `one way`: all that `there` sends. */
+/**
+ * `data`: only tunnels; `control`: only connections to the clustermesh-apiservers; `one way`: all that `there` sends.
+ */
 export function partitioned(here: Cluster, there: Cluster, what: "data" | "control" | "one way"): Fault {
   return {
     name: `partition-${what.replace(" ", "-")}`,
@@ -124,15 +126,16 @@ export function partitioned(here: Cluster, there: Cluster, what: "data" | "contr
 }
 
 /**
- * A deployment to zero while the cluster's clustermesh-apiserver has been gone for a while: the change is not told to
- * the others. Healed in the order of the journal: the pods are back before the others learn that they ever went.
+ * Scales a deployment to zero after the cluster's clustermesh-apiserver has been down for a while, so the other
+ * clusters do not learn of the change. The undo steps restore the pods before the others can learn that they were
+ * gone.
  */
 export function changedWhileApiserverLost(cluster: Cluster, deployment: string, lostMs: number): Fault {
   return {
     name: "changed-while-apiserver-lost",
     group: "control-plane",
     needs: "clusters created by Meshproof",
-    does: `takes ${cluster.name}'s clustermesh-apiserver away, then scales ${deployment} to zero`,
+    does: `scales ${cluster.name}'s clustermesh-apiserver to zero, then scales ${deployment} to zero`,
     needsNamespace: true,
     async inject(ctx) {
       const { kube } = cluster;
@@ -146,12 +149,12 @@ export function changedWhileApiserverLost(cluster: Cluster, deployment: string, 
   };
 }
 
-/** Nobody tells the others anything of this cluster any more; its pods go on. */
+/** The other clusters learn nothing more about this cluster; its pods keep running. */
 export function apiserverLost(cluster: Cluster): Fault {
   return {
     name: "apiserver-lost",
     group: "control-plane",
-    does: `takes ${cluster.name}'s clustermesh-apiserver away`,
+    does: `scales ${cluster.name}'s clustermesh-apiserver to zero`,
     async inject(ctx) {
       await ctx.recordUndo({ do: "await-mesh" });
       const subject = await toZero(ctx, cluster.kube, "kube-system", "clustermesh-apiserver");
@@ -161,7 +164,7 @@ export function apiserverLost(cluster: Cluster): Fault {
   };
 }
 
-/** A workload moves: the backends of one cluster start and are ready, then those of the other end. */
+/** Moves a workload: the backends of one cluster start and become ready, then those of the other end. */
 export function migrated(from: Cluster, to: Cluster, leaving: string, coming: string): Fault {
   return {
     name: "migrated",
@@ -186,7 +189,7 @@ export function migrated(from: Cluster, to: Cluster, leaving: string, coming: st
   };
 }
 
-/** The agent's pod of a node is deleted; ends when a new one is ready, and leaves nothing to heal. */
+/** Deletes the agent's pod on a node; ends when a new one is ready, and needs no undo step. */
 export function agentRestarted(cluster: Cluster, node: string): Fault {
   return {
     name: "agent-restarted",
@@ -201,8 +204,8 @@ export function agentRestarted(cluster: Cluster, node: string): Fault {
 }
 
 /**
- * A state to begin from rather than a harm: two clustermesh-apiserver replicas in each cluster, and clients that keep to
- * one of them, for each has an etcd of its own (the chart's `enableSessionAffinity: HAOnly`).
+ * A prepared state rather than a fault: two clustermesh-apiserver replicas in each cluster, and clients that always
+ * use the same one, because each has its own etcd (the chart's `enableSessionAffinity: HAOnly`).
  */
 export function twoApiservers(clusters: readonly Cluster[]): Fault {
   const namespace = "kube-system";

@@ -7,42 +7,42 @@ import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Fault } from "../fault.ts";
-import { having, noticed } from "./noticed.ts";
+import { agentsWhere, noticed } from "./noticed.ts";
 import { firstTwo } from "./victim.ts";
 
 /**
- * Cilium 1.6's guide asks for an etcd certificate that holds `*.mesh.cilium.io`. Without it the cluster's own agents, which
- * go by address, notice nothing. etcd reads its certificate anew for every connection: it need not be restarted, and
- * keeps its data.
+ * Cilium 1.6's guide requires an etcd certificate with `*.mesh.cilium.io`. The cluster's own agents connect by
+ * address, so a certificate without that name does not affect them. etcd reads its certificate for every new
+ * connection, so it needs no restart and keeps its data.
  */
 export const etcdCertificateFault: Fault = {
   name: "etcd-certificate-name",
   group: "trust",
   needs: "an external etcd",
-  does: "gives the second cluster's etcd a certificate without *.mesh.cilium.io, the name that the others know it by",
+  does: "gives the second cluster's etcd a certificate without *.mesh.cilium.io, the name by which the others connect",
   async inject(ctx) {
-    const [home, away] = firstTwo(ctx);
+    const [first, second] = firstTwo(ctx);
     const { server, selector, ca } = externalEtcd;
-    const secret = await away.kube.get(kinds.secret, "kube-system", server);
-    const [pod] = await away.kube.list(kinds.pod, "kube-system", selector);
+    const secret = await second.kube.get(kinds.secret, "kube-system", server);
+    const [pod] = await second.kube.list(kinds.pod, "kube-system", selector);
     if (secret === undefined || pod === undefined)
-      throw new MeshproofError("fault-no-effect", `${away.name} has no etcd of its own`);
+      throw new MeshproofError("fault-no-effect", `${second.name} has no etcd of its own`);
     const { "tls.crt": cert, "tls.key": key } = secret.data as Record<string, string>;
     const node = found(
-      (await away.nodes()).find((n) => n.name === pod.spec.nodeName),
-      `node ${pod.spec.nodeName} in cluster ${away.name}`,
+      (await second.nodes()).find((n) => n.name === pod.spec.nodeName),
+      `node ${pod.spec.nodeName} in cluster ${second.name}`,
     );
     const day = 86_400_000;
     const nameless = await serverCertificate(
-      await labCa(ctx.mesh.state.lab, ca(away.name)),
-      away.name,
+      await labCa(ctx.mesh.state.lab, ca(second.name)),
+      second.name,
       { ips: [node.address, "127.0.0.1"] },
       { fromMs: Date.now() - day, untilMs: Date.now() + 365 * day },
     );
-    const at = { cluster: away.name, namespace: "kube-system" };
+    const at = { cluster: second.name, namespace: "kube-system" };
     await ctx.recordUndo(
       { do: "await-mesh" },
-      // Makes kubelet renew what is mounted, now.
+      // Makes kubelet update the mounted secret now.
       {
         do: "merge",
         kind: "pod",
@@ -59,28 +59,28 @@ export const etcdCertificateFault: Fault = {
       },
     );
     const encode = (text: string): string => Buffer.from(text).toString("base64");
-    await away.kube.merge(kinds.secret, "kube-system", server, {
+    await second.kube.merge(kinds.secret, "kube-system", server, {
       data: { "tls.crt": encode(nameless.cert), "tls.key": encode(nameless.key) },
     });
-    await renewPods(away, selector, wallLabel());
+    await renewPods(second, selector, wallLabel());
     return {
-      subject: `the etcd of ${away.name}, by its name`,
-      names: [away.name],
+      subject: `the etcd of ${second.name}, by its name`,
+      names: [second.name],
       tookHold: () =>
         noticed(
-          `the agents of ${home.name} to lose ${away.name}`,
+          `the agents of ${first.name} to lose ${second.name}`,
           ctx.signal,
           async () => {
-            const keep = await having(
-              await agentsOf(home, ctx.signal),
-              (c) => c.name === away.name && c.ready,
+            const keep = await agentsWhere(
+              await agentsOf(first, ctx.signal),
+              (c) => c.name === second.name && c.ready,
             );
-            return keep.length === 0 ? undefined : `${keep.join(", ")} still have it`;
+            return keep.length === 0 ? undefined : `${keep.join(", ")} are still connected to it`;
           },
           async () => {
-            await renewPods(away, selector, wallLabel());
-            // A connection that stands is not asked for a certificate again.
-            await reconnectAgents(home);
+            await renewPods(second, selector, wallLabel());
+            // An open connection does not check the certificate again.
+            await reconnectAgents(first);
           },
         ),
     };

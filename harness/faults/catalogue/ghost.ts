@@ -3,13 +3,13 @@ import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { addressAt, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 
-/** An address of a cluster that no pod has, counted back from the end of its pod CIDR. */
+/** An address in a cluster's pod CIDR that no pod has, counted back from its end. */
 export function ghostAddress(cluster: Cluster, fromTheEnd = 1): string {
   const cidr = parseCidr(cluster.podCidr);
   return addressAt(cidr, Number(cidr.last - cidr.first) - fromTheEnd);
 }
 
-/** An endpoint of a cluster: in the namespace where there is one, else any. */
+/** An endpoint of a cluster: in the namespace if given, else any. */
 export async function someEndpoint({ kube }: Cluster, namespace?: string): Promise<KubeObject> {
   const preferred = namespace === undefined ? [] : await kube.list(kinds.ciliumEndpoint, namespace);
   const found = [...preferred, ...(await kube.list(kinds.ciliumEndpoint))].find(
@@ -20,7 +20,7 @@ export async function someEndpoint({ kube }: Cluster, namespace?: string): Promi
   return found;
 }
 
-/** A CiliumEndpoint without a pod, modelled on one that has one: the other clusters learn its address. */
+/** Creates a CiliumEndpoint without a pod, modelled on a real one, so that the other clusters learn its address. */
 export async function makeGhost(
   { kube }: Cluster,
   model: KubeObject,

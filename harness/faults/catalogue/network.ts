@@ -17,7 +17,7 @@ interface NodeFault {
   readonly blocks: "tunnel" | "health";
 }
 
-/** A fault on one node: the rules alone differ. Tunnels always carry something; health probes are rare. */
+/** A fault on one node, given by its rules. Tunnels always carry traffic; health probes are rare. */
 function onOneNode(name: string, does: string, { pick, rules, blocks }: NodeFault): Fault {
   return {
     name,
@@ -47,17 +47,21 @@ const reset = (node: KindNode, chain: Rule["chain"], match: readonly string[]): 
 export const networkFaults: readonly Fault[] = [
   onOneNode(
     "vxlan-drop",
-    "drops UDP 8472 that arrives at the first cluster's worker: tunnelled traffic reaches it no more",
+    "drops UDP 8472 that arrives at the first cluster's worker, so no tunnelled traffic reaches it",
     { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, vxlan)], blocks: "tunnel" },
   ),
-  onOneNode("vxlan-drop-out", "drops UDP 8472 that leaves the second cluster's worker, one way only", {
-    pick: (h) => victimNode(h, 1),
-    rules: (node) => [dropOut(node, vxlan)],
-    blocks: "tunnel",
-  }),
+  onOneNode(
+    "vxlan-drop-out",
+    "drops UDP 8472 that leaves the second cluster's worker, in that direction only",
+    {
+      pick: (h) => victimNode(h, 1),
+      rules: (node) => [dropOut(node, vxlan)],
+      blocks: "tunnel",
+    },
+  ),
   onOneNode(
     "vxlan-loss",
-    "loses four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
+    "drops four of five UDP 8472 packets that arrive at the second cluster's worker (statistic match)",
     {
       pick: (h) => victimNode(h, 1),
       rules: (node) => [
@@ -70,7 +74,7 @@ export const networkFaults: readonly Fault[] = [
     name: "vxlan-drop-pair",
     group: "network",
     wide: true,
-    does: "drops UDP 8472 between the two clusters' workers, both ways",
+    does: "drops UDP 8472 between the two clusters' workers, in both directions",
     async inject(ctx) {
       const [a, b] = [await victimNode(ctx, 0), await victimNode(ctx, 1)];
       return setRules(ctx, [dropIn(a, [...vxlan, "-s", b.address]), dropIn(b, [...vxlan, "-s", a.address])], {
@@ -81,10 +85,10 @@ export const networkFaults: readonly Fault[] = [
   },
   onOneNode(
     "health-drop",
-    "drops TCP 4240 that arrives at the first cluster's worker: its health responder is out of reach",
+    "drops TCP 4240 that arrives at the first cluster's worker, so its health responder is unreachable",
     { pick: (h) => victimNode(h, 0), rules: (node) => [dropIn(node, health)], blocks: "health" },
   ),
-  onOneNode("health-reject", "refuses TCP 4240 at the second cluster's control plane node", {
+  onOneNode("health-reject", "rejects TCP 4240 at the second cluster's control plane node", {
     pick: (h) => kindClusterAt(h, 1).controlPlane(),
     rules: (node) => [reset(node, "INPUT", health)],
     blocks: "health",
@@ -98,8 +102,8 @@ export const networkFaults: readonly Fault[] = [
   apiserverPort("apiserver-port-drop-back", 1, 0, "drops"),
   apiserverPort("apiserver-port-reject", 0, 1, "refuses"),
   routeBlackholed,
-  partition("partition", "drops everything between the two clusters, both ways", true),
-  partition("partition-one-way", "drops what the second cluster sends to the first", false),
+  partition("partition", "drops all traffic between the two clusters, in both directions", true),
+  partition("partition-one-way", "drops all traffic from the second cluster to the first", false),
 ];
 
 function partition(name: string, does: string, bothWays: boolean): Fault {
@@ -118,33 +122,33 @@ function partition(name: string, does: string, bothWays: boolean): Fault {
 }
 
 /**
- * Stops what one cluster sends to another: its nodes by their addresses, and the clustermesh-apiservers behind
- * LoadBalancer addresses of their own.
+ * Blocks what one cluster sends to another: to the addresses of its nodes, and to the LoadBalancer address of its
+ * clustermesh-apiserver.
  */
 export async function cut(to: KindCluster, from: KindCluster): Promise<Rule[]> {
   const sources = [...(await from.nodes()).map((n) => n.address), ...(await apiserverAddress(from))];
   const targets = await apiserverAddress(to);
   return [
     ...(await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n, ["-s", ip]))),
-    // What pods send to the other side's LoadBalancer address is stopped where it leaves.
+    // Traffic from pods to the other cluster's LoadBalancer address is blocked at the source nodes.
     ...(await from.nodes()).flatMap((n) => targets.map((ip) => dropIn(n, ["-d", ip]))),
   ];
 }
 
-/** The same for tunnelled traffic alone. */
+/** The same for tunnelled traffic only. */
 export async function cutTunnels(to: KindCluster, from: KindCluster): Promise<Rule[]> {
   const sources = (await from.nodes()).map((n) => n.address);
   return (await to.nodes()).flatMap((n) => sources.map((ip) => dropIn(n, [...vxlan, "-s", ip])));
 }
 
-/** The LoadBalancer address of a cluster's clustermesh-apiserver, where it has one. */
+/** The LoadBalancer address of a cluster's clustermesh-apiserver, if it has one. */
 async function apiserverAddress(cluster: KindCluster): Promise<string[]> {
   const service = await cluster.kube.get(kinds.service, "kube-system", "clustermesh-apiserver");
   const ip = loadBalancerIp(service);
   return ip === undefined ? [] : [ip];
 }
 
-/** KVStoreMesh of one cluster no longer reaches the other's clustermesh-apiserver; what is known stays known. */
+/** Cuts KVStoreMesh of one cluster from the other's clustermesh-apiserver; its cache keeps what it knows. */
 function apiserverPort(name: string, of: number, to: number, how: "drops" | "refuses"): Fault {
   return {
     name,
@@ -156,16 +160,16 @@ function apiserverPort(name: string, of: number, to: number, how: "drops" | "ref
       const target = kindClusterAt(ctx, to);
       const rules = await (how === "drops" ? cutControlPlane : refuseControlPlane)(from, target);
       return setRules(ctx, rules, {
-        subject: `the way from ${from.name} to the clustermesh-apiserver of ${target.name}`,
+        subject: `the connection from ${from.name} to the clustermesh-apiserver of ${target.name}`,
         names: [target.name],
-        // An idle etcd connection says something every 15 s only.
+        // An idle etcd connection sends a packet only every 15 s.
         rare: true,
       });
     },
   };
 }
 
-/** Where a cluster's clustermesh-apiserver is reached from the others. */
+/** Where the other clusters reach a cluster's clustermesh-apiserver. */
 async function apiserverPlaces(
   target: KindCluster,
 ): Promise<readonly { readonly address: string; readonly port: string }[]> {
@@ -175,9 +179,9 @@ async function apiserverPlaces(
     : [{ address: ip, port: "2379" }];
 }
 
-/** Stops one cluster's way to another's clustermesh-apiserver. */
+/** Blocks connections from one cluster to another's clustermesh-apiserver. */
 export async function cutControlPlane(from: KindCluster, target: KindCluster): Promise<Rule[]> {
-  // Answers too: else what was asked for before is still delivered.
+  // Responses too, or data requested earlier would still arrive.
   const matches = (await apiserverPlaces(target)).flatMap(({ address, port }) => [
     ["-p", "tcp", "-d", address, "--dport", port],
     ["-p", "tcp", "-s", address, "--sport", port],
@@ -185,7 +189,7 @@ export async function cutControlPlane(from: KindCluster, target: KindCluster): P
   return (await from.nodes()).flatMap((n) => matches.map((m) => dropIn(n, m)));
 }
 
-/** Answers for it with a reset, to pods and to the nodes' own processes. */
+/** Rejects these connections with a reset, for pods and for the nodes' own processes. */
 async function refuseControlPlane(from: KindCluster, target: KindCluster): Promise<Rule[]> {
   const places = await apiserverPlaces(target);
   return (await from.nodes()).flatMap((node) =>

@@ -5,14 +5,14 @@ import { clusterAt, victimNode } from "./victim.ts";
 
 interface MachineFault {
   readonly name: string;
-  /** Of the target cluster. */
+  /** Index of the target cluster. */
   readonly index: number;
   readonly does: string;
   readonly disturb: (node: KindNode, signal: AbortSignal) => Promise<void>;
   readonly undo: "unpause" | "start";
 }
 
-/** A worker's whole machine, as a container of the host. */
+/** Freezes or stops a worker, which is a container of the host. */
 function onMachine({ name, index, does, disturb, undo }: MachineFault): Fault {
   return {
     name,
@@ -41,7 +41,7 @@ export const nodeFaults: readonly Fault[] = [
   onMachine({
     name: "node-stopped",
     index: 0,
-    does: "stops the first cluster's worker and starts it again when healing (docker stop)",
+    does: "stops the first cluster's worker; healing starts it again (docker stop)",
     disturb: stopNode,
     undo: "start",
   }),

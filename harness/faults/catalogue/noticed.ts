@@ -6,8 +6,8 @@ import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
 const noticeMs = 60_000;
 
 /**
- * `stillSeen` answers what speaks against it, or nothing once the harm is seen. `nudge` is called now and then: a
- * kubelet that had not seen the change yet when it was told to look would look again only after a minute.
+ * `stillSeen` returns what contradicts the effect, or undefined once the fault works. `nudge` is called from time to
+ * time: a kubelet that had not yet seen the change at the first call would update the volume only after a minute.
  */
 export async function noticed(
   what: string,
@@ -15,14 +15,14 @@ export async function noticed(
   stillSeen: () => Promise<string | undefined>,
   nudge?: () => Promise<void>,
 ): Promise<void> {
-  let looks = 0;
+  let attempts = 0;
   try {
     await eventually(
       async () => {
         const seen = await stillSeen();
         if (seen === undefined) return ready(undefined);
-        looks += 1;
-        if (looks % 5 === 0) await nudge?.();
+        attempts += 1;
+        if (attempts % 5 === 0) await nudge?.();
         return notYet(seen);
       },
       { what, withinMs: noticeMs, everyMs: 1000, signal },
@@ -33,8 +33,8 @@ export async function noticed(
   }
 }
 
-/** The names of the agents that have a remote cluster of which something holds. */
-export async function having(
+/** The names of the agents that have a remote cluster for which `holds` is true. */
+export async function agentsWhere(
   agents: readonly Agent[],
   holds: (remote: RemoteClusterStatus) => boolean,
 ): Promise<string[]> {

@@ -3,7 +3,7 @@ import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { FaultContext } from "../fault.ts";
 
-/** A running pod of the suite in one cluster, and the address that its kubelet probes it from. */
+/** A running pod of the suite in one cluster, and the source address of its kubelet's probes. */
 export interface VictimPod {
   readonly name: string;
   readonly uid: string;
@@ -13,7 +13,7 @@ export interface VictimPod {
   readonly kubeletIp: string;
 }
 
-/** The suite's echo pods in a cluster; none is an error. */
+/** The suite's echo pods in a cluster; throws `fault-no-effect` if there are none. */
 export async function echoPods(ctx: FaultContext, cluster: Cluster): Promise<VictimPod[]> {
   const routers = new Map<string, string>();
   for (const node of await cluster.kube.list(kinds.ciliumNode)) {

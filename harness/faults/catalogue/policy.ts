@@ -9,27 +9,27 @@ import { clusterAt } from "./victim.ts";
 
 type PolicyKind = "ciliumNetworkPolicy" | "networkPolicy";
 
-/** Policies come and go with the tests: each is dealt with as it appears, until healing. */
+/** Changes policies as the tests create them, until the fault is healed. */
 function onPolicies(
   name: string,
   does: string,
   which: readonly PolicyKind[],
-  deal: (cluster: Cluster, kind: PolicyKind, policy: KubeObject) => Promise<boolean>,
+  change: (cluster: Cluster, kind: PolicyKind, policy: KubeObject) => Promise<boolean>,
 ): Fault {
   return {
     name,
     group: "configuration",
     does,
     needsNamespace: true,
-    traceless: "what a policy should have said is nowhere but in the suite",
+    traceless: "only the suite knows what a policy should contain",
     async inject(ctx) {
       const stop = new AbortController();
-      const dealt: string[] = [];
+      const changed: string[] = [];
       const written = new Set<string>();
-      const dealing = Promise.all(
+      const loops = Promise.all(
         ctx.mesh.clusters.map(async (cluster) => {
           while (!stop.signal.aborted) {
-            // A policy may be gone between the list and the blow: the next round looks again.
+            // A policy may be deleted after it was listed; the next round lists again.
             const policies = await Promise.all(
               which.map(async (kind) =>
                 (await cluster.kube.list(kinds[kind], ctx.namespace).catch(() => [])).map((policy) => ({
@@ -40,7 +40,7 @@ function onPolicies(
             );
             for (const { kind, policy } of policies.flat()) {
               const { name } = policy.metadata;
-              // Healing puts none back: the suite makes its policies anew for each test, and takes them away after it.
+              // Healing restores none: the suite creates its policies for each test, and deletes them afterwards.
               if (!written.has(`${cluster.name}/${name}`))
                 await ctx.recordUndo({
                   do: "remove",
@@ -50,7 +50,8 @@ function onPolicies(
                   name,
                 });
               written.add(`${cluster.name}/${name}`);
-              if (await deal(cluster, kind, policy).catch(() => false)) dealt.push(`${cluster.name}/${name}`);
+              if (await change(cluster, kind, policy).catch(() => false))
+                changed.push(`${cluster.name}/${name}`);
             }
             await pause(100, stop.signal).catch(() => undefined);
           }
@@ -61,8 +62,8 @@ function onPolicies(
         names: ctx.mesh.clusters.map((c) => c.name),
         async beforeHeal() {
           stop.abort();
-          await dealing;
-          if (dealt.length === 0)
+          await loops;
+          if (changed.length === 0)
             throw new MeshproofError("fault-no-effect", `no network policy appeared in ${ctx.namespace}`);
         },
       };
@@ -84,7 +85,7 @@ export const policyFaults: readonly Fault[] = [
   ),
   onPolicies(
     "policy-widened",
-    "lets the suite's Cilium network policies allow everything as they appear",
+    "makes the suite's Cilium network policies allow everything as they appear",
     ["ciliumNetworkPolicy"],
     async (cluster, _kind, policy) => {
       if (policy.metadata.annotations?.[mark] !== undefined) return false;
@@ -101,12 +102,12 @@ export const policyFaults: readonly Fault[] = [
   policyAdded("policy-added-back", 0),
 ];
 
-/** A policy that nobody asked for: everything into the namespace is denied. */
+/** Adds a policy that denies all ingress into the namespace. */
 function policyAdded(name: string, index: number): Fault {
   return {
     name,
     group: "configuration",
-    does: `denies everything into the suite's pods of the ${index === 0 ? "first" : "second"} cluster`,
+    does: `denies all ingress of the suite's pods in the ${index === 0 ? "first" : "second"} cluster`,
     needsNamespace: true,
     async inject(ctx) {
       const cluster = clusterAt(ctx, index);

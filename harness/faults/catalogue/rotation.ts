@@ -9,9 +9,9 @@ import { upgradeCilium } from "#harness/platform/helm.ts";
 import type { Fault, FaultContext } from "../fault.ts";
 
 /**
- * Every certificate of the mesh is made anew under the same CA: with `tls.auto.method: helm` each upgrade of the release
- * does that (Cilium's chart, `templates/clustermesh-apiserver/tls-helm`). Ends when every clustermesh-apiserver serves
- * its new one; leaves nothing to heal.
+ * Replaces every certificate of the mesh, under the same CA: with `tls.auto.method: helm` each upgrade of the release
+ * does that (Cilium's chart, `templates/clustermesh-apiserver/tls-helm`). Ends when every clustermesh-apiserver
+ * serves its new one; needs no undo step.
  */
 export function certificatesRotated(): Fault {
   return {
@@ -38,7 +38,8 @@ async function rotate({ mesh, signal }: FaultContext, cluster: Cluster): Promise
   });
   await renewPods(cluster, apiserverSelector, wallLabel());
   await eventually(
-    async () => ((await servedCertificate(cluster)) === before ? notYet("the old one") : ready(undefined)),
+    async () =>
+      (await servedCertificate(cluster)) === before ? notYet("still the old one") : ready(undefined),
     {
       what: `clustermesh-apiserver of ${cluster.name} to serve its new certificate`,
       withinMs: 120_000,

@@ -5,14 +5,14 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { FaultContext, Injected } from "../fault.ts";
 
-/** In a node's own network namespace, or in that of a pod on it. */
+/** The network namespace of a node, or of a pod on it. */
 type Place =
   | { readonly node: KindNode; readonly podUid?: never }
   | { readonly node: LocalNode; readonly podUid: string };
 
-/** A firewall rule and where it is. */
+/** A firewall rule and its place. */
 export type Rule = Place & {
-  /** `raw` comes before connection tracking, so established flows are hit too; `filter` alone can reject. */
+  /** `raw` comes before connection tracking, so it affects established flows too; only `filter` can reject. */
   readonly table: "raw" | "filter";
   readonly chain: "PREROUTING" | "INPUT" | "OUTPUT" | "FORWARD";
   readonly match: readonly string[];
@@ -34,14 +34,14 @@ export const dropOut = (node: KindNode, match: readonly string[]): Rule => ({
   jump: ["DROP"],
 });
 
-/** Longer than the agents' health probes are apart. */
+/** Longer than the interval of the agents' health probes. */
 const rareMs = 150_000;
 
 const tables = ["raw", "filter"] as const;
 
 /**
- * Sets rules; healing removes them. A rule set of which no rule ever matched a packet had no effect: an error. `rare`:
- * what the rules are for comes by now and then only, so the injection waits for the first packet.
+ * Adds firewall rules; the undo steps remove them. If no rule matches a packet, the fault has no effect, which is an
+ * error. `rare`: matching traffic is rare, so the injection waits for the first packet.
  */
 export async function setRules(
   ctx: FaultContext,
@@ -50,13 +50,13 @@ export async function setRules(
     readonly subject: string;
     readonly names: readonly string[];
     readonly rare?: boolean;
-    /** They stop probes alone. */
+    /** The rules affect only health probes. */
     readonly sparesConnections?: boolean;
   },
 ): Promise<Injected> {
   const places = [...new Map(rules.map((r) => [`${r.node.name} ${r.podUid ?? ""}`, r])).values()];
   await ctx.recordUndo(
-    // Nodes' rules may have cut etcd connections, which come back in their own time.
+    // Nodes' rules may have cut etcd connections, which take a while to reconnect.
     ...(places.some((p) => p.podUid === undefined) && reported.sparesConnections !== true
       ? [{ do: "await-mesh" } as const]
       : []),
@@ -67,7 +67,7 @@ export async function setRules(
       ...(p.podUid === undefined ? {} : { podUid: p.podUid }),
     })),
   );
-  // All places at once: a partition should begin as one.
+  // All places in parallel, so that a partition begins everywhere at the same time.
   await Promise.all(
     places.map(async (place) => {
       for (const r of rules.filter((r) => r.node.name === place.node.name && r.podUid === place.podUid))
@@ -94,7 +94,7 @@ export async function setRules(
   };
   const firstPacket = (): Promise<void> =>
     eventually(async () => ((await count(ctx.signal)).packets > 0 ? ready(undefined) : notYet("none")), {
-      what: `a packet to meet the firewall rules on ${reported.subject}`,
+      what: `a packet to match the firewall rules on ${reported.subject}`,
       withinMs: rareMs,
       everyMs: 500,
       signal: ctx.signal,
@@ -105,17 +105,17 @@ export async function setRules(
     ...(reported.rare === true ? { tookHold: firstPacket } : {}),
     async beforeHeal() {
       const { packets, gone } = await count(AbortSignal.timeout(30_000));
-      // Pods that are gone took their counters with them: nothing can be said.
+      // A deleted pod's counters are lost, so nothing is known.
       if (packets === 0 && gone < places.length)
         throw new MeshproofError(
           "fault-no-effect",
-          `no packet met the firewall rules on ${reported.subject}`,
+          `no packet matched the firewall rules on ${reported.subject}`,
         );
     },
   };
 }
 
-/** Removes the rules that carry a mark and sees them gone. */
+/** Removes the rules with a mark and checks that they are gone. */
 export async function removeRules(
   node: LocalNode,
   mark: string,
@@ -125,10 +125,10 @@ export async function removeRules(
   for (const rule of (await rulesOf(node, podUid, mark, signal)) ?? [])
     await inside(node, podUid, ["iptables", "-w", "-t", rule.table, "-D", ...rule.argv], signal);
   if (((await rulesOf(node, podUid, mark, signal)) ?? []).length > 0)
-    throw new MeshproofError("cleanup-failed", `firewall rules of ${mark} are left on ${node.name}`);
+    throw new MeshproofError("cleanup-failed", `firewall rules of ${mark} are still on ${node.name}`);
 }
 
-/** Nothing where the pod is gone. */
+/** Undefined if the pod is gone. */
 async function rulesOf(
   node: LocalNode,
   podUid: string | undefined,
@@ -148,7 +148,7 @@ async function rulesOf(
   return found;
 }
 
-/** Runs a program in the network namespace of a node or of a pod; answers nothing where the pod is gone. */
+/** Runs a program in the network namespace of a node or pod; returns undefined if the pod is gone. */
 async function inside(
   node: LocalNode,
   podUid: string | undefined,

@@ -4,7 +4,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault, FaultContext, Injected, InjectedFault, InjectOptions } from "../fault.ts";
 import { injectFault } from "../inject.ts";
 
-/** Scales a deployment to zero, written down first; an empty one is no fault. */
+/** Scales a deployment to zero, with its undo step; throws `fault-no-effect` if it has no replica. */
 export async function toZero(
   ctx: FaultContext,
   kube: Kube,
@@ -16,7 +16,7 @@ export async function toZero(
   if (replicas === 0)
     throw new MeshproofError(
       "fault-no-effect",
-      `deployment ${namespace}/${name} in ${kube.cluster} has no replica to take away`,
+      `deployment ${namespace}/${name} in ${kube.cluster} has no replica to remove`,
     );
   await ctx.recordUndo({ do: "scale", cluster: kube.cluster, namespace, name, replicas });
   await kube.merge(kinds.deployment, namespace, name, { spec: { replicas: 0 } });
@@ -36,7 +36,7 @@ export async function untilNoPods(
   });
 }
 
-/** For a suite's own experiment: one deployment to zero. Does not wait for the pods' end. */
+/** For a suite's own experiment: scales one deployment to zero. Does not wait for the pods' end. */
 export function scaleToZeroFault(kube: Kube, name: string): Fault {
   return {
     name: "scale-to-zero",

@@ -18,16 +18,16 @@ export const stateFaults: readonly Fault[] = [
     group: "state",
     does: "removes one pod of the second cluster from the ipcache BPF map of the first cluster's agents",
     async inject(ctx) {
-      const home = clusterAt(ctx, 0);
+      const first = clusterAt(ctx, 0);
       const endpoint = await someEndpoint(clusterAt(ctx, 1), ctx.namespace);
       const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
-      for (const agent of await agentsOf(home, ctx.signal)) {
+      for (const agent of await agentsOf(first, ctx.signal)) {
         const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
         if (entry === undefined)
           throw new MeshproofError("fault-no-effect", `${agent.name} has no ipcache entry ${cidr}`);
         await ctx.recordUndo({
           do: "agent-command",
-          cluster: home.name,
+          cluster: first.name,
           node: agent.node,
           onlyWhile: { cluster: clusterAt(ctx, 1).name, endpointIp: cidr.replace("/32", "") },
           argv: [
@@ -38,7 +38,7 @@ export const stateFaults: readonly Fault[] = [
         await agent.run(["cilium-dbg", "bpf", "ipcache", "delete", cidr]);
       }
       return {
-        subject: `ipcache entry ${cidr} (pod ${endpoint.metadata.name}) of ${home.name}'s agents`,
+        subject: `ipcache entry ${cidr} (pod ${endpoint.metadata.name}) of ${first.name}'s agents`,
         names: [cidr.replace("/32", ""), endpoint.metadata.name],
       };
     },
@@ -47,30 +47,34 @@ export const stateFaults: readonly Fault[] = [
     name: "identity-missing",
     group: "state",
     needs: "clustermesh-apiserver",
-    does: "takes the identity of a pod out of the second cluster's kvstore: the others forget it",
+    does: "removes the identity of a pod from the second cluster's kvstore, so the others forget it",
     async inject(ctx) {
-      const [home, away] = firstTwo(ctx);
-      const endpoint = await someEndpoint(away, ctx.namespace);
+      const [first, second] = firstTwo(ctx);
+      const endpoint = await someEndpoint(second, ctx.namespace);
       const id = Number(endpoint.status.identity.id);
       const key = `${identityPrefix}${id}`;
-      const value = (await entriesUnder(away, identityPrefix)).get(String(id));
+      const value = (await entriesUnder(second, identityPrefix)).get(String(id));
       if (value === undefined)
-        throw new MeshproofError("fault-no-effect", `the kvstore of ${away.name} has no identity ${id}`);
+        throw new MeshproofError("fault-no-effect", `the kvstore of ${second.name} has no identity ${id}`);
       const counted = async (agent: Agent): Promise<number> =>
-        (await agent.remoteClusters()).find((c) => c.name === away.name)?.counts.identities ?? 0;
-      const agents = await agentsOf(home, ctx.signal);
-      await ctx.recordUndo({ do: "kvstore-put", cluster: away.name, key, value });
-      await removeEntry(away, key);
+        (await agent.remoteClusters()).find((c) => c.name === second.name)?.counts.identities ?? 0;
+      const agents = await agentsOf(first, ctx.signal);
+      await ctx.recordUndo({ do: "kvstore-put", cluster: second.name, key, value });
+      await removeEntry(second, key);
       return {
-        subject: `identity ${id} of ${away.name}`,
-        names: [String(id), away.name],
+        subject: `identity ${id} of ${second.name}`,
+        names: [String(id), second.name],
         tookHold: async () => {
           for (const agent of agents)
             await eventually(
               async () => {
-                if ((await agent.identities()).some((known) => known.id === id)) return notYet("it has it");
-                // The status counts later than the list forgets, and others may be new meanwhile.
-                const [count, left] = [await counted(agent), (await entriesUnder(away, identityPrefix)).size];
+                if ((await agent.identities()).some((known) => known.id === id))
+                  return notYet("it still has it");
+                // The count in the status changes later than the list, and others may be added meanwhile.
+                const [count, left] = [
+                  await counted(agent),
+                  (await entriesUnder(second, identityPrefix)).size,
+                ];
                 return count === left ? ready(undefined) : notYet(`it counts ${count}, ${left} are left`);
               },
               {
@@ -87,12 +91,12 @@ export const stateFaults: readonly Fault[] = [
   {
     name: "stale-backend",
     group: "state",
-    does: "leaves a backend that no pod has behind the second cluster's services",
+    does: "adds a backend without a pod to the second cluster's services",
     needsNamespace: true,
     async inject(ctx) {
-      const away = clusterAt(ctx, 1);
-      const { kube } = away;
-      const ip = ghostAddress(away);
+      const second = clusterAt(ctx, 1);
+      const { kube } = second;
+      const ip = ghostAddress(second);
       const services = await kube.list(kinds.service, ctx.namespace);
       if (services.length === 0)
         throw new MeshproofError("fault-no-effect", `no service in ${ctx.namespace} of ${kube.cluster}`);
@@ -132,28 +136,28 @@ export const stateFaults: readonly Fault[] = [
   staleEndpoint("stale-endpoint-back", 0, 1),
 ];
 
-/** A CiliumEndpoint without a pod in one cluster, which the other learns as if it had one. */
+/** A CiliumEndpoint without a pod in one cluster, which the other learns like any other. */
 function staleEndpoint(name: string, of: number, learns: number): Fault {
   return {
     name,
     group: "state",
-    does: `leaves a CiliumEndpoint in the ${of === 0 ? "first" : "second"} cluster whose pod does not exist`,
+    does: `adds a CiliumEndpoint without a pod to the ${of === 0 ? "first" : "second"} cluster`,
     async inject(ctx) {
-      const home = clusterAt(ctx, of);
-      const model = await someEndpoint(home, ctx.namespace);
-      const ip = ghostAddress(home);
+      const cluster = clusterAt(ctx, of);
+      const model = await someEndpoint(cluster, ctx.namespace);
+      const ip = ghostAddress(cluster);
       const namespace = String(model.metadata.namespace);
       const ghost = `ghost-${ctx.mark.slice(-6)}`;
       await ctx.recordUndo({
         do: "remove",
-        cluster: home.name,
+        cluster: cluster.name,
         kind: "ciliumEndpoint",
         namespace,
         name: ghost,
       });
-      await makeGhost(home, model, { namespace, name: ghost, ip });
+      await makeGhost(cluster, model, { namespace, name: ghost, ip });
       return {
-        subject: `endpoint ${namespace}/${ghost} (${ip}) of ${home.name}`,
+        subject: `endpoint ${namespace}/${ghost} (${ip}) of ${cluster.name}`,
         names: [ip],
         tookHold: async () => {
           for (const agent of await agentsOf(clusterAt(ctx, learns), ctx.signal))
@@ -171,7 +175,7 @@ async function inMaps(ctx: FaultContext, cluster: Cluster, ip: string): Promise<
       async () =>
         [...(await agent.lbMaps()).values()].some((all) => all.some((b) => b.startsWith(`${ip}:`)))
           ? ready(undefined)
-          : notYet("not there"),
+          : notYet("no such backend"),
       {
         what: `backend ${ip} in the maps of ${agent.name}`,
         withinMs: 20_000,

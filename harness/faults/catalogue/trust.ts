@@ -8,27 +8,27 @@ import { kinds } from "#harness/kube/kube.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Fault, FaultContext, Injected } from "../fault.ts";
-import { having, noticed } from "./noticed.ts";
+import { agentsWhere, noticed } from "./noticed.ts";
 import { clusterAt, firstTwo } from "./victim.ts";
 
 const mountedAt = "/var/lib/cilium/clustermesh";
 
 type Changes = Readonly<Record<string, string | null>>;
 
-/** Who of the first cluster reads its peers from which secret, and how one sees that it lost a peer. */
+/** A component of the first cluster, the secret with its peers, and a check whether it lost a peer. */
 interface Reader {
   readonly who: string;
   readonly secret: string;
   readonly selector: string;
-  /** What speaks against its having lost the peer, or nothing. */
-  stillHas(home: Cluster, peer: string, signal: AbortSignal): Promise<string | undefined>;
+  /** What shows that it still has the peer, or undefined. */
+  stillHas(cluster: Cluster, peer: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
 const kvstoreMesh: Reader = {
   who: "KVStoreMesh",
   ...readers.kvstoreMesh,
-  async stillHas(home, peer, signal) {
-    const remote = (await kvstoreMeshStatus(home, signal)).find((c) => c.name === peer);
+  async stillHas(cluster, peer, signal) {
+    const remote = (await kvstoreMeshStatus(cluster, signal)).find((c) => c.name === peer);
     return remote?.ready === true ? remote.status : undefined;
   },
 };
@@ -36,15 +36,15 @@ const kvstoreMesh: Reader = {
 const agents: Reader = {
   who: "the agents",
   ...readers.agents,
-  async stillHas(home, peer, signal) {
-    const all = await agentsOf(home, signal);
+  async stillHas(cluster, peer, signal) {
+    const all = await agentsOf(cluster, signal);
     if (all.length === 0) return "no agent runs";
-    const keep = await having(all, (c) => c.name === peer);
-    return keep.length === 0 ? undefined : `${keep.join(", ")} still have it`;
+    const keep = await agentsWhere(all, (c) => c.name === peer);
+    return keep.length === 0 ? undefined : `${keep.join(", ")} still list it`;
   },
 };
 
-/** Changes entries of the secret that a reader of the first cluster has its peers from; it connects anew. */
+/** Changes entries of the secret with the peers of a component of the first cluster, which then reconnects. */
 function peerConfig(
   reader: Reader,
   name: string,
@@ -54,22 +54,22 @@ function peerConfig(
   return {
     name,
     group: "trust",
-    // Agents without their peer have none of its endpoints; without KVStoreMesh they keep what they know.
+    // Agents without a peer lose its endpoints; without KVStoreMesh they keep what they know.
     wide: reader === agents,
     ...(reader === kvstoreMesh ? { needs: "KVStoreMesh" } : {}),
     does,
     async inject(ctx): Promise<Injected> {
-      const [home, away] = firstTwo(ctx);
-      const { kube } = home;
+      const [first, second] = firstTwo(ctx);
+      const { kube } = first;
       const secret = await kube.get(kinds.secret, "kube-system", reader.secret);
       const data = (secret?.data ?? {}) as Record<string, string>;
-      const entry = data[away.name];
+      const entry = data[second.name];
       if (entry === undefined)
         throw new MeshproofError(
           "fault-no-effect",
-          `secret ${reader.secret} of ${home.name} has no entry ${away.name}`,
+          `secret ${reader.secret} of ${first.name} has no entry ${second.name}`,
         );
-      const changes = await change(ctx, away.name, Buffer.from(entry, "base64").toString());
+      const changes = await change(ctx, second.name, Buffer.from(entry, "base64").toString());
       const encoded = Object.entries(changes).map(([key, text]) => [
         key,
         text === null ? null : Buffer.from(text).toString("base64"),
@@ -77,10 +77,10 @@ function peerConfig(
       const back = Object.fromEntries(Object.keys(changes).map((key) => [key, data[key] ?? null]));
       await ctx.recordUndo(
         { do: "await-mesh" },
-        { do: "replace-pods", cluster: home.name, selector: reader.selector },
+        { do: "replace-pods", cluster: first.name, selector: reader.selector },
         {
           do: "merge",
-          cluster: home.name,
+          cluster: first.name,
           kind: "secret",
           namespace: "kube-system",
           name: reader.secret,
@@ -88,16 +88,16 @@ function peerConfig(
         },
       );
       await kube.merge(kinds.secret, "kube-system", reader.secret, { data: Object.fromEntries(encoded) });
-      await renewPods(home, reader.selector, wallLabel());
+      await renewPods(first, reader.selector, wallLabel());
       return {
-        subject: `${reader.who} of ${home.name}, the entry for ${away.name}`,
-        names: [away.name],
+        subject: `${reader.who} of ${first.name}, the entry for ${second.name}`,
+        names: [second.name],
         tookHold: () =>
           noticed(
-            `${reader.who} of ${home.name} to lose ${away.name}`,
+            `${reader.who} of ${first.name} to lose ${second.name}`,
             ctx.signal,
-            () => reader.stillHas(home, away.name, ctx.signal),
-            () => renewPods(home, reader.selector, wallLabel()),
+            () => reader.stillHas(first, second.name, ctx.signal),
+            () => renewPods(first, reader.selector, wallLabel()),
           ),
       };
     },
@@ -110,55 +110,55 @@ const withLines = (entry: string, changes: Readonly<Record<string, string>>): st
     entry,
   );
 
-/** Half a configuration: what a set-up by hand looks like until the second side is done. */
+/** A one-sided configuration, as in a manual set-up before the second side is done. */
 const halfMeshed: Fault = {
   name: "half-meshed",
   group: "trust",
   needs: "KVStoreMesh",
   wide: true,
-  does: "takes the second cluster out of the first one's configuration; the second keeps the first",
+  does: "removes the second cluster from the first one's configuration; the second one keeps the first",
   async inject(ctx) {
-    const [home, away] = firstTwo(ctx);
+    const [first, second] = firstTwo(ctx);
     await ctx.recordUndo(
       { do: "await-mesh" },
-      // A KVStoreMesh that lost a peer drains its cache for minutes before it takes the peer back.
-      { do: "replace-pods", cluster: home.name, selector: apiserverSelector },
+      // A KVStoreMesh that lost a peer drains its cache for minutes before it accepts the peer again.
+      { do: "replace-pods", cluster: first.name, selector: apiserverSelector },
     );
     for (const { secret: name, selector } of [kvstoreMesh, agents]) {
-      const secret = await home.kube.get(kinds.secret, "kube-system", name);
-      const entry = (secret?.data as Record<string, string> | undefined)?.[away.name];
+      const secret = await first.kube.get(kinds.secret, "kube-system", name);
+      const entry = (secret?.data as Record<string, string> | undefined)?.[second.name];
       if (entry === undefined)
         throw new MeshproofError(
           "fault-no-effect",
-          `secret ${name} of ${home.name} has no entry ${away.name}`,
+          `secret ${name} of ${first.name} has no entry ${second.name}`,
         );
-      const set = (value: string | null) => ({ data: { [away.name]: value } });
+      const set = (value: string | null) => ({ data: { [second.name]: value } });
       await ctx.recordUndo({
         do: "merge",
-        cluster: home.name,
+        cluster: first.name,
         kind: "secret",
         namespace: "kube-system",
         name,
         patch: set(entry),
       });
-      await home.kube.merge(kinds.secret, "kube-system", name, set(null));
-      await renewPods(home, selector, wallLabel());
+      await first.kube.merge(kinds.secret, "kube-system", name, set(null));
+      await renewPods(first, selector, wallLabel());
     }
     return {
-      subject: `the configuration of ${home.name}, which lacks ${away.name}`,
-      names: [away.name],
+      subject: `the configuration of ${first.name}, which lacks ${second.name}`,
+      names: [second.name],
       tookHold: () =>
         noticed(
-          `the agents of ${home.name} to lose ${away.name}`,
+          `the agents of ${first.name} to lose ${second.name}`,
           ctx.signal,
-          () => agents.stillHas(home, away.name, ctx.signal),
-          () => renewPods(home, agents.selector, wallLabel()),
+          () => agents.stillHas(first, second.name, ctx.signal),
+          () => renewPods(first, agents.selector, wallLabel()),
         ),
     };
   },
 };
 
-/** The CA that a cluster's own certificates are signed by, and its clients' must be. */
+/** The CA that signs a cluster's own certificates and its clients'. */
 async function ownCa(cluster: Cluster): Promise<CertificateAuthority> {
   const secret = await cluster.kube.get(kinds.secret, "kube-system", "cilium-ca");
   const pem = (name: string): string => Buffer.from(String(secret?.data?.[name]), "base64").toString();
@@ -169,7 +169,7 @@ export const trustFaults: readonly Fault[] = [
   peerConfig(
     kvstoreMesh,
     "wrong-ca",
-    "gives the first cluster's KVStoreMesh another CA to judge its peer by",
+    "gives the first cluster's KVStoreMesh a wrong CA to verify its peer",
     async (_harm, peer, entry) => ({
       "wrong-ca.crt": (await makeCa("Meshproof wrong CA")).cert,
       [peer]: withLines(entry, { "trusted-ca-file": `${mountedAt}/wrong-ca.crt` }),
@@ -178,7 +178,7 @@ export const trustFaults: readonly Fault[] = [
   peerConfig(
     kvstoreMesh,
     "expired-certificate",
-    "gives the first cluster's KVStoreMesh a client certificate that ran out yesterday",
+    "gives the first cluster's KVStoreMesh a client certificate that expired yesterday",
     async (ctx, peer, entry) => {
       const expired = await clientCertificate(await ownCa(clusterAt(ctx, 1)), "remote", {
         fromMs: Date.now() - 10 * 86_400_000,
@@ -219,7 +219,7 @@ export const trustFaults: readonly Fault[] = [
   halfMeshed,
 ];
 
-/** The id that clustermesh-apiserver tells the others comes from the ConfigMap, read when it starts. */
+/** Changes the id that clustermesh-apiserver exports; it reads it from the ConfigMap when it starts. */
 function clusterId(name: string, id: number | undefined, does: string): Fault {
   return {
     name,
@@ -228,35 +228,35 @@ function clusterId(name: string, id: number | undefined, does: string): Fault {
     wide: true,
     does,
     async inject(ctx) {
-      const [home, away] = firstTwo(ctx);
-      const wrong = id ?? home.id;
+      const [first, second] = firstTwo(ctx);
+      const wrong = id ?? first.id;
       const set = (value: number) => ({ data: { "cluster-id": String(value) } });
       await ctx.recordUndo(
         { do: "await-mesh" },
-        { do: "replace-pods", cluster: away.name, selector: apiserverSelector },
+        { do: "replace-pods", cluster: second.name, selector: apiserverSelector },
         {
           do: "merge",
-          cluster: away.name,
+          cluster: second.name,
           kind: "configMap",
           namespace: "kube-system",
           name: "cilium-config",
-          patch: set(away.id),
+          patch: set(second.id),
         },
       );
-      await away.kube.merge(kinds.configMap, "kube-system", "cilium-config", set(wrong));
-      await ctx.runUndo({ do: "replace-pods", cluster: away.name, selector: apiserverSelector });
+      await second.kube.merge(kinds.configMap, "kube-system", "cilium-config", set(wrong));
+      await ctx.runUndo({ do: "replace-pods", cluster: second.name, selector: apiserverSelector });
       return {
-        subject: `cluster id ${wrong} of ${away.name} instead of ${away.id}`,
-        names: [away.name],
-        tookHold: () => idReported(ctx, home, away.name, wrong),
+        subject: `cluster id ${wrong} of ${second.name} instead of ${second.id}`,
+        names: [second.name],
+        tookHold: () => idReported(ctx, first, second.name, wrong),
       };
     },
   };
 }
 
-function idReported(ctx: FaultContext, home: Cluster, peer: string, id: number): Promise<void> {
-  return noticed(`${home.name} to be told that ${peer} has id ${id}`, ctx.signal, async () => {
-    const remote = (await kvstoreMeshStatus(home, ctx.signal)).find((c) => c.name === peer);
+function idReported(ctx: FaultContext, first: Cluster, peer: string, id: number): Promise<void> {
+  return noticed(`${first.name} to learn that ${peer} has id ${id}`, ctx.signal, async () => {
+    const remote = (await kvstoreMeshStatus(first, ctx.signal)).find((c) => c.name === peer);
     return remote?.ready !== true || remote.config.clusterId === id
       ? undefined
       : `id ${remote.config.clusterId}`;

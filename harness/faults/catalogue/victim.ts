@@ -11,22 +11,22 @@ export function clusterAt({ mesh }: FaultContext, index: number): Cluster {
   return found(mesh.clusters[index], `cluster number ${index + 1} in lab ${mesh.state.lab}`);
 }
 
-/** The same, which must be one that Meshproof created: `needsOf` refuses others before. */
+/** The same, for a fault that needs a KindCluster; `needsOf` has already refused others. */
 export const kindClusterAt = (ctx: FaultContext, index: number): KindCluster =>
   requireKind(clusterAt(ctx, index), "a fault of nodes");
 
-/** The two clusters that most faults work between. */
+/** The two clusters of most faults. */
 export const firstTwo = (ctx: FaultContext): readonly [Cluster, Cluster] => [
   clusterAt(ctx, 0),
   clusterAt(ctx, 1),
 ];
 
-/** The last worker of the cluster at an index, or its only node: the one that faults of nodes and agents strike. */
+/** The last worker of the cluster at an index, or its only node: the target of faults of nodes and agents. */
 export async function victimNode(ctx: FaultContext, index: number): Promise<ClusterNode & KindNode> {
   const cluster = kindClusterAt(ctx, index);
   const nodes = await cluster.nodes();
   const node = nodes.findLast((n) => n.role === "worker") ?? nodes[0];
   if (node === undefined)
-    throw new MeshproofError("fault-no-effect", `cluster ${cluster.name} has no node to harm`);
+    throw new MeshproofError("fault-no-effect", `cluster ${cluster.name} has no node for the fault`);
   return node;
 }

@@ -10,7 +10,7 @@ import { type Rule, setRules } from "./rules.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { clusterAt } from "./victim.ts";
 
-/** The suite's deployments of one cluster have no pod left. */
+/** Scales the suite's deployments of one cluster to zero. */
 function backendsStopped(name: string, index: number): Fault {
   return {
     name,
@@ -42,9 +42,9 @@ function backendsStopped(name: string, index: number): Fault {
 interface PodRules {
   readonly name: string;
   readonly does: string;
-  /** What is matched, and what becomes of it. */
+  /** The packets that match, and what happens to them. */
   readonly rules: (pod: VictimPod) => readonly (readonly [readonly string[], readonly string[]])[];
-  /** Whether the pods must be seen to become unready. */
+  /** Whether to wait until the pods are unready. */
   readonly unready?: boolean;
   /** The cluster whose pods are the target; the second one by default. */
   readonly target?: (ctx: FaultContext) => Cluster;
@@ -52,7 +52,7 @@ interface PodRules {
 
 const second = (ctx: FaultContext): Cluster => clusterAt(ctx, 1);
 
-/** Rules in the pods' own network namespaces: the process lives and knows nothing of it. */
+/** Rules in the pods' own network namespaces; the processes are not affected. */
 export function podRules({ name, does, rules, unready = false, target = second }: PodRules): SuiteFault {
   return {
     name,
@@ -101,7 +101,7 @@ export function podRules({ name, does, rules, unready = false, target = second }
   };
 }
 
-/** What kubelet's readiness probes of a pod travel on. */
+/** Matches the traffic of kubelet's readiness probes of a pod. */
 export const readinessRules = (
   pod: VictimPod,
 ): readonly (readonly [readonly string[], readonly string[]])[] => [[["-s", pod.kubeletIp, ...http], drop]];
@@ -115,7 +115,7 @@ export const workloadFaults: readonly Fault[] = [
   backendsStopped("local-backends-stopped", 0),
   podRules({
     name: "backends-silent",
-    does: "lets the second cluster's echo pods accept connections and never answer, while they stay ready",
+    does: "makes the second cluster's echo pods accept connections and never respond, while they stay ready",
     rules: (pod) => [
       [["!", "-s", pod.kubeletIp, ...http, "--tcp-flags", "PSH", "PSH"], drop],
       [["!", "-s", pod.kubeletIp, ...udp], drop],
@@ -123,7 +123,7 @@ export const workloadFaults: readonly Fault[] = [
   }),
   podRules({
     name: "backends-reset",
-    does: "lets the second cluster's echo pods reset every connection, while they stay ready",
+    does: "makes the second cluster's echo pods reset every connection, while they stay ready",
     rules: (pod) => [
       [
         ["!", "-s", pod.kubeletIp, ...http],
@@ -133,7 +133,7 @@ export const workloadFaults: readonly Fault[] = [
   }),
   podRules({
     name: "readiness-failing",
-    does: "lets the readiness probes of the second cluster's echo pods fail while their processes live and answer",
+    does: "makes the readiness probes of the second cluster's echo pods fail, while their processes still respond",
     rules: readinessRules,
     unready: true,
   }),

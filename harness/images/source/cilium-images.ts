@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { BuiltComponent } from "./go-build.ts";
 import { buildImage } from "./image.ts";
 
-/** Part of the images' key: raise it when the way they are put together changes. */
+/** Part of the images' key: raise it when the build recipe changes. */
 export const ciliumRecipe = "2";
 
 export const ciliumRepositories = {
@@ -19,7 +19,7 @@ export interface CiliumParts {
   readonly key: string;
 }
 
-/** The three images that the chart names, under those names and the given tag. */
+/** The three images that the chart uses, under the chart's names and the given tag. */
 export async function buildCiliumImages(
   parts: CiliumParts,
   tag: string,
@@ -106,7 +106,7 @@ export async function buildCiliumImages(
   return [agent, operator, clustermesh];
 }
 
-/** Values that make the chart use these images as they lie in the node. */
+/** Values that make the chart use the images preloaded in the node. */
 export function preloadedValues(tag: string): Record<string, unknown> {
   const image = (repository: string) => ({ repository, tag, useDigest: false, pullPolicy: "Never" });
   return {

@@ -12,19 +12,19 @@ export interface GoComponent {
   readonly checkout?: string;
   readonly packages: readonly string[];
   readonly tags?: readonly string[];
-  /** Linker flags from what is known of the module: versions are link-time strings. */
+  /** Linker flags computed from the module's sources, because versions are link-time strings. */
   readonly ldflags?: (module: { revision: string; time: string }) => string;
-  /** A main package of our own, built against the module. */
+  /** A main package of Meshproof's, built against the module. */
   readonly main?: string;
 }
 
-/** Versions that follow neither from Kubernetes nor from Cilium. */
+/** Versions that follow from neither Kubernetes nor Cilium. */
 export const pins = {
   kind: "v0.33.0",
   helm: "v3.19.0",
   containerd: "v2.1.4",
   cniPlugins: "v1.7.1",
-  /** The least: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
+  /** The minimum: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
   coredns: "v1.12.4",
 } as const;
 
@@ -65,7 +65,10 @@ export const cniPlugins: GoComponent = {
   ],
 };
 
-/** A small registry for trials of the mirror path: nodes must reach it, so it listens on every address; blobs on disk. */
+/**
+ * A small registry to test the mirror path. It listens on every address, because nodes must reach it; blobs are on
+ * disk.
+ */
 export const registryTool: GoComponent = {
   name: "registry",
   module: "github.com/google/go-containerregistry",
@@ -115,7 +118,7 @@ export function kubernetes(version: string): GoComponent {
   };
 }
 
-/** What a Kubernetes version wants beside it, read from its own kubeadm. */
+/** The companion versions of a Kubernetes version, read from its kubeadm. */
 export interface KubernetesCompanions {
   readonly etcd: string;
   readonly etcdImageTag: string;
@@ -147,7 +150,7 @@ export function etcd(version: string): GoComponent {
   return { name: "etcd", module: "go.etcd.io/etcd/server/v3", version, packages: ["."] };
 }
 
-/** The plugins of kubeadm's own Corefile and no more: the default set compiles three clouds' SDKs. */
+/** The plugins of kubeadm's Corefile and no others: the default set compiles three cloud SDKs. */
 export function coredns(version: string): GoComponent {
   const plugins = [
     "errors",
@@ -180,7 +183,7 @@ export function coredns(version: string): GoComponent {
 
 export const ciliumModule = "github.com/cilium/cilium";
 
-/** The agent's side and the operator: two builds, for the operator's tag changes what is compiled. */
+/** The agent's side and the operator: two builds, because the operator's build tag changes what is compiled. */
 export function cilium(version: string, checkout?: string): readonly [GoComponent, GoComponent] {
   const base = {
     module: ciliumModule,
@@ -209,7 +212,9 @@ export function cilium(version: string, checkout?: string): readonly [GoComponen
   ];
 }
 
-/** Compile time on two cores from an empty cache, measured with `npm run bench -- images`: first estimates only. */
+/**
+ * Compile times on two cores from an empty cache, measured with `npm run bench -- images`: estimates for a first run.
+ */
 export const firstEstimateMs: Readonly<Record<string, number>> = {
   kubernetes: 330_000,
   cilium: 350_000,

@@ -18,7 +18,7 @@ export interface DebianRoot {
 const suite = "bookworm";
 
 /**
- * systemd 252 is the newest that still runs on cgroup v1; packages and the units that a container must not start
+ * systemd 252 is the newest that runs on cgroup v1. The packages, and the units that must not start in a container,
  * follow kind's images/base.
  */
 export const nodeRoot: DebianRoot = {
@@ -59,7 +59,7 @@ export const nodeRoot: DebianRoot = {
   ],
 };
 
-/** The only root that carries clang: the agent compiles its BPF programs on the node. */
+/** The only root with clang: the agent compiles its BPF programs on the node. */
 export const agentRoot: DebianRoot = {
   name: "agent",
   packages: [
@@ -87,14 +87,15 @@ export interface BuiltRoot {
   readonly provenance: Provenance;
 }
 
-/** A Debian root as a tar, with the versions and hashes of its packages beside it. */
+/** A Debian root as a tar, and the versions and hashes of its packages in a file beside it. */
 export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSignal): Promise<BuiltRoot> {
   const key = contentKey("root-4", suite, root.packages.join(" "), ...(root.finish ?? []));
   const folder = await store.entry("debian", `${root.name}-${suite}-${key}`, async (staging) => {
     const tar = join(staging, "root.tar");
     const packagesFile = join(staging, "packages.txt");
     const hook = [
-      // What was installed, with the hashes that apt verified; then everything that names this machine's mirror.
+      // Lists the installed packages with the hashes that apt verified, then removes every mention of this machine's
+      // mirror.
       `APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-cache show $(dpkg-query --admindir="$1/var/lib/dpkg" -W -f '\${Package}=\${Version} ') > ${packagesFile}`,
       'rm -rf "$1"/etc/apt/sources.list* "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/* "$1"/usr/share/info/* "$1"/var/log/*',
       ...(root.finish ?? []),
@@ -121,7 +122,7 @@ export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSig
   const listing = await readFile(join(folder, "packages.json"), "utf8");
   const count = parseRecord(listing, debianPackagesFormat, {
     what: `the list of packages in ${folder}`,
-    remedy: `remove ${folder}: it is made again`,
+    remedy: `remove ${folder}; the next run rebuilds it`,
     code: "build-failed",
   }).length;
   return {
@@ -136,7 +137,7 @@ export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSig
   };
 }
 
-/** `apt-cache show` in, one record a package out. */
+/** Turns the output of `apt-cache show` into one record per package. */
 export function parsePackages(text: string): DebianPackage[] {
   const records: DebianPackage[] = [];
   let name = "";
@@ -150,7 +151,7 @@ export function parsePackages(text: string): DebianPackage[] {
   return records.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** The host's own Debian sources where it is a Debian, so that its mirror is used; Debian's own elsewhere. */
+/** The host's own Debian sources if the host is Debian, so that its mirror is used; else Debian's default ones. */
 async function mirrors(): Promise<string[]> {
   const deb822 = "/etc/apt/sources.list.d/debian.sources";
   const text = await readFile(deb822, "utf8").catch(() => "");

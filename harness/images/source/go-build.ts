@@ -24,7 +24,7 @@ import type { GoComponent } from "./components.ts";
 export interface BuiltComponent {
   /** The folder that holds the binaries. */
   readonly binDir: string;
-  /** The module's own sources. */
+  /** The module's sources. */
   readonly sourceDir: string;
   readonly key: string;
   readonly provenance: Provenance;
@@ -32,7 +32,7 @@ export interface BuiltComponent {
 
 const labelOf = (component: GoComponent): string => `component ${component.name} ${component.version}`;
 
-/** The module's sources: from the proxy, verified, or a local checkout hashed whole. */
+/** The module's sources: downloaded from the proxy and verified, or a local checkout, hashed in full. */
 async function locate(component: GoComponent, signal: AbortSignal): Promise<GoModule> {
   if (component.checkout === undefined)
     return downloadModule(component.module, component.version, signal, labelOf(component));
@@ -64,7 +64,7 @@ async function hashTree(dir: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** The component's binaries: from the store, or compiled. Two builds of the same key take turns. */
+/** The component's binaries, from the store or compiled. A lock serialises two builds of the same key. */
 export async function buildComponent(
   component: GoComponent,
   store: Store,
@@ -91,7 +91,8 @@ export async function buildComponent(
     await writeFile(join(staging, "dropped.json"), JSON.stringify(dropped));
     let dir = module.dir;
     if (component.main !== undefined) {
-      // A module of our own with upstream's dependency set: the module cache itself takes no file.
+      // The main package is in a module of its own with upstream's dependencies, because the module cache is
+      // read-only.
       dir = staging;
       await writeFile(join(staging, "main.go"), component.main);
       await editMod(modFile, [
@@ -115,8 +116,8 @@ export async function buildComponent(
   });
   const notesFile = join(binDir, "dropped.json");
   const notes = parseRecord(await readFile(notesFile, "utf8"), droppedReplacesFormat, {
-    what: `the notes of a build (${notesFile})`,
-    remedy: `remove ${binDir}: it is built again`,
+    what: `the build notes ${notesFile}`,
+    remedy: `remove ${binDir}; the next run rebuilds it`,
     code: "build-failed",
   });
   return {
@@ -133,7 +134,7 @@ export async function buildComponent(
   };
 }
 
-/** `go build`; what keeps it from succeeding is told of the component. */
+/** Runs `go build`; an error names the component. */
 async function builds(component: GoComponent, options: GoBuild): Promise<void> {
   try {
     await build(options);
@@ -144,8 +145,8 @@ async function builds(component: GoComponent, options: GoBuild): Promise<void> {
 }
 
 /**
- * Local `replace` lines point at folders that a module zip lacks: Kubernetes's staging modules become their
- * published versions, others are dropped. A replacement by a fork that is refused is dropped, and said so.
+ * Local `replace` lines point at folders that a module zip lacks: Kubernetes's staging modules become their published
+ * versions, others are dropped. A replacement by a fork that Go rejects is dropped and recorded.
  */
 async function settleReplaces(
   component: GoComponent,

@@ -13,7 +13,7 @@ export type ImageEntry =
 
 export interface ImageRecipe {
   readonly reference: string;
-  /** What the content hangs on: a standing image under the same reference but another key is made anew. */
+  /** Identifies the content: an image with the same reference and another key is rebuilt. */
   readonly key: string;
   /** A root tar to start from; none for an image of static programs. */
   readonly rootTar?: string;
@@ -37,7 +37,7 @@ export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Prom
       await command("tar", ["-cf", tar, ...owner, "-C", tree, "."], { signal });
     } else {
       await copyFile(recipe.rootTar, tar);
-      // Only what was placed: a folder entry of ours would reset the mode of one that stands in the root.
+      // Only the added files: a folder entry would reset the mode of the folder in the root.
       const placed = [...new Set(recipe.entries.map((e) => `.${e.to}`))];
       await dropFrom(tar, placed, signal);
       await command("tar", ["-rf", tar, ...owner, "-C", tree, ...placed], { signal });
@@ -53,7 +53,7 @@ export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Prom
   }
 }
 
-/** Takes paths that will be added anew out of a tar: Docker refuses an archive that names a file twice. */
+/** Removes paths that will be added again from a tar: Docker rejects an archive with duplicate names. */
 async function dropFrom(tar: string, paths: readonly string[], signal: AbortSignal): Promise<void> {
   const bare = (name: string): string => name.replace(/^\.?\//, "").replace(/\/$/, "");
   const expected = paths.map(bare);

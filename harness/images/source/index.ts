@@ -28,13 +28,13 @@ import { proberEntries } from "./prober-image.ts";
 
 export interface SourceBuild extends Artifacts {
   readonly times: readonly PartTime[];
-  /** Images by cluster as they can be pushed to a registry: the bare node first, then what it must pull. */
+  /** Images by cluster for a push to a registry: the bare node first, then the images that it must pull. */
   readonly pushable: ReadonlyMap<string, { readonly bareNode: string; readonly images: readonly string[] }>;
 }
 
 /**
- * Everything from Go modules and Debian packages. One `go build` at a time (each uses all cores and they share a
- * cache), the Debian roots beside it; a second version of Cilium rebuilds Cilium alone.
+ * Builds everything from Go modules and Debian packages. One `go build` runs at a time, because each uses all cores
+ * and they share a cache; the Debian roots are built meanwhile. A second version of Cilium rebuilds only Cilium.
  */
 export async function fromSource(request: ArtifactRequest, reason: string): Promise<SourceBuild> {
   const builder = new SourceBuilder(request);
@@ -55,7 +55,7 @@ export async function buildRegistry(request: ArtifactRequest): Promise<string> {
   return builder.registry();
 }
 
-/** The prober's image alone, over the given root. */
+/** Builds only the prober's image, on the given root. */
 export async function buildProber(rootTar: string, rootKey: string, signal: AbortSignal): Promise<string> {
   const prober = await proberEntries();
   const reference = `meshproof.local/prober:${contentKey(recipeVersion, prober.key, rootKey)}`;
@@ -81,7 +81,7 @@ interface SingleProgram {
   readonly key: string;
   readonly from: string;
   readonly to: string;
-  /** The image itself starts nothing where it is left out. */
+  /** Without it the image has no entrypoint. */
   readonly entrypoint?: string[];
 }
 
@@ -89,7 +89,7 @@ class SourceBuilder {
   readonly #request: ArtifactRequest;
   readonly #store = new Store();
   readonly #parts: Parts;
-  /** The one compile queue. */
+  /** Serialises the compiles. */
   #compiling: Promise<unknown> = Promise.resolve();
   readonly #built = new Map<string, Promise<BuiltComponent>>();
   readonly #provenance: Provenance[] = [];
@@ -115,7 +115,7 @@ class SourceBuilder {
   async run(reason: string): Promise<SourceBuild> {
     const { signal } = this.#request;
     const roots = this.#roots();
-    // A failed compile must not leave this one unheard.
+    // Handled here too, so that a failed compile is no unhandled rejection.
     roots.catch(() => {});
     const programs = await this.#programs();
     const { tools } = await this.tools();
@@ -128,13 +128,13 @@ class SourceBuilder {
     let agnhostImage = "";
     for (const [name, versions] of this.#request.clusters) {
       const image = nodeImageOf(versions, { programs, roots: built, proberImage });
-      const standing = (await imageId(image.full)) !== undefined;
+      const isBuilt = (await imageId(image.full)) !== undefined;
       await this.#parts.run(
         `node image of Kubernetes ${versions.kubernetes}, Cilium ${image.cilium.version}`,
         async (step) => {
-          if (!standing) await this.#nodeImage(image, step);
+          if (!isBuilt) await this.#nodeImage(image, step);
         },
-        standing,
+        isBuilt,
       );
       const ciliumImages = ciliumTags(image.tag);
       pushable.set(name, { bareNode: image.bare, images: [...image.preloaded, ...ciliumImages] });
@@ -164,7 +164,7 @@ class SourceBuilder {
     };
   }
 
-  /** Every program of every version that a cluster wants, compiled one after the other. */
+  /** Compiles every program of every version that the clusters need, one after the other. */
   async #programs(): Promise<Programs> {
     const expected = [...this.#request.clusters.values()];
     const kind = await this.#compile(components.kindTool);
@@ -190,7 +190,7 @@ class SourceBuilder {
     return { kind, containerd, cni, kubernetes, ciliums };
   }
 
-  /** Builds a node's image: the bare one where it is not there yet, then all that its pods run preloaded into it. */
+  /** Builds a node's image: the bare image if it is missing, then all images that its pods run, preloaded into it. */
   async #nodeImage(image: NodeImage, step: StepHandle): Promise<void> {
     const { signal } = this.#request;
     const { kube, etcd } = image.kubernetes;

@@ -6,7 +6,7 @@ import type { KubernetesCompanions } from "./components.ts";
 import type { BuiltRoot } from "./debian.ts";
 import type { BuiltComponent } from "./go-build.ts";
 
-/** Part of every image key: raise it when the way images are put together changes. */
+/** Part of every image key: raise it when the build recipe changes. */
 export const recipeVersion = "1";
 
 export interface KubernetesPrograms {
@@ -29,7 +29,7 @@ export interface Programs {
   readonly cni: BuiltComponent;
   /** By Kubernetes version. */
   readonly kubernetes: ReadonlyMap<string, KubernetesPrograms>;
-  /** By what was asked for: a version or a checkout. */
+  /** By what was requested: a version or a checkout. */
   readonly ciliums: ReadonlyMap<string, CiliumPrograms>;
 }
 
@@ -39,19 +39,19 @@ interface Ingredients {
   readonly proberImage: string;
 }
 
-/** What a node's image is made of, and its names, which follow from that. */
+/** The parts of a node's image, and the names derived from them. */
 export interface NodeImage extends Ingredients {
   readonly kubernetes: KubernetesPrograms;
   readonly cilium: CiliumPrograms;
-  /** Without images in it. */
+  /** The image without preloaded images. */
   readonly bare: string;
   readonly bareKey: string;
   readonly full: string;
   readonly ciliumKey: string;
-  /** Of Cilium's images. */
+  /** The tag of Cilium's images. */
   readonly tag: string;
   readonly agnhostImage: string;
-  /** In the full image beside Cilium's. */
+  /** The other images in the full image, beside Cilium's. */
   readonly preloaded: readonly string[];
 }
 

@@ -17,7 +17,7 @@ export interface NodeParts {
   readonly pauseImage: string;
 }
 
-/** The node's own file system: kind's base files, Kubernetes, containerd and the CNI plugins; no images yet. */
+/** The node's file system: kind's base files, Kubernetes, containerd and the CNI plugins; no images yet. */
 export async function buildBareNode(parts: NodeParts, reference: string, signal: AbortSignal): Promise<void> {
   if ((await imageId(reference)) !== undefined) return;
   const files = join(parts.kind.sourceDir, "images/base/files");
@@ -76,8 +76,8 @@ export async function buildBareNode(parts: NodeParts, reference: string, signal:
 }
 
 /**
- * kind's file with our pause image, with oom scores left alone (a machine without CAP_SYS_RESOURCE refuses to
- * lower them), and with registry hosts read from files, so that a mirror can be named later.
+ * kind's file with the lab's pause image, without lowered oom scores (a machine without CAP_SYS_RESOURCE rejects
+ * that), and with registry hosts read from files, so that a mirror can be configured later.
  */
 export function adaptContainerdConfig(text: string, pauseImage: string): string {
   const adapted = text
@@ -86,7 +86,7 @@ export function adaptContainerdConfig(text: string, pauseImage: string): string 
   return `${adapted.trimEnd()}\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n`;
 }
 
-/** containerd's default OCI spec with kind's product-file hook and without resource limits, as kind's image has it. */
+/** containerd's default OCI spec with kind's product-file hook and without resource limits, as in kind's image. */
 function baseSpec(text: string): string {
   const spec = JSON.parse(text) as { hooks?: Record<string, unknown>; process: Record<string, unknown> };
   spec.hooks = { ...spec.hooks, createContainer: [{ path: "/kind/bin/mount-product-files.sh" }] };
@@ -95,17 +95,17 @@ function baseSpec(text: string): string {
 }
 
 interface PreloadOptions {
-  /** The image that a container is started of. */
+  /** The image of the build container. */
   readonly base: string;
-  /** The image that comes of it. */
+  /** The name of the resulting image. */
   readonly reference: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly signal: AbortSignal;
 }
 
 /**
- * Imports image archives into containerd's `k8s.io` namespace inside a container of `base`, and commits it.
- * Layers are unpacked here and their blobs discarded: every node copies the image's /var, once is enough.
+ * Imports image archives into containerd's `k8s.io` namespace inside a container of `base`, and commits the
+ * container. Layers are unpacked and their blobs discarded, because every node copies the image's /var.
  */
 export async function preload(
   archives: readonly string[],
@@ -131,8 +131,8 @@ export async function preload(
   try {
     await eventually(
       async () => {
-        const reported = await execIn(id, ["ctr", "version"], { tolerate: true });
-        return reported.exitCode === 0 ? ready(undefined) : notYet(reported.stderr);
+        const version = await execIn(id, ["ctr", "version"], { tolerate: true });
+        return version.exitCode === 0 ? ready(undefined) : notYet(version.stderr);
       },
       { what: "containerd in the build container", withinMs: 60_000, everyMs: 200, signal },
     );

@@ -22,7 +22,7 @@ async function bundleProber(): Promise<string> {
   return found(result.outputFiles[0], "output of esbuild for the prober").text;
 }
 
-/** The Node binary of npm's `node` package: the one this process runs on. */
+/** The Node binary of npm's `node` package: the one that runs this process. */
 function nodeBinary(): string {
   return join(dirname(createRequire(import.meta.url).resolve("node/package.json")), "bin/node");
 }

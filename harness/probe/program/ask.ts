@@ -1,7 +1,7 @@
 import type { AskAnswer, AskReply, AskSpec, AskTarget } from "#harness/model/probe-wire.ts";
 import { type Answer, requestByTcp, requestByUdp, requestOnNewConnection } from "./request.ts";
 
-/** Sends every request, each on a connection of its own, and prints one reply. */
+/** Sends every request, each on its own connection, and prints one reply. */
 export async function ask(spec: AskSpec): Promise<void> {
   const requested = spec.asks.map((target) => ({ target, answers: [] as AskAnswer[] }));
   const queue = requested.flatMap((one) => Array.from({ length: one.target.count }, () => one));

@@ -3,8 +3,8 @@ import { createServer } from "node:net";
 import { hostname } from "node:os";
 
 /**
- * The other end of heartbeats: answers each line, or datagram, with the pod's name before it. Ends at once on SIGTERM,
- * which closes every connection, as most servers do that were not taught to drain.
+ * The server of heartbeats: answers each line or datagram with the pod's name before it. Ends immediately on SIGTERM,
+ * which closes every connection, as in most servers that do not drain.
  */
 export function echo(port: number): void {
   const name = hostname();

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** Ends the other processes of this container whose command line holds a text: they outlive whoever started them. */
+/**
+ * Ends the other processes of this container whose command line contains a text: they outlive the client that started
+ * them.
+ */
 export function end(text: string): void {
   for (const pid of readdirSync("/proc")) {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
@@ -8,7 +11,7 @@ export function end(text: string): void {
       const argv = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
       if (argv.includes(text) && !argv.includes("main.mjs end ")) process.kill(Number(pid));
     } catch {
-      // It has ended by itself.
+      // It has ended already.
     }
   }
 }

@@ -2,8 +2,8 @@ import { createServer } from "node:https";
 import type { HoldSpec } from "#harness/model/probe-wire.ts";
 
 /**
- * An admission webhook that allows everything, late. Prints one JSON line a request with what it really added, so that
- * a planted delay is known from its own record.
+ * An admission webhook that allows everything after a delay. Prints one JSON line per request with the delay that it
+ * really added, so that an injected delay is known from the webhook's own record.
  */
 export function hold(spec: HoldSpec): void {
   createServer({ cert: spec.cert, key: spec.key }, (request, response) => {

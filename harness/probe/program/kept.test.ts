@@ -8,7 +8,7 @@ afterEach(() => {
   for (const close of closing.splice(0)) close();
 });
 
-/** Answers as an echo does, until it is told not to. */
+/** Answers like an echo server until it is silenced. */
 async function tcpEcho(): Promise<{ port: number; sockets: Socket[]; silent: (yes: boolean) => void }> {
   const sockets: Socket[] = [];
   let quiet = false;
@@ -34,7 +34,7 @@ async function tcpEcho(): Promise<{ port: number; sockets: Socket[]; silent: (ye
   };
 }
 
-test("heartbeats travel on one connection; one that ended is made anew, and counted", async () => {
+test("heartbeats use one connection; a closed one is replaced and counted", async () => {
   const { port, sockets } = await tcpEcho();
   await using client = new TcpHeartbeat("127.0.0.1", port, 10_000);
   expect(await client.request()).toEqual({ outcome: "ok", body: "pod", detail: "" });
@@ -42,13 +42,13 @@ test("heartbeats travel on one connection; one that ended is made anew, and coun
   expect(sockets).toHaveLength(1);
   const lost = client.request();
   sockets[0]?.resetAndDestroy();
-  // The answer may have been on its way already.
+  // The response may have been in flight already.
   expect(["reset", "ok"]).toContain((await lost).outcome);
   await new Promise((resolve) => setTimeout(resolve, 50));
   expect(await client.request()).toEqual({ outcome: "ok", body: "pod", detail: "connection 2" });
 });
 
-test("a silent connection is a stall: it is kept, and goes on when the other end does", async () => {
+test("a silent connection is a stall: the client keeps it and continues when the server does", async () => {
   const { port, sockets, silent } = await tcpEcho();
   await using client = new TcpHeartbeat("127.0.0.1", port, 100);
   await client.request();
@@ -59,7 +59,7 @@ test("a silent connection is a stall: it is kept, and goes on when the other end
   expect(sockets).toHaveLength(1);
 });
 
-test("nobody there is refused, over TCP and over UDP", async () => {
+test("a port without a listener refuses, over TCP and over UDP", async () => {
   const { port } = await tcpEcho();
   for (const close of closing.splice(0)) close();
   await using tcp = new TcpHeartbeat("127.0.0.1", port, 10_000);
@@ -68,7 +68,7 @@ test("nobody there is refused, over TCP and over UDP", async () => {
   expect(await udp.request()).toMatchObject({ outcome: "refused" });
 });
 
-test("a flow of datagrams keeps its port, so that it keeps its backend", async () => {
+test("a flow of datagrams keeps its source port, and so its backend", async () => {
   const ports = new Set<number>();
   const server = createSocket("udp4");
   server.on("message", (data, from) => {

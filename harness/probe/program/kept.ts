@@ -8,8 +8,8 @@ interface Pending {
 }
 
 /**
- * Heartbeats on one connection: numbered lines to an `echo` and back. The client never gives a silent connection up,
- * as TCP does not: a stall is measured for as long as it lasts. Only a connection that ended is made anew.
+ * Heartbeats on one connection: numbered lines to an `echo` and back. Like TCP, the client never closes a silent
+ * connection, so the whole duration of a stall is measured. It replaces only a closed connection.
  */
 abstract class Kept implements AsyncDisposable {
   protected readonly host: string;
@@ -49,7 +49,7 @@ abstract class Kept implements AsyncDisposable {
     this.#connections += 1;
   }
 
-  /** `hostname seq`, as the echo answers. */
+  /** `hostname seq`, the echo's response. */
   protected heard(line: string): void {
     const [name, seq] = line.split(" ");
     this.#pending.get(Number(seq))?.settle({
@@ -87,9 +87,9 @@ export class TcpHeartbeat extends Kept {
       this.lost(answer);
     };
     socket.setEncoding("latin1");
-    // A stall is of an established connection: one that does not come about is tried again.
+    // Only an established connection can stall; one that cannot be established is retried.
     const patience = setTimeout(
-      () => end({ outcome: "timeout", body: "", detail: "no connection came about" }),
+      () => end({ outcome: "timeout", body: "", detail: "no connection was established" }),
       this.timeoutMs,
     );
     socket.on("close", () => clearTimeout(patience));
@@ -102,7 +102,7 @@ export class TcpHeartbeat extends Kept {
       this.#rest = lines.pop() ?? "";
       for (const line of lines) this.heard(line);
     });
-    socket.on("end", () => end({ outcome: "reset", body: "", detail: "closed by the other end" }));
+    socket.on("end", () => end({ outcome: "reset", body: "", detail: "closed by the server" }));
     socket.on("error", (error) => end(failure(error)));
     return socket;
   }
@@ -112,7 +112,7 @@ export class TcpHeartbeat extends Kept {
   }
 }
 
-/** Errors after which a datagram socket is of no use; a refusal is only news of the other end. */
+/** Errors after which a datagram socket is unusable; a refusal only says that the server does not listen. */
 const refused: ReadonlySet<SampleOutcome> = new Set(["refused", "unreachable"]);
 
 export class UdpFlow extends Kept {
@@ -138,7 +138,7 @@ export class UdpFlow extends Kept {
       this.#socket = undefined;
       socket.close();
     });
-    // Connected, so that the flow keeps its backend and an ICMP refusal comes back as an error.
+    // Connected, so that the flow keeps its backend and an ICMP refusal is returned as an error.
     socket.connect(this.port, this.host, (error?: Error) => {
       if (error !== undefined) {
         if (this.#socket === socket) this.#socket = undefined;

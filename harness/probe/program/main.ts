@@ -1,5 +1,6 @@
-// The in-cluster program: `idle` holds a pod open, `probe JSON` measures, `ask JSON` sends single requests, `echo PORT`
-// answers heartbeats, `hold JSON` is an admission webhook that takes its time, `end TEXT` ends other processes of these.
+// The in-cluster program: `idle` keeps a pod running, `probe JSON` measures, `ask JSON` sends single requests, `echo
+// PORT` answers heartbeats, `hold JSON` is an admission webhook with a delay, `end TEXT` ends other processes of this
+// program.
 import type { AskSpec, HoldSpec, ProbeSpec } from "#harness/model/probe-wire.ts";
 import { ask } from "./ask.ts";
 import { echo } from "./echo.ts";

@@ -15,7 +15,7 @@ function stepsOf(timesMs: readonly number[]): number[] {
   });
 }
 
-test("requests leave on a grid, and on one that is so many times wider after `interval-factor`", async () => {
+test("requests are sent at a fixed interval, and at a multiple of it after `interval-factor`", async () => {
   const server = createServer((_request, response) => response.end("pod-a"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -42,7 +42,7 @@ test("requests leave on a grid, and on one that is so many times wider after `in
   expect(slow).toBeGreaterThanOrEqual(9);
   expect(new Set(steps.slice(0, slow))).toEqual(new Set([20]));
   expect(new Set(steps.slice(slow))).toEqual(new Set([80]));
-  // What tells the rig's trouble is asked as before.
+  // The control requests, which show trouble of the test machine, keep their interval.
   expect(new Set(stepsOf(controls))).toEqual(new Set([20]));
   expect(samples.every(([, , , , , outcome, pod]) => outcome === "ok" && pod === "pod-a")).toBe(true);
 });

@@ -7,17 +7,17 @@ import { type Answer, ReusedConnection, requestByDns, requestOnNewConnection } f
 
 const flushMs = 50;
 
-/** Requests that leave every so often, whatever became of the earlier ones. */
+/** Requests at a fixed interval, whatever the results of the earlier ones. */
 interface Grid {
   readonly everyMs: number;
-  /** Of the next request. */
+  /** Sequence number of the next request. */
   dueMs: number;
   seq: number;
   readonly request: () => Promise<Answer>;
   readonly keep: (row: WireRequest) => void;
 }
 
-/** One way of asking, closed at the end. */
+/** A kind of request, closed at the end. */
 interface Client extends AsyncDisposable {
   request(): Promise<Answer>;
 }
@@ -41,9 +41,9 @@ function clientOf({ connection, host, port, path, timeoutMs }: StreamSpec): Clie
 }
 
 /**
- * Open loop: requests leave on fixed grids whatever became of the earlier ones, each stamped at its start, so an
- * outage costs as many samples as it lasts. At the line `interval-factor N` all but the control leave N times less often. Ends when
- * standard input does, or at the line `stop`.
+ * Open loop: requests are sent at fixed intervals whatever the results of the earlier ones, each stamped at its
+ * start, so an outage costs as many samples as it lasts. The line `interval-factor N` multiplies the interval of all
+ * but the control requests. Ends when standard input closes, or at the line `stop`.
  */
 export async function probe(spec: ProbeSpec): Promise<void> {
   const controlServer = createServer((_request, response) => response.end("control"));
@@ -52,7 +52,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   let samples: WireSample[] = [];
   let controls: WireRequest[] = [];
   const streams = spec.streams.map((stream) => ({ everyMs: stream.everyMs, client: clientOf(stream) }));
-  // The grids are shifted against one another: streams that all fired at once would make each other late.
+  // The streams are shifted against one another, because simultaneous requests would delay each other.
   const grids: Grid[] = streams.map(({ everyMs, client }, i) => ({
     everyMs,
     dueMs: (everyMs * i) / streams.length,
@@ -110,7 +110,7 @@ export async function probe(spec: ProbeSpec): Promise<void> {
     if (stopping) return;
     let nextMs = Number.POSITIVE_INFINITY;
     for (const grid of grids) {
-      // A late timer sends every request that is due: the grid does not slip.
+      // A late timer sends every request that is due, so the schedule does not slip.
       while (grid.dueMs <= nowMs()) launch(grid);
       nextMs = Math.min(nextMs, grid.dueMs);
     }

@@ -13,7 +13,7 @@ export interface Answer {
 const byCode: Readonly<Record<string, SampleOutcome>> = {
   ECONNREFUSED: "refused",
   ECONNRESET: "reset",
-  // Cilium ends sockets whose backend is gone (SOCK_DESTROY).
+  // Cilium closes sockets whose backend is gone (SOCK_DESTROY).
   ECONNABORTED: "reset",
   EPIPE: "reset",
   UND_ERR_SOCKET: "reset",
@@ -33,8 +33,8 @@ export function failure(error: unknown): Answer {
 }
 
 /**
- * One HTTP request on a connection of its own. By node:net rather than undici: for new connections at 5 ms spacing
- * undici cost twice the processor (measured by `npm run bench`).
+ * One HTTP request on its own connection. Uses node:net because undici cost twice the CPU time for new connections
+ * every 5 ms (measured by `npm run bench`).
  */
 export function requestOnNewConnection(
   host: string,
@@ -79,7 +79,7 @@ export function requestOnNewConnection(
   });
 }
 
-/** Nothing while more bytes are owed. */
+/** Undefined until the response is complete. */
 function parseAnswer(text: string, ended = false): Answer | undefined {
   const cut = text.indexOf("\r\n\r\n");
   if (cut < 0) return undefined;
@@ -93,7 +93,7 @@ function parseAnswer(text: string, ended = false): Answer | undefined {
   return { outcome: "ok", body: body.slice(0, 4000), detail: "" };
 }
 
-/** Requests over one kept connection, made anew when it ends. */
+/** Requests over one keep-alive connection, replaced when it closes. */
 export class ReusedConnection implements AsyncDisposable {
   readonly #pool: Pool;
   readonly #path: string;
@@ -116,7 +116,7 @@ export class ReusedConnection implements AsyncDisposable {
       const answer = await this.#pool.request({
         method: "GET",
         path: this.#path,
-        // Those that wait behind one without an answer are late too.
+        // Requests queued behind an unanswered one are late too.
         signal: AbortSignal.timeout(this.#timeoutMs),
       });
       const body = await answer.body.text();
@@ -133,7 +133,7 @@ export class ReusedConnection implements AsyncDisposable {
   }
 }
 
-/** agnhost's netexec answers the datagram `hostname` with its own. */
+/** agnhost's netexec answers the datagram `hostname` with its own hostname. */
 export function requestByUdp(
   host: string,
   port: number,
@@ -156,12 +156,12 @@ export function requestByUdp(
     );
     socket.on("message", (data) => finish({ outcome: "ok", body: data.toString("utf8"), detail: "" }));
     socket.on("error", (error) => finish(failure(error)));
-    // Connected, so that an ICMP refusal comes back as an error.
+    // Connected, so that an ICMP refusal is returned as an error.
     socket.connect(port, host, () => socket.send(message));
   });
 }
 
-/** The A record of a name, from the resolver that the pod was given; one try, with no cache. */
+/** The A record of a name, from the pod's resolver; one attempt, no cache. */
 export async function requestByDns(name: string, timeoutMs: number): Promise<Answer> {
   try {
     const [address = ""] = await new Resolver({ timeout: timeoutMs, tries: 1 }).resolve4(name);
@@ -175,7 +175,7 @@ export async function requestByDns(name: string, timeoutMs: number): Promise<Ans
   }
 }
 
-/** A TCP handshake alone. */
+/** Only a TCP handshake. */
 export function requestByTcp(host: string, port: number, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });

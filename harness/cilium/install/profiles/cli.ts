@@ -6,17 +6,17 @@ import { reconnectAll } from "../reconnect.ts";
 import { type PeerCredentials, peerCredentialsOf } from "./peer-credentials.ts";
 
 /**
- * The lab with two minikube clusters (seed 004): cluster-pool IPAM, Cilium in use for itself first, then
- * `cilium clustermesh enable --service-type NodePort`, `connect` and `status --wait`. Where no `cilium` is on the PATH
- * its own Helm upgrades are made: `enable` runs clustermesh-apiserver, `connect` exchanges addresses and certificates
- * both ways. Each cluster keeps the CA that it made for itself.
+ * The lab with two minikube clusters (seed 004): cluster-pool IPAM, first Cilium without a mesh, then `cilium
+ * clustermesh enable --service-type NodePort`, `connect` and `status --wait`. Without `cilium` on the PATH, it makes
+ * the same Helm upgrades: `enable` deploys clustermesh-apiserver, `connect` exchanges addresses and certificates in
+ * both directions. Each cluster keeps the CA that its chart created.
  */
 export const cliProfile: Profile = {
   async mesh(installer) {
     const { clusters, progress } = installer;
     await progress.step(
-      "install Cilium, not meshed",
-      () => Promise.all(clusters.map((c) => installer.begin(c, own(installer, c)))),
+      "install Cilium without a mesh",
+      () => Promise.all(clusters.map((c) => installer.begin(c, profileValues(installer, c)))),
       { expectMs: 60_000 },
     );
     const cli = await CiliumCli.find(installer.signal);
@@ -25,7 +25,7 @@ export const cliProfile: Profile = {
   },
 };
 
-/** As the document has it: enabled in each cluster, connected from one side. */
+/** As in the document: enabled in each cluster, connected from one side. */
 async function meshByCli({ clusters, progress }: MeshInstaller, cli: CiliumCli): Promise<void> {
   await progress.step(
     `cilium clustermesh enable, connect and status --wait (CLI ${cli.version})`,
@@ -47,19 +47,19 @@ async function meshByHelm(installer: MeshInstaller): Promise<void> {
     () =>
       Promise.all(
         clusters.map(async (c) => {
-          await installer.install(c, { ...own(installer, c), clustermesh: enabled });
+          await installer.install(c, { ...profileValues(installer, c), clustermesh: enabled });
           return peerCredentialsOf(installer, c);
         }),
       ),
     { expectMs: 60_000 },
   );
   await progress.step(
-    "connect them, both ways",
+    "connect the clusters in both directions",
     async () => {
       await Promise.all(
         clusters.map(async (c) => {
           await installer.install(c, {
-            ...own(installer, c),
+            ...profileValues(installer, c),
             clustermesh: { ...enabled, config: peersOf(c, known) },
           });
           await installer.apiserverReady(c);
@@ -70,7 +70,7 @@ async function meshByHelm(installer: MeshInstaller): Promise<void> {
   );
 }
 
-function own(installer: MeshInstaller, cluster: Cluster): Values {
+function profileValues(installer: MeshInstaller, cluster: Cluster): Values {
   return {
     ipam: {
       mode: "cluster-pool",
@@ -81,7 +81,7 @@ function own(installer: MeshInstaller, cluster: Cluster): Values {
 
 const enabled = {
   useAPIServer: true,
-  // No peer yet, but what a clustermesh-apiserver mounts of them.
+  // Not a peer yet, only what a clustermesh-apiserver mounts for peers.
   config: { enabled: true },
   apiserver: { service: { type: "NodePort", nodePort: apiserverPort.NodePort } },
 };

@@ -6,8 +6,8 @@ import type { MeshInstaller, Profile } from "../mesh-installer.ts";
 import { reconnectAgents } from "../reconnect.ts";
 
 /**
- * Meshing by Helm values alone (Cilium's "Setting up Cluster Mesh" guide): the addresses are known beforehand and one
- * CA signs for all, so every cluster is installed at once, meshed from the first moment.
+ * Meshes the clusters by Helm values alone (Cilium's "Setting up Cluster Mesh" guide). The addresses are known
+ * beforehand and one CA signs for all clusters, so all are installed at the same time, already meshed.
  */
 export const defaultProfile: Profile = {
   async mesh(installer) {
@@ -47,7 +47,7 @@ export const defaultProfile: Profile = {
         ),
       ),
     );
-    // Whatever clustermesh-apiserver's own service is: suites have LoadBalancer services of theirs.
+    // Whatever the type of clustermesh-apiserver's service, the suites have LoadBalancer services of their own.
     const announced = Promise.all(clusters.map((c) => installer.announce(c)));
     announced.catch(() => {});
     await progress.step(
@@ -63,7 +63,7 @@ export const defaultProfile: Profile = {
       () =>
         Promise.all(
           clusters.map(async (c) => {
-            // With KVStoreMesh, agents read their own cluster's copy: the others need not be ready.
+            // With KVStoreMesh, agents read their own cluster's copy, so the other clusters need not be ready.
             await Promise.all(
               (c.capabilities.hasKvstoreMesh ? [c] : clusters).map((of) => installer.apiserverReady(of)),
             );

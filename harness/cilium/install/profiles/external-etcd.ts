@@ -7,11 +7,11 @@ import { clientCertificate, labCa, serverCertificate } from "../ca.ts";
 import { apiserverPort } from "../helm-values.ts";
 import type { MeshInstaller, Profile } from "../mesh-installer.ts";
 
-/** kubeadm's own etcd has 2379 and 2380 of the control plane node. */
+/** kubeadm's etcd uses 2379 and 2380 of the control plane node. */
 const clientPort = 2479;
 const peerPort = 2480;
 const etcdName = "cilium-etcd";
-/** As the guide names them; the chart mounts the first into agents and operator. */
+/** The names of the guide; the chart mounts the first secret into agents and operator. */
 const clientSecret = "cilium-etcd-secrets";
 const externalService = "cilium-etcd-external";
 const domain = "mesh.cilium.io";
@@ -19,7 +19,7 @@ const mountedAt = "/var/lib/cilium/clustermesh";
 
 /** Where a cluster's etcd is found. */
 export const externalEtcd = {
-  /** The secret with its own certificate. */
+  /** The secret with the server's certificate. */
   server: `${etcdName}-server`,
   selector: `app=etcd,etcd_cluster=${etcdName}`,
   /** The name of its CA in the lab. */
@@ -27,16 +27,17 @@ export const externalEtcd = {
 } as const;
 
 /**
- * Cilium 1.2's and 1.6's guides (seeds 002 and 003): each cluster keeps identities, addresses, nodes and services in an
- * etcd of its own, which is exposed as a service; the others reach it by the name `{cluster}.mesh.cilium.io`, mapped in
- * the agents' hostAliases, with certificates taken from its cluster. One secret holds every cluster's entry. No
- * clustermesh-apiserver, no KVStoreMesh. Successors: an etcd of the lab for cilium-etcd-operator (gone in Cilium 1.10).
+ * Cilium 1.2's and 1.6's guides (seeds 002 and 003). Each cluster keeps identities, addresses, nodes and services in
+ * its own etcd, which a service exposes. The other clusters reach it by the name `{cluster}.mesh.cilium.io`, which
+ * the agents' hostAliases resolve, with certificates copied from its cluster. One secret holds every cluster's entry.
+ * There is no clustermesh-apiserver and no KVStoreMesh. Differs from the guides in one point: the lab deploys etcd
+ * itself, because cilium-etcd-operator was removed in Cilium 1.10.
  */
 export const externalEtcdProfile: Profile = {
   async mesh(installer) {
     const { clusters, progress } = installer;
     await progress.step(
-      "an etcd in each cluster, exposed as a service; Cilium with it as its kvstore",
+      "deploy an etcd in each cluster, expose it as a service, and install Cilium with it as kvstore",
       () =>
         Promise.all(
           clusters.map(async (cluster) => {
@@ -51,7 +52,7 @@ export const externalEtcdProfile: Profile = {
       { expectMs: 75_000 },
     );
     await progress.step(
-      "every cluster's certificates and address into every cluster; agents and operators start anew",
+      "copy every cluster's certificates and address to every cluster; restart agents and operators",
       async () => {
         const entries = await Promise.all(clusters.map((c) => entryOf(installer, c)));
         await Promise.all(clusters.map((c) => connect(installer, c, entries)));
@@ -61,7 +62,7 @@ export const externalEtcdProfile: Profile = {
   },
 };
 
-/** Where agents of its own cluster reach it: on the control plane node, for it must be there before the CNI. */
+/** Where agents of its own cluster reach it: on the control plane node, because it must run before the CNI does. */
 async function startEtcd(installer: MeshInstaller, cluster: Cluster): Promise<string> {
   const { kube } = cluster;
   const node = await cluster.controlPlane();
@@ -80,12 +81,12 @@ async function startEtcd(installer: MeshInstaller, cluster: Cluster): Promise<st
       "etcd-client.key": client.key,
     }),
   );
-  const [own] = await kube.list(kinds.pod, "kube-system", "component=etcd");
-  const image = own?.spec.containers[0].image as string | undefined;
+  const [kubeadmEtcd] = await kube.list(kinds.pod, "kube-system", "component=etcd");
+  const image = kubeadmEtcd?.spec.containers[0].image as string | undefined;
   if (image === undefined)
     throw new MeshproofError(
       "mesh-not-ready",
-      `${cluster.name} has no etcd of kubeadm whose image could be used`,
+      `${cluster.name} has no kubeadm etcd whose image could be used`,
     );
   await kube.apply(etcdDeployment(image, node.address));
   await kube.apply(etcdService(installer.block(cluster).apiserver));
@@ -93,7 +94,9 @@ async function startEtcd(installer: MeshInstaller, cluster: Cluster): Promise<st
   return node.address;
 }
 
-/** The name, the address and the keys by which the others reach a cluster's etcd, all taken from the cluster. */
+/**
+ * The name, the address and the keys by which the other clusters reach a cluster's etcd, all read from that cluster.
+ */
 interface Entry {
   readonly cluster: string;
   readonly ip: string;
@@ -209,7 +212,7 @@ function etcdDeployment(image: string, address: string): KubeObject {
   };
 }
 
-/** A fixed address, as the guide recommends: the name mapping need not change with the service. */
+/** A fixed address, as the guide recommends, so that the name mapping does not change with the service. */
 function etcdService(ip: string): KubeObject {
   return {
     apiVersion: "v1",

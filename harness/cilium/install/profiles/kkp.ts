@@ -9,18 +9,19 @@ interface Authority {
 }
 
 /**
- * KKP's "Cilium Cluster Mesh Setup" guide (seed 001), by its own steps: clusters that run Cilium already; the mesh is
- * enabled in one, what it shows is copied into the next one's values, and then back. Successors: `tls.ca` for
- * `clustermesh.apiserver.tls.ca` (gone in Cilium 1.15), the chart's own signing for `cronJob` (needs certgen's image).
- * Name and id are set from the start: where a cluster gets them later, identities of its id of before stay exported until
- * they are collected (15 minutes).
+ * The steps of KKP's "Cilium Cluster Mesh Setup" guide (seed 001), for clusters that already run Cilium: enable the
+ * mesh in one cluster, copy the data that it shows into the next one's values, and then the other way round. It
+ * differs from the guide in these points: `tls.ca` replaces `clustermesh.apiserver.tls.ca` (removed in Cilium 1.15),
+ * and the chart signs certificates instead of `cronJob` (which needs certgen's image). Name and id are set from the
+ * start, because a cluster that gets them later exports identities of its former id until they are garbage-collected
+ * (15 minutes).
  */
 export const kkpProfile: Profile = {
   async mesh(installer) {
     const { clusters, progress } = installer;
     const [first, ...others] = clusters as [Cluster, ...Cluster[]];
     await progress.step(
-      "step 1: clusters with Cilium, not meshed",
+      "step 1: install Cilium without a mesh",
       () => Promise.all(clusters.map((c) => installer.begin(c, rollOut))),
       { expectMs: 60_000 },
     );
@@ -41,7 +42,7 @@ export const kkpProfile: Profile = {
         ),
       );
     await progress.step(
-      `step 6: the others' data into the earlier ones`,
+      `step 6: copy the later clusters' data into the earlier ones`,
       async () => {
         for (const cluster of clusters.slice(0, -1)) {
           await installer.install(cluster, meshValues(cluster, known, authority));
@@ -55,7 +56,7 @@ export const kkpProfile: Profile = {
   },
 };
 
-/** KKP applies a change of values itself: what reads the ConfigMap starts anew. */
+/** KKP restarts what reads the ConfigMap when it applies changed values; this does the same. */
 const rollOut = { rollOutCiliumPods: true, operator: { rollOutPods: true } };
 
 function meshValues(cluster: Cluster, known: readonly PeerCredentials[], authority?: Authority): Values {

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { MeshInstaller } from "../mesh-installer.ts";
 
-/** What one cluster's administrator hands to the others', taken from the cluster. Base64, as secrets show it. */
+/** What one cluster's administrator gives to the others', read from the cluster. Base64, as in the secrets. */
 export interface PeerCredentials {
   readonly name: string;
   readonly ips: readonly string[];
