@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { repoRoot } from "#harness/platform/paths.ts";
 
-/** The command line as a process, with nothing of this machine: no programs, and folders of its own. For tests. */
+/** Runs the command line as a process isolated from this machine: no programs, and separate folders. For tests. */
 export function runCli(args: readonly string[], nodeOptions: readonly string[] = []) {
   const dir = mkdtempSync(join(tmpdir(), "meshproof-cli-"));
   const { status, stdout, stderr } = spawnSync(

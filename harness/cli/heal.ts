@@ -3,7 +3,7 @@ import { lab } from "./options.ts";
 
 export const heal = defineCommand({
   name: "heal",
-  help: "heal every fault that was injected, also by a command that was killed",
+  help: "heal every injected fault, including those of killed commands",
   options: lab,
   async run({ options, session }) {
     const { healByHand } = await import("#harness/jobs/inject.ts");

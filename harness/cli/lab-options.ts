@@ -24,11 +24,11 @@ export async function imageOptions(
   return checkArchiveOption(o.images, o.registryMirror);
 }
 
-/** What `run`, `test` and `prove` say of the tests to run. */
+/** The tests that `run`, `test` and `prove` select. */
 export const selectionOf = (o: Parsed<typeof selection>): Selection =>
   given({ tags: o.tag, tests: o.test, exclude: o.exclude, shard: o.shard });
 
-/** The same with what `run` and `test` say of when to stop. */
+/** The same, with the options of `run` and `test` for when to stop. */
 export const testingOf = (o: Parsed<typeof testing>) => ({
   selection: selectionOf(o),
   repeat: o.repeat,

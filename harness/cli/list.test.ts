@@ -41,7 +41,7 @@ describe("list", { timeout: 60_000 }, () => {
     },
   );
 
-  test("for a person, one line each", () => {
+  test("as text, one line each", () => {
     const { stdout } = runCli(["list", "tests"]);
     expect(stdout.split("\n")).toContain("pod-to-pod > east -> west > TCP from every node to every node");
     expect(runCli(["list", "versions"]).stdout).toMatch(/^cilium +1\.19\.4$/m);
@@ -62,7 +62,7 @@ export default defineSuite(
     expect(stdout.split("\n"), stderr).toContain("other > passes");
   });
 
-  test("a folder of suites that is none is refused by name", () => {
+  test("a folder of suites that does not exist is refused by name", () => {
     const { code, stderr } = runCli(["list", "suites", "--suites-dir", "/no/such"]);
     expect(code).toBe(2);
     expect(stderr).toContain("--suites-dir /no/such cannot be read");

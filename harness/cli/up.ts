@@ -6,7 +6,7 @@ import type { Session } from "./session.ts";
 
 type UpOptions = Parsed<typeof labToBuild> & { readonly setup: boolean; readonly keep: boolean };
 
-/** Preflight, then the lab, then what a person does next. */
+/** Preflight, then the lab, then the next steps. */
 export async function bringUp(o: UpOptions, session: Session): Promise<void> {
   const { planLab } = await import("#harness/config/plan.ts");
   const { mustBuild, preflight } = await import("#harness/lab/preflight.ts");
@@ -40,11 +40,11 @@ export async function bringUp(o: UpOptions, session: Session): Promise<void> {
 
 export const up = defineCommand({
   name: "up",
-  help: "create, install, mesh and wait for the canary service",
+  help: "create a lab: create clusters, install Cilium, mesh them and wait for the canary service",
   options: {
     ...labToBuild,
     ...setup,
-    keep: flag("--keep", "leave what stands after a failure or Ctrl-C"),
+    keep: flag("--keep", "keep a partial lab after a failure or Ctrl-C"),
   },
   run: ({ options, session }) => bringUp(options, session),
 });

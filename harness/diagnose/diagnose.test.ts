@@ -127,7 +127,7 @@ function broken(which: "east" | "west", over: Partial<ClusterSnapshot>): MeshSna
   return { clusters: healthy.clusters.map((c) => (c.name === which ? { ...c, ...over } : c)) };
 }
 
-/** East's agent sends clients of app/echo to some backends; its BPF maps hold what they are said to. */
+/** East's agent sends clients of app/echo to `ips`; its BPF maps hold `maps`. */
 const sending = (ips: readonly string[], maps: ReadonlyMap<string, readonly string[]>): MeshSnapshot =>
   broken("east", {
     agents: [
@@ -206,7 +206,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     /clustermesh-apiserver of west is scaled to zero/,
   ],
   [
-    "etcd that crashes: it is named, not the neighbours that it takes along",
+    "etcd that crashes: it is named, not the neighbours that become unready with it",
     broken("west", {
       pods: ok([
         pod({
@@ -288,7 +288,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     /BPF maps of east\/east-worker lack 10\.2\.0\.5:80 for app\/echo/,
   ],
   [
-    "a controller that fails again and again",
+    "a controller that fails repeatedly",
     broken("east", {
       agents: [
         {
@@ -357,7 +357,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
   expect(first?.next).toMatch(/./);
 });
 
-test("a node that an agent does not list, and one that no cluster has, are told apart", () => {
+test("a node that an agent does not list, and one that no cluster has, are reported separately", () => {
   const agent = west.agents[0];
   const mesh = broken("west", {
     agents: [{ ...agent, nodeList: ok([listed("west", 2), { ...listed("east", 1), name: "east/gone" }]) }],
@@ -367,11 +367,11 @@ test("a node that an agent does not list, and one that no cluster has, are told 
   );
 });
 
-test("a connection that the log calls lost counts, though the status still says ready", () => {
+test("a connection that the log reports as lost counts, even if the status still says ready", () => {
   const agent = west.agents[0];
   const text = "Unable to establish etcd connection to remote cluster: context deadline exceeded";
   const mesh = broken("west", { agents: [{ ...agent, words: ok([{ peer: "east", good: false, text }]) }] });
-  expect(diagnose(mesh)[0]?.message).toBe(`the agent of west/west-worker last logged of east: ${text}`);
+  expect(diagnose(mesh)[0]?.message).toBe(`the agent of west/west-worker last logged about east: ${text}`);
 });
 
 test("an identity of the other cluster that an agent does not know is named", () => {
@@ -382,14 +382,14 @@ test("an identity of the other cluster that an agent does not know is named", ()
   );
 });
 
-test("a cluster of which nothing was given is no mistake of the one that names it", () => {
+test("a peer whose data was not supplied is not reported as a mistake of the cluster that names it", () => {
   const found = diagnose({ clusters: [east] });
   expect(found.map((f) => [f.severity, f.message])).toEqual([
-    ["unread", "west is a peer of east, and nothing of it was given: its side is not judged"],
+    ["unread", "west is a peer of east, and its data was not supplied: its side is not judged"],
   ]);
 });
 
-test("what could not be read is not called healthy", () => {
+test("unread data is not reported as healthy", () => {
   const [first] = diagnose({
     clusters: [{ ...east, pods: { ok: false, why: "timed out" } }, west],
   });

@@ -27,7 +27,7 @@ kind: Namespace
 metadata: { name: shop }
 `;
 
-test("the objects of a lab file arrive whole, namespaces first", async () => {
+test("the objects of a lab file are applied unchanged, namespaces first", async () => {
   await using server = await fakeApiServer();
   const folder = await mkdtemp(join(tmpdir(), "meshproof-manifests-"));
   try {
