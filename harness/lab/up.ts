@@ -111,7 +111,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
       `lab ${plan.lab} does not match the requested configuration (phase ${before!.phase}); ${did} it`,
     );
   if (did === "rebuilt") {
-    await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
+    await progress.step("remove the rest of the lab", () => reapLab(plan.lab, signal));
     await checkPorts(plan);
   }
   const startedMs = monotonicMs();

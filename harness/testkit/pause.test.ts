@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { waitWhilePaused, watchPauses } from "./pause.ts";
 
-test("a suite waits until whoever was shown its namespace has answered", async () => {
+test("a suite waits until the pause of its namespace has been answered", async () => {
   const dir = mkdtempSync(join(tmpdir(), "meshproof-pause-"));
   const done = new AbortController();
   const shown: string[] = [];

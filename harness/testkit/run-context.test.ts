@@ -18,7 +18,7 @@ test("without a context, or with one that cannot be read, the error says how to 
     });
 });
 
-test("what was written is read back", async () => {
+test("a written context is read back", async () => {
   dir = await mkdtemp(join(tmpdir(), "meshproof-context-"));
   const file = join(dir, "run.json");
   const context = parseRunContext(

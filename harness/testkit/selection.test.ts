@@ -22,7 +22,7 @@ const chosen = (selection: Selection, repeat = 1) => {
   return { suites: left.map((s) => s.info.name), tests };
 };
 
-test("nothing said is everything, whole", () => {
+test("an empty selection selects everything", () => {
   expect(chosen({})).toEqual({ suites: ["paths", "services", "policy"], tests: {} });
 });
 
@@ -55,17 +55,17 @@ test.each([
   [{ exclude: ["*"] }, "--exclude *"],
   [{ only: [] }, "--rerun-failed"],
   [{ shard: { index: 4, count: 4 } }, "--shard 4/4"],
-])("what matches nothing is named: %j", (selection, name) => {
+])("a pattern without matches is named: %j", (selection, name) => {
   expect(() => chosen(selection)).toThrow(`${name} matches no test`);
 });
 
-test("a repeated test is one test for a pattern", () => {
+test("a pattern matches all repetitions of a test", () => {
   const { suites: left, tests } = chosen({ tests: ["services > east -> west > local"] }, 2);
   expect(left).toEqual(["services"]);
   expect(tests.services).toEqual(["east -> west > local (1 of 2)", "east -> west > local (2 of 2)"]);
 });
 
-test("shards have every suite once, in their order, and are balanced", () => {
+test("shards contain every suite once, in order, and are balanced", () => {
   const ms: Record<string, number> = { a: 10, b: 50, c: 30, d: 20, e: 1 };
   const shards = [1, 2].map((index) => shardOf(Object.keys(ms), { index, count: 2 }, (n) => ms[n] ?? 0));
   expect(shards).toEqual([
