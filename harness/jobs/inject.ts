@@ -7,8 +7,8 @@ import { readFaultJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
 /**
- * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.
- * With no duration it stays until `heal`.
+ * Injects a fault by hand and heals it at the end, also on Ctrl-C. Does not lock the lab: suites may run at the same time.
+ * Without a duration it stays until `heal`.
  */
 export async function injectByHand(options: {
   readonly lab: string;
@@ -35,7 +35,7 @@ export async function injectByHand(options: {
   options.say("healed");
 }
 
-/** Heals every fault of the journal. A living command is asked to heal its own, as Ctrl-C would, and waited for. */
+/** Heals every fault of the journal. Running commands are interrupted to heal their own faults, and awaited. */
 export async function healByHand(lab: string, say: (line: string) => void): Promise<void> {
   const mesh = new Mesh(await requireLab(lab));
   const healed: string[] = [];
@@ -45,7 +45,7 @@ export async function healByHand(lab: string, say: (line: string) => void): Prom
     await eventually(
       async () => {
         const left = (await readFaultJournal(lab)).some((e) => e.id === entry.id);
-        return !left || !(await ownerLives(entry)) ? ready(undefined) : notYet("it is still healing");
+        return !left || !(await ownerLives(entry)) ? ready(undefined) : notYet("healing is still in progress");
       },
       {
         what: `process ${entry.pid} to heal ${entry.fault}`,
@@ -56,5 +56,5 @@ export async function healByHand(lab: string, say: (line: string) => void): Prom
     if (!(await readFaultJournal(lab)).some((e) => e.id === entry.id)) healed.push(entry.fault);
   }
   healed.push(...(await healJournal(mesh)));
-  say(healed.length === 0 ? "no fault was left" : `healed ${healed.join(", ")}`);
+  say(healed.length === 0 ? "nothing to heal" : `healed ${healed.join(", ")}`);
 }

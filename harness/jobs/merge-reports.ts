@@ -17,7 +17,7 @@ import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { readRun, writeReport } from "./write-report.ts";
 
-/** Makes one report of the reports of several shards, with their evidence and histories. */
+/** Merges the reports of several shards, with their evidence and histories. */
 export async function mergeReports(
   dirs: readonly string[],
   command: string,
@@ -35,16 +35,16 @@ export async function mergeReports(
   return { record, dir };
 }
 
-/** Throws `usage` where the runs were of different things: their sum would be of nothing. */
+/** Throws `usage` if the runs differ in lab file, versions or fault, because the sum would be meaningless. */
 export function mergedRun(runs: readonly RunRecord[], runId: string, command: string): RunRecord {
-  // A run that ended before its lab was up knows no cluster: what it was to test is missing, and stays unknown.
+  // A run that ended before its lab was up has no clusters: its tests are missing and stay unknown.
   const opened = runs.filter((r) => r.clusters.length > 0);
   const first = found(opened[0] ?? runs[0], "run to merge", "usage");
   for (const run of opened)
     if (subjectOf(run) !== subjectOf(first))
       throw new MeshproofError(
         "usage",
-        `${first.runId} and ${run.runId} are of different runs: ${subjectOf(first)}; ${subjectOf(run)}`,
+        `${first.runId} and ${run.runId} are not shards of one run: ${subjectOf(first)}; ${subjectOf(run)}`,
         { remedy: "merge shards of one run: the same lab file, versions and fault" },
       );
   const byName = Map.groupBy(
@@ -54,7 +54,7 @@ export function mergedRun(runs: readonly RunRecord[], runId: string, command: st
   const suites = [...byName.values()].map(mergedSuite);
   const matrix = mergedMatrix(runs, suites);
   const counted = totalsOf(suites);
-  // Errors outside any suite are in a run's totals alone.
+  // Errors outside any suite are only in a run's totals.
   const extra = (of: "errors" | "unknown"): number =>
     runs.reduce((sum, r) => sum + Math.max(0, r.totals[of] - totalsOf(r.suites)[of]), 0);
   const totals = {
@@ -96,7 +96,7 @@ const subjectOf = (r: RunRecord): string =>
 
 const worstFirst: readonly Outcome[] = ["fail", "unknown", "pass", "unsupported", "skipped"];
 
-/** A suite that several shards ran, such as after the faults of `prove`: of each test the worst outcome. */
+/** Merges a suite that several shards ran, as after the faults of `prove`: the worst outcome of each test. */
 function mergedSuite(all: readonly SuiteRecord[]): SuiteRecord {
   const first = found(all[0], "suite");
   const byName = Map.groupBy(

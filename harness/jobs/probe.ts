@@ -22,13 +22,13 @@ export interface ProbeByHandOptions {
   readonly everyMs: number;
   readonly seconds: number;
   readonly connection: "new" | "reused";
-  /** Where the whole history goes. */
+  /** File for the whole history. */
   readonly out?: string;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** The suites' own prober, by hand: what was lost, for how long, and how well the prober itself did. */
+/** Runs the suites' prober by hand, and reports losses, the outage, and the prober's own accuracy. */
 export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
   const mesh = new Mesh(await workOn(options.lab));
   const [name, node] = options.from.split("/");
@@ -36,7 +36,7 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
   const vantages = await vantagesOf(cluster.kube);
   const vantage = node === undefined ? vantages.at(-1) : vantages.find((v) => v.node === node);
   if (vantage === undefined)
-    throw new MeshproofError("usage", `there is no prober pod at ${options.from}`, {
+    throw new MeshproofError("usage", `${options.from} has no prober pod`, {
       remedy: `name ${vantages.map((v) => shellQuote([`${name}/${v.node}`])).join(" or ")}`,
     });
   const kept = options.out ?? join(await mkdtemp(join(tmpdir(), "meshproof-probe-")), "history.ndjson");
@@ -61,7 +61,7 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
     options.say(
       `probing ${options.host}:${options.port}${options.path} from ${name}/${vantage.node} every ${options.everyMs} ms for ${options.seconds}s`,
     );
-    await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted: so far"));
+    await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted; results so far:"));
     await prober.stop();
     tell(await prober.streams[0]!.history(), options.say);
     if (options.out !== undefined) options.say(`history: ${options.out}`);

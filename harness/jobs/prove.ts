@@ -42,16 +42,16 @@ import { writeReport } from "./write-report.ts";
 
 export interface ProveOptions {
   readonly lab: string;
-  /** Only the tables of these suites; by default of those that every lab runs. */
+  /** Only the tables of these suites; by default, those of suites that every lab runs. */
   readonly suites: readonly string[];
   /** Only these faults. */
   readonly faults: readonly string[];
   readonly selection?: Selection;
   /** Also the suites of this folder, with their fault tables. */
   readonly suitesDir?: string;
-  /** An earlier run to go on with: its id, or the path of its kill-matrix.json, which may be another machine's. */
+  /** An earlier run to resume: its id, or the path of its kill-matrix.json, possibly from another machine. */
   readonly resume?: string;
-  /** Every test under every fault, instead of the expected killers and a few that must stay green. */
+  /** Every test under every fault, instead of only the expected killers and a few that must stay green. */
   readonly full: boolean;
   readonly runId: string;
   readonly command: string;
@@ -59,13 +59,13 @@ export interface ProveOptions {
   readonly signal: AbortSignal;
 }
 
-/** Quick suites, the quickest first: one that a fault should not touch runs beside the expected killers. */
+/** Quick suites, the quickest first: one that a fault should not affect runs with the expected killers. */
 const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
 
-/** As many tests must stay green under a fault; where the killers' own suites have fewer, a sentinel runs too. */
+/** The minimum number of tests that must stay green under a fault; if the killers' suites have fewer, a sentinel runs too. */
 const greenEnough = 2;
 
-/** What all faults of a `prove` share. */
+/** Shared by all faults of a `prove`. */
 interface Proof {
   readonly suites: readonly string[];
   readonly tables: ReadonlyMap<string, ProveTable>;
@@ -73,18 +73,18 @@ interface Proof {
   /** Every suite that has a table, in the order of runs. */
   readonly order: readonly string[];
   readonly clusters: readonly string[];
-  /** Titles of the tests to run, of suites that do not run whole. */
+  /** Titles of the tests to run in suites that do not run whole. */
   readonly left: Selected["tests"];
 }
 
 /**
- * Mutation testing of the mesh: each fault in turn, the suites that must see it and a sentinel that must not, then all
+ * Mutation testing of the mesh: for each fault, the suites that must detect it and a sentinel that must not; then all
  * suites on the healed mesh. The run's report is that of the last part, with the kill matrix.
  */
 export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
   const mesh = new Mesh(await workOn(options.lab));
   const { plan: lab } = mesh.state;
-  // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
+  // Suites of specific labs are proven only if named, so that a default run ends within an hour.
   const all = await loadAllSuites(options.suitesDir);
   const { shard, ...selection } = options.selection ?? {};
   const clusters = lab.clusters.map((c) => c.name);
@@ -97,10 +97,10 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const here = plan.filter((f) => lacked(f, mesh) === undefined);
   const whole = here.filter((f) => suites.some((s) => tables.get(s)?.[f.name] !== undefined));
-  // Faults lie by group, cheap ones first: dealt out in turn, every shard gets some of each.
+  // Faults are sorted by group, cheap ones first; distributed round-robin, every shard gets some of each.
   const chosen = whole.filter((_, i) => shard === undefined || i % shard.count === shard.index - 1);
   if (chosen.length === 0)
-    throw new MeshproofError("usage", "no table of these suites names any of these faults", {
+    throw new MeshproofError("usage", "no fault table of these suites contains any of these faults", {
       remedy: "see suites/*/*.faults.yaml",
     });
   const left = selected.tests;
@@ -129,7 +129,7 @@ async function proveUnderLock(
   const open = chosen.filter((f) => !proven.some((p) => p.name === f.name));
   if (options.resume !== undefined)
     options.say(
-      `${options.resume} settled ${proven.length} of ${chosen.length} faults: ${open.length} are open`,
+      `${options.resume} has results for ${proven.length} of ${chosen.length} faults; ${open.length} are left`,
     );
   const startedMs = monotonicMs();
   for (const [i, fault] of open.entries()) {
@@ -143,7 +143,7 @@ async function proveUnderLock(
     for (const cell of reported.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
       options.say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of reported.fault.errors) options.say(`  >> ${fault.name} did not work: ${error}`);
-    // As it goes: an hour's work survives whatever ends this one.
+    // Written after each fault, so that results survive an interruption.
     const record: ProofRecord = { schema: 1, faults: proven, cells };
     await writeReportFile(join(dir, matrixFile), `${JSON.stringify(record, null, 1)}\n`);
   }
@@ -178,7 +178,7 @@ async function proveUnderLock(
   return { record, dir: final.dir };
 }
 
-/** What `kill-matrix.json` of an earlier run says of the faults that it settled, by the tables of now. */
+/** Finished faults in `kill-matrix.json` of an earlier run, judged by the current tables. */
 async function settledBefore(
   run: string | undefined,
   chosen: readonly Fault[],
@@ -187,14 +187,14 @@ async function settledBefore(
   if (run === undefined) return { faults: [], cells: [] };
   const path = run.endsWith(".json") ? run : join(reportsDir(), run, matrixFile);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new MeshproofError("usage", `there is no record of prove at ${path}`, {
+    throw new MeshproofError("usage", `${path} does not exist or cannot be read`, {
       cause: error,
-      remedy: `name a folder of reports/ that holds a ${matrixFile}, or the path of such a file`,
+      remedy: `name a folder of reports/ that contains a ${matrixFile}, or the path of such a file`,
     });
   });
   const before = parseRecord(text, proofFormat(run), {
     what: `${matrixFile} of run ${run}`,
-    remedy: `name a folder of reports/ whose ${matrixFile} is whole, or leave --resume out`,
+    remedy: `name a folder of reports/ whose ${matrixFile} is intact, or omit --resume`,
   });
   const faults = before.faults.filter((reported) => {
     const fault = chosen.find((f) => f.name === reported.name);
@@ -214,7 +214,7 @@ async function settledBefore(
 
 const matrixFile = "kill-matrix.json";
 
-/** `whole`: every fault was tried, so that a test which none of them killed proves nothing. */
+/** `whole`: every fault was tried, so that a test killed by none of them counts as a failure. */
 function proofExitCode(record: RunRecord, matrix: KillMatrix, whole: boolean): number {
   if (record.exitCode === 130 || record.exitCode === 1) return record.exitCode;
   if (matrix.survivors.length > 0 || (whole && matrix.unkilled.length > 0)) return 1;
@@ -230,14 +230,14 @@ function summary(matrix: KillMatrix): string[] {
     ...(unknownCells(matrix) === 0
       ? []
       : [
-          `  ${unknownCells(matrix)} cells unknown, for the rig was disturbed: prove their faults again, alone`,
+          `  ${unknownCells(matrix)} cells are unknown because the rig was disturbed: prove their faults again with --fault`,
         ]),
     ...matrix.survivors.map((s) => `  survivor: ${s}`),
     ...matrix.unkilled.map((t) => `  never killed: ${t}`),
   ];
 }
 
-/** The suites that a fault is tried on: its killers, and a sentinel where they have too little that must stay green. */
+/** The suites that run under a fault: its killers, and a sentinel if too few of their tests must stay green. */
 function suitesFor(
   options: ProveOptions,
   fault: Fault,
@@ -245,7 +245,7 @@ function suitesFor(
 ): readonly string[] {
   if (options.full) return suites;
   const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
-  // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
+  // A fault in a suite's own objects needs a suite with such objects; under a mesh-wide fault nothing stays green.
   if (fault.needsNamespace === true || fault.wide === true) return killers;
   const green = killers.flatMap((s) =>
     tests.get(s)!.filter((t) => expectationOf(tables.get(s)![fault.name]!, t, clusters) === "green"),
@@ -269,7 +269,7 @@ async function proveFault(
   const startedMs = monotonicMs();
   const errors: string[] = [];
   const cells: KillCell[] = [];
-  /** Every test that must fail and is none of these was not run. */
+  /** Adds a `not run` cell for every test that must fail but is not in `ran`. */
   const addNotRun = (suite: string, ran: ReadonlySet<string>): void => {
     for (const test of proof.tests.get(suite) ?? [])
       if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !ran.has(test))
@@ -297,7 +297,7 @@ async function proveFault(
     for (const suite of chosen) {
       const { tests } = record.suites.find((s) => s.name === suite) ?? { tests: [] };
       const verdicts = new Set(
-        // What a lab cannot do is said elsewhere.
+        // Unsupported tests are reported elsewhere.
         tests.filter((t) => t.outcome !== "skipped").map((t) => t.name),
       );
       addNotRun(suite, verdicts);
@@ -311,7 +311,7 @@ async function proveFault(
       }
     }
   } catch (error) {
-    // The test machine's trouble leaves the fault untried; it does not survive by it.
+    // If the test machine was disturbed, the fault counts as untried, not as survived.
     if (isTestMachineError(error)) {
       options.say(`  UNKNOWN     ${fault.name}: ${messageOf(error)}`);
       for (const suite of chosen) addNotRun(suite, new Set());

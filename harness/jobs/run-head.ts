@@ -6,7 +6,7 @@ import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
 
-/** What is known of a run before its first test: the command, the lab, the versions. */
+/** The data of a run before its first test: the command, the lab, the versions. */
 export type RunHead = Omit<RunRecord, "durationMs" | "suites" | "totals" | "exitCode">;
 
 interface HeadOptions {

@@ -47,7 +47,7 @@ const record: RunRecord = {
   exitCode: 1,
 };
 
-test("what was taken out of a report is counted in report.json, and is in none of its files", async () => {
+test("redacted secrets are counted in report.json, and are in none of the report's files", async () => {
   const dir = join(mkdtempSync(join(tmpdir(), "meshproof-report-")), record.runId);
   await writeReportFile(join(dir, "artifacts/policy/east/agent-w-log.txt"), `x\n${pem()}`);
   const redactions = [
@@ -55,7 +55,7 @@ test("what was taken out of a report is counted in report.json, and is in none o
     { file: "report.json", kind: "token (JWT)", count: 1 },
   ];
   expect(await writeReport(dir, record)).toEqual(redactions);
-  // Written again, as `prove` does, it counts the same.
+  // Written again, as `prove` does, the counts are the same.
   expect(await writeReport(dir, { ...record, redactions })).toEqual(redactions);
   const text = (name: string): string => readFileSync(join(dir, name), "utf8");
   const report = runRecordSchema.parse(JSON.parse(text("report.json")));

@@ -10,7 +10,7 @@ import { kernelRelease } from "#harness/platform/machine.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import type { BothArtifacts, Side } from "./prepare.ts";
 
-/** The certificate of what the journal tells. */
+/** Builds the certificate from the journal. */
 export async function describeCertificate(
   { pair, settings, runId, command, done, findings }: CertificationJournal,
   plan: KindLabPlan,
@@ -51,7 +51,7 @@ export async function describeCertificate(
   };
 }
 
-/** By the last phase that ran the most suites: the new version's where the certification got so far. */
+/** From the last phase that ran the most suites: with the new version, if the certification got that far. */
 export function featuresOf(phases: readonly PhaseRecord[]): Certificate["features"] {
   const most = Math.max(0, ...phases.map((p) => p.suites.length));
   const phase = phases.findLast((p) => p.suites.length === most);
@@ -66,7 +66,7 @@ export function featuresOf(phases: readonly PhaseRecord[]): Certificate["feature
   };
 }
 
-/** By digest: the daemon's own, or the registry's. */
+/** Images by digest, of the daemon or the registry. */
 async function imagesOf(both: BothArtifacts, side: Side, version: string): Promise<Certificate["images"]> {
   const artifacts = both[side];
   const [any] = Object.values(artifacts.clusters);

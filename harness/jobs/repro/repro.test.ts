@@ -76,7 +76,7 @@ const twoClusters = async (more: object = {}): Promise<string[]> => {
 };
 
 describe("a source of Helm values and kubectl's YAML", () => {
-  test("becomes a lab file that `up` takes, with stand-ins of the same labels and ports", async () => {
+  test("becomes a lab file that `up` accepts, with stand-ins that have the same labels and ports", async () => {
     const out = join(await folder(), "lab");
     const { labFile, draft } = await planRepro(await twoClusters(), out);
     const plan = await planLab({ lab: "x", labFile });
@@ -106,7 +106,7 @@ describe("a source of Helm values and kubectl's YAML", () => {
     expect(await readFile(labFile, "utf8")).not.toContain("c2VjcmV0");
   });
 
-  test("what the lab leaves out is reported: policies of no namespace, a kube-proxy, settings of the mesh", async () => {
+  test("omissions are reported: clusterwide policies, kube-proxy, settings of the mesh", async () => {
     const clusterwide = {
       kind: "CiliumClusterwideNetworkPolicy",
       apiVersion: "cilium.io/v2",
@@ -129,7 +129,7 @@ describe("a source of Helm values and kubectl's YAML", () => {
     expect(JSON.stringify(draft.clusters[0]!.manifests)).not.toContain("deny-all");
   });
 
-  test("services without ports and policies of several specs are taken as they are", async () => {
+  test("services without ports and policies with several specs are kept unchanged", async () => {
     const objects = [
       {
         kind: "Service",
@@ -154,14 +154,14 @@ describe("a source of Helm values and kubectl's YAML", () => {
     expect(JSON.stringify(manifests)).toContain("pay.example");
   });
 
-  test("a lab file that is there already is not overwritten", async () => {
+  test("an existing lab file is not overwritten", async () => {
     const out = await folder();
     const files = await twoClusters();
     await planRepro(files, out);
-    await expect(planRepro(files, out)).rejects.toThrow("is there already");
+    await expect(planRepro(files, out)).rejects.toThrow("already exists");
   });
 
-  test("what the local kernel lacks is told, and replaced", async () => {
+  test("features that the local kernel lacks are reported and replaced", async () => {
     const source = await readSource(
       await twoClusters({ tunnelProtocol: "geneve", encryption: { enabled: true } }),
     );
@@ -171,7 +171,7 @@ describe("a source of Helm values and kubectl's YAML", () => {
     expect(reported).toEqual(["encryption.enabled", "tunnelProtocol"]);
   });
 
-  test("many nodes and replicas are scaled down, and said", async () => {
+  test("large numbers of nodes and replicas are scaled down and reported", async () => {
     const [c1, c2] = await readSource(await twoClusters());
     const { clusters, differences } = labOf([{ ...c1!, workers: 40, controlPlanes: 3 }, c2!]);
     expect((clusters[0]!.kindConfig.nodes as object[]).length).toBe(3);
@@ -184,17 +184,17 @@ describe("bad input is refused by name", () => {
     await expect(readSource([await fileOf("a.yaml", values("c1", 1))])).rejects.toThrow("only cluster c1");
   });
 
-  test("a file that does not say of which cluster it is", async () => {
+  test("a file that does not name its cluster", async () => {
     const files = [...(await twoClusters()), await fileOf("pods.yaml", agent)];
-    await expect(readSource(files)).rejects.toThrow("does not say of which cluster it is");
+    await expect(readSource(files)).rejects.toThrow("does not name its cluster");
   });
 
-  test("a cluster whose version no file tells", async () => {
+  test("a cluster whose version is in no file", async () => {
     const files = [await fileOf("a.yaml", values("c1", 1)), await fileOf("b.yaml", values("c2", 2))];
-    await expect(readSource(files).then(labOf)).rejects.toThrow("does not tell the Cilium version of c1");
+    await expect(readSource(files).then(labOf)).rejects.toThrow("does not contain the Cilium version of c1");
   });
 
-  test("what is neither values nor objects", async () => {
+  test("a file with neither values nor objects", async () => {
     const path = join(await folder(), "x.yaml");
     await writeFile(path, "");
     await expect(readSource([path])).rejects.toThrow("neither Helm values nor Kubernetes objects");
@@ -203,7 +203,7 @@ describe("bad input is refused by name", () => {
   });
 });
 
-test("the files of a plan are plain YAML: people edit them", async () => {
+test("the files of a plan are plain YAML, because users edit them", async () => {
   const out = join(await folder(), "lab");
   await planRepro(await twoClusters(), out);
   const text = await readFile(join(out, "c1.manifests.yaml"), "utf8");
@@ -212,7 +212,7 @@ test("the files of a plan are plain YAML: people edit them", async () => {
 });
 
 describe("a bundle", () => {
-  test("holds what plans the same lab again", async () => {
+  test("contains everything to plan the same lab again", async () => {
     const { labFile } = await planRepro(await twoClusters(), join(await folder(), "lab"));
     const plan = await planLab({ lab: "x", labFile });
     const path = join(await folder(), "b.zip");
@@ -237,20 +237,20 @@ describe("a bundle", () => {
     ["a mount of the host", "nodes: [{ role: worker, extraMounts: [{ hostPath: / }] }]", "extraMounts"],
     ["a pod of the host", 'spec: { "hostPID": true }', "hostPID"],
     ["an API server for everybody", "networking: { apiServerAddress: 0.0.0.0 }", "apiServerAddress"],
-    ["a folder of a node", "kind: PersistentVolume", "holds a PersistentVolume"],
-    ["rights in the cluster", "kind: ClusterRoleBinding", "holds a ClusterRoleBinding"],
+    ["a folder of a node", "kind: PersistentVolume", "contains a PersistentVolume"],
+    ["rights in the cluster", "kind: ClusterRoleBinding", "contains a ClusterRoleBinding"],
     ["a script on the nodes", "values: { nodeinit: { enabled: true } }", "nodeinit"],
     ["an image of its own", "containers: [{ image: evil }]", "image evil"],
     ["a file elsewhere", "clusters: [{ kindConfig: ../../etc/passwd }]", "kindConfig ../../etc/passwd"],
     ["a checkout", "clusters: [{ cilium: /src }]", "cilium /src"],
-  ])("is refused where it reaches past the lab: %s", (_what, text, named) => {
+  ])("is refused if it has access outside the lab: %s", (_what, text, named) => {
     expect(() => refuseReach("x.yaml", text)).toThrow(named);
   });
 
-  test("is refused while it would hold a private key, in plain or encoded", () => {
+  test("is refused if it would contain a private key, plain or encoded", () => {
     const key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE";
     expect(() => refuseKeys("lab.yaml", "cilium: 1.19.4")).not.toThrow();
-    expect(() => refuseKeys("lab.yaml", key)).toThrow("lab.yaml would hold a private key");
+    expect(() => refuseKeys("lab.yaml", key)).toThrow("lab.yaml would contain a private key");
     expect(() => refuseKeys("lab.yaml", `key: ${Buffer.from(key).toString("base64")}`)).toThrow(
       "private key",
     );
