@@ -87,7 +87,7 @@ describe("the command line", { timeout: 120_000 }, () => {
   test("no kubeconfig, and a GitHub summary that cannot be written", async () => {
     const ended = await cli(["test", "--context", "a", "--context", "b"], { GITHUB_STEP_SUMMARY: dir });
     expect(ended.code).toBe(2);
-    expect(ended.stdout).toMatch(/warning: no summary in .*GITHUB_STEP_SUMMARY/);
+    expect(ended.stdout).toMatch(/warning: could not write the summary to .*GITHUB_STEP_SUMMARY/);
     expectReported(ended, "arguments", "config-invalid");
   });
 

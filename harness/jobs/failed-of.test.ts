@@ -44,7 +44,7 @@ test("tests that an interrupted run never began are repeated too", () => {
 
 test("a failed suite that is not known, and a run with nothing to repeat, are refused by name", () => {
   expect(() => failedOf(run, new Set(["no-set-up", "disturbed", "green"]))).toThrow(
-    /suite fails, which is not known/,
+    /suite fails, which is unknown/,
   );
   const green = { ...run, suites: [suite("green", { one: "pass" }), suite("meshproof", { up: "unknown" })] };
   expect(() => failedOf(green as RunRecord, new Set(["green"]))).toThrow(/r1 has nothing to repeat/);

@@ -46,6 +46,6 @@ test("a shard that ended before its lab was up is merged, and does not pass", ()
 
 test("runs with different versions are refused by name", () => {
   expect(() => mergedRun([run("r1", {}), run("r2", {}, "1.20.0")], "m", "")).toThrow(
-    /r1 and r2 are of different runs: .*1\.19\.4.*1\.20\.0/,
+    /r1 and r2 are not shards of one run: .*1\.19\.4.*1\.20\.0/,
   );
 });

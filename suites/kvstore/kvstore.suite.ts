@@ -14,7 +14,7 @@ const inEveryCluster = (
   judge: (cluster: Cluster) => Promise<Verdict>,
 ): Promise<Verdict> =>
   judgedInTime(async () => combine(await Promise.all(mesh.clusters.map(judge))), {
-    what: "the kvstores to hold their clusters' state",
+    what: "the kvstores to contain their clusters' state",
     everyMs: 1000,
     ...within.sync,
   });
@@ -25,9 +25,9 @@ export default defineSuite(
     tags: ["core", "kvstore"],
     when: "core",
     order: 2,
-    goal: "what a cluster tells the others, in its kvstore, is all of its own state and nothing of anybody else's.",
-    method: "the keys under cilium/state of each cluster's kvstore, against what its API server says.",
-    failureMeans: "clustermesh-apiserver, or whatever else writes a cluster's kvstore.",
+    goal: "The kvstore of a cluster contains all of its own shared state and none of other clusters.",
+    method: "Compares the keys under cilium/state of each cluster's kvstore with its API server.",
+    failureMeans: "clustermesh-apiserver, or another writer of a cluster's kvstore.",
     echo: { replicas: 1 },
     setup: async ({ echo }) => {
       await echo.serve("echo", { [annotation.global]: "true" });
@@ -89,7 +89,7 @@ export default defineSuite(
             ...(missing.length === 0 ? [] : [`the kvstore of ${cluster.name} lacks ${missing.join(", ")}`]),
             ...(foreign.length === 0
               ? []
-              : [`the kvstore of ${cluster.name} holds another's ${foreign.join(", ")}`]),
+              : [`the kvstore of ${cluster.name} holds addresses of other clusters: ${foreign.join(", ")}`]),
           ]);
         }),
       ).toPass();

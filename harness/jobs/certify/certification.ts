@@ -213,7 +213,7 @@ export class Certification {
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
     ];
     const { changed, unread } = error === null ? await this.#changed(before) : { changed: [], unread: [] };
-    const ran = error === null ? await this.#suites(phase, standing) : { suites: [], besides: [] };
+    const ran = error === null ? await this.#suites(phase, standing) : { suites: [], otherErrors: [] };
     const end = unixNowMs();
     // Each interval begins at the end of the last one, so that leaks between phases count.
     const watchedSince = this.#watchedUntil ?? since;
@@ -231,7 +231,7 @@ export class Certification {
       changed,
       suites: ran.suites,
       rig,
-      unseen: [...unread, ...ran.besides, ...leaks.troubles],
+      unseen: [...unread, ...ran.otherErrors, ...leaks.troubles],
       error,
     };
   }
@@ -293,7 +293,7 @@ export class Certification {
   }
 
   async #suites(phase: Phase, { traffic }: Standing): ReturnType<typeof runPhaseSuites> {
-    if (phase.suites === "none") return { suites: [], besides: [] };
+    if (phase.suites === "none") return { suites: [], otherErrors: [] };
     const { say, signal } = this.#options;
     const { suites, full } = this.#journal.settings;
     // Not measured while suites run, because it would distort their figures.

@@ -19,7 +19,7 @@ const probeIntervalFactor = 4;
 /** The suites' results with the current versions, and errors outside of them. A suite that did not run has no tests. */
 export async function runPhaseSuites(
   options: PhaseSuites,
-): Promise<{ suites: PhaseRecord["suites"]; besides: string[] }> {
+): Promise<{ suites: PhaseRecord["suites"]; otherErrors: string[] }> {
   const { suites, signal, runId } = options;
   const { record } = await testLab({ ...options, probeIntervalFactor });
   throwIfAborted(signal, runId);
@@ -32,7 +32,7 @@ export async function runPhaseSuites(
   const errors = record.totals.errors - record.suites.reduce((n, s) => n + s.errors.length, 0);
   return {
     suites: reported,
-    besides: errors > 0 ? [`${errors} errors outside the tests (run ${record.runId})`] : [],
+    otherErrors: errors > 0 ? [`${errors} errors outside the tests (run ${record.runId})`] : [],
   };
 }
 

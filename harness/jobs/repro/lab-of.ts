@@ -327,7 +327,7 @@ function profileOf(source: readonly SourceCluster[]): ProfileName {
 
 function serviceTypeOf(c: SourceCluster): "LoadBalancer" | "NodePort" {
   const exposed = c.services.find((s) => s.metadata.name === "clustermesh-apiserver")?.spec?.type;
-  const type = standing ?? at(c.values as Values, "clustermesh.apiserver.service.type");
+  const type = exposed ?? at(c.values as Values, "clustermesh.apiserver.service.type");
   return type === "LoadBalancer" ? "LoadBalancer" : "NodePort";
 }
 
