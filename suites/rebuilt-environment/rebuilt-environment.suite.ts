@@ -115,9 +115,9 @@ export default defineSuite(
             clients
               .filter((from) => from.ip !== to.ip)
               .flatMap((from) => {
-                const said = policySays(rebuilt.policies, { from, to, port }, rebuilt.defaultsToLocal);
+                const decision = policySays(rebuilt.policies, { from, to, port }, rebuilt.defaultsToLocal);
                 if (decision.verdict !== "unclear") return [{ from, to, port, open: decision.verdict === "allow" }];
-                for (const why of said.why) unclear.add(why);
+                for (const why of decision.why) unclear.add(why);
                 return [];
               }),
           ),

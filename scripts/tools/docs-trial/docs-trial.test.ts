@@ -41,7 +41,7 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe("the examples of the guides", () => {
-  test("a suite with its fault table and a fault are there, in under 60 lines together", () => {
+  test("a suite with its fault table and a fault exist, with fewer than 60 lines together", () => {
     expect(suiteBlocks.map((b) => b.path)).toEqual([
       "suites/remote-service/remote-service.suite.ts",
       "suites/remote-service/remote-service.faults.yaml",
@@ -85,7 +85,7 @@ describe("the examples of the guides", () => {
 describe("copying in", () => {
   const block = { path: "suites/a/a.suite.ts", text: "a\n" };
 
-  test("removes what it wrote, and the folder", () => {
+  test("removes the written files and the folder", () => {
     const files = copyIn(home, [block]);
     expect(readFileSync(join(home, block.path), "utf8")).toBe("a\n");
     files[Symbol.dispose]();
@@ -96,7 +96,7 @@ describe("copying in", () => {
     mkdirSync(join(home, "suites/b"));
     writeFileSync(join(home, "suites/b/b.faults.yaml"), "mine\n");
     expect(() => copyIn(home, [block, { path: "suites/b/b.faults.yaml", text: "" }])).toThrow(
-      "suites/b/b.faults.yaml exists already",
+      "suites/b/b.faults.yaml already exists",
     );
     expect(existsSync(join(home, block.path))).toBe(false);
     expect(readFileSync(join(home, "suites/b/b.faults.yaml"), "utf8")).toBe("mine\n");
