@@ -27,7 +27,7 @@ export function forbiddenImports(files: readonly SourceFile[], rules: Rules): st
     return imports.flatMap((to) => {
       if ("package" in to)
         return owned.has(to.package) && !rule.owns.includes(to.package) && !isTest(path)
-          ? [`${path} imports the package ${to.package}, which is not for ${module}`]
+          ? [`${path} imports the package ${to.package}, which ${module} must not import`]
           : [];
       // Data, not code: the version and the project's name.
       if (to.file === "package.json") return [];

@@ -57,7 +57,7 @@ export class RebuiltEnvironment {
     for (const namespace of await home.kube.list(kinds.namespace)) {
       if (!own.has(namespace.metadata.name)) continue;
       const found = await home.kube.list(kinds.pod, namespace.metadata.name, labels.join(",") || undefined);
-      pods.push(...found.filter(podReady).map((p) => fieldPod(home, p, namespace)));
+      pods.push(...found.filter(podReady).map((p) => rebuiltPod(home, p, namespace)));
     }
     return pods;
   }
@@ -115,7 +115,7 @@ const policiesOf = (cluster: string, objects: readonly KubeObject[]): ModelPolic
         ),
     );
 
-function fieldPod(home: Cluster, pod: KubeObject, namespace: KubeObject): RebuiltPod {
+function rebuiltPod(home: Cluster, pod: KubeObject, namespace: KubeObject): RebuiltPod {
   const declared = (pod.spec.containers as { ports?: { containerPort: number; name?: string }[] }[]).flatMap(
     (c) => c.ports ?? [],
   );
