@@ -8,7 +8,8 @@ export default defineConfig({
         test: { name: "unit", include: ["{harness,scripts}/**/*.test.ts"], testTimeout: 30_000 },
       },
       {
-        // The suites, one after the other on the lab that `MESHPROOF_RUN` names. `retry: 0`: a flaky failover is a finding.
+        // The suites, one after the other on the lab that `MESHPROOF_RUN` names. `retry: 0`: a flaky failover is a
+        // finding.
         test: {
           name: "suites",
           include: ["suites/**/*.suite.ts"],

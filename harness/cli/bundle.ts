@@ -11,6 +11,6 @@ export const bundle = defineCommand({
     checkWritable(file, "bundle FILE");
     const { bundle } = await import("#harness/jobs/repro/bundle.ts");
     const names = await bundle(options.lab, file, options.run);
-    session.say(`packed ${names.join(", ")} into ${file}`);
+    session.say(`wrote ${names.join(", ")} to ${file}`);
   },
 });

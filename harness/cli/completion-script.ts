@@ -38,7 +38,9 @@ function placesOf(
 const longOf = ({ flags }: CliOption): string => /--[a-z-]+/.exec(flags)?.[0] ?? "";
 const takesValue = ({ flags }: CliOption): boolean => flags.includes("<");
 
-/** A script for one shell, from the commands' records. All its words are Meshproof names: letters, digits and dashes. */
+/**
+ * A script for one shell, from the commands' records. All its words are Meshproof names: letters, digits and dashes.
+ */
 export function scriptOf(shell: Shell, commands: readonly CliCommand[], lists: WordLists): string {
   const places = placesOf(commands, lists);
   if (shell === "fish") return fish(places, commands, lists);

@@ -159,7 +159,9 @@ function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<strin
   return (cluster.peers.ok && cluster.peers.value[who as "agents" | "kvstoreMesh"]) || {};
 }
 
-/** Node addresses must be unique across clusters (seed 003): reported once, by the first agent that lists both nodes. */
+/**
+ * Node addresses must be unique across clusters (seed 003): reported once, by the first agent that lists both nodes.
+ */
 function nodeAddresses(mesh: MeshSnapshot): Finding[] {
   const found = new Map<string, Finding>();
   for (const { agents } of mesh.clusters) {

@@ -3,8 +3,8 @@ import type { MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-sn
 import { known } from "./parts.ts";
 
 /**
- * DNS, TCP, TLS and etcd towards each peer, then the status in KVStoreMesh and the agents, last what they logged about it:
- * a status may report a lost connection as ready for minutes.
+ * DNS, TCP, TLS and etcd towards each peer, then the status in KVStoreMesh and the agents, last what they logged about
+ * it: a status may report a lost connection as ready for minutes.
  */
 export function connections(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];

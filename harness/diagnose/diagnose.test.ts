@@ -234,7 +234,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     "a peer that does not exist",
     broken("east", { peers: ok({ agents: { "west-x": [] }, kvstoreMesh: { west: [] } }) }),
     "configuration",
-    /the agents of east are told of a cluster west-x/,
+    /the agents of east are configured with a peer west-x/,
   ],
   [
     "pod CIDRs that overlap",

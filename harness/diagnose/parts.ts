@@ -15,8 +15,8 @@ export const nameOf = (c: ClusterSnapshot): string =>
   (c.config.ok ? c.config.value["cluster-name"] : undefined) ?? c.name;
 
 /**
- * Peers that a cluster names in addition to all others of the snapshot: their data was not supplied, for example if only
- * one sysdump of a mesh is available. A name in place of that of another cluster is a mistake instead.
+ * Peers that a cluster names in addition to all others of the snapshot: their data was not supplied, for example if
+ * only one sysdump of a mesh is available. A name in place of that of another cluster is a mistake instead.
  */
 export function unseenPeers(mesh: MeshSnapshot, cluster: ClusterSnapshot): ReadonlySet<string> {
   if (!cluster.peers.ok) return new Set();

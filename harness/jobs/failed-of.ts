@@ -3,8 +3,8 @@ import type { ClusterRecord, RunRecord, TestRecord } from "#harness/model/record
 import type { Named } from "#harness/testkit/selection.ts";
 
 /**
- * The tests that `--rerun-failed` repeats: those that failed, are unknown, or were interrupted; after an error of set-up or
- * clean-up, the whole suite. Throws `usage` if there are none, or if a suite is unknown.
+ * The tests that `--rerun-failed` repeats: those that failed, are unknown, or were interrupted; after an error of
+ * set-up or clean-up, the whole suite. Throws `usage` if there are none, or if a suite is unknown.
  */
 export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
   const failed = run.suites

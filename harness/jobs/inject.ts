@@ -7,8 +7,8 @@ import { readFaultJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
 /**
- * Injects a fault by hand and heals it at the end, also on Ctrl-C. Does not lock the lab: suites may run at the same time.
- * Without a duration it stays until `heal`.
+ * Injects a fault by hand and heals it at the end, also on Ctrl-C. Does not lock the lab: suites may run at the same
+ * time. Without a duration it stays until `heal`.
  */
 export async function injectByHand(options: {
   readonly lab: string;

@@ -5,8 +5,8 @@ import { describeError } from "#harness/lib/errors.ts";
 const longestMs = 2 ** 31 - 1;
 
 /**
- * Ends a command early: on a signal, `--timeout` or an uncaught error. Each aborts the one signal
- * that all work listens to; clean-up uses its own signals and is not interrupted.
+ * Ends a command early: on a signal, `--timeout` or an uncaught error. Each aborts the one signal that all work listens
+ * to; clean-up uses its own signals and is not interrupted.
  */
 export class Interruption {
   readonly #controller = new AbortController();

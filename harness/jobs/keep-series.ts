@@ -4,12 +4,12 @@ import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 
 /** Some disturbances of the machine show only at the end of a run and invalidate figures kept before. */
 export function correctSpoiled(series: string, runId: string, suites: readonly SuiteRecord[]): void {
-  const spoiled = suites
+  const disturbed = suites
     .flatMap((s) => s.tests)
     .filter((t) => t.outcome === "unknown")
     .flatMap((t) => t.notes.measurement?.at ?? []);
   correctSeries(series, (m) =>
-    m.runId === runId && m.outcome !== "unknown" && spoiled.includes(m.at)
+    m.runId === runId && m.outcome !== "unknown" && disturbed.includes(m.at)
       ? { ...m, outcome: "unknown" }
       : undefined,
   );

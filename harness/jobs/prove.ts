@@ -62,7 +62,10 @@ export interface ProveOptions {
 /** Quick suites, the quickest first: one that a fault should not affect runs with the expected killers. */
 const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
 
-/** The minimum number of tests that must stay green under a fault; if the killers' suites have fewer, a sentinel runs too. */
+/**
+ * The minimum number of tests that must stay green under a fault; if the killers' suites have fewer, a sentinel runs
+ * too.
+ */
 const greenEnough = 2;
 
 /** Shared by all faults of a `prove`. */

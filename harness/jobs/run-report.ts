@@ -38,8 +38,8 @@ interface Ending {
 const suiteName = "meshproof";
 
 /**
- * The report of one `run` or `test`, from argument parsing on. However the command ends, `close` writes a `junit.xml`, a
- * `report.json` and `reports/latest` with the results so far and one error element per problem.
+ * The report of one `run` or `test`, from argument parsing on. However the command ends, `close` writes a `junit.xml`,
+ * a `report.json` and `reports/latest` with the results so far and one error element per problem.
  */
 export class RunReport {
   readonly runId = newRunId();
@@ -140,8 +140,8 @@ export class RunReport {
   }
 
   /**
-   * Called last: on return the report contains the command's error, if any, and the interruptions. An error that
-   * only says that the work was aborted is not a second ending.
+   * Called last: on return the report contains the command's error, if any, and the interruptions. An error that only
+   * says that the work was aborted is not a second ending.
    */
   async close(error?: unknown): Promise<RunRecord> {
     if (error !== undefined)

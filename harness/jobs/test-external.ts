@@ -52,9 +52,9 @@ interface ExternalPlan extends LabPlan {
 }
 
 /**
- * Runs suites on external clusters: checks permissions first, creates objects only in its own namespaces, and removes them
- * at the end; the next call and `down --all` remove leftovers of a crash. Throws `usage` for suites and
- * faults that the clusters do not allow.
+ * Runs suites on external clusters: checks permissions first, creates objects only in its own namespaces, and removes
+ * them at the end; the next call and `down --all` remove leftovers of a crash. Throws `usage` for suites and faults
+ * that the clusters do not allow.
  */
 export async function testExternal(options: ExternalOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
   const { contexts } = options;
@@ -249,8 +249,8 @@ function checkApart(planned: readonly PlannedExternalCluster[]): void {
 }
 
 /**
- * The images to run in the clusters, the same as in a default lab: independent of the clusters' versions, which
- * may be a vendor's unpublished ones.
+ * The images to run in the clusters, the same as in a default lab: independent of the clusters' versions, which may be
+ * a vendor's unpublished ones.
  */
 async function artifactsFor(
   options: ExternalOptions,

@@ -18,8 +18,8 @@ import { reportsDir } from "#harness/testkit/run-dir.ts";
 const rendered = ["report.json", "junit.xml", "report.html"];
 
 /**
- * `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. Returns the secrets that were
- * redacted from the report's files, without their text.
+ * `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. Returns the secrets
+ * that were redacted from the report's files, without their text.
  */
 export async function writeReport(dir: string, record: RunRecord): Promise<readonly Redaction[]> {
   await mkdir(dir, { recursive: true });

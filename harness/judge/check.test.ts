@@ -77,7 +77,7 @@ describe("failover", () => {
   });
 
   test.each([
-    ["nobody took over", history(4000, (ms) => (ms < 1100 ? "east" : "timeout")), /west never answered/],
+    ["no cluster took over", history(4000, (ms) => (ms < 1100 ? "east" : "timeout")), /west never answered/],
     ["the old side kept answering", history(4000, (ms) => (ms % 10 === 0 ? "east" : "west")), /east still answered/],
     [
       "still losing at the end",

@@ -13,8 +13,8 @@ export const answeredOn = ({ servedBy, detail = "" }: Sample): string => `${serv
 
 /**
  * What happened to a connection that was open when the fault began. `reset`: it ended, shown by a reported loss or by
- * another connection that answers afterwards; `stalled`: no loss was reported and no answer came for several heartbeats;
- * otherwise it survived.
+ * another connection that answers afterwards; `stalled`: no loss was reported and no answer came for several
+ * heartbeats; otherwise it survived.
  */
 export function connectionFigures(
   history: History,

@@ -20,7 +20,10 @@ const kindOf = {
   dns: "dns",
 } as const satisfies Record<Connection, Disruption["kind"]>;
 
-/** An event up to this long before an outage may be its cause: so long may an agent's pod be gone before its successor serves. */
+/**
+ * An event up to this long before an outage may be its cause: an agent's pod may be gone that long before its
+ * successor serves.
+ */
 const causeMs = 20_000;
 const mostOutages = 5;
 

@@ -17,8 +17,8 @@ export interface FailoverFacts extends RigFacts {
   /** Whether losses had stopped by the end. */
   readonly recovered: boolean;
   /**
-   * From the last good request before the first loss (at most one send interval before the window began) to
-   * the first of the stable period; 0 without a loss.
+   * From the last good request before the first loss (at most one send interval before the window began) to the first
+   * of the stable period; 0 without a loss.
    */
   readonly outageMs: number;
   /** The longest time without a good answer. */

@@ -3,8 +3,8 @@ import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/
 import type { Verdict } from "#harness/model/verdict.ts";
 
 /**
- * Judges repeatedly until the verdict is a pass or time is up; the last verdict counts. For state that propagates. Throws
- * the timeout with what was seen if there was no verdict, or if the test machine failed the last attempt.
+ * Judges repeatedly until the verdict is a pass or time is up; the last verdict counts. For state that propagates.
+ * Throws the timeout with what was seen if there was no verdict, or if the test machine failed the last attempt.
  */
 export async function judgedInTime(
   judge: () => Promise<Verdict>,

@@ -5,8 +5,8 @@ import type { FailoverFacts } from "./failover.ts";
 
 /**
  * Splits the outage seen in traffic at the boundaries of the chain of causes. A boundary is the first time after the
- * fault that a link had no active backend of the target cluster left. A piece counts as
- * explained only if both its ends were seen.
+ * fault that a link had no active backend of the target cluster left. A piece counts as explained only if both its ends
+ * were seen.
  */
 export function phasesOf(
   chain: ChainRecord,

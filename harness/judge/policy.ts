@@ -15,8 +15,8 @@ export interface ExpectedPath {
 }
 
 /**
- * An open path answers; a denied one times out. A refusal is an answer of the peer's kernel, so policy let the
- * packet through. Anything else (a broken prober, no route) is an error of the rig.
+ * An open path answers; a denied one times out. A refusal is an answer of the peer's kernel, so policy let the packet
+ * through. Anything else (a broken prober, no route) is an error of the rig.
  */
 export function judgeOutcomes(paths: readonly ExpectedPath[]): Verdict {
   if (paths.length === 0) return unknownBecause(["no path was tried"]);

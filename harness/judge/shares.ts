@@ -9,8 +9,8 @@ export interface Answers {
 }
 
 /**
- * Whether every request was answered, by all expected backends and no others, and by each about as often as
- * an even distribution gives: the tolerance follows from the number of answers and the false-alarm probability.
+ * Whether every request was answered, by all expected backends and no others, and by each about as often as an even
+ * distribution gives: the tolerance follows from the number of answers and the false-alarm probability.
  */
 export function judgeShares(
   what: string,

@@ -26,8 +26,8 @@ export async function downLab(lab: string, progress: Progress, signal: AbortSign
 }
 
 /**
- * Removes a lab of another owner, given by id. Throws `usage` for a malformed id, `lab-missing` if
- * there is no such lab, `lab-busy` while a command of that owner uses it, if their state folder is readable.
+ * Removes a lab of another owner, given by id. Throws `usage` for a malformed id, `lab-missing` if there is no such
+ * lab, `lab-busy` while a command of that owner uses it, if their state folder is readable.
  */
 export async function downForeign(key: LabKey, progress: Progress, signal: AbortSignal): Promise<string[]> {
   if (key.owner === currentOwner().id) return downLab(key.lab, progress, signal);

@@ -28,8 +28,7 @@ export async function takeOver(state: LabState, keep: boolean): Promise<LabState
 
 /**
  * Removes this owner's labs whose commands were killed before they could remove them, and names running labs of all
- * owners.
- * Docker restarts the nodes of all labs when it starts, and their load would distort this lab's figures.
+ * owners. Docker restarts the nodes of all labs when it starts, and their load would distort this lab's figures.
  */
 export async function freeCapacity(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
   for (const other of await listLabs()) {

@@ -21,7 +21,9 @@ export interface PreflightOptions {
   readonly signal: AbortSignal;
 }
 
-/** Checks the machine and frees capacity before anything is created; with consent, installs and starts what is missing. */
+/**
+ * Checks the machine and frees capacity before anything is created; with consent, installs and starts what is missing.
+ */
 export async function preflight(options: PreflightOptions): Promise<MachineFinding[]> {
   const { progress, signal } = options;
   const { lab } = options.plan;

@@ -52,8 +52,8 @@ export interface UpResult {
 }
 
 /**
- * Brings a lab up. A running lab is left alone; a partial lab is repaired if all its nodes exist, otherwise rebuilt. So is
- * a lab with other settings that a killed command was to remove.
+ * Brings a lab up. A running lab is left alone; a partial lab is repaired if all its nodes exist, otherwise rebuilt. So
+ * is a lab with other settings that a killed command was to remove.
  */
 export async function up(options: UpOptions): Promise<UpResult> {
   return withLab(options.plan.lab, options.signal, (signal) => upUnderLock({ ...options, signal }));
@@ -67,8 +67,8 @@ async function upUnderLock(options: UpOptions): Promise<UpResult> {
   try {
     return await bringUp(options, touched);
   } catch (error) {
-    // Removes what this call created or changed, under the same lock; the rest is left alone.
-    // Another command that has the lock now may be recreating the lab.
+    // Removes what this call created or changed, under the same lock; the rest is left alone. Another command that has
+    // the lock now may be recreating the lab.
     if (touched.yet && options.keep !== true && !hasLostLock(lab)) {
       try {
         await options.progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
@@ -199,7 +199,10 @@ export async function isUp(plan: KindLabPlan): Promise<boolean> {
   return state?.phase === "up" && (await judge(state, plan)) === "whole";
 }
 
-/** Compares the existing lab with the requested one. Another plan under the same name is a conflict unless the lab is abandoned. */
+/**
+ * Compares the existing lab with the requested one. Another plan under the same name is a conflict unless the lab is
+ * abandoned.
+ */
 async function judge(
   state: LabState,
   plan: KindLabPlan,

@@ -52,7 +52,10 @@ function testRow(test: TestRecord): string {
   }</td><td class="dim">${formatMs(test.durationMs)}</td></tr>`;
 }
 
-/** Rows are the probing nodes, columns the probed; four squares per cell: host ICMP and HTTP above, endpoint ICMP and HTTP below. */
+/**
+ * Rows are the probing nodes, columns the probed; four squares per cell: host ICMP and HTTP above, endpoint ICMP and
+ * HTTP below.
+ */
 function healthMatrix(cells: readonly HealthCell[]): string {
   const froms = [...new Set(cells.map((c) => c.from))].sort();
   const tos = [...new Set(cells.map((c) => c.to))].sort();

@@ -45,8 +45,8 @@ const xmlText = (text: string): string => printable(text).replaceAll("&", "&amp;
 const seconds = (ms: number): string => (ms / 1000).toFixed(3);
 
 /**
- * Surefire's dialect. XML cannot represent most control characters. A failed set-up is an `error`, a verdict a `failure`, an unknown an `error` of type
- * unknown.
+ * Surefire's dialect. XML cannot represent most control characters. A failed set-up is an `error`, a verdict a
+ * `failure`, an unknown an `error` of type unknown.
  */
 export function toJunit(run: JunitRun): string {
   const root = create({ version: "1.0", encoding: "UTF-8" }).ele("testsuites", {

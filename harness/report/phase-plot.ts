@@ -2,7 +2,9 @@ import * as Plot from "@observablehq/plot";
 import type { Certificate } from "#harness/model/certificate.ts";
 import { accent, draw, lossColour } from "./plots.ts";
 
-/** Every path through every phase: red without an answer, dark lines for leaked packets, ticks for changes of the mesh. */
+/**
+ * Every path through every phase: red without an answer, dark lines for leaked packets, ticks for changes of the mesh.
+ */
 export function phasePlot(certificate: Certificate): string {
   let endMs = 0;
   const started = certificate.phases.map((p) => {

@@ -21,8 +21,8 @@ export function draw(options: Plot.PlotOptions): string {
 const mostMarks = 3000;
 
 /**
- * One mark per request at its send time, in the row of the cluster that answered or of the kind of
- * loss. The fault's window is shaded, boundaries are labelled lines. Zero is the beginning of the fault.
+ * One mark per request at its send time, in the row of the cluster that answered or of the kind of loss. The fault's
+ * window is shaded, boundaries are labelled lines. Zero is the beginning of the fault.
  */
 export function timelinePlot(
   history: History,

@@ -18,8 +18,8 @@ const whether =
     capabilities[has] ? undefined : reason(name);
 
 /**
- * What suites and tests may require of a cluster: each check returns why the cluster lacks it, or undefined. Decided from the
- * plan, the artifacts and the cluster's own settings, before anything is created.
+ * What suites and tests may require of a cluster: each check returns why the cluster lacks it, or undefined. Decided
+ * from the plan, the artifacts and the cluster's own settings, before anything is created.
  */
 const table = {
   loadBalancer: whether(

@@ -106,8 +106,8 @@ export function defineSuite<S = undefined>(
 }
 
 /**
- * The tests with their repetitions. A suite whose body repeats its measurements keeps its own tests; any other
- * repeats all of its tests, one round after the other.
+ * The tests with their repetitions. A suite whose body repeats its measurements keeps its own tests; any other repeats
+ * all of its tests, one round after the other.
  */
 function repeatTests<S>(
   suite: string,

@@ -1,6 +1,6 @@
 /**
- * Estimated seconds per suite on the default lab, for `--shard`. A table, not the reports of this machine, because shards on
- * several machines must fit together. They affect only the balance, never the result.
+ * Estimated seconds per suite on the default lab, for `--shard`. A table, not the reports of this machine, because
+ * shards on several machines must fit together. They affect only the balance, never the result.
  */
 const seconds: Readonly<Record<string, number>> = {
   "apiserver-replicas": 120,

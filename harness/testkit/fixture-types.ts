@@ -51,8 +51,8 @@ export interface TestFixtures {
   /** A path under `histories/` for a history of this test. */
   readonly historyFile: (title: string) => string;
   /**
-   * Ends the test as `unsupported`, for a capability that only the test can detect. Capabilities known beforehand belong
-   * in `requires`.
+   * Ends the test as `unsupported`, for a capability that only the test can detect. Capabilities known beforehand
+   * belong in `requires`.
    */
   readonly unsupported: (capability: string, reason: string) => never;
 }

@@ -14,8 +14,8 @@ import { diagnosisFile, runDirOf } from "./run-dir.ts";
 const withinMs = 270_000;
 
 /**
- * Collects and diagnoses the evidence of a failed suite before its teardown. An error or a timeout
- * is only printed, because vitest skips the teardown after a failed hook.
+ * Collects and diagnoses the evidence of a failed suite before its teardown. An error or a timeout is only printed,
+ * because vitest skips the teardown after a failed hook.
  */
 export async function keepEvidence(mesh: Mesh, suite: string, run: RunContext): Promise<void> {
   const done = new AbortController();

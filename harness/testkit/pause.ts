@@ -21,8 +21,8 @@ export async function waitWhilePaused(runDir: string, namespace: string): Promis
 }
 
 /**
- * Called by the command that runs the suites: whenever one waits, calls `onPause` with its namespace. The suite continues when
- * that returns or the signal aborts.
+ * Called by the command that runs the suites: whenever one waits, calls `onPause` with its namespace. The suite
+ * continues when that returns or the signal aborts.
  */
 export async function watchPauses(
   runDir: string,

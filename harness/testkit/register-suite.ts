@@ -11,8 +11,8 @@ import { suiteTest } from "./suite-test.ts";
 const testMs = 300_000;
 
 /**
- * Registers a suite's tests with vitest. Tests that need not run are skipped here, with the reason as data: vitest sets up
- * nothing for a suite whose tests are all skipped.
+ * Registers a suite's tests with vitest. Tests that need not run are skipped here, with the reason as data: vitest sets
+ * up nothing for a suite whose tests are all skipped.
  */
 export function registerSuite<S>(suite: Suite<S>, run: RunContext): void {
   const { definition } = suite;

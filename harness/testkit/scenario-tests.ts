@@ -23,9 +23,9 @@ import { pairIn, type SuiteFixtures } from "./fixture-types.ts";
 const scenarioMs = 600_000;
 
 /**
- * A suite's set-up for scenarios: a service for each affinity, whose preferred backends serve it in every cluster. A kept
- * connection opened before an agent knew the service's address could reach a host outside the lab. The
- * suite's echo backends answer heartbeats too.
+ * A suite's set-up for scenarios: a service for each affinity, whose preferred backends serve it in every cluster. A
+ * kept connection opened before an agent knew the service's address could reach a host outside the lab. The suite's
+ * echo backends answer heartbeats too.
  */
 export function scenarioSetup(
   affinities: readonly Affinity[],

@@ -50,8 +50,8 @@ function means(pattern: string, suite: string, title: string): boolean {
 }
 
 /**
- * The tests to run, of suites chosen by name or by the lab. Throws `usage` if nothing is left, or if a tag
- * or a pattern matches nothing: a typo must not look like a passed run.
+ * The tests to run, of suites chosen by name or by the lab. Throws `usage` if nothing is left, or if a tag or a pattern
+ * matches nothing: a typo must not look like a passed run.
  */
 export function select(
   suites: readonly ListedSuite[],

@@ -13,8 +13,8 @@ const isTest = (path: string): boolean => path.endsWith(".test.ts");
 const rootRule: Rule = { imports: [], tests: [], owns: [] };
 
 /**
- * Violations of the import rules, one sentence each: a file in no module, a module without a rule, a forbidden import of a
- * module or a package.
+ * Violations of the import rules, one sentence each: a file in no module, a module without a rule, a forbidden import
+ * of a module or a package.
  */
 export function forbiddenImports(files: readonly SourceFile[], rules: Rules): string[] {
   const owned = new Set([...rules.values()].flatMap((r) => r.owns));

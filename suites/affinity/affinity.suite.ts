@@ -110,8 +110,9 @@ export default defineSuite(
 );
 
 /**
- * However the test ends, every agent knows every backend again before the next one. Checked in the BPF maps, because under
- * a fault answers may be missing; if a fault removes backends permanently, the wait times out and the next test reports it.
+ * However the test ends, every agent knows every backend again before the next one. Checked in the BPF maps, because
+ * under a fault answers may be missing; if a fault removes backends permanently, the wait times out and the next test
+ * reports it.
  */
 function everyBackendKnown({
   mesh,

@@ -25,7 +25,8 @@ export default defineSuite(
         directions: "alternating",
         horizon: "settleMs",
         inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
-        // Other clusters keep choosing a draining pod until it stops serving, so the hook does not help their clients. Measured only.
+        // Other clusters keep choosing a draining pod until it stops serving, so the hook does not help their clients.
+        // Measured only.
         expected: () => ({ awayWithinMs: 0, backWithinMs: 0 }),
       });
   },

@@ -172,7 +172,10 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
   });
 }
 
-/** Changes annotations of one cluster's service; its handle restores them and waits until every cluster serves as before. */
+/**
+ * Changes annotations of one cluster's service; its handle restores them and waits until every cluster serves as
+ * before.
+ */
 async function annotated(
   cluster: Cluster,
   changes: Record<string, string | null>,

@@ -104,7 +104,8 @@ export default defineSuite(
       expect(
         await inEveryCluster({ mesh, within }, async (cluster) => {
           const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
-          // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
+          // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected
+          // (pkg/clustermesh/types).
           const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
           const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
           const foreign = [...held]

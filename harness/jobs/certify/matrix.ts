@@ -9,7 +9,10 @@ import { type HistoryEntry, upgradeHistoryFormat } from "#harness/model/upgrade-
 import { writeAtomic } from "#harness/platform/paths.ts";
 import type { Certified } from "./certified.ts";
 
-/** Certifies every pair and reports changes since the last run in `history`; an error in one pair does not stop the others. */
+/**
+ * Certifies every pair and reports changes since the last run in `history`; an error in one pair does not stop the
+ * others.
+ */
 export async function certifyMatrix(
   pairs: readonly UpgradePair[],
   history: string,

@@ -22,8 +22,8 @@ export function valuesFor(
 }
 
 /**
- * Changes a cluster's version within the deadline; updates the lab's state, on which the suites rely, and returns it. The error
- * of a failed change names what Cilium's pods wait for.
+ * Changes a cluster's version within the deadline; updates the lab's state, on which the suites rely, and returns it.
+ * The error of a failed change names what Cilium's pods wait for.
  */
 export async function moveCluster(
   state: LabState,

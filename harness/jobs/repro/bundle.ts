@@ -54,8 +54,8 @@ export function refuseKeys(name: string, text: string): void {
 }
 
 /**
- * Refuses content with access outside the lab: host paths in a kind Config, files outside the
- * bundle, a checkout to build, images that are not stand-ins.
+ * Refuses content with access outside the lab: host paths in a kind Config, files outside the bundle, a checkout to
+ * build, images that are not stand-ins.
  */
 export function refuseReach(name: string, text: string): void {
   const reach = (what: string): never => {

@@ -88,7 +88,9 @@ function portsOf(pod: SourceObject, cluster: SourceCluster): Workload["ports"] {
   });
 }
 
-/** An echo deployment with the same labels and ports: one container per port, each of which answers with its pod's name. */
+/**
+ * An echo deployment with the same labels and ports: one container per port, each of which answers with its pod's name.
+ */
 export function standIn(w: Workload): SourceObject {
   return {
     apiVersion: "apps/v1",

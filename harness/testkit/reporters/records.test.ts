@@ -77,7 +77,10 @@ describe("on a machine", () => {
   /** The intervals for which host samples were requested. */
   let intervals: { readonly sinceMs: number; readonly untilMs: number }[] = [];
 
-  /** Runs the suites in a worker process, as `test` does. `busyCores`: in the host's samples; absent: there are no samples. */
+  /**
+   * Runs the suites in a worker process, as `test` does. `busyCores`: in the host's samples; absent: there are no
+   * samples.
+   */
   async function run(busyCores?: number, only = ""): Promise<ReadonlyMap<string, SuiteRecord>> {
     intervals = [];
     const reporter = new RecordReporter({

@@ -1,6 +1,9 @@
 import { messageOf } from "#harness/lib/errors.ts";
 
-/** Serialises writes. A full disk must not end the run: it is reported once, and the host's samples make the verdicts unknown. */
+/**
+ * Serialises writes. A full disk must not end the run: it is reported once, and the host's samples make the verdicts
+ * unknown.
+ */
 export class WriteQueue {
   readonly #say: (line: string) => void;
   #last: Promise<void> = Promise.resolve();

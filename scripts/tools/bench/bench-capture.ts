@@ -54,8 +54,8 @@ export interface CaptureError {
 }
 
 /**
- * Compares the prober with packet captures on the nodes of backends and clients, over repeated runs of the failover suite: the
- * distribution of the difference between traffic-side boundaries by the prober's timestamps and on the wire.
+ * Compares the prober with packet captures on the nodes of backends and clients, over repeated runs of the failover
+ * suite: the distribution of the difference between traffic-side boundaries by the prober's timestamps and on the wire.
  */
 export async function benchCapture(
   lab: string,

@@ -34,8 +34,8 @@ const namespace = "mp-diagnose-trial";
 const noticeMs = 90_000;
 
 /**
- * Injects faults in a seeded random order, one at a time, with a global service deployed: `diagnose` must name the target in its
- * first finding, on the running lab and again from the files only. It never reads the fault journal.
+ * Injects faults in a seeded random order, one at a time, with a global service deployed: `diagnose` must name the
+ * target in its first finding, on the running lab and again from the files only. It never reads the fault journal.
  */
 export async function diagnoseTrial(
   options: DiagnoseTrialOptions,

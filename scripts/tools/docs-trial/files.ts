@@ -4,8 +4,8 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { TitledBlock } from "./blocks.ts";
 
 /**
- * Writes the blocks under `root`; disposing removes only the written files and folders that become
- * empty. Throws `usage`, before anything is written, if a file already exists or is outside `suites/`.
+ * Writes the blocks under `root`; disposing removes only the written files and folders that become empty. Throws
+ * `usage`, before anything is written, if a file already exists or is outside `suites/`.
  */
 export function copyIn(root: string, blocks: readonly TitledBlock[]): Disposable {
   for (const { path } of blocks) {

@@ -6,9 +6,9 @@ import { requireLab } from "#harness/state/lab.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 
 /**
- * Allows one cluster's denied client to reach its cluster's protected server for a moment, by an entry in the endpoint's policy map,
- * during a certification, which must report the leak. Removing the policy instead would not work: an agent may
- * merge its removal and return into no change.
+ * Allows one cluster's denied client to reach its cluster's protected server for a moment, by an entry in the
+ * endpoint's policy map, during a certification, which must report the leak. Removing the policy instead would not
+ * work: an agent may merge its removal and return into no change.
  */
 export async function plantLeak(lab: string, name: string, forMs: number): Promise<void> {
   const signal = AbortSignal.timeout(forMs + 60_000);
