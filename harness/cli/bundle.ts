@@ -6,7 +6,10 @@ export const bundle = defineCommand({
   name: "bundle",
   help: "pack a running lab and its active faults, without keys, for `repro FILE` on another machine",
   arguments: [{ name: "<file>", help: "the zip to write", words: "files" }],
-  options: { ...lab, run: text("--run <run>", "also include the report of a finished run: its id, or latest") },
+  options: {
+    ...lab,
+    run: text("--run <run>", "also include the report of a finished run: its id, or latest"),
+  },
   async run({ words: [file = ""], options, session }) {
     checkWritable(file, "bundle FILE");
     const { bundle } = await import("#harness/jobs/repro/bundle.ts");

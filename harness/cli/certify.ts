@@ -30,7 +30,10 @@ const options = {
   full: flag("--full", "run every suite in every phase, not only in the first and the last"),
   newValues: several("--new-values <file>", "Helm values for the new version only", "files"),
   preflight: flag("--preflight", "run the new chart's pre-flight check before the upgrade"),
-  deadline: seconds("--deadline <seconds>", "time limit for upgrading one cluster (default: the budget upgradeMs)"),
+  deadline: seconds(
+    "--deadline <seconds>",
+    "time limit for upgrading one cluster (default: the budget upgradeMs)",
+  ),
   resume: flag("--resume", "resume the interrupted certification of --lab with its original options"),
   keep: flag("--keep", "keep the lab at the end"),
   ...setup,

@@ -31,7 +31,9 @@ function describeFindings(findings: readonly Finding[]): string[] {
   ]);
   if (isWrong(findings)) return lines;
   return [
-    hasUnread(findings) ? "no problem found in the data that could be read; some could not" : "no known problem found",
+    hasUnread(findings)
+      ? "no problem found in the data that could be read; some could not"
+      : "no known problem found",
     ...(lines.length === 0 ? [] : ["possibly intended, or not read:"]),
     ...lines,
   ];

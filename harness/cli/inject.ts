@@ -8,7 +8,10 @@ export const inject = defineCommand({
   arguments: [{ name: "<fault>", help: "a fault's name; `list faults` shows all", words: "faults" }],
   options: {
     ...lab,
-    namespace: text("--namespace <name>", "namespace of the target objects, for faults in a suite's own objects"),
+    namespace: text(
+      "--namespace <name>",
+      "namespace of the target objects, for faults in a suite's own objects",
+    ),
     for: seconds("--for <seconds>", "duration, such as 30s"),
   },
   async run({ words: [fault = ""], options, session: { say, signal } }) {

@@ -83,7 +83,9 @@ export const timeout = option(
   "end the command after this time, such as 60m; clean-up is not limited",
   timeoutSchema.optional(),
 );
-export const lab = { lab: textOr("--lab <name>", "name of the lab; several labs can exist under different names", "default") };
+export const lab = {
+  lab: textOr("--lab <name>", "name of the lab; several labs can exist under different names", "default"),
+};
 export const json = { json: flag("--json", "print only JSON on standard output") };
 export const setup = {
   setup: flag("--setup", "install and start what is missing (Debian, as root)"),
@@ -110,7 +112,11 @@ export const plan = {
   profile: oneOf("--profile <name>", "how the clusters are meshed (default: the lab file's)", profileNames),
   cilium: several("--cilium <version>", "Cilium version or checkout folder; east=V for one cluster"),
   kubernetes: several("--kubernetes <version>", "Kubernetes version; east=V for one cluster"),
-  values: several("--values <file>", "Helm values merged over every cluster's; east=FILE for one cluster", "files"),
+  values: several(
+    "--values <file>",
+    "Helm values merged over every cluster's; east=FILE for one cluster",
+    "files",
+  ),
   clusters: wholeNumber(
     "--clusters <n>",
     "number of clusters; those beyond the lab file's are copies of its last",
@@ -142,12 +148,21 @@ export const selection = {
   ),
   exclude: several("--exclude <pattern>", "exclude this suite, or matching tests; repeatable", "suites"),
   shard: option("--shard <i/n>", "only part I of N, to split a run among machines", shardSchema.optional()),
-  suitesDir: text("--suites-dir <dir>", "also include the suites of this folder, with their fault tables", "files"),
+  suitesDir: text(
+    "--suites-dir <dir>",
+    "also include the suites of this folder, with their fault tables",
+    "files",
+  ),
 };
 export const repeat = {
-  repeat: option("--repeat <n>", "run every suite, or measure each scenario, this many times", whole(1, 1000), {
-    byDefault: 1,
-  }),
+  repeat: option(
+    "--repeat <n>",
+    "run every suite, or measure each scenario, this many times",
+    whole(1, 1000),
+    {
+      byDefault: 1,
+    },
+  ),
 };
 /** The selected tests, and when a run stops. */
 export const testing = {

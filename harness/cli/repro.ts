@@ -33,7 +33,9 @@ export const repro = defineCommand({
         say(`the file is a bundle; written: ${bundled.labFile}`);
         if (!o.plan) await bringUp({ ...o, keep: false, labFile: bundled.labFile }, session);
         for (const fault of bundled.faults)
-          say(`fault active in the bundled lab; inject it with: ${meshCommand("inject", fault, "--lab", o.lab)}`);
+          say(
+            `fault active in the bundled lab; inject it with: ${meshCommand("inject", fault, "--lab", o.lab)}`,
+          );
         if (o.json) session.json({ labFile: bundled.labFile, faults: bundled.faults });
         return;
       }

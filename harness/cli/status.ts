@@ -7,7 +7,10 @@ export const status = defineCommand({
   help: "show the lab: clusters, nodes, versions, contexts",
   options: {
     ...lab,
-    allOwners: flag("--all-owners", "show the labs of every user and state folder on this Docker daemon instead"),
+    allOwners: flag(
+      "--all-owners",
+      "show the labs of every user and state folder on this Docker daemon instead",
+    ),
     ...json,
   },
   async run({ options, session }) {

@@ -20,11 +20,7 @@ const options = {
     "add measurements to this file and measure only what is missing, so that an interrupted run can resume",
     "files",
   ),
-  baseline: text(
-    "--baseline <file>",
-    "compare outages with this series of earlier measurements",
-    "files",
-  ),
+  baseline: text("--baseline <file>", "compare outages with this series of earlier measurements", "files"),
   context: several("--context <name>", "an external meshed cluster instead of a lab; at least twice"),
   kubeconfig: text(
     "--kubeconfig <file>",

@@ -30,7 +30,9 @@ export function services(mesh: MeshSnapshot): Finding[] {
     const not = sides.filter(({ service }) => !isOn(service, globalKeys, "true"));
     if (globals.length > 0 && not.length > 0)
       for (const { cluster } of not)
-        found.push(suspect(cluster, name, `service ${name} is global in other clusters but not in ${cluster.name}`));
+        found.push(
+          suspect(cluster, name, `service ${name} is global in other clusters but not in ${cluster.name}`),
+        );
     if (globals.length === 0)
       found.push(
         suspect(

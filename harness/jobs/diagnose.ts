@@ -32,8 +32,7 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
   return diagnose(snapshotOf(evidence));
 }
 
-const remedy =
-  "give a folder such as reports/latest/artifacts/<suite>, or a zip written by `cilium sysdump`";
+const remedy = "give a folder such as reports/latest/artifacts/<suite>, or a zip written by `cilium sysdump`";
 
 /** A folder is evidence of a run; a file is a sysdump. */
 async function readPath(path: string): Promise<ReadonlyMap<string, ClusterEvidence>> {

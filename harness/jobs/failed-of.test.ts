@@ -37,7 +37,10 @@ test("tests that an interrupted run never began are repeated too", () => {
     outcome: "skipped",
     reasons: [reason],
   });
-  const tests = [skipped("left out", "the series already contains it"), skipped("never began", "interrupted")];
+  const tests = [
+    skipped("left out", "the series already contains it"),
+    skipped("never began", "interrupted"),
+  ];
   const cut = { ...run, suites: [{ name: "a", errors: [], tests }] } as unknown as RunRecord;
   expect(failedOf(cut, new Set(["a"]))).toEqual([{ suite: "a", test: "never began" }]);
 });

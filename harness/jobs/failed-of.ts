@@ -17,13 +17,9 @@ export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
     });
   const unknown = failed.find(({ suite }) => !known.has(suite));
   if (unknown !== undefined)
-    throw new MeshproofError(
-      "usage",
-      `run ${run.runId} failed in suite ${unknown.suite}, which is unknown`,
-      {
-        remedy: "add the --suites-dir of that run",
-      },
-    );
+    throw new MeshproofError("usage", `run ${run.runId} failed in suite ${unknown.suite}, which is unknown`, {
+      remedy: "add the --suites-dir of that run",
+    });
   if (failed.length === 0)
     throw new MeshproofError(
       "usage",

@@ -45,7 +45,9 @@ export async function healByHand(lab: string, say: (line: string) => void): Prom
     await eventually(
       async () => {
         const left = (await readFaultJournal(lab)).some((e) => e.id === entry.id);
-        return !left || !(await ownerLives(entry)) ? ready(undefined) : notYet("healing is still in progress");
+        return !left || !(await ownerLives(entry))
+          ? ready(undefined)
+          : notYet("healing is still in progress");
       },
       {
         what: `process ${entry.pid} to heal ${entry.fault}`,

@@ -36,7 +36,8 @@ export class Interruption {
   arm(ms: number, text: string, tell: (text: string) => void): void {
     const leftMs = Math.max(0, ms - performance.now());
     this.#timer = setTimeout(
-      () => this.#end(() => notDoneWithin(text), `--timeout ${text} has passed: cleaning up; please wait`, tell),
+      () =>
+        this.#end(() => notDoneWithin(text), `--timeout ${text} has passed: cleaning up; please wait`, tell),
       Math.min(leftMs, longestMs),
     ).unref();
   }

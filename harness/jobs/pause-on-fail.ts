@@ -7,9 +7,13 @@ import { watchPauses } from "#harness/testkit/pause.ts";
 /** Throws `usage` if standard input is not a terminal. */
 export function requireTerminal(): void {
   if (process.stdin.isTTY !== true)
-    throw new MeshproofError("usage", "--pause-on-fail waits for Enter, but standard input is not a terminal", {
-      remedy: "run it in a terminal, or omit the option",
-    });
+    throw new MeshproofError(
+      "usage",
+      "--pause-on-fail waits for Enter, but standard input is not a terminal",
+      {
+        remedy: "run it in a terminal, or omit the option",
+      },
+    );
 }
 
 /** Pauses after each failed suite until Enter, and prints kubectl lines for its namespace; runs until the signal. */

@@ -61,7 +61,9 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<void> {
     options.say(
       `probing ${options.host}:${options.port}${options.path} from ${name}/${vantage.node} every ${options.everyMs} ms for ${options.seconds}s`,
     );
-    await pause(options.seconds * 1000, options.signal).catch(() => options.say("interrupted; results so far:"));
+    await pause(options.seconds * 1000, options.signal).catch(() =>
+      options.say("interrupted; results so far:"),
+    );
     await prober.stop();
     tell(await prober.streams[0]!.history(), options.say);
     if (options.out !== undefined) options.say(`history: ${options.out}`);

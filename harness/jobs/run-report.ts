@@ -240,5 +240,7 @@ export async function writeSummaries(
   if (step !== undefined && step !== "")
     attempts.push([`${step} (GITHUB_STEP_SUMMARY)`, () => appendToReport(step, toMarkdown(record))]);
   for (const [path, write] of attempts)
-    await write().catch((error: unknown) => say(`warning: could not write the summary to ${path}: ${messageOf(error)}`));
+    await write().catch((error: unknown) =>
+      say(`warning: could not write the summary to ${path}: ${messageOf(error)}`),
+    );
 }

@@ -78,7 +78,11 @@ describe("failover", () => {
 
   test.each([
     ["no cluster took over", history(4000, (ms) => (ms < 1100 ? "east" : "timeout")), /west never answered/],
-    ["the old side kept answering", history(4000, (ms) => (ms % 10 === 0 ? "east" : "west")), /east still answered/],
+    [
+      "the old side kept answering",
+      history(4000, (ms) => (ms % 10 === 0 ? "east" : "west")),
+      /east still answered/,
+    ],
     [
       "still losing at the end",
       history(4000, (ms) => (ms < 1100 ? "east" : ms % 50 === 0 ? "reset" : "west")),

@@ -35,7 +35,11 @@ export function connectionFigures(
   return {
     kind: kinds[connection],
     fate:
-      reported || reconnected ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
+      reported || reconnected
+        ? "reset"
+        : facts.longestGapMs > stallBeats * history.everyMs
+          ? "stalled"
+          : "survived",
     longestGapMs: hundredths(facts.longestGapMs),
     lost: facts.lost,
     lossOutcomes: facts.lossOutcomes,

@@ -18,7 +18,9 @@ export async function downLab(lab: string, progress: Progress, signal: AbortSign
     const state = await readLabState(lab).catch(() => undefined);
     if (state !== undefined) requireOwn(state);
     if (state !== undefined && !isKindPlan(state.plan))
-      await progress.step("remove Meshproof's objects from the external clusters", () => removeManaged(new Mesh(state)));
+      await progress.step("remove Meshproof's objects from the external clusters", () =>
+        removeManaged(new Mesh(state)),
+      );
     const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, held));
     await forgetPriority();
     return removed;

@@ -154,9 +154,13 @@ async function requireFreeNames(plan: KindLabPlan): Promise<void> {
   if (first === undefined) return;
   const names = [first, ...others].map(({ what }) => what).join(", ");
   if (first.key !== undefined) throw foreignLab(first.key, `${names} exist already: `);
-  throw new MeshproofError("lab-foreign", `names that lab ${plan.lab} needs are in use by objects that are not Meshproof's: ${names}`, {
-    remedy: "choose another --lab, or remove them if they are unused",
-  });
+  throw new MeshproofError(
+    "lab-foreign",
+    `names that lab ${plan.lab} needs are in use by objects that are not Meshproof's: ${names}`,
+    {
+      remedy: "choose another --lab, or remove them if they are unused",
+    },
+  );
 }
 
 async function createClusters(

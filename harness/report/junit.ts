@@ -8,7 +8,8 @@ export function killSuite(matrix: KillMatrix): SuiteRecord {
   return {
     name: "prove",
     goal: "The tests that should detect a fault fail and name its target; no other test fails.",
-    method: "Injects one fault at a time into the live mesh and compares the suites' verdicts with each suite's fault table.",
+    method:
+      "Injects one fault at a time into the live mesh and compares the suites' verdicts with each suite's fault table.",
     errors: [],
     durationMs: matrix.faults.reduce((sum, f) => sum + f.durationMs, 0),
     tests: matrix.faults.map((fault) => {

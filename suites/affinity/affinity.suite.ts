@@ -23,7 +23,8 @@ export default defineSuite(
     goal: "Affinity selects the cluster whose backends serve, and the other cluster takes over when it has none.",
     method:
       "Serves the same backends through services with affinity local, remote and none, then removes one cluster's backends.",
-    failureMeans: "The choice of backends: an agent's service table or BPF map, or the data it received from the kvstore.",
+    failureMeans:
+      "The choice of backends: an agent's service table or BPF map, or the data it received from the kvstore.",
     echo: { replicas: 1 },
     setup: async ({ mesh, echo, within }) => {
       for (const affinity of affinities) {

@@ -145,7 +145,8 @@ export default defineSuite(
         () => plain,
       );
       expect(without.verdict).toPass();
-      if (outside === undefined) throw new Error("there is no container outside the clusters for the webhook");
+      if (outside === undefined)
+        throw new Error("there is no container outside the clusters for the webhook");
       const delay = slicesHeld(target, outside, 300);
       const records: number[] = [];
       await using _held = await injectFault(delay.fault, { mesh, namespace: echo.namespace, signal });

@@ -47,7 +47,8 @@ export default defineSuite(
     goal: "Measures the effect on clients of losing a cluster, the network path to it, or the control plane between clusters.",
     method:
       "Freezes every node of a cluster; blocks the tunnels, the connections to the clustermesh-apiservers, or one direction; stops an apiserver and changes its services; restarts the agent on the client's node. If Cilium keeps its last data (clustermesh.cacheTTL is 0), the outage lasts as long as the fault: it is measured, and only the recovery is judged.",
-    failureMeans: "The behaviour of agents that receive no data from the other cluster, and how they catch up.",
+    failureMeans:
+      "The behaviour of agents that receive no data from the other cluster, and how they catch up.",
     requires: ["localNodes"],
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(affinities),

@@ -125,7 +125,8 @@ export default defineSuite(
     requires: ["localNodes", "loadBalancer"],
     setup: async ({ mesh, namespace, budgets, images, within, outside }) => {
       await deployNginx(mesh.clusters, { namespace, image: images.nginx, replicas, ...within.settle });
-      if (outside === undefined) throw new Error("there is no container outside the clusters to send requests from");
+      if (outside === undefined)
+        throw new Error("there is no container outside the clusters to send requests from");
       const doors = new Map<string, readonly Door[]>();
       for (const cluster of mesh.clusters)
         doors.set(cluster.name, await doorsOf(cluster, outside, { namespace, budgets, within }));

@@ -116,7 +116,8 @@ export default defineSuite(
               .filter((from) => from.ip !== to.ip)
               .flatMap((from) => {
                 const decision = policySays(rebuilt.policies, { from, to, port }, rebuilt.defaultsToLocal);
-                if (decision.verdict !== "unclear") return [{ from, to, port, open: decision.verdict === "allow" }];
+                if (decision.verdict !== "unclear")
+                  return [{ from, to, port, open: decision.verdict === "allow" }];
                 for (const why of decision.why) unclear.add(why);
                 return [];
               }),

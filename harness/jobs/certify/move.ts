@@ -65,10 +65,9 @@ export async function moveCluster(
     const waiting = await waitingPods(cluster).catch(() => []);
     throw new MeshproofError(
       failure instanceof MeshproofError ? failure.code : "timeout",
-      [
-        `changing ${change.cluster} to ${own.ciliumVersion} failed: ${messageOf(failure)}`,
-        ...waiting,
-      ].join("; "),
+      [`changing ${change.cluster} to ${own.ciliumVersion} failed: ${messageOf(failure)}`, ...waiting].join(
+        "; ",
+      ),
       { cause: failure },
     );
   }

@@ -79,7 +79,10 @@ export async function startStanding(
         ? ready(undefined)
         : notYet(`${seen.size} of ${expected}: ${[...seen].join(", ")}`);
     },
-    { what: "the captures to see every denied client reach every server while no policy applies", ...waiting },
+    {
+      what: "the captures to see every denied client reach every server while no policy applies",
+      ...waiting,
+    },
   );
   await protect(clusters);
   await eventually(

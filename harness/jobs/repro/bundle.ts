@@ -67,7 +67,8 @@ export function refuseReach(name: string, text: string): void {
     if (typeof value !== "object" || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
       if (unbundled.has(key)) reach(`sets ${key}`);
-      if (key === "kind" && !bundledKinds.has(String(inner))) reach(`contains a ${String(inner).slice(0, 80)}`);
+      if (key === "kind" && !bundledKinds.has(String(inner)))
+        reach(`contains a ${String(inner).slice(0, 80)}`);
       if (key === "image" && inner !== standInImage) reach(`names image ${String(inner).slice(0, 80)}`);
       if (["kindConfig", "manifests", "cilium"].includes(key) && !/^[\w.-]+$/.test(String(inner)))
         reach(`names ${key} ${String(inner).slice(0, 80)}`);

@@ -333,4 +333,5 @@ function serviceTypeOf(c: SourceCluster): "LoadBalancer" | "NodePort" {
 
 const pods = (n: number): string => (n === 1 ? "1 pod" : `${n} pods`);
 
-const textOf = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const textOf = (value: unknown): string =>
+  typeof value === "object" ? JSON.stringify(value) : String(value);
