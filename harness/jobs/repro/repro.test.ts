@@ -76,7 +76,7 @@ const twoClusters = async (more: object = {}): Promise<string[]> => {
 };
 
 describe("a source of Helm values and kubectl's YAML", () => {
-  test("becomes a lab file that `up` accepts, with stand-ins that have the same labels and ports", async () => {
+  test("becomes a lab file that `up` accepts, with equivalent stand-ins", async () => {
     const out = join(await folder(), "lab");
     const { labFile, draft } = await planRepro(await twoClusters(), out);
     const plan = await planLab({ lab: "x", labFile });
@@ -106,7 +106,7 @@ describe("a source of Helm values and kubectl's YAML", () => {
     expect(await readFile(labFile, "utf8")).not.toContain("c2VjcmV0");
   });
 
-  test("omissions are reported: clusterwide policies, kube-proxy, settings of the mesh", async () => {
+  test("omissions are reported: clusterwide policies, kube-proxy, mesh settings", async () => {
     const clusterwide = {
       kind: "CiliumClusterwideNetworkPolicy",
       apiVersion: "cilium.io/v2",
