@@ -69,7 +69,7 @@ test("other labs are removed if their commands were killed before they could rem
   await lab("half-removed", { phase: "removing" });
   await lab("requested", { remover: gone });
   await freeCapacity("requested", progress, signal);
-  expect((await listLabs()).sort()).toEqual(["requested", "at-work", "certifying", "kept"]);
+  expect((await listLabs()).sort()).toEqual(["at-work", "certifying", "kept", "requested"]);
   expect(reported.sort()).toEqual([
     "remove lab half, left by a killed command",
     "remove lab half-removed, left by a killed command",
