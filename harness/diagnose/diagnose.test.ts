@@ -228,7 +228,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     "a cluster id that its identities do not carry",
     broken("west", { config: ok({ "cluster-name": "west", "cluster-id": "77", "routing-mode": "tunnel" }) }),
     "configuration",
-    /west tells the others cluster id 77, .* cluster 2/,
+    /west announces cluster id 77, .* cluster 2/,
   ],
   [
     "a peer that does not exist",
@@ -253,7 +253,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
       ]),
     }),
     "connections",
-    /KVStoreMesh of east does not reach west: Cannot establish TLS/,
+    /KVStoreMesh of east cannot reach west: Cannot establish TLS/,
   ],
   [
     "an endpoint without a pod",
@@ -335,7 +335,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     "a service that is global on one side only",
     broken("west", { services: ok([service({ annotations: {} })]) }),
     "services",
-    /global elsewhere and not in west/,
+    /global in other clusters but not in west/,
   ],
   [
     "a policy that denies everything",
