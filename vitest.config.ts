@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     projects: [
       {
-        // The harness's own tests: no lab, nothing installed.
+        // Unit tests: need no lab and no installed programs.
         test: {
           name: "unit",
           include: ["{harness,scripts}/**/*.test.ts"],
@@ -13,7 +13,8 @@ export default defineConfig({
         },
       },
       {
-        // The suites: one after the other on the lab that `MESHPROOF_RUN` names. `retry: 0`: a flaky failover is a finding.
+        // The suites, one after the other on the lab that `MESHPROOF_RUN` names. `retry: 0`: a flaky failover is a
+        // finding.
         test: {
           name: "suites",
           include: ["suites/**/*.suite.ts"],

@@ -1,4 +1,4 @@
-// `npm test`: lint, types, dead code and the harness's own tests, one after the other; the counts come last.
+// `npm test`: lint, types, dead code and unit tests, one after the other; the counts come last.
 import { spawnSync } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

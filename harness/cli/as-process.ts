@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
 
-/** The command line as a process, with nothing of this machine: no programs, and folders of its own. For tests. */
+/** Runs the command line as a process isolated from this machine: no programs, and separate folders. For tests. */
 export function runCli(args: readonly string[], nodeOptions: readonly string[] = []) {
   const dir = tempFolder("cli");
   const { status, stdout, stderr } = spawnSync(

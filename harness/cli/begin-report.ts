@@ -1,6 +1,6 @@
 import { checkWritable } from "#harness/config/user-file.ts";
 import type { RunReport } from "#harness/jobs/run-report.ts";
-import type { Shard } from "#harness/testkit/selection.ts";
+import type { Shard } from "#harness/testkit/shard.ts";
 import type { Timeout } from "./options.ts";
 import type { Session } from "./session.ts";
 

@@ -4,7 +4,7 @@ import { json, lab, text } from "./options.ts";
 
 export const bundle = defineCommand({
   name: "bundle",
-  help: "pack a lab that is up, with the faults in force, for `repro FILE` on another machine; no keys",
+  help: "pack a running lab and its active faults, without keys, for `repro FILE` on another machine",
   arguments: [{ name: "<file>", help: "the zip to write", words: "files" }],
   options: {
     ...lab,
@@ -16,6 +16,6 @@ export const bundle = defineCommand({
     const { bundle } = await import("#harness/jobs/repro/bundle.ts");
     const names = await bundle(options.lab, file, options.run);
     if (options.json) return session.json({ file, packed: names });
-    session.say(`packed ${names.join(", ")} into ${file}`);
+    session.say(`wrote ${names.join(", ")} to ${file}`);
   },
 });

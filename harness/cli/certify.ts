@@ -10,29 +10,32 @@ import { flag, json, labToBuild, type Parsed, seconds, setup, several, text } fr
 
 const options = {
   ...labToBuild,
-  from: text("--from <version>", "the version that runs now"),
-  to: text("--to <version>", "the version to move to"),
+  from: text("--from <version>", "the current version"),
+  to: text("--to <version>", "the version to upgrade to"),
   matrix: text(
     "--matrix <file>",
-    "several pairs, one after the other: pairs: [{ from: ..., to: ... }]",
+    "a file with several pairs, certified one after the other: pairs: [{ from: ..., to: ... }]",
     "files",
   ),
   history: text(
     "--history <file>",
-    "of the matrix: results of earlier runs (default: beside the matrix file)",
+    "results of earlier runs of the matrix (default: next to the matrix file)",
     "files",
   ),
   order: text(
     "--order <clusters>",
-    "which cluster moves first, such as west,east (default: the lab file's order)",
+    "order in which clusters are upgraded, such as west,east (default: the lab file's order)",
   ),
-  skipRollback: flag("--skip-rollback", "end at the new version; nothing is rolled back"),
-  full: flag("--full", "every suite in every phase, not at the first and the last alone"),
-  newValues: several("--new-values <file>", "Helm values for the new version alone", "files"),
-  preflight: flag("--preflight", "run the new chart's own pre-flight check before anything moves"),
-  deadline: seconds("--deadline <seconds>", "for moving one cluster (default: the budget upgradeMs)"),
+  skipRollback: flag("--skip-rollback", "end at the new version, without a rollback"),
+  full: flag("--full", "run every suite in every phase, not only in the first and the last"),
+  newValues: several("--new-values <file>", "Helm values for the new version only", "files"),
+  preflight: flag("--preflight", "run the new chart's pre-flight check before the upgrade"),
+  deadline: seconds(
+    "--deadline <seconds>",
+    "time limit for upgrading one cluster (default: the budget upgradeMs)",
+  ),
   resume: flag("--resume", "resume the interrupted certification of --lab with its original options"),
-  keep: flag("--keep", "leave the lab up"),
+  keep: flag("--keep", "keep the lab at the end"),
   ...setup,
   ...json,
 };
@@ -40,11 +43,11 @@ type CertifyOptions = Parsed<typeof options>;
 
 export const certify = defineCommand({
   name: "certify",
-  help: "certify an upgrade: moves a lab from one Cilium version to another and back, under traffic",
+  help: "certify an upgrade: upgrade a lab from one Cilium version to another and roll it back, under traffic",
   arguments: [
     {
       name: "[suites...]",
-      help: "of the first and the last version (default: all of the lab)",
+      help: "suites for the first and the last version (default: all of the lab)",
       words: "suites",
     },
   ],
@@ -133,7 +136,7 @@ async function certifyPair(
   });
 }
 
-/** A certification that is resumed keeps the options that it began with. */
+/** A resumed certification keeps its original options. */
 function refuseWithResume(suites: readonly string[], flags: ReadonlySet<string>): void {
   const original = [
     "from",
@@ -155,16 +158,16 @@ function refuseWithResume(suites: readonly string[], flags: ReadonlySet<string>)
   if (named.length > 0)
     throw new MeshproofError(
       "usage",
-      `--resume uses the options of the interrupted certification: it takes no ${named.join(", ")}`,
-      { remedy: "run certify --resume --lab NAME alone" },
+      `--resume uses the options of the interrupted certification and does not accept ${named.join(", ")}`,
+      { remedy: "run certify --resume --lab NAME without other options" },
     );
 }
 
-/** One pair, or a matrix of them; everything is checked before anything is built. */
+/** One pair, or those of a matrix; all are checked before anything is built. */
 async function pairsOf({ from, to, matrix }: CertifyOptions): Promise<readonly UpgradePair[]> {
   if (matrix !== undefined) {
     if (from !== undefined || to !== undefined)
-      throw new MeshproofError("usage", "--matrix has its own pairs: leave --from and --to out");
+      throw new MeshproofError("usage", "--matrix cannot be combined with --from and --to");
     return readMatrix(matrix);
   }
   if (from === undefined || to === undefined)

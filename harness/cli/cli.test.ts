@@ -20,7 +20,7 @@ const { cli } = z
   .object({ cli: z.record(z.string(), z.array(z.string())) })
   .parse(JSON.parse(readFileSync(join(repoRoot(), "scripts/parity/parity.json"), "utf8")));
 
-test.each(Object.entries(cli))("`%s` still takes every option that it took", (path, options) => {
+test.each(Object.entries(cli))("`%s` still accepts every earlier option", (path, options) => {
   const flags = find(path)?.options.map((o) => o.long);
   expect(flags).toEqual(expect.arrayContaining(options));
 });
@@ -50,7 +50,7 @@ test("`run`, `test` and `prove` select tests, and stop, by the same options", ()
   }
 });
 
-test("an option is known by the name that commander makes of its flag", () => {
+test("an option's key is the name that commander derives from its flag", () => {
   for (const { name, options } of commands)
     for (const key of Object.keys(options))
       expect(

@@ -9,7 +9,7 @@ export interface CliArgument {
   readonly words?: Words;
 }
 
-/** A command as its file exports it: a record, and what it does. */
+/** A command as its file exports it: a record, and the function that runs it. */
 export interface CliCommand {
   readonly name: string;
   readonly help: string;
@@ -20,10 +20,10 @@ export interface CliCommand {
 }
 
 export interface Input<O extends Options> {
-  /** One entry for each argument; one that may be repeated is all of its words. */
+  /** The arguments in order; a repeatable argument contributes all of its words. */
   readonly words: readonly string[];
   readonly options: Parsed<O>;
-  /** Options that the command line gives itself. */
+  /** Options set on the command line, not by default. */
   readonly given: ReadonlySet<string>;
   readonly session: Session;
 }
@@ -47,7 +47,7 @@ export function defineCommand<O extends Options>(command: {
   };
 }
 
-/** Adds a command's record to a program, with its subcommands, which take its options too. */
+/** Adds a command's record to a program, with its subcommands, which accept its options too. */
 export function addCommand(program: Command, record: CliCommand, session: Session): void {
   const command = program.command(record.name).description(record.help);
   for (const { name, help } of record.arguments) command.addArgument(new Argument(name, help));

@@ -3,14 +3,14 @@ import type { CliOption, Words } from "./options.ts";
 
 export const shells = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof shells)[number];
-/** What words stand for, beside files. */
+/** Kinds of words that can be completed, except files. */
 export type WordLists = Readonly<Record<"suites" | "tags" | "faults" | "profiles", readonly string[]>>;
 
-/** A command by its path, with what may follow it. */
+/** A command by its path, with its completions. */
 interface Place {
   readonly path: string;
   readonly options: readonly CliOption[];
-  /** Subcommands and what arguments may be. */
+  /** Subcommands and possible arguments. */
   readonly words: readonly string[];
   readonly files: boolean;
 }
@@ -38,11 +38,13 @@ function placesOf(
 const longOf = ({ flags }: CliOption): string => /--[a-z-]+/.exec(flags)?.[0] ?? "";
 const takesValue = ({ flags }: CliOption): boolean => flags.includes("<");
 
-/** A script for one shell, of the commands' records. All words in it are names of ours: letters, digits and dashes. */
+/**
+ * A script for one shell, from the commands' records. All its words are Meshproof names: letters, digits and dashes.
+ */
 export function scriptOf(shell: Shell, commands: readonly CliCommand[], lists: WordLists): string {
   const places = placesOf(commands, lists);
   if (shell === "fish") return fish(places, commands, lists);
-  // zsh runs the script of bash in its emulation.
+  // zsh runs the bash script in its emulation.
   const zsh = shell === "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : "";
   return `${zsh}${bash(places, commands, lists)}`;
 }
@@ -85,7 +87,7 @@ complete -F _meshproof meshproof
 `;
 }
 
-/** In single quotes of fish only these two mean more than themselves. */
+/** Only these two characters are special within fish's single quotes. */
 const quoted = (text: string): string => `'${text.replace(/[\\']/g, "\\$&")}'`;
 
 function fish(places: readonly Place[], commands: readonly CliCommand[], lists: WordLists): string {

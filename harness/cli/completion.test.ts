@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { runCli } from "./as-process.ts";
 
-/** What bash offers for a line that ends in the word to complete. */
+/** Bash's completions of a line that ends in the word to complete. */
 function offered(line: string): string[] {
   const { stdout: script } = runCli(["completion", "bash"]);
   const words = line.split(" ");
@@ -13,7 +13,7 @@ _meshproof; printf '%s\\n' "\${COMPREPLY[@]}"`;
   return stdout.trim().split("\n");
 }
 
-test("bash accepts its script, and completes commands, options and what they take", () => {
+test("bash accepts its script, and completes commands, options and their values", () => {
   const { stdout } = runCli(["completion", "bash"]);
   expect(spawnSync("bash", ["-n"], { input: stdout, encoding: "utf8" })).toMatchObject({
     status: 0,
@@ -28,7 +28,7 @@ test("bash accepts its script, and completes commands, options and what they tak
 }, 60_000);
 
 test.each(["zsh", "fish"])(
-  "there is one for %s, and none for another shell",
+  "there is a script for %s, and none for another shell",
   (shell) => {
     const { code, stdout } = runCli(["completion", shell]);
     expect(code).toBe(0);

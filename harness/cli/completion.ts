@@ -2,7 +2,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { type CliCommand, defineCommand } from "./command.ts";
 import { scriptOf, shells } from "./completion-script.ts";
 
-/** Given the commands, of which it is one itself. */
+/** Takes a function because `completion` is itself one of the commands. */
 export const completionOf = (commands: () => readonly CliCommand[]): CliCommand =>
   defineCommand({
     name: "completion",

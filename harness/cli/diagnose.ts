@@ -4,11 +4,11 @@ import { json, lab } from "./options.ts";
 
 export const diagnose = defineCommand({
   name: "diagnose",
-  help: "say what is wrong, where, and the next step: of a lab, or of the evidence that a run left",
+  help: "report what is wrong, where, and the next step, for a lab or for the evidence of a run",
   arguments: [
     {
       name: "[files...]",
-      help: "zips of cilium sysdump, one for each cluster, or folders such as reports/latest/artifacts/<suite>; without one, the lab itself",
+      help: "zips of cilium sysdump, one per cluster, or folders such as reports/latest/artifacts/<suite>; default: the lab itself",
       words: "files",
     },
   ],
@@ -22,7 +22,7 @@ export const diagnose = defineCommand({
   },
 });
 
-/** As a person reads it: the first line is the deepest cause. */
+/** For people: the root cause first. */
 function describeFindings(findings: readonly Finding[]): string[] {
   const lines = findings.flatMap((f, i) => [
     `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${f.subject}`,
@@ -31,14 +31,16 @@ function describeFindings(findings: readonly Finding[]): string[] {
   ]);
   if (isWrong(findings)) return lines;
   return [
-    hasUnread(findings) ? "no problem found in what could be read; not all could" : "no known problem found",
-    ...(lines.length === 0 ? [] : ["perhaps intended, or not read:"]),
+    hasUnread(findings)
+      ? "no problem found in the data that could be read; some could not"
+      : "no known problem found",
+    ...(lines.length === 0 ? [] : ["possibly intended, or not read:"]),
     ...lines,
   ];
 }
 
-/** Nothing is called healthy that was not looked at. */
+/** Data that could not be read is not reported as healthy. */
 const hasUnread = (findings: readonly Finding[]): boolean => findings.some((f) => f.severity === "unread");
 
-/** What is merely suspect is allowed, and may be intended. */
+/** A suspect configuration is valid and may be intended, so it is not an error. */
 const isWrong = (findings: readonly Finding[]): boolean => findings.some((f) => f.severity === "broken");

@@ -4,20 +4,20 @@ import { flag, json, lab, text } from "./options.ts";
 
 export const down = defineCommand({
   name: "down",
-  help: "remove a lab, whatever state it is in",
+  help: "remove a lab in any state",
   options: {
     ...lab,
-    all: flag("--all", "every lab of this user and state folder, and what a crash left"),
+    all: flag("--all", "every lab of this user and state folder, and leftovers of crashes"),
     owner: text(
       "--owner <owner>",
-      "with --lab: another owner's, as `status --all-owners` lists them; `unlabelled` for a lab of an earlier version",
+      "with --lab: the lab of another owner, as listed by `status --all-owners`; `unlabelled` for a lab of an earlier version",
     ),
     ...json,
   },
   async run({ options: { lab, all, owner, json }, given, session }) {
     if (owner !== undefined && (all || !given.has("lab")))
-      throw new MeshproofError("usage", "--owner removes one lab, which must be named", {
-        remedy: "give --lab NAME with it, and no --all",
+      throw new MeshproofError("usage", "--owner removes exactly one lab, so it needs --lab", {
+        remedy: "add --lab NAME, without --all",
       });
     const { downAll, downForeign, downLab } = await import("#harness/lab/down.ts");
     const removed = await session.withProgress((progress) => {

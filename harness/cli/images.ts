@@ -12,12 +12,12 @@ async function planned(o: Parsed<typeof options>) {
 
 export const images = defineCommand({
   name: "images",
-  help: "get every image and tool of the chosen versions",
+  help: "fetch every image and tool of the chosen versions",
   options,
   commands: [
     defineCommand<typeof options>({
       name: "save",
-      help: "write all of it into one archive, with a manifest of digests; options as for `images`",
+      help: "write them into one archive with a manifest of digests; options as for `images`",
       arguments: [{ name: "<file>", help: "the archive to write", words: "files" }],
       async run({ words: [file = ""], options, session }) {
         checkWritable(file, "images save FILE");

@@ -4,12 +4,15 @@ import { json, lab, seconds, text } from "./options.ts";
 
 export const inject = defineCommand({
   name: "inject",
-  help: "break the mesh on purpose, for a while or until Ctrl-C; healed either way",
+  help: "inject a fault until Ctrl-C or for a given time, then heal it",
   arguments: [{ name: "<fault>", help: "a fault's name; `list faults` shows all", words: "faults" }],
   options: {
     ...lab,
-    namespace: text("--namespace <name>", "whose objects to work on, for faults of a suite's own objects"),
-    for: seconds("--for <seconds>", "how long, such as 30s"),
+    namespace: text(
+      "--namespace <name>",
+      "namespace of the target objects, for faults in a suite's own objects",
+    ),
+    for: seconds("--for <seconds>", "duration, such as 30s"),
     ...json,
   },
   async run({ words: [fault = ""], options: o, session }) {

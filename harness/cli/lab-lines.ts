@@ -2,7 +2,7 @@ import { clusterOf } from "#harness/cluster/cluster.ts";
 import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 
-/** To paste into a shell, before a subcommand. */
+/** Shell-quoted, to be followed by a subcommand. */
 export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
   shellQuote(["kubectl", "--kubeconfig", c.kubeconfig, "--context", c.context]);
 
@@ -13,7 +13,7 @@ export const labClusters = (state: LabState) =>
     return { name, kubeconfig, context };
   });
 
-/** What a person does next with a lab that has just come up. */
+/** Next steps with a lab that has just come up. */
 export const labLines = (state: LabState): string[] => [
   ...labClusters(state).map((c) => `${c.name}: ${kubectlOf(c)} get pods -A`),
   `next: ${meshCommand("test", "--lab", state.lab)}; ${meshCommand("down", "--lab", state.lab)}`,

@@ -24,7 +24,7 @@ export async function imageOptions(
   return checkArchiveOption(o.images, o.registryMirror);
 }
 
-/** What `run`, `test` and `prove` say of the tests to run. */
+/** The tests that `run`, `test` and `prove` select. */
 const selectionOf = (o: Parsed<typeof selection>): Selection =>
   given({ tags: o.tag, tests: o.test, exclude: o.exclude, shard: o.shard });
 

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { runCli } from "./as-process.ts";
 
 /** Prints the packages whose files a process loads, as its last line on standard error. */
@@ -41,7 +42,7 @@ describe("list", { timeout: 60_000 }, () => {
     },
   );
 
-  test("for a person, one line each", () => {
+  test("as text, one line each", () => {
     const { stdout } = runCli(["list", "tests"]);
     expect(stdout.split("\n")).toContain("pod-to-pod > east -> west > TCP from every node to every node");
     expect(runCli(["list", "versions"]).stdout).toMatch(/^cilium +1\.19\.4$/m);
@@ -69,7 +70,7 @@ export default defineSuite(
     expect(stderr).toContain("unknown option '--suites-dir'");
   });
 
-  test("a folder of suites that is none is refused by name", () => {
+  test("a folder of suites that does not exist is refused by name", () => {
     const { code, stderr } = runCli(["list", "suites", "--suites-dir", "/no/such"]);
     expect(code).toBe(2);
     expect(stderr).toContain("--suites-dir /no/such cannot be read");

@@ -4,11 +4,11 @@ import { json, type Options, type Parsed, text } from "./options.ts";
 import type { Session } from "./session.ts";
 
 const suitesDir = {
-  suitesDir: text("--suites-dir <dir>", "also the suites of this folder", "files"),
+  suitesDir: text("--suites-dir <dir>", "also include the suites of this folder", "files"),
 };
 type ListOptions = Parsed<typeof suitesDir>;
 
-/** What is listed: records for JSON, and the columns of each for a person. */
+/** Listed records for JSON, and the columns of each for text. */
 interface Listing {
   readonly records: readonly object[];
   readonly rows: readonly (readonly string[])[];
@@ -61,7 +61,7 @@ async function suites({ suitesDir }: ListOptions): Promise<Listing> {
   };
 }
 
-/** On the clusters of the default lab: titles hold their names. */
+/** On the clusters of the default lab, whose names the titles contain. */
 async function tests({ suitesDir }: ListOptions): Promise<Listing> {
   const { loadAllSuites } = await import("#harness/testkit/suite-list.ts");
   const { readLabFile } = await import("#harness/config/lab-file.ts");
@@ -98,7 +98,7 @@ async function profiles(): Promise<Listing> {
   return { records, rows: records.map((p) => [p.name, p.labFile]) };
 }
 
-/** What a lab is made of where nobody chooses: the versions that the code pins. */
+/** The default versions of a lab's components, as pinned in the code. */
 async function versions(): Promise<Listing> {
   const { readLabFile } = await import("#harness/config/lab-file.ts");
   const { labFileOf } = await import("#harness/config/profiles.ts");
@@ -111,12 +111,12 @@ async function versions(): Promise<Listing> {
 
 export const list = defineCommand({
   name: "list",
-  help: "what there is, without a lab",
+  help: "list suites, tests, faults, profiles or versions; needs no lab",
   commands: [
     listing("suites", "name, when it runs, tags and goal of every suite", suites, suitesDir),
     listing("tests", "every test's full name, on the clusters of the default lab", tests, suitesDir),
     listing("faults", "name, group and effect of every fault", faults, {}),
-    listing("profiles", "ways of meshing, with their lab files", profiles, {}),
-    listing("versions", "what a lab is built of by default", versions, {}),
+    listing("profiles", "name and lab file of every profile", profiles, {}),
+    listing("versions", "default versions of a lab's components", versions, {}),
   ],
 });

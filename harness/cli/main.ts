@@ -7,7 +7,7 @@ import { addCommand } from "./command.ts";
 import { commands } from "./commands.ts";
 import { Session } from "./session.ts";
 
-/** The whole command line, made of the commands' records. */
+/** The whole command line, built from the commands' records. */
 export function programOf(session: Session): Command {
   const program = new Command("meshproof")
     .description("End-to-end conformance and failover tests for Cilium Cluster Mesh, on real clusters")
@@ -18,7 +18,7 @@ export function programOf(session: Session): Command {
   return program;
 }
 
-/** Runs a command line to its end, prints what every ending prints, and answers the exit code, if one was decided. */
+/** Runs a command line to its end, prints the closing lines, and returns the exit code if one was decided. */
 export async function main(argv: readonly string[]): Promise<number | undefined> {
   const interruption = new Interruption();
   const warn = (text: string): void => void process.stderr.write(`${text}\n`);

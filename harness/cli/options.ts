@@ -2,7 +2,7 @@ import { z } from "zod";
 import { durationMs } from "#harness/lib/duration.ts";
 import { profileNames } from "#harness/model/profile.ts";
 
-/** What a shell completes a word with. */
+/** Source of the completions of a word. */
 export type Words = "suites" | "faults" | "tags" | "profiles" | "files" | readonly string[];
 
 /** An option of a command: its flag, its help, and the schema that reads its text. */
@@ -11,14 +11,14 @@ export interface CliOption<S extends z.ZodType = z.ZodType> {
   readonly flags: string;
   readonly help: string;
   readonly schema: S;
-  /** Where the flag is not given. */
+  /** If the flag is not given. */
   readonly byDefault?: unknown;
   readonly repeatable?: true;
   readonly required?: true;
   readonly words?: Words;
 }
 
-/** Options of a command, by the names that commander makes of their flags. */
+/** Options of a command, by the names that commander derives from their flags. */
 export type Options = Readonly<Record<string, CliOption>>;
 export type Parsed<O extends Options> = { readonly [K in keyof O]: z.output<O[K]["schema"]> };
 
@@ -41,7 +41,7 @@ export const text = (flags: string, help: string, words?: Words) =>
 export const textOr = (flags: string, help: string, byDefault: string) =>
   option(flags, help, z.string(), { byDefault });
 export const required = (flags: string, help: string) => option(flags, help, z.string(), { required: true });
-/** One that may be given again. */
+/** An option that may be repeated. */
 export const several = (flags: string, help: string, words?: Words) =>
   option(flags, help, z.array(z.string()).optional(), {
     repeatable: true,
@@ -80,13 +80,15 @@ export type Timeout = z.output<typeof timeoutSchema>;
 
 export const timeout = option(
   "--timeout <duration>",
-  "end the command after this long, such as 60m; clean-up is never cut",
+  "end the command after this time, such as 60m; clean-up is not limited",
   timeoutSchema.optional(),
 );
-export const lab = { lab: textOr("--lab <name>", "name of the lab; two names are two labs", "default") };
-export const json = { json: flag("--json", "print JSON on standard output, and nothing else there") };
+export const lab = {
+  lab: textOr("--lab <name>", "name of the lab; several labs can exist under different names", "default"),
+};
+export const json = { json: flag("--json", "print only JSON on standard output") };
 export const setup = {
-  setup: flag("--setup", "install and start what the machine lacks (Debian, as root)"),
+  setup: flag("--setup", "install and start what is missing (Debian, as root)"),
 };
 export const registryMirror = {
   registryMirror: text("--registry-mirror <host:port>", "plain-HTTP mirror of the public registries"),
@@ -99,7 +101,7 @@ export const images = {
   ),
 };
 
-/** What a lab is made of. */
+/** Components of a lab. */
 export const plan = {
   ...lab,
   labFile: text(
@@ -107,13 +109,17 @@ export const plan = {
     "clusters, budgets and values (default: the profile's, in kind-configs/)",
     "files",
   ),
-  profile: oneOf("--profile <name>", "the way of meshing (default: the lab file's)", profileNames),
+  profile: oneOf("--profile <name>", "how the clusters are meshed (default: the lab file's)", profileNames),
   cilium: several("--cilium <version>", "Cilium version or checkout folder; east=V for one cluster"),
   kubernetes: several("--kubernetes <version>", "Kubernetes version; east=V for one cluster"),
-  values: several("--values <file>", "Helm values laid over every cluster's; east=FILE for one", "files"),
+  values: several(
+    "--values <file>",
+    "Helm values merged over every cluster's; east=FILE for one cluster",
+    "files",
+  ),
   clusters: wholeNumber(
     "--clusters <n>",
-    "how many clusters; those that the lab file does not name are made like its last",
+    "number of clusters; those beyond the lab file's are copies of its last",
   ),
   workers: wholeNumber("--workers <n>", "worker nodes per cluster"),
   serviceType: oneOf("--service-type <type>", "how clustermesh-apiserver is exposed", [
@@ -121,7 +127,7 @@ export const plan = {
     "NodePort",
   ]),
 };
-/** A lab and where its images come from. */
+/** A lab and the source of its images. */
 export const labToBuild = { ...plan, ...images, ...registryMirror };
 
 const shardSchema = z
@@ -135,21 +141,30 @@ const shardSchema = z
 
 /** Which tests run. */
 export const selection = {
-  tag: several("--tag <tag>", "only suites with this tag; may be given again", "tags"),
+  tag: several("--tag <tag>", "only suites with this tag; repeatable", "tags"),
   test: several(
     "--test <pattern>",
-    "only tests whose title, or `suite > title`, matches; * is any text; may be given again",
+    "only tests whose title or `suite > title` matches; * matches any text; repeatable",
   ),
-  exclude: several("--exclude <pattern>", "not this suite, or tests like this; may be given again", "suites"),
-  shard: option("--shard <i/n>", "the I-th of N parts, for several machines", shardSchema.optional()),
-  suitesDir: text("--suites-dir <dir>", "also the suites of this folder, with their fault tables", "files"),
+  exclude: several("--exclude <pattern>", "exclude this suite, or matching tests; repeatable", "suites"),
+  shard: option("--shard <i/n>", "only part I of N, to split a run among machines", shardSchema.optional()),
+  suitesDir: text(
+    "--suites-dir <dir>",
+    "also include the suites of this folder, with their fault tables",
+    "files",
+  ),
 };
 export const repeat = {
-  repeat: option("--repeat <n>", "run every suite, or measure each scenario, this often", whole(1, 1000), {
-    byDefault: 1,
-  }),
+  repeat: option(
+    "--repeat <n>",
+    "run every suite, or measure each scenario, this many times",
+    whole(1, 1000),
+    {
+      byDefault: 1,
+    },
+  ),
 };
-/** Which tests run, and when a run stops. */
+/** The selected tests, and when a run stops. */
 export const testing = {
   ...selection,
   ...repeat,
@@ -158,7 +173,7 @@ export const testing = {
     "only what failed, was unknown or had a set-up error in that run: its id, latest, or its folder",
     "files",
   ),
-  failFast: flag("--fail-fast", "start no further test after the first failure"),
+  failFast: flag("--fail-fast", "start no test after the first failure"),
   pauseOnFail: flag(
     "--pause-on-fail",
     "after a suite with a failure keep its namespace, print kubectl lines and wait for Enter",

@@ -7,15 +7,15 @@ import { flag, json, lab, positiveOr, required, secondsOr, text, textOr } from "
 
 export const probe = defineCommand({
   name: "probe",
-  help: "the suites' open-loop prober by hand, from a pod of the lab",
-  arguments: [{ name: "<host:port>", help: "where to, such as a ClusterIP and port" }],
+  help: "run the suites' open-loop prober by hand, from a pod of the lab",
+  arguments: [{ name: "<host:port>", help: "target address, such as a ClusterIP and port" }],
   options: {
-    from: required("--from <cluster[/node]>", "which prober pod sends"),
-    path: textOr("--path <path>", "what is requested", "/hostname"),
-    every: positiveOr("--every <ms>", "spacing of requests", 5),
-    for: secondsOr("--for <seconds>", "how long, such as 30s", 10),
-    reuse: flag("--reuse", "one kept connection instead of a new one a request"),
-    out: text("--out <file>", "keep the whole history (its format: reports/README.md)", "files"),
+    from: required("--from <cluster[/node]>", "the prober pod that sends"),
+    path: textOr("--path <path>", "requested HTTP path", "/hostname"),
+    every: positiveOr("--every <ms>", "interval between requests", 5),
+    for: secondsOr("--for <seconds>", "duration, such as 30s", 10),
+    reuse: flag("--reuse", "one kept connection instead of a new connection per request"),
+    out: text("--out <file>", "write the whole history to this file (format: reports/README.md)", "files"),
     ...lab,
     ...json,
   },
@@ -36,7 +36,7 @@ export const probe = defineCommand({
       connection: o.reuse ? "reused" : "new",
       onStarted: (from) =>
         say(`probing ${host}:${port}${o.path} from ${from} every ${o.every} ms for ${o.for}s`),
-      onInterrupted: () => say("interrupted: so far"),
+      onInterrupted: () => say("interrupted; results so far:"),
       signal,
       ...given({ out: o.out }),
     });

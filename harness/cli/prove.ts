@@ -5,12 +5,12 @@ import { flag, json, lab, several, testing, text } from "./options.ts";
 
 export const prove = defineCommand({
   name: "prove",
-  help: "break the mesh on purpose: every fault must make the right tests fail, and all must pass again after",
+  help: "inject every fault and check that the expected tests fail, and that all pass again afterwards",
   arguments: [{ name: "[suites...]", help: "only the fault tables of these suites", words: "suites" }],
   options: {
     ...lab,
-    fault: several("--fault <fault>", "only this fault; may be given again", "faults"),
-    full: flag("--full", "every suite under every fault"),
+    fault: several("--fault <fault>", "only this fault; repeatable", "faults"),
+    full: flag("--full", "run every suite under every fault"),
     ...testing,
     repeat: { ...testing.repeat, help: "run every suite this often, under each fault and after" },
     rerunFailed: {

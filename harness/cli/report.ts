@@ -4,7 +4,7 @@ import { flag, json } from "./options.ts";
 
 const merge = defineCommand<typeof json>({
   name: "merge",
-  help: "make one JUnit, JSON and HTML of the run folders of several shards",
+  help: "merge the run folders of several shards into one JUnit, JSON and HTML report",
   arguments: [{ name: "<dirs...>", help: "run folders, each with a report.json", words: "files" }],
   async run({ words: dirs, options, given, session }) {
     // An option of `report`, which its subcommand takes too.
@@ -25,7 +25,7 @@ export const report = defineCommand({
   name: "report",
   help: "render a finished run again",
   arguments: [{ name: "<run>", help: "a run id, latest, or the folder of a run" }],
-  options: { csv: flag("--csv", "also write every history as CSV beside it"), ...json },
+  options: { csv: flag("--csv", "also write every history as CSV next to it"), ...json },
   commands: [merge],
   async run({ words: [runId = ""], options, session }) {
     const { exportCsv, renderAgain } = await import("#harness/jobs/write-report.ts");

@@ -7,18 +7,18 @@ import { bringUp, sayUp } from "./up.ts";
 
 export const repro = defineCommand({
   name: "repro",
-  help: "rebuild a source environment as a lab, as near as possible, and hold it; prints first what differs",
+  help: "rebuild a source environment as a lab, as closely as possible, and keep it; prints the differences first",
   arguments: [
     {
       name: "<files...>",
-      help: "zips of cilium sysdump, Helm values, kubectl's YAML, in any mix; NAME=FILE where a file does not say of which cluster it is",
+      help: "zips of cilium sysdump, Helm values and kubectl YAML, in any combination; NAME=FILE if a file does not name its cluster",
       words: "files",
     },
   ],
   options: {
     ...labToBuild,
-    plan: flag("--plan", "print what differs, write the lab file, and build nothing"),
-    out: textOr("--out <folder>", "where the lab file goes", "repro"),
+    plan: flag("--plan", "print the differences and write the lab file without building the lab"),
+    out: textOr("--out <folder>", "folder for the lab file", "repro"),
     ...setup,
     ...json,
   },
@@ -30,11 +30,13 @@ export const repro = defineCommand({
       const { unpackBundle } = await import("#harness/jobs/repro/bundle.ts");
       const bundled = await unpackBundle(first, o.out);
       if (bundled !== undefined) {
-        say(`a bundle; written: ${bundled.labFile}`);
+        say(`the file is a bundle; written: ${bundled.labFile}`);
         if (!o.plan)
           await sayUp(await bringUp({ ...o, keep: false, labFile: bundled.labFile }, session), say);
         for (const fault of bundled.faults)
-          say(`was in force: ${meshCommand("inject", fault, "--lab", o.lab)}`);
+          say(
+            `fault active in the bundled lab; inject it with: ${meshCommand("inject", fault, "--lab", o.lab)}`,
+          );
         if (o.json) await session.json({ labFile: bundled.labFile, faults: bundled.faults });
         return;
       }

@@ -7,18 +7,18 @@ import { flag, json, labToBuild, setup, testing, text, timeout } from "./options
 
 export const run = defineCommand({
   name: "run",
-  help: "the main job: check the machine, get images, bring the lab up, test, report, take it down",
+  help: "the main job: check the machine, fetch images, create the lab, test, report, remove the lab",
   arguments: [
     {
       name: "[suites...]",
-      help: "some of `list suites`; without one, the core suites and what the lab file names",
+      help: "suites of `list suites` (default: the core suites and those that the lab file names)",
       words: "suites",
     },
   ],
   options: {
     ...labToBuild,
     ...setup,
-    keep: flag("--keep", "leave the lab up"),
+    keep: flag("--keep", "keep the lab at the end"),
     withFault: text("--with-fault <fault>", "inject a fault after each suite's set-up", "faults"),
     summary: text("--summary <file>", "also write a Markdown summary", "files"),
     ...testing,

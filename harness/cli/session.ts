@@ -4,12 +4,12 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { type Piece, stderr, stdout } from "#harness/platform/output.ts";
 import type { Timeout } from "./options.ts";
 
-/** What a command has to do with its process: printing, interrupts, the exit code. */
+/** A command's access to its process: printing, interrupts, the exit code. */
 export class Session {
   readonly #interruption: Interruption;
   /** The line under "Reproduce". */
   readonly command: string;
-  /** Of `run` and `test`, however they end; other commands have none. */
+  /** Set by `run` and `test`, and used however they end; other commands have none. */
   readonly report: RunReport | undefined;
   #isJson = false;
 
@@ -27,7 +27,7 @@ export class Session {
     return this.#isJson;
   }
 
-  /** From here on standard output is for `json` alone: lines go to standard error. */
+  /** After this call only `json` writes to standard output: lines go to standard error. */
   printJson(isJson: boolean): void {
     this.#isJson = isJson;
   }

@@ -4,10 +4,13 @@ import { flag, json, lab } from "./options.ts";
 
 export const status = defineCommand({
   name: "status",
-  help: "what is up: clusters, nodes, versions, contexts",
+  help: "show the lab: clusters, nodes, versions, contexts",
   options: {
     ...lab,
-    allOwners: flag("--all-owners", "instead: the labs of every user and state folder on this Docker daemon"),
+    allOwners: flag(
+      "--all-owners",
+      "show the labs of every user and state folder on this Docker daemon instead",
+    ),
     ...json,
   },
   async run({ options, session }) {

@@ -9,15 +9,15 @@ import { flag, images, json, lab, several, testing, text, timeout } from "./opti
 
 /** What `--context` names, and what only such clusters need. */
 const clusters = {
-  context: several("--context <name>", "an external meshed cluster instead of a lab; two or more times"),
+  context: several("--context <name>", "an external meshed cluster instead of a lab; at least twice"),
   kubeconfig: text(
     "--kubeconfig <file>",
-    "of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
+    "kubeconfig of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
     "files",
   ),
   ...images,
-  proberImage: text("--prober-image <ref>", "where those clusters' nodes find the prober's image"),
-  agnhostImage: text("--agnhost-image <ref>", "where they find the backends' image"),
+  proberImage: text("--prober-image <ref>", "prober image that the external clusters' nodes can pull"),
+  agnhostImage: text("--agnhost-image <ref>", "backend image that the external clusters' nodes can pull"),
 };
 
 const options = {
@@ -25,25 +25,21 @@ const options = {
   withFault: text("--with-fault <fault>", "inject a fault after each suite's set-up", "faults"),
   bugtool: flag(
     "--bugtool",
-    "after a failure, collect cilium-bugtool's files too: half a minute of a core per agent",
+    "after a failure, also collect cilium-bugtool's files: 30 s of one core per agent",
   ),
   summary: text("--summary <file>", "also write a Markdown summary", "files"),
   ...testing,
   series: text(
     "--series <file>",
-    "add measurements to this file, and make only those that it lacks, so that an interrupted run can resume",
+    "add measurements to this file and measure only what is missing, so that an interrupted run can resume",
     "files",
   ),
-  baseline: text(
-    "--baseline <file>",
-    "a series of earlier measurements with which outages are compared",
-    "files",
-  ),
+  baseline: text("--baseline <file>", "compare outages with this series of earlier measurements", "files"),
   ...clusters,
   timeout,
   writeContext: text(
     "--write-context <file>",
-    "run nothing: write what vitest needs to run suites by hand on the lab, and print the command",
+    "write the context that vitest needs to run suites by hand on the lab, and print the command; runs no suite",
     "files",
   ),
   ...json,
@@ -51,11 +47,11 @@ const options = {
 
 export const test = defineCommand({
   name: "test",
-  help: "run suites against the lab that is up, or against external meshed clusters (--context)",
+  help: "run suites against the running lab, or against external meshed clusters (--context)",
   arguments: [
     {
       name: "[suites...]",
-      help: "some of `list suites`; without one, the core suites and what the lab file names",
+      help: "suites of `list suites` (default: the core suites and those that the lab file names)",
       words: "suites",
     },
   ],
@@ -122,7 +118,7 @@ async function writeContextTo(
   )
     throw new MeshproofError(
       "usage",
-      "--write-context selects nothing: vitest does, by files and --testNamePattern",
+      "--write-context does not select tests: select them in vitest by file and --testNamePattern",
       {
         remedy: "leave out suites and the options that select tests",
       },

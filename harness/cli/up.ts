@@ -44,11 +44,11 @@ export async function sayUp({ state, did, times }: UpResult, say: Session["say"]
 
 export const up = defineCommand({
   name: "up",
-  help: "create, install, mesh and wait for the canary service",
+  help: "create a lab: create clusters, install Cilium, mesh them and wait for the canary service",
   options: {
     ...labToBuild,
     ...setup,
-    keep: flag("--keep", "leave what stands after a failure or Ctrl-C"),
+    keep: flag("--keep", "keep a partial lab after a failure or Ctrl-C"),
     ...json,
   },
   async run({ options, session }) {

@@ -4,7 +4,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known, nameOf, unseenPeers } from "./parts.ts";
 
-/** Cluster names, ids and CIDRs, and the settings that a mesh hangs on (Cilium's "Setting up Cluster Mesh"). */
+/** Cluster names, ids and CIDRs, and the settings that a mesh requires (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
   return [
     ...ids(mesh),
@@ -28,13 +28,13 @@ const finding = (cluster: string, subject: string, message: string, next: string
 const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
   cluster.config.ok ? cluster.config.value[key] : undefined;
 
-/** Nothing where it could not be read: no other id contradicts it then. */
+/** Undefined if it could not be read: then no other id contradicts it. */
 function idOf(cluster: ClusterSnapshot): number | undefined {
   const reported = settingOf(cluster, "cluster-id");
   return reported === undefined ? undefined : Number(reported);
 }
 
-/** Ids that a cluster's own identities contradict come first, then twins, then what others were told. */
+/** Ids that the cluster's own identities contradict come first, then duplicate ids, then ids that peers received. */
 function ids(mesh: MeshSnapshot): Finding[] {
   return [...mesh.clusters.flatMap(idAndIdentities), ...twinIds(mesh), ...reportedIds(mesh)];
 }
@@ -52,7 +52,7 @@ function idAndIdentities(cluster: ClusterSnapshot): Finding[] {
     finding(
       cluster.name,
       `cluster id of ${cluster.name}`,
-      `${cluster.name} tells the others cluster id ${id}, yet the identities of its endpoints are of cluster ${carried}`,
+      `${cluster.name} announces cluster id ${id}, but the identities of its endpoints belong to cluster ${carried}`,
       `set cluster-id of ${cluster.name} back to ${carried} and restart clustermesh-apiserver`,
     ),
   ];
@@ -68,7 +68,7 @@ function twinIds(mesh: MeshSnapshot): Finding[] {
           other.name,
           `clusters ${cluster.name} and ${other.name}`,
           `${cluster.name} and ${other.name} both have cluster id ${idOf(cluster)}`,
-          "give each cluster an id of its own",
+          "give each cluster a unique id",
         ),
       ),
   );
@@ -85,7 +85,7 @@ function reportedIds(mesh: MeshSnapshot): Finding[] {
         finding(
           cluster.name,
           `cluster id of ${remote.name}`,
-          `${cluster.name} was told that ${remote.name} has cluster id ${clusterId}, its own configuration says ${own}`,
+          `${cluster.name} has cluster id ${clusterId} for ${remote.name}, whose own configuration says ${own}`,
           `restart clustermesh-apiserver of ${remote.name}`,
         ),
       ];
@@ -101,7 +101,7 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
     if (!cluster.peers.ok) continue;
     const unseen = unseenPeers(mesh, cluster);
     for (const [who, entries] of Object.entries(cluster.peers.value)) {
-      // A reader that no cluster has configured is not part of this way of meshing.
+      // A reader that no cluster has configured is not used by this mesh.
       if (!mesh.clusters.some((c) => Object.keys(entriesOf(c, who)).length > 0)) continue;
       const label = who === "agents" ? "the agents" : "KVStoreMesh";
       for (const name of Object.keys(entries))
@@ -110,8 +110,8 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
             finding(
               cluster.name,
               `${label} of ${cluster.name}`,
-              `${label} of ${cluster.name} are told of a cluster ${name}; there is none of that name (known: ${[...names.keys()].join(", ")})`,
-              `name the peer as it names itself, in clustermesh.config.clusters of ${cluster.name}`,
+              `${label} of ${cluster.name} are configured with a peer ${name}, but no cluster has that name (known: ${[...names.keys()].join(", ")})`,
+              `use the peer's own cluster name in clustermesh.config.clusters of ${cluster.name}`,
             ),
           );
       for (const [name, peer] of names)
@@ -129,7 +129,7 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
-/** A peer that is not reached, asked at a port where its clustermesh-apiserver does not listen. */
+/** An unreachable peer, contacted at a port where its clustermesh-apiserver does not listen. */
 function peerPorts(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) =>
     Object.entries(entriesOf(cluster, "kvstoreMesh")).flatMap(([name, endpoints]) => {
@@ -145,7 +145,7 @@ function peerPorts(mesh: MeshSnapshot): Finding[] {
         finding(
           cluster.name,
           `the port of ${name} in ${cluster.name}`,
-          `KVStoreMesh of ${cluster.name} asks ${name} at port ${requested.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
+          `KVStoreMesh of ${cluster.name} contacts ${name} at port ${requested.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
           `set the port of ${name} in clustermesh.config.clusters of ${cluster.name} to ${listens[0]}`,
         ),
       ];
@@ -159,7 +159,9 @@ function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<strin
   return (cluster.peers.ok && cluster.peers.value[who as "agents" | "kvstoreMesh"]) || {};
 }
 
-/** No two nodes of all clusters may have one address (seed 003): told once, by the first agent that lists both. */
+/**
+ * Node addresses must be unique across clusters (seed 003): reported once, by the first agent that lists both nodes.
+ */
 function nodeAddresses(mesh: MeshSnapshot): Finding[] {
   const found = new Map<string, Finding>();
   for (const { agents } of mesh.clusters) {
@@ -176,7 +178,7 @@ function nodeAddresses(mesh: MeshSnapshot): Finding[] {
               before(other, "/"),
               `address ${ip}`,
               `nodes ${[other, node.name].sort().join(" and ")} both have address ${ip}`,
-              "every node of all clusters needs an address of its own: compare `kubectl get nodes -o wide` of each cluster",
+              "node addresses must be unique across clusters: compare `kubectl get nodes -o wide` of each cluster",
             ),
           );
         }
@@ -222,7 +224,7 @@ function settings(mesh: MeshSnapshot): Finding[] {
         finding(
           cluster.name,
           `kube-proxy replacement of ${cluster.name}`,
-          `kube-proxy-replacement of ${cluster.name} is off and no kube-proxy runs there: NodePort and LoadBalancer services have nobody to serve them`,
+          `kube-proxy-replacement of ${cluster.name} is off and no kube-proxy runs there: nothing serves NodePort and LoadBalancer services`,
           `set kubeProxyReplacement to true in ${cluster.name}`,
         ),
       );

@@ -3,8 +3,8 @@ import type { MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-sn
 import { known } from "./parts.ts";
 
 /**
- * DNS, TCP, TLS and etcd towards each peer, then what KVStoreMesh and the agents have of it, last what they logged of it:
- * a status may call a lost connection ready for minutes.
+ * DNS, TCP, TLS and etcd towards each peer, then the status in KVStoreMesh and the agents, last what they logged about
+ * it: a status may report a lost connection as ready for minutes.
  */
 export function connections(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
@@ -24,7 +24,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
       reported.add(trouble.peer);
       say(
         `KVStoreMesh of ${cluster.name} to ${trouble.peer}`,
-        `KVStoreMesh of ${cluster.name} does not reach ${trouble.peer}: ${trouble.step}`,
+        `KVStoreMesh of ${cluster.name} cannot reach ${trouble.peer}: ${trouble.step}`,
         remedy(trouble),
       );
     }
@@ -41,8 +41,8 @@ export function connections(mesh: MeshSnapshot): Finding[] {
         if (!good)
           say(
             `${who} to ${peer}`,
-            `${who} last logged of ${peer}: ${text}`,
-            `its log, and the way to ${peer}`,
+            `${who} last logged about ${peer}: ${text}`,
+            `check its log and the connection to ${peer}`,
           );
     };
     for (const agent of cluster.agents) {
@@ -66,9 +66,9 @@ function remedy({ step }: PeerTrouble): string {
   if (/unknown authority|certificate signed by/.test(step))
     return "the two sides do not share a CA: compare the CA certificates of both clusters";
   if (/expired|bad certificate|authentication failed|invalid/i.test(step))
-    return "renew the certificate that this side presents, and look at its validity";
+    return "check the validity of the certificate that this side presents, and renew it";
   if (/resolve/.test(step))
-    return "look at hostAliases of clustermesh-apiserver and at the addresses given for the peer";
-  if (/TCP/.test(step)) return "check the peer's service, its port and the firewalls between";
-  return "look at etcd in the peer's clustermesh-apiserver";
+    return "check hostAliases of clustermesh-apiserver and the addresses configured for the peer";
+  if (/TCP/.test(step)) return "check the peer's service, its port and the firewalls in between";
+  return "check etcd in the peer's clustermesh-apiserver";
 }

@@ -11,7 +11,7 @@ const parts: Readonly<Record<string, string>> = {
   coredns: "CoreDNS",
 };
 
-/** Agents, operator and clustermesh-apiserver: processes that are stopped, crash or are not there. */
+/** Agents, operator and clustermesh-apiserver: processes that are stopped, crash or are missing. */
 export function controlPlane(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap(inCluster);
 }
@@ -46,7 +46,7 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
     const part = pod.namespace === system && Object.keys(parts).find((p) => partOf(pod.name) === p);
     if (part === false || part === undefined || pod.ending) continue;
     const sick = pod.containers.filter((c) => !c.ready);
-    // A container that crashes takes its neighbours' readiness along: what crashes is named first.
+    // A crashing container makes its neighbours unready too, so it is named first.
     const worst = sick.toSorted(
       (a, b) => Number(b.trouble !== "") - Number(a.trouble !== "") || b.restarts - a.restarts,
     );
@@ -73,7 +73,7 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
       say(
         `the agent of ${agent.node}`,
         `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
-        `look at its container on ${agent.node}`,
+        `check its container on ${agent.node}`,
       );
   return found;
 }

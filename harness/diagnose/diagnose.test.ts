@@ -127,7 +127,7 @@ function broken(which: "east" | "west", over: Partial<ClusterSnapshot>): MeshSna
   return { clusters: healthy.clusters.map((c) => (c.name === which ? { ...c, ...over } : c)) };
 }
 
-/** East's agent sends clients of app/echo to some backends; its BPF maps hold what they are said to. */
+/** East's agent sends clients of app/echo to `ips`; its BPF maps hold `maps`. */
 const sending = (ips: readonly string[], maps: ReadonlyMap<string, readonly string[]>): MeshSnapshot =>
   broken("east", {
     agents: [
@@ -206,7 +206,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     /clustermesh-apiserver of west is scaled to zero/,
   ],
   [
-    "etcd that crashes: it is named, not the neighbours that it takes along",
+    "etcd that crashes: it is named, not the neighbours that become unready with it",
     broken("west", {
       pods: ok([
         pod({
@@ -228,13 +228,13 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     "a cluster id that its identities do not carry",
     broken("west", { config: ok({ "cluster-name": "west", "cluster-id": "77", "routing-mode": "tunnel" }) }),
     "configuration",
-    /west tells the others cluster id 77, .* cluster 2/,
+    /west announces cluster id 77, .* cluster 2/,
   ],
   [
     "a peer that does not exist",
     broken("east", { peers: ok({ agents: { "west-x": [] }, kvstoreMesh: { west: [] } }) }),
     "configuration",
-    /the agents of east are told of a cluster west-x/,
+    /the agents of east are configured with a peer west-x/,
   ],
   [
     "pod CIDRs that overlap",
@@ -253,7 +253,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
       ]),
     }),
     "connections",
-    /KVStoreMesh of east does not reach west: Cannot establish TLS/,
+    /KVStoreMesh of east cannot reach west: Cannot establish TLS/,
   ],
   [
     "an endpoint without a pod",
@@ -288,7 +288,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     /BPF maps of east\/east-worker lack 10\.2\.0\.5:80 for app\/echo/,
   ],
   [
-    "a controller that fails again and again",
+    "a controller that fails repeatedly",
     broken("east", {
       agents: [
         {
@@ -335,7 +335,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     "a service that is global on one side only",
     broken("west", { services: ok([service({ annotations: {} })]) }),
     "services",
-    /global elsewhere and not in west/,
+    /global in other clusters but not in west/,
   ],
   [
     "a policy that denies everything",
@@ -357,7 +357,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
   expect(first?.next).toMatch(/./);
 });
 
-test("a node that an agent does not list, and one that no cluster has, are told apart", () => {
+test("a node that an agent does not list, and one that no cluster has, are reported separately", () => {
   const agent = west.agents[0];
   const mesh = broken("west", {
     agents: [{ ...agent, nodeList: ok([listed("west", 2), { ...listed("east", 1), name: "east/gone" }]) }],
@@ -367,11 +367,11 @@ test("a node that an agent does not list, and one that no cluster has, are told 
   );
 });
 
-test("a connection that the log calls lost counts, though the status still says ready", () => {
+test("a connection that the log reports as lost counts, even if the status still says ready", () => {
   const agent = west.agents[0];
   const text = "Unable to establish etcd connection to remote cluster: context deadline exceeded";
   const mesh = broken("west", { agents: [{ ...agent, words: ok([{ peer: "east", good: false, text }]) }] });
-  expect(diagnose(mesh)[0]?.message).toBe(`the agent of west/west-worker last logged of east: ${text}`);
+  expect(diagnose(mesh)[0]?.message).toBe(`the agent of west/west-worker last logged about east: ${text}`);
 });
 
 test("an identity of the other cluster that an agent does not know is named", () => {
@@ -382,14 +382,14 @@ test("an identity of the other cluster that an agent does not know is named", ()
   );
 });
 
-test("a cluster of which nothing was given is no mistake of the one that names it", () => {
+test("a peer whose data was not supplied is not reported as a mistake of the cluster that names it", () => {
   const found = diagnose({ clusters: [east] });
   expect(found.map((f) => [f.severity, f.message])).toEqual([
-    ["unread", "west is a peer of east, and nothing of it was given: its side is not judged"],
+    ["unread", "west is a peer of east, and its data was not supplied: its side is not judged"],
   ]);
 });
 
-test("what could not be read is not called healthy", () => {
+test("unread data is not reported as healthy", () => {
   const [first] = diagnose({
     clusters: [{ ...east, pods: { ok: false, why: "timed out" } }, west],
   });

@@ -26,7 +26,7 @@ export function endpoints(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
-/** Endpoints that came or went just now are left out: not every agent need know of them yet. */
+/** Endpoints added or removed just now are left out: agents may not know about them yet. */
 function settledEndpoints(to: ClusterSnapshot): readonly CiliumEndpointState[] {
   const living = new Set(
     known(to.pods)
@@ -73,7 +73,7 @@ function ipcache(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
         .slice(0, 5)
         .map((e) => `${e.ip} (${to.name}/${e.namespace}/${e.name})`)
         .join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`,
-      next: `restart the agent of ${agent.node}, which writes its maps anew`,
+      next: `restart the agent of ${agent.node}, which rewrites its maps`,
     });
   }
   return found;

@@ -16,7 +16,7 @@ export function unpackFixture(packed: Buffer, name: string): FaultFixture {
   );
   return checkRecord(value, faultFixtureFormat, {
     what: `fixture ${name}`,
-    remedy: "make it again with scripts/fault-fixtures.ts",
+    remedy: "regenerate it with scripts/tools/fault-fixtures/main.ts",
     code: "evidence-malformed",
   });
 }

@@ -4,7 +4,7 @@ import type { HealthPath } from "#harness/model/snapshot.ts";
 
 type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
 
-/** cilium-health as a person reads it: which node is out of reach, and by which layer. */
+/** cilium-health results by node: which one is unreachable, and on which layer. */
 export function health(mesh: MeshSnapshot): Finding[] {
   const failing = new Map<string, { readonly path: Path; readonly from: string }[]>();
   let agents = 0;
@@ -38,13 +38,13 @@ export function health(mesh: MeshSnapshot): Finding[] {
       ? "the node answers, its health endpoint does not: the tunnel (UDP 8472) to it is broken"
       : hostOnly && paths.size === 1
         ? `only ${[...paths][0]} fails: ${paths.has("host HTTP") ? "TCP 4240 is blocked" : "ICMP is blocked"}`
-        : "nothing of it answers: the node, or the network to it, is down";
+        : "no path to it works: the node, or the network to it, is down";
     found.push({
       layer: "health",
       severity: "broken",
       cluster: node.split("/")[0] ?? "",
       subject: `node ${node}`,
-      message: `${froms.size} of ${agents} agents do not reach ${node} by ${[...paths].join(", ")}: ${cause}`,
+      message: `${froms.size} of ${agents} agents cannot reach ${node} by ${[...paths].join(", ")}: ${cause}`,
       next: tunnelOnly ? `check UDP 8472 to and from ${node}` : `check ICMP and TCP 4240 to ${node}`,
     });
   }

@@ -16,8 +16,8 @@ import { unread } from "./unread.ts";
 export type Layer = (mesh: MeshSnapshot) => readonly Finding[];
 
 /**
- * In the order in which a cause comes before its effects, and in which a person would look: what lies deeper explains
- * what lies above it. The lists of Cilium's Cluster Mesh troubleshooting guide and of the seeds, turned into code.
+ * Causes before their effects, in the order in which an operator would look: a deeper layer explains the layers above
+ * it. Follows the lists of Cilium's Cluster Mesh troubleshooting guide and of the seeds.
  */
 export const layers: readonly Layer[] = [
   nodes,
@@ -34,7 +34,7 @@ export const layers: readonly Layer[] = [
   unread,
 ];
 
-/** What is wrong, the deepest cause first; what is broken comes before what is suspect or could not be read. */
+/** Findings, root causes first; broken before suspect before unread. */
 export function diagnose(mesh: MeshSnapshot): Finding[] {
   const found = layers.flatMap((layer) => layer(mesh));
   return (["broken", "suspect", "unread"] as const).flatMap((s) => found.filter((f) => f.severity === s));

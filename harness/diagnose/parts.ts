@@ -1,22 +1,22 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 
-/** A part's value, or nothing: a layer says nothing of what could not be read; the layer that reads it says so. */
+/** A part's value, or nothing if it could not be read: only the layer `unread` reports that. */
 export function known<T>(part: Part<readonly T[]>): readonly T[] {
   return part.ok ? part.value : [];
 }
 
-/** A line to paste. Objects are named as `kind/name`: a name out of an archive could begin like an option. */
+/** A command line to paste. Objects are named `kind/name`: a name from an archive could begin like an option. */
 export const kubectl = (namespace: string, ...args: readonly string[]): string =>
   shellQuote(["kubectl", "-n", namespace, ...args]);
 
-/** What a cluster calls itself. */
+/** The name in the cluster's own configuration. */
 export const nameOf = (c: ClusterSnapshot): string =>
   (c.config.ok ? c.config.value["cluster-name"] : undefined) ?? c.name;
 
 /**
- * Peers that a cluster names besides all others of the snapshot: of them nothing was given, as when one sysdump of a mesh
- * is at hand. A name that stands where that of another cluster should is a mistake instead.
+ * Peers that a cluster names in addition to all others of the snapshot: their data was not supplied, for example if
+ * only one sysdump of a mesh is available. A name in place of that of another cluster is a mistake instead.
  */
 export function unseenPeers(mesh: MeshSnapshot, cluster: ClusterSnapshot): ReadonlySet<string> {
   if (!cluster.peers.ok) return new Set();

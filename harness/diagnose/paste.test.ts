@@ -13,7 +13,7 @@ const withOne = <T>(part: Part<readonly T[]>, more: T): Part<readonly T[]> => ({
   value: [...(part.ok ? part.value : []), more],
 });
 
-/** A cluster with one of each that `diagnose` would tell a person to look at, named by whoever wrote the archive. */
+/** A cluster with one of each object that `diagnose` refers to, with names chosen by the author of the archive. */
 const planted = (cluster: ClusterSnapshot): ClusterSnapshot => ({
   ...cluster,
   containers: withOne(cluster.containers, { name: hostile, state: "exited" }),
@@ -46,7 +46,7 @@ const planted = (cluster: ClusterSnapshot): ClusterSnapshot => ({
   }),
 });
 
-test("a line to paste hands each name to its command as one word, and to kubectl never as an option", () => {
+test("a line to paste passes each name to its command as one word, and never to kubectl as an option", () => {
   const file = join(import.meta.dirname, "fixtures/stale-endpoint.json.gz");
   const { snapshot } = unpackFixture(readFileSync(file), "stale-endpoint");
   const findings = diagnose({ ...snapshot, clusters: snapshot.clusters.map(planted) });
@@ -55,7 +55,7 @@ test("a line to paste hands each name to its command as one word, and to kubectl
     .filter((l) => l.includes("planted"));
   expect(lines.length).toBeGreaterThanOrEqual(5);
   for (const line of lines) {
-    // The commands themselves are replaced by one that shows its words.
+    // The commands are replaced by one that prints its arguments.
     const shown = execFileSync("sh", [
       "-c",
       `show() { printf '%s\\0' "$@"; }; alias kubectl=show docker=show cilium-dbg=true\n${line}`,
@@ -64,7 +64,7 @@ test("a line to paste hands each name to its command as one word, and to kubectl
     expect(words.length, line).toBeGreaterThan(0);
     for (const word of words) expect(word, line).toMatch(/^(\S*[/=])?--all; echo 'planted' \$\(id\)$/);
     const kubectl = line.startsWith("kubectl") ? shown.split("\0").slice(0, -1) : [];
-    // `-n` takes the next word whatever it looks like.
+    // `-n` takes the next word even if it looks like an option.
     expect(
       kubectl.filter((w, i) => w === hostile && kubectl[i - 1] !== "-n"),
       line,

@@ -30,7 +30,9 @@ export function services(mesh: MeshSnapshot): Finding[] {
     const not = sides.filter(({ service }) => !isOn(service, globalKeys, "true"));
     if (globals.length > 0 && not.length > 0)
       for (const { cluster } of not)
-        found.push(suspect(cluster, name, `service ${name} is global elsewhere and not in ${cluster.name}`));
+        found.push(
+          suspect(cluster, name, `service ${name} is global in other clusters but not in ${cluster.name}`),
+        );
     if (globals.length === 0)
       found.push(
         suspect(
@@ -53,7 +55,7 @@ export function services(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
-/** Backends that an agent sends clients to and that no pod of the cluster has whose pod CIDRs they are of. */
+/** Backends that an agent sends clients to although no pod of the cluster with that pod CIDR has the address. */
 function strays(mesh: MeshSnapshot): Finding[] {
   const owners = mesh.clusters.flatMap(({ name, ciliumNodes, pods }) =>
     pods.ok
@@ -67,11 +69,11 @@ function strays(mesh: MeshSnapshot): Finding[] {
       : [],
   );
   return mesh.clusters.flatMap((cluster) => {
-    /** By service and address: whose agents have it. */
+    /** By service and address: the agents that have it. */
     const found = new Map<string, { service: ServiceEntry; ip: string; home: string; nodes: Set<string> }>();
     for (const { node, services: held } of cluster.agents)
       for (const service of known(held).filter((s) => s.type === "ClusterIP"))
-        for (const { ip } of service.backends.filter(gets)) {
+        for (const { ip } of service.backends.filter(receivesClients)) {
           const home = owners.find((h) => h.cidrs.some((c) => contains(c, ip)));
           if (home === undefined || home.addresses.has(ip)) continue;
           const one = found.get(`${key(service)} ${ip}`);
@@ -93,7 +95,7 @@ function strays(mesh: MeshSnapshot): Finding[] {
 }
 
 /** Whether clients are sent to a backend: one that is not ready is listed in state `maintenance`, and in no BPF map. */
-const gets = ({ state }: ServiceBackend): boolean => state === "" || state === "active";
+const receivesClients = ({ state }: ServiceBackend): boolean => state === "" || state === "active";
 
 function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {
   const [namespace = "", name = ""] = service.split("/");
@@ -139,7 +141,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
   if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && assignsLoadBalancerIPs(cluster))
     say(
       `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
-      "look at the operator and the pools",
+      "check the operator and the address pools",
     );
   if (!global || !selects) return found;
   const ready = backends.filter((b) => b.ready && addresses.has(b.ip));
@@ -154,7 +156,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
       `service ${key(service)} has no ready backend in ${cluster.name}: none of its ${pods.length} pods is ready (${pods.map((p) => p.name).join(", ")})`,
       `${kubectl(service.namespace, "describe", "pods")}: their readiness probes fail`,
     );
-  // A side without pods is allowed, and what the canary services of a lab are.
+  // A side without pods is valid: the canary services of a lab have none.
   else if (pods.length === 0) {
     const empty = known(cluster.workloads).filter(
       (w) => w.namespace === service.namespace && w.desired === 0,
@@ -174,7 +176,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
   return found;
 }
 
-/** The data plane is the oracle: BPF maps against what the agents mean to have. */
+/** The data plane is authoritative: BPF maps against what the agents intend to have. */
 function maps(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
@@ -188,7 +190,7 @@ function maps(mesh: MeshSnapshot): Finding[] {
           [];
         const has = new Set(held.map((b) => b.replace(/\/\w+$/, "")));
         const missing = entry.backends
-          .filter(gets)
+          .filter(receivesClients)
           .map(hostPort)
           .filter((b) => !has.has(b));
         if (missing.length > 0)
@@ -206,7 +208,7 @@ function maps(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
-/** Whether anybody gives LoadBalancer addresses out: without a pool, and with no address given, nobody is meant to. */
+/** Whether the cluster assigns LoadBalancer addresses: not if there is neither a pool nor an assigned address. */
 function assignsLoadBalancerIPs({ loadBalancerPools: pools, services }: ClusterSnapshot): boolean {
   if (pools?.ok !== true || pools.value > 0) return true;
   return known(services).some((s) => s.loadBalancerIp !== "");

@@ -3,7 +3,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { FirewallRule, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { known } from "./parts.ts";
 
-/** Ports that Cilium's System Requirements ("Firewall Rules") and Cluster Mesh ask for. */
+/** Ports that Cilium's System Requirements ("Firewall Rules") and Cluster Mesh need. */
 const ports: Readonly<Record<string, string>> = {
   "8472": "VXLAN: tunnelled traffic",
   "4240": "the agents' health checks",
@@ -12,7 +12,7 @@ const ports: Readonly<Record<string, string>> = {
   "32379": "clustermesh-apiserver's NodePort",
 };
 
-/** The mark of an injected rule names its fault: a diagnosis must not rest on it. */
+/** The mark of an injected rule names its fault: a diagnosis must not use it. */
 const injected = / -m comment --comment "?meshproof:[^" ]*"?/;
 
 /** Firewalls on the nodes and in the pods' own network namespaces. */
@@ -26,19 +26,19 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
         const pod = rule.podIp === "" ? undefined : (owner.get(rule.podIp) ?? rule.podIp);
         const subject = pod === undefined ? `node ${inside.node} of ${cluster.name}` : `pod ${pod}`;
         const peers = Array.from(rule.text.matchAll(/(?<=-[sd] )[\d.]+/g), ([ip]) => address.get(ip) ?? ip);
-        const between = peers.length === 0 ? "" : `, to do with ${[...new Set(peers)].join(", ")}`;
+        const between = peers.length === 0 ? "" : `, concerning ${[...new Set(peers)].join(", ")}`;
         found.push({
           layer: "underlay",
           severity: "broken",
           cluster: cluster.name,
           subject,
           message: `a ${rule.text.startsWith("routing rule") ? "" : "firewall "}rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
-          next: `see who set it and remove it: ${shellQuote(["docker", "exec", inside.node])} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
+          next: `find out what set it, and remove it: ${shellQuote(["docker", "exec", inside.node])} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
         });
       }
     }
   }
-  // Rules that meet packets are the likelier cause.
+  // Rules that match packets are the likelier cause.
   return found.sort((a, b) => packetsOf(b) - packetsOf(a));
 }
 
@@ -47,12 +47,12 @@ const packetsOf = (f: Finding): number => (Number(/\((\d+) packets/.exec(f.messa
 function what(rule: FirewallRule): string {
   const port = /--[ds]port (\d+)/.exec(rule.text)?.[1];
   const protocol = /-p (\w+)/.exec(rule.text)?.[1]?.toUpperCase();
-  if (protocol === "ICMP") return "ICMP (the agents' health checks among it)";
+  if (protocol === "ICMP") return "ICMP (including the agents' health checks)";
   if (port === undefined) return protocol ?? "everything";
   return `${protocol ?? "port"} ${port}${ports[port] === undefined ? "" : ` (${ports[port]})`}`;
 }
 
-/** The same rule several times over, once. */
+/** Duplicate rules, once each. */
 function merged(rules: readonly FirewallRule[]): FirewallRule[] {
   const byText = new Map<string, FirewallRule>();
   for (const rule of rules) {

@@ -2,7 +2,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { unseenPeers } from "./parts.ts";
 
-/** What was asked for and not answered: what the other layers could not judge is not called healthy. */
+/** Data that could not be read: what the other layers could not judge is not reported as healthy. */
 export function unread(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) => {
     const found = partsOf(cluster).flatMap(([what, part]) =>
@@ -21,8 +21,8 @@ export function unread(mesh: MeshSnapshot): Finding[] {
         say(
           cluster.name,
           `cluster ${peer}`,
-          `${peer} is a peer of ${cluster.name}, and nothing of it was given: its side is not judged`,
-          `give its sysdump too`,
+          `${peer} is a peer of ${cluster.name}, and its data was not supplied: its side is not judged`,
+          `supply its sysdump too`,
         ),
       );
     if (cluster.agents.length > 0) return found;
@@ -37,7 +37,7 @@ const say = (
   cluster: string,
   subject: string,
   message: string,
-  next = "diagnose again; what stays unread is not judged",
+  next = "run diagnose again; unread data is not judged",
 ): Finding => ({
   layer: "evidence",
   severity: "unread",

@@ -9,7 +9,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
-/** What is wrong with a lab that is up, by what it shows alone: the fault journal is not read, nothing is healed. */
+/** Findings on a running lab from observation only: the fault journal is not read, nothing is healed. */
 export async function diagnoseLab(lab: string): Promise<Finding[]> {
   const mesh = new Mesh(await requireLab(lab));
   return diagnose(snapshotOf(await collectEvidence(mesh, { logs: false })));
@@ -23,8 +23,8 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
     for (const [name, files] of await readingUserFile(path, "evidence", remedy, () => readPath(path))) {
       const twin = from.get(name);
       if (twin !== undefined)
-        throw new MeshproofError("usage", `${twin} and ${path} are both of cluster ${name}`, {
-          remedy: "give one for each cluster",
+        throw new MeshproofError("usage", `${twin} and ${path} are both from cluster ${name}`, {
+          remedy: "give one per cluster",
         });
       from.set(name, path);
       evidence.set(name, files);
@@ -32,10 +32,9 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
   return diagnose(snapshotOf(evidence));
 }
 
-const remedy =
-  "give a folder such as reports/latest/artifacts/<suite>, or a zip as `cilium sysdump` writes it";
+const remedy = "give a folder such as reports/latest/artifacts/<suite>, or a zip written by `cilium sysdump`";
 
-/** A folder is evidence that a run left; a file is a sysdump. */
+/** A folder is evidence of a run; a file is a sysdump. */
 async function readPath(path: string): Promise<ReadonlyMap<string, ClusterEvidence>> {
   if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return readEvidence(path);
   const { cluster, evidence } = await readSysdump(path);

@@ -4,19 +4,19 @@ import type { RunRecord } from "#harness/model/record.ts";
 import type { RunReport } from "./run-report.ts";
 
 export interface Ended {
-  /** Undefined where the command itself has set one. */
+  /** Undefined if the command has set one itself. */
   readonly exitCode?: number;
-  /** What the report of the command holds in the end; undefined for a command without one, and after `--help`. */
+  /** The final record of the command; undefined for a command without a report, and after `--help`. */
   readonly record?: RunRecord;
 }
 
-/** Whether a command line is one of those whose every ending is reported, whatever else is wrong with it. */
+/** Whether a command line gets a report however it ends, even if its options are invalid. */
 export const reportsEveryEnding = (argv: readonly string[]): boolean =>
   ["run", "test"].includes(argv.find((word) => !word.startsWith("-")) ?? "") &&
-  // Runs nothing.
+  // Runs no suite.
   !argv.some((word) => /^--write-context(=|$)/.test(word));
 
-/** Runs a command to its end, whatever that is: the one place where errors are printed and become exit codes. */
+/** Runs a command to its end. Only here errors are printed and become exit codes. */
 export async function endOf(
   command: () => Promise<unknown>,
   {
@@ -33,7 +33,7 @@ export async function endOf(
     // --help and --version.
     if (parsed?.exitCode === 0) return { exitCode: 0 };
     error = parsed?.error ?? thrown;
-    // Commander has printed its own.
+    // Commander has already printed its errors.
     if (parsed === undefined)
       for (const one of unsuppressed(thrown))
         warn(describeError(saysAborted(one, signal) ? signal.reason : one));
@@ -45,7 +45,7 @@ export async function endOf(
   return { exitCode: error instanceof MeshproofError ? error.exitCode : 3 };
 }
 
-/** What commander says of a command line that it does not take. */
+/** Commander's error for an invalid command line. */
 function commanderError(thrown: unknown): { exitCode: number; error: MeshproofError } | undefined {
   if (!(thrown instanceof Error) || !("code" in thrown) || !String(thrown.code).startsWith("commander."))
     return undefined;

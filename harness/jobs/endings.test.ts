@@ -18,7 +18,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** The command line as a process, with nothing of this machine: its folders, home and programs are the test's. */
+/** Runs the command line as a process isolated from this machine: folders, home and programs are the test's. */
 function start(args: readonly string[], env: Record<string, string> = {}): ChildProcess {
   return spawn(process.execPath, [join(root, "scripts/meshproof.ts"), ...args], {
     cwd: dir,
@@ -50,7 +50,7 @@ const program = (name: string, text: string): void => {
   chmodSync(join(dir, "bin", name), 0o755);
 };
 
-/** What every ending of `run` and `test` must leave. */
+/** Output and files that every end of `run` and `test` must leave. */
 function expectReported(ended: Ended, step: string, code: string): void {
   expect(ended.stdout.split("\n")).toContain("0 passed, 1 failed");
   expect(ended.stdout.trimEnd().split("\n").at(-1)).toBe("0 passed, 1 failed");
@@ -60,26 +60,26 @@ function expectReported(ended: Ended, step: string, code: string): void {
   expect(junit()).toContain(`<error type="${code}" message="`);
   const report: unknown = JSON.parse(readFileSync(join(dir, "reports/latest/report.json"), "utf8"));
   expect(report).toMatchObject({ exitCode: ended.code });
-  // Every key that it has is declared.
+  // Every key is declared.
   expect(runRecordSchema.parse(report)).toEqual(report);
 }
 
 describe("the command line", { timeout: 120_000 }, () => {
-  test("--help leaves nothing", async () => {
+  test("--help writes no report", async () => {
     expect(await cli(["run", "--help"])).toMatchObject({ code: 0 });
     expect(existsSync(join(dir, "reports"))).toBe(false);
   });
 
-  test("an option that there is not", async () => {
+  test("an unknown option", async () => {
     const ended = await cli(["run", "--nosuch"]);
     expect(ended.code).toBe(2);
     expectReported(ended, "arguments", "usage");
   });
 
-  test("no kubeconfig, and a summary of GitHub that cannot be written", async () => {
+  test("no kubeconfig, and a GitHub summary that cannot be written", async () => {
     const ended = await cli(["test", "--context", "a", "--context", "b"], { GITHUB_STEP_SUMMARY: dir });
     expect(ended.code).toBe(2);
-    expect(ended.stdout).toMatch(/warning: no summary in .*GITHUB_STEP_SUMMARY/);
+    expect(ended.stdout).toMatch(/warning: could not write the summary to .*GITHUB_STEP_SUMMARY/);
     expectReported(ended, "arguments", "config-invalid");
   });
 
@@ -88,7 +88,7 @@ describe("the command line", { timeout: 120_000 }, () => {
     const child = start(["run"]);
     const ended = end(child);
     await expect.poll(() => existsSync(join(dir, "started")), { timeout: 60_000 }).toBe(true);
-    // What a command that is killed now would leave.
+    // The report that a command killed now would leave.
     const [run] = readdirSync(join(dir, "reports"));
     expect(readFileSync(join(dir, "reports", run ?? "", "junit.xml"), "utf8")).toContain("was killed before");
     child.kill("SIGTERM");

@@ -15,46 +15,49 @@ const run = {
   suites: [
     suite("fails", { one: "fail", two: "pass", three: "unknown" }),
     suite("no-set-up", { never: "pass" }, ["it broke"]),
-    suite("spoiled", { one: "pass", "set-up and clean-up": "unknown" }),
+    suite("disturbed", { one: "pass", "set-up and clean-up": "unknown" }),
     suite("green", { one: "pass" }),
     suite("meshproof", { timeout: "unknown" }),
   ],
 } as unknown as RunRecord;
 
-test("what failed, was unknown or had an error of its set-up is repeated", () => {
-  expect(failedOf(run, new Set(["fails", "no-set-up", "spoiled", "green"]))).toEqual([
+test("tests that failed, were unknown or had a set-up error are repeated", () => {
+  expect(failedOf(run, new Set(["fails", "no-set-up", "disturbed", "green"]))).toEqual([
     { suite: "fails", test: "one" },
     { suite: "fails", test: "three" },
     { suite: "no-set-up" },
-    { suite: "spoiled" },
+    { suite: "disturbed" },
   ]);
 });
 
-test("what an interrupted run never began is repeated too", () => {
+test("tests that an interrupted run never began are repeated too", () => {
   const skipped = (name: string, reason: string) => ({
     suite: "a",
     name,
     outcome: "skipped",
     reasons: [reason],
   });
-  const tests = [skipped("left out", "the series holds it already"), skipped("never began", "interrupted")];
+  const tests = [
+    skipped("left out", "the series already contains it"),
+    skipped("never began", "interrupted"),
+  ];
   const cut = { ...run, suites: [{ name: "a", errors: [], tests }] } as unknown as RunRecord;
   expect(failedOf(cut, new Set(["a"]))).toEqual([{ suite: "a", test: "never began" }]);
 });
 
 test("a failed suite that is not known, and a run with nothing to repeat, are refused by name", () => {
-  expect(() => failedOf(run, new Set(["no-set-up", "spoiled", "green"]))).toThrow(
-    /suite fails, which is not known/,
+  expect(() => failedOf(run, new Set(["no-set-up", "disturbed", "green"]))).toThrow(
+    /suite fails, which is unknown/,
   );
   const green = { ...run, suites: [suite("green", { one: "pass" }), suite("meshproof", { up: "unknown" })] };
   expect(() => failedOf(green as RunRecord, new Set(["green"]))).toThrow(/r1 has nothing to repeat/);
 });
 
 test("a run of another lab or other versions is refused by name", () => {
-  expect(() => requireSameLab(run, "b")).toThrow("run r1 was of lab a, not of b");
+  expect(() => requireSameLab(run, "b")).toThrow("run r1 used lab a, not b");
   expect(() => requireSameVersions(run, run.clusters)).not.toThrow();
   const newer = run.clusters.map((c) => ({ ...c, cilium: "1.20.0" }));
-  expect(() => requireSameVersions(run, newer)).toThrow(/r1 was of other versions .*1\.19\.4.*1\.20\.0/);
+  expect(() => requireSameVersions(run, newer)).toThrow(/r1 used other versions .*1\.19\.4.*1\.20\.0/);
 });
 
 const proved = (states: Record<string, string>, errors: readonly string[] = []) =>

@@ -4,12 +4,12 @@ import type { ClusterRecord, RunRecord, TestRecord } from "#harness/model/record
 import type { Named } from "#harness/testkit/selection.ts";
 
 /**
- * What `--rerun-failed` repeats: tests that failed, are unknown, or were interrupted; of a set-up or clean-up, the whole
- * suite. Throws `usage` where that is nothing, or of a suite that is not known.
+ * The tests that `--rerun-failed` repeats: those that failed, are unknown, or were interrupted; after an error of
+ * set-up or clean-up, the whole suite. Throws `usage` if there are none, or if a suite is unknown.
  */
 export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
   const failed = run.suites
-    // How the command itself ended is no suite.
+    // This pseudo-suite records how the command ended.
     .filter((s) => s.name !== "meshproof")
     .flatMap(({ name, errors, tests }): Named[] => {
       const open = tests.filter(isOpen);
@@ -18,17 +18,13 @@ export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
     });
   const unknown = failed.find(({ suite }) => !known.has(suite));
   if (unknown !== undefined)
-    throw new MeshproofError(
-      "usage",
-      `run ${run.runId} failed in suite ${unknown.suite}, which is not known`,
-      {
-        remedy: "give the --suites-dir of that run",
-      },
-    );
+    throw new MeshproofError("usage", `run ${run.runId} failed in suite ${unknown.suite}, which is unknown`, {
+      remedy: "add the --suites-dir of that run",
+    });
   if (failed.length === 0)
     throw new MeshproofError(
       "usage",
-      `run ${run.runId} has nothing to repeat: no test failed or is unknown`,
+      `run ${run.runId} has nothing to repeat: no test failed or was unknown`,
       {
         remedy: "name suites instead; a run that ended before its first test has no results",
       },
@@ -67,11 +63,11 @@ export function failedFaultsOf({ runId, suites, killMatrix }: RunRecord): {
   return { faults: failed, suites: [...new Set(healed.length > 0 ? healed : tried)] };
 }
 
-/** Throws `usage` where a run was of another lab: its failures say nothing of this one. */
+/** Throws `usage` if a run used another lab: its failures say nothing about this one. */
 export function requireSameLab(run: RunRecord, lab: string): void {
   if (run.lab !== lab)
-    throw new MeshproofError("usage", `run ${run.runId} was of lab ${run.lab}, not of ${lab}`, {
-      remedy: `give --lab ${run.lab}, or name the tests with --test`,
+    throw new MeshproofError("usage", `run ${run.runId} used lab ${run.lab}, not ${lab}`, {
+      remedy: `use --lab ${run.lab}, or name the tests with --test`,
     });
 }
 
@@ -84,7 +80,7 @@ export function requireSameVersions(run: RunRecord, clusters: readonly Versions[
   if (of(run.clusters) !== of(clusters))
     throw new MeshproofError(
       "usage",
-      `run ${run.runId} was of other versions (${of(run.clusters)}) than the lab has (${of(clusters)})`,
+      `run ${run.runId} used other versions (${of(run.clusters)}) than the lab has (${of(clusters)})`,
       { remedy: "name the tests with --test, or bring the lab up with those versions" },
     );
 }

@@ -14,8 +14,8 @@ export interface HandInjection {
 }
 
 /**
- * A fault by hand: takes hold, lasts, is healed, also on Ctrl-C. It does not lock the lab: suites may run beside it.
- * With no duration it stays until `heal`.
+ * Injects a fault by hand and heals it at the end, also on Ctrl-C. Does not lock the lab: suites may run at the same
+ * time. Without a duration it stays until `heal`.
  */
 export async function injectByHand(options: {
   readonly lab: string;
@@ -60,7 +60,9 @@ export async function healByHand(lab: string): Promise<readonly string[]> {
     await eventually(
       async () => {
         const left = (await readFaultJournal(lab)).some((e) => e.id === entry.id);
-        return !left || !(await ownerLives(entry)) ? ready(undefined) : notYet("it is still healing");
+        return !left || !(await ownerLives(entry))
+          ? ready(undefined)
+          : notYet("healing is still in progress");
       },
       {
         what: `process ${entry.pid} to heal ${entry.fault}`,

@@ -1,12 +1,12 @@
 import { interruptedBy, notDoneWithin, UncaughtError } from "#harness/lib/ending.ts";
 import { describeError } from "#harness/lib/errors.ts";
 
-/** setTimeout takes no more. */
+/** Maximum of setTimeout. */
 const longestMs = 2 ** 31 - 1;
 
 /**
- * What ends a command before its time: a signal, `--timeout`, an error that nothing caught. Each aborts the one signal
- * that all work listens to; clean-up has signals of its own and is not cut.
+ * Ends a command early: on a signal, `--timeout` or an uncaught error. Each aborts the one signal that all work listens
+ * to; clean-up uses its own signals and is not interrupted.
  */
 export class Interruption {
   readonly #controller = new AbortController();
@@ -16,7 +16,7 @@ export class Interruption {
     return this.#controller.signal;
   }
 
-  /** Takes the process's signals and its uncaught errors. A second Ctrl-C does nothing more than the first. */
+  /** Handles the process's signals and uncaught errors. A second Ctrl-C has no further effect. */
   listen(tell: (text: string) => void): void {
     for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
       process.on(name, () =>
@@ -25,23 +25,24 @@ export class Interruption {
     for (const event of ["uncaughtException", "unhandledRejection"] as const)
       process.on(event, (cause: unknown) => {
         const error = new UncaughtError(cause);
-        // Work that waits for what has thrown may never end: then the process ends with this.
+        // Work that waits for the thrower may never end; the process then ends with this exit code.
         process.exitCode = 3;
         tell(describeError(error));
         this.#end(() => error, "cleaning up; please wait", tell);
       });
   }
 
-  /** Aborts once the process has run for so long; `text` is the duration as the user wrote it. */
+  /** Aborts after `ms` of process time; `text` is the duration as the user wrote it. */
   arm(ms: number, text: string, tell: (text: string) => void): void {
     const leftMs = Math.max(0, ms - performance.now());
     this.#timer = setTimeout(
-      () => this.#end(() => notDoneWithin(text), `--timeout ${text} is over: cleaning up; please wait`, tell),
+      () =>
+        this.#end(() => notDoneWithin(text), `--timeout ${text} has passed: cleaning up; please wait`, tell),
       Math.min(leftMs, longestMs),
     ).unref();
   }
 
-  /** All is done but the clean-up, which has no time limit. */
+  /** Disarms the timer: only clean-up is left, which has no time limit. */
   disarm(): void {
     clearTimeout(this.#timer);
   }

@@ -2,20 +2,20 @@ import { messageOf } from "#harness/lib/errors.ts";
 import { appendToSeries, correctSeries } from "#harness/measure/series.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 
-/** Some disturbances of the machine show only at the end of a run: what was kept as a figure before is none then. */
+/** Some disturbances of the machine show only at the end of a run and invalidate figures kept before. */
 export function correctSpoiled(series: string, runId: string, suites: readonly SuiteRecord[]): void {
-  const spoiled = suites
+  const disturbed = suites
     .flatMap((s) => s.tests)
     .filter((t) => t.outcome === "unknown")
     .flatMap((t) => t.notes.measurement?.at ?? []);
   correctSeries(series, (m) =>
-    m.runId === runId && m.outcome !== "unknown" && spoiled.includes(m.at)
+    m.runId === runId && m.outcome !== "unknown" && disturbed.includes(m.at)
       ? { ...m, outcome: "unknown" }
       : undefined,
   );
 }
 
-/** As soon as it was judged: a run that is cut off later leaves it there. */
+/** Adds it as soon as it is judged, so that a run interrupted later does not lose it. */
 export function keepInSeries(
   series: string,
   { name, notes, outcome }: TestRecord,

@@ -44,15 +44,15 @@ test("a test that several shards ran has its worst outcome", () => {
   expect(merged.suites.map((s) => s.tests.map((t) => t.outcome))).toEqual([["fail"]]);
 });
 
-test("a shard that ended before its lab was up is merged, and not green", () => {
+test("a shard that ended before its lab was up is merged, and does not pass", () => {
   const ended = { ...run("r2", { meshproof: "unknown" }), clusters: [], profile: "unknown" } as RunRecord;
   const merged = mergedRun([ended, run("r1", { a: "pass" })], "m", "");
   expect(merged).toMatchObject({ exitCode: 3, profile: "default", clusters: [{ name: "east" }] });
 });
 
-test("runs of other versions are refused by name", () => {
+test("runs with different versions are refused by name", () => {
   expect(() => mergedRun([run("r1", {}), run("r2", {}, "1.20.0")], "m", "")).toThrow(
-    /r1 and r2 are of different runs: .*1\.19\.4.*1\.20\.0/,
+    /r1 and r2 are not shards of one run: .*1\.19\.4.*1\.20\.0/,
   );
 });
 

@@ -52,7 +52,7 @@ const isNoLink = async (from: string): Promise<boolean> => !(await lstat(from)).
  * One run of the runs of its shards. A shard that is missing is an unknown of suite `meshproof`. Throws `usage` where the
  * runs were of different things: their sum would be of nothing. */
 export function mergedRun(runs: readonly RunRecord[], runId: string, command: string): RunRecord {
-  // A run that ended before its lab was up knows no cluster: what it was to test is missing, and stays unknown.
+  // A run that ended before its lab was up has no clusters: its tests are missing and stay unknown.
   checkShards(runs);
   const opened = runs.filter((r) => r.clusters.length > 0);
   const first = found(opened[0] ?? runs[0], "run to merge", "usage");
@@ -67,7 +67,7 @@ export function mergedRun(runs: readonly RunRecord[], runId: string, command: st
     if (subjectOf(run) !== subjectOf(first))
       throw new MeshproofError(
         "usage",
-        `${first.runId} and ${run.runId} are of different runs: ${subjectOf(first)}; ${subjectOf(run)}`,
+        `${first.runId} and ${run.runId} are not shards of one run: ${subjectOf(first)}; ${subjectOf(run)}`,
         { remedy: "merge shards of one run: the same lab file, versions and fault" },
       );
   const byName = Map.groupBy(
@@ -79,7 +79,7 @@ export function mergedRun(runs: readonly RunRecord[], runId: string, command: st
   const matrix = mergedMatrix(runs, tested);
   const suites = withMissing(tested, missing);
   const counted = totalsOf(suites);
-  // Errors outside any suite are in a run's totals alone.
+  // Errors outside any suite are only in a run's totals.
   const extra = (of: "errors" | "unknown"): number =>
     runs.reduce((sum, r) => sum + Math.max(0, r.totals[of] - totalsOf(r.suites)[of]), 0);
   const totals = {
@@ -182,7 +182,7 @@ const subjectOf = (r: RunRecord): string =>
 
 const worstFirst: readonly Outcome[] = ["fail", "unknown", "pass", "unsupported", "skipped"];
 
-/** A suite that several shards ran, such as after the faults of `prove`: of each test the worst outcome. */
+/** Merges a suite that several shards ran, as after the faults of `prove`: the worst outcome of each test. */
 function mergedSuite(all: readonly SuiteRecord[]): SuiteRecord {
   const first = found(all[0], "suite");
   const byName = Map.groupBy(

@@ -4,12 +4,16 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { watchPauses } from "#harness/testkit/pause.ts";
 
-/** Throws `usage` where nobody could press Enter. */
+/** Throws `usage` if standard input is not a terminal. */
 export function requireTerminal(): void {
   if (process.stdin.isTTY !== true)
-    throw new MeshproofError("usage", "--pause-on-fail waits for Enter, and standard input is no terminal", {
-      remedy: "run it in a terminal, or leave the option out",
-    });
+    throw new MeshproofError(
+      "usage",
+      "--pause-on-fail waits for Enter, but standard input is not a terminal",
+      {
+        remedy: "run it in a terminal, or omit the option",
+      },
+    );
 }
 
 /** Aborted if the work fails. The error itself is thrown where the work is awaited, and is not lost before. */
@@ -19,7 +23,7 @@ export function signalOfFailure(work: Promise<unknown>): AbortSignal {
   return failed.signal;
 }
 
-/** Holds each suite that failed until Enter, with kubectl lines for its namespace; runs until the signal. */
+/** Pauses after each failed suite until Enter, and prints kubectl lines for its namespace; runs until the signal. */
 export function pauseOnFail(
   mesh: Mesh,
   runDir: string,
@@ -27,13 +31,13 @@ export function pauseOnFail(
   signal: AbortSignal,
 ): Promise<void> {
   const hold = async (namespace: string): Promise<void> => {
-    say(`  PAUSED      namespace ${namespace} and the lab stay as they are:`);
+    say(`  PAUSED      namespace ${namespace} and the lab are kept for now:`);
     for (const { kubeconfig, context } of mesh.clusters) {
       const words = ["kubectl", "--kubeconfig", kubeconfig, "--context", context, "-n", namespace];
       say(`              ${shellQuote(words)} get all`);
     }
     const terminal = createInterface({ input: process.stdin, output: process.stderr });
-    // A terminal that is read key by key sends no signal of its own.
+    // A terminal in raw mode sends no signal itself.
     terminal.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
     try {
       await terminal.question("              Enter continues: ", { signal });

@@ -22,7 +22,7 @@ export interface ProbeByHandOptions {
   readonly everyMs: number;
   readonly seconds: number;
   readonly connection: "new" | "reused";
-  /** Where the whole history goes. */
+  /** File for the whole history. */
   readonly out?: string;
   /** `from` is the `cluster/node` that sends. */
   readonly onStarted: (from: string) => void;
@@ -60,7 +60,7 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<ProbeRes
   const vantages = await vantagesOf(cluster.kube);
   const vantage = node === undefined ? vantages.at(-1) : vantages.find((v) => v.node === node);
   if (vantage === undefined)
-    throw new MeshproofError("usage", `there is no prober pod at ${options.from}`, {
+    throw new MeshproofError("usage", `${options.from} has no prober pod`, {
       remedy: `name ${vantages.map((v) => shellQuote([`${name}/${v.node}`])).join(" or ")}`,
     });
   const kept = options.out ?? join(await mkdtemp(join(tmpdir(), "meshproof-probe-")), "history.ndjson");

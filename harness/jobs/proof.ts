@@ -18,7 +18,7 @@ export function proofExitCode(byTests: number, matrix: KillMatrix, whole: boolea
   return unknownCells(matrix) > 0 ? 3 : byTests;
 }
 
-/** The kill matrix as the last lines of a proof tell it. */
+/** The kill matrix as the last lines of a proof. */
 export function proofLines(matrix: KillMatrix): string[] {
   const killed = matrix.cells.filter((c) => c.state === "killed").length;
   const unknown = unknownCells(matrix);
@@ -27,7 +27,9 @@ export function proofLines(matrix: KillMatrix): string[] {
     `kill matrix: ${matrix.faults.length} faults, ${killed} kills, ${matrix.survivors.length} survivors; ${matrix.tests.length - matrix.unkilled.length} of ${matrix.tests.length} tests were killed at least once`,
     ...(unknown === 0
       ? []
-      : [`  ${unknown} cells unknown, for the rig was disturbed: prove their faults again, alone`]),
+      : [
+          `  ${unknown} cells are unknown because the test machine was disturbed: prove their faults again with --fault`,
+        ]),
     ...matrix.survivors.map((s) => `  survivor: ${s}`),
     ...matrix.unkilled.map((t) => `  never killed: ${t}`),
   ];

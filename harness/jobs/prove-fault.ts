@@ -24,13 +24,13 @@ export interface ProveOptions
     "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat"
   > {
   readonly lab: string;
-  /** Only the tables of these suites; by default of those that every lab runs. */
+  /** Only the tables of these suites; by default, those of suites that every lab runs. */
   readonly suites: readonly string[];
   /** Only these faults. */
   readonly faults: readonly string[];
-  /** An earlier run to go on with: its id, or the path of its kill-matrix.json, which may be another machine's. */
+  /** An earlier run to resume: its id, or the path of its kill-matrix.json, possibly from another machine. */
   readonly resume?: string;
-  /** Every test under every fault, instead of the expected killers and a few that must stay green. */
+  /** Every test under every fault, instead of only the expected killers and a few that must stay green. */
   readonly full: boolean;
   readonly runId: string;
   readonly command: string;
@@ -38,10 +38,13 @@ export interface ProveOptions
   readonly signal: AbortSignal;
 }
 
-/** Quick suites, the quickest first: one that a fault should not touch runs beside the expected killers. */
+/** Quick suites, the quickest first: one that a fault should not affect runs with the expected killers. */
 const sentinels = ["pod-to-pod", "affinity", "node-discovery", "global-service", "policy"] as const;
 
-/** As many tests must stay green under a fault; where the killers' own suites have fewer, a sentinel runs too. */
+/**
+ * The minimum number of tests that must stay green under a fault; if the killers' suites have fewer, a sentinel runs
+ * too.
+ */
 const greenEnough = 2;
 
 /** What all faults of a `prove` share. */
@@ -52,11 +55,11 @@ export interface Proof {
   /** Every suite that has a table, in the order of runs. */
   readonly order: readonly string[];
   readonly clusters: readonly string[];
-  /** Titles of the tests to run, of suites that do not run whole. */
+  /** Titles of the tests to run in suites that do not run whole. */
   readonly left: Selected["tests"];
 }
 
-/** The suites that a fault is tried on: its killers, and a sentinel where they have too little that must stay green. */
+/** The suites that run under a fault: its killers, and a sentinel if too few of their tests must stay green. */
 function suitesFor(
   options: ProveOptions,
   fault: Fault,
@@ -64,7 +67,7 @@ function suitesFor(
 ): readonly string[] {
   if (options.full) return suites;
   const killers = suites.filter((s) => tables.get(s)?.[fault.name] !== undefined);
-  // A fault of a suite's own objects needs a suite that has such objects; beside a wide one nothing stays green.
+  // A fault in a suite's own objects needs a suite with such objects; under a mesh-wide fault nothing stays green.
   if (fault.needsNamespace === true || fault.wide === true) return killers;
   const green = killers.flatMap((s) => {
     const expected = tables.get(s)?.[fault.name] ?? harmless;
@@ -89,7 +92,7 @@ export async function proveFault(
   const startedMs = monotonicMs();
   const errors: string[] = [];
   const cells: KillCell[] = [];
-  /** Every test that must fail and is none of these was not run. */
+  /** Adds a `not run` cell for every test that must fail but is not in `ran`. */
   const addNotRun = (suite: string, ran: ReadonlySet<string>): void => {
     for (const test of proof.tests.get(suite) ?? [])
       if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !ran.has(test))
@@ -123,7 +126,7 @@ export async function proveFault(
     for (const suite of chosen) {
       const { tests } = record.suites.find((s) => s.name === suite) ?? { tests: [] };
       const verdicts = new Set(
-        // What a lab cannot do is said elsewhere.
+        // Unsupported tests are reported elsewhere.
         tests.filter((t) => t.outcome !== "skipped").map((t) => withoutCount(t.name)),
       );
       addNotRun(suite, verdicts);
@@ -138,7 +141,7 @@ export async function proveFault(
       }
     }
   } catch (error) {
-    // The test machine's trouble leaves the fault untried; it does not survive by it.
+    // If the test machine was disturbed, the fault counts as untried, not as survived.
     if (isTestMachineError(error)) {
       options.say(`  UNKNOWN     ${fault.name}: ${messageOf(error)}`);
       for (const suite of chosen) addNotRun(suite, new Set());

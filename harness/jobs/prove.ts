@@ -23,8 +23,8 @@ import { type Shard, shardOf } from "#harness/testkit/shard.ts";
 import { chooseSuites, listTests, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { failedFaultsOf, requireSameVersions } from "./failed-of.ts";
 import { requireTerminal } from "./pause-on-fail.ts";
-import { onlyOf, type Proof, type ProveOptions, proveFault } from "./prove-fault.ts";
 import { matrixFile, proofExitCode, proofLines, writeProof } from "./proof.ts";
+import { onlyOf, type Proof, type ProveOptions, proveFault } from "./prove-fault.ts";
 import { provenTests } from "./proven-tests.ts";
 import { runHead } from "./run-head.ts";
 import { shardRecord } from "./shard-record.ts";
@@ -32,7 +32,7 @@ import { earlierRun, testLab } from "./test.ts";
 import { writeReport } from "./write-report.ts";
 
 /**
- * Mutation testing of the mesh: each fault in turn, the suites that must see it and a sentinel that must not, then all
+ * Mutation testing of the mesh: for each fault, the suites that must detect it and a sentinel that must not; then all
  * suites on the healed mesh. The run's report is that of the last part, with the kill matrix.
  */
 export async function prove(options: ProveOptions): Promise<{ record: RunRecord; dir: string }> {
@@ -46,7 +46,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const mesh = new Mesh(await workOn(options.lab));
   // Before the hour that it takes: of other versions the faults that survived say nothing.
   if (earlier !== undefined) requireSameVersions(earlier, (await runHead(mesh, options)).clusters);
-  // What one lab has beside the rest is proven where it is named: the whole must end within the hour.
+  // Suites of specific labs are proven only if named, so that a default run ends within an hour.
   const all = await loadAllSuites(options.suitesDir);
   const { shard, ...selection } = options.selection ?? {};
   const clusters = mesh.state.plan.clusters.map((c) => c.name);
@@ -87,7 +87,7 @@ function chooseFaults(
     ({ name }) => (failed?.includes(name) ?? true) && suites.some((s) => tables.get(s)?.[name] !== undefined),
   );
   if (whole.length === 0)
-    throw new MeshproofError("usage", "no table of these suites names any of these faults", {
+    throw new MeshproofError("usage", "no fault table of these suites contains any of these faults", {
       remedy: "see suites/*/*.faults.yaml",
     });
   if (shard === undefined) return whole;
@@ -112,7 +112,9 @@ async function proveUnderLock(
   const { faults: proven, cells } = await settledBefore(options.resume, chosen, proof);
   const open = chosen.filter((f) => !proven.some((p) => p.name === f.name));
   if (options.resume !== undefined)
-    say(`${options.resume} settled ${proven.length} of ${chosen.length} faults: ${open.length} are open`);
+    say(
+      `${options.resume} has results for ${proven.length} of ${chosen.length} faults; ${open.length} are left`,
+    );
   let stopped = false;
   for (const [i, fault] of open.entries()) {
     throwIfAborted(options.signal, "prove");
@@ -123,7 +125,7 @@ async function proveUnderLock(
     for (const cell of reported.cells.filter((c) => c.state !== "green" && c.state !== "killed"))
       say(`  >> ${cell.state}: ${cell.test}`);
     for (const error of reported.fault.errors) say(`  >> ${fault.name} did not work: ${error}`);
-    // As it goes: an hour's work survives whatever ends this one.
+    // Written after each fault, so that results survive an interruption.
     await writeProof(dir, { schema: 1, faults: proven, cells });
     stopped =
       options.failFast === true && (reported.fault.errors.length > 0 || reported.cells.some(isSurvivor));
@@ -178,7 +180,7 @@ async function stoppedRun(options: ProveOptions, mesh: Mesh, startedMs: number):
   return { ...head, durationMs: monotonicMs() - startedMs, suites: [], totals: totalsOf([]), exitCode: 0 };
 }
 
-/** What `kill-matrix.json` of an earlier run says of the faults that it settled, by the tables of now. */
+/** Finished faults in `kill-matrix.json` of an earlier run, judged by the current tables. */
 async function settledBefore(
   run: string | undefined,
   chosen: readonly Fault[],
@@ -187,14 +189,14 @@ async function settledBefore(
   if (run === undefined) return { faults: [], cells: [] };
   const path = run.endsWith(".json") ? resolve(run) : join(runFolder(run), matrixFile);
   const text = await readFile(path, "utf8").catch((error: unknown) => {
-    throw new MeshproofError("usage", `there is no record of prove at ${path}`, {
+    throw new MeshproofError("usage", `${path} does not exist or cannot be read`, {
       cause: error,
-      remedy: `name a folder of reports/ that holds a ${matrixFile}, or the path of such a file`,
+      remedy: `name a folder of reports/ that contains a ${matrixFile}, or the path of such a file`,
     });
   });
   const before = parseRecord(text, proofFormat(run), {
     what: `${matrixFile} of run ${run}`,
-    remedy: `name a folder of reports/ whose ${matrixFile} is whole, or leave --resume out`,
+    remedy: `name a folder of reports/ whose ${matrixFile} is intact, or omit --resume`,
   });
   const faults = before.faults.filter((reported) => {
     const fault = chosen.find((f) => f.name === reported.name);

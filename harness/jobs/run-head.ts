@@ -5,10 +5,10 @@ import { found } from "#harness/lib/found.ts";
 import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
-import type { Shard } from "#harness/testkit/selection.ts";
+import type { Shard } from "#harness/testkit/shard.ts";
 import { shardRecord } from "./shard-record.ts";
 
-/** What is known of a run before its first test: the command, the lab, the versions. */
+/** The data of a run before its first test: the command, the lab, the versions. */
 export type RunHead = Omit<RunRecord, "durationMs" | "suites" | "totals" | "exitCode">;
 
 interface HeadOptions {

@@ -4,9 +4,9 @@ import { beforeEach, expect, test } from "vitest";
 import { atStep, interruptedBy, notDoneWithin, UncaughtError } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type RunRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { endOf, reportsEveryEnding } from "./end-of.ts";
 import { RunReport } from "./run-report.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let said: string[];
 let abort: AbortController;
@@ -64,7 +64,7 @@ function recordOf(...outcomes: TestRecord["outcome"][]): RunRecord {
   };
 }
 
-test("an error is named after the innermost step that it left", async () => {
+test("an error is named after the innermost step in which it occurred", async () => {
   const ended = await end(() =>
     atStep("up", () =>
       atStep("images", async () => {
@@ -84,7 +84,7 @@ test("a mesh that does not come up is a failure, and an error element", async ()
   expect(junit()).toContain('failures="0" errors="1"');
 });
 
-test("results that are there stay there when the command ends early", async () => {
+test("existing results are kept when the command ends early", async () => {
   const ended = await end(async () => {
     report.follow(() => recordOf("pass", "pass"));
     abort.abort(interruptedBy("SIGTERM"));
@@ -108,7 +108,7 @@ test.each([
   expect(junit()).toContain('<testcase name="timeout" classname="meshproof"');
 });
 
-test("clean-up that fails after the tests keeps their results", async () => {
+test("a failed clean-up after the tests keeps their results", async () => {
   const ended = await end(async () => {
     report.tested(recordOf("pass"), undefined);
     await atStep("clean-up", () => Promise.reject(new MeshproofError("cleanup-failed", "a node stays")));
@@ -118,7 +118,7 @@ test("clean-up that fails after the tests keeps their results", async () => {
   expect(junit()).toContain('<testcase name="clean-up"');
 });
 
-test("clean-up that fails after an error does not hide it", async () => {
+test("a failed clean-up after an error does not hide the error", async () => {
   await end(() =>
     atStep("up", async () => {
       const first = new MeshproofError("command-failed", "kind failed");
@@ -130,7 +130,7 @@ test("clean-up that fails after an error does not hide it", async () => {
   expect(junit().match(/<testcase name="up"/g)).toHaveLength(2);
 });
 
-test("a failure is not hidden by a --timeout that comes while it is cleaned up after", async () => {
+test("a --timeout during the clean-up after a failure does not hide the failure", async () => {
   const ended = await end(async () => {
     abort.abort(notDoneWithin("1m"));
     throw new MeshproofError("port-in-use", "port 1 is in use");
@@ -140,7 +140,7 @@ test("a failure is not hidden by a --timeout that comes while it is cleaned up a
   expect(junit()).toContain('type="port-in-use"');
 });
 
-test("an error that nobody foresaw is told without a stack", async () => {
+test("an unexpected error is reported without a stack", async () => {
   const ended = await end(() => Promise.reject(new TypeError("x is not a function")));
   expect(ended.exitCode).toBe(3);
   expect(said.join("\n")).toMatch(/x is not a function\n.*bug in Meshproof \(TypeError\)/);

@@ -16,21 +16,21 @@ import { toJunit } from "#harness/report/junit.ts";
 import { toMarkdown } from "#harness/report/markdown.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
-import type { Shard } from "#harness/testkit/selection.ts";
+import type { Shard } from "#harness/testkit/shard.ts";
 import { shardRecord } from "./shard-record.ts";
 import { junitProperties, writeReport } from "./write-report.ts";
 
 export interface RunReportOptions {
-  /** The command that a reader can repeat. */
+  /** A command line that reproduces the run. */
   readonly command: string;
   readonly meshproof: string;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
-  /** Called once when the tests are over and only clean-up is left. */
+  /** Called once when only clean-up is left. */
   readonly onTested: () => void;
 }
 
-/** Why a command ended before its time. */
+/** Why a command ended early. */
 interface Ending {
   readonly step: string;
   readonly error: unknown;
@@ -40,8 +40,8 @@ interface Ending {
 export const suiteName = "meshproof";
 
 /**
- * The report of one `run` or `test`, from argument parsing on. Whatever ends the command, `close` leaves a `junit.xml`, a
- * `report.json` and `reports/latest`: results so far, and an error element for each thing that went wrong.
+ * The report of one `run` or `test`, from argument parsing on. However the command ends, `close` writes a `junit.xml`,
+ * a `report.json` and `reports/latest` with the results so far and one error element per problem.
  */
 export class RunReport {
   readonly runId = newRunId();
@@ -60,7 +60,7 @@ export class RunReport {
   constructor(options: RunReportOptions) {
     this.#options = options;
     const { signal } = options;
-    // At once, not at the end: a CI system that ends a job gives it seconds, and clean-up takes longer.
+    // At once, because a CI system kills a cancelled job within seconds, before clean-up is done.
     signal.addEventListener("abort", () => {
       const timedOut = signal.reason instanceof MeshproofError && signal.reason.code === "timeout";
       const step = timedOut ? "timeout" : isUserInterrupt(signal) ? "interrupted" : currentStep();
@@ -69,7 +69,7 @@ export class RunReport {
     });
   }
 
-  /** Arguments are parsed. What is written here is what stays if the process is killed with no chance to end. */
+  /** Called after argument parsing. The report written here remains if the process is killed. */
   async begin(): Promise<void> {
     this.#began = true;
     try {
@@ -82,24 +82,24 @@ export class RunReport {
         "usage",
         `the report folder ${this.dir} cannot be written: ${messageOf(error)}`,
         {
-          remedy: "free the path, or set MESHPROOF_REPORTS to a folder that this user may write",
+          remedy: "free the path, or set MESHPROOF_REPORTS to a folder that this user can write to",
           cause: error,
         },
       );
     }
   }
 
-  /** The series whose figures the closing lines give: none before the tests are over. */
+  /** The series whose figures the closing lines show; undefined until the tests are over. */
   get series(): string | undefined {
     return this.#series;
   }
 
-  /** Where a Markdown summary goes; the path is known to be writable. */
+  /** Path of the Markdown summary; already checked to be writable. */
   summaryTo(path: string): void {
     this.#summary = path;
   }
 
-  /** What is known of the lab before it answers. */
+  /** Data of the lab before it is reached. */
   about(lab: { readonly lab: string; readonly profile: string }): void {
     this.#lab = { lab: lab.lab, profile: lab.profile };
   }
@@ -109,30 +109,30 @@ export class RunReport {
     this.#shard = shardRecord(shard);
   }
 
-  /** From here on the report is made of what `soFar` returns, called whenever the report is written. */
+  /** After this call the report contains what `soFar` returns at each write. */
   follow(soFar: () => RunRecord): void {
     this.#soFar = soFar;
   }
 
-  /** The tests are over: what follows is clean-up. */
+  /** Called when the tests are over and clean-up begins. */
   tested(record: RunRecord, series: string | undefined): void {
     this.#series = series;
     this.#soFar = () => record;
     this.#options.onTested();
   }
 
-  /** The endings as a suite; none while the command is undisturbed. */
+  /** The endings as a suite; none as long as nothing ended the command early. */
   endings(): SuiteRecord[] {
     return this.#endings.length === 0 ? [] : [this.#suite(this.#endings)];
   }
 
-  /** The same for a file that a killed process leaves behind. */
+  /** The same for the file that remains if the process is killed. */
   unfinished(): SuiteRecord[] {
     const error = new Error("the command was killed before it could report its end");
     return this.#endings.length > 0 ? this.endings() : [this.#suite([{ step: currentStep(), error }])];
   }
 
-  /** A record with the endings in it, its totals, and the exit code by both. */
+  /** Adds the endings to a record, and sets its totals and exit code. */
   withEndings(record: RunRecord): RunRecord {
     const own = record.suites.filter((s) => s.name !== suiteName);
     const [ending] = this.endings();
@@ -148,8 +148,8 @@ export class RunReport {
   }
 
   /**
-   * The command's last act: its error, if any, and what was interrupted are in the report when this returns. An error that
-   * says no more than that the work was aborted is not a second ending.
+   * Called last: on return the report contains the command's error, if any, and the interruptions. An error that only
+   * says that the work was aborted is not a second ending.
    */
   async close(error?: unknown): Promise<RunRecord> {
     if (error !== undefined)
@@ -178,22 +178,22 @@ export class RunReport {
     const byTests = exitCodeOf(totals);
     if (byTests === 1) return 1;
     const codes = this.#endings.map(({ error }) => exitCodeOfError(error));
-    // Of a failure and of a --timeout that came while it was cleaned up after, the failure says more.
+    // A failure takes precedence over a --timeout during the clean-up after it.
     return codes.find((c) => c !== 3) ?? 3;
   }
 
   #suite(endings: readonly Ending[]): SuiteRecord {
     return {
       name: suiteName,
-      goal: "The command comes to its end.",
-      method: "What ends it before its time is an error of the step that was running.",
+      goal: "The command completes.",
+      method: "Anything that ends it early is an error of the step that was running.",
       tests: endings.map((e) => testOf(e, monotonicMs() - this.#startedMs)),
       errors: [],
       durationMs: monotonicMs() - this.#startedMs,
     };
   }
 
-  /** A run of which nothing is known but how it was started. */
+  /** A run of which only the command line is known. */
   #blank(): RunRecord {
     return {
       schema: 1,
@@ -225,7 +225,7 @@ function testOf({ step, error }: Ending, durationMs: number): TestRecord {
   return {
     suite: suiteName,
     name: step,
-    // Where the exit code says that the mesh failed, so do the counts.
+    // If the exit code says that the mesh failed, the counts must too.
     outcome: exitCodeOfError(error) === 1 ? "fail" : "unknown",
     reasons: [describeError(error)],
     durationMs,
@@ -237,7 +237,7 @@ function testOf({ step, error }: Ending, durationMs: number): TestRecord {
   };
 }
 
-/** The Markdown summaries that were asked for. One that cannot be written is a warning: the verdict is there. */
+/** Writes the requested Markdown summaries. A failed write is only a warning, because the verdict is known. */
 export async function writeSummaries(
   record: RunRecord,
   summary: string | undefined,
@@ -249,5 +249,7 @@ export async function writeSummaries(
   if (step !== undefined && step !== "")
     attempts.push([`${step} (GITHUB_STEP_SUMMARY)`, () => appendToReport(step, toMarkdown(record))]);
   for (const [path, write] of attempts)
-    await write().catch((error: unknown) => say(`warning: no summary in ${path}: ${messageOf(error)}`));
+    await write().catch((error: unknown) =>
+      say(`warning: could not write the summary to ${path}: ${messageOf(error)}`),
+    );
 }

@@ -42,7 +42,7 @@ export interface RunOptions
   readonly signal: AbortSignal;
 }
 
-/** The main job: check the machine, get images, bring the lab up, test, report, take it down. */
+/** The main job: check the machine, fetch images, create the lab, test, report, remove the lab. */
 export async function run(options: RunOptions): Promise<{ record: RunRecord; dir: string }> {
   const { plan, progress, signal } = options;
   if (options.pauseOnFail === true) requireTerminal();
@@ -61,7 +61,7 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
       ...(registryMirror === undefined ? {} : { registryMirror }),
     }),
   );
-  // Held from the first change to the last: nobody finds the lab "already up" just before it is removed.
+  // Held from the first change to the last, so that no command finds the lab "already up" just before its removal.
   return atStep("lock", () =>
     withLab(plan.lab, signal, (held) => runUnderLock({ ...options, signal: held })),
   );
@@ -80,7 +80,7 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
       signal,
     }),
   );
-  // A lab that somebody keeps is not this command's to remove.
+  // A lab that another command keeps is not removed.
   const state = await readLabState(plan.lab);
   const isRemoved = state !== undefined && (await isHeldByThisProcess(state));
   await using _mine = {

@@ -7,7 +7,7 @@ import { requireLab } from "#harness/state/lab.ts";
 export interface LabStatus {
   readonly lab: string;
   readonly imageSource: string;
-  /** Where a certification is, or stopped. */
+  /** The phase in which a certification is, or was interrupted. */
   readonly certification?: string;
   readonly mesh: { readonly profile: string; readonly serviceType: string; readonly connected: boolean };
   readonly clusters: readonly {
@@ -24,7 +24,7 @@ export interface LabStatus {
       readonly running: boolean;
     }[];
     readonly versions: { readonly kubernetes: string; readonly cilium: string };
-    /** What each agent says of each remote cluster: evidence, not a verdict. */
+    /** Each agent's status of each remote cluster: evidence, not a verdict. */
     readonly remotes: readonly {
       readonly agent: string;
       readonly cluster: string;
@@ -53,7 +53,7 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
   const clusters = await Promise.all(
     state.plan.clusters.map(async (planned) => {
       const cluster = clusterOf(state, planned.name);
-      // Of a lab that is half down, as after a kill, the rest is told all the same.
+      // The rest of a partial lab, as after a kill, is still reported.
       const agents = await agentsOf(cluster, signal).catch(() => []);
       const remotes = await Promise.all(agents.map(remotesOf));
       return {

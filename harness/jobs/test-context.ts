@@ -9,7 +9,7 @@ import { writeRunContext } from "#harness/testkit/run-context.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { type ListedSuite, loadSuites, requirementsOf } from "#harness/testkit/suite-list.ts";
 
-/** What a command says of a run of suites that the suites must know. */
+/** Options of a command that its suites need. */
 export interface ContextOptions {
   readonly runId: string;
   readonly reportsDir: string;
@@ -25,7 +25,7 @@ export interface ContextOptions {
   readonly pauseOnFail?: boolean;
 }
 
-/** The context of a run of some suites, with all that they require decided. */
+/** The context of a run of some suites, with decisions on all their requirements. */
 export async function contextOf(
   mesh: Mesh,
   suites: readonly ListedSuite[],
@@ -54,7 +54,7 @@ export async function contextOf(
   });
 }
 
-/** Writes a context with which `npx vitest` runs any suite on a lab that is up; nothing is run here. */
+/** Writes a context with which `npx vitest` can run any suite on a running lab; runs no suite. */
 export async function writeContext(
   file: string,
   lab: string,

@@ -6,9 +6,9 @@ import { faultNamed } from "#harness/faults/index.ts";
 import { exampleArtifacts } from "#harness/model/examples.ts";
 import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { readLabState, writeLabState } from "#harness/state/lab.ts";
 import { checkFault, type ExternalOptions, testExternal } from "./test-external.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const external = (name: string, id: number, networks: string[] = []): PlannedExternalCluster => ({
   kind: "external",
@@ -67,11 +67,11 @@ describe("tests on external clusters", () => {
     ["one context", { contexts: ["a"] }, "usage", "a mesh needs two clusters"],
     ["a suite that changes Cilium", { suites: ["cache-ttl"] }, "usage", "cache-ttl would change Cilium"],
     ["a fault of nodes", { fault: "node-paused" }, "usage", "needs clusters created by Meshproof"],
-    ["a suite that there is not", { suites: ["nosuch"] }, "usage", "no suite nosuch"],
-    ["a kubeconfig that there is not", { kubeconfig: "/no/kubeconfig" }, "config-invalid", "/no/kubeconfig"],
-    ["a context that there is not", { contexts: ["a", "d"] }, "config-invalid", "no context d"],
+    ["an unknown suite", { suites: ["nosuch"] }, "usage", "no suite nosuch"],
+    ["a missing kubeconfig", { kubeconfig: "/no/kubeconfig" }, "config-invalid", "/no/kubeconfig"],
+    ["a missing context", { contexts: ["a", "d"] }, "config-invalid", "no context d"],
     ["two clusters with one id", { contexts: ["b", "c"] }, "config-conflict", "id 2"],
-  ])("refuse %s before anything is touched", async (_, over, code, message) => {
+  ])("refuse %s before any change", async (_, over, code, message) => {
     if (code === "config-conflict") discovered.set("b", external("north", 2));
     await expect(run(over)).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
     expect(await readLabState("external")).toBeUndefined();
@@ -97,7 +97,7 @@ describe("tests on external clusters", () => {
     expect((await readLabState("external"))?.plan.clusters[0]?.kind).toBe("kind");
   });
 
-  test("refuse a fault of the catalogue before any cluster is asked where none external can have it", async () => {
+  test("refuse a fault that no external cluster supports before contacting any cluster", async () => {
     discovered.clear();
     await expect(run({ fault: "partition" })).rejects.toMatchObject({
       code: "usage",
@@ -114,7 +114,7 @@ describe("a fault on external clusters", () => {
     expect(() => checkFault(faultNamed("global-removed"), remote)).not.toThrow();
   });
 
-  test("may work inside a suite's own pods where nodes are local, else says so and what is possible", () => {
+  test("may work inside a suite's own pods if nodes are local, otherwise reports that and lists possible faults", () => {
     expect(() => checkFault(faultNamed("backends-silent"), local)).not.toThrow();
     expect(() => checkFault(faultNamed("backends-silent"), remote)).toThrow(
       expect.objectContaining({

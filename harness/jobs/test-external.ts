@@ -34,7 +34,7 @@ export interface ExternalOptions extends Omit<TestOptions, "lab" | "again"> {
   readonly contexts: readonly string[];
   readonly kubeconfig?: string;
   readonly images: Images;
-  /** Where the clusters' nodes find the prober and the backends, if not under this machine's own names. */
+  /** References of the prober's and the backends' images for the clusters' nodes, if not the local names. */
   readonly proberImage?: string;
   readonly agnhostImage?: string;
   /** The options that name these clusters and their images. */
@@ -42,21 +42,21 @@ export interface ExternalOptions extends Omit<TestOptions, "lab" | "again"> {
   readonly progress: Progress;
 }
 
-/** Holds the state of the clusters while they are tested. */
+/** Name of the pseudo-lab that holds the clusters' state during a test. */
 const lab = "external";
 /** Its name in earlier versions. */
 const earlierLab = "own";
 const profile = "default";
 
-/** What an external test works on: the clusters in the order of their contexts. */
+/** The clusters of an external test, in the order of their contexts. */
 interface ExternalPlan extends LabPlan {
   readonly clusters: readonly PlannedExternalCluster[];
 }
 
 /**
- * The suites on external clusters: rights are checked first, everything is in namespaces of Meshproof's own, and they are
- * gone at the end; what a crash left is removed by the next call, and by `down --all`. Throws `usage` for suites and
- * faults that the clusters do not allow.
+ * Runs suites on external clusters: checks permissions first, creates objects only in its own namespaces, and removes
+ * them at the end; the next call and `down --all` remove leftovers of a crash. Throws `usage` for suites and faults
+ * that the clusters do not allow.
  */
 export async function testExternal(options: ExternalOptions): Promise<Awaited<ReturnType<typeof testLab>>> {
   const { contexts } = options;
@@ -76,7 +76,7 @@ export async function testExternal(options: ExternalOptions): Promise<Awaited<Re
   );
 }
 
-/** Throws `usage` for a fault that needs what external clusters, or these, lack; the remedy lists the others. */
+/** Throws `usage` for a fault with needs that these external clusters do not meet; the remedy lists possible faults. */
 export function checkFault(fault: Fault, planned: readonly PlannedExternalCluster[]): void {
   const mesh = { clusters: planned.map((p) => ({ capabilities: capabilitiesOf(p, profile) })) };
   const missing = lacked(fault, mesh);
@@ -88,15 +88,15 @@ export function checkFault(fault: Fault, planned: readonly PlannedExternalCluste
   );
 }
 
-/** Removes what an earlier test left in the clusters that it worked on. Throws `config-conflict` for a lab of that name. */
+/** Removes leftovers of an earlier test from its clusters. Throws `config-conflict` for a lab of that name. */
 async function removeEarlier(): Promise<void> {
   for (const name of [lab, earlierLab]) {
     const before = await readLabState(name);
     if (before === undefined) continue;
     if (isKindPlan(before.plan)) {
       if (name === earlierLab) continue;
-      throw new MeshproofError("config-conflict", `lab ${name} has the name that external clusters use`, {
-        remedy: `run \`${meshCommand("down", "--lab", name)}\`, and give that lab another name`,
+      throw new MeshproofError("config-conflict", `lab ${name} has the name reserved for external clusters`, {
+        remedy: `run \`${meshCommand("down", "--lab", name)}\`, and recreate that lab under another name`,
       });
     }
     requireOwn(before);
@@ -138,9 +138,9 @@ async function testUnderLock(
   await using _created = {
     [Symbol.asyncDispose]: () =>
       atStep("clean-up", async () => {
-        // Whoever has the lock now removes it before they begin.
+        // Another command that has the lock now removes it before it begins.
         if (hasLostLock(lab)) return;
-        await progress.step("remove what Meshproof created there", async () => {
+        await progress.step("remove Meshproof's objects from the external clusters", async () => {
           await removeManaged(mesh);
           await forgetLab(lab);
         });
@@ -151,7 +151,7 @@ async function testUnderLock(
     ...state,
     plan: {
       ...plan,
-      clusters: await progress.step("ask for a LoadBalancer address", () =>
+      clusters: await progress.step("check for LoadBalancer addresses", () =>
         withAddresses(plan, mesh, signal),
       ),
     },
@@ -163,10 +163,10 @@ async function testUnderLock(
   });
 }
 
-/** What can be refused before any cluster is asked. */
+/** Checks that need no contact with a cluster. */
 async function checkOptions(options: ExternalOptions, fault: Fault | undefined): Promise<void> {
   if (options.contexts.length < 2)
-    throw new MeshproofError("usage", "a mesh needs two clusters: give --context twice or more");
+    throw new MeshproofError("usage", "a mesh needs two clusters: give --context at least twice");
   if (fault !== undefined && changesClusters(fault))
     refuseFault(
       fault,
@@ -180,7 +180,7 @@ async function checkOptions(options: ExternalOptions, fault: Fault | undefined):
     throw new MeshproofError(
       "usage",
       `${refused.join(" and ")} would change Cilium itself or its nodes: unsupported on external clusters`,
-      { remedy: "leave it out, or run it on a lab" },
+      { remedy: "omit it, or run it on a lab" },
     );
   chooseSuites(all, options.suites, { suites: [] });
   checkTestFiles(options);
@@ -212,12 +212,12 @@ async function requireNoSystemNamespace({ context, kubeconfig }: PlannedExternal
   if ((await kube.get(kinds.namespace, undefined, systemNamespace)) !== undefined)
     throw new MeshproofError(
       "config-conflict",
-      `context ${context} has a namespace ${systemNamespace} already, which is not of this test`,
-      { remedy: "a lab of Meshproof's own is tested with --lab; else remove the namespace" },
+      `context ${context} has a namespace ${systemNamespace} already, which this test did not create`,
+      { remedy: "use --lab to test a Meshproof lab; otherwise remove the namespace" },
     );
 }
 
-/** The clusters of a plan, with what became of a LoadBalancer service in each. */
+/** The clusters of a plan, with whether each assigns LoadBalancer addresses. */
 function withAddresses(
   plan: ExternalPlan,
   mesh: Mesh,
@@ -242,14 +242,14 @@ function checkApart(planned: readonly PlannedExternalCluster[]): void {
       if (a.name === b.name || a.id === b.id)
         throw new MeshproofError(
           "config-conflict",
-          `contexts ${a.context} and ${b.context} are both of cluster ${a.name} with id ${a.id}`,
+          `contexts ${a.context} and ${b.context} both point to cluster ${a.name} with id ${a.id}`,
           { remedy: "name the contexts of two clusters of one mesh" },
         );
 }
 
 /**
- * The images that the clusters are asked to run, as a lab of ours has them: nothing of the clusters' own versions, which
- * may be a vendor's and are published nowhere.
+ * The images to run in the clusters, the same as in a default lab: independent of the clusters' versions, which may be
+ * a vendor's unpublished ones.
  */
 async function artifactsFor(
   options: ExternalOptions,

@@ -1,14 +1,14 @@
 import { checkWritable, readUserFile } from "#harness/config/user-file.ts";
 import { readSeries } from "#harness/measure/series.ts";
 
-/** Files that `run` and `test` read or write for a person. */
+/** User-supplied file paths of `run` and `test`. */
 export interface TestFiles {
   readonly summary?: string;
   readonly series?: string;
   readonly baseline?: string;
 }
 
-/** Throws `config-invalid` for one that cannot be read or written, before anything else is touched. */
+/** Throws `config-invalid` for a file that cannot be read or written, before any change. */
 export function checkTestFiles({ summary, series, baseline }: TestFiles): void {
   if (summary !== undefined) checkWritable(summary, "--summary");
   if (series !== undefined) {
@@ -16,7 +16,7 @@ export function checkTestFiles({ summary, series, baseline }: TestFiles): void {
     readSeries(series);
   }
   if (baseline !== undefined) {
-    // A baseline that is not there is a slip; a series that is not there is a new one.
+    // A missing baseline is a mistake; a missing series is created.
     readUserFile(baseline, "--baseline");
     readSeries(baseline);
   }

@@ -63,24 +63,24 @@ export interface TestOptions {
   readonly lab: string;
   readonly suites: readonly string[];
   readonly runId: string;
-  /** cilium-bugtool's files among the evidence of a failure. */
+  /** Whether evidence of a failure includes cilium-bugtool's files. */
   readonly bugtool?: boolean;
-  /** Where the run's folder goes; `reports/` by default. */
+  /** Parent of the run's folder; `reports/` by default. */
   readonly reportsDir?: string;
   readonly fault?: string;
-  /** What the fault is expected to do to each suite: tests that it may break or not are left out. */
+  /** Expected effect of the fault on each suite: tests in `mayFail` are left out. */
   readonly expected?: Readonly<Record<string, Expectation>>;
   /** With `expected`: those run all the same. */
   readonly includeEither?: boolean;
   readonly summary?: string;
-  /** How many times less often the suites' own probers ask, where other traffic stands beside them; 1 by default. */
+  /** Factor for the interval of the suites' probers, if other traffic runs at the same time; 1 by default. */
   readonly probeIntervalFactor?: number;
-  /** How often each scenario is measured; in the series, where one is named. */
+  /** How often each scenario is measured; counted in the series, if there is one. */
   readonly repeat?: number;
   readonly selection?: Selection;
   /** A run whose failures are repeated: its id, `latest`, or the path of its folder. */
   readonly rerunFailed?: string;
-  /** Also the suites of this folder. */
+  /** Folder of additional suites. */
   readonly suitesDir?: string;
   readonly failFast?: boolean;
   readonly pauseOnFail?: boolean;
@@ -88,15 +88,15 @@ export interface TestOptions {
   readonly again?: Again;
   readonly series?: string;
   readonly baseline?: string;
-  /** Of `run` and `test`: follows the results, and adds what ended the command early. */
+  /** Set by `run` and `test`: collects the results, and adds what ended the command early. */
   readonly report?: RunReport;
-  /** The command that a reader can repeat. */
+  /** A command line that reproduces the run. */
   readonly command: string;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
-/** Runs suites against the lab that is up and leaves `reports/<run-id>/`. */
+/** Runs suites against the running lab and writes `reports/<run-id>/`. */
 export async function testLab(options: TestOptions): Promise<{ record: RunRecord; dir: string }> {
   if (options.pauseOnFail === true) requireTerminal();
   const all = await loadAllSuites(options.suitesDir);
@@ -130,7 +130,7 @@ export async function earlierRun({
   return run;
 }
 
-/** The tests that a command selects, of the suites that it or the lab names. */
+/** The tests that a command selects from the suites that it or the lab names. */
 export function selectFor(
   { suites, selection, repeat }: Pick<TestOptions, "suites" | "selection" | "repeat">,
   all: readonly ListedSuite[],
@@ -144,7 +144,7 @@ export function selectFor(
   return select(chosen, { ...selection, ...given({ only }) }, options);
 }
 
-/** What a person does after a failure: repeat the test alone, and look at the evidence. */
+/** Next steps after a failure: repeat only the test, and read the evidence. */
 export function nextSteps(
   options: Pick<TestOptions, "lab" | "again" | "fault" | "suitesDir" | "baseline" | "bugtool">,
   dir: string,
@@ -162,7 +162,7 @@ export function nextSteps(
   return [`repeat:   ${meshCommand(...words)}`, `evidence: ${join(dir, "artifacts", suite)}`];
 }
 
-/** Ends a run with its first failure. */
+/** Ends a run at its first failure. */
 const failFastOutput = (failed: AbortController): RunOutput => ({
   testEnded({ outcome }) {
     if (outcome === "fail") failed.abort();
@@ -172,17 +172,17 @@ const failFastOutput = (failed: AbortController): RunOutput => ({
   },
 });
 
-/** The parts of a run that its steps share. */
+/** Shared by the steps of a run. */
 interface Run {
   readonly options: TestOptions;
   readonly all: readonly ListedSuite[];
   readonly chosen: readonly ListedSuite[];
   readonly mesh: Mesh;
   readonly head: RunHead;
-  /** The run's own folder. */
+  /** The run's folder. */
   readonly dir: string;
   readonly watch: HostWatch;
-  /** Aborted by the first failure, with `--fail-fast`. */
+  /** With `--fail-fast`, aborted by the first failure. */
   readonly failed: AbortController;
 }
 
@@ -241,7 +241,7 @@ async function testUnderLock(
 }
 
 async function watchMachine(mesh: Mesh, reports: string): Promise<HostWatch> {
-  // Nodes that are no containers of this machine are no load of it either.
+  // Only nodes that are containers on this machine cause load here.
   const here = mesh.clusters.filter((c) => c.capabilities.nodesAreLocal);
   const nodes = (await Promise.all(here.map((c) => c.nodes()))).flat();
   return HostWatch.start(
@@ -250,7 +250,7 @@ async function watchMachine(mesh: Mesh, reports: string): Promise<HostWatch> {
   );
 }
 
-/** A daemon that is gone takes the lab with it: what is left of the run would only wait. */
+/** Without Docker's daemon the lab is gone, and the rest of the run could only time out. */
 function dockerLost(watch: HostWatch): AbortSignal {
   const lost = new AbortController();
   watch.onSample = () => {
@@ -289,7 +289,7 @@ function reporterOf(
   });
 }
 
-/** The suites as they are judged once all is over, and the totals by them. */
+/** The suites as finally judged, and their totals. */
 async function resultsOf(
   { options, all, chosen, mesh, head, dir, failed }: Run,
   reporter: RecordReporter,
@@ -314,7 +314,7 @@ async function resultsOf(
   if (options.series !== undefined) correctSpoiled(options.series, options.runId, records);
   for (const error of reporter.runErrors) options.say(`  ERROR       ${error}`);
   for (const error of reporter.runUnknowns) options.say(`  UNKNOWN     ${error}`);
-  // What --fail-fast left out was not asked for.
+  // Tests that --fail-fast left out do not count.
   const missing = (failed.signal.aborted ? [] : names).filter(
     (s) => !records.some((r) => r.name === s && (r.tests.length > 0 || r.errors.length > 0)),
   );
@@ -350,11 +350,11 @@ async function leaveReport(
   return { record: final, dir };
 }
 
-/** What external clusters, or a rebuilt environment can do, the allowance list does not say. */
+/** The allowance list does not cover external clusters and rebuilt environments. */
 const isGeneratedLab = (plan: LabPlan): boolean =>
   !plan.suites.includes("rebuilt-environment") && isKindPlan(plan);
 
-/** Adds what `diagnose` said of the evidence, where a test of the suite failed. */
+/** Adds the findings of `diagnose` on the evidence if a test of the suite failed. */
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {
   if (suite.errors.length === 0 && suite.tests.every((t) => t.outcome !== "fail")) return suite;
   const text = await readFile(join(artifacts, suite.name, diagnosisFile), "utf8").catch(() => undefined);

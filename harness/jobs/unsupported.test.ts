@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { failUnexpectedSkips } from "./unsupported.ts";
 
-test("an unsupported that the list does not allow is a failure", () => {
+test("an unsupported test that the list does not allow is a failure", () => {
   const suite = {
     name: "policy",
     goal: "",

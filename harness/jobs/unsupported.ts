@@ -17,18 +17,18 @@ const allowanceSchema = z.array(
   }),
 );
 
-/** What it may hang on whether a capability is there. */
+/** Properties of a lab on which capabilities may depend. */
 interface Conditions {
   readonly ciliums: readonly string[];
   readonly imageSource: string;
   readonly profile: string;
-  /** What the lab is made for. */
+  /** Suites that the lab file names. */
   readonly suites: readonly string[];
 }
 
 /**
- * An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. A suite that the lab was not made for
- * may find that it is not.
+ * An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. A suite that the lab file does not
+ * name may always be unsupported.
  */
 export function failUnexpectedSkips(
   suites: readonly SuiteRecord[],
@@ -43,7 +43,7 @@ export function failUnexpectedSkips(
         matches(a.test, withoutCount(test.name)) &&
         matches(a.imageSource, imageSource) &&
         matches(a.profile, profile) &&
-        // A mesh can do what all of its clusters can.
+        // A mesh supports what all of its clusters support.
         ciliums.some((c) => matches(a.cilium, c)),
     );
   return suites.map((suite) => ({
@@ -66,7 +66,7 @@ export async function readAllowances(): Promise<z.infer<typeof allowanceSchema>>
   const file = join(repoRoot(), "suites/unsupported.yaml");
   return validate(
     allowanceSchema,
-    await readYaml(file, "what may be unsupported"),
+    await readYaml(file, "the list of allowed unsupported tests"),
     file,
     "see the other entries of the file",
   );

@@ -5,8 +5,8 @@ import type { RunRecord } from "#harness/model/record.ts";
 import { runRecordSchema } from "#harness/model/record.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { jwt, pem } from "#harness/platform/secrets/planted.ts";
-import { writeReport } from "./write-report.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { writeReport } from "./write-report.ts";
 
 const record: RunRecord = {
   schema: 1,
@@ -47,7 +47,7 @@ const record: RunRecord = {
   exitCode: 1,
 };
 
-test("what was taken out of a report is counted in report.json, and is in none of its files", async () => {
+test("redacted secrets are counted in report.json, and are in none of the report's files", async () => {
   const dir = join(tempFolder("report"), record.runId);
   await writeReportFile(join(dir, "artifacts/policy/east/agent-w-log.txt"), `x\n${pem()}`);
   const redactions = [
@@ -55,7 +55,7 @@ test("what was taken out of a report is counted in report.json, and is in none o
     { file: "report.json", kind: "token (JWT)", count: 1 },
   ];
   expect(await writeReport(dir, record)).toEqual(redactions);
-  // Written again, as `prove` does, it counts the same.
+  // Written again, as `prove` does, the counts are the same.
   expect(await writeReport(dir, { ...record, redactions })).toEqual(redactions);
   const text = (name: string): string => readFileSync(join(dir, name), "utf8");
   const report = runRecordSchema.parse(JSON.parse(text("report.json")));

@@ -14,16 +14,16 @@ import { killSuite, toJunit } from "#harness/report/junit.ts";
 import { drawnHistories } from "#harness/report/measurements-html.ts";
 import { runFolder } from "#harness/testkit/run-dir.ts";
 
-/** Made of the record. */
+/** Rendered from the record. */
 const rendered = ["report.json", "junit.xml", "report.html"];
 
 /**
- * `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. Answers what was taken
- * out of the report's files as secret.
+ * `report.json`, `junit.xml` and `report.html` of a finished run; `reports/latest` points at it. Returns the secrets
+ * that were redacted from the report's files, without their text.
  */
 export async function writeReport(dir: string, record: RunRecord): Promise<readonly Redaction[]> {
   await mkdir(dir, { recursive: true });
-  // As JSON, where names stand beside their values: the page and JUnit are made of what is clean already.
+  // In JSON names and values are adjacent; the page and JUnit are rendered from the redacted record.
   const text = await redactText(JSON.stringify({ ...record, redactions: undefined }));
   const redactions = [...(await redactionsIn(dir, rendered)), ...redactionsOfText("report.json", text)];
   const run: RunRecord = {
@@ -34,7 +34,7 @@ export async function writeReport(dir: string, record: RunRecord): Promise<reado
   await writeReportFile(join(dir, "junit.xml"), junitOf(run));
   await writeReportFile(join(dir, "report.html"), toHtml(run, await readHistories(dir, run)));
   const latest = join(dirname(dir), "latest");
-  // In one step: two runs may end at once, and a reader finds one of them.
+  // Atomic: two runs may end at once, and a reader must find one of them.
   const staging = `${latest}.${process.pid}.part`;
   await rm(staging, { force: true });
   await symlink(run.runId, staging);
@@ -66,7 +66,7 @@ export function junitProperties(
   return properties;
 }
 
-/** Those that the page draws; one that was cut off is left out, and the page says so. */
+/** The histories that the page draws; the page reports a truncated one as missing. */
 async function readHistories(dir: string, run: RunRecord): Promise<Map<string, History>> {
   const histories = new Map<string, History>();
   for (const file of drawnHistories(run)) {
@@ -76,12 +76,12 @@ async function readHistories(dir: string, run: RunRecord): Promise<Map<string, H
   return histories;
 }
 
-/** Every history of a run as CSV beside it; answers the files. */
+/** Writes every history of a run as CSV next to it; returns the files. */
 export async function exportCsv(runId: string): Promise<string[]> {
   const dir = join(runFolder(runId), "histories");
   const files = (await readdir(dir).catch(() => [])).filter((f) => f.endsWith(".ndjson"));
   if (files.length === 0)
-    throw new MeshproofError("usage", `run ${runId} kept no history`, {
+    throw new MeshproofError("usage", `run ${runId} has no histories`, {
       remedy: "name a run whose suites measure, such as failover",
     });
   const written: string[] = [];
@@ -93,12 +93,12 @@ export async function exportCsv(runId: string): Promise<string[]> {
   return written;
 }
 
-/** The record of a finished run. Throws `usage` where there is none, `config-invalid` where it is damaged. */
+/** The record of a finished run. Throws `usage` if there is none, `config-invalid` if it is damaged. */
 export async function readRun(dir: string): Promise<RunRecord> {
   const text = await readFile(join(dir, "report.json"), "utf8").catch((error: unknown) => {
     throw new MeshproofError("usage", `there is no finished run in ${dir}`, {
       cause: error,
-      remedy: "name a folder of reports/ that holds a report.json, or latest",
+      remedy: "name a folder of reports/ that contains a report.json, or latest",
     });
   });
   return parseRecord(text, runRecordFormat, {
@@ -107,7 +107,7 @@ export async function readRun(dir: string): Promise<RunRecord> {
   });
 }
 
-/** Renders a finished run again from its own files; answers the page's path. */
+/** Renders a finished run again from its files; returns the page's path. */
 export async function renderAgain(runId: string): Promise<string> {
   const dir = runFolder(runId);
   const run = await readRun(dir);

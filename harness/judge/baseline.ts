@@ -3,7 +3,7 @@ import type { Measurement } from "#harness/model/measurement.ts";
 import { failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 
 export interface BaselineLimits {
-  /** Fewer recorded runs of the same scenario give no verdict. */
+  /** With fewer recorded runs of the same scenario there is no verdict. */
   readonly runs: number;
   /** The outage may be this many times the baseline's p95. */
   readonly factor: number;
@@ -11,7 +11,7 @@ export interface BaselineLimits {
 
 type Identity = Pick<Measurement, "method" | "scenario" | "affinity" | "struck" | "setting">;
 
-/** Measurements are comparable where scenario, affinity, direction, method and everything about the setting agree. */
+/** Measurements are comparable if scenario, affinity, direction, method and the whole setting are equal. */
 export function comparable(a: Identity, b: Identity): boolean {
   return (
     a.method === b.method &&
@@ -22,13 +22,13 @@ export function comparable(a: Identity, b: Identity): boolean {
   );
 }
 
-/** The verdict on one measurement by what was recorded before. Unrecovered runs of the baseline stay out of it. */
+/** The verdict on one measurement against recorded ones. Unrecovered runs of the baseline are ignored. */
 export function judgeByBaseline(
   measured: Measurement,
   recorded: readonly Measurement[],
   limits: BaselineLimits,
 ): Verdict {
-  const what = `${measured.scenario}, affinity ${measured.affinity}, ${measured.struck} struck`;
+  const what = `${measured.scenario}, affinity ${measured.affinity}, target cluster ${measured.struck}`;
   const outages = recorded
     .filter((r) => r.outcome !== "unknown" && r.away.recovered && comparable(r, measured))
     .map((r) => r.away.outageMs);

@@ -31,7 +31,7 @@ describe("blame", () => {
     ["no error beside a late prober", [], late, "pass"],
     ["a prober that failed", [silent], quiet, "unknown"],
     [
-      "a prober that failed in a wait",
+      "a prober that failed during a wait",
       [new MeshproofError("timeout", "x", { cause: silent })],
       quiet,
       "unknown",
@@ -60,7 +60,7 @@ describe("a prober's record", () => {
   const troubles = (sent: Sample[], control: Sample[]) =>
     controlTroubles(exampleHistory({ everyMs: 50, samples: sent, control }), limits);
 
-  test("says nothing where it was in time, whatever the mesh lost", () => {
+  test("shows no trouble if it was on time, whatever the mesh lost", () => {
     expect(
       troubles(
         samples(() => 0.2, "timeout"),
@@ -68,7 +68,7 @@ describe("a prober's record", () => {
       ),
     ).toEqual([]);
   });
-  test("tells of requests that left late and of control requests that were lost", () => {
+  test("reports requests that were sent late and control requests that were lost", () => {
     expect(
       troubles(
         samples((ms) => (ms === 5000 ? 3000 : 0.2)),
@@ -82,7 +82,7 @@ describe("a prober's record", () => {
       ).join(),
     ).toContain("control requests");
   });
-  test("is no evidence while it starts, nor without a control request", () => {
+  test("is no evidence while the prober starts, nor without a control request", () => {
     expect(
       troubles(
         samples((ms) => (ms < 500 ? 3000 : 0.2)),
@@ -98,7 +98,7 @@ describe("a prober's record", () => {
   });
 });
 
-describe("samples of a machine that is so busy that they come seldom", () => {
+describe("samples that a busy machine takes rarely", () => {
   const limits = { foreignCores: 0.8, hostStallMs: 5000, freeDiskBytes: 2 ** 30 };
   const sample = (atMs: number, busyCores: number, over: Partial<HostSample> = {}): HostSample => ({
     atMs,
@@ -110,13 +110,13 @@ describe("samples of a machine that is so busy that they come seldom", () => {
     dockerAnswers: true,
     ...over,
   });
-  test("count for as long as they cover", () => {
+  test("count for the time that they cover", () => {
     const seldom = [sample(1000, 0.7), sample(6500, 2), sample(12_000, 2), sample(13_000, 0.7)];
     expect(disturbances(seldom, limits, 2000, 12_000)).toEqual([
       "other programs used 1.4 cores for 11 s (limit 0.8)",
     ]);
   });
-  test("one that comes after the interval and tells of it counts", () => {
+  test("a sample that arrives after the interval and covers it counts", () => {
     const after = [sample(1000, 0.7), sample(9000, 2, { lateMs: 7000 })];
     expect(disturbances(after, limits, 1500, 3000).join()).toMatch(
       /1\.4 cores for 8 s.*stood still for 7000 ms/,

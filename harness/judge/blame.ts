@@ -3,21 +3,21 @@ import type { History } from "#harness/model/history.ts";
 import { passed, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 import { type RigThresholds, rigFacts, rigTroubles } from "./rig.ts";
 
-/** What went wrong with the test machine in the interval of a test or a set-up, in words. */
+/** What went wrong with the test machine in the interval of a test or a set-up, as sentences. */
 export interface MachineTroubles {
-  /** By the host's samples. An interval without a sample has none: it excuses nothing. */
+  /** By the host's samples. An interval without a sample shows no trouble and excuses nothing. */
   readonly host: readonly string[];
-  /** By probers of that interval: requests that left late, control requests that were lost. */
+  /** By probers of that interval: requests sent late, and lost control requests. */
   readonly control: readonly string[];
 }
 
 /**
- * Whether a test or a set-up that ended with these errors (none: it passed) is `unknown` or counts:
- * - host samples that show trouble spoil every verdict, also a pass;
- * - errors that are all of the test machine (`probe-failed`, also inside a wait that timed out) tell nothing of the mesh;
- * - timeouts and requests to API servers are excused by probers' trouble too, as both wait for the same processors;
+ * Whether a test or set-up that ended with these errors (none: it passed) is `unknown` or counts:
+ * - host samples that show trouble make every verdict unknown, even a pass;
+ * - errors of the test machine alone (`probe-failed`, also inside a wait that timed out) say nothing about the mesh;
+ * - prober trouble also excuses timeouts and failed API requests, because both wait for the same processors;
  * - everything else is a failure.
- * The reasons are those of the machine alone; who reports adds the errors' own messages.
+ * The reasons are those of the machine alone; the caller adds the errors' messages.
  */
 export function judgeErrors(errors: readonly unknown[], troubles: MachineTroubles): Verdict {
   const host = troubles.host.map(machineReason);
@@ -31,10 +31,10 @@ export function judgeErrors(errors: readonly unknown[], troubles: MachineTrouble
 
 const machineReason = (text: string): string => `the test machine was disturbed: ${text}`;
 
-/** A prober that just started shares the processors with the programs that start beside it. */
+/** A prober that just started shares the processors with programs that start at the same time. */
 const startingMs = 1000;
 
-/** What a prober's record alone says against the test machine. One without a control request says nothing. */
+/** Trouble of the test machine that a prober's record shows. A record without control requests shows none. */
 export function controlTroubles(
   history: Pick<History, "vantage" | "samples" | "control">,
   limits: RigThresholds,

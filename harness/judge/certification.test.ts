@@ -24,7 +24,7 @@ describe("disruption", () => {
   });
   const ok = Array<SampleOutcome>(20).fill("ok");
 
-  test("a loss is one outage, from the last good answer to the next, laid to what happened just before", () => {
+  test("a loss is one outage, from the last good answer to the next, attributed to the event just before it", () => {
     const lossy = ok.with(10, "timeout").with(11, "refused");
     const d = disruptionOf(stream(lossy), 1_000_000, 1_002_000, [
       { afterMs: 100, what: "agent of east on a terminating" },
@@ -37,7 +37,7 @@ describe("disruption", () => {
     ]);
   });
 
-  test("only the stretch counts", () => {
+  test("only samples within the interval count", () => {
     expect(disruptionOf(stream(ok.with(2, "timeout")), 1_001_000, 1_002_000, [])).toMatchObject({
       sent: 10,
       lost: 0,
@@ -45,12 +45,12 @@ describe("disruption", () => {
     });
   });
 
-  test("an outage that does not end lasts until the stretch does", () => {
+  test("an outage that does not end counts until the end of the interval", () => {
     const dead = ok.map((o, i): SampleOutcome => (i > 4 ? "timeout" : o));
     expect(disruptionOf(stream(dead), 1_000_000, 1_002_000, []).longestGapMs).toBe(1600);
   });
 
-  test("a kept connection that ends takes what was on its way with it: one end", () => {
+  test("requests in flight when a kept connection ends count as one end", () => {
     const ended = ok.with(5, "reset").with(6, "reset").with(15, "reset");
     expect(disruptionOf(stream(ended, "tcp"), 1_000_000, 1_002_000, []).resets).toBe(2);
     expect(disruptionOf(stream(ended, "new"), 1_000_000, 1_002_000, []).resets).toBe(0);
@@ -59,18 +59,18 @@ describe("disruption", () => {
     expect(disruptionOf(stream(ok.with(5, "timeout"), "tcp"), 1_000_000, 1_002_000, []).resets).toBe(0);
   });
 
-  test("one that ends while nothing is on its way is told by the next connection that answers", () => {
+  test("a connection that ends with nothing in flight is detected by the next connection that answers", () => {
     const { samples: heard, ...rest } = stream(ok, "tcp");
-    const anew = heard.map((s) => (s.seq < 7 ? s : { ...s, detail: "connection 2" }));
-    expect(disruptionOf({ ...rest, samples: anew }, 1_000_000, 1_002_000, [])).toMatchObject({
+    const reconnected = heard.map((s) => (s.seq < 7 ? s : { ...s, detail: "connection 2" }));
+    expect(disruptionOf({ ...rest, samples: reconnected }, 1_000_000, 1_002_000, [])).toMatchObject({
       lost: 0,
       resets: 1,
     });
-    // Told by its loss and by its successor: once.
-    const reported = anew.map((s) => (s.seq === 6 ? { ...s, outcome: "reset" as const } : s));
+    // Reported by a loss and by the next connection: counted once.
+    const reported = reconnected.map((s) => (s.seq === 6 ? { ...s, outcome: "reset" as const } : s));
     expect(disruptionOf({ ...rest, samples: reported }, 1_000_000, 1_002_000, []).resets).toBe(1);
-    // What happened before the stretch is not laid to it.
-    expect(disruptionOf({ ...rest, samples: anew }, 1_001_000, 1_002_000, []).resets).toBe(0);
+    // An end before the interval does not count.
+    expect(disruptionOf({ ...rest, samples: reconnected }, 1_001_000, 1_002_000, []).resets).toBe(0);
   });
 });
 
@@ -140,12 +140,12 @@ describe("certification", () => {
   });
 
   test.each([
-    ["a spoiled rig", { rig: ["the prober stood still"] }],
+    ["a disturbed rig", { rig: ["the prober stood still"] }],
     ["no traffic", { disruptions: [] }],
     ["a path without requests", { disruptions: [{ ...quiet, sent: 0 }] }],
     ["no denied traffic", { deniedSent: 0 }],
     [
-      "an outage over the budget while the rig was spoiled",
+      "an outage over the budget while the rig was disturbed",
       { disruptions: [{ ...lossy, longestGapMs: 5001 }], rig: ["the prober stood still"] },
     ],
     ["a capture that ended", { unseen: ["the capture at west/server ended"] }],
@@ -155,7 +155,7 @@ describe("certification", () => {
     expect(of(news as Partial<PhaseRecord>).verdict).toBe("unknown");
   });
 
-  test("a loss is told beside what its path lost before anything moved", () => {
+  test("a loss is reported beside what its path lost in the baseline", () => {
     const { findings } = certify(
       [phase({ name: "baseline", disruptions: [{ ...lossy, lost: 2 }] }), phase({ disruptions: [lossy] })],
       budgets,
@@ -164,7 +164,7 @@ describe("certification", () => {
     expect(findings.at(-1)).toContain("3 of 100 lost, 200 ms at most; in baseline 2 of 100");
   });
 
-  test("a test that fails before anything moved is a finding: the upgrade may be its remedy", () => {
+  test("a test that fails in the baseline is a finding: the upgrade may fix it", () => {
     const failed = {
       name: "policy",
       run: "r",
@@ -182,12 +182,12 @@ describe("certification", () => {
     expect(findings).toEqual(["baseline: policy: t: why"]);
   });
 
-  test("no phase at all certifies nothing", () => {
+  test("without any phase the verdict is unknown", () => {
     expect(certify([], budgets, []).verdict).toBe("unknown");
   });
 });
 
-test("state that must last is compared by name, and what is gone is told", () => {
+test("persistent state is compared by name, and missing entries are reported", () => {
   const before = {
     identities: { a: "1", b: "2" },
     endpoints: { a: "7" },
@@ -202,7 +202,7 @@ test("state that must last is compared by name, and what is gone is told", () =>
   ]);
 });
 
-test("state that was never there cannot last", () => {
+test("incomplete persistent state is reported before the upgrade", () => {
   const state = { identities: { a: "1" }, endpoints: { a: "none" }, backends: { s: "" }, policies: {} };
   expect(unsettled(state)).toEqual([
     "endpoint id of pod a: none",

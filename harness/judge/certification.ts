@@ -7,9 +7,9 @@ export interface Judged {
 }
 
 /**
- * What the phases say of the upgrade; in the first nothing has moved yet. A leaked packet, a test that fails later, lost
- * state, an outage over the budget or an upgrade that did not come about decide against it; what the rig spoiled, or
- * nobody measured, leaves it unknown.
+ * The verdict on the upgrade from its phases; the first is the baseline. An upgrade is not certified if any of these
+ * occurs: a leaked packet, a test that fails after the baseline, lost persistent state, an outage over the budget, an
+ * upgrade that did not complete. Disturbances of the rig and missing measurements make it unknown.
  */
 export function certify(
   phases: readonly PhaseRecord[],
@@ -30,7 +30,7 @@ export function certify(
       );
     for (const s of p.suites) {
       if (s.failures.length + Object.keys(s.tests).length === 0) open.push(say(`${s.name} did not run`));
-      // What fails before anything moved is not the upgrade's doing; of the new version it decides.
+      // A failure in the baseline is not caused by the upgrade; a later one decides.
       for (const f of s.failures) (p === phases[0] ? findings : against).push(say(`${s.name}: ${f}`));
       if (s.tests.unknown !== 0 && s.tests.unknown !== undefined)
         open.push(say(`${s.name}: ${s.tests.unknown} unknown (run ${s.run})`));
@@ -39,12 +39,12 @@ export function certify(
     for (const r of [...p.rig, ...(p.unseen ?? [])]) open.push(say(r));
     if (p.disruptions.length === 0 || p.disruptions.some((d) => d.sent === 0))
       open.push(say("a path was not measured"));
-    if (p.deniedSent === 0) open.push(say("no denied request was sent: a leak could not show"));
+    if (p.deniedSent === 0) open.push(say("no denied request was sent, so a leak could not be seen"));
     for (const d of p.disruptions) {
       const worst = d.outages[0];
       const cause = worst === undefined || worst.cause === "" ? "" : ` (${worst.cause})`;
       const before = baselineOf(phases, p, d.path);
-      // Time that the rig took is not the upgrade's: nobody can tell which it was.
+      // If the rig was disturbed, an outage cannot be attributed to the upgrade.
       const over = p.rig.length > 0 ? open : against;
       if (d.lost > 0 && d.longestGapMs > budgets.upgradeGapMs)
         over.push(
@@ -77,7 +77,7 @@ export function certify(
   return { verdict, reasons: [...against, ...open], findings };
 }
 
-/** What the same path lost before anything moved. */
+/** What the same path lost in the baseline. */
 function baselineOf(phases: readonly PhaseRecord[], phase: PhaseRecord, path: string): string {
   const [first] = phases;
   if (first === undefined || first === phase) return "";

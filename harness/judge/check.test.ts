@@ -14,7 +14,7 @@ import { judgeShares } from "./shares.ts";
 const rig = { latenessP99Ms: 250, stallMs: 1000, controlLossShare: 0.01 };
 const everyMs = 5;
 
-/** A made-up history: `at(ms)` says who answers a request sent then, or how it is lost. */
+/** A made-up history: `at(ms)` gives the cluster that answers a request sent then, or how it is lost. */
 function history(
   durationMs: number,
   at: (ms: number) => string | SampleOutcome,
@@ -42,7 +42,7 @@ function history(
 const expectation = { from: ["east"], to: ["west"], withinMs: 2000, stableMs: 1000, sinceMs: 1000, rig };
 
 describe("failover", () => {
-  test("an outage within the budget passes, and its figures are told", () => {
+  test("an outage within the budget passes, and its figures are reported", () => {
     const h = history(5000, (ms) => (ms < 1100 ? "east" : ms < 1600 ? "refused" : "west"));
     expect(judgeFailover(h, expectation)).toEqual({ outcome: "pass", reasons: [] });
     expect(failoverFacts(h, expectation)).toMatchObject({
@@ -77,8 +77,12 @@ describe("failover", () => {
   });
 
   test.each([
-    ["nobody took over", history(4000, (ms) => (ms < 1100 ? "east" : "timeout")), /west never answered/],
-    ["the old side went on", history(4000, (ms) => (ms % 10 === 0 ? "east" : "west")), /east still answered/],
+    ["no cluster took over", history(4000, (ms) => (ms < 1100 ? "east" : "timeout")), /west never answered/],
+    [
+      "the old side kept answering",
+      history(4000, (ms) => (ms % 10 === 0 ? "east" : "west")),
+      /east still answered/,
+    ],
     [
       "still losing at the end",
       history(4000, (ms) => (ms < 1100 ? "east" : ms % 50 === 0 ? "reset" : "west")),
@@ -91,7 +95,7 @@ describe("failover", () => {
     expect(verdict.reasons.join("\n")).toContain("east/w -> 10.0.0.1:80");
   });
 
-  test("a rig that stood still makes it unknown, good or bad", () => {
+  test("a rig that stood still makes the verdict unknown, pass or fail", () => {
     const h = history(
       5000,
       (ms) => (ms < 1100 ? "east" : "west"),
@@ -173,7 +177,7 @@ describe("health", () => {
     nodes: [{ name: "west/b", host: target, endpoint: target, ...over }],
   });
 
-  test("green when every path was probed after the question", () => {
+  test("passes if every path was probed after the request", () => {
     expect(judgeHealth(healthCells([report()], ["west/b"], requested), ["east/a"]).outcome).toBe("pass");
   });
 
@@ -216,7 +220,7 @@ describe("discovery", () => {
   };
   const truth = remote.counts;
   const west = { name: "west", id: 2 };
-  test("each thing that is wrong is said", () => {
+  test("each deviation is reported", () => {
     expect(judgeRemoteCluster("east/a", west, remote, truth).outcome).toBe("pass");
     expect(judgeRemoteCluster("east/a", west, undefined, truth).reasons).toEqual([
       "east/a knows no remote cluster west",
@@ -273,7 +277,7 @@ test("paths: silence, a wrong answer and a path that was not tried", () => {
   );
 });
 
-test("policy: a drop is silence, a refusal is an answer, the rig's trouble is neither", () => {
+test("policy: a drop is a timeout, a refusal is an answer, an error of the rig is neither", () => {
   const path = (outcome: SampleOutcome) => ({ from: "a", to: "b", outcome, detail: "" });
   expect(
     judgeOutcomes([

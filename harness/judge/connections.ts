@@ -5,37 +5,41 @@ import { failoverFacts } from "./failover.ts";
 
 const kinds = { reused: "http keep-alive", tcp: "tcp heartbeat", udp: "udp flow" } as const;
 
-/** A pause of this many heartbeats without an answer is a stall: shorter ones come of a busy machine. */
+/** A pause of this many heartbeats without an answer is a stall: a busy machine causes shorter ones. */
 const stallBeats = 10;
 
-/** The connection that a good answer came on: a pod answers on each, and the prober counts those that it had to open. */
+/** Identifies the connection of a good answer: the pod, and the prober's count of connections that it opened. */
 export const answeredOn = ({ servedBy, detail = "" }: Sample): string => `${servedBy} ${detail}`;
 
 /**
- * What became of a connection that was open when the fault struck. `reset`: it ended, by a loss that was told or by
- * another connection that answers afterwards; `stalled`: nothing was told and no answer came for several heartbeats;
- * else it survived.
+ * What happened to a connection that was open when the fault began. `reset`: it ended, shown by a reported loss or by
+ * another connection that answers afterwards; `stalled`: no loss was reported and no answer came for several
+ * heartbeats; otherwise it survived.
  */
 export function connectionFigures(
   history: History,
   stretch: { readonly sinceMs: number; readonly stableMs: number },
 ): ConnectionFigures {
   const { connection } = history;
-  if (!isKept(connection)) throw new TypeError("what is not kept open has no fate");
+  if (!isKept(connection)) throw new TypeError("only kept connections have a fate");
   const facts = failoverFacts(history, stretch);
   const reported = Object.keys(facts.lossOutcomes).some((kind) => kind !== "timeout");
   let before: string | undefined;
-  let anew = false;
+  let reconnected = false;
   for (const s of history.samples) {
     if (s.outcome !== "ok") continue;
     const answered = answeredOn(s);
     if (s.sentMs < stretch.sinceMs) before = answered;
-    else if (before !== undefined && answered !== before) anew = true;
+    else if (before !== undefined && answered !== before) reconnected = true;
   }
   return {
     kind: kinds[connection],
     fate:
-      reported || anew ? "reset" : facts.longestGapMs > stallBeats * history.everyMs ? "stalled" : "survived",
+      reported || reconnected
+        ? "reset"
+        : facts.longestGapMs > stallBeats * history.everyMs
+          ? "stalled"
+          : "survived",
     longestGapMs: hundredths(facts.longestGapMs),
     lost: facts.lost,
     lossOutcomes: facts.lossOutcomes,

@@ -5,7 +5,7 @@ import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 export const describeCounts = (t: RemoteTruth): string =>
   `${t.nodes} nodes, ${t.endpoints} endpoints, ${t.identities} identities, ${t.services} services`;
 
-/** Addresses and pod CIDRs as the truth has them. */
+/** Addresses and pod CIDRs must equal those of the API server. */
 export function judgeNodeEntries(
   agent: string,
   reported: readonly NodeEntry[],
@@ -26,7 +26,7 @@ export function judgeNodeEntries(
   return failedBecause(reasons);
 }
 
-/** A cluster as the others are told of it. */
+/** A cluster as its peers see it. */
 interface Peer {
   readonly name: string;
   readonly id: number;
@@ -50,7 +50,7 @@ export function judgeRemoteCluster(
   return failedBecause(reasons);
 }
 
-/** KVStoreMesh, which copies the other clusters' state for the agents: the same signs, without the counts. */
+/** The same checks for KVStoreMesh, which copies the peers' state for the agents, without the counts. */
 export function judgeKvstoreMesh(who: string, peer: Peer, remote: RemoteClusterStatus | undefined): Verdict {
   return failedBecause(connectionTroubles(who, peer, remote));
 }

@@ -2,7 +2,7 @@ import type { Disruption, MeshEvent } from "#harness/model/certificate.ts";
 import { type Connection, isKept, type Sample, type SampleOutcome } from "#harness/model/history.ts";
 import { answeredOn } from "./connections.ts";
 
-/** What one standing stream saw, on the harness's clock in Unix milliseconds. */
+/** What one continuous stream recorded, on the harness's clock in Unix milliseconds. */
 export interface StandingStream {
   readonly path: string;
   readonly connection: Connection;
@@ -20,11 +20,14 @@ const kindOf = {
   dns: "dns",
 } as const satisfies Record<Connection, Disruption["kind"]>;
 
-/** An event this long before an outage may be its cause: an agent's pod is gone that long before its successor serves. */
+/**
+ * An event up to this long before an outage may be its cause: an agent's pod may be gone that long before its
+ * successor serves.
+ */
 const causeMs = 20_000;
 const mostOutages = 5;
 
-/** What a stretch of time did to a stream; the stretch in Unix milliseconds, events since its begin. */
+/** Losses of a stream in an interval of Unix milliseconds; events are relative to its beginning. */
 export function disruptionOf(
   stream: StandingStream,
   sinceUnixMs: number,
@@ -40,7 +43,7 @@ export function disruptionOf(
   let lastGoodMs = since;
   let lostSinceGood = 0;
   const outages: { afterMs: number; gapMs: number; lost: number }[] = [];
-  // Which connection answered last, and whether its end was told already.
+  // The connection that answered last, and whether its end was counted already.
   let connection: string | undefined;
   let endReported = false;
   const close = (atMs: number): void => {
@@ -53,7 +56,7 @@ export function disruptionOf(
     if (s.outcome === "ok") {
       close(s.sentMs);
       lastGoodMs = s.sentMs;
-      // One that ended while nothing was on its way shows only in who answers next.
+      // If a connection ended with nothing in flight, only the next answer shows it.
       const now = answeredOn(s);
       if (isKept(stream.connection) && connection !== undefined && now !== connection && !endReported)
         resets += 1;
@@ -63,7 +66,7 @@ export function disruptionOf(
     }
     lost += 1;
     lostSinceGood += 1;
-    // A kept connection that ended takes every request with it that was on its way: they are one end.
+    // All requests in flight on a kept connection that ended count as one end.
     if (tellsEnd(stream.connection, s.outcome) && !endReported) {
       resets += 1;
       endReported = true;
@@ -90,12 +93,12 @@ export function disruptionOf(
   };
 }
 
-/** A kept TCP connection that is silent is not given up: whatever else befalls it is its end, or the next one's. */
+/** A kept TCP connection survives timeouts; any other loss is its end, or that of the next connection. */
 function tellsEnd(connection: Connection, outcome: SampleOutcome): boolean {
   return connection === "tcp" ? outcome !== "timeout" : isKept(connection) && outcome === "reset";
 }
 
-/** The last thing that happened before the outage ended, if it was near. */
+/** The last event before the end of the outage, if it was close enough. */
 function causeOf(outage: { afterMs: number; gapMs: number }, events: readonly MeshEvent[]): string {
   const near = events.filter(
     (e) => e.afterMs <= outage.afterMs + outage.gapMs && e.afterMs >= outage.afterMs - causeMs,

@@ -3,7 +3,7 @@ import type { History, Sample } from "#harness/model/history.ts";
 import { failedBecause, passed, type Verdict } from "#harness/model/verdict.ts";
 import { judgeRig, type RigFacts, type RigThresholds, rigFacts } from "./rig.ts";
 
-/** What a history tells of a disturbance; times on the prober's clock. */
+/** What a history shows of a disturbance; times on the prober's clock. */
 export interface FailoverFacts extends RigFacts {
   readonly sent: number;
   readonly lost: number;
@@ -14,11 +14,11 @@ export interface FailoverFacts extends RigFacts {
   readonly firstErrorMs: number | undefined;
   readonly firstNewMs: number | undefined;
   readonly stableAgainMs: number | undefined;
-  /** Whether nothing was being lost any more at the end. */
+  /** Whether losses had stopped by the end. */
   readonly recovered: boolean;
   /**
-   * From the last good request before the first loss (one interval before the stretch began, where that was earlier) to
-   * the first of the stable stretch; 0 without a loss.
+   * From the last good request before the first loss (at most one send interval before the window began) to the first
+   * of the stable period; 0 without a loss.
    */
   readonly outageMs: number;
   /** The longest time without a good answer. */
@@ -26,12 +26,12 @@ export interface FailoverFacts extends RigFacts {
   readonly cpuShare: number;
 }
 
-/** The stretch of a history that is judged. */
+/** The window of a history that is judged. */
 export interface JudgedInterval {
   readonly stableMs: number;
   /** When the fault (or the healing) began. */
   readonly sinceMs: number;
-  /** When the judged stretch ends; the history's end by default. */
+  /** When the judged window ends; the history's end by default. */
   readonly untilMs?: number;
 }
 
@@ -43,7 +43,7 @@ export interface FailoverExpectation extends JudgedInterval {
   readonly rig: RigThresholds;
 }
 
-/** In one pass, so that a history of millions costs no more than itself. */
+/** In one pass, because a history may hold millions of samples. */
 export function failoverFacts(
   history: History,
   stretch: JudgedInterval & { readonly from?: readonly string[]; readonly to?: readonly string[] },
@@ -103,7 +103,7 @@ export function failoverFacts(
     stableAgainMs,
     recovered: firstLost === undefined || stableAgainMs !== undefined,
     outageMs: firstLost === undefined ? 0 : (stableAgainMs ?? endMs) - fromMs,
-    // From the last answer before the stretch to its end: a gap may begin before it, and never close.
+    // From the last answer before the window to its end: a gap may begin before it and never close.
     longestGapMs: longestGap(goodBeforeMs, goodEnds, lost > 0 ? endMs : undefined),
     cpuShare: history.cpuShare,
   };
@@ -125,7 +125,7 @@ function longestGap(beforeMs: number | undefined, ends: number[], untilMs: numbe
   return longestMs;
 }
 
-/** The verdict on one move of traffic. The rig is judged first: where it spoiled the run, nothing is said of Cilium. */
+/** The verdict on one move of traffic. The rig is judged first: if it was disturbed, there is no verdict on Cilium. */
 export function judgeFailover(history: History, expectation: FailoverExpectation): Verdict {
   const rig = judgeRig(history, expectation.rig, expectation.sinceMs);
   if (rig.outcome !== "pass") return rig;
@@ -134,7 +134,7 @@ export function judgeFailover(history: History, expectation: FailoverExpectation
   const move = `${history.vantage} -> ${history.target}, ${from} to ${to}`;
   const reasons: string[] = [];
   if (facts.lastOldMs === undefined)
-    reasons.push(`${move}: ${from} never answered, so there was nothing to move from`);
+    reasons.push(`${move}: ${from} never answered, so no traffic could move away from it`);
   if (facts.firstNewMs === undefined) reasons.push(`${move}: ${to} never answered`);
   const stragglers = stragglersOf(history, expectation);
   if (stragglers > 0)
@@ -145,7 +145,7 @@ export function judgeFailover(history: History, expectation: FailoverExpectation
   return reasons.length === 0 ? passed : failedBecause(reasons);
 }
 
-/** The verdict where nothing need move: how long requests were lost. */
+/** The verdict if traffic need not move: how long requests were lost. */
 export function judgeOutage(
   history: History,
   expectation: JudgedInterval & { readonly withinMs: number; readonly rig: RigThresholds },
@@ -170,7 +170,7 @@ function lossReasons(what: string, facts: FailoverFacts, withinMs: number): stri
   return reasons;
 }
 
-/** Good answers of the old side in the last `stableMs` of the stretch. */
+/** Good answers of the old side in the last `stableMs` of the window. */
 function stragglersOf(history: History, expectation: FailoverExpectation): number {
   const untilMs = expectation.untilMs ?? Number.POSITIVE_INFINITY;
   let tailMs = 0;

@@ -5,8 +5,8 @@ import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 export const healthPaths = ["host ICMP", "host HTTP", "endpoint ICMP", "endpoint HTTP"] as const;
 
 /**
- * Every agent's report against every node. A path probed before `askedAtMs` (Unix) is `stale`: it says nothing of now.
- * A node or a path that is not there is `unknown`, never left out.
+ * Every agent's report against every node. A path probed before `askedAtMs` (Unix) is `stale`. A missing node or path
+ * is `unknown`, never left out.
  */
 export function healthCells(
   reports: readonly HealthReport[],

@@ -6,30 +6,30 @@ export interface HostLimits {
   readonly freeDiskBytes: number;
 }
 
-/** A disturbance counts from this long on: one second of somebody's shell spoils nothing. */
+/** Shorter disturbances do not count: a shell command of one second is harmless. */
 const disturbedMs = 3000;
 
-/** As many refused answers of Docker's daemon in a row: each may be one that was just too late. */
+/** This many missing answers of Docker's daemon in a row count: a single one may just be late. */
 const inARow = 3;
 
-/** A sample comes a second after the one before; on a machine that is busy enough it comes much later. */
+/** Samples are one second apart; on a busy machine, much more. */
 const everyMs = 1000;
 
-/** What a sample that came in time saw of the time just after an interval counts for it too. */
+/** A sample that ends this soon after an interval counts for it too. */
 const afterMs = 500;
 
-/** A sample and where the stretch that it tells of began. */
+/** A sample and the beginning of the time that it covers. */
 interface SampleInterval extends HostSample {
   readonly sinceMs: number;
 }
 
-/** Programs named of a disturbance. */
+/** The most programs named per disturbance. */
 const namesAtMost = 4;
 
-/** A daemon that is told to stop ends its containers first, and answers meanwhile. */
+/** A stopping daemon still answers while it ends its containers. */
 const dockerEndsMs = 30_000;
 
-/** What disturbed the rig in a stretch of time, in words; nothing where it was left alone. */
+/** Disturbances of the rig in an interval, as sentences; empty if there were none. */
 export function disturbances(
   samples: readonly HostSample[],
   limits: HostLimits,
@@ -42,11 +42,11 @@ export function disturbances(
   const during = stretches.filter((s) => s.atMs >= sinceMs && s.sinceMs <= untilMs + afterMs);
   const found: string[] = [];
   const foreign = (s: HostSample): number => s.busyCores - s.labCores - s.ownCores;
-  // A test may be shorter than a disturbance: what began just before it counts too.
+  // A test may be shorter than a disturbance, so one that began just before it counts too.
   const around = stretches.filter((s) => s.atMs >= sinceMs - disturbedMs && s.sinceMs <= untilMs + afterMs);
   const hogged = longestRun(around, (s) => foreign(s) > limits.foreignCores);
   const hoggedMs = lengthMs(hogged);
-  // By time: where the processors are the most wanted, the fewest samples come.
+  // Weighted by time: a busy machine takes fewer samples.
   if (hoggedMs >= disturbedMs) {
     const mean = hogged.reduce((sum, s) => sum + foreign(s) * (s.atMs - s.sinceMs), 0) / hoggedMs;
     const names = [...new Set(hogged.flatMap((s) => s.foreignNames ?? []))].slice(0, namesAtMost);

@@ -6,7 +6,7 @@ const signal = new AbortController().signal;
 const waiting = { what: "a thing", withinMs: 10, everyMs: 2, signal };
 const silent = new MeshproofError("probe-failed", "the prober at east/n1 has been silent for 6.0s");
 
-test("a verdict of an earlier look does not hide that the prober failed since", async () => {
+test("an earlier verdict does not hide a later failure of the prober", async () => {
   let looks = 0;
   const judge = async () => {
     looks += 1;

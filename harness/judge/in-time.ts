@@ -3,8 +3,8 @@ import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/
 import type { Verdict } from "#harness/model/verdict.ts";
 
 /**
- * Judged again until it passes or its time is up; the last verdict counts. For what arrives by and by. Where no look
- * came to a verdict, the timeout is thrown, with what was seen; so it is where the test machine failed the last look.
+ * Judges repeatedly until the verdict is a pass or time is up; the last verdict counts. For state that propagates.
+ * Throws the timeout with what was seen if there was no verdict, or if the test machine failed the last attempt.
  */
 export async function judgedInTime(
   judge: () => Promise<Verdict>,

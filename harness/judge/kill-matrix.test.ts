@@ -25,7 +25,7 @@ describe("a cell of the kill matrix", () => {
     expect(matches("a.c", "abc")).toBe(false);
   });
 
-  test("killed needs a failure that names what was harmed", () => {
+  test("killed needs a failure message that names the target", () => {
     expect(state(record("east -> west > TCP x", "fail", "no answer from east-worker"))).toBe("killed");
     expect(state(record("east -> west > TCP x", "fail", "no answer"))).toBe("unnamed");
     expect(state(record("east -> west > TCP x", "fail", "no answer from lab--east-worker"))).toBe("unnamed");
@@ -43,7 +43,7 @@ describe("a cell of the kill matrix", () => {
     expect(notRun("f", "pod-to-pod > x")).toMatchObject({ state: "unknown", outcome: "unknown" });
   });
 
-  test("an earlier run settled a fault that killed what it must by the tables of now, and broke nothing", () => {
+  test("a result of an earlier run is final if the fault killed every test that the current tables require and broke none", () => {
     const fault = { name: "g", group: "network", does: "", subject: "", durationMs: 1, run: "r", errors: [] };
     const killed = judgeCell("g", record("east -> west > TCP x", "fail", "east-worker"), expected, context);
     const test_ = "pod-to-pod > east -> west > TCP x";
@@ -65,7 +65,7 @@ describe("a cell of the kill matrix", () => {
     expect(worstCells([killed, cellOf("", "unknown")]).map((c) => c.state)).toEqual(["unknown"]);
   });
 
-  test("survivors and tests that nothing killed are listed, faults that did not work among them", () => {
+  test("survivors are listed, also faults that did not work, and so are tests that no fault killed", () => {
     const cells = [
       judgeCell("f", record("east -> west > TCP x", "pass"), expected, context),
       judgeCell("g", record("east -> west > TCP x", "fail", "east-worker"), expected, context),
@@ -97,7 +97,7 @@ describe("disturbances of the host", () => {
   const seconds = (over: (i: number) => Partial<HostSample>) =>
     Array.from({ length: 10 }, (_, i) => sample(i * 1000, over(i)));
 
-  test("a busy lab is none; two seconds of somebody's shell neither", () => {
+  test("a busy lab is none; nor are two seconds of another program", () => {
     expect(
       disturbances(
         seconds(() => ({})),
@@ -116,7 +116,7 @@ describe("disturbances of the host", () => {
     ).toEqual([]);
   });
 
-  test("hogged processors, a stall, a full disk and a lost daemon each have their sentence", () => {
+  test("hogged processors, a stall, a full disk and a lost daemon are each reported", () => {
     const reported = (over: Partial<HostSample>) =>
       disturbances(
         seconds(() => over),
@@ -133,7 +133,7 @@ describe("disturbances of the host", () => {
     expect(reported({ dockerAnswers: false })).toContain("Docker");
   });
 
-  test("what was before the test does not count", () => {
+  test("a disturbance before the test does not count", () => {
     expect(
       disturbances(
         seconds((i) => (i < 4 ? { dockerAnswers: false } : {})),

@@ -6,7 +6,7 @@ import type { TestRecord } from "#harness/model/record.ts";
 /** What a fault should do to a suite: patterns over full test names, `*` for any text. */
 export interface Expectation {
   readonly mustFail: readonly string[];
-  /** Tests that may fail too: the harm reaches them on some runs or for another reason. */
+  /** Tests that may fail too: the fault affects them on some runs, or indirectly. */
   readonly mayFail: readonly string[];
 }
 
@@ -22,12 +22,12 @@ export function expectationOf(
   return expected.mayFail.some((p) => matches(p, test, clusters)) ? "either" : "green";
 }
 
-/** A test that should have failed and has no verdict: what it would have said is not known. */
+/** A test that should have failed but was not run. */
 export function notRun(fault: string, test: string): KillCell {
   return { fault, test, state: "unknown", outcome: "unknown", message: "it was not run" };
 }
 
-/** `names`: what the injection injected; a killed test's message holds at least one of them. */
+/** `names`: the targets of the injection; a killed test's message contains at least one of them. */
 export function judgeCell(
   fault: string,
   test: TestRecord,
@@ -51,8 +51,8 @@ export function judgeCell(
 }
 
 /**
- * Whether an earlier run settled a fault: it worked, every test that must fail was killed, and nothing else is amiss.
- * `mustFail`: `suite > test`, by the tables of now.
+ * Whether an earlier result of a fault is final: it worked, killed every test that must fail, and broke no other.
+ * `mustFail`: `suite > test`, from the current tables.
  */
 export function isSettled(
   fault: ProvenFault,
@@ -87,7 +87,7 @@ export function worstCells(cells: readonly KillCell[]): KillCell[] {
 export const isSurvivor = ({ state }: Pick<KillCell, "state">): boolean =>
   state === "survived" || state === "unnamed" || state === "broke";
 
-/** `tests`: every test of the suites, those that can fail at all (not unsupported on a healthy mesh). */
+/** `tests`: every test of the suites that can fail (not unsupported on a healthy mesh). */
 export function killMatrix(
   faults: readonly ProvenFault[],
   cells: readonly KillCell[],

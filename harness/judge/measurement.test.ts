@@ -93,8 +93,8 @@ describe("phases", () => {
   });
 
   test.each([
-    ["within its error is told late: the effect bounds it", 582, 485, 0],
-    ["by more contradicts the rest, and is not seen", 590, 0, 485],
+    ["within its error was reported late: the effect bounds it", 582, 485, 0],
+    ["by more than its error counts as not seen", 590, 0, 485],
   ])("a cause that is stamped after its effect %s", (_name, sliceMs, slice, unexplained) => {
     const late = {
       path,
@@ -109,7 +109,7 @@ describe("phases", () => {
     expect(phases.unexplainedMs).toBe(unexplained);
   });
 
-  test("nothing at all but the traffic explains nothing", () => {
+  test("traffic alone explains nothing", () => {
     expect(phasesOf({ path, events: [] }, facts, clock)).toMatchObject({ links: [], unexplainedMs: 505 });
   });
 
@@ -123,18 +123,18 @@ describe("phases", () => {
 });
 
 describe("an outage", () => {
-  test("that is not over is no recovery, and fails by name", () => {
+  test("that is not over is no recovery, and fails with the target's name", () => {
     const h = history(5000, (ms) => (ms >= 1100 ? "timeout" : "ok"));
     expect(failoverFacts(h, stretch).recovered).toBe(false);
     expect(judgeOutage(h, { ...stretch, withinMs: 60_000, rig }).reasons.join()).toMatch(/still being lost/);
   });
 
-  test("that began long before the stretch counts from the stretch on", () => {
+  test("that began long before the window counts from its beginning", () => {
     const h = history(9000, (ms) => (ms >= 500 && ms < 4000 ? "timeout" : "ok"));
     expect(failoverFacts(h, { stableMs: 1000, sinceMs: 3000 }).outageMs).toBe(1005);
   });
 
-  test("of nothing lost is none, and a single loss breaks a budget of none", () => {
+  test("does not exist without a loss, and a single loss exceeds a budget of zero", () => {
     const good = history(5000, () => "ok");
     const bad = history(5000, (ms) => (ms === 2000 ? "reset" : "ok"));
     expect(judgeOutage(good, { ...stretch, withinMs: 0, rig }).outcome).toBe("pass");
@@ -158,7 +158,7 @@ describe("established connections", () => {
   });
 });
 
-test("a distribution tells the middle, the tail and its own uncertainty, the same for the same seed", () => {
+test("a distribution gives median, tail and confidence interval, the same for the same seed", () => {
   const values = Array.from({ length: 21 }, (_, i) => i * 10);
   const d = distributionOf(values, 7);
   expect(d).toMatchObject({ count: 21, min: 0, median: 100, p95: 190, max: 200 });
@@ -187,7 +187,7 @@ function measured(outageMs: number, change: Partial<Measurement> = {}): Measurem
   });
 }
 
-test("figures leave out what the rig spoiled and keep unrecovered runs out of medians", () => {
+test("figures leave out runs with a disturbed rig and keep unrecovered runs out of medians", () => {
   const down = { ...measured(9000).away, recovered: false };
   const [figure, other] = figuresOf(
     [
@@ -229,7 +229,7 @@ describe("a baseline", () => {
     ["too few", baseline.slice(1)],
     ["another version", baseline.map((m) => ({ ...m, setting: { ...m.setting, cilium: "1.19.1" } }))],
     ["another method", baseline.map((m) => ({ ...m, method: 2 }))],
-    ["spoiled by the rig", baseline.map((m) => ({ ...m, outcome: "unknown" as const }))],
+    ["disturbed", baseline.map((m) => ({ ...m, outcome: "unknown" as const }))],
   ])("of %s runs gives no verdict", (_name, runs) => {
     expect(judgeByBaseline(measured(400), runs, limits).outcome).toBe("unknown");
   });

@@ -10,7 +10,7 @@ export interface PathAnswers {
   readonly answers: readonly AskAnswer[];
 }
 
-/** Every request of every path was answered by the right pod; none of the paths is missing. */
+/** Passes if the right pod answered every request and no path is missing. */
 export function judgePaths(paths: readonly PathAnswers[], expectedPaths: number): Verdict {
   const reasons: string[] = [];
   if (paths.length !== expectedPaths || expectedPaths === 0)

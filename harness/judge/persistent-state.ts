@@ -7,7 +7,7 @@ const nouns: Readonly<Record<keyof PersistentState, string>> = {
   policies: "status of policy",
 };
 
-/** What is not there yet: state that was never whole could only pretend to have lasted. */
+/** Missing entries: incomplete state cannot show that it persists. */
 export function unsettled(state: PersistentState): string[] {
   return (Object.keys(nouns) as (keyof PersistentState)[]).flatMap((part) => {
     const entries = Object.entries(state[part]);
@@ -18,7 +18,7 @@ export function unsettled(state: PersistentState): string[] {
   });
 }
 
-/** What is not as it was before, one line each. */
+/** Differences, one line each. */
 export function changesOf(cluster: string, before: PersistentState, after: PersistentState): string[] {
   return (Object.keys(nouns) as (keyof PersistentState)[]).flatMap((part) =>
     Object.entries(before[part]).flatMap(([name, was]) => {

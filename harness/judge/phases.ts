@@ -4,16 +4,16 @@ import type { Boundary, Phases } from "#harness/model/measurement.ts";
 import type { FailoverFacts } from "./failover.ts";
 
 /**
- * Lays the chain of causes over the outage that the traffic showed. A boundary is the first time after the fault that a
- * link had no active backend of the struck cluster left. The outage is cut at the boundaries; a piece counts as
- * explained only where both its ends were seen.
+ * Splits the outage seen in traffic at the boundaries of the chain of causes. A boundary is the first time after the
+ * fault that a link had no active backend of the target cluster left. A piece counts as explained only if both its ends
+ * were seen.
  */
 export function phasesOf(
   chain: ChainRecord,
   facts: FailoverFacts,
   clock: {
     readonly faultUnixMs: number;
-    /** What changed later is the healing's. */
+    /** Later changes belong to the healing. */
     readonly healingUnixMs: number;
     readonly proberZeroUnixMs: number;
     readonly proberErrorMs: number;
@@ -77,8 +77,8 @@ function cutOutage(
 }
 
 /**
- * A cause is not later than its effect. A stamp that says so within its error was told late: the effect's time bounds
- * it. One that says so by more contradicts the rest, and counts as not seen.
+ * A cause is never later than its effect. A stamp that is later within its error was reported late: the effect's time
+ * bounds it. A stamp later by more counts as not seen.
  */
 function inCausalOrder(seen: Phases["seen"]): Phases["seen"] {
   let next: Phases["seen"][number] | undefined;

@@ -1,7 +1,7 @@
 import type { SampleOutcome } from "#harness/model/history.ts";
 import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 
-/** What became of one request. */
+/** The outcome of one request. */
 export interface PolicyPath {
   readonly from: string;
   readonly to: string;
@@ -15,8 +15,8 @@ export interface ExpectedPath {
 }
 
 /**
- * An open path answers; a denied one is silent. A refusal is an answer of the peer's kernel, so the policy let the
- * packet through. Anything else (a broken prober, no route) is the rig's trouble.
+ * An open path answers; a denied one times out. A refusal is an answer of the peer's kernel, so policy let the packet
+ * through. Anything else (a broken prober, no route) is an error of the rig.
  */
 export function judgeOutcomes(paths: readonly ExpectedPath[]): Verdict {
   if (paths.length === 0) return unknownBecause(["no path was tried"]);

@@ -15,7 +15,7 @@ export interface RigFacts {
   readonly controlSent: number;
 }
 
-/** The prober's own scheduling error and control losses from `sinceMs` on: before it, programs are still starting. */
+/** The prober's own scheduling error and control losses from `sinceMs` on: earlier, programs are still starting. */
 export function rigFacts(history: Pick<History, "samples" | "control">, sinceMs: number): RigFacts {
   const lateness: number[] = [];
   for (const s of history.samples) if (s.dueMs >= sinceMs) lateness.push(s.sentMs - s.dueMs);
@@ -35,7 +35,7 @@ export function rigFacts(history: Pick<History, "samples" | "control">, sinceMs:
   };
 }
 
-/** Whether the rig was well enough for the history to mean anything about the mesh. */
+/** Whether the rig was undisturbed, so that the history says something about the mesh. */
 export function judgeRig(history: History, limits: RigThresholds, sinceMs: number): Verdict {
   const facts = rigFacts(history, sinceMs);
   if (Number.isNaN(facts.latenessMaxMs))
@@ -48,7 +48,7 @@ export function judgeRig(history: History, limits: RigThresholds, sinceMs: numbe
   return reasons.length === 0 ? passed : unknownBecause(reasons);
 }
 
-/** What was wrong with a prober, in words; nothing where it was well. */
+/** Problems of a prober, as sentences; empty if there were none. */
 export function rigTroubles(vantage: string, facts: RigFacts, limits: RigThresholds): string[] {
   const reasons: string[] = [];
   if (facts.latenessP99Ms > limits.latenessP99Ms) {

@@ -1,6 +1,6 @@
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 
-/** What is missing and what is too much, each by name. */
+/** Missing and surplus items, by name. */
 export function judgeSameSet(what: string, actual: readonly string[], expected: readonly string[]): Verdict {
   const missing = expected.filter((e) => !actual.includes(e));
   const surplus = actual.filter((a) => !expected.includes(a));

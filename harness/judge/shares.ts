@@ -4,13 +4,13 @@ import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 export interface Answers {
   /** Pod names, one per answer. */
   readonly good: readonly string[];
-  /** What became of each request without an answer. */
+  /** The outcome of each request without an answer. */
   readonly bad: readonly string[];
 }
 
 /**
- * Whether every request was answered, every expected backend answered, none but them did, and each about as often as
- * an even choice would: the tolerance follows from the number of answers and the false-alarm probability.
+ * Whether every request was answered, by all expected backends and no others, and by each about as often as an even
+ * distribution gives: the tolerance follows from the number of answers and the false-alarm probability.
  */
 export function judgeShares(
   what: string,

@@ -6,13 +6,13 @@ import { isSameLab, type LabKey } from "#harness/state/inventory.ts";
 import { readLabState } from "#harness/state/lab.ts";
 import { everyFoundLab, everyLab } from "#harness/state/reap.ts";
 
-/** A lab of any owner, by what Docker, processes and this owner's state folder show. */
+/** A lab of any owner, as shown by Docker, processes and this owner's state folder. */
 export interface LabOfOwner extends LabKey {
-  /** Whether it is a lab of the owner who asks. */
+  /** Whether it belongs to the current owner. */
   readonly own: boolean;
-  /** The owner's, where a label tells. */
+  /** The owner's state folder, if a label names it. */
   readonly stateFolder?: string;
-  /** How far it got, where this state folder tells. */
+  /** Its phase, if this state folder has it. */
   readonly phase?: LabState["phase"];
   readonly containers: readonly string[];
   readonly networks: readonly string[];
@@ -20,7 +20,7 @@ export interface LabOfOwner extends LabKey {
   readonly runningNodes: number;
 }
 
-/** The labs of all owners, those of this one first. */
+/** The labs of all owners, those of the current one first. */
 export async function labsOfAllOwners(): Promise<LabOfOwner[]> {
   await dockerInfo();
   const self = currentOwner();
@@ -47,12 +47,12 @@ export async function labsOfAllOwners(): Promise<LabOfOwner[]> {
   );
 }
 
-/** Else a state file or processes tell of it. */
+/** Otherwise only a state file or processes show the lab. */
 const hasObjects = (l: LabOfOwner): boolean => l.containers.length + l.networks.length > 0;
 
-/** As a person reads it. */
+/** One line per lab, for people. */
 export function labOfOwnerLines(labs: readonly LabOfOwner[]): string[] {
-  return labs.length === 0 ? ["no lab of any owner"] : labs.map(lineOf);
+  return labs.length === 0 ? ["no labs"] : labs.map(lineOf);
 }
 
 function lineOf(lab: LabOfOwner): string {

@@ -6,13 +6,13 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { exampleLabState } from "#harness/model/examples.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { currentOwner, labLabels, type Owner, ownerOf } from "#harness/platform/owner.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { labDir } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { labOfOwnerLines, labsOfAllOwners } from "./all-labs.ts";
 import { downAll, downForeign, downLab } from "./down.ts";
 import { freeCapacity } from "./other-labs.ts";
 import { up } from "./up.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const signal = new AbortController().signal;
 const stateHome = process.env.XDG_STATE_HOME;
@@ -31,7 +31,7 @@ interface Holding {
 }
 let all: Holding = { containers: [], networks: [] };
 
-/** A Docker that holds `all`, and takes out what it is told to remove. */
+/** A fake Docker that holds `all`, and removes objects on request. */
 function docker(argv: readonly string[]): { exitCode: number; stdout: string; stderr: string } {
   const isNetwork = argv[0] === "network";
   const verb = isNetwork ? argv[1] : argv[0];
@@ -85,7 +85,7 @@ const placeEarlier = (lab: string): string[] => {
   return namesOf(`meshproof-${lab}--east`, `meshproof-${lab}`);
 };
 
-/** As version 1 kept it: no owner, or the process that removes it under that name. */
+/** As version 1 wrote it: without an owner, or with the removing process under that key. */
 const writeState = (lab: string, state: object): void => {
   const { owner: _, ...now } = exampleLabState({ lab });
   mkdirSync(labDir(lab), { recursive: true });
@@ -107,7 +107,7 @@ afterEach(() => {
 });
 
 describe("two owners with a lab of one name", () => {
-  test("down removes one's own lab alone", async () => {
+  test("down removes only the current owner's lab", async () => {
     placeFor(self, "unit-seed");
     const theirs = placeFor(bob, "unit-seed");
     await downLab("unit-seed", progress, signal);
@@ -123,14 +123,14 @@ describe("two owners with a lab of one name", () => {
     expect(notes.join()).toContain(`lab unit-seed of ${bob.id}, lab unit-seed of unlabelled`);
   });
 
-  test("down --owner removes the one that is named", async () => {
+  test("down --owner removes the named lab", async () => {
     const kept = [...placeFor(self, "unit-seed"), ...placeEarlier("unit-seed")].sort();
     placeFor(bob, "unit-seed");
     await downForeign({ lab: "unit-seed", owner: bob.id }, progress, signal);
     expect(names()).toEqual(kept);
   });
 
-  test("down --owner refuses what is not there, what cannot be, and a lab at work", async () => {
+  test("down --owner refuses a missing lab, an impossible owner, and a lab in use", async () => {
     placeFor(bob, "unit-seed");
     await expect(downForeign({ lab: "x", owner: bob.id }, progress, signal)).rejects.toMatchObject({
       code: "lab-missing",
@@ -154,7 +154,7 @@ describe("two owners with a lab of one name", () => {
     placeFor(self, "unit-seed");
     placeFor(bob, "unit-seed");
     placeEarlier("unit-seed");
-    // Processes of this machine may carry marks of others.
+    // Processes of this machine may carry marks of other labs.
     const labs = (await labsOfAllOwners()).filter((l) => l.networks.length > 0);
     expect(labs).toMatchObject([
       { lab: "unit-seed", owner: self.id, own: true, stateFolder: self.stateFolder, runningNodes: 1 },
@@ -164,10 +164,10 @@ describe("two owners with a lab of one name", () => {
     expect(labOfOwnerLines(labs)[1]).toContain(`down --lab unit-seed --owner ${bob.id}`);
   });
 
-  test("those that run beside a lab are named, and left", async () => {
+  test("other running labs are named, and left alone", async () => {
     const theirs = placeFor(bob, "unit-seed");
     await freeCapacity("unit-seed", progress, signal);
-    expect(notes.join()).toContain(`lab unit-seed of ${bob.id} runs beside this one, 1 nodes`);
+    expect(notes.join()).toContain(`lab unit-seed of ${bob.id} runs on this machine too, 1 nodes`);
     expect(names()).toEqual(theirs);
   });
 });
@@ -203,7 +203,7 @@ describe("a lab whose state cannot be used", () => {
 describe("a lab of an earlier version in one's own state folder", () => {
   beforeEach(() => writeState("unit-seed", { version: 1 }));
 
-  test("is left by down, down --all and whoever makes room, though its process is gone", async () => {
+  test("is left alone by down, down --all and freeCapacity, although its process is gone", async () => {
     const left = placeEarlier("unit-seed");
     writeState("unit-seed", { version: 1, owner: { pid: 2 ** 30, pidStart: "1" } });
     await expect(downLab("unit-seed", progress, signal)).rejects.toMatchObject({
@@ -217,7 +217,7 @@ describe("a lab of an earlier version in one's own state folder", () => {
     expect(notes.join()).toContain("lab unit-seed of unlabelled");
   });
 
-  test("goes with its state when it is named, also where Docker holds nothing of it", async () => {
+  test("is removed with its state if it is named, even if Docker has no objects of it", async () => {
     const kept = placeFor(self, "unit-seed");
     placeEarlier("unit-seed");
     await downForeign({ lab: "unit-seed", owner: "unlabelled" }, progress, signal);
@@ -238,7 +238,7 @@ describe("up", () => {
   const bringUp = () =>
     up({ plan, runId: "r", images: { source: "archive", archive: join(dir, "no") }, progress, signal });
 
-  test("refuses names that somebody else has, and touches nothing", async () => {
+  test("refuses names in use by others, and changes nothing", async () => {
     place(
       kindNameIn(self.short, "unit-seed", "east"),
       labPrefix(self.short, "unit-seed"),
@@ -254,14 +254,14 @@ describe("up", () => {
     expect(existsSync(labDir("unit-seed"))).toBe(false);
   });
 
-  test("refuses where the state folder has a lab of an earlier version under the name", async () => {
+  test("refuses a name under which the state folder has a lab of an earlier version", async () => {
     writeState("unit-seed", { version: 1 });
     const before = placeEarlier("unit-seed");
     await expect(bringUp()).rejects.toMatchObject({ code: "lab-foreign" });
     expect(names()).toEqual(before);
   });
 
-  test("passes over a lab of the same name of another owner", async () => {
+  test("ignores a lab of the same name of another owner", async () => {
     const theirs = placeFor(bob, "unit-seed");
     await expect(bringUp()).rejects.not.toMatchObject({ code: "lab-foreign" });
     expect(names()).toEqual(theirs);

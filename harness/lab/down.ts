@@ -26,7 +26,9 @@ export async function downLab(lab: string, progress: Progress, signal: AbortSign
     if (state !== undefined) requireOwn(state);
     const isReadable = state !== undefined || !(await listLabs()).includes(lab);
     if (state !== undefined && !isKindPlan(state.plan))
-      await progress.step("remove what Meshproof created there", () => removeManaged(new Mesh(state)));
+      await progress.step("remove Meshproof's objects from the external clusters", () =>
+        removeManaged(new Mesh(state)),
+      );
     const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, held));
     await forgetPriority();
     if (!isReadable) await noteWhatIsLeft(lab, progress);
@@ -48,13 +50,13 @@ async function noteWhatIsLeft(lab: string, progress: Progress): Promise<void> {
 }
 
 /**
- * Removes a lab of another owner, whom somebody named. Throws `usage` for an owner that cannot be, `lab-missing` where
- * there is no such lab, `lab-busy` while that owner's command works on it, as far as their state folder can be read.
+ * Removes a lab of another owner, given by id. Throws `usage` for a malformed id, `lab-missing` if there is no such
+ * lab, `lab-busy` while a command of that owner uses it, if their state folder is readable.
  */
 export async function downForeign(key: LabKey, progress: Progress, signal: AbortSignal): Promise<string[]> {
   if (key.owner === currentOwner().id) return downLab(key.lab, progress, signal);
   if (key.owner !== unlabelled && shortOf(key.owner) === undefined && !/^[0-9a-f]{6}$/.test(key.owner))
-    throw new MeshproofError("usage", `--owner ${JSON.stringify(key.owner)} is no owner's id`, {
+    throw new MeshproofError("usage", `--owner ${JSON.stringify(key.owner)} is not an owner id`, {
       remedy: "`npm run mesh -- status --all-owners` lists labs and their owners",
     });
   await dockerInfo();
@@ -75,8 +77,8 @@ export async function downForeign(key: LabKey, progress: Progress, signal: Abort
 }
 
 /**
- * Removes every lab of this owner and what killed image builds left. A lab that a living command holds is left alone, and
- * said so; labs of other owners are named and left alone.
+ * Removes every lab of this owner and leftovers of killed image builds. A lab in use by another command is left alone
+ * with a note; labs of other owners are named and left alone.
  */
 export async function downAll(progress: Progress, signal: AbortSignal): Promise<string[]> {
   await dockerInfo();
@@ -94,12 +96,12 @@ export async function downAll(progress: Progress, signal: AbortSignal): Promise<
   removed.push(...(await reapBuilds()));
   if (foreign.length > 0)
     progress.note(
-      `left alone, for they are not this owner's: ${foreign.map((f) => `lab ${f.lab} of ${f.owner}`).join(", ")}; \`npm run mesh -- down --lab NAME --owner OWNER\` removes one`,
+      `not removed because they belong to other owners: ${foreign.map((f) => `lab ${f.lab} of ${f.owner}`).join(", ")}; \`npm run mesh -- down --lab NAME --owner OWNER\` removes one`,
     );
   if (busy.length > 0) {
     throw new MeshproofError(
       "lab-busy",
-      `left alone, for another command works on it: lab ${busy.join(", ")}`,
+      `not removed because another command uses it: lab ${busy.join(", ")}`,
       { remedy: "end that command first" },
     );
   }

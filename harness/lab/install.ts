@@ -14,9 +14,9 @@ import { awaitCanary, deployCanary } from "#harness/workloads/canary.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import { applyManifests } from "./manifests.ts";
 
-/** How long each stretch of meshing took, from its start, for `bench up` and the report. */
+/** Duration of each step of meshing, for `bench up` and the report. */
 export interface MeshTimes {
-  /** Until the agents of every cluster were ready for the first time. */
+  /** Until the agents of every cluster were first ready. */
   readonly agentsMs: number;
   readonly meshedMs: number;
   readonly canaryMs: number;
@@ -30,7 +30,7 @@ export interface InstallOptions {
   readonly signal: AbortSignal;
 }
 
-/** Meshes the clusters in the way of the lab's profile. Idempotent: a half lab is repaired so. */
+/** Meshes the clusters by the lab's profile. Idempotent, so it also repairs a partial lab. */
 export async function installMesh({
   plan,
   artifacts,

@@ -4,8 +4,8 @@ import { expect, test } from "vitest";
 import { readManifests } from "#harness/config/lab-file.ts";
 import { fakeApiServer } from "#harness/kube/fake-api-server.ts";
 import { Kube } from "#harness/kube/kube.ts";
-import { applyManifests } from "./manifests.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { applyManifests } from "./manifests.ts";
 
 const text = `
 apiVersion: networking.k8s.io/v1
@@ -27,7 +27,7 @@ kind: Namespace
 metadata: { name: shop }
 `;
 
-test("the objects of a lab file arrive whole, namespaces first", async () => {
+test("the objects of a lab file are applied unchanged, namespaces first", async () => {
   await using server = await fakeApiServer();
   const folder = tempFolder("manifests");
   try {

@@ -3,10 +3,10 @@ import { deploymentReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 
-/** Stands in a manifest for the echo image that the lab has, whatever its name. */
+/** Placeholder in a manifest for the lab's echo image. */
 export const standInImage = "meshproof.local/echo";
 
-/** Namespaces before what is in them, policies last: stand-ins are ready before anything is denied. */
+/** Namespaces before their contents, policies last: stand-ins become ready before anything is denied. */
 const order = ["Namespace", "Deployment", "Service"];
 const rank = (o: KubeObject): number => (order.includes(o.kind) ? order.indexOf(o.kind) : order.length);
 
@@ -19,7 +19,7 @@ export async function applyManifests(
 ): Promise<void> {
   const text = JSON.stringify(objects).replaceAll(`"${standInImage}"`, JSON.stringify(echoImage));
   const all = (JSON.parse(text) as KubeObject[]).toSorted((a, b) => rank(a) - rank(b));
-  // As the API server answers them: an object without a namespace is given one there.
+  // As returned by the API server, which sets missing namespaces.
   const applied: KubeObject[] = [];
   for (const object of all) applied.push(await cluster.kube.apply(object));
   for (const { metadata } of applied.filter((o) => o.kind === "Deployment"))

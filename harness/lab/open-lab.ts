@@ -10,8 +10,8 @@ import { killOrphans, markChildren } from "#harness/state/processes.ts";
 import { takeOver } from "./other-labs.ts";
 
 /**
- * The lab that is up, ready for work: what a killed command left running is ended, and the faults that it left are
- * healed and its namespaces removed, and said. To be called under the lab's lock.
+ * Opens the running lab for use: ends leftover processes of killed commands, heals leftover faults and removes leftover
+ * namespaces, and reports each. Call it under the lab's lock.
  */
 export async function openLab(lab: string, say: (line: string) => void): Promise<Mesh> {
   const state = await workOn(lab);
@@ -24,14 +24,14 @@ export async function openLab(lab: string, say: (line: string) => void): Promise
   return mesh;
 }
 
-/** The lab that is up; where whoever was to remove it is gone, it is kept from now on: somebody works on it. */
+/** The running lab; if the command that was to remove it is gone, the lab is kept from now on. */
 export async function workOn(lab: string): Promise<LabState> {
   return takeOver(await requireLab(lab), true);
 }
 
 /**
- * Removes the namespaces that killed suites left, and says which. To be called under the lab's lock. On external
- * clusters somebody else may be at work too: there only those of our own run.
+ * Removes namespaces left by killed suites, and reports them. Call it under the lab's lock. Others may use external
+ * clusters too, so there it removes only those of this run.
  */
 export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
   const { plan, runId } = mesh.state;
@@ -44,11 +44,11 @@ export async function removeLeftovers(mesh: Mesh, say: (line: string) => void): 
     }),
   );
   const names = [...new Set(removed.flat())].sort();
-  if (names.length > 0) say(`removed what an earlier command left: namespace ${names.join(", ")}`);
+  if (names.length > 0) say(`removed leftovers of an earlier command: namespace ${names.join(", ")}`);
 }
 
-/** Heals the faults that a killed command, or healing that failed, left, and says which. */
+/** Heals faults left by a killed command or a failed healing, and reports them. */
 export async function healLeftovers(mesh: Mesh, say: (line: string) => void): Promise<void> {
   const healed = await healJournal(mesh);
-  if (healed.length > 0) say(`healed what an earlier command left: ${healed.join(", ")}`);
+  if (healed.length > 0) say(`healed faults of an earlier command: ${healed.join(", ")}`);
 }

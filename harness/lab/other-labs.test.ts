@@ -6,6 +6,7 @@ import { exampleJournal, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import {
   claimLab,
   isHeldByThisProcess,
@@ -16,7 +17,6 @@ import {
 } from "#harness/state/lab.ts";
 import { workOn } from "./open-lab.ts";
 import { freeCapacity } from "./other-labs.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const signal = new AbortController().signal;
 const path = process.env.PATH;
@@ -34,7 +34,7 @@ beforeEach(() => {
   reported = [];
   dir = tempFolder("labs");
   process.env.XDG_STATE_HOME = dir;
-  // A Docker that has nothing: what is looked at here are the labs' files.
+  // An empty Docker: these tests concern the labs' files.
   mkdirSync(join(dir, "bin"));
   writeFileSync(join(dir, "bin", "docker"), '#!/bin/sh\n[ "$1 $2" = "network inspect" ] && exit 1\nexit 0\n');
   chmodSync(join(dir, "bin", "docker"), 0o755);
@@ -57,7 +57,7 @@ const lab = async (name: string, over: Partial<LabState> = {}): Promise<LabState
 const certifies = (name: string): void =>
   writeFileSync(join(labDir(name), "certify.json"), JSON.stringify(exampleJournal()));
 
-test("of the other labs those go whose commands were killed before they could remove them", async () => {
+test("other labs are removed if their commands were killed before they could remove them", async () => {
   await lab("killed", { remover: gone });
   await lab("half", { remover: gone, phase: "creating" });
   await lab("killed-at-removal", { remover: gone, phase: "removing" });
@@ -67,29 +67,29 @@ test("of the other labs those go whose commands were killed before they could re
   await lab("at-work", { remover: await thisProcess() });
   await lab("kept");
   await lab("half-removed", { phase: "removing" });
-  await lab("asked-for", { remover: gone });
-  await freeCapacity("asked-for", progress, signal);
-  expect((await listLabs()).sort()).toEqual(["asked-for", "at-work", "certifying", "kept"]);
+  await lab("requested", { remover: gone });
+  await freeCapacity("requested", progress, signal);
+  expect((await listLabs()).sort()).toEqual(["at-work", "certifying", "kept", "requested"]);
   expect(reported.sort()).toEqual([
-    "remove lab half, which a killed command left",
-    "remove lab half-removed, which a killed command left",
-    "remove lab killed, which a killed command left",
-    "remove lab killed-at-removal, which a killed command left",
+    "remove lab half, left by a killed command",
+    "remove lab half-removed, left by a killed command",
+    "remove lab killed, left by a killed command",
+    "remove lab killed-at-removal, left by a killed command",
   ]);
 });
 
-test("a broken lab beside this one is told, and no reason to stop", async () => {
+test("a broken other lab is reported, and does not stop the command", async () => {
   mkdirSync(labDir("broken"), { recursive: true });
   writeFileSync(join(labDir("broken"), "state.json"), "{");
-  await freeCapacity("asked-for", progress, signal);
-  expect(reported.join()).toContain("lab broken, beside this one, is left as it is");
+  await freeCapacity("requested", progress, signal);
+  expect(reported.join()).toContain("the other lab broken is left unchanged");
 });
 
-test("a lab that a killed command was to remove is kept by whoever works on it, or removed by whoever takes it over", async () => {
+test("a lab that a killed command was to remove is kept by a command that uses it, or removed by one that takes it over", async () => {
   await lab("killed", { remover: gone });
   expect((await requireLab("killed")).remover).toEqual(gone);
   expect((await workOn("killed")).remover).toBeUndefined();
-  await freeCapacity("asked-for", progress, signal);
+  await freeCapacity("requested", progress, signal);
   expect(await listLabs()).toEqual(["killed"]);
   const claimed = await claimLab(await lab("other", { remover: gone }), false);
   expect(await isHeldByThisProcess(claimed)).toBe(true);

@@ -11,8 +11,8 @@ import { withLab } from "#harness/state/lock.ts";
 import { everyFoundLab, reapLab } from "#harness/state/reap.ts";
 
 /**
- * Whether nobody wants the lab: half removed, or of a command that was to remove it and is gone, and no certification in
- * it waits to go on.
+ * Whether the lab is abandoned: partly removed, or the command that was to remove it is gone and no interrupted
+ * certification in it can resume.
  */
 export async function isDisposable(state: LabState): Promise<boolean> {
   if (!isOwn(state)) return false;
@@ -21,15 +21,14 @@ export async function isDisposable(state: LabState): Promise<boolean> {
   return state.phase !== "up" || !(await hasCertification(state.lab));
 }
 
-/** A lab that nobody wants is this command's now, to keep or to remove at its end; any other stays as it is. */
+/** An abandoned lab now belongs to this command, which keeps it or removes it at the end; others are unchanged. */
 export async function takeOver(state: LabState, keep: boolean): Promise<LabState> {
   return (await isDisposable(state)) ? claimLab(state, keep) : state;
 }
 
 /**
- * Removes this owner's labs whose commands were killed before they could do it, and names the labs, of all owners, that
- * run beside this one.
- * Docker's daemon starts the nodes of both again whenever it starts itself: the figures of this lab would suffer.
+ * Removes this owner's labs whose commands were killed before they could remove them, and names running labs of all
+ * owners. Docker restarts the nodes of all labs when it starts, and their load would distort this lab's figures.
  */
 export async function freeCapacity(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
   for (const other of await listLabs()) {
@@ -38,22 +37,22 @@ export async function freeCapacity(lab: string, progress: Progress, signal: Abor
       await lookAfter(other, progress, signal);
     } catch (error) {
       signal.throwIfAborted();
-      // Trouble with another lab is no reason to refuse this one.
-      progress.note(`lab ${other}, beside this one, is left as it is: ${messageOf(error)}`);
+      // An error in another lab must not stop this one.
+      progress.note(`the other lab ${other} is left unchanged: ${messageOf(error)}`);
     }
   }
   for (const { lab: other, owner, nodes } of await everyFoundLab().catch(() => [])) {
     const running = nodes.filter((n) => n.state === "running").length;
     if (running > 0 && owner !== currentOwner().id)
       progress.note(
-        `lab ${other} of ${owner} runs beside this one, ${running} nodes: their figures disturb each other; \`npm run mesh -- status --all-owners\` lists it`,
+        `lab ${other} of ${owner} runs on this machine too, ${running} nodes: the labs' figures disturb each other; \`npm run mesh -- status --all-owners\` lists it`,
       );
   }
 }
 
-/** Under the lab's lock; nothing where somebody wants it by then. */
+/** Under the lab's lock; does nothing if the lab is in use again by then. */
 export function removeAbandonedLabs(lab: string, progress: Progress, signal: AbortSignal): Promise<void> {
-  return progress.step(`remove lab ${lab}, which a killed command left`, () =>
+  return progress.step(`remove lab ${lab}, left by a killed command`, () =>
     withLab(lab, signal, async (held) => {
       const now = await readLabState(lab);
       if (now !== undefined && (await isDisposable(now))) await reapLab(lab, held);
@@ -74,6 +73,6 @@ async function lookAfter(lab: string, progress: Progress, signal: AbortSignal): 
   const running = nodes.filter((n) => n.running).length;
   if (running > 0)
     progress.note(
-      `lab ${lab} runs beside this one, ${running} nodes: their figures disturb each other; \`${meshCommand("down", "--lab", lab)}\` removes it`,
+      `lab ${lab} runs on this machine too, ${running} nodes: the labs' figures disturb each other; \`${meshCommand("down", "--lab", lab)}\` removes it`,
     );
 }

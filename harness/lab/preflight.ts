@@ -21,24 +21,26 @@ export interface PreflightOptions {
   readonly signal: AbortSignal;
 }
 
-/** Checks the machine before anything is made, and makes room; with consent, installs and starts what it lacks. */
+/**
+ * Checks the machine and frees capacity before anything is created; with consent, installs and starts what is missing.
+ */
 export async function preflight(options: PreflightOptions): Promise<MachineFinding[]> {
   const { progress, signal } = options;
   const { lab } = options.plan;
-  const room = () => freeCapacity(lab, progress, signal);
+  const freeAll = () => freeCapacity(lab, progress, signal);
   const answered = await dockerAnswers(signal);
-  if (answered) await room();
-  // A lab that is up needs no more than it has.
+  if (answered) await freeAll();
+  // A running lab needs no more resources.
   if (await isUp(options.plan).catch(() => false)) return [];
-  // It would be rebuilt: what it holds now is free for that.
+  // It would be rebuilt, so its resources count as free.
   const own = answered ? await readLabState(lab) : undefined;
   if (own?.phase === "up" && (await isDisposable(own))) await removeAbandonedLabs(lab, progress, signal);
-  // Figures first: a machine short of disk or memory is told so before anything is installed.
+  // Capacity first: a lack of disk or memory is reported before anything is installed.
   refuse([await disk(options.mustBuild, signal), memory(await availableMemoryBytes())]);
   if (options.setup) {
     await setUpMachine(progress, signal);
-    // The daemon, where it started only now, brought back what was there when it ended.
-    if (!answered) await room();
+    // If the daemon started only now, it restarted the containers that ran when it stopped.
+    if (!answered) await freeAll();
   }
   const findings = await examine({
     mustBuild: options.mustBuild,
@@ -58,12 +60,12 @@ function refuse(findings: readonly MachineFinding[]): void {
     first.code ?? "machine-unfit",
     bad.map((f) => `${f.name}: found ${f.found}; needed: ${f.needed}`).join("\n"),
     {
-      remedy: bad.map((f) => f.remedy ?? `mend ${f.name}`).join("; "),
+      remedy: bad.map((f) => f.remedy ?? `fix ${f.name}`).join("; "),
     },
   );
 }
 
-/** Whether images would be built: decides how much disk is asked for. */
+/** Whether images would be built, which needs more disk. */
 export async function mustBuild(plan: KindLabPlan, images: ImageOptions): Promise<boolean> {
   if (images.source === "registry" || images.source === "archive") return false;
   const store = new Store();

@@ -3,8 +3,8 @@ import { isHeldByThisProcess, readLabState } from "#harness/state/lab.ts";
 import { reapLab } from "#harness/state/reap.ts";
 
 /**
- * The end of a command that made its lab: it goes, if it is this command's to remove. With a signal of its own: clean-up
- * after Ctrl-C must not be cut short by the same Ctrl-C.
+ * Removes the lab at the end of the command that created it, if this command is to remove it. Uses its own signal:
+ * clean-up after Ctrl-C must not be aborted by the same Ctrl-C.
  */
 export async function removeHeldLab(lab: string, progress: Progress): Promise<void> {
   const state = await readLabState(lab).catch(() => undefined);

@@ -4,7 +4,7 @@ import { removeNamespace } from "#harness/kube/namespace.ts";
 import { systemNamespace } from "#harness/workloads/vantage.ts";
 import { healLeftovers, removeLeftovers } from "./open-lab.ts";
 
-/** Heals what was broken and removes every namespace of ours from clusters that are not. */
+/** Heals faults in external clusters and removes every managed namespace from them. */
 export async function removeManaged(mesh: Mesh): Promise<void> {
   await healLeftovers(mesh, () => {});
   await removeLeftovers(mesh, () => {});

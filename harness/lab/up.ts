@@ -37,9 +37,9 @@ export interface UpOptions {
     readonly archive?: string;
     readonly registryMirror?: string;
   };
-  /** Leave what stands after a failure or Ctrl-C: the next `up` repairs or rebuilds it. */
+  /** Keep a partial lab after a failure or Ctrl-C: the next `up` repairs or rebuilds it. */
   readonly keep?: boolean;
-  /** The caller removes the lab at its end, if it is the caller's then: one that somebody keeps stays. */
+  /** The caller removes the lab at its end, unless another command has kept it. */
   readonly transient?: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
@@ -47,14 +47,14 @@ export interface UpOptions {
 
 export interface UpResult {
   readonly state: LabState;
-  /** What `up` found: nothing, a whole lab, or half of one and what was done about it. */
+  /** What `up` did, depending on what it found: nothing, a whole lab, or a partial one. */
   readonly did: "created" | "already up" | "repaired" | "rebuilt";
   readonly times?: MeshTimes & { readonly kindMs: number; readonly totalMs: number };
 }
 
 /**
- * Brings a lab up. A lab that is up is left alone; half a lab is repaired where its nodes stand, else rebuilt. So is one
- * with other settings that a killed command was to remove.
+ * Brings a lab up. A running lab is left alone; a partial lab is repaired if all its nodes exist, otherwise rebuilt. So
+ * is a lab with other settings that a killed command was to remove.
  */
 export async function up(options: UpOptions): Promise<UpResult> {
   return withLab(options.plan.lab, options.signal, (signal) => upUnderLock({ ...options, signal }));
@@ -68,13 +68,13 @@ async function upUnderLock(options: UpOptions): Promise<UpResult> {
   try {
     return await bringUp(options, touched);
   } catch (error) {
-    // What this call made or changed is removed again, under the same lock; what it never touched is left alone.
-    // Whoever has the lock now may be making the lab anew.
+    // Removes what this call created or changed, under the same lock; the rest is left alone. Another command that has
+    // the lock now may be recreating the lab.
     if (touched.yet && options.keep !== true && !hasLostLock(lab)) {
       try {
         await options.progress.step(`remove lab ${lab}`, () => reapLab(lab, AbortSignal.timeout(300_000)));
       } catch (cleanUp) {
-        // Why the lab did not come up must not be lost for it.
+        // Keep the original error too.
         throw new SuppressedError(cleanUp, error, "clean-up failed too");
       }
     }
@@ -88,15 +88,15 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   if (before !== undefined) requireOwn(before);
   await requireFreeNames(plan);
   await reportInterrupted(plan.lab, (line) => progress.note(line));
-  // Healed before it is judged: a node that a killed command had frozen is no reason to rebuild.
+  // Heal before judging: a node frozen by a killed command is no reason to rebuild.
   if (before?.phase === "up") await healLeftovers(new Mesh(before), (line) => progress.note(line));
-  const standing = before === undefined ? "nothing" : await judge(before, plan);
-  if (before !== undefined && standing === "whole") {
+  const found = before === undefined ? "nothing" : await judge(before, plan);
+  if (before !== undefined && found === "whole") {
     await removeLeftovers(new Mesh(before), (line) => progress.note(line));
     progress.note(`lab ${plan.lab} is up already`);
     return { state: await takeOver(before, options.transient !== true), did: "already up" };
   }
-  if (standing === "nothing") await checkPorts(plan);
+  if (found === "nothing") await checkPorts(plan);
   const artifacts = await atStep("images", () =>
     getArtifacts({
       clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
@@ -106,17 +106,17 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     }),
   );
   touched.yet = true;
-  const did = standing === "nothing" ? "created" : standing === "repairable" ? "repaired" : "rebuilt";
+  const did = found === "nothing" ? "created" : found === "repairable" ? "repaired" : "rebuilt";
   if (did !== "created")
     progress.note(
       `lab ${plan.lab} does not match the requested configuration (phase ${before?.phase}); ${did} it`,
     );
   if (did === "rebuilt") {
-    await progress.step("remove what is left of the lab", () => reapLab(plan.lab, signal));
+    await progress.step("remove the rest of the lab", () => reapLab(plan.lab, signal));
     await checkPorts(plan);
   }
   const startedMs = monotonicMs();
-  const theirs = standing !== "nothing" && before?.phase !== "removing" && before?.remover === undefined;
+  const theirs = found !== "nothing" && before?.phase !== "removing" && before?.remover === undefined;
   const remover = options.transient === true && !theirs ? await thisProcess() : undefined;
   const state = (phase: LabState["phase"]): LabState => ({
     version: 3,
@@ -130,7 +130,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
     artifacts,
   });
   if (did !== "repaired") {
-    // Leftovers that no state tells of: containers of a killed creation.
+    // Leftovers without a state file: containers of a killed creation.
     if (did === "created") await reapLab(plan.lab, signal);
     await writeLabState(state("creating"));
     await createClusters(plan, artifacts, progress, signal);
@@ -138,14 +138,14 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const kindMs = monotonicMs() - startedMs;
   await writeLabState(state("meshing"));
   const clusters = plan.clusters.map((c) => clusterOf(state("meshing"), c.name));
-  // Also where a lab is repaired: a half-made one may lack them.
+  // Also for a repair: a partial lab may lack them.
   await routeBetween(plan, artifacts.proberImage, signal);
   const times = await installMesh({ plan, artifacts, clusters, progress, signal });
   await writeLabState(state("up"));
   return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
 }
 
-/** Throws `lab-foreign` where containers or networks that are not this owner's have the names of this lab's. */
+/** Throws `lab-foreign` if containers or networks of others have the names that this lab needs. */
 async function requireFreeNames(plan: KindLabPlan): Promise<void> {
   const [first, ...others] = inTheWay(await listDocker(), currentOwner(), {
     lab: plan.lab,
@@ -154,10 +154,14 @@ async function requireFreeNames(plan: KindLabPlan): Promise<void> {
   });
   if (first === undefined) return;
   const names = [first, ...others].map(({ what }) => what).join(", ");
-  if (first.key !== undefined) throw foreignLab(first.key, `${names} in the way: `);
-  throw new MeshproofError("lab-foreign", `in the way of lab ${plan.lab}, and not Meshproof's: ${names}`, {
-    remedy: "choose another --lab, or remove them if nobody needs them",
-  });
+  if (first.key !== undefined) throw foreignLab(first.key, `${names} exist already: `);
+  throw new MeshproofError(
+    "lab-foreign",
+    `names that lab ${plan.lab} needs are in use by objects that are not Meshproof's: ${names}`,
+    {
+      remedy: "choose another --lab, or remove them if they are unused",
+    },
+  );
 }
 
 async function createClusters(
@@ -194,13 +198,16 @@ async function createClusters(
   );
 }
 
-/** Whether the lab is up, whole and as asked for: nothing will be made. */
+/** Whether the lab is up, whole and matches the requested configuration, so that nothing will be created. */
 export async function isUp(plan: KindLabPlan): Promise<boolean> {
   const state = await readLabState(plan.lab);
   return state?.phase === "up" && (await judge(state, plan)) === "whole";
 }
 
-/** What stands of a lab, against what is asked for. Another plan under the same name is a conflict, if anybody wants it. */
+/**
+ * Compares the existing lab with the requested one. Another plan under the same name is a conflict unless the lab is
+ * abandoned.
+ */
 async function judge(
   state: LabState,
   plan: KindLabPlan,

@@ -1,5 +1,4 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 import { command, outputOf } from "./command.ts";

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { failoverFacts } from "#harness/judge/failover.ts";
 import type { WireRequest } from "#harness/model/probe-wire.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { type Prober, Stream } from "./driver.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 test("a good response from a pod of another service counts as lost, with the outcome wrong-backend", async () => {
   const dir = tempFolder("driver");

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
-import { HistoryFile, readHistory, readHistorySoFar, writeCsv } from "./history-file.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { HistoryFile, readHistory, readHistorySoFar, writeCsv } from "./history-file.ts";
 
 const dir = tempFolder("history");
 afterAll(() => rmSync(dir, { recursive: true }));

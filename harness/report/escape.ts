@@ -12,7 +12,7 @@ const entities: Readonly<Record<string, string>> = {
 export const escapeHtml = (text: string): string =>
   visible(text).replace(/[&<>"']/g, (character) => entities[character] ?? character);
 
-/** For text in a line of GitHub's Markdown, a table's cell among them: no markup, no HTML, no second line. */
+/** For text in one line of GitHub Markdown, such as a table cell: no markup, no HTML, no line break. */
 export const escapeMarkdown = (text: string): string =>
   visible(text)
     .replace(/[\\`*_[\]|~$#]/g, "\\$&")
@@ -20,7 +20,7 @@ export const escapeMarkdown = (text: string): string =>
     .replaceAll("<", "&lt;")
     .replaceAll("\n", " ");
 
-/** Code in Markdown, to be copied as it is: in a line where it is one line, else as a block. */
+/** Code in Markdown that can be copied unchanged: inline if it is one line, otherwise a block. */
 export function markdownCode(text: string): string {
   const shown = visible(text);
   const longest = Math.max(0, ...[...shown.matchAll(/`+/g)].map(([run]) => run.length));

@@ -1,15 +1,15 @@
 import type { Figure } from "#harness/model/figures.ts";
 
-/** The distributions as lines of text, one a scenario and affinity. */
+/** The distributions as lines of text, one per scenario and affinity. */
 export function figureLines(figures: readonly Figure[]): string[] {
   return figures.map((f) => {
     const { outageMs: d } = f;
     const outage =
       d === undefined
-        ? "not recovered while it lasted"
+        ? "not recovered before the fault was removed"
         : d.max === 0
           ? "nothing lost"
-          : `median ${ms(d.median)} (95 % interval ${ms(d.medianLow)} to ${ms(d.medianHigh)}), p95 ${ms(d.p95)}, most ${ms(d.max)}`;
+          : `median ${ms(d.median)} (95 % interval ${ms(d.medianLow)} to ${ms(d.medianHigh)}), p95 ${ms(d.p95)}, max ${ms(d.max)}`;
     const extra = [
       `${f.runs} run${f.runs === 1 ? "" : "s"}`,
       ...(f.unknown > 0 ? [`${f.unknown} unknown`] : []),

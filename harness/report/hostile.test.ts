@@ -1,4 +1,4 @@
-// Reports of text that whoever writes into a cluster or an archive could choose.
+// Reports with text that the author of a cluster object or an archive could choose.
 import fc from "fast-check";
 import { XmlDocument } from "libxml2-wasm";
 import { parseHTML } from "linkedom";
@@ -25,7 +25,7 @@ const historyOf = (text: string): History =>
     ],
   });
 
-/** A run with a text wherever a record takes one. */
+/** A run with `text` in every field that takes a text. */
 const runOf = (text: string): RunRecord => {
   const [fault, kill] = [`f${text}`, `suite > ${text}`];
   return {
@@ -179,7 +179,7 @@ describe("HTML", () => {
 /** XML reads a line feed in an attribute as a space. */
 const inAttribute = (text: string): string => printable(text).replaceAll("\n", " ");
 
-test("junit.xml is XML, and holds each text so that it can be read", () => {
+test("junit.xml is XML and holds each text in readable form", () => {
   fc.assert(
     fc.property(textOfOthers, (text) => {
       const xml = toJunit({ ...runOf(text), properties: { [text]: text } });
@@ -195,7 +195,7 @@ test("junit.xml is XML, and holds each text so that it can be read", () => {
   );
 });
 
-/** Without what a backslash takes the meaning of. */
+/** Without characters escaped by a backslash. */
 const unescaped = (line: string): string => line.replace(/\\[!-/:-@[-`{-~]/g, "");
 
 test("the Markdown summary keeps its rows and cells, and no text is markup", () => {
@@ -216,7 +216,7 @@ test("the Markdown summary keeps its rows and cells, and no text is markup", () 
   );
 });
 
-test("a command is code in Markdown, whatever is in it", () => {
+test("a command is code in Markdown, whatever it contains", () => {
   const reproduced = (command: string): string =>
     toMarkdown({ ...runOf("plain"), command }).split("Reproduce: ")[1] ?? "";
   expect(reproduced("npm run mesh -- test '`id`'")).toBe("``npm run mesh -- test '`id`'``\n");
@@ -224,7 +224,7 @@ test("a command is code in Markdown, whatever is in it", () => {
   expect(reproduced("test 'a\n``` b'")).toBe("\n\n````sh\ntest 'a\n``` b'\n````\n");
 });
 
-test("what is shown in a report is what is shown on a terminal", () => {
+test("a report shows the same text as a terminal", () => {
   const html = toHtml(runOf("\u001b[31m\u202e"), new Map());
   expect(html).toContain(visible("\u001b[31m\u202e"));
 });

@@ -7,7 +7,7 @@ import { killMatrixSection } from "./kill-matrix-html.ts";
 import { measurementsSection } from "./measurements-html.ts";
 import { style } from "./style.ts";
 
-/** One self-contained page. `histories` by file name, for the timelines: those that `drawnHistories` names. */
+/** One self-contained page. `histories`: by file name, those that `drawnHistories` names, for the timelines. */
 export function toHtml(run: RunRecord, histories: ReadonlyMap<string, History>): string {
   const t = run.totals;
   const verdict = run.exitCode === 0 ? "passed" : run.exitCode === 3 ? "unknown" : "failed";
@@ -23,7 +23,7 @@ ${run.clusters.map((c) => `<tr><td>${escapeHtml(c.name)}</td><td>${c.id}</td><td
 <p>Reproduce: <code>${escapeHtml(run.command)}</code></p></section>
 ${run.killMatrix === undefined ? "" : killMatrixSection(run.killMatrix)}
 ${run.suites.map((s) => suiteSection(s, histories)).join("\n")}
-<section><h2>Where everything came from</h2><details><summary>${run.provenance.length} parts</summary><table><tr><th>part</th><th>version</th><th>origin</th><th>checksum</th></tr>
+<section><h2>Provenance</h2><details><summary>${run.provenance.length} parts</summary><table><tr><th>part</th><th>version</th><th>origin</th><th>checksum</th></tr>
 ${run.provenance.map((p) => `<tr><td>${escapeHtml(p.name)}</td><td>${escapeHtml(p.version)}</td><td>${escapeHtml(p.origin)}${(p.notes ?? []).map((n) => `<br>${escapeHtml(n)}`).join("")}</td><td><code>${escapeHtml(p.sum)}</code></td></tr>`).join("\n")}
 </table></details><details><summary>budgets</summary><table>${Object.entries(run.budgets)
     .map(([k, v]) => `<tr><td>${escapeHtml(k)}</td><td>${v}</td></tr>`)
@@ -37,7 +37,7 @@ function suiteSection(suite: SuiteRecord, histories: ReadonlyMap<string, History
   const findings = suite.findings ?? [];
   return `<section><h2>${escapeHtml(suite.name)}</h2><p>${escapeHtml(suite.goal)}<br><span class="dim">${escapeHtml(suite.method)}</span></p>
 ${suite.errors.map((e) => `<p class="fail">set-up or clean-up: <code>${escapeHtml(e)}</code></p>`).join("")}
-${findings.length === 0 ? "" : `<h3>Diagnosis, the deepest cause first</h3><ol>${findings.map((f) => `<li><strong>${escapeHtml(f.layer)}</strong>${f.severity === "broken" ? "" : ` (${f.severity})`}: ${escapeHtml(f.message)}<br><span class="dim">next: ${escapeHtml(f.next)}</span></li>`).join("")}</ol>`}
+${findings.length === 0 ? "" : `<h3>Diagnosis, root causes first</h3><ol>${findings.map((f) => `<li><strong>${escapeHtml(f.layer)}</strong>${f.severity === "broken" ? "" : ` (${f.severity})`}: ${escapeHtml(f.message)}<br><span class="dim">next: ${escapeHtml(f.next)}</span></li>`).join("")}</ol>`}
 <table class="tests">${suite.tests.map(testRow).join("\n")}</table>
 ${cells.length === 0 ? "" : healthMatrix(cells)}
 ${measurementsSection(suite, histories)}</section>`;
@@ -52,7 +52,10 @@ function testRow(test: TestRecord): string {
   }</td><td class="dim">${formatMs(test.durationMs)}</td></tr>`;
 }
 
-/** Rows ask, columns answer; four squares a cell: host ICMP and HTTP above, endpoint ICMP and HTTP below. */
+/**
+ * Rows are the probing nodes, columns the probed; four squares per cell: host ICMP and HTTP above, endpoint ICMP and
+ * HTTP below.
+ */
 function healthMatrix(cells: readonly HealthCell[]): string {
   const froms = [...new Set(cells.map((c) => c.from))].sort();
   const tos = [...new Set(cells.map((c) => c.to))].sort();
@@ -65,7 +68,7 @@ function healthMatrix(cells: readonly HealthCell[]): string {
       order.map((path, i) => {
         const cell = cells.find((c) => c.from === from && c.to === to && c.path === path);
         const state = cell?.state ?? "unknown";
-        const title = `${from} -> ${to}: ${path} ${state}${cell?.latencyMs == null ? "" : ` ${cell.latencyMs.toFixed(2)} ms`} ${cell?.detail ?? "not asked"}`;
+        const title = `${from} -> ${to}: ${path} ${state}${cell?.latencyMs == null ? "" : ` ${cell.latencyMs.toFixed(2)} ms`} ${cell?.detail ?? "not queried"}`;
         return `<rect x="${left + x * (size + 8) + (i % 2) * (size / 2)}" y="${top + y * (size + 8) + Math.floor(i / 2) * (size / 2)}" width="${size / 2 - 1}" height="${size / 2 - 1}" class="${state}"><title>${escapeHtml(title)}</title></rect>`;
       }),
     ),
@@ -78,6 +81,6 @@ function healthMatrix(cells: readonly HealthCell[]): string {
     (_, x) => `<text x="${left + x * (size + 8) + size / 2}" y="14" text-anchor="middle">${x + 1}</text>`,
   );
   const height = top + froms.length * (size + 8) + 8;
-  return `<figure><figcaption>Health matrix: rows ask, columns answer (${tos.map((t, i) => `${i + 1} ${escapeHtml(t)}`).join(", ")}); host above, endpoint below, ICMP left, HTTP right.</figcaption>
+  return `<figure><figcaption>Health matrix: rows are the probing nodes, columns the probed (${tos.map((t, i) => `${i + 1} ${escapeHtml(t)}`).join(", ")}); host above, endpoint below, ICMP left, HTTP right.</figcaption>
 <svg viewBox="0 0 ${left + tos.length * (size + 8) + 20} ${height}" width="${left + tos.length * (size + 8) + 20}" role="img" aria-label="health matrix">${rows.join("")}${columns.join("")}${squares.join("")}</svg></figure>`;
 }

@@ -3,12 +3,13 @@ import { printable } from "#harness/lib/visible.ts";
 import type { KillMatrix } from "#harness/model/kill-matrix.ts";
 import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
 
-/** `prove` as a suite of its own: one case a fault, failed by what survived it. */
+/** `prove` as a suite: one case per fault, failed if a test survived it. */
 export function killSuite(matrix: KillMatrix): SuiteRecord {
   return {
     name: "prove",
-    goal: "Every fault is seen by the tests that should see it, by name, and by no other.",
-    method: "One fault at a time on the live mesh; the suites' verdicts against the table beside each suite.",
+    goal: "The tests that should detect a fault fail and name its target; no other test fails.",
+    method:
+      "Injects one fault at a time into the live mesh and compares the suites' verdicts with each suite's fault table.",
     errors: [],
     durationMs: matrix.faults.reduce((sum, f) => sum + f.durationMs, 0),
     tests: matrix.faults.map((fault) => {
@@ -34,19 +35,19 @@ export function killSuite(matrix: KillMatrix): SuiteRecord {
   };
 }
 
-/** What a JUnit file needs of a run that may still be going on. */
+/** What a JUnit file needs of a run that may still be in progress. */
 export type JunitRun = Pick<RunRecord, "runId" | "startedAt" | "suites"> & {
   /** Versions, image source, digests: one `property` each, on every suite. */
   readonly properties: Readonly<Record<string, string>>;
 };
 
-/** The builder takes `&lt;` and `&#0;` for entities that are written already: no `&` of the text may look like one. */
+/** The builder treats `&lt;` and `&#0;` as entities, so every `&` of the text is escaped. */
 const xmlText = (text: string): string => printable(text).replaceAll("&", "&amp;");
 const seconds = (ms: number): string => (ms / 1000).toFixed(3);
 
 /**
- * Surefire's dialect; CI servers show its text, and XML cannot write most control characters. A set-up that failed is an `error`, a verdict a `failure`; an unknown is an `error` of type
- * unknown.
+ * Surefire's dialect. XML cannot represent most control characters. A failed set-up is an `error`, a verdict a
+ * `failure`, an unknown an `error` of type unknown.
  */
 export function toJunit(run: JunitRun): string {
   const root = create({ version: "1.0", encoding: "UTF-8" }).ele("testsuites", {
@@ -92,7 +93,7 @@ function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: T
   });
   const reasons = test.reasons.join("\n");
   const text = xmlText(reasons);
-  // An ending is an error whatever its exit code: no test has failed.
+  // An error that ended the run is an `error` whatever its exit code: no test has failed.
   if (test.error !== undefined)
     testcase.ele("error", { type: test.error.code, message: firstLine(reasons) }).txt(text);
   else if (test.outcome === "skipped" || test.outcome === "unsupported")

@@ -5,7 +5,7 @@ import { escapeHtml } from "./escape.ts";
 
 const colours: Readonly<Record<CellState, string>> = {
   killed: "#2e7d32",
-  // See-through: on a dark page it must not outshine what was killed.
+  // Translucent, so that on a dark page it is less prominent than killed tests.
   green: "#66bb6a55",
   survived: "#c62828",
   unnamed: "#ef6c00",
@@ -36,7 +36,7 @@ export function killMatrixSection(matrix: KillMatrix): string {
     (f, row) =>
       `<text x="${left - 6}" y="${top + row * size + 10}" text-anchor="end">${escapeHtml(f.name)}<title>${escapeHtml(`${f.does}; ${f.subject}; ${formatMs(f.durationMs)}`)}</title></text>`,
   );
-  // On two lines in turn: a suite of few tests is narrower than its name.
+  // Alternates between two lines: a suite of few tests is narrower than its name.
   const firsts = columns.filter(({ group }, i) => columns.findIndex((c) => c.group === group) === i);
   const heads = firsts.map(
     ({ group, x }, i) => `<text x="${x}" y="${i % 2 === 0 ? 11 : 25}">${escapeHtml(group)}</text>`,
@@ -46,7 +46,7 @@ export function killMatrixSection(matrix: KillMatrix): string {
     .join(" ");
   const killed = matrix.tests.length - matrix.unkilled.length;
   const unknown = unknownCells(matrix);
-  return `<section><h2>Kill matrix</h2><p>${matrix.faults.length} faults were injected on purpose, one at a time: ${matrix.survivors.length} survivors; ${killed} of ${matrix.tests.length} tests were killed at least once.${unknown === 0 ? "" : ` ${unknown} cells are unknown: the rig was disturbed, and what they would have said is not known.`}</p>
+  return `<section><h2>Kill matrix</h2><p>${matrix.faults.length} faults were injected on purpose, one at a time: ${matrix.survivors.length} survivors; ${killed} of ${matrix.tests.length} tests were killed at least once.${unknown === 0 ? "" : ` ${unknown} cells are unknown: the rig was disturbed, or the test was not run.`}</p>
 ${matrix.survivors.map((s) => `<div class="reason">survivor: ${escapeHtml(s)}</div>`).join("")}${matrix.unkilled.map((t) => `<div class="reason">never killed: ${escapeHtml(t)}</div>`).join("")}
 ${matrix.faults.flatMap((f) => f.errors.map((e) => `<div class="reason">${escapeHtml(`${f.name}: ${e}`)}</div>`)).join("")}
 <figure style="overflow-x:auto"><figcaption>Rows are faults, columns tests. ${legend} &#9633; not run</figcaption><svg viewBox="0 0 ${width} ${height}" width="${width}" role="img" aria-label="kill matrix">${heads.join("")}${rows.join("")}${cells.join("")}</svg></figure></section>`;

@@ -5,10 +5,10 @@ import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.t
 import { escapeHtml } from "./escape.ts";
 import { distributionPlot, timelinePlot } from "./plots.ts";
 
-/** The seed of every bootstrap interval, so that a report rendered again says the same. */
+/** The seed of every bootstrap interval, so that a report rendered again is identical. */
 export const bootstrapSeed = 2026;
 
-/** Repetitions of a scenario whose timeline is drawn; failures are drawn besides. */
+/** Repetitions of a scenario whose timeline is drawn; failures are drawn in addition. */
 const drawnOfScenario = 2;
 const mostDrawn = 24;
 
@@ -22,7 +22,7 @@ export function measurementsOf(suite: SuiteRecord): Measurement[] {
   });
 }
 
-/** The histories that the page draws, out of all that the run kept: of the main vantage point, which come first. */
+/** The histories that the page draws: those of the main vantage point, which come first. */
 export function drawnHistories(run: RunRecord): string[] {
   return run.suites.flatMap((s) => drawnTests(s).map(({ file }) => file));
 }
@@ -40,7 +40,7 @@ function drawnTests(suite: SuiteRecord): { readonly test: TestRecord; readonly f
   return chosen.slice(0, mostDrawn);
 }
 
-/** What a suite measured: distributions, where the time went, connections, and timelines. */
+/** What a suite measured: distributions, time per link, connections, and timelines. */
 export function measurementsSection(suite: SuiteRecord, histories: ReadonlyMap<string, History>): string {
   const measurements = measurementsOf(suite);
   const figures = figuresOf(measurements, bootstrapSeed);
@@ -50,13 +50,13 @@ ${drawnTests(suite)
   .join("\n")}`;
 }
 
-/** The distribution over repeats, as a picture and as tables. */
+/** The distribution over repetitions, as a plot and as tables. */
 export function figuresHtml(figures: readonly Figure[], measurements: readonly Measurement[]): string {
   const ms = (value: number | undefined): string =>
     value === undefined ? "&ndash;" : `${Math.round(value)}`;
   return `<h3>How long clients were without the service</h3>
-<figure>${distributionPlot(figures, measurements)}<figcaption>Main vantage point. A tick is one run, the dot the median, the bar its 95 % bootstrap interval. Runs that did not recover are not in it.</figcaption></figure>
-<div class="wide"><table><tr><th>scenario</th><th>affinity</th><th>runs</th><th>median ms</th><th>95 % interval</th><th>p95</th><th>most</th><th>requests lost, median (most)</th><th>not recovered</th><th>after healing, median (most) ms</th></tr>
+<figure>${distributionPlot(figures, measurements)}<figcaption>Main vantage point. A tick is one run, the dot the median, the bar its 95 % bootstrap interval. Runs that did not recover are not included.</figcaption></figure>
+<div class="wide"><table><tr><th>scenario</th><th>affinity</th><th>runs</th><th>median ms</th><th>95 % interval</th><th>p95</th><th>max</th><th>requests lost, median (max)</th><th>not recovered</th><th>after healing, median (max) ms</th></tr>
 ${figures
   .map(
     (f) =>
@@ -72,7 +72,7 @@ ${figures
       `<tr><td>${escapeHtml(f.scenario)}</td><td>${f.affinity}</td><td>${f.links.map((l) => `${escapeHtml(l.upTo)}: ${ms(l.medianMs)}`).join("; ")}</td><td>${f.explainedShare === undefined ? "&ndash;" : `${Math.round(f.explainedShare * 100)} %`}</td></tr>`,
   )
   .join("\n")}</table></div>
-<h3>What became of established connections</h3>
+<h3>What happened to established connections</h3>
 <div class="wide"><table><tr><th>scenario</th><th>affinity</th><th>kind</th><th>survived</th><th>reset</th><th>stalled</th><th>longest gap, median ms</th></tr>
 ${figures
   .flatMap((f) =>
@@ -85,7 +85,7 @@ ${figures
 }
 
 function timeline(test: TestRecord, file: string, history: History | undefined): string {
-  if (history === undefined) return `<p class="fail">history ${escapeHtml(file)} is not there</p>`;
+  if (history === undefined) return `<p class="fail">history ${escapeHtml(file)} is missing</p>`;
   const { svg, thinnedBy } = timelinePlot(history, test.notes.measurement);
-  return `<figure><figcaption><strong>${escapeHtml(test.name)}</strong><br>${escapeHtml(history.title)}: one new connection every ${history.everyMs} ms from ${escapeHtml(history.vantage)} to ${escapeHtml(history.target)}; shaded: the fault${thinnedBy > 1 ? `; of the good answers every ${thinnedBy}th is drawn, of the losses all` : ""}.</figcaption>${svg}</figure>`;
+  return `<figure><figcaption><strong>${escapeHtml(test.name)}</strong><br>${escapeHtml(history.title)}: one new connection every ${history.everyMs} ms from ${escapeHtml(history.vantage)} to ${escapeHtml(history.target)}; shaded: the fault${thinnedBy > 1 ? `; every ${thinnedBy}th good answer and every loss is drawn` : ""}.</figcaption>${svg}</figure>`;
 }

@@ -2,7 +2,9 @@ import * as Plot from "@observablehq/plot";
 import type { Certificate } from "#harness/model/certificate.ts";
 import { accent, draw, lossColour } from "./plots.ts";
 
-/** Every path through every phase: red where it had no answer, dark lines where packets leaked, ticks where the mesh changed. */
+/**
+ * Every path through every phase: red without an answer, dark lines for leaked packets, ticks for changes of the mesh.
+ */
 export function phasePlot(certificate: Certificate): string {
   let endMs = 0;
   const started = certificate.phases.map((p) => {
@@ -17,7 +19,7 @@ export function phasePlot(certificate: Certificate): string {
     to: minutes(p.startMs + p.durationMs),
   }));
   const paths = [...new Set(certificate.phases.flatMap((p) => p.disruptions.map((d) => d.path)))];
-  // A gap of a second in an hour would be thinner than a line.
+  // A gap of a second in an hour would be invisible.
   const leastMinutes = minutes(endMs) / 400;
   const outages = started.flatMap((p) =>
     p.disruptions.flatMap((d) =>
@@ -48,7 +50,7 @@ export function phasePlot(certificate: Certificate): string {
         phases.filter((_, i) => i % 2 === 1),
         { x1: "from", x2: "to", fill: accent, fillOpacity: 0.12 },
       ),
-      // Names would lie over one another where a phase is short.
+      // Names of short phases would overlap.
       Plot.text(phases, {
         x: (p: (typeof phases)[number]) => (p.from + p.to) / 2,
         frameAnchor: "top",

@@ -6,7 +6,7 @@ import type { Figure } from "#harness/model/figures.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 
-/** Colours that read on white and on near-black alike; text and axes take the page's own. */
+/** Colours legible on light and dark pages; text and axes use the page's colour. */
 const clusterColours = ["#3b82f6", "#10b981", "#a855f7", "#b45309"] as const;
 export const lossColour = "#ef4444";
 export const accent = "#f59e0b";
@@ -17,12 +17,12 @@ export function draw(options: Plot.PlotOptions): string {
   return visible(Plot.plot({ document: document as never, ...options }).outerHTML);
 }
 
-/** Long stretches hold more good answers than a picture has columns: these are thinned out, losses never. */
+/** A long history has more good answers than the plot has columns: they are thinned out, losses never. */
 const mostMarks = 3000;
 
 /**
- * One mark a request at the time when it was sent, in the row of the cluster that answered or of the way in which it was
- * lost. The fault's window is shaded, boundaries are labelled lines. Zero is the fault's begin.
+ * One mark per request at its send time, in the row of the cluster that answered or of the kind of loss. The fault's
+ * window is shaded, boundaries are labelled lines. Zero is the beginning of the fault.
  */
 export function timelinePlot(
   history: History,
@@ -79,7 +79,7 @@ export function timelinePlot(
         }),
         Plot.tickX(rows, { x: "ms", y: "row", stroke: "row", strokeWidth: 1 }),
         Plot.ruleX(labels, { x: "ms", stroke: "currentColor", strokeOpacity: 0.7, strokeDasharray: "3,3" }),
-        // Each on a line of its own: boundaries lie milliseconds apart.
+        // Each on its own line: boundaries are milliseconds apart.
         ...labels.map((l, i) =>
           Plot.text([l], {
             x: "ms",

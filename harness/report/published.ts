@@ -6,16 +6,16 @@ import { escapeHtml } from "./escape.ts";
 import { bootstrapSeed, figuresHtml } from "./measurements-html.ts";
 import { style } from "./style.ts";
 
-/** What every published figure of this project's machine is limited by. */
+/** Limitations of every figure published from this project's test machine. */
 export const limits: readonly string[] = [
-  "Two processor cores carry both clusters, their control planes and every client: what waits for a processor here would not on real nodes.",
-  "kind: nodes are containers of one host, so there is no physical network, and a packet between clusters takes microseconds.",
+  "Two processor cores carry both clusters, their control planes and every client: work that waits for a processor here would not wait on real nodes.",
+  "kind: nodes are containers on one host, so there is no physical network, and a packet between clusters takes microseconds.",
   "Two nodes and two backends per cluster, one service: larger clusters have more to update.",
-  "One clock: every stamp is of the same machine.",
-  "Probers, harness and echo backends run in real time (SCHED_FIFO); what belongs to the mesh shares the two cores.",
+  "All timestamps come from the clock of one machine.",
+  "Probers, harness and echo backends run in real time (SCHED_FIFO); the components of the mesh share the two cores.",
 ];
 
-/** `published` of one Cilium version, as a page. */
+/** The published measurements of one Cilium version, as a page. */
 export function publishedHtml(published: Published): string {
   const { measurements } = published;
   const figures = figuresOf(measurements, bootstrapSeed);
@@ -29,7 +29,7 @@ export function publishedHtml(published: Published): string {
 <p>Reproduce: <code>${escapeHtml(published.command)}</code></p>
 <p>Limits: ${published.limits.map(escapeHtml).join(" ")}</p>
 ${figuresHtml(figures, measurements)}
-<h3>Scale to zero, by the cluster that was struck</h3><div class="wide"><table><tr><th>scenario</th><th>affinity</th><th>struck</th><th>runs</th><th>median ms</th><th>95 % interval</th><th>p95</th><th>most</th></tr>
+<h3>Scale to zero, by target cluster</h3><div class="wide"><table><tr><th>scenario</th><th>affinity</th><th>target cluster</th><th>runs</th><th>median ms</th><th>95 % interval</th><th>p95</th><th>max</th></tr>
 ${figures
   .flatMap((f) =>
     Object.entries(f.byStruck).map(
@@ -41,7 +41,7 @@ ${figures
 `;
 }
 
-/** A row of the tables of figures: by column. */
+/** A row of the tables of figures, keyed by column. */
 type Row = Readonly<Record<(typeof columns)[number], string>>;
 
 const columns = [
@@ -56,7 +56,7 @@ const columns = [
   "explained",
 ] as const;
 
-/** Rows of the README: a failover, a lost node, a lost cluster. */
+/** Rows of the table in the README: a failover, a lost node, a lost cluster. */
 const headlines: readonly (readonly [scenario: string, affinity: string])[] = [
   ["scale to zero", "local"],
   ["node stopped", "none"],
@@ -66,7 +66,7 @@ const headlines: readonly (readonly [scenario: string, affinity: string])[] = [
 /** The table of `docs/results`: every published figure of every version. */
 export const resultsTable = (all: readonly Published[]): string => tableOf(rowsOf(all), columns);
 
-/** The README's table: the headline rows, without the columns that need an explanation. */
+/** The README's table: the headline rows, without columns that need explanation. */
 export function headlineTable(all: readonly Published[]): string {
   const rows = rowsOf(all).filter((row) =>
     headlines.some(([scenario, affinity]) => row["what happens"] === scenario && row.affinity === affinity),

@@ -141,7 +141,7 @@ describe("junit.xml", () => {
 });
 
 describe("report.json", () => {
-  test("the published JSON Schema is the one in the code, and holds", () => {
+  test("the published JSON Schema is the one in the code, and the record conforms", () => {
     const published = JSON.parse(readFileSync(join(repoRoot(), "reports/report.schema.json"), "utf8"));
     expect(published).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(runRecordSchema))));
     const validate = new Ajv2020({ strict: false }).compile(published);
@@ -151,10 +151,10 @@ describe("report.json", () => {
   });
 });
 
-test("report.html escapes what it shows and says where a history is missing", () => {
+test("report.html escapes what it shows and names a missing history", () => {
   const html = toHtml(run, new Map());
   expect(html).toContain("a &lt;goal&gt;");
-  expect(html).toContain("history h.ndjson is not there");
+  expect(html).toContain("history h.ndjson is missing");
   expect(html).not.toMatch(/(src|href)="http/);
 });
 

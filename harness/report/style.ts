@@ -1,4 +1,4 @@
-/** One style for every page; light or dark as the reader's system says. */
+/** One style for every page; light or dark by the reader's system preference. */
 export const style = `
 :root{color-scheme:light dark;--text:#212121;--dim:#616161;--page:#fafafa;--card:#fff;--line:#e0e0e0;--reason:#fff3e0;--code:#eeeeee;--good:#2e7d32;--bad:#c62828;--doubt:#e65100}
 @media (prefers-color-scheme:dark){:root{--text:#e6e6e6;--dim:#a8a8a8;--page:#16181c;--card:#1f2228;--line:#383c44;--reason:#3a2e1c;--code:#2c3038;--good:#81c784;--bad:#ef7070;--doubt:#ffb74d}}

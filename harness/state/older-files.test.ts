@@ -7,6 +7,7 @@ import { exampleArtifacts, exampleJournal, exampleLabState } from "#harness/mode
 import type { LabState } from "#harness/model/lab-state.ts";
 import { profileNames } from "#harness/model/profile.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import {
   certificationOf,
   hasCertification,
@@ -16,7 +17,6 @@ import {
 } from "./certification-journal.ts";
 import { readFaultJournal, writeFaultJournal } from "./fault-journal.ts";
 import { labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 let dir = "";
 beforeEach(() => {

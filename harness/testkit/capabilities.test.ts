@@ -5,7 +5,7 @@ import { decideCapabilities, decisionsOf, missingOf, type Requirement } from "./
 
 type Settings = Readonly<Record<string, string>>;
 
-/** A mesh of two clusters of which these tests say all that a check may ask. */
+/** A fake mesh of two clusters with everything that a check may read. */
 function meshOf(settings: { east?: Settings; west?: Settings | Error } = {}, more: object = {}): Mesh {
   const clusters = (["east", "west"] as const).map((name) => ({
     name,
@@ -41,7 +41,7 @@ describe("a capability", () => {
   test("is required of every cluster, or of one by name", async () => {
     const mesh = meshOf();
     expect(await missing(mesh, "loadBalancer")).toBe(
-      "loadBalancer: nothing in west gives LoadBalancer services addresses",
+      "loadBalancer: nothing in west assigns addresses to LoadBalancer services",
     );
     expect(await missing(mesh, { capability: "loadBalancer", cluster: "east" })).toBeUndefined();
     expect(await missing(mesh, { capability: "kvstoreMesh", cluster: "east" })).toContain("agents of east");
@@ -52,12 +52,12 @@ describe("a capability", () => {
     expect(await missing(mesh, "localNodes", "clustermeshApiserver")).toBeUndefined();
   });
 
-  test("may be a least version of Cilium, which all clusters need", async () => {
+  test("may be a minimum version of Cilium, required of all clusters", async () => {
     expect(await missing(meshOf(), "cilium>=1.19")).toBeUndefined();
     expect(await missing(meshOf(), "cilium>=1.20")).toBe("cilium>=1.20: east has Cilium 1.19.4");
   });
 
-  test("may hang on the agents' settings", async () => {
+  test("may depend on the agents' settings", async () => {
     const on = { "clustermesh-enable-mcs-api": "true", "clustermesh-cache-ttl": "20s" };
     expect(await missing(meshOf({ east: on, west: on }), "mcsApi", "cacheTtl")).toBeUndefined();
     expect(await missing(meshOf({ east: on }), "mcsApi")).toBe(
@@ -68,7 +68,7 @@ describe("a capability", () => {
     );
   });
 
-  test("of the whole mesh is told once", async () => {
+  test("of the whole mesh is reported once", async () => {
     const off = { "policy-default-local-cluster": "false" };
     expect(await missing(meshOf({ east: off }), "bothPolicyDefaults")).toBe(
       "bothPolicyDefaults: east and west have policyDefaultLocalCluster false",
@@ -87,7 +87,7 @@ describe("a capability", () => {
     expect(decisionsOf([{ capability: "mcsApi", cluster: "west" }], decisions)).toHaveLength(1);
   });
 
-  test("is decided once, whoever requires it", async () => {
+  test("is decided once, even if required several times", async () => {
     const required: Requirement[] = [
       "localNodes",
       { capability: "localNodes", cluster: "east" },

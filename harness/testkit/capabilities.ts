@@ -11,22 +11,22 @@ import { labObjects, labServices } from "#harness/workloads/lab-objects.ts";
 
 type Found = string | undefined;
 
-/** A check of what `cluster.capabilities` knows from the plan already. */
+/** A check of what `cluster.capabilities` derives from the plan. */
 const whether =
   (has: keyof Capabilities, reason: (cluster: string) => string) =>
   ({ name, capabilities }: Cluster): Found =>
     capabilities[has] ? undefined : reason(name);
 
 /**
- * What suites and tests may require of a cluster: each answers why the cluster lacks it, or nothing. Decided from the
- * plan, the artifacts and the cluster's own settings, before anything is created.
+ * What suites and tests may require of a cluster: each check returns why the cluster lacks it, or undefined. Decided
+ * from the plan, the artifacts and the cluster's own settings, before anything is created.
  */
 const table = {
   loadBalancer: whether(
     "assignsLoadBalancerIPs",
-    (c) => `nothing in ${c} gives LoadBalancer services addresses`,
+    (c) => `nothing in ${c} assigns addresses to LoadBalancer services`,
   ),
-  localNodes: whether("nodesAreLocal", (c) => `the nodes of ${c} are not of this machine`),
+  localNodes: whether("nodesAreLocal", (c) => `the nodes of ${c} are not on this machine`),
   clustermeshApiserver: whether("hasApiserver", (c) => `${c} has no clustermesh-apiserver`),
   kvstoreMesh: whether(
     "hasKvstoreMesh",
@@ -47,7 +47,7 @@ const table = {
   cacheTtl: async (c) =>
     (durationMs((await c.setting("clustermesh-cache-ttl")) ?? "") ?? 0) > 0
       ? undefined
-      : `clustermesh.cacheTTL of ${c.name} is 0, which keeps a lost cluster for ever`,
+      : `clustermesh.cacheTTL of ${c.name} is 0, so entries of a lost cluster never expire`,
   nativeRouting: whether("routesNatively", (c) => `${c} routes to other clusters through a tunnel`),
   dualStack: whether("isDualStack", (c) => `${c} has no IPv6 pod CIDR`),
   /** Both values of `policyDefaultLocalCluster` in one mesh. */
@@ -67,14 +67,14 @@ const table = {
   labServices: (c, mesh) =>
     labServices(labObjects(mesh.state.plan, c.name)).length > 0
       ? undefined
-      : `the lab file gives ${c.name} no services`,
+      : `the lab file defines no services for ${c.name}`,
   labPods: (c, mesh) =>
     labObjects(mesh.state.plan, c.name).some((o) => o.kind === "Deployment")
       ? undefined
-      : `the lab file gives ${c.name} no pods`,
+      : `the lab file defines no pods for ${c.name}`,
 } satisfies Record<string, (cluster: Cluster, mesh: Mesh) => Found | Promise<Found>>;
 
-/** A capability of the table, or a least version of Cilium such as `cilium>=1.20`. */
+/** A capability of the table, or a minimum version of Cilium such as `cilium>=1.20`. */
 export type Capability = keyof typeof table | `cilium>=${number}.${number}`;
 
 /** Required of every cluster, or of one by name. */
@@ -104,7 +104,7 @@ async function decide(mesh: Mesh, cluster: Cluster, capability: Capability): Pro
   }
 }
 
-/** Decides every required capability, each once for each cluster that it is required of. A check that fails is `undecided`. */
+/** Decides every required capability, once per cluster. A check that fails is `undecided`. */
 export function decideCapabilities(
   mesh: Mesh,
   required: readonly Requirement[],
@@ -124,7 +124,7 @@ export function decideCapabilities(
 const whole = (r: Requirement): { capability: Capability; cluster?: string } =>
   typeof r === "string" ? { capability: r } : r;
 
-/** The first requirement that is missing, with the clusters that lack it; nothing where all are there. */
+/** The first missing requirement, with the clusters that lack it; undefined if none is missing. */
 export function missingOf(
   required: readonly Requirement[],
   decisions: readonly CapabilityDecision[],
@@ -141,7 +141,7 @@ export function missingOf(
   return undefined;
 }
 
-/** What was decided of some requirements. */
+/** The decisions on some requirements. */
 export function decisionsOf(
   required: readonly Requirement[],
   decisions: readonly CapabilityDecision[],

@@ -15,7 +15,7 @@ const record: SuiteDefinition<undefined> = {
 };
 const nothing = async (): Promise<void> => {};
 
-test("a body is given names of clusters and ordered pairs, and its tests are recorded", () => {
+test("a body receives cluster names and ordered pairs, and its tests are recorded", () => {
   const suite = defineSuite(record, ({ clusters, pairs, repeat, test }) => {
     for (const { name } of clusters) test(`of ${name}`, nothing);
     for (const pair of pairs)
@@ -33,7 +33,7 @@ test("a body is given names of clusters and ordered pairs, and its tests are rec
   expect(suite.tests({ clusters: ["a"] }).map((t) => t.title)).toEqual(["of a", "1 times"]);
 });
 
-test("two tests of one title, and a suite without a test, are refused", () => {
+test("two tests with the same title, and a suite without tests, are refused", () => {
   const twice = defineSuite(record, ({ test }) => {
     test("the same", nothing);
     test("the same", nothing);
@@ -42,7 +42,7 @@ test("two tests of one title, and a suite without a test, are refused", () => {
   expect(() => defineSuite(record, () => {}).tests({ clusters: [] })).toThrow("example defines no test");
 });
 
-test("a suite is registered as it is defined, where somebody registers suites", () => {
+test("a suite is registered when it is defined, if a registrar is set", () => {
   const registered: string[] = [];
   onDefineSuite(({ definition }) => void registered.push(definition.name));
   defineSuite(record, ({ test }) => test("one", nothing));

@@ -3,39 +3,39 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Requirement } from "./capabilities.ts";
 import type { EchoNeed, SuiteFixtures, TestFixtures } from "./fixture-types.ts";
 
-/** `core`: on every lab. `lab`: where the lab file names it, or the command. `long`: only where the command names it. */
+/** `core`: on every lab. `lab`: if the lab file or the command names it. `long`: only if the command names it. */
 export type When = "core" | "lab" | "long";
 
-/** What a suite is, for whoever reads a list or a report. */
+/** Description of a suite in lists and reports. */
 export interface SuiteInfo {
   readonly name: string;
-  /** `core`, `long`, what it is about; `disruptive` where it changes Cilium or nodes, not only objects of its own. */
+  /** `core`, `long`, its subject; `disruptive` if it changes Cilium or nodes, not only its own objects. */
   readonly tags: readonly string[];
   readonly when: When;
-  /** Its place among the suites of its `when`: what later ones rest on comes first. */
+  /** Position among the suites of the same `when`: a suite comes before those that depend on what it checks. */
   readonly order?: number;
   /** One sentence each. */
   readonly goal: string;
   readonly method: string;
-  /** Which part of the mesh is to be suspected. */
+  /** The part of the mesh that a failure points to. */
   readonly failureMeans: string;
-  /** A missing one makes every test `unsupported`, before anything is created. */
+  /** If one is missing, every test is `unsupported`, before anything is created. */
   readonly requires?: readonly Requirement[];
 }
 
 export interface SuiteDefinition<S> extends SuiteInfo {
-  /** Backends in every cluster, where `echo` is used. */
+  /** Backends in every cluster, if `echo` is used. */
   readonly echo?: EchoNeed;
-  /** Runs once before the tests, which get what it answers as `setup`. Must destructure its parameter. */
+  /** Runs once before the tests, which receive its result as `setup`. Must destructure its parameter. */
   readonly setup?: (context: SuiteFixtures) => Promise<S>;
 }
 
-/** What a test is, beside its title. */
+/** Description of a test, except its title. */
 export interface TestInfo {
   readonly goal?: string;
-  /** A missing one makes the test `unsupported`, before anything is created. */
+  /** If one is missing, the test is `unsupported`, before anything is created. */
   readonly requires?: readonly Requirement[];
-  /** A link to the documentation, or the section of a KEP, that promises this. */
+  /** A link to the documentation, or the section of a KEP, that specifies this. */
   readonly spec?: string;
   /** 300 s by default. */
   readonly timeoutMs?: number;
@@ -45,7 +45,7 @@ export interface TestCase extends TestInfo {
   readonly title: string;
 }
 
-/** What a test's function is given; it must destructure its parameter, by which vitest knows what to set up. */
+/** Parameter of a test's function, which must destructure it: vitest derives from that what to set up. */
 export type TestKit<S> = TestContext & SuiteFixtures & TestFixtures & { readonly setup: S };
 export type TestRun<S> = (kit: TestKit<S>) => Promise<void>;
 
@@ -65,11 +65,11 @@ export interface ClusterPair {
   readonly to: ClusterName;
 }
 
-/** What a suite's body is given: names, for it runs without a lab too. */
+/** Parameter of a suite's body: names only, because the body also runs without a lab. */
 export interface SuiteKit<S> {
   readonly clusters: readonly ClusterName[];
   readonly pairs: readonly ClusterPair[];
-  /** How often each measured test is to be there. */
+  /** How often to repeat each measured test. */
   readonly repeat: number;
   readonly test: DefineTest<S>;
 }
@@ -87,7 +87,7 @@ export interface Suite<S = unknown> {
 
 export type RegisterSuite = <S>(suite: Suite<S>) => void;
 
-/** What a vitest worker does with a suite as it is defined. Nobody, where suites are only listed. */
+/** Called with each suite when it is defined, in a vitest worker. Undefined if suites are only listed. */
 let register: RegisterSuite | undefined;
 
 /** Called once in a vitest worker, before suites are imported. */
@@ -95,7 +95,7 @@ export function onDefineSuite(hook: RegisterSuite): void {
   register = hook;
 }
 
-/** Declares a suite. Its body runs once for a listing and once in a vitest worker: it only calls `test`. */
+/** Declares a suite. Its body runs once for listing and once in a vitest worker, so it must only call `test`. */
 export function defineSuite<S = undefined>(
   definition: SuiteDefinition<S>,
   body: (kit: SuiteKit<S>) => void,
@@ -106,8 +106,8 @@ export function defineSuite<S = undefined>(
 }
 
 /**
- * The tests, as often as they are to be repeated. A suite whose body repeats its own measurements is left to it; every other
- * runs all of its tests that often, one round after the other.
+ * The tests with their repetitions. A suite whose body repeats its measurements keeps its own tests; any other repeats
+ * all of its tests, one round after the other.
  */
 function repeatTests<S>(
   suite: string,

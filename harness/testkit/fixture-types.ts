@@ -22,27 +22,27 @@ export interface Images {
   readonly prober: string;
 }
 
-/** What set-up and tests share: made once for each suite, when first used, and torn down last-in-first-out. */
+/** Shared by set-up and tests: created once per suite on first use, and torn down last-in-first-out. */
 export interface SuiteFixtures {
   readonly run: RunContext;
   readonly mesh: Mesh;
   readonly budgets: Budgets;
   readonly images: Images;
-  /** Deadlines from `budgets`, with the signal of what is running: the set-up, or the test. */
+  /** Deadlines from `budgets`, with the signal of the running set-up or test. */
   readonly within: Within;
-  /** A namespace of the suite's own, in every cluster; seen gone at the end. */
+  /** The suite's namespace in every cluster; its removal is awaited at the end. */
   readonly namespace: string;
-  /** What a set-up makes outside the namespace is undone here. */
+  /** Register here how to undo what a set-up creates outside the namespace. */
   readonly cleanup: Scope;
-  /** A container on the clusters' networks that belongs to no cluster; none where nodes are not of this machine. */
+  /** A container on the clusters' networks that belongs to no cluster; undefined if nodes are not on this machine. */
   readonly outside: string | undefined;
-  /** As the suite's record asks for them; ready. */
+  /** As requested by the suite's record; ready. */
   readonly echo: EchoBackends;
 }
 
 export type Facts = Readonly<Record<string, number | string | boolean | null | undefined>>;
 
-/** What each test has for itself. */
+/** Fixtures of a single test. */
 export interface TestFixtures {
   /** Keeps measured figures of this test for the report. */
   readonly keepFacts: (facts: Facts) => void;
@@ -51,13 +51,13 @@ export interface TestFixtures {
   /** A path under `histories/` for a history of this test. */
   readonly historyFile: (title: string) => string;
   /**
-   * Ends the test as `unsupported`, for a capability that only the test itself can see. What can be known before belongs
-   * into `requires`.
+   * Ends the test as `unsupported`, for a capability that only the test can detect. Capabilities known beforehand
+   * belong in `requires`.
    */
   readonly unsupported: (capability: string, reason: string) => never;
 }
 
-/** The clusters that names of a suite's body stand for. */
+/** The clusters with the names that a suite's body uses. */
 export const pairIn = (
   mesh: Mesh,
   pair: { readonly from: { readonly name: string }; readonly to: { readonly name: string } },

@@ -4,7 +4,7 @@ import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import { runDirOf } from "./run-dir.ts";
 
-/** Where a history of a test goes, under `histories/`, for the report and for whoever wants to judge it anew. */
+/** Path of a test's history under `histories/`, for the report and for judging it again. */
 export function historyFileOf(
   task: TestContext["task"],
   notes: TestNotes,

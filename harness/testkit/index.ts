@@ -1,4 +1,4 @@
-// `meshproof/testkit`: what suites of other projects are written with. Its names are kept.
+// `meshproof/testkit`: the API for suites of other projects. Its names are stable.
 export { judgeShares } from "#harness/judge/shares.ts";
 export { MeshproofError } from "#harness/lib/errors.ts";
 export { combine, failedBecause, passed, unknownBecause } from "#harness/model/verdict.ts";

@@ -11,7 +11,7 @@ export class Injection {
     return this.#pending;
   }
 
-  /** An injection that outlived the set-up's own time is waited for: it healed itself, or is healed here. */
+  /** Also waits for an injection that outlasted the set-up's deadline: it healed itself, or is healed here. */
   async heal(): Promise<void> {
     const fault = await this.#pending?.catch(() => undefined);
     await fault?.heal();

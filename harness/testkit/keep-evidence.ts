@@ -10,12 +10,12 @@ import type { RunContext } from "#harness/model/run-context.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { diagnosisFile, runDirOf } from "./run-dir.ts";
 
-/** Bugtool's three minutes, and what diagnosing and writing take. */
+/** Bugtool's three minutes, plus time for diagnosing and writing. */
 const withinMs = 270_000;
 
 /**
- * Collects and diagnoses the evidence of a suite that failed, while everything still stands. Trouble, or taking too long,
- * is only printed: vitest tears nothing down behind a hook that fails.
+ * Collects and diagnoses the evidence of a failed suite before its teardown. An error or a timeout is only printed,
+ * because vitest skips the teardown after a failed hook.
  */
 export async function keepEvidence(mesh: Mesh, suite: string, run: RunContext): Promise<void> {
   const done = new AbortController();

@@ -6,7 +6,7 @@ import type { Verdict } from "#harness/model/verdict.ts";
 
 declare module "vitest" {
   interface Matchers<R extends void | Promise<void> = void | Promise<void>, T = unknown> {
-    /** The verdict of a pure check is a pass; its reasons are the message. A spoiled rig makes the test `unknown`. */
+    /** The verdict of a pure check is a pass; its reasons are the message. A disturbed rig makes the test `unknown`. */
     toPass(): R;
     /** Traffic moved from one cluster to the other within the budget. */
     toFailOver(expectation: FailoverExpectation): R;

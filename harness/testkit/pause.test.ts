@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
-import { waitWhilePaused, watchPauses } from "./pause.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { waitWhilePaused, watchPauses } from "./pause.ts";
 
-test("a suite waits until whoever was shown its namespace has answered", async () => {
+test("a suite waits until the pause of its namespace has been answered", async () => {
   const dir = tempFolder("pause");
   const done = new AbortController();
   const shown: string[] = [];

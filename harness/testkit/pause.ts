@@ -4,25 +4,25 @@ import { dirname, join } from "node:path";
 import { pause } from "#harness/lib/eventually.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 
-/** While it is there, a suite that failed waits; it holds the suite's namespace. Of a run's folder. */
+/** In a run's folder. While it exists, a failed suite waits; it contains the suite's namespace. */
 export const pauseFileOf = (runDir: string): string => join(runDir, "paused");
 
 const lookMs = 500;
 const ever = AbortSignal.any([]);
 
-/** Called by the suite, before anything of it is taken away: returns once somebody else has removed the file. */
+/** Called by the suite before its teardown: returns once the command has removed the file. */
 export async function waitWhilePaused(runDir: string, namespace: string): Promise<void> {
   const file = pauseFileOf(runDir);
   const command = process.ppid;
   await mkdir(dirname(file), { recursive: true });
   await writeAtomic(file, namespace);
-  // A command that was killed removes nothing.
+  // A killed command never removes the file.
   while (existsSync(file) && process.ppid === command) await pause(lookMs, ever);
 }
 
 /**
- * Called by the command beside the suites: each time one waits, `onPause` is given its namespace, and the suite goes on when
- * that returns, or when the signal ends it all.
+ * Called by the command that runs the suites: whenever one waits, calls `onPause` with its namespace. The suite
+ * continues when that returns or the signal aborts.
  */
 export async function watchPauses(
   runDir: string,

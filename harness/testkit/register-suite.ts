@@ -8,19 +8,19 @@ import type { Suite, TestCase } from "./define-suite.ts";
 import { withoutCount } from "./selection.ts";
 import { suiteTest } from "./suite-test.ts";
 
-/** The time of a test that names none. */
+/** The default timeout of a test. */
 const testMs = 300_000;
 
 /**
- * Makes a suite's tests known to vitest. What needs no run is skipped here, with its reason as data: of a suite without
- * a test that runs, vitest sets nothing up.
+ * Registers a suite's tests with vitest. Tests that need not run are skipped here, with the reason as data: vitest sets
+ * up nothing for a suite whose tests are all skipped.
  */
 export function registerSuite<S>(suite: Suite<S>, run: RunContext): void {
   const { definition } = suite;
   const selected = run.selected[definition.name];
   const tests = suite.tests(run).filter((t) => selected?.includes(t.title) ?? true);
   const required = tests.flatMap((t) => requiredBy(suite, t));
-  // Before the set-up, which `suiteTest` hooks in behind it.
+  // Before the set-up, which `suiteTest` adds as a later hook.
   beforeAll(() => checkDecided(definition.name, required, run));
   const test = suiteTest(definition, run);
   for (const case_ of tests) {
@@ -36,25 +36,25 @@ export const requiredBy = <S>({ definition }: Suite<S>, test: TestCase): readonl
   ...(test.requires ?? []),
 ];
 
-/** Why a test does not run; nothing where it does. */
+/** Why a test does not run; undefined if it runs. */
 export function leftOut<S>(suite: Suite<S>, test: TestCase, run: RunContext): TestNotes | undefined {
   const unsupported = missingOf(requiredBy(suite, test), run.capabilities);
   if (unsupported !== undefined) return { unsupported };
   const expected = run.expected[suite.definition.name];
   if (expected === undefined || run.includeEither) return undefined;
   return expectationOf(expected, withoutCount(test.title), run.clusters) === "either"
-    ? { skipped: "the fault may break it or not: left out" }
+    ? { skipped: "left out because the fault may or may not break it" }
     : undefined;
 }
 
-/** Throws where nobody knows whether a required capability is there: that is an error of the set-up. */
+/** Throws, as an error of the set-up, if it is undecided whether a required capability is present. */
 export function checkDecided(suite: string, required: readonly Requirement[], run: RunContext): void {
   for (const requirement of required) {
     const decisions = decisionsOf([requirement], run.capabilities);
     const name = typeof requirement === "string" ? requirement : requirement.capability;
     if (decisions.length === 0)
       throw new MeshproofError("usage", `the run context does not say whether the lab has ${name}`, {
-        remedy: "write it anew: `npm run mesh -- test --write-context FILE`",
+        remedy: "write it again: `npm run mesh -- test --write-context FILE`",
       });
     const open = decisions.find((d) => d.state === "undecided");
     if (open !== undefined)

@@ -2,8 +2,8 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { parseRunContext } from "#harness/model/run-context.ts";
-import { readRunContext, writeRunContext } from "./run-context.ts";
 import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { readRunContext, writeRunContext } from "./run-context.ts";
 
 let dir: string | undefined;
 afterEach(async () => {
@@ -18,7 +18,7 @@ test("without a context, or with one that cannot be read, the error says how to 
     });
 });
 
-test("what was written is read back", async () => {
+test("a written context is read back", async () => {
   dir = tempFolder("context");
   const file = join(dir, "run.json");
   const context = parseRunContext(

@@ -5,10 +5,10 @@ import { parseRunContext, type RunContext } from "#harness/model/run-context.ts"
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { labDir } from "#harness/state/lab.ts";
 
-/** The only environment variable that suites read: the path of the run's context. */
+/** Path of the run's context; the only environment variable that suites read. */
 export const runVariable = "MESHPROOF_RUN";
 
-/** Reads the context that `MESHPROOF_RUN` names. Throws `usage` without one, `config-invalid` for a wrong one. */
+/** Reads the context that `MESHPROOF_RUN` names. Throws `usage` without one, `config-invalid` for an invalid one. */
 export async function readRunContext(file = process.env[runVariable]): Promise<RunContext> {
   if (file === undefined || file === "") throw noContext("does not name a run context");
   const text = await readFile(file, "utf8").catch((error: unknown) => {
@@ -17,7 +17,7 @@ export async function readRunContext(file = process.env[runVariable]): Promise<R
   return parseRunContext(text, file);
 }
 
-/** The remedy is in the message: vitest, started by hand, prints nothing else. */
+/** The remedy is part of the message, because vitest prints nothing else if started by hand. */
 const noContext = (what: string, cause?: unknown): MeshproofError =>
   new MeshproofError(
     "usage",
@@ -25,7 +25,7 @@ const noContext = (what: string, cause?: unknown): MeshproofError =>
     { cause },
   );
 
-/** Where a command keeps the context of the suites that it runs: one command at a time tests a lab. */
+/** Path of the context that a command writes for its suites: only one command at a time tests a lab. */
 export const runContextFile = (lab: string): string => join(labDir(lab), "run-context.json");
 
 export function writeRunContext(file: string, context: RunContext): Promise<void> {

@@ -3,7 +3,7 @@ import { isAbsolute, join, resolve } from "node:path";
 import type { RunContext } from "#harness/model/run-context.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 
-/** Where commands leave the folders of their runs: below `reports/`, or where `MESHPROOF_REPORTS` points. */
+/** The folder of all run folders: `reports/`, or the value of `MESHPROOF_REPORTS`. */
 export const reportsDir = (): string => process.env.MESHPROOF_REPORTS ?? join(repoRoot(), "reports");
 
 /**
@@ -19,5 +19,5 @@ export function runFolder(named: string): string {
 export const runDirOf = ({ reportsDir, runId }: Pick<RunContext, "reportsDir" | "runId">): string =>
   join(reportsDir, runId);
 
-/** Beside a suite's evidence: what `diagnose` said of it. */
+/** The findings of `diagnose`, next to a suite's evidence. */
 export const diagnosisFile = "diagnosis.json";

@@ -10,6 +10,7 @@ import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { type RunContext, runContextSchema } from "#harness/model/run-context.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { writeLabState } from "#harness/state/lab.ts";
 import { eventsOutput } from "./reporters/events.ts";
 import { junitOutput } from "./reporters/junit.ts";
@@ -18,11 +19,10 @@ import { WriteQueue } from "./reporters/write-queue.ts";
 import { writeRunContext } from "./run-context.ts";
 import { runSuites } from "./run-suites.ts";
 import { loadSuites } from "./suite-list.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const suitesDir = join(repoRoot(), "harness/testkit/fixtures/suites");
 
-/** Takes namespaces, gives them back, and knows nothing else. Notes what was asked of it. */
+/** A fake API server that only stores namespaces. Records the requests. */
 function apiServer(requests: string[]): Server {
   const spaces = new Set<string>();
   return createServer((request, response) => {
@@ -157,7 +157,7 @@ test("each outcome, and a set-up that fails, reach records, JUnit and events", a
   });
   expect(reported("may go either way under the fault")).toMatchObject({
     outcome: "skipped",
-    reasons: ["the fault may break it or not: left out"],
+    reasons: ["left out because the fault may or may not break it"],
   });
   expect(broken.errors).toEqual(["nothing came up in mp-broken-setup-abc123"]);
   expect(broken.tests).toMatchObject([{ name: "never runs", outcome: "skipped" }]);
@@ -166,7 +166,7 @@ test("each outcome, and a set-up that fails, reach records, JUnit and events", a
     ["unsupported", "dualStack: east has no IPv6 pod CIDR"],
     ["unsupported", "dualStack: east has no IPv6 pod CIDR"],
   ]);
-  // Two clusters, made and taken away; for the suite that nothing can run of, nothing was made.
+  // Created and removed in both clusters; nothing is created for the suite that cannot run.
   const requested = ["PATCH mp-outcomes-abc123", "DELETE undone", "DELETE mp-outcomes-abc123"];
   expect(requests.filter((r) => /mp-outcomes|undone/.test(r))).toEqual(requested.flatMap((r) => [r, r]));
   expect(requests.filter((r) => r.includes("mp-broken-setup"))).toHaveLength(4);
@@ -175,12 +175,12 @@ test("each outcome, and a set-up that fails, reach records, JUnit and events", a
   expect(junit).toContain("nothing came up in mp-broken-setup-abc123");
   const events = (await readFile(join(dir, "events.jsonl"), "utf8")).trim().split("\n");
   expect(events.map((e) => JSON.parse(e).event).filter((e) => e === "suite-end")).toHaveLength(3);
-  // Where something failed there is evidence, also of a set-up.
+  // There is evidence for every failure, also of a set-up.
   for (const suite of ["outcomes", "broken-setup"])
     await readFile(join(dir, "artifacts", suite, "diagnosis.json"), "utf8");
 }, 120_000);
 
-test("a capability that nobody could decide is an error of the set-up, and nothing is made", async () => {
+test("an undecided capability is an error of the set-up, and nothing is created", async () => {
   const { suites } = await runAll(
     {
       capabilities: [
@@ -197,7 +197,7 @@ test("a capability that nobody could decide is an error of the set-up, and nothi
   expect(requests.filter((r) => r.includes("mp-outcomes"))).toEqual([]);
 }, 120_000);
 
-test("a fault is injected after the set-up, and one that cannot be is an error of the set-up", async () => {
+test("a fault is injected after the set-up, and a failed injection is an error of the set-up", async () => {
   const { suites } = await runAll({ fault: "no-such-fault" }, "outcomes");
   expect(suites[0]?.errors.join()).toContain("no-such-fault");
   expect(requests).toContain("DELETE undone");
@@ -209,7 +209,7 @@ test("a context of other clusters is refused by name", async () => {
   expect(suites[0]?.errors.join()).toContain("the run context says east, north");
 }, 120_000);
 
-/** External clusters whose API servers are one and the same. */
+/** External clusters that share one API server. */
 async function writeLab(state: string, port: number): Promise<void> {
   const plan = await planLab({ lab: "paper" });
   const kubeconfig = join(state, "kubeconfig.json");

@@ -15,13 +15,13 @@ import { runVariable } from "./run-context.ts";
 import { testkitFile, testkitName } from "./suite-list.ts";
 
 export interface SuiteRun {
-  /** Of the suites, in the order in which they are to run. */
+  /** Files of the suites, in the order in which they run. */
   readonly files: readonly string[];
-  /** Of the run's context. */
+  /** Path of the run's context. */
   readonly contextFile: string;
   readonly reporters: readonly Reporter[];
   readonly signal: AbortSignal;
-  /** Where the suites lie, if not in `suites/`. */
+  /** The folder of the suites, if not `suites/`. */
   readonly suitesDir?: string;
 }
 
@@ -38,7 +38,7 @@ export async function runSuites(run: SuiteRun): Promise<void> {
   }
 }
 
-/** The project `suites` of `vitest.config.ts`; for suites that lie elsewhere, its twin. */
+/** The project `suites` of `vitest.config.ts`, or an equivalent for suites in another folder. */
 const projectOf = (suitesDir: string | undefined): CliOptions =>
   suitesDir === undefined
     ? { config: join(repoRoot(), "vitest.config.ts"), project: ["suites"] }
@@ -69,7 +69,7 @@ async function openVitest({ files, contextFile, reporters, suitesDir }: SuiteRun
     {},
     { stdout: plain(process.stdout), stderr: plain(process.stderr) },
   );
-  // vitest ends the process on a signal, at once: clean-up would not run.
+  // On a signal vitest ends the process at once, without clean-up.
   for (const [name, kept] of listeners) {
     for (const listener of process.listeners(name))
       if (!kept.includes(listener)) process.removeListener(name, listener);
@@ -77,11 +77,11 @@ async function openVitest({ files, contextFile, reporters, suitesDir }: SuiteRun
   return vitest;
 }
 
-/** The same stream as no terminal: vitest would hide the cursor on one. */
+/** The stream, not recognisable as a terminal, because vitest would hide the cursor. */
 const plain = (stream: NodeJS.WriteStream): Writable =>
   new Writable({ write: (chunk, _encoding, done) => void stream.write(chunk, done) });
 
-/** The order that was asked for, whatever failed or took long the last time. */
+/** The requested order; vitest's default depends on earlier failures and durations. */
 function inOrder(files: readonly string[]): TestSequencerConstructor {
   return class extends BaseSequencer {
     override async sort(specifications: TestSpecification[]): Promise<TestSpecification[]> {

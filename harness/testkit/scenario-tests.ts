@@ -19,13 +19,13 @@ import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import type { ClusterPair, SuiteKit, TestInfo, TestKit } from "./define-suite.ts";
 import { pairIn, type SuiteFixtures } from "./fixture-types.ts";
 
-/** The longest: a node's loss is believed after a minute, and its return takes as long. */
+/** Enough for the longest scenario: Kubernetes notices a node's loss after a minute, and its return takes as long. */
 const scenarioMs = 600_000;
 
 /**
- * A suite's set-up for scenarios: a service for each affinity, served in every cluster by those whom it prefers. A kept
- * connection that was made before an agent knew the service's address would be with whoever answers outside the lab. The
- * suite's echo backends answer heartbeats too.
+ * A suite's set-up for scenarios: a service for each affinity, whose preferred backends serve it in every cluster. A
+ * kept connection opened before an agent knew the service's address could reach a host outside the lab. The suite's
+ * echo backends answer heartbeats too.
  */
 export function scenarioSetup(
   affinities: readonly Affinity[],
@@ -58,7 +58,7 @@ export function scenarioSetup(
   };
 }
 
-/** A scenario's context, out of a test's fixtures. */
+/** A scenario's context, built from a test's fixtures. */
 export const scenarioContextOf = ({
   mesh,
   budgets,
@@ -75,7 +75,7 @@ export const scenarioContextOf = ({
   signal,
 });
 
-/** Defines a scenario's tests: each repetition and direction is one. What the run's series holds already is skipped. */
+/** Defines a scenario's tests, one per repetition and direction. Skips those that the run's series already contains. */
 export function scenarioTests<S>(
   { pairs, repeat: repeats, test }: SuiteKit<S>,
   scenario: Scenario,
@@ -84,7 +84,7 @@ export function scenarioTests<S>(
   for (let repeat = 1; repeat <= repeats; repeat++) {
     const alternating = scenario.directions === "alternating";
     const chosen = alternating ? pairs.slice((repeat - 1) % pairs.length).slice(0, 1) : pairs;
-    // How many of this direction there are to be by then.
+    // How many of this direction the series contains after this test.
     const self = alternating ? Math.ceil(repeat / pairs.length) : repeat;
     for (const pair of chosen) {
       const count = repeats > 1 ? ` (${repeat} of ${repeats})` : "";
@@ -105,7 +105,7 @@ export function scenarioTests<S>(
         expect,
       }) => {
         const setting = settingOf(mesh);
-        if (held(run.series, scenario, pair, setting) >= self) skip("the series holds it already");
+        if (held(run.series, scenario, pair, setting) >= self) skip("the series already contains it");
         const { from: target, to: other } = pairIn(mesh, pair);
         const context = scenarioContextOf({ mesh, budgets, echo, outside, run, signal });
         const measured = await measureScenario(context, scenario, { target, other }, historyFile);
@@ -118,7 +118,7 @@ export function scenarioTests<S>(
   }
 }
 
-/** What figures of this lab depend on. */
+/** The conditions on which this lab's figures depend. */
 function settingOf({ clusters, state }: Mesh): Setting {
   const versions = (of: (c: Cluster) => string): string => [...new Set(clusters.map(of))].join(" and ");
   return {
@@ -130,7 +130,7 @@ function settingOf({ clusters, state }: Mesh): Setting {
   };
 }
 
-/** How many measurements of a scenario the run's series holds already. */
+/** How many measurements of a scenario the run's series already contains. */
 function held(
   series: string | undefined,
   { name, affinity }: Scenario,

@@ -22,7 +22,7 @@ const chosen = (selection: Selection, repeat = 1) => {
   return { suites: left.map((s) => s.info.name), tests };
 };
 
-test("nothing said is everything, whole", () => {
+test("an empty selection selects everything", () => {
   expect(chosen({})).toEqual({ suites: ["paths", "services", "policy"], tests: {} });
 });
 
@@ -55,11 +55,11 @@ test.each([
   [{ exclude: ["*"] }, "--exclude *"],
   [{ only: [] }, "--rerun-failed"],
   [{ shard: { index: 4, count: 4 } }, "--shard 4/4"],
-])("what matches nothing is named: %j", (selection, name) => {
+])("a pattern without matches is named: %j", (selection, name) => {
   expect(() => chosen(selection)).toThrow(`${name} matches no test`);
 });
 
-test("a repeated test is one test for a pattern", () => {
+test("a pattern matches all repetitions of a test", () => {
   const { suites: left, tests } = chosen({ tests: ["services > east -> west > local"] }, 2);
   expect(left).toEqual(["services"]);
   expect(tests.services).toEqual(["east -> west > local (1 of 2)", "east -> west > local (2 of 2)"]);

@@ -10,21 +10,21 @@ export interface Named {
   readonly test?: string;
 }
 
-/** Which tests a command names; what is not there names all. */
+/** The tests that a command selects; an absent key selects all. */
 export interface Selection {
   readonly tags?: readonly string[];
   /** Patterns of a title, or of `suite > title`. */
   readonly tests?: readonly string[];
   /** Suites, or patterns like those of `tests`. */
   readonly exclude?: readonly string[];
-  /** What an earlier run left to be repeated. */
+  /** Tests and suites to repeat from an earlier run. */
   readonly only?: readonly Named[];
   readonly shard?: Shard;
 }
 
 export interface Selected {
   readonly suites: readonly ListedSuite[];
-  /** Titles by suite; a suite that is not there runs whole. */
+  /** Titles by suite; an absent suite runs whole. */
   readonly tests: Readonly<Record<string, readonly string[]>>;
 }
 
@@ -35,17 +35,17 @@ interface Titles {
 }
 
 const repetition = / \(\d+ of \d+\)$/;
-/** A title without the count of `--repeat`. */
+/** A title without the counter of `--repeat`. */
 export const withoutCount = (title: string): string => title.replace(repetition, "");
 
-/** Whether a pattern means a test: by its title, with or without its suite and its repetition. */
+/** Whether a pattern matches a test's title, with or without its suite and its repetition. */
 function means(pattern: string, suite: string, title: string): boolean {
   return [title, withoutCount(title)].some((t) => matches(pattern, t) || matches(pattern, `${suite} > ${t}`));
 }
 
 /**
- * The tests to run, of suites that were chosen by name or by the lab. Throws `usage` where nothing is left, or where a tag
- * or a pattern matches nothing: a slip must not look like a green run.
+ * The tests to run, of suites chosen by name or by the lab. Throws `usage` if nothing is left, or if a tag or a pattern
+ * matches nothing: a typo must not look like a passed run.
  */
 export function select(
   suites: readonly ListedSuite[],
@@ -65,12 +65,12 @@ export function select(
   if (tags.length > 0) left = left.filter((t) => t.suite.info.tags.some((tag) => tags.includes(tag)));
   for (const pattern of tests)
     if (!left.some((t) => t.chosen.some((title) => means(pattern, t.suite.info.name, title))))
-      throw nothing(`--test ${pattern}`, "see `list tests`; * is any text");
+      throw nothing(`--test ${pattern}`, "see `list tests`; * matches any text");
   if (tests.length > 0)
     left = keep(left, (suite, title) => tests.some((pattern) => means(pattern, suite, title)));
   for (const pattern of exclude)
     if (!left.some((t) => t.chosen.some((title) => isExcluded(pattern, t.suite.info.name, title))))
-      throw nothing(`--exclude ${pattern}`, "see `list tests`; * is any text");
+      throw nothing(`--exclude ${pattern}`, "see `list tests`; * matches any text");
   left = keep(left, (suite, title) => !exclude.some((pattern) => isExcluded(pattern, suite, title)));
   if (only !== undefined)
     left = keep(left, (suite, title) =>

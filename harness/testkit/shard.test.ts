@@ -5,7 +5,7 @@ import { readDurations, recordedOrMean } from "./durations.ts";
 import { shardOf } from "./shard.ts";
 import { loadSuites } from "./suite-list.ts";
 
-test("shards have every suite once, in their order, and are balanced", () => {
+test("shards contain every suite once, in order, and are balanced", () => {
   const ms: Record<string, number> = { a: 10, b: 50, c: 30, d: 20, e: 1 };
   const shards = [1, 2].map((index) => shardOf(Object.keys(ms), { index, count: 2 }, (n) => ms[n] ?? 0));
   expect(shards).toEqual([

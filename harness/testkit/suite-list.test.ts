@@ -6,7 +6,7 @@ import { chooseSuites, listTests, loadSuites, suiteNames } from "./suite-list.ts
 
 const all = await loadSuites();
 
-test("every test of before the suites had records is there, under the same title", () => {
+test("every test of the parity record exists under the same title", () => {
   const { tests } = JSON.parse(readFileSync(join(repoRoot(), "scripts/parity/parity.json"), "utf8")) as {
     tests: Record<string, string[]>;
   };
@@ -16,7 +16,7 @@ test("every test of before the suites had records is there, under the same title
   expect(listed).toEqual(Object.fromEntries(Object.entries(tests).map(([s, t]) => [s, [...t].sort()])));
 });
 
-test("suites come in the order in which they rest on one another", () => {
+test("suites are ordered by their dependencies", () => {
   expect(suiteNames(all, "core")).toEqual([
     "node-discovery",
     "kvstore",
@@ -40,13 +40,13 @@ test("without names, the suites of every lab and those of the lab file run; an u
   expect(() => names([], ["ngnix"])).toThrow("there is no suite ngnix");
 });
 
-test("titles hold the names of the clusters, each pair in both orders", () => {
+test("titles contain the clusters' names, each pair in both orders", () => {
   const titles = listTests(all, ["a", "b", "c"]).get("pod-to-pod");
   expect(titles).toHaveLength(12);
   expect(titles).toContain("c -> a > UDP from every node to every node");
 });
 
-test("repetitions of a scenario strike the clusters in turn, or both each time", () => {
+test("repetitions of a scenario target the clusters in turn, or both each time", () => {
   const titles = (suite: string): string[] | undefined =>
     all
       .find((s) => s.info.name === suite)
@@ -60,7 +60,7 @@ test("repetitions of a scenario strike the clusters in turn, or both each time",
   expect(titles("failover")).toHaveLength(6);
 });
 
-test("what a suite says of itself is complete, and links lead to the documentation or to a KEP", () => {
+test("a suite's description is complete, and links lead to the documentation or to a KEP", () => {
   for (const { info, tests } of all) {
     for (const text of [info.goal, info.method, info.failureMeans])
       expect(text, info.name).toMatch(/^\S[\s\S]{10,}\.$/);

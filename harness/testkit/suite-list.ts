@@ -8,7 +8,7 @@ import { repoRoot } from "#harness/platform/paths.ts";
 import type { Requirement } from "./capabilities.ts";
 import type { ListOptions, Suite, SuiteInfo, TestCase, When } from "./define-suite.ts";
 
-/** A suite that can be listed and run: what its module exports, and where that lies. */
+/** A suite that can be listed and run: what its module exports, and the module's path. */
 export interface ListedSuite {
   readonly info: SuiteInfo;
   readonly file: string;
@@ -24,7 +24,7 @@ export const suitesDir = (): string => join(repoRoot(), "suites");
 
 /** Every `<dir>/<name>/<name>.suite.ts`, in the order of their records. Imports the modules, and needs no lab. */
 export async function loadSuites(dir: string = suitesDir()): Promise<readonly ListedSuite[]> {
-  // A repository's root may be given: its own folders are no suites.
+  // The folder may be a repository's root, so skip hidden folders and node_modules.
   const folders = (await readdir(dir, { withFileTypes: true })).filter(
     (e) => e.isDirectory() && !e.name.startsWith(".") && e.name !== "node_modules",
   );
@@ -34,7 +34,7 @@ export async function loadSuites(dir: string = suitesDir()): Promise<readonly Li
   return suites.sort((a, b) => rank(a.info) - rank(b.info) || (a.info.name < b.info.name ? -1 : 1));
 }
 
-/** Suites elsewhere write `meshproof/testkit`, wherever they lie: it is this project's, and installed nowhere. */
+/** Resolves `meshproof/testkit` to this project for suites in other folders, because it is not installed there. */
 function resolveTestkit(): void {
   registerHooks({
     resolve: (name, context, next) =>
@@ -42,7 +42,7 @@ function resolveTestkit(): void {
   });
 }
 
-/** Our suites, then those of another folder. Throws `usage` where that has a name of ours. */
+/** The built-in suites, then those of another folder. Throws `usage` if that reuses a built-in name. */
 export async function loadAllSuites(otherDir?: string): Promise<readonly ListedSuite[]> {
   const builtIn = await loadSuites();
   if (otherDir === undefined) return builtIn;
@@ -56,13 +56,13 @@ export async function loadAllSuites(otherDir?: string): Promise<readonly ListedS
   });
   const twin = others.find((o) => builtIn.some((s) => s.info.name === o.info.name));
   if (twin !== undefined)
-    throw new MeshproofError("usage", `${twin.file} has the name of a suite of Meshproof's own`, {
-      remedy: "give it another name",
+    throw new MeshproofError("usage", `${twin.file} has the name of a built-in suite`, {
+      remedy: "rename it",
     });
   return [...builtIn, ...others];
 }
 
-/** By when it runs, then by its own order; one without comes last. */
+/** Sorts by `when`, then by `order`; suites without an order come last. */
 const rank = ({ when, order }: SuiteInfo): number => places.indexOf(when) * 1000 + (order ?? 999);
 
 async function loadSuite(name: string, file: string): Promise<ListedSuite> {
@@ -83,7 +83,7 @@ async function loadSuite(name: string, file: string): Promise<ListedSuite> {
   return { info: suite.definition, file, tests: (options) => suite.tests(options) };
 }
 
-/** Files of suites by the folder that they are of, in their order; ours, which have no name here, first. */
+/** Files of suites by folder, in order; first the built-in ones, whose folder is undefined. */
 export function byFolder(
   suites: readonly ListedSuite[],
 ): readonly { readonly dir?: string; readonly files: readonly string[] }[] {
@@ -94,22 +94,22 @@ export function byFolder(
   }));
 }
 
-/** The names of the suites that run at given places, in their order. */
+/** The names of the suites with one of the given `when` values, in order. */
 export const suiteNames = (suites: readonly ListedSuite[], ...when: readonly When[]): readonly string[] =>
   suites.filter((s) => when.includes(s.info.when)).map((s) => s.info.name);
 
-/** The titles of every suite's tests on clusters of these names; nothing is run. */
+/** The titles of every suite's tests on clusters with these names; runs nothing. */
 export const listTests = (
   suites: readonly ListedSuite[],
   clusters: readonly string[],
 ): ReadonlyMap<string, readonly string[]> =>
   new Map(suites.map((s) => [s.info.name, s.tests({ clusters }).map((t) => t.title)]));
 
-/** All that some suites and their tests require. */
+/** All requirements of some suites and their tests. */
 export const requirementsOf = (suites: readonly ListedSuite[], options: ListOptions): Requirement[] =>
   suites.flatMap((s) => [...(s.info.requires ?? []), ...s.tests(options).flatMap((t) => t.requires ?? [])]);
 
-/** The suites to run: those that were named, else all of the lab. Throws `usage` for a name that no suite has. */
+/** The suites to run: the named ones, otherwise all of the lab. Throws `usage` for an unknown name. */
 export function chooseSuites(
   suites: readonly ListedSuite[],
   named: readonly string[],

@@ -25,20 +25,20 @@ import { hasFailed, holdsSurprise } from "./surprise.ts";
 import { Within } from "./within.ts";
 
 const setUpMs = 300_000;
-/** More than collecting evidence may take: behind a hook that runs out of time, vitest tears no fixture down. */
+/** Longer than collecting evidence may take: after a hook that timed out, vitest tears down no fixture. */
 const evidenceMs = 300_000;
-/** A person decides when a pause ends: the longest that a timer takes. */
+/** The user decides when a pause ends, so this is the longest possible timer. */
 const pausedMs = 2 ** 31 - 1;
 
 declare module "vitest" {
   interface TaskMeta {
     meshproof?: TestNotes;
-    /** Of a test that failed: what its own probers tell against the test machine. */
+    /** For a failed test: trouble of the test machine that its probers show. */
     controlTroubles?: string[];
   }
 }
 
-/** What a test leaves for the reporter. */
+/** A test's notes for the reporter. */
 export function notesOf({ meta }: TestContext["task"]): TestNotes {
   meta.meshproof ??= {};
   return meta.meshproof;
@@ -47,12 +47,12 @@ export function notesOf({ meta }: TestContext["task"]): TestNotes {
 type SuiteTest<S> = TestAPI<SuiteFixtures & TestFixtures & { readonly setup: S }>;
 
 /**
- * A suite's own `test`, with its fixtures, and the hooks around its tests: set-up, then the fault of the run; at the end
- * evidence where anything failed, and only then the fixtures' teardown, last-in-first-out.
+ * A suite's `test` with its fixtures, and the hooks around its tests: set-up, then the fault of the run; at the end
+ * evidence if anything failed, and then the fixtures' teardown, last-in-first-out.
  */
 export function suiteTest<S>(definition: SuiteDefinition<S>, run: RunContext): SuiteTest<S> {
   const test = withFault(withSetup(definition, run), definition, run);
-  // Asking for the fault sets up all that comes before it.
+  // Requesting the fault fixture sets up all fixtures before it.
   test.beforeAll(({ fault: _ }) => {}, setUpMs);
   test.beforeEach(({ within, fault, signal, task }) => {
     within.follow(signal);
@@ -85,7 +85,7 @@ async function troublesOfProbers(
     const history = await readHistorySoFar(join(runDirOf(run), "histories", file));
     if (history !== undefined) found.push(...controlTroubles(history, limits));
   }
-  // The streams of one prober share its control requests.
+  // All streams of one prober share its control requests.
   return [...new Set(found)];
 }
 
@@ -103,7 +103,7 @@ function withMesh(suite: string, run: RunContext) {
     .extend("within", { scope: "file" }, ({ budgets }) => new Within(budgets, setUpSignal(suite)))
     .extend("namespace", { scope: "file" }, async ({ mesh }, { onCleanup }) => {
       const name = namespaceOf(suite, run);
-      // In all clusters at once: a namespace takes at least five seconds to go, whatever is in it.
+      // In all clusters at once: removing a namespace takes at least five seconds, whatever its contents.
       const remove = async (): Promise<void> => {
         await Promise.all(mesh.clusters.map((c) => removeNamespace(c.kube, name)));
       };
@@ -112,7 +112,7 @@ function withMesh(suite: string, run: RunContext) {
         for (const { kube } of mesh.clusters)
           await kube.apply(namespaceObject(name, { [runLabel]: run.runId }));
       } catch (error) {
-        // vitest cleans up only behind fixtures that were made.
+        // vitest cleans up only fixtures that were created.
         await remove().catch(() => {});
         throw error;
       }
@@ -125,7 +125,7 @@ function withMesh(suite: string, run: RunContext) {
     });
 }
 
-/** Ends the waits of a set-up a little before vitest gives it up, which would tell nothing. */
+/** Aborts the waits of a set-up shortly before vitest's timeout, whose message has no details. */
 function setUpSignal(suite: string): AbortSignal {
   const controller = new AbortController();
   const tooLong = new MeshproofError(
@@ -136,7 +136,7 @@ function setUpSignal(suite: string): AbortSignal {
   return controller.signal;
 }
 
-/** The lab that the context names, if it is still as the context says. */
+/** The lab of the context. Throws if it no longer matches the context. */
 async function openMesh(run: RunContext): Promise<Mesh> {
   const mesh = new Mesh(await requireLab(run.lab));
   const names = mesh.clusters.map((c) => c.name);
@@ -144,7 +144,7 @@ async function openMesh(run: RunContext): Promise<Mesh> {
     throw new MeshproofError(
       "usage",
       `lab ${run.lab} has clusters ${names.join(", ")}, the run context says ${run.clusters.join(", ")}`,
-      { remedy: "write the run context anew: `npm run mesh -- test --write-context FILE`" },
+      { remedy: "write the run context again: `npm run mesh -- test --write-context FILE`" },
     );
   return mesh;
 }
@@ -171,7 +171,7 @@ function withSetup<S>(definition: SuiteDefinition<S>, run: RunContext) {
 
 function echoOptions(need: EchoNeed | undefined, proberImage: string) {
   if (need === undefined)
-    throw new MeshproofError("usage", "the suite uses `echo` without saying how many replicas", {
+    throw new MeshproofError("usage", "the suite uses `echo` without a number of replicas", {
       remedy: "add `echo: { replicas: 1 }` to its record",
     });
   const { replicas, heartbeats, ...variant } = need;
@@ -181,7 +181,7 @@ function echoOptions(need: EchoNeed | undefined, proberImage: string) {
   };
 }
 
-/** The suite's own set-up; without one, its namespace and its backends. */
+/** The suite's set-up; by default, its namespace and its backends. */
 function setupOf<S>({ setup, echo }: SuiteDefinition<S>): (context: SuiteFixtures) => S | Promise<S> {
   if (setup !== undefined) return setup;
   const nothing = undefined as S;
@@ -196,7 +196,7 @@ function withFault<S>(
   const { echo } = definition;
   return (
     test
-      // After all that a set-up makes, so that healing comes before its teardown.
+      // After everything that a set-up creates, so that healing comes before its teardown.
       .extend(
         "injection",
         { scope: "file" },

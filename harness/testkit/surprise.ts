@@ -3,7 +3,7 @@ import { isSurvivor, judgeCell } from "#harness/judge/kill-matrix.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import { withoutCount } from "./selection.ts";
 
-/** Also in its set-up: evidence is of most use there. */
+/** Also in the set-up, where evidence is most useful. */
 export const hasFailed = (suite: RunnerTestSuite): boolean =>
   hasErrors(suite) || testsOf(suite).some((t) => t.result?.state === "fail");
 

@@ -21,7 +21,7 @@ describe("the tables of prove", () => {
   let unsupported: { suite: string; test: string }[];
 
   beforeAll(async () => {
-    // Suites that are run where they are named strike by themselves: `prove` leaves them alone.
+    // `prove` skips suites that run only if named, because they inject faults themselves.
     tests = new Map([...listed].filter(([suite]) => provenSuites.includes(suite)));
     tables = await readProveTables(join(repoRoot(), "suites"));
     unsupported = parse(
@@ -51,7 +51,7 @@ describe("the tables of prove", () => {
     }
   });
 
-  test("every test has a fault that kills it and leaves at least half of the others green", () => {
+  test("for every test, a fault kills it and leaves at least half of the others green", () => {
     const can = allTests().filter(
       (t) => !unsupported.some((u) => u.suite === t.suite && matches(u.test, t.name)),
     );
@@ -65,7 +65,7 @@ describe("the tables of prove", () => {
     expect(without).toEqual([]);
   });
 
-  test("every fault has a suite that it kills a test of", () => {
+  test("every fault kills a test of some suite", () => {
     const idle = faults.filter((f) => allTests().every((t) => fate(f.name, t) !== "fail")).map((f) => f.name);
     expect(idle).toEqual([]);
     expect(faults.length).toBeGreaterThanOrEqual(30);
@@ -90,13 +90,13 @@ function rows(): { readonly says: string; readonly here: string; readonly covere
     });
 }
 
-/** Whether a reference names something that there is: a test of a suite, a fault, a test of the harness's own. */
+/** Whether a reference names an existing test of a suite, fault or unit test. */
 function exists(reference: string): boolean {
   const fault = /^fault (\S+)$/.exec(reference)?.[1];
   if (fault !== undefined) return faults.some((f) => f.name === fault);
   const [home] = reference.split(" > ", 1) as [string];
   const pattern = reference.slice(home.length + 3);
-  // Any test of the suite would do: a row must fail when its own is renamed.
+  // A wildcard would match any test of the suite, but a row must fail if its test is renamed.
   if (!/[a-z]{3}/i.test(pattern)) return false;
   if (home.endsWith(".test.ts")) {
     const source = readFileSync(join(repoRoot(), home), "utf8");
@@ -118,7 +118,7 @@ describe("the coverage of the four source documents", () => {
     }
   });
 
-  test("every profile that the table names is one", () => {
+  test("every profile that the table names exists", () => {
     const named = rows().flatMap(({ here }) =>
       [...here.matchAll(/--profile ([a-z-]+)/g)].map(([, name]) => name),
     );

@@ -1,12 +1,12 @@
 import type { Budgets } from "#harness/model/budgets.ts";
 
-/** A deadline and the signal that ends a wait before it. */
+/** A deadline and a signal that aborts the wait earlier. */
 export interface Waiting {
   readonly withinMs: number;
   readonly signal: AbortSignal;
 }
 
-/** Deadlines from the budgets. The signal is that of what is running: the set-up first, then each test in turn. */
+/** Deadlines from the budgets. The signal belongs to the running set-up or test. */
 export class Within {
   readonly #budgets: Budgets;
   #signal: AbortSignal;
@@ -20,17 +20,17 @@ export class Within {
     return this.#signal;
   }
 
-  /** For a state that a test starts from. */
+  /** For the initial state of a test. */
   get settle(): Waiting {
     return this.ms(this.#budgets.settleMs);
   }
 
-  /** For a change to be known in every cluster. */
+  /** For a change to propagate to every cluster. */
   get sync(): Waiting {
     return this.ms(this.#budgets.syncMs);
   }
 
-  /** For a cluster, or a connection between clusters, to be back. */
+  /** For a cluster, or a connection between clusters, to recover. */
   get rejoin(): Waiting {
     return this.ms(this.#budgets.rejoinMs);
   }

@@ -22,12 +22,12 @@ test.each(pages)("every link of %s leads to a file and a heading that exist", (f
   expect(broken).toEqual([]);
 });
 
-test("there are pages to look at, the README and the reference among them", () => {
+test("pages are found, including the README and the reference", () => {
   expect(pages).toEqual(expect.arrayContaining(["README.md", "docs/README.md", "docs/reference/README.md"]));
   expect(linksOf(read("README.md")).length).toBeGreaterThan(20);
 });
 
-test("links are found, and what only looks like one is not", () => {
+test("links are found, but not text that only resembles a link", () => {
   const markdown = 'a [b](c.md#d) ![e](f.png "g") [h](https://i/j) `[k](l)` [m](#n)\n```\n[o](p)\n```\n';
   expect(linksOf(markdown)).toEqual([
     { path: "c.md", anchor: "d" },

@@ -1,6 +1,6 @@
 /** A link of a Markdown page to another file, or to a place in a page. */
 export interface Link {
-  /** As written, without the anchor; empty for a place in the page itself. */
+  /** As written, without the anchor; empty for an anchor in the same page. */
   readonly path: string;
   /** Without `#`. */
   readonly anchor?: string;

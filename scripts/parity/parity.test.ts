@@ -10,7 +10,7 @@ import { listTests, loadSuites } from "#harness/testkit/suite-list.ts";
 
 const root = join(import.meta.dirname, "../..");
 
-/** What there was before the restructuring: see parity.json. */
+/** The state before the restructuring, in parity.json. */
 const before = z
   .object({
     suites: z.array(z.string()),
@@ -33,7 +33,7 @@ const map = z
 
 const now = (of: Readonly<Record<string, string>>, name: string): string => of[name] ?? name;
 
-describe("nothing of before the restructuring was dropped or weakened", () => {
+describe("nothing was dropped or weakened by the restructuring", () => {
   let tests: ReadonlyMap<string, readonly string[]>;
   let tables: ReadonlyMap<string, ProveTable>;
   beforeAll(async () => {
@@ -41,7 +41,7 @@ describe("nothing of before the restructuring was dropped or weakened", () => {
     tables = await readProveTables(join(root, "suites"));
   });
 
-  test("every suite and every test of it is there", () => {
+  test("every suite and every test of it exists", () => {
     expect(before.suites.length).toBe(26);
     for (const suite of before.suites) {
       const listed = tests.get(now(map.suites, suite)) ?? [];
@@ -51,7 +51,7 @@ describe("nothing of before the restructuring was dropped or weakened", () => {
     }
   });
 
-  test("every fault is there, must fail what it had to fail, and may fail nothing more", () => {
+  test("every fault exists, must fail the same tests, and may fail no others", () => {
     expect(before.faults.length).toBe(56);
     const known = faults.map((f) => f.name);
     expect(known).toEqual(expect.arrayContaining(before.faults.map((f) => now(map.faults, f))));
@@ -63,12 +63,12 @@ describe("nothing of before the restructuring was dropped or weakened", () => {
       }
   });
 
-  test("every error code is there", () => {
+  test("every error code exists", () => {
     expect(before.errorCodes.length).toBe(27);
     expect(Object.keys(errorCodes)).toEqual(expect.arrayContaining(before.errorCodes));
   });
 
-  test("every unit test is there, under its title or the one that the map gives", () => {
+  test("every unit test exists, under its title or the one in the map", () => {
     const sources = globSync("{harness,scripts}/**/*.test.ts", { cwd: root })
       .filter((file) => !file.startsWith("scripts/parity/"))
       .map((file) => readFileSync(join(root, file), "utf8").replaceAll("\\", ""));

@@ -2,11 +2,11 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSync, Visitor } from "oxc-parser";
 
-/** A TypeScript file by its path from the root, with what is limited in it. */
+/** A TypeScript file by its path from the root, with the measures that are limited. */
 export interface Measured {
   readonly path: string;
   readonly lines: number;
-  /** How often it asserts that a value is there (`value!`). */
+  /** Number of non-null assertions (`value!`). */
   readonly assertions: number;
 }
 

@@ -9,7 +9,7 @@ const rule = z.strictObject({
   imports: z.array(z.string()),
   /** Further modules that its tests may import. */
   tests: z.array(z.string()).default([]),
-  /** npm packages that only this module, and others that say the same, may import. */
+  /** npm packages that only this module, and others with the same entry, may import. */
   owns: z.array(z.string()).default([]),
 });
 export type Rule = z.infer<typeof rule>;
@@ -18,7 +18,7 @@ export type Rules = ReadonlyMap<string, Rule>;
 /** Folders whose README declares an import rule, by module name: `harness/kube` is `kube`, `suites` is `suites`. */
 const readmes = ["harness/*/README.md", "suites/README.md", "scripts/README.md"];
 
-/** Reads every module's rule from `root`. Throws where a README has no front matter, or a wrong one. */
+/** Reads every module's rule from `root`. Throws if a README has no front matter, or an invalid one. */
 export function readRules(root: string): Rules {
   return new Map(
     readmes

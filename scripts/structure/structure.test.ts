@@ -11,7 +11,7 @@ describe("the structure of the repository", () => {
   const files = readSourceFiles(root);
   const rules = readRules(root);
 
-  test("there is something to look at, and every import is of a file that exists", () => {
+  test("files are found, and every import refers to an existing file", () => {
     expect(files.length).toBeGreaterThan(300);
     const named = files.flatMap((f) => f.imports.flatMap((to) => ("file" in to ? [to.file] : [])));
     expect(named.length).toBeGreaterThan(1000);

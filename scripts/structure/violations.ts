@@ -9,33 +9,33 @@ export function moduleOf(path: string): string | undefined {
 }
 
 const isTest = (path: string): boolean => path.endsWith(".test.ts");
-/** Files of the root configure tools: they import packages alone. */
+/** Files of the root configure tools: they import only packages. */
 const rootRule: Rule = { imports: [], tests: [], owns: [] };
 
 /**
- * What breaks the import rules, one sentence each: a file of no module, a module without a rule, a forbidden import of a
- * module or a package.
+ * Violations of the import rules, one sentence each: a file in no module, a module without a rule, a forbidden import
+ * of a module or a package.
  */
 export function forbiddenImports(files: readonly SourceFile[], rules: Rules): string[] {
   const owned = new Set([...rules.values()].flatMap((r) => r.owns));
   return files.flatMap(({ path, imports }) => {
     const module = moduleOf(path);
-    if (module === undefined) return [`${path} lies in no module`];
+    if (module === undefined) return [`${path} is in no module`];
     const rule = module === "." ? rootRule : rules.get(module);
     if (rule === undefined) return [`${path}: module ${module} has no README with an import rule`];
     const allowed = new Set([module, ...rule.imports, ...(isTest(path) ? rule.tests : [])]);
     return imports.flatMap((to) => {
       if ("package" in to)
         return owned.has(to.package) && !rule.owns.includes(to.package) && !isTest(path)
-          ? [`${path} imports the package ${to.package}, which is not for ${module}`]
+          ? [`${path} imports the package ${to.package}, which ${module} must not import`]
           : [];
-      // Data, not code: the version and the project's name stand there.
+      // Data, not code: the version and the project's name.
       if (to.file === "package.json") return [];
       const target = moduleOf(to.file);
       if (isTest(to.file)) return [`${path} imports the test ${to.file}`];
       return target !== undefined && allowed.has(target)
         ? []
-        : [`${path} imports ${to.file}, which is not for ${module}`];
+        : [`${path} imports ${to.file}, which ${module} must not import`];
     });
   });
 }
@@ -45,14 +45,14 @@ export function ruleCycles(rules: Rules): string[] {
   return cycles(new Map([...rules].map(([name, rule]) => [name, rule.imports])));
 }
 
-/** Files that import one another, by however many steps. */
+/** Import cycles of any length between files. */
 export function fileCycles(files: readonly SourceFile[]): string[] {
   return cycles(
     new Map(files.map((f) => [f.path, f.imports.flatMap((to) => ("file" in to ? [to.file] : []))])),
   );
 }
 
-/** Every strongly connected part of a graph with more than one node, or with an arrow to itself (Tarjan's algorithm). */
+/** Every strongly connected part of a graph with more than one node, or with an edge to itself (Tarjan's algorithm). */
 function cycles(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const found: string[] = [];
   const index = new Map<string, number>();

@@ -10,7 +10,7 @@ import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
 import { sampleBackends, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
-/** `none` is the annotation left out; the guide's literal value "none" has a test of its own. */
+/** For `none` the annotation is omitted; the guide's literal value "none" has a separate test. */
 const literalNone = "echo-literal-none";
 const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/affinity/";
 
@@ -20,10 +20,11 @@ export default defineSuite(
     tags: ["core", "services"],
     when: "core",
     order: 6,
-    goal: "affinity decides which cluster's backends serve, and the other side takes over when there are none.",
+    goal: "Affinity selects the cluster whose backends serve, and the other cluster takes over when it has none.",
     method:
-      "services with affinity local, remote and none over the same backends; then one side's backends are gone.",
-    failureMeans: "the choice of backends: an agent's service table or BPF map, or what the kvstore told it.",
+      "Serves the same backends through services with affinity local, remote and none, then removes one cluster's backends.",
+    failureMeans:
+      "The choice of backends: an agent's service table or BPF map, or the data it received from the kvstore.",
     echo: { replicas: 1 },
     setup: async ({ mesh, echo, within }) => {
       for (const affinity of affinities) {
@@ -51,7 +52,7 @@ export default defineSuite(
       const others = clusters.filter((c) => c !== from);
 
       for (const affinity of affinities) {
-        // Named from `from` on: both orders of two clusters read alike.
+        // Names begin with `from`, so that both orders of two clusters have the same form.
         const expectedClusters = servingClusters(affinity, from, [from, ...others]);
         test(`${pair.name} > affinity ${affinity}: ${from.name}'s clients are served by ${namesOf(expectedClusters)}`, {
           spec,
@@ -82,11 +83,11 @@ export default defineSuite(
         expect(answers.bad, `requests from ${from.name} that were not answered`).toEqual([]);
         const served = [...new Set(answers.good.map((pod) => echo.clusterOf(pod) ?? pod))].sort();
         keepFacts({ servedBy: served.join(", ") });
-        // Only the answers tell: no setting and no version does.
+        // Only the answers show it: no setting or version does.
         if (served.length === 1 && served[0] === from.name)
           unsupported(
             'affinity "none" as a literal value',
-            "this Cilium treats it as local, against its own guide; leave the annotation out",
+            "this Cilium version treats it as local, contrary to its guide; omit the annotation",
           );
         expect(served).toEqual(mesh.clusters.map((c) => c.name).sort());
       });
@@ -122,8 +123,9 @@ export default defineSuite(
 );
 
 /**
- * Whatever ends the test: the next one begins with every agent knowing every backend again. By the BPF maps, for under a
- * fault no answer tells; under one that takes backends away for good this waits in vain, and the next test says so.
+ * However the test ends, every agent knows every backend again before the next one. Checked in the BPF maps, because
+ * under a fault answers may be missing; if a fault removes backends permanently, the wait times out and the next test
+ * reports it.
  */
 function everyBackendKnown({
   mesh,

@@ -29,15 +29,15 @@ export default defineSuite(
     tags: ["lab-specific", "kvstore", "disruptive"],
     when: "lab",
     order: 4,
-    goal: "with two clustermesh-apiserver replicas in each cluster, the loss of one is no loss for the others.",
+    goal: "With two clustermesh-apiserver replicas in each cluster, losing one replica does not affect the other clusters.",
     method:
-      "two replicas and session affinity, as the chart sets them; each pod in turn is deleted, and at once a pod that is made in that cluster must be learned by every agent of the others.",
-    failureMeans: "the way of agents and KVStoreMesh to the replica that is left.",
+      "Runs two replicas with session affinity, as set by the chart; deletes each pod in turn, creates a workload pod in that cluster at once, and waits until every agent of the other clusters has learned it.",
+    failureMeans: "The connection of agents and KVStoreMesh to the remaining replica.",
     requires: ["clustermeshApiserver"],
     setup: async ({ mesh, namespace, cleanup, within }) => {
       const { signal } = within;
       const doubled = await injectFault(twoApiservers(mesh.clusters), { mesh, namespace, signal });
-      cleanup.defer("one clustermesh-apiserver each", () => doubled.heal());
+      cleanup.defer("one clustermesh-apiserver in each cluster", () => doubled.heal());
     },
   },
   ({ pairs, test }) => {
@@ -56,7 +56,7 @@ export default defineSuite(
         const agents = await agentsOf(from, signal);
         expect(agents.length, `agents of ${from.name}`).toBeGreaterThan(0);
         const learnedMs: number[] = [];
-        // Each in turn: sessions stick to one, and the loss of the other would prove nothing.
+        // Each in turn: sessions stick to one replica, and losing only the other would prove nothing.
         for (const [i, lost] of (await twoReady(to, within.settle)).entries()) {
           await to.kube.remove(kinds.pod, "kube-system", lost.metadata.name, 0);
           const lostMs = monotonicMs();

@@ -16,10 +16,10 @@ export default defineSuite(
     tags: ["lab-specific", "services", "disruptive"],
     when: "lab",
     order: 8,
-    goal: "what a cluster knows of a lost one runs out after `clustermesh.cacheTTL`, instead of being believed for ever.",
+    goal: "Data of a lost cluster expires in the other clusters after `clustermesh.cacheTTL`.",
     method:
-      "take the other cluster's clustermesh-apiserver away; its backends must go on serving at first, be dropped by every client once the time is over, and be taken back when it returns.",
-    failureMeans: "how long agents believe a cluster that they do not hear.",
+      "Stops the other cluster's clustermesh-apiserver; its backends must keep serving until the TTL has passed, then be dropped by every client, and be added again when it returns.",
+    failureMeans: "The expiry of data about an unreachable cluster in agents.",
     requires: ["clustermeshApiserver"],
     echo: { replicas: 1 },
     setup: async ({ mesh, echo, within }) => {
@@ -43,7 +43,7 @@ export default defineSuite(
         await waitUntilServedBy(from, { echo, service, by: mesh.clusters }, within.sync);
         await using lost = await injectFault(apiserverLost(to), { mesh, namespace: echo.namespace, signal });
         const lostMs = monotonicMs();
-        // Nothing has run out yet: the data plane of the lost cluster works, and is used.
+        // Nothing has expired yet: the data plane of the lost cluster works and is used.
         await waitUntilServedBy(from, { echo, service, by: mesh.clusters }, within.ms(ttlMs / 2));
         await waitUntilServedBy(
           from,

@@ -9,7 +9,7 @@ import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
 
-/** No connection that was made with an old certificate is left: servers and KVStoreMesh start anew, agents connect anew. */
+/** Ends all connections made with old certificates: restarts servers and KVStoreMesh, and reconnects agents. */
 async function connectAnew(mesh: Mesh, signal: AbortSignal): Promise<void> {
   await Promise.all(
     mesh.clusters.map(async (c) => {
@@ -25,10 +25,10 @@ export default defineSuite(
     tags: ["lab-specific", "disruptive"],
     when: "lab",
     order: 5,
-    goal: "renewing every certificate of the mesh costs no request, and the new ones connect the clusters.",
+    goal: "Renewing every certificate of the mesh loses no request, and the clusters connect with the new ones.",
     method:
-      "a Helm upgrade of each cluster signs anew under the same CA, while clients of every cluster ask a service that the other one serves; ends once each clustermesh-apiserver serves its new certificate. Then everybody connects anew: what is new in one cluster must be learned by the others.",
-    failureMeans: "certificates: who signs them, and who trusts whom.",
+      "A Helm upgrade of each cluster issues new certificates from the same CA while clients of every cluster use a service that the other cluster serves; ends once each clustermesh-apiserver serves its new certificate. Then reconnects every agent and waits for it: a new pod in one cluster must be learned by the others.",
+    failureMeans: "Certificates: their issuer, or the CAs that each side trusts.",
     requires: ["clustermeshApiserver"],
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(["remote"]),
@@ -43,7 +43,7 @@ export default defineSuite(
       expected: () => ({ awayWithinMs: 0, backWithinMs: 0, othersWithinMs: 0 }),
     });
 
-    /** The tests share it. */
+    /** Shared by the tests. */
     let restarted: Promise<void> | undefined;
     for (const pair of kit.pairs) {
       const { from, to } = pair;

@@ -31,10 +31,10 @@ export default defineSuite(
     tags: ["lab-specific", "services", "nodes"],
     when: "lab",
     order: 10,
-    goal: "with IPv6 beside IPv4, pods and global services are reached across clusters over IPv6 too.",
+    goal: "In dual-stack clusters, pods and global services are also reachable across clusters over IPv6.",
     method:
-      "TCP and UDP to the IPv6 address of a pod on every node, from every node; then a dual-stack global service, asked at its IPv6 ClusterIP: the backends of every cluster must answer, and they alone.",
-    failureMeans: "IPv6 between the nodes, or the IPv6 half of what clusters tell of their services.",
+      "Sends TCP and UDP from every node to the IPv6 address of a pod on every node; then requests to the IPv6 ClusterIP of a dual-stack global service, which the backends of every cluster and no others must answer.",
+    failureMeans: "IPv6 between the nodes, or the IPv6 part of the service data that clusters exchange.",
     requires: ["dualStack"],
     echo: { replicas: 2 },
     setup: async ({ mesh, echo, namespace, images, within }) => {
@@ -109,7 +109,7 @@ export default defineSuite(
             );
             return combine([
               judgeSameSet(
-                `${from.name} -> service ${service} ([${ip}]), who answers`,
+                `${from.name} -> service ${service} ([${ip}]), backends that answered`,
                 [...new Set(sample.good)],
                 expected,
               ),

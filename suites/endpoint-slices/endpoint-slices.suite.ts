@@ -34,10 +34,10 @@ export default defineSuite(
     tags: ["lab-specific", "services"],
     when: "lab",
     order: 1,
-    goal: "the API server of each cluster has the other clusters' endpoints of services that ask for it, and DNS tells them.",
+    goal: "Each cluster's API server has the other clusters' endpoints of services that request it, and DNS resolves to them.",
     method:
-      "a headless global service, and one with `service.cilium.io/global-sync-endpoint-slices`: the EndpointSlices that Cilium's operator mirrors against the other cluster's own; the A records that a pod is given.",
-    failureMeans: "Cilium's operator, which mirrors EndpointSlices, or CoreDNS behind it.",
+      "Creates a headless global service, and one with `service.cilium.io/global-sync-endpoint-slices`; compares the EndpointSlices that Cilium's operator mirrors with those of the other cluster, and checks the A records that a pod receives.",
+    failureMeans: "Cilium's operator, which mirrors EndpointSlices, or CoreDNS, which reads them.",
     echo: { replicas: 2 },
     setup: async ({ mesh, echo, namespace }) => {
       const global = { [annotation.global]: "true" };

@@ -10,10 +10,10 @@ export default defineSuite(
     tags: ["failover", "long"],
     when: "long",
     order: 1,
-    goal: "a service survives losing every backend of one cluster, whichever side its clients prefer.",
+    goal: "A service survives losing every backend of one cluster, for every affinity of its clients.",
     method:
-      "as in failover, with affinity remote, where the change must travel through the kvstore to the client's cluster, and with none, where half of the traffic has to move.",
-    failureMeans: "how long a change of backends takes to every client, link by link.",
+      "As in failover, with affinity remote, where the change reaches the client's cluster through the kvstore, and with none, where half of the traffic moves.",
+    failureMeans: "The time that a change of backends takes to reach every client, link by link.",
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(affinities),
   },

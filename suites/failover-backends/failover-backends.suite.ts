@@ -13,10 +13,10 @@ export default defineSuite(
     tags: ["failover", "long", "nodes", "disruptive"],
     when: "long",
     order: 2,
-    goal: "clients of a service get over backends that die, stop being ready, or go with their node.",
+    goal: "Clients of a service recover when backends crash, become unready, or are lost with their node.",
     method:
-      "kill every echo process of one cluster, let its readiness probes fail, freeze its worker, stop it; measured as in failover. A node that goes without a word is noticed by the node lifecycle controller alone. Clients of the other cluster are measured and not judged then: where clustermesh-apiserver went with the node, nobody tells them.",
-    failureMeans: "how long a change of backends takes to every client, link by link.",
+      "Kills every echo process of one cluster, makes its readiness probes fail, freezes its worker and stops it; measured as in failover. Only the node lifecycle controller notices the loss of a node. Clients of the other cluster are then measured but not judged: if clustermesh-apiserver was lost with the node, they receive no update.",
+    failureMeans: "The time that a change of backends takes to reach every client, link by link.",
     requires: ["localNodes"],
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(affinities),

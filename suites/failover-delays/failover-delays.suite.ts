@@ -24,13 +24,13 @@ const times = 5;
 const tolerance = 0.2;
 const timeoutMs = 600_000;
 
-// The delays are planted: they are measured, not held against the budgets.
+// The injected delays are measured, but not compared with the budgets.
 const plain: Scenario = {
   ...scaleToZero("local"),
   expected: (roles) => ({ movesTo: survivors("local", roles), awayWithinMs: 10_000, backWithinMs: 10_000 }),
 };
 
-/** The first cluster is target, the second one takes over. */
+/** The first cluster is the target, the second takes over. */
 function rolesIn({ mesh }: ScenarioContext): { target: Cluster; other: Cluster } {
   const [target, other] = mesh.clusters;
   if (target === undefined || other === undefined) throw new Error("a mesh has two clusters");
@@ -76,7 +76,7 @@ function medianBetween(all: readonly Figures[], from: Boundary, to: Boundary): n
   );
 }
 
-/** What a planted delay added between two boundaries, by the medians, and what its own record says. */
+/** Compares the delay added between two boundaries, by the medians, with the fault's own record. */
 interface Added {
   readonly addedMs: number;
   readonly recordMs: number;
@@ -108,7 +108,7 @@ const judgeAdded = (link: Boundary, { addedMs, recordMs }: Added): Verdict =>
 
 const lasted = (h: Held): number => h.untilUnixMs - h.fromUnixMs;
 
-/** One backend in each cluster, and every client knows it. */
+/** One backend in each cluster, known to every client. */
 async function oneBackendEach({ mesh, echo, budgets, signal }: ScenarioContext): Promise<void> {
   const within = { withinMs: budgets.settleMs, signal };
   for (const c of mesh.clusters)
@@ -125,10 +125,10 @@ export default defineSuite(
     tags: ["failover", "long", "disruptive"],
     when: "long",
     order: 7,
-    goal: "time that is added to one link of the chain shows up in that link, and in the right amount.",
+    goal: "A delay added to one link of the chain is measured in that link, with the right amount.",
     method:
-      "scale to zero with and without a planted delay, several times each: EndpointSlice changes held back by an admission webhook, the agent stopped after the change; the difference of the medians is held against the fault's own record of what it added.",
-    failureMeans: "the measurement itself: the stamps that an outage is cut at.",
+      "Scales to zero several times with and without an injected delay: an admission webhook delays EndpointSlice changes, or the agent is stopped after the change; compares the difference of the medians with the fault's own record of the added delay.",
+    failureMeans: "The measurement itself: the timestamps that divide an outage.",
     requires: ["localNodes"],
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(["local"]),
@@ -145,7 +145,8 @@ export default defineSuite(
         () => plain,
       );
       expect(without.verdict).toPass();
-      if (outside === undefined) throw new Error("there is no container beside the clusters for the webhook");
+      if (outside === undefined)
+        throw new Error("there is no container outside the clusters for the webhook");
       const delay = slicesHeld(target, outside, 300);
       const records: number[] = [];
       await using _held = await injectFault(delay.fault, { mesh, namespace: echo.namespace, signal });
@@ -154,7 +155,7 @@ export default defineSuite(
         (title) => historyFile(`held ${title}`),
         () => plain,
         ({ figures, faultUnixMs }) => {
-          // What the boundary waited for: the changes that were held between the fault and it.
+          // The changes that were delayed between the fault and the boundary.
           const sliceUnixMs = faultUnixMs + afterOf(figures, "EndpointSlice changed");
           const waited = delay
             .record()
@@ -169,8 +170,8 @@ export default defineSuite(
       expect(judgeAdded(link[1], added)).toPass();
     });
 
-    // One backend: Cilium collects changes for half a second from the first on, so with two, part of that time would be
-    // over when the last one goes, and all of it again for an agent that was stopped.
+    // One backend: Cilium batches changes for half a second from the first one. With two, part of that time would have
+    // passed when the last backend goes, and a stopped agent would wait for all of it again.
     test("of the agent > stopped until 500 ms after the change", {
       timeoutMs,
     }, async ({ mesh, budgets, echo, outside, run, signal, historyFile, keepFacts, expect }) => {

@@ -22,7 +22,7 @@ function partitions<S>(kit: SuiteKit<S>, affinity: "local" | "remote"): void {
       hold: "lossHorizonMs",
       inject: async ({ target, other }) => partitioned(target, other, what),
       expected: ({ budgets }) => ({
-        // Clients that prefer their own side have nothing to do with the other.
+        // Clients with affinity local do not use the other cluster.
         ...(affinity === "local" ? { awayWithinMs: 0, othersWithinMs: 0 } : {}),
         backWithinMs: affinity === "local" ? 0 : budgets.rejoinMs,
       }),
@@ -44,10 +44,11 @@ export default defineSuite(
     tags: ["failover", "long", "nodes", "disruptive"],
     when: "long",
     order: 6,
-    goal: "what clients see when a cluster, the way to it, or the control plane between clusters is lost.",
+    goal: "Measures the effect on clients of losing a cluster, the network path to it, or the control plane between clusters.",
     method:
-      "freeze every node of a cluster; cut the tunnels, the ways to the clustermesh-apiservers, one direction; lose an apiserver and change its services; restart the agent under the client. Where Cilium keeps what it last knew (clustermesh.cacheTTL is 0), the outage lasts as long as the fault: it is measured, and the coming back is judged.",
-    failureMeans: "what agents do while they hear nothing of the other cluster, and how they catch up.",
+      "Freezes every node of a cluster; blocks the tunnels, the connections to the clustermesh-apiservers, or one direction; stops an apiserver and changes its services; restarts the agent on the client's node. If Cilium keeps its last data (clustermesh.cacheTTL is 0), the outage lasts as long as the fault: it is measured, and only the recovery is judged.",
+    failureMeans:
+      "The behaviour of agents that receive no data from the other cluster, and how they catch up.",
     requires: ["localNodes"],
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(affinities),

@@ -12,10 +12,10 @@ export default defineSuite(
     tags: ["failover", "long"],
     when: "long",
     order: 5,
-    goal: "a workload moves from one cluster to the other and back while its service is in use throughout (first seed).",
+    goal: "A workload moves from one cluster to the other and back while its service is in use (seed 001).",
     method:
-      "backends in one cluster alone; start those of the other, wait until they are ready, end the first ones; measured as in failover, then all of it backwards.",
-    failureMeans: "how long a change of backends takes to every client, link by link.",
+      "Starts with backends in one cluster only; starts those of the other, waits until they are ready, and stops the first ones; measured as in failover, then in reverse.",
+    failureMeans: "The time that a change of backends takes to reach every client, link by link.",
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(["none"]),
   },

@@ -10,10 +10,10 @@ export default defineSuite(
     tags: ["failover", "long"],
     when: "long",
     order: 4,
-    goal: "a rolling restart whose pods drain first costs the clients of the same cluster nothing.",
+    goal: "A rolling restart whose pods drain first loses no request of clients in the same cluster.",
     method:
-      "as in failover-rollout, with a preStop hook that keeps a pod serving for five seconds after it was terminating: longer than the change takes to every client's BPF map. A single lost request fails.",
-    failureMeans: "agents that take a terminating backend away too late, or too early.",
+      "As in failover-rollout, with a preStop hook that keeps a pod serving for five seconds after it begins terminating: longer than the change takes to reach every client's BPF map. A single lost request fails the test.",
+    failureMeans: "Agents that remove a terminating backend too late or too early.",
     echo: { replicas: 2, heartbeats: true, rolling: true, drainSeconds: 5 },
     setup: scenarioSetup(affinities),
   },
@@ -25,7 +25,8 @@ export default defineSuite(
         directions: "alternating",
         horizon: "settleMs",
         inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
-        // Other clusters go on choosing a draining pod until it stops serving: no hook helps their clients. Measured only.
+        // Other clusters keep choosing a draining pod until it stops serving, so the hook does not help their clients.
+        // Measured only.
         expected: () => ({ awayWithinMs: 0, backWithinMs: 0 }),
       });
   },

@@ -10,10 +10,10 @@ export default defineSuite(
     tags: ["failover", "long"],
     when: "long",
     order: 3,
-    goal: "what a rolling restart costs clients, when pods end at once.",
+    goal: "Measures the requests that clients lose in a rolling restart whose pods end at once.",
     method:
-      "restart a cluster's deployment, one pod after another, without a preStop hook; requests are lost between a pod's end and the BPF map's change. failover-rollout-drain is the same with the hook.",
-    failureMeans: "how long a change of backends takes to every client, link by link.",
+      "Restarts a cluster's deployment, one pod after another, without a preStop hook; requests are lost between the end of a pod and the change of the BPF map. failover-rollout-drain does the same with the hook.",
+    failureMeans: "The time that a change of backends takes to reach every client, link by link.",
     echo: { replicas: 2, heartbeats: true, rolling: true },
     setup: scenarioSetup(affinities),
   },

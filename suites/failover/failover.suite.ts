@@ -8,10 +8,10 @@ export default defineSuite(
     tags: ["core", "failover"],
     when: "core",
     order: 7,
-    goal: "with affinity local, a service survives losing every backend of one cluster, and comes back.",
+    goal: "With affinity local, a service survives losing every backend of one cluster, and traffic returns afterwards.",
     method:
-      "open-loop probers at every vantage point, the main one with a new connection every 5 ms; scale one side to zero and back; judge the recorded histories against the budgets, and lay the chain of causes over the outage.",
-    failureMeans: "how long a change of backends takes to every client, link by link.",
+      "Runs open-loop probers at every vantage point, the main one with a new connection every 5 ms; scales one cluster to zero and back; judges the recorded histories against the budgets, and attributes the outage to the links of the chain of causes.",
+    failureMeans: "The time that a change of backends takes to reach every client, link by link.",
     echo: { replicas: 2, heartbeats: true },
     setup: scenarioSetup(["local"]),
   },

@@ -13,7 +13,7 @@ import { serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.
 const service = "echo-namespaced";
 const globalNamespace = "clustermesh.cilium.io/global";
 
-/** Marks a namespace of one cluster; its handle takes the mark away and waits until all is shared again. */
+/** Marks a namespace of one cluster; its handle removes the mark and waits until everything is shared again. */
 async function marked(cluster: Cluster, echo: EchoBackends, within: Waiting): Promise<AsyncDisposable> {
   const mark = (value: string | null) =>
     cluster.kube.merge(kinds.namespace, undefined, echo.namespace, {
@@ -34,10 +34,10 @@ export default defineSuite(
     tags: ["lab-specific", "services", "kvstore"],
     when: "lab",
     order: 2,
-    goal: "a namespace that is not global stays its cluster's own: nothing of it is told to the others.",
+    goal: "Objects in a namespace that is not global are not shared with other clusters.",
     method:
-      "mark a namespace `clustermesh.cilium.io/global: \"false\"` in one cluster: its service and its pods must go from that cluster's kvstore, and the other cluster's clients must be left with their own backends; then all of it backwards.",
-    failureMeans: "clustermesh-apiserver, which decides what a cluster tells.",
+      "Marks a namespace `clustermesh.cilium.io/global: \"false\"` in one cluster: its service and pods must disappear from that cluster's kvstore, and the other cluster's clients must use only their own backends; then reverses it.",
+    failureMeans: "clustermesh-apiserver, which exports a cluster's objects.",
     echo: { replicas: 1 },
     setup: async ({ echo, within }) =>
       serveEverywhere(echo, service, { [annotation.global]: "true" }, within.settle),
@@ -69,7 +69,7 @@ export default defineSuite(
             ]);
           },
           {
-            what: `the kvstore of ${to.name} to forget namespace ${echo.namespace}`,
+            what: `the kvstore of ${to.name} to drop namespace ${echo.namespace}`,
             everyMs: 500,
             ...within.sync,
           },

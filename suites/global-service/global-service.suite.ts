@@ -21,10 +21,10 @@ export default defineSuite(
     tags: ["core", "services"],
     when: "core",
     order: 5,
-    goal: "a global service is served by the backends of both clusters, to clients of both.",
+    goal: "The backends of both clusters serve a global service to clients of both.",
     method:
-      "shares of a computed sample; agents' backend lists and BPF maps against both clusters' EndpointSlices; then the annotations that take backends away, and the old annotation names.",
-    failureMeans: "what a cluster tells of its services, or what agents make of it.",
+      "Checks each backend's share of a sample of computed size; compares agents' backend lists and BPF maps with both clusters' EndpointSlices; then tests the annotations that remove backends, and the old annotation names.",
+    failureMeans: "The service data that a cluster exports, or how agents apply it.",
     echo: { replicas: 2 },
     setup: async ({ echo, within }) => {
       await serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, within.settle);
@@ -42,7 +42,7 @@ export default defineSuite(
   },
 );
 
-/** Who serves, by the answers, by what agents list, and by the old annotation. */
+/** The serving backends: by answers, by agents' lists, and with the old annotation. */
 function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
   const { from } = pair;
   test(`${pair.name} > ${from.name}'s clients reach the backends of both clusters in even shares`, {
@@ -50,7 +50,7 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
   }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
     const { from } = pairIn(mesh, pair);
     const expected = await echo.allPods(mesh.clusters);
-    // Enough answers to miss no backend by chance, and four times as many for a share that means something.
+    // Enough answers to miss no backend by chance, times four for meaningful shares.
     const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
     const ip = await echo.clusterIp(from, services.plain);
     const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
@@ -176,7 +176,10 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
   });
 }
 
-/** Changes annotations of one side's service and puts them back, waiting until every cluster serves as before. */
+/**
+ * Changes annotations of one cluster's service; its handle restores them and waits until every cluster serves as
+ * before.
+ */
 async function annotated(
   cluster: Cluster,
   changes: Record<string, string | null>,

@@ -11,13 +11,13 @@ export default defineSuite(
     tags: ["core", "health", "nodes"],
     when: "core",
     order: 3,
-    goal: "every agent reaches every node of every cluster, its host and its health endpoint, by ICMP and by HTTP.",
+    goal: "Every agent reaches the host and the health endpoint of every node of every cluster, by ICMP and HTTP.",
     method:
-      "wait until every path was probed after the test began (a report's own age says nothing) and judge each cell.",
-    failureMeans: "the network between the nodes, or the tunnel.",
+      "Waits until every path was probed after the test began (the report's own age is not sufficient) and judges each cell.",
+    failureMeans: "The network between the nodes, or the tunnel.",
   },
   ({ clusters, test }) => {
-    /** When the first test asked: the tests share one wait for fresh probes. */
+    /** Start of the first test: the tests share one wait for fresh probes. */
     let asking: { readonly wallMs: number; readonly monotonicMs: number } | undefined;
 
     for (const { name: fromName } of clusters) {
@@ -44,7 +44,7 @@ export default defineSuite(
           };
           let { cells, intervalMs } = await look();
           if (intervalMs === 0) {
-            // An agent that has just started does not know its own interval yet, and the deadline hangs on it.
+            // A freshly started agent does not know its probe interval yet, on which the deadline depends.
             await eventually(
               async () => {
                 ({ cells, intervalMs } = await look());

@@ -18,7 +18,7 @@ function testEveryCluster<S>(
     const verdict = await judgedInTime(
       async () => combine(await Promise.all(mesh.clusters.map((c) => judge(c, { mesh, keepFacts })))),
       {
-        what: "the kvstores to hold their clusters' state",
+        what: "the kvstores to contain their clusters' state",
         everyMs: 1000,
         ...within.sync,
       },
@@ -33,9 +33,9 @@ export default defineSuite(
     tags: ["core", "kvstore"],
     when: "core",
     order: 2,
-    goal: "what a cluster tells the others, in its kvstore, is all of its own state and nothing of anybody else's.",
-    method: "the keys under cilium/state of each cluster's kvstore, against what its API server says.",
-    failureMeans: "clustermesh-apiserver, or whatever else writes a cluster's kvstore.",
+    goal: "The kvstore of a cluster contains all of its own shared state and none of other clusters.",
+    method: "Compares the keys under cilium/state of each cluster's kvstore with its API server.",
+    failureMeans: "clustermesh-apiserver, or another writer of a cluster's kvstore.",
     echo: { replicas: 1 },
     setup: async ({ echo }) => {
       await echo.serve("echo", { [annotation.global]: "true" });
@@ -85,7 +85,7 @@ export default defineSuite(
           ...(missing.length === 0 ? [] : [`the kvstore of ${cluster.name} lacks ${missing.join(", ")}`]),
           ...(foreign.length === 0
             ? []
-            : [`the kvstore of ${cluster.name} holds another's ${foreign.join(", ")}`]),
+            : [`the kvstore of ${cluster.name} holds addresses of other clusters: ${foreign.join(", ")}`]),
         ]);
       },
     );
@@ -95,7 +95,8 @@ export default defineSuite(
       "every kvstore lists the identities of its own cluster and none of another's, by label and by number",
       async (cluster, { keepFacts }) => {
         const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
-        // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
+        // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected
+        // (pkg/clustermesh/types).
         const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
         const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
         const foreign = [...held]

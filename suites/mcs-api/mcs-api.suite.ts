@@ -51,10 +51,10 @@ export default defineSuite(
     tags: ["lab-specific", "services"],
     when: "lab",
     order: 3,
-    goal: "the Multi-Cluster Services API: a service that one cluster exports is imported and answers in the others.",
+    goal: "Multi-Cluster Services API: a service that one cluster exports is imported in the other clusters and answers there.",
     method:
-      "a Service and its ServiceExport in one cluster alone; the ServiceImport that the others get, and who answers at its address; gone again once the export is.",
-    failureMeans: "Cilium's operator, which imports services, or what the kvstore told it.",
+      "Creates a Service and its ServiceExport in one cluster only; checks the ServiceImport in the others and the backends that answer at its address; the import must disappear with the export.",
+    failureMeans: "Cilium's operator, which imports services, or the data it received from the kvstore.",
     requires: ["mcsApi"],
     echo: { replicas: 2 },
     setup: async ({ mesh, echo, namespace }) => {
@@ -116,7 +116,7 @@ export default defineSuite(
             { namespace, name: exported(to) },
             ([found]) => (found === undefined ? ready(undefined) : notYet("still there")),
             {
-              what: `the ServiceImport of ${to.name}'s service to go from ${from.name}`,
+              what: `the ServiceImport of ${to.name}'s service to disappear from ${from.name}`,
               ...within.sync,
             },
           );

@@ -16,10 +16,10 @@ export default defineSuite(
     tags: ["lab-specific", "nodes"],
     when: "lab",
     order: 9,
-    goal: "without a tunnel, pods of different clusters reach one another by routes, and see each other's own addresses.",
+    goal: "Without a tunnel, pods of different clusters reach each other by routes and see each other's real addresses.",
     method:
-      "every node's way to every pod of the other cluster, as its kernel tells it; then requests from every node, each answered with the address that it came from.",
-    failureMeans: "routes between the nodes of different clusters, or masquerading.",
+      "Looks up every node's kernel route to every pod of the other cluster; then sends requests from every node, each answered with its source address.",
+    failureMeans: "Routes between the nodes of different clusters, or masquerading.",
     setup: async ({ mesh, namespace, images, within }) => {
       await deployTargets(mesh.clusters, { namespace, image: images.agnhost, ...within.settle });
     },

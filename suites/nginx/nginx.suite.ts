@@ -16,7 +16,7 @@ import { type SampledBackends, sampleBackends, sampleFromContainer } from "#harn
 
 const replicas = 2;
 
-/** A way to the service, and the answers that come through it. */
+/** A front door (address) of the service, and its sampled answers. */
 interface Door {
   readonly title: string;
   readonly sample: (count: number, signal: AbortSignal) => Promise<SampledBackends>;
@@ -67,10 +67,10 @@ async function podsOf(expectedClusters: readonly Cluster[], namespace: string): 
     .map((p) => String(p.status.podIP));
 }
 
-/** So many that one of two pods is missed once in a hundred thousand samples. */
+/** Sample size at which one of two pods is missed once in a hundred thousand samples. */
 const samples = 18;
 
-/** Waits until each door is answered by every pod of some clusters and by no other, without a loss. */
+/** Waits until every pod of the expected clusters and no other answers at each front door, without a loss. */
 async function answeredBy(
   doors: readonly Door[],
   expectedClusters: readonly Cluster[],
@@ -127,14 +127,15 @@ export default defineSuite(
     tags: ["lab-specific", "services", "failover"],
     when: "lab",
     order: 6,
-    goal: "KKP's example: nginx in both clusters, each the other's failover, at every front door of the service.",
+    goal: "KKP's example: nginx runs in both clusters, and each takes over for the other at every front door (address) of the service.",
     method:
-      "the guide's own objects, old annotation names among them; who answers at the ClusterIP, the external IP and every NodePort: before, while one cluster has no replica, and after.",
-    failureMeans: "the choice of backends, or LoadBalancer and NodePort handling.",
+      "Applies the guide's objects, including old annotation names; checks the pods that answer at the ClusterIP, the external IP and every NodePort: before, during and after one cluster has no replica.",
+    failureMeans: "The choice of backends, or LoadBalancer and NodePort handling.",
     requires: ["localNodes", "loadBalancer"],
     setup: async ({ mesh, namespace, budgets, images, within, outside }) => {
       await deployNginx(mesh.clusters, { namespace, image: images.nginx, replicas, ...within.settle });
-      if (outside === undefined) throw new Error("there is no container beside the clusters to ask from");
+      if (outside === undefined)
+        throw new Error("there is no container outside the clusters to send requests from");
       const doors = new Map<string, readonly Door[]>();
       for (const cluster of mesh.clusters)
         doors.set(cluster.name, await doorsOf(cluster, outside, { namespace, budgets, within }));

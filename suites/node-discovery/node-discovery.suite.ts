@@ -23,10 +23,10 @@ export default defineSuite(
     tags: ["core", "nodes"],
     when: "core",
     order: 1,
-    goal: "every agent knows every node and pod of the other cluster as that cluster's own API server tells them.",
+    goal: "Every agent knows every node and pod of the other cluster, with the data of that cluster's API server.",
     method:
-      "compare node lists, remote cluster status and the ipcache BPF map with the truth; follow a new pod's IP.",
-    failureMeans: "the connection between the clusters, or what is told over it.",
+      "Compares node lists, remote cluster status and the ipcache BPF map with the API servers; follows a new pod's IP.",
+    failureMeans: "The connection between the clusters, or the data sent over it.",
   },
   ({ pairs, test }) => {
     test("lists every node of every cluster and no others", async ({ mesh, signal, expect }) => {
@@ -71,7 +71,7 @@ export default defineSuite(
   },
 );
 
-/** What the agents and the KVStoreMesh of one cluster say of another. */
+/** The status of another cluster in one cluster's agents and KVStoreMesh. */
 function peerTests(test: DefineTest<undefined>, pair: ClusterPair): void {
   const { to } = pair;
   test(`${pair.name} > sees ${to.name} connected and synchronised, its counts equal to the truth`, async ({
@@ -93,7 +93,7 @@ function peerTests(test: DefineTest<undefined>, pair: ClusterPair): void {
             ? ready({ verdict, counts: describeCounts(truth) })
             : notYet(verdict.reasons.join("; "));
         },
-        { what: `${agent.name} to know what ${to.name} has`, everyMs: 1000, ...within.sync },
+        { what: `${agent.name} to have all data of ${to.name}`, everyMs: 1000, ...within.sync },
       );
       expect(judged.verdict).toPass();
       keepFacts({ [`${agent.node} sees`]: judged.counts });
@@ -111,7 +111,7 @@ function peerTests(test: DefineTest<undefined>, pair: ClusterPair): void {
   });
 }
 
-/** The addresses of another cluster's pods, in the BPF map that packets are sent by. */
+/** The addresses of another cluster's pods in the BPF map used for forwarding. */
 function ipcacheTests(test: DefineTest<undefined>, pair: ClusterPair): void {
   const { to } = pair;
   test(`${pair.name} > its ipcache maps hold the pods of ${to.name} and no others`, async ({

@@ -14,9 +14,9 @@ export default defineSuite(
     tags: ["core", "nodes"],
     when: "core",
     order: 4,
-    goal: "a pod reaches a pod of the other cluster by its IP, from every node to every node.",
-    method: "HTTP over TCP and a datagram over UDP, several each; the right pod must answer every one.",
-    failureMeans: "the data plane between the nodes: tunnel, routes or ipcache.",
+    goal: "A pod reaches a pod of the other cluster by its IP, from every node to every node.",
+    method: "Sends several HTTP requests over TCP and several UDP datagrams; the right pod must answer each.",
+    failureMeans: "The data plane between the nodes: tunnel, routes or ipcache.",
     setup: async ({ mesh, namespace, images, within }) => {
       await deployTargets(mesh.clusters, { namespace, image: images.agnhost, ...within.settle });
     },

@@ -17,7 +17,7 @@ const roles: readonly Role[] = ["allowed", "denied"];
 const closedPort = 9;
 const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/policy/";
 
-/** A way from a client of one cluster to a server of another. */
+/** A path from a client of one cluster to a server of another. */
 interface Path {
   readonly from: Cluster;
   readonly role: Role;
@@ -49,7 +49,7 @@ async function deployRoles({
   return servers;
 }
 
-/** Asks on a path, and says what came of it. A client's pod is named by its role. */
+/** Sends a request on a path and returns its outcome. A client's pod is named by its role. */
 async function askPath(
   servers: ReadonlyMap<string, Server>,
   { namespace, budgets }: Pick<SuiteFixtures, "namespace" | "budgets">,
@@ -74,13 +74,13 @@ async function askPath(
 
 type Ask = (path: Path) => Promise<PolicyPath>;
 
-/** What the set-up makes, for the tests. */
+/** Result of the set-up, for the tests. */
 interface PolicyContext {
   readonly servers: ReadonlyMap<string, Server>;
   readonly ask: Ask;
 }
 
-/** Without a policy every path is open: else a denial would prove nothing. */
+/** Checks that without a policy every path is open; otherwise a denial would prove nothing. */
 async function allOpen(clusters: readonly Cluster[], ask: Ask, within: Within): Promise<void> {
   const paths = clusters.flatMap((from) =>
     roles.flatMap((role) => clusters.map((to) => ({ from, role, to }))),
@@ -116,7 +116,7 @@ async function withPolicy(
   };
 }
 
-/** Judges the paths again until all are open or closed as expected, or the time for it is up. */
+/** Judges the paths repeatedly until all are open or closed as expected, or the deadline passes. */
 const enforced = (
   ask: Ask,
   within: Within,
@@ -140,10 +140,10 @@ export default defineSuite(
     tags: ["core", "policy"],
     when: "core",
     order: 8,
-    goal: "CiliumNetworkPolicy holds across clusters: by cluster, by label, by port, inwards and outwards.",
+    goal: "CiliumNetworkPolicy is enforced across clusters: by cluster, label and port, for ingress and egress.",
     method:
-      "allowed and denied clients of both clusters send requests to a server, without and with each policy; a drop is a silence that the agent's own monitor gives a reason for, a refusal is an answer, anything else is the rig's.",
-    failureMeans: "policy enforcement, or the identities of the other cluster's pods.",
+      "Allowed and denied clients of both clusters send requests to a server, without and with each policy; a drop is a timeout for which the agent's monitor reports a reason, a refusal is an answer, anything else is an error of the test machine.",
+    failureMeans: "Policy enforcement, or the identities of the other cluster's pods.",
     setup: async ({ mesh, namespace, budgets, images, within }) => {
       const servers = await deployRoles({ mesh, namespace, images, within });
       const ask: Ask = (path) => askPath(servers, { namespace, budgets }, path);
@@ -171,7 +171,7 @@ export default defineSuite(
     });
 
     test("L7 rules across clusters", { requires: ["l7Proxy"], spec }, async () => {
-      throw new Error("a mesh with Envoy is not tested by this version");
+      throw new Error("this version of Meshproof does not test L7 rules on a mesh with Envoy");
     });
   },
 );
@@ -184,7 +184,7 @@ function byClusterTests(test: DefineTest<PolicyContext>, pair: ClusterPair): voi
   }, async ({ mesh, namespace, setup: { ask }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     await using _policy = await withPolicy(to, namespace, "ingress-by-cluster-and-label", {
-      // With its own cluster's label, as the guide's `allow-cross-cluster` has it (seed 003).
+      // With its own cluster's label, like the guide's `allow-cross-cluster` (seed 003).
       endpointSelector: { matchLabels: { ...server.matchLabels, [clusterLabel]: to.name } },
       ingress: [
         {
@@ -199,7 +199,7 @@ function byClusterTests(test: DefineTest<PolicyContext>, pair: ClusterPair): voi
         { from, role: "denied", to, open: false },
         { from: to, role: "allowed", to, open: false },
         { from, role: "allowed", to, port: echoUdpPort, protocol: "udp", open: false },
-        // The policy is the other cluster's: this one's server, with the same labels, knows nothing of it.
+        // The policy exists only in the other cluster, so it does not apply to this one's server with the same labels.
         { from, role: "denied", to: from, open: true },
       ]),
     ).toPass();
@@ -233,7 +233,7 @@ function byClusterTests(test: DefineTest<PolicyContext>, pair: ClusterPair): voi
   });
 }
 
-/** What is kept out, and how that looks. */
+/** Denied and refused traffic, and how a client sees it. */
 function denialTests(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
   const { to } = pair;
   test(`${pair.name} > default deny in ${to.name} shuts out both clusters, and the agent says why`, async ({
@@ -283,7 +283,7 @@ function denialTests(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
             : [`${path.from} -> ${path.to}: ${path.outcome} (${path.detail}), expected refused`],
         );
       },
-      // The policy of the test before may be enforced a moment longer.
+      // The policy of the previous test may still be enforced for a moment.
       { what: "the closed port to be refused", everyMs: 500, ...within.sync },
     );
     expect(verdict).toPass();

@@ -19,7 +19,7 @@ interface Asking {
   readonly signal: AbortSignal;
 }
 
-/** Who answers a service, against its annotations; nothing where policy lets nobody ask. */
+/** The pods that answer a service, compared with its annotations; undefined if policy denies every client. */
 async function judgeService(
   rebuilt: RebuiltEnvironment,
   service: LabService,
@@ -28,7 +28,7 @@ async function judgeService(
   const name = `${service.namespace}/${service.name}`;
   const expected = await rebuilt.serving(client, service);
   if (expected.length === 0) return unknownBecause([`${name} has no pod in any cluster`]);
-  // Probers are pods too: where policy keeps them out, a stand-in that it lets in asks.
+  // Policy may deny the probers, which are pods too; then an allowed stand-in sends the requests.
   const probers = vantages.every((v) =>
     rebuilt.lets(
       { cluster: client.name, namespace: v.namespace, labels: {}, namespaceLabels: {} },
@@ -48,7 +48,7 @@ async function judgeService(
       : await sampleFrom(client, standIn, { ip, port: service.port }, { count, signal });
   return combine([
     judgeSameSet(
-      `${client.name} -> service ${name}, who answers`,
+      `${client.name} -> service ${name}, pods that answered`,
       [...new Set(sample.good)],
       expected.map((p) => p.name),
     ),
@@ -62,10 +62,10 @@ export default defineSuite(
     tags: ["lab-specific", "services", "policy"],
     when: "lab",
     order: 11,
-    goal: "on a lab that holds objects of its own, every global service and every policy among them does what it says.",
+    goal: "On a lab with objects of its own, every global service and every policy has its documented effect.",
     method:
-      "who answers each service is held against what its annotations say, in every cluster; every stand-in asks every other one's ports, and what becomes of it is held against what all policies together say.",
-    failureMeans: "the choice of backends, or policy enforcement, for the objects of the source environment.",
+      "Compares the pods that answer each service with its annotations, in every cluster; sends requests from every stand-in to the ports of every other one, and compares the outcomes with the combined policies.",
+    failureMeans: "The choice of backends, or policy enforcement, for the objects of the source environment.",
     setup: ({ mesh }) => RebuiltEnvironment.of(mesh),
   },
   ({ clusters, test }) => {
@@ -99,9 +99,9 @@ export default defineSuite(
         );
         keepFacts({ judged: judged.join(", "), keptFromByPolicy: kept.join(", ") });
         expect(verdict).toPass();
-        // Which pods there are, and so whom policy lets in, shows only here.
+        // The pods, and so the clients that policy allows, are only known here.
         if (judged.length === 0)
-          unsupported("a service that clients may reach", `policies deny every service in ${name}`);
+          unsupported("a service that clients may reach", `policies deny access to every service in ${name}`);
       });
 
       test(`the policies of ${name} let in and keep out whom they say, from every cluster`, {
@@ -115,9 +115,10 @@ export default defineSuite(
             clients
               .filter((from) => from.ip !== to.ip)
               .flatMap((from) => {
-                const said = policySays(rebuilt.policies, { from, to, port }, rebuilt.defaultsToLocal);
-                if (said.verdict !== "unclear") return [{ from, to, port, open: said.verdict === "allow" }];
-                for (const why of said.why) unclear.add(why);
+                const decision = policySays(rebuilt.policies, { from, to, port }, rebuilt.defaultsToLocal);
+                if (decision.verdict !== "unclear")
+                  return [{ from, to, port, open: decision.verdict === "allow" }];
+                for (const why of decision.why) unclear.add(why);
                 return [];
               }),
           ),

@@ -6,7 +6,7 @@ import { type ModelPod, type ModelPolicy, policySays } from "#harness/semantics/
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import { type LabService, labObjects, labServices } from "#harness/workloads/lab-objects.ts";
 
-/** A pod of the lab's own objects, and what policies see of it. */
+/** A pod of the lab's own objects, with the properties that policies use. */
 export interface RebuiltPod extends ModelPod {
   readonly home: Cluster;
   readonly name: string;
@@ -16,7 +16,7 @@ export interface RebuiltPod extends ModelPod {
   readonly portNames: Readonly<Record<string, number>>;
 }
 
-/** The objects that the lab file gives the clusters, and what they should do. */
+/** The objects that the lab file defines for the clusters, and their expected effect. */
 export class RebuiltEnvironment {
   readonly policies: readonly ModelPolicy[];
   readonly #mesh: Mesh;
@@ -35,7 +35,7 @@ export class RebuiltEnvironment {
     return new RebuiltEnvironment(mesh, local);
   }
 
-  /** Whether a selector without a cluster label means a cluster's own pods alone. */
+  /** Clusters in which a selector without a cluster label selects only local pods. */
   readonly defaultsToLocal = (cluster: string): boolean => this.#local.has(cluster);
 
   servicesOf(cluster: Cluster): LabService[] {
@@ -57,12 +57,12 @@ export class RebuiltEnvironment {
     for (const namespace of await home.kube.list(kinds.namespace)) {
       if (!own.has(namespace.metadata.name)) continue;
       const found = await home.kube.list(kinds.pod, namespace.metadata.name, labels.join(",") || undefined);
-      pods.push(...found.filter(podReady).map((p) => fieldPod(home, p, namespace)));
+      pods.push(...found.filter(podReady).map((p) => rebuiltPod(home, p, namespace)));
     }
     return pods;
   }
 
-  /** The pods that a service's annotations call to serve a cluster's clients. */
+  /** The pods that should serve a cluster's clients by the service's annotations. */
   async serving(client: Cluster, service: LabService): Promise<RebuiltPod[]> {
     const there = this.#mesh.clusters.flatMap((home) => {
       const own = this.servicesOf(home).find(
@@ -82,7 +82,7 @@ export class RebuiltEnvironment {
     return byHome.filter((b) => expectedClusters.includes(b.home)).flatMap((b) => b.pods);
   }
 
-  /** Whether all policies together let a client in to every pod of a service. */
+  /** Whether the combined policies allow a client to reach every pod of a service. */
   lets(from: ModelPod, { targetPort }: LabService, pods: readonly RebuiltPod[]): boolean {
     return pods.every((to) => {
       const port = typeof targetPort === "number" ? targetPort : to.portNames[targetPort];
@@ -115,7 +115,7 @@ const policiesOf = (cluster: string, objects: readonly KubeObject[]): ModelPolic
         ),
     );
 
-function fieldPod(home: Cluster, pod: KubeObject, namespace: KubeObject): RebuiltPod {
+function rebuiltPod(home: Cluster, pod: KubeObject, namespace: KubeObject): RebuiltPod {
   const declared = (pod.spec.containers as { ports?: { containerPort: number; name?: string }[] }[]).flatMap(
     (c) => c.ports ?? [],
   );

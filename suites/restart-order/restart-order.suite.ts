@@ -12,10 +12,10 @@ export default defineSuite(
     tags: ["lab-specific", "disruptive"],
     when: "lab",
     order: 7,
-    goal: "KKP's way out of a mesh that does not connect: restart clustermesh-apiserver in each cluster, then the agents.",
+    goal: "KKP's fix for a mesh that does not connect works: restart clustermesh-apiserver in each cluster, then the agents.",
     method:
-      "the pods are replaced in that order; then every agent must be connected and synchronised, and a service of each cluster must answer from every node of the others.",
-    failureMeans: "agents or clustermesh-apiserver that do not find one another again after a restart.",
+      "Replaces the pods in that order; then every agent must be connected and synchronised, and a service of each cluster must answer from every node of the others.",
+    failureMeans: "Agents or clustermesh-apiserver that do not reconnect after a restart.",
     requires: ["clustermeshApiserver"],
   },
   ({ test }) => {

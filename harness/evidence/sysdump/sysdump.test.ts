@@ -12,9 +12,9 @@ import {
   parseRemoteClusters,
 } from "#harness/cilium/agent/parse.ts";
 import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { readSysdump } from "./sysdump.ts";
 import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const at = "20261121-095906";
 

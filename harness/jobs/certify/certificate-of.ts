@@ -11,7 +11,7 @@ import { kernelRelease } from "#harness/platform/machine.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import type { BothArtifacts, Side } from "./prepare.ts";
 
-/** The certificate of what the journal tells. */
+/** Builds the certificate from the journal. */
 export async function describeCertificate(
   { pair, settings, runId, command, done, findings }: CertificationJournal,
   plan: KindLabPlan,
@@ -55,7 +55,7 @@ export async function describeCertificate(
   };
 }
 
-/** By the last phase that ran the most suites: the new version's where the certification got so far. */
+/** From the last phase that ran the most suites: with the new version, if the certification got that far. */
 export function featuresOf(phases: readonly PhaseRecord[]): Certificate["features"] {
   const most = Math.max(0, ...phases.map((p) => p.suites.length));
   const phase = phases.findLast((p) => p.suites.length === most);
@@ -70,7 +70,7 @@ export function featuresOf(phases: readonly PhaseRecord[]): Certificate["feature
   };
 }
 
-/** By digest: the daemon's own, or the registry's. */
+/** Images by digest, of the daemon or the registry. */
 async function imagesOf(both: BothArtifacts, side: Side, version: string): Promise<Certificate["images"]> {
   const artifacts = both[side];
   const any = found(Object.values(artifacts.clusters)[0], `cluster in the artifacts of Cilium ${version}`);

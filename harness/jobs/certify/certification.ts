@@ -34,15 +34,15 @@ import { folderName, leaksFile, type Standing, startStanding } from "./standing.
 import { wholePersistentState } from "./whole-persistent-state.ts";
 import { writeCertificate } from "./write-certificate.ts";
 
-/** Suites of the mixed versions, which every mesh needs. */
+/** Suites to run with mixed versions: features that every mesh needs. */
 const betweenSuites = ["global-service", "policy"];
-/** How long a phase in which nothing moves is watched before its suites, whose own load is no upgrade's. */
+/** How long a phase without a change is measured before its suites start, whose load would distort the figures. */
 const quietMs = 20_000;
-/** How many times less often the standing traffic asks while suites run. */
+/** Factor by which the interval of the continuous traffic grows while suites run. */
 const besideSuites = 20;
-/** After a change: what comes late belongs to it. */
+/** Time after a change whose late effects still count for it. */
 const afterMs = 10_000;
-/** What a capture saw is here by then. */
+/** Maximum delay of a captured packet. */
 const flushMs = 1500;
 
 export interface CertificationOptions {
@@ -54,23 +54,23 @@ export interface CertificationOptions {
   readonly signal: AbortSignal;
 }
 
-/** All that watches, and what must not change. */
+/** Everything that measures, and the state that must not change. */
 interface Watch {
   readonly standing: Standing;
   readonly host: HostWatch;
   readonly before: ReadonlyMap<string, PersistentState>;
 }
 
-/** One certification, from the phase that its journal is at to its certificate. */
+/** One certification, from the current phase of its journal to its certificate. */
 export class Certification {
   readonly #options: CertificationOptions;
   readonly #dir: string;
   readonly #phases: readonly Phase[];
   #state: LabState;
   #journal: CertificationJournal;
-  /** Up to when the captures were judged; told to the journal with what they were judged to. */
+  /** Time up to which captures have been judged; saved to the journal together with the result. */
   #watchedUntil: number | null;
-  /** What a killed part captured and nobody judged yet. */
+  /** Captured by an interrupted part and not judged yet. */
   #late: readonly Leak[] = [];
 
   constructor(options: CertificationOptions) {
@@ -91,7 +91,7 @@ export class Certification {
     return new Mesh(this.#state);
   }
 
-  /** Whatever becomes of it but an interrupt, a certificate says so. */
+  /** Every end except an interrupt yields a certificate. */
   async run(): Promise<Certified> {
     const { signal } = this.#options;
     await mkdir(join(this.#dir, "histories"), { recursive: true });
@@ -111,7 +111,7 @@ export class Certification {
 
   async #walk(): Promise<void> {
     const { artifacts, progress, signal } = this.#options;
-    await progress.step("put the new version's images onto the nodes", () =>
+    await progress.step("load the new version's images onto the nodes", () =>
       loadImages(this.#mesh, artifacts.new, signal),
     );
     const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
@@ -122,7 +122,7 @@ export class Certification {
       progress,
       signal,
       onProtected: async (protectedUnixMs) => {
-        // Told at once where there is nothing yet to be judged: a kill in the first phase loses no leak.
+        // Saved at once if nothing is to be judged yet, so that a kill in the first phase loses no leak.
         if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
         this.#watchedUntil = protectedUnixMs;
         this.#late = late;
@@ -150,7 +150,7 @@ export class Certification {
 
   async #pass(phase: Phase, watch: Watch): Promise<PhaseRecord> {
     throwIfAborted(this.#options.signal, phase.name);
-    // One that is cut off while it retreats begins anew with the phase that failed.
+    // If interrupted during a retreat, it restarts with the failed phase.
     if (this.#phases.includes(phase)) await this.#note({ current: phase.name });
     const record = await this.#phase(phase, watch);
     const whole = { ...record, leaks: [...this.#late, ...record.leaks] };
@@ -164,12 +164,12 @@ export class Certification {
     for (const phase of retreatOf(cluster, back)) if ((await this.#pass(phase, watch)).error !== null) return;
   }
 
-  /** An interrupted change may be half done: its cluster goes back to what it ran before, unmeasured. */
+  /** An interrupted change may be incomplete: returns its cluster to the previous version, unmeasured. */
   async #goBackTo(index: number): Promise<void> {
     const { change, name } = found(this.#phases[index], `phase ${index} of the certification`);
     if (change === undefined) return;
     const to = versionBefore(this.#phases, index, change.cluster);
-    await this.#options.progress.step(`bring ${change.cluster} back to where "${name}" began`, () =>
+    await this.#options.progress.step(`return ${change.cluster} to its version before "${name}"`, () =>
       this.#move(change.cluster, to),
     );
   }
@@ -213,9 +213,9 @@ export class Certification {
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
     ];
     const { changed, unread } = error === null ? await this.#changed(before) : { changed: [], unread: [] };
-    const ran = error === null ? await this.#suites(phase, standing) : { suites: [], besides: [] };
+    const ran = error === null ? await this.#suites(phase, standing) : { suites: [], otherErrors: [] };
     const end = unixNowMs();
-    // One stretch begins where the last one ended: a leak between two phases is a leak.
+    // Each interval begins at the end of the last one, so that leaks between phases count.
     const watchedSince = this.#watchedUntil ?? since;
     this.#watchedUntil = end;
     await pause(flushMs, signal);
@@ -225,18 +225,18 @@ export class Certification {
       durationMs: Math.round(end - since),
       disruptions,
       deniedSent: traffic.deniedSent(since, end),
-      // Beside the suites too: denied traffic must stay denied at every instant.
+      // Also while suites run: denied traffic must always stay denied.
       leaks: leaks.leaks(watchedSince, end),
       events: happened,
       changed,
       suites: ran.suites,
       rig,
-      unseen: [...unread, ...ran.besides, ...leaks.troubles],
+      unseen: [...unread, ...ran.otherErrors, ...leaks.troubles],
       error,
     };
   }
 
-  /** What the phase is about; answers why it did not come about. */
+  /** Makes the phase's change; returns why it failed. */
   async #act({ name, change }: Phase, { traffic, events }: Standing): Promise<string | null> {
     const { progress, signal } = this.#options;
     return progress.step(name, async (step) => {
@@ -250,13 +250,13 @@ export class Certification {
         events.note(`helm upgrade of ${change.cluster} to ${version}`);
         await this.#move(change.cluster, change.to);
         events.note(`${change.cluster} runs ${version}`);
-        step.detail("waiting for traffic to be whole");
+        step.detail("waiting for traffic to recover");
         await traffic.settled();
         await pause(afterMs, signal);
         return null;
       } catch (failure) {
         throwIfAborted(signal, name);
-        // A silent prober, or a full disk, tells nothing of the upgrade.
+        // A silent prober or a full disk says nothing about the upgrade.
         if (isTestMachineError(failure)) throw failure;
         await this.#evidence(name);
         return messageOf(failure);
@@ -277,7 +277,7 @@ export class Certification {
       );
   }
 
-  /** What is not as it was, once the mesh had time to settle: a look in between may meet a pod that is just not ready. */
+  /** Changed state, after the mesh had time to settle: a pod may be unready for a moment. */
   async #changed(
     before: ReadonlyMap<string, PersistentState>,
   ): Promise<{ changed: string[]; unread: string[] }> {
@@ -291,7 +291,7 @@ export class Certification {
         await persistentState(cluster, standingNamespace, signal).then(
           (now) => changed.push(...changesOf(cluster.name, then, now)),
           (error: unknown) =>
-            unread.push(`the state of ${cluster.name} that must last was not read: ${messageOf(error)}`),
+            unread.push(`the persistent state of ${cluster.name} could not be read: ${messageOf(error)}`),
         );
       }
       if (changed.length + unread.length === 0 || monotonicMs() >= deadlineMs) return { changed, unread };
@@ -300,10 +300,10 @@ export class Certification {
   }
 
   async #suites(phase: Phase, { traffic }: Standing): ReturnType<typeof runPhaseSuites> {
-    if (phase.suites === "none") return { suites: [], besides: [] };
+    if (phase.suites === "none") return { suites: [], otherErrors: [] };
     const { say, signal } = this.#options;
     const { suites, full } = this.#journal.settings;
-    // Nothing is measured of it while suites run, whose figures it must not spoil.
+    // Not measured while suites run, because it would distort their figures.
     traffic.setIntervalFactor(besideSuites);
     try {
       return await runPhaseSuites({
@@ -329,17 +329,17 @@ export class Certification {
     return Object.fromEntries(this.#mesh.clusters.map((c) => [c.name, c.ciliumVersion]));
   }
 
-  /** The harness itself went wrong: nothing of the phase was measured, but what leaked until then was captured. */
+  /** After an error of the harness: the phase was not measured, but leaks until then were captured. */
   async #broken(failure: unknown): Promise<PhaseRecord> {
     const since = this.#watchedUntil;
     return {
       ...unmeasuredPhase(this.#journal.current, this.#versions()),
       leaks: [...this.#late, ...(since === null ? [] : await keptLeaks(leaksFile(this.#dir), since))],
-      rig: [`the harness could not go on: ${messageOf(failure)}`],
+      rig: [`the harness failed: ${messageOf(failure)}`],
     };
   }
 
-  /** What the charts alone say of the upgrade, before anything moves; of which cluster, where they do not agree. */
+  /** Findings from comparing the charts; names the clusters if only some are affected. */
   async #compare(): Promise<string[]> {
     const { clusters } = this.#plan;
     const reported = await Promise.all(clusters.map((c) => this.#compareOf(c)));

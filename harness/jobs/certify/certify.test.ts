@@ -8,16 +8,16 @@ import { keptLeaks, readPacket } from "#harness/measure/leaks.ts";
 import { certificateSchema, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { HistoryEntry } from "#harness/model/upgrade-history.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { featuresOf } from "./certificate-of.ts";
 import { changedSettings, unknownValues } from "./compare-charts.ts";
 import { newsOf } from "./matrix.ts";
 import { orderOf, phasesOf, versionBefore } from "./phases.ts";
 import { folderName } from "./standing.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const emptyPhase = unmeasuredPhase("baseline", { east: "1.19.1" });
 
-test("every cluster moves, the first one back and forth again; suites run where nothing moves", () => {
+test("every cluster is upgraded, the first is also rolled back and upgraded again; suites run in phases without a change", () => {
   expect(phasesOf(["east", "west"], false).map((p) => [p.name, p.suites])).toEqual([
     ["baseline", "all"],
     ["upgrade east", "none"],
@@ -32,13 +32,13 @@ test("every cluster moves, the first one back and forth again; suites run where 
   expect(phasesOf(["east", "west"], true).at(-1)).toEqual({ name: "new version", suites: "all" });
 });
 
-test("names of phases are names of folders, of three clusters too", () => {
+test("names of phases are valid folder names, also with three clusters", () => {
   const names = phasesOf(["a", "b", "c"], false).map((p) => folderName(p.name));
   expect(new Set(names).size).toBe(names.length);
   expect(names).toContain("mixed-versions-a-and-b-new");
 });
 
-test("an interrupted phase goes back to what its cluster ran before", () => {
+test("an interrupted phase returns its cluster to the previous version", () => {
   const phases = phasesOf(["east", "west"], false);
   const before = (name: string, cluster: string) =>
     versionBefore(
@@ -52,7 +52,7 @@ test("an interrupted phase goes back to what its cluster ran before", () => {
   expect(before("upgrade east again", "east")).toBe("old");
 });
 
-test("leaks that a killed harness kept are reported; a line that was cut off is none", async () => {
+test("leaks captured by a killed harness are reported; a truncated line is ignored", async () => {
   const file = join(tempFolder("leaks"), "leaks.ndjson");
   const packet = (atUnixMs: number) => JSON.stringify({ atUnixMs, from: "east/denied", to: "west/server" });
   await writeFile(file, `${packet(900)}\n${packet(1200)}\n${packet(1250)}\n{"atUn`);
@@ -96,7 +96,7 @@ test("a pair is two versions that differ", () => {
   expect(() => checkPair({ from: "1.19.4", to: "1.19.4" })).toThrow("are both 1.19.4");
 });
 
-test("settings that two charts render differently are told, the one that narrows policies with its meaning", () => {
+test("settings that two charts render differently are reported, with the meaning of the one that narrows policies", () => {
   expect(changedSettings({ a: "1", gone: "x" }, { a: "1", "policy-default-local-cluster": "true" })).toEqual([
     'setting gone: "x" before, not set after',
     'setting policy-default-local-cluster: not set before, "true" after; a policy without a cluster label then selects pods of its own cluster only',
@@ -107,12 +107,12 @@ test("values that the new chart does not know are named by their path; free-form
   const known = { clustermesh: { config: { enabled: false } }, extraConfig: {} };
   const own = { clustermesh: { config: { enabledd: true } }, extraConfig: { any: 1 }, old: 1 };
   expect(unknownValues(own, known)).toEqual([
-    "value clustermesh.config.enabledd is not known to the new chart: it has no effect any more",
-    "value old is not known to the new chart: it has no effect any more",
+    "value clustermesh.config.enabledd is not known to the new chart: it no longer has an effect",
+    "value old is not known to the new chart: it no longer has an effect",
   ]);
 });
 
-test("a captured packet is when and from whom; what tcpdump says beside it is none", () => {
+test("a captured packet has a time and a sender; other tcpdump output is ignored", () => {
   expect(readPacket("1700000000.123456 IP 10.1.1.5.40000 > 10.2.0.9.8080: Flags [S], seq 1")).toEqual({
     atUnixMs: 1700000000123.456,
     from: "10.1.1.5",
@@ -120,7 +120,7 @@ test("a captured packet is when and from whom; what tcpdump says beside it is no
   expect(readPacket("listening on eth0, link-type EN10MB")).toBeUndefined();
 });
 
-test("the next run of a matrix says what changed, and not what every run's figures do", () => {
+test("the next run of a matrix reports changes, but not the usual variation of figures", () => {
   const entry = (news: Partial<HistoryEntry>): HistoryEntry => ({
     from: "1.19.1",
     to: "1.19.4",
@@ -132,23 +132,23 @@ test("the next run of a matrix says what changed, and not what every run's figur
     reasons: [],
     ...news,
   });
-  expect(newsOf(undefined, entry({}))).toEqual(["the first time in this history"]);
-  expect(newsOf(entry({}), entry({ lost: 15 }))).toEqual(["as on 2026-11-01"]);
+  expect(newsOf(undefined, entry({}))).toEqual(["first entry in this history"]);
+  expect(newsOf(entry({}), entry({ lost: 15 }))).toEqual(["unchanged since 2026-11-01"]);
   expect(
     newsOf(entry({}), entry({ verdict: "not certified", reasons: ["leak"], longestGapMs: 900 })),
   ).toEqual([
-    "was certified on 2026-11-01, is not certified",
+    "was certified on 2026-11-01, is now not certified",
     "new: leak",
     "longest gap: 400 ms before, 900 ms now",
   ]);
 });
 
-test("reports/certificate.schema.json is what the code says", () => {
+test("reports/certificate.schema.json matches the code", () => {
   const file = readFileSync(join(repoRoot(), "reports/certificate.schema.json"), "utf8");
   expect(JSON.parse(file)).toEqual(JSON.parse(JSON.stringify(z.toJSONSchema(certificateSchema))));
 });
 
-test("a certificate whose suites have some outcomes only is one", () => {
+test("a certificate whose suites have only some outcomes is valid", () => {
   const { phases } = certificateSchema.shape;
   const suites = [
     { name: "policy", run: "r", tests: { pass: 3 }, failures: [], unsupported: [], skipped: [] },

@@ -29,7 +29,7 @@ import { artifactsOfBoth, type BothArtifacts, type Images } from "./prepare.ts";
 
 interface AnyCertification {
   readonly images: Images;
-  /** Leave the lab up. */
+  /** Keep the lab at the end. */
   readonly keep: boolean;
   readonly progress: Progress;
   readonly say: (line: string) => void;
@@ -37,18 +37,18 @@ interface AnyCertification {
 }
 
 export interface CertifyOptions extends AnyCertification {
-  /** The lab, on the old version. */
+  /** The lab with the old version. */
   readonly plan: KindLabPlan;
   readonly pair: UpgradePair;
   readonly order?: string;
-  /** Of the first and the last version; every suite of the lab when there is none. */
+  /** Suites for the first and the last version; if empty, every suite of the lab. */
   readonly suites: readonly string[];
   readonly skipRollback: boolean;
   readonly full: boolean;
-  /** Values for the new version alone: files, as `--values` takes them. */
+  /** Values for the new version only: files, as `--values` accepts them. */
   readonly newValues: readonly string[];
   readonly preflight: boolean;
-  /** For moving one cluster; the budget `upgradeMs` by default. */
+  /** Time limit for upgrading one cluster; the budget `upgradeMs` by default. */
   readonly deadlineMs?: number;
   readonly runId: string;
   readonly command: string;
@@ -58,7 +58,7 @@ export interface ResumeOptions extends AnyCertification {
   readonly lab: string;
 }
 
-/** Moves a lab from one version to another and back under traffic, and says what it cost. */
+/** Upgrades a lab to another version and rolls it back under traffic, and reports the disruption. */
 export async function certify(options: CertifyOptions): Promise<Certified> {
   const { plan, pair, signal, progress } = options;
   const order = orderOf(
@@ -69,7 +69,7 @@ export async function certify(options: CertifyOptions): Promise<Certified> {
   const interrupted = await readCertification(plan.lab);
   if (interrupted !== undefined)
     throw new MeshproofError("config-conflict", whereItIs(plan.lab, interrupted), {
-      remedy: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to go on, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
+      remedy: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to resume, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
     });
   const newValues = (
     await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
@@ -107,14 +107,14 @@ async function certifyUnderLock(
     findings:
       options.suites.length === 0
         ? []
-        : [`as asked, of the suites only ${suites.join(", ")} ran at the first and the last version`],
+        : [`as requested, only suites ${suites.join(", ")} ran with the first and the last version`],
     done: [],
     current: "baseline",
     watchedUntilUnixMs: null,
   }));
 }
 
-/** Goes on with a certification that was cut off, as it was asked for. */
+/** Resumes an interrupted certification with its original options. */
 export async function resumeCertification(options: ResumeOptions): Promise<Certified> {
   return withLab(options.lab, options.signal, (signal) => resumeUnderLock({ ...options, signal }));
 }
@@ -123,8 +123,8 @@ async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
   const { lab, progress, signal } = options;
   const journal = await readCertification(lab);
   if (journal === undefined)
-    throw new MeshproofError("usage", `no certification was cut off in lab ${lab}`, {
-      remedy: "leave --resume out, or name another --lab",
+    throw new MeshproofError("usage", `lab ${lab} has no interrupted certification`, {
+      remedy: "omit --resume, or name another --lab",
     });
   const state = await readLabState(lab);
   if (state !== undefined) await claimLab(state, options.keep);
@@ -137,7 +137,7 @@ async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
     ...journal,
     findings: [
       ...journal.findings,
-      `cut off in phase "${journal.current}", which was begun anew: what happened until then was not measured`,
+      `interrupted in phase "${journal.current}", which was restarted: its first attempt was not measured`,
     ],
   }));
 }
@@ -162,10 +162,10 @@ async function conclude(
     });
     const certified = await certification.run();
     await forgetCertification(lab);
-    // A lab that stays is left as it was found; where that fails, the certificate stands all the same.
+    // A kept lab is restored to its original state; an error there does not invalidate the certificate.
     if (!(await isHeldByThisProcess(mesh.state)))
       await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace))).catch(
-        (error: unknown) => say(`namespace ${standingNamespace} is left behind: ${messageOf(error)}`),
+        (error: unknown) => say(`namespace ${standingNamespace} was not removed: ${messageOf(error)}`),
       );
     return certified;
   } finally {
@@ -173,7 +173,7 @@ async function conclude(
   }
 }
 
-/** What each cluster's release was given before anything moves. */
+/** The Helm values of each cluster's release before the upgrade. */
 async function givenValues(
   mesh: Mesh,
   artifacts: BothArtifacts,

@@ -5,7 +5,7 @@ import { found } from "#harness/lib/found.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
 import { helmPreflight } from "#harness/platform/helm.ts";
 
-/** The new chart's own pre-flight check in one cluster; throws what it says. */
+/** Runs the new chart's pre-flight check in one cluster; throws if it fails. */
 export async function chartPreflight(
   { name, kubeconfig }: Cluster,
   artifacts: Artifacts,

@@ -9,14 +9,14 @@ export interface Charts {
   readonly helm: string;
   readonly from: { readonly chartDir: string; readonly values: Values };
   readonly to: { readonly chartDir: string; readonly values: Values };
-  /** The operator's own values: what they name must be known to the new chart. */
+  /** The operator's own values, whose keys the new chart must know. */
   readonly own: Values;
-  /** Charts render by it. */
+  /** The Kubernetes version for rendering. */
   readonly kubernetes: string;
   readonly signal: AbortSignal;
 }
 
-/** Settings that change meaning by the upgrade alone, and values that the new chart does not know. */
+/** Settings that the upgrade changes, and values that the new chart does not know. */
 export async function compareCharts(charts: Charts): Promise<string[]> {
   const [before, after] = await Promise.all([agentConfig(charts, "from"), agentConfig(charts, "to")]);
   const known = parseYaml(await readFile(join(charts.to.chartDir, "values.yaml"), "utf8")) as Values;
@@ -33,7 +33,7 @@ async function agentConfig(charts: Charts, side: "from" | "to"): Promise<Readonl
   return (map?.data ?? {}) as Record<string, string>;
 }
 
-/** One line for each setting of the agents that the two charts render differently from the same values. */
+/** One line per agent setting that the two charts render differently from the same values. */
 export function changedSettings(
   before: Readonly<Record<string, string>>,
   after: Readonly<Record<string, string>>,
@@ -56,11 +56,11 @@ export function changedSettings(
   });
 }
 
-/** Paths of the operator's values that the chart's own values.yaml has no place for. Free-form maps take anything. */
+/** Paths of the operator's values that are missing in the chart's values.yaml. Free-form maps accept any key. */
 export function unknownValues(own: Values, known: Values, path = ""): string[] {
   return Object.entries(own).flatMap(([key, value]) => {
     const at = path === "" ? key : `${path}.${key}`;
-    if (!(key in known)) return [`value ${at} is not known to the new chart: it has no effect any more`];
+    if (!(key in known)) return [`value ${at} is not known to the new chart: it no longer has an effect`];
     const [given, rendered] = [value, known[key]];
     if (!isMapping(given) || !isMapping(rendered) || Object.keys(rendered).length === 0) return [];
     return unknownValues(given, rendered, at);

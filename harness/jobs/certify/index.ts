@@ -7,7 +7,7 @@ export type { Certified } from "./certified.ts";
 export { certify, resumeCertification } from "./certify.ts";
 export { certifyMatrix } from "./matrix.ts";
 
-/** The last lines of a certification, the counts of phases at the end. */
+/** The closing lines of a certification; the last one has the counts of phases. */
 export function certificateLines({ certificate: c, dir }: Certified): string[] {
   const failed = c.phases.filter((p) => outcomeOf(p, c.budgets).outcome !== "pass").length;
   return [
@@ -20,7 +20,7 @@ export function certificateLines({ certificate: c, dir }: Certified): string[] {
   ];
 }
 
-/** The worst of several; a pair without a certificate is unknown. */
+/** The worst exit code; a pair without a certificate is unknown. */
 export function certifyExitCode(certificates: readonly (Certificate | undefined)[]): number {
   const codes = certificates.map((c) => exitCodeOfVerdict[c?.verdict ?? "unknown"]);
   return codes.includes(1) ? 1 : Math.max(...codes);

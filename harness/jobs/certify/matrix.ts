@@ -9,7 +9,10 @@ import { type HistoryEntry, upgradeHistoryFormat } from "#harness/model/upgrade-
 import { writeAtomic } from "#harness/platform/paths.ts";
 import type { Certified } from "./certified.ts";
 
-/** Certifies every pair and says what changed since the last run that `history` tells of; a pair that breaks stops no other. */
+/**
+ * Certifies every pair and reports changes since the last run in `history`; an error in one pair does not stop the
+ * others.
+ */
 export async function certifyMatrix(
   pairs: readonly UpgradePair[],
   history: string,
@@ -18,8 +21,8 @@ export async function certifyMatrix(
 ): Promise<(Certificate | undefined)[]> {
   const remedy = "name another --history";
   checkWritable(history, "--history");
-  const standing = existsSync(history) ? readUserJson(history, "--history", remedy) : [];
-  const before = checkRecord(standing, upgradeHistoryFormat, { what: `history ${history}`, remedy });
+  const recorded = existsSync(history) ? readUserJson(history, "--history", remedy) : [];
+  const before = checkRecord(recorded, upgradeHistoryFormat, { what: `history ${history}`, remedy });
   const all = [...before];
   const certificates: (Certificate | undefined)[] = [];
   for (const pair of pairs) {
@@ -56,11 +59,11 @@ export function entryOf(c: Certificate): HistoryEntry {
   };
 }
 
-/** What the next reader wants to know. Figures of one run each: only what more than doubled is news. */
+/** Changes since the last run. Figures of single runs vary, so only factors above two count. */
 export function newsOf(last: HistoryEntry | undefined, now: HistoryEntry): string[] {
-  if (last === undefined) return ["the first time in this history"];
+  if (last === undefined) return ["first entry in this history"];
   const news: string[] = [];
-  if (last.verdict !== now.verdict) news.push(`was ${last.verdict} on ${last.date}, is ${now.verdict}`);
+  if (last.verdict !== now.verdict) news.push(`was ${last.verdict} on ${last.date}, is now ${now.verdict}`);
   for (const r of now.reasons) if (!last.reasons.includes(r)) news.push(`new: ${r}`);
   for (const r of last.reasons) if (!now.reasons.includes(r)) news.push(`gone: ${r}`);
   const figures = [
@@ -70,5 +73,5 @@ export function newsOf(last: HistoryEntry | undefined, now: HistoryEntry): strin
   for (const [what, was, is, unit] of figures)
     if (is > 2 * was || was > 2 * is)
       news.push(`${what}: ${was} ${unit} before, ${is} ${unit} now`.replaceAll("  ", " "));
-  return news.length === 0 ? [`as on ${last.date}`] : news;
+  return news.length === 0 ? [`unchanged since ${last.date}`] : news;
 }

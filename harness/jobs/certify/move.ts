@@ -8,7 +8,7 @@ import type { LabState } from "#harness/model/lab-state.ts";
 import { writeLabState } from "#harness/state/lab.ts";
 import { artifactsOf, type BothArtifacts, type Side } from "./prepare.ts";
 
-/** What the release was given at first, that version's images, and what the operator has for the new one alone. */
+/** The release's original values, the version's images, and the operator's values for the new version only. */
 export function valuesFor(
   { given, settings }: CertificationJournal,
   artifacts: BothArtifacts,
@@ -22,8 +22,8 @@ export function valuesFor(
 }
 
 /**
- * Moves a cluster within the deadline and tells the lab's state, by which the suites judge; answers the state. A move
- * that does not come about says what Cilium's pods wait for.
+ * Changes a cluster's version within the deadline; updates the lab's state, on which the suites rely, and returns it.
+ * The error of a failed change names what Cilium's pods wait for.
  */
 export async function moveCluster(
   state: LabState,
@@ -71,10 +71,9 @@ export async function moveCluster(
     const waiting = await waitingPods(cluster).catch(() => []);
     throw new MeshproofError(
       failure instanceof MeshproofError ? failure.code : "timeout",
-      [
-        `moving ${change.cluster} to ${own.ciliumVersion} did not end well: ${messageOf(failure)}`,
-        ...waiting,
-      ].join("; "),
+      [`changing ${change.cluster} to ${own.ciliumVersion} failed: ${messageOf(failure)}`, ...waiting].join(
+        "; ",
+      ),
       { cause: failure },
     );
   }

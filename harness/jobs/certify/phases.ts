@@ -2,11 +2,11 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 
-/** One stretch of a certification: a cluster moves, or nothing does and the suites run. */
+/** One phase of a certification: either a cluster changes its version, or the suites run. */
 export interface Phase {
   readonly name: string;
   readonly change?: { readonly cluster: string; readonly to: "old" | "new" };
-  /** None while a cluster moves: they judge the state that the move leaves. */
+  /** None during a change: the suites judge the state after it. */
   readonly suites: "all" | "between" | "none";
 }
 
@@ -16,7 +16,7 @@ const move = (name: string, cluster: string, to: "old" | "new"): Phase => ({
   suites: "none",
 });
 
-/** The phases of an upgrade of these clusters, in the order in which they move. */
+/** The phases of an upgrade of these clusters, in the given order. */
 export function phasesOf(order: readonly string[], skipRollback: boolean): readonly Phase[] {
   const first = found(order[0], "cluster to upgrade");
   const forth = order.flatMap((cluster, i): Phase[] => {
@@ -38,13 +38,13 @@ export function phasesOf(order: readonly string[], skipRollback: boolean): reado
   return [{ name: "baseline", suites: "all" }, ...forth, ...(skipRollback ? [] : back)];
 }
 
-/** What follows a move that failed: its cluster goes back, and the suites say whether the mesh is whole again. */
+/** Phases after a failed change: a roll-back of the cluster, and suites that check whether the mesh recovered. */
 export const retreatOf = (cluster: string, to: "old" | "new"): readonly Phase[] => [
   move(`roll back ${cluster} after the failure`, cluster, to),
   { name: "after the roll-back", suites: "between" },
 ];
 
-/** The clusters in the order in which they are upgraded: as named, or as the lab file has them. */
+/** The clusters in upgrade order: as given, or as in the lab file. */
 export function orderOf(names: readonly string[], expected: string | undefined): readonly string[] {
   if (expected === undefined) return names;
   const order = expected.split(",");
@@ -55,7 +55,7 @@ export function orderOf(names: readonly string[], expected: string | undefined):
   return order;
 }
 
-/** Which version a cluster runs before a phase: what an interrupted one goes back to. */
+/** The version of a cluster before a phase, restored if the phase is interrupted. */
 export function versionBefore(phases: readonly Phase[], index: number, cluster: string): "old" | "new" {
   return phases.slice(0, index).findLast((p) => p.change?.cluster === cluster)?.change?.to ?? "old";
 }

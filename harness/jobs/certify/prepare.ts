@@ -27,7 +27,7 @@ export type BothArtifacts = Readonly<Record<Side, Artifacts>>;
 export const artifactsOf = (artifacts: BothArtifacts, side: Side, cluster: string): ClusterArtifacts =>
   found(artifacts[side].clusters[cluster], `cluster ${cluster} in the ${side} version's artifacts`);
 
-/** Both versions, whole, before any cluster is made: one that cannot be had fails here, by name. */
+/** Fetches all of both versions before any cluster is created; the error names an unavailable version. */
 export async function artifactsOfBoth(
   plan: LabPlan,
   pair: UpgradePair,
@@ -37,7 +37,7 @@ export async function artifactsOfBoth(
   if (images.source === "archive")
     throw new MeshproofError(
       "usage",
-      "an archive holds one version for each cluster: nothing to upgrade to",
+      "an archive contains only one version per cluster, so there is none to upgrade to",
       {
         remedy: "certify with --images source or --images registry",
       },
@@ -45,7 +45,7 @@ export async function artifactsOfBoth(
   const named = async <T>(cilium: string, get: Promise<T>): Promise<T> =>
     get.catch((error: unknown) => {
       throw error instanceof MeshproofError && error.code !== "aborted"
-        ? new MeshproofError(error.code, `Cilium ${cilium} cannot be had: ${error.message}`, {
+        ? new MeshproofError(error.code, `Cilium ${cilium} is not available: ${error.message}`, {
             cause: error,
             ...(error.remedy === undefined ? {} : { remedy: error.remedy }),
           })
@@ -66,7 +66,7 @@ export async function artifactsOfBoth(
   return { old: await of(pair.from), new: await of(pair.to) };
 }
 
-/** Puts the new version's images onto every node, where nodes do not pull: no upgrade waits for it. */
+/** Loads the new version's images onto every node unless nodes pull, so that the upgrade does not wait for it. */
 export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: AbortSignal): Promise<void> {
   const folder = await makeStaging();
   try {
@@ -79,7 +79,7 @@ export async function loadImages(mesh: Mesh, artifacts: Artifacts, signal: Abort
       for (const node of await requireKind(cluster, "a certification").nodes())
         if (!(await holdsImages(node, images, signal))) wanting.push({ node, images });
     }
-    // Saved once for all clusters that take the same images.
+    // Saved once for all clusters with the same images.
     const sets = Map.groupBy(wanting, (w) => w.images.join(" "));
     for (const set of sets.values()) {
       const [{ images }] = set as [(typeof wanting)[number]];

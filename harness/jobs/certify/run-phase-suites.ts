@@ -13,13 +13,13 @@ export interface PhaseSuites {
   readonly signal: AbortSignal;
 }
 
-/** Standing traffic asks beside them: with both at full rate, two cores are the rig's limit and not the mesh's. */
+/** Continuous traffic runs too: with both at full rate, the two cores would limit the rig, not the mesh. */
 const probeIntervalFactor = 4;
 
-/** The suites as they judge the versions of now, and what went wrong beside them. One that did not run has no tests. */
+/** The suites' results with the current versions, and errors outside of them. A suite that did not run has no tests. */
 export async function runPhaseSuites(
   options: PhaseSuites,
-): Promise<{ suites: PhaseRecord["suites"]; besides: string[] }> {
+): Promise<{ suites: PhaseRecord["suites"]; otherErrors: string[] }> {
   const { suites, signal, runId } = options;
   const { record } = await testLab({ ...options, probeIntervalFactor });
   throwIfAborted(signal, runId);
@@ -32,7 +32,7 @@ export async function runPhaseSuites(
   const errors = record.totals.errors - record.suites.reduce((n, s) => n + s.errors.length, 0);
   return {
     suites: reported,
-    besides: errors > 0 ? [`${errors} errors beside the tests (run ${record.runId})`] : [],
+    otherErrors: errors > 0 ? [`${errors} errors outside the tests (run ${record.runId})`] : [],
   };
 }
 

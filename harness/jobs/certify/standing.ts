@@ -12,17 +12,17 @@ import { startOutsideClient } from "#harness/platform/containers.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
 import { deployStanding, protect } from "#harness/workloads/standing-workload.ts";
 
-/** All that watches the mesh through a certification. */
+/** Everything that measures the mesh during a certification. */
 export interface Standing extends AsyncDisposable {
   readonly traffic: StandingTraffic;
   readonly leaks: LeakWatch;
   readonly events: MeshEvents;
 }
 
-/** A title as a file's or a folder's name. */
+/** A title as a file or folder name. */
 export const folderName = (title: string): string => title.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "");
 
-/** Where the captures keep what leaked, in a run's folder. */
+/** The captures' file of leaked packets in a run's folder. */
 export const leaksFile = (dir: string): string => join(dir, "leaks.ndjson");
 
 export interface StandingOptions {
@@ -33,7 +33,7 @@ export interface StandingOptions {
 }
 
 /**
- * Starts the traffic that never stops. Before the policy is in force every denied client must be seen by the captures: one
+ * Starts the continuous traffic. Before the policy is applied, the captures must see every denied client: a capture
  * that is blind would certify anything.
  */
 export async function startStanding(
@@ -46,7 +46,7 @@ export async function startStanding(
   const { plan, artifacts, lab } = mesh.state;
   const clusters = mesh.clusters.map((c) => requireKind(c, "a certification"));
   const waiting = { withinMs: plan.budgets.settleMs, everyMs: 200, signal };
-  const workload = await progress.step("deploy what stands through all of it", () =>
+  const workload = await progress.step("deploy the workloads of the continuous traffic", () =>
     deployStanding({
       clusters,
       agnhostImage: artifacts.agnhostImage,
@@ -64,13 +64,13 @@ export async function startStanding(
         outside: outside.id,
         settleMs: plan.budgets.settleMs,
         rig: plan.rig,
-        // Of each part of a certification that was cut off its own.
+        // Each part of an interrupted certification has its own file.
         historyFile: (title) => join(dir, "histories", `${begunMs}-${folderName(title)}.ndjson`),
         signal,
       }),
     ),
   );
-  // Every backend: the protected servers waited behind restarting agents, and lost what policy had let through.
+  // Every backend, because the protected servers waited for restarting agents and lost traffic that policy allows.
   await prioritisePods([
     ...(await workload.echo.podUids()),
     ...workload.protectedServers.map((g) => g.server.uid),
@@ -84,7 +84,10 @@ export async function startStanding(
         ? ready(undefined)
         : notYet(`${seen.size} of ${expected}: ${[...seen].join(", ")}`);
     },
-    { what: "the captures to see every denied client reach every server without a policy", ...waiting },
+    {
+      what: "the captures to see every denied client reach every server while no policy applies",
+      ...waiting,
+    },
   );
   await protect(clusters);
   await eventually(
@@ -95,7 +98,7 @@ export async function startStanding(
         ? ready(undefined)
         : notYet(`still let through: ${[...answered, ...leaking].join(", ")}`);
     },
-    { what: "the policy to stop every denied client", ...waiting, everyMs: 500 },
+    { what: "the policy to block every denied client", ...waiting, everyMs: 500 },
   );
   const protectedUnixMs = unixNowMs();
   leaks.keepIn(leaksFile(dir));

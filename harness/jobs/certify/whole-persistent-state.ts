@@ -4,7 +4,7 @@ import { unsettled } from "#harness/judge/persistent-state.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { PersistentState } from "#harness/model/persistent-state.ts";
 
-/** What must outlive the upgrade, of every cluster by name, as soon as none of it is missing. */
+/** The state of every cluster that must survive the upgrade; waits until none of it is missing. */
 export async function wholePersistentState(
   clusters: readonly Cluster[],
   namespace: string,
@@ -17,7 +17,7 @@ export async function wholePersistentState(
         const open = unsettled(now);
         return open.length === 0 ? ready(now) : notYet(open.join("; "));
       },
-      { what: `all state of ${cluster.name} that must last`, everyMs: 500, ...options },
+      { what: `the complete persistent state of ${cluster.name}`, everyMs: 500, ...options },
     );
     return [cluster.name, state] as const;
   });

@@ -9,7 +9,7 @@ import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
 import { toJunit } from "#harness/report/junit.ts";
 
-/** `certificate.yaml`, its page, and JUnit with one case a phase; `latest` points at the run. */
+/** `certificate.yaml`, its page, and JUnit with one case per phase; `latest` points at the run. */
 export async function writeCertificate(dir: string, certificate: Certificate): Promise<void> {
   certificateSchema.parse(certificate);
   await writeReportFile(join(dir, "certificate.yaml"), toYaml(certificate, { lineWidth: 0 }));
@@ -36,9 +36,9 @@ export async function writeCertificate(dir: string, certificate: Certificate): P
 function asSuite(c: Certificate): SuiteRecord {
   return {
     name: "certify",
-    goal: `Cilium ${c.from} can be upgraded to ${c.to} in use.`,
+    goal: `Cilium ${c.from} can be upgraded to ${c.to} under traffic.`,
     method:
-      "One cluster after the other under traffic, and back; disruption, leaks, state and suites in every phase.",
+      "Upgrades one cluster after the other under traffic and rolls back; checks disruption, leaks, state and suites in every phase.",
     errors: [],
     durationMs: c.phases.reduce((sum, p) => sum + p.durationMs, 0),
     tests: c.phases.map((phase) => {
@@ -55,7 +55,7 @@ function asSuite(c: Certificate): SuiteRecord {
   };
 }
 
-/** A phase for itself, as the whole is judged. */
+/** One phase, judged by the same rules as the whole. */
 export function outcomeOf(
   phase: PhaseRecord,
   budgets: Certificate["budgets"],

@@ -16,7 +16,7 @@ import { labFiles, writeLabFiles } from "./lab-files.ts";
 
 const manifestFile = "meshproof-bundle.json";
 
-/** Packs a lab that is up: its files, the faults in force, and a run's report where one is named. */
+/** Packs a running lab: its files, active faults, and a run's report if requested. */
 export async function bundle(lab: string, file: string, run: string | undefined): Promise<string[]> {
   const { plan, artifacts } = await requireLab(lab);
   const faults = (await readFaultJournal(lab)).map((e) => e.fault);
@@ -33,7 +33,7 @@ export async function bundle(lab: string, file: string, run: string | undefined)
       (error: unknown) => {
         throw new MeshproofError("usage", `there is no finished run ${run} in ${reportsDir()}`, {
           cause: error,
-          remedy: "name a folder of reports/ that holds a report.json, or latest",
+          remedy: "name a folder of reports/ that contains a report.json, or latest",
         });
       },
     );
@@ -45,21 +45,21 @@ export async function bundle(lab: string, file: string, run: string | undefined)
   return Object.keys(files).sort();
 }
 
-/** A private key, as PEM or as base64 of it, is in no bundle: the lab makes its own. */
+/** Bundles contain no private keys, neither PEM nor base64: the rebuilt lab generates its own. */
 export function refuseKeys(name: string, text: string): void {
   if (holdsPrivateKey(text))
-    throw new MeshproofError("usage", `${name} would hold a private key: nothing was written`, {
-      remedy: "take it out of the lab file's values or manifests, and bring the lab up anew",
+    throw new MeshproofError("usage", `${name} would contain a private key: nothing was written`, {
+      remedy: "remove it from the lab file's values or manifests, and rebuild the lab",
     });
 }
 
 /**
- * What reaches past the lab is taken from nobody: paths of this machine in a kind Config, files that are not in the
- * bundle, a checkout to build, images that are not stand-ins.
+ * Refuses content with access outside the lab: host paths in a kind Config, files outside the bundle, a checkout to
+ * build, images that are not stand-ins.
  */
 export function refuseReach(name: string, text: string): void {
   const reach = (what: string): never => {
-    throw new MeshproofError("archive-corrupt", `${name} ${what}: bundles hold nothing of the kind`, {
+    throw new MeshproofError("archive-corrupt", `${name} ${what}: not allowed in a bundle`, {
       remedy: "unpack it yourself, read it, and build it with `up --lab-file`",
     });
   };
@@ -67,7 +67,8 @@ export function refuseReach(name: string, text: string): void {
     if (typeof value !== "object" || value === null) return;
     for (const [key, inner] of Object.entries(value)) {
       if (unbundled.has(key)) reach(`sets ${key}`);
-      if (key === "kind" && !bundledKinds.has(String(inner))) reach(`holds a ${String(inner).slice(0, 80)}`);
+      if (key === "kind" && !bundledKinds.has(String(inner)))
+        reach(`contains a ${String(inner).slice(0, 80)}`);
       if (key === "image" && inner !== standInImage) reach(`names image ${String(inner).slice(0, 80)}`);
       if (["kindConfig", "manifests", "cilium"].includes(key) && !/^[\w.-]+$/.test(String(inner)))
         reach(`names ${key} ${String(inner).slice(0, 80)}`);
@@ -76,19 +77,19 @@ export function refuseReach(name: string, text: string): void {
   };
   for (const document of parseAllDocuments(text)) {
     const [error] = document.errors;
-    if (error !== undefined) reach(`is no YAML (${error.message.slice(0, 80)})`);
+    if (error !== undefined) reach(`is not YAML (${error.message.slice(0, 80)})`);
     walk(document.toJS({ maxAliasCount: 0 }));
   }
 }
 
-/** What a lab is made of, and whatever stays in a cluster: no rights in it, and nothing of its nodes. */
+/** Kinds that a lab consists of; none grants rights in a cluster or access to its nodes. */
 const bundledKinds: ReadonlySet<string> = new Set([
   ...["Cluster", "Namespace", "Deployment", "StatefulSet", "DaemonSet", "Pod", "ConfigMap", "List"],
   ...["Service", "EndpointSlice", "Endpoints", "ServiceExport", "NetworkPolicy"],
   ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
 ]);
 
-/** Of a kind Config, mounts and ports of the host and what runs with root's rights; of a pod and the chart, the node itself. */
+/** Keys of a kind Config for host mounts, host ports and root access; keys of pods and the chart for node access. */
 const unbundled: ReadonlySet<string> = new Set([
   ...["apiServerAddress", "apiServerPort", "capabilities", "hostIPC", "nodeinit", "extraHostPathMounts"],
   ...["extraMounts", "extraPortMappings", "containerdConfigPatches", "containerdConfigPatchesJSON6902"],
@@ -107,7 +108,7 @@ export interface Unpacked {
   readonly faults: readonly string[];
 }
 
-/** Unpacks a bundle into a folder; nothing where the zip is none of ours. */
+/** Unpacks a bundle into a folder; undefined if the zip is not a bundle. */
 export async function unpackBundle(path: string, folder: string): Promise<Unpacked | undefined> {
   const found = await readZip(path, (name) => !name.includes("/"));
   const text = found.get(manifestFile);

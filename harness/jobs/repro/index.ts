@@ -4,7 +4,7 @@ import { labFiles, writeLabFiles } from "./lab-files.ts";
 import { type LabDraft, labOf } from "./lab-of.ts";
 import { readSource } from "./read-source.ts";
 
-/** The lab that comes nearest to the mesh of these files, written into a folder; nothing is built. Answers the lab file. */
+/** Writes the lab file of the closest lab to the mesh of these files; builds nothing. Returns the lab file's path. */
 export async function planRepro(
   files: readonly string[],
   folder: string,
@@ -16,7 +16,7 @@ export async function planRepro(
   };
 }
 
-/** The comparison as a table for a terminal: what differs first, by weight. */
+/** The comparison as a table for a terminal: differences first, the most important at the top. */
 export function differenceLines(differences: readonly Difference[]): string[] {
   const weight = { yes: 0, perhaps: 1, no: 2 };
   const rows = differences

@@ -9,14 +9,14 @@ type Cluster = Pick<PlannedKindCluster, "name" | "id" | "kubernetes" | "cilium" 
   readonly kindConfig: Readonly<Record<string, unknown>>;
 };
 
-/** What a lab file says of a lab; the rest has defaults. */
+/** The contents of a lab file; the rest has defaults. */
 export type LabSource = Pick<LabPlan, "profile" | "serviceType" | "suites"> &
   Partial<Pick<LabPlan, "networks" | "budgets" | "rig">> & { readonly clusters: readonly Cluster[] };
 
-/** No anchors: people edit these files. */
+/** Without anchors, because users edit these files. */
 const plain = { aliasDuplicateObjects: false };
 
-/** A lab's files by name: what `up --lab-file` builds the same from. */
+/** A lab's files by name, from which `up --lab-file` builds the same lab. */
 export function labFiles({ clusters, ...lab }: LabSource): Record<string, string> {
   const files: Record<string, string> = {};
   for (const c of clusters) {
@@ -25,7 +25,7 @@ export function labFiles({ clusters, ...lab }: LabSource): Record<string, string
       files[`${c.name}.manifests.yaml`] = c.manifests.map((m) => toYaml(m, plain)).join("---\n");
   }
   const { profile, serviceType, suites, networks, budgets, rig } = lab;
-  files["lab.yaml"] = `# \`up --lab-file\` builds it; edit it as you like.\n${toYaml(
+  files["lab.yaml"] = `# Build it with \`up --lab-file\`; you may edit it.\n${toYaml(
     {
       profile,
       serviceType,
@@ -48,14 +48,14 @@ export function labFiles({ clusters, ...lab }: LabSource): Record<string, string
   return files;
 }
 
-/** Writes them into a folder, unless a lab file is there: it may have been edited. Answers the lab file. */
+/** Writes them into a folder, unless it has a lab file, which may have been edited. Returns the lab file's path. */
 export async function writeLabFiles(
   folder: string,
   files: Readonly<Record<string, string>>,
 ): Promise<string> {
   const labFile = join(folder, "lab.yaml");
   if ((await readFile(labFile, "utf8").catch(() => undefined)) !== undefined)
-    throw new MeshproofError("usage", `${labFile} is there already, and may have been edited`, {
+    throw new MeshproofError("usage", `${labFile} already exists and may have been edited`, {
       remedy: "name another --out, or build it: `up --lab-file`",
     });
   await mkdir(folder, { recursive: true });

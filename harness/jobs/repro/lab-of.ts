@@ -28,10 +28,10 @@ interface LabCluster {
   readonly manifests: readonly Record<string, unknown>[];
 }
 
-/** As many as tell a mesh from a pair of machines, and no more than a laptop carries. */
+/** Enough nodes to behave like a mesh, and few enough for a laptop. */
 const mostWorkers = 2;
 
-/** Values of the chart that the lab keeps as the source has them; whatever else the source sets is reported. */
+/** Chart values that the lab takes from the source; other values of the source are reported. */
 const keptValues = [
   "routingMode",
   "tunnelProtocol",
@@ -62,7 +62,7 @@ const keptMeshValues = [
   "cacheTTL",
 ] as const;
 
-/** What every lab sets for itself, so that the setting of the source means nothing there. */
+/** Values that every lab sets itself, so that the source's setting has no effect. */
 const labsOwn: Readonly<Record<string, string>> = {
   cluster: "",
   k8sServiceHost: "the lab's own API server",
@@ -72,14 +72,14 @@ const labsOwn: Readonly<Record<string, string>> = {
   securityContext: "the lab's agents are privileged",
   operator: "one replica",
   envoy: "no Envoy in a lab",
-  hubble: "off in every lab: a load of its own",
+  hubble: "off in every lab, because it adds load",
   l2announcements: "on in every lab",
   externalIPs: "on in every lab",
   connectivityProbeFrequencyRatio: "0: the health matrix is probed more often",
   l7Proxy: "off: no Envoy where images are built",
 };
 
-/** What every lab sets, and a source that leaves it to the chart has otherwise. */
+/** Values that every lab sets; a source without them uses the chart's default. */
 const notDefault: readonly string[] = [
   "connectivityProbeFrequencyRatio",
   "envoy",
@@ -92,12 +92,12 @@ const notDefault: readonly string[] = [
 ];
 
 const meshsOwn: Readonly<Record<string, string>> = {
-  useAPIServer: "as the way of meshing has it",
+  useAPIServer: "set by the profile",
   config: "addresses and certificates of the lab's own clusters",
-  apiserver: "of the lab's own; its service type is above",
+  apiserver: "the lab's own; its service type is listed above",
 };
 
-/** Needs that the project's kernel or image source does not meet, by value. */
+/** Values that the local kernel or image source does not support. */
 const unmet: readonly {
   readonly path: string;
   readonly applies: (v: unknown) => boolean;
@@ -144,7 +144,7 @@ export function labOf(source: readonly SourceCluster[]): LabDraft {
 /** Notes what a cluster of the source has and the lab's has in its place. */
 function sayOf(cluster: string, differences: Difference[]): Say {
   return (what, inSource, inLab, matters = "perhaps") => {
-    const [a, b] = [said(inSource), said(inLab)];
+    const [a, b] = [textOf(inSource), textOf(inLab)];
     differences.push({
       cluster,
       field: what,
@@ -175,7 +175,7 @@ function labCluster(
     c.cilium,
     `add its pods (kubectl get pods -A -o yaml): ${shellQuote([`${c.name}=FILE`])}`,
   );
-  // A vendor's suffix is no version that images are published of.
+  // Images are not published for versions with a vendor's suffix.
   const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";
   const podCidr = c.podCidr ?? `10.${10 + i}.0.0/16`;
   const serviceCidr = c.serviceCidr ?? `10.${110 + i}.0.0/16`;
@@ -238,7 +238,7 @@ function manifestsOf(c: SourceCluster, say: Say): Record<string, unknown>[] {
     const l7 = JSON.stringify(o.spec ?? {}).includes('"rules":');
     const name = `${o.kind} ${o.metadata.namespace}/${o.metadata.name}`;
     const without = leftOut(o);
-    if (l7) say(name, "with L7 rules", "the same object; its L7 rules are unsupported", "yes");
+    if (l7) say(name, "with L7 rules", "the same object, with unsupported L7 rules", "yes");
     else if (without.length > 0) say(name, "as it is", `without ${without.join(", ")}`);
     else say(name, "as it is", "as it is");
   }
@@ -246,7 +246,7 @@ function manifestsOf(c: SourceCluster, say: Say): Record<string, unknown>[] {
     say(
       `${o.kind} ${o.metadata.name}`,
       "of the whole cluster",
-      "left out: it would guard the lab too",
+      "left out, because it would affect the lab itself",
       "yes",
     );
   const namespaces = c.namespaces.filter(isUsers);
@@ -263,7 +263,7 @@ function manifestsOf(c: SourceCluster, say: Say): Record<string, unknown>[] {
 
 type Say = (what: string, inSource: unknown, inLab: unknown, matters?: Difference["matters"]) => void;
 
-/** The values that the lab keeps of a cluster; all others that the source sets are reported. */
+/** The values that the lab takes from a cluster; the source's other values are reported. */
 function keep(cluster: SourceCluster, say: Say): Values {
   const own = mergeValues(fromConfig(cluster.config), cluster.values as Values);
   const mesh = (own.clustermesh ?? {}) as Values;
@@ -283,7 +283,7 @@ function keep(cluster: SourceCluster, say: Say): Values {
   const mcs = (keptMesh.mcsapi as { enabled?: unknown } | undefined)?.enabled === true;
   if ((mcs || mesh.enableMCSAPISupport === true) && !isAtLeast(cluster.cilium ?? "", "1.19")) {
     delete keptMesh.mcsapi;
-    say("MCS-API", "on", "off: before Cilium 1.19 nothing makes its CRDs", "yes");
+    say("MCS-API", "on", "off: before Cilium 1.19 nothing creates its CRDs", "yes");
   }
   for (const { path, applies, why } of unmet) {
     if (!applies(at(own, path))) continue;
@@ -308,7 +308,7 @@ function keep(cluster: SourceCluster, say: Say): Values {
   return kept;
 }
 
-/** Chart values that the agents' ConfigMap tells, where there are none. */
+/** Chart values derived from the agents' ConfigMap, if there are no Helm values. */
 function fromConfig(config: Readonly<Record<string, string>>): Values {
   const text = (key: string, path: string): Values => {
     const value = config[key];
@@ -338,7 +338,7 @@ function at(values: Values, path: string): unknown {
   return path.split(".").reduce<unknown>((v, part) => (v as Values | undefined)?.[part], values);
 }
 
-/** Clusters without a clustermesh-apiserver tell of themselves through an etcd. */
+/** Clusters without a clustermesh-apiserver publish their state through an etcd. */
 function profileOf(source: readonly SourceCluster[]): ProfileName {
   const apiserver = (c: SourceCluster): boolean =>
     at(c.values as Values, "clustermesh.useAPIServer") === true ||
@@ -349,11 +349,12 @@ function profileOf(source: readonly SourceCluster[]): ProfileName {
 }
 
 function serviceTypeOf(c: SourceCluster): "LoadBalancer" | "NodePort" {
-  const standing = c.services.find((s) => s.metadata.name === "clustermesh-apiserver")?.spec?.type;
-  const type = standing ?? at(c.values as Values, "clustermesh.apiserver.service.type");
+  const exposed = c.services.find((s) => s.metadata.name === "clustermesh-apiserver")?.spec?.type;
+  const type = exposed ?? at(c.values as Values, "clustermesh.apiserver.service.type");
   return type === "LoadBalancer" ? "LoadBalancer" : "NodePort";
 }
 
 const pods = (n: number): string => (n === 1 ? "1 pod" : `${n} pods`);
 
-const said = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const textOf = (value: unknown): string =>
+  typeof value === "object" ? JSON.stringify(value) : String(value);

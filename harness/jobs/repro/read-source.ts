@@ -19,10 +19,10 @@ import {
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** What one file says of one cluster. */
+/** Data about one cluster from one file. */
 interface Part {
   readonly source: string;
-  /** Undefined where the file does not say of which cluster it is. */
+  /** Undefined if the file does not name its cluster. */
   readonly cluster: string | undefined;
   readonly values?: Values;
   readonly config?: Readonly<Record<string, string>>;
@@ -33,15 +33,15 @@ interface Part {
 const mostYamlBytes = 16 * 1024 ** 2;
 
 /**
- * Sysdumps, files of Helm values and of kubectl's YAML, in any mix; `NAME=FILE` says of which cluster a file is that does
- * not say so itself. Nothing of them is executed.
+ * Reads sysdumps, Helm values and kubectl YAML, in any combination; `NAME=FILE` names the cluster of a file that does
+ * not name it. Nothing in them is executed.
  */
 export async function readSource(files: readonly string[]): Promise<SourceCluster[]> {
   const parts: Part[] = [];
   for (const file of files) {
     const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
     if (path === undefined) continue;
-    const remedy = "give what `helm get values`, `kubectl get -o yaml` or `cilium sysdump` writes";
+    const remedy = "give output of `helm get values`, `kubectl get -o yaml` or `cilium sysdump`";
     parts.push(
       await readingUserFile(path, "a file of the mesh", remedy, () =>
         path.endsWith(".zip") ? fromSysdump(path) : fromYaml(path, cluster),
@@ -51,7 +51,7 @@ export async function readSource(files: readonly string[]): Promise<SourceCluste
   const names = [...new Set(parts.map((p) => p.cluster).filter((n) => n !== undefined))];
   for (const part of parts)
     if (part.cluster === undefined && names.length !== 1)
-      throw new MeshproofError("usage", `${part.source} does not say of which cluster it is`, {
+      throw new MeshproofError("usage", `${part.source} does not name its cluster`, {
         remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
       });
   for (const name of names) {
@@ -59,19 +59,19 @@ export async function readSource(files: readonly string[]): Promise<SourceCluste
     if (dumps.length > 1)
       throw new MeshproofError(
         "usage",
-        `${dumps.map((d) => d.source).join(" and ")} are both of cluster ${name}`,
+        `${dumps.map((d) => d.source).join(" and ")} are both from cluster ${name}`,
         {
-          remedy: "give one sysdump for each cluster",
+          remedy: "give one sysdump per cluster",
         },
       );
   }
-  // They become names of files and of containers.
+  // The names become names of files and containers.
   for (const name of names) {
     const found = clusterName.safeParse(name);
     if (!found.success || name === "lab")
       throw new MeshproofError(
         "usage",
-        `a file says that it is of cluster ${JSON.stringify(name.slice(0, 80))}`,
+        `a file has the invalid cluster name ${JSON.stringify(name.slice(0, 80))}`,
         {
           remedy: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file",
         },
@@ -82,7 +82,7 @@ export async function readSource(files: readonly string[]): Promise<SourceCluste
       "usage",
       `${names.length === 0 ? "no cluster" : `only cluster ${names[0]}`} is in these files`,
       {
-        remedy: "a mesh needs two: give the sysdump, or the Helm values, of each",
+        remedy: "a mesh needs at least two clusters: give the sysdump or the Helm values of each",
       },
     );
   return names.map((name) =>
@@ -98,7 +98,7 @@ async function fromSysdump(path: string): Promise<Part> {
   const read = <T>(file: string, empty: string, format: RecordFormat<T>): T =>
     parseRecord(evidence.get(file) ?? empty, format, {
       what: `${file} of ${basename(path)}`,
-      remedy: "give a zip as `cilium sysdump` writes it",
+      remedy: "give a zip written by `cilium sysdump`",
       code: "archive-corrupt",
     });
   const objects = (file: string, kind: string, apiVersion: string): SourceObject[] =>
@@ -128,9 +128,9 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
   if (size > mostYamlBytes)
     throw new MeshproofError(
       "usage",
-      `${path} has ${Math.round(size / 1024 ** 2)} MiB: at most 16 are read`,
+      `${path} has ${Math.round(size / 1024 ** 2)} MiB; the limit is 16 MiB`,
       {
-        remedy: "give the objects of Cilium's and of the tested namespaces alone",
+        remedy: "give only the objects of Cilium's and the tested namespaces",
       },
     );
   const documents = parseAllDocuments(readUserFile(path, "a file of the mesh"));
@@ -139,17 +139,17 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
       throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`, {
         remedy: "correct the file",
       });
-    // Aliases are no part of what helm and kubectl write, and could grow without end.
+    // helm and kubectl write no aliases, which could expand without limit.
     try {
       return d.toJS({ maxAliasCount: 0 });
     } catch (error) {
       throw new MeshproofError("config-invalid", `${path} cannot be read: ${messageOf(error)}`, {
         cause: error,
-        remedy: "write it out without aliases",
+        remedy: "write it without YAML aliases",
       });
     }
   };
-  // `helm get values -a` puts a line of its own before the values.
+  // `helm get values -a` writes a heading before the values.
   const all = documents
     .map(read)
     .filter((d) => d !== null)
@@ -160,7 +160,7 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
   const objects =
     checkRecord(found, sourceObjectsFormat, {
       what: `the objects of ${path}`,
-      remedy: "give them as `kubectl get -o yaml` writes them",
+      remedy: "give output of `kubectl get -o yaml`",
     }) ?? [];
   const [values] = all.filter((d) => d.kind === undefined && d.items === undefined);
   const config = objects.find((o) => o.kind === "ConfigMap" && o.metadata.name === "cilium-config")?.data as
@@ -169,12 +169,12 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
   const own =
     (values?.cluster as { name?: string } | undefined)?.name ?? config?.["cluster-name"] ?? undefined;
   if (named !== undefined && own !== undefined && named !== own)
-    throw new MeshproofError("usage", `${path} is of cluster ${own}, not ${named}`, {
+    throw new MeshproofError("usage", `${path} is from cluster ${own}, not ${named}`, {
       remedy: `give it as ${own}=${path}, or without a name`,
     });
   if (objects.length === 0 && values === undefined)
-    throw new MeshproofError("usage", `${path} holds neither Helm values nor Kubernetes objects`, {
-      remedy: "give what `helm get values` or `kubectl get -o yaml` writes",
+    throw new MeshproofError("usage", `${path} contains neither Helm values nor Kubernetes objects`, {
+      remedy: "give output of `helm get values` or `kubectl get -o yaml`",
     });
   return {
     source: basename(path),
@@ -228,7 +228,7 @@ function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
   };
 }
 
-/** Of the agents that run, else of the image that the values name. */
+/** From the running agents, otherwise from the image in the values. */
 function versionOf(pods: readonly SourceObject[], values: Values): string | undefined {
   const agent = pods.find((p) => p.metadata.labels?.["k8s-app"] === "cilium");
   const image = agent?.spec?.containers?.find((c: { name: string }) => c.name === "cilium-agent")?.image as
@@ -245,7 +245,7 @@ function flagOf(pods: readonly SourceObject[], component: string, flag: string):
   return argv.find((a) => a.startsWith(`${flag}=`))?.slice(flag.length + 1);
 }
 
-/** The /16 that the nodes' pod CIDRs lie in, where they lie in one. */
+/** The /16 that contains all pod CIDRs of nodes, if there is one. */
 function covering(nodes: readonly SourceObject[]): string | undefined {
   const cidrs = nodes.map((n) => n.spec?.podCIDR as string | undefined).filter((c) => c !== undefined);
   const wide = new Set(cidrs.map((c) => c.replace(/^(\d+\.\d+)\..*$/, "$1.0.0/16")));

@@ -2,26 +2,26 @@ import { isEnded } from "#harness/kube/conditions.ts";
 import { standInImage } from "#harness/lab/manifests.ts";
 import type { SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 
-/** A stand-in has at most so many replicas: more of the same answers nothing more. */
+/** Maximum replicas of a stand-in: more of them would show nothing new. */
 export const mostReplicas = 3;
 
-/** Namespaces that every cluster has of its own. */
+/** Namespaces that exist in every cluster. */
 const ownNamespaces = /^(kube-.*|cilium-secrets|default|local-path-storage)$/;
 
 export const isUsers = (o: SourceObject): boolean =>
   !ownNamespaces.test(o.metadata.namespace ?? o.metadata.name);
 
-/** Pods of one workload, and what stands in for them. */
+/** Pods of one workload, and the properties of their stand-in. */
 export interface Workload {
   readonly namespace: string;
   readonly name: string;
   readonly replicas: number;
   readonly labels: Readonly<Record<string, string>>;
-  /** As the pod declares them: a service may send to one by name. */
+  /** As the pod declares them: a service may refer to one by name. */
   readonly ports: readonly { readonly port: number; readonly name?: string }[];
 }
 
-/** Labels that Kubernetes itself puts on the pods of a workload. */
+/** Labels that Kubernetes sets on the pods of a workload. */
 const generated =
   /^(pod-template-hash|controller-revision-hash|pod-template-generation|statefulset\.kubernetes\.io\/pod-name|apps\.kubernetes\.io\/pod-index)$/;
 
@@ -40,14 +40,14 @@ export function workloadsOf(cluster: SourceCluster): Workload[] {
       namespace: first.metadata.namespace ?? "default",
       name: ownerOf(first),
       replicas: group.length,
-      // A Deployment must select by something.
+      // A Deployment needs a selector.
       labels: Object.keys(labels).length === 0 ? { "meshproof.local/stand-in": ownerOf(first) } : labels,
       ports: portsOf(first, cluster),
     };
   });
 }
 
-/** `cart-7d84cc4dd-lsgmn` of ReplicaSet `cart-7d84cc4dd` is of `cart`. */
+/** `cart-7d84cc4dd-lsgmn` of ReplicaSet `cart-7d84cc4dd` belongs to `cart`. */
 function ownerOf(pod: SourceObject): string {
   const owner = pod.metadata.ownerReferences?.[0];
   const hash = pod.metadata.labels?.["pod-template-hash"];
@@ -63,7 +63,7 @@ const selects = (
   Object.keys(selector).length > 0 &&
   Object.entries(selector).every(([k, v]) => labels[k] === v);
 
-/** What the pod says, what services send to it, by number or by name. */
+/** Ports that the pod declares or that services target, by number or name. */
 function portsOf(pod: SourceObject, cluster: SourceCluster): Workload["ports"] {
   const declared = (
     (pod.spec?.containers ?? []) as { ports?: { name?: string; containerPort: number }[] }[]
@@ -88,7 +88,9 @@ function portsOf(pod: SourceObject, cluster: SourceCluster): Workload["ports"] {
   });
 }
 
-/** An echo deployment with the same labels and ports: one container a port, each of which names its pod. */
+/**
+ * An echo deployment with the same labels and ports: one container per port, each of which answers with its pod's name.
+ */
 export function standIn(w: Workload): SourceObject {
   return {
     apiVersion: "apps/v1",
@@ -106,7 +108,7 @@ export function standIn(w: Workload): SourceObject {
             name: `port-${port}`,
             image: standInImage,
             imagePullPolicy: "IfNotPresent",
-            // One port for HTTP, and the same for datagrams: nothing else is listened on.
+            // Listens on this port only, for HTTP and UDP.
             args: ["netexec", `--http-port=${port}`, `--udp-port=${port}`],
             ports: [{ containerPort: port, ...named }],
             readinessProbe: { httpGet: { path: "/healthz", port }, periodSeconds: 1 },
@@ -117,7 +119,7 @@ export function standIn(w: Workload): SourceObject {
   };
 }
 
-/** A user's object as it can be applied anew: without what its own cluster gave it. */
+/** A user's object that can be applied again: without fields set by its cluster. */
 export function bare(o: SourceObject): SourceObject {
   const { labels, namespace, name } = o.metadata;
   const annotations = Object.fromEntries(
@@ -139,7 +141,7 @@ export function bare(o: SourceObject): SourceObject {
     ...head,
     spec: {
       ...Object.fromEntries(Object.entries(rest).filter(([key]) => serviceKeeps.has(key))),
-      // A headless service stays headless; every other address is the lab's to give.
+      // A headless service stays headless; the lab assigns all other addresses.
       ...(clusterIP === "None" ? { clusterIP } : {}),
       ...(ports === undefined
         ? {}
@@ -148,7 +150,7 @@ export function bare(o: SourceObject): SourceObject {
   };
 }
 
-/** What a service is asked to do; the rest of its spec is addresses and ports that a cluster gave it. */
+/** Fields of a service's spec set by the user; the others are addresses and ports assigned by a cluster. */
 const serviceKeeps = new Set([
   "type",
   "selector",
@@ -161,7 +163,7 @@ const serviceKeeps = new Set([
   "trafficDistribution",
 ]);
 
-/** What of a service's spec the lab does not take over, that was not given by its cluster alone. */
+/** User-set fields of a service's spec that the lab does not keep. */
 export function leftOut(o: SourceObject): string[] {
   if (o.kind !== "Service") return [];
   const given = new Set([

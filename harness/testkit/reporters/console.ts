@@ -12,10 +12,10 @@ const words = {
 
 const below = "\n              ";
 
-/** One line a suite, one a test with its reasons below. */
+/** One line per suite, and one per test with its reasons below. */
 export const consoleOutput = (
   say: (line: string) => void,
-  /** Of a test that did not pass: the command that repeats it alone, and where its evidence lies. */
+  /** For a test that did not pass: the command that repeats only it, and the path of its evidence. */
   next: (test: TestRecord) => readonly string[] = () => [],
 ): RunOutput => ({
   suiteStarted: ({ name, goal }) => say(`${name}: ${goal}`),

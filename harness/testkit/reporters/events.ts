@@ -5,7 +5,7 @@ import { appendToReport } from "#harness/platform/report-files.ts";
 import type { RunOutput } from "./records.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
-/** `events.jsonl`: one line for each suite's start and end, and for each test. */
+/** `events.jsonl`: one line per start and end of a suite, and per test. */
 export function eventsOutput(runDir: string, queue: WriteQueue): RunOutput {
   const event = (data: Record<string, unknown>): void => {
     const line = `${printable(JSON.stringify({ at: wallLabel(), ...data }))}

@@ -5,12 +5,12 @@ import { type JunitRun, toJunit } from "#harness/report/junit.ts";
 import type { RunOutput } from "./records.ts";
 import type { WriteQueue } from "./write-queue.ts";
 
-/** `junit.xml` of what is known so far, written anew with each record: a run that is killed leaves it. */
+/** `junit.xml` of all records so far, rewritten with each record, so that a killed run leaves one too. */
 export function junitOutput(
   runDir: string,
   head: Omit<JunitRun, "suites">,
   queue: WriteQueue,
-  /** What stands for the rest of the command while it is not over. */
+  /** Placeholder for the rest of the command until it has ended. */
   unfinished: () => readonly SuiteRecord[] = () => [],
 ): RunOutput {
   const write = (suites: JunitRun["suites"]): Promise<void> =>

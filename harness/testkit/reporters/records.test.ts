@@ -5,6 +5,7 @@ import { createVitest } from "vitest/node";
 import { disturbances } from "#harness/judge/host.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
 import { exitCodeOf, type SuiteRecord, totalsOf } from "#harness/model/record.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { RecordReporter } from "./records.ts";
 
 const lib = join(import.meta.dirname, "../../lib");
@@ -80,10 +81,13 @@ describe("on a machine", () => {
   });
   afterAll(() => rm(dir, { recursive: true }));
 
-  /** What the host's samples were asked of. */
+  /** The intervals for which host samples were requested. */
   let intervals: { readonly sinceMs: number; readonly untilMs: number }[] = [];
 
-  /** Runs the suites in a worker process, as `test` does. `busyCores`: of the host's samples; absent: none came. */
+  /**
+   * Runs the suites in a worker process, as `test` does. `busyCores`: in the host's samples; absent: there are no
+   * samples.
+   */
   async function run(busyCores?: number, only = ""): Promise<ReadonlyMap<string, SuiteRecord>> {
     intervals = [];
     const reporter = new RecordReporter({
@@ -116,7 +120,7 @@ describe("on a machine", () => {
 
   test.each([
     ["that is idle", 1],
-    ["that nobody sampled", undefined],
+    ["without samples", undefined],
   ])("%s, timeouts and requests fail; a prober that failed is unknown", async (_name, busyCores) => {
     const reported = await run(busyCores);
     const waits = reported.get("waits");
@@ -147,7 +151,7 @@ describe("on a machine", () => {
     expect(exitOf(reported.get("prober"))).toBe(3);
   });
 
-  test("that is busy, everything is unknown, says of what, and keeps what it said", async () => {
+  test("that is busy, everything is unknown with the reason, and keeps the error messages", async () => {
     const reported = await run(2.4);
     const waits = reported.get("waits");
     expect(new Set(Object.values(outcomesOf(waits)))).toEqual(new Set(["unknown"]));
@@ -166,7 +170,7 @@ describe("on a machine", () => {
     expect(exitOf(setUp)).toBe(3);
   });
 
-  test("that is idle, a clean-up that fails is an error, whatever disturbed the tests before it", async () => {
+  test("that is idle, a failed clean-up is an error, whatever disturbed the tests before it", async () => {
     expect(exitOf((await run(1, "clean-up")).get("clean-up"))).toBe(1);
     const [ofTest, ofCleanUp] = intervals;
     expect(ofCleanUp?.sinceMs).toBe(ofTest?.untilMs);

@@ -9,7 +9,7 @@ import type { Outcome } from "#harness/model/verdict.ts";
 import type { TestInfo } from "../define-suite.ts";
 import type { ListedSuite } from "../suite-list.ts";
 
-/** What a run leaves while it goes: console, JUnit, events. Each gets every record as soon as it was judged. */
+/** An output of a run in progress: console, JUnit or events. Receives every record as soon as it is judged. */
 export interface RunOutput {
   suiteStarted?(suite: SuiteRecord): void;
   testEnded?(test: TestRecord, suites: readonly SuiteRecord[]): Promise<void> | void;
@@ -18,27 +18,27 @@ export interface RunOutput {
     errors: readonly string[],
     suites: readonly SuiteRecord[],
   ): Promise<void> | void;
-  /** The run is over: what is still to be written is waited for. */
+  /** At the end of the run: waits for pending writes. */
   ended?(): Promise<void>;
 }
 
 export interface RecordOptions {
-  /** What the suites and their tests say of themselves. */
+  /** Descriptions of the suites and their tests. */
   readonly suites: readonly ListedSuite[];
   readonly clusters: readonly string[];
   readonly repeat: number;
   readonly outputs: readonly RunOutput[];
-  /** Whether the user ended the run: what had no answer by then has not failed. */
+  /** Whether the user ended the run: unfinished tests have not failed then. */
   readonly interrupted?: () => boolean;
-  /** What disturbed the test machine between two times on the monotonic clock. */
+  /** Disturbances of the test machine between two times on the monotonic clock. */
   readonly disturbances?: (sinceMs: number, untilMs: number) => readonly string[];
 }
 
-/** A test as vitest told of it, kept to be judged again: some disturbances show only later. */
+/** A test as vitest reported it, kept to be judged again because some disturbances show only later. */
 interface Ended {
   readonly record: TestRecord;
   readonly errors: readonly unknown[];
-  /** What its own probers tell against the test machine. */
+  /** Trouble of the test machine that its probers show. */
   readonly control: readonly string[];
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -48,17 +48,17 @@ interface Module {
   record: SuiteRecord;
   readonly startedMs: number;
   readonly ended: Map<string, Ended>;
-  /** Of set-up and clean-up, and since when they may have come. */
+  /** Errors of set-up and clean-up, and the earliest time at which they can have occurred. */
   errors: readonly unknown[];
   errorsSinceMs: number;
 }
 
-/** Judges what vitest tells into records, and hands them to the run's outputs. */
+/** Judges what vitest reports, and passes the records to the run's outputs. */
 export class RecordReporter implements Reporter {
   readonly #options: RecordOptions;
   readonly #modules = new Map<string, Module>();
   readonly #order: string[] = [];
-  /** Errors outside any suite, and those of them that are the test machine's. */
+  /** Errors outside any suite, and those of them caused by the test machine. */
   runErrors: string[] = [];
   runUnknowns: string[] = [];
 
@@ -120,7 +120,7 @@ export class RecordReporter implements Reporter {
     const raw = [...module.errors(), ...nested];
     const errors = raw.map(describe);
     entry.errors = raw;
-    // Where tests ran, the set-up had ended well: what the machine did during them is no excuse of the clean-up.
+    // If tests ran, the set-up had succeeded, and disturbances during the tests do not excuse the clean-up.
     const ran = [...entry.ended.values()].filter(({ record: { outcome } }) => outcome !== "skipped");
     entry.errorsSinceMs = Math.max(
       entry.startedMs,
@@ -139,10 +139,10 @@ export class RecordReporter implements Reporter {
     unhandled: readonly SerializedError[],
     _reason: TestRunEndReason,
   ): Promise<void> {
-    // Nobody knows when they came: no sample of the host can be held against them.
+    // Their time is unknown, so host samples cannot excuse them.
     this.runErrors.push(...unhandled.filter((e) => !isTestMachineError(e)).map(describe));
     this.runUnknowns.push(...unhandled.filter(isTestMachineError).map(describe));
-    // Some disturbances show only later: a daemon that is ending still answers while its containers go.
+    // Some disturbances show only later: a stopping daemon still answers while its containers end.
     for (const entry of this.#modules.values()) {
       const tests = entry.record.tests.map((t) => {
         const ended = entry.ended.get(t.name);
@@ -163,11 +163,11 @@ export class RecordReporter implements Reporter {
       .find((t) => t.title === test.fullName);
   }
 
-  /** A test whose set-up, or itself, an interrupt cut off. */
+  /** An interrupt may have aborted the test or its set-up. */
   #unlessInterrupted(test: TestCase, record: TestRecord): TestRecord {
     const { state, errors = [] } = test.result();
     const cutOff = state === "failed" && errors.every((e) => (e as { code?: unknown }).code === "aborted");
-    // vitest says of a test that never began that its user aborted the run, whatever did.
+    // vitest's note on a test that never began says that the user aborted the run, whatever the cause.
     const neverBegan =
       state === "skipped" && record.outcome === "skipped" && record.notes.skipped === undefined;
     return (cutOff || neverBegan) && this.#options.interrupted?.() === true
@@ -175,7 +175,7 @@ export class RecordReporter implements Reporter {
       : record;
   }
 
-  /** A verdict that the test machine spoiled is unknown: nothing was learnt of the mesh. The errors' own messages stay. */
+  /** A verdict is unknown if the test machine was disturbed. The errors' messages are kept. */
   #judged({ record, errors, control, sinceMs, untilMs }: Ended): TestRecord {
     if (record.outcome !== "pass" && record.outcome !== "fail") return record;
     const host = this.#options.disturbances?.(sinceMs, untilMs) ?? [];
@@ -183,7 +183,7 @@ export class RecordReporter implements Reporter {
     return { ...record, outcome, reasons: [...reasons, ...record.reasons] };
   }
 
-  /** A set-up or clean-up that the test machine made fail is an unknown of its own, beside the suite's tests. */
+  /** A set-up or clean-up that failed because of the test machine is a separate unknown test of the suite. */
   #withSetUpJudged({ errors, errorsSinceMs, startedMs }: Module, record: SuiteRecord): SuiteRecord {
     if (record.errors.length === 0) return record;
     const host = this.#options.disturbances?.(errorsSinceMs, startedMs + record.durationMs) ?? [];
@@ -204,8 +204,8 @@ export class RecordReporter implements Reporter {
 const errorsOf = (test: TestCase): readonly unknown[] => {
   const result = test.result();
   if (result.state !== "failed") return [];
-  // A failure that tells no error is one nevertheless.
-  return result.errors.length > 0 ? result.errors : [new Error("vitest tells no error")];
+  // A failure without an error must count too.
+  return result.errors.length > 0 ? result.errors : [new Error("vitest reported a failure without an error")];
 };
 
 function recordOf(test: TestCase, suite: string): TestRecord {
@@ -226,7 +226,7 @@ function recordOf(test: TestCase, suite: string): TestRecord {
   };
 }
 
-/** vitest's own note is that of a test that skipped itself, or of a run that was cancelled. */
+/** vitest's note is that of a test that skipped itself, or of a cancelled run. */
 function whySkipped({ unsupported, skipped }: TestNotes, note: string | undefined): string[] {
   if (unsupported !== undefined) return [`${unsupported.capability}: ${unsupported.reason}`];
   return [skipped ?? note ?? ""].filter((reason) => reason !== "");

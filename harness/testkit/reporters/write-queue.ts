@@ -1,6 +1,9 @@
 import { messageOf } from "#harness/lib/errors.ts";
 
-/** Writes one after the other. A full disk must not end the run: it is said once, and the verdicts are unknown by the host's own samples. */
+/**
+ * Serialises writes. A full disk must not end the run: it is reported once, and the host's samples make the verdicts
+ * unknown.
+ */
 export class WriteQueue {
   readonly #say: (line: string) => void;
   #last: Promise<void> = Promise.resolve();
@@ -18,7 +21,7 @@ export class WriteQueue {
     return this.#last;
   }
 
-  /** Once all that was added is written. */
+  /** Resolves once all added writes are done. */
   get done(): Promise<void> {
     return this.#last;
   }

@@ -3,7 +3,7 @@ import { exampleHistory } from "#harness/model/examples.ts";
 import type { Sample } from "#harness/model/history.ts";
 import { compareWithCapture, readCapture } from "./bench-capture.ts";
 
-test("a packet counts once, where it leaves its pod", () => {
+test("a packet counts once, on the interface where it leaves its pod", () => {
   const leaving =
     "1763731200.123456 lxc0a1b2c In  IP 10.1.1.7.8080 > 10.2.0.9.40112: Flags [P.], seq 1:164, length 163: HTTP";
   expect(readCapture(leaving)).toEqual({
@@ -18,7 +18,7 @@ test("a packet counts once, where it leaves its pod", () => {
   expect(readCapture("tcpdump: listening on any")).toBeUndefined();
 });
 
-test("each boundary is held against the packet that made it", () => {
+test("each boundary is compared with the packet that caused it", () => {
   const sample = (seq: number, outcome: Sample["outcome"], cluster?: string): Sample => ({
     seq,
     dueMs: seq * 5,

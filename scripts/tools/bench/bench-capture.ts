@@ -18,7 +18,7 @@ import { newRunId } from "#harness/testkit/run-id.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
 
-/** A packet as a node saw it leave a pod; the clocks of nodes and host are one. */
+/** A packet that a node saw leaving a pod; nodes and host share one clock. */
 export interface CapturedPacket {
   readonly atUnixMs: number;
   /** `syn`: a client opens a connection to a backend; `answer`: a backend's first bytes of HTTP. */
@@ -31,7 +31,7 @@ export interface CapturedPacket {
 const answers = `(tcp src port ${echoHttpPort} and tcp[((tcp[12:1] & 0xf0) >> 2):4] = 0x48545450)`;
 const syns = `(tcp dst port ${echoHttpPort} and tcp[tcpflags] & (tcp-syn|tcp-ack) = tcp-syn)`;
 
-/** One line of `tcpdump -i any -nn -tt`; only what leaves a pod's own interface, so that no packet counts twice. */
+/** One line of `tcpdump -i any -nn -tt`; only packets on a pod's own interface, so that none counts twice. */
 export function readCapture(line: string): CapturedPacket | undefined {
   const packet =
     /^(\d+\.\d+) lxc\S* +(?:In|P|B)? *IP ([\d.]+)\.(\d+) > ([\d.]+)\.(\d+): Flags \[([^\]]*)\]/.exec(line);
@@ -45,7 +45,7 @@ export function readCapture(line: string): CapturedPacket | undefined {
   };
 }
 
-/** How far the prober's stamp lies from the wire's, for one boundary of one failover. */
+/** Difference between the timestamps of the prober and of the wire, for one boundary of one failover. */
 export interface CaptureError {
   readonly boundary:
     | "last good"
@@ -56,8 +56,8 @@ export interface CaptureError {
 }
 
 /**
- * The prober against packet captures on the nodes of backends and clients, over repeated runs of the failover suite: the
- * distribution of what lies between a traffic-side boundary by the prober's stamps and by the wire.
+ * Compares the prober with packet captures on the nodes of backends and clients, over repeated runs of the failover
+ * suite: the distribution of the difference between traffic-side boundaries by the prober's timestamps and on the wire.
  */
 export async function benchCapture(
   lab: string,
@@ -135,7 +135,7 @@ export async function benchCapture(
   }
   if (failovers === 0)
     throw new MeshproofError("rig-spoiled", "no failover was measured", {
-      remedy: "read the run's report: the suite did not get as far",
+      remedy: "read the run's report: the suite ended before a failover",
     });
   const everyMs = mesh.state.plan.budgets.probeEveryMs;
   const p95Ms = quantile(
@@ -146,17 +146,17 @@ export async function benchCapture(
     `${failovers} failovers, ${captured.length} packets captured on ${nodes.length} nodes, one request every ${everyMs} ms`,
     ...[...Map.groupBy(errors, (e) => e.boundary)].map(([boundary, all]) => {
       const off = all.map((e) => Math.abs(e.ms));
-      return `${boundary}: ${all.length} compared; error median ${quantile(off, 0.5).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, most ${Math.max(...off).toFixed(2)} ms`;
+      return `${boundary}: ${all.length} compared; error median ${quantile(off, 0.5).toFixed(2)}, p95 ${quantile(off, 0.95).toFixed(2)}, max ${Math.max(...off).toFixed(2)} ms`;
     }),
     `all boundaries: p95 ${p95Ms.toFixed(2)} ms, ${(p95Ms / everyMs).toFixed(2)} of the interval`,
-    `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, most ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, most ${percent(Math.max(...allShares))}`,
-    `the same failovers by every second request: the outage differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at most ${Math.max(...halvedOffMs).toFixed(1)} ms`,
+    `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, max ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, max ${percent(Math.max(...allShares))}`,
+    `the same failovers by every second request: the outage differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at max ${Math.max(...halvedOffMs).toFixed(1)} ms`,
   ];
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
-/** From the fault to the healing, as the history's marks have it. */
+/** From the fault to the healing, by the history's marks. */
 function outageOf(history: History): number {
   const [away, back] = history.marks.map((m) => m.atMs);
   return failoverFacts(history, {
@@ -195,7 +195,7 @@ export function compareWithCapture(
   if (away === undefined || back === undefined) return [];
   const isClient = (address: string): boolean => address.startsWith(`${move.client}:`);
   const inRun = captured.filter((p) => p.atUnixMs >= zero + away - 1000 && p.atUnixMs <= zero + back);
-  // A port with several answers is a kept connection's.
+  // A port with several answers belongs to a kept connection.
   const byPort = Map.groupBy(
     inRun.filter((p) => p.kind === "answer" && isClient(p.to)),
     (p) => p.to,
@@ -227,7 +227,7 @@ export function compareWithCapture(
     if (measuredMs !== undefined && wire !== undefined)
       errors.push({ boundary, ms: zero + measuredMs - wire });
   };
-  // A request that was lost and left no packet, or left one in time: the wire's own first one must be the same request.
+  // A lost request may have left no packet; compare only if the first lost one on the wire is the same request.
   const near = (sentMs: number): CapturedPacket | undefined =>
     opened.find((p) => Math.abs(p.atUnixMs - zero - sentMs) < history.everyMs);
   if (firstLost !== undefined) {

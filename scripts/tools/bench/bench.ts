@@ -28,7 +28,7 @@ const requestOf = (plan: LabPlan, progress: Progress, signal: AbortSignal) => ({
   signal,
 });
 
-/** Time per part; parts that the cache held show as such. */
+/** Time per part; parts from the cache are marked. */
 export async function benchImages(progress: Progress, signal: AbortSignal): Promise<string[]> {
   const plan = await planLab({ lab: "bench" });
   const build = await fromSource(requestOf(plan, progress, signal), "bench");
@@ -52,7 +52,7 @@ export async function benchUp(progress: Progress, signal: AbortSignal): Promise<
       signal,
     });
     if (times === undefined)
-      throw new MeshproofError("config-conflict", "lab bench is up already", {
+      throw new MeshproofError("config-conflict", "lab bench is already up", {
         remedy: "npm run mesh -- down --lab bench",
       });
     const floorMs = times.kindMs + times.agentsMs;
@@ -102,10 +102,10 @@ export async function benchProber(lab: string, signal: AbortSignal): Promise<str
     const cpu = process.cpuUsage(cpuBefore);
     await prober.stop();
     const history = await found(prober.streams[0], "stream of the prober").history();
-    // The first two seconds are the program's own start.
+    // Skip the program's start, two seconds.
     const facts = rigFacts(history, 2000);
     lines.push(
-      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, most ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${failoverFacts(history, { stableMs: 1000, sinceMs: 0 }).lost} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
+      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, max ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${failoverFacts(history, { stableMs: 1000, sinceMs: 0 }).lost} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
     );
   }
   await rm(dir, { recursive: true, force: true });
@@ -114,7 +114,7 @@ export async function benchProber(lab: string, signal: AbortSignal): Promise<str
 
 const manySamples = 1_000_000;
 
-/** What is reachable: resident memory beside it also holds garbage that nobody had to collect yet. */
+/** Reachable memory: resident memory also contains garbage that was not collected yet. */
 function liveBytes(): number {
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
@@ -123,7 +123,7 @@ function liveBytes(): number {
 }
 
 /**
- * What the harness's memory grows by while a prober records a million samples: UDP heartbeats from one prober pod to
+ * Growth of the harness's memory while a prober records a million samples: UDP heartbeats from one prober pod to
  * another, a thousand a second on each of eight streams.
  */
 export async function benchMemory(lab: string, signal: AbortSignal): Promise<string[]> {
@@ -153,7 +153,7 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
       })),
       signal,
     );
-    // The first seconds hold what does not grow with the samples: code that is compiled, each stream's latest seconds.
+    // Memory of the first seconds does not grow with the samples: compiled code and each stream's buffer.
     await pause(10_000, signal);
     const before = process.memoryUsage();
     const liveBefore = liveBytes();
@@ -169,7 +169,7 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
     await prober.stop();
     const mib = (bytes: number): string => (bytes / 1024 ** 2).toFixed(1);
     return [
-      `${recorded} samples on ${streams} streams: what lives after a collection grew by ${mib(grown)} MiB; resident memory ${mib(idleBytes)} MiB before the first, ${mib(before.rss)} MiB after ten seconds, at most ${mib(most)} MiB while they were recorded: ${mib(most - before.rss)} MiB more`,
+      `${recorded} samples on ${streams} streams: reachable memory grew by ${mib(grown)} MiB; resident memory ${mib(idleBytes)} MiB before the first, ${mib(before.rss)} MiB after ten seconds, at max ${mib(most)} MiB while they were recorded: ${mib(most - before.rss)} MiB more`,
     ];
   } finally {
     echo.kill();

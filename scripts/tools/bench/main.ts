@@ -1,6 +1,5 @@
-// `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build;
-// `bench capture LAB TIMES` holds the prober against
-// packet captures over that many failovers in each direction.
+// `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build; `bench
+// capture LAB TIMES` compares the prober with packet captures over that many failovers in each direction.
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";

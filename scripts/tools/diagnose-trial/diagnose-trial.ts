@@ -34,8 +34,8 @@ const namespace = "mp-diagnose-trial";
 const noticeMs = 90_000;
 
 /**
- * Faults drawn by a seeded shuffle, one at a time beside a global service: `diagnose` must name what was harmed in its
- * first finding, on the living lab and again from the files alone. It never reads the fault journal.
+ * Injects faults in a seeded random order, one at a time, with a global service deployed: `diagnose` must name the
+ * target in its first finding, on the running lab and again from the files only. It never reads the fault journal.
  */
 export async function diagnoseTrial(
   options: DiagnoseTrialOptions,
@@ -69,7 +69,7 @@ async function tryFault(
   signal: AbortSignal,
 ): Promise<{ ok: boolean; reported: string }> {
   try {
-    // A finding that stands already would be taken for the fault's.
+    // An earlier finding would be mistaken for the fault's.
     const [before] = diagnose(snapshotOf(await collectEvidence(mesh, { logs: false }))).filter(
       (f) => f.severity === "broken",
     );
@@ -99,7 +99,7 @@ async function tryFault(
   }
 }
 
-/** Two backends in each cluster behind a global service, and no trace of them afterwards. */
+/** Deploys two backends in each cluster behind a global service, and removes them afterwards. */
 async function workload(mesh: Mesh, signal: AbortSignal): Promise<AsyncDisposable> {
   for (const { kube } of mesh.clusters) await kube.apply(namespaceObject(namespace));
   const echo = await EchoBackends.deploy(mesh.clusters, {

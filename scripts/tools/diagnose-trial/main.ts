@@ -1,4 +1,4 @@
-// `npm run diagnose-trial -- LAB [COUNT] [SEED]`: does `diagnose` name faults that it was not told of?
+// `npm run diagnose-trial -- LAB [COUNT] [SEED]`: checks that `diagnose` names injected faults.
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { diagnoseTrial } from "./diagnose-trial.ts";

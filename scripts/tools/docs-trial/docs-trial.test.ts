@@ -1,7 +1,7 @@
 import {
   existsSync,
   mkdirSync,
-    readdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -14,6 +14,7 @@ import { readProveTables } from "#harness/config/prove-tables.ts";
 import { faults } from "#harness/faults/index.ts";
 import { matches } from "#harness/lib/pattern.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { tempFolder } from "#harness/platform/temp-folder.ts";
 import { listTests, loadSuites } from "#harness/testkit/suite-list.ts";
 import { readRules } from "../../structure/rules.ts";
 import { importsOf } from "../../structure/source-files.ts";
@@ -21,7 +22,6 @@ import { forbiddenImports } from "../../structure/violations.ts";
 import { suitesOf, titledBlocks } from "./blocks.ts";
 import { suiteGuide } from "./docs-trial.ts";
 import { copyIn } from "./files.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
 
 const root = repoRoot();
 const blocksOf = (guide: string) => titledBlocks(readFileSync(join(root, guide), "utf8"));
@@ -40,7 +40,7 @@ beforeAll(() => {
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
 describe("the examples of the guides", () => {
-  test("a suite with its fault table and a fault are there, in under 60 lines together", () => {
+  test("a suite with its fault table and a fault exist, with fewer than 60 lines together", () => {
     expect(suiteBlocks.map((b) => b.path)).toEqual([
       "suites/remote-service/remote-service.suite.ts",
       "suites/remote-service/remote-service.faults.yaml",
@@ -84,7 +84,7 @@ describe("the examples of the guides", () => {
 describe("copying in", () => {
   const block = { path: "suites/a/a.suite.ts", text: "a\n" };
 
-  test("removes what it wrote, and the folder", () => {
+  test("removes the written files and the folder", () => {
     const files = copyIn(home, [block]);
     expect(readFileSync(join(home, block.path), "utf8")).toBe("a\n");
     files[Symbol.dispose]();
@@ -95,7 +95,7 @@ describe("copying in", () => {
     mkdirSync(join(home, "suites/b"));
     writeFileSync(join(home, "suites/b/b.faults.yaml"), "mine\n");
     expect(() => copyIn(home, [block, { path: "suites/b/b.faults.yaml", text: "" }])).toThrow(
-      "suites/b/b.faults.yaml exists already",
+      "suites/b/b.faults.yaml already exists",
     );
     expect(existsSync(join(home, block.path))).toBe(false);
     expect(readFileSync(join(home, "suites/b/b.faults.yaml"), "utf8")).toBe("mine\n");

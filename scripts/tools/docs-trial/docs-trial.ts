@@ -18,8 +18,8 @@ export interface DocsTrialOptions {
 }
 
 /**
- * Copies the example suite and its fault table out of the guide, runs the suite on a lab and proves it. The files are
- * removed again, however it ends. Throws what `test` and `prove` throw.
+ * Copies the example suite and its fault table from the guide, runs the suite on a lab and proves it. Always removes
+ * the files at the end. Throws the errors of `test` and `prove`.
  */
 export async function docsTrial({ lab, say, signal }: DocsTrialOptions): Promise<{
   readonly passed: number;

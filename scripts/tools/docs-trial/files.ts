@@ -4,8 +4,8 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { TitledBlock } from "./blocks.ts";
 
 /**
- * Writes the blocks under `root`; disposing removes what was written and folders that this leaves empty, and nothing
- * else. Throws `usage`, before anything is written, if a file is there already or lies outside `suites/`.
+ * Writes the blocks under `root`; disposing removes only the written files and folders that become empty. Throws
+ * `usage`, before anything is written, if a file already exists or is outside `suites/`.
  */
 export function copyIn(root: string, blocks: readonly TitledBlock[]): Disposable {
   for (const { path } of blocks) {
@@ -14,8 +14,8 @@ export function copyIn(root: string, blocks: readonly TitledBlock[]): Disposable
         remedy: "title the block suites/NAME/FILE",
       });
     if (existsSync(join(root, path)))
-      throw new MeshproofError("usage", `${path} exists already`, {
-        remedy: "remove it if an earlier trial was killed and left it; otherwise rename the example",
+      throw new MeshproofError("usage", `${path} already exists`, {
+        remedy: "remove it if it is left from a killed trial; otherwise rename the example",
       });
   }
   const written: string[] = [];

@@ -1,4 +1,4 @@
-// `npm run docs-trial [LAB]`: runs the example of docs/guides/writing-a-suite.md on a lab that is up, and proves it.
+// `npm run docs-trial [LAB]`: runs the example of docs/guides/writing-a-suite.md on a running lab, and proves it.
 import { Interruption } from "#harness/jobs/interruption.ts";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";

@@ -11,8 +11,8 @@ import { runRecordFormat } from "#harness/model/record.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 
 /**
- * Turns the evidence of a `prove` run into fixtures for diagnose's unit tests, one a fault: a fault that `diagnose` did
- * not name first leaves none, and is said.
+ * Turns the evidence of a `prove` run into fixtures for diagnose's unit tests, one per fault. Reports each fault that
+ * `diagnose` did not name first, and writes no fixture for it.
  */
 export async function faultFixtures(proveDir: string, say: (line: string) => void): Promise<number> {
   const home = join(repoRoot(), "harness/diagnose/fixtures");
@@ -40,7 +40,7 @@ export async function faultFixtures(proveDir: string, say: (line: string) => voi
     const snapshot = snapshotOf(await readEvidence(join(dir, "artifacts", failed.name)));
     const [first] = diagnose(snapshot);
     if (first === undefined || !namesOneOf(first, names)) {
-      say(`none  ${fault}: of ${names.join(", ")} said: ${first?.message ?? "nothing"}`);
+      say(`none  ${fault} (${names.join(", ")}): first finding: ${first?.message ?? "none"}`);
       continue;
     }
     await writeAtomic(join(home, `${fault}.json.gz`), packFixture({ fault, names, snapshot }));

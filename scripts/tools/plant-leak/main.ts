@@ -1,4 +1,5 @@
-// `npm run plant-leak -- LAB CLUSTER MS`: opens the policy of a running certification for a moment: it must be caught.
+// `npm run plant-leak -- LAB CLUSTER MS`: opens the policy of a running certification for a moment, which the
+// certification must detect.
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { plantLeak } from "./plant-leak.ts";

@@ -6,9 +6,9 @@ import { requireLab } from "#harness/state/lab.ts";
 import { standingNamespace } from "#harness/workloads/standing-workload.ts";
 
 /**
- * Lets one cluster's denied client through to its own protected server for a moment, by an entry in the endpoint's policy map,
- * beside a certification that runs: it must say so. In the map and not by taking the policy away, whose return an agent
- * may merge with its going.
+ * Allows one cluster's denied client to reach its cluster's protected server for a moment, by an entry in the
+ * endpoint's policy map, during a certification, which must report the leak. Removing the policy instead would not
+ * work: an agent may merge its removal and return into no change.
  */
 export async function plantLeak(lab: string, name: string, forMs: number): Promise<void> {
   const signal = AbortSignal.timeout(forMs + 60_000);
@@ -30,7 +30,7 @@ export async function plantLeak(lab: string, name: string, forMs: number): Promi
   if (agent === undefined)
     throw new MeshproofError("lab-broken", `no agent answers on the node of ${name}'s server`);
   const entry = `${server.id} ingress ${denied.identity.id}`;
-  // One shell: the way there and back is no part of the leak.
+  // One shell, so that the latency of a second exec does not prolong the leak.
   await agent.run([
     "sh",
     "-c",

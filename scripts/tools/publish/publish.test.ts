@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { readPublished, tableMarks, tables } from "./publish.ts";
 
-test.each(tables)("the table of %s is made from what is published", async (file, tableOf) => {
+test.each(tables)("the table of %s matches the published figures", async (file, tableOf) => {
   const published = await readPublished();
   expect(published.length).toBeGreaterThan(0);
   const page = await readFile(join(repoRoot(), file), "utf8");

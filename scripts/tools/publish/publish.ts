@@ -17,13 +17,13 @@ import { headlineTable, limits, publishedHtml, resultsTable } from "#harness/rep
 const publishedDir = join(repoRoot(), "reports/published");
 export const tableMarks = ["<!-- published figures -->", "<!-- end of published figures -->"] as const;
 
-/** Pages that hold a table of what is published, from the root of the repository. */
+/** Pages with a table of published figures, by path from the root of the repository. */
 export const tables: readonly (readonly [file: string, tableOf: (all: readonly Published[]) => string])[] = [
   ["README.md", headlineTable],
   ["docs/results/README.md", resultsTable],
 ];
 
-/** Makes `reports/published/<version>/failover.json` and its page out of a series, and renews the tables of figures. */
+/** Makes `reports/published/<version>/failover.json` and its page from a series, and updates the tables of figures. */
 export async function publish(series: string, command: string): Promise<string[]> {
   const measurements = readSeries(series);
   const [cilium, ...others] = new Set(measurements.map((m) => m.setting.cilium));
@@ -34,7 +34,7 @@ export async function publish(series: string, command: string): Promise<string[]
   )
     throw new MeshproofError(
       "usage",
-      `${series} holds ${measurements.length === 0 ? "no measurement" : "measurements of several settings"}`,
+      `${series} contains ${measurements.length === 0 ? "no measurement" : "measurements of several settings"}`,
       { remedy: "name a series of one Cilium version, on one machine, from `test --series`" },
     );
   const published: Published = {
@@ -63,7 +63,7 @@ export async function publish(series: string, command: string): Promise<string[]
   return [join(dir, "failover.json"), join(dir, "failover.html"), ...tables.map(([file]) => file)];
 }
 
-/** A certificate as `certify` left it, under the version that it is about. */
+/** Publishes a certificate written by `certify`, under its target version. */
 export async function publishCertificate(file: string): Promise<string[]> {
   const certificate = checkRecord(await readYaml(file, "a certificate"), certificateFormat, {
     what: `certificate ${file}`,
@@ -88,7 +88,7 @@ export async function readPublished(): Promise<Published[]> {
       all.push(
         parseRecord(text, publishedFormat, {
           what: `published figures ${file}`,
-          remedy: "restore the file from git, or make it again with `npm run publish-figures`",
+          remedy: "restore the file from git, or regenerate it with `npm run publish-figures`",
         }),
       );
   }

@@ -13,7 +13,7 @@ export function budgetsPage(): Page {
     "Most are limits: a test whose measurement exceeds one fails. The others set how tests measure and judge.",
     limits(budgetsSchema),
     "## Limits of the test machine",
-    "The key `rig` of a lab file. If one of these is exceeded, a verdict is `unknown`: the test machine, not Cilium, went wrong.",
+    "The key `rig` of a lab file. If one of these is exceeded, a verdict is `unknown`: the test machine, not Cilium, was at fault.",
     limits(rigSchema),
   );
 }

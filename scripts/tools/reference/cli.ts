@@ -31,7 +31,7 @@ function argumentRow(argument: Argument): string[] {
 
 const optionRow = (option: Option): string[] => [code(option.flags), defaultOf(option), meaning(option)];
 
-/** A flag is off without being said so. */
+/** A flag's default is off and not shown. */
 function defaultOf({ mandatory, defaultValue }: Option): string {
   if (mandatory) return "required";
   return defaultValue === undefined || defaultValue === false ? "" : code(String(defaultValue));

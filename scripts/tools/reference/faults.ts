@@ -2,12 +2,12 @@ import type { ProveTable } from "#harness/config/prove-tables.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { code, codes, list, type Page, page, sentence, table } from "./markdown.ts";
 
-/** Every fault, and what the fault table of each suite says of it. */
+/** Every fault, with its entry in the fault table of each suite. */
 export function faultsPage(faults: readonly Fault[], tables: ReadonlyMap<string, ProveTable>): Page {
   return page(
     "faults.md",
     "Faults",
-    `${faults.length} faults, in the order in which \`prove\` injects them. Patterns stand for test titles: \`*\` is any text, \`{1}\` and \`{2}\` are the first and the second cluster. A test that matches no pattern must pass.`,
+    `${faults.length} faults, in the order in which \`prove\` injects them. Patterns match test titles: \`*\` matches any text, \`{1}\` and \`{2}\` are the first and the second cluster. A test that matches no pattern must pass.`,
     ...faults.flatMap((fault) => faultBlocks(fault, tables)),
   );
 }

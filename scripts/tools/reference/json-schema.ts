@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { code, plain, table } from "./markdown.ts";
 
-/** What the reference shows of a JSON Schema, as `z.toJSONSchema` writes it. */
+/** The parts of a JSON Schema from `z.toJSONSchema` that the reference shows. */
 export interface JsonSchema {
   readonly type?: string | readonly string[];
   readonly description?: string;
@@ -41,7 +41,7 @@ export interface Key {
   readonly required: boolean;
 }
 
-/** Every key of a document, each before those inside it. */
+/** Every key of a document, parents before their children. */
 export function keysOf(root: JsonSchema, prefix = ""): Key[] {
   const own = Object.entries(root.properties ?? {}).flatMap(([name, inner]) => {
     const path = prefix === "" ? name : `${prefix}.${name}`;
@@ -68,14 +68,14 @@ export function typeOf(of: JsonSchema): string {
   return typeof of.type === "string" ? of.type : of.type.join(" or ");
 }
 
-/** Keys with type, need and meaning: of a file that Meshproof writes. */
+/** Keys with type, need and meaning, for a file that Meshproof writes. */
 export const writtenKeys = (keys: readonly Key[]): string =>
   table(
-    ["key", "type", "always there", "meaning"],
+    ["key", "type", "always present", "meaning"],
     keys.map((k) => [code(k.path), typeOf(k.schema), k.required ? "yes" : "no", meaningOf(k.schema)]),
   );
 
-/** Keys with type, default and meaning: of a file that a person writes. */
+/** Keys with type, default and meaning, for a file that a user writes. */
 export const readKeys = (keys: readonly Key[]): string =>
   table(
     ["key", "type", "default", "meaning"],

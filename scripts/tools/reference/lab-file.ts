@@ -17,7 +17,7 @@ clusters:
   - { name: west, id: 2, kindConfig: west.yaml }
 \`\`\``;
 
-/** The keys of a lab file; budgets have a page of their own. */
+/** The keys of a lab file; budgets have a separate page. */
 export function labFilePage(): Page {
   const keys = keysOf(readJsonSchema(z.toJSONSchema(labFileSchema, { io: "input" })));
   return page(

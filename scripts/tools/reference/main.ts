@@ -1,4 +1,4 @@
-// `npm run reference`: docs/reference/ from the records; a unit test keeps them alike.
+// `npm run reference`: writes docs/reference/ from the records; a unit test checks that they match.
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { guardOutput } from "#harness/platform/output.ts";

@@ -2,7 +2,7 @@ import { markdownTable } from "markdown-table";
 
 /** A page of the reference; `text` ends with a newline. */
 export interface Page {
-  /** Its name in docs/reference. */
+  /** File name in docs/reference. */
   readonly file: string;
   readonly text: string;
 }
@@ -16,7 +16,7 @@ export const page = (file: string, title: string, ...blocks: readonly string[]):
     .join("\n"),
 });
 
-/** A table whose cells may hold any text; `|` and line breaks are escaped. Empty without rows. */
+/** A table whose cells may contain any text; `|` and line breaks are escaped. Empty without rows. */
 export const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   rows.length === 0
     ? ""
@@ -27,7 +27,7 @@ export const table = (head: readonly string[], rows: readonly (readonly string[]
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll(/\s*\n\s*/g, " ");
 
-/** Text as code: a longer fence where it holds back-ticks. */
+/** Text as code: with a longer fence if it contains back-ticks. */
 export function code(text: string): string {
   const fence = "`".repeat(Math.max(0, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length)) + 1);
   return fence === "`" ? `\`${text}\`` : `${fence} ${text} ${fence}`;
@@ -37,10 +37,10 @@ export const codes = (texts: readonly string[]): string => texts.map(code).join(
 
 export const list = (lines: readonly string[]): string => lines.map((line) => `- ${line}`).join("\n");
 
-/** Text from a record: `<` would begin HTML. */
+/** Text from a record, with `<` escaped, which would begin HTML. */
 export const plain = (text: string): string => text.replaceAll("<", "&lt;");
 
-/** The same as a sentence: a capital and a full stop. */
+/** The same as a sentence, with a capital and a full stop. */
 export function sentence(text: string): string {
   const stopped = /[.!?]$/.test(text) ? text : `${text}.`;
   return plain(`${stopped.charAt(0).toUpperCase()}${stopped.slice(1)}`);

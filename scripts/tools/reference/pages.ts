@@ -19,7 +19,7 @@ import { suitesPage } from "./suites.ts";
 
 export const referenceDir = (): string => join(repoRoot(), "docs/reference");
 
-/** Every page of the reference, from the records as they are now. Reads files of the repository; needs no lab. */
+/** Every page of the reference, from the current records. Reads files of the repository; needs no lab. */
 export async function referencePages(): Promise<readonly Page[]> {
   return [
     page(

@@ -11,7 +11,7 @@ test("there is a page for each record, and no other", () => {
   expect(readdirSync(referenceDir()).sort()).toEqual(pages.map((p) => p.file).sort());
 });
 
-test.each(pages)("$file is as the records are; `npm run reference` renews it", ({ file, text }) => {
+test.each(pages)("$file matches the records; `npm run reference` updates it", ({ file, text }) => {
   expect(readFileSync(join(referenceDir(), file), "utf8")).toBe(text);
 });
 
@@ -23,7 +23,7 @@ test("every command, option, key of a lab file and budget has a meaning", () => 
   }
 });
 
-test("cells and code may hold any text", () => {
+test("cells and code may contain any text", () => {
   expect(
     table(["a"], [["x|y\n z"]])
       .split("\n")
@@ -33,7 +33,7 @@ test("cells and code may hold any text", () => {
   expect(sentence("loses <all>")).toBe("Loses &lt;all>.");
 });
 
-test("keys of arrays and maps show where they are", () => {
+test("keys of arrays and maps show their path", () => {
   const schema = {
     type: "object",
     required: ["a"],

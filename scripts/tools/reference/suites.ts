@@ -7,8 +7,8 @@ const clusters = ["east", "west"];
 
 const runs: Readonly<Record<When, string>> = {
   core: "on every lab",
-  lab: "on labs whose lab file names it, or where the command names it",
-  long: "only where the command names it",
+  lab: "on labs whose lab file names it, or if the command names it",
+  long: "only if the command names it",
 };
 
 /** Every suite with its tests, as they are listed for a lab with clusters `east` and `west`. */

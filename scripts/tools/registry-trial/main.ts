@@ -1,4 +1,4 @@
-// `npm run registry-trial`: brings a lab up from a registry of our own, to show that the registry path works.
+// `npm run registry-trial`: brings a lab up from a local registry, to test images from registries.
 import { planLab } from "#harness/config/plan.ts";
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";

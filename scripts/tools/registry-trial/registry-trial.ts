@@ -12,7 +12,7 @@ import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { command, spawnLines } from "#harness/platform/command.ts";
 import { pushImage } from "#harness/platform/docker.ts";
 
-/** Puts everything that a registry must hold for a lab under its published names. */
+/** Pushes everything that a lab needs from a registry, under its published names. */
 export async function fillRegistry(
   build: SourceBuild,
   plan: KindLabPlan,
@@ -34,7 +34,7 @@ export async function fillRegistry(
     for (const image of images.filter((i) => !i.startsWith("meshproof.local/"))) await push(image, image);
     await pushChart(build, cluster.name, mirror, signal);
   }
-  // The prober's base: any image with Node at /usr/local/bin will do.
+  // The prober's base can be any image with Node at /usr/local/bin.
   await push(build.proberImage, "docker.io/library/node:24-bookworm-slim");
 }
 
@@ -58,7 +58,7 @@ async function pushChart(
   }
 }
 
-/** A registry of our own, filled from the built images; a lab brought up from it and taken down again. */
+/** Starts a local registry with the built images, brings a lab up from it and removes the lab. */
 export async function registryTrial(
   plan: KindLabPlan,
   port: number,

@@ -1,4 +1,4 @@
-// `npm run schema`: reports/*.schema.json from the code; a test keeps them alike.
+// `npm run schema`: writes reports/*.schema.json from the code; a test checks that they match.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
