@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { runCli } from "./as-process.ts";
 
 /** Prints the packages whose files a process loads, as its last line on standard error. */
 const spy = `
 import { registerHooks } from "node:module";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 const seen = new Set();
 registerHooks({ load(url, context, next) {
   const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1];

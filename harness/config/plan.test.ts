@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { profileNames } from "#harness/model/profile.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { checkNetwork, checkPorts, mergeValues, planLab } from "./plan.ts";
 import { labFileOf } from "./profiles.ts";
 

@@ -6,7 +6,7 @@ import { planRepro } from "#harness/jobs/repro/index.ts";
 import { checkTestFiles } from "#harness/jobs/test-files.ts";
 import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { readSeries } from "#harness/measure/series.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { readMatrix } from "./upgrade-matrix.ts";
 import { checkWritable, readingUserFile, readUserFile, readUserJson } from "./user-file.ts";

@@ -4,7 +4,7 @@ import type { Mesh } from "#harness/cluster/mesh.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { processStart } from "#harness/platform/machine.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { readFaultJournal, writeFaultJournal } from "#harness/state/fault-journal.ts";
 import type { Fault, Injected, SuiteFault } from "./fault.ts";
 import { healJournal, injectFault } from "./inject.ts";

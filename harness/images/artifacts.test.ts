@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { readCiliumSpec } from "#harness/config/cilium-spec.ts";
 import { silent } from "#harness/lib/progress.ts";
 import { exampleArtifacts } from "#harness/model/examples.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { fromArchive } from "./archive.ts";
 import { checkArchiveOption } from "./options.ts";
 import { lockDigest, throughMirror } from "./registry.ts";

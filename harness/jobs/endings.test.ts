@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileS
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { runRecordSchema } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 const root = join(import.meta.dirname, "../..");
 let dir: string;

@@ -5,7 +5,7 @@ import { killMatrix } from "#harness/judge/kill-matrix.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type CellState, proofFormat } from "#harness/model/kill-matrix.ts";
 import { type RunRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { mergedRun, mergeReports } from "./merge-reports.ts";
 
 function run(runId: string, outcomes: Record<string, "pass" | "fail" | "unknown">, cilium = "1.19.4") {

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { type RunRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { testkitFile } from "#harness/testkit/suite-list.ts";
 import { prove } from "./prove.ts";
 

@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import { atStep, interruptedBy, notDoneWithin, UncaughtError } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type RunRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { endOf, reportsEveryEnding } from "./end-of.ts";
 import { RunReport } from "./run-report.ts";
 

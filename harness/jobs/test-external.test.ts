@@ -6,7 +6,7 @@ import { faultNamed } from "#harness/faults/index.ts";
 import { exampleArtifacts } from "#harness/model/examples.ts";
 import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { readLabState, writeLabState } from "#harness/state/lab.ts";
 import { checkFault, type ExternalOptions, testExternal } from "./test-external.ts";
 

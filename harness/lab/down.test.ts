@@ -6,7 +6,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { exampleLabState } from "#harness/model/examples.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import { currentOwner, labLabels, type Owner, ownerOf } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { labDir } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { labOfOwnerLines, labsOfAllOwners } from "./all-labs.ts";

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { readManifests } from "#harness/config/lab-file.ts";
 import { fakeApiServer } from "#harness/kube/fake-api-server.ts";
 import { Kube } from "#harness/kube/kube.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { applyManifests } from "./manifests.ts";
 
 const text = `

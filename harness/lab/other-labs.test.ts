@@ -6,7 +6,7 @@ import { exampleJournal, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import {
   claimLab,
   isHeldByThisProcess,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { found } from "#harness/lib/found.ts";
 import { CiliumCli } from "./cilium-cli.ts";
-import { tempFolder } from "./temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 const signal = new AbortController().signal;
 const east = { context: "kind-east", kubeconfig: "/tmp/east" };

@@ -7,7 +7,7 @@ import { command } from "./command.ts";
 import { memory, needs } from "./doctor/doctor.ts";
 import { runtimeWrapper } from "./doctor/setup.ts";
 import { writeAtomic } from "./paths.ts";
-import { tempFolder } from "./temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 describe("the OCI runtime wrapper", () => {
   const dir = tempFolder("oci");

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { holderOf, lockFolder } from "./lock.ts";
 import { isAlive, thisProcess } from "./machine.ts";
-import { tempFolder } from "./temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 let dir = "";
 const children: ChildProcess[] = [];

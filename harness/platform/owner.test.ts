@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { builderOf, buildName } from "./build-containers.ts";
 import { thisProcess } from "./machine.ts";
 import { currentOwner, labFilters, labLabels, ownerOf, shortOf } from "./owner.ts";
-import { tempFolder } from "./temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 let dir = "";
 beforeEach(() => {

@@ -8,7 +8,7 @@ import { parse as parseYaml, stringify as toYaml } from "yaml";
 import { appendToReport, appendToReportNow, ReportStream, writeReportFile } from "./report-files.ts";
 import { redactionLines, redactionsIn } from "./report-redactions.ts";
 import { githubToken, harmless, jwt, pem, planted } from "./secrets/planted.ts";
-import { tempFolder } from "./temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 const dir = tempFolder("report");
 afterAll(() => rmSync(dir, { recursive: true }));

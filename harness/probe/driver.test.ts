@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { failoverFacts } from "#harness/judge/failover.ts";
 import type { WireRequest } from "#harness/model/probe-wire.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { type Prober, Stream } from "./driver.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import type { Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { HistoryFile, readHistory, readHistorySoFar, writeCsv } from "./history-file.ts";
 
 const dir = tempFolder("history");

@@ -8,7 +8,7 @@ import type { LabState } from "#harness/model/lab-state.ts";
 import { command } from "#harness/platform/command.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { isHeldByThisProcess, isOwn, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
 import { hasLostLock, withLab, workerOn } from "./lock.ts";
 

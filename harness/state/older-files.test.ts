@@ -7,7 +7,7 @@ import { exampleArtifacts, exampleJournal, exampleLabState } from "#harness/mode
 import type { LabState } from "#harness/model/lab-state.ts";
 import { profileNames } from "#harness/model/profile.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import {
   certificationOf,
   hasCertification,

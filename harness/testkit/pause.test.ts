@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { waitWhilePaused, watchPauses } from "./pause.ts";
 
 test("a suite waits until the pause of its namespace has been answered", async () => {

@@ -10,7 +10,7 @@ import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { type RunContext, runContextSchema } from "#harness/model/run-context.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { writeLabState } from "#harness/state/lab.ts";
 import { eventsOutput } from "./reporters/events.ts";
 import { junitOutput } from "./reporters/junit.ts";

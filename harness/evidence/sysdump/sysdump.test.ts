@@ -12,7 +12,7 @@ import {
   parseRemoteClusters,
 } from "#harness/cilium/agent/parse.ts";
 import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { readSysdump } from "./sysdump.ts";
 import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
 

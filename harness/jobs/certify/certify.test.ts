@@ -8,7 +8,7 @@ import { keptLeaks, readPacket } from "#harness/measure/leaks.ts";
 import { certificateSchema, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { HistoryEntry } from "#harness/model/upgrade-history.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { featuresOf } from "./certificate-of.ts";
 import { changedSettings, unknownValues } from "./compare-charts.ts";
 import { newsOf } from "./matrix.ts";

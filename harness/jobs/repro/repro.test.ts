@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parse as parseYaml, stringify as toYaml } from "yaml";
 import { planLab } from "#harness/config/plan.ts";
 import { found } from "#harness/lib/found.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { refuseKeys, refuseReach, unpackBundle } from "./bundle.ts";
 import { planRepro } from "./index.ts";
 import { labFiles } from "./lab-files.ts";

@@ -5,13 +5,13 @@ import { createVitest } from "vitest/node";
 import { disturbances } from "#harness/judge/host.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
 import { exitCodeOf, type SuiteRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { RecordReporter } from "./records.ts";
 
 const lib = join(import.meta.dirname, "../../lib");
 const imports = `import { MeshproofError } from ${JSON.stringify(join(lib, "errors.ts"))};
 import { eventually, notYet } from ${JSON.stringify(join(lib, "eventually.ts"))};
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 const signal = new AbortController().signal;
 const waiting = { what: "the EndpointSlices", withinMs: 20, everyMs: 5, signal };
 const silent = () => Promise.reject(new MeshproofError("probe-failed", "the prober is silent"));

@@ -14,7 +14,7 @@ import { readProveTables } from "#harness/config/prove-tables.ts";
 import { faults } from "#harness/faults/index.ts";
 import { matches } from "#harness/lib/pattern.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { tempFolder } from "#harness/platform/temp-folder.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { listTests, loadSuites } from "#harness/testkit/suite-list.ts";
 import { readRules } from "../../structure/rules.ts";
 import { importsOf } from "../../structure/source-files.ts";
