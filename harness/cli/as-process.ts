@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
-import { repoRoot } from "#harness/platform/paths.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
 
 /** Runs the command line as a process isolated from this machine: no programs, and separate folders. For tests. */
 export function runCli(args: readonly string[], nodeOptions: readonly string[] = []) {

@@ -2,8 +2,8 @@ import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { profileNames } from "#harness/model/profile.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { profileNames } from "#harness/model/profile.ts";
 import { checkNetwork, checkPorts, mergeValues, planLab } from "./plan.ts";
 import { labFileOf } from "./profiles.ts";
 

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
-import { runRecordSchema } from "#harness/model/record.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { runRecordSchema } from "#harness/model/record.ts";
 
 const root = join(import.meta.dirname, "../..");
 let dir: string;

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { killMatrix } from "#harness/judge/kill-matrix.ts";
 import { parseRecord } from "#harness/lib/records.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { type CellState, proofFormat } from "#harness/model/kill-matrix.ts";
 import { type RunRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { mergedRun, mergeReports } from "./merge-reports.ts";
 
 function run(runId: string, outcomes: Record<string, "pass" | "fail" | "unknown">, cilium = "1.19.4") {
@@ -97,7 +97,7 @@ test("what are no shards of one run is refused by name", () => {
   expect(refused(run("r2", {}))).toContain("r2 is no shard");
   const unopened = { ...run("r2", {}), clusters: [], meshproof: "2" };
   expect(refused(shard(2, 2, unopened))).toContain("r2 of 2");
-  expect(refused(shard(2, 2, proof("r2", "f", "killed")))).toContain("are of different runs");
+  expect(refused(shard(2, 2, proof("r2", "f", "killed")))).toContain("are not shards of one run");
 });
 
 /** A shard of `prove`: one fault, and one test of suite `a` that it killed or did not. */

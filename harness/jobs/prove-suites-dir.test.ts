@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { type RunRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { testkitFile } from "#harness/testkit/suite-list.ts";
 import { prove } from "./prove.ts";
 
@@ -28,6 +28,8 @@ vi.mock("#harness/state/lock.ts", async (original) => ({
   ...(await original<object>()),
   withLab: async (_: string, signal: AbortSignal, work: (signal: AbortSignal) => unknown) => work(signal),
 }));
+vi.mock("./write-report.ts", () => ({ writeReport: async () => [] }));
+vi.mock("./run-head.ts", () => ({ runHead: async () => ({}) }));
 vi.mock("./test.ts", () => ({
   earlierRun: async () => undefined,
   testLab: async (o: { suites: readonly string[]; runId: string; reportsDir: string; fault?: string }) => {

@@ -1,8 +1,7 @@
-import { mkdtempSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test, vi } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { exampleLabState } from "#harness/model/examples.ts";
 import type { KillCell } from "#harness/model/kill-matrix.ts";
 import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
@@ -105,7 +104,7 @@ beforeEach(() => {
   said = [];
   written.length = 0;
   outcome = right;
-  reports = mkdtempSync(join(tmpdir(), "meshproof-prove-"));
+  reports = tempFolder("prove");
   vi.stubEnv("MESHPROOF_REPORTS", reports);
 });
 
@@ -214,9 +213,9 @@ test("--rerun-failed tries the faults that the run did not settle, in its suites
 
 test("--rerun-failed refuses a run of another lab or version, and one that is none of prove, by name", async () => {
   await earlier({ lab: "b" });
-  await expect(proveAffinity(again)).rejects.toThrow("run r1 was of lab b, not of a");
+  await expect(proveAffinity(again)).rejects.toThrow("run r1 used lab b, not a");
   await earlier({ clusters: [] });
-  await expect(proveAffinity(again)).rejects.toThrow(/r1 was of other versions/);
+  await expect(proveAffinity(again)).rejects.toThrow(/r1 used other versions/);
   await earlier({ killMatrix: undefined } as unknown as Partial<RunRecord>);
   await expect(proveAffinity(again)).rejects.toThrow(/r1 is no run of prove/);
   expect(tried).toEqual([]);

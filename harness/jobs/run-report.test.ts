@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { atStep, interruptedBy, notDoneWithin, UncaughtError } from "#harness/lib/ending.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { type RunRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { type RunRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
 import { endOf, reportsEveryEnding } from "./end-of.ts";
 import { RunReport } from "./run-report.ts";
 

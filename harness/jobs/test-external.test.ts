@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { exampleArtifacts } from "#harness/model/examples.ts";
 import type { PlannedExternalCluster } from "#harness/model/lab-plan.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { readLabState, writeLabState } from "#harness/state/lab.ts";
 import { checkFault, type ExternalOptions, testExternal } from "./test-external.ts";
 

@@ -1,11 +1,11 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import { runRecordSchema } from "#harness/model/record.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { jwt, pem } from "#harness/platform/secrets/planted.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { writeReport } from "./write-report.ts";
 
 const record: RunRecord = {

@@ -2,11 +2,11 @@ import { chmodSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Progress } from "#harness/lib/progress.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { exampleJournal, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import {
   claimLab,
   isHeldByThisProcess,

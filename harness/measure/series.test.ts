@@ -1,8 +1,8 @@
 import { appendFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { exampleMeasurement } from "#harness/model/examples.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { exampleMeasurement } from "#harness/model/examples.ts";
 import { appendToSeries, correctSeries, readSeries } from "./series.ts";
 
 const dir = tempFolder("series");

@@ -2,8 +2,8 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import { found } from "#harness/lib/found.ts";
-import { CiliumCli } from "./cilium-cli.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { CiliumCli } from "./cilium-cli.ts";
 
 const signal = new AbortController().signal;
 const east = { context: "kind-east", kubeconfig: "/tmp/east" };

@@ -2,12 +2,12 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { busiest, lookAtProcesses } from "./busiest.ts";
 import { command } from "./command.ts";
 import { memory, needs } from "./doctor/doctor.ts";
 import { runtimeWrapper } from "./doctor/setup.ts";
 import { writeAtomic } from "./paths.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 describe("the OCI runtime wrapper", () => {
   const dir = tempFolder("oci");

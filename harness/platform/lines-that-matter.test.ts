@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { beforeEach, describe, expect, test } from "vitest";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { command, outputOf } from "./command.ts";
 import { commandLogDir, keepOutput } from "./command-log.ts";
 import { buildFailure } from "./go.ts";
 import { linesThatMatter, refusedModule, remedyOf } from "./lines-that-matter.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 const downloading = Array.from({ length: 200 }, (_, i) => `go: downloading example.com/m${i} v1.${i}.0`).join(
   "\n",

@@ -3,9 +3,9 @@ import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync, unlinkSync }
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { holderOf, lockFolder } from "./lock.ts";
 import { isAlive, thisProcess } from "./machine.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 let dir = "";
 const children: ChildProcess[] = [];

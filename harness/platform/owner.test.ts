@@ -1,10 +1,10 @@
 import { mkdirSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { builderOf, buildName } from "./build-containers.ts";
 import { thisProcess } from "./machine.ts";
 import { currentOwner, labFilters, labLabels, ownerOf, shortOf } from "./owner.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 let dir = "";
 beforeEach(() => {

@@ -5,10 +5,10 @@ import { strToU8, unzipSync, zipSync } from "fflate";
 import { extract, pack } from "tar-stream";
 import { afterAll, expect, test } from "vitest";
 import { parse as parseYaml, stringify as toYaml } from "yaml";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { appendToReport, appendToReportNow, ReportStream, writeReportFile } from "./report-files.ts";
 import { redactionLines, redactionsIn } from "./report-redactions.ts";
 import { githubToken, harmless, jwt, pem, planted } from "./secrets/planted.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 
 const dir = tempFolder("report");
 afterAll(() => rmSync(dir, { recursive: true }));

@@ -2,8 +2,8 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { failoverFacts } from "#harness/judge/failover.ts";
-import type { WireRequest } from "#harness/model/probe-wire.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import type { WireRequest } from "#harness/model/probe-wire.ts";
 import { type Prober, Stream } from "./driver.ts";
 import { HistoryFile, readHistory } from "./history-file.ts";
 

@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import type { Sample } from "#harness/model/history.ts";
 import { sampleLine } from "#harness/model/history-lines.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { HistoryFile, readHistory, readHistorySoFar, writeCsv } from "./history-file.ts";
 
 const dir = tempFolder("history");

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { command } from "#harness/platform/command.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { isHeldByThisProcess, isOwn, labDir, readLabState, requireLab, writeLabState } from "./lab.ts";
 import { hasLostLock, withLab, workerOn } from "./lock.ts";
 

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { planLab } from "#harness/config/plan.ts";
 import { labFileOf } from "#harness/config/profiles.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { exampleArtifacts, exampleJournal, exampleLabState } from "#harness/model/examples.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { profileNames } from "#harness/model/profile.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import {
   certificationOf,
   hasCertification,

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { parseRunContext } from "#harness/model/run-context.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { parseRunContext } from "#harness/model/run-context.ts";
 import { readRunContext, writeRunContext } from "./run-context.ts";
 
 let dir: string | undefined;

@@ -1,20 +1,7 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { expect, test } from "vitest";
-import { repoRoot } from "#harness/platform/paths.ts";
 import { chooseSuites, listTests, loadSuites, suiteNames } from "./suite-list.ts";
 
 const all = await loadSuites();
-
-test("every test of the parity record exists under the same title", () => {
-  const { tests } = JSON.parse(readFileSync(join(repoRoot(), "scripts/parity/parity.json"), "utf8")) as {
-    tests: Record<string, string[]>;
-  };
-  const listed = Object.fromEntries(
-    [...listTests(all, ["east", "west"])].map(([s, t]) => [s, [...t].sort()]),
-  );
-  expect(listed).toEqual(Object.fromEntries(Object.entries(tests).map(([s, t]) => [s, [...t].sort()])));
-});
 
 test("suites are ordered by their dependencies", () => {
   expect(suiteNames(all, "core")).toEqual([

@@ -163,11 +163,13 @@ export default defineSuite(
       requires: ["bothPolicyDefaults"],
       spec,
     }, async ({ mesh, keepFacts, expect }) => {
+      const key = "policy-default-local-cluster";
       const settings = await Promise.all(
-        mesh.clusters.map(async (c) => (await c.setting("policy-default-local-cluster")) ?? "false"),
+        mesh.clusters.map(async (c) => [c.name, (await c.setting(key)) ?? "false"] as const),
       );
-      keepFacts(Object.fromEntries(mesh.clusters.map((c, i) => [c.name, settings[i]])));
-      expect(new Set(settings).size).toBeGreaterThan(1);
+      keepFacts(Object.fromEntries(settings));
+      const meanings = new Set(settings.map(([, value]) => value));
+      expect(meanings.size, settings.map(([c, value]) => `${key} of ${c} is ${value}`).join(", ")).toBe(2);
     });
 
     test("L7 rules across clusters", { requires: ["l7Proxy"], spec }, async () => {

@@ -218,7 +218,7 @@ function known<T>(cluster: SourceCluster, what: string, value: T | undefined, re
   if (value !== undefined) return value;
   throw new MeshproofError(
     "usage",
-    `${cluster.sources.join(", ")} does not tell the ${what} of ${cluster.name}`,
+    `${cluster.sources.join(", ")} does not contain the ${what} of ${cluster.name}`,
     { remedy },
   );
 }

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createVitest } from "vitest/node";
 import { disturbances } from "#harness/judge/host.ts";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
 import { exitCodeOf, type SuiteRecord, totalsOf } from "#harness/model/record.ts";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { RecordReporter } from "./records.ts";
 
 const lib = join(import.meta.dirname, "../../lib");

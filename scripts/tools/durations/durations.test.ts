@@ -1,7 +1,7 @@
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
 import type { CellState } from "#harness/model/kill-matrix.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 import { durationsOf, readTimedRun, type TimedRun, textOf } from "./durations.ts";
@@ -95,7 +95,7 @@ test("a fault that a resumed run took over counts once", () => {
 });
 
 test("an interrupted prove has its kill matrix alone; a folder without either is refused by name", async () => {
-  const dir = await mkdtemp(join(tmpdir(), "meshproof-durations-"));
+  const dir = tempFolder("durations");
   await expect(readTimedRun(dir)).rejects.toThrow(dir);
   const { proof: written } = proof("a", { partition: [10, "killed"] });
   await writeFile(join(dir, "kill-matrix.json"), JSON.stringify({ schema: 1, ...written }));
