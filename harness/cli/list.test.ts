@@ -7,7 +7,6 @@ import { runCli } from "./as-process.ts";
 /** Prints the packages whose files a process loads, as its last line on standard error. */
 const spy = `
 import { registerHooks } from "node:module";
-import { tempFolder } from "#harness/lib/temp-folder.ts";
 const seen = new Set();
 registerHooks({ load(url, context, next) {
   const name = /node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(url)?.[1];

@@ -41,7 +41,7 @@ export const probe = defineCommand({
       ...given({ out: o.out }),
     });
     if (o.json) {
-      session.json({ ...result, everyMs: o.every, seconds: o.for, ...given({ history: o.out }) });
+      await session.json({ ...result, everyMs: o.every, seconds: o.for, ...given({ history: o.out }) });
       return;
     }
     for (const line of await probeLines(result)) say(line);

@@ -56,6 +56,6 @@ export const up = defineCommand({
     if (!options.json) return sayUp(result, session.say);
     const { labClusters } = await import("./lab-lines.ts");
     const { state, did, times } = result;
-    session.json({ lab: state.lab, did, ...given({ times }), clusters: labClusters(state) });
+    await session.json({ lab: state.lab, did, ...given({ times }), clusters: labClusters(state) });
   },
 });

@@ -187,6 +187,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/jobs/merge-reports.ts": "files of other reports, scanned when they were written",
   "harness/testkit/run-context.ts": "the context of a run, in the state of its lab or where the user names",
   "scripts/tools/schema/main.ts": "a schema",
+  "scripts/tools/durations/main.ts": "the recorded durations of suites and faults",
   "scripts/tools/reference/main.ts": "pages of the documentation",
   "scripts/tools/docs-trial/files.ts": "the example suite of the documentation",
   "harness/kube/fake-api-server.ts": "the temporary kubeconfig of a fake API server",

@@ -138,7 +138,7 @@ describe("diagnose of sysdumps", () => {
     const c2 = await zipOf(dump("c2", "c1", 32379));
     const found = (await diagnoseFiles([c1, c2])).filter((f) => f.layer === "configuration");
     expect(found).toMatchObject([{ severity: "broken", cluster: "c1" }]);
-    expect(found[0]?.message).toContain("asks c2 at port 32380");
+    expect(found[0]?.message).toContain("contacts c2 at port 32380");
     expect(found[0]?.message).toContain("listens at 32379 (NodePort)");
   });
 
@@ -173,7 +173,7 @@ describe("hostile and broken archives are refused, naming the file, with exit co
     const b = await zipOf(dump("c1", "c2", 2));
     await expect(diagnoseFiles([a, b])).rejects.toMatchObject({
       exitCode: 2,
-      message: expect.stringMatching(/are both of cluster c1/),
+      message: expect.stringMatching(/are both from cluster c1/),
     });
   });
 
