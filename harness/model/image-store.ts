@@ -19,5 +19,5 @@ export const debianPackagesFormat: RecordFormat<readonly DebianPackage[]> = {
   schema: z.array(debianPackageSchema),
 };
 
-/** `dropped.json` of a build: replacements of its `go.mod` that were left out. */
-export const droppedReplacesFormat: RecordFormat<readonly string[]> = { schema: z.array(z.string()) };
+/** `substitutions.json` of a build: one sentence for each module that was refused and what was built instead. */
+export const substitutionNotesFormat: RecordFormat<readonly string[]> = { schema: z.array(z.string()) };

@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import type { StepHandle } from "#harness/lib/progress.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import type { Provenance } from "#harness/model/artifacts.ts";
-import { droppedReplacesFormat } from "#harness/model/image-store.ts";
+import { substitutionNotesFormat } from "#harness/model/image-store.ts";
 import { outputOf } from "#harness/platform/command.ts";
 import {
   build,
@@ -15,11 +15,12 @@ import {
   type GoBuild,
   type GoModule,
   goVersion,
-  replacesOf,
 } from "#harness/platform/go.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import type { Store } from "../store.ts";
 import type { GoComponent } from "./components.ts";
+import { settleRequirements } from "./requirements.ts";
+import { substitutionsFor } from "./substitutions.ts";
 
 export interface BuiltComponent {
   /** The folder that holds the binaries. */
@@ -78,17 +79,17 @@ export async function buildComponent(
     component.tags?.join(",") ?? "",
     component.ldflags?.(module) ?? "",
     component.main ?? "",
+    JSON.stringify(substitutionsFor(component.name, component.version)),
   ];
   const key = contentKey(module.sum, await goVersion(), ...recipe);
-  const dropped: string[] = [];
   const binDir = await store.entry("go", `${component.name}-${component.version}-${key}`, async (staging) => {
     const modFile = join(staging, "build.mod");
     await copyFile(join(module.dir, "go.mod"), modFile);
     await chmod(modFile, 0o644);
     await copyFile(join(module.dir, "go.sum"), join(staging, "build.sum"));
     await chmod(join(staging, "build.sum"), 0o644);
-    dropped.push(...(await settleReplaces(component, modFile, signal)));
-    await writeFile(join(staging, "dropped.json"), JSON.stringify(dropped));
+    const notes = await settleRequirements(component, modFile, { staging, signal });
+    await writeFile(join(staging, "substitutions.json"), JSON.stringify(notes));
     let dir = module.dir;
     if (component.main !== undefined) {
       // A module of our own with upstream's dependency set: the module cache itself takes no file.
@@ -113,9 +114,9 @@ export async function buildComponent(
       onLine: (line) => step.detail(line.slice(0, 100)),
     });
   });
-  const notesFile = join(binDir, "dropped.json");
-  const notes = parseRecord(await readFile(notesFile, "utf8"), droppedReplacesFormat, {
-    what: `the notes of a build (${notesFile})`,
+  const notesFile = join(binDir, "substitutions.json");
+  const notes = parseRecord(await readFile(notesFile, "utf8"), substitutionNotesFormat, {
+    what: `the substitutions of a build (${notesFile})`,
     remedy: `remove ${binDir}: it is built again`,
     code: "build-failed",
   });
@@ -141,36 +142,4 @@ async function builds(component: GoComponent, options: GoBuild): Promise<void> {
     if (!(error instanceof MeshproofError) || error.code !== "command-failed") throw error;
     throw buildFailure(labelOf(component), error, outputOf(error));
   }
-}
-
-/**
- * Local `replace` lines point at folders that a module zip lacks: Kubernetes's staging modules become their
- * published versions, others are dropped. A replacement by a fork that is refused is dropped, and said so.
- */
-async function settleReplaces(
-  component: GoComponent,
-  modFile: string,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const flags: string[] = [];
-  const dropped: string[] = [];
-  for (const replace of await replacesOf(modFile)) {
-    if (replace.newPath.startsWith("./staging/")) {
-      flags.push(`-replace=${replace.old}=${replace.old}@${component.version.replace(/^v1\./, "v0.")}`);
-    } else if (replace.newPath.startsWith(".")) {
-      flags.push(`-dropreplace=${replace.old}`);
-    } else if (replace.newVersion !== "") {
-      try {
-        await downloadModule(replace.newPath, replace.newVersion, signal);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        flags.push(`-dropreplace=${replace.old}`);
-        dropped.push(
-          `replace of ${replace.old} by ${replace.newPath}@${replace.newVersion} dropped: ${messageOf(error)}`,
-        );
-      }
-    }
-  }
-  await editMod(modFile, flags);
-  return dropped;
 }
