@@ -5,6 +5,7 @@ import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
 import { type KindConfig, kindConfigSchema } from "#harness/model/lab-plan.ts";
 import { profileNames } from "#harness/model/profile.ts";
 import { suiteNameSchema } from "#harness/model/suite-name.ts";
+import { pins } from "./pins.ts";
 import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
 export const clusterName = z
@@ -47,8 +48,11 @@ const clusterSchema = z.strictObject({
 export const labFileSchema = z.strictObject({
   profile: z.enum(profileNames).default("default").describe("How the clusters are meshed."),
   clusters: z.array(clusterSchema).min(2, "a mesh needs two clusters").describe("At least two."),
-  kubernetes: z.string().default("1.34.4").describe("Kubernetes version."),
-  cilium: z.string().default("1.19.4").describe("Cilium version, or the path of a Cilium checkout."),
+  kubernetes: z
+    .string()
+    .exactOptional()
+    .describe("Kubernetes version; without it the one pinned for the Cilium minor."),
+  cilium: z.string().default(pins.cilium).describe("Cilium version, or the path of a Cilium checkout."),
   serviceType: z
     .enum(["LoadBalancer", "NodePort"])
     .default("LoadBalancer")

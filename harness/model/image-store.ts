@@ -19,5 +19,5 @@ export const debianPackagesFormat: RecordFormat<readonly DebianPackage[]> = {
   schema: z.array(debianPackageSchema),
 };
 
-/** `substitutions.json` of a build: one sentence for each module that was refused and what was built instead. */
+/** `dropped.json` of a build: one sentence for each module that was refused and what was built instead. */
 export const substitutionNotesFormat: RecordFormat<readonly string[]> = { schema: z.array(z.string()) };

@@ -78,6 +78,12 @@ const clusterSchema = z.object({
   cilium: z.string().describe("Version that an agent reports."),
   nodeImage: z.string().describe("Image of the nodes."),
   nodeImageId: z.string().describe("Id of that image."),
+  notes: z
+    .array(z.string())
+    .exactOptional()
+    .describe(
+      "What sets this cluster apart: an untested pair of versions, a setting that the machine needs.",
+    ),
 });
 export type ClusterRecord = Infer<typeof clusterSchema>;
 

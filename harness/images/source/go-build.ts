@@ -65,6 +65,12 @@ async function hashTree(dir: string): Promise<string> {
   return hash.digest("hex");
 }
 
+/** The substitutions that choose what is compiled; a fork that is refused leaves no choice. None: the key of before. */
+function chosenFor({ name, version }: GoComponent): string[] {
+  const chosen = substitutionsFor(name, version).filter((s) => s.instead.kind !== "without-fork");
+  return chosen.length === 0 ? [] : [JSON.stringify(chosen)];
+}
+
 /** The component's binaries: from the store, or compiled. Two builds of the same key take turns. */
 export async function buildComponent(
   component: GoComponent,
@@ -79,7 +85,7 @@ export async function buildComponent(
     component.tags?.join(",") ?? "",
     component.ldflags?.(module) ?? "",
     component.main ?? "",
-    JSON.stringify(substitutionsFor(component.name, component.version)),
+    ...chosenFor(component),
   ];
   const key = contentKey(module.sum, await goVersion(), ...recipe);
   const binDir = await store.entry("go", `${component.name}-${component.version}-${key}`, async (staging) => {
@@ -89,7 +95,7 @@ export async function buildComponent(
     await copyFile(join(module.dir, "go.sum"), join(staging, "build.sum"));
     await chmod(join(staging, "build.sum"), 0o644);
     const notes = await settleRequirements(component, modFile, { staging, signal });
-    await writeFile(join(staging, "substitutions.json"), JSON.stringify(notes));
+    await writeFile(join(staging, "dropped.json"), JSON.stringify(notes));
     let dir = module.dir;
     if (component.main !== undefined) {
       // A module of our own with upstream's dependency set: the module cache itself takes no file.
@@ -114,7 +120,7 @@ export async function buildComponent(
       onLine: (line) => step.detail(line.slice(0, 100)),
     });
   });
-  const notesFile = join(binDir, "substitutions.json");
+  const notesFile = join(binDir, "dropped.json");
   const notes = parseRecord(await readFile(notesFile, "utf8"), substitutionNotesFormat, {
     what: `the substitutions of a build (${notesFile})`,
     remedy: `remove ${binDir}: it is built again`,

@@ -6,8 +6,8 @@ export interface Substitution {
   readonly components: readonly string[];
   /** A semver range of the component's versions. */
   readonly versions: string;
-  /** The module that is refused; without a version any of it. */
-  readonly refused: { readonly module: string; readonly version?: string };
+  /** The module that is refused; of a fork every version. */
+  readonly refused: { readonly module: string; readonly version: string };
   readonly instead: Instead;
   /** Why no verdict depends on the difference. */
   readonly harmless: string;
@@ -27,21 +27,21 @@ export const substitutions: readonly Substitution[] = [
   {
     components: cilium,
     versions: ">=1.18.0 <1.21.0",
-    refused: { module: "github.com/cilium/controller-tools" },
+    refused: { module: "github.com/cilium/controller-tools", version: "*" },
     instead: { kind: "without-fork" },
     harmless: "a code generator: no program that the lab runs contains it",
   },
   {
     components: cilium,
     versions: ">=1.18.0 <1.20.0",
-    refused: { module: "github.com/cilium/gobgp/v3" },
+    refused: { module: "github.com/cilium/gobgp/v3", version: "*" },
     instead: { kind: "without-fork" },
     harmless: "the BGP control plane's server, which no lab switches on",
   },
   {
     components: cilium,
     versions: ">=1.18.0 <1.19.0",
-    refused: { module: "github.com/cilium/apimachinery" },
+    refused: { module: "github.com/cilium/apimachinery", version: "*" },
     instead: { kind: "without-fork" },
     harmless:
       "the fork adds `omitzero` to the converter of unstructured objects; the fields that use it belong to resources that no suite creates",
@@ -87,6 +87,6 @@ const builtWith = (instead: Instead): string => {
 
 /** One sentence for provenance: what was refused, what was built, why it is harmless. */
 export function describeSubstitution({ refused, instead, harmless }: Substitution): string {
-  const what = refused.version === undefined ? refused.module : `${refused.module}@${refused.version}`;
+  const what = refused.version === "*" ? refused.module : `${refused.module}@${refused.version}`;
   return `${what} is refused; built with ${builtWith(instead)} instead: ${harmless}`;
 }

@@ -1,4 +1,5 @@
 import { release } from "node:os";
+import { kubernetesFor, pins } from "#harness/config/pins.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
@@ -165,7 +166,7 @@ export function labOf(source: readonly SourceCluster[]): LabDraft {
       `add its pods (kubectl get pods -A -o yaml): ${shellQuote([`${c.name}=FILE`])}`,
     );
     // A vendor's suffix is no version that images are published of.
-    const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";
+    const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? kubernetesFor(pins.cilium);
     const podCidr = c.podCidr ?? `10.${10 + i}.0.0/16`;
     const serviceCidr = c.serviceCidr ?? `10.${110 + i}.0.0/16`;
     const workers = Math.max(1, Math.min(c.workers, mostWorkers));
