@@ -100,12 +100,16 @@ async function profiles(): Promise<Listing> {
 
 /** The default versions of a lab's components, as pinned in the code. */
 async function versions(): Promise<Listing> {
-  const { readLabFile } = await import("#harness/config/lab-file.ts");
-  const { labFileOf } = await import("#harness/config/profiles.ts");
-  const { pins } = await import("#harness/images/source/components.ts");
-  const { cilium, kubernetes } = await readLabFile(labFileOf("default"));
-  const pinned = Object.entries({ cilium, kubernetes, ...pins });
-  const records = pinned.map(([name, version]) => ({ name, version: version.replace(/^v/, "") }));
+  const { kubernetesFor, pins } = await import("#harness/config/pins.ts");
+  const { minors, ...tools } = pins;
+  const pinned = [
+    ...Object.entries({ ...tools, kubernetes: kubernetesFor(pins.cilium) }),
+    ...Object.entries(minors).flatMap(([minor, m]) => [
+      [`cilium ${minor}`, m.cilium],
+      [`kubernetes of cilium ${minor}`, m.kubernetes],
+    ]),
+  ];
+  const records = pinned.map(([name = "", version = ""]) => ({ name, version: version.replace(/^v/, "") }));
   return { records, rows: records.map((v) => [v.name, v.version]) };
 }
 

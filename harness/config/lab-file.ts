@@ -5,6 +5,7 @@ import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
 import { type KindConfig, kindConfigSchema } from "#harness/model/lab-plan.ts";
 import { profileNames } from "#harness/model/profile.ts";
 import { suiteNameSchema } from "#harness/model/suite-name.ts";
+import { pins } from "./pins.ts";
 import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
 export const clusterName = z
@@ -50,8 +51,11 @@ export const labFileSchema = z.strictObject({
     .array(clusterSchema)
     .min(2, "a mesh needs two clusters")
     .describe("The clusters of the mesh, at least two."),
-  kubernetes: z.string().default("1.34.4").describe("Kubernetes version."),
-  cilium: z.string().default("1.19.4").describe("Cilium version, or the path of a Cilium checkout."),
+  kubernetes: z
+    .string()
+    .exactOptional()
+    .describe("Kubernetes version; without it the one pinned for the Cilium minor."),
+  cilium: z.string().default(pins.cilium).describe("Cilium version, or the path of a Cilium checkout."),
   serviceType: z
     .enum(["LoadBalancer", "NodePort"])
     .default("LoadBalancer")

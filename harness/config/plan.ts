@@ -8,6 +8,7 @@ import type { ProfileName } from "#harness/model/profile.ts";
 import { readCiliumSpec } from "./cilium-spec.ts";
 import { type LabFile, readKindConfig, readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { checkLabName, kindNameIn } from "./lab-name.ts";
+import { kubernetesFor } from "./pins.ts";
 import { labFileOf } from "./profiles.ts";
 
 export const isKindPlan = (plan: LabPlan): plan is KindLabPlan =>
@@ -55,7 +56,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
     const { podSubnet, serviceSubnet } = config.networking;
     const [, podCidr6] = podSubnet.split(",");
     const ciliumSpec = cilium(cluster.name) ?? cluster.cilium ?? file.cilium;
-    readCiliumSpec(ciliumSpec);
+    const { version: ciliumVersion } = readCiliumSpec(ciliumSpec);
     let values = mergeValues(file.values, cluster.values);
     for (const option of options.values ?? []) {
       const { target, value } = splitOption("--values", option, names);
@@ -69,7 +70,10 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
       podCidr: before(podSubnet, ","),
       serviceCidr: before(serviceSubnet, ","),
       ...(podCidr6 === undefined ? {} : { podCidr6 }),
-      kubernetes: version("--kubernetes", kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes),
+      kubernetes: version(
+        "--kubernetes",
+        kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes ?? kubernetesFor(ciliumVersion),
+      ),
       cilium: ciliumSpec,
       kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
       values,

@@ -1,5 +1,8 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kubeletSettingsHere } from "#harness/cluster/kind/kubelet.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { untestedPair } from "#harness/config/pins.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { found } from "#harness/lib/found.ts";
 import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
@@ -39,14 +42,17 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
       mesh.clusters.map(async (c) => {
         const own = found(state.artifacts.clusters[c.name], `artifacts of ${c.name}`);
         const [agent] = await agentsOf(c, options.signal);
+        const cilium = agent === undefined ? own.ciliumVersion : await agent.version();
+        const notes = await notesOf(c, cilium);
         return {
+          ...(notes.length === 0 ? {} : { notes }),
           name: c.name,
           id: c.id,
           podCidr: c.podCidr,
           serviceCidr: c.serviceCidr,
           nodes: (await c.nodes()).map((n) => n.name),
           kubernetes: await c.kube.version(),
-          cilium: agent === undefined ? own.ciliumVersion : await agent.version(),
+          cilium,
           nodeImage: own.nodeImage,
           nodeImageId: own.nodeImageId,
         };
@@ -55,4 +61,11 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
     provenance: state.artifacts.provenance,
     budgets: state.plan.budgets,
   };
+}
+
+/** What sets a cluster apart from one that upstream tests. */
+async function notesOf(cluster: Cluster, cilium: string): Promise<string[]> {
+  const kubernetes = (await cluster.kube.version()).replace(/^v/, "");
+  const kubelet = cluster.kind === "kind" ? await kubeletSettingsHere(kubernetes) : undefined;
+  return [untestedPair(cilium, kubernetes), kubelet?.note].filter((note) => note !== undefined);
 }

@@ -20,4 +20,4 @@ export const debianPackagesFormat: RecordFormat<readonly DebianPackage[]> = {
 };
 
 /** `dropped.json` of a build: the `replace` directives of its `go.mod` that were left out. */
-export const droppedReplacesFormat: RecordFormat<readonly string[]> = { schema: z.array(z.string()) };
+export const substitutionNotesFormat: RecordFormat<readonly string[]> = { schema: z.array(z.string()) };

@@ -98,17 +98,25 @@ export interface GoReplace {
   readonly newVersion: string;
 }
 
-export async function replacesOf(modFile: string): Promise<GoReplace[]> {
-  const reported = JSON.parse(
-    await output("go", ["mod", "edit", "-json", modFile], { env: environment }),
-  ) as {
+export interface GoMod {
+  readonly requires: readonly { readonly path: string; readonly version: string }[];
+  readonly replaces: readonly GoReplace[];
+}
+
+/** What a go.mod requires and replaces. */
+export async function modOf(modFile: string): Promise<GoMod> {
+  const mod = JSON.parse(await output("go", ["mod", "edit", "-json", modFile], { env: environment })) as {
+    Require?: { Path: string; Version: string }[];
     Replace?: { Old: { Path: string; Version?: string }; New: { Path: string; Version?: string } }[];
   };
-  return (reported.Replace ?? []).map((r) => ({
-    old: r.Old.Version === undefined ? r.Old.Path : `${r.Old.Path}@${r.Old.Version}`,
-    newPath: r.New.Path,
-    newVersion: r.New.Version ?? "",
-  }));
+  return {
+    requires: (mod.Require ?? []).map((r) => ({ path: r.Path, version: r.Version })),
+    replaces: (mod.Replace ?? []).map((r) => ({
+      old: r.Old.Version === undefined ? r.Old.Path : `${r.Old.Path}@${r.Old.Version}`,
+      newPath: r.New.Path,
+      newVersion: r.New.Version ?? "",
+    })),
+  };
 }
 
 export async function editMod(modFile: string, flags: readonly string[]): Promise<void> {

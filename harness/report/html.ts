@@ -19,7 +19,7 @@ export function toHtml(run: RunRecord, histories: ReadonlyMap<string, History>):
 ${run.fault === null ? "" : `<p><strong>With fault ${escapeHtml(run.fault)}</strong>, injected after each suite's set-up.</p>`}</header>
 <section><h2>The mesh</h2><table><tr><th>cluster</th><th>id</th><th>Cilium</th><th>Kubernetes</th><th>pod CIDR</th><th>service CIDR</th><th>nodes</th></tr>
 ${run.clusters.map((c) => `<tr><td>${escapeHtml(c.name)}</td><td>${c.id}</td><td>${escapeHtml(c.cilium)}</td><td>${escapeHtml(c.kubernetes)}</td><td>${escapeHtml(c.podCidr)}</td><td>${escapeHtml(c.serviceCidr)}</td><td>${c.nodes.map(escapeHtml).join("<br>")}</td></tr>`).join("\n")}
-</table><p>Kernel ${escapeHtml(run.kernel)}. Images: ${escapeHtml(run.imageSource)} (${escapeHtml(run.imageReason)}). Meshproof ${escapeHtml(run.meshproof)}.</p>
+</table>${run.clusters.flatMap((c) => (c.notes ?? []).map((n) => `<p class="dim">${escapeHtml(c.name)}: ${escapeHtml(n)}</p>`)).join("")}<p>Kernel ${escapeHtml(run.kernel)}. Images: ${escapeHtml(run.imageSource)} (${escapeHtml(run.imageReason)}). Meshproof ${escapeHtml(run.meshproof)}.</p>
 <p>Reproduce: <code>${escapeHtml(run.command)}</code></p></section>
 ${run.killMatrix === undefined ? "" : killMatrixSection(run.killMatrix)}
 ${run.suites.map((s) => suiteSection(s, histories)).join("\n")}

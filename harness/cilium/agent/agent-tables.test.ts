@@ -40,9 +40,34 @@ test("a backend is active for a service while its instance for that service is a
       rev: 5,
       ...(deleted ? { deleted } : {}),
     });
-  expect(parseBackend(backend(0), "a/echo")).toEqual({ address: "10.1.0.192:8080", active: true });
+  expect(parseBackend(backend(0), "a/echo")).toEqual({
+    address: "10.1.0.192:8080",
+    source: "",
+    active: true,
+  });
   expect(parseBackend(backend(1), "a/echo")?.active).toBe(false);
   expect(parseBackend(backend(0, true), "a/echo")?.active).toBe(false);
   expect(parseBackend(backend(0), "a/none")?.active).toBe(false);
   expect(parseBackend("{", "a/echo")).toBeUndefined();
+});
+
+test("a row of 1.20 is of one service, address and source", () => {
+  const row = (over: object, deleted = false): string =>
+    JSON.stringify({
+      obj: {
+        ServiceName: "a/echo",
+        Address: "10.1.0.192:8080/TCP",
+        PortNames: ["http"],
+        Source: "clustermesh",
+        State: 0,
+        ...over,
+      },
+      rev: 5,
+      ...(deleted ? { deleted } : {}),
+    });
+  const address = "10.1.0.192:8080";
+  expect(parseBackend(row({}), "a/echo")).toEqual({ address, source: "clustermesh", active: true });
+  expect(parseBackend(row({ State: 1 }), "a/echo")?.active).toBe(false);
+  expect(parseBackend(row({}, true), "a/echo")?.active).toBe(false);
+  expect(parseBackend(row({ ServiceName: "a/other" }), "a/echo")).toBeUndefined();
 });

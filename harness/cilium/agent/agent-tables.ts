@@ -1,5 +1,6 @@
 import type { LocalNode } from "#harness/cluster/node.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
+import { before } from "#harness/lib/names.ts";
 import { execLines } from "#harness/platform/docker.ts";
 
 const socket = "/var/run/cilium/cilium.sock";
@@ -50,58 +51,78 @@ export function followBackends(
   service: { readonly name: string; readonly port: number },
   onChange: (active: readonly string[], atUnixMs: number) => void,
 ): { readonly kill: () => void } {
-  const active = new Set<string>();
+  // From 1.20 on a backend that several sources know has a row for each.
+  const rows = new Set<string>();
+  const activeNow = (): string[] => [...new Set([...rows].map((row) => before(row, " ")))];
   return followTable(node, "backends", (line, atUnixMs) => {
     if (!line.includes(`:${service.port}/TCP`)) return;
     const change = parseBackend(line, service.name);
     if (change?.address.endsWith(`:${service.port}`) !== true) return;
-    if (change.active === active.has(change.address)) return;
-    if (change.active) active.add(change.address);
-    else active.delete(change.address);
-    onChange([...active], atUnixMs);
+    const row = `${change.address} ${change.source}`;
+    const old = activeNow();
+    if (change.active) rows.add(row);
+    else rows.delete(row);
+    const now = activeNow();
+    if (now.length !== old.length) onChange(now, atUnixMs);
   });
 }
 
-/** A backend and whether it is active for a service; undefined for any other line. */
+interface BackendRow {
+  readonly obj?: {
+    readonly Address?: string;
+    /** Until 1.19: a backend of all its services. */
+    readonly Instances?:
+      | readonly { readonly k: { readonly ServiceName: string }; readonly v: { readonly State: number } }[]
+      | null;
+    /** From 1.20 on: one row for each service, address and source. */
+    readonly ServiceName?: string;
+    readonly Source?: string;
+    readonly State?: number;
+  };
+  readonly deleted?: boolean;
+}
+
+/**
+ * A backend and whether it is active for a service; undefined for a row of another service, or a line that is none.
+ * Cilium's pkg/loadbalancer/backend.go, 1.18 to 1.20.
+ */
 export function parseBackend(
   line: string,
   service: string,
-): { readonly address: string; readonly active: boolean } | undefined {
-  let reported: {
-    obj?: {
-      Address?: string;
-      Instances?: { k: { ServiceName: string }; v: { State: number } }[] | null;
-    };
-    deleted?: boolean;
+): { readonly address: string; readonly source: string; readonly active: boolean } | undefined {
+  const row = parseRow<BackendRow>(line);
+  if (row?.obj?.Address === undefined) return undefined;
+  const { Address, ServiceName, Source = "", State, Instances } = row.obj;
+  if (ServiceName !== undefined && ServiceName !== service) return undefined;
+  const state =
+    ServiceName === undefined ? Instances?.find((i) => i.k.ServiceName === service)?.v.State : State;
+  return {
+    address: Address.replace(/\/\w+$/, ""),
+    source: Source,
+    active: row.deleted !== true && state === 0,
   };
+}
+
+function parseRow<T>(line: string): T | undefined {
   try {
-    reported = JSON.parse(line) as typeof reported;
+    return JSON.parse(line) as T;
   } catch {
     return undefined;
   }
-  if (reported.obj?.Address === undefined) return undefined;
-  const instance = reported.obj.Instances?.find((i) => i.k.ServiceName === service);
-  return {
-    address: reported.obj.Address.replace(/\/\w+$/, ""),
-    active: reported.deleted !== true && instance?.v.State === 0,
+}
+
+interface FrontendRow {
+  readonly obj?: {
+    readonly Address?: string;
+    readonly Status?: { readonly kind?: string; readonly "updated-at"?: string };
+    readonly Backends?: readonly { readonly Address: string; readonly State: number }[] | null;
   };
 }
 
 /** Undefined for another frontend or a malformed line. */
 export function parseFrontend(line: string, expected: string): FrontendChange | undefined {
-  let reported: {
-    obj?: {
-      Address?: string;
-      Status?: { kind?: string; "updated-at"?: string };
-      Backends?: { Address: string; State: number }[] | null;
-    };
-  };
-  try {
-    reported = JSON.parse(line) as typeof reported;
-  } catch {
-    return undefined;
-  }
-  const { Address, Status, Backends } = reported.obj ?? {};
+  const row = parseRow<FrontendRow>(line);
+  const { Address, Status, Backends } = row?.obj ?? {};
   const status = Status?.kind;
   if (Address !== expected || (status !== "Pending" && status !== "Done" && status !== "Error"))
     return undefined;

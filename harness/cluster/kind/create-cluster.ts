@@ -8,6 +8,7 @@ import { corednsLabel, execIn, imageLabel } from "#harness/platform/docker.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { kindNameOf, kubeconfigOf, labDir } from "#harness/state/lab.ts";
 import type { KindNode } from "./kind-node.ts";
+import { kubeletSettingsHere } from "./kubelet.ts";
 
 interface KindPatches {
   readonly kubeadmConfigPatches?: readonly string[];
@@ -35,6 +36,8 @@ function kubeadmPatches(coredns: string | undefined): string[] {
     });
   });
 }
+
+const kubeletConfiguration = { apiVersion: "kubelet.config.k8s.io/v1beta1", kind: "KubeletConfiguration" };
 
 interface KindOptions {
   /** The kind binary. */
@@ -64,11 +67,13 @@ export async function createKindCluster(
             '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"',
           ],
         };
+  const kubelet = await kubeletSettingsHere(cluster.kubernetes);
   const config = {
     ...cluster.kindConfig,
     ...patches,
     kubeadmConfigPatches: [
       ...kubeadmPatches((await imageLabel(artifacts.nodeImage, corednsLabel)) || undefined),
+      ...(kubelet === undefined ? [] : [toYaml({ ...kubeletConfiguration, ...kubelet.settings })]),
       ...((cluster.kindConfig as KindPatches).kubeadmConfigPatches ?? []),
     ],
     name,

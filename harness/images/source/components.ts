@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { pins } from "#harness/config/pins.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 
@@ -17,16 +18,6 @@ export interface GoComponent {
   /** A main package of Meshproof's, built against the module. */
   readonly main?: string;
 }
-
-/** Versions that follow from neither Kubernetes nor Cilium. */
-export const pins = {
-  kind: "v0.33.0",
-  helm: "v3.19.0",
-  containerd: "v2.1.4",
-  cniPlugins: "v1.7.1",
-  /** The minimum: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
-  coredns: "v1.12.4",
-} as const;
 
 export const kindTool: GoComponent = {
   name: "kind",

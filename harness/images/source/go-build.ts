@@ -1,11 +1,11 @@
 import { createHash } from "node:crypto";
 import { chmod, copyFile, glob, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import type { StepHandle } from "#harness/lib/progress.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import type { Provenance } from "#harness/model/artifacts.ts";
-import { droppedReplacesFormat } from "#harness/model/image-store.ts";
+import { substitutionNotesFormat } from "#harness/model/image-store.ts";
 import { outputOf } from "#harness/platform/command.ts";
 import {
   build,
@@ -15,11 +15,12 @@ import {
   type GoBuild,
   type GoModule,
   goVersion,
-  replacesOf,
 } from "#harness/platform/go.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import type { Store } from "../store.ts";
 import type { GoComponent } from "./components.ts";
+import { settleRequirements } from "./requirements.ts";
+import { substitutionsFor } from "./substitutions.ts";
 
 export interface BuiltComponent {
   /** The folder that holds the binaries. */
@@ -64,6 +65,12 @@ async function hashTree(dir: string): Promise<string> {
   return hash.digest("hex");
 }
 
+/** The substitutions that choose what is compiled. A refused fork leaves no choice, so it is not part of the key. */
+function chosenFor({ name, version }: GoComponent): string[] {
+  const chosen = substitutionsFor(name, version).filter((s) => s.instead.kind !== "without-fork");
+  return chosen.length === 0 ? [] : [JSON.stringify(chosen)];
+}
+
 /** The component's binaries, from the store or compiled. A lock serialises two builds of the same key. */
 export async function buildComponent(
   component: GoComponent,
@@ -78,17 +85,17 @@ export async function buildComponent(
     component.tags?.join(",") ?? "",
     component.ldflags?.(module) ?? "",
     component.main ?? "",
+    ...chosenFor(component),
   ];
   const key = contentKey(module.sum, await goVersion(), ...recipe);
-  const dropped: string[] = [];
   const binDir = await store.entry("go", `${component.name}-${component.version}-${key}`, async (staging) => {
     const modFile = join(staging, "build.mod");
     await copyFile(join(module.dir, "go.mod"), modFile);
     await chmod(modFile, 0o644);
     await copyFile(join(module.dir, "go.sum"), join(staging, "build.sum"));
     await chmod(join(staging, "build.sum"), 0o644);
-    dropped.push(...(await settleReplaces(component, modFile, signal)));
-    await writeFile(join(staging, "dropped.json"), JSON.stringify(dropped));
+    const notes = await settleRequirements(component, modFile, { staging, signal });
+    await writeFile(join(staging, "dropped.json"), JSON.stringify(notes));
     let dir = module.dir;
     if (component.main !== undefined) {
       // The main package is in a module of its own with upstream's dependencies, because the module cache is
@@ -115,7 +122,7 @@ export async function buildComponent(
     });
   });
   const notesFile = join(binDir, "dropped.json");
-  const notes = parseRecord(await readFile(notesFile, "utf8"), droppedReplacesFormat, {
+  const notes = parseRecord(await readFile(notesFile, "utf8"), substitutionNotesFormat, {
     what: `the build notes ${notesFile}`,
     remedy: `remove ${binDir}; the next run rebuilds it`,
     code: "build-failed",
@@ -142,36 +149,4 @@ async function builds(component: GoComponent, options: GoBuild): Promise<void> {
     if (!(error instanceof MeshproofError) || error.code !== "command-failed") throw error;
     throw buildFailure(labelOf(component), error, outputOf(error));
   }
-}
-
-/**
- * Local `replace` lines point at folders that a module zip lacks: Kubernetes's staging modules become their published
- * versions, others are dropped. A replacement by a fork that Go rejects is dropped and recorded.
- */
-async function settleReplaces(
-  component: GoComponent,
-  modFile: string,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const flags: string[] = [];
-  const dropped: string[] = [];
-  for (const replace of await replacesOf(modFile)) {
-    if (replace.newPath.startsWith("./staging/")) {
-      flags.push(`-replace=${replace.old}=${replace.old}@${component.version.replace(/^v1\./, "v0.")}`);
-    } else if (replace.newPath.startsWith(".")) {
-      flags.push(`-dropreplace=${replace.old}`);
-    } else if (replace.newVersion !== "") {
-      try {
-        await downloadModule(replace.newPath, replace.newVersion, signal);
-      } catch (error) {
-        if (signal.aborted) throw error;
-        flags.push(`-dropreplace=${replace.old}`);
-        dropped.push(
-          `replace of ${replace.old} by ${replace.newPath}@${replace.newVersion} dropped: ${messageOf(error)}`,
-        );
-      }
-    }
-  }
-  await editMod(modFile, flags);
-  return dropped;
 }

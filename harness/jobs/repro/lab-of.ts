@@ -1,4 +1,5 @@
 import { release } from "node:os";
+import { kubernetesFor, pins } from "#harness/config/pins.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
@@ -176,7 +177,7 @@ function labCluster(
     `add its pods (kubectl get pods -A -o yaml): ${shellQuote([`${c.name}=FILE`])}`,
   );
   // Images are not published for versions with a vendor's suffix.
-  const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? "1.34.4";
+  const kubernetes = /^\d+\.\d+\.\d+/.exec(c.kubernetes ?? "")?.[0] ?? kubernetesFor(pins.cilium);
   const podCidr = c.podCidr ?? `10.${10 + i}.0.0/16`;
   const serviceCidr = c.serviceCidr ?? `10.${110 + i}.0.0/16`;
   const workers = Math.max(1, Math.min(c.workers, mostWorkers));

@@ -1,0 +1,57 @@
+import { isAtLeast } from "#harness/lib/version.ts";
+
+interface CiliumMinor {
+  /** The newest patch release that the module proxy serves. */
+  readonly cilium: string;
+  /** What a lab of this minor runs where nothing else is requested. */
+  readonly kubernetes: string;
+  /** The minors that upstream tests it with: Documentation/network/kubernetes/compatibility.rst of that release. */
+  readonly testedKubernetes: readonly string[];
+}
+
+/** Every version that this repository chooses itself. `npm run outdated` lists newer ones that are served. */
+export const pins = {
+  cilium: "1.19.4",
+  minors: {
+    "1.18": {
+      cilium: "1.18.11",
+      kubernetes: "1.34.4",
+      testedKubernetes: ["1.30", "1.31", "1.32", "1.33"],
+    },
+    "1.19": {
+      cilium: "1.19.7",
+      kubernetes: "1.34.4",
+      testedKubernetes: ["1.32", "1.33", "1.34", "1.35"],
+    },
+    "1.20": {
+      cilium: "1.20.2",
+      kubernetes: "1.36.4",
+      testedKubernetes: ["1.33", "1.34", "1.35", "1.36"],
+    },
+  } as Readonly<Record<string, CiliumMinor>>,
+  kind: "v0.33.0",
+  helm: "v3.19.0",
+  containerd: "v2.1.4",
+  cniPlugins: "v1.7.1",
+  /** The least: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
+  coredns: "v1.12.4",
+} as const;
+
+const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");
+
+/** The Kubernetes version of a lab with this Cilium version; that of the newest minor for a newer one. */
+export function kubernetesFor(cilium: string): string {
+  const known = pins.minors[minorOf(cilium)];
+  if (known !== undefined) return known.kubernetes;
+  const minors = Object.entries(pins.minors);
+  const older = minors.filter(([minor]) => isAtLeast(cilium, minor));
+  const [, nearest] = older.at(-1) ?? minors[0] ?? [];
+  return nearest?.kubernetes ?? "";
+}
+
+/** What a report says of a pair that upstream does not test; undefined for one that it tests, or an unknown minor. */
+export function untestedPair(cilium: string, kubernetes: string): string | undefined {
+  const tested = pins.minors[minorOf(cilium)]?.testedKubernetes;
+  if (tested === undefined || tested.includes(minorOf(kubernetes))) return undefined;
+  return `Cilium ${minorOf(cilium)} is not tested upstream with Kubernetes ${minorOf(kubernetes)} (tested: ${tested.join(", ")})`;
+}
