@@ -66,6 +66,16 @@ export async function downloadModule(
   };
 }
 
+/** The versions of a module that the proxy lists; some of them may be refused. */
+export async function versionsOf(path: string, signal: AbortSignal): Promise<string[]> {
+  const listed = await output("go", ["list", "-m", "-versions", path], {
+    env: environment,
+    cwd: "/",
+    signal,
+  });
+  return listed.trim().split(/\s+/).slice(1);
+}
+
 /** The error for a refused module, with the component that needs it. */
 export function notServed(
   { module, version, why }: { readonly module: string; readonly version: string; readonly why: string },

@@ -1,0 +1,26 @@
+import { expect, test } from "vitest";
+import { pins } from "#harness/config/pins.ts";
+import { newer, newestServed, pinsToCheck } from "./outdated.ts";
+
+test("newer are released versions in the pin's range, the newest first", () => {
+  const listed = ["v1.19.3", "v1.19.5", "v1.19.10", "v1.20.0", "v1.19.11-rc.0", "nonsense"];
+  expect(newer({ name: "c", module: "m", version: "v1.19.4", within: "~1.19.4" }, listed)).toEqual([
+    "v1.19.10",
+    "v1.19.5",
+  ]);
+  expect(newer({ name: "c", module: "m", version: "v1.19.4" }, listed)[0]).toBe("v1.20.0");
+});
+
+test("a version that is refused is passed over", async () => {
+  const refused = async (v: string) => v !== "v3";
+  expect(await newestServed(["v3", "v2", "v1"], refused)).toBe("v2");
+  expect(await newestServed(["v3"], refused)).toBeUndefined();
+});
+
+test("every pin is checked, each minor within its patches", () => {
+  const checked = pinsToCheck("v3.6.5");
+  const { minors, cilium: _, ...tools } = pins;
+  for (const version of Object.values(tools)) expect(checked.map((p) => p.version)).toContain(version);
+  for (const minor of Object.keys(minors))
+    expect(checked.find((p) => p.name === `cilium ${minor}`)?.within).toMatch(new RegExp(`^~${minor}\\.`));
+});
