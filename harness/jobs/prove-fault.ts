@@ -21,7 +21,7 @@ import { type TestOptions, testLab } from "./test.ts";
 export interface ProveOptions
   extends Pick<
     TestOptions,
-    "selection" | "rerunFailed" | "suitesDir" | "accept" | "failFast" | "pauseOnFail" | "repeat"
+    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat"
   > {
   readonly lab: string;
   /** Only the tables of these suites; by default, those of suites that every lab runs. */

@@ -167,7 +167,6 @@ function testHealed(options: ProveOptions, proof: Proof): Promise<{ record: RunR
     signal,
     ...given({
       suitesDir: options.suitesDir,
-      accept: options.accept,
       failFast: options.failFast,
       pauseOnFail: options.pauseOnFail,
       repeat: options.repeat,

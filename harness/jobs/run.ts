@@ -19,7 +19,7 @@ import { checkTestFiles } from "./test-files.ts";
 export interface RunOptions
   extends Pick<
     TestOptions,
-    "selection" | "rerunFailed" | "suitesDir" | "accept" | "failFast" | "pauseOnFail" | "repeat"
+    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat"
   > {
   readonly plan: KindLabPlan;
   readonly report: RunReport;
@@ -104,7 +104,6 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
       selection: options.selection,
       rerunFailed: options.rerunFailed,
       suitesDir: options.suitesDir,
-      accept: options.accept,
       failFast: options.failFast,
       pauseOnFail: options.pauseOnFail,
       repeat: options.repeat,

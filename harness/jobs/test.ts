@@ -1,12 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import { checkAccepted, readKnownDefects } from "#harness/config/known-defects.ts";
 import { isKindPlan } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
-import { withKnownDefects } from "#harness/judge/known-defects.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { atStep, isUserInterrupt } from "#harness/lib/ending.ts";
@@ -15,7 +13,6 @@ import { given } from "#harness/lib/given.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { findingsFormat } from "#harness/model/finding.ts";
-import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import {
   exitCodeOf,
@@ -25,7 +22,6 @@ import {
   totalsOf,
 } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
-import { repoRoot } from "#harness/platform/paths.ts";
 import { redactionLines } from "#harness/platform/report-redactions.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { requireLab } from "#harness/state/lab.ts";
@@ -44,11 +40,9 @@ import {
   byFolder,
   chooseSuites,
   type ListedSuite,
-  listTests,
   loadAllSuites,
   suiteNames,
 } from "#harness/testkit/suite-list.ts";
-import { defectClusters } from "./defect-clusters.ts";
 import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
 import { correctSpoiled, keepInSeries } from "./keep-series.ts";
 import { pauseOnFail, requireTerminal, signalOfFailure } from "./pause-on-fail.ts";
@@ -88,8 +82,6 @@ export interface TestOptions {
   readonly rerunFailed?: string;
   /** Folder of additional suites. */
   readonly suitesDir?: string;
-  /** Failures that count as none: ids of known defects, or `suite > test`. */
-  readonly accept?: readonly string[];
   readonly failFast?: boolean;
   readonly pauseOnFail?: boolean;
   /** How a command line reaches these clusters once this one has ended; `test --lab NAME` by default. */
@@ -114,26 +106,15 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   const selected = selectFor(options, all, plan, earlier);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
-  const defects = await readKnownDefects(join(repoRoot(), "suites"));
-  const titles = listTests(
-    all,
-    plan.clusters.map((c) => c.name),
-  );
-  checkAccepted(
-    options.accept ?? [],
-    defects,
-    [...titles].flatMap(([s, tests]) => tests.map((t) => `${s} > ${t}`)),
-  );
   return atStep("lock", () =>
     withLab(options.lab, options.signal, (signal) =>
-      atStep("tests", () => testUnderLock({ ...options, signal }, { all, selected, earlier, defects })),
+      atStep("tests", () => testUnderLock({ ...options, signal }, { all, selected, earlier })),
     ),
   );
 }
 
 interface Chosen {
   readonly all: readonly ListedSuite[];
-  readonly defects: readonly KnownDefect[];
   readonly selected: Selected;
   readonly earlier: RunRecord | undefined;
 }
@@ -195,7 +176,6 @@ const failFastOutput = (failed: AbortController): RunOutput => ({
 interface Run {
   readonly options: TestOptions;
   readonly all: readonly ListedSuite[];
-  readonly defects: readonly KnownDefect[];
   readonly chosen: readonly ListedSuite[];
   readonly mesh: Mesh;
   readonly head: RunHead;
@@ -208,7 +188,7 @@ interface Run {
 
 async function testUnderLock(
   options: TestOptions,
-  { all, selected, earlier, defects }: Chosen,
+  { all, selected, earlier }: Chosen,
 ): Promise<{ record: RunRecord; dir: string }> {
   const mesh = await openLab(options.lab, options.say);
   const reports = options.reportsDir ?? reportsDir();
@@ -226,7 +206,7 @@ async function testUnderLock(
   await writeRunContext(contextFile, context);
   const watch = await watchMachine(mesh, reports);
   const failed = new AbortController();
-  const run: Run = { options, all, defects, chosen, mesh, head, dir, watch, failed };
+  const run: Run = { options, all, chosen, mesh, head, dir, watch, failed };
   const reporter = reporterOf(run, context);
   options.report?.follow(() => ({
     ...head,
@@ -311,23 +291,17 @@ function reporterOf(
 
 /** The suites as finally judged, and their totals. */
 async function resultsOf(
-  { options, all, defects, chosen, mesh, head, dir, failed }: Run,
+  { options, all, chosen, mesh, head, dir, failed }: Run,
   reporter: RecordReporter,
 ): Promise<Pick<RunRecord, "suites" | "totals">> {
   const { plan } = mesh.state;
   const names = chosen.map((s) => s.info.name);
   const inOrder = [...reporter.suites].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
-  const expected = failUnexpectedSkips(inOrder, await readAllowances(), {
+  const records = failUnexpectedSkips(inOrder, await readAllowances(), {
     ciliums: head.clusters.map((c) => c.cilium),
     imageSource: head.imageSource,
     profile: head.profile,
     suites: isGeneratedLab(plan) ? [...suiteNames(all, "core"), ...plan.suites] : [],
-  });
-  const records = withKnownDefects(expected, {
-    defects,
-    clusters: await defectClusters(mesh, head.clusters, defects),
-    accepted: options.accept ?? [],
-    judgeList: options.fault === undefined,
   });
   const suites = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of suites) {

@@ -8,7 +8,7 @@ const defect: KnownDefect = {
   what: "a policy lets everybody in",
   affected: [">=1.19.0 <=1.19.4"],
   fixedIn: ["1.19.5"],
-  when: { "policy-default-local-cluster": "true" },
+  when: { "clustermesh.policyDefaultLocalCluster": true },
   suite: "policy",
   test: "{cluster}: ipBlock *",
   source: ["advisory"],
@@ -16,7 +16,7 @@ const defect: KnownDefect = {
 const cluster = (name: string, cilium: string, on: boolean): DefectCluster => ({
   name,
   cilium,
-  settings: { "policy-default-local-cluster": String(on) },
+  value: (path) => (path === "clustermesh.policyDefaultLocalCluster" ? on : undefined),
 });
 const record = (name: string, outcome: TestRecord["outcome"]): TestRecord => ({
   suite: "policy",

@@ -7,8 +7,8 @@ import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 export interface DefectCluster {
   readonly name: string;
   readonly cilium: string;
-  /** Of the ConfigMap cilium-config: the keys that defects depend on. */
-  readonly settings: Readonly<Record<string, string | undefined>>;
+  /** A Helm value in force, by its dotted path. */
+  readonly value: (path: string) => unknown;
 }
 
 interface DefectOptions {
@@ -52,7 +52,7 @@ export function isAffected(
     (c) =>
       matches(defect.test.replaceAll("{cluster}", c.name), title, names) &&
       defect.affected.some((range) => semver.satisfies(c.cilium, range)) &&
-      Object.entries(defect.when ?? {}).every(([key, value]) => c.settings[key] === value),
+      Object.entries(defect.when ?? {}).every(([path, value]) => String(c.value(path)) === String(value)),
   );
 }
 

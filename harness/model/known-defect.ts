@@ -8,14 +8,14 @@ export const knownDefectSchema = z.strictObject({
   affected: z.array(z.string()).min(1).describe("Ranges of Cilium's versions, one for each minor (semver)."),
   fixedIn: z.array(z.string()).describe("The first fixed version of each minor; empty while none is fixed."),
   when: z
-    .record(z.string(), z.string())
+    .record(z.string(), z.union([z.string(), z.number(), z.boolean()]))
     .exactOptional()
-    .describe("Keys of the ConfigMap cilium-config, with the value that a cluster must have to be affected."),
+    .describe("Helm values, by dotted path, that a cluster must have to be affected."),
   suite: z.string(),
   test: z
     .string()
     .describe(
-      "Pattern of the test's title; * is any text, {cluster} the cluster whose version and settings count.",
+      "Pattern of the test's title; * is any text, {cluster} the cluster whose version and values count.",
     ),
   source: z
     .array(z.string())
