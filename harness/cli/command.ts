@@ -77,6 +77,6 @@ function optionOf({ flags, help, schema, byDefault, repeatable, required }: CliO
     const all = Array.isArray(before) ? [...before, value] : [value];
     const parsed = schema.safeParse(repeatable === true ? all : value);
     if (parsed.success) return parsed.data;
-    throw new InvalidArgumentError(parsed.error.issues.map((i) => i.message).join("; "));
+    throw new InvalidArgumentError(`Expected: ${parsed.error.issues.map((i) => i.message).join("; ")}`);
   });
 }

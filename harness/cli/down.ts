@@ -19,6 +19,10 @@ export const down = defineCommand({
       throw new MeshproofError("usage", "--owner removes exactly one lab, so it needs --lab", {
         remedy: "add --lab NAME, without --all",
       });
+    if (all && given.has("lab"))
+      throw new MeshproofError("usage", "--all removes every lab, --lab one", {
+        remedy: "leave one of them out",
+      });
     const { downAll, downForeign, downLab } = await import("#harness/lab/down.ts");
     const removed = await session.withProgress((progress) => {
       const within = AbortSignal.timeout(600_000);

@@ -26,9 +26,17 @@ export async function main(argv: readonly string[]): Promise<number | undefined>
   const session = await sessionOf(interruption, argv);
   const { report, signal } = session;
   const program = programOf(session);
-  const ended = await endOf(() => program.parseAsync([...argv], { from: "user" }), { report, signal, warn });
+  const words = withoutHelpOfUnknown(argv, program);
+  const ended = await endOf(() => program.parseAsync(words, { from: "user" }), { report, signal, warn });
   await conclude(session, ended);
   return ended.exitCode;
+}
+
+/** The command line; of an unknown command its name alone: `--help` beside it must not look like success. */
+function withoutHelpOfUnknown(argv: readonly string[], program: Command): string[] {
+  const [first = ""] = argv;
+  const isKnown = first === "" || first.startsWith("-") || first === "help";
+  return isKnown || program.commands.some((c) => c.name() === first) ? [...argv] : [first];
 }
 
 async function sessionOf(interruption: Interruption, argv: readonly string[]): Promise<Session> {

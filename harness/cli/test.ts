@@ -67,6 +67,10 @@ async function runTest({
 }: Input<typeof options>): Promise<void> {
   if (o.writeContext !== undefined)
     return await writeContextTo(o.writeContext, { words: suites, options: o, session });
+  if (o.context !== undefined && isGiven.has("lab"))
+    throw new MeshproofError("usage", "--context names external clusters, --lab a lab", {
+      remedy: "leave one of them out",
+    });
   const report = await beginReport(session, o);
   const requested = {
     suites,

@@ -1,6 +1,7 @@
 import { closeSync, mkdirSync, openSync, readSync, rmSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 
 /** Larger than any user's file or series of measurements; without a limit, reading a device would never end. */
 const mostBytes = 256 * 1024 ** 2;
@@ -33,7 +34,7 @@ export function readUserJson(path: string, what: string, remedy: string): unknow
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw invalid(`${path} (${what}) is not JSON: ${messageOf(error)}`, remedy, error);
+    throw invalid(`${path} (${what}) is not JSON: ${syntaxProblem(error)}`, remedy);
   }
 }
 

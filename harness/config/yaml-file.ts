@@ -1,6 +1,7 @@
 import { parseAllDocuments, parse as parseYaml } from "yaml";
 import type { z } from "zod";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 import { readUserFile } from "./user-file.ts";
 
 /** `what` is where the file was named, such as `--lab-file`. */
@@ -25,7 +26,7 @@ export function parsing<T>(path: string, what: string, text: string, parse: (tex
   try {
     return parse(text);
   } catch (error) {
-    throw new MeshproofError("config-invalid", `${path} (${what}) is not YAML: ${messageOf(error)}`, {
+    throw new MeshproofError("config-invalid", `${path} (${what}) is not YAML: ${syntaxProblem(error)}`, {
       remedy: "correct the file",
     });
   }

@@ -85,6 +85,6 @@ test("faults that survived, were unnamed, unknown or broke too much, and injecti
 });
 
 test("a run of another command, and one whose faults were all settled, are refused by name", () => {
-  expect(() => failedFaultsOf(run)).toThrow("r1 is no run of prove");
+  expect(() => failedFaultsOf(run)).toThrow("r1 is not a run of prove");
   expect(() => failedFaultsOf(proved({ a: "killed" }))).toThrow(/r1 has no fault to repeat/);
 });

@@ -44,7 +44,7 @@ export function failedFaultsOf({ runId, suites, killMatrix }: RunRecord): {
   readonly suites: readonly string[];
 } {
   if (killMatrix === undefined)
-    throw new MeshproofError("usage", `run ${runId} is no run of prove`, {
+    throw new MeshproofError("usage", `run ${runId} is not a run of prove`, {
       remedy: `name a run of prove; \`test --rerun-failed ${runId}\` repeats tests`,
     });
   const { faults, cells } = killMatrix;

@@ -6,7 +6,7 @@ import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
 import { readFaultJournal } from "#harness/state/fault-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
-/** A fault that took hold, and what it harms. */
+/** A fault that took effect, and its target. */
 export interface HandInjection {
   readonly fault: string;
   readonly does: string;

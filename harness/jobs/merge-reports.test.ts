@@ -93,8 +93,9 @@ test("what are no shards of one run is refused by name", () => {
     return "";
   };
   expect(refused(shard(1, 2, run("r2", {})))).toContain("r1 and r2 are both shard 1/2");
+  expect(refused(shard(2, 2, run("r1", {})))).toContain("run r1 is named twice");
   expect(refused(shard(2, 3, run("r2", {})))).toContain("r2 is one of 3");
-  expect(refused(run("r2", {}))).toContain("r2 is no shard");
+  expect(refused(run("r2", {}))).toContain("r2 is not a shard");
   const unopened = { ...run("r2", {}), clusters: [], meshproof: "2" };
   expect(refused(shard(2, 2, unopened))).toContain("r2 of 2");
   expect(refused(shard(2, 2, proof("r2", "f", "killed")))).toContain("are not shards of one run");

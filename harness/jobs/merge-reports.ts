@@ -49,8 +49,9 @@ export async function mergeReports(
 const isNoLink = async (from: string): Promise<boolean> => !(await lstat(from)).isSymbolicLink();
 
 /**
- * One run of the runs of its shards. A shard that is missing is an unknown of suite `meshproof`. Throws `usage` where the
- * runs were of different things: their sum would be of nothing. */
+ * One run of the runs of its shards. A shard that is missing is an unknown of suite `meshproof`. Throws `usage` if
+ * the runs do not belong together.
+ */
 export function mergedRun(runs: readonly RunRecord[], runId: string, command: string): RunRecord {
   // A run that ended before its lab was up has no clusters: its tests are missing and stay unknown.
   checkShards(runs);
@@ -123,12 +124,14 @@ function checkShards(runs: readonly RunRecord[]): void {
       remedy: "name the run folders of one sharded run, each shard once",
     });
   };
+  const twice = runs.find(({ runId }, i) => runs.findIndex((r) => r.runId === runId) !== i);
+  if (twice !== undefined) refuse(`run ${twice.runId} is named twice`);
   const sharded = runs.flatMap(({ runId, shard }) => (shard === undefined ? [] : [{ runId, ...shard }]));
   const [first] = sharded;
   if (first === undefined) return;
   const whole = runs.find((r) => r.shard === undefined);
   if (whole !== undefined)
-    refuse(`${whole.runId} is no shard, and ${first.runId} is shard ${first.index}/${first.of}`);
+    refuse(`${whole.runId} is not a shard, and ${first.runId} is shard ${first.index}/${first.of}`);
   for (const [i, { runId, index, of }] of sharded.entries()) {
     if (of !== first.of)
       refuse(`${first.runId} is one of ${first.of} shards, and ${runId} is one of ${of}: not of one run`);
@@ -146,7 +149,7 @@ function missingShards(runs: readonly RunRecord[]): ShardOf[] {
 }
 
 const missingLine = ({ index, of }: ShardOf): string =>
-  `shard ${index}/${of}: none of the merged runs is that one, so what it was to test is unknown`;
+  `shard ${index}/${of} is missing; its tests are unknown`;
 
 function withMissing(suites: readonly SuiteRecord[], missing: readonly ShardOf[]): readonly SuiteRecord[] {
   if (missing.length === 0) return suites;

@@ -217,7 +217,7 @@ test("--rerun-failed refuses a run of another lab or version, and one that is no
   await earlier({ clusters: [] });
   await expect(proveAffinity(again)).rejects.toThrow(/r1 used other versions/);
   await earlier({ killMatrix: undefined } as unknown as Partial<RunRecord>);
-  await expect(proveAffinity(again)).rejects.toThrow(/r1 is no run of prove/);
+  await expect(proveAffinity(again)).rejects.toThrow(/r1 is not a run of prove/);
   expect(tried).toEqual([]);
 });
 

@@ -43,6 +43,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     });
   const earlier = await earlierRun(options);
   const failed = earlier === undefined ? undefined : failedFaultsOf(earlier);
+  const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const mesh = new Mesh(await workOn(options.lab));
   // Before the hour that it takes: of other versions the faults that survived say nothing.
   if (earlier !== undefined) requireSameVersions(earlier, (await runHead(mesh, options)).clusters);
@@ -61,7 +62,6 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
     left,
     clusters,
   };
-  const plan = options.faults.length === 0 ? allFaults : options.faults.map(faultNamed);
   const chosen = chooseFaults(
     plan.filter((f) => lacked(f, mesh) === undefined),
     proof,

@@ -101,11 +101,12 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   if (options.pauseOnFail === true) requireTerminal();
   const all = await loadAllSuites(options.suitesDir);
   chooseSuites(all, options.suites, { suites: [] });
-  const { plan } = await atStep("lab", () => requireLab(options.lab));
+  // Before the lab is looked for: nobody should create one for a command line that is wrong anyway.
   const earlier = await earlierRun(options);
-  const selected = selectFor(options, all, plan, earlier);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
+  const { plan } = await atStep("lab", () => requireLab(options.lab));
+  const selected = selectFor(options, all, plan, earlier);
   return atStep("lock", () =>
     withLab(options.lab, options.signal, (signal) =>
       atStep("tests", () => testUnderLock({ ...options, signal }, { all, selected, earlier })),
@@ -223,7 +224,7 @@ async function testUnderLock(
     if (options.pauseOnFail === true) {
       const within = AbortSignal.any([options.signal, dockerGone, ended.signal]);
       pausing = pauseOnFail(mesh, dir, options.say, within);
-      // Suites would wait for ever for whoever lets them go on.
+      // Otherwise suites would wait forever to be continued.
       signals.push(signalOfFailure(pausing));
     }
     const signal = AbortSignal.any(signals);

@@ -121,7 +121,8 @@ export const runRecordSchema = z.object({
   }),
   exitCode: z.number().describe("Exit code of the command."),
   shard: z
-    .object({ index: z.number().int(), of: z.number().int() })
+    .object({ index: z.number().int().min(1), of: z.number().int().min(1).max(1000) })
+    .refine(({ index, of }) => index <= of, "the index of a shard is at most their number")
     .exactOptional()
     .describe("The part that `--shard` named, from 1 to `of`; a merged run has none."),
   redactions: z

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 
 const expectation = z.strictObject({ mustFail: z.array(z.string()), mayFail: z.array(z.string()) });
 
@@ -54,9 +55,8 @@ export function parseRunContext(text: string, file: string): RunContext {
   try {
     data = JSON.parse(text);
   } catch (error) {
-    throw new MeshproofError("config-invalid", `run context ${file} is not JSON: ${messageOf(error)}`, {
-      cause: error,
-      remedy: remedy,
+    throw new MeshproofError("config-invalid", `run context ${file} is not JSON: ${syntaxProblem(error)}`, {
+      remedy,
     });
   }
   const parsed = runContextSchema.safeParse(data);

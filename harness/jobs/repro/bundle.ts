@@ -7,6 +7,7 @@ import { readZip } from "#harness/evidence/sysdump/archive.ts";
 import { standInImage } from "#harness/lab/manifests.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
+import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 import { type BundleManifest, bundleManifestFormat } from "#harness/model/bundle-manifest.ts";
 import { holdsPrivateKey } from "#harness/platform/secrets/private-keys.ts";
 import { readFaultJournal } from "#harness/state/fault-journal.ts";
@@ -77,7 +78,7 @@ export function refuseReach(name: string, text: string): void {
   };
   for (const document of parseAllDocuments(text)) {
     const [error] = document.errors;
-    if (error !== undefined) reach(`is not YAML (${error.message.slice(0, 80)})`);
+    if (error !== undefined) reach(`is not YAML (${syntaxProblem(error)})`);
     walk(document.toJS({ maxAliasCount: 0 }));
   }
 }

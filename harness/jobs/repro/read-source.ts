@@ -5,10 +5,11 @@ import { clusterName } from "#harness/config/lab-file.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { readingUserFile, readUserFile, unreadable } from "#harness/config/user-file.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { present } from "#harness/lib/present.ts";
 import { checkRecord, parseRecord, type RecordFormat } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 import {
   fieldConfigFormat,
   fieldValuesFormat,
@@ -136,15 +137,14 @@ async function fromYaml(path: string, named: string | undefined): Promise<Part> 
   const documents = parseAllDocuments(readUserFile(path, "a file of the mesh"));
   const read = (d: (typeof documents)[number]): unknown => {
     if (d.errors.length > 0)
-      throw new MeshproofError("config-invalid", `${path} is not YAML: ${messageOf(d.errors[0])}`, {
+      throw new MeshproofError("config-invalid", `${path} is not YAML: ${syntaxProblem(d.errors[0])}`, {
         remedy: "correct the file",
       });
     // helm and kubectl write no aliases, which could expand without limit.
     try {
       return d.toJS({ maxAliasCount: 0 });
     } catch (error) {
-      throw new MeshproofError("config-invalid", `${path} cannot be read: ${messageOf(error)}`, {
-        cause: error,
+      throw new MeshproofError("config-invalid", `${path} cannot be read: ${syntaxProblem(error)}`, {
         remedy: "write it without YAML aliases",
       });
     }
