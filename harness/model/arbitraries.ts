@@ -323,7 +323,9 @@ export const runRecord: fc.Arbitrary<RunRecord> = some(
   },
   {
     killMatrix,
-    shard: fc.record({ index: whole, of: whole }),
+    shard: fc
+      .integer({ min: 1, max: 1000 })
+      .chain((of) => fc.record({ index: fc.integer({ min: 1, max: of }), of: fc.constant(of) })),
     redactions: many(fc.record({ file: text, kind: text, count: whole })),
   },
 );

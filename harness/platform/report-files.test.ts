@@ -180,6 +180,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/images/store.ts": "the cache",
   "harness/images/source/debian.ts": "the cache",
   "harness/images/source/go-build.ts": "the cache",
+  "harness/images/source/requirements.ts": "the cache",
   "harness/images/source/image.ts": "the cache",
   "harness/platform/command-log.ts": "whole outputs of failed programs, in the cache",
   "harness/config/user-file.ts": "tries whether a file that the user names can be written",

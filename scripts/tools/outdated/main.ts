@@ -3,8 +3,10 @@ import { pins } from "#harness/config/pins.ts";
 import { companionsOf } from "#harness/images/source/components.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { downloadModule, versionsOf } from "#harness/platform/go.ts";
+import { guardOutput } from "#harness/platform/output.ts";
 import { newer, newestServed, pinsToCheck } from "./outdated.ts";
 
+guardOutput();
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
 
