@@ -43,7 +43,8 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
         const own = found(state.artifacts.clusters[c.name], `artifacts of ${c.name}`);
         const [agent] = await agentsOf(c, options.signal);
         const cilium = agent === undefined ? own.ciliumVersion : await agent.version();
-        const notes = await notesOf(c, cilium);
+        const kubernetes = await c.kube.version();
+        const notes = await notesOf(c, cilium, kubernetes);
         return {
           ...(notes.length === 0 ? {} : { notes }),
           name: c.name,
@@ -51,7 +52,7 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
           podCidr: c.podCidr,
           serviceCidr: c.serviceCidr,
           nodes: (await c.nodes()).map((n) => n.name),
-          kubernetes: await c.kube.version(),
+          kubernetes,
           cilium,
           nodeImage: own.nodeImage,
           nodeImageId: own.nodeImageId,
@@ -64,8 +65,8 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
 }
 
 /** What sets a cluster apart from one that upstream tests. */
-async function notesOf(cluster: Cluster, cilium: string): Promise<string[]> {
-  const kubernetes = (await cluster.kube.version()).replace(/^v/, "");
+async function notesOf(cluster: Cluster, cilium: string, reported: string): Promise<string[]> {
+  const kubernetes = reported.replace(/^v/, "");
   const kubelet = cluster.kind === "kind" ? await kubeletSettingsHere(kubernetes) : undefined;
   return [untestedPair(cilium, kubernetes), kubelet?.note].filter((note) => note !== undefined);
 }
