@@ -83,6 +83,17 @@ export const timeout = option(
   "end the command after this time, such as 60m; clean-up is not limited",
   timeoutSchema.optional(),
 );
+const settingsToAsk = { policyDefaultLocalCluster: ["true", "false"] } as const;
+const questions = Object.entries(settingsToAsk).flatMap(([key, values]) => values.map((v) => `${key}=${v}`));
+export const whatIf = option(
+  "--what-if <key=value>",
+  "instead: what would change in the mesh if this setting had this value",
+  z
+    .enum(questions, `one of ${questions.join(", ")}`)
+    .transform((text) => ({ key: "policyDefaultLocalCluster" as const, value: text.endsWith("=true") }))
+    .optional(),
+  { words: questions },
+);
 export const lab = {
   lab: textOr("--lab <name>", "name of the lab; several labs can exist under different names", "default"),
 };

@@ -76,6 +76,7 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
   ],
   networkpolicies: ["spec.**"],
   ciliumnetworkpolicies: ["spec.**", "specs[].**"],
+  ciliumclusterwidenetworkpolicies: ["spec.**", "specs[].**"],
   ciliumendpoints: [
     "status.identity.id",
     "status.identity.labels[]",

@@ -59,6 +59,7 @@ const objectKinds: readonly KindRef[] = [
   kinds.ciliumIdentity,
   kinds.networkPolicy,
   kinds.ciliumNetworkPolicy,
+  kinds.ciliumClusterwideNetworkPolicy,
 ];
 
 /** Files of bugtool with the traffic of other users' pods: names that they resolve, requests, command lines. */

@@ -58,6 +58,11 @@ export const kinds = {
   serviceImport: kindRef("multicluster.x-k8s.io/v1alpha1", "ServiceImport", "serviceimports"),
   networkPolicy: kindRef("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
   ciliumNetworkPolicy: kindRef("cilium.io/v2", "CiliumNetworkPolicy", "ciliumnetworkpolicies"),
+  ciliumClusterwideNetworkPolicy: kindRef(
+    "cilium.io/v2",
+    "CiliumClusterwideNetworkPolicy",
+    "ciliumclusterwidenetworkpolicies",
+  ),
 } as const;
 
 /** The API path of a group and version. */

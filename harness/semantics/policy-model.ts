@@ -29,9 +29,9 @@ export interface PolicyVerdict {
   readonly why: readonly string[];
 }
 
-const clusterKey = "io.cilium.k8s.policy.cluster";
-const namespaceKey = "io.kubernetes.pod.namespace";
-const namespaceLabel = "io.cilium.k8s.namespace.labels.";
+export const clusterKey = "io.cilium.k8s.policy.cluster";
+export const namespaceKey = "io.kubernetes.pod.namespace";
+export const namespaceLabel = "io.cilium.k8s.namespace.labels.";
 
 /** Thrown for a policy that this model does not support. */
 class Unclear extends Error {}
@@ -171,12 +171,12 @@ function entityMatches(policy: ModelPolicy, entity: string, peer: ModelPod): boo
   throw new Unclear(`entity ${entity} is not understood`);
 }
 
-interface Selector {
+export interface Selector {
   readonly matchLabels?: Readonly<Record<string, string>>;
   readonly matchExpressions?: readonly { key: string; operator: string; values?: readonly string[] }[];
 }
 
-const keysOf = (s: Selector): string[] => [
+export const keysOf = (s: Selector): string[] => [
   ...Object.keys(s.matchLabels ?? {}),
   ...(s.matchExpressions ?? []).map((e) => e.key),
 ];
@@ -223,7 +223,7 @@ function kubernetesPeer(
   );
 }
 
-function labelsMatch(selector: unknown, labelOf: (key: string) => string | undefined): boolean {
+export function labelsMatch(selector: unknown, labelOf: (key: string) => string | undefined): boolean {
   const { matchLabels = {}, matchExpressions = [] } = selector as Selector;
   return (
     Object.entries(matchLabels).every(([key, value]) => labelOf(key) === value) &&
@@ -239,7 +239,7 @@ function labelsMatch(selector: unknown, labelOf: (key: string) => string | undef
 }
 
 /** Cilium's label sources, `k8s:` and `any:`, as the prefix of a key. */
-const bareKey = (key: string): string => key.replace(/^(k8s|any):/, "");
+export const bareKey = (key: string): string => key.replace(/^(k8s|any):/, "");
 
 function portsMatch(rule: unknown, port: number): boolean {
   const { toPorts, ports } = rule as {

@@ -1,0 +1,66 @@
+import type { Finding } from "./finding.ts";
+import type { Part } from "./mesh-snapshot.ts";
+
+/** A policy as a user wrote it; `specs` by their paths in the object: `spec`, `specs[0]`. */
+export interface UserPolicy {
+  readonly kind: "NetworkPolicy" | "CiliumNetworkPolicy" | "CiliumClusterwideNetworkPolicy";
+  /** Empty for a clusterwide policy. */
+  readonly namespace: string;
+  readonly name: string;
+  readonly specs: readonly { readonly path: string; readonly spec: Readonly<Record<string, unknown>> }[];
+}
+
+/** What a question about policies needs in addition to the snapshot of a cluster. */
+export interface ClusterPolicies {
+  readonly policies: Readonly<Record<UserPolicy["kind"], Part<readonly UserPolicy[]>>>;
+  /** A namespace's name to its labels. */
+  readonly namespaces: Part<ReadonlyMap<string, Readonly<Record<string, string>>>>;
+}
+
+/** `policyDefaultLocalCluster` is the Helm value of `policy-default-local-cluster` in cilium-config. */
+export interface WhatIfQuestion {
+  readonly key: "policyDefaultLocalCluster";
+  readonly value: boolean;
+}
+
+/** The pods of other clusters that a selector matches only with one of the two values. */
+export interface RemotePeers {
+  /** What they get from the change: `gain` or `lose` the access that this rule decides about. */
+  readonly access: "gain" | "lose";
+  /** Pods, or identities of a cluster whose pods were not supplied. */
+  readonly count: number;
+  readonly names: readonly string[];
+  /** Why the count is not complete. */
+  readonly incomplete?: string;
+}
+
+/** One selector of a policy whose meaning would change. */
+export interface WhatIfChange {
+  readonly kind: UserPolicy["kind"];
+  readonly namespace: string;
+  readonly name: string;
+  /** `spec.ingress[0].fromEndpoints[1]`. */
+  readonly path: string;
+  readonly direction: "ingress" | "egress";
+  readonly verdict: "allow" | "deny";
+  readonly now: string;
+  readonly after: string;
+  readonly remote: RemotePeers;
+  /** What to write so that the selector keeps its meaning. */
+  readonly remedy: string;
+}
+
+export interface WhatIfCluster {
+  readonly cluster: string;
+  /** Absent if cilium-config could not be read: then nothing is judged. */
+  readonly now?: boolean;
+  /** Where `now` is from. */
+  readonly source: string;
+  readonly after: boolean;
+  readonly changes: readonly WhatIfChange[];
+}
+
+export interface WhatIfReport extends WhatIfQuestion {
+  readonly clusters: readonly WhatIfCluster[];
+  readonly unread: readonly Finding[];
+}
