@@ -1,6 +1,7 @@
 import type { Finding } from "#harness/model/finding.ts";
 import { defineCommand } from "./command.ts";
-import { json, lab } from "./options.ts";
+import { json, lab, whatIf } from "./options.ts";
+import { describeWhatIf, whatIfExitCode } from "./what-if-lines.ts";
 
 export const diagnose = defineCommand({
   name: "diagnose",
@@ -12,9 +13,16 @@ export const diagnose = defineCommand({
       words: "files",
     },
   ],
-  options: { ...lab, ...json },
+  options: { ...lab, ...json, whatIf },
   async run({ words: files, options, session }) {
-    const { diagnoseFiles, diagnoseLab } = await import("#harness/jobs/diagnose.ts");
+    const { askWhatIf, diagnoseFiles, diagnoseLab } = await import("#harness/jobs/diagnose.ts");
+    if (options.whatIf !== undefined) {
+      const report = await askWhatIf(options.whatIf, { lab: options.lab, paths: files });
+      if (options.json) await session.json({ whatIf: report });
+      else for (const line of describeWhatIf(report)) session.say(line);
+      process.exitCode = whatIfExitCode(report);
+      return;
+    }
     const findings = await (files.length === 0 ? diagnoseLab(options.lab) : diagnoseFiles(files));
     if (options.json) await session.json({ findings });
     else for (const line of describeFindings(findings)) session.say(line);

@@ -2,21 +2,41 @@ import { stat } from "node:fs/promises";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { readingUserFile } from "#harness/config/user-file.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
+import { whatIf } from "#harness/diagnose/what-if.ts";
 import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidence.ts";
+import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
+import type { WhatIfQuestion, WhatIfReport } from "#harness/model/what-if.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
 /** Findings on a running lab from observation only: the fault journal is not read, nothing is healed. */
 export async function diagnoseLab(lab: string): Promise<Finding[]> {
-  const mesh = new Mesh(await requireLab(lab));
-  return diagnose(snapshotOf(await collectEvidence(mesh, { logs: false })));
+  return diagnose(snapshotOf(await evidenceOfLab(lab)));
 }
 
 /** The same from folders of evidence and sysdump archives, with no cluster. */
 export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]> {
+  return diagnose(snapshotOf(await evidenceOfFiles(paths)));
+}
+
+/** What a setting would change: of a running lab, or of files if there are any. */
+export async function askWhatIf(
+  question: WhatIfQuestion,
+  from: { readonly lab: string; readonly paths: readonly string[] },
+): Promise<WhatIfReport> {
+  const evidence = await (from.paths.length === 0 ? evidenceOfLab(from.lab) : evidenceOfFiles(from.paths));
+  const policies = new Map([...evidence].map(([name, files]) => [name, policiesOf(files)]));
+  return whatIf(snapshotOf(evidence), policies, question);
+}
+
+async function evidenceOfLab(lab: string): Promise<ReadonlyMap<string, ClusterEvidence>> {
+  return collectEvidence(new Mesh(await requireLab(lab)), { logs: false });
+}
+
+async function evidenceOfFiles(paths: readonly string[]): Promise<ReadonlyMap<string, ClusterEvidence>> {
   const evidence = new Map<string, ClusterEvidence>();
   const from = new Map<string, string>();
   for (const path of paths)
@@ -29,7 +49,7 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
       from.set(name, path);
       evidence.set(name, files);
     }
-  return diagnose(snapshotOf(evidence));
+  return evidence;
 }
 
 const remedy = "give a folder such as reports/latest/artifacts/<suite>, or a zip written by `cilium sysdump`";

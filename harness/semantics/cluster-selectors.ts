@@ -1,5 +1,13 @@
 import type { UserPolicy } from "#harness/model/what-if.ts";
-import { bareKey, clusterKey, keysOf, labelsMatch, namespaceKey, namespaceLabel, type Selector } from "./policy-model.ts";
+import {
+  bareKey,
+  clusterKey,
+  keysOf,
+  labelsMatch,
+  namespaceKey,
+  namespaceLabel,
+  type Selector,
+} from "./policy-model.ts";
 
 /** Labels of a pod as Cilium's identities carry them, without their source. */
 export type IdentityLabels = Readonly<Record<string, string>>;
@@ -103,7 +111,7 @@ function ofKubernetes(policy: UserPolicy, path: string, spec: Json): OpenSelecto
             peers: "pods",
             matches: (labels) =>
               labelsMatch(podSelector, (key) => labels[key]) &&
-              (peer.namespaceSelector === undefined
+              ((peer.namespaceSelector ?? undefined) === undefined
                 ? labels[namespaceKey] === policy.namespace
                 : labelsMatch(peer.namespaceSelector, (key) => labels[`${namespaceLabel}${key}`])),
           },

@@ -1,0 +1,174 @@
+import { before } from "#harness/lib/names.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type {
+  ClusterPolicies,
+  RemotePeers,
+  UserPolicy,
+  WhatIfChange,
+  WhatIfCluster,
+  WhatIfQuestion,
+  WhatIfReport,
+} from "#harness/model/what-if.ts";
+import { type OpenSelector, openSelectors } from "#harness/semantics/cluster-selectors.ts";
+import { clusterKey } from "#harness/semantics/policy-model.ts";
+import { known, nameOf } from "./parts.ts";
+import { type RemotePod, remotePodsOf } from "./remote-pods.ts";
+
+const settingKey = "policy-default-local-cluster";
+const namesShown = 5;
+
+/** The policies whose meaning changes if every cluster gets the value of the question. */
+export function whatIf(
+  mesh: MeshSnapshot,
+  policies: ReadonlyMap<string, ClusterPolicies>,
+  question: WhatIfQuestion,
+): WhatIfReport {
+  const answers = mesh.clusters.map((cluster) => ofCluster(mesh, cluster, policies, question));
+  return {
+    ...question,
+    clusters: answers.map((a) => a.answer),
+    unread: answers.flatMap((a) => a.unread),
+  };
+}
+
+function ofCluster(
+  mesh: MeshSnapshot,
+  cluster: ClusterSnapshot,
+  all: ReadonlyMap<string, ClusterPolicies>,
+  { value: after }: WhatIfQuestion,
+): { answer: WhatIfCluster; unread: Finding[] } {
+  const name = nameOf(cluster);
+  const current = valueNow(cluster);
+  if ("why" in current)
+    return {
+      answer: { cluster: name, source: current.why, after, changes: [] },
+      unread: [
+        unreadOf(name, "cilium-config", `${current.why}; whether the question changes anything is not known`),
+      ],
+    };
+  const answer = { cluster: name, ...current, after };
+  if (current.now === after) return { answer: { ...answer, changes: [] }, unread: [] };
+  const own = all.get(cluster.name);
+  const parts = Object.entries(own?.policies ?? {});
+  const unread = parts.flatMap(([kind, part]) =>
+    part.ok ? [] : [unreadOf(name, `objects of kind ${kind}`, part.why)],
+  );
+  if (own === undefined) unread.push(unreadOf(name, "policies", "no file of policies was given"));
+  const remote = remotePodsOf(mesh, cluster, all);
+  const found = parts
+    .flatMap(([, part]) => known(part))
+    .sort((a, b) => before(`${a.kind} ${a.namespace}/${a.name}`, `${b.kind} ${b.namespace}/${b.name}`));
+  const changes = found.flatMap((policy) =>
+    openSelectors(policy).flatMap((selector) => changesOf({ cluster, policy, selector, after, remote })),
+  );
+  // Only where something changes do the pods of the other clusters matter.
+  if (changes.some((c) => c.remote.incomplete !== undefined))
+    unread.push(...remote.missing.map((why) => unreadOf(name, "pods of the other clusters", why)));
+  return { answer: { ...answer, changes }, unread };
+}
+
+/** The chart writes the key since 1.18. Before, Cilium has no such setting and selects from every cluster. */
+function valueNow(cluster: ClusterSnapshot): { now: boolean; source: string } | { why: string } {
+  if (!cluster.config.ok) return { why: `cilium-config could not be read: ${cluster.config.why}` };
+  const text = cluster.config.value[settingKey];
+  if (text === undefined)
+    return { now: false, source: `cilium-config has no ${settingKey}, as with charts older than 1.18` };
+  if (text !== "true" && text !== "false") return { why: `${settingKey} is ${JSON.stringify(text)}` };
+  return { now: text === "true", source: `${settingKey} in cilium-config` };
+}
+
+interface Affected {
+  readonly cluster: ClusterSnapshot;
+  readonly policy: UserPolicy;
+  readonly selector: OpenSelector;
+  readonly after: boolean;
+  readonly remote: { readonly pods: readonly RemotePod[]; readonly missing: readonly string[] };
+}
+
+function changesOf(affected: Affected): WhatIfChange[] {
+  const { cluster, policy, selector, after } = affected;
+  const backends = selector.peers === "service" ? backendsOf(affected) : undefined;
+  // A service without a selector gives addresses, which belong to no cluster.
+  if (backends === "addresses") return [];
+  const local = `${nounOf[selector.peers]} of ${nameOf(cluster)} only`;
+  const every = `${nounOf[selector.peers]} of every cluster`;
+  return [
+    {
+      kind: policy.kind,
+      namespace: policy.namespace,
+      name: policy.name,
+      path: selector.path,
+      direction: selector.direction,
+      verdict: selector.verdict,
+      now: after ? every : local,
+      after: after ? local : every,
+      remote: remoteOf(affected, selector.matches ?? backends),
+      remedy: remedyOf(affected),
+    },
+  ];
+}
+
+const nounOf = { pods: "pods", nodes: "nodes", service: "pods of the service" } as const;
+
+type Matches = NonNullable<OpenSelector["matches"]>;
+
+/** Which pods Cilium selects for `toServices`; undefined if the services could not be found. */
+function backendsOf({ cluster, selector: { service } }: Affected): Matches | "addresses" | undefined {
+  if (service === undefined || !cluster.services.ok) return undefined;
+  const services = cluster.services.value.filter(
+    (s) => s.name === service.name && (service.namespace === "" || s.namespace === service.namespace),
+  );
+  const chosen = services.filter((s) => Object.keys(s.selector).length > 0);
+  if (services.length > 0 && chosen.length === 0) return "addresses";
+  if (chosen.length === 0) return undefined;
+  return (labels) =>
+    chosen.some(
+      (s) =>
+        labels["io.kubernetes.pod.namespace"] === s.namespace &&
+        Object.entries(s.selector).every(([key, value]) => labels[key] === value),
+    );
+}
+
+function remoteOf({ selector, after, remote }: Affected, matches: Matches | undefined): RemotePeers {
+  // What is no longer selected loses what an allow rule gives, and gains what a deny rule takes.
+  const access = (selector.verdict === "allow") === after ? "lose" : "gain";
+  if (matches === undefined)
+    return {
+      access,
+      count: 0,
+      names: [],
+      incomplete:
+        selector.peers === "nodes"
+          ? "nodes of other clusters are not counted"
+          : "the service was not found, so its pods are not counted",
+    };
+  try {
+    const found = remote.pods.filter((pod) => matches(pod.labels)).map((pod) => pod.name);
+    const incomplete = remote.missing.length > 0 ? { incomplete: remote.missing.join("; ") } : {};
+    return { access, count: found.length, names: found.slice(0, namesShown), ...incomplete };
+  } catch (error) {
+    // The model does not know every operator that a later Cilium may accept.
+    const why = error instanceof Error ? error.message : String(error);
+    return { access, count: 0, names: [], incomplete: `the selector is not understood: ${why}` };
+  }
+}
+
+function remedyOf({ cluster, policy, selector, after }: Affected): string {
+  const name = nameOf(cluster);
+  if (selector.peers === "service")
+    return `a label cannot be added here: replace it by toEndpoints with the service's selector, and ${after ? "an expression" : "a label"} ${clusterKey}`;
+  const place = policy.kind === "NetworkPolicy" ? `${selector.path}.podSelector` : selector.path;
+  return after
+    ? `add to ${place}.matchExpressions: {key: ${clusterKey}, operator: Exists}`
+    : `add to ${place}.matchLabels: ${clusterKey}: ${name}`;
+}
+
+const unreadOf = (cluster: string, what: string, why: string): Finding => ({
+  layer: "evidence",
+  severity: "unread",
+  cluster,
+  subject: `${what} of ${cluster}`,
+  message: `${what} of ${cluster} could not be read: ${why}`,
+  next: "supply it, or ask the live mesh; unread data is not judged",
+});
