@@ -1,4 +1,3 @@
-import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type {
@@ -58,7 +57,7 @@ function ofCluster(
   const remote = remotePodsOf(mesh, cluster, all);
   const found = parts
     .flatMap(([, part]) => known(part))
-    .sort((a, b) => before(`${a.kind} ${a.namespace}/${a.name}`, `${b.kind} ${b.namespace}/${b.name}`));
+    .toSorted((a, b) => titleOf(a).localeCompare(titleOf(b)));
   const changes = found.flatMap((policy) =>
     openSelectors(policy).flatMap((selector) => changesOf({ cluster, policy, selector, after, remote })),
   );
@@ -67,6 +66,8 @@ function ofCluster(
     unread.push(...remote.missing.map((why) => unreadOf(name, "pods of the other clusters", why)));
   return { answer: { ...answer, changes }, unread };
 }
+
+const titleOf = (p: UserPolicy): string => `${p.kind} ${p.namespace}/${p.name}`;
 
 /** The chart writes the key since 1.18. Before, Cilium has no such setting and selects from every cluster. */
 function valueNow(cluster: ClusterSnapshot): { now: boolean; source: string } | { why: string } {

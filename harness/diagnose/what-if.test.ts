@@ -1,0 +1,243 @@
+import { expect, test } from "vitest";
+import { policiesOf } from "#harness/evidence/policy-objects.ts";
+import { snapshotOf } from "#harness/evidence/snapshot.ts";
+import type { WhatIfReport } from "#harness/model/what-if.ts";
+import { whatIf } from "./what-if.ts";
+
+type Files = Readonly<Record<string, unknown>>;
+
+const pod = (name: string, labels: Record<string, string>, namespace = "shop") => ({
+  metadata: { name, namespace, labels },
+  spec: {},
+  status: {},
+});
+const policy = (kind: string, name: string, spec: unknown, namespace: string | undefined = "shop") => ({
+  kind,
+  metadata: { name, ...(namespace === "" ? {} : { namespace }) },
+  spec,
+});
+const cilium = (...peers: unknown[]) =>
+  policy("CiliumNetworkPolicy", "from", { endpointSelector: {}, ingress: [{ fromEndpoints: peers }] });
+
+function files(name: string, setting: string | undefined, over: Files = {}): ReadonlyMap<string, string> {
+  const all: Files = {
+    "cilium-config.json": {
+      "cluster-name": name,
+      ...(setting === undefined ? {} : { "policy-default-local-cluster": setting }),
+    },
+    "namespaces.json": [{ metadata: { name: "shop", labels: { team: "red" } } }],
+    "pods.json": [],
+    "services.json": [],
+    "networkpolicies.json": [],
+    "ciliumnetworkpolicies.json": [],
+    "ciliumclusterwidenetworkpolicies.json": [],
+    ...over,
+  };
+  return new Map(
+    Object.entries(all).flatMap(([file, value]) =>
+      value === undefined ? [] : [[file, typeof value === "string" ? value : JSON.stringify(value)] as const],
+    ),
+  );
+}
+
+const west = files("west", "true", {
+  "pods.json": [pod("cart-1", { app: "cart" }), pod("other", { app: "x" })],
+});
+
+function ask(value: boolean, ...clusters: ReadonlyMap<string, string>[]): WhatIfReport {
+  const names = ["east", "west"];
+  const evidence = new Map(clusters.map((c, i) => [names[i] ?? `cluster ${i}`, c]));
+  const policies = new Map([...evidence].map(([name, c]) => [name, policiesOf(c)]));
+  return whatIf(snapshotOf(evidence), policies, { key: "policyDefaultLocalCluster", value });
+}
+
+/** The paths of changed selectors in east. */
+const paths = (report: WhatIfReport): string[] => (report.clusters[0]?.changes ?? []).map((c) => c.path);
+const ofPolicy = (object: unknown, kind = "ciliumnetworkpolicies", value = true): WhatIfReport =>
+  ask(value, files("east", String(!value), { [`${kind}.json`]: [object] }), west);
+
+test("a selector without a cluster loses the pods of other clusters that it selected", () => {
+  const report = ofPolicy(cilium({ matchLabels: { app: "cart" } }));
+  expect(report.unread).toEqual([]);
+  expect(report.clusters[0]).toMatchObject({ cluster: "east", now: false, after: true });
+  expect(report.clusters[0]?.changes).toEqual([
+    {
+      kind: "CiliumNetworkPolicy",
+      namespace: "shop",
+      name: "from",
+      path: "spec.ingress[0].fromEndpoints[0]",
+      direction: "ingress",
+      verdict: "allow",
+      now: "pods of every cluster",
+      after: "pods of east only",
+      remote: { access: "lose", count: 1, names: ["west/shop/cart-1"] },
+      remedy:
+        "add to spec.ingress[0].fromEndpoints[0].matchExpressions: {key: io.cilium.k8s.policy.cluster, operator: Exists}",
+    },
+  ]);
+});
+
+test("with the opposite value it gains them, and the remedy names the cluster", () => {
+  const [change] = ofPolicy(cilium({}), undefined, false).clusters[0]?.changes ?? [];
+  expect(change).toMatchObject({
+    now: "pods of east only",
+    after: "pods of every cluster",
+    remote: { access: "gain", count: 2 },
+    remedy: "add to spec.ingress[0].fromEndpoints[0].matchLabels: io.cilium.k8s.policy.cluster: east",
+  });
+});
+
+test("selectors that name a cluster in any form, or reserved labels, keep their meaning", () => {
+  const key = "io.cilium.k8s.policy.cluster";
+  const report = ofPolicy(
+    cilium(
+      { matchLabels: { [key]: "west" } },
+      { matchLabels: { [`k8s:${key}`]: "west" } },
+      { matchLabels: { [`any:${key}`]: "west" } },
+      { matchExpressions: [{ key, operator: "Exists" }] },
+      { matchLabels: { "reserved:host": "" } },
+      { matchLabels: { app: "cart" } },
+    ),
+  );
+  expect(paths(report)).toEqual(["spec.ingress[0].fromEndpoints[5]"]);
+});
+
+test("every rule is read: specs, egress, deny rules, nodes; entities, CIDRs and subjects are not affected", () => {
+  const report = ask(
+    true,
+    files("east", "false", {
+      "ciliumclusterwidenetworkpolicies.json": [
+        {
+          metadata: { name: "wide" },
+          specs: [
+            {
+              endpointSelector: {},
+              ingress: [{ fromEntities: ["cluster"] }, { fromCIDR: ["10.0.0.0/8"] }, {}],
+            },
+            {
+              endpointSelector: {},
+              ingressDeny: [{ fromEndpoints: [{}] }],
+              egress: [{ toNodes: [{}] }, { toFQDNs: [{ matchName: "a.example" }] }],
+              egressDeny: [{ toEndpoints: [{}] }],
+            },
+          ],
+        },
+      ],
+    }),
+    west,
+  );
+  expect(paths(report)).toEqual([
+    "specs[1].ingressDeny[0].fromEndpoints[0]",
+    "specs[1].egress[0].toNodes[0]",
+    "specs[1].egressDeny[0].toEndpoints[0]",
+  ]);
+  // A deny rule that selects fewer pods lets the others in.
+  expect(report.clusters[0]?.changes[0]).toMatchObject({
+    verdict: "deny",
+    remote: { access: "gain", count: 2 },
+  });
+  expect(report.clusters[0]?.changes[1]?.remote.incomplete).toContain("nodes");
+});
+
+test("in a NetworkPolicy only the pod selector can name a cluster, and ipBlock is not affected", () => {
+  const report = ofPolicy(
+    policy("NetworkPolicy", "np", {
+      podSelector: {},
+      ingress: [
+        {
+          from: [
+            { namespaceSelector: { matchLabels: { team: "red" } } },
+            { namespaceSelector: { matchLabels: { "io.cilium.k8s.policy.cluster": "west" } } },
+            { podSelector: { matchLabels: { "io.cilium.k8s.policy.cluster": "west" } } },
+            { ipBlock: { cidr: "192.0.2.0/24" } },
+            { podSelector: { matchLabels: { app: "cart" } } },
+          ],
+        },
+        {},
+      ],
+      egress: [{ to: [{ namespaceSelector: { matchLabels: { team: "blue" } } }] }],
+    }),
+    "networkpolicies",
+  );
+  expect(report.clusters[0]?.changes.map((c) => [c.path, c.remote.count])).toEqual([
+    ["spec.ingress[0].from[0]", 2],
+    ["spec.ingress[0].from[1]", 0],
+    ["spec.ingress[0].from[4]", 1],
+    ["spec.egress[0].to[0]", 0],
+  ]);
+});
+
+test("toServices of a service with a selector is affected, of one without it is not", () => {
+  const service = (name: string, selector: unknown) => ({
+    metadata: { name, namespace: "shop" },
+    spec: { selector },
+  });
+  const to = (serviceName: string) => ({ toServices: [{ k8sService: { serviceName, namespace: "shop" } }] });
+  const report = ask(
+    true,
+    files("east", "false", {
+      "services.json": [service("carts", { app: "cart" }), service("addresses", {})],
+      "ciliumnetworkpolicies.json": [
+        policy("CiliumNetworkPolicy", "p", { egress: [to("carts"), to("addresses"), to("unknown")] }),
+      ],
+    }),
+    west,
+  );
+  expect(paths(report)).toEqual(["spec.egress[0].toServices[0]", "spec.egress[2].toServices[0]"]);
+  expect(report.clusters[0]?.changes[0]?.remote).toEqual({
+    access: "lose",
+    count: 1,
+    names: ["west/shop/cart-1"],
+  });
+  expect(report.clusters[0]?.changes[1]?.remote.incomplete).toContain("was not found");
+});
+
+test("nothing changes where the value is already there; a missing key means false", () => {
+  const object = { "ciliumnetworkpolicies.json": [cilium({})] };
+  expect(ask(true, files("east", "true", object), west).clusters[0]).toMatchObject({
+    now: true,
+    changes: [],
+  });
+  const old = ask(true, files("east", undefined, object), west).clusters[0];
+  expect(old).toMatchObject({ now: false, source: expect.stringContaining("has no") });
+  expect(old?.changes).toHaveLength(1);
+});
+
+test("what could not be read is unread: configuration, a kind of policies, a sysdump's empty list is not", () => {
+  const said = (over: Files): string[] =>
+    ask(true, files("east", "false", over), west).unread.map((f) => f.message);
+  expect(said({ "cilium-config.json": "could not be collected: refused" })).toEqual([
+    expect.stringContaining("refused"),
+  ]);
+  expect(said({ "ciliumclusterwidenetworkpolicies.json": undefined })).toEqual([
+    expect.stringContaining("CiliumClusterwideNetworkPolicy"),
+  ]);
+  expect(said({ "networkpolicies.json": "null" })).toEqual([]);
+});
+
+test("without the other cluster's files its identities are counted, or it is said that they are missing", () => {
+  const agent = (labels: string[]) => ({
+    "ciliumnetworkpolicies.json": [cilium({ matchLabels: { app: "cart" } })],
+    "peers.json": { agents: { west: ["https://west"] }, kvstoreMesh: {} },
+    "agent-n-status.json": "{}",
+    "agent-n-identities.json": labels.length === 0 ? [] : [{ id: 133_000, labels }],
+  });
+  const own = (cluster: string) => [
+    "k8s:app=cart",
+    `k8s:io.cilium.k8s.policy.cluster=${cluster}`,
+    "k8s:io.kubernetes.pod.namespace=shop",
+  ];
+  const seen = ask(true, files("east", "false", agent(own("west"))));
+  expect(seen.clusters[0]?.changes[0]?.remote).toEqual({
+    access: "lose",
+    count: 1,
+    names: ["west/shop (identity 133000)"],
+  });
+  expect(seen.unread).toEqual([]);
+  const unseen = ask(true, files("east", "false", agent(own("east"))));
+  expect(unseen.clusters[0]?.changes[0]?.remote).toMatchObject({
+    count: 0,
+    incomplete: expect.stringContaining("west"),
+  });
+  expect(unseen.unread).toHaveLength(1);
+});
