@@ -1,17 +1,10 @@
 import { expect, test } from "vitest";
-import {
-  judgeCondition,
-  judgeExported,
-  judgePorts,
-  judgeSliceLabels,
-  judgeSrv,
-  judgeValue,
-} from "./mcs.ts";
+import { judgeCondition, judgeExported, judgePorts, judgeSliceLabels, judgeSrv, judgeValue } from "./mcs.ts";
 
 test("a value of an import is compared as a whole, and a missing one is named", () => {
-  expect(judgeValue("west", { clientIP: { timeoutSeconds: 1 } }, { clientIP: { timeoutSeconds: 1 } }).outcome).toBe(
-    "pass",
-  );
+  expect(
+    judgeValue("west", { clientIP: { timeoutSeconds: 1 } }, { clientIP: { timeoutSeconds: 1 } }).outcome,
+  ).toBe("pass");
   expect(judgeValue("west: session affinity", undefined, "ClientIP").reasons).toEqual([
     'west: session affinity: nothing instead of "ClientIP"',
   ]);

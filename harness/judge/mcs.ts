@@ -54,7 +54,10 @@ export function judgeCondition(
 export function judgeExported(
   what: string,
   actual: Readonly<Record<string, string>>,
-  { exported, withheld }: { readonly exported: Readonly<Record<string, string>>; readonly withheld: readonly string[] },
+  {
+    exported,
+    withheld,
+  }: { readonly exported: Readonly<Record<string, string>>; readonly withheld: readonly string[] },
 ): Verdict {
   return failedBecause([
     ...Object.entries(exported)
@@ -66,7 +69,11 @@ export function judgeExported(
 }
 
 /** SRV records: one for each expected target, whose name begins as expected, with the right port. */
-export function judgeSrv(what: string, actual: readonly SrvRecord[], expected: readonly SrvRecord[]): Verdict {
+export function judgeSrv(
+  what: string,
+  actual: readonly SrvRecord[],
+  expected: readonly SrvRecord[],
+): Verdict {
   const fits = (a: SrvRecord, e: SrvRecord): boolean => a.port === e.port && a.name.startsWith(e.name);
   const text = ({ name, port }: SrvRecord): string => `${name}:${port}`;
   return failedBecause([
