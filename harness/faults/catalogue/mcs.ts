@@ -2,7 +2,8 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { operatorSelector } from "#harness/cluster/selectors.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { exportOf, mcsLabel } from "#harness/workloads/mcs.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
+import { exportersOf, exportOf, mcsLabel } from "#harness/workloads/mcs.ts";
 import type { Injected, SuiteFault, SuiteFaultContext } from "../fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { clusterAt } from "./victim.ts";
@@ -33,6 +34,21 @@ function changed(
     subject: `${objects.length} ${first?.kind} in ${namespace} of ${cluster.name}`,
     names: [cluster.name],
   };
+}
+
+/** Waits until the imports of every cluster say what `done` expects; otherwise tests would pass before the effect. */
+async function untilImports(
+  { mesh, namespace, signal }: SuiteFaultContext,
+  what: string,
+  done: (imports: readonly KubeObject[]) => boolean,
+): Promise<void> {
+  for (const { name, kube } of mesh.clusters)
+    await kube.until(
+      kinds.serviceImport,
+      { namespace },
+      (imports) => (done(imports) ? ready(undefined) : notYet("not yet")),
+      { what: `${what} in ${name}`, withinMs: 60_000, signal },
+    );
 }
 
 /** The same fields with their old values, for a merge patch that restores them. */
@@ -69,7 +85,13 @@ export const mcsFaults: readonly SuiteFault[] = [
         await ctx.recordUndo({ do: "apply", cluster: cluster.name, object });
         await cluster.kube.remove(kinds.serviceExport, ctx.namespace, metadata.name);
       }
-      return changed(ctx, cluster, exports);
+      return {
+        ...changed(ctx, cluster, exports),
+        tookHold: () =>
+          untilImports(ctx, `no import from ${cluster.name}`, (imports) =>
+            imports.every((i) => !exportersOf(i).includes(cluster.name)),
+          ),
+      };
     },
   },
   {
@@ -82,6 +104,7 @@ export const mcsFaults: readonly SuiteFault[] = [
       const { namespace } = ctx;
       const added: KubeObject[] = [];
       const names: string[] = [];
+      const wanted: { readonly name: string; readonly from: string }[] = [];
       for (const cluster of [clusterAt(ctx, 0), clusterAt(ctx, 1)]) {
         const exports = await cluster.kube.list(kinds.serviceExport, namespace);
         const exported = new Set(exports.map((e) => e.metadata.name));
@@ -97,9 +120,19 @@ export const mcsFaults: readonly SuiteFault[] = [
           });
           added.push(await cluster.kube.apply(exportOf(namespace, metadata.name)));
           names.push(metadata.name);
+          wanted.push({ name: metadata.name, from: cluster.name });
         }
       }
-      return { ...changed(ctx, clusterAt(ctx, 1), added), names: [...new Set(names)] };
+      return {
+        ...changed(ctx, clusterAt(ctx, 1), added),
+        names,
+        tookHold: () =>
+          untilImports(ctx, "imports of the added exports", (imports) =>
+            wanted.every(({ name, from }) =>
+              imports.some((i) => i.metadata.name === name && exportersOf(i).includes(from)),
+            ),
+          ),
+      };
     },
   },
   {
