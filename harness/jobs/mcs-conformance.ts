@@ -69,7 +69,7 @@ export async function runConformance(options: {
         tolerate: true,
         // It merges several kubeconfigs only from the environment. Cilium's build of it runs only on request.
         env: {
-          KUBECONFIG: [...new Set(clusters.map((c) => c.kubeconfig))].join(delimiter),
+          KUBECONFIG: [...new Set(clusters.map((c) => resolve(c.kubeconfig)))].join(delimiter),
           MCS_API_CONFORMANCE_TESTS: "1",
         },
       },

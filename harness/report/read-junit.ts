@@ -32,7 +32,10 @@ const caseSchema = z.looseObject({
 const suiteSchema = z.looseObject({ testcase: oneOrMore(caseSchema) });
 const fileSchema = z.union([
   z.looseObject({ testsuites: z.looseObject({ testsuite: oneOrMore(suiteSchema) }) }),
-  z.looseObject({ testsuite: oneOrMore(suiteSchema) }),
+  // An absent list reads as an empty one, so any other document would fit.
+  z
+    .looseObject({ testsuite: oneOrMore(suiteSchema) })
+    .refine((file) => file.testsuite.length > 0, "no testsuite"),
 ]);
 
 /** The cases of a JUnit file. Throws if the text is not JUnit. */
