@@ -184,6 +184,11 @@ export const testing = {
     "only what failed, was unknown or had a set-up error in that run: its id, latest, or its folder",
     "files",
   ),
+  mcsConformance: text(
+    "--mcs-conformance <file>",
+    "after the suites, also run this test binary of MCS-API's conformance programme, and take over its results",
+    "files",
+  ),
   failFast: flag("--fail-fast", "start no test after the first failure"),
   pauseOnFail: flag(
     "--pause-on-fail",

@@ -111,13 +111,14 @@ async function writeContextTo(
   file: string,
   { words: suites, options: o, session }: Pick<Input<typeof options>, "words" | "options" | "session">,
 ): Promise<void> {
-  const { selection, rerunFailed, suitesDir, ...testing } = testingOf(o);
+  const { selection, rerunFailed, suitesDir, mcsConformance, ...testing } = testingOf(o);
   if (o.context !== undefined)
     throw new MeshproofError("usage", "--write-context needs a lab: --context names external clusters");
   if (
     suites.length > 0 ||
     rerunFailed !== undefined ||
     suitesDir !== undefined ||
+    mcsConformance !== undefined ||
     Object.keys(selection).length > 0
   )
     throw new MeshproofError(

@@ -2,6 +2,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { configurationFaults } from "./catalogue/configuration.ts";
 import { controlPlaneFaults } from "./catalogue/control-plane.ts";
 import { etcdCertificateFault } from "./catalogue/etcd-certificate.ts";
+import { mcsFaults } from "./catalogue/mcs.ts";
 import { networkFaults } from "./catalogue/network.ts";
 import { nodeFaults } from "./catalogue/nodes.ts";
 import { policyFaults } from "./catalogue/policy.ts";
@@ -16,6 +17,7 @@ export const faults: readonly Fault[] = [
   ...workloadFaults,
   ...policyFaults,
   ...configurationFaults,
+  ...mcsFaults,
   ...stateFaults,
   ...controlPlaneFaults,
   ...trustFaults,

@@ -19,7 +19,7 @@ import { checkTestFiles } from "./test-files.ts";
 export interface RunOptions
   extends Pick<
     TestOptions,
-    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat"
+    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat" | "mcsConformance"
   > {
   readonly plan: KindLabPlan;
   readonly report: RunReport;
@@ -107,6 +107,7 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
       failFast: options.failFast,
       pauseOnFail: options.pauseOnFail,
       repeat: options.repeat,
+      mcsConformance: options.mcsConformance,
     }),
   });
 }

@@ -45,6 +45,7 @@ import {
 } from "#harness/testkit/suite-list.ts";
 import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
 import { correctSpoiled, keepInSeries } from "./keep-series.ts";
+import { conformanceSuite, runConformance } from "./mcs-conformance.ts";
 import { pauseOnFail, requireTerminal, signalOfFailure } from "./pause-on-fail.ts";
 import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
@@ -88,6 +89,8 @@ export interface TestOptions {
   readonly again?: Again;
   readonly series?: string;
   readonly baseline?: string;
+  /** The conformance programme of MCS-API, which runs after the suites. */
+  readonly mcsConformance?: string;
   /** Set by `run` and `test`: collects the results, and adds what ended the command early. */
   readonly report?: RunReport;
   /** A command line that reproduces the run. */
@@ -237,7 +240,8 @@ async function testUnderLock(
     await watch[Symbol.asyncDispose]();
     await pausing;
   }
-  const results = await resultsOf(run, reporter);
+  const conformance = await conformanceOf(run);
+  const results = await resultsOf(run, reporter, conformance);
   return leaveReport(options, dir, { ...head, durationMs: monotonicMs() - startedMs, ...results });
 }
 
@@ -290,19 +294,27 @@ function reporterOf(
   });
 }
 
+/** The results of `--mcs-conformance`; none if the run has ended early. */
+async function conformanceOf({ options, mesh, dir, failed }: Run): Promise<SuiteRecord[]> {
+  const { mcsConformance: file, say, signal } = options;
+  if (file === undefined || signal.aborted || failed.signal.aborted) return [];
+  return [await runConformance({ file, clusters: mesh.clusters, dir, say, signal })];
+}
+
 /** The suites as finally judged, and their totals. */
 async function resultsOf(
   { options, all, chosen, mesh, head, dir, failed }: Run,
   reporter: RecordReporter,
+  conformance: readonly SuiteRecord[],
 ): Promise<Pick<RunRecord, "suites" | "totals">> {
   const { plan } = mesh.state;
   const names = chosen.map((s) => s.info.name);
   const inOrder = [...reporter.suites].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
-  const records = failUnexpectedSkips(inOrder, await readAllowances(), {
+  const records = failUnexpectedSkips([...inOrder, ...conformance], await readAllowances(), {
     ciliums: head.clusters.map((c) => c.cilium),
     imageSource: head.imageSource,
     profile: head.profile,
-    suites: isGeneratedLab(plan) ? [...suiteNames(all, "core"), ...plan.suites] : [],
+    suites: isGeneratedLab(plan) ? [...suiteNames(all, "core"), ...plan.suites, conformanceSuite] : [],
   });
   const suites = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of suites) {

@@ -2,6 +2,7 @@ import type { KubeObject } from "./kube.ts";
 
 interface Endpoint {
   readonly addresses: readonly string[];
+  readonly hostname?: string;
   readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean };
 }
 

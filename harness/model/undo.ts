@@ -14,6 +14,8 @@ const undoKinds = [
   "ciliumEndpoint",
   "ciliumNetworkPolicy",
   "networkPolicy",
+  "serviceExport",
+  "serviceImport",
 ] as const;
 
 const mapping = z.record(z.string(), z.unknown());

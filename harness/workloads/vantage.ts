@@ -121,13 +121,32 @@ export async function askFrom(
 }
 
 /** The A records of a name from a pod's resolver; none if the name does not exist. */
-export async function resolveFrom(
+export function resolveFrom(
   kube: Kube,
   from: { namespace: string; pod: string },
   name: string,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const script = `require("dns").promises.resolve4(${JSON.stringify(name)}).then((a) => a, () => []).then((a) => console.log(JSON.stringify(a)))`;
+  return lookUp<string>(kube, from, { method: "resolve4", name }, signal);
+}
+
+/** The SRV records of a name; none if the name does not exist. */
+export function resolveSrvFrom(
+  kube: Kube,
+  from: { namespace: string; pod: string },
+  name: string,
+  signal: AbortSignal,
+): Promise<{ name: string; port: number }[]> {
+  return lookUp(kube, from, { method: "resolveSrv", name }, signal);
+}
+
+async function lookUp<T>(
+  kube: Kube,
+  from: { namespace: string; pod: string },
+  { method, name }: { readonly method: "resolve4" | "resolveSrv"; readonly name: string },
+  signal: AbortSignal,
+): Promise<T[]> {
+  const script = `require("dns").promises.${method}(${JSON.stringify(name)}).then((a) => a, () => []).then((a) => console.log(JSON.stringify(a)))`;
   const result = await kube.exec(
     { namespace: from.namespace, pod: from.pod, container: "prober", argv: ["node", "-e", script] },
     { signal, timeoutMs: 20_000 },
@@ -137,5 +156,5 @@ export async function resolveFrom(
       "probe-failed",
       `${from.namespace}/${from.pod} of ${kube.cluster} could not resolve ${name}: ${result.stderr.slice(0, 300)}`,
     );
-  return JSON.parse(result.stdout) as string[];
+  return JSON.parse(result.stdout) as T[];
 }

@@ -1,28 +1,25 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
 import { echoService } from "#harness/workloads/echo.ts";
+import { addressesOf, awaitImport, awaitNoImport, exportOf } from "#harness/workloads/mcs.ts";
 import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { oneVantageOf, resolveFrom } from "#harness/workloads/vantage.ts";
+import { clusterIpNames, headlessNames } from "./dns-points.ts";
+import { conflictPoints, lifePoints, propertyPoints } from "./import-points.ts";
+import { createPoints } from "./points.ts";
+import { slicePoints, trafficPoints } from "./traffic-points.ts";
 
 const spec =
   "https://github.com/kubernetes/enhancements/tree/master/keps/sig-multicluster/1645-multi-cluster-services-api";
 
 const exported = (home: { readonly name: string }): string => `exported-by-${home.name}`;
-
-const exportOf = (namespace: string, name: string): KubeObject => ({
-  apiVersion: kinds.serviceExport.apiVersion,
-  kind: kinds.serviceExport.kind,
-  metadata: { namespace, name },
-});
-
-const clustersOf = (object: KubeObject): string[] =>
-  ((object.status?.clusters ?? []) as { cluster: string }[]).map((c) => c.cluster);
 
 async function importedAddress(
   cluster: Cluster,
@@ -30,19 +27,8 @@ async function importedAddress(
   home: Cluster,
   within: Waiting,
 ): Promise<string> {
-  return cluster.kube.until(
-    kinds.serviceImport,
-    { namespace, name: exported(home) },
-    ([found]) => {
-      if (found === undefined) return notYet("no ServiceImport");
-      const [ip] = (found.spec?.ips ?? []) as string[];
-      const from = clustersOf(found);
-      return ip !== undefined && from.length === 1 && from[0] === home.name
-        ? ready(ip)
-        : notYet(`address ${ip ?? "none"}, clusters ${from.join(", ") || "none"}`);
-    },
-    { what: `${cluster.name} to import ${exported(home)} from ${home.name}`, ...within },
-  );
+  const imported = await awaitImport(cluster, { namespace, name: exported(home) }, [home], within);
+  return found(addressesOf(imported)[0], `address of ServiceImport ${exported(home)} in ${cluster.name}`);
 }
 
 export default defineSuite(
@@ -53,11 +39,11 @@ export default defineSuite(
     order: 3,
     goal: "Multi-Cluster Services API: a service that one cluster exports is imported in the other clusters and answers there.",
     method:
-      "Creates a Service and its ServiceExport in one cluster only; checks the ServiceImport in the others and the backends that answer at its address; the import must disappear with the export.",
+      "Creates a Service and its ServiceExport in one cluster only; checks the ServiceImport in the others and the backends that answer at its address; the import must disappear with the export. One test checks each further point of KEP-1645, required or optional, with the first cluster as exporter and every cluster as importer.",
     failureMeans: "Cilium's operator, which imports services, or the data it received from the kvstore.",
     requires: ["mcsApi"],
     echo: { replicas: 2 },
-    setup: async ({ mesh, echo, namespace }) => {
+    setup: async ({ mesh, echo, namespace, images, within }) => {
       for (const home of mesh.clusters) {
         const name = exported(home);
         await home.kube.apply(
@@ -65,6 +51,7 @@ export default defineSuite(
         );
         await home.kube.apply(exportOf(namespace, name));
       }
+      await createPoints({ mesh, echo, namespace, images, within });
     },
   },
   ({ pairs, test }) => {
@@ -111,15 +98,7 @@ export default defineSuite(
         await importedAddress(from, namespace, to, within.sync);
         await to.kube.remove(kinds.serviceExport, namespace, exported(to));
         try {
-          await from.kube.until(
-            kinds.serviceImport,
-            { namespace, name: exported(to) },
-            ([found]) => (found === undefined ? ready(undefined) : notYet("still there")),
-            {
-              what: `the ServiceImport of ${to.name}'s service to disappear from ${from.name}`,
-              ...within.sync,
-            },
-          );
+          await awaitNoImport(from, { namespace, name: exported(to) }, within.sync);
         } finally {
           await to.kube.apply(exportOf(namespace, exported(to)));
         }
@@ -146,5 +125,17 @@ export default defineSuite(
         expect(verdict).toPass();
       });
     }
+    const [pair] = pairs;
+    if (pair === undefined) return;
+    for (const points of [
+      lifePoints,
+      propertyPoints,
+      conflictPoints,
+      trafficPoints,
+      slicePoints,
+      clusterIpNames,
+      headlessNames,
+    ])
+      points({ pair, test });
   },
 );

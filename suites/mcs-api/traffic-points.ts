@@ -1,0 +1,176 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgeSliceLabels } from "#harness/judge/mcs.ts";
+import { judgeSameSet } from "#harness/judge/sets.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { notYet, ready } from "#harness/lib/eventually.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { addressesOf, clustersetName, exportOf, mcsSlices } from "#harness/workloads/mcs.ts";
+import { sampleBackends } from "#harness/workloads/sampling.ts";
+import { inEvery, judgeImport, type PointsOf, section } from "./points.ts";
+
+interface Request {
+  readonly service: string;
+  readonly port?: number;
+  /** The clusters whose pods answer. */
+  readonly by: readonly Cluster[];
+}
+
+type Kit = Pick<SuiteFixtures, "mesh" | "echo" | "namespace" | "budgets" | "within">;
+
+/** From every cluster, by the address of its import: exactly the pods of `by` answer, and no request fails. */
+function answered(kit: Kit, { service, port = 80, by }: Request, signal: AbortSignal): Promise<Verdict> {
+  const { namespace, echo, budgets } = kit;
+  return inEvery(kit, `${service} to be answered by ${by.map((c) => c.name).join(" and ")}`, async (c) => {
+    const expected = await echo.allPods(by);
+    const imported = await c.kube.get(kinds.serviceImport, namespace, service);
+    const [ip] = imported === undefined ? [] : addressesOf(imported);
+    const what = `${c.name} -> ${service}:${port}`;
+    if (ip === undefined) return failedBecause([`${what}: no import with an address`]);
+    const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
+    const sample = await sampleBackends(c, { ip, port }, request);
+    return combine([
+      judgeSameSet(what, [...new Set(sample.good)], expected),
+      failedBecause(sample.bad.slice(0, 1)),
+    ]);
+  });
+}
+
+/** Who answers requests. */
+export function trafficPoints({ pair, test }: PointsOf): void {
+  test(`${pair.name} > required: a service that is not exported is reachable in no cluster by its clusterset name`, {
+    spec: section("exporting-services"),
+  }, async ({ mesh, echo, namespace, budgets, signal, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const service = "mcs-unexported";
+    const request = { count: 20, timeoutMs: budgets.requestMs, signal };
+    // Otherwise no answer would prove nothing.
+    const own = await sampleBackends(from, { ip: await echo.clusterIp(from, service) }, request);
+    const verdicts = await Promise.all(
+      mesh.clusters.map(async (c) => {
+        const what = `${c.name} -> ${service}`;
+        const imported = await c.kube.get(kinds.serviceImport, namespace, service);
+        const sample = await sampleBackends(c, { ip: clustersetName(namespace, service) }, request);
+        return failedBecause([
+          ...(imported === undefined ? [] : [`${what}: it has a ServiceImport`]),
+          ...sample.good.slice(0, 1).map((pod) => `${what}: answered by ${pod}`),
+          ...(sample.good.length + sample.bad.length === 0 ? [`${what}: no request was sent`] : []),
+        ]);
+      }),
+    );
+    expect(combine(verdicts)).toPass();
+    expect(own.good.length, `${from.name}: answers of its own ${service}`).toBeGreaterThan(0);
+  });
+
+  test(`${pair.name} > optional: an exported service answers at its clusterset name in every cluster`, {
+    requires: ["clustersetDns"],
+    spec: section("dns"),
+  }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const name = clustersetName(namespace, "mcs-plain");
+    const verdict = await inEvery({ mesh, within }, `${name} to answer`, async (c) => {
+      const expected = await echo.allPods([from]);
+      const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
+      const sample = await sampleBackends(c, { ip: name }, request);
+      return combine([
+        judgeSameSet(`${c.name} -> ${name}`, [...new Set(sample.good)], expected),
+        failedBecause(sample.bad.slice(0, 1)),
+      ]);
+    });
+    expect(verdict).toPass();
+  });
+
+  test(`${pair.name} > optional: a service that two clusters have and one exports is answered by that cluster only`, {
+    spec: section("exporting-services"),
+  }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const kit = { mesh, echo, namespace, budgets, within };
+    expect(await answered(kit, { service: "mcs-one-of-two", by: [from] }, signal)).toPass();
+  });
+
+  test(`${pair.name} > optional: where two clusters give one port name different numbers, only the older export's cluster answers`, {
+    spec: section("service-port"),
+  }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const kit = { mesh, echo, namespace, budgets, within };
+    expect(await answered(kit, { service: "mcs-port-conflict", by: [from] }, signal)).toPass();
+  });
+
+  test(`${pair.name} > optional: where two clusters have different ports, each answers at its own`, {
+    spec: section("service-port"),
+  }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const kit = { mesh, echo, namespace, budgets, within };
+    const first = await answered(kit, { service: "mcs-port-names", by: [from] }, signal);
+    const second = await answered(kit, { service: "mcs-port-names", port: 90, by: [to] }, signal);
+    expect(combine([first, second])).toPass();
+  });
+}
+
+const labelsOf = (
+  slices: readonly KubeObject[],
+  what: string,
+  wanted: { service: string; source: string },
+) =>
+  slices.length === 0
+    ? failedBecause([`${what}: no EndpointSlice of ${wanted.service} from ${wanted.source}`])
+    : combine(
+        slices.map((s) => judgeSliceLabels(`${what}/${s.metadata.name}`, s.metadata.labels ?? {}, wanted)),
+      );
+
+/** EndpointSlices with the labels of MCS-API. */
+export function slicePoints({ pair, test }: PointsOf): void {
+  const spec = section("using-endpointslice-objects-to-track-endpoints");
+
+  test(`${pair.name} > optional: every cluster has the EndpointSlices of an exported ClusterIP service`, {
+    spec,
+  }, async ({ mesh, namespace, within, unsupported, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const wanted = { service: "mcs-plain", source: from.name };
+    let without: string[] = [];
+    const verdict = await inEvery({ mesh, within }, `the EndpointSlices of ${wanted.service}`, async (c) => {
+      const slices = await mcsSlices(c, namespace, wanted.service);
+      without = [...without.filter((name) => name !== c.name), ...(slices.length === 0 ? [c.name] : [])];
+      return labelsOf(slices, c.name, wanted);
+    });
+    // An implementation that keeps the endpoints of other clusters elsewhere has none in any importing cluster, as long
+    // as the import itself is there.
+    const importing = mesh.clusters.filter((c) => c !== from);
+    const imports = await Promise.all(
+      importing.map((c) => judgeImport(c, { namespace, name: wanted.service }, () => combine([]))),
+    );
+    expect(combine(imports)).toPass();
+    if (without.length === importing.length && importing.every((c) => without.includes(c.name)))
+      unsupported("mcsEndpointSlices", `no EndpointSlice of a ClusterIP service in ${without.join(", ")}`);
+    expect(verdict).toPass();
+  });
+
+  for (const [what, name] of [
+    ["a headless service", "mcs-headless"],
+    ["a ClusterIP service that requests them", "mcs-sliced"],
+  ] as const)
+    test(`${pair.name} > optional: every cluster has the EndpointSlices of ${what}, with the labels of MCS-API, until its export is withdrawn`, {
+      requires: ["endpointSliceSync"],
+      spec,
+    }, async ({ mesh, namespace, within, expect }) => {
+      const { from } = pairIn(mesh, pair);
+      const before = await from.kube.get(kinds.serviceExport, namespace, name);
+      const verdict = await inEvery({ mesh, within }, `the EndpointSlices of ${name}`, async (c) =>
+        labelsOf(await mcsSlices(c, namespace, name), c.name, { service: name, source: from.name }),
+      );
+      expect(verdict).toPass();
+      await from.kube.remove(kinds.serviceExport, namespace, name);
+      try {
+        for (const c of mesh.clusters)
+          await c.kube.until(
+            kinds.endpointSlice,
+            { namespace, labelSelector: `multicluster.kubernetes.io/service-name=${name}` },
+            (slices) => (slices.length === 0 ? ready(undefined) : notYet(`${slices.length} left`)),
+            { what: `the EndpointSlices of ${name} to disappear from ${c.name}`, ...within.sync },
+          );
+      } finally {
+        await from.kube.apply(exportOf(namespace, name, before?.spec as Record<string, unknown> | undefined));
+      }
+    });
+}
