@@ -11,16 +11,16 @@ interface CiliumMinor {
 
 /** Every version that this repository chooses itself. `npm run outdated` lists newer ones that are served. */
 export const pins = {
-  cilium: "1.19.4",
+  cilium: "1.20.2",
   minors: {
     "1.18": {
       cilium: "1.18.11",
-      kubernetes: "1.34.4",
+      kubernetes: "1.34.9",
       testedKubernetes: ["1.30", "1.31", "1.32", "1.33"],
     },
     "1.19": {
       cilium: "1.19.7",
-      kubernetes: "1.34.4",
+      kubernetes: "1.34.9",
       testedKubernetes: ["1.32", "1.33", "1.34", "1.35"],
     },
     "1.20": {
@@ -30,11 +30,11 @@ export const pins = {
     },
   } as Readonly<Record<string, CiliumMinor>>,
   kind: "v0.33.0",
-  helm: "v3.19.0",
-  containerd: "v2.1.4",
-  cniPlugins: "v1.7.1",
+  helm: "v3.22.0",
+  containerd: "v2.4.2",
+  cniPlugins: "v1.10.0",
   /** The least: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
-  coredns: "v1.12.4",
+  coredns: "v1.15.0",
 } as const;
 
 const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");
