@@ -100,6 +100,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const artifacts = await atStep("images", () =>
     getArtifacts({
       clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+      withCiliumCli: plan.profile === "cli",
       progress,
       signal,
       ...options.images,
