@@ -60,6 +60,7 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
       }),
     ),
     provenance: state.artifacts.provenance,
+    ...(state.meshing === undefined ? {} : { meshing: state.meshing }),
     budgets: state.plan.budgets,
   };
 }
