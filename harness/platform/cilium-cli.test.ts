@@ -28,7 +28,9 @@ async function fakeCli(prints = "cilium-cli: v0.19.7 compiled with go1.26") {
 test("runs the given program on the clusters' own kubeconfigs, and returns what it printed", async () => {
   const { program, requested } = await fakeCli("connected");
   const cli = new CiliumCli({ program, version: "v1" }, signal);
-  expect(await cli.run({ argv: ["clustermesh", "connect"], clusters: [east, west] })).toBe("connected\nwarned");
+  expect(await cli.run({ argv: ["clustermesh", "connect"], clusters: [east, west] })).toBe(
+    "connected\nwarned",
+  );
   await cli.run({ argv: ["status", "--wait"], clusters: [west] });
   expect(await requested()).toEqual(["/tmp/east:/tmp/west clustermesh connect", "/tmp/west status --wait"]);
 });

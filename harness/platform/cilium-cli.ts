@@ -20,7 +20,10 @@ export class CiliumCli {
   readonly #signal: AbortSignal;
 
   /** `program`: one that Meshproof built, whose version is known: `cilium version` sends a request to the internet. */
-  constructor({ program, version }: { readonly program: string; readonly version: string }, signal: AbortSignal) {
+  constructor(
+    { program, version }: { readonly program: string; readonly version: string },
+    signal: AbortSignal,
+  ) {
     this.version = version;
     this.#program = program;
     this.#signal = signal;

@@ -35,7 +35,8 @@ export function ciliumCli({ helm, versions, chartDir, signal }: Charts): GoCompo
     generated: {
       key: versions.map(chartFile).join(" "),
       async write(dir) {
-        for (const version of versions) await packageChart({ helm, dir: await chartDir(version), to: dir, signal });
+        for (const version of versions)
+          await packageChart({ helm, dir: await chartDir(version), to: dir, signal });
         requireCharts(await readdir(dir), versions);
       },
     },

@@ -92,8 +92,7 @@ export const substitutions: readonly Substitution[] = [
       files: {
         "go.mod": "module github.com/cilium/charts\n\ngo 1.23\n",
         // The CLI reads `cilium-VERSION.tgz` from it and lists its root.
-        "charts.go":
-          'package charts\n\nimport "embed"\n\n//go:embed cilium-*.tgz\nvar HelmFS embed.FS\n',
+        "charts.go": 'package charts\n\nimport "embed"\n\n//go:embed cilium-*.tgz\nvar HelmFS embed.FS\n',
       },
       generated: "cilium-VERSION.tgz of every supported version, packaged from the chart in its own module",
     },
@@ -113,7 +112,10 @@ export const substitutionsFor = (
 const builtWith = (instead: Instead): string => {
   if (instead.kind === "version") return instead.version;
   if (instead.kind === "without-fork") return "the module that it forks";
-  const files = [...Object.keys(instead.files), ...(instead.generated === undefined ? [] : [instead.generated])];
+  const files = [
+    ...Object.keys(instead.files),
+    ...(instead.generated === undefined ? [] : [instead.generated]),
+  ];
   return `Meshproof's own module (${files.join(", ")})`;
 };
 

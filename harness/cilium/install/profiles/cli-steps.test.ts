@@ -1,7 +1,20 @@
 import { describe, expect, test } from "vitest";
-import { type CliCluster, checkOutput, connectedStep, connectStep, enabledStep, enableStep, statusStep } from "./cli-steps.ts";
+import {
+  type CliCluster,
+  checkOutput,
+  connectedStep,
+  connectStep,
+  enabledStep,
+  enableStep,
+  statusStep,
+} from "./cli-steps.ts";
 
-const cluster1: CliCluster = { name: "cluster1", context: "kind-demo-cluster1", nodes: 2, hasKvstoreMesh: true };
+const cluster1: CliCluster = {
+  name: "cluster1",
+  context: "kind-demo-cluster1",
+  nodes: 2,
+  hasKvstoreMesh: true,
+};
 const cluster2: CliCluster = { ...cluster1, name: "cluster2", context: "kind-demo-cluster2" };
 
 const green = (text: string): string => `\u001B[32m${text}\u001B[0m`;
@@ -21,7 +34,15 @@ const access = [
   "✅ Deployment clustermesh-apiserver is ready",
   "ℹ️  KVStoreMesh is enabled",
 ];
-const enabledOutput = [...access, "", "", "🔌 No cluster connected", "", "🔀 Global services: [ min:0 / avg:0.0 / max:0 ]", ""].join("\n");
+const enabledOutput = [
+  ...access,
+  "",
+  "",
+  "🔌 No cluster connected",
+  "",
+  "🔀 Global services: [ min:0 / avg:0.0 / max:0 ]",
+  "",
+].join("\n");
 
 const connectOutput = [
   "✨ Extracting access information of cluster cluster1...",
@@ -96,10 +117,22 @@ describe("the output of a command", () => {
 
   test.each([
     ["all 2 nodes", connectedOutput.replace("All 2 nodes", "All 1 nodes")],
-    ["all 2 nodes", connectedOutput.replace(/^✅ All 2.*$/m, "⚠️  1/2 nodes are not connected to all clusters [min:0 / avg:0.5 / max:1]")],
+    [
+      "all 2 nodes",
+      connectedOutput.replace(
+        /^✅ All 2.*$/m,
+        "⚠️  1/2 nodes are not connected to all clusters [min:0 / avg:0.5 / max:1]",
+      ),
+    ],
     ["cluster2 is configured", connectedOutput.replace("2/2 connected", "1/2 connected")],
     ["cluster2 is configured", connectedOutput.replace("1/1 connected", "0/1 connected")],
-    ["cluster2 is configured", connectedOutput.replace("KVStoreMesh: 1/1 configured, 1/1 connected", "KVStoreMesh: status not available")],
+    [
+      "cluster2 is configured",
+      connectedOutput.replace(
+        "KVStoreMesh: 1/1 configured, 1/1 connected",
+        "KVStoreMesh: status not available",
+      ),
+    ],
     ["deployment is ready", connectedOutput.replace(/^✅ Deployment.*$/m, "")],
     ["its address", connectedOutput.replace("  - 192.0.2.2:32379\n", "")],
     ["❌ 1 Errors:", `${connectedOutput}\n❌ 1 Errors:`],
@@ -118,7 +151,9 @@ describe("the output of a command", () => {
   });
 
   test("before connect is refused if a cluster is connected already", () => {
-    expect(() => checkOutput(enabledStep(cluster1, 1), connectedOutput)).toThrow("no cluster is connected yet");
+    expect(() => checkOutput(enabledStep(cluster1, 1), connectedOutput)).toThrow(
+      "no cluster is connected yet",
+    );
   });
 
   test.each([

@@ -118,11 +118,7 @@ export function connectStep(from: CliCluster, to: CliCluster, refusesMismatching
 }
 
 /** After `connect`, in every cluster. */
-export function connectedStep(
-  cluster: CliCluster,
-  peers: readonly CliCluster[],
-  withinMs: number,
-): CliStep {
+export function connectedStep(cluster: CliCluster, peers: readonly CliCluster[], withinMs: number): CliStep {
   const all = `${cluster.nodes}/${cluster.nodes}`;
   const copies = cluster.hasKvstoreMesh ? " - KVStoreMesh: (\\d+)/\\1 configured, \\1/\\1 connected" : "";
   return {
@@ -138,17 +134,15 @@ export function connectedStep(
       },
       ...peers.map((peer) => ({
         what: `${peer.name} is configured and connected on all ${cluster.nodes} nodes${cluster.hasKvstoreMesh ? " and in KVStoreMesh" : ""}`,
-        pattern: new RegExp(
-          `^ *- ${escaped(peer.name)}: ${all} configured, ${all} connected${copies}$`,
-          "m",
-        ),
+        pattern: new RegExp(`^ *- ${escaped(peer.name)}: ${all} configured, ${all} connected${copies}$`, "m"),
       })),
     ],
   };
 }
 
 /** The text without colours, which the CLI prints to files too. */
-const plain = (text: string): string => text.replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "");
+const plain = (text: string): string =>
+  text.replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "");
 
 /**
  * The output without colours, and what was found in it. Throws `mesh-not-ready` for a line that is missing, and for an
@@ -172,6 +166,9 @@ export function checkOutput(
   throw new MeshproofError(
     "mesh-not-ready",
     `\`cilium ${argv.join(" ")}\` ended, but ${trouble.join("; ")}. It printed:\n${output}`,
-    { remedy: "read the output; if it is right and only worded otherwise, correct harness/cilium/install/profiles/cli-steps.ts" },
+    {
+      remedy:
+        "read the output; if it is right and only worded otherwise, correct harness/cilium/install/profiles/cli-steps.ts",
+    },
   );
 }

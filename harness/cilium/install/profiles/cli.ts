@@ -27,7 +27,8 @@ export const cliProfile: Profile = {
         : await CiliumCli.onPath(signal);
     if (cli === undefined) {
       await meshByHelm(installer);
-      const note = built !== undefined && "missing" in built ? built.missing : "this lab's artifacts have none";
+      const note =
+        built !== undefined && "missing" in built ? built.missing : "this lab's artifacts have none";
       installer.meshing = {
         by: "Helm upgrades like those of the Cilium CLI",
         note: `no Cilium CLI: ${note}`,
