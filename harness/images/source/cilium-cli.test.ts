@@ -37,7 +37,7 @@ test("its module of charts has the package and the variable that the CLI imports
   const files = charts?.instead.kind === "own-module" ? charts.instead.files : {};
   expect(files["go.mod"]).toContain("module github.com/cilium/charts\n");
   expect(files["charts.go"]).toMatch(
-    /^package charts\n[^]*\/\/go:embed cilium-\*\.tgz\nvar HelmFS embed\.FS\n$/,
+    /^package charts\n[\s\S]*\/\/go:embed cilium-\*\.tgz\nvar HelmFS embed\.FS\n$/,
   );
   expect(own.map(describeSubstitution).join()).toContain("cilium-VERSION.tgz of every supported version");
 });
