@@ -14,7 +14,7 @@ export function chartVersions(lab: Iterable<string>): string[] {
 }
 
 /** The name under which the CLI looks for the chart of a version. */
-export const chartFile = (version: string): string => `cilium-${version}.tgz`;
+const chartFile = (version: string): string => `cilium-${version}.tgz`;
 
 interface Charts {
   readonly helm: string;

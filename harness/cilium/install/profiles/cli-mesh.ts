@@ -27,7 +27,7 @@ export async function meshByCli(installer: MeshInstaller, cli: CiliumCli): Promi
   const known = new Map<Cluster, CliCluster>();
   for (const c of clusters) known.set(c, await describe(c));
   const all = [...known];
-  const used = new Set<Addition>(["waitDuration", "helmCertificates", "everyStatus"]);
+  const used = new Set<Addition>(["waitDuration", "notInteractive", "helmCertificates", "everyStatus"]);
   await progress.step(
     `cilium status --wait and clustermesh enable in each cluster (CLI ${cli.version})`,
     async () => {

@@ -86,7 +86,7 @@ test("gives each command the document's arguments, and only flags of the table",
       connected,
     ].map(({ argv }) => argv.join(" ")),
   ).toEqual([
-    "status --context kind-demo-cluster1 --wait --wait-duration 600s",
+    "status --context kind-demo-cluster1 --wait --wait-duration 600s --interactive=false",
     "clustermesh enable --context kind-demo-cluster1 --service-type NodePort",
     "clustermesh status --context kind-demo-cluster1 --wait --wait-duration 600s",
     "clustermesh connect --context kind-demo-cluster1 --destination-context kind-demo-cluster2",
@@ -163,7 +163,8 @@ describe("the output of a command", () => {
     expect(() => checkOutput(statusStep(cluster1, 1), output)).toThrow(what);
   });
 
-  test("is kept without colours", () => {
-    expect(checkOutput(statusStep(cluster1, 1), statusOutput).output).not.toContain("\u001B");
+  test("is kept without colours and cursor movements", () => {
+    const refreshed = `${statusOutput}\u001B[A\u001B[2K${statusOutput}`;
+    expect(checkOutput(statusStep(cluster1, 1), refreshed).output).not.toContain("\u001B");
   });
 });

@@ -9,7 +9,7 @@ export interface CliCluster {
 }
 
 /** A line that must be in a command's output: what it shows, and its pattern. */
-export interface ExpectedLine {
+interface ExpectedLine {
   readonly what: string;
   readonly pattern: RegExp;
 }
@@ -25,6 +25,10 @@ export const additions = {
   waitDuration: {
     what: "--wait-duration",
     why: "the lab's budget for meshing bounds the wait, not the CLI's own 5 or 15 minutes",
+  },
+  notInteractive: {
+    what: "--interactive=false, for `cilium status`",
+    why: "the output then holds the last status only, not every one that was overwritten while waiting",
   },
   mismatchingCa: {
     what: "--allow-mismatching-ca",
@@ -46,7 +50,7 @@ const wait = (withinMs: number): string[] => ["--wait", "--wait-duration", `${Ma
 
 /** After Helm installed Cilium without a mesh. */
 export const statusStep = (cluster: CliCluster, withinMs: number): CliStep => ({
-  argv: ["status", "--context", cluster.context, ...wait(withinMs)],
+  argv: ["status", "--context", cluster.context, ...wait(withinMs), "--interactive=false"],
   expected: [
     { what: "Cilium is OK", pattern: /\bCilium:\s+OK$/m },
     { what: "the operator is OK", pattern: /\bOperator:\s+OK$/m },
@@ -140,9 +144,9 @@ export function connectedStep(cluster: CliCluster, peers: readonly CliCluster[],
   };
 }
 
-/** The text without colours, which the CLI prints to files too. */
+/** The text without colours and cursor movements, which the CLI prints to files too. */
 const plain = (text: string): string =>
-  text.replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g"), "");
+  text.replaceAll(new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, "g"), "");
 
 /**
  * The output without colours, and what was found in it. Throws `mesh-not-ready` for a line that is missing, and for an
