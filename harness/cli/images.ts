@@ -1,4 +1,5 @@
 import { checkWritable } from "#harness/config/user-file.ts";
+import { ciliumCliLine } from "./cilium-cli-line.ts";
 import { defineCommand } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
 import { json, labToBuild, type Parsed } from "./options.ts";
@@ -35,10 +36,12 @@ export const images = defineCommand({
     const { fetchImages } = await import("#harness/lab/images.ts");
     const { plan, images } = await planned(options);
     const artifacts = await session.withProgress((p) => fetchImages(plan, images, p, session.signal));
-    const { source, reason, clusters } = artifacts;
-    if (options.json) return session.json({ source, reason, clusters });
+    const { source, reason, clusters, ciliumCli } = artifacts;
+    const cli = ciliumCli === undefined ? {} : { ciliumCli };
+    if (options.json) return session.json({ source, reason, clusters, ...cli });
     for (const [name, c] of Object.entries(clusters))
       session.say(`${name}: Kubernetes ${c.versions.kubernetes}, Cilium ${c.ciliumVersion}: ${c.nodeImage}`);
+    if (ciliumCli !== undefined) session.say(ciliumCliLine(ciliumCli));
     session.say(`images from ${source} (${reason})`);
   },
 });

@@ -1,6 +1,7 @@
 import { clusterOf } from "#harness/cluster/cluster.ts";
 import { meshCommand, shellQuote } from "#harness/lib/shell-quote.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
+import { ciliumCliLine } from "./cilium-cli-line.ts";
 
 /** Shell-quoted, to be followed by a subcommand. */
 export const kubectlOf = (c: { readonly kubeconfig: string; readonly context: string }): string =>
@@ -16,5 +17,6 @@ export const labClusters = (state: LabState) =>
 /** Next steps with a lab that has just come up. */
 export const labLines = (state: LabState): string[] => [
   ...labClusters(state).map((c) => `${c.name}: ${kubectlOf(c)} get pods -A`),
+  ...(state.artifacts.ciliumCli === undefined ? [] : [ciliumCliLine(state.artifacts.ciliumCli)]),
   `next: ${meshCommand("test", "--lab", state.lab)}; ${meshCommand("down", "--lab", state.lab)}`,
 ];

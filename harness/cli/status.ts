@@ -1,4 +1,5 @@
 import type { LabStatus } from "#harness/jobs/status.ts";
+import { ciliumCliLine } from "./cilium-cli-line.ts";
 import { defineCommand } from "./command.ts";
 import { flag, json, lab } from "./options.ts";
 
@@ -30,12 +31,13 @@ export const status = defineCommand({
 });
 
 function statusLines(
-  { lab, mesh, imageSource, certification, clusters }: LabStatus,
+  { lab, mesh, imageSource, ciliumCli, certification, clusters }: LabStatus,
   kubectlOf: (cluster: LabStatus["clusters"][number]) => string,
 ): string[] {
   const connected = mesh.connected ? "every agent connected" : "NOT every agent connected";
   return [
     `lab ${lab}, profile ${mesh.profile}, images from ${imageSource}, clustermesh-apiserver as ${mesh.serviceType}, ${connected}`,
+    ...(ciliumCli === undefined ? [] : [ciliumCliLine(ciliumCli)]),
     ...(certification === undefined ? [] : [certification]),
     ...clusters.flatMap((c) => [
       `${c.name} (id ${c.id}): Cilium ${c.versions.cilium}, Kubernetes ${c.versions.kubernetes}, pods ${c.podCidr}, services ${c.serviceCidr}`,

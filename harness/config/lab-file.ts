@@ -56,6 +56,11 @@ export const labFileSchema = z.strictObject({
     .exactOptional()
     .describe("Kubernetes version; without it the one pinned for the Cilium minor."),
   cilium: z.string().default(pins.cilium).describe("Cilium version, or the path of a Cilium checkout."),
+  ciliumReason: z
+    .string()
+    .min(1)
+    .exactOptional()
+    .describe("Why this lab has that Cilium version and not the default; every report of it says so."),
   serviceType: z
     .enum(["LoadBalancer", "NodePort"])
     .default("LoadBalancer")

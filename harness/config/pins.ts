@@ -29,6 +29,8 @@ export const pins = {
       testedKubernetes: ["1.33", "1.34", "1.35", "1.36"],
     },
   } as Readonly<Record<string, CiliumMinor>>,
+  /** Of Cilium's module: release branches do not hold the CLI. Built for profile cli only. */
+  ciliumCli: "v1.18.0-pre.3",
   kind: "v0.33.0",
   helm: "v3.22.0",
   containerd: "v2.4.2",

@@ -53,6 +53,13 @@ describe("the default lab", () => {
     },
   );
 
+  test("the reason for a lab's Cilium version is kept only while every cluster has that version", async () => {
+    const labFile = await labWith({ lab: (text) => `${text}\ncilium: 1.19.7\nciliumReason: the CLI\n` });
+    expect((await planLab({ lab: "x", labFile })).ciliumReason).toBe("the CLI");
+    const other = await planLab({ lab: "x", labFile, cilium: ["east=1.19.4"] });
+    expect(other).not.toHaveProperty("ciliumReason");
+  });
+
   test("a dual-stack cluster has an IPv4 and an IPv6 pod CIDR", async () => {
     const labFile = join(labFileOf("default"), "../dual-stack/lab.yaml");
     expect((await planLab({ lab: "x", labFile })).clusters[1]).toMatchObject({

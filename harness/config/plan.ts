@@ -42,6 +42,12 @@ export interface PlanOptions {
   readonly serviceType?: "LoadBalancer" | "NodePort";
 }
 
+/** The lab file's reason for its own Cilium version, where no cluster was given another. */
+const reasonOf = (file: LabFile, clusters: readonly PlannedKindCluster[]) =>
+  file.ciliumReason !== undefined && clusters.every((c) => c.cilium === file.cilium)
+    ? { ciliumReason: file.ciliumReason }
+    : {};
+
 /** Reads, overrides and checks the plan. Errors name both sides of a conflict. Nothing is created before it succeeds. */
 export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   checkLabName(options.lab);
@@ -84,6 +90,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
     lab: options.lab,
     profile: options.profile ?? file.profile,
     clusters,
+    ...reasonOf(file, clusters),
     serviceType: options.serviceType ?? file.serviceType,
     networks: file.networks,
     suites: file.suites,

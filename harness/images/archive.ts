@@ -30,12 +30,16 @@ export async function writeArchive(artifacts: Artifacts, file: string, signal: A
     }
     await cp(artifacts.tools.kind, join(staging, "kind"));
     await cp(artifacts.tools.helm, join(staging, "helm"));
+    const { ciliumCli: cli } = artifacts;
+    const cliMembers = cli !== undefined && "program" in cli ? ["cilium"] : [];
+    if (cli !== undefined && "program" in cli) await cp(cli.program, join(staging, "cilium"));
     const nodeImages = [...new Set(Object.values(artifacts.clusters).map((c) => c.nodeImage))];
     await saveImages([...nodeImages, artifacts.proberImage], join(staging, "images.tar"), signal);
     const members = [
       "kind",
       "helm",
       "images.tar",
+      ...cliMembers,
       ...new Set(Object.values(clusters).map((c) => `${c.chartDir}.tar`)),
     ];
     const digests: Record<string, string> = {};
@@ -119,8 +123,12 @@ export async function fromArchive(request: ArtifactRequest): Promise<Artifacts> 
     if (id !== own.nodeImageId)
       refuse(`its node image has id ${id}, and the manifest says ${own.nodeImageId}`);
   }
+  const { ciliumCli: cli } = saved;
   return {
     ...saved,
+    ...(cli !== undefined && "program" in cli
+      ? { ciliumCli: { ...cli, program: join(folder, "cilium") } }
+      : {}),
     source: "archive",
     reason: `from ${basename(file)}`,
     clusters,

@@ -7,6 +7,8 @@ export interface ArtifactRequest {
   readonly source: ImageSource | "auto";
   readonly archive?: string;
   readonly registryMirror?: string;
+  /** Also the Cilium CLI, which only profile cli uses. */
+  readonly withCiliumCli?: boolean;
   readonly progress: Progress;
   readonly signal: AbortSignal;
 }

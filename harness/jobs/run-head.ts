@@ -44,7 +44,11 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
         const [agent] = await agentsOf(c, options.signal);
         const cilium = agent === undefined ? own.ciliumVersion : await agent.version();
         const kubernetes = await c.kube.version();
-        const notes = await notesOf(c, cilium, kubernetes);
+        const { ciliumReason } = state.plan;
+        const notes = [
+          ...(await notesOf(c, cilium, kubernetes)),
+          ...(ciliumReason === undefined ? [] : [`Cilium ${cilium}: ${ciliumReason}`]),
+        ];
         return {
           ...(notes.length === 0 ? {} : { notes }),
           name: c.name,
@@ -60,6 +64,7 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
       }),
     ),
     provenance: state.artifacts.provenance,
+    ...(state.meshing === undefined ? {} : { meshing: state.meshing }),
     budgets: state.plan.budgets,
   };
 }

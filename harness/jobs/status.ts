@@ -1,12 +1,15 @@
 import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { clusterOf } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
+import type { CiliumCliArtifact } from "#harness/model/artifacts.ts";
 import { certificationOf } from "#harness/state/certification-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
 export interface LabStatus {
   readonly lab: string;
   readonly imageSource: string;
+  /** With profile cli: the Cilium CLI of this lab, or why it has none. */
+  readonly ciliumCli?: CiliumCliArtifact;
   /** The phase in which a certification is, or was interrupted. */
   readonly certification?: string;
   readonly mesh: { readonly profile: string; readonly serviceType: string; readonly connected: boolean };
@@ -81,6 +84,7 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
   return {
     lab,
     imageSource: state.artifacts.source,
+    ...(state.artifacts.ciliumCli === undefined ? {} : { ciliumCli: state.artifacts.ciliumCli }),
     ...(certification === undefined ? {} : { certification }),
     mesh: {
       profile: state.plan.profile,

@@ -15,6 +15,7 @@ export async function fetchImages(
   await dockerInfo();
   return getArtifacts({
     clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+    withCiliumCli: plan.profile === "cli",
     progress,
     signal,
     ...images,

@@ -9,6 +9,7 @@ import { monotonicMs } from "#harness/lib/clock.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { Artifacts } from "#harness/model/artifacts.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
+import type { Meshing } from "#harness/model/meshing.ts";
 import { networkSubnet } from "#harness/platform/docker.ts";
 import { awaitCanary, deployCanary } from "#harness/workloads/canary.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
@@ -20,6 +21,8 @@ export interface MeshTimes {
   readonly agentsMs: number;
   readonly meshedMs: number;
   readonly canaryMs: number;
+  /** What profile cli recorded. */
+  readonly meshing?: Meshing;
 }
 
 export interface InstallOptions {
@@ -65,5 +68,10 @@ export async function installMesh({
       applyManifests(c, installer.planned(c).manifests ?? [], artifacts.agnhostImage, installer.waiting),
     ),
   );
-  return { agentsMs: installer.agentsMs, meshedMs, canaryMs: monotonicMs() - startedMs };
+  return {
+    agentsMs: installer.agentsMs,
+    meshedMs,
+    canaryMs: monotonicMs() - startedMs,
+    ...(installer.meshing === undefined ? {} : { meshing: installer.meshing }),
+  };
 }

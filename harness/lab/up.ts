@@ -100,6 +100,7 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   const artifacts = await atStep("images", () =>
     getArtifacts({
       clusters: new Map(plan.clusters.map((c) => [c.name, { kubernetes: c.kubernetes, cilium: c.cilium }])),
+      withCiliumCli: plan.profile === "cli",
       progress,
       signal,
       ...options.images,
@@ -141,8 +142,10 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   // Also for a repair: a partial lab may lack them.
   await routeBetween(plan, artifacts.proberImage, signal);
   const times = await installMesh({ plan, artifacts, clusters, progress, signal });
-  await writeLabState(state("up"));
-  return { state: state("up"), did, times: { ...times, kindMs, totalMs: monotonicMs() - startedMs } };
+  const { meshing, ...meshTimes } = times;
+  const whole: LabState = { ...state("up"), ...(meshing === undefined ? {} : { meshing }) };
+  await writeLabState(whole);
+  return { state: whole, did, times: { ...meshTimes, kindMs, totalMs: monotonicMs() - startedMs } };
 }
 
 /** Throws `lab-foreign` if containers or networks of others have the names that this lab needs. */

@@ -60,6 +60,14 @@ const planned = fc.oneof(
     { podCidr6: text },
   ),
 );
+const meshing = some(
+  {
+    by: text,
+    added: many(fc.record({ what: text, why: text })),
+    commands: many(fc.record({ command: text, output: text, found: texts })),
+  },
+  { note: text },
+);
 const provenance = some({ name: text, version: text, origin: text, sum: text }, { notes: texts });
 const clusterArtifacts = some(
   {
@@ -88,7 +96,7 @@ export const labState: fc.Arbitrary<LabState> = some(
     plan: many(planned).map((clusters) => ({ ...plan, clusters })),
     artifacts,
   },
-  { remover: some(pids, boot) },
+  { remover: some(pids, boot), meshing },
 );
 
 const kind = fc.constantFrom("service", "ciliumNode", "networkPolicy");
@@ -323,6 +331,7 @@ export const runRecord: fc.Arbitrary<RunRecord> = some(
   },
   {
     killMatrix,
+    meshing,
     shard: fc
       .integer({ min: 1, max: 1000 })
       .chain((of) => fc.record({ index: fc.integer({ min: 1, max: of }), of: fc.constant(of) })),

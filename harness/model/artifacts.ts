@@ -40,6 +40,13 @@ export type ClusterArtifacts = Infer<typeof clusterArtifactsSchema>;
 const toolsSchema = z.object({ kind: z.string(), helm: z.string() });
 export type Tools = Infer<typeof toolsSchema>;
 
+/** The Cilium CLI of a lab with profile cli, or why it could not be built. */
+const ciliumCliSchema = z.union([
+  z.object({ program: z.string(), version: z.string() }),
+  z.object({ missing: z.string() }),
+]);
+export type CiliumCliArtifact = Infer<typeof ciliumCliSchema>;
+
 const imageSources = ["registry", "source", "archive"] as const;
 export type ImageSource = (typeof imageSources)[number];
 
@@ -48,6 +55,7 @@ export const artifactsSchema = z.object({
   /** One sentence: why this source, and what was tried before it. */
   reason: z.string(),
   tools: toolsSchema,
+  ciliumCli: ciliumCliSchema.exactOptional(),
   /** By cluster name. */
   clusters: z.record(z.string(), clusterArtifactsSchema),
   /** The image of the suites' backends. */

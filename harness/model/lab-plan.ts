@@ -66,6 +66,8 @@ export const labPlanSchema = z.object({
   lab: z.string(),
   profile: z.enum(profileNames),
   clusters: z.array(z.discriminatedUnion("kind", [plannedKindClusterSchema, plannedExternalClusterSchema])),
+  /** Why the lab file names another Cilium version than the default. */
+  ciliumReason: z.string().exactOptional(),
   serviceType: z.enum(["LoadBalancer", "NodePort"]),
   /** One Docker network for all clusters, or one per cluster. */
   networks: z.enum(["shared", "each"]),

@@ -7,6 +7,7 @@ import {
   type PlannedCluster,
   plannedKindClusterSchema,
 } from "./lab-plan.ts";
+import { meshingSchema } from "./meshing.ts";
 import { processMarkSchema } from "./process-mark.ts";
 
 // Unknown keys are dropped: earlier versions also stored the times and images of builds from source.
@@ -23,6 +24,7 @@ const labStateSchema = z.object({
   remover: processMarkSchema.exactOptional(),
   plan: labPlanSchema,
   artifacts: artifactsSchema,
+  meshing: meshingSchema.exactOptional(),
 });
 /** The persistent state of a lab, written before the step that `phase` names. */
 export type LabState = Infer<typeof labStateSchema>;

@@ -5,6 +5,7 @@ import { findingSchema } from "./finding.ts";
 import { healthCellSchema } from "./health-cell.ts";
 import { killMatrixSchema } from "./kill-matrix.ts";
 import { type Measurement, measurementSchema } from "./measurement.ts";
+import { meshingSchema } from "./meshing.ts";
 import { outcomes } from "./verdict.ts";
 
 const notesSchema = z.object({
@@ -109,6 +110,9 @@ export const runRecordSchema = z.object({
   imageReason: z.string().describe("Why that source was chosen."),
   clusters: z.array(clusterSchema),
   provenance: z.array(provenanceSchema),
+  meshing: meshingSchema
+    .exactOptional()
+    .describe("With profile cli: how the clusters were meshed, with the commands and their output."),
   budgets: z.record(z.string(), z.number()).describe("The budgets of the lab, by name."),
   suites: z.array(suiteSchema).describe("One entry for each suite, in the order of the run."),
   totals: z.object({

@@ -13,35 +13,42 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-/** A fake that records its arguments. */
-async function fakeCli(): Promise<() => Promise<string[]>> {
+/** A fake that records its arguments, and prints on both of its outputs. */
+async function fakeCli(prints = "cilium-cli: v0.19.7 compiled with go1.26") {
   const dir = tempFolder("cli");
   const log = join(dir, "log");
-  await writeFile(
-    join(dir, "cilium"),
-    `#!/bin/sh\necho "$KUBECONFIG $*" >> ${log}\necho "cilium-cli: v0.19.7 compiled with go1.26"\n`,
-  );
-  await chmod(join(dir, "cilium"), 0o755);
+  const program = join(dir, "cilium");
+  await writeFile(program, `#!/bin/sh\necho "$KUBECONFIG $*" >> ${log}\necho "${prints}"\necho warned >&2\n`);
+  await chmod(program, 0o755);
   vi.stubEnv("PATH", `${dir}:${process.env.PATH}`);
   vi.stubEnv("KUBECONFIG", "");
-  return async () => (await readFile(log, "utf8")).trim().split("\n").slice(1);
+  return { program, requested: async () => (await readFile(log, "utf8")).trim().split("\n") };
 }
 
-test("enables, connects in one direction and waits, each on the clusters' own kubeconfigs", async () => {
-  const requested = await fakeCli();
-  const cli = found(await CiliumCli.find(signal), "cilium on the PATH");
-  expect(cli.version).toBe("v0.19.7");
-  await cli.enable(east, "NodePort");
-  await cli.connect(east, west);
-  await cli.awaitStatus(west);
-  expect(await requested()).toEqual([
-    "/tmp/east clustermesh enable --context kind-east --service-type NodePort",
-    "/tmp/east:/tmp/west clustermesh connect --context kind-east --destination-context kind-west --allow-mismatching-ca",
-    "/tmp/west clustermesh status --context kind-west --wait",
-  ]);
+test("runs the given program on the clusters' own kubeconfigs, and returns what it printed", async () => {
+  const { program, requested } = await fakeCli("connected");
+  const cli = new CiliumCli({ program, version: "v1" }, signal);
+  expect(await cli.run({ argv: ["clustermesh", "connect"], clusters: [east, west] })).toBe(
+    "connected\nwarned",
+  );
+  await cli.run({ argv: ["status", "--wait"], clusters: [west] });
+  expect(await requested()).toEqual(["/tmp/east:/tmp/west clustermesh connect", "/tmp/west status --wait"]);
+});
+
+test("reads the version of the one on the PATH", async () => {
+  await fakeCli();
+  expect(found(await CiliumCli.onPath(signal), "cilium on the PATH").version).toBe("v0.19.7");
 });
 
 test("is undefined without a `cilium` program on the PATH", async () => {
   vi.stubEnv("PATH", "/nonexistent");
-  expect(await CiliumCli.find(signal)).toBeUndefined();
+  expect(await CiliumCli.onPath(signal)).toBeUndefined();
+});
+
+test.each([
+  ["      --allow-mismatching-ca   Whether to allow mismatching CAs", true],
+  ["      --connection-mode string", false],
+])("asks the tool itself whether it refuses different CAs: %s", async (help, refuses) => {
+  const { program } = await fakeCli(help);
+  expect(await new CiliumCli({ program, version: "v1" }, signal).refusesMismatchingCa(east)).toBe(refuses);
 });

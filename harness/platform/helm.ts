@@ -31,6 +31,16 @@ export async function unlockRelease(
     await command(release.helm, ["rollback", "cilium", ...where], { signal: release.signal });
 }
 
+/** Packages the chart in folder `dir` as `NAME-VERSION.tgz` in folder `to`. */
+export async function packageChart(of: {
+  readonly helm: string;
+  readonly dir: string;
+  readonly to: string;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  await command(of.helm, ["package", of.dir, "--destination", of.to], { signal: of.signal });
+}
+
 /** The user-supplied values of the release. */
 export async function releaseValues(
   release: Pick<HelmRelease, "helm" | "kubeconfig" | "signal">,
@@ -93,9 +103,16 @@ export async function helmPreflight(release: HelmRelease & { readonly timeoutMs:
   }
 }
 
-/** Upgrades the release with its current values; this regenerates the chart's random values. */
-export async function upgradeCilium(release: Omit<HelmRelease, "values">): Promise<void> {
-  await command(release.helm, [...upgradeOf(release), "--reuse-values"], { signal: release.signal });
+/**
+ * Upgrades the release with its current values, overridden by `values`; this regenerates the chart's random values.
+ */
+export async function upgradeCilium(
+  release: Omit<HelmRelease, "values"> & Partial<Pick<HelmRelease, "values">>,
+): Promise<void> {
+  await command(release.helm, [...upgradeOf(release), "--reuse-values", "--values", "-"], {
+    input: toYaml(release.values ?? {}),
+    signal: release.signal,
+  });
 }
 
 function upgradeOf({ chartDir, kubeconfig }: Omit<HelmRelease, "values">): string[] {

@@ -5,6 +5,7 @@ import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.t
 import { escapeHtml } from "./escape.ts";
 import { killMatrixSection } from "./kill-matrix-html.ts";
 import { measurementsSection } from "./measurements-html.ts";
+import { meshingSection } from "./meshing-html.ts";
 import { style } from "./style.ts";
 
 /** One self-contained page. `histories`: by file name, those that `drawnHistories` names, for the timelines. */
@@ -21,6 +22,7 @@ ${run.fault === null ? "" : `<p><strong>With fault ${escapeHtml(run.fault)}</str
 ${run.clusters.map((c) => `<tr><td>${escapeHtml(c.name)}</td><td>${c.id}</td><td>${escapeHtml(c.cilium)}</td><td>${escapeHtml(c.kubernetes)}</td><td>${escapeHtml(c.podCidr)}</td><td>${escapeHtml(c.serviceCidr)}</td><td>${c.nodes.map(escapeHtml).join("<br>")}</td></tr>`).join("\n")}
 </table>${run.clusters.flatMap((c) => (c.notes ?? []).map((n) => `<p class="dim">${escapeHtml(c.name)}: ${escapeHtml(n)}</p>`)).join("")}<p>Kernel ${escapeHtml(run.kernel)}. Images: ${escapeHtml(run.imageSource)} (${escapeHtml(run.imageReason)}). Meshproof ${escapeHtml(run.meshproof)}.</p>
 <p>Reproduce: <code>${escapeHtml(run.command)}</code></p></section>
+${run.meshing === undefined ? "" : meshingSection(run.meshing)}
 ${run.killMatrix === undefined ? "" : killMatrixSection(run.killMatrix)}
 ${run.suites.map((s) => suiteSection(s, histories)).join("\n")}
 <section><h2>Provenance</h2><details><summary>${run.provenance.length} parts</summary><table><tr><th>part</th><th>version</th><th>origin</th><th>checksum</th></tr>

@@ -30,6 +30,9 @@ export function toMarkdown(run: RunRecord): string {
               .join("; ")}. Images: ${run.imageSource}. Kernel ${run.kernel}.`,
           ),
         ]),
+    ...(run.meshing === undefined
+      ? []
+      : ["", escapeMarkdown(`Meshed by ${[run.meshing.by, run.meshing.note].filter(Boolean).join("; ")}.`)]),
     "",
     "| suite | test | outcome | time |",
     "|---|---|---|---|",

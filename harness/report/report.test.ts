@@ -39,6 +39,17 @@ const run: RunRecord = {
     },
   ],
   provenance: [{ name: "cilium", version: "v1.19.4", origin: "Go module", sum: "h1:x" }],
+  meshing: {
+    by: "Cilium CLI v1",
+    added: [{ what: "--flag", why: "a <reason>" }],
+    commands: [
+      {
+        command: "cilium clustermesh connect",
+        output: "✅ Connected cluster a <=> b!",
+        found: ["both & all"],
+      },
+    ],
+  },
   budgets: { failoverMs: 2000 },
   suites: [
     {
@@ -155,6 +166,8 @@ test("report.html escapes what it shows and names a missing history", () => {
   const html = toHtml(run, new Map());
   expect(html).toContain("a &lt;goal&gt;");
   expect(html).toContain("history h.ndjson is missing");
+  for (const text of ["Connected cluster a &lt;=&gt; b!", "both &amp; all", "a &lt;reason&gt;"])
+    expect(html).toContain(text);
   expect(html).not.toMatch(/(src|href)="http/);
 });
 

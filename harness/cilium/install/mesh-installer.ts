@@ -14,9 +14,10 @@ import { notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
-import type { Artifacts } from "#harness/model/artifacts.ts";
+import type { Artifacts, CiliumCliArtifact } from "#harness/model/artifacts.ts";
 import type { KindLabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
-import { installCilium } from "#harness/platform/helm.ts";
+import type { Meshing } from "#harness/model/meshing.ts";
+import { installCilium, upgradeCilium } from "#harness/platform/helm.ts";
 import type { LoadBalancerBlock } from "./addresses.ts";
 import { announceLoadBalancers } from "./announce.ts";
 import { apiserverPort, baseValues } from "./helm-values.ts";
@@ -29,6 +30,8 @@ export class MeshInstaller {
   readonly clusters: readonly Cluster[];
   readonly progress: Progress;
   readonly signal: AbortSignal;
+  /** What the profile recorded of its commands. */
+  meshing: Meshing | undefined;
   readonly #startedMs = monotonicMs();
   readonly #ready = new Map<string, number>();
   readonly #artifacts: Artifacts;
@@ -48,6 +51,11 @@ export class MeshInstaller {
     this.signal = options.signal;
     this.#artifacts = options.artifacts;
     this.#blocks = options.blocks;
+  }
+
+  /** The Cilium CLI that was built for this lab, or why it has none. */
+  get ciliumCli(): CiliumCliArtifact | undefined {
+    return this.#artifacts.ciliumCli;
   }
 
   /** Bounds every wait of this installation. */
@@ -94,6 +102,13 @@ export class MeshInstaller {
       ].reduce(mergeValues, baseValues({ cluster: { name: cluster.name, id: cluster.id }, controlPlane })),
       signal: this.signal,
     });
+  }
+
+  /** Changes single values of the installed release. */
+  async change(cluster: Cluster, values: Values): Promise<void> {
+    const { chartDir } = found(this.#artifacts.clusters[cluster.name], `artifact of cluster ${cluster.name}`);
+    const { helm } = this.#artifacts.tools;
+    await upgradeCilium({ helm, kubeconfig: cluster.kubeconfig, chartDir, values, signal: this.signal });
   }
 
   /** Provides LoadBalancer addresses for this cluster, once Cilium's operator has registered the kinds. */

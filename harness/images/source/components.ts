@@ -17,6 +17,8 @@ export interface GoComponent {
   readonly ldflags?: (module: { revision: string; time: string }) => string;
   /** A main package of Meshproof's, built against the module. */
   readonly main?: string;
+  /** Files that a module of our own gets when it is built; `key` names their content. */
+  readonly generated?: { readonly key: string; write(dir: string): Promise<void> };
 }
 
 export const kindTool: GoComponent = {
@@ -216,6 +218,7 @@ export const firstEstimateMs: Readonly<Record<string, number>> = {
   etcd: 25_000,
   kind: 8_000,
   "cni-plugins": 6_000,
+  "cilium-cli": 600_000,
   "Debian root node": 120_000,
   "Debian root agent": 150_000,
   "Debian root prober": 60_000,

@@ -86,6 +86,7 @@ export async function buildComponent(
     component.ldflags?.(module) ?? "",
     component.main ?? "",
     ...chosenFor(component),
+    ...(component.generated === undefined ? [] : [component.generated.key]),
   ];
   const key = contentKey(module.sum, await goVersion(), ...recipe);
   const binDir = await store.entry("go", `${component.name}-${component.version}-${key}`, async (staging) => {

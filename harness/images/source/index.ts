@@ -5,11 +5,12 @@ import { found } from "#harness/lib/found.ts";
 import type { StepHandle } from "#harness/lib/progress.ts";
 import type { Artifacts, ClusterArtifacts, Provenance, Tools } from "#harness/model/artifacts.ts";
 import { corednsLabel, imageId, saveImages } from "#harness/platform/docker.ts";
-import { buildFile } from "#harness/platform/go.ts";
+import { buildFile, downloadModule } from "#harness/platform/go.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import { Parts, type PartTime } from "../parts.ts";
 import { Store } from "../store.ts";
 import type { ArtifactRequest } from "../types.ts";
+import { chartIn, chartVersions, ciliumCli } from "./cilium-cli.ts";
 import { buildCiliumImages, preloadedValues } from "./cilium-images.ts";
 import * as components from "./components.ts";
 import { agentRoot, type BuiltRoot, buildRoot, type DebianRoot, nodeRoot, proberRoot } from "./debian.ts";
@@ -53,6 +54,14 @@ export async function buildTools(
 export async function buildRegistry(request: ArtifactRequest): Promise<string> {
   const builder = new SourceBuilder(request);
   return builder.registry();
+}
+
+/** The Cilium CLI with the charts of the supported versions and of the requested clusters' versions. */
+export async function buildCiliumCli(
+  request: ArtifactRequest,
+  helm: string,
+): Promise<{ program: string; provenance: Provenance[] }> {
+  return new SourceBuilder(request).ciliumCli(helm);
 }
 
 /** Builds only the prober's image, on the given root. */
@@ -112,6 +121,15 @@ class SourceBuilder {
     return join((await this.#compile(components.registryTool)).binDir, "registry");
   }
 
+  async ciliumCli(helm: string): Promise<{ program: string; provenance: Provenance[] }> {
+    const { clusters, signal } = this.#request;
+    const versions = chartVersions([...clusters.values()].map((v) => v.cilium));
+    const chartDir = async (version: string): Promise<string> =>
+      chartIn((await downloadModule(components.ciliumModule, `v${version}`, signal)).dir);
+    const built = await this.#compile(ciliumCli({ helm, versions, chartDir, signal }));
+    return { program: join(built.binDir, "cilium"), provenance: this.#provenance };
+  }
+
   async run(reason: string): Promise<SourceBuild> {
     const { signal } = this.#request;
     const roots = this.#roots();
@@ -143,7 +161,7 @@ class SourceBuilder {
         ciliumVersion: image.cilium.version,
         nodeImage: image.full,
         nodeImageId: found(await imageId(image.full), `image ${image.full}`),
-        chartDir: join(image.cilium.parts[0].sourceDir, "install/kubernetes/cilium"),
+        chartDir: chartIn(image.cilium.parts[0].sourceDir),
         imageValues: preloadedValues(image.tag),
         ciliumImages,
         importArchives: [],

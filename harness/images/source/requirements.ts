@@ -5,7 +5,7 @@ import { downloadModule, editMod, type GoMod, type GoReplace, modOf } from "#har
 import type { GoComponent } from "./components.ts";
 import { describeSubstitution, type Substitution, substitutions, substitutionsFor } from "./substitutions.ts";
 
-type Component = Pick<GoComponent, "name" | "version">;
+type Component = Pick<GoComponent, "name" | "version" | "generated">;
 
 interface Resolution {
   /** Arguments of `go mod edit`. */
@@ -37,8 +37,12 @@ export async function settleRequirements(
     served: servedBy(component, signal),
     modulesDir,
   });
-  for (const { refused, instead } of used)
-    if (instead.kind === "own-module") await writeModule(join(modulesDir, refused.module), instead.files);
+  for (const { refused, instead } of used) {
+    if (instead.kind !== "own-module") continue;
+    const dir = join(modulesDir, refused.module);
+    await writeModule(dir, instead.files);
+    if (instead.generated !== undefined) await generate(component, dir);
+  }
   await editMod(modFile, flags);
   return used.map(describeSubstitution);
 }
@@ -118,4 +122,14 @@ function requireUse({ refused, instead }: Substitution, mod: GoMod, component: C
 async function writeModule(dir: string, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(dir, { recursive: true });
   for (const [name, text] of Object.entries(files)) await writeFile(join(dir, name), text);
+}
+
+async function generate({ name, version, generated }: Component, dir: string): Promise<void> {
+  if (generated === undefined)
+    throw new MeshproofError(
+      "build-failed",
+      `a substitution for ${name} ${version} needs generated files, and the component generates none`,
+      { remedy: `give the component \`generated\`, or correct the entry in ${tableFile}` },
+    );
+  await generated.write(dir);
 }

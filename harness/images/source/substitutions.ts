@@ -18,8 +18,12 @@ export type Instead =
   | { readonly kind: "without-fork" }
   /** Another version of the same module, which is served. */
   | { readonly kind: "version"; readonly version: string }
-  /** A module of our own: file name to text. */
-  | { readonly kind: "own-module"; readonly files: Readonly<Record<string, string>> };
+  /** A module of our own: file name to text, and what the component generates (`GoComponent.generated`). */
+  | {
+      readonly kind: "own-module";
+      readonly files: Readonly<Record<string, string>>;
+      readonly generated?: string;
+    };
 
 const cilium = ["cilium", "cilium-operator"] as const;
 
@@ -69,6 +73,32 @@ export const substitutions: readonly Substitution[] = [
     },
     harmless: "Cilium takes one constant from it, the name of an annotation, which has the same value here",
   },
+  {
+    components: ["cilium-cli"],
+    versions: "1.18.0-pre.3",
+    refused: { module: "github.com/cilium/controller-tools", version: "*" },
+    instead: { kind: "without-fork" },
+    harmless: "a code generator: the CLI does not contain it",
+  },
+  {
+    components: ["cilium-cli"],
+    versions: "1.18.0-pre.3",
+    refused: {
+      module: "github.com/cilium/charts",
+      version: "v0.0.0-20250515220554-50a217da63ae",
+    },
+    instead: {
+      kind: "own-module",
+      files: {
+        "go.mod": "module github.com/cilium/charts\n\ngo 1.23\n",
+        // The CLI reads `cilium-VERSION.tgz` from it and lists its root.
+        "charts.go": 'package charts\n\nimport "embed"\n\n//go:embed cilium-*.tgz\nvar HelmFS embed.FS\n',
+      },
+      generated: "cilium-VERSION.tgz of every supported version, packaged from the chart in its own module",
+    },
+    harmless:
+      "it holds every published chart; `clustermesh enable` and `connect` take the chart of the installed release instead",
+  },
 ];
 
 /** The entries for a component, by the version of its module, such as `v1.20.2`. */
@@ -82,7 +112,11 @@ export const substitutionsFor = (
 const builtWith = (instead: Instead): string => {
   if (instead.kind === "version") return instead.version;
   if (instead.kind === "without-fork") return "the module that it forks";
-  return `Meshproof's own module (${Object.keys(instead.files).join(", ")})`;
+  const files = [
+    ...Object.keys(instead.files),
+    ...(instead.generated === undefined ? [] : [instead.generated]),
+  ];
+  return `Meshproof's own module (${files.join(", ")})`;
 };
 
 /** One sentence for provenance: what was refused, what was built, why it is harmless. */

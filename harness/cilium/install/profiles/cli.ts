@@ -3,41 +3,42 @@ import { CiliumCli } from "#harness/platform/cilium-cli.ts";
 import { apiserverPort } from "../helm-values.ts";
 import type { MeshInstaller, Profile, Values } from "../mesh-installer.ts";
 import { reconnectAll } from "../reconnect.ts";
+import { meshByCli } from "./cli-mesh.ts";
 import { type PeerCredentials, peerCredentialsOf } from "./peer-credentials.ts";
 
 /**
- * The lab with two minikube clusters (seed 004): cluster-pool IPAM, first Cilium without a mesh, then `cilium
- * clustermesh enable --service-type NodePort`, `connect` and `status --wait`. Without `cilium` on the PATH, it makes
- * the same Helm upgrades: `enable` deploys clustermesh-apiserver, `connect` exchanges addresses and certificates in
- * both directions. Each cluster keeps the CA that its chart created.
+ * The lab with two minikube clusters (seed 004): cluster-pool IPAM, first Cilium without a mesh by Helm, then the
+ * commands of the document with the real Cilium CLI. A machine that has none makes the same Helm upgrades: `enable`
+ * deploys clustermesh-apiserver, `connect` exchanges addresses and certificates in both directions. Each cluster keeps
+ * the CA that its chart created.
  */
 export const cliProfile: Profile = {
   async mesh(installer) {
-    const { clusters, progress } = installer;
+    const { clusters, progress, signal } = installer;
     await progress.step(
       "install Cilium without a mesh",
       () => Promise.all(clusters.map((c) => installer.begin(c, profileValues(installer, c)))),
       { expectMs: 60_000 },
     );
-    const cli = await CiliumCli.find(installer.signal);
-    await (cli === undefined ? meshByHelm(installer) : meshByCli(installer, cli));
+    const built = installer.ciliumCli;
+    const cli =
+      built !== undefined && "program" in built
+        ? new CiliumCli(built, signal)
+        : await CiliumCli.onPath(signal);
+    if (cli === undefined) {
+      await meshByHelm(installer);
+      const note =
+        built !== undefined && "missing" in built ? built.missing : "this lab's artifacts have none";
+      installer.meshing = {
+        by: "Helm upgrades like those of the Cilium CLI",
+        note: `no Cilium CLI: ${note}`,
+        added: [],
+        commands: [],
+      };
+    } else installer.meshing = await meshByCli(installer, cli);
     await reconnectAll(clusters, installer.waiting);
   },
 };
-
-/** As in the document: enabled in each cluster, connected from one side. */
-async function meshByCli({ clusters, progress }: MeshInstaller, cli: CiliumCli): Promise<void> {
-  await progress.step(
-    `cilium clustermesh enable, connect and status --wait (CLI ${cli.version})`,
-    async () => {
-      await Promise.all(clusters.map((c) => cli.enable(c, "NodePort")));
-      for (const [i, from] of clusters.entries())
-        for (const to of clusters.slice(i + 1)) await cli.connect(from, to);
-      for (const c of clusters) await cli.awaitStatus(c);
-    },
-    { expectMs: 120_000 },
-  );
-}
 
 /** The Helm upgrades that the CLI would make. */
 async function meshByHelm(installer: MeshInstaller): Promise<void> {
