@@ -1,5 +1,5 @@
 import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
-import { exportedIdentities, exportedServices, nodeTruth, podAddresses } from "#harness/cilium/truth.ts";
+import { exportedIdentities, exportedServices, nodeTruth, exportedAddresses } from "#harness/cilium/truth.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
@@ -74,7 +74,7 @@ export default defineSuite(
       "every kvstore lists the addresses of its own cluster's pods and none of another's",
       async (cluster, { mesh, keepFacts }) => {
         const held = [...(await entriesUnder(cluster, "cilium/state/ip/v1/default/")).keys()];
-        const pods = await podAddresses(cluster);
+        const pods = await exportedAddresses(cluster);
         const missing = pods.filter((ip) => !held.includes(ip));
         const foreign = mesh.clusters
           .filter((c) => c !== cluster)

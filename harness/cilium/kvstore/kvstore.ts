@@ -22,6 +22,15 @@ export async function entriesUnder(cluster: Cluster, prefix: string): Promise<Re
   return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
 }
 
+/** The same of values that are not text. */
+export async function rawEntriesUnder(
+  cluster: Cluster,
+  prefix: string,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const all = await withClient(cluster, (client) => client.getAll().prefix(prefix).buffers());
+  return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
 export async function putEntry(cluster: Cluster, key: string, value: string): Promise<void> {
   await withClient(cluster, (client) => client.put(key).value(value).exec());
 }
