@@ -11,9 +11,7 @@ interface Endpoint {
 /** The endpoints of a cluster's own EndpointSlices, without those that Cilium mirrors from other clusters. */
 export function ownEndpoints(slices: readonly KubeObject[]): Endpoint[] {
   return slices
-    .filter(
-      (s) => s.metadata.labels?.[managedBy] === "endpointslice-controller.k8s.io",
-    )
+    .filter((s) => s.metadata.labels?.[managedBy] === "endpointslice-controller.k8s.io")
     .flatMap((s) => (s.endpoints ?? []) as Endpoint[]);
 }
 

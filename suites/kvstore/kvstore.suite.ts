@@ -73,7 +73,9 @@ export default defineSuite(
         // In this mode of 1.20 the others read EndpointSlices only (ShouldExportLegacyServices in pkg/clustermesh/types).
         if ((await cluster.setting("clustermesh-service-v2")) === "only-endpointslice")
           return failedBecause(
-            held.map((s) => `the kvstore of ${cluster.name} holds service ${s}, but exports EndpointSlices only`),
+            held.map(
+              (s) => `the kvstore of ${cluster.name} holds service ${s}, but exports EndpointSlices only`,
+            ),
           );
         return judgeSameSet(
           `services in the kvstore of ${cluster.name}`,

@@ -1,7 +1,7 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { awaitIpcache, podEntries, standalonePod } from "#harness/cilium/agent/new-pod.ts";
 import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
-import { nodeTruth, exportedAddresses, remoteTruth } from "#harness/cilium/truth.ts";
+import { exportedAddresses, nodeTruth, remoteTruth } from "#harness/cilium/truth.ts";
 import {
   describeCounts,
   judgeKvstoreMesh,

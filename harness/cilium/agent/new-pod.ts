@@ -99,7 +99,10 @@ export async function awaitIpcache(
 export async function awaitAddress(
   agent: Agent,
   ip: string,
-  { gone = false, ...options }: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
+  {
+    gone = false,
+    ...options
+  }: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   await eventually(
     async () => {

@@ -41,7 +41,10 @@ describe("an EndpointSlice in a kvstore", () => {
   });
 
   test("one that is of another key, cut off, not compressed or of another form is an error that names the key", () => {
-    const named = (value: Uint8Array, at = key): (() => unknown) => () => readClusterSlice(at, value);
+    const named =
+      (value: Uint8Array, at = key): (() => unknown) =>
+      () =>
+        readClusterSlice(at, value);
     expect(named(zstdCompressSync(message), "west/shop/echo")).toThrow(
       "kvstore key cilium/state/endpointslices/v1/west/shop/echo is no EndpointSlice: it is of east/shop/echo-x7kq2",
     );

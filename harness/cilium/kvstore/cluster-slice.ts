@@ -25,7 +25,11 @@ const maxBytes = 16 * 1024 * 1024;
 export function readClusterSlice(key: string, value: Uint8Array): ClusterSlice {
   try {
     const fields = fieldsOf(zstdDecompressSync(value, { maxOutputLength: maxBytes }));
-    const labels = new Map(bytesOf(fields, 5).map(fieldsOf).map((l) => [textOf(l, 1), textOf(l, 2)]));
+    const labels = new Map(
+      bytesOf(fields, 5)
+        .map(fieldsOf)
+        .map((l) => [textOf(l, 1), textOf(l, 2)]),
+    );
     const slice = {
       cluster: textOf(fields, 1),
       clusterId: Number(fields.find((f) => f.number === 2)?.value ?? 0),

@@ -80,10 +80,12 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
     if (one !== null) {
       const [, name, state, rest = ""] = one;
       const counts = Object.fromEntries(
-        [...rest.matchAll(/(\d+) (nodes|endpoints|identities|services|endpoint slices)\b/g)].map(([, n, what]) => [
-          what === "services" ? "num-shared-services" : `num-${what?.replace(" ", "-")}`,
-          Number(n),
-        ]),
+        [...rest.matchAll(/(\d+) (nodes|endpoints|identities|services|endpoint slices)\b/g)].map(
+          ([, n, what]) => [
+            what === "services" ? "num-shared-services" : `num-${what?.replace(" ", "-")}`,
+            Number(n),
+          ],
+        ),
       );
       found.push({ name, ready: state === "ready", connected: false, status: "", ...counts });
       continue;
