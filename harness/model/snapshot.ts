@@ -35,7 +35,7 @@ export const remoteClusterStatusSchema = z.object({
     endpoints: z.boolean(),
     identities: z.boolean(),
     services: z.boolean(),
-    /** Present only if the reporter reads EndpointSlices instead of services (clustermesh-service-v2 of 1.20). */
+    /** Present only if the reporter reads EndpointSlices, from 1.20 on; an agent that does reads no services. */
     endpointSlices: z.boolean().exactOptional(),
   }),
 });

@@ -65,45 +65,7 @@ export default defineSuite(
       },
     );
 
-    testEveryCluster(
-      test,
-      "every kvstore lists the global services of its own cluster and no others",
-      async (cluster) => {
-        const held = [...(await entriesUnder(cluster, "cilium/state/services/v1/")).keys()];
-        // In this mode of 1.20 the others read EndpointSlices only (ShouldExportLegacyServices in pkg/clustermesh/types).
-        if ((await cluster.setting("clustermesh-service-v2")) === "only-endpointslice")
-          return failedBecause(
-            held.map(
-              (s) => `the kvstore of ${cluster.name} holds service ${s}, but exports EndpointSlices only`,
-            ),
-          );
-        return judgeSameSet(
-          `services in the kvstore of ${cluster.name}`,
-          held,
-          (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
-        );
-      },
-    );
-
-    testEveryCluster(
-      test,
-      "every kvstore lists the EndpointSlices of its own cluster's global services and no others, with their addresses",
-      async (cluster) => {
-        const held = [...(await rawEntriesUnder(cluster, slicePrefix))].map(([key, value]) => {
-          const slice = readClusterSlice(key, value);
-          return `${key} of id ${slice.clusterId}, service ${slice.service}, [${slice.addresses.join(" ")}]`;
-        });
-        return judgeSameSet(
-          `EndpointSlices in the kvstore of ${cluster.name}`,
-          held,
-          (await exportedSlices(cluster)).map(({ metadata: { namespace, name, labels }, endpoints }) => {
-            const addresses = ((endpoints ?? []) as { addresses: string[] }[]).flatMap((e) => e.addresses);
-            return `${cluster.name}/${namespace}/${name} of id ${cluster.id}, service ${labels?.["kubernetes.io/service-name"]}, [${addresses.sort().join(" ")}]`;
-          }),
-        );
-      },
-      ["cilium>=1.20"],
-    );
+    serviceTests(test);
 
     testEveryCluster(
       test,
@@ -153,3 +115,46 @@ export default defineSuite(
     );
   },
 );
+
+/** Global services, in both forms. */
+function serviceTests(test: DefineTest<void>): void {
+  testEveryCluster(
+    test,
+    "every kvstore lists the global services of its own cluster and no others",
+    async (cluster) => {
+      const held = [...(await entriesUnder(cluster, "cilium/state/services/v1/")).keys()];
+      // In this mode of 1.20 the others read EndpointSlices only (ShouldExportLegacyServices in pkg/clustermesh/types).
+      if ((await cluster.setting("clustermesh-service-v2")) === "only-endpointslice")
+        return failedBecause(
+          held.map(
+            (s) => `the kvstore of ${cluster.name} holds service ${s}, but exports EndpointSlices only`,
+          ),
+        );
+      return judgeSameSet(
+        `services in the kvstore of ${cluster.name}`,
+        held,
+        (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
+      );
+    },
+  );
+
+  testEveryCluster(
+    test,
+    "every kvstore lists the EndpointSlices of its own cluster's global services and no others, with their addresses",
+    async (cluster) => {
+      const held = [...(await rawEntriesUnder(cluster, slicePrefix))].map(([key, value]) => {
+        const slice = readClusterSlice(key, value);
+        return `${key} of id ${slice.clusterId}, service ${slice.service}, [${slice.addresses.join(" ")}]`;
+      });
+      return judgeSameSet(
+        `EndpointSlices in the kvstore of ${cluster.name}`,
+        held,
+        (await exportedSlices(cluster)).map(({ metadata: { namespace, name, labels }, endpoints }) => {
+          const addresses = ((endpoints ?? []) as { addresses: string[] }[]).flatMap((e) => e.addresses);
+          return `${cluster.name}/${namespace}/${name} of id ${cluster.id}, service ${labels?.["kubernetes.io/service-name"]}, [${addresses.sort().join(" ")}]`;
+        }),
+      );
+    },
+    ["cilium>=1.20"],
+  );
+}
