@@ -37,7 +37,14 @@ describe("an EndpointSlice in a kvstore", () => {
       name: "echo-x7kq2",
       service: "echo",
       addresses: ["10.1.0.12", "10.1.0.9"],
+      serving: 2,
     });
+  });
+
+  test("an endpoint that does not serve is not counted, one without conditions is", () => {
+    const stopped = Buffer.concat([bytes(1, "10.1.0.20"), bytes(2, Buffer.from([8, 0, 16, 0, 24, 1]))]);
+    const all = Buffer.concat([message, bytes(8, stopped), bytes(8, bytes(1, "10.1.0.21"))]);
+    expect(readClusterSlice(key, zstdCompressSync(all))).toMatchObject({ serving: 3 });
   });
 
   test("one that is of another key, cut off, not compressed or of another form is an error that names the key", () => {

@@ -13,6 +13,8 @@ export interface ClusterSlice {
   readonly service: string;
   /** Sorted. */
   readonly addresses: readonly string[];
+  /** How many endpoints serve, also while they terminate; a missing condition counts as true. */
+  readonly serving: number;
 }
 
 /** The decoder of Cilium refuses more (pkg/clustermesh/types/endpointslice/endpointslice.go). */
@@ -30,16 +32,17 @@ export function readClusterSlice(key: string, value: Uint8Array): ClusterSlice {
         .map(fieldsOf)
         .map((l) => [textOf(l, 1), textOf(l, 2)]),
     );
+    const endpoints = bytesOf(fields, 8).map(fieldsOf);
     const slice = {
       cluster: textOf(fields, 1),
       clusterId: Number(fields.find((f) => f.number === 2)?.value ?? 0),
       namespace: textOf(fields, 3),
       name: textOf(fields, 4),
       service: labels.get("kubernetes.io/service-name") ?? "",
-      addresses: bytesOf(fields, 8)
-        .map(fieldsOf)
-        .flatMap((endpoint) => bytesOf(endpoint, 1).map(decode))
-        .sort(),
+      addresses: endpoints.flatMap((endpoint) => bytesOf(endpoint, 1).map(decode)).sort(),
+      serving: endpoints.filter(
+        (endpoint) => !bytesOf(endpoint, 2).flatMap(fieldsOf).some((f) => f.number === 2 && f.value === 0),
+      ).length,
     };
     // Cilium too refuses one of another key.
     const own = `${slice.cluster}/${slice.namespace}/${slice.name}`;
