@@ -102,7 +102,11 @@ export class ChainWatch implements AsyncDisposable {
       for (const key of keys) {
         const watch = await watchKey(at, `cilium/${folder}/${key}`, (atUnixMs, value) => {
           left.set(key, backendsOf(key, value));
-          this.#saw(boundary, atUnixMs, [...left.values()].reduce((a, b) => a + b, 0));
+          this.#saw(
+            boundary,
+            atUnixMs,
+            [...left.values()].reduce((a, b) => a + b, 0),
+          );
         });
         this.#open.push(watch);
         errorMs = Math.max(errorMs, watch.roundTripMs);
@@ -176,11 +180,7 @@ async function keysOf({ target, client, namespace, service }: ChainOptions): Pro
   // Agents with another mode read EndpointSlices (pkg/clustermesh/types/option.go of 1.20).
   const mode = (await client.setting("clustermesh-service-v2")) ?? "prefer-legacy";
   if (mode === "prefer-legacy") return [`services/v1/${target.name}/${namespace}/${service}`];
-  const of = await target.kube.list(
-    kinds.endpointSlice,
-    namespace,
-    `kubernetes.io/service-name=${service}`,
-  );
+  const of = await target.kube.list(kinds.endpointSlice, namespace, `kubernetes.io/service-name=${service}`);
   return notMirrored(of).map((s) => `${sliceFolder}${target.name}/${namespace}/${s.metadata.name}`);
 }
 

@@ -41,7 +41,10 @@ export function readClusterSlice(key: string, value: Uint8Array): ClusterSlice {
       service: labels.get("kubernetes.io/service-name") ?? "",
       addresses: endpoints.flatMap((endpoint) => bytesOf(endpoint, 1).map(decode)).sort(),
       serving: endpoints.filter(
-        (endpoint) => !bytesOf(endpoint, 2).flatMap(fieldsOf).some((f) => f.number === 2 && f.value === 0),
+        (endpoint) =>
+          !bytesOf(endpoint, 2)
+            .flatMap(fieldsOf)
+            .some((f) => f.number === 2 && f.value === 0),
       ).length,
     };
     // Cilium too refuses one of another key.
