@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { isEnded } from "#harness/kube/conditions.ts";
+import { notMirrored } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { NodeTruth, RemoteTruth } from "#harness/model/truth.ts";
@@ -27,10 +28,41 @@ export async function nodeTruth(cluster: Cluster): Promise<NodeTruth[]> {
   }));
 }
 
-/** Addresses of a cluster's running pods that are not on the host network, from its API server. */
-export async function podAddresses(cluster: Cluster): Promise<string[]> {
+/** Whether a cluster shares the objects of a namespace with the others. */
+type SharesNamespace = (namespace: string | undefined) => boolean;
+
+/**
+ * From 1.20 on clustermesh-apiserver exports only the objects of existing namespaces that are global
+ * (pkg/clustermesh/namespace/namespace.go). Before, every namespace is.
+ */
+async function sharedNamespaces(cluster: Cluster): Promise<SharesNamespace> {
+  const byDefault = await cluster.setting("clustermesh-default-global-namespace");
+  if (byDefault === undefined) return () => true;
+  return globalAmong(await cluster.kube.list(kinds.namespace), byDefault === "true");
+}
+
+/** An annotation takes precedence over the cluster's default, and any value but `true` means that it is not global. */
+export function globalAmong(namespaces: readonly KubeObject[], byDefault: boolean): SharesNamespace {
+  const shared = new Set(
+    namespaces
+      .filter(({ metadata: { annotations } }) => {
+        const value = annotations?.[annotation.globalNamespace];
+        return value === undefined ? byDefault : value.toLowerCase() === "true";
+      })
+      .map((n) => n.metadata.name),
+  );
+  return (namespace) => namespace !== undefined && shared.has(namespace);
+}
+
+/** Agents that write their own cluster's etcd write every pod's address, of whatever namespace. */
+const sharedPods = async (cluster: Cluster): Promise<SharesNamespace> =>
+  cluster.capabilities.hasApiserver ? sharedNamespaces(cluster) : () => true;
+
+/** Addresses of a cluster's running pods that other clusters learn: not on the host network; from its API server. */
+export async function exportedAddresses(cluster: Cluster): Promise<string[]> {
+  const shares = await sharedPods(cluster);
   return (await cluster.kube.list(kinds.pod))
-    .filter((p) => p.spec.hostNetwork !== true && !isEnded(p.status?.phase))
+    .filter((p) => p.spec.hostNetwork !== true && !isEnded(p.status?.phase) && shares(p.metadata.namespace))
     .map((p) => p.status?.podIP as string | undefined)
     .filter((ip) => ip !== undefined)
     .sort();
@@ -38,18 +70,35 @@ export async function podAddresses(cluster: Cluster): Promise<string[]> {
 
 /** What a cluster exports: nodes, endpoint addresses, identities, and services that are global and shared. */
 export async function remoteTruth(cluster: Cluster): Promise<RemoteTruth> {
-  const [nodes, services, addresses] = await Promise.all([
+  const [nodes, services, slices, addresses] = await Promise.all([
     cluster.kube.list(kinds.node),
     exportedServices(cluster),
+    exportedSlices(cluster),
     cluster.capabilities.hasApiserver ? exportedByApiserver(cluster) : keptInKvstore(cluster),
   ]);
-  return { nodes: nodes.length, services: services.length, ...addresses };
+  return {
+    nodes: nodes.length,
+    services: services.length,
+    endpointSlices: slices.length,
+    ...addresses,
+  };
+}
+
+/** The own EndpointSlices of the services that are global and shared; exported from 1.20 on. */
+export async function exportedSlices(cluster: Cluster): Promise<KubeObject[]> {
+  const services = new Set(await exportedServices(cluster));
+  return notMirrored(await cluster.kube.list(kinds.endpointSlice)).filter(
+    ({ metadata: { namespace, labels } }) =>
+      services.has(`${namespace}/${labels?.["kubernetes.io/service-name"]}`),
+  );
 }
 
 /** `namespace/name` of the services that are global and shared. */
 export async function exportedServices(cluster: Cluster): Promise<string[]> {
+  const shares = await sharedNamespaces(cluster);
   return (await cluster.kube.list(kinds.service))
     .filter(({ metadata }) => {
+      if (!shares(metadata.namespace)) return false;
       const a = metadata.annotations ?? {};
       const global = a[annotation.global] ?? a[annotation.oldGlobal];
       const shared = a[annotation.shared] ?? a[annotation.oldShared];
@@ -81,12 +130,14 @@ export async function exportedIdentities(cluster: Cluster): Promise<string[]> {
 }
 
 async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
-  const [endpoints, identities] = await Promise.all([
+  const [endpoints, identities, shares] = await Promise.all([
     cluster.kube.list(kinds.ciliumEndpoint),
     exportedObjects(cluster),
+    sharedNamespaces(cluster),
   ]);
   // A dual-stack endpoint has two entries.
-  const addresses = endpoints.flatMap((e) =>
+  const shared = endpoints.filter((e) => shares(e.metadata.namespace));
+  const addresses = shared.flatMap((e) =>
     ((e.status?.networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[]).flatMap((a) =>
       [a.ipv4, a.ipv6].filter((ip) => ip !== undefined),
     ),
@@ -97,11 +148,12 @@ async function exportedByApiserver(cluster: Cluster): Promise<Addresses> {
 async function exportedObjects(cluster: Cluster): Promise<KubeObject[]> {
   const identities = await cluster.kube.list(kinds.ciliumIdentity);
   const namespaces = new Set((await cluster.kube.list(kinds.namespace)).map((n) => n.metadata.name));
+  const shares = await sharedNamespaces(cluster);
   // From 1.19 on only identities of existing namespaces are exported
   // (clustermesh-apiserver/clustermesh/synchronizer.go); before, also those that wait for garbage collection.
-  return identities.filter(
-    (i) =>
-      !isAtLeast(cluster.ciliumVersion, "1.19") ||
-      namespaces.has(i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"]),
-  );
+  return identities.filter((i) => {
+    const namespace = i["security-labels"]?.["k8s:io.kubernetes.pod.namespace"] as string | undefined;
+    if (!isAtLeast(cluster.ciliumVersion, "1.19")) return true;
+    return namespace !== undefined && namespaces.has(namespace) && shares(namespace);
+  });
 }

@@ -45,13 +45,37 @@ describe("the default lab", () => {
     expect(await planLab({ lab: "x", profile })).toMatchObject({ profile });
   });
 
-  test.each(["ids-511.yaml", "native-routing.yaml", "no-kvstoremesh.yaml", "dual-stack/lab.yaml"])(
-    "the other labs are valid too: %s",
-    async (name) => {
-      const labFile = join(labFileOf("default"), "..", name);
-      expect((await planLab({ lab: "x", labFile })).clusters).toHaveLength(2);
-    },
-  );
+  test.each([
+    "ids-511.yaml",
+    "native-routing.yaml",
+    "no-kvstoremesh.yaml",
+    "dual-stack/lab.yaml",
+    "endpointslice-east.yaml",
+    "endpointslice-both.yaml",
+    "endpointslice-only.yaml",
+  ])("the other labs are valid too: %s", async (name) => {
+    const labFile = join(labFileOf("default"), "..", name);
+    expect((await planLab({ lab: "x", labFile })).clusters).toHaveLength(2);
+  });
+
+  // The flag of agents and operators, and those of the two programs in clustermesh-apiserver's pod, must not differ.
+  test.each([
+    ["endpointslice-east.yaml", ["prefer-endpointslice", undefined]],
+    ["endpointslice-both.yaml", ["prefer-endpointslice", "prefer-endpointslice"]],
+    ["endpointslice-only.yaml", ["only-endpointslice", "only-endpointslice"]],
+  ])("%s gives every program of a cluster one clustermesh-service-v2", async (name, modes) => {
+    const labFile = join(labFileOf("default"), "..", name);
+    const { clusters } = await planLab({ lab: "x", labFile });
+    for (const [i, mode] of modes.entries()) {
+      const extraArgs = [`--clustermesh-service-v2=${mode}`];
+      const carried = {
+        extraConfig: { "clustermesh-service-v2": mode },
+        clustermesh: { apiserver: { extraArgs, kvstoremesh: { extraArgs } } },
+      };
+      if (mode !== undefined) expect(clusters[i]?.values).toMatchObject(carried);
+      else expect(JSON.stringify(clusters[i]?.values)).not.toContain("clustermesh-service-v2");
+    }
+  });
 
   test("the reason for a lab's Cilium version is kept only while every cluster has that version", async () => {
     const labFile = await labWith({ lab: (text) => `${text}\ncilium: 1.19.7\nciliumReason: the CLI\n` });

@@ -218,8 +218,28 @@ describe("discovery", () => {
     counts: { nodes: 2, endpoints: 5, identities: 4, services: 1 },
     synced: { nodes: true, endpoints: true, identities: true, services: true },
   };
-  const truth = remote.counts;
+  const truth = { ...remote.counts, endpointSlices: 3 };
   const west = { name: "west", id: 2 };
+  test("an agent that reads EndpointSlices is judged by their number, not by the services'", () => {
+    const reads = {
+      ...remote,
+      counts: { ...remote.counts, services: 0, endpointSlices: 3 },
+      synced: { ...remote.synced, endpointSlices: true },
+    };
+    expect(judgeRemoteCluster("east/a", west, reads, truth).outcome).toBe("pass");
+    // Cilium leaves out a count of zero.
+    const none = { ...reads, counts: { ...remote.counts, services: 0 } };
+    expect(judgeRemoteCluster("east/a", west, none, truth).reasons.join()).toContain(
+      "shows 0 endpointSlices, its API server has 3",
+    );
+    const open = { ...reads, synced: { ...reads.synced, endpointSlices: false } };
+    expect(judgeRemoteCluster("east/a", west, open, truth).reasons.join()).toContain(
+      "has not synchronised its endpointSlices",
+    );
+    // Without the export mode of 1.20 in the peer, neither form is read.
+    const neither = { ...remote, counts: { ...remote.counts, services: 0 } };
+    expect(judgeRemoteCluster("east/a", west, neither, truth).outcome).toBe("fail");
+  });
   test("each deviation is reported", () => {
     expect(judgeRemoteCluster("east/a", west, remote, truth).outcome).toBe("pass");
     expect(judgeRemoteCluster("east/a", west, undefined, truth).reasons).toEqual([

@@ -41,10 +41,14 @@ export function judgeRemoteCluster(
 ): Verdict {
   const reasons = connectionTroubles(agent, peer, remote);
   if (remote === undefined) return failedBecause(reasons);
-  for (const part of ["nodes", "endpoints", "identities", "services"] as const) {
-    if (remote.counts[part] !== truth[part])
+  // An agent that reads EndpointSlices does not read services (ShouldWatchLegacyServices in pkg/clustermesh/types).
+  const served = remote.synced.endpointSlices === undefined ? "services" : "endpointSlices";
+  for (const part of ["nodes", "endpoints", "identities", served] as const) {
+    // Cilium leaves out a count of zero.
+    const shown = remote.counts[part] ?? 0;
+    if (shown !== truth[part])
       reasons.push(
-        `${agent}: remote cluster ${peer.name} shows ${remote.counts[part]} ${part}, its API server has ${truth[part]}`,
+        `${agent}: remote cluster ${peer.name} shows ${shown} ${part}, its API server has ${truth[part]}`,
       );
   }
   return failedBecause(reasons);
@@ -69,5 +73,6 @@ function connectionTroubles(
   if (!remote.ready) say(`is not ready: ${remote.status}`);
   for (const part of ["nodes", "endpoints", "identities", "services"] as const)
     if (!remote.synced[part]) say(`has not synchronised its ${part}`);
+  if (remote.synced.endpointSlices === false) say("has not synchronised its endpointSlices");
   return reasons;
 }

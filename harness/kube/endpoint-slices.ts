@@ -1,5 +1,8 @@
 import type { KubeObject } from "./kube.ts";
 
+const meshController = "endpointslice-mesh-controller.cilium.io";
+const managedBy = "endpointslice.kubernetes.io/managed-by";
+
 interface Endpoint {
   readonly addresses: readonly string[];
   readonly hostname?: string;
@@ -9,12 +12,13 @@ interface Endpoint {
 /** The endpoints of a cluster's own EndpointSlices, without those that Cilium mirrors from other clusters. */
 export function ownEndpoints(slices: readonly KubeObject[]): Endpoint[] {
   return slices
-    .filter(
-      (s) =>
-        s.metadata.labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-controller.k8s.io",
-    )
+    .filter((s) => s.metadata.labels?.[managedBy] === "endpointslice-controller.k8s.io")
     .flatMap((s) => (s.endpoints ?? []) as Endpoint[]);
 }
+
+/** Without the EndpointSlices that Cilium's operator mirrors: what clustermesh-apiserver reads (pkg/k8s/utils/utils.go). */
+export const notMirrored = (slices: readonly KubeObject[]): KubeObject[] =>
+  slices.filter((s) => s.metadata.labels?.[managedBy] !== meshController);
 
 /** In Kubernetes a missing condition counts as ready. */
 export const isReady = (endpoint: Endpoint): boolean => endpoint.conditions?.ready !== false;
@@ -24,7 +28,7 @@ export function mirroredEndpoints(slices: readonly KubeObject[], from: string): 
   return slices
     .filter(
       ({ metadata: { labels } }) =>
-        labels?.["endpointslice.kubernetes.io/managed-by"] === "endpointslice-mesh-controller.cilium.io" &&
+        labels?.[managedBy] === meshController &&
         labels["multicluster.kubernetes.io/source-cluster"] === from,
     )
     .flatMap((s) => (s.endpoints ?? []) as Endpoint[]);

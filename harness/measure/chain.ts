@@ -1,7 +1,8 @@
 import { followBackends, followFrontend } from "#harness/cilium/agent/agent-tables.ts";
+import { readClusterSlice } from "#harness/cilium/kvstore/cluster-slice.ts";
 import { watchKey } from "#harness/cilium/kvstore/kvstore.ts";
 import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
-import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
+import { isReady, notMirrored, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
@@ -86,19 +87,31 @@ export class ChainWatch implements AsyncDisposable {
     });
   }
 
-  async #watchKvstore({ target, client, namespace, service }: ChainOptions): Promise<void> {
+  async #watchKvstore(options: ChainOptions): Promise<void> {
+    const { target, client } = options;
+    const keys = await keysOf(options);
     const links = [
       ["kvstore changed", target, "state"] as const,
       // Without KVStoreMesh the agents read the target cluster's kvstore directly.
       ...(client.capabilities.hasKvstoreMesh ? [["peer's cache changed", client, "cache"] as const] : []),
     ];
     for (const [boundary, at, folder] of links) {
-      const key = `cilium/${folder}/services/v1/${target.name}/${namespace}/${service}`;
-      const watch = await watchKey(at, key, (atUnixMs, value) =>
-        this.#saw(boundary, atUnixMs, backendsOf(value)),
-      );
-      this.#open.push(watch);
-      this.#path.push({ boundary, errorMs: watch.roundTripMs });
+      // A service may have several EndpointSlices, each with its own key.
+      const left = new Map<string, number>();
+      let errorMs = 0;
+      for (const key of keys) {
+        const watch = await watchKey(at, `cilium/${folder}/${key}`, (atUnixMs, value) => {
+          left.set(key, backendsOf(key, value));
+          this.#saw(
+            boundary,
+            atUnixMs,
+            [...left.values()].reduce((a, b) => a + b, 0),
+          );
+        });
+        this.#open.push(watch);
+        errorMs = Math.max(errorMs, watch.roundTripMs);
+      }
+      this.#path.push({ boundary, errorMs });
     }
   }
 
@@ -160,10 +173,22 @@ function endpointsLeft(slices: readonly KubeObject[], abroad: boolean): number {
   return ownEndpoints(slices).filter((e) => isReady(e) || (abroad && e.conditions?.serving === true)).length;
 }
 
-/** A service in Cilium's kvstore: `backends` by address (pkg/clustermesh/store). */
-function backendsOf(value: string): number {
-  if (value === "") return 0;
-  const reported = JSON.parse(value) as { backends?: Record<string, unknown> };
+const sliceFolder = "endpointslices/v1/";
+
+/** The keys that the client's agents read, without `cilium/state/` or `cilium/cache/`. */
+async function keysOf({ target, client, namespace, service }: ChainOptions): Promise<string[]> {
+  // Agents with another mode read EndpointSlices (pkg/clustermesh/types/option.go of 1.20).
+  const mode = (await client.setting("clustermesh-service-v2")) ?? "prefer-legacy";
+  if (mode === "prefer-legacy") return [`services/v1/${target.name}/${namespace}/${service}`];
+  const of = await target.kube.list(kinds.endpointSlice, namespace, `kubernetes.io/service-name=${service}`);
+  return notMirrored(of).map((s) => `${sliceFolder}${target.name}/${namespace}/${s.metadata.name}`);
+}
+
+/** A service in Cilium's kvstore has `backends` by address (pkg/clustermesh/store), an EndpointSlice its endpoints. */
+function backendsOf(key: string, value: Buffer): number {
+  if (value.length === 0) return 0;
+  if (key.startsWith(sliceFolder)) return readClusterSlice(key.slice(sliceFolder.length), value).serving;
+  const reported = JSON.parse(value.toString()) as { backends?: Record<string, unknown> };
   return Object.keys(reported.backends ?? {}).length;
 }
 

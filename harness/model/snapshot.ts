@@ -27,12 +27,16 @@ export const remoteClusterStatusSchema = z.object({
     endpoints: z.number(),
     identities: z.number(),
     services: z.number(),
+    /** From Cilium 1.20 on. */
+    endpointSlices: z.number().exactOptional(),
   }),
   synced: z.object({
     nodes: z.boolean(),
     endpoints: z.boolean(),
     identities: z.boolean(),
     services: z.boolean(),
+    /** Present only if the reporter reads EndpointSlices, from 1.20 on; an agent that does reads no services. */
+    endpointSlices: z.boolean().exactOptional(),
   }),
 });
 export type RemoteClusterStatus = Infer<typeof remoteClusterStatusSchema>;

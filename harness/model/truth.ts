@@ -15,6 +15,8 @@ const remoteTruthSchema = z.strictObject({
   endpoints: z.number(),
   identities: z.number(),
   services: z.number(),
+  /** Of those services. */
+  endpointSlices: z.number(),
 });
 /** What a cluster exports to the others, counted from its own API server. */
 export type RemoteTruth = Infer<typeof remoteTruthSchema>;

@@ -4,6 +4,8 @@ export const annotation = {
   shared: "service.cilium.io/shared",
   affinity: "service.cilium.io/affinity",
   syncEndpointSlices: "service.cilium.io/global-sync-endpoint-slices",
+  /** Of a namespace, from Cilium 1.20 on. */
+  globalNamespace: "clustermesh.cilium.io/global",
   oldGlobal: "io.cilium/global-service",
   oldShared: "io.cilium/shared-service",
   oldAffinity: "io.cilium/service-affinity",

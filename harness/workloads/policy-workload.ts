@@ -3,7 +3,9 @@ import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
-import { echoContainer } from "./echo.ts";
+import type { SampleOutcome } from "#harness/model/history.ts";
+import { echoContainer, echoHttpPort } from "./echo.ts";
+import { askFrom } from "./vantage.ts";
 
 export type Role = "allowed" | "denied";
 
@@ -60,4 +62,35 @@ export async function clientPod(cluster: Cluster, role: Role, options: PodOption
 
 export function policyObject(namespace: string, name: string, spec: Record<string, unknown>): KubeObject {
   return { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy", metadata: { name, namespace }, spec };
+}
+
+/** Applies a CiliumNetworkPolicy, and removes it with its handle. */
+export async function appliedPolicy(cluster: Cluster, policy: KubeObject): Promise<AsyncDisposable> {
+  await cluster.kube.apply(policy);
+  const { namespace, name } = policy.metadata;
+  return {
+    [Symbol.asyncDispose]: () => cluster.kube.remove(kinds.ciliumNetworkPolicy, namespace, name),
+  };
+}
+
+/** One HTTP request of a cluster's client with a role to a server, and what came of it. */
+export async function askServer(
+  client: { readonly cluster: Cluster; readonly role: Role },
+  server: { readonly cluster: Cluster; readonly ip: string },
+  options: { readonly namespace: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+): Promise<{ from: string; to: string; outcome: SampleOutcome; detail: string }> {
+  const ask = { protocol: "http", host: server.ip, port: echoHttpPort, path: "/hostname", count: 1 } as const;
+  const reply = await askFrom(
+    client.cluster.kube,
+    { namespace: options.namespace, pod: client.role },
+    { asks: [ask], timeoutMs: options.timeoutMs, concurrency: 1 },
+    options.signal,
+  );
+  const answer = reply.answers[0]?.[0];
+  return {
+    from: `${client.cluster.name}/${client.role}`,
+    to: `${server.cluster.name}/server (${server.ip}:${echoHttpPort}/http)`,
+    outcome: answer?.outcome ?? "error",
+    detail: answer?.detail ?? "no answer",
+  };
 }

@@ -1,84 +1,252 @@
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
+import { slicePrefix } from "#harness/cilium/kvstore/cluster-slice.ts";
 import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeOutcomes } from "#harness/judge/policy.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { failedBecause } from "#harness/model/verdict.ts";
+import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
-import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { pairIn } from "#harness/testkit/fixture-types.ts";
-import type { Waiting } from "#harness/testkit/within.ts";
+import type { Requirement } from "#harness/testkit/capabilities.ts";
+import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import type { Waiting, Within } from "#harness/testkit/within.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import {
+  appliedPolicy,
+  askServer,
+  clientPod,
+  policyObject,
+  serverPod,
+} from "#harness/workloads/policy-workload.ts";
 import { serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 const service = "echo-namespaced";
-const globalNamespace = "clustermesh.cilium.io/global";
+const clusterLabel = "io.cilium.k8s.policy.cluster";
+/** The README of Cilium's chart, `clustermesh.defaultGlobalNamespace`: the guide does not cover it. */
+const spec = "https://docs.cilium.io/en/v1.20/helm-reference/";
 
-/** Marks a namespace of one cluster; its handle removes the mark and waits until everything is shared again. */
-async function marked(cluster: Cluster, echo: EchoBackends, within: Waiting): Promise<AsyncDisposable> {
-  const mark = (value: string | null) =>
-    cluster.kube.merge(kinds.namespace, undefined, echo.namespace, {
-      metadata: { annotations: { [globalNamespace]: value } },
-    });
-  await mark("false");
+/**
+ * The annotation takes precedence over the chart's default, so it is always set: the suite also runs where namespaces
+ * are not global by default.
+ */
+async function mark(cluster: Cluster, namespace: string, global: boolean): Promise<void> {
+  await cluster.kube.merge(kinds.namespace, undefined, namespace, {
+    metadata: { annotations: { [annotation.globalNamespace]: String(global) } },
+  });
+}
+
+/** A namespace of one cluster that is not global; its handle makes it global again and waits until that has an effect. */
+async function notGlobal(
+  cluster: Cluster,
+  namespace: string,
+  sharedAgain: () => Promise<unknown>,
+): Promise<AsyncDisposable> {
+  await mark(cluster, namespace, false);
   return {
     async [Symbol.asyncDispose]() {
-      await mark(null);
-      for (const c of echo.clusters) await waitUntilServedBy(c, { echo, service, by: echo.clusters }, within);
+      await mark(cluster, namespace, true);
+      await sharedAgain();
     },
   };
 }
 
+/** Waits until the agents of a cluster hold an address of another, or have dropped it. */
+async function addressKnown(cluster: Cluster, ip: string, known: boolean, within: Waiting): Promise<void> {
+  const agents = await agentsOf(cluster, within.signal);
+  await Promise.all(agents.map((a) => awaitAddress(a, ip, { gone: !known, ...within })));
+}
+
+/** Requests of each cluster's allowed client, and the addresses of the servers, by cluster. */
+interface Pods {
+  readonly ipOf: (cluster: Cluster) => string;
+  /** Judges repeatedly whether a path is open, until it is as expected or time is up. */
+  readonly judged: (from: Cluster, to: Cluster, open: boolean, within: Within) => Promise<Verdict>;
+}
+
+async function deployPods({
+  mesh,
+  namespace,
+  images,
+  budgets,
+  within,
+}: Pick<SuiteFixtures, "mesh" | "namespace" | "images" | "budgets" | "within">): Promise<Pods> {
+  const servers = new Map<string, string>();
+  await Promise.all(
+    mesh.clusters.map(async (cluster) => {
+      const own = { namespace, ...within.settle };
+      servers.set(cluster.name, (await serverPod(cluster, { ...own, image: images.agnhost })).ip);
+      await clientPod(cluster, "allowed", { ...own, image: images.prober });
+    }),
+  );
+  const ipOf = (cluster: Cluster): string => servers.get(cluster.name) ?? "";
+  return {
+    ipOf,
+    judged: (from, to, open, { sync }) =>
+      judgedInTime(
+        async () => {
+          const options = { namespace, timeoutMs: budgets.requestMs, signal: AbortSignal.timeout(60_000) };
+          const server = { cluster: to, ip: ipOf(to) };
+          const path = await askServer({ cluster: from, role: "allowed" }, server, options);
+          return judgeOutcomes([{ path, open }]);
+        },
+        { what: `${from.name} -> ${to.name} to be ${open ? "open" : "closed"}`, everyMs: 500, ...sync },
+      ),
+  };
+}
+
+/** What the kvstore still holds of a namespace, and should not. */
+async function leftOf(cluster: Cluster, namespace: string, ips: readonly string[]): Promise<string[]> {
+  const under = (prefix: string): Promise<ReadonlyMap<string, string>> => entriesUnder(cluster, prefix);
+  const ofNamespace = (key: string): boolean => key.startsWith(`${cluster.name}/${namespace}/`);
+  const services = [...(await under("cilium/state/services/v1/")).keys()].filter(ofNamespace);
+  const slices = [...(await under(slicePrefix)).keys()].filter(ofNamespace);
+  const addresses = [...(await under("cilium/state/ip/v1/default/")).keys()].filter((ip) => ips.includes(ip));
+  const label = `k8s:io.kubernetes.pod.namespace=${namespace};`;
+  const identities = [...(await under("cilium/state/identities/v1/id/"))].filter(([, labels]) =>
+    labels.includes(label),
+  );
+  return [
+    ...services.map((s) => `service ${s}`),
+    ...slices.map((s) => `EndpointSlice ${s}`),
+    ...addresses.map((ip) => `${ip} of ${namespace}`),
+    ...identities.map(([id]) => `identity ${id} of ${namespace}`),
+  ];
+}
+
+const sharedByAll = async (echo: EchoBackends, within: Waiting): Promise<void> => {
+  for (const c of echo.clusters) await waitUntilServedBy(c, { echo, service, by: echo.clusters }, within);
+};
+
 export default defineSuite(
   {
     name: "global-namespaces",
-    tags: ["lab-specific", "services", "kvstore"],
+    tags: ["lab-specific", "services", "kvstore", "policy"],
     when: "lab",
     order: 2,
-    goal: "Objects in a namespace that is not global are not shared with other clusters.",
+    goal: "Objects in a namespace that is not global are not shared with other clusters: its services have no backends there, and policies there do not know its pods.",
     method:
-      "Marks a namespace `clustermesh.cilium.io/global: \"false\"` in one cluster: its service and pods must disappear from that cluster's kvstore, and the other cluster's clients must use only their own backends; then reverses it.",
+      "Marks a namespace `clustermesh.cilium.io/global: \"false\"` in one cluster: its services, EndpointSlices, pods and identities must disappear from that cluster's kvstore, and the other cluster's clients must use only their own backends. Pods must still reach each other by address, but a policy that selects the other cluster's pods by label must stop matching them. Then reverses it.",
     failureMeans: "clustermesh-apiserver, which exports a cluster's objects.",
     echo: { replicas: 1 },
-    setup: async ({ echo, within }) =>
-      serveEverywhere(echo, service, { [annotation.global]: "true" }, within.settle),
+    setup: async ({ mesh, namespace, images, budgets, echo, within }) => {
+      for (const c of mesh.clusters) await mark(c, namespace, true);
+      await serveEverywhere(echo, service, { [annotation.global]: "true" }, within.settle);
+      return deployPods({ mesh, namespace, images, budgets, within });
+    },
   },
   ({ pairs, test }) => {
     for (const pair of pairs) {
-      const { from, to } = pair;
-      test(`${pair.name} > what is in a namespace of ${to.name} that is not global stays there: ${from.name} has its own backends only`, {
-        requires: [{ capability: "globalNamespaces", cluster: to.name }],
-      }, async ({ mesh, echo, within, keepFacts, expect }) => {
-        const { from, to } = pairIn(mesh, pair);
-        const pods = await to.kube.list(kinds.pod, echo.namespace);
-        const ips = pods.map((p) => String(p.status?.podIP));
-        await using _mark = await marked(to, echo, within.sync);
-        const verdict = await judgedInTime(
-          async () => {
-            const services = [...(await entriesUnder(to, "cilium/state/services/v1/")).keys()];
-            const addresses = [...(await entriesUnder(to, "cilium/state/ip/v1/default/")).keys()];
-            return failedBecause([
-              ...(ips.length === 0
-                ? [`${to.name} has no pod in ${echo.namespace}, which proves nothing`]
-                : []),
-              ...services
-                .filter((s) => s === `${to.name}/${echo.namespace}/${service}`)
-                .map((s) => `the kvstore of ${to.name} still holds service ${s}`),
-              ...ips
-                .filter((ip) => addresses.includes(ip))
-                .map((ip) => `the kvstore of ${to.name} still holds ${ip} of ${echo.namespace}`),
-            ]);
-          },
-          {
-            what: `the kvstore of ${to.name} to drop namespace ${echo.namespace}`,
-            everyMs: 500,
-            ...within.sync,
-          },
-        );
-        expect(verdict).toPass();
-        const others = mesh.clusters.filter((c) => c !== to);
-        await waitUntilServedBy(from, { echo, service, by: others }, within.sync);
-        keepFacts({ pods: ips.length });
-      });
+      kvstoreTest(test, pair);
+      podTest(test, pair);
+      ingressTest(test, pair);
+      egressTest(test, pair);
     }
   },
 );
+
+/** In kvstore identity mode agents write addresses and identities themselves, whatever their namespace. */
+const requiredOf = ({ name }: { readonly name: string }): Requirement[] => [
+  { capability: "globalNamespaces", cluster: name },
+  { capability: "clustermeshApiserver", cluster: name },
+];
+
+function kvstoreTest(test: DefineTest<Pods>, pair: ClusterPair): void {
+  const { from, to } = pair;
+  test(`${pair.name} > what is in a namespace of ${to.name} that is not global stays there: ${from.name} has its own backends only`, {
+    requires: requiredOf(to),
+    spec,
+  }, async ({ mesh, echo, namespace, within, keepFacts, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    await sharedByAll(echo, within.sync);
+    const ips = (await to.kube.list(kinds.pod, namespace)).map((p) => String(p.status?.podIP));
+    const shared = await judgedInTime(
+      async () => {
+        const held = (await leftOf(to, namespace, ips)).join(", ");
+        // Whether EndpointSlices or services are exported is a setting (clustermesh-service-v2).
+        return failedBecause(
+          ["EndpointSlice", "identity", ...ips]
+            .filter((part) => !held.includes(part))
+            .map((part) => `the kvstore of ${to.name} has no ${part} of ${namespace} while that is global`),
+        );
+      },
+      { what: `the kvstore of ${to.name} to hold namespace ${namespace}`, everyMs: 500, ...within.sync },
+    );
+    expect(shared).toPass();
+    await using _mark = await notGlobal(to, namespace, () => sharedByAll(echo, within.sync));
+    const verdict = await judgedInTime(
+      async () =>
+        failedBecause(
+          (await leftOf(to, namespace, ips)).map((left) => `the kvstore of ${to.name} still holds ${left}`),
+        ),
+      { what: `the kvstore of ${to.name} to drop namespace ${namespace}`, everyMs: 500, ...within.sync },
+    );
+    expect(verdict).toPass();
+    const others = mesh.clusters.filter((c) => c !== to);
+    await waitUntilServedBy(from, { echo, service, by: others }, within.sync);
+    keepFacts({ pods: ips.length });
+  });
+}
+
+/** Nodes are shared in any case, and with them the pod CIDRs: forwarding works without a pod's own entry. */
+function podTest(test: DefineTest<Pods>, pair: ClusterPair): void {
+  const { from, to } = pair;
+  test(`${pair.name} > pods reach each other between ${from.name} and a namespace of ${to.name} that is not global`, {
+    requires: requiredOf(to),
+    spec,
+  }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const known = (yes: boolean): Promise<void> => addressKnown(from, ipOf(to), yes, within.sync);
+    await known(true);
+    await using _mark = await notGlobal(to, namespace, () => known(true));
+    await known(false);
+    expect(await judged(from, to, true, within)).toPass();
+    expect(await judged(to, from, true, within)).toPass();
+  });
+}
+
+/** The identity of the client is not exported, so no selector of the other cluster holds it. */
+function ingressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
+  const { from, to } = pair;
+  test(`${pair.name} > a policy of ${to.name} that lets in ${from.name}'s client by its labels denies it once its namespace is not global`, {
+    requires: requiredOf(from),
+    spec,
+  }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const again = (): Promise<void> => addressKnown(to, ipOf(from), true, within.sync);
+    const allowing = policyObject(namespace, "ingress-by-identity", {
+      endpointSelector: { matchLabels: { role: "server" } },
+      ingress: [{ fromEndpoints: [{ matchLabels: { role: "allowed", [clusterLabel]: from.name } }] }],
+    });
+    await using policy = await appliedPolicy(to, allowing);
+    expect(await judged(from, to, true, within)).toPass();
+    await using _mark = await notGlobal(from, namespace, again);
+    expect(await judged(from, to, false, within)).toPass();
+    await policy[Symbol.asyncDispose]();
+    // Without the policy it is let in: the denial was the policy's.
+    expect(await judged(from, to, true, within)).toPass();
+  });
+}
+
+/** The address of the server is not exported, so it is one of the world. */
+function egressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
+  const { from, to } = pair;
+  test(`${pair.name} > a policy of ${from.name} that lets its client reach ${to.name}'s server by its labels denies it once its namespace is not global`, {
+    requires: requiredOf(to),
+    spec,
+  }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    const again = (): Promise<void> => addressKnown(from, ipOf(to), true, within.sync);
+    const allowing = policyObject(namespace, "egress-by-identity", {
+      endpointSelector: { matchLabels: { role: "allowed" } },
+      egress: [{ toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }] }],
+    });
+    await using policy = await appliedPolicy(from, allowing);
+    expect(await judged(from, to, true, within)).toPass();
+    await using _mark = await notGlobal(to, namespace, again);
+    expect(await judged(from, to, false, within)).toPass();
+    await policy[Symbol.asyncDispose]();
+    expect(await judged(from, to, true, within)).toPass();
+  });
+}

@@ -1,11 +1,19 @@
-import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
-import { exportedIdentities, exportedServices, nodeTruth, podAddresses } from "#harness/cilium/truth.ts";
+import { readClusterSlice, slicePrefix } from "#harness/cilium/kvstore/cluster-slice.ts";
+import { entriesUnder, rawEntriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
+import {
+  exportedAddresses,
+  exportedIdentities,
+  exportedServices,
+  exportedSlices,
+  nodeTruth,
+} from "#harness/cilium/truth.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import type { Requirement } from "#harness/testkit/capabilities.ts";
 import { type DefineTest, defineSuite, type TestKit } from "#harness/testkit/define-suite.ts";
 
 /** Defines a test that judges the kvstore of every cluster. */
@@ -13,8 +21,9 @@ function testEveryCluster<S>(
   test: DefineTest<S>,
   title: string,
   judge: (cluster: Cluster, fixtures: Pick<TestKit<S>, "mesh" | "keepFacts">) => Promise<Verdict>,
+  requires: readonly Requirement[] = [],
 ): void {
-  test(title, async ({ mesh, within, keepFacts, expect }) => {
+  test(title, { requires }, async ({ mesh, within, keepFacts, expect }) => {
     const verdict = await judgedInTime(
       async () => combine(await Promise.all(mesh.clusters.map((c) => judge(c, { mesh, keepFacts })))),
       {
@@ -56,25 +65,14 @@ export default defineSuite(
       },
     );
 
-    testEveryCluster(
-      test,
-      "every kvstore lists the global services of its own cluster and no others",
-      async (cluster) => {
-        const held = await entriesUnder(cluster, "cilium/state/services/v1/");
-        return judgeSameSet(
-          `services in the kvstore of ${cluster.name}`,
-          [...held.keys()],
-          (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
-        );
-      },
-    );
+    serviceTests(test);
 
     testEveryCluster(
       test,
       "every kvstore lists the addresses of its own cluster's pods and none of another's",
       async (cluster, { mesh, keepFacts }) => {
         const held = [...(await entriesUnder(cluster, "cilium/state/ip/v1/default/")).keys()];
-        const pods = await podAddresses(cluster);
+        const pods = await exportedAddresses(cluster);
         const missing = pods.filter((ip) => !held.includes(ip));
         const foreign = mesh.clusters
           .filter((c) => c !== cluster)
@@ -117,3 +115,46 @@ export default defineSuite(
     );
   },
 );
+
+/** Global services, in both forms. */
+function serviceTests(test: DefineTest<void>): void {
+  testEveryCluster(
+    test,
+    "every kvstore lists the global services of its own cluster and no others",
+    async (cluster) => {
+      const held = [...(await entriesUnder(cluster, "cilium/state/services/v1/")).keys()];
+      // In this mode of 1.20 the others read EndpointSlices only (ShouldExportLegacyServices in pkg/clustermesh/types).
+      if ((await cluster.setting("clustermesh-service-v2")) === "only-endpointslice")
+        return failedBecause(
+          held.map(
+            (s) => `the kvstore of ${cluster.name} holds service ${s}, but exports EndpointSlices only`,
+          ),
+        );
+      return judgeSameSet(
+        `services in the kvstore of ${cluster.name}`,
+        held,
+        (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
+      );
+    },
+  );
+
+  testEveryCluster(
+    test,
+    "every kvstore lists the EndpointSlices of its own cluster's global services and no others, with their addresses",
+    async (cluster) => {
+      const held = [...(await rawEntriesUnder(cluster, slicePrefix))].map(([key, value]) => {
+        const slice = readClusterSlice(key, value);
+        return `${key} of id ${slice.clusterId}, service ${slice.service}, [${slice.addresses.join(" ")}]`;
+      });
+      return judgeSameSet(
+        `EndpointSlices in the kvstore of ${cluster.name}`,
+        held,
+        (await exportedSlices(cluster)).map(({ metadata: { namespace, name, labels }, endpoints }) => {
+          const addresses = ((endpoints ?? []) as { addresses: string[] }[]).flatMap((e) => e.addresses);
+          return `${cluster.name}/${namespace}/${name} of id ${cluster.id}, service ${labels?.["kubernetes.io/service-name"]}, [${addresses.sort().join(" ")}]`;
+        }),
+      );
+    },
+    ["cilium>=1.20"],
+  );
+}

@@ -1,7 +1,7 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { awaitIpcache, podEntries, standalonePod } from "#harness/cilium/agent/new-pod.ts";
 import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
-import { nodeTruth, podAddresses, remoteTruth } from "#harness/cilium/truth.ts";
+import { exportedAddresses, nodeTruth, remoteTruth } from "#harness/cilium/truth.ts";
 import {
   describeCounts,
   judgeKvstoreMesh,
@@ -127,7 +127,7 @@ function ipcacheTests(test: DefineTest<undefined>, pair: ClusterPair): void {
       agents.map(async (agent) => {
         const verdict = await judgedInTime(
           async () => {
-            const truth = await podAddresses(to);
+            const truth = await exportedAddresses(to);
             const held = podEntries(await agent.ipcache(), to.podCidr);
             return truth.length === 0
               ? failedBecause([`${to.name} has no pod, which proves nothing`])

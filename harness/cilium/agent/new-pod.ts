@@ -95,16 +95,22 @@ export async function awaitIpcache(
   }
 }
 
-/** Waits until an address is in the agent's ipcache BPF map, whatever its identity. */
+/** Waits until an address is in the agent's ipcache BPF map, whatever its identity, or is gone from it. */
 export async function awaitAddress(
   agent: Agent,
   ip: string,
-  options: { readonly withinMs: number; readonly signal: AbortSignal },
+  {
+    gone = false,
+    ...options
+  }: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
 ): Promise<void> {
   await eventually(
-    async () =>
-      (await agent.ipcache()).some((e) => e.cidr === `${ip}/32`) ? ready(undefined) : notYet("no entry"),
-    { what: `the ipcache of ${agent.name} to hold ${ip}`, everyMs: 200, ...options },
+    async () => {
+      const entry = (await agent.ipcache()).find((e) => e.cidr === `${ip}/32`);
+      if ((entry === undefined) === gone) return ready(undefined);
+      return notYet(entry === undefined ? "no entry" : `identity ${entry.identity}`);
+    },
+    { what: `the ipcache of ${agent.name} to ${gone ? "drop" : "hold"} ${ip}`, everyMs: 200, ...options },
   );
 }
 

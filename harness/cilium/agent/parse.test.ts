@@ -16,6 +16,25 @@ import {
 // Recorded from a lab of this project: Cilium 1.19.4, clusters east and west.
 const recorded = (name: string): string => readFileSync(join(import.meta.dirname, "fixtures", name), "utf8");
 
+// The shape of api/v1/models/remote_cluster.go and remote_cluster_synced.go of Cilium 1.20.2.
+test("a program of 1.20 that reads EndpointSlices reports their number and whether they are synchronised", () => {
+  const remote = {
+    name: "west",
+    "num-endpoint-slices": 2,
+    "num-nodes": 2,
+    synced: { "endpoint-slices": false, nodes: true, endpoints: true, identities: true, services: true },
+  };
+  const [read] = parseRemoteClusters(JSON.stringify({ "cluster-mesh": { clusters: [remote] } }));
+  expect(read?.counts).toEqual({ nodes: 2, endpoints: 0, identities: 0, services: 0, endpointSlices: 2 });
+  expect(read?.synced).toEqual({
+    nodes: true,
+    endpoints: true,
+    identities: true,
+    services: true,
+    endpointSlices: false,
+  });
+});
+
 describe("recorded agent output", () => {
   test("node list", () => {
     const nodes = parseNodeList(recorded("node-list.json"));

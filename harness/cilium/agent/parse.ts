@@ -79,12 +79,14 @@ const remoteClusterSchema = z.object({
   "num-endpoints": z.number().default(0),
   "num-identities": z.number().default(0),
   "num-shared-services": z.number().default(0),
+  "num-endpoint-slices": z.number().exactOptional(),
   synced: z
     .object({
       nodes: z.boolean().default(false),
       endpoints: z.boolean().default(false),
       identities: z.boolean().default(false),
       services: z.boolean().default(false),
+      "endpoint-slices": z.boolean().exactOptional(),
     })
     .optional(),
 });
@@ -124,6 +126,13 @@ export function parseKvstoreMesh(text: string): RemoteClusterStatus[] {
 }
 
 function remoteCluster(c: z.infer<typeof remoteClusterSchema>): RemoteClusterStatus {
+  const slices = c["num-endpoint-slices"];
+  const { "endpoint-slices": slicesSynced, ...synced } = c.synced ?? {
+    nodes: false,
+    endpoints: false,
+    identities: false,
+    services: false,
+  };
   return {
     name: c.name,
     connected: c.connected,
@@ -140,8 +149,9 @@ function remoteCluster(c: z.infer<typeof remoteClusterSchema>): RemoteClusterSta
       endpoints: c["num-endpoints"],
       identities: c["num-identities"],
       services: c["num-shared-services"],
+      ...(slices === undefined ? {} : { endpointSlices: slices }),
     },
-    synced: c.synced ?? { nodes: false, endpoints: false, identities: false, services: false },
+    synced: { ...synced, ...(slicesSynced === undefined ? {} : { endpointSlices: slicesSynced }) },
   };
 }
 

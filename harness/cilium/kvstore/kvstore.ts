@@ -22,6 +22,15 @@ export async function entriesUnder(cluster: Cluster, prefix: string): Promise<Re
   return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
 }
 
+/** The same of values that are not text. */
+export async function rawEntriesUnder(
+  cluster: Cluster,
+  prefix: string,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const all = await withClient(cluster, (client) => client.getAll().prefix(prefix).buffers());
+  return new Map(Object.entries(all).map(([key, value]) => [key.slice(prefix.length), value]));
+}
+
 export async function putEntry(cluster: Cluster, key: string, value: string): Promise<void> {
   await withClient(cluster, (client) => client.put(key).value(value).exec());
 }
@@ -49,24 +58,24 @@ async function withClient<T>(cluster: Cluster, use: (client: Etcd3) => Promise<T
 export async function watchKey(
   cluster: Cluster,
   key: string,
-  onValue: (atUnixMs: number, value: string) => void,
+  onValue: (atUnixMs: number, value: Buffer) => void,
 ): Promise<KvWatch> {
   const client = await clientOf(cluster);
   try {
     let roundTripMs = 0;
-    let value: string | null = null;
+    let value: Buffer | null = null;
     for (let i = 0; i < 5; i++) {
       const startedMs = unixNowMs();
-      value = await client.get(key).string();
+      value = await client.get(key).buffer();
       // The first request opens the connection.
       if (i > 0) roundTripMs = Math.max(roundTripMs, unixNowMs() - startedMs);
     }
     const watcher = await client.watch().key(key).create();
-    watcher.on("put", (kv) => onValue(unixNowMs(), kv.value.toString()));
-    watcher.on("delete", () => onValue(unixNowMs(), ""));
+    watcher.on("put", (kv) => onValue(unixNowMs(), kv.value));
+    watcher.on("delete", () => onValue(unixNowMs(), Buffer.alloc(0)));
     // A lost server is part of what is measured; the client reconnects by itself.
     watcher.on("error", () => {});
-    onValue(unixNowMs(), value ?? "");
+    onValue(unixNowMs(), value ?? Buffer.alloc(0));
     return {
       roundTripMs,
       async [Symbol.asyncDispose]() {

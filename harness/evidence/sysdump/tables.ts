@@ -80,10 +80,12 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
     if (one !== null) {
       const [, name, state, rest = ""] = one;
       const counts = Object.fromEntries(
-        [...rest.matchAll(/(\d+) (nodes|endpoints|identities|services)\b/g)].map(([, n, what]) => [
-          what === "services" ? "num-shared-services" : `num-${what}`,
-          Number(n),
-        ]),
+        [...rest.matchAll(/(\d+) (nodes|endpoints|identities|services|endpoint slices)\b/g)].map(
+          ([, n, what]) => [
+            what === "services" ? "num-shared-services" : `num-${what?.replace(" ", "-")}`,
+            Number(n),
+          ],
+        ),
       );
       found.push({ name, ready: state === "ready", connected: false, status: "", ...counts });
       continue;
@@ -104,9 +106,11 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
         kvstoremesh: values.kvstoremesh === "true",
       };
     else if (detail.startsWith("synchronization status:"))
-      last.synced = Object.fromEntries(
-        ["nodes", "endpoints", "identities", "services"].map((k) => [k, values[k] === "true"]),
-      );
+      last.synced = Object.fromEntries([
+        ...["nodes", "endpoints", "identities", "services"].map((k) => [k, values[k] === "true"]),
+        // Missing where the program does not read them (pkg/client/client.go of 1.20).
+        ...("endpoint-slices" in values ? [["endpoint-slices", values["endpoint-slices"] === "true"]] : []),
+      ]);
     else {
       last.status = detail;
       last.connected = / connected/.test(detail) && !/\b0\/\d+ connected/.test(detail);
