@@ -34,5 +34,5 @@ export const testingOf = (o: Parsed<typeof testing>) => ({
   repeat: o.repeat,
   failFast: o.failFast,
   pauseOnFail: o.pauseOnFail,
-  ...given({ rerunFailed: o.rerunFailed, suitesDir: o.suitesDir }),
+  ...given({ rerunFailed: o.rerunFailed, suitesDir: o.suitesDir, accept: o.accept }),
 });

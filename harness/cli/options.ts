@@ -173,6 +173,10 @@ export const testing = {
     "only what failed, was unknown or had a set-up error in that run: its id, latest, or its folder",
     "files",
   ),
+  accept: several(
+    "--accept <failure>",
+    "count this failure as none: the id of a known defect of Cilium, or 'suite > test'; may be repeated",
+  ),
   failFast: flag("--fail-fast", "start no test after the first failure"),
   pauseOnFail: flag(
     "--pause-on-fail",
