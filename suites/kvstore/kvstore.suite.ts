@@ -7,6 +7,7 @@ import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { type DefineTest, defineSuite, type TestKit } from "#harness/testkit/define-suite.ts";
+import { judgeSharedAddress } from "./shared-address.ts";
 
 /** Defines a test that judges the kvstore of every cluster. */
 function testEveryCluster<S>(
@@ -87,6 +88,17 @@ export default defineSuite(
             ? []
             : [`the kvstore of ${cluster.name} holds addresses of other clusters: ${foreign.join(", ")}`]),
         ]);
+      },
+    );
+
+    test(
+      "every kvstore keeps an address as long as one CiliumEndpoint has it",
+      { requires: ["clustermeshApiserver"] },
+      async ({ mesh, namespace, within, expect }) => {
+        const verdicts = await Promise.all(
+          mesh.clusters.map((c) => judgeSharedAddress(c, namespace, within)),
+        );
+        expect(combine(verdicts)).toPass();
       },
     );
 
