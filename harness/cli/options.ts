@@ -175,7 +175,7 @@ export const testing = {
   ),
   accept: several(
     "--accept <failure>",
-    "count this failure as none: the id of a known defect of Cilium, or 'suite > test'; may be repeated",
+    "do not count this failure: the id of a known defect of Cilium, or 'suite > test'; may be repeated",
   ),
   failFast: flag("--fail-fast", "start no test after the first failure"),
   pauseOnFail: flag(

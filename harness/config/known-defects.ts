@@ -39,7 +39,7 @@ export function checkAccepted(
     if (defects.some((d) => d.id === name) || titles.includes(name)) continue;
     throw new MeshproofError(
       "usage",
-      `--accept ${name} names neither a known defect nor a test of this run`,
+      `--accept ${name} names neither a known defect nor a test of any suite`,
       {
         remedy: `give a defect's id (${defects.map((d) => d.id).join(", ") || "there is none"}) or a test in full: 'suite > title'`,
       },

@@ -1,6 +1,11 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { before } from "#harness/lib/names.ts";
-import { type ClusterRecord, countsAsFailure, type RunRecord, type TestRecord } from "#harness/model/record.ts";
+import {
+  type ClusterRecord,
+  countsAsFailure,
+  type RunRecord,
+  type TestRecord,
+} from "#harness/model/record.ts";
 import type { Named } from "#harness/testkit/selection.ts";
 
 /**

@@ -37,12 +37,7 @@ import { runContextFile, writeRunContext } from "#harness/testkit/run-context.ts
 import { diagnosisFile, reportsDir, runFolder } from "#harness/testkit/run-dir.ts";
 import { runSuites } from "#harness/testkit/run-suites.ts";
 import { type Selected, type Selection, select, withoutCount } from "#harness/testkit/selection.ts";
-import {
-  byFolder,
-  chooseSuites,
-  type ListedSuite,
-  loadAllSuites,
-} from "#harness/testkit/suite-list.ts";
+import { byFolder, chooseSuites, type ListedSuite, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
 import { acceptedTitles, type FinalVerdict, finalVerdict, knownDefects } from "./final-verdict.ts";
 import { correctSpoiled, keepInSeries } from "./keep-series.ts";

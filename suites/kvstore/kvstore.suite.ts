@@ -91,16 +91,12 @@ export default defineSuite(
       },
     );
 
-    test(
-      "every kvstore keeps an address as long as one CiliumEndpoint has it",
-      { requires: ["clustermeshApiserver"] },
-      async ({ mesh, namespace, within, expect }) => {
-        const verdicts = await Promise.all(
-          mesh.clusters.map((c) => judgeSharedAddress(c, namespace, within)),
-        );
-        expect(combine(verdicts)).toPass();
-      },
-    );
+    test("every kvstore keeps an address as long as one CiliumEndpoint has it", {
+      requires: ["clustermeshApiserver"],
+    }, async ({ mesh, namespace, within, expect }) => {
+      const verdicts = await Promise.all(mesh.clusters.map((c) => judgeSharedAddress(c, namespace, within)));
+      expect(combine(verdicts)).toPass();
+    });
 
     testEveryCluster(
       test,

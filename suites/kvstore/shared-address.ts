@@ -10,7 +10,11 @@ import type { Within } from "#harness/testkit/within.ts";
 const prefix = "cilium/state/ip/v1/default/";
 
 /** The CiliumEndpoints of the test: two for one address, and one that is only created to see how far the kvstore is. */
-const names = { first: "shared-address-first", second: "shared-address-second", later: "shared-address-later" } as const;
+const names = {
+  first: "shared-address-first",
+  second: "shared-address-second",
+  later: "shared-address-later",
+} as const;
 
 /**
  * Gives one address that no pod has to two CiliumEndpoints, as where an address is used again before the object of its last
@@ -58,7 +62,10 @@ export async function judgeSharedAddress(
 /** Waits until the kvstore has some addresses, or no longer has some. */
 const awaitEntries = (
   cluster: Cluster,
-  { present = [], absent = [] }: { readonly present?: readonly string[]; readonly absent?: readonly string[] },
+  {
+    present = [],
+    absent = [],
+  }: { readonly present?: readonly string[]; readonly absent?: readonly string[] },
   within: Within,
 ): Promise<Verdict> =>
   judgedInTime(
