@@ -34,5 +34,10 @@ export const testingOf = (o: Parsed<typeof testing>) => ({
   repeat: o.repeat,
   failFast: o.failFast,
   pauseOnFail: o.pauseOnFail,
-  ...given({ rerunFailed: o.rerunFailed, suitesDir: o.suitesDir, mcsConformance: o.mcsConformance }),
+  ...given({
+    rerunFailed: o.rerunFailed,
+    suitesDir: o.suitesDir,
+    mcsConformance: o.mcsConformance,
+    accept: o.accept,
+  }),
 });

@@ -189,6 +189,10 @@ export const testing = {
     "after the suites, also run this test binary of MCS-API's conformance programme, and take over its results",
     "files",
   ),
+  accept: several(
+    "--accept <failure>",
+    "do not count this failure: the id of a known defect of Cilium, or 'suite > test'; may be repeated",
+  ),
   failFast: flag("--fail-fast", "start no test after the first failure"),
   pauseOnFail: flag(
     "--pause-on-fail",

@@ -21,7 +21,20 @@ export function closingLines(record: RunRecord, dir: string, series?: string): s
       ? []
       : [`kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`]),
     `report: ${join(dir, "report.html")}  junit: ${join(dir, "junit.xml")}`,
+    ...acceptedLines(record),
     `${t.pass} pass, ${t.fail} fail, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped, ${t.errors} set-up errors`,
     `${t.pass} passed, ${t.fail + t.unknown + t.errors} failed`,
   ];
 }
+
+/** Accepted failures count in no figure, so each is named: one that went unseen would look like a pass. */
+const acceptedLines = ({ suites }: RunRecord): string[] =>
+  suites
+    .flatMap((s) => s.tests)
+    .flatMap(({ suite, name, defect, accepted }) =>
+      accepted === undefined
+        ? []
+        : [
+            `accepted: ${suite} > ${name} (${defect === undefined ? "no known defect" : `known defect ${defect}`})`,
+          ],
+    );

@@ -30,6 +30,14 @@ test("tests that failed, were unknown or had a set-up error are repeated", () =>
   ]);
 });
 
+test("a failure that the user accepted is not repeated", () => {
+  const tests = ["one", "two"].map((name) => ({ suite: "a", name, outcome: "fail" }));
+  const suites = [{ name: "a", errors: [], tests: [{ ...tests[0], accepted: "CVE-1" }, tests[1]] }];
+  expect(failedOf({ ...run, suites } as unknown as RunRecord, new Set(["a"]))).toEqual([
+    { suite: "a", test: "two" },
+  ]);
+});
+
 test("tests that an interrupted run never began are repeated too", () => {
   const skipped = (name: string, reason: string) => ({
     suite: "a",

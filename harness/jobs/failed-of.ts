@@ -1,6 +1,11 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { before } from "#harness/lib/names.ts";
-import type { ClusterRecord, RunRecord, TestRecord } from "#harness/model/record.ts";
+import {
+  type ClusterRecord,
+  countsAsFailure,
+  type RunRecord,
+  type TestRecord,
+} from "#harness/model/record.ts";
 import type { Named } from "#harness/testkit/selection.ts";
 
 /**
@@ -32,8 +37,10 @@ export function failedOf(run: RunRecord, known: ReadonlySet<string>): Named[] {
   return failed;
 }
 
-const isOpen = ({ outcome, reasons }: TestRecord): boolean =>
-  outcome === "fail" || outcome === "unknown" || (outcome === "skipped" && reasons.includes("interrupted"));
+const isOpen = (test: TestRecord): boolean =>
+  countsAsFailure(test) ||
+  test.outcome === "unknown" ||
+  (test.outcome === "skipped" && test.reasons.includes("interrupted"));
 
 /**
  * What `prove --rerun-failed` repeats: the faults with a cell that is neither killed nor green, or whose injection failed, and

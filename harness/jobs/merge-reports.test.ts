@@ -44,6 +44,16 @@ test("a test that several shards ran has its worst outcome", () => {
   expect(merged.suites.map((s) => s.tests.map((t) => t.outcome))).toEqual([["fail"]]);
 });
 
+test("an accepted failure hides neither a failure that counts nor an unknown, and no pass hides it", () => {
+  const accepted = run("r1", { a: "fail" });
+  for (const one of accepted.suites.flatMap((s) => s.tests)) one.accepted = "CVE-1";
+  const mergedWith = (outcome: "pass" | "fail" | "unknown") =>
+    mergedRun([accepted, run("r2", { a: outcome, b: "pass" })], "m", "");
+  expect(mergedWith("fail")).toMatchObject({ exitCode: 1, totals: { fail: 1 } });
+  expect(mergedWith("unknown").exitCode).toBe(3);
+  expect(mergedWith("pass")).toMatchObject({ exitCode: 0, totals: { fail: 0, accepted: 1 } });
+});
+
 test("a shard that ended before its lab was up is merged, and does not pass", () => {
   const ended = { ...run("r2", { meshproof: "unknown" }), clusters: [], profile: "unknown" } as RunRecord;
   const merged = mergedRun([ended, run("r1", { a: "pass" })], "m", "");

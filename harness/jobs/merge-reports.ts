@@ -6,6 +6,7 @@ import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import type { KillMatrix } from "#harness/model/kill-matrix.ts";
 import {
+  countsAsFailure,
   exitCodeOf,
   type RunRecord,
   type SuiteRecord,
@@ -183,7 +184,9 @@ const subjectOf = (r: RunRecord): string =>
     ...r.clusters.map((c) => `${c.name}: Cilium ${c.cilium}, Kubernetes ${c.kubernetes}`),
   ].join(", ");
 
-const worstFirst: readonly Outcome[] = ["fail", "unknown", "pass", "unsupported", "skipped"];
+/** Worst first. An accepted failure hides none that counts, and no unknown; it is worse than a pass. */
+const worstFirst: readonly Outcome[] = ["unknown", "fail", "pass", "unsupported", "skipped"];
+const rankOf = (test: TestRecord): number => (countsAsFailure(test) ? -1 : worstFirst.indexOf(test.outcome));
 
 /** Merges a suite that several shards ran, as after the faults of `prove`: the worst outcome of each test. */
 function mergedSuite(all: readonly SuiteRecord[]): SuiteRecord {
@@ -193,7 +196,7 @@ function mergedSuite(all: readonly SuiteRecord[]): SuiteRecord {
     (t) => t.name,
   );
   const worst = (tests: readonly TestRecord[]): TestRecord[] =>
-    [...tests].sort((a, b) => worstFirst.indexOf(a.outcome) - worstFirst.indexOf(b.outcome)).slice(0, 1);
+    [...tests].sort((a, b) => rankOf(a) - rankOf(b)).slice(0, 1);
   const findings = all.flatMap((s) => s.findings ?? []);
   return {
     ...first,

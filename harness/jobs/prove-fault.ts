@@ -21,7 +21,7 @@ import { type TestOptions, testLab } from "./test.ts";
 export interface ProveOptions
   extends Pick<
     TestOptions,
-    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat"
+    "selection" | "rerunFailed" | "suitesDir" | "accept" | "failFast" | "pauseOnFail" | "repeat"
   > {
   readonly lab: string;
   /** Only the tables of these suites; by default, those of suites that every lab runs. */
@@ -112,6 +112,7 @@ export async function proveFault(
       // A test that a fault makes fail is no failure: nothing stops early here.
       ...given({
         suitesDir: options.suitesDir,
+        accept: options.accept,
         pauseOnFail: options.pauseOnFail,
         repeat: options.repeat,
       }),
@@ -136,6 +137,8 @@ export async function proveFault(
       for (const test of suite.tests) {
         subject ||= test.notes.fault?.subject ?? "";
         if (test.outcome === "unsupported" || test.outcome === "skipped") continue;
+        // A failure that the user accepts says nothing of the fault.
+        if (test.accepted !== undefined) continue;
         const once = { ...test, name: withoutCount(test.name) };
         cells.push(judgeCell(fault.name, once, expected(suite.name), context));
       }

@@ -22,6 +22,7 @@ import { select } from "#harness/testkit/selection.ts";
 import { type Shard, shardOf } from "#harness/testkit/shard.ts";
 import { chooseSuites, listTests, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { failedFaultsOf, requireSameVersions } from "./failed-of.ts";
+import { knownDefects } from "./final-verdict.ts";
 import { requireTerminal } from "./pause-on-fail.ts";
 import { matrixFile, proofExitCode, proofLines, writeProof } from "./proof.ts";
 import { onlyOf, type Proof, type ProveOptions, proveFault } from "./prove-fault.ts";
@@ -53,6 +54,7 @@ export async function prove(options: ProveOptions): Promise<{ record: RunRecord;
   const clusters = mesh.state.plan.clusters.map((c) => c.name);
   const names = options.suites.length > 0 ? options.suites : (failed?.suites ?? []);
   const selected = select(chooseSuites(all, names, { suites: [] }), selection, { clusters, repeat: 1 });
+  await knownDefects(options, all, mesh.state.plan);
   const left = selected.tests;
   const proof: Proof = {
     suites: selected.suites.map((s) => s.info.name),
@@ -167,6 +169,7 @@ function testHealed(options: ProveOptions, proof: Proof): Promise<{ record: RunR
     signal,
     ...given({
       suitesDir: options.suitesDir,
+      accept: options.accept,
       failFast: options.failFast,
       pauseOnFail: options.pauseOnFail,
       repeat: options.repeat,

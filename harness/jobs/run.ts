@@ -11,6 +11,7 @@ import type { RunRecord } from "#harness/model/record.ts";
 import { isHeldByThisProcess, readLabState } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { loadAllSuites } from "#harness/testkit/suite-list.ts";
+import { knownDefects } from "./final-verdict.ts";
 import { requireTerminal } from "./pause-on-fail.ts";
 import type { RunReport } from "./run-report.ts";
 import { earlierRun, selectFor, type TestOptions, testLab } from "./test.ts";
@@ -19,7 +20,14 @@ import { checkTestFiles } from "./test-files.ts";
 export interface RunOptions
   extends Pick<
     TestOptions,
-    "selection" | "rerunFailed" | "suitesDir" | "failFast" | "pauseOnFail" | "repeat" | "mcsConformance"
+    | "selection"
+    | "rerunFailed"
+    | "suitesDir"
+    | "accept"
+    | "failFast"
+    | "pauseOnFail"
+    | "repeat"
+    | "mcsConformance"
   > {
   readonly plan: KindLabPlan;
   readonly report: RunReport;
@@ -47,7 +55,9 @@ export async function run(options: RunOptions): Promise<{ record: RunRecord; dir
   const { plan, progress, signal } = options;
   if (options.pauseOnFail === true) requireTerminal();
   const earlier = await earlierRun({ ...options, lab: plan.lab });
-  selectFor(options, await loadAllSuites(options.suitesDir), plan, earlier);
+  const all = await loadAllSuites(options.suitesDir);
+  selectFor(options, all, plan, earlier);
+  await knownDefects(options, all, plan);
   if (options.fault !== undefined) faultNamed(options.fault);
   checkTestFiles(options);
   const { registryMirror } = options.images;
@@ -104,6 +114,7 @@ async function runUnderLock(options: RunOptions): Promise<{ record: RunRecord; d
       selection: options.selection,
       rerunFailed: options.rerunFailed,
       suitesDir: options.suitesDir,
+      accept: options.accept,
       failFast: options.failFast,
       pauseOnFail: options.pauseOnFail,
       repeat: options.repeat,

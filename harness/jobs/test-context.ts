@@ -22,6 +22,7 @@ export interface ContextOptions {
   readonly series?: string;
   readonly baseline?: string;
   readonly selected?: Readonly<Record<string, readonly string[]>>;
+  readonly accepted?: Readonly<Record<string, readonly string[]>>;
   readonly pauseOnFail?: boolean;
 }
 
@@ -33,7 +34,7 @@ export async function contextOf(
 ): Promise<RunContext> {
   const clusters = mesh.clusters.map((c) => c.name);
   const { runId, bugtool, fault, expected, probeIntervalFactor, repeat, series, baseline } = options;
-  const { includeEither, selected, pauseOnFail } = options;
+  const { includeEither, selected, accepted, pauseOnFail } = options;
   return runContextSchema.parse({
     version: 1,
     runId,
@@ -49,6 +50,7 @@ export async function contextOf(
     series: series === undefined ? undefined : resolve(series),
     baseline: baseline === undefined ? undefined : resolve(baseline),
     selected,
+    accepted,
     pauseOnFail,
     capabilities: await decideCapabilities(mesh, requirementsOf(suites, { clusters, repeat: repeat ?? 1 })),
   });

@@ -1,7 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import { isKindPlan } from "#harness/config/plan.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
@@ -13,8 +12,10 @@ import { given } from "#harness/lib/given.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { findingsFormat } from "#harness/model/finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import {
+  countsAsFailure,
   exitCodeOf,
   type RunRecord,
   type SuiteRecord,
@@ -36,22 +37,16 @@ import { runContextFile, writeRunContext } from "#harness/testkit/run-context.ts
 import { diagnosisFile, reportsDir, runFolder } from "#harness/testkit/run-dir.ts";
 import { runSuites } from "#harness/testkit/run-suites.ts";
 import { type Selected, type Selection, select, withoutCount } from "#harness/testkit/selection.ts";
-import {
-  byFolder,
-  chooseSuites,
-  type ListedSuite,
-  loadAllSuites,
-  suiteNames,
-} from "#harness/testkit/suite-list.ts";
+import { byFolder, chooseSuites, type ListedSuite, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { failedOf, requireSameLab, requireSameVersions } from "./failed-of.ts";
+import { acceptedTitles, type FinalVerdict, finalVerdict, knownDefects } from "./final-verdict.ts";
 import { correctSpoiled, keepInSeries } from "./keep-series.ts";
-import { conformanceSuite, runConformance } from "./mcs-conformance.ts";
+import { runConformance } from "./mcs-conformance.ts";
 import { pauseOnFail, requireTerminal, signalOfFailure } from "./pause-on-fail.ts";
 import { type RunHead, runHead } from "./run-head.ts";
 import { type RunReport, writeSummaries } from "./run-report.ts";
 import { contextOf } from "./test-context.ts";
 import { checkTestFiles } from "./test-files.ts";
-import { failUnexpectedSkips, readAllowances } from "./unsupported.ts";
 import { junitProperties, readRun, writeReport } from "./write-report.ts";
 
 /** A command that tests the same clusters, or clusters made alike, and its options. */
@@ -83,6 +78,8 @@ export interface TestOptions {
   readonly rerunFailed?: string;
   /** Folder of additional suites. */
   readonly suitesDir?: string;
+  /** Failures that count as none: ids of known defects, or `suite > test`. */
+  readonly accept?: readonly string[];
   readonly failFast?: boolean;
   readonly pauseOnFail?: boolean;
   /** How a command line reaches these clusters once this one has ended; `test --lab NAME` by default. */
@@ -110,15 +107,17 @@ export async function testLab(options: TestOptions): Promise<{ record: RunRecord
   checkTestFiles(options);
   const { plan } = await atStep("lab", () => requireLab(options.lab));
   const selected = selectFor(options, all, plan, earlier);
+  const defects = await knownDefects(options, all, plan);
   return atStep("lock", () =>
     withLab(options.lab, options.signal, (signal) =>
-      atStep("tests", () => testUnderLock({ ...options, signal }, { all, selected, earlier })),
+      atStep("tests", () => testUnderLock({ ...options, signal }, { all, selected, earlier, defects })),
     ),
   );
 }
 
 interface Chosen {
   readonly all: readonly ListedSuite[];
+  readonly defects: readonly KnownDefect[];
   readonly selected: Selected;
   readonly earlier: RunRecord | undefined;
 }
@@ -168,8 +167,8 @@ export function nextSteps(
 
 /** Ends a run at its first failure. */
 const failFastOutput = (failed: AbortController): RunOutput => ({
-  testEnded({ outcome }) {
-    if (outcome === "fail") failed.abort();
+  testEnded(test) {
+    if (countsAsFailure(test)) failed.abort();
   },
   suiteEnded({ errors }) {
     if (errors.length > 0) failed.abort();
@@ -179,7 +178,7 @@ const failFastOutput = (failed: AbortController): RunOutput => ({
 /** Shared by the steps of a run. */
 interface Run {
   readonly options: TestOptions;
-  readonly all: readonly ListedSuite[];
+  readonly verdict: FinalVerdict;
   readonly chosen: readonly ListedSuite[];
   readonly mesh: Mesh;
   readonly head: RunHead;
@@ -192,7 +191,7 @@ interface Run {
 
 async function testUnderLock(
   options: TestOptions,
-  { all, selected, earlier }: Chosen,
+  { all, selected, earlier, defects }: Chosen,
 ): Promise<{ record: RunRecord; dir: string }> {
   const mesh = await openLab(options.lab, options.say);
   const reports = options.reportsDir ?? reportsDir();
@@ -201,16 +200,22 @@ async function testUnderLock(
   const head = await runHead(mesh, options);
   if (earlier !== undefined) requireSameVersions(earlier, head.clusters);
   const chosen = selected.suites;
+  const verdict = await finalVerdict(options, all, defects, { mesh, head });
   const context = await contextOf(mesh, chosen, {
     ...options,
     reportsDir: reports,
     selected: selected.tests,
+    accepted: acceptedTitles(
+      chosen,
+      mesh.clusters.map((c) => c.name),
+      verdict,
+    ),
   });
   const contextFile = runContextFile(options.lab);
   await writeRunContext(contextFile, context);
   const watch = await watchMachine(mesh, reports);
   const failed = new AbortController();
-  const run: Run = { options, all, chosen, mesh, head, dir, watch, failed };
+  const run: Run = { options, verdict, chosen, mesh, head, dir, watch, failed };
   const reporter = reporterOf(run, context);
   options.report?.follow(() => ({
     ...head,
@@ -266,7 +271,7 @@ function dockerLost(watch: HostWatch): AbortSignal {
 }
 
 function reporterOf(
-  { options, chosen, mesh, head, dir, watch, failed }: Run,
+  { options, verdict, chosen, mesh, head, dir, watch, failed }: Run,
   context: RunContext,
 ): RecordReporter {
   const queue = new WriteQueue(options.say);
@@ -290,6 +295,7 @@ function reporterOf(
         : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, options.say) }]),
     ],
     interrupted: () => options.signal.aborted || failed.signal.aborted,
+    verdict,
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, mesh.state.plan.rig, sinceMs, untilMs),
   });
 }
@@ -303,19 +309,13 @@ async function conformanceOf({ options, mesh, dir, failed }: Run): Promise<Suite
 
 /** The suites as finally judged, and their totals. */
 async function resultsOf(
-  { options, all, chosen, mesh, head, dir, failed }: Run,
+  { options, chosen, dir, failed, verdict }: Run,
   reporter: RecordReporter,
   conformance: readonly SuiteRecord[],
 ): Promise<Pick<RunRecord, "suites" | "totals">> {
-  const { plan } = mesh.state;
   const names = chosen.map((s) => s.info.name);
   const inOrder = [...reporter.suites].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
-  const records = failUnexpectedSkips([...inOrder, ...conformance], await readAllowances(), {
-    ciliums: head.clusters.map((c) => c.cilium),
-    imageSource: head.imageSource,
-    profile: head.profile,
-    suites: isGeneratedLab(plan) ? [...suiteNames(all, "core"), ...plan.suites, conformanceSuite] : [],
-  });
+  const records = [...inOrder, ...conformance.map((s) => ({ ...s, tests: s.tests.map(verdict) }))];
   const suites = await Promise.all(records.map((r) => withFindings(r, join(dir, "artifacts"))));
   for (const { name, findings } of suites) {
     const [first] = findings ?? [];
@@ -363,13 +363,9 @@ async function leaveReport(
   return { record: final, dir };
 }
 
-/** The allowance list does not cover external clusters and rebuilt environments. */
-const isGeneratedLab = (plan: LabPlan): boolean =>
-  !plan.suites.includes("rebuilt-environment") && isKindPlan(plan);
-
 /** Adds the findings of `diagnose` on the evidence if a test of the suite failed. */
 async function withFindings(suite: SuiteRecord, artifacts: string): Promise<SuiteRecord> {
-  if (suite.errors.length === 0 && suite.tests.every((t) => t.outcome !== "fail")) return suite;
+  if (suite.errors.length === 0 && suite.tests.every((t) => !countsAsFailure(t))) return suite;
   const text = await readFile(join(artifacts, suite.name, diagnosisFile), "utf8").catch(() => undefined);
   if (text === undefined) return suite;
   const findings = parseRecord(text, findingsFormat, {

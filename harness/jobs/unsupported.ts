@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { readYaml, validate } from "#harness/config/yaml-file.ts";
 import { matches } from "#harness/lib/pattern.ts";
-import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
+import type { TestRecord } from "#harness/model/record.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { withoutCount } from "#harness/testkit/selection.ts";
 
@@ -17,6 +17,8 @@ const allowanceSchema = z.array(
   }),
 );
 
+type Allowances = z.infer<typeof allowanceSchema>;
+
 /** Properties of a lab on which capabilities may depend. */
 interface Conditions {
   readonly ciliums: readonly string[];
@@ -30,12 +32,13 @@ interface Conditions {
  * An `unsupported` that `suites/unsupported.yaml` does not allow becomes a failure. A suite that the lab file does not
  * name may always be unsupported.
  */
-export function failUnexpectedSkips(
-  suites: readonly SuiteRecord[],
-  allowances: z.infer<typeof allowanceSchema>,
+export function failUnexpectedSkip(
+  test: TestRecord,
+  allowances: Allowances,
   { ciliums, imageSource, profile, suites: own }: Conditions,
-): SuiteRecord[] {
-  const allowed = (test: TestRecord): boolean =>
+): TestRecord {
+  if (test.outcome !== "unsupported") return test;
+  const allowed =
     !own.includes(test.suite) ||
     allowances.some(
       (a) =>
@@ -46,23 +49,15 @@ export function failUnexpectedSkips(
         // A mesh supports what all of its clusters support.
         ciliums.some((c) => matches(a.cilium, c)),
     );
-  return suites.map((suite) => ({
-    ...suite,
-    tests: suite.tests.map((test) =>
-      test.outcome !== "unsupported" || allowed(test)
-        ? test
-        : {
-            ...test,
-            outcome: "fail" as const,
-            reasons: [
-              `unsupported, and suites/unsupported.yaml does not allow it: ${test.reasons.join("; ")}`,
-            ],
-          },
-    ),
-  }));
+  if (allowed) return test;
+  return {
+    ...test,
+    outcome: "fail",
+    reasons: [`unsupported, and suites/unsupported.yaml does not allow it: ${test.reasons.join("; ")}`],
+  };
 }
 
-export async function readAllowances(): Promise<z.infer<typeof allowanceSchema>> {
+export async function readAllowances(): Promise<Allowances> {
   const file = join(repoRoot(), "suites/unsupported.yaml");
   return validate(
     allowanceSchema,

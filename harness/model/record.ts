@@ -47,8 +47,17 @@ const testSchema = z.object({
     .string()
     .exactOptional()
     .describe("The documentation, or the section of a KEP, that promises what the test checks."),
+  defect: z.string().exactOptional().describe("Of a failure: the known defect of Cilium behind it."),
+  accepted: z
+    .string()
+    .exactOptional()
+    .describe("Of a failure: what `--accept` named; it counts as no failure then."),
 });
 export type TestRecord = Infer<typeof testSchema>;
+
+/** A failure that counts: one that the user did not accept. */
+export const countsAsFailure = (test: Pick<TestRecord, "outcome" | "accepted">): boolean =>
+  test.outcome === "fail" && test.accepted === undefined;
 
 const suiteSchema = z.object({
   name: z.string().describe("Name of the suite."),
@@ -122,6 +131,7 @@ export const runRecordSchema = z.object({
     skipped: z.number().describe("Tests that were skipped on request."),
     unknown: z.number().describe("Tests that trouble of the test machine made unusable."),
     errors: z.number().describe("Errors of set-up and clean-up."),
+    accepted: z.number().exactOptional().describe("Failures that `--accept` names; counted nowhere else."),
   }),
   exitCode: z.number().describe("Exit code of the command."),
   shard: z
@@ -144,12 +154,19 @@ export const runRecordFormat: RecordFormat<RunRecord> = {
 };
 
 export function totalsOf(suites: readonly SuiteRecord[]): RunRecord["totals"] {
-  const totals = { pass: 0, fail: 0, unsupported: 0, skipped: 0, unknown: 0, errors: 0 };
-  for (const suite of suites) {
-    totals.errors += suite.errors.length;
-    for (const test of suite.tests) totals[test.outcome] += 1;
-  }
-  return totals;
+  const tests = suites.flatMap((s) => s.tests);
+  const counted = tests.filter((t) => t.accepted === undefined);
+  const of = (outcome: TestRecord["outcome"]): number => counted.filter((t) => t.outcome === outcome).length;
+  const accepted = tests.length - counted.length;
+  return {
+    pass: of("pass"),
+    fail: of("fail"),
+    unsupported: of("unsupported"),
+    skipped: of("skipped"),
+    unknown: of("unknown"),
+    errors: suites.reduce((sum, s) => sum + s.errors.length, 0),
+    ...(accepted === 0 ? {} : { accepted }),
+  };
 }
 
 /** DESIGN's exit codes: 1 a failure, 3 something unknown or nothing passed, 0 otherwise. */

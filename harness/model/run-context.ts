@@ -41,6 +41,8 @@ export const runContextSchema = z.strictObject({
   baseline: z.string().optional(),
   /** Titles of the tests to run, by suite; a suite that is not listed runs completely. */
   selected: z.record(z.string(), z.array(z.string())).default({}),
+  /** Titles of the tests whose failure counts as none (`--accept`), by suite. */
+  accepted: z.record(z.string(), z.array(z.string())).default({}),
   /** After a suite with a failure, wait with all its objects in place until the pause file is removed. */
   pauseOnFail: z.boolean().default(false),
   capabilities: z.array(decision).default([]),

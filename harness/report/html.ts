@@ -16,7 +16,7 @@ export function toHtml(run: RunRecord, histories: ReadonlyMap<string, History>):
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Meshproof ${escapeHtml(run.runId)}: ${verdict}</title><style>${style}</style></head><body>
 <header class="${verdict}"><h1>Cluster Mesh ${verdict}</h1>
-<p>${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} &middot; ${formatMs(run.durationMs)} &middot; ${escapeHtml(run.startedAt)}</p>
+<p>${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.accepted === undefined ? "" : `, ${t.accepted} accepted failures`}${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} &middot; ${formatMs(run.durationMs)} &middot; ${escapeHtml(run.startedAt)}</p>
 ${run.fault === null ? "" : `<p><strong>With fault ${escapeHtml(run.fault)}</strong>, injected after each suite's set-up.</p>`}</header>
 <section><h2>The mesh</h2><table><tr><th>cluster</th><th>id</th><th>Cilium</th><th>Kubernetes</th><th>pod CIDR</th><th>service CIDR</th><th>nodes</th></tr>
 ${run.clusters.map((c) => `<tr><td>${escapeHtml(c.name)}</td><td>${c.id}</td><td>${escapeHtml(c.cilium)}</td><td>${escapeHtml(c.kubernetes)}</td><td>${escapeHtml(c.podCidr)}</td><td>${escapeHtml(c.serviceCidr)}</td><td>${c.nodes.map(escapeHtml).join("<br>")}</td></tr>`).join("\n")}
@@ -45,9 +45,15 @@ ${cells.length === 0 ? "" : healthMatrix(cells)}
 ${measurementsSection(suite, histories)}</section>`;
 }
 
+/** An accepted failure is coloured as what does not count. */
+const outcomeCell = ({ outcome, accepted }: TestRecord): string =>
+  accepted === undefined
+    ? `<td class="${outcome}">${outcome}</td>`
+    : `<td class="skipped">${outcome}, accepted: ${escapeHtml(accepted)}</td>`;
+
 function testRow(test: TestRecord): string {
   const facts = Object.entries(test.notes.facts ?? {});
-  return `<tr><td class="${test.outcome}">${test.outcome}</td><td>${escapeHtml(test.name)}${test.reasons.map((r) => `<div class="reason">${escapeHtml(r)}</div>`).join("")}${
+  return `<tr>${outcomeCell(test)}<td>${escapeHtml(test.name)}${test.reasons.map((r) => `<div class="reason">${escapeHtml(r)}</div>`).join("")}${
     facts.length === 0
       ? ""
       : `<details><summary>${facts.length} figure${facts.length === 1 ? "" : "s"}</summary><table>${facts.map(([k, v]) => `<tr><td>${escapeHtml(k)}</td><td>${escapeHtml(String(v))}</td></tr>`).join("")}</table></details>`

@@ -1,7 +1,7 @@
 import { create } from "xmlbuilder2";
 import { printable } from "#harness/lib/visible.ts";
 import type { KillMatrix } from "#harness/model/kill-matrix.ts";
-import type { RunRecord, SuiteRecord, TestRecord } from "#harness/model/record.ts";
+import { countsAsFailure, type RunRecord, type SuiteRecord, type TestRecord } from "#harness/model/record.ts";
 
 /** `prove` as a suite: one case per fault, failed if a test survived it. */
 export function killSuite(matrix: KillMatrix): SuiteRecord {
@@ -64,7 +64,9 @@ export function toJunit(run: JunitRun): string {
       failures: String(failures(suite)),
       errors: String(errors(suite)),
       skipped: String(
-        suite.tests.filter((t) => t.outcome === "skipped" || t.outcome === "unsupported").length,
+        suite.tests.filter(
+          (t) => t.outcome === "skipped" || t.outcome === "unsupported" || t.accepted !== undefined,
+        ).length,
       ),
       time: seconds(suite.durationMs),
       timestamp: run.startedAt.slice(0, 19),
@@ -96,6 +98,8 @@ function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: T
   // An error that ended the run is an `error` whatever its exit code: no test has failed.
   if (test.error !== undefined)
     testcase.ele("error", { type: test.error.code, message: firstLine(reasons) }).txt(text);
+  else if (test.accepted !== undefined)
+    testcase.ele("skipped", { message: xmlText(`accepted: ${test.accepted}`) }).txt(text);
   else if (test.outcome === "skipped" || test.outcome === "unsupported")
     testcase.ele("skipped").txt(text || test.outcome);
   else if (test.outcome === "unknown")
@@ -108,7 +112,7 @@ function addTest(element: ReturnType<typeof create>, suite: SuiteRecord, test: T
 }
 
 const failures = (suite: SuiteRecord): number =>
-  suite.tests.filter((t) => t.outcome === "fail" && t.error === undefined).length;
+  suite.tests.filter((t) => countsAsFailure(t) && t.error === undefined).length;
 const errors = (suite: SuiteRecord): number =>
   suite.errors.length + suite.tests.filter((t) => t.outcome === "unknown" || t.error !== undefined).length;
 const firstLine = (text: string): string => xmlText((text.split("\n")[0] ?? "").slice(0, 500));

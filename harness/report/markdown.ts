@@ -1,6 +1,6 @@
 import { formatMs } from "#harness/lib/clock.ts";
 import { printable } from "#harness/lib/visible.ts";
-import type { RunRecord } from "#harness/model/record.ts";
+import type { RunRecord, TestRecord } from "#harness/model/record.ts";
 import { escapeMarkdown, markdownCode } from "./escape.ts";
 
 const marks: Readonly<Record<string, string>> = {
@@ -17,7 +17,7 @@ export function toMarkdown(run: RunRecord): string {
   const lines = [
     `## Meshproof: ${run.exitCode === 0 ? "passed" : run.exitCode === 3 ? "unknown" : "failed"}`,
     "",
-    `${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} in ${formatMs(run.durationMs)}.`,
+    `${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.accepted === undefined ? "" : `, ${t.accepted} accepted failures`}${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} in ${formatMs(run.durationMs)}.`,
     "",
     ...(run.clusters.length === 0
       ? []
@@ -43,7 +43,7 @@ export function toMarkdown(run: RunRecord): string {
     for (const test of suite.tests) {
       const why = test.reasons.length === 0 ? "" : `: ${cell(test.reasons.join("; "))}`;
       lines.push(
-        `| ${cell(suite.name)} | ${cell(test.name)} | ${marks[test.outcome]}${why} | ${formatMs(test.durationMs)} |`,
+        `| ${cell(suite.name)} | ${cell(test.name)} | ${markOf(test)}${why} | ${formatMs(test.durationMs)} |`,
       );
     }
   }
@@ -52,3 +52,5 @@ export function toMarkdown(run: RunRecord): string {
 }
 
 const cell = (text: string): string => escapeMarkdown(text.slice(0, 400));
+const markOf = ({ outcome, accepted }: TestRecord): string =>
+  accepted === undefined ? (marks[outcome] ?? outcome) : `accepted (${cell(accepted)})`;

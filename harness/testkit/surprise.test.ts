@@ -47,3 +47,10 @@ test("a set-up that failed is always one to look at", () => {
   const failed = { ...suite(), result: { state: "fail", errors: [{ message: "it broke" }] } };
   expect(holdsSurprise(failed as unknown as Suite, "paths", underFault)).toBe(true);
 });
+
+test("a failure that the user accepts is none to look at, under a fault too", () => {
+  const accepted = { accepted: { paths: ["x"] } };
+  expect(holdsSurprise(suite(task("x (2 of 3)", "fail")), "paths", run(accepted))).toBe(false);
+  expect(holdsSurprise(suite(task("y", "fail")), "paths", run(accepted))).toBe(true);
+  expect(holdsSurprise(suite(task("x", "fail")), "paths", run({ ...accepted, fault: "f" }))).toBe(false);
+});

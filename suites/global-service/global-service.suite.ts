@@ -1,18 +1,23 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { judgeShares } from "#harness/judge/shares.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
 import { combine } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
-import { echoService } from "#harness/workloads/echo.ts";
+import { echoHttpPort, echoService } from "#harness/workloads/echo.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
+
+/** Two ports of one service with the same target port. */
+const twoPorts = { name: "echo-two-ports", ports: { first: 80, second: 8000 } } as const;
 const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/services/";
 
 export default defineSuite(
@@ -27,6 +32,8 @@ export default defineSuite(
     failureMeans: "The service data that a cluster exports, or how agents apply it.",
     echo: { replicas: 2 },
     setup: async ({ echo, within }) => {
+      // Not waited for: where Cilium merges the ports, only their test must fail.
+      await Promise.all(echo.clusters.map((c) => c.kube.apply(twoPortService(echo, c))));
       await serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, within.settle);
       await serveEverywhere(echo, services.old, { [annotation.oldGlobal]: "true" }, within.settle);
       await serveEverywhere(echo, services.changing, { [annotation.global]: "true" }, within.settle);
@@ -35,6 +42,7 @@ export default defineSuite(
   ({ pairs, test }) => {
     for (const pair of pairs) {
       servedTests(test, pair);
+      twoPortsTest(test, pair);
       sharedTest(test, pair);
       loadBalancerTest(test, pair);
       withoutGlobalTest(test, pair);
@@ -107,6 +115,48 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
         expected,
       ),
     ).toPass();
+  });
+}
+
+function twoPortService(echo: EchoBackends, cluster: Cluster): KubeObject {
+  const service = echoService({
+    namespace: echo.namespace,
+    name: twoPorts.name,
+    selector: { app: echo.deploymentOf(cluster) },
+    annotations: { [annotation.global]: "true" },
+  });
+  const ports = Object.entries(twoPorts.ports).map(([name, port]) => ({
+    name,
+    port,
+    targetPort: echoHttpPort,
+    protocol: "TCP",
+  }));
+  return { ...service, spec: { ...service.spec, ports } };
+}
+
+function twoPortsTest(test: DefineTest<void>, pair: ClusterPair): void {
+  const { from } = pair;
+  test(`${pair.name} > ${from.name}'s clients reach the backends of both clusters by each of two ports with one target port`, {
+    spec,
+  }, async ({ mesh, echo, budgets, within, signal, expect }) => {
+    const { from } = pairIn(mesh, pair);
+    const expected = await echo.allPods(mesh.clusters);
+    const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
+    const ip = await echo.clusterIp(from, twoPorts.name);
+    const judgePort = async ([name, port]: [string, number]) => {
+      const answers = await sampleBackends(
+        from,
+        { ip, port },
+        { count, timeoutMs: budgets.requestMs, signal },
+      );
+      const what = `${from.name} -> service ${twoPorts.name}, port ${name}`;
+      return judgeShares(what, answers, expected, budgets.falseAlarm);
+    };
+    const verdict = await judgedInTime(
+      async () => combine(await Promise.all(Object.entries(twoPorts.ports).map(judgePort))),
+      { what: `both ports of ${twoPorts.name} to be served by all clusters`, everyMs: 500, ...within.sync },
+    );
+    expect(verdict).toPass();
   });
 }
 

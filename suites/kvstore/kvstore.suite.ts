@@ -15,6 +15,7 @@ import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts"
 import { annotation } from "#harness/semantics/annotations.ts";
 import type { Requirement } from "#harness/testkit/capabilities.ts";
 import { type DefineTest, defineSuite, type TestKit } from "#harness/testkit/define-suite.ts";
+import { judgeSharedAddress } from "./shared-address.ts";
 
 /** Defines a test that judges the kvstore of every cluster. */
 function testEveryCluster<S>(
@@ -87,6 +88,13 @@ export default defineSuite(
         ]);
       },
     );
+
+    test("every kvstore keeps an address as long as one CiliumEndpoint has it", {
+      requires: ["clustermeshApiserver"],
+    }, async ({ mesh, namespace, within, expect }) => {
+      const verdicts = await Promise.all(mesh.clusters.map((c) => judgeSharedAddress(c, namespace, within)));
+      expect(combine(verdicts)).toPass();
+    });
 
     testEveryCluster(
       test,

@@ -116,6 +116,20 @@ async function withPolicy(
   };
 }
 
+/** The same for a NetworkPolicy of Kubernetes. */
+async function withNetworkPolicy(
+  cluster: Cluster,
+  namespace: string,
+  name: string,
+  spec: Record<string, unknown>,
+): Promise<AsyncDisposable> {
+  const { apiVersion, kind } = kinds.networkPolicy;
+  await cluster.kube.apply({ apiVersion, kind, metadata: { name, namespace }, spec });
+  return {
+    [Symbol.asyncDispose]: () => cluster.kube.remove(kinds.networkPolicy, namespace, name),
+  };
+}
+
 /** Judges the paths repeatedly until all are open or closed as expected, or the deadline passes. */
 const enforced = (
   ask: Ask,
@@ -157,7 +171,10 @@ export default defineSuite(
       denialTests(test, pair);
       selectorTests(test, pair);
     }
-    for (const pair of pairs) kubernetesTest(test, pair);
+    for (const pair of pairs) {
+      kubernetesTest(test, pair);
+      ipBlockTest(test, pair);
+    }
 
     test("both meanings of a selector without a cluster label were tested", {
       requires: ["bothPolicyDefaults"],
@@ -343,25 +360,16 @@ function kubernetesTest(test: DefineTest<PolicyContext>, pair: ClusterPair): voi
     const { from, to } = pairIn(mesh, pair);
     const setting = (await to.setting("policy-default-local-cluster")) ?? "false";
     keepFacts({ policyDefaultLocalCluster: setting });
-    const name = "ingress-of-kubernetes";
-    await to.kube.apply({
-      apiVersion: kinds.networkPolicy.apiVersion,
-      kind: kinds.networkPolicy.kind,
-      metadata: { name, namespace },
-      spec: {
-        podSelector: server,
-        policyTypes: ["Ingress"],
-        ingress: [
-          {
-            from: [{ podSelector: { matchLabels: { role: "allowed" } } }],
-            ports: [{ port: echoHttpPort, protocol: "TCP" }],
-          },
-        ],
-      },
+    await using _policy = await withNetworkPolicy(to, namespace, "ingress-of-kubernetes", {
+      podSelector: server,
+      policyTypes: ["Ingress"],
+      ingress: [
+        {
+          from: [{ podSelector: { matchLabels: { role: "allowed" } } }],
+          ports: [{ port: echoHttpPort, protocol: "TCP" }],
+        },
+      ],
     });
-    await using _policy = {
-      [Symbol.asyncDispose]: () => to.kube.remove(kinds.networkPolicy, namespace, name),
-    };
     expect(
       await enforced(ask, within, [
         { from: to, role: "allowed", to, open: true },
@@ -370,5 +378,43 @@ function kubernetesTest(test: DefineTest<PolicyContext>, pair: ClusterPair): voi
         { from, role: "denied", to, open: false },
       ]),
     ).toPass();
+  });
+}
+
+/** Of documentation (RFC 5737): no address of a pod, a node or a gateway. */
+const foreignBlock = "192.0.2.0/24";
+
+/** An ipBlock names no pod, so a policy that holds nothing else lets none in (CVE-2026-56743). */
+function ipBlockTest(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
+  const { to } = pair;
+  test(`${pair.name} > a NetworkPolicy in ${to.name} that holds only an ipBlock lets no pod in`, {
+    spec: "https://kubernetes.io/docs/concepts/services-networking/network-policies/#behavior-of-to-and-from-selectors",
+  }, async ({ mesh, namespace, setup: { ask }, within, keepFacts, expect }) => {
+    const { from, to } = pairIn(mesh, pair);
+    keepFacts({
+      policyDefaultLocalCluster: (await to.setting("policy-default-local-cluster")) ?? "false",
+    });
+    const paths = roles.flatMap((role) => [
+      { from: to, role, to },
+      { from, role, to },
+    ]);
+    const open = paths.map((path) => ({ ...path, open: true }));
+    // Open before and after: otherwise the denial would prove nothing.
+    expect(await enforced(ask, within, open)).toPass();
+    {
+      await using _policy = await withNetworkPolicy(to, namespace, "ingress-by-ip-block", {
+        podSelector: server,
+        policyTypes: ["Ingress"],
+        ingress: [{ from: [{ ipBlock: { cidr: foreignBlock } }] }],
+      });
+      expect(
+        await enforced(
+          ask,
+          within,
+          paths.map((path) => ({ ...path, open: false })),
+        ),
+      ).toPass();
+    }
+    expect(await enforced(ask, within, open)).toPass();
   });
 }

@@ -1,5 +1,5 @@
 import { formatMs } from "#harness/lib/clock.ts";
-import type { TestRecord } from "#harness/model/record.ts";
+import { countsAsFailure, type TestRecord } from "#harness/model/record.ts";
 import type { RunOutput } from "./records.ts";
 
 const words = {
@@ -22,8 +22,9 @@ export const consoleOutput = (
   testEnded(test) {
     const { outcome, name, durationMs, reasons } = test;
     const why = reasons.map((r) => below + r.replaceAll("\n", below)).join("");
-    say(`  ${words[outcome].padEnd(11)} ${name} (${formatMs(durationMs)})${why}`);
-    if (outcome === "fail" || outcome === "unknown")
+    const word = test.accepted === undefined ? words[outcome] : "accepted";
+    say(`  ${word.padEnd(11)} ${name} (${formatMs(durationMs)})${why}`);
+    if (countsAsFailure(test) || outcome === "unknown")
       for (const line of next(test)) say(`              ${line}`);
   },
   suiteEnded(suite, errors) {

@@ -28,6 +28,8 @@ export interface RecordOptions {
   readonly clusters: readonly string[];
   readonly repeat: number;
   readonly outputs: readonly RunOutput[];
+  /** The last word on a test: what the lists of the repository and `--accept` make of its outcome. */
+  readonly verdict?: (test: TestRecord) => TestRecord;
   /** Whether the user ended the run: unfinished tests have not failed then. */
   readonly interrupted?: () => boolean;
   /** Disturbances of the test machine between two times on the monotonic clock. */
@@ -106,7 +108,7 @@ export class RecordReporter implements Reporter {
       untilMs,
     };
     entry.ended.set(raw.name, ended);
-    const record = this.#judged(ended);
+    const record = this.#final(ended);
     // A run that is cancelled reports its open tests twice.
     const others = entry.record.tests.filter((t) => t.name !== record.name);
     entry.record = { ...entry.record, tests: [...others, record] };
@@ -146,7 +148,7 @@ export class RecordReporter implements Reporter {
     for (const entry of this.#modules.values()) {
       const tests = entry.record.tests.map((t) => {
         const ended = entry.ended.get(t.name);
-        return ended === undefined ? t : this.#judged(ended);
+        return ended === undefined ? t : this.#final(ended);
       });
       entry.record = this.#withSetUpJudged(entry, { ...entry.record, tests });
     }
@@ -173,6 +175,12 @@ export class RecordReporter implements Reporter {
     return (cutOff || neverBegan) && this.#options.interrupted?.() === true
       ? { ...record, outcome: "skipped", reasons: ["interrupted"] }
       : record;
+  }
+
+  /** Outputs get no other record of a test than this. */
+  #final(ended: Ended): TestRecord {
+    const record = this.#judged(ended);
+    return this.#options.verdict?.(record) ?? record;
   }
 
   /** A verdict is unknown if the test machine was disturbed. The errors' messages are kept. */

@@ -1,0 +1,13 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { checkAccepted, readKnownDefects } from "./known-defects.ts";
+
+test("the list of the repository is valid, and --accept takes its ids and full titles only", async () => {
+  const defects = await readKnownDefects(join(repoRoot(), "suites"));
+  expect(defects.length).toBeGreaterThanOrEqual(4);
+  const titles = ["policy > one"];
+  expect(() => checkAccepted(["CVE-2026-56743", "policy > one"], defects, titles)).not.toThrow();
+  for (const slip of ["CVE-2026-5674", "one", "policy"])
+    expect(() => checkAccepted([slip], defects, titles)).toThrow(slip);
+});
