@@ -35,10 +35,8 @@ export const images = defineCommand({
     const { fetchImages } = await import("#harness/lab/images.ts");
     const { plan, images } = await planned(options);
     const artifacts = await session.withProgress((p) => fetchImages(plan, images, p, session.signal));
-    const { source, reason, clusters } = artifacts;
-    if (options.json) return session.json({ source, reason, clusters });
-    for (const [name, c] of Object.entries(clusters))
-      session.say(`${name}: Kubernetes ${c.versions.kubernetes}, Cilium ${c.ciliumVersion}: ${c.nodeImage}`);
-    session.say(`images from ${source} (${reason})`);
+    const { imageLines, imagesRecord } = await import("./image-lines.ts");
+    if (options.json) return session.json(imagesRecord(artifacts));
+    for (const line of imageLines(artifacts)) session.say(line);
   },
 });
