@@ -35,6 +35,8 @@ export const pins = {
   cniPlugins: "v1.7.1",
   /** The least: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
   coredns: "v1.12.4",
+  /** The program of the trial registry, and of no lab. */
+  registryTool: "v0.20.6",
 } as const;
 
 const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");

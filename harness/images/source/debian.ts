@@ -87,9 +87,16 @@ export interface BuiltRoot {
   readonly provenance: Provenance;
 }
 
+const keyOf = (root: DebianRoot): string =>
+  contentKey("root-4", suite, root.packages.join(" "), ...(root.finish ?? []));
+
+/** The names of the cache entries of the roots that are built now. */
+export const rootEntries = (): string[] =>
+  [nodeRoot, agentRoot, proberRoot].map((root) => `${root.name}-${suite}-${keyOf(root)}`);
+
 /** A Debian root as a tar, and the versions and hashes of its packages in a file beside it. */
 export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSignal): Promise<BuiltRoot> {
-  const key = contentKey("root-4", suite, root.packages.join(" "), ...(root.finish ?? []));
+  const key = keyOf(root);
   const folder = await store.entry("debian", `${root.name}-${suite}-${key}`, async (staging) => {
     const tar = join(staging, "root.tar");
     const packagesFile = join(staging, "packages.txt");
