@@ -9,7 +9,7 @@ import { partsOf, type PinnedVersions, pinnedVersions } from "./pinned.ts";
 import { Store } from "./store.ts";
 
 const hour = 3_600_000;
-const now = 1_800_000_000_000;
+const now = 1_700_000_000_000;
 const [oldKey, newKey] = ["0123456789abcdef", "fedcba9876543210"];
 const pinned: PinnedVersions = {
   cilium: ["v1.20.2"],

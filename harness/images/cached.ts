@@ -102,13 +102,16 @@ export function judgeImages(
 const isOwn = (reference: string, image: DockerImage): boolean =>
   /^meshproof(\.local)?\//.test(reference) || image.labels[imageKeyLabel] !== undefined;
 
+/** The key of a Debian root is known without its content. */
+const isExact = (name: string): boolean => name.startsWith("debian/");
+
 /** Of entries that differ only in their content key, the pins need the one that was used last. */
 function newestOfGroups(found: readonly (Cached & { readonly usedMs: number })[]): Cached[] {
   const newest = new Map<string, number>();
   for (const { name, usedMs } of found)
     newest.set(groupOf(name), Math.max(usedMs, newest.get(groupOf(name)) ?? 0));
   return found
-    .map(({ usedMs, ...c }) => ({ ...c, pinned: c.pinned && newest.get(groupOf(c.name)) === usedMs }))
+    .map(({ usedMs, ...c }) => ({ ...c, pinned: c.pinned && (isExact(c.name) || newest.get(groupOf(c.name)) === usedMs) }))
     .sort((a, b) => b.bytes - a.bytes);
 }
 

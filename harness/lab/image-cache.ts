@@ -1,11 +1,14 @@
+import { kubernetesFor, pins } from "#harness/config/pins.ts";
 import { type Cached, isRemovable, judgeImages, listEntries, removeEntry, type Uses } from "#harness/images/cached.ts";
 import { pinnedVersions } from "#harness/images/pinned.ts";
+import { estimateSpace } from "#harness/images/space.ts";
 import { rootEntries } from "#harness/images/source/debian.ts";
 import { Store } from "#harness/images/store.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import { dockerAnswers } from "#harness/platform/docker.ts";
 import { imagesInUse, listImages, removeImage } from "#harness/platform/docker-images.ts";
+import type { SpaceNeed } from "#harness/platform/doctor/doctor.ts";
 import { contentKey } from "#harness/platform/paths.ts";
 import { listLabs, readLabState } from "#harness/state/lab.ts";
 import { everyLab } from "#harness/state/reap.ts";
@@ -17,14 +20,14 @@ export interface Inventory {
 }
 
 /** Everything that the cache and Docker hold for Meshproof. Creates and removes nothing. */
-export async function cachedImages(signal: AbortSignal): Promise<Inventory> {
+export async function cachedImages(signal: AbortSignal, states?: readonly LabState[]): Promise<Inventory> {
   const store = new Store();
   const pinned = pinnedVersions();
   const hasDocker = await dockerAnswers(signal);
   const containers = hasDocker ? await imagesInUse(signal) : [];
   const others = hasDocker ? (await everyLab()).foreign : [];
   const uses: Uses = {
-    labs: (await statesOfLabs()).map(useOf),
+    labs: (states ?? (await statesOfLabs())).map(useOf),
     containers,
     foreign: others.map(({ lab, owner }) => `perhaps lab ${lab} of ${owner}`),
     nowMs: unixNowMs(),
@@ -35,6 +38,14 @@ export async function cachedImages(signal: AbortSignal): Promise<Inventory> {
   const usedAt = (reference: string): number => marks.get(contentKey(reference)) ?? 0;
   const images = judgeImages(await listImages(signal), uses, { pinned, usedAt });
   return { entries: [...folders, ...images], notes: [] };
+}
+
+/** What a run of the default versions needs, from the sizes of what is already built. */
+export async function spaceForRun(signal: AbortSignal): Promise<SpaceNeed> {
+  // Which lab uses something does not matter here, and a state that cannot be read must not end `doctor`.
+  const { entries } = await cachedImages(signal, []);
+  const { cilium } = pins;
+  return estimateSpace(entries, { cilium, kubernetes: kubernetesFor(cilium), pinned: pinnedVersions() });
 }
 
 export interface Pruned {
