@@ -12,7 +12,11 @@ const artifacts = {
   source: "source" as const,
   reason: "requested",
   clusters: {},
-  provenance: [part("cilium", "a is refused", "b is refused"), part("helm"), part("cilium-operator", "a is refused")],
+  provenance: [
+    part("cilium", "a is refused", "b is refused"),
+    part("helm"),
+    part("cilium-operator", "a is refused"),
+  ],
 };
 
 test("`images` names each substitution once, with every component that was built with it", () => {
@@ -41,7 +45,10 @@ const cached = (name: string, over: object = {}) => ({
 
 test("`images list` says of each entry why it is needed, and sums what is not", () => {
   expect(
-    cachedLines([cached("go/a", { pinned: true, usedBy: ["lab meshproof"] }), cached("b", { where: "docker" })]),
+    cachedLines([
+      cached("go/a", { pinned: true, usedBy: ["lab meshproof"] }),
+      cached("b", { where: "docker" }),
+    ]),
   ).toEqual([
     "  300 MiB  cache   go/a: named by the pins, used by lab meshproof",
     "  300 MiB  docker  b: not needed",

@@ -28,7 +28,10 @@ const size = (bytes: number): string =>
   bytes < 1024 ** 3 ? `${Math.round(bytes / 1024 ** 2)} MiB` : `${(bytes / 1024 ** 3).toFixed(1)} GiB`;
 const sum = (entries: readonly Cached[]): number => entries.reduce((n, e) => n + e.bytes, 0);
 
-const places = { cache: "in the cache", docker: "in Docker, with the layers that they share counted in each" } as const;
+const places = {
+  cache: "in the cache",
+  docker: "in Docker, with the layers that they share counted in each",
+} as const;
 
 /** `1.2 GiB in the cache, 3 GiB in Docker, ...`, without a place that has nothing. */
 function sums(entries: readonly Cached[]): string {

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { lockFolder } from "#harness/platform/lock.ts";
 import { isRemovable, judgeImages, listEntries, removeEntry } from "./cached.ts";
-import { partsOf, type PinnedVersions, pinnedVersions } from "./pinned.ts";
+import { type PinnedVersions, partsOf, pinnedVersions } from "./pinned.ts";
 import { Store } from "./store.ts";
 
 const hour = 3_600_000;
@@ -69,7 +69,10 @@ test("an entry is removed under its lock, and left to a process that holds it or
   const name = `go/cilium-v1.19.4-${newKey}`;
   const root = await cacheOf({ [name]: 5 });
   {
-    await using _held = await lockFolder(join(root, "locks", name.replace("/", "-")), { what: "it", waitMs: 0 });
+    await using _held = await lockFolder(join(root, "locks", name.replace("/", "-")), {
+      what: "it",
+      waitMs: 0,
+    });
     expect(await removeEntry(root, name, now)).toBe(false);
   }
   expect(existsSync(join(root, name))).toBe(true);
@@ -133,6 +136,9 @@ test("images: only Meshproof's, by version, use and time", () => {
 test("the pins' components have the names of the cache's entries", () => {
   expect(pinnedVersions()).toHaveProperty("cni-plugins");
   expect(partsOf(`cni-plugins-v1.7.1-${newKey}`)).toEqual({ component: "cni-plugins", version: "v1.7.1" });
-  expect(partsOf(`cilium-v1.18.0-pre.3-${newKey}`)).toEqual({ component: "cilium", version: "v1.18.0-pre.3" });
+  expect(partsOf(`cilium-v1.18.0-pre.3-${newKey}`)).toEqual({
+    component: "cilium",
+    version: "v1.18.0-pre.3",
+  });
   expect(partsOf("notes")).toBeUndefined();
 });

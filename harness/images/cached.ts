@@ -61,7 +61,9 @@ export async function listEntries(root: string, uses: Uses, { pinned, roots }: R
         bytes: await bytesOf(path),
         pinned: isPinnedEntry(kind, entry, pinned, roots),
         usedBy: [
-          ...uses.labs.filter((l) => l.paths.some((p) => p.startsWith(`${path}/`))).map((l) => `lab ${l.lab}`),
+          ...uses.labs
+            .filter((l) => l.paths.some((p) => p.startsWith(`${path}/`)))
+            .map((l) => `lab ${l.lab}`),
           ...(/^(go\/(kind|helm)-|chart\/|archive\/)/.test(`${kind}/${entry}`) ? uses.foreign : []),
           ...(uses.nowMs - usedMs < recentMs ? [recently] : []),
         ],
@@ -111,7 +113,10 @@ function newestOfGroups(found: readonly (Cached & { readonly usedMs: number })[]
   for (const { name, usedMs } of found)
     newest.set(groupOf(name), Math.max(usedMs, newest.get(groupOf(name)) ?? 0));
   return found
-    .map(({ usedMs, ...c }) => ({ ...c, pinned: c.pinned && (isExact(c.name) || newest.get(groupOf(c.name)) === usedMs) }))
+    .map(({ usedMs, ...c }) => ({
+      ...c,
+      pinned: c.pinned && (isExact(c.name) || newest.get(groupOf(c.name)) === usedMs),
+    }))
     .sort((a, b) => b.bytes - a.bytes);
 }
 

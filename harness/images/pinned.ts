@@ -1,6 +1,9 @@
 import { pins } from "#harness/config/pins.ts";
 
-type Pins = Pick<typeof pins, "cilium" | "minors" | "kind" | "helm" | "containerd" | "cniPlugins" | "registryTool">;
+type Pins = Pick<
+  typeof pins,
+  "cilium" | "minors" | "kind" | "helm" | "containerd" | "cniPlugins" | "registryTool"
+>;
 
 /** By component: the versions that the pins name. A component that is left out follows from others: every version counts. */
 export type PinnedVersions = Readonly<Record<string, readonly string[]>>;
@@ -29,7 +32,12 @@ export function partsOf(name: string): { component: string; version: string } | 
   return component === undefined || version === undefined ? undefined : { component, version };
 }
 
-export function isPinnedEntry(kind: string, name: string, pinned: PinnedVersions, roots: readonly string[]): boolean {
+export function isPinnedEntry(
+  kind: string,
+  name: string,
+  pinned: PinnedVersions,
+  roots: readonly string[],
+): boolean {
   if (kind === "debian") return roots.includes(name);
   if (kind === "archive") return false;
   const parts = partsOf(name);
@@ -55,4 +63,5 @@ export function isPinnedImage(reference: string, pinned: PinnedVersions): boolea
 }
 
 /** Entries that share a group replace each other: only the newest is kept. */
-export const groupOf = (name: string): string => name.replace(/-[0-9a-f]{16}$/, "").replace(/:[0-9a-f]{16}$/, "");
+export const groupOf = (name: string): string =>
+  name.replace(/-[0-9a-f]{16}$/, "").replace(/:[0-9a-f]{16}$/, "");

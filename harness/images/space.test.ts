@@ -39,8 +39,13 @@ test("where everything is built, only the lab's volumes are left", () => {
   const all = [
     ...tools,
     roots,
-    ...["cilium-v1.20.2", "cilium-operator-v1.20.2", "kubernetes-v1.36.4"].map((n) => entry(`go/${n}-${key}`, 1)),
+    ...["cilium-v1.20.2", "cilium-operator-v1.20.2", "kubernetes-v1.36.4"].map((n) =>
+      entry(`go/${n}-${key}`, 1),
+    ),
     node("1.20.2", gib),
   ];
-  expect(estimateSpace(all, wanted)).toMatchObject({ cacheBytes: 0, dockerBytes: firstSpace.labVolumes * gib });
+  expect(estimateSpace(all, wanted)).toMatchObject({
+    cacheBytes: 0,
+    dockerBytes: firstSpace.labVolumes * gib,
+  });
 });

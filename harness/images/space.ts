@@ -9,7 +9,15 @@ const gib = 1024 ** 3;
  * `images --cilium 1.19.4`, rounded up. `compile`: Go's module and build caches, which lie beside the cache, and staging.
  */
 export const firstSpace = {
-  parts: { cilium: 0.6, "cilium-operator": 0.2, kubernetes: 0.8, containerd: 0.2, helm: 0.1, kind: 0.1, "cni-plugins": 0.1 },
+  parts: {
+    cilium: 0.6,
+    "cilium-operator": 0.2,
+    kubernetes: 0.8,
+    containerd: 0.2,
+    helm: 0.1,
+    kind: 0.1,
+    "cni-plugins": 0.1,
+  },
   roots: 1,
   compile: 8,
   nodeImage: 3,

@@ -1,8 +1,15 @@
 import { kubernetesFor, pins } from "#harness/config/pins.ts";
-import { type Cached, isRemovable, judgeImages, listEntries, removeEntry, type Uses } from "#harness/images/cached.ts";
+import {
+  type Cached,
+  isRemovable,
+  judgeImages,
+  listEntries,
+  removeEntry,
+  type Uses,
+} from "#harness/images/cached.ts";
 import { pinnedVersions } from "#harness/images/pinned.ts";
-import { estimateSpace } from "#harness/images/space.ts";
 import { rootEntries } from "#harness/images/source/debian.ts";
+import { estimateSpace } from "#harness/images/space.ts";
 import { Store } from "#harness/images/store.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
@@ -87,7 +94,11 @@ async function statesOfLabs(): Promise<LabState[]> {
 
 const useOf = ({ lab, artifacts }: LabState) => ({
   lab,
-  paths: [artifacts.tools.kind, artifacts.tools.helm, ...Object.values(artifacts.clusters).map((c) => `${c.chartDir}/`)],
+  paths: [
+    artifacts.tools.kind,
+    artifacts.tools.helm,
+    ...Object.values(artifacts.clusters).map((c) => `${c.chartDir}/`),
+  ],
   images: [
     artifacts.agnhostImage,
     artifacts.nginxImage,

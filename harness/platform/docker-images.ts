@@ -38,7 +38,10 @@ export async function imagesInUse(signal: AbortSignal): Promise<{ container: str
   const ids = lines(await output("docker", ["ps", "-aq", "--no-trunc"], { signal }));
   if (ids.length === 0) return [];
   const format = "{{.Name}}\t{{.Image}}";
-  const { stdout } = await command("docker", ["inspect", "--format", format, ...ids], { signal, tolerate: true });
+  const { stdout } = await command("docker", ["inspect", "--format", format, ...ids], {
+    signal,
+    tolerate: true,
+  });
   return lines(stdout).map((line) => {
     const [name = "", image = ""] = line.split("\t");
     return { container: name.replace(/^\//, ""), image };

@@ -133,8 +133,7 @@ export function chooseSuites(
   const chosen = named.map(find);
   if (chosen.length > 0) return chosen;
   const everyLab = suites.filter((s) => s.info.when === "core");
-  if (!tags.includes(extended))
-    return [...everyLab, ...ofLab].filter((s) => !s.info.tags.includes(extended));
+  if (!tags.includes(extended)) return [...everyLab, ...ofLab].filter((s) => !s.info.tags.includes(extended));
   const long = suites.filter((s) => s.info.when === "long" && !plan.suites.includes(s.info.name));
   return [...everyLab, ...ofLab, ...long];
 }
