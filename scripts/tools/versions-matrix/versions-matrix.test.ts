@@ -13,7 +13,7 @@ const cluster = (cilium: string) => ({
   ...{ kubernetes: "1.36.4", cilium },
 });
 const run = (tests: readonly ReturnType<typeof testOf>[], over: object = {}): Run => ({
-  ...{ runId: "r1", meshproof: "0123456", profile: "default", fault: null },
+  ...{ runId: "r1", commit: "0123456", profile: "default", fault: null },
   clusters: [cluster("1.20.2")],
   suites: [{ name: "policy", goal: "", method: "", errors: [], durationMs: 1, tests: [...tests] }],
   ...over,

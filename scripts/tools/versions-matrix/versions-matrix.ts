@@ -27,7 +27,7 @@ type Matrix = Infer<typeof matrixSchema>;
 /** `reports/published/versions.json`. */
 export const matrixFormat: RecordFormat<Matrix> = { schema: matrixSchema };
 
-type Run = Pick<RunRecord, "runId" | "meshproof" | "profile" | "clusters" | "suites" | "fault">;
+type Run = Pick<RunRecord, "runId" | "commit" | "profile" | "clusters" | "suites" | "fault">;
 type SuiteOf = Run["suites"][number];
 
 /** One run as a row. Throws `usage` for a run that says nothing of a version: a fault, mixed versions, an unclean commit. */
@@ -37,8 +37,8 @@ export function entryOf(run: Run): MatrixEntry {
       remedy: "name a run of one version, without a fault, from a commit without changes",
     });
   };
-  if (!/^[0-9a-f]{7,40}$/.test(run.meshproof))
-    refuse(`is from ${run.meshproof}: not from a commit without changes`);
+  const { commit = "an unknown commit" } = run;
+  if (!/^[0-9a-f]{7,40}$/.test(commit)) refuse(`is from ${commit}: not from a commit without changes`);
   if (run.fault !== undefined && run.fault !== null) refuse(`has fault ${run.fault}`);
   const one = (what: "cilium" | "kubernetes"): string => {
     const [first, ...others] = new Set(run.clusters.map((c) => c[what]));
@@ -50,7 +50,7 @@ export function entryOf(run: Run): MatrixEntry {
     kubernetes: one("kubernetes"),
     lab: run.clusters.length > 2 ? `${run.profile}, ${run.clusters.length} clusters` : run.profile,
     runId: run.runId,
-    commit: run.meshproof,
+    commit,
     suites: run.suites.map(cellOf),
   };
 }
