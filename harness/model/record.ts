@@ -108,7 +108,9 @@ export const runRecordSchema = z.object({
   commit: z
     .string()
     .exactOptional()
-    .describe("Commit of Meshproof; ends in -dirty if files were changed. Absent without git, and in older reports."),
+    .describe(
+      "Commit of Meshproof; ends in -dirty if files were changed. Absent without git, and in older reports.",
+    ),
   imageSource: z.string().describe("Where images come from: registry, source or archive."),
   imageReason: z.string().describe("Why that source was chosen."),
   clusters: z.array(clusterSchema),

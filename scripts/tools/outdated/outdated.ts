@@ -26,9 +26,15 @@ export interface Pin {
 export function pinsToCheck(etcdVersion: string): readonly Pin[] {
   const patches = (version: string): string => `~${version.replace(/^v/, "")}`;
   return [
-    ...[kindTool, helmTool, containerd, cniPlugins, registryTool, coredns(pins.coredns), etcd(etcdVersion)].map(
-      ({ name, module, version }) => ({ name, module, version }),
-    ),
+    ...[
+      kindTool,
+      helmTool,
+      containerd,
+      cniPlugins,
+      registryTool,
+      coredns(pins.coredns),
+      etcd(etcdVersion),
+    ].map(({ name, module, version }) => ({ name, module, version })),
     ...Object.entries(pins.minors).flatMap(([minor, m]): Pin[] => [
       { ...moduleOf(cilium(m.cilium)[0]), name: `cilium ${minor}`, within: patches(m.cilium) },
       {
@@ -95,4 +101,6 @@ export const debianLines = (
 ): string[] =>
   installed
     .filter((p) => chosen.includes(p.name))
-    .map((p) => `${p.name.padEnd(24)} ${p.version} in root ${root}, from Debian bookworm: follows the mirror`);
+    .map(
+      (p) => `${p.name.padEnd(24)} ${p.version} in root ${root}, from Debian bookworm: follows the mirror`,
+    );

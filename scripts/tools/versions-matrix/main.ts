@@ -1,6 +1,7 @@
 // `npm run matrix -- REPORT_DIR...`: adds runs to the matrix of versions, and writes its page.
-import { describeError } from "#harness/lib/errors.ts";
+
 import { readRun } from "#harness/jobs/write-report.ts";
+import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { dataFile, pageFile, readMatrix } from "./files.ts";

@@ -69,7 +69,8 @@ function cellOf({ name, tests, errors }: SuiteOf): Cell {
     return { suite: name, state: "not run", why: open.map((t) => `${t.name}: ${t.outcome}`) };
   if (unsupported.length > 0) {
     const why = [...new Set(unsupported.flatMap((t) => t.reasons))];
-    const all = unsupported.length === tests.length ? "all tests" : `${unsupported.length} of ${tests.length} tests`;
+    const all =
+      unsupported.length === tests.length ? "all tests" : `${unsupported.length} of ${tests.length} tests`;
     return { suite: name, state: "unsupported", why: [`${all}: ${why.join("; ")}`] };
   }
   return { suite: name, state: "pass", why: [] };
@@ -111,7 +112,10 @@ export function matrixPage({ runs }: Matrix): string {
     runs.length === 0
       ? "No run is published yet."
       : [
-          markdownTable([["run", "Cilium", "Kubernetes", "lab", "commit"], ...runs.map((r) => [r.runId, r.cilium, r.kubernetes, escaped(r.lab), r.commit])]),
+          markdownTable([
+            ["run", "Cilium", "Kubernetes", "lab", "commit"],
+            ...runs.map((r) => [r.runId, r.cilium, r.kubernetes, escaped(r.lab), r.commit]),
+          ]),
           markdownTable([["suite", ...heads.map(escaped)], ...rows]),
           ...(reasons.length === 0 ? [] : [reasons.join("\n")]),
         ].join("\n\n"),
