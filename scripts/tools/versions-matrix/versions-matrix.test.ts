@@ -39,7 +39,7 @@ describe("a suite's cell", () => {
 });
 
 test.each([
-  ["an unclean commit", { meshproof: "0123456-dirty" }, "not from a commit without changes"],
+  ["an unclean commit", { commit: "0123456-dirty" }, "not from a commit without changes"],
   ["a fault", { fault: "partition" }, "has fault partition"],
   ["two versions", { clusters: [cluster("1.20.2"), cluster("1.19.7")] }, "has not one version of cilium"],
 ])("%s is refused", (_, over, message) => {
