@@ -21,7 +21,9 @@ export const doctor = defineCommand({
     }
     const { examine } = await import("#harness/platform/doctor/doctor.ts");
     const { registryMirror } = options;
-    const findings = await examine({ mustBuild: true, signal, ...given({ registryMirror }) });
+    const { spaceForRun } = await import("#harness/lab/image-cache.ts");
+    const space = await spaceForRun(signal);
+    const findings = await examine({ mustBuild: true, space, signal, ...given({ registryMirror }) });
     process.exitCode = findings.some((f) => f.level === "bad") ? 2 : 0;
     if (options.json) return session.json({ findings });
     for (const { level, name, found, needed, remedy } of findings) {

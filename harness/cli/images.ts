@@ -1,9 +1,9 @@
 import { checkWritable } from "#harness/config/user-file.ts";
-import { ciliumCliLine } from "./cilium-cli-line.ts";
 import { defineCommand } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
-import { json, labToBuild, type Parsed } from "./options.ts";
+import { flag, json, labToBuild, type Parsed } from "./options.ts";
 
+const dryRun = { dryRun: flag("--dry-run", "only say what would be removed") };
 const options = { ...labToBuild, ...json };
 
 async function planned(o: Parsed<typeof options>) {
@@ -16,6 +16,31 @@ export const images = defineCommand({
   help: "fetch every image and tool of the chosen versions",
   options,
   commands: [
+    defineCommand<typeof options>({
+      name: "list",
+      help: "what the cache and Docker hold, with sizes, what the pins name, and what uses it",
+      async run({ options, session }) {
+        const { cachedImages } = await import("#harness/lab/image-cache.ts");
+        const { cachedLines } = await import("./image-lines.ts");
+        const { entries, notes } = await cachedImages(session.signal);
+        for (const note of notes) session.warn(note);
+        if (options.json) return session.json({ entries, notes });
+        for (const line of cachedLines(entries)) session.say(line);
+      },
+    }),
+    defineCommand<typeof options & typeof dryRun>({
+      name: "prune",
+      help: "remove what the pins do not name and nothing uses",
+      options: dryRun as typeof options & typeof dryRun,
+      async run({ options, session }) {
+        const { pruneImages } = await import("#harness/lab/image-cache.ts");
+        const { prunedLines } = await import("./image-lines.ts");
+        const pruned = await pruneImages(options.dryRun, session.signal);
+        for (const note of pruned.notes) session.warn(note);
+        if (options.json) return session.json({ dryRun: options.dryRun, ...pruned });
+        for (const line of prunedLines(pruned, options.dryRun)) session.say(line);
+      },
+    }),
     defineCommand<typeof options>({
       name: "save",
       help: "write them into one archive with a manifest of digests; options as for `images`",
@@ -36,12 +61,8 @@ export const images = defineCommand({
     const { fetchImages } = await import("#harness/lab/images.ts");
     const { plan, images } = await planned(options);
     const artifacts = await session.withProgress((p) => fetchImages(plan, images, p, session.signal));
-    const { source, reason, clusters, ciliumCli } = artifacts;
-    const cli = ciliumCli === undefined ? {} : { ciliumCli };
-    if (options.json) return session.json({ source, reason, clusters, ...cli });
-    for (const [name, c] of Object.entries(clusters))
-      session.say(`${name}: Kubernetes ${c.versions.kubernetes}, Cilium ${c.ciliumVersion}: ${c.nodeImage}`);
-    if (ciliumCli !== undefined) session.say(ciliumCliLine(ciliumCli));
-    session.say(`images from ${source} (${reason})`);
+    const { imageLines, imagesRecord } = await import("./image-lines.ts");
+    if (options.json) return session.json(imagesRecord(artifacts));
+    for (const line of imageLines(artifacts)) session.say(line);
   },
 });

@@ -37,6 +37,8 @@ export const pins = {
   cniPlugins: "v1.10.0",
   /** The least: names under clusterset.local need 1.12.2 (Cilium's MCS-API guide). */
   coredns: "v1.15.0",
+  /** The program of the trial registry, and of no lab. */
+  registryTool: "v0.20.6",
 } as const;
 
 const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");

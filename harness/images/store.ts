@@ -1,9 +1,9 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseRecord } from "#harness/lib/records.ts";
 import { buildTimingsFormat } from "#harness/model/image-store.ts";
 import { lockFolder } from "#harness/platform/lock.ts";
-import { cacheDir, writeAtomic } from "#harness/platform/paths.ts";
+import { cacheDir, contentKey, writeAtomic } from "#harness/platform/paths.ts";
 
 /**
  * A cache of folders, each named by version and content key. A folder is made under a staging name and renamed when
@@ -19,12 +19,12 @@ export class Store {
   /** The entry's folder, made by `make(staging)` if it is missing. `name` holds version and key. */
   async entry(kind: string, name: string, make: (staging: string) => Promise<void>): Promise<string> {
     const final = join(this.root, kind, name);
-    if (await isFolder(final)) return final;
+    if (await isUsable(final)) return final;
     await using lock = await lockFolder(join(this.root, "locks", `${kind}-${name}`), {
       what: `the cache entry ${kind}/${name}`,
       waitMs: 45 * 60_000,
     });
-    if (await isFolder(final)) return final;
+    if (await isUsable(final)) return final;
     const staging = join(this.root, "staging", `${kind}-${name}`);
     // The lock excludes other writers, so a killed writer left what is here.
     await rm(staging, { recursive: true, force: true });
@@ -38,6 +38,27 @@ export class Store {
   /** Names of the finished entries of a kind. */
   async names(kind: string): Promise<string[]> {
     return readdir(join(this.root, kind)).catch(() => []);
+  }
+
+  /** Marks images as used now: `images prune` leaves what a running command may have got. */
+  async markImages(references: readonly string[]): Promise<void> {
+    await mkdir(this.#imageMarks, { recursive: true });
+    for (const reference of references) await writeFile(join(this.#imageMarks, contentKey(reference)), "");
+  }
+
+  /** When each image was last marked, by `contentKey` of its reference. */
+  async imageMarks(): Promise<ReadonlyMap<string, number>> {
+    const names = await readdir(this.#imageMarks).catch(() => []);
+    const found = new Map<string, number>();
+    for (const name of names) {
+      const info = await stat(join(this.#imageMarks, name)).catch(() => undefined);
+      if (info !== undefined) found.set(name, info.mtimeMs);
+    }
+    return found;
+  }
+
+  get #imageMarks(): string {
+    return join(this.root, "used-images");
   }
 
   /** The duration of a part's last build, for estimates. */
@@ -68,6 +89,11 @@ async function rejectsOnce(lost: AbortSignal): Promise<never> {
   throw lost.reason;
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+/** Marks it as used now: `images prune` leaves what a running command may have got. */
+async function isUsable(path: string): Promise<boolean> {
+  const isFolder = (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+  const now = new Date();
+  if (isFolder) await utimes(path, now, now).catch(() => {});
+  // It may have been pruned between the two.
+  return isFolder && (await stat(path).catch(() => undefined)) !== undefined;
 }

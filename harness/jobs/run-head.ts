@@ -7,6 +7,7 @@ import { wallLabel } from "#harness/lib/clock.ts";
 import { found } from "#harness/lib/found.ts";
 import { meshproofVersion } from "#harness/lib/meshproof-version.ts";
 import type { RunRecord } from "#harness/model/record.ts";
+import { commitOfCheckout } from "#harness/platform/commit.ts";
 import { kernelRelease } from "#harness/platform/machine.ts";
 import type { Shard } from "#harness/testkit/shard.ts";
 import { shardRecord } from "./shard-record.ts";
@@ -36,6 +37,7 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
     ...shardRecord(options.selection?.shard),
     kernel: kernelRelease(),
     meshproof: meshproofVersion,
+    ...(await commitOfCheckout()),
     imageSource: state.artifacts.source,
     imageReason: state.artifacts.reason,
     clusters: await Promise.all(

@@ -142,7 +142,7 @@ export function selectFor(
 ): Selected {
   const only = earlier === undefined ? undefined : failedOf(earlier, new Set(all.map((s) => s.info.name)));
   const named = suites.length > 0 || only === undefined ? suites : [...new Set(only.map((o) => o.suite))];
-  const chosen = chooseSuites(all, named, plan);
+  const chosen = chooseSuites(all, named, plan, selection?.tags);
   const options = { clusters: plan.clusters.map((c) => c.name), repeat: repeat ?? 1 };
   return select(chosen, { ...selection, ...given({ only }) }, options);
 }

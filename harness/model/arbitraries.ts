@@ -245,6 +245,7 @@ export const certificate = fc.record({
     fc.record({ name, id: whole, kubernetes: text, nodes: texts, nodeImage: text, nodeImageId: text }),
   ),
   images: many(fc.record({ version: text, reference: text, id: text })),
+  substitutions: many(fc.record({ components: texts, what: text })),
   budgets: fc.record({ upgradeGapMs: number, upgradeLostMs: number }),
   features: fc.record({ phase: text, supported: texts, unsupported: texts, skipped: texts }),
   phases: many(phase),

@@ -11,10 +11,29 @@ export const provenanceSchema = z.object({
   origin: z.string().describe("The source it was fetched or built from."),
   /** A checksum with its algorithm in front: `h1:...`, `sha256:...`. */
   sum: z.string().describe("Checksum."),
-  notes: z.array(z.string()).exactOptional(),
+  notes: z.array(z.string()).exactOptional().describe("The substitutions that it was built with."),
 });
 /** The origin of an artifact, for the report: module sums, Debian package hashes, registry digests. */
 export type Provenance = Infer<typeof provenanceSchema>;
+
+export const substitutedSchema = z.object({
+  components: z.array(z.string()).describe("What was built with it: name and version."),
+  what: z.string().describe("The refused module, what was built instead, and why that is harmless."),
+});
+/** A module that was refused, and what was built instead. */
+export type Substituted = Infer<typeof substitutedSchema>;
+
+/** The substitutions that some artifacts were built with; one that several components share is listed once. */
+export function substitutedIn(provenance: readonly Provenance[]): Substituted[] {
+  const byNote = new Map<string, Set<string>>();
+  for (const { name, version, notes = [] } of provenance)
+    for (const note of notes)
+      byNote.set(note, (byNote.get(note) ?? new Set<string>()).add(`${name} ${version}`));
+  return [...byNote].map(([what, components]) => ({ components: [...components], what }));
+}
+
+export const describeSubstituted = ({ components, what }: Substituted): string =>
+  `${components.join(", ")}: ${what}`;
 
 const clusterArtifactsSchema = z.object({
   versions: versionsSchema,

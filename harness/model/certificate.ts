@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+import { substitutedSchema } from "./artifacts.ts";
 import { outcomes } from "./verdict.ts";
 
 export const certifications = ["certified", "certified with findings", "not certified", "unknown"] as const;
@@ -121,6 +122,10 @@ export const certificateSchema = z.object({
     }),
   ),
   images: z.array(z.object({ version: z.string(), reference: z.string(), id: z.string() })),
+  substitutions: z
+    .array(substitutedSchema)
+    .exactOptional()
+    .describe("Refused modules and what was built instead. Absent in certificates of before 2026-11-27."),
   budgets: z.object({ upgradeGapMs: ms, upgradeLostMs: ms }),
   features: z.object({
     phase: z.string().describe("The phase whose suites reported it."),

@@ -115,6 +115,12 @@ export const runRecordSchema = z.object({
   fault: z.string().nullable().describe("The fault of `--with-fault`; null without one."),
   kernel: z.string().describe("Kernel release of the test machine."),
   meshproof: z.string().describe("Version of Meshproof."),
+  commit: z
+    .string()
+    .exactOptional()
+    .describe(
+      "Commit of Meshproof; ends in -dirty if files were changed. Absent without git, and in older reports.",
+    ),
   imageSource: z.string().describe("Where images come from: registry, source or archive."),
   imageReason: z.string().describe("Why that source was chosen."),
   clusters: z.array(clusterSchema),

@@ -23,11 +23,20 @@ export async function missingCapabilities(pid: number | "self" = "self"): Promis
 
 /** Free bytes on the file system of a path, which need not exist yet. */
 export async function freeDiskBytes(path: string): Promise<number> {
+  const reported = await statfs(await existingAbove(path));
+  return reported.bavail * reported.bsize;
+}
+
+/** Identifies the file system of a path, which need not exist yet. */
+export async function deviceOf(path: string): Promise<number> {
+  return (await stat(await existingAbove(path))).dev;
+}
+
+async function existingAbove(path: string): Promise<string> {
   let existing = path;
   while ((await stat(existing).catch(() => undefined)) === undefined && existing !== "/")
     existing = dirname(existing);
-  const reported = await statfs(existing);
-  return reported.bavail * reported.bsize;
+  return existing;
 }
 
 export async function availableMemoryBytes(): Promise<number> {

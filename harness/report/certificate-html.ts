@@ -1,4 +1,5 @@
 import { formatMs } from "#harness/lib/clock.ts";
+import { describeSubstituted } from "#harness/model/artifacts.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import { escapeHtml } from "./escape.ts";
 import { phasePlot } from "./phase-plot.ts";
@@ -30,6 +31,7 @@ ${c.phases.map((p, i) => phaseSection(p, i + 1)).join("\n")}
 ${c.clusters.map((x) => `<tr><td>${escapeHtml(x.name)}</td><td>${x.id}</td><td>${escapeHtml(x.kubernetes)}</td><td>${x.nodes.map(escapeHtml).join(", ")}</td><td>${escapeHtml(x.nodeImage)}<br><code>${escapeHtml(x.nodeImageId)}</code></td></tr>`).join("\n")}</table></div>
 <div class="wide"><table><tr><th>Cilium</th><th>image</th><th>digest</th></tr>
 ${c.images.map((i) => `<tr><td>${escapeHtml(i.version)}</td><td>${escapeHtml(i.reference)}</td><td><code>${escapeHtml(i.id)}</code></td></tr>`).join("\n")}</table></div>
+${list("Substitutions: refused modules and what was built instead", (c.substitutions ?? []).map(describeSubstituted))}
 ${list(`Suites that passed (phase "${c.features.phase}")`, c.features.supported)}
 ${list("Unsupported, by name", c.features.unsupported)}
 ${list("Skipped", c.features.skipped)}

@@ -117,6 +117,7 @@ const certificateOf = (text: string): Certificate => ({
   kernel: text,
   machine: text,
   clusters: [{ name: text, id: 1, kubernetes: text, nodes: [text], nodeImage: text, nodeImageId: text }],
+  substitutions: [{ components: [text], what: text }],
   images: [{ version: text, reference: text, id: text }],
   budgets: { upgradeGapMs: 1, upgradeLostMs: 1 },
   features: { phase: text, supported: [text], unsupported: [text], skipped: [text] },

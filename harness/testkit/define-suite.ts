@@ -9,7 +9,10 @@ export type When = "core" | "lab" | "long";
 /** Description of a suite in lists and reports. */
 export interface SuiteInfo {
   readonly name: string;
-  /** `core`, `long`, its subject; `disruptive` if it changes Cilium or nodes, not only its own objects. */
+  /**
+   * `core`, `long`, its subject; `disruptive` if it changes Cilium or nodes, not only its own objects;
+   * `extended` if a default run leaves it out, which then has time for its tests.
+   */
   readonly tags: readonly string[];
   readonly when: When;
   /** Position among the suites of the same `when`: a suite comes before those that depend on what it checks. */

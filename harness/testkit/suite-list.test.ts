@@ -1,4 +1,7 @@
 import { expect, test } from "vitest";
+import { readLabFile } from "#harness/config/lab-file.ts";
+import { labFileOf } from "#harness/config/profiles.ts";
+import { readDurations, recordedOrMean } from "./durations.ts";
 import { chooseSuites, listTests, loadSuites, suiteNames } from "./suite-list.ts";
 
 const all = await loadSuites();
@@ -25,6 +28,33 @@ test("without names, the suites of every lab and those of the lab file run; an u
   expect(names(["policy", "kvstore"], ["nginx"])).toEqual(["policy", "kvstore"]);
   expect(() => names(["polcy"], [])).toThrow("there is no suite polcy");
   expect(() => names([], ["ngnix"])).toThrow("there is no suite ngnix");
+});
+
+test("an extended suite runs only if it or the tag is named; with the tag, long suites count too", () => {
+  const tagged = all.map((s) =>
+    ["policy", "nginx"].includes(s.info.name)
+      ? { ...s, info: { ...s.info, tags: [...s.info.tags, "extended"] } }
+      : s,
+  );
+  const names = (named: string[], tags?: string[]): string[] =>
+    chooseSuites(tagged, named, { suites: ["nginx", "mcs-api"] }, tags).map((s) => s.info.name);
+  const core = suiteNames(all, "core").filter((n) => n !== "policy");
+  expect(names([])).toEqual([...core, "mcs-api"]);
+  expect(names([], ["services"])).toEqual([...core, "mcs-api"]);
+  expect(names(["policy"])).toEqual(["policy"]);
+  expect(names([], ["extended"])).toEqual([
+    ...suiteNames(all, "core"),
+    ...["nginx", "mcs-api"],
+    ...suiteNames(all, "long"),
+  ]);
+});
+
+test("every long suite is extended, and the default run's recorded durations are at most 12 minutes", async () => {
+  for (const { info } of all) if (info.when === "long") expect(info.tags, info.name).toContain("extended");
+  const { suites } = await readLabFile(labFileOf("default"));
+  const durationOf = recordedOrMean(readDurations().suites);
+  const names = chooseSuites(all, [], { suites: suites ?? [] }).map((s) => s.info.name);
+  expect(names.reduce((sum, name) => sum + durationOf(name), 0)).toBeLessThanOrEqual(12 * 60_000);
 });
 
 test("titles contain the clusters' names, each pair in both orders", () => {

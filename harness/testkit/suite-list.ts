@@ -109,11 +109,18 @@ export const listTests = (
 export const requirementsOf = (suites: readonly ListedSuite[], options: ListOptions): Requirement[] =>
   suites.flatMap((s) => [...(s.info.requires ?? []), ...s.tests(options).flatMap((t) => t.requires ?? [])]);
 
-/** The suites to run: the named ones, otherwise all of the lab. Throws `usage` for an unknown name. */
+/** Suites with this tag run only if they or the tag are named: a default run has 12 minutes for its tests. */
+export const extended = "extended";
+
+/**
+ * The suites to run: the named ones; with `--tag extended` those of every lab, of this lab and the long ones;
+ * otherwise those of every lab and of this lab that are not extended. Throws `usage` for an unknown name.
+ */
 export function chooseSuites(
   suites: readonly ListedSuite[],
   named: readonly string[],
   plan: Pick<LabPlan, "suites">,
+  tags: readonly string[] = [],
 ): readonly ListedSuite[] {
   const find = (name: string): ListedSuite => {
     const found = suites.find((s) => s.info.name === name);
@@ -124,5 +131,9 @@ export function chooseSuites(
   };
   const ofLab = plan.suites.map(find);
   const chosen = named.map(find);
-  return chosen.length > 0 ? chosen : [...suites.filter((s) => s.info.when === "core"), ...ofLab];
+  if (chosen.length > 0) return chosen;
+  const everyLab = suites.filter((s) => s.info.when === "core");
+  if (!tags.includes(extended)) return [...everyLab, ...ofLab].filter((s) => !s.info.tags.includes(extended));
+  const long = suites.filter((s) => s.info.when === "long" && !plan.suites.includes(s.info.name));
+  return [...everyLab, ...ofLab, ...long];
 }

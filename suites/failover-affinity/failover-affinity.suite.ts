@@ -7,7 +7,7 @@ const affinities = ["remote", "none"] as const;
 export default defineSuite(
   {
     name: "failover-affinity",
-    tags: ["failover", "long"],
+    tags: ["failover", "long", "extended"],
     when: "long",
     order: 1,
     goal: "A service survives losing every backend of one cluster, for every affinity of its clients.",

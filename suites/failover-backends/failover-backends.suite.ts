@@ -10,7 +10,7 @@ const workerOf = async (target: Cluster): Promise<string[]> => [await lastWorker
 export default defineSuite(
   {
     name: "failover-backends",
-    tags: ["failover", "long", "nodes", "disruptive"],
+    tags: ["failover", "long", "extended", "nodes", "disruptive"],
     when: "long",
     order: 2,
     goal: "Clients of a service recover when backends crash, become unready, or are lost with their node.",

@@ -122,7 +122,7 @@ async function oneBackendEach({ mesh, echo, budgets, signal }: ScenarioContext):
 export default defineSuite(
   {
     name: "failover-delays",
-    tags: ["failover", "long", "disruptive"],
+    tags: ["failover", "long", "extended", "disruptive"],
     when: "long",
     order: 7,
     goal: "A delay added to one link of the chain is measured in that link, with the right amount.",

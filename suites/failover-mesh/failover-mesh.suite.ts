@@ -41,7 +41,7 @@ function partitions<S>(kit: SuiteKit<S>, affinity: "local" | "remote"): void {
 export default defineSuite(
   {
     name: "failover-mesh",
-    tags: ["failover", "long", "nodes", "disruptive"],
+    tags: ["failover", "long", "extended", "nodes", "disruptive"],
     when: "long",
     order: 6,
     goal: "Measures the effect on clients of losing a cluster, the network path to it, or the control plane between clusters.",

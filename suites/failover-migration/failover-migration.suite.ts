@@ -9,7 +9,7 @@ import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 export default defineSuite(
   {
     name: "failover-migration",
-    tags: ["failover", "long"],
+    tags: ["failover", "long", "extended"],
     when: "long",
     order: 5,
     goal: "A workload moves from one cluster to the other and back while its service is in use (seed 001).",

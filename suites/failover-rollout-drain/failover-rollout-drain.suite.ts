@@ -7,7 +7,7 @@ const affinities = ["local", "none"] as const;
 export default defineSuite(
   {
     name: "failover-rollout-drain",
-    tags: ["failover", "long"],
+    tags: ["failover", "long", "extended"],
     when: "long",
     order: 4,
     goal: "A rolling restart whose pods drain first loses no request of clients in the same cluster.",

@@ -7,7 +7,7 @@ const affinities = ["local", "none"] as const;
 export default defineSuite(
   {
     name: "failover-rollout",
-    tags: ["failover", "long"],
+    tags: ["failover", "long", "extended"],
     when: "long",
     order: 3,
     goal: "Measures the requests that clients lose in a rolling restart whose pods end at once.",

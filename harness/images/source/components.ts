@@ -65,7 +65,7 @@ export const cniPlugins: GoComponent = {
 export const registryTool: GoComponent = {
   name: "registry",
   module: "github.com/google/go-containerregistry",
-  version: "v0.20.6",
+  version: pins.registryTool,
   packages: ["."],
   main: [
     "package main",

@@ -5,7 +5,7 @@ import { parseRecord } from "#harness/lib/records.ts";
 import type { Provenance } from "#harness/model/artifacts.ts";
 import { type DebianPackage, debianPackagesFormat } from "#harness/model/image-store.ts";
 import { command } from "#harness/platform/command.ts";
-import { contentKey } from "#harness/platform/paths.ts";
+import { cacheDir, contentKey } from "#harness/platform/paths.ts";
 import type { Store } from "../store.ts";
 
 export interface DebianRoot {
@@ -87,9 +87,20 @@ export interface BuiltRoot {
   readonly provenance: Provenance;
 }
 
+const keyOf = (root: DebianRoot): string =>
+  contentKey("root-4", suite, root.packages.join(" "), ...(root.finish ?? []));
+
+/** The names of the cache entries of the roots that are built now. */
+export const rootEntries = (): string[] =>
+  [nodeRoot, agentRoot, proberRoot].map((root) => `${root.name}-${suite}-${keyOf(root)}`);
+
+/** The list of a root's packages in the cache, if it is built. */
+export const packagesFile = (root: DebianRoot): string =>
+  join(cacheDir(), "debian", `${root.name}-${suite}-${keyOf(root)}`, "packages.json");
+
 /** A Debian root as a tar, and the versions and hashes of its packages in a file beside it. */
 export async function buildRoot(root: DebianRoot, store: Store, signal: AbortSignal): Promise<BuiltRoot> {
-  const key = contentKey("root-4", suite, root.packages.join(" "), ...(root.finish ?? []));
+  const key = keyOf(root);
   const folder = await store.entry("debian", `${root.name}-${suite}-${key}`, async (staging) => {
     const tar = join(staging, "root.tar");
     const packagesFile = join(staging, "packages.txt");

@@ -21,11 +21,12 @@ export interface ImageRecipe {
   readonly config: ImageConfig;
 }
 
-const keyLabel = "io.meshproof.key";
+/** On every image that is built here: the key of its content. */
+export const imageKeyLabel = "io.meshproof.key";
 
 /** Builds the image as one layer and imports it, unless the daemon has it already. */
 export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Promise<void> {
-  if ((await imageLabel(recipe.reference, keyLabel)) === recipe.key) return;
+  if ((await imageLabel(recipe.reference, imageKeyLabel)) === recipe.key) return;
   const staging = await makeStaging();
   try {
     const tree = join(staging, "tree");
@@ -45,7 +46,7 @@ export async function buildImage(recipe: ImageRecipe, signal: AbortSignal): Prom
     await importImage(
       tar,
       recipe.reference,
-      { ...recipe.config, labels: { [keyLabel]: recipe.key } },
+      { ...recipe.config, labels: { [imageKeyLabel]: recipe.key } },
       signal,
     );
   } finally {

@@ -146,6 +146,7 @@ class SourceBuilder {
     let agnhostImage = "";
     for (const [name, versions] of this.#request.clusters) {
       const image = nodeImageOf(versions, { programs, roots: built, proberImage });
+      await this.#store.markImages([image.full, image.bare, ...image.preloaded, ...ciliumTags(image.tag)]);
       const isBuilt = (await imageId(image.full)) !== undefined;
       await this.#parts.run(
         `node image of Kubernetes ${versions.kubernetes}, Cilium ${image.cilium.version}`,

@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from "node:os";
 import { certify as judge } from "#harness/judge/certification.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { found } from "#harness/lib/found.ts";
+import { substitutedIn } from "#harness/model/artifacts.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
@@ -49,6 +50,7 @@ export async function describeCertificate(
       ...(await imagesOf(artifacts, "old", pair.from)),
       ...(await imagesOf(artifacts, "new", pair.to)),
     ],
+    substitutions: substitutedIn([...artifacts.old.provenance, ...artifacts.new.provenance]),
     budgets,
     features: featuresOf(done),
     phases: [...done],

@@ -5,6 +5,7 @@ import { dockerInfo } from "../docker.ts";
 import {
   availableMemoryBytes,
   cpuCount,
+  deviceOf,
   freeDiskBytes,
   kernelConfig,
   kernelRelease,
@@ -63,14 +64,28 @@ export interface DoctorOptions {
   /** Whether images must be built, which needs more disk space and Go. */
   readonly mustBuild: boolean;
   readonly registryMirror?: string;
+  /** What the run needs beside what is already built; by default the documented need of a first run. */
+  readonly space?: SpaceNeed;
   readonly signal?: AbortSignal;
+}
+
+/** Free space that a run needs below Docker's root, and below the cache. */
+export interface SpaceNeed {
+  readonly dockerBytes: number;
+  readonly cacheBytes: number;
+  /** What the figures follow from. */
+  readonly basis: string;
 }
 
 export async function examine(options: DoctorOptions): Promise<MachineFinding[]> {
   const findings: MachineFinding[] = [];
   findings.push(...(await docker(options.signal)));
   findings.push(await kernel());
-  findings.push(await disk(options.mustBuild, options.signal));
+  findings.push(
+    ...(options.space === undefined
+      ? [await disk(options.mustBuild, options.signal)]
+      : spaceFindings(await placesOf(options.signal), options.space)),
+  );
   findings.push(memory(await availableMemoryBytes()));
   const instances = await readNumber("/proc/sys/fs/inotify/max_user_instances");
   findings.push({
@@ -151,8 +166,18 @@ async function kernel(): Promise<MachineFinding> {
   };
 }
 
-export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<MachineFinding> {
-  const needed = mustBuild ? needs.buildDiskBytes : needs.labDiskBytes;
+interface Place {
+  readonly path: string;
+  readonly free: number;
+  /** Identifies the file system. */
+  readonly device: number;
+}
+type Places = Readonly<Record<"docker" | "cache", Place>>;
+
+const spaceRemedy =
+  "`npm run mesh -- images prune` removes what the pins do not name; or free some space, or point XDG_CACHE_HOME and Docker's data-root at a larger disk";
+
+async function placesOf(signal?: AbortSignal): Promise<Places> {
   const rootDir = await dockerInfo(signal).then(
     (i) => i.rootDir,
     (error: unknown) => {
@@ -160,20 +185,43 @@ export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<Ma
       return "/var/lib/docker";
     },
   );
-  const places = await Promise.all(
-    [rootDir, cacheDir()].map(async (place) => ({ place, free: await freeDiskBytes(place) })),
-  );
-  const least = Math.min(...places.map((p) => p.free));
+  const place = async (path: string): Promise<Place> => ({
+    path,
+    free: await freeDiskBytes(path),
+    device: await deviceOf(path),
+  });
+  return { docker: await place(rootDir), cache: await place(cacheDir()) };
+}
+
+export async function disk(mustBuild: boolean, signal?: AbortSignal): Promise<MachineFinding> {
+  const needed = mustBuild ? needs.buildDiskBytes : needs.labDiskBytes;
+  const { docker, cache } = await placesOf(signal);
   return {
     name: "disk",
     code: "disk-short",
-    level: least >= needed ? "ok" : "bad",
-    found: places
-      .map(({ place, free }, i) => `${gibText(free)} free for ${i === 0 ? "Docker" : "the cache"} (${place})`)
-      .join(", "),
+    level: Math.min(docker.free, cache.free) >= needed ? "ok" : "bad",
+    found: `${gibText(docker.free)} free for Docker (${docker.path}), ${gibText(cache.free)} free for the cache (${cache.path})`,
     needed: `${gibText(needed)} ${mustBuild ? "to build images and run a lab" : "to run a lab"}`,
-    remedy: "free some space, or point XDG_CACHE_HOME and Docker's data-root at a larger disk",
+    remedy: spaceRemedy,
   };
+}
+
+/** One finding for each file system; one for both where Docker and the cache share it. `warn`: less than a quarter is spare. */
+export function spaceFindings({ docker, cache }: Places, space: SpaceNeed): MachineFinding[] {
+  const finding = (name: string, { path, free }: Place, bytes: number): MachineFinding => ({
+    name,
+    code: "disk-short",
+    level: free < bytes ? "bad" : free < bytes * 1.25 ? "warn" : "ok",
+    found: `${gibText(free)} free (${path})`,
+    needed: `${gibText(bytes)}, estimated for ${space.basis}`,
+    remedy: spaceRemedy,
+  });
+  if (docker.device === cache.device)
+    return [finding("disk for Docker and the cache", docker, space.dockerBytes + space.cacheBytes)];
+  return [
+    finding("disk for Docker", docker, space.dockerBytes),
+    finding("disk for the cache", cache, space.cacheBytes),
+  ];
 }
 
 export function memory(availableBytes: number): MachineFinding {

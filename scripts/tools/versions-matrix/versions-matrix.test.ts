@@ -1,0 +1,59 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { pageFile, readMatrix } from "./files.ts";
+import { entryOf, matrixPage, withEntries } from "./versions-matrix.ts";
+
+type Run = Parameters<typeof entryOf>[0];
+const testOf = (outcome: "pass" | "fail" | "unsupported" | "unknown", over: object = {}) => ({
+  ...{ suite: "policy", name: `a ${outcome}`, outcome, reasons: ["r"], durationMs: 1, notes: {} },
+  ...over,
+});
+const cluster = (cilium: string) => ({
+  ...{ name: "east", id: 1, podCidr: "", serviceCidr: "", nodes: [], nodeImage: "", nodeImageId: "" },
+  ...{ kubernetes: "1.36.4", cilium },
+});
+const run = (tests: readonly ReturnType<typeof testOf>[], over: object = {}): Run => ({
+  ...{ runId: "r1", commit: "0123456", profile: "default", fault: null },
+  clusters: [cluster("1.20.2")],
+  suites: [{ name: "policy", goal: "", method: "", errors: [], durationMs: 1, tests: [...tests] }],
+  ...over,
+});
+const cell = (...tests: ReturnType<typeof testOf>[]) => {
+  const [first] = entryOf(run(tests)).suites;
+  return [first?.state, first?.why];
+};
+
+describe("a suite's cell", () => {
+  test("pass only where every test passed or is unsupported, which is said", () => {
+    expect(cell(testOf("pass"))).toEqual(["pass", []]);
+    expect(cell(testOf("pass"), testOf("unsupported"))).toEqual(["unsupported", ["1 of 2 tests: r"]]);
+    expect(cell()).toEqual(["not run", []]);
+    expect(cell(testOf("pass"), testOf("unknown"))).toEqual(["not run", ["a unknown: unknown"]]);
+  });
+
+  test("a failure is named; an accepted one is a known defect", () => {
+    expect(cell(testOf("pass"), testOf("fail"))).toEqual(["fail", ["a fail"]]);
+    expect(cell(testOf("fail", { accepted: "D-1" }))).toEqual(["known defect", ["D-1"]]);
+    expect(cell(testOf("fail", { accepted: "D-1" }), testOf("fail"))[0]).toBe("fail");
+  });
+});
+
+test.each([
+  ["an unclean commit", { commit: "0123456-dirty" }, "not from a commit without changes"],
+  ["a fault", { fault: "partition" }, "has fault partition"],
+  ["two versions", { clusters: [cluster("1.20.2"), cluster("1.19.7")] }, "has not one version of cilium"],
+])("%s is refused", (_, over, message) => {
+  expect(() => entryOf(run([testOf("pass")], over))).toThrow(message);
+});
+
+test("a later run of a version on a lab replaces the earlier; the page has the run and its commit", () => {
+  const matrix = withEntries({ schema: 1, runs: [entryOf(run([testOf("fail")]))] }, [
+    entryOf(run([testOf("pass")], { runId: "r2" })),
+  ]);
+  expect(matrix.runs.map((r) => r.runId)).toEqual(["r2"]);
+  expect(matrixPage(matrix)).toMatch(/\| r2 +\| 1\.20\.2 +\| 1\.36\.4 +\| default +\| 0123456 +\|/);
+});
+
+test("docs/results/versions.md is what reports/published/versions.json gives", async () => {
+  expect(readFileSync(pageFile(), "utf8")).toBe(matrixPage(await readMatrix()));
+});
