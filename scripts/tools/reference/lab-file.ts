@@ -4,7 +4,7 @@ import { keysOf, readJsonSchema, readKeys } from "./json-schema.ts";
 import { type Page, page } from "./markdown.ts";
 
 const example = `\`\`\`yaml
-cilium: 1.19.4
+cilium: 1.20.2
 suites: [mcs-api]
 values:
   clustermesh:
