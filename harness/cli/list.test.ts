@@ -44,7 +44,7 @@ describe("list", { timeout: 60_000 }, () => {
   test("as text, one line each", () => {
     const { stdout } = runCli(["list", "tests"]);
     expect(stdout.split("\n")).toContain("pod-to-pod > east -> west > TCP from every node to every node");
-    expect(runCli(["list", "versions"]).stdout).toMatch(/^cilium +1\.19\.4$/m);
+    expect(runCli(["list", "versions"]).stdout).toMatch(/^cilium +1\.20\.2$/m);
   });
 
   test("suites of another folder are listed, and import the testkit by its name", () => {

@@ -31,8 +31,8 @@ describe("the default lab", () => {
   test("has two clusters with disjoint CIDRs, one control plane and one worker each", async () => {
     const plan = await planLab({ lab: "default" });
     expect(plan.clusters.map((c) => [c.name, c.id, c.kubernetes, c.cilium])).toEqual([
-      ["east", 1, "1.34.4", "1.19.4"],
-      ["west", 2, "1.34.4", "1.19.4"],
+      ["east", 1, "1.36.4", "1.20.2"],
+      ["west", 2, "1.36.4", "1.20.2"],
     ]);
     expect(plan.clusters.map((c) => c.kindConfig.nodes.map((n) => n.role))).toEqual([
       ["control-plane", "worker"],
@@ -101,7 +101,7 @@ describe("the default lab", () => {
       ["cluster3", 3, "10.3.0.0/16", "10.103.0.0/16"],
       ["cluster4", 4, "10.4.0.0/16", "10.104.0.0/16"],
     ]);
-    expect(clusters[3]).toMatchObject({ values: clusters[1]?.values, kubernetes: "1.34.4" });
+    expect(clusters[3]).toMatchObject({ values: clusters[1]?.values, kubernetes: "1.36.4" });
   });
 
   test("versions and workers apply to one cluster if it is named", async () => {

@@ -6,6 +6,7 @@ const least = { version: 1, runId: "r", lab: "default", clusters: ["east", "west
 test("a key that a context omits has a default", () => {
   expect(parseRunContext(JSON.stringify(least), "run.json")).toEqual({
     ...least,
+    accepted: {},
     bugtool: false,
     expected: {},
     includeEither: false,

@@ -170,6 +170,8 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/state/certification-journal.ts": "state of a lab",
   "scripts/tools/fault-fixtures/fault-fixtures.ts":
     "fixtures of the unit tests, from a report that was scanned",
+  "scripts/tools/versions-matrix/main.ts":
+    "a page and its data, which hold names, outcomes and versions only",
   "harness/jobs/repro/bundle.ts": "a bundle, which refuses keys",
   "harness/jobs/repro/lab-files.ts": "a lab file",
   "scripts/tools/publish/publish.ts": "README.md; what it publishes goes through report-files.ts",

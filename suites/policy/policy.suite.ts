@@ -1,105 +1,18 @@
 import { dropReasons } from "#harness/cilium/agent/drops.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
+import { judgeOutcomes } from "#harness/judge/policy.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
-import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import { pairIn } from "#harness/testkit/fixture-types.ts";
 import type { Within } from "#harness/testkit/within.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
-import { clientPod, policyObject, type Role, serverPod } from "#harness/workloads/policy-workload.ts";
-import { askFrom } from "#harness/workloads/vantage.ts";
+import { policyObject } from "#harness/workloads/policy-workload.ts";
+import { type Ask, allOpen, askPath, deployRoles, type Path, type PolicyContext, roles } from "./paths.ts";
 
-const roles: readonly Role[] = ["allowed", "denied"];
 const closedPort = 9;
 const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/policy/";
-
-/** A path from a client of one cluster to a server of another. */
-interface Path {
-  readonly from: Cluster;
-  readonly role: Role;
-  readonly to: Cluster;
-  readonly port?: number;
-  readonly protocol?: AskTarget["protocol"];
-}
-
-interface Server {
-  readonly ip: string;
-  readonly node: string;
-}
-
-/** A server, an allowed and a denied client in every cluster. */
-async function deployRoles({
-  mesh,
-  namespace,
-  images,
-  within,
-}: Pick<SuiteFixtures, "mesh" | "namespace" | "images" | "within">): Promise<ReadonlyMap<string, Server>> {
-  const servers = new Map<string, Server>();
-  await Promise.all(
-    mesh.clusters.map(async (cluster) => {
-      const own = { namespace, ...within.settle };
-      servers.set(cluster.name, await serverPod(cluster, { ...own, image: images.agnhost }));
-      for (const role of roles) await clientPod(cluster, role, { ...own, image: images.prober });
-    }),
-  );
-  return servers;
-}
-
-/** Sends a request on a path and returns its outcome. A client's pod is named by its role. */
-async function askPath(
-  servers: ReadonlyMap<string, Server>,
-  { namespace, budgets }: Pick<SuiteFixtures, "namespace" | "budgets">,
-  { from, role, to, port = echoHttpPort, protocol = "http" }: Path,
-): Promise<PolicyPath> {
-  const host = servers.get(to.name)?.ip ?? "";
-  const path = protocol === "udp" ? "hostname" : "/hostname";
-  const reply = await askFrom(
-    from.kube,
-    { namespace, pod: role },
-    { asks: [{ protocol, host, port, path, count: 1 }], timeoutMs: budgets.requestMs, concurrency: 1 },
-    AbortSignal.timeout(60_000),
-  );
-  const answer = reply.answers[0]?.[0];
-  return {
-    from: `${from.name}/${role}`,
-    to: `${to.name}/server (${host}:${port}/${protocol})`,
-    outcome: answer?.outcome ?? "error",
-    detail: answer?.detail ?? "no answer",
-  };
-}
-
-type Ask = (path: Path) => Promise<PolicyPath>;
-
-/** Result of the set-up, for the tests. */
-interface PolicyContext {
-  readonly servers: ReadonlyMap<string, Server>;
-  readonly ask: Ask;
-}
-
-/** Checks that without a policy every path is open; otherwise a denial would prove nothing. */
-async function allOpen(clusters: readonly Cluster[], ask: Ask, within: Within): Promise<void> {
-  const paths = clusters.flatMap((from) =>
-    roles.flatMap((role) => clusters.map((to) => ({ from, role, to }))),
-  );
-  await Promise.all(
-    paths.map((path) =>
-      eventually(
-        async () => {
-          const answer = await ask(path);
-          return answer.outcome === "ok" ? ready(answer) : notYet(answer.outcome);
-        },
-        {
-          what: `${path.from.name}/${path.role} to reach ${path.to.name}'s server without a policy`,
-          ...within.settle,
-        },
-      ),
-    ),
-  );
-}
 
 /** Applies a policy, and removes it with its handle. */
 async function withPolicy(

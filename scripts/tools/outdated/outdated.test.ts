@@ -19,7 +19,8 @@ test("a version that is refused is passed over", async () => {
 
 test("every pin is checked, each minor within its patches", () => {
   const checked = pinsToCheck("v3.6.5");
-  const { minors, cilium: _, ...tools } = pins;
+  // The CLI's module is one that holds its sources, which no release does.
+  const { minors, cilium: _, ciliumCli: __, ...tools } = pins;
   for (const version of Object.values(tools)) expect(checked.map((p) => p.version)).toContain(version);
   for (const minor of Object.keys(minors))
     expect(checked.find((p) => p.name === `cilium ${minor}`)?.within).toMatch(new RegExp(`^~${minor}\\.`));
