@@ -172,7 +172,7 @@ async function pairsOf({ from, to, matrix }: CertifyOptions): Promise<readonly U
   }
   if (from === undefined || to === undefined)
     throw new MeshproofError("usage", "certify needs --from and --to, or --matrix", {
-      remedy: "for example --from 1.19.1 --to 1.19.4",
+      remedy: "for example --from 1.19.7 --to 1.20.2",
     });
   return [checkPair({ from, to })];
 }

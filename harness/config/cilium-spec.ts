@@ -11,7 +11,7 @@ export function readCiliumSpec(spec: string): { readonly version: string; readon
   const remedy = "give a published version, or the path of a Cilium checkout";
   const foreign = new MeshproofError(
     "usage",
-    `--cilium ${spec} is neither a version such as 1.19.4 nor a folder with Cilium's go.mod`,
+    `--cilium ${spec} is neither a version such as 1.20.2 nor a folder with Cilium's go.mod`,
     { remedy },
   );
   if (statSync(join(spec, "go.mod"), { throwIfNoEntry: false }) === undefined) throw foreign;

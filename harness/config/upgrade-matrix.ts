@@ -7,13 +7,13 @@ const matrixSchema = z.strictObject({
   pairs: z.array(upgradePairSchema).min(1, "name at least one pair of versions"),
 });
 
-/** `pairs: [{ from: "1.19.1", to: "1.19.4" }]` */
+/** `pairs: [{ from: "1.19.7", to: "1.20.2" }]` */
 export async function readMatrix(path: string): Promise<readonly UpgradePair[]> {
   const { pairs } = validate(
     matrixSchema,
     await readYaml(path, "--matrix"),
     path,
-    'write for example pairs: [{ from: "1.19.1", to: "1.19.4" }]',
+    'write for example pairs: [{ from: "1.19.7", to: "1.20.2" }]',
   );
   return pairs.map(checkPair);
 }
@@ -21,7 +21,7 @@ export async function readMatrix(path: string): Promise<readonly UpgradePair[]> 
 export function checkPair(pair: UpgradePair): UpgradePair {
   for (const option of ["from", "to"] as const)
     if (!upgradePairSchema.shape[option].safeParse(pair[option]).success)
-      throw new MeshproofError("usage", `--${option} ${pair[option]} is not a version such as 1.19.4`);
+      throw new MeshproofError("usage", `--${option} ${pair[option]} is not a version such as 1.20.2`);
   if (pair.from === pair.to)
     throw new MeshproofError("usage", `--from and --to are both ${pair.from}`, {
       remedy: "name the version that runs now and the one to move to",

@@ -88,7 +88,7 @@ export function notServed(
     `Go module ${module}@${version}${needed} is not served: ${reason}`,
     {
       remedy:
-        "choose a published version, for example `--cilium 1.19.4`; the module proxy or the checksum database permanently refuses some versions",
+        "choose a published version, for example `--cilium 1.20.2`; the module proxy or the checksum database permanently refuses some versions",
     },
   );
 }
