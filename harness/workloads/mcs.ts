@@ -69,12 +69,17 @@ export async function awaitNoImport(
   );
 }
 
-/** A cluster's EndpointSlices with the labels of MCS-API for a service. */
+/**
+ * A cluster's EndpointSlices with the labels of MCS-API for a service. Those without an endpoint are left out: for a
+ * cluster that imports only, Cilium keeps an empty one beside the exporting cluster's (1.20.2).
+ */
 export async function mcsSlices(cluster: Cluster, namespace: string, name: string): Promise<KubeObject[]> {
   const slices = await cluster.kube.list(
     kinds.endpointSlice,
     namespace,
     `${mcsLabel.serviceName}=${name},${mcsLabel.sourceCluster}`,
   );
-  return slices.filter((s) => s.addressType === "IPv4");
+  return slices.filter(
+    (s) => s.addressType === "IPv4" && Array.isArray(s.endpoints) && s.endpoints.length > 0,
+  );
 }

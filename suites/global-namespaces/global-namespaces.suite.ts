@@ -147,10 +147,12 @@ export default defineSuite(
 );
 
 /** In kvstore identity mode agents write addresses and identities themselves, whatever their namespace. */
-const requiredOf = ({ name }: { readonly name: string }): Requirement[] => [
-  { capability: "globalNamespaces", cluster: name },
-  { capability: "clustermeshApiserver", cluster: name },
-];
+function requiredOf({ name }: { readonly name: string }): Requirement[] {
+  return [
+    { capability: "globalNamespaces", cluster: name },
+    { capability: "clustermeshApiserver", cluster: name },
+  ];
+}
 
 function kvstoreTest(test: DefineTest<Pods>, pair: ClusterPair): void {
   const { from, to } = pair;
