@@ -104,6 +104,32 @@ describe("what a component requires", () => {
   });
 });
 
+test("a staging module whose version is refused is replaced after the others", async () => {
+  const kubernetes = { name: "kubernetes", version: "v1.34.9" };
+  const instead = entry({
+    components: ["kubernetes"],
+    versions: "1.34.9",
+    refused: { module: "k8s.io/api", version: "v0.34.9" },
+    instead: { kind: "version", version: "v0.34.8" },
+  });
+  const mod = {
+    requires: [{ path: "k8s.io/api", version: "v0.0.0" }],
+    replaces: [{ old: "k8s.io/api", newPath: "./staging/src/k8s.io/api", newVersion: "" }],
+  };
+  const { flags, used } = await resolveRequirements(kubernetes, mod, {
+    ...where,
+    served: refused,
+    table: [instead],
+  });
+  // `go mod edit` keeps the last line for a module.
+  expect(flags).toEqual(["-replace=k8s.io/api=k8s.io/api@v0.34.9", "-replace=k8s.io/api=k8s.io/api@v0.34.8"]);
+  expect(used).toEqual([instead]);
+  const other = { ...instead, refused: { module: "k8s.io/api", version: "v0.34.7" } };
+  await expect(
+    resolveRequirements(kubernetes, mod, { ...where, served: refused, table: [other] }),
+  ).rejects.toThrow("k8s.io/api@v0.34.7 does not fit kubernetes v1.34.9: its go.mod has v0.34.9");
+});
+
 describe("the table of substitutions", () => {
   test.each(substitutions)("$refused.module: a range of versions, a reason, a sentence", (s) => {
     expect(semver.validRange(s.versions)).not.toBeNull();

@@ -86,10 +86,13 @@ export async function resolveRequirements(
   return { flags, used };
 }
 
-const localReplace = ({ old, newPath }: GoReplace, version: string): string =>
-  newPath.startsWith("./staging/")
-    ? `-replace=${old}=${old}@${version.replace(/^v1\./, "v0.")}`
-    : `-dropreplace=${old}`;
+const isStaging = ({ newPath }: GoReplace): boolean => newPath.startsWith("./staging/");
+const stagingVersion = (version: string): string => version.replace(/^v1\./, "v0.");
+
+const localReplace = (replace: GoReplace, version: string): string =>
+  isStaging(replace)
+    ? `-replace=${replace.old}=${replace.old}@${stagingVersion(version)}`
+    : `-dropreplace=${replace.old}`;
 
 function servedBy({ name, version: own }: Component, signal: AbortSignal): ResolveOptions["served"] {
   return async (module, version) => {
@@ -106,7 +109,10 @@ function servedBy({ name, version: own }: Component, signal: AbortSignal): Resol
 
 /** An entry that go.mod does not need is a mistake in the table, or was left from another version. */
 function requireUse({ refused, instead }: Substitution, mod: GoMod, component: Component): void {
-  const version = mod.requires.find((r) => r.path === refused.module)?.version;
+  const staged = mod.replaces.some((r) => r.old === refused.module && isStaging(r));
+  const version = staged
+    ? stagingVersion(component.version)
+    : mod.requires.find((r) => r.path === refused.module)?.version;
   const needed =
     instead.kind === "without-fork"
       ? mod.replaces.some((r) => r.newPath === refused.module)

@@ -27,7 +27,22 @@ export type Instead =
 
 const cilium = ["cilium", "cilium-operator"] as const;
 
+/** A module of Kubernetes whose version of this patch release is refused, unlike that of an earlier one. */
+const earlierPatch = (module: string, version: string, harmless: string): Substitution => ({
+  components: ["kubernetes"],
+  versions: "1.34.9",
+  refused: { module, version: "v0.34.9" },
+  instead: { kind: "version", version },
+  harmless,
+});
+
+const noProgramHasIt = "an example: no program that the lab runs contains it";
+
 export const substitutions: readonly Substitution[] = [
+  earlierPatch("k8s.io/cli-runtime", "v0.34.8", "kubectl's own library, which no suite judges"),
+  earlierPatch("k8s.io/sample-apiserver", "v0.34.4", noProgramHasIt),
+  earlierPatch("k8s.io/sample-cli-plugin", "v0.34.4", noProgramHasIt),
+  earlierPatch("k8s.io/sample-controller", "v0.34.4", noProgramHasIt),
   {
     components: cilium,
     versions: ">=1.18.0 <1.21.0",
