@@ -167,7 +167,8 @@ export function conflictPoints({ pair, test }: PointsOf): void {
   }, async ({ mesh, namespace, within, expect }) => {
     const union = [
       { name: "http", port: 80 },
-      { name: "more", port: 81 },
+      { name: "first", port: 81 },
+      { name: "second", port: 82 },
     ];
     const verdict = await everyImport({ mesh, namespace, within }, "mcs-union", (what, i) =>
       judgePorts(`${what}: ports`, portsOf(i), union),

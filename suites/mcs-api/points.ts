@@ -81,7 +81,11 @@ const points: Readonly<Record<string, Point>> = {
   "mcs-missing": { first: { missing: true, invalid: true } },
   "mcs-unexported": { first: { exported: false } },
   "mcs-one-of-two": { first: {}, second: { exported: false } },
-  "mcs-union": { first: {}, second: { spec: { ports: [http, { ...http, name: "more", port: 81 }] } } },
+  // Each has a port of its own: the union is neither's.
+  "mcs-union": {
+    first: { spec: { ports: [http, { ...http, name: "first", port: 81 }] } },
+    second: { spec: { ports: [http, { ...http, name: "second", port: 82 }] } },
+  },
   "mcs-port-conflict": { first: {}, second: { spec: { ports: [{ ...http, port: 90 }] } } },
   "mcs-port-names": { first: {}, second: { spec: { ports: [{ ...http, name: "other", port: 90 }] } } },
   "mcs-type-conflict": { first: {}, second: { spec: headless } },
