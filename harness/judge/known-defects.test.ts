@@ -9,8 +9,7 @@ const defect: KnownDefect = {
   affected: [">=1.19.0 <=1.19.4"],
   fixedIn: ["1.19.5"],
   when: { "policy-default-local-cluster": "true" },
-  suite: "policy",
-  test: "{cluster}: ipBlock *",
+  tests: [{ suite: "policy", test: "{cluster}: ipBlock *" }],
   source: ["advisory"],
 };
 const cluster = (name: string, cilium: string, on: boolean): DefectCluster => ({
@@ -78,6 +77,49 @@ describe("a failing test", () => {
       expect(exitCodeOf(totals)).toBe(0);
     },
   );
+});
+
+describe("a defect that several tests and values show", () => {
+  const wide: KnownDefect = {
+    ...defect,
+    when: { mode: ["prefer-new", "only-new"] },
+    tests: [
+      { suite: "services", test: "{cluster} > *" },
+      { suite: "affinity", test: "* -> {cluster} > one" },
+      { suite: "affinity", test: "* > all" },
+    ],
+  };
+  const inMode = (name: string, mode: string | undefined): DefectCluster => ({
+    name,
+    cilium: "1.19.4",
+    settings: { mode },
+  });
+  const seen = (suite: string, name: string, mode: string | undefined) =>
+    withKnownDefect(
+      { ...record(name, "fail"), suite },
+      {
+        defects: [wide],
+        clusters: [inMode("east", undefined), inMode("west", mode)],
+        accepted: [],
+        judgeList: true,
+      },
+    ).defect;
+
+  test.each(["prefer-new", "only-new"])("is behind each of them with %s", (mode) => {
+    expect(seen("services", "west > any", mode)).toBe("CVE-1");
+    expect(seen("affinity", "east -> west > one", mode)).toBe("CVE-1");
+    expect(seen("affinity", "east -> west > all", mode)).toBe("CVE-1");
+  });
+
+  test.each([
+    ["a value that is not listed", "services", "west > any", "prefer-old"],
+    ["no value", "services", "west > any", undefined],
+    ["the pattern of another suite", "services", "east -> west > one", "only-new"],
+    ["another suite", "policy", "west > any", "only-new"],
+    ["another cluster", "services", "east > any", "only-new"],
+  ])("is not behind %s", (_, suite, name, mode) => {
+    expect(seen(suite, name, mode)).toBeUndefined();
+  });
 });
 
 describe("a test that passes", () => {

@@ -42,14 +42,17 @@ export function isAffected(
   { suite, name }: Pick<TestRecord, "suite" | "name">,
   clusters: readonly DefectCluster[],
 ): boolean {
-  if (suite !== defect.suite) return false;
   const title = name.replace(repetition, "");
   const names = clusters.map((c) => c.name);
   return clusters.some(
     (c) =>
-      matches(defect.test.replaceAll("{cluster}", c.name), title, names) &&
+      defect.tests.some(
+        (t) => t.suite === suite && matches(t.test.replaceAll("{cluster}", c.name), title, names),
+      ) &&
       defect.affected.some((range) => semver.satisfies(c.cilium, range)) &&
-      Object.entries(defect.when ?? {}).every(([key, value]) => c.settings[key] === value),
+      Object.entries(defect.when ?? {}).every(([key, values]) =>
+        [values].flat().some((value) => value === c.settings[key]),
+      ),
   );
 }
 

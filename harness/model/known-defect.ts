@@ -1,22 +1,31 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
-/** A defect of Cilium that a test shows: `suites/known-defects.yaml`. */
+/** A defect of Cilium that tests show: `suites/known-defects.yaml`. */
 export const knownDefectSchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$/, "letters, digits, '.' and '-'"),
   what: z.string().describe("One sentence: what goes wrong."),
   affected: z.array(z.string()).min(1).describe("Ranges of Cilium's versions, one for each minor (semver)."),
   fixedIn: z.array(z.string()).describe("The first fixed version of each minor; empty while none is fixed."),
   when: z
-    .record(z.string(), z.string())
+    .record(z.string(), z.union([z.string(), z.array(z.string()).min(1)]))
     .exactOptional()
-    .describe("Keys of the ConfigMap cilium-config, with the value that a cluster must have to be affected."),
-  suite: z.string(),
-  test: z
-    .string()
     .describe(
-      "Pattern of the test's title; * is any text, {cluster} the cluster whose version and settings count.",
+      "Keys of the ConfigMap cilium-config, with the value that a cluster must have to be affected, or a list of them.",
     ),
+  tests: z
+    .array(
+      z.strictObject({
+        suite: z.string(),
+        test: z
+          .string()
+          .describe(
+            "Pattern of the test's title; * is any text, {cluster} the cluster whose version and settings count.",
+          ),
+      }),
+    )
+    .min(1)
+    .describe("All tests that fail on an affected cluster: one that passes is an error of the list."),
   source: z
     .array(z.string())
     .min(1)
