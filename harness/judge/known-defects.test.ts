@@ -82,24 +82,24 @@ describe("a failing test", () => {
 describe("a defect that several tests and values show", () => {
   const wide: KnownDefect = {
     ...defect,
-    when: { mode: ["prefer-new", "only-new"] },
+    when: { mode: ["prefer-new", "only-new"], slices: [null, "false"] },
     tests: [
       { suite: "services", test: "{cluster} > *" },
       { suite: "affinity", test: "* -> {cluster} > one" },
       { suite: "affinity", test: "* > all" },
     ],
   };
-  const inMode = (name: string, mode: string | undefined): DefectCluster => ({
+  const inMode = (name: string, mode?: string, slices?: string): DefectCluster => ({
     name,
     cilium: "1.19.4",
-    settings: { mode },
+    settings: { mode, slices },
   });
-  const seen = (suite: string, name: string, mode: string | undefined) =>
+  const seen = (suite: string, name: string, mode: string | undefined, slices?: string) =>
     withKnownDefect(
       { ...record(name, "fail"), suite },
       {
         defects: [wide],
-        clusters: [inMode("east", undefined), inMode("west", mode)],
+        clusters: [inMode("east"), inMode("west", mode, slices)],
         accepted: [],
         judgeList: true,
       },
@@ -107,6 +107,8 @@ describe("a defect that several tests and values show", () => {
 
   test.each(["prefer-new", "only-new"])("is behind each of them with %s", (mode) => {
     expect(seen("services", "west > any", mode)).toBe("CVE-1");
+    expect(seen("services", "west > any", mode, "false")).toBe("CVE-1");
+    expect(seen("services", "west > any", mode, "true")).toBeUndefined();
     expect(seen("affinity", "east -> west > one", mode)).toBe("CVE-1");
     expect(seen("affinity", "east -> west > all", mode)).toBe("CVE-1");
   });
@@ -120,6 +122,16 @@ describe("a defect that several tests and values show", () => {
   ])("is not behind %s", (_, suite, name, mode) => {
     expect(seen(suite, name, mode)).toBeUndefined();
   });
+});
+
+test("a test that did not run shows no defect", () => {
+  const notes = { unsupported: { capability: "loadBalancer", reason: "nothing gives addresses" } };
+  const unexpected = { ...record("east: ipBlock denies", "fail"), notes };
+  const clusters = [cluster("east", "1.19.4", true)];
+  const [judged] = judge([unexpected], clusters, { accepted: ["CVE-1"] }).tests;
+  expect(judged).toEqual(unexpected);
+  const title = "policy > east: ipBlock denies";
+  expect(judge([unexpected], clusters, { accepted: [title] }).tests[0]?.accepted).toBe(title);
 });
 
 describe("a test that passes", () => {

@@ -28,7 +28,9 @@ const repetition = / \(\d+ of \d+\)$/;
  */
 export function withKnownDefect(test: TestRecord, options: DefectOptions): TestRecord {
   if (test.outcome !== "pass" && test.outcome !== "fail") return test;
-  const defect = options.defects.find((d) => isAffected(d, test, options.clusters));
+  // An unexpected `unsupported` is a failure too, but of a test that did not run.
+  const ran = test.notes.unsupported === undefined;
+  const defect = ran ? options.defects.find((d) => isAffected(d, test, options.clusters)) : undefined;
   if (test.outcome === "fail")
     return markAccepted(defect === undefined ? test : named(test, defect), options.accepted);
   if (defect === undefined || !options.judgeList) return test;
@@ -51,7 +53,7 @@ export function isAffected(
       ) &&
       defect.affected.some((range) => semver.satisfies(c.cilium, range)) &&
       Object.entries(defect.when ?? {}).every(([key, values]) =>
-        [values].flat().some((value) => value === c.settings[key]),
+        [values].flat().includes(c.settings[key] ?? null),
       ),
   );
 }

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
 
+const value = z.string().nullable();
+
 /** A defect of Cilium that tests show: `suites/known-defects.yaml`. */
 export const knownDefectSchema = z.strictObject({
   id: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9.-]*$/, "letters, digits, '.' and '-'"),
@@ -8,10 +10,10 @@ export const knownDefectSchema = z.strictObject({
   affected: z.array(z.string()).min(1).describe("Ranges of Cilium's versions, one for each minor (semver)."),
   fixedIn: z.array(z.string()).describe("The first fixed version of each minor; empty while none is fixed."),
   when: z
-    .record(z.string(), z.union([z.string(), z.array(z.string()).min(1)]))
+    .record(z.string(), z.union([value, z.array(value).min(1)]))
     .exactOptional()
     .describe(
-      "Keys of the ConfigMap cilium-config, with the value that a cluster must have to be affected, or a list of them.",
+      "Keys of the ConfigMap cilium-config, with the value that a cluster must have to be affected, or a list of them; null where the key is not set.",
     ),
   tests: z
     .array(
