@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { exitCodeOf, type SuiteRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
-import { type DefectCluster, withKnownDefect } from "./known-defects.ts";
+import type { DefectCluster } from "#harness/semantics/affected.ts";
+import { withKnownDefect } from "./known-defects.ts";
 
 const defect: KnownDefect = {
   id: "CVE-1",

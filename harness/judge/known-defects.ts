@@ -1,15 +1,7 @@
-import semver from "semver";
 import { matches } from "#harness/lib/pattern.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { TestRecord } from "#harness/model/record.ts";
-
-/** A cluster, as far as a defect may depend on it. */
-export interface DefectCluster {
-  readonly name: string;
-  readonly cilium: string;
-  /** Of the ConfigMap cilium-config: the keys that defects depend on. */
-  readonly settings: Readonly<Record<string, string | undefined>>;
-}
+import { affects, type DefectCluster } from "#harness/semantics/affected.ts";
 
 export interface DefectOptions {
   readonly defects: readonly KnownDefect[];
@@ -50,11 +42,7 @@ export function isAffected(
     (c) =>
       defect.tests.some(
         (t) => t.suite === suite && matches(t.test.replaceAll("{cluster}", c.name), title, names),
-      ) &&
-      defect.affected.some((range) => semver.satisfies(c.cilium, range)) &&
-      Object.entries(defect.when ?? {}).every(([key, values]) =>
-        [values].flat().includes(c.settings[key] ?? null),
-      ),
+      ) && affects(defect, c),
   );
 }
 

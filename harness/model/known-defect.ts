@@ -28,6 +28,10 @@ export const knownDefectSchema = z.strictObject({
     )
     .min(1)
     .describe("All tests that fail on an affected cluster: one that passes is an error of the list."),
+  canary: z
+    .literal(false)
+    .exactOptional()
+    .describe("In an affected cluster no canary answers, so a lab comes up without."),
   source: z
     .array(z.string())
     .min(1)
