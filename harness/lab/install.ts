@@ -77,7 +77,7 @@ export async function installMesh({
     async () => {
       await Promise.all(clusters.map((c) => awaitVantages(c.kube, installer.waiting)));
       const clients = await canaryClients(clusters, progress);
-      await awaitCanary(clusters, clients, installer.waiting.withinMs, signal);
+      await awaitCanary(clusters, installer.waiting.withinMs, signal, clients);
       await Promise.all(clusters.map((c) => installer.agentsReady(c)));
       await awaitMeshed(clusters, installer.waiting);
     },

@@ -37,12 +37,12 @@ export async function deployCanary(clusters: readonly Cluster[], agnhostImage: s
   }
 }
 
-/** `clients`: the clusters whose nodes ask; usually all. */
+/** `clients`: the clusters whose nodes ask. */
 export async function awaitCanary(
   clusters: readonly Cluster[],
-  clients: readonly Cluster[],
   withinMs: number,
   signal: AbortSignal,
+  clients: readonly Cluster[] = clusters,
 ): Promise<void> {
   await Promise.all(
     clients.flatMap((from) =>
