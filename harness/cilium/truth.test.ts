@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { KubeObject } from "#harness/kube/kube.ts";
-import { globalAmong } from "./truth.ts";
+import { globalAmong, isExported } from "./truth.ts";
 
 const namespace = (name: string, value?: string): KubeObject => ({
   apiVersion: "v1",
@@ -16,4 +16,17 @@ test("a namespace is global by its annotation, or by the cluster's default; one 
   const names = ["plain", "yes", "no", "odd", "gone", undefined];
   expect(names.map(globalAmong(all, true))).toEqual([true, true, false, false, false, false]);
   expect(names.map(globalAmong(all, false))).toEqual([false, true, false, false, false, false]);
+});
+
+test.each([
+  [{ "service.cilium.io/global": "true" }, true],
+  [{ "service.cilium.io/global": "True", "service.cilium.io/shared": "TRUE" }, true],
+  [{ "io.cilium/global-service": "true" }, true],
+  [{ "service.cilium.io/global": "false", "io.cilium/global-service": "true" }, false],
+  [{ "service.cilium.io/global": "true", "service.cilium.io/shared": "no" }, false],
+  [{ "service.cilium.io/global": "true", "io.cilium/shared-service": "false" }, false],
+  [{ "service.cilium.io/shared": "true" }, false],
+  [{}, false],
+])("a service with %j is exported: %s", (annotations, exported) => {
+  expect(isExported(annotations)).toBe(exported);
 });

@@ -97,14 +97,15 @@ export async function exportedSlices(cluster: Cluster): Promise<KubeObject[]> {
 export async function exportedServices(cluster: Cluster): Promise<string[]> {
   const shares = await sharedNamespaces(cluster);
   return (await cluster.kube.list(kinds.service))
-    .filter(({ metadata }) => {
-      if (!shares(metadata.namespace)) return false;
-      const a = metadata.annotations ?? {};
-      const global = a[annotation.global] ?? a[annotation.oldGlobal];
-      const shared = a[annotation.shared] ?? a[annotation.oldShared];
-      return global === "true" && shared !== "false";
-    })
+    .filter(({ metadata }) => shares(metadata.namespace) && isExported(metadata.annotations ?? {}))
     .map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+/** Any other value of either annotation than `true` means no; a service that is global is shared by default. */
+export function isExported(a: Readonly<Record<string, string>>): boolean {
+  const global = a[annotation.global] ?? a[annotation.oldGlobal];
+  const shared = a[annotation.shared] ?? a[annotation.oldShared] ?? "true";
+  return global?.toLowerCase() === "true" && shared.toLowerCase() === "true";
 }
 
 type Addresses = Pick<RemoteTruth, "endpoints" | "identities">;

@@ -1,7 +1,7 @@
 import type { Mesh } from "#harness/cluster/mesh.ts";
-import type { DefectCluster } from "#harness/judge/known-defects.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ClusterRecord } from "#harness/model/record.ts";
+import { type DefectCluster, settingsOf } from "#harness/semantics/affected.ts";
 
 /** The clusters of a run with the settings that known defects depend on. */
 export function defectClusters(
@@ -9,7 +9,7 @@ export function defectClusters(
   clusters: readonly ClusterRecord[],
   defects: readonly KnownDefect[],
 ): Promise<DefectCluster[]> {
-  const keys = [...new Set(defects.flatMap((d) => Object.keys(d.when ?? {})))];
+  const keys = settingsOf(defects);
   return Promise.all(
     clusters.map(async ({ name, cilium }) => {
       const cluster = mesh.cluster(name);

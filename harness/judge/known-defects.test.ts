@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { exitCodeOf, type SuiteRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
-import { type DefectCluster, withKnownDefect } from "./known-defects.ts";
+import type { DefectCluster } from "#harness/semantics/affected.ts";
+import { withKnownDefect } from "./known-defects.ts";
 
 const defect: KnownDefect = {
   id: "CVE-1",
@@ -9,8 +10,7 @@ const defect: KnownDefect = {
   affected: [">=1.19.0 <=1.19.4"],
   fixedIn: ["1.19.5"],
   when: { "policy-default-local-cluster": "true" },
-  suite: "policy",
-  test: "{cluster}: ipBlock *",
+  tests: [{ suite: "policy", test: "{cluster}: ipBlock *" }],
   source: ["advisory"],
 };
 const cluster = (name: string, cilium: string, on: boolean): DefectCluster => ({
@@ -78,6 +78,61 @@ describe("a failing test", () => {
       expect(exitCodeOf(totals)).toBe(0);
     },
   );
+});
+
+describe("a defect that several tests and values show", () => {
+  const wide: KnownDefect = {
+    ...defect,
+    when: { mode: ["prefer-new", "only-new"], slices: [null, "false"] },
+    tests: [
+      { suite: "services", test: "{cluster} > *" },
+      { suite: "affinity", test: "* -> {cluster} > one" },
+      { suite: "affinity", test: "* > all" },
+    ],
+  };
+  const inMode = (name: string, mode?: string, slices?: string): DefectCluster => ({
+    name,
+    cilium: "1.19.4",
+    settings: { mode, slices },
+  });
+  const seen = (suite: string, name: string, mode: string | undefined, slices?: string) =>
+    withKnownDefect(
+      { ...record(name, "fail"), suite },
+      {
+        defects: [wide],
+        clusters: [inMode("east"), inMode("west", mode, slices)],
+        accepted: [],
+        judgeList: true,
+      },
+    ).defect;
+
+  test.each(["prefer-new", "only-new"])("is behind each of them with %s", (mode) => {
+    expect(seen("services", "west > any", mode)).toBe("CVE-1");
+    expect(seen("services", "west > any", mode, "false")).toBe("CVE-1");
+    expect(seen("services", "west > any", mode, "true")).toBeUndefined();
+    expect(seen("affinity", "east -> west > one", mode)).toBe("CVE-1");
+    expect(seen("affinity", "east -> west > all", mode)).toBe("CVE-1");
+  });
+
+  test.each([
+    ["a value that is not listed", "services", "west > any", "prefer-old"],
+    ["no value", "services", "west > any", undefined],
+    ["the pattern of another suite", "services", "east -> west > one", "only-new"],
+    ["another suite", "policy", "west > any", "only-new"],
+    ["another cluster", "services", "east > any", "only-new"],
+  ])("is not behind %s", (_, suite, name, mode) => {
+    expect(seen(suite, name, mode)).toBeUndefined();
+  });
+});
+
+test("a test that did not run shows no defect", () => {
+  const notes = { unsupported: { capability: "loadBalancer", reason: "nothing gives addresses" } };
+  const unexpected = { ...record("east: ipBlock denies", "fail"), notes };
+  const clusters = [cluster("east", "1.19.4", true)];
+  const [judged] = judge([unexpected], clusters, { accepted: ["CVE-1"] }).tests;
+  expect(judged).toEqual(unexpected);
+  const title = "policy > east: ipBlock denies";
+  expect(judge([unexpected], clusters, { accepted: [title] }).tests[0]?.accepted).toBe(title);
 });
 
 describe("a test that passes", () => {

@@ -1,15 +1,7 @@
-import semver from "semver";
 import { matches } from "#harness/lib/pattern.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { TestRecord } from "#harness/model/record.ts";
-
-/** A cluster, as far as a defect may depend on it. */
-export interface DefectCluster {
-  readonly name: string;
-  readonly cilium: string;
-  /** Of the ConfigMap cilium-config: the keys that defects depend on. */
-  readonly settings: Readonly<Record<string, string | undefined>>;
-}
+import { affects, type DefectCluster } from "#harness/semantics/affected.ts";
 
 export interface DefectOptions {
   readonly defects: readonly KnownDefect[];
@@ -28,7 +20,9 @@ const repetition = / \(\d+ of \d+\)$/;
  */
 export function withKnownDefect(test: TestRecord, options: DefectOptions): TestRecord {
   if (test.outcome !== "pass" && test.outcome !== "fail") return test;
-  const defect = options.defects.find((d) => isAffected(d, test, options.clusters));
+  // An unexpected `unsupported` is a failure too, but of a test that did not run.
+  const ran = test.notes.unsupported === undefined;
+  const defect = ran ? options.defects.find((d) => isAffected(d, test, options.clusters)) : undefined;
   if (test.outcome === "fail")
     return markAccepted(defect === undefined ? test : named(test, defect), options.accepted);
   if (defect === undefined || !options.judgeList) return test;
@@ -42,14 +36,13 @@ export function isAffected(
   { suite, name }: Pick<TestRecord, "suite" | "name">,
   clusters: readonly DefectCluster[],
 ): boolean {
-  if (suite !== defect.suite) return false;
   const title = name.replace(repetition, "");
   const names = clusters.map((c) => c.name);
   return clusters.some(
     (c) =>
-      matches(defect.test.replaceAll("{cluster}", c.name), title, names) &&
-      defect.affected.some((range) => semver.satisfies(c.cilium, range)) &&
-      Object.entries(defect.when ?? {}).every(([key, value]) => c.settings[key] === value),
+      defect.tests.some(
+        (t) => t.suite === suite && matches(t.test.replaceAll("{cluster}", c.name), title, names),
+      ) && affects(defect, c),
   );
 }
 

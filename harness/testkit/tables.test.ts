@@ -2,9 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { parse } from "yaml";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { type ProveTable, readProveTables } from "#harness/config/prove-tables.ts";
 import { faults } from "#harness/faults/index.ts";
 import { expectationOf, harmless } from "#harness/judge/kill-matrix.ts";
+import { isAffected } from "#harness/judge/known-defects.ts";
+import { found } from "#harness/lib/found.ts";
 import { matches } from "#harness/lib/pattern.ts";
 import { profileNames } from "#harness/model/profile.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
@@ -69,6 +72,50 @@ describe("the tables of prove", () => {
     const idle = faults.filter((f) => allTests().every((t) => fate(f.name, t) !== "fail")).map((f) => f.name);
     expect(idle).toEqual([]);
     expect(faults.length).toBeGreaterThanOrEqual(30);
+  });
+});
+
+describe("the known defects", () => {
+  const defects = readKnownDefects(join(repoRoot(), "suites"));
+  const titles = [...listed].flatMap(([suite, names]) => names.map((name) => ({ suite, name })));
+
+  test("every pattern of an entry matches a test of its suite", async () => {
+    for (const { id, tests } of await defects)
+      for (const { suite, test: pattern } of tests)
+        expect(
+          ["east", "west"].some((cluster) =>
+            listed.get(suite)?.some((t) => matches(pattern.replaceAll("{cluster}", cluster), t)),
+          ),
+          `known-defects.yaml, ${id}: ${pattern} matches a test of ${suite}`,
+        ).toBe(true);
+  });
+
+  test("where one cluster reads EndpointSlices, tests that need no remote backend in it are not of the defect", async () => {
+    const defect = found(
+      (await defects).find((d) => d.id === "cilium-46627"),
+      "the entry",
+    );
+    const affectedBy = (reader: string): string[] => {
+      const clusters = ["east", "west"].map((name) => ({
+        name,
+        cilium: "1.20.2",
+        settings: name === reader ? { "clustermesh-service-v2": "prefer-endpointslice" } : {},
+      }));
+      return titles.filter((t) => isAffected(defect, t, clusters)).map((t) => `${t.suite} > ${t.name}`);
+    };
+    const [east, west] = [affectedBy("east"), affectedBy("west")];
+    const exporter = "mcs-api > east -> west > optional: an exported service answers at its clusterset name";
+    expect(west.some((t) => t.startsWith(exporter))).toBe(true);
+    expect(east.some((t) => t.startsWith(exporter))).toBe(false);
+    for (const [of, reader, other] of [
+      [east, "east", "west"],
+      [west, "west", "east"],
+    ] as const) {
+      expect(of).toContain(`failover > ${reader} -> ${other} > scale to zero, affinity local, and back`);
+      expect(of).not.toContain(`failover > ${other} -> ${reader} > scale to zero, affinity local, and back`);
+      expect(of.filter((t) => t.includes("LoadBalancer") || t.includes("affinity local: "))).toEqual([]);
+    }
+    expect(affectedBy("none")).toEqual([]);
   });
 });
 

@@ -37,13 +37,15 @@ export async function deployCanary(clusters: readonly Cluster[], agnhostImage: s
   }
 }
 
+/** `clients`: the clusters whose nodes ask. */
 export async function awaitCanary(
   clusters: readonly Cluster[],
   withinMs: number,
   signal: AbortSignal,
+  clients: readonly Cluster[] = clusters,
 ): Promise<void> {
   await Promise.all(
-    clusters.flatMap((from) =>
+    clients.flatMap((from) =>
       clusters.filter((c) => c !== from).map((c) => awaitDirection(from, c, withinMs, signal)),
     ),
   );

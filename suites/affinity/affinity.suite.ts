@@ -10,6 +10,7 @@ import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
 import { sampleBackends, waitUntilServedBy } from "#harness/workloads/sampling.ts";
+import { settledInTime } from "#harness/workloads/settled.ts";
 
 /** For `none` the annotation is omitted; the guide's literal value "none" has a separate test. */
 const literalNone = "echo-literal-none";
@@ -35,16 +36,14 @@ export default defineSuite(
         });
       }
       await echo.serve(literalNone, { [annotation.global]: "true", [annotation.affinity]: "none" });
-      for (const from of mesh.clusters) {
-        for (const affinity of affinities) {
-          const expectedClusters = servingClusters(affinity, from, mesh.clusters);
-          await waitUntilServedBy(
-            from,
-            { echo, service: `echo-${affinity}`, by: expectedClusters },
-            within.settle,
-          );
-        }
-      }
+      await settledInTime(
+        mesh.clusters.flatMap((from) =>
+          affinities.map((affinity) => {
+            const by = servingClusters(affinity, from, mesh.clusters);
+            return waitUntilServedBy(from, { echo, service: `echo-${affinity}`, by }, within.settle);
+          }),
+        ),
+      );
     },
   },
   ({ clusters, pairs, test }) => {

@@ -13,6 +13,7 @@ import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort, echoService } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
+import { settledInTime } from "#harness/workloads/settled.ts";
 
 const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
 
@@ -34,9 +35,11 @@ export default defineSuite(
     setup: async ({ echo, within }) => {
       // Not waited for: where Cilium merges the ports, only their test must fail.
       await Promise.all(echo.clusters.map((c) => c.kube.apply(twoPortService(echo, c))));
-      await serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, within.settle);
-      await serveEverywhere(echo, services.old, { [annotation.oldGlobal]: "true" }, within.settle);
-      await serveEverywhere(echo, services.changing, { [annotation.global]: "true" }, within.settle);
+      await settledInTime([
+        serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, within.settle),
+        serveEverywhere(echo, services.old, { [annotation.oldGlobal]: "true" }, within.settle),
+        serveEverywhere(echo, services.changing, { [annotation.global]: "true" }, within.settle),
+      ]);
     },
   },
   ({ pairs, test }) => {

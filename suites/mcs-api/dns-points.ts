@@ -79,7 +79,12 @@ export function clusterIpNames({ pair, test }: PointsOf): void {
       const found = await lookUp(c, name, signal);
       const what = `CoreDNS of ${c.name}: A records of ${name}`;
       if (c === from) return judgeSameSet(what, found, [String(own?.spec?.clusterIP)]);
-      return failedBecause(found.length === 0 ? [] : [`${what}: should not have ${found.join(", ")}`]);
+      // Otherwise a resolver that answers nothing would pass.
+      const control = await lookUp(c, "kubernetes.default.svc.cluster.local", signal);
+      return failedBecause([
+        ...(found.length === 0 ? [] : [`${what}: should not have ${found.join(", ")}`]),
+        ...(control.length > 0 ? [] : [`CoreDNS of ${c.name} does not know kubernetes.default either`]),
+      ]);
     });
     expect(verdict).toPass();
   });

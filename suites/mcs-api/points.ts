@@ -88,7 +88,8 @@ const points: Readonly<Record<string, Point>> = {
   },
   "mcs-port-conflict": { first: {}, second: { spec: { ports: [{ ...http, port: 90 }] } } },
   "mcs-port-names": { first: {}, second: { spec: { ports: [{ ...http, name: "other", port: 90 }] } } },
-  "mcs-type-conflict": { first: {}, second: { spec: headless } },
+  // With the same ports: Cilium reports one conflict, and that of ports comes first.
+  "mcs-type-conflict": { first: {}, second: { spec: { clusterIP: "None" } } },
   "mcs-affinity-conflict": {
     first: {},
     second: { spec: { sessionAffinity: "ClientIP", sessionAffinityConfig: affinityConfig } },
