@@ -9,9 +9,13 @@ function requireNoPlan(given: ReadonlySet<string>, command: string): void {
   const without = Object.entries(labToBuild).filter(([key]) => given.has(key));
   if (without.length === 0) return;
   const flags = without.map(([, { flags }]) => flags.split(" ")[0]).join(" and ");
-  throw new MeshproofError("usage", `\`images ${command}\` looks at every version and does not take ${flags}`, {
-    remedy: "leave it out",
-  });
+  throw new MeshproofError(
+    "usage",
+    `\`images ${command}\` looks at every version and does not take ${flags}`,
+    {
+      remedy: "leave it out",
+    },
+  );
 }
 
 const dryRun = { dryRun: flag("--dry-run", "only say what would be removed") };

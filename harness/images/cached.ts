@@ -67,7 +67,9 @@ export async function listEntries(root: string, uses: Uses, { pinned, roots }: R
           ...uses.labs
             .filter((l) => l.paths.some((p) => p.startsWith(`${path}/`)))
             .map((l) => `lab ${l.lab}`),
-          ...(/^(go\/(kind|helm|cilium-cli)-|chart\/|archive\/)/.test(`${kind}/${entry}`) ? uses.foreign : []),
+          ...(/^(go\/(kind|helm|cilium-cli)-|chart\/|archive\/)/.test(`${kind}/${entry}`)
+            ? uses.foreign
+            : []),
           ...(uses.nowMs - usedMs < recentMs ? [recently] : []),
         ],
         usedMs,

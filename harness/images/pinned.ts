@@ -51,7 +51,8 @@ export function isPinnedEntry(
 /** Whether the pins name an image's versions; images without a version of Kubernetes or Cilium follow from others. */
 export function isPinnedImage(reference: string, pinned: PinnedVersions): boolean {
   const [, kubernetes, cilium] =
-    /^meshproof\/node(?:-bare)?:v(\d+\.\d+\.\d+)(?:-cilium-(.+))?-[0-9a-f]{16}(?:-files)?$/.exec(reference) ?? [];
+    /^meshproof\/node(?:-bare)?:v(\d+\.\d+\.\d+)(?:-cilium-(.+))?-[0-9a-f]{16}(?:-files)?$/.exec(reference) ??
+    [];
   if (kubernetes !== undefined)
     return (
       bare(pinned.kubernetes).includes(kubernetes) &&
