@@ -1,7 +1,22 @@
 import { checkWritable } from "#harness/config/user-file.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { defineCommand } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
 import { flag, json, labToBuild, type Parsed } from "./options.ts";
+
+/** Subcommands accept the options of `images`: one without effect must not look as if it chose what is removed. */
+function requireNoPlan(given: ReadonlySet<string>, command: string): void {
+  const without = Object.entries(labToBuild).filter(([key]) => given.has(key));
+  if (without.length === 0) return;
+  const flags = without.map(([, { flags }]) => flags.split(" ")[0]).join(" and ");
+  throw new MeshproofError(
+    "usage",
+    `\`images ${command}\` looks at every version and does not take ${flags}`,
+    {
+      remedy: "leave it out",
+    },
+  );
+}
 
 const dryRun = { dryRun: flag("--dry-run", "only say what would be removed") };
 const options = { ...labToBuild, ...json };
@@ -18,8 +33,9 @@ export const images = defineCommand({
   commands: [
     defineCommand<typeof options>({
       name: "list",
-      help: "what the cache and Docker hold, with sizes, what the pins name, and what uses it",
-      async run({ options, session }) {
+      help: "what the cache and Docker hold, with sizes, what the pins name, and what uses it; --json",
+      async run({ options, given, session }) {
+        requireNoPlan(given, "list");
         const { cachedImages } = await import("#harness/lab/image-cache.ts");
         const { cachedLines } = await import("./image-lines.ts");
         const { entries, notes } = await cachedImages(session.signal);
@@ -30,9 +46,10 @@ export const images = defineCommand({
     }),
     defineCommand<typeof options & typeof dryRun>({
       name: "prune",
-      help: "remove what the pins do not name and nothing uses",
+      help: "remove what the pins do not name and nothing uses; --json",
       options: dryRun as typeof options & typeof dryRun,
-      async run({ options, session }) {
+      async run({ options, given, session }) {
+        requireNoPlan(given, "prune");
         const { pruneImages } = await import("#harness/lab/image-cache.ts");
         const { prunedLines } = await import("./image-lines.ts");
         const pruned = await pruneImages(options.dryRun, session.signal);

@@ -133,8 +133,33 @@ test("images: only Meshproof's, by version, use and time", () => {
   expect(marked.filter(isRemovable)).toEqual([]);
 });
 
+test("the files of a bare node go with its versions, and another owner's lab may need any prober image", () => {
+  const image = (reference: string, hours: number) => ({
+    ...{ id: reference, references: [reference], bytes: 1, labels: {} },
+    createdAtMs: now - hours * hour,
+  });
+  const images = [
+    image(`meshproof/node-bare:v1.34.4-${newKey}-files`, 5),
+    image(`meshproof/node-bare:v1.36.4-${newKey}-files`, 5),
+    image(`meshproof/node-bare:v1.36.4-${oldKey}-files`, 50),
+    image(`meshproof.local/prober:${newKey}`, 5),
+    image(`meshproof.local/prober:${oldKey}`, 50),
+  ];
+  const names = (foreign: string[]) =>
+    judgeImages(images, { ...none, foreign }, { pinned, usedAt: () => 0 })
+      .filter(isRemovable)
+      .map((e) => e.name);
+  const files = [
+    `meshproof/node-bare:v1.34.4-${newKey}-files`,
+    `meshproof/node-bare:v1.36.4-${oldKey}-files`,
+  ];
+  expect(names([])).toEqual([...files, `meshproof.local/prober:${oldKey}`]);
+  expect(names(["perhaps lab x of y"])).toEqual(files);
+});
+
 test("the pins' components have the names of the cache's entries", () => {
   expect(pinnedVersions()).toHaveProperty("cni-plugins");
+  expect(pinnedVersions()["cilium-cli"]).toHaveLength(1);
   expect(partsOf(`cni-plugins-v1.7.1-${newKey}`)).toEqual({ component: "cni-plugins", version: "v1.7.1" });
   expect(partsOf(`cilium-v1.18.0-pre.3-${newKey}`)).toEqual({
     component: "cilium",

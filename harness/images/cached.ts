@@ -29,7 +29,10 @@ export interface Uses {
   readonly labs: readonly LabUse[];
   /** By image id: the containers made from it. */
   readonly containers: readonly { readonly container: string; readonly image: string }[];
-  /** Labs of other owners, whose states cannot be read: their tools and charts may be in this cache. */
+  /**
+   * Labs of other owners, whose states cannot be read: their tools and charts may be in this cache, and their commands
+   * start containers of a prober image that no container uses meanwhile.
+   */
   readonly foreign: readonly string[];
   readonly nowMs: number;
 }
@@ -64,7 +67,9 @@ export async function listEntries(root: string, uses: Uses, { pinned, roots }: R
           ...uses.labs
             .filter((l) => l.paths.some((p) => p.startsWith(`${path}/`)))
             .map((l) => `lab ${l.lab}`),
-          ...(/^(go\/(kind|helm)-|chart\/|archive\/)/.test(`${kind}/${entry}`) ? uses.foreign : []),
+          ...(/^(go\/(kind|helm|cilium-cli)-|chart\/|archive\/)/.test(`${kind}/${entry}`)
+            ? uses.foreign
+            : []),
           ...(uses.nowMs - usedMs < recentMs ? [recently] : []),
         ],
         usedMs,
@@ -92,6 +97,7 @@ export function judgeImages(
         pinned: isPinnedImage(reference, pinned),
         usedBy: [
           ...uses.labs.filter((l) => l.images.includes(reference)).map((l) => `lab ${l.lab}`),
+          ...(reference.startsWith("meshproof.local/prober:") ? uses.foreign : []),
           ...uses.containers.filter((c) => c.image === image.id).map((c) => `container ${c.container}`),
           ...(uses.nowMs - usedMs < recentMs ? [recently] : []),
         ],

@@ -2,7 +2,7 @@ import { pins } from "#harness/config/pins.ts";
 
 type Pins = Pick<
   typeof pins,
-  "cilium" | "minors" | "kind" | "helm" | "containerd" | "cniPlugins" | "registryTool"
+  "cilium" | "minors" | "ciliumCli" | "kind" | "helm" | "containerd" | "cniPlugins" | "registryTool"
 >;
 
 /** By component: the versions that the pins name. A component that is left out follows from others: every version counts. */
@@ -14,6 +14,7 @@ export function pinnedVersions(from: Pins = pins): PinnedVersions {
   return {
     cilium,
     "cilium-operator": cilium,
+    "cilium-cli": [from.ciliumCli],
     kubernetes: [...new Set(minors.map((m) => `v${m.kubernetes}`))],
     kind: [from.kind],
     helm: [from.helm],
@@ -50,7 +51,8 @@ export function isPinnedEntry(
 /** Whether the pins name an image's versions; images without a version of Kubernetes or Cilium follow from others. */
 export function isPinnedImage(reference: string, pinned: PinnedVersions): boolean {
   const [, kubernetes, cilium] =
-    /^meshproof\/node(?:-bare)?:v(\d+\.\d+\.\d+)(?:-cilium-(.+))?-[0-9a-f]{16}$/.exec(reference) ?? [];
+    /^meshproof\/node(?:-bare)?:v(\d+\.\d+\.\d+)(?:-cilium-(.+))?-[0-9a-f]{16}(?:-files)?$/.exec(reference) ??
+    [];
   if (kubernetes !== undefined)
     return (
       bare(pinned.kubernetes).includes(kubernetes) &&
@@ -64,4 +66,4 @@ export function isPinnedImage(reference: string, pinned: PinnedVersions): boolea
 
 /** Entries that share a group replace each other: only the newest is kept. */
 export const groupOf = (name: string): string =>
-  name.replace(/-[0-9a-f]{16}$/, "").replace(/:[0-9a-f]{16}$/, "");
+  name.replace(/-[0-9a-f]{16}(-files)?$/, "$1").replace(/:[0-9a-f]{16}$/, "");

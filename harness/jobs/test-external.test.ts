@@ -62,10 +62,20 @@ const run = (over: Partial<ExternalOptions>) =>
     ...over,
   } as ExternalOptions);
 
+const extendedOnly = { suites: [], selection: { tags: ["extended"] } };
+
 describe("tests on external clusters", () => {
   test.each([
     ["one context", { contexts: ["a"] }, "usage", "a mesh needs two clusters"],
     ["a suite that changes Cilium", { suites: ["cache-ttl"] }, "usage", "cache-ttl would change Cilium"],
+    ["a tag of suites that change nodes", extendedOnly, "usage", "failover-mesh and failover-delays would"],
+    [
+      "a pattern of no test",
+      { selection: { tests: ["no such"] } },
+      "usage",
+      "--test no such matches no test",
+    ],
+    ["an unknown defect", { accept: ["CVE-1"] }, "usage", "--accept CVE-1 names neither"],
     ["a fault of nodes", { fault: "node-paused" }, "usage", "needs clusters created by Meshproof"],
     ["an unknown suite", { suites: ["nosuch"] }, "usage", "no suite nosuch"],
     ["a missing kubeconfig", { kubeconfig: "/no/kubeconfig" }, "config-invalid", "/no/kubeconfig"],

@@ -24,10 +24,11 @@ import type { LabState } from "#harness/model/lab-state.ts";
 import { currentOwner } from "#harness/platform/owner.ts";
 import { forgetLab, readLabState, requireOwn, writeLabState } from "#harness/state/lab.ts";
 import { hasLostLock, withLab } from "#harness/state/lock.ts";
-import { chooseSuites, loadAllSuites } from "#harness/testkit/suite-list.ts";
+import { chooseSuites, type ListedSuite, loadAllSuites } from "#harness/testkit/suite-list.ts";
 import { awaitVantages, proberDaemonSet, systemNamespace } from "#harness/workloads/vantage.ts";
 import type { Images } from "./certify/prepare.ts";
-import { type TestOptions, testLab } from "./test.ts";
+import { knownDefects } from "./final-verdict.ts";
+import { earlierRun, selectFor, type TestOptions, testLab } from "./test.ts";
 import { checkTestFiles } from "./test-files.ts";
 
 export interface ExternalOptions extends Omit<TestOptions, "lab" | "again"> {
@@ -69,6 +70,7 @@ export async function testExternal(options: ExternalOptions): Promise<Awaited<Re
   );
   checkApart(planned);
   if (fault !== undefined) checkFault(fault, planned);
+  await checkSelection(options, planned);
   return atStep("lock", () =>
     withLab(lab, options.signal, (signal) =>
       atStep("up", () => testUnderLock({ ...options, signal }, planned)),
@@ -174,16 +176,33 @@ async function checkOptions(options: ExternalOptions, fault: Fault | undefined):
       faults.filter((f) => !changesClusters(f)),
     );
   const all = await loadAllSuites(options.suitesDir);
-  const disruptive = all.filter((s) => s.info.tags.includes("disruptive"));
-  const refused = options.suites.filter((name) => disruptive.some((s) => s.info.name === name));
+  refuseDisruptive(chooseSuites(all, options.suites, { suites: [] }), "omit it, or run it on a lab");
+  checkTestFiles(options);
+}
+
+/** Throws `usage` for what is selected by a tag or a pattern, and for `--accept`: their meaning depends on the clusters. */
+async function checkSelection(
+  options: ExternalOptions,
+  planned: readonly PlannedExternalCluster[],
+): Promise<void> {
+  const all = await loadAllSuites(options.suitesDir);
+  const plan = { suites: [], clusters: [...planned] };
+  const { suites } = selectFor(options, all, plan, await earlierRun({ ...options, lab }));
+  const without = suites.filter(isDisruptive).map((s) => `--exclude ${s.info.name}`);
+  refuseDisruptive(suites, `add ${without.join(" ")}, or run them on a lab`);
+  await knownDefects(options, all, plan);
+}
+
+const isDisruptive = ({ info }: ListedSuite): boolean => info.tags.includes("disruptive");
+
+function refuseDisruptive(suites: readonly ListedSuite[], remedy: string): void {
+  const refused = suites.filter(isDisruptive).map((s) => s.info.name);
   if (refused.length > 0)
     throw new MeshproofError(
       "usage",
       `${refused.join(" and ")} would change Cilium itself or its nodes: unsupported on external clusters`,
-      { remedy: "omit it, or run it on a lab" },
+      { remedy },
     );
-  chooseSuites(all, options.suites, { suites: [] });
-  checkTestFiles(options);
 }
 
 const created: Need = "clusters created by Meshproof";

@@ -32,11 +32,14 @@ export async function cachedImages(signal: AbortSignal, states?: readonly LabSta
   const pinned = pinnedVersions();
   const hasDocker = await dockerAnswers(signal);
   const containers = hasDocker ? await imagesInUse(signal) : [];
-  const others = hasDocker ? (await everyLab()).foreign : [];
+  // Without Docker nobody knows whether another owner has a lab.
+  const foreign = hasDocker
+    ? (await everyLab()).foreign.map(({ lab, owner }) => `perhaps lab ${lab} of ${owner}`)
+    : ["perhaps a lab of another owner, which only Docker knows"];
   const uses: Uses = {
     labs: (states ?? (await statesOfLabs())).map(useOf),
     containers,
-    foreign: others.map(({ lab, owner }) => `perhaps lab ${lab} of ${owner}`),
+    foreign,
     nowMs: unixNowMs(),
   };
   const folders = await listEntries(store.root, uses, { pinned, roots: rootEntries() });
@@ -97,6 +100,9 @@ const useOf = ({ lab, artifacts }: LabState) => ({
   paths: [
     artifacts.tools.kind,
     artifacts.tools.helm,
+    ...(artifacts.ciliumCli !== undefined && "program" in artifacts.ciliumCli
+      ? [artifacts.ciliumCli.program]
+      : []),
     ...Object.values(artifacts.clusters).map((c) => `${c.chartDir}/`),
   ],
   images: [

@@ -31,7 +31,7 @@ const gibText = (bytes: number): string => `${(bytes / gib).toFixed(1)} GiB`;
 
 /**
  * What a run needs, as measured: a lab of four nodes uses 3-4 GiB of memory; a build from an empty cache leaves 16 GiB
- * of caches and images and temporarily uses 4 GiB more; a lab's volumes use 6 GiB.
+ * of caches and images and temporarily uses 4 GiB more; a lab's volumes use 7.2 GiB.
  */
 export const needs = {
   memoryBytes: 5 * gib,
@@ -212,7 +212,7 @@ export function spaceFindings({ docker, cache }: Places, space: SpaceNeed): Mach
     name,
     code: "disk-short",
     level: free < bytes ? "bad" : free < bytes * 1.25 ? "warn" : "ok",
-    found: `${gibText(free)} free (${path})`,
+    found: `${gibText(free)} free (${path}); a run needs about ${gibText(bytes)}`,
     needed: `${gibText(bytes)}, estimated for ${space.basis}`,
     remedy: spaceRemedy,
   });
