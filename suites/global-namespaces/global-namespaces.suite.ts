@@ -53,9 +53,15 @@ async function notGlobal(
 }
 
 /** Waits until the agents of a cluster hold an address of another, or have dropped it. */
-async function addressKnown(cluster: Cluster, ip: string, known: boolean, within: Waiting): Promise<void> {
+async function addressKnown(
+  cluster: Cluster,
+  server: { readonly ip: string; readonly home: Cluster },
+  known: boolean,
+  within: Waiting,
+): Promise<void> {
   const agents = await agentsOf(cluster, within.signal);
-  await Promise.all(agents.map((a) => awaitAddress(a, ip, { gone: !known, ...within })));
+  const of = `${server.home.name}/server`;
+  await Promise.all(agents.map((a) => awaitAddress(a, server.ip, { gone: !known, of, ...within })));
 }
 
 /** Requests of each cluster's allowed client, and the addresses of the servers, by cluster. */
@@ -200,7 +206,8 @@ function podTest(test: DefineTest<Pods>, pair: ClusterPair): void {
     spec,
   }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
-    const known = (yes: boolean): Promise<void> => addressKnown(from, ipOf(to), yes, within.sync);
+    const known = (yes: boolean): Promise<void> =>
+      addressKnown(from, { ip: ipOf(to), home: to }, yes, within.sync);
     await known(true);
     await using _mark = await notGlobal(to, namespace, () => known(true));
     await known(false);
@@ -217,7 +224,7 @@ function ingressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
     spec,
   }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
-    const again = (): Promise<void> => addressKnown(to, ipOf(from), true, within.sync);
+    const again = (): Promise<void> => addressKnown(to, { ip: ipOf(from), home: from }, true, within.sync);
     const allowing = policyObject(namespace, "ingress-by-identity", {
       endpointSelector: { matchLabels: { role: "server" } },
       ingress: [{ fromEndpoints: [{ matchLabels: { role: "allowed", [clusterLabel]: from.name } }] }],
@@ -240,7 +247,7 @@ function egressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
     spec,
   }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
-    const again = (): Promise<void> => addressKnown(from, ipOf(to), true, within.sync);
+    const again = (): Promise<void> => addressKnown(from, { ip: ipOf(to), home: to }, true, within.sync);
     const allowing = policyObject(namespace, "egress-by-identity", {
       endpointSelector: { matchLabels: { role: "allowed" } },
       egress: [{ toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }] }],

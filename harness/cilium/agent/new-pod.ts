@@ -101,8 +101,15 @@ export async function awaitAddress(
   ip: string,
   {
     gone = false,
+    of,
     ...options
-  }: { readonly gone?: boolean; readonly withinMs: number; readonly signal: AbortSignal },
+  }: {
+    readonly gone?: boolean;
+    /** Whose address it is, for the message. */
+    readonly of?: string;
+    readonly withinMs: number;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
   await eventually(
     async () => {
@@ -110,7 +117,11 @@ export async function awaitAddress(
       if ((entry === undefined) === gone) return ready(undefined);
       return notYet(entry === undefined ? "no entry" : `identity ${entry.identity}`);
     },
-    { what: `the ipcache of ${agent.name} to ${gone ? "drop" : "hold"} ${ip}`, everyMs: 200, ...options },
+    {
+      what: `the ipcache of ${agent.name} to ${gone ? "drop" : "hold"} ${ip}${of === undefined ? "" : ` of ${of}`}`,
+      everyMs: 200,
+      ...options,
+    },
   );
 }
 
