@@ -1,9 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { podReady } from "#harness/kube/conditions.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import type { SampleOutcome } from "#harness/model/history.ts";
+import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { echoContainer, echoHttpPort } from "./echo.ts";
 import { askFrom } from "./vantage.ts";
 
@@ -64,32 +65,47 @@ export function policyObject(namespace: string, name: string, spec: Record<strin
   return { apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy", metadata: { name, namespace }, spec };
 }
 
-/** Applies a CiliumNetworkPolicy, and removes it with its handle. */
-export async function appliedPolicy(cluster: Cluster, policy: KubeObject): Promise<AsyncDisposable> {
+/** Applies a policy, of Cilium where no kind is given, and removes it with its handle. */
+export async function appliedPolicy(
+  cluster: Cluster,
+  policy: KubeObject,
+  kind: KindRef = kinds.ciliumNetworkPolicy,
+): Promise<AsyncDisposable> {
   await cluster.kube.apply(policy);
   const { namespace, name } = policy.metadata;
   return {
-    [Symbol.asyncDispose]: () => cluster.kube.remove(kinds.ciliumNetworkPolicy, namespace, name),
+    [Symbol.asyncDispose]: () => cluster.kube.remove(kind, namespace, name),
   };
 }
 
-/** One HTTP request of a cluster's client with a role to a server, and what came of it. */
+interface Server {
+  readonly cluster: Cluster;
+  readonly ip: string;
+  readonly port?: number;
+  readonly protocol?: AskTarget["protocol"];
+}
+
+/** One request of a cluster's client with a role to a server, and what came of it. A client's pod is named by its role. */
 export async function askServer(
   client: { readonly cluster: Cluster; readonly role: Role },
-  server: { readonly cluster: Cluster; readonly ip: string },
+  { cluster, ip, port = echoHttpPort, protocol = "http" }: Server,
   options: { readonly namespace: string; readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<{ from: string; to: string; outcome: SampleOutcome; detail: string }> {
-  const ask = { protocol: "http", host: server.ip, port: echoHttpPort, path: "/hostname", count: 1 } as const;
+  const path = protocol === "udp" ? "hostname" : "/hostname";
   const reply = await askFrom(
     client.cluster.kube,
     { namespace: options.namespace, pod: client.role },
-    { asks: [ask], timeoutMs: options.timeoutMs, concurrency: 1 },
+    {
+      asks: [{ protocol, host: ip, port, path, count: 1 }],
+      timeoutMs: options.timeoutMs,
+      concurrency: 1,
+    },
     options.signal,
   );
   const answer = reply.answers[0]?.[0];
   return {
     from: `${client.cluster.name}/${client.role}`,
-    to: `${server.cluster.name}/server (${server.ip}:${echoHttpPort}/http)`,
+    to: `${cluster.name}/server (${ip}:${port}/${protocol})`,
     outcome: answer?.outcome ?? "error",
     detail: answer?.detail ?? "no answer",
   };

@@ -4,9 +4,7 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Within } from "#harness/testkit/within.ts";
-import { echoHttpPort } from "#harness/workloads/echo.ts";
-import { clientPod, type Role, serverPod } from "#harness/workloads/policy-workload.ts";
-import { askFrom } from "#harness/workloads/vantage.ts";
+import { askServer, clientPod, type Role, serverPod } from "#harness/workloads/policy-workload.ts";
 
 export const roles: readonly Role[] = ["allowed", "denied"];
 
@@ -42,28 +40,17 @@ export async function deployRoles({
   return servers;
 }
 
-/** Sends a request on a path and returns its outcome. A client's pod is named by its role. */
-export async function askPath(
+/** Sends a request on a path and returns its outcome. */
+export const askPath = (
   servers: ReadonlyMap<string, Server>,
   { namespace, budgets }: Pick<SuiteFixtures, "namespace" | "budgets">,
-  { from, role, to, port = echoHttpPort, protocol = "http" }: Path,
-): Promise<PolicyPath> {
-  const host = servers.get(to.name)?.ip ?? "";
-  const path = protocol === "udp" ? "hostname" : "/hostname";
-  const reply = await askFrom(
-    from.kube,
-    { namespace, pod: role },
-    { asks: [{ protocol, host, port, path, count: 1 }], timeoutMs: budgets.requestMs, concurrency: 1 },
-    AbortSignal.timeout(60_000),
+  { from, role, to, ...rest }: Path,
+): Promise<PolicyPath> =>
+  askServer(
+    { cluster: from, role },
+    { ...rest, cluster: to, ip: servers.get(to.name)?.ip ?? "" },
+    { namespace, timeoutMs: budgets.requestMs, signal: AbortSignal.timeout(60_000) },
   );
-  const answer = reply.answers[0]?.[0];
-  return {
-    from: `${from.name}/${role}`,
-    to: `${to.name}/server (${host}:${port}/${protocol})`,
-    outcome: answer?.outcome ?? "error",
-    detail: answer?.detail ?? "no answer",
-  };
-}
 
 export type Ask = (path: Path) => Promise<PolicyPath>;
 

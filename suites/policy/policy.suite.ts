@@ -8,39 +8,29 @@ import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import type { Within } from "#harness/testkit/within.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
-import { policyObject } from "#harness/workloads/policy-workload.ts";
+import { appliedPolicy, policyObject } from "#harness/workloads/policy-workload.ts";
 import { type Ask, allOpen, askPath, deployRoles, type Path, type PolicyContext, roles } from "./paths.ts";
 
 const closedPort = 9;
 const spec = "https://docs.cilium.io/en/v1.19/network/clustermesh/policy/";
 
-/** Applies a policy, and removes it with its handle. */
-async function withPolicy(
+const withPolicy = (
   cluster: Cluster,
   namespace: string,
   name: string,
-  policy: Record<string, unknown>,
-): Promise<AsyncDisposable> {
-  await cluster.kube.apply(policyObject(namespace, name, policy));
-  return {
-    async [Symbol.asyncDispose]() {
-      await cluster.kube.remove(kinds.ciliumNetworkPolicy, namespace, name);
-    },
-  };
-}
+  spec: Record<string, unknown>,
+): Promise<AsyncDisposable> => appliedPolicy(cluster, policyObject(namespace, name, spec));
 
 /** The same for a NetworkPolicy of Kubernetes. */
-async function withNetworkPolicy(
+function withNetworkPolicy(
   cluster: Cluster,
   namespace: string,
   name: string,
   spec: Record<string, unknown>,
 ): Promise<AsyncDisposable> {
   const { apiVersion, kind } = kinds.networkPolicy;
-  await cluster.kube.apply({ apiVersion, kind, metadata: { name, namespace }, spec });
-  return {
-    [Symbol.asyncDispose]: () => cluster.kube.remove(kinds.networkPolicy, namespace, name),
-  };
+  const policy = { apiVersion, kind, metadata: { name, namespace }, spec };
+  return appliedPolicy(cluster, policy, kinds.networkPolicy);
 }
 
 /** Judges the paths repeatedly until all are open or closed as expected, or the deadline passes. */
