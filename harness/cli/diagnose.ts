@@ -9,7 +9,7 @@ export const diagnose = defineCommand({
   arguments: [
     {
       name: "[files...]",
-      help: "zips of cilium sysdump, one per cluster, or folders such as reports/latest/artifacts/<suite>; default: the lab itself",
+      help: "zips of cilium sysdump, one per cluster, or folders such as reports/latest/artifacts/<suite>; with --what-if also manifests of policies, [NAME=]FILE or folder; default: the lab itself",
       words: "files",
     },
   ],

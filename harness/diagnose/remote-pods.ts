@@ -36,6 +36,8 @@ export function remotePodsOf(
     ...cluster.agents.flatMap((a) => known(a.remotes).map((r) => r.name)),
   ]);
   const seen = new Set([...supplied, ...mesh.clusters.map(nameOf), ...identities.map((i) => i.cluster)]);
+  if (mesh.clusters.length === 1 && peers.size === 0 && identities.length === 0)
+    missing.push("no data of another cluster was supplied");
   for (const peer of peers) if (!seen.has(peer)) missing.push(`data of ${peer} was not supplied`);
   return { pods, missing };
 }

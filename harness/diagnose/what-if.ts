@@ -38,7 +38,8 @@ function ofCluster(
   { value: after }: WhatIfQuestion,
 ): { answer: WhatIfCluster; unread: Finding[] } {
   const name = nameOf(cluster);
-  const current = valueNow(cluster);
+  const own = all.get(cluster.name);
+  const current = valueNow(cluster, own?.manifests === true ? !after : undefined);
   if ("why" in current)
     return {
       answer: { cluster: name, source: current.why, after, changes: [] },
@@ -48,7 +49,6 @@ function ofCluster(
     };
   const answer = { cluster: name, ...current, after };
   if (current.now === after) return { answer: { ...answer, changes: [] }, unread: [] };
-  const own = all.get(cluster.name);
   const parts = Object.entries(own?.policies ?? {});
   const unread = parts.flatMap(([kind, part]) =>
     part.ok ? [] : [unreadOf(name, `objects of kind ${kind}`, part.why)],
@@ -70,7 +70,12 @@ function ofCluster(
 const titleOf = (p: UserPolicy): string => `${p.kind} ${p.namespace}/${p.name}`;
 
 /** The chart writes the key since 1.18. Before, Cilium has no such setting and selects from every cluster. */
-function valueNow(cluster: ClusterSnapshot): { now: boolean; source: string } | { why: string } {
+function valueNow(
+  cluster: ClusterSnapshot,
+  assumed: boolean | undefined,
+): { now: boolean; source: string } | { why: string } {
+  if (!cluster.config.ok && assumed !== undefined)
+    return { now: assumed, source: "assumed: the manifests hold no cilium-config" };
   if (!cluster.config.ok) return { why: `cilium-config could not be read: ${cluster.config.why}` };
   const text = cluster.config.value[settingKey];
   if (text === undefined)

@@ -15,6 +15,8 @@ export interface ClusterPolicies {
   readonly policies: Readonly<Record<UserPolicy["kind"], Part<readonly UserPolicy[]>>>;
   /** A namespace's name to its labels. */
   readonly namespaces: Part<ReadonlyMap<string, Readonly<Record<string, string>>>>;
+  /** From manifests, not from a cluster: the setting of today may not be among them. */
+  readonly manifests?: true;
 }
 
 /** `policyDefaultLocalCluster` is the Helm value of `policy-default-local-cluster` in cilium-config. */

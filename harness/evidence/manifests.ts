@@ -1,0 +1,114 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { z } from "zod";
+import { readUserFile, unreadable } from "#harness/config/user-file.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
+import type { ClusterEvidence } from "./evidence.ts";
+
+const isYaml = (path: string): boolean => [".yaml", ".yml"].includes(extname(path).toLowerCase());
+const what = "a manifest";
+/** Folders of a repository that hold no manifests, and may be huge. */
+const skipped = new Set([".git", "node_modules"]);
+
+/** The kinds that a question about policies needs, and the files that evidence keeps them in. */
+const fileOf: Readonly<Record<string, string>> = {
+  NetworkPolicy: "networkpolicies.json",
+  CiliumNetworkPolicy: "ciliumnetworkpolicies.json",
+  CiliumClusterwideNetworkPolicy: "ciliumclusterwidenetworkpolicies.json",
+  Namespace: "namespaces.json",
+  Service: "services.json",
+  Pod: "pods.json",
+};
+const policyKinds = ["NetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"];
+
+const objectSchema = z.looseObject({
+  kind: z.string(),
+  metadata: z.looseObject({ name: z.string() }),
+});
+type Manifest = z.infer<typeof objectSchema>;
+const configSchema = z.looseObject({ data: z.record(z.string(), z.string()) });
+
+/** One cluster's manifests: its name, and its objects in the form of evidence. */
+export interface Manifests {
+  readonly cluster: string;
+  readonly evidence: ClusterEvidence;
+}
+
+/**
+ * Reads `[NAME=]PATH` if PATH is a YAML file, or a folder that holds any at any depth; undefined if it is neither, or
+ * is a folder of evidence. Files without an object, such as Helm values, are passed over. Throws `usage` without a
+ * policy, `config-invalid` for a file that is not YAML.
+ */
+export async function readManifests(given: string): Promise<Manifests | undefined> {
+  const [, named, path = given] = /^([a-z0-9-]+)=(.+)$/.exec(given) ?? [];
+  const files = await yamlFilesOf(path);
+  if (files === undefined) return undefined;
+  const objects = files.flatMap(objectsOf);
+  const config = objects.find((o) => o.kind === "ConfigMap" && o.metadata.name === "cilium-config");
+  const data = configSchema.safeParse(config).data?.data;
+  if (!objects.some((o) => policyKinds.includes(o.kind)))
+    throw new MeshproofError("usage", `${path} holds no ${policyKinds.join(", ")}`, {
+      remedy: "give manifests of policies, output of `kubectl get -o yaml`, or a sysdump",
+    });
+  const evidence = new Map<string, string>();
+  for (const [kind, file] of Object.entries(fileOf)) {
+    const found = objects.filter((o) => o.kind === kind);
+    // Pods and namespaces that are not among the files exist all the same.
+    if (found.length > 0 || policyKinds.includes(kind)) evidence.set(file, JSON.stringify(found));
+  }
+  if (data !== undefined) evidence.set("cilium-config.json", JSON.stringify(data));
+  return { cluster: named ?? data?.["cluster-name"] ?? basename(path, extname(path)), evidence };
+}
+
+async function yamlFilesOf(path: string): Promise<string[] | undefined> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(path, what, error);
+  });
+  if (!found.isDirectory()) return isYaml(path) ? [path] : undefined;
+  const files = await walk(path);
+  return files.length > 0 && !files.some((f) => basename(f) === "pods.json")
+    ? files.filter(isYaml)
+    : undefined;
+}
+
+async function walk(dir: string): Promise<string[]> {
+  const files: string[] = [];
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    if (entry.isDirectory() && !skipped.has(entry.name)) files.push(...(await walk(join(dir, entry.name))));
+    else if (entry.isFile() && (isYaml(entry.name) || entry.name === "pods.json"))
+      files.push(join(dir, entry.name));
+  }
+  return files.sort();
+}
+
+function objectsOf(path: string): Manifest[] {
+  return parseAllDocuments(readUserFile(path, what)).flatMap((document) => {
+    if (document.errors.length > 0)
+      throw new MeshproofError(
+        "config-invalid",
+        `${path} is not YAML: ${syntaxProblem(document.errors[0])}`,
+        {
+          remedy: "correct the file, or give its rendered form (`helm template`, `kustomize build`)",
+        },
+      );
+    let value: unknown;
+    try {
+      value = document.toJS({ maxAliasCount: 100 });
+    } catch (error) {
+      throw new MeshproofError("config-invalid", `${path} cannot be read: ${syntaxProblem(error)}`, {
+        remedy: "write it without YAML aliases",
+      });
+    }
+    return flattened(value);
+  });
+}
+
+/** `kubectl get -o yaml` puts objects into a list. */
+function flattened(value: unknown): Manifest[] {
+  const items = z.looseObject({ items: z.array(z.unknown()) }).safeParse(value).data?.items;
+  if (items !== undefined) return items.flatMap(flattened);
+  const object = objectSchema.safeParse(value).data;
+  return object === undefined ? [] : [object];
+}
