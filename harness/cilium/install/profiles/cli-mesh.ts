@@ -27,13 +27,19 @@ export async function meshByCli(installer: MeshInstaller, cli: CiliumCli): Promi
   const known = new Map<Cluster, CliCluster>();
   for (const c of clusters) known.set(c, await describe(c));
   const all = [...known];
-  const used = new Set<Addition>(["waitDuration", "notInteractive", "helmCertificates", "everyStatus"]);
+  const used = new Set<Addition>([
+    "waitDuration",
+    "notInteractive",
+    "helmCertificates",
+    "meshConfig",
+    "everyStatus",
+  ]);
   await progress.step(
     `cilium status --wait and clustermesh enable in each cluster (CLI ${cli.version})`,
     async () => {
       for (const [c, of] of all) await run(statusStep(of, withinMs), [c]);
       for (const [c, of] of all) await run(enableStep(of), [c]);
-      for (const c of clusters) await installer.change(c, helmCertificates);
+      for (const c of clusters) await installer.change(c, afterEnable);
     },
     { expectMs: 60_000 },
   );
@@ -63,7 +69,10 @@ export async function meshByCli(installer: MeshInstaller, cli: CiliumCli): Promi
   return { by: `Cilium CLI ${cli.version}`, added: [...used].map((name) => additions[name]), commands };
 }
 
-const helmCertificates = { clustermesh: { apiserver: { tls: { auto: { method: "helm" } } } } };
+/** The additions `helmCertificates` and `meshConfig`. */
+const afterEnable = {
+  clustermesh: { config: { enabled: true }, apiserver: { tls: { auto: { method: "helm" } } } },
+};
 
 async function describe(cluster: Cluster): Promise<CliCluster> {
   return {

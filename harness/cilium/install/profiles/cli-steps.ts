@@ -38,6 +38,10 @@ export const additions = {
     what: "helm upgrade cilium --reuse-values --set clustermesh.apiserver.tls.auto.method=helm, after `enable`",
     why: "`enable` sets the method cronJob, whose image (certgen) cannot be built here; no flag of `enable` changes that",
   },
+  meshConfig: {
+    what: "--set clustermesh.config.enabled=true, in the same Helm upgrade",
+    why: "without it charts since 1.19 make no ConfigMap clustermesh-remote-users, which clustermesh-apiserver mounts; newer CLIs set it in `enable`",
+  },
   everyStatus: {
     what: "`cilium status --wait` and the last `clustermesh status --wait` on every cluster, not on one",
     why: "one `connect` has to connect both directions",
