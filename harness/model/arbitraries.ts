@@ -99,7 +99,14 @@ export const labState: fc.Arbitrary<LabState> = some(
       .map(([clusters, tuning]) => ({ ...plan, clusters, tuning })),
     artifacts,
   },
-  { remover: some(pids, boot), meshing },
+  {
+    remover: some(pids, boot),
+    meshing,
+    calibration: fc.record({
+      medianMs: number,
+      runs: fc.array(fc.record({ cpuMs: number, requestsMs: number }), { minLength: 1, maxLength: 3 }),
+    }),
+  },
 );
 
 const kind = fc.constantFrom("service", "ciliumNode", "networkPolicy");
