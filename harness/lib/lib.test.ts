@@ -10,7 +10,8 @@ import { holdsName } from "./names.ts";
 import { matches } from "./pattern.ts";
 import { shuffled } from "./random.ts";
 import { Scope } from "./scope.ts";
-import { answersToSeeAll, quantile, shareTolerance } from "./stats.ts";
+import { shareBand } from "./shares.ts";
+import { answersToSeeAll, quantile } from "./stats.ts";
 import { textTable } from "./table.ts";
 import { isAtLeast } from "./version.ts";
 
@@ -114,7 +115,8 @@ describe("statistics", () => {
   });
 
   test("more answers give a narrower band", () => {
-    expect(shareTolerance(400, 1e-6)).toBeLessThan(shareTolerance(100, 1e-6));
+    const width = (n: number): number => (shareBand(n, 0.5, 1e-6).high - shareBand(n, 0.5, 1e-6).low) / n;
+    expect(width(400)).toBeLessThan(width(100));
     expect(quantile([3, 1, 2], 0.5)).toBe(2);
     expect(quantile([], 0.5)).toBeNaN();
   });

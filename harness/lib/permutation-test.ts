@@ -9,7 +9,7 @@ export const permutationResultSchema = z.object({
   difference: z.number(),
   /** Probability of a difference at least as large, in either direction, if both samples have one distribution. */
   p: z.number(),
-  /** The smallest `p` that samples of these sizes can give: a test with a lower error rate never rejects. */
+  /** The `p` of samples of these sizes that do not overlap: a test with a lower error rate hardly ever rejects. */
   smallestP: z.number(),
   /** Whether every permutation was evaluated; otherwise a seeded sample of them. */
   exact: z.boolean(),
@@ -31,23 +31,36 @@ export function permutationTest(
   seed: number,
 ): PermutationResult | undefined {
   if (a.length === 0 || b.length === 0) return undefined;
-  const all = [...a, ...b];
-  const observed = Math.abs(difference(a, b));
+  // Infinite differences could not be ordered.
+  const longest = 2 * Math.max(1, ...[...a, ...b].filter(Number.isFinite).map(Math.abs));
+  const finite = (of: readonly number[]): number[] => of.map((v) => Math.min(v, longest));
+  const observed = medianDifference(finite(a), finite(b));
+  const all = finite([...a, ...b]);
   const total = choose(all.length, b.length);
-  const exact = total <= mostExact;
-  const differences = exact ? everySplit(all, b.length) : sampledSplits(all, b.length, seed);
-  // A tolerance, because a permutation may sum the same numbers in another order.
-  const extreme = differences.filter((d) => Math.abs(d) >= observed - 1e-9 * Math.max(1, observed)).length;
+  const found = { difference: shownDifference(a, b) };
+  if (total > mostExact) {
+    const extreme = countExtreme(sampledSplits(all, b.length, seed), observed);
+    return { ...found, p: (extreme + 1) / (sampled + 1), smallestP: 1 / (sampled + 1), exact: false };
+  }
+  const apart = [a.map((_, i) => i), b.map((_, i) => 1e6 + i)] as const;
   return {
-    difference: difference(a, b),
-    p: exact ? extreme / total : (extreme + 1) / (sampled + 1),
-    smallestP: exact ? Math.min(1, (a.length === b.length ? 2 : 1) / total) : 1 / (sampled + 1),
-    exact,
+    ...found,
+    p: countExtreme(everySplit(all, b.length), observed) / total,
+    smallestP: countExtreme(everySplit(apart.flat(), b.length), medianDifference(...apart)) / total,
+    exact: true,
   };
 }
 
+/** With a tolerance, because a permutation may sum the same numbers in another order. */
+function countExtreme(differences: readonly number[], observed: number): number {
+  const least = Math.abs(observed) - 1e-9 * Math.max(1, Math.abs(observed));
+  return differences.filter((d) => Math.abs(d) >= least).length;
+}
+
+const medianDifference = (a: readonly number[], b: readonly number[]): number => median(b) - median(a);
+
 /** Both medians may be infinite: then they do not differ. */
-function difference(a: readonly number[], b: readonly number[]): number {
+function shownDifference(a: readonly number[], b: readonly number[]): number {
   const [of, to] = [median(a), median(b)];
   return of === to ? 0 : to - of;
 }
@@ -58,7 +71,7 @@ function everySplit(all: readonly number[], second: number): number[] {
     second,
   ).map((chosen: number[]) => {
     const taken = new Set(chosen);
-    return difference(
+    return medianDifference(
       all.filter((_, i) => !taken.has(i)),
       all.filter((_, i) => taken.has(i)),
     );
@@ -70,7 +83,7 @@ function sampledSplits(all: readonly number[], second: number, seed: number): nu
   const order = [...all];
   return Array.from({ length: sampled }, () => {
     shuffleInPlace(order, next);
-    return difference(order.slice(second), order.slice(0, second));
+    return medianDifference(order.slice(second), order.slice(0, second));
   });
 }
 
