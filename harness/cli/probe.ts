@@ -50,7 +50,7 @@ export const probe = defineCommand({
 });
 
 async function probeLines(result: ProbeResult): Promise<string[]> {
-  const { describeLosses } = await import("#harness/judge/failover.ts");
+  const { describeLosses } = await import("#harness/judge/losses.ts");
   const { formatMs } = await import("#harness/lib/clock.ts");
   const { sent, lost, lossOutcomes, outageMs, longestGapMs, servedBy, prober } = result;
   const most = Object.entries(servedBy).sort(([, a], [, b]) => b - a);
