@@ -121,36 +121,48 @@ describe("intervals of a median", () => {
 });
 
 describe("the permutation test on medians", () => {
+  const runs = (...values: number[]) => values.map((v) => [v]);
+  const never = Number.POSITIVE_INFINITY;
+
   test("is exact for small samples", () => {
     // Of 20 splits four differ by 10: 3 and 11 may change places, which changes no median.
-    const apart = { difference: 10, p: 0.2, smallestP: 0.2, exact: true };
-    expect(permutationTest([1, 2, 3], [11, 12, 13], 1)).toEqual(apart);
-    expect(permutationTest([1, 2, 3, 4, 5], [11, 12, 13, 14, 15], 1)?.p).toBeCloseTo(12 / 252, 12);
-    expect(permutationTest([5, 5], [5, 5], 1)?.p).toBe(1);
-    expect(permutationTest([], [1], 1)).toBeUndefined();
+    const apart = { p: 0.2, smallestP: 0.2, exact: true };
+    expect(permutationTest(runs(1, 2, 3), runs(11, 12, 13), 1)).toEqual(apart);
+    expect(permutationTest(runs(1, 2, 3, 4, 5), runs(11, 12, 13, 14, 15), 1)?.p).toBeCloseTo(12 / 252, 12);
+    expect(permutationTest(runs(5, 5), runs(5, 5), 1)?.p).toBe(1);
+    expect(permutationTest([], runs(1), 1)).toBeUndefined();
+  });
+
+  test("keeps the runs of a lab together", () => {
+    const lab = (from: number) => Array.from({ length: 4 }, (_, i) => from + 7 * i);
+    const labs = (from: number) => [0, 1, 2, 3, 4].map((l) => lab(from + l));
+    const found = permutationTest(labs(0), labs(1000), 1);
+    expect(found).toMatchObject({ exact: true });
+    expect(found?.p).toBeCloseTo(2 / 252, 12);
+    expect(found?.smallestP).toBeCloseTo(2 / 252, 12);
+    // However many runs they have, two labs cannot be told from two others.
+    expect(permutationTest(labs(0).slice(0, 2), labs(1000).slice(0, 2), 1)?.p).toBeCloseTo(1 / 3, 12);
   });
 
   test("is sampled for large ones, and gives the same result for the same seed", () => {
-    const slow = Array.from({ length: 20 }, (_, i) => 500 + i);
-    const fast = Array.from({ length: 20 }, (_, i) => 400 + i);
+    const slow = runs(...Array.from({ length: 20 }, (_, i) => 500 + i));
+    const fast = runs(...Array.from({ length: 20 }, (_, i) => 400 + i));
     const found = permutationTest(fast, slow, 3);
-    expect(found).toMatchObject({ difference: 100, exact: false, p: 1 / 10_000 });
+    expect(found).toMatchObject({ exact: false, p: 1 / 10_000 });
     expect(permutationTest(fast, slow, 3)).toEqual(found);
   });
 
-  test("a censored median differs from a finite one, and not from another censored one", () => {
-    const never = Number.POSITIVE_INFINITY;
-    expect(permutationTest([1, 2, 3], [never, never, never], 1)).toMatchObject({ difference: never, p: 0.4 });
-    expect(permutationTest([never], [never], 1)).toMatchObject({ difference: 0, p: 1 });
+  test("a censored value counts as longer than any other", () => {
+    expect(permutationTest(runs(1, 2, 3), runs(never, never, never), 1)?.p).toBeCloseTo(0.4, 12);
+    expect(permutationTest(runs(never), runs(never), 1)?.p).toBe(1);
   });
 
   test("rejects equal distributions no more often than its error rate", () => {
     const next = seededRandom(9);
     const trials = 400;
-    const draw = (n: number): number[] => Array.from({ length: n }, () => Math.exp(4 * next()));
+    const draw = () => runs(...Array.from({ length: 5 }, () => Math.exp(4 * next())));
     let rejected = 0;
-    for (let i = 0; i < trials; i++)
-      if ((permutationTest(draw(5), draw(5), i)?.p ?? 1) <= 0.05) rejected += 1;
+    for (let i = 0; i < trials; i++) if ((permutationTest(draw(), draw(), i)?.p ?? 1) <= 0.05) rejected += 1;
     expect(rejected / trials).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / trials));
   });
 });

@@ -4,9 +4,10 @@ import { type Distribution, distributionOf, distributionSchema } from "#harness/
 import { found } from "#harness/lib/found.ts";
 import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
-import { type Connections, connectionsOf, connectionsSchema } from "./figures-connections.ts";
-import { type Accounted, accountedOf, accountedSchema } from "./figures-links.ts";
-import { affinities, applications, type Disturbance, type Measurement, settingSchema } from "./measurement.ts";
+import { applications } from "./application.ts";
+import { connectionsOf, connectionsSchema } from "./figures-connections.ts";
+import { accountedOf, accountedSchema } from "./figures-links.ts";
+import { affinities, type Disturbance, type Measurement, settingSchema } from "./measurement.ts";
 
 /** What clients saw in one window of each run, by vantage point. Failed and unrecovered runs are included. */
 const windowSchema = z.strictObject({
@@ -30,6 +31,8 @@ const windowSchema = z.strictObject({
 export type WindowFigures = Infer<typeof windowSchema>;
 
 const figureSchema = z.strictObject({
+  /** What its measurements have in common, as `poolOf` returns it. */
+  pool: z.string(),
   scenario: z.string(),
   affinity: z.enum(affinities),
   application: z.enum(applications).exactOptional(),
@@ -58,10 +61,7 @@ const figureSchema = z.strictObject({
   connections: connectionsSchema,
 });
 /** Figures of repeated measurements of one scenario in one setting, by the same sources. */
-export type Figure = Infer<typeof figureSchema> & {
-  readonly accounted?: Accounted;
-  readonly connections: Connections;
-};
+export type Figure = Infer<typeof figureSchema>;
 
 /** Measurements are pooled only where all of these are equal. */
 export const poolOf = (m: Measurement): string =>
@@ -120,6 +120,7 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
 }
 
 const identity = (m: Measurement) => ({
+  pool: poolOf(m),
   scenario: m.scenario,
   affinity: m.affinity,
   ...given("application", m.application),
