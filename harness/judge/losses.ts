@@ -1,11 +1,6 @@
 import { hundredths } from "#harness/lib/stats.ts";
 import { isLoss, type LossRun, type Window } from "#harness/model/loss-record.ts";
-import {
-  type Answers,
-  burstQuietMs,
-  type Disturbance,
-  recoveryMs,
-} from "#harness/model/measurement.ts";
+import { type Answers, burstQuietMs, type Disturbance, recoveryMs } from "#harness/model/measurement.ts";
 
 /** An interval between two consecutive good answers that contains a loss; times on the prober's clock. */
 export interface Gap {
@@ -81,7 +76,8 @@ export function lossFacts(window: Window, { everyMs, before }: LossContext): Los
     latency: window.latency,
     lossOutcomes,
     windowMs,
-    recovered: windowMs >= recoveryMs && (lastLossMs ?? Number.NEGATIVE_INFINITY) <= window.untilMs - recoveryMs,
+    recovered:
+      windowMs >= recoveryMs && (lastLossMs ?? Number.NEGATIVE_INFINITY) <= window.untilMs - recoveryMs,
     censored,
     lastGoodMs,
     firstLossMs: losses[0]?.firstMs,

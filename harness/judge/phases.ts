@@ -1,6 +1,6 @@
 import { hundredths } from "#harness/lib/stats.ts";
 import type { ChainRecord } from "#harness/model/chain.ts";
-import type { Boundary, Phases } from "#harness/model/measurement.ts";
+import type { Phases } from "#harness/model/measurement.ts";
 import type { FailoverFacts } from "./failover.ts";
 import type { Gap } from "./losses.ts";
 

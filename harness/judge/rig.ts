@@ -62,7 +62,11 @@ export function judgeProber(watched: Watched, window: Window, limits: RigThresho
   return reasons.length === 0 ? passed : unknownBecause(reasons);
 }
 
-function proberTroubles({ vantage, missing, everyMs }: Watched, window: Window, limits: RigThresholds): string[] {
+function proberTroubles(
+  { vantage, missing, everyMs }: Watched,
+  window: Window,
+  limits: RigThresholds,
+): string[] {
   const { latenessP99Ms, latenessMaxMs, controlSent, controlLost } = window.prober;
   const last = window.runs.at(-1);
   if (latenessP99Ms === null || latenessMaxMs === null || last === undefined)

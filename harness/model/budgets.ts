@@ -74,7 +74,9 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(1_000)
-      .describe("Kept connections must have answered for this long without a loss before a fault is injected."),
+      .describe(
+        "Kept connections must have answered for this long without a loss before a fault is injected.",
+      ),
     syncMs: z
       .number()
       .int()
@@ -96,17 +98,13 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(5_000)
-      .describe(
-        "Backends killed: the lost time until other backends answer or kubelet has restarted them.",
-      ),
+      .describe("Backends killed: the lost time until other backends answer or kubelet has restarted them."),
     nodeLossMs: z
       .number()
       .int()
       .positive()
       .default(120_000)
-      .describe(
-        "A node lost without notice: the lost time. Kubernetes itself waits 50 s before it reacts.",
-      ),
+      .describe("A node lost without notice: the lost time. Kubernetes itself waits 50 s before it reacts."),
     lossHorizonMs: z
       .number()
       .int()
@@ -199,7 +197,9 @@ export const rigSchema = z
       .number()
       .positive()
       .default(200)
-      .describe("Where no budget of lost time is judged, 99 % of the prober's requests must be sent no later than this after their due time. With one it is 5 % of that budget."),
+      .describe(
+        "Where no budget of lost time is judged, 99 % of the prober's requests must be sent no later than this after their due time. With one it is 5 % of that budget.",
+      ),
     stallMs: z
       .number()
       .positive()

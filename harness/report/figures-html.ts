@@ -13,7 +13,7 @@ import {
 } from "./figure-text.ts";
 import { distributionPlot } from "./plots.ts";
 
-const none = "&ndash;";
+const none = "–";
 
 /** The distributions over repetitions, as a plot and as tables. */
 export function figuresHtml(figures: readonly Figure[], measurements: readonly Measurement[]): string {
@@ -45,10 +45,10 @@ function table(
 ${figures.map((f) => row([...namesOf(f), ...cells(f)])).join("\n")}</table></div>`;
 }
 
-const row = (cells: readonly string[]): string => `<tr>${cells.map((c) => `<td>${c}</td>`).join("")}</tr>`;
+const row = (cells: readonly string[]): string => `<tr>${cells.map((c) => `<td>${escapeHtml(c)}</td>`).join("")}</tr>`;
 
 const namesOf = (f: Figure): string[] => [
-  escapeHtml(f.scenario),
+  f.scenario,
   f.affinity,
   f.application ?? none,
   f.tuned === undefined ? none : f.tuned ? "tuned" : "untuned",
@@ -64,7 +64,7 @@ function duringFault(f: Figure): string[] {
     noneLost(away) ?? medianText(away.outageMs, "away"),
     largestText(away.outageMs, "away"),
     medianAndLargest(away.lostTimeMs, "away"),
-    `${valueText(away.worst.largest, away.worst, "away")}: ${escapeHtml(away.worstTitle)}`,
+    `${valueText(away.worst.largest, away.worst, "away")}: ${away.worstTitle}`,
     f.heldForMs === undefined ? none : medianAndLargest(f.heldForMs, "away"),
   ];
 }
@@ -74,7 +74,7 @@ function afterHealing({ back }: Figure): string[] {
   return [
     noneLost(back) ?? medianAndLargest(back.outageMs, "back"),
     medianAndLargest(back.lostTimeMs, "back"),
-    `${valueText(back.worst.largest, back.worst, "back")}: ${escapeHtml(back.worstTitle)}`,
+    `${valueText(back.worst.largest, back.worst, "back")}: ${back.worstTitle}`,
   ];
 }
 
@@ -94,7 +94,7 @@ function latencies({ beforeP99Ms, away, back }: Figure): string[] {
 
 function links(f: Figure): string[] {
   const texts = (f.accounted?.links ?? []).map(
-    (l) => `${escapeHtml(l.upTo)}: ${l.medianMs === null ? "not resolved" : duration(l.medianMs)}`,
+    (l) => `${l.upTo}: ${l.medianMs === null ? "not resolved" : duration(l.medianMs)}`,
   );
   return [texts.join("; "), accountedText(f)];
 }

@@ -44,7 +44,7 @@ ${figures
   .flatMap((f) =>
     Object.entries(f.byStruck).map(
       ([struck, d]) =>
-        `<tr><td>${escapeHtml(f.scenario)}</td><td>${f.affinity}</td><td>${escapeHtml(struck)}</td><td>${largestText(d, "away")}</td></tr>`,
+        `<tr><td>${escapeHtml(f.scenario)}</td><td>${f.affinity}</td><td>${escapeHtml(struck)}</td><td>${escapeHtml(largestText(d, "away"))}</td></tr>`,
     ),
   )
   .join("\n")}</table></div>
