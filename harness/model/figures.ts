@@ -2,6 +2,7 @@ import { z } from "zod";
 import { upperBound } from "#harness/lib/binomial.ts";
 import { type Distribution, distributionOf, distributionSchema } from "#harness/lib/distribution.ts";
 import { found } from "#harness/lib/found.ts";
+import { given } from "#harness/lib/given.ts";
 import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import { applications } from "./application.ts";
@@ -88,7 +89,6 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
   const first = found(all[0], "measurement in its group");
   const good = all.filter((m) => m.outcome !== "unknown");
   const calibrations = good.flatMap((m) => m.calibrationMs ?? []);
-  const accounted = accountedOf(good);
   const outageOf = (of: readonly Measurement[]): Distribution =>
     found(windowOf(of, "away", seed), "measurement of a target cluster").outageMs;
   return {
@@ -97,24 +97,19 @@ function figureOf(all: readonly Measurement[], seed: number): Figure {
     labs: new Set(good.map(labOf)).size,
     failed: good.filter((m) => m.outcome === "fail").length,
     unknown: all.length - good.length,
-    ...given("away", windowOf(good, "away", seed)),
-    ...given("back", windowOf(good, "back", seed)),
+    ...given({ away: windowOf(good, "away", seed), back: windowOf(good, "back", seed) }),
     byStruck: Object.fromEntries(
       [...Map.groupBy(good, (m) => m.struck)].sort().map(([name, of]) => [name, outageOf(of)]),
     ),
-    ...given(
-      "beforeP99Ms",
-      plain(good, (m) => m.before.latency?.p99Ms, seed),
-    ),
-    ...given(
-      "heldForMs",
-      plain(good, (m) => m.heldForMs, seed),
-    ),
+    ...given({
+      beforeP99Ms: plain(good, (m) => m.before.latency?.p99Ms, seed),
+      heldForMs: plain(good, (m) => m.heldForMs, seed),
+    }),
     runMs: good.length === 0 ? 0 : quantile(good.map(runMsOf), 0.5),
     ...(calibrations.length === 0
       ? {}
       : { calibrationMs: [Math.min(...calibrations), Math.max(...calibrations)] as const }),
-    ...given("accounted", accounted),
+    ...given({ accounted: accountedOf(good) }),
     connections: connectionsOf(good),
   };
 }
@@ -123,12 +118,14 @@ const identity = (m: Measurement) => ({
   pool: poolOf(m),
   scenario: m.scenario,
   affinity: m.affinity,
-  ...given("application", m.application),
-  ...given("tuned", m.tuned),
   method: m.method,
   setting: m.setting,
-  ...given("settingHash", m.settingHash),
-  ...given("sourceHash", m.sourceHash),
+  ...given({
+    application: m.application,
+    tuned: m.tuned,
+    settingHash: m.settingHash,
+    sourceHash: m.sourceHash,
+  }),
 });
 
 const runMsOf = (m: Measurement): number => m.away.windowMs + m.back.windowMs;
@@ -159,14 +156,10 @@ function windowOf(
     longestGapMs: of((d) => d.longestGapMs, true),
     lost: of((d) => d.lost),
     slow: of((d) => d.slow),
-    ...given(
-      "latencyP99Ms",
-      plain(measurements, (m) => m[window].latency?.p99Ms, seed),
-    ),
-    ...given(
-      "latencyMaxMs",
-      plain(measurements, (m) => m[window].latency?.maxMs, seed),
-    ),
+    ...given({
+      latencyP99Ms: plain(measurements, (m) => m[window].latency?.p99Ms, seed),
+      latencyMaxMs: plain(measurements, (m) => m[window].latency?.maxMs, seed),
+    }),
     lossyRuns,
     ...(lossyRuns === 0 ? { lossyBound: upperBound(0, measurements.length) } : {}),
     worst: found(distributionOf(worst, seed), "worst vantage point"),
@@ -210,9 +203,4 @@ function plain(
     }),
     seed,
   );
-}
-
-/** A key that is absent rather than undefined. */
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return (value === undefined ? {} : { [key]: value }) as { [P in K]?: V };
 }
