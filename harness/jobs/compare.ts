@@ -92,7 +92,8 @@ export async function measurementsIn(named: string): Promise<Measurement[]> {
   const measurements = await read(named);
   if (measurements.length === 0)
     throw new MeshproofError("usage", `${named} contains no measurement`, {
-      remedy: "name a series (`test --series FILE`), a folder of series, or a run whose suites measure, such as failover",
+      remedy:
+        "name a series (`test --series FILE`), a folder of series, or a run whose suites measure, such as failover",
     });
   return measurements;
 }

@@ -33,11 +33,8 @@ export function refusalsOf(measurements: readonly Measurement[]): string[] {
   const stale = measurements.filter((m) => m.method !== methodVersion);
   const changed = measurements.filter((m) => m.sourceTree !== "clean");
   const versions = new Set(measurements.map((m) => m.setting.cilium));
-  const without = measurements.filter(
-    (m) =>
-      [m.lab, m.settingHash, m.sourceHash, m.tuned, m.application, m.calibrationMs, m.seed].includes(
-        undefined,
-      ),
+  const without = measurements.filter((m) =>
+    [m.lab, m.settingHash, m.sourceHash, m.tuned, m.application, m.calibrationMs, m.seed].includes(undefined),
   );
   return [
     ...(stale.length === 0
@@ -70,7 +67,10 @@ export function provenanceViolations({ published, series, losses }: PublishedVer
     ...dropped.map((m) => ({ rule: 4, what: `${rowOf(m)}, ${m.at}: in the series, and not published` })),
     ...measurements
       .filter((m) => !recorded.has(keyOf(m)))
-      .map((m) => ({ rule: 11, what: `${rowOf(m)}, ${m.at}: published, and in no series of the repository` })),
+      .map((m) => ({
+        rule: 11,
+        what: `${rowOf(m)}, ${m.at}: published, and in no series of the repository`,
+      })),
     ...mixedRows(measurements).map((name) => ({ rule: 7, what: `${name}: several settings or sources` })),
     ...measurements
       .filter((m) => troublesOf(m).length > 0)

@@ -66,7 +66,12 @@ function ofMeasurement(m: Measurement): Violation[] {
     ...missing(9, "application", m.application),
     ...(m.method === methodVersion
       ? []
-      : [{ rule: 11, what: `${nameOf(m)}, ${m.at}: method ${m.method}, the present one is ${methodVersion}` }]),
+      : [
+          {
+            rule: 11,
+            what: `${nameOf(m)}, ${m.at}: method ${m.method}, the present one is ${methodVersion}`,
+          },
+        ]),
   ];
 }
 
@@ -82,18 +87,34 @@ function ofRow(f: Figure, row: Readonly<Record<string, string>>): Violation[] {
 
   require(3, cell("worst vantage point") !== "", "no worst vantage point during the fault");
   require(3, cell("worst vantage point after healing") !== "", "no worst vantage point after healing");
-  require(3, censoredShown(f.away?.outageMs, largest), `the largest value reads ${largest}, but losses were not over when the fault was removed`);
-  require(4, cell("failed of n") === `${f.failed} of ${f.runs}`, `${f.failed} of ${f.runs} runs failed, the row says ${cell("failed of n")}`);
+  require(3, censoredShown(
+    f.away?.outageMs,
+    largest,
+  ), `the largest value reads ${largest}, but losses were not over when the fault was removed`);
+  require(4, cell("failed of n") ===
+    `${f.failed} of ${f.runs}`, `${f.failed} of ${f.runs} runs failed, the row says ${cell("failed of n")}`);
 
   const few = tooFewRuns(f);
-  require(5, cell("n").startsWith(`${f.runs} from ${f.labs} lab`), `${f.runs} runs from ${f.labs} labs, the row says ${cell("n")}`);
-  require(5, cell("n").includes("too few runs") === (few !== undefined), few === undefined ? "the row says too few runs" : `the row does not say ${few}`);
+  require(5, cell("n").startsWith(
+    `${f.runs} from ${f.labs} lab`,
+  ), `${f.runs} runs from ${f.labs} labs, the row says ${cell("n")}`);
+  require(5, cell("n").includes("too few runs") === (few !== undefined), few === undefined
+    ? "the row says too few runs"
+    : `the row does not say ${few}`);
   require(5, !largest.includes("p95") || f.runs >= 20, `p95 of ${f.runs} runs`);
   require(5, largest.includes(`of ${f.runs}`), `the largest value does not say that it is of ${f.runs}`);
-  require(5, !noneLost || outage.includes(`in ${f.runs} runs (up to `), "nothing was lost, and the row has no bound for the share of runs that may lose requests");
+  require(5, !noneLost ||
+    outage.includes(
+      `in ${f.runs} runs (up to `,
+    ), "nothing was lost, and the row has no bound for the share of runs that may lose requests");
   if (isLong(f)) require(5, noneLost || outage === "see largest", "a median of runs that take over 60 s");
-  else require(6, noneLost || intervalStated(f.away?.outageMs, outage), `the interval is not named with its coverage: ${outage}`);
-  require(10, accountedStated(f, cell("accounted for")), `pooled share, error and worst run are not as computed: ${cell("accounted for")}`);
+  else
+    require(6, noneLost ||
+      intervalStated(f.away?.outageMs, outage), `the interval is not named with its coverage: ${outage}`);
+  require(10, accountedStated(
+    f,
+    cell("accounted for"),
+  ), `pooled share, error and worst run are not as computed: ${cell("accounted for")}`);
   return found;
 }
 

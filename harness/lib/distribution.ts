@@ -33,9 +33,9 @@ const leastForP95 = 20;
 /** The same values and seed give the same interval. Undefined without values. */
 export function distributionOf(observed: readonly Observed[], seed: number): Distribution | undefined {
   if (observed.length === 0) return undefined;
-  const valueOf = (o: Observed): number => (o.censored ? Number.POSITIVE_INFINITY : o.value);
-  const sorted = observed.map(valueOf).sort((a, b) => a - b);
-  const labs = [...Map.groupBy(observed, (o) => o.lab).values()].map((of) => of.map(valueOf));
+  const orInfinite = (o: Observed): number => (o.censored ? Number.POSITIVE_INFINITY : o.value);
+  const sorted = observed.map(orInfinite).sort((a, b) => a - b);
+  const labs = [...Map.groupBy(observed, (o) => o.lab).values()].map((of) => of.map(orInfinite));
   const interval = medianInterval(labs, seed);
   const bounds = observed.filter((o) => o.censored).map((o) => o.value);
   return {

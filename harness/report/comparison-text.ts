@@ -33,9 +33,13 @@ export function comparisonLines({ names, errorRate, rows, differences }: ShownCo
     "",
     `Permutation test on medians of lost time. Of each row: error rate ${errorRate * 100} %, so of ${rows.length} rows without a difference ${(rows.length * errorRate).toFixed(2)} show one on average.`,
     ...(byRun
-      ? ["Permuted by run: too few labs to permute whole labs, so that a difference between labs counts as one."]
+      ? [
+          "Permuted by run: too few labs to permute whole labs, so that a difference between labs counts as one.",
+        ]
       : []),
-    differences.length === 0 ? "The settings are equal." : `The settings differ in (A, B): ${differences.join("; ")}`,
+    differences.length === 0
+      ? "The settings are equal."
+      : `The settings differ in (A, B): ${differences.join("; ")}`,
   ];
 }
 

@@ -57,13 +57,8 @@ function rowOf(f: Figure, { cilium, spoiled }: Published): Row {
   };
 }
 
-const worst = (
-  of: { readonly worst: Distribution; readonly worstTitle: string },
-  window: Window,
-): string =>
-  of.worst.largest === 0
-    ? "none lost"
-    : `${valueText(of.worst.largest, of.worst, window)}: ${of.worstTitle}`;
+const worst = (of: { readonly worst: Distribution; readonly worstTitle: string }, window: Window): string =>
+  of.worst.largest === 0 ? "none lost" : `${valueText(of.worst.largest, of.worst, window)}: ${of.worstTitle}`;
 
 /** Median and largest number of requests; neither is ever censored. */
 const counts = ({ median, largest }: Distribution): string => `${median ?? 0} (${largest ?? 0})`;

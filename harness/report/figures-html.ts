@@ -45,7 +45,8 @@ function table(
 ${figures.map((f) => row([...namesOf(f), ...cells(f)])).join("\n")}</table></div>`;
 }
 
-const row = (cells: readonly string[]): string => `<tr>${cells.map((c) => `<td>${escapeHtml(c)}</td>`).join("")}</tr>`;
+const row = (cells: readonly string[]): string =>
+  `<tr>${cells.map((c) => `<td>${escapeHtml(c)}</td>`).join("")}</tr>`;
 
 const namesOf = (f: Figure): string[] => [
   f.scenario,
@@ -100,7 +101,17 @@ function links(f: Figure): string[] {
 }
 
 function connectionTable(figures: readonly Figure[]): string {
-  const head = ["scenario", "affinity", "application", "lab", "kind", "survived", "reset", "stalled", "longest gap, median ms"];
+  const head = [
+    "scenario",
+    "affinity",
+    "application",
+    "lab",
+    "kind",
+    "survived",
+    "reset",
+    "stalled",
+    "longest gap, median ms",
+  ];
   const rows = figures.flatMap((f) =>
     f.connections.map((c) =>
       row([

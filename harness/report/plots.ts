@@ -123,7 +123,9 @@ export function distributionPlot(figures: readonly Figure[], measurements: reado
       open: isCensored(m.away),
     })),
   );
-  const shown = figures.flatMap((f) => (f.away === undefined ? [] : [{ row: rowTitle(f), ...f.away.outageMs }]));
+  const shown = figures.flatMap((f) =>
+    f.away === undefined ? [] : [{ row: rowTitle(f), ...f.away.outageMs }],
+  );
   const domain = shown.map(({ row }) => row);
   return draw({
     width: 1000,

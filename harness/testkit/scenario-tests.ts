@@ -125,9 +125,7 @@ export function scenarioTests<S>(
         const last = repeat + (alternating ? pairs.length : 1) > repeats;
         const { verdict } = measured;
         const { baseline } = run;
-        expect(
-          baselineRuns.verdictOf({ measurement, verdict, last, baseline, budgets }),
-        ).toPass();
+        expect(baselineRuns.verdictOf({ measurement, verdict, last, baseline, budgets })).toPass();
       });
     }
   }

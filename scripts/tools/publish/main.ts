@@ -19,9 +19,14 @@ async function run(): Promise<string[]> {
   // Words of one command, or a whole line.
   const line = command.length === 1 ? command.join("") : shellQuote(command);
   if (files.length === 0 || line === "")
-    throw new MeshproofError("usage", "publish-figures needs series and the command that measures them again", {
-      remedy: 'npm run publish-figures -- reports/campaigns/NAME/series.ndjson -- "npm run mesh -- measure PLAN"',
-    });
+    throw new MeshproofError(
+      "usage",
+      "publish-figures needs series and the command that measures them again",
+      {
+        remedy:
+          'npm run publish-figures -- reports/campaigns/NAME/series.ndjson -- "npm run mesh -- measure PLAN"',
+      },
+    );
   return publish(files, line, (text) => process.stderr.write(`${text}\n`));
 }
 

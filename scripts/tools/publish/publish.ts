@@ -32,7 +32,8 @@ export async function publish(
   const all = series.flatMap((file) => readSeries(file));
   const spoiled = all.filter((m) => troublesOf(m).length > 0);
   const measurements = all.filter((m) => troublesOf(m).length === 0);
-  for (const s of spoiled.map(spoiledOf)) say(`not published, ${s.scenario}, ${s.affinity}: ${s.why.join("; ")}`);
+  for (const s of spoiled.map(spoiledOf))
+    say(`not published, ${s.scenario}, ${s.affinity}: ${s.why.join("; ")}`);
   const losses = lossRecordsOf(series, measurements);
   const lines = losses.records.map((r) => `${JSON.stringify(r)}\n`).join("");
   refuse(series, [
