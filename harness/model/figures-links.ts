@@ -7,19 +7,19 @@ import { boundaries, type Measurement } from "./measurement.ts";
 const resolvedShare = 0.25;
 
 export const accountedSchema = z.strictObject({
-  /** Of all outages together: time between boundaries that were both observed, and the error bound of that. */
+  /** Of the lost time of all runs together: time between boundaries that were both observed, and its error bound. */
   share: z.number(),
   shareError: z.number(),
   /** The same share of the run in which it is smallest. */
   worst: z.number(),
-  /** Runs with an outage. */
+  /** Runs with losses. */
   runs: z.number(),
   /** Of each link, in the order of the chain; null: not resolved. */
   links: z.array(z.strictObject({ upTo: z.enum(boundaries), medianMs: z.number().nullable() })),
 });
 export type Accounted = Infer<typeof accountedSchema>;
 
-/** Undefined if no run had an outage. */
+/** Undefined if no run had losses. */
 export function accountedOf(measurements: readonly Measurement[]): Accounted | undefined {
   const phases = measurements
     .map((m) => m.phases)

@@ -26,7 +26,7 @@ ${table(["outage, median (largest)", "lost time, median (largest)", "worst vanta
 <p>From the time at which a request was due, median over the runs (largest of them). Slow: answered after more than 250 ms; slow answers are not lost.</p>
 ${table(["p99 before", "p99 during the fault", "maximum during the fault", "p99 after healing", "slow during the fault", "slow after healing"], figures, latencies)}
 <h3>Which link took the time</h3>
-<p>Accounted for: time between boundaries that were both observed, of all outages together, with its error. A link whose error exceeds a quarter of it is not resolved.</p>
+<p>Accounted for: time between boundaries that were both observed, of the lost time of all runs together, with its error. A link whose error exceeds a quarter of it is not resolved.</p>
 ${table(
   ["median of each link", "accounted for"],
   figures.filter((f) => f.accounted !== undefined),
