@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { atLeast, atMost, upperBound } from "./binomial.ts";
 import { simulatedCoverage } from "./coverage.ts";
+import { distributionOf } from "./distribution.ts";
 import { bootstrapLabs, medianInterval } from "./median-interval.ts";
 import { permutationTest } from "./permutation-test.ts";
 import { seededRandom } from "./random.ts";
@@ -165,4 +166,27 @@ describe("the permutation test on medians", () => {
     for (let i = 0; i < trials; i++) if ((permutationTest(draw(), draw(), i)?.p ?? 1) <= 0.05) rejected += 1;
     expect(rejected / trials).toBeLessThanOrEqual(0.05 + 3 * Math.sqrt((0.05 * 0.95) / trials));
   });
+});
+
+test("a distribution gives median, tail and confidence interval, the same for the same seed", () => {
+  const observed = (n: number, labs: number) =>
+    Array.from({ length: n }, (_, i) => ({ value: i * 10, censored: false, lab: `lab ${i % labs}` }));
+  const d = distributionOf(observed(20, 5), 7);
+  expect(d).toEqual({
+    ...{ count: 20, labs: 5, median: 95, p95: 180, largest: 190, censored: 0 },
+    interval: { kind: "labs", low: 75, high: 115, coverage: 0.9375 },
+  });
+  expect(distributionOf(observed(20, 5), 7)).toEqual(d);
+  expect(distributionOf([], 7)).toBeUndefined();
+  const few = distributionOf(observed(19, 1), 7);
+  expect(few).not.toHaveProperty("p95");
+  expect(few).not.toHaveProperty("interval");
+});
+
+test("a censored value of a distribution has no number, and the bound of the shortest one is kept", () => {
+  const observed = [1, 20_005, 20_001, 2].map((value) => ({ value, censored: value > 100, lab: "a" }));
+  expect(distributionOf(observed.slice(1), 7)).toMatchObject({
+    ...{ median: null, largest: null, censored: 2, longerThan: 20_001 },
+  });
+  expect(distributionOf([...observed, { value: 3, censored: false, lab: "a" }], 7)?.median).toBe(3);
 });

@@ -21,8 +21,7 @@ export const isHeadline = ({ scenario, affinity, application = "exits" }: Kind):
 /** A run that takes longer is measured less often, and its row shows the largest value and no median. */
 const longRunMs = 60_000;
 
-export const isLong = (f: Kind & Pick<Figure, "runMs">): boolean =>
-  !isHeadline(f) && f.runMs > longRunMs;
+export const isLong = (f: Kind & Pick<Figure, "runMs">): boolean => !isHeadline(f) && f.runMs > longRunMs;
 
 interface SampleSize {
   readonly runs: number;
@@ -36,9 +35,7 @@ export function leastSample(f: Kind & Pick<Figure, "runMs">): SampleSize {
 }
 
 /** What a row says if its sample is too small; undefined otherwise. */
-export function tooFewRuns(
-  f: Kind & Pick<Figure, "runMs" | "runs" | "labs">,
-): string | undefined {
+export function tooFewRuns(f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): string | undefined {
   const least = leastSample(f);
   return f.runs >= least.runs && f.labs >= least.labs
     ? undefined
