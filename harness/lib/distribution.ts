@@ -15,9 +15,10 @@ export const distributionSchema = z.strictObject({
   /** Absent for fewer than 20 values, of which it would be the largest. */
   p95: value.exactOptional(),
   largest: value,
-  /** How many values are only lower bounds, and the smallest of those. */
+  /** How many values are only lower bounds, the smallest of those, and what the largest value exceeds. */
   censored: z.number(),
   longerThan: z.number().exactOptional(),
+  largestOver: z.number().exactOptional(),
 });
 export type Distribution = Infer<typeof distributionSchema>;
 
@@ -46,7 +47,12 @@ export function distributionOf(observed: readonly Observed[], seed: number): Dis
     ...(sorted.length < leastForP95 ? {} : { p95: finite(sortedQuantile(sorted, 0.95)) }),
     largest: finite(sortedQuantile(sorted, 1)),
     censored: bounds.length,
-    ...(bounds.length === 0 ? {} : { longerThan: hundredths(Math.min(...bounds)) }),
+    ...(bounds.length === 0
+      ? {}
+      : {
+          longerThan: hundredths(Math.min(...bounds)),
+          largestOver: hundredths(Math.max(...observed.map((o) => o.value))),
+        }),
   };
 }
 

@@ -186,7 +186,7 @@ test("a distribution gives median, tail and confidence interval, the same for th
 test("a censored value of a distribution has no number, and the bound of the shortest one is kept", () => {
   const observed = [1, 20_005, 20_001, 2].map((value) => ({ value, censored: value > 100, lab: "a" }));
   expect(distributionOf(observed.slice(1), 7)).toMatchObject({
-    ...{ median: null, largest: null, censored: 2, longerThan: 20_001 },
+    ...{ median: null, largest: null, censored: 2, longerThan: 20_001, largestOver: 20_005 },
   });
   expect(distributionOf([...observed, { value: 3, censored: false, lab: "a" }], 7)?.median).toBe(3);
 });

@@ -6,10 +6,10 @@ import {
   accountedText,
   duration,
   largestText,
+  largestValue,
   medianAndLargest,
   noneLost,
   outageText,
-  valueText,
   type Window,
 } from "./figure-text.ts";
 import { bootstrapSeed } from "./measurements-html.ts";
@@ -58,7 +58,7 @@ function rowOf(f: Figure, { cilium, spoiled }: Published): Row {
 }
 
 const worst = (of: { readonly worst: Distribution; readonly worstTitle: string }, window: Window): string =>
-  of.worst.largest === 0 ? "none lost" : `${valueText(of.worst.largest, of.worst, window)}: ${of.worstTitle}`;
+  of.worst.largest === 0 ? "none lost" : `${largestValue(of.worst, window)}: ${of.worstTitle}`;
 
 /** Median and largest number of requests; neither is ever censored. */
 const counts = ({ median, largest }: Distribution): string => `${median ?? 0} (${largest ?? 0})`;

@@ -19,9 +19,11 @@ export const notOver = {
 export type Window = keyof typeof notOver;
 
 /** A value of a distribution; null is a censored one, of which only a lower bound is known. */
-export function valueText(value: number | null, d: Distribution, window: Window): string {
-  return value === null ? `> ${duration(d.longerThan ?? 0)} (${notOver[window]})` : duration(value);
-}
+const valueText = (value: number | null, d: Distribution, window: Window): string =>
+  value === null ? `> ${duration(d.longerThan ?? 0)} (${notOver[window]})` : duration(value);
+
+export const largestValue = (d: Distribution, window: Window): string =>
+  valueText(d.largest, { ...d, longerThan: d.largestOver ?? 0 }, window);
 
 function intervalText({ kind, low, high, coverage }: MedianInterval, d: Distribution): string {
   const end = (value: number | null): string =>
@@ -51,11 +53,11 @@ export function outageText(f: Figure, w: WindowFigures): string {
 /** The largest value and, from 20 values on, p95. */
 export function largestText(d: Distribution, window: Window): string {
   const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d.p95, d, window)}`;
-  return `${valueText(d.largest, d, window)}, of ${d.count}${tail}`;
+  return `${largestValue(d, window)}, of ${d.count}${tail}`;
 }
 
 export function medianAndLargest(d: Distribution, window: Window): string {
-  return `${valueText(d.median, d, window)} (${valueText(d.largest, d, window)})`;
+  return `${valueText(d.median, d, window)} (${largestValue(d, window)})`;
 }
 
 /** The share of the outages between boundaries that were both observed. */

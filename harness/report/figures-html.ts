@@ -6,10 +6,10 @@ import {
   accountedText,
   duration,
   largestText,
+  largestValue,
   medianAndLargest,
   medianText,
   noneLost,
-  valueText,
 } from "./figure-text.ts";
 import { distributionPlot } from "./plots.ts";
 
@@ -65,7 +65,7 @@ function duringFault(f: Figure): string[] {
     noneLost(away) ?? medianText(away.outageMs, "away"),
     largestText(away.outageMs, "away"),
     medianAndLargest(away.lostTimeMs, "away"),
-    `${valueText(away.worst.largest, away.worst, "away")}: ${away.worstTitle}`,
+    `${largestValue(away.worst, "away")}: ${away.worstTitle}`,
     f.heldForMs === undefined ? none : medianAndLargest(f.heldForMs, "away"),
   ];
 }
@@ -75,7 +75,7 @@ function afterHealing({ back }: Figure): string[] {
   return [
     noneLost(back) ?? medianAndLargest(back.outageMs, "back"),
     medianAndLargest(back.lostTimeMs, "back"),
-    `${valueText(back.worst.largest, back.worst, "back")}: ${back.worstTitle}`,
+    `${largestValue(back.worst, "back")}: ${back.worstTitle}`,
   ];
 }
 
