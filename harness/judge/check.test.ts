@@ -136,7 +136,10 @@ describe("failover", () => {
 
 describe("shares", () => {
   const served = (good: readonly string[]) => ({ good, bad: [] });
-  const of = (cluster: string, ...pods: string[]) => ({ cluster, pods, replicas: pods.length });
+  const of = (cluster: string, ...pods: string[]) => ({
+    ...{ cluster, deployment: `echo-${cluster}` },
+    ...{ pods, replicas: Math.max(1, pods.length) },
+  });
   const twoAndTwo = [of("east", "east-0", "east-1"), of("west", "west-0", "west-1")];
   const needed = requestsForShares(twoAndTwo, 1e-6);
   /** So many answers of each pod, in parts of the sample that the verdict needs. */
@@ -181,7 +184,7 @@ describe("shares", () => {
   test("three backends of a cluster against two of another are uneven where two and two were created", () => {
     const live = [
       of("east", "east-0", "east-1"),
-      { cluster: "west", pods: ["west-0", "west-1", "west-2"], replicas: 2 },
+      { ...of("west", "west-0", "west-1", "west-2"), replicas: 2 },
     ];
     const pods = live.flatMap((l) => l.pods);
     const n = requestsForShares(live, 1e-6);
@@ -191,6 +194,13 @@ describe("shares", () => {
       expect.stringMatching(/^x: the backends of east \(east-0, east-1\) gave 40.0 % .* expected 50.0 %/),
       expect.stringMatching(/^x: the backends of west \(west-0, west-1, west-2\) gave 60.0 %/),
     ]);
+  });
+
+  test("a cluster whose backends are all unready fails by its deployment, whatever answers", () => {
+    const gone = [of("east", "east-0", "east-1"), of("west")];
+    const { reasons } = judgeShares("x", served(shares(even)), gone, 1e-6);
+    expect(reasons.join()).toContain("no backend of west (deployment echo-west) is ready, 1 were created");
+    expect(judgeShares("x", served([]), [of("west")], 1e-6).reasons.join()).toContain("deployment echo-west");
   });
 
   test("a sample that is too small to tell 60:40 from even shares is no pass", () => {

@@ -11,6 +11,7 @@ export interface Answers {
 /** The backends of one cluster that must serve. */
 export interface ExpectedBackends {
   readonly cluster: string;
+  readonly deployment: string;
   /** Those that are ready. */
   readonly pods: readonly string[];
   /** How many the suite created, from which the cluster's share follows. */
@@ -46,8 +47,15 @@ export function judgeShares(
     reasons.push(
       `${what}: ${bad.length} of ${bad.length + answers.length} requests were not answered, such as ${bad[0]}`,
     );
+  for (const { cluster, deployment, replicas } of expected.filter((e) => e.pods.length === 0))
+    reasons.push(
+      `${what}: no backend of ${cluster} (deployment ${deployment}) is ready, ${replicas} were created`,
+    );
   if (pods.length === 0)
-    return failedBecause([`${what}: no backend is expected, yet ${answers.length} answers came`]);
+    return failedBecause([
+      ...reasons,
+      `${what}: no backend is expected, yet ${answers.length} answers came${answers[0] === undefined ? "" : `, such as from ${answers[0]}`}`,
+    ]);
   if (answers.length === 0)
     return failedBecause([...reasons, `${what}: no answer at all, expected ${pods.join(", ")}`]);
   const needed = requestsForShares(expected, falseAlarm);
@@ -81,7 +89,7 @@ function clusterReasons(sample: Sample, expected: readonly ExpectedBackends[]): 
     const share = of.replicas / replicas;
     const band = shareBand(n, share, alarmOfEach(expected.length, falseAlarm));
     if (band.low <= count && count <= band.high) return [];
-    const by = of.pods.length === 0 ? "none is ready" : of.pods.join(", ");
+    const by = of.pods.length === 0 ? `deployment ${of.deployment}` : of.pods.join(", ");
     return [
       `${what}: the backends of ${of.cluster} (${by}) gave ${percent(count / n)} of ${n} answers, expected ${expectation(share, n, band)}`,
     ];

@@ -183,8 +183,9 @@ interface Span {
   readonly censored: boolean;
 }
 
+/** A lower bound is longer than an equal value. */
 const longer = (a: Span, b: Span): boolean =>
-  a.censored === b.censored ? a.value > b.value : a.censored && !b.censored;
+  a.value === b.value ? a.censored && !b.censored : a.value > b.value;
 
 /** Losses were not over when the window ended, so that a span is only a lower bound. */
 export const isCensored = (d: Pick<Disturbance, "censored" | "recovered" | "lost">): boolean =>

@@ -176,11 +176,21 @@ export class EchoBackends {
   }
 
   /** The ready backends of each cluster, for a verdict on shares, and how many were created there. */
-  async expectedBackends(
-    clusters: readonly Cluster[],
-  ): Promise<{ readonly cluster: string; readonly pods: readonly string[]; readonly replicas: number }[]> {
+  async expectedBackends(clusters: readonly Cluster[]): Promise<
+    {
+      readonly cluster: string;
+      readonly deployment: string;
+      readonly pods: readonly string[];
+      readonly replicas: number;
+    }[]
+  > {
     return Promise.all(
-      clusters.map(async (c) => ({ cluster: c.name, pods: await this.pods(c), replicas: this.#replicas })),
+      clusters.map(async (c) => ({
+        cluster: c.name,
+        deployment: this.deploymentOf(c),
+        pods: await this.pods(c),
+        replicas: this.#replicas,
+      })),
     );
   }
 
