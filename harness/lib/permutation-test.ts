@@ -1,18 +1,15 @@
 import { combinations, shuffleInPlace } from "simple-statistics";
-import { z } from "zod";
 import { seededRandom } from "./random.ts";
-import type { Infer } from "./records.ts";
 import { median } from "./stats.ts";
 
-export const permutationResultSchema = z.strictObject({
+export interface PermutationResult {
   /** Probability of a difference at least as large, in either direction, if both samples have one distribution. */
-  p: z.number(),
+  readonly p: number;
   /** The `p` of samples of these sizes that do not overlap: a test with a lower error rate never rejects. */
-  smallestP: z.number(),
+  readonly smallestP: number;
   /** Whether every permutation was evaluated; otherwise a seeded sample of them. */
-  exact: z.boolean(),
-});
-export type PermutationResult = Infer<typeof permutationResultSchema>;
+  readonly exact: boolean;
+}
 
 /** Values that stay together in every permutation: one run, or all runs of a lab. */
 type Unit = readonly number[];
