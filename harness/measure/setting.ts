@@ -35,7 +35,7 @@ export async function settingRecordOf(
   const reading = ofLabs.get(mesh) ?? clusterSettings(mesh, signal);
   ofLabs.set(mesh, reading);
   reading.catch(() => ofLabs.delete(mesh));
-  const { baselineRuns: _, baselineFactor: __, ...budgets } = plan.budgets;
+  const { baselineRuns: _, baselineErrorRate: __, ...budgets } = plan.budgets;
   return {
     tuning: plan.tuning,
     realTime: measuring.realTime,

@@ -1,4 +1,3 @@
-import { judgeByBaseline } from "#harness/judge/baseline.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import type { Measured } from "#harness/measure/measure.ts";
 import { arePooled, whyNotPooled } from "#harness/measure/pool.ts";
@@ -11,10 +10,10 @@ import {
 } from "#harness/measure/scenarios.ts";
 import { readSeries } from "#harness/measure/series.ts";
 import { type Affinity, methodVersion } from "#harness/model/measurement.ts";
-import { combine, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
+import { BaselineRuns } from "./baseline-runs.ts";
 import type { ClusterPair, SuiteKit, TestInfo, TestKit } from "./define-suite.ts";
 import { pairIn, type SuiteFixtures } from "./fixture-types.ts";
 import { identityOf, type MeasurementIdentity } from "./identity-of.ts";
@@ -81,6 +80,7 @@ export function scenarioTests<S>(
   scenario: Scenario,
   info: TestInfo = {},
 ): void {
+  const baselineRuns = new BaselineRuns();
   for (let repeat = 1; repeat <= repeats; repeat++) {
     const alternating = scenario.directions === "alternating";
     const chosen = alternating ? pairs.slice((repeat - 1) % pairs.length).slice(0, 1) : pairs;
@@ -122,7 +122,10 @@ export function scenarioTests<S>(
         keepMeasurement(measurement);
         await keepLosses(measured.losses, measurement);
         keepFacts(factsOf(measured));
-        expect(byBaseline(measured.verdict, measurement, run.baseline, budgets)).toPass();
+        const last = repeat + (alternating ? pairs.length : 1) > repeats;
+        const { verdict } = measured;
+        const { baseline } = run;
+        expect(baselineRuns.verdictOf({ measurement, verdict, last, baseline, budgets })).toPass();
       });
     }
   }
@@ -171,20 +174,4 @@ function factsOf({ figures }: Measured): Record<string, number | string | null |
     cpuShare: prober.cpuShare,
     allCpuShare: prober.allCpuShare,
   };
-}
-
-function byBaseline(
-  verdict: Verdict,
-  measurement: Omit<Parameters<typeof judgeByBaseline>[0], "outcome">,
-  baseline: string | undefined,
-  budgets: SuiteFixtures["budgets"],
-): Verdict {
-  if (baseline === undefined) return verdict;
-  return combine([
-    verdict,
-    judgeByBaseline({ ...measurement, outcome: verdict.outcome }, readSeries(baseline), {
-      runs: budgets.baselineRuns,
-      factor: budgets.baselineFactor,
-    }),
-  ]);
 }

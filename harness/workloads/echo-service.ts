@@ -165,7 +165,7 @@ export class EchoBackends {
     const names: string[] = [];
     for (const cluster of clusters) {
       const pods = await this.pods(cluster);
-      if (pods.length !== this.#replicas) {
+      if (pods.length < this.#replicas) {
         throw new Error(
           `cluster ${cluster.name} has ${pods.length} of ${this.#replicas} ready backends of ${this.namespace}/${this.deploymentOf(cluster)}`,
         );
@@ -173,6 +173,25 @@ export class EchoBackends {
       names.push(...pods);
     }
     return names;
+  }
+
+  /** The ready backends of each cluster, for a verdict on shares, and how many were created there. */
+  async expectedBackends(clusters: readonly Cluster[]): Promise<
+    {
+      readonly cluster: string;
+      readonly deployment: string;
+      readonly pods: readonly string[];
+      readonly replicas: number;
+    }[]
+  > {
+    return Promise.all(
+      clusters.map(async (c) => ({
+        cluster: c.name,
+        deployment: this.deploymentOf(c),
+        pods: await this.pods(c),
+        replicas: this.#replicas,
+      })),
+    );
   }
 
   /** Names of the ready backend pods of one cluster. */
