@@ -1,0 +1,165 @@
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
+import type { IdentityEntry, IpcacheEntry, NodeEntry } from "#harness/model/snapshot.ts";
+import type { AgentState, ExpectedAddress } from "./agent-state.ts";
+import { nodeIp } from "./agent-state.ts";
+import { compareEntries, type Difference, type Expected, places } from "./compare.ts";
+import { clusterIdOf } from "./identity-labels.ts";
+
+/** An agent, and the address of its node. */
+export interface AgentPlace {
+  readonly cluster: string;
+  readonly node: string;
+  /** Undefined if it is not known: then the tunnel endpoints of its own node's pods are not compared. */
+  readonly nodeIp: string | undefined;
+}
+
+/** The clusters that a mesh knows, by which entries that nothing has are recognised. */
+export interface KnownClusters {
+  readonly maxConnectedClusters: number;
+  readonly idOf: ReadonlyMap<string, number>;
+  /** The pod CIDRs of each. */
+  readonly podCidrs: ReadonlyMap<string, readonly string[]>;
+}
+
+const none = "0.0.0.0";
+const nodeIdentities = new Set([1, 6, 7]);
+const worldIdentities = new Set([2, 9, 10]);
+/** Identities of one node only have a scope in their upper 8 bits; 2 is that of remote nodes (pkg/identity/numericidentity.go). */
+const remoteNodeScope = 2;
+
+function identityFits(expected: ExpectedAddress["identity"], held: number): boolean {
+  if (expected === undefined) return true;
+  if (expected === "node") return nodeIdentities.has(held) || held >>> 24 === remoteNodeScope;
+  if (expected === "world") return worldIdentities.has(held) || held >>> 24 === 1;
+  return expected === held;
+}
+
+const shownIdentity = (expected: ExpectedAddress["identity"]): string =>
+  expected === "node" ? "6 (remote-node)" : expected === "world" ? "2 (world)" : String(expected);
+
+/** An agent's ipcache map: identity and tunnel endpoint of every pod and node. */
+export function ipcacheDifferences(
+  expected: AgentState,
+  held: readonly IpcacheEntry[],
+  { agent, known }: { readonly agent: AgentPlace; readonly known: KnownClusters },
+): Difference[] {
+  const place = places.ipcache(agent.cluster, agent.node);
+  const found: Difference[] = [];
+  const seen = new Set<string>();
+  const stale = staleFinder(expected, known);
+  for (const { cidr, identity, tunnelEndpoint } of held) {
+    seen.add(cidr);
+    const entry = expected.ipcache.get(cidr);
+    if (entry === undefined) {
+      const of = stale(cidr, identity);
+      if (of !== undefined)
+        found.push({
+          ...{ kind: "stale", place, of, object: "address", name: bare(cidr), origin: "" },
+          held: `identity ${identity}`,
+        });
+      continue;
+    }
+    const at = { place, of: entry.of, object: "address", name: bare(cidr), origin: entry.origin };
+    if (!identityFits(entry.identity, identity))
+      found.push({
+        ...{ kind: "different", ...at, field: "identity" },
+        ...{ expected: shownIdentity(entry.identity), held: String(identity) },
+      });
+    const tunnel = entry.tunnel === agent.nodeIp ? none : entry.tunnel;
+    // Without the own node's address, no endpoint may mean that the pod is on it.
+    const unknown = agent.nodeIp === undefined && tunnelEndpoint === none;
+    if (tunnel !== undefined && tunnel !== tunnelEndpoint && !unknown)
+      found.push({
+        ...{ kind: "different", ...at, field: "tunnel endpoint" },
+        ...{ expected: tunnel, held: tunnelEndpoint },
+      });
+  }
+  for (const [cidr, { of, origin, optional }] of expected.ipcache)
+    if (optional !== true && !seen.has(cidr))
+      found.push({ kind: "missing", place, of, object: "address", name: bare(cidr), origin });
+  return found;
+}
+
+const bare = (cidr: string): string => cidr.replace(/\/(32|128)$/, "");
+
+/** Finds the cluster that a single address belongs to by its identity, or else by its pod CIDRs. */
+function staleFinder(
+  { unknownPods, nodes }: AgentState,
+  { maxConnectedClusters, idOf, podCidrs }: KnownClusters,
+): (cidr: string, identity: number) => string | undefined {
+  const byId = new Map([...idOf].map(([name, id]) => [id, name]));
+  const unknown = new Set(unknownPods);
+  // Without a cluster's nodes, one of their addresses cannot be told from a pod's.
+  const cidrs = [...podCidrs]
+    .filter(([name]) => nodes.get(name) !== undefined)
+    .flatMap(([name, all]) => all.map((c) => [name, parseCidr(c)] as const));
+  return (cidr, identity) => {
+    if (!/\/(32|128)$/.test(cidr)) return undefined;
+    const ip = bare(cidr);
+    const id = identity >>> 24 === 0 ? clusterIdOf(identity, maxConnectedClusters) : 0;
+    const of = byId.get(id) ?? cidrs.find(([, c]) => contains(c, ip))?.[0];
+    return of === undefined || unknown.has(of) ? undefined : of;
+  };
+}
+
+/** An agent's list of nodes: of every cluster whose nodes are known. */
+export function nodeListDifferences(
+  { nodes }: AgentState,
+  held: readonly NodeEntry[],
+  agent: Pick<AgentPlace, "cluster" | "node">,
+): Difference[] {
+  const place = places.agent(agent.cluster, agent.node);
+  return [...nodes].flatMap(([of, expected]) => {
+    if (expected === undefined) return [];
+    const own = held.filter((n) => n.name.startsWith(`${of}/`)).map((n) => [n.name, n] as const);
+    const wanted = new Map<string, Expected<NodeEntry>>(
+      [...expected].map(([name, { value, origin }]) => [
+        name,
+        {
+          value: {
+            name,
+            addresses: [{ ip: nodeIp(value.addresses) ?? "", type: "InternalIP" }],
+            podCidrs: value.podCidrs.filter((c) => !c.includes(":")).slice(0, 1),
+            healthIp: value.healthIps.find((ip) => !ip.includes(":")) ?? "",
+          },
+          origin,
+        },
+      ]),
+    );
+    return compareEntries({ place, of, object: "node", fields: nodeFields }, wanted, new Map(own));
+  });
+}
+
+const nodeFields = ({ addresses, podCidrs, healthIp }: NodeEntry) => ({
+  address: addresses.find((a) => a.type === "InternalIP")?.ip || undefined,
+  "pod CIDR": podCidrs[0],
+  "health address": healthIp || undefined,
+});
+
+/** An agent's identities: those of every cluster, by number and labels. */
+export function identityDifferences(
+  { identities }: AgentState,
+  held: readonly IdentityEntry[],
+  { agent, known }: { readonly agent: Pick<AgentPlace, "cluster" | "node">; readonly known: KnownClusters },
+): Difference[] {
+  const place = places.agent(agent.cluster, agent.node);
+  const byCluster = new Map<number, Map<string, IdentityEntry>>();
+  for (const entry of held) {
+    const id = entry.id >>> 24 === 0 ? clusterIdOf(entry.id, known.maxConnectedClusters) : 0;
+    const list = byCluster.get(id);
+    if (list === undefined) byCluster.set(id, new Map([[String(entry.id), entry]]));
+    else list.set(String(entry.id), entry);
+  }
+  return [...identities].flatMap(([of, expected]) => {
+    const id = known.idOf.get(of) ?? 0;
+    if (expected === undefined || id === 0) return [];
+    return compareEntries(
+      {
+        ...{ place, of, object: "identity" },
+        fields: ({ labels }: IdentityEntry) => ({ labels: [...labels].sort().join(" ") }),
+      },
+      expected,
+      byCluster.get(id) ?? new Map(),
+    );
+  });
+}
