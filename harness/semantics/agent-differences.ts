@@ -82,22 +82,27 @@ export function ipcacheDifferences(
 
 const bare = (cidr: string): string => cidr.replace(/\/(32|128)$/, "");
 
-/** Finds the cluster that a single address belongs to by its identity, or else by its pod CIDRs. */
+/**
+ * Finds the cluster that a single address belongs to, by its identity or else by its pod CIDRs; undefined for one whose
+ * pods are not known.
+ */
 function staleFinder(
   { unknownPods, nodes }: AgentState,
   { maxConnectedClusters, idOf, podCidrs }: KnownClusters,
 ): (cidr: string, identity: number) => string | undefined {
-  const byId = new Map([...idOf].map(([name, id]) => [id, name]));
-  const unknown = new Set(unknownPods);
+  const ids = [...idOf.values()];
+  const byId = new Map(
+    [...idOf].filter(([, id]) => ids.indexOf(id) === ids.lastIndexOf(id)).map(([name, id]) => [id, name]),
+  );
+  const unknown = new Set([...unknownPods, ...[...idOf.keys()].filter((name) => !nodes.has(name))]);
   // Without a cluster's nodes, one of their addresses cannot be told from a pod's.
   const cidrs = [...podCidrs]
     .filter(([name]) => nodes.get(name) !== undefined)
     .flatMap(([name, all]) => all.map((c) => [name, parseCidr(c)] as const));
   return (cidr, identity) => {
     if (!/\/(32|128)$/.test(cidr)) return undefined;
-    const ip = bare(cidr);
     const id = identity >>> 24 === 0 ? clusterIdOf(identity, maxConnectedClusters) : 0;
-    const of = byId.get(id) ?? cidrs.find(([, c]) => contains(c, ip))?.[0];
+    const of = byId.get(id) ?? cidrs.find(([, c]) => contains(c, bare(cidr)))?.[0];
     return of === undefined || unknown.has(of) ? undefined : of;
   };
 }

@@ -36,27 +36,27 @@ export interface ClusterObjects {
   readonly changing?: readonly string[] | undefined;
 }
 
-const valueOf = <T>(part: Part<T> | undefined): T | undefined => (part?.ok === true ? part.value : undefined);
+const readPart = <T>(part: Part<T> | undefined): T | undefined => (part?.ok === true ? part.value : undefined);
 
 /** The name and the id come from its own configuration. */
 export function objectsOf(cluster: ClusterSnapshot): ClusterObjects {
-  const settings = valueOf(cluster.config) ?? {};
+  const settings = readPart(cluster.config) ?? {};
   return {
     name: settings["cluster-name"] ?? cluster.name,
     id: Number(settings["cluster-id"] ?? 0),
-    version: valueOf(cluster.ciliumVersion),
+    version: readPart(cluster.ciliumVersion),
     settings,
     hasApiserver: settings["identity-allocation-mode"] !== "kvstore",
-    namespaces: valueOf(cluster.namespaces),
-    nodes: valueOf(cluster.nodes),
-    ciliumNodes: valueOf(cluster.ciliumNodes),
-    pods: valueOf(cluster.pods),
-    ciliumEndpoints: valueOf(cluster.ciliumEndpoints),
-    ciliumIdentities: valueOf(cluster.ciliumIdentities),
-    services: valueOf(cluster.services),
-    slices: valueOf(cluster.slices),
-    serviceExports: valueOf(cluster.serviceExports),
-    changing: valueOf(cluster.changing),
+    namespaces: readPart(cluster.namespaces),
+    nodes: readPart(cluster.nodes),
+    ciliumNodes: readPart(cluster.ciliumNodes),
+    pods: readPart(cluster.pods),
+    ciliumEndpoints: readPart(cluster.ciliumEndpoints),
+    ciliumIdentities: readPart(cluster.ciliumIdentities),
+    services: readPart(cluster.services),
+    slices: readPart(cluster.slices),
+    serviceExports: readPart(cluster.serviceExports),
+    changing: readPart(cluster.changing),
   };
 }
 

@@ -13,7 +13,7 @@ import { type ClusterObjects, objectsOf } from "./cluster-objects.ts";
 import { type Difference, places } from "./compare.ts";
 import { ciliumNodeDifferences, endpointDifferences } from "./endpoint-differences.ts";
 import { type ExportedState, exportedState } from "./exported-state.ts";
-import { malformedDifferences, stateDifferences } from "./kvstore-differences.ts";
+import { malformedDifferences, partNames, stateDifferences } from "./kvstore-differences.ts";
 import { copiedState, isEmptyState, type PeerState, stateFromHeld } from "./peer-state.ts";
 import { serviceDifferences, serviceMapDifferences } from "./service-differences.ts";
 import { serviceExpectation } from "./service-state.ts";
@@ -42,7 +42,7 @@ interface Member {
  */
 export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
   const members = mesh.clusters.map(memberOf);
-  const unread: string[] = [];
+  const unread = members.flatMap(undecided);
   const differences = members.flatMap((member) => [
     ...endpointDifferences(member.objects),
     ...ciliumNodeDifferences(member.objects),
@@ -58,6 +58,13 @@ export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
     differences.push(...agentDifferences(member, read, { known, unread }));
   }
   return { differences, unread };
+}
+
+/** The kinds of entries that a cluster's objects do not decide because some were not read. */
+function undecided({ objects, exported }: Member): string[] {
+  return (Object.keys(partNames) as (keyof ExportedState)[])
+    .filter((part) => exported[part] === undefined && (part !== "identities" || objects.hasApiserver))
+    .map((part) => `what ${objects.name} exports as ${partNames[part]}: an object that decides it was not read`);
 }
 
 function memberOf(snapshot: ClusterSnapshot): Member {
@@ -120,11 +127,12 @@ const nodeAddresses = ({ hasApiserver, ciliumNodes = [] }: ClusterObjects): stri
 
 /** What a cluster's KVStoreMesh copied of a peer, and the peer as its agents read it; none if nothing was copied. */
 function cacheDifferences(
-  { objects, kvstore }: Member,
+  { objects, kvstore, snapshot }: Member,
   { shared, exported, objects: { changing = [] } }: Member,
 ): { differences: Difference[]; peer?: PeerState } {
   const cache = kvstore?.caches[shared.name];
-  const copies = kvstore !== undefined && Object.keys(kvstore.caches).length > 0;
+  const told = snapshot.peers.ok && Object.hasOwn(snapshot.peers.value.kvstoreMesh, shared.name);
+  const copies = kvstore !== undefined && (told || Object.keys(kvstore.caches).length > 0);
   const place = places.cache(objects.name, shared.name);
   const at = { place, of: shared.name };
   // Without any copy it has no KVStoreMesh, or was not read: its agents read the peer itself.

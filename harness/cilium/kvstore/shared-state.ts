@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type {
   KvstoreState,
@@ -11,9 +12,14 @@ import type {
 } from "#harness/model/shared-state.ts";
 import { kvstoreLabels } from "#harness/semantics/identity-labels.ts";
 import { readClusterSlice } from "./cluster-slice.ts";
+import { rawEntriesUnder } from "./kvstore.ts";
 
 /** Everything that agents read of a kvstore is below this. */
 export const sharedPrefix = "cilium/";
+
+/** What a live cluster's kvstore holds. */
+export const kvstoreState = async (cluster: Cluster): Promise<KvstoreState> =>
+  readKvstore(await rawEntriesUnder(cluster, sharedPrefix));
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
 type WritableShared = Writable<KvstoreState["own"]>;
