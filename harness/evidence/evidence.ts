@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { kvstoreState } from "#harness/cilium/kvstore/shared-state.ts";
-import { ciliumEndpointStates } from "#harness/cilium/object-states.ts";
 import {
   kvstoreMeshLog,
   kvstoreMeshStatusText,
   kvstoreMeshTroubleshoot,
 } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
+import { ciliumEndpointStates } from "#harness/cilium/object-states.ts";
 import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { onNode } from "#harness/cluster/node.ts";
@@ -205,8 +205,12 @@ async function collectCluster(
     json("peers.json", async () => await peersOf(cluster)),
     // Reduced as it is read: labels and selectors of other users' services are not kept.
     keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
-    ...(await exportsServices(cluster)
-      ? [json("serviceexports.json", async () => collected(kinds.serviceExport, await cluster.kube.list(kinds.serviceExport)))]
+    ...((await exportsServices(cluster))
+      ? [
+          json("serviceexports.json", async () =>
+            collected(kinds.serviceExport, await cluster.kube.list(kinds.serviceExport)),
+          ),
+        ]
       : []),
     ...(cluster.capabilities.hasKvstoreMesh
       ? [
@@ -238,7 +242,10 @@ async function settledEndpoints(
   const after = await kube.list(kinds.ciliumEndpoint);
   const old = new Set(before.map((e) => e.metadata.uid));
   const now = new Set(after.map((e) => e.metadata.uid));
-  const changed = [...before.filter((e) => !now.has(e.metadata.uid)), ...after.filter((e) => !old.has(e.metadata.uid))];
+  const changed = [
+    ...before.filter((e) => !now.has(e.metadata.uid)),
+    ...after.filter((e) => !old.has(e.metadata.uid)),
+  ];
   return {
     settled: after.filter((e) => old.has(e.metadata.uid)),
     changing: [...new Set(changed.flatMap(ciliumEndpointStates).map((e) => e.ip))],

@@ -2,6 +2,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { configurationFaults } from "./catalogue/configuration.ts";
 import { controlPlaneFaults } from "./catalogue/control-plane.ts";
 import { etcdCertificateFault } from "./catalogue/etcd-certificate.ts";
+import { kvstoreEntryFaults } from "./catalogue/kvstore-entries.ts";
 import { mcsFaults } from "./catalogue/mcs.ts";
 import { networkFaults } from "./catalogue/network.ts";
 import { nodeFaults } from "./catalogue/nodes.ts";
@@ -19,6 +20,7 @@ export const faults: readonly Fault[] = [
   ...configurationFaults,
   ...mcsFaults,
   ...stateFaults,
+  ...kvstoreEntryFaults,
   ...controlPlaneFaults,
   ...trustFaults,
   etcdCertificateFault,

@@ -1,9 +1,10 @@
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import type { IdentityEntry, IpcacheEntry, NodeEntry } from "#harness/model/snapshot.ts";
-import type { AgentState, ExpectedAddress } from "./agent-state.ts";
-import { nodeIp } from "./agent-state.ts";
-import { compareEntries, type Difference, type Expected, places } from "./compare.ts";
+import { type AgentState, agentState, type ExpectedAddress, nodeIp } from "./agent-state.ts";
+import type { ClusterObjects } from "./cluster-objects.ts";
+import { compareEntries, type Difference, type Expected, type Place, places } from "./compare.ts";
 import { clusterIdOf } from "./identity-labels.ts";
+import { peerOf } from "./peer-state.ts";
 
 /** An agent, and the address of its node. */
 export interface AgentPlace {
@@ -45,10 +46,10 @@ export function ipcacheDifferences(
 ): Difference[] {
   const place = places.ipcache(agent.cluster, agent.node);
   const found: Difference[] = [];
-  const seen = new Set<string>();
   const stale = staleFinder(expected, known);
+  let matched = 0;
+  // A mesh of 200 nodes and 10,000 pods has millions of entries: nothing is built for one that is as expected.
   for (const { cidr, identity, tunnelEndpoint } of held) {
-    seen.add(cidr);
     const entry = expected.ipcache.get(cidr);
     if (entry === undefined) {
       const of = stale(cidr, identity);
@@ -59,10 +60,10 @@ export function ipcacheDifferences(
         });
       continue;
     }
-    const at = { place, of: entry.of, object: "address", name: bare(cidr), origin: entry.origin };
+    matched += 1;
     if (!identityFits(entry.identity, identity))
       found.push({
-        ...{ kind: "different", ...at, field: "identity" },
+        ...{ kind: "different", ...ofEntry(place, cidr, entry), field: "identity" },
         ...{ expected: shownIdentity(entry.identity), held: String(identity) },
       });
     const tunnel = entry.tunnel === agent.nodeIp ? none : entry.tunnel;
@@ -70,15 +71,21 @@ export function ipcacheDifferences(
     const unknown = agent.nodeIp === undefined && tunnelEndpoint === none;
     if (tunnel !== undefined && tunnel !== tunnelEndpoint && !unknown)
       found.push({
-        ...{ kind: "different", ...at, field: "tunnel endpoint" },
+        ...{ kind: "different", ...ofEntry(place, cidr, entry), field: "tunnel endpoint" },
         ...{ expected: tunnel, held: tunnelEndpoint },
       });
   }
-  for (const [cidr, { of, origin, optional }] of expected.ipcache)
-    if (optional !== true && !seen.has(cidr))
-      found.push({ kind: "missing", place, of, object: "address", name: bare(cidr), origin });
+  if (matched === expected.ipcache.size) return found;
+  const seen = new Set(held.map((e) => e.cidr));
+  for (const [cidr, entry] of expected.ipcache)
+    if (entry.optional !== true && !seen.has(cidr))
+      found.push({ kind: "missing", ...ofEntry(place, cidr, entry) });
   return found;
 }
+
+const ofEntry = (place: Place, cidr: string, { of, origin }: ExpectedAddress) => ({
+  ...{ place, of, object: "address", name: bare(cidr), origin },
+});
 
 const bare = (cidr: string): string => cidr.replace(/\/(32|128)$/, "");
 
@@ -105,6 +112,30 @@ function staleFinder(
     const of = byId.get(id) ?? cidrs.find(([, c]) => contains(c, bare(cidr)))?.[0];
     return of === undefined || unknown.has(of) ? undefined : of;
   };
+}
+
+/**
+ * What the ipcaches of a cluster's agents hold of a peer's pods, by the peer's own API server: every address, under its
+ * identity and its node, and no other.
+ */
+export function podsOfPeerDifferences(
+  from: { readonly name: string; readonly id: number },
+  to: ClusterObjects,
+  held: readonly { readonly node: string; readonly ipcache: readonly IpcacheEntry[] }[],
+): Difference[] {
+  const peer = peerOf(to);
+  const unknownOwn = { ...from, settings: {}, hasApiserver: true };
+  // Without nodes, only the pods' entries are judged.
+  const expected = agentState(unknownOwn, [{ ...peer, state: { ...peer.state, nodes: undefined } }]);
+  const known = {
+    maxConnectedClusters: peer.config.maxConnectedClusters,
+    idOf: new Map([from, to].map((c) => [c.name, c.id])),
+    podCidrs: new Map(),
+  };
+  return held.flatMap(({ node, ipcache }) =>
+    // No pod of the peer is on an agent's own node.
+    ipcacheDifferences(expected, ipcache, { agent: { cluster: from.name, node, nodeIp: "" }, known }),
+  );
 }
 
 /** An agent's list of nodes: of every cluster whose nodes are known. */

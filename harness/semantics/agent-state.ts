@@ -1,8 +1,7 @@
 import type { CiliumNodeState } from "#harness/model/mesh-snapshot.ts";
 import type { SharedIdentity, SharedNode } from "#harness/model/shared-state.ts";
-import type { ClusterObjects } from "./cluster-objects.ts";
+import { type ClusterObjects, optionalEndpoints, podKey } from "./cluster-objects.ts";
 import type { Expected } from "./compare.ts";
-import { podKey } from "./exported-state.ts";
 import { acceptedState, type PeerState } from "./peer-state.ts";
 
 /** An entry of an agent's ipcache. */
@@ -61,7 +60,8 @@ export function agentState(own: ClusterObjects, peers: readonly PeerState[]): Ag
       });
   }
   for (const [of, entries] of nodes)
-    for (const { value, origin } of entries?.values() ?? []) addNode(cache, value, { of, origin });
+    for (const { value, origin } of entries?.values() ?? [])
+      addNode(cache, value, { of, origin, settings: own.settings });
   return { nodes, identities, ipcache: cache.entries, unknownPods };
 }
 
@@ -84,23 +84,17 @@ export const prefixOf = (ip: string): string =>
   ip.includes("/") ? ip : `${ip}/${ip.includes(":") ? 128 : 32}`;
 
 /** Of every namespace: agents learn those of their own cluster from its CiliumEndpoints. */
-function addOwnPods(
-  cache: Ipcache,
-  { name, ciliumEndpoints = [], pods, changing = [] }: ClusterObjects,
-): void {
-  const steady = new Set(pods?.filter((p) => p.ready && !p.ending).map(podKey));
-  const unsteady = new Set(changing);
-  for (const e of ciliumEndpoints)
-    for (const ip of [e.ip, e.ipv6 ?? ""].filter((a) => a !== "")) {
-      const optional = unsteady.has(ip) || (pods !== undefined && !steady.has(podKey(e)));
+function addOwnPods(cache: Ipcache, objects: ClusterObjects): void {
+  const isOptional = optionalEndpoints(objects);
+  for (const e of objects.ciliumEndpoints ?? [])
+    for (const ip of [e.ip, e.ipv6 ?? ""].filter((a) => a !== ""))
       cache.add(prefixOf(ip), {
         identity: e.identity,
         tunnel: e.hostIp,
         origin: `pod ${podKey(e)}`,
-        of: name,
-        ...(optional ? { optional } : {}),
+        of: objects.name,
+        ...(isOptional(podKey(e), ip) ? { optional: true } : {}),
       });
-    }
 }
 
 /**
@@ -109,17 +103,25 @@ function addOwnPods(
  * address also in native routing (`OnIPIdentityCacheChange`, pkg/datapath/ipcache/listener.go:106@1.20.2); with the host
  * firewall or node encryption, a node's other addresses have one too.
  */
-function addNode(cache: Ipcache, node: SharedNode, at: { of: string; origin: string }): void {
+function addNode(
+  cache: Ipcache,
+  node: SharedNode,
+  { settings, ...at }: { of: string; origin: string; settings: ClusterObjects["settings"] },
+): void {
   const tunnel = nodeIp(node.addresses);
-  // A node without an agent that ever ran has no address of these.
+  const add = (ip: string, entry: Pick<ExpectedAddress, "identity" | "tunnel" | "optional">): void => {
+    // Of a family that Cilium does not serve here.
+    const unserved = settings[ip.includes(":") ? "enable-ipv6" : "enable-ipv4"] === "false";
+    cache.add(prefixOf(ip), { ...at, ...entry, ...(unserved ? { optional: true } : {}) });
+  };
   for (const { type, ip } of node.addresses)
-    if (type === "CiliumInternalIP") cache.add(prefixOf(ip), { ...at, identity: "node", tunnel });
-    else if (type === "InternalIP") cache.add(prefixOf(ip), { ...at, identity: "node", tunnel: undefined });
-  for (const ip of node.healthIps) cache.add(prefixOf(ip), { ...at, identity: reserved.health, tunnel });
-  for (const ip of node.ingressIps)
-    cache.add(prefixOf(ip), { ...at, identity: reserved.ingress, tunnel, optional: true });
+    if (type === "CiliumInternalIP") add(ip, { identity: "node", tunnel });
+    else if (type === "InternalIP") add(ip, { identity: "node", tunnel: undefined });
+    else if (type === "ExternalIP") add(ip, { identity: undefined, tunnel: undefined, optional: true });
+  for (const ip of node.healthIps) add(ip, { identity: reserved.health, tunnel });
+  for (const ip of node.ingressIps) add(ip, { identity: reserved.ingress, tunnel, optional: true });
   // The local node's has none.
-  for (const cidr of node.podCidrs) cache.add(cidr, { ...at, identity: "world", tunnel, optional: true });
+  for (const cidr of node.podCidrs) add(cidr, { identity: "world", tunnel, optional: true });
 }
 
 /** The IPv4 address that others reach a node at: its internal one, else its external one (`ExtractNodeIP`, pkg/node/addressing@1.20.2). */

@@ -34,9 +34,31 @@ export interface ClusterObjects {
   readonly serviceExports?: readonly { readonly namespace: string; readonly name: string }[] | undefined;
   /** Addresses of endpoints that came or went while the lists were read: neither expected nor surplus. */
   readonly changing?: readonly string[] | undefined;
+  /** Pods that begin or end count too: the comparison is repeated until it holds. */
+  readonly repeated?: boolean;
 }
 
-const readPart = <T>(part: Part<T> | undefined): T | undefined => (part?.ok === true ? part.value : undefined);
+export const podKey = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
+  `${namespace}/${name}`;
+
+/** Whether a pod's endpoint must be known everywhere by now. */
+export const isSteady = (
+  { repeated, changing = [] }: Pick<ClusterObjects, "repeated" | "changing">,
+  pod: PodState,
+): boolean => repeated === true || (pod.ready && !pod.ending && !changing.includes(pod.ip));
+
+/** Tells of an endpoint, by `namespace/name` and address, whether it may be missing at the later steps. */
+export function optionalEndpoints(objects: ClusterObjects): (key: string, ip: string) => boolean {
+  const { pods, changing = [] } = objects;
+  const steady = new Set(pods?.filter((p) => isSteady(objects, p)).map(podKey));
+  const unsteady = new Set(changing);
+  // Of an endpoint without a pod, the next step has what the endpoint says; where pods are not known, it counts.
+  const known = new Set(pods?.map(podKey));
+  return (key, ip) => unsteady.has(ip) || (known.has(key) && !steady.has(key));
+}
+
+const readPart = <T>(part: Part<T> | undefined): T | undefined =>
+  part?.ok === true ? part.value : undefined;
 
 /** The name and the id come from its own configuration. */
 export function objectsOf(cluster: ClusterSnapshot): ClusterObjects {

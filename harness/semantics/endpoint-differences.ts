@@ -1,7 +1,6 @@
 import type { PodState } from "#harness/model/mesh-snapshot.ts";
-import type { ClusterObjects } from "./cluster-objects.ts";
+import { type ClusterObjects, isSteady, podKey } from "./cluster-objects.ts";
 import { type Difference, places } from "./compare.ts";
-import { podKey } from "./exported-state.ts";
 
 /** Pods that have an endpoint of Cilium's: not those in the network of their node, nor completed ones. */
 export const podsWithEndpoints = (pods: readonly PodState[]): readonly PodState[] =>
@@ -22,7 +21,7 @@ export function endpointDifferences(objects: ClusterObjects): Difference[] {
   for (const pod of podsWithEndpoints(pods)) {
     const key = podKey(pod);
     const endpoint = byName.get(key);
-    const steady = pod.ready && !pod.ending && !unsteady.has(pod.ip);
+    const steady = isSteady(objects, pod);
     const at = { place, of: cluster, object: "CiliumEndpoint", name: key, origin: `pod ${key} (${pod.ip})` };
     if (endpoint === undefined) {
       if (steady) found.push({ kind: "missing", ...at });

@@ -1,5 +1,5 @@
 import { isAtLeast } from "#harness/lib/version.ts";
-import type { PodState, ServiceState, SliceState } from "#harness/model/mesh-snapshot.ts";
+import type { ServiceState, SliceState } from "#harness/model/mesh-snapshot.ts";
 import type {
   SharedAddress,
   SharedExport,
@@ -11,7 +11,14 @@ import type {
   SharedState,
 } from "#harness/model/shared-state.ts";
 import { isShared } from "./annotations.ts";
-import { type ClusterObjects, isHandled, isHeadless, sharesNamespace } from "./cluster-objects.ts";
+import {
+  type ClusterObjects,
+  isHandled,
+  isHeadless,
+  optionalEndpoints,
+  podKey,
+  sharesNamespace,
+} from "./cluster-objects.ts";
 import type { Expected } from "./compare.ts";
 import { namespaceOfLabels } from "./identity-labels.ts";
 
@@ -63,28 +70,19 @@ function exportedNodes({ name: cluster, id, ciliumNodes }: ClusterObjects): Entr
   );
 }
 
-export const podKey = ({ namespace, name }: { readonly namespace: string; readonly name: string }): string =>
-  `${namespace}/${name}`;
-
-/** Pods whose address is steady: an endpoint of any other may be known or not. */
-const steadyPods = (pods: readonly PodState[]): ReadonlySet<string> =>
-  new Set(pods.filter((p) => p.ready && !p.ending).map(podKey));
-
 /**
  * Every address of every CiliumEndpoint, with the identity and the node's address in it (`ciliumEndpointMapper`,
  * clustermesh-apiserver/clustermesh/converters.go:257@1.20.2, :244@1.19.7, :180@1.18.11). Whether each endpoint is as
  * its pod says is `endpointDifferences`.
  */
 function exportedAddresses(objects: ClusterObjects): Entries<SharedAddress> {
-  const { ciliumEndpoints, pods, changing = [] } = objects;
+  const { ciliumEndpoints } = objects;
   const shares = sharesNamespace(objects, "addresses");
   if (ciliumEndpoints?.every((e) => shares(e.namespace) !== undefined) !== true) return undefined;
-  const steady = pods === undefined ? undefined : steadyPods(pods);
-  const unsteady = new Set(changing);
+  const isOptional = optionalEndpoints(objects);
   const entries = new Map<string, Expected<SharedAddress>>();
   for (const e of ciliumEndpoints) {
     if (shares(e.namespace) !== true) continue;
-    const optional = steady?.has(podKey(e)) === false;
     for (const ip of [e.ip, e.ipv6 ?? ""].filter((address) => address !== "")) {
       const value = { ip, identity: e.identity, hostIp: e.hostIp ?? "", namespace: e.namespace, pod: e.name };
       // The first endpoint of an address keeps it (`entryGroup`, converters.go:53@1.20.2).
@@ -92,7 +90,7 @@ function exportedAddresses(objects: ClusterObjects): Entries<SharedAddress> {
       entries.set(ip, {
         value,
         origin: `pod ${podKey(e)}`,
-        ...(optional || unsteady.has(ip) ? { optional } : {}),
+        ...(isOptional(podKey(e), ip) ? { optional: true } : {}),
       });
     }
   }

@@ -1,4 +1,5 @@
 import type { KvstoreState, SharedPort, SharedState } from "#harness/model/shared-state.ts";
+import type { ClusterObjects } from "./cluster-objects.ts";
 import { type Comparison, compareEntries, type Difference, type Place } from "./compare.ts";
 import type { Entries, ExportedState } from "./exported-state.ts";
 import { heldEntries } from "./peer-state.ts";
@@ -77,12 +78,34 @@ export function partDifferences<K extends Part>(
 export const stateDifferences = (expected: ExportedState, held: HeldState): Difference[] =>
   (Object.keys(partNames) as Part[]).flatMap((part) => partDifferences(part, expected, held));
 
-/** Keys whose values agents refuse. */
+const keyParts: Readonly<Record<Part, string>> = {
+  nodes: "nodes",
+  addresses: "ip",
+  identities: "identities",
+  services: "services",
+  slices: "endpointslices",
+  exports: "serviceexports",
+};
+
+/** Keys whose values agents refuse: of one kind of the cluster's own entries, or all. */
 export const malformedDifferences = (
   { malformed }: KvstoreState,
   { place, of }: Pick<HeldState, "place" | "of">,
+  part?: Part,
 ): Difference[] =>
-  malformed.map(({ key, why }) => ({
-    ...{ kind: "different", place, of, object: "key", name: key, origin: "" },
-    ...{ field: "a value that agents refuse:", expected: "one of its own form and name", held: why },
-  }));
+  malformed
+    .filter(({ key }) => part === undefined || key.startsWith(`cilium/state/${keyParts[part]}/`))
+    .map(({ key, why }) => ({
+      ...{ kind: "different", place, of, object: "key", name: key, origin: "" },
+      ...{ field: "a value that agents refuse", expected: "one of its own form and name", held: `(${why})` },
+    }));
+
+/** Agents that write their own kvstore write the addresses of their nodes' health endpoints too. */
+export const nodeAddresses = ({ hasApiserver, ciliumNodes = [] }: ClusterObjects): string[] =>
+  hasApiserver
+    ? []
+    : ciliumNodes.flatMap((n) => [
+        ...(n.healthIps ?? []),
+        ...(n.ingressIps ?? []),
+        ...(n.addresses ?? []).map((a) => a.ip),
+      ]);

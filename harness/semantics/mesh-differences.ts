@@ -13,7 +13,7 @@ import { type ClusterObjects, objectsOf } from "./cluster-objects.ts";
 import { type Difference, places } from "./compare.ts";
 import { ciliumNodeDifferences, endpointDifferences } from "./endpoint-differences.ts";
 import { type ExportedState, exportedState } from "./exported-state.ts";
-import { malformedDifferences, partNames, stateDifferences } from "./kvstore-differences.ts";
+import { malformedDifferences, nodeAddresses, partNames, stateDifferences } from "./kvstore-differences.ts";
 import { copiedState, isEmptyState, type PeerState, stateFromHeld } from "./peer-state.ts";
 import { serviceDifferences, serviceMapDifferences } from "./service-differences.ts";
 import { serviceExpectation } from "./service-state.ts";
@@ -64,7 +64,9 @@ export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
 function undecided({ objects, exported }: Member): string[] {
   return (Object.keys(partNames) as (keyof ExportedState)[])
     .filter((part) => exported[part] === undefined && (part !== "identities" || objects.hasApiserver))
-    .map((part) => `what ${objects.name} exports as ${partNames[part]}: an object that decides it was not read`);
+    .map(
+      (part) => `what ${objects.name} exports as ${partNames[part]}: an object that decides it was not read`,
+    );
 }
 
 function memberOf(snapshot: ClusterSnapshot): Member {
@@ -114,16 +116,6 @@ function kvstoreDifferences(
 
 const reasonOf = (part: Part<unknown> | undefined): string =>
   part === undefined || part.ok ? "not collected" : part.why;
-
-/** Agents that write their own kvstore write the addresses of their nodes' health endpoints too. */
-const nodeAddresses = ({ hasApiserver, ciliumNodes = [] }: ClusterObjects): string[] =>
-  hasApiserver
-    ? []
-    : ciliumNodes.flatMap((n) => [
-        ...(n.healthIps ?? []),
-        ...(n.ingressIps ?? []),
-        ...(n.addresses ?? []).map((a) => a.ip),
-      ]);
 
 /** What a cluster's KVStoreMesh copied of a peer, and the peer as its agents read it; none if nothing was copied. */
 function cacheDifferences(

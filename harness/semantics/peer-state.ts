@@ -1,6 +1,7 @@
 import type { SharedClusterConfig, SharedState } from "#harness/model/shared-state.ts";
+import type { ClusterObjects } from "./cluster-objects.ts";
 import type { Expected } from "./compare.ts";
-import { type Entries, type ExportedState, entryName } from "./exported-state.ts";
+import { type Entries, type ExportedState, entryName, exportedState } from "./exported-state.ts";
 import { clusterIdOf, clusterOfLabels } from "./identity-labels.ts";
 
 /** Another cluster, as an agent or a KVStoreMesh reads it: from the step before. */
@@ -9,6 +10,16 @@ export interface PeerState {
   readonly config: Pick<SharedClusterConfig, "id" | "maxConnectedClusters">;
   readonly state: ExportedState;
 }
+
+/** A peer as its own API server says, without any step between. */
+export const peerOf = (objects: ClusterObjects): PeerState => ({
+  name: objects.name,
+  config: {
+    id: objects.id,
+    maxConnectedClusters: Number(objects.settings["max-connected-clusters"] ?? 255),
+  },
+  state: exportedState(objects),
+});
 
 type Part = keyof SharedState;
 const parts = Object.keys(entryName) as Part[];

@@ -3,8 +3,8 @@ import { isAtLeast } from "#harness/lib/version.ts";
 import type { ServiceState, SliceState } from "#harness/model/mesh-snapshot.ts";
 import type { SharedPort, SharedService } from "#harness/model/shared-state.ts";
 import { affinityOf, isGlobal } from "./annotations.ts";
-import { type ClusterObjects, isHandled, isHeadless } from "./cluster-objects.ts";
-import { bySliceService, hasAddresses, podKey } from "./exported-state.ts";
+import { type ClusterObjects, isHandled, isHeadless, podKey } from "./cluster-objects.ts";
+import { bySliceService, hasAddresses } from "./exported-state.ts";
 import { acceptedState, type PeerState } from "./peer-state.ts";
 
 /** `ip:port` and the cluster that has it. */
