@@ -20,6 +20,8 @@ export interface KnownClusters {
   readonly idOf: ReadonlyMap<string, number>;
   /** The pod CIDRs of each. */
   readonly podCidrs: ReadonlyMap<string, readonly string[]>;
+  /** Addresses that came or went while the mesh was read. */
+  readonly changing: ReadonlySet<string>;
 }
 
 const none = "0.0.0.0";
@@ -95,7 +97,7 @@ const bare = (cidr: string): string => cidr.replace(/\/(32|128)$/, "");
  */
 function staleFinder(
   { unknownPods, nodes }: AgentState,
-  { maxConnectedClusters, idOf, podCidrs }: KnownClusters,
+  { maxConnectedClusters, idOf, podCidrs, changing }: KnownClusters,
 ): (cidr: string, identity: number) => string | undefined {
   const ids = [...idOf.values()];
   const byId = new Map(
@@ -107,7 +109,7 @@ function staleFinder(
     .filter(([name]) => nodes.get(name) !== undefined)
     .flatMap(([name, all]) => all.map((c) => [name, parseCidr(c)] as const));
   return (cidr, identity) => {
-    if (!/\/(32|128)$/.test(cidr)) return undefined;
+    if (!/\/(32|128)$/.test(cidr) || changing.has(bare(cidr))) return undefined;
     const id = identity >>> 24 === 0 ? clusterIdOf(identity, maxConnectedClusters) : 0;
     const of = byId.get(id) ?? cidrs.find(([, c]) => contains(c, bare(cidr)))?.[0];
     return of === undefined || unknown.has(of) ? undefined : of;
@@ -131,6 +133,7 @@ export function podsOfPeerDifferences(
     maxConnectedClusters: peer.config.maxConnectedClusters,
     idOf: new Map([from, to].map((c) => [c.name, c.id])),
     podCidrs: new Map(),
+    changing: new Set<string>(),
   };
   return held.flatMap(({ node, ipcache }) =>
     // No pod of the peer is on an agent's own node.

@@ -90,6 +90,7 @@ const knownClusters = (members: readonly Member[]): KnownClusters => ({
   podCidrs: new Map(
     members.map((m) => [m.objects.name, (m.objects.ciliumNodes ?? []).flatMap((n) => n.podCidrs)]),
   ),
+  changing: new Set(members.flatMap((m) => m.objects.changing ?? [])),
 });
 
 const agentsMissing = ({ objects: { name, nodes = [] }, snapshot }: Member): Difference[] =>
@@ -143,13 +144,30 @@ function cacheDifferences(
   };
 }
 
+/** Clusters that its agents may have read, or kept from before, and that are not known here. */
+function unknownPeers(
+  { objects, snapshot, kvstore }: Pick<Member, "objects" | "snapshot" | "kvstore">,
+  peers: readonly PeerState[],
+  known: KnownClusters,
+): string[] {
+  const told = snapshot.peers.ok ? snapshot.peers.value : undefined;
+  const all = new Set([
+    ...known.idOf.keys(),
+    ...Object.keys(told?.agents ?? {}),
+    ...Object.keys(told?.kvstoreMesh ?? {}),
+    ...Object.keys(kvstore?.caches ?? {}),
+    ...snapshot.agents.flatMap(({ remotes }) => (remotes.ok ? remotes.value.map((r) => r.name) : [])),
+  ]);
+  return [...all].filter((name) => name !== objects.name && peers.every((p) => p.name !== name));
+}
+
 function agentDifferences(
-  { objects, snapshot }: Member,
+  { objects, snapshot, kvstore }: Member,
   peers: readonly PeerState[],
   { known, unread }: { readonly known: KnownClusters; readonly unread: string[] },
 ): Difference[] {
   const expected = agentState(objects, peers);
-  const services = serviceExpectation(objects, peers);
+  const services = serviceExpectation(objects, peers, unknownPeers({ objects, snapshot, kvstore }, peers, known));
   const ipOf = new Map((objects.ciliumNodes ?? []).map((n) => [n.name, nodeIp(n.addresses ?? [])] as const));
   const addressOf = new Map(objects.nodes?.map((n) => [n.name, n.address]));
   return snapshot.agents.flatMap((agent) => {
@@ -172,7 +190,7 @@ function agentDifferences(
       ...compared("identities", (held) => identityDifferences(expected, held, { agent: at, known })),
       ...compared("ipcache", (held) => ipcacheDifferences(expected, held, { agent: at, known })),
       ...compared("services", (held) => [
-        ...(services === undefined ? [] : serviceDifferences(services, held, at)),
+        ...(services === undefined ? [] : serviceDifferences(services, held, { ...at, changing: known.changing })),
         ...(agent.lbMaps.ok ? serviceMapDifferences(held, agent.lbMaps.value, at) : []),
       ]),
     ];

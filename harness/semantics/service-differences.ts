@@ -6,7 +6,14 @@ import type { ServiceExpectation } from "./service-state.ts";
 interface At {
   readonly cluster: string;
   readonly node: string;
+  /** Addresses that came or went while the mesh was read: their backends may be listed or not. */
+  readonly changing?: ReadonlySet<string>;
 }
+
+const isOf = (addresses: ReadonlySet<string> | undefined, backend: string): boolean =>
+  addresses !== undefined &&
+  addresses.size > 0 &&
+  addresses.has(backend.slice(0, backend.lastIndexOf(":")).replace(/^\[|\]$/g, ""));
 
 /** An agent sends clients to a backend in this state; one that is not ready is listed in state `maintenance`. */
 const isActive = (state: string): boolean => state === "" || state === "active";
@@ -15,7 +22,7 @@ const isActive = (state: string): boolean => state === "" || state === "active";
 export function serviceDifferences(
   { frontends, notJudged }: ServiceExpectation,
   held: readonly ServiceEntry[],
-  { cluster, node }: At,
+  { cluster, node, changing }: At,
 ): Difference[] {
   const place = places.agent(cluster, node);
   const found: Difference[] = [];
@@ -37,11 +44,11 @@ export function serviceDifferences(
     const wanted = backends(node);
     const active = new Set(list.backends.filter((b) => isActive(b.state)).map(hostPort));
     for (const { address, of, draining } of wanted.values())
-      if (!draining && !active.has(address))
+      if (!draining && !active.has(address) && !isOf(changing, address))
         found.push({ kind: "missing", ...at, of, name: `${address} of ${frontend}` });
     for (const address of active) {
       const backend = wanted.get(address);
-      if (backend?.draining === false) continue;
+      if (backend?.draining === false || isOf(changing, address)) continue;
       found.push(
         backend === undefined
           ? {

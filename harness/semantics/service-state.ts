@@ -43,11 +43,13 @@ interface Candidate extends ExpectedBackend {
 /**
  * The frontends of every service with a ClusterIP and their backends (`convertService`, `convertEndpoints`,
  * pkg/loadbalancer/reflectors/conversions.go:67,397@1.20.2; remote ones by `ClusterServiceToBackendParams`,
- * pkg/clustermesh/service_merger.go:73@1.20.2). Undefined if services or EndpointSlices could not be read.
+ * pkg/clustermesh/service_merger.go:73@1.20.2). Undefined if services or EndpointSlices could not be read. Global services
+ * are not judged where agents read clusters that are not known.
  */
 export function serviceExpectation(
   own: ClusterObjects,
   peers: readonly PeerState[],
+  unknownPeers: readonly string[] = [],
 ): ServiceExpectation | undefined {
   const { services, slices, settings } = own;
   if (services === undefined || slices === undefined || services.some((s) => s.ports === undefined))
@@ -60,7 +62,7 @@ export function serviceExpectation(
     const key = podKey(service);
     if (isHeadless(service) || service.type === "ExternalName" || !isHandled(service.labels ?? {}, settings))
       continue;
-    const reason = unjudged(service, own, remote.unread);
+    const reason = unjudged(service, own, [...unknownPeers, ...remote.unread]);
     if (reason !== undefined) {
       notJudged.set(key, reason);
       continue;
