@@ -40,13 +40,17 @@ function sentences(name: string): string[] {
 /** What a fault changes in endpoints and maps; all others leave them as they should be. */
 const changes: Readonly<Record<string, RegExp>> = {
   // An agent keeps what a peer that does not answer told it.
-  "apiserver-down": /^the ipcache of east\/\S+ holds address 10\.2\.\d+\.\d+ \(identity \d+\), which nothing of west has$/,
+  "apiserver-down":
+    /^the ipcache of east\/\S+ holds address 10\.2\.\d+\.\d+ \(identity \d+\), which nothing of west has$/,
   "etcd-killed": /^the BPF service map of west\/\S+ lacks backend 10\.2\.\d+\.\d+:2379 of /,
   "half-meshed": /^the ipcache of east\/\S+ lacks address 10\.2\.\d+\.\d+, which pod \S+ of west has$/,
   "unknown-peer": /^the ipcache of east\/\S+ lacks address 10\.2\.\d+\.\d+, which pod \S+ of west has$/,
-  "ipcache-entry-removed": /^the ipcache of east\/\S+ lacks address 10\.2\.1\.206, which pod kube-system\/\S+ of west has$/,
-  "stale-endpoint": /^the API server of west holds CiliumEndpoint \S+ \(10\.2\.255\.254\), which nothing of west has$/,
-  "stale-endpoint-back": /^the API server of east holds CiliumEndpoint \S+ \(10\.1\.255\.254\), which nothing of east has$/,
+  "ipcache-entry-removed":
+    /^the ipcache of east\/\S+ lacks address 10\.2\.1\.206, which pod kube-system\/\S+ of west has$/,
+  "stale-endpoint":
+    /^the API server of west holds CiliumEndpoint \S+ \(10\.2\.255\.254\), which nothing of west has$/,
+  "stale-endpoint-back":
+    /^the API server of east holds CiliumEndpoint \S+ \(10\.1\.255\.254\), which nothing of east has$/,
 };
 
 test.each(globSync("*.json.gz", { cwd: home }).map((f) => basename(f, ".json.gz")))(

@@ -80,8 +80,7 @@ class Ipcache {
   }
 }
 
-export const prefixOf = (ip: string): string =>
-  ip.includes("/") ? ip : `${ip}/${ip.includes(":") ? 128 : 32}`;
+const prefixOf = (ip: string): string => (ip.includes("/") ? ip : `${ip}/${ip.includes(":") ? 128 : 32}`);
 
 /** Of every namespace: agents learn those of their own cluster from its CiliumEndpoints. */
 function addOwnPods(cache: Ipcache, objects: ClusterObjects): void {

@@ -1,5 +1,5 @@
 /** A node as far as it decides whether an agent belongs on it. */
-export interface AgentPlace {
+export interface NodeToServe {
   readonly name: string;
   /** The label `kubernetes.io/os`; a node without it counts as Linux. */
   readonly os?: string | undefined;
@@ -10,7 +10,7 @@ export interface AgentPlace {
  * `kubernetes.io/os: linux` (install/kubernetes/cilium/values.yaml:277-282@1.20.2, the same in 1.19 and 1.18).
  */
 export function withoutAgent(
-  nodes: readonly AgentPlace[],
+  nodes: readonly NodeToServe[],
   agents: readonly { readonly node: string }[],
 ): string[] {
   const served = new Set(agents.map((a) => a.node));

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { affinityOf, isGlobal, isGlobalNamespace, isShared } from "./annotations.ts";
 
 test("a namespace is global by its annotation, or by the cluster's default", () => {
-  const marks = [undefined, "True", "false", "1", ""].map((value): Record<string, string> =>
-    value === undefined ? {} : { "clustermesh.cilium.io/global": value },
+  const marks = [undefined, "True", "false", "1", ""].map(
+    (value): Record<string, string> => (value === undefined ? {} : { "clustermesh.cilium.io/global": value }),
   );
   expect(marks.map((a) => isGlobalNamespace(a, true))).toEqual([true, true, false, false, false]);
   expect(marks.map((a) => isGlobalNamespace(a, false))).toEqual([false, true, false, false, false]);

@@ -3,7 +3,7 @@ import { type ClusterObjects, isSteady, podKey } from "./cluster-objects.ts";
 import { type Difference, places } from "./compare.ts";
 
 /** Pods that have an endpoint of Cilium's: not those in the network of their node, nor completed ones. */
-export const podsWithEndpoints = (pods: readonly PodState[]): readonly PodState[] =>
+const podsWithEndpoints = (pods: readonly PodState[]): readonly PodState[] =>
   pods.filter((p) => !p.hostNetwork && p.ended !== true && p.ip !== "");
 
 /**

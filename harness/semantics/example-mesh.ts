@@ -191,7 +191,13 @@ function sharedByAgents(own: Made, all: readonly Made[]) {
       backendsOf.set(name, [...(backendsOf.get(name) ?? []), ...backends]);
   const services = own.services.map(
     (s): ServiceEntry => ({
-      ...{ frontend: `${s.clusterIp}:80`, protocol: "TCP", type: "ClusterIP", namespace: "shop", name: s.name },
+      ...{
+        frontend: `${s.clusterIp}:80`,
+        protocol: "TCP",
+        type: "ClusterIP",
+        namespace: "shop",
+        name: s.name,
+      },
       backends: (backendsOf.get(s.name) ?? []).map((ip) => ({ ip, port: 8080, state: "active" })),
     }),
   );
@@ -228,11 +234,7 @@ const agentOf = (
   services: ok(services),
   lbMaps: ok(lbMaps),
   identities: ok(identities),
-  ipcache: ok(
-    ipcache.map((e) =>
-      e.tunnelEndpoint === node.ip ? { ...e, tunnelEndpoint: "0.0.0.0" } : e,
-    ),
-  ),
+  ipcache: ok(ipcache.map((e) => (e.tunnelEndpoint === node.ip ? { ...e, tunnelEndpoint: "0.0.0.0" } : e))),
 });
 
 const ipcacheOf = ({ nodes, endpoints }: Made): IpcacheEntry[] => [

@@ -12,10 +12,16 @@ const size = { nodes: 2, pods: 6, services: 2 };
 const sentences = (mesh: MeshSnapshot): string[] => meshDifferences(mesh).differences.map(describeDifference);
 
 const clusterOf = (mesh: MeshSnapshot, name: string): ClusterSnapshot =>
-  found(mesh.clusters.find((c) => c.name === name), name);
+  found(
+    mesh.clusters.find((c) => c.name === name),
+    name,
+  );
 
 /** The mesh with one cluster changed. */
-const withCluster = (name: string, change: (c: ClusterSnapshot) => Partial<ClusterSnapshot>): MeshSnapshot => ({
+const withCluster = (
+  name: string,
+  change: (c: ClusterSnapshot) => Partial<ClusterSnapshot>,
+): MeshSnapshot => ({
   clusters: exampleMesh(size).clusters.map((c) => (c.name === name ? { ...c, ...change(c) } : c)),
 });
 

@@ -167,7 +167,11 @@ function agentDifferences(
   { known, unread }: { readonly known: KnownClusters; readonly unread: string[] },
 ): Difference[] {
   const expected = agentState(objects, peers);
-  const services = serviceExpectation(objects, peers, unknownPeers({ objects, snapshot, kvstore }, peers, known));
+  const services = serviceExpectation(
+    objects,
+    peers,
+    unknownPeers({ objects, snapshot, kvstore }, peers, known),
+  );
   const ipOf = new Map((objects.ciliumNodes ?? []).map((n) => [n.name, nodeIp(n.addresses ?? [])] as const));
   const addressOf = new Map(objects.nodes?.map((n) => [n.name, n.address]));
   return snapshot.agents.flatMap((agent) => {
@@ -190,7 +194,9 @@ function agentDifferences(
       ...compared("identities", (held) => identityDifferences(expected, held, { agent: at, known })),
       ...compared("ipcache", (held) => ipcacheDifferences(expected, held, { agent: at, known })),
       ...compared("services", (held) => [
-        ...(services === undefined ? [] : serviceDifferences(services, held, { ...at, changing: known.changing })),
+        ...(services === undefined
+          ? []
+          : serviceDifferences(services, held, { ...at, changing: known.changing })),
         ...(agent.lbMaps.ok ? serviceMapDifferences(held, agent.lbMaps.value, at) : []),
       ]),
     ];

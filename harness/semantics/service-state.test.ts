@@ -22,7 +22,13 @@ const global = { "service.cilium.io/global": "True" };
 
 function expectationOf(c: Case) {
   const own: ClusterObjects = {
-    ...{ name: "east", id: 1, version: c.version ?? "1.19.4", hasApiserver: true, settings: c.settings ?? {} },
+    ...{
+      name: "east",
+      id: 1,
+      version: c.version ?? "1.19.4",
+      hasApiserver: true,
+      settings: c.settings ?? {},
+    },
     services: [
       {
         ...{ namespace: "shop", name: "cart", type: "ClusterIP", clusterIp: "10.11.0.9", loadBalancerIp: "" },
@@ -80,7 +86,9 @@ describe("backends by port name", () => {
   test("another protocol or family is another frontend's", () => {
     expect(backendsOf({ remote: [{ ...port("http", 8080), protocol: "UDP" }] })).toEqual(east);
     expect(backendsOf({ service: { clusterIps: ["fd00::9"] } })).toEqual([[]]);
-    expect(backendsOf({ service: { clusterIps: ["fd00::9"] }, settings: { "enable-ipv6": "false" } })).toEqual([]);
+    expect(
+      backendsOf({ service: { clusterIps: ["fd00::9"] }, settings: { "enable-ipv6": "false" } }),
+    ).toEqual([]);
   });
 });
 
@@ -112,6 +120,9 @@ test("a service that other objects decide on is named, not judged", () => {
   expect([...(expectationOf(topology)?.notJudged ?? [])]).toEqual([
     ["shop/cart", "it prefers backends of a zone or node"],
   ]);
-  const slices = expectationOf({ version: "1.20.2", settings: { "clustermesh-service-v2": "prefer-endpointslice" } });
+  const slices = expectationOf({
+    version: "1.20.2",
+    settings: { "clustermesh-service-v2": "prefer-endpointslice" },
+  });
   expect([...(slices?.notJudged.values() ?? [])]).toEqual(["the services of west are not known"]);
 });

@@ -11,7 +11,12 @@ import { type Difference, places } from "#harness/semantics/compare.ts";
 import { ciliumNodeDifferences, endpointDifferences } from "#harness/semantics/endpoint-differences.ts";
 import { exportedState } from "#harness/semantics/exported-state.ts";
 import { clusterIdOf, clusterOfLabels } from "#harness/semantics/identity-labels.ts";
-import { malformedDifferences, nodeAddresses, partDifferences, partNames } from "#harness/semantics/kvstore-differences.ts";
+import {
+  malformedDifferences,
+  nodeAddresses,
+  partDifferences,
+  partNames,
+} from "#harness/semantics/kvstore-differences.ts";
 import type { Requirement } from "#harness/testkit/capabilities.ts";
 import { type DefineTest, defineSuite, type TestKit } from "#harness/testkit/define-suite.ts";
 import { judgeSharedAddress } from "./shared-address.ts";

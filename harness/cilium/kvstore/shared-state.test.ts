@@ -72,7 +72,9 @@ test("the own entries and each copy, by kind", () => {
           backends: { "10.1.1.7": [{ ...http, port: 8080 }] },
         },
       ],
-      slices: [{ name: "east/shop/cart-x", clusterId: 1, service: "cart", addresses: ["10.1.1.7"], serving: 0 }],
+      slices: [
+        { name: "east/shop/cart-x", clusterId: 1, service: "cart", addresses: ["10.1.1.7"], serving: 0 },
+      ],
       exports: [],
     },
     caches: {
@@ -101,7 +103,15 @@ test("a value of another form or of another key is listed with its key", () => {
 });
 
 test("keys and values of any form are read or listed, never thrown", () => {
-  const kind = fc.constantFrom("nodes", "ip", "identities", "services", "endpointslices", "serviceexports", "x");
+  const kind = fc.constantFrom(
+    "nodes",
+    "ip",
+    "identities",
+    "services",
+    "endpointslices",
+    "serviceexports",
+    "x",
+  );
   const key = fc
     .tuple(fc.constantFrom("state", "cache", "cluster-config", "__proto__"), kind, fc.string(), fc.string())
     .map(([origin, of, a, b]) => `${origin}/${of}/v1/${a}/${b}`);

@@ -190,7 +190,9 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
  */
 export function benchSemantics(): string[] {
   const mesh = exampleMesh({ nodes: 100, pods: 5000, services: 500 });
-  const tables = mesh.clusters.flatMap((c) => c.agents.flatMap((a) => (a.ipcache.ok ? [a.ipcache.value] : [])));
+  const tables = mesh.clusters.flatMap((c) =>
+    c.agents.flatMap((a) => (a.ipcache.ok ? [a.ipcache.value] : [])),
+  );
   const cpuMs = (work: () => void): number => {
     const begun = process.cpuUsage();
     work();
