@@ -231,8 +231,10 @@ async function collectCluster(
 }
 
 /** ServiceExports exist only where the CRDs of the MCS API do. */
-const exportsServices = async (cluster: Cluster): Promise<boolean> =>
-  (await cluster.setting("clustermesh-enable-mcs-api").catch(() => undefined)) === "true";
+async function exportsServices(cluster: Cluster): Promise<boolean> {
+  const settings: Readonly<Record<string, string>> = await configOf(cluster).catch(() => ({}));
+  return settings["clustermesh-enable-mcs-api"] === "true";
+}
 
 /** Endpoints that were there before the rest was collected and after it, and the addresses of all others. */
 async function settledEndpoints(
