@@ -2,13 +2,8 @@ import { contains, hostPort, parseCidr } from "#harness/lib/cidr.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import type { ServiceBackend, ServiceEntry } from "#harness/model/snapshot.ts";
+import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { known, kubectl } from "./parts.ts";
-
-const globalKeys = ["service.cilium.io/global", "io.cilium/global-service"];
-const sharedKeys = ["service.cilium.io/shared", "io.cilium/shared-service"];
-
-const isOn = (service: ServiceState, keys: readonly string[], value: string): boolean =>
-  keys.some((k) => service.annotations[k] === value);
 
 const key = (s: { readonly namespace: string; readonly name: string }): string => `${s.namespace}/${s.name}`;
 
@@ -21,13 +16,13 @@ export function services(mesh: MeshSnapshot): Finding[] {
       const service = known(cluster.services).find((s) => key(s) === name);
       return service === undefined ? [] : [{ cluster, service }];
     });
-    const globals = sides.filter(({ service }) => isOn(service, globalKeys, "true"));
+    const globals = sides.filter(({ service }) => isGlobal(service.annotations));
     for (const { cluster, service } of sides)
       found.push(...ownBackends(cluster, service, globals.length > 0));
     const [first] = sides;
     if (first === undefined || sides.length < 2) continue;
     if (name.startsWith("default/kubernetes") || name.startsWith("kube-system/")) continue;
-    const not = sides.filter(({ service }) => !isOn(service, globalKeys, "true"));
+    const not = sides.filter(({ service }) => !isGlobal(service.annotations));
     if (globals.length > 0 && not.length > 0)
       for (const { cluster } of not)
         found.push(
@@ -42,7 +37,7 @@ export function services(mesh: MeshSnapshot): Finding[] {
         ),
       );
     for (const { cluster, service } of sides)
-      if (isOn(service, sharedKeys, "false"))
+      if (isGlobal(service.annotations) && !isShared(service.annotations))
         found.push(
           suspect(
             cluster,

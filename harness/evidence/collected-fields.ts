@@ -62,11 +62,14 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "spec.ports[].port",
     "spec.ports[].targetPort",
     "spec.ports[].nodePort",
+    "spec.internalTrafficPolicy",
+    "spec.trafficDistribution",
     "status.loadBalancer.ingress[].ip",
   ],
   endpointslices: [
     "addressType",
     "endpoints[].addresses[]",
+    "endpoints[].nodeName",
     "endpoints[].conditions.ready",
     "endpoints[].conditions.serving",
     "endpoints[].conditions.terminating",
@@ -85,6 +88,7 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "status.networking.node",
     "status.state",
   ],
+  serviceexports: [],
   // The labels are the identity.
   ciliumidentities: ["security-labels.*"],
   ciliumnodes: [
@@ -92,7 +96,10 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "spec.addresses[].ip",
     "spec.health.ipv4",
     "spec.health.ipv6",
+    "spec.ingress.ipv4",
+    "spec.ingress.ipv6",
     "spec.ipam.podCIDRs[]",
+    "spec.ipam.pools.allocated[].cidrs[]",
     "spec.encryption.key",
   ],
 };

@@ -1,10 +1,12 @@
 import { join } from "node:path";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { kvstoreState } from "#harness/cilium/kvstore/shared-state.ts";
 import {
   kvstoreMeshLog,
   kvstoreMeshStatusText,
   kvstoreMeshTroubleshoot,
 } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
+import { ciliumEndpointStates } from "#harness/cilium/object-states.ts";
 import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { onNode } from "#harness/cluster/node.ts";
@@ -29,6 +31,8 @@ export interface EvidenceOptions {
 const limitBytes = 4 * 1024 ** 2;
 const logBytes = 512 * 1024;
 const bugtoolBytes = 16 * 1024 ** 2;
+/** A few hundred bytes for each pod of the mesh. */
+const kvstoreBytes = 32 * 1024 ** 2;
 const collectMs = 60_000;
 const collectWithBugtoolMs = 180_000;
 
@@ -199,6 +203,15 @@ async function collectCluster(
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
+    // Reduced as it is read: labels and selectors of other users' services are not kept.
+    keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
+    ...((await exportsServices(cluster))
+      ? [
+          json("serviceexports.json", async () =>
+            collected(kinds.serviceExport, await cluster.kube.list(kinds.serviceExport)),
+          ),
+        ]
+      : []),
     ...(cluster.capabilities.hasKvstoreMesh
       ? [
           keep("kvstoremesh-status.json", () => kvstoreMeshStatusText(cluster, signal)),
@@ -208,15 +221,37 @@ async function collectCluster(
       : []),
   ]);
   // Endpoints created or deleted meanwhile would look like contradictions, so only those in both lists are kept.
-  const before = new Set(endpointsBefore.map((e) => e.metadata.uid));
-  await json("ciliumendpoints.json", async () =>
-    collected(
-      kinds.ciliumEndpoint,
-      (await cluster.kube.list(kinds.ciliumEndpoint)).filter((e) => before.has(e.metadata.uid)),
-    ),
-  );
+  const endpoints = settledEndpoints(cluster, endpointsBefore);
+  // Both files say why, if it fails.
+  endpoints.catch(() => {});
+  await json("ciliumendpoints.json", async () => collected(kinds.ciliumEndpoint, (await endpoints).settled));
+  await json("changing.json", async () => (await endpoints).changing);
   await json("pods.json", async () => collected(kinds.pod, await cluster.kube.list(kinds.pod)));
   return files;
+}
+
+/** ServiceExports exist only where the CRDs of the MCS API do. */
+async function exportsServices(cluster: Cluster): Promise<boolean> {
+  const settings: Readonly<Record<string, string>> = await configOf(cluster).catch(() => ({}));
+  return settings["clustermesh-enable-mcs-api"] === "true";
+}
+
+/** Endpoints that were there before the rest was collected and after it, and the addresses of all others. */
+async function settledEndpoints(
+  { kube }: Cluster,
+  before: readonly KubeObject[],
+): Promise<{ settled: KubeObject[]; changing: string[] }> {
+  const after = await kube.list(kinds.ciliumEndpoint);
+  const old = new Set(before.map((e) => e.metadata.uid));
+  const now = new Set(after.map((e) => e.metadata.uid));
+  const changed = [
+    ...before.filter((e) => !now.has(e.metadata.uid)),
+    ...after.filter((e) => !old.has(e.metadata.uid)),
+  ];
+  return {
+    settled: after.filter((e) => old.has(e.metadata.uid)),
+    changing: [...new Set(changed.flatMap(ciliumEndpointStates).map((e) => e.ip))],
+  };
 }
 
 async function configOf(cluster: Cluster): Promise<Record<string, string>> {

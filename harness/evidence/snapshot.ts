@@ -15,23 +15,31 @@ import {
   parseServiceList,
 } from "#harness/cilium/agent/parse.ts";
 import { readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
-import { hasCondition } from "#harness/kube/conditions.ts";
+import {
+  ciliumEndpointStates,
+  ciliumNodeState,
+  identityState,
+  namespaceState,
+  nodeState,
+  podState,
+  serviceState,
+  sliceState,
+  versionOfAgents,
+} from "#harness/cilium/object-states.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { issuesOf } from "#harness/lib/records.ts";
 import {
   type AgentState,
-  type CiliumEndpointState,
   type ClusterSnapshot,
   configMapSchema,
   containersSchema,
   type MeshSnapshot,
   type NodeInside,
   type Part,
-  type PodState,
   peersSchema,
-  type ServiceState,
 } from "#harness/model/mesh-snapshot.ts";
+import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
 
 /** The same parser for a live mesh and for an archive. */
@@ -93,18 +101,8 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     name,
     config: read("cilium-config.json", (text) => parsed(text, configMapSchema)),
     containers: read("containers.json", (text) => parsed(text, containersSchema)),
-    nodes: objects("nodes.json", (o) => [
-      {
-        name: o.metadata.name,
-        address:
-          (o.status?.addresses ?? []).find((a: { type: string }) => a.type === "InternalIP")?.address ?? "",
-        podCidr: String(o.spec?.podCIDR ?? ""),
-        ready: hasCondition(o, "Ready"),
-      },
-    ]),
-    ciliumNodes: objects("ciliumnodes.json", (o) => [
-      { name: o.metadata.name, podCidrs: (o.spec?.ipam?.podCIDRs ?? []) as string[] },
-    ]),
+    nodes: objects("nodes.json", (o) => [nodeState(o)]),
+    ciliumNodes: objects("ciliumnodes.json", (o) => [ciliumNodeState(o)]),
     pods: objects("pods.json", (o) => [podState(o)]),
     workloads:
       deployments.ok && daemonSets.ok
@@ -122,6 +120,19 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       ),
     ),
     ciliumEndpoints: objects("ciliumendpoints.json", ciliumEndpointStates),
+    ciliumVersion: read("pods.json", (text) => {
+      const version = versionOfAgents(parsed(text, objectsSchema));
+      if (version === undefined) throw new Error("no agent's image has a version");
+      return version;
+    }),
+    namespaces: objects("namespaces.json", (o) => [namespaceState(o)]),
+    ciliumIdentities: objects("ciliumidentities.json", (o) => [identityState(o)]),
+    slices: objects("endpointslices.json", (o) => [sliceState(o)]),
+    serviceExports: objects("serviceexports.json", ({ metadata: { namespace = "", name } }) => [
+      { namespace, name },
+    ]),
+    kvstore: read("kvstore.json", (text) => parsed(text, kvstoreStateSchema)),
+    changing: read("changing.json", (text) => parsed(text, z.array(z.string()))),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
       {
         namespace: o.metadata.namespace ?? "",
@@ -190,57 +201,4 @@ function parsed<S extends z.ZodType>(text: string, schema: S): z.infer<S> {
   const result = schema.safeParse(value);
   if (!result.success) throw new Error(issuesOf(result.error, value));
   return result.data;
-}
-
-interface ContainerStatus {
-  name: string;
-  ready: boolean;
-  restartCount: number;
-  state?: { waiting?: { reason?: string }; terminated?: { reason?: string } };
-}
-
-function podState(o: KubeObject): PodState {
-  return {
-    namespace: o.metadata.namespace ?? "",
-    name: o.metadata.name,
-    node: String(o.spec?.nodeName ?? ""),
-    ip: String(o.status?.podIP ?? ""),
-    hostNetwork: o.spec?.hostNetwork === true,
-    ready: hasCondition(o, "Ready"),
-    ending: o.metadata.deletionTimestamp !== undefined,
-    labels: o.metadata.labels ?? {},
-    containers: ((o.status?.containerStatuses ?? []) as ContainerStatus[]).map((c) => ({
-      name: c.name,
-      ready: c.ready,
-      restarts: c.restartCount,
-      trouble: c.state?.waiting?.reason ?? c.state?.terminated?.reason ?? "",
-    })),
-  };
-}
-
-function serviceState(o: KubeObject): ServiceState {
-  return {
-    namespace: o.metadata.namespace ?? "",
-    name: o.metadata.name,
-    type: String(o.spec?.type ?? "ClusterIP"),
-    clusterIp: String(o.spec?.clusterIP ?? ""),
-    loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
-    annotations: o.metadata.annotations ?? {},
-    selector: (o.spec?.selector ?? {}) as Record<string, string>,
-    outerPorts: ((o.spec?.ports ?? []) as { port: number; nodePort?: number }[]).flatMap((p) => [
-      ...(p.nodePort === undefined ? [] : [p.nodePort]),
-      ...(o.spec?.type === "LoadBalancer" ? [p.port] : []),
-    ]),
-  };
-}
-
-function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
-  return ((o.status?.networking?.addressing ?? []) as { ipv4?: string }[])
-    .flatMap((a) => a.ipv4 ?? [])
-    .map((ip) => ({
-      namespace: o.metadata.namespace ?? "",
-      name: o.metadata.name,
-      ip,
-      identity: Number(o.status?.identity?.id ?? 0),
-    }));
 }

@@ -3,6 +3,7 @@ import { configurationFaults } from "./catalogue/configuration.ts";
 import { controlPlaneFaults } from "./catalogue/control-plane.ts";
 import { etcdCertificateFault } from "./catalogue/etcd-certificate.ts";
 import { extraBackend } from "./catalogue/extra-backend.ts";
+import { kvstoreEntryFaults } from "./catalogue/kvstore-entries.ts";
 import { mcsFaults } from "./catalogue/mcs.ts";
 import { networkFaults } from "./catalogue/network.ts";
 import { nodeFaults } from "./catalogue/nodes.ts";
@@ -21,6 +22,7 @@ export const faults: readonly Fault[] = [
   ...configurationFaults,
   ...mcsFaults,
   ...stateFaults,
+  ...kvstoreEntryFaults,
   ...controlPlaneFaults,
   ...trustFaults,
   etcdCertificateFault,

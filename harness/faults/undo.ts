@@ -1,7 +1,7 @@
 import { Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
 import { reconnectAll } from "#harness/cilium/install/reconnect.ts";
-import { putEntry } from "#harness/cilium/kvstore/kvstore.ts";
+import { putEntry, removeEntry } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kindNode } from "#harness/cluster/kind/kind-node.ts";
 import { routeBetween } from "#harness/cluster/kind/networks.ts";
@@ -61,6 +61,8 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
     }
     case "kvstore-put":
       return putEntry(mesh.cluster(step.cluster), step.key, step.value);
+    case "kvstore-remove":
+      return removeEntry(mesh.cluster(step.cluster), step.key);
     case "replace-pods":
       return replacePods(mesh.cluster(step.cluster), step, signal);
     case "await-nodes":

@@ -18,7 +18,10 @@ export function ownEndpoints(slices: readonly KubeObject[]): Endpoint[] {
 
 /** Without the EndpointSlices that Cilium's operator mirrors: what clustermesh-apiserver reads (pkg/k8s/utils/utils.go). */
 export const notMirrored = (slices: readonly KubeObject[]): KubeObject[] =>
-  slices.filter((s) => s.metadata.labels?.[managedBy] !== meshController);
+  slices.filter((s) => !isMirrored(s));
+
+export const isMirrored = ({ metadata }: KubeObject): boolean =>
+  metadata.labels?.[managedBy] === meshController;
 
 /** In Kubernetes a missing condition counts as ready. */
 export const isReady = (endpoint: Endpoint): boolean => endpoint.conditions?.ready !== false;

@@ -133,6 +133,7 @@ const undo: fc.Arbitrary<JournalEntry["undo"][number]> = fc.oneof(
     { onlyWhile: fc.record({ cluster: text, endpointIp: text }) },
   ),
   fc.record({ do: fc.constant("kvstore-put" as const), cluster: text, key: text, value: text }),
+  fc.record({ do: fc.constant("kvstore-remove" as const), cluster: text, key: text }),
   some(
     { do: fc.constant("replace-pods" as const), cluster: text, selector: text },
     { namespace: text, node: text },

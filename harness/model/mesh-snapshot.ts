@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
+import { kvstoreStateSchema, sharedPortSchema } from "./shared-state.ts";
 import {
   healthReportSchema,
   identityEntrySchema,
@@ -28,16 +29,35 @@ const nodeStateSchema = z.object({
   address: z.string(),
   podCidr: z.string(),
   ready: z.boolean(),
+  /** The label `kubernetes.io/os`. Absent in evidence of earlier versions, like every part below that may be absent. */
+  os: z.string().exactOptional(),
 });
+export type NodeState = Infer<typeof nodeStateSchema>;
+
+const ciliumNodeStateSchema = z.object({
+  name: z.string(),
+  podCidrs: z.array(z.string()),
+  addresses: z.array(z.object({ type: z.string(), ip: z.string() })).exactOptional(),
+  healthIps: z.array(z.string()).exactOptional(),
+  ingressIps: z.array(z.string()).exactOptional(),
+});
+export type CiliumNodeState = Infer<typeof ciliumNodeStateSchema>;
+
+const namespaceStateSchema = z.object({ name: z.string(), annotations: texts });
+export type NamespaceState = Infer<typeof namespaceStateSchema>;
 
 const podStateSchema = z.object({
   namespace: z.string(),
   name: z.string(),
   node: z.string(),
   ip: z.string(),
+  /** All of a dual-stack pod. */
+  ips: z.array(z.string()).exactOptional(),
   hostNetwork: z.boolean(),
   ready: z.boolean(),
   ending: z.boolean(),
+  /** It has completed; its address may be another pod's. */
+  ended: z.boolean().exactOptional(),
   labels: texts,
   containers: z.array(
     z.object({
@@ -69,6 +89,13 @@ const serviceStateSchema = z.object({
   selector: texts,
   /** Ports that are reachable from outside its cluster: node ports, and those of a LoadBalancer. */
   outerPorts: z.array(z.number()).exactOptional(),
+  labels: texts.exactOptional(),
+  clusterIps: z.array(z.string()).exactOptional(),
+  ports: z.array(sharedPortSchema).exactOptional(),
+  /** `internalTrafficPolicy: Local`. */
+  internalLocal: z.boolean().exactOptional(),
+  /** It prefers backends of the client's zone or node (`trafficDistribution`, or the annotations for it). */
+  topology: z.boolean().exactOptional(),
 });
 export type ServiceState = Infer<typeof serviceStateSchema>;
 
@@ -79,13 +106,41 @@ const sliceEndpointSchema = z.object({
   ready: z.boolean(),
 });
 
+const sliceStateSchema = z.object({
+  namespace: z.string(),
+  name: z.string(),
+  service: z.string(),
+  /** Mirrored from another cluster by Cilium's operator. */
+  mirrored: z.boolean(),
+  addressType: z.string(),
+  labels: texts,
+  annotations: texts,
+  ports: z.array(sharedPortSchema),
+  endpoints: z.array(
+    z.object({
+      addresses: z.array(z.string()),
+      node: z.string(),
+      /** In Kubernetes a missing condition counts as true, and a missing `terminating` as false. */
+      ready: z.boolean(),
+      serving: z.boolean(),
+      terminating: z.boolean(),
+    }),
+  ),
+});
+export type SliceState = Infer<typeof sliceStateSchema>;
+
 const ciliumEndpointStateSchema = z.object({
   namespace: z.string(),
   name: z.string(),
   ip: z.string(),
+  ipv6: z.string().exactOptional(),
   identity: z.number(),
+  /** The address of its node. */
+  hostIp: z.string().exactOptional(),
 });
 export type CiliumEndpointState = Infer<typeof ciliumEndpointStateSchema>;
+
+const objectNameSchema = z.object({ namespace: z.string(), name: z.string() });
 
 const policyStateSchema = z.object({
   namespace: z.string(),
@@ -154,12 +209,21 @@ const clusterSnapshotSchema = z.object({
   /** Nodes as containers of the host; absent for external clusters. */
   containers: part(containersSchema),
   nodes: part(z.array(nodeStateSchema)),
-  ciliumNodes: part(z.array(z.object({ name: z.string(), podCidrs: z.array(z.string()) }))),
+  ciliumNodes: part(z.array(ciliumNodeStateSchema)),
   pods: part(z.array(podStateSchema)),
   workloads: part(z.array(workloadStateSchema)),
   services: part(z.array(serviceStateSchema)),
   endpoints: part(z.array(sliceEndpointSchema)),
   ciliumEndpoints: part(z.array(ciliumEndpointStateSchema)),
+  /** Of the agents' image. */
+  ciliumVersion: part(z.string()).exactOptional(),
+  namespaces: part(z.array(namespaceStateSchema)).exactOptional(),
+  ciliumIdentities: part(z.array(identityEntrySchema)).exactOptional(),
+  slices: part(z.array(sliceStateSchema)).exactOptional(),
+  serviceExports: part(z.array(objectNameSchema)).exactOptional(),
+  kvstore: part(kvstoreStateSchema).exactOptional(),
+  /** Addresses of endpoints that were created or deleted while the evidence was collected. */
+  changing: part(z.array(z.string())).exactOptional(),
   policies: part(z.array(policyStateSchema)),
   /** The number of LoadBalancer IP pools; absent if it was not read. */
   loadBalancerPools: part(z.number()).exactOptional(),

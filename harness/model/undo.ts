@@ -69,6 +69,8 @@ const undoSchema = z.discriminatedUnion("do", [
   }),
   /** Restores an entry in a cluster's kvstore. */
   z.object({ do: z.literal("kvstore-put"), cluster: z.string(), key: z.string(), value: z.string() }),
+  /** Removes an entry that was planted in a cluster's kvstore. */
+  z.object({ do: z.literal("kvstore-remove"), cluster: z.string(), key: z.string() }),
   /** Deletes pods and waits for their replacements. */
   z.object({
     do: z.literal("replace-pods"),

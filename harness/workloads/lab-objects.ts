@@ -1,7 +1,7 @@
 import type { KubeObject } from "#harness/kube/kube.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
-import { annotation } from "#harness/semantics/annotations.ts";
+import { annotation, isGlobal, isShared } from "#harness/semantics/annotations.ts";
 
 /** The objects of the lab file for a cluster. */
 export function labObjects({ clusters }: LabPlan, cluster: string): readonly KubeObject[] {
@@ -36,13 +36,14 @@ export function labServices(objects: readonly KubeObject[]): LabService[] {
       }[];
       const tcp = ports.find((p) => (p.protocol ?? "TCP") === "TCP");
       if (tcp === undefined) return [];
-      const affinity = a[annotation.affinity] ?? a[annotation.oldAffinity] ?? "none";
+      const affinity = (a[annotation.affinity] ?? a[annotation.oldAffinity] ?? "none").toLowerCase();
       return [
         {
           namespace: o.metadata.namespace ?? "default",
           name: o.metadata.name,
-          global: (a[annotation.global] ?? a[annotation.oldGlobal]) === "true",
-          shared: (a[annotation.shared] ?? a[annotation.oldShared]) !== "false",
+          global: isGlobal(a),
+          // Cilium ignores the annotation of a service that is not global.
+          shared: !isGlobal(a) || isShared(a),
           affinity: affinities.find((known) => known === affinity) ?? "none",
           selector: o.spec.selector as Record<string, string>,
           port: tcp.port,

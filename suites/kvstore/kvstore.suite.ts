@@ -1,32 +1,51 @@
-import { readClusterSlice, slicePrefix } from "#harness/cilium/kvstore/cluster-slice.ts";
-import { entriesUnder, rawEntriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
-import {
-  exportedAddresses,
-  exportedIdentities,
-  exportedServices,
-  exportedSlices,
-  nodeTruth,
-} from "#harness/cilium/truth.ts";
+import { kvstoreState } from "#harness/cilium/kvstore/shared-state.ts";
+import { clusterObjects } from "#harness/cilium/truth.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgeDifferences } from "#harness/judge/differences.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { judgeSameSet } from "#harness/judge/sets.ts";
-import { contains, parseCidr } from "#harness/lib/cidr.ts";
+import type { KvstoreState, SharedState } from "#harness/model/shared-state.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import type { ClusterObjects } from "#harness/semantics/cluster-objects.ts";
+import { type Difference, places } from "#harness/semantics/compare.ts";
+import { ciliumNodeDifferences, endpointDifferences } from "#harness/semantics/endpoint-differences.ts";
+import { exportedState } from "#harness/semantics/exported-state.ts";
+import { clusterIdOf, clusterOfLabels } from "#harness/semantics/identity-labels.ts";
+import {
+  malformedDifferences,
+  nodeAddresses,
+  partDifferences,
+  partNames,
+} from "#harness/semantics/kvstore-differences.ts";
 import type { Requirement } from "#harness/testkit/capabilities.ts";
 import { type DefineTest, defineSuite, type TestKit } from "#harness/testkit/define-suite.ts";
 import { judgeSharedAddress } from "./shared-address.ts";
+
+/** A cluster's API server and its kvstore, read one after the other. */
+interface Read {
+  readonly cluster: Cluster;
+  readonly objects: ClusterObjects;
+  readonly kvstore: KvstoreState;
+}
 
 /** Defines a test that judges the kvstore of every cluster. */
 function testEveryCluster<S>(
   test: DefineTest<S>,
   title: string,
-  judge: (cluster: Cluster, fixtures: Pick<TestKit<S>, "mesh" | "keepFacts">) => Promise<Verdict>,
+  judge: (read: Read, fixtures: Pick<TestKit<S>, "keepFacts">) => Verdict,
   requires: readonly Requirement[] = [],
 ): void {
   test(title, { requires }, async ({ mesh, within, keepFacts, expect }) => {
     const verdict = await judgedInTime(
-      async () => combine(await Promise.all(mesh.clusters.map((c) => judge(c, { mesh, keepFacts })))),
+      async () =>
+        combine(
+          await Promise.all(
+            mesh.clusters.map(async (cluster) => {
+              const objects = await clusterObjects(cluster);
+              return judge({ cluster, objects, kvstore: await kvstoreState(cluster) }, { keepFacts });
+            }),
+          ),
+        ),
       {
         what: "the kvstores to contain their clusters' state",
         everyMs: 1000,
@@ -35,6 +54,30 @@ function testEveryCluster<S>(
     );
     expect(verdict).toPass();
   });
+}
+
+/** One kind of entries against the objects that decide it, and those objects against what they come from. */
+function judgePart(
+  part: keyof SharedState,
+  { objects, kvstore }: Read,
+  before: readonly Difference[] = [],
+): Verdict {
+  const { name } = objects;
+  const expected = exportedState(objects);
+  const at = { place: places.kvstore(name), of: name };
+  const allowedAddresses = new Set(nodeAddresses(objects));
+  return judgeDifferences(
+    [
+      ...before,
+      ...partDifferences(part, expected, { ...at, state: kvstore.own, allowedAddresses }),
+      // A value that no reader takes is not held.
+      ...malformedDifferences(kvstore, at, part),
+    ],
+    {
+      what: `entries of kind ${partNames[part]} in the kvstore of ${name}`,
+      expected: expected[part]?.size ?? 0,
+    },
+  );
 }
 
 export default defineSuite(
@@ -53,17 +96,8 @@ export default defineSuite(
     },
   },
   ({ test }) => {
-    testEveryCluster(
-      test,
-      "every kvstore lists the nodes of its own cluster and no others",
-      async (cluster) => {
-        const held = await entriesUnder(cluster, "cilium/state/nodes/v1/");
-        return judgeSameSet(
-          `nodes in the kvstore of ${cluster.name}`,
-          [...held.keys()],
-          (await nodeTruth(cluster)).map((n) => n.name),
-        );
-      },
+    testEveryCluster(test, "every kvstore lists the nodes of its own cluster and no others", (read) =>
+      judgePart("nodes", read, ciliumNodeDifferences(read.objects)),
     );
 
     serviceTests(test);
@@ -71,21 +105,9 @@ export default defineSuite(
     testEveryCluster(
       test,
       "every kvstore lists the addresses of its own cluster's pods and none of another's",
-      async (cluster, { mesh, keepFacts }) => {
-        const held = [...(await entriesUnder(cluster, "cilium/state/ip/v1/default/")).keys()];
-        const pods = await exportedAddresses(cluster);
-        const missing = pods.filter((ip) => !held.includes(ip));
-        const foreign = mesh.clusters
-          .filter((c) => c !== cluster)
-          .flatMap((c) => held.filter((ip) => contains(parseCidr(c.podCidr), ip)));
-        keepFacts({ [`${cluster.name}, addresses`]: held.length });
-        return failedBecause([
-          ...(pods.length === 0 ? [`${cluster.name} has no pod, which proves nothing`] : []),
-          ...(missing.length === 0 ? [] : [`the kvstore of ${cluster.name} lacks ${missing.join(", ")}`]),
-          ...(foreign.length === 0
-            ? []
-            : [`the kvstore of ${cluster.name} holds addresses of other clusters: ${foreign.join(", ")}`]),
-        ]);
+      (read, { keepFacts }) => {
+        keepFacts({ [`${read.cluster.name}, addresses`]: read.kvstore.own.addresses.length });
+        return judgePart("addresses", read, endpointDifferences(read.objects));
       },
     );
 
@@ -99,70 +121,66 @@ export default defineSuite(
     testEveryCluster(
       test,
       "every kvstore lists the identities of its own cluster and none of another's, by label and by number",
-      async (cluster, { keepFacts }) => {
-        const held = await entriesUnder(cluster, "cilium/state/identities/v1/id/");
-        // The cluster's id is in the upper bits: 8 of 24, or 9 where 511 clusters may be connected
-        // (pkg/clustermesh/types).
-        const bits = (await cluster.setting("max-connected-clusters")) === "511" ? 15 : 16;
-        const own = `io.cilium.k8s.policy.cluster=${cluster.name};`;
-        const foreign = [...held]
-          .filter(([id, labels]) => !labels.includes(own) || Number(id) >> bits !== cluster.id)
-          .map(([id, labels]) => `${id} (${labels.slice(0, 80)})`);
-        const missing = (await exportedIdentities(cluster)).filter((id) => !held.has(id));
-        keepFacts({ [`${cluster.name}, identities`]: held.size });
-        return failedBecause([
-          ...(held.size === 0 ? [`the kvstore of ${cluster.name} has no identity`] : []),
-          ...(missing.length === 0
-            ? []
-            : [`the kvstore of ${cluster.name} lacks identities ${missing.join(", ")}`]),
-          ...(foreign.length === 0
-            ? []
-            : [`the kvstore of ${cluster.name} holds identities of others: ${foreign.join(", ")}`]),
+      (read, { keepFacts }) => {
+        const { identities } = read.kvstore.own;
+        keepFacts({ [`${read.cluster.name}, identities`]: identities.length });
+        return combine([
+          foreignIdentities(read),
+          read.objects.hasApiserver ? judgePart("identities", read) : usedIdentities(read),
         ]);
       },
     );
   },
 );
 
+/** Each is labelled with its cluster's name, and has its id in the upper bits. */
+function foreignIdentities({ cluster: { name, id }, objects, kvstore }: Read): Verdict {
+  const { identities } = kvstore.own;
+  const most = Number(objects.settings["max-connected-clusters"] ?? 255);
+  const foreign = identities.filter(
+    (i) => clusterOfLabels(i.labels) !== name || clusterIdOf(i.id, most) !== id,
+  );
+  return failedBecause([
+    ...(identities.length === 0 ? [`the kvstore of ${name} has no identity`] : []),
+    ...foreign.map(
+      (i) => `the kvstore of ${name} holds identity ${i.id} of another cluster: ${i.labels.join(" ")}`,
+    ),
+  ]);
+}
+
+/** A cluster that keeps its identities in its own etcd has no other list of them: those of its endpoints are there. */
+function usedIdentities({ objects, kvstore }: Read): Verdict {
+  const held = new Set(kvstore.own.identities.map((i) => i.id));
+  const used = new Set((objects.ciliumEndpoints ?? []).map((e) => e.identity));
+  return failedBecause([
+    ...(used.size === 0 ? [`${objects.name} has no endpoint, which proves nothing`] : []),
+    ...[...used]
+      .filter((id) => !held.has(id))
+      .map((id) => `the kvstore of ${objects.name} lacks identity ${id}`),
+  ]);
+}
+
 /** Global services, in both forms. */
 function serviceTests(test: DefineTest<void>): void {
   testEveryCluster(
     test,
     "every kvstore lists the global services of its own cluster and no others",
-    async (cluster) => {
-      const held = [...(await entriesUnder(cluster, "cilium/state/services/v1/")).keys()];
-      // In this mode of 1.20 the others read EndpointSlices only (ShouldExportLegacyServices in pkg/clustermesh/types).
-      if ((await cluster.setting("clustermesh-service-v2")) === "only-endpointslice")
-        return failedBecause(
-          held.map(
-            (s) => `the kvstore of ${cluster.name} holds service ${s}, but exports EndpointSlices only`,
-          ),
-        );
-      return judgeSameSet(
-        `services in the kvstore of ${cluster.name}`,
-        held,
-        (await exportedServices(cluster)).map((s) => `${cluster.name}/${s}`),
-      );
-    },
+    (read) =>
+      // In this mode of 1.20 the others read EndpointSlices only, and a service is one too many.
+      read.objects.settings["clustermesh-service-v2"] === "only-endpointslice"
+        ? failedBecause(
+            read.kvstore.own.services.map(
+              (s) =>
+                `the kvstore of ${read.cluster.name} holds service ${s.name}, but exports EndpointSlices only`,
+            ),
+          )
+        : judgePart("services", read),
   );
 
   testEveryCluster(
     test,
     "every kvstore lists the EndpointSlices of its own cluster's global services and no others, with their addresses",
-    async (cluster) => {
-      const held = [...(await rawEntriesUnder(cluster, slicePrefix))].map(([key, value]) => {
-        const slice = readClusterSlice(key, value);
-        return `${key} of id ${slice.clusterId}, service ${slice.service}, [${slice.addresses.join(" ")}]`;
-      });
-      return judgeSameSet(
-        `EndpointSlices in the kvstore of ${cluster.name}`,
-        held,
-        (await exportedSlices(cluster)).map(({ metadata: { namespace, name, labels }, endpoints }) => {
-          const addresses = ((endpoints ?? []) as { addresses: string[] }[]).flatMap((e) => e.addresses);
-          return `${cluster.name}/${namespace}/${name} of id ${cluster.id}, service ${labels?.["kubernetes.io/service-name"]}, [${addresses.sort().join(" ")}]`;
-        }),
-      );
-    },
+    (read) => judgePart("slices", read),
     ["cilium>=1.20"],
   );
 }

@@ -1,7 +1,8 @@
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
-import { awaitIpcache, podEntries, standalonePod } from "#harness/cilium/agent/new-pod.ts";
+import { awaitIpcache, standalonePod } from "#harness/cilium/agent/new-pod.ts";
 import { kvstoreMeshStatus } from "#harness/cilium/kvstoremesh/kvstore-mesh.ts";
-import { exportedAddresses, nodeTruth, remoteTruth } from "#harness/cilium/truth.ts";
+import { clusterObjects, nodeTruth, remoteTruth } from "#harness/cilium/truth.ts";
+import { judgeDifferences } from "#harness/judge/differences.ts";
 import {
   describeCounts,
   judgeKvstoreMesh,
@@ -13,7 +14,10 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { combine, failedBecause } from "#harness/model/verdict.ts";
+import { combine } from "#harness/model/verdict.ts";
+import { podsOfPeerDifferences } from "#harness/semantics/agent-differences.ts";
+import { endpointDifferences } from "#harness/semantics/endpoint-differences.ts";
+import { exportedState } from "#harness/semantics/exported-state.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 
@@ -123,21 +127,20 @@ function ipcacheTests(test: DefineTest<undefined>, pair: ClusterPair): void {
     const { from, to } = pairIn(mesh, pair);
     const agents = await agentsOf(from, signal);
     expect(agents.length).toBeGreaterThan(0);
-    await Promise.all(
-      agents.map(async (agent) => {
-        const verdict = await judgedInTime(
-          async () => {
-            const truth = await exportedAddresses(to);
-            const held = podEntries(await agent.ipcache(), to.podCidr);
-            return truth.length === 0
-              ? failedBecause([`${to.name} has no pod, which proves nothing`])
-              : judgeSameSet(`${agent.name}: pods of ${to.name} in the ipcache`, held, truth);
-          },
-          { what: `the ipcache of ${agent.name}`, everyMs: 1000, ...within.sync },
+    const verdict = await judgedInTime(
+      async () => {
+        const objects = await clusterObjects(to);
+        const held = await Promise.all(
+          agents.map(async (agent) => ({ node: agent.node, ipcache: await agent.ipcache() })),
         );
-        expect(verdict).toPass();
-      }),
+        return judgeDifferences(
+          [...endpointDifferences(objects), ...podsOfPeerDifferences(from, objects, held)],
+          { what: `pods of ${to.name}`, expected: exportedState(objects).addresses?.size ?? 0 },
+        );
+      },
+      { what: `the ipcaches of ${from.name}`, everyMs: 1000, ...within.sync },
     );
+    expect(verdict).toPass();
   });
 
   test(`${pair.name} > learns a new pod of ${to.name} and forgets it`, async ({

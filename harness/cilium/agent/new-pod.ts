@@ -1,6 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
@@ -123,17 +122,4 @@ export async function awaitAddress(
       ...options,
     },
   );
-}
-
-/** Identities below it are reserved: nodes, health endpoints, the world. */
-const firstPodIdentity = 256;
-
-/** The addresses of a pod CIDR that the ipcache gives a pod's identity. */
-export function podEntries(ipcache: readonly IpcacheEntry[], podCidr: string): string[] {
-  const cidr = parseCidr(podCidr);
-  return ipcache
-    .filter((e) => e.cidr.endsWith("/32") && e.identity >= firstPodIdentity)
-    .map((e) => e.cidr.slice(0, -3))
-    .filter((ip) => contains(cidr, ip))
-    .sort();
 }

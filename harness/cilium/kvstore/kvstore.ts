@@ -137,6 +137,8 @@ async function clientOf(cluster: Cluster): Promise<Etcd3> {
       privateKey: pem(files.key),
     },
     grpcOptions: {
+      // 4 MiB by default, which the addresses of 10,000 pods exceed.
+      "grpc.max_receive_message_length": 64 * 1024 ** 2,
       "grpc.ssl_target_name_override": serverName,
       "grpc.default_authority": serverName,
     },

@@ -1,6 +1,7 @@
 import { basename } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
+import { readKvstoreList } from "#harness/cilium/kvstore/shared-state.ts";
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import type { ClusterEvidence } from "../evidence.ts";
@@ -63,6 +64,7 @@ const expected = (path: string): boolean => {
       bare,
     ) ||
     /^clustermesh-apiserver-.*-kvstoremesh-(status|troubleshoot)\./.test(bare) ||
+    /^clustermesh-apiserver-.*-apiserver-kvstore-list\.txt$/.test(bare) ||
     /^logs-(cilium-\w+-cilium-agent|clustermesh-apiserver-.*-kvstoremesh)\.log$/.test(bare) ||
     name in agentFiles ||
     name === "iptables-save--c.md"
@@ -126,6 +128,9 @@ export async function readSysdump(path: string): Promise<Sysdump> {
     else if (/-kvstoremesh-status\.txt$/.test(name) && !evidence.has("kvstoremesh-status.json"))
       evidence.set("kvstoremesh-status.json", kvstoreMeshText(text));
     else if (/-kvstoremesh-troubleshoot\.txt$/.test(name)) evidence.set("kvstoremesh-troubleshoot.txt", text);
+    // Of several replicas each has all keys that it wrote itself and its own copies: one is enough.
+    else if (/-apiserver-kvstore-list\.txt$/.test(name) && text.includes("# cilium/"))
+      evidence.set("kvstore.json", JSON.stringify(readKvstoreList(text)));
     else if (/-kvstoremesh\.log$/.test(name)) evidence.set("kvstoremesh-log.txt", meshLines(text));
   }
   const helm = yaml("cilium-helm-values.yaml");

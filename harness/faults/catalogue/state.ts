@@ -13,36 +13,20 @@ import { clusterAt, firstTwo } from "./victim.ts";
 const identityPrefix = "cilium/state/identities/v1/id/";
 
 export const stateFaults: readonly Fault[] = [
-  {
+  ipcacheEntry({
     name: "ipcache-entry-removed",
-    group: "state",
     does: "removes one pod of the second cluster from the ipcache BPF map of the first cluster's agents",
-    async inject(ctx) {
-      const first = clusterAt(ctx, 0);
-      const endpoint = await someEndpoint(clusterAt(ctx, 1), ctx.namespace);
-      const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
-      for (const agent of await agentsOf(first, ctx.signal)) {
-        const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
-        if (entry === undefined)
-          throw new MeshproofError("fault-no-effect", `${agent.name} has no ipcache entry ${cidr}`);
-        await ctx.recordUndo({
-          do: "agent-command",
-          cluster: first.name,
-          node: agent.node,
-          onlyWhile: { cluster: clusterAt(ctx, 1).name, endpointIp: cidr.replace("/32", "") },
-          argv: [
-            ...["cilium-dbg", "bpf", "ipcache", "update", cidr, "--identity", String(entry.identity)],
-            ...["--tunnelendpoint", entry.tunnelEndpoint],
-          ],
-        });
-        await agent.run(["cilium-dbg", "bpf", "ipcache", "delete", cidr]);
-      }
-      return {
-        subject: `ipcache entry ${cidr} (pod ${endpoint.metadata.name}) of ${first.name}'s agents`,
-        names: [cidr.replace("/32", ""), endpoint.metadata.name],
-      };
-    },
-  },
+    argv: (cidr) => ["cilium-dbg", "bpf", "ipcache", "delete", cidr],
+  }),
+  ipcacheEntry({
+    name: "ipcache-entry-changed",
+    does: "gives one pod of the second cluster the identity `world` in the ipcache BPF map of the first cluster's agents",
+    argv: (cidr, tunnel) => [
+      ...["cilium-dbg", "bpf", "ipcache", "update", cidr],
+      ...["--identity", "2", "--tunnelendpoint", tunnel],
+    ],
+    traceless: "`diagnose` does not compare the identities of ipcache entries yet",
+  }),
   {
     name: "identity-missing",
     group: "state",
@@ -135,6 +119,44 @@ export const stateFaults: readonly Fault[] = [
   staleEndpoint("stale-endpoint", 1, 0),
   staleEndpoint("stale-endpoint-back", 0, 1),
 ];
+
+/** One pod's entry in the ipcache maps of the first cluster, removed or changed by a command of each agent. */
+function ipcacheEntry({
+  argv,
+  ...facts
+}: Pick<Fault, "name" | "does" | "traceless"> & {
+  readonly argv: (cidr: string, tunnelEndpoint: string) => readonly string[];
+}): Fault {
+  return {
+    ...facts,
+    group: "state",
+    async inject(ctx) {
+      const first = clusterAt(ctx, 0);
+      const endpoint = await someEndpoint(clusterAt(ctx, 1), ctx.namespace);
+      const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
+      for (const agent of await agentsOf(first, ctx.signal)) {
+        const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
+        if (entry === undefined)
+          throw new MeshproofError("fault-no-effect", `${agent.name} has no ipcache entry ${cidr}`);
+        await ctx.recordUndo({
+          do: "agent-command",
+          cluster: first.name,
+          node: agent.node,
+          onlyWhile: { cluster: clusterAt(ctx, 1).name, endpointIp: cidr.replace("/32", "") },
+          argv: [
+            ...["cilium-dbg", "bpf", "ipcache", "update", cidr, "--identity", String(entry.identity)],
+            ...["--tunnelendpoint", entry.tunnelEndpoint],
+          ],
+        });
+        await agent.run([...argv(cidr, entry.tunnelEndpoint)]);
+      }
+      return {
+        subject: `ipcache entry ${cidr} (pod ${endpoint.metadata.name}) of ${first.name}'s agents`,
+        names: [cidr.replace("/32", ""), endpoint.metadata.name],
+      };
+    },
+  };
+}
 
 /** A CiliumEndpoint without a pod in one cluster, which the other learns like any other. */
 function staleEndpoint(name: string, of: number, learns: number): Fault {

@@ -19,6 +19,8 @@ import type { Progress } from "#harness/lib/progress.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
 import type { EchoSpec } from "#harness/model/probe-wire.ts";
 import { Prober } from "#harness/probe/driver.ts";
+import { exampleMesh } from "#harness/semantics/example-mesh.ts";
+import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { systemNamespace, type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
 
@@ -185,4 +187,35 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
     });
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/**
+ * Comparing a mesh of 200 nodes and 10,000 pods with its expected state, as a ratio to reading its largest table once:
+ * looking up every entry of every agent's ipcache in a map.
+ */
+export function benchSemantics(): string[] {
+  const mesh = exampleMesh({ nodes: 100, pods: 5000, services: 500 });
+  const tables = mesh.clusters.flatMap((c) =>
+    c.agents.flatMap((a) => (a.ipcache.ok ? [a.ipcache.value] : [])),
+  );
+  const cpuMs = (work: () => void): number => {
+    const begun = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(begun);
+    return (user + system) / 1000;
+  };
+  const index = new Map(tables[0]?.map((e) => [e.cidr, e]));
+  let hits = 0;
+  const floorMs = cpuMs(() => {
+    for (const table of tables) for (const { cidr } of table) if (index.has(cidr)) hits += 1;
+  });
+  let differences = 0;
+  const totalMs = cpuMs(() => {
+    differences = meshDifferences(mesh).differences.length;
+  });
+  const entries = tables.reduce((sum, t) => sum + t.length, 0);
+  return [
+    `expected state: ${tables.length} agents, ${entries} ipcache entries (${hits} found), ${differences} differences`,
+    `expected state / one look-up of every entry: ${(totalMs / floorMs).toFixed(1)} (${formatMs(totalMs)} of CPU)`,
+  ];
 }

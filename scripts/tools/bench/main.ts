@@ -4,7 +4,7 @@
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
-import { benchImages, benchMemory, benchProber, benchUp } from "./bench.ts";
+import { benchImages, benchMemory, benchProber, benchSemantics, benchUp } from "./bench.ts";
 import { benchCapture } from "./bench-capture.ts";
 import { benchCoverage } from "./bench-coverage.ts";
 
@@ -17,6 +17,7 @@ try {
   const lines: string[] = [];
   if (what === "images") lines.push(...(await benchImages(progress, interrupted.signal)));
   if (what === "up" || what === "all") lines.push(...(await benchUp(progress, interrupted.signal)));
+  if (what === "semantics" || what === "all") lines.push(...benchSemantics());
   if (what === "prober") lines.push(...(await benchProber(process.argv[3] ?? "default", interrupted.signal)));
   if (what === "memory") lines.push(...(await benchMemory(process.argv[3] ?? "default", interrupted.signal)));
   if (what === "coverage") {

@@ -1,0 +1,181 @@
+import { hasCondition, isEnded } from "#harness/kube/conditions.ts";
+import { isMirrored } from "#harness/kube/endpoint-slices.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+import type {
+  CiliumEndpointState,
+  CiliumNodeState,
+  NamespaceState,
+  NodeState,
+  PodState,
+  ServiceState,
+  SliceState,
+} from "#harness/model/mesh-snapshot.ts";
+import type { SharedPort } from "#harness/model/shared-state.ts";
+import type { IdentityEntry } from "#harness/model/snapshot.ts";
+import { labelTexts } from "#harness/semantics/identity-labels.ts";
+
+// Objects of an API server, live or from an archive, as far as snapshots and expectations use them.
+
+interface ContainerStatus {
+  name: string;
+  ready: boolean;
+  restartCount: number;
+  state?: { waiting?: { reason?: string }; terminated?: { reason?: string } };
+}
+
+type Addresses = readonly { readonly type: string; readonly address: string }[];
+
+export function nodeState(o: KubeObject): NodeState {
+  const os = o.metadata.labels?.["kubernetes.io/os"];
+  return {
+    name: o.metadata.name,
+    address: ((o.status?.addresses ?? []) as Addresses).find((a) => a.type === "InternalIP")?.address ?? "",
+    podCidr: String(o.spec?.podCIDR ?? ""),
+    ready: hasCondition(o, "Ready"),
+    ...(os === undefined ? {} : { os }),
+  };
+}
+
+export function ciliumNodeState(o: KubeObject): CiliumNodeState {
+  const { addresses = [], health = {}, ingress = {}, ipam = {} } = o.spec ?? {};
+  const pools = (ipam.pools?.allocated ?? []) as { cidrs?: string[] }[];
+  const present = (ips: readonly unknown[]): string[] => ips.map((ip) => String(ip ?? "")).filter(Boolean);
+  return {
+    name: o.metadata.name,
+    podCidrs: [...((ipam.podCIDRs ?? []) as string[]), ...pools.flatMap((p) => p.cidrs ?? [])],
+    addresses: (addresses as { type?: string; ip?: string }[]).map((a) => ({
+      type: String(a.type ?? ""),
+      ip: String(a.ip ?? ""),
+    })),
+    healthIps: present([health.ipv4, health.ipv6]),
+    ingressIps: present([ingress.ipv4, ingress.ipv6]),
+  };
+}
+
+export const namespaceState = ({ metadata }: KubeObject): NamespaceState => ({
+  name: metadata.name,
+  annotations: metadata.annotations ?? {},
+});
+
+export function identityState(o: KubeObject): IdentityEntry {
+  const labels = (o["security-labels"] ?? {}) as Record<string, string>;
+  return { id: Number(o.metadata.name), labels: labelTexts(Object.entries(labels)) };
+}
+
+export function podState(o: KubeObject): PodState {
+  const ips = ((o.status?.podIPs ?? []) as { ip?: string }[]).flatMap((p) => p.ip ?? []);
+  return {
+    namespace: o.metadata.namespace ?? "",
+    name: o.metadata.name,
+    node: String(o.spec?.nodeName ?? ""),
+    ip: String(o.status?.podIP ?? ""),
+    ...(ips.length === 0 ? {} : { ips }),
+    hostNetwork: o.spec?.hostNetwork === true,
+    ready: hasCondition(o, "Ready"),
+    ending: o.metadata.deletionTimestamp !== undefined,
+    ended: isEnded(o.status?.phase),
+    labels: o.metadata.labels ?? {},
+    containers: ((o.status?.containerStatuses ?? []) as ContainerStatus[]).map((c) => ({
+      name: c.name,
+      ready: c.ready,
+      restarts: c.restartCount,
+      trouble: c.state?.waiting?.reason ?? c.state?.terminated?.reason ?? "",
+    })),
+  };
+}
+
+interface Port {
+  readonly name?: string;
+  readonly protocol?: string;
+  readonly port?: number;
+  readonly nodePort?: number;
+}
+
+const portOf = ({ name = "", protocol = "TCP", port = 0 }: Port): SharedPort => ({ name, protocol, port });
+
+/** Kubernetes' annotations for topology-aware routing, the older one first. */
+const topologyKeys = ["service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"];
+
+export function serviceState(o: KubeObject): ServiceState {
+  const annotations = o.metadata.annotations ?? {};
+  const ports = (o.spec?.ports ?? []) as Port[];
+  const clusterIp = String(o.spec?.clusterIP ?? "");
+  const hint = topologyKeys.map((k) => annotations[k]).find((v) => v !== undefined) ?? "";
+  return {
+    namespace: o.metadata.namespace ?? "",
+    name: o.metadata.name,
+    type: String(o.spec?.type ?? "ClusterIP"),
+    clusterIp,
+    loadBalancerIp: String(o.status?.loadBalancer?.ingress?.[0]?.ip ?? ""),
+    annotations,
+    selector: (o.spec?.selector ?? {}) as Record<string, string>,
+    outerPorts: ports.flatMap((p) => [
+      ...(p.nodePort === undefined ? [] : [p.nodePort]),
+      ...(o.spec?.type === "LoadBalancer" && p.port !== undefined ? [p.port] : []),
+    ]),
+    labels: o.metadata.labels ?? {},
+    clusterIps: (o.spec?.clusterIPs ?? (clusterIp === "" ? [] : [clusterIp])) as string[],
+    ports: ports.map(portOf),
+    internalLocal: o.spec?.internalTrafficPolicy === "Local",
+    topology: o.spec?.trafficDistribution !== undefined || !["", "disabled", "Disabled"].includes(hint),
+  };
+}
+
+interface SliceEndpoint {
+  readonly addresses?: readonly string[];
+  readonly nodeName?: string;
+  readonly conditions?: {
+    readonly ready?: boolean;
+    readonly serving?: boolean;
+    readonly terminating?: boolean;
+  };
+}
+
+export function sliceState(o: KubeObject): SliceState {
+  const { namespace = "", name, labels = {}, annotations = {} } = o.metadata;
+  return {
+    namespace,
+    name,
+    service: labels["kubernetes.io/service-name"] ?? "",
+    mirrored: isMirrored(o),
+    addressType: String(o.addressType ?? ""),
+    labels,
+    annotations,
+    // A port without a number is one that Cilium leaves out.
+    ports: ((o.ports ?? []) as Port[]).filter((p) => typeof p.port === "number").map(portOf),
+    endpoints: ((o.endpoints ?? []) as SliceEndpoint[]).map((e) => ({
+      addresses: [...(e.addresses ?? [])],
+      node: e.nodeName ?? "",
+      ready: e.conditions?.ready !== false,
+      serving: e.conditions?.serving !== false,
+      terminating: e.conditions?.terminating === true,
+    })),
+  };
+}
+
+/** One entry for each IPv4 address. */
+export function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
+  const { networking, identity } = o.status ?? {};
+  const hostIp = networking?.node as string | undefined;
+  return ((networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[])
+    .filter((a) => a.ipv4 !== undefined)
+    .map(({ ipv4 = "", ipv6 }) => ({
+      namespace: o.metadata.namespace ?? "",
+      name: o.metadata.name,
+      ip: ipv4,
+      ...(ipv6 === undefined ? {} : { ipv6 }),
+      identity: Number(identity?.id ?? 0),
+      ...(hostIp === undefined ? {} : { hostIp }),
+    }));
+}
+
+/** The version of an agent's image, `1.19.4`; undefined if its tag is no version. */
+export function versionOfAgents(pods: readonly KubeObject[]): string | undefined {
+  const images = pods
+    .filter((p) => p.metadata.labels?.["k8s-app"] === "cilium")
+    .flatMap((p) => (p.spec?.containers ?? []) as { name: string; image?: string }[])
+    .filter((c) => c.name === "cilium-agent");
+  return images
+    .map((c) => /:v?(\d+\.\d+\.\d+(?:-[\w.]+)?)(?:@|$)/.exec(c.image ?? "")?.[1])
+    .find((v) => v !== undefined);
+}
