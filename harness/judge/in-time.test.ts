@@ -22,3 +22,11 @@ test("an earlier verdict does not hide a later failure of the prober", async () 
   };
   expect(await judgedInTime(other, waiting)).toMatchObject({ outcome: "fail" });
 });
+
+test("a pass after the deadline is late", async () => {
+  const judge = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    return { outcome: "pass" as const, reasons: [] };
+  };
+  await expect(judgedInTime(judge, waiting)).rejects.toMatchObject({ code: "late" });
+});

@@ -5,7 +5,7 @@ import { type FailoverFacts, failoverFacts, judgeFailover, judgeOutage } from "#
 import { phasesOf } from "#harness/judge/phases.ts";
 import { judgeRig, type RigThresholds } from "#harness/judge/rig.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { missedDeadline } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { hundredths } from "#harness/lib/stats.ts";
@@ -104,7 +104,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   // The end of the horizon is a figure, not an error; the histories show the outage.
   await Promise.all([
     settled(traffic, moved, away).catch((error: unknown) => {
-      if (!(error instanceof MeshproofError && error.code === "timeout")) throw error;
+      if (!missedDeadline(error)) throw error;
     }),
     pause(options.holdMs ?? 0, signal),
   ]);

@@ -2,7 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, missedDeadline } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { IpcacheEntry } from "#harness/model/snapshot.ts";
 import type { Agent } from "./agent.ts";
@@ -86,9 +86,9 @@ export async function awaitIpcache(
       },
     );
   } catch (error) {
-    if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;
+    if (!missedDeadline(error)) throw error;
     throw new MeshproofError(
-      "timeout",
+      error.code,
       `${agent.name} did not ${verb} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
       { cause: error },
     );
