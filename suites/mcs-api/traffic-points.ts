@@ -49,7 +49,7 @@ export function trafficPoints({ pair, test }: PointsOf): void {
     const own = await sampleBackends(from, { ip: await echo.clusterIp(from, service) }, request);
     const verdicts = await Promise.all(
       mesh.clusters.map(async (c) => {
-        const what = `${c.name} -> ${service}`;
+        const what = `${c.name} -> service ${service}`;
         const imported = await c.kube.get(kinds.serviceImport, namespace, service);
         const sample = await sampleBackends(c, { ip: clustersetName(namespace, service) }, request);
         return failedBecause([
