@@ -94,7 +94,8 @@ export async function askFrom(
   signal: AbortSignal,
 ): Promise<AskReply> {
   const total = spec.asks.reduce((sum, a) => sum + a.count, 0);
-  const rounds = Math.ceil(total / Math.max(1, spec.concurrency));
+  const rounds = spec.everyMs === undefined ? Math.ceil(total / Math.max(1, spec.concurrency)) : 1;
+  const pacedMs = Math.max(0, ...spec.asks.map((a) => a.count)) * (spec.everyMs ?? 0);
   const result = await kube.exec(
     {
       namespace: from.namespace,
@@ -104,7 +105,7 @@ export async function askFrom(
     },
     {
       signal,
-      timeoutMs: 30_000 + rounds * spec.timeoutMs,
+      timeoutMs: 30_000 + rounds * spec.timeoutMs + pacedMs,
     },
   );
   if (result.exitCode !== 0) {

@@ -1,0 +1,193 @@
+import { absence, judgeControl, judgeDenied, judgeServed, judgeWithdrawn } from "#harness/judge/absence.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeOutcomes } from "#harness/judge/policy.ts";
+import type { AskAnswer } from "#harness/model/probe-wire.ts";
+import { combine, type Verdict } from "#harness/model/verdict.ts";
+import { askFlows, type Flow, flowName } from "#harness/workloads/flows.ts";
+import type { Waiting } from "./within.ts";
+
+/** A little more than needed, so that a late first request does not shorten the time. */
+const paced = {
+  count: absence.requests + 10,
+  everyMs: Math.ceil((absence.overMs / (absence.requests - 1)) * 10) / 10,
+} as const;
+
+/** A dropped request of a watched flow need not be waited for any longer: an answer takes milliseconds. */
+const watchedTimeoutMs = 1000;
+
+/** A path that should be closed is looked at often before it is watched; the watch sees what this misses. */
+const lookTimeoutMs = 500;
+
+export interface Asking {
+  /** Of each request of a flow that should be open. */
+  readonly timeoutMs: number;
+  /** For a change to have its effect. */
+  readonly within: Waiting;
+}
+
+const watch = (flows: readonly Flow[], { within }: Asking): Promise<AskAnswer[][]> =>
+  askFlows(flows, { ...paced, timeoutMs: watchedTimeoutMs, signal: within.signal });
+
+/** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
+async function controlled(
+  flows: readonly Flow[],
+  count: number,
+  judge: (answers: AskAnswer[][]) => Verdict,
+  { timeoutMs, within }: Asking,
+): Promise<{ readonly answers: AskAnswer[][]; readonly verdict: Verdict }> {
+  let answers: AskAnswer[][] = flows.map(() => []);
+  const verdict = await judgedInTime(
+    async () => {
+      answers = await askFlows(flows, { count, timeoutMs, signal: within.signal });
+      return judge(answers);
+    },
+    { what: `answers on ${flows.map(flowName).join("; ")}`, everyMs: 300, ...within },
+  );
+  return { answers, verdict };
+}
+
+/** Of each look at a control. */
+const controls = 2;
+
+const open = (flows: readonly Flow[], when: string, asking: Asking) =>
+  controlled(
+    flows,
+    controls,
+    (answers) => combine(flows.map((f, i) => judgeControl(`${flowName(f)}, ${when}`, answers[i] ?? []))),
+    asking,
+  );
+
+export interface Denial {
+  /** Denies the flows. */
+  readonly deny: () => Promise<unknown>;
+  /** Opens them again. */
+  readonly permit: () => Promise<unknown>;
+  /** Flows that stay open meanwhile. */
+  readonly open?: readonly Flow[];
+  /** Beside the watch, such as a look at the agent's drops; its verdict counts too. */
+  readonly meanwhile?: () => Promise<Verdict>;
+}
+
+/**
+ * Whether flows are denied, by METHOD.md's rule on absence: each is open before and after, and lets nothing through in
+ * many requests over some time; the flows of `open` stay open.
+ */
+export async function judgeDenial(
+  closed: readonly Flow[],
+  denial: Denial,
+  asking: Asking,
+): Promise<Verdict> {
+  const others = denial.open ?? [];
+  const before = await open([...closed, ...others], "before the denial", asking);
+  if (before.verdict.outcome !== "pass") return before.verdict;
+  await denial.deny();
+  const enforced = await enforcedInTime(closed, others, asking);
+  if (enforced.outcome !== "pass") return enforced;
+  const [during, meanwhile] = await Promise.all([watch(closed, asking), denial.meanwhile?.()]);
+  const still = await enforcedNow([], others, asking);
+  await denial.permit();
+  const after = await open(closed, "after the denial", asking);
+  return combine([
+    ...closed.map((flow, i) =>
+      judgeDenied({
+        flow: flowName(flow),
+        before: before.answers[i] ?? [],
+        during: during[i] ?? [],
+        after: after.answers[i] ?? [],
+      }),
+    ),
+    ...(others.length === 0 ? [] : [still]),
+    ...(meanwhile === undefined ? [] : [meanwhile]),
+  ]);
+}
+
+const enforcedInTime = (
+  closed: readonly Flow[],
+  others: readonly Flow[],
+  asking: Asking,
+): Promise<Verdict> =>
+  judgedInTime(() => enforcedNow(closed, others, asking), {
+    what: `${[...closed, ...others].map(flowName).join("; ")} to be as the policy says`,
+    everyMs: 300,
+    ...asking.within,
+  });
+
+/** One request on every flow. */
+async function enforcedNow(
+  closed: readonly Flow[],
+  others: readonly Flow[],
+  { timeoutMs, within: { signal } }: Asking,
+): Promise<Verdict> {
+  const one = { count: 1, signal };
+  const [ofClosed, ofOthers] = await Promise.all([
+    askFlows(closed, { ...one, timeoutMs: lookTimeoutMs }),
+    askFlows(others, { ...one, timeoutMs }),
+  ]);
+  const expected = (flows: readonly Flow[], answers: AskAnswer[][], isOpen: boolean) =>
+    flows.map(({ from, to }, i) => {
+      const { outcome = "error", detail = "no answer" } = answers[i]?.[0] ?? {};
+      return { path: { from, to, outcome, detail }, open: isOpen };
+    });
+  return judgeOutcomes([...expected(closed, ofClosed, false), ...expected(others, ofOthers, true)]);
+}
+
+/** A flow to a service, and the pods that may answer it while others are withdrawn. */
+export interface ServedFlow {
+  readonly flow: Flow;
+  readonly expected: () => Promise<readonly string[]>;
+  readonly withdrawn: readonly string[];
+  /** The pods that answer again afterwards, if they have other names then. */
+  readonly returned?: () => Promise<readonly string[]>;
+}
+
+export interface Withdrawal {
+  /** Withdraws the backends; ends once that has had its effect. */
+  readonly withdraw: () => Promise<unknown>;
+  readonly restore: () => Promise<unknown>;
+}
+
+/** At this number, one look in 100,000 misses one of two backends; the next look sees it. */
+const perBackend = 12;
+
+/**
+ * Whether backends no longer serve, by the same rule: they answer each flow before and after, and in many requests over
+ * some time only the expected ones do, every time.
+ */
+export async function judgeWithdrawal(
+  served: readonly ServedFlow[],
+  { withdraw, restore }: Withdrawal,
+  asking: Asking,
+): Promise<Verdict> {
+  const flows = served.map((s) => s.flow);
+  const servedBy = (when: string, pods: readonly (readonly string[])[]) =>
+    controlled(
+      flows,
+      perBackend * 2 * Math.max(2, ...pods.map((p) => p.length)),
+      (answers) =>
+        combine(
+          flows.map((f, i) => judgeServed(`${flowName(f)}, ${when} the withdrawal`, answers[i] ?? [], pods[i] ?? [])),
+        ),
+      asking,
+    );
+  const before = await servedBy("before", served.map((s) => s.withdrawn));
+  if (before.verdict.outcome !== "pass") return before.verdict;
+  await withdraw();
+  const expected = await Promise.all(served.map((s) => s.expected()));
+  const during = await watch(flows, asking);
+  await restore();
+  const returned = await Promise.all(served.map((s) => s.returned?.() ?? s.withdrawn));
+  const after = await servedBy("after", returned);
+  return combine(
+    served.map(({ flow, withdrawn }, i) =>
+      judgeWithdrawn(
+        {
+          flow: flowName(flow),
+          before: before.answers[i] ?? [],
+          during: during[i] ?? [],
+          after: after.answers[i] ?? [],
+        },
+        { expected: expected[i] ?? [], withdrawn, returned: returned[i] ?? [] },
+      ),
+    ),
+  );
+}
