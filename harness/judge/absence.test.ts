@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { AskAnswer } from "#harness/model/probe-wire.ts";
-import { absence, judgeDenied, judgeWithdrawn } from "./absence.ts";
+import { absence, judgeDenied, judgeGone, judgeWithdrawn } from "./absence.ts";
 
 const flow = "east/denied -> west/server (10.2.1.7:8080/http)";
 const answer = (outcome: AskAnswer["outcome"], body = ""): AskAnswer => ({ outcome, body, detail: "", ms: 1 });
@@ -61,7 +61,7 @@ describe("a withdrawal", () => {
   });
 
   test.each([
-    ["one answer of a withdrawn pod", { during: watched((i) => (i === 9 ? other : own)) }, /echo-west-1 answered 1 of 460.*withdrawn/],
+    ["one answer of a withdrawn pod", { during: watched((i) => (i === 9 ? other : own)) }, /echo-west-1 answered 1 of 460.*should not serve/],
     ["a lost request", { during: watched((i) => (i === 9 ? answer("timeout") : own)) }, /1 of 460 requests were not answered/],
     ["it never answered", { before: [own, own] }, /before the withdrawal: no answer from echo-west-1/],
     ["it does not come back", { after: [own] }, /after the withdrawal: no answer from echo-west-1/],
@@ -79,4 +79,10 @@ describe("a withdrawal", () => {
   test("too few requests are unknown", () => {
     expect(judged({ during: watched(() => own, 20) }).outcome).toBe("unknown");
   });
+});
+
+test("an address is gone if nobody answers in enough requests", () => {
+  expect(judgeGone(flow, watched((i) => answer(i % 2 === 0 ? "timeout" : "error"))).outcome).toBe("pass");
+  expect(judgeGone(flow, watched((i) => answer(i === 100 ? "ok" : "error"))).outcome).toBe("fail");
+  expect(judgeGone(flow, watched(() => answer("error"), 100)).outcome).toBe("unknown");
 });

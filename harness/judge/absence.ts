@@ -52,24 +52,45 @@ export function judgeWithdrawn(
     readonly returned?: readonly string[];
   },
 ): Verdict {
-  const reasons: string[] = [];
+  return combine([
+    judgeOnly(flow, during, expected),
+    failedBecause(withdrawn.length === 0 ? [`${flow}: no backend was withdrawn, which proves nothing`] : []),
+    judgeServed(`${flow}, before the withdrawal`, before, withdrawn),
+    judgeServed(`${flow}, after the withdrawal`, after, returned),
+  ]);
+}
+
+/** Whether in many requests over some time every one was answered, and only by the expected pods. */
+export function judgeOnly(flow: string, during: readonly AskAnswer[], expected: readonly string[]): Verdict {
   const surplus = new Map<string, number>();
   for (const { outcome, body } of during) {
     const pod = body.trim();
     if (outcome === "ok" && !expected.includes(pod)) surplus.set(pod, (surplus.get(pod) ?? 0) + 1);
   }
-  for (const [pod, count] of surplus)
-    reasons.push(
-      `${flow}: ${pod} answered ${count} of ${during.length} requests, but ${withdrawn.includes(pod) ? "is withdrawn" : "does not serve"}`,
-    );
-  if (expected.length === 0) reasons.push(`${flow}: no backend is expected, which proves nothing`);
-  if (withdrawn.length === 0) reasons.push(`${flow}: no backend was withdrawn, which proves nothing`);
   return combine([
     judgeEnough(flow, during),
     judgeControl(flow, during),
-    failedBecause(reasons),
-    judgeServed(`${flow}, before the withdrawal`, before, withdrawn),
-    judgeServed(`${flow}, after the withdrawal`, after, returned),
+    failedBecause([
+      ...[...surplus].map(
+        ([pod, count]) =>
+          `${flow}: ${pod} answered ${count} of ${during.length} requests, but it should not serve`,
+      ),
+      ...(expected.length === 0 ? [`${flow}: no backend is expected, which proves nothing`] : []),
+    ]),
+  ]);
+}
+
+/** Whether nobody answers a flow, whatever else becomes of its requests: its address or name is gone. */
+export function judgeGone(flow: string, during: readonly AskAnswer[]): Verdict {
+  const answered = during.filter((a) => a.outcome === "ok");
+  const [first] = answered;
+  return combine([
+    judgeEnough(flow, during),
+    failedBecause(
+      first === undefined
+        ? []
+        : [`${flow}: ${answered.length} of ${during.length} requests were answered (${describe(first)})`],
+    ),
   ]);
 }
 

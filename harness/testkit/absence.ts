@@ -1,9 +1,12 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
 import { absence, judgeControl, judgeDenied, judgeServed, judgeWithdrawn } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
 import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
-import { askFlows, type Flow, flowName } from "#harness/workloads/flows.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import { askFlows, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
+import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import type { Waiting } from "./within.ts";
 
 /** A little more than needed, so that a late first request does not shorten the time. */
@@ -25,7 +28,8 @@ export interface Asking {
   readonly within: Waiting;
 }
 
-const watch = (flows: readonly Flow[], { within }: Asking): Promise<AskAnswer[][]> =>
+/** Many requests on every flow over the time that an absence needs. */
+export const watch = (flows: readonly Flow[], { within }: Asking): Promise<AskAnswer[][]> =>
   askFlows(flows, { ...paced, timeoutMs: watchedTimeoutMs, signal: within.signal });
 
 /** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
@@ -56,6 +60,10 @@ const open = (flows: readonly Flow[], when: string, asking: Asking) =>
     (answers) => combine(flows.map((f, i) => judgeControl(`${flowName(f)}, ${when}`, answers[i] ?? []))),
     asking,
   );
+
+/** Whether every flow is open, at the latest in time. `when` says of what moment, for the message. */
+export const judgeOpen = async (flows: readonly Flow[], when: string, asking: Asking): Promise<Verdict> =>
+  (await open(flows, when, asking)).verdict;
 
 export interface Denial {
   /** Denies the flows. */
@@ -190,4 +198,36 @@ export async function judgeWithdrawal(
       ),
     ),
   );
+}
+
+interface Withdrawn {
+  readonly echo: EchoBackends;
+  /** The cluster whose clients send requests, from every node. */
+  readonly client: Cluster;
+  readonly service: string;
+  /** The clusters whose backends are withdrawn, and those that serve meanwhile. */
+  readonly of: readonly Cluster[];
+  readonly remaining: readonly Cluster[];
+  /** How many nodes send requests; all by default. */
+  readonly nodes?: number;
+}
+
+/** The flows of a cluster's clients to an echo service, by TCP and by UDP. */
+export async function servedFlows({
+  echo,
+  client,
+  service,
+  of,
+  remaining,
+  nodes,
+}: Withdrawn): Promise<ServedFlow[]> {
+  const vantages = (await everyVantageOf(client.kube)).slice(nodes === undefined ? 0 : -nodes);
+  const ip = await echo.clusterIp(client, service);
+  const withdrawn = await echo.allPods(of);
+  return serviceFlows(client, vantages, { name: service, ip, http: 80, udp: 81 }).map((flow) => ({
+    flow,
+    expected: () => echo.allPods(remaining),
+    withdrawn,
+    returned: () => echo.allPods(of),
+  }));
 }

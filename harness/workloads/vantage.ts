@@ -4,6 +4,7 @@ import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { parseRecord, type RecordSource } from "#harness/lib/records.ts";
+import { withoutAgent } from "#harness/semantics/agents.ts";
 import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
 
 /** The lab's own namespace, for vantage points and the canary. Suites create their own namespaces. */
@@ -69,6 +70,21 @@ export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
       ip: p.status.podIP,
     }))
     .sort((a, b) => (a.node < b.node ? -1 : 1));
+}
+
+/** One vantage point for every node of the API server; throws `mesh-not-ready` if a node has none. */
+export async function everyVantageOf(kube: Kube): Promise<Vantage[]> {
+  const [nodes, vantages] = await Promise.all([kube.list(kinds.node), vantagesOf(kube)]);
+  const missing = withoutAgent(
+    nodes.map((n) => ({ name: n.metadata.name, os: n.metadata.labels?.["kubernetes.io/os"] })),
+    vantages,
+  );
+  if (missing.length > 0 || vantages.length === 0)
+    throw new MeshproofError(
+      "mesh-not-ready",
+      `no prober pod is ready on node ${missing.map((n) => `${kube.cluster}/${n}`).join(", ") || `of ${kube.cluster}`}`,
+    );
+  return vantages;
 }
 
 /** For messages about a prober's reply. */

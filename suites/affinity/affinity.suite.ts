@@ -3,12 +3,14 @@ import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeShares } from "#harness/judge/shares.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
-import { affinities } from "#harness/model/measurement.ts";
+import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import { judgeWithdrawal, type ServedFlow, servedFlows } from "#harness/testkit/absence.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { sampleBackends, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import { settledInTime } from "#harness/workloads/settled.ts";
 
@@ -103,33 +105,52 @@ export default defineSuite(
 
       test(`${pair.name} > with no backend in ${from.name}, ${namesOf(others)} serves everyone; then all is as before`, {
         spec,
-      }, async ({ mesh, echo, budgets, within, signal }) => {
+      }, async ({ mesh, echo, budgets, within, signal, expect }) => {
         const { from, to } = pairIn(mesh, pair);
         await using _whole = everyBackendKnown({ mesh, echo, budgets });
-        await using gone = await scaleToZero(
-          { mesh, namespace: echo.namespace, signal },
-          from.kube,
-          echo.deploymentOf(from),
+        await using stopped = new AsyncDisposableStack();
+        const remaining = mesh.clusters.filter((c) => c !== from);
+        const served = (having: readonly Cluster[]): Promise<unknown> =>
+          Promise.all(
+            [from, to].flatMap((client) =>
+              affinities.map((affinity) => {
+                const by = servingClusters(affinity, client, having);
+                return waitUntilServedBy(client, { echo, service: `echo-${affinity}`, by }, within.sync);
+              }),
+            ),
+          );
+        const verdict = await judgeWithdrawal(
+          await flowsServedBy(from, { echo, to, remaining }),
+          {
+            withdraw: async () => {
+              const context = { mesh, namespace: echo.namespace, signal };
+              stopped.use(await scaleToZero(context, from.kube, echo.deploymentOf(from)));
+              await served(remaining);
+            },
+            restore: async () => {
+              await stopped.disposeAsync();
+              await echo.awaitReady(from, budgets.settleMs, signal);
+              await served(mesh.clusters);
+            },
+          },
+          { timeoutMs: budgets.requestMs, within: within.sync },
         );
-        const served = async (having: readonly Cluster[]): Promise<void> => {
-          for (const affinity of affinities) {
-            for (const client of [from, to]) {
-              const expectedClusters = servingClusters(affinity, client, having);
-              await waitUntilServedBy(
-                client,
-                { echo, service: `echo-${affinity}`, by: expectedClusters },
-                within.sync,
-              );
-            }
-          }
-        };
-        await served(mesh.clusters.filter((c) => c !== from));
-        await gone.heal();
-        await served(mesh.clusters);
+        expect(verdict).toPass();
       });
     }
   },
 );
+
+/** The flows to services whose clients the backends of `from` serve, from one node of each of the two clusters. */
+async function flowsServedBy(
+  from: Cluster,
+  { echo, to, remaining }: { echo: EchoBackends; to: Cluster; remaining: readonly Cluster[] },
+): Promise<ServedFlow[]> {
+  const flows = (client: Cluster, affinity: Affinity): Promise<ServedFlow[]> =>
+    servedFlows({ echo, client, service: `echo-${affinity}`, of: [from], remaining, nodes: 1 });
+  const all = [flows(from, "local"), flows(from, "none"), flows(to, "remote"), flows(to, "none")];
+  return (await Promise.all(all)).flat();
+}
 
 /**
  * However the test ends, every agent knows every backend again before the next one. Checked in the BPF maps, because

@@ -1,4 +1,4 @@
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import { awaitIpcache, standalonePod } from "#harness/cilium/agent/new-pod.ts";
 import { reconnectAgents } from "#harness/cilium/install/reconnect.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
@@ -53,7 +53,7 @@ export default defineSuite(
           const { from, to } = pairIn(mesh, pair);
           restarted ??= connectAnew(mesh, signal);
           await restarted;
-          const agents = await agentsOf(from, signal);
+          const agents = await everyAgentOf(from, signal);
           expect(agents.length, `agents of ${from.name}`).toBeGreaterThan(0);
           await using pod = await standalonePod(to, {
             namespace,

@@ -1,13 +1,16 @@
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Agent } from "#harness/cilium/agent/agent.ts";
+import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { judgeShares } from "#harness/judge/shares.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
-import { combine } from "#harness/model/verdict.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import { judgeWithdrawal, servedFlows } from "#harness/testkit/absence.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort, echoService } from "#harness/workloads/echo.ts";
@@ -53,6 +56,37 @@ export default defineSuite(
   },
 );
 
+/** The endpoints of the plain service; a cluster without one is an error, because nothing could be compared with it. */
+async function endpointsOfAll(echo: EchoBackends, clusters: readonly Cluster[]): Promise<string[]> {
+  const all = await Promise.all(clusters.map((c) => echo.endpoints(c, services.plain)));
+  const without = clusters.filter((_, i) => all[i]?.length === 0);
+  if (without.length > 0)
+    throw new MeshproofError(
+      "mesh-not-ready",
+      `service ${services.plain} has no ready endpoint in ${without.map((c) => c.name).join(", ")}`,
+    );
+  return all.flat();
+}
+
+/** An agent's list of backends and its BPF map, of the plain service. */
+async function holdsEndpoints(agent: Agent, ip: string, truth: readonly string[]): Promise<Verdict> {
+  const entry = (await agent.serviceList()).find((s) => s.frontend === `${ip}:80`);
+  const maps = await agent.lbMaps();
+  const inMaps = maps.get(`${ip}:80/TCP`) ?? maps.get(`${ip}:80`) ?? [];
+  return combine([
+    judgeSameSet(
+      `${agent.name}: backend list of ${services.plain} (${ip}:80)`,
+      (entry?.backends ?? []).map((b) => `${b.ip}:${b.port}`),
+      truth,
+    ),
+    judgeSameSet(
+      `${agent.name}: BPF backends of ${services.plain} (${ip}:80)`,
+      inMaps.map((b) => b.replace(/\/\w+$/, "")),
+      truth,
+    ),
+  ]);
+}
+
 /** The serving backends: by answers, by agents' lists, and with the old annotation. */
 function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
   const { from } = pair;
@@ -73,30 +107,19 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
 
   test(`${pair.name} > ${from.name}'s agents and BPF maps hold the endpoints of both clusters`, {
     spec,
-  }, async ({ mesh, echo, signal, keepFacts, expect }) => {
+  }, async ({ mesh, echo, within, signal, keepFacts, expect }) => {
     const { from } = pairIn(mesh, pair);
-    const truth = (await Promise.all(mesh.clusters.map((c) => echo.endpoints(c, services.plain)))).flat();
     const ip = await echo.clusterIp(from, services.plain);
-    for (const agent of await agentsOf(from, signal)) {
-      const entry = (await agent.serviceList()).find((s) => s.frontend === `${ip}:80`);
-      const maps = await agent.lbMaps();
-      const inMaps = maps.get(`${ip}:80/TCP`) ?? maps.get(`${ip}:80`) ?? [];
-      expect(
-        combine([
-          judgeSameSet(
-            `${agent.name}: backend list of ${services.plain} (${ip}:80)`,
-            (entry?.backends ?? []).map((b) => `${b.ip}:${b.port}`),
-            truth,
-          ),
-          judgeSameSet(
-            `${agent.name}: BPF backends of ${services.plain} (${ip}:80)`,
-            inMaps.map((b) => b.replace(/\/\w+$/, "")),
-            truth,
-          ),
-        ]),
-      ).toPass();
-    }
-    keepFacts({ endpoints: truth.length });
+    const agents = await everyAgentOf(from, signal);
+    const verdict = await judgedInTime(
+      async () => {
+        const truth = await endpointsOfAll(echo, mesh.clusters);
+        keepFacts({ endpoints: truth.length, agents: agents.length });
+        return combine(await Promise.all(agents.map((a) => holdsEndpoints(a, ip, truth))));
+      },
+      { what: `the agents of ${from.name} to hold service ${services.plain}`, everyMs: 500, ...within.sync },
+    );
+    expect(verdict).toPass();
   });
 
   test(`${pair.name} > the old annotation io.cilium/global-service works from ${from.name}`, async ({
@@ -112,11 +135,14 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     const ip = await echo.clusterIp(from, services.old);
     const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
     expect(
-      judgeSameSet(
-        `${from.name} -> service ${services.old}, backends that answered`,
-        [...new Set(answers.good)],
-        expected,
-      ),
+      combine([
+        failedBecause(answers.bad.slice(0, 3)),
+        judgeSameSet(
+          `${from.name} -> service ${services.old}, backends that answered`,
+          [...new Set(answers.good)],
+          expected,
+        ),
+      ]),
     ).toPass();
   });
 }
@@ -167,12 +193,23 @@ function sharedTest(test: DefineTest<void>, pair: ClusterPair): void {
   const { from, to } = pair;
   test(`${pair.name} > shared "false" in ${to.name} takes its backends away from ${from.name}, not from itself`, {
     spec,
-  }, async ({ mesh, echo, budgets, run, within }) => {
+  }, async ({ mesh, echo, budgets, run, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
-    await using _undo = await annotated(to, { [annotation.shared]: "false" }, { mesh, echo, budgets, run });
     const sharing = mesh.clusters.filter((c) => c !== to);
-    await waitUntilServedBy(from, { echo, service: services.changing, by: sharing }, within.sync);
-    await waitUntilServedBy(to, { echo, service: services.changing, by: mesh.clusters }, within.sync);
+    await using undo = new AsyncDisposableStack();
+    const verdict = await judgeWithdrawal(
+      await servedFlows({ echo, client: from, service: services.changing, of: [to], remaining: sharing }),
+      {
+        withdraw: async () => {
+          undo.use(await annotated(to, { [annotation.shared]: "false" }, { mesh, echo, budgets, run }));
+          await waitUntilServedBy(from, { echo, service: services.changing, by: sharing }, within.sync);
+          await waitUntilServedBy(to, { echo, service: services.changing, by: mesh.clusters }, within.sync);
+        },
+        restore: () => undo.disposeAsync(),
+      },
+      { timeoutMs: budgets.requestMs, within: within.sync },
+    );
+    expect(verdict).toPass();
   });
 }
 
@@ -180,7 +217,7 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
   const { from, to } = pair;
   test(`${pair.name} > a new LoadBalancer service of ${to.name} gets an address that answers from ${from.name}`, {
     requires: [{ capability: "loadBalancer", cluster: to.name }],
-  }, async ({ mesh, echo, budgets, within, signal }) => {
+  }, async ({ mesh, echo, budgets, within, signal, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     const name = `echo-lb-${to.name}`;
     await to.kube.apply(
@@ -194,18 +231,14 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
     );
     const ip = await echo.loadBalancerIp(to, name, budgets.syncMs, signal);
     const expected = await echo.allPods([to]);
-    await eventually(
+    const verdict = await judgedInTime(
       async () => {
-        const sample = await sampleBackends(
-          from,
-          { ip },
-          { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal },
-        );
-        const verdict = judgeSameSet(`${from.name} -> ${ip}`, [...new Set(sample.good)], expected);
-        const lost = sample.bad.length === 0 ? [] : [`${sample.bad.length} lost, first: ${sample.bad[0]}`];
-        return verdict.outcome === "pass" && lost.length === 0
-          ? ready(undefined)
-          : notYet([...verdict.reasons, ...lost].join("; "));
+        const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
+        const sample = await sampleBackends(from, { ip }, request);
+        return combine([
+          judgeSameSet(`${from.name} -> LoadBalancer of ${to.name} (${ip})`, [...new Set(sample.good)], expected),
+          failedBecause(sample.bad.slice(0, 3)),
+        ]);
       },
       {
         what: `the LoadBalancer address ${ip} of ${to.name} to answer from every node of ${from.name}`,
@@ -213,6 +246,7 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
         ...within.settle,
       },
     );
+    expect(verdict).toPass();
   });
 }
 
@@ -220,12 +254,27 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
   const { from } = pair;
   test(`${pair.name} > without the global annotation ${from.name} has its own backends only`, {
     spec,
-  }, async ({ mesh, echo, budgets, run, within }) => {
+  }, async ({ mesh, echo, budgets, run, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
-    await using _undo = await annotated(from, { [annotation.global]: null }, { mesh, echo, budgets, run });
-    await waitUntilServedBy(from, { echo, service: services.changing, by: [from] }, within.sync);
     const others = mesh.clusters.filter((c) => c !== from);
-    await waitUntilServedBy(to, { echo, service: services.changing, by: others }, within.sync);
+    const service = services.changing;
+    await using undo = new AsyncDisposableStack();
+    const verdict = await judgeWithdrawal(
+      [
+        ...(await servedFlows({ echo, client: from, service, of: others, remaining: [from] })),
+        ...(await servedFlows({ echo, client: to, service, of: [from], remaining: others })),
+      ],
+      {
+        withdraw: async () => {
+          undo.use(await annotated(from, { [annotation.global]: null }, { mesh, echo, budgets, run }));
+          await waitUntilServedBy(from, { echo, service, by: [from] }, within.sync);
+          await waitUntilServedBy(to, { echo, service, by: others }, within.sync);
+        },
+        restore: () => undo.disposeAsync(),
+      },
+      { timeoutMs: budgets.requestMs, within: within.sync },
+    );
+    expect(verdict).toPass();
   });
 }
 

@@ -1,4 +1,4 @@
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import { nodeTruth } from "#harness/cilium/truth.ts";
 import { healthCells, judgeHealth } from "#harness/judge/health.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
@@ -33,7 +33,7 @@ export default defineSuite(
           const [from, to] = [mesh.cluster(fromName), mesh.cluster(toName)];
           asking ??= { wallMs: Date.now(), monotonicMs: monotonicMs() };
           const requested = asking;
-          const agents = await agentsOf(from, signal);
+          const agents = await everyAgentOf(from, signal);
           const names = agents.map((a) => a.name);
           const nodes = (await nodeTruth(to)).map((n) => n.name);
           const look = async () => {

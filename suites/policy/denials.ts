@@ -2,6 +2,7 @@ import { dropReasons } from "#harness/cilium/agent/drops.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { judgeDenial } from "#harness/testkit/absence.ts";
 import type { ClusterPair } from "#harness/testkit/define-suite.ts";
@@ -74,6 +75,12 @@ export function inwards(kit: Kit, pair: ClusterPair): Promise<Verdict> {
       // The policy exists only in the other cluster, so it does not apply to this one's server with the same labels.
       { from, role: "denied", to: from },
     ],
+    meanwhile: async () =>
+      failedBecause(
+        (await from.kube.list(kinds.ciliumNetworkPolicy, kit.namespace)).map(
+          (p) => `policy ${p.metadata.name} of ${to.name} is in ${from.name} too`,
+        ),
+      ),
   });
 }
 
@@ -271,7 +278,11 @@ export async function bothMeanings(kit: Kit): Promise<Found> {
     clusters.map((to, i) => meaningOf(kit, clusters[(i + 1) % clusters.length] ?? to, to)),
   );
   const facts = Object.fromEntries(seen.map(({ cluster, own }) => [cluster, own]));
-  if (new Set(seen.map((s) => s.own)).size === 2) return { verdict: combine(seen.map((s) => s.verdict)), facts };
-  const all = seen.map(({ cluster, own }) => `policy ingress-by-label-alone of ${cluster}: ${own ? "own" : "every"} cluster`);
-  return { verdict: failedBecause([`only one meaning was tested: ${all.join(", ")}`]), facts };
+  const all = seen.map(
+    ({ cluster, own }) => `policy ingress-by-label-alone of ${cluster}: ${own ? "own" : "every"} cluster`,
+  );
+  const one = failedBecause(
+    new Set(seen.map((s) => s.own)).size === 2 ? [] : [`only one meaning was tested: ${all.join(", ")}`],
+  );
+  return { verdict: combine([one, ...seen.map((s) => s.verdict)]), facts };
 }

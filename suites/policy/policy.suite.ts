@@ -1,5 +1,4 @@
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, type DefineTest, defineSuite, type TestInfo } from "#harness/testkit/define-suite.ts";
@@ -116,11 +115,6 @@ function inwardsTest(test: DefineTest<PolicyContext>, pair: ClusterPair): void {
   test(`${pair.name} > inwards: ${to.name}'s server accepts the allowed client of ${from.name} on its port, and no other`, {
     spec,
   }, async ({ mesh, namespace, setup, within, expect }) => {
-    const { from } = pairIn(mesh, pair);
-    expect(
-      (await from.kube.list(kinds.ciliumNetworkPolicy, namespace)).map((p) => p.metadata.name),
-      `policies in ${from.name}`,
-    ).toEqual([]);
     expect(await inwards({ mesh, namespace, setup, within }, pair)).toPass();
   });
 }
