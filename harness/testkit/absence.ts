@@ -16,7 +16,7 @@ const paced = {
 } as const;
 
 /** A dropped request of a watched flow need not be waited for any longer: an answer takes milliseconds. */
-const watchedTimeoutMs = 1000;
+const watchedTimeoutMs = 500;
 
 /** A path that should be closed is looked at often before it is watched; the watch sees what this misses. */
 const lookTimeoutMs = 500;

@@ -4,7 +4,13 @@ import { askFrom, type Vantage } from "./vantage.ts";
 
 /** Requests of one client pod to one address and port, by one protocol. */
 export interface Flow {
-  readonly client: { readonly cluster: Cluster; readonly namespace: string; readonly pod: string };
+  readonly client: {
+    readonly cluster: Cluster;
+    readonly namespace: string;
+    readonly pod: string;
+    /** `prober` by default. */
+    readonly container?: string;
+  };
   readonly protocol: AskTarget["protocol"];
   readonly host: string;
   readonly port: number;
@@ -38,7 +44,7 @@ export async function askFlows(
       const [{ client }] = own as [Flow, ...Flow[]];
       const reply = await askFrom(
         client.cluster.kube,
-        { namespace: client.namespace, pod: client.pod },
+        client,
         {
           asks: own.map(({ protocol, host, port }) => ({
             protocol,

@@ -11,6 +11,7 @@ import { answersToSeeAll } from "#harness/lib/stats.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { judgeWithdrawal, servedFlows } from "#harness/testkit/absence.ts";
+import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort, echoService } from "#harness/workloads/echo.ts";
@@ -18,7 +19,11 @@ import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import { settledInTime } from "#harness/workloads/settled.ts";
 
-const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
+const services = { plain: "echo", old: "echo-old" } as const;
+
+/** The service whose annotations the tests of a pair change. */
+const changingOf = ({ from }: { readonly from: { readonly name: string } }): string =>
+  `echo-changing-${from.name}`;
 
 /** Two ports of one service with the same target port. */
 const twoPorts = { name: "echo-two-ports", ports: { first: 80, second: 8000 } } as const;
@@ -41,15 +46,19 @@ export default defineSuite(
       await settledInTime([
         serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, within.settle),
         serveEverywhere(echo, services.old, { [annotation.oldGlobal]: "true" }, within.settle),
-        serveEverywhere(echo, services.changing, { [annotation.global]: "true" }, within.settle),
+        ...echo.clusters.map((from) =>
+          serveEverywhere(echo, changingOf({ from }), { [annotation.global]: "true" }, within.settle),
+        ),
       ]);
     },
   },
   ({ pairs, test }) => {
+    // Each pair changes a service of its own, so both ways are tested at once.
+    const unshared = bothWays(pairs, notShared);
     for (const pair of pairs) {
       servedTests(test, pair);
       twoPortsTest(test, pair);
-      sharedTest(test, pair);
+      sharedTest(test, pair, unshared);
       loadBalancerTest(test, pair);
       withoutGlobalTest(test, pair);
     }
@@ -136,7 +145,7 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
     expect(
       combine([
-        failedBecause(answers.bad.slice(0, 3)),
+        failedBecause(answers.bad.slice(0, 3).map((b) => `service ${services.old}: ${b}`)),
         judgeSameSet(
           `${from.name} -> service ${services.old}, backends that answered`,
           [...new Set(answers.good)],
@@ -189,27 +198,38 @@ function twoPortsTest(test: DefineTest<void>, pair: ClusterPair): void {
   });
 }
 
-function sharedTest(test: DefineTest<void>, pair: ClusterPair): void {
+type Kit = Pick<SuiteFixtures, "mesh" | "echo" | "budgets" | "run" | "within">;
+
+async function notShared(kit: Kit, pair: ClusterPair): Promise<Verdict> {
+  const { mesh, echo, budgets, within } = kit;
+  const { from, to } = pairIn(mesh, pair);
+  const service = changingOf(pair);
+  const sharing = mesh.clusters.filter((c) => c !== to);
+  await using undo = new AsyncDisposableStack();
+  return await judgeWithdrawal(
+    await servedFlows({ echo, client: from, service, of: [to], remaining: sharing }),
+    {
+      withdraw: async () => {
+        undo.use(await annotated(to, service, { [annotation.shared]: "false" }, kit));
+        await waitUntilServedBy(from, { echo, service, by: sharing }, within.sync);
+        await waitUntilServedBy(to, { echo, service, by: mesh.clusters }, within.sync);
+      },
+      restore: () => undo.disposeAsync(),
+    },
+    { timeoutMs: budgets.requestMs, within: within.sync },
+  );
+}
+
+function sharedTest(
+  test: DefineTest<void>,
+  pair: ClusterPair,
+  unshared: (kit: Kit, pair: ClusterPair) => Promise<Verdict>,
+): void {
   const { from, to } = pair;
   test(`${pair.name} > shared "false" in ${to.name} takes its backends away from ${from.name}, not from itself`, {
     spec,
   }, async ({ mesh, echo, budgets, run, within, expect }) => {
-    const { from, to } = pairIn(mesh, pair);
-    const sharing = mesh.clusters.filter((c) => c !== to);
-    await using undo = new AsyncDisposableStack();
-    const verdict = await judgeWithdrawal(
-      await servedFlows({ echo, client: from, service: services.changing, of: [to], remaining: sharing }),
-      {
-        withdraw: async () => {
-          undo.use(await annotated(to, { [annotation.shared]: "false" }, { mesh, echo, budgets, run }));
-          await waitUntilServedBy(from, { echo, service: services.changing, by: sharing }, within.sync);
-          await waitUntilServedBy(to, { echo, service: services.changing, by: mesh.clusters }, within.sync);
-        },
-        restore: () => undo.disposeAsync(),
-      },
-      { timeoutMs: budgets.requestMs, within: within.sync },
-    );
-    expect(verdict).toPass();
+    expect(await unshared({ mesh, echo, budgets, run, within }, pair)).toPass();
   });
 }
 
@@ -257,7 +277,7 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
   }, async ({ mesh, echo, budgets, run, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     const others = mesh.clusters.filter((c) => c !== from);
-    const service = services.changing;
+    const service = changingOf(pair);
     await using undo = new AsyncDisposableStack();
     const verdict = await judgeWithdrawal(
       [
@@ -266,7 +286,7 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
       ],
       {
         withdraw: async () => {
-          undo.use(await annotated(from, { [annotation.global]: null }, { mesh, echo, budgets, run }));
+          undo.use(await annotated(from, service, { [annotation.global]: null }, { mesh, echo, budgets, run }));
           await waitUntilServedBy(from, { echo, service, by: [from] }, within.sync);
           await waitUntilServedBy(to, { echo, service, by: others }, within.sync);
         },
@@ -284,10 +304,10 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
  */
 async function annotated(
   cluster: Cluster,
+  name: string,
   changes: Record<string, string | null>,
   { mesh, echo, budgets, run }: Pick<SuiteFixtures, "mesh" | "echo" | "budgets" | "run">,
 ): Promise<AsyncDisposable> {
-  const name = services.changing;
   const before = (await echo.service(cluster, name)).metadata.annotations ?? {};
   await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: changes } });
   return {

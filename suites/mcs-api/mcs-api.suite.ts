@@ -50,7 +50,8 @@ async function forgetsImport(
   const vantages = (await everyVantageOf(from.kube)).slice(-1);
   const flowsNow = async (): Promise<Flow[]> =>
     serviceFlows(from, vantages, {
-      name,
+      // With the exporter's name, which is the one to suspect.
+      name: `${name} of ${to.name}`,
       ip: await importedAddress(from, namespace, to, within.sync),
       http: 80,
       udp: 81,

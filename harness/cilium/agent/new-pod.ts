@@ -18,16 +18,24 @@ export interface StandalonePod extends AsyncDisposable {
 /** A pod with its own Cilium endpoint; disposing of the handle removes it. */
 export async function standalonePod(
   cluster: Cluster,
-  options: { namespace: string; name: string; image: string; withinMs: number; signal: AbortSignal },
+  options: {
+    namespace: string;
+    name: string;
+    image: string;
+    /** `pause` of agnhost by default. */
+    args?: readonly string[];
+    withinMs: number;
+    signal: AbortSignal;
+  },
 ): Promise<StandalonePod> {
-  const { namespace, name } = options;
+  const { namespace, name, args = ["pause"] } = options;
   await cluster.kube.apply({
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name, namespace, labels: { app: name } },
     spec: {
       terminationGracePeriodSeconds: 0,
-      containers: [{ name: "pause", image: options.image, imagePullPolicy: "IfNotPresent", args: ["pause"] }],
+      containers: [{ name: "pause", image: options.image, imagePullPolicy: "IfNotPresent", args }],
     },
   });
   const endpoint = await cluster.kube.until(
