@@ -71,7 +71,7 @@ export const survivors = (affinity: Affinity, { mesh, target, client }: Roles): 
   ).map((c) => c.name);
 
 /**
- * Limit of an outage in a failover. Beside a certification's traffic on the same machine, at least that of any gap in
+ * Limit of the lost time in a failover. Beside a certification's traffic on the same machine, at least that of any gap in
  * it.
  */
 const failoverWithinMs = ({ budgets, probeIntervalFactor }: ScenarioContext): number =>
@@ -127,6 +127,8 @@ export async function measureScenario(
     horizonMs: budgets[scenario.horizon],
     holdMs: scenario.hold === undefined ? 0 : budgets[scenario.hold],
     stableMs: budgets.stableMs,
+    gapShare: budgets.gapShare,
+    lossBursts: budgets.lossBursts,
     settleMs: budgets.settleMs,
     mainEveryMs: budgets.probeEveryMs * probeIntervalFactor,
     otherEveryMs: budgets.probeOthersEveryMs * probeIntervalFactor,

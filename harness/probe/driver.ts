@@ -49,7 +49,7 @@ const silentLimitMs = 5000;
 /** Younger requests may still be unanswered. */
 const inFlightMs = 200;
 /** How much of a stream stays in memory: enough for any interval that `settled` checks. */
-const recentMs = 5000;
+const recentMs = 8000;
 
 /**
  * A running open-loop prober: one process, one clock, one or more streams of requests. The histories grow on disk and

@@ -3,7 +3,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { comparable, judgeByBaseline } from "#harness/judge/baseline.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
-import { type Measured, methodVersion } from "#harness/measure/measure.ts";
+import type { Measured } from "#harness/measure/measure.ts";
 import {
   measureScenario,
   type Scenario,
@@ -11,7 +11,7 @@ import {
   serviceOf,
 } from "#harness/measure/scenarios.ts";
 import { readSeries } from "#harness/measure/series.ts";
-import type { Affinity, Setting } from "#harness/model/measurement.ts";
+import { type Affinity, methodVersion, type Setting } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
@@ -102,6 +102,7 @@ export function scenarioTests<S>(
         historyFile,
         keepFacts,
         keepMeasurement,
+        keepLosses,
         expect,
       }) => {
         const setting = settingOf(mesh);
@@ -111,6 +112,7 @@ export function scenarioTests<S>(
         const measured = await measureScenario(context, scenario, { target, other }, historyFile);
         const measurement = { ...measured.figures, runId: run.runId, at: wallLabel(), setting };
         keepMeasurement(measurement);
+        await keepLosses(measured.losses, measurement);
         keepFacts(factsOf(measured));
         expect(byBaseline(measured.verdict, measurement, run.baseline, budgets)).toPass();
       });
@@ -144,16 +146,25 @@ function held(
 }
 
 function factsOf({ figures }: Measured): Record<string, number | string | null | undefined> {
+  const { away, back, phases, prober } = figures;
   return {
-    outageMs: figures.away.recovered ? figures.away.outageMs : "not recovered",
-    lost: figures.away.lost,
-    longestGapMs: figures.away.longestGapMs,
-    backOutageMs: figures.back.outageMs,
-    ...Object.fromEntries(figures.phases.links.map((l) => [`link up to: ${l.upTo}, ms`, l.ms])),
-    unexplainedMs: figures.phases.unexplainedMs,
-    latenessP99Ms: figures.prober.latenessP99Ms,
-    cpuShare: figures.prober.cpuShare,
-    allCpuShare: figures.prober.allCpuShare,
+    recovered: away.recovered ? "yes" : "no",
+    lost: away.lost,
+    lostTimeMs: away.lostTimeMs,
+    longestGapMs: away.longestGapMs,
+    bursts: away.bursts,
+    firstLossMs: away.firstLossMs,
+    lastLossMs: away.lastLossMs,
+    slow: away.slow,
+    backLostTimeMs: back.lostTimeMs,
+    heldForMs: figures.heldForMs,
+    ...Object.fromEntries(
+      phases.links.map((l) => [`link up to: ${l.upTo}, ms`, l.resolved ? l.ms : "not resolved"]),
+    ),
+    "not accounted for, ms": phases.unexplainedMs,
+    latenessP99Ms: prober.latenessP99Ms,
+    cpuShare: prober.cpuShare,
+    allCpuShare: prober.allCpuShare,
   };
 }
 

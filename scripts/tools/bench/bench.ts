@@ -105,7 +105,7 @@ export async function benchProber(lab: string, signal: AbortSignal): Promise<str
     // Skip the program's start, two seconds.
     const facts = rigFacts(history, 2000);
     lines.push(
-      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, max ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${failoverFacts(history, { stableMs: 1000, sinceMs: 0 }).lost} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
+      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, max ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${failoverFacts(history, { sinceMs: 0 }).lost} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
     );
   }
   await rm(dir, { recursive: true, force: true });
