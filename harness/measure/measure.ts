@@ -9,7 +9,7 @@ import { missedDeadline } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import { given } from "#harness/lib/given.ts";
 import { hundredths } from "#harness/lib/stats.ts";
-import type { LossLimits, Point } from "#harness/model/loss-record.ts";
+import type { LossLimits, Point, ShareRange } from "#harness/model/loss-record.ts";
 import { type Affinity, type Measurement, methodVersion, recoveryMs } from "#harness/model/measurement.ts";
 import type { Verdict } from "#harness/model/verdict.ts";
 import { prioritisePods, prioritiseSelf } from "#harness/platform/priority.ts";
@@ -27,6 +27,12 @@ export interface Expected {
   readonly backWithinMs: number;
   /** For clients of the other clusters, if the fault must not affect them. */
   readonly othersWithinMs?: number;
+  /**
+   * The share of requests that is lost just before the fault is removed, if clients cannot recover earlier, by what
+   * Cilium documents: for clients of the client cluster, and of the others.
+   */
+  readonly lostAtEnd?: ShareRange;
+  readonly othersLostAtEnd?: ShareRange;
   /** The most bursts of losses, if the fault itself has more parts than the budget allows. */
   readonly bursts?: number;
 }
@@ -181,6 +187,7 @@ function expectedOf(options: MeasureOptions, isClient: boolean): Point["expected
   const withinMs = isClient ? awayWithinMs : othersWithinMs;
   const moves = isClient && movesTo !== undefined && withinMs !== undefined;
   return given({
+    lostAtEnd: isClient ? expected.lostAtEnd : expected.othersLostAtEnd,
     away: withinMs === undefined ? undefined : limits(withinMs),
     move: moves
       ? {
