@@ -6,7 +6,7 @@ const flow = "east/denied -> west/server (10.2.1.7:8080/http)";
 const answer = (outcome: AskAnswer["outcome"], body = ""): AskAnswer => ({ outcome, body, detail: "", ms: 1 });
 const ok = answer("ok", "server");
 /** As many requests as needed, at an interval that just reaches the time. */
-const watched = (of: (i: number) => AskAnswer, count: number = absence.requests, overMs = absence.overMs) =>
+const watched = (of: (i: number) => AskAnswer, count: number = absence.requests, overMs: number = absence.overMs) =>
   Array.from({ length: count }, (_, i) => ({ ...of(i), sentMs: (i * overMs) / (count - 1) }));
 const silent = watched(() => answer("timeout"));
 

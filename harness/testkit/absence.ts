@@ -2,10 +2,9 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { absence, judgeControl, judgeDenied, judgeServed, judgeWithdrawn } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
-import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { askFlows, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
+import { type Answers, askFlows, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import type { Waiting } from "./within.ts";
 
@@ -29,17 +28,17 @@ export interface Asking {
 }
 
 /** Many requests on every flow over the time that an absence needs. */
-export const watch = (flows: readonly Flow[], { within }: Asking): Promise<AskAnswer[][]> =>
+export const watch = (flows: readonly Flow[], { within }: Asking): Promise<readonly Answers[]> =>
   askFlows(flows, { ...paced, timeoutMs: watchedTimeoutMs, signal: within.signal });
 
 /** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
 async function controlled(
   flows: readonly Flow[],
   count: number,
-  judge: (answers: AskAnswer[][]) => Verdict,
+  judge: (answers: readonly Answers[]) => Verdict,
   { timeoutMs, within }: Asking,
-): Promise<{ readonly answers: AskAnswer[][]; readonly verdict: Verdict }> {
-  let answers: AskAnswer[][] = flows.map(() => []);
+): Promise<{ readonly answers: readonly Answers[]; readonly verdict: Verdict }> {
+  let answers: readonly Answers[] = flows.map(() => []);
   const verdict = await judgedInTime(
     async () => {
       answers = await askFlows(flows, { count, timeoutMs, signal: within.signal });
@@ -67,9 +66,9 @@ export const judgeOpen = async (flows: readonly Flow[], when: string, asking: As
 
 export interface Denial {
   /** Denies the flows. */
-  readonly deny: () => Promise<unknown>;
+  readonly deny: () => PromiseLike<unknown>;
   /** Opens them again. */
-  readonly permit: () => Promise<unknown>;
+  readonly permit: () => PromiseLike<unknown>;
   /** Flows that stay open meanwhile. */
   readonly open?: readonly Flow[];
   /** Beside the watch, such as a look at the agent's drops; its verdict counts too. */
@@ -131,7 +130,7 @@ async function enforcedNow(
     askFlows(closed, { ...one, timeoutMs: lookTimeoutMs }),
     askFlows(others, { ...one, timeoutMs }),
   ]);
-  const expected = (flows: readonly Flow[], answers: AskAnswer[][], isOpen: boolean) =>
+  const expected = (flows: readonly Flow[], answers: readonly Answers[], isOpen: boolean) =>
     flows.map(({ from, to }, i) => {
       const { outcome = "error", detail = "no answer" } = answers[i]?.[0] ?? {};
       return { path: { from, to, outcome, detail }, open: isOpen };
@@ -150,8 +149,8 @@ export interface ServedFlow {
 
 export interface Withdrawal {
   /** Withdraws the backends; ends once that has had its effect. */
-  readonly withdraw: () => Promise<unknown>;
-  readonly restore: () => Promise<unknown>;
+  readonly withdraw: () => PromiseLike<unknown>;
+  readonly restore: () => PromiseLike<unknown>;
 }
 
 /** At this number, one look in 100,000 misses one of two backends; the next look sees it. */

@@ -21,6 +21,9 @@ export interface Flow {
 
 export const flowName = ({ from, to }: Pick<Flow, "from" | "to">): string => `${from} -> ${to}`;
 
+/** Of one flow, in the order of sending where that has an interval. */
+export type Answers = readonly AskAnswer[];
+
 export interface FlowAsking {
   /** Of each flow. */
   readonly count: number;
@@ -34,11 +37,11 @@ export interface FlowAsking {
 export async function askFlows(
   flows: readonly Flow[],
   { count, everyMs, timeoutMs, signal }: FlowAsking,
-): Promise<AskAnswer[][]> {
+): Promise<readonly Answers[]> {
   const byClient = Map.groupBy(flows, ({ client }) =>
     [client.cluster.name, client.namespace, client.pod].join("/"),
   );
-  const answers = new Map<Flow, AskAnswer[]>();
+  const answers = new Map<Flow, Answers>();
   await Promise.all(
     [...byClient.values()].map(async (own) => {
       const [{ client }] = own as [Flow, ...Flow[]];

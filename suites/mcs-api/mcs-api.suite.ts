@@ -5,7 +5,6 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
-import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import { judgeOpen, watch } from "#harness/testkit/absence.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
@@ -13,7 +12,7 @@ import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts"
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
 import { echoService } from "#harness/workloads/echo.ts";
-import { type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
+import { type Answers, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
 import { addressesOf, awaitImport, awaitNoImport, exportOf } from "#harness/workloads/mcs.ts";
 import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { everyVantageOf, oneVantageOf, resolveFrom } from "#harness/workloads/vantage.ts";
@@ -60,7 +59,7 @@ async function forgetsImport(
   const before = await judgeOpen(flows, "before the withdrawal", asking);
   if (before.outcome !== "pass") return before;
   await to.kube.remove(kinds.serviceExport, namespace, name);
-  let during: AskAnswer[][] = [];
+  let during: readonly Answers[] = [];
   try {
     await awaitNoImport(from, { namespace, name }, within.sync);
     during = await watch(flows, asking);

@@ -27,7 +27,7 @@ export interface Found {
   readonly facts?: Facts;
 }
 
-interface Denied {
+export interface Denied {
   readonly policy: () => Promise<AsyncDisposable>;
   readonly closed: readonly Path[];
   readonly open: readonly Path[];
@@ -35,7 +35,7 @@ interface Denied {
 }
 
 /** Denies paths by a policy, which is gone at the end in any case. */
-async function deniedBy({ setup, within }: Kit, { policy, closed, open, meanwhile }: Denied): Promise<Verdict> {
+export async function deniedBy({ setup, within }: Kit, { policy, closed, open, meanwhile }: Denied): Promise<Verdict> {
   await using applied = new AsyncDisposableStack();
   return await judgeDenial(
     closed.map(setup.flow),
