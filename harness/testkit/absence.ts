@@ -9,13 +9,13 @@ import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import type { Waiting } from "./within.ts";
 
 /** A little more than needed, so that a late first request does not shorten the time. */
-const paced = {
+export const paced = {
   count: absence.requests + 10,
   everyMs: Math.ceil((absence.overMs / (absence.requests - 1)) * 10) / 10,
 } as const;
 
-/** A dropped request of a watched flow need not be waited for any longer: an answer takes milliseconds. */
-const watchedTimeoutMs = 500;
+/** A dropped request of a closed flow need not be waited for any longer: an answer takes milliseconds. */
+export const closedTimeoutMs = 500;
 
 /** A path that should be closed is looked at often before it is watched; the watch sees what this misses. */
 const lookTimeoutMs = 500;
@@ -27,9 +27,15 @@ export interface Asking {
   readonly within: Waiting;
 }
 
-/** Many requests on every flow over the time that an absence needs. */
-export const watch = (flows: readonly Flow[], { within }: Asking): Promise<readonly Answers[]> =>
-  askFlows(flows, { ...paced, timeoutMs: watchedTimeoutMs, signal: within.signal });
+/** Many requests on flows that nobody should answer, over the time that an absence needs. */
+export const watchClosed = (flows: readonly Flow[], { within: { signal } }: Asking): Promise<readonly Answers[]> =>
+  askFlows(flows, { ...paced, timeoutMs: closedTimeoutMs, signal });
+
+/** The same on flows of which every request must be answered. */
+export const watchServed = (
+  flows: readonly Flow[],
+  { timeoutMs, within: { signal } }: Asking,
+): Promise<readonly Answers[]> => askFlows(flows, { ...paced, timeoutMs, signal });
 
 /** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
 async function controlled(
@@ -90,7 +96,7 @@ export async function judgeDenial(
   await denial.deny();
   const enforced = await enforcedInTime(closed, others, asking);
   if (enforced.outcome !== "pass") return enforced;
-  const [during, meanwhile] = await Promise.all([watch(closed, asking), denial.meanwhile?.()]);
+  const [during, meanwhile] = await Promise.all([watchClosed(closed, asking), denial.meanwhile?.()]);
   const still = await enforcedNow([], others, asking);
   await denial.permit();
   const after = await open(closed, "after the denial", asking);
@@ -180,7 +186,7 @@ export async function judgeWithdrawal(
   if (before.verdict.outcome !== "pass") return before.verdict;
   await withdraw();
   const expected = await Promise.all(served.map((s) => s.expected()));
-  const during = await watch(flows, asking);
+  const during = await watchServed(flows, asking);
   await restore();
   const returned = await Promise.all(served.map((s) => s.returned?.() ?? s.withdrawn));
   const after = await servedBy("after", returned);

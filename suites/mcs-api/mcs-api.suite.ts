@@ -6,7 +6,7 @@ import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
-import { judgeOpen, watch } from "#harness/testkit/absence.ts";
+import { judgeOpen, watchClosed } from "#harness/testkit/absence.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
@@ -62,7 +62,7 @@ async function forgetsImport(
   let during: readonly Answers[] = [];
   try {
     await awaitNoImport(from, { namespace, name }, within.sync);
-    during = await watch(flows, asking);
+    during = await watchClosed(flows, asking);
   } finally {
     await to.kube.apply(exportOf(namespace, name));
   }

@@ -5,7 +5,7 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
-import { judgeOpen, watch } from "#harness/testkit/absence.ts";
+import { judgeOpen, watchClosed, watchServed } from "#harness/testkit/absence.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
@@ -72,7 +72,7 @@ async function answeredOnly(kit: Kit, request: Request, signal: AbortSignal): Pr
   const asking = { timeoutMs: budgets.requestMs, within: within.sync };
   const before = await judgeOpen(own, "its cluster's own service before", asking);
   const expected = await echo.allPods(by);
-  const during = await watch(flows, asking);
+  const during = await watchServed(flows, asking);
   const after = await judgeOpen(own, "its cluster's own service after", asking);
   return combine([
     before,
@@ -105,7 +105,7 @@ export function trafficPoints({ pair, test }: PointsOf): void {
     const asking = { timeoutMs: budgets.requestMs, within: within.sync };
     expect(await judgeOpen(own, "in its own cluster before", asking)).toPass();
     const flows = await namedFlows(mesh.clusters, service, clustersetName(namespace, service));
-    const during = await watch(flows, asking);
+    const during = await watchClosed(flows, asking);
     const imported = await Promise.all(
       mesh.clusters.map(async (c) =>
         (await c.kube.get(kinds.serviceImport, namespace, service)) === undefined
