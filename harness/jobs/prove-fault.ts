@@ -117,7 +117,13 @@ async function runAgain(
     const why = again?.reasons.join("; ").slice(0, 500) ?? "it was not run";
     if (again?.outcome === "fail") errors.push(`${name} still fails after healing: ${why}`);
     else
-      cells.push({ fault, test: name, state: "unknown", outcome: "unknown", message: `after healing: ${why}` });
+      cells.push({
+        fault,
+        test: name,
+        state: "unknown",
+        outcome: "unknown",
+        message: `after healing: ${why}`,
+      });
   }
 }
 

@@ -3,11 +3,19 @@ import type { AskAnswer } from "#harness/model/probe-wire.ts";
 import { absence, judgeDenied, judgeGone, judgeWithdrawn } from "./absence.ts";
 
 const flow = "east/denied -> west/server (10.2.1.7:8080/http)";
-const answer = (outcome: AskAnswer["outcome"], body = ""): AskAnswer => ({ outcome, body, detail: "", ms: 1 });
+const answer = (outcome: AskAnswer["outcome"], body = ""): AskAnswer => ({
+  outcome,
+  body,
+  detail: "",
+  ms: 1,
+});
 const ok = answer("ok", "server");
 /** As many requests as needed, at an interval that just reaches the time. */
-const watched = (of: (i: number) => AskAnswer, count: number = absence.requests, overMs: number = absence.overMs) =>
-  Array.from({ length: count }, (_, i) => ({ ...of(i), sentMs: (i * overMs) / (count - 1) }));
+const watched = (
+  of: (i: number) => AskAnswer,
+  count: number = absence.requests,
+  overMs: number = absence.overMs,
+) => Array.from({ length: count }, (_, i) => ({ ...of(i), sentMs: (i * overMs) / (count - 1) }));
 const silent = watched(() => answer("timeout"));
 
 describe("a denial", () => {
@@ -61,8 +69,16 @@ describe("a withdrawal", () => {
   });
 
   test.each([
-    ["one answer of a withdrawn pod", { during: watched((i) => (i === 9 ? other : own)) }, /echo-west-1 answered 1 of 460.*should not serve/],
-    ["a lost request", { during: watched((i) => (i === 9 ? answer("timeout") : own)) }, /1 of 460 requests were not answered/],
+    [
+      "one answer of a withdrawn pod",
+      { during: watched((i) => (i === 9 ? other : own)) },
+      /echo-west-1 answered 1 of 460.*should not serve/,
+    ],
+    [
+      "a lost request",
+      { during: watched((i) => (i === 9 ? answer("timeout") : own)) },
+      /1 of 460 requests were not answered/,
+    ],
     ["it never answered", { before: [own, own] }, /before the withdrawal: no answer from echo-west-1/],
     ["it does not come back", { after: [own] }, /after the withdrawal: no answer from echo-west-1/],
   ])("fails: %s", (_, over, reason) => {
@@ -73,7 +89,9 @@ describe("a withdrawal", () => {
 
   test("of no pod, or to no pod, proves nothing", () => {
     expect(judged({}, { expected: [], withdrawn: ["echo-west-1"] }).outcome).toBe("fail");
-    expect(judged({ before: [own], after: [own] }, { expected: ["echo-east-1"], withdrawn: [] }).outcome).toBe("fail");
+    expect(
+      judged({ before: [own], after: [own] }, { expected: ["echo-east-1"], withdrawn: [] }).outcome,
+    ).toBe("fail");
   });
 
   test("too few requests are unknown", () => {
@@ -82,7 +100,22 @@ describe("a withdrawal", () => {
 });
 
 test("an address is gone if nobody answers in enough requests", () => {
-  expect(judgeGone(flow, watched((i) => answer(i % 2 === 0 ? "timeout" : "error"))).outcome).toBe("pass");
-  expect(judgeGone(flow, watched((i) => answer(i === 100 ? "ok" : "error"))).outcome).toBe("fail");
-  expect(judgeGone(flow, watched(() => answer("error"), 100)).outcome).toBe("unknown");
+  expect(
+    judgeGone(
+      flow,
+      watched((i) => answer(i % 2 === 0 ? "timeout" : "error")),
+    ).outcome,
+  ).toBe("pass");
+  expect(
+    judgeGone(
+      flow,
+      watched((i) => answer(i === 100 ? "ok" : "error")),
+    ).outcome,
+  ).toBe("fail");
+  expect(
+    judgeGone(
+      flow,
+      watched(() => answer("error"), 100),
+    ).outcome,
+  ).toBe("unknown");
 });

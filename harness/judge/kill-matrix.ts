@@ -78,7 +78,15 @@ export function isSettled(
 }
 
 /** Worst first. Of cells of one test under one fault, as `--repeat` makes them, the worst counts. */
-const worstFirst: readonly CellState[] = ["survived", "unnamed", "weak", "broke", "unknown", "killed", "green"];
+const worstFirst: readonly CellState[] = [
+  "survived",
+  "unnamed",
+  "weak",
+  "broke",
+  "unknown",
+  "killed",
+  "green",
+];
 
 /** Each test under each fault once, in the order of the cells. */
 export function worstCells(cells: readonly KillCell[]): KillCell[] {

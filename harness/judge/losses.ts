@@ -120,7 +120,11 @@ export function describeLosses(losses: Readonly<Record<string, number>>): string
 }
 
 /** The share of requests lost among those sent in a part of a window; undefined if there were none. */
-export function lostShareOf({ runs }: Pick<Window, "runs">, fromMs: number, toMs: number): number | undefined {
+export function lostShareOf(
+  { runs }: Pick<Window, "runs">,
+  fromMs: number,
+  toMs: number,
+): number | undefined {
   let sent = 0;
   let lost = 0;
   for (const run of runs) {

@@ -82,7 +82,8 @@ export class ObjectWatcher {
         );
         if (found !== undefined) return inTime(found.value);
       } catch (error) {
-        if (error instanceof MeshproofError && (error.code === "aborted" || error.code === "late")) throw error;
+        if (error instanceof MeshproofError && (error.code === "aborted" || error.code === "late"))
+          throw error;
         seen = messageOf(error);
         cause = error;
       }

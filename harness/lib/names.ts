@@ -19,7 +19,8 @@ const kindNames =
 const parts = "kvstore|KVStoreMesh|clustermesh-apiserver|CoreDNS|operator|agents?";
 const word = "\\w[\\w.-]*";
 /** What follows a kind in a sentence and is no name. */
-const noName = "(?!(?:of|is|in|to|are|has|have|at|and|with|that|was|were|for|on|by|from|does|do|ready|left)\\b)";
+const noName =
+  "(?!(?:of|is|in|to|are|has|have|at|and|with|that|was|were|for|on|by|from|does|do|ready|left)\\b)";
 const objectPatterns = [
   // An address.
   /\d{1,3}(\.\d{1,3}){3}/,

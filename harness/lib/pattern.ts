@@ -16,10 +16,7 @@ function forPairs(pattern: string, clusters: readonly string[]): readonly string
     clusters
       .filter((to) => to !== from)
       .map((to) =>
-        pattern
-          .replaceAll("{pair}", `${from} -> ${to}`)
-          .replaceAll("{from}", from)
-          .replaceAll("{to}", to),
+        pattern.replaceAll("{pair}", `${from} -> ${to}`).replaceAll("{from}", from).replaceAll("{to}", to),
       ),
   );
 }

@@ -28,8 +28,10 @@ export interface Asking {
 }
 
 /** Many requests on flows that nobody should answer, over the time that an absence needs. */
-export const watchClosed = (flows: readonly Flow[], { within: { signal } }: Asking): Promise<readonly Answers[]> =>
-  askFlows(flows, { ...paced, timeoutMs: closedTimeoutMs, signal });
+export const watchClosed = (
+  flows: readonly Flow[],
+  { within: { signal } }: Asking,
+): Promise<readonly Answers[]> => askFlows(flows, { ...paced, timeoutMs: closedTimeoutMs, signal });
 
 /** The same on flows of which every request must be answered. */
 export const watchServed = (
@@ -85,11 +87,7 @@ export interface Denial {
  * Whether flows are denied, by METHOD.md's rule on absence: each is open before and after, and lets nothing through in
  * many requests over some time; the flows of `open` stay open.
  */
-export async function judgeDenial(
-  closed: readonly Flow[],
-  denial: Denial,
-  asking: Asking,
-): Promise<Verdict> {
+export async function judgeDenial(closed: readonly Flow[], denial: Denial, asking: Asking): Promise<Verdict> {
   const others = denial.open ?? [];
   const before = await open([...closed, ...others], "before the denial", asking);
   if (before.verdict.outcome !== "pass") return before.verdict;
@@ -114,11 +112,7 @@ export async function judgeDenial(
   ]);
 }
 
-const enforcedInTime = (
-  closed: readonly Flow[],
-  others: readonly Flow[],
-  asking: Asking,
-): Promise<Verdict> =>
+const enforcedInTime = (closed: readonly Flow[], others: readonly Flow[], asking: Asking): Promise<Verdict> =>
   judgedInTime(() => enforcedNow(closed, others, asking), {
     what: `${[...closed, ...others].map(flowName).join("; ")} to be as the policy says`,
     everyMs: 300,
@@ -178,11 +172,16 @@ export async function judgeWithdrawal(
       perBackend * 2 * Math.max(2, ...pods.map((p) => p.length)),
       (answers) =>
         combine(
-          flows.map((f, i) => judgeServed(`${flowName(f)}, ${when} the withdrawal`, answers[i] ?? [], pods[i] ?? [])),
+          flows.map((f, i) =>
+            judgeServed(`${flowName(f)}, ${when} the withdrawal`, answers[i] ?? [], pods[i] ?? []),
+          ),
         ),
       asking,
     );
-  const before = await servedBy("before", served.map((s) => s.withdrawn));
+  const before = await servedBy(
+    "before",
+    served.map((s) => s.withdrawn),
+  );
   if (before.verdict.outcome !== "pass") return before.verdict;
   await withdraw();
   const expected = await Promise.all(served.map((s) => s.expected()));

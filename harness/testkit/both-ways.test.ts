@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { bothWays } from "./both-ways.ts";
 
-const pair = (from: string, to: string) => ({ name: `${from} -> ${to}`, from: { name: from }, to: { name: to } });
+const pair = (from: string, to: string) => ({
+  name: `${from} -> ${to}`,
+  from: { name: from },
+  to: { name: to },
+});
 const pairs = [pair("a", "b"), pair("b", "a"), pair("a", "c"), pair("c", "a")] as const;
 
 test("the first of two opposite pairs does the work of both, once", async () => {

@@ -59,7 +59,10 @@ describe("the tables of prove", () => {
       const names = tests.get(suite) ?? [];
       for (const [fault, { mayFail }] of Object.entries(table)) {
         for (const pattern of mayFail)
-          expect(pattern, `${suite}.faults.yaml, ${fault}: a wildcard in mayFail hides what breaks`).not.toContain("*");
+          expect(
+            pattern,
+            `${suite}.faults.yaml, ${fault}: a wildcard in mayFail hides what breaks`,
+          ).not.toContain("*");
         const either = names.filter((name) => fate(fault, { suite, name }) === "either");
         expect(
           either.length,

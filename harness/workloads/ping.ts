@@ -44,11 +44,18 @@ print join(" ", map { $sent[$_] . ":" . ($got{$_} ? 1 : 0) } 0 .. $count - 1), "
 
 /** Echo requests of a pod to an address, from the pod's network namespace. Needs nodes on this machine. */
 export async function pingFrom(
-  { cluster, namespace, pod }: { readonly cluster: Cluster; readonly namespace: string; readonly pod: string },
+  {
+    cluster,
+    namespace,
+    pod,
+  }: { readonly cluster: Cluster; readonly namespace: string; readonly pod: string },
   host: string,
   { count, everyMs = 100, timeoutMs, signal }: FlowAsking,
 ): Promise<Answers> {
-  const client = found(await cluster.kube.get(kinds.pod, namespace, pod), `pod ${namespace}/${pod} in ${cluster.name}`);
+  const client = found(
+    await cluster.kube.get(kinds.pod, namespace, pod),
+    `pod ${namespace}/${pod} in ${cluster.name}`,
+  );
   const node = localNode(cluster, String(client.spec.nodeName));
   const pid = found(
     await podProcess(node, String(client.metadata.uid), signal),
@@ -56,7 +63,16 @@ export async function pingFrom(
   );
   const { stdout } = await onNode(
     node,
-    ["nsenter", "-t", String(pid), "-n", "perl", "-e", program, ...[host, count, everyMs, timeoutMs].map(String)],
+    [
+      "nsenter",
+      "-t",
+      String(pid),
+      "-n",
+      "perl",
+      "-e",
+      program,
+      ...[host, count, everyMs, timeoutMs].map(String),
+    ],
     { signal, timeoutMs: 30_000 + count * everyMs + timeoutMs },
   );
   const answers = stdout.trim().split(/\s+/).map(answerOf);

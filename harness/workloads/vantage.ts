@@ -4,8 +4,8 @@ import { tolerateAll } from "#harness/kube/tolerations.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { parseRecord, type RecordSource } from "#harness/lib/records.ts";
-import { withoutAgent } from "#harness/semantics/agents.ts";
 import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
+import { withoutAgent } from "#harness/semantics/agents.ts";
 
 /** The lab's own namespace, for vantage points and the canary. Suites create their own namespaces. */
 export const systemNamespace = "meshproof";

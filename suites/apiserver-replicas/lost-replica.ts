@@ -102,7 +102,8 @@ export const killed: Lose = async (cluster, replica, within) => {
     await untilReplicas(
       cluster,
       `the killed clustermesh-apiserver ${replica.metadata.name} to be unready`,
-      (pods) => (pods.some((p) => p.metadata.uid === uid && podReady(p)) ? notYet("ready") : ready(undefined)),
+      (pods) =>
+        pods.some((p) => p.metadata.uid === uid && podReady(p)) ? notYet("ready") : ready(undefined),
       within,
     );
     return back;

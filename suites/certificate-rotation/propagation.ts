@@ -10,7 +10,13 @@ import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts"
 import { annotation } from "#harness/semantics/annotations.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import type { Flow } from "#harness/workloads/flows.ts";
-import { appliedPolicy, askFlow, policyFlow, policyObject, serverPod } from "#harness/workloads/policy-workload.ts";
+import {
+  appliedPolicy,
+  askFlow,
+  policyFlow,
+  policyObject,
+  serverPod,
+} from "#harness/workloads/policy-workload.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 export interface Kit {
@@ -62,7 +68,10 @@ export async function propagateWhile(start: () => Promise<unknown>, kit: Kit): P
         pairs.map(({ from, to }) => roundOf({ kit, number, from, to, ip: servers.get(from.name) ?? "" })),
       );
       for (const [i, { name }] of pairs.entries())
-        verdicts.set(name, combine([verdicts.get(name) ?? failedBecause([]), results[i] ?? failedBecause([])]));
+        verdicts.set(
+          name,
+          combine([verdicts.get(name) ?? failedBecause([]), results[i] ?? failedBecause([])]),
+        );
     } while (!isOver && [...verdicts.values()].every((v) => v.outcome === "pass"));
   };
   const busy = start().finally(() => {
@@ -95,9 +104,7 @@ async function changesLearned({ kit, number, from, to, ip }: Round): Promise<Ver
     from,
     policyObject(namespace, `allow-${name}`, {
       endpointSelector: { matchLabels: { role: "server" } },
-      ingress: [
-        { fromEndpoints: [{ matchLabels: { app: name, "io.cilium.k8s.policy.cluster": to.name } }] },
-      ],
+      ingress: [{ fromEndpoints: [{ matchLabels: { app: name, "io.cilium.k8s.policy.cluster": to.name } }] }],
     }),
   );
   await using pod = await standalonePod(to, {

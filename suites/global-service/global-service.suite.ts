@@ -256,7 +256,11 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
         const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
         const sample = await sampleBackends(from, { ip }, request);
         return combine([
-          judgeSameSet(`${from.name} -> LoadBalancer of ${to.name} (${ip})`, [...new Set(sample.good)], expected),
+          judgeSameSet(
+            `${from.name} -> LoadBalancer of ${to.name} (${ip})`,
+            [...new Set(sample.good)],
+            expected,
+          ),
           failedBecause(sample.bad.slice(0, 3)),
         ]);
       },
@@ -286,7 +290,9 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
       ],
       {
         withdraw: async () => {
-          undo.use(await annotated(from, service, { [annotation.global]: null }, { mesh, echo, budgets, run }));
+          undo.use(
+            await annotated(from, service, { [annotation.global]: null }, { mesh, echo, budgets, run }),
+          );
           await waitUntilServedBy(from, { echo, service, by: [from] }, within.sync);
           await waitUntilServedBy(to, { echo, service, by: others }, within.sync);
         },

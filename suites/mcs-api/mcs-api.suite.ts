@@ -39,10 +39,7 @@ async function importedAddress(
 type Kit = Pick<SuiteFixtures, "mesh" | "namespace" | "budgets" | "within">;
 
 /** Nobody answers at an import's address once the only export is withdrawn; before and after, somebody does. */
-async function forgetsImport(
-  { mesh, namespace, budgets, within }: Kit,
-  pair: ClusterPair,
-): Promise<Verdict> {
+async function forgetsImport({ mesh, namespace, budgets, within }: Kit, pair: ClusterPair): Promise<Verdict> {
   const { from, to } = pairIn(mesh, pair);
   const name = exported(to);
   const asking = { timeoutMs: budgets.requestMs, within: within.sync };

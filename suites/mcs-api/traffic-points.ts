@@ -74,11 +74,7 @@ async function answeredOnly(kit: Kit, request: Request, signal: AbortSignal): Pr
   const expected = await echo.allPods(by);
   const during = await watchServed(flows, asking);
   const after = await judgeOpen(own, "its cluster's own service after", asking);
-  return combine([
-    before,
-    ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], expected)),
-    after,
-  ]);
+  return combine([before, ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], expected)), after]);
 }
 
 /** From one node of every cluster to a name. */

@@ -195,7 +195,8 @@ async function icmpDenied(kit: Kit, pair: ClusterPair): Promise<Verdict> {
 /** Each policy is in one cluster, so both ways are tested at once. */
 const rules: readonly Rule[] = [
   {
-    title: ({ from, to }) => `a deny rule of ${to.name} shuts out a client of ${from.name} that a rule allows`,
+    title: ({ from, to }) =>
+      `a deny rule of ${to.name} shuts out a client of ${from.name} that a rule allows`,
     find: denyRule,
     spec: `${language}#deny-policies`,
   },
@@ -215,12 +216,14 @@ const rules: readonly Rule[] = [
     spec: `${language}#ip-cidr-based`,
   },
   {
-    title: ({ from, to }) => `a named port lets the client of ${from.name} reach that port of ${to.name}'s server only`,
+    title: ({ from, to }) =>
+      `a named port lets the client of ${from.name} reach that port of ${to.name}'s server only`,
     find: namedPort,
     spec: `${language}#layer-4-examples`,
   },
   {
-    title: ({ from, to }) => `an ICMP rule of ${to.name} lets in echo requests of ${from.name}, and nothing else`,
+    title: ({ from, to }) =>
+      `an ICMP rule of ${to.name} lets in echo requests of ${from.name}, and nothing else`,
     find: icmpAllowed,
     spec: `${language}#limit-icmp-icmpv6-types`,
     requires: ["localNodes"],

@@ -35,7 +35,10 @@ export interface Denied {
 }
 
 /** Denies paths by a policy, which is gone at the end in any case. */
-export async function deniedBy({ setup, within }: Kit, { policy, closed, open, meanwhile }: Denied): Promise<Verdict> {
+export async function deniedBy(
+  { setup, within }: Kit,
+  { policy, closed, open, meanwhile }: Denied,
+): Promise<Verdict> {
   await using applied = new AsyncDisposableStack();
   return await judgeDenial(
     closed.map(setup.flow),
@@ -169,7 +172,10 @@ export async function byEntity(kit: Kit, pair: ClusterPair): Promise<Found> {
 }
 
 /** The paths of a policy that allows one port to the label `allowed`, without a cluster label. */
-function byLabelAlone({ from, to }: { from: Cluster; to: Cluster }, own: boolean): Pick<Denied, "closed" | "open"> {
+function byLabelAlone(
+  { from, to }: { from: Cluster; to: Cluster },
+  own: boolean,
+): Pick<Denied, "closed" | "open"> {
   const across: Path = { from, role: "allowed", to };
   return {
     closed: [

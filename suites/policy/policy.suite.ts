@@ -1,7 +1,12 @@
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { failedBecause } from "#harness/model/verdict.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
-import { type ClusterPair, type DefineTest, defineSuite, type TestInfo } from "#harness/testkit/define-suite.ts";
+import {
+  type ClusterPair,
+  type DefineTest,
+  defineSuite,
+  type TestInfo,
+} from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { askFlow } from "#harness/workloads/policy-workload.ts";
 import {
@@ -79,18 +84,15 @@ export default defineSuite(
     for (const { title, find, ...info } of denials) {
       const finding = bothWays(pairs, find);
       for (const pair of pairs)
-        test(`${pair.name} > ${title(pair)}`, info, async ({
-          mesh,
-          namespace,
-          setup,
-          within,
-          keepFacts,
-          expect,
-        }) => {
-          const { verdict, facts = {} } = await finding({ mesh, namespace, setup, within }, pair);
-          keepFacts(facts);
-          expect(verdict).toPass();
-        });
+        test(
+          `${pair.name} > ${title(pair)}`,
+          info,
+          async ({ mesh, namespace, setup, within, keepFacts, expect }) => {
+            const { verdict, facts = {} } = await finding({ mesh, namespace, setup, within }, pair);
+            keepFacts(facts);
+            expect(verdict).toPass();
+          },
+        );
     }
     for (const pair of pairs) closedPortTest(test, pair);
 
