@@ -72,18 +72,27 @@ export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
+/** Throws `mesh-not-ready` if a node of the API server has none of these pods; `what` names them. */
+export async function requireEveryNode(
+  kube: Kube,
+  pods: readonly { readonly node: string }[],
+  what: string,
+): Promise<void> {
+  const nodes = (await kube.list(kinds.node)).map(({ metadata }) => ({
+    name: metadata.name,
+    os: metadata.labels?.["kubernetes.io/os"],
+  }));
+  const missing = withoutAgent(nodes, pods).map((node) => `${kube.cluster}/${node}`);
+  if (missing.length > 0)
+    throw new MeshproofError("mesh-not-ready", `no ${what} is ready on node ${missing.join(", ")}`);
+  if (pods.length === 0)
+    throw new MeshproofError("mesh-not-ready", `the API server of ${kube.cluster} lists no node`);
+}
+
 /** One vantage point for every node of the API server; throws `mesh-not-ready` if a node has none. */
 export async function everyVantageOf(kube: Kube): Promise<Vantage[]> {
-  const [nodes, vantages] = await Promise.all([kube.list(kinds.node), vantagesOf(kube)]);
-  const missing = withoutAgent(
-    nodes.map((n) => ({ name: n.metadata.name, os: n.metadata.labels?.["kubernetes.io/os"] })),
-    vantages,
-  );
-  if (missing.length > 0 || vantages.length === 0)
-    throw new MeshproofError(
-      "mesh-not-ready",
-      `no prober pod is ready on node ${missing.map((n) => `${kube.cluster}/${n}`).join(", ") || `of ${kube.cluster}`}`,
-    );
+  const vantages = await vantagesOf(kube);
+  await requireEveryNode(kube, vantages, "prober pod");
   return vantages;
 }
 
