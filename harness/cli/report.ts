@@ -26,6 +26,27 @@ const merge = defineCommand<typeof json>({
   },
 });
 
+const compare = defineCommand<typeof json>({
+  name: "compare",
+  help: "compare the figures of two runs or campaigns: a permutation test on medians, with its error rate",
+  arguments: [
+    { name: "<a>", help: "a run, a series, or a folder of series" },
+    { name: "<b>", help: "the same, to be compared with the first" },
+  ],
+  async run({ words: [a = "", b = ""], options, given, session }) {
+    for (const option of ["csv", "rejudge"])
+      if (given.has(option))
+        throw new MeshproofError("usage", `--${option} is for one run: report compare has no such option`, {
+          remedy: `leave out --${option}`,
+        });
+    const { compare: compareFigures } = await import("#harness/jobs/compare.ts");
+    const { comparisonLines } = await import("#harness/report/comparison-text.ts");
+    const comparison = await compareFigures(a, b);
+    if (options.json) return session.json(comparison);
+    for (const line of comparisonLines(comparison)) session.say(line);
+  },
+});
+
 async function rejudgeRun(
   runId: string,
   options: { readonly csv: boolean; readonly json: boolean },
@@ -54,7 +75,7 @@ export const report = defineCommand({
     ),
     ...json,
   },
-  commands: [merge],
+  commands: [merge, compare],
   async run({ words: [runId = ""], options, session }) {
     if (options.rejudge) return await rejudgeRun(runId, options, session);
     const { exportCsv, renderAgain } = await import("#harness/jobs/write-report.ts");

@@ -2,6 +2,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { configurationFaults } from "./catalogue/configuration.ts";
 import { controlPlaneFaults } from "./catalogue/control-plane.ts";
 import { etcdCertificateFault } from "./catalogue/etcd-certificate.ts";
+import { extraBackend } from "./catalogue/extra-backend.ts";
 import { mcsFaults } from "./catalogue/mcs.ts";
 import { networkFaults } from "./catalogue/network.ts";
 import { nodeFaults } from "./catalogue/nodes.ts";
@@ -15,6 +16,7 @@ import type { Fault } from "./fault.ts";
 export const faults: readonly Fault[] = [
   ...networkFaults,
   ...workloadFaults,
+  extraBackend,
   ...policyFaults,
   ...configurationFaults,
   ...mcsFaults,

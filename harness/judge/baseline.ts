@@ -1,15 +1,18 @@
-import { quantile } from "#harness/lib/stats.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import { failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
+import { compareLostTime } from "./comparison.ts";
 
 export interface BaselineLimits {
   /** With fewer recorded runs of the same scenario there is no verdict. */
   readonly runs: number;
-  /** The lost time may be this many times the baseline's p95. */
-  readonly factor: number;
+  /** How often the verdict may be wrong although nothing has changed. */
+  readonly errorRate: number;
 }
 
-type Identity = Pick<Measurement, "method" | "scenario" | "affinity" | "struck" | "setting">;
+type Identity = Pick<
+  Measurement,
+  "method" | "scenario" | "affinity" | "struck" | "setting" | "settingHash" | "application"
+>;
 
 /** Measurements are comparable if scenario, affinity, direction, method and the whole setting are equal. */
 export function comparable(a: Identity, b: Identity): boolean {
@@ -18,28 +21,38 @@ export function comparable(a: Identity, b: Identity): boolean {
     a.scenario === b.scenario &&
     a.affinity === b.affinity &&
     a.struck === b.struck &&
+    a.application === b.application &&
+    a.settingHash === b.settingHash &&
     JSON.stringify(a.setting) === JSON.stringify(b.setting)
   );
 }
 
-/** The verdict on one measurement against recorded ones. Unrecovered runs of the baseline are ignored. */
+/** The verdict on the runs of one scenario and direction against recorded ones, by a permutation test on medians. */
 export function judgeByBaseline(
-  measured: Measurement,
+  measured: readonly Measurement[],
   recorded: readonly Measurement[],
-  limits: BaselineLimits,
+  { runs, errorRate }: BaselineLimits,
 ): Verdict {
-  const what = `${measured.scenario}, affinity ${measured.affinity}, target cluster ${measured.struck}`;
-  const lostTimes = recorded
-    .filter((r) => r.outcome !== "unknown" && r.away.recovered && comparable(r, measured))
-    .map((r) => r.away.lostTimeMs);
-  if (lostTimes.length < limits.runs)
+  const [first] = measured;
+  if (first === undefined) return unknownBecause(["there is no measurement to compare with the baseline"]);
+  const what = `${first.scenario}, affinity ${first.affinity}, target cluster ${first.struck}`;
+  const baseline = recorded.filter((r) => r.outcome !== "unknown" && comparable(r, first));
+  if (baseline.length < runs)
     return unknownBecause([
-      `${what}: the baseline has ${lostTimes.length} comparable runs, ${limits.runs} are needed (same scenario, versions, machine and method)`,
+      `${what}: the baseline has ${baseline.length} comparable runs, ${runs} are needed (same scenario, setting and method)`,
     ]);
-  const p95Ms = quantile(lostTimes, 0.95);
-  const limitMs = p95Ms * limits.factor + measured.prober.everyMs;
-  if (measured.away.recovered && measured.away.lostTimeMs <= limitMs) return failedBecause([]);
-  return failedBecause([
-    `${what}: ${measured.away.recovered ? `lost time of ${measured.away.lostTimeMs.toFixed(0)} ms` : "not recovered"}; the baseline's p95 is ${p95Ms.toFixed(0)} ms over ${lostTimes.length} runs, the limit ${limitMs.toFixed(0)} ms`,
-  ]);
+  const compared = compareLostTime(baseline, measured, errorRate);
+  const stated = `an error rate of ${errorRate * 100} %`;
+  if (compared === undefined || compared.result === "unknown")
+    return unknownBecause([
+      `${what}: ${measured.length} runs cannot be told from the baseline's ${baseline.length} with ${stated}; measure more with --repeat`,
+    ]);
+  const [before, now] = compared.medians;
+  return compared.result === "slower"
+    ? failedBecause([
+        `${what}: median lost time of ${text(now)} over ${measured.length} runs; the baseline's is ${text(before)} over ${baseline.length} (p = ${compared.p.toPrecision(2)}, ${stated})`,
+      ])
+    : failedBecause([]);
 }
+
+const text = (ms: number): string => (Number.isFinite(ms) ? `${ms.toFixed(0)} ms` : "not recovered");

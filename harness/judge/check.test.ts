@@ -9,7 +9,7 @@ import { healthCells, judgeHealth } from "./health.ts";
 import { judgePaths } from "./paths.ts";
 import { judgeOutcomes } from "./policy.ts";
 import { judgeSameSet } from "./sets.ts";
-import { judgeShares } from "./shares.ts";
+import { judgeShares, requestsForShares } from "./shares.ts";
 
 const rig = { latenessP99Ms: 250, stallMs: 1000, controlLossShare: 0.01 };
 const everyMs = 5;
@@ -136,12 +136,24 @@ describe("failover", () => {
 
 describe("shares", () => {
   const served = (good: readonly string[]) => ({ good, bad: [] });
+  const of = (cluster: string, ...pods: string[]) => ({
+    ...{ cluster, deployment: `echo-${cluster}` },
+    ...{ pods, replicas: Math.max(1, pods.length) },
+  });
+  const twoAndTwo = [of("east", "east-0", "east-1"), of("west", "west-0", "west-1")];
+  const needed = requestsForShares(twoAndTwo, 1e-6);
+  /** So many answers of each pod, in parts of the sample that the verdict needs. */
+  const shares = (parts: Readonly<Record<string, number>>): readonly string[] =>
+    Object.entries(parts).flatMap(([pod, part]) =>
+      Array.from({ length: Math.ceil(part * needed) }, () => pod),
+    );
+  const even = { "east-0": 0.25, "east-1": 0.25, "west-0": 0.25, "west-1": 0.25 };
 
   test("a request without an answer is a failure that shows it", () => {
     const reported = judgeShares(
       "x",
       { good: ["a", "b"], bad: ["east/n -> 10.0.0.1: timeout"] },
-      ["a", "b"],
+      [of("east", "a", "b")],
       1e-6,
     );
     expect(reported.outcome).toBe("fail");
@@ -149,25 +161,53 @@ describe("shares", () => {
   });
 
   test("a fair sample passes, an unknown pod and a silent backend do not", () => {
-    const fair = Array.from({ length: 400 }, (_, i) => `pod-${i % 4}`);
-    const pods = ["pod-0", "pod-1", "pod-2", "pod-3"];
-    expect(judgeShares("x", served(fair), pods, 1e-6).outcome).toBe("pass");
-    expect(judgeShares("x", served(fair), [...pods, "pod-4"], 1e-6).reasons.join()).toContain(
-      "pod-4 never answered",
-    );
-    expect(judgeShares("x", served(fair), pods.slice(1), 1e-6).reasons.join()).toContain(
-      "pod-0, which should not serve",
-    );
-    expect(
-      judgeShares(
-        "x",
-        served([...fair, ...Array.from({ length: 400 }, () => "pod-0")]),
-        pods,
-        1e-6,
-      ).reasons.join(),
-    ).toContain("pod-0 had");
-    expect(judgeShares("x", served([]), pods, 1e-6).outcome).toBe("fail");
-    expect(judgeShares("x", served(fair), [], 1e-6).outcome).toBe("fail");
+    const fair = served(shares(even));
+    expect(judgeShares("x", fair, twoAndTwo, 1e-6)).toEqual({ outcome: "pass", reasons: [] });
+    const silent = [of("east", "east-0", "east-1"), of("west", "west-0", "west-1", "west-2")];
+    expect(judgeShares("x", fair, silent, 1e-6).reasons.join()).toContain("west-2 never answered");
+    const unknown = [of("east", "east-0", "east-1"), of("west", "west-0")];
+    expect(judgeShares("x", fair, unknown, 1e-6).reasons.join()).toContain("west-1, which should not serve");
+    expect(judgeShares("x", served([]), twoAndTwo, 1e-6).outcome).toBe("fail");
+    expect(judgeShares("x", fair, [], 1e-6).outcome).toBe("fail");
+  });
+
+  test.each([
+    ["85:15 by cluster", { "east-0": 0.425, "east-1": 0.425, "west-0": 0.075, "west-1": 0.075 }, "of west"],
+    ["60:40 by cluster", { "east-0": 0.3, "east-1": 0.3, "west-0": 0.2, "west-1": 0.2 }, "of west"],
+    ["60:40 by backend", { "east-0": 0.3, "east-1": 0.2, "west-0": 0.25, "west-1": 0.25 }, "backend east-1"],
+  ])("%s fails, and names the pods", (_name, parts, names) => {
+    const { outcome, reasons } = judgeShares("x", served(shares(parts)), twoAndTwo, 1e-6);
+    expect(outcome).toBe("fail");
+    expect(reasons.join()).toContain(names);
+  });
+
+  test("three backends of a cluster against two of another are uneven where two and two were created", () => {
+    const live = [
+      of("east", "east-0", "east-1"),
+      { ...of("west", "west-0", "west-1", "west-2"), replicas: 2 },
+    ];
+    const pods = live.flatMap((l) => l.pods);
+    const n = requestsForShares(live, 1e-6);
+    const answers = served(Array.from({ length: n }, (_, i) => pods[i % 5] ?? ""));
+    const { reasons } = judgeShares("x", answers, live, 1e-6);
+    expect(reasons).toEqual([
+      expect.stringMatching(/^x: the backends of east \(east-0, east-1\) gave 40.0 % .* expected 50.0 %/),
+      expect.stringMatching(/^x: the backends of west \(west-0, west-1, west-2\) gave 60.0 %/),
+    ]);
+  });
+
+  test("a cluster whose backends are all unready fails by its deployment, whatever answers", () => {
+    const gone = [of("east", "east-0", "east-1"), of("west")];
+    const { reasons } = judgeShares("x", served(shares(even)), gone, 1e-6);
+    expect(reasons.join()).toContain("no backend of west (deployment echo-west) is ready, 1 were created");
+    expect(judgeShares("x", served([]), [of("west")], 1e-6).reasons.join()).toContain("deployment echo-west");
+  });
+
+  test("a sample that is too small to tell 60:40 from even shares is no pass", () => {
+    const few = served(Object.keys(even).flatMap((pod) => Array.from({ length: 53 }, () => pod)));
+    expect(judgeShares("x", few, twoAndTwo, 1e-6).reasons).toEqual([
+      `x: 212 requests cannot tell even shares from 60:40, ${needed} are needed`,
+    ]);
   });
 });
 

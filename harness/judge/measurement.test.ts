@@ -1,11 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { distributionOf } from "#harness/lib/distribution.ts";
 import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
-import { exampleHistory, exampleMeasurement } from "#harness/model/examples.ts";
-import { figuresOf } from "#harness/model/figures.ts";
+import { exampleHistory } from "#harness/model/examples.ts";
 import type { Connection, History, Sample } from "#harness/model/history.ts";
-import type { Measurement } from "#harness/model/measurement.ts";
-import { judgeByBaseline } from "./baseline.ts";
 import { connectionFigures } from "./connections.ts";
 import { failoverFacts, judgeOutage } from "./failover.ts";
 import { phasesOf } from "./phases.ts";
@@ -174,82 +170,5 @@ describe("established connections", () => {
   test("a stall that never ends is as long as the rest", () => {
     const h = history(5000, (ms) => (ms > 2000 ? "timeout" : "ok"), "udp", 50);
     expect(connectionFigures(h, stretch).longestGapMs).toBeCloseTo(2949, 0);
-  });
-});
-
-test("a distribution gives median, tail and confidence interval, the same for the same seed", () => {
-  const values = Array.from({ length: 21 }, (_, i) => i * 10);
-  const d = distributionOf(values, 7);
-  expect(d).toMatchObject({ count: 21, min: 0, median: 100, p95: 190, max: 200 });
-  expect(d?.medianLow).toBeLessThan(100);
-  expect(d?.medianHigh).toBeGreaterThan(100);
-  expect(distributionOf(values, 7)).toEqual(d);
-  expect(distributionOf([], 7)).toBeUndefined();
-  expect(distributionOf([4], 7)).toMatchObject({ median: 4, medianLow: 4, medianHigh: 4 });
-  expect(distributionOf([1, 2], 7)?.median).toBe(1.5);
-});
-
-/** A run with an outage of which nine tenths are explained. */
-function measured(outageMs: number, change: Partial<Measurement> = {}): Measurement {
-  const plain = exampleMeasurement();
-  return exampleMeasurement({
-    away: { ...plain.away, outageMs, lostTimeMs: outageMs, lost: outageMs / 5 },
-    phases: {
-      ...plain.phases,
-      links: [{ upTo: "agent updated", ms: outageMs * 0.9, errorMs: 2, resolved: true }],
-      unexplainedMs: outageMs * 0.1,
-    },
-    connections: [
-      { kind: "tcp heartbeat", fate: "reset", longestGapMs: 100, lost: 1, lossOutcomes: { reset: 1 } },
-    ],
-    ...change,
-  });
-}
-
-test("figures leave out runs with a disturbed rig and keep unrecovered runs out of medians", () => {
-  const down = { ...measured(9000).away, recovered: false };
-  const [figure, other] = figuresOf(
-    [
-      measured(400),
-      measured(600),
-      measured(500, { struck: "west" }),
-      measured(90_000, { outcome: "unknown" }),
-      measured(0, { away: down }),
-      measured(1, { affinity: "none" }),
-    ],
-    7,
-  );
-  expect(figure).toMatchObject({ runs: 4, unknown: 1, notRecovered: 1, explainedShare: 0.9 });
-  expect(figure?.outageMs).toMatchObject({ count: 3, median: 500, max: 600 });
-  expect(Object.keys(figure?.byStruck ?? {})).toEqual(["east", "west"]);
-  expect(figure?.connections).toEqual([
-    { kind: "tcp heartbeat", survived: 0, reset: 4, stalled: 0, longestGapMedianMs: 100 },
-  ]);
-  expect(other?.affinity).toBe("none");
-});
-
-describe("a baseline", () => {
-  const limits = { runs: 5, factor: 1.5 };
-  const baseline = [400, 410, 420, 430, 440].map((ms) => measured(ms));
-
-  test("gives the limit", () => {
-    expect(judgeByBaseline(measured(660), baseline, limits).outcome).toBe("pass");
-    expect(judgeByBaseline(measured(670), baseline, limits)).toMatchObject({
-      outcome: "fail",
-      reasons: [expect.stringContaining("the limit 665 ms")],
-    });
-    expect(
-      judgeByBaseline(measured(1, { away: { ...measured(1).away, recovered: false } }), baseline, limits)
-        .outcome,
-    ).toBe("fail");
-  });
-
-  test.each([
-    ["too few", baseline.slice(1)],
-    ["another version", baseline.map((m) => ({ ...m, setting: { ...m.setting, cilium: "1.19.1" } }))],
-    ["another method", baseline.map((m) => ({ ...m, method: 2 }))],
-    ["disturbed", baseline.map((m) => ({ ...m, outcome: "unknown" as const }))],
-  ])("of %s runs gives no verdict", (_name, runs) => {
-    expect(judgeByBaseline(measured(400), runs, limits).outcome).toBe("unknown");
   });
 });

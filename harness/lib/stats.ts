@@ -16,6 +16,17 @@ export function sortedQuantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(q * sorted.length) - 1))] ?? Number.NaN;
 }
 
+/** The middle value, or the mean of the middle two: infinite if one of them is. Libraries give NaN for infinite values. */
+export function median(values: readonly number[]): number {
+  return sortedMedian(Float64Array.from(values).sort());
+}
+
+export function sortedMedian(sorted: ArrayLike<number>): number {
+  const half = sorted.length >> 1;
+  const upper = sorted[half] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[half - 1] ?? Number.NaN)) / 2;
+}
+
 /**
  * How many answers to sample so that, with `backends` equally likely backends, the probability of missing any of them
  * by chance is at most `falseAlarm` (union bound over the backends).
@@ -23,12 +34,4 @@ export function sortedQuantile(sorted: readonly number[], q: number): number {
 export function answersToSeeAll(backends: number, falseAlarm: number): number {
   if (backends <= 1) return 1;
   return Math.ceil(Math.log(falseAlarm / backends) / Math.log(1 - 1 / backends));
-}
-
-/**
- * Half-width of the band around an expected share. A fair sample of `answers` is outside it with a probability of at
- * most `falseAlarm` (Hoeffding's inequality, without a normal approximation).
- */
-export function shareTolerance(answers: number, falseAlarm: number): number {
-  return Math.sqrt(Math.log(2 / falseAlarm) / (2 * answers));
 }

@@ -11,6 +11,8 @@ import { given } from "#harness/lib/given.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { LossLimits, Point, ShareRange } from "#harness/model/loss-record.ts";
 import { type Affinity, type Measurement, methodVersion, recoveryMs } from "#harness/model/measurement.ts";
+import type { SettingRecord } from "#harness/model/setting.ts";
+import type { Tuning } from "#harness/model/tuning.ts";
 import type { Verdict } from "#harness/model/verdict.ts";
 import { prioritisePods, prioritiseSelf } from "#harness/platform/priority.ts";
 import { ChainWatch } from "./chain.ts";
@@ -48,8 +50,12 @@ export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
   /** The longest and the shortest time to hold the fault: it is healed when traffic is stable. */
   readonly horizonMs: number;
   readonly holdMs?: number;
+  /** The shortest time from the beginning of the fault to its healing. */
+  readonly observeMs?: number;
   readonly stableMs: number;
   readonly rig: RigThresholds;
+  /** Only a tuned lab runs the backends in real time; the probers, which are the instrument, always do. */
+  readonly tuning: Tuning;
   /** Bounds of a single gap, as a share of the lost time, and of the number of bursts. */
   readonly gapShare: number;
   readonly lossBursts: number;
@@ -63,6 +69,8 @@ export interface Measured {
   readonly verdict: Verdict;
   /** When the fault began, on the harness's clock. */
   readonly faultUnixMs: number;
+  /** Whether the processes were in real time, as this machine and the lab's tuning let them. */
+  readonly realTime: SettingRecord["realTime"];
   /** Every request of every vantage point, to be judged again. */
   readonly losses: UnnamedLosses;
 }
@@ -86,7 +94,10 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   // Longer than what recovery takes, so that the judged windows contain it whole.
   const quietMs = 1.1 * recoveryMs;
   const before = { withinMs: settleMs, quietMs, sinceUnixMs: 0 };
-  await prioritisePods(await options.echo.podUids());
+  const realTime = {
+    probers: traffic.probers.every((p) => p.realTime),
+    backends: options.tuning === "tuned" && (await prioritisePods(await options.echo.podUids())),
+  };
   await settled(traffic, options.servedBy, before);
   await using _first = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });
@@ -101,7 +112,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     settled(traffic, moved, away).catch((error: unknown) => {
       if (!missedDeadline(error)) throw error;
     }),
-    pause(options.holdMs ?? 0, signal),
+    pause(Math.max(options.holdMs ?? 0, faultUnixMs + (options.observeMs ?? 0) - unixNowMs()), signal),
   ]);
   const healingUnixMs = unixNowMs();
   traffic.mark("healing begins", healingUnixMs);
@@ -136,7 +147,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
         allCpuShare: hundredths(traffic.probers.reduce((sum, p) => sum + p.cpuShare, 0)),
       },
     },
-    ...{ verdict, faultUnixMs, losses },
+    ...{ verdict, faultUnixMs, losses, realTime },
   };
 }
 

@@ -135,11 +135,14 @@ export const budgetsSchema = z
       .positive()
       .default(10)
       .describe("A baseline with fewer comparable runs than this gives no verdict."),
-    baselineFactor: z
+    baselineErrorRate: z
       .number()
       .positive()
-      .default(1.5)
-      .describe("With a baseline, the lost time may be this many times the baseline's p95."),
+      .max(0.2)
+      .default(0.01)
+      .describe(
+        "With a baseline, how often a run may be called slower although nothing has changed: a permutation test on medians has this error rate.",
+      ),
     requestMs: z
       .number()
       .int()

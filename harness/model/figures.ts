@@ -1,125 +1,207 @@
 import { z } from "zod";
+import { upperBound } from "#harness/lib/binomial.ts";
 import { type Distribution, distributionOf, distributionSchema } from "#harness/lib/distribution.ts";
 import { found } from "#harness/lib/found.ts";
+import { given } from "#harness/lib/given.ts";
 import type { Infer } from "#harness/lib/records.ts";
 import { quantile } from "#harness/lib/stats.ts";
-import {
-  affinities,
-  boundaries,
-  type ConnectionFigures,
-  connectionFiguresSchema,
-  type Measurement,
-  settingSchema,
-} from "./measurement.ts";
+import { applications } from "./application.ts";
+import { connectionsOf, connectionsSchema } from "./figures-connections.ts";
+import { accountedOf, accountedSchema } from "./figures-links.ts";
+import { affinities, type Disturbance, type Measurement, settingSchema } from "./measurement.ts";
+
+/** What clients saw in one window of each run, by vantage point. Failed and unrecovered runs are included. */
+const windowSchema = z.strictObject({
+  /** Milliseconds at the main vantage point: the span of the losses, the time lost in it, and its longest gap. */
+  outageMs: distributionSchema,
+  lostTimeMs: distributionSchema,
+  longestGapMs: distributionSchema,
+  lost: distributionSchema,
+  slow: distributionSchema,
+  /** Of the latency of the answered requests; absent if none was answered. */
+  latencyP99Ms: distributionSchema.exactOptional(),
+  latencyMaxMs: distributionSchema.exactOptional(),
+  /** Runs that lost a request at the main vantage point. */
+  lossyRuns: z.number(),
+  /** Without such a run: the share of runs that may lose requests nevertheless, with 95 % confidence. */
+  lossyBound: z.number().exactOptional(),
+  /** The span at each run's worst vantage point, the main one included, and which was the worst of all runs. */
+  worst: distributionSchema,
+  worstTitle: z.string(),
+});
+export type WindowFigures = Infer<typeof windowSchema>;
 
 const figureSchema = z.strictObject({
+  /** What its measurements have in common, as `poolOf` returns it. */
+  pool: z.string(),
   scenario: z.string(),
   affinity: z.enum(affinities),
+  application: z.enum(applications).exactOptional(),
+  tuned: z.boolean().exactOptional(),
   method: z.number(),
   setting: settingSchema,
+  settingHash: z.string().exactOptional(),
+  sourceHash: z.string().exactOptional(),
   runs: z.number(),
+  labs: z.number(),
+  failed: z.number(),
+  /** Runs that the test machine spoiled; they give no figure. */
   unknown: z.number(),
-  notRecovered: z.number(),
-  /** Of the runs that recovered; absent if none did. Milliseconds, at the main vantage point. */
-  outageMs: distributionSchema.exactOptional(),
-  /** The same by target cluster. */
+  away: windowSchema.exactOptional(),
+  back: windowSchema.exactOptional(),
+  /** The outage by target cluster. */
   byStruck: z.record(z.string(), distributionSchema),
-  /** After healing, for the same clients. */
-  backOutageMs: distributionSchema.exactOptional(),
-  lostMedian: z.number(),
-  lostMost: z.number(),
-  /** Median of each link's share of the outage, in the order of the chain. */
-  links: z.array(z.strictObject({ upTo: z.enum(boundaries), medianMs: z.number() })),
-  /** Median over the runs with an outage: the share of it between boundaries that were both observed. */
-  explainedShare: z.number().exactOptional(),
-  connections: z.array(
-    z.strictObject({
-      kind: connectionFiguresSchema.shape.kind,
-      survived: z.number(),
-      reset: z.number(),
-      stalled: z.number(),
-      longestGapMedianMs: z.number(),
-    }),
-  ),
+  /** Latency before the fault. */
+  beforeP99Ms: distributionSchema.exactOptional(),
+  heldForMs: distributionSchema.exactOptional(),
+  /** The median length of a run, from the fault to the end of its last window. */
+  runMs: z.number(),
+  /** The fastest and the slowest time of the calibration task. */
+  calibrationMs: z.tuple([z.number(), z.number()]).exactOptional(),
+  accounted: accountedSchema.exactOptional(),
+  connections: connectionsSchema,
 });
-/** Figures of repeated measurements of one scenario. Runs that the test machine spoiled are only counted. */
+/** Figures of repeated measurements of one scenario in one setting, by the same sources. */
 export type Figure = Infer<typeof figureSchema>;
+
+/** Measurements are pooled only where all of these are equal. */
+export const poolOf = (m: Measurement): string =>
+  JSON.stringify([
+    m.scenario,
+    m.affinity,
+    m.application ?? null,
+    m.tuned ?? null,
+    m.method,
+    m.setting,
+    m.settingHash ?? null,
+    m.sourceHash ?? null,
+  ]);
+
+/** A run without a lab's name belongs to the lab of its run. */
+export const labOf = (m: Measurement): string => m.lab ?? `lab of ${m.runId}`;
 
 /** In the order of the scenarios' first appearance; the seed makes the bootstrap intervals reproducible. */
 export function figuresOf(measurements: readonly Measurement[], seed: number): Figure[] {
-  const groups = Map.groupBy(measurements, (m) =>
-    JSON.stringify([m.scenario, m.affinity, m.method, m.setting]),
-  );
-  return [...groups.values()].map((all) => figureOf(all, seed));
+  return [...Map.groupBy(measurements, poolOf).values()].map((all) => figureOf(all, seed));
 }
 
 function figureOf(all: readonly Measurement[], seed: number): Figure {
-  const { scenario, affinity, method, setting } = found(all[0], "measurement in its group");
+  const first = found(all[0], "measurement in its group");
   const good = all.filter((m) => m.outcome !== "unknown");
-  const recovered = good.filter((m) => m.away.recovered);
-  const outages = (of: readonly Measurement[]): Distribution | undefined =>
-    distributionOf(
-      of.map((m) => m.away.outageMs),
-      seed,
-    );
-  const outageMs = outages(recovered);
-  const backOutageMs = distributionOf(
-    good.filter((m) => m.back.recovered).map((m) => m.back.outageMs),
-    seed,
-  );
-  const shares = recovered
-    .filter((m) => m.away.outageMs > 0)
-    .map((m) => m.phases.links.reduce((sum, l) => sum + l.ms, 0) / m.away.outageMs);
-  const lost = good.map((m) => m.away.lost);
-  const struck = [...Map.groupBy(recovered, (m) => m.struck)].sort();
+  const calibrations = good.flatMap((m) => m.calibrationMs ?? []);
+  const outageOf = (of: readonly Measurement[]): Distribution =>
+    found(windowOf(of, "away", seed), "measurement of a target cluster").outageMs;
   return {
-    scenario,
-    affinity,
-    method,
-    setting,
+    ...identity(first),
     runs: good.length,
+    labs: new Set(good.map(labOf)).size,
+    failed: good.filter((m) => m.outcome === "fail").length,
     unknown: all.length - good.length,
-    notRecovered: good.length - recovered.length,
-    ...(outageMs === undefined ? {} : { outageMs }),
+    ...given({ away: windowOf(good, "away", seed), back: windowOf(good, "back", seed) }),
     byStruck: Object.fromEntries(
-      struck.map(([name, of]) => [name, found(outages(of), `measurement of an outage of ${name}`)]),
+      [...Map.groupBy(good, (m) => m.struck)].sort().map(([name, of]) => [name, outageOf(of)]),
     ),
-    ...(backOutageMs === undefined ? {} : { backOutageMs }),
-    lostMedian: lost.length === 0 ? 0 : quantile(lost, 0.5),
-    lostMost: lost.length === 0 ? 0 : quantile(lost, 1),
-    links: linksOf(recovered.filter((m) => m.away.outageMs > 0)),
-    ...(shares.length === 0 ? {} : { explainedShare: Math.round(quantile(shares, 0.5) * 1000) / 1000 }),
+    ...given({
+      beforeP99Ms: plain(good, (m) => m.before.latency?.p99Ms, seed),
+      heldForMs: plain(good, (m) => m.heldForMs, seed),
+    }),
+    runMs: good.length === 0 ? 0 : quantile(good.map(runMsOf), 0.5),
+    ...(calibrations.length === 0
+      ? {}
+      : { calibrationMs: [Math.min(...calibrations), Math.max(...calibrations)] as const }),
+    ...given({ accounted: accountedOf(good) }),
     connections: connectionsOf(good),
   };
 }
 
-function linksOf(measurements: readonly Measurement[]): Figure["links"] {
-  const order = [...new Set(measurements.flatMap((m) => m.phases.seen.map((s) => s.boundary)))];
-  return order
-    .map((upTo) => ({
-      upTo,
-      values: measurements.flatMap((m) => m.phases.links.filter((l) => l.upTo === upTo).map((l) => l.ms)),
-    }))
-    .filter(({ values }) => values.length > 0)
-    .map(({ upTo, values }) => ({ upTo, medianMs: quantile(values, 0.5) }));
+const identity = (m: Measurement) => ({
+  pool: poolOf(m),
+  scenario: m.scenario,
+  affinity: m.affinity,
+  method: m.method,
+  setting: m.setting,
+  ...given({
+    application: m.application,
+    tuned: m.tuned,
+    settingHash: m.settingHash,
+    sourceHash: m.sourceHash,
+  }),
+});
+
+const runMsOf = (m: Measurement): number => m.away.windowMs + m.back.windowMs;
+
+function windowOf(
+  measurements: readonly Measurement[],
+  window: "away" | "back",
+  seed: number,
+): WindowFigures | undefined {
+  if (measurements.length === 0) return undefined;
+  const of = (value: (d: Disturbance) => number, mayBeCensored = false): Distribution =>
+    found(
+      distributionOf(
+        measurements.map((m) => ({
+          value: value(m[window]),
+          censored: mayBeCensored && isCensored(m[window]),
+          lab: labOf(m),
+        })),
+        seed,
+      ),
+      "value of a group",
+    );
+  const worst = measurements.map((m) => worstOf(m, window));
+  const lossyRuns = measurements.filter((m) => m[window].lost > 0).length;
+  return {
+    outageMs: of((d) => d.outageMs, true),
+    lostTimeMs: of((d) => d.lostTimeMs, true),
+    longestGapMs: of((d) => d.longestGapMs, true),
+    lost: of((d) => d.lost),
+    slow: of((d) => d.slow),
+    ...given({
+      latencyP99Ms: plain(measurements, (m) => m[window].latency?.p99Ms, seed),
+      latencyMaxMs: plain(measurements, (m) => m[window].latency?.maxMs, seed),
+    }),
+    lossyRuns,
+    ...(lossyRuns === 0 ? { lossyBound: upperBound(0, measurements.length) } : {}),
+    worst: found(distributionOf(worst, seed), "worst vantage point"),
+    worstTitle: worst.reduce((a, b) => (longer(b, a) ? b : a)).title,
+  };
 }
 
-function connectionsOf(measurements: readonly Measurement[]): Figure["connections"] {
-  const groups = Map.groupBy(
-    measurements.flatMap((m) => m.connections),
-    (c) => c.kind,
+const mainTitle = "the main vantage point";
+
+/** The vantage point of a run with the longest span of losses. */
+function worstOf(m: Measurement, window: "away" | "back") {
+  const points = [
+    { title: mainTitle, seen: m[window] },
+    ...m.others.map((o) => ({ title: o.title, seen: window === "away" ? o : o.back })),
+  ].map(({ title, seen }) => ({ title, value: seen.outageMs, censored: isCensored(seen), lab: labOf(m) }));
+  return points.reduce((a, b) => (longer(b, a) ? b : a));
+}
+
+interface Span {
+  readonly value: number;
+  readonly censored: boolean;
+}
+
+/** A lower bound is longer than an equal value. */
+const longer = (a: Span, b: Span): boolean =>
+  a.value === b.value ? a.censored && !b.censored : a.value > b.value;
+
+/** Losses were not over when the window ended, so that a span is only a lower bound. */
+export const isCensored = (d: Pick<Disturbance, "censored" | "recovered" | "lost">): boolean =>
+  d.censored || (!d.recovered && d.lost > 0);
+
+/** The distribution of values that some runs may lack. */
+function plain(
+  measurements: readonly Measurement[],
+  value: (m: Measurement) => number | undefined,
+  seed: number,
+): Distribution | undefined {
+  return distributionOf(
+    measurements.flatMap((m) => {
+      const of = value(m);
+      return of === undefined ? [] : [{ value: of, censored: false, lab: labOf(m) }];
+    }),
+    seed,
   );
-  return [...groups].map(([kind, all]) => {
-    const count = (fate: ConnectionFigures["fate"]): number => all.filter((c) => c.fate === fate).length;
-    return {
-      kind,
-      survived: count("survived"),
-      reset: count("reset"),
-      stalled: count("stalled"),
-      longestGapMedianMs: quantile(
-        all.map((c) => c.longestGapMs),
-        0.5,
-      ),
-    };
-  });
 }

@@ -57,8 +57,19 @@ const records: Readonly<Record<string, { format: RecordFormat<unknown>; arbitrar
     published: {
       format: publishedFormat,
       arbitrary: fc.record({
-        schema: fc.constant(1 as const),
-        ...{ cilium: text, publishedAt: text, meshproof: text, command: text, limits: texts },
+        schema: fc.constant(2 as const),
+        ...{ cilium: text, publishedAt: text, meshproof: text, command: text, series: texts, limits: texts },
+        spoiled: many(
+          fc.record({
+            scenario: text,
+            affinity: fc.constantFrom("local", "remote", "none"),
+            tuned: fc.boolean(),
+            application: fc.constantFrom("exits", "drains", "killed"),
+            runId: text,
+            at: text,
+            why: texts,
+          }),
+        ),
         measurements: many(measurement),
       }),
     },
@@ -137,7 +148,7 @@ const figures = globSync("*/failover.json", { cwd: published });
 
 describe("published figures are read", () => {
   test("there are some", () => {
-    expect([certificates.length, figures.length].every((n) => n > 0)).toBe(true);
+    expect(certificates.length).toBeGreaterThan(0);
   });
 
   test.each(certificates)("%s", (file) => {
@@ -187,7 +198,7 @@ describe("a newer version is refused with an error that names it", () => {
     ["fault journal", journalEntryFormat, { version: 2 }],
     ["run record", runRecordFormat, { schema: 2 }],
     ["certificate", certificateFormat, { apiVersion: "meshproof/v2" }],
-    ["published", publishedFormat, { schema: 2 }],
+    ["published", publishedFormat, { schema: 3 }],
     ["progress of prove", proofFormat("r"), { schema: 2 }],
     ["bundle", bundleManifestFormat, { meshproofBundle: 2 }],
     ["archive", archiveManifestFormat, { meshproofArchive: 2 }],

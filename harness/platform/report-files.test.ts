@@ -174,7 +174,7 @@ const otherWriters: Readonly<Record<string, string>> = {
     "a page and its data, which hold names, outcomes and versions only",
   "harness/jobs/repro/bundle.ts": "a bundle, which refuses keys",
   "harness/jobs/repro/lab-files.ts": "a lab file",
-  "scripts/tools/publish/publish.ts": "README.md; what it publishes goes through report-files.ts",
+  "scripts/tools/publish/pages.ts": "README.md and docs/; what is published goes through report-files.ts",
   "harness/jobs/certify/matrix.ts": "a history that the user names, outside any report",
   "harness/measure/series.ts": "a series that the user names, outside any report",
   "harness/images/archive.ts": "the cache",

@@ -1,23 +1,21 @@
 import type { Figure } from "#harness/model/figures.ts";
+import { accountedText, largestText, medianAndLargest, medianText, noneLost } from "./figure-text.ts";
 
 /** The distributions as lines of text, one per scenario and affinity. */
 export function figureLines(figures: readonly Figure[]): string[] {
   return figures.map((f) => {
-    const { outageMs: d } = f;
-    const outage =
-      d === undefined
-        ? "not recovered before the fault was removed"
-        : d.max === 0
-          ? "nothing lost"
-          : `median ${ms(d.median)} (95 % interval ${ms(d.medianLow)} to ${ms(d.medianHigh)}), p95 ${ms(d.p95)}, max ${ms(d.max)}`;
+    const { away } = f;
+    const application = f.application === undefined ? "" : `, application ${f.application}`;
+    const seen =
+      away === undefined
+        ? "no figure"
+        : (noneLost(away) ??
+          `outage median ${medianText(away.outageMs, "away")}, largest ${largestText(away.outageMs, "away")}; lost time ${medianAndLargest(away.lostTimeMs, "away")}`);
     const extra = [
-      `${f.runs} run${f.runs === 1 ? "" : "s"}`,
+      `${f.failed} of ${f.runs} failed`,
       ...(f.unknown > 0 ? [`${f.unknown} unknown`] : []),
-      ...(f.notRecovered > 0 ? [`${f.notRecovered} not recovered`] : []),
-      ...(f.explainedShare === undefined ? [] : [`${Math.round(f.explainedShare * 100)} % explained`]),
+      ...(f.accounted === undefined ? [] : [`accounted for: ${accountedText(f)}`]),
     ];
-    return `${f.scenario}, affinity ${f.affinity}: outage ${outage} [${extra.join(", ")}]`;
+    return `${f.scenario}, affinity ${f.affinity}${application}: ${seen} [${extra.join(", ")}]`;
   });
 }
-
-const ms = (value: number): string => `${Math.round(value)} ms`;

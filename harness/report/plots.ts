@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { parseHTML } from "linkedom";
 import { found } from "#harness/lib/found.ts";
 import { visible } from "#harness/lib/visible.ts";
-import type { Figure } from "#harness/model/figures.ts";
+import { type Figure, isCensored, poolOf } from "#harness/model/figures.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 
@@ -106,34 +106,62 @@ function last(history: History): Sample | undefined {
   return latest;
 }
 
-/** A row for each scenario: every repetition a tick, the median a dot, its 95 % interval a bar. */
+/**
+ * A row for each figure: every repetition a tick, the median a dot, its interval a bar. A run whose losses were not over
+ * is a tick at its lower bound, in the colour of losses.
+ */
 export function distributionPlot(figures: readonly Figure[], measurements: readonly Measurement[]): string {
-  const rowOfScenario = (m: { scenario: string; affinity: string }): string => `${m.scenario}, ${m.affinity}`;
-  const shown = figures.flatMap(({ outageMs: outage, ...f }) =>
-    outage === undefined ? [] : [{ row: rowOfScenario(f), outage }],
+  const pools = Map.groupBy(
+    measurements.filter((m) => m.outcome !== "unknown"),
+    poolOf,
   );
-  const ticks = measurements.filter((m) => m.outcome !== "unknown" && m.away.recovered);
+  // In the order of the first appearance, as the figures are.
+  const ticks = figures.flatMap((f) =>
+    (pools.get(f.pool) ?? []).map((m) => ({
+      row: rowTitle(f),
+      ms: m.away.outageMs,
+      open: isCensored(m.away),
+    })),
+  );
+  const shown = figures.flatMap((f) =>
+    f.away === undefined ? [] : [{ row: rowTitle(f), ...f.away.outageMs }],
+  );
   const domain = shown.map(({ row }) => row);
   return draw({
     width: 1000,
     height: 60 + 30 * domain.length,
-    marginLeft: 260,
+    marginLeft: 340,
     marginRight: 40,
     x: { type: "sqrt", label: "outage at the main vantage point, ms", ticks: 6, grid: true, zero: true },
     y: { type: "band", domain, label: null, padding: 0.3 },
     marks: [
-      Plot.tickX(
-        ticks.map((m) => ({ row: rowOfScenario(m), ms: m.away.outageMs })),
-        { x: "ms", y: "row", stroke: clusterColours[0], strokeOpacity: 0.6, strokeWidth: 1.5 },
-      ),
+      Plot.tickX(ticks, {
+        x: "ms",
+        y: "row",
+        stroke: (t: { open: boolean }) => (t.open ? lossColour : clusterColours[0]),
+        strokeOpacity: 0.6,
+        strokeWidth: 1.5,
+      }),
       Plot.ruleY(
-        shown.map(({ row, outage }) => ({ row, low: outage.medianLow, high: outage.medianHigh })),
+        shown.flatMap(({ row, interval }) =>
+          interval === undefined || interval.low === null || interval.high === null
+            ? []
+            : [{ row, low: interval.low, high: interval.high }],
+        ),
         { x1: "low", x2: "high", y: "row", stroke: accent, strokeWidth: 5, strokeOpacity: 0.55 },
       ),
       Plot.dot(
-        shown.map(({ row, outage }) => ({ row, ms: outage.median })),
+        shown.flatMap(({ row, median }) => (median === null ? [] : [{ row, ms: median }])),
         { x: "ms", y: "row", fill: accent, stroke: "currentColor", r: 4.5 },
       ),
     ],
   });
 }
+
+const rowTitle = (f: Figure): string =>
+  [
+    f.scenario,
+    f.affinity,
+    ...(f.application === undefined ? [] : [f.application]),
+    ...(f.tuned === undefined ? [] : [f.tuned ? "tuned" : "untuned"]),
+  ].join(", ");

@@ -1,5 +1,5 @@
 // `meshproof/testkit`: the API for suites of other projects. Its names are stable.
-export { judgeShares } from "#harness/judge/shares.ts";
+export { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 export { MeshproofError } from "#harness/lib/errors.ts";
 export { combine, failedBecause, passed, unknownBecause } from "#harness/model/verdict.ts";
 export { annotation } from "#harness/semantics/annotations.ts";

@@ -1,8 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { judgeShares } from "#harness/judge/shares.ts";
-import { answersToSeeAll } from "#harness/lib/stats.ts";
+import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { judgeWithdrawal, type ServedFlow, servedFlows } from "#harness/testkit/absence.ts";
@@ -60,8 +59,8 @@ export default defineSuite(
           spec,
         }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
           const client = mesh.cluster(from.name);
-          const expected = await echo.allPods(expectedClusters.map((c) => mesh.cluster(c.name)));
-          const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
+          const expected = await echo.expectedBackends(expectedClusters.map((c) => mesh.cluster(c.name)));
+          const count = requestsForShares(expected, budgets.falseAlarm);
           const ip = await echo.clusterIp(client, `echo-${affinity}`);
           const answers = await sampleBackends(
             client,
@@ -79,8 +78,8 @@ export default defineSuite(
         spec,
       }, async ({ mesh, echo, budgets, within, signal, keepFacts, expect }) => {
         const client = mesh.cluster(from.name);
-        const count = 2 * answersToSeeAll(mesh.clusters.length, budgets.falseAlarm);
-        const expected = await echo.allPods(mesh.clusters);
+        const expected = await echo.expectedBackends(mesh.clusters);
+        const count = requestsForShares(expected, budgets.falseAlarm);
         const ip = await echo.clusterIp(client, literalNone);
         // No set-up waits for this service: a Cilium that ignores the value must fail this test alone.
         const verdict = await judgedInTime(

@@ -3,7 +3,7 @@ import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
-import { judgeShares } from "#harness/judge/shares.ts";
+import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
@@ -103,9 +103,8 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     spec,
   }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
     const { from } = pairIn(mesh, pair);
-    const expected = await echo.allPods(mesh.clusters);
-    // Enough answers to miss no backend by chance, times four for meaningful shares.
-    const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
+    const expected = await echo.expectedBackends(mesh.clusters);
+    const count = requestsForShares(expected, budgets.falseAlarm);
     const ip = await echo.clusterIp(from, services.plain);
     const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
     keepFacts({ answers: answers.good.length, falseAlarm: budgets.falseAlarm });
@@ -178,8 +177,8 @@ function twoPortsTest(test: DefineTest<void>, pair: ClusterPair): void {
     spec,
   }, async ({ mesh, echo, budgets, within, signal, expect }) => {
     const { from } = pairIn(mesh, pair);
-    const expected = await echo.allPods(mesh.clusters);
-    const count = 4 * answersToSeeAll(expected.length, budgets.falseAlarm);
+    const expected = await echo.expectedBackends(mesh.clusters);
+    const count = requestsForShares(expected, budgets.falseAlarm);
     const ip = await echo.clusterIp(from, twoPorts.name);
     const judgePort = async ([name, port]: [string, number]) => {
       const answers = await sampleBackends(

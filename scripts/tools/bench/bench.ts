@@ -17,6 +17,7 @@ import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { EchoSpec } from "#harness/model/probe-wire.ts";
 import { Prober } from "#harness/probe/driver.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { systemNamespace, type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
@@ -132,7 +133,11 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
   const [from, to] = (await vantagesOf(cluster.kube)) as [Vantage, Vantage];
   const port = 8099;
   const echo = await cluster.kube.start(
-    { ...to, container: "prober", argv: ["node", "/prober/main.mjs", "echo", String(port)] },
+    {
+      ...to,
+      container: "prober",
+      argv: ["node", "/prober/main.mjs", "echo", JSON.stringify({ port, serveOnMs: 0 } satisfies EchoSpec)],
+    },
     () => {},
   );
   const dir = await mkdtemp(join(tmpdir(), "meshproof-bench-"));

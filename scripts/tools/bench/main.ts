@@ -1,10 +1,12 @@
 // `npm run bench`: figures as ratios within one run. `bench images` prints the time per part of the image build; `bench
-// capture LAB TIMES` compares the prober with packet captures over that many failovers in each direction.
+// capture LAB TIMES` compares the prober with packet captures over that many failovers in each direction; `bench
+// coverage [LABS...]` simulates campaigns and prints how often intervals of medians contain the median.
 import { describeError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { terminalProgress } from "#harness/platform/progress.ts";
 import { benchImages, benchMemory, benchProber, benchUp } from "./bench.ts";
 import { benchCapture } from "./bench-capture.ts";
+import { benchCoverage } from "./bench-coverage.ts";
 
 guardOutput();
 const interrupted = new AbortController();
@@ -17,6 +19,12 @@ try {
   if (what === "up" || what === "all") lines.push(...(await benchUp(progress, interrupted.signal)));
   if (what === "prober") lines.push(...(await benchProber(process.argv[3] ?? "default", interrupted.signal)));
   if (what === "memory") lines.push(...(await benchMemory(process.argv[3] ?? "default", interrupted.signal)));
+  if (what === "coverage") {
+    const labs = process.argv.slice(3).map(Number);
+    // As they come: the whole table takes minutes.
+    for (const line of benchCoverage(labs.length > 0 ? labs : [2, 3, 5, 10, 15, 20, 30]))
+      process.stdout.write(`${line}\n`);
+  }
   if (what === "capture")
     lines.push(
       ...(await benchCapture(

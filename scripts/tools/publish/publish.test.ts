@@ -1,15 +1,51 @@
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { keyOf } from "#harness/judge/provenance.ts";
+import { violationsOf } from "#harness/judge/published.ts";
+import { readLosses } from "#harness/measure/loss-files.ts";
+import { readSeries } from "#harness/measure/series.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { readPublished, tableMarks, tables } from "./publish.ts";
+import { notMeasured, publishedHtml } from "#harness/report/published.ts";
+import { partOf, parts, publishedDir, readPublished, tableRows } from "./pages.ts";
 
-test.each(tables)("the table of %s matches the published figures", async (file, tableOf) => {
-  const published = await readPublished();
-  expect(published.length).toBeGreaterThan(0);
-  const page = await readFile(join(repoRoot(), file), "utf8");
-  const [begin, end] = tableMarks;
-  const table = page.slice(page.indexOf(begin) + begin.length, page.indexOf(end)).trim();
-  expect(table.split("\n").length).toBeGreaterThan(4);
-  expect(table).toBe(tableOf(published));
+const all = await readPublished();
+
+test.each(parts.map((p) => [p.file, p.name, p] as const))(
+  "%s: the %s are as generated",
+  async (file, _name, part) => {
+    const page = await readFile(join(repoRoot(), file), "utf8");
+    expect(partOf(part, page)).toBe(part.text(all));
+  },
+);
+
+test("pages have figures of every published version, or say that there are none", async () => {
+  for (const part of parts.filter((p) => p.name === "published figures")) {
+    const shown = partOf(part, await readFile(join(repoRoot(), part.file), "utf8"));
+    if (all.length === 0) expect(shown).toBe(notMeasured);
+    else expect([...new Set(tableRows(shown).map((r) => r.Cilium))]).toEqual(all.map((p) => p.cilium));
+  }
+});
+
+test("what is published keeps rules 3 to 11 of METHOD.md", async () => {
+  const page = await readFile(join(repoRoot(), "docs/results/README.md"), "utf8");
+  const rows = parts
+    .filter((p) => p.file === "docs/results/README.md" && p.name === "published figures")
+    .flatMap((p) => tableRows(partOf(p, page)));
+  for (const published of all) {
+    const lossFile = join(publishedDir, published.cilium, "losses.ndjson");
+    const violations = violationsOf({
+      published,
+      rows: rows.filter((r) => r.Cilium === published.cilium),
+      series: published.series.flatMap((file) => readSeries(join(repoRoot(), file))),
+      losses: {
+        of: new Set(readLosses(lossFile).map(keyOf)),
+        bytes: existsSync(lossFile) ? statSync(lossFile).size : 0,
+      },
+    });
+    expect(violations, published.cilium).toEqual([]);
+    const html = join(publishedDir, published.cilium, "failover.html");
+    expect(readFileSync(html, "utf8"), html).toBe(publishedHtml(published));
+  }
 });

@@ -1,66 +1,123 @@
-import { mkdir, readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import semver from "semver";
+import { mkdir, readFile } from "node:fs/promises";
+import { isAbsolute, join, relative, resolve } from "node:path";
 import { readYaml } from "#harness/config/yaml-file.ts";
+import { keyOf, mostLossBytes, refusalsOf, troublesOf } from "#harness/judge/provenance.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { checkRecord, parseRecord } from "#harness/lib/records.ts";
+import { found } from "#harness/lib/found.ts";
+import { checkRecord } from "#harness/lib/records.ts";
+import { lossesBeside, readLosses } from "#harness/measure/loss-files.ts";
 import { readSeries } from "#harness/measure/series.ts";
 import { certificateFormat } from "#harness/model/certificate.ts";
-import { type Published, publishedFormat } from "#harness/model/published.ts";
+import type { LossRecord } from "#harness/model/loss-record.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
+import type { Published, Spoiled } from "#harness/model/published.ts";
 import { output } from "#harness/platform/command.ts";
-import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
-import { headlineTable, limits, publishedHtml, resultsTable } from "#harness/report/published.ts";
+import { limits } from "#harness/report/published.ts";
+import { publishedDir, writePages } from "./pages.ts";
 
-const publishedDir = join(repoRoot(), "reports/published");
-export const tableMarks = ["<!-- published figures -->", "<!-- end of published figures -->"] as const;
-
-/** Pages with a table of published figures, by path from the root of the repository. */
-export const tables: readonly (readonly [file: string, tableOf: (all: readonly Published[]) => string])[] = [
-  ["README.md", headlineTable],
-  ["docs/results/README.md", resultsTable],
-];
-
-/** Makes `reports/published/<version>/failover.json` and its page from a series, and updates the tables of figures. */
-export async function publish(series: string, command: string): Promise<string[]> {
-  const measurements = readSeries(series);
-  const [cilium, ...others] = new Set(measurements.map((m) => m.setting.cilium));
-  if (
-    cilium === undefined ||
-    others.length > 0 ||
-    new Set(measurements.map((m) => JSON.stringify(m.setting))).size !== 1
-  )
-    throw new MeshproofError(
-      "usage",
-      `${series} contains ${measurements.length === 0 ? "no measurement" : "measurements of several settings"}`,
-      { remedy: "name a series of one Cilium version, on one machine, from `test --series`" },
-    );
+/**
+ * Makes `reports/published/<version>/` from the series of a campaign, and updates the pages. Refuses a tree with changes,
+ * a stale method and mixed settings. Measurements that the test machine spoiled are left out, and listed.
+ */
+export async function publish(
+  series: readonly string[],
+  command: string,
+  say: (line: string) => void,
+): Promise<string[]> {
+  const commit = await commitOf(series);
+  const all = series.flatMap((file) => readSeries(file));
+  const spoiled = all.filter((m) => troublesOf(m).length > 0);
+  const measurements = all.filter((m) => troublesOf(m).length === 0);
+  for (const s of spoiled.map(spoiledOf))
+    say(`not published, ${s.scenario}, ${s.affinity}: ${s.why.join("; ")}`);
+  const losses = lossRecordsOf(series, measurements);
+  const lines = losses.records.map((r) => `${JSON.stringify(r)}\n`).join("");
+  refuse(series, [
+    ...(measurements.length === 0 ? ["there is no measurement that the test machine did not spoil"] : []),
+    ...refusalsOf(measurements),
+    ...losses.missing.map((m) => `${m.scenario}, ${m.affinity}, ${m.at}: there is no loss record`),
+    ...(Buffer.byteLength(lines) > mostLossBytes
+      ? [`the loss records take ${Buffer.byteLength(lines)} bytes, at most ${mostLossBytes} may be`]
+      : []),
+  ]);
   const published: Published = {
-    schema: 1,
-    cilium,
+    schema: 2,
+    cilium: found(measurements[0], "measurement to publish").setting.cilium,
     publishedAt: wallLabel(),
-    meshproof: (await output("git", ["-C", repoRoot(), "rev-parse", "--short", "HEAD"])).trim(),
+    meshproof: commit,
     command,
+    series: series.map(inRepository),
     limits: [...limits],
+    spoiled: spoiled.map(spoiledOf),
     measurements,
   };
   const dir = join(publishedDir, published.cilium);
   await mkdir(dir, { recursive: true });
+  await writeReportFile(join(dir, "failover.json"), jsonOf(published));
+  await writeReportFile(join(dir, "losses.ndjson"), lines);
+  return [
+    ...["failover.json", "failover.html", "losses.ndjson"].map((f) => join(dir, f)),
+    ...(await writePages()),
+  ];
+}
+
+/** One measurement a line, so that a change of one is one line of a diff. */
+function jsonOf({ measurements, ...head }: Published): string {
   const lines = measurements.map((m) => `    ${JSON.stringify(m)}`).join(",\n");
-  const { measurements: _measurements, ...head } = published;
-  await writeReportFile(
-    join(dir, "failover.json"),
-    `${JSON.stringify(head, null, 2).replace(/\n}$/, "")},\n  "measurements": [\n${lines}\n  ]\n}\n`,
-  );
-  await writeReportFile(join(dir, "failover.html"), publishedHtml(published));
-  const all = await readPublished();
-  for (const [file, tableOf] of tables) {
-    const path = join(repoRoot(), file);
-    await writeAtomic(path, withTable(file, await readFile(path, "utf8"), tableOf(all)));
-  }
-  return [join(dir, "failover.json"), join(dir, "failover.html"), ...tables.map(([file]) => file)];
+  return `${JSON.stringify(head, null, 2).replace(/\n}$/, "")},\n  "measurements": [\n${lines}\n  ]\n}\n`;
+}
+
+const spoiledOf = (m: Measurement): Spoiled => ({
+  scenario: m.scenario,
+  affinity: m.affinity,
+  tuned: m.tuned === true,
+  application: m.application ?? "exits",
+  runId: m.runId,
+  at: m.at,
+  why: [...troublesOf(m)],
+});
+
+function lossRecordsOf(
+  series: readonly string[],
+  measurements: readonly Measurement[],
+): { readonly records: readonly LossRecord[]; readonly missing: readonly Measurement[] } {
+  const all = new Map(series.flatMap((file) => readLosses(lossesBeside(file))).map((r) => [keyOf(r), r]));
+  return {
+    records: measurements.flatMap((m) => all.get(keyOf(m)) ?? []),
+    missing: measurements.filter((m) => !all.has(keyOf(m))),
+  };
+}
+
+/** The commit of a tree without changes, in which the series are. */
+async function commitOf(series: readonly string[]): Promise<string> {
+  const git = async (...args: string[]): Promise<string> =>
+    (await output("git", ["-C", repoRoot(), ...args])).trim();
+  const changed = await git("status", "--porcelain");
+  refuse(series, [
+    ...(changed === "" ? [] : [`the tree has changes: ${changed.split("\n").slice(0, 3).join(", ")}`]),
+  ]);
+  for (const file of series)
+    if ((await git("ls-files", "--", inRepository(file))) === "")
+      refuse(series, [`${file} is not committed in this repository`]);
+  return git("rev-parse", "--short", "HEAD");
+}
+
+function inRepository(file: string): string {
+  const path = relative(repoRoot(), resolve(file));
+  if (path.startsWith("..") || isAbsolute(path)) refuse([file], ["it is outside this repository"]);
+  return path;
+}
+
+function refuse(series: readonly string[], reasons: readonly string[]): void {
+  if (reasons.length > 0)
+    throw new MeshproofError("usage", `${series.join(", ")} cannot be published: ${reasons.join("; ")}`, {
+      remedy:
+        "commit the series below reports/campaigns/ and everything else, and name series of one Cilium version, measured by the present method from committed sources",
+    });
 }
 
 /** Publishes a certificate written by `certify`, under its target version. */
@@ -74,35 +131,5 @@ export async function publishCertificate(file: string): Promise<string[]> {
   await mkdir(dir, { recursive: true });
   await writeReportFile(`${name}.yaml`, await readFile(file, "utf8"));
   await writeReportFile(`${name}.html`, certificateHtml(certificate));
-  return [`${name}.yaml`, `${name}.html`];
-}
-
-/** Every published version, oldest first. */
-export async function readPublished(): Promise<Published[]> {
-  const all: Published[] = [];
-  for (const entry of await readdir(publishedDir, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
-    const file = join(publishedDir, entry.name, "failover.json");
-    const text = await readFile(file, "utf8").catch(() => undefined);
-    if (text !== undefined)
-      all.push(
-        parseRecord(text, publishedFormat, {
-          what: `published figures ${file}`,
-          remedy: "restore the file from git, or regenerate it with `npm run publish-figures`",
-        }),
-      );
-  }
-  return all.sort((a, b) => semver.compare(a.cilium, b.cilium));
-}
-
-/** `text` of `file` with the table of figures between its marks. */
-function withTable(file: string, text: string, table: string): string {
-  const [begin, end] = tableMarks;
-  const from = text.indexOf(begin);
-  const until = text.indexOf(end);
-  if (from < 0 || until < from)
-    throw new MeshproofError("usage", `${file} has no ${begin} ... ${end}`, {
-      remedy: "put the two lines where the table belongs",
-    });
-  return `${text.slice(0, from + begin.length)}\n\n${table}\n\n${text.slice(until)}`;
+  return [`${name}.yaml`, `${name}.html`, ...(await writePages())];
 }

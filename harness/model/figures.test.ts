@@ -1,0 +1,149 @@
+import { describe, expect, test } from "vitest";
+import { exampleMeasurement } from "./examples.ts";
+import { figuresOf } from "./figures.ts";
+import type { Measurement } from "./measurement.ts";
+import { isHeadline, isLong, leastSample, tooFewRuns } from "./sample-size.ts";
+
+/** A run with one burst of losses, of which nine tenths are accounted for. */
+function measured(outageMs: number, change: Partial<Measurement> = {}): Measurement {
+  const plain = exampleMeasurement();
+  return exampleMeasurement({
+    lab: "lab 1",
+    away: { ...plain.away, outageMs, lostTimeMs: outageMs, longestGapMs: outageMs, lost: outageMs / 5 },
+    phases: {
+      ...plain.phases,
+      links: [{ upTo: "agent updated", ms: outageMs * 0.9, errorMs: 4, resolved: true }],
+      accountedMs: outageMs * 0.9,
+      accountedErrorMs: 4,
+      unexplainedMs: outageMs * 0.1,
+    },
+    connections: [
+      { kind: "tcp heartbeat", fate: "reset", longestGapMs: 100, lost: 1, lossOutcomes: { reset: 1 } },
+    ],
+    ...change,
+  });
+}
+
+test("figures leave out runs with a disturbed rig, and keep failed and unrecovered ones", () => {
+  const down = { ...measured(20_000).away, recovered: false };
+  const [figure, other] = figuresOf(
+    [
+      measured(400),
+      measured(600, { lab: "lab 2" }),
+      measured(500, { struck: "west", outcome: "fail" }),
+      measured(90_000, { outcome: "unknown" }),
+      measured(20_000, { away: down, outcome: "fail" }),
+      measured(1, { affinity: "none" }),
+    ],
+    7,
+  );
+  expect(figure).toMatchObject({ runs: 4, labs: 2, unknown: 1, failed: 2 });
+  expect(figure?.away?.outageMs).toMatchObject({
+    ...{ count: 4, median: 550, largest: null, censored: 1, longerThan: 20_000 },
+    interval: { kind: "labs", low: 500, high: 600, coverage: 0.5 },
+  });
+  expect(Object.keys(figure?.byStruck ?? {})).toEqual(["east", "west"]);
+  expect(figure?.connections).toEqual([
+    { kind: "tcp heartbeat", survived: 0, reset: 4, stalled: 0, longestGapMedianMs: 100 },
+  ]);
+  expect(other?.affinity).toBe("none");
+});
+
+test("losses in a window that had not recovered are censored, a quiet window is not", () => {
+  const plain = exampleMeasurement();
+  const quiet = { ...plain, away: { ...plain.away, recovered: false } };
+  const [figure] = figuresOf([quiet], 7);
+  expect(figure?.away?.outageMs).toMatchObject({ censored: 0, largest: 0 });
+});
+
+test("measurements are pooled only where setting, sources and application are equal", () => {
+  const hashes = { settingHash: "a", sourceHash: "b", tuned: true, application: "exits" } as const;
+  const figures = figuresOf(
+    [
+      measured(1, hashes),
+      measured(2, { ...hashes, lab: "another" }),
+      measured(3, { ...hashes, settingHash: "c" }),
+      measured(4, { ...hashes, sourceHash: "c" }),
+      measured(5, { ...hashes, application: "killed" }),
+      measured(6, { ...hashes, method: 99 }),
+    ],
+    7,
+  );
+  expect(figures.map((f) => f.runs)).toEqual([2, 1, 1, 1, 1]);
+});
+
+test("what is accounted for is pooled, with its error and the worst run", () => {
+  const blind = measured(1000, {
+    phases: {
+      ...measured(1000).phases,
+      links: [],
+      accountedMs: 70,
+      accountedErrorMs: 10,
+      unexplainedMs: 930,
+    },
+  });
+  const [figure] = figuresOf([measured(100), measured(100), blind], 7);
+  // 90 + 90 + 70 of 1200; the median of the shares would be 90 %.
+  expect(figure?.accounted).toMatchObject({ share: 0.208, shareError: 0.015, worst: 0.07, runs: 3 });
+  expect(figure?.accounted?.links).toEqual([{ upTo: "agent updated", medianMs: 90 }]);
+});
+
+test("a link whose error exceeds a quarter of it is not resolved", () => {
+  const short = measured(10);
+  expect(figuresOf([short], 7)[0]?.accounted?.links).toEqual([{ upTo: "agent updated", medianMs: null }]);
+});
+
+test("the worst vantage point of every run counts, during the fault and after healing", () => {
+  const plain = exampleMeasurement();
+  const other = (title: string, outageMs: number, backMs: number) => ({
+    ...{ ...plain.away, title, cluster: "east", everyMs: 50, latenessP99Ms: 1, before: plain.before },
+    ...{ outageMs, lost: 1, back: { ...plain.back, outageMs: backMs, lost: 1 } },
+  });
+  const runs = [
+    measured(400, { others: [other("NodePort", 900, 0), other("LoadBalancer", 300, 0)] }),
+    measured(700, { others: [other("NodePort", 600, 50), other("LoadBalancer", 100, 80)] }),
+  ];
+  const [figure] = figuresOf(runs, 7);
+  expect(figure?.away?.worst).toMatchObject({ median: 800, largest: 900 });
+  expect(figure?.away?.worstTitle).toBe("NodePort");
+  expect(figure?.back?.worst).toMatchObject({ largest: 80 });
+  expect(figure?.back?.worstTitle).toBe("LoadBalancer");
+});
+
+test("nothing lost has a bound for the share of runs that may lose requests", () => {
+  const three = figuresOf(
+    [1, 2, 3].map(() => exampleMeasurement()),
+    7,
+  )[0]?.away;
+  expect(three?.lossyRuns).toBe(0);
+  expect(three?.lossyBound).toBeCloseTo(0.632, 3);
+  expect(figuresOf([measured(5)], 7)[0]?.away).not.toHaveProperty("lossyBound");
+});
+
+describe("the sample of a row", () => {
+  const row = (change: object) => ({
+    ...{ scenario: "node stopped", affinity: "none" as const, runMs: 20_000, runs: 10, labs: 3 },
+    ...change,
+  });
+  test.each([
+    ["a headline", row({ scenario: "scale to zero" }), { runs: 20, labs: 5 }],
+    [
+      "another application of it",
+      row({ scenario: "scale to zero", application: "killed" }),
+      { runs: 10, labs: 3 },
+    ],
+    ["another row", row({}), { runs: 10, labs: 3 }],
+    ["a long one", row({ runMs: 61_000 }), { runs: 5, labs: 2 }],
+  ])("%s", (_name, figure, least) => {
+    expect(leastSample(figure)).toEqual(least);
+  });
+
+  test("that is too small is said in the row", () => {
+    expect(tooFewRuns(row({}))).toBeUndefined();
+    expect(tooFewRuns(row({ runs: 9 }))).toBe("too few runs (9 of 10, from 3 of 3 labs)");
+    expect(tooFewRuns(row({ runs: 30, labs: 2 }))).toBe("too few runs (30 of 10, from 2 of 3 labs)");
+    expect(isLong(row({ runMs: 61_000 }))).toBe(true);
+    expect(isLong(row({ scenario: "scale to zero", runMs: 61_000 }))).toBe(false);
+    expect(isHeadline(row({ scenario: "agent restart", affinity: "none" }))).toBe(false);
+  });
+});

@@ -1,0 +1,43 @@
+import type { Figure } from "./figures.ts";
+import type { Affinity } from "./measurement.ts";
+
+/** The rows that are published first, with the largest samples; all with backends that exit at once. */
+const headlines: readonly (readonly [scenario: string, affinity: Affinity])[] = [
+  ["scale to zero", "local"],
+  ["scale to zero", "remote"],
+  ["scale to zero", "none"],
+  ["backends killed", "local"],
+  ["backends killed", "none"],
+  ["agent restart", "local"],
+  ["agent restart", "remote"],
+  ["rolling restart", "local"],
+];
+
+type Kind = Pick<Figure, "scenario" | "affinity" | "application">;
+
+export const isHeadline = ({ scenario, affinity, application = "exits" }: Kind): boolean =>
+  application === "exits" && headlines.some(([s, a]) => s === scenario && a === affinity);
+
+/** A run that takes longer is measured less often, and its row shows the largest value and no median. */
+const longRunMs = 60_000;
+
+export const isLong = (f: Kind & Pick<Figure, "runMs">): boolean => !isHeadline(f) && f.runMs > longRunMs;
+
+interface SampleSize {
+  readonly runs: number;
+  readonly labs: number;
+}
+
+/** The least runs and labs of a row. */
+export function leastSample(f: Kind & Pick<Figure, "runMs">): SampleSize {
+  if (isHeadline(f)) return { runs: 20, labs: 5 };
+  return isLong(f) ? { runs: 5, labs: 2 } : { runs: 10, labs: 3 };
+}
+
+/** What a row says if its sample is too small; undefined otherwise. */
+export function tooFewRuns(f: Kind & Pick<Figure, "runMs" | "runs" | "labs">): string | undefined {
+  const least = leastSample(f);
+  return f.runs >= least.runs && f.labs >= least.labs
+    ? undefined
+    : `too few runs (${f.runs} of ${least.runs}, from ${f.labs} of ${least.labs} labs)`;
+}

@@ -1,0 +1,70 @@
+import { textTable } from "#harness/lib/table.ts";
+import type { Figure } from "#harness/model/figures.ts";
+import { medianText } from "./figure-text.ts";
+
+/** The parts of a comparison that its text needs. */
+export interface ShownComparison {
+  readonly names: readonly [string, string];
+  readonly errorRate: number;
+  readonly rows: readonly {
+    readonly scenario: string;
+    readonly affinity: string;
+    readonly application: string | null;
+    readonly tuned: boolean | null;
+    readonly figures: readonly [readonly Figure[], readonly Figure[]];
+    readonly compared: {
+      readonly result: string;
+      readonly p: number;
+      readonly smallestP: number;
+      readonly unit: "lab" | "run";
+    } | null;
+  }[];
+  readonly differences: readonly string[];
+}
+
+/** Two runs or campaigns side by side, for a terminal. */
+export function comparisonLines({ names, errorRate, rows, differences }: ShownComparison): string[] {
+  const byRun = rows.some((r) => r.compared?.unit === "run");
+  return [
+    ...textTable([
+      ["lost time, median (interval)", `A: ${names[0]}`, `B: ${names[1]}`, "B is"],
+      ...rows.map((r) => [titleOf(r), sideText(r.figures[0]), sideText(r.figures[1]), resultText(r)]),
+    ]),
+    "",
+    `Permutation test on medians of lost time. Of each row: error rate ${errorRate * 100} %, so of ${rows.length} rows without a difference ${(rows.length * errorRate).toFixed(2)} show one on average.`,
+    ...(byRun
+      ? [
+          "Permuted by run: too few labs to permute whole labs, so that a difference between labs counts as one.",
+        ]
+      : []),
+    differences.length === 0
+      ? "The settings are equal."
+      : `The settings differ in (A, B): ${differences.join("; ")}`,
+  ];
+}
+
+const titleOf = (r: ShownComparison["rows"][number]): string =>
+  [
+    r.scenario,
+    r.affinity,
+    ...(r.application === null ? [] : [r.application]),
+    ...(r.tuned === null ? [] : [r.tuned ? "tuned" : "untuned"]),
+  ].join(", ");
+
+/** A side with several settings or sources is compared as one sample, but its figures stay apart. */
+function sideText(figures: readonly Figure[]): string {
+  if (figures.length === 0) return "none";
+  return figures
+    .map(
+      (f) =>
+        `${f.away === undefined ? "no figure" : medianText(f.away.lostTimeMs, "away")}, n = ${f.runs}, ${f.failed} failed`,
+    )
+    .join("; ");
+}
+
+function resultText({ compared }: ShownComparison["rows"][number]): string {
+  if (compared === null) return "";
+  return compared.result === "unknown"
+    ? `unknown: too few runs (p is at least ${compared.smallestP.toPrecision(2)})`
+    : `${compared.result} (p = ${compared.p.toPrecision(2)}, by ${compared.unit})`;
+}

@@ -1,0 +1,68 @@
+import type { Distribution } from "#harness/lib/distribution.ts";
+import type { MedianInterval } from "#harness/lib/median-interval.ts";
+import type { Figure, WindowFigures } from "#harness/model/figures.ts";
+import { isLong } from "#harness/model/sample-size.ts";
+
+/** Words for figures, the same in tables, pages and on the terminal. */
+
+export function duration(ms: number): string {
+  return ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+export const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+/** What became of a window's longest spans if losses were not over at its end. */
+export const notOver = {
+  away: "not restored before the fault was removed",
+  back: "not over at the end of the measurement",
+} as const;
+export type Window = keyof typeof notOver;
+
+/** A value of a distribution; null is a censored one, of which only a lower bound is known. */
+const valueText = (value: number | null, d: Distribution, window: Window): string =>
+  value === null ? `> ${duration(d.longerThan ?? 0)} (${notOver[window]})` : duration(value);
+
+export const largestValue = (d: Distribution, window: Window): string =>
+  valueText(d.largest, { ...d, longerThan: d.largestOver ?? 0 }, window);
+
+function intervalText({ kind, low, high, coverage }: MedianInterval, d: Distribution): string {
+  const end = (value: number | null): string =>
+    value === null ? `> ${duration(d.longerThan ?? 0)}` : duration(value);
+  const name = kind === "bootstrap" ? "bootstrap" : `range of ${d.labs} labs`;
+  return `${end(low)} to ${end(high)}: ${name}, ${(coverage * 100).toFixed(coverage === 0.9375 ? 2 : 0)} %`;
+}
+
+/** The median and its interval, of which it says the kind and the coverage. */
+export function medianText(d: Distribution, window: Window): string {
+  const interval = d.interval === undefined ? "one lab" : intervalText(d.interval, d);
+  return `${valueText(d.median, d, window)} (${interval})`;
+}
+
+/** `none lost in 20 runs`, with the share of runs that may lose requests nevertheless. */
+export function noneLost(w: WindowFigures): string | undefined {
+  return w.lossyBound === undefined
+    ? undefined
+    : `none lost in ${w.lost.count} runs (up to ${percent(w.lossyBound)} of runs may lose some)`;
+}
+
+/** The outage of a row. One that takes long is measured too rarely for an interval. */
+export function outageText(f: Figure, w: WindowFigures): string {
+  return noneLost(w) ?? (isLong(f) ? "see largest" : medianText(w.outageMs, "away"));
+}
+
+/** The largest value and, from 20 values on, p95. */
+export function largestText(d: Distribution, window: Window): string {
+  const tail = d.p95 === undefined ? "" : `; p95 ${valueText(d.p95, d, window)}`;
+  return `${largestValue(d, window)}, of ${d.count}${tail}`;
+}
+
+export function medianAndLargest(d: Distribution, window: Window): string {
+  return `${valueText(d.median, d, window)} (${largestValue(d, window)})`;
+}
+
+/** The share of the outages between boundaries that were both observed. */
+export function accountedText({ accounted }: Figure): string {
+  return accounted === undefined
+    ? "no outage"
+    : `${percent(accounted.share)} ± ${percent(accounted.shareError)}, worst run ${percent(accounted.worst)}`;
+}

@@ -1,0 +1,190 @@
+// The checker against made-up files: a good one passes, and a breach of each rule is named.
+import { describe, expect, test } from "vitest";
+import { keyOf, mostLossBytes, refusalsOf, troublesOf } from "#harness/judge/provenance.ts";
+import { type PublishedVersion, violationsOf } from "#harness/judge/published.ts";
+import { exampleMeasurement } from "#harness/model/examples.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
+import type { Published } from "#harness/model/published.ts";
+import { resultsTable } from "#harness/report/published.ts";
+import { tableRows } from "./pages.ts";
+
+const plain = exampleMeasurement();
+const lossy = (ms: number) => ({ ...plain.away, outageMs: ms, lostTimeMs: ms, longestGapMs: ms, lost: 1 });
+
+/** Twenty runs of a headline row from five labs, of which one failed and one had not recovered. */
+const good: readonly Measurement[] = Array.from({ length: 20 }, (_, i) =>
+  exampleMeasurement({
+    ...{ runId: "r", at: `t${i}`, lab: `lab ${i % 5}`, seed: 1, calibrationMs: 100 + i },
+    ...{ settingHash: "a", sourceHash: "b", sourceTree: "clean" },
+    ...{ tuned: true, application: "exits", outcome: i === 3 ? "fail" : "pass" },
+    away: { ...lossy(400 + 10 * i), ...(i === 3 ? { censored: true, recovered: false } : {}) },
+    phases: { ...plain.phases, accountedMs: 380, accountedErrorMs: 8, unexplainedMs: 20 + i },
+    others: [
+      {
+        ...{ ...lossy(900), title: "NodePort", cluster: "east", everyMs: 50, latenessP99Ms: 1 },
+        ...{ back: plain.back, before: plain.before },
+      },
+    ],
+  }),
+);
+
+function publishedOf(measurements: readonly Measurement[]): Published {
+  return {
+    ...{ schema: 2, cilium: "1.19.4", publishedAt: "", meshproof: "abc", command: "c", limits: [] },
+    ...{ series: ["reports/campaigns/x.ndjson"], spoiled: [], measurements },
+  };
+}
+
+/** A version as `publish` writes it. */
+function versionOf(measurements: readonly Measurement[]): PublishedVersion {
+  const published = publishedOf(measurements);
+  return {
+    published,
+    rows: tableRows(resultsTable([published])),
+    series: measurements,
+    losses: { of: new Set(measurements.map(keyOf)), bytes: 1000 },
+  };
+}
+
+const rulesOf = (version: PublishedVersion): number[] => [
+  ...new Set(violationsOf(version).map(({ rule }) => rule)),
+];
+
+test("a good file with its rows passes, also with several rows", () => {
+  expect(violationsOf(versionOf(good))).toEqual([]);
+  const others = good.map((m) => ({ ...m, at: `u${m.at}`, settingHash: "c" }));
+  const quiet = others.map((m) => ({
+    ...m,
+    scenario: "readiness lost",
+    away: plain.away,
+    phases: plain.phases,
+  }));
+  const long = others.slice(0, 5).map((m) => ({
+    ...{ ...m, at: `l${m.at}`, scenario: "node stopped" },
+    away: { ...m.away, windowMs: 90_000 },
+  }));
+  const few = others.slice(0, 4).map((m) => ({ ...m, at: `f${m.at}`, scenario: "cluster lost", lab: "one" }));
+  const version = versionOf([...good, ...quiet, ...long, ...few]);
+  expect(violationsOf(version)).toEqual([]);
+  const cells = (what: string) => version.rows.find((r) => r["what happens"] === what);
+  expect(cells("scale to zero")).toMatchObject({
+    n: "20 from 5 labs",
+    "failed of n": "1 of 20",
+    "outage, median (interval)": "505 ms (475 ms to 555 ms: range of 5 labs, 93.75 %)",
+    largest: "> 590 ms (not restored before the fault was removed), of 20; p95 590 ms",
+    "worst vantage point": "900 ms: NodePort",
+    "accounted for": "93 % ± 2 %, worst run 91 %",
+  });
+  expect(cells("readiness lost")).toMatchObject({
+    "outage, median (interval)": "none lost in 20 runs (up to 14 % of runs may lose some)",
+  });
+  expect(cells("node stopped")).toMatchObject({
+    "outage, median (interval)": "see largest",
+    largest: expect.stringContaining("of 5"),
+  });
+  expect(cells("cluster lost")?.n).toBe("4 from 1 lab; too few runs (4 of 10, from 1 of 3 labs)");
+});
+
+/** The good version with a change of every measurement. */
+const each = (change: (m: Measurement, i: number) => Measurement): PublishedVersion =>
+  versionOf(good.map(change));
+
+/** The good version whose row was edited. */
+const edited = (column: string, text: string): PublishedVersion => {
+  const version = versionOf(good);
+  return { ...version, rows: version.rows.map((row) => ({ ...row, [column]: text })) };
+};
+
+const without = (...keys: (keyof Measurement)[]): PublishedVersion =>
+  each(
+    (m) =>
+      Object.fromEntries(
+        Object.entries(m).filter(([k]) => !keys.includes(k as keyof Measurement)),
+      ) as Measurement,
+  );
+
+const base = versionOf(good);
+
+describe("a breach is named by its rule", () => {
+  test.each<[string, number, PublishedVersion]>([
+    ["only the main vantage point", 3, each((m) => ({ ...m, others: [] }))],
+    ["no worst vantage point in the row", 3, edited("worst vantage point", "")],
+    ["no worst one after healing", 3, edited("worst vantage point after healing", "")],
+    ["a censored value as a number", 3, edited("largest", "590 ms, of 20")],
+    ["failed runs that are not shown", 4, edited("failed of n", "0 of 20")],
+    ["a run of the series that is not published", 4, { ...versionOf(good.slice(1)), series: good }],
+    ["a figure without a row", 4, { ...base, rows: [] }],
+    ["a sample that is not stated", 5, edited("n", "many")],
+    [
+      "too few runs that are not called so",
+      5,
+      {
+        ...versionOf(good.slice(0, 19)),
+        rows: base.rows.map((r) => ({ ...r, n: "19 from 5 labs", "failed of n": "1 of 19" })),
+      },
+    ],
+    [
+      "p95 of too few",
+      5,
+      { ...versionOf(good.slice(0, 19)), rows: tableRows(resultsTable([publishedOf(good)])) },
+    ],
+    ["an order without a seed", 5, without("seed")],
+    ["an interval without its kind", 6, edited("outage, median (interval)", "505 ms (485 ms to 525 ms)")],
+    [
+      "an interval with too high a coverage",
+      6,
+      edited("outage, median (interval)", "505 ms (485 ms to 525 ms: range of 5 labs, 99 %)"),
+    ],
+    [
+      "a bootstrap over five labs",
+      6,
+      edited("outage, median (interval)", "505 ms (485 ms to 525 ms: bootstrap, 95 %)"),
+    ],
+    ["no hash of the setting", 7, without("settingHash")],
+    ["no hash of the sources", 7, without("sourceHash")],
+    ["no lab", 7, without("lab")],
+    ["no calibration", 7, without("calibrationMs")],
+    ["several settings in one row", 7, each((m, i) => ({ ...m, settingHash: `${i % 2}` }))],
+    ["neither tuned nor untuned", 8, without("tuned")],
+    ["no application", 9, without("application")],
+    ["a share that is not the pooled one", 10, edited("accounted for", "100 % ± 0 %, worst run 100 %")],
+    ["a share without its error", 10, edited("accounted for", "93 %")],
+    ["an older method", 11, each((m) => ({ ...m, method: 2 }))],
+    ["changed sources", 11, each((m) => ({ ...m, sourceTree: "changed" }))],
+    ["a spoiled run", 11, each((m, i) => (i === 1 ? { ...m, machineTroubles: ["late"] } : m))],
+    ["a run without a verdict", 11, each((m, i) => (i === 1 ? { ...m, outcome: "unknown" } : m))],
+    ["a run that no series has", 11, { ...base, series: good.slice(1) }],
+    ["no loss record", 11, { ...base, losses: { of: new Set<string>(), bytes: 0 } }],
+    ["too large loss records", 11, { ...base, losses: { ...base.losses, bytes: mostLossBytes + 1 } }],
+    ["no measurement", 11, versionOf([])],
+  ])("%s: rule %i", (_name, rule, version) => {
+    expect(rulesOf(version)).toContain(rule);
+  });
+});
+
+describe("publishing refuses", () => {
+  test.each<[string, RegExp, readonly Measurement[]]>([
+    ["an older method", /20 measurements are by method 2/, good.map((m) => ({ ...m, method: 2 }))],
+    ["changed sources", /not as committed/, good.map((m) => ({ ...m, sourceTree: "changed" }))],
+    [
+      "two versions",
+      /2 versions of Cilium/,
+      good.map((m, i) => ({ ...m, setting: { ...m.setting, cilium: i === 0 ? "1.20.2" : "1.19.4" } })),
+    ],
+    [
+      "a mixed setting",
+      /scale to zero, local, exits, tuned: the measurements have several settings/,
+      good.map((m, i) => ({ ...m, settingHash: `${i}` })),
+    ],
+    ["no setting", /lack lab, setting/, [plain]],
+  ])("%s", (_name, reason, measurements) => {
+    expect(refusalsOf(measurements).join("; ")).toMatch(reason);
+  });
+
+  test("nothing of a good series, and names what the test machine spoiled", () => {
+    expect(refusalsOf(good)).toEqual([]);
+    expect(good.flatMap(troublesOf)).toEqual([]);
+    expect(troublesOf({ ...plain, machineTroubles: ["late"] })).toEqual(["late"]);
+    expect(troublesOf({ ...plain, outcome: "unknown" })).toHaveLength(1);
+  });
+});
