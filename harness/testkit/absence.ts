@@ -1,5 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { absence, judgeControl, judgeDenied, judgeServed, judgeWithdrawn } from "#harness/judge/absence.ts";
+import { absence, judgeControl, judgeDenied, judgeOnly, judgeServed, judgeWithdrawn } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
@@ -234,4 +234,42 @@ export async function servedFlows({
     withdrawn,
     returned: () => echo.allPods(of),
   }));
+}
+
+interface Served {
+  readonly echo: EchoBackends;
+  readonly client: Cluster;
+  readonly service: string;
+  /** The clusters whose backends serve, and another service of the same client, which all others serve. */
+  readonly by: readonly Cluster[];
+  readonly control: { readonly service: string; readonly by: readonly Cluster[] };
+}
+
+/**
+ * Whether only some clusters' backends serve a service, by the same rule: in many requests over some time, while those of
+ * the others do answer the same clients at another service.
+ */
+export async function judgeServedOnly(
+  { echo, client, service, by, control }: Served,
+  asking: Asking,
+): Promise<Verdict> {
+  const vantages = await everyVantageOf(client.kube);
+  const flowsTo = async (name: string): Promise<Flow[]> =>
+    serviceFlows(client, vantages, { name, ip: await echo.clusterIp(client, name), http: 80, udp: 81 });
+  const [flows, others] = [await flowsTo(service), await flowsTo(control.service)];
+  const [expected, answering] = [await echo.allPods(by), await echo.allPods(control.by)];
+  const controlledBy = async (when: string): Promise<Verdict> => {
+    const judge = (answers: readonly Answers[]): Verdict =>
+      combine(
+        others.map((f, i) => judgeServed(`${flowName(f)}, the control ${when}`, answers[i] ?? [], answering)),
+      );
+    return (await controlled(others, perBackend * answering.length, judge, asking)).verdict;
+  };
+  const before = await controlledBy("before");
+  if (before.outcome !== "pass") return before;
+  const during = await watchServed(flows, asking);
+  return combine([
+    ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], expected)),
+    await controlledBy("after"),
+  ]);
 }

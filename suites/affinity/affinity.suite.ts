@@ -4,8 +4,15 @@ import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
-import { judgeWithdrawal, type ServedFlow, servedFlows } from "#harness/testkit/absence.ts";
-import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { passed, type Verdict } from "#harness/model/verdict.ts";
+import {
+  judgeServedOnly,
+  judgeWithdrawal,
+  type ServedFlow,
+  servedFlows,
+} from "#harness/testkit/absence.ts";
+import { bothWays } from "#harness/testkit/both-ways.ts";
+import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
@@ -48,6 +55,12 @@ export default defineSuite(
     },
   },
   ({ clusters, pairs, test }) => {
+    // Nothing changes, so both ways are tested at once. With no affinity every backend serves.
+    const servedAlone: Readonly<Record<Affinity, (kit: Kit, pair: ClusterPair) => Promise<Verdict>>> = {
+      local: bothWays(pairs, (kit, pair) => alone(kit, pair, ["local", "remote"])),
+      remote: bothWays(pairs, (kit, pair) => alone(kit, pair, ["remote", "local"])),
+      none: async () => passed,
+    };
     for (const pair of pairs) {
       const { from } = pair;
       const others = clusters.filter((c) => c !== from);
@@ -57,7 +70,7 @@ export default defineSuite(
         const expectedClusters = servingClusters(affinity, from, [from, ...others]);
         test(`${pair.name} > affinity ${affinity}: ${from.name}'s clients are served by ${namesOf(expectedClusters)}`, {
           spec,
-        }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
+        }, async ({ mesh, echo, budgets, within, signal, keepFacts, expect }) => {
           const client = mesh.cluster(from.name);
           const expected = await echo.expectedBackends(expectedClusters.map((c) => mesh.cluster(c.name)));
           const count = requestsForShares(expected, budgets.falseAlarm);
@@ -71,6 +84,7 @@ export default defineSuite(
           expect(
             judgeShares(`${from.name} -> service echo-${affinity}`, answers, expected, budgets.falseAlarm),
           ).toPass();
+          expect(await servedAlone[affinity]({ mesh, echo, budgets, within }, pair)).toPass();
         });
       }
 
@@ -139,6 +153,25 @@ export default defineSuite(
     }
   },
 );
+
+type Kit = Pick<SuiteFixtures, "mesh" | "echo" | "budgets" | "within">;
+
+/** Whether nobody but the clusters of an affinity serves a cluster's clients; those of the opposite one do elsewhere. */
+function alone(
+  { mesh, echo, budgets, within }: Kit,
+  pair: ClusterPair,
+  [affinity, opposite]: readonly [Affinity, Affinity],
+): Promise<Verdict> {
+  const { from: client } = pairIn(mesh, pair);
+  const by = (of: Affinity): readonly Cluster[] => servingClusters(of, client, mesh.clusters);
+  return judgeServedOnly(
+    {
+      ...{ echo, client, service: `echo-${affinity}`, by: by(affinity) },
+      control: { service: `echo-${opposite}`, by: by(opposite) },
+    },
+    { timeoutMs: budgets.requestMs, within: within.sync },
+  );
+}
 
 /** The flows to services whose clients the backends of `from` serve, from one node of each of the two clusters. */
 async function flowsServedBy(
