@@ -1,26 +1,34 @@
 import type { ClusterPair } from "./define-suite.ts";
 
 /**
- * What a test finds out about a pair of clusters, for that pair and the opposite one at once: the first of the two tests
- * does the work of both, and the second takes its part. Only for what the two ways do not disturb. A repeated test works
- * again.
+ * What several tests find out, at once: the first of them does the work of its whole group, and the others take their part.
+ * Only for what does not disturb the others. A repeated test works again.
  */
-export function bothWays<K, T>(
-  pairs: readonly ClusterPair[],
-  find: (kit: K, pair: ClusterPair) => Promise<T>,
-): (kit: K, pair: ClusterPair) => Promise<T> {
+export function atOnce<K, Of extends { readonly name: string }, T>(
+  groupOf: (one: Of) => readonly Of[],
+  find: (kit: K, one: Of) => Promise<T>,
+): (kit: K, one: Of) => Promise<T> {
   const settled = new Map<string, PromiseSettledResult<T>>();
-  return async (kit, pair) => {
-    if (!settled.has(pair.name)) {
-      const both = pairs.filter(
-        (p) => p === pair || (p.from.name === pair.to.name && p.to.name === pair.from.name),
-      );
-      const results = await Promise.allSettled(both.map((p) => find(kit, p)));
-      for (const [i, result] of results.entries()) settled.set(both[i]?.name ?? "", result);
+  return async (kit, one) => {
+    if (!settled.has(one.name)) {
+      const group = groupOf(one);
+      const results = await Promise.allSettled(group.map((of) => find(kit, of)));
+      for (const [i, result] of results.entries()) settled.set(group[i]?.name ?? "", result);
     }
-    const own = settled.get(pair.name);
-    settled.delete(pair.name);
+    const own = settled.get(one.name);
+    settled.delete(one.name);
     if (own?.status !== "fulfilled") throw own?.reason;
     return own.value;
   };
 }
+
+/** The same for a pair of clusters and the opposite one. */
+export const bothWays = <K, T>(
+  pairs: readonly ClusterPair[],
+  find: (kit: K, pair: ClusterPair) => Promise<T>,
+): ((kit: K, pair: ClusterPair) => Promise<T>) =>
+  atOnce(
+    ({ from, to }: ClusterPair) =>
+      pairs.filter((p) => [from.name, to.name].sort().join() === [p.from.name, p.to.name].sort().join()),
+    find,
+  );

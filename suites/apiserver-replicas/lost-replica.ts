@@ -20,7 +20,7 @@ const name = "clustermesh-apiserver";
 export type Kit = Pick<SuiteFixtures, "mesh" | "namespace" | "images" | "within">;
 
 /** Loses a replica; the handle brings it back. */
-export type Lose = (cluster: Cluster, replica: KubeObject, within: Waiting) => Promise<AsyncDisposable>;
+type Lose = (cluster: Cluster, replica: KubeObject, within: Waiting) => Promise<AsyncDisposable>;
 
 const replicasOf = (cluster: Cluster): Promise<KubeObject[]> =>
   cluster.kube.list(kinds.pod, namespace, apiserverSelector);
@@ -53,7 +53,7 @@ const scaledTo = (cluster: Cluster, replicas: number): Promise<unknown> =>
   cluster.kube.merge(kinds.deployment, namespace, name, { spec: { replicas } });
 
 /** The Deployment runs one replica less, and Kubernetes removes this one; its connections are closed. */
-export const removed: Lose = async (cluster, replica, within) => {
+const removed: Lose = async (cluster, replica, within) => {
   for (const { metadata } of await replicasOf(cluster)) {
     const cost = metadata.name === replica.metadata.name ? "-1000" : "1000";
     const annotations = { "controller.kubernetes.io/pod-deletion-cost": cost };
@@ -77,7 +77,7 @@ export const removed: Lose = async (cluster, replica, within) => {
 };
 
 /** Its processes are killed whenever kubelet starts them; its connections end without a word. */
-export const killed: Lose = async (cluster, replica, within) => {
+const killed: Lose = async (cluster, replica, within) => {
   const uid = found(replica.metadata.uid, `uid of pod ${replica.metadata.name}`);
   const node = requireKind(cluster, "a killed replica").node(String(replica.spec.nodeName));
   const stop = new AbortController();
@@ -118,41 +118,53 @@ export interface Found {
   readonly facts: Facts;
 }
 
+/** How the replicas are lost, in turn; see `learnsWithoutEither`. */
+const ways = [
+  ["removed", removed],
+  ["killed", killed],
+  ["removed", removed],
+] as const;
+
 /**
  * Whether the first cluster learns a new pod of the second while one replica there is missing, and whether it still was
- * missing then. Each in turn: sessions stick to one replica, and losing only the other would prove nothing.
+ * missing then. Sessions stick to one replica, and losing only the other would prove nothing: each time the replica is
+ * lost that stood alone before, so from the second loss on every session is hit, of a removed one and of a killed one.
  */
-export const learnsWithout =
-  (lose: Lose, how: string) =>
-  async ({ mesh, namespace: own, images, within }: Kit, pair: ClusterPair): Promise<Found> => {
-    const { from, to } = pairIn(mesh, pair);
-    const learnedMs: number[] = [];
-    const reasons: string[] = [];
-    const { settle, sync } = within;
-    for (const [i, replica] of (await twoReady(to, settle)).entries()) {
-      const lost = `${to.name}'s clustermesh-apiserver ${replica.metadata.name} (${i + 1} of 2, ${how})`;
-      const agents = await everyAgentOf(from, within.signal);
-      try {
-        await using _lost = await lose(to, replica, settle);
-        const lostMs = monotonicMs();
-        await using pod = await standalonePod(to, {
-          namespace: own,
-          name: `${how}-${from.name}-${i + 1}`,
-          image: images.agnhost,
-          ...settle,
-        });
-        await Promise.all(agents.map((a) => awaitIpcache(a, pod, sync)));
-        learnedMs.push(Math.round(monotonicMs() - lostMs));
-        const standing = (await replicasOf(to)).filter(podReady);
-        if (standing.length !== 1 || standing[0]?.metadata.uid === replica.metadata.uid)
-          reasons.push(
-            `${lost} was no longer missing when pod ${pod.name} was learned: ready are ${standing.map((p) => p.metadata.name).join(", ") || "none"}`,
-          );
-      } catch (error) {
-        if (within.signal.aborted || isTestMachineError(error)) throw error;
-        reasons.push(`without ${lost}: ${messageOf(error)}`);
-      }
-      await twoReady(to, settle);
+export async function learnsWithoutEither(
+  { mesh, namespace: own, images, within }: Kit,
+  pair: ClusterPair,
+): Promise<Found> {
+  const { from, to } = pairIn(mesh, pair);
+  const learnedMs: number[] = [];
+  const reasons: string[] = [];
+  const { settle, sync } = within;
+  let alone: string | undefined;
+  for (const [i, [how, lose]] of ways.entries()) {
+    const standing = await twoReady(to, settle);
+    const replica = found(
+      standing.find((p) => p.metadata.uid === alone) ?? standing[0],
+      `clustermesh-apiserver in ${to.name}`,
+    );
+    alone = standing.find((p) => p !== replica)?.metadata.uid;
+    const lost = `${to.name}'s clustermesh-apiserver ${replica.metadata.name} (${how})`;
+    const agents = await everyAgentOf(from, within.signal);
+    try {
+      await using _lost = await lose(to, replica, settle);
+      const lostMs = monotonicMs();
+      const name = `without-${from.name}-${i + 1}`;
+      await using pod = await standalonePod(to, { namespace: own, name, image: images.agnhost, ...settle });
+      await Promise.all(agents.map((a) => awaitIpcache(a, pod, sync)));
+      learnedMs.push(Math.round(monotonicMs() - lostMs));
+      const left = (await replicasOf(to)).filter(podReady);
+      if (left.length !== 1 || left[0]?.metadata.uid !== alone)
+        reasons.push(
+          `${lost} was no longer missing when pod ${pod.name} was learned: ready are ${left.map((p) => p.metadata.name).join(", ") || "none"}`,
+        );
+    } catch (error) {
+      if (within.signal.aborted || isTestMachineError(error)) throw error;
+      reasons.push(`without ${lost}: ${messageOf(error)}`);
     }
-    return { verdict: failedBecause(reasons), facts: { learnedAfterLossMs: learnedMs.join(" and ") } };
-  };
+  }
+  await twoReady(to, settle);
+  return { verdict: failedBecause(reasons), facts: { learnedAfterLossMs: learnedMs.join(", ") } };
+}

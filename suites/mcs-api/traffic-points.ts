@@ -6,6 +6,7 @@ import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { judgeOpen, watchClosed, watchServed } from "#harness/testkit/absence.ts";
+import { atOnce } from "#harness/testkit/both-ways.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
@@ -89,6 +90,13 @@ async function namedFlows(clusters: readonly Cluster[], service: string, name: s
 
 /** Who answers requests. */
 export function trafficPoints({ pair, test }: PointsOf): void {
+  /** Both services at once: each is watched for five seconds. */
+  const alone = atOnce(
+    () => [{ name: "mcs-one-of-two" }, { name: "mcs-port-conflict" }],
+    (kit: Kit & { readonly signal: AbortSignal }, { name: service }) =>
+      answeredOnly(kit, { service, by: [pairIn(kit.mesh, pair).from] }, kit.signal),
+  );
+
   test(`${pair.name} > required: a service that is not exported is reachable in no cluster by its clusterset name`, {
     spec: section("exporting-services"),
   }, async ({ mesh, echo, namespace, budgets, within, expect }) => {
@@ -139,17 +147,15 @@ export function trafficPoints({ pair, test }: PointsOf): void {
   test(`${pair.name} > optional: a service that two clusters have and one exports is answered by that cluster only`, {
     spec: section("exporting-services"),
   }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
-    const { from } = pairIn(mesh, pair);
-    const kit = { mesh, echo, namespace, budgets, within };
-    expect(await answeredOnly(kit, { service: "mcs-one-of-two", by: [from] }, signal)).toPass();
+    const kit = { mesh, echo, namespace, budgets, within, signal };
+    expect(await alone(kit, { name: "mcs-one-of-two" })).toPass();
   });
 
   test(`${pair.name} > optional: where two clusters give one port name different numbers, only the older export's cluster answers`, {
     spec: section("service-port"),
   }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
-    const { from } = pairIn(mesh, pair);
-    const kit = { mesh, echo, namespace, budgets, within };
-    expect(await answeredOnly(kit, { service: "mcs-port-conflict", by: [from] }, signal)).toPass();
+    const kit = { mesh, echo, namespace, budgets, within, signal };
+    expect(await alone(kit, { name: "mcs-port-conflict" })).toPass();
   });
 
   test(`${pair.name} > optional: where two clusters have different ports, each answers at its own`, {
