@@ -1,5 +1,12 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { absence, judgeControl, judgeDenied, judgeOnly, judgeServed, judgeWithdrawn } from "#harness/judge/absence.ts";
+import {
+  absence,
+  judgeControl,
+  judgeDenied,
+  judgeOnly,
+  judgeServed,
+  judgeWithdrawn,
+} from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes } from "#harness/judge/policy.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";

@@ -3,14 +3,9 @@ import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
-import { annotation } from "#harness/semantics/annotations.ts";
 import { passed, type Verdict } from "#harness/model/verdict.ts";
-import {
-  judgeServedOnly,
-  judgeWithdrawal,
-  type ServedFlow,
-  servedFlows,
-} from "#harness/testkit/absence.ts";
+import { annotation } from "#harness/semantics/annotations.ts";
+import { judgeServedOnly, judgeWithdrawal, type ServedFlow, servedFlows } from "#harness/testkit/absence.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
