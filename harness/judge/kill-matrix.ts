@@ -49,14 +49,18 @@ export function judgeCell(
   if (test.outcome === "unknown") return cell("unknown");
   const should = expectationOf(expected, test.name, clusters);
   if (test.outcome !== "fail") return cell(should === "fail" ? "survived" : "green");
-  if (should === "fail") return cell(namedBy(message, names));
+  if (should === "fail") return cell(namedBy(message, names, clusters));
   return cell(should === "either" ? "green" : "broke");
 }
 
-/** Of a failure: whether its message names the target, and more than a cluster. */
-function namedBy(message: string, names: readonly string[]): CellState {
-  if (!names.some((n) => holdsName(message, n))) return "unnamed";
-  return namesObject(message) ? "killed" : "weak";
+/**
+ * Of a failure: whether its message names the target, and more than a cluster. A target that is no cluster is enough; one
+ * that is must come with a node, a pod, a service, a policy or a port.
+ */
+function namedBy(message: string, names: readonly string[], clusters: readonly string[]): CellState {
+  const held = names.filter((n) => holdsName(message, n));
+  if (held.length === 0) return "unnamed";
+  return held.some((n) => !clusters.includes(n)) || namesObject(message) ? "killed" : "weak";
 }
 
 /**
