@@ -1,6 +1,22 @@
-import type { Measurement } from "#harness/model/measurement.ts";
-import { methodVersion } from "#harness/model/measurement.ts";
-import type { PublishedVersion, Violation } from "./published.ts";
+import { type Measurement, methodVersion } from "#harness/model/measurement.ts";
+import type { Published } from "#harness/model/published.ts";
+
+/** What a published version consists of. */
+export interface PublishedVersion {
+  readonly published: Published;
+  /** The rows of this version in the table of the results page. */
+  readonly rows: readonly Readonly<Record<string, string>>[];
+  /** The measurements of the series that `published` names, as they are in the repository. */
+  readonly series: readonly Measurement[];
+  /** The loss records: `keyOf` the measurement of each, and the size of the file. */
+  readonly losses: { readonly of: ReadonlySet<string>; readonly bytes: number };
+}
+
+/** A breach of a rule of METHOD.md, by its number. */
+export interface Violation {
+  readonly rule: number;
+  readonly what: string;
+}
 
 /** The loss records of one version may take this much of the repository. */
 export const mostLossBytes = 5 * 1024 * 1024;

@@ -1,26 +1,9 @@
 import type { Distribution } from "#harness/lib/distribution.ts";
 import { type Figure, figuresOf } from "#harness/model/figures.ts";
 import { type Measurement, methodVersion } from "#harness/model/measurement.ts";
-import type { Published, Row } from "#harness/model/published.ts";
+import type { Row } from "#harness/model/published.ts";
 import { isLong, tooFewRuns } from "#harness/model/sample-size.ts";
-import { provenanceViolations } from "./provenance.ts";
-
-/** What a published version consists of. */
-export interface PublishedVersion {
-  readonly published: Published;
-  /** The rows of this version in the table of the results page. */
-  readonly rows: readonly Readonly<Record<string, string>>[];
-  /** The measurements of the series that `published` names, as they are in the repository. */
-  readonly series: readonly Measurement[];
-  /** The loss records: `keyOf` the measurement of each, and the size of the file. */
-  readonly losses: { readonly of: ReadonlySet<string>; readonly bytes: number };
-}
-
-/** A breach of a rule of METHOD.md, by its number. */
-export interface Violation {
-  readonly rule: number;
-  readonly what: string;
-}
+import { type PublishedVersion, provenanceViolations, type Violation } from "./provenance.ts";
 
 /** Every breach of rules 3 to 11 by the published figures of one version and by their rows. */
 export function violationsOf(version: PublishedVersion): Violation[] {

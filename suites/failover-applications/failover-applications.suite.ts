@@ -3,7 +3,7 @@ import { type Application, applications } from "#harness/model/application.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
 
-/** Clients of the other cluster have their own backends. Those in the same cluster leave a pod that drains before it ends, so nothing may be lost. */
+/** Clients in the same cluster leave a pod that drains before it ends, and those of the other cluster do not use it. */
 const expectedOf =
   (application: Application): Scenario["expected"] =>
   ({ budgets }) =>

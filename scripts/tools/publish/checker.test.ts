@@ -1,7 +1,13 @@
 // The checker against made-up files: a good one passes, and a breach of each rule is named.
 import { describe, expect, test } from "vitest";
-import { keyOf, mostLossBytes, refusalsOf, troublesOf } from "#harness/judge/provenance.ts";
-import { type PublishedVersion, violationsOf } from "#harness/judge/published.ts";
+import {
+  keyOf,
+  mostLossBytes,
+  type PublishedVersion,
+  refusalsOf,
+  troublesOf,
+} from "#harness/judge/provenance.ts";
+import { violationsOf } from "#harness/judge/published.ts";
 import { exampleMeasurement } from "#harness/model/examples.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import type { Published } from "#harness/model/published.ts";
