@@ -23,6 +23,8 @@ export default defineConfig({
           fileParallelism: false,
           sequence: { concurrent: false, shuffle: false },
           retry: 0,
+          // A test that asserts nothing proves nothing.
+          expect: { requireAssertions: true },
           testTimeout: 300_000,
           hookTimeout: 300_000,
         },

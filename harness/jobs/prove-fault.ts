@@ -11,6 +11,7 @@ import {
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
 import { given } from "#harness/lib/given.ts";
+import { before } from "#harness/lib/names.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { KillCell, ProvenFault } from "#harness/model/kill-matrix.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
@@ -81,6 +82,51 @@ function suitesFor(
 export const onlyOf = (suites: readonly string[], { left }: Proof): Named[] =>
   suites.flatMap((suite): Named[] => left[suite]?.map((test) => ({ suite, test })) ?? [{ suite }]);
 
+/**
+ * Runs the tests that failed under a fault again, now that it is healed: a test that stays red did not fail because of
+ * the fault, or the fault left something behind. That is an error of the fault; without a verdict its cells are unknown.
+ */
+async function runAgain(
+  options: ProveOptions,
+  proof: Proof,
+  { fault, reports, cells, errors }: { fault: string; reports: string; cells: KillCell[]; errors: string[] },
+): Promise<void> {
+  const failed = [...new Set(cells.filter((c) => c.outcome === "fail").map((c) => c.test))];
+  if (failed.length === 0) return;
+  options.say(`  healed: ${failed.length} of its tests once more`);
+  const only = failed.map((full): Named => {
+    const suite = before(full, " > ");
+    return { suite, test: full.slice(suite.length + 3) };
+  });
+  const suites = proof.order.filter((s) => only.some((o) => o.suite === s));
+  const { record } = await testLab({
+    lab: options.lab,
+    suites,
+    runId: newRunId(),
+    reportsDir: reports,
+    selection: { only },
+    ...given({ suitesDir: options.suitesDir, accept: options.accept, pauseOnFail: options.pauseOnFail }),
+    command: meshCommand("test", ...suites, "--lab", options.lab),
+    say: options.say,
+    signal: options.signal,
+  });
+  const tests = record.suites.flatMap((s) => s.tests);
+  for (const name of failed) {
+    const again = tests.find((t) => `${t.suite} > ${t.name}` === name);
+    if (again?.outcome === "pass" || again?.accepted !== undefined) continue;
+    const why = again?.reasons.join("; ").slice(0, 500) ?? "it was not run";
+    if (again?.outcome === "fail") errors.push(`${name} still fails after healing: ${why}`);
+    else
+      cells.push({
+        fault,
+        test: name,
+        state: "unknown",
+        outcome: "unknown",
+        message: `after healing: ${why}`,
+      });
+  }
+}
+
 export async function proveFault(
   options: ProveOptions,
   fault: Fault,
@@ -143,6 +189,7 @@ export async function proveFault(
         cells.push(judgeCell(fault.name, once, expected(suite.name), context));
       }
     }
+    await runAgain(options, proof, { fault: fault.name, reports, cells, errors });
   } catch (error) {
     // If the test machine was disturbed, the fault counts as untried, not as survived.
     if (isTestMachineError(error)) {

@@ -3,7 +3,7 @@ import type { History } from "#harness/model/history.ts";
 import type { LossLimits, Move, Point, Window } from "#harness/model/loss-record.ts";
 import { burstQuietMs, recoveryMs } from "#harness/model/measurement.ts";
 import { combine, failedBecause, passed, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
-import { describeLosses, type LossFacts, lossFacts } from "./losses.ts";
+import { describeLosses, type LossFacts, lossFacts, lostShareOf } from "./losses.ts";
 import { judgeProber, limitsForBudget, type RigFacts, type RigThresholds, rigFacts } from "./rig.ts";
 import { windowsOf } from "./windows.ts";
 
@@ -101,7 +101,28 @@ type Judged = Pick<
  * without limits is not judged.
  */
 export const judgePoint = (point: Judged, rig: RigThresholds): Verdict =>
-  combine([judgeAway(point, rig), judgeBack(point, rig)]);
+  combine([judgeAway(point, rig), judgeEnd(point, rig), judgeBack(point, rig)]);
+
+/** The last part of a fault, without its very end: a request sent there may be answered after the healing. */
+const endOfFault = { fromMs: 6000, toMs: 1000 } as const;
+
+/** Whether the share of requests that is lost just before the healing is the expected one. */
+function judgeEnd(point: Judged, rig: RigThresholds): Verdict {
+  const expected = point.expected.lostAtEnd;
+  if (expected === undefined) return passed;
+  const machine = judgeProber(point, point.away, rig);
+  if (machine.outcome !== "pass") return machine;
+  const { untilMs } = point.away;
+  const seen = lostShareOf(point.away, untilMs - endOfFault.fromMs, untilMs - endOfFault.toMs);
+  const what = `${nameOf(point)}: in the last seconds of the fault`;
+  if (seen === undefined) return unknownBecause([`${what} no request was sent`]);
+  const [least, most] = expected.map((s) => `${(s * 100).toFixed(0)} %`);
+  return failedBecause(
+    seen >= expected[0] && seen <= expected[1]
+      ? []
+      : [`${what} ${(seen * 100).toFixed(0)} % of the requests were lost, expected ${least} to ${most}`],
+  );
+}
 
 function judgeAway(point: Judged, rig: RigThresholds): Verdict {
   const { away: limits, move } = point.expected;

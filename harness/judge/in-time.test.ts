@@ -3,7 +3,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { judgedInTime } from "./in-time.ts";
 
 const signal = new AbortController().signal;
-const waiting = { what: "a thing", withinMs: 10, everyMs: 2, signal };
+const waiting = { what: "a thing", withinMs: 300, everyMs: 2, signal };
 const silent = new MeshproofError("probe-failed", "the prober at east/n1 has been silent for 6.0s");
 
 test("an earlier verdict does not hide a later failure of the prober", async () => {
@@ -21,4 +21,12 @@ test("an earlier verdict does not hide a later failure of the prober", async () 
     return { outcome: "fail" as const, reasons: ["not yet"] };
   };
   expect(await judgedInTime(other, waiting)).toMatchObject({ outcome: "fail" });
+});
+
+test("a pass after the deadline is late", async () => {
+  const judge = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    return { outcome: "pass" as const, reasons: [] };
+  };
+  await expect(judgedInTime(judge, { ...waiting, withinMs: 10 })).rejects.toMatchObject({ code: "late" });
 });

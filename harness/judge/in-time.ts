@@ -1,10 +1,11 @@
-import { isTestMachineError } from "#harness/lib/errors.ts";
+import { isTestMachineError, MeshproofError } from "#harness/lib/errors.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Verdict } from "#harness/model/verdict.ts";
 
 /**
  * Judges repeatedly until the verdict is a pass or time is up; the last verdict counts. For state that propagates.
- * Throws the timeout with what was seen if there was no verdict, or if the test machine failed the last attempt.
+ * Throws the timeout with what was seen if there was no verdict, or if the test machine failed the last attempt, and
+ * `late` if the pass came after the deadline.
  */
 export async function judgedInTime(
   judge: () => Promise<Verdict>,
@@ -18,6 +19,8 @@ export async function judgedInTime(
     }, options);
   } catch (error) {
     if (last === undefined || options.signal.aborted || isTestMachineError(error)) throw error;
+    // The last verdict is a pass then, and came too late.
+    if (error instanceof MeshproofError && error.code === "late") throw error;
     return last;
   }
 }

@@ -23,6 +23,8 @@ describe("a cell of the kill matrix", () => {
     expect(matches("{1} -> {2} > a (b) *", "east -> west > a (b) c\nd", clusters)).toBe(true);
     expect(matches("{1} -> {2}", "east -> west > more", clusters)).toBe(false);
     expect(matches("a.c", "abc")).toBe(false);
+    expect(matches("{pair} > {from} to {to}", "west -> east > west to east", clusters)).toBe(true);
+    expect(matches("{pair} > {from} to {to}", "west -> east > east to west", clusters)).toBe(false);
   });
 
   test("killed needs a failure message that names the target", () => {
@@ -30,6 +32,25 @@ describe("a cell of the kill matrix", () => {
     expect(state(record("east -> west > TCP x", "fail", "no answer"))).toBe("unnamed");
     expect(state(record("east -> west > TCP x", "fail", "no answer from lab--east-worker"))).toBe("unnamed");
     expect(state(record("east -> west > TCP x", "pass"))).toBe("survived");
+  });
+
+  test("a message that names only the cluster is weak", () => {
+    const judged = (reason: string) =>
+      judgeCell("f", record("east -> west > TCP x", "fail", reason), expected, { clusters, names: ["west"] })
+        .state;
+    for (const weak of ["west does not answer", "west: 3 of 4 requests lost", "cluster west failed at 10:00"])
+      expect([weak, judged(weak)]).toEqual([weak, "weak"]);
+    for (const strong of [
+      "east/allowed -> west/server (10.2.1.7:8080/http): timeout, but policy allows it",
+      "cluster west has 0 of 2 ready backends of mp-affinity/echo-west",
+      "the kvstore of west does not answer: deadline exceeded",
+      "east -> mcs-one-of-two:80: no import from west with an address",
+      "ServiceImport mcs-plain in west is missing",
+      "west: no EndpointSlice of mcs-headless from east",
+      "waited 10 s for west's clustermesh-apiserver",
+      "policy default-deny of west is not enforced",
+    ])
+      expect([strong, judged(strong)]).toEqual([strong, "killed"]);
   });
 
   test("a test that should stay green broke, one that may fail did not, an unknown says nothing", () => {

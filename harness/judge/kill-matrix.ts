@@ -1,4 +1,4 @@
-import { holdsName } from "#harness/lib/names.ts";
+import { holdsName, namesObject } from "#harness/lib/names.ts";
 import { matches } from "#harness/lib/pattern.ts";
 import type { CellState, KillCell, KillMatrix, ProvenFault } from "#harness/model/kill-matrix.ts";
 import type { TestRecord } from "#harness/model/record.ts";
@@ -27,7 +27,10 @@ export function notRun(fault: string, test: string): KillCell {
   return { fault, test, state: "unknown", outcome: "unknown", message: "it was not run" };
 }
 
-/** `names`: the targets of the injection; a killed test's message contains at least one of them. */
+/**
+ * `names`: the targets of the injection; a killed test's message contains at least one of them, and names more than a
+ * cluster.
+ */
 export function judgeCell(
   fault: string,
   test: TestRecord,
@@ -46,8 +49,18 @@ export function judgeCell(
   if (test.outcome === "unknown") return cell("unknown");
   const should = expectationOf(expected, test.name, clusters);
   if (test.outcome !== "fail") return cell(should === "fail" ? "survived" : "green");
-  if (should === "fail") return cell(names.some((n) => holdsName(message, n)) ? "killed" : "unnamed");
+  if (should === "fail") return cell(namedBy(message, names, clusters));
   return cell(should === "either" ? "green" : "broke");
+}
+
+/**
+ * Of a failure: whether its message names the target, and more than a cluster. A target that is no cluster is enough; one
+ * that is must come with a node, a pod, a service, a policy or a port.
+ */
+function namedBy(message: string, names: readonly string[], clusters: readonly string[]): CellState {
+  const held = names.filter((n) => holdsName(message, n));
+  if (held.length === 0) return "unnamed";
+  return held.some((n) => !clusters.includes(n)) || namesObject(message) ? "killed" : "weak";
 }
 
 /**
@@ -69,7 +82,15 @@ export function isSettled(
 }
 
 /** Worst first. Of cells of one test under one fault, as `--repeat` makes them, the worst counts. */
-const worstFirst: readonly CellState[] = ["survived", "unnamed", "broke", "unknown", "killed", "green"];
+const worstFirst: readonly CellState[] = [
+  "survived",
+  "unnamed",
+  "weak",
+  "broke",
+  "unknown",
+  "killed",
+  "green",
+];
 
 /** Each test under each fault once, in the order of the cells. */
 export function worstCells(cells: readonly KillCell[]): KillCell[] {
@@ -83,9 +104,9 @@ export function worstCells(cells: readonly KillCell[]): KillCell[] {
   return [...worst.values()];
 }
 
-/** Whether a test let a fault through, did not name it, or failed for no reason. */
+/** Whether a test let a fault through, did not name it or only its cluster, or failed for no reason. */
 export const isSurvivor = ({ state }: Pick<KillCell, "state">): boolean =>
-  state === "survived" || state === "unnamed" || state === "broke";
+  state === "survived" || state === "unnamed" || state === "weak" || state === "broke";
 
 /** `tests`: every test of the suites that can fail (not unsupported on a healthy mesh). */
 export function killMatrix(

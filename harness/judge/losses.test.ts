@@ -135,6 +135,28 @@ describe("losses of the whole window", () => {
   });
 });
 
+describe("the share lost just before the healing", () => {
+  const judged = (when: (ms: number) => boolean, lostAtEnd: readonly [number, number]) =>
+    judgePoint({ ...pointOf(lost(when)), expected: { lostAtEnd: [...lostAtEnd] } }, rig);
+
+  test("is that of the last seconds of the fault, without the very last", () => {
+    expect(judged((ms) => ms >= 3000 && ms < 22_000, [0.99, 1]).outcome).toBe("pass");
+    expect(judged((ms) => ms >= 3000 && ms < 21_200, [0.99, 1]).outcome).toBe("pass");
+    expect(judged((ms) => ms >= 3000 && (ms / everyMs) % 2 === 0, [0.25, 0.75]).outcome).toBe("pass");
+  });
+
+  test.each([
+    ["clients that recovered", (ms: number) => ms >= 3000 && ms < 15_000, [0.99, 1]],
+    ["half instead of all", (ms: number) => (ms / everyMs) % 2 === 0, [0.99, 1]],
+    ["all instead of half", (ms: number) => ms >= 3000, [0.25, 0.75]],
+  ] as const)("fails: %s", (_, when, range) => {
+    expect(judged(when, range)).toMatchObject({
+      outcome: "fail",
+      reasons: [expect.stringMatching(/in the last seconds of the fault \d+ % of the requests were lost/)],
+    });
+  });
+});
+
 describe("latency", () => {
   test("counts from the due time: a request that waited for the prober or for others is slow", () => {
     // The prober stands still for 400 ms and then sends 40 requests at once, each answered within 1 ms.

@@ -118,3 +118,22 @@ export function describeLosses(losses: Readonly<Record<string, number>>): string
   const parts = Object.entries(losses).map(([outcome, count]) => `${count} ${outcome}`);
   return parts.length === 0 ? "none" : parts.join(", ");
 }
+
+/** The share of requests lost among those sent in a part of a window; undefined if there were none. */
+export function lostShareOf(
+  { runs }: Pick<Window, "runs">,
+  fromMs: number,
+  toMs: number,
+): number | undefined {
+  let sent = 0;
+  let lost = 0;
+  for (const run of runs) {
+    const overlapMs = Math.min(run.lastMs, toMs) - Math.max(run.firstMs, fromMs);
+    if (overlapMs < 0) continue;
+    const lengthMs = run.lastMs - run.firstMs;
+    const count = lengthMs === 0 ? run.count : (run.count * overlapMs) / lengthMs;
+    sent += count;
+    if (isLoss(run)) lost += count;
+  }
+  return sent === 0 ? undefined : lost / sent;
+}

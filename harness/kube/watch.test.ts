@@ -63,6 +63,16 @@ describe("changes", () => {
     });
   });
 
+  test("that appear only after the deadline are late", async () => {
+    const slow = () => {
+      const endMs = performance.now() + 120;
+      while (performance.now() < endMs);
+      return ready("all");
+    };
+    const waiting = kube.until(kinds.pod, { namespace: "shop" }, slow, { ...options, withinMs: 100 });
+    await expect(waiting).rejects.toMatchObject({ code: "late" });
+  });
+
   test("are followed until the signal fires", async () => {
     const stop = new AbortController();
     const changes: string[][] = [];

@@ -1,7 +1,13 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import { type EventuallyOptions, type Look, pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import {
+  type EventuallyOptions,
+  type Look,
+  lateError,
+  pause,
+  throwIfAborted,
+} from "#harness/lib/eventually.ts";
 import type { ApiClient } from "./api-client.ts";
 import { clientNode } from "./client-node.ts";
 import { collectionPath, type KindRef, type KubeObject, nameOf } from "./kinds.ts";
@@ -21,7 +27,10 @@ export class ObjectWatcher {
     this.#objects = objects;
   }
 
-  /** Watches objects until `judge` is done; a timeout error contains the last observed state. */
+  /**
+   * Watches objects until `judge` is done; a timeout error contains the last observed state. Done only after the
+   * deadline is `late`.
+   */
   async until<T>(
     kind: KindRef,
     where: Where & { readonly name?: string },
@@ -41,6 +50,11 @@ export class ObjectWatcher {
       if (!found.done) seen = found.seen;
       return found;
     };
+    const inTime = (value: T): T => {
+      const spentMs = monotonicMs() - startedMs;
+      if (spentMs < options.withinMs) return value;
+      throw lateError({ ...options, spentMs, looks, seen });
+    };
     for (;;) {
       throwIfAborted(options.signal, options.what);
       const leftMs = options.withinMs - (monotonicMs() - startedMs);
@@ -55,7 +69,7 @@ export class ObjectWatcher {
         const listed = await this.#objects.list(kind, where);
         const objects = byIdentity(listed.items.filter(named));
         const first = look([...objects.values()]);
-        if (first.done) return first.value;
+        if (first.done) return inTime(first.value);
         const found = await watchOnce(
           this.#client.config,
           { kind, where, from: listed, forMs: Math.min(leftMs, renewMs), signal: options.signal },
@@ -66,9 +80,10 @@ export class ObjectWatcher {
             return next.done ? next : undefined;
           },
         );
-        if (found !== undefined) return found.value;
+        if (found !== undefined) return inTime(found.value);
       } catch (error) {
-        if (error instanceof MeshproofError && error.code === "aborted") throw error;
+        if (error instanceof MeshproofError && (error.code === "aborted" || error.code === "late"))
+          throw error;
         seen = messageOf(error);
         cause = error;
       }

@@ -170,6 +170,13 @@ const table = {
     meaning: "Something did not happen within its deadline. The message contains the last observed state.",
     remedy: "Run `diagnose`; check that the machine is not overloaded.",
   },
+  late: {
+    exitCode: 3,
+    blame: "mesh",
+    slownessCausesIt: true,
+    meaning: "Something happened only after its deadline. A late success is not a pass.",
+    remedy: "Check that the machine is not overloaded; compare the time in the message with the budget.",
+  },
   aborted: {
     exitCode: 130,
     blame: "user",

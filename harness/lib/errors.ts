@@ -62,6 +62,10 @@ function excerpt(message: string, most = 15): string {
     : [...lines.slice(0, most), `... ${lines.length - most} more lines`].join("\n");
 }
 
+/** Whether a wait ended without success in time: nothing happened, or it happened too late. */
+export const missedDeadline = (error: unknown): error is MeshproofError =>
+  error instanceof MeshproofError && (error.code === "timeout" || error.code === "late");
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

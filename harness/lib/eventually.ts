@@ -18,9 +18,27 @@ export type Look<T> =
 export const ready = <T>(value: T): Look<T> => ({ done: true, value });
 export const notYet = (seen: string): Look<never> => ({ done: false, seen });
 
+/** A wait as its errors describe it. */
+export interface Waited {
+  readonly what: string;
+  readonly withinMs: number;
+  readonly spentMs: number;
+  readonly looks: number;
+  /** The last observed state that was not the expected one. */
+  readonly seen: string;
+}
+
+/** For a success that was seen only after the deadline: that is late, not a pass. */
+export const lateError = ({ what, withinMs, spentMs, looks, seen }: Waited): MeshproofError =>
+  new MeshproofError(
+    "late",
+    `${what}: seen only after ${formatMs(spentMs)}, ${formatMs(withinMs)} were allowed (${looks} looks); last seen before: ${seen}`,
+  );
+
 /**
  * Calls `look` until it is done. On timeout the error contains the last observed state, the number of looks and the
- * time spent. A look that throws counts as "not yet", with its error as the observed state.
+ * time spent. A look that throws counts as "not yet", with its error as the observed state. A look that ends after the
+ * deadline and is done throws `late`.
  */
 export async function eventually<T>(
   look: (signal: AbortSignal) => Promise<Look<T>>,
@@ -33,17 +51,20 @@ export async function eventually<T>(
   for (;;) {
     throwIfAborted(options.signal, options.what);
     looks += 1;
+    let result: Look<T>;
     try {
-      const result = await look(options.signal);
-      if (result.done) return result.value;
-      seen = result.seen;
+      result = await look(options.signal);
       cause = undefined;
     } catch (error) {
-      seen = messageOf(error);
+      result = notYet(messageOf(error));
       cause = error;
     }
     const spentMs = monotonicMs() - startedMs;
-    if (spentMs >= options.withinMs) {
+    const isOver = spentMs >= options.withinMs;
+    if (result.done && isOver) throw lateError({ ...options, spentMs, looks, seen });
+    if (result.done) return result.value;
+    seen = result.seen;
+    if (isOver) {
       throw new MeshproofError(
         "timeout",
         `waited ${formatMs(spentMs)} for ${options.what} (${looks} looks); last seen: ${seen}`,

@@ -67,6 +67,19 @@ describe("eventually", () => {
     expect(await eventually(look, { what: "three", withinMs: 1000, everyMs: 1, signal })).toBe(3);
   });
 
+  test("a success after the deadline is late, not a pass", async () => {
+    let n = 0;
+    const look = async () => {
+      if (++n === 1) return notYet("one of two");
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      return ready(n);
+    };
+    await expect(eventually(look, { what: "both", withinMs: 40, everyMs: 1, signal })).rejects.toMatchObject({
+      code: "late",
+      message: expect.stringMatching(/^both: seen only after .* \(2 looks\); last seen before: one of two$/),
+    });
+  });
+
   test("an abort ends the wait with its own code", async () => {
     await expect(
       eventually(async () => notYet("x"), {

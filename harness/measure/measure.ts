@@ -5,11 +5,11 @@ import { judgeLosses, type LossFigures, type UnnamedLosses } from "#harness/judg
 import type { RigThresholds } from "#harness/judge/rig.ts";
 import { windowsOf } from "#harness/judge/windows.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { missedDeadline } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import { given } from "#harness/lib/given.ts";
 import { hundredths } from "#harness/lib/stats.ts";
-import type { LossLimits, Point } from "#harness/model/loss-record.ts";
+import type { LossLimits, Point, ShareRange } from "#harness/model/loss-record.ts";
 import { type Affinity, type Measurement, methodVersion, recoveryMs } from "#harness/model/measurement.ts";
 import type { SettingRecord } from "#harness/model/setting.ts";
 import type { Tuning } from "#harness/model/tuning.ts";
@@ -29,6 +29,12 @@ export interface Expected {
   readonly backWithinMs: number;
   /** For clients of the other clusters, if the fault must not affect them. */
   readonly othersWithinMs?: number;
+  /**
+   * The share of requests that is lost just before the fault is removed, if clients cannot recover earlier, by what
+   * Cilium documents: for clients of the client cluster, and of the others.
+   */
+  readonly lostAtEnd?: ShareRange;
+  readonly othersLostAtEnd?: ShareRange;
   /** The most bursts of losses, if the fault itself has more parts than the budget allows. */
   readonly bursts?: number;
 }
@@ -104,7 +110,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   // The end of the horizon is a figure, not an error; the histories show the outage.
   await Promise.all([
     settled(traffic, moved, away).catch((error: unknown) => {
-      if (!(error instanceof MeshproofError && error.code === "timeout")) throw error;
+      if (!missedDeadline(error)) throw error;
     }),
     pause(Math.max(options.holdMs ?? 0, faultUnixMs + (options.observeMs ?? 0) - unixNowMs()), signal),
   ]);
@@ -192,6 +198,7 @@ function expectedOf(options: MeasureOptions, isClient: boolean): Point["expected
   const withinMs = isClient ? awayWithinMs : othersWithinMs;
   const moves = isClient && movesTo !== undefined && withinMs !== undefined;
   return given({
+    lostAtEnd: isClient ? expected.lostAtEnd : expected.othersLostAtEnd,
     away: withinMs === undefined ? undefined : limits(withinMs),
     move: moves
       ? {

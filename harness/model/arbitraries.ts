@@ -301,7 +301,7 @@ export const cells = many(
   fc.record({
     fault: text,
     test: text,
-    state: fc.constantFrom("killed", "unnamed", "survived", "broke", "green", "unknown"),
+    state: fc.constantFrom("killed", "unnamed", "weak", "survived", "broke", "green", "unknown"),
     outcome: fc.constantFrom(...outcomes),
     message: text,
   }),

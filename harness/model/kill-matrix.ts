@@ -4,9 +4,9 @@ import { outcomes } from "./verdict.ts";
 
 /**
  * killed: failed as expected, and the message names the fault's target; unnamed: failed, but the message does not name
- * it; survived: should have failed and did not; broke: should not have failed and did; green: passed as expected.
+ * it; weak: it names the target's cluster and nothing in it; survived: should have failed and did not; broke: should not have failed and did; green: passed as expected.
  */
-const cellStates = ["killed", "unnamed", "survived", "broke", "green", "unknown"] as const;
+const cellStates = ["killed", "unnamed", "weak", "survived", "broke", "green", "unknown"] as const;
 export type CellState = (typeof cellStates)[number];
 
 const killCellSchema = z.object({
@@ -38,7 +38,7 @@ export const killMatrixSchema = z.object({
   faults: z.array(provenFaultSchema),
   tests: z.array(z.string()),
   cells: z.array(killCellSchema),
-  /** `fault: test` for each cell that is `survived`, `unnamed` or `broke`; `fault` for a fault that did not work. */
+  /** `fault: test` for each cell that is `survived`, `unnamed`, `weak` or `broke`; `fault` for a fault that did not work. */
   survivors: z.array(z.string()),
   /** Tests that failed under no fault. */
   unkilled: z.array(z.string()),

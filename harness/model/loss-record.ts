@@ -120,6 +120,11 @@ const moveSchema = z.object({
 /** Traffic must leave some clusters and be served by others. */
 export type Move = Infer<typeof moveSchema>;
 
+const share = z.number().min(0).max(1);
+const shareSchema = z.tuple([share, share]);
+/** The least and the greatest share. */
+export type ShareRange = Infer<typeof shareSchema>;
+
 const pointRecordSchema = z.object({
   title: z.string(),
   vantage: z.string(),
@@ -141,6 +146,9 @@ const pointRecordSchema = z.object({
   expected: z.object({
     away: limitsSchema.exactOptional(),
     move: moveSchema.exactOptional(),
+    lostAtEnd: shareSchema
+      .exactOptional()
+      .describe("The least and the greatest share of requests lost just before the healing."),
     back: limitsSchema.exactOptional(),
   }),
 });

@@ -88,11 +88,23 @@ const askSpecSchema = z.strictObject({
   asks: z.array(askTargetSchema),
   timeoutMs: z.number(),
   concurrency: z.number(),
+  /**
+   * Sends the requests of each target at this interval, whatever became of earlier ones; `concurrency` does not count
+   * then. Without it, as fast as answers come.
+   */
+  everyMs: z.number().exactOptional(),
 });
 /** A batch of single requests, all answered in one reply. */
 export type AskSpec = Infer<typeof askSpecSchema>;
 
-const askAnswerSchema = z.object({ outcome, body: z.string(), detail: z.string(), ms: z.number() });
+const askAnswerSchema = z.object({
+  outcome,
+  body: z.string(),
+  detail: z.string(),
+  ms: z.number(),
+  /** When the request was sent, since the prober's start; only of requests at an interval. */
+  sentMs: z.number().exactOptional(),
+});
 export type AskAnswer = Infer<typeof askAnswerSchema>;
 
 const askReplySchema = z.object({ answers: z.array(z.array(askAnswerSchema)) });

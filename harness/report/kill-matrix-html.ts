@@ -9,6 +9,7 @@ const colours: Readonly<Record<CellState, string>> = {
   green: "#66bb6a55",
   survived: "#c62828",
   unnamed: "#ef6c00",
+  weak: "#f9a825",
   broke: "#6a1b9a",
   unknown: "#9e9e9e",
 };

@@ -51,6 +51,7 @@ const projectOf = (suitesDir: string | undefined): CliOptions =>
         pool: "forks",
         fileParallelism: false,
         retry: 0,
+        expect: { requireAssertions: true },
       };
 
 async function openVitest({ files, contextFile, reporters, suitesDir }: SuiteRun): Promise<Vitest> {

@@ -69,12 +69,14 @@ test("repetitions of a scenario target the clusters in turn, or both each time",
       .find((s) => s.info.name === suite)
       ?.tests({ clusters: ["a", "b"], repeat: 3 })
       .map((t) => t.title);
-  expect(titles("failover-migration")).toEqual([
-    "a -> b > migration, affinity none, and back (1 of 3)",
-    "b -> a > migration, affinity none, and back (2 of 3)",
-    "a -> b > migration, affinity none, and back (3 of 3)",
+  const partition = "partition, control plane, affinity local, and back";
+  expect(titles("failover-mesh")?.filter((t) => t.includes(partition))).toEqual([
+    `a -> b > ${partition} (1 of 3)`,
+    `b -> a > ${partition} (2 of 3)`,
+    `a -> b > ${partition} (3 of 3)`,
   ]);
   expect(titles("failover")).toHaveLength(6);
+  expect(titles("failover-migration")).toHaveLength(6);
 });
 
 test("a suite's description is complete, and links lead to the documentation or to a KEP", () => {

@@ -54,6 +54,24 @@ describe("the tables of prove", () => {
     }
   });
 
+  test("mayFail lists full titles, or one with {pair}, and at most half of a suite", () => {
+    for (const [suite, table] of tables) {
+      const names = tests.get(suite) ?? [];
+      for (const [fault, { mayFail }] of Object.entries(table)) {
+        for (const pattern of mayFail)
+          expect(
+            pattern,
+            `${suite}.faults.yaml, ${fault}: a wildcard in mayFail hides what breaks`,
+          ).not.toContain("*");
+        const either = names.filter((name) => fate(fault, { suite, name }) === "either");
+        expect(
+          either.length,
+          `${suite}.faults.yaml, ${fault}: mayFail covers ${either.length} of ${names.length} tests, so it proves little`,
+        ).toBeLessThanOrEqual(names.length / 2);
+      }
+    }
+  });
+
   test("for every test, a fault kills it and leaves at least half of the others green", () => {
     const can = allTests().filter(
       (t) => !unsupported.some((u) => u.suite === t.suite && matches(u.test, t.name)),

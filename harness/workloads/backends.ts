@@ -1,4 +1,4 @@
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { EchoBackends } from "./echo-service.ts";
@@ -20,7 +20,7 @@ export async function backendsHeld(
   await eventually(
     async () => {
       const expected = (await Promise.all(expectedClusters.map((h) => echo.endpoints(h, name)))).flat();
-      for (const agent of await agentsOf(cluster, options.signal)) {
+      for (const agent of await everyAgentOf(cluster, options.signal)) {
         const held = ((await agent.lbMaps()).get(frontend) ?? []).map((b) => b.replace(/\/\w+$/, ""));
         const missing = expected.filter((w) => !held.includes(w));
         if (missing.length > 0) return notYet(`${agent.name} lacks ${missing.join(", ")}`);

@@ -5,6 +5,8 @@ import type { EchoSpec } from "#harness/model/probe-wire.ts";
 
 export const echoHttpPort = 8080;
 export const echoUdpPort = 8081;
+/** The name of the HTTP port in a pod, for policies; services use the number. */
+export const echoPortName = "echo-http";
 /** Port of the container that answers heartbeats, TCP and UDP. */
 const heartbeatPort = 8082;
 /** Port of the service, for heartbeats. */
@@ -16,7 +18,10 @@ export function echoContainer(image: string) {
     image,
     imagePullPolicy: "IfNotPresent",
     args: ["netexec", `--http-port=${echoHttpPort}`, `--udp-port=${echoUdpPort}`],
-    ports: [{ containerPort: echoHttpPort }, { containerPort: echoUdpPort, protocol: "UDP" }],
+    ports: [
+      { name: echoPortName, containerPort: echoHttpPort },
+      { containerPort: echoUdpPort, protocol: "UDP" },
+    ],
     readinessProbe: {
       httpGet: { path: "/healthz", port: echoHttpPort },
       periodSeconds: 1,

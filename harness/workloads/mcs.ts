@@ -51,7 +51,10 @@ export function awaitImport(
         ? ready(imported)
         : notYet(`address ${address ?? "none"}, clusters ${exporters.join(", ") || "none"}`);
     },
-    { what: `${cluster.name} to import ${name} from ${expected.join(" and ")}`, ...within },
+    {
+      what: `ServiceImport ${name} of ${expected.join(" and ")} to be in ${cluster.name}`,
+      ...within,
+    },
   );
 }
 

@@ -6,7 +6,7 @@ import { notYet, ready } from "#harness/lib/eventually.ts";
 import type { SampleOutcome } from "#harness/model/history.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { echoContainer, echoHttpPort } from "./echo.ts";
-import { askFrom } from "./vantage.ts";
+import { askFlows, type Flow } from "./flows.ts";
 
 export type Role = "allowed" | "denied";
 
@@ -55,10 +55,10 @@ export async function serverPod(
   return { ip: pod.status.podIP, node: pod.spec.nodeName };
 }
 
-/** A client with a role; returns its pod's name. */
+/** A client with a role, which its pod is named after; returns its address. */
 export async function clientPod(cluster: Cluster, role: Role, options: PodOptions): Promise<string> {
   const container = { name: "prober", image: options.image, imagePullPolicy: "IfNotPresent", args: ["idle"] };
-  return (await runPod(cluster, podObject(options, role, { role }, container), options)).metadata.name;
+  return (await runPod(cluster, podObject(options, role, { role }, container), options)).status.podIP;
 }
 
 export function policyObject(namespace: string, name: string, spec: Record<string, unknown>): KubeObject {
@@ -85,28 +85,26 @@ interface Server {
   readonly protocol?: AskTarget["protocol"];
 }
 
-/** One request of a cluster's client with a role to a server, and what came of it. A client's pod is named by its role. */
-export async function askServer(
+/** The requests of a cluster's client with a role to a server. A client's pod is named by its role. */
+export const policyFlow = (
   client: { readonly cluster: Cluster; readonly role: Role },
   { cluster, ip, port = echoHttpPort, protocol = "http" }: Server,
-  options: { readonly namespace: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+  namespace: string,
+): Flow => ({
+  client: { cluster: client.cluster, namespace, pod: client.role },
+  protocol,
+  host: ip,
+  port,
+  from: `${client.cluster.name}/${client.role}`,
+  to: `${cluster.name}/server (${ip}:${port}/${protocol})`,
+});
+
+/** One request on a flow, and what came of it. */
+export async function askFlow(
+  flow: Flow,
+  options: { readonly timeoutMs: number; readonly signal: AbortSignal },
 ): Promise<{ from: string; to: string; outcome: SampleOutcome; detail: string }> {
-  const path = protocol === "udp" ? "hostname" : "/hostname";
-  const reply = await askFrom(
-    client.cluster.kube,
-    { namespace: options.namespace, pod: client.role },
-    {
-      asks: [{ protocol, host: ip, port, path, count: 1 }],
-      timeoutMs: options.timeoutMs,
-      concurrency: 1,
-    },
-    options.signal,
-  );
-  const answer = reply.answers[0]?.[0];
-  return {
-    from: `${client.cluster.name}/${client.role}`,
-    to: `${cluster.name}/server (${ip}:${port}/${protocol})`,
-    outcome: answer?.outcome ?? "error",
-    detail: answer?.detail ?? "no answer",
-  };
+  const [answers] = await askFlows([flow], { count: 1, ...options });
+  const { outcome = "error", detail = "no answer" } = answers?.[0] ?? {};
+  return { from: flow.from, to: flow.to, outcome, detail };
 }

@@ -1,12 +1,11 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
 import { execIn } from "#harness/platform/docker.ts";
 import type { EchoBackends } from "./echo-service.ts";
-import { askFrom, replyOf, vantagesOf } from "./vantage.ts";
+import { askFrom, everyVantageOf, replyOf } from "./vantage.ts";
 
 /** Responses of a service, each on its own connection, the same number from every node of a cluster. */
 export interface SampledBackends {
@@ -31,9 +30,7 @@ export async function sampleBackends(
   { ip, port = 80 }: { readonly ip: string; readonly port?: number },
   { count, timeoutMs, signal }: SampleOptions,
 ): Promise<SampledBackends> {
-  const vantages = await vantagesOf(from.kube);
-  if (vantages.length === 0)
-    throw new MeshproofError("probe-failed", `no prober pod is ready in ${from.name}`);
+  const vantages = await everyVantageOf(from.kube);
   const each = Math.ceil(count / vantages.length);
   const good: string[] = [];
   const bad: string[] = [];
@@ -103,7 +100,10 @@ export async function waitUntilServedBy(
   const names = by.map((h) => h.name).join(" and ");
   await eventually(
     async () => {
-      const expected = new Set((await Promise.all(by.map((h) => echo.pods(h)))).flat());
+      const pods = await Promise.all(by.map((h) => echo.pods(h)));
+      const without = by.filter((_, i) => pods[i]?.length === 0);
+      if (without.length > 0) return notYet(`no ready backend in ${without.map((h) => h.name).join(", ")}`);
+      const expected = new Set(pods.flat());
       // Twelve requests per backend: about one sample in 100,000 misses a backend by chance, which costs one more
       // sample.
       const count = 12 * Math.max(1, expected.size);

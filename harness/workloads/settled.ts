@@ -1,4 +1,4 @@
-import { isTestMachineError, MeshproofError } from "#harness/lib/errors.ts";
+import { isTestMachineError, missedDeadline } from "#harness/lib/errors.ts";
 
 /**
  * Waits for the initial state of several things, all at once; one that is not reached in time is left to the tests, which
@@ -8,7 +8,6 @@ export async function settledInTime(waits: readonly Promise<unknown>[]): Promise
   for (const result of await Promise.allSettled(waits)) {
     if (result.status === "fulfilled") continue;
     const error: unknown = result.reason;
-    if (!(error instanceof MeshproofError) || error.code !== "timeout" || isTestMachineError(error))
-      throw error;
+    if (!missedDeadline(error) || isTestMachineError(error)) throw error;
   }
 }

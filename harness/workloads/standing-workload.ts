@@ -61,13 +61,13 @@ export async function deployStanding(options: StandingWorkloadOptions): Promise<
     clusters.map(async (cluster): Promise<ProtectedServer> => {
       const { ip, node } = await serverPod(cluster, { ...pods, image: agnhostImage });
       const client = async (role: "allowed" | "denied"): Promise<Vantage> => {
-        const pod = await clientPod(cluster, role, { ...pods, image: proberImage });
-        const { spec, status } = await standingPod(cluster, pod);
+        await clientPod(cluster, role, { ...pods, image: proberImage });
+        const { spec, status } = await standingPod(cluster, role);
         return {
           cluster: cluster.name,
           node: spec.nodeName,
           namespace: standingNamespace,
-          pod,
+          pod: role,
           ip: status.podIP,
         };
       };

@@ -3,6 +3,7 @@ import { daemonSetReady, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { echoDaemonSet } from "./echo.ts";
+import { requireEveryNode } from "./vantage.ts";
 
 const name = "target";
 
@@ -38,7 +39,7 @@ export async function deployTargets(
   );
 }
 
-/** The targets of a cluster, once all of them are ready. */
+/** The targets of a cluster, one for every node of the API server, once all of them are ready. */
 export async function targetsOf(cluster: Cluster, namespace: string, waiting: Waiting): Promise<Target[]> {
   const pods = await cluster.kube.until(
     kinds.pod,
@@ -49,10 +50,12 @@ export async function targetsOf(cluster: Cluster, namespace: string, waiting: Wa
         : notYet(`${found.filter(podReady).length} of ${found.length} targets ready`),
     { what: `the target pods of ${cluster.name}`, ...waiting },
   );
-  return pods.map((p) => ({
+  const targets = pods.map((p) => ({
     pod: p.metadata.name,
     node: String(p.spec.nodeName),
     ip: String(p.status.podIP),
     ip6: ((p.status.podIPs ?? []) as { ip: string }[]).map((a) => a.ip).find((ip) => ip.includes(":")),
   }));
+  await requireEveryNode(cluster.kube, targets, "target pod");
+  return targets;
 }

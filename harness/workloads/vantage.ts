@@ -5,6 +5,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 import { parseRecord, type RecordSource } from "#harness/lib/records.ts";
 import { type AskReply, type AskSpec, askReplyFormat } from "#harness/model/probe-wire.ts";
+import { withoutAgent } from "#harness/semantics/agents.ts";
 
 /** The lab's own namespace, for vantage points and the canary. Suites create their own namespaces. */
 export const systemNamespace = "meshproof";
@@ -71,6 +72,30 @@ export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
     .sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
+/** Throws `mesh-not-ready` if a node of the API server has none of these pods; `what` names them. */
+export async function requireEveryNode(
+  kube: Kube,
+  pods: readonly { readonly node: string }[],
+  what: string,
+): Promise<void> {
+  const nodes = (await kube.list(kinds.node)).map(({ metadata }) => ({
+    name: metadata.name,
+    os: metadata.labels?.["kubernetes.io/os"],
+  }));
+  const missing = withoutAgent(nodes, pods).map((node) => `${kube.cluster}/${node}`);
+  if (missing.length > 0)
+    throw new MeshproofError("mesh-not-ready", `no ${what} is ready on node ${missing.join(", ")}`);
+  if (pods.length === 0)
+    throw new MeshproofError("mesh-not-ready", `the API server of ${kube.cluster} lists no node`);
+}
+
+/** One vantage point for every node of the API server; throws `mesh-not-ready` if a node has none. */
+export async function everyVantageOf(kube: Kube): Promise<Vantage[]> {
+  const vantages = await vantagesOf(kube);
+  await requireEveryNode(kube, vantages, "prober pod");
+  return vantages;
+}
+
 /** For messages about a prober's reply. */
 export const replyOf = (prober: string): RecordSource => ({
   what: `the reply of ${prober}`,
@@ -94,7 +119,8 @@ export async function askFrom(
   signal: AbortSignal,
 ): Promise<AskReply> {
   const total = spec.asks.reduce((sum, a) => sum + a.count, 0);
-  const rounds = Math.ceil(total / Math.max(1, spec.concurrency));
+  const rounds = spec.everyMs === undefined ? Math.ceil(total / Math.max(1, spec.concurrency)) : 1;
+  const pacedMs = Math.max(0, ...spec.asks.map((a) => a.count)) * (spec.everyMs ?? 0);
   const result = await kube.exec(
     {
       namespace: from.namespace,
@@ -104,7 +130,7 @@ export async function askFrom(
     },
     {
       signal,
-      timeoutMs: 30_000 + rounds * spec.timeoutMs,
+      timeoutMs: 30_000 + rounds * spec.timeoutMs + pacedMs,
     },
   );
   if (result.exitCode !== 0) {

@@ -2,12 +2,16 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
-import { affinities } from "#harness/model/measurement.ts";
+import { type Affinity, affinities } from "#harness/model/measurement.ts";
+import { passed, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
-import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { judgeServedOnly, judgeWithdrawal, type ServedFlow, servedFlows } from "#harness/testkit/absence.ts";
+import { bothWays } from "#harness/testkit/both-ways.ts";
+import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { sampleBackends, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import { settledInTime } from "#harness/workloads/settled.ts";
 
@@ -46,6 +50,12 @@ export default defineSuite(
     },
   },
   ({ clusters, pairs, test }) => {
+    // Nothing changes, so both ways are tested at once. With no affinity every backend serves.
+    const servedAlone: Readonly<Record<Affinity, (kit: Kit, pair: ClusterPair) => Promise<Verdict>>> = {
+      local: bothWays(pairs, (kit, pair) => alone(kit, pair, ["local", "remote"])),
+      remote: bothWays(pairs, (kit, pair) => alone(kit, pair, ["remote", "local"])),
+      none: async () => passed,
+    };
     for (const pair of pairs) {
       const { from } = pair;
       const others = clusters.filter((c) => c !== from);
@@ -55,7 +65,7 @@ export default defineSuite(
         const expectedClusters = servingClusters(affinity, from, [from, ...others]);
         test(`${pair.name} > affinity ${affinity}: ${from.name}'s clients are served by ${namesOf(expectedClusters)}`, {
           spec,
-        }, async ({ mesh, echo, budgets, signal, keepFacts, expect }) => {
+        }, async ({ mesh, echo, budgets, within, signal, keepFacts, expect }) => {
           const client = mesh.cluster(from.name);
           const expected = await echo.expectedBackends(expectedClusters.map((c) => mesh.cluster(c.name)));
           const count = requestsForShares(expected, budgets.falseAlarm);
@@ -69,6 +79,7 @@ export default defineSuite(
           expect(
             judgeShares(`${from.name} -> service echo-${affinity}`, answers, expected, budgets.falseAlarm),
           ).toPass();
+          expect(await servedAlone[affinity]({ mesh, echo, budgets, within }, pair)).toPass();
         });
       }
 
@@ -102,33 +113,71 @@ export default defineSuite(
 
       test(`${pair.name} > with no backend in ${from.name}, ${namesOf(others)} serves everyone; then all is as before`, {
         spec,
-      }, async ({ mesh, echo, budgets, within, signal }) => {
+      }, async ({ mesh, echo, budgets, within, signal, expect }) => {
         const { from, to } = pairIn(mesh, pair);
         await using _whole = everyBackendKnown({ mesh, echo, budgets });
-        await using gone = await scaleToZero(
-          { mesh, namespace: echo.namespace, signal },
-          from.kube,
-          echo.deploymentOf(from),
+        await using stopped = new AsyncDisposableStack();
+        const remaining = mesh.clusters.filter((c) => c !== from);
+        const served = (having: readonly Cluster[]): Promise<unknown> =>
+          Promise.all(
+            [from, to].flatMap((client) =>
+              affinities.map((affinity) => {
+                const by = servingClusters(affinity, client, having);
+                return waitUntilServedBy(client, { echo, service: `echo-${affinity}`, by }, within.sync);
+              }),
+            ),
+          );
+        const verdict = await judgeWithdrawal(
+          await flowsServedBy(from, { echo, to, remaining }),
+          {
+            withdraw: async () => {
+              const context = { mesh, namespace: echo.namespace, signal };
+              stopped.use(await scaleToZero(context, from.kube, echo.deploymentOf(from)));
+              await served(remaining);
+            },
+            restore: async () => {
+              await stopped.disposeAsync();
+              await echo.awaitReady(from, budgets.settleMs, signal);
+              await served(mesh.clusters);
+            },
+          },
+          { timeoutMs: budgets.requestMs, within: within.sync },
         );
-        const served = async (having: readonly Cluster[]): Promise<void> => {
-          for (const affinity of affinities) {
-            for (const client of [from, to]) {
-              const expectedClusters = servingClusters(affinity, client, having);
-              await waitUntilServedBy(
-                client,
-                { echo, service: `echo-${affinity}`, by: expectedClusters },
-                within.sync,
-              );
-            }
-          }
-        };
-        await served(mesh.clusters.filter((c) => c !== from));
-        await gone.heal();
-        await served(mesh.clusters);
+        expect(verdict).toPass();
       });
     }
   },
 );
+
+type Kit = Pick<SuiteFixtures, "mesh" | "echo" | "budgets" | "within">;
+
+/** Whether nobody but the clusters of an affinity serves a cluster's clients; those of the opposite one do elsewhere. */
+function alone(
+  { mesh, echo, budgets, within }: Kit,
+  pair: ClusterPair,
+  [affinity, opposite]: readonly [Affinity, Affinity],
+): Promise<Verdict> {
+  const { from: client } = pairIn(mesh, pair);
+  const by = (of: Affinity): readonly Cluster[] => servingClusters(of, client, mesh.clusters);
+  return judgeServedOnly(
+    {
+      ...{ echo, client, service: `echo-${affinity}`, by: by(affinity) },
+      control: { service: `echo-${opposite}`, by: by(opposite) },
+    },
+    { timeoutMs: budgets.requestMs, within: within.sync },
+  );
+}
+
+/** The flows to services whose clients the backends of `from` serve, from one node of each of the two clusters. */
+async function flowsServedBy(
+  from: Cluster,
+  { echo, to, remaining }: { echo: EchoBackends; to: Cluster; remaining: readonly Cluster[] },
+): Promise<ServedFlow[]> {
+  const flows = (client: Cluster, affinity: Affinity): Promise<ServedFlow[]> =>
+    servedFlows({ echo, client, service: `echo-${affinity}`, of: [from], remaining, nodes: 1 });
+  const all = [flows(from, "local"), flows(from, "none"), flows(to, "remote"), flows(to, "none")];
+  return (await Promise.all(all)).flat();
+}
 
 /**
  * However the test ends, every agent knows every backend again before the next one. Checked in the BPF maps, because

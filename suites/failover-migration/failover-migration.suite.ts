@@ -23,7 +23,7 @@ export default defineSuite(
     scenarioTests(kit, {
       name: "migration",
       affinity: "none",
-      directions: "alternating",
+      directions: "both",
       horizon: "settleMs",
       async prepare({ mesh, budgets, target, other, echo, signal }) {
         const context = { mesh, namespace: echo.namespace, signal };
@@ -44,6 +44,7 @@ export default defineSuite(
         // Backends of the other cluster start after the injection begins.
         movesWithinMs: budgets.settleMs,
         awayWithinMs: budgets.failoverMs,
+        othersWithinMs: budgets.failoverMs,
         backWithinMs: budgets.failbackMs,
       }),
     }),

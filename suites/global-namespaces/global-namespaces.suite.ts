@@ -1,22 +1,31 @@
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
 import { slicePrefix } from "#harness/cilium/kvstore/cluster-slice.ts";
 import { entriesUnder } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { judgeOutcomes } from "#harness/judge/policy.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { found } from "#harness/lib/found.ts";
 import { failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import {
+  type Asking,
+  judgeDenial,
+  judgeOpen,
+  judgeWithdrawal,
+  servedFlows,
+} from "#harness/testkit/absence.ts";
 import type { Requirement } from "#harness/testkit/capabilities.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Waiting, Within } from "#harness/testkit/within.ts";
+import { echoUdpPort } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import type { Flow } from "#harness/workloads/flows.ts";
 import {
   appliedPolicy,
-  askServer,
   clientPod,
+  policyFlow,
   policyObject,
   serverPod,
 } from "#harness/workloads/policy-workload.ts";
@@ -59,16 +68,17 @@ async function addressKnown(
   known: boolean,
   within: Waiting,
 ): Promise<void> {
-  const agents = await agentsOf(cluster, within.signal);
+  const agents = await everyAgentOf(cluster, within.signal);
   const of = `${server.home.name}/server`;
   await Promise.all(agents.map((a) => awaitAddress(a, server.ip, { gone: !known, of, ...within })));
 }
 
-/** Requests of each cluster's allowed client, and the addresses of the servers, by cluster. */
+/** The flows of each cluster's allowed client to each server. */
 interface Pods {
   readonly ipOf: (cluster: Cluster) => string;
-  /** Judges repeatedly whether a path is open, until it is as expected or time is up. */
-  readonly judged: (from: Cluster, to: Cluster, open: boolean, within: Within) => Promise<Verdict>;
+  /** By TCP and by UDP. */
+  readonly flows: (from: Cluster, to: Cluster) => Flow[];
+  readonly asking: (within: Within) => Asking;
 }
 
 async function deployPods({
@@ -86,19 +96,18 @@ async function deployPods({
       await clientPod(cluster, "allowed", { ...own, image: images.prober });
     }),
   );
-  const ipOf = (cluster: Cluster): string => servers.get(cluster.name) ?? "";
+  const ipOf = ({ name }: Cluster): string => found(servers.get(name), `server in ${name}`);
   return {
     ipOf,
-    judged: (from, to, open, { sync }) =>
-      judgedInTime(
-        async () => {
-          const options = { namespace, timeoutMs: budgets.requestMs, signal: AbortSignal.timeout(60_000) };
-          const server = { cluster: to, ip: ipOf(to) };
-          const path = await askServer({ cluster: from, role: "allowed" }, server, options);
-          return judgeOutcomes([{ path, open }]);
-        },
-        { what: `${from.name} -> ${to.name} to be ${open ? "open" : "closed"}`, everyMs: 500, ...sync },
-      ),
+    flows: (from, to) => {
+      const client = { cluster: from, role: "allowed" } as const;
+      const server = { cluster: to, ip: ipOf(to) };
+      return [
+        policyFlow(client, server, namespace),
+        policyFlow(client, { ...server, port: echoUdpPort, protocol: "udp" }, namespace),
+      ];
+    },
+    asking: ({ sync }) => ({ timeoutMs: budgets.requestMs, within: sync }),
   };
 }
 
@@ -160,12 +169,28 @@ function requiredOf({ name }: { readonly name: string }): Requirement[] {
   ];
 }
 
+const droppedFrom = (
+  cluster: Cluster,
+  namespace: string,
+  ips: readonly string[],
+  { sync }: Within,
+): Promise<Verdict> =>
+  judgedInTime(
+    async () =>
+      failedBecause(
+        (await leftOf(cluster, namespace, ips)).map(
+          (left) => `the kvstore of ${cluster.name} still holds ${left}`,
+        ),
+      ),
+    { what: `the kvstore of ${cluster.name} to drop namespace ${namespace}`, everyMs: 500, ...sync },
+  );
+
 function kvstoreTest(test: DefineTest<Pods>, pair: ClusterPair): void {
   const { from, to } = pair;
   test(`${pair.name} > what is in a namespace of ${to.name} that is not global stays there: ${from.name} has its own backends only`, {
     requires: requiredOf(to),
     spec,
-  }, async ({ mesh, echo, namespace, within, keepFacts, expect }) => {
+  }, async ({ mesh, echo, namespace, setup: { asking }, within, keepFacts, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     await sharedByAll(echo, within.sync);
     const ips = (await to.kube.list(kinds.pod, namespace)).map((p) => String(p.status?.podIP));
@@ -183,17 +208,21 @@ function kvstoreTest(test: DefineTest<Pods>, pair: ClusterPair): void {
       { what: `the kvstore of ${to.name} to hold namespace ${namespace}`, everyMs: 500, ...within.sync },
     );
     expect(shared).toPass();
-    await using _mark = await notGlobal(to, namespace, () => sharedByAll(echo, within.sync));
-    const verdict = await judgedInTime(
-      async () =>
-        failedBecause(
-          (await leftOf(to, namespace, ips)).map((left) => `the kvstore of ${to.name} still holds ${left}`),
-        ),
-      { what: `the kvstore of ${to.name} to drop namespace ${namespace}`, everyMs: 500, ...within.sync },
+    await using marks = new AsyncDisposableStack();
+    const others = mesh.clusters.filter((c) => c !== to);
+    const verdict = await judgeWithdrawal(
+      await servedFlows({ echo, client: from, service, of: [to], remaining: others }),
+      {
+        withdraw: async () => {
+          marks.use(await notGlobal(to, namespace, () => sharedByAll(echo, within.sync)));
+          expect(await droppedFrom(to, namespace, ips, within)).toPass();
+          await waitUntilServedBy(from, { echo, service, by: others }, within.sync);
+        },
+        restore: () => marks.disposeAsync(),
+      },
+      asking(within),
     );
     expect(verdict).toPass();
-    const others = mesh.clusters.filter((c) => c !== to);
-    await waitUntilServedBy(from, { echo, service, by: others }, within.sync);
     keepFacts({ pods: ips.length });
   });
 }
@@ -204,15 +233,15 @@ function podTest(test: DefineTest<Pods>, pair: ClusterPair): void {
   test(`${pair.name} > pods reach each other between ${from.name} and a namespace of ${to.name} that is not global`, {
     requires: requiredOf(to),
     spec,
-  }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
+  }, async ({ mesh, namespace, setup: { ipOf, flows, asking }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     const known = (yes: boolean): Promise<void> =>
       addressKnown(from, { ip: ipOf(to), home: to }, yes, within.sync);
     await known(true);
     await using _mark = await notGlobal(to, namespace, () => known(true));
     await known(false);
-    expect(await judged(from, to, true, within)).toPass();
-    expect(await judged(to, from, true, within)).toPass();
+    const both = [...flows(from, to), ...flows(to, from)];
+    expect(await judgeOpen(both, "by address", asking(within))).toPass();
   });
 }
 
@@ -222,7 +251,7 @@ function ingressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
   test(`${pair.name} > a policy of ${to.name} that lets in ${from.name}'s client by its labels denies it once its namespace is not global`, {
     requires: requiredOf(from),
     spec,
-  }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
+  }, async ({ mesh, namespace, setup: { ipOf, flows, asking }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     const again = (): Promise<void> => addressKnown(to, { ip: ipOf(from), home: from }, true, within.sync);
     const allowing = policyObject(namespace, "ingress-by-identity", {
@@ -230,12 +259,17 @@ function ingressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
       ingress: [{ fromEndpoints: [{ matchLabels: { role: "allowed", [clusterLabel]: from.name } }] }],
     });
     await using policy = await appliedPolicy(to, allowing);
-    expect(await judged(from, to, true, within)).toPass();
-    await using _mark = await notGlobal(from, namespace, again);
-    expect(await judged(from, to, false, within)).toPass();
-    await policy[Symbol.asyncDispose]();
-    // Without the policy it is let in: the denial was the policy's.
-    expect(await judged(from, to, true, within)).toPass();
+    await using marks = new AsyncDisposableStack();
+    const verdict = await judgeDenial(
+      flows(from, to),
+      {
+        deny: async () => marks.use(await notGlobal(from, namespace, again)),
+        // Without the policy it is let in: the denial was the policy's.
+        permit: () => policy[Symbol.asyncDispose](),
+      },
+      asking(within),
+    );
+    expect(verdict).toPass();
   });
 }
 
@@ -245,7 +279,7 @@ function egressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
   test(`${pair.name} > a policy of ${from.name} that lets its client reach ${to.name}'s server by its labels denies it once its namespace is not global`, {
     requires: requiredOf(to),
     spec,
-  }, async ({ mesh, namespace, setup: { ipOf, judged }, within, expect }) => {
+  }, async ({ mesh, namespace, setup: { ipOf, flows, asking }, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     const again = (): Promise<void> => addressKnown(from, { ip: ipOf(to), home: to }, true, within.sync);
     const allowing = policyObject(namespace, "egress-by-identity", {
@@ -253,10 +287,15 @@ function egressTest(test: DefineTest<Pods>, pair: ClusterPair): void {
       egress: [{ toEndpoints: [{ matchLabels: { role: "server", [clusterLabel]: to.name } }] }],
     });
     await using policy = await appliedPolicy(from, allowing);
-    expect(await judged(from, to, true, within)).toPass();
-    await using _mark = await notGlobal(to, namespace, again);
-    expect(await judged(from, to, false, within)).toPass();
-    await policy[Symbol.asyncDispose]();
-    expect(await judged(from, to, true, within)).toPass();
+    await using marks = new AsyncDisposableStack();
+    const verdict = await judgeDenial(
+      flows(from, to),
+      {
+        deny: async () => marks.use(await notGlobal(to, namespace, again)),
+        permit: () => policy[Symbol.asyncDispose](),
+      },
+      asking(within),
+    );
+    expect(verdict).toPass();
   });
 }

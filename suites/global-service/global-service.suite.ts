@@ -1,13 +1,17 @@
-import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import type { Agent } from "#harness/cilium/agent/agent.ts";
+import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
-import { combine } from "#harness/model/verdict.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import { judgeWithdrawal, servedFlows } from "#harness/testkit/absence.ts";
+import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort, echoService } from "#harness/workloads/echo.ts";
@@ -15,7 +19,11 @@ import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import { settledInTime } from "#harness/workloads/settled.ts";
 
-const services = { plain: "echo", old: "echo-old", changing: "echo-changing" } as const;
+const services = { plain: "echo", old: "echo-old" } as const;
+
+/** The service whose annotations the tests of a pair change. */
+const changingOf = ({ from }: { readonly from: { readonly name: string } }): string =>
+  `echo-changing-${from.name}`;
 
 /** Two ports of one service with the same target port. */
 const twoPorts = { name: "echo-two-ports", ports: { first: 80, second: 8000 } } as const;
@@ -38,20 +46,55 @@ export default defineSuite(
       await settledInTime([
         serveEverywhere(echo, services.plain, { [annotation.global]: "true" }, within.settle),
         serveEverywhere(echo, services.old, { [annotation.oldGlobal]: "true" }, within.settle),
-        serveEverywhere(echo, services.changing, { [annotation.global]: "true" }, within.settle),
+        ...echo.clusters.map((from) =>
+          serveEverywhere(echo, changingOf({ from }), { [annotation.global]: "true" }, within.settle),
+        ),
       ]);
     },
   },
   ({ pairs, test }) => {
+    // Each pair changes a service of its own, so both ways are tested at once.
+    const unshared = bothWays(pairs, notShared);
     for (const pair of pairs) {
       servedTests(test, pair);
       twoPortsTest(test, pair);
-      sharedTest(test, pair);
+      sharedTest(test, pair, unshared);
       loadBalancerTest(test, pair);
       withoutGlobalTest(test, pair);
     }
   },
 );
+
+/** The endpoints of the plain service; a cluster without one is an error, because nothing could be compared with it. */
+async function endpointsOfAll(echo: EchoBackends, clusters: readonly Cluster[]): Promise<string[]> {
+  const all = await Promise.all(clusters.map((c) => echo.endpoints(c, services.plain)));
+  const without = clusters.filter((_, i) => all[i]?.length === 0);
+  if (without.length > 0)
+    throw new MeshproofError(
+      "mesh-not-ready",
+      `service ${services.plain} has no ready endpoint in ${without.map((c) => c.name).join(", ")}`,
+    );
+  return all.flat();
+}
+
+/** An agent's list of backends and its BPF map, of the plain service. */
+async function holdsEndpoints(agent: Agent, ip: string, truth: readonly string[]): Promise<Verdict> {
+  const entry = (await agent.serviceList()).find((s) => s.frontend === `${ip}:80`);
+  const maps = await agent.lbMaps();
+  const inMaps = maps.get(`${ip}:80/TCP`) ?? maps.get(`${ip}:80`) ?? [];
+  return combine([
+    judgeSameSet(
+      `${agent.name}: backend list of ${services.plain} (${ip}:80)`,
+      (entry?.backends ?? []).map((b) => `${b.ip}:${b.port}`),
+      truth,
+    ),
+    judgeSameSet(
+      `${agent.name}: BPF backends of ${services.plain} (${ip}:80)`,
+      inMaps.map((b) => b.replace(/\/\w+$/, "")),
+      truth,
+    ),
+  ]);
+}
 
 /** The serving backends: by answers, by agents' lists, and with the old annotation. */
 function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
@@ -72,30 +115,19 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
 
   test(`${pair.name} > ${from.name}'s agents and BPF maps hold the endpoints of both clusters`, {
     spec,
-  }, async ({ mesh, echo, signal, keepFacts, expect }) => {
+  }, async ({ mesh, echo, within, signal, keepFacts, expect }) => {
     const { from } = pairIn(mesh, pair);
-    const truth = (await Promise.all(mesh.clusters.map((c) => echo.endpoints(c, services.plain)))).flat();
     const ip = await echo.clusterIp(from, services.plain);
-    for (const agent of await agentsOf(from, signal)) {
-      const entry = (await agent.serviceList()).find((s) => s.frontend === `${ip}:80`);
-      const maps = await agent.lbMaps();
-      const inMaps = maps.get(`${ip}:80/TCP`) ?? maps.get(`${ip}:80`) ?? [];
-      expect(
-        combine([
-          judgeSameSet(
-            `${agent.name}: backend list of ${services.plain} (${ip}:80)`,
-            (entry?.backends ?? []).map((b) => `${b.ip}:${b.port}`),
-            truth,
-          ),
-          judgeSameSet(
-            `${agent.name}: BPF backends of ${services.plain} (${ip}:80)`,
-            inMaps.map((b) => b.replace(/\/\w+$/, "")),
-            truth,
-          ),
-        ]),
-      ).toPass();
-    }
-    keepFacts({ endpoints: truth.length });
+    const agents = await everyAgentOf(from, signal);
+    const verdict = await judgedInTime(
+      async () => {
+        const truth = await endpointsOfAll(echo, mesh.clusters);
+        keepFacts({ endpoints: truth.length, agents: agents.length });
+        return combine(await Promise.all(agents.map((a) => holdsEndpoints(a, ip, truth))));
+      },
+      { what: `the agents of ${from.name} to hold service ${services.plain}`, everyMs: 500, ...within.sync },
+    );
+    expect(verdict).toPass();
   });
 
   test(`${pair.name} > the old annotation io.cilium/global-service works from ${from.name}`, async ({
@@ -111,11 +143,14 @@ function servedTests(test: DefineTest<void>, pair: ClusterPair): void {
     const ip = await echo.clusterIp(from, services.old);
     const answers = await sampleBackends(from, { ip }, { count, timeoutMs: budgets.requestMs, signal });
     expect(
-      judgeSameSet(
-        `${from.name} -> service ${services.old}, backends that answered`,
-        [...new Set(answers.good)],
-        expected,
-      ),
+      combine([
+        failedBecause(answers.bad.slice(0, 3).map((b) => `service ${services.old}: ${b}`)),
+        judgeSameSet(
+          `${from.name} -> service ${services.old}, backends that answered`,
+          [...new Set(answers.good)],
+          expected,
+        ),
+      ]),
     ).toPass();
   });
 }
@@ -162,16 +197,38 @@ function twoPortsTest(test: DefineTest<void>, pair: ClusterPair): void {
   });
 }
 
-function sharedTest(test: DefineTest<void>, pair: ClusterPair): void {
+type Kit = Pick<SuiteFixtures, "mesh" | "echo" | "budgets" | "run" | "within">;
+
+async function notShared(kit: Kit, pair: ClusterPair): Promise<Verdict> {
+  const { mesh, echo, budgets, within } = kit;
+  const { from, to } = pairIn(mesh, pair);
+  const service = changingOf(pair);
+  const sharing = mesh.clusters.filter((c) => c !== to);
+  await using undo = new AsyncDisposableStack();
+  return await judgeWithdrawal(
+    await servedFlows({ echo, client: from, service, of: [to], remaining: sharing }),
+    {
+      withdraw: async () => {
+        undo.use(await annotated(to, service, { [annotation.shared]: "false" }, kit));
+        await waitUntilServedBy(from, { echo, service, by: sharing }, within.sync);
+        await waitUntilServedBy(to, { echo, service, by: mesh.clusters }, within.sync);
+      },
+      restore: () => undo.disposeAsync(),
+    },
+    { timeoutMs: budgets.requestMs, within: within.sync },
+  );
+}
+
+function sharedTest(
+  test: DefineTest<void>,
+  pair: ClusterPair,
+  unshared: (kit: Kit, pair: ClusterPair) => Promise<Verdict>,
+): void {
   const { from, to } = pair;
   test(`${pair.name} > shared "false" in ${to.name} takes its backends away from ${from.name}, not from itself`, {
     spec,
-  }, async ({ mesh, echo, budgets, run, within }) => {
-    const { from, to } = pairIn(mesh, pair);
-    await using _undo = await annotated(to, { [annotation.shared]: "false" }, { mesh, echo, budgets, run });
-    const sharing = mesh.clusters.filter((c) => c !== to);
-    await waitUntilServedBy(from, { echo, service: services.changing, by: sharing }, within.sync);
-    await waitUntilServedBy(to, { echo, service: services.changing, by: mesh.clusters }, within.sync);
+  }, async ({ mesh, echo, budgets, run, within, expect }) => {
+    expect(await unshared({ mesh, echo, budgets, run, within }, pair)).toPass();
   });
 }
 
@@ -179,7 +236,7 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
   const { from, to } = pair;
   test(`${pair.name} > a new LoadBalancer service of ${to.name} gets an address that answers from ${from.name}`, {
     requires: [{ capability: "loadBalancer", cluster: to.name }],
-  }, async ({ mesh, echo, budgets, within, signal }) => {
+  }, async ({ mesh, echo, budgets, within, signal, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     const name = `echo-lb-${to.name}`;
     await to.kube.apply(
@@ -193,18 +250,18 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
     );
     const ip = await echo.loadBalancerIp(to, name, budgets.syncMs, signal);
     const expected = await echo.allPods([to]);
-    await eventually(
+    const verdict = await judgedInTime(
       async () => {
-        const sample = await sampleBackends(
-          from,
-          { ip },
-          { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal },
-        );
-        const verdict = judgeSameSet(`${from.name} -> ${ip}`, [...new Set(sample.good)], expected);
-        const lost = sample.bad.length === 0 ? [] : [`${sample.bad.length} lost, first: ${sample.bad[0]}`];
-        return verdict.outcome === "pass" && lost.length === 0
-          ? ready(undefined)
-          : notYet([...verdict.reasons, ...lost].join("; "));
+        const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
+        const sample = await sampleBackends(from, { ip }, request);
+        return combine([
+          judgeSameSet(
+            `${from.name} -> LoadBalancer of ${to.name} (${ip})`,
+            [...new Set(sample.good)],
+            expected,
+          ),
+          failedBecause(sample.bad.slice(0, 3)),
+        ]);
       },
       {
         what: `the LoadBalancer address ${ip} of ${to.name} to answer from every node of ${from.name}`,
@@ -212,6 +269,7 @@ function loadBalancerTest(test: DefineTest<void>, pair: ClusterPair): void {
         ...within.settle,
       },
     );
+    expect(verdict).toPass();
   });
 }
 
@@ -219,12 +277,29 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
   const { from } = pair;
   test(`${pair.name} > without the global annotation ${from.name} has its own backends only`, {
     spec,
-  }, async ({ mesh, echo, budgets, run, within }) => {
+  }, async ({ mesh, echo, budgets, run, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
-    await using _undo = await annotated(from, { [annotation.global]: null }, { mesh, echo, budgets, run });
-    await waitUntilServedBy(from, { echo, service: services.changing, by: [from] }, within.sync);
     const others = mesh.clusters.filter((c) => c !== from);
-    await waitUntilServedBy(to, { echo, service: services.changing, by: others }, within.sync);
+    const service = changingOf(pair);
+    await using undo = new AsyncDisposableStack();
+    const verdict = await judgeWithdrawal(
+      [
+        ...(await servedFlows({ echo, client: from, service, of: others, remaining: [from] })),
+        ...(await servedFlows({ echo, client: to, service, of: [from], remaining: others })),
+      ],
+      {
+        withdraw: async () => {
+          undo.use(
+            await annotated(from, service, { [annotation.global]: null }, { mesh, echo, budgets, run }),
+          );
+          await waitUntilServedBy(from, { echo, service, by: [from] }, within.sync);
+          await waitUntilServedBy(to, { echo, service, by: others }, within.sync);
+        },
+        restore: () => undo.disposeAsync(),
+      },
+      { timeoutMs: budgets.requestMs, within: within.sync },
+    );
+    expect(verdict).toPass();
   });
 }
 
@@ -234,10 +309,10 @@ function withoutGlobalTest(test: DefineTest<void>, pair: ClusterPair): void {
  */
 async function annotated(
   cluster: Cluster,
+  name: string,
   changes: Record<string, string | null>,
   { mesh, echo, budgets, run }: Pick<SuiteFixtures, "mesh" | "echo" | "budgets" | "run">,
 ): Promise<AsyncDisposable> {
-  const name = services.changing;
   const before = (await echo.service(cluster, name)).metadata.annotations ?? {};
   await cluster.kube.merge(kinds.service, echo.namespace, name, { metadata: { annotations: changes } });
   return {

@@ -55,15 +55,15 @@ export function lifePoints({ pair, test }: PointsOf): void {
 
   test(`${pair.name} > required: an import exists as long as one cluster exports the service`, {
     spec: section("importing-services"),
-  }, async ({ mesh, namespace, within }) => {
+  }, async ({ mesh, namespace, within, expect }) => {
     const { from, to } = pairIn(mesh, pair);
     const name = "mcs-shared";
     const everywhere = (exporters: readonly (typeof from)[]) =>
       Promise.all(mesh.clusters.map((c) => awaitImport(c, { namespace, name }, exporters, within.sync)));
-    await everywhere([from, to]);
+    expect(await everywhere([from, to])).toHaveLength(mesh.clusters.length);
     try {
       await from.kube.remove(kinds.serviceExport, namespace, name);
-      await everywhere([to]);
+      expect(await everywhere([to])).toHaveLength(mesh.clusters.length);
       await to.kube.remove(kinds.serviceExport, namespace, name);
       await Promise.all(mesh.clusters.map((c) => awaitNoImport(c, { namespace, name }, within.sync)));
     } finally {

@@ -1,16 +1,21 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgeGone } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
-import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { combine, type Verdict } from "#harness/model/verdict.ts";
+import { judgeOpen, watchClosed } from "#harness/testkit/absence.ts";
+import { bothWays } from "#harness/testkit/both-ways.ts";
+import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
+import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Waiting } from "#harness/testkit/within.ts";
 import { echoService } from "#harness/workloads/echo.ts";
+import { type Answers, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
 import { addressesOf, awaitImport, awaitNoImport, exportOf } from "#harness/workloads/mcs.ts";
 import { sampleBackends } from "#harness/workloads/sampling.ts";
-import { oneVantageOf, resolveFrom } from "#harness/workloads/vantage.ts";
+import { everyVantageOf, oneVantageOf, resolveFrom } from "#harness/workloads/vantage.ts";
 import { clusterIpNames, headlessNames } from "./dns-points.ts";
 import { conflictPoints, lifePoints, propertyPoints } from "./import-points.ts";
 import { createPoints } from "./points.ts";
@@ -29,6 +34,38 @@ async function importedAddress(
 ): Promise<string> {
   const imported = await awaitImport(cluster, { namespace, name: exported(home) }, [home], within);
   return found(addressesOf(imported)[0], `address of ServiceImport ${exported(home)} in ${cluster.name}`);
+}
+
+type Kit = Pick<SuiteFixtures, "mesh" | "namespace" | "budgets" | "within">;
+
+/** Nobody answers at an import's address once the only export is withdrawn; before and after, somebody does. */
+async function forgetsImport({ mesh, namespace, budgets, within }: Kit, pair: ClusterPair): Promise<Verdict> {
+  const { from, to } = pairIn(mesh, pair);
+  const name = exported(to);
+  const asking = { timeoutMs: budgets.requestMs, within: within.sync };
+  const vantages = (await everyVantageOf(from.kube)).slice(-1);
+  const flowsNow = async (): Promise<Flow[]> =>
+    serviceFlows(from, vantages, {
+      // With the exporter's name, which is the one to suspect.
+      name: `${name} of ${to.name}`,
+      ip: await importedAddress(from, namespace, to, within.sync),
+      http: 80,
+      udp: 81,
+    });
+  const flows = await flowsNow();
+  const before = await judgeOpen(flows, "before the withdrawal", asking);
+  if (before.outcome !== "pass") return before;
+  await to.kube.remove(kinds.serviceExport, namespace, name);
+  let during: readonly Answers[] = [];
+  try {
+    await awaitNoImport(from, { namespace, name }, within.sync);
+    during = await watchClosed(flows, asking);
+  } finally {
+    await to.kube.apply(exportOf(namespace, name));
+  }
+  // Its address is another one then.
+  const after = await judgeOpen(await flowsNow(), "after the withdrawal", asking);
+  return combine([...flows.map((f, i) => judgeGone(flowName(f), during[i] ?? [])), after]);
 }
 
 export default defineSuite(
@@ -55,6 +92,8 @@ export default defineSuite(
     },
   },
   ({ pairs, test }) => {
+    // Each cluster's export is its own, so both ways are tested at once.
+    const forgotten = bothWays(pairs, forgetsImport);
     for (const pair of pairs) {
       const { from, to } = pair;
 
@@ -93,15 +132,8 @@ export default defineSuite(
 
       test(`${pair.name} > ${from.name} forgets the import once ${to.name} withdraws its export`, {
         spec,
-      }, async ({ mesh, namespace, within }) => {
-        const { from, to } = pairIn(mesh, pair);
-        await importedAddress(from, namespace, to, within.sync);
-        await to.kube.remove(kinds.serviceExport, namespace, exported(to));
-        try {
-          await awaitNoImport(from, { namespace, name: exported(to) }, within.sync);
-        } finally {
-          await to.kube.apply(exportOf(namespace, exported(to)));
-        }
+      }, async ({ mesh, namespace, budgets, within, expect }) => {
+        expect(await forgotten({ mesh, namespace, budgets, within }, pair)).toPass();
       });
 
       test(`${pair.name} > clusterset.local of ${to.name}'s service resolves in ${from.name}`, {

@@ -1,13 +1,18 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import { judgeGone, judgeOnly } from "#harness/judge/absence.ts";
 import { judgeSliceLabels } from "#harness/judge/mcs.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { judgeOpen, watchClosed, watchServed } from "#harness/testkit/absence.ts";
+import { atOnce } from "#harness/testkit/both-ways.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
+import { type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
 import { addressesOf, clustersetName, exportOf, mcsSlices } from "#harness/workloads/mcs.ts";
 import { sampleBackends } from "#harness/workloads/sampling.ts";
+import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import { inEvery, judgeImport, type PointsOf, section } from "./points.ts";
 
 interface Request {
@@ -37,30 +42,84 @@ function answered(kit: Kit, { service, port = 80, by }: Request, signal: AbortSi
   });
 }
 
+/**
+ * The same, and in many requests over some time nobody else answers: once from a node of every cluster. The other
+ * cluster's own service is the control: its pods do answer there.
+ */
+async function answeredOnly(kit: Kit, request: Request, signal: AbortSignal): Promise<Verdict> {
+  const { mesh, namespace, echo, budgets, within } = kit;
+  const { service, port = 80, by } = request;
+  const verdict = await answered(kit, request, signal);
+  if (verdict.outcome !== "pass") return verdict;
+  const others = mesh.clusters.filter((c) => !by.includes(c));
+  const flows = (
+    await Promise.all(
+      mesh.clusters.map(async (c) => {
+        const imported = await c.kube.get(kinds.serviceImport, namespace, service);
+        const [ip = ""] = imported === undefined ? [] : addressesOf(imported);
+        return serviceFlows(c, (await everyVantageOf(c.kube)).slice(-1), { name: service, ip, http: port });
+      }),
+    )
+  ).flat();
+  const own = (
+    await Promise.all(
+      others.map(async (c) => {
+        const [first] = (await echo.service(c, service)).spec.ports as { port: number }[];
+        const address = { name: service, ip: await echo.clusterIp(c, service), http: first?.port ?? port };
+        return serviceFlows(c, (await everyVantageOf(c.kube)).slice(-1), address);
+      }),
+    )
+  ).flat();
+  const asking = { timeoutMs: budgets.requestMs, within: within.sync };
+  const before = await judgeOpen(own, "its cluster's own service before", asking);
+  const expected = await echo.allPods(by);
+  const during = await watchServed(flows, asking);
+  const after = await judgeOpen(own, "its cluster's own service after", asking);
+  return combine([before, ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], expected)), after]);
+}
+
+/** From one node of every cluster to a name. The dot at its end spares the resolver its search list, each time. */
+async function namedFlows(clusters: readonly Cluster[], service: string, name: string): Promise<Flow[]> {
+  const all = await Promise.all(
+    clusters.map(async (c) =>
+      serviceFlows(c, (await everyVantageOf(c.kube)).slice(-1), { name: service, ip: `${name}.`, http: 80 }),
+    ),
+  );
+  return all.flat();
+}
+
 /** Who answers requests. */
 export function trafficPoints({ pair, test }: PointsOf): void {
+  /** Both services at once: each is watched for five seconds. */
+  const alone = atOnce(
+    () => [{ name: "mcs-one-of-two" }, { name: "mcs-port-conflict" }],
+    (kit: Kit & { readonly signal: AbortSignal }, { name: service }) =>
+      answeredOnly(kit, { service, by: [pairIn(kit.mesh, pair).from] }, kit.signal),
+  );
+
   test(`${pair.name} > required: a service that is not exported is reachable in no cluster by its clusterset name`, {
     spec: section("exporting-services"),
-  }, async ({ mesh, echo, namespace, budgets, signal, expect }) => {
+  }, async ({ mesh, echo, namespace, budgets, within, expect }) => {
     const { from } = pairIn(mesh, pair);
     const service = "mcs-unexported";
-    const request = { count: 20, timeoutMs: budgets.requestMs, signal };
+    const [vantage] = await everyVantageOf(from.kube);
+    const ip = await echo.clusterIp(from, service);
     // Otherwise no answer would prove nothing.
-    const own = await sampleBackends(from, { ip: await echo.clusterIp(from, service) }, request);
-    const verdicts = await Promise.all(
-      mesh.clusters.map(async (c) => {
-        const what = `${c.name} -> ${service}`;
-        const imported = await c.kube.get(kinds.serviceImport, namespace, service);
-        const sample = await sampleBackends(c, { ip: clustersetName(namespace, service) }, request);
-        return failedBecause([
-          ...(imported === undefined ? [] : [`${what}: it has a ServiceImport`]),
-          ...sample.good.slice(0, 1).map((pod) => `${what}: answered by ${pod}`),
-          ...(sample.good.length + sample.bad.length === 0 ? [`${what}: no request was sent`] : []),
-        ]);
-      }),
+    const own = serviceFlows(from, vantage === undefined ? [] : [vantage], { name: service, ip, http: 80 });
+    const asking = { timeoutMs: budgets.requestMs, within: within.sync };
+    expect(await judgeOpen(own, "in its own cluster before", asking)).toPass();
+    const flows = await namedFlows(mesh.clusters, service, clustersetName(namespace, service));
+    const during = await watchClosed(flows, asking);
+    const imported = await Promise.all(
+      mesh.clusters.map(async (c) =>
+        (await c.kube.get(kinds.serviceImport, namespace, service)) === undefined
+          ? []
+          : [`${c.name} -> service ${service}: it has a ServiceImport`],
+      ),
     );
-    expect(combine(verdicts)).toPass();
-    expect(own.good.length, `${from.name}: answers of its own ${service}`).toBeGreaterThan(0);
+    expect(await judgeOpen(own, "in its own cluster after", asking)).toPass();
+    const gone = flows.map((f, i) => judgeGone(flowName(f), during[i] ?? []));
+    expect(combine([failedBecause(imported.flat()), ...gone])).toPass();
   });
 
   test(`${pair.name} > optional: an exported service answers at its clusterset name in every cluster`, {
@@ -74,7 +133,11 @@ export function trafficPoints({ pair, test }: PointsOf): void {
       const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
       const sample = await sampleBackends(c, { ip: name }, request);
       return combine([
-        judgeSameSet(`${c.name} -> ${name}`, [...new Set(sample.good)], expected),
+        judgeSameSet(
+          `${c.name} -> service ${name}, resolved by CoreDNS of ${c.name}`,
+          [...new Set(sample.good)],
+          expected,
+        ),
         failedBecause(sample.bad.slice(0, 1)),
       ]);
     });
@@ -84,17 +147,15 @@ export function trafficPoints({ pair, test }: PointsOf): void {
   test(`${pair.name} > optional: a service that two clusters have and one exports is answered by that cluster only`, {
     spec: section("exporting-services"),
   }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
-    const { from } = pairIn(mesh, pair);
-    const kit = { mesh, echo, namespace, budgets, within };
-    expect(await answered(kit, { service: "mcs-one-of-two", by: [from] }, signal)).toPass();
+    const kit = { mesh, echo, namespace, budgets, within, signal };
+    expect(await alone(kit, { name: "mcs-one-of-two" })).toPass();
   });
 
   test(`${pair.name} > optional: where two clusters give one port name different numbers, only the older export's cluster answers`, {
     spec: section("service-port"),
   }, async ({ mesh, echo, namespace, budgets, within, signal, expect }) => {
-    const { from } = pairIn(mesh, pair);
-    const kit = { mesh, echo, namespace, budgets, within };
-    expect(await answered(kit, { service: "mcs-port-conflict", by: [from] }, signal)).toPass();
+    const kit = { mesh, echo, namespace, budgets, within, signal };
+    expect(await alone(kit, { name: "mcs-port-conflict" })).toPass();
   });
 
   test(`${pair.name} > optional: where two clusters have different ports, each answers at its own`, {

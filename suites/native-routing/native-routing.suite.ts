@@ -6,7 +6,7 @@ import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
-import { askFrom, vantagesOf } from "#harness/workloads/vantage.ts";
+import { askFrom, everyVantageOf } from "#harness/workloads/vantage.ts";
 
 const asks = 3;
 
@@ -37,7 +37,7 @@ export default defineSuite(
         const { from, to } = pairIn(mesh, pair);
         const targets = await targetsOf(to, namespace, within.settle);
         const hosts = new Map((await to.nodes()).map((n) => [n.name, n.address]));
-        const vantages = await vantagesOf(from.kube);
+        const vantages = await everyVantageOf(from.kube);
         const wrong: string[] = [];
         const paths: PathAnswers[] = [];
         for (const vantage of vantages) {
@@ -74,7 +74,6 @@ export default defineSuite(
             });
         }
         keepFacts({ routes: vantages.length * targets.length, requests: paths.length * asks });
-        expect(vantages.map((v) => v.node)).toEqual((await from.nodes()).map((n) => n.name));
         expect(failedBecause(wrong)).toPass();
         expect(judgePaths(paths, vantages.length * targets.length)).toPass();
       });

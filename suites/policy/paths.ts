@@ -1,10 +1,12 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { PolicyPath } from "#harness/judge/policy.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
+import type { Asking } from "#harness/testkit/absence.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import type { Within } from "#harness/testkit/within.ts";
-import { askServer, clientPod, type Role, serverPod } from "#harness/workloads/policy-workload.ts";
+import type { Flow } from "#harness/workloads/flows.ts";
+import { askFlow, clientPod, policyFlow, type Role, serverPod } from "#harness/workloads/policy-workload.ts";
 
 export const roles: readonly Role[] = ["allowed", "denied"];
 
@@ -22,46 +24,51 @@ export interface Server {
   readonly node: string;
 }
 
+/** The servers and clients of every cluster; result of the set-up, for the tests. */
+export interface PolicyContext {
+  readonly server: (cluster: Cluster) => Server;
+  readonly clientIp: (cluster: Cluster, role: Role) => string;
+  readonly flow: (path: Path) => Flow;
+  readonly asking: (within: Within) => Asking;
+}
+
 /** A server, an allowed and a denied client in every cluster. */
 export async function deployRoles({
   mesh,
   namespace,
   images,
+  budgets,
   within,
-}: Pick<SuiteFixtures, "mesh" | "namespace" | "images" | "within">): Promise<ReadonlyMap<string, Server>> {
+}: Pick<SuiteFixtures, "mesh" | "namespace" | "images" | "budgets" | "within">): Promise<PolicyContext> {
   const servers = new Map<string, Server>();
+  const clients = new Map<string, string>();
   await Promise.all(
     mesh.clusters.map(async (cluster) => {
       const own = { namespace, ...within.settle };
       servers.set(cluster.name, await serverPod(cluster, { ...own, image: images.agnhost }));
-      for (const role of roles) await clientPod(cluster, role, { ...own, image: images.prober });
+      for (const role of roles) {
+        const ip = await clientPod(cluster, role, { ...own, image: images.prober });
+        clients.set(`${cluster.name}/${role}`, ip);
+      }
     }),
   );
-  return servers;
-}
-
-/** Sends a request on a path and returns its outcome. */
-export const askPath = (
-  servers: ReadonlyMap<string, Server>,
-  { namespace, budgets }: Pick<SuiteFixtures, "namespace" | "budgets">,
-  { from, role, to, ...rest }: Path,
-): Promise<PolicyPath> =>
-  askServer(
-    { cluster: from, role },
-    { ...rest, cluster: to, ip: servers.get(to.name)?.ip ?? "" },
-    { namespace, timeoutMs: budgets.requestMs, signal: AbortSignal.timeout(60_000) },
-  );
-
-export type Ask = (path: Path) => Promise<PolicyPath>;
-
-/** Result of the set-up, for the tests. */
-export interface PolicyContext {
-  readonly servers: ReadonlyMap<string, Server>;
-  readonly ask: Ask;
+  const server = ({ name }: Cluster): Server => found(servers.get(name), `server in ${name}`);
+  return {
+    server,
+    clientIp: ({ name }, role) => found(clients.get(`${name}/${role}`), `client ${role} in ${name}`),
+    flow: ({ from, role, to, ...rest }) =>
+      policyFlow({ cluster: from, role }, { ...rest, cluster: to, ip: server(to).ip }, namespace),
+    asking: ({ sync }) => ({ timeoutMs: budgets.requestMs, within: sync }),
+  };
 }
 
 /** Checks that without a policy every path is open; otherwise a denial would prove nothing. */
-export async function allOpen(clusters: readonly Cluster[], ask: Ask, within: Within): Promise<void> {
+export async function allOpen(
+  clusters: readonly Cluster[],
+  { flow, asking }: Pick<PolicyContext, "flow" | "asking">,
+  within: Within,
+): Promise<void> {
+  const { timeoutMs } = asking(within);
   const paths = clusters.flatMap((from) =>
     roles.flatMap((role) => clusters.map((to) => ({ from, role, to }))),
   );
@@ -69,7 +76,7 @@ export async function allOpen(clusters: readonly Cluster[], ask: Ask, within: Wi
     paths.map((path) =>
       eventually(
         async () => {
-          const answer = await ask(path);
+          const answer = await askFlow(flow(path), { timeoutMs, signal: within.signal });
           return answer.outcome === "ok" ? ready(answer) : notYet(answer.outcome);
         },
         {

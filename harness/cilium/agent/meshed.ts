@@ -2,7 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
 import { kvstoreMeshStatus } from "../kvstoremesh/kvstore-mesh.ts";
-import { agentsOf } from "./agent.ts";
+import { everyAgentOf } from "./every-agent.ts";
 
 type Options = Omit<EventuallyOptions, "what">;
 
@@ -15,7 +15,7 @@ interface Reported {
 /** Waits until every agent is connected and synchronised with every other cluster, under its right id. */
 export async function awaitMeshed(clusters: readonly Cluster[], options: Options): Promise<void> {
   await awaitConnected(clusters, "the agents", options, async (cluster) => {
-    const agents = await agentsOf(cluster, options.signal);
+    const agents = await everyAgentOf(cluster, options.signal);
     return Promise.all(agents.map(async (a) => ({ who: a.name, remotes: await a.remoteClusters() })));
   });
 }

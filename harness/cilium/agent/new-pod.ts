@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, missedDeadline } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { IpcacheEntry } from "#harness/model/snapshot.ts";
 import type { Agent } from "./agent.ts";
@@ -17,16 +17,24 @@ export interface StandalonePod extends AsyncDisposable {
 /** A pod with its own Cilium endpoint; disposing of the handle removes it. */
 export async function standalonePod(
   cluster: Cluster,
-  options: { namespace: string; name: string; image: string; withinMs: number; signal: AbortSignal },
+  options: {
+    namespace: string;
+    name: string;
+    image: string;
+    /** `pause` of agnhost by default. */
+    args?: readonly string[];
+    withinMs: number;
+    signal: AbortSignal;
+  },
 ): Promise<StandalonePod> {
-  const { namespace, name } = options;
+  const { namespace, name, args = ["pause"] } = options;
   await cluster.kube.apply({
     apiVersion: "v1",
     kind: "Pod",
     metadata: { name, namespace, labels: { app: name } },
     spec: {
       terminationGracePeriodSeconds: 0,
-      containers: [{ name: "pause", image: options.image, imagePullPolicy: "IfNotPresent", args: ["pause"] }],
+      containers: [{ name: "pause", image: options.image, imagePullPolicy: "IfNotPresent", args }],
     },
   });
   const endpoint = await cluster.kube.until(
@@ -85,9 +93,9 @@ export async function awaitIpcache(
       },
     );
   } catch (error) {
-    if (!(error instanceof MeshproofError) || error.code !== "timeout") throw error;
+    if (!missedDeadline(error)) throw error;
     throw new MeshproofError(
-      "timeout",
+      error.code,
       `${agent.name} did not ${verb} pod ${pod.name} (${pod.ip}, identity ${pod.identity}) of ${pod.cluster} within ${options.withinMs} ms: ${pod.cluster}'s clustermesh-apiserver, or the KVStoreMesh of ${agent.cluster.name}, does not pass it on. ${error.message}`,
       { cause: error },
     );

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { strFromU8, unzipSync } from "fflate";
 import { describe, expect, test } from "vitest";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { dropReasonOf } from "./drops.ts";
+import { dropOf, isOfFlow } from "./drops.ts";
 import {
   parseHealth,
   parseIpcache,
@@ -138,9 +138,24 @@ describe("sysdump archives", () => {
   );
 });
 
-test("drop reasons", () => {
-  expect(
-    dropReasonOf("xx drop (Policy denied) flow 0x0 to endpoint 12, ifindex 9, file bpf_lxc.c:2080"),
-  ).toBe("Policy denied");
-  expect(dropReasonOf("Listening for events on 2 CPUs")).toBeUndefined();
+test("drops, and the flow that each belongs to", () => {
+  const line =
+    "xx drop (Policy denied) flow 0x0 to endpoint 12, ifindex 9, file bpf_lxc.c:2080, , identity 65540->131077: 10.1.0.5:40112 -> 10.2.1.7:8080 tcp SYN";
+  const drop = dropOf(line);
+  const flow = { source: "10.1.0.5", destination: "10.2.1.7", port: 8080, protocol: "tcp" as const };
+  expect(drop).toEqual({ reason: "Policy denied", ...flow });
+  if (drop === undefined) throw new Error("no drop");
+  expect(isOfFlow(drop, flow)).toBe(true);
+  for (const other of [
+    { ...flow, source: "10.1.0.6" },
+    { ...flow, destination: "10.2.1.8" },
+    { ...flow, port: 8081 },
+    { ...flow, protocol: "udp" as const },
+  ])
+    expect(isOfFlow(drop, other)).toBe(false);
+  const v6 = dropOf("xx drop (Policy denied) flow 0x0, identity 1->2: [fd00::1]:4 -> [fd00::2]:53 udp");
+  expect(v6).toMatchObject({ source: "fd00::1", destination: "fd00::2", port: 53, protocol: "udp" });
+  const tunnelled = `${line} [tunnel 172.18.0.2:3 -> 172.18.0.3:8472 vxlan]`;
+  expect(dropOf(tunnelled)).toMatchObject({ destination: "10.2.1.7", port: 8080 });
+  expect(dropOf("Listening for events on 2 CPUs")).toBeUndefined();
 });

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { hasLoadBalancerIp } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { missedDeadline } from "#harness/lib/errors.ts";
 import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 
 const name = "assigns-load-balancer-ips";
@@ -28,7 +28,7 @@ export async function assignsLoadBalancerIPs(
     });
     return true;
   } catch (error) {
-    if (error instanceof MeshproofError && error.code === "timeout") return false;
+    if (missedDeadline(error)) return false;
     throw error;
   } finally {
     await kube.remove(kinds.service, namespace, name);

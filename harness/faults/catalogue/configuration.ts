@@ -7,6 +7,7 @@ import { addressAt, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
+import { given } from "#harness/lib/given.ts";
 import type { NodeTruth } from "#harness/model/truth.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import type { Fault, FaultContext } from "../fault.ts";
@@ -136,13 +137,14 @@ interface Setting {
   /** Whether to restart the agents, so that they read it. */
   readonly restart: boolean;
   readonly does: string;
+  readonly traceless?: string;
 }
 
 /** A key of Cilium's ConfigMap, which agents read when they start. */
-function setting({ name, index, key, value, restart, does }: Setting): Fault {
+function setting({ name, index, key, value, restart, does, traceless }: Setting): Fault {
   return {
     ...(restart
-      ? {}
+      ? given({ traceless })
       : { traceless: "agents read it only when they start, so only the ConfigMap has changed" }),
     name,
     group: "configuration",
@@ -178,6 +180,7 @@ const lastNode = async (cluster: Cluster): Promise<NodeTruth> =>
 const lastCiliumNode = async (cluster: Cluster): Promise<KubeObject> =>
   found((await cluster.kube.list(kinds.ciliumNode)).at(-1), `CiliumNode in cluster ${cluster.name}`);
 
+const anyTtl = "every time is valid";
 const anyAffinity = "every affinity is valid";
 
 export const configurationFaults: readonly Fault[] = [
@@ -219,6 +222,24 @@ export const configurationFaults: readonly Fault[] = [
     value: "true",
     restart: false,
     does: "sets policyDefaultLocalCluster of the second cluster to true in its ConfigMap",
+  }),
+  setting({
+    name: "cache-ttl-short",
+    index: 0,
+    key: "clustermesh-cache-ttl",
+    value: "1s",
+    restart: true,
+    does: "sets clustermesh.cacheTTL of the first cluster's agents to one second",
+    traceless: anyTtl,
+  }),
+  setting({
+    name: "cache-ttl-long",
+    index: 1,
+    key: "clustermesh-cache-ttl",
+    value: "24h0m0s",
+    restart: true,
+    does: "sets clustermesh.cacheTTL of the second cluster's agents to a day",
+    traceless: anyTtl,
   }),
   setting({
     name: "kube-proxy-replacement-off",

@@ -111,7 +111,8 @@ export const stateFaults: readonly Fault[] = [
       }
       return {
         subject: `backend ${ip} of ${kube.cluster}`,
-        names: [ip, kube.cluster],
+        // Who asks a service sees only that requests are lost, not where they went.
+        names: [ip, kube.cluster, ...services.map((s) => s.metadata.name)],
         tookHold: () => inMaps(ctx, clusterAt(ctx, 0), ip),
       };
     },

@@ -21,8 +21,11 @@ const does = withArgument.get(verb);
 if (verb === "idle") {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
   setInterval(() => {}, 60_000);
-} else if (does !== undefined && argument !== undefined) await does(argument);
-else {
+} else if (does !== undefined && argument !== undefined) {
+  await does(argument);
+  // A name that is still being looked up for a request that timed out would keep the process.
+  if (verb === "ask") process.exit(0);
+} else {
   process.stderr.write(
     `usage: main.mjs idle | probe JSON | ask JSON | echo JSON | hold JSON | end TEXT, not ${verb}${argument === undefined ? " alone" : ""}\n`,
   );

@@ -1,0 +1,121 @@
+import { describe, expect, test } from "vitest";
+import type { AskAnswer } from "#harness/model/probe-wire.ts";
+import { absence, judgeDenied, judgeGone, judgeWithdrawn } from "./absence.ts";
+
+const flow = "east/denied -> west/server (10.2.1.7:8080/http)";
+const answer = (outcome: AskAnswer["outcome"], body = ""): AskAnswer => ({
+  outcome,
+  body,
+  detail: "",
+  ms: 1,
+});
+const ok = answer("ok", "server");
+/** As many requests as needed, at an interval that just reaches the time. */
+const watched = (
+  of: (i: number) => AskAnswer,
+  count: number = absence.requests,
+  overMs: number = absence.overMs,
+) => Array.from({ length: count }, (_, i) => ({ ...of(i), sentMs: (i * overMs) / (count - 1) }));
+const silent = watched(() => answer("timeout"));
+
+describe("a denial", () => {
+  const judged = (over: { before?: AskAnswer[]; during?: AskAnswer[]; after?: AskAnswer[] }) =>
+    judgeDenied({ flow, before: [ok], during: silent, after: [ok], ...over });
+
+  test("holds if nothing came through in enough requests, and the flow was open before and after", () => {
+    expect(judged({}).outcome).toBe("pass");
+  });
+
+  test.each([
+    ["one answer of 460", { during: watched((i) => answer(i === 459 ? "ok" : "timeout")) }, /1 of 460/],
+    ["a refusal, which the peer sent", { during: watched(() => answer("refused")) }, /got through \(refused/],
+    ["a flow that was never open", { before: [answer("timeout")] }, /before the denial.*not answered/],
+    ["no control before", { before: [] }, /before the denial: no request/],
+    ["a flow that stays closed", { after: [ok, answer("timeout")] }, /after the denial: 1 of 2/],
+  ])("fails: %s", (_, over, reason) => {
+    const { outcome, reasons } = judged(over);
+    expect(outcome).toBe("fail");
+    expect(reasons.join()).toMatch(reason);
+    expect(reasons.every((r) => r.startsWith(flow))).toBe(true);
+  });
+
+  test.each([
+    ["too few requests", { during: watched(() => answer("timeout"), absence.requests - 1) }],
+    ["too short a time", { during: watched(() => answer("timeout"), absence.requests, absence.overMs - 1) }],
+    ["requests without their times", { during: silent.map(({ sentMs: _, ...a }) => a) }],
+    ["none", { during: [] }],
+    ["an error of the prober", { during: watched((i) => answer(i === 3 ? "error" : "timeout")) }],
+  ])("is unknown: %s", (_, over) => {
+    expect(judged(over).outcome).toBe("unknown");
+  });
+
+  test("a leak is not hidden by an error of the prober", () => {
+    const during = watched((i) => answer(i === 3 ? "error" : i === 4 ? "ok" : "timeout"));
+    expect(judged({ during }).outcome).toBe("fail");
+  });
+});
+
+describe("a withdrawal", () => {
+  const own = answer("ok", "echo-east-1\n");
+  const other = answer("ok", "echo-west-1");
+  const judged = (
+    over: { before?: AskAnswer[]; during?: AskAnswer[]; after?: AskAnswer[] },
+    pods = { expected: ["echo-east-1"], withdrawn: ["echo-west-1"] },
+  ) =>
+    judgeWithdrawn({ flow, before: [own, other], during: watched(() => own), after: [other], ...over }, pods);
+
+  test("holds if only the others answer, and the withdrawn ones did before and do again", () => {
+    expect(judged({})).toEqual({ outcome: "pass", reasons: [] });
+  });
+
+  test.each([
+    [
+      "one answer of a withdrawn pod",
+      { during: watched((i) => (i === 9 ? other : own)) },
+      /echo-west-1 answered 1 of 460.*should not serve/,
+    ],
+    [
+      "a lost request",
+      { during: watched((i) => (i === 9 ? answer("timeout") : own)) },
+      /1 of 460 requests were not answered/,
+    ],
+    ["it never answered", { before: [own, own] }, /before the withdrawal: no answer from echo-west-1/],
+    ["it does not come back", { after: [own] }, /after the withdrawal: no answer from echo-west-1/],
+  ])("fails: %s", (_, over, reason) => {
+    const { outcome, reasons } = judged(over);
+    expect(outcome).toBe("fail");
+    expect(reasons.join()).toMatch(reason);
+  });
+
+  test("of no pod, or to no pod, proves nothing", () => {
+    expect(judged({}, { expected: [], withdrawn: ["echo-west-1"] }).outcome).toBe("fail");
+    expect(
+      judged({ before: [own], after: [own] }, { expected: ["echo-east-1"], withdrawn: [] }).outcome,
+    ).toBe("fail");
+  });
+
+  test("too few requests are unknown", () => {
+    expect(judged({ during: watched(() => own, 20) }).outcome).toBe("unknown");
+  });
+});
+
+test("an address is gone if nobody answers in enough requests", () => {
+  expect(
+    judgeGone(
+      flow,
+      watched((i) => answer(i % 2 === 0 ? "timeout" : "error")),
+    ).outcome,
+  ).toBe("pass");
+  expect(
+    judgeGone(
+      flow,
+      watched((i) => answer(i === 100 ? "ok" : "error")),
+    ).outcome,
+  ).toBe("fail");
+  expect(
+    judgeGone(
+      flow,
+      watched(() => answer("error"), 100),
+    ).outcome,
+  ).toBe("unknown");
+});

@@ -1,0 +1,134 @@
+import type { AskAnswer } from "#harness/model/probe-wire.ts";
+import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
+
+/** So many requests over so long see a leak of 1 % with a probability of 99 % (0.99^460 = 0.0098). */
+export const absence = { requests: 460, overMs: 5000 } as const;
+
+/** Requests of one client to one address and port by one protocol, in three parts. */
+export interface Watched {
+  /** `east/denied -> west/server (10.2.1.7:8081/udp)`. */
+  readonly flow: string;
+  /** While the flow is open: without these a silent flow proves nothing. */
+  readonly before: readonly AskAnswer[];
+  readonly during: readonly AskAnswer[];
+  readonly after: readonly AskAnswer[];
+}
+
+/** Whether nothing at all came through on a flow that was open before and after. */
+export function judgeDenied({ flow, before, during, after }: Watched): Verdict {
+  const through = during.filter((a) => a.outcome !== "timeout" && !isNoAnswer(a));
+  const odd = during.filter(isNoAnswer);
+  const [first] = through;
+  return combine([
+    judgeControl(`${flow}, before the denial`, before),
+    judgeEnough(flow, during),
+    first === undefined
+      ? failedBecause([])
+      : failedBecause([
+          `${flow}: ${through.length} of ${during.length} requests got through (${describe(first)}), but it is denied`,
+        ]),
+    odd[0] === undefined
+      ? failedBecause([])
+      : unknownBecause([`${flow}: neither an answer nor a drop: ${describe(odd[0])}`]),
+    judgeControl(`${flow}, after the denial`, after),
+  ]);
+}
+
+/**
+ * Whether every request was answered, and only by the expected pods, after others had answered too and before they did
+ * again.
+ */
+export function judgeWithdrawn(
+  { flow, before, during, after }: Watched,
+  {
+    expected,
+    withdrawn,
+    returned = withdrawn,
+  }: {
+    readonly expected: readonly string[];
+    /** Must have answered before. */
+    readonly withdrawn: readonly string[];
+    /** Must answer after, if the pods have other names then. */
+    readonly returned?: readonly string[];
+  },
+): Verdict {
+  return combine([
+    judgeOnly(flow, during, expected),
+    failedBecause(withdrawn.length === 0 ? [`${flow}: no backend was withdrawn, which proves nothing`] : []),
+    judgeServed(`${flow}, before the withdrawal`, before, withdrawn),
+    judgeServed(`${flow}, after the withdrawal`, after, returned),
+  ]);
+}
+
+/** Whether in many requests over some time every one was answered, and only by the expected pods. */
+export function judgeOnly(flow: string, during: readonly AskAnswer[], expected: readonly string[]): Verdict {
+  const surplus = new Map<string, number>();
+  for (const { outcome, body } of during) {
+    const pod = body.trim();
+    if (outcome === "ok" && !expected.includes(pod)) surplus.set(pod, (surplus.get(pod) ?? 0) + 1);
+  }
+  return combine([
+    judgeEnough(flow, during),
+    judgeControl(flow, during),
+    failedBecause([
+      ...[...surplus].map(
+        ([pod, count]) =>
+          `${flow}: ${pod} answered ${count} of ${during.length} requests, but it should not serve`,
+      ),
+      ...(expected.length === 0 ? [`${flow}: no backend is expected, which proves nothing`] : []),
+    ]),
+  ]);
+}
+
+/** Whether nobody answers a flow, whatever else becomes of its requests: its address or name is gone. */
+export function judgeGone(flow: string, during: readonly AskAnswer[]): Verdict {
+  const answered = during.filter((a) => a.outcome === "ok");
+  const [first] = answered;
+  return combine([
+    judgeEnough(flow, during),
+    failedBecause(
+      first === undefined
+        ? []
+        : [`${flow}: ${answered.length} of ${during.length} requests were answered (${describe(first)})`],
+    ),
+  ]);
+}
+
+/** A control in the same protocol: every request was answered, by each of some pods at least once. */
+export function judgeServed(what: string, answers: readonly AskAnswer[], pods: readonly string[]): Verdict {
+  const seen = new Set(answers.filter((a) => a.outcome === "ok").map((a) => a.body.trim()));
+  const missing = pods.filter((p) => !seen.has(p));
+  return combine([
+    judgeControl(what, answers),
+    failedBecause(missing.length === 0 ? [] : [`${what}: no answer from ${missing.join(", ")}`]),
+  ]);
+}
+
+/** Every request was answered, and there was one. */
+export function judgeControl(what: string, answers: readonly AskAnswer[]): Verdict {
+  const bad = answers.filter((a) => a.outcome !== "ok");
+  const [first] = bad;
+  if (answers.length === 0) return failedBecause([`${what}: no request was sent`]);
+  return failedBecause(
+    first === undefined
+      ? []
+      : [`${what}: ${bad.length} of ${answers.length} requests were not answered (${describe(first)})`],
+  );
+}
+
+/** Fewer requests, or a shorter time, could miss a leak: that is trouble of the prober. */
+function judgeEnough(what: string, answers: readonly AskAnswer[]): Verdict {
+  const times = answers.map((a) => a.sentMs ?? Number.NaN);
+  const spanMs = Math.max(...times) - Math.min(...times);
+  return answers.length >= absence.requests && spanMs >= absence.overMs
+    ? failedBecause([])
+    : unknownBecause([
+        `${what}: ${answers.length} requests in ${spanMs.toFixed(0)} ms, of at least ${absence.requests} in ${absence.overMs} ms`,
+      ]);
+}
+
+/** The prober or the route is broken: says nothing of the mesh. */
+const isNoAnswer = ({ outcome }: AskAnswer): boolean => outcome === "error" || outcome === "unreachable";
+
+const describe = ({ outcome, detail, body }: AskAnswer): string =>
+  [outcome, detail, body.trim().slice(0, 60)].filter((text) => text !== "").join(", ");

@@ -1,0 +1,282 @@
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import {
+  absence,
+  judgeControl,
+  judgeDenied,
+  judgeOnly,
+  judgeServed,
+  judgeWithdrawn,
+} from "#harness/judge/absence.ts";
+import { judgedInTime } from "#harness/judge/in-time.ts";
+import { judgeOutcomes } from "#harness/judge/policy.ts";
+import { combine, type Verdict } from "#harness/model/verdict.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import { type Answers, askFlows, type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
+import { everyVantageOf } from "#harness/workloads/vantage.ts";
+import type { Waiting } from "./within.ts";
+
+/** A little more than needed, so that a late first request does not shorten the time. */
+export const paced = {
+  count: absence.requests + 10,
+  everyMs: Math.ceil((absence.overMs / (absence.requests - 1)) * 10) / 10,
+} as const;
+
+/** A dropped request of a closed flow need not be waited for any longer: an answer takes milliseconds. */
+export const closedTimeoutMs = 500;
+
+/** A path that should be closed is looked at often before it is watched; the watch sees what this misses. */
+const lookTimeoutMs = 500;
+
+export interface Asking {
+  /** Of each request of a flow that should be open. */
+  readonly timeoutMs: number;
+  /** For a change to have its effect. */
+  readonly within: Waiting;
+}
+
+/** Many requests on flows that nobody should answer, over the time that an absence needs. */
+export const watchClosed = (
+  flows: readonly Flow[],
+  { within: { signal } }: Asking,
+): Promise<readonly Answers[]> => askFlows(flows, { ...paced, timeoutMs: closedTimeoutMs, signal });
+
+/** The same on flows of which every request must be answered. */
+export const watchServed = (
+  flows: readonly Flow[],
+  { timeoutMs, within: { signal } }: Asking,
+): Promise<readonly Answers[]> => askFlows(flows, { ...paced, timeoutMs, signal });
+
+/** Asks until every flow's answers pass, or time is up; the last answers, and the verdict on them. */
+async function controlled(
+  flows: readonly Flow[],
+  count: number,
+  judge: (answers: readonly Answers[]) => Verdict,
+  { timeoutMs, within }: Asking,
+): Promise<{ readonly answers: readonly Answers[]; readonly verdict: Verdict }> {
+  let answers: readonly Answers[] = flows.map(() => []);
+  const verdict = await judgedInTime(
+    async () => {
+      answers = await askFlows(flows, { count, timeoutMs, signal: within.signal });
+      return judge(answers);
+    },
+    { what: `answers on ${flows.map(flowName).join("; ")}`, everyMs: 300, ...within },
+  );
+  return { answers, verdict };
+}
+
+/** Of each look at a control. */
+const controls = 2;
+
+const open = (flows: readonly Flow[], when: string, asking: Asking) =>
+  controlled(
+    flows,
+    controls,
+    (answers) => combine(flows.map((f, i) => judgeControl(`${flowName(f)}, ${when}`, answers[i] ?? []))),
+    asking,
+  );
+
+/** Whether every flow is open, at the latest in time. `when` says of what moment, for the message. */
+export const judgeOpen = async (flows: readonly Flow[], when: string, asking: Asking): Promise<Verdict> =>
+  (await open(flows, when, asking)).verdict;
+
+export interface Denial {
+  /** Denies the flows. */
+  readonly deny: () => PromiseLike<unknown>;
+  /** Opens them again. */
+  readonly permit: () => PromiseLike<unknown>;
+  /** Flows that stay open meanwhile. */
+  readonly open?: readonly Flow[];
+  /** Beside the watch, such as a look at the agent's drops; its verdict counts too. */
+  readonly meanwhile?: () => Promise<Verdict>;
+}
+
+/**
+ * Whether flows are denied, by METHOD.md's rule on absence: each is open before and after, and lets nothing through in
+ * many requests over some time; the flows of `open` stay open.
+ */
+export async function judgeDenial(closed: readonly Flow[], denial: Denial, asking: Asking): Promise<Verdict> {
+  const others = denial.open ?? [];
+  const before = await open([...closed, ...others], "before the denial", asking);
+  if (before.verdict.outcome !== "pass") return before.verdict;
+  await denial.deny();
+  const enforced = await enforcedInTime(closed, others, asking);
+  if (enforced.outcome !== "pass") return enforced;
+  const [during, meanwhile] = await Promise.all([watchClosed(closed, asking), denial.meanwhile?.()]);
+  const still = await enforcedNow([], others, asking);
+  await denial.permit();
+  const after = await open(closed, "after the denial", asking);
+  return combine([
+    ...closed.map((flow, i) =>
+      judgeDenied({
+        flow: flowName(flow),
+        before: before.answers[i] ?? [],
+        during: during[i] ?? [],
+        after: after.answers[i] ?? [],
+      }),
+    ),
+    ...(others.length === 0 ? [] : [still]),
+    ...(meanwhile === undefined ? [] : [meanwhile]),
+  ]);
+}
+
+const enforcedInTime = (closed: readonly Flow[], others: readonly Flow[], asking: Asking): Promise<Verdict> =>
+  judgedInTime(() => enforcedNow(closed, others, asking), {
+    what: `${[...closed, ...others].map(flowName).join("; ")} to be as the policy says`,
+    everyMs: 300,
+    ...asking.within,
+  });
+
+/** One request on every flow. */
+async function enforcedNow(
+  closed: readonly Flow[],
+  others: readonly Flow[],
+  { timeoutMs, within: { signal } }: Asking,
+): Promise<Verdict> {
+  const one = { count: 1, signal };
+  const [ofClosed, ofOthers] = await Promise.all([
+    askFlows(closed, { ...one, timeoutMs: lookTimeoutMs }),
+    askFlows(others, { ...one, timeoutMs }),
+  ]);
+  const expected = (flows: readonly Flow[], answers: readonly Answers[], isOpen: boolean) =>
+    flows.map(({ from, to }, i) => {
+      const { outcome = "error", detail = "no answer" } = answers[i]?.[0] ?? {};
+      return { path: { from, to, outcome, detail }, open: isOpen };
+    });
+  return judgeOutcomes([...expected(closed, ofClosed, false), ...expected(others, ofOthers, true)]);
+}
+
+/** A flow to a service, and the pods that may answer it while others are withdrawn. */
+export interface ServedFlow {
+  readonly flow: Flow;
+  readonly expected: () => Promise<readonly string[]>;
+  readonly withdrawn: readonly string[];
+  /** The pods that answer again afterwards, if they have other names then. */
+  readonly returned?: () => Promise<readonly string[]>;
+}
+
+export interface Withdrawal {
+  /** Withdraws the backends; ends once that has had its effect. */
+  readonly withdraw: () => PromiseLike<unknown>;
+  readonly restore: () => PromiseLike<unknown>;
+}
+
+/** At this number, one look in 100,000 misses one of two backends; the next look sees it. */
+const perBackend = 12;
+
+/**
+ * Whether backends no longer serve, by the same rule: they answer each flow before and after, and in many requests over
+ * some time only the expected ones do, every time.
+ */
+export async function judgeWithdrawal(
+  served: readonly ServedFlow[],
+  { withdraw, restore }: Withdrawal,
+  asking: Asking,
+): Promise<Verdict> {
+  const flows = served.map((s) => s.flow);
+  const servedBy = (when: string, pods: readonly (readonly string[])[]) =>
+    controlled(
+      flows,
+      perBackend * 2 * Math.max(2, ...pods.map((p) => p.length)),
+      (answers) =>
+        combine(
+          flows.map((f, i) =>
+            judgeServed(`${flowName(f)}, ${when} the withdrawal`, answers[i] ?? [], pods[i] ?? []),
+          ),
+        ),
+      asking,
+    );
+  const before = await servedBy(
+    "before",
+    served.map((s) => s.withdrawn),
+  );
+  if (before.verdict.outcome !== "pass") return before.verdict;
+  await withdraw();
+  const expected = await Promise.all(served.map((s) => s.expected()));
+  const during = await watchServed(flows, asking);
+  await restore();
+  const returned = await Promise.all(served.map((s) => s.returned?.() ?? s.withdrawn));
+  const after = await servedBy("after", returned);
+  return combine(
+    served.map(({ flow, withdrawn }, i) =>
+      judgeWithdrawn(
+        {
+          flow: flowName(flow),
+          before: before.answers[i] ?? [],
+          during: during[i] ?? [],
+          after: after.answers[i] ?? [],
+        },
+        { expected: expected[i] ?? [], withdrawn, returned: returned[i] ?? [] },
+      ),
+    ),
+  );
+}
+
+interface Withdrawn {
+  readonly echo: EchoBackends;
+  /** The cluster whose clients send requests, from every node. */
+  readonly client: Cluster;
+  readonly service: string;
+  /** The clusters whose backends are withdrawn, and those that serve meanwhile. */
+  readonly of: readonly Cluster[];
+  readonly remaining: readonly Cluster[];
+  /** How many nodes send requests; all by default. */
+  readonly nodes?: number;
+}
+
+/** The flows of a cluster's clients to an echo service, by TCP and by UDP. */
+export async function servedFlows({
+  echo,
+  client,
+  service,
+  of,
+  remaining,
+  nodes,
+}: Withdrawn): Promise<ServedFlow[]> {
+  const vantages = (await everyVantageOf(client.kube)).slice(nodes === undefined ? 0 : -nodes);
+  const ip = await echo.clusterIp(client, service);
+  const withdrawn = await echo.allPods(of);
+  return serviceFlows(client, vantages, { name: service, ip, http: 80, udp: 81 }).map((flow) => ({
+    flow,
+    expected: () => echo.allPods(remaining),
+    withdrawn,
+    returned: () => echo.allPods(of),
+  }));
+}
+
+interface Served {
+  readonly echo: EchoBackends;
+  readonly client: Cluster;
+  readonly service: string;
+  /** The clusters whose backends serve, and another service of the same client, which all others serve. */
+  readonly by: readonly Cluster[];
+  readonly control: { readonly service: string; readonly by: readonly Cluster[] };
+}
+
+/**
+ * Whether only some clusters' backends serve a service, by the same rule: in many requests over some time, while those of
+ * the others do answer the same clients at another service.
+ */
+export async function judgeServedOnly(
+  { echo, client, service, by, control }: Served,
+  asking: Asking,
+): Promise<Verdict> {
+  const vantages = await everyVantageOf(client.kube);
+  const flowsTo = async (name: string): Promise<Flow[]> =>
+    serviceFlows(client, vantages, { name, ip: await echo.clusterIp(client, name), http: 80, udp: 81 });
+  const [flows, others] = [await flowsTo(service), await flowsTo(control.service)];
+  const [expected, answering] = [await echo.allPods(by), await echo.allPods(control.by)];
+  const controlledBy = async (when: string): Promise<Verdict> => {
+    const judge = (answers: readonly Answers[]): Verdict =>
+      combine(
+        others.map((f, i) => judgeServed(`${flowName(f)}, the control ${when}`, answers[i] ?? [], answering)),
+      );
+    return (await controlled(others, perBackend * answering.length, judge, asking)).verdict;
+  };
+  const before = await controlledBy("before");
+  if (before.outcome !== "pass") return before;
+  const during = await watchServed(flows, asking);
+  return combine([
+    ...flows.map((f, i) => judgeOnly(flowName(f), during[i] ?? [], expected)),
+    await controlledBy("after"),
+  ]);
+}
