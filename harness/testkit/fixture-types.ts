@@ -7,6 +7,7 @@ import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import type { EchoVariant } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
+import type { Timed } from "./timing-file.ts";
 import type { Within } from "./within.ts";
 
 /** The echo backends of a suite: one deployment in each cluster. */
@@ -48,6 +49,8 @@ export interface TestFixtures {
   readonly keepFacts: (facts: Facts) => void;
   readonly keepHealth: (cells: HealthCell[]) => void;
   readonly keepMeasurement: (measurement: NonNullable<TestNotes["measurement"]>) => void;
+  /** Keeps what the test timed, as a file of the report, and its figures as facts. */
+  readonly keepTiming: (timed: Timed) => Promise<void>;
   /** A path under `histories/` for a history of this test. */
   readonly historyFile: (title: string) => string;
   /**

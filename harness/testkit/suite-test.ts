@@ -22,6 +22,7 @@ import { keepEvidence } from "./keep-evidence.ts";
 import { waitWhilePaused } from "./pause.ts";
 import { runDirOf } from "./run-dir.ts";
 import { hasFailed, holdsSurprise } from "./surprise.ts";
+import { type Timed, writeTiming } from "./timing-file.ts";
 import { Within } from "./within.ts";
 
 const setUpMs = 300_000;
@@ -220,6 +221,9 @@ function withFault<S>(
       })
       .extend("keepMeasurement", ({ task }) => (measurement: NonNullable<TestNotes["measurement"]>) => {
         notesOf(task).measurement = measurement;
+      })
+      .extend("keepTiming", ({ task, keepFacts }) => async (timed: Timed) => {
+        keepFacts(await writeTiming({ suite: definition.name, test: task.name }, run, timed));
       })
       .extend(
         "historyFile",
