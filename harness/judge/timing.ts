@@ -128,26 +128,30 @@ export function judgeProbers(
 }
 
 export interface ExpectedTimes {
-  /** What is timed and of which object, for messages: `policy allow-1 on pod echo-east-x (10.1.0.4:8080)`. */
-  readonly object: (observation: Observation) => string;
+  /** The object that changed, for messages: `policy of pod echo-east-x (10.1.0.4) on node east-worker`. */
+  readonly object: string;
   readonly withinMs: number;
   /** How many observations there must be; fewer are a failure. */
   readonly count: number;
+  /** Vantage points that did not reach the state before the first change: nothing was timed then. */
+  readonly unsettled?: readonly string[];
 }
 
 /** Every observation exists and lies within the limit. */
 export function judgeTimes(
   observations: readonly Observation[],
-  { object, withinMs, count }: ExpectedTimes,
+  { object, withinMs, count, unsettled = [] }: ExpectedTimes,
 ): Verdict {
-  const reasons = observations.flatMap((o) => {
-    const what = `${o.at}: ${o.what}, round ${o.round}, ${object(o)} of ${o.of}`;
-    if (o.value === null) return [`${what}: not seen within ${formatMs(o.watchedMs)}`];
-    return o.value > withinMs ? [`${what}: after ${formatMs(o.value)}, ${formatMs(withinMs)} are allowed`] : [];
-  });
+  const reasons = unsettled.map((at) => `${at}: ${object}: requests did not go as expected before the first change`);
+  for (const o of observations) {
+    const what = `${o.at}: ${o.what}, round ${o.round}, ${object} of ${o.of}`;
+    if (o.value === null) reasons.push(`${what}: not seen within ${formatMs(o.watchedMs)}`);
+    else if (o.value > withinMs)
+      reasons.push(`${what}: after ${formatMs(o.value)}, ${formatMs(withinMs)} are allowed`);
+  }
   if (observations.length < count || count === 0)
     reasons.push(
-      `${observations.length} of ${count} times were observed: ${[...new Set(observations.map((o) => o.at))].join(", ") || "none"}`,
+      `${object}: ${observations.length} of ${count} times were observed, at ${[...new Set(observations.map((o) => o.at))].join(", ") || "no vantage point"}`,
     );
   return failedBecause(reasons);
 }

@@ -37,6 +37,14 @@ export interface PropagationOptions {
   readonly signal: AbortSignal;
 }
 
+export interface Propagation {
+  readonly observations: readonly Observation[];
+  readonly probers: readonly ProberQuality[];
+  readonly histories: readonly History[];
+  /** The vantage points whose requests did not go as expected when the last change was waited for. */
+  readonly unsettled: readonly string[];
+}
+
 interface Done {
   readonly step: Step;
   readonly round: number;
@@ -54,9 +62,7 @@ const spreadMs = 300;
  * Writes the steps in turn, waits after each until all clients see it, and returns when each of them did. Stops at the
  * first step that they do not see in time: the next one would begin in an unknown state.
  */
-export async function measurePropagation(
-  options: PropagationOptions,
-): Promise<{ readonly observations: Observation[]; readonly probers: ProberQuality[]; readonly histories: History[] }> {
+export async function measurePropagation(options: PropagationOptions): Promise<Propagation> {
   const { of, steps, rounds, traffic, withinMs, quietMs, signal } = options;
   await using events = new WriteEvents(of, options.kind, options.namespace);
   await using _first = await prioritiseSelf();
@@ -81,12 +87,16 @@ export async function measurePropagation(
       done.push({ step, round, before, begunUnixMs, returnedUnixMs, untilUnixMs, eventUnixMs });
       before = step;
     }
+  const unsettled = wellSoFar
+    ? []
+    : traffic.flows.filter((f) => f.asExpectedMs < quietMs).map((f) => `${f.at}, client ${f.client}`);
   await traffic.stop();
   const histories = await traffic.histories();
   return {
     observations: done.flatMap((d) => observationsOf(d, options, histories)),
     probers: [...histories.values()].map((h) => qualityOf(h, startedUnixMs)),
     histories: [...histories.values()],
+    unsettled,
   };
 }
 

@@ -40,6 +40,8 @@ export interface Change {
 
 const policyCluster = "io.cilium.k8s.policy.cluster";
 const podTarget = (name: string, pod: ServerPod): FlowTarget => ({ name, host: pod.ip, port: echoHttpPort });
+const described = (pods: readonly ServerPod[]): string =>
+  pods.map((p) => `pod ${p.name} (${p.ip}) on node ${p.node}`).join(" and ");
 const nobody = (): readonly string[] => [];
 
 /**
@@ -96,7 +98,7 @@ export async function identityChange(ctx: ChangeContext): Promise<Change> {
   );
   return {
     kind: kinds.pod,
-    object: `identity of pod ${pod.name} (${pod.ip}) on node ${pod.node}`,
+    object: `identity of ${described([pod])}`,
     targets: () => [podTarget("identity", pod)],
     steps: [
       {
@@ -134,7 +136,7 @@ export async function policyChange(ctx: ChangeContext): Promise<Change> {
   const target = (pod: ServerPod): FlowTarget => podTarget(`policy of ${pod.name}`, pod);
   return {
     kind: kinds.ciliumNetworkPolicy,
-    object: `policy of ${servers.map((s) => `pod ${s.name} (${s.ip}) on node ${s.node}`).join(" and ")}`,
+    object: `policy of ${described(servers)}`,
     targets: (nodeIndex) => [target(serverOf(nodeIndex))],
     steps: [
       {
@@ -187,7 +189,7 @@ export async function serviceChange(ctx: ChangeContext): Promise<Change> {
     from.kube.merge(kinds.service, namespace, name, { metadata: { annotations: { [annotation.global]: value } } });
   return {
     kind: kinds.service,
-    object: `service ${name} (${target.host}:80)`,
+    object: `service ${name} (${target.host}:80) of ${described(servers)}`,
     targets: () => [target],
     steps: [
       {
@@ -241,7 +243,7 @@ export async function backendChange(ctx: ChangeContext): Promise<Change> {
   });
   return {
     kind: kinds.endpointSlice,
-    object: `backends ${one.name} and ${other.name} of service ${name} (${target.host}:80)`,
+    object: `EndpointSlice of service ${name} (${target.host}:80), ${described(servers)}`,
     targets: () => [target],
     steps: [replacedBy(other), replacedBy(one)],
   };
