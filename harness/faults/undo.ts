@@ -116,20 +116,20 @@ async function hasEndpoint(
   return endpoints.some((e) => e.status?.networking?.addressing?.[0]?.ipv4 === at.endpointIp);
 }
 
-async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void> {
-  const isReady = (n: KubeObject): boolean => hasCondition(n, "Ready");
+async function awaitNodes(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const { kube } = cluster;
+  // A node whose object was deleted is missing until its kubelet registers again.
+  const expected = (await cluster.nodes()).map((n) => n.name);
   await kube.until(
     kinds.node,
     {},
-    (nodes) =>
-      nodes.length > 0 && nodes.every(isReady)
+    (nodes) => {
+      const readyNodes = new Set(nodes.filter((n) => hasCondition(n, "Ready")).map((n) => n.metadata.name));
+      const open = [...expected, ...nodes.map((n) => n.metadata.name)].filter((name) => !readyNodes.has(name));
+      return nodes.length > 0 && open.length === 0
         ? ready(undefined)
-        : notYet(
-            `not Ready: ${nodes
-              .filter((n) => !isReady(n))
-              .map((n) => n.metadata.name)
-              .join(", ")}`,
-          ),
+        : notYet(`not Ready: ${[...new Set(open)].join(", ")}`);
+    },
     { what: `every node of ${kube.cluster} to be Ready`, ...within(signal) },
   );
   await awaitVantages(kube, within(signal));

@@ -133,7 +133,7 @@ export interface ExpectedTimes {
   readonly withinMs: number;
   /** How many observations there must be; fewer are a failure. */
   readonly count: number;
-  /** Vantage points that did not reach the state before the first change: nothing was timed then. */
+  /** Vantage points whose requests did not all go as expected at the end: nothing more was timed then. */
   readonly unsettled?: readonly string[];
 }
 
@@ -142,7 +142,7 @@ export function judgeTimes(
   observations: readonly Observation[],
   { object, withinMs, count, unsettled = [] }: ExpectedTimes,
 ): Verdict {
-  const reasons = unsettled.map((at) => `${at}: ${object}: requests did not go as expected before the first change`);
+  const reasons = unsettled.map((at) => `${at}: ${object}: requests did not all go as expected`);
   for (const o of observations) {
     const what = `${o.at}: ${o.what}, round ${o.round}, ${object} of ${o.of}`;
     if (o.value === null) reasons.push(`${what}: not seen within ${formatMs(o.watchedMs)}`);

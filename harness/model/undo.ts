@@ -10,6 +10,7 @@ const undoKinds = [
   "pod",
   "endpointSlice",
   "validatingWebhook",
+  "node",
   "ciliumNode",
   "ciliumEndpoint",
   "ciliumNetworkPolicy",
