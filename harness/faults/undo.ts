@@ -1,5 +1,6 @@
 import { Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
+import { setCacheTtl, setMembers } from "#harness/cilium/install/mesh-values.ts";
 import { reconnectAll } from "#harness/cilium/install/reconnect.ts";
 import { putEntry } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
@@ -61,6 +62,10 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
     }
     case "kvstore-put":
       return putEntry(mesh.cluster(step.cluster), step.key, step.value);
+    case "set-members":
+      return setMembers(mesh, mesh.cluster(step.cluster), step.members, signal);
+    case "set-cache-ttl":
+      return setCacheTtl(mesh, mesh.cluster(step.cluster), step.cacheTtl, signal);
     case "replace-pods":
       return replacePods(mesh.cluster(step.cluster), step, signal);
     case "await-nodes":
