@@ -143,13 +143,30 @@ function observationsOf(
         join,
         "the cluster joins: first answer of its backends",
         "ms",
-        firstAnswer(history, set, windowOf(join)),
+        firstAfter(history, set, join, windowOf(join)),
       ),
     ];
-  const lostIn = ({ begunUnixMs, untilUnixMs }: Move): number =>
-    answersIn(history, { sinceUnixMs: begunUnixMs, untilUnixMs }).lost;
+  const lostIn = (sinceUnixMs: number, untilUnixMs: number): number =>
+    answersIn(history, { sinceUnixMs, untilUnixMs }).lost;
+  const away = lostIn(leave.begunUnixMs, join.begunUnixMs);
   return [
-    keep(leave, "the cluster leaves: requests lost between the others", "requests", lostIn(leave)),
-    keep(join, "the cluster joins: requests lost between the others", "requests", lostIn(join)),
+    keep(leave, "the cluster leaves: requests lost between the others", "requests", away),
+    keep(
+      join,
+      "the cluster joins: requests lost between the others",
+      "requests",
+      lostIn(join.begunUnixMs, join.untilUnixMs),
+    ),
   ];
+}
+
+/** Negative if the first answer came before Helm returned. */
+function firstAfter(
+  history: History,
+  pods: ReadonlySet<string>,
+  { begunUnixMs }: Move,
+  { sinceUnixMs, untilUnixMs }: UnixWindow,
+): number | undefined {
+  const first = firstAnswer(history, pods, { sinceUnixMs: begunUnixMs, untilUnixMs });
+  return first === undefined ? undefined : hundredths(begunUnixMs + first - sinceUnixMs);
 }
