@@ -130,7 +130,9 @@ async function awaitNodes(cluster: Cluster, signal: AbortSignal): Promise<void> 
     {},
     (nodes) => {
       const readyNodes = new Set(nodes.filter((n) => hasCondition(n, "Ready")).map((n) => n.metadata.name));
-      const open = [...expected, ...nodes.map((n) => n.metadata.name)].filter((name) => !readyNodes.has(name));
+      const open = [...expected, ...nodes.map((n) => n.metadata.name)].filter(
+        (name) => !readyNodes.has(name),
+      );
       return nodes.length > 0 && open.length === 0
         ? ready(undefined)
         : notYet(`not Ready: ${[...new Set(open)].join(", ")}`);

@@ -20,7 +20,11 @@ const answeredBy = (s: Sample, pods: ReadonlySet<string>): boolean =>
  * Milliseconds from the beginning of a window until the first answer of one of these pods was complete; undefined
  * without one. A request that was sent before the window began counts if its answer came in it.
  */
-export function firstAnswer(history: Timed, pods: ReadonlySet<string>, window: UnixWindow): number | undefined {
+export function firstAnswer(
+  history: Timed,
+  pods: ReadonlySet<string>,
+  window: UnixWindow,
+): number | undefined {
   const zeroMs = history.startedAtUnixMs;
   let firstMs: number | undefined;
   for (const s of history.samples) {

@@ -6,7 +6,7 @@ import { hundredths } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
 import type { Affinity } from "#harness/model/measurement.ts";
 import type { Observation, ProberQuality } from "#harness/model/timing.ts";
-import { byPods, type Flow, type Traffics } from "./node-traffic.ts";
+import { byPods, described, type Flow, type Traffics } from "./node-traffic.ts";
 
 export interface DeadClusterOptions {
   readonly traffic: Traffics;
@@ -35,9 +35,6 @@ export interface DeadCluster {
   readonly startedUnixMs: number;
 }
 
-const openOf = (flows: readonly Flow[], quietMs: number): string[] =>
-  flows.filter((f) => f.asExpectedMs < quietMs).map((f) => `${f.at}, client ${f.client} -> ${f.target.name}`);
-
 /** Kills a cluster under traffic, watches for how long clients of the others are sent to it, and lets it return. */
 export async function measureDeadCluster(
   options: DeadClusterOptions,
@@ -47,11 +44,12 @@ export async function measureDeadCluster(
   const startedUnixMs = unixNowMs();
   const as = (state: "before" | "after") => (flow: Flow) => byPods(pods(flow)[state]);
   const wait = { sinceUnixMs: startedUnixMs, quietMs, withinMs: settleMs };
-  const isServed = await traffic.goAs(traffic.flows, as("before"), wait);
-  const unsettled = isServed ? [] : openOf(traffic.flows, quietMs);
-  let notBack: string[] = [];
-  let death: { readonly begunUnixMs: number; readonly doneUnixMs: number; readonly untilUnixMs: number } | undefined;
-  if (isServed) {
+  const unsettled = await traffic.goAs(traffic.flows, as("before"), wait);
+  let notBack: readonly Flow[] = [];
+  let death:
+    | { readonly begunUnixMs: number; readonly doneUnixMs: number; readonly untilUnixMs: number }
+    | undefined;
+  if (unsettled.length === 0) {
     await using fault = await options.kill();
     const doneUnixMs = unixNowMs();
     traffic.mark("cluster dead", fault.begunUnixMs);
@@ -62,17 +60,19 @@ export async function measureDeadCluster(
     death = { begunUnixMs: fault.begunUnixMs, doneUnixMs, untilUnixMs: unixNowMs() };
     await fault.heal();
     const back = { sinceUnixMs: unixNowMs(), quietMs, withinMs: rejoinMs };
-    if (!(await traffic.goAs(traffic.flows, as("before"), back))) notBack = openOf(traffic.flows, quietMs);
+    notBack = await traffic.goAs(traffic.flows, as("before"), back);
   }
   await traffic.stop();
   const histories = await traffic.histories();
   return {
     observations:
-      death === undefined ? [] : [...histories].flatMap(([flow, h]) => observationsOf(flow, h, options, death)),
+      death === undefined
+        ? []
+        : [...histories].flatMap(([flow, h]) => observationsOf(flow, h, options, death)),
     probers: [...histories.values()].map((h) => qualityOf(h, startedUnixMs)),
     histories,
-    unsettled,
-    notBack,
+    unsettled: unsettled.map(described),
+    notBack: notBack.map(described),
     startedUnixMs,
   };
 }

@@ -2,12 +2,12 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import type { InjectedFault } from "#harness/faults/fault.ts";
 import { answersIn, errorOf, firstAnswer, qualityOf } from "#harness/judge/timing.ts";
-import { hasCondition } from "#harness/kube/conditions.ts";
+import { hasCondition, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
 import type { Observation, ProberQuality } from "#harness/model/timing.ts";
@@ -65,18 +65,24 @@ export async function measureFreshNode(
     kinds.node,
     { name: node },
     ([object]) =>
-      hasCondition(object, "Ready") ? ready(unixNowMs()) : notYet(object === undefined ? "no node" : "not Ready"),
+      hasCondition(object, "Ready")
+        ? ready(unixNowMs())
+        : notYet(object === undefined ? "no node" : "not Ready"),
     { what: `the new node ${node} to be Ready`, withinMs: registerMs, signal },
   );
-  await eventually(async () => ((await probe.prioritise()) ? ready(true) : notYet("no process")), {
-    what: `${probe.pod} to run`,
-    withinMs,
-    everyMs: 100,
-    signal,
-  }).catch((error: unknown) => {
-    // Real time is optional, and a pod that never runs has no answer, which is the figure.
-    if (signal.aborted) throw error;
-  });
+  await cluster.kube
+    .until(
+      kinds.pod,
+      { namespace: options.namespace, name: options.name },
+      ([pod]) => (pod !== undefined && podReady(pod) ? ready(undefined) : notYet("not running")),
+      { what: `${probe.pod} to run`, withinMs, signal },
+    )
+    // Real time is optional.
+    .then(() => probe.prioritise())
+    .catch((error: unknown) => {
+      // A pod that never runs has no answer: a figure, not an error.
+      if (!missedDeadline(error)) throw error;
+    });
   await settledOn(probe, readyUnixMs, options);
   const scheduledUnixMs = await probe.scheduledUnixMs();
   const histories = await probe.histories();
@@ -126,9 +132,13 @@ async function settledOn(probe: LogProbe, readyUnixMs: number, options: FreshNod
       signal,
     },
   ).catch((error: unknown) => {
-    if (!(error instanceof MeshproofError && ["timeout", "late"].includes(error.code))) throw error;
+    if (!missedDeadline(error)) throw error;
   });
 }
+
+/** `late` is the code of a success after the deadline. */
+const missedDeadline = (error: unknown): boolean =>
+  error instanceof MeshproofError && ["timeout", "late"].includes(error.code);
 
 interface Times {
   readonly startedUnixMs: number;
@@ -173,8 +183,7 @@ function observationsOf(history: History, options: FreshNodeOptions, of: Times):
     {
       what: `from the first request of a new pod to the first answer${suffix}`,
       unit: "ms",
-      value:
-        first === undefined ? null : hundredths(window.sinceUnixMs + first - history.startedAtUnixMs),
+      value: first === undefined ? null : hundredths(window.sinceUnixMs + first - history.startedAtUnixMs),
       ...common,
     },
     { what: `requests that a new pod lost${suffix}`, unit: "requests", value: answers.lost, ...common },

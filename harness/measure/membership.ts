@@ -3,14 +3,21 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { clusterLeft } from "#harness/faults/catalogue/membership.ts";
 import { injectFault } from "#harness/faults/inject.ts";
-import { answersIn, errorOf, firstAnswer, lastAnswer, qualityOf, type UnixWindow } from "#harness/judge/timing.ts";
+import {
+  answersIn,
+  errorOf,
+  firstAnswer,
+  lastAnswer,
+  qualityOf,
+  type UnixWindow,
+} from "#harness/judge/timing.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
 import type { Observation, ProberQuality } from "#harness/model/timing.ts";
-import { byPods, type Flow, type Traffics } from "./node-traffic.ts";
+import { byPods, described, type Flow, type Traffics } from "./node-traffic.ts";
 
 export interface MembershipOptions {
   readonly mesh: Mesh;
@@ -52,21 +59,18 @@ export async function measureMembership(options: MembershipOptions): Promise<Mem
   const own = traffic.to(service);
   const served = (flow: Flow) => byPods(own.includes(flow) ? pods : podsOf(flow));
   const wait = { sinceUnixMs: startedUnixMs, quietMs, withinMs: settleMs };
-  const isServed = await traffic.goAs(traffic.flows, served, wait);
-  const unsettled = isServed
-    ? []
-    : traffic.flows
-        .filter((f) => f.asExpectedMs < quietMs)
-        .map((f) => `${f.at}, client ${f.client} -> service ${f.target.name}`);
-  const moves = isServed ? await leaveAndJoin(options, own) : undefined;
+  const unsettled = await traffic.goAs(traffic.flows, served, wait);
+  const moves = unsettled.length === 0 ? await leaveAndJoin(options, own) : undefined;
   await traffic.stop();
   const histories = await traffic.histories();
   return {
     observations:
-      moves === undefined ? [] : [...histories].flatMap(([flow, h]) => observationsOf(flow, h, options, moves)),
+      moves === undefined
+        ? []
+        : [...histories].flatMap(([flow, h]) => observationsOf(flow, h, options, moves)),
     probers: [...histories.values()].map((h) => qualityOf(h, startedUnixMs)),
     histories,
-    unsettled,
+    unsettled: unsettled.map(described),
     startedUnixMs,
   };
 }
@@ -87,7 +91,7 @@ async function leaveAndJoin(options: MembershipOptions, own: readonly Flow[]): P
     clusterLeft(member, (cluster, atUnixMs) => void left.set(cluster, atUnixMs)),
     { mesh, signal },
   );
-  const goAs = (answeredBy: readonly string[]): Promise<boolean> =>
+  const goAs = (answeredBy: readonly string[]): Promise<readonly Flow[]> =>
     traffic.goAs(own, () => byPods(answeredBy), { sinceUnixMs: unixNowMs(), quietMs, withinMs });
   await goAs([]);
   const leave = { begunUnixMs: leaveUnixMs, changedUnixMs: left, untilUnixMs: unixNowMs() };
@@ -118,7 +122,12 @@ function observationsOf(
     sinceUnixMs: found(changedUnixMs.get(flow.cluster), `change of ${flow.cluster}`),
     untilUnixMs,
   });
-  const keep = (move: Move, what: string, unit: Observation["unit"], value: number | undefined): Observation => {
+  const keep = (
+    move: Move,
+    what: string,
+    unit: Observation["unit"],
+    value: number | undefined,
+  ): Observation => {
     const { sinceUnixMs, untilUnixMs } = windowOf(move);
     return {
       ...{ what, unit, value: value ?? null, of: member.name, at: flow.at, round: 1 },

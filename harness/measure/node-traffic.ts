@@ -1,6 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { History, Sample } from "#harness/model/history.ts";
 import { Prober, type Stream } from "#harness/probe/driver.ts";
@@ -109,7 +109,9 @@ export class NodeTraffic implements AsyncDisposable {
         let prober: Prober | undefined;
         const own = options
           .targets(i)
-          .map((target, k) => new Flow(vantage, target, () => found(prober, `prober on ${node}`).streamAt(k)));
+          .map(
+            (target, k) => new Flow(vantage, target, () => found(prober, `prober on ${node}`).streamAt(k)),
+          );
         prober = await Prober.start(
           { cluster, vantage },
           own.map((flow) => streamOf(flow, options)),
@@ -200,18 +202,19 @@ export class Traffics implements AsyncDisposable {
 
   /**
    * Waits until every request of these flows that was sent after `sinceUnixMs` has gone as expected for `quietMs`.
-   * Returns whether it did in time, since that is a figure and not an error; throws if a prober falls silent.
+   * Returns the flows that did not in time, since that is a figure and not an error; throws if a prober falls silent.
    */
   async goAs(
     flows: readonly Flow[],
     expected: (flow: Flow) => Expected,
     wait: { readonly sinceUnixMs: number; readonly quietMs: number; readonly withinMs: number },
-  ): Promise<boolean> {
+  ): Promise<readonly Flow[]> {
     // A lost request is known only after its timeout.
     const quietMs = wait.quietMs + Math.max(...this.#all.map((t) => t.timeoutMs));
     for (const flow of flows) flow.expect(expected(flow), wait.sinceUnixMs);
     const silence = new AbortController();
-    return await inTime(
+    const open = (): Flow[] => flows.filter((f) => f.asExpectedMs < quietMs);
+    const isInTime = await inTime(
       async () => {
         try {
           for (const t of this.#all) t.assertAlive();
@@ -219,8 +222,8 @@ export class Traffics implements AsyncDisposable {
           silence.abort(error);
           throw error;
         }
-        const open = flows.filter((f) => f.asExpectedMs < quietMs);
-        return open.length === 0 ? ready(true) : notYet(open.map((f) => f.at).join(", "));
+        const left = open();
+        return left.length === 0 ? ready(true) : notYet(left.map((f) => f.at).join(", "));
       },
       {
         what: "requests to go as expected",
@@ -229,6 +232,9 @@ export class Traffics implements AsyncDisposable {
         signal: AbortSignal.any([this.#signal, silence.signal]),
       },
     );
+    // What happened between the last look and now came too late.
+    const left = open();
+    return isInTime ? [] : left.length > 0 ? left : flows;
   }
 
   async stop(): Promise<void> {
@@ -260,6 +266,10 @@ async function inTime(
     throw error;
   }
 }
+
+/** For messages: the vantage point, the client and what it asks. */
+export const described = (flow: Flow): string =>
+  `${flow.at}, client ${flow.client} -> ${flow.target.name} (${flow.target.host}:${flow.target.port})`;
 
 /** Answered by one of these pods; with none: not answered at all. */
 export const byPods =

@@ -8,7 +8,7 @@ import { hundredths } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
 import type { Observation, ProberQuality } from "#harness/model/timing.ts";
 import { prioritiseSelf } from "#harness/platform/priority.ts";
-import { byPods, type Flow, type Traffics } from "./node-traffic.ts";
+import { byPods, described, type Flow, type Traffics } from "./node-traffic.ts";
 
 /** One write to the API server, and its effect on the clients of another cluster. */
 export interface Step {
@@ -68,35 +68,32 @@ export async function measurePropagation(options: PropagationOptions): Promise<P
   await using _first = await prioritiseSelf();
   const last = found(steps.at(-1), "step of a propagation");
   const startedUnixMs = unixNowMs();
-  const goAs = (step: Step, sinceUnixMs: number): Promise<boolean> =>
+  const goAs = (step: Step, sinceUnixMs: number): Promise<readonly Flow[]> =>
     traffic.goAs(traffic.flows, (flow) => byPods(step.answeredBy(flow)), { sinceUnixMs, quietMs, withinMs });
-  let wellSoFar = await goAs(last, startedUnixMs);
+  let open = await goAs(last, startedUnixMs);
   const done: Done[] = [];
   let before = last;
-  for (let round = 1; wellSoFar && round <= rounds; round++)
+  for (let round = 1; open.length === 0 && round <= rounds; round++)
     for (const step of steps) {
-      if (!wellSoFar) break;
+      if (open.length > 0) break;
       await pause(Math.random() * spreadMs, signal);
       const begunUnixMs = unixNowMs();
       const object = await step.write(round);
       const returnedUnixMs = unixNowMs();
       traffic.mark(`${step.starts ?? step.ends ?? "change"}, round ${round}`, returnedUnixMs);
-      wellSoFar = await goAs(step, returnedUnixMs);
+      open = await goAs(step, returnedUnixMs);
       const untilUnixMs = unixNowMs();
       const eventUnixMs = () => events.timeOf(object, begunUnixMs);
       done.push({ step, round, before, begunUnixMs, returnedUnixMs, untilUnixMs, eventUnixMs });
       before = step;
     }
-  const unsettled = wellSoFar
-    ? []
-    : traffic.flows.filter((f) => f.asExpectedMs < quietMs).map((f) => `${f.at}, client ${f.client}`);
   await traffic.stop();
   const histories = await traffic.histories();
   return {
     observations: done.flatMap((d) => observationsOf(d, options, histories)),
     probers: [...histories.values()].map((h) => qualityOf(h, startedUnixMs)),
     histories: [...histories.values()],
-    unsettled,
+    unsettled: open.map(described),
   };
 }
 

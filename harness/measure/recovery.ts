@@ -11,7 +11,7 @@ import { hundredths } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
 import type { Observation, ProberQuality } from "#harness/model/timing.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import { byPods, type Flow, type Traffics } from "./node-traffic.ts";
+import { byPods, described, type Flow, type Traffics } from "./node-traffic.ts";
 
 export interface RecoveryOptions {
   readonly cluster: Cluster;
@@ -80,10 +80,8 @@ async function notServed(
   sinceUnixMs: number,
 ): Promise<readonly string[]> {
   const wait = { sinceUnixMs, quietMs, withinMs: settleMs };
-  if (await traffic.goAs(traffic.flows, () => byPods(pods), wait)) return [];
-  return traffic.flows
-    .filter((f) => f.asExpectedMs < quietMs)
-    .map((f) => `${f.at}, client ${f.client}, to be served by ${pods.join(" and ")}`);
+  const open = await traffic.goAs(traffic.flows, () => byPods(pods), wait);
+  return open.map((f) => `${described(f)}, by ${pods.join(" and ")}`);
 }
 
 async function returnOneByOne(
@@ -161,7 +159,11 @@ function observationsOf(
     errorMs: errorOf(history),
   });
   return [
-    keep("from the first replica's Ready to its first answer", "ms", firstMs === undefined ? undefined : hundredths(firstMs - ofReady)),
+    keep(
+      "from the first replica's Ready to its first answer",
+      "ms",
+      firstMs === undefined ? undefined : hundredths(firstMs - ofReady),
+    ),
     keep(
       "share of the load of the first replica until the second answers",
       "share",

@@ -37,7 +37,10 @@ const affinityOf = ({ target }: Flow): Affinity =>
  * starts the lowest free address, so each gets its own again.
  */
 async function nodesOf(cluster: Cluster): Promise<string[]> {
-  const nodes = (await cluster.nodes()).map(({ name, address }) => ({ name, at: parseCidr(`${address}/32`).first }));
+  const nodes = (await cluster.nodes()).map(({ name, address }) => ({
+    name,
+    at: parseCidr(`${address}/32`).first,
+  }));
   return nodes.sort((a, b) => (a.at < b.at ? 1 : -1)).map(({ name }) => name);
 }
 
@@ -50,7 +53,11 @@ async function podsBy(echo: EchoBackends, clusters: readonly Cluster[]): Promise
 /** Whether clients are sent to the dead cluster as long as the settings say, and no longer. */
 function judgeDead(
   observations: readonly Observation[],
-  { cacheTtl, object, withinMs }: { readonly cacheTtl: string; readonly object: string; readonly withinMs: number },
+  {
+    cacheTtl,
+    object,
+    withinMs,
+  }: { readonly cacheTtl: string; readonly object: string; readonly withinMs: number },
 ): Verdict {
   const times = observations.filter((o) => o.unit === "ms");
   const ofLocal = times.filter((o) => o.what.includes("affinity local"));
@@ -121,7 +128,17 @@ export default defineSuite(
           }
           const { clusterOf } = echo;
           await using traffic = await Traffics.start(
-            [{ cluster: from, targets: () => targets, everyMs, timeoutMs: requestMs, clusterOf, historyFile, signal }],
+            [
+              {
+                cluster: from,
+                targets: () => targets,
+                everyMs,
+                timeoutMs: requestMs,
+                clusterOf,
+                historyFile,
+                signal,
+              },
+            ],
             signal,
           );
           const nodes = await nodesOf(to);

@@ -95,7 +95,9 @@ export default defineSuite(
             },
           ),
           failedBecause(
-            lossesAtEnd.map((t) => `${at} -> service ${t.name} (${t.host}:80): requests were lost at the end`),
+            lossesAtEnd.map(
+              (t) => `${at} -> service ${t.name} (${t.host}:80): requests were lost at the end`,
+            ),
           ),
         ]);
         expect(rig.outcome === "pass" ? verdict : rig).toPass();

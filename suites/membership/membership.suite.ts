@@ -8,8 +8,8 @@ import type { Observation } from "#harness/model/timing.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { echoService } from "#harness/workloads/echo.ts";
+import { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 
 /** Served by the two clusters that stay, each for the other's clients. */
@@ -43,7 +43,8 @@ export default defineSuite(
     goal: "A cluster leaves the mesh and joins it again without a lost request between the others.",
     method:
       "Removes the third cluster from the Helm values of every cluster and adds it again, while clients on every node of the other two use one another's backends and those of the third; counts from the moment at which Helm returned.",
-    failureMeans: "What clustermesh-apiserver, KVStoreMesh and agents do when their list of clusters changes.",
+    failureMeans:
+      "What clustermesh-apiserver, KVStoreMesh and agents do when their list of clusters changes.",
     requires: ["thirdCluster"],
     setup: async ({ mesh, namespace, images, within }) => {
       const { stay, member } = rolesIn(mesh);
@@ -87,7 +88,15 @@ export default defineSuite(
             { name: ofMember, host: await one.clusterIp(cluster, ofMember), port: 80 },
           ];
           const clusterOf = (pod: string): string | undefined => two.clusterOf(pod) ?? one.clusterOf(pod);
-          return { cluster, targets: () => targets, everyMs, timeoutMs: requestMs, clusterOf, historyFile, signal };
+          return {
+            cluster,
+            targets: () => targets,
+            everyMs,
+            timeoutMs: requestMs,
+            clusterOf,
+            historyFile,
+            signal,
+          };
         }),
       );
       await using traffic = await Traffics.start(traffics, signal);

@@ -1,8 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { ghostAddress } from "#harness/faults/catalogue/ghost.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { durationMs } from "#harness/lib/duration.ts";
 import { found } from "#harness/lib/found.ts";
-import { Scope } from "#harness/lib/scope.ts";
+import type { Scope } from "#harness/lib/scope.ts";
 import type { Flow, FlowTarget } from "#harness/measure/node-traffic.ts";
 import type { Step } from "#harness/measure/propagation.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
@@ -36,6 +37,8 @@ export interface Change {
   readonly targets: (nodeIndex: number) => readonly FlowTarget[];
   /** The object that changes, for messages. */
   readonly object: string;
+  /** What the change itself takes by Cilium's configuration, beyond its propagation. */
+  readonly graceMs?: number;
 }
 
 const policyCluster = "io.cilium.k8s.policy.cluster";
@@ -85,7 +88,9 @@ export async function identityChange(ctx: ChangeContext): Promise<Change> {
   const label = (color: string, round: string): Promise<KubeObject> =>
     from.kube.merge(kinds.pod, namespace, pod.name, { metadata: { labels: { color, round } } });
   scope.defer("labels", async () => {
-    await from.kube.merge(kinds.pod, namespace, pod.name, { metadata: { labels: { color: null, round: null } } });
+    await from.kube.merge(kinds.pod, namespace, pod.name, {
+      metadata: { labels: { color: null, round: null } },
+    });
   });
   await label("blue", "0");
   const name = "only-blue";
@@ -99,6 +104,8 @@ export async function identityChange(ctx: ChangeContext): Promise<Change> {
   return {
     kind: kinds.pod,
     object: `identity of ${described([pod])}`,
+    // An agent waits before an endpoint uses its new identity, so that the others learn it first (pkg/endpoint).
+    graceMs: durationMs((await from.setting("identity-change-grace-period")) ?? "5s") ?? 5000,
     targets: () => [podTarget("identity", pod)],
     steps: [
       {
@@ -186,7 +193,9 @@ export async function serviceChange(ctx: ChangeContext): Promise<Change> {
     echoService({ namespace, name, selector: { app: echo.deploymentOf(from) }, annotations: {} }),
   );
   const global = (value: string | null): Promise<KubeObject> =>
-    from.kube.merge(kinds.service, namespace, name, { metadata: { annotations: { [annotation.global]: value } } });
+    from.kube.merge(kinds.service, namespace, name, {
+      metadata: { annotations: { [annotation.global]: value } },
+    });
   return {
     kind: kinds.service,
     object: `service ${name} (${target.host}:80) of ${described(servers)}`,

@@ -1,9 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgeProbers, judgeTimes } from "#harness/judge/timing.ts";
 import { kinds } from "#harness/kube/kube.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
 import { found } from "#harness/lib/found.ts";
 import { Scope } from "#harness/lib/scope.ts";
-import { unixNowMs } from "#harness/lib/clock.ts";
 import { Traffics } from "#harness/measure/node-traffic.ts";
 import { measurePropagation } from "#harness/measure/propagation.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
@@ -84,6 +84,7 @@ export default defineSuite(
           const servers = await serversOf(from, echo);
           await using scope = new Scope();
           const change = await prepare({ from, to, echo, namespace, servers, scope });
+          const withinMs = budgets.syncMs + (change.graceMs ?? 0);
           await using traffic = await Traffics.start(
             [
               {
@@ -107,7 +108,7 @@ export default defineSuite(
             steps: change.steps,
             rounds,
             traffic,
-            withinMs: budgets.syncMs,
+            withinMs,
             quietMs,
             signal,
           });
@@ -117,7 +118,7 @@ export default defineSuite(
           const times = judgeTimes(observations, {
             object: change.object,
             unsettled,
-            withinMs: budgets.syncMs,
+            withinMs,
             count: rounds * perRound.length * traffic.flows.length,
           });
           expect(rig.outcome === "pass" ? times : rig).toPass();

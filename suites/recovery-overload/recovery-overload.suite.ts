@@ -1,6 +1,6 @@
 import { judgeProbers, judgeTimes } from "#harness/judge/timing.ts";
-import { measureRecovery } from "#harness/measure/recovery.ts";
 import { Traffics } from "#harness/measure/node-traffic.ts";
+import { measureRecovery } from "#harness/measure/recovery.ts";
 import type { Observation } from "#harness/model/timing.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";

@@ -20,7 +20,11 @@ const releaseOf = ({ state: { artifacts } }: Mesh, cluster: Cluster, signal: Abo
  * The peers in a cluster's Helm values. Throws `usage` if they hold keys, as in the profiles in which every cluster has a
  * CA of its own: such a list must not be kept in a journal.
  */
-export async function membersOf(mesh: Mesh, cluster: Cluster, signal: AbortSignal): Promise<readonly Member[]> {
+export async function membersOf(
+  mesh: Mesh,
+  cluster: Cluster,
+  signal: AbortSignal,
+): Promise<readonly Member[]> {
   const values = await releaseValues(releaseOf(mesh, cluster, signal));
   const { config } = (values.clustermesh ?? {}) as { config?: { clusters?: unknown } };
   const members = config?.clusters;

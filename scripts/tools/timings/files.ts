@@ -2,7 +2,12 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord } from "#harness/lib/records.ts";
-import { publishedTimingsFormat, type Timing, type TimingTopic, timingFormat } from "#harness/model/timing.ts";
+import {
+  publishedTimingsFormat,
+  type Timing,
+  type TimingTopic,
+  timingFormat,
+} from "#harness/model/timing.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 
 export const dataFile = (): string => join(repoRoot(), "reports/published/timings.json");
@@ -20,7 +25,8 @@ export async function timingsOf(runDir: string): Promise<Timing[]> {
   const files = (await readdir(dir).catch(() => [])).filter((f) => f.endsWith(".json")).sort();
   if (files.length === 0)
     throw new MeshproofError("usage", `${dir} holds no times`, {
-      remedy: "name the folder of a run of propagation, fresh-node, recovery-overload, membership or dead-cluster",
+      remedy:
+        "name the folder of a run of propagation, fresh-node, recovery-overload, membership or dead-cluster",
     });
   return Promise.all(
     files.map(async (file) =>

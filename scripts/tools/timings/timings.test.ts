@@ -23,7 +23,14 @@ const testOf = (outcome: "pass" | "fail" | "unknown") => ({
   ...{ suite: "propagation", name: "a", outcome, reasons: [], durationMs: 1, notes: {} },
 });
 const run = (over: object = {}) => ({
-  ...{ runId: "r1", commit: "0123456", profile: "default", fault: null, kernel: "6.18", imageSource: "source" },
+  ...{
+    runId: "r1",
+    commit: "0123456",
+    profile: "default",
+    fault: null,
+    kernel: "6.18",
+    imageSource: "source",
+  },
   ...{ clusters: [cluster("east"), cluster("west")], budgets: {} },
   suites: [{ name: "propagation", goal: "", method: "", errors: [], durationMs: 1, tests: [testOf("pass")] }],
   ...over,
@@ -33,7 +40,9 @@ const page = (...timings: readonly Timing[]): string =>
 
 describe("a row", () => {
   test("has a p95 from 20 observations on, and what did not happen counts as the largest", () => {
-    expect(page(timing([100, 200, 300]))).toMatch(/\| 3 +\| 0 +\| 200 ms +\| largest of 3 +\| 300 ms +\| 5\.2 ms/);
+    expect(page(timing([100, 200, 300]))).toMatch(
+      /\| 3 +\| 0 +\| 200 ms +\| largest of 3 +\| 300 ms +\| 5\.2 ms/,
+    );
     const twenty = Array.from({ length: 20 }, (_, i) => i);
     expect(page(timing(twenty))).toMatch(/\| 20 +\| 0 +\| 9 ms +\| 18 ms +\| 19 ms/);
     expect(page(timing([...twenty.slice(1), null]))).toMatch(

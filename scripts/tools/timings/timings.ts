@@ -12,15 +12,7 @@ import type {
 
 type Run = Pick<
   RunRecord,
-  | "runId"
-  | "commit"
-  | "profile"
-  | "clusters"
-  | "suites"
-  | "fault"
-  | "kernel"
-  | "imageSource"
-  | "budgets"
+  "runId" | "commit" | "profile" | "clusters" | "suites" | "fault" | "kernel" | "imageSource" | "budgets"
 >;
 
 /** METHOD, rule 15: limits of the instrument for a published figure. */
@@ -92,7 +84,9 @@ interface Row {
 function rowsOf(runs: readonly PublishedRun[], topic: TimingTopic): Row[] {
   const withTopic = runs.filter((r) => r.timings.some((t) => t.topic === topic));
   return [...Map.groupBy(withTopic, settingOf).values()].flatMap((pooled) => {
-    const all = pooled.flatMap((r) => r.timings.filter((t) => t.topic === topic)).flatMap((t) => t.observations);
+    const all = pooled
+      .flatMap((r) => r.timings.filter((t) => t.topic === topic))
+      .flatMap((t) => t.observations);
     return [...Map.groupBy(all, (o) => o.what)].map(([what, observations]) => ({
       runs: pooled,
       what,
@@ -140,7 +134,7 @@ function cells({ runs, what, observations }: Row): string[] {
 const titles: Readonly<Record<TimingTopic, readonly [title: string, explains: string]>> = {
   propagation: [
     "How long a change takes to reach the traffic of the other clusters",
-    "A change in one cluster, counted from the moment at which its API server confirmed it, until the first or the last answer of a client on a node of another cluster. n counts changes times nodes. Each client opens a connection every 5 ms.",
+    "A change in one cluster, counted from the moment at which its API server confirmed it, until the first or the last answer of a client on a node of another cluster. n counts changes times nodes. Each client opens a connection every 5 ms. A new identity includes the 5 s for which an agent waits before an endpoint uses it (identity-change-grace-period).",
   ],
   "fresh-node": [
     "How long a new node takes to reach global services",
@@ -166,7 +160,9 @@ export function timingsPage({ runs }: PublishedTimings, topic: TimingTopic): str
   const rows = rowsOf(runs, topic);
   const of = runs.filter((r) => [...r.timings].some((t) => t.topic === topic));
   const notes = runs.flatMap((r) => [
-    ...r.failed.filter((f) => f.startsWith(`${topic} > `)).map((f) => `- ${r.runId}: failed, its figures count: ${f}`),
+    ...r.failed
+      .filter((f) => f.startsWith(`${topic} > `))
+      .map((f) => `- ${r.runId}: failed, its figures count: ${f}`),
     ...r.spoiled
       .filter((f) => f.startsWith(`${topic} > `))
       .map((f) => `- ${r.runId}: spoiled by the test machine, left out: ${f}`),
@@ -187,7 +183,15 @@ export function timingsPage({ runs }: PublishedTimings, topic: TimingTopic): str
           ]),
           markdownTable([
             ["run", "Cilium", "Kubernetes", "lab", "nodes", "kernel", "commit"],
-            ...of.map((r) => [r.runId, r.cilium, r.kubernetes, r.lab, r.nodes.join(", "), r.kernel, r.commit]),
+            ...of.map((r) => [
+              r.runId,
+              r.cilium,
+              r.kubernetes,
+              r.lab,
+              r.nodes.join(", "),
+              r.kernel,
+              r.commit,
+            ]),
           ]),
           ...(notes.length === 0 ? [] : [notes.join("\n")]),
         ].join("\n\n"),
