@@ -83,7 +83,7 @@ export async function measureFreshNode(
       // A pod that never runs has no answer: a figure, not an error.
       if (!missedDeadline(error)) throw error;
     });
-  await settledOn(probe, readyUnixMs, options);
+  await watchFirstAnswers(probe, readyUnixMs, options);
   const scheduledUnixMs = await probe.scheduledUnixMs();
   const histories = await probe.histories();
   const untilUnixMs = unixNowMs();
@@ -111,7 +111,11 @@ function endOf({ samples, startedAtUnixMs }: History): number {
 }
 
 /** Waits until every target has answered all requests for a while, or time is up, which is no error here. */
-async function settledOn(probe: LogProbe, readyUnixMs: number, options: FreshNodeOptions): Promise<void> {
+async function watchFirstAnswers(
+  probe: LogProbe,
+  readyUnixMs: number,
+  options: FreshNodeOptions,
+): Promise<void> {
   const { withinMs, quietMs, servers, signal } = options;
   const pods = new Set(servers);
   await eventually(

@@ -51,6 +51,8 @@ export const timingSchema = z.object({
 });
 /** What one test timed: a file in `timings/` of a report. */
 export type Timing = Infer<typeof timingSchema>;
+/** The part of it that a test knows. */
+export type Timed = Pick<Timing, "topic" | "everyMs" | "observations" | "probers">;
 
 export const timingFormat: RecordFormat<Timing> = {
   schema: timingSchema,

@@ -5,9 +5,9 @@ import type { Budgets } from "#harness/model/budgets.ts";
 import type { HealthCell } from "#harness/model/health-cell.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
+import type { Timed } from "#harness/model/timing.ts";
 import type { EchoVariant } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
-import type { Timed } from "./timing-file.ts";
 import type { Within } from "./within.ts";
 
 /** The echo backends of a suite: one deployment in each cluster. */

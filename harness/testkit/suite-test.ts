@@ -10,6 +10,7 @@ import { Scope } from "#harness/lib/scope.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
+import type { Timed } from "#harness/model/timing.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { readHistorySoFar } from "#harness/probe/history-file.ts";
 import { requireLab } from "#harness/state/lab.ts";
@@ -22,7 +23,7 @@ import { keepEvidence } from "./keep-evidence.ts";
 import { waitWhilePaused } from "./pause.ts";
 import { runDirOf } from "./run-dir.ts";
 import { hasFailed, holdsSurprise } from "./surprise.ts";
-import { type Timed, writeTiming } from "./timing-file.ts";
+import { writeTiming } from "./timing-file.ts";
 import { Within } from "./within.ts";
 
 const setUpMs = 300_000;

@@ -7,7 +7,7 @@ import { parseCidr } from "#harness/lib/cidr.ts";
 import { durationMs } from "#harness/lib/duration.ts";
 import { found } from "#harness/lib/found.ts";
 import { measureDeadCluster } from "#harness/measure/dead-cluster.ts";
-import { type Flow, Traffics } from "#harness/measure/node-traffic.ts";
+import { type Flow, type FlowTarget, Traffics } from "#harness/measure/node-traffic.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import type { Observation } from "#harness/model/timing.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
@@ -121,7 +121,7 @@ export default defineSuite(
             servingClusters(affinity, from, having).flatMap((c) =>
               found(pods.get(c.name), `backends of ${c.name}`),
             );
-          const targets = [];
+          const targets: FlowTarget[] = [];
           for (const a of affinities) {
             const name = serviceOf(a);
             targets.push({ name, host: await echo.clusterIp(from, name), port: 80 });

@@ -2,6 +2,7 @@ import { nodeRenewed } from "#harness/faults/catalogue/fresh-node.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { judgeProbers, judgeTimes } from "#harness/judge/timing.ts";
 import { measureFreshNode, workerToRenew } from "#harness/measure/fresh-node.ts";
+import type { FlowTarget } from "#harness/measure/node-traffic.ts";
 import { combine, failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
@@ -55,7 +56,7 @@ export default defineSuite(
       }, async ({ mesh, echo, namespace, images, budgets, signal, historyFile, keepTiming, expect }) => {
         const cluster = mesh.cluster(name);
         const { node, holdsApiserver } = await workerToRenew(cluster);
-        const targets = [];
+        const targets: FlowTarget[] = [];
         for (let i = 1; i <= services; i++) {
           const service = serviceOf(name, i);
           targets.push({ name: service, host: await echo.clusterIp(cluster, service), port: 80 });

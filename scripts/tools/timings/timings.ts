@@ -32,8 +32,8 @@ export function publishedRun(run: Run, timings: readonly Timing[]): PublishedRun
     const [first, ...others] = new Set(run.clusters.map((c) => c[what]));
     return first === undefined || others.length > 0 ? refuse(`has not one version of ${what}`) : first;
   };
-  const outcomes = new Map(
-    run.suites.flatMap((s) => s.tests).map((t) => [`${t.suite} > ${t.name}`, t.outcome] as const),
+  const outcomes = new Map<string, string>(
+    run.suites.flatMap((s) => s.tests).map((t) => [`${t.suite} > ${t.name}`, t.outcome]),
   );
   const nameOf = (t: Timing): string => `${t.suite} > ${t.test}`;
   for (const t of timings)
