@@ -5,7 +5,8 @@ import type { CertificationJournal } from "./certification-journal.ts";
 import type { History } from "./history.ts";
 import type { LabPlan, PlannedCluster, PlannedKindCluster } from "./lab-plan.ts";
 import type { LabState } from "./lab-state.ts";
-import type { Measurement } from "./measurement.ts";
+import { type Answers, type Disturbance, type Measurement, methodVersion } from "./measurement.ts";
+import type { SettingRecord } from "./setting.ts";
 
 /** Example records for unit tests: a test sets the fields that it needs and takes the others from here. */
 
@@ -28,11 +29,25 @@ export function exampleHistory(change: Partial<History>): History {
   };
 }
 
+const calm: Answers = { sent: 1200, lost: 0, slow: 0, latency: { p50Ms: 1, p99Ms: 3, p999Ms: 5, maxMs: 9 } };
+
 /** A run in which nothing was lost. */
 export function exampleMeasurement(change: Partial<Measurement> = {}): Measurement {
-  const none = { recovered: true, outageMs: 0, longestGapMs: 0, lost: 0, lossOutcomes: {} };
+  const none: Disturbance = {
+    ...calm,
+    windowMs: 6000,
+    recovered: true,
+    censored: false,
+    firstLossMs: null,
+    lastLossMs: null,
+    bursts: 0,
+    lostTimeMs: 0,
+    longestGapMs: 0,
+    outageMs: 0,
+    lossOutcomes: {},
+  };
   return {
-    method: 1,
+    method: methodVersion,
     scenario: "scale to zero",
     affinity: "local",
     struck: "east",
@@ -41,6 +56,9 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
     at: "",
     setting: { cilium: "1.19.4", kubernetes: "1.34.4", kernel: "6", machine: "2", imageSource: "source" },
     outcome: "pass",
+    machineTroubles: [],
+    heldForMs: 6000,
+    before: calm,
     away: none,
     back: none,
     phases: {
@@ -50,6 +68,8 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
       firstNewAfterMs: null,
       stableAfterMs: null,
       links: [],
+      accountedMs: 0,
+      accountedErrorMs: 0,
       unexplainedMs: 0,
     },
     others: [],
@@ -58,6 +78,40 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
     ...change,
   };
 }
+
+/** The setting of a tuned lab. */
+export const exampleSettingRecord = (change: Partial<SettingRecord> = {}): SettingRecord => {
+  const cluster = {
+    cilium: "1.20.2",
+    kubernetes: "1.36.4",
+    controlPlanes: 1,
+    workers: 1,
+    kubeadm: { "etcd.unsafe-no-fsync": "true" },
+    values: { "hubble.enabled": false },
+  };
+  return {
+    tuning: "tuned",
+    realTime: { probers: true, backends: true },
+    machine: { cores: 2, memoryGiB: 24, kernel: "6.18" },
+    imageSource: "source",
+    components: { etcd: "v3.6.4" },
+    profile: "default",
+    serviceType: "LoadBalancer",
+    networks: "shared",
+    clusters: { east: cluster, west: cluster },
+    workload: {
+      application: "exits",
+      replicas: 2,
+      graceSeconds: 2,
+      drainSeconds: 0,
+      containers: { echo: { readinessPeriodSeconds: 1, readinessFailures: 1, preStop: null } },
+    },
+    probeIntervalFactor: 1,
+    budgets: { probeEveryMs: 5 },
+    rig: { stallMs: 1000 },
+    ...change,
+  };
+};
 
 export const exampleCluster = (name: string, id: number): PlannedKindCluster => ({
   kind: "kind",
@@ -85,6 +139,7 @@ export function examplePlan(change: Partial<LabPlan> = {}): LabPlan {
   return {
     lab: "paper",
     profile: "default",
+    tuning: "tuned",
     clusters: [exampleCluster("east", 1), exampleCluster("west", 2)],
     serviceType: "LoadBalancer",
     networks: "shared",

@@ -39,12 +39,23 @@ const proberSchema = z.object({
 /** The instrument itself: METHOD's limits decide whether figures may be published. */
 export type ProberQuality = Infer<typeof proberSchema>;
 
+const identitySchema = z.object({
+  lab: z.string(),
+  settingHash: z.string(),
+  sourceHash: z.string(),
+  tuned: z.boolean(),
+  calibrationMs: number.exactOptional(),
+});
+/** What was measured, and with what: only times of equal hashes are pooled. */
+export type TimingIdentity = Infer<typeof identitySchema>;
+
 export const timingSchema = z.object({
   schema: z.literal(1),
   topic: z.enum(timingTopics),
   suite: z.string(),
   test: z.string(),
   runId: z.string(),
+  identity: identitySchema,
   everyMs: number.describe("The interval between requests of one stream."),
   observations: z.array(observationSchema),
   probers: z.array(proberSchema),

@@ -1,8 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import type { UnnamedLosses } from "#harness/judge/measured.ts";
 import type { Scope } from "#harness/lib/scope.ts";
 import type { Budgets } from "#harness/model/budgets.ts";
 import type { HealthCell } from "#harness/model/health-cell.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import type { Timed } from "#harness/model/timing.ts";
@@ -49,8 +51,16 @@ export interface TestFixtures {
   readonly keepFacts: (facts: Facts) => void;
   readonly keepHealth: (cells: HealthCell[]) => void;
   readonly keepMeasurement: (measurement: NonNullable<TestNotes["measurement"]>) => void;
-  /** Keeps what the test timed, as a file of the report, and its figures as facts. */
-  readonly keepTiming: (timed: Timed) => Promise<void>;
+  /** Keeps the measurement's requests beside the report, to be judged again. */
+  readonly keepLosses: (
+    losses: UnnamedLosses,
+    measurement: Pick<Measurement, "runId" | "at">,
+  ) => Promise<void>;
+  /**
+   * Keeps what the test timed, as a file of the report, and its figures as facts. `echo`: the backends whose setting is
+   * part of the measurement's.
+   */
+  readonly keepTiming: (timed: Timed, echo: Pick<EchoBackends, "settingOf">) => Promise<void>;
   /** A path under `histories/` for a history of this test. */
   readonly historyFile: (title: string) => string;
   /**

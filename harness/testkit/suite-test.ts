@@ -3,11 +3,14 @@ import { type TestAPI, type TestContext, test as vitestTest } from "vitest";
 import { networksOf } from "#harness/cluster/kind/networks.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { controlTroubles } from "#harness/judge/blame.ts";
+import type { UnnamedLosses } from "#harness/judge/measured.ts";
 import type { RigThresholds } from "#harness/judge/rig.ts";
 import { namespaceObject, removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { Scope } from "#harness/lib/scope.ts";
 import { hundredths } from "#harness/lib/stats.ts";
+import { writeLosses } from "#harness/measure/loss-files.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import type { Timed } from "#harness/model/timing.ts";
@@ -23,7 +26,7 @@ import { keepEvidence } from "./keep-evidence.ts";
 import { waitWhilePaused } from "./pause.ts";
 import { runDirOf } from "./run-dir.ts";
 import { hasFailed, holdsSurprise } from "./surprise.ts";
-import { writeTiming } from "./timing-file.ts";
+import { timingIdentityOf, writeTiming } from "./timing-file.ts";
 import { Within } from "./within.ts";
 
 const setUpMs = 300_000;
@@ -223,9 +226,14 @@ function withFault<S>(
       .extend("keepMeasurement", ({ task }) => (measurement: NonNullable<TestNotes["measurement"]>) => {
         notesOf(task).measurement = measurement;
       })
-      .extend("keepTiming", ({ task, keepFacts }) => async (timed: Timed) => {
-        keepFacts(await writeTiming({ suite: definition.name, test: task.name }, run, timed));
-      })
+      .extend(
+        "keepTiming",
+        ({ task, keepFacts, mesh, signal }) =>
+          async (timed: Timed, echo: Pick<EchoBackends, "settingOf">) => {
+            const identity = await timingIdentityOf(mesh, echo, run, signal);
+            keepFacts(await writeTiming({ suite: definition.name, test: task.name, identity }, run, timed));
+          },
+      )
       .extend(
         "historyFile",
         ({ task }) =>

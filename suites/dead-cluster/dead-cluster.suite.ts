@@ -164,7 +164,7 @@ export default defineSuite(
             signal,
           );
           const { observations, probers, histories, unsettled, notBack, startedUnixMs } = measured;
-          await keepTiming({ topic: "dead-cluster", everyMs, observations, probers });
+          await keepTiming({ topic: "dead-cluster", everyMs, observations, probers }, echo);
           const rig = judgeProbers([...histories.values()], mesh.state.plan.rig, startedUnixMs);
           const object = `services ${targets.map((t) => `${t.name} (${t.host}:80)`).join(", ")}`;
           const verdict = combine([

@@ -83,7 +83,7 @@ export default defineSuite(
           holdsApiserver,
         );
         const { observations, probers, histories, lossesAtEnd } = measured;
-        await keepTiming({ topic: "fresh-node", everyMs, observations, probers });
+        await keepTiming({ topic: "fresh-node", everyMs, observations, probers }, echo);
         const rig = judgeProbers([...histories.values()], mesh.state.plan.rig, 0);
         const at = `new pod on node ${node} of ${name}`;
         const verdict = combine([

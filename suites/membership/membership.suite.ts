@@ -113,7 +113,7 @@ export default defineSuite(
         holdMs,
         signal,
       });
-      await keepTiming({ topic: "membership", everyMs, observations, probers });
+      await keepTiming({ topic: "membership", everyMs, observations, probers }, two);
       const rig = judgeProbers([...histories.values()], mesh.state.plan.rig, startedUnixMs);
       const times = judgeTimes(
         observations.filter((o) => o.unit === "ms"),

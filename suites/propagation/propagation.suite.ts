@@ -112,7 +112,10 @@ export default defineSuite(
             quietMs,
             signal,
           });
-          await keepTiming({ topic: "propagation", everyMs: budgets.probeEveryMs, observations, probers });
+          await keepTiming(
+            { topic: "propagation", everyMs: budgets.probeEveryMs, observations, probers },
+            echo,
+          );
           const rig = judgeProbers(histories, mesh.state.plan.rig, startedUnixMs);
           const perRound = change.steps.flatMap((s) => [s.starts, s.ends]).filter((s) => s !== undefined);
           const times = judgeTimes(observations, {

@@ -86,7 +86,7 @@ export default defineSuite(
           signal,
         });
         const { observations, probers, histories, unsettled, startedUnixMs } = measured;
-        await keepTiming({ topic: "recovery-overload", everyMs, observations, probers });
+        await keepTiming({ topic: "recovery-overload", everyMs, observations, probers }, echo);
         const rig = judgeProbers([...histories.values()], mesh.state.plan.rig, startedUnixMs);
         const object = `service ${service} (${host}:80)`;
         const lostRequests = Math.floor(budgets.failbackMs / everyMs);

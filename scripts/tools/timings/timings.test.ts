@@ -11,6 +11,7 @@ const observation = (value: number | null, over: Partial<Observation> = {}): Obs
 });
 const timing = (values: readonly (number | null)[], over: Partial<Timing> = {}): Timing => ({
   ...{ schema: 1, topic: "propagation", suite: "propagation", test: "a", runId: "r1", everyMs: 5 },
+  identity: { lab: "l r0", settingHash: "s", sourceHash: "h", tuned: true },
   observations: values.map((v) => observation(v)),
   probers: [{ at: "west/worker", latenessP99Ms: 1, latenessMaxMs: 9, clockErrorMs: 0.2 }],
   ...over,
@@ -41,21 +42,25 @@ const page = (...timings: readonly Timing[]): string =>
 describe("a row", () => {
   test("has a p95 from 20 observations on, and what did not happen counts as the largest", () => {
     expect(page(timing([100, 200, 300]))).toMatch(
-      /\| 3 +\| 0 +\| 200 ms +\| largest of 3 +\| 300 ms +\| 5\.2 ms/,
+      /\| 3 +\| 1 +\| 0 +\| 200 ms +\| largest of 3 +\| 300 ms +\| 5\.2 ms/,
     );
     const twenty = Array.from({ length: 20 }, (_, i) => i);
-    expect(page(timing(twenty))).toMatch(/\| 20 +\| 0 +\| 9 ms +\| 18 ms +\| 19 ms/);
+    expect(page(timing(twenty))).toMatch(/\| 20 +\| 1 +\| 0 +\| 9 ms +\| 18 ms +\| 19 ms/);
     expect(page(timing([...twenty.slice(1), null]))).toMatch(
-      /\| 20 +\| 1 +\| 10 ms +\| 19 ms +\| > 12\.0 s \(not seen\)/,
+      /\| 20 +\| 1 +\| 1 +\| 10 ms +\| 19 ms +\| > 12\.0 s \(not seen\)/,
     );
   });
 
-  test("pools runs of equal settings only", () => {
-    const other = run({ runId: "r2", kernel: "6.19" });
-    const runs = [publishedRun(run(), [timing([1])]), publishedRun(other, [timing([2])])];
-    expect(timingsPage({ schema: 1, runs }, "propagation").match(/endpoint added/g)).toHaveLength(2);
-    const same = [publishedRun(run(), [timing([1])]), publishedRun(run({ runId: "r2" }), [timing([2])])];
-    expect(timingsPage({ schema: 1, runs: same }, "propagation").match(/endpoint added/g)).toHaveLength(1);
+  test("pools times of equal hashes only, over several labs", () => {
+    const rowsWith = (identity: Partial<Timing["identity"]>): string => {
+      const one = timing([1]);
+      const other = timing([2], { identity: { ...one.identity, ...identity } });
+      const runs = [publishedRun(run(), [one]), publishedRun(run({ runId: "r2" }), [other])];
+      return timingsPage({ schema: 1, runs }, "propagation");
+    };
+    expect(rowsWith({ settingHash: "t" }).match(/endpoint added/g)).toHaveLength(2);
+    expect(rowsWith({ sourceHash: "i" }).match(/endpoint added/g)).toHaveLength(2);
+    expect(rowsWith({ lab: "l r1" })).toMatch(/endpoint added +\| 2 +\| 2 +\| 0/);
   });
 });
 

@@ -1,5 +1,6 @@
 import { markdownTable } from "markdown-table";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { found } from "#harness/lib/found.ts";
 import { quantile } from "#harness/lib/stats.ts";
 import type { RunRecord } from "#harness/model/record.ts";
 import type {
@@ -71,26 +72,30 @@ export function withRuns({ runs }: PublishedTimings, added: readonly PublishedRu
   return { schema: 1, runs: [...byId.values()].sort((a, b) => (a.runId < b.runId ? -1 : 1)) };
 }
 
-/** Runs whose figures may be pooled: nothing that is known to matter differs. */
-const settingOf = (r: PublishedRun): string =>
-  JSON.stringify([r.cilium, r.kubernetes, r.lab, r.nodes, r.kernel, r.imageSource, r.commit]);
-
 interface Row {
-  readonly runs: readonly PublishedRun[];
+  readonly run: PublishedRun;
+  readonly tuned: boolean;
+  readonly labs: number;
   readonly what: string;
   readonly observations: readonly Observation[];
 }
 
+/** Only times with equal hashes of setting and sources are pooled. */
 function rowsOf(runs: readonly PublishedRun[], topic: TimingTopic): Row[] {
-  const withTopic = runs.filter((r) => r.timings.some((t) => t.topic === topic));
-  return [...Map.groupBy(withTopic, settingOf).values()].flatMap((pooled) => {
-    const all = pooled
-      .flatMap((r) => r.timings.filter((t) => t.topic === topic))
-      .flatMap((t) => t.observations);
-    return [...Map.groupBy(all, (o) => o.what)].map(([what, observations]) => ({
-      runs: pooled,
+  const all = runs.flatMap((run) => run.timings.map((timing) => ({ run, timing })));
+  const own = all.filter(({ timing }) => timing.topic === topic);
+  const pools = Map.groupBy(own, ({ run, timing: { identity } }) =>
+    JSON.stringify([run.cilium, identity.settingHash, identity.sourceHash]),
+  );
+  return [...pools.values()].flatMap((pool) => {
+    const first = found(pool[0], `times of ${topic}`);
+    const observations = pool.flatMap(({ timing }) => timing.observations);
+    return [...Map.groupBy(observations, (o) => o.what)].map(([what, of]) => ({
+      run: first.run,
+      tuned: first.timing.identity.tuned,
+      labs: new Set(pool.map(({ timing }) => timing.identity.lab)).size,
       what,
-      observations,
+      observations: of,
     }));
   });
 }
@@ -116,20 +121,18 @@ function quantileText(observations: readonly Observation[], q: number): string {
   return unit === "ms" ? `> ${text(watched, "ms")} (not seen)` : "not seen";
 }
 
-function cells({ runs, what, observations }: Row): string[] {
-  const [run] = runs;
-  return [
-    run?.cilium ?? "",
-    what,
-    String(observations.length),
-    String(observations.filter((o) => o.value === null).length),
-    quantileText(observations, 0.5),
-    observations.length >= 20 ? quantileText(observations, 0.95) : `largest of ${observations.length}`,
-    quantileText(observations, 1),
-    `${Math.max(...observations.map((o) => o.errorMs)).toFixed(1)} ms`,
-    run?.lab ?? "",
-  ];
-}
+const cells = ({ run, tuned, labs, what, observations }: Row): string[] => [
+  run.cilium,
+  what,
+  String(observations.length),
+  String(labs),
+  String(observations.filter((o) => o.value === null).length),
+  quantileText(observations, 0.5),
+  observations.length >= 20 ? quantileText(observations, 0.95) : `largest of ${observations.length}`,
+  quantileText(observations, 1),
+  `${Math.max(...observations.map((o) => o.errorMs)).toFixed(1)} ms`,
+  `${run.lab}, ${tuned ? "tuned" : "untuned"}`,
+];
 
 const titles: Readonly<Record<TimingTopic, readonly [title: string, explains: string]>> = {
   propagation: [
@@ -158,7 +161,7 @@ const titles: Readonly<Record<TimingTopic, readonly [title: string, explains: st
 export function timingsPage({ runs }: PublishedTimings, topic: TimingTopic): string {
   const [title, explains] = titles[topic];
   const rows = rowsOf(runs, topic);
-  const of = runs.filter((r) => [...r.timings].some((t) => t.topic === topic));
+  const of = runs.filter((r) => r.timings.some((t) => t.topic === topic));
   const notes = runs.flatMap((r) => [
     ...r.failed
       .filter((f) => f.startsWith(`${topic} > `))
@@ -178,7 +181,7 @@ export function timingsPage({ runs }: PublishedTimings, topic: TimingTopic): str
       ? "No run is published yet."
       : [
           markdownTable([
-            ["Cilium", "what", "n", "not seen", "median", "p95", "largest", "error at most", "lab"],
+            ["Cilium", "what", "n", "labs", "not seen", "median", "p95", "largest", "error at most", "lab"],
             ...rows.map(cells),
           ]),
           markdownTable([
