@@ -227,6 +227,11 @@ function withFault<S>(
         notesOf(task).measurement = measurement;
       })
       .extend(
+        "keepLosses",
+        () => (losses: UnnamedLosses, measurement: Pick<Measurement, "runId" | "at">) =>
+          writeLosses(runDirOf(run), losses, measurement),
+      )
+      .extend(
         "keepTiming",
         ({ task, keepFacts, mesh, signal }) =>
           async (timed: Timed, echo: Pick<EchoBackends, "settingOf">) => {
