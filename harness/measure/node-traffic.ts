@@ -1,9 +1,12 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type EventuallyOptions, eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { History, Sample } from "#harness/model/history.ts";
+import { prioritisePods } from "#harness/platform/priority.ts";
 import { Prober, type Stream } from "#harness/probe/driver.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
 
 /** What one client asks. */
@@ -166,6 +169,13 @@ function streamOf(flow: Flow, options: NodeTrafficOptions) {
   };
 }
 
+export interface TrafficsOptions {
+  readonly mesh: Mesh;
+  /** The backends: in a tuned lab their processes run in real time. */
+  readonly echo: readonly EchoBackends[];
+  readonly signal: AbortSignal;
+}
+
 /** Traffic of several clusters at once, with the waits of measurements. */
 export class Traffics implements AsyncDisposable {
   readonly #all: readonly NodeTraffic[];
@@ -176,9 +186,14 @@ export class Traffics implements AsyncDisposable {
     this.#signal = signal;
   }
 
-  static async start(options: readonly NodeTrafficOptions[], signal: AbortSignal): Promise<Traffics> {
+  static async start(
+    options: readonly NodeTrafficOptions[],
+    { mesh, echo, signal }: TrafficsOptions,
+  ): Promise<Traffics> {
     const started: NodeTraffic[] = [];
     try {
+      if (mesh.state.plan.tuning === "tuned")
+        await prioritisePods((await Promise.all(echo.map((e) => e.podUids()))).flat());
       for (const o of options) started.push(await NodeTraffic.start(o));
     } catch (error) {
       for (const t of started) await t[Symbol.asyncDispose]();

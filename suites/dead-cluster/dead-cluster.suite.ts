@@ -139,7 +139,7 @@ export default defineSuite(
                 signal,
               },
             ],
-            signal,
+            { mesh, echo: [echo], signal },
           );
           const nodes = await nodesOf(to);
           const expires = cacheTtl !== "0s";

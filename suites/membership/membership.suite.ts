@@ -99,7 +99,7 @@ export default defineSuite(
           };
         }),
       );
-      await using traffic = await Traffics.start(traffics, signal);
+      await using traffic = await Traffics.start(traffics, { mesh, echo: [two, one], signal });
       const { observations, probers, histories, unsettled, startedUnixMs } = await measureMembership({
         mesh,
         member,

@@ -98,7 +98,7 @@ export default defineSuite(
                 signal,
               },
             ],
-            signal,
+            { mesh, echo: [echo], signal },
           );
           const startedUnixMs = unixNowMs();
           const { observations, probers, histories, unsettled } = await measurePropagation({

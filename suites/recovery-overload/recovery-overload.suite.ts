@@ -72,7 +72,7 @@ export default defineSuite(
               signal,
             },
           ],
-          signal,
+          { mesh, echo: [echo], signal },
         );
         const measured = await measureRecovery({
           cluster,
