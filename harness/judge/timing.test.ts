@@ -102,6 +102,13 @@ test("without an undisturbed prober nothing is known", () => {
   expect(judgeProbers([historyOf(10, () => "a")], limits, zero).outcome).toBe("pass");
   expect(judgeProbers([], limits, zero).outcome).toBe("unknown");
   expect(judgeProbers([historyOf(0, () => "a")], limits, zero).outcome).toBe("unknown");
+  const gap = historyOf(200, () => "a");
+  const without = (seq: number) => ({ ...gap, samples: [...gap.samples].filter((s) => s.seq !== seq) });
+  expect(judgeProbers([without(5)], limits, zero).reasons).toEqual([
+    "1 samples of the prober at west/worker never arrived",
+  ]);
+  // Still on its way when the history ended.
+  expect(judgeProbers([without(190)], limits, zero).outcome).toBe("pass");
   const late = historyOf(10, () => "a");
   const samples = [...late.samples].map((s) => ({ ...s, sentMs: s.dueMs + 1500 }));
   expect(judgeProbers([{ ...late, samples }], limits, zero).reasons).toHaveLength(2);

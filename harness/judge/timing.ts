@@ -13,6 +13,9 @@ export interface UnixWindow {
 
 type Timed = Pick<History, "samples" | "startedAtUnixMs" | "everyMs" | "clockErrorMs">;
 
+/** A prober reports what ended every 50 ms; a busy machine delays that. */
+const reportedWithinMs = 500;
+
 const answeredBy = (s: Sample, pods: ReadonlySet<string>): boolean =>
   s.outcome === "ok" && s.servedBy !== undefined && pods.has(s.servedBy);
 
@@ -124,11 +127,28 @@ export function judgeProbers(
   if (histories.length === 0) return unknownBecause(["no prober ran"]);
   const troubles = histories.flatMap((h) => {
     const facts = rigFacts(h, sinceUnixMs - h.startedAtUnixMs);
-    return Number.isNaN(facts.latenessMaxMs)
-      ? [`the prober at ${h.vantage} sent nothing`]
-      : rigTroubles(h.vantage, facts, limits);
+    if (Number.isNaN(facts.latenessMaxMs)) return [`the prober at ${h.vantage} sent nothing`];
+    const missing = missingOf(h);
+    return [
+      ...(missing > 0 ? [`${missing} samples of the prober at ${h.vantage} never arrived`] : []),
+      ...rigTroubles(h.vantage, facts, limits),
+    ];
   });
   return troubles.length === 0 ? failedBecause([]) : unknownBecause([...new Set(troubles)]);
+}
+
+/** How many numbers are missing, of requests so old that they must have ended when the history did. */
+function missingOf({ samples, timeoutMs }: History): number {
+  let lastMs = 0;
+  for (const s of samples) lastMs = Math.max(lastMs, s.sentMs);
+  let count = 0;
+  let highest = -1;
+  for (const s of samples) {
+    if (s.sentMs > lastMs - timeoutMs - reportedWithinMs) continue;
+    count += 1;
+    highest = Math.max(highest, s.seq);
+  }
+  return highest + 1 - count;
 }
 
 export interface ExpectedTimes {
