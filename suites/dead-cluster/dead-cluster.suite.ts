@@ -2,6 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { cacheTtlSet } from "#harness/faults/catalogue/cache-ttl.ts";
 import { nodesLost } from "#harness/faults/catalogue/disruption.ts";
 import { injectFault } from "#harness/faults/inject.ts";
+import { judgeDead } from "#harness/judge/timed-suites.ts";
 import { judgeProbers, judgeTimes } from "#harness/judge/timing.ts";
 import { parseCidr } from "#harness/lib/cidr.ts";
 import { durationMs } from "#harness/lib/duration.ts";
@@ -9,8 +10,7 @@ import { found } from "#harness/lib/found.ts";
 import { measureDeadCluster } from "#harness/measure/dead-cluster.ts";
 import { type Flow, type FlowTarget, Traffics } from "#harness/measure/node-traffic.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
-import type { Observation } from "#harness/model/timing.ts";
-import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { combine, failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
@@ -50,37 +50,6 @@ async function podsBy(echo: EchoBackends, clusters: readonly Cluster[]): Promise
   return pods;
 }
 
-/** Whether clients are sent to the dead cluster as long as the settings say, and no longer. */
-function judgeDead(
-  observations: readonly Observation[],
-  {
-    cacheTtl,
-    object,
-    withinMs,
-  }: { readonly cacheTtl: string; readonly object: string; readonly withinMs: number },
-): Verdict {
-  const times = observations.filter((o) => o.unit === "ms");
-  const ofLocal = times.filter((o) => o.what.includes("affinity local"));
-  const others = times.filter((o) => !o.what.includes("affinity local"));
-  const local = failedBecause(
-    ofLocal
-      .filter((o) => o.value !== 0)
-      .map(
-        (o) =>
-          `${o.at} -> service ${serviceOf("local")} (${object}): ${o.evidence?.lost ?? "some"} requests were lost, although local backends serve it`,
-      ),
-  );
-  if (cacheTtl !== "0s")
-    return combine([local, judgeTimes(others, { object, withinMs, count: others.length })]);
-  const early = others
-    .filter((o) => o.value !== null)
-    .map(
-      (o) =>
-        `${o.at} -> ${o.what} (${object}): after ${o.value} ms, although with cacheTTL 0s nothing expires`,
-    );
-  return combine([local, failedBecause(early)]);
-}
-
 export default defineSuite(
   {
     name: "dead-cluster",
@@ -89,7 +58,7 @@ export default defineSuite(
     order: 23,
     goal: "Clients are sent to a cluster that died until clustermesh.cacheTTL has passed, and for ever without it; never with affinity local.",
     method:
-      "Stops every node of a cluster, with cacheTTL 0s and 30s, while clients on every node of the others use services with affinity local, remote and none; the last lost request ends the time.",
+      "Stops every node of a cluster, with cacheTTL 0s and 30s, while clients on every node of another use services with affinity local, remote and none; the last lost request ends the time.",
     failureMeans: "The expiry of data about an unreachable cluster in KVStoreMesh and agents.",
     requires: ["localNodes", "clustermeshApiserver", "cilium>=1.19"],
     echo: { replicas: 2 },
@@ -172,7 +141,7 @@ export default defineSuite(
               observations.filter((o) => o.unit === "ms" && o.value !== null),
               { object, withinMs: Number.POSITIVE_INFINITY, count: 1, unsettled },
             ),
-            judgeDead(observations, { cacheTtl, object, withinMs: expiryMs }),
+            judgeDead(observations, { expires, object, withinMs: expiryMs }),
             failedBecause(notBack.map((at) => `${at}: not served as before after ${to.name} returned`)),
           ]);
           expect(rig.outcome === "pass" ? verdict : rig).toPass();

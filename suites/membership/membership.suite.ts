@@ -1,11 +1,11 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { judgeNothingLost } from "#harness/judge/timed-suites.ts";
 import { judgeProbers, judgeTimes } from "#harness/judge/timing.ts";
 import { found } from "#harness/lib/found.ts";
 import { measureMembership } from "#harness/measure/membership.ts";
 import { type Flow, Traffics } from "#harness/measure/node-traffic.ts";
-import type { Observation } from "#harness/model/timing.ts";
-import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { combine } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { echoService } from "#harness/workloads/echo.ts";
@@ -25,14 +25,6 @@ const replicas = 2;
 function rolesIn({ clusters }: Mesh): { readonly stay: readonly Cluster[]; readonly member: Cluster } {
   return { stay: clusters.slice(0, 2), member: found(clusters[2], "third cluster in the mesh") };
 }
-
-/** "Nothing lost between the other two": one line for each vantage point that lost requests. */
-const judgeLosses = (observations: readonly Observation[]): Verdict =>
-  failedBecause(
-    observations
-      .filter((o) => o.unit === "requests" && o.value !== 0)
-      .map((o) => `${o.at} -> service ${between}: ${o.what}: ${o.value ?? "unknown"}, none is expected`),
-  );
 
 export default defineSuite(
   {
@@ -124,7 +116,9 @@ export default defineSuite(
           unsettled,
         },
       );
-      expect(rig.outcome === "pass" ? combine([times, judgeLosses(observations)]) : rig).toPass();
+      expect(
+        rig.outcome === "pass" ? combine([times, judgeNothingLost(observations, `service ${between}`)]) : rig,
+      ).toPass();
     });
   },
 );

@@ -1,8 +1,8 @@
+import { judgeLoad } from "#harness/judge/timed-suites.ts";
 import { judgeProbers, judgeTimes } from "#harness/judge/timing.ts";
 import { Traffics } from "#harness/measure/node-traffic.ts";
 import { measureRecovery } from "#harness/measure/recovery.ts";
-import type { Observation } from "#harness/model/timing.ts";
-import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { combine } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
@@ -11,29 +11,6 @@ const service = "echo-local";
 const requestMs = 1000;
 const quietMs = 1000;
 const holdMs = 8000;
-/** All of it, by the guide; a twentieth is left for the moments at which an agent changes its maps. */
-const leastShare = 0.95;
-
-/** Whether the first replica has the load to itself, and answers it. */
-function judgeLoad(
-  observations: readonly Observation[],
-  object: string,
-  budgets: { readonly overloadMs: number; readonly lostRequests: number },
-): Verdict {
-  const reasons: string[] = [];
-  for (const o of observations) {
-    const say = (why: string): void => void reasons.push(`${o.at}: ${o.what}, ${object} of ${o.of}: ${why}`);
-    if (o.value === null) say("no request was answered");
-    else if (o.unit === "share" && o.value < leastShare)
-      say(`${(o.value * 100).toFixed(1)} %, at least ${leastShare * 100} % are expected with affinity local`);
-    else if (o.what.startsWith("latency p99") && o.value > budgets.overloadMs)
-      say(`${o.value.toFixed(0)} ms, ${budgets.overloadMs} ms are allowed`);
-    else if (o.unit === "requests" && o.value > budgets.lostRequests)
-      say(`${o.value} requests, ${budgets.lostRequests} are allowed`);
-  }
-  return failedBecause(reasons);
-}
-
 export default defineSuite(
   {
     name: "recovery-overload",
@@ -95,7 +72,7 @@ export default defineSuite(
             observations.filter((o) => o.what.startsWith("from ")),
             { object, withinMs: budgets.failbackMs, count: traffic.flows.length, unsettled },
           ),
-          judgeLoad(observations, object, { overloadMs: budgets.overloadMs, lostRequests }),
+          judgeLoad(observations, object, { latencyP99Ms: budgets.overloadMs, lostRequests }),
         ]);
         expect(rig.outcome === "pass" ? verdict : rig).toPass();
       });
