@@ -32,6 +32,8 @@ export interface DeadCluster {
   readonly unsettled: readonly string[];
   /** Vantage points that were not served as before after the cluster's return. */
   readonly notBack: readonly string[];
+  /** If the cluster could not be started again: to be thrown once the figures are kept. */
+  readonly healError: unknown;
   readonly startedUnixMs: number;
 }
 
@@ -46,6 +48,7 @@ export async function measureDeadCluster(
   const wait = { sinceUnixMs: startedUnixMs, quietMs, withinMs: settleMs };
   const unsettled = await traffic.goAs(traffic.flows, as("before"), wait);
   let notBack: readonly Flow[] = [];
+  let healError: unknown;
   let death:
     | { readonly begunUnixMs: number; readonly doneUnixMs: number; readonly untilUnixMs: number }
     | undefined;
@@ -58,9 +61,12 @@ export async function measureDeadCluster(
       await traffic.goAs(traffic.flows, as("after"), after);
     } else await pause(watchMs, signal);
     death = { begunUnixMs: fault.begunUnixMs, doneUnixMs, untilUnixMs: unixNowMs() };
-    await fault.heal();
+    healError = await fault.heal().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     const back = { sinceUnixMs: unixNowMs(), quietMs, withinMs: rejoinMs };
-    notBack = await traffic.goAs(traffic.flows, as("before"), back);
+    if (healError === undefined) notBack = await traffic.goAs(traffic.flows, as("before"), back);
   }
   await traffic.stop();
   const histories = await traffic.histories();
@@ -73,6 +79,7 @@ export async function measureDeadCluster(
     histories,
     unsettled: unsettled.map(described),
     notBack: notBack.map(described),
+    healError,
     startedUnixMs,
   };
 }

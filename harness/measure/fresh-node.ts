@@ -32,6 +32,8 @@ export interface FreshNode {
   readonly histories: ReadonlyMap<FlowTarget, History>;
   /** Targets whose requests were still lost at the end. */
   readonly lossesAtEnd: readonly FlowTarget[];
+  /** If the mesh did not recover: to be thrown once the figures are kept. */
+  readonly healError: unknown;
 }
 
 /** Longer than a node container needs to start: systemd, containerd, kubelet and the agent. */
@@ -87,7 +89,10 @@ export async function measureFreshNode(
   const scheduledUnixMs = await probe.scheduledUnixMs();
   const histories = await probe.histories();
   const untilUnixMs = unixNowMs();
-  await fault.heal();
+  const healError = await fault.heal().then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   const of = { startedUnixMs, readyUnixMs, untilUnixMs, scheduledUnixMs, holdsApiserver };
   return {
     observations: [...histories.values()].flatMap((h) => observationsOf(h, options, of)),
@@ -100,6 +105,7 @@ export async function measureFreshNode(
         return sent === 0 || lost > 0;
       })
       .map(([target]) => target),
+    healError,
   };
 }
 

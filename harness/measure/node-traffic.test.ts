@@ -44,7 +44,7 @@ test("the log of a pod gives its samples, and the bound of its clock's error", a
   const lines = [
     `2026-11-27T10:00:00.004123456Z {"hello":{"startedAtUnixMs":${zero}}}`,
     '2026-11-27T10:00:00.110Z {"samples":[[0,0,5,6,8,"ok","echo-east-1",""],[1,0,7,8,90,"timeout","","x"]],"control":[[0,0,1,2,"ok","control",""]],"nowMs":100}',
-    '2026-11-27T10:00:00.153Z {"samples":[[0,1,15,16,18,"ok","stranger",""]],"control":[],"nowMs":150}',
+    '2026-11-27T10:00:00.153Z {"samples":[[0,1,15,16,18,"ok","other-pod",""]],"control":[],"nowMs":150}',
     "2026-11-27T10:00:00.160Z some other text",
   ];
   const kube = { apply: async () => ({}), logs: async () => lines.join("\n") };

@@ -132,8 +132,9 @@ export default defineSuite(
             },
             signal,
           );
-          const { observations, probers, histories, unsettled, notBack, startedUnixMs } = measured;
+          const { observations, probers, histories, unsettled, notBack, startedUnixMs, healError } = measured;
           await keepTiming({ topic: "dead-cluster", everyMs, observations, probers }, echo);
+          if (healError !== undefined) throw healError;
           const rig = judgeProbers([...histories.values()], mesh.state.plan.rig, startedUnixMs);
           const object = `services ${targets.map((t) => `${t.name} (${t.host}:80)`).join(", ")}`;
           const verdict = combine([

@@ -82,8 +82,9 @@ export default defineSuite(
           },
           holdsApiserver,
         );
-        const { observations, probers, histories, lossesAtEnd } = measured;
+        const { observations, probers, histories, lossesAtEnd, healError } = measured;
         await keepTiming({ topic: "fresh-node", everyMs, observations, probers }, echo);
+        if (healError !== undefined) throw healError;
         const rig = judgeProbers([...histories.values()], mesh.state.plan.rig, 0);
         const at = `new pod on node ${node} of ${name}`;
         const verdict = combine([
