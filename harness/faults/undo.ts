@@ -1,5 +1,6 @@
 import { Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { awaitAddress } from "#harness/cilium/agent/new-pod.ts";
+import { setCacheTtl, setMembers } from "#harness/cilium/install/mesh-values.ts";
 import { reconnectAll } from "#harness/cilium/install/reconnect.ts";
 import { putEntry, removeEntry } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
@@ -63,6 +64,10 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
       return putEntry(mesh.cluster(step.cluster), step.key, step.value);
     case "kvstore-remove":
       return removeEntry(mesh.cluster(step.cluster), step.key);
+    case "set-members":
+      return setMembers(mesh, mesh.cluster(step.cluster), step.members, signal);
+    case "set-cache-ttl":
+      return setCacheTtl(mesh, mesh.cluster(step.cluster), step.cacheTtl, signal);
     case "replace-pods":
       return replacePods(mesh.cluster(step.cluster), step, signal);
     case "await-nodes":
@@ -118,20 +123,22 @@ async function hasEndpoint(
   return endpoints.some((e) => e.status?.networking?.addressing?.[0]?.ipv4 === at.endpointIp);
 }
 
-async function awaitNodes({ kube }: Cluster, signal: AbortSignal): Promise<void> {
-  const isReady = (n: KubeObject): boolean => hasCondition(n, "Ready");
+async function awaitNodes(cluster: Cluster, signal: AbortSignal): Promise<void> {
+  const { kube } = cluster;
+  // A node whose object was deleted is missing until its kubelet registers again.
+  const expected = (await cluster.nodes()).map((n) => n.name);
   await kube.until(
     kinds.node,
     {},
-    (nodes) =>
-      nodes.length > 0 && nodes.every(isReady)
+    (nodes) => {
+      const readyNodes = new Set(nodes.filter((n) => hasCondition(n, "Ready")).map((n) => n.metadata.name));
+      const open = [...expected, ...nodes.map((n) => n.metadata.name)].filter(
+        (name) => !readyNodes.has(name),
+      );
+      return nodes.length > 0 && open.length === 0
         ? ready(undefined)
-        : notYet(
-            `not Ready: ${nodes
-              .filter((n) => !isReady(n))
-              .map((n) => n.metadata.name)
-              .join(", ")}`,
-          ),
+        : notYet(`not Ready: ${[...new Set(open)].join(", ")}`);
+    },
     { what: `every node of ${kube.cluster} to be Ready`, ...within(signal) },
   );
   await awaitVantages(kube, within(signal));

@@ -35,7 +35,7 @@ export async function mergeReports(
   const record = mergedRun(runs, newRunId(), command);
   const dir = join(reportsDir(), record.runId);
   for (const from of dirs)
-    for (const part of ["histories", "artifacts", "faults"])
+    for (const part of ["histories", "timings", "artifacts", "faults"])
       await cp(join(from, part), join(dir, part), { recursive: true, filter: isNoLink }).catch(
         (error: unknown) => {
           if ((error as { code?: unknown }).code !== "ENOENT") throw error;

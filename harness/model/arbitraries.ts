@@ -138,6 +138,7 @@ const undo: fc.Arbitrary<JournalEntry["undo"][number]> = fc.oneof(
     { do: fc.constant("replace-pods" as const), cluster: text, selector: text },
     { namespace: text, node: text },
   ),
+  fc.record({ do: fc.constant("set-cache-ttl" as const), cluster: text, cacheTtl: text }),
   fc.record({ do: fc.constant("await-nodes" as const), cluster: text }),
   fc.record({ do: fc.constant("await-mesh" as const) }),
 );

@@ -129,6 +129,38 @@ export const budgetsSchema = z
       .describe(
         "How long agents may take to notice a clustermesh-apiserver lost without notice. Cilium waits until its heartbeat is two minutes late (pkg/kvstore/etcd.go).",
       ),
+    freshNodeMs: z
+      .number()
+      .int()
+      .positive()
+      .default(120_000)
+      .describe(
+        "A node that joins without any state: how long after it is Ready a pod scheduled there may wait for the first answer of a global service with remote backends only.",
+      ),
+    overloadMs: z
+      .number()
+      .int()
+      .positive()
+      .default(250)
+      .describe(
+        "The first backend that returns serves alone: the longest time that 99 % of its answers may take. METHOD's limit of a slow answer.",
+      ),
+    memberMs: z
+      .number()
+      .int()
+      .positive()
+      .default(180_000)
+      .describe(
+        "A cluster joins or leaves the mesh: how long after the configuration of every cluster was changed its backends may take to serve, or to be gone. Components restart meanwhile.",
+      ),
+    deadClusterMs: z
+      .number()
+      .int()
+      .positive()
+      .default(90_000)
+      .describe(
+        "A cluster died and clustermesh.cacheTTL is 0: how long it is watched that clients are still sent to it.",
+      ),
     baselineRuns: z
       .number()
       .int()

@@ -10,6 +10,7 @@ const undoKinds = [
   "pod",
   "endpointSlice",
   "validatingWebhook",
+  "node",
   "ciliumNode",
   "ciliumEndpoint",
   "ciliumNetworkPolicy",
@@ -71,6 +72,10 @@ const undoSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("kvstore-put"), cluster: z.string(), key: z.string(), value: z.string() }),
   /** Removes an entry that was planted in a cluster's kvstore. */
   z.object({ do: z.literal("kvstore-remove"), cluster: z.string(), key: z.string() }),
+  /** Restores the peers in a cluster's Helm values; the list holds no keys. */
+  z.object({ do: z.literal("set-members"), cluster: z.string(), members: z.array(mapping) }),
+  /** Restores `clustermesh.cacheTTL` in a cluster's Helm values, and restarts what reads it. */
+  z.object({ do: z.literal("set-cache-ttl"), cluster: z.string(), cacheTtl: z.string() }),
   /** Deletes pods and waits for their replacements. */
   z.object({
     do: z.literal("replace-pods"),

@@ -172,6 +172,7 @@ const otherWriters: Readonly<Record<string, string>> = {
     "fixtures of the unit tests, from a report that was scanned",
   "scripts/tools/versions-matrix/main.ts":
     "a page and its data, which hold names, outcomes and versions only",
+  "scripts/tools/timings/main.ts": "pages and their data, which hold figures, names and versions only",
   "harness/jobs/repro/bundle.ts": "a bundle, which refuses keys",
   "harness/jobs/repro/lab-files.ts": "a lab file",
   "scripts/tools/publish/pages.ts": "README.md and docs/; what is published goes through report-files.ts",

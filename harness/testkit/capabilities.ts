@@ -1,6 +1,7 @@
 import type { Capabilities } from "#harness/cluster/capabilities.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { isKindPlan } from "#harness/config/plan.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { durationMs } from "#harness/lib/duration.ts";
 import { messageOf } from "#harness/lib/errors.ts";
@@ -58,6 +59,14 @@ const table = {
     return new Set(settings).size > 1
       ? undefined
       : `${namesOf(clusters)} have policyDefaultLocalCluster ${settings[0]}`;
+  },
+  /** A cluster beside the first two, which may leave the mesh and join it by Helm values alone. */
+  thirdCluster: (_, { clusters, state: { plan } }) => {
+    if (clusters.length < 3) return `the mesh has ${clusters.length} clusters: use a lab with --clusters 3`;
+    if (!isKindPlan(plan)) return "Meshproof does not change the Helm values of external clusters";
+    return plan.profile === "default"
+      ? undefined
+      : `in profile ${plan.profile} the Helm values of clusters hold one another's keys`;
   },
   /** Envoy, in any cluster. */
   l7Proxy: async (_, { clusters }) =>

@@ -7,6 +7,7 @@ import type { HealthCell } from "#harness/model/health-cell.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
+import type { Timed } from "#harness/model/timing.ts";
 import type { EchoVariant } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import type { Within } from "./within.ts";
@@ -55,6 +56,11 @@ export interface TestFixtures {
     losses: UnnamedLosses,
     measurement: Pick<Measurement, "runId" | "at">,
   ) => Promise<void>;
+  /**
+   * Keeps what the test timed, as a file of the report, and its figures as facts. `echo`: the backends whose setting is
+   * part of the measurement's.
+   */
+  readonly keepTiming: (timed: Timed, echo: Pick<EchoBackends, "settingOf">) => Promise<void>;
   /** A path under `histories/` for a history of this test. */
   readonly historyFile: (title: string) => string;
   /**

@@ -13,6 +13,7 @@ import { writeLosses } from "#harness/measure/loss-files.ts";
 import type { Measurement } from "#harness/model/measurement.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
+import type { Timed } from "#harness/model/timing.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { readHistorySoFar } from "#harness/probe/history-file.ts";
 import { requireLab } from "#harness/state/lab.ts";
@@ -25,6 +26,7 @@ import { keepEvidence } from "./keep-evidence.ts";
 import { waitWhilePaused } from "./pause.ts";
 import { runDirOf } from "./run-dir.ts";
 import { hasFailed, holdsSurprise } from "./surprise.ts";
+import { timingIdentityOf, writeTiming } from "./timing-file.ts";
 import { Within } from "./within.ts";
 
 const setUpMs = 300_000;
@@ -228,6 +230,14 @@ function withFault<S>(
         "keepLosses",
         () => (losses: UnnamedLosses, measurement: Pick<Measurement, "runId" | "at">) =>
           writeLosses(runDirOf(run), losses, measurement),
+      )
+      .extend(
+        "keepTiming",
+        ({ task, keepFacts, mesh, signal }) =>
+          async (timed: Timed, echo: Pick<EchoBackends, "settingOf">) => {
+            const identity = await timingIdentityOf(mesh, echo, run, signal);
+            keepFacts(await writeTiming({ suite: definition.name, test: task.name, identity }, run, timed));
+          },
       )
       .extend(
         "historyFile",

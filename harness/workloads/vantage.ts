@@ -20,7 +20,8 @@ export interface Vantage {
   readonly ip: string;
 }
 
-export function proberDaemonSet(namespace: string, image: string): KubeObject {
+/** `cpu`: its CPU request. */
+export function proberDaemonSet(namespace: string, image: string, cpu = "600m"): KubeObject {
   const labels = { app: proberApp };
   return {
     apiVersion: "apps/v1",
@@ -41,7 +42,7 @@ export function proberDaemonSet(namespace: string, image: string): KubeObject {
               args: ["idle"],
               // A CPU request: without one a pod gets almost no CPU time on a busy node, and measures that. No limit,
               // which would throttle it.
-              resources: { requests: { cpu: "600m" } },
+              resources: { requests: { cpu } },
             },
           ],
         },
@@ -50,22 +51,40 @@ export function proberDaemonSet(namespace: string, image: string): KubeObject {
   };
 }
 
-export async function awaitVantages(kube: Kube, options: Omit<EventuallyOptions, "what">): Promise<void> {
-  await kube.until(kinds.daemonSet, { namespace: systemNamespace, name: proberApp }, daemonSetReady, {
+export async function awaitVantages(
+  kube: Kube,
+  options: Omit<EventuallyOptions, "what">,
+  namespace: string = systemNamespace,
+): Promise<void> {
+  await kube.until(kinds.daemonSet, { namespace, name: proberApp }, daemonSetReady, {
     what: "the prober pods",
     ...options,
   });
 }
 
-/** The vantage points of one cluster, by node name. */
-export async function vantagesOf(kube: Kube): Promise<Vantage[]> {
-  const pods = await kube.list(kinds.pod, systemNamespace, `app=${proberApp}`);
+/** Labels of a namespace's own clients, for policies. */
+export const clientLabels = { app: proberApp } as const;
+
+/** Clients of a suite's own on every node of a cluster, which its policies may select. */
+export async function deployClients(
+  { kube }: { readonly kube: Kube },
+  of: { readonly namespace: string; readonly image: string },
+  options: Omit<EventuallyOptions, "what">,
+): Promise<void> {
+  // Beside the lab's own probers, whose request leaves little on a node with two cores.
+  await kube.apply(proberDaemonSet(of.namespace, of.image, "50m"));
+  await awaitVantages(kube, options, of.namespace);
+}
+
+/** The vantage points of one cluster, by node name; of the lab's own probers by default. */
+export async function vantagesOf(kube: Kube, namespace: string = systemNamespace): Promise<Vantage[]> {
+  const pods = await kube.list(kinds.pod, namespace, `app=${proberApp}`);
   return pods
     .filter(podReady)
     .map((p) => ({
       cluster: kube.cluster,
       node: p.spec.nodeName,
-      namespace: systemNamespace,
+      namespace,
       pod: p.metadata.name,
       ip: p.status.podIP,
     }))

@@ -1,0 +1,26 @@
+// `npm run timings -- REPORT_DIR...`: adds what runs timed to the published figures, and writes their pages.
+
+import { readRun } from "#harness/jobs/write-report.ts";
+import { describeError } from "#harness/lib/errors.ts";
+import { timingTopics } from "#harness/model/timing.ts";
+import { guardOutput } from "#harness/platform/output.ts";
+import { writeAtomic } from "#harness/platform/paths.ts";
+import { dataFile, pageFile, readTimings, timingsOf } from "./files.ts";
+import { publishedRun, timingsPage, withRuns } from "./timings.ts";
+
+guardOutput();
+try {
+  const added = [];
+  for (const dir of process.argv.slice(2)) added.push(publishedRun(await readRun(dir), await timingsOf(dir)));
+  const published = withRuns(await readTimings(), added);
+  const lines = published.runs.map((r) => `  ${JSON.stringify(r)}`).join(",\n");
+  await writeAtomic(dataFile(), `{"schema": 1, "runs": [\n${lines}\n]}\n`);
+  for (const topic of timingTopics) {
+    await writeAtomic(pageFile(topic), timingsPage(published, topic));
+    process.stdout.write(`${pageFile(topic)}\n`);
+  }
+} catch (error) {
+  process.stderr.write(`${describeError(error)}\n`);
+  process.exitCode = 2;
+}
+process.exit();
