@@ -142,11 +142,19 @@ export const journalEntry: fc.Arbitrary<JournalEntry> = some(
   boot,
 );
 
+const latency = fc.record({ p50Ms: number, p99Ms: number, p999Ms: number, maxMs: number });
+const answers = { sent: whole, lost: whole, slow: whole, latency: fc.option(latency) };
 const disturbance = {
+  ...answers,
+  windowMs: number,
   recovered: flag,
-  outageMs: number,
+  censored: flag,
+  firstLossMs: fc.option(number),
+  lastLossMs: fc.option(number),
+  bursts: whole,
+  lostTimeMs: number,
   longestGapMs: number,
-  lost: whole,
+  outageMs: number,
   lossOutcomes: by(whole),
 };
 const boundary = fc.constantFrom(...boundaries);
@@ -154,6 +162,9 @@ export const measurement: fc.Arbitrary<Measurement> = fc
   .record({
     affinity: fc.constantFrom(...affinities),
     outcome: fc.constantFrom("pass", "fail", "unknown"),
+    machineTroubles: texts,
+    heldForMs: number,
+    before: fc.record(answers),
     away: fc.record(disturbance),
     back: fc.record(disturbance),
     phases: fc.record({
@@ -162,10 +173,19 @@ export const measurement: fc.Arbitrary<Measurement> = fc
       firstErrorAfterMs: fc.option(number),
       firstNewAfterMs: fc.option(number),
       stableAfterMs: fc.option(number),
-      links: many(fc.record({ upTo: boundary, ms: number })),
+      links: many(fc.record({ upTo: boundary, ms: number, errorMs: number, resolved: flag })),
+      accountedMs: number,
+      accountedErrorMs: number,
       unexplainedMs: number,
     }),
-    others: many(fc.record({ ...disturbance, title: text, everyMs: number, latenessP99Ms: number })),
+    others: many(
+      fc.record({
+        ...disturbance,
+        ...{ title: text, cluster: text, everyMs: number, latenessP99Ms: number },
+        back: fc.record(disturbance),
+        before: fc.record(answers),
+      }),
+    ),
     connections: many(
       fc.record({
         kind: fc.constantFrom("http keep-alive", "tcp heartbeat", "udp flow"),

@@ -10,7 +10,7 @@ const chainEventSchema = z.strictObject({
 /** A change that one link of the chain observed: how many backends of the target cluster it still treats as active. */
 export type ChainEvent = Infer<typeof chainEventSchema>;
 
-const chainRecordSchema = z.strictObject({
+export const chainRecordSchema = z.strictObject({
   /** The links of this client's path, in order, each with the error bound of its timestamps. */
   path: z.array(z.strictObject({ boundary: z.enum(boundaries), errorMs: z.number() })),
   events: z.array(chainEventSchema),

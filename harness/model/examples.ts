@@ -5,7 +5,7 @@ import type { CertificationJournal } from "./certification-journal.ts";
 import type { History } from "./history.ts";
 import type { LabPlan, PlannedCluster, PlannedKindCluster } from "./lab-plan.ts";
 import type { LabState } from "./lab-state.ts";
-import type { Measurement } from "./measurement.ts";
+import { type Answers, type Disturbance, type Measurement, methodVersion } from "./measurement.ts";
 
 /** Example records for unit tests: a test sets the fields that it needs and takes the others from here. */
 
@@ -28,11 +28,25 @@ export function exampleHistory(change: Partial<History>): History {
   };
 }
 
+const calm: Answers = { sent: 1200, lost: 0, slow: 0, latency: { p50Ms: 1, p99Ms: 3, p999Ms: 5, maxMs: 9 } };
+
 /** A run in which nothing was lost. */
 export function exampleMeasurement(change: Partial<Measurement> = {}): Measurement {
-  const none = { recovered: true, outageMs: 0, longestGapMs: 0, lost: 0, lossOutcomes: {} };
+  const none: Disturbance = {
+    ...calm,
+    windowMs: 6000,
+    recovered: true,
+    censored: false,
+    firstLossMs: null,
+    lastLossMs: null,
+    bursts: 0,
+    lostTimeMs: 0,
+    longestGapMs: 0,
+    outageMs: 0,
+    lossOutcomes: {},
+  };
   return {
-    method: 1,
+    method: methodVersion,
     scenario: "scale to zero",
     affinity: "local",
     struck: "east",
@@ -41,6 +55,9 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
     at: "",
     setting: { cilium: "1.19.4", kubernetes: "1.34.4", kernel: "6", machine: "2", imageSource: "source" },
     outcome: "pass",
+    machineTroubles: [],
+    heldForMs: 6000,
+    before: calm,
     away: none,
     back: none,
     phases: {
@@ -50,6 +67,8 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
       firstNewAfterMs: null,
       stableAfterMs: null,
       links: [],
+      accountedMs: 0,
+      accountedErrorMs: 0,
       unexplainedMs: 0,
     },
     others: [],

@@ -17,22 +17,76 @@ export const boundaries = [
 export type Boundary = (typeof boundaries)[number];
 
 const ms = z.number();
+const count = z.number().int().nonnegative();
 const losses = z.record(z.string(), z.number().int());
 
-const disturbance = z.object({
+/**
+ * Raise it whenever the same traffic would give another figure. Version 3 counts losses until the end of the window
+ * (an outage no longer ends at the first quiet second), latency from the time at which a request was due, and gives
+ * every figure for every vantage point, away and back.
+ */
+export const methodVersion = 3;
+
+/** An answered request that took longer, counted from the time at which it was due, is slow. */
+export const slowMs = 250;
+
+/** A window of observation has recovered if nothing was lost in this last part of it. */
+export const recoveryMs = 5000;
+
+/** Losses with at least this long without a loss between them belong to different bursts. */
+export const burstQuietMs = 1000;
+
+export const latencySchema = z
+  .object({ p50Ms: ms, p99Ms: ms, p999Ms: ms, maxMs: ms })
+  .describe(
+    "Latency of the answered requests, from the time at which each was due to the end of its answer.",
+  );
+export type Latency = Infer<typeof latencySchema>;
+
+const answersSchema = z.object({
+  sent: count,
+  lost: count,
+  slow: count.describe("Answered requests that took more than 250 ms; none of them is lost."),
+  latency: latencySchema.nullable().describe("Null if nothing was answered."),
+});
+/** The requests of an interval. */
+export type Answers = Infer<typeof answersSchema>;
+
+const disturbance = answersSchema.extend({
+  windowMs: ms.describe("Length of the window: from injection to healing, or from healing to the end."),
   recovered: z
     .boolean()
     .describe(
-      "False: requests were still being lost when the horizon ended; then outageMs is a lower bound.",
+      "Nothing was lost in the last 5 s of the window. False for a window of less than 5 s, which shows no recovery.",
     ),
-  outageMs: ms,
-  longestGapMs: ms,
-  lost: z.number().int(),
-  lossOutcomes: losses,
+  censored: z
+    .boolean()
+    .describe(
+      "The last loss of the window was followed by no good answer in it: lostTimeMs, longestGapMs and outageMs are lower bounds.",
+    ),
+  firstLossMs: ms.nullable().describe("When the first lost request was sent, after the window's beginning."),
+  lastLossMs: ms.nullable().describe("The same for the last lost request of the whole window."),
+  bursts: count.describe("Groups of losses; at least a second without a loss lies between two groups."),
+  lostTimeMs: ms.describe("Sum of the intervals between consecutive good answers that contain a loss."),
+  longestGapMs: ms.describe("The longest of those intervals."),
+  outageMs: ms.describe(
+    "From the last good request before the first loss to the first one after the last loss: a span, which may contain good answers.",
+  ),
+  lossOutcomes: losses.describe("Lost requests by kind."),
 });
+/** What one vantage point saw in one window. Times count from the beginning of the window. */
 export type Disturbance = Infer<typeof disturbance>;
 
-const vantageFigures = disturbance.extend({ title: z.string(), everyMs: ms, latenessP99Ms: ms });
+const vantageFigures = disturbance
+  .extend({
+    title: z.string(),
+    cluster: z.string().describe("The cluster of the service address."),
+    everyMs: ms,
+    latenessP99Ms: ms,
+    back: disturbance,
+    before: answersSchema,
+  })
+  .describe("Another vantage point: its own keys are `away`, from the injection to the healing.");
 export type VantageFigures = Infer<typeof vantageFigures>;
 
 export const connectionFiguresSchema = z.object({
@@ -63,13 +117,29 @@ const phases = z.object({
   firstNewAfterMs: ms.nullable(),
   stableAfterMs: ms.nullable(),
   links: z
-    .array(z.object({ upTo: z.enum(boundaries), ms }))
+    .array(
+      z.object({
+        upTo: z.enum(boundaries),
+        ms,
+        errorMs: ms.describe("Error bounds of its two boundaries together."),
+        resolved: z
+          .boolean()
+          .describe("False if that error exceeds 25 % of the link: it reads `not resolved`."),
+      }),
+    )
     .describe("The outage, divided at the boundaries into the time that each link took."),
+  accountedMs: ms.describe("Time accounted for: sum of the links."),
+  accountedErrorMs: ms.describe(
+    "Error bound of that sum: the bounds of the first and the last boundary of each part.",
+  ),
   unexplainedMs: ms.describe(
-    "Time between boundaries of which one was not observed; it is not distributed among the links.",
+    "Time not accounted for: between boundaries of which one was not observed; it is not distributed among the links.",
   ),
 });
 export type Phases = Infer<typeof phases>;
+
+export const applications = ["exits", "drains", "killed"] as const;
+export type Application = (typeof applications)[number];
 
 export const settingSchema = z
   .object({
@@ -103,6 +173,29 @@ export const measurementSchema = z.object({
   outcome: z
     .enum(["pass", "fail", "unknown"])
     .describe("`unknown` if the test machine spoiled the measurement; it then gives no figure."),
+  lab: z
+    .string()
+    .exactOptional()
+    .describe("The lab that was measured: its name and the run id of the `up` that created it."),
+  settingHash: z
+    .string()
+    .exactOptional()
+    .describe("Hash of everything of the lab and the machine that can change a figure."),
+  sourceHash: z.string().exactOptional().describe("Hash of the sources that can affect the measurement."),
+  tuned: z.boolean().exactOptional().describe("Whether the lab has Meshproof's tuning."),
+  application: z
+    .enum(applications)
+    .exactOptional()
+    .describe("How the backends end: they exit at once, drain first, or are killed."),
+  calibrationMs: ms.exactOptional().describe("Time that the lab's machine took for a fixed task."),
+  seed: z.number().int().exactOptional().describe("Of the random order of scenarios."),
+  machineTroubles: z
+    .array(z.string())
+    .describe(
+      "Why the figures must not be published (lateness, stalls or clock error of a prober); empty if they may.",
+    ),
+  heldForMs: ms.describe("How long the fault was in force."),
+  before: answersSchema.describe("At the main vantage point, before the injection."),
   away: disturbance.describe("At the main vantage point, from the injection to the healing."),
   back: disturbance.describe("The same, from the healing on."),
   phases,
