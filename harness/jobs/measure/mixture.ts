@@ -1,0 +1,65 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { methodVersion } from "#harness/model/measurement.ts";
+import type { CampaignMeasurement } from "./campaign-files.ts";
+
+/** What measures now, as far as it is known before a lab exists. */
+export interface Measuring {
+  /** Hash of the plan. */
+  readonly plan: string;
+  readonly commit?: string;
+  readonly sourceHash?: string;
+}
+
+const isDirty = (commit: string | undefined): boolean => commit?.endsWith("-dirty") === true;
+
+/** Throws `config-conflict` if a series must not be continued: whatever would follow could not be pooled with it. */
+export function refuseOtherPart(
+  measured: readonly CampaignMeasurement[],
+  now: Measuring,
+  { series, newPart }: { readonly series: string; readonly newPart: string },
+): void {
+  const differing = measured.map((m) => differenceTo(m, now)).find((why) => why !== undefined);
+  if (differing === undefined) return;
+  throw new MeshproofError("config-conflict", `${series} was measured with ${differing}`, {
+    remedy: `restore that, or begin a new part: ${newPart}`,
+  });
+}
+
+function differenceTo(m: CampaignMeasurement, { plan, commit, sourceHash }: Measuring): string | undefined {
+  if (m.campaign.plan !== plan) return "another plan: its rows, seed, lab files or versions were changed";
+  if (m.method !== methodVersion) return `method ${m.method}, this is method ${methodVersion}`;
+  if (isDirty(m.campaign.commit) !== isDirty(commit))
+    return isDirty(commit) ? "a clean working tree, and files are changed now" : "changed files";
+  if (sourceHash !== undefined && m.sourceHash !== undefined && m.sourceHash !== sourceHash)
+    return "other sources of Meshproof (their hash differs)";
+  return undefined;
+}
+
+/**
+ * Throws `config-conflict` if a new measurement must not stand in a series with the earlier ones: another method,
+ * other sources, or, for its row, another setting, tuning or application.
+ */
+export function refuseMixture(
+  earlier: readonly CampaignMeasurement[],
+  measured: CampaignMeasurement,
+  newPart: string,
+): void {
+  const refuse = (what: string, was: unknown, is: unknown): never => {
+    throw new MeshproofError(
+      "config-conflict",
+      `${measured.campaign.row}: ${what} is ${JSON.stringify(is)}, in this series it is ${JSON.stringify(was)}`,
+      { remedy: `restore the earlier one, or begin a new part: ${newPart}` },
+    );
+  };
+  const [first] = earlier;
+  if (first !== undefined)
+    for (const key of ["method", "sourceHash"] as const)
+      if (first[key] !== measured[key]) refuse(key, first[key], measured[key]);
+  const same = earlier.find((m) => m.campaign.row === measured.campaign.row);
+  if (same === undefined) return;
+  for (const key of ["settingHash", "tuned", "application"] as const)
+    if (same[key] !== measured[key]) refuse(key, same[key], measured[key]);
+  // The hash covers it, with the kernel's minor version only.
+  if (measured.settingHash === undefined && JSON.stringify(same.setting) !== JSON.stringify(measured.setting))
+    refuse("setting", same.setting, measured.setting);
+}
