@@ -5,6 +5,7 @@ import { budgetsSchema, rigSchema } from "#harness/model/budgets.ts";
 import { type KindConfig, kindConfigSchema } from "#harness/model/lab-plan.ts";
 import { profileNames } from "#harness/model/profile.ts";
 import { suiteNameSchema } from "#harness/model/suite-name.ts";
+import { tunings } from "#harness/model/tuning.ts";
 import { pins } from "./pins.ts";
 import { readYaml, readYamlDocuments, validate } from "./yaml-file.ts";
 
@@ -47,6 +48,12 @@ const clusterSchema = z.strictObject({
 
 export const labFileSchema = z.strictObject({
   profile: z.enum(profileNames).default("default").describe("How the clusters are meshed."),
+  tuning: z
+    .enum(tunings)
+    .default("tuned")
+    .describe(
+      "Whether the lab adds as little as possible to what Cilium does, or has the defaults of Kubernetes and of Cilium's chart.",
+    ),
   clusters: z
     .array(clusterSchema)
     .min(2, "a mesh needs two clusters")

@@ -89,6 +89,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   const plan: KindLabPlan = {
     lab: options.lab,
     profile: options.profile ?? file.profile,
+    tuning: file.tuning,
     clusters,
     ...reasonOf(file, clusters),
     serviceType: options.serviceType ?? file.serviceType,

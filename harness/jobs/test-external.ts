@@ -116,6 +116,8 @@ async function testUnderLock(
   const plan: ExternalPlan = {
     lab,
     profile,
+    // Meshproof changes nothing of them.
+    tuning: "untuned",
     clusters: planned,
     serviceType: "LoadBalancer",
     networks: "shared",

@@ -15,6 +15,7 @@ import { meshCommand } from "#harness/lib/shell-quote.ts";
 import type { Artifacts, ImageSource } from "#harness/model/artifacts.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
+import { calibrate } from "#harness/platform/calibration.ts";
 import { networkGateway } from "#harness/platform/docker.ts";
 import { listDocker } from "#harness/platform/docker-listing.ts";
 import { thisProcess } from "#harness/platform/machine.ts";
@@ -143,7 +144,14 @@ async function bringUp(options: UpOptions, touched: { yet: boolean }): Promise<U
   await routeBetween(plan, artifacts.proberImage, signal);
   const times = await installMesh({ plan, artifacts, clusters, progress, signal });
   const { meshing, ...meshTimes } = times;
-  const whole: LabState = { ...state("up"), ...(meshing === undefined ? {} : { meshing }) };
+  const calibration = await progress.step("time a fixed task on this machine", () => calibrate(), {
+    expectMs: 3000,
+  });
+  const whole: LabState = {
+    ...state("up"),
+    ...(meshing === undefined ? {} : { meshing }),
+    calibration,
+  };
   await writeLabState(whole);
   return { state: whole, did, times: { ...meshTimes, kindMs, totalMs: monotonicMs() - startedMs } };
 }

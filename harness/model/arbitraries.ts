@@ -8,6 +8,7 @@ import type { KillMatrix } from "./kill-matrix.ts";
 import type { LabState } from "./lab-state.ts";
 import { affinities, boundaries, type Measurement } from "./measurement.ts";
 import type { RunRecord } from "./record.ts";
+import { tunings } from "./tuning.ts";
 import type { JournalEntry } from "./undo.ts";
 import { outcomes } from "./verdict.ts";
 
@@ -93,10 +94,19 @@ export const labState: fc.Arbitrary<LabState> = some(
     phase: fc.constantFrom("creating", "meshing", "up", "removing"),
     runId: text,
     createdAt: text,
-    plan: many(planned).map((clusters) => ({ ...plan, clusters })),
+    plan: fc
+      .tuple(many(planned), fc.constantFrom(...tunings))
+      .map(([clusters, tuning]) => ({ ...plan, clusters, tuning })),
     artifacts,
   },
-  { remover: some(pids, boot), meshing },
+  {
+    remover: some(pids, boot),
+    meshing,
+    calibration: fc.record({
+      medianMs: number,
+      runs: fc.array(fc.record({ cpuMs: number, requestsMs: number }), { minLength: 1, maxLength: 3 }),
+    }),
+  },
 );
 
 const kind = fc.constantFrom("service", "ciliumNode", "networkPolicy");

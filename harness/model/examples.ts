@@ -6,6 +6,7 @@ import type { History } from "./history.ts";
 import type { LabPlan, PlannedCluster, PlannedKindCluster } from "./lab-plan.ts";
 import type { LabState } from "./lab-state.ts";
 import { type Answers, type Disturbance, type Measurement, methodVersion } from "./measurement.ts";
+import type { SettingRecord } from "./setting.ts";
 
 /** Example records for unit tests: a test sets the fields that it needs and takes the others from here. */
 
@@ -78,6 +79,41 @@ export function exampleMeasurement(change: Partial<Measurement> = {}): Measureme
   };
 }
 
+/** The setting of a tuned lab. */
+export const exampleSettingRecord = (change: Partial<SettingRecord> = {}): SettingRecord => {
+  const cluster = {
+    cilium: "1.20.2",
+    kubernetes: "1.36.4",
+    controlPlanes: 1,
+    workers: 1,
+    kubeadm: { "etcd.unsafe-no-fsync": "true" },
+    values: { "hubble.enabled": false },
+  };
+  return {
+    tuning: "tuned",
+    realTime: { probers: true, backends: true },
+    machine: { cores: 2, memoryGiB: 24, kernel: "6.18" },
+    imageSource: "source",
+    components: { etcd: "v3.6.4" },
+    profile: "default",
+    serviceType: "LoadBalancer",
+    networks: "shared",
+    clusters: { east: cluster, west: cluster },
+    workload: {
+      application: "exits",
+      replicas: 2,
+      strategy: "Recreate",
+      graceSeconds: 2,
+      drainSeconds: 0,
+      containers: { echo: { readinessPeriodSeconds: 1, readinessFailures: 1, preStop: null } },
+    },
+    probeIntervalFactor: 1,
+    budgets: { probeEveryMs: 5 },
+    rig: { stallMs: 1000 },
+    ...change,
+  };
+};
+
 export const exampleCluster = (name: string, id: number): PlannedKindCluster => ({
   kind: "kind",
   name,
@@ -104,6 +140,7 @@ export function examplePlan(change: Partial<LabPlan> = {}): LabPlan {
   return {
     lab: "paper",
     profile: "default",
+    tuning: "tuned",
     clusters: [exampleCluster("east", 1), exampleCluster("west", 2)],
     serviceType: "LoadBalancer",
     networks: "shared",

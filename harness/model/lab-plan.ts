@@ -3,6 +3,7 @@ import type { Infer } from "#harness/lib/records.ts";
 import { budgetsSchema, rigSchema } from "./budgets.ts";
 import { profileNames } from "./profile.ts";
 import { suiteNameSchema } from "./suite-name.ts";
+import { tunings } from "./tuning.ts";
 
 /** The parts of a kind Config file that Meshproof reads; the rest is passed to kind unchanged. */
 export const kindConfigSchema = z.looseObject({
@@ -65,6 +66,8 @@ export type PlannedCluster = PlannedKindCluster | PlannedExternalCluster;
 export const labPlanSchema = z.object({
   lab: z.string(),
   profile: z.enum(profileNames),
+  /** Labs of earlier versions have no such key, and were tuned. */
+  tuning: z.enum(tunings).default("tuned"),
   clusters: z.array(z.discriminatedUnion("kind", [plannedKindClusterSchema, plannedExternalClusterSchema])),
   /** Why the lab file names another Cilium version than the default. */
   ciliumReason: z.string().exactOptional(),

@@ -10,6 +10,14 @@ import {
 import { meshingSchema } from "./meshing.ts";
 import { processMarkSchema } from "./process-mark.ts";
 
+const calibrationSchema = z.object({
+  /** Of the whole task. */
+  medianMs: z.number(),
+  runs: z.array(z.object({ cpuMs: z.number(), requestsMs: z.number() })).min(1),
+});
+/** The time of a fixed task on the lab's machine, when the lab had just been created. */
+export type Calibration = Infer<typeof calibrationSchema>;
+
 // Unknown keys are dropped: earlier versions also stored the times and images of builds from source.
 const labStateSchema = z.object({
   version: z.literal(3),
@@ -25,6 +33,8 @@ const labStateSchema = z.object({
   plan: labPlanSchema,
   artifacts: artifactsSchema,
   meshing: meshingSchema.exactOptional(),
+  /** Labs of earlier versions have none. */
+  calibration: calibrationSchema.exactOptional(),
 });
 /** The persistent state of a lab, written before the step that `phase` names. */
 export type LabState = Infer<typeof labStateSchema>;

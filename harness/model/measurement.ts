@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+import { applications } from "./application.ts";
+import { settingRecordSchema } from "./setting.ts";
 
 export const affinities = ["local", "remote", "none"] as const;
 export type Affinity = (typeof affinities)[number];
@@ -138,8 +140,9 @@ const phases = z.object({
 });
 export type Phases = Infer<typeof phases>;
 
-export const applications = ["exits", "drains", "killed"] as const;
-export type Application = (typeof applications)[number];
+/** `no git`: nothing says whether it was changed. */
+export const sourceTrees = ["clean", "changed", "no git"] as const;
+export type SourceTree = (typeof sourceTrees)[number];
 
 export const settingSchema = z
   .object({
@@ -150,7 +153,7 @@ export const settingSchema = z
     imageSource: z.string(),
   })
   .describe(
-    "What figures depend on besides the scenario. Only measurements with equal settings are compared.",
+    "The main points of what figures depend on besides the scenario, for tables; `settingRecord` has all of it.",
   );
 export type Setting = Infer<typeof settingSchema>;
 
@@ -197,7 +200,14 @@ export const measurementSchema = z.object({
     .string()
     .exactOptional()
     .describe("Hash of everything of the lab and the machine that can change a figure."),
+  settingRecord: settingRecordSchema
+    .exactOptional()
+    .describe("What `settingHash` is the hash of, so that two settings can be compared by name."),
   sourceHash: z.string().exactOptional().describe("Hash of the sources that can affect the measurement."),
+  sourceTree: z
+    .enum(sourceTrees)
+    .exactOptional()
+    .describe("Whether those sources, and what they are built with, are as committed."),
   tuned: z.boolean().exactOptional().describe("Whether the lab has Meshproof's tuning."),
   application: z
     .enum(applications)

@@ -1,3 +1,5 @@
+import type { Tuning } from "#harness/model/tuning.ts";
+
 /** clustermesh-apiserver's port with each kind of service; the NodePort is the chart's default. */
 export const apiserverPort = { LoadBalancer: 2379, NodePort: 32379 } as const;
 
@@ -6,6 +8,7 @@ export const apiserverPort = { LoadBalancer: 2379, NodePort: 32379 } as const;
  * because raised ones would hide what the suites measure.
  */
 export function baseValues(of: {
+  readonly tuning: Tuning;
   readonly cluster: { readonly name: string; readonly id: number };
   /** The node whose API server agents connect to before the Kubernetes service works. */
   readonly controlPlane: string;
@@ -20,8 +23,10 @@ export function baseValues(of: {
     tunnelProtocol: "vxlan",
     // Probes the health matrix every 22 s instead of every 132 s (four nodes), because tests wait for a fresh one.
     connectivityProbeFrequencyRatio: 0,
-    // During a failover Hubble's work for new connections took half a core of two, which would distort figures.
-    hubble: { enabled: false },
+    // During a failover Hubble's work for new connections took half a core of two, which would distort figures. An
+    // untuned lab has it as in the chart, without relay and UI, whose images are not built.
+    hubble:
+      of.tuning === "tuned" ? { enabled: false } : { relay: { enabled: false }, ui: { enabled: false } },
     // The chart signs its certificates itself, because certgen's image is not built.
     clustermesh: { apiserver: { tls: { auto: { method: "helm" } } } },
     // No Envoy: L7 rules are reported as unsupported.

@@ -90,6 +90,8 @@ export class MeshInstaller {
     const planned = this.planned(cluster);
     const artifacts = found(this.#artifacts.clusters[cluster.name], `artifact of cluster ${cluster.name}`);
     const { name: controlPlane } = await cluster.controlPlane();
+    const { tuning } = this.plan;
+    const base = baseValues({ tuning, cluster: { name: cluster.name, id: cluster.id }, controlPlane });
     await installCilium({
       helm: this.#artifacts.tools.helm,
       kubeconfig: cluster.kubeconfig,
@@ -99,7 +101,7 @@ export class MeshInstaller {
         artifacts.imageValues,
         await clustersetNames(cluster, planned.values),
         planned.values,
-      ].reduce(mergeValues, baseValues({ cluster: { name: cluster.name, id: cluster.id }, controlPlane })),
+      ].reduce(mergeValues, base),
       signal: this.signal,
     });
   }

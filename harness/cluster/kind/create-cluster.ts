@@ -8,33 +8,11 @@ import { corednsLabel, execIn, imageLabel } from "#harness/platform/docker.ts";
 import { writeAtomic } from "#harness/platform/paths.ts";
 import { kindNameOf, kubeconfigOf, labDir } from "#harness/state/lab.ts";
 import type { KindNode } from "./kind-node.ts";
+import { kubeadmPatches } from "./kubeadm.ts";
 import { kubeletSettingsHere } from "./kubelet.ts";
 
 interface KindPatches {
   readonly kubeadmConfigPatches?: readonly string[];
-}
-
-/**
- * Two changes to kubeadm's control plane, without which a small machine has outages of seconds that would be
- * attributed to Cilium. First, the EndpointSlice controller reads a stale cache if a second backend ends within
- * milliseconds of the first, and then retries after 1 s, 2 s and 4 s (endpointslice_controller.go: "informer cache is
- * out of date"); so it batches changes for 100 ms. Second, etcd waits for the host's disk at every write; a lab need
- * not survive a crash of its host, so it does not.
- */
-function kubeadmPatches(coredns: string | undefined): string[] {
-  return (["v1beta3", "v1beta4"] as const).map((version) => {
-    // From v1beta4 on, flags are a list.
-    const extraArgs = (name: string, value: string) => ({
-      extraArgs: version === "v1beta3" ? { [name]: value } : [{ name, value }],
-    });
-    return toYaml({
-      apiVersion: `kubeadm.k8s.io/${version}`,
-      kind: "ClusterConfiguration",
-      etcd: { local: extraArgs("unsafe-no-fsync", "true") },
-      controllerManager: extraArgs("endpointslice-updates-batch-period", "100ms"),
-      ...(coredns === undefined ? {} : { dns: { imageTag: coredns } }),
-    });
-  });
 }
 
 const kubeletConfiguration = { apiVersion: "kubelet.config.k8s.io/v1beta1", kind: "KubeletConfiguration" };
@@ -72,7 +50,7 @@ export async function createKindCluster(
     ...cluster.kindConfig,
     ...patches,
     kubeadmConfigPatches: [
-      ...kubeadmPatches((await imageLabel(artifacts.nodeImage, corednsLabel)) || undefined),
+      ...kubeadmPatches(plan.tuning, (await imageLabel(artifacts.nodeImage, corednsLabel)) || undefined),
       ...(kubelet === undefined ? [] : [toYaml({ ...kubeletConfiguration, ...kubelet.settings })]),
       ...((cluster.kindConfig as KindPatches).kubeadmConfigPatches ?? []),
     ],

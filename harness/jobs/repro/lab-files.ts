@@ -11,7 +11,9 @@ type Cluster = Pick<PlannedKindCluster, "name" | "id" | "kubernetes" | "cilium" 
 
 /** The contents of a lab file; the rest has defaults. */
 export type LabSource = Pick<LabPlan, "profile" | "serviceType" | "suites"> &
-  Partial<Pick<LabPlan, "networks" | "budgets" | "rig">> & { readonly clusters: readonly Cluster[] };
+  Partial<Pick<LabPlan, "tuning" | "networks" | "budgets" | "rig">> & {
+    readonly clusters: readonly Cluster[];
+  };
 
 /** Without anchors, because users edit these files. */
 const plain = { aliasDuplicateObjects: false };
@@ -24,10 +26,11 @@ export function labFiles({ clusters, ...lab }: LabSource): Record<string, string
     if (c.manifests !== undefined)
       files[`${c.name}.manifests.yaml`] = c.manifests.map((m) => toYaml(m, plain)).join("---\n");
   }
-  const { profile, serviceType, suites, networks, budgets, rig } = lab;
+  const { profile, tuning, serviceType, suites, networks, budgets, rig } = lab;
   files["lab.yaml"] = `# Build it with \`up --lab-file\`; you may edit it.\n${toYaml(
     {
       profile,
+      ...(tuning === undefined ? {} : { tuning }),
       serviceType,
       suites,
       ...(networks === undefined ? {} : { networks }),

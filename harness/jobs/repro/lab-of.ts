@@ -73,7 +73,7 @@ const labsOwn: Readonly<Record<string, string>> = {
   securityContext: "the lab's agents are privileged",
   operator: "one replica",
   envoy: "no Envoy in a lab",
-  hubble: "off in every lab, because it adds load",
+  hubble: "off in a tuned lab, because it adds load",
   l2announcements: "on in every lab",
   externalIPs: "on in every lab",
   connectivityProbeFrequencyRatio: "0: the health matrix is probed more often",
