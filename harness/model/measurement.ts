@@ -165,10 +165,7 @@ const campaignStampSchema = z
     row: z.string(),
     run: z.number().int().positive().describe("Which run of its row, counted from one."),
     lab: z.number().int().positive().describe("Which lab of the campaign, counted from one."),
-    commit: z
-      .string()
-      .exactOptional()
-      .describe("The commit that measured; `-dirty` at its end if files were changed."),
+    commit: z.string().exactOptional().describe("The commit that was checked out; see `sourceTree` too."),
   })
   .describe("The place of a measurement in the campaign (`measure PLAN`) that made it.");
 export type CampaignStamp = Infer<typeof campaignStampSchema>;

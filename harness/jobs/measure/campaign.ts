@@ -3,6 +3,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { given } from "#harness/lib/given.ts";
 import type { LossRecord } from "#harness/model/loss-record.ts";
 import type { CampaignStamp, Measurement } from "#harness/model/measurement.ts";
+import type { Source } from "#harness/platform/source.ts";
 import type { CampaignFiles, CampaignMeasurement } from "./campaign-files.ts";
 import { batchesMs, type Durations, durationsOf, labsMs, roughly } from "./estimate.ts";
 import { refuseMixture } from "./mixture.ts";
@@ -53,6 +54,7 @@ export interface World {
 
 export interface Campaign {
   readonly stamp: Pick<CampaignStamp, "name" | "part" | "plan" | "commit">;
+  readonly source: Source;
   readonly seed: number;
   readonly rows: readonly ResolvedRow[];
   readonly schedule: readonly ScheduledLab[];
@@ -241,6 +243,8 @@ class CampaignWork {
         ...measurement,
         outcome,
         lab: measurement.lab ?? lab.id,
+        sourceHash: measurement.sourceHash ?? campaign.source.hash,
+        sourceTree: measurement.sourceTree ?? campaign.source.tree,
         seed: campaign.seed,
         campaign: { ...campaign.stamp, row: run.row, run: run.run, lab: lab.number },
       };
