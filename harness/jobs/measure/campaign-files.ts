@@ -41,19 +41,29 @@ export class CampaignFiles {
   readonly #measurements: CampaignMeasurement[];
   readonly #entries: CampaignEntry[];
 
-  /** Cuts what a killed command left incomplete. Throws `config-invalid` for anything else that cannot be read. */
+  /** Without changing anything: another command may be measuring. Throws `config-invalid` for what cannot be read. */
+  static read(folder: string): CampaignFiles {
+    return new CampaignFiles(folder, () => {
+      throw new Error("these files were opened for reading");
+    });
+  }
+
+  /** For measuring, under the campaign's lock: cuts what a killed command left incomplete. */
   static open(folder: string, append: AppendLine = appendLine): CampaignFiles {
     mkdirSync(folder, { recursive: true });
-    return new CampaignFiles(folder, append);
+    for (const name of [seriesFile, lossesFile, journalFile]) cutTornLine(join(folder, name));
+    const files = new CampaignFiles(folder, append);
+    files.#cutOrphan();
+    return files;
   }
 
   private constructor(folder: string, append: AppendLine) {
     this.folder = folder;
     this.#append = append;
-    for (const name of [seriesFile, lossesFile, journalFile]) cutTornLine(join(folder, name));
-    this.#measurements = readSeries(this.#path(seriesFile)).map((m, i) => stamped(m, this.#path(seriesFile), i));
+    this.#measurements = readSeries(this.#path(seriesFile)).map((m, i) =>
+      stamped(m, this.#path(seriesFile), i),
+    );
     refuseTwice(this.#measurements, this.#path(seriesFile));
-    this.#cutOrphan();
     this.#entries = readLines(this.#path(journalFile), campaignEntryFormat, "a campaign's journal");
   }
 
@@ -111,7 +121,8 @@ export class CampaignFiles {
   #cutOrphan(): void {
     const path = this.#path(lossesFile);
     const last = readLines(path, lossRecordFormat, "loss records").at(-1);
-    if (last === undefined || this.#measurements.some((m) => m.runId === last.runId && m.at === last.at)) return;
+    if (last === undefined || this.#measurements.some((m) => m.runId === last.runId && m.at === last.at))
+      return;
     const bytes = readFileSync(path);
     truncateSync(path, bytes.lastIndexOf("\n", bytes.length - 2) + 1);
   }
@@ -125,10 +136,12 @@ function cutTornLine(path: string): void {
   if (end < size) truncateSync(path, end);
 }
 
+/** The complete lines of a file. */
 function readLines<T>(path: string, format: RecordFormat<T>, what: string): T[] {
   if (statSync(path, { throwIfNoEntry: false }) === undefined) return [];
   return readUserFile(path, what)
     .split("\n")
+    .slice(0, -1)
     .flatMap((line, i) =>
       line === ""
         ? []

@@ -70,6 +70,8 @@ export interface CampaignRun {
   readonly meshproof: string;
   /** `--limit`: nothing is begun after this time on the monotonic clock. */
   readonly untilMs?: number;
+  /** The clock of the limit: the monotonic one, except in unit tests. */
+  readonly nowMs?: () => number;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -151,8 +153,8 @@ class CampaignWork {
   }
 
   isOver(neededMs: number): boolean {
-    const { untilMs } = this.#run;
-    return untilMs !== undefined && monotonicMs() + neededMs > untilMs;
+    const { untilMs, nowMs = monotonicMs } = this.#run;
+    return untilMs !== undefined && nowMs() + neededMs > untilMs;
   }
 
   outlook(): string {
@@ -169,7 +171,8 @@ class CampaignWork {
     const again = onlyRuns(
       visit.batches,
       (run) =>
-        !done.has(keyOf(run)) && (failedAttempts.get(keyOf(run)) ?? 0) < Math.min(2, this.#run.campaign.attempts),
+        !done.has(keyOf(run)) &&
+        (failedAttempts.get(keyOf(run)) ?? 0) < Math.min(2, this.#run.campaign.attempts),
     );
     if (again.length === 0) return;
     this.#run.say(`${runsIn(again)} runs of this lab gave no figure that counts: repeated once in it`);
@@ -261,7 +264,11 @@ class CampaignWork {
   #note(
     { row, run }: ScheduledRun,
     lab: number,
-    { outcome, ms, reasons }: {
+    {
+      outcome,
+      ms,
+      reasons,
+    }: {
       readonly outcome: "pass" | "fail" | "unknown" | "no figure";
       readonly ms: number;
       readonly reasons: readonly string[];
@@ -275,10 +282,13 @@ class CampaignWork {
       run,
       outcome,
       ms: Math.round(ms),
-      ...(reasons.length === 0 ? {} : { reasons: [...reasons] }),
+      ...(reasons.length === 0 ? {} : { reasons: reasons.map(firstLine) }),
     });
   }
 }
+
+/** Whole messages are in the report of the run. */
+const firstLine = (text: string): string => (text.split("\n")[0] ?? "").slice(0, 300);
 
 /** Throws `value-missing` if a test measured something else than its row says. */
 function requireRow(m: CampaignMeasurement, rows: readonly ResolvedRow[]): void {

@@ -43,8 +43,7 @@ export const batchesMs = (batches: readonly Batch[], { setUpMs, runMs }: Duratio
 /** The time that some labs take, with their creation and removal. */
 export const labsMs = (labs: readonly ScheduledLab[], durations: Durations): number =>
   labs.reduce(
-    (sum, { batches }) =>
-      sum + durations.labMs + batchesMs(batches, durations) + durations.removalMs,
+    (sum, { batches }) => sum + durations.labMs + batchesMs(batches, durations) + durations.removalMs,
     0,
   );
 

@@ -1,9 +1,6 @@
+import { mkdir } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
-import {
-  type CampaignPlan,
-  campaignName,
-  readCampaignPlan,
-} from "#harness/config/campaign-plan.ts";
+import { type CampaignPlan, campaignName, readCampaignPlan } from "#harness/config/campaign-plan.ts";
 import { planLab } from "#harness/config/plan.ts";
 import type { ImageOptions } from "#harness/images/options.ts";
 import { hashOf } from "#harness/lib/canonical-json.ts";
@@ -29,7 +26,13 @@ import { scheduleOf } from "./schedule.ts";
 import { type CampaignSummary, summaryOf } from "./summary.ts";
 import { resolveRows } from "./titles.ts";
 
-export { type CampaignSummary, campaignLines, exitCodeOfCampaign, scheduleLines, summaryOf } from "./summary.ts";
+export {
+  type CampaignSummary,
+  campaignLines,
+  exitCodeOfCampaign,
+  scheduleLines,
+  summaryOf,
+} from "./summary.ts";
 
 export interface PrepareOptions {
   readonly file: string;
@@ -54,7 +57,10 @@ export interface PreparedCampaign {
 export async function prepareCampaign(options: PrepareOptions): Promise<PreparedCampaign> {
   const { file, lab, part } = options;
   if (part !== undefined && !campaignName.safeParse(part).success)
-    throw new MeshproofError("usage", `--part ${part} is not a name: lower-case letters, digits, '-' and '.'`);
+    throw new MeshproofError(
+      "usage",
+      `--part ${part} is not a name: lower-case letters, digits, '-' and '.'`,
+    );
   const plan = await readCampaignPlan(file);
   const plans = new Map<string, KindLabPlan>();
   for (const [name, { labFile, cilium, kubernetes }] of Object.entries(plan.settings)) {
@@ -79,13 +85,20 @@ export async function prepareCampaign(options: PrepareOptions): Promise<Prepared
     attempts: plan.attempts,
     newPart: `\`${meshCommand("measure", file, "--part", "NAME")}\``,
   };
-  const files = CampaignFiles.open(folderOf(plan.name, part));
-  const series = join(files.folder, seriesFile);
-  refuseOtherPart(files.measurements, { plan: campaign.stamp.plan, source }, { ...campaign, series });
+  const files = CampaignFiles.read(folderOf(plan.name, part));
+  requireSamePart(campaign, files);
   return { campaign, files, plan, plans, suites };
 }
 
-const listOf = <T>(value: T | undefined): readonly T[] | undefined => (value === undefined ? undefined : [value]);
+function requireSamePart(
+  { stamp, source, newPart }: Campaign,
+  { measurements, folder }: CampaignFiles,
+): void {
+  refuseOtherPart(measurements, { plan: stamp.plan, source }, { series: join(folder, seriesFile), newPart });
+}
+
+const listOf = <T>(value: T | undefined): readonly T[] | undefined =>
+  value === undefined ? undefined : [value];
 
 const folderOf = (name: string, part: string | undefined): string =>
   join(reportsDir(), "campaigns", name, ...(part === undefined ? [] : [part]));
@@ -134,6 +147,9 @@ export async function measureCampaign(options: MeasureOptions): Promise<Campaign
   });
   // Read again under the lock: the command that held it may have measured meanwhile.
   const files = CampaignFiles.open(folder);
+  requireSamePart(campaign, files);
+  const reports = join(reportsDir(), newRunId(), "runs");
+  await mkdir(reports, { recursive: true });
   const world = labWorld({
     plans,
     labWords: (setting) => labWords(plan.settings[setting]),
@@ -141,7 +157,7 @@ export async function measureCampaign(options: MeasureOptions): Promise<Campaign
     suites,
     images: options.images,
     setup: options.setup,
-    reportsDir: join(reportsDir(), newRunId(), "runs"),
+    reportsDir: reports,
     command: options.command,
     progress: options.progress,
     say,

@@ -22,7 +22,7 @@ import { testLab } from "../test.ts";
 import type { FreshLab, RunResult, World } from "./campaign.ts";
 import { lossRecordOf } from "./loss-record-of.ts";
 import { type Batch, keyOf, type ScheduledRun } from "./schedule.ts";
-import { pickTitles, type PickedTitles, type ResolvedRow } from "./titles.ts";
+import { type PickedTitles, pickTitles, type ResolvedRow } from "./titles.ts";
 
 export interface LabWorldOptions {
   /** The plan of every setting's labs; all have the same name. */

@@ -75,6 +75,7 @@ function settingsOf(was: CampaignMeasurement, is: CampaignMeasurement): [unknown
   if (was.settingRecord === undefined || is.settingRecord === undefined)
     return [was.settingHash, is.settingHash];
   const differences = differingSettings(was.settingRecord, is.settingRecord);
-  const side = (i: 0 | 1) => Object.fromEntries(differences.map(({ key, values }) => [key, values[i] ?? null]));
+  const side = (i: 0 | 1) =>
+    Object.fromEntries(differences.map(({ key, values }) => [key, values[i] ?? null]));
   return [side(0), side(1)];
 }

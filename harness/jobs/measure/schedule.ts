@@ -53,7 +53,10 @@ export function scheduleOf(
   const nextSeed = (): number => Math.floor(random() * 2 ** 32);
   const shuffle = <T>(items: readonly T[]): T[] => shuffled(items, nextSeed());
   const labs = [...Map.groupBy(rows, (row) => row.setting)].flatMap(([setting, own]) =>
-    spread(own, shuffle, random).map((runs) => ({ setting, batches: batchesOf(runs, runsPerSetUp, shuffle) })),
+    spread(own, shuffle, random).map((runs) => ({
+      setting,
+      batches: batchesOf(runs, runsPerSetUp, shuffle),
+    })),
   );
   return shuffle(labs).map((lab, i) => ({ lab: i + 1, ...lab }));
 }

@@ -1,5 +1,5 @@
-import { MeshproofError } from "#harness/lib/errors.ts";
 import { type CampaignPlan, type CampaignRow, rowName, settingOfRow } from "#harness/config/campaign-plan.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { withoutCount } from "#harness/testkit/selection.ts";
 import type { ListedSuite } from "#harness/testkit/suite-list.ts";
 import type { Batch, ScheduledRun, ScheduleRow } from "./schedule.ts";
@@ -29,7 +29,11 @@ function titlesIn(suite: ListedSuite, row: CampaignRow, clusters: readonly strin
  */
 export function resolveRows(
   plan: CampaignPlan,
-  { file, suites, clustersOf }: {
+  {
+    file,
+    suites,
+    clustersOf,
+  }: {
     readonly file: string;
     readonly suites: readonly ListedSuite[];
     /** The names of a setting's clusters. */
