@@ -1,7 +1,8 @@
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import type { Infer } from "#harness/lib/records.ts";
-import { affinities, applications } from "#harness/model/measurement.ts";
+import { applications } from "#harness/model/application.ts";
+import { affinities } from "#harness/model/measurement.ts";
 import { suiteNameSchema } from "#harness/model/suite-name.ts";
 import { readYaml, validate } from "./yaml-file.ts";
 
