@@ -19,6 +19,8 @@ vi.mock("#harness/jobs/probe.ts", () => ({
       sent: 200,
       lost: 2,
       lossOutcomes: { timeout: 2 },
+      lostTimeMs: 15,
+      bursts: 1,
       outageMs: 15,
       longestGapMs: 20,
       servedBy: { "echo-a": 98, "echo-b": 100 },

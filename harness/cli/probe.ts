@@ -50,13 +50,13 @@ export const probe = defineCommand({
 });
 
 async function probeLines(result: ProbeResult): Promise<string[]> {
-  const { describeLosses } = await import("#harness/judge/failover.ts");
+  const { describeLosses } = await import("#harness/judge/losses.ts");
   const { formatMs } = await import("#harness/lib/clock.ts");
-  const { sent, lost, lossOutcomes, outageMs, longestGapMs, servedBy, prober } = result;
+  const { sent, lost, lossOutcomes, lostTimeMs, bursts, longestGapMs, servedBy, prober } = result;
   const most = Object.entries(servedBy).sort(([, a], [, b]) => b - a);
   return [
     `${sent} requests, ${lost} lost${lost === 0 ? "" : ` (${describeLosses(lossOutcomes)})`}`,
-    `outage ${formatMs(outageMs)}, longest gap between two answers ${formatMs(longestGapMs)}`,
+    `lost time ${formatMs(lostTimeMs)} in ${bursts} burst${bursts === 1 ? "" : "s"}, longest gap ${formatMs(longestGapMs)}`,
     ...most.map(([pod, n]) => `  ${String(n).padStart(6)} ${pod}`),
     `the prober: 99 % of requests at most ${prober.latenessP99Ms.toFixed(1)} ms late, ${prober.controlLost} of ${prober.controlSent} control requests lost, ${(prober.cpuShare * 100).toFixed(0)} % of a core`,
   ];

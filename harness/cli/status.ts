@@ -31,12 +31,13 @@ export const status = defineCommand({
 });
 
 function statusLines(
-  { lab, mesh, imageSource, ciliumCli, certification, clusters }: LabStatus,
+  { lab, mesh, imageSource, tuning, calibrationMs, ciliumCli, certification, clusters }: LabStatus,
   kubectlOf: (cluster: LabStatus["clusters"][number]) => string,
 ): string[] {
   const connected = mesh.connected ? "every agent connected" : "NOT every agent connected";
   return [
     `lab ${lab}, profile ${mesh.profile}, images from ${imageSource}, clustermesh-apiserver as ${mesh.serviceType}, ${connected}`,
+    `${tuning}; calibration task: ${calibrationMs === undefined ? "not measured" : `${calibrationMs.toFixed(0)} ms`}`,
     ...(ciliumCli === undefined ? [] : [ciliumCliLine(ciliumCli)]),
     ...(certification === undefined ? [] : [certification]),
     ...clusters.flatMap((c) => [

@@ -53,6 +53,7 @@ describe("the default lab", () => {
     "endpointslice-east.yaml",
     "endpointslice-both.yaml",
     "endpointslice-only.yaml",
+    "untuned.yaml",
   ])("the other labs are valid too: %s", async (name) => {
     const labFile = join(labFileOf("default"), "..", name);
     expect((await planLab({ lab: "x", labFile })).clusters).toHaveLength(2);
@@ -82,6 +83,17 @@ describe("the default lab", () => {
     expect((await planLab({ lab: "x", labFile })).ciliumReason).toBe("the CLI");
     const other = await planLab({ lab: "x", labFile, cilium: ["east=1.19.4"] });
     expect(other).not.toHaveProperty("ciliumReason");
+  });
+
+  test("a lab is tuned unless its lab file says otherwise; untuned.yaml is the default lab but for that", async () => {
+    const tuned = await planLab({ lab: "x" });
+    const labFile = join(labFileOf("default"), "../untuned.yaml");
+    expect(tuned.tuning).toBe("tuned");
+    expect(await planLab({ lab: "x", labFile })).toEqual({ ...tuned, tuning: "untuned" });
+    const wrong = await labWith({ lab: (text) => `${text}\ntuning: fast\n` });
+    await expect(planLab({ lab: "x", labFile: wrong })).rejects.toThrow(
+      expect.objectContaining({ code: "config-invalid", message: expect.stringContaining("tuning") }),
+    );
   });
 
   test("a dual-stack cluster has an IPv4 and an IPv6 pod CIDR", async () => {

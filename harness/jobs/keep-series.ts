@@ -1,4 +1,5 @@
 import { messageOf } from "#harness/lib/errors.ts";
+import { copyLosses } from "#harness/measure/loss-files.ts";
 import { appendToSeries, correctSeries } from "#harness/measure/series.ts";
 import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
 
@@ -15,16 +16,20 @@ export function correctSpoiled(series: string, runId: string, suites: readonly S
   );
 }
 
-/** Adds it as soon as it is judged, so that a run interrupted later does not lose it. */
+/**
+ * Adds it, and its loss record beside the series, as soon as it is judged, so that a run interrupted later does not
+ * lose it.
+ */
 export function keepInSeries(
   series: string,
   { name, notes, outcome }: TestRecord,
-  say: (line: string) => void,
+  { dir, say }: { readonly dir: string; readonly say: (line: string) => void },
 ): void {
   if (notes.measurement === undefined) return;
   if (outcome !== "pass" && outcome !== "fail" && outcome !== "unknown") return;
   try {
     appendToSeries(series, { ...notes.measurement, outcome });
+    copyLosses(dir, notes.measurement, series);
   } catch (error) {
     say(`  the measurement of ${name} was not added to ${series}: ${messageOf(error)}`);
   }

@@ -4,6 +4,8 @@ import { killMatrix } from "#harness/judge/kill-matrix.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
+import { lossesFile } from "#harness/measure/loss-files.ts";
+import { wholeLines } from "#harness/measure/series.ts";
 import type { KillMatrix } from "#harness/model/kill-matrix.ts";
 import {
   countsAsFailure,
@@ -14,6 +16,7 @@ import {
   totalsOf,
 } from "#harness/model/record.ts";
 import type { Outcome } from "#harness/model/verdict.ts";
+import { appendToReport } from "#harness/platform/report-files.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { proofExitCode, proofLines, writeProof } from "./proof.ts";
@@ -38,12 +41,18 @@ export async function mergeReports(
           if ((error as { code?: unknown }).code !== "ENOENT") throw error;
         },
       );
+  await mergeLosses(dirs, dir);
   const { killMatrix: matrix } = record;
   if (matrix !== undefined) await writeProof(dir, { schema: 1, faults: matrix.faults, cells: matrix.cells });
   await writeReport(dir, record);
   for (const line of matrix === undefined ? [] : proofLines(matrix)) say(line);
   for (const shard of missingShards(runs)) say(`missing: ${missingLine(shard)}`);
   return { record, dir };
+}
+
+async function mergeLosses(dirs: readonly string[], to: string): Promise<void> {
+  for (const from of dirs)
+    for (const line of wholeLines(lossesFile(from))) await appendToReport(lossesFile(to), `${line}\n`);
 }
 
 /** `latest` beside the runs of the faults: every shard has its own. */

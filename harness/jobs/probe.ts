@@ -39,7 +39,12 @@ export interface ProbeResult {
   readonly sent: number;
   readonly lost: number;
   readonly lossOutcomes: Readonly<Record<string, number>>;
+  /** Sum of the gaps. */
+  readonly lostTimeMs: number;
+  readonly bursts: number;
+  /** From the first gap to the last one. */
   readonly outageMs: number;
+  /** The longest gap between two good answers with a loss between them. */
   readonly longestGapMs: number;
   /** Good answers by pod, `?` where an answer named none. */
   readonly servedBy: Readonly<Record<string, number>>;
@@ -99,8 +104,8 @@ export async function probeByHand(options: ProbeByHandOptions): Promise<ProbeRes
 }
 
 function figuresOf(history: History): Omit<ProbeResult, "from" | "target" | "interrupted"> {
-  const facts = failoverFacts(history, { stableMs: 1000, sinceMs: 0 });
-  const { sent, lost, lossOutcomes, outageMs, longestGapMs } = facts;
+  const facts = failoverFacts(history, { sinceMs: 0 });
+  const { sent, lost, lossOutcomes, lostTimeMs, bursts, outageMs, longestGapMs } = facts;
   const { latenessP99Ms, controlSent, controlLost, cpuShare } = facts;
   const servedBy = new Map<string, number>();
   for (const s of history.samples)
@@ -109,6 +114,8 @@ function figuresOf(history: History): Omit<ProbeResult, "from" | "target" | "int
     sent,
     lost,
     lossOutcomes,
+    lostTimeMs,
+    bursts,
     outageMs,
     longestGapMs,
     servedBy: Object.fromEntries(servedBy),

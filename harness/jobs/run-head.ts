@@ -46,9 +46,10 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
         const [agent] = await agentsOf(c, options.signal);
         const cilium = agent === undefined ? own.ciliumVersion : await agent.version();
         const kubernetes = await c.kube.version();
-        const { ciliumReason } = state.plan;
+        const { ciliumReason, tuning } = state.plan;
         const notes = [
           ...(await notesOf(c, cilium, kubernetes)),
+          ...(tuning === "tuned" || c.kind === "external" ? [] : [untunedNote]),
           ...(ciliumReason === undefined ? [] : [`Cilium ${cilium}: ${ciliumReason}`]),
         ];
         return {
@@ -70,6 +71,8 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
     budgets: state.plan.budgets,
   };
 }
+
+const untunedNote = "untuned: the defaults of Kubernetes and of Cilium's chart";
 
 /** What sets a cluster apart from one that upstream tests. */
 async function notesOf(cluster: Cluster, cilium: string, reported: string): Promise<string[]> {

@@ -2,12 +2,16 @@ import { type Agent, agentsOf } from "#harness/cilium/agent/agent.ts";
 import { clusterOf } from "#harness/cluster/cluster.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { CiliumCliArtifact } from "#harness/model/artifacts.ts";
+import type { Tuning } from "#harness/model/tuning.ts";
 import { certificationOf } from "#harness/state/certification-journal.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
 export interface LabStatus {
   readonly lab: string;
   readonly imageSource: string;
+  readonly tuning: Tuning;
+  /** Time of the calibration task when the lab was created; labs of earlier versions have none. */
+  readonly calibrationMs?: number;
   /** With profile cli: the Cilium CLI of this lab, or why it has none. */
   readonly ciliumCli?: CiliumCliArtifact;
   /** The phase in which a certification is, or was interrupted. */
@@ -84,6 +88,8 @@ export async function labStatus(lab: string, signal: AbortSignal): Promise<LabSt
   return {
     lab,
     imageSource: state.artifacts.source,
+    tuning: state.plan.tuning,
+    ...(state.calibration === undefined ? {} : { calibrationMs: state.calibration.medianMs }),
     ...(state.artifacts.ciliumCli === undefined ? {} : { ciliumCli: state.artifacts.ciliumCli }),
     ...(certification === undefined ? {} : { certification }),
     mesh: {

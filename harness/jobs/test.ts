@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { faultNamed } from "#harness/faults/index.ts";
-import { disturbances } from "#harness/judge/host.ts";
+import { disturbances, unsampled } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
@@ -294,12 +294,13 @@ function reporterOf(
       ),
       ...(series === undefined
         ? []
-        : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, options.say) }]),
+        : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, { dir, say: options.say }) }]),
       ...(options.outputs?.(() => failed.abort()) ?? []),
     ],
     interrupted: () => options.signal.aborted || failed.signal.aborted,
     verdict,
     disturbances: (sinceMs, untilMs) => disturbances(watch.samples, mesh.state.plan.rig, sinceMs, untilMs),
+    unsampled: (sinceMs, untilMs) => unsampled(watch.samples, mesh.state.plan.rig, sinceMs, untilMs),
   });
 }
 

@@ -5,7 +5,7 @@ import { failedBecause, unknownBecause, type Verdict } from "#harness/model/verd
 export interface BaselineLimits {
   /** With fewer recorded runs of the same scenario there is no verdict. */
   readonly runs: number;
-  /** The outage may be this many times the baseline's p95. */
+  /** The lost time may be this many times the baseline's p95. */
   readonly factor: number;
 }
 
@@ -29,17 +29,17 @@ export function judgeByBaseline(
   limits: BaselineLimits,
 ): Verdict {
   const what = `${measured.scenario}, affinity ${measured.affinity}, target cluster ${measured.struck}`;
-  const outages = recorded
+  const lostTimes = recorded
     .filter((r) => r.outcome !== "unknown" && r.away.recovered && comparable(r, measured))
-    .map((r) => r.away.outageMs);
-  if (outages.length < limits.runs)
+    .map((r) => r.away.lostTimeMs);
+  if (lostTimes.length < limits.runs)
     return unknownBecause([
-      `${what}: the baseline has ${outages.length} comparable runs, ${limits.runs} are needed (same scenario, versions, machine and method)`,
+      `${what}: the baseline has ${lostTimes.length} comparable runs, ${limits.runs} are needed (same scenario, versions, machine and method)`,
     ]);
-  const p95Ms = quantile(outages, 0.95);
+  const p95Ms = quantile(lostTimes, 0.95);
   const limitMs = p95Ms * limits.factor + measured.prober.everyMs;
-  if (measured.away.recovered && measured.away.outageMs <= limitMs) return failedBecause([]);
+  if (measured.away.recovered && measured.away.lostTimeMs <= limitMs) return failedBecause([]);
   return failedBecause([
-    `${what}: ${measured.away.recovered ? `outage of ${measured.away.outageMs.toFixed(0)} ms` : "not recovered"}; the baseline's p95 is ${p95Ms.toFixed(0)} ms over ${outages.length} runs, the limit ${limitMs.toFixed(0)} ms`,
+    `${what}: ${measured.away.recovered ? `lost time of ${measured.away.lostTimeMs.toFixed(0)} ms` : "not recovered"}; the baseline's p95 is ${p95Ms.toFixed(0)} ms over ${lostTimes.length} runs, the limit ${limitMs.toFixed(0)} ms`,
   ]);
 }

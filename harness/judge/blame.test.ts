@@ -4,7 +4,7 @@ import { exampleHistory } from "#harness/model/examples.ts";
 import type { Sample } from "#harness/model/history.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
 import { controlTroubles, judgeErrors } from "./blame.ts";
-import { disturbances } from "./host.ts";
+import { disturbances, unsampled } from "./host.ts";
 
 const timeout = new MeshproofError("timeout", "waited 12.3s for the EndpointSlices");
 const request = new MeshproofError("kube-request", "east: list pods: HTTP 500");
@@ -39,6 +39,15 @@ describe("blame", () => {
     ["a prober that failed, and an assertion", [silent, assertion], quiet, "fail"],
   ])("%s", (_name, errors, troubles, outcome) => {
     expect(judgeErrors(errors, troubles).outcome).toBe(outcome);
+  });
+
+  test("an interval without host samples is not judged: a pass is unknown, an error stands", () => {
+    const blind = { ...quiet, unsampled: ["the host was not sampled at all"] };
+    expect(judgeErrors([], blind)).toEqual({
+      outcome: "unknown",
+      reasons: ["not judged: the host was not sampled at all"],
+    });
+    expect(judgeErrors([assertion], blind).outcome).toBe("fail");
   });
 
   test("the reasons name the trouble", () => {
@@ -126,5 +135,18 @@ describe("samples that a busy machine takes rarely", () => {
     const elsewhere = [sample(1000, 2), sample(2000, 2), sample(3000, 2), sample(4000, 2)];
     expect(disturbances(elsewhere, limits, 20_000, 25_000)).toEqual([]);
     expect(disturbances([], limits, 0, 1000)).toEqual([]);
+  });
+
+  test("an interval is sampled if every part of it is, but for a sample that is due", () => {
+    const samples = [1000, 2000, 3000, 12_000, 13_000].map((atMs) => sample(atMs, 0.7));
+    const missing = (sinceMs: number, untilMs: number) => unsampled(samples, limits, sinceMs, untilMs);
+    expect(missing(500, 3000)).toEqual([]);
+    expect(missing(2500, 2600)).toEqual([]);
+    expect(missing(12_500, 15_000)).toEqual([]);
+    expect(missing(4000, 5000)).toEqual(["the host was not sampled for 9.0 s"]);
+    expect(missing(12_500, 20_000)).toEqual(["the host was not sampled for 7.0 s"]);
+    expect(missing(-9000, 2000)).toEqual(["the host was not sampled for 9.0 s"]);
+    expect(missing(-3000, -2000)).toEqual(["the host was not sampled for 1.0 s"]);
+    expect(unsampled([], limits, 0, 1000)).toEqual(["the host was not sampled at all"]);
   });
 });

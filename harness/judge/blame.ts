@@ -5,8 +5,10 @@ import { type RigThresholds, rigFacts, rigTroubles } from "./rig.ts";
 
 /** What went wrong with the test machine in the interval of a test or a set-up, as sentences. */
 export interface MachineTroubles {
-  /** By the host's samples. An interval without a sample shows no trouble and excuses nothing. */
+  /** By the host's samples. */
   readonly host: readonly string[];
+  /** Parts of the interval without a sample of the host: they show no trouble and excuse no error. */
+  readonly unsampled?: readonly string[];
   /** By probers of that interval: requests sent late, and lost control requests. */
   readonly control: readonly string[];
 }
@@ -14,6 +16,7 @@ export interface MachineTroubles {
 /**
  * Whether a test or set-up that ended with these errors (none: it passed) is `unknown` or counts:
  * - host samples that show trouble make every verdict unknown, even a pass;
+ * - an interval without host samples is not judged: a pass becomes unknown, while an error stands;
  * - errors of the test machine alone (`probe-failed`, also inside a wait that timed out) say nothing about the mesh;
  * - prober trouble also excuses timeouts and failed API requests, because both wait for the same processors;
  * - everything else is a failure.
@@ -22,7 +25,10 @@ export interface MachineTroubles {
 export function judgeErrors(errors: readonly unknown[], troubles: MachineTroubles): Verdict {
   const host = troubles.host.map(machineReason);
   if (host.length > 0) return unknownBecause(host);
-  if (errors.length === 0) return passed;
+  if (errors.length === 0)
+    return troubles.unsampled === undefined || troubles.unsampled.length === 0
+      ? passed
+      : unknownBecause(troubles.unsampled.map((text) => `not judged: ${text}`));
   if (errors.every(isTestMachineError)) return unknownBecause([]);
   if (troubles.control.length > 0 && errors.every(mayComeOfSlowness))
     return unknownBecause(troubles.control.map(machineReason));

@@ -18,11 +18,12 @@ export const answeredOn = ({ servedBy, detail = "" }: Sample): string => `${serv
  */
 export function connectionFigures(
   history: History,
-  stretch: { readonly sinceMs: number; readonly stableMs: number },
+  stretch: { readonly sinceMs: number },
 ): ConnectionFigures {
   const { connection } = history;
   if (!isKept(connection)) throw new TypeError("only kept connections have a fate");
   const facts = failoverFacts(history, stretch);
+  const longestGapMs = longestSilence(history, stretch.sinceMs);
   const reported = Object.keys(facts.lossOutcomes).some((kind) => kind !== "timeout");
   let before: string | undefined;
   let reconnected = false;
@@ -37,11 +38,38 @@ export function connectionFigures(
     fate:
       reported || reconnected
         ? "reset"
-        : facts.longestGapMs > stallBeats * history.everyMs
+        : longestGapMs > stallBeats * history.everyMs
           ? "stalled"
           : "survived",
-    longestGapMs: hundredths(facts.longestGapMs),
+    longestGapMs: hundredths(longestGapMs),
     lost: facts.lost,
     lossOutcomes: facts.lossOutcomes,
   };
+}
+
+/**
+ * The longest time without an answer on a connection, by the ends of its answers: answers that a stall delays are not
+ * lost. It may begin before the window and last beyond it.
+ */
+function longestSilence({ samples }: History, sinceMs: number): number {
+  let lastMs: number | undefined;
+  let longestMs = 0;
+  let endMs = sinceMs;
+  let lost = false;
+  const ends: number[] = [];
+  for (const s of samples) {
+    if (s.sentMs < sinceMs) {
+      if (s.outcome === "ok") lastMs = Math.max(lastMs ?? 0, s.endMs);
+      continue;
+    }
+    endMs = s.sentMs;
+    if (s.outcome === "ok") ends.push(s.endMs);
+    else lost = true;
+  }
+  ends.sort((a, b) => a - b);
+  for (const atMs of lost ? [...ends, endMs] : ends) {
+    if (lastMs !== undefined) longestMs = Math.max(longestMs, atMs - lastMs);
+    lastMs = Math.max(lastMs ?? 0, atMs);
+  }
+  return longestMs;
 }

@@ -1,189 +1,195 @@
 import { formatMs } from "#harness/lib/clock.ts";
-import type { History, Sample } from "#harness/model/history.ts";
-import { failedBecause, passed, type Verdict } from "#harness/model/verdict.ts";
-import { judgeRig, type RigFacts, type RigThresholds, rigFacts } from "./rig.ts";
+import type { History } from "#harness/model/history.ts";
+import type { LossLimits, Move, Point, Window } from "#harness/model/loss-record.ts";
+import { burstQuietMs, recoveryMs } from "#harness/model/measurement.ts";
+import { combine, failedBecause, passed, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
+import { describeLosses, type LossFacts, lossFacts } from "./losses.ts";
+import { judgeProber, limitsForBudget, type RigFacts, type RigThresholds, rigFacts } from "./rig.ts";
+import { windowsOf } from "./windows.ts";
 
 /** What a history shows of a disturbance; times on the prober's clock. */
-export interface FailoverFacts extends RigFacts {
-  readonly sent: number;
-  readonly lost: number;
-  readonly lossOutcomes: Readonly<Record<string, number>>;
+export interface FailoverFacts extends LossFacts, RigFacts {
   readonly lastOldMs: number | undefined;
-  /** When the last good request before the first loss was sent. */
-  readonly lastGoodMs: number | undefined;
-  readonly firstErrorMs: number | undefined;
   readonly firstNewMs: number | undefined;
-  readonly stableAgainMs: number | undefined;
-  /** Whether losses had stopped by the end. */
-  readonly recovered: boolean;
-  /**
-   * From the last good request before the first loss (at most one send interval before the window began) to the first
-   * of the stable period; 0 without a loss.
-   */
-  readonly outageMs: number;
-  /** The longest time without a good answer. */
-  readonly longestGapMs: number;
   readonly cpuShare: number;
 }
 
 /** The window of a history that is judged. */
 export interface JudgedInterval {
-  readonly stableMs: number;
   /** When the fault (or the healing) began. */
   readonly sinceMs: number;
   /** When the judged window ends; the history's end by default. */
   readonly untilMs?: number;
 }
 
-export interface FailoverExpectation extends JudgedInterval {
-  /** The clusters that answered before, and those that must answer after. */
-  readonly from: readonly string[];
-  readonly to: readonly string[];
+export interface OutageExpectation extends JudgedInterval {
   readonly withinMs: number;
+  /** The most bursts of losses; any number by default. */
+  readonly bursts?: number;
   readonly rig: RigThresholds;
 }
 
-/** In one pass, because a history may hold millions of samples. */
+export interface FailoverExpectation extends OutageExpectation {
+  /** The clusters that answered before, and those that must answer after. */
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+}
+
+const cutsOf = ({ sinceMs, untilMs }: JudgedInterval) => ({
+  sinceMs,
+  ...(untilMs === undefined ? {} : { healedMs: untilMs }),
+});
+
 export function failoverFacts(
   history: History,
-  stretch: JudgedInterval & { readonly from?: readonly string[]; readonly to?: readonly string[] },
+  interval: JudgedInterval & { readonly from?: readonly string[]; readonly to?: readonly string[] },
 ): FailoverFacts {
-  const untilMs = stretch.untilMs ?? Number.POSITIVE_INFINITY;
-  const lossOutcomes: Record<string, number> = {};
-  const goodEnds: number[] = [];
-  let sent = 0;
-  let lost = 0;
-  let endMs = 0;
-  let lastOldMs: number | undefined;
-  let lastGood: Sample | undefined;
-  let beforeLoss: Sample | undefined;
-  let firstLost: Sample | undefined;
-  let firstNewMs: number | undefined;
-  let goodBeforeMs: number | undefined;
-  let stableStartMs: number | undefined;
-  let stableAgainMs: number | undefined;
-  for (const s of history.samples) {
-    if (s.sentMs > untilMs) continue;
-    sent += 1;
-    endMs = s.sentMs;
-    const after = s.sentMs >= stretch.sinceMs;
-    if (s.outcome === "ok") {
-      if (!after) goodBeforeMs = Math.max(goodBeforeMs ?? 0, s.endMs);
-      if (isOf(s, stretch.from)) lastOldMs = Math.max(lastOldMs ?? 0, s.endMs);
-      if (after) {
-        goodEnds.push(s.endMs);
-        if (isOf(s, stretch.to)) firstNewMs ??= s.endMs;
-      }
-      lastGood = s;
-    } else if (after) {
-      lost += 1;
-      lossOutcomes[s.outcome] = (lossOutcomes[s.outcome] ?? 0) + 1;
-      if (firstLost === undefined) {
-        firstLost = s;
-        beforeLoss = lastGood;
-      }
-    }
-    if (firstLost === undefined || stableAgainMs !== undefined) continue;
-    if (s.outcome !== "ok") stableStartMs = undefined;
-    else {
-      stableStartMs ??= s.sentMs;
-      if (s.sentMs - stableStartMs >= stretch.stableMs) stableAgainMs = stableStartMs;
-    }
-  }
-  const fromMs = Math.max(beforeLoss?.sentMs ?? 0, stretch.sinceMs - history.everyMs);
+  const { before, away } = windowsOf(history, cutsOf(interval));
   return {
-    ...rigFacts(history, stretch.sinceMs),
-    sent,
-    lost,
-    lossOutcomes,
-    lastOldMs,
-    lastGoodMs: beforeLoss?.sentMs,
-    firstErrorMs: firstLost?.sentMs,
-    firstNewMs,
-    stableAgainMs,
-    recovered: firstLost === undefined || stableAgainMs !== undefined,
-    outageMs: firstLost === undefined ? 0 : (stableAgainMs ?? endMs) - fromMs,
-    // From the last answer before the window to its end: a gap may begin before it and never close.
-    longestGapMs: longestGap(goodBeforeMs, goodEnds, lost > 0 ? endMs : undefined),
+    ...rigFacts(history, interval.sinceMs),
+    ...lossFacts(away, { everyMs: history.everyMs, before }),
+    lastOldMs: lastAnswerMs([before, away], interval.from ?? []),
+    firstNewMs: firstAnswerMs(away, interval.to ?? []),
     cpuShare: history.cpuShare,
   };
 }
 
-const isOf = (s: Sample, clusters: readonly string[] | undefined): boolean =>
-  s.cluster !== undefined && clusters?.includes(s.cluster) === true;
-
-function longestGap(beforeMs: number | undefined, ends: number[], untilMs: number | undefined): number {
-  if (beforeMs !== undefined) ends.push(beforeMs);
-  if (untilMs !== undefined) ends.push(untilMs);
-  ends.sort((a, b) => a - b);
-  let longestMs = 0;
-  let lastMs = Number.POSITIVE_INFINITY;
-  for (const endMs of ends) {
-    longestMs = Math.max(longestMs, endMs - lastMs);
-    lastMs = endMs;
-  }
-  return longestMs;
+/** When the last answer of any of these clusters ended. */
+function lastAnswerMs(windows: readonly Window[], clusters: readonly string[]): number | undefined {
+  const ends = windows.flatMap((w) => clusters.flatMap((c) => w.answers[c]?.[2] ?? []));
+  return ends.length === 0 ? undefined : Math.max(...ends);
 }
 
-/** The verdict on one move of traffic. The rig is judged first: if it was disturbed, there is no verdict on Cilium. */
+/** When the first answer of any of these clusters ended. */
+export function firstAnswerMs({ answers }: Window, clusters: readonly string[]): number | undefined {
+  const ends = clusters.flatMap((c) => answers[c]?.[1] ?? []);
+  return ends.length === 0 ? undefined : Math.min(...ends);
+}
+
+/** The verdict on one move of traffic in a history. */
 export function judgeFailover(history: History, expectation: FailoverExpectation): Verdict {
-  const rig = judgeRig(history, expectation.rig, expectation.sinceMs);
-  if (rig.outcome !== "pass") return rig;
-  const facts = failoverFacts(history, expectation);
-  const [from, to] = [expectation.from.join(" and "), expectation.to.join(" and ")];
-  const move = `${history.vantage} -> ${history.target}, ${from} to ${to}`;
-  const reasons: string[] = [];
-  if (facts.lastOldMs === undefined)
-    reasons.push(`${move}: ${from} never answered, so no traffic could move away from it`);
-  if (facts.firstNewMs === undefined) reasons.push(`${move}: ${to} never answered`);
-  const stragglers = stragglersOf(history, expectation);
-  if (stragglers > 0)
-    reasons.push(
-      `${move}: ${from} still answered ${stragglers} requests in the last ${formatMs(expectation.stableMs)}`,
-    );
-  reasons.push(...lossReasons(move, facts, expectation.withinMs));
-  return reasons.length === 0 ? passed : failedBecause(reasons);
+  const { from, to, withinMs, rig } = expectation;
+  const move = { from: [...from], to: [...to], withinMs };
+  return judgeAway(pointOf(history, expectation, move), rig);
 }
 
-/** The verdict if traffic need not move: how long requests were lost. */
-export function judgeOutage(
-  history: History,
-  expectation: JudgedInterval & { readonly withinMs: number; readonly rig: RigThresholds },
-): Verdict {
-  const rig = judgeRig(history, expectation.rig, expectation.sinceMs);
-  if (rig.outcome !== "pass") return rig;
-  const facts = failoverFacts(history, expectation);
-  return failedBecause(lossReasons(`${history.vantage} -> ${history.target}`, facts, expectation.withinMs));
+/** The verdict if traffic need not move: how much was lost. */
+export function judgeOutage(history: History, expectation: OutageExpectation): Verdict {
+  return judgeAway(pointOf(history, expectation), expectation.rig);
 }
 
-function lossReasons(what: string, facts: FailoverFacts, withinMs: number): string[] {
+function pointOf(history: History, expectation: OutageExpectation, move?: Move): Judged {
+  const { withinMs, bursts = Number.POSITIVE_INFINITY } = expectation;
+  const { vantage, target, everyMs } = history;
+  return {
+    ...{ vantage, target, everyMs },
+    ...windowsOf(history, cutsOf(expectation)),
+    expected: {
+      away: { lostTimeMs: withinMs, longestGapMs: withinMs, bursts },
+      ...(move === undefined ? {} : { move }),
+    },
+  };
+}
+
+type Judged = Pick<
+  Point,
+  "vantage" | "target" | "everyMs" | "missing" | "before" | "away" | "back" | "expected"
+>;
+
+/**
+ * The verdict on a vantage point: away and back, each only if its own prober was undisturbed in that window. A window
+ * without limits is not judged.
+ */
+export const judgePoint = (point: Judged, rig: RigThresholds): Verdict =>
+  combine([judgeAway(point, rig), judgeBack(point, rig)]);
+
+function judgeAway(point: Judged, rig: RigThresholds): Verdict {
+  const { away: limits, move } = point.expected;
+  if (limits === undefined) return passed;
+  const machine = judgeProber(point, point.away, limitsForBudget(shortestOf(limits, move), rig));
+  if (machine.outcome !== "pass") return machine;
+  const what = nameOf(point);
+  const facts = lossFacts(point.away, point);
+  return judged(
+    [...(move === undefined ? [] : moveReasons(what, point, move)), ...lossReasons(what, facts, limits)],
+    what,
+    facts,
+  );
+}
+
+function judgeBack(point: Judged, rig: RigThresholds): Verdict {
+  const limits = point.expected.back;
+  if (limits === undefined) return passed;
+  const machine = judgeProber(point, point.back, limitsForBudget(shortestOf(limits), rig));
+  if (machine.outcome !== "pass") return machine;
+  const what = `after healing: ${nameOf(point)}`;
+  const facts = lossFacts(point.back, { everyMs: point.everyMs, before: point.away });
+  return judged(lossReasons(what, facts, limits), what, facts);
+}
+
+const nameOf = ({ vantage, target }: Judged): string => `${vantage} -> ${target}`;
+
+/** The shortest budget of a window: the prober's errors must be small against it. */
+function shortestOf({ lostTimeMs, longestGapMs }: LossLimits, move?: Move): number {
+  return Math.min(lostTimeMs, longestGapMs, move?.withinMs ?? Number.POSITIVE_INFINITY);
+}
+
+/** A window too short to show recovery gives no pass; what exceeds a budget in it fails all the same. */
+function judged(reasons: readonly string[], what: string, facts: LossFacts): Verdict {
+  if (reasons.length > 0) return failedBecause(reasons);
+  if (facts.windowMs < recoveryMs)
+    return unknownBecause([
+      `${what}: was observed for ${formatMs(facts.windowMs)}; only ${formatMs(recoveryMs)} without a loss show recovery`,
+    ]);
+  return passed;
+}
+
+function moveReasons(what: string, { before, away }: Judged, move: Move): string[] {
+  const [from, to] = [move.from.join(" and "), move.to.join(" and ")];
+  const moved = `${what}, ${from} to ${to}`;
   const reasons: string[] = [];
-  if (!facts.recovered)
+  if (lastAnswerMs([before, away], move.from) === undefined)
+    reasons.push(`${moved}: ${from} never answered, so no traffic could move away from it`);
+  const firstMs = firstAnswerMs(away, move.to);
+  if (firstMs === undefined) reasons.push(`${moved}: ${to} never answered`);
+  else if (firstMs - away.sinceMs > move.withinMs)
     reasons.push(
-      `${what}: requests were still being lost at the end (${facts.lost} lost: ${describeLosses(facts.lossOutcomes)})`,
+      `${moved}: the first answer of ${to} came ${formatMs(firstMs - away.sinceMs)} after the fault, too late for the budget of ${move.withinMs} ms`,
     );
-  if (facts.outageMs > withinMs) {
+  const lateMs = straggledMs(away, move.from);
+  if (lateMs !== undefined)
     reasons.push(
-      `${what}: outage of ${facts.outageMs.toFixed(0)} ms is over the budget of ${withinMs} ms (${facts.lost} requests lost: ${describeLosses(facts.lossOutcomes)})`,
+      `${moved}: ${from} still answered in the last ${formatMs(burstQuietMs)} (the last such request was sent ${formatMs(lateMs)} before the end)`,
     );
-  }
   return reasons;
 }
 
-/** Good answers of the old side in the last `stableMs` of the window. */
-function stragglersOf(history: History, expectation: FailoverExpectation): number {
-  const untilMs = expectation.untilMs ?? Number.POSITIVE_INFINITY;
-  let tailMs = 0;
-  for (const s of history.samples) if (s.sentMs <= untilMs) tailMs = s.sentMs;
-  let count = 0;
-  for (const s of history.samples) {
-    if (s.sentMs > untilMs || s.sentMs <= tailMs - expectation.stableMs) continue;
-    if (s.outcome === "ok" && isOf(s, expectation.from)) count += 1;
-  }
-  return count;
+/** How long before the last request the old clusters were last chosen, if that is in the window's last second. */
+function straggledMs({ runs, answers }: Window, from: readonly string[]): number | undefined {
+  const endMs = runs.at(-1)?.lastMs ?? 0;
+  const sent = from.flatMap((c) => answers[c]?.[3] ?? []);
+  const lastMs = Math.max(Number.NEGATIVE_INFINITY, ...sent);
+  return lastMs > endMs - burstQuietMs ? endMs - lastMs : undefined;
 }
 
-export function describeLosses(losses: Readonly<Record<string, number>>): string {
-  const parts = Object.entries(losses).map(([outcome, count]) => `${count} ${outcome}`);
-  return parts.length === 0 ? "none" : parts.join(", ");
+function lossReasons(what: string, facts: LossFacts, limits: LossLimits): string[] {
+  const lost = `${facts.lost} requests lost: ${describeLosses(facts.lossOutcomes)}`;
+  const reasons: string[] = [];
+  if (!facts.recovered && facts.windowMs >= recoveryMs)
+    reasons.push(
+      `${what}: requests were still being lost in the last ${formatMs(recoveryMs)} of the observation (${lost})`,
+    );
+  if (facts.lostTimeMs > limits.lostTimeMs)
+    reasons.push(
+      `${what}: lost time of ${facts.lostTimeMs.toFixed(0)} ms is over the budget of ${limits.lostTimeMs} ms (${lost}; ${facts.bursts} bursts)`,
+    );
+  else if (facts.longestGapMs > limits.longestGapMs)
+    reasons.push(
+      `${what}: a gap of ${facts.longestGapMs.toFixed(0)} ms is over the budget of ${limits.longestGapMs} ms (${lost})`,
+    );
+  if (facts.bursts > limits.bursts && limits.lostTimeMs > 0)
+    reasons.push(
+      `${what}: ${facts.bursts} bursts of losses are over the budget of ${limits.bursts} (${lost})`,
+    );
+  return reasons;
 }

@@ -69,6 +69,34 @@ export function disturbances(
   return found;
 }
 
+/**
+ * Whether the host was sampled throughout an interval; if not, a sentence that says so. A sample that is due but not
+ * yet taken is not missing: the end of a test is judged at once, and again at the end of the run.
+ */
+export function unsampled(
+  samples: readonly HostSample[],
+  limits: Pick<HostLimits, "hostStallMs">,
+  sinceMs: number,
+  untilMs: number,
+): string[] {
+  const first = samples[0];
+  const last = samples.at(-1);
+  if (first === undefined || last === undefined) return ["the host was not sampled at all"];
+  // The watch's own delay may be as long as any stall of the harness.
+  const mostMs = limits.hostStallMs + everyMs;
+  const beginMs = first.atMs - everyMs;
+  if (untilMs <= beginMs) return [unsampledFor(untilMs - sinceMs)];
+  let longestMs = Math.min(untilMs, beginMs) - sinceMs;
+  let fromMs = beginMs;
+  for (const atMs of [...samples.map((s) => s.atMs), Math.max(last.atMs, untilMs)]) {
+    if (atMs > sinceMs && fromMs < untilMs) longestMs = Math.max(longestMs, atMs - fromMs);
+    fromMs = atMs;
+  }
+  return longestMs > mostMs ? [unsampledFor(longestMs)] : [];
+}
+
+const unsampledFor = (ms: number): string => `the host was not sampled for ${(ms / 1000).toFixed(1)} s`;
+
 const lengthMs = (stretches: readonly SampleInterval[]): number =>
   stretches.reduce((sum, s) => sum + s.atMs - s.sinceMs, 0);
 

@@ -1,16 +1,20 @@
 import { hundredths } from "#harness/lib/stats.ts";
 import type { ChainRecord } from "#harness/model/chain.ts";
-import type { Boundary, Phases } from "#harness/model/measurement.ts";
+import type { Phases } from "#harness/model/measurement.ts";
 import type { FailoverFacts } from "./failover.ts";
+import type { Gap } from "./losses.ts";
+
+/** A link whose boundaries are this uncertain, as a share of it, says nothing about its length. */
+const resolvedShare = 0.25;
 
 /**
- * Splits the outage seen in traffic at the boundaries of the chain of causes. A boundary is the first time after the
- * fault that a link had no active backend of the target cluster left. A piece counts as explained only if both its ends
- * were seen.
+ * Divides the lost time seen in traffic at the boundaries of the chain of causes. A boundary is the first time after
+ * the fault that a link had no active backend of the target cluster left. A piece is accounted for only if both its
+ * ends were seen; that the link caused it is not shown by that. Links and the rest add up to the lost time.
  */
 export function phasesOf(
   chain: ChainRecord,
-  facts: FailoverFacts,
+  facts: Pick<FailoverFacts, "firstLossMs" | "lastGoodMs" | "firstNewMs" | "stableAgainMs" | "gaps">,
   clock: {
     readonly faultUnixMs: number;
     /** Later changes belong to the healing. */
@@ -21,7 +25,7 @@ export function phasesOf(
 ): Phases {
   const after = (proberMs: number | undefined): number | null =>
     proberMs === undefined ? null : hundredths(proberMs + clock.proberZeroUnixMs - clock.faultUnixMs);
-  const firstErrorAfterMs = after(facts.firstErrorMs);
+  const firstErrorAfterMs = after(facts.firstLossMs);
   const stableAfterMs = firstErrorAfterMs === null ? null : after(facts.stableAgainMs);
   const seen: Phases["seen"] = [
     { boundary: "fault begun", afterMs: 0, errorMs: 0 },
@@ -47,33 +51,61 @@ export function phasesOf(
     firstErrorAfterMs,
     firstNewAfterMs: after(facts.firstNewMs),
     stableAfterMs,
-    ...cutOutage(seen, after(facts.lastGoodMs) ?? firstErrorAfterMs, stableAfterMs),
+    ...accountOf(
+      inCausalOrder(seen),
+      facts.gaps.map(({ fromMs, toMs }) => ({
+        fromMs: fromMs + clock.proberZeroUnixMs - clock.faultUnixMs,
+        toMs: toMs + clock.proberZeroUnixMs - clock.faultUnixMs,
+      })),
+      clock.proberErrorMs,
+    ),
   };
 }
 
-function cutOutage(
-  seen: Phases["seen"],
-  fromMs: number | null,
-  untilMs: number | null,
-): Pick<Phases, "links" | "unexplainedMs"> {
-  if (fromMs === null || untilMs === null) return { links: [], unexplainedMs: 0 };
-  seen = inCausalOrder(seen);
-  const links: { upTo: Boundary; ms: number }[] = [];
-  let unexplainedMs = 0;
-  let before = 0;
+type Account = Pick<Phases, "links" | "accountedMs" | "accountedErrorMs" | "unexplainedMs">;
+
+/** Lost time between two times. */
+const lostBetween = (gaps: readonly Gap[], fromMs: number, toMs: number): number =>
+  gaps.reduce((sum, g) => sum + Math.max(0, Math.min(toMs, g.toMs) - Math.max(fromMs, g.fromMs)), 0);
+
+function accountOf(seen: Phases["seen"], gaps: readonly Gap[], proberErrorMs: number): Account {
+  const links: { -readonly [K in keyof Phases["links"][number]]: Phases["links"][number][K] }[] = [];
+  const lostMs = lostBetween(gaps, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
+  const beginMs = gaps[0]?.fromMs;
+  if (beginMs === undefined) return { links, accountedMs: 0, accountedErrorMs: 0, unexplainedMs: 0 };
+  // Bounds of boundaries inside a part cancel: what one link gains the next one loses.
+  let accountedMs = 0;
+  let accountedErrorMs = 0;
+  let last = { afterMs: Number.NEGATIVE_INFINITY, errorMs: 0, open: false };
   let gap = false;
-  for (const { boundary, afterMs } of seen.slice(1)) {
+  for (const { boundary, afterMs, errorMs } of seen.slice(1)) {
     if (afterMs === null) {
       gap = true;
       continue;
     }
-    const ms = Math.max(0, Math.min(afterMs, untilMs) - Math.max(before, fromMs));
-    if (gap) unexplainedMs += ms;
-    else links.push({ upTo: boundary, ms: hundredths(ms) });
+    const ms = lostBetween(gaps, last.afterMs, afterMs);
+    // Where the losses begin inside a link, traffic bounds it, not the earlier boundary.
+    const begins = last.afterMs < beginMs ? proberErrorMs : last.errorMs;
+    const error = begins + errorMs;
+    if (!gap) {
+      links.push({
+        upTo: boundary,
+        ms: hundredths(ms),
+        errorMs: hundredths(error),
+        resolved: error <= resolvedShare * ms,
+      });
+      accountedMs += ms;
+      accountedErrorMs += last.open ? errorMs - last.errorMs : error;
+    }
+    last = { afterMs: Math.max(last.afterMs, afterMs), errorMs, open: !gap };
     gap = false;
-    before = Math.max(before, afterMs);
   }
-  return { links, unexplainedMs: hundredths(unexplainedMs) };
+  return {
+    links,
+    accountedMs: hundredths(accountedMs),
+    accountedErrorMs: hundredths(accountedErrorMs),
+    unexplainedMs: hundredths(lostMs - accountedMs),
+  };
 }
 
 /**

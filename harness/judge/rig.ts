@@ -1,7 +1,9 @@
-import { sortedQuantile } from "#harness/lib/stats.ts";
+import { hundredths, sortedQuantile } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
+import type { Point, Window } from "#harness/model/loss-record.ts";
 import { passed, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 
+/** Limits of the test machine where no budget is judged. */
 export interface RigThresholds {
   readonly latenessP99Ms: number;
   readonly stallMs: number;
@@ -35,17 +37,61 @@ export function rigFacts(history: Pick<History, "samples" | "control">, sinceMs:
   };
 }
 
-/** Whether the rig was undisturbed, so that the history says something about the mesh. */
-export function judgeRig(history: History, limits: RigThresholds, sinceMs: number): Verdict {
-  const facts = rigFacts(history, sinceMs);
-  if (Number.isNaN(facts.latenessMaxMs))
-    return unknownBecause([`the prober at ${history.vantage} sent nothing`]);
-  const missing = missingSequence(history);
-  const reasons = [
-    ...(missing > 0 ? [`${missing} samples of the prober at ${history.vantage} never arrived`] : []),
-    ...rigTroubles(history.vantage, facts, limits),
-  ];
+/** Shares of a budget that the prober's own errors may take of it for a verdict. */
+const ofBudget = { latenessP99: 0.05, stall: 0.25 };
+
+/** Limits of the test machine for a figure that is published. */
+const ofFigures: RigThresholds = { latenessP99Ms: 20, stallMs: 100, controlLossShare: 0.01 };
+
+/** Limits for a verdict on a budget; a budget of zero has no share, so the plain limits hold. */
+export function limitsForBudget(budgetMs: number, plain: RigThresholds): RigThresholds {
+  if (budgetMs <= 0) return plain;
+  return {
+    ...plain,
+    latenessP99Ms: ofBudget.latenessP99 * budgetMs,
+    stallMs: ofBudget.stall * budgetMs,
+  };
+}
+
+/** The part of a vantage point that shows the state of its prober. */
+export type Watched = Pick<Point, "vantage" | "missing" | "everyMs">;
+
+/** Whether the prober was undisturbed in a window, so that the window says something about the mesh. */
+export function judgeProber(watched: Watched, window: Window, limits: RigThresholds): Verdict {
+  const reasons = proberTroubles(watched, window, limits);
   return reasons.length === 0 ? passed : unknownBecause(reasons);
+}
+
+function proberTroubles(
+  { vantage, missing, everyMs }: Watched,
+  window: Window,
+  limits: RigThresholds,
+): string[] {
+  const { latenessP99Ms, latenessMaxMs, controlSent, controlLost } = window.prober;
+  const last = window.runs.at(-1);
+  if (latenessP99Ms === null || latenessMaxMs === null || last === undefined)
+    return [`the prober at ${vantage} sent nothing`];
+  const silentMs = window.untilMs - last.lastMs - everyMs;
+  return [
+    ...(missing > 0 ? [`${missing} samples of the prober at ${vantage} never arrived`] : []),
+    ...(silentMs > limits.stallMs
+      ? [`the prober at ${vantage} sent nothing in the last ${silentMs.toFixed(0)} ms of the window`]
+      : []),
+    ...rigTroubles(vantage, { latenessP99Ms, latenessMaxMs, controlSent, controlLost }, limits),
+  ];
+}
+
+/** Why the figures of a vantage point must not be published; its verdict may still count. */
+export function figureTroubles(point: Point): string[] {
+  const { vantage, everyMs, clockErrorMs } = point;
+  const clock =
+    clockErrorMs > everyMs
+      ? [
+          `the clock of the prober at ${vantage} may differ by ${clockErrorMs.toFixed(1)} ms (limit ${everyMs} ms, one interval)`,
+        ]
+      : [];
+  const troubles = [point.away, point.back].flatMap((w) => proberTroubles(point, w, ofFigures));
+  return [...new Set([...clock, ...troubles])];
 }
 
 /** Problems of a prober, as sentences; empty if there were none. */
@@ -53,12 +99,12 @@ export function rigTroubles(vantage: string, facts: RigFacts, limits: RigThresho
   const reasons: string[] = [];
   if (facts.latenessP99Ms > limits.latenessP99Ms) {
     reasons.push(
-      `the prober at ${vantage} sent 1 % of its requests over ${facts.latenessP99Ms.toFixed(1)} ms late (limit ${limits.latenessP99Ms} ms)`,
+      `the prober at ${vantage} sent 1 % of its requests over ${facts.latenessP99Ms.toFixed(1)} ms late (limit ${hundredths(limits.latenessP99Ms)} ms)`,
     );
   }
   if (facts.latenessMaxMs > limits.stallMs) {
     reasons.push(
-      `the prober at ${vantage} stood still for ${facts.latenessMaxMs.toFixed(0)} ms (limit ${limits.stallMs} ms)`,
+      `the prober at ${vantage} stood still for ${facts.latenessMaxMs.toFixed(0)} ms (limit ${hundredths(limits.stallMs)} ms)`,
     );
   }
   if (facts.controlSent === 0) reasons.push(`the prober at ${vantage} has no control samples`);
@@ -68,10 +114,4 @@ export function rigTroubles(vantage: string, facts: RigFacts, limits: RigThresho
     );
   }
   return reasons;
-}
-
-function missingSequence(history: History): number {
-  let highest = -1;
-  for (const s of history.samples) highest = Math.max(highest, s.seq);
-  return highest + 1 - history.samples.length;
 }

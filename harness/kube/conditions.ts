@@ -51,6 +51,12 @@ export function allGone(objects: readonly KubeObject[]): Look<undefined> {
   return notYet(`still present: ${objects.map((o) => o.metadata.name).join(", ")}`);
 }
 
+/** No object is being deleted. A deployment does not count its terminating pods. */
+export function noneTerminating(objects: readonly KubeObject[]): Look<undefined> {
+  const ending = objects.filter((o) => o.metadata.deletionTimestamp !== undefined).length;
+  return ending === 0 ? ready(undefined) : notYet(`${ending} are terminating`);
+}
+
 /** The address of a LoadBalancer service; undefined if none is assigned yet. */
 export function loadBalancerIp(service: KubeObject | undefined): string | undefined {
   return (service?.status?.loadBalancer?.ingress as { ip?: string }[] | undefined)?.[0]?.ip;

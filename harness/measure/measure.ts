@@ -1,37 +1,36 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { InjectedFault } from "#harness/faults/fault.ts";
 import { connectionFigures } from "#harness/judge/connections.ts";
-import { type FailoverFacts, failoverFacts, judgeFailover, judgeOutage } from "#harness/judge/failover.ts";
-import { phasesOf } from "#harness/judge/phases.ts";
-import { judgeRig, type RigThresholds } from "#harness/judge/rig.ts";
+import { judgeLosses, type LossFigures, type UnnamedLosses } from "#harness/judge/measured.ts";
+import type { RigThresholds } from "#harness/judge/rig.ts";
+import { windowsOf } from "#harness/judge/windows.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { pause } from "#harness/lib/eventually.ts";
-import { found } from "#harness/lib/found.ts";
+import { given } from "#harness/lib/given.ts";
 import { hundredths } from "#harness/lib/stats.ts";
-import type { History } from "#harness/model/history.ts";
-import type { Affinity, Disturbance, Measurement, VantageFigures } from "#harness/model/measurement.ts";
-import { combine, failedBecause, passed, type Verdict } from "#harness/model/verdict.ts";
+import type { LossLimits, Point } from "#harness/model/loss-record.ts";
+import { type Affinity, type Measurement, methodVersion, recoveryMs } from "#harness/model/measurement.ts";
+import type { SettingRecord } from "#harness/model/setting.ts";
+import type { Tuning } from "#harness/model/tuning.ts";
+import type { Verdict } from "#harness/model/verdict.ts";
 import { prioritisePods, prioritiseSelf } from "#harness/platform/priority.ts";
-import type { Stream } from "#harness/probe/driver.ts";
 import { ChainWatch } from "./chain.ts";
 import { type Requested, Traffic, type TrafficOptions } from "./traffic.ts";
-
-/**
- * Raise it whenever the same traffic would give another figure. Version 2 also sees the agent's update in its table
- * of backends; version 1 left a fifth of the runs partly unexplained.
- */
-export const methodVersion = 2;
 
 export interface Expected {
   /** In the end only these clusters may serve clients of the client cluster. */
   readonly movesTo?: readonly string[];
-  /** The longest outage that clients may see; absent if the outage is measured and not judged. */
+  /** The latest first answer of those clusters, after the injection; `awayWithinMs` by default. */
+  readonly movesWithinMs?: number;
+  /** The lost time that clients may see; absent if it is measured and not judged. */
   readonly awayWithinMs?: number;
   /** After healing. */
   readonly backWithinMs: number;
   /** For clients of the other clusters, if the fault must not affect them. */
   readonly othersWithinMs?: number;
+  /** The most bursts of losses, if the fault itself has more parts than the budget allows. */
+  readonly bursts?: number;
 }
 
 export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
@@ -45,31 +44,29 @@ export interface MeasureOptions extends Omit<TrafficOptions, "lostNodes"> {
   /** The longest and the shortest time to hold the fault: it is healed when traffic is stable. */
   readonly horizonMs: number;
   readonly holdMs?: number;
+  /** The shortest time from the beginning of the fault to its healing. */
+  readonly observeMs?: number;
   readonly stableMs: number;
   readonly rig: RigThresholds;
+  /** Only a tuned lab runs the backends in real time; the probers, which are the instrument, always do. */
+  readonly tuning: Tuning;
+  /** Bounds of a single gap, as a share of the lost time, and of the number of bursts. */
+  readonly gapShare: number;
+  readonly lossBursts: number;
   readonly inject: () => Promise<InjectedFault>;
 }
 
-export type Figures = Pick<
-  Measurement,
-  | "method"
-  | "scenario"
-  | "affinity"
-  | "struck"
-  | "client"
-  | "away"
-  | "back"
-  | "phases"
-  | "others"
-  | "connections"
-  | "prober"
->;
+export type Figures = LossFigures & Pick<Measurement, "connections" | "prober">;
 
 export interface Measured {
   readonly figures: Figures;
   readonly verdict: Verdict;
   /** When the fault began, on the harness's clock. */
   readonly faultUnixMs: number;
+  /** Whether the processes were in real time, as this machine and the lab's tuning let them. */
+  readonly realTime: SettingRecord["realTime"];
+  /** Every request of every vantage point, to be judged again. */
+  readonly losses: UnnamedLosses;
 }
 
 /**
@@ -88,10 +85,13 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     clusterIp: traffic.clusterIp,
     signal,
   });
-  // Longer than `stableMs`, so that the judged interval contains a complete stable one.
-  const quietMs = 1.5 * stableMs;
+  // Longer than what recovery takes, so that the judged windows contain it whole.
+  const quietMs = 1.1 * recoveryMs;
   const before = { withinMs: settleMs, quietMs, sinceUnixMs: 0 };
-  await prioritisePods(await options.echo.podUids());
+  const realTime = {
+    probers: traffic.probers.every((p) => p.realTime),
+    backends: options.tuning === "tuned" && (await prioritisePods(await options.echo.podUids())),
+  };
   await settled(traffic, options.servedBy, before);
   await using _first = await prioritiseSelf();
   for (const stream of traffic.kept) await stream.settled({ withinMs: settleMs, quietMs: stableMs });
@@ -106,7 +106,7 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
     settled(traffic, moved, away).catch((error: unknown) => {
       if (!(error instanceof MeshproofError && error.code === "timeout")) throw error;
     }),
-    pause(options.holdMs ?? 0, signal),
+    pause(Math.max(options.holdMs ?? 0, faultUnixMs + (options.observeMs ?? 0) - unixNowMs()), signal),
   ]);
   const healingUnixMs = unixNowMs();
   traffic.mark("healing begins", healingUnixMs);
@@ -114,35 +114,34 @@ export async function measure(options: MeasureOptions): Promise<Measured> {
   await settled(traffic, options.servedBy, { ...before, sinceUnixMs: unixNowMs() });
   await traffic.stop();
 
-  const times = { faultUnixMs, healingUnixMs };
   const points: Point[] = [];
-  for (const requested of traffic.requested) points.push(await pointOf(requested, options, times));
-  const main = found(
-    points.find(({ stream }) => stream === traffic.main),
-    `history of ${traffic.main.options.title}`,
-  );
-  // If a prober got too little CPU time, its losses are not the mesh's.
-  const rigs = combine(points.map(({ rig }) => rig));
+  for (const requested of traffic.requested)
+    points.push(await pointOf(requested, options, { faultUnixMs, healingUnixMs }));
+  const losses: UnnamedLosses = {
+    method: methodVersion,
+    scenario: options.scenario,
+    affinity: options.affinity,
+    struck: target.name,
+    client: client.name,
+    ...{ faultUnixMs, healingUnixMs, points },
+    rig: {
+      latenessP99Ms: options.rig.latenessP99Ms,
+      stallMs: options.rig.stallMs,
+      controlLossShare: options.rig.controlLossShare,
+    },
+    chain: chain.record(),
+  };
+  const { figures, verdict } = judgeLosses(losses);
   return {
     figures: {
-      method: methodVersion,
-      scenario: options.scenario,
-      affinity: options.affinity,
-      struck: target.name,
-      client: client.name,
-      away: disturbance(main.facts),
-      back: disturbance(main.back),
-      phases: phasesOf(chain.record(), main.facts, {
-        ...times,
-        proberZeroUnixMs: main.history.startedAtUnixMs,
-        proberErrorMs: main.history.clockErrorMs,
-      }),
-      others: points.filter((point) => point !== main).map(vantageFigures),
-      connections: await keptConnections(traffic, stableMs, faultUnixMs),
-      prober: proberFigures(main, traffic),
+      ...figures,
+      connections: await keptConnections(traffic, faultUnixMs),
+      prober: {
+        ...figures.prober,
+        allCpuShare: hundredths(traffic.probers.reduce((sum, p) => sum + p.cpuShare, 0)),
+      },
     },
-    verdict: rigs.outcome === "pass" ? combine(points.flatMap(({ verdicts }) => verdicts)) : rigs,
-    faultUnixMs,
+    ...{ verdict, faultUnixMs, losses, realTime },
   };
 }
 
@@ -163,103 +162,53 @@ async function settled(
   );
 }
 
-/** The history of one vantage point, and its verdict. */
-interface Point {
-  readonly stream: Stream;
-  readonly facts: FailoverFacts;
-  readonly back: FailoverFacts;
-  /** Without the samples, which are on disk. */
-  readonly history: History;
-  readonly rig: Verdict;
-  readonly verdicts: readonly Verdict[];
-}
-
+/** The requests of one vantage point, and what is expected of it. */
 async function pointOf(
   { stream, cluster }: Requested,
   options: MeasureOptions,
   { faultUnixMs, healingUnixMs }: { readonly faultUnixMs: number; readonly healingUnixMs: number },
 ): Promise<Point> {
-  const { client, expected, servedBy, stableMs } = options;
   const history = await stream.history();
+  const { samples, control, startedAt: _, marks: __, ...head } = history;
   const zeroMs = history.startedAtUnixMs;
-  const away = { stableMs, sinceMs: faultUnixMs - zeroMs, untilMs: healingUnixMs - zeroMs };
-  const back = { stableMs, sinceMs: away.untilMs };
-  const facts = failoverFacts(history, {
-    ...away,
-    ...(servedBy === undefined ? {} : { from: servedBy(client.name) }),
-    ...(expected.movesTo === undefined ? {} : { to: expected.movesTo }),
-  });
   return {
-    stream,
-    facts,
-    back: failoverFacts(history, back),
-    history: { ...history, samples: [], control: [] },
-    rig: judgeRig(history, options.rig, away.sinceMs),
-    verdicts: [judgeAway(history, away, options, cluster === client.name), judgeBack(history, back, options)],
+    ...head,
+    cluster,
+    ...windowsOf({ samples, control }, { sinceMs: faultUnixMs - zeroMs, healedMs: healingUnixMs - zeroMs }),
+    expected: expectedOf(options, cluster === options.client.name),
   };
 }
 
-const vantageFigures = ({ facts, history }: Point): VantageFigures => ({
-  ...disturbance(facts),
-  title: history.title,
-  everyMs: history.everyMs,
-  latenessP99Ms: hundredths(facts.latenessP99Ms),
-});
+/** Without a budget a window is measured and not judged. */
+function expectedOf(options: MeasureOptions, isClient: boolean): Point["expected"] {
+  const { expected, servedBy, target, client, gapShare } = options;
+  const { movesTo, movesWithinMs, awayWithinMs, backWithinMs, othersWithinMs } = expected;
+  const bursts = expected.bursts ?? options.lossBursts;
+  const limits = (withinMs: number): LossLimits => ({
+    lostTimeMs: withinMs,
+    longestGapMs: gapShare * withinMs,
+    bursts,
+  });
+  const withinMs = isClient ? awayWithinMs : othersWithinMs;
+  const moves = isClient && movesTo !== undefined && withinMs !== undefined;
+  return given({
+    away: withinMs === undefined ? undefined : limits(withinMs),
+    move: moves
+      ? {
+          from: [...(servedBy?.(client.name) ?? [target.name])],
+          to: [...movesTo],
+          withinMs: movesWithinMs ?? withinMs,
+        }
+      : undefined,
+    back: limits(backWithinMs),
+  });
+}
 
-const proberFigures = ({ facts, history }: Point, { probers }: Traffic): Figures["prober"] => ({
-  latenessP99Ms: hundredths(facts.latenessP99Ms),
-  cpuShare: hundredths(history.cpuShare),
-  allCpuShare: hundredths(probers.reduce((sum, p) => sum + p.cpuShare, 0)),
-  everyMs: history.everyMs,
-  sent: facts.sent,
-});
-
-async function keptConnections(
-  traffic: Traffic,
-  stableMs: number,
-  faultUnixMs: number,
-): Promise<Figures["connections"]> {
+async function keptConnections(traffic: Traffic, faultUnixMs: number): Promise<Figures["connections"]> {
   const connections = [];
   for (const stream of traffic.kept) {
     const history = await stream.history();
-    const sinceMs = faultUnixMs - history.startedAtUnixMs;
-    connections.push(connectionFigures(history, { stableMs, sinceMs }));
+    connections.push(connectionFigures(history, { sinceMs: faultUnixMs - history.startedAtUnixMs }));
   }
   return connections;
-}
-
-/** Without an expectation only the test machine is judged, which happened before. */
-function judgeAway(
-  history: History,
-  stretch: { stableMs: number; sinceMs: number; untilMs: number },
-  { expected, servedBy, target, client, rig }: MeasureOptions,
-  judged: boolean,
-): Verdict {
-  const { movesTo, awayWithinMs, othersWithinMs } = expected;
-  const withinMs = judged ? awayWithinMs : othersWithinMs;
-  if (withinMs === undefined) return passed;
-  if (!judged || movesTo === undefined) return judgeOutage(history, { ...stretch, withinMs, rig });
-  const from = servedBy?.(client.name) ?? [target.name];
-  return judgeFailover(history, { ...stretch, from, to: movesTo, withinMs, rig });
-}
-
-function judgeBack(
-  history: History,
-  stretch: { stableMs: number; sinceMs: number },
-  { expected, rig }: MeasureOptions,
-): Verdict {
-  const verdict = judgeOutage(history, { ...stretch, withinMs: expected.backWithinMs, rig });
-  return verdict.outcome === "fail"
-    ? failedBecause(verdict.reasons.map((r) => `after healing: ${r}`))
-    : verdict;
-}
-
-function disturbance(facts: FailoverFacts): Disturbance {
-  return {
-    recovered: facts.recovered,
-    outageMs: hundredths(facts.outageMs),
-    longestGapMs: hundredths(facts.longestGapMs),
-    lost: facts.lost,
-    lossOutcomes: facts.lossOutcomes,
-  };
 }

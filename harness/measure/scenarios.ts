@@ -1,12 +1,15 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { rollout } from "#harness/faults/catalogue/disruption.ts";
 import { scaleToZeroFault } from "#harness/faults/catalogue/scale.ts";
 import type { Fault } from "#harness/faults/fault.ts";
 import { injectFault } from "#harness/faults/inject.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { Application } from "#harness/model/application.ts";
 import type { Budgets } from "#harness/model/budgets.ts";
-import type { Affinity } from "#harness/model/measurement.ts";
+import { type Affinity, recoveryMs } from "#harness/model/measurement.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
+import { servesOnMs } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { type Expected, type Measured, measure } from "./measure.ts";
 
@@ -34,6 +37,8 @@ export interface Scenario {
   /** Its name in the table of figures. */
   readonly name: string;
   readonly affinity: Affinity;
+  /** How the backends end; by default they exit at once. */
+  readonly application?: Application;
   /** `both`: each cluster is the target in every repetition; `alternating`: one after the other. */
   readonly directions: "both" | "alternating";
   /** The cluster whose clients are measured: by default one that prefers the target cluster, or the target itself. */
@@ -51,6 +56,14 @@ export interface Scenario {
 }
 
 export const serviceOf = (affinity: Affinity): string => `echo-${affinity}`;
+
+export const applicationOf = ({ application = "exits" }: Scenario): Application => application;
+
+/** Backends that serve on after their deletion must end while the fault is in force, and what follows must be seen. */
+function untilEndedMs(scenario: Scenario): number {
+  const servesMs = servesOnMs(applicationOf(scenario));
+  return servesMs === 0 ? 0 : servesMs + recoveryMs;
+}
 
 /** The node that a scenario takes down. Throws `usage` if the cluster has no worker. */
 export async function lastWorkerOf(cluster: Cluster): Promise<string> {
@@ -71,16 +84,17 @@ export const survivors = (affinity: Affinity, { mesh, target, client }: Roles): 
   ).map((c) => c.name);
 
 /**
- * Limit of an outage in a failover. Beside a certification's traffic on the same machine, at least that of any gap in
+ * Limit of the lost time in a failover. Beside a certification's traffic on the same machine, at least that of any gap in
  * it.
  */
 const failoverWithinMs = ({ budgets, probeIntervalFactor }: ScenarioContext): number =>
   probeIntervalFactor > 1 ? Math.max(budgets.failoverMs, budgets.upgradeGapMs) : budgets.failoverMs;
 
 /** Scales every backend of one cluster to zero, the usual meaning of failover. */
-export const scaleToZero = (affinity: Affinity): Scenario => ({
+export const scaleToZero = (affinity: Affinity, application: Application = "exits"): Scenario => ({
   name: "scale to zero",
   affinity,
+  application,
   directions: "both",
   horizon: "settleMs",
   inject: async ({ target, echo }) => scaleToZeroFault(target.kube, echo.deploymentOf(target)),
@@ -90,6 +104,21 @@ export const scaleToZero = (affinity: Affinity): Scenario => ({
     backWithinMs: roles.budgets.failbackMs,
     othersWithinMs: failoverWithinMs(roles),
   }),
+});
+
+/** Replaces the backends of one cluster, one after another. Losses are judged where `expected` limits them. */
+export const rollingRestart = (
+  affinity: Affinity,
+  application: Application,
+  expected: Scenario["expected"],
+): Scenario => ({
+  name: "rolling restart",
+  affinity,
+  application,
+  directions: "alternating",
+  horizon: "settleMs",
+  inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
+  expected,
 });
 
 /** One measurement of a scenario. `historyFile` returns the history file for a title. */
@@ -126,12 +155,16 @@ export async function measureScenario(
     expected: scenario.expected(roles),
     horizonMs: budgets[scenario.horizon],
     holdMs: scenario.hold === undefined ? 0 : budgets[scenario.hold],
+    observeMs: untilEndedMs(scenario),
     stableMs: budgets.stableMs,
+    gapShare: budgets.gapShare,
+    lossBursts: budgets.lossBursts,
     settleMs: budgets.settleMs,
     mainEveryMs: budgets.probeEveryMs * probeIntervalFactor,
     otherEveryMs: budgets.probeOthersEveryMs * probeIntervalFactor,
     timeoutMs: budgets.probeTimeoutMs,
     rig: mesh.state.plan.rig,
+    tuning: mesh.state.plan.tuning,
     historyFile,
     inject: () => injectFault(fault, { mesh, namespace: echo.namespace, signal }),
     signal,

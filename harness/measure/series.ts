@@ -40,7 +40,8 @@ export function correctSeries(
   renameSync(`${path}.new`, path);
 }
 
-function wholeLines(path: string): string[] {
+/** The complete lines of a file that may not exist. */
+export function wholeLines(path: string): string[] {
   if (!existsSync(path)) return [];
   return readUserFile(path, "a series")
     .split("\n")
@@ -57,13 +58,18 @@ const parseLine = (path: string, line: string, index: number): Measurement =>
 /** Throws a ZodError for a measurement that could not be read again, before anything is written. */
 export function appendToSeries(path: string, measurement: Measurement): void {
   measurementFormat.schema.parse(measurement);
+  appendLine(path, JSON.stringify(measurement));
+}
+
+/** Appends a line to a file of lines that a killed run may have left incomplete. */
+export function appendLine(path: string, line: string): void {
   mkdirSync(dirname(path), { recursive: true });
   const file = openSync(path, "a+");
   try {
     const text = readFileSync(file, "utf8");
     // Removes an incomplete last line of a killed run, because this line would be appended to it.
     ftruncateSync(file, Buffer.byteLength(text.slice(0, text.lastIndexOf("\n") + 1)));
-    appendFileSync(file, `${JSON.stringify(measurement)}\n`);
+    appendFileSync(file, `${line}\n`);
   } finally {
     closeSync(file);
   }

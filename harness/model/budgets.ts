@@ -21,14 +21,30 @@ export const budgetsSchema = z
       .positive()
       .default(2_000)
       .describe(
-        "Scale to zero: the longest outage that a client may see while traffic moves to the other cluster.",
+        "Scale to zero: the lost time that a client may see while traffic moves to the other cluster, and the latest first answer of that cluster.",
       ),
     failbackMs: z
       .number()
       .int()
       .positive()
       .default(2_000)
-      .describe("The longest outage that a client may see while traffic returns to its preferred cluster."),
+      .describe("The lost time that a client may see while traffic returns to its preferred cluster."),
+    gapShare: z
+      .number()
+      .positive()
+      .max(1)
+      .default(1)
+      .describe(
+        "The longest gap between two answers with a loss between them, as a share of the budget for lost time; 1: a single gap may use the whole budget.",
+      ),
+    lossBursts: z
+      .number()
+      .int()
+      .positive()
+      .default(5)
+      .describe(
+        "How many bursts of losses a client may see from the injection to the healing, and again after it; a second without a loss separates two bursts.",
+      ),
     upgradeGapMs: z
       .number()
       .int()
@@ -58,7 +74,9 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(1_000)
-      .describe("Traffic counts as stable again after this long without a lost request."),
+      .describe(
+        "Kept connections must have answered for this long without a loss before a fault is injected.",
+      ),
     syncMs: z
       .number()
       .int()
@@ -80,17 +98,13 @@ export const budgetsSchema = z
       .int()
       .positive()
       .default(5_000)
-      .describe(
-        "Backends killed: the longest outage until other backends answer or kubelet has restarted them.",
-      ),
+      .describe("Backends killed: the lost time until other backends answer or kubelet has restarted them."),
     nodeLossMs: z
       .number()
       .int()
       .positive()
       .default(120_000)
-      .describe(
-        "A node lost without notice: the longest outage. Kubernetes itself waits 50 s before it reacts.",
-      ),
+      .describe("A node lost without notice: the lost time. Kubernetes itself waits 50 s before it reacts."),
     lossHorizonMs: z
       .number()
       .int()
@@ -105,7 +119,7 @@ export const budgetsSchema = z
       .positive()
       .default(60_000)
       .describe(
-        "After a fault that affected nodes, paths between clusters or a control plane: the longest outage, counted from the removal of the fault.",
+        "After a fault that affected nodes, paths between clusters or a control plane: the lost time, counted from the removal of the fault.",
       ),
     noticeMs: z
       .number()
@@ -125,7 +139,7 @@ export const budgetsSchema = z
       .number()
       .positive()
       .default(1.5)
-      .describe("With a baseline, an outage may last this many times the baseline's p95."),
+      .describe("With a baseline, the lost time may be this many times the baseline's p95."),
     requestMs: z
       .number()
       .int()
@@ -172,9 +186,10 @@ export const budgetsSchema = z
 export type Budgets = Infer<typeof budgetsSchema>;
 
 /**
- * Limits of the test machine. Beyond them a verdict is `unknown`, never pass or fail. Lateness bounds the error of a
- * measured outage, so the defaults are a tenth and a half of the failover budget. On an idle machine the prober is less
- * than 3 ms late.
+ * Limits of the test machine. Beyond them a verdict is `unknown`, never pass or fail. Lateness bounds the error of
+ * measured losses, so a verdict on a budget allows 5 % of that budget for it and 25 % for a stall (judge/rig.ts);
+ * `latenessP99Ms` and `stallMs` hold where no budget is judged, or a budget of zero. On an idle machine the prober is
+ * less than 3 ms late.
  */
 export const rigSchema = z
   .strictObject({
@@ -182,13 +197,15 @@ export const rigSchema = z
       .number()
       .positive()
       .default(200)
-      .describe("99 % of the prober's requests must be sent no later than this after their due time."),
+      .describe(
+        "Where no budget of lost time is judged, 99 % of the prober's requests must be sent no later than this after their due time. With one it is 5 % of that budget.",
+      ),
     stallMs: z
       .number()
       .positive()
       .default(1000)
       .describe(
-        "If a single request is sent later than this, the prober stalled and the verdict is unknown.",
+        "Likewise for the latest single request: beyond this the prober stalled and the verdict is unknown. With a budget it is 25 % of that budget.",
       ),
     controlLossShare: z
       .number()

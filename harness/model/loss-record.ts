@@ -19,6 +19,8 @@ export interface LossRun {
   readonly lastMs: number;
 }
 
+export const isLoss = ({ kind }: LossRun): boolean => kind !== "good" && kind !== "slow";
+
 const letterOf: Readonly<Record<RunKind, string>> = {
   good: "g",
   slow: "s",
@@ -90,6 +92,17 @@ export const windowRecordSchema = z.object({
   }),
 });
 export type WindowRecord = Infer<typeof windowRecordSchema>;
+/** The same with its runs as objects, as they are judged. */
+export type Window = Omit<WindowRecord, "runs"> & { readonly runs: readonly LossRun[] };
+
+export const encodeWindow = (window: Window): WindowRecord => ({
+  ...window,
+  runs: runsToText(window.runs),
+});
+export const decodeWindow = (record: WindowRecord): Window => ({
+  ...record,
+  runs: textToRuns(record.runs),
+});
 
 const limitsSchema = z.object({
   lostTimeMs: ms.describe("The most lost time."),
@@ -134,6 +147,13 @@ const pointRecordSchema = z.object({
 /** The requests of one vantage point: before the injection, from it to the healing, and from the healing on. */
 export type PointRecord = Infer<typeof pointRecordSchema>;
 
+/** A window of a measurement that is judged on its own. */
+export const windowNames = ["before", "away", "back"] as const;
+export type WindowName = (typeof windowNames)[number];
+type OfWindows<T> = Readonly<Record<WindowName, T>>;
+/** A vantage point with its windows as they are judged. */
+export type Point = Omit<PointRecord, WindowName> & OfWindows<Window>;
+
 export const lossRecordSchema = z.object({
   format: z.literal("meshproof-losses/1"),
   method: z.number().int(),
@@ -158,5 +178,23 @@ export const lossRecordSchema = z.object({
  * errors. One line of `losses.ndjson` of a run, and of `NAME.losses.ndjson` beside a series `NAME.ndjson`.
  */
 export type LossRecord = Infer<typeof lossRecordSchema>;
+/** The same with its vantage points as they are judged. */
+export type Losses = Omit<LossRecord, "points"> & { readonly points: readonly Point[] };
+
+function ofPoint<A extends OfWindows<unknown>, T>(
+  point: A,
+  change: (window: A[WindowName]) => T,
+): Omit<A, WindowName> & OfWindows<T> {
+  return { ...point, before: change(point.before), away: change(point.away), back: change(point.back) };
+}
+
+export const encodeLosses = (losses: Losses): LossRecord => ({
+  ...losses,
+  points: losses.points.map((p) => ofPoint(p, encodeWindow)),
+});
+export const decodeLosses = (record: LossRecord): Losses => ({
+  ...record,
+  points: record.points.map((p) => ofPoint(p, decodeWindow)),
+});
 
 export const lossRecordFormat: RecordFormat<LossRecord> = { schema: lossRecordSchema };

@@ -101,6 +101,14 @@ export type AskReply = Infer<typeof askReplySchema>;
 
 export const askReplyFormat: RecordFormat<AskReply> = { schema: askReplySchema };
 
+const echoSpecSchema = z.strictObject({
+  port: z.number(),
+  /** How long to serve on after SIGTERM; null: until it is killed. */
+  serveOnMs: z.number().nullable(),
+});
+/** The configuration of the server of heartbeats. */
+export type EchoSpec = Infer<typeof echoSpecSchema>;
+
 const holdSpecSchema = z.strictObject({
   mark: z.string(),
   port: z.number(),

@@ -32,7 +32,6 @@ export const workloadSettingSchema = z
   .object({
     application: z.enum(applications),
     replicas: z.number().int(),
-    strategy: z.string(),
     graceSeconds: z.number(),
     drainSeconds: z.number(),
     containers: z.record(z.string(), containerSchema),

@@ -45,13 +45,16 @@ test.each([
   ["a test", "harness/measure/measure.test.ts", false],
   ["a source that only reports", "harness/report/report.ts", false],
   ["the table of prove", "suites/failover/failover.faults.yaml", false],
-])("%s: the tree is changed, and the hash only if it can affect a measurement", async (_what, path, affects) => {
-  const before = await sourceOf(root);
-  write(path, `changed ${path}`);
-  const after = await sourceOf(root);
-  expect(after.tree).toBe("changed");
-  expect(after.hash !== before.hash).toBe(affects);
-  git("add", ".");
-  git("commit", "-qm", "y");
-  expect(await sourceOf(root)).toEqual({ hash: after.hash, tree: "clean" });
-});
+])(
+  "%s: the tree is changed, and the hash only if it can affect a measurement",
+  async (_what, path, affects) => {
+    const before = await sourceOf(root);
+    write(path, `changed ${path}`);
+    const after = await sourceOf(root);
+    expect(after.tree).toBe("changed");
+    expect(after.hash !== before.hash).toBe(affects);
+    git("add", ".");
+    git("commit", "-qm", "y");
+    expect(await sourceOf(root)).toEqual({ hash: after.hash, tree: "clean" });
+  },
+);

@@ -49,7 +49,7 @@ const silentLimitMs = 5000;
 /** Younger requests may still be unanswered. */
 const inFlightMs = 200;
 /** How much of a stream stays in memory: enough for any interval that `settled` checks. */
-const recentMs = 5000;
+const recentMs = 8000;
 
 /**
  * A running open-loop prober: one process, one clock, one or more streams of requests. The histories grow on disk and
@@ -65,6 +65,7 @@ export class Prober implements AsyncDisposable {
   #lastMessageAtMs = monotonicMs();
   #startedAtUnixMs: number | undefined;
   #clockErrorMs = Number.POSITIVE_INFINITY;
+  #realTime = false;
   #cpuShare: number | undefined;
   #ended: Promise<void> | undefined;
 
@@ -111,7 +112,7 @@ export class Prober implements AsyncDisposable {
         { what: `the prober at ${vantage} to start`, withinMs: 20_000, everyMs: 20, signal },
       );
       await prober.#open();
-      await prioritise(spec.mark);
+      prober.#realTime = await prioritise(spec.mark);
     } catch (error) {
       prober.#process.kill();
       throw error;
@@ -197,6 +198,11 @@ export class Prober implements AsyncDisposable {
         "probe-failed",
         `the prober at ${this.vantage} has been silent for ${formatMs(silentMs)}`,
       );
+  }
+
+  /** Whether it runs in real time. */
+  get realTime(): boolean {
+    return this.#realTime;
   }
 
   /** Number of samples so far, of all streams. */

@@ -1,8 +1,10 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import type { UnnamedLosses } from "#harness/judge/measured.ts";
 import type { Scope } from "#harness/lib/scope.ts";
 import type { Budgets } from "#harness/model/budgets.ts";
 import type { HealthCell } from "#harness/model/health-cell.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import type { EchoVariant } from "#harness/workloads/echo.ts";
@@ -48,6 +50,11 @@ export interface TestFixtures {
   readonly keepFacts: (facts: Facts) => void;
   readonly keepHealth: (cells: HealthCell[]) => void;
   readonly keepMeasurement: (measurement: NonNullable<TestNotes["measurement"]>) => void;
+  /** Keeps the measurement's requests beside the report, to be judged again. */
+  readonly keepLosses: (
+    losses: UnnamedLosses,
+    measurement: Pick<Measurement, "runId" | "at">,
+  ) => Promise<void>;
   /** A path under `histories/` for a history of this test. */
   readonly historyFile: (title: string) => string;
   /**

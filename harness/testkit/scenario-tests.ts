@@ -1,23 +1,23 @@
-import { availableParallelism, release, totalmem } from "node:os";
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import type { Mesh } from "#harness/cluster/mesh.ts";
-import { comparable, judgeByBaseline } from "#harness/judge/baseline.ts";
+import { judgeByBaseline } from "#harness/judge/baseline.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
-import { type Measured, methodVersion } from "#harness/measure/measure.ts";
+import type { Measured } from "#harness/measure/measure.ts";
+import { arePooled, whyNotPooled } from "#harness/measure/pool.ts";
 import {
+  applicationOf,
   measureScenario,
   type Scenario,
   type ScenarioContext,
   serviceOf,
 } from "#harness/measure/scenarios.ts";
 import { readSeries } from "#harness/measure/series.ts";
-import type { Affinity, Setting } from "#harness/model/measurement.ts";
+import { type Affinity, methodVersion } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import { waitUntilServedBy } from "#harness/workloads/sampling.ts";
 import type { ClusterPair, SuiteKit, TestInfo, TestKit } from "./define-suite.ts";
 import { pairIn, type SuiteFixtures } from "./fixture-types.ts";
+import { identityOf, type MeasurementIdentity } from "./identity-of.ts";
 
 /** Enough for the longest scenario: Kubernetes notices a node's loss after a minute, and its return takes as long. */
 const scenarioMs = 600_000;
@@ -88,7 +88,7 @@ export function scenarioTests<S>(
     const self = alternating ? Math.ceil(repeat / pairs.length) : repeat;
     for (const pair of chosen) {
       const count = repeats > 1 ? ` (${repeat} of ${repeats})` : "";
-      test(`${pair.name} > ${scenario.name}, affinity ${scenario.affinity}, and back${count}`, {
+      test(`${pair.name} > ${titleOf(scenario)}, and back${count}`, {
         timeoutMs: scenarioMs,
         ...info,
       }, async ({
@@ -102,15 +102,25 @@ export function scenarioTests<S>(
         historyFile,
         keepFacts,
         keepMeasurement,
+        keepLosses,
         expect,
       }) => {
-        const setting = settingOf(mesh);
-        if (held(run.series, scenario, pair, setting) >= self) skip("the series already contains it");
+        const application = applicationOf(scenario);
+        const { probeIntervalFactor } = run;
+        const of = { mesh, echo, application, probeIntervalFactor, signal };
+        const identity = await identityOf(of);
+        const { held, notPooled } = inSeries(run.series, scenario, pair, identity);
+        if (held >= self) skip("the series already contains it");
+        if (notPooled.length > 0) keepFacts({ "not pooled with the series": notPooled.join("; ") });
+        await echo.become(application, { withinMs: budgets.settleMs, signal });
         const { from: target, to: other } = pairIn(mesh, pair);
         const context = scenarioContextOf({ mesh, budgets, echo, outside, run, signal });
         const measured = await measureScenario(context, scenario, { target, other }, historyFile);
-        const measurement = { ...measured.figures, runId: run.runId, at: wallLabel(), setting };
+        const { realTime } = measured;
+        const made = await identityOf({ ...of, realTime });
+        const measurement = { ...measured.figures, runId: run.runId, at: wallLabel(), ...made };
         keepMeasurement(measurement);
+        await keepLosses(measured.losses, measurement);
         keepFacts(factsOf(measured));
         expect(byBaseline(measured.verdict, measurement, run.baseline, budgets)).toPass();
       });
@@ -118,42 +128,48 @@ export function scenarioTests<S>(
   }
 }
 
-/** The conditions on which this lab's figures depend. */
-function settingOf({ clusters, state }: Mesh): Setting {
-  const versions = (of: (c: Cluster) => string): string => [...new Set(clusters.map(of))].join(" and ");
-  return {
-    cilium: versions((c) => c.ciliumVersion),
-    kubernetes: versions((c) => c.kubernetesVersion),
-    kernel: release(),
-    machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
-    imageSource: state.artifacts.source,
-  };
-}
+const titleOf = (scenario: Scenario): string =>
+  [
+    scenario.name,
+    `affinity ${scenario.affinity}`,
+    ...(applicationOf(scenario) === "exits" ? [] : [`application ${scenario.application}`]),
+  ].join(", ");
 
-/** How many measurements of a scenario the run's series already contains. */
-function held(
+/** The measurements of a series that the coming one is pooled with, and why it is not pooled with others of its scenario. */
+function inSeries(
   series: string | undefined,
   { name, affinity }: Scenario,
   { from }: ClusterPair,
-  setting: Setting,
-): number {
-  const expected = { method: methodVersion, scenario: name, affinity, struck: from.name, setting };
-  return (series === undefined ? [] : readSeries(series)).filter(
-    (m) => m.outcome !== "unknown" && comparable(m, expected),
-  ).length;
+  identity: MeasurementIdentity,
+): { readonly held: number; readonly notPooled: readonly string[] } {
+  const coming = { ...identity, method: methodVersion, scenario: name, affinity, struck: from.name };
+  const good = (series === undefined ? [] : readSeries(series)).filter((m) => m.outcome !== "unknown");
+  return {
+    held: good.filter((m) => arePooled(m, coming)).length,
+    notPooled: [...new Set(good.flatMap((m) => whyNotPooled(m, coming)))],
+  };
 }
 
 function factsOf({ figures }: Measured): Record<string, number | string | null | undefined> {
+  const { away, back, phases, prober } = figures;
   return {
-    outageMs: figures.away.recovered ? figures.away.outageMs : "not recovered",
-    lost: figures.away.lost,
-    longestGapMs: figures.away.longestGapMs,
-    backOutageMs: figures.back.outageMs,
-    ...Object.fromEntries(figures.phases.links.map((l) => [`link up to: ${l.upTo}, ms`, l.ms])),
-    unexplainedMs: figures.phases.unexplainedMs,
-    latenessP99Ms: figures.prober.latenessP99Ms,
-    cpuShare: figures.prober.cpuShare,
-    allCpuShare: figures.prober.allCpuShare,
+    recovered: away.recovered ? "yes" : "no",
+    lost: away.lost,
+    lostTimeMs: away.lostTimeMs,
+    longestGapMs: away.longestGapMs,
+    bursts: away.bursts,
+    firstLossMs: away.firstLossMs,
+    lastLossMs: away.lastLossMs,
+    slow: away.slow,
+    backLostTimeMs: back.lostTimeMs,
+    heldForMs: figures.heldForMs,
+    ...Object.fromEntries(
+      phases.links.map((l) => [`link up to: ${l.upTo}, ms`, l.resolved ? l.ms : "not resolved"]),
+    ),
+    "not accounted for, ms": phases.unexplainedMs,
+    latenessP99Ms: prober.latenessP99Ms,
+    cpuShare: prober.cpuShare,
+    allCpuShare: prober.allCpuShare,
   };
 }
 

@@ -3,11 +3,14 @@ import { type TestAPI, type TestContext, test as vitestTest } from "vitest";
 import { networksOf } from "#harness/cluster/kind/networks.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { controlTroubles } from "#harness/judge/blame.ts";
+import type { UnnamedLosses } from "#harness/judge/measured.ts";
 import type { RigThresholds } from "#harness/judge/rig.ts";
 import { namespaceObject, removeNamespace, runLabel } from "#harness/kube/namespace.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { Scope } from "#harness/lib/scope.ts";
 import { hundredths } from "#harness/lib/stats.ts";
+import { writeLosses } from "#harness/measure/loss-files.ts";
+import type { Measurement } from "#harness/model/measurement.ts";
 import type { TestNotes } from "#harness/model/record.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
@@ -221,6 +224,11 @@ function withFault<S>(
       .extend("keepMeasurement", ({ task }) => (measurement: NonNullable<TestNotes["measurement"]>) => {
         notesOf(task).measurement = measurement;
       })
+      .extend(
+        "keepLosses",
+        () => (losses: UnnamedLosses, measurement: Pick<Measurement, "runId" | "at">) =>
+          writeLosses(runDirOf(run), losses, measurement),
+      )
       .extend(
         "historyFile",
         ({ task }) =>

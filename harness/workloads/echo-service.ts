@@ -1,10 +1,13 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
-import { deploymentReady, hasLoadBalancerIp, podReady } from "#harness/kube/conditions.ts";
+import { deploymentReady, hasLoadBalancerIp, noneTerminating, podReady } from "#harness/kube/conditions.ts";
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
+import type { Application } from "#harness/model/application.ts";
+import type { WorkloadSetting } from "#harness/model/setting.ts";
 import { type EchoVariant, echoDeployment, echoHttpPort, echoService } from "./echo.ts";
+import { workloadSettingOf } from "./workload-setting.ts";
 
 export interface EchoOptions {
   readonly namespace: string;
@@ -23,10 +26,14 @@ export class EchoBackends {
   readonly namespace: string;
   readonly clusters: readonly Cluster[];
 
+  readonly #options: EchoOptions;
   readonly #replicas: number;
   readonly #heartbeats: boolean;
+  #application: Application;
 
   private constructor(clusters: readonly Cluster[], options: EchoOptions) {
+    this.#options = options;
+    this.#application = options.variant?.application ?? "exits";
     this.#replicas = options.replicas;
     this.#heartbeats = options.variant?.heartbeatImage !== undefined;
     this.namespace = options.namespace;
@@ -35,22 +42,51 @@ export class EchoBackends {
 
   static async deploy(clusters: readonly Cluster[], options: EchoOptions): Promise<EchoBackends> {
     const backends = new EchoBackends(clusters, options);
+    await backends.#apply(backends.#application, options);
+    return backends;
+  }
+
+  async #apply(
+    application: Application,
+    { withinMs, signal }: Pick<EchoOptions, "withinMs" | "signal">,
+  ): Promise<void> {
+    await Promise.all(this.clusters.map((c) => c.kube.apply(this.#deployment(c, application))));
+    await Promise.all(this.clusters.map((c) => this.awaitReady(c, withinMs, signal)));
+  }
+
+  #deployment(cluster: Pick<Cluster, "name">, application: Application): KubeObject {
+    const { namespace, image, replicas, labels, variant } = this.#options;
+    return echoDeployment({
+      namespace,
+      name: this.deploymentOf(cluster),
+      image,
+      replicas,
+      labels: { role: "echo", ...labels },
+      variant: { ...variant, application },
+    });
+  }
+
+  /** What can change a measurement of these backends, if they end in this way. */
+  settingOf(application: Application): WorkloadSetting {
+    const first = found(this.clusters[0], "cluster of the echo backends");
+    return workloadSettingOf(this.#deployment(first, application), application);
+  }
+
+  /** Changes how the backends end. Waits until all of them are new, and the old ones have ended. */
+  async become(application: Application, within: Pick<EchoOptions, "withinMs" | "signal">): Promise<void> {
+    if (application === this.#application) return;
+    await this.#apply(application, within);
     await Promise.all(
-      clusters.map((c) =>
-        c.kube.apply(
-          echoDeployment({
-            namespace: options.namespace,
-            name: backends.deploymentOf(c),
-            image: options.image,
-            replicas: options.replicas,
-            labels: { role: "echo", ...options.labels },
-            ...(options.variant === undefined ? {} : { variant: options.variant }),
-          }),
+      this.clusters.map((c) =>
+        c.kube.until(
+          kinds.pod,
+          { namespace: this.namespace, labelSelector: `app=${this.deploymentOf(c)}` },
+          noneTerminating,
+          { what: `the old echo backends of ${c.name} to end`, ...within },
         ),
       ),
     );
-    await Promise.all(clusters.map((c) => backends.awaitReady(c, options.withinMs, options.signal)));
-    return backends;
+    this.#application = application;
   }
 
   deploymentOf(cluster: { readonly name: string }): string {

@@ -1,5 +1,7 @@
 import type { KubeObject } from "#harness/kube/kube.ts";
 import { tolerateAll } from "#harness/kube/tolerations.ts";
+import type { Application } from "#harness/model/application.ts";
+import type { EchoSpec } from "#harness/model/probe-wire.ts";
 
 export const echoHttpPort = 8080;
 export const echoUdpPort = 8081;
@@ -8,7 +10,7 @@ const heartbeatPort = 8082;
 /** Port of the service, for heartbeats. */
 export const heartbeatServicePort = 82;
 
-export function echoContainer(image: string): Record<string, unknown> {
+export function echoContainer(image: string) {
   return {
     name: "echo",
     image,
@@ -54,16 +56,66 @@ export interface EchoVariant {
   readonly heartbeatImage?: string;
   /** Replaces pods one after another instead of all at once when the template changes. */
   readonly rolling?: boolean;
-  /** A preStop hook that keeps a pod serving this long after its termination begins. */
-  readonly drainSeconds?: number;
+  /** How a pod ends; by default it exits at once. */
+  readonly application?: Application;
 }
 
-function heartbeatContainer(image: string): Record<string, unknown> {
+/** A pod's end: its preStop hook, then SIGTERM, and what it does then. */
+interface End {
+  /** Of a hook that only waits, while the pod serves on. */
+  readonly preStopSeconds: number;
+  /** How long it serves on after SIGTERM; undefined: until it is killed. */
+  readonly serveOnSeconds: number | undefined;
+  readonly graceSeconds: number;
+}
+
+const ends: Readonly<Record<Application, End>> = {
+  exits: { preStopSeconds: 0, serveOnSeconds: 0, graceSeconds: 2 },
+  // Each part is longer than a change takes to reach every client's BPF map: the hook for clients of the same cluster,
+  // which leave a terminating pod, the rest for those of other clusters, which leave it when it is unready.
+  drains: { preStopSeconds: 5, serveOnSeconds: 5, graceSeconds: 12 },
+  // As long as the hook of the one that drains.
+  killed: { preStopSeconds: 0, serveOnSeconds: undefined, graceSeconds: 5 },
+};
+
+/** Longer than any pod lives. */
+const neverSeconds = 86_400;
+
+/** How long after its deletion a pod may still serve; the end of the pod is part of what a scenario measures. */
+export function servesOnMs(application: Application): number {
+  const { preStopSeconds, serveOnSeconds, graceSeconds } = ends[application];
+  return (serveOnSeconds === undefined ? graceSeconds : preStopSeconds + serveOnSeconds) * 1000;
+}
+
+/** The containers of a pod that ends in this way. */
+function endingContainers(
+  { preStopSeconds, serveOnSeconds }: End,
+  image: string,
+  heartbeatImage: string | undefined,
+): Record<string, unknown>[] {
+  const plain = echoContainer(image);
+  const echo =
+    serveOnSeconds === 0
+      ? plain
+      : { ...plain, args: [...plain.args, `--delay-shutdown=${serveOnSeconds ?? neverSeconds}`] };
+  const heartbeats = heartbeatImage === undefined ? [] : [heartbeatContainer(heartbeatImage, serveOnSeconds)];
+  if (preStopSeconds === 0) return [echo, ...heartbeats];
+  // `/readyz` fails from SIGTERM on.
+  const readinessProbe = { ...echo.readinessProbe, httpGet: { path: "/readyz", port: echoHttpPort } };
+  const lifecycle = { preStop: { sleep: { seconds: preStopSeconds } } };
+  return [{ ...echo, readinessProbe }, ...heartbeats].map((c) => ({ ...c, lifecycle }));
+}
+
+function heartbeatContainer(image: string, serveOnSeconds: number | undefined): Record<string, unknown> {
+  const spec: EchoSpec = {
+    port: heartbeatPort,
+    serveOnMs: serveOnSeconds === undefined ? null : serveOnSeconds * 1000,
+  };
   return {
     name: "heartbeat",
     image,
     imagePullPolicy: "IfNotPresent",
-    args: ["echo", String(heartbeatPort)],
+    args: ["echo", JSON.stringify(spec)],
     ports: [{ containerPort: heartbeatPort }, { containerPort: heartbeatPort, protocol: "UDP" }],
   };
 }
@@ -77,12 +129,8 @@ export function echoDeployment(options: {
   readonly labels: Readonly<Record<string, string>>;
   readonly variant?: EchoVariant;
 }): KubeObject {
-  const { heartbeatImage, rolling = false, drainSeconds = 0 } = options.variant ?? {};
-  const containers = [
-    echoContainer(options.image),
-    ...(heartbeatImage === undefined ? [] : [heartbeatContainer(heartbeatImage)]),
-  ];
-  const drain = { lifecycle: { preStop: { sleep: { seconds: drainSeconds } } } };
+  const { heartbeatImage, rolling = false, application = "exits" } = options.variant ?? {};
+  const end = ends[application];
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -98,7 +146,7 @@ export function echoDeployment(options: {
         metadata: { labels: { app: options.name, ...options.labels } },
         spec: {
           tolerations: tolerateAll,
-          terminationGracePeriodSeconds: 2 + drainSeconds,
+          terminationGracePeriodSeconds: end.graceSeconds,
           topologySpreadConstraints: [
             {
               maxSkew: 1,
@@ -107,7 +155,7 @@ export function echoDeployment(options: {
               labelSelector: { matchLabels: { app: options.name } },
             },
           ],
-          containers: drainSeconds === 0 ? containers : containers.map((c) => ({ ...c, ...drain })),
+          containers: endingContainers(end, options.image, heartbeatImage),
         },
       },
     },

@@ -43,6 +43,8 @@ export default defineSuite(
         inject: async ({ target }) => readinessLost(target),
         expected: (roles) => ({
           movesTo: survivors(affinity, roles),
+          // Until kubelet's probe fails, the backends answer.
+          movesWithinMs: roles.budgets.settleMs,
           awayWithinMs: roles.budgets.failoverMs,
           backWithinMs: roles.budgets.failbackMs,
         }),

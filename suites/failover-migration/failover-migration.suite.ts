@@ -41,6 +41,8 @@ export default defineSuite(
         migrated(target, other, echo.deploymentOf(target), echo.deploymentOf(other)),
       expected: ({ other, budgets }) => ({
         movesTo: [other.name],
+        // Backends of the other cluster start after the injection begins.
+        movesWithinMs: budgets.settleMs,
         awayWithinMs: budgets.failoverMs,
         backWithinMs: budgets.failbackMs,
       }),

@@ -1,4 +1,4 @@
-import { rollout } from "#harness/faults/catalogue/disruption.ts";
+import { rollingRestart } from "#harness/measure/scenarios.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
 
@@ -12,22 +12,18 @@ export default defineSuite(
     order: 4,
     goal: "A rolling restart whose pods drain first loses no request of clients in the same cluster.",
     method:
-      "As in failover-rollout, with a preStop hook that keeps a pod serving for five seconds after it begins terminating: longer than the change takes to reach every client's BPF map. A single lost request fails the test.",
+      "As in failover-rollout, with a preStop hook that keeps a pod serving for five seconds after it begins terminating: longer than the change takes to reach the BPF map of every client in the cluster. Then the pod is unready, and serves for five more, for the clients in other clusters. A single lost request fails the test.",
     failureMeans: "Agents that remove a terminating backend too late or too early.",
-    echo: { replicas: 2, heartbeats: true, rolling: true, drainSeconds: 5 },
+    echo: { replicas: 2, heartbeats: true, rolling: true, application: "drains" },
     setup: scenarioSetup(affinities),
   },
   (kit) => {
+    // Other clusters keep choosing a draining pod until it is unready, so the hook does not help their clients.
+    // Measured only.
     for (const affinity of affinities)
-      scenarioTests(kit, {
-        name: "rolling restart with drain",
-        affinity,
-        directions: "alternating",
-        horizon: "settleMs",
-        inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
-        // Other clusters keep choosing a draining pod until it stops serving, so the hook does not help their clients.
-        // Measured only.
-        expected: () => ({ awayWithinMs: 0, backWithinMs: 0 }),
-      });
+      scenarioTests(
+        kit,
+        rollingRestart(affinity, "drains", () => ({ awayWithinMs: 0, backWithinMs: 0 })),
+      );
   },
 );

@@ -1,4 +1,4 @@
-import { rollout } from "#harness/faults/catalogue/disruption.ts";
+import { rollingRestart } from "#harness/measure/scenarios.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { scenarioSetup, scenarioTests } from "#harness/testkit/scenario-tests.ts";
 
@@ -12,20 +12,19 @@ export default defineSuite(
     order: 3,
     goal: "Measures the requests that clients lose in a rolling restart whose pods end at once.",
     method:
-      "Restarts a cluster's deployment, one pod after another, without a preStop hook; requests are lost between the end of a pod and the change of the BPF map. failover-rollout-drain does the same with the hook.",
+      "Restarts a cluster's deployment, one pod after another; they exit on SIGTERM, without a preStop hook; requests are lost between the end of a pod and the change of the BPF map. failover-rollout-drain does the same with the hook.",
     failureMeans: "The time that a change of backends takes to reach every client, link by link.",
     echo: { replicas: 2, heartbeats: true, rolling: true },
     setup: scenarioSetup(affinities),
   },
   (kit) => {
     for (const affinity of affinities)
-      scenarioTests(kit, {
-        name: "rolling restart without drain",
-        affinity,
-        directions: "alternating",
-        horizon: "settleMs",
-        inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
-        expected: ({ budgets }) => ({ awayWithinMs: budgets.failoverMs, backWithinMs: budgets.failbackMs }),
-      });
+      scenarioTests(
+        kit,
+        rollingRestart(affinity, "exits", ({ budgets }) => ({
+          awayWithinMs: budgets.failoverMs,
+          backWithinMs: budgets.failbackMs,
+        })),
+      );
   },
 );

@@ -1,9 +1,9 @@
 import { type Cluster, requireKind } from "#harness/cluster/cluster.ts";
 import { killPod, pauseNode, stopNode } from "#harness/cluster/kind/node-control.ts";
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
-import { deploymentReady } from "#harness/kube/conditions.ts";
+import { deploymentReady, noneTerminating } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { pause } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { cut, cutControlPlane, cutTunnels } from "./network.ts";
 import { echoPods } from "./pods.ts";
@@ -67,14 +67,10 @@ export function rollout(cluster: Cluster, deployment: string): Fault {
         withinMs: 120_000,
         signal: ctx.signal,
       });
-      // A deployment does not count terminating pods.
       await kube.until(
         kinds.pod,
         { namespace: at.namespace, labelSelector: `app=${deployment}` },
-        (pods) => {
-          const ending = pods.filter((p) => p.metadata.deletionTimestamp !== undefined).length;
-          return ending === 0 ? ready(undefined) : notYet(`${ending} pods are terminating`);
-        },
+        noneTerminating,
         { what: `the old pods of ${deployment} to end`, withinMs: 60_000, signal: ctx.signal },
       );
       return { subject: `deployment ${deployment} of ${cluster.name}`, names: [cluster.name] };

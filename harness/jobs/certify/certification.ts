@@ -4,7 +4,7 @@ import { Mesh } from "#harness/cluster/mesh.ts";
 import { mergeValues, requireKindPlan } from "#harness/config/plan.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
 import { persistentState } from "#harness/evidence/persistent-state.ts";
-import { disturbances } from "#harness/judge/host.ts";
+import { disturbances, unsampled } from "#harness/judge/host.ts";
 import { changesOf } from "#harness/judge/persistent-state.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
@@ -211,6 +211,7 @@ export class Certification {
     const rig = [
       ...traffic.rigTroubles(since, until),
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
+      ...unsampled(host.samples, this.#state.plan.rig, sinceMs, untilMs),
     ];
     const { changed, unread } = error === null ? await this.#changed(before) : { changed: [], unread: [] };
     const ran = error === null ? await this.#suites(phase, standing) : { suites: [], otherErrors: [] };

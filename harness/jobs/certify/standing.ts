@@ -71,10 +71,11 @@ export async function startStanding(
     ),
   );
   // Every backend, because the protected servers waited for restarting agents and lost traffic that policy allows.
-  await prioritisePods([
-    ...(await workload.echo.podUids()),
-    ...workload.protectedServers.map((g) => g.server.uid),
-  ]);
+  if (plan.tuning === "tuned")
+    await prioritisePods([
+      ...(await workload.echo.podUids()),
+      ...workload.protectedServers.map((g) => g.server.uid),
+    ]);
   const sinceMs = unixNowMs();
   await eventually(
     async () => {

@@ -1,12 +1,13 @@
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { hostname } from "node:os";
+import type { EchoSpec } from "#harness/model/probe-wire.ts";
 
 /**
- * The server of heartbeats: answers each line or datagram with the pod's name before it. Ends immediately on SIGTERM,
- * which closes every connection, as in most servers that do not drain.
+ * The server of heartbeats: answers each line or datagram with the pod's name before it. Ends on SIGTERM, immediately
+ * unless `serveOnMs` says otherwise, and then closes every connection, as most servers do.
  */
-export function echo(port: number): void {
+export function echo({ port, serveOnMs }: EchoSpec): void {
   const name = hostname();
   const server = createServer((socket) => {
     let rest = "";
@@ -23,5 +24,10 @@ export function echo(port: number): void {
   datagrams.on("message", (data, from) => datagrams.send(`${name} ${data}`, from.port, from.address));
   datagrams.on("error", (error) => process.stderr.write(`${error.message}\n`));
   datagrams.bind(port);
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));
+  const end = (): void => process.exit(0);
+  process.on("SIGINT", end);
+  process.on("SIGTERM", () => {
+    if (serveOnMs === 0) end();
+    else if (serveOnMs !== null) setTimeout(end, serveOnMs);
+  });
 }

@@ -1,7 +1,7 @@
 // The in-cluster program: `idle` keeps a pod running, `probe JSON` measures, `ask JSON` sends single requests, `echo
-// PORT` answers heartbeats, `hold JSON` is an admission webhook with a delay, `end TEXT` ends other processes of this
+// JSON` answers heartbeats, `hold JSON` is an admission webhook with a delay, `end TEXT` ends other processes of this
 // program.
-import type { AskSpec, HoldSpec, ProbeSpec } from "#harness/model/probe-wire.ts";
+import type { AskSpec, EchoSpec, HoldSpec, ProbeSpec } from "#harness/model/probe-wire.ts";
 import { ask } from "./ask.ts";
 import { echo } from "./echo.ts";
 import { end } from "./end.ts";
@@ -11,7 +11,7 @@ import { probe } from "./probe.ts";
 const withArgument = new Map<string, (argument: string) => unknown>([
   ["probe", (json) => probe(JSON.parse(json) as ProbeSpec)],
   ["ask", (json) => ask(JSON.parse(json) as AskSpec)],
-  ["echo", (port) => echo(Number(port))],
+  ["echo", (json) => echo(JSON.parse(json) as EchoSpec)],
   ["hold", (json) => hold(JSON.parse(json) as HoldSpec)],
   ["end", end],
 ]);
@@ -24,7 +24,7 @@ if (verb === "idle") {
 } else if (does !== undefined && argument !== undefined) await does(argument);
 else {
   process.stderr.write(
-    `usage: main.mjs idle | probe JSON | ask JSON | echo PORT | hold JSON | end TEXT, not ${verb}${argument === undefined ? " alone" : ""}\n`,
+    `usage: main.mjs idle | probe JSON | ask JSON | echo JSON | hold JSON | end TEXT, not ${verb}${argument === undefined ? " alone" : ""}\n`,
   );
   process.exit(2);
 }

@@ -34,6 +34,8 @@ export interface RecordOptions {
   readonly interrupted?: () => boolean;
   /** Disturbances of the test machine between two times on the monotonic clock. */
   readonly disturbances?: (sinceMs: number, untilMs: number) => readonly string[];
+  /** Parts of such an interval without a sample of the test machine. */
+  readonly unsampled?: (sinceMs: number, untilMs: number) => readonly string[];
 }
 
 /** A test as vitest reported it, kept to be judged again because some disturbances show only later. */
@@ -187,7 +189,8 @@ export class RecordReporter implements Reporter {
   #judged({ record, errors, control, sinceMs, untilMs }: Ended): TestRecord {
     if (record.outcome !== "pass" && record.outcome !== "fail") return record;
     const host = this.#options.disturbances?.(sinceMs, untilMs) ?? [];
-    const { outcome, reasons } = judgeErrors(errors, { host, control });
+    const unsampled = this.#options.unsampled?.(sinceMs, untilMs) ?? [];
+    const { outcome, reasons } = judgeErrors(errors, { host, unsampled, control });
     return { ...record, outcome, reasons: [...reasons, ...record.reasons] };
   }
 

@@ -160,10 +160,9 @@ const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 function outageOf(history: History): number {
   const [away, back] = history.marks.map((m) => m.atMs);
   return failoverFacts(history, {
-    stableMs: 1000,
     sinceMs: away ?? 0,
     ...(back === undefined ? {} : { untilMs: back }),
-  }).outageMs;
+  }).lostTimeMs;
 }
 
 function halved(history: History): History {

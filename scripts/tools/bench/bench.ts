@@ -17,6 +17,7 @@ import { pause } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import type { LabPlan } from "#harness/model/lab-plan.ts";
+import type { EchoSpec } from "#harness/model/probe-wire.ts";
 import { Prober } from "#harness/probe/driver.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { systemNamespace, type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
@@ -105,7 +106,7 @@ export async function benchProber(lab: string, signal: AbortSignal): Promise<str
     // Skip the program's start, two seconds.
     const facts = rigFacts(history, 2000);
     lines.push(
-      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, max ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${failoverFacts(history, { stableMs: 1000, sinceMs: 0 }).lost} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
+      `prober, ${connection} connections at 5 ms: p99 late ${facts.latenessP99Ms.toFixed(2)} ms, max ${facts.latenessMaxMs.toFixed(1)} ms, ${(history.cpuShare * 100).toFixed(1)} % of a core, ${history.samples.length} requests, ${failoverFacts(history, { sinceMs: 0 }).lost} lost; harness ${((cpu.user + cpu.system) / 200_000).toFixed(1)} % of a core, ${Math.round(process.memoryUsage.rss() / 1024 ** 2)} MiB`,
     );
   }
   await rm(dir, { recursive: true, force: true });
@@ -132,7 +133,11 @@ export async function benchMemory(lab: string, signal: AbortSignal): Promise<str
   const [from, to] = (await vantagesOf(cluster.kube)) as [Vantage, Vantage];
   const port = 8099;
   const echo = await cluster.kube.start(
-    { ...to, container: "prober", argv: ["node", "/prober/main.mjs", "echo", String(port)] },
+    {
+      ...to,
+      container: "prober",
+      argv: ["node", "/prober/main.mjs", "echo", JSON.stringify({ port, serveOnMs: 0 } satisfies EchoSpec)],
+    },
     () => {},
   );
   const dir = await mkdtemp(join(tmpdir(), "meshproof-bench-"));
