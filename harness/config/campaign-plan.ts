@@ -24,10 +24,7 @@ const rowSchema = z
     suite: suiteNameSchema
       .exactOptional()
       .describe("The suite of the scenario; needed only if several suites have it."),
-    application: z
-      .enum(applications)
-      .exactOptional()
-      .describe("How the backends end. A run that measured another application is refused."),
+    application: z.enum(applications).default("exits").describe("How the backends end."),
     setting: z.string().exactOptional().describe("A key of `settings`; needed only if there are several."),
     runs: z.number().int().min(1).max(1000).describe("How many measurements the row needs."),
     labs: z.number().int().min(1).max(100).describe("Over how many fresh labs they are spread."),
@@ -40,13 +37,16 @@ const rowSchema = z
   .refine((row) => row.labs <= row.runs, { path: ["labs"], message: "there are fewer runs than labs" });
 export type CampaignRow = Infer<typeof rowSchema>;
 
-/** The name of a row in series, journals and lines. */
+/** The name of a row, which only a campaign's own files and lines use. */
 export const rowName = (row: CampaignRow): string =>
-  [
-    `${row.scenario}, affinity ${row.affinity}`,
-    ...(row.application === undefined ? [] : [`application ${row.application}`]),
-    ...(row.setting === undefined ? [] : [`setting ${row.setting}`]),
-  ].join(", ");
+  [...titleWords(row), ...(row.setting === undefined ? [] : [`setting ${row.setting}`])].join(", ");
+
+/** A row's part of the titles of its tests. */
+export const titleWords = ({ scenario, affinity, application }: CampaignRow): string[] => [
+  scenario,
+  `affinity ${affinity}`,
+  ...(application === "exits" ? [] : [`application ${application}`]),
+];
 
 export const campaignPlanSchema = z
   .strictObject({

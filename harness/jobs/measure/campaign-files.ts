@@ -17,6 +17,10 @@ export const journalFile = "journal.ndjson";
 /** A measurement that a campaign made. */
 export type CampaignMeasurement = Measurement & { readonly campaign: CampaignStamp };
 
+/** Whether its figures may be published; any other is kept, and the run is repeated. */
+export const counts = ({ outcome, machineTroubles }: Measurement): boolean =>
+  outcome !== "unknown" && machineTroubles.length === 0;
+
 /** Appends one complete line to a file; replaced in unit tests, which end it in the middle. */
 export type AppendLine = (file: string, line: string) => void;
 
@@ -101,9 +105,9 @@ export class CampaignFiles {
   soFar(): RunsSoFar {
     const failedAttempts = new Map<string, number>();
     const failed = (key: string) => failedAttempts.set(key, (failedAttempts.get(key) ?? 0) + 1);
-    for (const m of this.#measurements) if (m.outcome === "unknown") failed(keyOf(m.campaign));
+    for (const m of this.#measurements) if (!counts(m)) failed(keyOf(m.campaign));
     for (const e of this.#entries) if (e.event === "run" && e.outcome === "no figure") failed(keyOf(e));
-    const counted = this.#measurements.filter((m) => m.outcome !== "unknown");
+    const counted = this.#measurements.filter(counts);
     const labs = [
       ...this.#measurements.map((m) => m.campaign.lab),
       ...this.#entries.flatMap((e) => ("lab" in e ? [e.lab] : [])),
@@ -165,8 +169,7 @@ function stamped(m: Measurement, path: string, index: number): CampaignMeasureme
 /** Two clones that measured at the same time, and were merged. */
 function refuseTwice(measurements: readonly CampaignMeasurement[], path: string): void {
   const seen = new Set<string>();
-  for (const { campaign, outcome } of measurements) {
-    if (outcome === "unknown") continue;
+  for (const { campaign } of measurements.filter(counts)) {
     const key = keyOf(campaign);
     if (seen.has(key))
       throw new MeshproofError("config-conflict", `${path} contains ${key} twice`, {

@@ -297,7 +297,7 @@ function requireRow(m: CampaignMeasurement, rows: readonly ResolvedRow[]): void 
   const differs =
     row?.scenario !== scenario ||
     row.affinity !== affinity ||
-    (row.application !== undefined && row.application !== application);
+    (application !== undefined && row.application !== application);
   if (differs)
     throw new MeshproofError(
       "value-missing",

@@ -66,7 +66,7 @@ export const exampleRow = (change: Partial<ResolvedRow> = {}): ResolvedRow => {
     setting: "tuned",
     directions: 2,
     titles: ["east -> west > x", "west -> east > x"],
-    plan: { scenario: "scale to zero", affinity: "local", runs, labs, seconds: 60 },
+    plan: { scenario: "scale to zero", affinity: "local", application: "exits", runs, labs, seconds: 60 },
     ...others,
   };
 };

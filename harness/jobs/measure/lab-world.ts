@@ -10,6 +10,7 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { given } from "#harness/lib/given.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
+import { lossesFile, lossesOf, readLosses } from "#harness/measure/loss-files.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { RunRecord, TestRecord } from "#harness/model/record.ts";
 import { readLabState, requireOwn } from "#harness/state/lab.ts";
@@ -20,7 +21,6 @@ import { withoutCount } from "#harness/testkit/selection.ts";
 import type { ListedSuite } from "#harness/testkit/suite-list.ts";
 import { testLab } from "../test.ts";
 import type { FreshLab, RunResult, World } from "./campaign.ts";
-import { lossRecordOf } from "./loss-record-of.ts";
 import { type Batch, keyOf, type ScheduledRun } from "./schedule.ts";
 import { type PickedTitles, pickTitles, type ResolvedRow } from "./titles.ts";
 
@@ -199,6 +199,6 @@ function resultOf(test: TestRecord, dir: string): RunResult | undefined {
     ms,
     reasons,
     measurement: { ...measurement, outcome },
-    ...given({ losses: lossRecordOf(dir, measurement) }),
+    ...given({ losses: lossesOf(readLosses(lossesFile(dir)), measurement) }),
   };
 }

@@ -1,6 +1,6 @@
 import type { Campaign } from "./campaign.ts";
 import { campaignDurations, remainingMs } from "./campaign.ts";
-import { type CampaignFiles, type CampaignMeasurement, seriesFile } from "./campaign-files.ts";
+import { type CampaignFiles, type CampaignMeasurement, counts, seriesFile } from "./campaign-files.ts";
 import { labsMs, roughly } from "./estimate.ts";
 import { keyOf } from "./schedule.ts";
 
@@ -42,7 +42,7 @@ export function summaryOf(campaign: Campaign, files: CampaignFiles): CampaignSum
   const { done, failedAttempts } = files.soFar();
   const rows = campaign.rows.map((row): RowSummary => {
     const own = files.measurements.filter((m) => m.campaign.row === row.name);
-    const counted = own.filter((m) => m.outcome !== "unknown");
+    const counted = own.filter(counts);
     const keys = Array.from({ length: row.runs }, (_, i) => keyOf({ row: row.name, run: i + 1 }));
     const givenUp = keys.filter(
       (key) => !done.has(key) && (failedAttempts.get(key) ?? 0) >= campaign.attempts,

@@ -1,4 +1,10 @@
-import { type CampaignPlan, type CampaignRow, rowName, settingOfRow } from "#harness/config/campaign-plan.ts";
+import {
+  type CampaignPlan,
+  type CampaignRow,
+  rowName,
+  settingOfRow,
+  titleWords,
+} from "#harness/config/campaign-plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { withoutCount } from "#harness/testkit/selection.ts";
 import type { ListedSuite } from "#harness/testkit/suite-list.ts";
@@ -16,11 +22,11 @@ const directionsOf = (clusters: readonly string[]): number => clusters.length * 
 
 /** The titles that measure a row in a suite, without their counters; none if it is not of this suite. */
 function titlesIn(suite: ListedSuite, row: CampaignRow, clusters: readonly string[]): string[] {
-  const words = ` > ${row.scenario}, affinity ${row.affinity}, `;
+  const words = ` > ${titleWords(row).join(", ")}, and back`;
   const titles = suite
     .tests({ clusters, repeat: directionsOf(clusters) })
     .map(({ title }) => withoutCount(title))
-    .filter((title) => `${title}, `.includes(words));
+    .filter((title) => title.endsWith(words));
   return [...new Set(titles)].sort();
 }
 
@@ -50,8 +56,8 @@ export function resolveRows(
     if (first === undefined)
       throw invalid(
         file,
-        `rows.${i}.scenario: ${row.suite ?? "no suite"} ${row.suite === undefined ? "measures" : "does not measure"} "${row.scenario}" with affinity ${row.affinity}`,
-        "`npm run mesh -- list tests` lists the titles, which name scenario and affinity",
+        `rows.${i}.scenario: ${row.suite ?? "no suite"} ${row.suite === undefined ? "measures" : "does not measure"} "${titleWords(row).join(", ")}"`,
+        "`npm run mesh -- list tests` lists the titles, which name scenario, affinity and application",
       );
     if (others.length > 0)
       throw invalid(
