@@ -95,7 +95,7 @@ async function rejudgeTest(
   // Without a loss record nothing says what was expected.
   if (recorded === undefined) return { ...common, reasons: [] };
   // The host's samples made it unknown, and they are not part of what is judged here.
-  const spoiled = test.reasons.some((r) => r.startsWith("the test machine was disturbed"));
+  const spoiled = test.reasons.some((r) => /^(?:the test machine was disturbed|not judged): /.test(r));
   const now = spoiled && test.outcome === "unknown" ? "unknown" : verdict.outcome;
   return { ...common, now, reasons: now === "unknown" && spoiled ? [] : verdict.reasons };
 }

@@ -11,7 +11,7 @@ import { failoverFacts, judgeOutage } from "./failover.ts";
 import { phasesOf } from "./phases.ts";
 
 const zero = 1_700_000_000_000;
-const stretch = { stableMs: 1000, sinceMs: 1000 };
+const stretch = { sinceMs: 1000 };
 const rig = { latenessP99Ms: 250, stallMs: 1000, controlLossShare: 0.01 };
 
 function history(
@@ -76,12 +76,18 @@ describe("phases", () => {
     const phases = phasesOf(chain, facts, clock);
     expect(phases.seen.map((s) => s.afterMs)).toEqual([0, 150, 580, 590, 600]);
     expect(phases.links).toEqual([
-      { upTo: "EndpointSlice changed", ms: 55 },
-      { upTo: "agent updated", ms: 430 },
-      { upTo: "BPF map changed", ms: 10 },
-      { upTo: "traffic stable", ms: 10 },
+      { upTo: "EndpointSlice changed", ms: 55, errorMs: 2.2, resolved: true },
+      { upTo: "agent updated", ms: 430, errorMs: 4, resolved: true },
+      { upTo: "BPF map changed", ms: 10, errorMs: 4, resolved: false },
+      { upTo: "traffic stable", ms: 10, errorMs: 2.2, resolved: true },
     ]);
-    expect(phases).toMatchObject({ unexplainedMs: 0, lastGoodAfterMs: 95, firstErrorAfterMs: 100 });
+    expect(phases).toMatchObject({
+      accountedMs: 505,
+      accountedErrorMs: 0.4,
+      unexplainedMs: 0,
+      lastGoodAfterMs: 95,
+      firstErrorAfterMs: 100,
+    });
   });
 
   test("a boundary that was not seen leaves both its links unexplained", () => {
@@ -109,6 +115,17 @@ describe("phases", () => {
     expect(phases.unexplainedMs).toBe(unexplained);
   });
 
+  test("links and the rest add up to the lost time, however many bursts there are", () => {
+    // A second burst from 3000 to 3100, after every boundary.
+    const twice = failoverFacts(
+      history(9000, (ms) => ((ms >= 1100 && ms < 1600) || (ms >= 3000 && ms < 3100) ? "refused" : "ok")),
+      { sinceMs: 1000, untilMs: 4000 },
+    );
+    const phases = phasesOf(chain, twice, clock);
+    expect(phases).toMatchObject({ stableAfterMs: 2100, accountedMs: 610, unexplainedMs: 0 });
+    expect(phases.links.at(-1)).toMatchObject({ upTo: "traffic stable", ms: 115 });
+  });
+
   test("traffic alone explains nothing", () => {
     expect(phasesOf({ path, events: [] }, facts, clock)).toMatchObject({ links: [], unexplainedMs: 505 });
   });
@@ -124,19 +141,21 @@ describe("phases", () => {
 
 describe("an outage", () => {
   test("that is not over is no recovery, and fails with the target's name", () => {
-    const h = history(5000, (ms) => (ms >= 1100 ? "timeout" : "ok"));
-    expect(failoverFacts(h, stretch).recovered).toBe(false);
-    expect(judgeOutage(h, { ...stretch, withinMs: 60_000, rig }).reasons.join()).toMatch(/still being lost/);
+    const h = history(7000, (ms) => (ms >= 1100 ? "timeout" : "ok"));
+    expect(failoverFacts(h, stretch)).toMatchObject({ recovered: false, censored: true });
+    expect(judgeOutage(h, { ...stretch, withinMs: 60_000, rig }).reasons.join()).toMatch(
+      /east\/w -> 10\.0\.0\.1:80: requests were still being lost/,
+    );
   });
 
   test("that began long before the window counts from its beginning", () => {
     const h = history(9000, (ms) => (ms >= 500 && ms < 4000 ? "timeout" : "ok"));
-    expect(failoverFacts(h, { stableMs: 1000, sinceMs: 3000 }).outageMs).toBe(1005);
+    expect(failoverFacts(h, { sinceMs: 3000 }).outageMs).toBe(1005);
   });
 
   test("does not exist without a loss, and a single loss exceeds a budget of zero", () => {
-    const good = history(5000, () => "ok");
-    const bad = history(5000, (ms) => (ms === 2000 ? "reset" : "ok"));
+    const good = history(8000, () => "ok");
+    const bad = history(8000, (ms) => (ms === 2000 ? "reset" : "ok"));
     expect(judgeOutage(good, { ...stretch, withinMs: 0, rig }).outcome).toBe("pass");
     expect(judgeOutage(bad, { ...stretch, withinMs: 0, rig }).outcome).toBe("fail");
   });
@@ -174,10 +193,10 @@ test("a distribution gives median, tail and confidence interval, the same for th
 function measured(outageMs: number, change: Partial<Measurement> = {}): Measurement {
   const plain = exampleMeasurement();
   return exampleMeasurement({
-    away: { ...plain.away, outageMs, lost: outageMs / 5 },
+    away: { ...plain.away, outageMs, lostTimeMs: outageMs, lost: outageMs / 5 },
     phases: {
       ...plain.phases,
-      links: [{ upTo: "agent updated", ms: outageMs * 0.9 }],
+      links: [{ upTo: "agent updated", ms: outageMs * 0.9, errorMs: 2, resolved: true }],
       unexplainedMs: outageMs * 0.1,
     },
     connections: [

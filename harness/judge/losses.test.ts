@@ -1,0 +1,235 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { exampleHistory } from "#harness/model/examples.ts";
+import type { History, Sample, SampleOutcome } from "#harness/model/history.ts";
+import { decodeWindow, encodeWindow, type LossLimits, type Point, type Window } from "#harness/model/loss-record.ts";
+import { judgePoint } from "./failover.ts";
+import { type LossFacts, lossFacts } from "./losses.ts";
+import { judgeProber, limitsForBudget } from "./rig.ts";
+import { type HistoryWindows, windowsOf } from "./windows.ts";
+
+const everyMs = 10;
+const rig = { latenessP99Ms: 200, stallMs: 1000, controlLossShare: 0.01 };
+const cuts = { sinceMs: 2000, healedMs: 22_000 };
+const durationMs = 30_000;
+
+/** Injected after 2 s, healed after 22 s, observed until 30 s. */
+function history(
+  at: (ms: number) => SampleOutcome,
+  { tookMs = () => 1, lateMs = () => 0 }: Partial<Record<"tookMs" | "lateMs", (ms: number) => number>> = {},
+): History {
+  const samples: Sample[] = [];
+  for (let seq = 0; seq * everyMs < durationMs; seq++) {
+    const dueMs = seq * everyMs;
+    const sentMs = dueMs + lateMs(dueMs);
+    samples.push({ seq, dueMs, sentMs, endMs: sentMs + tookMs(dueMs), outcome: at(dueMs), cluster: "east" });
+  }
+  return exampleHistory({
+    everyMs,
+    samples,
+    control: samples.map((s) => ({ ...s, outcome: "ok" as const })),
+  });
+}
+
+function pointOf(h: History, limits?: LossLimits): Point {
+  const { samples: _, control: __, marks: ___, startedAt: ____, ...head } = h;
+  const expected = limits === undefined ? {} : { away: limits, back: limits };
+  return { ...head, cluster: "east", ...windowsOf(h, cuts), expected };
+}
+
+const kept = (window: Window): Window => decodeWindow(encodeWindow(window));
+const recorded = ({ before, away, back }: HistoryWindows) => ({
+  before: kept(before),
+  away: kept(away),
+  back: kept(back),
+});
+
+function factsOf(h: History): { away: LossFacts; back: LossFacts } {
+  // As they are kept: the coded text must give the same facts.
+  const { before, away, back } = recorded(windowsOf(h, cuts));
+  return {
+    away: lossFacts(away, { everyMs, before }),
+    back: lossFacts(back, { everyMs, before: away }),
+  };
+}
+
+const limits = { lostTimeMs: 2000, longestGapMs: 2000, bursts: 5 };
+const lost = (when: (ms: number) => boolean): History => history((ms) => (when(ms) ? "timeout" : "ok"));
+
+describe("losses of the whole window", () => {
+  test("two bursts count both: the first second without a loss ends nothing", () => {
+    const h = lost((ms) => (ms >= 3000 && ms < 3200) || (ms >= 6000 && ms < 6120));
+    expect(factsOf(h).away).toMatchObject({
+      ...{ sent: 2000, lost: 32, bursts: 2, lostTimeMs: 340, longestGapMs: 210 },
+      ...{ firstLossMs: 3000, lastLossMs: 6110, stableAgainMs: 6120, lastGoodMs: 2990, outageMs: 3130 },
+      ...{ recovered: true, censored: false, windowMs: 20_000 },
+    });
+    expect(judgePoint(pointOf(h, limits), rig).outcome).toBe("pass");
+    expect(judgePoint(pointOf(h, { ...limits, lostTimeMs: 330 }), rig).reasons).toEqual([
+      "east/w -> 10.0.0.1:80: lost time of 340 ms is over the budget of 330 ms (32 requests lost: 32 timeout; 2 bursts)",
+    ]);
+    expect(judgePoint(pointOf(h, { ...limits, longestGapMs: 200 }), rig).reasons.join()).toContain(
+      "a gap of 210 ms is over the budget of 200 ms",
+    );
+    expect(judgePoint(pointOf(h, { ...limits, bursts: 1 }), rig).reasons.join()).toContain(
+      "2 bursts of losses are over the budget of 1",
+    );
+  });
+
+  test("losses closer than a second are one burst", () => {
+    const h = lost((ms) => [3000, 3500, 4500, 5510].includes(ms));
+    expect(factsOf(h).away).toMatchObject({ bursts: 2, lost: 4, lostTimeMs: 80, longestGapMs: 20 });
+  });
+
+  test("a burst at the very end has not recovered, and its figures are lower bounds", () => {
+    const h = lost((ms) => ms >= 21_900 && ms < 22_300);
+    const { away, back } = factsOf(h);
+    expect(away).toMatchObject({
+      recovered: false,
+      censored: true,
+      lostTimeMs: 110,
+      stableAgainMs: undefined,
+    });
+    // After the healing the losses count from one interval before it.
+    expect(back).toMatchObject({ recovered: true, censored: false, lostTimeMs: 310, lost: 30 });
+    expect(judgePoint(pointOf(h, limits), rig).reasons).toEqual([
+      "east/w -> 10.0.0.1:80: requests were still being lost in the last 5.0s of the observation (10 requests lost: 10 timeout)",
+    ]);
+  });
+
+  test("a low loss rate is lost time, and no recovery", () => {
+    const h = lost((ms) => ms >= 3000 && ms % 500 === 0);
+    expect(factsOf(h).away).toMatchObject({ lost: 38, bursts: 1, lostTimeMs: 760, recovered: false });
+    expect(judgePoint(pointOf(h, limits), rig).outcome).toBe("fail");
+  });
+
+  test("one lost request every 1.1 s for the whole window is many bursts", () => {
+    const h = lost((ms) => ms >= 3000 && ms % 1100 === 0);
+    const { away, back } = factsOf(h);
+    expect(away).toMatchObject({ lost: 17, bursts: 17, lostTimeMs: 340, longestGapMs: 20, recovered: false });
+    expect(back).toMatchObject({ recovered: false });
+    expect(judgePoint(pointOf(h, limits), rig).reasons.join("\n")).toMatch(
+      /still being lost[\s\S]*17 bursts of losses are over the budget of 5[\s\S]*after healing: .*still being lost/,
+    );
+  });
+
+  test("a window of less than 5 s shows no recovery: it fails over budget and is unknown otherwise", () => {
+    const h = lost((ms) => ms >= 2000 && ms < 2300);
+    const short = (budget: LossLimits): Point => ({
+      ...pointOf(h, budget),
+      ...windowsOf(h, { sinceMs: 2000, healedMs: 4000 }),
+      expected: { away: budget },
+    });
+    expect(lossFacts(short(limits).away, { everyMs })).toMatchObject({ recovered: false, windowMs: 2000 });
+    expect(judgePoint(short(limits), rig)).toMatchObject({
+      outcome: "unknown",
+      reasons: [expect.stringContaining("was observed for 2.0s")],
+    });
+    expect(judgePoint(short({ ...limits, lostTimeMs: 200 }), rig).outcome).toBe("fail");
+  });
+});
+
+describe("latency", () => {
+  test("counts from the due time: a request that waited for the prober or for others is slow", () => {
+    // The prober stands still for 400 ms and then sends 40 requests at once, each answered within 1 ms.
+    const h = history(() => "ok", { lateMs: (ms) => (ms >= 5000 && ms < 5400 ? 5400 - ms : 0) });
+    const { away } = factsOf(h);
+    expect(away).toMatchObject({ lost: 0, slow: 16, bursts: 0, recovered: true });
+    expect(away.latency).toEqual({ p50Ms: 1, p99Ms: 201, p999Ms: 381, maxMs: 401 });
+  });
+
+  test("of slow answers is counted apart from losses", () => {
+    const h = history((ms) => (ms === 6000 ? "refused" : "ok"), {
+      tookMs: (ms) => (ms >= 5000 && ms < 5100 ? 300 : ms === 7000 ? 250 : 2),
+    });
+    expect(factsOf(h).away).toMatchObject({ lost: 1, slow: 10, lostTimeMs: 20 });
+    expect(factsOf(h).back).toMatchObject({ lost: 0, slow: 0, latency: { maxMs: 2 } });
+  });
+});
+
+describe("a vantage point", () => {
+  const late = (h: History): Point =>
+    pointOf({ ...h, samples: [...h.samples].map((s) => ({ ...s, sentMs: s.sentMs + 150 })) }, limits);
+
+  test("is judged only if its own prober was in time against the budget", () => {
+    const h = lost((ms) => ms >= 3000 && ms < 7000);
+    expect(judgePoint(pointOf(h, limits), rig).outcome).toBe("fail");
+    expect(judgePoint(late(h), rig)).toMatchObject({
+      outcome: "unknown",
+      reasons: [expect.stringContaining("over 150.0 ms late (limit 100 ms)"), expect.anything()],
+    });
+  });
+
+  test.each([
+    [2000, { latenessP99Ms: 100, stallMs: 500 }],
+    [60_000, { latenessP99Ms: 3000, stallMs: 15_000 }],
+    [0, { latenessP99Ms: 200, stallMs: 1000 }],
+  ])("with a budget of %d ms allows a share of it for lateness and for a stall", (budgetMs, expected) => {
+    expect(limitsForBudget(budgetMs, rig)).toEqual({ ...rig, ...expected });
+  });
+
+  test("whose prober fell silent before the end is not judged", () => {
+    const h = lost(() => false);
+    const cut = { ...h, samples: [...h.samples].filter((s) => s.sentMs < 20_000) };
+    const { away, missing } = windowsOf(cut, cuts);
+    expect(judgeProber({ vantage: "east/w", missing, everyMs }, away, rig).reasons).toEqual([
+      "the prober at east/w sent nothing in the last 2000 ms of the window",
+    ]);
+  });
+});
+
+/** The definitions, sample by sample: the oracle of the coded windows. */
+function naive(h: History, sinceMs: number, untilMs: number) {
+  const all = [...h.samples];
+  const inside = all.filter((s) => s.sentMs >= sinceMs && s.sentMs < untilMs);
+  const losses = inside.filter((s) => s.outcome !== "ok");
+  const good = all.filter((s) => s.outcome === "ok");
+  const gaps = new Map<number, number>();
+  for (const loss of losses) {
+    const before = good.findLast((g) => g.seq < loss.seq)?.sentMs ?? Number.NEGATIVE_INFINITY;
+    const after = inside.find((s) => s.seq > loss.seq && s.outcome === "ok")?.sentMs ?? untilMs;
+    gaps.set(after, after - Math.max(before, sinceMs - everyMs));
+  }
+  let bursts = 0;
+  losses.forEach((s, i) => {
+    const before = losses[i - 1];
+    if (before === undefined || s.sentMs - before.sentMs > 1000) bursts += 1;
+  });
+  const lengths = [...gaps.values()];
+  return {
+    sent: inside.length,
+    lost: losses.length,
+    slow: inside.filter((s) => s.outcome === "ok" && s.endMs - s.dueMs > 250).length,
+    bursts,
+    lostTimeMs: lengths.reduce((a, b) => a + b, 0),
+    longestGapMs: Math.max(0, ...lengths),
+    firstLossMs: losses[0]?.sentMs,
+    lastLossMs: losses.at(-1)?.sentMs,
+    recovered: losses.every((s) => s.sentMs <= untilMs - 5000),
+  };
+}
+
+test("facts of coded windows are those of the definitions, for any traffic", () => {
+  const stretch = fc.record({
+    outcome: fc.constantFrom<SampleOutcome>("ok", "ok", "timeout", "refused"),
+    count: fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 400 })),
+    tookMs: fc.constantFrom(1, 1, 300),
+  });
+  fc.assert(
+    fc.property(fc.array(stretch, { minLength: 1, maxLength: 20 }), (parts) => {
+      const each = parts.flatMap(({ count, ...part }) => Array.from({ length: count }, () => part));
+      const at = (ms: number) => each[(ms / everyMs) % each.length] ?? { outcome: "ok" as const, tookMs: 1 };
+      const h = history((ms) => at(ms).outcome, { tookMs: (ms) => at(ms).tookMs });
+      const { away, back } = factsOf(h);
+      const last = durationMs - everyMs;
+      // A last request at the very end belongs to the last window.
+      const expected = [naive(h, 2000, 22_000), naive(h, 22_000, last + 1)];
+      expect(away).toMatchObject(expected[0] ?? {});
+      const { lostTimeMs, longestGapMs, recovered: _, ...counts } = expected[1] ?? naive(h, 0, 0);
+      expect(back).toMatchObject(counts);
+      expect(Math.abs(back.lostTimeMs - lostTimeMs)).toBeLessThanOrEqual(1);
+      expect(Math.abs(back.longestGapMs - longestGapMs)).toBeLessThanOrEqual(1);
+    }),
+    { numRuns: 25 },
+  );
+});
