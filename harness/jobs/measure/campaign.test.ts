@@ -263,3 +263,23 @@ test("a run that measured something else than its row is refused and not kept", 
   );
   expect(CampaignFiles.open(folder, append).measurements).toEqual([]);
 });
+
+test("one run with another setting counts as none; if the first of a command differs, the command ends", async () => {
+  const folder = newFolder();
+  let odd = 4;
+  const settingHash = (): string => (--odd === 0 ? "odd" : "h");
+  const world = fakeWorld({ measurementOf: () => ({ settingHash: settingHash() }) });
+  const files = await measure(world, { folder });
+  expect(summaryOf(campaignOf(), files)).toMatchObject({ measured: total, complete: true });
+  const noted = files.entries.filter((e) => e.event === "run" && e.outcome === "no figure");
+  expect(noted).toHaveLength(1);
+  expect(noted[0]).toMatchObject({ reasons: [expect.stringContaining("setting is")] });
+  const more = campaignOf({ rows: rows.map((row) => ({ ...row, runs: row.runs + 1 })) });
+  const other = fakeWorld({ measurementOf: () => ({ settingHash: "other" }) });
+  const schedule = scheduleOf(more.rows, { seed: 1, runsPerSetUp: 2 });
+  await expect(measure(other, { folder, campaign: { ...more, schedule } })).rejects.toThrow(
+    expect.objectContaining({ code: "config-conflict" }),
+  );
+  expect(other.removed).toEqual(other.created);
+  expect(CampaignFiles.open(folder, append).measurements).toHaveLength(total);
+});

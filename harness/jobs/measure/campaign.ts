@@ -1,5 +1,5 @@
 import { monotonicMs, wallLabel } from "#harness/lib/clock.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { given } from "#harness/lib/given.ts";
 import type { LossRecord } from "#harness/model/loss-record.ts";
 import type { CampaignStamp, Measurement } from "#harness/model/measurement.ts";
@@ -132,6 +132,8 @@ export const campaignDurations = (
 class CampaignWork {
   readonly #run: CampaignRun;
   readonly #total: number;
+  /** Measurements that this command kept. */
+  #kept = 0;
   /** Set-ups in a row that gave no figure. */
   #barren = 0;
 
@@ -237,28 +239,53 @@ class CampaignWork {
   }
 
   #keep(run: ScheduledRun, result: RunResult, lab: { readonly id: string; readonly number: number }): void {
-    const { campaign, files, say } = this.#run;
+    const { files, say } = this.#run;
     const { measurement, losses, outcome, ms, reasons } = result;
-    if (measurement === undefined)
-      this.#note(run, lab.number, { outcome: "no figure", ms, reasons: [outcome, ...reasons] });
-    else {
-      const kept: CampaignMeasurement = {
-        ...measurement,
-        outcome,
-        lab: measurement.lab ?? lab.id,
-        sourceHash: measurement.sourceHash ?? campaign.source.hash,
-        sourceTree: measurement.sourceTree ?? campaign.source.tree,
-        seed: campaign.seed,
-        campaign: { ...campaign.stamp, row: run.row, run: run.run, lab: lab.number },
-      };
-      requireRow(kept, campaign.rows);
+    const kept = measurement === undefined ? undefined : this.#stamped({ ...measurement, outcome }, run, lab);
+    const differs = kept === undefined ? undefined : this.#mixture(kept);
+    const isKept = kept !== undefined && differs === undefined;
+    if (isKept) files.keep(kept, losses);
+    if (isKept) this.#kept += 1;
+    const noted = isKept ? outcome : "no figure";
+    this.#note(run, lab.number, {
+      outcome: noted,
+      ms,
+      reasons: isKept ? reasons : [differs ?? outcome, ...reasons],
+    });
+    say(`${run.row}, run ${run.run}, lab ${lab.number}: ${noted}; ${this.outlook()}`);
+  }
+
+  #stamped(
+    measurement: Measurement,
+    { row, run }: ScheduledRun,
+    lab: { readonly id: string; readonly number: number },
+  ): CampaignMeasurement {
+    const { source, seed, stamp, rows } = this.#run.campaign;
+    const kept: CampaignMeasurement = {
+      ...measurement,
+      lab: measurement.lab ?? lab.id,
+      sourceHash: measurement.sourceHash ?? source.hash,
+      sourceTree: measurement.sourceTree ?? source.tree,
+      seed,
+      campaign: { ...stamp, row, run, lab: lab.number },
+    };
+    requireRow(kept, rows);
+    return kept;
+  }
+
+  /**
+   * Why a measurement cannot stand beside the earlier ones. Thrown for the first of a command: it measures in another
+   * setting, and would give no other. Later it is a single run that differs, for example without real-time scheduling.
+   */
+  #mixture(kept: CampaignMeasurement): string | undefined {
+    const { files, campaign } = this.#run;
+    try {
       refuseMixture(files.measurements, kept, campaign.newPart);
-      files.keep(kept, losses);
-      this.#note(run, lab.number, { outcome, ms, reasons });
+      return undefined;
+    } catch (error) {
+      if (this.#kept === 0) throw error;
+      return messageOf(error);
     }
-    say(
-      `${run.row}, run ${run.run}, lab ${lab.number}: ${measurement === undefined ? "no figure" : outcome}; ${this.outlook()}`,
-    );
   }
 
   #note(
