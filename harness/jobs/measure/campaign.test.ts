@@ -156,7 +156,7 @@ test("killed at any step, any number of times, and resumed: only the run in prog
         expect(begun).toBeGreaterThanOrEqual(files.measurements.length + noted);
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 }, 120_000);
 
@@ -218,6 +218,7 @@ test("two set-ups in a row without a figure end the command; its lab is removed"
 
 test("after the limit no run begins, no run counts as failed, and the lab is removed", async () => {
   const folder = newFolder();
+  const campaign = campaignOf({ rows: [exampleRow({ runs: 5, labs: 1 })] });
   const minuteMs = 60_000;
   let nowMs = 0;
   const world = fakeWorld({
@@ -227,15 +228,15 @@ test("after the limit no run begins, no run counts as failed, and the lab is rem
     },
   });
   // Enough for the lab and for two runs; the third is in progress when the time is over.
-  const files = await measure(world, { folder, untilMs: 6.5 * minuteMs, nowMs: () => nowMs });
+  const files = await measure(world, { folder, campaign, untilMs: 6.5 * minuteMs, nowMs: () => nowMs });
   expect(files.measurements).toHaveLength(3);
   expect(files.soFar().failedAttempts.size).toBe(0);
   expect(world.created).toHaveLength(1);
   expect(world.removed).toEqual(world.created);
   // No lab is created for which there is no time.
-  await measure(world, { folder, untilMs: nowMs + 2 * minuteMs, nowMs: () => nowMs });
+  await measure(world, { folder, campaign, untilMs: nowMs + 2 * minuteMs, nowMs: () => nowMs });
   expect(world.created).toHaveLength(1);
-  const summary = summaryOf(campaignOf(), files);
+  const summary = summaryOf(campaign, files);
   expect(summary.complete).toBe(false);
   expect(exitCodeOfCampaign(summary)).toBe(3);
 });
