@@ -4,7 +4,7 @@ import { given } from "#harness/lib/given.ts";
 import type { LossRecord } from "#harness/model/loss-record.ts";
 import type { CampaignStamp, Measurement } from "#harness/model/measurement.ts";
 import type { Source } from "#harness/platform/source.ts";
-import type { CampaignFiles, CampaignMeasurement } from "./campaign-files.ts";
+import { type CampaignFiles, type CampaignMeasurement, counts } from "./campaign-files.ts";
 import { batchesMs, type Durations, durationsOf, labsMs, roughly } from "./estimate.ts";
 import { refuseMixture } from "./mixture.ts";
 import {
@@ -247,12 +247,11 @@ class CampaignWork {
     if (isKept) files.keep(kept, losses);
     if (isKept) this.#kept += 1;
     const noted = isKept ? outcome : "no figure";
-    this.#note(run, lab.number, {
-      outcome: noted,
-      ms,
-      reasons: isKept ? reasons : [differs ?? outcome, ...reasons],
-    });
-    say(`${run.row}, run ${run.run}, lab ${lab.number}: ${noted}; ${this.outlook()}`);
+    const troubles = isKept ? kept.machineTroubles : [differs ?? outcome];
+    this.#note(run, lab.number, { outcome: noted, ms, reasons: [...troubles, ...reasons] });
+    const spoiled =
+      isKept && !counts(kept) ? `, spoiled by the test machine: ${troubles[0] ?? "see its report"}` : "";
+    say(`${run.row}, run ${run.run}, lab ${lab.number}: ${noted}${spoiled}; ${this.outlook()}`);
   }
 
   #stamped(

@@ -27,7 +27,6 @@ import { type CampaignSummary, summaryOf } from "./summary.ts";
 import { resolveRows } from "./titles.ts";
 
 export {
-  type CampaignSummary,
   campaignLines,
   exitCodeOfCampaign,
   scheduleLines,
