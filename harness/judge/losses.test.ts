@@ -2,7 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { exampleHistory } from "#harness/model/examples.ts";
 import type { History, Sample, SampleOutcome } from "#harness/model/history.ts";
-import { decodeWindow, encodeWindow, type LossLimits, type Point, type Window } from "#harness/model/loss-record.ts";
+import {
+  decodeWindow,
+  encodeWindow,
+  type LossLimits,
+  type Point,
+  type Window,
+} from "#harness/model/loss-record.ts";
 import { judgePoint } from "./failover.ts";
 import { type LossFacts, lossFacts } from "./losses.ts";
 import { judgeProber, limitsForBudget } from "./rig.ts";

@@ -115,7 +115,7 @@ export const rollingRestart = (
   name: "rolling restart",
   affinity,
   application,
-  directions: "alternating",
+  directions: "both",
   horizon: "settleMs",
   inject: async ({ target, echo }) => rollout(target, echo.deploymentOf(target)),
   expected,

@@ -23,6 +23,8 @@ export default defineSuite(
         kit,
         rollingRestart(affinity, "exits", ({ budgets }) => ({
           awayWithinMs: budgets.failoverMs,
+          // With affinity local, clients of the other cluster do not use these backends.
+          othersWithinMs: affinity === "none" ? budgets.failoverMs : 0,
           backWithinMs: budgets.failbackMs,
         })),
       );

@@ -59,8 +59,11 @@ test("each boundary is compared with the packet that caused it", () => {
     fresh: { cluster: "west", has: (ip) => ip.startsWith("10.2.") },
   });
   expect(Object.fromEntries(errors.map((e) => [e.boundary, Math.round(e.ms * 10) / 10]))).toEqual({
-    "first error": -0.3,
+    "first loss": -0.3,
     "last good": -0.3,
+    "lost time": 0,
+    "longest gap": 0,
+    "last loss": -0.3,
     "last answer of the old side": 0.2,
     "first answer of the new side": 0.2,
   });

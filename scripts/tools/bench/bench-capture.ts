@@ -50,7 +50,10 @@ export interface CaptureError {
   readonly boundary:
     | "last good"
     | "last answer of the old side"
-    | "first error"
+    | "first loss"
+    | "last loss"
+    | "lost time"
+    | "longest gap"
     | "first answer of the new side";
   readonly ms: number;
 }
@@ -116,7 +119,7 @@ export async function benchCapture(
     const measurement = test.notes.measurement;
     if (history === undefined || measurement === undefined) continue;
     failovers += 1;
-    halvedOffMs.push(Math.abs(outageOf(halved(history)) - outageOf(history)));
+    halvedOffMs.push(Math.abs(lostTimeOf(halved(history)) - lostTimeOf(history)));
     mainShares.push(measurement.prober.cpuShare);
     allShares.push(measurement.prober.allCpuShare);
     const podOf = (cluster: string) => (ip: string) =>
@@ -150,14 +153,14 @@ export async function benchCapture(
     }),
     `all boundaries: p95 ${p95Ms.toFixed(2)} ms, ${(p95Ms / everyMs).toFixed(2)} of the interval`,
     `processor: main vantage point median ${percent(quantile(mainShares, 0.5))}, max ${percent(Math.max(...mainShares))} of a core; all together median ${percent(quantile(allShares, 0.5))}, max ${percent(Math.max(...allShares))}`,
-    `the same failovers by every second request: the outage differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at max ${Math.max(...halvedOffMs).toFixed(1)} ms`,
+    `the same failovers by every second request: the lost time differs by median ${quantile(halvedOffMs, 0.5).toFixed(1)}, at max ${Math.max(...halvedOffMs).toFixed(1)} ms`,
   ];
 }
 
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 
 /** From the fault to the healing, by the history's marks. */
-function outageOf(history: History): number {
+function lostTimeOf(history: History): number {
   const [away, back] = history.marks.map((m) => m.atMs);
   return failoverFacts(history, {
     sinceMs: away ?? 0,
@@ -231,16 +234,68 @@ export function compareWithCapture(
     opened.find((p) => Math.abs(p.atUnixMs - zero - sentMs) < history.everyMs);
   if (firstLost !== undefined) {
     const wire = opened.find((p) => !answered.has(p.from) && p.atUnixMs >= zero + away);
-    if (near(firstLost.sentMs) !== undefined) add("first error", firstLost.sentMs, wire?.atUnixMs);
+    if (near(firstLost.sentMs) !== undefined) add("first loss", firstLost.sentMs, wire?.atUnixMs);
     const before = opened.filter(
       (p) => answered.has(p.from) && (wire === undefined || p.atUnixMs < wire.atUnixMs),
     );
     if (near(firstLost.sentMs) !== undefined) add("last good", lastGood?.sentMs, before.at(-1)?.atUnixMs);
   }
+  errors.push(...lossErrors(history, opened, answered, { away, back }));
   const ends = [...answered.values()];
   const old = ends.filter((p) => move.old.has(p.from)).map((p) => p.atUnixMs);
   const fresh = ends.filter((p) => move.fresh.has(p.from) && p.atUnixMs > zero + away).map((p) => p.atUnixMs);
   if (old.length > 0) add("last answer of the old side", lastOldMs, Math.max(...old));
   if (fresh.length > 0) add("first answer of the new side", firstNewMs, Math.min(...fresh));
+  return errors;
+}
+
+/** The requests on the wire, and those of the prober that left no packet, as a history. */
+function wireHistory(
+  history: History,
+  opened: readonly CapturedPacket[],
+  answered: ReadonlyMap<string, CapturedPacket>,
+): History {
+  const zero = history.startedAtUnixMs;
+  const inTime = (syn: CapturedPacket, answer: CapturedPacket | undefined): boolean =>
+    answer !== undefined && answer.atUnixMs - syn.atUnixMs < history.timeoutMs;
+  // A connection sends its SYN again; the first one is the request.
+  const requests = [...new Map(opened.toReversed().map((p) => [p.from, p])).values()].map((p) => ({
+    sentMs: p.atUnixMs - zero,
+    outcome: inTime(p, answered.get(p.from)) ? ("ok" as const) : ("timeout" as const),
+  }));
+  const silent = [...history.samples].filter(
+    (s) => s.outcome !== "ok" && !requests.some((r) => Math.abs(r.sentMs - s.sentMs) < history.everyMs / 2),
+  );
+  const samples = [...requests, ...silent]
+    .sort((a, b) => a.sentMs - b.sentMs)
+    .map(({ sentMs, outcome }, seq): Sample => ({ seq, dueMs: sentMs, sentMs, endMs: sentMs, outcome }));
+  return { ...history, samples };
+}
+
+/** Losses by the prober against those on the wire, over the whole window. */
+function lossErrors(
+  history: History,
+  opened: readonly CapturedPacket[],
+  answered: ReadonlyMap<string, CapturedPacket>,
+  { away, back }: { readonly away: number; readonly back: number },
+): CaptureError[] {
+  const window = { sinceMs: away, untilMs: back };
+  const wire = wireHistory(history, opened, answered);
+  const [own, other] = [failoverFacts(history, window), failoverFacts(wire, window)];
+  if (own.lost === 0) return [];
+  const errors: CaptureError[] = [
+    { boundary: "lost time", ms: own.lostTimeMs - other.lostTimeMs },
+    { boundary: "longest gap", ms: own.longestGapMs - other.longestGapMs },
+  ];
+  // A lost request without a packet would be compared with itself.
+  const { lastLossMs } = own;
+  const packet = opened.find(
+    (p) =>
+      !answered.has(p.from) &&
+      lastLossMs !== undefined &&
+      Math.abs(p.atUnixMs - history.startedAtUnixMs - lastLossMs) < history.everyMs,
+  );
+  if (lastLossMs !== undefined && packet !== undefined)
+    errors.push({ boundary: "last loss", ms: lastLossMs - (other.lastLossMs ?? Number.NaN) });
   return errors;
 }
