@@ -9,6 +9,7 @@ import { heal } from "./heal.ts";
 import { images } from "./images.ts";
 import { inject } from "./inject.ts";
 import { list } from "./list.ts";
+import { measure } from "./measure.ts";
 import { probe } from "./probe.ts";
 import { prove } from "./prove.ts";
 import { report } from "./report.ts";
@@ -29,6 +30,7 @@ export const commands: readonly CliCommand[] = [
   status,
   test,
   prove,
+  measure,
   certify,
   inject,
   heal,

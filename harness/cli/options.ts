@@ -83,6 +83,11 @@ export const timeout = option(
   "end the command after this time, such as 60m; clean-up is not limited",
   timeoutSchema.optional(),
 );
+export const limit = option(
+  "--limit <duration>",
+  "begin no further run after this time, such as 5h: the run in progress ends, and the lab is removed",
+  timeoutSchema.optional(),
+);
 const settingsToAsk = { policyDefaultLocalCluster: ["true", "false"] } as const;
 const questions = Object.entries(settingsToAsk).flatMap(([key, values]) => values.map((v) => `${key}=${v}`));
 export const whatIf = option(

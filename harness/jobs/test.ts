@@ -86,6 +86,8 @@ export interface TestOptions {
   readonly again?: Again;
   readonly series?: string;
   readonly baseline?: string;
+  /** Further outputs of the run; `stop` ends it as `--fail-fast` does. */
+  readonly outputs?: (stop: () => void) => readonly RunOutput[];
   /** The conformance programme of MCS-API, which runs after the suites. */
   readonly mcsConformance?: string;
   /** Set by `run` and `test`: collects the results, and adds what ended the command early. */
@@ -293,6 +295,7 @@ function reporterOf(
       ...(series === undefined
         ? []
         : [{ testEnded: (test: TestRecord) => keepInSeries(series, test, { dir, say: options.say }) }]),
+      ...(options.outputs?.(() => failed.abort()) ?? []),
     ],
     interrupted: () => options.signal.aborted || failed.signal.aborted,
     verdict,

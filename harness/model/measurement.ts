@@ -157,6 +157,19 @@ export const settingSchema = z
   );
 export type Setting = Infer<typeof settingSchema>;
 
+const campaignStampSchema = z
+  .object({
+    name: z.string(),
+    part: z.string().exactOptional(),
+    plan: z.string().describe("Hash of the plan; a series never contains two of them."),
+    row: z.string(),
+    run: z.number().int().positive().describe("Which run of its row, counted from one."),
+    lab: z.number().int().positive().describe("Which lab of the campaign, counted from one."),
+    commit: z.string().exactOptional().describe("The commit that was checked out; see `sourceTree` too."),
+  })
+  .describe("The place of a measurement in the campaign (`measure PLAN`) that made it.");
+export type CampaignStamp = Infer<typeof campaignStampSchema>;
+
 /**
  * One measured disturbance: its effect on clients, and the time that each link of the chain took. The unit of
  * distributions, baselines and published figures. Times in milliseconds; those named `after` count from the fault.
@@ -199,6 +212,7 @@ export const measurementSchema = z.object({
     .describe("How the backends end: they exit at once, drain first, or are killed."),
   calibrationMs: ms.exactOptional().describe("Time that the lab's machine took for a fixed task."),
   seed: z.number().int().exactOptional().describe("Of the random order of scenarios."),
+  campaign: campaignStampSchema.exactOptional(),
   machineTroubles: z
     .array(z.string())
     .describe(

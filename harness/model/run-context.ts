@@ -39,7 +39,7 @@ export const runContextSchema = z.strictObject({
   series: z.string().optional(),
   /** A series of earlier measurements, with which outages are compared. */
   baseline: z.string().optional(),
-  /** Titles of the tests to run, by suite; a suite that is not listed runs completely. */
+  /** Titles of the tests to run, by suite, in their order; a suite that is not listed runs completely. */
   selected: z.record(z.string(), z.array(z.string())).default({}),
   /** Titles of the tests whose failure counts as none (`--accept`), by suite. */
   accepted: z.record(z.string(), z.array(z.string())).default({}),

@@ -17,8 +17,10 @@ const testMs = 300_000;
  */
 export function registerSuite<S>(suite: Suite<S>, run: RunContext): void {
   const { definition } = suite;
-  const selected = run.selected[definition.name];
-  const tests = suite.tests(run).filter((t) => selected?.includes(t.title) ?? true);
+  const all = suite.tests(run);
+  // In the order of the selection: that of a campaign is random.
+  const tests =
+    run.selected[definition.name]?.flatMap((title) => all.filter((t) => t.title === title)) ?? all;
   const required = tests.flatMap((t) => requiredBy(suite, t));
   // Before the set-up, which `suiteTest` adds as a later hook.
   beforeAll(() => checkDecided(definition.name, required, run));

@@ -237,3 +237,11 @@ async function writeLab(state: string, port: number): Promise<void> {
   );
   await writeLabState(exampleLabState({ owner: currentOwner().id, plan: { ...plan, clusters } }));
 }
+
+test("selected tests run in the order of the selection", async () => {
+  const titles = ["fails", "east -> west > passes"];
+  for (const selected of [titles, titles.toReversed()]) {
+    const { suites } = await runAll({ selected: { outcomes: selected } }, "outcomes");
+    expect(suites[0]?.tests.map((t) => t.name)).toEqual(selected);
+  }
+}, 120_000);

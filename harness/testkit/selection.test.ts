@@ -64,3 +64,10 @@ test("a pattern matches all repetitions of a test", () => {
   expect(left).toEqual(["services"]);
   expect(tests.services).toEqual(["east -> west > local (1 of 2)", "east -> west > local (2 of 2)"]);
 });
+
+test("exact titles are selected in their own order, and one that is not listed is refused", () => {
+  const titles = { paths: ["west -> east > UDP (2 of 2)", "east -> west > TCP (1 of 2)"] };
+  expect(chosen({ titles }, 2)).toEqual({ suites: ["paths"], tests: titles });
+  expect(() => chosen({ titles })).toThrow(/paths > west -> east > UDP \(2 of 2\)" matches no test/);
+  expect(() => chosen({ titles: {} })).toThrow(/an empty list of titles/);
+});

@@ -19,6 +19,8 @@ export interface Selection {
   readonly exclude?: readonly string[];
   /** Tests and suites to repeat from an earlier run. */
   readonly only?: readonly Named[];
+  /** Exactly these tests by suite, in this order; nothing else of the selection applies. */
+  readonly titles?: Readonly<Record<string, readonly string[]>>;
   readonly shard?: Shard;
 }
 
@@ -53,6 +55,7 @@ export function select(
   options: { readonly clusters: readonly string[]; readonly repeat: number },
 ): Selected {
   const { tags = [], only, shard } = selection;
+  if (selection.titles !== undefined) return exactly(suites, selection.titles, options);
   const named = (pattern: string): string => forClusters(pattern, options.clusters);
   const tests = (selection.tests ?? []).map(named);
   const exclude = (selection.exclude ?? []).map(named);
@@ -95,6 +98,25 @@ export function select(
   return {
     suites: left.map((t) => t.suite),
     tests: Object.fromEntries(parts.map((t) => [t.suite.info.name, t.chosen])),
+  };
+}
+
+/** The named tests in the named order. Throws `usage` for one that its suite does not have. */
+function exactly(
+  suites: readonly ListedSuite[],
+  titles: Readonly<Record<string, readonly string[]>>,
+  options: { readonly clusters: readonly string[]; readonly repeat: number },
+): Selected {
+  const chosen = suites.filter(({ info }) => (titles[info.name] ?? []).length > 0);
+  for (const suite of chosen) {
+    const all = new Set(suite.tests(options).map((t) => t.title));
+    const missing = titles[suite.info.name]?.find((title) => !all.has(title));
+    if (missing !== undefined) throw nothing(`"${suite.info.name} > ${missing}"`, "see `list tests`");
+  }
+  if (chosen.length === 0) throw nothing("an empty list of titles", "see `list tests`");
+  return {
+    suites: chosen,
+    tests: Object.fromEntries(chosen.map(({ info }) => [info.name, titles[info.name] ?? []])),
   };
 }
 

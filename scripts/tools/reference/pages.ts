@@ -9,6 +9,7 @@ import { errorCodes } from "#harness/lib/error-codes.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { loadSuites, suitesDir } from "#harness/testkit/suite-list.ts";
 import { budgetsPage } from "./budgets.ts";
+import { campaignPlanPage } from "./campaign-plan.ts";
 import { cliPage } from "./cli.ts";
 import { errorCodesPage } from "./error-codes.ts";
 import { faultsPage } from "./faults.ts";
@@ -31,6 +32,7 @@ export async function referencePages(): Promise<readonly Page[]> {
         "[Faults](faults.md): what each fault does, and which tests it must make fail",
         "[Command line](cli.md): commands, arguments and options",
         "[Lab file](lab-file.md): keys and defaults",
+        "[Campaign plan](campaign-plan.md): keys and defaults",
         "[Budgets](budgets.md): limits that verdicts depend on",
         "[Report schema](report-schema.md): keys of `report.json` and `certificate.yaml`",
         "[Error codes](error-codes.md): exit code, blame and remedy of each error",
@@ -40,6 +42,7 @@ export async function referencePages(): Promise<readonly Page[]> {
     faultsPage(faults, await readProveTables(suitesDir())),
     cliPage(programOf(new Session(new Interruption(), "meshproof"))),
     labFilePage(),
+    campaignPlanPage(),
     budgetsPage(),
     reportSchemaPage({ report: await schemaOf("report"), certificate: await schemaOf("certificate") }),
     errorCodesPage(errorCodes),
