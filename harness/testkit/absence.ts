@@ -67,7 +67,7 @@ async function controlled(
 /** Of each look at a control. */
 const controls = 2;
 
-const open = (flows: readonly Flow[], when: string, asking: Asking) =>
+const openOf = (flows: readonly Flow[], when: string, asking: Asking) =>
   controlled(
     flows,
     controls,
@@ -77,7 +77,7 @@ const open = (flows: readonly Flow[], when: string, asking: Asking) =>
 
 /** Whether every flow is open, at the latest in time. `when` says of what moment, for the message. */
 export const judgeOpen = async (flows: readonly Flow[], when: string, asking: Asking): Promise<Verdict> =>
-  (await open(flows, when, asking)).verdict;
+  (await openOf(flows, when, asking)).verdict;
 
 export interface Denial {
   /** Denies the flows. */
@@ -96,7 +96,7 @@ export interface Denial {
  */
 export async function judgeDenial(closed: readonly Flow[], denial: Denial, asking: Asking): Promise<Verdict> {
   const others = denial.open ?? [];
-  const before = await open([...closed, ...others], "before the denial", asking);
+  const before = await openOf([...closed, ...others], "before the denial", asking);
   if (before.verdict.outcome !== "pass") return before.verdict;
   await denial.deny();
   const enforced = await enforcedInTime(closed, others, asking);
@@ -104,7 +104,7 @@ export async function judgeDenial(closed: readonly Flow[], denial: Denial, askin
   const [during, meanwhile] = await Promise.all([watchClosed(closed, asking), denial.meanwhile?.()]);
   const still = await enforcedNow([], others, asking);
   await denial.permit();
-  const after = await open(closed, "after the denial", asking);
+  const after = await openOf(closed, "after the denial", asking);
   return combine([
     ...closed.map((flow, i) =>
       judgeDenied({

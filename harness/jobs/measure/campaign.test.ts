@@ -55,7 +55,7 @@ async function measure(world: ReturnType<typeof fakeWorld>, attempt: Attempt): P
     campaign,
     files,
     world,
-    meshproof: "0.1.0",
+    meshproof: "9.9.9",
     say: () => {},
     signal: attempt.signal ?? new AbortController().signal,
     ...given({ untilMs, nowMs }),
