@@ -21,7 +21,7 @@ test("bash accepts its script, and completes commands, options and their values"
   });
   expect(offered("meshproof pro")).toEqual(["prove", "probe"]);
   expect(offered("meshproof list t")).toEqual(["tests"]);
-  expect(offered("meshproof test poli")).toEqual(["policy"]);
+  expect(offered("meshproof test poli")).toEqual(["policy", "policy-rules"]);
   expect(offered("meshproof test --ta")).toEqual(["--tag"]);
   expect(offered("meshproof prove --fault vxlan-drop-o")).toEqual(["vxlan-drop-out"]);
   expect(offered("meshproof up --profile kk")).toEqual(["kkp"]);
