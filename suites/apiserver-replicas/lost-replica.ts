@@ -153,7 +153,7 @@ export async function learnsWithoutEither(
       const lostMs = monotonicMs();
       const name = `without-${from.name}-${i + 1}`;
       await using pod = await standalonePod(to, { namespace: own, name, image: images.agnhost, ...settle });
-      await Promise.all(agents.map((a) => awaitIpcache(a, pod, sync)));
+      await Promise.all(agents.map((a) => awaitIpcache(a, pod, how === "killed" ? settle : sync)));
       learnedMs.push(Math.round(monotonicMs() - lostMs));
       const left = (await replicasOf(to)).filter(podReady);
       if (left.length !== 1 || left[0]?.metadata.uid !== alone)

@@ -156,8 +156,11 @@ export function requestByUdp(
     );
     socket.on("message", (data) => finish({ outcome: "ok", body: data.toString("utf8"), detail: "" }));
     socket.on("error", (error) => finish(failure(error)));
-    // Connected, so that an ICMP refusal is returned as an error.
-    socket.connect(port, host, () => socket.send(message));
+    // Connected, so that an ICMP refusal is returned as an error; Cilium refuses to connect to a service without a backend.
+    socket.connect(port, host, (error?: Error) => {
+      if (error) finish(failure(error));
+      else socket.send(message);
+    });
   });
 }
 
