@@ -4,7 +4,7 @@ import { readingUserFile } from "#harness/config/user-file.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { whatIf } from "#harness/diagnose/what-if.ts";
 import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidence.ts";
-import { type Manifests, readManifests } from "#harness/evidence/manifests.ts";
+import { readManifests } from "#harness/evidence/manifests.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
@@ -28,19 +28,20 @@ export async function askWhatIf(
   question: WhatIfQuestion,
   from: { readonly lab: string; readonly paths: readonly string[] },
 ): Promise<WhatIfReport> {
-  const given = new Map<string, Manifests>();
-  for (const path of from.paths) {
-    const manifests = await readManifests(path);
-    if (manifests !== undefined) given.set(path, manifests);
-  }
+  const manifests = new Set<string>();
+  const read = async (path: string): Promise<ReadonlyMap<string, ClusterEvidence>> => {
+    const found = await readManifests(path);
+    if (found === undefined) return readPath(path);
+    manifests.add(found.cluster);
+    return new Map([[found.cluster, found.evidence]]);
+  };
   const evidence = await (from.paths.length === 0
     ? evidenceOfLab(from.lab)
-    : evidenceOfFiles(from.paths, given));
-  const manifests = new Set([...given.values()].map((m) => m.evidence));
+    : evidenceOfFiles(from.paths, read));
   const policies = new Map(
     [...evidence].map(([name, files]) => [
       name,
-      { ...policiesOf(files), ...(manifests.has(files) ? { manifests: true as const } : {}) },
+      { ...policiesOf(files), ...(manifests.has(name) ? { manifests: true as const } : {}) },
     ]),
   );
   return whatIf(snapshotOf(evidence), policies, question);
@@ -50,17 +51,14 @@ async function evidenceOfLab(lab: string): Promise<ReadonlyMap<string, ClusterEv
   return collectEvidence(new Mesh(await requireLab(lab)), { logs: false });
 }
 
-/** Paths in `manifests` have been read already; the others are evidence of a cluster. */
 async function evidenceOfFiles(
   paths: readonly string[],
-  manifests: ReadonlyMap<string, Manifests> = new Map(),
+  read: (path: string) => Promise<ReadonlyMap<string, ClusterEvidence>> = readPath,
 ): Promise<ReadonlyMap<string, ClusterEvidence>> {
   const evidence = new Map<string, ClusterEvidence>();
   const from = new Map<string, string>();
   for (const path of paths)
-    for (const [name, files] of await readingUserFile(path, "evidence", remedy, () =>
-      readPath(path, manifests),
-    )) {
+    for (const [name, files] of await readingUserFile(path, "evidence", remedy, () => read(path))) {
       const twin = from.get(name);
       if (twin !== undefined)
         throw new MeshproofError("usage", `${twin} and ${path} are both from cluster ${name}`, {
@@ -75,12 +73,7 @@ async function evidenceOfFiles(
 const remedy = "give a folder such as reports/latest/artifacts/<suite>, or a zip written by `cilium sysdump`";
 
 /** A folder is evidence of a run; a file is a sysdump. */
-async function readPath(
-  path: string,
-  manifests: ReadonlyMap<string, Manifests>,
-): Promise<ReadonlyMap<string, ClusterEvidence>> {
-  const read = manifests.get(path);
-  if (read !== undefined) return new Map([[read.cluster, read.evidence]]);
+async function readPath(path: string): Promise<ReadonlyMap<string, ClusterEvidence>> {
   if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return readEvidence(path);
   const { cluster, evidence } = await readSysdump(path);
   return new Map([[cluster, evidence]]);
