@@ -42,7 +42,14 @@ describe("the default lab", () => {
   });
 
   test.each(profileNames)("every profile has its own valid lab: %s", async (profile) => {
-    expect(await planLab({ lab: "x", profile })).toMatchObject({ profile });
+    const plan = await planLab({ lab: "x", profile });
+    expect(plan).toMatchObject({ profile });
+    expect(plan).not.toHaveProperty("labFile");
+  });
+
+  test("of a lab file outside the clone only the name is kept", async () => {
+    const plan = await planLab({ lab: "x", labFile: await labWith({}) });
+    expect(plan.labFile).toBe("lab.yaml, outside the clone");
   });
 
   test.each([
@@ -89,7 +96,11 @@ describe("the default lab", () => {
     const tuned = await planLab({ lab: "x" });
     const labFile = join(labFileOf("default"), "../untuned.yaml");
     expect(tuned.tuning).toBe("tuned");
-    expect(await planLab({ lab: "x", labFile })).toEqual({ ...tuned, tuning: "untuned" });
+    expect(await planLab({ lab: "x", labFile })).toEqual({
+      ...tuned,
+      tuning: "untuned",
+      labFile: "kind-configs/untuned.yaml",
+    });
     const wrong = await labWith({ lab: (text) => `${text}\ntuning: fast\n` });
     await expect(planLab({ lab: "x", labFile: wrong })).rejects.toThrow(
       expect.objectContaining({ code: "config-invalid", message: expect.stringContaining("tuning") }),

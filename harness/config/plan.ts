@@ -9,7 +9,7 @@ import { readCiliumSpec } from "./cilium-spec.ts";
 import { type LabFile, readKindConfig, readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { checkLabName, kindNameIn } from "./lab-name.ts";
 import { kubernetesFor } from "./pins.ts";
-import { labFileOf } from "./profiles.ts";
+import { labFileOf, recordedLabFile } from "./profiles.ts";
 
 export const isKindPlan = (plan: LabPlan): plan is KindLabPlan =>
   plan.clusters.every((c) => c.kind === "kind");
@@ -89,6 +89,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
   const plan: KindLabPlan = {
     lab: options.lab,
     profile: options.profile ?? file.profile,
+    ...recordedLabFile(path, options.profile ?? file.profile),
     tuning: file.tuning,
     clusters,
     ...reasonOf(file, clusters),

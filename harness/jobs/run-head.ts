@@ -33,6 +33,7 @@ export async function runHead(mesh: Mesh, options: HeadOptions): Promise<RunHead
     command: options.command,
     lab: options.lab,
     profile: state.plan.profile,
+    ...(state.plan.labFile === undefined ? {} : { labFile: state.plan.labFile }),
     fault: options.fault ?? null,
     ...shardRecord(options.selection?.shard),
     kernel: kernelRelease(),

@@ -63,9 +63,17 @@ export type PlannedExternalCluster = Infer<typeof plannedExternalClusterSchema>;
 
 export type PlannedCluster = PlannedKindCluster | PlannedExternalCluster;
 
+export const labFileSchema = z
+  .string()
+  .exactOptional()
+  .describe(
+    "A lab file other than the profile's own: its path in the clone; only its name if it is elsewhere.",
+  );
+
 export const labPlanSchema = z.object({
   lab: z.string(),
   profile: z.enum(profileNames),
+  labFile: labFileSchema,
   /** Labs of earlier versions have no such key, and were tuned. */
   tuning: z.enum(tunings).default("tuned"),
   clusters: z.array(z.discriminatedUnion("kind", [plannedKindClusterSchema, plannedExternalClusterSchema])),

@@ -4,6 +4,7 @@ import { provenanceSchema } from "./artifacts.ts";
 import { findingSchema } from "./finding.ts";
 import { healthCellSchema } from "./health-cell.ts";
 import { killMatrixSchema } from "./kill-matrix.ts";
+import { labFileSchema } from "./lab-plan.ts";
 import { type Measurement, measurementSchema } from "./measurement.ts";
 import { meshingSchema } from "./meshing.ts";
 import { outcomes } from "./verdict.ts";
@@ -112,6 +113,7 @@ export const runRecordSchema = z.object({
   command: z.string().describe("The command that repeats the run."),
   lab: z.string().describe("Name of the lab."),
   profile: z.string().describe("How the clusters are meshed."),
+  labFile: labFileSchema,
   fault: z.string().nullable().describe("The fault of `--with-fault`; null without one."),
   kernel: z.string().describe("Kernel release of the test machine."),
   meshproof: z.string().describe("Version of Meshproof."),

@@ -105,7 +105,10 @@ const folderOf = (name: string, part: string | undefined): string =>
 /** Of all that decides what is measured, in which order, and in which labs; not of paths and comments. */
 function planHash(plan: CampaignPlan, plans: ReadonlyMap<string, KindLabPlan>): string {
   const settings = Object.fromEntries(
-    [...plans].map(([name, { lab: _, suites: _s, ciliumReason: _r, ...setting }]) => [name, setting]),
+    [...plans].map(([name, { lab: _, labFile: _f, suites: _s, ciliumReason: _r, ...setting }]) => [
+      name,
+      setting,
+    ]),
   );
   const { name, seed, runsPerSetUp } = plan;
   const rows = plan.rows.map(({ seconds: _, ...row }) => row);

@@ -46,6 +46,16 @@ test.each([
   expect(() => entryOf(run([testOf("pass")], over))).toThrow(message);
 });
 
+test.each([
+  ["default", {}],
+  ["dual-stack", { labFile: "kind-configs/dual-stack/lab.yaml" }],
+  ["native-routing", { labFile: "kind-configs/native-routing.yaml" }],
+  ["kkp, own, outside the clone", { profile: "kkp", labFile: "own.yaml, outside the clone" }],
+  ["default, 3 clusters", { clusters: ["1.20.2", "1.20.2", "1.20.2"].map(cluster) }],
+])("a column for each lab: %s", (lab, over) => {
+  expect(entryOf(run([testOf("pass")], over)).lab).toBe(lab);
+});
+
 test("a later run of a version on a lab replaces the earlier; the page has the run and its commit", () => {
   const matrix = withEntries({ schema: 1, runs: [entryOf(run([testOf("fail")]))] }, [
     entryOf(run([testOf("pass")], { runId: "r2" })),

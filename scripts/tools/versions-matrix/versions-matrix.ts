@@ -27,7 +27,7 @@ type Matrix = Infer<typeof matrixSchema>;
 /** `reports/published/versions.json`. */
 export const matrixFormat: RecordFormat<Matrix> = { schema: matrixSchema };
 
-type Run = Pick<RunRecord, "runId" | "commit" | "profile" | "clusters" | "suites" | "fault">;
+type Run = Pick<RunRecord, "runId" | "commit" | "profile" | "labFile" | "clusters" | "suites" | "fault">;
 type SuiteOf = Run["suites"][number];
 
 /** One run as a row. Throws `usage` for a run that says nothing of a version: a fault, mixed versions, an unclean commit. */
@@ -48,11 +48,18 @@ export function entryOf(run: Run): MatrixEntry {
   return {
     cilium: one("cilium"),
     kubernetes: one("kubernetes"),
-    lab: run.clusters.length > 2 ? `${run.profile}, ${run.clusters.length} clusters` : run.profile,
+    lab: labOf(run),
     runId: run.runId,
     commit,
     suites: run.suites.map(cellOf),
   };
+}
+
+/** `native-routing` for `kind-configs/native-routing.yaml`, `dual-stack` for `kind-configs/dual-stack/lab.yaml`. */
+function labOf({ profile, labFile, clusters }: Run): string {
+  const own = labFile?.replace(/^kind-configs\//, "").replace(/(\/lab)?\.yaml(?=$|,)/, "");
+  const names = own === undefined ? [profile] : profile === "default" ? [own] : [profile, own];
+  return [...names, ...(clusters.length > 2 ? [`${clusters.length} clusters`] : [])].join(", ");
 }
 
 /** The worst of a suite's tests decides; an unknown or a skipped test leaves the suite not run. */
