@@ -32,7 +32,11 @@ export default defineSuite(
         keepFacts,
         expect,
       }) => {
-        const { verdict, facts } = await learnsWithoutEither({ mesh, namespace, images, within }, pair);
+        const { verdict, facts } = await learnsWithoutEither({ mesh, namespace, images, within }, pair, [
+          "removed",
+          "killed",
+          "removed",
+        ]);
         keepFacts(facts);
         expect(verdict).toPass();
       });

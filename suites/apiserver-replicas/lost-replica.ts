@@ -76,18 +76,29 @@ const removed: Lose = async (cluster, replica, within) => {
   };
 };
 
-/** Its processes are killed whenever kubelet starts them; its connections end without a word. */
+const processesOf = (cluster: Cluster, { metadata, spec }: KubeObject) => {
+  const uid = found(metadata.uid, `uid of pod ${metadata.name}`);
+  const node = requireKind(cluster, "a killed replica").node(String(spec.nodeName));
+  return { uid, kill: (signal: AbortSignal) => killPod(node, uid, signal) };
+};
+
+/** Its processes are killed at once, and nobody says farewell; then it is removed, before kubelet has them back for long. */
 const killed: Lose = async (cluster, replica, within) => {
-  const uid = found(replica.metadata.uid, `uid of pod ${replica.metadata.name}`);
-  const node = requireKind(cluster, "a killed replica").node(String(replica.spec.nodeName));
+  await processesOf(cluster, replica).kill(within.signal);
+  return removed(cluster, replica, within);
+};
+
+/** Its processes are killed whenever kubelet starts them: CrashLoopBackOff. */
+const restarting: Lose = async (cluster, replica, within) => {
+  const { uid, kill } = processesOf(cluster, replica);
   const stop = new AbortController();
   const signal = AbortSignal.any([stop.signal, within.signal]);
-  await killPod(node, uid, within.signal);
+  await kill(within.signal);
   const loop = (async () => {
     while (!signal.aborted) {
       await pause(300, signal).catch(() => undefined);
       // Between two starts there is no process to kill.
-      if (!signal.aborted) await killPod(node, uid, signal).catch(() => undefined);
+      if (!signal.aborted) await kill(signal).catch(() => undefined);
     }
   })();
   const back = {
@@ -118,28 +129,25 @@ export interface Found {
   readonly facts: Facts;
 }
 
-/** How the replicas are lost, in turn; see `learnsWithoutEither`. */
-const ways = [
-  ["removed", removed],
-  ["killed", killed],
-  ["removed", removed],
-] as const;
+const ways = { removed, killed, restarting };
+type Way = keyof typeof ways;
 
 /**
  * Whether the first cluster learns a new pod of the second while one replica there is missing, and whether it still was
- * missing then. Sessions stick to one replica, and losing only the other would prove nothing: each time the replica is
- * lost that stood alone before, so from the second loss on every session is hit, of a removed one and of a killed one.
+ * missing then, for each way to lose a replica in turn. Sessions stick to one replica, and losing only the other would
+ * prove nothing: each time the replica is lost that stood alone before, so from the second loss on every session is hit.
  */
 export async function learnsWithoutEither(
   { mesh, namespace: own, images, within }: Kit,
   pair: ClusterPair,
+  losses: readonly Way[],
 ): Promise<Found> {
   const { from, to } = pairIn(mesh, pair);
   const learnedMs: number[] = [];
   const reasons: string[] = [];
   const { settle, sync } = within;
   let alone: string | undefined;
-  for (const [i, [how, lose]] of ways.entries()) {
+  for (const [i, how] of losses.entries()) {
     const standing = await twoReady(to, settle);
     const replica = found(
       standing.find((p) => p.metadata.uid === alone) ?? standing[0],
@@ -149,11 +157,11 @@ export async function learnsWithoutEither(
     const lost = `${to.name}'s clustermesh-apiserver ${replica.metadata.name} (${how})`;
     const agents = await everyAgentOf(from, within.signal);
     try {
-      await using _lost = await lose(to, replica, settle);
+      await using _lost = await ways[how](to, replica, settle);
       const lostMs = monotonicMs();
       const name = `without-${from.name}-${i + 1}`;
       await using pod = await standalonePod(to, { namespace: own, name, image: images.agnhost, ...settle });
-      await Promise.all(agents.map((a) => awaitIpcache(a, pod, how === "killed" ? settle : sync)));
+      await Promise.all(agents.map((a) => awaitIpcache(a, pod, sync)));
       learnedMs.push(Math.round(monotonicMs() - lostMs));
       const left = (await replicasOf(to)).filter(podReady);
       if (left.length !== 1 || left[0]?.metadata.uid !== alone)
