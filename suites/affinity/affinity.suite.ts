@@ -1,6 +1,5 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { scaleToZero } from "#harness/faults/catalogue/scale.ts";
-import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type Affinity, affinities } from "#harness/model/measurement.ts";
 import { passed, type Verdict } from "#harness/model/verdict.ts";
@@ -9,6 +8,7 @@ import { judgeServedOnly, judgeWithdrawal, type ServedFlow, servedFlows } from "
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import { judgeSharesInTime } from "#harness/testkit/shares-in-time.ts";
 import { namesOf, servingClusters } from "#harness/workloads/affinity.ts";
 import { backendsHeld } from "#harness/workloads/backends.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
@@ -85,29 +85,16 @@ export default defineSuite(
 
       test(`${pair.name} > the literal value "none" from ${from.name} means no affinity`, {
         spec,
-      }, async ({ mesh, echo, budgets, within, signal, keepFacts, expect }) => {
+      }, async ({ mesh, echo, budgets, within, keepFacts, expect }) => {
         const client = mesh.cluster(from.name);
         const expected = await echo.expectedBackends(mesh.clusters);
-        const count = requestsForShares(expected, budgets.falseAlarm);
         const ip = await echo.clusterIp(client, literalNone);
         // No set-up waits for this service: a Cilium that ignores the value must fail this test alone.
-        const verdict = await judgedInTime(
-          async () => {
-            const answers = await sampleBackends(
-              client,
-              { ip },
-              { count, timeoutMs: budgets.requestMs, signal },
-            );
-            keepFacts({ answers: answers.good.length });
-            return judgeShares(
-              `${from.name} -> service ${literalNone}`,
-              answers,
-              expected,
-              budgets.falseAlarm,
-            );
-          },
-          { what: `service ${literalNone} to be served by all clusters`, everyMs: 500, ...within.sync },
+        const { verdict, answers } = await judgeSharesInTime(
+          { from: client, service: literalNone, ip, expected },
+          { budgets, within },
         );
+        keepFacts({ answers });
         expect(verdict).toPass();
       });
 

@@ -14,6 +14,7 @@ import { judgeWithdrawal, servedFlows } from "#harness/testkit/absence.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
+import { judgeSharesInTime } from "#harness/testkit/shares-in-time.ts";
 import { echoHttpPort, echoService } from "#harness/workloads/echo.ts";
 import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { sampleBackends, serveEverywhere, waitUntilServedBy } from "#harness/workloads/sampling.ts";
@@ -175,25 +176,17 @@ function twoPortsTest(test: DefineTest<void>, pair: ClusterPair): void {
   const { from } = pair;
   test(`${pair.name} > ${from.name}'s clients reach the backends of both clusters by each of two ports with one target port`, {
     spec,
-  }, async ({ mesh, echo, budgets, within, signal, expect }) => {
+  }, async ({ mesh, echo, budgets, within, expect }) => {
     const { from } = pairIn(mesh, pair);
+    const service = twoPorts.name;
     const expected = await echo.expectedBackends(mesh.clusters);
-    const count = requestsForShares(expected, budgets.falseAlarm);
-    const ip = await echo.clusterIp(from, twoPorts.name);
-    const judgePort = async ([name, port]: [string, number]) => {
-      const answers = await sampleBackends(
-        from,
-        { ip, port },
-        { count, timeoutMs: budgets.requestMs, signal },
-      );
-      const what = `${from.name} -> service ${twoPorts.name}, port ${name}`;
-      return judgeShares(what, answers, expected, budgets.falseAlarm);
-    };
-    const verdict = await judgedInTime(
-      async () => combine(await Promise.all(Object.entries(twoPorts.ports).map(judgePort))),
-      { what: `both ports of ${twoPorts.name} to be served by all clusters`, everyMs: 500, ...within.sync },
+    const ip = await echo.clusterIp(from, service);
+    const judged = await Promise.all(
+      Object.values(twoPorts.ports).map((port) =>
+        judgeSharesInTime({ from, service, ip, port, expected }, { budgets, within }),
+      ),
     );
-    expect(verdict).toPass();
+    expect(combine(judged.map((j) => j.verdict))).toPass();
   });
 }
 
