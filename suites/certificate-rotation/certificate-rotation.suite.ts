@@ -43,7 +43,7 @@ function rotatedWhileChanging(kit: Kit, record: (propagated: Propagated) => void
 export default defineSuite(
   {
     name: "certificate-rotation",
-    tags: ["lab-specific", "disruptive"],
+    tags: ["lab-specific", "disruptive", "extended"],
     when: "lab",
     order: 5,
     goal: "Renewing every certificate of the mesh loses no request and no change, and the clusters connect with the new ones.",
