@@ -32,6 +32,7 @@ import { issuesOf } from "#harness/lib/records.ts";
 import {
   type AgentState,
   type ClusterSnapshot,
+  collectedSchema,
   configMapSchema,
   containersSchema,
   type MeshSnapshot,
@@ -132,6 +133,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       { namespace, name },
     ]),
     kvstore: read("kvstore.json", (text) => parsed(text, kvstoreStateSchema)),
+    collectedMs: read("collected.json", (text) => parsed(text, collectedSchema).atMs),
     changing: read("changing.json", (text) => parsed(text, z.array(z.string()))),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
       {
