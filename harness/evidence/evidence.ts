@@ -17,6 +17,7 @@ import { unixNowMs } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
+import { changedBetween, watermark } from "./changing.ts";
 import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 
 /** File name to text, of one cluster. A file that could not be collected holds `notCollected` and the reason. */
@@ -188,9 +189,10 @@ async function collectCluster(
         ),
     );
   };
-  const [own, endpointsBefore] = await Promise.all([
+  const [own, endpointsBefore, markBefore] = await Promise.all([
     collectedWhole(cluster),
     cluster.kube.list(kinds.ciliumEndpoint).catch(() => []),
+    watermark(cluster.kube),
   ]);
   const collected = (kind: KindRef, objects: readonly KubeObject[]): KubeObject[] =>
     objects.flatMap((o) => collectedObject(kind.plural, o, own) ?? []);
@@ -226,7 +228,10 @@ async function collectCluster(
   // Both files say why, if it fails.
   endpoints.catch(() => {});
   await json("ciliumendpoints.json", async () => collected(kinds.ciliumEndpoint, (await endpoints).settled));
-  await json("changing.json", async () => (await endpoints).changing);
+  await json("changing.json", async () => [
+    ...(await endpoints).changing,
+    ...changedBetween(markBefore, await watermark(cluster.kube)),
+  ]);
   await json("pods.json", async () => collected(kinds.pod, await cluster.kube.list(kinds.pod)));
   return files;
 }
