@@ -1,4 +1,4 @@
-import { type Kube, type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { type KindRef, type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 
 const named = ({ metadata: { namespace, name } }: KubeObject): string =>
   namespace === undefined ? name : `${namespace}/${name}`;

@@ -8,10 +8,7 @@ const startMs = Date.UTC(2026, 10, 21, 10);
 const minute = 60_000;
 
 /** Archives: east was collected first, west some minutes later or earlier. */
-function archives(
-  westAfterMs: number,
-  change: (c: ClusterSnapshot) => Partial<ClusterSnapshot>,
-): string[] {
+function archives(westAfterMs: number, change: (c: ClusterSnapshot) => Partial<ClusterSnapshot>): string[] {
   const mesh: MeshSnapshot = {
     clusters: exampleMesh({ nodes: 2, pods: 6, services: 2 }).clusters.map((c) => ({
       ...c,
