@@ -56,10 +56,7 @@ interface Exchange {
   readonly mostBody: number;
 }
 
-export function exchange(
-  { host, port, text: sent, mostBody }: Exchange,
-  timeoutMs: number,
-): Promise<Answer> {
+export function exchange({ host, port, text: sent, mostBody }: Exchange, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, noDelay: true });
     let text = "";
