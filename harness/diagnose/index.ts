@@ -10,6 +10,7 @@ import { leftovers } from "./leftovers.ts";
 import { nodes } from "./nodes.ts";
 import { policies } from "./policies.ts";
 import { services } from "./services.ts";
+import { sizes } from "./sizes.ts";
 import { underlay } from "./underlay.ts";
 import { unread } from "./unread.ts";
 
@@ -22,6 +23,7 @@ export type Layer = (mesh: MeshSnapshot) => readonly Finding[];
 export const layers: readonly Layer[] = [
   nodes,
   underlay,
+  sizes,
   controlPlane,
   configuration,
   connections,

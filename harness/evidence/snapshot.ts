@@ -39,6 +39,7 @@ import {
   type NodeInside,
   type Part,
   peersSchema,
+  sizesSchema,
 } from "#harness/model/mesh-snapshot.ts";
 import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
@@ -147,6 +148,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     kvstoreMesh: read("kvstoremesh-status.json", parseKvstoreMesh),
     kvstoreMeshTrouble: read("kvstoremesh-troubleshoot.txt", readTroubleshoot),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
+    sizes: read("sizes.json", (text) => parsed(text, sizesSchema)),
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };

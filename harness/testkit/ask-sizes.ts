@@ -1,6 +1,8 @@
 import type { Agent } from "#harness/cilium/agent/agent.ts";
+import { nodeTruth } from "#harness/cilium/truth.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { SizedPath } from "#harness/judge/sizes.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import type { AskTarget } from "#harness/model/probe-wire.ts";
 import type { Vantage } from "#harness/workloads/vantage.ts";
 import { askPaths } from "./ask-paths.ts";
@@ -79,4 +81,29 @@ export async function askSizes(
   );
   // In the order of the targets, once for each vantage point.
   return paths.map((path, i) => ({ ...path, size: all[i % all.length]?.sized.size }));
+}
+
+/** Where the agents answer each other's probes. */
+const healthPort = 4240;
+
+/** Small requests to an agent's responder, which ignores what a query holds, and large ones. */
+export const healthSizes = (mtu: number): SizedAsk[] => [
+  { size: undefined, ask: { protocol: "http", port: healthPort, path: "/hello" } },
+  ...tcpSizes(mtu, { port: healthPort, path: "/hello?x=", echoed: false }),
+];
+
+/** Of every node its own address and that of its health endpoint, which is reached like a pod's. */
+export async function healthAddresses(cluster: Cluster): Promise<SizedTarget[]> {
+  const ciliumNodes = await cluster.kube.list(kinds.ciliumNode);
+  const nodes = await nodeTruth(cluster);
+  return nodes.flatMap(({ name, address }) => {
+    const own = ciliumNodes.find((n) => name === `${cluster.name}/${n.metadata.name}`);
+    const endpoint = (own?.spec?.health as { ipv4?: string } | undefined)?.ipv4;
+    return [
+      { name: `${name} (${address})`, host: address, smallBody: "" },
+      ...(endpoint === undefined
+        ? []
+        : [{ name: `the health endpoint of ${name} (${endpoint})`, host: endpoint, smallBody: "" }]),
+    ];
+  });
 }

@@ -1,13 +1,11 @@
 import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import { nodeTruth } from "#harness/cilium/truth.ts";
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import { healthCells, judgeHealth } from "#harness/judge/health.ts";
 import { judgeSizes } from "#harness/judge/sizes.ts";
-import { kinds } from "#harness/kube/kube.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { missedDeadline } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { askSizes, type SizedTarget, smallestMtu, tcpSizes } from "#harness/testkit/ask-sizes.ts";
+import { askSizes, healthAddresses, healthSizes, smallestMtu } from "#harness/testkit/ask-sizes.ts";
 import { type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
 
@@ -118,32 +116,10 @@ function testSizes(test: DefineTest<undefined>, fromName: string, toName: string
     const paths = await askSizes(
       { cluster: from, vantages },
       targets,
-      [
-        { size: undefined, ask: { protocol: "http", port: healthPort, path: "/hello" } },
-        ...tcpSizes(mtu, { port: healthPort, path: "/hello?x=", echoed: false }),
-      ],
+      healthSizes(mtu),
       { timeoutMs: budgets.requestMs, signal },
     );
     keepFacts({ paths: vantages.length * targets.length, mtu });
     expect(judgeSizes(paths, vantages.length * targets.length)).toPass();
-  });
-}
-
-/** Where the agents answer each other's probes. */
-const healthPort = 4240;
-
-/** Of every node its own address and that of its health endpoint, which is reached like a pod's. */
-async function healthAddresses(cluster: Cluster): Promise<SizedTarget[]> {
-  const ciliumNodes = await cluster.kube.list(kinds.ciliumNode);
-  const nodes = await nodeTruth(cluster);
-  return nodes.flatMap(({ name, address }) => {
-    const own = ciliumNodes.find((n) => name === `${cluster.name}/${n.metadata.name}`);
-    const endpoint = (own?.spec?.health as { ipv4?: string } | undefined)?.ipv4;
-    return [
-      { name: `${name} (${address})`, host: address, smallBody: "" },
-      ...(endpoint === undefined
-        ? []
-        : [{ name: `the health endpoint of ${name} (${endpoint})`, host: endpoint, smallBody: "" }]),
-    ];
   });
 }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { requestFilled } from "./filled.ts";
 
 /** Answers like agnhost: /echo returns `msg`, in chunks if it is long, and /short only its first letter. */
-const server = createServer((request, response) => {
+const server = createServer({ maxHeaderSize: 1024 ** 2 }, (request, response) => {
   const url = new URL(request.url ?? "", "http://localhost");
   lengths.push(
     `GET ${request.url} HTTP/1.1\r\nHost: ${request.headers.host}\r\nConnection: close\r\n\r\n`.length,
