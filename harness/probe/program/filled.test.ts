@@ -2,6 +2,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import type { AskTarget } from "#harness/model/probe-wire.ts";
 import { requestFilled } from "./filled.ts";
 
 /** Answers like agnhost: /echo returns `msg`, in chunks if it is long, and /short only its first letter. */
@@ -64,9 +65,9 @@ test("a datagram of so many bytes", async () => {
 });
 
 test("an answer that lost a part is a bad one, where it must return the filling", async () => {
-  const target = {
+  const target: AskTarget = {
     ...{ protocol: "http", host, port: portOf(server.address()), path: "/short?msg=", count: 1 },
-  } as const;
+  };
   const short = await requestFilled({ ...target, fill: { bytes: 1398, echoed: true } }, 5000);
   expect(short).toMatchObject({ outcome: "bad-answer", detail: expect.stringContaining("has 1 of ") });
   const ignored = await requestFilled({ ...target, fill: { bytes: 1398, echoed: false } }, 5000);
