@@ -16,6 +16,7 @@ import { isSelfManaged } from "#harness/kube/namespace.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
+import { certificatesOf } from "./certificates.ts";
 import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 
 /** File name to text, of one cluster. A file that could not be collected holds `notCollected` and the reason. */
@@ -203,6 +204,8 @@ async function collectCluster(
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
+    json("certificates.json", async () => await certificatesOf(cluster)),
+    json("collected.json", async () => ({ at: new Date().toISOString() })),
     // Reduced as it is read: labels and selectors of other users' services are not kept.
     keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
     ...((await exportsServices(cluster))

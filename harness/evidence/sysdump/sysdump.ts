@@ -22,6 +22,7 @@ const objectFiles: Readonly<Record<string, string>> = {
   "k8s-endpointslices": "endpointslices.json",
   "k8s-namespaces": "namespaces.json",
   "k8s-networkpolicies": "networkpolicies.json",
+  "k8s-events": "events.json",
   ciliumnodes: "ciliumnodes.json",
   ciliumendpoints: "ciliumendpoints.json",
   ciliumidentities: "ciliumidentities.json",
@@ -46,6 +47,7 @@ const agentFiles: Readonly<Record<string, readonly [string, (text: string) => st
   "cilium-dbg-bpf-lb-list.md": ["lb.json", mapTable],
   "cilium-dbg-identity-list.md": ["identities.json", identityTable],
   "cilium-dbg-bpf-ipcache-list.md": ["ipcache.json", mapTable],
+  "cilium-dbg-troubleshoot-clustermesh.md": ["troubleshoot.txt", asItIs],
 };
 
 function asItIs(text: string): string {
@@ -60,7 +62,7 @@ const expected = (path: string): boolean => {
   const name = path.split("/").at(-1) ?? "";
   const bare = name.replace(stamp, "");
   return (
-    /^(k8s-(nodes|pods|services|endpointslices|namespaces|networkpolicies|version)|cilium[a-z-]*|clustermesh-apiserver-deployment)\.(yaml|txt)$/.test(
+    /^(k8s-(nodes|pods|services|endpointslices|namespaces|networkpolicies|events|version)|cilium[a-z-]*|clustermesh-apiserver-deployment)\.(yaml|txt)$/.test(
       bare,
     ) ||
     /^clustermesh-apiserver-.*-kvstoremesh-(status|troubleshoot)\./.test(bare) ||
@@ -113,6 +115,8 @@ export async function readSysdump(path: string): Promise<Sysdump> {
       },
     );
   const evidence = new Map<string, string>([["cilium-config.json", JSON.stringify(config)]]);
+  const at = timeOf([...files.keys()]);
+  if (at !== undefined) evidence.set("collected.json", JSON.stringify({ at }));
   for (const [from, to] of Object.entries(objectFiles)) {
     const list = yaml(`${from}.yaml`)?.items as KubeObject[] | undefined;
     if (list !== undefined) evidence.set(to, JSON.stringify(list));
@@ -152,6 +156,15 @@ export async function readSysdump(path: string): Promise<Sysdump> {
     if (log !== undefined) evidence.set(`agent-${node}-log.txt`, meshLines(log));
   }
   return { cluster, evidence };
+}
+
+/** The time at the end of the files' names, which is that of the start of the dump. */
+function timeOf(names: readonly string[]): string | undefined {
+  const [, y, mo, d, h, mi, s] =
+    names
+      .map((n) => /-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)\.\w+$/.exec(n))
+      .find((found) => found !== null) ?? [];
+  return y === undefined ? undefined : `${y}-${mo}-${d}T${h}:${mi}:${s}.000Z`;
 }
 
 interface PeerValue {
