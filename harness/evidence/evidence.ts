@@ -205,7 +205,6 @@ async function collectCluster(
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
     json("certificates.json", async () => await certificatesOf(cluster)),
-    json("collected.json", async () => ({ at: new Date().toISOString() })),
     // Reduced as it is read: labels and selectors of other users' services are not kept.
     keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
     ...((await exportsServices(cluster))

@@ -152,7 +152,6 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     policyObjects: policyObjects(files),
     events: objects("events.json", eventState),
     certificates: read("certificates.json", (text) => parsed(text, z.array(heldCertificateSchema))),
-    collectedAt: read("collected.json", (text) => parsed(text, z.object({ at: z.string() })).at),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),

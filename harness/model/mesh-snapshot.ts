@@ -305,8 +305,6 @@ const clusterSnapshotSchema = z.object({
   policyObjects: part(z.array(policyObjectSchema)).exactOptional(),
   events: part(z.array(eventStateSchema)).exactOptional(),
   certificates: part(z.array(heldCertificateSchema)).exactOptional(),
-  /** When the evidence was collected, by which certificates are judged. */
-  collectedAt: part(z.string()).exactOptional(),
   /** The number of LoadBalancer IP pools; absent if it was not read. */
   loadBalancerPools: part(z.number()).exactOptional(),
   /** Remote cluster to its endpoints. */

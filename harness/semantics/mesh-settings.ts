@@ -130,7 +130,7 @@ export const equalSettings: readonly EqualSetting[] = [
     effect: "identities of one side are in its API server and of the other in its kvstore",
     remedy: "set identityAllocationMode to one value in all clusters, unless a migration between the modes is under way",
     source:
-      "Documentation/network/clustermesh/setup.rst@1.20.2 tells of one mode for a mesh; the modes doublewrite-* exist for a migration",
+      "no line of Cilium requires it: the identities of either mode are read from a kvstore (pkg/clustermesh/remote_cluster.go:400@1.20.2)",
   },
   {
     key: "mtu",

@@ -115,8 +115,6 @@ export async function readSysdump(path: string): Promise<Sysdump> {
       },
     );
   const evidence = new Map<string, string>([["cilium-config.json", JSON.stringify(config)]]);
-  const at = timeOf([...files.keys()]);
-  if (at !== undefined) evidence.set("collected.json", JSON.stringify({ at }));
   for (const [from, to] of Object.entries(objectFiles)) {
     const list = yaml(`${from}.yaml`)?.items as KubeObject[] | undefined;
     if (list !== undefined) evidence.set(to, JSON.stringify(list));
@@ -156,15 +154,6 @@ export async function readSysdump(path: string): Promise<Sysdump> {
     if (log !== undefined) evidence.set(`agent-${node}-log.txt`, meshLines(log));
   }
   return { cluster, evidence };
-}
-
-/** The time at the end of the files' names, which is that of the start of the dump. */
-function timeOf(names: readonly string[]): string | undefined {
-  const [, y, mo, d, h, mi, s] =
-    names
-      .map((n) => /-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)\.\w+$/.exec(n))
-      .find((found) => found !== null) ?? [];
-  return y === undefined ? undefined : `${y}-${mo}-${d}T${h}:${mi}:${s}.000Z`;
 }
 
 interface PeerValue {
