@@ -33,6 +33,7 @@ import { issuesOf } from "#harness/lib/records.ts";
 import {
   type AgentState,
   type ClusterSnapshot,
+  collectedSchema,
   configMapSchema,
   containersSchema,
   heldCertificateSchema,
@@ -136,6 +137,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       { namespace, name },
     ]),
     kvstore: read("kvstore.json", (text) => parsed(text, kvstoreStateSchema)),
+    collectedMs: read("collected.json", (text) => parsed(text, collectedSchema).atMs),
     changing: read("changing.json", (text) => parsed(text, z.array(z.string()))),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
       {

@@ -145,6 +145,7 @@ const ciliumEndpointStateSchema = z.object({
   identity: z.number(),
   /** The address of its node. */
   hostIp: z.string().exactOptional(),
+  createdMs: z.number().exactOptional(),
 });
 export type CiliumEndpointState = Infer<typeof ciliumEndpointStateSchema>;
 
@@ -275,6 +276,7 @@ const nodeInsideSchema = z.object({
 /** What was read inside a node. */
 export type NodeInside = Infer<typeof nodeInsideSchema>;
 
+export const collectedSchema = z.object({ atMs: z.number() });
 export const containersSchema = z.array(z.object({ name: z.string(), state: z.string() }));
 export const configMapSchema = texts;
 export const peersSchema = z.object({ agents: lists, kvstoreMesh: lists });
@@ -299,6 +301,8 @@ const clusterSnapshotSchema = z.object({
   slices: part(z.array(sliceStateSchema)).exactOptional(),
   serviceExports: part(z.array(objectNameSchema)).exactOptional(),
   kvstore: part(kvstoreStateSchema).exactOptional(),
+  /** Unix time at which the collection of it began. */
+  collectedMs: part(z.number()).exactOptional(),
   /** Addresses of endpoints that were created or deleted while the evidence was collected. */
   changing: part(z.array(z.string())).exactOptional(),
   policies: part(z.array(policyStateSchema)),
