@@ -30,10 +30,8 @@ const ofLayer: Readonly<Record<string, FindingId>> = {
   evidence: "unread",
 };
 
-/** With an id, if its layer did not give one. Throws for a layer that must. */
+/** With an id, if its layer did not give one. */
 export function withId(finding: Finding): Finding {
-  if (finding.id !== undefined) return finding;
   const id = ofLayer[finding.layer];
-  if (id === undefined) throw new Error(`a finding of layer ${finding.layer} has no id: ${finding.message}`);
-  return { id, ...finding };
+  return finding.id !== undefined || id === undefined ? finding : { id, ...finding };
 }
