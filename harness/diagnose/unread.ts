@@ -44,11 +44,7 @@ const say = (
 });
 
 const unreadPart = (cluster: ClusterSnapshot, what: string, why: string): Finding =>
-  say(
-    cluster.name,
-    `${what} of ${cluster.name}`,
-    `${what} of ${cluster.name} could not be read: ${why}`,
-  );
+  say(cluster.name, `${what} of ${cluster.name}`, `${what} of ${cluster.name} could not be read: ${why}`);
 
 /** Nodes whose agent's data is missing, against the API server's list. */
 function unreadAgents(cluster: ClusterSnapshot): Finding[] {

@@ -303,7 +303,10 @@ const clusterSnapshotSchema = z.object({
   kvstore: part(kvstoreStateSchema).exactOptional(),
   /** Unix time at which the collection of it began. */
   collectedMs: part(z.number()).exactOptional(),
-  /** Addresses of endpoints that were created or deleted while the evidence was collected. */
+  /**
+   * What was created, changed or deleted while the evidence was collected: addresses of endpoints, names of services,
+   * EndpointSlices and nodes, numbers of identities.
+   */
   changing: part(z.array(z.string())).exactOptional(),
   policies: part(z.array(policyStateSchema)),
   policyObjects: part(z.array(policyObjectSchema)).exactOptional(),

@@ -69,3 +69,16 @@ function sizeOf(exported: ExportedState | undefined, object: string): number {
   };
   return [...(entries[object]?.values() ?? [])].filter((e) => e.optional !== true).length;
 }
+
+/** Without those of objects that came, changed or went while the mesh was read. */
+export function withoutChanging(
+  differences: readonly Difference[],
+  changing: ReadonlySet<string>,
+): Difference[] {
+  if (changing.size === 0) return [...differences];
+  const last = (text: string | undefined): string => text?.split(" ").at(-1) ?? "";
+  return differences.filter(
+    ({ name, of, origin, held }) =>
+      ![name, name.replace(`${of}/`, ""), last(origin), last(held)].some((n) => changing.has(n)),
+  );
+}

@@ -9,7 +9,7 @@ import {
 } from "./agent-differences.ts";
 import { agentState, nodeIp } from "./agent-state.ts";
 import { withoutAgent } from "./agents.ts";
-import { collectedMsOf, withoutChanges, youngAddresses } from "./apart.ts";
+import { collectedMsOf, withoutChanges, withoutChanging, youngAddresses } from "./apart.ts";
 import { type ClusterObjects, objectsOf } from "./cluster-objects.ts";
 import { type Difference, places } from "./compare.ts";
 import { ciliumNodeDifferences, endpointDifferences } from "./endpoint-differences.ts";
@@ -63,7 +63,7 @@ export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
   const read = members.map(({ objects, snapshot, exported }) => ({
     ...{ name: objects.name, collectedMs: collectedMsOf(snapshot), exported },
   }));
-  return { differences: withoutChanges(differences, read), unread };
+  return { differences: withoutChanges(withoutChanging(differences, known.changing), read), unread };
 }
 
 /** What a cluster exports that its objects do not decide because some were not read. */

@@ -67,7 +67,6 @@ export const kvstoreEntryFaults: readonly Fault[] = plants.map(({ what, prefix, 
   group: "state",
   needs: "clustermesh-apiserver",
   does: `plants ${what === "service" ? "a" : "an"} ${what} in the second cluster's kvstore that the cluster does not have`,
-  traceless: "`diagnose` does not compare kvstores with API servers yet",
   async inject(ctx) {
     const cluster = clusterAt(ctx, 1);
     const entries = await entriesUnder(cluster, prefix);

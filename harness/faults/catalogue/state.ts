@@ -25,7 +25,6 @@ export const stateFaults: readonly Fault[] = [
       ...["cilium-dbg", "bpf", "ipcache", "update", cidr],
       ...["--identity", "2", "--tunnelendpoint", tunnel],
     ],
-    traceless: "`diagnose` does not compare the identities of ipcache entries yet",
   }),
   {
     name: "identity-missing",
