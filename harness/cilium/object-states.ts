@@ -34,7 +34,14 @@ function startState(status: KubeObject["status"]): Pick<PodState, "waiting" | "u
   ].flatMap(({ name, image = "", state }) =>
     state?.waiting === undefined
       ? []
-      : [{ container: name, image, reason: state.waiting.reason ?? "", message: state.waiting.message ?? "" }],
+      : [
+          {
+            container: name,
+            image,
+            reason: state.waiting.reason ?? "",
+            message: state.waiting.message ?? "",
+          },
+        ],
   );
   const refused = (conditions as { type?: string; status?: string; message?: string }[]).find(
     (c) => c.type === "PodScheduled" && c.status === "False",

@@ -1,5 +1,10 @@
 import type { Finding } from "#harness/model/finding.ts";
-import type { Certificate, ClusterSnapshot, HeldCertificate, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type {
+  Certificate,
+  ClusterSnapshot,
+  HeldCertificate,
+  MeshSnapshot,
+} from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { known, kubectl, nameOf } from "./parts.ts";
 
@@ -32,7 +37,8 @@ function validity(cluster: ClusterSnapshot): Finding[] {
       until < nowMs ? "certificate-expired" : from > nowMs ? "certificate-not-yet-valid" : undefined;
     if (id === undefined || seen.has(serial)) return [];
     seen.add(serial);
-    const when = id === "certificate-expired" ? `expired at ${notAfter}` : `is valid only from ${notBefore} on`;
+    const when =
+      id === "certificate-expired" ? `expired at ${notAfter}` : `is valid only from ${notBefore} on`;
     return [
       findingOf(id, {
         cluster: cluster.name,
@@ -71,7 +77,10 @@ function certificatesOf(cluster: ClusterSnapshot): Described[] {
   return [
     ...held,
     ...paths.flatMap(({ peer, trusted, client }) => [
-      ...client.map((certificate) => ({ what: `the client certificate of KVStoreMesh for ${peer}`, certificate })),
+      ...client.map((certificate) => ({
+        what: `the client certificate of KVStoreMesh for ${peer}`,
+        certificate,
+      })),
       ...trusted.map((certificate) => ({
         what: `the trusted CA certificate of KVStoreMesh for ${peer}`,
         certificate,
@@ -88,7 +97,9 @@ function readerOf(from: ClusterSnapshot): "agents" | "kvstoreMesh" {
 function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
   const peer = nameOf(to);
   const reader = readerOf(from);
-  const states = (reader === "kvstoreMesh" ? known(from.kvstoreMesh) : from.agents.flatMap((a) => known(a.remotes)))
+  const states = (
+    reader === "kvstoreMesh" ? known(from.kvstoreMesh) : from.agents.flatMap((a) => known(a.remotes))
+  )
     .filter((r) => r.name === peer)
     .map((r) => r.ready);
   // Processes may hold older certificates than the Secrets: what works is not judged.

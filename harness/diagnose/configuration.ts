@@ -7,13 +7,7 @@ import { known, nameOf, unseenPeers } from "./parts.ts";
 
 /** Cluster names, ids and CIDRs, as a mesh requires them (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
-  return [
-    ...ids(mesh),
-    ...peerNames(mesh),
-    ...nodeAddresses(mesh),
-    ...cidrs(mesh),
-    ...serviceProxies(mesh),
-  ];
+  return [...ids(mesh), ...peerNames(mesh), ...nodeAddresses(mesh), ...cidrs(mesh), ...serviceProxies(mesh)];
 }
 
 type Say = Omit<Finding, "id" | "layer" | "severity">;

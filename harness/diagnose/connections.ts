@@ -86,15 +86,25 @@ function causeOf({ peer, step }: PeerTrouble, who: string): Cause {
   if (/remote error: tls: (?:expired certificate|certificate expired)/.test(step))
     return { id: "certificate-expired", why: `${own} is expired or not yet valid`, next: renew(own) };
   if (/remote error: tls: (?:unknown certificate authority|unknown certificate)/.test(step))
-    return { id: "certificate-untrusted", why: `${own} is signed by a CA that ${peer} does not trust`, next: sameCa };
-  if (/remote error: tls: (?:bad certificate|certificate required)|not signed by any acceptable CA/.test(step))
+    return {
+      id: "certificate-untrusted",
+      why: `${own} is signed by a CA that ${peer} does not trust`,
+      next: sameCa,
+    };
+  if (
+    /remote error: tls: (?:bad certificate|certificate required)|not signed by any acceptable CA/.test(step)
+  )
     return {
       id: "certificate-untrusted",
       why: `${peer} does not accept ${own}`,
       next: `check the validity of the certificate that this side presents and its CA, and renew it; ${sameCa}`,
     };
   if (/certificate signed by unknown authority|unknown authority/.test(step))
-    return { id: "certificate-untrusted", why: `${its} is signed by a CA that ${who} does not trust`, next: sameCa };
+    return {
+      id: "certificate-untrusted",
+      why: `${its} is signed by a CA that ${who} does not trust`,
+      next: sameCa,
+    };
   if (/expired or is not yet valid/.test(step))
     return / is before /.test(step)
       ? {

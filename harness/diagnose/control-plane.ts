@@ -19,9 +19,11 @@ export function controlPlane(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap(inCluster);
 }
 
+type Say = (id: FindingId, subject: string, message: string, next: string) => void;
+
 function inCluster(cluster: ClusterSnapshot): Finding[] {
   const found: Finding[] = [];
-  const say = (id: FindingId, subject: string, message: string, next: string): void =>
+  const say: Say = (id, subject, message, next) =>
     void found.push(findingOf(id, { cluster: cluster.name, subject, message, next }));
   for (const { node, stopped } of cluster.nodeStates)
     for (const line of stopped)
@@ -40,6 +42,20 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
       kubectl(system, "scale", `deployment/${w.name}`, "--replicas", "1"),
     );
   }
+  pods(cluster, say);
+  incomplete(cluster, { say, found });
+  for (const agent of cluster.agents)
+    if (!agent.remotes.ok)
+      say(
+        "agent-silent",
+        `the agent of ${agent.node}`,
+        `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
+        `check its container on ${agent.node}`,
+      );
+  return found;
+}
+
+function pods(cluster: ClusterSnapshot, say: Say): void {
   for (const pod of known(cluster.pods)) {
     const part = pod.namespace === system && Object.keys(parts).find((p) => partOf(pod.name) === p);
     if (part === false || part === undefined || pod.ending) continue;
@@ -67,6 +83,13 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
       kubectl(system, "logs", `pod/${pod.name}`, "-c", first.name, "--previous"),
     );
   }
+}
+
+/** Workloads with too few ready pods, of which nothing is said yet. */
+function incomplete(
+  cluster: ClusterSnapshot,
+  { say, found }: { readonly say: Say; readonly found: readonly Finding[] },
+): void {
   for (const w of known(cluster.workloads)) {
     if (w.namespace !== system || parts[w.name] === undefined || w.desired === 0 || w.ready >= w.desired)
       continue;
@@ -90,15 +113,6 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
       kubectl(system, "describe", "pods"),
     );
   }
-  for (const agent of cluster.agents)
-    if (!agent.remotes.ok)
-      say(
-        "agent-silent",
-        `the agent of ${agent.node}`,
-        `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
-        `check its container on ${agent.node}`,
-      );
-  return found;
 }
 
 /** `cilium-x7k2p` is an agent, `cilium-operator-...` is not. */

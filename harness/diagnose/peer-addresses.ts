@@ -10,7 +10,10 @@ export function peerAddresses(mesh: MeshSnapshot): Finding[] {
       const peer = mesh.clusters.find((c) => c !== cluster && [c.name, nameOf(c)].includes(contact.peer));
       const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
       if (peer === undefined || apiserver === undefined || contact.ready !== false) return [];
-      return [...wrongPort(cluster, contact, apiserver), ...wrongAddress(cluster, { contact, peer, apiserver })];
+      return [
+        ...wrongPort(cluster, contact, apiserver),
+        ...wrongAddress(cluster, { contact, peer, apiserver }),
+      ];
     }),
   );
 }
@@ -43,7 +46,9 @@ function contacts(cluster: ClusterSnapshot): Contact[] {
       ready: states.length === 0 ? undefined : states.every(Boolean),
       ports: urls.map((url) => Number(/:(\d+)\/?$/.exec(url)?.[1])),
       addresses: [
-        ...urls.flatMap((url) => /^https?:\/\/\[?((?:\d+\.){3}\d+|[\da-f]*:[\da-f:]+)\]?:/i.exec(url)?.[1] ?? []),
+        ...urls.flatMap(
+          (url) => /^https?:\/\/\[?((?:\d+\.){3}\d+|[\da-f]*:[\da-f:]+)\]?:/i.exec(url)?.[1] ?? [],
+        ),
         ...(path?.endpoints.flatMap((e) => e.ips) ?? []),
       ],
     };
@@ -66,7 +71,11 @@ function wrongPort(cluster: ClusterSnapshot, contact: Contact, apiserver: Servic
 /** A load balancer whose address is not in the API, or a name that was not resolved, is not judged. */
 function wrongAddress(
   cluster: ClusterSnapshot,
-  { contact, peer, apiserver }: { readonly contact: Contact; readonly peer: ClusterSnapshot; readonly apiserver: ServiceState },
+  {
+    contact,
+    peer,
+    apiserver,
+  }: { readonly contact: Contact; readonly peer: ClusterSnapshot; readonly apiserver: ServiceState },
 ): Finding[] {
   const { type, loadBalancerIp, clusterIps = [], clusterIp } = apiserver;
   const balanced = type === "LoadBalancer";
@@ -77,7 +86,11 @@ function wrongAddress(
   ].filter((ip) => ip !== "");
   const its = new Set([...nodes, loadBalancerIp, clusterIp, ...clusterIps]);
   if (nodes.length === 0 || contact.addresses.some((ip) => its.has(ip))) return [];
-  const now = balanced ? loadBalancerIp : known(peer.nodes).map((n) => n.address).join(" or ");
+  const now = balanced
+    ? loadBalancerIp
+    : known(peer.nodes)
+        .map((n) => n.address)
+        .join(" or ");
   return [
     findingOf("peer-address", {
       cluster: cluster.name,

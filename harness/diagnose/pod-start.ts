@@ -48,6 +48,7 @@ export function nextFor(
 ): string {
   const describe = kubectl(namespace, "describe", `pod/${name}`);
   if (missing === undefined) return describe;
-  const made = makers.find(([pattern]) => pattern.test(missing.name))?.[1] ?? "create it, or correct its name";
+  const made =
+    makers.find(([pattern]) => pattern.test(missing.name))?.[1] ?? "create it, or correct its name";
   return `${kubectl(namespace, "get", `${missing.kind.toLowerCase()}/${missing.name}`)}; ${made}`;
 }

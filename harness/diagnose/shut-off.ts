@@ -1,6 +1,6 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
-import { letsIn, type PolicySubject, selectsFor, type Side } from "#harness/semantics/shut-off.ts";
+import { letsIn, type PolicySubject, type Side, selectsFor } from "#harness/semantics/shut-off.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { known, kubectl, nameOf } from "./parts.ts";
 
@@ -39,10 +39,14 @@ function closing(
   subject: PolicySubject,
   { side, ports }: { readonly side: Side; readonly ports: readonly number[] },
 ): readonly PolicyObject[] {
-  const denying = policies.filter((p) => p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "denied"));
+  const denying = policies.filter((p) =>
+    p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "denied"),
+  );
   if (denying.length > 0) return denying;
   const enforcing = policies.filter((p) => p.specs.some((s) => selectsFor(p, s, { subject, side })));
-  const allowed = policies.some((p) => p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "allowed"));
+  const allowed = policies.some((p) =>
+    p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "allowed"),
+  );
   return allowed ? [] : enforcing;
 }
 
@@ -93,7 +97,12 @@ function healthEndpoints(cluster: ClusterSnapshot, policies: readonly PolicyObje
     (key) => settingOf(cluster, key) === "false",
   );
   if (off) return [];
-  const subject: PolicySubject = { cluster: nameOf(cluster), namespace: "", labels: {}, reserved: ["health"] };
+  const subject: PolicySubject = {
+    cluster: nameOf(cluster),
+    namespace: "",
+    labels: {},
+    reserved: ["health"],
+  };
   const clusterwide = policies.filter((p) => p.kind === "CiliumClusterwideNetworkPolicy");
   return (["ingress", "egress"] as const).flatMap((side) => {
     const [first] = closing(clusterwide, subject, { side, ports: [4240] });

@@ -53,9 +53,7 @@ export function heldCertificates(secrets: Secrets): HeldCertificate[] {
     ...where,
     certificate: {
       ...fieldsOf(x509),
-      signers: [
-        ...new Set(signers.filter((s) => signed(x509, s.x509)).map((s) => keyOf(s.x509))),
-      ],
+      signers: [...new Set(signers.filter((s) => signed(x509, s.x509)).map((s) => keyOf(s.x509)))],
     },
   }));
 }
@@ -63,7 +61,11 @@ export function heldCertificates(secrets: Secrets): HeldCertificate[] {
 /** The two files that an entry for a peer names: in its own secret, or in one of those that are mounted beside it. */
 function peerCertificates(
   secrets: Secrets,
-  { reader, peer, text }: { readonly reader: keyof typeof readers; readonly peer: string; readonly text: string },
+  {
+    reader,
+    peer,
+    text,
+  }: { readonly reader: keyof typeof readers; readonly peer: string; readonly text: string },
 ): Held[] {
   return (["cert-file", "trusted-ca-file"] as const).flatMap((key) => {
     const path = new RegExp(`^${key}: *['"]?([^'"\\n]+)`, "m").exec(text)?.[1]?.trim() ?? "";

@@ -54,7 +54,8 @@ export const equalSettings: readonly EqualSetting[] = [
     key: "max-connected-clusters",
     valueOf: ({ settings }) => settings["max-connected-clusters"] || "255",
     severity: "broken",
-    effect: "the number decides which bits of an identity name its cluster, so each side refuses or misreads the other",
+    effect:
+      "the number decides which bits of an identity name its cluster, so each side refuses or misreads the other",
     remedy: `set clustermesh.maxConnectedClusters to one value in all clusters; ${reinstall}`,
     source:
       "Documentation/network/clustermesh/setup.rst@1.20.2, Scaling Limitations; ValidateRemoteConfig, pkg/clustermesh/types/option.go@1.20.2",
@@ -101,7 +102,8 @@ export const equalSettings: readonly EqualSetting[] = [
     valueOf: encryption,
     severity: "broken",
     effect: "one side encrypts traffic between pods, and the other does not understand it",
-    remedy: "set encryption.enabled and encryption.type to one value in all clusters: mixed mode is not supported",
+    remedy:
+      "set encryption.enabled and encryption.type to one value in all clusters: mixed mode is not supported",
     source:
       "Documentation/security/network/encryption-wireguard.rst@1.20.2, Cluster Mesh; encryption-ipsec.rst, key rotation in all clusters",
   },
@@ -112,7 +114,8 @@ export const equalSettings: readonly EqualSetting[] = [
     severity: "suspect",
     effect: "pods of one side have no address that the other can use for IPv4",
     remedy: "set ipv4.enabled to one value in all clusters",
-    source: "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
+    source:
+      "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
   },
   {
     key: "enable-ipv6",
@@ -121,14 +124,16 @@ export const equalSettings: readonly EqualSetting[] = [
     severity: "suspect",
     effect: "IPv6 services of one side have no backends of the other",
     remedy: "set ipv6.enabled to one value in all clusters",
-    source: "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
+    source:
+      "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
   },
   {
     key: "identity-allocation-mode",
     valueOf: ({ settings }) => settings["identity-allocation-mode"],
     severity: "suspect",
     effect: "identities of one side are in its API server and of the other in its kvstore",
-    remedy: "set identityAllocationMode to one value in all clusters, unless a migration between the modes is under way",
+    remedy:
+      "set identityAllocationMode to one value in all clusters, unless a migration between the modes is under way",
     source:
       "no line of Cilium requires it: the identities of either mode are read from a kvstore (pkg/clustermesh/remote_cluster.go:400@1.20.2)",
   },
@@ -138,7 +143,8 @@ export const equalSettings: readonly EqualSetting[] = [
     severity: "suspect",
     effect: "packets that fit on one side can be too large for the other",
     remedy: "set MTU to one value in all clusters, the smallest that every path between their nodes takes",
-    source: "install/kubernetes/cilium/templates/cilium-configmap.yaml:593@1.20.2; pkg/mtu: a node's own value is used for every remote node",
+    source:
+      "install/kubernetes/cilium/templates/cilium-configmap.yaml:593@1.20.2; pkg/mtu: a node's own value is used for every remote node",
   },
 ];
 
@@ -171,7 +177,8 @@ export function wrongId({ settings }: Pick<ClusterSettings, "settings">): string
   const most = settings["max-connected-clusters"] === "511" ? 511 : 255;
   if (id === 0) return "0 is reserved: a cluster of a mesh needs an id of its own";
   if (!Number.isInteger(id) || id < 0 || id > most) return `it must be a number from 1 to ${most}`;
-  const cloud = ["eni", "alibabacloud"].includes(settings.ipam ?? "") || settings["cni-chaining-mode"] === "aws-cni";
+  const cloud =
+    ["eni", "alibabacloud"].includes(settings.ipam ?? "") || settings["cni-chaining-mode"] === "aws-cni";
   return cloud && (id & 0x80) !== 0
     ? "with ENI, Alibaba Cloud or chaining to the AWS CNI, ids from 128 to 255 (and 384 to 511) lose traffic that policies allow (https://github.com/cilium/cilium/issues/21330)"
     : undefined;

@@ -64,32 +64,60 @@ const patterns: readonly Pattern[] = [
   ],
   [
     /(?:Failed to pull image|Back-off pulling image) "([^"]{1,500})"(?::(.{0,600}))?/s,
-    ([, image = "", why = ""]) => ({ what: `needs image ${image}, which cannot be pulled${pullReason(why)}` }),
+    ([, image = "", why = ""]) => ({
+      what: `needs image ${image}, which cannot be pulled${pullReason(why)}`,
+    }),
   ],
-  [/exceeded quota: ([^,]{1,253}), requested: (.{1,200}?), used:/, ([, quota = "", wants = ""]) => ({
-    what: `exceeds ResourceQuota ${quota} (it requests ${wants})`,
-  })],
-  [/violates PodSecurity "([^"]{1,100})": (.{1,200})/s, ([, level = "", why = ""]) => ({
-    what: `violates the Pod Security level ${level} of its namespace: ${firstSentence(why)}`,
-  })],
-  [/admission webhook "([^"]{1,253})" denied the request(.{0,200})/s, ([, webhook = "", why = ""]) => ({
-    what: `is refused by admission webhook ${webhook}${firstSentence(why)}`,
-  })],
-  [/failed calling webhook "([^"]{1,253})"/, ([, webhook = ""]) => ({
-    what: `is not admitted, because admission webhook ${webhook} does not answer`,
-  })],
-  [/\d+\/\d+ nodes are available: (.{1,600})/s, ([, why = ""]) => ({
-    what: `fits no node: ${why.split(/\. ?(?:preemption|no new claims)/)[0]?.trim().replace(/\.$/, "") ?? why}`,
-  })],
-  [/failed to (?:set ?up|setup) network for sandbox.{0,400}?: (.{1,200})$/s, ([, why = ""]) => ({
-    what: `gets no network: ${firstSentence(why)}`,
-  })],
+  [
+    /exceeded quota: ([^,]{1,253}), requested: (.{1,200}?), used:/,
+    ([, quota = "", wants = ""]) => ({
+      what: `exceeds ResourceQuota ${quota} (it requests ${wants})`,
+    }),
+  ],
+  [
+    /violates PodSecurity "([^"]{1,100})": (.{1,200})/s,
+    ([, level = "", why = ""]) => ({
+      what: `violates the Pod Security level ${level} of its namespace: ${firstSentence(why)}`,
+    }),
+  ],
+  [
+    /admission webhook "([^"]{1,253})" denied the request(.{0,200})/s,
+    ([, webhook = "", why = ""]) => ({
+      what: `is refused by admission webhook ${webhook}${firstSentence(why)}`,
+    }),
+  ],
+  [
+    /failed calling webhook "([^"]{1,253})"/,
+    ([, webhook = ""]) => ({
+      what: `is not admitted, because admission webhook ${webhook} does not answer`,
+    }),
+  ],
+  [
+    /\d+\/\d+ nodes are available: (.{1,600})/s,
+    ([, why = ""]) => ({
+      what: `fits no node: ${
+        why
+          .split(/\. ?(?:preemption|no new claims)/)[0]
+          ?.trim()
+          .replace(/\.$/, "") ?? why
+      }`,
+    }),
+  ],
+  [
+    /failed to (?:set ?up|setup) network for sandbox.{0,400}?: (.{1,200})$/s,
+    ([, why = ""]) => ({
+      what: `gets no network: ${firstSentence(why)}`,
+    }),
+  ],
 ];
 
 function pullReason(why: string): string {
   if (/not found|manifest unknown|does not exist/i.test(why)) return ": no registry has it";
-  if (/unauthorized|denied|forbidden|authentication required/i.test(why)) return ": the registry refuses access";
-  const network = /(no such host|i\/o timeout|connection refused|deadline exceeded|x509: [^"]{1,80})/.exec(why)?.[1];
+  if (/unauthorized|denied|forbidden|authentication required/i.test(why))
+    return ": the registry refuses access";
+  const network = /(no such host|i\/o timeout|connection refused|deadline exceeded|x509: [^"]{1,80})/.exec(
+    why,
+  )?.[1];
   return network === undefined ? "" : `: ${network}`;
 }
 
@@ -113,7 +141,9 @@ export function podStartCause(pod: PodState, events: readonly EventState[]): Sta
       .map((e) => startCause(e.message))
       .find((c) => c !== undefined);
   if (pod.node === "")
-    return (pod.unscheduled === undefined ? undefined : startCause(pod.unscheduled)) ?? latest("FailedScheduling");
+    return (
+      (pod.unscheduled === undefined ? undefined : startCause(pod.unscheduled)) ?? latest("FailedScheduling")
+    );
   const stuck = (pod.waiting ?? []).find((w) => ![...notYet, "CrashLoopBackOff"].includes(w.reason));
   if (stuck !== undefined) {
     const imaged = /Image/.test(stuck.reason) && stuck.image !== "";
@@ -125,7 +155,9 @@ export function podStartCause(pod: PodState, events: readonly EventState[]): Sta
           pulled ??
           (imaged ? { what: `needs image ${stuck.image}, which cannot be pulled` } : undefined));
   }
-  const started = pod.containers.some((c) => c.ready || c.restarts > 0 || !["", ...notYet].includes(c.trouble));
+  const started = pod.containers.some(
+    (c) => c.ready || c.restarts > 0 || !["", ...notYet].includes(c.trouble),
+  );
   if (started) return undefined;
   // Of a pod of another user only its readiness is known: it may be running.
   if (pod.containers.length > 0 && pod.waiting === undefined) return undefined;

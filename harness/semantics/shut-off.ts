@@ -48,7 +48,11 @@ export function selectsFor(
 export function letsIn(
   policy: PolicyObject,
   spec: Rule,
-  { subject, side, ports }: { readonly subject: PolicySubject; readonly side: Side; readonly ports: readonly number[] },
+  {
+    subject,
+    side,
+    ports,
+  }: { readonly subject: PolicySubject; readonly side: Side; readonly ports: readonly number[] },
 ): "allowed" | "denied" | undefined {
   if (!selects(policy, spec, subject)) return undefined;
   const word = side === "ingress" ? "from" : "to";
@@ -117,7 +121,11 @@ function deniesNodes(rule: Rule, word: string): boolean {
     ...((rule[`${word}CIDR`] ?? []) as readonly string[]),
     ...rulesOf(rule, `${word}CIDRSet`).map((c) => String(c.cidr)),
   ];
-  return entities.includes("all") || (entities.includes("world") && entities.includes("remote-node")) || cidrs.includes("0.0.0.0/0");
+  return (
+    entities.includes("all") ||
+    (entities.includes("world") && entities.includes("remote-node")) ||
+    cidrs.includes("0.0.0.0/0")
+  );
 }
 
 interface Port {

@@ -13,7 +13,10 @@ export const findingKinds: ReadonlyMap<string, FindingKind> = new Map(Object.ent
 /** A finding with the layer, and usually the severity, of its kind. */
 export function findingOf(
   id: FindingId,
-  { severity = table[id].severity, ...rest }: Omit<Finding, "id" | "layer" | "severity"> & Partial<Pick<Finding, "severity">>,
+  {
+    severity = table[id].severity,
+    ...rest
+  }: Omit<Finding, "id" | "layer" | "severity"> & Partial<Pick<Finding, "severity">>,
 ): Finding {
   return { id, layer: table[id].layer, severity, ...rest };
 }
