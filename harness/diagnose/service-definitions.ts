@@ -4,7 +4,7 @@ import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { annotationFaults } from "#harness/semantics/service-annotations.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf } from "./parts.ts";
+import { isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
 
 /** A service in one cluster. */
 interface ServiceSide {
@@ -39,12 +39,6 @@ export function serviceDefinitions(mesh: MeshSnapshot): Finding[] {
     ];
   });
 }
-
-const mcsLabel = "multicluster.kubernetes.io/service-name";
-
-/** The service that Cilium makes for a ServiceImport. */
-const isDerived = ({ labels = {}, name }: ServiceState): boolean =>
-  labels[mcsLabel] !== undefined || /^derived-[a-z0-9]+$/.test(name);
 
 /** Exported by a ServiceExport anywhere: then no annotation is needed, and clients use the clusterset name. */
 function exportedServices(mesh: MeshSnapshot): ReadonlySet<string> {

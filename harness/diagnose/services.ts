@@ -3,7 +3,7 @@ import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#har
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless } from "#harness/semantics/cluster-objects.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf, unseenPeers } from "./parts.ts";
+import { isDerived, known, kubectl, nameOf, unseenPeers } from "./parts.ts";
 import { nextFor, startCauseOf } from "./pod-start.ts";
 
 const key = (s: { readonly namespace: string; readonly name: string }): string => `${s.namespace}/${s.name}`;
@@ -48,8 +48,8 @@ function withoutBackend(mesh: MeshSnapshot, name: string, sides: readonly Side[]
   const counted = sides.map((side) => ({ ...side, ready: readyBackends(side) }));
   if (counted.some((s) => s.ready === undefined)) return [];
   return counted.flatMap(({ cluster, service, ready = 0 }) => {
-    if (ready > 0 || !isGlobal(service.annotations) || isHeadless(service) || service.type === "ExternalName")
-      return [];
+    const ignored = isDerived(service) || isHeadless(service) || service.type === "ExternalName";
+    if (ready > 0 || ignored || !isGlobal(service.annotations)) return [];
     const others = counted.filter((o) => o.cluster !== cluster);
     if (others.some((o) => (o.ready ?? 0) > 0 && isShared(o.service.annotations))) return [];
     const kept = others.filter((o) => (o.ready ?? 0) > 0).map((o) => nameOf(o.cluster));
