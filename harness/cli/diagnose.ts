@@ -36,6 +36,7 @@ function describeFindings(findings: readonly Finding[]): string[] {
     `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${f.subject}`,
     `   ${f.message}`,
     `   next: ${f.next}`,
+    ...(f.id === undefined ? [] : [`   see:  docs/reference/findings/${f.id}.md`]),
   ]);
   if (isWrong(findings)) return lines;
   return [

@@ -1,20 +1,30 @@
 import type { Finding } from "#harness/model/finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { withId } from "./catalogue/index.ts";
+import { certificates } from "./certificates.ts";
 import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { controllers } from "./controllers.ts";
 import { health } from "./health.ts";
 import { heldState } from "./held-state.ts";
+import { knownDefects } from "./known-defects.ts";
 import { leftovers } from "./leftovers.ts";
 import { nodes } from "./nodes.ts";
+import { peerAddresses } from "./peer-addresses.ts";
+import { podStarts } from "./pod-start.ts";
 import { policies } from "./policies.ts";
+import { serviceDefinitions } from "./service-definitions.ts";
 import { services } from "./services.ts";
+import { settings } from "./settings.ts";
+import { shutOff } from "./shut-off.ts";
 import { sizes } from "./sizes.ts";
 import { underlay } from "./underlay.ts";
 import { unread } from "./unread.ts";
 
-export type Layer = (mesh: MeshSnapshot) => readonly Finding[];
+/** `defects`: suites/known-defects.yaml; only one layer needs it. */
+export type Layer = (mesh: MeshSnapshot, defects: readonly KnownDefect[]) => readonly Finding[];
 
 /**
  * Causes before their effects, in the order in which an operator would look: a deeper layer explains the layers above
@@ -23,13 +33,20 @@ export type Layer = (mesh: MeshSnapshot) => readonly Finding[];
 export const layers: readonly Layer[] = [
   nodes,
   underlay,
+  settings,
   sizes,
   controlPlane,
   configuration,
+  knownDefects,
+  peerAddresses,
+  shutOff,
+  certificates,
   connections,
   heldState,
   leftovers,
   services,
+  serviceDefinitions,
+  podStarts,
   policies,
   health,
   controllers,
@@ -37,7 +54,7 @@ export const layers: readonly Layer[] = [
 ];
 
 /** Findings, root causes first; broken before suspect before unread. */
-export function diagnose(mesh: MeshSnapshot): Finding[] {
-  const found = layers.flatMap((layer) => layer(mesh));
+export function diagnose(mesh: MeshSnapshot, defects: readonly KnownDefect[] = []): Finding[] {
+  const found = layers.flatMap((layer) => layer(mesh, defects)).map(withId);
   return (["broken", "suspect", "unread"] as const).flatMap((s) => found.filter((f) => f.severity === s));
 }

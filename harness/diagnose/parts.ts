@@ -1,5 +1,5 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot, Part, ServiceState } from "#harness/model/mesh-snapshot.ts";
 
 /** A part's value, or nothing if it could not be read: only the layer `unread` reports that. */
 export function known<T>(part: Part<readonly T[]>): readonly T[] {
@@ -29,3 +29,9 @@ export function unseenPeers(mesh: MeshSnapshot, cluster: ClusterSnapshot): Reado
       .flatMap((peers) => peers.filter((name) => !names.includes(name))),
   );
 }
+
+export const mcsLabel = "multicluster.kubernetes.io/service-name";
+
+/** The service that Cilium makes for a ServiceImport. */
+export const isDerived = ({ labels = {}, name }: ServiceState): boolean =>
+  labels[mcsLabel] !== undefined || /^derived-[a-z0-9]+$/.test(name);

@@ -17,6 +17,7 @@ import { unixNowMs } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
+import { certificatesOf } from "./certificates.ts";
 import { changedBetween, type Watermark, watermark } from "./changing.ts";
 import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 
@@ -202,6 +203,7 @@ async function collectCluster(
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
+    json("certificates.json", async () => await certificatesOf(cluster)),
     // Reduced as it is read: labels and selectors of other users' services are not kept.
     keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
     ...((await exportsServices(cluster))

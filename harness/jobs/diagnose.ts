@@ -1,5 +1,7 @@
 import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { readingUserFile } from "#harness/config/user-file.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { whatIf } from "#harness/diagnose/what-if.ts";
@@ -11,6 +13,7 @@ import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { WhatIfQuestion, WhatIfReport } from "#harness/model/what-if.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { collectSizes } from "./collect-sizes.ts";
 
@@ -22,12 +25,17 @@ export async function diagnoseLab(lab: string): Promise<Finding[]> {
     const text = sizes.get(cluster);
     return [cluster, text === undefined ? files : new Map([...files, ["sizes.json", text]])] as const;
   });
-  return diagnose(snapshotOf(new Map(withSizes)));
+  return diagnosed(new Map(withSizes));
 }
 
 /** The same from folders of evidence and sysdump archives, with no cluster. */
 export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]> {
-  return diagnose(snapshotOf(await evidenceOfFiles(paths)));
+  return diagnosed(await evidenceOfFiles(paths));
+}
+
+/** With the defects of Cilium that the repository's list knows. */
+async function diagnosed(evidence: ReadonlyMap<string, ClusterEvidence>): Promise<Finding[]> {
+  return diagnose(snapshotOf(evidence), await readKnownDefects(join(repoRoot(), "suites")));
 }
 
 /** What a setting would change: of a running lab, or of archives and manifests if there are any. */

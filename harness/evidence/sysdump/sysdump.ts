@@ -22,6 +22,7 @@ const objectFiles: Readonly<Record<string, string>> = {
   "k8s-endpointslices": "endpointslices.json",
   "k8s-namespaces": "namespaces.json",
   "k8s-networkpolicies": "networkpolicies.json",
+  "k8s-events": "events.json",
   ciliumnodes: "ciliumnodes.json",
   ciliumendpoints: "ciliumendpoints.json",
   ciliumidentities: "ciliumidentities.json",
@@ -46,6 +47,7 @@ const agentFiles: Readonly<Record<string, readonly [string, (text: string) => st
   "cilium-dbg-bpf-lb-list.md": ["lb.json", mapTable],
   "cilium-dbg-identity-list.md": ["identities.json", identityTable],
   "cilium-dbg-bpf-ipcache-list.md": ["ipcache.json", mapTable],
+  "cilium-dbg-troubleshoot-clustermesh.md": ["troubleshoot.txt", asItIs],
 };
 
 function asItIs(text: string): string {
@@ -60,7 +62,7 @@ const expected = (path: string): boolean => {
   const name = path.split("/").at(-1) ?? "";
   const bare = name.replace(stamp, "");
   return (
-    /^(k8s-(nodes|pods|services|endpointslices|namespaces|networkpolicies|version)|cilium[a-z-]*|clustermesh-apiserver-deployment)\.(yaml|txt)$/.test(
+    /^(k8s-(nodes|pods|services|endpointslices|namespaces|networkpolicies|events|version)|cilium[a-z-]*|clustermesh-apiserver-deployment)\.(yaml|txt)$/.test(
       bare,
     ) ||
     /^clustermesh-apiserver-.*-kvstoremesh-(status|troubleshoot)\./.test(bare) ||
