@@ -113,12 +113,10 @@ function testSizes(test: DefineTest<undefined>, fromName: string, toName: string
     const targets = await healthAddresses(to);
     const agents = await Promise.all([from, to].map((c) => everyAgentOf(c, signal)));
     const mtu = await smallestMtu(agents.flat());
-    const paths = await askSizes(
-      { cluster: from, vantages },
-      targets,
-      healthSizes(mtu),
-      { timeoutMs: budgets.requestMs, signal },
-    );
+    const paths = await askSizes({ cluster: from, vantages }, targets, healthSizes(mtu), {
+      timeoutMs: budgets.requestMs,
+      signal,
+    });
     keepFacts({ paths: vantages.length * targets.length, mtu });
     expect(judgeSizes(paths, vantages.length * targets.length)).toPass();
   });
