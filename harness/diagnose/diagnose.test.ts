@@ -1,14 +1,12 @@
 import { expect, test } from "vitest";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import {
-  cluster,
   east,
   healthy,
   labelsOf,
   listed,
   ok,
   pod,
-  remote,
   sends,
   sendsInMaps,
   service,

@@ -12,7 +12,7 @@ type OneNode = ClusterSnapshot & { readonly agents: readonly [AgentState] };
 
 export const ok = <T>(value: T) => ({ ok: true as const, value });
 
-export function remote(name: string, clusterId: number): RemoteClusterStatus {
+function remote(name: string, clusterId: number): RemoteClusterStatus {
   return {
     name,
     connected: true,
@@ -86,7 +86,7 @@ export const listed = (name: string, id: number): NodeEntry => ({
 });
 
 /** A healthy cluster of one node, one pod and one global service. */
-export function cluster(name: string, id: number, peer: string, peerId: number): OneNode {
+function cluster(name: string, id: number, peer: string, peerId: number): OneNode {
   const ip = `10.${id}.0.5`;
   return {
     name,
