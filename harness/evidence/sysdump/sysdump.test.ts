@@ -142,6 +142,37 @@ describe("diagnose of sysdumps", () => {
     expect(found[0]?.message).toContain("listens at 32379 (NodePort)");
   });
 
+  test("events are read: what a pod of clustermesh-apiserver waits for is named first", async () => {
+    const name = "clustermesh-apiserver-1-a";
+    const waiting = {
+      name: "etcd",
+      ready: false,
+      restartCount: 0,
+      state: { waiting: { reason: "PodInitializing" } },
+    };
+    const event = {
+      metadata: { name: "e", namespace: "kube-system" },
+      type: "Warning",
+      reason: "FailedMount",
+      involvedObject: { kind: "Pod", name, namespace: "kube-system" },
+      message: 'MountVolume.SetUp failed for volume "x" : configmap "clustermesh-remote-users" not found',
+      lastTimestamp: "2026-11-21T09:59:00Z",
+    };
+    const pod = {
+      metadata: { name, namespace: "kube-system" },
+      spec: { nodeName: "c1-worker" },
+      status: { containerStatuses: [waiting], conditions: [{ type: "Ready", status: "False" }] },
+    };
+    const c1 = await zipOf({
+      ...dump("c1", "c2", 32379),
+      [`d/k8s-pods-${at}.yaml`]: list([pod]),
+      [`d/k8s-events-${at}.yaml`]: list([event, { ...event, type: "Normal", message: "another" }]),
+    });
+    const [first] = await diagnoseFiles([c1, await zipOf(dump("c2", "c1", 32379))]);
+    expect(first).toMatchObject({ id: "pod-cannot-start", cluster: "c1" });
+    expect(first?.message).toContain("waits for ConfigMap clustermesh-remote-users, which does not exist");
+  });
+
   test("agents are found by the nodes of their pods", async () => {
     const { cluster, evidence } = await readSysdump(await zipOf(dump("c1", "c2", 32379)));
     expect(cluster).toBe("c1");
