@@ -111,7 +111,9 @@ describe("both ends of a connection", () => {
   ])("%s", (text, id, message) => {
     expect(causesOf(step(text))[0]).toMatchObject({ id, message: expect.stringContaining(message) });
   });
+});
 
+describe("certificates of both ends, from their Secrets", () => {
   const certificate = {
     subject: "CN=x",
     issuer: "CN=Cilium CA",
@@ -163,7 +165,9 @@ describe("both ends of a connection", () => {
     );
     expect(causesOf(connected)).toEqual([]);
   });
+});
 
+describe("whom a cluster contacts", () => {
   test("an address and a port that are no longer the peer's, with the new ones", () => {
     const path = (ip: string) =>
       ok([
