@@ -104,13 +104,13 @@ function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
     .map((r) => r.ready);
   // Processes may hold older certificates than the Secrets: what works is not judged.
   if (states.length === 0 || states.every(Boolean)) return [];
-  const mine = (role: HeldCertificate["role"]): HeldCertificate[] =>
+  const ofReader = (role: HeldCertificate["role"]): HeldCertificate[] =>
     heldBy(from).filter((h) => h.role === role && h.reader === reader && h.peer === peer);
   const its = (role: HeldCertificate["role"]): HeldCertificate[] => heldBy(to).filter((h) => h.role === role);
   const who = `${readerName(reader)} of ${from.name}`;
   const found: Finding[] = [];
   const [server] = its("server");
-  const trusted = mine("trusted");
+  const trusted = ofReader("trusted");
   if (server !== undefined && trusted.length > 0 && isForeign(server, trusted))
     found.push(
       findingOf("certificate-untrusted", {
@@ -120,7 +120,7 @@ function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
         next: sameCa(from.name, peer),
       }),
     );
-  const [client] = mine("client");
+  const [client] = ofReader("client");
   const clientsCa = its("clients-ca");
   if (client !== undefined && clientsCa.length > 0 && isForeign(client, clientsCa))
     found.push(
