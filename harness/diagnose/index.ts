@@ -19,6 +19,7 @@ import { serviceDefinitions } from "./service-definitions.ts";
 import { services } from "./services.ts";
 import { settings } from "./settings.ts";
 import { shutOff } from "./shut-off.ts";
+import { sizes } from "./sizes.ts";
 import { underlay } from "./underlay.ts";
 import { unread } from "./unread.ts";
 
@@ -33,6 +34,7 @@ export const layers: readonly Layer[] = [
   nodes,
   underlay,
   settings,
+  sizes,
   controlPlane,
   configuration,
   knownDefects,

@@ -69,8 +69,8 @@ function unreadAgents(cluster: ClusterSnapshot): Finding[] {
 function partsOf(cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[] {
   const { config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints } = cluster;
   const { ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble } = cluster;
-  const { namespaces, ciliumIdentities, serviceExports, kvstore } = cluster;
-  const later = Object.entries({ namespaces, ciliumIdentities, serviceExports, kvstore });
+  const { namespaces, ciliumIdentities, serviceExports, kvstore, sizes } = cluster;
+  const later = Object.entries({ namespaces, ciliumIdentities, serviceExports, kvstore, sizes });
   return [
     ...Object.entries({ config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints }),
     ...Object.entries({ ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble }),

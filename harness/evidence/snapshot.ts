@@ -42,6 +42,7 @@ import {
   type Part,
   type PolicyObject,
   peersSchema,
+  sizesSchema,
 } from "#harness/model/mesh-snapshot.ts";
 import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
@@ -155,6 +156,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     events: objects("events.json", eventState),
     certificates: read("certificates.json", (text) => parsed(text, z.array(heldCertificateSchema))),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
+    sizes: read("sizes.json", (text) => parsed(text, sizesSchema)),
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };

@@ -15,10 +15,17 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { WhatIfQuestion, WhatIfReport } from "#harness/model/what-if.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { requireLab } from "#harness/state/lab.ts";
+import { collectSizes } from "./collect-sizes.ts";
 
 /** Findings on a running lab from observation only: the fault journal is not read, nothing is healed. */
 export async function diagnoseLab(lab: string): Promise<Finding[]> {
-  return diagnosed(await evidenceOfLab(lab));
+  const mesh = new Mesh(await requireLab(lab));
+  const [evidence, sizes] = await Promise.all([collectEvidence(mesh, { logs: false }), collectSizes(mesh)]);
+  const withSizes = [...evidence].map(([cluster, files]) => {
+    const text = sizes.get(cluster);
+    return [cluster, text === undefined ? files : new Map([...files, ["sizes.json", text]])] as const;
+  });
+  return diagnosed(new Map(withSizes));
 }
 
 /** The same from folders of evidence and sysdump archives, with no cluster. */

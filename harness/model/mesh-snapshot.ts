@@ -276,6 +276,20 @@ const nodeInsideSchema = z.object({
 /** What was read inside a node. */
 export type NodeInside = Infer<typeof nodeInsideSchema>;
 
+export const sizesSchema = z.array(
+  z.object({
+    /** `east/worker (10.1.0.5)`. */
+    from: z.string(),
+    to: z.string(),
+    /** `1,398 bytes over TCP`; absent for a small request. */
+    size: z.string().exactOptional(),
+    /** Whether any request was answered. */
+    answered: z.boolean(),
+  }),
+);
+/** Requests of several sizes from a cluster's probers to every node. */
+export type SizedRequests = Infer<typeof sizesSchema>;
+
 export const collectedSchema = z.object({ atMs: z.number() });
 export const containersSchema = z.array(z.object({ name: z.string(), state: z.string() }));
 export const configMapSchema = texts;
@@ -321,6 +335,8 @@ const clusterSnapshotSchema = z.object({
   kvstoreMeshTrouble: part(z.array(peerTroubleSchema)),
   kvstoreMeshPaths: part(z.array(peerPathSchema)).exactOptional(),
   kvstoreMeshWords: part(z.array(peerWordSchema)),
+  /** Only of live clusters with probers. */
+  sizes: part(sizesSchema).exactOptional(),
   agents: z.array(agentStateSchema),
   nodeStates: z.array(nodeInsideSchema),
 });

@@ -25,6 +25,7 @@ export function findingOf(
 const ofLayer: Readonly<Record<string, FindingId>> = {
   nodes: "node-down",
   underlay: "packets-dropped",
+  size: "path-too-narrow",
   "expected state": "state-differs",
   leftovers: "leftover",
   policies: "policy-denies-all",

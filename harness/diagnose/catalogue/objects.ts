@@ -2,6 +2,16 @@ import type { FindingKind } from "./kind.ts";
 
 /** Services, policies, and what agents and kvstores hold of them. */
 export const objectKinds = {
+  "path-too-narrow": {
+    layer: "size",
+    severity: "broken",
+    meaning:
+      "Small requests to a node or its health endpoint are answered, and larger ones are not: a hop between the nodes carries only smaller packets than the nodes send, and no `packet too big` comes back. Handshakes and health checks pass; connections hang when they send data.",
+    confirm:
+      "`ping -M do -s SIZE ADDRESS` from a node, with growing sizes; the MTU of every hop, tunnels, VPNs and bridges among them.",
+    remedy:
+      "Raise the MTU of the hop, or set `MTU` in the Helm values of every cluster to what the path carries, and restart the agents.",
+  },
   "state-differs": {
     layer: "expected state",
     severity: "broken",
