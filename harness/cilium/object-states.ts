@@ -59,7 +59,12 @@ export const namespaceState = ({ metadata }: KubeObject): NamespaceState => ({
 
 export function identityState(o: KubeObject): IdentityEntry {
   const labels = (o["security-labels"] ?? {}) as Record<string, string>;
-  return { id: Number(o.metadata.name), labels: labelTexts(Object.entries(labels)) };
+  const markedMs = Date.parse(o.metadata.annotations?.["io.cilium.heartbeat"] ?? "");
+  return {
+    id: Number(o.metadata.name),
+    labels: labelTexts(Object.entries(labels)),
+    ...(Number.isNaN(markedMs) ? {} : { markedMs }),
+  };
 }
 
 export function podState(o: KubeObject): PodState {
@@ -157,6 +162,7 @@ export function sliceState(o: KubeObject): SliceState {
 export function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
   const { networking, identity } = o.status ?? {};
   const hostIp = networking?.node as string | undefined;
+  const createdMs = Date.parse(o.metadata.creationTimestamp ?? "");
   return ((networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[])
     .filter((a) => a.ipv4 !== undefined)
     .map(({ ipv4 = "", ipv6 }) => ({
@@ -166,6 +172,7 @@ export function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
       ...(ipv6 === undefined ? {} : { ipv6 }),
       identity: Number(identity?.id ?? 0),
       ...(hostIp === undefined ? {} : { hostIp }),
+      ...(Number.isNaN(createdMs) ? {} : { createdMs }),
     }));
 }
 

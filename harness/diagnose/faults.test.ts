@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { faults } from "#harness/faults/index.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
-import { packFixture, unpackFixture } from "./fixture.ts";
+import { completed, packFixture, unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
 
 const home = join(import.meta.dirname, "fixtures");
@@ -18,7 +18,7 @@ test.each(files.map((f) => basename(f, ".json.gz")))("%s is named first", (name)
   const fixture = unpackFixture(readFileSync(join(home, `${name}.json.gz`)), name);
   expect(unpackFixture(packFixture(fixture), name)).toEqual(fixture);
   const { fault, names, snapshot } = fixture;
-  const [first] = diagnose(snapshot);
+  const [first] = diagnose(completed(snapshot));
   expect(fault).toBe(name);
   expect(namesOneOf(first, names), first?.message).toBe(true);
 });

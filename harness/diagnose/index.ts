@@ -4,9 +4,9 @@ import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { controllers } from "./controllers.ts";
-import { endpoints } from "./endpoints.ts";
 import { health } from "./health.ts";
-import { nodeList } from "./node-list.ts";
+import { heldState } from "./held-state.ts";
+import { leftovers } from "./leftovers.ts";
 import { nodes } from "./nodes.ts";
 import { policies } from "./policies.ts";
 import { services } from "./services.ts";
@@ -25,8 +25,8 @@ export const layers: readonly Layer[] = [
   controlPlane,
   configuration,
   connections,
-  nodeList,
-  endpoints,
+  heldState,
+  leftovers,
   services,
   policies,
   health,

@@ -1,7 +1,5 @@
-import { contains, hostPort, parseCidr } from "#harness/lib/cidr.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
-import type { ServiceBackend, ServiceEntry } from "#harness/model/snapshot.ts";
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { known, kubectl } from "./parts.ts";
 
@@ -46,51 +44,8 @@ export function services(mesh: MeshSnapshot): Finding[] {
           ),
         );
   }
-  found.push(...maps(mesh), ...strays(mesh));
   return found;
 }
-
-/** Backends that an agent sends clients to although no pod of the cluster with that pod CIDR has the address. */
-function strays(mesh: MeshSnapshot): Finding[] {
-  const owners = mesh.clusters.flatMap(({ name, ciliumNodes, pods }) =>
-    pods.ok
-      ? [
-          {
-            name,
-            cidrs: known(ciliumNodes).flatMap((n) => n.podCidrs.map(parseCidr)),
-            addresses: new Set(pods.value.map((p) => p.ip)),
-          },
-        ]
-      : [],
-  );
-  return mesh.clusters.flatMap((cluster) => {
-    /** By service and address: the agents that have it. */
-    const found = new Map<string, { service: ServiceEntry; ip: string; home: string; nodes: Set<string> }>();
-    for (const { node, services: held } of cluster.agents)
-      for (const service of known(held).filter((s) => s.type === "ClusterIP"))
-        for (const { ip } of service.backends.filter(receivesClients)) {
-          const home = owners.find((h) => h.cidrs.some((c) => contains(c, ip)));
-          if (home === undefined || home.addresses.has(ip)) continue;
-          const one = found.get(`${key(service)} ${ip}`);
-          if (one === undefined)
-            found.set(`${key(service)} ${ip}`, { service, ip, home: home.name, nodes: new Set([node]) });
-          else one.nodes.add(node);
-        }
-    return [...found.values()].map(
-      ({ service, ip, home, nodes }): Finding => ({
-        layer: "services",
-        severity: "broken",
-        cluster: cluster.name,
-        subject: `service ${key(service)} in ${cluster.name}`,
-        message: `the agents of ${[...nodes].map((n) => `${cluster.name}/${n}`).join(" and ")} send clients of ${key(service)} to ${ip}, which no pod of ${home} has`,
-        next: `compare the EndpointSlices of ${home} with what its clustermesh-apiserver holds`,
-      }),
-    );
-  });
-}
-
-/** Whether clients are sent to a backend: one that is not ready is listed in state `maintenance`, and in no BPF map. */
-const receivesClients = ({ state }: ServiceBackend): boolean => state === "" || state === "active";
 
 function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {
   const [namespace = "", name = ""] = service.split("/");
@@ -167,38 +122,6 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
           "1",
         ),
       );
-  }
-  return found;
-}
-
-/** The data plane is authoritative: BPF maps against what the agents intend to have. */
-function maps(mesh: MeshSnapshot): Finding[] {
-  const found: Finding[] = [];
-  for (const cluster of mesh.clusters) {
-    for (const agent of cluster.agents) {
-      if (!agent.lbMaps.ok || !agent.services.ok) continue;
-      for (const entry of agent.services.value) {
-        if (entry.type !== "ClusterIP") continue;
-        const held =
-          agent.lbMaps.value.get(`${entry.frontend}/${entry.protocol}`) ??
-          agent.lbMaps.value.get(entry.frontend) ??
-          [];
-        const has = new Set(held.map((b) => b.replace(/\/\w+$/, "")));
-        const missing = entry.backends
-          .filter(receivesClients)
-          .map(hostPort)
-          .filter((b) => !has.has(b));
-        if (missing.length > 0)
-          found.push({
-            layer: "services",
-            severity: "broken",
-            cluster: cluster.name,
-            subject: `BPF map of ${cluster.name}/${agent.node}`,
-            message: `the BPF maps of ${cluster.name}/${agent.node} lack ${missing.join(", ")} for ${entry.namespace}/${entry.name} (${entry.frontend})`,
-            next: `restart the agent of ${agent.node}`,
-          });
-      }
-    }
   }
   return found;
 }

@@ -109,7 +109,9 @@ function isCollectedAnnotation(name: string): boolean {
   const group = name.includes("/") ? name.slice(0, name.indexOf("/")) : "";
   return (
     ["cilium.io", "multicluster.kubernetes.io"].some((g) => group === g || group.endsWith(`.${g}`)) ||
-    group === "io.cilium"
+    group === "io.cilium" ||
+    // The operator's mark of an identity that nothing uses.
+    name === "io.cilium.heartbeat"
   );
 }
 

@@ -13,6 +13,7 @@ import { onNode } from "#harness/cluster/node.ts";
 import { agentSelector } from "#harness/cluster/selectors.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { isSelfManaged } from "#harness/kube/namespace.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
@@ -132,7 +133,7 @@ async function collectCluster(
   options: EvidenceOptions,
   signal: AbortSignal,
 ): Promise<ClusterEvidence> {
-  const files = new Map<string, string>();
+  const files = new Map([["collected.json", JSON.stringify({ atMs: Math.round(unixNowMs()) })]]);
   const keep: Keep = async (name, read, limit = limitBytes) => {
     const text = await withinTime(read, signal).catch(
       (error: unknown) => `${notCollected}${messageOf(error)}\n`,

@@ -32,12 +32,14 @@ import { issuesOf } from "#harness/lib/records.ts";
 import {
   type AgentState,
   type ClusterSnapshot,
+  collectedSchema,
   configMapSchema,
   containersSchema,
   type MeshSnapshot,
   type NodeInside,
   type Part,
   peersSchema,
+  unreadFileSchema,
 } from "#harness/model/mesh-snapshot.ts";
 import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
@@ -132,6 +134,8 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       { namespace, name },
     ]),
     kvstore: read("kvstore.json", (text) => parsed(text, kvstoreStateSchema)),
+    unreadFiles: read("unread.json", (text) => parsed(text, z.array(unreadFileSchema))),
+    collectedMs: read("collected.json", (text) => parsed(text, collectedSchema).atMs),
     changing: read("changing.json", (text) => parsed(text, z.array(z.string()))),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
       {

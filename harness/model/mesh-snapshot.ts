@@ -137,6 +137,7 @@ const ciliumEndpointStateSchema = z.object({
   identity: z.number(),
   /** The address of its node. */
   hostIp: z.string().exactOptional(),
+  createdMs: z.number().exactOptional(),
 });
 export type CiliumEndpointState = Infer<typeof ciliumEndpointStateSchema>;
 
@@ -198,6 +199,11 @@ const nodeInsideSchema = z.object({
 /** What was read inside a node. */
 export type NodeInside = Infer<typeof nodeInsideSchema>;
 
+export const unreadFileSchema = z.object({ what: z.string(), why: z.string(), next: z.string() });
+/** An expected file of an archive that was not read, and what to do about it. */
+export type UnreadFile = Infer<typeof unreadFileSchema>;
+
+export const collectedSchema = z.object({ atMs: z.number() });
 export const containersSchema = z.array(z.object({ name: z.string(), state: z.string() }));
 export const configMapSchema = texts;
 export const peersSchema = z.object({ agents: lists, kvstoreMesh: lists });
@@ -222,6 +228,10 @@ const clusterSnapshotSchema = z.object({
   slices: part(z.array(sliceStateSchema)).exactOptional(),
   serviceExports: part(z.array(objectNameSchema)).exactOptional(),
   kvstore: part(kvstoreStateSchema).exactOptional(),
+  /** Unix time at which the collection of it began. */
+  collectedMs: part(z.number()).exactOptional(),
+  /** Files of an archive that were skipped and are none of the parts here. */
+  unreadFiles: part(z.array(unreadFileSchema)).exactOptional(),
   /** Addresses of endpoints that were created or deleted while the evidence was collected. */
   changing: part(z.array(z.string())).exactOptional(),
   policies: part(z.array(policyStateSchema)),

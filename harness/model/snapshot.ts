@@ -96,5 +96,10 @@ const endpointEntrySchema = z.object({
 /** A pod's endpoint on its own node. */
 export type EndpointEntry = Infer<typeof endpointEntrySchema>;
 
-export const identityEntrySchema = z.object({ id: z.number(), labels: z.array(z.string()) });
+export const identityEntrySchema = z.object({
+  id: z.number(),
+  labels: z.array(z.string()),
+  /** When the operator marked it for deletion because no endpoint used it; of an API server's only. */
+  markedMs: z.number().exactOptional(),
+});
 export type IdentityEntry = Infer<typeof identityEntrySchema>;

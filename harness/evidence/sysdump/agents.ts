@@ -1,6 +1,6 @@
 import { visible } from "#harness/lib/visible.ts";
 import { notCollected } from "../evidence.ts";
-import { type AgentFile, agentFiles, firewallCommand } from "./layout.ts";
+import { type AgentFile, agentFiles, firewallCommand, troubleshootCommand } from "./layout.ts";
 
 /** The files of one agent in a bugtool archive, by name. */
 export type AgentOutput = ReadonlyMap<string, string>;
@@ -23,6 +23,8 @@ export function agentEvidence(
     if (file.to === "status.json" && text === undefined) continue;
     evidence.set(`agent-${node}-${file.to}`, value);
   }
+  const steps = first(output, troubleshootCommand);
+  if (steps !== undefined) evidence.set(`agent-${node}-troubleshoot.txt`, commandOutput(steps).text);
   const rules = output.get(firewallCommand);
   if (rules !== undefined && rules.trim() !== "")
     evidence.set(`node-${node}.txt`, `# firewall\n${commandOutput(rules).text}`);
@@ -46,7 +48,8 @@ function converted({ looksRight, read, names }: AgentFile, raw: string): string 
  */
 export function commandOutput(raw: string): { readonly text: string; readonly failure?: string } {
   const end = raw.lastIndexOf("> Error while running '");
-  const failure = end < 0 ? undefined : /^> Error while running '[^\n]*':\s+([^\n]*)/.exec(raw.slice(end))?.[1];
+  const failure =
+    end < 0 ? undefined : /^> Error while running '[^\n]*':\s+([^\n]*)/.exec(raw.slice(end))?.[1];
   const text = failure === undefined ? raw : raw.slice(0, end);
   const block = /^# [^\n]*\n\n```\n([\s\S]*?)\n?```\s*$/.exec(text)?.[1] ?? text;
   return failure === undefined ? { text: block } : { text: block, failure: visible(failure).slice(0, 100) };

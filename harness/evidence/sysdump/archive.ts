@@ -3,7 +3,7 @@ import { lstat, open, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { pipeline, Readable } from "node:stream";
 import { crc32, createGunzip } from "node:zlib";
-import { type Entry as ZipEntry, openPromise, type ZipFile } from "yauzl";
+import { openPromise, type Entry as ZipEntry, type ZipFile } from "yauzl";
 import { unreadable } from "#harness/config/user-file.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { visible } from "#harness/lib/visible.ts";
@@ -42,9 +42,7 @@ export async function readZip(
 ): Promise<ReadonlyMap<string, string>> {
   const kind = await kindOf(path);
   if (kind !== "zip") throw refusal(path, "not a zip archive");
-  const { files, skipped } = await readArchive(path, (name) =>
-    expected(name) ? { as: "text" } : undefined,
-  );
+  const { files, skipped } = await readArchive(path, (name) => (expected(name) ? { as: "text" } : undefined));
   const [first] = skipped;
   if (first !== undefined) throw refusal(path, `${shown(first.name)}: ${first.why}`);
   return files;

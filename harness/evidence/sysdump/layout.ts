@@ -16,6 +16,7 @@ export const objectFiles: Readonly<Record<string, string>> = {
   "k8s-endpointslices": "endpointslices.json",
   "k8s-namespaces": "namespaces.json",
   "k8s-networkpolicies": "networkpolicies.json",
+  "k8s-events": "events.json",
   ciliumnodes: "ciliumnodes.json",
   ciliumendpoints: "ciliumendpoints.json",
   ciliumidentities: "ciliumidentities.json",
@@ -28,11 +29,11 @@ export const objectFiles: Readonly<Record<string, string>> = {
 };
 
 /** Every version of the Cilium CLI writes these, whatever is installed. */
-export const requiredFiles: readonly string[] = [
+export const requiredFiles: ReadonlySet<string> = new Set([
   ...["k8s-nodes", "k8s-pods", "k8s-services", "k8s-namespaces", "k8s-networkpolicies"],
   ...["ciliumnodes", "ciliumendpoints", "ciliumidentities", "ciliumnetworkpolicies"],
   ...["ciliumclusterwidenetworkpolicies", "cilium-daemonset", "cilium-operator-deployment"],
-];
+]);
 
 /** Other files of a sysdump. `k8s-endpoints` replaces the EndpointSlices, which CLIs before 0.16 did not collect. */
 const otherFiles: readonly string[] = ["k8s-endpoints", "cilium-configmap", "cilium-helm-values"];
@@ -67,9 +68,11 @@ export const agentFiles: readonly AgentFile[] = [
   { names: tool("bpf-ipcache-list"), to: "ipcache.json", looksRight: /^IP PREFIX/m, read: mapTable },
 ];
 
+/** Output that says more about what the others show; older versions do not collect it. */
+export const troubleshootCommand = tool("troubleshoot-clustermesh");
+
 /** `cilium-dbg config -a`, which names the cluster where there is no ConfigMap. */
 export const configCommand = tool("config--a");
-export const troubleshootCommand = tool("troubleshoot-clustermesh");
 /** Names the node of an agent whose pod is not known. */
 export const hostnameCommand = "hostname.md";
 export const firewallCommand = "iptables-save--c.md";

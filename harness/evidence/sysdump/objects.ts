@@ -45,7 +45,7 @@ export function objectsOf(text: string): KubeObject[] {
   const values = items ?? listed(yamlOf(text));
   if (values === undefined) throw new Error("it has neither items nor metadata");
   const wrong = values.findIndex((v) => !isObject(v));
-  if (wrong >= 0) throw new Error(`its item ${wrong + 1} is not a Kubernetes object with a name`);
+  if (wrong >= 0) throw new Error(`its item ${wrong + 1} is not a Kubernetes object with a valid name`);
   return values as KubeObject[];
 }
 
@@ -58,9 +58,13 @@ function listed(value: unknown): readonly unknown[] | undefined {
   return typeof metadata === "object" && metadata !== null && "name" in metadata ? [value] : undefined;
 }
 
+/** A name that an API server accepts has no spaces and no characters that a terminal obeys. */
+const isName = (name: unknown): boolean => typeof name === "string" && /^[\w.:-]{1,253}$/.test(name);
+
 const isObject = (value: unknown): boolean => {
-  const { metadata } = (value ?? {}) as { metadata?: { name?: unknown } | null };
-  return typeof metadata === "object" && typeof metadata?.name === "string";
+  const { metadata } = (value ?? {}) as { metadata?: { name?: unknown; namespace?: unknown } | null };
+  if (typeof metadata !== "object" || metadata === null) return false;
+  return isName(metadata.name) && (metadata.namespace === undefined || isName(metadata.namespace));
 };
 
 /**
@@ -77,7 +81,9 @@ function itemsOf(text: string): unknown[] | undefined {
     const end = nextItem(text, at);
     const item = text.slice(at, end);
     if (item.length > mostObjectLength)
-      throw new Error(`its item at line ${line} has ${mib(item.length)}; the limit is ${mib(mostObjectLength)}`);
+      throw new Error(
+        `its item at line ${line} has ${mib(item.length)}; the limit is ${mib(mostObjectLength)}`,
+      );
     try {
       items.push((yamlOf(withoutManagedFields(item)) as unknown[])[0]);
     } catch (error) {
@@ -116,19 +122,21 @@ interface EndpointAddress {
 /** EndpointSlices as Kubernetes makes them from Endpoints, for sysdumps that have only those. */
 export function slicesOf(endpoints: readonly KubeObject[]): KubeObject[] {
   return endpoints.flatMap(({ metadata, subsets }) =>
-    ((subsets ?? []) as readonly Subset[]).map(({ addresses = [], notReadyAddresses = [], ports = [] }, i) => ({
-      metadata: {
-        ...metadata,
-        name: `${metadata.name}-${i}`,
-        labels: { ...metadata.labels, "kubernetes.io/service-name": metadata.name },
-      },
-      addressType: [...addresses, ...notReadyAddresses].some((a) => a.ip.includes(":")) ? "IPv6" : "IPv4",
-      ports,
-      endpoints: [
-        ...addresses.map((a) => endpoint(a, true)),
-        ...notReadyAddresses.map((a) => endpoint(a, false)),
-      ],
-    })),
+    ((subsets ?? []) as readonly Subset[]).map(
+      ({ addresses = [], notReadyAddresses = [], ports = [] }, i) => ({
+        metadata: {
+          ...metadata,
+          name: `${metadata.name}-${i}`,
+          labels: { ...metadata.labels, "kubernetes.io/service-name": metadata.name },
+        },
+        addressType: [...addresses, ...notReadyAddresses].some((a) => a.ip.includes(":")) ? "IPv6" : "IPv4",
+        ports,
+        endpoints: [
+          ...addresses.map((a) => endpoint(a, true)),
+          ...notReadyAddresses.map((a) => endpoint(a, false)),
+        ],
+      }),
+    ),
   );
 }
 

@@ -66,14 +66,18 @@ function peersOfValues(helm: unknown, namespace: string): Peers | undefined {
   const listed = clustermesh?.config?.clusters ?? [];
   const peers = Array.isArray(listed)
     ? (listed as readonly PeerValue[])
-    : Object.entries(listed as Readonly<Record<string, PeerValue | null>>).map(([name, p]) => ({ ...p, name }));
+    : Object.entries(listed as Readonly<Record<string, PeerValue | null>>).map(([name, p]) => ({
+        ...p,
+        name,
+      }));
   const direct = Object.fromEntries(
     peers.map((p) => [
       String(p?.name ?? ""),
       [`https://${p?.address || `${p?.name}.mesh.cilium.io`}:${p?.port ?? 2379}`],
     ]),
   );
-  const isCached = clustermesh?.useAPIServer === true && clustermesh.apiserver?.kvstoremesh?.enabled !== false;
+  const isCached =
+    clustermesh?.useAPIServer === true && clustermesh.apiserver?.kvstoremesh?.enabled !== false;
   const own = [`https://clustermesh-apiserver.${namespace}.svc:2379`];
   return isCached
     ? {

@@ -1,11 +1,13 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import type { ClusterEvidence } from "../evidence.ts";
+import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
+import { type ClusterEvidence, notCollected } from "../evidence.ts";
 import { readArchive } from "./archive.ts";
 import { clusterEvidence } from "./cluster.ts";
 import { refusal, type Skipped, shown } from "./intake.ts";
 import { configCommand, placeOf, useOf } from "./layout.ts";
+import { startOf } from "./start-time.ts";
 
 /** One cluster in an archive of Cilium's tools: the same files as live evidence. */
 export interface Sysdump {
@@ -16,6 +18,7 @@ export interface Sysdump {
 /** The files of one sysdump or bugtool archive; agents by their pod, which is empty in a bugtool archive. */
 export interface Dump {
   readonly source: string;
+  readonly paths: string[];
   readonly files: Map<string, string>;
   readonly agents: Map<string, Map<string, string>>;
   /** By the same names. */
@@ -45,9 +48,14 @@ export async function readSysdumps(path: string): Promise<Sysdump[]> {
   const found = new Map<string, Map<string, string>>();
   for (const dump of dumps) {
     const { cluster, evidence } = clusterEvidence(dump);
-    if (cluster === undefined) throw notSysdump(path, [...dump.skipped.values()]);
+    if (cluster === undefined) throw notSysdump(path, [...dump.skipped.values(), ...unnamed(evidence)]);
+    // It becomes a part of every message.
+    if (!/^[\w.-]{1,63}$/.test(cluster))
+      throw refusal(path, `cilium-configmap: ${JSON.stringify(shown(cluster))} is not a cluster name`);
+    const atMs = startOf(dump.paths, evidence);
+    if (atMs !== undefined) evidence.set("collected.json", JSON.stringify({ atMs }));
     const twin = found.get(cluster);
-    if (twin !== undefined && twin.has("pods.json") && evidence.has("pods.json"))
+    if (twin !== undefined && hasObjects(twin) && hasObjects(evidence))
       throw new MeshproofError(
         "usage",
         `${shown(basename(path))} holds two sysdumps of cluster ${shown(cluster)}`,
@@ -60,14 +68,24 @@ export async function readSysdumps(path: string): Promise<Sysdump[]> {
   return [...found].map(([cluster, evidence]) => ({ cluster, evidence }));
 }
 
+/** Whether it is of a sysdump, and not only of bugtool. */
+export const hasObjects = (evidence: ClusterEvidence): boolean =>
+  evidence.get("pods.json")?.startsWith(notCollected) === false;
+
 /** bugtool archives of several agents, or of one that the sysdump lacks. */
 export function mergedEvidence(a: ClusterEvidence, b: ClusterEvidence): Map<string, string> {
-  const [whole, part] = b.has("pods.json") ? [b, a] : [a, b];
+  const [whole, part] = hasObjects(b) ? [b, a] : [a, b];
   const merged = new Map([...part, ...whole]);
-  const unread = [whole, part].flatMap((e) => JSON.parse(e.get("unread.json") ?? "[]") as unknown[]);
+  const unread = [whole, part].flatMap((e) => JSON.parse(e.get("unread.json") ?? "[]") as UnreadFile[]);
   if (unread.length > 0) merged.set("unread.json", JSON.stringify(unread));
   return merged;
 }
+
+/** Why the files that name the cluster were not read. */
+const unnamed = (evidence: ClusterEvidence): Skipped[] =>
+  (JSON.parse(evidence.get("unread.json") ?? "[]") as UnreadFile[])
+    .filter(({ what }) => /^cilium-(configmap|helm)/.test(what))
+    .map(({ what, why }) => ({ name: what, why }));
 
 const notSysdump = (path: string, skipped: readonly Skipped[]): MeshproofError => {
   const reasons = skipped.slice(0, 3).map((s) => `${shown(s.name)}: ${s.why}`);
@@ -87,15 +105,15 @@ function dumpsIn(
     const existing = dumps.get(root);
     if (existing !== undefined) return existing;
     const source = shown(basename(path));
-    const made: Dump = { source, files: new Map(), agents: new Map(), skipped: new Map() };
+    const made: Dump = { source, paths: [], files: new Map(), agents: new Map(), skipped: new Map() };
     dumps.set(root, made);
     return made;
   };
   for (const [full, text] of files) {
     const { root, pod, name } = placeOf(full);
     const dump = dumpOf(root);
-    const into =
-      pod === undefined ? dump.files : (dump.agents.get(pod) ?? new Map<string, string>());
+    dump.paths.push(full);
+    const into = pod === undefined ? dump.files : (dump.agents.get(pod) ?? new Map<string, string>());
     if (pod !== undefined) dump.agents.set(pod, into);
     if (into.has(name))
       throw refusal(path, `it holds two dumps in one folder: ${shown(name)} occurs with two times`);

@@ -34,7 +34,8 @@ export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGener
         else if (type === "x") longName = paxPath(text) ?? longName;
       } else if (type === "5") bytes.start(size);
       else {
-        const kind = type === "0" || type === "7" ? "file" : type === "1" || type === "2" ? "link" : "special";
+        const kind =
+          type === "0" || type === "7" ? "file" : type === "1" || type === "2" ? "link" : "special";
         const body = bytes.start(size);
         yield { name: withoutDot(longName ?? name), kind, size, open: () => body };
         longName = undefined;
@@ -52,7 +53,10 @@ export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGener
 /** `tar -C FOLDER .` writes `./name`. */
 const withoutDot = (name: string): string => name.replace(/^(?:\.\/)+/, "");
 
-const readText = (bytes: Uint8Array): string => Buffer.from(bytes).toString("utf8").replace(/\0[\s\S]*$/, "");
+const readText = (bytes: Uint8Array): string =>
+  Buffer.from(bytes)
+    .toString("utf8")
+    .replace(/\0[\s\S]*$/, "");
 
 function readHeader(header: Uint8Array): { name: string; type: string; size: number } {
   const stored = Number.parseInt(readText(header.subarray(148, 156)).trim(), 8);
