@@ -9,7 +9,7 @@ export const diagnose = defineCommand({
   arguments: [
     {
       name: "[files...]",
-      help: "zips of cilium sysdump, one per cluster, or folders such as reports/latest/artifacts/<suite>; with --what-if also manifests of policies, [NAME=]FILE or folder; default: the lab itself",
+      help: "archives of cilium sysdump or cilium-bugtool (zip, tar, tar.gz or unpacked), or folders such as reports/latest/artifacts/<suite>; with --what-if also manifests of policies, [NAME=]FILE or folder; default: the lab itself",
       words: "files",
     },
   ],
@@ -30,12 +30,15 @@ export const diagnose = defineCommand({
   },
 });
 
+/** Names come from clusters and archives: a line break in one must not look like another finding. */
+const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");
+
 /** For people: the root cause first. */
-function describeFindings(findings: readonly Finding[]): string[] {
+export function describeFindings(findings: readonly Finding[]): string[] {
   const lines = findings.flatMap((f, i) => [
-    `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${f.subject}`,
-    `   ${f.message}`,
-    `   next: ${f.next}`,
+    `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${oneLine(f.subject)}`,
+    `   ${oneLine(f.message)}`,
+    `   next: ${oneLine(f.next)}`,
   ]);
   if (isWrong(findings)) return lines;
   return [

@@ -7,6 +7,7 @@ import { known, nameOf, unseenPeers } from "./parts.ts";
 /** Cluster names, ids and CIDRs, and the settings that a mesh requires (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
   return [
+    ...twinNames(mesh),
     ...ids(mesh),
     ...peerNames(mesh),
     ...peerPorts(mesh),
@@ -27,6 +28,23 @@ const finding = (cluster: string, subject: string, message: string, next: string
 
 const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
   cluster.config.ok ? cluster.config.value[key] : undefined;
+
+/** Each cluster reads another one of its own name as itself. */
+function twinNames(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster, i) =>
+    mesh.clusters
+      .slice(i + 1)
+      .filter((other) => nameOf(other) === nameOf(cluster))
+      .map((other) =>
+        finding(
+          other.name,
+          `clusters ${cluster.name} and ${other.name}`,
+          `two clusters have the name ${nameOf(cluster)}; they are listed as ${cluster.name} and ${other.name}`,
+          "give each cluster a unique cluster.name and cluster.id, and restart its agents and clustermesh-apiserver",
+        ),
+      ),
+  );
+}
 
 /** Undefined if it could not be read: then no other id contradicts it. */
 function idOf(cluster: ClusterSnapshot): number | undefined {

@@ -1,9 +1,8 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { known, kubectl } from "./parts.ts";
+import { ciliumNamespace, known, kubectl } from "./parts.ts";
 
-const system = "kube-system";
 const parts: Readonly<Record<string, string>> = {
   cilium: "Cilium's agents",
   "cilium-operator": "the operator",
@@ -18,6 +17,8 @@ export function controlPlane(mesh: MeshSnapshot): Finding[] {
 
 function inCluster(cluster: ClusterSnapshot): Finding[] {
   const found: Finding[] = [];
+  const own = ciliumNamespace(cluster);
+  const namespaceOf = (part: string): string => (part === "coredns" ? "kube-system" : own);
   const say = (subject: string, message: string, next: string): void =>
     void found.push({
       layer: "control plane",
@@ -35,16 +36,16 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
         shellQuote(["docker", "exec", node, "pkill", "-CONT", "-f", line.slice(0, 40)]),
       );
   for (const w of known(cluster.workloads)) {
-    if (w.namespace !== system || parts[w.name] === undefined || w.desired > 0) continue;
+    if (w.namespace !== namespaceOf(w.name) || parts[w.name] === undefined || w.desired > 0) continue;
     say(
       `${w.name} of ${cluster.name}`,
       `${parts[w.name]} of ${cluster.name} is scaled to zero`,
-      kubectl(system, "scale", `deployment/${w.name}`, "--replicas", "1"),
+      kubectl(w.namespace, "scale", `deployment/${w.name}`, "--replicas", "1"),
     );
   }
   for (const pod of known(cluster.pods)) {
-    const part = pod.namespace === system && Object.keys(parts).find((p) => partOf(pod.name) === p);
-    if (part === false || part === undefined || pod.ending) continue;
+    const part = partOf(pod.name);
+    if (part === undefined || pod.namespace !== namespaceOf(part) || pod.ending) continue;
     const sick = pod.containers.filter((c) => !c.ready);
     // A crashing container makes its neighbours unready too, so it is named first.
     const worst = sick.toSorted(
@@ -55,17 +56,17 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
     say(
       `${first.name} of ${cluster.name} on ${pod.node}`,
       `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts`,
-      kubectl(system, "logs", `pod/${pod.name}`, "-c", first.name, "--previous"),
+      kubectl(pod.namespace, "logs", `pod/${pod.name}`, "-c", first.name, "--previous"),
     );
   }
   for (const w of known(cluster.workloads)) {
-    if (w.namespace !== system || parts[w.name] === undefined || w.desired === 0 || w.ready >= w.desired)
-      continue;
+    if (w.namespace !== namespaceOf(w.name) || parts[w.name] === undefined) continue;
+    if (w.desired === 0 || w.ready >= w.desired) continue;
     if (found.some((f) => f.message.includes(w.name))) continue;
     say(
       `${w.name} of ${cluster.name}`,
       `${parts[w.name]} of ${cluster.name}: ${w.ready} of ${w.desired} ready`,
-      kubectl(system, "describe", "pods"),
+      kubectl(w.namespace, "describe", "pods"),
     );
   }
   for (const agent of cluster.agents)
