@@ -70,7 +70,7 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
     );
   }
   for (const agent of cluster.agents)
-    if (!agent.remotes.ok)
+    if (!agent.remotes.ok && agent.remotes.absent !== true)
       say(
         `the agent of ${agent.node}`,
         `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,

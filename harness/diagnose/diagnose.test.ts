@@ -61,7 +61,8 @@ const sends = (ips: readonly string[]): ServiceEntry => ({
   namespace: "app",
   backends: ips.map((ip) => ({ ip, port: 80, state: "active" })),
 });
-const sendsInMaps = (ips: readonly string[]) => new Map([["10.11.0.9:80/TCP", ips.map((ip) => `${ip}:80/TCP`)]]);
+const sendsInMaps = (ips: readonly string[]) =>
+  new Map([["10.11.0.9:80/TCP", ips.map((ip) => `${ip}:80/TCP`)]]);
 
 const labelsOf = (name: string): string[] => [
   "k8s:app=echo",
@@ -334,10 +335,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
   ],
   [
     "a backend that agents of the other cluster still have",
-    sending(
-      ["10.1.0.5", "10.2.0.5", "10.2.0.99"],
-      sendsInMaps(["10.1.0.5", "10.2.0.5", "10.2.0.99"]),
-    ),
+    sending(["10.1.0.5", "10.2.0.5", "10.2.0.99"], sendsInMaps(["10.1.0.5", "10.2.0.5", "10.2.0.99"])),
     "expected state",
     /agent of east\/east-worker holds backend 10\.2\.0\.99:80 of 10\.11\.0\.9:80\/TCP \(service app\/echo\)/,
   ],
@@ -444,7 +442,9 @@ test("a connection that the log reports as lost counts, even if the status still
 
 test("an identity of the other cluster that an agent does not know is named", () => {
   const agent = west.agents[0];
-  const mesh = broken("west", { agents: [{ ...agent, identities: ok([{ id: 2 * 65536 + 300, labels: labelsOf("west") }]) }] });
+  const mesh = broken("west", {
+    agents: [{ ...agent, identities: ok([{ id: 2 * 65536 + 300, labels: labelsOf("west") }]) }],
+  });
   expect(diagnose(mesh)[0]?.message).toBe(
     "the agent of west/west-worker lacks identity 65836, which CiliumIdentity 65836 of east has",
   );

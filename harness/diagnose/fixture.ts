@@ -42,7 +42,9 @@ export function completed({ clusters }: MeshSnapshot): MeshSnapshot {
   const identities = new Map(
     clusters.flatMap((c) => c.agents.flatMap((a) => known(a.identities))).map((i) => [i.id, i] as const),
   );
-  return { clusters: clusters.map((c) => (c.namespaces === undefined ? withParts(c, [...identities.values()]) : c)) };
+  return {
+    clusters: clusters.map((c) => (c.namespaces === undefined ? withParts(c, [...identities.values()]) : c)),
+  };
 }
 
 function withParts(cluster: ClusterSnapshot, identities: readonly IdentityEntry[]): ClusterSnapshot {

@@ -1,6 +1,11 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { type Difference, describeDifference, describeTogether, type Place } from "#harness/semantics/compare.ts";
+import {
+  type Difference,
+  describeDifference,
+  describeTogether,
+  type Place,
+} from "#harness/semantics/compare.ts";
 import { type MeshDifferences, meshDifferences } from "#harness/semantics/mesh-differences.ts";
 import { kubectl, nameOf } from "./parts.ts";
 

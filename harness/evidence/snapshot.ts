@@ -42,7 +42,7 @@ import {
   unreadFileSchema,
 } from "#harness/model/mesh-snapshot.ts";
 import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
-import { type ClusterEvidence, notCollected } from "./evidence.ts";
+import { type ClusterEvidence, notCollected, notSupplied } from "./evidence.ts";
 
 /** The same parser for a live mesh and for an archive. */
 export function snapshotOf(evidence: ReadonlyMap<string, ClusterEvidence>): MeshSnapshot {
@@ -183,6 +183,8 @@ function nodeInside(node: string, read: Read): NodeInside {
 
 function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {
   if (text === undefined) return { ok: false, why: `${file} does not exist`, absent: true };
+  if (text.startsWith(notSupplied))
+    return { ok: false, why: text.slice(notSupplied.length).trim(), absent: true };
   if (text.startsWith(notCollected)) return { ok: false, why: text.slice(notCollected.length).trim() };
   try {
     return { ok: true, value: parse(text) };

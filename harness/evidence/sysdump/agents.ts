@@ -1,5 +1,5 @@
 import { visible } from "#harness/lib/visible.ts";
-import { notCollected } from "../evidence.ts";
+import { notCollected, notSupplied } from "../evidence.ts";
 import { type AgentFile, agentFiles, firewallCommand, troubleshootCommand } from "./layout.ts";
 
 /** The files of one agent in a bugtool archive, by name. */
@@ -13,14 +13,13 @@ export function agentEvidence(
 ): Map<string, string> {
   const evidence = new Map<string, string>();
   for (const file of agentFiles) {
-    const skipped = why(file.names);
     const text = first(output, file.names);
     const value =
       text === undefined
-        ? `${notCollected}${skipped ?? `the archive has no ${file.names[0]} of this agent`}`
+        ? `${notSupplied}${why(file.names) ?? `the archive has no ${file.names[0]} of this agent`}`
         : converted(file, text);
-    // Without it the whole agent is unread, which is said once; a skipped one is not a missing answer either.
-    if (file.to === "status.json" && text === undefined) continue;
+    // Without it the whole agent is unread, which is said once.
+    if (file.to === "status.json" && value.startsWith(notSupplied)) continue;
     evidence.set(`agent-${node}-${file.to}`, value);
   }
   const steps = first(output, troubleshootCommand);
@@ -34,12 +33,13 @@ export function agentEvidence(
 export const first = (output: AgentOutput, names: readonly string[]): string | undefined =>
   names.map((name) => output.get(name)).find((text) => text !== undefined);
 
+/** A command that failed is evidence; a file with other content is not. */
 function converted({ looksRight, read, names }: AgentFile, raw: string): string {
   const { text, failure } = commandOutput(raw);
   if (looksRight.test(text)) return read(text);
+  if (failure === undefined) return `${notSupplied}${names[0]} holds no output of that command`;
   const said = visible(text.trim().split("\n")[0] ?? "").slice(0, 200);
-  const reason = [failure, said].filter((s) => s !== undefined && s !== "").join(": ");
-  return `${notCollected}${names[0]} holds no output of that command${reason === "" ? "" : ` (${reason})`}`;
+  return `${notCollected}${names[0]}: ${failure}${said === "" ? "" : `: ${said}`}`;
 }
 
 /**

@@ -3,7 +3,7 @@ import type { KubeObject } from "#harness/kube/kube.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { visible } from "#harness/lib/visible.ts";
 import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
-import { notCollected } from "../evidence.ts";
+import { notCollected, notSupplied } from "../evidence.ts";
 import { type AgentOutput, agentEvidence, commandOutput, first } from "./agents.ts";
 import { shown } from "./intake.ts";
 import {
@@ -62,7 +62,7 @@ class DumpReader {
 
   /** A part of the snapshot that is reported as unread, with the reason. */
   #failed(to: string, why: string): void {
-    this.evidence.set(to, `${notCollected}${this.#dump.source}: ${why}`);
+    this.evidence.set(to, `${notSupplied}${this.#dump.source}: ${why}`);
   }
 
   /** Skipped files that are a part of the snapshot are reported by that part instead, and objects where they are read. */
@@ -125,9 +125,11 @@ class DumpReader {
       this.evidence.set(to, JSON.stringify([...existing, ...found]));
       if (from === "k8s-pods") this.#pods = found;
     }
-    for (const [to, why] of failed)
+    for (const [to, why] of failed) {
       if (reportedParts.has(to)) this.#failed(to, why);
-      else this.#say(to.replace(/\.json$/, ""), why);
+      // An archive of bugtool has no objects at all.
+      else if (this.#dump.files.size > 0) this.#say(to.replace(/\.json$/, ""), why);
+    }
     if (this.evidence.has("endpointslices.json") && !failed.has("endpointslices.json")) return;
     // Old CLIs collect only these; newer ones collect both.
     const endpoints = this.#list("k8s-endpoints", () => {});
@@ -230,9 +232,10 @@ class DumpReader {
     });
     if (peers !== undefined) this.evidence.set("peers.json", JSON.stringify(peers));
     else if (!this.#reported.has("cilium-helm-values.yaml"))
-      this.#failed(
-        "peers.json",
+      this.#say(
+        "configured peers",
         "the archive has neither the values of a Helm release nor output of `cilium-dbg troubleshoot clustermesh`",
+        "compare the secrets cilium-clustermesh and cilium-kvstoremesh by hand",
       );
   }
 }
@@ -253,9 +256,8 @@ function nodeOfOutput(output: AgentOutput): string | undefined {
 
 /** Parts of the snapshot that are reported if they were not read. */
 const reportedParts: ReadonlySet<string> = new Set([
-  ...["nodes.json", "pods.json", "services.json", "endpointslices.json", "namespaces.json"],
-  ...["ciliumnodes.json", "ciliumendpoints.json", "ciliumidentities.json", "ciliumnetworkpolicies.json"],
-  "deployments.json",
+  ...["nodes.json", "pods.json", "services.json", "endpointslices.json", "deployments.json"],
+  ...["ciliumnodes.json", "ciliumendpoints.json", "ciliumnetworkpolicies.json"],
 ]);
 
 /** Agents' logs, objects and the configuration. */

@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
-import { type ClusterEvidence, notCollected } from "../evidence.ts";
+import type { ClusterEvidence } from "../evidence.ts";
 import { readArchive } from "./archive.ts";
 import { clusterEvidence } from "./cluster.ts";
 import { refusal, type Skipped, shown } from "./intake.ts";
@@ -70,7 +70,7 @@ export async function readSysdumps(path: string): Promise<Sysdump[]> {
 
 /** Whether it is of a sysdump, and not only of bugtool. */
 export const hasObjects = (evidence: ClusterEvidence): boolean =>
-  evidence.get("pods.json")?.startsWith(notCollected) === false;
+  evidence.get("pods.json")?.startsWith("[") === true;
 
 /** bugtool archives of several agents, or of one that the sysdump lacks. */
 export function mergedEvidence(a: ClusterEvidence, b: ClusterEvidence): Map<string, string> {
