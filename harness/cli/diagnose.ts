@@ -26,12 +26,15 @@ export const diagnose = defineCommand({
     const findings = await (files.length === 0 ? diagnoseLab(options.lab) : diagnoseFiles(files));
     if (options.json) await session.json({ findings });
     else for (const line of describeFindings(findings)) session.say(line);
-    process.exitCode = isWrong(findings) ? 1 : hasUnread(findings) ? 3 : 0;
+    process.exitCode = diagnosisExitCode(findings);
   },
 });
 
 /** Names come from clusters and archives: a line break in one must not look like another finding. */
 const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");
+
+export const diagnosisExitCode = (findings: readonly Finding[]): number =>
+  isWrong(findings) ? 1 : hasUnread(findings) ? 3 : 0;
 
 /** For people: the root cause first. */
 export function describeFindings(findings: readonly Finding[]): string[] {
