@@ -1,6 +1,6 @@
 import { deflateRawSync } from "node:zlib";
 import fc from "fast-check";
-import { entriesOf, type ExampleEntry, exampleDump } from "#harness/evidence/sysdump/examples.ts";
+import { type ExampleEntry, entriesOf, exampleDump } from "#harness/evidence/sysdump/examples.ts";
 import { textOfOthers } from "#harness/lib/visible-examples.ts";
 
 /** What an archive may do to its reader. */
@@ -48,7 +48,8 @@ const yamlBombs: readonly (() => string)[] = [
   () => Array.from({ length: 1500 }, (_, i) => `${" ".repeat(i)}a:\n`).join(""),
   () => "a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\nitems: *b\n",
   () => `items:\n- ${"x".repeat(mebibyte)}\n`,
-  () => `items:\n- metadata:\n    name: x\n${Array.from({ length: 5000 }, (_, i) => `    k${i}: v\n`).join("")}`,
+  () =>
+    `items:\n- metadata:\n    name: x\n${Array.from({ length: 5000 }, (_, i) => `    k${i}: v\n`).join("")}`,
   () => "items: null\n",
   () => "items: 5\n",
   () => "metadata: []\n",
@@ -75,7 +76,10 @@ const outputBombs: readonly (() => string)[] = [
 const logBombs: readonly (() => string)[] = [
   () => "x".repeat(2 * mebibyte),
   () => `${'msg="'.repeat(2000)} clusterName=c2\n`,
-  () => 'level=info msg="Connection to remote cluster failed" clusterName=\u001b[31m error="\u001b]0;x\u0007"\n'.repeat(50),
+  () =>
+    'level=info msg="Connection to remote cluster failed" clusterName=\u001b[31m error="\u001b]0;x\u0007"\n'.repeat(
+      50,
+    ),
   () => '{"msg":"Connection to remote cluster failed","clusterName":"__proto__","error":{"a":1}}\n',
   () => `{"clusterName":${"[".repeat(4000)}}\n`,
 ];
@@ -119,7 +123,10 @@ const changes = {
     );
   },
   folder: (entries, _, c) =>
-    entries.map((e) => ({ ...e, name: e.name.replace(/^d\//, () => `${c.text.replaceAll(/[/\\\0]/g, "")}/`) })),
+    entries.map((e) => ({
+      ...e,
+      name: e.name.replace(/^d\//, () => `${c.text.replaceAll(/[/\\\0]/g, "")}/`),
+    })),
   stranger: add((e, c) => ({ ...e, name: `d/${c.text.replaceAll(/[/\\\0]/g, "").slice(0, 60)}.txt` })),
 } as const satisfies Readonly<Record<string, Apply>>;
 

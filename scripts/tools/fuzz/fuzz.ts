@@ -9,10 +9,10 @@ import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 import { unseen } from "#harness/lib/visible-examples.ts";
 import { Output } from "#harness/platform/output.ts";
-import { anyCase, type Case, entriesOfCase, expectationOf } from "./cases.ts";
+import { anyCase, type Case, type Expectation, entriesOfCase, expectationOf } from "./cases.ts";
 
 /** A case takes milliseconds; one that is larger than allowed must not take much longer. */
-const mostCpuMs = 8000;
+const caseCpuMs = 8000;
 const mostBytes = 1.5 * 1024 ** 3;
 
 export interface FuzzOptions {
@@ -50,7 +50,11 @@ export async function fuzz({ runs, seed, progress }: FuzzOptions): Promise<Reado
 }
 
 /** What `diagnose` does with a file, within its limits of time and memory; throws if it is not what is expected. */
-export async function checked(path: string, expectation: "refused" | "reported" | "any"): Promise<Outcome> {
+export async function checked(
+  path: string,
+  expectation: Expectation,
+  mostCpuMs = caseCpuMs,
+): Promise<Outcome> {
   const before = process.cpuUsage();
   const outcome = await outcomeOf(path);
   const { user, system } = process.cpuUsage(before);
@@ -81,9 +85,12 @@ async function outcomeOf(path: string): Promise<Outcome> {
 
 /** As it reaches a terminal: nothing that a terminal obeys, and no more lines than the program prints. */
 function checkOutput(lines: readonly string[]): void {
-  let printed = "";
-  const output = new Output({ write: (text: string | Uint8Array) => void (printed += String(text)) !== null });
+  const pieces: string[] = [];
+  const output = new Output({
+    write: (text: string | Uint8Array) => pieces.push(String(text)) > 0,
+  });
   for (const line of lines) output.print(`${line}\n`);
+  const printed = pieces.join("");
   if (unseen.test(printed)) throw new Error(`a character is not escaped in ${JSON.stringify(printed)}`);
   if (printed.split("\n").length - 1 > lines.length)
     throw new Error(`a name adds a line to ${JSON.stringify(printed)}`);
