@@ -2,7 +2,7 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
-import type { ClusterEvidence } from "../evidence.ts";
+import { type ClusterEvidence, notSupplied } from "../evidence.ts";
 import { readArchive } from "./archive.ts";
 import { clusterEvidence } from "./cluster.ts";
 import { refusal, type Skipped, shown } from "./intake.ts";
@@ -25,13 +25,17 @@ export interface Dump {
   readonly skipped: Map<string, Skipped & { readonly pod?: string }>;
 }
 
-/** Reads one archive of one cluster; refuses a file that is not a sysdump, naming it. */
+/**
+ * Reads one archive of one cluster, without the reasons for what it lacks; refuses a file that is not a sysdump, naming
+ * it.
+ */
 export async function readSysdump(path: string): Promise<Sysdump> {
   const [only, second] = await readSysdumps(path);
   if (only === undefined) throw notSysdump(path, []);
   if (second !== undefined)
     throw refusal(path, `it holds several sysdumps: of ${shown(only.cluster)} and ${shown(second.cluster)}`);
-  return only;
+  const supplied = [...only.evidence].filter(([, text]) => !text.startsWith(notSupplied));
+  return { ...only, evidence: new Map(supplied) };
 }
 
 /**
