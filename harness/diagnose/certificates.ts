@@ -6,9 +6,7 @@ import type {
   MeshSnapshot,
 } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf } from "./parts.ts";
-
-const system = "kube-system";
+import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 
 /** Certificates of both ends: validity in each cluster, then whether the ends of a lost connection accept each other's. */
 export function certificates(mesh: MeshSnapshot): Finding[] {
@@ -44,7 +42,7 @@ function validity(cluster: ClusterSnapshot): Finding[] {
         cluster: cluster.name,
         subject: `${what} of ${cluster.name}`,
         message: `${what} of ${cluster.name} (${named(certificate)}) ${when}; the evidence is of ${new Date(nowMs).toISOString()}`,
-        next: `renew it by its method (Helm, the job clustermesh-apiserver-generate-certs, cert-manager), then ${kubectl(system, "rollout", "restart", "deployment/clustermesh-apiserver")}${secret === undefined ? "" : `; it is in ${secret}`}`,
+        next: `renew it by its method (Helm, the job clustermesh-apiserver-generate-certs, cert-manager), then ${kubectl(ciliumNamespace(cluster), "rollout", "restart", "deployment/clustermesh-apiserver")}${secret === undefined ? "" : `; it is in ${secret}`}`,
       }),
     ];
   });

@@ -71,8 +71,8 @@ function twinNames(mesh: MeshSnapshot): Finding[] {
         findingOf("cluster-name-twice", {
           cluster: other.name,
           subject: `clusters ${cluster.name} and ${other.name}`,
-          message: `two clusters both have the name ${nameOf(cluster)}`,
-          next: "give each cluster a unique name (cluster.name), and restart every pod of the renamed one",
+          message: `two clusters have the name ${nameOf(cluster)}; they are listed as ${cluster.name} and ${other.name}`,
+          next: "give each cluster a unique cluster.name and cluster.id, and restart its agents and clustermesh-apiserver",
         }),
       ),
   );

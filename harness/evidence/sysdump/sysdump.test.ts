@@ -213,14 +213,14 @@ describe("hostile and broken archives are refused, naming the file, with exit co
     const path = await zipOf({ [name]: "x" });
     const bytes = (await readFile(path)).toString("latin1").replaceAll(name, name.replace("dd", ".."));
     await writeFile(path, Buffer.from(bytes, "latin1"));
-    await refused(path, /invalid relative path/);
+    await refused(path, /invalid relative path|outside the archive/);
     await refused(await zipOf({ [name]: "/etc/passwd" }, { mode: 0o120777 }), /is a link/);
     await refused(await zipOf({ [`${"a/".repeat(12)}${name}`]: "x" }), /nested too deep/);
   });
 
   test("a zip bomb: the unpacked size is checked before reading", async () => {
     const path = await zipOf({ [`d/k8s-pods-${at}.yaml`]: Buffer.alloc(80 * 1024 ** 2) });
-    await refused(path, /unpacks to 80 MiB, which exceeds the limit/);
+    await refused(path, /k8s-pods-\d+-\d+\.yaml: it has 80 MiB; the limit is 64 MiB/);
     // One with a false size is cut off at the declared size.
     const small = await zipOf({ [`d/k8s-pods-${at}.yaml`]: Buffer.alloc(1024 ** 2) });
     const bytes = await readFile(small);
@@ -234,6 +234,6 @@ describe("hostile and broken archives are refused, naming the file, with exit co
   test("YAML with recursive aliases", async () => {
     const bomb = `a: &a [x,x,x,x]\nb: &b [*a,*a,*a,*a]\ndata: *b\n`;
     const path = await zipOf({ ...dump("c1", "c2", 1), [`d/cilium-configmap-${at}.yaml`]: bomb });
-    await refused(path, /cilium-configmap\.yaml cannot be parsed: Alias resolution is disabled/);
+    await refused(path, /cilium-configmap\.yaml: .*cannot be parsed: Alias resolution is disabled/);
   });
 });
