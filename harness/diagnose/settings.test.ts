@@ -87,7 +87,9 @@ test("with ENI, ids above 127 lose traffic", () => {
 });
 
 test("two clusters of one name", () => {
-  expect(against(withSettings(west, { "cluster-name": "east" })).join()).toContain("two clusters have the name east");
+  expect(against(withSettings(west, { "cluster-name": "east" })).join()).toContain(
+    "two clusters have the name east",
+  );
 });
 
 test("IPsec keys without a common one; a rotation that is under way is none", () => {
