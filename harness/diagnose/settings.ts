@@ -16,7 +16,7 @@ import { known, nameOf } from "./parts.ts";
 /** Settings that Cilium refuses, and settings that must be equal in all clusters: no other layer explains them. */
 export function settings(mesh: MeshSnapshot): Finding[] {
   return [
-    ...mesh.clusters.flatMap(namesAndIds),
+    ...mesh.clusters.filter((c) => isMeshed(mesh, c)).flatMap(namesAndIds),
     ...twinNames(mesh),
     ...differences(mesh),
     ...ipsecKeys(mesh),
@@ -24,6 +24,11 @@ export function settings(mesh: MeshSnapshot): Finding[] {
     ...versions(mesh),
   ];
 }
+
+/** A cluster that is alone needs neither a name nor an id. */
+const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
+  mesh.clusters.length > 1 ||
+  (peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0));
 
 /** Undefined where cilium-config could not be read: then nothing is compared. */
 function settingsOf(cluster: ClusterSnapshot): ClusterSettings | undefined {
