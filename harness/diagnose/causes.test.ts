@@ -2,10 +2,26 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import type { ClusterSnapshot, EventState, HeldCertificate, PolicyObject } from "#harness/model/mesh-snapshot.ts";
 import { type KnownDefect, knownDefectSchema } from "#harness/model/known-defect.ts";
+import type {
+  ClusterSnapshot,
+  EventState,
+  HeldCertificate,
+  PolicyObject,
+} from "#harness/model/mesh-snapshot.ts";
 import { findingKinds } from "./catalogue/index.ts";
-import { causesOf, apiserverPod, east, healthyMesh, meshWith, ok, pod, remote, service, withSettings } from "./healthy-mesh.ts";
+import {
+  apiserverPod,
+  causesOf,
+  east,
+  healthyMesh,
+  meshWith,
+  ok,
+  pod,
+  remote,
+  service,
+  withSettings,
+} from "./healthy-mesh.ts";
 import { triggers } from "./known-defects.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -36,7 +52,9 @@ describe("pods that cannot start", () => {
   test("the missing Secret of clustermesh-apiserver is named first, and who makes it", () => {
     const [first] = causesOf(cutOff({ pods: ok([stuck]), events: ok([event]) }));
     expect(first).toMatchObject({ id: "pod-cannot-start", cluster: "east" });
-    expect(first?.message).toContain("waits for Secret clustermesh-apiserver-admin-cert, which does not exist");
+    expect(first?.message).toContain(
+      "waits for Secret clustermesh-apiserver-admin-cert, which does not exist",
+    );
     expect(first?.next).toMatch(/get secret\/clustermesh-apiserver-admin-cert; let the method of/);
   });
 
@@ -45,7 +63,11 @@ describe("pods that cannot start", () => {
     const of = { ...event, namespace: "shop", name: "db-1", message: 'configmap "db" not found' };
     const pods = ok([...(east.pods.ok ? east.pods.value : []), client]);
     expect(causesOf(meshWith({ pods, events: ok([of]) }))).toMatchObject([
-      { id: "workload-pod-cannot-start", severity: "suspect", message: expect.stringContaining("ConfigMap db") },
+      {
+        id: "workload-pod-cannot-start",
+        severity: "suspect",
+        message: expect.stringContaining("ConfigMap db"),
+      },
     ]);
   });
 });
@@ -89,7 +111,9 @@ describe("both ends of a connection", () => {
   ])("%s", (text, id, message) => {
     expect(causesOf(step(text))[0]).toMatchObject({ id, message: expect.stringContaining(message) });
   });
+});
 
+describe("certificates of both ends, from their Secrets", () => {
   const certificate = {
     subject: "CN=x",
     issuer: "CN=Cilium CA",
@@ -116,11 +140,15 @@ describe("both ends of a connection", () => {
       {
         id: "certificate-expired",
         cluster: "west",
-        message: expect.stringContaining("the server certificate of clustermesh-apiserver of west (CN=x) expired at"),
+        message: expect.stringContaining(
+          "the server certificate of clustermesh-apiserver of west (CN=x) expired at",
+        ),
         next: expect.stringContaining("Secret clustermesh-apiserver-server-cert"),
       },
     ]);
-    expect(causesOf(meshWith({}, { certificates, collectedMs: ok(Date.parse("2026-10-01T00:00:00Z")) }))).toEqual([]);
+    expect(
+      causesOf(meshWith({}, { certificates, collectedMs: ok(Date.parse("2026-10-01T00:00:00Z")) })),
+    ).toEqual([]);
   });
 
   test("another CA of the same name, and another name, if the connection is lost", () => {
@@ -131,28 +159,48 @@ describe("both ends of a connection", () => {
     expect(ids("east-ca", ["*.mesh.cilium.io"])[0]).toBe("certificate-untrusted");
     expect(ids("west-ca", ["west.example"])[0]).toBe("certificate-name");
     expect(ids("west-ca", ["*.mesh.cilium.io"])).not.toContain("certificate-untrusted");
-    const connected = meshWith({ certificates: ok([trusted("east-ca")]) }, { certificates: ok([server({})]) });
+    const connected = meshWith(
+      { certificates: ok([trusted("east-ca")]) },
+      { certificates: ok([server({})]) },
+    );
     expect(causesOf(connected)).toEqual([]);
   });
+});
 
+describe("whom a cluster contacts", () => {
   test("an address and a port that are no longer the peer's, with the new ones", () => {
     const path = (ip: string) =>
-      ok([{ peer: "west", endpoints: [{ url: "https://west.mesh.cilium.io:32379", ips: [ip] }], trusted: [], client: [], presented: [] }]);
+      ok([
+        {
+          peer: "west",
+          endpoints: [{ url: "https://west.mesh.cilium.io:32379", ips: [ip] }],
+          trusted: [],
+          client: [],
+          presented: [],
+        },
+      ]);
     expect(causesOf(cutOff({ kvstoreMeshPaths: path("172.18.0.77") }))[0]).toMatchObject({
       id: "peer-address",
       message: expect.stringMatching(/contacts west at 172\.18\.0\.77, .* is at 172\.18\.0\.2 \(NodePort\)/),
     });
-    expect(causesOf(cutOff({ kvstoreMeshPaths: path("172.18.0.2") })).map((f) => f.id)).not.toContain("peer-address");
+    expect(causesOf(cutOff({ kvstoreMeshPaths: path("172.18.0.2") })).map((f) => f.id)).not.toContain(
+      "peer-address",
+    );
     const peers = ok({
       agents: { west: ["https://clustermesh-apiserver.kube-system.svc:2379"] },
       kvstoreMesh: { west: ["https://west.mesh.cilium.io:32380"] },
     });
-    expect(causesOf(cutOff({ peers }))[0]?.message).toContain("at port 32380; its clustermesh-apiserver listens at 32379");
+    expect(causesOf(cutOff({ peers }))[0]?.message).toContain(
+      "at port 32380; its clustermesh-apiserver listens at 32379",
+    );
   });
 
   test("KVStoreMesh that is told of no peer, on both sides", () => {
     const alone = (peer: string) => ({
-      peers: ok({ agents: { [peer]: ["https://clustermesh-apiserver.kube-system.svc:2379"] }, kvstoreMesh: {} }),
+      peers: ok({
+        agents: { [peer]: ["https://clustermesh-apiserver.kube-system.svc:2379"] },
+        kvstoreMesh: {},
+      }),
       kvstoreMesh: ok([]),
     });
     expect(causesOf(meshWith(alone("west"), alone("east"))).map((f) => f.message)).toEqual([
@@ -182,9 +230,17 @@ describe("policies that shut off the control plane", () => {
 
   test("a default deny of Kubernetes or Cilium, in kube-system or clusterwide", () => {
     expect(found(network({ podSelector: {}, policyTypes: ["Ingress"] }))).toEqual(shut);
-    expect(found(network({ podSelector: app, policyTypes: ["Ingress"], ingress: [{ from: [{ podSelector: {} }] }] }))).toEqual(shut);
+    expect(
+      found(
+        network({ podSelector: app, policyTypes: ["Ingress"], ingress: [{ from: [{ podSelector: {} }] }] }),
+      ),
+    ).toEqual(shut);
     expect(found(clusterwide({ endpointSelector: app, ingress: [{}] }))).toEqual(shut);
-    expect(found(clusterwide({ endpointSelector: app, ingressDeny: [{ fromEntities: ["world", "remote-node"] }] }))).toEqual(shut);
+    expect(
+      found(
+        clusterwide({ endpointSelector: app, ingressDeny: [{ fromEntities: ["world", "remote-node"] }] }),
+      ),
+    ).toEqual(shut);
     expect(found(network({ podSelector: app, policyTypes: ["Egress"] }))).toEqual(shut);
   });
 
@@ -192,23 +248,45 @@ describe("policies that shut off the control plane", () => {
     const open = { podSelector: app, policyTypes: ["Ingress"] };
     expect(found(network({ ...open, ingress: [{}] }))).toEqual([]);
     expect(found(network({ ...open, ingress: [{ ports: [{ port: 2379 }] }] }))).toEqual([]);
-    expect(found(network({ ...open, ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }] }))).toEqual([]);
+    expect(found(network({ ...open, ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }] }))).toEqual(
+      [],
+    );
     expect(found(clusterwide({ endpointSelector: app, ingress: [{ fromEntities: ["world"] }] }))).toEqual([]);
-    expect(found(network({ podSelector: {}, policyTypes: ["Ingress"] }), clusterwide({ endpointSelector: app, ingress: [{ fromEntities: ["all"] }] }))).toEqual([]);
-    expect(found(network({ podSelector: { matchLabels: { app: "x" } }, policyTypes: ["Ingress"] }))).toEqual([]);
-    expect(found(clusterwide({ endpointSelector: app, enableDefaultDeny: { ingress: false }, ingress: [{}] }))).toEqual([]);
+    expect(
+      found(
+        network({ podSelector: {}, policyTypes: ["Ingress"] }),
+        clusterwide({ endpointSelector: app, ingress: [{ fromEntities: ["all"] }] }),
+      ),
+    ).toEqual([]);
+    expect(found(network({ podSelector: { matchLabels: { app: "x" } }, policyTypes: ["Ingress"] }))).toEqual(
+      [],
+    );
+    expect(
+      found(clusterwide({ endpointSelector: app, enableDefaultDeny: { ingress: false }, ingress: [{}] })),
+    ).toEqual([]);
     const off = withSettings(east, { "enable-policy": "never" });
     const policyObjects = ok([network({ podSelector: {}, policyTypes: ["Ingress"] })]);
     expect(causesOf(meshWith({ config: off.config, policyObjects }))).toEqual([]);
   });
 
   test("a clusterwide policy that selects every endpoint shuts health off, unless one lets it through", () => {
-    const all = clusterwide({ endpointSelector: {}, ingress: [{ fromEntities: ["world"] }, { fromEndpoints: [{ matchLabels: { a: "b" } }] }] });
-    const none = clusterwide({ endpointSelector: { matchLabels: { "reserved:health": "" } }, ingress: [{ fromEntities: ["kube-apiserver"] }] });
-    const health = clusterwide({ endpointSelector: { matchLabels: { "reserved:health": "" } }, ingress: [{ fromEntities: ["remote-node"] }] });
+    const all = clusterwide({
+      endpointSelector: {},
+      ingress: [{ fromEntities: ["world"] }, { fromEndpoints: [{ matchLabels: { a: "b" } }] }],
+    });
+    const none = clusterwide({
+      endpointSelector: { matchLabels: { "reserved:health": "" } },
+      ingress: [{ fromEntities: ["kube-apiserver"] }],
+    });
+    const health = clusterwide({
+      endpointSelector: { matchLabels: { "reserved:health": "" } },
+      ingress: [{ fromEntities: ["remote-node"] }],
+    });
     expect(found(none)).toEqual(["policy-shuts-off-health"]);
     expect(found(all, health)).toEqual([]);
-    expect(found(clusterwide({ endpointSelector: { matchLabels: { app: "x" } }, ingress: [{}] }))).toEqual([]);
+    expect(found(clusterwide({ endpointSelector: { matchLabels: { app: "x" } }, ingress: [{}] }))).toEqual(
+      [],
+    );
   });
 });
 
@@ -235,7 +313,9 @@ describe("known defects", () => {
     const { config } = withSettings(east, { "policy-default-local-cluster": "true" });
     const found = at("1.19.4", { policyObjects, config });
     expect(found).toHaveLength(1);
-    expect(found[0]).toMatch(/^cilium-defect suspect: policy vault\/vpn-only of east .*CVE-2026-56743.*upgrade Cilium to 1\.19\.5/);
+    expect(found[0]).toMatch(
+      /^cilium-defect suspect: policy vault\/vpn-only of east .*CVE-2026-56743.*upgrade Cilium to 1\.19\.5/,
+    );
     expect(at("1.19.7", { policyObjects, config })).toEqual([]);
     expect(at("1.19.4", { policyObjects })).toEqual([]);
   });
@@ -244,17 +324,25 @@ describe("known defects", () => {
     const services = ok([
       service({ annotations: { "service.cilium.io/global": "true", "service.cilium.io/affinity": "none" } }),
     ]);
-    expect(at("1.19.4", { services, endpoints: ok([]), pods: ok([]) })[0]).toMatch(/^cilium-defect broken: .*affinity "none"/);
+    expect(at("1.19.4", { services, endpoints: ok([]), pods: ok([]) })[0]).toMatch(
+      /^cilium-defect broken: .*affinity "none"/,
+    );
     expect(at("1.19.4", { services })[0]).toMatch(/^cilium-defect suspect/);
     expect(at("1.20.2", { services })).toEqual([]);
   });
 
   test("one replica of clustermesh-apiserver is not ready, and a peer cannot connect", () => {
-    const replicas = [apiserverPod(1), apiserverPod(1, { name: "clustermesh-apiserver-6d5f-fghij", ready: false })];
+    const replicas = [
+      apiserverPod(1),
+      apiserverPod(1, { name: "clustermesh-apiserver-6d5f-fghij", ready: false }),
+    ];
     const { config } = east;
     const mesh = (ready: boolean) =>
       causesOf(
-        meshWith({ pods: ok([pod({ ip: "10.1.0.5" }), ...replicas]), config }, { kvstoreMesh: ok([remote("east", 1, ready)]) }),
+        meshWith(
+          { pods: ok([pod({ ip: "10.1.0.5" }), ...replicas]), config },
+          { kvstoreMesh: ok([remote("east", 1, ready)]) },
+        ),
         defects,
       ).map((f) => `${f.id}: ${f.message}`);
     expect(mesh(false).find((m) => m.startsWith("apiserver-affinity-not-ready"))).toContain(

@@ -6,9 +6,7 @@ import type {
   MeshSnapshot,
 } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf } from "./parts.ts";
-
-const system = "kube-system";
+import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 
 /** Certificates of both ends: validity in each cluster, then whether the ends of a lost connection accept each other's. */
 export function certificates(mesh: MeshSnapshot): Finding[] {
@@ -44,7 +42,7 @@ function validity(cluster: ClusterSnapshot): Finding[] {
         cluster: cluster.name,
         subject: `${what} of ${cluster.name}`,
         message: `${what} of ${cluster.name} (${named(certificate)}) ${when}; the evidence is of ${new Date(nowMs).toISOString()}`,
-        next: `renew it by its method (Helm, the job clustermesh-apiserver-generate-certs, cert-manager), then ${kubectl(system, "rollout", "restart", "deployment/clustermesh-apiserver")}${secret === undefined ? "" : `; it is in ${secret}`}`,
+        next: `renew it by its method (Helm, the job clustermesh-apiserver-generate-certs, cert-manager), then ${kubectl(ciliumNamespace(cluster), "rollout", "restart", "deployment/clustermesh-apiserver")}${secret === undefined ? "" : `; it is in ${secret}`}`,
       }),
     ];
   });
@@ -104,13 +102,13 @@ function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
     .map((r) => r.ready);
   // Processes may hold older certificates than the Secrets: what works is not judged.
   if (states.length === 0 || states.every(Boolean)) return [];
-  const mine = (role: HeldCertificate["role"]): HeldCertificate[] =>
+  const ofReader = (role: HeldCertificate["role"]): HeldCertificate[] =>
     heldBy(from).filter((h) => h.role === role && h.reader === reader && h.peer === peer);
   const its = (role: HeldCertificate["role"]): HeldCertificate[] => heldBy(to).filter((h) => h.role === role);
   const who = `${readerName(reader)} of ${from.name}`;
   const found: Finding[] = [];
   const [server] = its("server");
-  const trusted = mine("trusted");
+  const trusted = ofReader("trusted");
   if (server !== undefined && trusted.length > 0 && isForeign(server, trusted))
     found.push(
       findingOf("certificate-untrusted", {
@@ -120,7 +118,7 @@ function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
         next: sameCa(from.name, peer),
       }),
     );
-  const [client] = mine("client");
+  const [client] = ofReader("client");
   const clientsCa = its("clients-ca");
   if (client !== undefined && clientsCa.length > 0 && isForeign(client, clientsCa))
     found.push(

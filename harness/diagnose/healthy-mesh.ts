@@ -1,6 +1,12 @@
-import type { ClusterSnapshot, MeshSnapshot, Part, PodState, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
+import type {
+  ClusterSnapshot,
+  MeshSnapshot,
+  Part,
+  PodState,
+  ServiceState,
+} from "#harness/model/mesh-snapshot.ts";
 import type { RemoteClusterStatus } from "#harness/model/snapshot.ts";
 import { diagnose } from "./index.ts";
 
@@ -51,7 +57,12 @@ export const apiserverPod = (id: number, over: Partial<PodState> = {}): PodState
     ip: `10.${id}.0.6`,
     node: `node-${id}`,
     labels: { "k8s-app": "clustermesh-apiserver" },
-    containers: ["etcd", "apiserver", "kvstoremesh"].map((name) => ({ name, ready: true, restarts: 0, trouble: "" })),
+    containers: ["etcd", "apiserver", "kvstoremesh"].map((name) => ({
+      name,
+      ready: true,
+      restarts: 0,
+      trouble: "",
+    })),
     ...over,
   });
 
@@ -126,7 +137,12 @@ export const healthyMesh: MeshSnapshot = { clusters: [east, west] };
 export const meshWith = (
   overEast: Partial<ClusterSnapshot>,
   overWest: Partial<ClusterSnapshot> = {},
-): MeshSnapshot => ({ clusters: [{ ...east, ...overEast }, { ...west, ...overWest }] });
+): MeshSnapshot => ({
+  clusters: [
+    { ...east, ...overEast },
+    { ...west, ...overWest },
+  ],
+});
 
 /** With settings of one cluster changed. */
 export function withSettings(of: ClusterSnapshot, over: Readonly<Record<string, string>>): ClusterSnapshot {

@@ -5,7 +5,7 @@ import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot
 import { affects } from "#harness/semantics/affected.ts";
 import { annotation, isGlobal } from "#harness/semantics/annotations.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf } from "./parts.ts";
+import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 
 /** What triggers a defect in an affected cluster. */
 interface Trigger {
@@ -135,7 +135,7 @@ const lostAddress: Find = (_, cluster) => {
       (e): Trigger => ({
         subject: `address ${e.ip} of ${cluster.name}`,
         message: `the kvstore of ${nameOf(cluster)} lacks ${e.ip}, which pod ${e.namespace}/${e.name} has`,
-        next: kubectl("kube-system", "rollout", "restart", "deployment/clustermesh-apiserver"),
+        next: kubectl(ciliumNamespace(cluster), "rollout", "restart", "deployment/clustermesh-apiserver"),
         severity: "suspect",
       }),
     );
@@ -154,7 +154,7 @@ const endpointSlicesUnread: Find = (_, cluster) => [
 const affinityNotReady: Find = (mesh, cluster) => {
   const replicas = known(cluster.pods).filter(
     (p) =>
-      p.namespace === "kube-system" &&
+      p.namespace === ciliumNamespace(cluster) &&
       p.name.startsWith("clustermesh-apiserver-") &&
       !p.ending &&
       p.ended !== true,
@@ -174,7 +174,7 @@ const affinityNotReady: Find = (mesh, cluster) => {
       id: "apiserver-affinity-not-ready",
       subject: `clustermesh-apiserver of ${cluster.name}`,
       message: `${sick.map((p) => p.name).join(" and ")} of ${cluster.name} is not ready while another replica is, and ${lost.map((c) => c.name).join(" and ")} cannot connect: session affinity keeps a client at a replica that is not ready`,
-      next: kubectl("kube-system", "delete", `pod/${first.name}`),
+      next: kubectl(ciliumNamespace(cluster), "delete", `pod/${first.name}`),
       severity: "broken",
     },
   ];

@@ -6,6 +6,12 @@ export function known<T>(part: Part<readonly T[]>): readonly T[] {
   return part.ok ? part.value : [];
 }
 
+/** Where Cilium is installed. */
+export const ciliumNamespace = ({ workloads, pods }: ClusterSnapshot): string =>
+  known(workloads).find((w) => w.kind === "DaemonSet" && w.name === "cilium")?.namespace ??
+  known(pods).find((p) => p.labels["k8s-app"] === "cilium")?.namespace ??
+  "kube-system";
+
 /** A command line to paste. Objects are named `kind/name`: a name from an archive could begin like an option. */
 export const kubectl = (namespace: string, ...args: readonly string[]): string =>
   shellQuote(["kubectl", "-n", namespace, ...args]);

@@ -2,13 +2,13 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, EventState, MeshSnapshot, PodState } from "#harness/model/mesh-snapshot.ts";
 import { podStartCause, type StartCause } from "#harness/semantics/pod-start.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, kubectl } from "./parts.ts";
+import { ciliumNamespace, known, kubectl } from "./parts.ts";
 
 /** Pods of users that cannot start. Those of Cilium and CoreDNS are the control plane's. */
 export function podStarts(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) =>
     known(cluster.pods)
-      .filter((p) => p.namespace !== "kube-system")
+      .filter((p) => !["kube-system", ciliumNamespace(cluster)].includes(p.namespace))
       .flatMap((pod) => {
         const cause = startCauseOf(cluster, pod);
         if (cause === undefined) return [];

@@ -28,7 +28,8 @@ test("the same service in another namespace", () => {
 });
 
 test("ports: another name is another port, another number a refused client", () => {
-  const named = (name: string, port = 80): ServiceState => service({ ports: [{ name, protocol: "TCP", port }] });
+  const named = (name: string, port = 80): ServiceState =>
+    service({ ports: [{ name, protocol: "TCP", port }] });
   expect(between([named("http")], [named("web")])).toEqual([
     "service-port-names broken: service shop/cart: port 80 is `http` in east and `web` in west: neither cluster uses the other's backends",
   ]);
@@ -46,12 +47,18 @@ test.each([
   ["clustermesh.cilium.io/global", "true", /is for namespaces/],
 ])("annotation %s: %s is misread", (key, value, message) => {
   const one = service({ annotations: { "service.cilium.io/global": "true", [key]: value } });
-  expect(between([one], [service({})]).find((m) => m.startsWith("service-annotation-value"))).toMatch(message);
+  expect(between([one], [service({})]).find((m) => m.startsWith("service-annotation-value"))).toMatch(
+    message,
+  );
 });
 
 test("an affinity that older versions do not understand leaves remote backends out", () => {
-  const one = service({ annotations: { "service.cilium.io/global": "true", "service.cilium.io/affinity": "nearest" } });
-  expect(between([one], [service({})], "1.19.4").join()).toContain("Cilium 1.19.4 then leaves out the backends");
+  const one = service({
+    annotations: { "service.cilium.io/global": "true", "service.cilium.io/affinity": "nearest" },
+  });
+  expect(between([one], [service({})], "1.19.4").join()).toContain(
+    "Cilium 1.19.4 then leaves out the backends",
+  );
 });
 
 test("True and False are understood, as Cilium does", () => {
@@ -86,7 +93,9 @@ test("clients without any backend", () => {
     "clients of service shop/cart in east have no backend: no ready pod of any cluster is selected by app=cart",
     "clients of service shop/cart in west have no backend: no ready pod of any cluster is selected by app=cart",
   ]);
-  const unshared = service({ annotations: { "service.cilium.io/global": "true", "service.cilium.io/shared": "false" } });
+  const unshared = service({
+    annotations: { "service.cilium.io/global": "true", "service.cilium.io/shared": "false" },
+  });
   const kept = causesOf(meshWith(empty, { services: ok([unshared]) }));
   expect(kept[0]?.message).toBe(
     "clients of service shop/cart in east have no backend: west has some and does not share them",

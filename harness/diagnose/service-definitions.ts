@@ -4,7 +4,7 @@ import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { annotationFaults } from "#harness/semantics/service-annotations.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
+import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
 
 /** A service in one cluster. */
 interface ServiceSide {
@@ -15,7 +15,11 @@ interface ServiceSide {
 const keyOf = (s: { readonly namespace: string; readonly name: string }): string =>
   `${s.namespace}/${s.name}`;
 
-const isSystem = (name: string): boolean => name === "default/kubernetes" || name.startsWith("kube-system/");
+/** Of Kubernetes and Cilium: every cluster has its own. */
+const isSystem = (mesh: MeshSnapshot, { namespace, name }: ServiceState): boolean =>
+  (namespace === "default" && name === "kubernetes") ||
+  namespace === "kube-system" ||
+  mesh.clusters.some((c) => ciliumNamespace(c) === namespace);
 
 /** Services of one name in several clusters, against each other: marks, ports, namespaces, and what is missing. */
 export function serviceDefinitions(mesh: MeshSnapshot): Finding[] {
@@ -28,7 +32,7 @@ export function serviceDefinitions(mesh: MeshSnapshot): Finding[] {
     }
   const exported = exportedServices(mesh);
   return [...bySide].flatMap(([name, sides]) => {
-    if (isSystem(name) || sides.some(({ service }) => isDerived(service))) return [];
+    if (sides.some(({ service }) => isSystem(mesh, service) || isDerived(service))) return [];
     const globals = sides.filter(({ service }) => isGlobal(service.annotations));
     return [
       ...sides.flatMap(values),
@@ -140,7 +144,7 @@ function counterparts(mesh: MeshSnapshot, name: string, globals: readonly Servic
       (s) =>
         s.name === bare &&
         s.namespace !== namespace &&
-        !isSystem(keyOf(s)) &&
+        !isSystem(mesh, s) &&
         !mesh.clusters.some((c) => c !== cluster && known(c.services).some((o) => keyOf(o) === keyOf(s))),
     );
     const finding = {

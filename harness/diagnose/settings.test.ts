@@ -19,7 +19,12 @@ test.each([
   ["underlay-protocol", { "underlay-protocol": "ipv6" }, "east ipv4, west ipv6", "broken"],
   ["encryption", { "enable-wireguard": "true" }, "east none, west wireguard", "broken"],
   ["mtu", { mtu: "1400" }, "east automatic, west 1400", "suspect"],
-  ["identity-allocation-mode", { "identity-allocation-mode": "kvstore" }, "east crd, west kvstore", "suspect"],
+  [
+    "identity-allocation-mode",
+    { "identity-allocation-mode": "kvstore" },
+    "east crd, west kvstore",
+    "suspect",
+  ],
 ])("%s that differs is named with both values", (key, over, values, severity) => {
   const found = settings({ clusters: [east, withSettings(west, over)] });
   expect(found.find((f) => f.subject === key)).toMatchObject({
@@ -39,9 +44,14 @@ test("address families are compared where both clusters say them", () => {
 
 test("a tunnel's settings do not matter where nothing is tunnelled, and defaults count as what they are", () => {
   const native = { "routing-mode": "native" };
-  const clusters = [withSettings(east, native), withSettings(west, { ...native, "tunnel-protocol": "geneve" })];
+  const clusters = [
+    withSettings(east, native),
+    withSettings(west, { ...native, "tunnel-protocol": "geneve" }),
+  ];
   expect(settings({ clusters })).toEqual([]);
-  expect(against(withSettings(west, { "tunnel-port": "8472", mtu: "0", "underlay-protocol": "auto" }))).toEqual([]);
+  expect(
+    against(withSettings(west, { "tunnel-port": "8472", mtu: "0", "underlay-protocol": "auto" })),
+  ).toEqual([]);
 });
 
 test("every setting has a source", () => {
@@ -50,7 +60,10 @@ test("every setting has a source", () => {
 
 test("identities that are older than a change of the maximum are no other cluster's", () => {
   const changed = withSettings(
-    { ...west, ciliumEndpoints: ok([{ namespace: "shop", name: "cart-2", ip: "10.2.0.5", identity: 131372 }]) },
+    {
+      ...west,
+      ciliumEndpoints: ok([{ namespace: "shop", name: "cart-2", ip: "10.2.0.5", identity: 131372 }]),
+    },
     { "max-connected-clusters": "511" },
   );
   const found = causesOf({ clusters: [east, changed] });
@@ -74,15 +87,20 @@ test("with ENI, ids above 127 lose traffic", () => {
 });
 
 test("two clusters of one name", () => {
-  expect(against(withSettings(west, { "cluster-name": "east" })).join()).toContain("both have the name east");
+  expect(against(withSettings(west, { "cluster-name": "east" })).join()).toContain(
+    "two clusters have the name east",
+  );
 });
 
 test("IPsec keys without a common one; a rotation that is under way is none", () => {
   const keyed = (of: ClusterSnapshot, ...keys: readonly number[]): ClusterSnapshot => ({
     ...withSettings(of, { "enable-ipsec": "true" }),
-    ciliumNodes: ok(keys.map((encryptionKey) => ({ name: `n${encryptionKey}`, podCidrs: [], encryptionKey }))),
+    ciliumNodes: ok(
+      keys.map((encryptionKey) => ({ name: `n${encryptionKey}`, podCidrs: [], encryptionKey })),
+    ),
   });
-  const messages = (clusters: readonly ClusterSnapshot[]): string[] => settings({ clusters: [...clusters] }).map((f) => f.message);
+  const messages = (clusters: readonly ClusterSnapshot[]): string[] =>
+    settings({ clusters: [...clusters] }).map((f) => f.message);
   expect(messages([keyed(east, 3), keyed(west, 4)])).toEqual([
     "clusters use different IPsec keys: east key 3, west key 4",
   ]);
@@ -91,7 +109,10 @@ test("IPsec keys without a common one; a rotation that is under way is none", ()
 
 test("a native routing CIDR must cover the pods of the others", () => {
   const native = { "routing-mode": "native", "ipv4-native-routing-cidr": "10.1.0.0/16" };
-  const clusters = [withSettings(east, native), withSettings(west, { ...native, "ipv4-native-routing-cidr": "10.0.0.0/8" })];
+  const clusters = [
+    withSettings(east, native),
+    withSettings(west, { ...native, "ipv4-native-routing-cidr": "10.0.0.0/8" }),
+  ];
   expect(settings({ clusters })).toMatchObject([
     { id: "native-routing-cidr", cluster: "east", message: expect.stringContaining("10.2.0.0/24 of west") },
   ]);

@@ -16,7 +16,7 @@ import { known, nameOf } from "./parts.ts";
 /** Settings that Cilium refuses, and settings that must be equal in all clusters: no other layer explains them. */
 export function settings(mesh: MeshSnapshot): Finding[] {
   return [
-    ...mesh.clusters.flatMap(namesAndIds),
+    ...mesh.clusters.filter((c) => isMeshed(mesh, c)).flatMap(namesAndIds),
     ...twinNames(mesh),
     ...differences(mesh),
     ...ipsecKeys(mesh),
@@ -24,6 +24,11 @@ export function settings(mesh: MeshSnapshot): Finding[] {
     ...versions(mesh),
   ];
 }
+
+/** A cluster that is alone needs neither a name nor an id. */
+const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
+  mesh.clusters.length > 1 ||
+  (peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0));
 
 /** Undefined where cilium-config could not be read: then nothing is compared. */
 function settingsOf(cluster: ClusterSnapshot): ClusterSettings | undefined {
@@ -71,8 +76,8 @@ function twinNames(mesh: MeshSnapshot): Finding[] {
         findingOf("cluster-name-twice", {
           cluster: other.name,
           subject: `clusters ${cluster.name} and ${other.name}`,
-          message: `two clusters both have the name ${nameOf(cluster)}`,
-          next: "give each cluster a unique name (cluster.name), and restart every pod of the renamed one",
+          message: `two clusters have the name ${nameOf(cluster)}; they are listed as ${cluster.name} and ${other.name}`,
+          next: "give each cluster a unique cluster.name and cluster.id, and restart its agents and clustermesh-apiserver",
         }),
       ),
   );

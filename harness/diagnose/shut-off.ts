@@ -2,9 +2,8 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
 import { letsIn, type PolicySubject, type Side, selectsFor } from "#harness/semantics/shut-off.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, kubectl, nameOf } from "./parts.ts";
+import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 
-const system = "kube-system";
 const appLabel = { "k8s-app": "clustermesh-apiserver" };
 
 /** Policies that leave clustermesh-apiserver or the health endpoints without any way to other clusters' nodes. */
@@ -51,6 +50,7 @@ function closing(
 }
 
 function apiserver(cluster: ClusterSnapshot, policies: readonly PolicyObject[]): Finding[] {
+  const system = ciliumNamespace(cluster);
   const pods = known(cluster.pods).filter(
     (p) => p.namespace === system && p.labels["k8s-app"] === appLabel["k8s-app"] && !p.ending,
   );

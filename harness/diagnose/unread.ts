@@ -13,6 +13,14 @@ export function unread(mesh: MeshSnapshot): Finding[] {
     ...partsOf(cluster).flatMap(([what, part]) =>
       part.ok || part.absent === true ? [] : [unreadPart(cluster, what, part.why)],
     ),
+    ...known(cluster.unreadFiles ?? { ok: true, value: [] }).map(({ what, why, next }) =>
+      say(
+        cluster.name,
+        `${what} of ${cluster.name}`,
+        `${what} of ${cluster.name} could not be read: ${why}`,
+        next,
+      ),
+    ),
     ...missingParts(cluster).map(([what, why]) => unreadPart(cluster, what, why)),
     ...[...unseenPeers(mesh, cluster)].map((peer) =>
       say(

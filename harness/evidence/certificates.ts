@@ -4,7 +4,7 @@ import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import type { Certificate, HeldCertificate } from "#harness/model/mesh-snapshot.ts";
 
 /** A secret's entries, decoded, by its name. */
-export type Secrets = ReadonlyMap<string, ReadonlyMap<string, string>>;
+type Secrets = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 const namespace = "kube-system";
 const own = {

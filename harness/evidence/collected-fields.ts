@@ -142,8 +142,22 @@ export function collectedObject(
 function missingObjectEvent(event: KubeObject): KubeObject | undefined {
   const message = event.type === "Warning" ? withoutDetails(String(event.message ?? "")) : "";
   if (message === "") return undefined;
-  const fields = ["type", "reason", "lastTimestamp", "eventTime", "involvedObject.kind", "involvedObject.name", "involvedObject.namespace"];
-  return { ...(pick(event, tree(["apiVersion", "kind", "metadata.name", "metadata.namespace", ...fields])) as KubeObject), message };
+  const fields = [
+    "type",
+    "reason",
+    "lastTimestamp",
+    "eventTime",
+    "involvedObject.kind",
+    "involvedObject.name",
+    "involvedObject.namespace",
+  ];
+  return {
+    ...(pick(
+      event,
+      tree(["apiVersion", "kind", "metadata.name", "metadata.namespace", ...fields]),
+    ) as KubeObject),
+    message,
+  };
 }
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";

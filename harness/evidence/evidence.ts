@@ -24,6 +24,8 @@ import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 /** File name to text, of one cluster. A file that could not be collected holds `notCollected` and the reason. */
 export type ClusterEvidence = ReadonlyMap<string, string>;
 export const notCollected = "could not be collected: ";
+/** The same for a file that an archive lacks: that nobody asked for it does not show that something fails. */
+export const notSupplied = "not supplied: ";
 
 export interface EvidenceOptions {
   readonly logs: boolean;

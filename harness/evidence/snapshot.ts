@@ -43,9 +43,10 @@ import {
   type PolicyObject,
   peersSchema,
   sizesSchema,
+  unreadFileSchema,
 } from "#harness/model/mesh-snapshot.ts";
 import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
-import { type ClusterEvidence, notCollected } from "./evidence.ts";
+import { type ClusterEvidence, notCollected, notSupplied } from "./evidence.ts";
 import { policiesOf } from "./policy-objects.ts";
 
 /** The same parser for a live mesh and for an archive. */
@@ -138,6 +139,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       { namespace, name },
     ]),
     kvstore: read("kvstore.json", (text) => parsed(text, kvstoreStateSchema)),
+    unreadFiles: read("unread.json", (text) => parsed(text, z.array(unreadFileSchema))),
     collectedMs: read("collected.json", (text) => parsed(text, collectedSchema).atMs),
     changing: read("changing.json", (text) => parsed(text, z.array(z.string()))),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
@@ -208,6 +210,8 @@ function nodeInside(node: string, read: Read): NodeInside {
 
 function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {
   if (text === undefined) return { ok: false, why: `${file} does not exist`, absent: true };
+  if (text.startsWith(notSupplied))
+    return { ok: false, why: text.slice(notSupplied.length).trim(), absent: true };
   if (text.startsWith(notCollected)) return { ok: false, why: text.slice(notCollected.length).trim() };
   try {
     return { ok: true, value: parse(text) };

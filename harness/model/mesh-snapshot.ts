@@ -290,6 +290,10 @@ export const sizesSchema = z.array(
 /** Requests of several sizes from a cluster's probers to every node. */
 export type SizedRequests = Infer<typeof sizesSchema>;
 
+export const unreadFileSchema = z.object({ what: z.string(), why: z.string(), next: z.string() });
+/** An expected file of an archive that was not read, and what to do about it. */
+export type UnreadFile = Infer<typeof unreadFileSchema>;
+
 export const collectedSchema = z.object({ atMs: z.number() });
 export const containersSchema = z.array(z.object({ name: z.string(), state: z.string() }));
 export const configMapSchema = texts;
@@ -321,6 +325,9 @@ const clusterSnapshotSchema = z.object({
    * What was created, changed or deleted while the evidence was collected: addresses of endpoints, names of services,
    * EndpointSlices and nodes, numbers of identities.
    */
+  /** Files of an archive that were skipped and are none of the parts here. */
+  unreadFiles: part(z.array(unreadFileSchema)).exactOptional(),
+  /** Addresses of endpoints that were created or deleted while the evidence was collected. */
   changing: part(z.array(z.string())).exactOptional(),
   policies: part(z.array(policyStateSchema)),
   policyObjects: part(z.array(policyObjectSchema)).exactOptional(),

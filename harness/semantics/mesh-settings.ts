@@ -8,7 +8,7 @@ export interface ClusterSettings {
 }
 
 /** A setting that must have one value in all clusters of a mesh. */
-export interface EqualSetting {
+interface EqualSetting {
   /** The key of cilium-config by which it is named. */
   readonly key: string;
   /** What a cluster uses; undefined if that cannot be known or does not matter there. */

@@ -7,9 +7,15 @@ test.each([
     'MountVolume.SetUp failed for volume "etcd-admin-client" : secret "clustermesh-apiserver-admin-cert" not found',
     "waits for Secret clustermesh-apiserver-admin-cert, which does not exist",
   ],
-  ['configmap "clustermesh-remote-users" not found', "waits for ConfigMap clustermesh-remote-users, which does not exist"],
+  [
+    'configmap "clustermesh-remote-users" not found',
+    "waits for ConfigMap clustermesh-remote-users, which does not exist",
+  ],
   ['Error: secret "db" not found', "waits for Secret db, which does not exist"],
-  ["Error: couldn't find key password in Secret shop/db", "waits for key password of Secret db, which does not have it"],
+  [
+    "Error: couldn't find key password in Secret shop/db",
+    "waits for key password of Secret db, which does not have it",
+  ],
   [
     'MountVolume.SetUp failed for volume "tls" : references non-existent secret key: tls.crt',
     "waits for key tls.crt of the Secret of volume tls, which does not have it",
@@ -73,7 +79,9 @@ test("a pod that waits for its volumes waits for what the latest event names", (
 });
 
 test("an event of an earlier attempt is no cause once a container ran, nor of another pod, nor of a ready one", () => {
-  const crashing = pod({ containers: [{ name: "etcd", ready: false, restarts: 3, trouble: "CrashLoopBackOff" }] });
+  const crashing = pod({
+    containers: [{ name: "etcd", ready: false, restarts: 3, trouble: "CrashLoopBackOff" }],
+  });
   expect(podStartCause(crashing, [event()])).toBeUndefined();
   expect(podStartCause(pod(), [event({ name: "another" })])).toBeUndefined();
   expect(podStartCause(pod({ ready: true }), [event()])).toBeUndefined();
@@ -86,11 +94,23 @@ test("an event of an earlier attempt is no cause once a container ran, nor of an
 
 test("an image that cannot be pulled, with the reason of the pull", () => {
   const backing = pod({
-    waiting: [{ container: "etcd", image: "a/b:1", reason: "ImagePullBackOff", message: 'Back-off pulling image "a/b:1"' }],
+    waiting: [
+      {
+        container: "etcd",
+        image: "a/b:1",
+        reason: "ImagePullBackOff",
+        message: 'Back-off pulling image "a/b:1"',
+      },
+    ],
   });
-  const pulled = event({ reason: "Failed", message: 'Failed to pull image "a/b:1": dial tcp: lookup a: no such host' });
+  const pulled = event({
+    reason: "Failed",
+    message: 'Failed to pull image "a/b:1": dial tcp: lookup a: no such host',
+  });
   expect(podStartCause(backing, [])?.what).toBe("needs image a/b:1, which cannot be pulled");
-  expect(podStartCause(backing, [pulled])?.what).toBe("needs image a/b:1, which cannot be pulled: no such host");
+  expect(podStartCause(backing, [pulled])?.what).toBe(
+    "needs image a/b:1, which cannot be pulled: no such host",
+  );
 });
 
 test("a pod without a node, and one that cannot be created", () => {
@@ -103,6 +123,8 @@ test("a pod without a node, and one that cannot be created", () => {
 });
 
 test("what is kept of another user's warning has no more than the missing object", () => {
-  expect(withoutDetails('MountVolume.SetUp failed for volume "v" : secret "s" not found')).toBe('secret "s" not found');
+  expect(withoutDetails('MountVolume.SetUp failed for volume "v" : secret "s" not found')).toBe(
+    'secret "s" not found',
+  );
   expect(withoutDetails('Failed to pull image "private.example/x"')).toBe("");
 });

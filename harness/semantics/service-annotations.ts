@@ -2,7 +2,7 @@ import { isAtLeast } from "#harness/lib/version.ts";
 import { annotation } from "./annotations.ts";
 
 /** An annotation that does not mean what it looks like, and what to write. */
-export interface AnnotationFault {
+interface AnnotationFault {
   readonly what: string;
   readonly next: string;
 }

@@ -29,7 +29,10 @@ export function findingPages(kinds: ReadonlyMap<string, FindingKind>): readonly 
       page(
         `findings/${id}.md`,
         id,
-        list([`Layer: ${layer}`, `Severity, unless the finding says otherwise: ${code(severity)} (${severities[severity]})`]),
+        list([
+          `Layer: ${layer}`,
+          `Severity, unless the finding says otherwise: ${code(severity)} (${severities[severity]})`,
+        ]),
         "## Meaning",
         plain(meaning),
         "## How to confirm it by hand",
