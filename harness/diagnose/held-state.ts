@@ -6,21 +6,12 @@ import {
   describeTogether,
   type Place,
 } from "#harness/semantics/compare.ts";
-import { type MeshDifferences, meshDifferences } from "#harness/semantics/mesh-differences.ts";
+import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
 import { kubectl, nameOf } from "./parts.ts";
 
 const system = "kube-system";
 /** The order of the steps: what one holds wrongly explains the next. */
 const hops: readonly Place["hop"][] = ["api", "kvstore", "cache", "agent", "map"];
-
-const compared = new WeakMap<MeshSnapshot, MeshDifferences>();
-
-/** The same comparison for all layers, made once: a large mesh has millions of entries. */
-export function differencesOf(mesh: MeshSnapshot): MeshDifferences {
-  const made = compared.get(mesh) ?? meshDifferences(mesh);
-  compared.set(mesh, made);
-  return made;
-}
 
 /**
  * What API servers, kvstores, copies of KVStoreMesh, agents and BPF maps hold, each against the step before it: an entry
@@ -28,7 +19,7 @@ export function differencesOf(mesh: MeshSnapshot): MeshDifferences {
  */
 export function heldState(mesh: MeshSnapshot): Finding[] {
   // A node without an agent is the control plane's, or was not read.
-  const found = differencesOf(mesh).differences.filter((d) => d.object !== "agent of node");
+  const found = meshDifferences(mesh).differences.filter((d) => d.object !== "agent of node");
   return groupsOf(found)
     .sort((a, b) => hops.indexOf(a.first.place.hop) - hops.indexOf(b.first.place.hop))
     .map((group) => findingOf(mesh, group));

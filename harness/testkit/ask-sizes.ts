@@ -8,7 +8,7 @@ import type { Vantage } from "#harness/workloads/vantage.ts";
 import { askPaths } from "./ask-paths.ts";
 
 /** The requests of one size, and their answers' body. */
-export interface SizedAsk {
+interface SizedAsk {
   readonly size: string | undefined;
   readonly ask: Pick<AskTarget, "protocol" | "port" | "path" | "fill">;
 }
@@ -54,7 +54,7 @@ export function udpSizes(mtu: number, { port, path, echoed }: Server): SizedAsk[
 }
 
 /** Where requests go. */
-export interface SizedTarget {
+interface SizedTarget {
   readonly name: string;
   readonly host: string;
   /** The body of the answer to a small request. */
