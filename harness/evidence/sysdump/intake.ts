@@ -9,7 +9,7 @@ export const limits = {
   /** 200 nodes with 100 pods each: bugtool copies four files for each endpoint. */
   entries: 500_000,
   /** bugtool copies `/var/run/cilium/state` with its folders. */
-  depth: 14,
+  depth: 12,
   nameBytes: 1024,
   fileBytes: 64 * 1024 ** 2,
   /** Logs are filtered while they are read, so this limits time, not memory. */

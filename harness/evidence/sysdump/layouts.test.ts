@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { stringify as toYaml } from "yaml";
 import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
-import { entriesOf, type ExampleEntry, type ExampleOptions, exampleDump, tarOf, zipOf } from "./examples.ts";
+import { type ExampleEntry, type ExampleOptions, entriesOf, exampleDump, tarOf, zipOf } from "./examples.ts";
 import { objectsOf, slicesOf } from "./objects.ts";
 import { peersOf } from "./peers.ts";
 import { readSysdump, readSysdumps } from "./sysdump.ts";
@@ -53,7 +53,8 @@ describe("kinds of archives", () => {
     ];
     const [first, ...others] = await Promise.all(paths.map(readSysdump));
     expect(first?.evidence.size).toBeGreaterThan(25);
-    for (const other of others) expect(new Map([...other.evidence].sort())).toEqual(new Map([...(first?.evidence ?? [])].sort()));
+    for (const other of others)
+      expect(new Map([...other.evidence].sort())).toEqual(new Map([...(first?.evidence ?? [])].sort()));
     expect(await messages(paths[2] ?? "")).toEqual([]);
   });
 
@@ -123,13 +124,24 @@ describe("what installations and versions change", () => {
       content: Buffer.from(e.content.toString().replace("uid-of-c1", "uid-of-another")),
     }));
     const path = await saved("a.zip", zipOf(example()));
-    expect((await messages(path, await saved("b.zip", zipOf(other))))[0]).toMatch(/two clusters have the name c1/);
+    expect((await messages(path, await saved("b.zip", zipOf(other))))[0]).toMatch(
+      /two clusters have the name c1/,
+    );
     await expect(diagnoseFiles([path, await saved("c.tar", tarOf(example()))])).rejects.toMatchObject({
       exitCode: 2,
     });
   });
 
-  test("objects of 200 nodes: each is parsed alone, without the fields of their managers", () => {
+  test("200 nodes, half of them without their agents' data", async () => {
+    const all = entriesOf(exampleDump({ nodes: 200 }));
+    const half = all.filter(({ name }) => !/bugtool-cilium-[n-z]/.test(name));
+    const found = await messages(await saved("a.zip", zipOf(half)));
+    expect(found).toEqual([
+      expect.stringMatching(/^unread: the data of the agent on node n100, .* and 91 more of c1 is missing/),
+    ]);
+  }, 120_000);
+
+  test("objects of many nodes: each is parsed alone, without the fields of their managers", () => {
     const pod = (i: number): string =>
       [
         "- metadata:",
@@ -155,7 +167,12 @@ describe("what installations and versions change", () => {
   });
 
   test("Endpoints replace EndpointSlices, which old CLIs do not collect", () => {
-    const endpoints = { metadata: { name: "s", namespace: "a" }, subsets: [{ addresses: [{ ip: "10.0.0.1" }], notReadyAddresses: [{ ip: "10.0.0.2" }], ports: [{ port: 80 }] }] };
+    const endpoints = {
+      metadata: { name: "s", namespace: "a" },
+      subsets: [
+        { addresses: [{ ip: "10.0.0.1" }], notReadyAddresses: [{ ip: "10.0.0.2" }], ports: [{ port: 80 }] },
+      ],
+    };
     expect(slicesOf([endpoints])).toMatchObject([
       {
         metadata: { namespace: "a", labels: { "kubernetes.io/service-name": "s" } },
@@ -182,7 +199,12 @@ describe("unread parts are named, and the rest is read", () => {
     );
     const failed = example().map((e) =>
       /aaaaa.*status---verbose/.test(e.name)
-        ? { ...e, content: Buffer.from("Error: refused\n> Error while running 'cilium-dbg status':  exit status 1\n\n") }
+        ? {
+            ...e,
+            content: Buffer.from(
+              "Error: refused\n> Error while running 'cilium-dbg status':  exit status 1\n\n",
+            ),
+          }
         : e,
     );
     expect(await unreadIn(failed)).toContainEqual(
@@ -195,7 +217,9 @@ describe("unread parts are named, and the rest is read", () => {
       e.name.includes("k8s-nodes") ? { ...e, content: Buffer.from("items:\n- [\n") } : e,
     );
     const found = await unreadIn(damaged);
-    expect(found).toContainEqual(expect.stringMatching(/^unread: nodes of c1 .*k8s-nodes\.yaml: its item at line 2/));
+    expect(found).toContainEqual(
+      expect.stringMatching(/^unread: nodes of c1 .*k8s-nodes\.yaml: its item at line 2/),
+    );
     expect(found.filter((m) => !m.startsWith("unread"))).toEqual([]);
     const folder = savedFolder(example());
     truncateSync(join(folder, "d/logs-cilium-aaaaa-cilium-agent-20261121-095906.log"), 2 * 1024 ** 3);
@@ -204,7 +228,9 @@ describe("unread parts are named, and the rest is read", () => {
     ]);
     const tar = tarOf(example());
     const cut = await messages(await saved("cut.tar", tar.subarray(0, tar.length - 4000)));
-    expect(cut).toContainEqual(expect.stringMatching(/^unread: the rest of the archive of c1 .*truncated after \d+ entries/));
+    expect(cut).toContainEqual(
+      expect.stringMatching(/^unread: the rest of the archive of c1 .*truncated after \d+ entries/),
+    );
   });
 
   test("a tar with a link, a device or a false size is refused or named", async () => {
