@@ -232,12 +232,24 @@ function cidrs(mesh: MeshSnapshot): Finding[] {
   );
 }
 
+/**
+ * A sysdump lists only Cilium's own workloads, so there the absence of kube-proxy shows nothing: k3s runs it inside its
+ * own process, without a pod.
+ */
+function lacksKubeProxy({ workloads, pods }: ClusterSnapshot): boolean {
+  const isListed = known(workloads).some((w) => !/^(cilium|clustermesh|hubble)/.test(w.name));
+  return (
+    isListed &&
+    !known(workloads).some((w) => w.name === "kube-proxy") &&
+    !known(pods).some((p) => p.name.startsWith("kube-proxy-"))
+  );
+}
+
 function settings(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
     const replacement = settingOf(cluster, "kube-proxy-replacement");
-    const proxy = known(cluster.workloads).some((w) => w.name === "kube-proxy");
-    if (replacement === "false" && !proxy)
+    if (replacement === "false" && lacksKubeProxy(cluster))
       found.push(
         finding(
           cluster.name,

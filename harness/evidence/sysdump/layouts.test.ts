@@ -132,6 +132,20 @@ describe("what installations and versions change", () => {
     });
   });
 
+  test("a cluster with kube-proxy, which is not among the workloads of a sysdump", async () => {
+    const entries = example().map((e) =>
+      e.name.includes("cilium-configmap")
+        ? {
+            ...e,
+            content: Buffer.from(
+              toYaml({ data: { "cluster-name": "c1", "kube-proxy-replacement": "false" } }),
+            ),
+          }
+        : e,
+    );
+    expect(await messages(await saved("a.zip", zipOf(entries)))).toEqual([]);
+  });
+
   test("200 nodes, half of them without their agents' data", async () => {
     const all = entriesOf(exampleDump({ nodes: 200 }));
     const half = all.filter(({ name }) => !/bugtool-cilium-[n-z]/.test(name));
@@ -140,8 +154,10 @@ describe("what installations and versions change", () => {
       expect.stringMatching(/^unread: the data of the agent on node n100, .* and 91 more of c1 is missing/),
     ]);
   }, 120_000);
+});
 
-  test("objects of many nodes: each is parsed alone, without the fields of their managers", () => {
+describe("objects", () => {
+  test("those of many nodes: each is parsed alone, without the fields of their managers", () => {
     const pod = (i: number): string =>
       [
         "- metadata:",
