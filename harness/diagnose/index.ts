@@ -1,3 +1,4 @@
+import { messageOf } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { configuration } from "./configuration.ts";
@@ -34,8 +35,26 @@ export const layers: readonly Layer[] = [
   unread,
 ];
 
+/** An archive may hold values that no API server accepts: a layer that cannot judge them must not hide the others. */
+function judged(layer: Layer, mesh: MeshSnapshot): readonly Finding[] {
+  try {
+    return layer(mesh);
+  } catch (error) {
+    return [
+      {
+        layer: "evidence",
+        severity: "unread",
+        cluster: mesh.clusters[0]?.name ?? "",
+        subject: layer.name,
+        message: `${layer.name} could not be judged: ${messageOf(error)}`,
+        next: "look for a value that an API server would refuse; if there is none, report a defect of Meshproof",
+      },
+    ];
+  }
+}
+
 /** Findings, root causes first; broken before suspect before unread. */
 export function diagnose(mesh: MeshSnapshot): Finding[] {
-  const found = layers.flatMap((layer) => layer(mesh));
+  const found = layers.flatMap((layer) => judged(layer, mesh));
   return (["broken", "suspect", "unread"] as const).flatMap((s) => found.filter((f) => f.severity === s));
 }
