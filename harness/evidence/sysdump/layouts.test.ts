@@ -184,6 +184,8 @@ describe("objects", () => {
 
   test("Endpoints replace EndpointSlices, which old CLIs do not collect", () => {
     const endpoints = {
+      apiVersion: "v1",
+      kind: "Endpoints",
       metadata: { name: "s", namespace: "a" },
       subsets: [
         { addresses: [{ ip: "10.0.0.1" }], notReadyAddresses: [{ ip: "10.0.0.2" }], ports: [{ port: 80 }] },
