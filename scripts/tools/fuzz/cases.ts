@@ -143,11 +143,16 @@ export function expectationOf({ container, changes: all, damage }: Case): Expect
   return reportedKinds.has(only.kind) && container === "zip" ? "reported" : "any";
 }
 
+const examples = {
+  cilium: entriesOf(exampleDump({ tool: "cilium" })),
+  "cilium-dbg": entriesOf(exampleDump({ tool: "cilium-dbg" })),
+};
+
 export function entriesOfCase({ changes: all, tool }: Case): ExampleEntry[] {
   return all.reduce<ExampleEntry[]>(
     (entries, one) =>
       (entries.length > 0 && changes[one.kind]?.(entries, one.pick % entries.length, one)) || entries,
-    entriesOf(exampleDump({ tool })),
+    examples[tool],
   );
 }
 
