@@ -191,13 +191,22 @@ function cidrs(mesh: MeshSnapshot): Finding[] {
   );
 }
 
+/**
+ * A sysdump lists only Cilium's own workloads, so there the absence of kube-proxy shows nothing: k3s runs it inside its
+ * own process, without a pod.
+ */
+function lacksKubeProxy({ workloads, pods }: ClusterSnapshot): boolean {
+  const isListed = known(workloads).some((w) => !/^(cilium|clustermesh|hubble)/.test(w.name));
+  return (
+    isListed &&
+    !known(workloads).some((w) => w.name === "kube-proxy") &&
+    !known(pods).some((p) => p.name.startsWith("kube-proxy-"))
+  );
+}
+
 function serviceProxies(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters
-    .filter(
-      (cluster) =>
-        settingOf(cluster, "kube-proxy-replacement") === "false" &&
-        !known(cluster.workloads).some((w) => w.name === "kube-proxy"),
-    )
+    .filter((cluster) => settingOf(cluster, "kube-proxy-replacement") === "false" && lacksKubeProxy(cluster))
     .map(({ name }) =>
       finding("no-service-proxy", {
         cluster: name,

@@ -1,3 +1,4 @@
+import { messageOf } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
@@ -53,8 +54,26 @@ export const layers: readonly Layer[] = [
   unread,
 ];
 
+/** An archive may hold values that no API server accepts: a layer that cannot judge them must not hide the others. */
+function judged(layer: Layer, mesh: MeshSnapshot, defects: readonly KnownDefect[]): readonly Finding[] {
+  try {
+    return layer(mesh, defects);
+  } catch (error) {
+    return [
+      {
+        layer: "evidence",
+        severity: "unread",
+        cluster: mesh.clusters[0]?.name ?? "",
+        subject: layer.name,
+        message: `${layer.name} could not be judged: ${messageOf(error)}`,
+        next: "look for a value that an API server would refuse; if there is none, report a defect of Meshproof",
+      },
+    ];
+  }
+}
+
 /** Findings, root causes first; broken before suspect before unread. */
 export function diagnose(mesh: MeshSnapshot, defects: readonly KnownDefect[] = []): Finding[] {
-  const found = layers.flatMap((layer) => layer(mesh, defects)).map(withId);
+  const found = layers.flatMap((layer) => judged(layer, mesh, defects)).map(withId);
   return (["broken", "suspect", "unread"] as const).flatMap((s) => found.filter((f) => f.severity === s));
 }

@@ -13,7 +13,26 @@ const sentences: Readonly<Record<string, boolean>> = {
   "Error observed on etcd connection, reconnecting etcd": false,
 };
 
-const spoken = /msg="([^"]*)".* clusterName=(\S+)/;
+interface Words {
+  readonly sentence: string;
+  readonly peer: string;
+  readonly error: string;
+}
+
+/** Without a regular expression, which would take quadratic time for hostile lines. */
+function wordsOf(line: string): Words | undefined {
+  if (line.length > longestLine) return undefined;
+  const text = asText(line.trimEnd());
+  const begin = text.indexOf('msg="') + 'msg="'.length;
+  const end = text.indexOf('"', begin);
+  const at = text.lastIndexOf(clusterKey);
+  if (begin < 'msg="'.length || end < 0 || at < end) return undefined;
+  const peer = /^\S+/.exec(text.slice(at + clusterKey.length))?.[0];
+  const error = /\berror="?([^"]*)"?/.exec(text)?.[1] ?? "";
+  return peer === undefined ? undefined : { sentence: text.slice(begin, end), peer, error };
+}
+
+const clusterKey = " clusterName=";
 
 /** A longer line is not Cilium's, and would take long to match. */
 const longestLine = 8192;
@@ -41,8 +60,7 @@ function asText(line: string): string {
 }
 
 /** Whether a log line is about a peer. */
-export const isMeshLine = (line: string): boolean =>
-  line.length <= longestLine && spoken.test(asText(line.trimEnd()));
+export const isMeshLine = (line: string): boolean => wordsOf(line) !== undefined;
 
 /** The lines of a log about peers. */
 export function meshLines(log: string): string {
@@ -53,12 +71,9 @@ export function meshLines(log: string): string {
 export function readMeshLog(log: string): PeerWord[] {
   const last = new Map<string, PeerWord>();
   for (const line of log.split("\n")) {
-    if (line.length > longestLine) continue;
-    const words = asText(line.trimEnd());
-    const [, sentence = "", peer = ""] = spoken.exec(words) ?? [];
+    const { sentence = "", peer = "", error = "" } = wordsOf(line) ?? {};
     const good = Object.hasOwn(sentences, sentence) ? sentences[sentence] : undefined;
     if (good === undefined) continue;
-    const error = /\berror="?([^"]*)"?/.exec(words)?.[1] ?? "";
     last.set(peer, { peer, good, text: error === "" ? sentence : `${sentence}: ${error}` });
   }
   return [...last.values()];

@@ -27,7 +27,7 @@ export async function readArchive(path: string, expected: Expected): Promise<Arc
   try {
     if (kind === "zip") await takeAll(intake, zipEntries(path));
     else if (kind === "folder") await takeAll(intake, folderEntries(path));
-    else await takeTar(intake, "the rest of the archive", tarEntries(contentOf(path, kind)));
+    else await takeTar(intake, "the rest of the archive", tarEntries(contentOf(path, kind), intake.budget));
     return intake;
   } catch (error) {
     if (error instanceof MeshproofError) throw error;
@@ -86,7 +86,7 @@ async function takeAll(intake: Intake, entries: AsyncIterable<Entry>): Promise<v
     const folder = entry.name.replace(/\.tar\.gz$|\.tgz$|\.tar$/, "");
     const content = entry.name.endsWith(".tar") ? entry.open() : unzipped(Readable.from(entry.open()));
     try {
-      await takeTar(intake, entry.name, under(folder, tarEntries(content)));
+      await takeTar(intake, entry.name, under(folder, tarEntries(content, intake.budget)));
     } catch (error) {
       if (error instanceof MeshproofError) throw error;
       intake.skip(entry.name, visible(messageOf(error)).slice(0, 200));

@@ -88,15 +88,25 @@ export interface ExampleOptions {
   /** The agent's tool in the names of bugtool's files: `cilium` before 1.15. */
   readonly tool?: "cilium" | "cilium-dbg";
   readonly namespace?: string;
+  readonly nodes?: number;
 }
 
 export const exampleTime = "20261121-095906";
-const agents = { n1: "cilium-aaaaa", n2: "cilium-bbbbb" };
+/** Node to agent: `n1` to `cilium-aaaaa`, `n2` to `cilium-bbbbb`, ... `n27` to `cilium-aaaa2`. */
+const agentsOf = (nodes: number): Record<string, string> =>
+  Object.fromEntries(
+    Array.from({ length: nodes }, (_, i) => {
+      const letter = String.fromCharCode(97 + (i % 26));
+      const round = Math.floor(i / 26);
+      return [`n${i + 1}`, `cilium-${letter.repeat(4)}${round === 0 ? letter : round + 1}`];
+    }),
+  );
 const list = (items: readonly object[]): string => toYaml({ apiVersion: "v1", items, kind: "List" });
 
-/** A healthy cluster with two nodes and no peers, as the Cilium CLI writes it. */
+/** A healthy cluster without peers, as the Cilium CLI writes it; by default with two nodes. */
 export function exampleDump(options: ExampleOptions = {}): Record<string, string> {
   const { cluster = "c1", tool = "cilium-dbg", namespace = "kube-system" } = options;
+  const agents = agentsOf(options.nodes ?? 2);
   const nodes = Object.keys(agents);
   const address = (node: string): string => `172.19.0.${node.slice(1)}`;
   const named = (name: string): object => ({ name, namespace });
@@ -140,7 +150,10 @@ export function exampleDump(options: ExampleOptions = {}): Record<string, string
     ciliumnetworkpolicies: [],
     ciliumclusterwidenetworkpolicies: [],
     "cilium-daemonset": [
-      { metadata: named("cilium"), status: { desiredNumberScheduled: 2, numberReady: 2 } },
+      {
+        metadata: named("cilium"),
+        status: { desiredNumberScheduled: nodes.length, numberReady: nodes.length },
+      },
     ],
   };
   const file = (name: string, extension: string): string => `d/${name}-${exampleTime}.${extension}`;
@@ -159,7 +172,7 @@ export function exampleDump(options: ExampleOptions = {}): Record<string, string
     ...Object.fromEntries(
       Object.entries(agents).flatMap(([node, pod]) => [
         [file(`logs-${pod}-cilium-agent`, "log"), "level=info msg=started\n"],
-        ...Object.entries(bugtoolFiles(cluster, node, tool)).map(([name, text]) => [
+        ...Object.entries(bugtoolFiles({ cluster, nodes, node, tool })).map(([name, text]) => [
           `d/cilium-bugtool-${pod}-${exampleTime}/cmd/${name}`,
           text,
         ]),
@@ -169,8 +182,13 @@ export function exampleDump(options: ExampleOptions = {}): Record<string, string
 }
 
 /** What bugtool writes for one agent of the example. */
-function bugtoolFiles(cluster: string, node: string, tool: string): Record<string, string> {
-  const nodes = Object.keys(agents);
+function bugtoolFiles(of: {
+  readonly cluster: string;
+  readonly nodes: readonly string[];
+  readonly node: string;
+  readonly tool: string;
+}): Record<string, string> {
+  const { cluster, nodes, node, tool } = of;
   const address = (name: string): string => `172.19.0.${name.slice(1)}`;
   const reached = (ip: string): object => ({ "primary-address": { ip, icmp: {}, http: {} } });
   return {

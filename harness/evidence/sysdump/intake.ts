@@ -9,7 +9,7 @@ export const limits = {
   /** 200 nodes with 100 pods each: bugtool copies four files for each endpoint. */
   entries: 500_000,
   /** bugtool copies `/var/run/cilium/state` with its folders. */
-  depth: 14,
+  depth: 12,
   nameBytes: 1024,
   fileBytes: 64 * 1024 ** 2,
   /** Logs are filtered while they are read, so this limits time, not memory. */
@@ -18,7 +18,7 @@ export const limits = {
   keptLogBytes: 1024 ** 2,
   /** What is kept of all files together. */
   readBytes: 512 * 1024 ** 2,
-  /** A tar file can only be read from its beginning, so that all of it is unpacked. */
+  /** All that is unpacked, also what is not kept: a tar file can only be read from its beginning. */
   unpackedBytes: 8 * 1024 ** 3,
   /** Skipped parts that are listed by name. */
   skipped: 1000,
@@ -66,6 +66,16 @@ export const refusal = (path: string, why: string, cause?: unknown): MeshproofEr
     ...(cause === undefined ? {} : { cause }),
   });
 
+/** Limits the time that an archive takes, over all archives inside it. */
+export class UnpackBudget {
+  #left: number = limits.unpackedBytes;
+
+  take(bytes: number): void {
+    this.#left -= bytes;
+    if (this.#left < 0) throw new Error(`all before it unpacks to the limit of ${mib(limits.unpackedBytes)}`);
+  }
+}
+
 /** Links that bugtool may copy with an agent's state; they are never followed. */
 const stateFolder = /(^|\/)cmd\/[^/]*state\//;
 
@@ -73,6 +83,7 @@ const stateFolder = /(^|\/)cmd\/[^/]*state\//;
 export class Intake {
   readonly files = new Map<string, string>();
   readonly skipped: Skipped[] = [];
+  readonly budget = new UnpackBudget();
   readonly #path: string;
   readonly #expected: Expected;
   #entries = 0;
@@ -117,9 +128,17 @@ export class Intake {
     if (kind === "special") throw refusal(this.#path, `${shown(name)} is a device or a pipe`);
   }
 
+  async *#counted(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    for await (const chunk of source) {
+      this.budget.take(chunk.length);
+      yield chunk;
+    }
+  }
+
   async #read({ name, open }: Entry, use: Exclude<Use, { as: "bugtool" }>, most: number): Promise<void> {
     try {
-      const text = use.as === "log" ? await linesOf(open(), use.line, most) : await textOf(open(), most);
+      const content = this.#counted(open());
+      const text = use.as === "log" ? await linesOf(content, use.line, most) : await textOf(content, most);
       this.#kept += text.length;
       this.files.set(name, text);
     } catch (error) {

@@ -132,7 +132,32 @@ describe("what installations and versions change", () => {
     });
   });
 
-  test("objects of 200 nodes: each is parsed alone, without the fields of their managers", () => {
+  test("a cluster with kube-proxy, which is not among the workloads of a sysdump", async () => {
+    const entries = example().map((e) =>
+      e.name.includes("cilium-configmap")
+        ? {
+            ...e,
+            content: Buffer.from(
+              toYaml({ data: { "cluster-name": "c1", "kube-proxy-replacement": "false" } }),
+            ),
+          }
+        : e,
+    );
+    expect(await messages(await saved("a.zip", zipOf(entries)))).toEqual([]);
+  });
+
+  test("200 nodes, half of them without their agents' data", async () => {
+    const all = entriesOf(exampleDump({ nodes: 200 }));
+    const half = all.filter(({ name }) => !/bugtool-cilium-[n-z]/.test(name));
+    const found = await messages(await saved("a.zip", zipOf(half)));
+    expect(found).toEqual([
+      expect.stringMatching(/^unread: the data of the agent on node n100, .* and 91 more of c1 is missing/),
+    ]);
+  }, 120_000);
+});
+
+describe("objects", () => {
+  test("those of many nodes: each is parsed alone, without the fields of their managers", () => {
     const pod = (i: number): string =>
       [
         "- metadata:",
@@ -159,6 +184,8 @@ describe("what installations and versions change", () => {
 
   test("Endpoints replace EndpointSlices, which old CLIs do not collect", () => {
     const endpoints = {
+      apiVersion: "v1",
+      kind: "Endpoints",
       metadata: { name: "s", namespace: "a" },
       subsets: [
         { addresses: [{ ip: "10.0.0.1" }], notReadyAddresses: [{ ip: "10.0.0.2" }], ports: [{ port: 80 }] },

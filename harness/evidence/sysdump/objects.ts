@@ -36,14 +36,15 @@ function refuseDeep(text: string): void {
     else if (c === 0x0a) depth = 0;
     if (depth > deepest) throw new Error("it is nested too deep");
   }
-  if (/^(?: *[-?] +){50}/m.test(text) || /^ {2000}/m.test(text)) throw new Error("it is nested too deep");
+  if (/^ *(?:[-?] +){50}/m.test(text) || /^ {2000}/m.test(text)) throw new Error("it is nested too deep");
 }
 
-/** The objects of a `List`, or the object itself. Throws if it is neither, with the reason. */
-export function objectsOf(text: string): KubeObject[] {
-  const items = itemsOf(text);
+/** The objects of a `List`, or the object itself. Throws if it is neither, or has more than `most`, with the reason. */
+export function objectsOf(text: string, most = 250_000): KubeObject[] {
+  const items = itemsOf(text, most);
   const values = items ?? listed(yamlOf(text));
   if (values === undefined) throw new Error("it has neither items nor metadata");
+  if (values.length > most) throw new Error(`it has more than ${most} items`);
   const wrong = values.findIndex((v) => !isObject(v));
   if (wrong >= 0) throw new Error(`its item ${wrong + 1} is not a Kubernetes object with a valid name`);
   return values as KubeObject[];
@@ -71,13 +72,14 @@ const isObject = (value: unknown): boolean => {
  * The items of a list as the Cilium CLI writes it, each parsed alone, because the pods of 200 nodes have 100 MiB.
  * Undefined if the text has another form.
  */
-function itemsOf(text: string): unknown[] | undefined {
+function itemsOf(text: string, most: number): unknown[] | undefined {
   const begin = /^items:\n(?=- )/m.exec(text);
   if (begin === null) return undefined;
   const items: unknown[] = [];
   let at = begin.index + "items:\n".length;
   let line = text.slice(0, at).split("\n").length;
   while (text.startsWith("- ", at)) {
+    if (items.length === most) throw new Error(`it has more than ${most} items`);
     const end = nextItem(text, at);
     const item = text.slice(at, end);
     if (item.length > mostObjectLength)
@@ -124,6 +126,8 @@ export function slicesOf(endpoints: readonly KubeObject[]): KubeObject[] {
   return endpoints.flatMap(({ metadata, subsets }) =>
     ((subsets ?? []) as readonly Subset[]).map(
       ({ addresses = [], notReadyAddresses = [], ports = [] }, i) => ({
+        apiVersion: "discovery.k8s.io/v1",
+        kind: "EndpointSlice",
         metadata: {
           ...metadata,
           name: `${metadata.name}-${i}`,

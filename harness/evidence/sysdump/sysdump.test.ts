@@ -166,7 +166,10 @@ describe("diagnose of sysdumps", () => {
     const c1 = await zipOf({
       ...dump("c1", "c2", 32379),
       [`d/k8s-pods-${at}.yaml`]: list([pod]),
-      [`d/k8s-events-${at}.yaml`]: list([event, { ...event, type: "Normal", message: "another" }]),
+      [`d/k8s-events-${at}.yaml`]: list([
+        event,
+        { ...structuredClone(event), type: "Normal", message: "another" },
+      ]),
     });
     const [first] = await diagnoseFiles([c1, await zipOf(dump("c2", "c1", 32379))]);
     expect(first).toMatchObject({ id: "pod-cannot-start", cluster: "c1" });

@@ -1,4 +1,4 @@
-import { limits, mib } from "./intake.ts";
+import { mib, type UnpackBudget } from "./intake.ts";
 
 /** An entry of a tar file. Its content is read from the same stream, so entries are read in order. */
 export interface TarEntry {
@@ -19,8 +19,11 @@ const block = 512;
  * Entries of a tar file. Unlike tar-stream this bounds what is buffered: an extended header of a hostile archive may
  * declare any size.
  */
-export async function* tarEntries(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
-  const bytes = new Bytes(source);
+export async function* tarEntries(
+  source: AsyncIterable<Uint8Array>,
+  budget: UnpackBudget,
+): AsyncGenerator<TarEntry> {
+  const bytes = new Bytes(source, budget);
   try {
     let longName: string | undefined;
     for (let first = true; ; first = false) {
@@ -106,11 +109,12 @@ async function collect(source: AsyncIterable<Uint8Array>): Promise<Buffer> {
 /** Reads a stream in pieces, and counts what it unpacks to. */
 class Bytes {
   readonly #source: AsyncIterator<Uint8Array>;
+  readonly #budget: UnpackBudget;
   #rest: Uint8Array = new Uint8Array();
-  #total = 0;
   #left = 0;
 
-  constructor(source: AsyncIterable<Uint8Array>) {
+  constructor(source: AsyncIterable<Uint8Array>, budget: UnpackBudget) {
+    this.#budget = budget;
     this.#source = source[Symbol.asyncIterator]();
   }
 
@@ -164,9 +168,7 @@ class Bytes {
       const { value, done } = await this.#source.next();
       if (done === true) return false;
       this.#rest = value;
-      this.#total += value.length;
-      if (this.#total > limits.unpackedBytes)
-        throw new Error(`it unpacks to more than the limit of ${mib(limits.unpackedBytes)}`);
+      this.#budget.take(value.length);
     }
     return true;
   }

@@ -87,6 +87,7 @@ async function outcomeOf(path: string): Promise<Outcome> {
 function checkOutput(lines: readonly string[]): void {
   const pieces: string[] = [];
   const output = new Output({
+    isTTY: false,
     write: (text: string | Uint8Array) => pieces.push(String(text)) > 0,
   });
   for (const line of lines) output.print(`${line}\n`);
