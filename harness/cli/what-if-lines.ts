@@ -1,4 +1,4 @@
-import type { WhatIfChange, WhatIfCluster, WhatIfReport } from "#harness/model/what-if.ts";
+import type { RemotePeers, WhatIfChange, WhatIfCluster, WhatIfReport } from "#harness/model/what-if.ts";
 
 /** As for the findings of `diagnose`: 1 for something that changes, 3 for something that could not be read. */
 export function whatIfExitCode(report: WhatIfReport): 0 | 1 | 3 {
@@ -34,18 +34,23 @@ function describeCluster({ key, value, unread }: WhatIfReport, cluster: WhatIfCl
 }
 
 function describeChange(change: WhatIfChange): string[] {
-  const { remote, verdict, direction } = change;
+  const { remote, defect, verdict, direction } = change;
   const object = change.namespace === "" ? change.name : `${change.namespace}/${change.name}`;
   const word = direction === "ingress" ? "from" : "to";
-  const more = remote.count > remote.names.length ? ` and ${remote.count - remote.names.length} more` : "";
-  const named = remote.count === 0 ? "" : `: ${remote.names.join(", ")}${more}`;
   const rule = `this rule ${verdict === "allow" ? "allows" : "denies"} traffic ${word}`;
   return [
     `- ${change.kind} ${object}, ${change.path}`,
     `  ${rule}: now ${change.now}, then ${change.after}`,
-    `  ${counted(remote.count, "remote peer")} would ${remote.access} this access${named}${remote.incomplete === undefined ? "" : ` (incomplete: ${remote.incomplete})`}`,
+    ...(defect === undefined ? [] : [`  known defect ${defect}`]),
+    ...(remote === undefined ? [] : [describeRemote(remote)]),
     `  to keep today's meaning: ${change.remedy}`,
   ];
+}
+
+function describeRemote({ access, count, names, incomplete }: RemotePeers): string {
+  const more = count > names.length ? ` and ${count - names.length} more` : "";
+  const named = count === 0 ? "" : `: ${names.join(", ")}${more}`;
+  return `  ${counted(count, "remote peer")} would ${access} this access${named}${incomplete === undefined ? "" : ` (incomplete: ${incomplete})`}`;
 }
 
 const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;

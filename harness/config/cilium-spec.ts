@@ -7,7 +7,8 @@ const versionPattern = /^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/;
 
 /** A version, or a folder with Cilium's go.mod and VERSION. Throws `usage` or `config-invalid` for anything else. */
 export function readCiliumSpec(spec: string): { readonly version: string; readonly checkout?: string } {
-  if (versionPattern.test(spec)) return { version: spec };
+  const bare = spec.replace(/^v(?=\d)/, "");
+  if (versionPattern.test(bare)) return { version: bare };
   const remedy = "give a published version, or the path of a Cilium checkout";
   const foreign = new MeshproofError(
     "usage",

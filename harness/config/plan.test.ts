@@ -47,11 +47,6 @@ describe("the default lab", () => {
     expect(plan).not.toHaveProperty("labFile");
   });
 
-  test("of a lab file outside the clone only the name is kept", async () => {
-    const plan = await planLab({ lab: "x", labFile: await labWith({}) });
-    expect(plan.labFile).toBe("lab.yaml, outside the clone");
-  });
-
   test.each([
     "ids-511.yaml",
     "native-routing.yaml",
@@ -265,4 +260,17 @@ test("values merge as Helm merges them", () => {
     a: { b: 1, c: [2] },
     d: { e: 1 },
   });
+});
+
+test("a leading v of a version does not count", async () => {
+  const { clusters } = await planLab({ lab: "x", cilium: ["v1.19.7"], kubernetes: ["v1.34.9"] });
+  expect(clusters.map((c) => [c.cilium, c.kubernetes])).toEqual([
+    ["1.19.7", "1.34.9"],
+    ["1.19.7", "1.34.9"],
+  ]);
+});
+
+test("of a lab file outside the clone only the name is kept", async () => {
+  const plan = await planLab({ lab: "x", labFile: await labWith({}) });
+  expect(plan.labFile).toBe("lab.yaml, outside the clone");
 });

@@ -62,7 +62,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
     const { podSubnet, serviceSubnet } = config.networking;
     const [, podCidr6] = podSubnet.split(",");
     const ciliumSpec = cilium(cluster.name) ?? cluster.cilium ?? file.cilium;
-    const { version: ciliumVersion } = readCiliumSpec(ciliumSpec);
+    const { version: ciliumVersion, checkout } = readCiliumSpec(ciliumSpec);
     let values = mergeValues(file.values, cluster.values);
     for (const option of options.values ?? []) {
       const { target, value } = splitOption("--values", option, names);
@@ -80,7 +80,7 @@ export async function planLab(options: PlanOptions): Promise<KindLabPlan> {
         "--kubernetes",
         kubernetes(cluster.name) ?? cluster.kubernetes ?? file.kubernetes ?? kubernetesFor(ciliumVersion),
       ),
-      cilium: ciliumSpec,
+      cilium: checkout ?? ciliumVersion,
       kindConfig: options.workers === undefined ? config : withWorkers(config, options.workers),
       values,
       ...(cluster.manifests === undefined ? {} : { manifests: await readManifests(path, cluster.manifests) }),

@@ -136,10 +136,10 @@ test("every rule is read: specs, egress, deny rules, nodes; entities, CIDRs and 
     verdict: "deny",
     remote: { access: "gain", count: 2 },
   });
-  expect(report.clusters[0]?.changes[1]?.remote.incomplete).toContain("nodes");
+  expect(report.clusters[0]?.changes[1]?.remote?.incomplete).toContain("nodes");
 });
 
-test("in a NetworkPolicy only the pod selector can name a cluster, and ipBlock is not affected", () => {
+test("in a NetworkPolicy only the pod selector can name a cluster", () => {
   const report = ofPolicy(
     policy("NetworkPolicy", "np", {
       podSelector: {},
@@ -149,7 +149,6 @@ test("in a NetworkPolicy only the pod selector can name a cluster, and ipBlock i
             { namespaceSelector: { matchLabels: { team: "red" } } },
             { namespaceSelector: { matchLabels: { "io.cilium.k8s.policy.cluster": "west" } } },
             { podSelector: { matchLabels: { "io.cilium.k8s.policy.cluster": "west" } } },
-            { ipBlock: { cidr: "192.0.2.0/24" } },
             { podSelector: { matchLabels: { app: "cart" } } },
           ],
         },
@@ -159,10 +158,10 @@ test("in a NetworkPolicy only the pod selector can name a cluster, and ipBlock i
     }),
     "networkpolicies",
   );
-  expect(report.clusters[0]?.changes.map((c) => [c.path, c.remote.count])).toEqual([
+  expect(report.clusters[0]?.changes.map((c) => [c.path, c.remote?.count])).toEqual([
     ["spec.ingress[0].from[0]", 2],
     ["spec.ingress[0].from[1]", 0],
-    ["spec.ingress[0].from[4]", 1],
+    ["spec.ingress[0].from[3]", 1],
     ["spec.egress[0].to[0]", 0],
   ]);
 });
@@ -189,7 +188,7 @@ test("toServices of a service with a selector is affected, of one without it is 
     count: 1,
     names: ["west/shop/cart-1"],
   });
-  expect(report.clusters[0]?.changes[1]?.remote.incomplete).toContain("was not found");
+  expect(report.clusters[0]?.changes[1]?.remote?.incomplete).toContain("was not found");
 });
 
 test("nothing changes where the value is already there; a missing key means false", () => {
@@ -240,4 +239,59 @@ test("without the other cluster's files its identities are counted, or it is sai
     incomplete: expect.stringContaining("west"),
   });
   expect(unseen.unread).toHaveLength(1);
+});
+
+test("an ipBlock changes its meaning in the versions with a defect, and where the version is not known", () => {
+  const block = policy("NetworkPolicy", "block", {
+    podSelector: {},
+    ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }],
+  });
+  const image = (tag: string) => ({
+    "pods.json": [
+      {
+        metadata: { name: "cilium-1", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
+        spec: { containers: [{ name: "cilium-agent", image: `x/cilium:${tag}` }] },
+        status: {},
+      },
+    ],
+  });
+  const defects = (over: Files) =>
+    ask(
+      true,
+      files("east", "false", { "networkpolicies.json": [block], ...over }),
+      west,
+    ).clusters[0]?.changes.map((c) => [c.path, c.defect?.split(" ")[0]]);
+  const path = "spec.ingress[0].from[0]";
+  expect(defects({})).toEqual([
+    [path, "CVE-2026-56743"],
+    [path, "ipblock-refused"],
+  ]);
+  expect(defects(image("v1.19.4"))).toEqual([[path, "CVE-2026-56743"]]);
+  expect(defects(image("v1.18.11"))).toEqual([[path, "ipblock-refused"]]);
+  expect(defects(image("v1.20.2"))).toEqual([]);
+});
+
+test("a ClusterNetworkPolicy is unread by name", () => {
+  const report = ask(
+    true,
+    files("east", "false", { "clusternetworkpolicies.json": [{ metadata: { name: "all" }, spec: {} }] }),
+    west,
+  );
+  expect(report.unread.map((f) => f.subject)).toEqual(["ClusterNetworkPolicy all of east"]);
+});
+
+test("a namespace label in a NetworkPolicy's podSelector does not count: Cilium sets its own", () => {
+  const object = policy("NetworkPolicy", "from", {
+    podSelector: {},
+    ingress: [
+      { from: [{ podSelector: { matchLabels: { "io.kubernetes.pod.namespace": "other", app: "cart" } } }] },
+    ],
+  });
+  expect(ofPolicy(object, "networkpolicies").clusters[0]?.changes[0]?.remote?.names).toEqual([
+    "west/shop/cart-1",
+  ]);
+});
+
+test("without the key the agent's own default counts, true since 1.19", () => {
+  expect(ask(false, files("east", undefined)).clusters[0]).toMatchObject({ now: false });
 });

@@ -1,3 +1,4 @@
+import semver from "semver";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type {
@@ -9,7 +10,7 @@ import type {
   WhatIfQuestion,
   WhatIfReport,
 } from "#harness/model/what-if.ts";
-import { type OpenSelector, openSelectors } from "#harness/semantics/cluster-selectors.ts";
+import { ingressBlocks, type OpenSelector, openSelectors } from "#harness/semantics/cluster-selectors.ts";
 import { clusterKey } from "#harness/semantics/policy-model.ts";
 import { known, nameOf } from "./parts.ts";
 import { type RemotePod, remotePodsOf } from "./remote-pods.ts";
@@ -54,18 +55,28 @@ function ofCluster(
     part.ok ? [] : [unreadOf(name, `objects of kind ${kind}`, part.why)],
   );
   if (own === undefined) unread.push(unreadOf(name, "policies", "no file of policies was given"));
+  for (const policy of own?.unjudged ?? [])
+    unread.push(
+      unreadOf(name, `ClusterNetworkPolicy ${policy}`, "this kind is not judged; its pod peers change too"),
+    );
   const remote = remotePodsOf(mesh, cluster, all);
   const found = parts
     .flatMap(([, part]) => known(part))
     .toSorted((a, b) => titleOf(a).localeCompare(titleOf(b)));
-  const changes = found.flatMap((policy) =>
-    openSelectors(policy).flatMap((selector) => changesOf({ cluster, policy, selector, after, remote })),
-  );
+  const version = versionOf(cluster);
+  const changes = found.flatMap((policy) => [
+    ...openSelectors(policy).flatMap((selector) => changesOf({ cluster, policy, selector, after, remote })),
+    ...blockChanges(policy, name, { after, version }),
+  ]);
   // Only where something changes do the pods of the other clusters matter.
-  if (changes.some((c) => c.remote.incomplete !== undefined))
+  if (changes.some((c) => c.remote?.incomplete !== undefined))
     unread.push(...remote.missing.map((why) => unreadOf(name, "pods of the other clusters", why)));
   return { answer: { ...answer, changes }, unread };
 }
+
+/** Without the suffix of a vendor or a candidate; undefined if the agents' image does not say. */
+const versionOf = ({ ciliumVersion: version }: ClusterSnapshot): string | undefined =>
+  version?.ok === true ? semver.coerce(version.value)?.version : undefined;
 
 const titleOf = (p: UserPolicy): string => `${p.kind} ${p.namespace}/${p.name}`;
 
@@ -78,6 +89,9 @@ function valueNow(
     return { now: assumed, source: "assumed: the manifests hold no cilium-config" };
   if (!cluster.config.ok) return { why: `cilium-config could not be read: ${cluster.config.why}` };
   const text = cluster.config.value[settingKey];
+  const version = versionOf(cluster);
+  if (text === undefined && version !== undefined && semver.gte(version, "1.19.0"))
+    return { now: true, source: `cilium-config has no ${settingKey}: the default of Cilium ${version}` };
   if (text === undefined)
     return { now: false, source: `cilium-config has no ${settingKey}, as with charts older than 1.18` };
   if (text !== "true" && text !== "false") return { why: `${settingKey} is ${JSON.stringify(text)}` };
@@ -115,6 +129,43 @@ function changesOf(affected: Affected): WhatIfChange[] {
   ];
 }
 
+/** `suites/known-defects.yaml` has them: CVE-2026-56743, and ipblock-refused of 1.18. */
+const blockDefects = [
+  {
+    affected: ">=1.19.0 <=1.19.4",
+    defect: "CVE-2026-56743 (Cilium 1.19.0 to 1.19.4; fixed in 1.19.5 and 1.20.0)",
+    becomes: (cluster: string) => `the addresses, and every pod of this namespace in ${cluster}`,
+  },
+  {
+    affected: ">=1.18.0 <1.19.0",
+    defect: "ipblock-refused (Cilium 1.18; fixed in 1.19.5 and 1.20.0)",
+    becomes: () => "nothing: the agent refuses the whole policy",
+  },
+];
+
+/** Of a version that is not known, each of them is named. */
+const blockChanges = (
+  policy: UserPolicy,
+  cluster: string,
+  { after, version }: { readonly after: boolean; readonly version: string | undefined },
+): WhatIfChange[] =>
+  ingressBlocks(policy).flatMap((path) =>
+    blockDefects
+      .filter((d) => version === undefined || semver.satisfies(version, d.affected))
+      .map(({ defect, becomes }) => ({
+        kind: policy.kind,
+        namespace: policy.namespace,
+        name: policy.name,
+        path,
+        direction: "ingress" as const,
+        verdict: "allow" as const,
+        now: after ? "the addresses" : becomes(cluster),
+        after: after ? becomes(cluster) : "the addresses",
+        defect,
+        remedy: "upgrade Cilium first; no spelling of ipBlock avoids it",
+      })),
+  );
+
 const nounOf = { pods: "pods", nodes: "nodes", service: "pods of the service" } as const;
 
 type Matches = NonNullable<OpenSelector["matches"]>;
@@ -147,7 +198,9 @@ function remoteOf({ selector, after, remote }: Affected, matches: Matches | unde
       incomplete:
         selector.peers === "nodes"
           ? "nodes of other clusters are not counted"
-          : "the service was not found, so its pods are not counted",
+          : selector.service === undefined
+            ? "services chosen by their labels are not looked up, so their pods are not counted"
+            : "the service was not found, so its pods are not counted",
     };
   try {
     const found = remote.pods.filter((pod) => matches(pod.labels)).map((pod) => pod.name);

@@ -41,7 +41,7 @@ test("a folder of manifests answers the question: every file at any depth, lists
     now: false,
     source: "assumed: the manifests hold no cilium-config",
   });
-  expect(east?.changes.map((c) => [c.name, c.remote.incomplete])).toEqual([
+  expect(east?.changes.map((c) => [c.name, c.remote?.incomplete])).toEqual([
     ["one", "no data of another cluster was supplied"],
     ["two", "no data of another cluster was supplied"],
   ]);

@@ -17,6 +17,7 @@ const fileOf: Readonly<Record<string, string>> = {
   NetworkPolicy: "networkpolicies.json",
   CiliumNetworkPolicy: "ciliumnetworkpolicies.json",
   CiliumClusterwideNetworkPolicy: "ciliumclusterwidenetworkpolicies.json",
+  ClusterNetworkPolicy: "clusternetworkpolicies.json",
   Namespace: "namespaces.json",
   Service: "services.json",
   Pod: "pods.json",

@@ -30,7 +30,11 @@ export function policiesOf(files: ClusterEvidence): ClusterPolicies {
         ],
       })),
     );
+  const unjudged = objects(files, "clusternetworkpolicies.json", (found) =>
+    found.map((o) => o.metadata.name),
+  );
   return {
+    ...(unjudged.ok && unjudged.value.length > 0 ? { unjudged: unjudged.value } : {}),
     policies: {
       NetworkPolicy: policies("NetworkPolicy", "networkpolicies.json"),
       CiliumNetworkPolicy: policies("CiliumNetworkPolicy", "ciliumnetworkpolicies.json"),

@@ -6,6 +6,7 @@ export interface McsPort {
   readonly name?: string;
   readonly port: number;
   readonly protocol?: string;
+  readonly appProtocol?: string;
 }
 
 interface Condition {
@@ -29,7 +30,10 @@ export function judgeValue(what: string, actual: unknown, expected: unknown): Ve
 }
 
 const inOrder = (ports: readonly McsPort[]): string[] =>
-  ports.map((p) => `${p.name ?? ""} ${p.port}/${p.protocol ?? "TCP"}`).sort();
+  ports
+    .map((p) => [`${p.name ?? ""} ${p.port}/${p.protocol ?? "TCP"}`, p.appProtocol])
+    .map((parts) => parts.filter((part) => part !== undefined).join(" "))
+    .sort();
 
 /** Ports have no order; a missing protocol means TCP. */
 export function judgePorts(what: string, actual: readonly McsPort[], expected: readonly McsPort[]): Verdict {

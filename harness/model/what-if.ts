@@ -15,6 +15,8 @@ export interface ClusterPolicies {
   readonly policies: Readonly<Record<UserPolicy["kind"], Part<readonly UserPolicy[]>>>;
   /** A namespace's name to its labels. */
   readonly namespaces: Part<ReadonlyMap<string, Readonly<Record<string, string>>>>;
+  /** Names of Kubernetes' ClusterNetworkPolicies, whose meaning may change too, and which are not judged. */
+  readonly unjudged?: readonly string[];
   /** From manifests, not from a cluster: the setting of today may not be among them. */
   readonly manifests?: true;
 }
@@ -47,7 +49,10 @@ export interface WhatIfChange {
   readonly verdict: "allow" | "deny";
   readonly now: string;
   readonly after: string;
-  readonly remote: RemotePeers;
+  /** Absent where the change is no matter of other clusters. */
+  readonly remote?: RemotePeers;
+  /** The known defect of Cilium behind the change, and the versions that have it. */
+  readonly defect?: string;
   /** What to write so that the selector keeps its meaning. */
   readonly remedy: string;
 }

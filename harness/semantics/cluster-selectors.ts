@@ -6,6 +6,7 @@ import {
   labelsMatch,
   namespaceKey,
   namespaceLabel,
+  podsNameCluster,
   type Selector,
 } from "./policy-model.ts";
 
@@ -110,7 +111,7 @@ function ofKubernetes(policy: UserPolicy, path: string, spec: Json): OpenSelecto
             verdict: "allow",
             peers: "pods",
             matches: (labels) =>
-              labelsMatch(podSelector, (key) => labels[key]) &&
+              labelsMatch(inOwnNamespace(peer, podSelector), (key) => labels[key]) &&
               ((peer.namespaceSelector ?? undefined) === undefined
                 ? labels[namespaceKey] === policy.namespace
                 : labelsMatch(peer.namespaceSelector, (key) => labels[`${namespaceLabel}${key}`])),
@@ -121,9 +122,24 @@ function ofKubernetes(policy: UserPolicy, path: string, spec: Json): OpenSelecto
   });
 }
 
-/** Only the pod selector counts, and an empty label does not (`isPodSelectorSelectingCluster`). */
-const podsNameCluster = ({ matchLabels = {}, matchExpressions = [] }: Selector): boolean =>
-  (matchLabels[clusterKey] ?? "") !== "" || matchExpressions.some((e) => e.key === clusterKey);
+/** Without a namespaceSelector Cilium sets the label of the namespace itself (`parsePodSelector`). */
+function inOwnNamespace(peer: Json, podSelector: Selector): Selector {
+  if ((peer.namespaceSelector ?? undefined) !== undefined) return podSelector;
+  const { [namespaceKey]: _, ...matchLabels } = podSelector.matchLabels ?? {};
+  return { ...podSelector, matchLabels };
+}
+
+/** Where a NetworkPolicy lets addresses in: some versions of Cilium make a pod selector of such a peer. */
+export const ingressBlocks = (policy: UserPolicy): string[] =>
+  policy.kind !== "NetworkPolicy"
+    ? []
+    : policy.specs.flatMap(({ path, spec }) =>
+        listOf(spec.ingress).flatMap((rule, i) =>
+          listOf(rule.from ?? rule._from).flatMap((peer, j) =>
+            peer.ipBlock === undefined ? [] : [`${path}.ingress[${i}].from[${j}]`],
+          ),
+        ),
+      );
 
 const listOf = (value: unknown): readonly (Json & Selector)[] =>
   Array.isArray(value) ? value.filter((v) => typeof v === "object" && v !== null) : [];

@@ -200,6 +200,10 @@ function ciliumPeer(policy: ModelPolicy, selector: unknown, peer: ModelPod, loca
   });
 }
 
+/** Only the pod selector of a NetworkPolicy's peer counts, and an empty label does not (`isPodSelectorSelectingCluster`). */
+export const podsNameCluster = ({ matchLabels = {}, matchExpressions = [] }: Selector): boolean =>
+  (matchLabels[clusterKey] ?? "") !== "" || matchExpressions.some((e) => e.key === clusterKey);
+
 function kubernetesPeer(
   policy: ModelPolicy,
   { podSelector, namespaceSelector, ipBlock }: Record<string, unknown>,
@@ -207,10 +211,8 @@ function kubernetesPeer(
   local: boolean,
 ): boolean {
   if (ipBlock !== undefined) throw new Unclear("ipBlock is not understood");
-  const named = [podSelector, namespaceSelector].some((s) =>
-    keysOf((s ?? {}) as Selector).some((k) => bareKey(k) === clusterKey),
-  );
-  if (!named && local && peer.cluster !== policy.cluster) return false;
+  if (!podsNameCluster((podSelector ?? {}) as Selector) && local && peer.cluster !== policy.cluster)
+    return false;
   const inNamespace =
     namespaceSelector === undefined
       ? peer.namespace === policy.namespace

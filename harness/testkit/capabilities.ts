@@ -29,6 +29,11 @@ const table = {
   ),
   localNodes: whether("nodesAreLocal", (c) => `the nodes of ${c} are not on this machine`),
   clustermeshApiserver: whether("hasApiserver", (c) => `${c} has no clustermesh-apiserver`),
+  /** Session affinity holds for each address: with several, a client finds another replica by the next one. */
+  singleApiserverAddress: async (c) =>
+    (await c.kube.get(kinds.service, "kube-system", "clustermesh-apiserver"))?.spec?.type === "NodePort"
+      ? `other clusters reach the clustermesh-apiserver of ${c.name} by the address of each node`
+      : undefined,
   kvstoreMesh: whether(
     "hasKvstoreMesh",
     (c) => `the agents of ${c} read the other clusters' kvstores themselves`,

@@ -13,7 +13,7 @@ export default defineSuite(
     method:
       "Runs two replicas with session affinity, as set by the chart; removes one, so that every session is at the other; kills the processes of that one whenever kubelet starts them, while the first stands ready again; creates a workload pod in that cluster and waits until every agent of the other clusters has learned it.",
     failureMeans: "Session affinity: clients stay at a replica that is not ready.",
-    requires: ["clustermeshApiserver", "localNodes"],
+    requires: ["clustermeshApiserver", "localNodes", "singleApiserverAddress"],
     setup: async ({ mesh, namespace, cleanup, within }) => {
       const { signal } = within;
       const doubled = await injectFault(twoApiservers(mesh.clusters), { mesh, namespace, signal });

@@ -48,9 +48,17 @@ const labelled = (value: string) => ({
 export const affinityConfig = { clientIP: { timeoutSeconds: 1234 } };
 export const stateful = "mcs-stateful";
 
+/** As in the conformance programme: one number by two protocols, and an application protocol. */
+export const plainPorts = [
+  { name: "http", port: 80, protocol: "TCP", appProtocol: "http" },
+  { name: "udp", port: 80, protocol: "UDP" },
+] as const;
+
 /** What the points need, by the name of the service. */
 const points: Readonly<Record<string, Point>> = {
-  "mcs-plain": { first: {} },
+  "mcs-plain": {
+    first: { spec: { ports: plainPorts.map((p) => ({ ...p, targetPort: http.targetPort })) } },
+  },
   "mcs-properties": {
     first: {
       spec: {
@@ -176,11 +184,11 @@ export function inEvery(
 /** Judges a cluster's ServiceImport; one that is missing fails. */
 export async function judgeImport(
   cluster: Cluster,
-  { namespace, name }: { readonly namespace: string; readonly name: string },
+  { namespace, name, of }: { readonly namespace: string; readonly name: string; readonly of?: string },
   judge: (what: string, imported: KubeObject) => Verdict,
 ): Promise<Verdict> {
   const imported = await cluster.kube.get(kinds.serviceImport, namespace, name);
-  const what = `ServiceImport ${name} in ${cluster.name}`;
+  const what = `ServiceImport ${name}${of === undefined ? "" : ` of ${of}`} in ${cluster.name}`;
   return imported === undefined ? failedBecause([`${what} is missing`]) : judge(what, imported);
 }
 

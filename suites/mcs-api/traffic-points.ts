@@ -98,16 +98,20 @@ export function trafficPoints({ pair, test }: PointsOf): void {
   );
 
   test(`${pair.name} > required: a service that is not exported is reachable in no cluster by its clusterset name`, {
+    requires: ["clustersetDns"],
     spec: section("exporting-services"),
   }, async ({ mesh, echo, namespace, budgets, within, expect }) => {
     const { from } = pairIn(mesh, pair);
     const service = "mcs-unexported";
     const [vantage] = await everyVantageOf(from.kube);
     const ip = await echo.clusterIp(from, service);
-    // Otherwise no answer would prove nothing.
-    const own = serviceFlows(from, vantage === undefined ? [] : [vantage], { name: service, ip, http: 80 });
+    // Otherwise no answer would prove nothing: its backends serve, and names of exported services resolve.
+    const own = [
+      ...serviceFlows(from, vantage === undefined ? [] : [vantage], { name: service, ip, http: 80 }),
+      ...(await namedFlows(mesh.clusters, "mcs-plain", clustersetName(namespace, "mcs-plain"))),
+    ];
     const asking = { timeoutMs: budgets.requestMs, within: within.sync };
-    expect(await judgeOpen(own, "in its own cluster before", asking)).toPass();
+    expect(await judgeOpen(own, "its own cluster's, and of an exported service, before", asking)).toPass();
     const flows = await namedFlows(mesh.clusters, service, clustersetName(namespace, service));
     const during = await watchClosed(flows, asking);
     const imported = await Promise.all(
@@ -117,7 +121,7 @@ export function trafficPoints({ pair, test }: PointsOf): void {
           : [`${c.name} -> service ${service}: it has a ServiceImport`],
       ),
     );
-    expect(await judgeOpen(own, "in its own cluster after", asking)).toPass();
+    expect(await judgeOpen(own, "its own cluster's, and of an exported service, after", asking)).toPass();
     const gone = flows.map((f, i) => judgeGone(flowName(f), during[i] ?? []));
     expect(combine([failedBecause(imported.flat()), ...gone])).toPass();
   });
@@ -199,7 +203,9 @@ export function slicePoints({ pair, test }: PointsOf): void {
     // as the import itself is there.
     const importing = mesh.clusters.filter((c) => c !== from);
     const imports = await Promise.all(
-      importing.map((c) => judgeImport(c, { namespace, name: wanted.service }, () => combine([]))),
+      importing.map((c) =>
+        judgeImport(c, { namespace, name: wanted.service, of: from.name }, () => combine([])),
+      ),
     );
     expect(combine(imports)).toPass();
     if (without.length === importing.length && importing.every((c) => without.includes(c.name)))

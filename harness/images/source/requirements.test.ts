@@ -1,8 +1,9 @@
 import semver from "semver";
 import { describe, expect, test } from "vitest";
+import { pins } from "#harness/config/pins.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { resolveRequirements } from "./requirements.ts";
-import { describeSubstitution, type Substitution, substitutions } from "./substitutions.ts";
+import { describeSubstitution, type Substitution, substitutions, substitutionsFor } from "./substitutions.ts";
 
 const refusal = (module: string) => new MeshproofError("artifact-unavailable", `${module} is not served`);
 const cilium = { name: "cilium", version: "v1.20.2" };
@@ -131,6 +132,24 @@ test("a staging module whose version is refused is replaced after the others", a
 });
 
 describe("the table of substitutions", () => {
+  test.each(substitutions)("$refused.module: applies to versions that are pinned ($components)", (s) => {
+    const minors = Object.values(pins.minors);
+    const versions: Readonly<Record<string, readonly string[]>> = {
+      cilium: minors.map((m) => m.cilium),
+      "cilium-operator": minors.map((m) => m.cilium),
+      kubernetes: minors.map((m) => m.kubernetes),
+      "cilium-cli": [pins.ciliumCli],
+    };
+    for (const component of s.components)
+      expect((versions[component] ?? []).flatMap((v) => substitutionsFor(component, v, [s]))).not.toEqual([]);
+  });
+
+  test("a release candidate or a checkout of a branch has the entries of its release", () => {
+    const modules = (version: string) => substitutionsFor("cilium", version).map((s) => s.refused.module);
+    expect(modules("v1.20.3-dev")).toEqual(modules("v1.20.2"));
+    expect(modules("v1.20.2")).toContain("github.com/osrg/gobgp/v4");
+  });
+
   test.each(substitutions)("$refused.module: a range of versions, a reason, a sentence", (s) => {
     expect(semver.validRange(s.versions)).not.toBeNull();
     expect(s.components.length).toBeGreaterThan(0);

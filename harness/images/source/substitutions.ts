@@ -116,13 +116,16 @@ export const substitutions: readonly Substitution[] = [
   },
 ];
 
-/** The entries for a component, by the version of its module, such as `v1.20.2`. */
+/** The entries for a component, by the version of its module, such as `v1.20.2`; a candidate counts as its release. */
 export const substitutionsFor = (
   component: string,
   version: string,
   table: readonly Substitution[] = substitutions,
 ): Substitution[] =>
-  table.filter((s) => s.components.includes(component) && semver.satisfies(version, s.versions));
+  table.filter(
+    (s) =>
+      s.components.includes(component) && semver.satisfies(version, s.versions, { includePrerelease: true }),
+  );
 
 const builtWith = (instead: Instead): string => {
   if (instead.kind === "version") return instead.version;

@@ -35,7 +35,7 @@ const gibText = (bytes: number): string => `${(bytes / gib).toFixed(1)} GiB`;
  */
 export const needs = {
   memoryBytes: 5 * gib,
-  buildDiskBytes: 24 * gib,
+  buildDiskBytes: 25 * gib,
   labDiskBytes: 8 * gib,
   inotifyInstances: 512,
 } as const;

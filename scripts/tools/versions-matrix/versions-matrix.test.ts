@@ -24,17 +24,26 @@ const cell = (...tests: ReturnType<typeof testOf>[]) => {
 };
 
 describe("a suite's cell", () => {
-  test("pass only where every test passed or is unsupported, which is said", () => {
+  test("pass only where every test passed; what is unsupported is said", () => {
     expect(cell(testOf("pass"))).toEqual(["pass", []]);
-    expect(cell(testOf("pass"), testOf("unsupported"))).toEqual(["unsupported", ["1 of 2 tests: r"]]);
+    expect(cell(testOf("pass"), testOf("unsupported"))).toEqual([
+      "pass in part",
+      ["1 of 2 tests unsupported: r"],
+    ]);
+    expect(cell(testOf("unsupported"))).toEqual(["unsupported", ["1 of 1 tests unsupported: r"]]);
     expect(cell()).toEqual(["not run", []]);
-    expect(cell(testOf("pass"), testOf("unknown"))).toEqual(["not run", ["a unknown: unknown"]]);
+    expect(cell(testOf("pass"), testOf("unknown"))).toEqual(["unknown", ["unknown: a unknown"]]);
   });
 
-  test("a failure is named; an accepted one is a known defect", () => {
+  test("a failure is named, with the defect behind it; only an accepted one of a defect is a known defect", () => {
+    const accepted = testOf("fail", { accepted: "D-1", defect: "D-1" });
     expect(cell(testOf("pass"), testOf("fail"))).toEqual(["fail", ["a fail"]]);
-    expect(cell(testOf("fail", { accepted: "D-1" }))).toEqual(["known defect", ["D-1"]]);
-    expect(cell(testOf("fail", { accepted: "D-1" }), testOf("fail"))[0]).toBe("fail");
+    expect(cell(testOf("fail", { defect: "D-1" }))).toEqual(["fail", ["D-1: a fail"]]);
+    expect(cell(accepted)).toEqual(["known defect", ["D-1"]]);
+    expect(cell(accepted, testOf("unsupported"))[1]).toEqual(["D-1", "1 of 2 tests unsupported: r"]);
+    expect(cell(testOf("fail", { accepted: "policy > a" }))).toEqual(["accepted", ["accepted: a fail"]]);
+    expect(cell(accepted, testOf("fail"))[0]).toBe("fail");
+    expect(cell(accepted, testOf("unknown"))[0]).toBe("unknown");
   });
 });
 

@@ -1,10 +1,20 @@
 import { markdownTable } from "markdown-table";
 import { z } from "zod";
+import { untestedPair } from "#harness/config/pins.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
-import type { RunRecord } from "#harness/model/record.ts";
+import { countsAsFailure, type RunRecord } from "#harness/model/record.ts";
 
-const states = ["pass", "unsupported", "known defect", "fail", "not run"] as const;
+const states = [
+  "pass",
+  "pass in part",
+  "unsupported",
+  "known defect",
+  "accepted",
+  "fail",
+  "unknown",
+  "not run",
+] as const;
 const cellSchema = z.object({
   suite: z.string(),
   state: z.enum(states),
@@ -62,39 +72,49 @@ function labOf({ profile, labFile, clusters }: Run): string {
   return [...names, ...(clusters.length > 2 ? [`${clusters.length} clusters`] : [])].join(", ");
 }
 
-/** The worst of a suite's tests decides; an unknown or a skipped test leaves the suite not run. */
+/**
+ * The worst outcome of a suite's tests decides: fail, unknown, an accepted failure. `why` names all that is not a pass.
+ * Reports before 2026-11-27 do not say what was accepted.
+ */
 function cellOf({ name, tests, errors }: SuiteOf): Cell {
   const of = (outcome: string) => tests.filter((t) => t.outcome === outcome);
-  const failed = of("fail").filter((t) => acceptedOf(t) === undefined);
-  const known = tests.flatMap((t) => acceptedOf(t) ?? []);
+  const counted = of("fail").filter(countsAsFailure);
+  const accepted = of("fail").filter((t) => !countsAsFailure(t));
   const unsupported = of("unsupported");
-  const open = [...of("unknown"), ...of("skipped")];
-  if (failed.length > 0 || errors.length > 0)
-    return { suite: name, state: "fail", why: [...errors, ...failed.map((t) => t.name)] };
-  if (known.length > 0) return { suite: name, state: "known defect", why: [...new Set(known)] };
-  if (tests.length === 0 || open.length > 0)
-    return { suite: name, state: "not run", why: open.map((t) => `${t.name}: ${t.outcome}`) };
-  if (unsupported.length > 0) {
-    const why = [...new Set(unsupported.flatMap((t) => t.reasons))];
-    const all =
-      unsupported.length === tests.length ? "all tests" : `${unsupported.length} of ${tests.length} tests`;
-    return { suite: name, state: "unsupported", why: [`${all}: ${why.join("; ")}`] };
-  }
-  return { suite: name, state: "pass", why: [] };
+  const why = [
+    ...errors,
+    ...counted.map((t) => (t.defect === undefined ? t.name : `${t.defect}: ${t.name}`)),
+    ...of("unknown").map((t) => `unknown: ${t.name}`),
+    ...of("skipped").map((t) => `skipped: ${t.name}`),
+    ...new Set(accepted.map((t) => t.defect ?? `accepted: ${t.name}`)),
+    ...(unsupported.length === 0
+      ? []
+      : [
+          `${unsupported.length} of ${tests.length} tests unsupported: ${[...new Set(unsupported.flatMap((t) => t.reasons))].join("; ")}`,
+        ]),
+  ];
+  const state = (): Cell["state"] => {
+    if (counted.length > 0 || errors.length > 0) return "fail";
+    if (of("unknown").length > 0) return "unknown";
+    if (accepted.some((t) => t.defect === undefined)) return "accepted";
+    if (accepted.length > 0) return "known defect";
+    if (of("pass").length === 0) return unsupported.length > 0 ? "unsupported" : "not run";
+    return of("pass").length < tests.length ? "pass in part" : "pass";
+  };
+  return { suite: name, state: state(), why };
 }
 
-/** The id of the known defect that a failed test was accepted for; reports before 2026-11-27 have none. */
-function acceptedOf(test: object): string | undefined {
-  const accepted = "accepted" in test ? test.accepted : undefined;
-  return typeof accepted === "string" ? accepted : undefined;
-}
-
-/** With new rows; a later run replaces the row of the same minor and lab. */
+/** With new rows; an added run replaces the row of the same version and lab. */
 export function withEntries({ runs }: Matrix, added: readonly MatrixEntry[]): Matrix {
   const keyOf = (e: MatrixEntry): string => `${e.cilium}\n${e.lab}`;
   const byKey = new Map([...runs, ...added].map((e) => [keyOf(e), e]));
   return { schema: 1, runs: [...byKey.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)) };
 }
+
+const kubernetesOf = ({ cilium, kubernetes }: MatrixEntry): string =>
+  untestedPair(cilium, kubernetes.replace(/^v/, "")) === undefined
+    ? kubernetes
+    : `${kubernetes}, not in upstream's list for this Cilium`;
 
 const escaped = (text: string): string => text.replace(/[|<>]/g, (c) => `\\${c}`).replace(/\s+/g, " ");
 
@@ -104,7 +124,7 @@ export function matrixPage({ runs }: Matrix): string {
   const heads = runs.map((r) => `${r.cilium}, ${r.lab}`);
   const rows = suites.map((suite) => [
     suite,
-    ...runs.map((r) => r.suites.find((s) => s.suite === suite)?.state ?? "not run"),
+    ...runs.map((r) => r.suites.find((s) => s.suite === suite)?.state ?? "-"),
   ]);
   const reasons = runs.flatMap((r) =>
     r.suites
@@ -121,8 +141,9 @@ export function matrixPage({ runs }: Matrix): string {
       : [
           markdownTable([
             ["run", "Cilium", "Kubernetes", "lab", "commit"],
-            ...runs.map((r) => [r.runId, r.cilium, r.kubernetes, escaped(r.lab), r.commit]),
+            ...runs.map((r) => [r.runId, r.cilium, kubernetesOf(r), escaped(r.lab), r.commit]),
           ]),
+          "`pass in part`: all tests that ran passed, and some are unsupported; `-`: the suite is not part of this lab's run.",
           markdownTable([["suite", ...heads.map(escaped)], ...rows]),
           ...(reasons.length === 0 ? [] : [reasons.join("\n")]),
         ].join("\n\n"),
