@@ -126,6 +126,8 @@ export function slicesOf(endpoints: readonly KubeObject[]): KubeObject[] {
   return endpoints.flatMap(({ metadata, subsets }) =>
     ((subsets ?? []) as readonly Subset[]).map(
       ({ addresses = [], notReadyAddresses = [], ports = [] }, i) => ({
+        apiVersion: "discovery.k8s.io/v1",
+        kind: "EndpointSlice",
         metadata: {
           ...metadata,
           name: `${metadata.name}-${i}`,
