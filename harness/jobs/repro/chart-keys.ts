@@ -116,7 +116,6 @@ export const removedValues: readonly RemovedValue[] = [
     instead: "ipam.operator.clusterPoolIPv6PodCIDRList",
     refused: false,
   },
-  { path: "hostServices", removed: "1.14", instead: "socketLB", refused: false },
   { path: "clustermesh.apiserver.tls.ca", removed: "1.15", instead: "tls.ca", refused: true },
   { path: "enableK8sEventHandover", removed: "1.15", instead: "nothing", refused: true },
   { path: "enableCnpStatusUpdates", removed: "1.15", instead: "nothing", refused: true },
