@@ -76,7 +76,7 @@ function withoutCounterpart(key: string, clusters: readonly DefiningCluster[], s
     ...notGlobal.map(({ c }) => ({
       cluster: c.name,
       service: key,
-      problem: `global in ${global.join(" and ")}, and not in ${c.name}: it neither uses nor lends backends`,
+      problem: `is not global in ${c.name}, though it is in ${global.join(" and ")}: ${c.name} neither uses nor lends backends`,
       breaks: false,
     })),
   ];
@@ -117,7 +117,7 @@ function ownProblems(key: string, c: DefiningCluster, { annotations, ports }: De
     // cilium/cilium#46623: the text was compared as it is; 1.19.4 has it, 1.19.7 and 1.20.0 do not.
     const reads = c.version === undefined || isAtLeast(c.version, "1.19.7");
     if (!reads)
-      say(`affinity ${JSON.stringify(affinity)}: Cilium ${c.version} leaves the backends of other clusters out with it; remove it`, true);
+      say(`affinity ${JSON.stringify(affinity)}: Cilium ${c.version} takes it for local backends only, and leaves those of other clusters out: remove it`, true);
     else if (affinity.toLowerCase() !== "none")
       say(`affinity ${JSON.stringify(affinity)} is neither local, remote nor none: it has no effect`, false);
   }

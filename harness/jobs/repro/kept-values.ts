@@ -153,6 +153,7 @@ export function keep(cluster: SourceCluster, say: Say): Values {
   const keptMesh = keepMesh(cluster, mesh, say);
   if (Object.keys(keptMesh).length > 0) kept.clustermesh = keptMesh;
   keepKubeProxy(kept, own, say);
+  tellIpam(cluster, own, say);
   const told = new Set<string>();
   for (const { path, applies, why, instead } of unmet) {
     const value = at(own, path);
@@ -162,7 +163,6 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
   }
   keepRouting(kept, own, say);
-  tellIpam(cluster, own, say);
   const removed = removedValues.map((r) => r.path);
   for (const key of Object.keys(own)) {
     if (key in kept || told.has(key) || ["clustermesh", "cluster", "ipam"].includes(key) || key.startsWith("x-")) continue;
