@@ -18,7 +18,10 @@ export const repro = defineCommand({
   ],
   options: {
     ...labToBuild,
-    plan: flag("--plan", "print the differences, write the lab file and check it as `up` does, without building the lab"),
+    plan: flag(
+      "--plan",
+      "print the differences, write the lab file and check it as `up` does, without building the lab",
+    ),
     out: textOr("--out <folder>", "folder for the lab file", "repro"),
     ...setup,
     ...json,
@@ -42,11 +45,11 @@ export const repro = defineCommand({
         return;
       }
     }
-    const { differenceLines, planRepro } = await import("#harness/jobs/repro/index.ts");
+    const { differenceCount, differenceLines, planRepro } = await import("#harness/jobs/repro/index.ts");
     const { labFile, draft } = await planRepro(files, o.out, planOptions(o));
     for (const line of differenceLines(draft.differences)) say(line);
     say("");
-    say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
+    say(`${differenceCount(draft.differences)} differences; written: ${labFile}`);
     if (o.json) await session.json({ labFile, differences: draft.differences });
     if (o.plan) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
     await sayUp(await bringUp({ ...o, keep: false, labFile }, session), say);

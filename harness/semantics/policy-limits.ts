@@ -29,7 +29,9 @@ function ofCilium(rule: Json, word: string, side: "ingress" | "egress"): string[
   return [
     ...Object.keys(rule).filter((key) => !known.includes(key)),
     ...entities.filter((e) => !["all", "cluster", ...outsideEntities].includes(e)).map((e) => `entity ${e}`),
-    ...ports.flatMap((entry) => proxyKeys.filter((key) => entry[key] !== undefined).map((key) => `toPorts.${key}`)),
+    ...ports.flatMap((entry) =>
+      proxyKeys.filter((key) => entry[key] !== undefined).map((key) => `toPorts.${key}`),
+    ),
     ...(named && side === "egress" ? ["named ports on egress"] : []),
   ];
 }

@@ -176,7 +176,9 @@ function peersMatch(
     return peers.some((p) => kubernetesPeer(policy, p, peer, local));
   }
   const peers = [...peerKeys, ...outsideKeys].map((key) => `${word}${key}`);
-  const other = Object.keys(r).find((key) => !["toPorts", "icmps", ...peers].includes(key) && !isIdle(key, r[key]));
+  const other = Object.keys(r).find(
+    (key) => !["toPorts", "icmps", ...peers].includes(key) && !isIdle(key, r[key]),
+  );
   if (other !== undefined) throw new Unclear(`${other} is not understood`);
   const endpoints = r[`${word}Endpoints`] as readonly unknown[] | undefined;
   const entities = r[`${word}Entities`] as readonly string[] | undefined;
@@ -291,7 +293,13 @@ interface ToPorts {
 }
 
 /** Parts of `toPorts` that a proxy decides on. */
-export const proxyKeys: readonly string[] = ["rules", "listener", "serverNames", "terminatingTLS", "originatingTLS"];
+export const proxyKeys: readonly string[] = [
+  "rules",
+  "listener",
+  "serverNames",
+  "terminatingTLS",
+  "originatingTLS",
+];
 
 interface Asked {
   readonly side: "ingress" | "egress";

@@ -35,7 +35,9 @@ export interface ServiceProblem {
 /** What is wrong with the definitions of global services across clusters, from the objects alone. */
 export function serviceProblems(clusters: readonly DefiningCluster[]): ServiceProblem[] {
   const keys = new Set(
-    clusters.flatMap((c) => c.services.filter((s) => isGlobal(s.annotations)).map((s) => `${s.namespace}/${s.name}`)),
+    clusters.flatMap((c) =>
+      c.services.filter((s) => isGlobal(s.annotations)).map((s) => `${s.namespace}/${s.name}`),
+    ),
   );
   return [...keys].flatMap((key) => {
     const sides = clusters.flatMap((c) => {
@@ -55,7 +57,11 @@ interface Side {
   readonly service: DefinedService;
 }
 
-function withoutCounterpart(key: string, clusters: readonly DefiningCluster[], sides: readonly Side[]): ServiceProblem[] {
+function withoutCounterpart(
+  key: string,
+  clusters: readonly DefiningCluster[],
+  sides: readonly Side[],
+): ServiceProblem[] {
   const global = sides.filter((s) => isGlobal(s.service.annotations)).map((s) => s.c.name);
   const [first] = sides;
   const name = first?.service.name;
@@ -88,7 +94,8 @@ function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {
   return global.flatMap((a, i) =>
     global.slice(i + 1).flatMap((b): ServiceProblem[] => {
       const missing = a.service.ports.filter(
-        (p) => !b.service.ports.some((q) => (q.name ?? "") === (p.name ?? "") && protocolOf(q) === protocolOf(p)),
+        (p) =>
+          !b.service.ports.some((q) => (q.name ?? "") === (p.name ?? "") && protocolOf(q) === protocolOf(p)),
       );
       if (missing.length === 0) return [];
       return [
@@ -107,17 +114,28 @@ const protocolOf = ({ protocol }: { readonly protocol?: string }): string => pro
 const portsOf = ({ c, service }: Side): string =>
   `${c.name} ${service.ports.map((p) => `${p.port} ${p.name ?? "without a name"}`).join(" and ")}`;
 
-function ownProblems(key: string, c: DefiningCluster, { annotations, ports }: DefinedService): ServiceProblem[] {
+function ownProblems(
+  key: string,
+  c: DefiningCluster,
+  { annotations, ports }: DefinedService,
+): ServiceProblem[] {
   const problems: ServiceProblem[] = [];
   const say = (problem: string, breaks: boolean): void => {
     problems.push({ cluster: c.name, service: key, problem, breaks });
   };
   const affinity = annotations[annotation.affinity] ?? annotations[annotation.oldAffinity];
-  if (affinity !== undefined && isGlobal(annotations) && !["", "local", "remote"].includes(affinity.toLowerCase())) {
+  if (
+    affinity !== undefined &&
+    isGlobal(annotations) &&
+    !["", "local", "remote"].includes(affinity.toLowerCase())
+  ) {
     // cilium/cilium#46623: the text was compared as it is; 1.19.4 has it, 1.19.7 and 1.20.0 do not.
     const reads = c.version === undefined || isAtLeast(c.version, "1.19.7");
     if (!reads)
-      say(`affinity ${JSON.stringify(affinity)}: Cilium ${c.version} takes it for local backends only, and leaves those of other clusters out: remove it`, true);
+      say(
+        `affinity ${JSON.stringify(affinity)}: Cilium ${c.version} takes it for local backends only, and leaves those of other clusters out: remove it`,
+        true,
+      );
     else if (affinity.toLowerCase() !== "none")
       say(`affinity ${JSON.stringify(affinity)} is neither local, remote nor none: it has no effect`, false);
   }
@@ -130,7 +148,12 @@ function ownProblems(key: string, c: DefiningCluster, { annotations, ports }: De
     if (a !== undefined && b !== undefined && a.toLowerCase() !== b.toLowerCase())
       say(`${now} is ${a}, ${old} is ${b}: the first counts`, false);
   }
-  for (const key of [annotation.global, annotation.shared, annotation.oldGlobal, annotation.oldShared] as const) {
+  for (const key of [
+    annotation.global,
+    annotation.shared,
+    annotation.oldGlobal,
+    annotation.oldShared,
+  ] as const) {
     const value = annotations[key];
     if (value !== undefined && !["true", "false"].includes(value.toLowerCase()))
       say(`${key} is ${JSON.stringify(value)}: any value but true means false`, true);
@@ -142,6 +165,9 @@ function ownProblems(key: string, c: DefiningCluster, { annotations, ports }: De
     ((isAtLeast(c.version, "1.18") && !isAtLeast(c.version, "1.18.10")) ||
       (isAtLeast(c.version, "1.19") && !isAtLeast(c.version, "1.19.4")));
   if (isGlobal(annotations) && loses && new Set(targets).size < targets.length)
-    say(`two ports have one target port: Cilium ${c.version} keeps remote backends of one of them only`, true);
+    say(
+      `two ports have one target port: Cilium ${c.version} keeps remote backends of one of them only`,
+      true,
+    );
   return problems;
 }

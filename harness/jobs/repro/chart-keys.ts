@@ -128,8 +128,18 @@ export const removedValues: readonly RemovedValue[] = [
   { path: "remoteNodeIdentity", removed: "1.16", instead: "nothing: it is always on", refused: true },
   { path: "containerRuntime.integration", removed: "1.16", instead: "nothing", refused: true },
   { path: "etcd.managed", removed: "1.16", instead: "nothing", refused: true },
-  { path: "enableCiliumEndpointSlice", removed: "1.18", instead: "ciliumEndpointSlice.enabled", refused: true },
+  {
+    path: "enableCiliumEndpointSlice",
+    removed: "1.18",
+    instead: "ciliumEndpointSlice.enabled",
+    refused: true,
+  },
   { path: "ciliumEndpointSlice.sliceMode", removed: "1.18", instead: "nothing", refused: true },
-  { path: "clustermesh.enableMCSAPISupport", removed: "1.20", instead: "clustermesh.mcsapi.enabled", refused: false },
+  {
+    path: "clustermesh.enableMCSAPISupport",
+    removed: "1.20",
+    instead: "clustermesh.mcsapi.enabled",
+    refused: false,
+  },
   { path: "externalWorkloads", removed: "1.18", instead: "nothing", refused: false },
 ];

@@ -9,7 +9,15 @@ import { at, flagOf, listed, typed } from "./values-at.ts";
 type Values = Readonly<Record<string, unknown>>;
 
 /** Kinds that have a place of their own in a cluster; all others are left out of a lab, by name. */
-const workloadKinds = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "ReplicationController", "Job", "CronJob"];
+const workloadKinds = [
+  "Deployment",
+  "StatefulSet",
+  "DaemonSet",
+  "ReplicaSet",
+  "ReplicationController",
+  "Job",
+  "CronJob",
+];
 const readKinds = [
   ...["Node", "Pod", "Namespace", "Service", "CiliumNode", "CiliumPodIPPool", "ServiceExport"],
   ...["CiliumNetworkPolicy", "NetworkPolicy", "CiliumClusterwideNetworkPolicy"],
@@ -43,13 +51,17 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
     sources: [...new Set(parts.map((p) => p.source))],
     ...present({
       id: Number.isInteger(id) && id >= 0 ? id : undefined,
-      kubernetes: (info?.kubeletVersion ?? (networking.kubernetesVersion as string | undefined))?.replace(/^v/, ""),
+      kubernetes: (info?.kubeletVersion ?? (networking.kubernetesVersion as string | undefined))?.replace(
+        /^v/,
+        "",
+      ),
       cilium: cilium.version,
       kernel: info?.kernelVersion,
     }),
     podNetwork: podNetworkOf({ values, config, objects, networking }),
     serviceCidrs: listed(
-      flagOf(pods, "kube-apiserver", "--service-cluster-ip-range") ?? (networking.serviceSubnet as string | undefined),
+      flagOf(pods, "kube-apiserver", "--service-cluster-ip-range") ??
+        (networking.serviceSubnet as string | undefined),
     ),
     controlPlanes: controlPlanes.length,
     workers: nodes.length - controlPlanes.length,
@@ -87,14 +99,22 @@ interface FoundVersion {
 function versionOf(objects: readonly SourceObject[], values: Values, parts: readonly Part[]): FoundVersion {
   const images = objects
     .flatMap((o) => [o.spec, o.spec?.template?.spec])
-    .flatMap((spec) => (Array.isArray(spec?.containers) ? spec.containers : []) as { name?: string; image?: string }[])
+    .flatMap(
+      (spec) =>
+        (Array.isArray(spec?.containers) ? spec.containers : []) as { name?: string; image?: string }[],
+    )
     .filter((c) => c.name === "cilium-agent")
     .map((c) => tagOf(c.image));
   const image = at(values, "image.override") ?? at(values, "image.tag");
   const labels = objects
     .filter((o) => o.metadata.labels?.["k8s-app"] === "cilium")
     .map((o) => o.metadata.labels?.["app.kubernetes.io/version"] ?? o.metadata.labels?.["helm.sh/chart"]);
-  const written = [...images, typeof image === "string" ? tagOf(image) : undefined, ...labels, ...parts.map((p) => p.version)];
+  const written = [
+    ...images,
+    typeof image === "string" ? tagOf(image) : undefined,
+    ...labels,
+    ...parts.map((p) => p.version),
+  ];
   const found = written.filter((w) => w !== undefined && /\d+\.\d+\.\d+/.test(w));
   const notes: Note[] = [];
   const running = new Set(images.filter((i) => i !== undefined));

@@ -55,7 +55,8 @@ export function differenceLines(differences: readonly Difference[]): string[] {
     lines.push(
       headings[part],
       ...own.map(
-        (d) => `${d.cluster}: ${d.field}: ${d.inSource}; in the lab: ${d.inLab} (does it matter: ${d.matters})`,
+        (d) =>
+          `${d.cluster}: ${d.field}: ${d.inSource}; in the lab: ${d.inLab} (does it matter: ${d.matters})`,
       ),
       "",
     );
@@ -67,9 +68,16 @@ export function differenceLines(differences: readonly Difference[]): string[] {
   if (same.size > 0)
     lines.push("The same in the lab:", ...[...same].map(([field, of]) => sameLine(field, of)), "");
   const always = rows.filter((d) => d.part === "always");
-  if (always.length > 0) lines.push(`${always.length} things that every lab changes, such as keys, images and nodes: ${alwaysPage}`);
+  if (always.length > 0)
+    lines.push(
+      `${always.length} things that every lab changes, such as keys, images and nodes: ${alwaysPage}`,
+    );
   return lines;
 }
+
+/** How many lines are differences, without what every lab changes. */
+export const differenceCount = (differences: readonly Difference[]): number =>
+  merged(differences.filter((d) => d.difference !== "" && d.part !== "always")).length;
 
 function sameLine(field: string, of: readonly Difference[]): string {
   const isObject = of.every((d) => d.inSource === "as it is");
@@ -79,9 +87,13 @@ function sameLine(field: string, of: readonly Difference[]): string {
 
 /** Rows that differ in their cluster only become one. */
 function merged(differences: readonly Difference[]): Difference[] {
-  const groups = Map.groupBy(differences, (d) => JSON.stringify([d.field, d.inSource, d.inLab, d.matters, d.part]));
+  const groups = Map.groupBy(differences, (d) =>
+    JSON.stringify([d.field, d.inSource, d.inLab, d.matters, d.part]),
+  );
   return [...groups.values()].flatMap((group) => {
     const [first] = group;
-    return first === undefined ? [] : [{ ...first, cluster: [...new Set(group.map((d) => d.cluster))].join(", ") }];
+    return first === undefined
+      ? []
+      : [{ ...first, cluster: [...new Set(group.map((d) => d.cluster))].join(", ") }];
   });
 }

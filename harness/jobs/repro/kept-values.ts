@@ -62,7 +62,15 @@ const labsOwn: Readonly<Record<string, string>> = {
 const withoutEffect = new Set([
   ...["affinity", "nodeSelector", "tolerations", "resources", "priorityClassName", "imagePullSecrets"],
   ...["podAnnotations", "podLabels", "commonLabels", "annotations", "updateStrategy", "rollOutCiliumPods"],
-  ...["terminationGracePeriodSeconds", "prometheus", "dashboards", "serviceAccounts", "rbac", "debug", "global"],
+  ...[
+    "terminationGracePeriodSeconds",
+    "prometheus",
+    "dashboards",
+    "serviceAccounts",
+    "rbac",
+    "debug",
+    "global",
+  ],
   ...["livenessProbe", "readinessProbe", "startupProbe", "initResources", "certgen", "cni", "preflight"],
   ...["upgradeCompatibility", "namespaceOverride", "name", "resourceQuotas", "enableCriticalPriorityClass"],
 ]);
@@ -94,13 +102,22 @@ interface Unmet {
 }
 
 const isOn = (v: unknown): boolean => v === true;
-const isSet = (v: unknown): boolean => v !== undefined && v !== false && v !== "" && v !== "none" && v !== "disabled";
+const isSet = (v: unknown): boolean =>
+  v !== undefined && v !== false && v !== "" && v !== "none" && v !== "disabled";
 
 /** Values that no lab can have: of a cloud, of the kernel, or of images that are not built. */
 const unmet: readonly Unmet[] = [
   { path: "eni.enabled", applies: isOn, why: "no ENIs: addresses come from the lab's own CIDR" },
-  { path: "azure.enabled", applies: isOn, why: "no Azure interfaces: addresses come from the lab's own CIDR" },
-  { path: "alibabacloud.enabled", applies: isOn, why: "no cloud interfaces: addresses come from the lab's own CIDR" },
+  {
+    path: "azure.enabled",
+    applies: isOn,
+    why: "no Azure interfaces: addresses come from the lab's own CIDR",
+  },
+  {
+    path: "alibabacloud.enabled",
+    applies: isOn,
+    why: "no cloud interfaces: addresses come from the lab's own CIDR",
+  },
   { path: "gke.enabled", applies: isOn, why: "no GKE: nodes are containers on one network" },
   { path: "aksbyocni.enabled", applies: isOn, why: "no AKS: nodes are containers on one network" },
   { path: "nodeinit.enabled", applies: isOn, why: "off: it changes a cloud's nodes" },
@@ -165,7 +182,13 @@ export function keep(cluster: SourceCluster, say: Say): Values {
   keepRouting(kept, own, say);
   const removed = removedValues.map((r) => r.path);
   for (const key of Object.keys(own)) {
-    if (key in kept || told.has(key) || ["clustermesh", "cluster", "ipam"].includes(key) || key.startsWith("x-")) continue;
+    if (
+      key in kept ||
+      told.has(key) ||
+      ["clustermesh", "cluster", "ipam", "kubeProxyReplacement"].includes(key) ||
+      key.startsWith("x-")
+    )
+      continue;
     // The plan tells removed values as what is wrong in the source.
     if (removed.includes(key)) continue;
     const why = labsOwn[key];
@@ -188,7 +211,9 @@ function summary(value: unknown): string {
 }
 
 const isOff = (value: unknown): boolean =>
-  value === false || value === "" || (typeof value === "object" && value !== null && at(value as Values, "enabled") === false);
+  value === false ||
+  value === "" ||
+  (typeof value === "object" && value !== null && at(value as Values, "enabled") === false);
 
 function ownValues(cluster: SourceCluster): Values {
   const own = mergeValues(fromConfig(cluster.config), cluster.values as Values);
@@ -213,7 +238,10 @@ function keepMesh(cluster: SourceCluster, mesh: Values, say: Say): Values {
   const mcs = (kept.mcsapi as { enabled?: unknown } | undefined)?.enabled === true;
   if ((mcs || mesh.enableMCSAPISupport === true) && !isAtLeast(cluster.cilium ?? "", "1.19")) {
     delete kept.mcsapi;
-    say("MCS-API", "on", "off: before Cilium 1.19 nothing creates its CRDs", { matters: "yes", part: "unavailable" });
+    say("MCS-API", "on", "off: before Cilium 1.19 nothing creates its CRDs", {
+      matters: "yes",
+      part: "unavailable",
+    });
   }
   for (const key of Object.keys(mesh)) {
     if (key in kept && key !== "apiserver") continue;
@@ -227,7 +255,8 @@ function keepMesh(cluster: SourceCluster, mesh: Values, say: Say): Values {
 function keepKubeProxy(kept: Values, own: Values, say: Say): void {
   const value = own.kubeProxyReplacement;
   delete kept.kubeProxyReplacement;
-  if (value === undefined || value === true) return;
+  if (value === undefined) return;
+  if (value === true) return say("kubeProxyReplacement", true, true);
   if (replacesKubeProxy.includes(String(value)))
     say("kubeProxyReplacement", value, `true, which ${value} means in old charts`, { matters: "no" });
   else
@@ -241,10 +270,15 @@ function keepKubeProxy(kept: Values, own: Values, say: Say): void {
 function keepRouting(kept: Values, own: Values, say: Say): void {
   if (own.routingMode !== "native") return;
   if (own.autoDirectNodeRoutes !== true)
-    say("routes of native routing", "of the network between the nodes", "autoDirectNodeRoutes: true, on one network", {
-      matters: "yes",
-      part: "unavailable",
-    });
+    say(
+      "routes of native routing",
+      "of the network between the nodes",
+      "autoDirectNodeRoutes: true, on one network",
+      {
+        matters: "yes",
+        part: "unavailable",
+      },
+    );
   kept.autoDirectNodeRoutes = true;
 }
 
@@ -287,6 +321,8 @@ function fromConfig(config: Readonly<Record<string, string>>): Values {
     text("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled"),
     text("auto-direct-node-routes", "autoDirectNodeRoutes"),
     text("ipv4-native-routing-cidr", "ipv4NativeRoutingCIDR"),
-    config["enable-wireguard"] === "true" || config["enable-ipsec"] === "true" ? { encryption: { enabled: true } } : {},
+    config["enable-wireguard"] === "true" || config["enable-ipsec"] === "true"
+      ? { encryption: { enabled: true } }
+      : {},
   ].reduce(mergeValues, {});
 }

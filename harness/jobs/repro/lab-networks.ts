@@ -10,10 +10,11 @@ export interface LabNetwork {
 }
 
 /** Sizes that kubeadm accepts: a CIDR for each node, of /24 or /64, must fit at most 16 bits. */
-const fits: Readonly<Record<"pods" | "services", Readonly<Record<Cidr["kind"], readonly [number, number]>>>> = {
-  pods: { ipv4: [8, 22], ipv6: [48, 62] },
-  services: { ipv4: [12, 24], ipv6: [108, 120] },
-};
+const fits: Readonly<Record<"pods" | "services", Readonly<Record<Cidr["kind"], readonly [number, number]>>>> =
+  {
+    pods: { ipv4: [8, 22], ipv6: [48, 62] },
+    services: { ipv4: [12, 24], ipv6: [108, 120] },
+  };
 
 /** Whether a cluster's pods have addresses of both families. */
 export const isDualStack = ({ values, config, podNetwork }: SourceCluster): boolean => {
@@ -84,9 +85,7 @@ function freeCidr(
   const candidates = bases.flatMap((base) =>
     numbers
       .filter((n) => base !== "100" || (n >= 64 && n < 128))
-      .map((n) =>
-        kind === "ipv4" ? `${base}.${n}.0.0/16` : `${base}:${n}::/${from === 10 ? 56 : 112}`,
-      ),
+      .map((n) => (kind === "ipv4" ? `${base}.${n}.0.0/16` : `${base}:${n}::/${from === 10 ? 56 : 112}`)),
   );
   return found(
     candidates.find((text) => !taken.some((t) => overlaps(t, parseCidr(text)))),

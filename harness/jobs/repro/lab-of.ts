@@ -117,7 +117,8 @@ function labCluster(c: SourceCluster, lab: LabPart, say: Say): LabCluster {
   say("cluster id", c.id ?? id, id);
   say("Cilium", cilium, cilium);
   say("Kubernetes", c.kubernetes ?? "not known", kubernetes, {
-    matters: c.kubernetes?.startsWith(kubernetes) === true ? "no" : "perhaps",
+    matters: c.kubernetes === undefined ? "no" : "perhaps",
+    part: c.kubernetes === undefined ? "always" : "other",
   });
   sayNetworks(c, lab.network, say);
   say("control plane nodes", c.controlPlanes === 0 ? "not known" : c.controlPlanes, 1, {
@@ -125,7 +126,9 @@ function labCluster(c: SourceCluster, lab: LabPart, say: Say): LabCluster {
     part: "always",
   });
   say("worker nodes", c.workers <= 0 ? "not known" : c.workers, workers, { part: "always" });
-  say("kernel", c.kernel ?? "not known", release(), { part: c.kernel === undefined ? "always" : "unavailable" });
+  say("kernel", c.kernel ?? "not known", release(), {
+    part: c.kernel === undefined ? "always" : "unavailable",
+  });
   say("way of meshing", profileOf([c]), lab.profile, { matters: "yes" });
   say("clustermesh-apiserver's service", serviceTypeOf(c), lab.serviceType);
   const values = valuesOf(c, lab, say);
@@ -150,7 +153,8 @@ function valuesOf(c: SourceCluster, { network, most }: LabPart, say: Say): Value
     overrides.push({ ipam: clusterPool(c, network) });
   // With native routing, Cilium must not masquerade packets to pods.
   const native = values.ipv4NativeRoutingCIDR;
-  if (values.routingMode === "native" && native === undefined) overrides.push({ ipv4NativeRoutingCIDR: "10.0.0.0/8" });
+  if (values.routingMode === "native" && native === undefined)
+    overrides.push({ ipv4NativeRoutingCIDR: "10.0.0.0/8" });
   if (typeof native === "string" && c.podNetwork.cidrs[0] === native && native !== pods4)
     overrides.push({ ipv4NativeRoutingCIDR: pods4 });
   return overrides.reduce(mergeValues, values);
@@ -165,7 +169,8 @@ function clusterPool(c: SourceCluster, { pods }: LabNetwork): Values {
   return {
     mode: "cluster-pool",
     operator: {
-      clusterPoolIPv4PodCIDRList: isKept && c.podNetwork.pools.length > 0 ? c.podNetwork.pools : pods.slice(0, 1),
+      clusterPoolIPv4PodCIDRList:
+        isKept && c.podNetwork.pools.length > 0 ? c.podNetwork.pools : pods.slice(0, 1),
       ...(v4mask === undefined || !isKept ? {} : { clusterPoolIPv4MaskSize: v4mask }),
       ...(pools6.length === 0 ? {} : { clusterPoolIPv6PodCIDRList: pools6 }),
       ...(v6mask === undefined || pools6.length === 0 || !isKept ? {} : { clusterPoolIPv6MaskSize: v6mask }),
@@ -182,12 +187,21 @@ function sayNetworks(c: SourceCluster, network: LabNetwork, say: Say): void {
     part: cidrs.length === 0 || from === fromChart ? "always" : "other",
   });
   if (pools.length > 1) say("pools", pools.join(", "), isReplaced ? network.pods[0] : pools.join(", "));
-  say("service CIDR", c.serviceCidrs.length === 0 ? "not known" : c.serviceCidrs.join(","), network.services.join(","), {
-    part: c.serviceCidrs.length === 0 ? "always" : "other",
-  });
+  say(
+    "service CIDR",
+    c.serviceCidrs.length === 0 ? "not known" : c.serviceCidrs.join(","),
+    network.services.join(","),
+    {
+      part: c.serviceCidrs.length === 0 ? "always" : "other",
+    },
+  );
 }
 
-function kindConfigOf(name: string, { pods, services }: LabNetwork, workers: number): Record<string, unknown> {
+function kindConfigOf(
+  name: string,
+  { pods, services }: LabNetwork,
+  workers: number,
+): Record<string, unknown> {
   return {
     kind: "Cluster",
     apiVersion: "kind.x-k8s.io/v1alpha4",
@@ -218,7 +232,9 @@ function profileOf(source: readonly SourceCluster[]): ProfileName {
   const apiserver = (c: SourceCluster): boolean =>
     at(c.values, "clustermesh.useAPIServer") === true ||
     c.services.some((s) => s.metadata.name === "clustermesh-apiserver");
-  return source.every((c) => !apiserver(c) && at(c.values, "etcd.enabled") === true) ? "external-etcd" : "default";
+  return source.every((c) => !apiserver(c) && at(c.values, "etcd.enabled") === true)
+    ? "external-etcd"
+    : "default";
 }
 
 function serviceTypeOf(c: SourceCluster): "LoadBalancer" | "NodePort" {

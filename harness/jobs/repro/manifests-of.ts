@@ -1,7 +1,16 @@
 import type { SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { policyLimits } from "#harness/semantics/policy-limits.ts";
 import type { Say } from "./say.ts";
-import { bare, isUsers, leftOut, mostReplicas, selects, standIn, type Workload, workloadsOf } from "./stand-ins.ts";
+import {
+  bare,
+  isUsers,
+  leftOut,
+  mostReplicas,
+  selects,
+  standIn,
+  type Workload,
+  workloadsOf,
+} from "./stand-ins.ts";
 import { at } from "./values-at.ts";
 
 type Manifest = Record<string, unknown>;
@@ -23,7 +32,10 @@ export function manifestsOf(c: SourceCluster, say: Say): Manifest[] {
   const policies = c.policies.filter(isUsers);
   for (const p of policies) sayPolicy(p, say);
   const namespaces = [
-    ...new Set([...rebuilt.map((w) => w.namespace), ...[...services, ...policies].flatMap((o) => o.metadata.namespace ?? [])]),
+    ...new Set([
+      ...rebuilt.map((w) => w.namespace),
+      ...[...services, ...policies].flatMap((o) => o.metadata.namespace ?? []),
+    ]),
   ];
   const clusterwide = clusterwideOf(c, { namespaces: [...new Set(rebuilt.map((w) => w.namespace))], say });
   const exports = exportsOf(c, say);
@@ -47,13 +59,20 @@ function sayWorkload(w: Workload, say: Say): void {
   const inSource = `${w.kind === "Pod" ? "" : `${w.kind} of `}${pods(w.replicas)} on port ${ports}`;
   const name = `workload ${w.namespace}/${w.name}`;
   if (w.hostNetwork)
-    return say(name, `${inSource}, with hostNetwork`, "left out: backends in the host's network get no stand-in", {
-      matters: "yes",
-      part: "unavailable",
-    });
+    return say(
+      name,
+      `${inSource}, with hostNetwork`,
+      "left out: backends in the host's network get no stand-in",
+      {
+        matters: "yes",
+        part: "unavailable",
+      },
+    );
   if (w.replicas === 0) return say(name, inSource, "left out: it has no pods", { matters: "no" });
   const kept = Math.min(w.replicas, mostReplicas);
-  const other = ["Deployment", "ReplicaSet", "Pod"].includes(w.kind) ? "" : `, as a Deployment: ${w.kind === "DaemonSet" ? "a node may have none" : "names of pods differ"}`;
+  const other = ["Deployment", "ReplicaSet", "Pod"].includes(w.kind)
+    ? ""
+    : `, as a Deployment: ${w.kind === "DaemonSet" ? "a node may have none" : "names of pods differ"}`;
   const sctp = w.ports.some((p) => p.protocol === "SCTP") ? ", without SCTP" : "";
   say(name, inSource, `${kept} echo ${kept === 1 ? "stand-in" : "stand-ins"}${other}${sctp}`, {
     matters: w.replicas > mostReplicas || other !== "" || sctp !== "" ? "perhaps" : "no",
@@ -96,15 +115,22 @@ function sayPolicy(p: SourceObject, say: Say): void {
   else if (limits.length > 0)
     say(nameOf(p), `has ${limits.join(", ")}`, "as it is, not judged by the suite", { matters: "perhaps" });
   else if (/io\.cilium\.k8s\.policy\.serviceaccount/.test(JSON.stringify(p)))
-    say(nameOf(p), "selects by service account", "as it is: stand-ins have service accounts of the same names", {
-      matters: "no",
-    });
+    say(
+      nameOf(p),
+      "selects by service account",
+      "as it is: stand-ins have service accounts of the same names",
+      {
+        matters: "no",
+      },
+    );
   else say(nameOf(p), "as it is", "as it is");
 }
 
 /** A service account without any right, for policies that select by it. */
 const accountsOf = (workloads: readonly Workload[]): SourceObject[] => {
-  const keys = workloads.flatMap((w) => (w.serviceAccount === undefined ? [] : [`${w.namespace}/${w.serviceAccount}`]));
+  const keys = workloads.flatMap((w) =>
+    w.serviceAccount === undefined ? [] : [`${w.namespace}/${w.serviceAccount}`],
+  );
   return [...new Set(keys)].map((key) => {
     const [namespace = "default", name = ""] = key.split("/");
     return {
@@ -124,7 +150,10 @@ function clusterwideOf(
   { namespaces, say }: { readonly namespaces: readonly string[]; readonly say: Say },
 ): SourceObject[] {
   return c.clusterwide.flatMap((o) => {
-    const specs = [...(o.spec === undefined ? [] : [o.spec]), ...((o.specs ?? []) as unknown[])] as Manifest[];
+    const specs = [
+      ...(o.spec === undefined ? [] : [o.spec]),
+      ...((o.specs ?? []) as unknown[]),
+    ] as Manifest[];
     const ofNodes = specs.some((s) => s.nodeSelector !== undefined);
     if (ofNodes || namespaces.length === 0) {
       say(
@@ -135,9 +164,14 @@ function clusterwideOf(
       );
       return [];
     }
-    say(nameOf(o), "of the whole cluster", `for pods of ${namespaces.join(", ")} only: it would affect the lab itself`, {
-      matters: "perhaps",
-    });
+    say(
+      nameOf(o),
+      "of the whole cluster",
+      `for pods of ${namespaces.join(", ")} only: it would affect the lab itself`,
+      {
+        matters: "perhaps",
+      },
+    );
     const limited = specs.map((s) => {
       const selector = (s.endpointSelector ?? {}) as { matchExpressions?: unknown[] };
       return {
@@ -153,7 +187,9 @@ function clusterwideOf(
     });
     const { specs: _, ...rest } = o;
     const [only] = limited;
-    return [bare(limited.length === 1 ? { ...rest, spec: only } : { ...rest, spec: undefined, specs: limited })];
+    return [
+      bare(limited.length === 1 ? { ...rest, spec: only } : { ...rest, spec: undefined, specs: limited }),
+    ];
   });
 }
 
@@ -164,7 +200,10 @@ function exportsOf(c: SourceCluster, say: Say): SourceObject[] {
     at(c.values, "clustermesh.mcsapi.enabled") === true || c.config["clustermesh-enable-mcs-api"] === "true";
   for (const o of own)
     if (isOn) say(nameOf(o), "as it is", "as it is");
-    else say(nameOf(o), "exported, though clustermesh.mcsapi is not enabled", "left out", { matters: "perhaps" });
+    else
+      say(nameOf(o), "exported, though clustermesh.mcsapi is not enabled", "left out", {
+        matters: "perhaps",
+      });
   // The version that Cilium's own CRD serves in every release.
   return isOn ? own.map((o) => ({ ...bare(o), apiVersion: "multicluster.x-k8s.io/v1alpha1" })) : [];
 }
@@ -178,33 +217,55 @@ const implied = new Set([
 /** All that is not rebuilt, by kind. EndpointSlices of a service with a selector are made by Kubernetes. */
 function sayDropped(c: SourceCluster, say: Say): void {
   const withSelector = new Set(
-    c.services.filter((s) => s.spec?.selector !== undefined).map((s) => `${s.metadata.namespace}/${s.metadata.name}`),
+    c.services
+      .filter((s) => s.spec?.selector !== undefined)
+      .map((s) => `${s.metadata.namespace}/${s.metadata.name}`),
   );
   const ofService = (o: SourceObject): string =>
     `${o.metadata.namespace ?? "default"}/${o.metadata.labels?.["kubernetes.io/service-name"] ?? o.metadata.name}`;
-  const dropped = [...c.others, ...c.workloads.filter((o) => ["Job", "CronJob"].includes(o.kind ?? ""))].filter(
+  const dropped = [
+    ...c.others,
+    ...c.workloads.filter((o) => ["Job", "CronJob"].includes(o.kind ?? "")),
+  ].filter(
     (o) =>
       isUsers(o) &&
       !implied.has(o.kind ?? "") &&
       !(o.kind === "EndpointSlice" && withSelector.has(ofService(o))) &&
-      !(o.kind === "ConfigMap" && (o.metadata.name === "kube-root-ca.crt" || o.metadata.name === "cilium-config")),
+      !(
+        o.kind === "ConfigMap" &&
+        (o.metadata.name === "kube-root-ca.crt" || o.metadata.name === "cilium-config")
+      ),
   );
   for (const [kind, group] of Map.groupBy(dropped, (o) => o.kind ?? "object")) {
-    const names = group.map((o) => [o.metadata.namespace, o.metadata.name].filter((n) => n !== undefined).join("/"));
+    const names = group.map((o) =>
+      [o.metadata.namespace, o.metadata.name].filter((n) => n !== undefined).join("/"),
+    );
     const more = names.length > 12 ? ` and ${names.length - 12} more` : "";
     say(kind, `${names.slice(0, 12).join(", ")}${more}`, "left out", {
       matters: /EndpointSlice|Policy|Cilium|Gateway|Ingress|Route/.test(kind) ? "perhaps" : "no",
     });
   }
-  const clusters = [...c.services, ...c.pods, ...c.workloads, ...c.policies, ...c.others].filter((o) => !isUsers(o));
+  const clusters = [...c.services, ...c.pods, ...c.workloads, ...c.policies, ...c.others].filter(
+    (o) => !isUsers(o),
+  );
   if (clusters.length > 0)
-    say("objects of the cluster itself", `${clusters.length} in namespaces such as kube-system`, "the lab's own", {
-      matters: "no",
-      part: "always",
-    });
+    say(
+      "objects of the cluster itself",
+      `${clusters.length} in namespaces such as kube-system`,
+      "the lab's own",
+      {
+        matters: "no",
+        part: "always",
+      },
+    );
   for (const p of c.policies.filter((o) => !isUsers(o)))
-    say(nameOf(p), "in a namespace of the cluster itself", "left out, because it would affect the lab itself", {
-      matters: "yes",
-      part: "unavailable",
-    });
+    say(
+      nameOf(p),
+      "in a namespace of the cluster itself",
+      "left out, because it would affect the lab itself",
+      {
+        matters: "yes",
+        part: "unavailable",
+      },
+    );
 }

@@ -36,7 +36,8 @@ export function podNetworkOf(known: Known): PodNetwork {
     from,
     ...(mode === undefined ? {} : { mode }),
   });
-  if (mode !== undefined && cloudModes.includes(mode)) return found([], `addresses of the cloud (ipam ${mode})`);
+  if (mode !== undefined && cloudModes.includes(mode))
+    return found([], `addresses of the cloud (ipam ${mode})`);
   const pools = { ipv4: poolsOf(known, "ipv4"), ipv6: poolsOf(known, "ipv6") };
   if (mode?.startsWith("cluster-pool") === true && pools.ipv4.length + pools.ipv6.length > 0)
     return found([...pools.ipv4.slice(0, 1), ...pools.ipv6.slice(0, 1)], "pools of cluster-pool", pools.ipv4);
@@ -73,14 +74,16 @@ function familiesOf({ values, config }: Known): string[] {
 /** As a list, or as one text, which `--set` makes of it. */
 function poolsOf({ values, config }: Known, family: "ipv4" | "ipv6"): string[] {
   const name = family === "ipv4" ? "IPv4" : "IPv6";
-  const written = config[`cluster-pool-${family}-cidr`] ?? at(values, `ipam.operator.clusterPool${name}PodCIDRList`);
+  const written =
+    config[`cluster-pool-${family}-cidr`] ?? at(values, `ipam.operator.clusterPool${name}PodCIDRList`);
   const items = Array.isArray(written) ? written.map(String) : Object.values(asMapping(written)).map(String);
   const all = items.length > 0 ? items : typeof written === "string" ? listed(written) : [];
   return all.filter(isCidr);
 }
 
 /** `--set list[0]=x` makes a mapping of digits here. */
-const asMapping = (value: unknown): Values => (typeof value === "object" && value !== null ? (value as Values) : {});
+const asMapping = (value: unknown): Values =>
+  typeof value === "object" && value !== null ? (value as Values) : {};
 
 function podIpPools({ values, objects }: Known): string[] {
   const own = objects
@@ -105,7 +108,9 @@ export function isCidr(text: string): boolean {
 const nodeCidrs = (objects: readonly SourceObject[], kind: "Node" | "CiliumNode"): string[] =>
   objects
     .filter((o) => o.kind === kind)
-    .flatMap((o): unknown[] => (kind === "Node" ? (o.spec?.podCIDRs ?? [o.spec?.podCIDR]) : (o.spec?.ipam?.podCIDRs ?? [])))
+    .flatMap((o): unknown[] =>
+      kind === "Node" ? (o.spec?.podCIDRs ?? [o.spec?.podCIDR]) : (o.spec?.ipam?.podCIDRs ?? []),
+    )
     .filter((c): c is string => typeof c === "string" && isCidr(c));
 
 const podIps = (objects: readonly SourceObject[]): string[] =>

@@ -187,7 +187,9 @@ function objectPiece(document: Values, path: string): Piece {
 
 const kubeadmOf = (document: Values): Values => ({
   ...(isMapping(document.networking) ? document.networking : {}),
-  ...(typeof document.kubernetesVersion === "string" ? { kubernetesVersion: document.kubernetesVersion } : {}),
+  ...(typeof document.kubernetesVersion === "string"
+    ? { kubernetesVersion: document.kubernetesVersion }
+    : {}),
 });
 
 /** The API server takes no annotation or label that is not a text, such as `true` without quotes. */
@@ -208,7 +210,10 @@ function withTexts(document: Values, path: string): { object: Values; notes: Not
         part: "source",
       });
     metadata[part] = Object.fromEntries(
-      Object.entries(marks).map(([k, v]) => [k, typeof v === "object" && v !== null ? JSON.stringify(v) : String(v ?? "")]),
+      Object.entries(marks).map(([k, v]) => [
+        k,
+        typeof v === "object" && v !== null ? JSON.stringify(v) : String(v ?? ""),
+      ]),
     );
   }
   return { object: { ...document, metadata }, notes };
@@ -272,7 +277,10 @@ function byCluster(pieces: readonly Piece[], path: string, named: string | undef
       throw new MeshproofError(
         "usage",
         `${path} has clusters ${names.join(", ")}, and its first document does not say of which it is`,
-        { remedy: "put each cluster's objects after its values or its ConfigMap cilium-config, or into a file of their own" },
+        {
+          remedy:
+            "put each cluster's objects after its values or its ConfigMap cilium-config, or into a file of their own",
+        },
       );
     groups.get(current)?.push(piece);
   }

@@ -82,7 +82,9 @@ async function fromFolderFile(path: string, cluster: string | undefined): Promis
   } catch (error) {
     const isOther =
       error instanceof MeshproofError &&
-      (error.code === "config-invalid" || error.code === "archive-corrupt" || error.message.includes("neither"));
+      (error.code === "config-invalid" ||
+        error.code === "archive-corrupt" ||
+        error.message.includes("neither"));
     if (!isOther) throw error;
     const inSource = `${path}: ${error.message.replace(`${path} `, "")}`;
     return [

@@ -8,7 +8,8 @@ interface Weight {
 /** Notes what a cluster of the source has and the lab's has in its place. */
 export type Say = (what: string, inSource: unknown, inLab: unknown, weight?: Weight) => void;
 
-const textOf = (value: unknown): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
+const textOf = (value: unknown): string =>
+  typeof value === "object" ? JSON.stringify(value) : String(value);
 
 export function sayOf(cluster: string, differences: Difference[]): Say {
   return (field, inSource, inLab, { matters = "perhaps", part = "other" } = {}) => {

@@ -105,7 +105,8 @@ function commandOf(words: readonly string[]): InstallCommand {
     if (["--set", "--set-string", "--helm-set", "--helm-set-string"].includes(option))
       values = mergeValues(values, setArgument(argument, option.endsWith("-string")));
     else if (option === "--version") version = argument;
-    else if (option === "--values" || option === "-f" || option === "--helm-values") valueFiles.push(argument);
+    else if (option === "--values" || option === "-f" || option === "--helm-values")
+      valueFiles.push(argument);
     // Options of the Cilium CLI of before 0.15, which are values of the chart.
     else if (option === "--cluster-name") values = mergeValues(values, nested(["cluster", "name"], argument));
     else if (option === "--cluster-id")
@@ -123,7 +124,8 @@ function wordsOf(line: string, place: string): string[] {
     const c = line.charAt(i);
     if (quote !== "") {
       if (c === quote) quote = "";
-      else if (c === "\\" && quote === '"' && /["\\$`]/.test(line.charAt(i + 1))) word = (word ?? "") + line.charAt(++i);
+      else if (c === "\\" && quote === '"' && /["\\$`]/.test(line.charAt(i + 1)))
+        word = (word ?? "") + line.charAt(++i);
       else word = (word ?? "") + c;
     } else if (c === '"' || c === "'") {
       quote = c;
@@ -138,8 +140,12 @@ function wordsOf(line: string, place: string): string[] {
     } else word = (word ?? "") + c;
   }
   if (quote !== "")
-    throw new MeshproofError("config-invalid", `${place}: a quote is not closed: ${line.trim().slice(0, 80)}`, {
-      remedy: "correct the command",
-    });
+    throw new MeshproofError(
+      "config-invalid",
+      `${place}: a quote is not closed: ${line.trim().slice(0, 80)}`,
+      {
+        remedy: "correct the command",
+      },
+    );
   return word === undefined ? words : [...words, word];
 }

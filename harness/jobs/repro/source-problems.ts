@@ -52,7 +52,10 @@ function idOutOfRange(c: SourceCluster): Problem[] {
     {
       cluster: c.name,
       field: "cluster id",
-      inSource: c.id === 0 ? "0: a cluster without an id joins no mesh" : `${c.id}: over ${most} (clustermesh.maxConnectedClusters)`,
+      inSource:
+        c.id === 0
+          ? "0: a cluster without an id joins no mesh"
+          : `${c.id}: over ${most} (clustermesh.maxConnectedClusters)`,
       inLab: "another id",
       matters: "yes",
     },
@@ -114,14 +117,34 @@ function sameNodeAddresses(clusters: readonly SourceCluster[]): Problem[] {
 }
 
 /** Settings of cilium-config that a mesh needs equal, with the value of the chart and what is lost where they differ. */
-const mustBeEqual: readonly { readonly key: string; readonly path: string; readonly chart: string; readonly lost: string }[] = [
-  { key: "max-connected-clusters", path: "clustermesh.maxConnectedClusters", chart: "255", lost: "identities of peers are misread" },
+const mustBeEqual: readonly {
+  readonly key: string;
+  readonly path: string;
+  readonly chart: string;
+  readonly lost: string;
+}[] = [
+  {
+    key: "max-connected-clusters",
+    path: "clustermesh.maxConnectedClusters",
+    chart: "255",
+    lost: "identities of peers are misread",
+  },
   { key: "routing-mode", path: "routingMode", chart: "tunnel", lost: "packets between the clusters" },
   { key: "tunnel-protocol", path: "tunnelProtocol", chart: "vxlan", lost: "packets between the clusters" },
   { key: "tunnel-port", path: "tunnelPort", chart: "0", lost: "packets between the clusters" },
   { key: "underlay-protocol", path: "underlayProtocol", chart: "ipv4", lost: "packets between the clusters" },
-  { key: "encryption", path: "encryption.enabled", chart: "off", lost: "packets between the clusters, or their encryption" },
-  { key: "identity-allocation-mode", path: "identityAllocationMode", chart: "crd", lost: "nothing by itself: check the kvstores" },
+  {
+    key: "encryption",
+    path: "encryption.enabled",
+    chart: "off",
+    lost: "packets between the clusters, or their encryption",
+  },
+  {
+    key: "identity-allocation-mode",
+    path: "identityAllocationMode",
+    chart: "crd",
+    lost: "nothing by itself: check the kvstores",
+  },
   { key: "enable-ipv4", path: "ipv4.enabled", chart: "true", lost: "IPv4 between the clusters" },
   { key: "enable-ipv6", path: "ipv6.enabled", chart: "false", lost: "IPv6 between the clusters" },
   { key: "mtu", path: "MTU", chart: "0", lost: "full-size packets" },
@@ -134,7 +157,8 @@ export function meshSettings({ config, values, cilium }: SourceCluster): Readonl
   );
   const encrypted = at(values, "encryption.enabled") === true;
   const type = String(at(values, "encryption.type") ?? "ipsec");
-  const byConfig = config["enable-wireguard"] === "true" ? "wireguard" : config["enable-ipsec"] === "true" ? "ipsec" : "off";
+  const byConfig =
+    config["enable-wireguard"] === "true" ? "wireguard" : config["enable-ipsec"] === "true" ? "ipsec" : "off";
   settings.encryption = Object.keys(config).length > 0 ? byConfig : encrypted ? type : "off";
   // The old value, while charts read it.
   const { tunnel } = values;
@@ -148,7 +172,8 @@ export function meshSettings({ config, values, cilium }: SourceCluster): Readonl
   }
   // 0 is the protocol's own port.
   const usual: Readonly<Record<string, string>> = { vxlan: "8472", geneve: "6081" };
-  if (settings["tunnel-port"] === "0") settings["tunnel-port"] = usual[settings["tunnel-protocol"] ?? ""] ?? "0";
+  if (settings["tunnel-port"] === "0")
+    settings["tunnel-port"] = usual[settings["tunnel-protocol"] ?? ""] ?? "0";
   return settings;
 }
 
@@ -165,7 +190,12 @@ export function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[
         cluster: namesOf(...clusters),
         field: `${key} differs`,
         inSource: `${settings.map((s) => `${s.c.name} ${s.of[key]}`).join(", ")}: lost is ${lost}`,
-        inLab: key === "max-connected-clusters" ? "the highest of them, in all clusters" : key === "encryption" ? "off, in all clusters" : "as it is",
+        inLab:
+          key === "max-connected-clusters"
+            ? "the highest of them, in all clusters"
+            : key === "encryption"
+              ? "off, in all clusters"
+              : "as it is",
         matters: key === "identity-allocation-mode" ? "perhaps" : "yes",
       },
     ];
@@ -175,7 +205,8 @@ export function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[
     rows.push({
       cluster: namesOf(...clusters),
       field: "CA differs",
-      inSource: "tls.ca.cert is another certificate in each: clusters refuse one another, unless a bundle trusts both",
+      inSource:
+        "tls.ca.cert is another certificate in each: clusters refuse one another, unless a bundle trusts both",
       inLab: "one CA for all clusters",
       matters: "perhaps",
     });
@@ -213,14 +244,28 @@ function unreadValues(c: SourceCluster): Problem[] {
     if ([...known].some((k) => path === k || path.startsWith(`${k}.`) || k.startsWith(`${path}.`))) continue;
     const life = chartKeys[path];
     if (life?.since !== undefined && !isAtLeast(cilium, life.since))
-      rows.push(problem(`value ${path}`, `Cilium ${life.since} brought it, so ${cilium} ignores it`, "left out", "yes"));
+      rows.push(
+        problem(
+          `value ${path}`,
+          `Cilium ${life.since} brought it, so ${cilium} ignores it`,
+          "left out",
+          "yes",
+        ),
+      );
     if (life !== undefined || !isKnownMinor(cilium)) continue;
     const meant = Object.keys(chartKeys).find((k) => k.toLowerCase() === path.toLowerCase());
     const isOpen = !closedParts.some((part) => path.startsWith(`${part}.`));
     if (meant !== undefined)
       rows.push(problem(`value ${path}`, `the chart ignores it: its value is ${meant}`, "left out", "yes"));
     else if (!isOpen)
-      rows.push(problem(`value ${path}`, `the chart of ${cilium} has no such value, and ignores it`, "left out", "perhaps"));
+      rows.push(
+        problem(
+          `value ${path}`,
+          `the chart of ${cilium} has no such value, and ignores it`,
+          "left out",
+          "perhaps",
+        ),
+      );
   }
   return rows;
 }
@@ -230,7 +275,9 @@ function meaningOf(path: string, c: SourceCluster): string {
   const settings = meshSettings(c);
   if (path === "tunnel")
     return `; routing is ${settings["routing-mode"]}${settings["routing-mode"] === "tunnel" ? ` over ${settings["tunnel-protocol"]}` : ""}`;
-  return path.includes("clusterPool") ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})` : "";
+  return path.includes("clusterPool")
+    ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})`
+    : "";
 }
 
 const isKnownMinor = (cilium: string): boolean => isAtLeast(cilium, "1.18") && !isAtLeast(cilium, "1.21");
@@ -249,7 +296,10 @@ function writtenPaths(values: Values): string[] {
 /** Values that leave a cluster out of the mesh. */
 function useless(c: SourceCluster): Problem[] {
   const mesh = c.values.clustermesh;
-  const noServer = mesh !== undefined && at(c.values, "clustermesh.useAPIServer") === false && at(c.values, "etcd.enabled") !== true;
+  const noServer =
+    mesh !== undefined &&
+    at(c.values, "clustermesh.useAPIServer") === false &&
+    at(c.values, "etcd.enabled") !== true;
   const hasServer = c.services.some((s) => s.metadata.name === "clustermesh-apiserver");
   return noServer && !hasServer
     ? [
@@ -274,7 +324,12 @@ function services(clusters: readonly SourceCluster[]): Problem[] {
         namespace: s.metadata.namespace ?? "default",
         name: s.metadata.name,
         annotations: s.metadata.annotations ?? {},
-        ports: (s.spec?.ports ?? []) as { name?: string; port: number; protocol?: string; targetPort?: number | string }[],
+        ports: (s.spec?.ports ?? []) as {
+          name?: string;
+          port: number;
+          protocol?: string;
+          targetPort?: number | string;
+        }[],
       })),
     })),
   ).map(({ cluster, service, problem, breaks }) => ({

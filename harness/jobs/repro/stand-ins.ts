@@ -50,7 +50,10 @@ const ending = ["Job", "CronJob"];
 /** The workloads of a cluster: behind its pods, by their owners, and those whose pods are in no file. */
 export function workloadsOf(cluster: SourceCluster): Workload[] {
   const pods = cluster.pods.filter(
-    (p) => isUsers(p) && !isEnded(p.status?.phase) && !ending.includes(p.metadata.ownerReferences?.[0]?.kind ?? ""),
+    (p) =>
+      isUsers(p) &&
+      !isEnded(p.status?.phase) &&
+      !ending.includes(p.metadata.ownerReferences?.[0]?.kind ?? ""),
   );
   const groups = Map.groupBy(pods, (p) => `${p.metadata.namespace}/${ownerOf(p).name}`);
   const running = [...groups.values()].map((group) => {
@@ -68,10 +71,17 @@ export function workloadsOf(cluster: SourceCluster): Workload[] {
   return [
     ...running,
     ...written.map((o) => {
-      const template = (o.spec?.template ?? {}) as { metadata?: Partial<SourceObject["metadata"]>; spec?: unknown };
+      const template = (o.spec?.template ?? {}) as {
+        metadata?: Partial<SourceObject["metadata"]>;
+        spec?: unknown;
+      };
       const pod: SourceObject = {
         kind: "Pod",
-        metadata: { ...template.metadata, name: o.metadata.name, namespace: o.metadata.namespace ?? "default" },
+        metadata: {
+          ...template.metadata,
+          name: o.metadata.name,
+          namespace: o.metadata.namespace ?? "default",
+        },
         spec: template.spec,
       };
       return workloadOf(
@@ -114,7 +124,10 @@ function ownerOf(pod: SourceObject): Owner {
   const hash = pod.metadata.labels?.["pod-template-hash"];
   if (owner === undefined) return { kind: "Pod", name: pod.metadata.name };
   if (owner.kind !== "ReplicaSet" || hash === undefined) return { kind: owner.kind, name: owner.name };
-  return { kind: "Deployment", name: owner.name.endsWith(`-${hash}`) ? owner.name.slice(0, -hash.length - 1) : owner.name };
+  return {
+    kind: "Deployment",
+    name: owner.name.endsWith(`-${hash}`) ? owner.name.slice(0, -hash.length - 1) : owner.name,
+  };
 }
 
 /** Whether a service's selector selects pods with these labels. */
@@ -135,14 +148,23 @@ interface DeclaredPort {
 
 /** Ports that the pod declares or that services target, by number or name. */
 function portsOf(pod: SourceObject, cluster: SourceCluster): WorkloadPort[] {
-  const declared = ((pod.spec?.containers ?? []) as { ports?: DeclaredPort[] }[]).flatMap((c) => c.ports ?? []);
+  const declared = ((pod.spec?.containers ?? []) as { ports?: DeclaredPort[] }[]).flatMap(
+    (c) => c.ports ?? [],
+  );
   const sent = cluster.services
     .filter(
       (s) =>
         s.metadata.namespace === pod.metadata.namespace &&
         selects(s.spec?.selector, pod.metadata.labels ?? {}),
     )
-    .flatMap((s) => (s.spec.ports ?? []) as { port: number; targetPort?: number | string; protocol?: WorkloadPort["protocol"] }[])
+    .flatMap(
+      (s) =>
+        (s.spec.ports ?? []) as {
+          port: number;
+          targetPort?: number | string;
+          protocol?: WorkloadPort["protocol"];
+        }[],
+    )
     .flatMap(({ port, targetPort = port, protocol = "TCP" }): WorkloadPort[] => {
       const number =
         typeof targetPort === "number" || /^\d+$/.test(targetPort)
@@ -152,7 +174,11 @@ function portsOf(pod: SourceObject, cluster: SourceCluster): WorkloadPort[] {
     });
   const all = new Map<string, WorkloadPort>();
   for (const { containerPort, name, protocol = "TCP" } of declared)
-    all.set(`${containerPort}/${protocol}`, { port: containerPort, protocol, ...(name === undefined ? {} : { name }) });
+    all.set(`${containerPort}/${protocol}`, {
+      port: containerPort,
+      protocol,
+      ...(name === undefined ? {} : { name }),
+    });
   for (const p of sent) if (!all.has(`${p.port}/${p.protocol}`)) all.set(`${p.port}/${p.protocol}`, p);
   const sorted = [...all.values()].toSorted((a, b) => a.port - b.port);
   return sorted.length === 0 ? [{ port: 8080, protocol: "TCP" }] : sorted;

@@ -3,7 +3,7 @@ import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { chartKeys } from "./chart-keys.ts";
 import { setPairs } from "./set-values.ts";
-import { type ValuesKind, type WrappedAt, valuesKinds } from "./wrapped-values.ts";
+import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
 
 type Values = Record<string, unknown>;
 
@@ -34,7 +34,9 @@ export function unwrapped(document: Values, place: string): Unwrapped[] {
       : document.kind === undefined && document[k.shape] !== undefined && !looksLikeValues(document),
   );
   if (entry === undefined) return [];
-  return releasesOf(document, entry).flatMap(({ root, path }) => releaseOf(root, entry, { path, document, place }));
+  return releasesOf(document, entry).flatMap(({ root, path }) =>
+    releaseOf(root, entry, { path, document, place }),
+  );
 }
 
 /** One for each item of the list that holds the releases, if the kind has one. */
@@ -61,7 +63,8 @@ interface Release {
 
 function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: Release): Unwrapped[] {
   // The whole document is the first root; its lists are read item by item.
-  const own = <T extends string>(paths: readonly T[]): T[] => paths.filter((p) => path !== "" || !p.includes("[]"));
+  const own = <T extends string>(paths: readonly T[]): T[] =>
+    paths.filter((p) => path !== "" || !p.includes("[]"));
   const first = (paths: readonly string[] = []): unknown =>
     own(paths)
       .flatMap((p) => every(root, p))
@@ -71,8 +74,11 @@ function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: R
   const places = entry.values.filter((v) => own([v.path]).length > 0);
   const found = places.flatMap((v) => every(root, v.path).map((value) => ({ ...v, value })));
   const given = found.filter((f) => f.value !== undefined && f.value !== null);
-  const label = `${nameOf(document)} ${(path === "" ? given[0]?.path : path)?.replaceAll("\\", "") ?? ""}`.trim();
-  const values = given.map((f) => read(f, `${place}: ${nameOf(document)} ${f.path.replaceAll("\\", "")}`)).reduce(mergeValues, {});
+  const label =
+    `${nameOf(document)} ${(path === "" ? given[0]?.path : path)?.replaceAll("\\", "") ?? ""}`.trim();
+  const values = given
+    .map((f) => read(f, `${place}: ${nameOf(document)} ${f.path.replaceAll("\\", "")}`))
+    .reduce(mergeValues, {});
   const elsewhere = own(entry.elsewhere ?? []).filter((p) => every(root, p).some((v) => v !== undefined));
   const version = first(entry.version);
   const isCilium =
@@ -151,8 +157,11 @@ export function valuesPlaces(value: unknown, path = "", depth = 0): string[] {
   if (Array.isArray(value)) return value.flatMap((v, i) => valuesPlaces(v, `${path}[${i}]`, depth + 1));
   if (!isMapping(value)) return [];
   if (depth > 0 && looksLikeValues(value)) return [path];
-  return Object.entries(value).flatMap(([k, v]) => valuesPlaces(v, path === "" ? k : `${path}.${k}`, depth + 1));
+  return Object.entries(value).flatMap(([k, v]) =>
+    valuesPlaces(v, path === "" ? k : `${path}.${k}`, depth + 1),
+  );
 }
 
 const isValuesText = (text: string): boolean =>
-  /^\s*(clustermesh|kubeProxyReplacement|routingMode|ipam):/m.test(text) || /^cluster:\s*\n\s+(name|id):/m.test(text);
+  /^\s*(clustermesh|kubeProxyReplacement|routingMode|ipam):/m.test(text) ||
+  /^cluster:\s*\n\s+(name|id):/m.test(text);

@@ -6,7 +6,10 @@ type Values = Readonly<Record<string, unknown>>;
 export function at(values: Values, path: string): unknown {
   return path
     .split(".")
-    .reduce<unknown>((v, key) => (typeof v === "object" && v !== null ? (v as Values)[key] : undefined), values);
+    .reduce<unknown>(
+      (v, key) => (typeof v === "object" && v !== null ? (v as Values)[key] : undefined),
+      values,
+    );
 }
 
 /** Parts of the values whose entries are texts to the chart, whatever they look like. */
