@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
 import { hostPort } from "#harness/lib/cidr.ts";
-import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
 import type { LabService, LabServicePort } from "#harness/workloads/lab-objects.ts";
 import { sampleFrom } from "#harness/workloads/stand-in.ts";
 import { askFrom, oneVantageOf, resolveFrom, type Vantage } from "#harness/workloads/vantage.ts";
@@ -36,7 +36,10 @@ export async function judgeService(
 ): Promise<Judged[]> {
   const what = `${service.namespace}/${service.name}`;
   const expected = await rebuilt.serving(asking.client, service);
-  if (expected.length === 0) return [{ what, why: "the lab has no pod of it" }];
+  if (expected.length === 0)
+    return rebuilt.hasStandIns(service)
+      ? [{ what, verdict: unknownBecause([`${what}: none of its stand-ins is ready`]) }]
+      : [{ what, why: "the lab has no pod of it" }];
   if (service.headless) return [await judgeHeadless(rebuilt, service, asking)];
   const ips = await rebuilt.clusterIps(asking.client, service);
   const asks = service.ports.flatMap((port) => ips.map((ip) => ({ port, ip })));

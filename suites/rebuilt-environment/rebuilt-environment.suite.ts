@@ -6,7 +6,7 @@ import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { connectFrom } from "#harness/workloads/stand-in.ts";
 import { vantagesOf } from "#harness/workloads/vantage.ts";
 import { type Asking, type Judged, judgeService, keptByPolicy } from "./judge-service.ts";
-import { RebuiltEnvironment } from "./rebuilt-environment.ts";
+import { RebuiltEnvironment, type RebuiltPod } from "./rebuilt-environment.ts";
 
 /** A failure of a service whose definitions are wrong names what is wrong with them. */
 function withCause(judged: Judged, problems: readonly ServiceProblem[]): Verdict {
@@ -40,6 +40,31 @@ const spaced = <T>(items: readonly T[], most: number): T[] =>
     : items.filter(
         (_, i) => Math.floor((i * most) / items.length) !== Math.floor(((i - 1) * most) / items.length),
       );
+
+interface PathAsk {
+  readonly from: RebuiltPod;
+  readonly to: RebuiltPod;
+  readonly port: number;
+  readonly open: boolean;
+}
+
+/** Every path to these pods on which the policies decide, and what the model cannot decide on. */
+function asksTo(
+  rebuilt: RebuiltEnvironment,
+  targets: readonly RebuiltPod[],
+  clients: readonly RebuiltPod[],
+): { readonly asks: PathAsk[]; readonly unclear: string[] } {
+  const unclear = new Set<string>();
+  const asks: PathAsk[] = [];
+  for (const to of targets)
+    for (const port of to.ports)
+      for (const from of clients.filter((c) => c.ip !== to.ip)) {
+        const { verdict, why } = rebuilt.says({ from, to, port });
+        if (verdict === "unclear") for (const reason of why) unclear.add(reason);
+        else asks.push({ from, to, port, open: verdict === "allow" });
+      }
+  return { asks, unclear: [...unclear] };
+}
 
 export default defineSuite(
   {
@@ -108,25 +133,12 @@ export default defineSuite(
       }, async ({ mesh, setup: rebuilt, budgets, within, signal, keepFacts, unsupported, expect }) => {
         const targets = await rebuilt.podsOf(mesh.cluster(name));
         const clients = (await Promise.all(mesh.clusters.map((c) => rebuilt.podsOf(c)))).flat();
-        const unclear = new Set<string>();
-        const all = targets.flatMap((to) =>
-          to.ports.flatMap((port) =>
-            clients
-              .filter((from) => from.ip !== to.ip)
-              .flatMap((from) => {
-                const decision = rebuilt.says({ from, to, port });
-                if (decision.verdict !== "unclear")
-                  return [{ from, to, port, open: decision.verdict === "allow" }];
-                for (const why of decision.why) unclear.add(why);
-                return [];
-              }),
-          ),
-        );
+        const { asks: all, unclear } = asksTo(rebuilt, targets, clients);
         // The pods and their policies are only known here.
         if (all.length === 0)
           unsupported(
             "a path on which policies decide",
-            unclear.size > 0 ? `not judged: ${[...unclear].join("; ")}` : "there are not two pods",
+            unclear.length > 0 ? `not judged: ${unclear.join("; ")}` : "there are not two pods",
           );
         const asks = spaced(all, mostPaths);
         const verdict = await judgedInTime(
@@ -152,7 +164,7 @@ export default defineSuite(
           paths: asks.length,
           pathsNotTried: all.length - asks.length,
           denied: asks.filter((a) => !a.open).length,
-          notJudged: [...unclear].join("; "),
+          notJudged: unclear.join("; "),
         });
         expect(verdict).toPass();
       });

@@ -142,6 +142,17 @@ export class RebuiltEnvironment {
     return byHome.filter((b) => expectedClusters.includes(b.home)).flatMap((b) => b.pods);
   }
 
+  /** Whether the lab file has a Deployment behind a service, in any cluster. */
+  hasStandIns({ namespace, selector }: LabService): boolean {
+    return this.#mesh.clusters
+      .flatMap((c) => this.#objects(c))
+      .filter((o) => o.kind === "Deployment" && (o.metadata.namespace ?? "default") === namespace)
+      .some((o) => {
+        const labels = (o.spec.template?.metadata?.labels ?? {}) as Readonly<Record<string, string>>;
+        return Object.entries(selector).every(([k, v]) => labels[k] === v);
+      });
+  }
+
   /** Whether the combined policies allow a client to reach every pod behind a port of a service. */
   lets(from: ModelPod, { targetPort, protocol }: LabServicePort, pods: readonly RebuiltPod[]): boolean {
     return pods.every((to) => {

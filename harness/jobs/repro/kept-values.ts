@@ -256,8 +256,8 @@ function keepKubeProxy(kept: Values, own: Values, say: Say): void {
   const value = own.kubeProxyReplacement;
   delete kept.kubeProxyReplacement;
   if (value === undefined) return;
-  if (value === true) return say("kubeProxyReplacement", true, true);
-  if (replacesKubeProxy.includes(String(value)))
+  if (value === true) say("kubeProxyReplacement", true, true);
+  else if (replacesKubeProxy.includes(String(value)))
     say("kubeProxyReplacement", value, `true, which ${value} means in old charts`, { matters: "no" });
   else
     say("kubeProxyReplacement", value, "true: a lab's nodes have no kube-proxy", {

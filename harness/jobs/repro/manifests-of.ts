@@ -57,26 +57,33 @@ export function manifestsOf(c: SourceCluster, say: Say): Manifest[] {
 function sayWorkload(w: Workload, say: Say): void {
   const ports = w.ports.map((p) => `${p.port}${p.protocol === "TCP" ? "" : `/${p.protocol}`}`).join(", ");
   const inSource = `${w.kind === "Pod" ? "" : `${w.kind} of `}${pods(w.replicas)} on port ${ports}`;
-  const name = `workload ${w.namespace}/${w.name}`;
-  if (w.hostNetwork)
-    return say(
-      name,
-      `${inSource}, with hostNetwork`,
-      "left out: backends in the host's network get no stand-in",
-      {
-        matters: "yes",
-        part: "unavailable",
-      },
-    );
-  if (w.replicas === 0) return say(name, inSource, "left out: it has no pods", { matters: "no" });
   const kept = Math.min(w.replicas, mostReplicas);
-  const other = ["Deployment", "ReplicaSet", "Pod"].includes(w.kind)
-    ? ""
-    : `, as a Deployment: ${w.kind === "DaemonSet" ? "a node may have none" : "names of pods differ"}`;
-  const sctp = w.ports.some((p) => p.protocol === "SCTP") ? ", without SCTP" : "";
-  say(name, inSource, `${kept} echo ${kept === 1 ? "stand-in" : "stand-ins"}${other}${sctp}`, {
-    matters: w.replicas > mostReplicas || other !== "" || sctp !== "" ? "perhaps" : "no",
-  });
+  const isOther = !["Deployment", "ReplicaSet", "Pod"].includes(w.kind);
+  const isSctp = w.ports.some((p) => p.protocol === "SCTP");
+  const sayIt = (inLab: string, weight: Parameters<Say>[3]): void =>
+    say(
+      `workload ${w.namespace}/${w.name}`,
+      w.hostNetwork ? `${inSource}, with hostNetwork` : inSource,
+      inLab,
+      weight,
+    );
+  if (w.hostNetwork)
+    sayIt("left out: backends in the host's network get no stand-in", {
+      matters: "yes",
+      part: "unavailable",
+    });
+  else if (w.replicas === 0) sayIt("left out: it has no pods", { matters: "no" });
+  else
+    sayIt(
+      [
+        `${kept} echo ${kept === 1 ? "stand-in" : "stand-ins"}`,
+        ...(isOther
+          ? [`as a Deployment: ${w.kind === "DaemonSet" ? "a node may have none" : "names of pods differ"}`]
+          : []),
+        ...(isSctp ? ["without SCTP"] : []),
+      ].join(", "),
+      { matters: w.replicas > mostReplicas || isOther || isSctp ? "perhaps" : "no" },
+    );
 }
 
 function sayService(
@@ -90,10 +97,12 @@ function sayService(
   else say(name, "as it is", "as it is");
   const selector = s.spec?.selector as Record<string, string> | null | undefined;
   if (s.spec?.type === "ExternalName") return;
-  if (selector === undefined || selector === null || Object.keys(selector).length === 0)
-    return say(`${name}: backends`, "written by hand, without a selector", "none: not asked by the suite", {
+  if (selector === undefined || selector === null || Object.keys(selector).length === 0) {
+    say(`${name}: backends`, "written by hand, without a selector", "none: not asked by the suite", {
       matters: "yes",
     });
+    return;
+  }
   const own = workloads.filter((w) => w.namespace === s.metadata.namespace && selects(selector, w.labels));
   // Without pods and workloads in any file, nothing is known of backends.
   if (own.length === 0 && (c.pods.length > 0 || c.workloads.length > 0))
