@@ -183,19 +183,23 @@ export function meshSettings({ config, values, cilium }: SourceCluster): Readonl
  */
 export function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
   const settings = clusters.map((c) => ({ c, of: meshSettings(c) }));
+  const isOther = (key: string): boolean => new Set(settings.map((s) => s.of[key])).size > 1;
+  const inLab = (key: string): string => {
+    if (key === "max-connected-clusters") return "the highest of them, in all clusters";
+    if (key === "encryption") return "off, in all clusters";
+    const isGeneve = key === "tunnel-protocol" && settings.some((s) => s.of[key] === "geneve");
+    return isGeneve ? "vxlan, in all clusters" : "as it is";
+  };
   const rows = mustBeEqual.flatMap(({ key, lost }): Problem[] => {
-    if (new Set(settings.map((s) => s.of[key])).size < 2) return [];
+    // The protocol follows from the routing, and the port from the protocol.
+    const follows = { "tunnel-protocol": "routing-mode", "tunnel-port": "tunnel-protocol" }[key];
+    if (!isOther(key) || (follows !== undefined && isOther(follows))) return [];
     return [
       {
         cluster: namesOf(...clusters),
         field: `${key} differs`,
         inSource: `${settings.map((s) => `${s.c.name} ${s.of[key]}`).join(", ")}: lost is ${lost}`,
-        inLab:
-          key === "max-connected-clusters"
-            ? "the highest of them, in all clusters"
-            : key === "encryption"
-              ? "off, in all clusters"
-              : "as it is",
+        inLab: inLab(key),
         matters: key === "identity-allocation-mode" ? "perhaps" : "yes",
       },
     ];
