@@ -39,99 +39,98 @@ const text = toYaml(valuesOf("alpha", 1));
 const given = valuesOf("alpha", 1);
 const chart = { chart: "cilium", targetRevision: "1.18.6" };
 
-describe("values within other objects", () => {
-  test.each([
-    ["HelmChartConfig", object("helm.cattle.io/v1", "HelmChartConfig", { spec: { valuesContent: text } })],
-    [
-      "HelmChart",
-      object("helm.cattle.io/v1", "HelmChart", { spec: { chart: "cilium", valuesContent: text } }),
-    ],
-    [
-      "HelmRelease",
-      object("helm.toolkit.fluxcd.io/v2", "HelmRelease", {
-        spec: { chart: { spec: { chart: "cilium", version: "1.18.6" } }, values: given },
-      }),
-    ],
-    [
-      "Application, text",
-      object("argoproj.io/v1alpha1", "Application", {
-        spec: { source: { ...chart, helm: { values: text } } },
-      }),
-    ],
-    [
-      "Application, object",
-      object("argoproj.io/v1alpha1", "Application", {
-        spec: { source: { ...chart, helm: { valuesObject: given } } },
-      }),
-    ],
-    [
-      "Application, several sources",
-      object("argoproj.io/v1alpha1", "Application", {
-        spec: {
-          sources: [
-            { chart: "other", helm: { values: "a: 1" } },
-            { ...chart, helm: { values: text } },
-          ],
-        },
-      }),
-    ],
-    [
-      "Application, parameters",
-      object("argoproj.io/v1alpha1", "Application", {
-        spec: {
-          source: {
-            ...chart,
-            helm: {
-              parameters: [
-                { name: "cluster.name", value: "alpha" },
-                { name: "cluster.id", value: "1" },
-              ],
-            },
+const wrapped: readonly [string, object][] = [
+  ["HelmChartConfig", object("helm.cattle.io/v1", "HelmChartConfig", { spec: { valuesContent: text } })],
+  ["HelmChart", object("helm.cattle.io/v1", "HelmChart", { spec: { chart: "cilium", valuesContent: text } })],
+  [
+    "HelmRelease",
+    object("helm.toolkit.fluxcd.io/v2", "HelmRelease", {
+      spec: { chart: { spec: { chart: "cilium", version: "1.18.6" } }, values: given },
+    }),
+  ],
+  [
+    "Application, text",
+    object("argoproj.io/v1alpha1", "Application", {
+      spec: { source: { ...chart, helm: { values: text } } },
+    }),
+  ],
+  [
+    "Application, object",
+    object("argoproj.io/v1alpha1", "Application", {
+      spec: { source: { ...chart, helm: { valuesObject: given } } },
+    }),
+  ],
+  [
+    "Application, several sources",
+    object("argoproj.io/v1alpha1", "Application", {
+      spec: {
+        sources: [
+          { chart: "other", helm: { values: "a: 1" } },
+          { ...chart, helm: { values: text } },
+        ],
+      },
+    }),
+  ],
+  [
+    "Application, parameters",
+    object("argoproj.io/v1alpha1", "Application", {
+      spec: {
+        source: {
+          ...chart,
+          helm: {
+            parameters: [
+              { name: "cluster.name", value: "alpha" },
+              { name: "cluster.id", value: "1" },
+            ],
           },
         },
-      }),
-    ],
-    ["CiliumConfig", object("cilium.io/v1alpha1", "CiliumConfig", { spec: given })],
-    [
-      "HelmChartProxy",
-      object("addons.cluster.x-k8s.io/v1alpha1", "HelmChartProxy", {
-        spec: { chartName: "cilium", valuesTemplate: `k8sServiceHost: {{ .Cluster.spec.host }}\n${text}` },
-      }),
-    ],
-    [
-      "HelmReleaseProxy",
-      object("addons.cluster.x-k8s.io/v1alpha1", "HelmReleaseProxy", {
-        spec: { chartName: "cilium", values: text },
-      }),
-    ],
-    [
-      "Rancher's Cluster",
-      object("provisioning.cattle.io/v1", "Cluster", {
-        spec: { rkeConfig: { chartValues: { "rke2-cilium": given } } },
-      }),
-    ],
-    ["ConfigMap", object("v1", "ConfigMap", { data: { "values.yaml": text } })],
-    [
-      "k0s",
-      object("k0s.k0sproject.io/v1beta1", "ClusterConfig", {
-        spec: {
-          extensions: { helm: { charts: [{ chartname: "cilium/cilium", version: "1.18.6", values: text }] } },
-        },
-      }),
-    ],
-    [
-      "Crossplane",
-      object("helm.crossplane.io/v1beta1", "Release", {
-        spec: { forProvider: { chart: { name: "cilium" }, values: given } },
-      }),
-    ],
-    [
-      "kustomization without a kind",
-      { helmCharts: [{ name: "cilium", version: "1.18.6", valuesInline: given }] },
-    ],
-    ["helmfile", { releases: [{ name: "cilium", chart: "cilium/cilium", values: [given] }] }],
-    ["a chart around Cilium's", { cilium: given }],
-  ])("%s", async (_, document) => {
+      },
+    }),
+  ],
+  ["CiliumConfig", object("cilium.io/v1alpha1", "CiliumConfig", { spec: given })],
+  [
+    "HelmChartProxy",
+    object("addons.cluster.x-k8s.io/v1alpha1", "HelmChartProxy", {
+      spec: { chartName: "cilium", valuesTemplate: `k8sServiceHost: {{ .Cluster.spec.host }}\n${text}` },
+    }),
+  ],
+  [
+    "HelmReleaseProxy",
+    object("addons.cluster.x-k8s.io/v1alpha1", "HelmReleaseProxy", {
+      spec: { chartName: "cilium", values: text },
+    }),
+  ],
+  [
+    "Rancher's Cluster",
+    object("provisioning.cattle.io/v1", "Cluster", {
+      spec: { rkeConfig: { chartValues: { "rke2-cilium": given } } },
+    }),
+  ],
+  ["ConfigMap", object("v1", "ConfigMap", { data: { "values.yaml": text } })],
+  [
+    "k0s",
+    object("k0s.k0sproject.io/v1beta1", "ClusterConfig", {
+      spec: {
+        extensions: { helm: { charts: [{ chartname: "cilium/cilium", version: "1.18.6", values: text }] } },
+      },
+    }),
+  ],
+  [
+    "Crossplane",
+    object("helm.crossplane.io/v1beta1", "Release", {
+      spec: { forProvider: { chart: { name: "cilium" }, values: given } },
+    }),
+  ],
+  [
+    "kustomization without a kind",
+    { helmCharts: [{ name: "cilium", version: "1.18.6", valuesInline: given }] },
+  ],
+  ["helmfile", { releases: [{ name: "cilium", chart: "cilium/cilium", values: [given] }] }],
+  ["a chart around Cilium's", { cilium: given }],
+];
+
+describe("values within other objects", () => {
+  test.each(wrapped)("%s", async (_, document) => {
     expect(await first(document)).toMatchObject({ name: "alpha", id: 1 });
   });
 
@@ -255,7 +254,7 @@ describe("values as people write them", () => {
       "alpha/values.yaml": given,
       "alpha/apps/app.yaml": service,
       "beta/values.yaml": second,
-      "beta/chart.yaml": "{{ if }}\n",
+      "beta/chart.yaml": "{{- if .Values.x }}\na: {{ b }}\n{{ end }}\n",
     });
     const [alpha, beta] = await readSource([dir]);
     expect(alpha?.services).toHaveLength(1);
