@@ -14,7 +14,7 @@ export interface DefinedService {
   }[];
 }
 
-export interface DefiningCluster {
+interface DefiningCluster {
   readonly name: string;
   /** Of Cilium. */
   readonly version?: string;

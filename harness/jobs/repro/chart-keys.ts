@@ -1,5 +1,5 @@
 /** From which minor of Cilium on the chart has a value, and in which it is gone. */
-export interface KeyLife {
+interface KeyLife {
   readonly since?: string;
   readonly until?: string;
 }
@@ -92,7 +92,7 @@ export const closedParts: readonly string[] = [
 ];
 
 /** A value that a minor no longer reads, and what takes its place. `refused`: `helm` stops (templates/validate.yaml). */
-export interface RemovedValue {
+interface RemovedValue {
   readonly path: string;
   readonly removed: string;
   readonly instead: string;

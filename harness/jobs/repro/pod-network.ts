@@ -13,7 +13,7 @@ interface Known {
 }
 
 /** Cilium's chart, `ipam.operator.clusterPoolIPv4PodCIDRList` and its sibling (1.18.11 to 1.20.2). */
-export const chartPools = { ipv4: "10.0.0.0/8", ipv6: "fd00::/104" } as const;
+const chartPools = { ipv4: "10.0.0.0/8", ipv6: "fd00::/104" } as const;
 export const fromChart = "the chart's default";
 /** Pods have addresses of a cloud's network, which no file of a cluster holds. */
 export const cloudModes: readonly string[] = ["eni", "azure", "alibabacloud"];

@@ -12,7 +12,7 @@ export function setKeys(path: string): string[] {
 }
 
 /** The value of one `--set` pair, as Helm types it: numbers, booleans and null, lists in braces, else text. */
-export function setValue(text: string): unknown {
+function setValue(text: string): unknown {
   if (/^\{.*\}$/s.test(text))
     return text
       .slice(1, -1)
@@ -64,7 +64,7 @@ export function setPairs(pairs: unknown): Values {
 }
 
 /** What a file with commands says of one installation. */
-export interface InstallCommand {
+interface InstallCommand {
   readonly values: Values;
   readonly version?: string;
   /** Files given with `-f` or `--values`, which must be given to `repro` too. */

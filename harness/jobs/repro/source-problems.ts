@@ -181,7 +181,7 @@ export function meshSettings({ config, values, cilium }: SourceCluster): Readonl
  * The only place of the plan that knows which settings must be equal: a table that `diagnose` shares takes the place of
  * `mustBeEqual`, for it has the same keys as cilium-config.
  */
-export function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
+function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
   const settings = clusters.map((c) => ({ c, of: meshSettings(c) }));
   const isOther = (key: string): boolean => new Set(settings.map((s) => s.of[key])).size > 1;
   const inLab = (key: string): string => {

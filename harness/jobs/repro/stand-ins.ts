@@ -15,7 +15,7 @@ export const isUsers = (o: SourceObject): boolean =>
   !(o.kind === "Service" && o.metadata.namespace === "default" && o.metadata.name === "kubernetes") &&
   !(o.kind === "Namespace" && o.metadata.name === "default");
 
-export interface WorkloadPort {
+interface WorkloadPort {
   readonly port: number;
   readonly name?: string;
   readonly protocol: "TCP" | "UDP" | "SCTP";

@@ -8,7 +8,7 @@ import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.t
 type Values = Record<string, unknown>;
 
 /** Values of Cilium's chart that a document holds. */
-export interface Unwrapped {
+interface Unwrapped {
   readonly values: Values;
   /** Of the chart, as the document writes it. */
   readonly version?: string;
