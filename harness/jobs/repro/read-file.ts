@@ -7,7 +7,7 @@ import { checkRecord } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/model/source-environment.ts";
 import { hasInstallCommand, installCommands, nested, setKeys } from "./set-values.ts";
-import { looksLikeValues, nameOf, unwrapped, valuesPlaces } from "./unwrap.ts";
+import { isTableKind, isValuesText, looksLikeValues, nameOf, unwrapped, valuesPlaces } from "./unwrap.ts";
 
 type Values = Record<string, unknown>;
 
@@ -51,10 +51,22 @@ function piecesOf(path: string): Piece[] {
   const pieces = documents.flatMap((d) => pieceOf(d, path));
   if (pieces.length > 0) return pieces;
   const texts = documents.map((d) => d.value).filter((v) => typeof v === "string");
+  const config = isYaml ? undefined : configView(readUserFile(path, "a file of the mesh"));
+  if (config !== undefined) return [{ cluster: config["cluster-name"], config, objects: [], notes: [] }];
   if (texts.length > 0 && texts.every(hasInstallCommand)) return texts.flatMap((t) => fromCommands(t, path));
   throw new MeshproofError("usage", `${path} contains neither Helm values nor Kubernetes objects`, {
     remedy: "give output of `helm get values` or `kubectl get -o yaml`",
   });
+}
+
+/** What `cilium config view` prints: a setting of cilium-config each line, in columns. */
+function configView(text: string): Record<string, string> | undefined {
+  const rows = text.split(/\r?\n/).flatMap((line) => {
+    const [, key, value] = /^([a-z0-9][a-z0-9._-]*)\s+(\S.*?)\s*$/.exec(line) ?? [];
+    return key === undefined || value === undefined ? [] : [[key, value] as const];
+  });
+  const config = Object.fromEntries(rows);
+  return config["cluster-name"] === undefined ? undefined : config;
 }
 
 function fromCommands(text: string, path: string): Piece[] {
@@ -162,8 +174,8 @@ function objectPiece(document: Values, path: string): Piece {
     throw new MeshproofError("usage", `${path}: ${label} holds values packed at data.release`, {
       remedy: "give what `helm get values cilium -n kube-system` prints",
     });
-  if (!plainGroups.test(group) || kind === "ConfigMap") {
-    const [place] = valuesPlaces(document);
+  if (kind === "ConfigMap" || kind === "Secret" || !(plainGroups.test(group) || isTableKind(document))) {
+    const [place] = kind === "Secret" ? packedPlaces(document) : valuesPlaces(document);
     if (place !== undefined)
       throw new MeshproofError("usage", `${path}: ${label} holds values of Cilium's chart at ${place}`, {
         remedy: `this kind is not unwrapped (${kind}, ${apiVersion}): give the values as a file of their own`,
@@ -184,6 +196,12 @@ function objectPiece(document: Values, path: string): Piece {
     ...(config === undefined ? {} : { config }),
   };
 }
+
+/** Values in the base64 of a Secret. */
+const packedPlaces = ({ data }: Values): string[] =>
+  Object.entries(isMapping(data) ? data : {})
+    .filter(([, v]) => typeof v === "string" && isValuesText(Buffer.from(v, "base64").toString("utf8")))
+    .map(([key]) => `data.${key}, in base64`);
 
 const kubeadmOf = (document: Values): Values => ({
   ...(isMapping(document.networking) ? document.networking : {}),

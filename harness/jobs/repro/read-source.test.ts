@@ -173,10 +173,39 @@ describe("values within other objects", () => {
       },
       "data.release",
     ],
+    [
+      "a Secret",
+      object("v1", "Secret", { data: { "values.yaml": Buffer.from(text).toString("base64") } }),
+      "at data.values.yaml, in base64",
+    ],
     ["values deep in a file", { mesh: { sites: [given] } }, "at mesh.sites[0]"],
   ])("%s is refused by name, with the place", async (_, document, message) => {
     await expect(first(document)).rejects.toThrow(message);
     await expect(first(document)).rejects.toThrow("alpha.yaml");
+  });
+});
+
+test("two clusters of one name are not mixed", async () => {
+  const dir = folderOf({ "a.yaml": valuesOf("alpha", 1), "b.yaml": valuesOf("alpha", 2) });
+  await expect(readSource([join(dir, "a.yaml"), join(dir, "b.yaml")])).rejects.toThrow(
+    /a\.yaml has cluster alpha with id 1, .*b\.yaml with id 2/,
+  );
+});
+
+test("values of another chart are no values of Cilium's, and output of `cilium config view` is read", async () => {
+  const other = object("helm.toolkit.fluxcd.io/v2", "HelmRelease", {
+    metadata: { name: "db", namespace: "shop" },
+    spec: { chart: { spec: { chart: "postgres" } }, values: { cluster: { name: "pg" } } },
+  });
+  expect(await first(`${text}---\n${toYaml(other)}`)).toMatchObject({
+    name: "alpha",
+    others: [{ kind: "HelmRelease" }],
+  });
+  const view = "cluster-id         1\ncluster-name       alpha\nipam               kubernetes\nroutes  a b\n";
+  expect(await first(view, "config.txt")).toMatchObject({
+    name: "alpha",
+    id: 1,
+    podNetwork: { mode: "kubernetes" },
   });
 });
 

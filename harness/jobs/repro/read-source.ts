@@ -15,6 +15,7 @@ import {
 } from "#harness/model/source-environment.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { type Part, partsOf } from "./read-file.ts";
+import { at } from "./values-at.ts";
 
 /** A part of a file that was found in a folder; its folder may say of which cluster it is. */
 type Found = Part & { readonly below?: string };
@@ -115,7 +116,11 @@ function withFolders(parts: readonly Found[]): Found[] {
 
 function requireNames(parts: readonly Part[], names: readonly string[]): void {
   for (const part of parts) {
-    const isEmpty = part.values === undefined && part.objects.length === 0 && part.networking === undefined;
+    const isEmpty =
+      part.values === undefined &&
+      part.config === undefined &&
+      part.objects.length === 0 &&
+      part.networking === undefined;
     if (part.cluster === undefined && names.length !== 1 && !(isEmpty && names.length > 0))
       throw new MeshproofError("usage", `${part.source} does not name its cluster`, {
         remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}; if it is for several, once for each`,
@@ -129,6 +134,7 @@ function requireNames(parts: readonly Part[], names: readonly string[]): void {
         `${dumps.map((d) => d.source).join(" and ")} are both from cluster ${name}`,
         { remedy: "give one sysdump per cluster" },
       );
+    requireOneId(name, parts);
     // The names become names of files and containers.
     const found = clusterName.safeParse(name);
     const [first] = parts.filter((p) => p.cluster === name);
@@ -144,6 +150,25 @@ function requireNames(parts: readonly Part[], names: readonly string[]): void {
       "usage",
       `${names.length === 0 ? "no cluster" : `only cluster ${names[0]}`} is in ${[...new Set(parts.map((p) => p.source))].join(", ")}`,
       { remedy: "a mesh needs at least two clusters: give the sysdump or the Helm values of each" },
+    );
+}
+
+/** Values of two clusters with one name would become values of one cluster. */
+function requireOneId(name: string, parts: readonly Part[]): void {
+  const own = parts
+    .filter((p) => p.cluster === name)
+    .map((p) => ({ source: p.source, id: p.config?.["cluster-id"] ?? at(p.values ?? {}, "cluster.id") }))
+    .filter((p) => p.id !== undefined);
+  const [first] = own;
+  const other = own.find((p) => String(p.id) !== String(first?.id));
+  if (first !== undefined && other !== undefined)
+    throw new MeshproofError(
+      "usage",
+      `${first.source} has cluster ${name} with id ${first.id}, ${other.source} with id ${other.id}`,
+      {
+        remedy:
+          "a mesh needs another name for each cluster: correct cluster.name, or leave out the file that is not of it",
+      },
     );
 }
 

@@ -77,6 +77,18 @@ describe("what breaks the mesh in the source itself", () => {
       "Cilium 1.19 brought it",
     ],
     [
+      "pods outside the CIDR of native routing",
+      { values: { routingMode: "native", ipv4NativeRoutingCIDR: "10.10.0.0/16" } },
+      { values: { routingMode: "native" } },
+      "10.10.0.0/16 does not contain the pods of beta, 10.20.0.0/16",
+    ],
+    [
+      "a peer that is not listed",
+      { values: { clustermesh: { useAPIServer: true, config: { clusters: [{ name: "betta" }] } } } },
+      {},
+      "lists betta, and not beta",
+    ],
+    [
       "no API server",
       { values: { clustermesh: { useAPIServer: false } } },
       {},

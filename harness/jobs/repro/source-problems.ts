@@ -3,7 +3,7 @@ import { isAtLeast } from "#harness/lib/version.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { chartKeys, closedParts, removedValues } from "./chart-keys.ts";
-import { fromChart } from "./pod-network.ts";
+import { fromChart, isCidr } from "./pod-network.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
@@ -16,6 +16,8 @@ export function sourceProblems(clusters: readonly SourceCluster[]): Difference[]
     ...overlappingNetworks(clusters),
     ...sameNodeAddresses(clusters),
     ...settingsThatDiffer(clusters),
+    ...masqueraded(clusters),
+    ...unlistedPeers(clusters),
     ...clusters.flatMap(idOutOfRange),
     ...clusters.flatMap(unreadValues),
     ...clusters.flatMap(useless),
@@ -295,6 +297,50 @@ function writtenPaths(values: Values): string[] {
       : [];
   };
   return [...Object.keys(values), ...closedParts.flatMap(below)];
+}
+
+/** Under native routing, packets to addresses outside `ipv4NativeRoutingCIDR` leave with their node's address. */
+function masqueraded(clusters: readonly SourceCluster[]): Problem[] {
+  return clusters.flatMap((c): Problem[] => {
+    const cidr = c.config["ipv4-native-routing-cidr"] ?? at(c.values, "ipv4NativeRoutingCIDR");
+    const isNative =
+      meshSettings(c)["routing-mode"] === "native" && at(c.values, "enableIPv4Masquerade") !== false;
+    if (!isNative || typeof cidr !== "string" || !isCidr(cidr)) return [];
+    const { first, last } = parseCidr(cidr);
+    const outside = clusters
+      .filter((o) => o !== c && o.podNetwork.from !== fromChart)
+      .flatMap((o) => o.podNetwork.cidrs.filter((text) => !text.includes(":")).map((text) => ({ o, text })))
+      .filter(({ text }) => parseCidr(text).first < first || parseCidr(text).last > last);
+    return outside.map(({ o, text }) => ({
+      cluster: c.name,
+      field: "ipv4NativeRoutingCIDR",
+      inSource: `${cidr} does not contain the pods of ${o.name}, ${text}: packets to them are masqueraded, so policies see nodes`,
+      inLab: "as it is",
+      matters: "yes",
+    }));
+  });
+}
+
+/** Clusters whose values list their peers, without one of those that are known. */
+function unlistedPeers(clusters: readonly SourceCluster[]): Problem[] {
+  return clusters.flatMap((c): Problem[] => {
+    const written = at(c.values, "clustermesh.config.clusters");
+    const listed = Array.isArray(written)
+      ? written.map((p: { name?: unknown } | null) => p?.name)
+      : Object.keys((written ?? {}) as Values);
+    if (listed.length === 0) return [];
+    const missing = clusters.filter((o) => o !== c && !listed.includes(o.name)).map((o) => o.name);
+    if (missing.length === 0) return [];
+    return [
+      {
+        cluster: c.name,
+        field: "clustermesh.config.clusters",
+        inSource: `lists ${listed.join(", ")}, and not ${missing.join(", ")}: ${c.name} does not connect to it (names must be those of cluster.name)`,
+        inLab: "every other cluster",
+        matters: "yes",
+      },
+    ];
+  });
 }
 
 /** Values that leave a cluster out of the mesh. */

@@ -26,11 +26,19 @@ const groupOf = (apiVersion: unknown): string => {
   return text.includes("/") ? text.slice(0, text.indexOf("/")) : "";
 };
 
+const isOf =
+  (document: Values) =>
+  (k: ValuesKind): boolean =>
+    k.shape === undefined && k.kind === document.kind && k.group === groupOf(document.apiVersion);
+
+/** Whether the table has the kind of an object, so that values elsewhere in it are of another chart. */
+export const isTableKind = (document: Values): boolean => valuesKinds.some(isOf(document));
+
 /** The values within one object or file, if it is of a kind that keeps values; one entry for each release. */
 export function unwrapped(document: Values, place: string): Unwrapped[] {
   const entry = valuesKinds.find((k) =>
     k.shape === undefined
-      ? k.kind === document.kind && k.group === groupOf(document.apiVersion)
+      ? isOf(document)(k)
       : document.kind === undefined && document[k.shape] !== undefined && !looksLikeValues(document),
   );
   if (entry === undefined) return [];
@@ -76,9 +84,13 @@ function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: R
   const given = found.filter((f) => f.value !== undefined && f.value !== null);
   const label =
     `${nameOf(document)} ${(path === "" ? given[0]?.path : path)?.replaceAll("\\", "") ?? ""}`.trim();
-  const values = given
+  const whole = given
     .map((f) => read(f, `${place}: ${nameOf(document)} ${f.path.replaceAll("\\", "")}`))
     .reduce(mergeValues, {});
+  // Of a chart that has Cilium's as a subchart.
+  const values = looksLikeValues(whole)
+    ? whole
+    : ([whole.cilium, whole["rke2-cilium"]].filter(isMapping).find(looksLikeValues) ?? whole);
   const elsewhere = own(entry.elsewhere ?? []).filter((p) => every(root, p).some((v) => v !== undefined));
   const version = first(entry.version);
   const isCilium =
@@ -162,6 +174,6 @@ export function valuesPlaces(value: unknown, path = "", depth = 0): string[] {
   );
 }
 
-const isValuesText = (text: string): boolean =>
+export const isValuesText = (text: string): boolean =>
   /^\s*(clustermesh|kubeProxyReplacement|routingMode|ipam):/m.test(text) ||
   /^cluster:\s*\n\s+(name|id):/m.test(text);

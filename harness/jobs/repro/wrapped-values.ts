@@ -159,6 +159,11 @@ export const valuesKinds: readonly ValuesKind[] = [
     elsewhere: ["helmCharts[].valuesFile", "helmCharts[].additionalValuesFiles"],
   },
   { kind: "ConfigMap", group: "", values: [text("data.values\\.yaml"), text("data.values\\.yml")] },
+  {
+    kind: "Secret",
+    group: "",
+    values: [text("stringData.values\\.yaml"), text("stringData.values\\.yml")],
+  },
   // Files of tools, which have no kind.
   {
     kind: "",
