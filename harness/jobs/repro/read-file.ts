@@ -117,7 +117,9 @@ function documentPieces(value: unknown, path: string): Piece[] {
   if (!isMapping(value)) return [];
   const { "COMPUTED VALUES": _a, "USER-SUPPLIED VALUES": _b, ...document } = value;
   if (Array.isArray(document.items) && (document.kind === undefined || /List$/.test(String(document.kind))))
-    return joined(document.items.flatMap((o) => documentPieces(requireMapping(o, path), path)));
+    return joined(
+      document.items.flatMap((o) => documentPieces(withKind(requireMapping(o, path), document), path)),
+    );
   const found = unwrapped(document, path);
   if (found.length > 0)
     return found.map((u) => ({
@@ -127,8 +129,16 @@ function documentPieces(value: unknown, path: string): Piece[] {
       notes: u.elsewhere.length === 0 ? [] : [notRead(`${path}: ${u.at}, ${u.elsewhere.join(", ")}`)],
       ...(u.version === undefined ? {} : { version: u.version }),
     }));
-  if (document.kind !== undefined) return [objectPiece(document, path)];
+  if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
   return valuePieces(document, path);
+}
+
+/** Items of a PodList, as sysdumps write it, are of the kind that the list has in its name. */
+function withKind(item: Values, list: Values): Values {
+  const kind = /^(.+)List$/.exec(typeof list.kind === "string" ? list.kind : "")?.[1];
+  return item.kind !== undefined || kind === undefined
+    ? item
+    : { ...item, kind, apiVersion: item.apiVersion ?? list.apiVersion };
 }
 
 /** The pieces of one list belong to one cluster. */
@@ -187,7 +197,8 @@ function objectPiece(document: Values, path: string): Piece {
     remedy: "give output of `kubectl get -o yaml`",
   }) ?? [undefined];
   if (checked === undefined) return { cluster: undefined, objects: [], notes };
-  const isConfig = checked.kind === "ConfigMap" && checked.metadata.name === "cilium-config";
+  const isConfig =
+    ["ConfigMap", undefined].includes(checked.kind) && checked.metadata.name === "cilium-config";
   const config = isConfig ? (checked.data as Record<string, string> | undefined) : undefined;
   return {
     cluster: config?.["cluster-name"],

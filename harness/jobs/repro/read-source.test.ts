@@ -288,10 +288,13 @@ describe("values as people write them", () => {
       "alpha/values.yaml": given,
       "alpha/apps/app.yaml": service,
       "beta/values.yaml": second,
+      "beta/pods.yaml": { kind: "PodList", apiVersion: "v1", items: [{ metadata: { name: "p" }, spec: {} }] },
+      "compose.yaml": { services: {} },
       "beta/chart.yaml": "{{- if .Values.x }}\na: {{ b }}\n{{ end }}\n",
     });
     const [alpha, beta] = await readSource([dir]);
     expect(alpha?.services).toHaveLength(1);
+    expect(beta?.pods).toHaveLength(1);
     expect(beta?.notes).toMatchObject([{ field: "file", inLab: "left out" }]);
     await expect(readSource([folderOf({ "x.txt": "" })])).rejects.toThrow("contains no file of a mesh");
   });

@@ -15,6 +15,7 @@ import {
 } from "#harness/model/source-environment.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { type Part, partsOf } from "./read-file.ts";
+import { couldBeValues } from "./unwrap.ts";
 import { at } from "./values-at.ts";
 
 /** A part of a file that was found in a folder; its folder may say of which cluster it is. */
@@ -79,7 +80,10 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
 /** A folder may hold files of other things: one that cannot be read is named, and left out. */
 async function fromFolderFile(path: string, cluster: string | undefined): Promise<Part[]> {
   try {
-    return await fromFile(path, cluster);
+    const parts = await fromFile(path, cluster);
+    const isForeign = parts.some((p) => p.values !== undefined && !p.sysdump && !couldBeValues(p.values));
+    if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
+    return parts;
   } catch (error) {
     const isOther =
       error instanceof MeshproofError &&

@@ -162,6 +162,11 @@ export function looksLikeValues(value: unknown): boolean {
   );
 }
 
+/** Whether a file of a folder, which may be of anything, is values of Cilium's chart: it has no other keys. */
+export const couldBeValues = (values: Values): boolean =>
+  looksLikeValues(values) ||
+  Object.keys(values).every((key) => key in chartKeys || /^(x-|global$)/.test(key));
+
 /** Where an object of a kind that is not in the table holds values, or a text that is values; none if nowhere. */
 export function valuesPlaces(value: unknown, path = "", depth = 0): string[] {
   if (depth > 12) return [];
