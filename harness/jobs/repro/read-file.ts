@@ -126,7 +126,7 @@ function documentPieces(value: unknown, path: string): Piece[] {
       cluster: clusterIn(u.values),
       values: u.values,
       objects: [],
-      notes: u.elsewhere.length === 0 ? [] : [notRead(`${path}: ${u.at}, ${u.elsewhere.join(", ")}`)],
+      notes: u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} of ${u.of} in ${path}`)],
       ...(u.version === undefined ? {} : { version: u.version }),
     }));
   if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];

@@ -12,8 +12,8 @@ interface Unwrapped {
   readonly values: Values;
   /** Of the chart, as the document writes it. */
   readonly version?: string;
-  /** `HelmRelease kube-system/cilium spec.values`, for messages. */
-  readonly at: string;
+  /** `HelmRelease kube-system/cilium`, for messages. */
+  readonly of: string;
   /** Places of the document that refer to other values. */
   readonly elsewhere: readonly string[];
 }
@@ -100,7 +100,7 @@ function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: R
   return [
     {
       values,
-      at: label,
+      of: nameOf(document),
       elsewhere,
       ...(typeof version === "string" || typeof version === "number" ? { version: String(version) } : {}),
     },
