@@ -4,7 +4,7 @@ import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts"
 import type { ServiceProblem } from "#harness/semantics/service-definitions.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { connectFrom } from "#harness/workloads/stand-in.ts";
-import { vantagesOf } from "#harness/workloads/vantage.ts";
+import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import { type Asking, type Judged, judgeService, keptByPolicy } from "./judge-service.ts";
 import { RebuiltEnvironment, type RebuiltPod } from "./rebuilt-environment.ts";
 
@@ -86,7 +86,7 @@ export default defineSuite(
         const client = mesh.cluster(name);
         const asking: Asking = {
           client,
-          vantages: await vantagesOf(client.kube),
+          vantages: await everyVantageOf(client.kube),
           standIns: await rebuilt.podsOf(client),
           syncsSlices: (await client.setting("clustermesh-enable-endpoint-sync")) === "true",
           requestMs: budgets.requestMs,
