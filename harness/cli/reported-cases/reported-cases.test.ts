@@ -13,13 +13,14 @@ import { type Expected, expectationsOf, expectedFormat, knownMissesFormat } from
 import { holds, type Miss, missesOf, type Replayed, statementsOf } from "./replay.ts";
 
 const home = import.meta.dirname;
-const folders = globSync("*/", { cwd: home }).map((f) => f.replace(/\/$/, ""));
+const cases = join(home, "fixtures");
+const folders = globSync("*/", { cwd: cases }).map((f) => f.replace(/\/$/, ""));
 
 const readYaml = (...path: readonly string[]): unknown =>
   parseYaml(readFileSync(join(home, ...path), "utf8"));
 
 const expectedOf = (folder: string): Expected =>
-  checkRecord(readYaml(folder, "expected.yaml"), expectedFormat, {
+  checkRecord(readYaml("fixtures", folder, "expected.yaml"), expectedFormat, {
     what: `expected.yaml of ${folder}`,
     remedy: "see expected-file.ts",
   });
@@ -33,7 +34,7 @@ const known = checkRecord(readYaml("known-misses.yaml"), knownMissesFormat, {
 const fileOf = (word: string): string => word.replace(/^[a-z0-9-]+=/, "");
 
 function argvOf(folder: string, expected: Expected, out: string): string[] {
-  const files = expected.files.map((w) => w.replace(/[^=]+$/, (file) => join(home, folder, file)));
+  const files = expected.files.map((w) => w.replace(/[^=]+$/, (file) => join(cases, folder, file)));
   if (expected.command === "diagnose") return ["diagnose", ...files];
   if (expected.command === "diagnose --what-if") return ["diagnose", ...files, "--what-if", expected.setting];
   return ["repro", ...files, "--plan", "--out", out];
@@ -71,7 +72,7 @@ describe("the cases that operators reported", () => {
     expect(folders.length).toBeGreaterThan(6);
     for (const folder of folders) {
       const used = expectedOf(folder).files.map(fileOf);
-      const files = globSync("**/*.*", { cwd: join(home, folder) }).filter((f) => f !== "expected.yaml");
+      const files = globSync("**/*.*", { cwd: join(cases, folder) }).filter((f) => f !== "expected.yaml");
       const unused = files.filter((f) => !used.some((u) => f === u || f.startsWith(`${u}/`)));
       expect(unused, folder).toEqual([]);
     }
@@ -108,7 +109,7 @@ describe("the comparison itself", () => {
       what: "x",
       remedy: "x",
     });
-  const did = (over: Partial<Replayed>): Replayed => ({ exit: 1, out: "", err: "", written: home, ...over });
+  const did = (over: Partial<Replayed>): Replayed => ({ exit: 1, out: "", err: "", written: cases, ...over });
   const ids = async (misses: Promise<readonly Miss[]>): Promise<string[]> => (await misses).map((m) => m.id);
   const finding = "1. [services] shop/cart\n   no backend in west\n   next: apply it\n";
 
