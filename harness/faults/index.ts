@@ -1,8 +1,8 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { clusterLimitChanged } from "./catalogue/cluster-limit.ts";
 import { configurationFaults } from "./catalogue/configuration.ts";
-import { controlPlanePolicyFaults } from "./catalogue/control-plane-policy.ts";
 import { controlPlaneFaults } from "./catalogue/control-plane.ts";
+import { controlPlanePolicyFaults } from "./catalogue/control-plane-policy.ts";
 import { etcdCertificateFault } from "./catalogue/etcd-certificate.ts";
 import { extraBackend } from "./catalogue/extra-backend.ts";
 import { kvstoreEntryFaults } from "./catalogue/kvstore-entries.ts";

@@ -1,4 +1,3 @@
-import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { deploymentReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
@@ -22,7 +21,7 @@ export const clusterLimitChanged: Fault = {
   needs: "KVStoreMesh",
   does: "sets max-connected-clusters of the second cluster's ConfigMap and clustermesh-apiserver to 511, so it refuses clusters with 255",
   async inject(ctx) {
-    const { kube, name: cluster, ...of } = clusterAt(ctx, 1);
+    const { kube, name: cluster } = clusterAt(ctx, 1);
     const before = (await kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data?.[key] as
       | string
       | undefined;
@@ -30,7 +29,9 @@ export const clusterLimitChanged: Fault = {
     const containers = (current?.spec?.template?.spec?.containers ?? []) as readonly Container[];
     const changed = containers.map((c) => ({
       ...c,
-      ...(c.args === undefined ? {} : { args: c.args.map((a) => (a === `--${key}=255` ? `--${key}=511` : a)) }),
+      ...(c.args === undefined
+        ? {}
+        : { args: c.args.map((a) => (a === `--${key}=255` ? `--${key}=511` : a)) }),
     }));
     if (JSON.stringify(changed) === JSON.stringify(containers))
       throw new MeshproofError("fault-no-effect", `${deployment} of ${cluster} has no argument --${key}=255`);

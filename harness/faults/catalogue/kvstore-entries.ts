@@ -137,7 +137,10 @@ const addressMissing: Fault = {
         }),
       beforeHeal: async () => {
         if ((await entriesUnder(second, addresses)).has(ip))
-          throw new MeshproofError("fault-no-effect", `the kvstore of ${second.name} has ${ip} again by itself`);
+          throw new MeshproofError(
+            "fault-no-effect",
+            `the kvstore of ${second.name} has ${ip} again by itself`,
+          );
       },
     };
   },

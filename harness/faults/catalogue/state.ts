@@ -146,7 +146,11 @@ function ipcacheEntry({
       const second = clusterAt(ctx, 1);
       const endpoint = await someEndpoint(second, ctx.namespace);
       const others = (await second.nodes()).filter((n) => n.address !== endpoint.status.networking.node);
-      const otherNode = found(others[0], `node of ${second.name} without this pod`, "fault-no-effect").address;
+      const otherNode = found(
+        others[0],
+        `node of ${second.name} without this pod`,
+        "fault-no-effect",
+      ).address;
       const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
       for (const agent of await agentsOf(first, ctx.signal)) {
         const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
