@@ -1,4 +1,4 @@
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { parse as parseYaml } from "yaml";
@@ -100,6 +100,27 @@ describe("the cases that operators reported", () => {
     expect(fresh, `the command printed:\n${did.out}${did.err}`).toEqual([]);
     const met = listed.filter((id) => !missed.includes(id));
     expect(met, `these are right now: remove them from ${folder} in known-misses.yaml`).toEqual([]);
+  });
+});
+
+describe("the command line in this process", () => {
+  test("a refusal has its exit code, and its words are on standard error", async () => {
+    const did = await replay(["diagnose", join(cases, "none.zip")], "");
+    expect(did).toMatchObject({ exit: 2, out: "", err: expect.stringContaining("none.zip") });
+  });
+
+  test("what a command sets by itself is its exit code, and does not become that of the tests", async () => {
+    const before = process.exitCode;
+    const file = join(tempFolder("what-if"), "policy.yaml");
+    const spec = { endpointSelector: {}, ingress: [{ fromEndpoints: [{}] }] };
+    const metadata = { name: "one", namespace: "shop" };
+    writeFileSync(
+      file,
+      JSON.stringify({ apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicy", metadata, spec }),
+    );
+    const argv = ["diagnose", `east=${file}`, "--what-if", "policyDefaultLocalCluster=true"];
+    expect(await replay(argv, "")).toMatchObject({ exit: 1, out: expect.stringContaining("shop/one") });
+    expect(process.exitCode).toBe(before);
   });
 });
 
