@@ -76,7 +76,7 @@ describe("a reported fault of services and policies records how it is undone bef
         spec: global().spec,
       },
     });
-    expect(names).toEqual(["echo", "west"]);
+    expect(names).toEqual(["echo"]);
   });
 
   test("port-names-changed: only the names differ", async () => {

@@ -70,6 +70,7 @@ async function replay(argv: readonly string[], written: string): Promise<Replaye
 describe("the cases that operators reported", () => {
   test("every folder is a case, and every file of it is used", () => {
     expect(folders.length).toBeGreaterThan(6);
+    expect(globSync("*", { cwd: cases })).toHaveLength(folders.length);
     for (const folder of folders) {
       const used = expectedOf(folder).files.map(fileOf);
       const files = globSync("**/*.*", { cwd: join(cases, folder) }).filter((f) => f !== "expected.yaml");

@@ -37,7 +37,8 @@ async function changed(
   }
   return {
     subject: `services ${names.join(", ")} in ${ctx.namespace} of ${cluster.name}`,
-    names: [...names, cluster.name],
+    // Without the cluster, which any finding could name.
+    names,
     tookHold: async () => {
       for (const each of seen) await each();
     },
