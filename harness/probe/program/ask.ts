@@ -22,14 +22,18 @@ async function asTheyCome(spec: AskSpec): Promise<AskAnswer[][]> {
   return requested.map(({ answers }) => answers);
 }
 
-/** Open loop: a request without an answer delays no other. The answers are in the order of sending. */
+/**
+ * Open loop: a request without an answer delays no other. The answers are in the order of sending. Each target has a
+ * schedule of its own: the first requests of the others may have taken 200 ms, which would shorten its time.
+ */
 function atInterval({ asks, timeoutMs }: AskSpec, everyMs: number): Promise<AskAnswer[][]> {
   const startMs = performance.now();
   return Promise.all(
     asks.map(async (target) => {
+      const firstMs = performance.now();
       const pending: Promise<AskAnswer>[] = [];
       for (let i = 0; i < target.count; i++) {
-        const waitMs = startMs + i * everyMs - performance.now();
+        const waitMs = firstMs + i * everyMs - performance.now();
         if (waitMs > 0) await delay(waitMs);
         const sentMs = hundredths(performance.now() - startMs);
         pending.push(timed(target, timeoutMs).then((answer) => ({ ...answer, sentMs })));
