@@ -1,9 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
-import { judgeSameSet } from "#harness/judge/sets.ts";
 import { type ExpectedBackends, judgeShares, requestsForShares } from "#harness/judge/shares.ts";
-import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import type { Verdict } from "#harness/model/verdict.ts";
 import { sampleBackends } from "#harness/workloads/sampling.ts";
+import { judgeAnsweredBy } from "./answered-by.ts";
 import type { SuiteFixtures } from "./fixture-types.ts";
 
 interface Asked {
@@ -26,15 +26,14 @@ export async function judgeSharesInTime(
   const pods = expected.flatMap((e) => e.pods);
   const { requestMs, falseAlarm } = budgets;
   const { signal } = within;
-  const draw = (count: number) => sampleBackends(from, { ip, port }, { count, timeoutMs: requestMs, signal });
-  const served = await judgedInTime(
-    async () => {
-      const { good, bad } = await draw(12 * pods.length);
-      return combine([judgeSameSet(what, [...new Set(good)], pods), failedBecause(bad.slice(0, 1))]);
-    },
-    { what: `${what}, to be served by all expected backends`, everyMs: 500, ...within.sync },
-  );
+  const asking = { timeoutMs: requestMs, signal };
+  const served = await judgedInTime(() => judgeAnsweredBy(from, { what, ip, port, pods }, asking), {
+    what: `${what}, to be served by all expected backends`,
+    everyMs: 500,
+    ...within.sync,
+  });
   if (served.outcome !== "pass") return { verdict: served, answers: 0 };
-  const sample = await draw(requestsForShares(expected, falseAlarm));
+  const count = requestsForShares(expected, falseAlarm);
+  const sample = await sampleBackends(from, { ip, port }, { count, ...asking });
   return { verdict: judgeShares(what, sample, expected, falseAlarm), answers: sample.good.length };
 }

@@ -1,7 +1,5 @@
-import { twoApiservers } from "#harness/faults/catalogue/disruption.ts";
-import { injectFault } from "#harness/faults/inject.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
-import { learnsWithoutEither } from "./lost-replica.ts";
+import { learningTests, runTwoReplicas } from "./replica-tests.ts";
 
 export default defineSuite(
   {
@@ -14,32 +12,8 @@ export default defineSuite(
       "Runs two replicas with session affinity, as set by the chart; removes one, kills the processes of the other, and removes the first again, each time once both are ready; creates a workload pod in that cluster and waits until every agent of the other clusters has learned it, while the replica is still missing.",
     failureMeans: "The connection of agents and KVStoreMesh to the remaining replica.",
     requires: ["clustermeshApiserver", "localNodes"],
-    setup: async ({ mesh, namespace, cleanup, within }) => {
-      const { signal } = within;
-      const doubled = await injectFault(twoApiservers(mesh.clusters), { mesh, namespace, signal });
-      cleanup.defer("one clustermesh-apiserver in each cluster", () => doubled.heal());
-    },
+    setup: runTwoReplicas,
   },
-  ({ pairs, test }) => {
-    for (const pair of pairs) {
-      const { from, to } = pair;
-      // One way at a time: the KVStoreMesh that reads the other cluster is in the same pods.
-      test(`${pair.name} > ${from.name} learns a new pod of ${to.name} while either of its two clustermesh-apiservers is lost`, async ({
-        mesh,
-        namespace,
-        images,
-        within,
-        keepFacts,
-        expect,
-      }) => {
-        const { verdict, facts } = await learnsWithoutEither({ mesh, namespace, images, within }, pair, [
-          "removed",
-          "killed",
-          "removed",
-        ]);
-        keepFacts(facts);
-        expect(verdict).toPass();
-      });
-    }
-  },
+  (kit) =>
+    learningTests(kit, "either of its two clustermesh-apiservers is lost", ["removed", "killed", "removed"]),
 );

@@ -130,7 +130,7 @@ export interface Found {
 }
 
 const ways = { removed, killed, restarting };
-type Way = keyof typeof ways;
+export type Way = keyof typeof ways;
 
 /**
  * Whether the first cluster learns a new pod of the second while one replica there is missing, and whether it still was

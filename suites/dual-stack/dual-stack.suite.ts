@@ -1,15 +1,14 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgePaths } from "#harness/judge/paths.ts";
-import { judgeSameSet } from "#harness/judge/sets.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { combine, failedBecause } from "#harness/model/verdict.ts";
+import { failedBecause } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import { judgeAnsweredBy } from "#harness/testkit/answered-by.ts";
 import { askPaths } from "#harness/testkit/ask-paths.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { echoHttpPort, echoService, echoUdpPort } from "#harness/workloads/echo.ts";
-import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { deployTargets, targetsOf } from "#harness/workloads/targets.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
 
@@ -100,21 +99,16 @@ export default defineSuite(
         const expected = await echo.allPods(mesh.clusters);
         const ip = await clusterIp6(from, namespace);
         const verdict = await judgedInTime(
-          async () => {
-            const sample = await sampleBackends(
+          () =>
+            judgeAnsweredBy(
               from,
-              { ip },
-              { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal },
-            );
-            return combine([
-              judgeSameSet(
-                `${from.name} -> service ${service} ([${ip}]), backends that answered`,
-                [...new Set(sample.good)],
-                expected,
-              ),
-              failedBecause(sample.bad.slice(0, 1)),
-            ]);
-          },
+              {
+                what: `${from.name} -> service ${service} ([${ip}]), backends that answered`,
+                ip,
+                pods: expected,
+              },
+              { timeoutMs: budgets.requestMs, signal },
+            ),
           { what: `${service} to answer over IPv6 in ${from.name}`, everyMs: 500, ...within.sync },
         );
         keepFacts({ address: ip, backends: expected.length });

@@ -1,17 +1,16 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgeGone, judgeOnly } from "#harness/judge/absence.ts";
 import { judgeSliceLabels } from "#harness/judge/mcs.ts";
-import { judgeSameSet } from "#harness/judge/sets.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { judgeOpen, watchClosed, watchServed } from "#harness/testkit/absence.ts";
+import { judgeAnsweredBy } from "#harness/testkit/answered-by.ts";
 import { atOnce } from "#harness/testkit/both-ways.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
 import { addressesOf, clustersetName, exportOf, mcsSlices } from "#harness/workloads/mcs.ts";
-import { sampleBackends } from "#harness/workloads/sampling.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import { inEvery, judgeImport, type PointsOf, section } from "./points.ts";
 
@@ -33,12 +32,7 @@ function answered(kit: Kit, { service, port = 80, by }: Request, signal: AbortSi
     const [ip] = imported === undefined ? [] : addressesOf(imported);
     const what = `${c.name} -> ${service}:${port}`;
     if (ip === undefined) return failedBecause([`${what}: no import with an address`]);
-    const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
-    const sample = await sampleBackends(c, { ip, port }, request);
-    return combine([
-      judgeSameSet(what, [...new Set(sample.good)], expected),
-      failedBecause(sample.bad.slice(0, 1)),
-    ]);
+    return judgeAnsweredBy(c, { what, ip, port, pods: expected }, { timeoutMs: budgets.requestMs, signal });
   });
 }
 
@@ -134,16 +128,8 @@ export function trafficPoints({ pair, test }: PointsOf): void {
     const name = clustersetName(namespace, "mcs-plain");
     const verdict = await inEvery({ mesh, within }, `${name} to answer`, async (c) => {
       const expected = await echo.allPods([from]);
-      const request = { count: 12 * expected.length, timeoutMs: budgets.requestMs, signal };
-      const sample = await sampleBackends(c, { ip: name }, request);
-      return combine([
-        judgeSameSet(
-          `${c.name} -> service ${name}, resolved by CoreDNS of ${c.name}`,
-          [...new Set(sample.good)],
-          expected,
-        ),
-        failedBecause(sample.bad.slice(0, 1)),
-      ]);
+      const what = `${c.name} -> service ${name}, resolved by CoreDNS of ${c.name}`;
+      return judgeAnsweredBy(c, { what, ip: name, pods: expected }, { timeoutMs: budgets.requestMs, signal });
     });
     expect(verdict).toPass();
   });
