@@ -12,9 +12,12 @@ export const ciliumNamespace = ({ workloads, pods }: ClusterSnapshot): string =>
   known(pods).find((p) => p.labels["k8s-app"] === "cilium")?.namespace ??
   "kube-system";
 
-/** A command line to paste. Objects are named `kind/name`: a name from an archive could begin like an option. */
+/**
+ * A command line to paste; without a namespace for an object of the whole cluster. Objects are named `kind/name`: a
+ * name from an archive could begin like an option.
+ */
 export const kubectl = (namespace: string, ...args: readonly string[]): string =>
-  shellQuote(["kubectl", "-n", namespace, ...args]);
+  shellQuote(["kubectl", ...(namespace === "" ? [] : ["-n", namespace]), ...args]);
 
 /** The name in the cluster's own configuration. */
 export const nameOf = (c: ClusterSnapshot): string =>

@@ -11,9 +11,7 @@ export function policies(mesh: MeshSnapshot): Finding[] {
       const clusterwide = policy.namespace === "";
       const name = clusterwide ? policy.name : `${policy.namespace}/${policy.name}`;
       const object = `${policy.kind.toLowerCase()}/${policy.name}`;
-      const show = clusterwide
-        ? `kubectl get ${object} -o yaml`
-        : kubectl(policy.namespace, "get", object, "-o", "yaml");
+      const show = kubectl(policy.namespace, "get", object, "-o", "yaml");
       for (const direction of ["ingress", "egress"] as const) {
         const spec = policy.specs.find((s) => JSON.stringify(s[`${direction}Deny`] ?? "").includes('"all"'));
         if (spec === undefined) continue;

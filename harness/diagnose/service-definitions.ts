@@ -216,7 +216,13 @@ function namespaceMark(side: ServiceSide): Finding[] {
       "service-namespace-not-global",
       side,
       `service ${keyOf(service)} of ${cluster.name} is global, and its namespace ${service.namespace} is not: its backends are not exported`,
-      `kubectl annotate namespace/${service.namespace} clustermesh.cilium.io/global=true --overwrite`,
+      kubectl(
+        "",
+        "annotate",
+        `namespace/${service.namespace}`,
+        "clustermesh.cilium.io/global=true",
+        "--overwrite",
+      ),
     ),
   ];
 }

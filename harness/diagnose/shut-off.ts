@@ -28,9 +28,7 @@ const kindName = (policy: PolicyObject): string =>
   `${policy.kind} ${policy.namespace === "" ? "" : `${policy.namespace}/`}${policy.name}`;
 
 const show = (policy: PolicyObject): string =>
-  policy.namespace === ""
-    ? `kubectl get ${policy.kind.toLowerCase()}/${policy.name} -o yaml`
-    : kubectl(policy.namespace, "get", `${policy.kind.toLowerCase()}/${policy.name}`, "-o", "yaml");
+  kubectl(policy.namespace, "get", `${policy.kind.toLowerCase()}/${policy.name}`, "-o", "yaml");
 
 /** The policies that select a subject, if none of them lets other clusters' nodes through. */
 function closing(

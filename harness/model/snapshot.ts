@@ -75,7 +75,6 @@ export const ipcacheEntrySchema = z.object({
 export type IpcacheEntry = Infer<typeof ipcacheEntrySchema>;
 
 const serviceBackendSchema = z.object({ ip: z.string(), port: z.number(), state: z.string() });
-export type ServiceBackend = Infer<typeof serviceBackendSchema>;
 
 export const serviceEntrySchema = z.object({
   frontend: z.string(),

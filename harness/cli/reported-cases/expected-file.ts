@@ -81,11 +81,6 @@ export type Expected = Infer<typeof expectedSchema>;
 
 export const expectedFormat: RecordFormat<Expected> = { schema: expectedSchema };
 
-/** Expectations that the present code does not meet, by case. */
-export const knownMissesFormat: RecordFormat<Readonly<Record<string, readonly string[]>>> = {
-  schema: z.record(z.string(), z.array(z.string()).min(1)),
-};
-
 /** The ids of all expectations of a case. */
 export function expectationsOf(expected: Pick<Expected, "refuses" | "first" | "names" | "not">): string[] {
   const lab = (expected as { readonly lab?: z.infer<typeof labSchema> }).lab;

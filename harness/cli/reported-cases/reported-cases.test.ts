@@ -9,7 +9,7 @@ import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { stderr, stdout } from "#harness/platform/output.ts";
 import { programOf } from "../main.ts";
 import { Session } from "../session.ts";
-import { type Expected, expectationsOf, expectedFormat, knownMissesFormat } from "./expected-file.ts";
+import { type Expected, expectedFormat } from "./expected-file.ts";
 import { holds, type Miss, missesOf, type Replayed, statementsOf } from "./replay.ts";
 
 const home = import.meta.dirname;
@@ -24,11 +24,6 @@ const expectedOf = (folder: string): Expected =>
     what: `expected.yaml of ${folder}`,
     remedy: "see expected-file.ts",
   });
-
-const known = checkRecord(readYaml("known-misses.yaml"), knownMissesFormat, {
-  what: "known-misses.yaml",
-  remedy: "write a list of expectations for each case",
-});
 
 /** `alpha=FILE` names a file too. */
 const fileOf = (word: string): string => word.replace(/^[a-z0-9-]+=/, "");
@@ -79,28 +74,13 @@ describe("the cases that operators reported", () => {
     }
   });
 
-  test("known misses are expectations of cases", () => {
-    for (const [folder, ids] of Object.entries(known)) {
-      expect(folders).toContain(folder);
-      const all = expectationsOf(expectedOf(folder));
-      expect(
-        ids.filter((id, i) => !all.includes(id) || ids.indexOf(id) !== i),
-        folder,
-      ).toEqual([]);
-    }
-  });
-
-  test.each(folders)("%s is answered as expected, but for known misses", async (folder) => {
+  test.each(folders)("%s is answered as expected", async (folder) => {
     const out = join(tempFolder("reported-case"), "lab");
     const expected = expectedOf(folder);
     const did = await replay(argvOf(folder, expected, out), out);
     const misses = await missesOf(expected, did);
-    const missed = misses.map((m) => m.id);
-    const listed = known[folder] ?? [];
-    const fresh = misses.filter((m) => !listed.includes(m.id)).map((m) => `${m.id}: ${m.why}`);
-    expect(fresh, `the command printed:\n${did.out}${did.err}`).toEqual([]);
-    const met = listed.filter((id) => !missed.includes(id));
-    expect(met, `these are right now: remove them from ${folder} in known-misses.yaml`).toEqual([]);
+    const missed = misses.map((m) => `${m.id}: ${m.why}`);
+    expect(missed, `the command printed:\n${did.out}${did.err}`).toEqual([]);
   });
 });
 

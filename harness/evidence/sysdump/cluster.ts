@@ -5,6 +5,7 @@ import { visible } from "#harness/lib/visible.ts";
 import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
 import { notCollected, notSupplied } from "../evidence.ts";
 import { type AgentOutput, agentEvidence, commandOutput, first } from "./agents.ts";
+import type { Dump } from "./dumps.ts";
 import { shown } from "./intake.ts";
 import {
   baseName,
@@ -17,7 +18,6 @@ import {
 } from "./layout.ts";
 import { objectsOf, slicesOf, yamlOf } from "./objects.ts";
 import { type Peers, peersOf } from "./peers.ts";
-import type { Dump } from "./sysdump.ts";
 import { kvstoreMeshText } from "./tables.ts";
 
 const again = "collect the sysdump again; cilium-sysdump.log in the archive says what failed";

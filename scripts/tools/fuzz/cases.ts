@@ -128,7 +128,7 @@ const changes: Readonly<Record<string, Apply>> = {
       ...e,
       name: e.name.replace(/^d\//, () => `${c.text.replaceAll(/[/\\\0]/g, "")}/`),
     })),
-  stranger: add((e, c) => ({ ...e, name: `d/${c.text.replaceAll(/[/\\\0]/g, "").slice(0, 60)}.txt` })),
+  foreign: add((e, c) => ({ ...e, name: `d/${c.text.replaceAll(/[/\\\0]/g, "").slice(0, 60)}.txt` })),
 };
 
 const refusedKinds: ReadonlySet<string> = new Set(["outside", "link", "device", "twice", "deep", "long"]);
