@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { substitutedSchema } from "./artifacts.ts";
+import { certificateFindingSchema } from "./certificate-finding.ts";
+import { sourceTrees } from "./measurement.ts";
 import { outcomes } from "./verdict.ts";
 
 export const certifications = ["certified", "certified with findings", "not certified", "unknown"] as const;
@@ -14,9 +16,11 @@ const disruption = z.object({
   sent: z.number().int(),
   lost: z.number().int(),
   lostMs: ms.describe(
-    "Lost requests times their interval: the total time without service, including losses between answered requests.",
+    "The time in this phase that lies between two good answers with a loss between them: the total time without service.",
   ),
-  longestGapMs: ms.describe("The longest time without a correct answer."),
+  longestGapMs: ms.describe(
+    "The longest time between two good answers with a loss between them, also where it began before the phase; 0 if nothing was lost.",
+  ),
   resets: z.number().int().describe("How often a kept connection ended."),
   outages: z
     .array(
@@ -46,10 +50,17 @@ const leak = z.object({
 /** Packets of denied traffic that were captured at a place that policy should keep them from. */
 export type Leak = Infer<typeof leak>;
 
+const changeSchema = z.object({ cluster: z.string(), to: z.enum(["old", "new"]) });
+
 export const phaseSchema = z.object({
   name: z.string(),
+  change: changeSchema.nullable().describe("The move of the phase; null in a phase without a change."),
   versions: z.record(z.string(), z.string()).describe("The version of each cluster at the end of the phase."),
-  durationMs: ms,
+  startMs: ms.describe("Time since the cycle began."),
+  durationMs: ms.describe("From the end of what was before it: between phases there is no time."),
+  measuredMs: ms.describe(
+    "The part of it in which every path was measured at its full rate: the least of all paths.",
+  ),
   disruptions: z.array(disruption),
   deniedSent: z
     .number()
@@ -64,6 +75,8 @@ export const phaseSchema = z.object({
       run: z.string(),
       tests: z.partialRecord(z.enum(outcomes), z.number().int()),
       failures: z.array(z.string()),
+      accepted: z.array(z.string()).describe("Failures that `--accept` names."),
+      errors: z.array(z.string()).describe("Errors of the harness in set-up or clean-up."),
       unsupported: z.array(z.string()),
       skipped: z.array(z.string()),
     }),
@@ -75,6 +88,9 @@ export const phaseSchema = z.object({
     .array(z.string())
     .exactOptional()
     .describe("What was not observed although the figures are valid, such as a capture that ended early."),
+  harness: z
+    .array(z.string())
+    .describe("Errors of the harness, which say nothing about the upgrade and make the result unknown."),
   error: z.string().nullable().describe("Why the upgrade did not complete, with the last observed state."),
 });
 export type PhaseRecord = Infer<typeof phaseSchema>;
@@ -82,8 +98,11 @@ export type PhaseRecord = Infer<typeof phaseSchema>;
 /** A phase without measurements. */
 export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"]): PhaseRecord => ({
   name,
+  change: null,
   versions,
+  startMs: 0,
   durationMs: 0,
+  measuredMs: 0,
   disruptions: [],
   deniedSent: 0,
   leaks: [],
@@ -91,19 +110,76 @@ export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"])
   changed: [],
   suites: [],
   rig: [],
+  harness: [],
   error: null,
 });
 
+/** A phase's window of its own for suites, in which traffic is slower, so that its losses are not judged. */
+export const suiteWindowSchema = phaseSchema.extend({
+  intervalFactor: z.number().describe("Factor by which the interval of the traffic grew meanwhile."),
+});
+export type SuiteWindow = Infer<typeof suiteWindowSchema>;
+
+export const interruptionSchema = z.object({
+  phase: z.string().describe("The phase that was interrupted, and measured again."),
+  startMs: ms.describe("Since the cycle began."),
+  durationMs: ms.describe("Nothing was measured in this time."),
+});
+export type Interruption = Infer<typeof interruptionSchema>;
+
+const ofCycle = {
+  cycle: z.number().int().describe("Number of the cycle, as in `cycles`."),
+};
+
+const boundSchema = z.object({
+  moves: z.string().describe("Which moves: all to this version, or those of one phase."),
+  n: z.number().int().describe("Their number."),
+  labs: z.number().int().describe("The number of labs that they come from."),
+  lost: z.number().int().describe("Moves in which a request was lost or a kept TCP connection ended."),
+  upperShare: z
+    .number()
+    .describe("At most this share of moves loses something: the exact binomial bound, at 95 %."),
+  text: z.string(),
+});
+export type Bound = Infer<typeof boundSchema>;
+
+const cycleSchema = z.object({
+  ...ofCycle,
+  runId: z.string(),
+  of: z.number().int().describe("Its number in that run."),
+  date: z.string(),
+  lab: z.string().describe("Different for every lab that was created."),
+  order: z.array(z.string()),
+  method: z.number().int(),
+  settingHash: z.string().describe("Everything of lab, machine and move that can change a result."),
+  sourceHash: z.string().describe("The sources that can affect a result."),
+  sourceTree: z.enum(sourceTrees).describe("Whether they were as committed."),
+  calibrationMs: ms.exactOptional().describe("Duration of a fixed task on this machine."),
+  durationMs: ms.describe("All phases and interruptions; without the windows of suites."),
+  measuredMs: ms,
+  verdict: z.enum(certifications),
+  interruptions: z.array(interruptionSchema),
+});
+export type CertifiedCycle = Infer<typeof cycleSchema>;
+
 /** The certificate of one upgrade, as in `certificate.yaml`. */
 export const certificateSchema = z.object({
-  apiVersion: z.literal("meshproof/v1"),
+  apiVersion: z.literal("meshproof/v2"),
   kind: z.literal("UpgradeCertificate"),
   from: z.string(),
   to: z.string(),
-  order: z.array(z.string()),
+  direction: z
+    .enum(["forth", "back"])
+    .describe("`back`: of the moves back in the cycles of the opposite upgrade."),
+  order: z
+    .array(z.string())
+    .describe("The order in which clusters were upgraded first; then in the opposite one, if at all."),
   verdict: z.enum(certifications),
   reasons: z.array(z.string()).describe("Why the upgrade is not certified, or why the result is unknown."),
-  findings: z.array(z.string()).describe("What an operator should know before the upgrade."),
+  findings: z
+    .array(certificateFindingSchema)
+    .describe("What an operator should know before the upgrade, each with its grade."),
+  bounds: z.array(boundSchema),
   date: z.string(),
   runId: z.string(),
   command: z.string().describe("The command that repeats the certification."),
@@ -122,10 +198,7 @@ export const certificateSchema = z.object({
     }),
   ),
   images: z.array(z.object({ version: z.string(), reference: z.string(), id: z.string() })),
-  substitutions: z
-    .array(substitutedSchema)
-    .exactOptional()
-    .describe("Refused modules and what was built instead. Absent in certificates of before 2026-11-27."),
+  substitutions: z.array(substitutedSchema).describe("Refused modules and what was built instead."),
   budgets: z.object({ upgradeGapMs: ms, upgradeLostMs: ms }),
   features: z.object({
     phase: z.string().describe("The phase whose suites reported it."),
@@ -133,11 +206,17 @@ export const certificateSchema = z.object({
     unsupported: z.array(z.string()),
     skipped: z.array(z.string()),
   }),
-  phases: z.array(phaseSchema),
+  cycles: z.array(cycleSchema),
+  leftOut: z
+    .array(z.object({ runId: z.string(), of: z.number().int(), why: z.array(z.string()) }))
+    .describe("Cycles of the same runs that are not in this certificate; all of them were unknown."),
+  phases: z.array(phaseSchema.extend(ofCycle)),
+  suiteWindows: z.array(suiteWindowSchema.extend(ofCycle)),
 });
 export type Certificate = Infer<typeof certificateSchema>;
 
+/** Certificates of version 1 were withdrawn: their phases were measured in part only. */
 export const certificateFormat: RecordFormat<Certificate> = {
   schema: certificateSchema,
-  version: { key: "apiVersion", current: 1 },
+  version: { key: "apiVersion", current: 2 },
 };

@@ -1,6 +1,8 @@
 import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
-import { phaseSchema } from "./certificate.ts";
+import { interruptionSchema, phaseSchema, suiteWindowSchema } from "./certificate.ts";
+import { certificateFindingSchema } from "./certificate-finding.ts";
+import { sourceTrees } from "./measurement.ts";
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, "a version such as 1.19.4, in quotes");
 export const upgradePairSchema = z.strictObject({ from: version, to: version });
@@ -8,43 +10,70 @@ export type UpgradePair = Infer<typeof upgradePairSchema>;
 
 const valuesSchema = z.record(z.string(), z.unknown());
 
-const journalFields = {
+/** The requested settings; a resumed certification keeps them. */
+export const certificationSettingsSchema = z.object({
+  order: z.array(z.string()),
+  /** Whether the clusters are also upgraded in the opposite order, in the same cycle. */
+  bothOrders: z.boolean(),
+  skipRollback: z.boolean(),
+  /** The suites that run on the first and on the last version. */
+  suites: z.array(z.string()),
+  /** Whether the suites run in every phase without an upgrade. */
+  full: z.boolean(),
+  /** Additional Helm values of the new version. */
+  newValues: valuesSchema,
+  preflight: z.boolean(),
+  /** Deadline for upgrading one cluster. */
+  deadlineMs: z.number(),
+  /** Failures of tests that do not count. */
+  accept: z.array(z.string()),
+});
+export type CertificationSettings = Infer<typeof certificationSettingsSchema>;
+
+/** What only cycles of equal value of are rendered as one certificate. */
+export const cycleIdentitySchema = z.object({
+  lab: z.string(),
+  settingHash: z.string(),
+  sourceHash: z.string(),
+  sourceTree: z.enum(sourceTrees),
+});
+export type CycleIdentity = Infer<typeof cycleIdentitySchema>;
+
+const journalSchema = z.object({
+  version: z.literal(2),
   pair: upgradePairSchema,
-  /** The requested settings; a resumed certification keeps them. */
-  settings: z.object({
-    order: z.array(z.string()),
-    skipRollback: z.boolean(),
-    /** The suites that run on the first and on the last version. */
-    suites: z.array(z.string()),
-    /** Whether the suites run in every phase without an upgrade. */
-    full: z.boolean(),
-    /** Additional Helm values of the new version. */
-    newValues: valuesSchema,
-    preflight: z.boolean(),
-    /** Deadline for upgrading one cluster. */
-    deadlineMs: z.number(),
-  }),
+  settings: certificationSettingsSchema,
   runId: z.string(),
   /** The command that repeats the certification. */
   command: z.string(),
+  /** Its number, from 1 on, and how many there will be. */
+  cycle: z.number().int(),
+  cycles: z.number().int(),
+  identity: cycleIdentitySchema.nullable(),
+  /** When its traffic began; null before. */
+  startedAtUnixMs: z.number().nullable(),
   /** Helm values of each cluster's release before the upgrade, for the roll-back. They contain private keys. */
   given: z.record(z.string(), valuesSchema),
-  findings: z.array(z.string()),
+  /** Of the upgrade, and of the opposite move. */
+  findings: z.object({
+    forth: z.array(certificateFindingSchema),
+    back: z.array(certificateFindingSchema),
+  }),
   done: z.array(phaseSchema),
+  suiteWindows: z.array(suiteWindowSchema),
+  interruptions: z.array(interruptionSchema),
   /** The phase that has started and is not finished. */
   current: z.string(),
+  /** Until when the cycle was recorded: the end of the last phase or window of suites. */
+  recordedUntilUnixMs: z.number().nullable(),
   /** The time up to which captures were judged; null before the first capture. */
   watchedUntilUnixMs: z.number().nullable(),
-};
-const journalSchema = z.object({ version: z.literal(1), ...journalFields });
-/** The progress of a certification; written at the start and at the end of every phase. */
+});
+/** The progress of a cycle; written at the start and at the end of every phase. */
 export type CertificationJournal = Infer<typeof journalSchema>;
 
+/** Journals of version 1 are of phases that were measured in part only, so they are not resumed. */
 export const certificationJournalFormat: RecordFormat<CertificationJournal> = {
   schema: journalSchema,
-  version: { key: "version", current: 1 },
-  older: {
-    // Journals without a version. Some also have `madeLab`, which is now in the lab's state.
-    0: z.object(journalFields).transform((journal) => ({ version: 1 as const, ...journal })),
-  },
+  version: { key: "version", current: 2 },
 };

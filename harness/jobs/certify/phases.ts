@@ -1,12 +1,13 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import type { CertificationSettings } from "#harness/model/certification-journal.ts";
 
-/** One phase of a certification: either a cluster changes its version, or the suites run. */
+/** One phase of a cycle: a cluster changes its version, or nothing changes. */
 export interface Phase {
   readonly name: string;
   readonly change?: { readonly cluster: string; readonly to: "old" | "new" };
-  /** None during a change: the suites judge the state after it. */
+  /** The suites that run in a window of their own after the phase; never during a change. */
   readonly suites: "all" | "between" | "none";
 }
 
@@ -16,32 +17,56 @@ const move = (name: string, cluster: string, to: "old" | "new"): Phase => ({
   suites: "none",
 });
 
-/** The phases of an upgrade of these clusters, in the given order. */
-export function phasesOf(order: readonly string[], skipRollback: boolean): readonly Phase[] {
-  const first = found(order[0], "cluster to upgrade");
-  const forth = order.flatMap((cluster, i): Phase[] => {
-    const moved = order.slice(0, i + 1);
-    const last = moved.length === order.length;
-    return [
-      move(`upgrade ${cluster}`, cluster, "new"),
-      last
-        ? { name: "new version", suites: skipRollback ? "all" : "between" }
-        : { name: `mixed versions, ${moved.join(" and ")} new`, suites: "between" },
-    ];
-  });
-  const back: Phase[] = [
-    move(`roll back ${first}`, first, "old"),
-    { name: "mixed versions again", suites: "between" },
-    move(`upgrade ${first} again`, first, "new"),
-    { name: "new version again", suites: "all" },
+const rest = (name: string, suites: Phase["suites"]): Phase => ({ name, suites });
+
+/** `first`, `last`, or `2 of 3`. */
+function place(i: number, n: number): string {
+  if (i === 0) return "first";
+  return i === n - 1 ? "last" : `${i + 1} of ${n}`;
+}
+
+/** Upgrades in one order, and moves back in the opposite one: the cluster that moved last moves back first. */
+function roundOf(order: readonly string[], skipRollback: boolean, other: boolean): Phase[] {
+  // The same cluster may have the same place in both orders.
+  const label = (text: string): string => (other ? `${text}, other order` : text);
+  const between: Phase["suites"] = other ? "none" : "between";
+  const last = order.length - 1;
+  const forth = order.flatMap((cluster, i) => [
+    move(label(`upgrade ${cluster} ${place(i, order.length)}`), cluster, "new"),
+    i === last
+      ? rest(label("new version"), other ? "none" : "all")
+      : rest(label(`mixed versions, ${order.slice(0, i + 1).join(" and ")} new`), between),
+  ]);
+  if (skipRollback) return forth;
+  const back = order.toReversed().flatMap((cluster, i) => [
+    move(label(`roll back ${cluster} ${place(i, order.length)}`), cluster, "old"),
+    i === last
+      ? rest(label("old version again"), between)
+      : rest(label(`mixed versions again, ${order.slice(0, last - i).join(" and ")} new`), between),
+  ]);
+  return [...forth, ...back];
+}
+
+export type CycleShape = Pick<CertificationSettings, "order" | "bothOrders" | "skipRollback">;
+
+/**
+ * The phases of a cycle: a baseline, every cluster up and back, and the same in the opposite order. Only the first cycle
+ * runs suites, and only in the first order: a cycle takes an hour at most.
+ */
+export function phasesOf({ order, bothOrders, skipRollback }: CycleShape, withSuites: boolean): readonly Phase[] {
+  found(order[0], "cluster to upgrade");
+  const phases = [
+    rest("baseline", "all"),
+    ...roundOf(order, skipRollback, false),
+    ...(bothOrders && !skipRollback ? roundOf(order.toReversed(), false, true) : []),
   ];
-  return [{ name: "baseline", suites: "all" }, ...forth, ...(skipRollback ? [] : back)];
+  return withSuites ? phases : phases.map((p) => ({ ...p, suites: "none" }));
 }
 
 /** Phases after a failed change: a roll-back of the cluster, and suites that check whether the mesh recovered. */
 export const retreatOf = (cluster: string, to: "old" | "new"): readonly Phase[] => [
   move(`roll back ${cluster} after the failure`, cluster, to),
-  { name: "after the roll-back", suites: "between" },
+  rest("after the roll-back", "between"),
 ];
 
 /** The clusters in upgrade order: as given, or as in the lab file. */

@@ -1,0 +1,47 @@
+import { z } from "zod";
+import type { Infer, RecordFormat } from "#harness/lib/records.ts";
+import {
+  certificateSchema,
+  interruptionSchema,
+  phaseSchema,
+  suiteWindowSchema,
+} from "./certificate.ts";
+import { certificateFindingSchema } from "./certificate-finding.ts";
+import { sourceTrees } from "./measurement.ts";
+
+const { order, profile, kernel, machine, clusters, images, substitutions, budgets, command, harness } =
+  certificateSchema.shape;
+
+export const cycleRecordSchema = z.object({
+  schema: z.literal(1),
+  method: z.number().int(),
+  from: z.string(),
+  to: z.string(),
+  runId: z.string(),
+  /** Its number in the run, from 1 on. */
+  cycle: z.number().int(),
+  /** How many cycles the run was to have. */
+  cycles: z.number().int(),
+  date: z.string(),
+  lab: z.string(),
+  settingHash: z.string(),
+  sourceHash: z.string(),
+  sourceTree: z.enum(sourceTrees),
+  calibrationMs: z.number().exactOptional(),
+  /** Of the upgrade, and of the opposite move. */
+  findings: z.object({
+    forth: z.array(certificateFindingSchema),
+    back: z.array(certificateFindingSchema),
+  }),
+  ...{ order, command, harness, profile, kernel, machine, clusters, images, substitutions, budgets },
+  phases: z.array(phaseSchema),
+  suiteWindows: z.array(suiteWindowSchema),
+  interruptions: z.array(interruptionSchema),
+});
+/** One cycle of upgrades and moves back in one lab: `cycle.json`. */
+export type CycleRecord = Infer<typeof cycleRecordSchema>;
+
+export const cycleRecordFormat: RecordFormat<CycleRecord> = {
+  schema: cycleRecordSchema,
+  version: { key: "schema", current: 1 },
+};
