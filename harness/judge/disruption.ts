@@ -27,11 +27,7 @@ const kindOf = {
 const causeMs = 20_000;
 const mostOutages = 5;
 
-/**
- * Losses of a stream in an interval of Unix milliseconds; events are relative to its beginning. A request belongs to the
- * interval in which it was sent. What was before matters too: the connection that answered last, and the last good
- * answer, from which a gap with a loss counts.
- */
+/** Losses of a stream in an interval of Unix milliseconds; events are relative to its beginning. */
 export function disruptionOf(
   stream: StandingStream,
   sinceUnixMs: number,
@@ -40,43 +36,39 @@ export function disruptionOf(
 ): Disruption {
   const since = sinceUnixMs - stream.startedAtUnixMs;
   const until = untilUnixMs - stream.startedAtUnixMs;
+  const inside = [...stream.samples].filter((s) => s.sentMs >= since && s.sentMs < until);
+  let lost = 0;
+  let resets = 0;
+  let longestGapMs = 0;
+  let lastGoodMs = since;
+  let lostSinceGood = 0;
   const outages: { afterMs: number; gapMs: number; lost: number }[] = [];
-  let [sent, lost, resets, lostMs, longestGapMs] = [0, 0, 0, 0, 0];
-  let lastGoodMs: number | undefined;
-  /** Losses since the last good answer: in the interval, and before it. */
-  let open = { inside: 0, before: 0 };
   // The connection that answered last, and whether its end was counted already.
   let connection: string | undefined;
   let endReported = false;
   const close = (atMs: number): void => {
-    const fromMs = lastGoodMs ?? since;
-    if (open.inside + open.before > 0 && atMs > since) {
-      lostMs += atMs - Math.max(since, fromMs);
-      longestGapMs = Math.max(longestGapMs, atMs - fromMs);
-      outages.push({ afterMs: fromMs - since, gapMs: atMs - fromMs, lost: open.inside });
-    }
-    open = { inside: 0, before: 0 };
+    const gapMs = atMs - lastGoodMs;
+    longestGapMs = Math.max(longestGapMs, gapMs);
+    if (lostSinceGood > 0) outages.push({ afterMs: lastGoodMs - since, gapMs, lost: lostSinceGood });
+    lostSinceGood = 0;
   };
-  for (const s of stream.samples) {
-    if (s.sentMs >= until) continue;
-    const inside = s.sentMs >= since;
-    if (inside) sent += 1;
+  for (const s of inside) {
     if (s.outcome === "ok") {
       close(s.sentMs);
       lastGoodMs = s.sentMs;
       // If a connection ended with nothing in flight, only the next answer shows it.
       const now = answeredOn(s);
-      const ended = isKept(stream.connection) && connection !== undefined && now !== connection;
-      if (inside && ended && !endReported) resets += 1;
+      if (isKept(stream.connection) && connection !== undefined && now !== connection && !endReported)
+        resets += 1;
       connection = now;
       endReported = false;
       continue;
     }
-    if (inside) lost += 1;
-    open[inside ? "inside" : "before"] += 1;
+    lost += 1;
+    lostSinceGood += 1;
     // All requests in flight on a kept connection that ended count as one end.
     if (tellsEnd(stream.connection, s.outcome) && !endReported) {
-      if (inside) resets += 1;
+      resets += 1;
       endReported = true;
     }
   }
@@ -84,9 +76,9 @@ export function disruptionOf(
   return {
     path: stream.path,
     kind: kindOf[stream.connection],
-    sent,
+    sent: inside.length,
     lost,
-    lostMs: Math.round(lostMs),
+    lostMs: lost * stream.everyMs,
     longestGapMs: Math.round(longestGapMs),
     resets,
     outages: outages

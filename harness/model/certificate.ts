@@ -16,11 +16,9 @@ const disruption = z.object({
   sent: z.number().int(),
   lost: z.number().int(),
   lostMs: ms.describe(
-    "The time in this phase that lies between two good answers with a loss between them: the total time without service.",
+    "Lost requests times their interval: the total time without service, including losses between answered requests.",
   ),
-  longestGapMs: ms.describe(
-    "The longest time between two good answers with a loss between them, also where it began before the phase; 0 if nothing was lost.",
-  ),
+  longestGapMs: ms.describe("The longest time without a correct answer."),
   resets: z.number().int().describe("How often a kept connection ended."),
   outages: z
     .array(
