@@ -21,7 +21,8 @@ export async function persistentState(
   const backends: Record<string, string> = {};
   for (const agent of agents) {
     const maps = await agent.lbMaps();
-    for (const { metadata, spec } of services)
+    // A headless service has no address that a map could hold.
+    for (const { metadata, spec } of services.filter((s) => s.spec.clusterIP !== "None"))
       for (const { port, protocol } of spec.ports as { port: number; protocol: string }[])
         backends[`${metadata.name}:${port}/${protocol} on ${agent.node}`] = (
           maps.get(`${spec.clusterIP}:${port}/${protocol}`) ?? []

@@ -33,7 +33,7 @@ describe("disruption", () => {
     ]);
     expect(d).toMatchObject({ sent: 20, lost: 2, lostMs: 200, longestGapMs: 300, resets: 0 });
     expect(d.outages).toEqual([
-      { afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b terminating" },
+      { afterMs: 900, gapMs: 300, lost: 2, cause: "agent of east on b terminating", firstLostMs: 1000 },
     ]);
   });
 

@@ -1,4 +1,4 @@
-import type { Disruption, MeshEvent } from "#harness/model/certificate.ts";
+import type { Disruption, MeshEvent, TrafficGroup } from "#harness/model/certificate.ts";
 import { type Connection, isKept, type Sample, type SampleOutcome } from "#harness/model/history.ts";
 import { answeredOn } from "./connections.ts";
 
@@ -9,7 +9,27 @@ export interface StandingStream {
   readonly startedAtUnixMs: number;
   /** Spacing of its requests. */
   readonly everyMs: number;
+  /** Those before the interval show the last good answer and its connection; they count for nothing else. */
   readonly samples: Iterable<Sample>;
+  readonly group?: TrafficGroup;
+  /** The node of the client; `outside` without one. */
+  readonly client?: string;
+  /** The clusters of its client and of its servers; events of others are not its causes. */
+  readonly clusters?: readonly string[];
+  /** The node of what answered. */
+  readonly nodeOf?: (servedBy: string) => string | undefined;
+  /** The cluster whose policyDefaultLocalCluster decides whether the path is allowed. */
+  readonly decidedBy?: string;
+  /** Losses at the same time tell whether the mesh was to blame. */
+  readonly controls?: readonly ControlLosses[];
+}
+
+/** When a path with no mesh in it lost something. */
+export interface ControlLosses {
+  readonly path: string;
+  /** Only paths of this cluster are affected by it; every path without one. */
+  readonly cluster?: string;
+  readonly gaps: readonly { readonly sinceUnixMs: number; readonly untilUnixMs: number }[];
 }
 
 const kindOf = {
@@ -24,8 +44,26 @@ const kindOf = {
  * An event up to this long before an outage may be its cause: an agent's pod may be gone that long before its
  * successor serves.
  */
-const causeMs = 20_000;
+export const causeMs = 20_000;
+/** The API server reports a pod's end up to this long after it. */
+const reportMs = 500;
 const mostOutages = 5;
+
+/** Requests that were lost between two good answers; milliseconds since the start of the interval. */
+interface Outage {
+  readonly afterMs: number;
+  readonly firstLostMs: number;
+  readonly gapMs: number;
+  readonly lost: number;
+  readonly servedBy: string | undefined;
+}
+
+interface Losses {
+  readonly sent: number;
+  readonly lost: number;
+  readonly resets: number;
+  readonly outages: readonly Outage[];
+}
 
 /** Losses of a stream in an interval of Unix milliseconds; events are relative to its beginning. */
 export function disruptionOf(
@@ -34,63 +72,131 @@ export function disruptionOf(
   untilUnixMs: number,
   events: readonly MeshEvent[],
 ): Disruption {
+  const { sent, lost, resets, outages } = lossesOf(stream, sinceUnixMs, untilUnixMs);
+  const { group, client, controls = [] } = stream;
+  return {
+    path: stream.path,
+    ...(group === undefined ? {} : { group }),
+    kind: kindOf[stream.connection],
+    sent,
+    lost,
+    lostMs: lost * stream.everyMs,
+    longestGapMs: Math.round(Math.max(0, ...outages.map((o) => o.gapMs))),
+    resets,
+    outages: outages
+      .toSorted((a, b) => b.gapMs - a.gapMs)
+      .slice(0, mostOutages)
+      .map((o) => {
+        const cause = causeOf(stream, o, events);
+        const backend = backendOf(stream, o);
+        const lossy = controls.filter((c) => concerns(c, stream) && overlaps(c, o, sinceUnixMs));
+        return {
+          afterMs: Math.round(o.afterMs),
+          gapMs: Math.round(o.gapMs),
+          lost: o.lost,
+          cause: cause?.what ?? "",
+          firstLostMs: Math.round(o.firstLostMs),
+          ...(client === undefined ? {} : { client }),
+          ...(backend === undefined ? {} : { backend }),
+          ...(lossy.length === 0 ? {} : { controls: lossy.map((c) => c.path) }),
+          ...(cause?.kind === "disturbance" ? { disturbance: true } : {}),
+        };
+      }),
+  };
+}
+
+/** The outages of a path with no mesh in it, in Unix milliseconds. */
+export function controlLosses(
+  stream: StandingStream & { readonly cluster?: string },
+  sinceUnixMs: number,
+  untilUnixMs: number,
+): ControlLosses & { readonly sent: number; readonly lost: number } {
+  const { sent, lost, outages } = lossesOf(stream, sinceUnixMs, untilUnixMs);
+  return {
+    path: stream.path,
+    ...(stream.cluster === undefined ? {} : { cluster: stream.cluster }),
+    gaps: outages.map((o) => ({
+      sinceUnixMs: sinceUnixMs + o.afterMs,
+      untilUnixMs: sinceUnixMs + o.afterMs + o.gapMs,
+    })),
+    sent,
+    lost,
+  };
+}
+
+/**
+ * A gap lies between two good answers and contains a lost request: the spacing of the requests is none. An interval
+ * begins with what was known at the end of the one before it: the last good answer and its connection.
+ */
+function lossesOf(stream: StandingStream, sinceUnixMs: number, untilUnixMs: number): Losses {
   const since = sinceUnixMs - stream.startedAtUnixMs;
   const until = untilUnixMs - stream.startedAtUnixMs;
-  const inside = [...stream.samples].filter((s) => s.sentMs >= since && s.sentMs < until);
+  const ends = new ConnectionEnds(stream.connection);
+  const outages: Outage[] = [];
+  let sent = 0;
   let lost = 0;
   let resets = 0;
-  let longestGapMs = 0;
-  let lastGoodMs = since;
-  let lostSinceGood = 0;
-  const outages: { afterMs: number; gapMs: number; lost: number }[] = [];
-  // The connection that answered last, and whether its end was counted already.
-  let connection: string | undefined;
-  let endReported = false;
-  const close = (atMs: number): void => {
-    const gapMs = atMs - lastGoodMs;
-    longestGapMs = Math.max(longestGapMs, gapMs);
-    if (lostSinceGood > 0) outages.push({ afterMs: lastGoodMs - since, gapMs, lost: lostSinceGood });
-    lostSinceGood = 0;
+  let good: { readonly atMs: number; readonly servedBy: string | undefined } = {
+    atMs: since,
+    servedBy: undefined,
   };
-  for (const s of inside) {
+  let open: { readonly firstLostMs: number; lost: number } | undefined;
+  const close = (atMs: number): void => {
+    if (open !== undefined)
+      outages.push({
+        ...open,
+        firstLostMs: open.firstLostMs - since,
+        afterMs: good.atMs - since,
+        gapMs: atMs - good.atMs,
+        servedBy: good.servedBy,
+      });
+    open = undefined;
+  };
+  for (const s of stream.samples) {
+    if (s.sentMs >= until) continue;
+    const counts = s.sentMs >= since;
+    if (counts) sent += 1;
+    if (ends.ended(s) && counts) resets += 1;
     if (s.outcome === "ok") {
-      close(s.sentMs);
-      lastGoodMs = s.sentMs;
-      // If a connection ended with nothing in flight, only the next answer shows it.
-      const now = answeredOn(s);
-      if (isKept(stream.connection) && connection !== undefined && now !== connection && !endReported)
-        resets += 1;
-      connection = now;
-      endReported = false;
-      continue;
-    }
-    lost += 1;
-    lostSinceGood += 1;
-    // All requests in flight on a kept connection that ended count as one end.
-    if (tellsEnd(stream.connection, s.outcome) && !endReported) {
-      resets += 1;
-      endReported = true;
+      if (counts) close(s.sentMs);
+      good = { atMs: s.sentMs, servedBy: s.servedBy };
+    } else if (counts) {
+      lost += 1;
+      open ??= { firstLostMs: s.sentMs, lost: 0 };
+      open.lost += 1;
     }
   }
   close(until);
-  return {
-    path: stream.path,
-    kind: kindOf[stream.connection],
-    sent: inside.length,
-    lost,
-    lostMs: lost * stream.everyMs,
-    longestGapMs: Math.round(longestGapMs),
-    resets,
-    outages: outages
-      .sort((a, b) => b.gapMs - a.gapMs)
-      .slice(0, mostOutages)
-      .map((o) => ({
-        afterMs: Math.round(o.afterMs),
-        gapMs: Math.round(o.gapMs),
-        lost: o.lost,
-        cause: causeOf(o, events),
-      })),
-  };
+  return { sent, lost, resets, outages };
+}
+
+/** Recognises the ends of kept connections, each once. */
+class ConnectionEnds {
+  readonly #connection: Connection;
+  /** The connection that answered last, and whether its end was counted already. */
+  #last: string | undefined;
+  #reported = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  ended(s: Sample): boolean {
+    if (!isKept(this.#connection)) return false;
+    const before = this.#reported;
+    if (s.outcome === "ok") {
+      // If a connection ended with nothing in flight, only the next answer shows it.
+      const now = answeredOn(s);
+      const changed = this.#last !== undefined && now !== this.#last;
+      this.#last = now;
+      this.#reported = false;
+      return changed && !before;
+    }
+    // All requests in flight on a connection that ended count as one end.
+    if (!tellsEnd(this.#connection, s.outcome)) return false;
+    this.#reported = true;
+    return !before;
+  }
 }
 
 /** A kept TCP connection survives timeouts; any other loss is its end, or that of the next connection. */
@@ -98,10 +204,37 @@ function tellsEnd(connection: Connection, outcome: SampleOutcome): boolean {
   return connection === "tcp" ? outcome !== "timeout" : isKept(connection) && outcome === "reset";
 }
 
-/** The last event before the end of the outage, if it was close enough. */
-function causeOf(outage: { afterMs: number; gapMs: number }, events: readonly MeshEvent[]): string {
-  const near = events.filter(
-    (e) => e.afterMs <= outage.afterMs + outage.gapMs && e.afterMs >= outage.afterMs - causeMs,
-  );
-  return near.at(-1)?.what ?? "";
+function backendOf({ nodeOf }: StandingStream, { servedBy }: Outage): string | undefined {
+  if (servedBy === undefined) return undefined;
+  const node = nodeOf?.(servedBy);
+  return node === undefined ? servedBy : `${servedBy} on ${node}`;
 }
+
+/**
+ * The last event before the first lost request, if it was close enough: of the path's own nodes and clusters. A path
+ * whose policy changed its meaning is lost for as long as that lasts, so this change explains it at any distance.
+ */
+function causeOf(stream: StandingStream, o: Outage, events: readonly MeshEvent[]): MeshEvent | undefined {
+  const { decidedBy, clusters } = stream;
+  const until = events.filter((e) => e.afterMs <= o.firstLostMs + reportMs);
+  const meaning =
+    decidedBy === undefined
+      ? undefined
+      : until.findLast((e) => e.kind === "policy meaning" && e.cluster === decidedBy);
+  if (meaning !== undefined) return meaning;
+  const near = until.filter(
+    (e) =>
+      e.afterMs >= o.firstLostMs - causeMs &&
+      (e.cluster === undefined || clusters === undefined || clusters.includes(e.cluster)),
+  );
+  return near.findLast((e) => e.afterMs <= o.firstLostMs) ?? near[0];
+}
+
+const concerns = (control: ControlLosses, { path, clusters }: StandingStream): boolean =>
+  control.path !== path &&
+  (control.cluster === undefined || clusters === undefined || clusters.includes(control.cluster));
+
+const overlaps = ({ gaps }: ControlLosses, o: Outage, sinceUnixMs: number): boolean =>
+  gaps.some(
+    (g) => g.sinceUnixMs < sinceUnixMs + o.afterMs + o.gapMs && g.untilUnixMs > sinceUnixMs + o.firstLostMs,
+  );

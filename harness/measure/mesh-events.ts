@@ -1,10 +1,13 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { agentSelector, apiserverSelector, operatorSelector } from "#harness/cluster/selectors.ts";
-import { podReady } from "#harness/kube/conditions.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { causeMs } from "#harness/judge/disruption.ts";
+import { hasCondition, podReady } from "#harness/kube/conditions.ts";
+import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
 import { found } from "#harness/lib/found.ts";
 import type { MeshEvent } from "#harness/model/certificate.ts";
+import { standingNamespace } from "#harness/workloads/standing-pods.ts";
+import { policyDefaultKey } from "#harness/workloads/standing-policies.ts";
 
 const watched = {
   agent: agentSelector,
@@ -13,27 +16,42 @@ const watched = {
 } as const;
 
 type PodState = "made" | "ready" | "terminating";
+type Timed = Omit<MeshEvent, "afterMs"> & { readonly atUnixMs: number };
 
-/** State changes of Cilium's own pods, as the API servers report them: possible causes of an outage. */
+/**
+ * Possible causes of an outage, as the API servers report them: state changes of Cilium's own pods, of the pods that
+ * carry the traffic, of nodes and policies, and of the meaning of policies without a cluster label.
+ */
 export class MeshEvents implements AsyncDisposable {
-  readonly #events: { atUnixMs: number; what: string }[] = [];
+  readonly #events: Timed[] = [];
+  readonly #nodeOf = new Map<string, string>();
   readonly #stop = new AbortController();
 
   constructor(clusters: readonly Cluster[]) {
-    for (const cluster of clusters)
+    for (const cluster of clusters) {
       for (const [component, labelSelector] of Object.entries(watched))
-        this.#follow(cluster, component, labelSelector);
+        this.#followPods(cluster, { namespace: "kube-system", labelSelector }, () => component);
+      this.#followPods(cluster, { namespace: standingNamespace }, (pod) => `pod ${pod.metadata.name}`);
+      this.#followNodes(cluster);
+      this.#followPolicies(cluster);
+      this.#followMeaning(cluster);
+    }
   }
 
-  #follow(cluster: Cluster, component: string, labelSelector: string): void {
-    const states = new Map<string, { state: PodState; node: string }>();
+  #followPods(
+    cluster: Cluster,
+    where: { readonly namespace: string; readonly labelSelector?: string },
+    nameOf: (pod: KubeObject) => string,
+  ): void {
+    const states = new Map<string, { state: PodState; node: string; name: string }>();
     let first = true;
     void cluster.kube.follow(
       kinds.pod,
-      { namespace: "kube-system", labelSelector },
+      where,
       (pods) => {
-        const say = (node: string, state: string): void => {
-          if (!first) this.note(`${component} of ${cluster.name} on ${node} ${state}`);
+        const say = ({ node, name }: { node: string; name: string }, state: string): void => {
+          if (!first)
+            this.#add({ what: `${name} of ${cluster.name} on ${node} ${state}`, cluster: cluster.name, node });
         };
         const there = new Set<string>();
         for (const pod of pods) {
@@ -41,14 +59,15 @@ export class MeshEvents implements AsyncDisposable {
           there.add(uid);
           const state: PodState =
             pod.metadata.deletionTimestamp !== undefined ? "terminating" : podReady(pod) ? "ready" : "made";
-          const node = String(pod.spec.nodeName ?? "no node yet");
-          if (states.get(uid)?.state !== state) say(node, state);
-          states.set(uid, { state, node });
+          const at = { node: String(pod.spec.nodeName ?? "no node yet"), name: nameOf(pod) };
+          this.#nodeOf.set(pod.metadata.name, at.node);
+          if (states.get(uid)?.state !== state) say(at, state);
+          states.set(uid, { state, ...at });
         }
-        for (const [uid, { node }] of states) {
+        for (const [uid, at] of states) {
           if (there.has(uid)) continue;
           states.delete(uid);
-          say(node, "gone");
+          say(at, "gone");
         }
         first = false;
       },
@@ -56,19 +75,126 @@ export class MeshEvents implements AsyncDisposable {
     );
   }
 
+  #followNodes(cluster: Cluster): void {
+    const readiness = new Map<string, boolean>();
+    void cluster.kube.follow(
+      kinds.node,
+      {},
+      (nodes) => {
+        for (const node of nodes) {
+          const { name } = node.metadata;
+          const isReady = hasCondition(node, "Ready");
+          const was = readiness.get(name);
+          readiness.set(name, isReady);
+          if (was !== undefined && was !== isReady)
+            this.#add({
+              what: `node ${name} of ${cluster.name} ${isReady ? "ready" : "not ready"}`,
+              cluster: cluster.name,
+              node: name,
+            });
+        }
+      },
+      this.#stop.signal,
+    );
+  }
+
+  #followPolicies(cluster: Cluster): void {
+    for (const kind of [kinds.ciliumNetworkPolicy, kinds.networkPolicy]) {
+      let known: ReadonlyMap<string, number> | undefined;
+      void cluster.kube.follow(
+        kind,
+        { namespace: standingNamespace },
+        (policies) => {
+          const now = new Map(policies.map((p) => [p.metadata.name, p.metadata.generation ?? 0]));
+          for (const line of known === undefined ? [] : changesOf(known, now))
+            this.#add({
+              what: `${kind.kind} ${line.name} of ${cluster.name} ${line.change}`,
+              cluster: cluster.name,
+            });
+          known = now;
+        },
+        this.#stop.signal,
+      );
+    }
+  }
+
+  /** Agents read the ConfigMap when they start, so its change is the cause, before the restart of an agent. */
+  #followMeaning(cluster: Cluster): void {
+    let known: string | undefined;
+    void cluster.kube.follow(
+      kinds.configMap,
+      { namespace: "kube-system" },
+      (objects) => {
+        const config = objects.find((o) => o.metadata.name === "cilium-config");
+        if (config === undefined) return;
+        const now = String(config.data?.[policyDefaultKey] ?? "false");
+        if (known !== undefined && now !== known)
+          this.#add({
+            what: `${policyDefaultKey} of ${cluster.name} is ${now}, was ${known}: ${meaningOf(now)}`,
+            cluster: cluster.name,
+            kind: "policy meaning",
+          });
+        known = now;
+      },
+      this.#stop.signal,
+    );
+  }
+
+  #add(event: Omit<Timed, "atUnixMs">): void {
+    this.#events.push({ atUnixMs: unixNowMs(), ...event });
+  }
+
   /** Records an action of the harness itself. */
-  note(what: string): void {
-    this.#events.push({ atUnixMs: unixNowMs(), what });
+  note(what: string, more: Pick<MeshEvent, "cluster" | "node" | "kind"> = {}): void {
+    this.#add({ what, ...more });
   }
 
   /** The events of an interval, from its beginning. */
   between(sinceUnixMs: number, untilUnixMs: number): MeshEvent[] {
     return this.#events
       .filter((e) => e.atUnixMs >= sinceUnixMs && e.atUnixMs < untilUnixMs)
-      .map((e) => ({ afterMs: Math.round(e.atUnixMs - sinceUnixMs), what: e.what }));
+      .map((e) => after(e, sinceUnixMs));
   }
+
+  /**
+   * The events that may have caused what was lost in an interval: also those just before it, and every change of the
+   * meaning of policies. Those before it have negative times.
+   */
+  leadingTo(sinceUnixMs: number, untilUnixMs: number): MeshEvent[] {
+    return this.#events
+      .filter(
+        (e) =>
+          e.atUnixMs < untilUnixMs && (e.atUnixMs >= sinceUnixMs - causeMs || e.kind === "policy meaning"),
+      )
+      .map((e) => after(e, sinceUnixMs));
+  }
+
+  /** The node that a pod of the traffic ran on last. */
+  nodeOf = (pod: string): string | undefined => this.#nodeOf.get(pod);
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
   }
+}
+
+const after = ({ atUnixMs, ...event }: Timed, sinceUnixMs: number): MeshEvent => ({
+  afterMs: Math.round(atUnixMs - sinceUnixMs),
+  ...event,
+});
+
+const meaningOf = (value: string): string =>
+  value === "true"
+    ? "policies without a cluster label select its own pods only"
+    : "policies without a cluster label select the pods of every cluster";
+
+/** What was added, changed and removed, by name. */
+function changesOf(
+  before: ReadonlyMap<string, number>,
+  now: ReadonlyMap<string, number>,
+): { readonly name: string; readonly change: string }[] {
+  return [...new Set([...before.keys(), ...now.keys()])].flatMap((name) => {
+    const [was, is] = [before.get(name), now.get(name)];
+    if (was === is) return [];
+    return [{ name, change: was === undefined ? "added" : is === undefined ? "removed" : "changed" }];
+  });
 }

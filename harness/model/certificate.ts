@@ -10,23 +10,59 @@ export type Certification = (typeof certifications)[number];
 
 const ms = z.number();
 
+/** What a path of the continuous traffic tests. */
+export const trafficGroups = [
+  "own cluster",
+  "other cluster",
+  "outside",
+  "names",
+  "headless",
+  "multi-cluster service",
+  "policy",
+  "policy without cluster label",
+] as const;
+export type TrafficGroup = (typeof trafficGroups)[number];
+
 const disruption = z.object({
   path: z.string().describe("Client, server and protocol."),
+  group: z
+    .enum(trafficGroups)
+    .exactOptional()
+    .describe(
+      "`policy without cluster label`: whether it is allowed depends on policyDefaultLocalCluster, whose default changed with 1.19.",
+    ),
   kind: z.enum(["new connection", "http keep-alive", "tcp heartbeat", "udp flow", "dns"]),
   sent: z.number().int(),
   lost: z.number().int(),
   lostMs: ms.describe(
     "Lost requests times their interval: the total time without service, including losses between answered requests.",
   ),
-  longestGapMs: ms.describe("The longest time without a correct answer."),
+  longestGapMs: ms.describe(
+    "The longest time between two correct answers with a loss between them; in certificates of before 2026-11-27 also without one.",
+  ),
   resets: z.number().int().describe("How often a kept connection ended."),
   outages: z
     .array(
       z.object({
-        afterMs: ms.describe("Time since the start of the phase."),
+        afterMs: ms.describe(
+          "Of the last correct answer, since the start of the phase; negative if that was in an earlier one.",
+        ),
         gapMs: ms,
         lost: z.number().int(),
         cause: z.string().describe("The event in the mesh just before it; empty if there was none."),
+        firstLostMs: ms.exactOptional().describe("Of the first lost request, since the start of the phase."),
+        client: z.string().exactOptional().describe("The node of the client."),
+        backend: z.string().exactOptional().describe("What gave the last correct answer, and its node."),
+        controls: z
+          .array(z.string())
+          .exactOptional()
+          .describe(
+            "Paths with no mesh in them that lost something at the same time: the test machine's, or those of one cluster.",
+          ),
+        disturbance: z
+          .boolean()
+          .exactOptional()
+          .describe("Whether the event before it was a disturbance that the certification made on purpose."),
       }),
     )
     .describe("The longest first, at most five."),
@@ -34,7 +70,18 @@ const disruption = z.object({
 /** What one path lost in one phase. */
 export type Disruption = Infer<typeof disruption>;
 
-const event = z.object({ afterMs: ms.describe("Time since the start of the phase."), what: z.string() });
+const event = z.object({
+  afterMs: ms.describe("Time since the start of the phase."),
+  what: z.string(),
+  cluster: z.string().exactOptional(),
+  node: z.string().exactOptional(),
+  kind: z
+    .enum(["disturbance", "policy meaning"])
+    .exactOptional()
+    .describe(
+      "`disturbance`: made on purpose; `policy meaning`: a change of what a policy without a cluster label selects.",
+    ),
+});
 /** An event in the mesh, as its API servers reported it. */
 export type MeshEvent = Infer<typeof event>;
 

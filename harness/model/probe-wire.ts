@@ -9,6 +9,10 @@ const streamSpecSchema = z.strictObject({
   everyMs: z.number(),
   timeoutMs: z.number(),
   connection: z.enum(connections),
+  /** Begins every datagram of a UDP flow, so that a capture knows it whatever its source address. */
+  token: z.string().exactOptional(),
+  /** Address of the DNS server to ask instead of the pod's own. */
+  dnsServer: z.string().exactOptional(),
 });
 export type StreamSpec = Infer<typeof streamSpecSchema>;
 
@@ -122,6 +126,8 @@ const echoSpecSchema = z.strictObject({
   port: z.number(),
   /** How long to serve on after SIGTERM; null: until it is killed. */
   serveOnMs: z.number().nullable(),
+  /** More ports, where each HTTP request is answered with the pod's name. */
+  httpPorts: z.array(z.number()).exactOptional(),
 });
 /** The configuration of the server of heartbeats. */
 export type EchoSpec = Infer<typeof echoSpecSchema>;

@@ -42,8 +42,26 @@ export class SampleColumns implements Samples {
     this.#end = Math.max(this.#end, i + 1);
   }
 
-  *[Symbol.iterator](): Iterator<Sample> {
-    for (let i = 0; i < this.#end; i++) {
+  [Symbol.iterator](): Iterator<Sample> {
+    return this.#from(0);
+  }
+
+  /** The samples sent from a time on, after the last good one before it and what followed that. */
+  since(sentMs: number): Iterable<Sample> {
+    const good = sampleOutcomes.indexOf("ok");
+    let first = this.#end;
+    while (first > 0 && !this.#isBefore(first - 1, sentMs)) first -= 1;
+    if (first > 0) first -= 1;
+    while (first > 0 && this.#outcome[first] !== good) first -= 1;
+    return { [Symbol.iterator]: () => this.#from(first) };
+  }
+
+  #isBefore(i: number, sentMs: number): boolean {
+    return this.#outcome[i] !== absent && at(this.#due, i) + at(this.#late, i) < sentMs;
+  }
+
+  *#from(first: number): Iterator<Sample> {
+    for (let i = first; i < this.#end; i++) {
       if (this.#outcome[i] === absent) continue;
       const dueMs = at(this.#due, i);
       const sentMs = hundredths(dueMs + at(this.#late, i));

@@ -29,6 +29,10 @@ export interface StreamOptions {
   readonly everyMs: number;
   readonly timeoutMs: number;
   readonly connection?: Connection;
+  /** Begins every datagram of a UDP flow. */
+  readonly token?: string;
+  /** Address of the DNS server to ask instead of the pod's own. */
+  readonly dnsServer?: string;
   /** Returns a backend's cluster from the pod name in its response. */
   readonly clusterOf: (servedBy: string) => string | undefined;
   /** The file that receives its history while it runs. */
@@ -92,6 +96,8 @@ export class Prober implements AsyncDisposable {
         everyMs: o.everyMs,
         timeoutMs: o.timeoutMs,
         connection: o.connection ?? "new",
+        ...(o.token === undefined ? {} : { token: o.token }),
+        ...(o.dnsServer === undefined ? {} : { dnsServer: o.dnsServer }),
       })),
       controlEveryMs: rig.controlEveryMs,
     };

@@ -1,49 +1,55 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { KindCluster } from "#harness/cluster/kind/kind-cluster.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { namespaceObject } from "#harness/kube/namespace.ts";
-import { found } from "#harness/lib/found.ts";
-import { annotation } from "#harness/semantics/annotations.ts";
+import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { EchoBackends } from "./echo-service.ts";
-import { clientPod, policyObject, serverPod } from "./policy-workload.ts";
-import type { Vantage } from "./vantage.ts";
+import {
+  type ClientRole,
+  clientRoles,
+  mostClusters,
+  type ServerRole,
+  type StandingPod,
+  serverRoles,
+  standingClient,
+  standingNamespace,
+  standingServer,
+} from "./standing-pods.ts";
+import { selectsOwnCluster, standingPolicies, unprotect } from "./standing-policies.ts";
+import { deployServices, removeStandingServices, type ServiceAddresses } from "./standing-services.ts";
 
-/** The workload of a whole certification; it belongs to no suite, so no suite removes it. */
-export const standingNamespace = "mp-standing";
-const policyName = "allowed-clients-only";
-
-/** Services over the backends of every cluster: one prefers the client's own cluster, one the other clusters. */
-export const standingServices = { local: "standing-local", remote: "standing-remote" } as const;
-
-/** A server that policy protects, with a client that the policy allows and one that it denies. */
-export interface ProtectedServer {
+/** One cluster's part of the workload. */
+export interface StandingCluster {
   readonly cluster: KindCluster;
-  readonly server: { readonly ip: string; readonly node: string; readonly uid: string };
-  readonly allowed: Vantage;
-  readonly denied: Vantage;
+  readonly services: ServiceAddresses;
+  readonly servers: Readonly<Record<ServerRole, StandingPod>>;
+  readonly clients: Readonly<Record<ClientRole, StandingPod>>;
+  /** Whether a policy without a cluster label selected pods of this cluster only, when the traffic began. */
+  readonly selectsOwnCluster: boolean;
+  /** The address of the server outside all clusters on the network of its nodes. */
+  readonly outside: string;
+}
+
+export interface StandingWorkload {
+  readonly echo: EchoBackends;
+  readonly clusters: readonly StandingCluster[];
 }
 
 export interface StandingWorkloadOptions {
   readonly clusters: readonly KindCluster[];
   readonly agnhostImage: string;
   readonly proberImage: string;
+  /** The address of the server outside all clusters, on the network of a cluster's nodes. */
+  readonly outside: (cluster: KindCluster) => Promise<string>;
   readonly withinMs: number;
   readonly signal: AbortSignal;
 }
 
-export interface StandingWorkload {
-  readonly echo: EchoBackends;
-  readonly protectedServers: readonly ProtectedServer[];
-}
-
-async function standingPod(cluster: Cluster, name: string): Promise<KubeObject> {
-  const pod = await cluster.kube.get(kinds.pod, standingNamespace, name);
-  return found(pod, `pod ${standingNamespace}/${name} in ${cluster.name}`);
-}
-
-/** Echo backends, global services and protected servers in every cluster, without a policy yet. Idempotent. */
+/** Backends, services, servers and clients in every cluster, without a policy yet. Idempotent. */
 export async function deployStanding(options: StandingWorkloadOptions): Promise<StandingWorkload> {
   const { clusters, agnhostImage, proberImage, withinMs, signal } = options;
+  if (clusters.length > mostClusters)
+    throw new MeshproofError("usage", `the continuous traffic is for at most ${mostClusters} clusters`, {
+      remedy: "use a lab with fewer clusters",
+    });
   for (const { kube } of clusters) await kube.apply(namespaceObject(standingNamespace));
   await Promise.all(clusters.map(unprotect));
   const echo = await EchoBackends.deploy(clusters, {
@@ -54,60 +60,58 @@ export async function deployStanding(options: StandingWorkloadOptions): Promise<
     withinMs,
     signal,
   });
-  for (const [affinity, name] of Object.entries(standingServices))
-    await echo.serve(name, { [annotation.global]: "true", [annotation.affinity]: affinity }, "LoadBalancer");
-  const pods = { namespace: standingNamespace, withinMs, signal };
-  const protectedServers = await Promise.all(
-    clusters.map(async (cluster): Promise<ProtectedServer> => {
-      const { ip, node } = await serverPod(cluster, { ...pods, image: agnhostImage });
-      const client = async (role: "allowed" | "denied"): Promise<Vantage> => {
-        await clientPod(cluster, role, { ...pods, image: proberImage });
-        const { spec, status } = await standingPod(cluster, role);
+  const services = await deployServices(clusters, echo, { withinMs, signal });
+  const pods = { image: proberImage, withinMs, signal };
+  return {
+    echo,
+    clusters: await Promise.all(
+      clusters.map(async (cluster): Promise<StandingCluster> => {
+        const own = services.get(cluster.name);
+        if (own === undefined)
+          throw new MeshproofError("lab-broken", `the services of ${cluster.name} are not there`);
         return {
-          cluster: cluster.name,
-          node: spec.nodeName,
-          namespace: standingNamespace,
-          pod: role,
-          ip: status.podIP,
+          cluster,
+          services: own,
+          servers: await byRole(serverRoles, (role) =>
+            standingServer(cluster, role, { ...pods, clusters: clusters.length }),
+          ),
+          clients: await byRole(clientRoles, (role) => standingClient(cluster, role, pods)),
+          selectsOwnCluster: await selectsOwnCluster(cluster),
+          outside: await options.outside(cluster),
         };
-      };
-      const { metadata } = await standingPod(cluster, "server");
-      return {
-        cluster,
-        server: { ip, node, uid: found(metadata.uid, `uid of pod server in ${cluster.name}`) },
-        allowed: await client("allowed"),
-        denied: await client("denied"),
-      };
+      }),
+    ),
+  };
+}
+
+async function byRole<R extends string>(
+  roles: readonly R[],
+  make: (role: R) => Promise<StandingPod>,
+): Promise<Readonly<Record<R, StandingPod>>> {
+  const entries = await Promise.all(roles.map(async (role) => [role, await make(role)] as const));
+  return Object.fromEntries(entries) as Record<R, StandingPod>;
+}
+
+/** The uids of the pods that answer: the backends and the servers. */
+export async function standingServerUids({ echo, clusters }: StandingWorkload): Promise<string[]> {
+  return [
+    ...(await echo.podUids()),
+    ...clusters.flatMap((c) => Object.values(c.servers).map((pod) => pod.uid)),
+  ];
+}
+
+/** Applies the policies of every cluster. */
+export async function protect({ clusters }: StandingWorkload): Promise<void> {
+  const names = clusters.map((c) => c.cluster.name);
+  await Promise.all(
+    clusters.map(async ({ cluster, outside }) => {
+      for (const policy of standingPolicies(names, outside)) await cluster.kube.apply(policy);
     }),
   );
-  return { echo, protectedServers };
 }
 
-/**
- * Allows the allowed clients of every cluster and denies all others. It names every cluster: the meaning of a
- * selector without a cluster label changed with 1.19, and this policy must mean the same before and after.
- */
-export async function protect(
-  clusters: readonly Cluster[],
-  protectedServers: readonly Cluster[] = clusters,
-): Promise<void> {
-  const fromEndpoints = clusters.map((c) => ({
-    matchLabels: { role: "allowed", "io.cilium.k8s.policy.cluster": c.name },
-  }));
-  await Promise.all(
-    protectedServers.map((c) =>
-      c.kube.apply(
-        policyObject(standingNamespace, policyName, {
-          endpointSelector: { matchLabels: { role: "server" } },
-          ingress: [{ fromEndpoints }],
-        }),
-      ),
-    ),
-  );
-}
-
-/** Allows every client by removing all policies, because an older Meshproof used another policy name. */
-export async function unprotect({ kube }: Cluster): Promise<void> {
-  for (const { metadata } of await kube.list(kinds.ciliumNetworkPolicy, standingNamespace))
-    await kube.remove(kinds.ciliumNetworkPolicy, standingNamespace, metadata.name);
+/** Removes everything of the workload from a cluster. */
+export async function removeStanding({ kube }: Pick<KindCluster, "kube">): Promise<void> {
+  await removeStandingServices({ kube });
+  await removeNamespace(kube, standingNamespace);
 }

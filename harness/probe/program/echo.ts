@@ -1,13 +1,14 @@
-import { createSocket } from "node:dgram";
+import { createSocket, type SocketOptions } from "node:dgram";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { hostname } from "node:os";
 import type { EchoSpec } from "#harness/model/probe-wire.ts";
 
 /**
- * The server of heartbeats: answers each line or datagram with the pod's name before it. Ends on SIGTERM, immediately
- * unless `serveOnMs` says otherwise, and then closes every connection, as most servers do.
+ * The server of heartbeats: answers each line or datagram with the pod's name before it, over IPv4 and IPv6. Ends on
+ * SIGTERM, immediately unless `serveOnMs` says otherwise, and then closes every connection, as most servers do.
  */
-export function echo({ port, serveOnMs }: EchoSpec): void {
+export function echo({ port, serveOnMs, httpPorts = [] }: EchoSpec): void {
   const name = hostname();
   const server = createServer((socket) => {
     let rest = "";
@@ -20,14 +21,21 @@ export function echo({ port, serveOnMs }: EchoSpec): void {
     socket.on("error", () => socket.destroy());
   });
   server.listen(port);
-  const datagrams = createSocket("udp4");
-  datagrams.on("message", (data, from) => datagrams.send(`${name} ${data}`, from.port, from.address));
-  datagrams.on("error", (error) => process.stderr.write(`${error.message}\n`));
-  datagrams.bind(port);
+  answerDatagrams(name, port, { type: "udp4" });
+  // A machine without IPv6 refuses this one, which then says so.
+  answerDatagrams(name, port, { type: "udp6", ipv6Only: true });
+  for (const httpPort of httpPorts) createHttpServer((_, response) => response.end(name)).listen(httpPort);
   const end = (): void => process.exit(0);
   process.on("SIGINT", end);
   process.on("SIGTERM", () => {
     if (serveOnMs === 0) end();
     else if (serveOnMs !== null) setTimeout(end, serveOnMs);
   });
+}
+
+function answerDatagrams(name: string, port: number, options: SocketOptions): void {
+  const datagrams = createSocket(options);
+  datagrams.on("message", (data, from) => datagrams.send(`${name} ${data}`, from.port, from.address));
+  datagrams.on("error", (error) => process.stderr.write(`${error.message}\n`));
+  datagrams.bind(port);
 }

@@ -15,14 +15,17 @@ abstract class Kept implements AsyncDisposable {
   protected readonly host: string;
   protected readonly port: number;
   protected readonly timeoutMs: number;
+  /** Before each number, with a blank; empty by default. */
+  protected readonly token: string;
   readonly #pending = new Map<number, Pending>();
   #connections = 0;
   #seq = 0;
 
-  constructor(host: string, port: number, timeoutMs: number) {
+  constructor(host: string, port: number, timeoutMs: number, token?: string) {
     this.host = host;
     this.port = port;
     this.timeoutMs = timeoutMs;
+    this.token = token === undefined ? "" : `${token} `;
   }
 
   protected abstract send(line: string): void;
@@ -41,7 +44,7 @@ abstract class Kept implements AsyncDisposable {
         resolve(answer);
       };
       this.#pending.set(self, { settle });
-      this.send(`${self}\n`);
+      this.send(`${this.token}${self}\n`);
     });
   }
 
@@ -49,10 +52,11 @@ abstract class Kept implements AsyncDisposable {
     this.#connections += 1;
   }
 
-  /** `hostname seq`, the echo's response. */
+  /** `hostname seq`, or `hostname token seq`, the echo's response. */
   protected heard(line: string): void {
-    const [name, seq] = line.split(" ");
-    this.#pending.get(Number(seq))?.settle({
+    const words = line.split(" ");
+    const [name] = words;
+    this.#pending.get(Number(words.at(-1)))?.settle({
       outcome: "ok",
       body: name ?? "",
       detail: this.#connections > 1 ? `connection ${this.#connections}` : "",

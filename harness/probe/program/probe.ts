@@ -1,9 +1,15 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, isIP } from "node:net";
 import { createInterface } from "node:readline";
 import type { ProbeLine, ProbeSpec, StreamSpec, WireRequest, WireSample } from "#harness/model/probe-wire.ts";
 import { TcpHeartbeat, UdpFlow } from "./kept.ts";
-import { type Answer, ReusedConnection, requestByDns, requestOnNewConnection } from "./request.ts";
+import {
+  type Answer,
+  ReusedConnection,
+  requestByDns,
+  requestByName,
+  requestOnNewConnection,
+} from "./request.ts";
 
 const flushMs = 50;
 
@@ -22,21 +28,20 @@ interface Client extends AsyncDisposable {
   request(): Promise<Answer>;
 }
 
-function clientOf({ connection, host, port, path, timeoutMs }: StreamSpec): Client {
+function clientOf({ connection, host, port, path, timeoutMs, token, dnsServer }: StreamSpec): Client {
   switch (connection) {
-    case "new":
-      return {
-        request: () => requestOnNewConnection(host, port, path, timeoutMs),
-        async [Symbol.asyncDispose]() {},
-      };
+    case "new": {
+      const request = isIP(host) === 0 ? requestByName : requestOnNewConnection;
+      return { request: () => request(host, port, path, timeoutMs), async [Symbol.asyncDispose]() {} };
+    }
     case "reused":
       return new ReusedConnection(host, port, path, timeoutMs);
     case "tcp":
       return new TcpHeartbeat(host, port, timeoutMs);
     case "udp":
-      return new UdpFlow(host, port, timeoutMs);
+      return new UdpFlow(host, port, timeoutMs, token);
     case "dns":
-      return { request: () => requestByDns(host, timeoutMs), async [Symbol.asyncDispose]() {} };
+      return { request: () => requestByDns(host, timeoutMs, dnsServer), async [Symbol.asyncDispose]() {} };
   }
 }
 

@@ -177,18 +177,57 @@ export function requestByUdp(
   });
 }
 
-/** The A record of a name, from the pod's resolver; one attempt, no cache. */
-export async function requestByDns(name: string, timeoutMs: number): Promise<Answer> {
+/** The A records of a name, from the pod's resolver or from a server; one attempt, no cache. */
+function lookUp(name: string, timeoutMs: number, server?: string): Promise<string[]> {
+  const resolver = new Resolver({ timeout: timeoutMs, tries: 1 });
+  if (server !== undefined) resolver.setServers([server]);
+  return resolver.resolve4(name);
+}
+
+/**
+ * A request on a new connection to one of a name's addresses, drawn anew each time: a headless service's clients.
+ * Not with the host's resolver, whose few threads would make every later request wait for a lost answer.
+ */
+export async function requestByName(
+  name: string,
+  port: number,
+  path: string,
+  timeoutMs: number,
+): Promise<Answer> {
+  const startedMs = performance.now();
+  let addresses: string[];
   try {
-    const [address = ""] = await new Resolver({ timeout: timeoutMs, tries: 1 }).resolve4(name);
+    addresses = await lookUp(name, timeoutMs);
+  } catch (error) {
+    const answer = dnsFailure(error, timeoutMs);
+    return { ...answer, detail: `name not resolved: ${answer.detail}` };
+  }
+  const address = addresses[Math.floor(Math.random() * addresses.length)] ?? "";
+  const answer = await requestOnNewConnection(
+    address,
+    port,
+    path,
+    Math.max(1, timeoutMs - (performance.now() - startedMs)),
+  );
+  return answer.outcome === "ok" ? answer : { ...answer, detail: `${address}: ${answer.detail}` };
+}
+
+/** The first A record of a name. */
+export async function requestByDns(name: string, timeoutMs: number, server?: string): Promise<Answer> {
+  try {
+    const [address = ""] = await lookUp(name, timeoutMs, server);
     return { outcome: "ok", body: address, detail: "" };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "ETIMEOUT") return { outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` };
-    if (code === "ENOTFOUND" || code === "ENODATA" || code === "ESERVFAIL")
-      return { outcome: "bad-answer", body: "", detail: code };
-    return failure(error);
+    return dnsFailure(error, timeoutMs);
   }
+}
+
+function dnsFailure(error: unknown, timeoutMs: number): Answer {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ETIMEOUT") return { outcome: "timeout", body: "", detail: `no answer in ${timeoutMs} ms` };
+  if (code === "ENOTFOUND" || code === "ENODATA" || code === "ESERVFAIL")
+    return { outcome: "bad-answer", body: "", detail: code };
+  return failure(error);
 }
 
 /** Only a TCP handshake. */

@@ -1,0 +1,137 @@
+import { describe, expect, test } from "vitest";
+import type { MeshEvent } from "#harness/model/certificate.ts";
+import type { Sample, SampleOutcome } from "#harness/model/history.ts";
+import { SampleColumns } from "#harness/model/sample-columns.ts";
+import { controlLosses, disruptionOf, type StandingStream } from "./disruption.ts";
+
+const startedAtUnixMs = 1_000_000;
+const ok = Array<SampleOutcome>(40).fill("ok");
+
+const stream = (outcomes: readonly SampleOutcome[], more: Partial<StandingStream> = {}): StandingStream => ({
+  path: "east: pod to the other side",
+  connection: "new",
+  startedAtUnixMs,
+  everyMs: 100,
+  samples: outcomes.map(
+    (outcome, seq): Sample => ({
+      seq,
+      dueMs: seq * 100,
+      sentMs: seq * 100,
+      endMs: seq * 100 + 1,
+      outcome,
+      servedBy: "echo-west-1",
+    }),
+  ),
+  ...more,
+});
+const window = (fromMs: number, toMs: number) => [startedAtUnixMs + fromMs, startedAtUnixMs + toMs] as const;
+
+describe("windows that follow one another", () => {
+  test("a kept connection that is reset between two windows counts once, in the later one", () => {
+    const samples = [...stream(ok).samples].map((s) => (s.seq < 20 ? s : { ...s, detail: "connection 2" }));
+    const tcp = stream(ok, { connection: "tcp", samples });
+    expect(disruptionOf(tcp, ...window(0, 2000), []).resets).toBe(0);
+    expect(disruptionOf(tcp, ...window(2000, 4000), []).resets).toBe(1);
+    const reported = samples.map((s) => (s.seq === 19 ? { ...s, outcome: "reset" as const } : s));
+    const lossy = stream(ok, { connection: "tcp", samples: reported });
+    expect(disruptionOf(lossy, ...window(0, 2000), []).resets).toBe(1);
+    expect(disruptionOf(lossy, ...window(2000, 4000), []).resets).toBe(0);
+  });
+
+  test("an outage over their boundary is whole in the later one, and its losses are where they were sent", () => {
+    const lossy = stream(ok.map((o, i): SampleOutcome => (i >= 15 && i < 25 ? "timeout" : o)));
+    expect(disruptionOf(lossy, ...window(0, 2000), [])).toMatchObject({ lost: 5, longestGapMs: 600 });
+    expect(disruptionOf(lossy, ...window(2000, 4000), [])).toMatchObject({
+      lost: 5,
+      longestGapMs: 1100,
+      outages: [{ afterMs: -600, firstLostMs: 0, gapMs: 1100, lost: 5 }],
+    });
+  });
+
+  test("without a loss there is no gap: the spacing of requests is none", () => {
+    expect(disruptionOf(stream(ok), ...window(0, 4000), [])).toMatchObject({ lost: 0, longestGapMs: 0 });
+  });
+
+  test("the samples of an interval come with the last good one before it", () => {
+    const columns = new SampleColumns();
+    const outcomes = ok.with(18, "timeout").with(19, "timeout");
+    for (const s of stream(outcomes).samples) columns.add(s);
+    expect([...columns.since(2000)].map((s) => s.seq).slice(0, 4)).toEqual([17, 18, 19, 20]);
+    expect([...columns.since(0)]).toHaveLength(40);
+    expect([...new SampleColumns().since(0)]).toEqual([]);
+  });
+});
+
+describe("attribution", () => {
+  const lossy = ok.with(10, "timeout").with(11, "timeout");
+  const events: MeshEvent[] = [
+    { afterMs: 300, what: "agent of north on a terminating", cluster: "north" },
+    { afterMs: 800, what: "agent of east on a terminating", cluster: "east", node: "a" },
+    { afterMs: 900, what: "agent of north on b terminating", cluster: "north" },
+    { afterMs: 1600, what: "agent of east on a ready", cluster: "east", node: "a" },
+  ];
+
+  test("an outage names the event before its first loss, its client's node and the last backend", () => {
+    const d = disruptionOf(
+      stream(lossy, {
+        client: "east-worker",
+        clusters: ["east", "west"],
+        nodeOf: (pod) => (pod === "echo-west-1" ? "west-worker" : undefined),
+      }),
+      ...window(0, 4000),
+      events,
+    );
+    expect(d.outages).toEqual([
+      {
+        afterMs: 900,
+        gapMs: 300,
+        lost: 2,
+        firstLostMs: 1000,
+        cause: "agent of east on a terminating",
+        client: "east-worker",
+        backend: "echo-west-1 on west-worker",
+      },
+    ]);
+  });
+
+  test("a path whose policy changed its meaning is lost for that reason, however long ago that was", () => {
+    const changed: MeshEvent = {
+      afterMs: -300_000,
+      what: "policy-default-local-cluster of east is true, was false",
+      cluster: "east",
+      kind: "policy meaning",
+    };
+    const of = (decidedBy: string) =>
+      disruptionOf(stream(lossy, { decidedBy }), ...window(0, 4000), [changed, ...events]).outages[0]?.cause;
+    expect(of("east")).toBe(changed.what);
+    expect(of("west")).toBe("agent of north on b terminating");
+  });
+
+  test("an outage just after a disturbance made on purpose says so", () => {
+    const made: MeshEvent = { afterMs: 950, what: "node east-worker of east reboots", kind: "disturbance" };
+    const [outage] = disruptionOf(stream(lossy), ...window(0, 4000), [...events, made]).outages;
+    expect(outage).toMatchObject({ cause: made.what, disturbance: true });
+  });
+
+  test("an outage names the paths with no mesh in them that lost something at the same time", () => {
+    const of = (outcomes: readonly SampleOutcome[], cluster?: string) => ({
+      ...controlLosses(
+        { ...stream(outcomes), path: `control of ${cluster ?? "the machine"}` },
+        ...window(0, 4000),
+      ),
+      ...(cluster === undefined ? {} : { cluster }),
+    });
+    const controls = [
+      of(lossy),
+      of(ok.with(30, "timeout"), "east"),
+      of(lossy, "west"),
+      of(lossy, "north"),
+      { ...of(lossy), path: "east: pod to the other side" },
+    ];
+    const at = stream(lossy, { clusters: ["east", "west"], controls });
+    expect(disruptionOf(at, ...window(0, 4000), []).outages[0]?.controls).toEqual([
+      "control of the machine",
+      "control of west",
+    ]);
+  });
+});
