@@ -6,6 +6,7 @@ import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { dockerInfo } from "#harness/platform/docker.ts";
 import { currentOwner, shortOf, unlabelled } from "#harness/platform/owner.ts";
 import { forgetPriority } from "#harness/platform/priority.ts";
+import { forgetProgress } from "#harness/state/certification-progress.ts";
 import { isSameLab, type LabKey } from "#harness/state/inventory.ts";
 import { listLabs, readLabState, requireOwn } from "#harness/state/lab.ts";
 import { withLab, workerOn } from "#harness/state/lock.ts";
@@ -30,6 +31,7 @@ export async function downLab(lab: string, progress: Progress, signal: AbortSign
         removeManaged(new Mesh(state)),
       );
     const removed = await progress.step(`remove lab ${lab}`, () => reapLab(lab, held));
+    await forgetProgress(lab);
     await forgetPriority();
     if (!isReadable) await noteWhatIsLeft(lab, progress);
     return removed;

@@ -1,5 +1,6 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { disruptionOf } from "#harness/judge/disruption.ts";
+import { measuredMsOf } from "#harness/judge/measured-time.ts";
 import { type RigThresholds, rigFacts, rigTroubles } from "#harness/judge/rig.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
@@ -229,6 +230,19 @@ export class StandingTraffic implements AsyncDisposable {
         events,
       ),
     );
+  }
+
+  /** How much of an interval every path measured: the least of all of them. */
+  measuredMs(sinceUnixMs: number, untilUnixMs: number): number {
+    const all = [...this.#allowed, ...this.#denied].map(({ prober, stream, samples }) =>
+      measuredMsOf({
+        samples,
+        sinceMs: sinceUnixMs - prober.startedAtUnixMs,
+        untilMs: untilUnixMs - prober.startedAtUnixMs,
+        everyMs: stream.options.everyMs,
+      }),
+    );
+    return all.length === 0 ? 0 : Math.min(...all);
   }
 
   /** Trouble of the probers in an interval: then their losses are not the mesh's. */

@@ -8,12 +8,27 @@ import {
 } from "./certificate.ts";
 import { certificateFindingSchema } from "./certificate-finding.ts";
 import { sourceTrees } from "./measurement.ts";
+import { settingRecordSchema } from "./setting.ts";
+
+/** Everything that can change a cycle's result, besides the sources. */
+export const cycleSettingSchema = z.object({
+  lab: settingRecordSchema,
+  /** Hash of the values that only the new version has: they may be private. */
+  newValues: z.string(),
+  newComponents: z.record(z.string(), z.string()),
+  order: z.array(z.string()),
+  bothOrders: z.boolean(),
+  skipRollback: z.boolean(),
+  deadlineMs: z.number(),
+});
+export type CycleSetting = Infer<typeof cycleSettingSchema>;
 
 const { order, profile, kernel, machine, clusters, images, substitutions, budgets, command, harness } =
   certificateSchema.shape;
 
 export const cycleRecordSchema = z.object({
   schema: z.literal(1),
+  /** By which rules it was measured. */
   method: z.number().int(),
   from: z.string(),
   to: z.string(),
@@ -25,6 +40,8 @@ export const cycleRecordSchema = z.object({
   date: z.string(),
   lab: z.string(),
   settingHash: z.string(),
+  /** What the hash is of. */
+  setting: cycleSettingSchema,
   sourceHash: z.string(),
   sourceTree: z.enum(sourceTrees),
   calibrationMs: z.number().exactOptional(),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 import { interruptionSchema, phaseSchema, suiteWindowSchema } from "./certificate.ts";
 import { certificateFindingSchema } from "./certificate-finding.ts";
+import { cycleSettingSchema } from "./certification-cycle.ts";
 import { sourceTrees } from "./measurement.ts";
 
 const version = z.string().regex(/^\d+\.\d+\.\d+$/, "a version such as 1.19.4, in quotes");
@@ -30,12 +31,14 @@ export const certificationSettingsSchema = z.object({
 });
 export type CertificationSettings = Infer<typeof certificationSettingsSchema>;
 
-/** What only cycles of equal value of are rendered as one certificate. */
+/** Only cycles of equal setting and sources, from different labs, make one certificate. */
 export const cycleIdentitySchema = z.object({
   lab: z.string(),
+  setting: cycleSettingSchema,
   settingHash: z.string(),
   sourceHash: z.string(),
   sourceTree: z.enum(sourceTrees),
+  calibrationMs: z.number().exactOptional(),
 });
 export type CycleIdentity = Infer<typeof cycleIdentitySchema>;
 

@@ -18,15 +18,18 @@ export interface Source {
   readonly tree: SourceTree;
 }
 
-/** The sources of a checkout that can affect a measurement, as they are in its working tree, without tests. */
-export async function sourceOf(root = repoRoot()): Promise<Source> {
-  return { hash: await hashOfSources(root), tree: await treeOf(root) };
+/**
+ * The sources of a checkout that can affect a measurement, as they are in its working tree, without tests; `more` are
+ * folders that affect what is made of the measurements.
+ */
+export async function sourceOf(root = repoRoot(), more: readonly string[] = []): Promise<Source> {
+  return { hash: await hashOfSources(root, [...measuring, ...more]), tree: await treeOf(root) };
 }
 
-async function hashOfSources(root: string): Promise<string> {
+async function hashOfSources(root: string, folders: readonly string[]): Promise<string> {
   const files: string[] = [];
   for await (const file of glob(
-    measuring.map((folder) => `${folder}/**/*.ts`),
+    folders.map((folder) => `${folder}/**/*.ts`),
     { cwd: root },
   ))
     if (!file.endsWith(".test.ts")) files.push(file);

@@ -69,5 +69,8 @@ export async function certificationOf(lab: string): Promise<string | undefined> 
 export const forgetCertification = (lab: string): Promise<void> => rm(fileOf(lab), { force: true });
 
 /** Describes the progress of a running or interrupted certification. */
-export const whereItIs = (lab: string, { pair, current, done }: CertificationJournal): string =>
-  `the certification of ${pair.from} to ${pair.to} in lab ${lab} is in phase "${current}"; finished phases: ${done.length === 0 ? "none" : done.map((p) => `"${p.name}"`).join(", ")}`;
+export const whereItIs = (
+  lab: string,
+  { pair, cycle, cycles, current, done }: Pick<CertificationJournal, "pair" | "cycle" | "cycles" | "current" | "done">,
+): string =>
+  `the certification of ${pair.from} to ${pair.to} in lab ${lab} is in cycle ${cycle} of ${cycles}, phase "${current}"; finished phases: ${done.length === 0 ? "none" : done.map((p) => `"${p.name}"`).join(", ")}`;

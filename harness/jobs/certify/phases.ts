@@ -3,21 +3,19 @@ import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { CertificationSettings } from "#harness/model/certification-journal.ts";
 
-/** One phase of a cycle: a cluster changes its version, or nothing changes. */
+/** One phase of a cycle: a cluster changes its version, suites run, or nothing happens. */
 export interface Phase {
   readonly name: string;
   readonly change?: { readonly cluster: string; readonly to: "old" | "new" };
-  /** The suites that run in a window of their own after the phase; never during a change. */
-  readonly suites: "all" | "between" | "none";
+  /** Only in a window of their own: traffic is slower meanwhile. */
+  readonly suites?: "all" | "between";
 }
 
-const move = (name: string, cluster: string, to: "old" | "new"): Phase => ({
-  name,
-  change: { cluster, to },
-  suites: "none",
-});
+const move = (name: string, cluster: string, to: "old" | "new"): Phase => ({ name, change: { cluster, to } });
 
-const rest = (name: string, suites: Phase["suites"]): Phase => ({ name, suites });
+/** A state of the mesh, and the suites in it. */
+const rest = (name: string, suites?: "all" | "between"): readonly Phase[] =>
+  suites === undefined ? [{ name }] : [{ name }, { name: `suites, ${name}`, suites }];
 
 /** `first`, `last`, or `2 of 3`. */
 function place(i: number, n: number): string {
@@ -25,24 +23,31 @@ function place(i: number, n: number): string {
   return i === n - 1 ? "last" : `${i + 1} of ${n}`;
 }
 
+interface Round {
+  readonly order: readonly string[];
+  readonly skipRollback: boolean;
+  /** Only the first order has suites. */
+  readonly isFirst: boolean;
+}
+
 /** Upgrades in one order, and moves back in the opposite one: the cluster that moved last moves back first. */
-function roundOf(order: readonly string[], skipRollback: boolean, other: boolean): Phase[] {
-  // The same cluster may have the same place in both orders.
-  const label = (text: string): string => (other ? `${text}, other order` : text);
-  const between: Phase["suites"] = other ? "none" : "between";
+function roundOf({ order, skipRollback, isFirst }: Round): Phase[] {
+  // In both orders a cluster may have the same place.
+  const label = (text: string): string => (isFirst ? text : `${text}, other order`);
+  const state = (name: string, suites: "all" | "between"): readonly Phase[] =>
+    rest(label(name), isFirst ? suites : undefined);
   const last = order.length - 1;
+  const names = (n: number): string => order.slice(0, n).join(" and ");
   const forth = order.flatMap((cluster, i) => [
     move(label(`upgrade ${cluster} ${place(i, order.length)}`), cluster, "new"),
-    i === last
-      ? rest(label("new version"), other ? "none" : "all")
-      : rest(label(`mixed versions, ${order.slice(0, i + 1).join(" and ")} new`), between),
+    ...(i === last ? state("new version", "all") : state(`mixed versions, ${names(i + 1)} new`, "between")),
   ]);
   if (skipRollback) return forth;
   const back = order.toReversed().flatMap((cluster, i) => [
     move(label(`roll back ${cluster} ${place(i, order.length)}`), cluster, "old"),
-    i === last
-      ? rest(label("old version again"), between)
-      : rest(label(`mixed versions again, ${order.slice(0, last - i).join(" and ")} new`), between),
+    ...(i === last
+      ? state("old version again", "between")
+      : state(`mixed versions again, ${names(last - i)} new`, "between")),
   ]);
   return [...forth, ...back];
 }
@@ -53,20 +58,25 @@ export type CycleShape = Pick<CertificationSettings, "order" | "bothOrders" | "s
  * The phases of a cycle: a baseline, every cluster up and back, and the same in the opposite order. Only the first cycle
  * runs suites, and only in the first order: a cycle takes an hour at most.
  */
-export function phasesOf({ order, bothOrders, skipRollback }: CycleShape, withSuites: boolean): readonly Phase[] {
+export function phasesOf(
+  { order, bothOrders, skipRollback }: CycleShape,
+  withSuites: boolean,
+): readonly Phase[] {
   found(order[0], "cluster to upgrade");
   const phases = [
-    rest("baseline", "all"),
-    ...roundOf(order, skipRollback, false),
-    ...(bothOrders && !skipRollback ? roundOf(order.toReversed(), false, true) : []),
+    ...rest("baseline", "all"),
+    ...roundOf({ order, skipRollback, isFirst: true }),
+    ...(bothOrders && !skipRollback
+      ? roundOf({ order: order.toReversed(), skipRollback, isFirst: false })
+      : []),
   ];
-  return withSuites ? phases : phases.map((p) => ({ ...p, suites: "none" }));
+  return withSuites ? phases : phases.filter((p) => p.suites === undefined);
 }
 
 /** Phases after a failed change: a roll-back of the cluster, and suites that check whether the mesh recovered. */
 export const retreatOf = (cluster: string, to: "old" | "new"): readonly Phase[] => [
   move(`roll back ${cluster} after the failure`, cluster, to),
-  rest("after the roll-back", "between"),
+  ...rest("after the roll-back", "between"),
 ];
 
 /** The clusters in upgrade order: as given, or as in the lab file. */

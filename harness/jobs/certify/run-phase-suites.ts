@@ -1,6 +1,6 @@
 import { throwIfAborted } from "#harness/lib/eventually.ts";
 import type { PhaseRecord } from "#harness/model/certificate.ts";
-import type { SuiteRecord, TestRecord } from "#harness/model/record.ts";
+import { countsAsFailure, type SuiteRecord, type TestRecord } from "#harness/model/record.ts";
 import { testLab } from "../test.ts";
 
 export interface PhaseSuites {
@@ -9,6 +9,8 @@ export interface PhaseSuites {
   readonly runId: string;
   readonly reportsDir: string;
   readonly command: string;
+  /** Failures that count as none. */
+  readonly accept: readonly string[];
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -26,7 +28,7 @@ export async function runPhaseSuites(
   const reported = suites.map((name) => {
     const suite = record.suites.find((s) => s.name === name);
     return suite === undefined
-      ? { name, run: record.runId, tests: {}, failures: [], unsupported: [], skipped: [] }
+      ? { ...noTests, name, run: record.runId }
       : summaryOf(suite, record.runId);
   });
   const errors = record.totals.errors - record.suites.reduce((n, s) => n + s.errors.length, 0);
@@ -36,17 +38,22 @@ export async function runPhaseSuites(
   };
 }
 
+const noTests = { tests: {}, failures: [], accepted: [], errors: [], unsupported: [], skipped: [] };
+
 function summaryOf(suite: SuiteRecord, run: string): PhaseRecord["suites"][number] {
-  const named = (outcome: TestRecord["outcome"]): string[] =>
-    suite.tests.filter((t) => t.outcome === outcome).map((t) => [t.name, ...t.reasons].join(": "));
+  const named = (is: (t: TestRecord) => boolean): string[] =>
+    suite.tests.filter(is).map((t) => [t.name, ...t.reasons].join(": "));
   return {
     name: suite.name,
     run,
     tests: Object.fromEntries(
       [...Map.groupBy(suite.tests, (t) => t.outcome)].map(([outcome, tests]) => [outcome, tests.length]),
     ),
-    failures: [...suite.errors, ...named("fail")],
-    unsupported: named("unsupported"),
-    skipped: named("skipped"),
+    failures: named(countsAsFailure),
+    accepted: named((t) => t.accepted !== undefined),
+    // Set-up and clean-up are the harness's: what failed there says nothing about the upgrade.
+    errors: [...suite.errors],
+    unsupported: named((t) => t.outcome === "unsupported"),
+    skipped: named((t) => t.outcome === "skipped"),
   };
 }

@@ -8,6 +8,7 @@ import type { Progress } from "#harness/lib/progress.ts";
 import { LeakWatch } from "#harness/measure/leaks.ts";
 import { MeshEvents } from "#harness/measure/mesh-events.ts";
 import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
+import type { WorkloadSetting } from "#harness/model/setting.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
 import { deployStanding, protect } from "#harness/workloads/standing-workload.ts";
@@ -17,6 +18,8 @@ export interface Standing extends AsyncDisposable {
   readonly traffic: StandingTraffic;
   readonly leaks: LeakWatch;
   readonly events: MeshEvents;
+  /** Part of the setting of a cycle. */
+  readonly workload: WorkloadSetting;
 }
 
 /** A title as a file or folder name. */
@@ -107,5 +110,6 @@ export async function startStanding(
   await traffic.settled();
   const events = open.use(new MeshEvents(clusters));
   const resources = open.move();
-  return { traffic, leaks, events, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  const setting = workload.echo.settingOf("exits");
+  return { traffic, leaks, events, workload: setting, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }

@@ -1,0 +1,48 @@
+import { disturbances, unsampled } from "#harness/judge/host.ts";
+import type { RigThresholds } from "#harness/judge/rig.ts";
+import { monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
+import type { PhaseRecord } from "#harness/model/certificate.ts";
+import type { HostWatch } from "#harness/platform/watch.ts";
+import type { Standing } from "./standing.ts";
+
+/** An interval of Unix milliseconds. */
+export interface Interval {
+  readonly since: number;
+  readonly until: number;
+  /** Captures are judged from here: an earlier part of the cycle may not have been. */
+  readonly watchedSince: number;
+  readonly startedAtUnixMs: number;
+}
+
+/** Longest time from sending a request to its result in the harness; also the longest delay of a captured packet. */
+export const inFlightMs = 2500;
+
+type Observed = Pick<
+  PhaseRecord,
+  "startMs" | "durationMs" | "measuredMs" | "disruptions" | "deniedSent" | "leaks" | "events" | "rig"
+>;
+
+/** What was seen in an interval. Call it `inFlightMs` after its end. */
+export function observed(
+  { traffic, leaks, events }: Standing,
+  host: { readonly watch: HostWatch; readonly rig: RigThresholds & Parameters<typeof disturbances>[1] },
+  { since, until, watchedSince, startedAtUnixMs }: Interval,
+): Observed {
+  const toMonotonicMs = monotonicMs() - unixNowMs();
+  const [sinceMs, untilMs] = [since + toMonotonicMs, until + toMonotonicMs];
+  const { samples } = host.watch;
+  return {
+    startMs: Math.round(since - startedAtUnixMs),
+    durationMs: Math.round(until - since),
+    measuredMs: Math.round(traffic.measuredMs(since, until)),
+    disruptions: traffic.disruptions(since, until, events.leadingTo(since, until)),
+    deniedSent: traffic.deniedSent(since, until),
+    leaks: leaks.leaks(watchedSince, until),
+    events: events.between(since, until),
+    rig: [
+      ...traffic.rigTroubles(since, until),
+      ...disturbances(samples, host.rig, sinceMs, untilMs),
+      ...unsampled(samples, host.rig, sinceMs, untilMs),
+    ],
+  };
+}

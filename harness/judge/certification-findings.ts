@@ -1,0 +1,72 @@
+import { found } from "#harness/lib/found.ts";
+import type { Disruption, PhaseRecord } from "#harness/model/certificate.ts";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+
+/** What traffic lost within the budgets in one phase. */
+export interface DisruptedPhase {
+  readonly phase: Pick<PhaseRecord, "name">;
+  readonly disruptions: readonly Disruption[];
+  readonly cycle: number;
+  /** Beside suites, which may disturb the traffic themselves. */
+  readonly beside?: boolean;
+}
+
+interface Loss extends Disruption {
+  readonly name: string;
+  readonly cycle: number;
+  readonly beside: boolean;
+}
+
+/** One finding for each path and phase, over all cycles. */
+export function disruptionFindings(phases: readonly DisruptedPhase[], cycles: number): CertificateFinding[] {
+  const all = phases.flatMap(({ phase, disruptions, cycle, beside = false }) =>
+    disruptions.map((d): Loss => ({ ...d, name: phase.name, cycle, beside })),
+  );
+  const baseline = phases[0]?.phase.name;
+  const keyOf = (l: Pick<Loss, "name" | "path">): string => `${l.name}\n${l.path}`;
+  const byPath = Map.groupBy(all, keyOf);
+  return [...byPath.values()].flatMap((own) => {
+    const { name, path } = found(own[0], "disruption of a path");
+    const quiet = name === baseline ? [] : (byPath.get(keyOf({ name: baseline ?? "", path })) ?? []);
+    return [...lossFinding(own, cycles, quiet), ...endFinding(own, cycles)];
+  });
+}
+
+function lossFinding(own: readonly Loss[], cycles: number, quiet: readonly Loss[]): CertificateFinding[] {
+  const lossy = own.filter((l) => l.lost > 0).sort((a, b) => b.longestGapMs - a.longestGapMs);
+  const [worst] = lossy;
+  if (worst === undefined) return [];
+  const cause = worst.outages[0]?.cause ?? "";
+  const lostBefore = quiet.reduce((sum, l) => sum + l.lost, 0);
+  const sentBefore = quiet.reduce((sum, l) => sum + l.sent, 0);
+  return [
+    {
+      id: worst.beside ? "lost-beside-suites" : "requests-lost",
+      grade: worst.beside ? "information" : "caution",
+      message: [
+        `${worst.name}: ${worst.path}: ${worst.lost} of ${worst.sent} lost, ${worst.longestGapMs} ms at most`,
+        cause === "" ? "" : ` (${cause})`,
+        seenIn(lossy, cycles),
+        lostBefore === 0 ? "" : `; in the baseline ${lostBefore} of ${sentBefore}`,
+      ].join(""),
+    },
+  ];
+}
+
+function endFinding(own: readonly Loss[], cycles: number): CertificateFinding[] {
+  const ended = own.filter((l) => l.resets > 0).sort((a, b) => b.resets - a.resets);
+  const [worst] = ended;
+  if (worst === undefined) return [];
+  return [
+    {
+      id: worst.beside ? "lost-beside-suites" : "connection-ended",
+      grade: worst.beside ? "information" : "caution",
+      message: `${worst.name}: ${worst.path}: the connection ended ${worst.resets === 1 ? "once" : `${worst.resets} times`}${seenIn(ended, cycles)}`,
+    },
+  ];
+}
+
+const seenIn = (losses: readonly Loss[], cycles: number): string => {
+  const n = new Set(losses.map((l) => l.cycle)).size;
+  return cycles === 1 ? "" : `; in ${n} of ${cycles} cycles`;
+};
