@@ -3,13 +3,32 @@ import type { Certified } from "#harness/jobs/certify/index.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
+import { grades } from "#harness/model/certificate-finding.ts";
 import type { UpgradePair } from "#harness/model/certification-journal.ts";
 import { defineCommand, type Input } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
-import { flag, json, labToBuild, type Parsed, seconds, setup, several, text } from "./options.ts";
+import {
+  cycles,
+  flag,
+  json,
+  labToBuild,
+  oneOf,
+  type Parsed,
+  seconds,
+  setup,
+  several,
+  testing,
+  text,
+} from "./options.ts";
 
 const options = {
   ...labToBuild,
+  ...cycles,
+  fromCycles: several(
+    "--from-cycles <dir...>",
+    "render a certificate from finished cycles, or from runs with all of theirs; needs no lab",
+    "files",
+  ),
   from: text("--from <version>", "the current version"),
   to: text("--to <version>", "the version to upgrade to"),
   matrix: text(
@@ -24,12 +43,18 @@ const options = {
   ),
   order: text(
     "--order <clusters>",
-    "order in which clusters are upgraded, such as west,east (default: the lab file's order)",
+    "only this order of clusters, such as west,east (default: the lab file's order, then the opposite one)",
   ),
   skipRollback: flag("--skip-rollback", "end at the new version, without a rollback"),
   full: flag("--full", "run every suite in every phase, not only in the first and the last"),
   newValues: several("--new-values <file>", "Helm values for the new version only", "files"),
   preflight: flag("--preflight", "run the new chart's pre-flight check before the upgrade"),
+  accept: testing.accept,
+  failOn: oneOf(
+    "--fail-on <grade>",
+    "end with exit code 1 if a finding has this grade or a higher one",
+    grades,
+  ),
   deadline: seconds(
     "--deadline <seconds>",
     "time limit for upgrading one cluster (default: the budget upgradeMs)",
@@ -43,11 +68,11 @@ type CertifyOptions = Parsed<typeof options>;
 
 export const certify = defineCommand({
   name: "certify",
-  help: "certify an upgrade: upgrade a lab from one Cilium version to another and roll it back, under traffic",
+  help: "certify an upgrade: upgrade labs from one Cilium version to another and move them back, under traffic",
   arguments: [
     {
       name: "[suites...]",
-      help: "suites for the first and the last version (default: all of the lab)",
+      help: "suites for the first and the last version, in the first cycle (default: all of the lab)",
       words: "suites",
     },
   ],
@@ -68,27 +93,30 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
     for (const line of jobs.certificateLines(certified)) say(line);
     return certified;
   };
+  const conclude = async (certified: Certified): Promise<void> => {
+    const { certificate } = reported(certified);
+    process.exitCode = jobs.certifyExitCode([certificate], o.failOn);
+    if (o.json) await session.json(certificate);
+  };
+  if (o.fromCycles !== undefined) {
+    refuseWith("--from-cycles", [...measured, "resume"], suites, flags);
+    const { command } = session;
+    return conclude(await jobs.certifyFromCycles({ dirs: o.fromCycles, command, say }));
+  }
   if (o.resume) {
-    refuseWithResume(suites, flags);
+    refuseWith("--resume", measured, suites, flags);
     const certified = await session.withProgress((progress) =>
       jobs.resumeCertification({ keep: o.keep, images, say, signal, lab: o.lab, progress }),
     );
-    const { certificate } = reported(certified);
-    process.exitCode = jobs.certifyExitCode([certificate]);
-    if (o.json) await session.json(certificate);
-    return;
+    return conclude(certified);
   }
   const pairs = await pairsOf(o);
   const one = async (pair: UpgradePair): Promise<Certified> => reported(await certifyPair(input, pair));
-  if (o.matrix === undefined) {
-    const { certificate } = await one(found(pairs[0], "pair of versions"));
-    process.exitCode = jobs.certifyExitCode([certificate]);
-    if (o.json) await session.json(certificate);
-    return;
-  }
+  if (o.matrix === undefined)
+    return conclude(await certifyPair(input, found(pairs[0], "pair of versions")));
   const history = o.history ?? `${o.matrix.replace(/\.ya?ml$/, "")}.history.json`;
   const certificates = await jobs.certifyMatrix(pairs, history, one, { say, signal });
-  process.exitCode = jobs.certifyExitCode(certificates);
+  process.exitCode = jobs.certifyExitCode(certificates, o.failOn);
   if (o.json) await session.json({ certificates: certificates.map((c) => c ?? null) });
 }
 
@@ -125,6 +153,8 @@ async function certifyPair(
       full: o.full,
       newValues: o.newValues ?? [],
       preflight: o.preflight,
+      cycles: o.cycles,
+      accept: o.accept ?? [],
       runId: newRunId(),
       command: session.command,
       progress,
@@ -136,31 +166,38 @@ async function certifyPair(
   });
 }
 
-/** A resumed certification keeps its original options. */
-function refuseWithResume(suites: readonly string[], flags: ReadonlySet<string>): void {
-  const original = [
-    "from",
-    "to",
-    "matrix",
-    "order",
-    "skipRollback",
-    "full",
-    "newValues",
-    "preflight",
-    "deadline",
-  ];
+/** Options that say how cycles are measured. */
+const measured = [
+  ...["from", "to", "cycles", "matrix", "order", "skipRollback", "full", "newValues", "preflight"],
+  ...["accept", "deadline"],
+];
+
+/** A resumed certification keeps its original options, and finished cycles keep theirs. */
+function refuseWith(
+  option: "--resume" | "--from-cycles",
+  others: readonly string[],
+  suites: readonly string[],
+  flags: ReadonlySet<string>,
+): void {
   const named = [
     ...suites,
-    ...original
+    ...others
       .filter((name) => flags.has(name))
       .map((name) => `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`),
   ];
-  if (named.length > 0)
-    throw new MeshproofError(
-      "usage",
-      `--resume uses the options of the interrupted certification and does not accept ${named.join(", ")}`,
-      { remedy: "run certify --resume --lab NAME without other options" },
-    );
+  if (named.length === 0) return;
+  throw new MeshproofError(
+    "usage",
+    option === "--resume"
+      ? `--resume uses the options of the interrupted certification and does not accept ${named.join(", ")}`
+      : `--from-cycles renders cycles as they were measured and does not accept ${named.join(", ")}`,
+    {
+      remedy:
+        option === "--resume"
+          ? "run certify --resume --lab NAME without other options"
+          : "run certify --from-cycles DIR... without other options",
+    },
+  );
 }
 
 /** One pair, or those of a matrix; all are checked before anything is built. */

@@ -47,7 +47,7 @@ export const several = (flags: string, help: string, words?: Words) =>
     repeatable: true,
     ...(words === undefined ? {} : { words }),
   });
-const oneOf = <const T extends readonly [string, ...string[]]>(flags: string, help: string, values: T) =>
+export const oneOf = <const T extends readonly [string, ...string[]]>(flags: string, help: string, values: T) =>
   option(flags, help, z.enum(values, `one of ${values.join(", ")}`).optional(), { words: values });
 
 const whole = (least: number, most: number) =>
@@ -178,6 +178,14 @@ export const repeat = {
     {
       byDefault: 1,
     },
+  ),
+};
+export const cycles = {
+  cycles: option(
+    "--cycles <n>",
+    "how often everything is upgraded and moved back, each time in a fresh lab; a certificate needs 5",
+    whole(1, 100),
+    { byDefault: 5 },
   ),
 };
 /** The selected tests, and when a run stops. */

@@ -70,3 +70,19 @@ const seenIn = (losses: readonly Loss[], cycles: number): string => {
   const n = new Set(losses.map((l) => l.cycle)).size;
   return cycles === 1 ? "" : `; in ${n} of ${cycles} cycles`;
 };
+
+/** Without the outages that a disturbance of the certification itself caused; the same object if there were none. */
+export function withoutDisturbances(d: Disruption): Disruption {
+  const own = d.outages.filter((o) => o.disturbance !== true);
+  const made = d.outages.length - own.length;
+  if (made === 0) return d;
+  const lost = Math.max(0, d.lost - d.outages.filter((o) => o.disturbance).reduce((sum, o) => sum + o.lost, 0));
+  return {
+    ...d,
+    lost,
+    lostMs: d.lost === 0 ? 0 : Math.round((d.lostMs * lost) / d.lost),
+    longestGapMs: Math.max(0, ...own.map((o) => o.gapMs)),
+    resets: Math.max(0, d.resets - made),
+    outages: own,
+  };
+}

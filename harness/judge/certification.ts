@@ -1,8 +1,7 @@
-import { formatMs } from "#harness/lib/clock.ts";
-import type { Certification, PhaseRecord } from "#harness/model/certificate.ts";
+import type { Certification, Disruption, PhaseRecord } from "#harness/model/certificate.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { CycleRecord } from "#harness/model/certification-cycle.ts";
-import { type DisruptedPhase, disruptionFindings } from "./certification-findings.ts";
+import { type DisruptedPhase, disruptionFindings, withoutDisturbances } from "./certification-findings.ts";
 import { leastMeasuredShare, measuredShare } from "./measured-time.ts";
 
 export interface Judged {
@@ -21,6 +20,47 @@ export interface UpgradeBudgets {
 /** At least so many cycles, from so many labs, make a certificate. */
 export const leastCycles = { cycles: 5, labs: 3 } as const;
 
+/** What one phase, or one window of suites, says. */
+export interface PhaseJudged {
+  readonly against: readonly string[];
+  readonly open: readonly string[];
+  readonly findings: readonly CertificateFinding[];
+  /** What traffic lost within the budgets. */
+  readonly within: PhaseRecord["disruptions"];
+}
+
+export interface PhasePlace {
+  /** Whether no cluster had moved yet. */
+  readonly before: boolean;
+  /** Whether it is a window of suites, in which traffic is slower and not judged. */
+  readonly beside: boolean;
+}
+
+/** Judges one phase of a cycle. */
+export function judgePhase(p: PhaseRecord, { before, beside }: PhasePlace, budgets: UpgradeBudgets): PhaseJudged {
+  const outcome: Outcome = { against: [], open: [], findings: [] };
+  suiteReasons(p, before, outcome);
+  phaseReasons(p, outcome);
+  if (beside) return { ...outcome, within: p.disruptions };
+  const { reasons, within, findings } = trafficReasons(p, budgets);
+  // If the test machine was disturbed, an outage cannot be attributed to the upgrade.
+  (p.rig.length + p.harness.length > 0 ? outcome.open : outcome.against).push(...reasons);
+  outcome.findings.push(...findings);
+  if (p.disruptions.length === 0 || p.disruptions.some((d) => d.sent === 0))
+    outcome.open.push("a path was not measured");
+  else if (p.change !== null) outcome.open.push(...unmeasured([p], "it"));
+  return { ...outcome, within };
+}
+
+/** The phases of a cycle and its windows of suites, each with its place. */
+export function placesOf(cycle: Omit<JudgedCycle, "interruptions">): (PhasePlace & { readonly phase: PhaseRecord })[] {
+  const moved = cycle.phases.find((p) => p.change !== null)?.startMs ?? Number.POSITIVE_INFINITY;
+  const placed = (beside: boolean) => (phase: PhaseRecord) => ({ phase, beside, before: phase.startMs < moved });
+  return [...cycle.phases.map(placed(false)), ...cycle.suiteWindows.map(placed(true))].sort(
+    (a, b) => a.phase.startMs - b.phase.startMs,
+  );
+}
+
 /**
  * The verdict on an upgrade from its cycles. It is not certified if any of these occurs in any of them: a leaked
  * packet, a test that fails after the first move, lost persistent state, an outage over the budget, a kept TCP
@@ -37,25 +77,20 @@ export function certify(
   const findings: CertificateFinding[] = [...known];
   const disrupted: DisruptedPhase[] = [];
   for (const [i, cycle] of cycles.entries()) {
-    const say: Say = (name, text) => `${cycles.length > 1 ? `cycle ${i + 1}, ` : ""}${name}: ${text}`;
-    open.push(...unmeasured(cycle).map((text) => (cycles.length > 1 ? `cycle ${i + 1}: ${text}` : text)));
-    const moved = firstMoveMs(cycle);
-    for (const p of [...cycle.phases, ...cycle.suiteWindows]) {
-      const before = p.startMs < moved;
-      suiteReasons(p, { say, before, against, open, findings });
-      phaseReasons(p, { say, against, open });
+    const prefix = cycles.length > 1 ? `cycle ${i + 1}, ` : "";
+    open.push(...unmeasured(cycle.phases, `${prefix}all phases`));
+    for (const { phase, ...place } of placesOf(cycle)) {
+      const judged = judgePhase(phase, place, budgets);
+      const say = (text: string): string => `${prefix}${phase.name}: ${text}`;
+      against.push(...judged.against.map(say));
+      open.push(...judged.open.map(say));
+      findings.push(...judged.findings.map((f) => ({ ...f, message: say(f.message) })));
+      disrupted.push({ phase, disruptions: judged.within, cycle: i, beside: place.beside });
     }
-    for (const p of cycle.phases) {
-      const over = trafficReasons(p, budgets, say);
-      // If the test machine was disturbed, an outage cannot be attributed to the upgrade.
-      (isSpoiled(p) ? open : against).push(...over.reasons);
-      open.push(...unmeasuredPaths(p, say));
-      disrupted.push({ phase: p, disruptions: over.within, cycle: i });
-    }
-    for (const w of cycle.suiteWindows) disrupted.push({ phase: w, disruptions: w.disruptions, cycle: i, beside: true });
   }
   findings.push(...disruptionFindings(disrupted, cycles.length));
-  return { verdict: verdictOf({ against, open, findings, n: cycles.length }), reasons: [...against, ...open], findings };
+  const verdict = verdictOf({ against, open, findings, n: cycles.length });
+  return { verdict, reasons: [...against, ...open], findings };
 }
 
 function verdictOf(of: {
@@ -69,106 +104,96 @@ function verdictOf(of: {
   return of.findings.some((f) => f.grade !== "information") ? "certified with findings" : "certified";
 }
 
-type Say = (phase: string, text: string) => string;
-
-const isSpoiled = (p: PhaseRecord): boolean => p.rig.length + p.harness.length > 0;
-
-/** When the first cluster began to move; infinite if none did. */
-const firstMoveMs = ({ phases }: JudgedCycle): number =>
-  phases.find((p) => p.change !== null)?.startMs ?? Number.POSITIVE_INFINITY;
-
-function unmeasured({ phases }: JudgedCycle): string[] {
-  if (phases.length === 0) return ["no phase was measured"];
+/** What was seen in too small a part of the time says nothing about the rest. */
+function unmeasured(
+  phases: readonly Pick<PhaseRecord, "durationMs" | "measuredMs">[],
+  what: string,
+): string[] {
   const share = measuredShare(phases);
-  return share >= leastMeasuredShare
-    ? []
-    : [
-        `${(share * 100).toFixed(1)} % of its phases were measured, at least ${leastMeasuredShare * 100} % must be`,
-      ];
+  if (share >= leastMeasuredShare) return [];
+  return [
+    phases.length === 0
+      ? `${what}: nothing was measured`
+      : `${what}: ${(share * 100).toFixed(1)} % of the time was measured, at least ${leastMeasuredShare * 100} % must be`,
+  ];
 }
 
 interface Outcome {
-  readonly say: Say;
   readonly against: string[];
   readonly open: string[];
+  readonly findings: CertificateFinding[];
 }
 
 /** What decides in every phase and in every window of suites, whatever traffic lost. */
-function phaseReasons(p: PhaseRecord, { say, against, open }: Outcome): void {
-  const told = (text: string): string => say(p.name, text);
-  if (p.error !== null) against.push(told(p.error));
+function phaseReasons(p: PhaseRecord, { against, open }: Outcome): void {
+  if (p.error !== null) against.push(p.error);
   for (const l of p.leaks)
     against.push(
-      told(
-        `policy leak: ${l.packets} packet${l.packets === 1 ? "" : "s"} of ${l.from} reached ${l.to}, ${Math.round(l.afterMs)} ms into the phase, over ${Math.round(l.spanMs)} ms`,
-      ),
+      `policy leak: ${l.packets} packet${l.packets === 1 ? "" : "s"} of ${l.from} reached ${l.to}, ${Math.round(l.afterMs)} ms into the phase, over ${Math.round(l.spanMs)} ms`,
     );
-  against.push(...p.changed.map(told));
-  open.push(...[...p.harness, ...p.rig, ...(p.unseen ?? [])].map(told));
-  if (p.deniedSent === 0) open.push(told("no denied request was sent, so a leak could not be seen"));
+  against.push(...p.changed);
+  open.push(...p.harness, ...p.rig, ...(p.unseen ?? []));
+  if (p.deniedSent === 0) open.push("no denied request was sent, so a leak could not be seen");
 }
 
-function suiteReasons(
-  p: PhaseRecord,
-  of: Outcome & { readonly before: boolean; readonly findings: CertificateFinding[] },
-): void {
-  const told = (text: string): string => of.say(p.name, text);
+function suiteReasons(p: PhaseRecord, before: boolean, { against, open, findings }: Outcome): void {
   for (const s of p.suites) {
     if (s.failures.length + s.accepted.length + s.errors.length + Object.keys(s.tests).length === 0)
-      of.open.push(told(`${s.name} did not run`));
-    // What failed before anything moved is not the upgrade's, and nothing can be said about the rest.
+      open.push(`${s.name} did not run`);
+    // What failed before anything moved is not the upgrade's, and a later failure may have the same cause.
     for (const f of s.failures)
-      (of.before ? of.open : of.against).push(
-        told(`${s.name}: ${f}${of.before ? " (before anything moved; `--accept` accepts it)" : ""}`),
+      (before ? open : against).push(
+        `${s.name}: ${f}${before ? " (failed before anything moved; `--accept` accepts it)" : ""}`,
       );
     for (const f of s.accepted)
-      of.findings.push({
-        id: "accepted-failure",
-        grade: "caution",
-        message: told(`${s.name}: ${f} (accepted)`),
-      });
-    for (const e of s.errors) of.open.push(told(`the harness failed in ${s.name}: ${e}`));
+      findings.push({ id: "accepted-failure", grade: "caution", message: `${s.name}: ${f} (accepted)` });
+    for (const e of s.errors) open.push(`the harness failed in ${s.name}: ${e}`);
     if (s.tests.unknown !== 0 && s.tests.unknown !== undefined)
-      of.open.push(told(`${s.name}: ${s.tests.unknown} unknown (run ${s.run})`));
+      open.push(`${s.name}: ${s.tests.unknown} unknown (run ${s.run})`);
   }
-}
-
-function unmeasuredPaths(p: PhaseRecord, say: Say): string[] {
-  return p.disruptions.length === 0 || p.disruptions.some((d) => d.sent === 0)
-    ? [say(p.name, "a path was not measured")]
-    : [];
 }
 
 /** What traffic lost over the budgets, and the rest, which is within them. */
 function trafficReasons(
   p: PhaseRecord,
   budgets: UpgradeBudgets,
-  say: Say,
-): { readonly reasons: readonly string[]; readonly within: PhaseRecord["disruptions"] } {
+): { readonly reasons: string[]; readonly within: Disruption[]; readonly findings: CertificateFinding[] } {
   const reasons: string[] = [];
-  const within = p.disruptions.filter((d) => {
-    const cause = causeOf(d);
-    const told = (text: string): void => void reasons.push(say(p.name, `${d.path}: ${text}${cause}`));
-    const before = reasons.length;
-    if (d.longestGapMs > budgets.upgradeGapMs)
-      told(`${d.longestGapMs} ms without an answer, budget ${budgets.upgradeGapMs} ms`);
-    else if (d.lostMs > budgets.upgradeLostMs)
-      told(
-        `${d.lost} of ${d.sent} lost, together ${formatMs(d.lostMs)}, budget ${formatMs(budgets.upgradeLostMs)}`,
-      );
-    // Established connections must survive; HTTP clients open another, and a UDP flow is none.
-    if (d.kind === "tcp heartbeat" && d.resets > 0) told(`the kept connection ended ${times(d.resets)}`);
-    return reasons.length === before;
-  });
-  return { reasons, within };
+  const findings: CertificateFinding[] = [];
+  const within: Disruption[] = [];
+  for (const whole of p.disruptions) {
+    const d = withoutDisturbances(whole);
+    if (d !== whole)
+      findings.push({
+        id: "lost-by-disturbance",
+        grade: "information",
+        message: `${d.path}: ${whole.lost - d.lost} of ${d.sent} lost by a disturbance that the certification made${causeOf(whole)}`,
+      });
+    const over = overBudget(d, budgets).map((text) => `${d.path}: ${text}${causeOf(d)}`);
+    reasons.push(...over);
+    if (over.length === 0) within.push(d);
+  }
+  return { reasons, within, findings };
 }
 
-const causeOf = (d: PhaseRecord["disruptions"][number]): string => {
+function overBudget(d: Disruption, budgets: UpgradeBudgets): string[] {
+  const reasons: string[] = [];
+  if (d.lost > 0 && d.longestGapMs > budgets.upgradeGapMs)
+    reasons.push(`${d.longestGapMs} ms without an answer, budget ${budgets.upgradeGapMs} ms`);
+  else if (d.lostMs > budgets.upgradeLostMs)
+    reasons.push(
+      `${d.lost} of ${d.sent} lost, together ${d.lostMs} ms, budget ${budgets.upgradeLostMs} ms`,
+    );
+  // Established connections must survive; HTTP clients open another, and a UDP flow is none.
+  if (d.kind === "tcp heartbeat" && d.resets > 0)
+    reasons.push(`the kept connection ended ${d.resets === 1 ? "once" : `${d.resets} times`}`);
+  return reasons;
+}
+
+const causeOf = (d: Disruption): string => {
   const worst = d.outages[0];
   return worst === undefined || worst.cause === "" ? "" : ` (${worst.cause})`;
 };
-
-const times = (n: number): string => (n === 1 ? "once" : `${n} times`);
 
 /** Exit codes of DESIGN: 'certified with findings' is 0. */
 export const exitCodeOfVerdict: Readonly<Record<Certification, number>> = {

@@ -40,8 +40,8 @@ export const cycleRecordSchema = z.object({
   date: z.string(),
   lab: z.string(),
   settingHash: z.string(),
-  /** What the hash is of. */
-  setting: cycleSettingSchema,
+  /** What the hash is of; absent if the cycle failed before its traffic began. */
+  setting: cycleSettingSchema.exactOptional(),
   sourceHash: z.string(),
   sourceTree: z.enum(sourceTrees),
   calibrationMs: z.number().exactOptional(),

@@ -1,90 +1,127 @@
-import { availableParallelism, totalmem } from "node:os";
-import { certify as judge } from "#harness/judge/certification.ts";
-import { wallLabel } from "#harness/lib/clock.ts";
+import { boundsOf } from "#harness/judge/bounds.ts";
+import { certify as judge, leastCycles } from "#harness/judge/certification.ts";
+import { mixtureOf } from "#harness/judge/cycles.ts";
 import { found } from "#harness/lib/found.ts";
-import { substitutedIn } from "#harness/model/artifacts.ts";
+import { given } from "#harness/lib/given.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
-import type { CertificationJournal } from "#harness/model/certification-journal.ts";
-import type { KindLabPlan } from "#harness/model/lab-plan.ts";
-import { output } from "#harness/platform/command.ts";
-import { imageId } from "#harness/platform/docker.ts";
-import { kernelRelease } from "#harness/platform/machine.ts";
-import { repoRoot } from "#harness/platform/paths.ts";
-import type { BothArtifacts, Side } from "./prepare.ts";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+import type { CycleRecord } from "#harness/model/certification-cycle.ts";
 
-/** Builds the certificate from the journal. */
-export async function describeCertificate(
-  { pair, settings, runId, command, done, findings }: CertificationJournal,
-  plan: KindLabPlan,
-  artifacts: BothArtifacts,
-): Promise<Certificate> {
-  const { upgradeGapMs, upgradeLostMs } = plan.budgets;
-  const budgets = { upgradeGapMs, upgradeLostMs };
-  const judged = judge(done, budgets, findings);
+export interface CertificateOptions {
+  readonly direction: Certificate["direction"];
+  readonly runId: string;
+  readonly command: string;
+  /** Cycles of the same runs that are not among these. */
+  readonly leftOut: Certificate["leftOut"];
+}
+
+/**
+ * The certificate of one direction. Every phase of a cycle counts for both: whoever upgrades needs a way back. What the
+ * two differ in are versions, findings and bounds.
+ */
+export function certificateOf(cycles: readonly CycleRecord[], options: CertificateOptions): Certificate {
+  const last = found(cycles.at(-1), "cycle of the certificate");
+  const { direction, leftOut } = options;
+  const isForth = direction === "forth";
+  const [from, to] = isForth ? [last.from, last.to] : [last.to, last.from];
+  const { budgets } = last;
+  const known = [...knownFindings(cycles, direction), ...fewCycles(cycles), ...leftOutFindings(leftOut)];
+  const judged = judge(cycles, budgets, known);
+  const mixture = mixtureOf(cycles);
   return {
-    apiVersion: "meshproof/v1",
+    apiVersion: "meshproof/v2",
     kind: "UpgradeCertificate",
-    ...pair,
-    order: [...settings.order],
-    verdict: judged.verdict,
-    reasons: [...judged.reasons],
-    findings: [...judged.findings],
-    date: wallLabel(),
-    runId,
-    command,
-    harness: (
-      await output("git", ["-C", repoRoot(), "rev-parse", "--short", "HEAD"]).catch(() => "unknown")
-    ).trim(),
-    profile: plan.profile,
-    kernel: kernelRelease(),
-    machine: `${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
-    clusters: plan.clusters.map((c) => {
-      const { nodeImage, nodeImageId } = found(
-        artifacts.old.clusters[c.name],
-        `cluster ${c.name} in the artifacts`,
-      );
-      const nodes = c.kindConfig.nodes.map((n) => n.role);
-      return { name: c.name, id: c.id, kubernetes: c.kubernetes, nodes, nodeImage, nodeImageId };
-    }),
-    images: [
-      ...(await imagesOf(artifacts, "old", pair.from)),
-      ...(await imagesOf(artifacts, "new", pair.to)),
-    ],
-    substitutions: substitutedIn([...artifacts.old.provenance, ...artifacts.new.provenance]),
-    budgets,
-    features: featuresOf(done),
-    phases: [...done],
+    from,
+    to,
+    direction,
+    order: [...last.order],
+    verdict: judged.verdict !== "not certified" && mixture.length > 0 ? "unknown" : judged.verdict,
+    reasons: [...judged.reasons, ...mixture],
+    findings: [...judged.findings].sort(byGrade),
+    bounds: boundsOf(cycles, isForth ? "new" : "old", to),
+    ...{ date: last.date, runId: options.runId, command: options.command, harness: last.harness },
+    ...{ profile: last.profile, kernel: last.kernel, machine: last.machine },
+    ...{ clusters: last.clusters, images: last.images, substitutions: last.substitutions, budgets },
+    features: featuresOf(cycles.flatMap((c) => c.suiteWindows)),
+    cycles: cycles.map((c, i) => ({ ...summaryOf(c), cycle: i + 1 })),
+    leftOut: [...leftOut],
+    phases: cycles.flatMap((c, i) => c.phases.map((p) => ({ cycle: i + 1, ...p }))),
+    suiteWindows: cycles.flatMap((c, i) => c.suiteWindows.map((w) => ({ cycle: i + 1, ...w }))),
   };
 }
 
-/** From the last phase that ran the most suites: with the new version, if the certification got that far. */
-export function featuresOf(phases: readonly PhaseRecord[]): Certificate["features"] {
-  const most = Math.max(0, ...phases.map((p) => p.suites.length));
-  const phase = phases.findLast((p) => p.suites.length === most);
+const order = ["serious", "caution", "information"] as const;
+const byGrade = (a: CertificateFinding, b: CertificateFinding): number =>
+  order.indexOf(a.grade) - order.indexOf(b.grade);
+
+function summaryOf(c: CycleRecord): Omit<Certificate["cycles"][number], "cycle"> {
+  const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+  return {
+    ...{ runId: c.runId, of: c.cycle, date: c.date, lab: c.lab, order: [...c.order], method: c.method },
+    ...{ settingHash: c.settingHash, sourceHash: c.sourceHash, sourceTree: c.sourceTree },
+    ...given({ calibrationMs: c.calibrationMs }),
+    durationMs: sum([...c.phases, ...c.interruptions].map((p) => p.durationMs)),
+    measuredMs: sum(c.phases.map((p) => p.measuredMs)),
+    verdict: judge([c], c.budgets, []).verdict,
+    interruptions: [...c.interruptions],
+  };
+}
+
+/** Those of the cycles, each once; cycles of one setting have the same ones. */
+function knownFindings(
+  cycles: readonly CycleRecord[],
+  direction: Certificate["direction"],
+): CertificateFinding[] {
+  const all = cycles.flatMap((c) => c.findings[direction]);
+  const interrupted = cycles.flatMap((c, i) =>
+    c.interruptions.map(
+      (t): CertificateFinding => ({
+        id: "interrupted",
+        grade: "information",
+        message: `cycle ${i + 1} was interrupted in "${t.phase}", which was measured again; ${Math.round(t.durationMs / 1000)} s were not measured`,
+      }),
+    ),
+  );
+  return [...new Map([...all, ...interrupted].map((f) => [`${f.id} ${f.message}`, f])).values()];
+}
+
+function fewCycles(cycles: readonly CycleRecord[]): CertificateFinding[] {
+  const labs = new Set(cycles.map((c) => c.lab)).size;
+  if (cycles.length >= leastCycles.cycles && labs >= leastCycles.labs) return [];
+  return [
+    {
+      id: "few-cycles",
+      grade: "caution",
+      message: `from ${cycles.length} of ${leastCycles.cycles} cycles and ${labs} of ${leastCycles.labs} labs: too few to rely on what was not seen`,
+      remedy: `run it with --cycles ${leastCycles.cycles}, or render more cycles together with --from-cycles`,
+    },
+  ];
+}
+
+const leftOutFindings = (leftOut: Certificate["leftOut"]): CertificateFinding[] =>
+  leftOut.length === 0
+    ? []
+    : [
+        {
+          id: "cycles-left-out",
+          grade: "caution",
+          message: `${leftOut.length} cycles of the same runs are not in it, because their result is unknown`,
+        },
+      ];
+
+/** From the last window that ran the most suites: with the new version, if a cycle got that far. */
+export function featuresOf(
+  windows: readonly Pick<PhaseRecord, "name" | "suites">[],
+): Certificate["features"] {
+  const most = Math.max(0, ...windows.map((p) => p.suites.length));
+  const phase = windows.findLast((p) => p.suites.length === most);
   const suites = phase?.suites ?? [];
   const clean = (s: PhaseRecord["suites"][number]): boolean =>
-    (s.tests.pass ?? 0) > 0 && s.failures.length === 0 && (s.tests.unknown ?? 0) === 0;
+    (s.tests.pass ?? 0) > 0 && s.failures.length + s.errors.length === 0 && (s.tests.unknown ?? 0) === 0;
   return {
     phase: most === 0 || phase === undefined ? "none" : phase.name,
     supported: suites.filter(clean).map((s) => s.name),
     unsupported: suites.flatMap((s) => s.unsupported.map((t) => `${s.name}: ${t}`)),
     skipped: suites.flatMap((s) => s.skipped.map((t) => `${s.name}: ${t}`)),
   };
-}
-
-/** Images by digest, of the daemon or the registry. */
-async function imagesOf(both: BothArtifacts, side: Side, version: string): Promise<Certificate["images"]> {
-  const artifacts = both[side];
-  const any = found(Object.values(artifacts.clusters)[0], `cluster in the artifacts of Cilium ${version}`);
-  if (any.ciliumImages.length === 0)
-    return artifacts.provenance
-      .filter((p) => p.version === version)
-      .map((p) => ({ version, reference: p.name, id: p.sum }));
-  return Promise.all(
-    any.ciliumImages.map(async (reference) => ({
-      version,
-      reference,
-      id: (await imageId(reference)) ?? "gone",
-    })),
-  );
 }

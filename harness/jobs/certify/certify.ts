@@ -1,45 +1,37 @@
-import type { Mesh } from "#harness/cluster/mesh.ts";
+import { join } from "node:path";
 import { readValues } from "#harness/config/lab-file.ts";
 import { mergeValues } from "#harness/config/plan.ts";
-import { removeNamespace } from "#harness/kube/namespace.ts";
-import { openLab } from "#harness/lab/open-lab.ts";
-import { freeCapacity } from "#harness/lab/other-labs.ts";
-import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
-import { up } from "#harness/lab/up.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type { Progress } from "#harness/lib/progress.ts";
+import { freeCapacity, isDisposable } from "#harness/lab/other-labs.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
-import type { CertificationJournal, UpgradePair } from "#harness/model/certification-journal.ts";
+import type { CertificationSettings, UpgradePair } from "#harness/model/certification-journal.ts";
+import type { CertificationProgress } from "#harness/model/certification-progress.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
-import { releaseValues } from "#harness/platform/helm.ts";
-import {
-  claimCertification,
-  forgetCertification,
-  readCertification,
-  whereItIs,
-} from "#harness/state/certification-journal.ts";
-import { claimLab, isHeldByThisProcess, readLabState, requireLab } from "#harness/state/lab.ts";
+import { readCertification, whereItIs } from "#harness/state/certification-journal.ts";
+import { readProgress, writeProgress } from "#harness/state/certification-progress.ts";
+import { readLabState } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
+import { reportsDir } from "#harness/testkit/run-dir.ts";
+import { newRunId } from "#harness/testkit/run-id.ts";
 import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
-import { Certification } from "./certification.ts";
+import { knownDefects } from "../final-verdict.ts";
 import type { Certified } from "./certified.ts";
+import { readCycles } from "./cycle-files.ts";
+import { certifyingSource } from "./cycle-identity.ts";
 import { orderOf } from "./phases.ts";
-import { artifactsOfBoth, type BothArtifacts, type Images } from "./prepare.ts";
+import { artifactsOfBoth } from "./prepare.ts";
+import { type CertificationContext, interruptedCycle, runCycles } from "./run-cycles.ts";
+import { writeCertificates } from "./write-certificate.ts";
 
-interface AnyCertification {
-  readonly images: Images;
-  /** Keep the lab at the end. */
-  readonly keep: boolean;
-  readonly progress: Progress;
-  readonly say: (line: string) => void;
-  readonly signal: AbortSignal;
-}
+type AnyCertification = Pick<CertificationContext, "images" | "keep" | "progress" | "say" | "signal">;
 
 export interface CertifyOptions extends AnyCertification {
   /** The lab with the old version. */
   readonly plan: KindLabPlan;
   readonly pair: UpgradePair;
+  /** How many cycles, each in a lab of its own. */
+  readonly cycles: number;
+  /** Only this order; both orders of the lab file's clusters by default. */
   readonly order?: string;
   /** Suites for the first and the last version; if empty, every suite of the lab. */
   readonly suites: readonly string[];
@@ -48,6 +40,8 @@ export interface CertifyOptions extends AnyCertification {
   /** Values for the new version only: files, as `--values` accepts them. */
   readonly newValues: readonly string[];
   readonly preflight: boolean;
+  /** Failures of tests that count as none. */
+  readonly accept: readonly string[];
   /** Time limit for upgrading one cluster; the budget `upgradeMs` by default. */
   readonly deadlineMs?: number;
   readonly runId: string;
@@ -58,60 +52,71 @@ export interface ResumeOptions extends AnyCertification {
   readonly lab: string;
 }
 
-/** Upgrades a lab to another version and rolls it back under traffic, and reports the disruption. */
+/** Upgrades labs to another version and moves them back under traffic, and reports the disruption. */
 export async function certify(options: CertifyOptions): Promise<Certified> {
-  const { plan, pair, signal, progress } = options;
+  const { plan, pair, cycles, images, signal, progress } = options;
+  await refuseSecond(plan.lab);
+  const settings = await settingsOf(options);
+  const artifacts = await artifactsOfBoth(plan, pair, images, { progress, signal });
+  const source = await certifyingSource();
+  return withLab(plan.lab, signal, async (held) => {
+    await requireFreshLabs(plan.lab, cycles);
+    const begun: CertificationProgress = {
+      version: 1,
+      ...{ lab: plan.lab, runId: options.runId, command: options.command },
+      ...{ pair, plan, settings, cycles, current: 1 },
+    };
+    await writeProgress(begun);
+    return runCycles({ ...options, signal: held, artifacts, source }, begun);
+  });
+}
+
+async function settingsOf(options: CertifyOptions): Promise<CertificationSettings> {
+  const { plan, accept } = options;
   const order = orderOf(
     plan.clusters.map((c) => c.name),
     options.order,
   );
-  const suites = chooseSuites(await loadSuites(), options.suites, plan).map((s) => s.info.name);
-  const interrupted = await readCertification(plan.lab);
-  if (interrupted !== undefined)
-    throw new MeshproofError("config-conflict", whereItIs(plan.lab, interrupted), {
-      remedy: `run \`${meshCommand("certify", "--resume", "--lab", plan.lab)}\` to resume, or \`${meshCommand("down", "--lab", plan.lab)}\` to clean up`,
-    });
+  const all = await loadSuites();
+  const suites = chooseSuites(all, options.suites, plan).map((s) => s.info.name);
+  await knownDefects({ accept }, all, plan);
   const newValues = (
     await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
   ).reduce(mergeValues, {});
-  const artifacts = await artifactsOfBoth(plan, pair, options.images, { progress, signal });
-  return withLab(plan.lab, signal, (held) =>
-    certifyUnderLock({ ...options, signal: held }, { order, suites, newValues, artifacts }),
-  );
+  return {
+    order: [...order],
+    bothOrders: options.order === undefined && order.length > 1,
+    skipRollback: options.skipRollback,
+    suites,
+    full: options.full,
+    newValues,
+    preflight: options.preflight,
+    deadlineMs: options.deadlineMs ?? plan.budgets.upgradeMs,
+    accept: [...accept],
+  };
 }
 
-async function certifyUnderLock(
-  options: CertifyOptions,
-  checked: Pick<CertificationJournal["settings"], "order" | "suites" | "newValues"> & {
-    readonly artifacts: BothArtifacts;
-  },
-): Promise<Certified> {
-  const { plan, pair, runId, images, keep, progress, signal } = options;
-  const { order, suites, newValues, artifacts } = checked;
-  await up({ plan, runId, images, keep, transient: !keep, progress, signal });
-  return await conclude(options, plan.lab, artifacts, async (mesh) => ({
-    version: 1,
-    pair,
-    settings: {
-      order,
-      skipRollback: options.skipRollback,
-      suites,
-      full: options.full,
-      newValues,
-      preflight: options.preflight,
-      deadlineMs: options.deadlineMs ?? plan.budgets.upgradeMs,
-    },
-    runId,
-    command: options.command,
-    given: await givenValues(mesh, artifacts, signal),
-    findings:
-      options.suites.length === 0
-        ? []
-        : [`as requested, only suites ${suites.join(", ")} ran with the first and the last version`],
-    done: [],
-    current: "baseline",
-    watchedUntilUnixMs: null,
-  }));
+/** Throws `config-conflict` if a certification of this lab was interrupted. */
+async function refuseSecond(lab: string): Promise<void> {
+  const journal = await readCertification(lab);
+  const progress = await readProgress(lab);
+  if (journal === undefined && progress === undefined) return;
+  const where =
+    journal === undefined
+      ? `a certification in lab ${lab} was interrupted in cycle ${progress?.current} of ${progress?.cycles}`
+      : whereItIs(lab, journal);
+  throw new MeshproofError("config-conflict", where, {
+    remedy: `run \`${meshCommand("certify", "--resume", "--lab", lab)}\` to resume, or \`${meshCommand("down", "--lab", lab)}\` to clean up`,
+  });
+}
+
+/** Cycles from one lab are no sample of labs. */
+async function requireFreshLabs(lab: string, cycles: number): Promise<void> {
+  const state = await readLabState(lab);
+  if (cycles === 1 || state === undefined || (await isDisposable(state))) return;
+  throw new MeshproofError("config-conflict", `lab ${lab} is up, and each of ${cycles} cycles needs a fresh lab`, {
+    remedy: `run \`${meshCommand("down", "--lab", lab)}\` first, choose another --lab, or certify this lab with --cycles 1`,
+  });
 }
 
 /** Resumes an interrupted certification with its original options. */
@@ -120,68 +125,26 @@ export async function resumeCertification(options: ResumeOptions): Promise<Certi
 }
 
 async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
-  const { lab, progress, signal } = options;
-  const journal = await readCertification(lab);
-  if (journal === undefined)
+  const { lab, images, progress, signal } = options;
+  const begun = await readProgress(lab);
+  if (begun === undefined)
     throw new MeshproofError("usage", `lab ${lab} has no interrupted certification`, {
       remedy: "omit --resume, or name another --lab",
     });
-  const state = await readLabState(lab);
-  if (state !== undefined) await claimLab(state, options.keep);
-  const { plan } = await requireLab(lab);
+  const journal = await interruptedCycle(begun, options);
   await freeCapacity(lab, progress, signal);
-  const artifacts = await artifactsOfBoth(plan, journal.pair, options.images, { progress, signal });
-  claimCertification(lab);
-  options.say(whereItIs(lab, journal));
-  return await conclude(options, lab, artifacts, async () => ({
-    ...journal,
-    findings: [
-      ...journal.findings,
-      `interrupted in phase "${journal.current}", which was restarted: its first attempt was not measured`,
-    ],
-  }));
+  const artifacts = await artifactsOfBoth(begun.plan, begun.pair, images, { progress, signal });
+  return runCycles({ ...options, artifacts, source: await certifyingSource() }, begun, journal);
 }
 
-async function conclude(
-  options: AnyCertification,
-  lab: string,
-  artifacts: BothArtifacts,
-  journalOf: (mesh: Mesh) => Promise<CertificationJournal>,
-): Promise<Certified> {
-  const { progress, say, signal } = options;
-  try {
-    const mesh = await openLab(lab, say);
-    const journal = await journalOf(mesh);
-    const certification = new Certification({
-      artifacts,
-      state: mesh.state,
-      journal,
-      progress,
-      say,
-      signal,
-    });
-    const certified = await certification.run();
-    await forgetCertification(lab);
-    // A kept lab is restored to its original state; an error there does not invalidate the certificate.
-    if (!(await isHeldByThisProcess(mesh.state)))
-      await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace))).catch(
-        (error: unknown) => say(`namespace ${standingNamespace} was not removed: ${messageOf(error)}`),
-      );
-    return certified;
-  } finally {
-    await removeHeldLab(lab, progress);
-  }
+export interface FromCyclesOptions {
+  readonly dirs: readonly string[];
+  readonly command: string;
+  readonly say: (line: string) => void;
 }
 
-/** The Helm values of each cluster's release before the upgrade. */
-async function givenValues(
-  mesh: Mesh,
-  artifacts: BothArtifacts,
-  signal: AbortSignal,
-): Promise<CertificationJournal["given"]> {
-  const { helm } = artifacts.old.tools;
-  const entries = mesh.clusters.map(
-    async ({ name, kubeconfig }) => [name, await releaseValues({ helm, kubeconfig, signal })] as const,
-  );
-  return Object.fromEntries(await Promise.all(entries));
+/** Renders certificates from cycles that were measured before. */
+export async function certifyFromCycles({ dirs, command, say }: FromCyclesOptions): Promise<Certified> {
+  const runId = newRunId();
+  return writeCertificates(readCycles(dirs), { dir: join(reportsDir(), runId), runId, command, say });
 }

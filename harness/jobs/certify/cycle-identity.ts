@@ -3,6 +3,7 @@ import { hashOf } from "#harness/lib/canonical-json.ts";
 import { componentsOf, settingRecordOf } from "#harness/measure/setting.ts";
 import type { CycleSetting } from "#harness/model/certification-cycle.ts";
 import type { CertificationSettings, CycleIdentity } from "#harness/model/certification-journal.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import type { WorkloadSetting } from "#harness/model/setting.ts";
 import { reachesRealTime } from "#harness/platform/priority.ts";
 import { type Source, sourceOf } from "#harness/platform/source.ts";
@@ -13,6 +14,9 @@ const certifying = ["harness/jobs/certify"] as const;
 
 /** The sources that can affect a certificate. */
 export const certifyingSource = (): Promise<Source> => sourceOf(undefined, certifying);
+
+/** A lab that was created again is another lab. */
+export const labIdOf = ({ lab, runId }: Pick<LabState, "lab" | "runId">): string => `${lab} ${runId}`;
 
 export interface IdentityOptions {
   /** With the old version in every cluster. */
@@ -47,7 +51,7 @@ export async function cycleIdentityOf(options: IdentityOptions): Promise<CycleId
     deadlineMs: settings.deadlineMs,
   };
   return {
-    lab: `${state.lab} ${state.runId}`,
+    lab: labIdOf(state),
     setting,
     settingHash: hashOf(setting),
     sourceHash: source.hash,

@@ -26,7 +26,7 @@ import { cycleIdentityOf } from "./cycle-identity.ts";
 import { moveCluster } from "./move.ts";
 import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
 import { artifactsOf, type BothArtifacts, loadImages, type Side } from "./prepare.ts";
-import { inFlightMs, observed } from "./record-phase.ts";
+import { describePhase, inFlightMs, observed } from "./record-phase.ts";
 import { runPhaseSuites } from "./run-phase-suites.ts";
 import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
 import { wholePersistentState } from "./whole-persistent-state.ts";
@@ -139,7 +139,10 @@ export class Cycle {
     if (identity === null)
       await this.#note({
         identity: await cycleIdentityOf({
-          ...{ ...this.#options, mesh: this.#mesh, settings, workload: standing.workload },
+          ...this.#options,
+          mesh: this.#mesh,
+          settings,
+          workload: standing.workload,
         }),
       });
     await this.#begin();
@@ -375,24 +378,19 @@ export class Cycle {
 
   /** After an error of the harness: the phase was not measured, but leaks until then were captured. */
   async #broken(failure: unknown): Promise<PhaseRecord> {
-    const since = this.#watchedUntil;
+    const watched = this.#watchedUntil;
+    const until = unixNowMs();
+    const since = this.#sinceUnixMs ?? until;
+    const started = this.#journal.startedAtUnixMs ?? since;
+    if (this.#sinceUnixMs !== undefined) this.#sinceUnixMs = until;
     return {
       ...unmeasuredPhase(this.#journal.current, this.#versions()),
-      leaks: since === null ? [] : await keptLeaks(leaksFile(this.#options.dir), since),
+      startMs: Math.round(since - started),
+      durationMs: Math.round(until - since),
+      leaks: watched === null ? [] : await keptLeaks(leaksFile(this.#options.dir), watched),
       harness: [`the harness failed: ${messageOf(failure)}`],
     };
   }
 }
 
 const noSuites = { suites: [], harness: [] } as const;
-
-function describePhase(p: PhaseRecord): string {
-  const lost = p.disruptions.reduce((sum, d) => sum + d.lost, 0);
-  const gap = Math.max(0, ...p.disruptions.map((d) => (d.lost > 0 ? d.longestGapMs : 0)));
-  const failed = p.suites.reduce((n, s) => n + s.failures.length, 0);
-  return [
-    `${p.name}: ${formatMs(p.durationMs)}, of which ${formatMs(p.measuredMs)} measured at the full rate`,
-    `${lost} requests lost, longest gap ${gap} ms, ${p.leaks.length} leaks`,
-    ...(p.suites.length === 0 ? [] : [`${failed} tests failed`]),
-  ].join(", ");
-}

@@ -1,6 +1,6 @@
 import { disturbances, unsampled } from "#harness/judge/host.ts";
 import type { RigThresholds } from "#harness/judge/rig.ts";
-import { monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
+import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
 import type { PhaseRecord } from "#harness/model/certificate.ts";
 import type { HostWatch } from "#harness/platform/watch.ts";
 import type { Standing } from "./standing.ts";
@@ -45,4 +45,16 @@ export function observed(
       ...unsampled(samples, host.rig, sinceMs, untilMs),
     ],
   };
+}
+
+/** One line for the progress of a cycle. */
+export function describePhase(p: PhaseRecord): string {
+  const lost = p.disruptions.reduce((sum, d) => sum + d.lost, 0);
+  const gap = Math.max(0, ...p.disruptions.map((d) => (d.lost > 0 ? d.longestGapMs : 0)));
+  const failed = p.suites.reduce((n, s) => n + s.failures.length, 0);
+  return [
+    `${p.name}: ${formatMs(p.durationMs)}, of which ${formatMs(p.measuredMs)} measured at the full rate`,
+    `${lost} requests lost, longest gap ${gap} ms, ${p.leaks.length} leaks`,
+    ...(p.suites.length === 0 ? [] : [`${failed} tests failed`]),
+  ].join(", ");
 }
