@@ -87,8 +87,6 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
   const jobs = await import("#harness/jobs/certify/index.ts");
   const { readValues } = await import("#harness/config/lab-file.ts");
   const { say, signal } = session;
-  const images = await imageOptions(o);
-  for (const file of o.newValues ?? []) await readValues(file, "--new-values");
   const reported = (certified: Certified): Certified => {
     for (const line of jobs.certificateLines(certified)) say(line);
     return certified;
@@ -103,6 +101,8 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
     const { command } = session;
     return conclude(await jobs.certifyFromCycles({ dirs: o.fromCycles, command, say }));
   }
+  const images = await imageOptions(o);
+  for (const file of o.newValues ?? []) await readValues(file, "--new-values");
   if (o.resume) {
     refuseWith("--resume", measured, suites, flags);
     const certified = await session.withProgress((progress) =>

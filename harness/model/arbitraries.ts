@@ -1,7 +1,5 @@
 import fc from "fast-check";
 import type { Artifacts } from "./artifacts.ts";
-import { certifications, type PhaseRecord } from "./certificate.ts";
-import type { CertificationJournal } from "./certification-journal.ts";
 import { exampleArtifacts, exampleCluster, exampleMeasurement, examplePlan } from "./examples.ts";
 import type { Finding } from "./finding.ts";
 import type { KillMatrix } from "./kill-matrix.ts";
@@ -19,7 +17,7 @@ export const texts = fc.array(text, { maxLength: 3 });
 export const whole = fc.nat();
 /** Numbers that survive JSON: finite, and not -0. */
 export const number = fc.double({ noNaN: true, noDefaultInfinity: true }).map((n) => n || 0);
-const flag = fc.boolean();
+export const flag = fc.boolean();
 export const name = fc.stringMatching(/^[a-z][a-z0-9-]{0,10}$/);
 export const by = <T>(value: fc.Arbitrary<T>): fc.Arbitrary<Record<string, T>> =>
   fc.dictionary(name, value, { maxKeys: 3, noNullPrototype: true });
@@ -209,79 +207,6 @@ export const measurement: fc.Arbitrary<Measurement> = fc
     ),
   })
   .map((change) => exampleMeasurement(change));
-
-const phase: fc.Arbitrary<PhaseRecord> = some(
-  {
-    name: text,
-    versions: by(text),
-    durationMs: number,
-    disruptions: many(
-      fc.record({
-        path: text,
-        kind: fc.constantFrom("new connection", "http keep-alive", "tcp heartbeat", "udp flow", "dns"),
-        sent: whole,
-        lost: whole,
-        lostMs: number,
-        longestGapMs: number,
-        resets: whole,
-        outages: many(fc.record({ afterMs: number, gapMs: number, lost: whole, cause: text })),
-      }),
-    ),
-    deniedSent: whole,
-    leaks: many(fc.record({ afterMs: number, from: text, to: text, packets: whole, spanMs: number })),
-    events: many(fc.record({ afterMs: number, what: text })),
-    changed: texts,
-    suites: many(
-      fc.record({
-        name: text,
-        run: text,
-        tests: fc.dictionary(fc.constantFrom(...outcomes), whole, { noNullPrototype: true }),
-        failures: texts,
-        unsupported: texts,
-        skipped: texts,
-      }),
-    ),
-    rig: texts,
-    error: fc.option(text),
-  },
-  { unseen: texts },
-);
-const version = fc.constantFrom("1.19.1", "1.19.4");
-export const journal: fc.Arbitrary<CertificationJournal> = fc.record({
-  version: fc.constant(1 as const),
-  pair: fc.record({ from: version, to: version }),
-  settings: fc.record({
-    order: texts,
-    skipRollback: flag,
-    suites: texts,
-    full: flag,
-    newValues: mapping,
-    preflight: flag,
-    deadlineMs: number,
-  }),
-  runId: text,
-  command: text,
-  given: by(mapping),
-  findings: texts,
-  done: many(phase),
-  current: text,
-  watchedUntilUnixMs: fc.option(number),
-});
-export const certificate = fc.record({
-  apiVersion: fc.constant("meshproof/v1" as const),
-  kind: fc.constant("UpgradeCertificate" as const),
-  ...{ from: version, to: version, order: texts, verdict: fc.constantFrom(...certifications) },
-  ...{ reasons: texts, findings: texts, date: text, runId: text, command: text, harness: text },
-  ...{ profile: text, kernel: text, machine: text },
-  clusters: many(
-    fc.record({ name, id: whole, kubernetes: text, nodes: texts, nodeImage: text, nodeImageId: text }),
-  ),
-  images: many(fc.record({ version: text, reference: text, id: text })),
-  substitutions: many(fc.record({ components: texts, what: text })),
-  budgets: fc.record({ upgradeGapMs: number, upgradeLostMs: number }),
-  features: fc.record({ phase: text, supported: texts, unsupported: texts, skipped: texts }),
-  phases: many(phase),
-});
 
 export const finding: fc.Arbitrary<Finding> = fc.record({
   severity: fc.constantFrom("broken", "suspect", "unread"),

@@ -1,7 +1,5 @@
 import type { Artifacts, ClusterArtifacts } from "./artifacts.ts";
 import { budgetsSchema, rigSchema } from "./budgets.ts";
-import { unmeasuredPhase } from "./certificate.ts";
-import type { CertificationJournal } from "./certification-journal.ts";
 import type { History } from "./history.ts";
 import type { LabPlan, PlannedCluster, PlannedKindCluster } from "./lab-plan.ts";
 import type { LabState } from "./lab-state.ts";
@@ -186,31 +184,6 @@ export function exampleLabState(change: Partial<LabState> = {}): LabState {
     createdAt: "2026-11-21T12:00:00.000Z",
     plan,
     artifacts: exampleArtifacts(plan),
-    ...change,
-  };
-}
-
-/** A certification that was interrupted after its first phase. */
-export function exampleJournal(change: Partial<CertificationJournal> = {}): CertificationJournal {
-  return {
-    version: 1,
-    pair: { from: "1.19.1", to: "1.19.4" },
-    settings: {
-      order: ["east", "west"],
-      skipRollback: false,
-      suites: ["policy"],
-      full: false,
-      newValues: {},
-      preflight: true,
-      deadlineMs: 600_000,
-    },
-    runId: "r",
-    command: "npm run mesh -- certify --from 1.19.1 --to 1.19.4",
-    given: { east: { tunnelProtocol: "vxlan" }, west: {} },
-    findings: [],
-    done: [unmeasuredPhase("baseline", { east: "1.19.1", west: "1.19.1" })],
-    current: "upgrade east",
-    watchedUntilUnixMs: null,
     ...change,
   };
 }

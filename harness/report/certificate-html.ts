@@ -1,6 +1,10 @@
 import { formatMs } from "#harness/lib/clock.ts";
 import { describeSubstituted } from "#harness/model/artifacts.ts";
-import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
+import type { Certificate } from "#harness/model/certificate.ts";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+import { answer, cost } from "./certificate-answer.ts";
+import { coverageText, costOf, movesOf, percent } from "./certificate-facts.ts";
+import { cyclePlot } from "./cycle-plot.ts";
 import { escapeHtml } from "./escape.ts";
 import { phasePlot } from "./phase-plot.ts";
 import { style } from "./style.ts";
@@ -12,35 +16,106 @@ const looks: Readonly<Record<Certificate["verdict"], string>> = {
   unknown: "unknown",
 };
 
-/** One self-contained page: the verdict and its reasons, then the losses of each phase, then the components. */
+const ownStyle = `
+.cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(340px,1fr));gap:16px;margin-top:16px}
+.cards>div{background:var(--card);border:1px solid var(--line);padding:2px 16px 10px}.cards h2{margin:.5em 0 .2em;border:0}
+.answer{font-size:19px;font-weight:600;margin:.2em 0}ul{margin:.3em 0;padding-left:20px}li{margin:3px 0;overflow-wrap:anywhere}
+.grade{font-size:12px;font-weight:600;padding:0 6px;border:1px solid currentColor;border-radius:8px;margin-right:4px}.serious{color:var(--bad)}.caution{color:var(--doubt)}.information{color:var(--dim)}
+summary{cursor:pointer;margin:6px 0}`;
+
+/**
+ * One self-contained page. The first screen answers: may I, and what will it cost. Then the plot, then every move,
+ * every finding and every phase.
+ */
 export function certificateHtml(c: Certificate): string {
-  const list = (title: string, lines: readonly string[]): string =>
-    lines.length === 0
-      ? ""
-      : `<h3>${escapeHtml(title)}</h3><ul>${lines.map((l) => `<li>${escapeHtml(l)}</li>`).join("")}</ul>`;
+  const title = `Cilium ${escapeHtml(c.from)} to ${escapeHtml(c.to)}: ${c.verdict}`;
+  const labs = new Set(c.cycles.map((x) => x.lab)).size;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<title>Cilium ${escapeHtml(c.from)} to ${escapeHtml(c.to)}: ${c.verdict}</title><style>${style}</style></head><body>
-<header class="${looks[c.verdict]}"><h1>Cilium ${escapeHtml(c.from)} to ${escapeHtml(c.to)}: ${c.verdict}</h1>
-<p>Cluster Mesh of ${c.clusters.map((x) => escapeHtml(x.name)).join(" and ")}, upgraded in the order ${c.order.map(escapeHtml).join(", ")} &middot; ${escapeHtml(c.date)}</p></header>
-<section>${list(c.verdict === "unknown" ? "Why it is unknown" : "Why it is not certified", c.reasons)}
-${list("What to know before the upgrade", c.findings)}
-<h2>What clients saw</h2><figure>${phasePlot(c)}<figcaption>Numbers: the phases, as below. A red bar is a path without an answer, drawn wide enough to be seen. Shaded: every other phase. Thin lines: Cilium pods that started or ended.</figcaption></figure>
-${c.phases.map((p, i) => phaseSection(p, i + 1)).join("\n")}
-<h2>Components</h2><div class="wide"><table><tr><th>cluster</th><th>id</th><th>Kubernetes</th><th>nodes</th><th>node image</th></tr>
-${c.clusters.map((x) => `<tr><td>${escapeHtml(x.name)}</td><td>${x.id}</td><td>${escapeHtml(x.kubernetes)}</td><td>${x.nodes.map(escapeHtml).join(", ")}</td><td>${escapeHtml(x.nodeImage)}<br><code>${escapeHtml(x.nodeImageId)}</code></td></tr>`).join("\n")}</table></div>
-<div class="wide"><table><tr><th>Cilium</th><th>image</th><th>digest</th></tr>
-${c.images.map((i) => `<tr><td>${escapeHtml(i.version)}</td><td>${escapeHtml(i.reference)}</td><td><code>${escapeHtml(i.id)}</code></td></tr>`).join("\n")}</table></div>
-${list("Substitutions: refused modules and what was built instead", (c.substitutions ?? []).map(describeSubstituted))}
-${list(`Suites that passed (phase "${c.features.phase}")`, c.features.supported)}
-${list("Unsupported, by name", c.features.unsupported)}
-${list("Skipped", c.features.skipped)}
+<title>${title}</title><style>${style}${ownStyle}</style></head><body>
+<header class="${looks[c.verdict]}"><h1>${title}</h1>
+<p>Cluster Mesh of ${c.clusters.map((x) => escapeHtml(x.name)).join(" and ")} &middot; ${count(c.cycles.length, "cycle")} in ${count(labs, "lab")} &middot; ${escapeHtml(c.date)}${c.direction === "back" ? " &middot; from the moves back of the opposite upgrade" : ""}</p></header>
+<section><div class="cards"><div><h2>May I?</h2>${answer(c)}</div><div><h2>What will it cost?</h2>${cost(c)}</div></div>
+<h2>What clients saw</h2><figure>${cyclePlot(c)}<figcaption>Each row is a cycle. Orange: a cluster moves, up or back (arrows). Red: some path without an answer, drawn wide enough to be seen; a red line is a leaked packet. Light grey: suites, beside which traffic is slower and not judged. Dark grey: not measured. ${escapeHtml(coverageText(c))}</figcaption></figure>
+<h2>Moves to ${escapeHtml(c.to)}</h2>${movesTable(c, "own")}
+${movesOf(c, "other").length === 0 ? "" : `<h2>The way back to ${escapeHtml(c.from)}</h2>${movesTable(c, "other")}`}
+${c.reasons.length === 0 ? "" : `<h2>${c.verdict === "unknown" ? "Why it is unknown" : "Why it is not certified"}</h2>${list(c.reasons)}`}
+<h2>Findings</h2>${c.findings.length === 0 ? "<p>None.</p>" : findings(c.findings)}
+<h2>Cycles</h2>${cyclesTable(c)}
+${c.cycles.map((cycle) => cycleSection(c, cycle)).join("\n")}
+<h2>Components</h2>${components(c)}
+${titled("Substitutions: refused modules and what was built instead", c.substitutions.map(describeSubstituted))}
+${titled(`Suites that passed (${c.features.phase})`, c.features.supported)}
+${titled("Unsupported, by name", c.features.unsupported)}
+${titled("Skipped", c.features.skipped)}
 <p>Profile ${escapeHtml(c.profile)}, kernel ${escapeHtml(c.kernel)}, ${escapeHtml(c.machine)}, Meshproof ${escapeHtml(c.harness)}. An outage of more than ${c.budgets.upgradeGapMs} ms on one path, or more than ${c.budgets.upgradeLostMs} ms lost in total in one phase, means that the upgrade is not certified.</p>
 <p>Reproduce: <code>${escapeHtml(c.command)}</code></p></section></body></html>
 `;
 }
 
-function phaseSection(p: PhaseRecord, number: number): string {
+const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
+
+const list = (lines: readonly string[]): string =>
+  `<ul>${lines.map((l) => `<li>${escapeHtml(l)}</li>`).join("")}</ul>`;
+
+const titled = (title: string, lines: readonly string[]): string =>
+  lines.length === 0 ? "" : `<h3>${escapeHtml(title)}</h3>${list(lines)}`;
+
+const findings = (all: readonly CertificateFinding[]): string =>
+  `<div class="wide"><table><tr><th>grade</th><th>what</th><th>what to do</th></tr>
+${all.map((f) => `<tr><td><span class="grade ${f.grade}">${f.grade}</span></td><td>${escapeHtml(f.message)} <code>${escapeHtml(f.id)}</code></td><td>${escapeHtml(f.remedy ?? "")}</td></tr>`).join("\n")}</table></div>`;
+
+const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
+  `<div class="wide"><table><tr>${head.map((h) => `<th>${h}</th>`).join("")}</tr>
+${rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join("")}</tr>`).join("\n")}</table></div>`;
+
+/** A row for each kind of move, over all cycles. */
+function movesTable(c: Certificate, to: "own" | "other"): string {
+  const kinds = Map.groupBy(movesOf(c, to), (p) => p.name);
+  const bounds = new Map(c.bounds.map((b) => [b.moves, b.text]));
+  return table(
+    ["move", "n", "took, median; longest", "requests lost", "longest gap", "kept TCP ended", ...(to === "own" ? ["bound"] : [])],
+    [...kinds].map(([name, moves]) => {
+      const k = costOf(moves);
+      return [
+        escapeHtml(name),
+        String(k.moves),
+        `${formatMs(k.typicalMs)}; ${formatMs(k.longestMs)}`,
+        k.lost === 0 ? "none" : `${k.lost} of ${k.sent}, in ${k.lossy} of ${k.moves} moves`,
+        k.worst === undefined ? "&ndash;" : `${k.worst.gapMs} ms: ${escapeHtml(k.worst.path)}`,
+        k.ended.tcp === 0 ? "&ndash;" : String(k.ended.tcp),
+        ...(to === "own" ? [escapeHtml(bounds.get(name) ?? c.bounds[0]?.text ?? "")] : []),
+      ];
+    }),
+  );
+}
+
+function cyclesTable(c: Certificate): string {
+  const rows = c.cycles.map((x) => [
+    String(x.cycle),
+    escapeHtml(x.verdict),
+    escapeHtml(x.date),
+    `<code>${escapeHtml(x.lab)}</code>`,
+    escapeHtml(x.order.join(", ")),
+    formatMs(x.durationMs),
+    percent(x.durationMs === 0 ? 0 : x.measuredMs / x.durationMs),
+    x.interruptions.length === 0 ? "&ndash;" : x.interruptions.map((i) => escapeHtml(`in "${i.phase}", ${formatMs(i.durationMs)}`)).join("; "),
+    `<code>${escapeHtml(x.settingHash)}</code> <code>${escapeHtml(x.sourceHash)}</code> ${x.sourceTree}`,
+  ]);
+  const leftOut = c.leftOut.map((l) => `cycle ${l.of} of ${l.runId} is left out: ${l.why[0] ?? "unknown"}`);
+  return `${table(["cycle", "verdict", "date", "lab", "first order", "took", "measured", "interrupted", "setting, sources, tree"], rows)}${titled("Left out", leftOut)}`;
+}
+
+function cycleSection(c: Certificate, { cycle }: Certificate["cycles"][number]): string {
+  const phases = c.phases.filter((p) => p.cycle === cycle);
+  const windows = c.suiteWindows.filter((p) => p.cycle === cycle);
+  return `<details><summary>Cycle ${cycle}: every phase</summary>
+<figure>${phasePlot(c, cycle)}<figcaption>Numbers: the phases, as below. A red bar is a path without an answer; paths without a loss are not drawn. Orange: moves. Grey: suites, or not measured. Thin lines: changes of the mesh.</figcaption></figure>
+${phases.map((p, i) => phaseSection(p, String(i + 1))).join("\n")}
+${windows.map((w) => phaseSection(w, "")).join("\n")}</details>`;
+}
+
+function phaseSection(p: Certificate["phases"][number], number: string): string {
   const versions = Object.entries(p.versions)
     .map(([cluster, version]) => `${cluster} ${version}`)
     .join(", ");
@@ -50,15 +125,41 @@ function phaseSection(p: PhaseRecord, number: number): string {
     const counts = Object.entries(s.tests).map(([outcome, n]) => `${n} ${outcome}`);
     return `${s.name}: ${counts.join(", ")}`;
   });
-  return `<h3>${number}. ${escapeHtml(p.name)}</h3><p class="dim">${formatMs(p.durationMs)}; at its end ${escapeHtml(versions)}. ${p.deniedSent} requests that policy must drop were sent; ${p.leaks.reduce((n, l) => n + l.packets, 0)} of their packets leaked.</p>
-${p.error === null ? "" : `<p class="fail">${escapeHtml(p.error)}</p>`}
+  return `<h3>${number === "" ? "" : `${number}. `}${escapeHtml(p.name)}</h3><p class="dim">${formatMs(p.durationMs)}, of which ${formatMs(p.measuredMs)} measured at the full rate; at its end ${escapeHtml(versions)}. ${p.deniedSent} requests that policy must drop were sent; ${p.leaks.reduce((n, l) => n + l.packets, 0)} of their packets leaked.</p>
+${p.error === null ? "" : `<p class="fail">${escapeHtml(p.error)}</p>`}${p.harness.length === 0 ? "" : list(p.harness)}
 ${
   disrupted.length === 0
     ? ""
-    : `<div class="wide"><table><tr><th>path</th><th>kind</th><th>lost</th><th>total ms</th><th>longest gap ms</th><th>connections ended</th><th>what happened just before</th></tr>
-${disrupted.map((d) => `<tr><td>${escapeHtml(d.path)}</td><td>${d.kind}</td><td>${d.lost} of ${d.sent}</td><td>${d.lost === 0 ? "&ndash;" : d.lostMs}</td><td>${d.lost === 0 ? "&ndash;" : d.longestGapMs}</td><td>${d.resets === 0 ? "&ndash;" : d.resets}</td><td>${escapeHtml(d.outages[0]?.cause ?? "")}</td></tr>`).join("\n")}</table></div>`
+    : table(
+        ["path", "kind", "lost", "total ms", "longest gap ms", "connections ended", "what happened just before"],
+        disrupted.map((d) => [
+          escapeHtml(d.path),
+          d.kind,
+          `${d.lost} of ${d.sent}`,
+          d.lost === 0 ? "&ndash;" : String(d.lostMs),
+          d.lost === 0 ? "&ndash;" : String(d.longestGapMs),
+          d.resets === 0 ? "&ndash;" : String(d.resets),
+          escapeHtml(d.outages[0]?.cause ?? ""),
+        ]),
+      )
 }
 <p>${whole === 0 ? "" : disrupted.length === 0 ? `Nothing was lost on any of the ${whole} paths.` : `Nothing was lost on the other ${whole} paths.`}</p>
 ${suites.length === 0 ? "" : `<p>${escapeHtml(suites.join("; "))}</p>`}
 ${p.events.length === 0 ? "" : `<details><summary>${p.events.length} events</summary><table>${p.events.map((e) => `<tr><td>${formatMs(e.afterMs)}</td><td>${escapeHtml(e.what)}</td></tr>`).join("")}</table></details>`}`;
+}
+
+function components(c: Certificate): string {
+  return `${table(
+    ["cluster", "id", "Kubernetes", "nodes", "node image"],
+    c.clusters.map((x) => [
+      escapeHtml(x.name),
+      String(x.id),
+      escapeHtml(x.kubernetes),
+      x.nodes.map(escapeHtml).join(", "),
+      `${escapeHtml(x.nodeImage)}<br><code>${escapeHtml(x.nodeImageId)}</code>`,
+    ]),
+  )}${table(
+    ["Cilium", "image", "digest"],
+    c.images.map((i) => [escapeHtml(i.version), escapeHtml(i.reference), `<code>${escapeHtml(i.id)}</code>`]),
+  )}`;
 }

@@ -1,9 +1,11 @@
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import semver from "semver";
+import { parse as parseYaml } from "yaml";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { parseRecord } from "#harness/lib/records.ts";
+import { checkRecord, parseRecord } from "#harness/lib/records.ts";
+import { type Certificate, certificateFormat } from "#harness/model/certificate.ts";
 import { type Published, publishedFormat } from "#harness/model/published.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
@@ -24,6 +26,25 @@ export const parts: readonly GeneratedPart[] = [
   { file: "docs/results/README.md", name: "published figures", text: resultsTable },
   { file: "docs/results/README.md", name: "published files", text: publishedFiles },
 ];
+
+/** A published certificate; its page is beside it. */
+export interface PublishedCertificate {
+  readonly file: string;
+  readonly certificate: Certificate;
+}
+
+/** Every published certificate. */
+export function readCertificates(dir = publishedDir): PublishedCertificate[] {
+  return globSync("*/upgrade-from-*.yaml", { cwd: dir })
+    .sort()
+    .map((file) => ({
+      file,
+      certificate: checkRecord(parseYaml(readFileSync(join(dir, file), "utf8")), certificateFormat, {
+        what: `the published certificate ${file}`,
+        remedy: "certify again, and publish that",
+      }),
+    }));
+}
 
 /** Every published version, oldest first. */
 export async function readPublished(): Promise<Published[]> {
@@ -69,17 +90,18 @@ function placeOf(file: string, page: string, name: string): [number, number] {
 }
 
 /** Links to the files of `reports/published/`, from the page of results. */
-function publishedFiles(all: readonly Published[]): string {
+function publishedFiles(versions: readonly Published[]): string {
   const page = dirname(join(repoRoot(), "docs/results/README.md"));
   const link = (file: string): string =>
     `[${file}](${relative(page, join(publishedDir, file)).replaceAll("\\", "/")})`;
-  const figures = all.flatMap(({ cilium, measurements }) => [
+  const figures = versions.flatMap(({ cilium, measurements }) => [
     `- ${link(`${cilium}/failover.html`)}: ${measurements.length} measurements of Cilium ${cilium} as a page: every link, every vantage point, latency, and the fate of established connections; as data: ${link(`${cilium}/failover.json`)}; every request of them, run-length coded: ${link(`${cilium}/losses.ndjson`)}`,
   ]);
   const certificates = globSync("*/upgrade-from-*.html", { cwd: publishedDir })
     .sort()
     .map((file) => `- ${link(file)}: a [certificate](#certificates), with a \`.yaml\` file`);
-  return [...figures, ...certificates].join("\n");
+  const all = [...figures, ...certificates];
+  return all.length === 0 ? "Nothing yet." : all.join("\n");
 }
 
 /** The rows of a Markdown table, by column; none if the text has no table. */

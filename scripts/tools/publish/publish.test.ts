@@ -1,14 +1,16 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, globSync, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { keyOf } from "#harness/judge/provenance.ts";
+import { certificateViolations } from "#harness/judge/published-certificate.ts";
 import { violationsOf } from "#harness/judge/published.ts";
 import { readLosses } from "#harness/measure/loss-files.ts";
 import { readSeries } from "#harness/measure/series.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { certificateHtml } from "#harness/report/certificate-html.ts";
 import { notMeasured, publishedHtml } from "#harness/report/published.ts";
-import { partOf, parts, publishedDir, readPublished, tableRows } from "./pages.ts";
+import { partOf, parts, publishedDir, readCertificates, readPublished, tableRows } from "./pages.ts";
 
 const all = await readPublished();
 
@@ -48,4 +50,16 @@ test("what is published keeps rules 3 to 11 of METHOD.md", async () => {
     const html = join(publishedDir, published.cilium, "failover.html");
     expect(readFileSync(html, "utf8"), html).toBe(publishedHtml(published));
   }
+});
+
+test("every published certificate keeps its rules, and its page is made from it", () => {
+  const certificates = readCertificates();
+  for (const { file, certificate } of certificates) {
+    expect(certificateViolations(certificate), file).toEqual([]);
+    expect(file).toBe(`${certificate.to}/upgrade-from-${certificate.from}.yaml`);
+    const html = join(publishedDir, file.replace(/\.yaml$/, ".html"));
+    expect(readFileSync(html, "utf8"), html).toBe(certificateHtml(certificate));
+  }
+  const named = certificates.map(({ file }) => file.replace(/\.yaml$/, ".html"));
+  expect(globSync("*/upgrade-from-*.html", { cwd: publishedDir }).sort()).toEqual(named);
 });

@@ -2,6 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { isAbsolute, join, relative, resolve } from "node:path";
 import { readYaml } from "#harness/config/yaml-file.ts";
 import { keyOf, mostLossBytes, refusalsOf, troublesOf } from "#harness/judge/provenance.ts";
+import { certificateViolations } from "#harness/judge/published-certificate.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
@@ -120,12 +121,22 @@ function refuse(series: readonly string[], reasons: readonly string[]): void {
     });
 }
 
-/** Publishes a certificate written by `certify`, under its target version. */
+/** Publishes a certificate written by `certify`, under its target version. Refuses one that the checker would refuse. */
 export async function publishCertificate(file: string): Promise<string[]> {
   const certificate = checkRecord(await readYaml(file, "a certificate"), certificateFormat, {
     what: `certificate ${file}`,
-    remedy: "name a run's certificate.yaml",
+    remedy: "name a run's certificate.yaml or reverse.yaml",
   });
+  const violations = certificateViolations(certificate);
+  if (violations.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `${file} cannot be published: ${violations.map((v) => `${v.rule}: ${v.what}`).join("; ")}`,
+      {
+        remedy:
+          "certify with at least 5 cycles from committed sources, or render enough cycles with --from-cycles",
+      },
+    );
   const dir = join(publishedDir, certificate.to);
   const name = join(dir, `upgrade-from-${certificate.from}`);
   await mkdir(dir, { recursive: true });
