@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
+import type { PhaseRecord, SuiteWindow } from "#harness/model/certificate.ts";
+import { exampleDisruption, examplePhase, exampleSuiteWindow } from "#harness/model/certificate-examples.ts";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { Sample, SampleOutcome } from "#harness/model/history.ts";
 import { certify } from "./certification.ts";
 import { disruptionOf } from "./disruption.ts";
@@ -74,27 +76,43 @@ describe("disruption", () => {
   });
 });
 
-const quiet: PhaseRecord["disruptions"][number] = {
-  path: "east: names",
-  kind: "dns",
-  sent: 100,
-  lost: 0,
-  lostMs: 0,
-  longestGapMs: 200,
-  resets: 0,
-  outages: [],
-};
-const phase = (news: Partial<PhaseRecord> = {}): PhaseRecord => ({
-  ...unmeasuredPhase("upgrade east", {}),
-  durationMs: 1000,
-  disruptions: [quiet],
-  deniedSent: 10,
-  ...news,
-});
+const quiet = exampleDisruption({ sent: 100 });
+const lossy = { ...quiet, lost: 3, longestGapMs: 200 };
+const baseline = examplePhase({ disruptions: [quiet] });
+const upgrade = (news: Partial<PhaseRecord> = {}): PhaseRecord =>
+  examplePhase({
+    name: "upgrade east first",
+    change: { cluster: "east", to: "new" },
+    startMs: 120_000,
+    disruptions: [quiet],
+    ...news,
+  });
 const budgets = { upgradeGapMs: 5000, upgradeLostMs: 10_000 };
-const of = (news: Partial<PhaseRecord>, known: string[] = []) =>
-  certify([phase(), phase(news)], budgets, known);
-const lossy = { ...quiet, lost: 3 };
+const cycleOf = (phases: readonly PhaseRecord[], suiteWindows: readonly SuiteWindow[] = []) => ({
+  ...{ phases, suiteWindows, interruptions: [] },
+});
+const of = (news: Partial<PhaseRecord>, known: CertificateFinding[] = []) =>
+  certify([cycleOf([baseline, upgrade(news)])], budgets, known);
+
+const suite = (news: Partial<PhaseRecord["suites"][number]>): SuiteWindow["suites"] => [
+  {
+    ...{ name: "policy", run: "r", tests: { pass: 1 }, failures: [], accepted: [], errors: [] },
+    ...{ unsupported: [], skipped: [] },
+    ...news,
+  },
+];
+/** Suites before anything moves, and after. */
+const withSuites = (news: Partial<PhaseRecord["suites"][number]>, when: "before" | "after") =>
+  certify(
+    [
+      cycleOf(
+        [baseline, upgrade({ startMs: 220_000 })],
+        [exampleSuiteWindow({ startMs: when === "before" ? 120_000 : 400_000, suites: suite(news) })],
+      ),
+    ],
+    budgets,
+    [],
+  );
 
 describe("certification", () => {
   test("nothing lost, nothing found: certified", () => {
@@ -104,9 +122,12 @@ describe("certification", () => {
   test("losses within the budget, ended connections and changed settings are findings", () => {
     expect(of({ disruptions: [lossy] }).verdict).toBe("certified with findings");
     const ended = of({ disruptions: [{ ...quiet, kind: "http keep-alive", resets: 1 }] });
-    expect(ended.findings[0]).toContain("ended once");
+    expect(ended.findings[0]?.message).toContain("ended once");
     expect(ended.verdict).toBe("certified with findings");
-    expect(of({}, ["setting x: ..."]).verdict).toBe("certified with findings");
+    expect(of({}, [{ id: "x", grade: "caution", message: "setting x" }]).verdict).toBe(
+      "certified with findings",
+    );
+    expect(of({}, [{ id: "x", grade: "information", message: "setting x" }]).verdict).toBe("certified");
   });
 
   test.each([
@@ -119,7 +140,7 @@ describe("certification", () => {
     [
       "an established connection that ended",
       { disruptions: [{ ...quiet, kind: "tcp heartbeat", resets: 2 }] },
-      "the connection ended 2 times",
+      "the kept connection ended 2 times",
     ],
     [
       "one leaked packet",
@@ -127,16 +148,20 @@ describe("certification", () => {
       "policy leak: 1 packet of east/denied reached west/server",
     ],
     ["state that did not survive", { changed: ["east: identity of pod a was 1, is 2"] }, "identity of pod a"],
-    [
-      "a failed test",
-      { suites: [{ name: "policy", run: "r", tests: { pass: 1, fail: 1 }, failures: ["t: why"] }] },
-      "policy: t: why",
-    ],
     ["an upgrade that hung", { error: "moving east did not end well" }, "did not end well"],
   ] as const)("%s decides against it", (_, news, reason) => {
     const { verdict, reasons } = of(news as Partial<PhaseRecord>);
     expect(verdict).toBe("not certified");
     expect(reasons.join()).toContain(reason);
+  });
+
+  test("a failed test decides against it once something has moved, and a leak also beside suites", () => {
+    const { verdict, reasons } = withSuites({ failures: ["t: why"], tests: { fail: 1 } }, "after");
+    expect(verdict).toBe("not certified");
+    expect(reasons).toEqual(["suites, baseline: policy: t: why"]);
+    const leaks = [{ afterMs: 5, from: "east/denied", to: "west/server", packets: 1, spanMs: 0 }];
+    const beside = [exampleSuiteWindow({ leaks })];
+    expect(certify([cycleOf([baseline, upgrade()], beside)], budgets, []).verdict).toBe("not certified");
   });
 
   test.each([
@@ -149,41 +174,63 @@ describe("certification", () => {
       { disruptions: [{ ...lossy, longestGapMs: 5001 }], rig: ["the prober stood still"] },
     ],
     ["a capture that ended", { unseen: ["the capture at west/server ended"] }],
-    ["a suite that did not run", { suites: [{ name: "policy", run: "r", tests: {}, failures: [] }] }],
-    ["an unknown test", { suites: [{ name: "policy", run: "r", tests: { unknown: 1 }, failures: [] }] }],
+    ["an error of the harness", { harness: ["the harness failed: no answer of the API server"] }],
+    ["a move that was measured in part", { measuredMs: 117_000 }],
   ])("%s leaves it unknown", (_, news) => {
     expect(of(news as Partial<PhaseRecord>).verdict).toBe("unknown");
   });
 
-  test("a loss is reported beside what its path lost in the baseline", () => {
-    const { findings } = certify(
-      [phase({ name: "baseline", disruptions: [{ ...lossy, lost: 2 }] }), phase({ disruptions: [lossy] })],
-      budgets,
-      [],
-    );
-    expect(findings.at(-1)).toContain("3 of 100 lost, 200 ms at most; in baseline 2 of 100");
+  test.each([
+    ["a suite that did not run", { tests: {} }],
+    ["an unknown test", { tests: { unknown: 1 } }],
+    ["an error of the harness in set-up or clean-up", { errors: ["clean-up failed: 1 of 5 steps"] }],
+  ] as const)("%s leaves it unknown, in the baseline and later", (_, news) => {
+    expect(withSuites(news, "before").verdict).toBe("unknown");
+    expect(withSuites(news, "after").verdict).toBe("unknown");
   });
 
-  test("a test that fails in the baseline is a finding: the upgrade may fix it", () => {
-    const failed = {
-      name: "policy",
-      run: "r",
-      tests: { fail: 1 },
-      failures: ["t: why"],
-      unsupported: [],
-      skipped: [],
-    };
-    const { verdict, findings } = certify(
-      [phase({ name: "baseline", suites: [failed] }), phase()],
+  test("an error of the harness in the baseline leaves it unknown", () => {
+    const broken = { ...baseline, harness: ["healing failed"] };
+    expect(certify([cycleOf([broken, upgrade()])], budgets, []).verdict).toBe("unknown");
+  });
+
+  test("a loss is reported beside what its path lost in the baseline", () => {
+    const { findings } = certify(
+      [cycleOf([{ ...baseline, disruptions: [{ ...lossy, lost: 2 }] }, upgrade({ disruptions: [lossy] })])],
       budgets,
       [],
     );
-    expect(verdict).toBe("certified with findings");
-    expect(findings).toEqual(["baseline: policy: t: why"]);
+    expect(findings.at(-1)?.message).toContain("3 of 100 lost, 200 ms at most; in the baseline 2 of 100");
+  });
+
+  test("a test that fails before anything moved prevents 'certified', unless it is accepted", () => {
+    const failed = withSuites({ failures: ["t: why"], tests: { fail: 1 } }, "before");
+    expect(failed.verdict).toBe("unknown");
+    expect(failed.reasons.join()).toContain("policy: t: why (failed before anything moved; `--accept` accepts it)");
+    const accepted = withSuites({ accepted: ["t: why"], tests: { fail: 1 } }, "before");
+    expect(accepted.verdict).toBe("certified with findings");
+    expect(accepted.findings.map((f) => f.id)).toEqual(["accepted-failure"]);
+  });
+
+  test("what is lost beside suites is information, and what a disturbance lost decides nothing", () => {
+    const beside = exampleSuiteWindow({ disruptions: [{ ...lossy, lost: 90, longestGapMs: 60_000 }] });
+    const judged = certify([cycleOf([baseline, upgrade()], [beside])], budgets, []);
+    expect(judged.verdict).toBe("certified");
+    expect(judged.findings.map((f) => [f.id, f.grade])).toEqual([["lost-beside-suites", "information"]]);
+    const made = { afterMs: 0, gapMs: 30_000, lost: 90, cause: "node rebooted", disturbance: true };
+    const disturbed = { ...lossy, lost: 90, lostMs: 18_000, longestGapMs: 30_000, outages: [made] };
+    expect(of({ disruptions: [disturbed] }).verdict).toBe("certified");
+  });
+
+  test("one cycle decides for all of them, and is named", () => {
+    const good = cycleOf([baseline, upgrade()]);
+    const bad = cycleOf([baseline, upgrade({ error: "hung" })]);
+    expect(certify([good, bad], budgets, []).reasons).toEqual(["cycle 2, upgrade east first: hung"]);
   });
 
   test("without any phase the verdict is unknown", () => {
     expect(certify([], budgets, []).verdict).toBe("unknown");
+    expect(certify([cycleOf([])], budgets, []).verdict).toBe("unknown");
   });
 });
 

@@ -31,7 +31,8 @@ import { certificate, certificationProgress, cycle, journal } from "./certificat
 import { cycleRecordFormat } from "./certification-cycle.ts";
 import { certificationJournalFormat } from "./certification-journal.ts";
 import { certificationProgressFormat } from "./certification-progress.ts";
-import { exampleJournal, exampleLabState, exampleMeasurement } from "./examples.ts";
+import { exampleJournal } from "./certificate-examples.ts";
+import { exampleLabState, exampleMeasurement } from "./examples.ts";
 import { findingsFormat } from "./finding.ts";
 import { digestLockFormat } from "./image-store.ts";
 import { proofFormat } from "./kill-matrix.ts";

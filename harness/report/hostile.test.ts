@@ -5,7 +5,7 @@ import { parseHTML } from "linkedom";
 import { describe, expect, test } from "vitest";
 import { printable, visible } from "#harness/lib/visible.ts";
 import { hostileText, isWorkflowCommand, textOfOthers, unseen } from "#harness/lib/visible-examples.ts";
-import type { Certificate } from "#harness/model/certificate.ts";
+import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import { exampleHistory, exampleMeasurement } from "#harness/model/examples.ts";
 import type { History } from "#harness/model/history.ts";
 import type { RunRecord } from "#harness/model/record.ts";
@@ -100,15 +100,49 @@ const runOf = (text: string): RunRecord => {
   };
 };
 
+const phaseOf = (text: string): PhaseRecord => ({
+  name: text,
+  change: { cluster: text, to: "new" },
+  versions: { [text]: text },
+  ...{ startMs: 0, durationMs: 1000, measuredMs: 990 },
+  disruptions: [
+    {
+      path: text,
+      kind: "dns",
+      sent: 2,
+      lost: 1,
+      lostMs: 1,
+      longestGapMs: 1,
+      resets: 0,
+      outages: [{ afterMs: 1, gapMs: 1, lost: 1, cause: text }],
+    },
+  ],
+  deniedSent: 1,
+  leaks: [{ afterMs: 1, from: text, to: text, packets: 1, spanMs: 1 }],
+  events: [{ afterMs: 1, what: text }],
+  changed: [text],
+  suites: [
+    {
+      ...{ name: text, run: text, tests: { pass: 1 }, failures: [text], accepted: [text], errors: [text] },
+      ...{ unsupported: [text], skipped: [text] },
+    },
+  ],
+  rig: [text],
+  harness: [text],
+  error: text,
+});
+
 const certificateOf = (text: string): Certificate => ({
-  apiVersion: "meshproof/v1",
+  apiVersion: "meshproof/v2",
   kind: "UpgradeCertificate",
   from: text,
   to: text,
+  direction: "forth",
   order: [text],
   verdict: "not certified",
   reasons: [text],
-  findings: [text],
+  findings: [{ id: text, grade: "serious", message: text, remedy: text }],
+  bounds: [{ moves: text, n: 1, labs: 1, lost: 1, upperShare: 1, text }],
   date: text,
   runId: text,
   command: text,
@@ -121,34 +155,17 @@ const certificateOf = (text: string): Certificate => ({
   images: [{ version: text, reference: text, id: text }],
   budgets: { upgradeGapMs: 1, upgradeLostMs: 1 },
   features: { phase: text, supported: [text], unsupported: [text], skipped: [text] },
-  phases: [
+  cycles: [
     {
-      name: text,
-      versions: { [text]: text },
-      durationMs: 1000,
-      disruptions: [
-        {
-          path: text,
-          kind: "dns",
-          sent: 2,
-          lost: 1,
-          lostMs: 1,
-          longestGapMs: 1,
-          resets: 0,
-          outages: [{ afterMs: 1, gapMs: 1, lost: 1, cause: text }],
-        },
-      ],
-      deniedSent: 1,
-      leaks: [{ afterMs: 1, from: text, to: text, packets: 1, spanMs: 1 }],
-      events: [{ afterMs: 1, what: text }],
-      changed: [text],
-      suites: [
-        { name: text, run: text, tests: { pass: 1 }, failures: [text], unsupported: [text], skipped: [text] },
-      ],
-      rig: [text],
-      error: text,
+      ...{ cycle: 1, runId: text, of: 1, date: text, lab: text, order: [text], method: 3 },
+      ...{ settingHash: text, sourceHash: text, sourceTree: "clean", durationMs: 1500, measuredMs: 990 },
+      verdict: "not certified",
+      interruptions: [{ phase: text, startMs: 1000, durationMs: 500 }],
     },
   ],
+  leftOut: [{ runId: text, of: 2, why: [text] }],
+  phases: [{ cycle: 1, ...phaseOf(text) }],
+  suiteWindows: [{ cycle: 1, ...phaseOf(text), startMs: 1500, intervalFactor: 20 }],
 });
 
 /** Elements with the names of their attributes. A label of several lines is a `text` with a `tspan` for each. */
