@@ -79,4 +79,6 @@ export type CertificationJournal = Infer<typeof journalSchema>;
 export const certificationJournalFormat: RecordFormat<CertificationJournal> = {
   schema: journalSchema,
   version: { key: "version", current: 2 },
+  // Refused like those of version 1, as older.
+  older: { 0: journalSchema },
 };

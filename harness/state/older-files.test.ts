@@ -132,9 +132,9 @@ describe("the journal of a certification", () => {
   });
 
   test.each([
-    ["of before there were versions", old, "identity: expected object, found nothing"],
-    ["of version 1, whose phases were measured in part", { ...old, version: 1 }, "identity: expected object, found nothing"],
-    ["that is empty", {}, "pair: expected object, found nothing"],
+    ["of before there were versions", old, "version: expected 2, found nothing"],
+    ["of version 1, whose phases were measured in part", { ...old, version: 1 }, "version: expected 2, found 1"],
+    ["that is empty", {}, "version: expected 2, found nothing"],
   ])("%s is refused; the message names the lab", async (_name, journal, place) => {
     const path = write("ours", "certify.json", journal);
     await expect(readCertification("ours")).rejects.toThrow(
@@ -161,7 +161,7 @@ describe("the journal of a certification", () => {
   });
 
   test("is reported without the keys that it contains", async () => {
-    write("ours", "certify.json", { ...old, given: { east: "SECRET" }, command: ["SECRET"] });
+    write("ours", "certify.json", { ...today, given: { east: "SECRET" }, command: ["SECRET"] });
     const error = await readCertification("ours").catch((e: unknown) => e);
     expect(String(error)).toContain("given.east: ");
     expect(String(error)).not.toContain("SECRET");
