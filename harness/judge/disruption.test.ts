@@ -58,6 +58,7 @@ describe("windows that follow one another", () => {
     for (const s of stream(outcomes).samples) columns.add(s);
     expect([...columns.since(2000)].map((s) => s.seq).slice(0, 4)).toEqual([17, 18, 19, 20]);
     expect([...columns.since(0)]).toHaveLength(40);
+    expect([...columns.sentSince(2000)].map((s) => s.seq).slice(0, 2)).toEqual([20, 21]);
     expect([...new SampleColumns().since(0)]).toEqual([]);
   });
 });

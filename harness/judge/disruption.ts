@@ -87,7 +87,7 @@ export function disruptionOf(
       .toSorted((a, b) => b.gapMs - a.gapMs)
       .slice(0, mostOutages)
       .map((o) => {
-        const cause = causeOf(stream, o, events);
+        const cause = eventBefore(stream, o.firstLostMs, events);
         const backend = backendOf(stream, o);
         const lossy = controls.filter((c) => concerns(c, stream) && overlaps(c, o, sinceUnixMs));
         return {
@@ -211,12 +211,15 @@ function backendOf({ nodeOf }: StandingStream, { servedBy }: Outage): string | u
 }
 
 /**
- * The last event before the first lost request, if it was close enough: of the path's own nodes and clusters. A path
- * whose policy changed its meaning is lost for as long as that lasts, so this change explains it at any distance.
+ * The last event before a time, if it was close enough: of the path's own clusters. A path whose policy changed its
+ * meaning is lost, or let through, for as long as that lasts, so this change explains it at any distance.
  */
-function causeOf(stream: StandingStream, o: Outage, events: readonly MeshEvent[]): MeshEvent | undefined {
-  const { decidedBy, clusters } = stream;
-  const until = events.filter((e) => e.afterMs <= o.firstLostMs + reportMs);
+export function eventBefore(
+  { decidedBy, clusters }: Pick<StandingStream, "decidedBy" | "clusters">,
+  atMs: number,
+  events: readonly MeshEvent[],
+): MeshEvent | undefined {
+  const until = events.filter((e) => e.afterMs <= atMs + reportMs);
   const meaning =
     decidedBy === undefined
       ? undefined
@@ -224,10 +227,10 @@ function causeOf(stream: StandingStream, o: Outage, events: readonly MeshEvent[]
   if (meaning !== undefined) return meaning;
   const near = until.filter(
     (e) =>
-      e.afterMs >= o.firstLostMs - causeMs &&
+      e.afterMs >= atMs - causeMs &&
       (e.cluster === undefined || clusters === undefined || clusters.includes(e.cluster)),
   );
-  return near.findLast((e) => e.afterMs <= o.firstLostMs) ?? near[0];
+  return near.findLast((e) => e.afterMs <= atMs) ?? near[0];
 }
 
 const concerns = (control: ControlLosses, { path, clusters }: StandingStream): boolean =>

@@ -89,6 +89,7 @@ const leak = z.object({
   to: z.string(),
   packets: z.number().int(),
   spanMs: ms,
+  cause: z.string().exactOptional().describe("The event in the mesh just before the first packet."),
 });
 /** Packets of denied traffic that were captured at a place that policy should keep them from. */
 export type Leak = Infer<typeof leak>;

@@ -21,7 +21,7 @@ import { redactionLines, redactionsIn } from "#harness/platform/report-redaction
 import { HostWatch } from "#harness/platform/watch.ts";
 import { writeCertification } from "#harness/state/certification-journal.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { standingNamespace } from "#harness/workloads/standing-pods.ts";
 import { describeCertificate } from "./certificate-of.ts";
 import type { Certified } from "./certified.ts";
 import { chartPreflight } from "./chart-preflight.ts";
@@ -207,7 +207,7 @@ export class Certification {
     const until = unixNowMs();
     const untilMs = monotonicMs();
     const happened = events.between(since, until);
-    const disruptions = traffic.disruptions(since, until, happened);
+    const disruptions = traffic.disruptions(since, until, events);
     const rig = [
       ...traffic.rigTroubles(since, until),
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
@@ -220,6 +220,7 @@ export class Certification {
     const watchedSince = this.#watchedUntil ?? since;
     this.#watchedUntil = end;
     await pause(flushMs, signal);
+    const incomplete = await leaks.endWindow(signal);
     return {
       name: phase.name,
       versions: this.#versions(),
@@ -227,12 +228,12 @@ export class Certification {
       disruptions,
       deniedSent: traffic.deniedSent(since, end),
       // Also while suites run: denied traffic must always stay denied.
-      leaks: leaks.leaks(watchedSince, end),
+      leaks: leaks.leaks(watchedSince, end, events),
       events: happened,
       changed,
       suites: ran.suites,
       rig,
-      unseen: [...unread, ...ran.otherErrors, ...leaks.troubles],
+      unseen: [...unread, ...ran.otherErrors, ...incomplete],
       error,
     };
   }

@@ -1,7 +1,6 @@
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { readValues } from "#harness/config/lab-file.ts";
 import { mergeValues } from "#harness/config/plan.ts";
-import { removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { freeCapacity } from "#harness/lab/other-labs.ts";
 import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
@@ -21,7 +20,7 @@ import {
 import { claimLab, isHeldByThisProcess, readLabState, requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { chooseSuites, loadSuites } from "#harness/testkit/suite-list.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { removeStanding } from "#harness/workloads/standing-workload.ts";
 import { Certification } from "./certification.ts";
 import type { Certified } from "./certified.ts";
 import { orderOf } from "./phases.ts";
@@ -164,8 +163,8 @@ async function conclude(
     await forgetCertification(lab);
     // A kept lab is restored to its original state; an error there does not invalidate the certificate.
     if (!(await isHeldByThisProcess(mesh.state)))
-      await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace))).catch(
-        (error: unknown) => say(`namespace ${standingNamespace} was not removed: ${messageOf(error)}`),
+      await Promise.all(mesh.clusters.map(removeStanding)).catch((error: unknown) =>
+        say(`the workload of the continuous traffic was not removed: ${messageOf(error)}`),
       );
     return certified;
   } finally {
