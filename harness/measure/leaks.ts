@@ -7,7 +7,7 @@ import { eventBefore } from "#harness/judge/disruption.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
-import type { Leak } from "#harness/model/certificate.ts";
+import type { Leak, MeshEvent } from "#harness/model/certificate.ts";
 import { type LeakPacket, leakPacketSchema } from "#harness/model/leak-packet.ts";
 import { execLines } from "#harness/platform/docker.ts";
 import { appendToReportNow } from "#harness/platform/report-files.ts";
@@ -23,7 +23,6 @@ import {
   readPid,
 } from "./capture.ts";
 import type { DeniedPath } from "./standing-paths.ts";
-import type { Happenings } from "./standing-traffic.ts";
 
 /** How long a capture may take to report its counters. */
 const countersMs = 5000;
@@ -236,8 +235,7 @@ export class LeakWatch implements AsyncDisposable {
   }
 
   /** Leaks in an interval, one for each pair with its packets, attributed to the event before the first of them. */
-  leaks(sinceUnixMs: number, untilUnixMs: number, happenings?: Pick<Happenings, "leadingTo">): Leak[] {
-    const events = happenings?.leadingTo(sinceUnixMs, untilUnixMs) ?? [];
+  leaks(sinceUnixMs: number, untilUnixMs: number, events: readonly MeshEvent[] = []): Leak[] {
     return leaksOf(
       this.#packets.filter((p) => p.atUnixMs >= sinceUnixMs && p.atUnixMs < untilUnixMs),
       sinceUnixMs,

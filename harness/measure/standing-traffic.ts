@@ -24,13 +24,9 @@ export interface StandingTrafficOptions {
   readonly settleMs: number;
   readonly rig: RigThresholds;
   readonly historyFile: (title: string) => string;
+  /** The node of a pod that answers. */
+  readonly nodeOf: (pod: string) => string | undefined;
   readonly signal: AbortSignal;
-}
-
-/** What may have caused a loss. */
-export interface Happenings {
-  leadingTo(sinceUnixMs: number, untilUnixMs: number): readonly MeshEvent[];
-  nodeOf(pod: string): string | undefined;
 }
 
 /** Of the requests to the prober's own loopback. */
@@ -182,13 +178,16 @@ export class StandingTraffic implements AsyncDisposable {
       .map((d) => d.path.path);
   }
 
-  /** What every path lost in an interval, attributed. Its last requests are known `requestTimeoutMs` after its end. */
-  disruptions(sinceUnixMs: number, untilUnixMs: number, happenings: Happenings): Disruption[] {
-    const events = happenings.leadingTo(sinceUnixMs, untilUnixMs);
+  /**
+   * What every path lost in an interval, attributed to the events that lead to it (`MeshEvents.leadingTo`). Its last
+   * requests are known `requestTimeoutMs` after its end.
+   */
+  disruptions(sinceUnixMs: number, untilUnixMs: number, events: readonly MeshEvent[]): Disruption[] {
+    const { nodeOf } = this.#options;
     const controls = this.#controls(sinceUnixMs, untilUnixMs);
     return this.#allowed.map((s) =>
       disruptionOf(
-        { ...streamOf(s, sinceUnixMs), nodeOf: (pod) => s.path.node ?? happenings.nodeOf(pod), controls },
+        { ...streamOf(s, sinceUnixMs), nodeOf: (pod) => s.path.node ?? nodeOf(pod), controls },
         sinceUnixMs,
         untilUnixMs,
         events,

@@ -39,6 +39,16 @@ const disruption = z.object({
     "The longest time between two correct answers with a loss between them; in certificates of before 2026-11-27 also without one.",
   ),
   resets: z.number().int().describe("How often a kept connection ended."),
+  ends: z
+    .array(
+      z.object({
+        afterMs: ms,
+        cause: z.string().describe("The event in the mesh just before it; empty if there was none."),
+        disturbance: z.boolean().exactOptional(),
+      }),
+    )
+    .exactOptional()
+    .describe("Of kept connections: at most five."),
   outages: z
     .array(
       z.object({

@@ -207,7 +207,7 @@ export class Certification {
     const until = unixNowMs();
     const untilMs = monotonicMs();
     const happened = events.between(since, until);
-    const disruptions = traffic.disruptions(since, until, events);
+    const disruptions = traffic.disruptions(since, until, events.leadingTo(since, until));
     const rig = [
       ...traffic.rigTroubles(since, until),
       ...disturbances(host.samples, this.#state.plan.rig, sinceMs, untilMs),
@@ -228,7 +228,7 @@ export class Certification {
       disruptions,
       deniedSent: traffic.deniedSent(since, end),
       // Also while suites run: denied traffic must always stay denied.
-      leaks: leaks.leaks(watchedSince, end, events),
+      leaks: leaks.leaks(watchedSince, end, events.leadingTo(watchedSince, end)),
       events: happened,
       changed,
       suites: ran.suites,

@@ -64,6 +64,7 @@ export async function startStanding(
   const outside = open.use(await startOutsideClient(lab, networks, artifacts.proberImage));
   const planned = await planTraffic(workload, { settleMs: plan.budgets.settleMs, signal });
   const leaks = open.use(await LeakWatch.start(workload.clusters, planned.denied, signal));
+  const events = open.use(new MeshEvents(clusters));
   const traffic = open.use(
     await progress.step("start the traffic", () =>
       StandingTraffic.start({
@@ -72,6 +73,7 @@ export async function startStanding(
         outside: outside.id,
         settleMs: plan.budgets.settleMs,
         rig: plan.rig,
+        nodeOf: events.nodeOf,
         // Each part of an interrupted certification has its own file.
         historyFile: (title) => join(dir, "histories", `${begunMs}-${folderName(title)}.ndjson`),
         signal,
@@ -108,7 +110,6 @@ export async function startStanding(
   leaks.keepIn(leaksFile(dir));
   await onProtected(protectedUnixMs);
   await traffic.settled({ first: true });
-  const events = open.use(new MeshEvents(clusters));
   const resources = open.move();
   return { traffic, leaks, events, [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }
