@@ -34,7 +34,11 @@ describe("windows that follow one another", () => {
     expect(disruptionOf(tcp, ...window(2000, 4000), []).resets).toBe(1);
     const reported = samples.map((s) => (s.seq === 19 ? { ...s, outcome: "reset" as const } : s));
     const lossy = stream(ok, { connection: "tcp", samples: reported });
-    expect(disruptionOf(lossy, ...window(0, 2000), []).resets).toBe(1);
+    const drained: MeshEvent = { afterMs: 1500, what: "pod echo-west-1 of west terminating" };
+    expect(disruptionOf(lossy, ...window(0, 2000), [drained])).toMatchObject({
+      resets: 1,
+      ends: [{ afterMs: 1900, cause: drained.what }],
+    });
     expect(disruptionOf(lossy, ...window(2000, 4000), []).resets).toBe(0);
   });
 
@@ -58,6 +62,7 @@ describe("windows that follow one another", () => {
     for (const s of stream(outcomes).samples) columns.add(s);
     expect([...columns.since(2000)].map((s) => s.seq).slice(0, 4)).toEqual([17, 18, 19, 20]);
     expect([...columns.since(0)]).toHaveLength(40);
+    expect([...columns.sentSince(2000)].map((s) => s.seq).slice(0, 2)).toEqual([20, 21]);
     expect([...new SampleColumns().since(0)]).toEqual([]);
   });
 });

@@ -48,6 +48,7 @@ export const causeMs = 20_000;
 /** The API server reports a pod's end up to this long after it. */
 const reportMs = 500;
 const mostOutages = 5;
+const mostEnds = 5;
 
 /** Requests that were lost between two good answers; milliseconds since the start of the interval. */
 interface Outage {
@@ -61,7 +62,8 @@ interface Outage {
 interface Losses {
   readonly sent: number;
   readonly lost: number;
-  readonly resets: number;
+  /** When a kept connection ended, since the start of the interval. */
+  readonly endsMs: readonly number[];
   readonly outages: readonly Outage[];
 }
 
@@ -72,7 +74,7 @@ export function disruptionOf(
   untilUnixMs: number,
   events: readonly MeshEvent[],
 ): Disruption {
-  const { sent, lost, resets, outages } = lossesOf(stream, sinceUnixMs, untilUnixMs);
+  const { sent, lost, endsMs, outages } = lossesOf(stream, sinceUnixMs, untilUnixMs);
   const { group, client, controls = [] } = stream;
   return {
     path: stream.path,
@@ -82,12 +84,15 @@ export function disruptionOf(
     lost,
     lostMs: lost * stream.everyMs,
     longestGapMs: Math.round(Math.max(0, ...outages.map((o) => o.gapMs))),
-    resets,
+    resets: endsMs.length,
+    ...(endsMs.length === 0
+      ? {}
+      : { ends: endsMs.slice(0, mostEnds).map((ms) => endOf(stream, ms, events)) }),
     outages: outages
       .toSorted((a, b) => b.gapMs - a.gapMs)
       .slice(0, mostOutages)
       .map((o) => {
-        const cause = causeOf(stream, o, events);
+        const cause = eventBefore(stream, o.firstLostMs, events);
         const backend = backendOf(stream, o);
         const lossy = controls.filter((c) => concerns(c, stream) && overlaps(c, o, sinceUnixMs));
         return {
@@ -135,7 +140,7 @@ function lossesOf(stream: StandingStream, sinceUnixMs: number, untilUnixMs: numb
   const outages: Outage[] = [];
   let sent = 0;
   let lost = 0;
-  let resets = 0;
+  const endsMs: number[] = [];
   let good: { readonly atMs: number; readonly servedBy: string | undefined } = {
     atMs: since,
     servedBy: undefined,
@@ -156,7 +161,7 @@ function lossesOf(stream: StandingStream, sinceUnixMs: number, untilUnixMs: numb
     if (s.sentMs >= until) continue;
     const counts = s.sentMs >= since;
     if (counts) sent += 1;
-    if (ends.ended(s) && counts) resets += 1;
+    if (ends.ended(s) && counts) endsMs.push(s.sentMs - since);
     if (s.outcome === "ok") {
       if (counts) close(s.sentMs);
       good = { atMs: s.sentMs, servedBy: s.servedBy };
@@ -167,7 +172,7 @@ function lossesOf(stream: StandingStream, sinceUnixMs: number, untilUnixMs: numb
     }
   }
   close(until);
-  return { sent, lost, resets, outages };
+  return { sent, lost, endsMs, outages };
 }
 
 /** Recognises the ends of kept connections, each once. */
@@ -199,6 +204,19 @@ class ConnectionEnds {
   }
 }
 
+function endOf(
+  stream: StandingStream,
+  atMs: number,
+  events: readonly MeshEvent[],
+): NonNullable<Disruption["ends"]>[number] {
+  const cause = eventBefore(stream, atMs, events);
+  return {
+    afterMs: Math.round(atMs),
+    cause: cause?.what ?? "",
+    ...(cause?.kind === "disturbance" ? { disturbance: true } : {}),
+  };
+}
+
 /** A kept TCP connection survives timeouts; any other loss is its end, or that of the next connection. */
 function tellsEnd(connection: Connection, outcome: SampleOutcome): boolean {
   return connection === "tcp" ? outcome !== "timeout" : isKept(connection) && outcome === "reset";
@@ -211,12 +229,15 @@ function backendOf({ nodeOf }: StandingStream, { servedBy }: Outage): string | u
 }
 
 /**
- * The last event before the first lost request, if it was close enough: of the path's own nodes and clusters. A path
- * whose policy changed its meaning is lost for as long as that lasts, so this change explains it at any distance.
+ * The last event before a time, if it was close enough: of the path's own clusters. A path whose policy changed its
+ * meaning is lost, or let through, for as long as that lasts, so this change explains it at any distance.
  */
-function causeOf(stream: StandingStream, o: Outage, events: readonly MeshEvent[]): MeshEvent | undefined {
-  const { decidedBy, clusters } = stream;
-  const until = events.filter((e) => e.afterMs <= o.firstLostMs + reportMs);
+export function eventBefore(
+  { decidedBy, clusters }: Pick<StandingStream, "decidedBy" | "clusters">,
+  atMs: number,
+  events: readonly MeshEvent[],
+): MeshEvent | undefined {
+  const until = events.filter((e) => e.afterMs <= atMs + reportMs);
   const meaning =
     decidedBy === undefined
       ? undefined
@@ -224,10 +245,10 @@ function causeOf(stream: StandingStream, o: Outage, events: readonly MeshEvent[]
   if (meaning !== undefined) return meaning;
   const near = until.filter(
     (e) =>
-      e.afterMs >= o.firstLostMs - causeMs &&
+      e.afterMs >= atMs - causeMs &&
       (e.cluster === undefined || clusters === undefined || clusters.includes(e.cluster)),
   );
-  return near.findLast((e) => e.afterMs <= o.firstLostMs) ?? near[0];
+  return near.findLast((e) => e.afterMs <= atMs) ?? near[0];
 }
 
 const concerns = (control: ControlLosses, { path, clusters }: StandingStream): boolean =>

@@ -27,3 +27,14 @@ export function changesOf(cluster: string, before: PersistentState, after: Persi
     }),
   );
 }
+
+/**
+ * The part of a state that is to survive a move which was disturbed on purpose: without the pods that were replaced or
+ * restarted, and without the backends, whose addresses are theirs.
+ */
+export function withoutDisturbed(state: PersistentState, pods: readonly string[]): PersistentState {
+  const gone = new Set(pods);
+  const kept = (entries: Readonly<Record<string, string>>): Record<string, string> =>
+    Object.fromEntries(Object.entries(entries).filter(([pod]) => !gone.has(pod)));
+  return { ...state, identities: kept(state.identities), endpoints: kept(state.endpoints), backends: {} };
+}

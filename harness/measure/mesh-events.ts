@@ -51,7 +51,11 @@ export class MeshEvents implements AsyncDisposable {
       (pods) => {
         const say = ({ node, name }: { node: string; name: string }, state: string): void => {
           if (!first)
-            this.#add({ what: `${name} of ${cluster.name} on ${node} ${state}`, cluster: cluster.name, node });
+            this.#add({
+              what: `${name} of ${cluster.name} on ${node} ${state}`,
+              cluster: cluster.name,
+              node,
+            });
         };
         const there = new Set<string>();
         for (const pod of pods) {

@@ -41,6 +41,16 @@ const disruption = z.object({
     "The longest time between two correct answers with a loss between them; in certificates of before 2026-11-27 also without one.",
   ),
   resets: z.number().int().describe("How often a kept connection ended."),
+  ends: z
+    .array(
+      z.object({
+        afterMs: ms,
+        cause: z.string().describe("The event in the mesh just before it; empty if there was none."),
+        disturbance: z.boolean().exactOptional(),
+      }),
+    )
+    .exactOptional()
+    .describe("Of kept connections: at most five."),
   outages: z
     .array(
       z.object({
@@ -91,6 +101,7 @@ const leak = z.object({
   to: z.string(),
   packets: z.number().int(),
   spanMs: ms,
+  cause: z.string().exactOptional().describe("The event in the mesh just before the first packet."),
 });
 /** Packets of denied traffic that were captured at a place that policy should keep them from. */
 export type Leak = Infer<typeof leak>;

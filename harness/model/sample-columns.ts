@@ -46,14 +46,25 @@ export class SampleColumns implements Samples {
     return this.#from(0);
   }
 
-  /** The samples sent from a time on, after the last good one before it and what followed that. */
+  /** The samples sent from a time on. */
+  sentSince(sentMs: number): Iterable<Sample> {
+    const first = this.#firstSince(sentMs);
+    return { [Symbol.iterator]: () => this.#from(first) };
+  }
+
+  /** The same after the last good one before that time, and what followed it. */
   since(sentMs: number): Iterable<Sample> {
     const good = sampleOutcomes.indexOf("ok");
-    let first = this.#end;
-    while (first > 0 && !this.#isBefore(first - 1, sentMs)) first -= 1;
+    let first = this.#firstSince(sentMs);
     if (first > 0) first -= 1;
     while (first > 0 && this.#outcome[first] !== good) first -= 1;
     return { [Symbol.iterator]: () => this.#from(first) };
+  }
+
+  #firstSince(sentMs: number): number {
+    let first = this.#end;
+    while (first > 0 && !this.#isBefore(first - 1, sentMs)) first -= 1;
+    return first;
   }
 
   #isBefore(i: number, sentMs: number): boolean {

@@ -1,8 +1,8 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { corednsSelector } from "#harness/cluster/selectors.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
-import { found } from "#harness/lib/found.ts";
 import { type EventuallyOptions, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
 import { echoHttpPort, echoService } from "./echo.ts";
 import type { EchoBackends } from "./echo-service.ts";

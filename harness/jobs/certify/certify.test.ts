@@ -5,7 +5,8 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { checkPair } from "#harness/config/upgrade-matrix.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
-import { keptLeaks, readPacket } from "#harness/measure/leaks.ts";
+import { readPacket } from "#harness/measure/capture.ts";
+import { keptLeaks } from "#harness/measure/leaks.ts";
 import { certificateSchema, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { HistoryEntry } from "#harness/model/upgrade-history.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
@@ -116,7 +117,7 @@ test("values that the new chart does not know are named by their path; free-form
 });
 
 test("a captured packet has a time and a sender; other tcpdump output is ignored", () => {
-  expect(readPacket("1700000000.123456 IP 10.1.1.5.40000 > 10.2.0.9.8080: Flags [S], seq 1")).toEqual({
+  expect(readPacket("1700000000.123456 IP 10.1.1.5.40000 > 10.2.0.9.8080: Flags [S], seq 1")).toMatchObject({
     atUnixMs: 1700000000123.456,
     from: "10.1.1.5",
   });

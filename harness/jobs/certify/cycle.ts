@@ -19,7 +19,7 @@ import type { PersistentState } from "#harness/model/persistent-state.ts";
 import type { Source } from "#harness/platform/source.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { writeCertification } from "#harness/state/certification-journal.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { standingNamespace } from "#harness/workloads/standing-pods.ts";
 import { findingsOf } from "./chart-findings.ts";
 import { chartPreflight } from "./chart-preflight.ts";
 import { cycleIdentityOf } from "./cycle-identity.ts";

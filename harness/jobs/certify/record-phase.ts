@@ -37,7 +37,7 @@ export function observed(
     measuredMs: Math.round(traffic.measuredMs(since, until)),
     disruptions: traffic.disruptions(since, until, events.leadingTo(since, until)),
     deniedSent: traffic.deniedSent(since, until),
-    leaks: leaks.leaks(watchedSince, until),
+    leaks: leaks.leaks(watchedSince, until, events.leadingTo(watchedSince, until)),
     events: events.between(since, until),
     rig: [
       ...traffic.rigTroubles(since, until),

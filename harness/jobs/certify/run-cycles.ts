@@ -4,7 +4,6 @@ import { kindNodes } from "#harness/cluster/kind/kind-node.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { requireKindPlan } from "#harness/config/plan.ts";
 import { certify as judge } from "#harness/judge/certification.ts";
-import { removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { removeHeldLab } from "#harness/lab/remove-held-lab.ts";
 import { up } from "#harness/lab/up.ts";
@@ -28,7 +27,7 @@ import { forgetProgress, writeProgress } from "#harness/state/certification-prog
 import { claimLab, isHeldByThisProcess, readLabState } from "#harness/state/lab.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { removeStanding } from "#harness/workloads/standing-workload.ts";
 import type { Certified } from "./certified.ts";
 import { Cycle } from "./cycle.ts";
 import { cycleDir, cyclesOfRun, writeCycle } from "./cycle-files.ts";
@@ -117,8 +116,8 @@ async function oneCycle(
     await forgetCertification(lab);
     // A kept lab is restored to its original state; an error there does not invalidate the certificate.
     if (!(await isHeldByThisProcess(mesh.state)))
-      await Promise.all(mesh.clusters.map(({ kube }) => removeNamespace(kube, standingNamespace))).catch(
-        (error: unknown) => say(`namespace ${standingNamespace} was not removed: ${messageOf(error)}`),
+      await Promise.all(mesh.clusters.map(removeStanding)).catch((error: unknown) =>
+        say(`the workload of the continuous traffic was not removed: ${messageOf(error)}`),
       );
     return record;
   } finally {

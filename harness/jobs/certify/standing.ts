@@ -7,11 +7,13 @@ import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { LeakWatch } from "#harness/measure/leaks.ts";
 import { MeshEvents } from "#harness/measure/mesh-events.ts";
+import { startOutsideServer } from "#harness/measure/outside-server.ts";
+import { planTraffic } from "#harness/measure/plan-traffic.ts";
 import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
 import type { WorkloadSetting } from "#harness/model/setting.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
-import { deployStanding, protect } from "#harness/workloads/standing-workload.ts";
+import { deployStanding, protect, standingServerUids } from "#harness/workloads/standing-workload.ts";
 
 /** Everything that measures the mesh during a certification. */
 export interface Standing extends AsyncDisposable {
@@ -49,24 +51,32 @@ export async function startStanding(
   const { plan, artifacts, lab } = mesh.state;
   const clusters = mesh.clusters.map((c) => requireKind(c, "a certification"));
   const waiting = { withinMs: plan.budgets.settleMs, everyMs: 200, signal };
+  const networks = networksOf(plan);
+  const server = open.use(
+    await startOutsideServer(lab, networks, { image: artifacts.proberImage, clusters: clusters.length }),
+  );
   const workload = await progress.step("deploy the workloads of the continuous traffic", () =>
     deployStanding({
       clusters,
       agnhostImage: artifacts.agnhostImage,
       proberImage: artifacts.proberImage,
+      outside: server.addressFor,
       ...waiting,
     }),
   );
-  const outside = open.use(await startOutsideClient(lab, networksOf(plan), artifacts.proberImage));
-  const leaks = open.use(await LeakWatch.start(workload.protectedServers, signal));
+  const outside = open.use(await startOutsideClient(lab, networks, artifacts.proberImage));
+  const planned = await planTraffic(workload, { settleMs: plan.budgets.settleMs, signal });
+  const leaks = open.use(await LeakWatch.start(workload.clusters, planned.denied, signal));
+  const events = open.use(new MeshEvents(clusters));
   const traffic = open.use(
     await progress.step("start the traffic", () =>
       StandingTraffic.start({
-        clusters,
         workload,
+        planned,
         outside: outside.id,
         settleMs: plan.budgets.settleMs,
         rig: plan.rig,
+        nodeOf: events.nodeOf,
         // Each part of an interrupted certification has its own file.
         historyFile: (title) => join(dir, "histories", `${begunMs}-${folderName(title)}.ndjson`),
         signal,
@@ -74,26 +84,21 @@ export async function startStanding(
     ),
   );
   // Every backend, because the protected servers waited for restarting agents and lost traffic that policy allows.
-  if (plan.tuning === "tuned")
-    await prioritisePods([
-      ...(await workload.echo.podUids()),
-      ...workload.protectedServers.map((g) => g.server.uid),
-    ]);
+  if (plan.tuning === "tuned") await prioritisePods(await standingServerUids(workload));
   const sinceMs = unixNowMs();
   await eventually(
     async () => {
-      const seen = leaks.seen(sinceMs);
-      const expected = clusters.length ** 2;
-      return seen.size === expected
+      const unseen = leaks.unseen(sinceMs);
+      return unseen.length === 0
         ? ready(undefined)
-        : notYet(`${seen.size} of ${expected}: ${[...seen].join(", ")}`);
+        : notYet(`${unseen.length} not seen: ${unseen.slice(0, 5).join(", ")}`);
     },
     {
-      what: "the captures to see every denied client reach every server while no policy applies",
+      what: "the captures to see every denied flow reach its server while no policy applies",
       ...waiting,
     },
   );
-  await protect(clusters);
+  await protect(workload);
   await eventually(
     async () => {
       const answered = traffic.answeredDenied(unixNowMs() - 3000);
@@ -102,13 +107,12 @@ export async function startStanding(
         ? ready(undefined)
         : notYet(`still let through: ${[...answered, ...leaking].join(", ")}`);
     },
-    { what: "the policy to block every denied client", ...waiting, everyMs: 500 },
+    { what: "the policies to block every denied flow", ...waiting, everyMs: 500 },
   );
   const protectedUnixMs = unixNowMs();
   leaks.keepIn(leaksFile(dir));
   await onProtected(protectedUnixMs);
-  await traffic.settled();
-  const events = open.use(new MeshEvents(clusters));
+  await traffic.settled({ first: true });
   const resources = open.move();
   const setting = workload.echo.settingOf("exits");
   return { traffic, leaks, events, workload: setting, [Symbol.asyncDispose]: () => resources.disposeAsync() };

@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer } from "node:net";
+import { hostname, networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { EchoSpec } from "#harness/model/probe-wire.ts";
+import { requestByUdp, requestOnNewConnection } from "./request.ts";
 
 const started: ChildProcess[] = [];
 afterEach(() => {
@@ -35,8 +37,11 @@ async function answerAt(port: number): Promise<string | undefined> {
   }
 }
 
-async function serving(serveOnMs: EchoSpec["serveOnMs"]): Promise<{ child: ChildProcess; port: number }> {
-  const spec: EchoSpec = { port: await freePort(), serveOnMs };
+async function serving(
+  serveOnMs: EchoSpec["serveOnMs"],
+  httpPorts: readonly number[] = [],
+): Promise<{ child: ChildProcess; port: number }> {
+  const spec: EchoSpec = { port: await freePort(), serveOnMs, httpPorts };
   const child = spawn(
     process.execPath,
     [join(import.meta.dirname, "main.ts"), "echo", JSON.stringify(spec)],
@@ -58,6 +63,24 @@ test.each([0, 500])("after SIGTERM it serves on for %i ms", async (serveOnMs) =>
   expect(monotonicMs() - toldMs).toBeGreaterThanOrEqual(serveOnMs * 0.9);
   expect(child.exitCode).toBe(0);
 });
+
+test("it answers HTTP with its name on further ports, and datagrams over IPv4 and IPv6", async () => {
+  const httpPorts = [await freePort(), await freePort()];
+  const { port } = await serving(0, httpPorts);
+  for (const http of httpPorts)
+    expect(await requestOnNewConnection("127.0.0.1", http, "/hostname", 5000)).toMatchObject({
+      outcome: "ok",
+      body: hostname(),
+    });
+  for (const host of ["127.0.0.1", ...(hasIPv6() ? ["::1"] : [])])
+    expect(await requestByUdp(host, port, "mp 7", 5000)).toMatchObject({
+      outcome: "ok",
+      body: `${hostname()} mp 7`,
+    });
+});
+
+const hasIPv6 = (): boolean =>
+  Object.values(networkInterfaces()).some((addresses) => addresses?.some((a) => a.address === "::1"));
 
 test("one that waits to be killed ignores SIGTERM", async () => {
   const { child, port } = await serving(null);

@@ -81,3 +81,17 @@ test("a flow of datagrams keeps its source port, and so its backend", async () =
   for (let i = 0; i < 5; i++) expect(await client.request()).toMatchObject({ outcome: "ok", body: "pod" });
   expect(ports.size).toBe(1);
 });
+
+test("every datagram of a flow with a token begins with it", async () => {
+  const server = createSocket("udp4");
+  const heard: string[] = [];
+  server.on("message", (data, from) => {
+    heard.push(data.toString());
+    server.send(`pod ${data}`, from.port, from.address);
+  });
+  await new Promise<void>((resolve) => server.bind(0, "127.0.0.1", resolve));
+  closing.push(() => server.close());
+  await using client = new UdpFlow("127.0.0.1", server.address().port, 10_000, "mp012345 east/denied");
+  for (let i = 0; i < 2; i++) expect(await client.request()).toMatchObject({ outcome: "ok", body: "pod" });
+  expect(heard).toEqual(["mp012345 east/denied 0\n", "mp012345 east/denied 1\n"]);
+});

@@ -3,7 +3,7 @@ import { Mesh } from "#harness/cluster/mesh.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import { standingNamespace } from "#harness/workloads/standing-workload.ts";
+import { standingNamespace } from "#harness/workloads/standing-pods.ts";
 
 /**
  * Allows one cluster's denied client to reach its cluster's protected server for a moment, by an entry in the
