@@ -1,0 +1,28 @@
+import { gunzipSync } from "node:zlib";
+import { z } from "zod";
+import type { Cluster } from "#harness/cluster/cluster.ts";
+import { kinds } from "#harness/kube/kube.ts";
+
+const releaseSchema = z.object({
+  version: z.number().catch(0),
+  config: z.record(z.string(), z.unknown()).nullish(),
+});
+
+/**
+ * The operator's own values of the Helm release that runs, which Helm keeps in a Secret; undefined without such a release
+ * (GitOps tools that apply manifests leave none). They may hold keys: nothing may print them as a whole.
+ */
+export async function releaseValues({
+  kube,
+}: Pick<Cluster, "kube">): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const secrets = await kube.list(kinds.secret, "kube-system", "owner=helm,name=cilium,status=deployed");
+  const releases = secrets.map(({ data }) => decoded((data as { release?: string } | undefined)?.release ?? ""));
+  const [newest] = releases.toSorted((a, b) => b.version - a.version);
+  return newest === undefined ? undefined : (newest.config ?? {});
+}
+
+/** Helm compresses and encodes a release; the API server encodes the Secret once more. */
+function decoded(release: string): z.infer<typeof releaseSchema> {
+  const packed = Buffer.from(Buffer.from(release, "base64").toString(), "base64");
+  return releaseSchema.parse(JSON.parse(gunzipSync(packed).toString()));
+}
