@@ -4,9 +4,10 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import type { UpgradePair } from "#harness/model/certification-journal.ts";
+import { runCheck } from "./check-upgrade.ts";
 import { defineCommand, type Input } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
-import { flag, json, labToBuild, type Parsed, seconds, setup, several, text } from "./options.ts";
+import { failOn, flag, json, labToBuild, type Parsed, seconds, setup, several, text } from "./options.ts";
 
 const options = {
   ...labToBuild,
@@ -36,6 +37,14 @@ const options = {
   ),
   resume: flag("--resume", "resume the interrupted certification of --lab with its original options"),
   keep: flag("--keep", "keep the lab at the end"),
+  check: flag("--check", "instead: what an operator should know before the upgrade; upgrades and changes nothing"),
+  context: several("--context <name>", "with --check: a cluster that exists, instead of the lab"),
+  kubeconfig: text(
+    "--kubeconfig <file>",
+    "kubeconfig of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
+    "files",
+  ),
+  ...failOn,
   ...setup,
   ...json,
 };
@@ -47,7 +56,7 @@ export const certify = defineCommand({
   arguments: [
     {
       name: "[suites...]",
-      help: "suites for the first and the last version (default: all of the lab)",
+      help: "suites for the first and the last version (default: all of the lab); with --check files: archives of cilium sysdump, Helm values, manifests, [NAME=]FILE or folder (default: the lab itself)",
       words: "suites",
     },
   ],
@@ -57,6 +66,11 @@ export const certify = defineCommand({
 
 async function runCertify(input: Input<typeof options>): Promise<void> {
   const { words: suites, options: o, given: flags, session } = input;
+  if (o.check) return runCheck({ files: suites, options: o, given: flags, session });
+  if (o.context !== undefined || o.kubeconfig !== undefined)
+    throw new MeshproofError("usage", "--context and --kubeconfig are options of certify --check", {
+      remedy: "a certification upgrades a lab that Meshproof creates",
+    });
   if (o.cilium !== undefined)
     throw new MeshproofError("usage", "certify takes --from and --to, not --cilium");
   const jobs = await import("#harness/jobs/certify/index.ts");

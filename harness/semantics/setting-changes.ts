@@ -104,6 +104,8 @@ export function settingsAfter(
 
 /** Settings that other rules ask about and that no chart changes by default. */
 const asked: readonly (Pick<OnlyWith, "value" | "chart"> & { readonly setting: string })[] = [
+  { setting: "cluster-name", value: "cluster.name", chart: "default" },
+  { setting: "cluster-id", value: "cluster.id", chart: "0" },
   { setting: "kube-proxy-replacement", value: "kubeProxyReplacement", chart: "false" },
   { setting: "identity-allocation-mode", value: "identityAllocationMode", chart: "crd" },
   { setting: "enable-cilium-endpoint-slice", value: "ciliumEndpointSlice.enabled", chart: "false" },
@@ -154,7 +156,8 @@ export function settingFinding(
   name: string,
   { before, after, row, perhaps }: Omit<SettingChange, "row"> & { readonly row: ChartSetting | undefined },
 ): CertificateFinding {
-  const change = `setting ${name}: ${shown(before)} before, ${shown(after)} after`;
+  const what = row !== undefined && row.setting === undefined ? "default of value" : "setting";
+  const change = `${what} ${name}: ${shown(before)} before, ${shown(after)} after`;
   if (row === undefined)
     return {
       id: "setting-unknown",
