@@ -3,11 +3,12 @@ import type { Certified } from "#harness/jobs/certify/index.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
+import { grades } from "#harness/model/certificate-finding.ts";
 import type { UpgradePair } from "#harness/model/certification-journal.ts";
 import { runCheck } from "./check-upgrade.ts";
 import { defineCommand, type Input } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
-import { failOn, flag, json, labToBuild, type Parsed, seconds, setup, several, text } from "./options.ts";
+import { flag, json, labToBuild, oneOf, type Parsed, seconds, setup, several, text } from "./options.ts";
 
 const options = {
   ...labToBuild,
@@ -44,7 +45,11 @@ const options = {
     "kubeconfig of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
     "files",
   ),
-  ...failOn,
+  failOn: oneOf(
+    "--fail-on <grade>",
+    "end with exit code 1 if a finding has this grade or a higher one (with --check: caution by default)",
+    grades,
+  ),
   ...setup,
   ...json,
 };

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { durationMs } from "#harness/lib/duration.ts";
-import { grades } from "#harness/model/certificate-finding.ts";
 import { profileNames } from "#harness/model/profile.ts";
 
 /** Source of the completions of a word. */
@@ -48,7 +47,7 @@ export const several = (flags: string, help: string, words?: Words) =>
     repeatable: true,
     ...(words === undefined ? {} : { words }),
   });
-const oneOf = <const T extends readonly [string, ...string[]]>(flags: string, help: string, values: T) =>
+export const oneOf = <const T extends readonly [string, ...string[]]>(flags: string, help: string, values: T) =>
   option(flags, help, z.enum(values, `one of ${values.join(", ")}`).optional(), { words: values });
 
 const whole = (least: number, most: number) =>
@@ -104,13 +103,6 @@ export const lab = {
   lab: textOr("--lab <name>", "name of the lab; several labs can exist under different names", "default"),
 };
 export const json = { json: flag("--json", "print only JSON on standard output") };
-export const failOn = {
-  failOn: oneOf(
-    "--fail-on <grade>",
-    "exit with 1 if a finding has this grade or a more serious one (with --check: caution by default)",
-    grades,
-  ),
-};
 export const setup = {
   setup: flag("--setup", "install and start what is missing (Debian, as root)"),
 };

@@ -107,6 +107,7 @@ const asked: readonly (Pick<OnlyWith, "value" | "chart"> & { readonly setting: s
   { setting: "cluster-name", value: "cluster.name", chart: "default" },
   { setting: "cluster-id", value: "cluster.id", chart: "0" },
   { setting: "kube-proxy-replacement", value: "kubeProxyReplacement", chart: "false" },
+  { setting: "enable-bgp-control-plane", value: "bgpControlPlane.enabled", chart: "false" },
   { setting: "identity-allocation-mode", value: "identityAllocationMode", chart: "crd" },
   { setting: "enable-cilium-endpoint-slice", value: "ciliumEndpointSlice.enabled", chart: "false" },
 ];
@@ -171,8 +172,8 @@ export function settingFinding(
   const keep =
     kind === "internal"
       ? undefined
-      : row.value === undefined || isLost
-        ? "prepare for it: no value keeps what you have"
+      : row.value === undefined || after === undefined
+        ? "prepare for it: the new chart has no value that keeps what you have"
         : before === undefined
           ? `set ${row.value} yourself if you want another value`
           : `set ${row.value} to ${shown(before)} to keep what you have`;

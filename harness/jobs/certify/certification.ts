@@ -356,7 +356,7 @@ export class Certification {
       chartDir: artifactsOf(artifacts, of, name).chartDir,
       values: valuesFor(this.#journal, artifacts, name, of),
     });
-    return compareCharts({
+    const findings = await compareCharts({
       helm: artifacts.old.tools.helm,
       from: side("old"),
       to: side("new"),
@@ -364,5 +364,6 @@ export class Certification {
       kubernetes,
       signal,
     });
+    return findings.map((f) => f.message);
   }
 }

@@ -1,5 +1,5 @@
 import { crdStates } from "#harness/cilium/crd-states.ts";
-import { releaseValues } from "#harness/cilium/release-values.ts";
+import { installedValues } from "#harness/cilium/installed-values.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { discoverCluster } from "#harness/cluster/external/discover-cluster.ts";
 import { ExternalCluster } from "#harness/cluster/external/external-cluster.ts";
@@ -46,7 +46,7 @@ async function checkLive(clusters: readonly Cluster[], versions: Versions): Prom
     collectEvidence({ clusters }, { logs: false }),
     ...clusters.map(async (c) => ({
       name: c.name,
-      values: await or(`the Helm release of ${c.name}`, releaseValues(c)),
+      values: await or(`the Helm release of ${c.name}`, installedValues(c)),
       crds: await or(`the CRDs of ${c.name}`, crdStates(c)),
     })),
   ]);

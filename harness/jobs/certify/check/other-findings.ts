@@ -12,7 +12,7 @@ import { renewsItself } from "./value-findings.ts";
 
 /** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
 export function versionFindings(cluster: CheckedCluster): Part {
-  const { name, from, to, source, changes, crds } = cluster;
+  const { name, from, to, source, changes } = cluster;
   const unread: Unread[] = [];
   if (from === undefined)
     unread.push({
@@ -26,12 +26,22 @@ export function versionFindings(cluster: CheckedCluster): Part {
         remedy: "certify the upgrade on a lab, which renders both charts",
       });
   const findings = [
-    ...(from === undefined ? [] : [...distance(from, to), ...crdFindings({ from, to }, crds)]),
+    ...(from === undefined ? [] : [...distance(from, to), ...crdsOf(cluster, { from, to })]),
     ...kubernetesFinding(source.kubernetes, to),
     ...settingFindings(changes),
   ];
   return { found: findings.map((finding) => ({ cluster: name, finding })), unread };
 }
+
+/** Without its control plane nobody has objects of BGP. */
+const crdsOf = (
+  { crds, before }: CheckedCluster,
+  move: { readonly from: string; readonly to: string },
+): CertificateFinding[] =>
+  crdFindings(move, crds).filter(
+    (f) =>
+      f.id !== "crd-removed" || !f.message.includes("bgp") || before["enable-bgp-control-plane"] === "true",
+  );
 
 function distance(from: string, to: string): CertificateFinding[] {
   const minors = Math.abs(semver.minor(to) - semver.minor(from));
@@ -51,7 +61,7 @@ function kubernetesFinding(kubernetes: string | undefined, to: string): Certific
   const message = kubernetes === undefined ? undefined : untestedPair(to, kubernetes);
   return message === undefined
     ? []
-    : [{ id: "kubernetes-untested", grade: "caution", message, remedy: "upgrade Kubernetes first" }];
+    : [{ id: "kubernetes-untested", grade: "caution", message, remedy: "certify this pair on a lab" }];
 }
 
 const dayMs = 24 * 3_600_000;

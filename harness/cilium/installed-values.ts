@@ -9,10 +9,10 @@ const releaseSchema = z.object({
 });
 
 /**
- * The operator's own values of the Helm release that runs, which Helm keeps in a Secret; undefined without such a release
+ * The operator's own values of the Helm release that runs, from the Secret in which Helm keeps it; undefined without one
  * (GitOps tools that apply manifests leave none). They may hold keys: nothing may print them as a whole.
  */
-export async function releaseValues({
+export async function installedValues({
   kube,
 }: Pick<Cluster, "kube">): Promise<Readonly<Record<string, unknown>> | undefined> {
   const secrets = await kube.list(kinds.secret, "kube-system", "owner=helm,name=cilium,status=deployed");
