@@ -16,7 +16,9 @@ export async function installedValues({
   kube,
 }: Pick<Cluster, "kube">): Promise<Readonly<Record<string, unknown>> | undefined> {
   const secrets = await kube.list(kinds.secret, "kube-system", "owner=helm,name=cilium,status=deployed");
-  const releases = secrets.map(({ data }) => decoded((data as { release?: string } | undefined)?.release ?? ""));
+  const releases = secrets.map(({ data }) =>
+    decoded((data as { release?: string } | undefined)?.release ?? ""),
+  );
   const [newest] = releases.toSorted((a, b) => b.version - a.version);
   return newest === undefined ? undefined : (newest.config ?? {});
 }

@@ -38,7 +38,10 @@ const options = {
   ),
   resume: flag("--resume", "resume the interrupted certification of --lab with its original options"),
   keep: flag("--keep", "keep the lab at the end"),
-  check: flag("--check", "instead: what an operator should know before the upgrade; upgrades and changes nothing"),
+  check: flag(
+    "--check",
+    "instead: what an operator should know before the upgrade; upgrades and changes nothing",
+  ),
   context: several("--context <name>", "with --check: a cluster that exists, instead of the lab"),
   kubeconfig: text(
     "--kubeconfig <file>",

@@ -45,7 +45,13 @@ const switches = [
 /** Checked by rendering the charts of 1.18.11, 1.19.4 and 1.20.2 with such values. */
 const refusals: readonly Refusal[] = [
   ...numbers.map(
-    (path): Refusal => ({ path, charts: "*", refuses: isText, wants: "a number, not a text", source: schema }),
+    (path): Refusal => ({
+      path,
+      charts: "*",
+      refuses: isText,
+      wants: "a number, not a text",
+      source: schema,
+    }),
   ),
   ...switches.map(
     (path): Refusal => ({

@@ -102,7 +102,8 @@ const newDefaults: readonly ChartSetting[] = [
     value: "pmtuDiscovery.packetizationLayerPMTUDMode",
     defaults: since("1.19.1", "blackhole"),
     kind: "default",
-    means: "TCP of pods probes for a smaller MTU where large packets vanish; 1.18 left it to the kernel's setting",
+    means:
+      "TCP of pods probes for a smaller MTU where large packets vanish; 1.18 left it to the kernel's setting",
     source: notes("1.19"),
   },
   {
@@ -128,7 +129,8 @@ const newDefaults: readonly ChartSetting[] = [
     value: "envoy.xdsMode",
     defaults: since("1.20.0", "ads"),
     kind: "default",
-    means: "agents configure Envoy by one stream for all resources; upgradeCompatibility below 1.20 keeps one for each",
+    means:
+      "agents configure Envoy by one stream for all resources; upgradeCompatibility below 1.20 keeps one for each",
     onlyWith: withProxy,
     source: "install/kubernetes/cilium/values.yaml:2730 of 1.20.2",
   },

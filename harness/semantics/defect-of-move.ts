@@ -27,7 +27,11 @@ function listed(subjects: readonly string[]): string {
  */
 export function defectOfMove(
   defect: KnownDefect,
-  cluster: { readonly name: string; readonly before: Side; readonly after: Side & { readonly cilium: string } },
+  cluster: {
+    readonly name: string;
+    readonly before: Side;
+    readonly after: Side & { readonly cilium: string };
+  },
   shownBy: (side: "before" | "after") => readonly string[] = () => [],
 ): CertificateFinding | undefined {
   const { name, before, after } = cluster;
@@ -38,14 +42,19 @@ export function defectOfMove(
 
 function inTarget(
   { id, what, fixedIn }: KnownDefect,
-  { to, isNew, subjects }: { readonly to: string; readonly isNew: boolean; readonly subjects: readonly string[] },
+  {
+    to,
+    isNew,
+    subjects,
+  }: { readonly to: string; readonly isNew: boolean; readonly subjects: readonly string[] },
 ): CertificateFinding {
   const fixes = semver.sort(fixedIn.filter((v) => semver.gt(v, to)));
   const [first] = fixes;
   const isShown = subjects.length > 0;
   // Where another release has the fix, there is no need to go to this one.
   const isAvoidable = isNew || first !== undefined;
-  const grade: Grade = isShown && isAvoidable ? "serious" : isShown || isAvoidable ? "caution" : "information";
+  const grade: Grade =
+    isShown && isAvoidable ? "serious" : isShown || isAvoidable ? "caution" : "information";
   return {
     id: "defect-in-target",
     grade,
@@ -56,7 +65,11 @@ function inTarget(
 
 function notInTarget(
   { id, what }: KnownDefect,
-  { before, after, subjects }: { readonly before: Side; readonly after: Side; readonly subjects: readonly string[] },
+  {
+    before,
+    after,
+    subjects,
+  }: { readonly before: Side; readonly after: Side; readonly subjects: readonly string[] },
 ): CertificateFinding {
   const isUpgrade = semver.gt(after.cilium ?? "0.0.0", before.cilium ?? "0.0.0");
   return {

@@ -72,10 +72,7 @@ export const needsPolicies = (move: Pick<Move, "from" | "to">): boolean =>
   features.some((f) => isCrossed(f, { ...move, config: {} }));
 
 /** Policies that use what means another thing after the move. */
-export function policyFeatureFindings(
-  policies: readonly UserPolicy[],
-  move: Move,
-): CertificateFinding[] {
+export function policyFeatureFindings(policies: readonly UserPolicy[], move: Move): CertificateFinding[] {
   return features
     .filter((f) => isCrossed(f, move) && (f.unless === undefined || move.config[f.unless[0]] !== f.unless[1]))
     .flatMap((feature) =>

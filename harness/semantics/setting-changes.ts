@@ -2,7 +2,13 @@ import semver from "semver";
 import { present } from "#harness/lib/present.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
-import { type ChangeKind, type ChartSetting, chartSettings, chartsRead, type OnlyWith } from "./chart-settings.ts";
+import {
+  type ChangeKind,
+  type ChartSetting,
+  chartSettings,
+  chartsRead,
+  type OnlyWith,
+} from "./chart-settings.ts";
 
 /** A cluster's Helm values and cilium-config, as far as they are known. */
 export interface ClusterSettings {
@@ -27,7 +33,9 @@ type Written = string | undefined;
  * Releases before and after those of a minor count as the nearest one.
  */
 function defaultsOf({ defaults }: ChartSetting, version: string): readonly Written[] {
-  const ofMinor = chartsRead.filter((c) => semver.satisfies(c, `~${semver.major(version)}.${semver.minor(version)}.0`));
+  const ofMinor = chartsRead.filter((c) =>
+    semver.satisfies(c, `~${semver.major(version)}.${semver.minor(version)}.0`),
+  );
   const below = ofMinor.findLast((c) => semver.lte(c, version)) ?? ofMinor[0];
   const above = ofMinor.find((c) => semver.gte(c, version)) ?? below;
   const written = [below, above].flatMap((chart) => {
@@ -39,13 +47,15 @@ function defaultsOf({ defaults }: ChartSetting, version: string): readonly Writt
 
 /** Whether the charts of a version's minor are in the table. */
 export const isKnownChart = (version: string): boolean =>
-  chartsRead.some((c) => semver.major(c) === semver.major(version) && semver.minor(c) === semver.minor(version));
+  chartsRead.some(
+    (c) => semver.major(c) === semver.major(version) && semver.minor(c) === semver.minor(version),
+  );
 
 const textOf = (value: unknown): Written =>
   value === undefined || value === null ? undefined : Array.isArray(value) ? value.join(" ") : String(value);
 
 /** What a cluster has of a setting: from cilium-config, else from its values, else the chart's default. */
-function valueOf(
+function settingOf(
   { setting, value, chart }: Pick<OnlyWith, "setting" | "value"> & { readonly chart: Written },
   { values, config }: ClusterSettings,
 ): Written {
@@ -55,7 +65,7 @@ function valueOf(
 }
 
 const holds = (condition: OnlyWith | undefined, of: ClusterSettings): boolean =>
-  condition === undefined || valueOf(condition, of) === condition.is;
+  condition === undefined || settingOf(condition, of) === condition.is;
 
 /** Settings that a move between two versions changes in a cluster whose values stay as they are. */
 export function settingChanges(from: string, to: string, of: ClusterSettings): SettingChange[] {
@@ -119,10 +129,12 @@ export function knownConfig(version: string, of: ClusterSettings): Record<string
   for (const row of chartSettings) {
     const { setting, value = "" } = row;
     const is =
-      setting === undefined ? undefined : valueOf({ setting, value, chart: defaultsOf(row, version)[0] }, of);
+      setting === undefined
+        ? undefined
+        : settingOf({ setting, value, chart: defaultsOf(row, version)[0] }, of);
     if (setting !== undefined && is !== undefined) config[setting] = is;
   }
-  for (const row of asked) config[row.setting] = valueOf(row, of) ?? row.chart;
+  for (const row of asked) config[row.setting] = settingOf(row, of) ?? row.chart;
   const extra = valueAt(of.values ?? {}, "extraConfig");
   if (typeof extra === "object" && extra !== null)
     for (const [key, value] of Object.entries(extra)) config[key] = String(value);
@@ -130,7 +142,7 @@ export function knownConfig(version: string, of: ClusterSettings): Record<string
 }
 
 /** docs/guides/certify.md has this table. */
-export const gradeOfKind: Readonly<Record<ChangeKind, Grade>> = {
+const gradeOfKind: Readonly<Record<ChangeKind, Grade>> = {
   meaning: "caution",
   default: "caution",
   internal: "information",

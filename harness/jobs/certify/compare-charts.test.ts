@@ -5,7 +5,11 @@ test("settings that two charts render differently are reported, with the meaning
   expect(
     changedSettings({ a: "1", gone: "x" }, { a: "1", "policy-default-local-cluster": "true", devices: "" }),
   ).toMatchObject([
-    { id: "setting-internal", grade: "information", message: expect.stringContaining("devices: not set before") },
+    {
+      id: "setting-internal",
+      grade: "information",
+      message: expect.stringContaining("devices: not set before"),
+    },
     {
       id: "setting-unknown",
       grade: "caution",

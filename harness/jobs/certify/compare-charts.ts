@@ -31,7 +31,9 @@ export interface Charts {
 export async function compareCharts(charts: Charts): Promise<CertificateFinding[]> {
   const [before, after] = await Promise.all([agentConfig(charts, "from"), agentConfig(charts, "to")]);
   const [old, known] = await knownValues(charts);
-  const ignored = unknownValues(charts.own, old).filter((path) => unknownValues(charts.own, known).includes(path));
+  const ignored = unknownValues(charts.own, old).filter((path) =>
+    unknownValues(charts.own, known).includes(path),
+  );
   return [
     ...changedSettings(before, after),
     ...ignored.map(
@@ -86,8 +88,8 @@ async function agentConfig(charts: Charts, side: "from" | "to"): Promise<Config>
 const yamlOf = async (chartDir: string, file: string): Promise<Values> =>
   parseYaml(await readFile(join(chartDir, file), "utf8")) as Values;
 
-const knownValues = ({ from, to }: Charts): Promise<Values[]> =>
-  Promise.all([from, to].map((side) => yamlOf(side.chartDir, "values.yaml")));
+const knownValues = ({ from, to }: Charts): Promise<[old: Values, known: Values]> =>
+  Promise.all([yamlOf(from.chartDir, "values.yaml"), yamlOf(to.chartDir, "values.yaml")]);
 
 const versionOf = async (chartDir: string): Promise<string> =>
   String((await yamlOf(chartDir, "Chart.yaml")).version).replace(/^v/, "");

@@ -89,11 +89,7 @@ function certificatesOf({ certificates, kvstoreMeshPaths }: ClusterSnapshot): Ce
   return [...held, ...paths.flatMap((p) => [...p.trusted, ...p.client, ...p.presented])];
 }
 
-const expiry = (
-  { subject, notAfter }: Certificate,
-  days: number,
-  renewed: boolean,
-): CertificateFinding => ({
+const expiry = ({ subject, notAfter }: Certificate, days: number, renewed: boolean): CertificateFinding => ({
   id: "certificate-expires",
   grade: days < 0 ? "serious" : "caution",
   message:

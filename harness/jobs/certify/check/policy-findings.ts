@@ -11,7 +11,9 @@ const setting = "policy-default-local-cluster";
 /** Policies that mean another thing after the upgrade, and what could not be read of them. */
 export function policyFindings(clusters: readonly CheckedCluster[]): Part {
   const local = localClusterFindings(clusters);
-  const features = clusters.flatMap((c) => featureFindings(c).map((finding) => ({ cluster: c.name, finding })));
+  const features = clusters.flatMap((c) =>
+    featureFindings(c).map((finding) => ({ cluster: c.name, finding })),
+  );
   const unread = clusters.filter((c) => !c.policiesRead && asksForPolicies(c)).map(notGiven);
   return { found: [...local.found, ...features], unread: [...unread, ...local.unread] };
 }
@@ -42,8 +44,8 @@ function localClusterFindings(clusters: readonly CheckedCluster[]): Part {
       key: "policyDefaultLocalCluster",
       value,
     });
+    // What a known defect makes of a policy is a finding of its own.
     for (const { cluster, changes } of report.clusters)
-      // What a known defect makes of a policy is a finding of its own.
       for (const change of names.includes(cluster) ? changes.filter((c) => c.defect === undefined) : [])
         found.push({ cluster, finding: findingOf(change) });
     for (const { cluster, message, next } of report.unread)

@@ -1,7 +1,7 @@
-import { at } from "../../repro/values-at.ts";
-import { sourceProblems } from "../../repro/source-problems.ts";
-import { refusedValues } from "#harness/semantics/chart-refusals.ts";
 import type { Difference } from "#harness/model/source-environment.ts";
+import { refusedValues } from "#harness/semantics/chart-refusals.ts";
+import { sourceProblems } from "../../repro/source-problems.ts";
+import { at } from "../../repro/values-at.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
 import type { Found } from "./found.ts";
 
