@@ -13,10 +13,10 @@ const defect: KnownDefect = {
 };
 const unfixed = { ...defect, affected: [">=1.18.0 <=1.19.4"], fixedIn: [] };
 const settings = { a: "true" };
-const move = (from: string | undefined, to: string, d = defect, subjects: string[] = [], after = settings) =>
+const move = (from: string | undefined, to: string, d = defect, subjects: string[] = []) =>
   defectOfMove(
     d,
-    { name: "c", before: { cilium: from, settings }, after: { cilium: to, settings: after } },
+    { name: "c", before: { cilium: from, settings }, after: { cilium: to, settings } },
     () => subjects,
   );
 
@@ -55,5 +55,6 @@ test("one that goes away is information; the objects that change with it are nam
 test("nothing without it on either side, by version or by settings", () => {
   expect(move("1.18.11", "1.19.7")).toBeUndefined();
   expect(move(undefined, "1.19.7")).toBeUndefined();
-  expect(move("1.18.11", "1.19.4", defect, [], { a: "false" })).toBeUndefined();
+  const off = { cilium: "1.19.4", settings: { a: "false" } };
+  expect(defectOfMove(defect, { name: "c", before: off, after: off })).toBeUndefined();
 });

@@ -32,7 +32,7 @@ type Written = string | undefined;
  * What a version's chart writes by default: one answer, or two for a release between two that were read and differ.
  * Releases before and after those of a minor count as the nearest one.
  */
-function defaultsOf({ defaults }: ChartSetting, version: string): readonly Written[] {
+export function defaultsOf({ defaults }: ChartSetting, version: string): readonly Written[] {
   const ofMinor = chartsRead.filter((c) =>
     semver.satisfies(c, `~${semver.major(version)}.${semver.minor(version)}.0`),
   );
