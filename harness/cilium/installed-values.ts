@@ -1,7 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { z } from "zod";
-import type { Cluster } from "#harness/cluster/cluster.ts";
-import { kinds } from "#harness/kube/kube.ts";
+import { type Kube, kinds } from "#harness/kube/kube.ts";
 
 const releaseSchema = z.object({
   version: z.number().catch(0),
@@ -14,7 +13,9 @@ const releaseSchema = z.object({
  */
 export async function installedValues({
   kube,
-}: Pick<Cluster, "kube">): Promise<Readonly<Record<string, unknown>> | undefined> {
+}: {
+  readonly kube: Pick<Kube, "list">;
+}): Promise<Readonly<Record<string, unknown>> | undefined> {
   const secrets = await kube.list(kinds.secret, "kube-system", "owner=helm,name=cilium,status=deployed");
   const releases = secrets.map(({ data }) =>
     decoded((data as { release?: string } | undefined)?.release ?? ""),
