@@ -5,6 +5,7 @@ import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import { grades } from "#harness/model/certificate-finding.ts";
 import type { UpgradePair } from "#harness/model/certification-journal.ts";
+import { runCheck } from "./check-upgrade.ts";
 import { defineCommand, type Input } from "./command.ts";
 import { imageOptions, planOptions } from "./lab-options.ts";
 import {
@@ -47,20 +48,34 @@ const options = {
   ),
   skipRollback: flag("--skip-rollback", "end at the new version, without a rollback"),
   full: flag("--full", "run every suite in every phase, not only in the first and the last"),
+  disturb: flag(
+    "--disturb",
+    "disturb every upgrade of a cluster: pods come and go, a policy is added, a node reboots (two workers a cluster)",
+  ),
   newValues: several("--new-values <file>", "Helm values for the new version only", "files"),
   preflight: flag("--preflight", "run the new chart's pre-flight check before the upgrade"),
   accept: testing.accept,
-  failOn: oneOf(
-    "--fail-on <grade>",
-    "end with exit code 1 if a finding has this grade or a higher one",
-    grades,
-  ),
   deadline: seconds(
     "--deadline <seconds>",
     "time limit for upgrading one cluster (default: the budget upgradeMs)",
   ),
   resume: flag("--resume", "resume the interrupted certification of --lab with its original options"),
   keep: flag("--keep", "keep the lab at the end"),
+  check: flag(
+    "--check",
+    "instead: what an operator should know before the upgrade; upgrades and changes nothing",
+  ),
+  context: several("--context <name>", "with --check: a cluster that exists, instead of the lab"),
+  kubeconfig: text(
+    "--kubeconfig <file>",
+    "kubeconfig of those contexts (default: $KUBECONFIG, else ~/.kube/config)",
+    "files",
+  ),
+  failOn: oneOf(
+    "--fail-on <grade>",
+    "end with exit code 1 if a finding has this grade or a higher one (with --check: caution by default)",
+    grades,
+  ),
   ...setup,
   ...json,
 };
@@ -72,7 +87,7 @@ export const certify = defineCommand({
   arguments: [
     {
       name: "[suites...]",
-      help: "suites for the first and the last version, in the first cycle (default: all of the lab)",
+      help: "suites for the first and the last version, in the first cycle (default: all of the lab); with --check files: archives of cilium sysdump, Helm values, manifests, [NAME=]FILE or folder (default: the lab itself)",
       words: "suites",
     },
   ],
@@ -82,6 +97,11 @@ export const certify = defineCommand({
 
 async function runCertify(input: Input<typeof options>): Promise<void> {
   const { words: suites, options: o, given: flags, session } = input;
+  if (o.check) return runCheck({ files: suites, options: o, given: flags, session });
+  if (o.context !== undefined || o.kubeconfig !== undefined)
+    throw new MeshproofError("usage", "--context and --kubeconfig are options of certify --check", {
+      remedy: "a certification upgrades a lab that Meshproof creates",
+    });
   if (o.cilium !== undefined)
     throw new MeshproofError("usage", "certify takes --from and --to, not --cilium");
   const jobs = await import("#harness/jobs/certify/index.ts");
@@ -154,6 +174,7 @@ async function certifyPair(
       newValues: o.newValues ?? [],
       preflight: o.preflight,
       cycles: o.cycles,
+      disturb: o.disturb,
       accept: o.accept ?? [],
       runId: newRunId(),
       command: session.command,
@@ -169,7 +190,7 @@ async function certifyPair(
 /** Options that say how cycles are measured. */
 const measured = [
   ...["from", "to", "cycles", "matrix", "order", "skipRollback", "full", "newValues", "preflight"],
-  ...["accept", "deadline"],
+  ...["accept", "deadline", "disturb"],
 ];
 
 /** A resumed certification keeps its original options, and finished cycles keep theirs. */

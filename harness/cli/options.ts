@@ -47,8 +47,11 @@ export const several = (flags: string, help: string, words?: Words) =>
     repeatable: true,
     ...(words === undefined ? {} : { words }),
   });
-export const oneOf = <const T extends readonly [string, ...string[]]>(flags: string, help: string, values: T) =>
-  option(flags, help, z.enum(values, `one of ${values.join(", ")}`).optional(), { words: values });
+export const oneOf = <const T extends readonly [string, ...string[]]>(
+  flags: string,
+  help: string,
+  values: T,
+) => option(flags, help, z.enum(values, `one of ${values.join(", ")}`).optional(), { words: values });
 
 const whole = (least: number, most: number) =>
   z

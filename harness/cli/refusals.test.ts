@@ -15,6 +15,12 @@ describe("a wrong command line", { timeout: 60_000 }, () => {
     [["test", "--shard", "0/3"], "Expected: I/N"],
     [["test", "--lab", "no-such-lab", "--with-fault", "nosuch"], "nosuch"],
     [["prove", "--lab", "no-such-lab", "--fault", "nosuch"], "nosuch"],
+    [["certify", "--check"], "--check needs --to"],
+    [["certify", "--check", "--to", "1.20"], "--to 1.20 is not a version"],
+    [["certify", "--check", "--to", "1.20.2", "--full"], "--check does not take --full"],
+    [["certify", "--check", "--to", "1.20.2", "--kubeconfig", "x"], "--kubeconfig needs --context"],
+    [["certify", "--check", "--to", "1.20.2", "x.yaml", "--lab", "x"], "give one of them"],
+    [["certify", "--from", "1.19.7", "--to", "1.20.2", "--context", "x"], "options of certify --check"],
   ])("%j is refused before anything is looked for", (argv, message) => {
     const { code, stderr } = runCli(argv);
     expect(stderr).toContain(message);

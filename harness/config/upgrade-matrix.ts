@@ -18,10 +18,15 @@ export async function readMatrix(path: string): Promise<readonly UpgradePair[]> 
   return pairs.map(checkPair);
 }
 
+/** Throws `usage` for a text that is not a release of Cilium. */
+export function checkVersion(option: "from" | "to", version: string): string {
+  if (!upgradePairSchema.shape[option].safeParse(version).success)
+    throw new MeshproofError("usage", `--${option} ${version} is not a version such as 1.20.2`);
+  return version;
+}
+
 export function checkPair(pair: UpgradePair): UpgradePair {
-  for (const option of ["from", "to"] as const)
-    if (!upgradePairSchema.shape[option].safeParse(pair[option]).success)
-      throw new MeshproofError("usage", `--${option} ${pair[option]} is not a version such as 1.20.2`);
+  for (const option of ["from", "to"] as const) checkVersion(option, pair[option]);
   if (pair.from === pair.to)
     throw new MeshproofError("usage", `--from and --to are both ${pair.from}`, {
       remedy: "name the version that runs now and the one to move to",

@@ -98,7 +98,7 @@ echo '# network'; ip route; ip addr; ip neigh
  * collected-fields.ts. If one part fails, the others are still collected.
  */
 export async function collectEvidence(
-  mesh: Mesh,
+  mesh: Pick<Mesh, "clusters">,
   options: EvidenceOptions,
 ): Promise<Map<string, ClusterEvidence>> {
   const signal = AbortSignal.timeout(options.bugtool === true ? collectWithBugtoolMs : collectMs);

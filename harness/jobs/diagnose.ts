@@ -65,7 +65,8 @@ async function evidenceOfLab(lab: string): Promise<ReadonlyMap<string, ClusterEv
   return collectEvidence(new Mesh(await requireLab(lab)), { logs: false });
 }
 
-async function evidenceOfFiles(
+/** The evidence of every cluster in folders and archives; two of one cluster are refused. */
+export async function evidenceOfFiles(
   paths: readonly string[],
   read: (path: string) => Promise<ReadonlyMap<string, ClusterEvidence>> = readPath,
 ): Promise<ReadonlyMap<string, ClusterEvidence>> {
@@ -88,6 +89,13 @@ async function evidenceOfFiles(
     }
   return evidence;
 }
+
+/** Whether a folder holds evidence of a run, or a parent of one. */
+export const isEvidenceFolder = (path: string): Promise<boolean> =>
+  readEvidence(path).then(
+    () => true,
+    () => false,
+  );
 
 /** The unique id of `kube-system` is that of the cluster; without it, two archives of a name are of one cluster. */
 function areTwoClusters(a: ClusterEvidence, b: ClusterEvidence): boolean {

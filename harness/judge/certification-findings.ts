@@ -74,15 +74,15 @@ const seenIn = (losses: readonly Loss[], cycles: number): string => {
 /** Without the outages that a disturbance of the certification itself caused; the same object if there were none. */
 export function withoutDisturbances(d: Disruption): Disruption {
   const own = d.outages.filter((o) => o.disturbance !== true);
-  const made = d.outages.length - own.length;
-  if (made === 0) return d;
+  const ends = (d.ends ?? []).filter((e) => e.disturbance !== true);
+  if (own.length === d.outages.length && ends.length === (d.ends ?? []).length) return d;
   const lost = Math.max(0, d.lost - d.outages.filter((o) => o.disturbance).reduce((sum, o) => sum + o.lost, 0));
   return {
     ...d,
     lost,
     lostMs: d.lost === 0 ? 0 : Math.round((d.lostMs * lost) / d.lost),
     longestGapMs: Math.max(0, ...own.map((o) => o.gapMs)),
-    resets: Math.max(0, d.resets - made),
+    resets: d.resets - (d.ends ?? []).filter((e) => e.disturbance === true).length,
     outages: own,
   };
 }

@@ -39,7 +39,7 @@ export const nameOf = ({ runId, cycle }: Pick<IdentifiedCycle, "runId" | "cycle"
 
 function differences({ setting: a }: IdentifiedCycle, { setting: b }: IdentifiedCycle): string {
   if (a === undefined || b === undefined) return "one failed before its setting was read";
-  const own = (["newValues", "deadlineMs", "bothOrders", "skipRollback"] as const).filter(
+  const own = (["newValues", "deadlineMs", "bothOrders", "skipRollback", "disturb"] as const).filter(
     (key) => a[key] !== b[key],
   );
   const others = (["order", "newComponents"] as const).filter(

@@ -66,6 +66,7 @@ const certificationSettings = fc.record({
   full: flag,
   newValues: mapping,
   preflight: flag,
+  disturb: flag,
   deadlineMs: number,
   accept: texts,
 });
@@ -74,6 +75,7 @@ const sourceTree = fc.constantFrom(...sourceTrees);
 const cycleSetting = fc.record({
   lab: fc.constant(exampleSettingRecord()),
   ...{ newValues: text, newComponents: by(text), order: texts, bothOrders: flag, skipRollback: flag },
+  disturb: flag,
   deadlineMs: number,
 });
 export const journal: fc.Arbitrary<CertificationJournal> = fc.record({

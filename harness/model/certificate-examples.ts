@@ -70,7 +70,7 @@ export function exampleCycle(n: number, change: Partial<CycleRecord> = {}): Cycl
     setting: {
       lab: exampleSettingRecord(),
       ...{ newValues: "x", newComponents: {}, order: ["east", "west"], bothOrders: false },
-      ...{ skipRollback: false, deadlineMs: 600_000 },
+      ...{ skipRollback: false, disturb: false, deadlineMs: 600_000 },
     },
     findings: { forth: [], back: [] },
     ...{ command: "npm run mesh -- certify --from 1.19.7 --to 1.20.2", harness: "abc", profile: "default" },
@@ -107,6 +107,7 @@ export function exampleJournal(change: Partial<CertificationJournal> = {}): Cert
       full: false,
       newValues: {},
       preflight: true,
+      disturb: false,
       deadlineMs: 600_000,
       accept: [],
     },

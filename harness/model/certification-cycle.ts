@@ -19,6 +19,7 @@ export const cycleSettingSchema = z.object({
   order: z.array(z.string()),
   bothOrders: z.boolean(),
   skipRollback: z.boolean(),
+  disturb: z.boolean(),
   deadlineMs: z.number(),
 });
 export type CycleSetting = Infer<typeof cycleSettingSchema>;

@@ -26,6 +26,8 @@ export const certificationSettingsSchema = z.object({
   preflight: z.boolean(),
   /** Deadline for upgrading one cluster. */
   deadlineMs: z.number(),
+  /** Whether upgrades are disturbed on purpose. */
+  disturb: z.boolean(),
   /** Failures of tests that do not count. */
   accept: z.array(z.string()),
 });

@@ -75,6 +75,8 @@ const fieldClusterSchema = z.strictObject({
   nodeIps: z.array(z.string()),
   /** Helm values, read from the release or derived from the agents' ConfigMap; numbers and booleans are typed. */
   values: z.record(z.string(), z.unknown()),
+  /** The same as they are written: a number may be a text, which a chart's schema refuses. */
+  written: z.record(z.string(), z.unknown()).exactOptional(),
   /** The agents' ConfigMap. */
   config: texts,
   namespaces: z.array(fieldObjectSchema),

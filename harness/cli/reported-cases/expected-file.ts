@@ -65,6 +65,13 @@ const expectedSchema = z
     z.strictObject({ command: z.literal("diagnose"), ...common }),
     /** `setting` is the question: policyDefaultLocalCluster=true. */
     z.strictObject({ command: z.literal("diagnose --what-if"), ...common, setting: z.string() }),
+    z.strictObject({
+      command: z.literal("certify --check"),
+      ...common,
+      to: z.string(),
+      /** Where the files do not tell the version that runs, or another is asked about. */
+      from: z.string().exactOptional(),
+    }),
   ])
   .refine(
     (e) => e.refuses === undefined || (e.exit === 2 && !("lab" in e)),
@@ -76,7 +83,7 @@ const expectedSchema = z
       if (!expectationsOf(e).includes(key))
         addIssue({ code: "custom", path: ["chosen", key], message: "there is no such expectation" });
   });
-/** `expected.yaml` of a reported case: what the command must do with the folder's files. */
+/** `expected.yaml`, `expected.NAME.yaml` of a reported case: what a command must do with the folder's files. */
 export type Expected = Infer<typeof expectedSchema>;
 
 export const expectedFormat: RecordFormat<Expected> = { schema: expectedSchema };

@@ -1,4 +1,4 @@
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { parse as parseYaml } from "yaml";
@@ -7,6 +7,7 @@ import { Interruption } from "#harness/jobs/interruption.ts";
 import { checkRecord } from "#harness/lib/records.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { stderr, stdout } from "#harness/platform/output.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
 import { programOf } from "../main.ts";
 import { Session } from "../session.ts";
 import { type Expected, expectedFormat } from "./expected-file.ts";
@@ -19,17 +20,29 @@ const folders = globSync("*/", { cwd: cases }).map((f) => f.replace(/\/$/, ""));
 const readYaml = (...path: readonly string[]): unknown =>
   parseYaml(readFileSync(join(home, ...path), "utf8"));
 
-const expectedOf = (folder: string): Expected =>
-  checkRecord(readYaml("fixtures", folder, "expected.yaml"), expectedFormat, {
-    what: `expected.yaml of ${folder}`,
+const isExpectation = (file: string): boolean => /^expected(\.[\w.-]+)?\.yaml$/.test(file);
+/** `expected.yaml`, and one for each other command that the case is replayed with. */
+const expectations = folders.flatMap((folder) =>
+  globSync("expected*.yaml", { cwd: join(cases, folder) })
+    .toSorted()
+    .map((file) => [folder, file] as const),
+);
+
+const expectedIn = (...path: readonly string[]): Expected =>
+  checkRecord(readYaml(...path), expectedFormat, {
+    what: path.join("/"),
     remedy: "see expected-file.ts",
   });
 
 /** `alpha=FILE` names a file too. */
 const fileOf = (word: string): string => word.replace(/^[a-z0-9-]+=/, "");
 
-function argvOf(folder: string, expected: Expected, out: string): string[] {
-  const files = expected.files.map((w) => w.replace(/[^=]+$/, (file) => join(cases, folder, file)));
+function argvOf(dir: string, expected: Expected, out: string): string[] {
+  const files = expected.files.map((w) => w.replace(/[^=]+$/, (file) => join(dir, file)));
+  if (expected.command === "certify --check") {
+    const from = expected.from === undefined ? [] : ["--from", expected.from];
+    return ["certify", "--check", "--to", expected.to, ...from, ...files];
+  }
   if (expected.command === "diagnose") return ["diagnose", ...files];
   if (expected.command === "diagnose --what-if") return ["diagnose", ...files, "--what-if", expected.setting];
   return ["repro", ...files, "--plan", "--out", out];
@@ -67,22 +80,44 @@ describe("the cases that operators reported", () => {
     expect(folders.length).toBeGreaterThan(6);
     expect(globSync("*", { cwd: cases })).toHaveLength(folders.length);
     for (const folder of folders) {
-      const used = expectedOf(folder).files.map(fileOf);
-      const files = globSync("**/*.*", { cwd: join(cases, folder) }).filter((f) => f !== "expected.yaml");
+      expect(
+        expectations.filter(([of]) => of === folder).map(([, file]) => file),
+        folder,
+      ).toEqual(expect.arrayContaining(["expected.yaml", "expected.check.yaml"]));
+      const used = expectations
+        .filter(([of]) => of === folder)
+        .flatMap(([, file]) => expectedIn("fixtures", folder, file).files.map(fileOf));
+      const files = globSync("**/*.*", { cwd: join(cases, folder) }).filter((f) => !isExpectation(f));
       const unused = files.filter((f) => !used.some((u) => f === u || f.startsWith(`${u}/`)));
       expect(unused, folder).toEqual([]);
     }
   });
 
-  test.each(folders)("%s is answered as expected", async (folder) => {
-    const out = join(tempFolder("reported-case"), "lab");
-    const expected = expectedOf(folder);
-    const did = await replay(argvOf(folder, expected, out), out);
-    const misses = await missesOf(expected, did);
-    const missed = misses.map((m) => `${m.id}: ${m.why}`);
-    expect(missed, `the command printed:\n${did.out}${did.err}`).toEqual([]);
+  test.each(expectations)("%s is answered as expected (%s)", async (folder, file) => {
+    await answers(expectedIn("fixtures", folder, file), join(cases, folder));
   });
 });
+
+/** Archives of a real mesh lie beside the repository, not in it. */
+const sysdumps = join(repoRoot(), "../shared/sysdumps");
+
+describe.skipIf(!existsSync(sysdumps))("archives of cilium sysdump", () => {
+  test.each(globSync("*.yaml", { cwd: join(home, "sysdumps") }).toSorted())(
+    "%s is answered as expected, within a minute",
+    async (file) => {
+      await answers(expectedIn("sysdumps", file), sysdumps);
+    },
+    60_000,
+  );
+});
+
+async function answers(expected: Expected, dir: string): Promise<void> {
+  const out = join(tempFolder("reported-case"), "lab");
+  const did = await replay(argvOf(dir, expected, out), out);
+  const misses = await missesOf(expected, did);
+  const missed = misses.map((m) => `${m.id}: ${m.why}`);
+  expect(missed, `the command printed:\n${did.out}${did.err}`).toEqual([]);
+}
 
 describe("the command line in this process", () => {
   test("a refusal has its exit code, and its words are on standard error", async () => {

@@ -44,14 +44,24 @@ const rights: readonly Right[] = [
   { verb: "get", group: "", resource: "secrets" },
 ];
 
+/** What a look at a mesh needs, which changes nothing: the rest is collected as far as it may be read. */
+const rightsToRead: readonly Right[] = [
+  ...readKinds.map(([group, resource]) => ({ verb: "list", group, resource })),
+  { verb: "get", group: "", resource: "configmaps" },
+];
+
 /**
  * The plan of a meshed cluster, read from its API server. Throws `usage`, naming all of them, if rights are missing;
  * and if Cilium has no name and id for the cluster or no pod CIDRs for its nodes. The caller has checked the
  * kubeconfig.
  */
-export async function discoverCluster(context: string, kubeconfig: string): Promise<PlannedExternalCluster> {
+export async function discoverCluster(
+  context: string,
+  kubeconfig: string,
+  purpose: "test" | "read" = "test",
+): Promise<PlannedExternalCluster> {
   const kube = new Kube(context, kubeconfig, context);
-  await requireRights(kube, context);
+  await requireRights(kube, context, purpose === "test" ? rights : rightsToRead);
   const config = (await kube.get(kinds.configMap, "kube-system", "cilium-config"))?.data as
     | Record<string, string>
     | undefined;
@@ -66,7 +76,10 @@ export async function discoverCluster(context: string, kubeconfig: string): Prom
     kube.list(kinds.ciliumNode),
     kube.list(kinds.pod, "kube-system", agentSelector),
     kube.get(kinds.deployment, "kube-system", "clustermesh-apiserver"),
-    kube.get(kinds.secret, "kube-system", "cilium-kvstoremesh"),
+    kube.get(kinds.secret, "kube-system", "cilium-kvstoremesh").catch((error: unknown) => {
+      if (purpose === "test") throw error;
+      return undefined;
+    }),
   ]);
   const image = String(
     agents[0]?.spec.containers.find((c: { name: string }) => c.name === "cilium-agent")?.image,
@@ -98,9 +111,9 @@ export async function discoverCluster(context: string, kubeconfig: string): Prom
   };
 }
 
-async function requireRights(kube: Kube, context: string): Promise<void> {
-  const allowed = await Promise.all(rights.map((right) => kube.can(right)));
-  const refused = rights.filter((_, i) => !allowed[i]);
+async function requireRights(kube: Kube, context: string, needed: readonly Right[]): Promise<void> {
+  const allowed = await Promise.all(needed.map((right) => kube.can(right)));
+  const refused = needed.filter((_, i) => !allowed[i]);
   const missing = [
     ...Map.groupBy(refused, ({ resource, subresource }) => [resource, subresource ?? []].flat().join("/")),
   ].map(([what, all]) => `${all.map((r) => r.verb).join("/")} ${what}`);

@@ -10,7 +10,6 @@ import { keptLeaks } from "#harness/measure/leaks.ts";
 import { certificateSchema, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { HistoryEntry } from "#harness/model/upgrade-history.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { changedSettings, unknownValues } from "./compare-charts.ts";
 import { newsOf } from "./matrix.ts";
 import { orderOf, phasesOf, versionBefore } from "./phases.ts";
 import { folderName } from "./standing.ts";
@@ -98,22 +97,6 @@ test("an order names every cluster once", () => {
 test("a pair is two versions that differ", () => {
   expect(() => checkPair({ from: "1.19", to: "1.19.4" })).toThrow("--from 1.19 is not a version");
   expect(() => checkPair({ from: "1.19.4", to: "1.19.4" })).toThrow("are both 1.19.4");
-});
-
-test("settings that two charts render differently are reported, with the meaning of the one that narrows policies", () => {
-  expect(changedSettings({ a: "1", gone: "x" }, { a: "1", "policy-default-local-cluster": "true" })).toEqual([
-    'setting gone: "x" before, not set after',
-    'setting policy-default-local-cluster: not set before, "true" after; a policy without a cluster label then selects pods of its own cluster only',
-  ]);
-});
-
-test("values that the new chart does not know are named by their path; free-form maps take anything", () => {
-  const known = { clustermesh: { config: { enabled: false } }, extraConfig: {} };
-  const own = { clustermesh: { config: { enabledd: true } }, extraConfig: { any: 1 }, old: 1 };
-  expect(unknownValues(own, known)).toEqual([
-    "value clustermesh.config.enabledd is not known to the new chart: it no longer has an effect",
-    "value old is not known to the new chart: it no longer has an effect",
-  ]);
 });
 
 test("a captured packet has a time and a sender; other tcpdump output is ignored", () => {

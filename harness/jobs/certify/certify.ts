@@ -40,6 +40,8 @@ export interface CertifyOptions extends AnyCertification {
   /** Values for the new version only: files, as `--values` accepts them. */
   readonly newValues: readonly string[];
   readonly preflight: boolean;
+  /** Disturb upgrades on purpose. */
+  readonly disturb: boolean;
   /** Failures of tests that count as none. */
   readonly accept: readonly string[];
   /** Time limit for upgrading one cluster; the budget `upgradeMs` by default. */
@@ -91,6 +93,7 @@ async function settingsOf(options: CertifyOptions): Promise<CertificationSetting
     full: options.full,
     newValues,
     preflight: options.preflight,
+    disturb: options.disturb,
     deadlineMs: options.deadlineMs ?? plan.budgets.upgradeMs,
     accept: [...accept],
   };

@@ -1,23 +1,35 @@
-import { mergeValues } from "#harness/config/plan.ts";
+import type { Mesh } from "#harness/cluster/mesh.ts";
+import { mergeValues, requireKindPlan } from "#harness/config/plan.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
 import type { KindLabPlan } from "#harness/model/lab-plan.ts";
-import { compareCharts } from "./compare-charts.ts";
+import { type Charts, compareCharts, requireNewValues } from "./compare-charts.ts";
+import { crdPreflight, meshCrds } from "./crd-preflight.ts";
 import { valuesFor } from "./move.ts";
 import { artifactsOf, type BothArtifacts, type Side } from "./prepare.ts";
 
-/** Findings from comparing the charts, in both directions, beside those that the journal holds. */
-export async function findingsOf(
+/**
+ * What is known before anything moves: from the charts in both directions, and from the CRDs. Throws `config-invalid` for
+ * values that a chart refuses or ignores, and `config-conflict` for CRDs that allow no way there or no way back.
+ */
+export async function findingsBefore(
   journal: CertificationJournal,
-  plan: KindLabPlan,
+  mesh: Mesh,
   artifacts: BothArtifacts,
   signal: AbortSignal,
 ): Promise<CertificationJournal["findings"]> {
+  const plan = requireKindPlan(mesh.state.plan, "a certification");
   const compare = (from: Side, to: Side): Promise<CertificateFinding[]> =>
-    compareAll(plan, (cluster) => compareOf(journal, cluster, { artifacts, from, to, signal }));
+    compareAll(plan, async (cluster) => {
+      const charts = chartsOf(journal, cluster, { artifacts, from, to, signal });
+      if (to === "new") await requireNewValues(charts, cluster.name);
+      return compareCharts(charts);
+    });
+  const { pair, settings } = journal;
+  const crds = crdPreflight(await meshCrds(mesh.clusters), pair, { rollsBack: !settings.skipRollback });
   return {
-    forth: [...journal.findings.forth, ...(await compare("old", "new"))],
-    back: [...journal.findings.back, ...(await compare("new", "old"))],
+    forth: [...journal.findings.forth, ...(await compare("old", "new")), ...crds],
+    back: [...journal.findings.back, ...(settings.skipRollback ? [] : await compare("new", "old"))],
   };
 }
 
@@ -40,7 +52,7 @@ async function compareAll(
   });
 }
 
-async function compareOf(
+function chartsOf(
   journal: CertificationJournal,
   { name, values, kubernetes }: Cluster,
   move: {
@@ -49,19 +61,18 @@ async function compareOf(
     readonly to: Side;
     readonly signal: AbortSignal;
   },
-): Promise<readonly CertificateFinding[]> {
+): Charts {
   const { artifacts, signal } = move;
   const side = (of: Side) => ({
     chartDir: artifactsOf(artifacts, of, name).chartDir,
     values: valuesFor(journal, artifacts, name, of),
   });
-  const lines = await compareCharts({
+  return {
     helm: artifacts.old.tools.helm,
     from: side(move.from),
     to: side(move.to),
     own: move.to === "new" ? mergeValues(values, journal.settings.newValues) : values,
     kubernetes,
     signal,
-  });
-  return lines.map((message) => ({ id: "setting-changed", grade: "caution", message }));
+  };
 }

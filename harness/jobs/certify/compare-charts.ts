@@ -1,9 +1,17 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse as parseYaml } from "yaml";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { throwIfAborted } from "#harness/lib/eventually.ts";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { renderChart } from "#harness/platform/helm.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { defectOfMove } from "#harness/semantics/defect-of-move.ts";
+import { rowOf, settingFinding } from "#harness/semantics/setting-changes.ts";
 
 type Values = Record<string, unknown>;
+type Config = Readonly<Record<string, string>>;
 
 export interface Charts {
   readonly helm: string;
@@ -16,15 +24,59 @@ export interface Charts {
   readonly signal: AbortSignal;
 }
 
-/** Settings that the upgrade changes, and values that the new chart does not know. */
-export async function compareCharts(charts: Charts): Promise<string[]> {
+/**
+ * What an operator should know of a move, from the charts themselves: settings that it changes, values that neither
+ * chart knows, and known defects of the versions with the settings that the charts render.
+ */
+export async function compareCharts(charts: Charts): Promise<CertificateFinding[]> {
   const [before, after] = await Promise.all([agentConfig(charts, "from"), agentConfig(charts, "to")]);
-  const known = parseYaml(await readFile(join(charts.to.chartDir, "values.yaml"), "utf8")) as Values;
-  return [...changedSettings(before, after), ...unknownValues(charts.own, known)];
+  const [old, known] = await knownValues(charts);
+  const ignored = unknownValues(charts.own, old).filter((path) =>
+    unknownValues(charts.own, known).includes(path),
+  );
+  return [
+    ...changedSettings(before, after),
+    ...ignored.map(
+      (path): CertificateFinding => ({
+        id: "value-ignored",
+        grade: "caution",
+        message: `value ${path} is in neither chart's values.yaml: it has no effect, or one that the charts do not document`,
+        remedy: `leave ${path} out, or correct its name`,
+      }),
+    ),
+    ...(await defects(charts, before, after)),
+  ];
+}
+
+/**
+ * Throws `config-invalid` for values that the new chart refuses, or that only the old one knows: an upgrade with them
+ * would stop half-way, or silently lose a setting. Called before anything moves. `cluster` is named in the message.
+ */
+export async function requireNewValues(charts: Charts, cluster: string): Promise<void> {
+  const version = await versionOf(charts.to.chartDir);
+  const [old, known] = await knownValues(charts);
+  const before = unknownValues(charts.own, old);
+  const lost = unknownValues(charts.own, known).filter((path) => !before.includes(path));
+  if (lost.length > 0)
+    throw new MeshproofError(
+      "config-invalid",
+      `the chart of Cilium ${version} ignores values of ${cluster}, which the present one reads: ${lost.join(", ")}`,
+      { remedy: "set each to null in a --new-values file, beside the value that takes its place" },
+    );
+  try {
+    await agentConfig(charts, "to");
+  } catch (error) {
+    throwIfAborted(charts.signal, "rendering the new chart");
+    throw new MeshproofError(
+      "config-invalid",
+      `the chart of Cilium ${version} refuses the values of ${cluster}: ${messageOf(error)}`,
+      { cause: error, remedy: "correct the value for the new version in a --new-values file" },
+    );
+  }
 }
 
 /** The agents' ConfigMap as a chart renders it. */
-async function agentConfig(charts: Charts, side: "from" | "to"): Promise<Readonly<Record<string, string>>> {
+async function agentConfig(charts: Charts, side: "from" | "to"): Promise<Config> {
   const { chartDir, values } = charts[side];
   const objects = await renderChart({ ...charts, chartDir, values });
   const map = objects.find(
@@ -33,34 +85,45 @@ async function agentConfig(charts: Charts, side: "from" | "to"): Promise<Readonl
   return (map?.data ?? {}) as Record<string, string>;
 }
 
-/** One line per agent setting that the two charts render differently from the same values. */
-export function changedSettings(
-  before: Readonly<Record<string, string>>,
-  after: Readonly<Record<string, string>>,
-): string[] {
+const yamlOf = async (chartDir: string, file: string): Promise<Values> =>
+  parseYaml(await readFile(join(chartDir, file), "utf8")) as Values;
+
+const knownValues = ({ from, to }: Charts): Promise<[old: Values, known: Values]> =>
+  Promise.all([yamlOf(from.chartDir, "values.yaml"), yamlOf(to.chartDir, "values.yaml")]);
+
+const versionOf = async (chartDir: string): Promise<string> =>
+  String((await yamlOf(chartDir, "Chart.yaml")).version).replace(/^v/, "");
+
+/** One finding for each agent setting that the two charts render differently from the same values. */
+export function changedSettings(before: Config, after: Config): CertificateFinding[] {
   const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return keys.flatMap((key) => {
     const [was, is] = [before[key], after[key]];
-    if (was === is) return [];
-    const short = (value: string | undefined): string =>
-      value === undefined
-        ? "not set"
-        : value.length > 60
-          ? `${value.slice(0, 60)}...`
-          : JSON.stringify(value);
-    const meaning =
-      key === "policy-default-local-cluster"
-        ? "; a policy without a cluster label then selects pods of its own cluster only"
-        : "";
-    return [`setting ${key}: ${short(was)} before, ${short(is)} after${meaning}`];
+    return was === is ? [] : [settingFinding(key, { before: was, after: is, row: rowOf(key) })];
   });
 }
 
-/** Paths of the operator's values that are missing in the chart's values.yaml. Free-form maps accept any key. */
+async function defects({ from, to }: Charts, before: Config, after: Config): Promise<CertificateFinding[]> {
+  const [old, target] = await Promise.all([versionOf(from.chartDir), versionOf(to.chartDir)]);
+  return (await readKnownDefects(join(repoRoot(), "suites"))).flatMap(
+    (defect) =>
+      defectOfMove(defect, {
+        name: "",
+        before: { cilium: old, settings: before },
+        after: { cilium: target, settings: after },
+      }) ?? [],
+  );
+}
+
+/**
+ * Paths of the operator's values that are missing in a chart's values.yaml. Free-form maps accept any key, and null takes
+ * a value away.
+ */
 export function unknownValues(own: Values, known: Values, path = ""): string[] {
   return Object.entries(own).flatMap(([key, value]) => {
     const at = path === "" ? key : `${path}.${key}`;
-    if (!(key in known)) return [`value ${at} is not known to the new chart: it no longer has an effect`];
+    if (value === null) return [];
+    if (!(key in known)) return [at];
     const [given, rendered] = [value, known[key]];
     if (!isMapping(given) || !isMapping(rendered) || Object.keys(rendered).length === 0) return [];
     return unknownValues(given, rendered, at);

@@ -48,6 +48,7 @@ export async function cycleIdentityOf(options: IdentityOptions): Promise<CycleId
     order: [...settings.order],
     bothOrders: settings.bothOrders,
     skipRollback: settings.skipRollback,
+    disturb: settings.disturb,
     deadlineMs: settings.deadlineMs,
   };
   return {

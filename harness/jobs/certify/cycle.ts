@@ -1,35 +1,34 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { requireKind } from "#harness/cluster/cluster.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
-import { requireKindPlan } from "#harness/config/plan.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
-import { persistentState } from "#harness/evidence/persistent-state.ts";
-import { changesOf } from "#harness/judge/persistent-state.ts";
-import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
-import { isTestMachineError, messageOf } from "#harness/lib/errors.ts";
+import { withoutDisturbed } from "#harness/judge/persistent-state.ts";
+import { formatMs, unixNowMs } from "#harness/lib/clock.ts";
+import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
+import { disturbMove } from "#harness/measure/disturbances.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
-import type { KindLabPlan } from "#harness/model/lab-plan.ts";
 import type { LabState } from "#harness/model/lab-state.ts";
 import type { PersistentState } from "#harness/model/persistent-state.ts";
 import type { Source } from "#harness/platform/source.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
 import { writeCertification } from "#harness/state/certification-journal.ts";
 import { standingNamespace } from "#harness/workloads/standing-pods.ts";
-import { findingsOf } from "./chart-findings.ts";
+import { findingsBefore } from "./chart-findings.ts";
 import { chartPreflight } from "./chart-preflight.ts";
 import { cycleIdentityOf } from "./cycle-identity.ts";
 import { moveCluster } from "./move.ts";
 import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
 import { artifactsOf, type BothArtifacts, loadImages, type Side } from "./prepare.ts";
-import { describePhase, inFlightMs, observed } from "./record-phase.ts";
+import { describePhase, inFlightMs, type Observed, observed } from "./record-phase.ts";
 import { runPhaseSuites } from "./run-phase-suites.ts";
 import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
-import { wholePersistentState } from "./whole-persistent-state.ts";
+import { changedState, wholePersistentState } from "./whole-persistent-state.ts";
 
 /** Suites to run with mixed versions: features that every mesh needs. */
 const betweenSuites = ["global-service", "policy"];
@@ -82,10 +81,6 @@ export class Cycle {
     this.#phases = phasesOf(options.journal.settings, options.journal.cycle === 1);
   }
 
-  get #plan(): KindLabPlan {
-    return requireKindPlan(this.#state.plan, "a certification");
-  }
-
   get #mesh(): Mesh {
     return new Mesh(this.#state);
   }
@@ -114,7 +109,7 @@ export class Cycle {
     found(this.#phases[first], `phase "${this.#journal.current}" of the cycle`);
     await this.#goBackTo(first);
     if (this.#journal.startedAtUnixMs === null)
-      await this.#note({ findings: await findingsOf(this.#journal, this.#plan, artifacts, signal) });
+      await this.#note({ findings: await findingsBefore(this.#journal, this.#mesh, artifacts, signal) });
     const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(dir), this.#watchedUntil);
     await using standing = await startStanding(this.#mesh, dir, {
       progress,
@@ -142,7 +137,7 @@ export class Cycle {
           ...this.#options,
           mesh: this.#mesh,
           settings,
-          workload: standing.workload,
+          workload: standing.echo.settingOf("exits"),
         }),
       });
     await this.#begin();
@@ -241,7 +236,11 @@ export class Cycle {
         : { error: null, ...(await this.#suites(phase, watch.standing)) };
     const { changed, unread } =
       ended.error === null && phase.suites === undefined
-        ? await this.#changed(watch.before)
+        ? await changedState(this.#mesh.clusters, survivors(watch), {
+            namespace: standingNamespace,
+            withinMs: this.#state.plan.budgets.settleMs,
+            signal: this.#options.signal,
+          })
         : { changed: [], unread: [] };
     const seen = await this.#recorded(watch);
     const record: PhaseRecord = {
@@ -253,7 +252,7 @@ export class Cycle {
       changed,
       suites: ended.suites,
       harness: ended.harness,
-      unseen: [...unread, ...watch.standing.leaks.troubles],
+      unseen: [...unread, ...seen.unseen],
       error: ended.error,
     };
     await this.#keep(record, phase.suites === undefined ? undefined : besideSuites);
@@ -261,23 +260,25 @@ export class Cycle {
   }
 
   /** Ends the current interval; the next one begins at once, while the results of the last requests arrive. */
-  async #recorded({ standing, host }: Watch): Promise<ReturnType<typeof observed>> {
+  async #recorded({ standing, host }: Watch): Promise<Observed> {
     const until = unixNowMs();
     const since = this.#sinceUnixMs ?? until;
     const watchedSince = this.#watchedUntil ?? since;
     this.#sinceUnixMs = until;
     this.#watchedUntil = until;
-    await pause(inFlightMs, this.#options.signal);
+    const { signal } = this.#options;
+    await pause(inFlightMs, signal);
     return observed(
       standing,
       { watch: host, rig: this.#state.plan.rig },
-      { since, until, watchedSince, startedAtUnixMs: this.#journal.startedAtUnixMs ?? since },
+      { since, until, watchedSince, startedAtUnixMs: this.#journal.startedAtUnixMs ?? since, signal },
     );
   }
 
   /** Makes the phase's change; returns why it failed. */
-  async #act({ name, change }: Phase, { traffic, events }: Standing): Promise<{ error: string | null }> {
+  async #act({ name, change }: Phase, standing: Standing): Promise<{ error: string | null }> {
     const { progress, signal } = this.#options;
+    const { traffic, events } = standing;
     return progress.step(name, async (step) => {
       try {
         if (change === undefined) {
@@ -287,7 +288,7 @@ export class Cycle {
         }
         const version = artifactsOf(this.#options.artifacts, change.to, change.cluster).ciliumVersion;
         events.note(`helm upgrade of ${change.cluster} to ${version}`, { cluster: change.cluster });
-        await this.#move(change.cluster, change.to);
+        await this.#moveUnderTraffic(change, standing);
         events.note(`${change.cluster} runs ${version}`, { cluster: change.cluster });
         step.detail("waiting for traffic to recover");
         await traffic.settled();
@@ -303,6 +304,29 @@ export class Cycle {
     });
   }
 
+  /** With `--disturb` the mesh changes meanwhile, and what that replaced is not compared with the state before. */
+  async #moveUnderTraffic(
+    { cluster, to }: NonNullable<Phase["change"]>,
+    { events, echo, disturbed }: Standing,
+  ): Promise<void> {
+    if (!this.#journal.settings.disturb || to === "old") return this.#move(cluster, to);
+    const { signal } = this.#options;
+    const [moved, made] = await Promise.allSettled([
+      this.#move(cluster, to),
+      disturbMove({
+        ...{ mesh: this.#mesh, cluster: requireKind(this.#mesh.cluster(cluster), "a disturbance") },
+        ...{ echo, events, agnhostImage: this.#state.artifacts.agnhostImage },
+        ...{ withinMs: this.#journal.settings.deadlineMs, signal },
+      }),
+    ]);
+    if (moved.status === "rejected") throw moved.reason;
+    if (made.status === "rejected")
+      throw new MeshproofError("probe-failed", `the disturbance failed: ${messageOf(made.reason)}`, {
+        cause: made.reason,
+      });
+    disturbed.push({ cluster, pods: made.value.pods });
+  }
+
   async #preflight(): Promise<void> {
     const { settings, given } = this.#journal;
     if (!settings.preflight) return;
@@ -314,28 +338,6 @@ export class Cycle {
         found(given[cluster.name], `values that ${cluster.name} was installed with`),
         signal,
       );
-  }
-
-  /** Changed state, after the mesh had time to settle: a pod may be unready for a moment. */
-  async #changed(
-    before: ReadonlyMap<string, PersistentState>,
-  ): Promise<{ changed: string[]; unread: string[] }> {
-    const { signal } = this.#options;
-    const deadlineMs = monotonicMs() + this.#state.plan.budgets.settleMs;
-    for (;;) {
-      const changed: string[] = [];
-      const unread: string[] = [];
-      for (const cluster of this.#mesh.clusters) {
-        const then = found(before.get(cluster.name), `state of ${cluster.name} before the phase`);
-        await persistentState(cluster, standingNamespace, signal).then(
-          (now) => changed.push(...changesOf(cluster.name, then, now)),
-          (error: unknown) =>
-            unread.push(`the persistent state of ${cluster.name} could not be read: ${messageOf(error)}`),
-        );
-      }
-      if (changed.length + unread.length === 0 || monotonicMs() >= deadlineMs) return { changed, unread };
-      await pause(1000, signal);
-    }
   }
 
   /** The window ends when traffic has its full rate again. */
@@ -392,5 +394,16 @@ export class Cycle {
     };
   }
 }
+
+/** The state before, without what disturbances replaced since. */
+const survivors = ({ before, standing: { disturbed } }: Watch): Watch["before"] =>
+  new Map(
+    [...before].map(([cluster, state]) => {
+      const pods = disturbed.filter((d) => d.cluster === cluster).flatMap((d) => d.pods);
+      // The backends of a service are in every cluster's maps.
+      const anywhere = disturbed.length > 0;
+      return [cluster, anywhere ? withoutDisturbed(state, pods) : state] as const;
+    }),
+  );
 
 const noSuites = { suites: [], harness: [] } as const;

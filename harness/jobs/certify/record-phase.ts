@@ -12,22 +12,24 @@ export interface Interval {
   /** Captures are judged from here: an earlier part of the cycle may not have been. */
   readonly watchedSince: number;
   readonly startedAtUnixMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** Longest time from sending a request to its result in the harness; also the longest delay of a captured packet. */
 export const inFlightMs = 2500;
 
-type Observed = Pick<
+export type Observed = Pick<
   PhaseRecord,
   "startMs" | "durationMs" | "measuredMs" | "disruptions" | "deniedSent" | "leaks" | "events" | "rig"
->;
+> & { readonly unseen: readonly string[] };
 
 /** What was seen in an interval. Call it `inFlightMs` after its end. */
-export function observed(
+export async function observed(
   { traffic, leaks, events }: Standing,
   host: { readonly watch: HostWatch; readonly rig: RigThresholds & Parameters<typeof disturbances>[1] },
-  { since, until, watchedSince, startedAtUnixMs }: Interval,
-): Observed {
+  { since, until, watchedSince, startedAtUnixMs, signal }: Interval,
+): Promise<Observed> {
+  const incomplete = await leaks.endWindow(signal);
   const toMonotonicMs = monotonicMs() - unixNowMs();
   const [sinceMs, untilMs] = [since + toMonotonicMs, until + toMonotonicMs];
   const { samples } = host.watch;
@@ -43,6 +45,10 @@ export function observed(
       ...traffic.rigTroubles(since, until),
       ...disturbances(samples, host.rig, sinceMs, untilMs),
       ...unsampled(samples, host.rig, sinceMs, untilMs),
+    ],
+    unseen: [
+      ...incomplete,
+      ...traffic.deniedSilent(since, until).map((path) => `nothing was sent: ${path}`),
     ],
   };
 }

@@ -10,9 +10,9 @@ import { MeshEvents } from "#harness/measure/mesh-events.ts";
 import { startOutsideServer } from "#harness/measure/outside-server.ts";
 import { planTraffic } from "#harness/measure/plan-traffic.ts";
 import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
-import type { WorkloadSetting } from "#harness/model/setting.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { deployStanding, protect, standingServerUids } from "#harness/workloads/standing-workload.ts";
 
 /** Everything that measures the mesh during a certification. */
@@ -20,8 +20,9 @@ export interface Standing extends AsyncDisposable {
   readonly traffic: StandingTraffic;
   readonly leaks: LeakWatch;
   readonly events: MeshEvents;
-  /** Part of the setting of a cycle. */
-  readonly workload: WorkloadSetting;
+  readonly echo: EchoBackends;
+  /** Pods that disturbances replaced, since the traffic began. */
+  readonly disturbed: { readonly cluster: string; readonly pods: readonly string[] }[];
 }
 
 /** A title as a file or folder name. */
@@ -114,6 +115,6 @@ export async function startStanding(
   await onProtected(protectedUnixMs);
   await traffic.settled({ first: true });
   const resources = open.move();
-  const setting = workload.echo.settingOf("exits");
-  return { traffic, leaks, events, workload: setting, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  const { echo } = workload;
+  return { traffic, leaks, events, echo, disturbed: [], [Symbol.asyncDispose]: () => resources.disposeAsync() };
 }

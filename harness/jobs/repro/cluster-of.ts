@@ -71,6 +71,7 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
         .map((a) => a.address),
     ),
     values,
+    written: given,
     config,
     namespaces: of("Namespace"),
     services: of("Service").map(inNamespace),

@@ -2,6 +2,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, extname, join } from "node:path";
 import { clusterName } from "#harness/config/lab-file.ts";
 import { readingUserFile, unreadable } from "#harness/config/user-file.ts";
+import type { ClusterEvidence } from "#harness/evidence/evidence.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { parseRecord, type RecordFormat } from "#harness/lib/records.ts";
@@ -19,7 +20,7 @@ import { couldBeValues } from "./unwrap.ts";
 import { at } from "./values-at.ts";
 
 /** A part of a file that was found in a folder; its folder may say of which cluster it is. */
-type Found = Part & { readonly below?: string };
+export type SourcePart = Part & { readonly below?: string };
 
 const what = "a file of the mesh";
 const remedy = "give output of `helm get values`, `kubectl get -o yaml` or `cilium sysdump`";
@@ -29,7 +30,12 @@ const remedy = "give output of `helm get values`, `kubectl get -o yaml` or `cili
  * names the cluster of a file that does not name it. Nothing in them is executed.
  */
 export async function readSource(files: readonly string[]): Promise<SourceCluster[]> {
-  const parts: Found[] = [];
+  return clustersOf(await readParts(files));
+}
+
+/** What the files say, before it is divided by clusters. */
+export async function readParts(files: readonly string[]): Promise<SourcePart[]> {
+  const parts: SourcePart[] = [];
   for (const file of files) {
     const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
     if (path === undefined) continue;
@@ -38,9 +44,14 @@ export async function readSource(files: readonly string[]): Promise<SourceCluste
     });
     parts.push(...(found.isDirectory() ? await fromFolder(path, cluster) : await fromFile(path, cluster)));
   }
+  return parts;
+}
+
+/** The clusters of all parts; a mesh needs at least two, an upgrade check one. */
+export function clustersOf(parts: readonly SourcePart[], atLeast: 1 | 2 = 2): SourceCluster[] {
   const named = withFolders(parts);
   const names = [...new Set(named.map((p) => p.cluster).filter((n) => n !== undefined))];
-  requireNames(named, names);
+  requireNames(named, names, atLeast);
   return names.map((name) =>
     clusterOf(
       name,
@@ -58,8 +69,8 @@ const fromFile = (path: string, cluster: string | undefined): Promise<Part[]> =>
 const skipped = new Set([".git", "node_modules", ".terraform", "charts", "templates"]);
 const read = new Set([".yaml", ".yml", ".json", ".zip", ".sh"]);
 
-async function fromFolder(folder: string, cluster: string | undefined): Promise<Found[]> {
-  const found: Found[] = [];
+async function fromFolder(folder: string, cluster: string | undefined): Promise<SourcePart[]> {
+  const found: SourcePart[] = [];
   const walk = async (dir: string): Promise<void> => {
     const entries = await readdir(dir, { withFileTypes: true });
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -105,7 +116,7 @@ async function fromFolderFile(path: string, cluster: string | undefined): Promis
 }
 
 /** A file that names no cluster belongs to the only one that the other files of its folder, or of one above it, name. */
-function withFolders(parts: readonly Found[]): Found[] {
+function withFolders(parts: readonly SourcePart[]): SourcePart[] {
   return parts.map((part) => {
     if (part.cluster !== undefined || part.below === undefined) return part;
     for (let dir = dirname(part.source); ; dir = dirname(dir)) {
@@ -118,7 +129,7 @@ function withFolders(parts: readonly Found[]): Found[] {
   });
 }
 
-function requireNames(parts: readonly Part[], names: readonly string[]): void {
+function requireNames(parts: readonly Part[], names: readonly string[], atLeast: number): void {
   for (const part of parts) {
     const isEmpty =
       part.values === undefined &&
@@ -149,7 +160,7 @@ function requireNames(parts: readonly Part[], names: readonly string[]): void {
         { remedy: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file" },
       );
   }
-  if (names.length < 2)
+  if (names.length < atLeast)
     throw new MeshproofError(
       "usage",
       `${names.length === 0 ? "no cluster" : `only cluster ${names[0]}`} is in ${[...new Set(parts.map((p) => p.source))].join(", ")}`,
@@ -178,16 +189,21 @@ function requireOneId(name: string, parts: readonly Part[]): void {
 
 async function fromSysdump(path: string): Promise<Part> {
   const { cluster, evidence } = await readSysdump(path);
+  return partOfEvidence(path, cluster, evidence);
+}
+
+/** What a cluster's evidence says of its settings and objects. `source` is named in messages. */
+export function partOfEvidence(source: string, cluster: string, evidence: ClusterEvidence): Part {
   const record = <T>(file: string, empty: string, format: RecordFormat<T>): T =>
     parseRecord(evidence.get(file) ?? empty, format, {
-      what: `${file} of ${basename(path)}`,
+      what: `${file} of ${basename(source)}`,
       remedy: "give a zip written by `cilium sysdump`",
       code: "archive-corrupt",
     });
   const objects = (file: string, kind: string, apiVersion: string): SourceObject[] =>
     (record(file, "[]", sourceObjectsFormat) ?? []).map((o) => ({ ...o, kind, apiVersion }));
   return {
-    source: path,
+    source,
     cluster,
     sysdump: true,
     notes: [],

@@ -1,16 +1,6 @@
 import type { SourceObject } from "#harness/model/source-environment.ts";
 
-type Values = Readonly<Record<string, unknown>>;
-
-/** The value at a path of keys joined by dots. */
-export function at(values: Values, path: string): unknown {
-  return path
-    .split(".")
-    .reduce<unknown>(
-      (v, key) => (typeof v === "object" && v !== null ? (v as Values)[key] : undefined),
-      values,
-    );
-}
+export { valueAt as at } from "#harness/lib/value-at.ts";
 
 /** Parts of the values whose entries are texts to the chart, whatever they look like. */
 const texts = /^(.*[aA]nnotations|.*[lL]abels|nodeSelector|extraConfig|extraArgs|extraEnv|tag|version|name)$/;

@@ -1,0 +1,217 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { stringify as toYaml } from "yaml";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { type CheckReport, checkExitCode, checkFiles, checkMesh } from "./check.ts";
+import { findingIds } from "./found.ts";
+
+const folder = tempFolder("check");
+let count = 0;
+function fileOf(...documents: readonly object[]): string {
+  count += 1;
+  const path = join(folder, `${count}.yaml`);
+  writeFileSync(path, documents.map((d) => toYaml(d)).join("---\n"));
+  return path;
+}
+
+const valuesOf = (name: string, more: object = {}): object => ({
+  cluster: { name, id: name === "a" ? 1 : 2 },
+  ipam: { operator: { clusterPoolIPv4PodCIDRList: [name === "a" ? "10.1.0.0/16" : "10.2.0.0/16"] } },
+  clustermesh: { useAPIServer: true },
+  ...more,
+});
+const policyOf = (name: string, spec: object): object => ({
+  apiVersion: "cilium.io/v2",
+  kind: "CiliumNetworkPolicy",
+  metadata: { name, namespace: "shop" },
+  spec,
+});
+const podOf = (name: string, labels: Record<string, string>): object => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { name, namespace: "shop", labels },
+  spec: { nodeName: "n", containers: [{ name: "c", image: "x" }] },
+  status: { phase: "Running", podIP: "10.2.0.9" },
+});
+
+const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: "shop" } };
+
+/** Two clusters of one mesh: values, and objects of the first. */
+async function check(
+  versions: { from?: string; to: string },
+  { values = {}, objects = [], others = [] }: { values?: object; objects?: object[]; others?: object[] } = {},
+): Promise<CheckReport> {
+  const files = [fileOf(valuesOf("a", values)), fileOf(valuesOf("b"))];
+  if (objects.length > 0) files.push(`a=${fileOf(...objects)}`);
+  if (others.length > 0) files.push(`b=${fileOf(...others)}`);
+  return checkFiles(files, { from: versions.from, to: versions.to });
+}
+
+const of = ({ findings }: CheckReport, id: string): CertificateFinding[] =>
+  findings.filter((f) => f.id === id);
+const up = { from: "1.18.11", to: "1.19.7" };
+
+describe("policies", () => {
+  const open = policyOf("open", {
+    endpointSelector: { matchLabels: { app: "db" } },
+    ingress: [{ fromEndpoints: [{ matchLabels: { app: "web" } }] }],
+  });
+
+  test("one without a cluster label is serious where pods of another cluster lose by it, and they are named", async () => {
+    const report = await check(up, { objects: [open], others: [namespace, podOf("web-1", { app: "web" })] });
+    expect(of(report, "policy-changes-meaning")).toMatchObject([
+      { grade: "serious", message: expect.stringMatching(/^a: CiliumNetworkPolicy shop\/open.*lose.*web-1/) },
+    ]);
+    expect(checkExitCode(report, "serious")).toBe(1);
+  });
+
+  test("the value that keeps its meaning silences it", async () => {
+    const values = { clustermesh: { useAPIServer: true, policyDefaultLocalCluster: false } };
+    const report = await check(up, { values, objects: [open] });
+    expect(of(report, "policy-changes-meaning")).toEqual([]);
+  });
+
+  test("one that asks for authentication is let through without", async () => {
+    const objects = [
+      policyOf("asks", { endpointSelector: {}, ingress: [{ authentication: { mode: "required" } }] }),
+    ];
+    expect(of(await check(up, { objects }), "policy-changes-meaning")).toMatchObject([
+      { grade: "serious", message: expect.stringContaining("asks for authentication") },
+    ]);
+  });
+
+  test("policies that were not given are unread, where the move could change them", async () => {
+    expect((await check(up)).unread.map((u) => u.message)).toEqual([
+      expect.stringContaining("policies of a were not given"),
+      expect.stringContaining("policies of b were not given"),
+    ]);
+    expect((await check({ from: "1.20.0", to: "1.20.2" })).unread).toEqual([]);
+  });
+});
+
+describe("values", () => {
+  test("one that the new chart no longer has is serious, with what takes its place", async () => {
+    const values = { clustermesh: { useAPIServer: true, enableMCSAPISupport: true } };
+    expect(of(await check({ from: "1.19.7", to: "1.20.2" }, { values }), "value-ignored")).toMatchObject([
+      {
+        grade: "serious",
+        message: expect.stringContaining("clustermesh.enableMCSAPISupport"),
+        remedy: expect.stringContaining("clustermesh.mcsapi.enabled"),
+      },
+    ]);
+  });
+
+  test("one that an older chart does not have yet is serious on the way back", async () => {
+    const values = { clustermesh: { useAPIServer: true, cacheTTL: "10m" } };
+    expect(of(await check({ from: "1.19.7", to: "1.18.11" }, { values }), "value-ignored")).toMatchObject([
+      { grade: "serious", message: expect.stringContaining("clustermesh.cacheTTL") },
+    ]);
+  });
+
+  test("one that the version that runs ignores too is a caution", async () => {
+    const values = { clustermesh: { useAPIServer: true, useApiserver: true } };
+    expect(of(await check({ from: "1.19.4", to: "1.19.7" }, { values }), "value-ignored")).toMatchObject([
+      { grade: "caution", message: expect.stringContaining("so does the version that runs") },
+    ]);
+  });
+
+  test("ids and networks that collide are serious", async () => {
+    const values = {
+      cluster: { name: "a", id: 2 },
+      ipam: { operator: { clusterPoolIPv4PodCIDRList: ["10.2.0.0/17"] } },
+    };
+    const report = await check({ from: "1.20.0", to: "1.20.2" }, { values });
+    expect(of(report, "cluster-id")).toMatchObject([{ grade: "serious" }]);
+    expect(of(report, "cluster-networks")).toMatchObject([
+      { grade: "serious", message: expect.stringContaining("10.2.0.0/17") },
+    ]);
+  });
+});
+
+describe("what is not known is not healthy", () => {
+  test("the version that runs", async () => {
+    const report = await check({ to: "1.20.2" });
+    expect(report.clusters).toEqual([
+      { name: "a", from: null },
+      { name: "b", from: null },
+    ]);
+    expect(report.unread[0]?.message).toContain("version of a is not in what was given");
+    expect(checkExitCode(report, "serious")).toBe(3);
+  });
+
+  test("a chart that the table does not have", async () => {
+    const report = await check({ from: "1.20.2", to: "1.21.0" });
+    expect(report.unread.map((u) => u.message)).toContainEqual(
+      expect.stringContaining("1.21.0 is not in the table"),
+    );
+    expect(of(report, "setting-internal")).toEqual([]);
+  });
+
+  test("values of a cluster of which only objects were given", async () => {
+    const { unread } = await checkFiles([fileOf(valuesOf("a")), `b=${fileOf(podOf("web", {}))}`], {
+      from: "1.20.0",
+      to: "1.20.2",
+    });
+    expect(unread.map((u) => u.message)).toEqual([
+      expect.stringContaining("Helm values of b were not given"),
+    ]);
+  });
+});
+
+test("one cluster is enough, and nothing between two patch releases that an operator should know is exit 0", async () => {
+  const report = await checkFiles([fileOf(valuesOf("a"))], { from: "1.20.0", to: "1.20.2" });
+  expect(report).toMatchObject({ clusters: [{ name: "a", from: "1.20.0" }], unread: [] });
+  expect(report.findings.filter((f) => f.grade !== "information")).toEqual([]);
+  expect(checkExitCode(report, "caution")).toBe(0);
+  expect(
+    checkExitCode({ ...report, findings: [{ id: "x", grade: "information", message: "x" }] }, "information"),
+  ).toBe(1);
+});
+
+test("certificates are judged by the time of the evidence, and CRDs by what they store", async () => {
+  const certificate = (serial: string, notAfter: string): object => ({
+    place: "Secret x",
+    role: "server",
+    certificate: {
+      subject: `CN=${serial}`,
+      issuer: "CN=ca",
+      serial,
+      notBefore: "2026-01-01T00:00:00Z",
+      notAfter,
+    },
+  });
+  const evidence = new Map([
+    ["collected.json", JSON.stringify({ atMs: Date.parse("2026-11-01T00:00:00Z") })],
+    ["cilium-config.json", JSON.stringify({ "cluster-name": "a", "cluster-id": "1" })],
+    ["helm-values.json", JSON.stringify(valuesOf("a"))],
+    [
+      "certificates.json",
+      JSON.stringify([
+        certificate("gone", "2026-10-01T00:00:00Z"),
+        certificate("soon", "2026-11-20T00:00:00Z"),
+        certificate("late", "2027-11-20T00:00:00Z"),
+      ]),
+    ],
+  ]);
+  const report = await checkMesh(
+    {
+      evidence: new Map([["a", evidence]]),
+      parts: [],
+      crds: new Map([["a", [{ name: "ciliumnodeconfigs.cilium.io", stored: ["v2alpha1"] }]]]),
+    },
+    { from: "1.19.7", to: "1.20.0" },
+  );
+  expect(of(report, "certificate-expires")).toMatchObject([
+    { grade: "serious", message: expect.stringContaining("CN=gone expired") },
+    { grade: "caution", message: expect.stringContaining("in 19 days") },
+  ]);
+  expect(of(report, "crd-stored-version")).toMatchObject([{ grade: "serious" }]);
+});
+
+test("the guide has a row for every finding", () => {
+  const guide = readFileSync(join(repoRoot(), "docs/guides/certify.md"), "utf8");
+  expect(findingIds.filter((id) => !guide.includes(`\n| \`${id}\` |`))).toEqual([]);
+});

@@ -1,0 +1,93 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
+import { unreadable } from "#harness/config/user-file.ts";
+import { readSysdumps } from "#harness/evidence/sysdump/sysdump.ts";
+import { type CertificateFinding, type Grade, reaches } from "#harness/model/certificate-finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { evidenceOfFiles, isEvidenceFolder } from "../../diagnose.ts";
+import { readParts } from "../../repro/read-source.ts";
+import { type CheckedCluster, checkedMesh, type ReadMesh } from "./checked-mesh.ts";
+import { defectFindings } from "./defect-findings.ts";
+import { merged, type Part, type Unread } from "./found.ts";
+import { certificateFindings, healthFindings, versionFindings } from "./other-findings.ts";
+import { policyFindings } from "./policy-findings.ts";
+import { valueFindings } from "./value-findings.ts";
+
+/** What an operator should know before an upgrade, from what was read without a lab. */
+export interface CheckReport {
+  readonly to: string;
+  /** `from` is null if nothing tells the version that runs. */
+  readonly clusters: readonly { readonly name: string; readonly from: string | null }[];
+  readonly findings: readonly CertificateFinding[];
+  readonly unread: readonly Unread[];
+}
+
+export interface Versions {
+  readonly from: string | undefined;
+  readonly to: string;
+}
+
+/** From archives, folders of evidence, Helm values and manifests, in any combination. */
+export async function checkFiles(paths: readonly string[], versions: Versions): Promise<CheckReport> {
+  const archives: string[] = [];
+  const files: string[] = [];
+  for (const path of paths) ((await isArchive(path)) ? archives : files).push(path);
+  return checkMesh(
+    { evidence: await evidenceOfFiles(archives), parts: await readParts(files), crds: new Map() },
+    versions,
+  );
+}
+
+/** `NAME=FILE` is always a loose file: an archive names its cluster. */
+async function isArchive(path: string): Promise<boolean> {
+  if (/^[a-z0-9-]+=/.test(path)) return false;
+  const found = await stat(path).catch((error: unknown) => {
+    throw unreadable(path, "a file of the mesh", error);
+  });
+  if (!found.isDirectory()) return /\.(zip|tar|tgz|gz)$/i.test(path);
+  return (await isEvidenceFolder(path)) || (await readSysdumps(path)).length > 0;
+}
+
+export async function checkMesh(read: ReadMesh, versions: Versions): Promise<CheckReport> {
+  const defects = await readKnownDefects(join(repoRoot(), "suites"));
+  const clusters = checkedMesh(read, versions);
+  return reportOf(clusters, versions.to, defects);
+}
+
+export function reportOf(
+  clusters: readonly CheckedCluster[],
+  to: string,
+  defects: readonly KnownDefect[],
+): CheckReport {
+  const parts: readonly Part[] = [
+    healthFindings(clusters, defects),
+    { found: valueFindings(clusters), unread: clusters.flatMap(unreadValues) },
+    policyFindings(clusters),
+    { found: defectFindings(clusters, defects), unread: [] },
+    { found: certificateFindings(clusters), unread: [] },
+    ...clusters.map(versionFindings),
+  ];
+  const unread = new Map(parts.flatMap((p) => p.unread).map((u) => [u.message, u]));
+  return {
+    to,
+    clusters: clusters.map(({ name, from }) => ({ name, from: from ?? null })),
+    findings: merged(parts.flatMap((p) => p.found)),
+    unread: [...unread.values()],
+  };
+}
+
+const unreadValues = ({ name, settings }: CheckedCluster): Unread[] =>
+  settings.values === undefined
+    ? [
+        {
+          message: `Helm values of ${name} were not given: which of them the new chart refuses or ignores is not known`,
+          remedy: `give ${name}=FILE with the output of helm get values cilium -n kube-system`,
+        },
+      ]
+    : [];
+
+/** 1: a finding reaches the grade; 3: none does, but something was not read. */
+export const checkExitCode = ({ findings, unread }: CheckReport, failOn: Grade): 0 | 1 | 3 =>
+  findings.some((f) => reaches(f, failOn)) ? 1 : unread.length > 0 ? 3 : 0;

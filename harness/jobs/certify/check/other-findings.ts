@@ -1,0 +1,145 @@
+import semver from "semver";
+import { pins, untestedPair } from "#harness/config/pins.ts";
+import { diagnose } from "#harness/diagnose/index.ts";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
+import type { Certificate, ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { crdFindings } from "#harness/semantics/crd-versions.ts";
+import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
+import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
+import type { Found, Part, Unread } from "./found.ts";
+import { renewsItself } from "./value-findings.ts";
+
+/** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
+export function versionFindings(cluster: CheckedCluster): Part {
+  const { name, from, to, source, changes } = cluster;
+  const unread: Unread[] = [];
+  if (from === undefined)
+    unread.push({
+      message: `the Cilium version of ${name} is not in what was given: changed settings are not known`,
+      remedy: "give --from, or the agents' pods",
+    });
+  for (const version of new Set([from ?? to, to]))
+    if (!isKnownChart(version))
+      unread.push({
+        message: `the chart of Cilium ${version} is not in the table of settings: what changes in ${name} is not known`,
+        remedy: "certify the upgrade on a lab, which renders both charts",
+      });
+  const findings = [
+    ...(from === undefined ? [] : [...distance(from, to), ...crdsOf(cluster, { from, to })]),
+    ...kubernetesFinding(source.kubernetes, to),
+    ...settingFindings(changes),
+  ];
+  return { found: findings.map((finding) => ({ cluster: name, finding })), unread };
+}
+
+/** Without its control plane nobody has objects of BGP. */
+const crdsOf = (
+  { crds, before }: CheckedCluster,
+  move: { readonly from: string; readonly to: string },
+): CertificateFinding[] =>
+  crdFindings(move, crds).filter(
+    (f) =>
+      f.id !== "crd-removed" || !f.message.includes("bgp") || before["enable-bgp-control-plane"] === "true",
+  );
+
+function distance(from: string, to: string): CertificateFinding[] {
+  const minors = Math.abs(semver.minor(to) - semver.minor(from));
+  if (semver.major(from) === semver.major(to) && minors < 2) return [];
+  const way = `${semver.major(from)}.${semver.minor(from) + Math.sign(semver.compare(to, from))}`;
+  return [
+    {
+      id: "versions-apart",
+      grade: "caution",
+      message: `Cilium ${from} to ${to} skips a minor: upstream tests moves over one minor only, up and down (Documentation/operations/upgrade.rst)`,
+      remedy: `go by way of ${pins.minors[way]?.cilium ?? way}, or certify exactly this move on a lab`,
+    },
+  ];
+}
+
+function kubernetesFinding(kubernetes: string | undefined, to: string): CertificateFinding[] {
+  const message = kubernetes === undefined ? undefined : untestedPair(to, kubernetes);
+  return message === undefined
+    ? []
+    : [{ id: "kubernetes-untested", grade: "caution", message, remedy: "certify this pair on a lab" }];
+}
+
+const dayMs = 24 * 3_600_000;
+const soonDays = 30;
+
+/** Certificates that have expired or soon will, by the time of the evidence: an archive may be old. */
+export function certificateFindings(clusters: readonly CheckedCluster[]): Found[] {
+  return snapshotAt(clusters, "before").clusters.flatMap((snapshot, i) => {
+    const cluster = clusters[i];
+    const atMs = snapshot.collectedMs?.ok === true ? snapshot.collectedMs.value : undefined;
+    if (cluster === undefined || atMs === undefined) return [];
+    const bySerial = new Map(certificatesOf(snapshot).map((c) => [c.serial, c]));
+    return [...bySerial.values()].flatMap((certificate) => {
+      const days = Math.floor((Date.parse(certificate.notAfter) - atMs) / dayMs);
+      return days > soonDays
+        ? []
+        : [{ cluster: cluster.name, finding: expiry(certificate, days, renewsItself(cluster)) }];
+    });
+  });
+}
+
+function certificatesOf({ certificates, kvstoreMeshPaths }: ClusterSnapshot): Certificate[] {
+  const held = certificates?.ok === true ? certificates.value.map((c) => c.certificate) : [];
+  const paths = kvstoreMeshPaths?.ok === true ? kvstoreMeshPaths.value : [];
+  return [...held, ...paths.flatMap((p) => [...p.trusted, ...p.client, ...p.presented])];
+}
+
+const expiry = ({ subject, notAfter }: Certificate, days: number, renewed: boolean): CertificateFinding => ({
+  id: "certificate-expires",
+  grade: days < 0 ? "serious" : "caution",
+  message:
+    days < 0
+      ? `certificate ${subject} expired at ${notAfter}`
+      : `certificate ${subject} expires at ${notAfter}, in ${days} days`,
+  remedy: renewed
+    ? "see why it was not renewed: it should renew itself"
+    : "renew it before the upgrade, so that a lost connection afterwards has one possible cause less",
+});
+
+const causesShown = 3;
+
+/** What `diagnose` finds broken now: after the upgrade it would look like the upgrade's fault. */
+export function healthFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Part {
+  const whole = clusters.filter((c) => c.isWhole);
+  if (whole.length === 0) return { found: [], unread: [] };
+  const all = diagnose(snapshotAt(whole, "before"), defects);
+  // Known defects of the version that runs are findings of their own.
+  const broken = all.filter((f) => f.severity === "broken" && !f.message.includes("known defect"));
+  const found = broken.slice(0, causesShown).map(
+    ({ cluster, message, next }): Found => ({
+      cluster,
+      finding: {
+        id: "mesh-unhealthy",
+        grade: "serious",
+        message: `the mesh has a fault now: ${message}`,
+        remedy: next,
+      },
+    }),
+  );
+  const rest = broken.length - found.length;
+  const more: Found[] =
+    rest <= 0
+      ? []
+      : [
+          {
+            cluster: whole.map((c) => c.name).join(", "),
+            finding: {
+              id: "mesh-unhealthy",
+              grade: "serious",
+              message: `the mesh has ${rest} more faults now`,
+              remedy: "run diagnose with the same files for all of them",
+            },
+          },
+        ];
+  return {
+    found: [...found, ...more],
+    unread: all
+      .filter((f) => f.severity === "unread")
+      .map(({ message, next }) => ({ message, remedy: next })),
+  };
+}

@@ -1,0 +1,10 @@
+/** The value at a path of keys joined by dots; undefined if a key on the way is missing or holds no mapping. */
+export function valueAt(values: Readonly<Record<string, unknown>>, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>(
+      (v, key) =>
+        typeof v === "object" && v !== null ? (v as Readonly<Record<string, unknown>>)[key] : undefined,
+      values,
+    );
+}

@@ -1,0 +1,39 @@
+import { expect, test } from "vitest";
+import { refusedValues } from "./chart-refusals.ts";
+
+const pathsOf = (values: Record<string, unknown>, to: string): string[] =>
+  refusedValues(values, to).map((f) => /refuses value (\S+),/.exec(f.message)?.[1] ?? f.message);
+const tls = {
+  clustermesh: {
+    useAPIServer: true,
+    apiserver: { tls: { auto: { enabled: false }, server: { cert: "x" } } },
+  },
+};
+
+test.each([
+  ["a number as a text", { cluster: { id: "1" } }, "1.20.2", "cluster.id"],
+  ["a switch as a text", { ipv6: { enabled: "true" } }, "1.18.11", "ipv6.enabled"],
+  ["the old word for true", { kubeProxyReplacement: "strict" }, "1.18.11", "kubeProxyReplacement"],
+  [
+    "peers as a mapping",
+    { clustermesh: { config: { clusters: { c1: {} } } } },
+    "1.18.11",
+    "clustermesh.config.clusters",
+  ],
+  ["certificates in values", tls, "1.20.0", "clustermesh.apiserver.tls.server.cert"],
+  ["ENI that is off", { ipam: { mode: "eni" } }, "1.20.2", "ipam.mode"],
+  ["tproxy with netkit", { bpf: { tproxy: true, datapathMode: "netkit" } }, "1.19.1", "bpf.tproxy"],
+])("%s is refused, by its path", (_, values, to, path) => {
+  expect(pathsOf(values, to)).toEqual([path]);
+});
+
+test.each([
+  ["a number", { cluster: { id: 1 }, kubeProxyReplacement: true }, "1.20.2"],
+  ["true as a text, where the chart takes both", { kubeProxyReplacement: "true" }, "1.20.2"],
+  ["peers as a mapping, since 1.19", { clustermesh: { config: { clusters: { c1: {} } } } }, "1.19.1"],
+  ["certificates in values, until 1.19", tls, "1.19.7"],
+  ["ENI that is on", { ipam: { mode: "eni" }, eni: { enabled: true } }, "1.20.2"],
+  ["a value taken away", { cluster: { id: null } }, "1.20.2"],
+])("%s is accepted", (_, values, to) => {
+  expect(pathsOf(values, to)).toEqual([]);
+});

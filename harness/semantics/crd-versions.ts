@@ -1,0 +1,137 @@
+import semver from "semver";
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+
+/** A CRD of Cilium in a cluster, as far as an upgrade may depend on it. */
+export interface CrdState {
+  /** `ciliumnodes.cilium.io`. */
+  readonly name: string;
+  /** Versions in which objects may be stored: `status.storedVersions`. */
+  readonly stored: readonly string[];
+}
+
+/** The versions of a CRD in one release of Cilium; the first is the one that objects are stored in. */
+type Versions = readonly string[];
+
+/**
+ * The CRDs of each release, from that version on until the next; an empty list: the release does not have it. From
+ * pkg/k8s/apis/cilium.io/client/crds of 1.18.6, 1.18.11, 1.19.1, 1.19.4, 1.19.7, 1.20.0, 1.20.1 and 1.20.2.
+ */
+const crds: Readonly<Record<string, Readonly<Record<string, Versions>>>> = {
+  ...Object.fromEntries(
+    [
+      "ciliumbgpadvertisements",
+      "ciliumbgpclusterconfigs",
+      "ciliumbgpnodeconfigoverrides",
+      "ciliumbgpnodeconfigs",
+      "ciliumbgppeerconfigs",
+      "ciliumcidrgroups",
+      "ciliumloadbalancerippools",
+    ].map((name) => [name, { "1.18.6": ["v2", "v2alpha1"] }]),
+  ),
+  ...Object.fromEntries(
+    [
+      "ciliumclusterwideenvoyconfigs",
+      "ciliumclusterwidenetworkpolicies",
+      "ciliumegressgatewaypolicies",
+      "ciliumendpoints",
+      "ciliumenvoyconfigs",
+      "ciliumidentities",
+      "ciliumlocalredirectpolicies",
+      "ciliumnetworkpolicies",
+      "ciliumnodes",
+    ].map((name) => [name, { "1.18.6": ["v2"] }]),
+  ),
+  ...Object.fromEntries(
+    [
+      "ciliumendpointslices",
+      "ciliumgatewayclassconfigs",
+      "ciliuml2announcementpolicies",
+      "ciliumpodippools",
+    ].map((name) => [name, { "1.18.6": ["v2alpha1"] }]),
+  ),
+  ciliumbgppeeringpolicies: { "1.18.6": ["v2alpha1"], "1.19.0": [] },
+  ciliumdatapathplugins: { "1.18.6": [], "1.20.0": ["v2alpha1"] },
+  // CHANGELOG.md of v1.20.2: clusters made with 1.15 or earlier could not be upgraded.
+  ciliumnodeconfigs: { "1.18.6": ["v2", "v2alpha1"], "1.20.0": ["v2"], "1.20.2": ["v2", "v2alpha1"] },
+};
+
+const versionsIn = (name: string, cilium: string): Versions => {
+  const lives = crds[name] ?? {};
+  const since = Object.keys(lives).findLast((v) => semver.lte(v, cilium)) ?? Object.keys(lives)[0];
+  return since === undefined ? [] : (lives[since] ?? []);
+};
+
+const group = "cilium.io";
+const plural = (crd: string): string => crd.replace(`.${group}`, "");
+
+interface Move {
+  readonly from: string;
+  readonly to: string;
+}
+
+/**
+ * What the CRDs allow of a move and of the way back. `states` are those of the cluster; without them, what may be stored
+ * is not known, and only versions that the move drops are named.
+ */
+export function crdFindings(move: Move, states: readonly CrdState[] | undefined): CertificateFinding[] {
+  const stateOf = (name: string): CrdState | undefined => states?.find((s) => plural(s.name) === name);
+  return Object.keys(crds).flatMap((name) => {
+    const [was, will] = [versionsIn(name, move.from), versionsIn(name, move.to)];
+    const state = stateOf(name);
+    if (states !== undefined && state === undefined) return [];
+    if (will.length === 0) return was.length === 0 ? [] : [removed(name, move.to)];
+    const dropped = (state?.stored ?? was).filter((v) => !will.includes(v));
+    return [
+      ...(dropped.length === 0 ? [] : [notServed({ name, dropped, to: move.to }, state !== undefined)]),
+      ...rollback({ name, was, will, stored: state?.stored ?? [] }, move),
+    ];
+  });
+}
+
+const removed = (name: string, to: string): CertificateFinding => ({
+  id: "crd-removed",
+  grade: "caution",
+  message: `Cilium ${to} does not have ${name}.${group}: objects of this kind have no effect`,
+  remedy: `see whether there are any (kubectl get ${name} -A), and replace them by the kinds that took their place`,
+});
+
+const notServed = (
+  { name, dropped, to }: { readonly name: string; readonly dropped: Versions; readonly to: string },
+  isKnown: boolean,
+): CertificateFinding => ({
+  id: "crd-stored-version",
+  grade: isKnown ? "serious" : "caution",
+  message: `${name}.${group} ${isKnown ? "has" : "may have"} objects stored as ${dropped.join(", ")}, which the CRD of Cilium ${to} lacks: the API server refuses the new CRD, and the new operator does not start${isKnown ? "" : " (the CRDs were not read)"}`,
+  remedy: `kubectl get crd ${name}.${group} -o jsonpath='{.status.storedVersions}'; where it lists ${dropped.join(", ")}, write each object anew (kubectl get ${name} -A -o yaml | kubectl replace -f -), then remove that version from status.storedVersions`,
+});
+
+/** After the upgrade new objects are stored in its version; the old release must have that one too. */
+function rollback(
+  crd: {
+    readonly name: string;
+    readonly was: Versions;
+    readonly will: Versions;
+    readonly stored: Versions;
+  },
+  { from, to }: Move,
+): CertificateFinding[] {
+  const [storage] = crd.will;
+  if (storage === undefined || crd.was.length === 0 || crd.was.includes(storage)) return [];
+  return [
+    {
+      id: "crd-rollback",
+      grade: "serious",
+      message: `after the upgrade ${crd.name}.${group} stores objects as ${storage}, which the CRD of Cilium ${from} lacks: a rollback from ${to} cannot read them`,
+      remedy: `back up the objects (kubectl get ${crd.name} -A -o yaml) before the upgrade`,
+    },
+  ];
+}
+
+/** Stored versions that a phase of an upgrade changed: `before` and `after` of one cluster. */
+export function crdChanges(before: readonly CrdState[], after: readonly CrdState[]): string[] {
+  const names = [...new Set([...before, ...after].map((s) => s.name))].sort();
+  return names.flatMap((name) => {
+    const [was, is] = [before, after].map((states) => states.find((s) => s.name === name)?.stored.join(", "));
+    return was === is ? [] : [`${name}: stored versions ${was ?? "none"} before, ${is ?? "none"} after`];
+  });
+}

@@ -1,0 +1,141 @@
+import { describe, expect, test } from "vitest";
+import { chartSettings, chartsRead } from "./chart-settings.ts";
+import {
+  isKnownChart,
+  knownConfig,
+  settingChanges,
+  settingFinding,
+  settingFindings,
+  settingsAfter,
+} from "./setting-changes.ts";
+
+const key = "policy-default-local-cluster";
+const path = { clustermesh: { policyDefaultLocalCluster: false } };
+const changeOf = (name: string, ...args: Parameters<typeof settingChanges>) =>
+  settingChanges(...args).find((c) => (c.row.setting ?? c.row.value) === name);
+
+describe("the table of settings", () => {
+  test("no setting is in it twice, each has a reason and a source, and its versions are those that were read", () => {
+    const names = chartSettings.map((r) => r.setting ?? r.value);
+    expect(new Set(names).size).toBe(names.length);
+    expect(names.length).toBeGreaterThan(30);
+    for (const { means, source, defaults } of chartSettings) {
+      expect(means).not.toBe("");
+      expect(source).toMatch(/1\.(18|19|20)/);
+      expect(chartsRead).toEqual(expect.arrayContaining(Object.keys(defaults)));
+      expect(Object.keys(defaults)[0]).toBe(chartsRead[0]);
+    }
+  });
+
+  test("every minor of Cilium that a lab runs is in it", () => {
+    expect(["1.18.3", "1.19.9", "1.20.5"].every(isKnownChart)).toBe(true);
+    expect(isKnownChart("1.21.0")).toBe(false);
+  });
+});
+
+describe("settings that a move changes", () => {
+  test("a default that nobody set changes, up and down", () => {
+    expect(changeOf(key, "1.18.11", "1.19.7", { values: {} })).toMatchObject({
+      before: "false",
+      after: "true",
+    });
+    expect(changeOf(key, "1.19.7", "1.18.11", { values: {} })).toMatchObject({
+      before: "true",
+      after: "false",
+    });
+    expect(changeOf(key, "1.19.7", "1.20.2", { values: {} })).toBeUndefined();
+  });
+
+  test("a value of the operator's own stays", () => {
+    expect(changeOf(key, "1.18.11", "1.19.7", { values: path })).toBeUndefined();
+  });
+
+  test("a value of the operator's own that the chart no longer writes is lost", () => {
+    const own = { values: { enableInternalTrafficPolicy: false } };
+    const change = changeOf("enable-internal-traffic-policy", "1.18.11", "1.19.7", own);
+    expect(change).toMatchObject({ before: "false", after: undefined });
+    expect(settingFindings(change === undefined ? [] : [change])).toMatchObject([
+      {
+        id: "setting-changes-meaning",
+        grade: "caution",
+        remedy: expect.stringContaining("no value that keeps"),
+      },
+    ]);
+  });
+
+  test("what cilium-config has is what it is now; with no values, it may be the operator's", () => {
+    const config = { [key]: "true" };
+    expect(changeOf(key, "1.18.11", "1.19.7", { values: {}, config })).toBeUndefined();
+    expect(
+      changeOf("mesh-auth-enabled", "1.18.11", "1.19.7", { config: { "mesh-auth-enabled": "true" } }),
+    ).toEqual(expect.not.objectContaining({ perhaps: expect.anything() }));
+    const pmtud = "packetization-layer-pmtud-mode";
+    expect(changeOf(pmtud, "1.19.7", "1.18.11", { config: { [pmtud]: "always" } })).toMatchObject({
+      before: "always",
+      after: undefined,
+      perhaps: expect.stringContaining("unless your values set it"),
+    });
+  });
+
+  test("between two charts that differ, a change is possible and not certain", () => {
+    const drift = "enable-drift-checker";
+    expect(changeOf(drift, "1.19.1", "1.19.4", { values: {} })).toEqual(
+      expect.not.objectContaining({ perhaps: expect.anything() }),
+    );
+    expect(changeOf(drift, "1.19.2", "1.19.7", { values: {} })).toMatchObject({
+      perhaps: expect.stringContaining("was not read"),
+    });
+    // After the last of a minor, the last one counts.
+    expect(changeOf(drift, "1.19.7", "1.20.9", { values: {} })).toBeUndefined();
+  });
+
+  test("a setting of a feature that is off does not change", () => {
+    const name = "ingress-use-remote-address";
+    expect(changeOf(name, "1.19.7", "1.20.2", { values: {} })).toBeUndefined();
+    expect(
+      changeOf(name, "1.19.7", "1.20.2", { values: { ingressController: { enabled: true } } }),
+    ).toMatchObject({
+      after: "true",
+    });
+    expect(
+      changeOf(name, "1.19.7", "1.20.2", { config: { "enable-ingress-controller": "true" } }),
+    ).toBeDefined();
+  });
+
+  test("certificates that renew themselves do not depend on how long they are valid", () => {
+    const name = "clustermesh.apiserver.tls.auto.certValidityDuration";
+    const auto = (method: string) => ({
+      values: { clustermesh: { apiserver: { tls: { auto: { method } } } } },
+    });
+    expect(changeOf(name, "1.19.7", "1.20.2", auto("helm"))).toMatchObject({ before: "1095", after: "365" });
+    expect(changeOf(name, "1.19.7", "1.20.2", auto("cronJob"))).toBeUndefined();
+  });
+});
+
+describe("cilium-config", () => {
+  test("is what was read, else what values and defaults say", () => {
+    expect(knownConfig("1.19.4", { config: { a: "1" }, values: path })).toEqual({ a: "1" });
+    expect(
+      knownConfig("1.19.4", { values: { ...path, kubeProxyReplacement: true, extraConfig: { x: "y" } } }),
+    ).toMatchObject({
+      [key]: "false",
+      "kube-proxy-replacement": "true",
+      "identity-allocation-mode": "crd",
+      x: "y",
+    });
+    expect(knownConfig("1.18.11", { values: {} })).toMatchObject({ [key]: "false" });
+  });
+
+  test("after a move has what changed, and lacks what the chart no longer writes", () => {
+    const before = knownConfig("1.18.11", { values: {} });
+    const after = settingsAfter(before, settingChanges("1.18.11", "1.19.7", { values: {} }));
+    expect(after).toMatchObject({ [key]: "true", "mesh-auth-enabled": "false", "cluster-name": "default" });
+    expect(after).not.toHaveProperty("enable-node-port");
+  });
+});
+
+test("a setting that the table does not have is a caution, and a long value is cut", () => {
+  const finding = settingFinding("new", { before: undefined, after: "x".repeat(100), row: undefined });
+  expect(finding).toMatchObject({ id: "setting-unknown", grade: "caution" });
+  expect(finding.message.length).toBeLessThan(200);
+});

@@ -1,0 +1,202 @@
+import semver from "semver";
+import { present } from "#harness/lib/present.ts";
+import { valueAt } from "#harness/lib/value-at.ts";
+import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
+import {
+  type ChangeKind,
+  type ChartSetting,
+  chartSettings,
+  chartsRead,
+  type OnlyWith,
+} from "./chart-settings.ts";
+
+/** A cluster's Helm values and cilium-config, as far as they are known. */
+export interface ClusterSettings {
+  /** Undefined if no values were given: then a setting may be the chart's or the operator's. */
+  readonly values?: Readonly<Record<string, unknown>>;
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface SettingChange {
+  readonly row: ChartSetting;
+  /** Undefined: not set. */
+  readonly before: string | undefined;
+  readonly after: string | undefined;
+  /** Why the change is not certain. */
+  readonly perhaps?: string;
+}
+
+type Written = string | undefined;
+
+/**
+ * What a version's chart writes by default: one answer, or two for a release between two that were read and differ.
+ * Releases before and after those of a minor count as the nearest one.
+ */
+export function defaultsOf({ defaults }: ChartSetting, version: string): readonly Written[] {
+  const ofMinor = chartsRead.filter((c) =>
+    semver.satisfies(c, `~${semver.major(version)}.${semver.minor(version)}.0`),
+  );
+  const below = ofMinor.findLast((c) => semver.lte(c, version)) ?? ofMinor[0];
+  const above = ofMinor.find((c) => semver.gte(c, version)) ?? below;
+  const written = [below, above].flatMap((chart) => {
+    const from = Object.keys(defaults).findLast((v) => chart !== undefined && semver.lte(v, chart));
+    return from === undefined ? [] : [defaults[from] ?? undefined];
+  });
+  return [...new Set(written)];
+}
+
+/** Whether the charts of a version's minor are in the table. */
+export const isKnownChart = (version: string): boolean =>
+  chartsRead.some(
+    (c) => semver.major(c) === semver.major(version) && semver.minor(c) === semver.minor(version),
+  );
+
+const textOf = (value: unknown): Written =>
+  value === undefined || value === null ? undefined : Array.isArray(value) ? value.join(" ") : String(value);
+
+/** What a cluster has of a setting: from cilium-config, else from its values, else the chart's default. */
+function settingOf(
+  { setting, value, chart }: Pick<OnlyWith, "setting" | "value"> & { readonly chart: Written },
+  { values, config }: ClusterSettings,
+): Written {
+  const extra = setting === undefined ? undefined : textOf(valueAt(values ?? {}, `extraConfig.${setting}`));
+  const inConfig = setting === undefined ? undefined : config?.[setting];
+  return inConfig ?? extra ?? textOf(valueAt(values ?? {}, value)) ?? chart;
+}
+
+const holds = (condition: OnlyWith | undefined, of: ClusterSettings): boolean =>
+  condition === undefined || settingOf(condition, of) === condition.is;
+
+/** Settings that a move between two versions changes in a cluster whose values stay as they are. */
+export function settingChanges(from: string, to: string, of: ClusterSettings): SettingChange[] {
+  return chartSettings.flatMap((row) => changeOf(row, { from, to }, of) ?? []);
+}
+
+function changeOf(
+  row: ChartSetting,
+  { from, to }: { readonly from: string; readonly to: string },
+  of: ClusterSettings,
+): SettingChange | undefined {
+  const [was, wasToo] = [defaultsOf(row, from), defaultsOf(row, from).length > 1];
+  const will = defaultsOf(row, to);
+  const isSame = was.length === 1 && will.length === 1 && was[0] === will[0];
+  if (isSame || was.length === 0 || will.length === 0 || !holds(row.onlyWith, of)) return undefined;
+  const set = row.value === undefined ? undefined : valueAt(of.values ?? {}, row.value);
+  const after = will.at(-1);
+  // Its own value stays, as long as the chart has it.
+  if (set !== undefined && set !== null && (after !== undefined || textOf(set) === was[0])) return undefined;
+  const now = row.setting === undefined || of.config === undefined ? was[0] : of.config[row.setting];
+  const before = set === undefined || set === null ? now : textOf(set);
+  if (before === after && !wasToo) return undefined;
+  const isOwn = of.values === undefined && of.config !== undefined && !was.includes(before);
+  const between = wasToo || will.length > 1;
+  const perhaps = isOwn
+    ? "unless your values set it: no values were given, and what it is now is not the chart's default"
+    : between
+      ? "the chart of that very release was not read; those around it differ"
+      : undefined;
+  return { row, before, after, ...present({ perhaps }) };
+}
+
+/** The settings of cilium-config after a move. */
+export function settingsAfter(
+  config: Readonly<Record<string, string>>,
+  changes: readonly SettingChange[],
+): Record<string, string> {
+  const after: Record<string, string> = { ...config };
+  for (const { row, after: value } of changes)
+    if (row.setting !== undefined) {
+      if (value === undefined) delete after[row.setting];
+      else after[row.setting] = value;
+    }
+  return after;
+}
+
+/** Settings that other rules ask about and that no chart changes by default. */
+const asked: readonly (Pick<OnlyWith, "value" | "chart"> & { readonly setting: string })[] = [
+  { setting: "cluster-name", value: "cluster.name", chart: "default" },
+  { setting: "cluster-id", value: "cluster.id", chart: "0" },
+  { setting: "kube-proxy-replacement", value: "kubeProxyReplacement", chart: "false" },
+  { setting: "enable-bgp-control-plane", value: "bgpControlPlane.enabled", chart: "false" },
+  { setting: "identity-allocation-mode", value: "identityAllocationMode", chart: "crd" },
+  { setting: "enable-cilium-endpoint-slice", value: "ciliumEndpointSlice.enabled", chart: "false" },
+];
+
+/** cilium-config as it was read; else as far as values and the chart's defaults tell it. */
+export function knownConfig(version: string, of: ClusterSettings): Record<string, string> {
+  if (of.config !== undefined) return { ...of.config };
+  const config: Record<string, string> = {};
+  for (const row of chartSettings) {
+    const { setting, value = "" } = row;
+    const is =
+      setting === undefined
+        ? undefined
+        : settingOf({ setting, value, chart: defaultsOf(row, version)[0] }, of);
+    if (setting !== undefined && is !== undefined) config[setting] = is;
+  }
+  for (const row of asked) config[row.setting] = settingOf(row, of) ?? row.chart;
+  const extra = valueAt(of.values ?? {}, "extraConfig");
+  if (typeof extra === "object" && extra !== null)
+    for (const [key, value] of Object.entries(extra)) config[key] = String(value);
+  return config;
+}
+
+/** docs/guides/certify.md has this table. */
+const gradeOfKind: Readonly<Record<ChangeKind, Grade>> = {
+  meaning: "caution",
+  default: "caution",
+  internal: "information",
+};
+
+export const rowOf = (setting: string): ChartSetting | undefined =>
+  chartSettings.find((row) => row.setting === setting);
+
+const idOfKind: Readonly<Record<ChangeKind, string>> = {
+  meaning: "setting-changes-meaning",
+  default: "setting-new-default",
+  internal: "setting-internal",
+};
+
+const shown = (value: Written): string =>
+  value === undefined
+    ? "not set"
+    : value.length > 60
+      ? `${JSON.stringify(value.slice(0, 60))}...`
+      : JSON.stringify(value);
+
+/** What a changed setting means for an operator; `row` is absent for one that the table does not have. */
+export function settingFinding(
+  name: string,
+  { before, after, row, perhaps }: Omit<SettingChange, "row"> & { readonly row: ChartSetting | undefined },
+): CertificateFinding {
+  const what = row !== undefined && row.setting === undefined ? "default of value" : "setting";
+  const change = `${what} ${name}: ${shown(before)} before, ${shown(after)} after`;
+  if (row === undefined)
+    return {
+      id: "setting-unknown",
+      grade: "caution",
+      message: `${change}; what this means is not in the table of settings`,
+      remedy: "look it up in Cilium's upgrade notes, or set its value to keep what you have",
+    };
+  // A value of the operator's own that the chart no longer writes is lost.
+  const isLost = after === undefined && before !== undefined && !Object.values(row.defaults).includes(before);
+  const kind = isLost ? "meaning" : row.kind;
+  const keep =
+    kind === "internal"
+      ? undefined
+      : row.value === undefined || after === undefined
+        ? "prepare for it: the new chart has no value that keeps what you have"
+        : before === undefined
+          ? `set ${row.value} yourself if you want another value`
+          : `set ${row.value} to ${shown(before)} to keep what you have`;
+  return {
+    id: idOfKind[kind],
+    grade: gradeOfKind[kind],
+    message: `${change}${row.means === "" ? "" : `; ${row.means}`}${perhaps === undefined ? "" : ` (${perhaps})`} (${row.source})`,
+    ...present({ remedy: keep }),
+  };
+}
+
+/** One finding for each change. */
+export const settingFindings = (changes: readonly SettingChange[]): CertificateFinding[] =>
+  changes.map((c) => settingFinding(c.row.setting ?? c.row.value ?? "", c));
