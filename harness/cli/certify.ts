@@ -132,8 +132,7 @@ async function runCertify(input: Input<typeof options>): Promise<void> {
   }
   const pairs = await pairsOf(o);
   const one = async (pair: UpgradePair): Promise<Certified> => reported(await certifyPair(input, pair));
-  if (o.matrix === undefined)
-    return conclude(await certifyPair(input, found(pairs[0], "pair of versions")));
+  if (o.matrix === undefined) return conclude(await certifyPair(input, found(pairs[0], "pair of versions")));
   const history = o.history ?? `${o.matrix.replace(/\.ya?ml$/, "")}.history.json`;
   const certificates = await jobs.certifyMatrix(pairs, history, one, { say, signal });
   process.exitCode = jobs.certifyExitCode(certificates, o.failOn);

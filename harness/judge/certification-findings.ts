@@ -76,7 +76,10 @@ export function withoutDisturbances(d: Disruption): Disruption {
   const own = d.outages.filter((o) => o.disturbance !== true);
   const ends = (d.ends ?? []).filter((e) => e.disturbance !== true);
   if (own.length === d.outages.length && ends.length === (d.ends ?? []).length) return d;
-  const lost = Math.max(0, d.lost - d.outages.filter((o) => o.disturbance).reduce((sum, o) => sum + o.lost, 0));
+  const lost = Math.max(
+    0,
+    d.lost - d.outages.filter((o) => o.disturbance).reduce((sum, o) => sum + o.lost, 0),
+  );
   return {
     ...d,
     lost,

@@ -155,15 +155,6 @@ describe("certification", () => {
     expect(reasons.join()).toContain(reason);
   });
 
-  test("a failed test decides against it once something has moved, and a leak also beside suites", () => {
-    const { verdict, reasons } = withSuites({ failures: ["t: why"], tests: { fail: 1 } }, "after");
-    expect(verdict).toBe("not certified");
-    expect(reasons).toEqual(["suites, baseline: policy: t: why"]);
-    const leaks = [{ afterMs: 5, from: "east/denied", to: "west/server", packets: 1, spanMs: 0 }];
-    const beside = [exampleSuiteWindow({ leaks })];
-    expect(certify([cycleOf([baseline, upgrade()], beside)], budgets, []).verdict).toBe("not certified");
-  });
-
   test.each([
     ["a disturbed rig", { rig: ["the prober stood still"] }],
     ["no traffic", { disruptions: [] }],
@@ -180,20 +171,6 @@ describe("certification", () => {
     expect(of(news as Partial<PhaseRecord>).verdict).toBe("unknown");
   });
 
-  test.each([
-    ["a suite that did not run", { tests: {} }],
-    ["an unknown test", { tests: { unknown: 1 } }],
-    ["an error of the harness in set-up or clean-up", { errors: ["clean-up failed: 1 of 5 steps"] }],
-  ] as const)("%s leaves it unknown, in the baseline and later", (_, news) => {
-    expect(withSuites(news, "before").verdict).toBe("unknown");
-    expect(withSuites(news, "after").verdict).toBe("unknown");
-  });
-
-  test("an error of the harness in the baseline leaves it unknown", () => {
-    const broken = { ...baseline, harness: ["healing failed"] };
-    expect(certify([cycleOf([broken, upgrade()])], budgets, []).verdict).toBe("unknown");
-  });
-
   test("a loss is reported beside what its path lost in the baseline", () => {
     const { findings } = certify(
       [cycleOf([{ ...baseline, disruptions: [{ ...lossy, lost: 2 }] }, upgrade({ disruptions: [lossy] })])],
@@ -206,10 +183,33 @@ describe("certification", () => {
   test("a test that fails before anything moved prevents 'certified', unless it is accepted", () => {
     const failed = withSuites({ failures: ["t: why"], tests: { fail: 1 } }, "before");
     expect(failed.verdict).toBe("unknown");
-    expect(failed.reasons.join()).toContain("policy: t: why (failed before anything moved; `--accept` accepts it)");
+    expect(failed.reasons.join()).toContain(
+      "policy: t: why (failed before anything moved; `--accept` accepts it)",
+    );
     const accepted = withSuites({ accepted: ["t: why"], tests: { fail: 1 } }, "before");
     expect(accepted.verdict).toBe("certified with findings");
     expect(accepted.findings.map((f) => f.id)).toEqual(["accepted-failure"]);
+  });
+
+  test("without any phase the verdict is unknown", () => {
+    expect(certify([], budgets, []).verdict).toBe("unknown");
+    expect(certify([cycleOf([])], budgets, []).verdict).toBe("unknown");
+  });
+});
+
+describe("suites, disturbances and cycles", () => {
+  test("a failed test decides against it once something has moved, and a leak also beside suites", () => {
+    const { verdict, reasons } = withSuites({ failures: ["t: why"], tests: { fail: 1 } }, "after");
+    expect(verdict).toBe("not certified");
+    expect(reasons).toEqual(["suites, baseline: policy: t: why"]);
+    const leaks = [{ afterMs: 5, from: "east/denied", to: "west/server", packets: 1, spanMs: 0 }];
+    const beside = [exampleSuiteWindow({ leaks })];
+    expect(certify([cycleOf([baseline, upgrade()], beside)], budgets, []).verdict).toBe("not certified");
+  });
+
+  test("an error of the harness in the baseline leaves it unknown", () => {
+    const broken = { ...baseline, harness: ["healing failed"] };
+    expect(certify([cycleOf([broken, upgrade()])], budgets, []).verdict).toBe("unknown");
   });
 
   test("what is lost beside suites is information, and what a disturbance lost decides nothing", () => {
@@ -228,9 +228,13 @@ describe("certification", () => {
     expect(certify([good, bad], budgets, []).reasons).toEqual(["cycle 2, upgrade east first: hung"]);
   });
 
-  test("without any phase the verdict is unknown", () => {
-    expect(certify([], budgets, []).verdict).toBe("unknown");
-    expect(certify([cycleOf([])], budgets, []).verdict).toBe("unknown");
+  test.each([
+    ["a suite that did not run", { tests: {} }],
+    ["an unknown test", { tests: { unknown: 1 } }],
+    ["an error of the harness in set-up or clean-up", { errors: ["clean-up failed: 1 of 5 steps"] }],
+  ] as const)("%s leaves it unknown, in the baseline and later", (_, news) => {
+    expect(withSuites(news, "before").verdict).toBe("unknown");
+    expect(withSuites(news, "after").verdict).toBe("unknown");
   });
 });
 

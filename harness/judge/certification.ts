@@ -37,7 +37,11 @@ export interface PhasePlace {
 }
 
 /** Judges one phase of a cycle. */
-export function judgePhase(p: PhaseRecord, { before, beside }: PhasePlace, budgets: UpgradeBudgets): PhaseJudged {
+export function judgePhase(
+  p: PhaseRecord,
+  { before, beside }: PhasePlace,
+  budgets: UpgradeBudgets,
+): PhaseJudged {
   const outcome: Outcome = { against: [], open: [], findings: [] };
   suiteReasons(p, before, outcome);
   phaseReasons(p, outcome);
@@ -53,9 +57,15 @@ export function judgePhase(p: PhaseRecord, { before, beside }: PhasePlace, budge
 }
 
 /** The phases of a cycle and its windows of suites, each with its place. */
-export function placesOf(cycle: Omit<JudgedCycle, "interruptions">): (PhasePlace & { readonly phase: PhaseRecord })[] {
+export function placesOf(
+  cycle: Omit<JudgedCycle, "interruptions">,
+): (PhasePlace & { readonly phase: PhaseRecord })[] {
   const moved = cycle.phases.find((p) => p.change !== null)?.startMs ?? Number.POSITIVE_INFINITY;
-  const placed = (beside: boolean) => (phase: PhaseRecord) => ({ phase, beside, before: phase.startMs < moved });
+  const placed = (beside: boolean) => (phase: PhaseRecord) => ({
+    phase,
+    beside,
+    before: phase.startMs < moved,
+  });
   return [...cycle.phases.map(placed(false)), ...cycle.suiteWindows.map(placed(true))].sort(
     (a, b) => a.phase.startMs - b.phase.startMs,
   );
@@ -181,9 +191,7 @@ function overBudget(d: Disruption, budgets: UpgradeBudgets): string[] {
   if (d.lost > 0 && d.longestGapMs > budgets.upgradeGapMs)
     reasons.push(`${d.longestGapMs} ms without an answer, budget ${budgets.upgradeGapMs} ms`);
   else if (d.lostMs > budgets.upgradeLostMs)
-    reasons.push(
-      `${d.lost} of ${d.sent} lost, together ${d.lostMs} ms, budget ${budgets.upgradeLostMs} ms`,
-    );
+    reasons.push(`${d.lost} of ${d.sent} lost, together ${d.lostMs} ms, budget ${budgets.upgradeLostMs} ms`);
   // Established connections must survive; HTTP clients open another, and a UDP flow is none.
   if (d.kind === "tcp heartbeat" && d.resets > 0)
     reasons.push(`the kept connection ended ${d.resets === 1 ? "once" : `${d.resets} times`}`);

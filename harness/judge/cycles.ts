@@ -4,16 +4,7 @@ import { describeDifferences, differingSettings } from "#harness/model/setting.t
 /** What identifies a cycle. */
 export type IdentifiedCycle = Pick<
   CycleRecord,
-  | "from"
-  | "to"
-  | "runId"
-  | "cycle"
-  | "lab"
-  | "method"
-  | "setting"
-  | "settingHash"
-  | "sourceHash"
-  | "budgets"
+  "from" | "to" | "runId" | "cycle" | "lab" | "method" | "setting" | "settingHash" | "sourceHash" | "budgets"
 >;
 
 /** Why cycles cannot be one certificate; none if they can. */

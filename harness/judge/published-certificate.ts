@@ -26,13 +26,22 @@ export interface CertificateViolation {
 
 /** Breaches of the rules by a certificate that is published, or is to be. What it states is judged again from its data. */
 export function certificateViolations(c: Certificate): CertificateViolation[] {
-  return [...sampleViolations(c), ...phaseViolations(c), ...provenanceViolations(c), ...statementViolations(c)];
+  return [
+    ...sampleViolations(c),
+    ...phaseViolations(c),
+    ...provenanceViolations(c),
+    ...statementViolations(c),
+  ];
 }
 
 function sampleViolations({ cycles }: Certificate): CertificateViolation[] {
   const labs = new Set(cycles.map((x) => x.lab)).size;
   return [
-    ...breach("cycles", cycles.length < leastCycles.cycles, `${cycles.length} of at least ${leastCycles.cycles}`),
+    ...breach(
+      "cycles",
+      cycles.length < leastCycles.cycles,
+      `${cycles.length} of at least ${leastCycles.cycles}`,
+    ),
     ...breach("labs", labs < leastCycles.labs, `${labs} of at least ${leastCycles.labs}`),
     ...breach("labs", labs < cycles.length, `${cycles.length} cycles are from ${labs} labs`),
   ];
@@ -49,14 +58,22 @@ function phaseViolations(c: Certificate): CertificateViolation[] {
       sum(phases.map((p) => p.measuredMs)) === measuredMs;
     return [
       ...breach("measured share", phases.length === 0, `cycle ${cycle} has no phase`),
-      ...breach("measured share", share < leastMeasuredShare, `cycle ${cycle}: ${(share * 100).toFixed(1)} %`),
+      ...breach(
+        "measured share",
+        share < leastMeasuredShare,
+        `cycle ${cycle}: ${(share * 100).toFixed(1)} %`,
+      ),
       ...breach("measured share", !stated, `cycle ${cycle}: its times are not those of its phases`),
       ...phases
         .filter((p) => p.measuredMs > p.durationMs)
-        .map((p) => breachOf("measured share", `cycle ${cycle}, ${p.name}: more was measured than there was`)),
+        .map((p) =>
+          breachOf("measured share", `cycle ${cycle}, ${p.name}: more was measured than there was`),
+        ),
       ...phases
         .filter((p) => p.change !== null && measuredShare([p]) < leastMeasuredShare)
-        .map((p) => breachOf("measured share", `cycle ${cycle}, ${p.name}: ${(measuredShare([p]) * 100).toFixed(1)} %`)),
+        .map((p) =>
+          breachOf("measured share", `cycle ${cycle}, ${p.name}: ${(measuredShare([p]) * 100).toFixed(1)} %`),
+        ),
       ...[...phases, ...windows].flatMap((p) =>
         [...p.harness, ...p.suites.flatMap((s) => s.errors)].map((e) =>
           breachOf("harness errors", `cycle ${cycle}, ${p.name}: ${e}`),
@@ -67,15 +84,32 @@ function phaseViolations(c: Certificate): CertificateViolation[] {
 }
 
 function provenanceViolations({ cycles }: Certificate): CertificateViolation[] {
-  const distinct = (of: (x: Certificate["cycles"][number]) => unknown): number => new Set(cycles.map(of)).size;
+  const distinct = (of: (x: Certificate["cycles"][number]) => unknown): number =>
+    new Set(cycles.map(of)).size;
   const missing = (hash: string): boolean => !/^[0-9a-f]{16}$/.test(hash);
   return [
-    ...breach("setting", cycles.some((x) => missing(x.settingHash)), "a cycle has no hash of its setting"),
+    ...breach(
+      "setting",
+      cycles.some((x) => missing(x.settingHash)),
+      "a cycle has no hash of its setting",
+    ),
     ...breach("setting", distinct((x) => x.settingHash) > 1, "the cycles have several settings"),
-    ...breach("sources", cycles.some((x) => missing(x.sourceHash)), "a cycle has no hash of its sources"),
+    ...breach(
+      "sources",
+      cycles.some((x) => missing(x.sourceHash)),
+      "a cycle has no hash of its sources",
+    ),
     ...breach("sources", distinct((x) => x.sourceHash) > 1, "the cycles were measured with several sources"),
-    ...breach("sources", cycles.some((x) => x.sourceTree !== "clean"), "the sources were not as committed"),
-    ...breach("method", cycles.some((x) => x.method !== methodVersion), `not by method ${methodVersion}`),
+    ...breach(
+      "sources",
+      cycles.some((x) => x.sourceTree !== "clean"),
+      "the sources were not as committed",
+    ),
+    ...breach(
+      "method",
+      cycles.some((x) => x.method !== methodVersion),
+      `not by method ${methodVersion}`,
+    ),
   ];
 }
 

@@ -104,6 +104,10 @@ const isErrorCode = (code: unknown): code is ErrorCode =>
 export const isTestMachineError = (error: unknown): boolean =>
   isOrWasCausedBy(error, (facts) => facts.blame === "test-machine");
 
+/** Whether the user must change something: nothing was wrong with the mesh or the test machine. */
+export const isUserError = (error: unknown): boolean =>
+  isOrWasCausedBy(error, (facts) => facts.blame === "user");
+
 /** Whether a slow test machine may have caused an error: a timeout or a request to an API server. */
 export const mayComeOfSlowness = (error: unknown): boolean =>
   isOrWasCausedBy(error, (facts) => facts.slownessCausesIt === true || facts.blame === "test-machine");

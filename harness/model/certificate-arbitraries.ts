@@ -131,9 +131,7 @@ export const certificate: fc.Arbitrary<Certificate> = fc.record({
   kind: fc.constant("UpgradeCertificate" as const),
   ...{ from: version, to: version, direction: fc.constantFrom("forth", "back") },
   ...{ verdict: fc.constantFrom(...certifications), reasons: texts, findings: certificateFindings },
-  bounds: many(
-    fc.record({ moves: text, n: whole, labs: whole, lost: whole, upperShare: number, text }),
-  ),
+  bounds: many(fc.record({ moves: text, n: whole, labs: whole, lost: whole, upperShare: number, text })),
   ...{ date: text, runId: text, ...environment },
   features: fc.record({ phase: text, supported: texts, unsupported: texts, skipped: texts }),
   cycles: many(

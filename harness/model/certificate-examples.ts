@@ -24,7 +24,10 @@ export function examplePhase(change: Partial<PhaseRecord> = {}): PhaseRecord {
     measuredMs: 120_000,
     disruptions: [
       exampleDisruption(),
-      exampleDisruption({ path: "east: pod to the other side over a kept TCP connection", kind: "tcp heartbeat" }),
+      exampleDisruption({
+        path: "east: pod to the other side over a kept TCP connection",
+        kind: "tcp heartbeat",
+      }),
       exampleDisruption({ path: "west: pod to own backends by ClusterIP", kind: "new connection" }),
     ],
     deniedSent: 4000,
@@ -87,8 +90,7 @@ export function exampleCycle(n: number, change: Partial<CycleRecord> = {}): Cycl
     phases: steps.map(([name, to], i) =>
       examplePhase({ name, change: to, startMs: i * 120_000 + (i === 0 ? 0 : suitesMs) }),
     ),
-    suiteWindows:
-      n === 1 ? [exampleSuiteWindow({ startMs: 120_000, durationMs: suitesMs })] : [],
+    suiteWindows: n === 1 ? [exampleSuiteWindow({ startMs: 120_000, durationMs: suitesMs })] : [],
     interruptions: [],
     ...change,
   };

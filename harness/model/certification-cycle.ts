@@ -1,11 +1,6 @@
 import { z } from "zod";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
-import {
-  certificateSchema,
-  interruptionSchema,
-  phaseSchema,
-  suiteWindowSchema,
-} from "./certificate.ts";
+import { certificateSchema, interruptionSchema, phaseSchema, suiteWindowSchema } from "./certificate.ts";
 import { certificateFindingSchema } from "./certificate-finding.ts";
 import { sourceTrees } from "./measurement.ts";
 import { settingRecordSchema } from "./setting.ts";

@@ -18,9 +18,7 @@ export function answer(c: Certificate): string {
   const reasons = c.reasons.map((r) => `<li>${escapeHtml(short(r))}</li>`);
   const notes = c.findings
     .filter((f) => f.grade !== "information")
-    .map(
-      (f) => `<li><span class="grade ${f.grade}">${f.grade}</span>${escapeHtml(short(f.message))}</li>`,
-    );
+    .map((f) => `<li><span class="grade ${f.grade}">${f.grade}</span>${escapeHtml(short(f.message))}</li>`);
   const lines = [...reasons, ...notes];
   const rest = lines.length - most;
   return `<p class="answer">${answers[c.verdict]}</p>${lines.length === 0 ? "" : `<ul>${lines.slice(0, most).join("")}</ul>`}${rest > 0 ? `<p class="dim">and ${rest} more below</p>` : ""}`;

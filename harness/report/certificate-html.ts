@@ -3,7 +3,7 @@ import { describeSubstituted } from "#harness/model/artifacts.ts";
 import type { Certificate } from "#harness/model/certificate.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { answer, cost } from "./certificate-answer.ts";
-import { coverageText, costOf, movesOf, percent } from "./certificate-facts.ts";
+import { costOf, coverageText, movesOf, percent } from "./certificate-facts.ts";
 import { cyclePlot } from "./cycle-plot.ts";
 import { escapeHtml } from "./escape.ts";
 import { phasePlot } from "./phase-plot.ts";
@@ -74,7 +74,15 @@ function movesTable(c: Certificate, to: "own" | "other"): string {
   const kinds = Map.groupBy(movesOf(c, to), (p) => p.name);
   const bounds = new Map(c.bounds.map((b) => [b.moves, b.text]));
   return table(
-    ["move", "n", "took, median; longest", "requests lost", "longest gap", "kept TCP ended", ...(to === "own" ? ["bound"] : [])],
+    [
+      "move",
+      "n",
+      "took, median; longest",
+      "requests lost",
+      "longest gap",
+      "kept TCP ended",
+      ...(to === "own" ? ["bound"] : []),
+    ],
     [...kinds].map(([name, moves]) => {
       const k = costOf(moves);
       return [
@@ -99,7 +107,9 @@ function cyclesTable(c: Certificate): string {
     escapeHtml(x.order.join(", ")),
     formatMs(x.durationMs),
     percent(x.durationMs === 0 ? 0 : x.measuredMs / x.durationMs),
-    x.interruptions.length === 0 ? "&ndash;" : x.interruptions.map((i) => escapeHtml(`in "${i.phase}", ${formatMs(i.durationMs)}`)).join("; "),
+    x.interruptions.length === 0
+      ? "&ndash;"
+      : x.interruptions.map((i) => escapeHtml(`in "${i.phase}", ${formatMs(i.durationMs)}`)).join("; "),
     `<code>${escapeHtml(x.settingHash)}</code> <code>${escapeHtml(x.sourceHash)}</code> ${x.sourceTree}`,
   ]);
   const leftOut = c.leftOut.map((l) => `cycle ${l.of} of ${l.runId} is left out: ${l.why[0] ?? "unknown"}`);
@@ -131,7 +141,15 @@ ${
   disrupted.length === 0
     ? ""
     : table(
-        ["path", "kind", "lost", "total ms", "longest gap ms", "connections ended", "what happened just before"],
+        [
+          "path",
+          "kind",
+          "lost",
+          "total ms",
+          "longest gap ms",
+          "connections ended",
+          "what happened just before",
+        ],
         disrupted.map((d) => [
           escapeHtml(d.path),
           d.kind,

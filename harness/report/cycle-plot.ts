@@ -15,7 +15,11 @@ const leastShare = 0.98;
 
 /** Every cycle a row: its moves shaded, what was lost red, and grey whatever was not measured. */
 export function cyclePlot(c: Certificate): string {
-  const span = (p: { readonly cycle: number; readonly startMs: number; readonly durationMs: number }): Span => ({
+  const span = (p: {
+    readonly cycle: number;
+    readonly startMs: number;
+    readonly durationMs: number;
+  }): Span => ({
     row: rowOf(p.cycle),
     from: minutes(p.startMs),
     to: minutes(p.startMs + p.durationMs),
@@ -48,10 +52,11 @@ export function cyclePlot(c: Certificate): string {
     y: { type: "band", domain: rows, label: null, padding: 0.25 },
     marks: [
       Plot.barX(all, { ...bar, fill: "none", stroke: "currentColor", strokeOpacity: 0.25 }),
-      Plot.barX(
-        c.phases.filter((p) => p.change !== null).map(span),
-        { ...bar, fill: accent, fillOpacity: 0.3 },
-      ),
+      Plot.barX(c.phases.filter((p) => p.change !== null).map(span), {
+        ...bar,
+        fill: accent,
+        fillOpacity: 0.3,
+      }),
       Plot.barX(c.suiteWindows.map(span), { ...bar, fill: "currentColor", fillOpacity: 0.18 }),
       Plot.barX([...unmeasured, ...interruptions.map(span)], {
         ...bar,
@@ -63,7 +68,9 @@ export function cyclePlot(c: Certificate): string {
         { x: (s: Span) => (s.from + s.to) / 2, y: "row", text: () => "suites", fill: "currentColor" },
       ),
       Plot.text(
-        c.phases.filter((p) => p.change !== null).map((p) => ({ ...span(p), arrow: p.change?.to === "new" ? "↑" : "↓" })),
+        c.phases
+          .filter((p) => p.change !== null)
+          .map((p) => ({ ...span(p), arrow: p.change?.to === "new" ? "↑" : "↓" })),
         { x: (s: Span) => (s.from + s.to) / 2, y: "row", dy: -6, text: "arrow", fill: "currentColor" },
       ),
       Plot.barX(outages, { ...bar, fill: lossColour }),

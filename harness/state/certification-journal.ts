@@ -71,6 +71,12 @@ export const forgetCertification = (lab: string): Promise<void> => rm(fileOf(lab
 /** Describes the progress of a running or interrupted certification. */
 export const whereItIs = (
   lab: string,
-  { pair, cycle, cycles, current, done }: Pick<CertificationJournal, "pair" | "cycle" | "cycles" | "current" | "done">,
+  {
+    pair,
+    cycle,
+    cycles,
+    current,
+    done,
+  }: Pick<CertificationJournal, "pair" | "cycle" | "cycles" | "current" | "done">,
 ): string =>
   `the certification of ${pair.from} to ${pair.to} in lab ${lab} is in cycle ${cycle} of ${cycles}, phase "${current}"; finished phases: ${done.length === 0 ? "none" : done.map((p) => `"${p.name}"`).join(", ")}`;

@@ -127,13 +127,17 @@ describe("the journal of a certification", () => {
     write("ours", "certify.json", today);
     const lines: string[] = [];
     await reportInterrupted("ours", (line) => lines.push(line));
-    expect(lines.join()).toContain("is in cycle 2 of 5, phase \"upgrade east first\"");
+    expect(lines.join()).toContain('is in cycle 2 of 5, phase "upgrade east first"');
     expect(lines.join()).toContain("run `npm run mesh -- certify --resume --lab ours` to resume");
   });
 
   test.each([
     ["of before there were versions", old, "version: expected 2, found nothing"],
-    ["of version 1, whose phases were measured in part", { ...old, version: 1 }, "version: expected 2, found 1"],
+    [
+      "of version 1, whose phases were measured in part",
+      { ...old, version: 1 },
+      "version: expected 2, found 1",
+    ],
     ["that is empty", {}, "version: expected 2, found nothing"],
   ])("%s is refused; the message names the lab", async (_name, journal, place) => {
     const path = write("ours", "certify.json", journal);

@@ -15,7 +15,10 @@ test("a certificate and its page name the substitutions of both versions", () =>
     { components: ["cilium 1.19.7", "cilium 1.20.2"], what: "a is refused" },
     { components: ["cilium 1.20.2"], what: "b is refused" },
   ];
-  const certificate = certificateOf(five.map((c) => ({ ...c, substitutions })), options);
+  const certificate = certificateOf(
+    five.map((c) => ({ ...c, substitutions })),
+    options,
+  );
   expect(certificate.substitutions).toEqual(substitutions);
   const page = certificateHtml(certificate);
   expect(page).toContain("cilium 1.19.7, cilium 1.20.2: a is refused");
@@ -66,9 +69,7 @@ test("a loss in one cycle is in the bound, and in a finding that says in how man
   expect(c.findings.map((f) => f.message)).toEqual([
     "upgrade east first: east: names: 3 of 600 lost, 700 ms at most; in 1 of 5 cycles",
   ]);
-  expect(c.bounds[1]?.text).toBe(
-    "a loss in 1 of 5 moves: fewer than 66 % of moves lose something, at 95 %",
-  );
+  expect(c.bounds[1]?.text).toBe("a loss in 1 of 5 moves: fewer than 66 % of moves lose something, at 95 %");
 });
 
 test("too few cycles are a finding; an interruption is one that changes no verdict", () => {

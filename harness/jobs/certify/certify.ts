@@ -82,6 +82,7 @@ async function settingsOf(options: CertifyOptions): Promise<CertificationSetting
   const all = await loadSuites();
   const suites = chooseSuites(all, options.suites, plan).map((s) => s.info.name);
   await knownDefects({ accept }, all, plan);
+  if (options.disturb) requireSpareWorkers(plan);
   const newValues = (
     await Promise.all(options.newValues.map((path) => readValues(path, "--new-values")))
   ).reduce(mergeValues, {});
@@ -97,6 +98,19 @@ async function settingsOf(options: CertifyOptions): Promise<CertificationSetting
     deadlineMs: options.deadlineMs ?? plan.budgets.upgradeMs,
     accept: [...accept],
   };
+}
+
+/** A disturbance reboots a worker; another one carries the traffic. */
+function requireSpareWorkers({ clusters }: KindLabPlan): void {
+  const small = clusters.find((c) => c.kindConfig.nodes.filter((n) => n.role === "worker").length < 2);
+  if (small === undefined) return;
+  throw new MeshproofError(
+    "usage",
+    `--disturb reboots a worker, and cluster ${small.name} has none to spare`,
+    {
+      remedy: "use a lab with two workers in each cluster: --lab-file kind-configs/realistic/lab.yaml",
+    },
+  );
 }
 
 /** Throws `config-conflict` if a certification of this lab was interrupted. */
@@ -117,9 +131,13 @@ async function refuseSecond(lab: string): Promise<void> {
 async function requireFreshLabs(lab: string, cycles: number): Promise<void> {
   const state = await readLabState(lab);
   if (cycles === 1 || state === undefined || (await isDisposable(state))) return;
-  throw new MeshproofError("config-conflict", `lab ${lab} is up, and each of ${cycles} cycles needs a fresh lab`, {
-    remedy: `run \`${meshCommand("down", "--lab", lab)}\` first, choose another --lab, or certify this lab with --cycles 1`,
-  });
+  throw new MeshproofError(
+    "config-conflict",
+    `lab ${lab} is up, and each of ${cycles} cycles needs a fresh lab`,
+    {
+      remedy: `run \`${meshCommand("down", "--lab", lab)}\` first, choose another --lab, or certify this lab with --cycles 1`,
+    },
+  );
 }
 
 /** Resumes an interrupted certification with its original options. */

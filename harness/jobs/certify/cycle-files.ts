@@ -55,9 +55,13 @@ export function readCycles(named: readonly string[]): ReadCycles {
   const cycles = [...new Set(dirs)].map(readCycle);
   const mixture = mixtureOf(cycles);
   if (mixture.length > 0)
-    throw new MeshproofError("config-conflict", `these cycles cannot be one certificate: ${mixture.join("; ")}`, {
-      remedy: "name cycles of one pair, setting and state of the sources, each from a lab of its own",
-    });
+    throw new MeshproofError(
+      "config-conflict",
+      `these cycles cannot be one certificate: ${mixture.join("; ")}`,
+      {
+        remedy: "name cycles of one pair, setting and state of the sources, each from a lab of its own",
+      },
+    );
   const others = [...new Set(dirs.filter(isInRun).map((dir) => dirname(dirname(dir))))]
     .flatMap(dirsOfRun)
     .filter((dir) => !dirs.includes(dir))

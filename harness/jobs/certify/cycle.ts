@@ -3,13 +3,11 @@ import { join } from "node:path";
 import { requireKind } from "#harness/cluster/cluster.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
-import { withoutDisturbed } from "#harness/judge/persistent-state.ts";
 import { formatMs, unixNowMs } from "#harness/lib/clock.ts";
-import { isTestMachineError, MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { isTestMachineError, isUserError, messageOf } from "#harness/lib/errors.ts";
 import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import { disturbMove } from "#harness/measure/disturbances.ts";
 import { keptLeaks } from "#harness/measure/leaks.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
@@ -17,16 +15,18 @@ import type { LabState } from "#harness/model/lab-state.ts";
 import type { PersistentState } from "#harness/model/persistent-state.ts";
 import type { Source } from "#harness/platform/source.ts";
 import { HostWatch } from "#harness/platform/watch.ts";
-import { writeCertification } from "#harness/state/certification-journal.ts";
+import { forgetCertification, writeCertification } from "#harness/state/certification-journal.ts";
 import { standingNamespace } from "#harness/workloads/standing-pods.ts";
 import { findingsBefore } from "./chart-findings.ts";
 import { chartPreflight } from "./chart-preflight.ts";
+import { type MeshCrds, meshCrds, storedVersionFindings } from "./crd-preflight.ts";
 import { cycleIdentityOf } from "./cycle-identity.ts";
+import { disturbedMove, survivors } from "./disturbed-move.ts";
 import { moveCluster } from "./move.ts";
 import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
 import { artifactsOf, type BothArtifacts, loadImages, type Side } from "./prepare.ts";
 import { describePhase, inFlightMs, type Observed, observed } from "./record-phase.ts";
-import { runPhaseSuites } from "./run-phase-suites.ts";
+import { besideSuites, runPhaseSuites } from "./run-phase-suites.ts";
 import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
 import { changedState, wholePersistentState } from "./whole-persistent-state.ts";
 
@@ -34,8 +34,6 @@ import { changedState, wholePersistentState } from "./whole-persistent-state.ts"
 const betweenSuites = ["global-service", "policy"];
 /** How long a phase without a change is measured. */
 const quietMs = 20_000;
-/** Factor by which the interval of the traffic grows in windows of suites: both at full rate would limit the machine. */
-const besideSuites = 20;
 /** Time after a change whose late effects still count for it. */
 const afterMs = 10_000;
 /** No phase begins later, so that an interruption costs an hour at most. */
@@ -52,6 +50,8 @@ export interface CycleOptions {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
+
+type Move = NonNullable<Phase["change"]>;
 
 /** Everything that measures, and the state that must not change. */
 interface Watch {
@@ -85,7 +85,7 @@ export class Cycle {
     return new Mesh(this.#state);
   }
 
-  /** Every end except an interrupt yields a journal that can be judged. */
+  /** Every end except an interrupt, and a wrong setting found before anything moved, yields a journal to be judged. */
   async run(): Promise<CertificationJournal> {
     const { signal, dir } = this.#options;
     await mkdir(join(dir, "histories"), { recursive: true });
@@ -94,6 +94,10 @@ export class Cycle {
       await this.#walk();
     } catch (failure) {
       throwIfAborted(signal, this.#journal.current);
+      if (this.#journal.startedAtUnixMs === null && isUserError(failure)) {
+        await forgetCertification(this.#state.lab);
+        throw failure;
+      }
       await this.#evidence(this.#journal.current).catch(() => {});
       await this.#keep(await this.#broken(failure));
     }
@@ -108,7 +112,9 @@ export class Cycle {
     const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
     found(this.#phases[first], `phase "${this.#journal.current}" of the cycle`);
     await this.#goBackTo(first);
-    if (this.#journal.startedAtUnixMs === null)
+    const crds = await meshCrds(this.#mesh.clusters);
+    const isNew = this.#journal.startedAtUnixMs === null;
+    if (isNew)
       await this.#note({ findings: await findingsBefore(this.#journal, this.#mesh, artifacts, signal) });
     const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(dir), this.#watchedUntil);
     await using standing = await startStanding(this.#mesh, dir, {
@@ -143,6 +149,14 @@ export class Cycle {
     await this.#begin();
     await this.#pass(this.#phases.slice(first), { standing, host, before });
     await standing.traffic.stop();
+    if (isNew) await this.#noteStoredVersions(crds);
+  }
+
+  /** Only what a whole cycle changed: an interrupted one does not know the versions before. */
+  async #noteStoredVersions(before: MeshCrds): Promise<void> {
+    const changes = storedVersionFindings(before, await meshCrds(this.#mesh.clusters));
+    const { forth, back } = this.#journal.findings;
+    await this.#note({ findings: { forth: [...forth, ...changes], back } });
   }
 
   /** From now on everything is recorded. Since the last phase of an interrupted command nothing was. */
@@ -236,7 +250,7 @@ export class Cycle {
         : { error: null, ...(await this.#suites(phase, watch.standing)) };
     const { changed, unread } =
       ended.error === null && phase.suites === undefined
-        ? await changedState(this.#mesh.clusters, survivors(watch), {
+        ? await changedState(this.#mesh.clusters, survivors(watch.before, watch.standing.disturbed), {
             namespace: standingNamespace,
             withinMs: this.#state.plan.budgets.settleMs,
             signal: this.#options.signal,
@@ -304,27 +318,16 @@ export class Cycle {
     });
   }
 
-  /** With `--disturb` the mesh changes meanwhile, and what that replaced is not compared with the state before. */
-  async #moveUnderTraffic(
-    { cluster, to }: NonNullable<Phase["change"]>,
-    { events, echo, disturbed }: Standing,
-  ): Promise<void> {
-    if (!this.#journal.settings.disturb || to === "old") return this.#move(cluster, to);
-    const { signal } = this.#options;
-    const [moved, made] = await Promise.allSettled([
-      this.#move(cluster, to),
-      disturbMove({
-        ...{ mesh: this.#mesh, cluster: requireKind(this.#mesh.cluster(cluster), "a disturbance") },
-        ...{ echo, events, agnhostImage: this.#state.artifacts.agnhostImage },
-        ...{ withinMs: this.#journal.settings.deadlineMs, signal },
-      }),
-    ]);
-    if (moved.status === "rejected") throw moved.reason;
-    if (made.status === "rejected")
-      throw new MeshproofError("probe-failed", `the disturbance failed: ${messageOf(made.reason)}`, {
-        cause: made.reason,
-      });
-    disturbed.push({ cluster, pods: made.value.pods });
+  async #moveUnderTraffic({ cluster, to }: Move, standing: Standing): Promise<void> {
+    const { disturb, deadlineMs } = this.#journal.settings;
+    if (!disturb || to === "old") return this.#move(cluster, to);
+    await disturbedMove(() => this.#move(cluster, to), standing, {
+      mesh: this.#mesh,
+      cluster: requireKind(this.#mesh.cluster(cluster), "a disturbance"),
+      agnhostImage: this.#state.artifacts.agnhostImage,
+      withinMs: deadlineMs,
+      signal: this.#options.signal,
+    });
   }
 
   async #preflight(): Promise<void> {
@@ -340,33 +343,17 @@ export class Cycle {
       );
   }
 
-  /** The window ends when traffic has its full rate again. */
-  async #suites(
-    phase: Phase,
-    { traffic }: Standing,
-  ): Promise<{ suites: PhaseRecord["suites"]; harness: readonly string[] }> {
+  #suites(phase: Phase, { traffic }: Standing): ReturnType<typeof runPhaseSuites> {
     const { say, signal, dir } = this.#options;
     const { settings, command } = this.#journal;
     const { suites, full, accept } = settings;
-    traffic.setIntervalFactor(besideSuites);
-    const ran = await runPhaseSuites({
+    return runPhaseSuites(traffic, {
       lab: this.#state.lab,
       suites: phase.suites === "all" || full ? suites : betweenSuites,
       runId: folderName(phase.name),
       reportsDir: join(dir, "runs"),
-      command,
-      accept,
-      say,
-      signal,
-    }).finally(() => traffic.setIntervalFactor(1));
-    const restless = await traffic.settled().then(
-      () => [],
-      (failure: unknown) => {
-        throwIfAborted(signal, phase.name);
-        return [`traffic did not recover after the suites: ${messageOf(failure)}`];
-      },
-    );
-    return { suites: ran.suites, harness: [...ran.otherErrors, ...restless] };
+      ...{ command, accept, say, signal },
+    });
   }
 
   async #evidence(phase: string): Promise<void> {
@@ -394,16 +381,5 @@ export class Cycle {
     };
   }
 }
-
-/** The state before, without what disturbances replaced since. */
-const survivors = ({ before, standing: { disturbed } }: Watch): Watch["before"] =>
-  new Map(
-    [...before].map(([cluster, state]) => {
-      const pods = disturbed.filter((d) => d.cluster === cluster).flatMap((d) => d.pods);
-      // The backends of a service are in every cluster's maps.
-      const anywhere = disturbed.length > 0;
-      return [cluster, anywhere ? withoutDisturbed(state, pods) : state] as const;
-    }),
-  );
 
 const noSuites = { suites: [], harness: [] } as const;

@@ -31,10 +31,7 @@ export function certificateLines({ certificate: c, reverse, dir }: Certified): s
 }
 
 /** The worst exit code; a pair without a certificate is unknown. A finding of the given grade or above is a failure. */
-export function certifyExitCode(
-  certificates: readonly (Certificate | undefined)[],
-  failOn?: Grade,
-): number {
+export function certifyExitCode(certificates: readonly (Certificate | undefined)[], failOn?: Grade): number {
   const codes = certificates.map((c) =>
     failOn !== undefined && c?.findings.some((f) => reaches(f, failOn)) === true
       ? 1

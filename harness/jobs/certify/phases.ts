@@ -43,12 +43,14 @@ function roundOf({ order, skipRollback, isFirst }: Round): Phase[] {
     ...(i === last ? state("new version", "all") : state(`mixed versions, ${names(i + 1)} new`, "between")),
   ]);
   if (skipRollback) return forth;
-  const back = order.toReversed().flatMap((cluster, i) => [
-    move(label(`roll back ${cluster} ${place(i, order.length)}`), cluster, "old"),
-    ...(i === last
-      ? state("old version again", "between")
-      : state(`mixed versions again, ${names(last - i)} new`, "between")),
-  ]);
+  const back = order
+    .toReversed()
+    .flatMap((cluster, i) => [
+      move(label(`roll back ${cluster} ${place(i, order.length)}`), cluster, "old"),
+      ...(i === last
+        ? state("old version again", "between")
+        : state(`mixed versions again, ${names(last - i)} new`, "between")),
+    ]);
   return [...forth, ...back];
 }
 

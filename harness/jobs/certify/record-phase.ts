@@ -46,10 +46,7 @@ export async function observed(
       ...disturbances(samples, host.rig, sinceMs, untilMs),
       ...unsampled(samples, host.rig, sinceMs, untilMs),
     ],
-    unseen: [
-      ...incomplete,
-      ...traffic.deniedSilent(since, until).map((path) => `nothing was sent: ${path}`),
-    ],
+    unseen: [...incomplete, ...traffic.deniedSilent(since, until).map((path) => `nothing was sent: ${path}`)],
   };
 }
 

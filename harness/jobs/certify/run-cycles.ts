@@ -61,10 +61,15 @@ export async function runCycles(
     for (let cycle = begun.current; cycle <= cycles; cycle++) {
       await writeProgress({ ...begun, current: cycle });
       if (cycles > 1) say(`cycle ${cycle} of ${cycles}`);
-      const record = await oneCycle(context, { ...begun, current: cycle }, cycle === begun.current ? interrupted : undefined);
+      const record = await oneCycle(
+        context,
+        { ...begun, current: cycle },
+        cycle === begun.current ? interrupted : undefined,
+      );
       records.push(record);
       if (judge([record], record.budgets, []).verdict !== "not certified") continue;
-      if (cycle < cycles) say(`  cycle ${cycle} is not certified, which no other cycle can change: no more are run`);
+      if (cycle < cycles)
+        say(`  cycle ${cycle} is not certified, which no other cycle can change: no more are run`);
       break;
     }
   } catch (error) {

@@ -116,5 +116,12 @@ export async function startStanding(
   await traffic.settled({ first: true });
   const resources = open.move();
   const { echo } = workload;
-  return { traffic, leaks, events, echo, disturbed: [], [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return {
+    traffic,
+    leaks,
+    events,
+    echo,
+    disturbed: [],
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }

@@ -31,7 +31,11 @@ export async function wholePersistentState(
 export async function changedState(
   clusters: readonly Cluster[],
   before: ReadonlyMap<string, PersistentState>,
-  { namespace, withinMs, signal }: Pick<EventuallyOptions, "withinMs" | "signal"> & { readonly namespace: string },
+  {
+    namespace,
+    withinMs,
+    signal,
+  }: Pick<EventuallyOptions, "withinMs" | "signal"> & { readonly namespace: string },
 ): Promise<{ readonly changed: string[]; readonly unread: string[] }> {
   const deadlineMs = monotonicMs() + withinMs;
   for (;;) {

@@ -1,13 +1,13 @@
 import { rm, symlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { isMap, stringify, parseDocument, visit } from "yaml";
+import { isMap, parseDocument, stringify, visit } from "yaml";
 import { judgePhase, placesOf } from "#harness/judge/certification.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
 import { certificateSchema } from "#harness/model/certificate.ts";
 import type { SuiteRecord } from "#harness/model/record.ts";
-import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
+import { redactionLines, redactionsIn } from "#harness/platform/report-redactions.ts";
 import { certificateHtml } from "#harness/report/certificate-html.ts";
 import { toJunit } from "#harness/report/junit.ts";
 import { certificateOf } from "./certificate-of.ts";
@@ -69,7 +69,8 @@ export function certificateYaml(certificate: Certificate): string {
   const oneLine = new Set(["disruptions", "events", "leaks", "interruptions"]);
   visit(document, {
     Pair(_, { key, value }) {
-      if (!oneLine.has(String(key)) || value === null || typeof value !== "object" || !("items" in value)) return;
+      if (!oneLine.has(String(key)) || value === null || typeof value !== "object" || !("items" in value))
+        return;
       for (const item of value.items as unknown[]) if (isMap(item)) item.flow = true;
     },
   });

@@ -1,7 +1,7 @@
 // The checker against made-up certificates: a good one passes, and a breach of each rule is named.
 import { expect, test } from "vitest";
-import { certificateRules, certificateViolations } from "#harness/judge/published-certificate.ts";
 import { certificateOf } from "#harness/jobs/certify/certificate-of.ts";
+import { certificateRules, certificateViolations } from "#harness/judge/published-certificate.ts";
 import type { Certificate } from "#harness/model/certificate.ts";
 import { exampleCycle, exampleDisruption } from "#harness/model/certificate-examples.ts";
 import type { CycleRecord } from "#harness/model/certification-cycle.ts";
@@ -29,7 +29,14 @@ test("a good certificate passes, in both directions, with and without a loss", (
 
 const breaches: readonly [string, (typeof certificateRules)[number], Certificate][] = [
   ["four cycles", "cycles", certificateOf(five.slice(0, 4), options)],
-  ["two labs", "labs", certificateOf(five.map((c, i) => ({ ...c, lab: `l${i % 2}` })), options)],
+  [
+    "two labs",
+    "labs",
+    certificateOf(
+      five.map((c, i) => ({ ...c, lab: `l${i % 2}` })),
+      options,
+    ),
+  ],
   ["a move that was measured in part", "measured share", third(move({ measuredMs: 110_000 }))],
   [
     "a long interruption",
@@ -58,7 +65,14 @@ const breaches: readonly [string, (typeof certificateRules)[number], Certificate
     ),
   ],
   ["several settings", "setting", third({ settingHash: "f".repeat(16) })],
-  ["no hash of the sources", "sources", certificateOf(five.map((c) => ({ ...c, sourceHash: "" })), options)],
+  [
+    "no hash of the sources",
+    "sources",
+    certificateOf(
+      five.map((c) => ({ ...c, sourceHash: "" })),
+      options,
+    ),
+  ],
   ["several sources", "sources", third({ sourceHash: "f".repeat(16) })],
   ["changed sources", "sources", third({ sourceTree: "changed" })],
   ["an older method", "method", third({ method: 2 })],
