@@ -101,7 +101,7 @@ test("the file is read back unchanged; a path takes one line", () => {
   expect(yaml.split("\n").length).toBeLessThan(2500);
 });
 
-test("features are those of the last window that ran the most suites; unknown is not supported", () => {
+test("features are those of the last phase that ran the most suites; unknown is not supported", () => {
   const suite = (name: string, tests: Record<string, number>, unsupported: string[] = []) => ({
     ...{ name, run: "r", tests, failures: [], accepted: [], errors: [], unsupported, skipped: [] },
   });

@@ -57,7 +57,7 @@ test("suites run in windows of their own, in the first cycle and the first order
   expect(suites(false)).toEqual([]);
 });
 
-test("names of phases are valid folder names and differ, also with three clusters", () => {
+test("names of phases are valid folder names, also with three clusters", () => {
   const folders = names(["a", "b", "c"], false, true).map(folderName);
   expect(new Set(folders).size).toBe(folders.length);
   expect(folders).toContain("mixed-versions-a-and-b-new");
