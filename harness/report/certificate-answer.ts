@@ -12,12 +12,14 @@ const answers: Readonly<Record<Certificate["verdict"], string>> = {
 
 /** So many lines fit on the first screen. */
 const most = 6;
+/** What traffic lost is the cost, which stands beside. */
+const costs = new Set(["requests-lost", "connection-ended"]);
 
 /** Whether to upgrade: the verdict in a sentence, then why, the weightiest first. */
 export function answer(c: Certificate): string {
   const reasons = c.reasons.map((r) => `<li>${escapeHtml(short(r))}</li>`);
   const notes = c.findings
-    .filter((f) => f.grade !== "information")
+    .filter((f) => f.grade !== "information" && !costs.has(f.id))
     .map((f) => `<li><span class="grade ${f.grade}">${f.grade}</span>${escapeHtml(short(f.message))}</li>`);
   const lines = [...reasons, ...notes];
   const rest = lines.length - most;

@@ -33,10 +33,10 @@ export function certificateHtml(c: Certificate): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>${title}</title><style>${style}${ownStyle}</style></head><body>
-<header class="${looks[c.verdict]}"><h1>${title}</h1>
+<header class="${lookOf(c)}"><h1>${title}</h1>
 <p>Cluster Mesh of ${c.clusters.map((x) => escapeHtml(x.name)).join(" and ")} &middot; ${count(c.cycles.length, "cycle")} in ${count(labs, "lab")} &middot; ${escapeHtml(c.date)}${c.direction === "back" ? " &middot; from the moves back of the opposite upgrade" : ""}</p></header>
 <section><div class="cards"><div><h2>May I?</h2>${answer(c)}</div><div><h2>What will it cost?</h2>${cost(c)}</div></div>
-<h2>What clients saw</h2><figure>${cyclePlot(c)}<figcaption>Each row is a cycle. Orange: a cluster moves, up or back (arrows). Red: some path without an answer, drawn wide enough to be seen; a red line is a leaked packet. Light grey: suites, beside which traffic is slower and not judged. Dark grey: not measured. ${escapeHtml(coverageText(c))}</figcaption></figure>
+<h2>What clients saw</h2><figure>${cyclePlot(c)}<figcaption>Each row is a cycle. Orange: a cluster moves, up or back (arrows). Red: some path without an answer, drawn wide enough to be seen. Diamond: a packet got through that policy had to stop. Light grey: suites, beside which traffic is slower and not judged. Dark grey: not measured. ${escapeHtml(coverageText(c))}</figcaption></figure>
 <h2>Moves to ${escapeHtml(c.to)}</h2>${movesTable(c, "own")}
 ${movesOf(c, "other").length === 0 ? "" : `<h2>The way back to ${escapeHtml(c.from)}</h2>${movesTable(c, "other")}`}
 ${c.reasons.length === 0 ? "" : `<h2>${c.verdict === "unknown" ? "Why it is unknown" : "Why it is not certified"}</h2>${list(c.reasons)}`}
@@ -52,6 +52,12 @@ ${titled("Skipped", c.features.skipped)}
 <p>Reproduce: <code>${escapeHtml(c.command)}</code></p></section></body></html>
 `;
 }
+
+/** Green only where an operator may go on without a decision. */
+const lookOf = (c: Certificate): string =>
+  looks[c.verdict] === "passed" && c.findings.some((f) => f.grade === "serious")
+    ? "unknown"
+    : looks[c.verdict];
 
 const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
 

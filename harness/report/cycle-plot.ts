@@ -45,11 +45,12 @@ export function cyclePlot(c: Certificate): string {
   const bar = { x1: "from", x2: "to", y: "row" } as const;
   return draw({
     width: 1000,
-    height: 60 + 46 * rows.length,
+    height: 70 + 50 * rows.length,
     marginLeft: 70,
     marginRight: 20,
+    marginTop: 26,
     x: { label: "minutes since the baseline of the cycle began", domain: [0, endMinutes], grid: true },
-    y: { type: "band", domain: rows, label: null, padding: 0.25 },
+    y: { type: "band", domain: rows, label: null, padding: 0.35 },
     marks: [
       Plot.barX(all, { ...bar, fill: "none", stroke: "currentColor", strokeOpacity: 0.25 }),
       Plot.barX(c.phases.filter((p) => p.change !== null).map(span), {
@@ -71,10 +72,13 @@ export function cyclePlot(c: Certificate): string {
         c.phases
           .filter((p) => p.change !== null)
           .map((p) => ({ ...span(p), arrow: p.change?.to === "new" ? "↑" : "↓" })),
-        { x: (s: Span) => (s.from + s.to) / 2, y: "row", dy: -6, text: "arrow", fill: "currentColor" },
+        { x: (s: Span) => (s.from + s.to) / 2, y: "row", dy: -23, text: "arrow", fill: "currentColor" },
       ),
       Plot.barX(outages, { ...bar, fill: lossColour }),
-      Plot.tickX(leaks, { x: "at", y: "row", stroke: lossColour, strokeWidth: 4 }),
+      Plot.dot(leaks, {
+        ...{ x: "at", y: "row", symbol: "diamond", r: 7 },
+        ...{ fill: lossColour, stroke: "currentColor", strokeWidth: 1.5 },
+      }),
     ],
   });
 }
