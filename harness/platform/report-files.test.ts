@@ -168,6 +168,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/cluster/kind/create-cluster.ts": "a kind Config, state of a lab",
   "harness/cilium/install/ca.ts": "keys of a lab, which stay in its state",
   "harness/state/certification-journal.ts": "state of a lab",
+  "harness/state/certification-progress.ts": "state of a certification",
   "scripts/tools/fault-fixtures/fault-fixtures.ts":
     "fixtures of the unit tests, from a report that was scanned",
   "scripts/tools/versions-matrix/main.ts":
