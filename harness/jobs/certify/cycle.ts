@@ -262,7 +262,8 @@ export class Cycle {
       change: phase.change ?? null,
       versions: this.#versions(),
       ...seen,
-      measuredMs: phase.suites === undefined ? seen.measuredMs : 0,
+      // Suites load the machine; their own runs say whether that disturbed them.
+      ...(phase.suites === undefined ? {} : { measuredMs: 0, rig: [] }),
       changed,
       suites: ended.suites,
       harness: ended.harness,
