@@ -12,6 +12,7 @@ import { planTraffic } from "#harness/measure/plan-traffic.ts";
 import { StandingTraffic } from "#harness/measure/standing-traffic.ts";
 import { startOutsideClient } from "#harness/platform/containers.ts";
 import { prioritisePods } from "#harness/platform/priority.ts";
+import type { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { deployStanding, protect, standingServerUids } from "#harness/workloads/standing-workload.ts";
 
 /** Everything that measures the mesh during a certification. */
@@ -19,6 +20,8 @@ export interface Standing extends AsyncDisposable {
   readonly traffic: StandingTraffic;
   readonly leaks: LeakWatch;
   readonly events: MeshEvents;
+  /** The backends of the traffic, for disturbances. */
+  readonly echo: EchoBackends;
 }
 
 /** A title as a file or folder name. */
@@ -111,5 +114,11 @@ export async function startStanding(
   await onProtected(protectedUnixMs);
   await traffic.settled({ first: true });
   const resources = open.move();
-  return { traffic, leaks, events, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return {
+    traffic,
+    leaks,
+    events,
+    echo: workload.echo,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }
