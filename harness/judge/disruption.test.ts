@@ -118,6 +118,36 @@ describe("attribution", () => {
     expect(outage).toMatchObject({ cause: made.what, disturbance: true });
   });
 
+  test("while a node is down on purpose, only paths that may use it are lost for that reason", () => {
+    const reboot: MeshEvent = {
+      ...{ afterMs: -40_000, untilMs: 2000, what: "node east-worker of east reboots" },
+      ...({ cluster: "east", node: "east-worker", kind: "disturbance" } as const),
+    };
+    const of = (more: Partial<StandingStream>) =>
+      disruptionOf(stream(lossy, { clusters: ["east", "west"], ...more }), ...window(0, 4000), [
+        reboot,
+        ...events,
+      ]).outages[0];
+    expect(of({})).toMatchObject({ cause: reboot.what, disturbance: true });
+    expect(of({ server: "east-worker" })?.cause).toBe(reboot.what);
+    expect(of({ client: "west-worker", server: "west-control-plane" })?.cause).toBe(
+      "agent of east on a terminating",
+    );
+    expect(of({ clusters: ["west"] })?.cause).toBe("");
+  });
+
+  test("outages by disturbances take no place from those of the upgrade", () => {
+    const every4th = ok.map((o, i): SampleOutcome => (i % 4 === 2 ? "timeout" : o));
+    const made: MeshEvent = {
+      ...({ afterMs: 0, untilMs: 1700, what: "node a of east reboots", kind: "disturbance" } as const),
+    };
+    const longAfter = Array<SampleOutcome>(200).fill("ok");
+    const { outages } = disruptionOf(stream([...longAfter, ...every4th]), ...window(20_000, 24_000), [made]);
+    const causes = outages.map((o) => o.disturbance === true);
+    expect(causes.filter(Boolean)).toHaveLength(4);
+    expect(causes.filter((c) => !c)).toHaveLength(5);
+  });
+
   test("an outage names the paths with no mesh in them that lost something at the same time", () => {
     const of = (outcomes: readonly SampleOutcome[], cluster?: string) => ({
       ...controlLosses(

@@ -16,6 +16,8 @@ export interface StandingStream {
   readonly client?: string;
   /** The clusters of its client and of its servers; events of others are not its causes. */
   readonly clusters?: readonly string[];
+  /** The node of its server, if that is one pod; other paths may use any node of their clusters. */
+  readonly server?: string;
   /** The node of what answered. */
   readonly nodeOf?: (servedBy: string) => string | undefined;
   /** The cluster whose policyDefaultLocalCluster decides whether the path is allowed. */
@@ -48,6 +50,8 @@ export const causeMs = 20_000;
 /** The API server reports a pod's end up to this long after it. */
 const reportMs = 500;
 const mostOutages = 5;
+/** What disturbances cost must be known in full, so that it is not counted against the upgrade. */
+const mostDisturbed = 50;
 const mostEnds = 5;
 
 /** Requests that were lost between two good answers; milliseconds since the start of the interval. */
@@ -75,7 +79,10 @@ export function disruptionOf(
   events: readonly MeshEvent[],
 ): Disruption {
   const { sent, lost, endsMs, outages } = lossesOf(stream, sinceUnixMs, untilUnixMs);
-  const { group, client, controls = [] } = stream;
+  const { group } = stream;
+  const attributed = outages
+    .toSorted((a, b) => b.gapMs - a.gapMs)
+    .map((o) => attributedOutage(stream, o, events, sinceUnixMs));
   return {
     path: stream.path,
     ...(group === undefined ? {} : { group }),
@@ -87,27 +94,51 @@ export function disruptionOf(
     resets: endsMs.length,
     ...(endsMs.length === 0
       ? {}
-      : { ends: endsMs.slice(0, mostEnds).map((ms) => endOf(stream, ms, events)) }),
-    outages: outages
-      .toSorted((a, b) => b.gapMs - a.gapMs)
-      .slice(0, mostOutages)
-      .map((o) => {
-        const cause = eventBefore(stream, o.firstLostMs, events);
-        const backend = backendOf(stream, o);
-        const lossy = controls.filter((c) => concerns(c, stream) && overlaps(c, o, sinceUnixMs));
-        return {
-          afterMs: Math.round(o.afterMs),
-          gapMs: Math.round(o.gapMs),
-          lost: o.lost,
-          cause: cause?.what ?? "",
-          firstLostMs: Math.round(o.firstLostMs),
-          ...(client === undefined ? {} : { client }),
-          ...(backend === undefined ? {} : { backend }),
-          ...(lossy.length === 0 ? {} : { controls: lossy.map((c) => c.path) }),
-          ...(cause?.kind === "disturbance" ? { disturbance: true } : {}),
-        };
-      }),
+      : {
+          ends: most(
+            endsMs.map((ms) => endOf(stream, ms, events)),
+            mostEnds,
+          ),
+        }),
+    outages: most(attributed, mostOutages),
   };
+}
+
+function attributedOutage(
+  stream: StandingStream,
+  o: Outage,
+  events: readonly MeshEvent[],
+  sinceUnixMs: number,
+): Disruption["outages"][number] {
+  const { client, controls = [] } = stream;
+  const cause = eventBefore(stream, o.firstLostMs, events);
+  const backend = backendOf(stream, o);
+  const lossy = controls.filter((c) => concerns(c, stream) && overlaps(c, o, sinceUnixMs));
+  return {
+    afterMs: Math.round(o.afterMs),
+    gapMs: Math.round(o.gapMs),
+    lost: o.lost,
+    cause: cause?.what ?? "",
+    firstLostMs: Math.round(o.firstLostMs),
+    ...(client === undefined ? {} : { client }),
+    ...(backend === undefined ? {} : { backend }),
+    ...(lossy.length === 0 ? {} : { controls: lossy.map((c) => c.path) }),
+    ...(cause?.kind === "disturbance" ? { disturbance: true } : {}),
+  };
+}
+
+/** The first few, and the first many of those that disturbances caused. */
+function most<T extends { readonly disturbance?: boolean }>(all: readonly T[], few: number): T[] {
+  let own = 0;
+  let disturbed = 0;
+  return all.filter((o) => {
+    if (o.disturbance === true) {
+      disturbed += 1;
+      return disturbed <= mostDisturbed;
+    }
+    own += 1;
+    return own <= few;
+  });
 }
 
 /** The outages of a path with no mesh in it, in Unix milliseconds. */
@@ -228,28 +259,36 @@ function backendOf({ nodeOf }: StandingStream, { servedBy }: Outage): string | u
   return node === undefined ? servedBy : `${servedBy} on ${node}`;
 }
 
+type PathEnds = Pick<StandingStream, "decidedBy" | "clusters" | "client" | "server">;
+
 /**
- * The last event before a time, if it was close enough: of the path's own clusters. A path whose policy changed its
- * meaning is lost, or let through, for as long as that lasts, so this change explains it at any distance.
+ * The last event before a time, if it was close enough: of the path's own clusters. Two explain a loss at any distance,
+ * for as long as they last: a change of the meaning of the path's policy, and a node that is down on purpose and that the
+ * path may use.
  */
 export function eventBefore(
-  { decidedBy, clusters }: Pick<StandingStream, "decidedBy" | "clusters">,
+  path: PathEnds,
   atMs: number,
   events: readonly MeshEvent[],
 ): MeshEvent | undefined {
+  const { decidedBy, clusters } = path;
   const until = events.filter((e) => e.afterMs <= atMs + reportMs);
   const meaning =
     decidedBy === undefined
       ? undefined
       : until.findLast((e) => e.kind === "policy meaning" && e.cluster === decidedBy);
   if (meaning !== undefined) return meaning;
-  const near = until.filter(
-    (e) =>
-      e.afterMs >= atMs - causeMs &&
-      (e.cluster === undefined || clusters === undefined || clusters.includes(e.cluster)),
+  const own = until.filter(
+    (e) => e.cluster === undefined || clusters === undefined || clusters.includes(e.cluster),
   );
+  const lasting = own.findLast((e) => e.untilMs !== undefined && e.untilMs >= atMs && mayUse(path, e));
+  if (lasting !== undefined) return lasting;
+  const near = own.filter((e) => e.untilMs === undefined && e.afterMs >= atMs - causeMs);
   return near.findLast((e) => e.afterMs <= atMs) ?? near[0];
 }
+
+const mayUse = ({ client, server }: PathEnds, { node }: MeshEvent): boolean =>
+  server === undefined || node === undefined || node === client || node === server;
 
 const concerns = (control: ControlLosses, { path, clusters }: StandingStream): boolean =>
   control.path !== path &&

@@ -46,13 +46,9 @@ export interface Disturbed {
 export async function disturbMove(options: DisturbanceOptions): Promise<Disturbed> {
   const { cluster, echo, events, withinMs, signal } = options;
   const node = await nodeToReboot(cluster);
-  const note = (what: string, at?: string): void =>
-    events.note(what, {
-      cluster: cluster.name,
-      kind: "disturbance",
-      ...(at === undefined ? {} : { node: at }),
-    });
+  const note = (what: string): void => events.note(what, { cluster: cluster.name, kind: "disturbance" });
   const before = await podsOn(cluster, node);
+  using _ = events.disturbing([policyName, comers.name, echo.deploymentOf(cluster)]);
   await agentReplaced(options);
   await using added = new AsyncDisposableStack();
   added.defer(async () => {
@@ -69,7 +65,7 @@ export async function disturbMove(options: DisturbanceOptions): Promise<Disturbe
   await cluster.kube.remove(kinds.pod, standingNamespace, backend);
   note(`backend ${backend} of ${cluster.name} deleted, to be scheduled anew`);
   await echo.awaitReady(cluster, withinMs, signal);
-  await reboot(options, node, note);
+  await reboot(options, node);
   await echo.awaitReady(cluster, withinMs, signal);
   return { node, pods: [...new Set([backend, ...before])] };
 }
@@ -130,20 +126,22 @@ const comingPods = ({ agnhostImage }: DisturbanceOptions): KubeObject =>
   });
 
 async function reboot(
-  options: DisturbanceOptions,
+  { mesh, cluster, events, withinMs, signal }: DisturbanceOptions,
   node: string,
-  note: (what: string, at?: string) => void,
 ): Promise<void> {
-  const { mesh, cluster, withinMs, signal } = options;
   await cluster.kube.until(
     kinds.deployment,
     { namespace: standingNamespace, name: comers.name },
     deploymentReady,
     { what: `the pods of ${comers.name} in ${cluster.name}`, withinMs, signal },
   );
-  note(`node ${node} of ${cluster.name} stops`, node);
+  using _ = events.disturbing([node]);
+  using _down = events.lasting(`node ${node} of ${cluster.name} reboots`, {
+    cluster: cluster.name,
+    node,
+    kind: "disturbance",
+  });
   await using fault = await injectFault(nodeReboots(cluster, node), { mesh, signal });
-  note(`node ${node} of ${cluster.name} starts again`, node);
   await fault.heal();
 }
 

@@ -243,7 +243,7 @@ export class LeakWatch implements AsyncDisposable {
       const flow = this.#taps
         .flatMap((t) => t.place.flows)
         .find((f) => hasPair(new Set([pairOf(leak)]), pairOf(expectedEnds(f))));
-      const cause = eventBefore(flow ?? {}, leak.afterMs, events);
+      const cause = eventBefore(endsOnly(flow), leak.afterMs, events);
       return cause === undefined ? leak : { ...leak, cause: cause.what };
     });
   }
@@ -271,6 +271,11 @@ const namesOf = (clusters: readonly StandingCluster[]): ReadonlyMap<string, stri
       ),
     ),
   );
+
+const endsOnly = (flow: DeniedPath | undefined) => ({
+  ...(flow === undefined ? {} : { clusters: flow.clusters }),
+  ...(flow?.decidedBy === undefined ? {} : { decidedBy: flow.decidedBy }),
+});
 
 const expectedEnds = (f: DeniedPath): { readonly from: string; readonly to: string } => ({
   from: f.client,

@@ -16,7 +16,12 @@ const watched = {
 } as const;
 
 type PodState = "made" | "ready" | "terminating";
-type Timed = Omit<MeshEvent, "afterMs"> & { readonly atUnixMs: number };
+type Timed = Omit<MeshEvent, "afterMs" | "untilMs"> & {
+  readonly atUnixMs: number;
+  /** Of what lasts; infinite until it has ended. */
+  untilUnixMs?: number;
+};
+type Noted = Pick<MeshEvent, "cluster" | "node" | "kind">;
 
 /**
  * Possible causes of an outage, as the API servers report them: state changes of Cilium's own pods, of the pods that
@@ -25,6 +30,8 @@ type Timed = Omit<MeshEvent, "afterMs"> & { readonly atUnixMs: number };
 export class MeshEvents implements AsyncDisposable {
   readonly #events: Timed[] = [];
   readonly #nodeOf = new Map<string, string>();
+  /** Objects that are being disturbed on purpose: what happens to them follows from that. */
+  readonly #disturbed = new Set<string>();
   readonly #stop = new AbortController();
 
   constructor(clusters: readonly Cluster[]) {
@@ -43,19 +50,21 @@ export class MeshEvents implements AsyncDisposable {
     where: { readonly namespace: string; readonly labelSelector?: string },
     nameOf: (pod: KubeObject) => string,
   ): void {
-    const states = new Map<string, { state: PodState; node: string; name: string }>();
+    const states = new Map<string, { state: PodState; node: string; name: string; pod: string }>();
     let first = true;
     void cluster.kube.follow(
       kinds.pod,
       where,
       (pods) => {
-        const say = ({ node, name }: { node: string; name: string }, state: string): void => {
+        const say = (
+          { node, name, pod }: { node: string; name: string; pod: string },
+          state: string,
+        ): void => {
           if (!first)
-            this.#add({
-              what: `${name} of ${cluster.name} on ${node} ${state}`,
-              cluster: cluster.name,
-              node,
-            });
+            this.#add(
+              { what: `${name} of ${cluster.name} on ${node} ${state}`, cluster: cluster.name, node },
+              [pod, node],
+            );
         };
         const there = new Set<string>();
         for (const pod of pods) {
@@ -63,7 +72,11 @@ export class MeshEvents implements AsyncDisposable {
           there.add(uid);
           const state: PodState =
             pod.metadata.deletionTimestamp !== undefined ? "terminating" : podReady(pod) ? "ready" : "made";
-          const at = { node: String(pod.spec.nodeName ?? "no node yet"), name: nameOf(pod) };
+          const at = {
+            node: String(pod.spec.nodeName ?? "no node yet"),
+            name: nameOf(pod),
+            pod: pod.metadata.name,
+          };
           this.#nodeOf.set(pod.metadata.name, at.node);
           if (states.get(uid)?.state !== state) say(at, state);
           states.set(uid, { state, ...at });
@@ -91,11 +104,14 @@ export class MeshEvents implements AsyncDisposable {
           const was = readiness.get(name);
           readiness.set(name, isReady);
           if (was !== undefined && was !== isReady)
-            this.#add({
-              what: `node ${name} of ${cluster.name} ${isReady ? "ready" : "not ready"}`,
-              cluster: cluster.name,
-              node: name,
-            });
+            this.#add(
+              {
+                what: `node ${name} of ${cluster.name} ${isReady ? "ready" : "not ready"}`,
+                cluster: cluster.name,
+                node: name,
+              },
+              [name],
+            );
         }
       },
       this.#stop.signal,
@@ -111,10 +127,10 @@ export class MeshEvents implements AsyncDisposable {
         (policies) => {
           const now = new Map(policies.map((p) => [p.metadata.name, p.metadata.generation ?? 0]));
           for (const line of known === undefined ? [] : changesOf(known, now))
-            this.#add({
-              what: `${kind.kind} ${line.name} of ${cluster.name} ${line.change}`,
-              cluster: cluster.name,
-            });
+            this.#add(
+              { what: `${kind.kind} ${line.name} of ${cluster.name} ${line.change}`, cluster: cluster.name },
+              [line.name],
+            );
           known = now;
         },
         this.#stop.signal,
@@ -144,33 +160,63 @@ export class MeshEvents implements AsyncDisposable {
     );
   }
 
-  #add(event: Omit<Timed, "atUnixMs">): void {
-    this.#events.push({ atUnixMs: unixNowMs(), ...event });
+  #add(event: Omit<Timed, "atUnixMs">, subjects: readonly string[] = []): void {
+    const follows = subjects.some((s) => [...this.#disturbed].some((d) => s === d || s.startsWith(`${d}-`)));
+    this.#events.push({
+      atUnixMs: unixNowMs(),
+      ...event,
+      ...(follows ? { kind: "disturbance" as const } : {}),
+    });
   }
 
   /** Records an action of the harness itself. */
-  note(what: string, more: Pick<MeshEvent, "cluster" | "node" | "kind"> = {}): void {
+  note(what: string, more: Noted = {}): void {
     this.#add({ what, ...more });
+  }
+
+  /** Records what lasts until it is disposed of. */
+  lasting(what: string, more: Noted = {}): Disposable {
+    const event: Timed = { atUnixMs: unixNowMs(), untilUnixMs: Number.POSITIVE_INFINITY, what, ...more };
+    this.#events.push(event);
+    return {
+      [Symbol.dispose]: () => {
+        event.untilUnixMs = unixNowMs();
+      },
+    };
+  }
+
+  /**
+   * Until it is disposed of, what happens to these nodes, policies and pods, or to pods of these deployments, follows from
+   * a disturbance.
+   */
+  disturbing(names: readonly string[]): Disposable {
+    for (const name of names) this.#disturbed.add(name);
+    return {
+      [Symbol.dispose]: () => {
+        for (const name of names) this.#disturbed.delete(name);
+      },
+    };
   }
 
   /** The events of an interval, from its beginning. */
   between(sinceUnixMs: number, untilUnixMs: number): MeshEvent[] {
     return this.#events
       .filter((e) => e.atUnixMs >= sinceUnixMs && e.atUnixMs < untilUnixMs)
-      .map((e) => after(e, sinceUnixMs));
+      .map((e) => after(e, sinceUnixMs, untilUnixMs));
   }
 
   /**
-   * The events that may have caused what was lost in an interval: also those just before it, and every change of the
-   * meaning of policies. Those before it have negative times.
+   * The events that may have caused what was lost in an interval: also those just before it, those that lasted into it,
+   * and every change of the meaning of policies. Those before it have negative times.
    */
   leadingTo(sinceUnixMs: number, untilUnixMs: number): MeshEvent[] {
     return this.#events
       .filter(
         (e) =>
-          e.atUnixMs < untilUnixMs && (e.atUnixMs >= sinceUnixMs - causeMs || e.kind === "policy meaning"),
+          e.atUnixMs < untilUnixMs &&
+          ((e.untilUnixMs ?? e.atUnixMs) >= sinceUnixMs - causeMs || e.kind === "policy meaning"),
       )
-      .map((e) => after(e, sinceUnixMs));
+      .map((e) => after(e, sinceUnixMs, untilUnixMs));
   }
 
   /** The node that a pod of the traffic ran on last. */
@@ -181,9 +227,15 @@ export class MeshEvents implements AsyncDisposable {
   }
 }
 
-const after = ({ atUnixMs, ...event }: Timed, sinceUnixMs: number): MeshEvent => ({
+/** What has not ended lasts until the end of the interval. */
+const after = (
+  { atUnixMs, untilUnixMs: ended, ...event }: Timed,
+  sinceUnixMs: number,
+  untilUnixMs: number,
+): MeshEvent => ({
   afterMs: Math.round(atUnixMs - sinceUnixMs),
   ...event,
+  ...(ended === undefined ? {} : { untilMs: Math.round(Math.min(ended, untilUnixMs) - sinceUnixMs) }),
 });
 
 const meaningOf = (value: string): string =>

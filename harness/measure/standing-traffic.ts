@@ -270,11 +270,12 @@ const senderOf = ({ from }: StandingPath): string =>
   from.cluster === undefined ? "outside" : `${from.cluster}/${from.pod}`;
 
 function streamOf({ path, prober, client, samples }: Standing, sinceUnixMs: number): StandingStream {
-  const { group, connection, everyMs, clusters, decidedBy } = path;
+  const { group, connection, everyMs, clusters, decidedBy, node } = path;
   return {
     path: path.path,
     ...{ group, connection, everyMs, clusters, client },
     ...(decidedBy === undefined ? {} : { decidedBy }),
+    ...(node === undefined ? {} : { server: node }),
     startedAtUnixMs: prober.startedAtUnixMs,
     samples: samples.since(prober.onClock(sinceUnixMs)),
   };

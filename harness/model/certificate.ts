@@ -75,7 +75,7 @@ const disruption = z.object({
           .describe("Whether the event before it was a disturbance that the certification made on purpose."),
       }),
     )
-    .describe("The longest first, at most five."),
+    .describe("The longest first: at most five, and as many as fifty caused by disturbances."),
 });
 /** What one path lost in one phase. */
 export type Disruption = Infer<typeof disruption>;
@@ -85,11 +85,12 @@ const event = z.object({
   what: z.string(),
   cluster: z.string().exactOptional(),
   node: z.string().exactOptional(),
+  untilMs: ms.exactOptional().describe("The end of what lasts, such as a reboot."),
   kind: z
     .enum(["disturbance", "policy meaning"])
     .exactOptional()
     .describe(
-      "`disturbance`: made on purpose; `policy meaning`: a change of what a policy without a cluster label selects.",
+      "`disturbance`: made on purpose, or following from that; `policy meaning`: a change of what a policy without a cluster label selects.",
     ),
 });
 /** An event in the mesh, as its API servers reported it. */

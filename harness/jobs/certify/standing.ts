@@ -20,6 +20,7 @@ export interface Standing extends AsyncDisposable {
   readonly traffic: StandingTraffic;
   readonly leaks: LeakWatch;
   readonly events: MeshEvents;
+  /** The backends of the traffic, for disturbances. */
   readonly echo: EchoBackends;
   /** Pods that disturbances replaced, since the traffic began. */
   readonly disturbed: { readonly cluster: string; readonly pods: readonly string[] }[];
@@ -115,12 +116,11 @@ export async function startStanding(
   await onProtected(protectedUnixMs);
   await traffic.settled({ first: true });
   const resources = open.move();
-  const { echo } = workload;
   return {
     traffic,
     leaks,
     events,
-    echo,
+    echo: workload.echo,
     disturbed: [],
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
