@@ -5,6 +5,7 @@ import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Certificate, ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { crdFindings } from "#harness/semantics/crd-versions.ts";
+import { featureFindings } from "#harness/semantics/feature-changes.ts";
 import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
@@ -26,7 +27,13 @@ export function versionFindings(cluster: CheckedCluster): Part {
         remedy: "certify the upgrade on a lab, which renders both charts",
       });
   const findings = [
-    ...(from === undefined ? [] : [...distance(from, to), ...crdsOf(cluster, { from, to })]),
+    ...(from === undefined
+      ? []
+      : [
+          ...distance(from, to),
+          ...crdsOf(cluster, { from, to }),
+          ...featureFindings({ from, to }, cluster.settings),
+        ]),
     ...kubernetesFinding(source.kubernetes, to),
     ...settingFindings(changes),
   ];
