@@ -91,6 +91,10 @@ function parsedAll(pem: string): X509Certificate[] {
   });
 }
 
+/** The certificates of a text, which may be base64 of PEM, as in values and Secrets; none if it holds no certificate. */
+export const certificatesIn = (text: string): Certificate[] =>
+  parsedAll(text.includes("-----BEGIN") ? text : Buffer.from(text, "base64").toString()).map(fieldsOf);
+
 const keyOf = (x509: X509Certificate): string =>
   createHash("sha256")
     .update(x509.publicKey.export({ type: "spki", format: "der" }))

@@ -1,3 +1,4 @@
+import { globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
@@ -90,12 +91,9 @@ export async function evidenceOfFiles(
   return evidence;
 }
 
-/** Whether a folder holds evidence of a run, or a parent of one. */
-export const isEvidenceFolder = (path: string): Promise<boolean> =>
-  readEvidence(path).then(
-    () => true,
-    () => false,
-  );
+/** Whether a folder holds evidence of a run, or is the parent of one that does. */
+export const isEvidenceFolder = (path: string): boolean =>
+  globSync(["*/pods.json", "*/*/pods.json"], { cwd: path }).length > 0;
 
 /** The unique id of `kube-system` is that of the cluster; without it, two archives of a name are of one cluster. */
 function areTwoClusters(a: ClusterEvidence, b: ClusterEvidence): boolean {

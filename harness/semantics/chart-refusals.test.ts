@@ -22,6 +22,26 @@ test.each([
   ],
   ["certificates in values", tls, "1.20.0", "clustermesh.apiserver.tls.server.cert"],
   ["ENI that is off", { ipam: { mode: "eni" } }, "1.20.2", "ipam.mode"],
+  [
+    "mutual authentication that the new default turns off",
+    { authentication: { mutual: { spire: { enabled: true } } } },
+    "1.19.1",
+    "authentication.mutual.spire.enabled",
+  ],
+  [
+    "the default name of a cluster with an id",
+    { cluster: { name: "default", id: 1 } },
+    "1.20.2",
+    "cluster.name",
+  ],
+  ["a name in capitals", { cluster: { name: "East", id: 1 } }, "1.20.2", "cluster.name"],
+  [
+    "another limit of clusters",
+    { clustermesh: { maxConnectedClusters: 300 } },
+    "1.20.2",
+    "clustermesh.maxConnectedClusters",
+  ],
+  ["native routing without its CIDR", { routingMode: "native" }, "1.20.2", "routingMode"],
   ["tproxy with netkit", { bpf: { tproxy: true, datapathMode: "netkit" } }, "1.19.1", "bpf.tproxy"],
 ])("%s is refused, by its path", (_, values, to, path) => {
   expect(pathsOf(values, to)).toEqual([path]);
@@ -33,6 +53,17 @@ test.each([
   ["peers as a mapping, since 1.19", { clustermesh: { config: { clusters: { c1: {} } } } }, "1.19.1"],
   ["certificates in values, until 1.19", tls, "1.19.7"],
   ["ENI that is on", { ipam: { mode: "eni" }, eni: { enabled: true } }, "1.20.2"],
+  [
+    "native routing of ENI",
+    { routingMode: "native", ipam: { mode: "eni" }, eni: { enabled: true } },
+    "1.20.2",
+  ],
+  ["native routing with its CIDR", { routingMode: "native", ipv4NativeRoutingCIDR: "10.0.0.0/8" }, "1.20.2"],
+  [
+    "mutual authentication that is asked for",
+    { authentication: { enabled: true, mutual: { spire: { enabled: true } } } },
+    "1.20.2",
+  ],
   ["a value taken away", { cluster: { id: null } }, "1.20.2"],
 ])("%s is accepted", (_, values, to) => {
   expect(pathsOf(values, to)).toEqual([]);

@@ -96,6 +96,42 @@ const refusals: readonly Refusal[] = [
     source: "templates/validate.yaml:257 of 1.20.2",
   },
   {
+    path: "authentication.mutual.spire.enabled",
+    charts: ">=1.19.0",
+    refuses: (value, values) => value === true && valueAt(values, "authentication.enabled") !== true,
+    wants: "beside authentication.enabled: true, which is no longer the default",
+    source: "templates/validate.yaml:140 of 1.20.2",
+  },
+  {
+    path: "cluster.name",
+    charts: "*",
+    refuses: (value, values) =>
+      !/^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/.test(String(value)) ||
+      (value === "default" && Number(valueAt(values, "cluster.id") ?? 0) !== 0),
+    wants: "at most 32 lower-case letters, digits and '-', and not the chart's default",
+    source: "templates/validate.yaml:160 of 1.20.2",
+  },
+  {
+    path: "clustermesh.maxConnectedClusters",
+    charts: "*",
+    refuses: (value) => ![255, 511].includes(Number(value)),
+    wants: "255 or 511",
+    source: "templates/validate.yaml:219 of 1.20.2",
+  },
+  {
+    path: "routingMode",
+    charts: "*",
+    refuses: (value, values) =>
+      value === "native" &&
+      ["ipv4.enabled", "enableIPv4Masquerade"].every((path) => valueAt(values, path) !== false) &&
+      valueAt(values, "ipMasqAgent.enabled") !== true &&
+      !["eni", "alibabacloud"].includes(String(valueAt(values, "ipam.mode"))) &&
+      [undefined, null, ""].includes(valueAt(values, "ipv4NativeRoutingCIDR") as string | null | undefined) &&
+      valueAt(values, "nativeRoutingCIDRFromClusterPool") !== true,
+    wants: "beside ipv4NativeRoutingCIDR",
+    source: "templates/cilium-configmap.yaml:563 of 1.20.2",
+  },
+  {
     path: "bpf.tproxy",
     charts: ">=1.19.0",
     refuses: (value, values) =>

@@ -23,6 +23,8 @@ export interface ChartSetting {
   readonly kind: ChangeKind;
   readonly means: string;
   readonly onlyWith?: OnlyWith;
+  /** The chart keeps the old default where `upgradeCompatibility` is below this minor. */
+  readonly compatibleBelow?: string;
   readonly source: string;
 }
 
@@ -132,6 +134,7 @@ const newDefaults: readonly ChartSetting[] = [
     means:
       "agents configure Envoy by one stream for all resources; upgradeCompatibility below 1.20 keeps one for each",
     onlyWith: withProxy,
+    compatibleBelow: "1.20",
     source: "install/kubernetes/cilium/values.yaml:2730 of 1.20.2",
   },
   {

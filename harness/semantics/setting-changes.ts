@@ -55,7 +55,7 @@ const textOf = (value: unknown): Written =>
   value === undefined || value === null ? undefined : Array.isArray(value) ? value.join(" ") : String(value);
 
 /** What a cluster has of a setting: from cilium-config, else from its values, else the chart's default. */
-function settingOf(
+export function readSetting(
   { setting, value, chart }: Pick<OnlyWith, "setting" | "value"> & { readonly chart: Written },
   { values, config }: ClusterSettings,
 ): Written {
@@ -65,7 +65,13 @@ function settingOf(
 }
 
 const holds = (condition: OnlyWith | undefined, of: ClusterSettings): boolean =>
-  condition === undefined || settingOf(condition, of) === condition.is;
+  condition === undefined || readSetting(condition, of) === condition.is;
+
+/** `upgradeCompatibility` asks the chart for the defaults of an older minor. */
+function isCompatibleBelow(minor: string, { values }: ClusterSettings): boolean {
+  const asked = semver.coerce(textOf(valueAt(values ?? {}, "upgradeCompatibility")));
+  return asked !== null && semver.lt(asked, `${minor}.0`);
+}
 
 /** Settings that a move between two versions changes in a cluster whose values stay as they are. */
 export function settingChanges(from: string, to: string, of: ClusterSettings): SettingChange[] {
@@ -81,6 +87,7 @@ function changeOf(
   const will = defaultsOf(row, to);
   const isSame = was.length === 1 && will.length === 1 && was[0] === will[0];
   if (isSame || was.length === 0 || will.length === 0 || !holds(row.onlyWith, of)) return undefined;
+  if (row.compatibleBelow !== undefined && isCompatibleBelow(row.compatibleBelow, of)) return undefined;
   const set = row.value === undefined ? undefined : valueAt(of.values ?? {}, row.value);
   const after = will.at(-1);
   // Its own value stays, as long as the chart has it.
@@ -131,10 +138,10 @@ export function knownConfig(version: string, of: ClusterSettings): Record<string
     const is =
       setting === undefined
         ? undefined
-        : settingOf({ setting, value, chart: defaultsOf(row, version)[0] }, of);
+        : readSetting({ setting, value, chart: defaultsOf(row, version)[0] }, of);
     if (setting !== undefined && is !== undefined) config[setting] = is;
   }
-  for (const row of asked) config[row.setting] = settingOf(row, of) ?? row.chart;
+  for (const row of asked) config[row.setting] = readSetting(row, of) ?? row.chart;
   const extra = valueAt(of.values ?? {}, "extraConfig");
   if (typeof extra === "object" && extra !== null)
     for (const [key, value] of Object.entries(extra)) config[key] = String(value);

@@ -93,9 +93,13 @@ describe("the cases that operators reported", () => {
     }
   });
 
-  test.each(expectations)("%s is answered as expected (%s)", async (folder, file) => {
-    await answers(expectedIn("fixtures", folder, file), join(cases, folder));
-  });
+  test.each(expectations)(
+    "%s is answered as expected (%s)",
+    async (folder, file) => {
+      await answers(expectedIn("fixtures", folder, file), join(cases, folder));
+    },
+    60_000,
+  );
 });
 
 /** Archives of a real mesh lie beside the repository, not in it. */

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { stringify as toYaml } from "yaml";
+import { makeCa, serverCertificate } from "#harness/cilium/install/ca.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
@@ -209,6 +210,29 @@ test("certificates are judged by the time of the evidence, and CRDs by what they
     { grade: "caution", message: expect.stringContaining("in 19 days") },
   ]);
   expect(of(report, "crd-stored-version")).toMatchObject([{ grade: "serious" }]);
+});
+
+test("certificates in values and in Secrets are judged by today", async () => {
+  const ca = await makeCa("Cilium CA");
+  const day = 24 * 3_600_000;
+  const server = await serverCertificate(
+    ca,
+    "clustermesh",
+    { ips: [], dns: ["*.mesh.cilium.io"] },
+    { fromMs: Date.now() - 2 * day, untilMs: Date.now() + 5 * day },
+  );
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  const secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "clustermesh-apiserver-server-cert", namespace: "kube-system" },
+    data: { "tls.crt": base64(server.cert), "tls.key": base64(server.key) },
+  };
+  const values = { tls: { ca: { cert: base64(ca.cert) } } };
+  const report = await check({ from: "1.20.0", to: "1.20.2" }, { values, objects: [secret] });
+  expect(of(report, "certificate-expires")).toMatchObject([
+    { grade: "caution", message: expect.stringMatching(/^a: certificate CN=clustermesh.* in [45] days/) },
+  ]);
 });
 
 test("the guide has a row for every finding", () => {

@@ -8,10 +8,11 @@ import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { evidenceOfFiles, isEvidenceFolder } from "../../diagnose.ts";
 import { readParts } from "../../repro/read-source.ts";
+import { certificateFindings } from "./certificate-findings.ts";
 import { type CheckedCluster, checkedMesh, type ReadMesh } from "./checked-mesh.ts";
 import { defectFindings } from "./defect-findings.ts";
 import { merged, type Part, type Unread } from "./found.ts";
-import { certificateFindings, healthFindings, versionFindings } from "./other-findings.ts";
+import { healthFindings, versionFindings } from "./other-findings.ts";
 import { policyFindings } from "./policy-findings.ts";
 import { valueFindings } from "./value-findings.ts";
 
@@ -47,7 +48,7 @@ async function isArchive(path: string): Promise<boolean> {
     throw unreadable(path, "a file of the mesh", error);
   });
   if (!found.isDirectory()) return /\.(zip|tar|tgz|gz)$/i.test(path);
-  return (await isEvidenceFolder(path)) || (await readSysdumps(path)).length > 0;
+  return isEvidenceFolder(path) || (await readSysdumps(path)).length > 0;
 }
 
 export async function checkMesh(read: ReadMesh, versions: Versions): Promise<CheckReport> {

@@ -1,5 +1,6 @@
 import { type ClusterEvidence, notCollected, notSupplied } from "#harness/evidence/evidence.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
+import { found } from "#harness/lib/found.ts";
 import { present } from "#harness/lib/present.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
@@ -20,6 +21,8 @@ export interface CheckedCluster {
   readonly name: string;
   readonly source: SourceCluster;
   readonly evidence: ClusterEvidence;
+  /** The same, read once: that of a large cluster takes seconds. */
+  readonly snapshot: ClusterSnapshot;
   /** Of a live cluster or an archive, not of loose files: then what is missing is missing. */
   readonly isWhole: boolean;
   readonly policiesRead: boolean;
@@ -49,19 +52,23 @@ export function checkedMesh(
     ...[...read.evidence].map(([name, files]) => partOfEvidence(name, name, supplied(files))),
     ...read.parts,
   ];
-  return clustersOf(parts, 1).map((source) => {
-    const evidence = read.evidence.get(source.name);
+  const sources = clustersOf(parts, 1);
+  const evidence = new Map(sources.map((s) => [s.name, read.evidence.get(s.name) ?? evidenceOf(s)]));
+  const snapshots = snapshotOf(evidence).clusters;
+  return sources.map((source, i) => {
     const version = from ?? source.cilium;
     const settings = settingsOf(source);
     const isCompared = version !== undefined && isKnownChart(version) && isKnownChart(to);
     const before = knownConfig(version ?? to, settings);
     const changes = isCompared ? settingChanges(version, to, settings) : [];
+    const isWhole = read.evidence.has(source.name);
     return {
       name: source.name,
       source,
-      evidence: evidence ?? evidenceOf(source),
-      isWhole: evidence !== undefined,
-      policiesRead: evidence !== undefined || source.policies.length + source.clusterwide.length > 0,
+      evidence: found(evidence.get(source.name), `evidence of ${source.name}`),
+      snapshot: found(snapshots[i], `snapshot of ${source.name}`),
+      isWhole,
+      policiesRead: isWhole || source.policies.length + source.clusterwide.length > 0,
       from: version,
       to,
       settings,
@@ -114,14 +121,11 @@ function withTexts(object: SourceObject): SourceObject {
 
 /** The mesh as it is, or as it would be with the new version and the settings of its chart. */
 export function snapshotAt(clusters: readonly CheckedCluster[], when: "before" | "after"): MeshSnapshot {
-  const read = snapshotOf(new Map(clusters.map((c) => [c.name, c.evidence])));
   return {
-    clusters: read.clusters.map((snapshot, i): ClusterSnapshot => {
-      const cluster = clusters[i];
-      if (cluster === undefined) return snapshot;
+    clusters: clusters.map((cluster): ClusterSnapshot => {
       const version = when === "before" ? cluster.from : cluster.to;
       return {
-        ...snapshot,
+        ...cluster.snapshot,
         config: { ok: true, value: { ...cluster[when] } },
         ...(version === undefined ? {} : { ciliumVersion: { ok: true, value: version } }),
       };

@@ -33,6 +33,8 @@ const order = [
   "certificate-expires",
   "versions-apart",
   "kubernetes-untested",
+  "feature-changes",
+  "setting-removed",
   "setting-unknown",
   "setting-changes-meaning",
   "setting-new-default",

@@ -9,6 +9,7 @@ import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { CrdState } from "#harness/semantics/crd-versions.ts";
 import { requireLab } from "#harness/state/lab.ts";
+import type { SourcePart } from "../../repro/read-source.ts";
 import { type CheckReport, checkMesh, type Versions } from "./check.ts";
 import type { Unread } from "./found.ts";
 
@@ -58,6 +59,16 @@ async function checkLive(clusters: readonly Cluster[], versions: Versions): Prom
     if (values !== undefined)
       files.set(name, new Map([...(files.get(name) ?? []), ["helm-values.json", JSON.stringify(values)]]));
   }
-  const report = await checkMesh({ evidence: files, parts: [], crds }, versions);
+  const report = await checkMesh({ evidence: files, parts: clusters.map(kubernetesOf), crds }, versions);
   return { ...report, unread: [...report.unread, ...unread] };
 }
+
+/** Evidence keeps no version of other users' nodes. */
+const kubernetesOf = ({ name, kubernetesVersion }: Cluster): SourcePart => ({
+  source: name,
+  cluster: name,
+  networking: { kubernetesVersion },
+  objects: [],
+  notes: [],
+  sysdump: false,
+});

@@ -3,12 +3,11 @@ import { pins, untestedPair } from "#harness/config/pins.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
-import type { Certificate, ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { crdFindings } from "#harness/semantics/crd-versions.ts";
+import { featureFindings } from "#harness/semantics/feature-changes.ts";
 import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
-import { renewsItself } from "./value-findings.ts";
 
 /** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
 export function versionFindings(cluster: CheckedCluster): Part {
@@ -26,7 +25,13 @@ export function versionFindings(cluster: CheckedCluster): Part {
         remedy: "certify the upgrade on a lab, which renders both charts",
       });
   const findings = [
-    ...(from === undefined ? [] : [...distance(from, to), ...crdsOf(cluster, { from, to })]),
+    ...(from === undefined
+      ? []
+      : [
+          ...distance(from, to),
+          ...crdsOf(cluster, { from, to }),
+          ...featureFindings({ from, to }, cluster.settings),
+        ]),
     ...kubernetesFinding(source.kubernetes, to),
     ...settingFindings(changes),
   ];
@@ -63,43 +68,6 @@ function kubernetesFinding(kubernetes: string | undefined, to: string): Certific
     ? []
     : [{ id: "kubernetes-untested", grade: "caution", message, remedy: "certify this pair on a lab" }];
 }
-
-const dayMs = 24 * 3_600_000;
-const soonDays = 30;
-
-/** Certificates that have expired or soon will, by the time of the evidence: an archive may be old. */
-export function certificateFindings(clusters: readonly CheckedCluster[]): Found[] {
-  return snapshotAt(clusters, "before").clusters.flatMap((snapshot, i) => {
-    const cluster = clusters[i];
-    const atMs = snapshot.collectedMs?.ok === true ? snapshot.collectedMs.value : undefined;
-    if (cluster === undefined || atMs === undefined) return [];
-    const bySerial = new Map(certificatesOf(snapshot).map((c) => [c.serial, c]));
-    return [...bySerial.values()].flatMap((certificate) => {
-      const days = Math.floor((Date.parse(certificate.notAfter) - atMs) / dayMs);
-      return days > soonDays
-        ? []
-        : [{ cluster: cluster.name, finding: expiry(certificate, days, renewsItself(cluster)) }];
-    });
-  });
-}
-
-function certificatesOf({ certificates, kvstoreMeshPaths }: ClusterSnapshot): Certificate[] {
-  const held = certificates?.ok === true ? certificates.value.map((c) => c.certificate) : [];
-  const paths = kvstoreMeshPaths?.ok === true ? kvstoreMeshPaths.value : [];
-  return [...held, ...paths.flatMap((p) => [...p.trusted, ...p.client, ...p.presented])];
-}
-
-const expiry = ({ subject, notAfter }: Certificate, days: number, renewed: boolean): CertificateFinding => ({
-  id: "certificate-expires",
-  grade: days < 0 ? "serious" : "caution",
-  message:
-    days < 0
-      ? `certificate ${subject} expired at ${notAfter}`
-      : `certificate ${subject} expires at ${notAfter}, in ${days} days`,
-  remedy: renewed
-    ? "see why it was not renewed: it should renew itself"
-    : "renew it before the upgrade, so that a lost connection afterwards has one possible cause less",
-});
 
 const causesShown = 3;
 

@@ -1,7 +1,6 @@
 import type { Difference } from "#harness/model/source-environment.ts";
 import { refusedValues } from "#harness/semantics/chart-refusals.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
-import { at } from "../../repro/values-at.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
 import type { Found } from "./found.ts";
 
@@ -70,9 +69,3 @@ function found(
     },
   };
 }
-
-/** Whether the values ask for certificates that renew themselves. */
-export const renewsItself = ({ source }: CheckedCluster): boolean =>
-  ["cronJob", "certmanager"].includes(
-    String(at(source.values, "clustermesh.apiserver.tls.auto.method") ?? "helm"),
-  );
