@@ -217,7 +217,6 @@ const cycleSchema = z.object({
   verdict: z.enum(certifications),
   interruptions: z.array(interruptionSchema),
 });
-export type CertifiedCycle = Infer<typeof cycleSchema>;
 
 /** The certificate of one upgrade, as in `certificate.yaml`. */
 export const certificateSchema = z.object({
