@@ -181,9 +181,10 @@ export class Cycle {
   async #pass(phases: readonly Phase[], watch: Watch): Promise<void> {
     for (const phase of phases) {
       throwIfAborted(this.#options.signal, phase.name);
-      // If interrupted during a retreat, it restarts with the failed phase.
-      if (this.#phases.includes(phase)) await this.#note({ current: phase.name });
-      if (this.#takesTooLong()) {
+      // If interrupted during a retreat, it restarts with the failed phase. A retreat is never too late.
+      const isRetreat = !this.#phases.includes(phase);
+      if (!isRetreat) await this.#note({ current: phase.name });
+      if (!isRetreat && this.#takesTooLong()) {
         const name = `from "${phase.name}" on`;
         await this.#keep({
           ...unmeasuredPhase(name, this.#versions()),
@@ -194,7 +195,7 @@ export class Cycle {
       const record = await this.#phase(phase, watch);
       if (record.error === null) continue;
       this.#options.say(`  ${record.error}`);
-      if (phase.change !== undefined && this.#phases.includes(phase)) {
+      if (phase.change !== undefined && !isRetreat) {
         const back = versionBefore(this.#phases, this.#phases.indexOf(phase), phase.change.cluster);
         await this.#pass(retreatOf(phase.change.cluster, back), watch);
       }
