@@ -46,8 +46,8 @@ const options = {
     "--order <clusters>",
     "only this order of clusters, such as west,east (default: the lab file's order, then the opposite one)",
   ),
-  skipRollback: flag("--skip-rollback", "end at the new version, without a rollback"),
-  full: flag("--full", "run every suite in every phase, not only in the first and the last"),
+  skipRollback: flag("--skip-rollback", "end at the new version, without the way back"),
+  full: flag("--full", "run all suites in each window of suites, not only with the first and the last version"),
   disturb: flag(
     "--disturb",
     "disturb every upgrade of a cluster: pods come and go, a policy is added, a node reboots (two workers a cluster)",
@@ -60,7 +60,7 @@ const options = {
     "time limit for upgrading one cluster (default: the budget upgradeMs)",
   ),
   resume: flag("--resume", "resume the interrupted certification of --lab with its original options"),
-  keep: flag("--keep", "keep the lab at the end"),
+  keep: flag("--keep", "keep the last lab at the end"),
   check: flag(
     "--check",
     "instead: what an operator should know before the upgrade; upgrades and changes nothing",

@@ -153,6 +153,7 @@ async function resumeUnderLock(options: ResumeOptions): Promise<Certified> {
       remedy: "omit --resume, or name another --lab",
     });
   const journal = await interruptedCycle(begun, options);
+  if (journal === undefined) await requireFreshLabs(lab, begun.cycles);
   await freeCapacity(lab, progress, signal);
   const artifacts = await artifactsOfBoth(begun.plan, begun.pair, images, { progress, signal });
   return runCycles({ ...options, artifacts, source: await certifyingSource() }, begun, journal);
