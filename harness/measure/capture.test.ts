@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { captureCommand, captureFilter, endsOf, readCounters, readPacket, readPid } from "./capture.ts";
+import {
+  captureCommand,
+  captureFilter,
+  dropsIn,
+  endsOf,
+  readCounters,
+  readPacket,
+  readPid,
+} from "./capture.ts";
 import { exampleFacts } from "./example-facts.ts";
 import { deniedPaths } from "./standing-paths.ts";
 
@@ -71,4 +79,12 @@ test("the counters of a capture are read from its report; other output is neithe
     )?.dropped,
   ).toBe(3);
   expect(readCounters("tcpdump: listening on eth0, link-type EN10MB")).toBeUndefined();
+});
+
+test("a window's capture is incomplete by the packets that it dropped since the window began", () => {
+  expect(dropsIn("west/server", 3, 3)).toEqual([]);
+  expect(dropsIn("west/server", 3, 4)).toEqual([
+    "the capture at west/server dropped 1 packet, so a leak may be missing",
+  ]);
+  expect(dropsIn("west/server", 3, 0)[0]).toContain("began anew");
 });

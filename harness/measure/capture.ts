@@ -109,6 +109,17 @@ export function readCounters(line: string): CaptureCounters | undefined {
   };
 }
 
+/** Why a window's capture is incomplete, from its drops up to the window's beginning and up to its end. */
+export function dropsIn(capture: string, before: number, now: number): string[] {
+  const dropped = now - before;
+  if (dropped === 0) return [];
+  // Its counters only grow, so a smaller one is of another capture.
+  if (dropped < 0) return [`the counters of the capture at ${capture} began anew, so a leak may be missing`];
+  return [
+    `the capture at ${capture} dropped ${dropped} packet${dropped === 1 ? "" : "s"}, so a leak may be missing`,
+  ];
+}
+
 /** The names of a leaked packet's two ends. */
 export function endsOf(
   packet: CapturedPacket,

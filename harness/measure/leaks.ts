@@ -17,6 +17,7 @@ import {
   type CapturePlace,
   captureCommand,
   captureFilter,
+  dropsIn,
   endsOf,
   readCounters,
   readPacket,
@@ -227,11 +228,9 @@ export class LeakWatch implements AsyncDisposable {
       return [`the capture at ${tap.name} did not report its counters: ${messageOf(error)}`];
     }
     const { dropped } = found(tap.counters, `counters of the capture at ${tap.name}`);
-    const now = dropped - tap.countedDrops;
+    const lines = dropsIn(tap.name, tap.countedDrops, dropped);
     tap.countedDrops = dropped;
-    return now === 0
-      ? []
-      : [`the capture at ${tap.name} dropped ${now} packet${now === 1 ? "" : "s"}, so a leak may be missing`];
+    return lines;
   }
 
   /** Leaks in an interval, one for each pair with its packets, attributed to the event before the first of them. */

@@ -122,7 +122,8 @@ export async function standingServer(
     name: "echo",
     image: options.image,
     args: ["echo", JSON.stringify(standingEcho(options.clusters))],
-    readinessProbe: { httpGet: { path: "/", port: echoHttpPort }, periodSeconds: 2 },
+    // Asked until it serves, and not later: an unready pod on a busy machine would be an event of the mesh.
+    startupProbe: { httpGet: { path: "/", port: echoHttpPort }, periodSeconds: 1, failureThreshold: 60 },
   };
   return runPod(cluster, podOn(nameOf(first, cluster), role, container), options);
 }
