@@ -30,7 +30,7 @@ const featureChanges: readonly FeatureChange[] = [
         : false,
     message:
       "IPsec with kube-proxy replacement and BPF masquerading now routes in eBPF on the host, which needs a kernel with the fix of CVE-2025-37959",
-    remedy: "check the nodes' kernels, or set extraConfig.enable-host-legacy-routing to true",
+    remedy: "check the nodes' kernels, or set bpf.hostLegacyRouting to true",
   },
   {
     since: "1.19.0",

@@ -48,6 +48,8 @@ describe("settings that a move changes", () => {
 
   test("a value of the operator's own stays", () => {
     expect(changeOf(key, "1.18.11", "1.19.7", { values: path })).toBeUndefined();
+    const extra = { values: { extraConfig: { [key]: "false" } } };
+    expect(changeOf(key, "1.18.11", "1.19.7", extra)).toBeUndefined();
   });
 
   test("a value of the operator's own that the chart no longer writes is lost", () => {
@@ -110,6 +112,12 @@ describe("settings that a move changes", () => {
     expect(changeOf(name, "1.19.7", "1.20.2", auto("helm"))).toMatchObject({ before: "1095", after: "365" });
     expect(changeOf(name, "1.19.7", "1.20.2", auto("cronJob"))).toBeUndefined();
   });
+});
+
+test("the defaults of an older minor stay where upgradeCompatibility asks for them", () => {
+  const asks = (minor: string) => ({ values: { upgradeCompatibility: minor } });
+  expect(changeOf("envoy-xds-mode", "1.19.7", "1.20.2", asks("1.19"))).toBeUndefined();
+  expect(changeOf("envoy-xds-mode", "1.19.7", "1.20.2", asks("1.20"))).toMatchObject({ after: "ads" });
 });
 
 describe("cilium-config", () => {

@@ -88,6 +88,9 @@ function changeOf(
   const isSame = was.length === 1 && will.length === 1 && was[0] === will[0];
   if (isSame || was.length === 0 || will.length === 0 || !holds(row.onlyWith, of)) return undefined;
   if (row.compatibleBelow !== undefined && isCompatibleBelow(row.compatibleBelow, of)) return undefined;
+  // The chart copies these into cilium-config, whatever it writes itself.
+  if (row.setting !== undefined && valueAt(of.values ?? {}, `extraConfig.${row.setting}`) !== undefined)
+    return undefined;
   const set = row.value === undefined ? undefined : valueAt(of.values ?? {}, row.value);
   const after = will.at(-1);
   // Its own value stays, as long as the chart has it.

@@ -57,14 +57,16 @@ function found(
   const path = field.replace(/^value /, "");
   const isRefused = inSource.includes("its chart refuses");
   const to = clusters.find((c) => c.name === cluster)?.to ?? "";
+  // The sentence says what happens to it.
+  const why = inSource.replace(/, so \S+ ignores it( \(its chart refuses an upgrade with it\))?/, "");
   return {
     cluster,
     finding: {
       id: isRefused ? "value-refused" : "value-ignored",
       grade: isRefused || isNew ? "serious" : "caution",
       message: isRefused
-        ? `the chart of Cilium ${to} refuses value ${path}: ${inSource}`
-        : `the chart of Cilium ${to} ignores value ${path}: ${inSource}${isNew ? "" : "; so does the version that runs"}`,
+        ? `the chart of Cilium ${to} refuses value ${path}: ${why}`
+        : `the chart of Cilium ${to} ignores value ${path}: ${why}${isNew ? "" : "; so does the version that runs"}`,
       remedy: `${row.inLab === "left out" ? "leave it out" : row.inLab.replace("left out; it is now", "write it as")} in the values for ${to}`,
     },
   };
