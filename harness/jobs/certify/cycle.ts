@@ -188,6 +188,7 @@ export class Cycle {
         const name = `from "${phase.name}" on`;
         await this.#keep({
           ...unmeasuredPhase(name, this.#versions()),
+          startMs: Math.round(unixNowMs() - (this.#journal.startedAtUnixMs ?? unixNowMs())),
           harness: [`no phase was begun any more: the cycle takes more than ${formatMs(longestCycleMs)}`],
         });
         return;
