@@ -67,9 +67,27 @@ const list = (lines: readonly string[]): string =>
 const titled = (title: string, lines: readonly string[]): string =>
   lines.length === 0 ? "" : `<h3>${escapeHtml(title)}</h3>${list(lines)}`;
 
-const findings = (all: readonly CertificateFinding[]): string =>
-  `<div class="wide"><table><tr><th>grade</th><th>what</th><th>what to do</th></tr>
-${all.map((f) => `<tr><td><span class="grade ${f.grade}">${f.grade}</span></td><td>${escapeHtml(f.message)} <code>${escapeHtml(f.id)}</code></td><td>${escapeHtml(f.remedy ?? "")}</td></tr>`).join("\n")}</table></div>`;
+/** What traffic lost within the budgets is in the tables of moves too. */
+const losses = new Set(["requests-lost", "connection-ended", "lost-beside-suites", "lost-by-disturbance"]);
+
+function findings(all: readonly CertificateFinding[]): string {
+  const ofTraffic = all.filter((f) => losses.has(f.id));
+  const others = all.filter((f) => !losses.has(f.id));
+  return `${others.length === 0 ? "" : findingsTable(others)}${
+    ofTraffic.length === 0
+      ? ""
+      : `<details><summary>${count(ofTraffic.length, "finding")} of traffic, by move and path</summary>${findingsTable(ofTraffic)}</details>`
+  }`;
+}
+
+const findingsTable = (all: readonly CertificateFinding[]): string =>
+  table(
+    ["grade", "what an operator should know"],
+    all.map((f) => [
+      `<span class="grade ${f.grade}">${f.grade}</span>`,
+      `${escapeHtml(f.message)} <code>${escapeHtml(f.id)}</code>${f.remedy === undefined ? "" : `<br>Before the upgrade: ${escapeHtml(f.remedy)}`}`,
+    ]),
+  );
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
   `<div class="wide"><table><tr>${head.map((h) => `<th>${h}</th>`).join("")}</tr>
