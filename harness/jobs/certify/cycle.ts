@@ -1,37 +1,16 @@
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
-import { requireKind } from "#harness/cluster/cluster.ts";
-import { Mesh } from "#harness/cluster/mesh.ts";
-import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
-import { formatMs, unixNowMs } from "#harness/lib/clock.ts";
+import { formatMs } from "#harness/lib/clock.ts";
 import { isTestMachineError, isUserError, messageOf } from "#harness/lib/errors.ts";
-import { pause, throwIfAborted } from "#harness/lib/eventually.ts";
+import { throwIfAborted } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { Progress } from "#harness/lib/progress.ts";
-import { keptLeaks } from "#harness/measure/leaks.ts";
 import { type Leak, type PhaseRecord, unmeasuredPhase } from "#harness/model/certificate.ts";
 import type { CertificationJournal } from "#harness/model/certification-journal.ts";
-import type { LabState } from "#harness/model/lab-state.ts";
-import type { PersistentState } from "#harness/model/persistent-state.ts";
-import type { Source } from "#harness/platform/source.ts";
-import { HostWatch } from "#harness/platform/watch.ts";
-import { forgetCertification, writeCertification } from "#harness/state/certification-journal.ts";
-import { standingNamespace } from "#harness/workloads/standing-pods.ts";
-import { findingsBefore } from "./chart-findings.ts";
-import { chartPreflight } from "./chart-preflight.ts";
-import { type MeshCrds, meshCrds, storedVersionFindings } from "./crd-preflight.ts";
-import { cycleIdentityOf } from "./cycle-identity.ts";
-import { disturbedMove, survivors } from "./disturbed-move.ts";
-import { moveCluster } from "./move.ts";
+import { type MeshCrds, storedVersionFindings } from "./crd-preflight.ts";
+import type { CycleWatch, CycleWorld } from "./cycle-world.ts";
 import { type Phase, phasesOf, retreatOf, versionBefore } from "./phases.ts";
-import { artifactsOf, type BothArtifacts, loadImages, type Side } from "./prepare.ts";
-import { describePhase, inFlightMs, type Observed, observed } from "./record-phase.ts";
-import { besideSuites, runPhaseSuites } from "./run-phase-suites.ts";
-import { folderName, leaksFile, type Standing, startStanding } from "./standing.ts";
-import { changedState, wholePersistentState } from "./whole-persistent-state.ts";
+import { describePhase, inFlightMs, type Observed } from "./record-phase.ts";
+import { besideSuites } from "./run-phase-suites.ts";
 
-/** Suites to run with mixed versions: features that every mesh needs. */
-const betweenSuites = ["global-service", "policy"];
 /** How long a phase without a change is measured. */
 const quietMs = 20_000;
 /** Time after a change whose late effects still count for it. */
@@ -40,31 +19,18 @@ const afterMs = 10_000;
 const longestCycleMs = 3_600_000;
 
 export interface CycleOptions {
-  readonly artifacts: BothArtifacts;
-  readonly state: LabState;
+  readonly world: CycleWorld;
   readonly journal: CertificationJournal;
-  readonly source: Source;
-  /** The folder of this cycle. */
-  readonly dir: string;
   readonly progress: Progress;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
-}
-
-type Move = NonNullable<Phase["change"]>;
-
-/** Everything that measures, and the state that must not change. */
-interface Watch {
-  readonly standing: Standing;
-  readonly host: HostWatch;
-  readonly before: ReadonlyMap<string, PersistentState>;
 }
 
 /** One cycle, from the current phase of its journal to its last one. */
 export class Cycle {
   readonly #options: CycleOptions;
   readonly #phases: readonly Phase[];
-  #state: LabState;
+  readonly #world: CycleWorld;
   #journal: CertificationJournal;
   /** The end of what was recorded: the next phase begins there. */
   #sinceUnixMs: number | undefined;
@@ -75,93 +41,62 @@ export class Cycle {
 
   constructor(options: CycleOptions) {
     this.#options = options;
-    this.#state = options.state;
+    this.#world = options.world;
     this.#journal = options.journal;
     this.#watchedUntil = options.journal.watchedUntilUnixMs;
     this.#phases = phasesOf(options.journal.settings, options.journal.cycle === 1);
   }
 
-  get #mesh(): Mesh {
-    return new Mesh(this.#state);
-  }
-
   /** Every end except an interrupt, and a wrong setting found before anything moved, yields a journal to be judged. */
   async run(): Promise<CertificationJournal> {
-    const { signal, dir } = this.#options;
-    await mkdir(join(dir, "histories"), { recursive: true });
+    const { signal } = this.#options;
     await this.#note({});
     try {
       await this.#walk();
     } catch (failure) {
       throwIfAborted(signal, this.#journal.current);
       if (this.#journal.startedAtUnixMs === null && isUserError(failure)) {
-        await forgetCertification(this.#state.lab);
+        await this.#world.forget();
         throw failure;
       }
-      await this.#evidence(this.#journal.current).catch(() => {});
+      await this.#world.evidence(this.#journal.current).catch(() => {});
       await this.#keep(await this.#broken(failure));
     }
     return this.#journal;
   }
 
   async #walk(): Promise<void> {
-    const { artifacts, progress, signal, dir } = this.#options;
-    await progress.step("load the new version's images onto the nodes", () =>
-      loadImages(this.#mesh, artifacts.new, signal),
-    );
+    await this.#world.prepare();
     const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
     found(this.#phases[first], `phase "${this.#journal.current}" of the cycle`);
     await this.#goBackTo(first);
-    const crds = await meshCrds(this.#mesh.clusters);
+    const crds = await this.#world.crds();
     const isNew = this.#journal.startedAtUnixMs === null;
-    if (isNew)
-      await this.#note({ findings: await findingsBefore(this.#journal, this.#mesh, artifacts, signal) });
-    const late = this.#watchedUntil === null ? [] : await keptLeaks(leaksFile(dir), this.#watchedUntil);
-    await using standing = await startStanding(this.#mesh, dir, {
-      progress,
-      signal,
-      onProtected: async (protectedUnixMs) => {
-        // Saved at once if nothing is to be judged yet, so that a kill in the first phase loses no leak.
-        if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
-        this.#watchedUntil = protectedUnixMs;
-        this.#late = late;
-      },
+    if (isNew) await this.#note({ findings: await this.#world.findings(this.#journal) });
+    const late = this.#watchedUntil === null ? [] : await this.#world.keptLeaks(this.#watchedUntil);
+    await using watch = await this.#world.watch(async (protectedUnixMs) => {
+      // Saved at once if nothing is to be judged yet, so that a kill in the first phase loses no leak.
+      if (this.#watchedUntil === null) await this.#note({ watchedUntilUnixMs: protectedUnixMs });
+      this.#watchedUntil = protectedUnixMs;
+      this.#late = late;
     });
-    const nodes = (await Promise.all(this.#mesh.clusters.map((c) => c.nodes()))).flat();
-    await using host = await HostWatch.start(
-      nodes.map((n) => n.name),
-      dir,
-    );
-    const before = await wholePersistentState(this.#mesh.clusters, standingNamespace, {
-      withinMs: this.#state.plan.budgets.settleMs,
-      signal,
-    });
-    const { settings, identity } = this.#journal;
-    if (identity === null)
-      await this.#note({
-        identity: await cycleIdentityOf({
-          ...this.#options,
-          mesh: this.#mesh,
-          settings,
-          workload: standing.echo.settingOf("exits"),
-        }),
-      });
+    if (this.#journal.identity === null) await this.#note({ identity: await watch.identity(this.#journal) });
     await this.#begin();
-    await this.#pass(this.#phases.slice(first), { standing, host, before });
-    await standing.traffic.stop();
+    await this.#pass(this.#phases.slice(first), watch);
+    await watch.stop();
     if (isNew) await this.#noteStoredVersions(crds);
   }
 
   /** Only what a whole cycle changed: an interrupted one does not know the versions before. */
   async #noteStoredVersions(before: MeshCrds): Promise<void> {
-    const changes = storedVersionFindings(before, await meshCrds(this.#mesh.clusters));
+    const changes = storedVersionFindings(before, await this.#world.crds());
     const { forth, back } = this.#journal.findings;
     await this.#note({ findings: { forth: [...forth, ...changes], back } });
   }
 
   /** From now on everything is recorded. Since the last phase of an interrupted command nothing was. */
   async #begin(): Promise<void> {
-    const now = unixNowMs();
+    const now = this.#world.nowUnixMs();
     const { startedAtUnixMs: started, recordedUntilUnixMs: recorded, current } = this.#journal;
     if (started === null) await this.#note({ startedAtUnixMs: now, recordedUntilUnixMs: now });
     else if (recorded !== null)
@@ -178,7 +113,7 @@ export class Cycle {
     this.#sinceUnixMs = now;
   }
 
-  async #pass(phases: readonly Phase[], watch: Watch): Promise<void> {
+  async #pass(phases: readonly Phase[], watch: CycleWatch): Promise<void> {
     for (const phase of phases) {
       throwIfAborted(this.#options.signal, phase.name);
       // If interrupted during a retreat, it restarts with the failed phase. A retreat is never too late.
@@ -187,8 +122,10 @@ export class Cycle {
       if (!isRetreat && this.#takesTooLong()) {
         const name = `from "${phase.name}" on`;
         await this.#keep({
-          ...unmeasuredPhase(name, this.#versions()),
-          startMs: Math.round(unixNowMs() - (this.#journal.startedAtUnixMs ?? unixNowMs())),
+          ...unmeasuredPhase(name, this.#world.versions()),
+          startMs: Math.round(
+            this.#world.nowUnixMs() - (this.#journal.startedAtUnixMs ?? this.#world.nowUnixMs()),
+          ),
           harness: [`no phase was begun any more: the cycle takes more than ${formatMs(longestCycleMs)}`],
         });
         return;
@@ -207,7 +144,7 @@ export class Cycle {
   #takesTooLong(): boolean {
     const { startedAtUnixMs, interruptions } = this.#journal;
     const lostMs = interruptions.reduce((sum, i) => sum + i.durationMs, 0);
-    return unixNowMs() - (startedAtUnixMs ?? unixNowMs()) - lostMs > longestCycleMs;
+    return this.#world.nowUnixMs() - (startedAtUnixMs ?? this.#world.nowUnixMs()) - lostMs > longestCycleMs;
   }
 
   /** An interrupted change may be incomplete: returns its cluster to the previous version, unmeasured. */
@@ -216,19 +153,13 @@ export class Cycle {
     if (change === undefined || this.#journal.startedAtUnixMs === null) return;
     const to = versionBefore(this.#phases, index, change.cluster);
     await this.#options.progress.step(`return ${change.cluster} to its version before "${name}"`, () =>
-      this.#move(change.cluster, to),
+      this.#world.move({ cluster: change.cluster, to }, this.#journal),
     );
-  }
-
-  async #move(cluster: string, to: Side): Promise<void> {
-    const { artifacts, signal } = this.#options;
-    const journal = this.#journal;
-    this.#state = await moveCluster(this.#state, { cluster, to }, { journal, artifacts, signal });
   }
 
   async #note(news: Partial<CertificationJournal>): Promise<void> {
     this.#journal = { ...this.#journal, ...news };
-    await writeCertification(this.#state.lab, this.#journal);
+    await this.#world.save(this.#journal);
   }
 
   async #keep(record: PhaseRecord, intervalFactor?: number): Promise<void> {
@@ -245,30 +176,26 @@ export class Cycle {
     this.#options.say(describePhase(whole));
   }
 
-  async #phase(phase: Phase, watch: Watch): Promise<PhaseRecord> {
+  async #phase(phase: Phase, watch: CycleWatch): Promise<PhaseRecord> {
     const ended =
       phase.suites === undefined
-        ? { ...(await this.#act(phase, watch.standing)), ...noSuites }
-        : { error: null, ...(await this.#suites(phase, watch.standing)) };
+        ? { ...(await this.#act(phase, watch)), ...noSuites }
+        : { error: null, ...(await watch.suites(phase, this.#journal)) };
     const { changed, unread } =
       ended.error === null && phase.suites === undefined
-        ? await changedState(this.#mesh.clusters, survivors(watch.before, watch.standing.disturbed), {
-            namespace: standingNamespace,
-            withinMs: this.#state.plan.budgets.settleMs,
-            signal: this.#options.signal,
-          })
+        ? await watch.changed()
         : { changed: [], unread: [] };
     const seen = await this.#recorded(watch);
     const record: PhaseRecord = {
       name: phase.name,
       change: phase.change ?? null,
-      versions: this.#versions(),
+      versions: this.#world.versions(),
       ...seen,
       // Suites load the machine; their own runs say whether that disturbed them.
       ...(phase.suites === undefined ? {} : { measuredMs: 0, rig: [] }),
-      changed,
+      changed: [...changed],
       suites: ended.suites,
-      harness: ended.harness,
+      harness: [...ended.harness],
       unseen: [...unread, ...seen.unseen],
       error: ended.error,
     };
@@ -277,109 +204,59 @@ export class Cycle {
   }
 
   /** Ends the current interval; the next one begins at once, while the results of the last requests arrive. */
-  async #recorded({ standing, host }: Watch): Promise<Observed> {
-    const until = unixNowMs();
+  async #recorded(watch: CycleWatch): Promise<Observed> {
+    const until = this.#world.nowUnixMs();
     const since = this.#sinceUnixMs ?? until;
     const watchedSince = this.#watchedUntil ?? since;
     this.#sinceUnixMs = until;
     this.#watchedUntil = until;
-    const { signal } = this.#options;
-    await pause(inFlightMs, signal);
-    return observed(
-      standing,
-      { watch: host, rig: this.#state.plan.rig },
-      { since, until, watchedSince, startedAtUnixMs: this.#journal.startedAtUnixMs ?? since, signal },
-    );
+    await this.#world.pause(inFlightMs);
+    const startedAtUnixMs = this.#journal.startedAtUnixMs ?? since;
+    return watch.observed({ since, until, watchedSince, startedAtUnixMs });
   }
 
   /** Makes the phase's change; returns why it failed. */
-  async #act({ name, change }: Phase, standing: Standing): Promise<{ error: string | null }> {
+  async #act({ name, change }: Phase, watch: CycleWatch): Promise<{ error: string | null }> {
     const { progress, signal } = this.#options;
-    const { traffic, events } = standing;
+    const { disturb, preflight, deadlineMs } = this.#journal.settings;
     return progress.step(name, async (step) => {
       try {
         if (change === undefined) {
-          if (name === this.#phases[0]?.name) await this.#preflight();
-          await pause(quietMs, signal);
+          if (preflight && name === this.#phases[0]?.name) await this.#world.preflight(this.#journal);
+          await this.#world.pause(quietMs);
           return { error: null };
         }
-        const version = artifactsOf(this.#options.artifacts, change.to, change.cluster).ciliumVersion;
-        events.note(`helm upgrade of ${change.cluster} to ${version}`, { cluster: change.cluster });
-        await this.#moveUnderTraffic(change, standing);
-        events.note(`${change.cluster} runs ${version}`, { cluster: change.cluster });
+        const version = this.#world.versionAfter(change);
+        watch.note(`helm upgrade of ${change.cluster} to ${version}`, change.cluster);
+        const move = (): Promise<void> => this.#world.move(change, this.#journal);
+        await (disturb && change.to === "new" ? watch.disturbing(change, deadlineMs, move) : move());
+        watch.note(`${change.cluster} runs ${version}`, change.cluster);
         step.detail("waiting for traffic to recover");
-        await traffic.settled();
-        await pause(afterMs, signal);
+        await watch.settled();
+        await this.#world.pause(afterMs);
         return { error: null };
       } catch (failure) {
         throwIfAborted(signal, name);
         // A silent prober or a full disk says nothing about the upgrade.
         if (isTestMachineError(failure)) throw failure;
-        await this.#evidence(name);
+        await this.#world.evidence(name);
         return { error: messageOf(failure) };
       }
     });
   }
 
-  async #moveUnderTraffic({ cluster, to }: Move, standing: Standing): Promise<void> {
-    const { disturb, deadlineMs } = this.#journal.settings;
-    if (!disturb || to === "old") return this.#move(cluster, to);
-    await disturbedMove(() => this.#move(cluster, to), standing, {
-      mesh: this.#mesh,
-      cluster: requireKind(this.#mesh.cluster(cluster), "a disturbance"),
-      agnhostImage: this.#state.artifacts.agnhostImage,
-      withinMs: deadlineMs,
-      signal: this.#options.signal,
-    });
-  }
-
-  async #preflight(): Promise<void> {
-    const { settings, given } = this.#journal;
-    if (!settings.preflight) return;
-    const { artifacts, signal } = this.#options;
-    for (const cluster of this.#mesh.clusters)
-      await chartPreflight(
-        cluster,
-        artifacts.new,
-        found(given[cluster.name], `values that ${cluster.name} was installed with`),
-        signal,
-      );
-  }
-
-  #suites(phase: Phase, { traffic }: Standing): ReturnType<typeof runPhaseSuites> {
-    const { say, signal, dir } = this.#options;
-    const { settings, command } = this.#journal;
-    const { suites, full, accept } = settings;
-    return runPhaseSuites(traffic, {
-      lab: this.#state.lab,
-      suites: phase.suites === "all" || full ? suites : betweenSuites,
-      runId: folderName(phase.name),
-      reportsDir: join(dir, "runs"),
-      ...{ command, accept, say, signal },
-    });
-  }
-
-  async #evidence(phase: string): Promise<void> {
-    const evidence = await collectEvidence(this.#mesh, { logs: true });
-    await writeEvidence(evidence, join(this.#options.dir, "artifacts", folderName(phase)));
-  }
-
-  #versions(): Record<string, string> {
-    return Object.fromEntries(this.#mesh.clusters.map((c) => [c.name, c.ciliumVersion]));
-  }
-
   /** After an error of the harness: the phase was not measured, but leaks until then were captured. */
   async #broken(failure: unknown): Promise<PhaseRecord> {
     const watched = this.#watchedUntil;
-    const until = unixNowMs();
+    const until = this.#world.nowUnixMs();
     const since = this.#sinceUnixMs ?? until;
     const started = this.#journal.startedAtUnixMs ?? since;
     if (this.#sinceUnixMs !== undefined) this.#sinceUnixMs = until;
     return {
-      ...unmeasuredPhase(this.#journal.current, this.#versions()),
+      ...unmeasuredPhase(this.#journal.current, this.#world.versions()),
       startMs: Math.round(since - started),
       durationMs: Math.round(until - since),
-      leaks: watched === null ? [] : await keptLeaks(leaksFile(this.#options.dir), watched),
+      leaks: watched === null ? [] : await this.#world.keptLeaks(watched),
       harness: [`the harness failed: ${messageOf(failure)}`],
     };
   }

@@ -12,7 +12,6 @@ export interface Interval {
   /** Captures are judged from here: an earlier part of the cycle may not have been. */
   readonly watchedSince: number;
   readonly startedAtUnixMs: number;
-  readonly signal: AbortSignal;
 }
 
 /** Longest time from sending a request to its result in the harness; also the longest delay of a captured packet. */
@@ -27,7 +26,7 @@ export type Observed = Pick<
 export async function observed(
   { traffic, leaks, events }: Standing,
   host: { readonly watch: HostWatch; readonly rig: RigThresholds & Parameters<typeof disturbances>[1] },
-  { since, until, watchedSince, startedAtUnixMs, signal }: Interval,
+  { since, until, watchedSince, startedAtUnixMs, signal }: Interval & { readonly signal: AbortSignal },
 ): Promise<Observed> {
   const incomplete = await leaks.endWindow(signal);
   const toMonotonicMs = monotonicMs() - unixNowMs();

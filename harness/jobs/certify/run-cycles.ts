@@ -32,6 +32,7 @@ import type { Certified } from "./certified.ts";
 import { Cycle } from "./cycle.ts";
 import { cycleDir, cyclesOfRun, writeCycle } from "./cycle-files.ts";
 import { cycleRecordOf } from "./cycle-record.ts";
+import { labCycle } from "./lab-cycle.ts";
 import type { BothArtifacts, Images } from "./prepare.ts";
 import { writeCertificates } from "./write-certificate.ts";
 
@@ -115,7 +116,8 @@ async function oneCycle(
   try {
     const mesh = await openLab(lab, say);
     const journal = interrupted ?? (await newJournal(mesh, context, begun));
-    const ended = await new Cycle({ ...context, state: mesh.state, journal, dir }).run();
+    const world = await labCycle(mesh.state, { ...context, dir });
+    const ended = await new Cycle({ world, journal, progress, say, signal }).run();
     const record = await cycleRecordOf(ended, { state: mesh.state, source, artifacts });
     await writeCycle(dir, record);
     await forgetCertification(lab);
