@@ -4,6 +4,7 @@ import type { KubeObject } from "#harness/kube/kube.ts";
 import type {
   CiliumEndpointState,
   CiliumNodeState,
+  EventState,
   NamespaceState,
   NodeState,
   PodState,
@@ -18,9 +19,54 @@ import { labelTexts } from "#harness/semantics/identity-labels.ts";
 
 interface ContainerStatus {
   name: string;
+  image?: string;
   ready: boolean;
   restartCount: number;
-  state?: { waiting?: { reason?: string }; terminated?: { reason?: string } };
+  state?: { waiting?: { reason?: string; message?: string }; terminated?: { reason?: string } };
+}
+
+/** Containers that wait, those for initialisation first, and why no node takes the pod. */
+function startState(status: KubeObject["status"]): Pick<PodState, "waiting" | "unscheduled"> {
+  const { initContainerStatuses = [], containerStatuses = [], conditions = [] } = status ?? {};
+  const waiting = [
+    ...(initContainerStatuses as ContainerStatus[]),
+    ...(containerStatuses as ContainerStatus[]),
+  ].flatMap(({ name, image = "", state }) =>
+    state?.waiting === undefined
+      ? []
+      : [
+          {
+            container: name,
+            image,
+            reason: state.waiting.reason ?? "",
+            message: state.waiting.message ?? "",
+          },
+        ],
+  );
+  const refused = (conditions as { type?: string; status?: string; message?: string }[]).find(
+    (c) => c.type === "PodScheduled" && c.status === "False",
+  )?.message;
+  return {
+    ...(waiting.length === 0 ? {} : { waiting }),
+    ...(refused === undefined ? {} : { unscheduled: refused }),
+  };
+}
+
+const messageLimit = 2000;
+
+/** A warning, or nothing for any other event; the time is that of its last occurrence. */
+export function eventState(o: KubeObject): EventState[] {
+  if (o.type !== "Warning") return [];
+  const { involvedObject: about, reason, message, lastTimestamp, eventTime, series } = o;
+  const { namespace = "", kind = "", name = "" } = (about ?? {}) as Readonly<Record<string, string>>;
+  const at = series?.lastObservedTime ?? lastTimestamp ?? eventTime ?? "";
+  return [
+    {
+      ...{ namespace, kind, name, at: at instanceof Date ? at.toISOString() : String(at) },
+      reason: String(reason ?? ""),
+      message: String(message ?? "").slice(0, messageLimit),
+    },
+  ];
 }
 
 type Addresses = readonly { readonly type: string; readonly address: string }[];
@@ -49,6 +95,7 @@ export function ciliumNodeState(o: KubeObject): CiliumNodeState {
     })),
     healthIps: present([health.ipv4, health.ipv6]),
     ingressIps: present([ingress.ipv4, ingress.ipv6]),
+    encryptionKey: Number(o.spec?.encryption?.key ?? 0),
   };
 }
 
@@ -59,7 +106,12 @@ export const namespaceState = ({ metadata }: KubeObject): NamespaceState => ({
 
 export function identityState(o: KubeObject): IdentityEntry {
   const labels = (o["security-labels"] ?? {}) as Record<string, string>;
-  return { id: Number(o.metadata.name), labels: labelTexts(Object.entries(labels)) };
+  const markedMs = Date.parse(o.metadata.annotations?.["io.cilium.heartbeat"] ?? "");
+  return {
+    id: Number(o.metadata.name),
+    labels: labelTexts(Object.entries(labels)),
+    ...(Number.isNaN(markedMs) ? {} : { markedMs }),
+  };
 }
 
 export function podState(o: KubeObject): PodState {
@@ -81,6 +133,7 @@ export function podState(o: KubeObject): PodState {
       restarts: c.restartCount,
       trouble: c.state?.waiting?.reason ?? c.state?.terminated?.reason ?? "",
     })),
+    ...startState(o.status),
   };
 }
 
@@ -157,6 +210,7 @@ export function sliceState(o: KubeObject): SliceState {
 export function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
   const { networking, identity } = o.status ?? {};
   const hostIp = networking?.node as string | undefined;
+  const createdMs = Date.parse(o.metadata.creationTimestamp ?? "");
   return ((networking?.addressing ?? []) as { ipv4?: string; ipv6?: string }[])
     .filter((a) => a.ipv4 !== undefined)
     .map(({ ipv4 = "", ipv6 }) => ({
@@ -166,6 +220,7 @@ export function ciliumEndpointStates(o: KubeObject): CiliumEndpointState[] {
       ...(ipv6 === undefined ? {} : { ipv6 }),
       identity: Number(identity?.id ?? 0),
       ...(hostIp === undefined ? {} : { hostIp }),
+      ...(Number.isNaN(createdMs) ? {} : { createdMs }),
     }));
 }
 

@@ -9,7 +9,7 @@ export const diagnose = defineCommand({
   arguments: [
     {
       name: "[files...]",
-      help: "zips of cilium sysdump, one per cluster, or folders such as reports/latest/artifacts/<suite>; with --what-if also manifests of policies, [NAME=]FILE or folder; default: the lab itself",
+      help: "archives of cilium sysdump or cilium-bugtool (zip, tar, tar.gz or unpacked), or folders such as reports/latest/artifacts/<suite>; with --what-if also manifests of policies, [NAME=]FILE or folder; default: the lab itself",
       words: "files",
     },
   ],
@@ -26,16 +26,23 @@ export const diagnose = defineCommand({
     const findings = await (files.length === 0 ? diagnoseLab(options.lab) : diagnoseFiles(files));
     if (options.json) await session.json({ findings });
     else for (const line of describeFindings(findings)) session.say(line);
-    process.exitCode = isWrong(findings) ? 1 : hasUnread(findings) ? 3 : 0;
+    process.exitCode = diagnosisExitCode(findings);
   },
 });
 
+/** Names come from clusters and archives: a line break in one must not look like another finding. */
+const oneLine = (text: string): string => text.replaceAll(/\r?\n/g, "\\n");
+
+export const diagnosisExitCode = (findings: readonly Finding[]): number =>
+  isWrong(findings) ? 1 : hasUnread(findings) ? 3 : 0;
+
 /** For people: the root cause first. */
-function describeFindings(findings: readonly Finding[]): string[] {
+export function describeFindings(findings: readonly Finding[]): string[] {
   const lines = findings.flatMap((f, i) => [
-    `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${f.subject}`,
-    `   ${f.message}`,
-    `   next: ${f.next}`,
+    `${i + 1}. [${f.layer}${f.severity === "broken" ? "" : `, ${f.severity}`}] ${oneLine(f.subject)}`,
+    `   ${oneLine(f.message)}`,
+    `   next: ${oneLine(f.next)}`,
+    ...(f.id === undefined ? [] : [`   see:  docs/reference/findings/${f.id}.md`]),
   ]);
   if (isWrong(findings)) return lines;
   return [

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { checkWritable } from "#harness/config/user-file.ts";
 import { meshCommand } from "#harness/lib/shell-quote.ts";
 import { defineCommand } from "./command.ts";
+import { planOptions } from "./lab-options.ts";
 import { flag, json, labToBuild, setup, textOr } from "./options.ts";
 import { bringUp, sayUp } from "./up.ts";
 
@@ -11,13 +12,16 @@ export const repro = defineCommand({
   arguments: [
     {
       name: "<files...>",
-      help: "zips of cilium sysdump, Helm values and kubectl YAML, in any combination; NAME=FILE if a file does not name its cluster",
+      help: "zips of cilium sysdump, Helm values (also within objects such as a HelmRelease), kubectl YAML, scripts with --set, and folders of them; NAME=FILE if a file does not name its cluster",
       words: "files",
     },
   ],
   options: {
     ...labToBuild,
-    plan: flag("--plan", "print the differences and write the lab file without building the lab"),
+    plan: flag(
+      "--plan",
+      "print the differences, write the lab file and check it as `up` does, without building the lab",
+    ),
     out: textOr("--out <folder>", "folder for the lab file", "repro"),
     ...setup,
     ...json,
@@ -41,11 +45,11 @@ export const repro = defineCommand({
         return;
       }
     }
-    const { differenceLines, planRepro } = await import("#harness/jobs/repro/index.ts");
-    const { labFile, draft } = await planRepro(files, o.out);
+    const { differenceCount, differenceLines, planRepro } = await import("#harness/jobs/repro/index.ts");
+    const { labFile, draft } = await planRepro(files, o.out, planOptions(o));
     for (const line of differenceLines(draft.differences)) say(line);
     say("");
-    say(`${draft.differences.filter((d) => d.difference !== "").length} differences; written: ${labFile}`);
+    say(`${differenceCount(draft.differences)} differences; written: ${labFile}`);
     if (o.json) await session.json({ labFile, differences: draft.differences });
     if (o.plan) return say(`next: ${meshCommand("up", "--lab-file", labFile)}`);
     await sayUp(await bringUp({ ...o, keep: false, labFile }, session), say);

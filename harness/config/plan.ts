@@ -226,7 +226,7 @@ export function checkConflicts(plan: KindLabPlan, path: string): void {
       );
     }
   }
-  const cidrs: { owner: string; cidr: Cidr }[] = [];
+  const cidrs: { owner: string; cidr: Cidr; isServices: boolean }[] = [];
   for (const [i, a] of plan.clusters.entries()) {
     for (const b of plan.clusters.slice(i + 1)) {
       if (a.name === b.name)
@@ -247,12 +247,17 @@ export function checkConflicts(plan: KindLabPlan, path: string): void {
       ...(a.podCidr6 === undefined ? [] : [["podSubnet", a.podCidr6] as const]),
       ["serviceSubnet", a.serviceCidr],
     ] as const) {
-      cidrs.push({ owner: `${a.name}'s ${what}`, cidr: cidrOf(text, `${path}: ${a.name}'s ${what}`) });
+      cidrs.push({
+        owner: `${a.name}'s ${what}`,
+        cidr: cidrOf(text, `${path}: ${a.name}'s ${what}`),
+        isServices: what === "serviceSubnet",
+      });
     }
   }
   for (const [i, a] of cidrs.entries()) {
     for (const b of cidrs.slice(i + 1)) {
-      if (overlaps(a.cidr, b.cidr)) {
+      // A ClusterIP is an address within its own cluster: those of two clusters may be equal.
+      if (overlaps(a.cidr, b.cidr) && !(a.isServices && b.isServices)) {
         conflict(
           path,
           `${a.owner} ${a.cidr.text} overlaps ${b.owner} ${b.cidr.text}`,

@@ -2,28 +2,17 @@ import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { known, nameOf, unseenPeers } from "./parts.ts";
 
-/** Cluster names, ids and CIDRs, and the settings that a mesh requires (Cilium's "Setting up Cluster Mesh"). */
+/** Cluster names, ids and CIDRs, as a mesh requires them (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
-  return [
-    ...ids(mesh),
-    ...peerNames(mesh),
-    ...peerPorts(mesh),
-    ...nodeAddresses(mesh),
-    ...cidrs(mesh),
-    ...settings(mesh),
-  ];
+  return [...ids(mesh), ...peerNames(mesh), ...nodeAddresses(mesh), ...cidrs(mesh), ...serviceProxies(mesh)];
 }
 
-const finding = (cluster: string, subject: string, message: string, next: string): Finding => ({
-  layer: "configuration",
-  severity: "broken",
-  cluster,
-  subject,
-  message,
-  next,
-});
+type Say = Omit<Finding, "id" | "layer" | "severity">;
+
+const finding = (id: FindingId, said: Say): Finding => findingOf(id, said);
 
 const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
   cluster.config.ok ? cluster.config.value[key] : undefined;
@@ -44,17 +33,20 @@ function idAndIdentities(cluster: ClusterSnapshot): Finding[] {
   const id = idOf(cluster);
   // 8 bits of 24 for the cluster, or 9 where 511 clusters may be connected (pkg/clustermesh/types).
   const bits = settingOf(cluster, "max-connected-clusters") === "511" ? 15 : 16;
-  const carried = known(cluster.ciliumEndpoints)
-    .map((e) => e.identity >> bits)
-    .find((n) => n > 0);
-  if (id === undefined || carried === undefined || carried === id) return [];
+  const identity = known(cluster.ciliumEndpoints)
+    .map((e) => e.identity)
+    .find((n) => n >> bits > 0);
+  if (id === undefined || identity === undefined) return [];
+  const carried = identity >> bits;
+  // Identities that are older than a change of the maximum fit the id by the other number of bits.
+  if (carried === id || identity >> (bits === 15 ? 16 : 15) === id) return [];
   return [
-    finding(
-      cluster.name,
-      `cluster id of ${cluster.name}`,
-      `${cluster.name} announces cluster id ${id}, but the identities of its endpoints belong to cluster ${carried}`,
-      `set cluster-id of ${cluster.name} back to ${carried} and restart clustermesh-apiserver`,
-    ),
+    finding("cluster-id-changed", {
+      cluster: cluster.name,
+      subject: `cluster id of ${cluster.name}`,
+      message: `${cluster.name} announces cluster id ${id}, but the identities of its endpoints belong to cluster ${carried}`,
+      next: `set cluster-id of ${cluster.name} back to ${carried} and restart clustermesh-apiserver`,
+    }),
   ];
 }
 
@@ -64,12 +56,12 @@ function twinIds(mesh: MeshSnapshot): Finding[] {
       .slice(i + 1)
       .filter((other) => idOf(cluster) !== undefined && idOf(other) === idOf(cluster))
       .map((other) =>
-        finding(
-          other.name,
-          `clusters ${cluster.name} and ${other.name}`,
-          `${cluster.name} and ${other.name} both have cluster id ${idOf(cluster)}`,
-          "give each cluster a unique id",
-        ),
+        finding("cluster-id-twice", {
+          cluster: other.name,
+          subject: `clusters ${cluster.name} and ${other.name}`,
+          message: `${cluster.name} and ${other.name} both have cluster id ${idOf(cluster)}`,
+          next: "give each cluster a unique id",
+        }),
       ),
   );
 }
@@ -82,12 +74,12 @@ function reportedIds(mesh: MeshSnapshot): Finding[] {
       const { clusterId, retrieved } = remote.config;
       if (own === undefined || !retrieved || clusterId === 0 || clusterId === own) return [];
       return [
-        finding(
-          cluster.name,
-          `cluster id of ${remote.name}`,
-          `${cluster.name} has cluster id ${clusterId} for ${remote.name}, whose own configuration says ${own}`,
-          `restart clustermesh-apiserver of ${remote.name}`,
-        ),
+        finding("cluster-id-outdated", {
+          cluster: cluster.name,
+          subject: `cluster id of ${remote.name}`,
+          message: `${cluster.name} has cluster id ${clusterId} for ${remote.name}, whose own configuration says ${own}`,
+          next: `restart clustermesh-apiserver of ${remote.name}`,
+        }),
       ];
     }),
   );
@@ -102,58 +94,43 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
     const unseen = unseenPeers(mesh, cluster);
     for (const [who, entries] of Object.entries(cluster.peers.value)) {
       // A reader that no cluster has configured is not used by this mesh.
-      if (!mesh.clusters.some((c) => Object.keys(entriesOf(c, who)).length > 0)) continue;
-      const label = who === "agents" ? "the agents" : "KVStoreMesh";
+      if (
+        !mesh.clusters.some((c) => Object.keys(entriesOf(c, who)).length > 0) &&
+        !(who === "kvstoreMesh" && readsCache(cluster))
+      )
+        continue;
+      const [label, is, has] =
+        who === "agents" ? (["the agents", "are", "have"] as const) : (["KVStoreMesh", "is", "has"] as const);
       for (const name of Object.keys(entries))
         if (!names.has(name) && !unseen.has(name))
           found.push(
-            finding(
-              cluster.name,
-              `${label} of ${cluster.name}`,
-              `${label} of ${cluster.name} are configured with a peer ${name}, but no cluster has that name (known: ${[...names.keys()].join(", ")})`,
-              `use the peer's own cluster name in clustermesh.config.clusters of ${cluster.name}`,
-            ),
+            finding("peer-unknown", {
+              cluster: cluster.name,
+              subject: `${label} of ${cluster.name}`,
+              message: `${label} of ${cluster.name} ${is} configured with a peer ${name}, but no cluster has that name (known: ${[...names.keys()].join(", ")})`,
+              next: `use the peer's own cluster name in clustermesh.config.clusters of ${cluster.name}`,
+            }),
           );
       for (const [name, peer] of names)
         if (name !== cluster.name && entries[name] === undefined)
           found.push(
-            finding(
-              cluster.name,
-              `${label} of ${cluster.name}`,
-              `${label} of ${cluster.name} have no entry for cluster ${name}${entriesOf(peer, who)[cluster.name] === undefined ? "" : `, which has one for ${cluster.name}: the mesh is configured on one side only`}`,
-              `cilium clustermesh connect, or add ${name} to clustermesh.config.clusters of ${cluster.name}`,
-            ),
+            finding("peer-missing", {
+              cluster: cluster.name,
+              subject: `${label} of ${cluster.name}`,
+              message: `${label} of ${cluster.name} ${has} no entry for cluster ${name}${entriesOf(peer, who)[cluster.name] === undefined ? "" : `, which has one for ${cluster.name}: the mesh is configured on one side only`}`,
+              next: `cilium clustermesh connect, or add ${name} to clustermesh.config.clusters of ${cluster.name}`,
+            }),
           );
     }
   }
   return found;
 }
 
-/** An unreachable peer, contacted at a port where its clustermesh-apiserver does not listen. */
-function peerPorts(mesh: MeshSnapshot): Finding[] {
-  return mesh.clusters.flatMap((cluster) =>
-    Object.entries(entriesOf(cluster, "kvstoreMesh")).flatMap(([name, endpoints]) => {
-      const peer = mesh.clusters.find((c) => c !== cluster && c.name === name);
-      const remote = known(cluster.kvstoreMesh).find((r) => r.name === name);
-      const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
-      if (apiserver === undefined) return [];
-      const { type, outerPorts: listens = [] } = apiserver;
-      const requested = endpoints.map((e) => Number(/:(\d+)$/.exec(e)?.[1]));
-      if (remote?.ready !== false || listens.length === 0 || requested.some((p) => listens.includes(p)))
-        return [];
-      return [
-        finding(
-          cluster.name,
-          `the port of ${name} in ${cluster.name}`,
-          `KVStoreMesh of ${cluster.name} contacts ${name} at port ${requested.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
-          `set the port of ${name} in clustermesh.config.clusters of ${cluster.name} to ${listens[0]}`,
-        ),
-      ];
-    }),
+/** Whether agents read the copies that KVStoreMesh keeps in their own cluster, so that it must have every peer. */
+const readsCache = (cluster: ClusterSnapshot): boolean =>
+  Object.values(entriesOf(cluster, "agents")).some((urls) =>
+    urls.some((url) => /^https?:\/\/clustermesh-apiserver\.[\w.-]+\.svc\b/.test(url)),
   );
-}
-
-const nothing = { ok: false, why: "no such cluster" } as const;
 
 function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<string, readonly string[]>> {
   return (cluster.peers.ok && cluster.peers.value[who as "agents" | "kvstoreMesh"]) || {};
@@ -174,12 +151,12 @@ function nodeAddresses(mesh: MeshSnapshot): Finding[] {
           if (other === undefined || found.has(ip)) continue;
           found.set(
             ip,
-            finding(
-              before(other, "/"),
-              `address ${ip}`,
-              `nodes ${[other, node.name].sort().join(" and ")} both have address ${ip}`,
-              "node addresses must be unique across clusters: compare `kubectl get nodes -o wide` of each cluster",
-            ),
+            finding("node-address-twice", {
+              cluster: before(other, "/"),
+              subject: `address ${ip}`,
+              message: `nodes ${[other, node.name].sort().join(" and ")} both have address ${ip}`,
+              next: "node addresses must be unique across clusters: compare `kubectl get nodes -o wide` of each cluster",
+            }),
           );
         }
       }
@@ -204,41 +181,38 @@ function cidrs(mesh: MeshSnapshot): Finding[] {
       .slice(i + 1)
       .filter((b) => overlaps(a.cidr, b.cidr))
       .map((b) =>
-        finding(
-          b.cluster.name,
-          `pod CIDR ${b.cidr.text}`,
-          `pod CIDR ${a.cidr.text} of ${a.owner} and ${b.cidr.text} of ${b.owner} overlap`,
-          "pod CIDRs of meshed clusters must not overlap",
-        ),
+        finding("pod-cidr-overlap", {
+          cluster: b.cluster.name,
+          subject: `pod CIDR ${b.cidr.text}`,
+          message: `pod CIDR ${a.cidr.text} of ${a.owner} and ${b.cidr.text} of ${b.owner} overlap`,
+          next: "pod CIDRs of meshed clusters must not overlap",
+        }),
       ),
   );
 }
 
-function settings(mesh: MeshSnapshot): Finding[] {
-  const found: Finding[] = [];
-  for (const cluster of mesh.clusters) {
-    const replacement = settingOf(cluster, "kube-proxy-replacement");
-    const proxy = known(cluster.workloads).some((w) => w.name === "kube-proxy");
-    if (replacement === "false" && !proxy)
-      found.push(
-        finding(
-          cluster.name,
-          `kube-proxy replacement of ${cluster.name}`,
-          `kube-proxy-replacement of ${cluster.name} is off and no kube-proxy runs there: nothing serves NodePort and LoadBalancer services`,
-          `set kubeProxyReplacement to true in ${cluster.name}`,
-        ),
-      );
-  }
-  const modes = mesh.clusters.map((c) => ({ name: c.name, mode: settingOf(c, "routing-mode") }));
-  const [first] = modes;
-  if (first !== undefined && modes.some(({ mode }) => mode !== first.mode))
-    found.push(
-      finding(
-        first.name,
-        "routing-mode",
-        `clusters differ in routing-mode: ${modes.map(({ name, mode }) => `${name} ${mode}`).join(", ")}`,
-        "all clusters of a mesh must use the same data path mode",
-      ),
+/**
+ * A sysdump lists only Cilium's own workloads, so there the absence of kube-proxy shows nothing: k3s runs it inside its
+ * own process, without a pod.
+ */
+function lacksKubeProxy({ workloads, pods }: ClusterSnapshot): boolean {
+  const isListed = known(workloads).some((w) => !/^(cilium|clustermesh|hubble)/.test(w.name));
+  return (
+    isListed &&
+    !known(workloads).some((w) => w.name === "kube-proxy") &&
+    !known(pods).some((p) => p.name.startsWith("kube-proxy-"))
+  );
+}
+
+function serviceProxies(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters
+    .filter((cluster) => settingOf(cluster, "kube-proxy-replacement") === "false" && lacksKubeProxy(cluster))
+    .map(({ name }) =>
+      finding("no-service-proxy", {
+        cluster: name,
+        subject: `kube-proxy replacement of ${name}`,
+        message: `kube-proxy-replacement of ${name} is off and no kube-proxy runs there: nothing serves NodePort and LoadBalancer services`,
+        next: `set kubeProxyReplacement to true in ${name}`,
+      }),
     );
-  return found;
 }

@@ -1,5 +1,6 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
+import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { known } from "./parts.ts";
 
 /**
@@ -9,23 +10,19 @@ import { known } from "./parts.ts";
 export function connections(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   for (const cluster of mesh.clusters) {
-    const say = (subject: string, message: string, next: string): void =>
-      void found.push({
-        layer: "connections",
-        severity: "broken",
-        cluster: cluster.name,
-        subject,
-        message,
-        next,
-      });
+    const say = (subject: string, message: string, next: string, id: FindingId = "peer-not-ready"): void =>
+      void found.push(findingOf(id, { cluster: cluster.name, subject, message, next }));
     const reported = new Set<string>();
     for (const trouble of known(cluster.kvstoreMeshTrouble)) {
       if (reported.has(trouble.peer)) continue;
       reported.add(trouble.peer);
+      const who = `KVStoreMesh of ${cluster.name}`;
+      const { id, why, next } = causeOf(trouble, who);
       say(
-        `KVStoreMesh of ${cluster.name} to ${trouble.peer}`,
-        `KVStoreMesh of ${cluster.name} cannot reach ${trouble.peer}: ${trouble.step}`,
-        remedy(trouble),
+        `${who} to ${trouble.peer}`,
+        `${who} cannot reach ${trouble.peer}: ${trouble.step}${why === "" ? "" : ` (${why})`}`,
+        next,
+        id,
       );
     }
     for (const remote of known(cluster.kvstoreMesh)) {
@@ -46,12 +43,18 @@ export function connections(mesh: MeshSnapshot): Finding[] {
           );
     };
     for (const agent of cluster.agents) {
+      const who = `the agent of ${cluster.name}/${agent.node}`;
+      const troubles = agent.trouble === undefined ? [] : known(agent.trouble);
       for (const remote of known(agent.remotes)) {
         if (remote.ready && Object.values(remote.synced).every(Boolean)) continue;
+        const trouble = remote.ready ? undefined : troubles.find((t) => t.peer === remote.name);
+        const cause = trouble === undefined ? undefined : causeOf(trouble, who);
+        const why = cause === undefined || cause.why === "" ? "" : ` (${cause.why})`;
         say(
           `the agent of ${agent.node} to ${remote.name}`,
-          `the agent of ${cluster.name}/${agent.node} is not ready for ${remote.name}: ${remote.status}`,
-          "cilium-dbg troubleshoot clustermesh",
+          `${who} is not ready for ${remote.name}: ${remote.status}${trouble === undefined ? "" : `; ${trouble.step}`}${why}`,
+          cause?.next ?? "cilium-dbg troubleshoot clustermesh",
+          cause?.id,
         );
       }
     }
@@ -62,13 +65,74 @@ export function connections(mesh: MeshSnapshot): Finding[] {
   return found;
 }
 
-function remedy({ step }: PeerTrouble): string {
-  if (/unknown authority|certificate signed by/.test(step))
-    return "the two sides do not share a CA: compare the CA certificates of both clusters";
-  if (/expired|bad certificate|authentication failed|invalid/i.test(step))
-    return "check the validity of the certificate that this side presents, and renew it";
+interface Cause {
+  readonly id: FindingId;
+  /** Which side's what; empty where the step says it all. */
+  readonly why: string;
+  readonly next: string;
+}
+
+const renew = (what: string): string =>
+  `renew ${what} by its method (Helm, the job clustermesh-apiserver-generate-certs, cert-manager), then restart clustermesh-apiserver`;
+
+/**
+ * Errors of Go's TLS: this side verifies the peer's server certificate; an alert (`remote error`) is the peer's word on the
+ * client certificate of this side (crypto/tls/alert.go, crypto/x509/verify.go of Go 1.26).
+ */
+function causeOf({ peer, step }: PeerTrouble, who: string): Cause {
+  const own = `the client certificate of ${who}`;
+  const its = `the server certificate of ${peer}`;
+  const sameCa = `install both clusters with one CA, or give each the other's in tls.caBundle: compare the CA certificates of both clusters`;
+  if (/remote error: tls: (?:expired certificate|certificate expired)/.test(step))
+    return { id: "certificate-expired", why: `${own} is expired or not yet valid`, next: renew(own) };
+  if (/remote error: tls: (?:unknown certificate authority|unknown certificate)/.test(step))
+    return {
+      id: "certificate-untrusted",
+      why: `${own} is signed by a CA that ${peer} does not trust`,
+      next: sameCa,
+    };
+  if (
+    /remote error: tls: (?:bad certificate|certificate required)|not signed by any acceptable CA/.test(step)
+  )
+    return {
+      id: "certificate-untrusted",
+      why: `${peer} does not accept ${own}`,
+      next: `check the validity of the certificate that this side presents and its CA, and renew it; ${sameCa}`,
+    };
+  if (/certificate signed by unknown authority|unknown authority/.test(step))
+    return {
+      id: "certificate-untrusted",
+      why: `${its} is signed by a CA that ${who} does not trust`,
+      next: sameCa,
+    };
+  if (/expired or is not yet valid/.test(step))
+    return / is before /.test(step)
+      ? {
+          id: "certificate-not-yet-valid",
+          why: `${its} is not yet valid`,
+          next: `compare the clocks of both sides; otherwise ${renew(its)}`,
+        }
+      : { id: "certificate-expired", why: `${its} has expired`, next: renew(its) };
+  if (/certificate is (?:not )?valid for|contain any IP SANs|not valid for any names/.test(step))
+    return {
+      id: "certificate-name",
+      why: `${its} is issued for other names than the one that ${who} uses`,
+      next: `contact ${peer} by a name in its certificate, or add the name to clustermesh.apiserver.tls.server.extraDnsNames of ${peer} and renew the certificate`,
+    };
+  if (/expired|authentication failed|invalid/i.test(step))
+    return {
+      id: "certificate-expired",
+      why: "",
+      next: "check the validity of the certificate that this side presents, and renew it",
+    };
   if (/resolve/.test(step))
-    return "check hostAliases of clustermesh-apiserver and the addresses configured for the peer";
-  if (/TCP/.test(step)) return "check the peer's service, its port and the firewalls in between";
-  return "check etcd in the peer's clustermesh-apiserver";
+    return {
+      id: "peer-name-unresolved",
+      why: "",
+      next: "check hostAliases of clustermesh-apiserver and the addresses configured for the peer",
+    };
+  const next = /TCP/.test(step)
+    ? "check the peer's service, its port and the firewalls in between"
+    : "check etcd in the peer's clustermesh-apiserver";
+  return { id: "peer-unreachable", why: "", next };
 }

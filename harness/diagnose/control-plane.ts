@@ -1,9 +1,11 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { known, kubectl } from "./parts.ts";
+import { creationCause } from "#harness/semantics/pod-start.ts";
+import { type FindingId, findingOf } from "./catalogue/index.ts";
+import { ciliumNamespace, known, kubectl } from "./parts.ts";
+import { eventsOf, nextFor, startCauseOf } from "./pod-start.ts";
 
-const system = "kube-system";
 const parts: Readonly<Record<string, string>> = {
   cilium: "Cilium's agents",
   "cilium-operator": "the operator",
@@ -16,35 +18,64 @@ export function controlPlane(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap(inCluster);
 }
 
+/** Cilium's parts may be in a namespace of their own. */
+function namespacesOf(cluster: ClusterSnapshot): (part: string) => string {
+  const own = ciliumNamespace(cluster);
+  return (part) => (part === "coredns" ? "kube-system" : own);
+}
+
+type Say = (id: FindingId, subject: string, message: string, next: string) => void;
+
 function inCluster(cluster: ClusterSnapshot): Finding[] {
   const found: Finding[] = [];
-  const say = (subject: string, message: string, next: string): void =>
-    void found.push({
-      layer: "control plane",
-      severity: "broken",
-      cluster: cluster.name,
-      subject,
-      message,
-      next,
-    });
+  const namespaceOf = namespacesOf(cluster);
+  const say: Say = (id, subject, message, next) =>
+    void found.push(findingOf(id, { cluster: cluster.name, subject, message, next }));
   for (const { node, stopped } of cluster.nodeStates)
     for (const line of stopped)
       say(
+        "process-stopped",
         `process ${line.split(" ")[0]} on ${node}`,
         `${line.split(" ")[0]} on node ${node} is stopped (state T): ${line.slice(0, 120)}`,
         shellQuote(["docker", "exec", node, "pkill", "-CONT", "-f", line.slice(0, 40)]),
       );
   for (const w of known(cluster.workloads)) {
-    if (w.namespace !== system || parts[w.name] === undefined || w.desired > 0) continue;
+    if (w.namespace !== namespaceOf(w.name) || parts[w.name] === undefined || w.desired > 0) continue;
     say(
+      "scaled-to-zero",
       `${w.name} of ${cluster.name}`,
       `${parts[w.name]} of ${cluster.name} is scaled to zero`,
-      kubectl(system, "scale", `deployment/${w.name}`, "--replicas", "1"),
+      kubectl(w.namespace, "scale", `deployment/${w.name}`, "--replicas", "1"),
     );
   }
+  pods(cluster, say);
+  incomplete(cluster, { say, found });
+  for (const agent of cluster.agents)
+    if (!agent.remotes.ok && agent.remotes.absent !== true)
+      say(
+        "agent-silent",
+        `the agent of ${agent.node}`,
+        `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
+        `check its container on ${agent.node}`,
+      );
+  return found;
+}
+
+function pods(cluster: ClusterSnapshot, say: Say): void {
+  const namespaceOf = namespacesOf(cluster);
   for (const pod of known(cluster.pods)) {
-    const part = pod.namespace === system && Object.keys(parts).find((p) => partOf(pod.name) === p);
-    if (part === false || part === undefined || pod.ending) continue;
+    const part = partOf(pod.name);
+    if (part === undefined || pod.namespace !== namespaceOf(part) || pod.ending) continue;
+    const cause = startCauseOf(cluster, pod);
+    if (cause !== undefined) {
+      say(
+        "pod-cannot-start",
+        `${part} of ${cluster.name}`,
+        `pod ${pod.name} of ${cluster.name}${pod.node === "" ? "" : ` on ${pod.node}`} ${cause.what}`,
+        nextFor(cause, pod),
+      );
+      continue;
+    }
     const sick = pod.containers.filter((c) => !c.ready);
     // A crashing container makes its neighbours unready too, so it is named first.
     const worst = sick.toSorted(
@@ -53,29 +84,43 @@ function inCluster(cluster: ClusterSnapshot): Finding[] {
     const [first] = worst;
     if (first === undefined) continue;
     say(
+      "container-not-ready",
       `${first.name} of ${cluster.name} on ${pod.node}`,
       `container ${first.name} of ${pod.name} (${cluster.name}, node ${pod.node}) is not ready${first.trouble === "" ? "" : `: ${first.trouble}`}, ${first.restarts} restarts`,
-      kubectl(system, "logs", `pod/${pod.name}`, "-c", first.name, "--previous"),
+      kubectl(pod.namespace, "logs", `pod/${pod.name}`, "-c", first.name, "--previous"),
     );
   }
+}
+
+/** Workloads with too few ready pods, of which nothing is said yet. */
+function incomplete(
+  cluster: ClusterSnapshot,
+  { say, found }: { readonly say: Say; readonly found: readonly Finding[] },
+): void {
+  const namespaceOf = namespacesOf(cluster);
   for (const w of known(cluster.workloads)) {
-    if (w.namespace !== system || parts[w.name] === undefined || w.desired === 0 || w.ready >= w.desired)
+    if (w.namespace !== namespaceOf(w.name) || parts[w.name] === undefined) continue;
+    if (w.desired === 0 || w.ready >= w.desired) continue;
+    const cause = creationCause(w, eventsOf(cluster));
+    if (cause !== undefined) {
+      say(
+        "pod-cannot-start",
+        `${w.name} of ${cluster.name}`,
+        `a pod of ${w.name} of ${cluster.name} cannot be created: it ${cause.what}`,
+        cause.missing === undefined
+          ? kubectl(w.namespace, "get", "events", "--field-selector", "reason=FailedCreate")
+          : nextFor(cause, w),
+      );
       continue;
+    }
     if (found.some((f) => f.message.includes(w.name))) continue;
     say(
+      "workload-not-ready",
       `${w.name} of ${cluster.name}`,
       `${parts[w.name]} of ${cluster.name}: ${w.ready} of ${w.desired} ready`,
-      kubectl(system, "describe", "pods"),
+      kubectl(w.namespace, "describe", "pods"),
     );
   }
-  for (const agent of cluster.agents)
-    if (!agent.remotes.ok)
-      say(
-        `the agent of ${agent.node}`,
-        `the agent of ${cluster.name}/${agent.node} does not answer: ${agent.remotes.why}`,
-        `check its container on ${agent.node}`,
-      );
-  return found;
 }
 
 /** `cilium-x7k2p` is an agent, `cilium-operator-...` is not. */

@@ -1,126 +1,18 @@
 import { expect, test } from "vitest";
-import type {
-  AgentState,
-  ClusterSnapshot,
-  MeshSnapshot,
-  PodState,
-  ServiceState,
-} from "#harness/model/mesh-snapshot.ts";
-import type { NodeEntry, RemoteClusterStatus } from "#harness/model/snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import {
+  east,
+  healthy,
+  labelsOf,
+  listed,
+  ok,
+  pod,
+  sends,
+  sendsInMaps,
+  service,
+  west,
+} from "./example-clusters.ts";
 import { diagnose } from "./index.ts";
-
-type OneNode = ClusterSnapshot & { readonly agents: readonly [AgentState] };
-
-const ok = <T>(value: T) => ({ ok: true as const, value });
-
-function remote(name: string, clusterId: number): RemoteClusterStatus {
-  return {
-    name,
-    connected: true,
-    ready: true,
-    status: "ready",
-    config: { required: true, retrieved: true, clusterId, kvstoreMesh: true },
-    counts: { nodes: 1, endpoints: 1, identities: 1, services: 1 },
-    synced: { nodes: true, endpoints: true, identities: true, services: true },
-  };
-}
-
-const pod = (over: Partial<PodState>): PodState => ({
-  namespace: "app",
-  name: "echo-1",
-  node: "n",
-  ip: "10.0.0.1",
-  hostNetwork: false,
-  ready: true,
-  ending: false,
-  labels: { app: "echo" },
-  containers: [{ name: "echo", ready: true, restarts: 0, trouble: "" }],
-  ...over,
-});
-
-const service = (over: Partial<ServiceState>): ServiceState => ({
-  namespace: "app",
-  name: "echo",
-  type: "ClusterIP",
-  clusterIp: "10.11.0.9",
-  loadBalancerIp: "",
-  annotations: { "service.cilium.io/global": "true" },
-  selector: { app: "echo" },
-  ...over,
-});
-
-/** A node as an agent lists it. */
-const listed = (name: string, id: number): NodeEntry => ({
-  name: `${name}/${name}-worker`,
-  addresses: [{ ip: `172.18.0.${id}`, type: "InternalIP" }],
-  podCidrs: [`10.${id}.0.0/24`],
-  healthIp: "",
-});
-
-/** A healthy cluster of one node, one pod and one global service. */
-function cluster(name: string, id: number, peer: string, peerId: number): OneNode {
-  const ip = `10.${id}.0.5`;
-  return {
-    name,
-    config: ok({
-      "cluster-name": name,
-      "cluster-id": String(id),
-      "routing-mode": "tunnel",
-      "kube-proxy-replacement": "true",
-    }),
-    containers: ok([{ name: `${name}-worker`, state: "running" }]),
-    nodes: ok([
-      { name: `${name}-worker`, address: `172.18.0.${id}`, podCidr: `10.${id}.0.0/24`, ready: true },
-    ]),
-    ciliumNodes: ok([{ name: `${name}-worker`, podCidrs: [`10.${id}.0.0/24`] }]),
-    pods: ok([
-      pod({ name: `echo-${name}`, ip, node: `${name}-worker` }),
-      pod({
-        namespace: "kube-system",
-        name: "clustermesh-apiserver-6d5f-abcde",
-        ip: `10.${id}.0.6`,
-        node: `${name}-worker`,
-        labels: {},
-        containers: ["etcd", "apiserver", "kvstoremesh"].map((c) => ({
-          name: c,
-          ready: true,
-          restarts: 0,
-          trouble: "",
-        })),
-      }),
-    ]),
-    workloads: ok([
-      { kind: "Deployment", namespace: "kube-system", name: "clustermesh-apiserver", desired: 1, ready: 1 },
-      { kind: "Deployment", namespace: "app", name: "echo", desired: 1, ready: 1 },
-    ]),
-    services: ok([service({})]),
-    endpoints: ok([{ namespace: "app", service: "echo", ip, ready: true }]),
-    ciliumEndpoints: ok([{ namespace: "app", name: `echo-${name}`, ip, identity: id * 65536 + 300 }]),
-    policies: ok([]),
-    peers: ok({ agents: { [peer]: ["https://x:2379"] }, kvstoreMesh: { [peer]: ["https://x:2379"] } }),
-    kvstoreMesh: ok([remote(peer, peerId)]),
-    kvstoreMeshTrouble: ok([]),
-    kvstoreMeshWords: ok([{ peer, good: true, text: "Connection to remote cluster established" }]),
-    agents: [
-      {
-        node: `${name}-worker`,
-        remotes: ok([remote(peer, peerId)]),
-        words: ok([{ peer, good: true, text: "Found remote cluster configuration" }]),
-        nodeList: ok([listed(name, id), listed(peer, peerId)]),
-        health: { ok: false, why: "not asked", absent: true },
-        services: ok([]),
-        lbMaps: ok(new Map()),
-        identities: ok([{ id: peerId * 65536 + 300, labels: [] }]),
-        ipcache: ok([{ cidr: `10.${peerId}.0.5/32`, identity: peerId * 65536 + 300, tunnelEndpoint: "" }]),
-      },
-    ],
-    nodeStates: [{ node: `${name}-worker`, rules: ok([]), stopped: [] }],
-  };
-}
-
-const east = cluster("east", 1, "west", 2);
-const west = cluster("west", 2, "east", 1);
-const healthy: MeshSnapshot = { clusters: [east, west] };
 
 /** The healthy mesh with parts of one cluster changed. */
 function broken(which: "east" | "west", over: Partial<ClusterSnapshot>): MeshSnapshot {
@@ -128,25 +20,29 @@ function broken(which: "east" | "west", over: Partial<ClusterSnapshot>): MeshSna
 }
 
 /** East's agent sends clients of app/echo to `ips`; its BPF maps hold `maps`. */
-const sending = (ips: readonly string[], maps: ReadonlyMap<string, readonly string[]>): MeshSnapshot =>
-  broken("east", {
-    agents: [
-      {
-        ...east.agents[0],
-        services: ok([
-          {
-            frontend: "10.101.0.9:80",
-            protocol: "TCP",
-            type: "ClusterIP",
-            name: "echo",
-            namespace: "app",
-            backends: ips.map((ip) => ({ ip, port: 80, state: "active" })),
-          },
-        ]),
-        lbMaps: ok(maps),
-      },
-    ],
-  });
+const sending = (ips: readonly string[], maps: ReadonlyMap<string, string[]>): MeshSnapshot =>
+  broken("east", { agents: [{ ...east.agents[0], services: ok([sends(ips)]), lbMaps: ok(maps) }] });
+
+/** The mesh with other backends and ipcaches in all agents. */
+const holding = (
+  { clusters }: MeshSnapshot,
+  ipsOf: (cluster: string) => readonly string[],
+  mappedToo: (cidr: string) => boolean = () => true,
+): MeshSnapshot => ({
+  clusters: clusters.map((c) => ({
+    ...c,
+    agents: c.agents.map((a) => ({
+      ...a,
+      services: ok([sends(ipsOf(c.name))]),
+      lbMaps: ok(sendsInMaps(ipsOf(c.name))),
+      ipcache: a.ipcache.ok ? ok(a.ipcache.value.filter((e) => mappedToo(e.cidr))) : a.ipcache,
+    })),
+  })),
+});
+
+/** Without its pod of app/echo. */
+const [, ...otherPods] = west.pods.ok ? west.pods.value : [];
+const [, ...otherEndpoints] = west.ciliumEndpoints.ok ? west.ciliumEndpoints.value : [];
 
 test("nothing is found on a healthy mesh", () => {
   expect(diagnose(healthy)).toEqual([]);
@@ -263,29 +159,26 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
         { namespace: "app", name: "ghost", ip: "10.2.255.254", identity: 131372 },
       ]),
     }),
-    "endpoints",
-    /CiliumEndpoint app\/ghost \(10\.2\.255\.254\) of west has no pod/,
+    "expected state",
+    /the API server of west holds CiliumEndpoint app\/ghost \(10\.2\.255\.254\), which nothing of west has/,
   ],
   [
     "an ipcache entry that is missing",
     broken("east", { agents: [{ ...east.agents[0], ipcache: ok([]) }] }),
-    "endpoints",
-    /ipcache of east\/east-worker lacks 10\.2\.0\.5 \(west\/app\/echo-west\)/,
+    "expected state",
+    /ipcache of east\/east-worker lacks address 10\.1\.0\.5 \(pod app\/echo-east of east\)/,
   ],
   [
     "a backend that agents of the other cluster still have",
-    sending(
-      ["10.2.0.5", "10.2.0.99"],
-      new Map([["10.101.0.9:80/TCP", ["10.2.0.5:80/TCP", "10.2.0.99:80/TCP"]]]),
-    ),
-    "services",
-    /agents of east\/east-worker send clients of app\/echo to 10\.2\.0\.99, which no pod of west has/,
+    sending(["10.1.0.5", "10.2.0.5", "10.2.0.99"], sendsInMaps(["10.1.0.5", "10.2.0.5", "10.2.0.99"])),
+    "expected state",
+    /agent of east\/east-worker holds backend 10\.2\.0\.99:80 of 10\.11\.0\.9:80\/TCP \(service app\/echo\)/,
   ],
   [
     "a frontend that the BPF maps lack altogether",
-    sending(["10.2.0.5"], new Map()),
-    "services",
-    /BPF maps of east\/east-worker lack 10\.2\.0\.5:80 for app\/echo/,
+    sending(["10.1.0.5", "10.2.0.5"], new Map()),
+    "expected state",
+    /BPF service map of east\/east-worker lacks backend 10\.1\.0\.5:80 .*service app\/echo/,
   ],
   [
     "a controller that fails repeatedly",
@@ -314,7 +207,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
   [
     "backends that are not ready",
     broken("west", {
-      pods: ok([pod({ name: "echo-west", ip: "10.2.0.5", ready: false })]),
+      pods: ok([pod({ name: "echo-west", ip: "10.2.0.5", ready: false }), ...otherPods]),
       endpoints: ok([{ namespace: "app", service: "echo", ip: "10.2.0.5", ready: false }]),
     }),
     "services",
@@ -322,18 +215,25 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
   ],
   [
     "backends scaled to zero",
-    broken("west", {
-      pods: ok([]),
-      endpoints: ok([]),
-      ciliumEndpoints: ok([]),
-      workloads: ok([{ kind: "Deployment", namespace: "app", name: "echo", desired: 0, ready: 0 }]),
-    }),
+    holding(
+      broken("west", {
+        pods: ok(otherPods),
+        endpoints: ok([]),
+        slices: ok([]),
+        ciliumEndpoints: ok(otherEndpoints),
+        workloads: ok([{ kind: "Deployment", namespace: "app", name: "echo", desired: 0, ready: 0 }]),
+      }),
+      () => ["10.1.0.5"],
+      (cidr) => cidr !== "10.2.0.5/32",
+    ),
     "services",
     /no backend in west: Deployment echo is scaled to zero/,
   ],
   [
     "a service that is global on one side only",
-    broken("west", { services: ok([service({ annotations: {} })]) }),
+    holding(broken("west", { services: ok([service({ annotations: {} })]) }), (name) => [
+      name === "east" ? "10.1.0.5" : "10.2.0.5",
+    ]),
     "services",
     /global in other clusters but not in west/,
   ],
@@ -362,9 +262,10 @@ test("a node that an agent does not list, and one that no cluster has, are repor
   const mesh = broken("west", {
     agents: [{ ...agent, nodeList: ok([listed("west", 2), { ...listed("east", 1), name: "east/gone" }]) }],
   });
-  expect(diagnose(mesh)[0]?.message).toBe(
-    "agent west/west-worker does not list east/east-worker and lists east/gone, which no cluster has",
-  );
+  expect(diagnose(mesh).map((f) => f.message)).toEqual([
+    "the agent of west/west-worker lacks node east/east-worker, which CiliumNode east-worker of east has",
+    "the agent of west/west-worker holds node east/gone, which nothing of east has",
+  ]);
 });
 
 test("a connection that the log reports as lost counts, even if the status still says ready", () => {
@@ -376,9 +277,11 @@ test("a connection that the log reports as lost counts, even if the status still
 
 test("an identity of the other cluster that an agent does not know is named", () => {
   const agent = west.agents[0];
-  const mesh = broken("west", { agents: [{ ...agent, identities: ok([]) }] });
+  const mesh = broken("west", {
+    agents: [{ ...agent, identities: ok([{ id: 2 * 65536 + 300, labels: labelsOf("west") }]) }],
+  });
   expect(diagnose(mesh)[0]?.message).toBe(
-    "the agent of west/west-worker does not know identities 65836 of east",
+    "the agent of west/west-worker lacks identity 65836, which CiliumIdentity 65836 of east has",
   );
 });
 

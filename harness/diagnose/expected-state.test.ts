@@ -1,41 +1,19 @@
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { expect, test } from "vitest";
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { describeDifference } from "#harness/semantics/compare.ts";
 import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
-import { unpackFixture } from "./fixture.ts";
-import { known } from "./parts.ts";
+import { completed, unpackFixture } from "./fixture.ts";
 
 const home = join(import.meta.dirname, "fixtures");
 
-/** The evidence of these runs is older than what expectations read: the labs had no marked namespace, and Cilium 1.19. */
-function completed(cluster: ClusterSnapshot): ClusterSnapshot {
-  const addressOf = new Map(known(cluster.nodes).map((n) => [n.name, n.address]));
-  const nodeOf = new Map(known(cluster.pods).map((p) => [`${p.namespace}/${p.name}`, p.node]));
-  const endpoints = known(cluster.ciliumEndpoints);
-  return {
-    ...cluster,
-    ciliumVersion: { ok: true, value: "1.19.4" },
-    namespaces: {
-      ok: true,
-      value: [...new Set(endpoints.map((e) => e.namespace))].map((name) => ({ name, annotations: {} })),
-    },
-    ciliumEndpoints: {
-      ok: true,
-      value: endpoints.map((e) => {
-        const hostIp = addressOf.get(nodeOf.get(`${e.namespace}/${e.name}`) ?? "");
-        return hostIp === undefined ? e : { ...e, hostIp };
-      }),
-    },
-  };
-}
-
 function sentences(name: string): string[] {
   const { snapshot } = unpackFixture(readFileSync(join(home, `${name}.json.gz`)), name);
-  const mesh: MeshSnapshot = { clusters: snapshot.clusters.map(completed) };
-  return meshDifferences(mesh).differences.map(describeDifference);
+  return meshDifferences(completed(snapshot)).differences.map(describeDifference);
 }
+
+const nothingOfWest =
+  /^the (ipcache of east\/\S+ lacks address 10\.2\.\d+\.\d+, which pod \S+|agent of east\/\S+ lacks identity \d+, which CiliumIdentity \d+) of west has$/;
 
 /** What a fault changes in endpoints and maps; all others leave them as they should be. */
 const changes: Readonly<Record<string, RegExp>> = {
@@ -43,8 +21,11 @@ const changes: Readonly<Record<string, RegExp>> = {
   "apiserver-down":
     /^the ipcache of east\/\S+ holds address 10\.2\.\d+\.\d+ \(identity \d+\), which nothing of west has$/,
   "etcd-killed": /^the BPF service map of west\/\S+ lacks backend 10\.2\.\d+\.\d+:2379 of /,
-  "half-meshed": /^the ipcache of east\/\S+ lacks address 10\.2\.\d+\.\d+, which pod \S+ of west has$/,
-  "unknown-peer": /^the ipcache of east\/\S+ lacks address 10\.2\.\d+\.\d+, which pod \S+ of west has$/,
+  "half-meshed": nothingOfWest,
+  "unknown-peer": nothingOfWest,
+  // By the id that west announces, its agents' own identities are another cluster's.
+  "wrong-cluster-id": /^the agent of west\/\S+ lacks identity \d+, which CiliumIdentity \d+ of west has$/,
+  "identity-missing": /^the agent of east\/\S+ lacks identity \d+, which CiliumIdentity \d+ of west has$/,
   "ipcache-entry-removed":
     /^the ipcache of east\/\S+ lacks address 10\.2\.1\.206, which pod kube-system\/\S+ of west has$/,
   "stale-endpoint":

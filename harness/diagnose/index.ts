@@ -1,19 +1,31 @@
+import { messageOf } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import { withId } from "./catalogue/index.ts";
+import { certificates } from "./certificates.ts";
 import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
 import { controlPlane } from "./control-plane.ts";
 import { controllers } from "./controllers.ts";
-import { endpoints } from "./endpoints.ts";
 import { health } from "./health.ts";
-import { nodeList } from "./node-list.ts";
+import { heldState } from "./held-state.ts";
+import { knownDefects } from "./known-defects.ts";
+import { leftovers } from "./leftovers.ts";
 import { nodes } from "./nodes.ts";
+import { peerAddresses } from "./peer-addresses.ts";
+import { podStarts } from "./pod-start.ts";
 import { policies } from "./policies.ts";
+import { serviceDefinitions } from "./service-definitions.ts";
 import { services } from "./services.ts";
+import { settings } from "./settings.ts";
+import { shutOff } from "./shut-off.ts";
+import { sizes } from "./sizes.ts";
 import { underlay } from "./underlay.ts";
 import { unread } from "./unread.ts";
 
-export type Layer = (mesh: MeshSnapshot) => readonly Finding[];
+/** `defects`: suites/known-defects.yaml; only one layer needs it. */
+export type Layer = (mesh: MeshSnapshot, defects: readonly KnownDefect[]) => readonly Finding[];
 
 /**
  * Causes before their effects, in the order in which an operator would look: a deeper layer explains the layers above
@@ -22,20 +34,46 @@ export type Layer = (mesh: MeshSnapshot) => readonly Finding[];
 export const layers: readonly Layer[] = [
   nodes,
   underlay,
+  settings,
+  sizes,
   controlPlane,
   configuration,
+  knownDefects,
+  peerAddresses,
+  shutOff,
+  certificates,
   connections,
-  nodeList,
-  endpoints,
+  heldState,
+  leftovers,
   services,
+  serviceDefinitions,
+  podStarts,
   policies,
   health,
   controllers,
   unread,
 ];
 
+/** An archive may hold values that no API server accepts: a layer that cannot judge them must not hide the others. */
+function judged(layer: Layer, mesh: MeshSnapshot, defects: readonly KnownDefect[]): readonly Finding[] {
+  try {
+    return layer(mesh, defects);
+  } catch (error) {
+    return [
+      {
+        layer: "evidence",
+        severity: "unread",
+        cluster: mesh.clusters[0]?.name ?? "",
+        subject: layer.name,
+        message: `${layer.name} could not be judged: ${messageOf(error)}`,
+        next: "look for a value that an API server would refuse; if there is none, report a defect of Meshproof",
+      },
+    ];
+  }
+}
+
 /** Findings, root causes first; broken before suspect before unread. */
-export function diagnose(mesh: MeshSnapshot): Finding[] {
-  const found = layers.flatMap((layer) => layer(mesh));
+export function diagnose(mesh: MeshSnapshot, defects: readonly KnownDefect[] = []): Finding[] {
+  const found = layers.flatMap((layer) => judged(layer, mesh, defects)).map(withId);
   return (["broken", "suspect", "unread"] as const).flatMap((s) => found.filter((f) => f.severity === s));
 }

@@ -19,7 +19,7 @@ export function nodes(mesh: MeshSnapshot): Finding[] {
         shellQuote(["docker", state === "paused" ? "unpause" : "start", name]),
       );
     }
-    if (!cluster.nodes.ok)
+    if (!cluster.nodes.ok && cluster.nodes.absent !== true)
       say(
         `API server of ${cluster.name}`,
         `the API server of ${cluster.name} does not answer: ${cluster.nodes.why}`,

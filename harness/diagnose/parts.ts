@@ -1,14 +1,23 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot, Part, ServiceState } from "#harness/model/mesh-snapshot.ts";
 
 /** A part's value, or nothing if it could not be read: only the layer `unread` reports that. */
 export function known<T>(part: Part<readonly T[]>): readonly T[] {
   return part.ok ? part.value : [];
 }
 
-/** A command line to paste. Objects are named `kind/name`: a name from an archive could begin like an option. */
+/** Where Cilium is installed. */
+export const ciliumNamespace = ({ workloads, pods }: ClusterSnapshot): string =>
+  known(workloads).find((w) => w.kind === "DaemonSet" && w.name === "cilium")?.namespace ??
+  known(pods).find((p) => p.labels["k8s-app"] === "cilium")?.namespace ??
+  "kube-system";
+
+/**
+ * A command line to paste; without a namespace for an object of the whole cluster. Objects are named `kind/name`: a
+ * name from an archive could begin like an option.
+ */
 export const kubectl = (namespace: string, ...args: readonly string[]): string =>
-  shellQuote(["kubectl", "-n", namespace, ...args]);
+  shellQuote(["kubectl", ...(namespace === "" ? [] : ["-n", namespace]), ...args]);
 
 /** The name in the cluster's own configuration. */
 export const nameOf = (c: ClusterSnapshot): string =>
@@ -29,3 +38,9 @@ export function unseenPeers(mesh: MeshSnapshot, cluster: ClusterSnapshot): Reado
       .flatMap((peers) => peers.filter((name) => !names.includes(name))),
   );
 }
+
+export const mcsLabel = "multicluster.kubernetes.io/service-name";
+
+/** The service that Cilium makes for a ServiceImport. */
+export const isDerived = ({ labels = {}, name }: ServiceState): boolean =>
+  labels[mcsLabel] !== undefined || /^derived-[a-z0-9]+$/.test(name);

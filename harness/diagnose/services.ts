@@ -1,13 +1,19 @@
-import { contains, hostPort, parseCidr } from "#harness/lib/cidr.ts";
 import type { Finding } from "#harness/model/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
-import type { ServiceBackend, ServiceEntry } from "#harness/model/snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot, PodState, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
-import { known, kubectl } from "./parts.ts";
+import { isHeadless } from "#harness/semantics/cluster-objects.ts";
+import { type FindingId, findingOf } from "./catalogue/index.ts";
+import { isDerived, known, kubectl, nameOf, unseenPeers } from "./parts.ts";
+import { nextFor, startCauseOf } from "./pod-start.ts";
 
 const key = (s: { readonly namespace: string; readonly name: string }): string => `${s.namespace}/${s.name}`;
 
-/** Global services: backends that no pod has, sides without a ready backend, annotations that differ. */
+interface Side {
+  readonly cluster: ClusterSnapshot;
+  readonly service: ServiceState;
+}
+
+/** Backends of services: addresses that no pod has, sides without a ready backend, clients without any. */
 export function services(mesh: MeshSnapshot): Finding[] {
   const found: Finding[] = [];
   const names = new Set(mesh.clusters.flatMap((c) => known(c.services).map(key)));
@@ -16,106 +22,67 @@ export function services(mesh: MeshSnapshot): Finding[] {
       const service = known(cluster.services).find((s) => key(s) === name);
       return service === undefined ? [] : [{ cluster, service }];
     });
-    const globals = sides.filter(({ service }) => isGlobal(service.annotations));
-    for (const { cluster, service } of sides)
-      found.push(...ownBackends(cluster, service, globals.length > 0));
-    const [first] = sides;
-    if (first === undefined || sides.length < 2) continue;
-    if (name.startsWith("default/kubernetes") || name.startsWith("kube-system/")) continue;
-    const not = sides.filter(({ service }) => !isGlobal(service.annotations));
-    if (globals.length > 0 && not.length > 0)
-      for (const { cluster } of not)
-        found.push(
-          suspect(cluster, name, `service ${name} is global in other clusters but not in ${cluster.name}`),
-        );
-    if (globals.length === 0)
-      found.push(
-        suspect(
-          first.cluster,
-          name,
-          `service ${name} is in ${sides.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
-        ),
-      );
-    for (const { cluster, service } of sides)
-      if (isGlobal(service.annotations) && !isShared(service.annotations))
-        found.push(
-          suspect(
-            cluster,
-            name,
-            `service ${name} of ${cluster.name} does not share its backends (shared: "false")`,
-          ),
-        );
+    const global = sides.some(({ service }) => isGlobal(service.annotations));
+    const own = sides.flatMap((side) => ownBackends(side, global));
+    found.push(...own, ...(own.length > 0 ? [] : withoutBackend(mesh, name, sides)));
   }
-  found.push(...maps(mesh), ...strays(mesh));
   return found;
 }
 
-/** Backends that an agent sends clients to although no pod of the cluster with that pod CIDR has the address. */
-function strays(mesh: MeshSnapshot): Finding[] {
-  const owners = mesh.clusters.flatMap(({ name, ciliumNodes, pods }) =>
-    pods.ok
-      ? [
-          {
-            name,
-            cidrs: known(ciliumNodes).flatMap((n) => n.podCidrs.map(parseCidr)),
-            addresses: new Set(pods.value.map((p) => p.ip)),
-          },
-        ]
-      : [],
-  );
-  return mesh.clusters.flatMap((cluster) => {
-    /** By service and address: the agents that have it. */
-    const found = new Map<string, { service: ServiceEntry; ip: string; home: string; nodes: Set<string> }>();
-    for (const { node, services: held } of cluster.agents)
-      for (const service of known(held).filter((s) => s.type === "ClusterIP"))
-        for (const { ip } of service.backends.filter(receivesClients)) {
-          const home = owners.find((h) => h.cidrs.some((c) => contains(c, ip)));
-          if (home === undefined || home.addresses.has(ip)) continue;
-          const one = found.get(`${key(service)} ${ip}`);
-          if (one === undefined)
-            found.set(`${key(service)} ${ip}`, { service, ip, home: home.name, nodes: new Set([node]) });
-          else one.nodes.add(node);
-        }
-    return [...found.values()].map(
-      ({ service, ip, home, nodes }): Finding => ({
-        layer: "services",
-        severity: "broken",
+/** Of the cluster's own EndpointSlices, without those that are mirrored from other clusters. */
+function readyBackends({ cluster, service }: Side): number | undefined {
+  if (cluster.slices?.ok === true)
+    return cluster.slices.value
+      .filter((s) => !s.mirrored && s.namespace === service.namespace && s.service === service.name)
+      .flatMap((s) => s.endpoints)
+      .filter((e) => e.ready).length;
+  if (!cluster.endpoints.ok) return undefined;
+  return cluster.endpoints.value.filter(
+    (e) => e.namespace === service.namespace && e.service === service.name && e.ready,
+  ).length;
+}
+
+/** Clients of a global service without any backend: no ready one of their own, and none that is shared with them. */
+function withoutBackend(mesh: MeshSnapshot, name: string, sides: readonly Side[]): Finding[] {
+  if (mesh.clusters.some((c) => unseenPeers(mesh, c).size > 0 || !c.services.ok)) return [];
+  const counted = sides.map((side) => ({ ...side, ready: readyBackends(side) }));
+  if (counted.some((s) => s.ready === undefined)) return [];
+  return counted.flatMap(({ cluster, service, ready = 0 }) => {
+    const ignored = isDerived(service) || isHeadless(service) || service.type === "ExternalName";
+    if (ready > 0 || ignored || !isGlobal(service.annotations)) return [];
+    const others = counted.filter((o) => o.cluster !== cluster);
+    if (others.some((o) => (o.ready ?? 0) > 0 && isShared(o.service.annotations))) return [];
+    const kept = others.filter((o) => (o.ready ?? 0) > 0).map((o) => nameOf(o.cluster));
+    const selector = Object.entries(service.selector).map(([k, v]) => `${k}=${v}`);
+    // Where nobody selects anything, somebody writes the EndpointSlices by hand, or does not want any.
+    if (kept.length === 0 && selector.length === 0) return [];
+    const why =
+      kept.length > 0
+        ? `${kept.join(" and ")} has some and does not share them`
+        : `no ready pod of any cluster is selected by ${selector.join(",")}`;
+    return [
+      findingOf("service-without-backend", {
         cluster: cluster.name,
-        subject: `service ${key(service)} in ${cluster.name}`,
-        message: `the agents of ${[...nodes].map((n) => `${cluster.name}/${n}`).join(" and ")} send clients of ${key(service)} to ${ip}, which no pod of ${home} has`,
-        next: `compare the EndpointSlices of ${home} with what its clustermesh-apiserver holds`,
+        subject: `service ${name} of ${cluster.name}`,
+        message: `clients of service ${name} in ${cluster.name} have no backend: ${why}`,
+        next: `compare ${kubectl(service.namespace, "get", "pods", "--show-labels")} with the selector of the service, and its annotation service.cilium.io/shared`,
       }),
-    );
+    ];
   });
 }
 
-/** Whether clients are sent to a backend: one that is not ready is listed in state `maintenance`, and in no BPF map. */
-const receivesClients = ({ state }: ServiceBackend): boolean => state === "" || state === "active";
-
-function suspect(cluster: ClusterSnapshot, service: string, message: string): Finding {
-  const [namespace = "", name = ""] = service.split("/");
-  return {
-    layer: "services",
-    severity: "suspect",
-    cluster: cluster.name,
-    subject: `service ${service} of ${cluster.name}`,
-    message,
-    next: `compare the annotations: ${kubectl(namespace, "get", `service/${name}`, "-o", "yaml")}`,
-  };
-}
-
-function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: boolean): Finding[] {
+function ownBackends({ cluster, service }: Side, global: boolean): Finding[] {
   if (!cluster.endpoints.ok || !cluster.pods.ok) return [];
   const found: Finding[] = [];
-  const say = (message: string, next: string): void =>
-    void found.push({
-      layer: "services",
-      severity: "broken",
-      cluster: cluster.name,
-      subject: `service ${key(service)} of ${cluster.name}`,
-      message,
-      next,
-    });
+  const say = (id: FindingId, message: string, next: string): void =>
+    void found.push(
+      findingOf(id, {
+        cluster: cluster.name,
+        subject: `service ${key(service)} of ${cluster.name}`,
+        message,
+        next,
+      }),
+    );
   const backends = cluster.endpoints.value.filter(
     (e) => e.namespace === service.namespace && e.service === service.name,
   );
@@ -124,6 +91,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
   for (const ip of new Set(backends.map((b) => b.ip)))
     if (selects && !addresses.has(ip))
       say(
+        "service-backend-without-pod",
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
         kubectl(
           service.namespace,
@@ -135,6 +103,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
       );
   if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && assignsLoadBalancerIPs(cluster))
     say(
+      "service-without-address",
       `service ${key(service)} of ${cluster.name} has no LoadBalancer address`,
       "check the operator and the address pools",
     );
@@ -146,11 +115,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
       p.namespace === service.namespace &&
       Object.entries(service.selector).every(([k, v]) => p.labels[k] === v),
   );
-  if (pods.length > 0 && pods.every((p) => !p.ready))
-    say(
-      `service ${key(service)} has no ready backend in ${cluster.name}: none of its ${pods.length} pods is ready (${pods.map((p) => p.name).join(", ")})`,
-      `${kubectl(service.namespace, "describe", "pods")}: their readiness probes fail`,
-    );
+  if (pods.length > 0 && pods.every((p) => !p.ready)) say(...notReady({ cluster, service }, pods));
   // A side without pods is valid: the canary services of a lab have none.
   else if (pods.length === 0) {
     const empty = known(cluster.workloads).filter(
@@ -158,6 +123,7 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
     );
     if (empty.length > 0)
       say(
+        "service-scaled-to-zero",
         `service ${key(service)} has no backend in ${cluster.name}: ${empty.map((w) => `${w.kind} ${w.name}`).join(", ")} is scaled to zero`,
         kubectl(
           service.namespace,
@@ -171,36 +137,26 @@ function ownBackends(cluster: ClusterSnapshot, service: ServiceState, global: bo
   return found;
 }
 
-/** The data plane is authoritative: BPF maps against what the agents intend to have. */
-function maps(mesh: MeshSnapshot): Finding[] {
-  const found: Finding[] = [];
-  for (const cluster of mesh.clusters) {
-    for (const agent of cluster.agents) {
-      if (!agent.lbMaps.ok || !agent.services.ok) continue;
-      for (const entry of agent.services.value) {
-        if (entry.type !== "ClusterIP") continue;
-        const held =
-          agent.lbMaps.value.get(`${entry.frontend}/${entry.protocol}`) ??
-          agent.lbMaps.value.get(entry.frontend) ??
-          [];
-        const has = new Set(held.map((b) => b.replace(/\/\w+$/, "")));
-        const missing = entry.backends
-          .filter(receivesClients)
-          .map(hostPort)
-          .filter((b) => !has.has(b));
-        if (missing.length > 0)
-          found.push({
-            layer: "services",
-            severity: "broken",
-            cluster: cluster.name,
-            subject: `BPF map of ${cluster.name}/${agent.node}`,
-            message: `the BPF maps of ${cluster.name}/${agent.node} lack ${missing.join(", ")} for ${entry.namespace}/${entry.name} (${entry.frontend})`,
-            next: `restart the agent of ${agent.node}`,
-          });
-      }
-    }
-  }
-  return found;
+function notReady(
+  { cluster, service }: Side,
+  pods: readonly PodState[],
+): readonly [id: FindingId, message: string, next: string] {
+  const stuck = pods
+    .map((pod) => ({ pod, cause: startCauseOf(cluster, pod) }))
+    .find((p) => p.cause !== undefined);
+  const names = pods.map((p) => p.name).join(", ");
+  const message = `service ${key(service)} has no ready backend in ${cluster.name}: none of its ${pods.length} pods is ready (${names})`;
+  if (stuck?.cause === undefined)
+    return [
+      "service-backends-not-ready",
+      message,
+      `${kubectl(service.namespace, "describe", "pods")}: their readiness probes fail`,
+    ];
+  return [
+    "service-backends-not-ready",
+    `${message}; ${stuck.pod.name} ${stuck.cause.what}`,
+    nextFor(stuck.cause, stuck.pod),
+  ];
 }
 
 /** Whether the cluster assigns LoadBalancer addresses: not if there is neither a pool nor an assigned address. */

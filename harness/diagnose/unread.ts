@@ -1,36 +1,40 @@
 import type { Finding } from "#harness/model/finding.ts";
-import type { ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
-import { unseenPeers } from "./parts.ts";
+import type { AgentState, ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
+import { withoutAgent } from "#harness/semantics/agents.ts";
+import { undecidedOf } from "#harness/semantics/mesh-differences.ts";
+import { known, nameOf, unseenPeers } from "./parts.ts";
 
-/** Data that could not be read: what the other layers could not judge is not reported as healthy. */
+/**
+ * Data that could not be read, or that is missing although every source has it: what the other layers could not judge is
+ * not reported as healthy.
+ */
 export function unread(mesh: MeshSnapshot): Finding[] {
-  return mesh.clusters.flatMap((cluster) => {
-    const found = partsOf(cluster).flatMap(([what, part]) =>
-      part.ok || part.absent === true
-        ? []
-        : [
-            say(
-              cluster.name,
-              `${what} of ${cluster.name}`,
-              `${what} of ${cluster.name} could not be read: ${part.why}`,
-            ),
-          ],
-    );
-    for (const peer of unseenPeers(mesh, cluster))
-      found.push(
-        say(
-          cluster.name,
-          `cluster ${peer}`,
-          `${peer} is a peer of ${cluster.name}, and its data was not supplied: its side is not judged`,
-          `supply its sysdump too`,
-        ),
-      );
-    if (cluster.agents.length > 0) return found;
-    return [
-      ...found,
-      say(cluster.name, `agents of ${cluster.name}`, `no agent of ${cluster.name} could be read`),
-    ];
-  });
+  return mesh.clusters.flatMap((cluster) => [
+    ...partsOf(cluster).flatMap(([what, part]) =>
+      part.ok || part.absent === true ? [] : [unreadPart(cluster, what, part.why)],
+    ),
+    ...known(cluster.unreadFiles ?? { ok: true, value: [] }).map(({ what, why, next }) =>
+      say(
+        cluster.name,
+        `${what} of ${cluster.name}`,
+        `${what} of ${cluster.name} could not be read: ${why}`,
+        next,
+      ),
+    ),
+    ...missingParts(cluster).map(([what, why]) => unreadPart(cluster, what, why)),
+    ...[...unseenPeers(mesh, cluster)].map((peer) =>
+      say(
+        cluster.name,
+        `cluster ${peer}`,
+        `${peer} is a peer of ${cluster.name}, and its data was not supplied: its side is not judged`,
+        `supply its sysdump too`,
+      ),
+    ),
+    ...undecidedOf(cluster).map((text) =>
+      say(cluster.name, `exported state of ${cluster.name}`, `it is not known ${text}`),
+    ),
+    ...unreadAgents(cluster),
+  ]);
 }
 
 const say = (
@@ -47,15 +51,77 @@ const say = (
   next,
 });
 
+const unreadPart = (cluster: ClusterSnapshot, what: string, why: string): Finding =>
+  say(cluster.name, `${what} of ${cluster.name}`, `${what} of ${cluster.name} could not be read: ${why}`);
+
+/** Nodes whose agent's data is missing, against the API server's list. */
+function unreadAgents(cluster: ClusterSnapshot): Finding[] {
+  const missing = withoutAgent(known(cluster.nodes), cluster.agents);
+  // Without the list of nodes, at least one is expected.
+  if (missing.length === 0 && cluster.agents.length === 0)
+    return [say(cluster.name, `agents of ${cluster.name}`, `no agent of ${cluster.name} could be read`)];
+  if (missing.length === 0) return [];
+  const shown = `${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`;
+  return [
+    say(
+      cluster.name,
+      `agents of ${cluster.name}`,
+      cluster.agents.length === 0
+        ? `no agent of ${cluster.name} could be read`
+        : `the data of the agent on node ${shown} of ${nameOf(cluster)} is missing: ${missing.length === 1 ? "it is" : "they are"} not judged`,
+      "collect it again with the agents of all nodes; unread data is not judged",
+    ),
+  ];
+}
+
 function partsOf(cluster: ClusterSnapshot): (readonly [string, Part<unknown>])[] {
   const { config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints } = cluster;
   const { ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble } = cluster;
+  const { namespaces, ciliumIdentities, serviceExports, kvstore, sizes } = cluster;
+  const later = Object.entries({ namespaces, ciliumIdentities, serviceExports, kvstore, sizes });
   return [
     ...Object.entries({ config, containers, nodes, ciliumNodes, pods, workloads, services, endpoints }),
     ...Object.entries({ ciliumEndpoints, policies, peers, kvstoreMesh, kvstoreMeshTrouble }),
+    // Absent in evidence of earlier versions.
+    ...later.flatMap(([name, part]) => (part === undefined ? [] : [[name, part] as const])),
     ...cluster.agents.flatMap(({ node, ...parts }) =>
       Object.entries(parts).map(([name, part]) => [`${name}, agent on ${node},`, part] as const),
     ),
     ...cluster.nodeStates.map((n) => [`firewall of node ${n.node}`, n.rules] as const),
+  ];
+}
+
+/** Of every source, live or an archive. */
+const expectedParts = [
+  ...["config", "nodes", "ciliumNodes", "pods", "workloads"],
+  ...["services", "endpoints", "ciliumEndpoints", "policies"],
+] as const satisfies readonly (keyof ClusterSnapshot)[];
+const expectedOfAgents = [
+  "nodeList",
+  "health",
+  "services",
+  "lbMaps",
+  "identities",
+  "ipcache",
+] as const satisfies readonly (keyof AgentState)[];
+
+/** Parts that are absent although every source has them. */
+function missingParts(cluster: ClusterSnapshot): (readonly [string, string])[] {
+  const absent = (part: Part<unknown>): string | undefined =>
+    part.ok || part.absent !== true ? undefined : part.why;
+  const list = (what: string, part: Part<unknown>): (readonly [string, string])[] => {
+    const why = absent(part);
+    return why === undefined ? [] : [[what, why]];
+  };
+  const copies = known(cluster.pods).some((p) => p.containers.some((c) => c.name === "kvstoremesh"));
+  return [
+    ...expectedParts.flatMap((name) => list(name, cluster[name])),
+    ...(copies ? list("kvstoreMesh", cluster.kvstoreMesh) : []),
+    // After a first command without an answer, the others of an agent are not run.
+    ...cluster.agents
+      .filter((a) => a.remotes.ok || a.remotes.absent === true)
+      .flatMap((agent) =>
+        expectedOfAgents.flatMap((name) => list(`${name}, agent on ${agent.node},`, agent[name])),
+      ),
   ];
 }

@@ -145,6 +145,24 @@ test("events of other users, and unlisted kinds, are not kept", () => {
     expect(collectedObject(plural, pod("shop"), whole)).toBeUndefined();
 });
 
+test("of a warning of other users only the words that name a missing object are kept", () => {
+  const event = {
+    apiVersion: "v1",
+    kind: "Event",
+    metadata: { name: "e", namespace: "shop", annotations: { a: "private" } },
+    type: "Warning",
+    reason: "FailedMount",
+    message: 'MountVolume.SetUp failed for volume "private" : secret "db" not found',
+    source: { host: "private" },
+    involvedObject: { kind: "Pod", name: "shop-1", namespace: "shop", uid: "private" },
+    lastTimestamp: "2026-11-21T09:24:42Z",
+  };
+  const kept = collectedObject("events", event, whole);
+  expect(JSON.stringify(kept)).not.toContain("private");
+  expect(kept).toMatchObject({ reason: "FailedMount", message: 'secret "db" not found' });
+  expect(collectedObject("events", { ...event, message: "Error: private" }, whole)).toBeUndefined();
+});
+
 test("a node's images, annotations and messages are not kept", () => {
   const node = {
     apiVersion: "v1",

@@ -1,4 +1,5 @@
 import type { KubeObject } from "#harness/kube/kube.ts";
+import { withoutDetails } from "#harness/semantics/pod-start.ts";
 
 /**
  * The namespaces that may be collected in full: Cilium's, and those that Meshproof created. All others belong to
@@ -22,7 +23,8 @@ const always = [
 
 /**
  * The other fields kept of other users' objects and of cluster-wide objects, by file name. A kind that is not listed
- * is not kept at all; events among them, whose messages quote commands, images and addresses. The fields are names,
+ * is not kept at all. Messages of events quote commands, images and addresses, so of a warning only the words that name a
+ * missing object are kept. The fields are names,
  * labels, ports, policies, a pod's address and node, and others that a diagnosis needs and that reveal nothing more:
  * readiness and replica counts; addresses, which the agents' own tables hold too; and a service's selector, which
  * repeats the labels of its pods. Environment, images, commands, volumes, probes, accounts and messages are never
@@ -109,7 +111,9 @@ function isCollectedAnnotation(name: string): boolean {
   const group = name.includes("/") ? name.slice(0, name.indexOf("/")) : "";
   return (
     ["cilium.io", "multicluster.kubernetes.io"].some((g) => group === g || group.endsWith(`.${g}`)) ||
-    group === "io.cilium"
+    group === "io.cilium" ||
+    // The operator's mark of an identity that nothing uses.
+    name === "io.cilium.heartbeat"
   );
 }
 
@@ -124,6 +128,7 @@ export function collectedObject(
 ): KubeObject | undefined {
   const { namespace } = object.metadata;
   if (namespace !== undefined && namespaces.has(namespace)) return whole(object);
+  if (plural === "events") return missingObjectEvent(object);
   const fields = Object.hasOwn(collectedFields, plural) ? collectedFields[plural] : undefined;
   if (fields === undefined) return undefined;
   const kept = pick(object, tree([...always, ...fields])) as KubeObject;
@@ -131,6 +136,28 @@ export function collectedObject(
     isCollectedAnnotation(n),
   );
   return { ...kept, metadata: { ...kept.metadata, annotations: Object.fromEntries(annotations) } };
+}
+
+/** A warning that a pod waits for an object which does not exist: `secret "db" not found`. */
+function missingObjectEvent(event: KubeObject): KubeObject | undefined {
+  const message = event.type === "Warning" ? withoutDetails(String(event.message ?? "")) : "";
+  if (message === "") return undefined;
+  const fields = [
+    "type",
+    "reason",
+    "lastTimestamp",
+    "eventTime",
+    "involvedObject.kind",
+    "involvedObject.name",
+    "involvedObject.namespace",
+  ];
+  return {
+    ...(pick(
+      event,
+      tree(["apiVersion", "kind", "metadata.name", "metadata.namespace", ...fields]),
+    ) as KubeObject),
+    message,
+  };
 }
 
 const lastApplied = "kubectl.kubernetes.io/last-applied-configuration";

@@ -13,14 +13,19 @@ import { onNode } from "#harness/cluster/node.ts";
 import { agentSelector } from "#harness/cluster/selectors.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { isSelfManaged } from "#harness/kube/namespace.ts";
+import { unixNowMs } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
+import { certificatesOf } from "./certificates.ts";
+import { changedBetween, type Watermark, watermark } from "./changing.ts";
 import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 
 /** File name to text, of one cluster. A file that could not be collected holds `notCollected` and the reason. */
 export type ClusterEvidence = ReadonlyMap<string, string>;
 export const notCollected = "could not be collected: ";
+/** The same for a file that an archive lacks: that nobody asked for it does not show that something fails. */
+export const notSupplied = "not supplied: ";
 
 export interface EvidenceOptions {
   readonly logs: boolean;
@@ -132,7 +137,7 @@ async function collectCluster(
   options: EvidenceOptions,
   signal: AbortSignal,
 ): Promise<ClusterEvidence> {
-  const files = new Map<string, string>();
+  const files = new Map([["collected.json", JSON.stringify({ atMs: Math.round(unixNowMs()) })]]);
   const keep: Keep = async (name, read, limit = limitBytes) => {
     const text = await withinTime(read, signal).catch(
       (error: unknown) => `${notCollected}${messageOf(error)}\n`,
@@ -187,10 +192,7 @@ async function collectCluster(
         ),
     );
   };
-  const [own, endpointsBefore] = await Promise.all([
-    collectedWhole(cluster),
-    cluster.kube.list(kinds.ciliumEndpoint).catch(() => []),
-  ]);
+  const [own, before] = await Promise.all([collectedWhole(cluster), startOf(cluster)]);
   const collected = (kind: KindRef, objects: readonly KubeObject[]): KubeObject[] =>
     objects.flatMap((o) => collectedObject(kind.plural, o, own) ?? []);
   await Promise.all([
@@ -203,6 +205,7 @@ async function collectCluster(
     ),
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
+    json("certificates.json", async () => await certificatesOf(cluster)),
     // Reduced as it is read: labels and selectors of other users' services are not kept.
     keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
     ...((await exportsServices(cluster))
@@ -221,7 +224,7 @@ async function collectCluster(
       : []),
   ]);
   // Endpoints created or deleted meanwhile would look like contradictions, so only those in both lists are kept.
-  const endpoints = settledEndpoints(cluster, endpointsBefore);
+  const endpoints = settledEndpoints(cluster, before);
   // Both files say why, if it fails.
   endpoints.catch(() => {});
   await json("ciliumendpoints.json", async () => collected(kinds.ciliumEndpoint, (await endpoints).settled));
@@ -236,21 +239,36 @@ async function exportsServices(cluster: Cluster): Promise<boolean> {
   return settings["clustermesh-enable-mcs-api"] === "true";
 }
 
-/** Endpoints that were there before the rest was collected and after it, and the addresses of all others. */
+/** Endpoints, and the versions of other objects, before the rest is collected. */
+interface Start {
+  readonly endpoints: readonly KubeObject[];
+  readonly mark: Watermark;
+}
+
+async function startOf({ kube }: Cluster): Promise<Start> {
+  const [endpoints, mark] = await Promise.all([
+    kube.list(kinds.ciliumEndpoint).catch(() => []),
+    watermark(kube),
+  ]);
+  return { endpoints, mark };
+}
+
+/** Endpoints that were there before the rest was collected and after it, and the names of all that changed. */
 async function settledEndpoints(
   { kube }: Cluster,
-  before: readonly KubeObject[],
+  { endpoints: before, mark }: Start,
 ): Promise<{ settled: KubeObject[]; changing: string[] }> {
-  const after = await kube.list(kinds.ciliumEndpoint);
+  const [after, markAfter] = await Promise.all([kube.list(kinds.ciliumEndpoint), watermark(kube)]);
   const old = new Set(before.map((e) => e.metadata.uid));
   const now = new Set(after.map((e) => e.metadata.uid));
   const changed = [
     ...before.filter((e) => !now.has(e.metadata.uid)),
     ...after.filter((e) => !old.has(e.metadata.uid)),
   ];
+  const addresses = new Set(changed.flatMap(ciliumEndpointStates).map((e) => e.ip));
   return {
     settled: after.filter((e) => old.has(e.metadata.uid)),
-    changing: [...new Set(changed.flatMap(ciliumEndpointStates).map((e) => e.ip))],
+    changing: [...addresses, ...changedBetween(mark, markAfter)],
   };
 }
 

@@ -1,10 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { parseAllDocuments } from "yaml";
 import { z } from "zod";
-import { readUserFile, unreadable } from "#harness/config/user-file.ts";
+import { unreadable } from "#harness/config/user-file.ts";
+import { readYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 import type { ClusterEvidence } from "./evidence.ts";
 
 const isYaml = (path: string): boolean => [".yaml", ".yml"].includes(extname(path).toLowerCase());
@@ -84,27 +83,8 @@ async function walk(dir: string): Promise<string[]> {
   return files.sort();
 }
 
-function objectsOf(path: string): Manifest[] {
-  return parseAllDocuments(readUserFile(path, what)).flatMap((document) => {
-    if (document.errors.length > 0)
-      throw new MeshproofError(
-        "config-invalid",
-        `${path} is not YAML: ${syntaxProblem(document.errors[0])}`,
-        {
-          remedy: "correct the file, or give its rendered form (`helm template`, `kustomize build`)",
-        },
-      );
-    let value: unknown;
-    try {
-      value = document.toJS({ maxAliasCount: 100 });
-    } catch (error) {
-      throw new MeshproofError("config-invalid", `${path} cannot be read: ${syntaxProblem(error)}`, {
-        remedy: "write it without YAML aliases",
-      });
-    }
-    return flattened(value);
-  });
-}
+const objectsOf = (path: string): Manifest[] =>
+  readYamlObjects(path, what).flatMap(({ value }) => flattened(value));
 
 /** `kubectl get -o yaml` puts objects into a list. */
 function flattened(value: unknown): Manifest[] {

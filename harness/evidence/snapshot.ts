@@ -14,10 +14,11 @@ import {
   parseRemoteClusters,
   parseServiceList,
 } from "#harness/cilium/agent/parse.ts";
-import { readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
+import { readPeerPaths, readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
 import {
   ciliumEndpointStates,
   ciliumNodeState,
+  eventState,
   identityState,
   namespaceState,
   nodeState,
@@ -32,15 +33,21 @@ import { issuesOf } from "#harness/lib/records.ts";
 import {
   type AgentState,
   type ClusterSnapshot,
+  collectedSchema,
   configMapSchema,
   containersSchema,
+  heldCertificateSchema,
   type MeshSnapshot,
   type NodeInside,
   type Part,
+  type PolicyObject,
   peersSchema,
+  sizesSchema,
+  unreadFileSchema,
 } from "#harness/model/mesh-snapshot.ts";
 import { kvstoreStateSchema } from "#harness/model/shared-state.ts";
-import { type ClusterEvidence, notCollected } from "./evidence.ts";
+import { type ClusterEvidence, notCollected, notSupplied } from "./evidence.ts";
+import { policiesOf } from "./policy-objects.ts";
 
 /** The same parser for a live mesh and for an archive. */
 export function snapshotOf(evidence: ReadonlyMap<string, ClusterEvidence>): MeshSnapshot {
@@ -132,6 +139,8 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
       { namespace, name },
     ]),
     kvstore: read("kvstore.json", (text) => parsed(text, kvstoreStateSchema)),
+    unreadFiles: read("unread.json", (text) => parsed(text, z.array(unreadFileSchema))),
+    collectedMs: read("collected.json", (text) => parsed(text, collectedSchema).atMs),
     changing: read("changing.json", (text) => parsed(text, z.array(z.string()))),
     policies: objects("ciliumnetworkpolicies.json", (o) => [
       {
@@ -144,14 +153,34 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     peers: read("peers.json", (text) => parsed(text, peersSchema)),
     kvstoreMesh: read("kvstoremesh-status.json", parseKvstoreMesh),
     kvstoreMeshTrouble: read("kvstoremesh-troubleshoot.txt", readTroubleshoot),
+    kvstoreMeshPaths: read("kvstoremesh-troubleshoot.txt", readPeerPaths),
+    policyObjects: policyObjects(files),
+    events: objects("events.json", eventState),
+    certificates: read("certificates.json", (text) => parsed(text, z.array(heldCertificateSchema))),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
+    sizes: read("sizes.json", (text) => parsed(text, sizesSchema)),
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };
 }
 
+/** Policies of the kinds that could be read. */
+function policyObjects(files: ClusterEvidence): Part<PolicyObject[]> {
+  const parts = Object.values(policiesOf(files).policies);
+  const missing = parts.find((p) => !p.ok);
+  if (missing?.ok === false && parts.every((p) => !p.ok)) return missing;
+  return {
+    ok: true,
+    value: parts.flatMap((p) =>
+      p.ok ? p.value.map(({ specs, ...policy }) => ({ ...policy, specs: specs.map((s) => s.spec) })) : [],
+    ),
+  };
+}
+
 /** Reads one file of a cluster's evidence. */
 type Read = <T>(file: string, parse: (text: string) => T) => Part<T>;
+
+const optional = <T>(read: Part<T>): Part<T> => (read.ok ? read : { ...read, absent: true });
 
 function agentState(node: string, read: Read): AgentState {
   const agent = <T>(file: string, parse: (text: string) => T): Part<T> =>
@@ -159,6 +188,8 @@ function agentState(node: string, read: Read): AgentState {
   return {
     node,
     remotes: agent("status.json", parseRemoteClusters),
+    // Only says more of what the status shows, and older versions lack the command.
+    trouble: optional(agent("troubleshoot.txt", readTroubleshoot)),
     words: agent("log.txt", readMeshLog),
     controllers: agent("status.json", parseFailingControllers),
     nodeList: agent("node-list.json", parseNodeList),
@@ -179,6 +210,8 @@ function nodeInside(node: string, read: Read): NodeInside {
 
 function part<T>(text: string | undefined, file: string, parse: (text: string) => T): Part<T> {
   if (text === undefined) return { ok: false, why: `${file} does not exist`, absent: true };
+  if (text.startsWith(notSupplied))
+    return { ok: false, why: text.slice(notSupplied.length).trim(), absent: true };
   if (text.startsWith(notCollected)) return { ok: false, why: text.slice(notCollected.length).trim() };
   try {
     return { ok: true, value: parse(text) };

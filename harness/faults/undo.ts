@@ -7,6 +7,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kindNode } from "#harness/cluster/kind/kind-node.ts";
 import { routeBetween } from "#harness/cluster/kind/networks.ts";
 import { continueProcesses, startNode, unpauseNode } from "#harness/cluster/kind/node-control.ts";
+import { setLinkMtu } from "#harness/cluster/kind/node-link.ts";
 import { type Mesh, orderedPairs } from "#harness/cluster/mesh.ts";
 import { isKindPlan } from "#harness/config/plan.ts";
 import { deploymentReady, hasCondition, podReady } from "#harness/kube/conditions.ts";
@@ -52,6 +53,8 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
       return isKindPlan(mesh.state.plan)
         ? routeBetween(mesh.state.plan, mesh.state.artifacts.proberImage, signal)
         : undefined;
+    case "set-link-mtu":
+      return setLinkMtu(kindNode(step.node), step.mtu, signal);
     case "continue":
       return continueProcesses(kindNode(step.node), step.process, signal);
     case "agent-command": {

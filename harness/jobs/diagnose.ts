@@ -1,5 +1,6 @@
-import { stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { readingUserFile } from "#harness/config/user-file.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { whatIf } from "#harness/diagnose/what-if.ts";
@@ -7,20 +8,33 @@ import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidenc
 import { readManifests } from "#harness/evidence/manifests.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
-import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
+import { hasObjects, mergedEvidence, readSysdumps } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { WhatIfQuestion, WhatIfReport } from "#harness/model/what-if.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
 import { requireLab } from "#harness/state/lab.ts";
+import { collectSizes } from "./collect-sizes.ts";
 
 /** Findings on a running lab from observation only: the fault journal is not read, nothing is healed. */
 export async function diagnoseLab(lab: string): Promise<Finding[]> {
-  return diagnose(snapshotOf(await evidenceOfLab(lab)));
+  const mesh = new Mesh(await requireLab(lab));
+  const [evidence, sizes] = await Promise.all([collectEvidence(mesh, { logs: false }), collectSizes(mesh)]);
+  const withSizes = [...evidence].map(([cluster, files]) => {
+    const text = sizes.get(cluster);
+    return [cluster, text === undefined ? files : new Map([...files, ["sizes.json", text]])] as const;
+  });
+  return diagnosed(new Map(withSizes));
 }
 
 /** The same from folders of evidence and sysdump archives, with no cluster. */
 export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]> {
-  return diagnose(snapshotOf(await evidenceOfFiles(paths)));
+  return diagnosed(await evidenceOfFiles(paths));
+}
+
+/** With the defects of Cilium that the repository's list knows. */
+async function diagnosed(evidence: ReadonlyMap<string, ClusterEvidence>): Promise<Finding[]> {
+  return diagnose(snapshotOf(evidence), await readKnownDefects(join(repoRoot(), "suites")));
 }
 
 /** What a setting would change: of a running lab, or of archives and manifests if there are any. */
@@ -59,22 +73,39 @@ async function evidenceOfFiles(
   const from = new Map<string, string>();
   for (const path of paths)
     for (const [name, files] of await readingUserFile(path, "evidence", remedy, () => read(path))) {
-      const twin = from.get(name);
-      if (twin !== undefined)
-        throw new MeshproofError("usage", `${twin} and ${path} are both from cluster ${name}`, {
-          remedy: "give one per cluster",
-        });
+      const twin = evidence.get(name);
+      if (twin !== undefined && hasObjects(twin) && hasObjects(files)) {
+        if (!areTwoClusters(twin, files))
+          throw new MeshproofError("usage", `${from.get(name)} and ${path} are both from cluster ${name}`, {
+            remedy: "give one per cluster",
+          });
+        // Cluster names must be unique in a mesh, so this is a finding.
+        evidence.set(`${name} (${basename(path)})`, files);
+        continue;
+      }
       from.set(name, path);
-      evidence.set(name, files);
+      evidence.set(name, twin === undefined ? files : mergedEvidence(twin, files));
     }
   return evidence;
 }
 
-const remedy = "give a folder such as reports/latest/artifacts/<suite>, or a zip written by `cilium sysdump`";
+/** The unique id of `kube-system` is that of the cluster; without it, two archives of a name are of one cluster. */
+function areTwoClusters(a: ClusterEvidence, b: ClusterEvidence): boolean {
+  const [one, other] = [a, b].map((files) => {
+    const text = files.get("namespaces.json") ?? "[]";
+    if (!text.startsWith("[")) return undefined;
+    const namespaces = JSON.parse(text) as { metadata: { name: string; uid?: string } }[];
+    return namespaces.find((n) => n.metadata.name === "kube-system")?.metadata.uid;
+  });
+  return one !== undefined && other !== undefined && one !== other;
+}
 
-/** A folder is evidence of a run; a file is a sysdump. */
+const remedy =
+  "give what `cilium sysdump` or `cilium-bugtool` wrote, or a folder such as reports/latest/artifacts/<suite>";
+
+/** A folder is an unpacked sysdump or evidence of a run; a file is an archive. */
 async function readPath(path: string): Promise<ReadonlyMap<string, ClusterEvidence>> {
-  if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return readEvidence(path);
-  const { cluster, evidence } = await readSysdump(path);
-  return new Map([[cluster, evidence]]);
+  const dumps = await readSysdumps(path);
+  if (dumps.length > 0) return new Map(dumps.map((d) => [d.cluster, d.evidence]));
+  return readEvidence(path);
 }

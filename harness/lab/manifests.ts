@@ -7,7 +7,7 @@ import type { EventuallyOptions } from "#harness/lib/eventually.ts";
 export const standInImage = "meshproof.local/echo";
 
 /** Namespaces before their contents, policies last: stand-ins become ready before anything is denied. */
-const order = ["Namespace", "Deployment", "Service"];
+const order = ["Namespace", "ServiceAccount", "Deployment", "Service"];
 const rank = (o: KubeObject): number => (order.includes(o.kind) ? order.indexOf(o.kind) : order.length);
 
 /** Applies a lab's own objects to a cluster and waits for the deployments among them. Idempotent. */

@@ -73,6 +73,12 @@ export function coveringCidr(texts: readonly string[]): string {
   return `${fromBigInt(begin(head) << BigInt(size - bits), head.kind)}/${bits}`;
 }
 
+/** The range of `bits` that holds a smaller one. */
+export function widened({ kind, first }: Cidr, bits: number): string {
+  const size = BigInt((kind === "ipv4" ? 32 : 128) - bits);
+  return `${fromBigInt((first >> size) << size, kind)}/${bits}`;
+}
+
 /** An address as BPF maps write it, with IPv6 in brackets. */
 export const hostPort = ({ ip, port }: { readonly ip: string; readonly port: number }): string =>
   ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`;

@@ -3,6 +3,8 @@ import { holdsName } from "#harness/lib/names.ts";
 import type { Infer, RecordFormat } from "#harness/lib/records.ts";
 
 export const findingSchema = z.object({
+  /** Stable; docs/reference/findings has a page for each. Absent in records of earlier versions. */
+  id: z.string().exactOptional(),
   layer: z.string(),
   /** `broken`: breaks traffic or synchronisation; `suspect`: allowed, but rarely intended; `unread`: could not be read. */
   severity: z.enum(["broken", "suspect", "unread"]),

@@ -40,6 +40,8 @@ const ciliumNodeStateSchema = z.object({
   addresses: z.array(z.object({ type: z.string(), ip: z.string() })).exactOptional(),
   healthIps: z.array(z.string()).exactOptional(),
   ingressIps: z.array(z.string()).exactOptional(),
+  /** The id of its IPsec key; 0 without one. */
+  encryptionKey: z.number().exactOptional(),
 });
 export type CiliumNodeState = Infer<typeof ciliumNodeStateSchema>;
 
@@ -68,6 +70,12 @@ const podStateSchema = z.object({
       trouble: z.string(),
     }),
   ),
+  /** Its containers that wait, those for initialisation first: `PodInitializing`, `ImagePullBackOff`... */
+  waiting: z
+    .array(z.object({ container: z.string(), image: z.string(), reason: z.string(), message: z.string() }))
+    .exactOptional(),
+  /** Why no node takes it. */
+  unscheduled: z.string().exactOptional(),
 });
 export type PodState = Infer<typeof podStateSchema>;
 
@@ -137,6 +145,7 @@ const ciliumEndpointStateSchema = z.object({
   identity: z.number(),
   /** The address of its node. */
   hostIp: z.string().exactOptional(),
+  createdMs: z.number().exactOptional(),
 });
 export type CiliumEndpointState = Infer<typeof ciliumEndpointStateSchema>;
 
@@ -147,6 +156,73 @@ const policyStateSchema = z.object({
   name: z.string(),
   spec: z.record(z.string(), z.unknown()),
 });
+
+const policyObjectSchema = z.object({
+  kind: z.enum(["NetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"]),
+  /** Empty for a clusterwide policy. */
+  namespace: z.string(),
+  name: z.string(),
+  specs: z.array(z.record(z.string(), z.unknown())),
+});
+/** A policy of any kind, with all its rules. */
+export type PolicyObject = Infer<typeof policyObjectSchema>;
+
+const eventStateSchema = z.object({
+  namespace: z.string(),
+  /** Of the object that it is about. */
+  kind: z.string(),
+  name: z.string(),
+  reason: z.string(),
+  message: z.string(),
+  /** When it occurred last. */
+  at: z.string(),
+});
+/** A warning of Kubernetes. */
+export type EventState = Infer<typeof eventStateSchema>;
+
+const certificateSchema = z.object({
+  subject: z.string(),
+  issuer: z.string(),
+  /** Hexadecimal, without separators. */
+  serial: z.string(),
+  notBefore: z.string(),
+  notAfter: z.string(),
+  /** DNS names and addresses that it is issued for. Absent where only its validity was read, like the two below. */
+  names: z.array(z.string()).exactOptional(),
+  /** SHA-256 of its public key. */
+  key: z.string().exactOptional(),
+  /** The keys of those CAs of the same cluster that signed it. */
+  signers: z.array(z.string()).exactOptional(),
+});
+/** A certificate, without its private key. */
+export type Certificate = Infer<typeof certificateSchema>;
+
+export const heldCertificateSchema = z.object({
+  /** Where it is: `Secret clustermesh-apiserver-server-cert`. */
+  place: z.string(),
+  /**
+   * `server`: etcd presents it; `client`: presented to a peer; `trusted`: verifies a peer's server; `clients-ca`: verifies
+   * etcd's clients; `ca`: signs the cluster's own certificates.
+   */
+  role: z.enum(["server", "client", "trusted", "clients-ca", "ca"]),
+  /** Who uses it for which peer. */
+  reader: z.enum(["agents", "kvstoreMesh"]).exactOptional(),
+  peer: z.string().exactOptional(),
+  certificate: certificateSchema,
+});
+export type HeldCertificate = Infer<typeof heldCertificateSchema>;
+
+const peerPathSchema = z.object({
+  peer: z.string(),
+  /** URLs, and the addresses that their host names resolve to. */
+  endpoints: z.array(z.object({ url: z.string(), ips: z.array(z.string()) })),
+  trusted: z.array(certificateSchema),
+  client: z.array(certificateSchema),
+  /** What the peer presented; known only if the connection failed. */
+  presented: z.array(certificateSchema),
+});
+/** How a reader connects to a peer, as Cilium's `troubleshoot` prints it. */
+export type PeerPath = Infer<typeof peerPathSchema>;
 
 const peerTroubleSchema = z.object({ peer: z.string(), step: z.string() });
 /** One failed step towards a peer's etcd. */
@@ -168,6 +244,8 @@ export type FailingController = Infer<typeof failingControllerSchema>;
 const agentStateSchema = z.object({
   node: z.string(),
   remotes: part(z.array(remoteClusterStatusSchema)),
+  /** The failed steps of `cilium-dbg troubleshoot clustermesh`, like those of KVStoreMesh. */
+  trouble: part(z.array(peerTroubleSchema)).exactOptional(),
   words: part(z.array(peerWordSchema)),
   /** Absent in evidence of earlier versions, which did not read it. */
   controllers: part(z.array(failingControllerSchema)).exactOptional(),
@@ -198,6 +276,25 @@ const nodeInsideSchema = z.object({
 /** What was read inside a node. */
 export type NodeInside = Infer<typeof nodeInsideSchema>;
 
+export const sizesSchema = z.array(
+  z.object({
+    /** `east/worker (10.1.0.5)`. */
+    from: z.string(),
+    to: z.string(),
+    /** `1,398 bytes over TCP`; absent for a small request. */
+    size: z.string().exactOptional(),
+    /** Whether any request was answered. */
+    answered: z.boolean(),
+  }),
+);
+/** Requests of several sizes from a cluster's probers to every node. */
+export type SizedRequests = Infer<typeof sizesSchema>;
+
+export const unreadFileSchema = z.object({ what: z.string(), why: z.string(), next: z.string() });
+/** An expected file of an archive that was not read, and what to do about it. */
+export type UnreadFile = Infer<typeof unreadFileSchema>;
+
+export const collectedSchema = z.object({ atMs: z.number() });
 export const containersSchema = z.array(z.object({ name: z.string(), state: z.string() }));
 export const configMapSchema = texts;
 export const peersSchema = z.object({ agents: lists, kvstoreMesh: lists });
@@ -222,9 +319,20 @@ const clusterSnapshotSchema = z.object({
   slices: part(z.array(sliceStateSchema)).exactOptional(),
   serviceExports: part(z.array(objectNameSchema)).exactOptional(),
   kvstore: part(kvstoreStateSchema).exactOptional(),
+  /** Unix time at which the collection of it began. */
+  collectedMs: part(z.number()).exactOptional(),
+  /**
+   * What was created, changed or deleted while the evidence was collected: addresses of endpoints, names of services,
+   * EndpointSlices and nodes, numbers of identities.
+   */
+  /** Files of an archive that were skipped and are none of the parts here. */
+  unreadFiles: part(z.array(unreadFileSchema)).exactOptional(),
   /** Addresses of endpoints that were created or deleted while the evidence was collected. */
   changing: part(z.array(z.string())).exactOptional(),
   policies: part(z.array(policyStateSchema)),
+  policyObjects: part(z.array(policyObjectSchema)).exactOptional(),
+  events: part(z.array(eventStateSchema)).exactOptional(),
+  certificates: part(z.array(heldCertificateSchema)).exactOptional(),
   /** The number of LoadBalancer IP pools; absent if it was not read. */
   loadBalancerPools: part(z.number()).exactOptional(),
   /** Remote cluster to its endpoints. */
@@ -232,7 +340,10 @@ const clusterSnapshotSchema = z.object({
   kvstoreMesh: part(z.array(remoteClusterStatusSchema)),
   /** The failed steps of each peer in KVStoreMesh's `troubleshoot`, in order. */
   kvstoreMeshTrouble: part(z.array(peerTroubleSchema)),
+  kvstoreMeshPaths: part(z.array(peerPathSchema)).exactOptional(),
   kvstoreMeshWords: part(z.array(peerWordSchema)),
+  /** Only of live clusters with probers. */
+  sizes: part(sizesSchema).exactOptional(),
   agents: z.array(agentStateSchema),
   nodeStates: z.array(nodeInsideSchema),
 });

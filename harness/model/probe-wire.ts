@@ -81,6 +81,11 @@ const askTargetSchema = z.strictObject({
   port: z.number(),
   path: z.string(),
   count: z.number(),
+  /**
+   * Fills the path up, so that the request has so many bytes in all; the body of an answer is then `filled`. `echoed`: the
+   * answer must return the filling.
+   */
+  fill: z.strictObject({ bytes: z.number(), echoed: z.boolean() }).exactOptional(),
 });
 export type AskTarget = Infer<typeof askTargetSchema>;
 

@@ -75,7 +75,6 @@ export const ipcacheEntrySchema = z.object({
 export type IpcacheEntry = Infer<typeof ipcacheEntrySchema>;
 
 const serviceBackendSchema = z.object({ ip: z.string(), port: z.number(), state: z.string() });
-export type ServiceBackend = Infer<typeof serviceBackendSchema>;
 
 export const serviceEntrySchema = z.object({
   frontend: z.string(),
@@ -96,5 +95,10 @@ const endpointEntrySchema = z.object({
 /** A pod's endpoint on its own node. */
 export type EndpointEntry = Infer<typeof endpointEntrySchema>;
 
-export const identityEntrySchema = z.object({ id: z.number(), labels: z.array(z.string()) });
+export const identityEntrySchema = z.object({
+  id: z.number(),
+  labels: z.array(z.string()),
+  /** When the operator marked it for deletion because no endpoint used it; of an API server's only. */
+  markedMs: z.number().exactOptional(),
+});
 export type IdentityEntry = Infer<typeof identityEntrySchema>;

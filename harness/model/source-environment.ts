@@ -29,6 +29,36 @@ export const fieldValuesFormat: RecordFormat<Readonly<Record<string, unknown>>> 
 };
 export const fieldConfigFormat: RecordFormat<Readonly<Record<string, string>>> = { schema: texts };
 
+/** Which question a row of the comparison answers; the plan prints them in this order. */
+export const differenceParts = ["source", "unavailable", "other", "always"] as const;
+
+const noteSchema = z.strictObject({
+  field: z.string(),
+  inSource: z.string(),
+  inLab: z.string(),
+  matters: z.enum(["no", "perhaps", "yes"]),
+  /**
+   * `source`: what breaks the mesh in the source environment itself; `unavailable`: what no lab can have; `always`: what
+   * every lab changes; `other`: the rest.
+   */
+  part: z.enum(differenceParts),
+});
+/** What reading or rebuilding a cluster changes, before it is known of which cluster. */
+export type Note = Infer<typeof noteSchema>;
+
+const podNetworkSchema = z.strictObject({
+  /** Of each family that is known, in the source's order. */
+  cidrs: z.array(z.string()),
+  /** All IPv4 pools, if Cilium's operator assigns addresses of pools. */
+  pools: z.array(z.string()),
+  /** Cilium's `ipam`; undefined if no file tells. */
+  mode: z.string().exactOptional(),
+  /** Where they were read: `pools of cluster-pool`. */
+  from: z.string(),
+});
+/** The addresses that pods have. */
+export type PodNetwork = Infer<typeof podNetworkSchema>;
+
 const fieldClusterSchema = z.strictObject({
   name: z.string(),
   id: z.number().exactOptional(),
@@ -36,26 +66,35 @@ const fieldClusterSchema = z.strictObject({
   sources: z.array(z.string()),
   kubernetes: z.string().exactOptional(),
   cilium: z.string().exactOptional(),
-  podCidr: z.string().exactOptional(),
-  serviceCidr: z.string().exactOptional(),
+  podNetwork: podNetworkSchema,
+  serviceCidrs: z.array(z.string()),
   kernel: z.string().exactOptional(),
   controlPlanes: z.number(),
   workers: z.number(),
-  /** Helm values, read from the release or derived from the agents' ConfigMap. */
+  /** Addresses of its nodes. */
+  nodeIps: z.array(z.string()),
+  /** Helm values, read from the release or derived from the agents' ConfigMap; numbers and booleans are typed. */
   values: z.record(z.string(), z.unknown()),
   /** The agents' ConfigMap. */
   config: texts,
   namespaces: z.array(fieldObjectSchema),
   services: z.array(fieldObjectSchema),
   pods: z.array(fieldObjectSchema),
+  /** Deployments, StatefulSets, DaemonSets and the like. */
+  workloads: z.array(fieldObjectSchema),
   policies: z.array(fieldObjectSchema),
   /** Policies without a namespace. */
   clusterwide: z.array(fieldObjectSchema),
+  serviceExports: z.array(fieldObjectSchema),
+  /** Objects of kinds that a lab does not get. */
+  others: z.array(fieldObjectSchema),
+  notes: z.array(noteSchema),
 });
 /** One cluster of the source environment, as read from its files. Values that they do not contain are undefined. */
 export type SourceCluster = Infer<typeof fieldClusterSchema>;
 
 const differenceSchema = z.strictObject({
+  /** Several names, if a row is about them together: `alpha, beta`. */
   cluster: z.string(),
   field: z.string(),
   inSource: z.string(),
@@ -63,6 +102,7 @@ const differenceSchema = z.strictObject({
   /** Empty if the two are equal. */
   difference: z.string(),
   matters: z.enum(["no", "perhaps", "yes"]),
+  part: z.enum(differenceParts),
 });
 /** One line of the comparison: the value in the source, the value in the lab, and whether the difference matters. */
 export type Difference = Infer<typeof differenceSchema>;

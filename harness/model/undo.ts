@@ -14,6 +14,7 @@ const undoKinds = [
   "ciliumNode",
   "ciliumEndpoint",
   "ciliumNetworkPolicy",
+  "ciliumClusterwideNetworkPolicy",
   "networkPolicy",
   "serviceExport",
   "serviceImport",
@@ -57,6 +58,8 @@ const undoSchema = z.discriminatedUnion("do", [
     name: z.string(),
   }),
   z.object({ do: z.enum(["unpause", "start"]), node: z.string() }),
+  /** Restores the MTU of the host's end of a node's link. */
+  z.object({ do: z.literal("set-link-mtu"), node: z.string(), mtu: z.number() }),
   /** Resumes a stopped process of a node; `process` is matched against complete command lines. */
   z.object({ do: z.literal("continue"), node: z.string(), process: z.string() }),
   /** Restores a BPF entry through a node's agent. */

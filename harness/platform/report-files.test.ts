@@ -194,6 +194,8 @@ const otherWriters: Readonly<Record<string, string>> = {
   "scripts/tools/durations/main.ts": "the recorded durations of suites and faults",
   "scripts/tools/reference/main.ts": "pages of the documentation",
   "scripts/tools/docs-trial/files.ts": "the example suite of the documentation",
+  "scripts/tools/fuzz/fuzz.ts": "generated archives in a temporary folder",
+  "scripts/tools/fuzz/large-log.ts": "generated archives in a temporary folder",
   "harness/kube/fake-api-server.ts": "the temporary kubeconfig of a fake API server",
 };
 const writes =

@@ -189,9 +189,11 @@ export function identityDifferences(
     if (list === undefined) byCluster.set(id, new Map([[String(entry.id), entry]]));
     else list.set(String(entry.id), entry);
   }
+  const ids = [...known.idOf.values()];
   return [...identities].flatMap(([of, expected]) => {
     const id = known.idOf.get(of) ?? 0;
-    if (expected === undefined || id === 0) return [];
+    // Of two clusters with one id, their identities cannot be told apart.
+    if (expected === undefined || id === 0 || ids.indexOf(id) !== ids.lastIndexOf(id)) return [];
     return compareEntries(
       {
         ...{ place, of, object: "identity" },

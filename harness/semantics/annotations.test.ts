@@ -32,12 +32,13 @@ test.each([
   ["Local", "local", "local"],
   ["REMOTE", "remote", "remote"],
   ["", "none", "none"],
-  // 1.18 leaves the remote backends out for any other text.
+  // Up to 1.19.5 any other text leaves the remote backends out.
   ["none", "own", "none"],
   ["nearest", "own", "none"],
 ])("affinity %j is %s in 1.18 and %s from 1.19 on", (value, old, now) => {
   const annotations = { "service.cilium.io/affinity": value };
   expect(affinityOf(annotations, "1.18.11")).toBe(old);
-  expect(affinityOf(annotations, "1.19.0")).toBe(now);
+  expect(affinityOf(annotations, "1.19.4")).toBe(old);
+  expect(affinityOf(annotations, "1.19.6")).toBe(now);
   expect(affinityOf(annotations, undefined)).toBe(now);
 });

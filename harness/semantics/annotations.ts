@@ -45,14 +45,14 @@ export type EffectiveAffinity = "none" | "local" | "remote" | "own";
 
 /**
  * What Cilium makes of the affinity of a global service, in any case (`GetAnnotationServiceAffinity`,
- * pkg/annotation/clustermesh.go:39@1.20.2, the same in 1.19.7). 1.18 takes the text as it is, and one that is neither
- * empty, `local` nor `remote` leaves the remote backends out, `none` too (pkg/annotation/clustermesh.go:36@1.18.11,
+ * pkg/annotation/clustermesh.go:39@1.20.2, the same in 1.19.7). Up to 1.19.5 a text that is neither empty, `local` nor
+ * `remote` leaves the remote backends out, `none` too (pkg/annotation/clustermesh.go:36@1.18.11 and 1.19.4,
  * pkg/clustermesh/selectbackends.go:42-71@1.18.11).
  */
 export function affinityOf(annotations: Annotations, version: string | undefined): EffectiveAffinity {
   const value = (first(annotations, annotation.affinity, annotation.oldAffinity) ?? "").toLowerCase();
   if (value === "local" || value === "remote") return value;
-  return value !== "" && version !== undefined && !isAtLeast(version, "1.19") ? "own" : "none";
+  return value !== "" && version !== undefined && !isAtLeast(version, "1.19.6") ? "own" : "none";
 }
 
 /** Whether objects of a namespace with these annotations are shared (`IsGlobalNamespace`, pkg/clustermesh/namespace/namespace.go:95@1.20.2). */

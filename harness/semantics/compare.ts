@@ -69,6 +69,40 @@ export function describeDifference(d: Difference): string {
   return `${d.place.text} has ${d.field} ${d.held} for ${entry}${from}, not ${d.expected}`;
 }
 
+/** Of the entries of a long list. */
+const mostNamed = 5;
+
+const listedTexts = (texts: readonly string[]): string =>
+  texts.length < 3 ? texts.join(" and ") : `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`;
+
+/** `a, b, c, d, e and 7 more`. */
+const someOf = (texts: readonly string[]): string =>
+  texts.length <= mostNamed
+    ? listedTexts(texts)
+    : `${texts.slice(0, mostNamed).join(", ")} and ${texts.length - mostNamed} more`;
+
+/** Several of one kind, each at the same places, in one sentence. */
+export function describeTogether(all: readonly Difference[], at: readonly Place[]): string {
+  const [first] = all;
+  const [place] = at;
+  if (first === undefined || place === undefined) return "";
+  const many = at.length > 1;
+  const where = many
+    ? `${someOf(at.map((p) => `${p.cluster}/${p.node ?? ""}`))}: ${place.text.replace(/ of \S+$/, "")}`
+    : place.text;
+  const text = (d: Difference): string => {
+    const origin = d.origin === "" ? "" : ` (${d.origin} of ${d.of})`;
+    if (d.kind === "missing") return `${d.name}${origin}`;
+    if (d.kind === "stale") return `${d.name}${d.held === undefined ? "" : ` (${d.held})`}`;
+    return `${d.held} for ${d.name}${origin}, not ${d.expected}`;
+  };
+  const listed = someOf(all.map(text));
+  const { kind, object, field, of } = first;
+  if (kind === "missing") return `${where} lacks ${object} ${listed}`;
+  if (kind === "stale") return `${where} holds ${object} ${listed}, which nothing of ${of} has`;
+  return `${where} has ${field} ${listed}`;
+}
+
 /** How one kind of entry is compared. */
 export interface Comparison<T> {
   readonly place: Place;

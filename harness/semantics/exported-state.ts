@@ -99,19 +99,24 @@ function exportedAddresses(objects: ClusterObjects): Entries<SharedAddress> {
 
 /**
  * CiliumIdentities with labels (`CiliumIdentityConverter`, clustermesh-apiserver/clustermesh/converters.go:209@1.20.2);
- * from 1.19 on only of existing global namespaces (synchronizer.go:154@1.19.7).
+ * from 1.19 on only of existing global namespaces (synchronizer.go:154@1.19.7). Unless the comparison is repeated, one
+ * that no endpoint uses may be new, or gone already.
  */
 function exportedIdentities(objects: ClusterObjects): Entries<SharedIdentity> {
   const { ciliumIdentities, hasApiserver, version } = objects;
   const shares = sharesNamespace(objects, "identities");
   if (ciliumIdentities === undefined || !hasApiserver) return undefined;
   const everyNamespace = version !== undefined && !isAtLeast(version, "1.19");
+  const used = new Set(objects.ciliumEndpoints?.map((e) => e.identity));
   const entries = new Map<string, Expected<SharedIdentity>>();
   for (const { id, labels } of ciliumIdentities) {
     const shared = everyNamespace || shares(namespaceOfLabels(labels));
     if (shared === undefined) return undefined;
     if (shared && labels.length > 0)
-      entries.set(String(id), { value: { id, labels }, origin: `CiliumIdentity ${id}` });
+      entries.set(String(id), {
+        ...{ value: { id, labels }, origin: `CiliumIdentity ${id}` },
+        ...(objects.repeated === true || used.has(id) ? {} : { optional: true }),
+      });
   }
   return entries;
 }

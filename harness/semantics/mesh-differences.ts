@@ -9,6 +9,7 @@ import {
 } from "./agent-differences.ts";
 import { agentState, nodeIp } from "./agent-state.ts";
 import { withoutAgent } from "./agents.ts";
+import { collectedMsOf, withoutChanges, withoutChanging, youngAddresses } from "./apart.ts";
 import { type ClusterObjects, objectsOf } from "./cluster-objects.ts";
 import { type Difference, places } from "./compare.ts";
 import { ciliumNodeDifferences, endpointDifferences } from "./endpoint-differences.ts";
@@ -41,7 +42,9 @@ interface Member {
  * at every later step. A step that could not be read is passed over: the next is compared with the last one that was.
  */
 export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
-  const members = mesh.clusters.map(memberOf);
+  const times = mesh.clusters.flatMap((c) => collectedMsOf(c) ?? []);
+  const firstMs = times.length === 0 ? undefined : Math.min(...times);
+  const members = mesh.clusters.map((c) => memberOf(c, firstMs));
   const unread = members.flatMap(undecided);
   const differences = members.flatMap((member) => [
     ...endpointDifferences(member.objects),
@@ -57,8 +60,14 @@ export function meshDifferences(mesh: MeshSnapshot): MeshDifferences {
     const read = cached.flatMap((c) => c.peer ?? []);
     differences.push(...agentDifferences(member, read, { known, unread }));
   }
-  return { differences, unread };
+  const read = members.map(({ objects, snapshot, exported }) => ({
+    ...{ name: objects.name, collectedMs: collectedMsOf(snapshot), exported },
+  }));
+  return { differences: withoutChanges(withoutChanging(differences, known.changing), read), unread };
 }
+
+/** What a cluster exports that its objects do not decide because some were not read. */
+export const undecidedOf = (cluster: ClusterSnapshot): string[] => undecided(memberOf(cluster));
 
 /** The kinds of entries that a cluster's objects do not decide because some were not read. */
 function undecided({ objects, exported }: Member): string[] {
@@ -69,8 +78,10 @@ function undecided({ objects, exported }: Member): string[] {
     );
 }
 
-function memberOf(snapshot: ClusterSnapshot): Member {
-  const objects = objectsOf(snapshot);
+function memberOf(snapshot: ClusterSnapshot, firstMs?: number): Member {
+  const own = objectsOf(snapshot);
+  const young = youngAddresses(snapshot, firstMs);
+  const objects = young.length === 0 ? own : { ...own, changing: [...(own.changing ?? []), ...young] };
   const exported = exportedState(objects);
   const kvstore = snapshot.kvstore?.ok === true ? snapshot.kvstore.value : undefined;
   const maxConnectedClusters = Number(objects.settings["max-connected-clusters"] ?? 255);

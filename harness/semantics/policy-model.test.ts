@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { policyLimits } from "./policy-limits.ts";
 import { type ModelPod, type ModelPolicy, policySays } from "./policy-model.ts";
 
 const pod = (cluster: string, app: string, namespace = "shop"): ModelPod => ({
@@ -139,14 +140,14 @@ test("a Kubernetes NetworkPolicy: pods, namespaces, ports, and types without rul
 });
 
 test("a rule that is not understood makes the verdict unclear, unless another rule denies", () => {
-  const odd = policy({ ...payments, ingress: [{ fromCIDR: ["10.0.0.0/8"] }] });
+  const odd = policy({ ...payments, ingress: [{ fromRequires: [{}] }] });
   const { verdict, why } = policySays(
     [odd],
     { from: pod("c1", "cart"), to: pod("c1", "payments"), port: 1 },
     () => true,
   );
   expect(verdict).toBe("unclear");
-  expect(why).toEqual(["c1/shop/p: fromCIDR is not understood"]);
+  expect(why).toEqual(["c1/shop/p: fromRequires is not understood"]);
   const renamed = policy(
     { podSelector: { matchLabels: { app: "payments" } }, ingress: [{ _from: [{ podSelector: {} }] }] },
     { kind: "NetworkPolicy" },
@@ -159,4 +160,124 @@ test("a rule that is not understood makes the verdict unclear, unless another ru
     ingress: [{ toPorts: [{ ports: [{ port: "8080" }], rules: { http: [{}] } }] }],
   });
   expect(verdictOf([l7], pod("c1", "cart"))).toBe("unclear");
+});
+
+describe("peers and ports of every kind", () => {
+  const from = pod("c1", "cart");
+
+  test("CIDRs, nodes, names of the world and ipBlock match no pod, but deny everybody else", () => {
+    for (const rule of [
+      { fromCIDR: ["10.0.0.0/8"] },
+      { fromCIDRSet: [{ cidr: "0.0.0.0/0" }] },
+      { fromNodes: [{}] },
+      { fromEntities: ["world-ipv4", "remote-node"] },
+    ])
+      expect(verdictOf([policy({ ...payments, ingress: [rule] })], from)).toBe("deny");
+    const ipBlock = policy(
+      {
+        podSelector: { matchLabels: { app: "payments" } },
+        ingress: [{ from: [{ ipBlock: { cidr: "192.0.2.0/24" } }] }],
+      },
+      { kind: "NetworkPolicy" },
+    );
+    expect(verdictOf([ipBlock], from)).toBe("deny");
+    const fqdn = policy({
+      endpointSelector: { matchLabels: { app: "cart" } },
+      egress: [{ toFQDNs: [{ matchName: "a.b" }] }],
+    });
+    expect(verdictOf([fqdn], from)).toBe("deny");
+  });
+
+  test("a rule about ICMP lets no TCP in", () => {
+    const icmp = policy({
+      ...payments,
+      ingress: [{ fromEndpoints: [{}], icmps: [{ fields: [{ type: 8, family: "IPv4" }] }] }],
+    });
+    expect(verdictOf([icmp], from)).toBe("deny");
+  });
+
+  test("a clusterwide policy selects pods of every namespace, and peers of every namespace; of nodes, none", () => {
+    const wide = (spec: object) =>
+      policy(spec, { kind: "CiliumClusterwideNetworkPolicy", namespace: "", name: "wide" });
+    const shut = wide({
+      endpointSelector: { matchLabels: { "k8s:io.kubernetes.pod.namespace": "shop" } },
+      ingress: [{ fromEndpoints: [{ matchLabels: { app: "cart" } }] }],
+    });
+    expect(verdictOf([shut], pod("c1", "cart", "other"))).toBe("allow");
+    expect(verdictOf([shut], pod("c1", "x"))).toBe("deny");
+    expect(verdictOf([shut], pod("c1", "x"), pod("c1", "payments", "other"))).toBe("allow");
+    expect(verdictOf([wide({ nodeSelector: {}, ingress: [{}] })], from)).toBe("allow");
+    expect(
+      policySays([shut], { from: pod("c1", "x"), to: pod("c1", "payments"), port: 1 }, () => true).why,
+    ).toEqual(["nothing allows its ingress"]);
+  });
+
+  test("the subject may be selected by its cluster, and peers by their service account", () => {
+    const here = policy({
+      endpointSelector: { matchLabels: { app: "payments", "io.cilium.k8s.policy.cluster": "c1" } },
+      ingress: [{ fromEndpoints: [{ matchLabels: { "io.cilium.k8s.policy.serviceaccount": "cart" } }] }],
+    });
+    expect(verdictOf([here], from)).toBe("deny");
+    expect(verdictOf([here], { ...from, serviceAccount: "cart" })).toBe("allow");
+  });
+
+  test("a named port is the number that the server gives it; on egress it may be another pod's too", () => {
+    const named = (side: string) =>
+      policy({
+        endpointSelector: { matchLabels: { app: side === "ingress" ? "payments" : "cart" } },
+        [side]: [{ toPorts: [{ ports: [{ port: "web" }] }] }],
+      });
+    const to = { ...pod("c1", "payments"), portNames: { web: 8080 } };
+    expect(verdictOf([named("ingress")], from, to)).toBe("allow");
+    expect(verdictOf([named("ingress")], from, to, { port: 81 })).toBe("deny");
+    expect(verdictOf([named("ingress")], from)).toBe("unclear");
+    expect(verdictOf([named("egress")], from, to)).toBe("allow");
+    expect(verdictOf([named("egress")], from, to, { port: 81 })).toBe("unclear");
+  });
+
+  test("protocols: without one, a port of Cilium's policy is of any, one of a NetworkPolicy of TCP", () => {
+    const asked = { from, to: pod("c1", "payments"), port: 53, protocol: "UDP" } as const;
+    const ports = [{ port: 53 }];
+    const cilium = policy({ ...payments, ingress: [{ toPorts: [{ ports }] }] });
+    expect(policySays([cilium], asked, () => true).verdict).toBe("allow");
+    const kubernetes = policy(
+      { podSelector: { matchLabels: { app: "payments" } }, ingress: [{ ports }] },
+      { kind: "NetworkPolicy" },
+    );
+    expect(policySays([kubernetes], asked, () => true).verdict).toBe("deny");
+  });
+
+  test("policyEnforcementMode: always denies what nothing allows, never allows all", () => {
+    const asked = { from, to: pod("c1", "payments"), port: 1 };
+    expect(
+      policySays(
+        [],
+        asked,
+        () => true,
+        () => "always",
+      ).verdict,
+    ).toBe("deny");
+    const shut = policy({ ...payments, ingress: [{}] });
+    expect(
+      policySays(
+        [shut],
+        asked,
+        () => true,
+        () => "never",
+      ).verdict,
+    ).toBe("allow");
+  });
+});
+
+test("what the model cannot decide on is named from the policy alone", () => {
+  const of = (spec: object, kind = "CiliumNetworkPolicy") => policyLimits(kind, [spec]);
+  expect(of({ ingress: [{ fromCIDR: ["10.0.0.0/8"], toPorts: [{ ports: [{ port: "web" }] }] }] })).toEqual(
+    [],
+  );
+  expect(of({ egress: [{ toServices: [{}] }, { toPorts: [{ ports: [{ port: "web" }] }] }] })).toEqual([
+    "toServices",
+    "named ports on egress",
+  ]);
+  expect(of({ ingress: [{ toPorts: [{ rules: { http: [{}] } }] }] })).toEqual(["toPorts.rules"]);
+  expect(of({ ingress: [{ _from: [] }] }, "NetworkPolicy")).toEqual(["_from"]);
 });

@@ -4,12 +4,16 @@ export interface ModelPod {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly namespaceLabels: Readonly<Record<string, string>>;
+  readonly serviceAccount?: string;
+  /** Numbers of its named container ports; absent where they are not known. */
+  readonly portNames?: Readonly<Record<string, number>>;
 }
 
-/** A CiliumNetworkPolicy or NetworkPolicy in one cluster. */
+/** A CiliumNetworkPolicy, CiliumClusterwideNetworkPolicy or NetworkPolicy in one cluster. */
 export interface ModelPolicy {
   readonly cluster: string;
   readonly kind: string;
+  /** Empty for a clusterwide one. */
   readonly namespace: string;
   readonly name: string;
   // biome-ignore lint/suspicious/noExplicitAny: a policy's spec, of either kind; unknown parts give `unclear`.
@@ -20,7 +24,12 @@ export interface Connection {
   readonly from: ModelPod;
   readonly to: ModelPod;
   readonly port: number;
+  /** TCP if absent. */
+  readonly protocol?: "TCP" | "UDP";
 }
+
+/** `policyEnforcementMode` of a cluster. */
+export type Enforcement = "default" | "always" | "never";
 
 export interface PolicyVerdict {
   /** `unclear`: a policy contains something that this model does not support. */
@@ -32,12 +41,13 @@ export interface PolicyVerdict {
 export const clusterKey = "io.cilium.k8s.policy.cluster";
 export const namespaceKey = "io.kubernetes.pod.namespace";
 export const namespaceLabel = "io.cilium.k8s.namespace.labels.";
+const serviceAccountKey = "io.cilium.k8s.policy.serviceaccount";
 
 /** Thrown for a policy that this model does not support. */
 class Unclear extends Error {}
 
 /**
- * Whether policies allow a TCP connection between two pods (Cilium's "Layer 3" and "Layer 4" policy guides). A policy
+ * Whether policies allow a connection between two pods (Cilium's "Layer 3" and "Layer 4" policy guides). A policy
  * applies in one cluster: policies of the server's cluster decide on ingress, those of the client's on egress.
  * `defaultsToLocal`: whether a selector without a cluster label selects only its own cluster (policyDefaultLocalCluster).
  */
@@ -45,47 +55,49 @@ export function policySays(
   policies: readonly ModelPolicy[],
   connection: Connection,
   defaultsToLocal: (cluster: string) => boolean,
+  enforcementOf: (cluster: string) => Enforcement = () => "default",
 ): PolicyVerdict {
-  const sides = [
-    sideSays(
-      "ingress",
-      policies.filter((p) => p.cluster === connection.to.cluster),
+  const sides = (["ingress", "egress"] as const).map((side) => {
+    const { cluster } = side === "ingress" ? connection.to : connection.from;
+    return sideSays(
+      side,
+      policies.filter((p) => p.cluster === cluster),
       connection,
-      defaultsToLocal,
-    ),
-    sideSays(
-      "egress",
-      policies.filter((p) => p.cluster === connection.from.cluster),
-      connection,
-      defaultsToLocal,
-    ),
-  ];
+      { local: defaultsToLocal(cluster), enforcement: enforcementOf(cluster) },
+    );
+  });
   const why = sides.flatMap((s) => s.why);
   if (sides.some((s) => s.verdict === "deny")) return { verdict: "deny", why };
   return { verdict: sides.some((s) => s.verdict === "unclear") ? "unclear" : "allow", why };
 }
 
+/** How a policy is named in verdicts. */
+const labelOf = ({ cluster, namespace, name }: ModelPolicy): string =>
+  [cluster, namespace, name].filter((part) => part !== "").join("/");
+
 function sideSays(
   side: "ingress" | "egress",
   policies: readonly ModelPolicy[],
-  { from, to, port }: Connection,
-  defaultsToLocal: (cluster: string) => boolean,
+  connection: Connection,
+  { local, enforcement }: { readonly local: boolean; readonly enforcement: Enforcement },
 ): PolicyVerdict {
+  if (enforcement === "never") return { verdict: "allow", why: [] };
+  const { from, to } = connection;
   const [subject, peer] = side === "ingress" ? [to, from] : [from, to];
   const why: string[] = [];
-  let enforced = false;
+  let enforced = enforcement === "always";
   let allowed = false;
   let denied = false;
   let unclear = false;
   for (const policy of policies) {
-    const name = `${policy.cluster}/${policy.namespace}/${policy.name}`;
-    const local = defaultsToLocal(policy.cluster);
+    const name = labelOf(policy);
     try {
       if (!selectsSubject(policy, subject) || !holds(policy, side)) continue;
       enforced ||= enforces(policy, side);
       const hits = (rules: readonly unknown[] | undefined): boolean =>
         (rules ?? []).some(
-          (rule) => peersMatch(policy, rule, { side, peer, local }) && portsMatch(rule, port),
+          (rule) =>
+            peersMatch(policy, rule, { side, peer, local }) && portsMatch(policy, rule, { side, connection }),
         );
       if (hits(policy.spec[side])) {
         allowed = true;
@@ -125,11 +137,27 @@ function enforces({ kind, spec }: ModelPolicy, side: "ingress" | "egress"): bool
 }
 
 function selectsSubject(policy: ModelPolicy, pod: ModelPod): boolean {
-  if (policy.namespace !== pod.namespace) return false;
-  const selector = policy.kind === "NetworkPolicy" ? policy.spec.podSelector : policy.spec.endpointSelector;
-  if (selector === undefined) throw new Unclear("it selects no endpoints");
-  return labelsMatch(selector, (key) => pod.labels[bareKey(key)]);
+  const { kind, namespace, spec } = policy;
+  if (kind === "CiliumClusterwideNetworkPolicy") {
+    // A host policy: it selects nodes.
+    if (spec.nodeSelector !== undefined) return false;
+  } else if (namespace !== pod.namespace) return false;
+  if (kind === "NetworkPolicy") return labelsMatch(spec.podSelector ?? {}, (key) => pod.labels[key]);
+  if (spec.endpointSelector === undefined) throw new Unclear("it selects no endpoints");
+  return labelsMatch(spec.endpointSelector, labelsOf(pod));
 }
+
+/** Labels of a pod's identity, by key: its own, and those that Cilium derives. */
+const labelsOf =
+  (pod: ModelPod) =>
+  (key: string): string | undefined => {
+    const bare = bareKey(key);
+    if (bare === clusterKey) return pod.cluster;
+    if (bare === namespaceKey) return pod.namespace;
+    if (bare === serviceAccountKey) return pod.serviceAccount;
+    if (bare.startsWith(namespaceLabel)) return pod.namespaceLabels[bare.slice(namespaceLabel.length)];
+    return pod.labels[bare];
+  };
 
 /** A rule with only ports matches every peer; one with an empty list of peers matches none. */
 function peersMatch(
@@ -147,27 +175,45 @@ function peersMatch(
     if (peers === undefined || peers.length === 0) return true;
     return peers.some((p) => kubernetesPeer(policy, p, peer, local));
   }
-  const known = ["toPorts", `${word}Endpoints`, `${word}Entities`];
-  const other = Object.keys(r).find((key) => !known.includes(key));
+  const peers = [...peerKeys, ...outsideKeys].map((key) => `${word}${key}`);
+  const other = Object.keys(r).find(
+    (key) => !["toPorts", "icmps", ...peers].includes(key) && !isIdle(key, r[key]),
+  );
   if (other !== undefined) throw new Unclear(`${other} is not understood`);
   const endpoints = r[`${word}Endpoints`] as readonly unknown[] | undefined;
   const entities = r[`${word}Entities`] as readonly string[] | undefined;
   // An empty rule allows no peer: `ingress: [{}]` means default deny.
-  if (endpoints === undefined && entities === undefined) return r.toPorts !== undefined;
+  if (peers.every((key) => r[key] === undefined)) return r.toPorts !== undefined;
   return (
     (endpoints ?? []).some((selector) => ciliumPeer(policy, selector, peer, local)) ||
     (entities ?? []).some((entity) => entityMatches(policy, entity, peer))
   );
 }
 
+/** Keys of a Cilium rule for peers, after `from` or `to`. */
+export const peerKeys: readonly string[] = ["Endpoints", "Entities"];
+/**
+ * Keys for addresses outside the mesh and for nodes. They match no pod: an address with an identity of its own is none of
+ * a CIDR's (Cilium's "Layer 3" guide, "CIDR based").
+ */
+export const outsideKeys: readonly string[] = ["CIDR", "CIDRSet", "FQDNs", "Nodes", "Groups"];
+
+/** A key that changes nothing. */
+const isIdle = (key: string, value: unknown): boolean =>
+  value === undefined ||
+  value === null ||
+  (key === "authentication" && (value as { mode?: unknown }).mode === "disabled");
+
+/** Entities for nodes and for the world outside match no pod of the mesh. */
+export const outsideEntities: readonly string[] = [
+  ...["host", "remote-node", "world", "world-ipv4", "world-ipv6", "kube-apiserver"],
+  ...["health", "ingress", "init", "unmanaged", "none"],
+];
+
 function entityMatches(policy: ModelPolicy, entity: string, peer: ModelPod): boolean {
   if (entity === "all") return true;
   if (entity === "cluster") return peer.cluster === policy.cluster;
-  // Entities for nodes and the world match no pod of the mesh.
-  if (
-    ["host", "remote-node", "world", "kube-apiserver", "health", "ingress", "init", "none"].includes(entity)
-  )
-    return false;
+  if (outsideEntities.includes(entity)) return false;
   throw new Unclear(`entity ${entity} is not understood`);
 }
 
@@ -185,19 +231,14 @@ function ciliumPeer(policy: ModelPolicy, selector: unknown, peer: ModelPod, loca
   const s = selector as Selector;
   const keys = keysOf(s).map(bareKey);
   if (!keys.includes(clusterKey) && local && peer.cluster !== policy.cluster) return false;
-  // A selector without a namespace label selects its own namespace.
+  // A selector without a namespace label selects its own namespace; of a clusterwide policy, every one.
   if (
+    policy.namespace !== "" &&
     !keys.some((k) => k === namespaceKey || k.startsWith(namespaceLabel)) &&
     peer.namespace !== policy.namespace
   )
     return false;
-  return labelsMatch(s, (key) => {
-    const bare = bareKey(key);
-    if (bare === clusterKey) return peer.cluster;
-    if (bare === namespaceKey) return peer.namespace;
-    if (bare.startsWith(namespaceLabel)) return peer.namespaceLabels[bare.slice(namespaceLabel.length)];
-    return peer.labels[bare];
-  });
+  return labelsMatch(s, labelsOf(peer));
 }
 
 /** Only the pod selector of a NetworkPolicy's peer counts, and an empty label does not (`isPodSelectorSelectingCluster`). */
@@ -210,11 +251,12 @@ function kubernetesPeer(
   peer: ModelPod,
   local: boolean,
 ): boolean {
-  if (ipBlock !== undefined) throw new Unclear("ipBlock is not understood");
+  // Like a CIDR of Cilium's own policies: no pod's.
+  if (ipBlock !== undefined) return false;
   if (!podsNameCluster((podSelector ?? {}) as Selector) && local && peer.cluster !== policy.cluster)
     return false;
   const inNamespace =
-    namespaceSelector === undefined
+    (namespaceSelector ?? undefined) === undefined
       ? peer.namespace === policy.namespace
       : labelsMatch(namespaceSelector as Selector, (key) => peer.namespaceLabels[key]);
   return (
@@ -243,16 +285,41 @@ export function labelsMatch(selector: unknown, labelOf: (key: string) => string 
 /** Cilium's label sources, `k8s:` and `any:`, as the prefix of a key. */
 export const bareKey = (key: string): string => key.replace(/^(k8s|any):/, "");
 
-function portsMatch(rule: unknown, port: number): boolean {
-  const { toPorts, ports } = rule as {
-    toPorts?: readonly { ports?: readonly Port[]; rules?: unknown }[];
-    ports?: readonly Port[];
-  };
-  if (ports !== undefined) return ports.length === 0 || ports.some((p) => portMatches(p, port));
-  if (toPorts === undefined) return true;
+interface Rule {
+  readonly toPorts?: readonly ToPorts[];
+  readonly ports?: readonly Port[];
+  readonly icmps?: unknown;
+}
+interface ToPorts {
+  readonly ports?: readonly Port[];
+}
+
+/** Parts of `toPorts` that a proxy decides on. */
+export const proxyKeys: readonly string[] = [
+  "rules",
+  "listener",
+  "serverNames",
+  "terminatingTLS",
+  "originatingTLS",
+];
+
+interface Asked {
+  readonly side: "ingress" | "egress";
+  readonly connection: Connection;
+}
+
+function portsMatch({ kind }: ModelPolicy, rule: unknown, asked: Asked): boolean {
+  const { toPorts, ports, icmps } = rule as Rule;
+  if (kind === "NetworkPolicy")
+    return ports === undefined || ports.length === 0 || ports.some((p) => portMatches(p, "TCP", asked));
+  // Such a rule is about ICMP alone.
+  if (toPorts === undefined) return icmps === undefined;
   return toPorts.some((entry) => {
-    if (entry.rules !== undefined) throw new Unclear("L7 rules are not understood");
-    return entry.ports === undefined || entry.ports.some((p) => portMatches(p, port));
+    const matches = entry.ports === undefined || entry.ports.some((p) => portMatches(p, "ANY", asked));
+    const proxied = proxyKeys.find((key) => (entry as Readonly<Record<string, unknown>>)[key] !== undefined);
+    if (matches && proxied !== undefined)
+      throw new Unclear(proxied === "rules" ? "L7 rules are not understood" : `${proxied} is not understood`);
+    return matches;
   });
 }
 
@@ -262,9 +329,19 @@ interface Port {
   readonly protocol?: string;
 }
 
-function portMatches({ port, endPort, protocol = "TCP" }: Port, expected: number): boolean {
-  if (protocol !== "TCP" && protocol !== "ANY") return false;
+/** Without a protocol, a port of a NetworkPolicy is of TCP, one of Cilium's policies of any. */
+function portMatches(
+  { port, endPort, protocol }: Port,
+  byDefault: string,
+  { side, connection: { to, port: expected, protocol: used = "TCP" } }: Asked,
+): boolean {
+  const own = protocol === undefined || protocol === "" ? byDefault : protocol.toUpperCase();
+  if (own !== used && own !== "ANY") return false;
   if (port === undefined || Number(port) === 0) return true;
-  if (Number.isNaN(Number(port))) throw new Unclear(`port ${port} is a name`);
-  return Number(port) <= expected && expected <= (endPort ?? Number(port));
+  if (!Number.isNaN(Number(port))) return Number(port) <= expected && expected <= (endPort ?? Number(port));
+  if (to.portNames === undefined) throw new Unclear(`port ${port} is a name`);
+  if (to.portNames[port] === expected) return true;
+  // On egress a name stands for the numbers that any pod gives it (`NamedMultiPort`, pkg/policy/types@1.20.2).
+  if (side === "egress") throw new Unclear(`port ${port} is a name, which other pods may have too`);
+  return false;
 }

@@ -105,8 +105,10 @@ describe("backends by annotation", () => {
     expect(backendsOf({ annotations: affinity("remote") })).toEqual(west);
     expect(backendsOf({ annotations: affinity("local"), own: { ready: false } })).toEqual(both);
     expect(backendsOf({ annotations: affinity("remote"), remote: [] })).toEqual(east);
+    // Known defect affinity-none.
     expect(backendsOf({ annotations: affinity("none"), version: "1.18.11" })).toEqual(east);
-    expect(backendsOf({ annotations: affinity("none") })).toEqual(both);
+    expect(backendsOf({ annotations: affinity("none"), version: "1.19.4" })).toEqual(east);
+    expect(backendsOf({ annotations: affinity("none"), version: "1.20.2" })).toEqual(both);
   });
 });
 

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
@@ -9,6 +10,7 @@ import { pause } from "#harness/lib/eventually.ts";
 import type { RunContext } from "#harness/model/run-context.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { diagnosisFile, runDirOf } from "./run-dir.ts";
+import { suitesDir } from "./suite-list.ts";
 
 /** Bugtool's three minutes, plus time for diagnosing and writing. */
 const withinMs = 270_000;
@@ -36,5 +38,6 @@ async function collect(mesh: Mesh, suite: string, run: RunContext): Promise<void
   const evidence = await collectEvidence(mesh, { logs: run.fault === undefined, bugtool: run.bugtool });
   const dir = join(runDirOf(run), "artifacts", suite);
   await writeEvidence(evidence, dir);
-  await writeReportFile(join(dir, diagnosisFile), JSON.stringify(diagnose(snapshotOf(evidence)), null, 1));
+  const findings = diagnose(snapshotOf(evidence), await readKnownDefects(suitesDir()));
+  await writeReportFile(join(dir, diagnosisFile), JSON.stringify(findings, null, 1));
 }

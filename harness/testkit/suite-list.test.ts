@@ -59,7 +59,7 @@ test("every long suite is extended, and the default run's recorded durations are
 
 test("titles contain the clusters' names, each pair in both orders", () => {
   const titles = listTests(all, ["a", "b", "c"]).get("pod-to-pod");
-  expect(titles).toHaveLength(12);
+  expect(titles).toHaveLength(18);
   expect(titles).toContain("c -> a > UDP from every node to every node");
 });
 

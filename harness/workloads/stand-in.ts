@@ -14,6 +14,8 @@ const dialMs = 30_000;
 interface Target {
   readonly ip: string;
   readonly port: number;
+  /** TCP if absent. */
+  readonly protocol?: "TCP" | "UDP";
 }
 
 /** One TCP connection from a stand-in pod, made by its echo program. */
@@ -46,13 +48,14 @@ const dialed = z.object({
 export async function sampleFrom(
   cluster: Cluster,
   pod: { readonly namespace: string; readonly name: string; readonly ports: readonly number[] },
-  { ip, port }: Target,
+  { ip, port, protocol = "TCP" }: Target,
   { count, signal }: { readonly count: number; readonly signal: AbortSignal },
 ): Promise<SampledBackends> {
   const route = `${cluster.name}/${pod.namespace}/${pod.name} -> ${ip}:${port}`;
   const firstPort = found(pod.ports[0], `port of stand-in ${pod.namespace}/${pod.name} in ${cluster.name}`);
   const dial = async (tries: number): Promise<SampledBackends> => {
-    const path = `/dial?host=${ip}&port=${port}&protocol=http&request=hostname&tries=${tries}`;
+    const used = protocol === "UDP" ? "udp" : "http";
+    const path = `/dial?host=${ip}&port=${port}&protocol=${used}&request=hostname&tries=${tries}`;
     const where = { namespace: pod.namespace, pod: pod.name, port: firstPort, path };
     const within = AbortSignal.any([signal, AbortSignal.timeout(dialMs)]);
     try {

@@ -1,10 +1,13 @@
 import { everyAgentOf } from "#harness/cilium/agent/every-agent.ts";
 import { nodeTruth } from "#harness/cilium/truth.ts";
 import { healthCells, judgeHealth } from "#harness/judge/health.ts";
+import { judgeSizes } from "#harness/judge/sizes.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { missedDeadline } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
-import { defineSuite } from "#harness/testkit/define-suite.ts";
+import { askSizes, healthAddresses, healthSizes, smallestMtu } from "#harness/testkit/ask-sizes.ts";
+import { type DefineTest, defineSuite } from "#harness/testkit/define-suite.ts";
+import { everyVantageOf } from "#harness/workloads/vantage.ts";
 
 /** Enough to ask every agent once. */
 const askAgainMs = 10_000;
@@ -17,7 +20,7 @@ export default defineSuite(
     order: 3,
     goal: "Every agent reaches the host and the health endpoint of every node of every cluster, by ICMP and HTTP.",
     method:
-      "Waits until every path was probed after the test began (the report's own age is not sufficient) and judges each cell.",
+      "Waits until every path was probed after the test began (the report's own age is not sufficient) and judges each cell; then sends full packets and 64 KiB to the same addresses.",
     failureMeans: "The network between the nodes, or the tunnel.",
   },
   ({ clusters, test }) => {
@@ -90,7 +93,31 @@ export default defineSuite(
           });
           expect(judgeHealth(cells, names)).toPass();
         });
+        testSizes(test, fromName, toName);
       }
     }
   },
 );
+
+/** The agents' own probes are small. */
+function testSizes(test: DefineTest<undefined>, fromName: string, toName: string): void {
+  test(`every node of ${fromName} reaches every node of ${toName} with full packets and 64 KiB`, async ({
+    mesh,
+    budgets,
+    signal,
+    keepFacts,
+    expect,
+  }) => {
+    const [from, to] = [mesh.cluster(fromName), mesh.cluster(toName)];
+    const vantages = await everyVantageOf(from.kube);
+    const targets = await healthAddresses(to);
+    const agents = await Promise.all([from, to].map((c) => everyAgentOf(c, signal)));
+    const mtu = await smallestMtu(agents.flat());
+    const paths = await askSizes({ cluster: from, vantages }, targets, healthSizes(mtu), {
+      timeoutMs: budgets.requestMs,
+      signal,
+    });
+    keepFacts({ paths: vantages.length * targets.length, mtu });
+    expect(judgeSizes(paths, vantages.length * targets.length)).toPass();
+  });
+}

@@ -1,59 +1,69 @@
-import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
 import { judgeOutcomes, type PolicyPath } from "#harness/judge/policy.ts";
-import { judgeSameSet } from "#harness/judge/sets.ts";
-import { combine, failedBecause, unknownBecause, type Verdict } from "#harness/model/verdict.ts";
-import { policySays } from "#harness/semantics/policy-model.ts";
+import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
+import type { ServiceProblem } from "#harness/semantics/service-definitions.ts";
 import { defineSuite } from "#harness/testkit/define-suite.ts";
-import type { LabService } from "#harness/workloads/lab-objects.ts";
-import { sampleBackends } from "#harness/workloads/sampling.ts";
-import { connectFrom, sampleFrom } from "#harness/workloads/stand-in.ts";
-import { type Vantage, vantagesOf } from "#harness/workloads/vantage.ts";
+import { connectFrom } from "#harness/workloads/stand-in.ts";
+import { everyVantageOf } from "#harness/workloads/vantage.ts";
+import { type Asking, type Judged, judgeService, keptByPolicy } from "./judge-service.ts";
 import { RebuiltEnvironment, type RebuiltPod } from "./rebuilt-environment.ts";
 
-interface Asking {
-  readonly client: Cluster;
-  readonly vantages: readonly Vantage[];
-  readonly standIns: readonly RebuiltPod[];
-  readonly requestMs: number;
-  readonly signal: AbortSignal;
+/** A failure of a service whose definitions are wrong names what is wrong with them. */
+function withCause(judged: Judged, problems: readonly ServiceProblem[]): Verdict {
+  const { what, verdict = failedBecause([]) } = judged;
+  const own = problems.filter((p) => what.startsWith(`${p.service} `));
+  if (verdict.outcome === "pass" || own.length === 0) return verdict;
+  return {
+    ...verdict,
+    reasons: [...verdict.reasons, `probable cause: ${own.map((p) => p.problem).join("; ")}`],
+  };
 }
 
-/** The pods that answer a service, compared with its annotations; undefined if policy denies every client. */
-async function judgeService(
+/** Work in small parts, so that the requests of a large environment do not wait for each other. */
+async function inBatches<T, R>(
+  items: readonly T[],
+  size: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results: R[] = [];
+  for (let i = 0; i < items.length; i += size)
+    results.push(...(await Promise.all(items.slice(i, i + size).map(work))));
+  return results;
+}
+
+/** Paths of one attempt: a large environment has thousands, of which evenly spaced ones are tried. */
+const mostPaths = 240;
+
+const spaced = <T>(items: readonly T[], most: number): T[] =>
+  items.length <= most
+    ? [...items]
+    : items.filter(
+        (_, i) => Math.floor((i * most) / items.length) !== Math.floor(((i - 1) * most) / items.length),
+      );
+
+interface PathAsk {
+  readonly from: RebuiltPod;
+  readonly to: RebuiltPod;
+  readonly port: number;
+  readonly open: boolean;
+}
+
+/** Every path to these pods on which the policies decide, and what the model cannot decide on. */
+function asksTo(
   rebuilt: RebuiltEnvironment,
-  service: LabService,
-  { client, vantages, standIns, requestMs, signal }: Asking,
-): Promise<Verdict | undefined> {
-  const name = `${service.namespace}/${service.name}`;
-  const expected = await rebuilt.serving(client, service);
-  if (expected.length === 0) return unknownBecause([`${name} has no pod in any cluster`]);
-  // Policy may deny the probers, which are pods too; then an allowed stand-in sends the requests.
-  const probers = vantages.every((v) =>
-    rebuilt.lets(
-      { cluster: client.name, namespace: v.namespace, labels: {}, namespaceLabels: {} },
-      service,
-      expected,
-    ),
-  );
-  const standIn = probers
-    ? undefined
-    : standIns.find((p) => expected.every((e) => e.ip !== p.ip) && rebuilt.lets(p, service, expected));
-  if (!probers && standIn === undefined) return undefined;
-  const ip = await rebuilt.clusterIp(client, service);
-  const count = 12 * expected.length;
-  const sample =
-    standIn === undefined
-      ? await sampleBackends(client, { ip, port: service.port }, { count, timeoutMs: requestMs, signal })
-      : await sampleFrom(client, standIn, { ip, port: service.port }, { count, signal });
-  return combine([
-    judgeSameSet(
-      `${client.name} -> service ${name}, pods that answered`,
-      [...new Set(sample.good)],
-      expected.map((p) => p.name),
-    ),
-    failedBecause(sample.bad.slice(0, 1)),
-  ]);
+  targets: readonly RebuiltPod[],
+  clients: readonly RebuiltPod[],
+): { readonly asks: PathAsk[]; readonly unclear: string[] } {
+  const unclear = new Set<string>();
+  const asks: PathAsk[] = [];
+  for (const to of targets)
+    for (const port of to.ports)
+      for (const from of clients.filter((c) => c.ip !== to.ip)) {
+        const { verdict, why } = rebuilt.says({ from, to, port });
+        if (verdict === "unclear") for (const reason of why) unclear.add(reason);
+        else asks.push({ from, to, port, open: verdict === "allow" });
+      }
+  return { asks, unclear: [...unclear] };
 }
 
 export default defineSuite(
@@ -64,7 +74,7 @@ export default defineSuite(
     order: 11,
     goal: "On a lab with objects of its own, every global service and every policy has its documented effect.",
     method:
-      "Compares the pods that answer each service with its annotations, in every cluster; sends requests from every stand-in to the ports of every other one, and compares the outcomes with the combined policies.",
+      "Compares the pods that answer each service with its annotations, traffic policy and session affinity, on every port over TCP and UDP, in every cluster; names what it does not judge; sends requests from every stand-in to the ports of every other one, and compares the outcomes with the combined policies.",
     failureMeans: "The choice of backends, or policy enforcement, for the objects of the source environment.",
     setup: ({ mesh }) => RebuiltEnvironment.of(mesh),
   },
@@ -76,78 +86,85 @@ export default defineSuite(
         const client = mesh.cluster(name);
         const asking: Asking = {
           client,
-          vantages: await vantagesOf(client.kube),
+          vantages: await everyVantageOf(client.kube),
           standIns: await rebuilt.podsOf(client),
+          syncsSlices: (await client.setting("clustermesh-enable-endpoint-sync")) === "true",
           requestMs: budgets.requestMs,
           signal,
         };
-        let judged: string[] = [];
-        let kept: string[] = [];
+        const problems = rebuilt.problemsOf(client);
+        let judged: Judged[] = [];
         const verdict = await judgedInTime(
           async () => {
-            [judged, kept] = [[], []];
-            const verdicts = await Promise.all(
-              rebuilt.servicesOf(client).map(async (service) => {
-                const verdict = await judgeService(rebuilt, service, asking);
-                (verdict === undefined ? kept : judged).push(`${service.namespace}/${service.name}`);
-                return verdict ?? failedBecause([]);
-              }),
-            );
-            return combine(verdicts);
+            judged = (
+              await inBatches(rebuilt.servicesOf(client), 8, (s) => judgeService(rebuilt, s, asking))
+            ).flat();
+            return combine(judged.filter((j) => j.verdict !== undefined).map((j) => withCause(j, problems)));
           },
           { what: `the services of ${name} to be answered`, everyMs: 500, ...within.sync },
         );
-        keepFacts({ judged: judged.join(", "), keptFromByPolicy: kept.join(", ") });
+        const left = judged.filter((j) => j.verdict === undefined);
+        const notAsked = [
+          ...left.filter((j) => j.why !== keptByPolicy).map((j) => `${j.what}: ${j.why}`),
+          ...rebuilt.notAskedOf(client).map((n) => `${n.service}: ${n.why}`),
+          ...problems
+            .filter((p) => p.problem.includes("absent here"))
+            .map((p) => `${p.service}: ${p.problem}`),
+        ];
+        keepFacts({
+          judged: judged
+            .filter((j) => j.verdict !== undefined)
+            .map((j) => j.what)
+            .join(", "),
+          keptFromByPolicy: left
+            .filter((j) => j.why === keptByPolicy)
+            .map((j) => j.what)
+            .join(", "),
+          notJudged: notAsked.join("; "),
+        });
         expect(verdict).toPass();
         // The pods, and so the clients that policy allows, are only known here.
-        if (judged.length === 0)
-          unsupported("a service that clients may reach", `policies deny access to every service in ${name}`);
+        if (left.length === judged.length)
+          unsupported("a service that clients may reach", left.map((j) => `${j.what}: ${j.why}`).join("; "));
       });
 
       test(`the policies of ${name} let in and keep out whom they say, from every cluster`, {
         requires: [{ capability: "labPods", cluster: name }],
-      }, async ({ mesh, setup: rebuilt, budgets, within, signal, keepFacts, expect }) => {
+      }, async ({ mesh, setup: rebuilt, budgets, within, signal, keepFacts, unsupported, expect }) => {
         const targets = await rebuilt.podsOf(mesh.cluster(name));
         const clients = (await Promise.all(mesh.clusters.map((c) => rebuilt.podsOf(c)))).flat();
-        const unclear = new Set<string>();
-        const asks = targets.flatMap((to) =>
-          to.ports.flatMap((port) =>
-            clients
-              .filter((from) => from.ip !== to.ip)
-              .flatMap((from) => {
-                const decision = policySays(rebuilt.policies, { from, to, port }, rebuilt.defaultsToLocal);
-                if (decision.verdict !== "unclear")
-                  return [{ from, to, port, open: decision.verdict === "allow" }];
-                for (const why of decision.why) unclear.add(why);
-                return [];
-              }),
-          ),
-        );
+        const { asks: all, unclear } = asksTo(rebuilt, targets, clients);
+        // The pods and their policies are only known here.
+        if (all.length === 0)
+          unsupported(
+            "a path on which policies decide",
+            unclear.length > 0 ? `not judged: ${unclear.join("; ")}` : "there are not two pods",
+          );
+        const asks = spaced(all, mostPaths);
         const verdict = await judgedInTime(
           async () =>
             judgeOutcomes(
-              await Promise.all(
-                asks.map(async ({ from, to, port, open }) => {
-                  const path: PolicyPath = {
-                    from: `${from.cluster}/${from.namespace}/${from.name}`,
-                    to: `${to.cluster}/${to.namespace}/${to.name} (${to.ip}:${port})`,
-                    ...(await connectFrom(
-                      from.home,
-                      from,
-                      { ip: to.ip, port },
-                      { timeoutMs: budgets.requestMs, signal },
-                    )),
-                  };
-                  return { path, open };
-                }),
-              ),
+              await inBatches(asks, mostPaths / 4, async ({ from, to, port, open }) => {
+                const path: PolicyPath = {
+                  from: `${from.cluster}/${from.namespace}/${from.name}`,
+                  to: `${to.cluster}/${to.namespace}/${to.name} (${to.ip}:${port})`,
+                  ...(await connectFrom(
+                    from.home,
+                    from,
+                    { ip: to.ip, port },
+                    { timeoutMs: budgets.requestMs, signal },
+                  )),
+                };
+                return { path, open };
+              }),
             ),
           { what: `the policies of ${name} to be enforced`, everyMs: 500, ...within.sync },
         );
         keepFacts({
           paths: asks.length,
+          pathsNotTried: all.length - asks.length,
           denied: asks.filter((a) => !a.open).length,
-          notUnderstood: [...unclear].join("; "),
+          notJudged: unclear.join("; "),
         });
         expect(verdict).toPass();
       });

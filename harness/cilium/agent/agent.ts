@@ -110,6 +110,19 @@ export class Agent {
     return parseIdentities(await this.run(["cilium-dbg", "identity", "list", "-o", "json"]));
   }
 
+  /**
+   * The largest packet that pods of its node send to other nodes: the MTU of the routes to pods, or where these have none
+   * (native routing) of Cilium's device.
+   */
+  async routeMtu(): Promise<number> {
+    const [, routed] = / dev cilium_host .*\bmtu (\d+)/.exec(await this.run(["ip", "-4", "route"])) ?? [];
+    const mtu = Number(routed ?? (await this.run(["cat", "/sys/class/net/cilium_host/mtu"])));
+    if (Number.isInteger(mtu) && mtu > 0) return mtu;
+    throw new MeshproofError("evidence-malformed", `the agent of ${this.name} does not report an MTU`, {
+      remedy: `look at \`ip route\` in the agent of ${this.node}`,
+    });
+  }
+
   /** The version that the running binary reports. */
   async version(): Promise<string> {
     const text = await this.run(["cilium-dbg", "version"]);

@@ -37,3 +37,18 @@ test("the last line about each peer counts, and says whether the connection is g
 test("only lines about peers are kept as evidence", () => {
   expect(meshLines(log).split("\n")).toHaveLength(5);
 });
+
+test("JSON logs are read like text", () => {
+  const lines = [
+    '2026-11-21T09:28:50.2Z {"level":"info","msg":"Connection to remote cluster established","clusterName":"c2"}',
+    '{"error":"dial \\"x\\": refused","msg":"Connection to remote cluster failed","clusterName":"c3","subsys":"a"}',
+    '{"msg":"Connection to remote cluster failed","clusterName":7}',
+    '{"msg":"not about a peer"}',
+    '{"clusterName": broken}',
+  ].join("\n");
+  expect(meshLines(lines).split("\n")).toHaveLength(2);
+  expect(readMeshLog(lines)).toEqual([
+    { peer: "c2", good: true, text: "Connection to remote cluster established" },
+    { peer: "c3", good: false, text: "Connection to remote cluster failed: dial 'x': refused" },
+  ]);
+});

@@ -1,197 +1,91 @@
+import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import { parse as parseYaml } from "yaml";
-import { meshLines } from "#harness/cilium/agent/mesh-log.ts";
-import { readKvstoreList } from "#harness/cilium/kvstore/shared-state.ts";
-import type { KubeObject } from "#harness/kube/kube.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import type { ClusterEvidence } from "../evidence.ts";
-import { readZip } from "./archive.ts";
-import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
+import { type ClusterEvidence, notSupplied } from "../evidence.ts";
+import { readArchive } from "./archive.ts";
+import { clusterEvidence } from "./cluster.ts";
+import { dumpsIn, isDump } from "./dumps.ts";
+import { refusal, type Skipped, shown } from "./intake.ts";
+import { useOf } from "./layout.ts";
+import { startOf } from "./start-time.ts";
 
-/** One cluster in a `cilium sysdump` archive: the same files as live evidence. */
+/** One cluster in an archive of Cilium's tools: the same files as live evidence. */
 export interface Sysdump {
   readonly cluster: string;
   readonly evidence: ClusterEvidence;
 }
 
-/** Objects by their file name in a sysdump, without the time of the dump at its end. */
-const objectFiles: Readonly<Record<string, string>> = {
-  "k8s-nodes": "nodes.json",
-  "k8s-pods": "pods.json",
-  "k8s-services": "services.json",
-  "k8s-endpointslices": "endpointslices.json",
-  "k8s-namespaces": "namespaces.json",
-  "k8s-networkpolicies": "networkpolicies.json",
-  ciliumnodes: "ciliumnodes.json",
-  ciliumendpoints: "ciliumendpoints.json",
-  ciliumidentities: "ciliumidentities.json",
-  ciliumnetworkpolicies: "ciliumnetworkpolicies.json",
-  ciliumclusterwidenetworkpolicies: "ciliumclusterwidenetworkpolicies.json",
-  ciliumloadbalancerippools: "loadbalancerpools.json",
-};
-const workloadFiles: Readonly<Record<string, string>> = {
-  "cilium-daemonset": "daemonsets.json",
-  "cilium-operator-deployment": "deployments.json",
-  "clustermesh-apiserver-deployment": "deployments.json",
-};
-
 /**
- * Files of bugtool with the output of an agent's tools, each with the function that converts it to the parsers' JSON.
+ * Reads one archive of one cluster, without the reasons for what it lacks; refuses a file that is not a sysdump, naming
+ * it.
  */
-const agentFiles: Readonly<Record<string, readonly [string, (text: string) => string]>> = {
-  "cilium-dbg-status---verbose.md": ["status.json", statusText],
-  "cilium-dbg-node-list--o-json.md": ["node-list.json", asItIs],
-  "cilium-health-status--o-json.md": ["health.json", asItIs],
-  "cilium-dbg-service-list--o-json.md": ["service-list.json", asItIs],
-  "cilium-dbg-bpf-lb-list.md": ["lb.json", mapTable],
-  "cilium-dbg-identity-list.md": ["identities.json", identityTable],
-  "cilium-dbg-bpf-ipcache-list.md": ["ipcache.json", mapTable],
-};
-
-function asItIs(text: string): string {
-  return text;
-}
-
-/** Parsed YAML takes many times its length in memory. */
-const mostYamlLength = 16 * 1024 ** 2;
-
-const stamp = /-\d{8}-\d{6}(?=\.\w+$)/;
-const expected = (path: string): boolean => {
-  const name = path.split("/").at(-1) ?? "";
-  const bare = name.replace(stamp, "");
-  return (
-    /^(k8s-(nodes|pods|services|endpointslices|namespaces|networkpolicies|version)|cilium[a-z-]*|clustermesh-apiserver-deployment)\.(yaml|txt)$/.test(
-      bare,
-    ) ||
-    /^clustermesh-apiserver-.*-kvstoremesh-(status|troubleshoot)\./.test(bare) ||
-    /^clustermesh-apiserver-.*-apiserver-kvstore-list\.txt$/.test(bare) ||
-    /^logs-(cilium-\w+-cilium-agent|clustermesh-apiserver-.*-kvstoremesh)\.log$/.test(bare) ||
-    name in agentFiles ||
-    name === "iptables-save--c.md"
-  );
-};
-
-/** Reads one archive; refuses a file that is not a sysdump, naming it. */
 export async function readSysdump(path: string): Promise<Sysdump> {
-  const files = await readZip(path, expected);
-  const byName = new Map<string, string>();
-  const agents = new Map<string, Map<string, string>>();
-  for (const [full, text] of files) {
-    const name = full.split("/").at(-1) ?? "";
-    const pod = /(?:^|\/)cilium-bugtool-(.*?)-\d{8}-\d{6}\//.exec(full)?.[1];
-    if (pod === undefined) byName.set(name.replace(stamp, ""), text);
-    else agents.set(pod, (agents.get(pod) ?? new Map<string, string>()).set(name, text));
-  }
-  // biome-ignore lint/suspicious/noExplicitAny: any YAML; readers check what they use.
-  const yaml = (name: string): Record<string, any> | undefined => {
-    const text = byName.get(name);
-    if (text === undefined || text.trim() === "") return undefined;
-    if (text.length > mostYamlLength)
-      throw new MeshproofError(
-        "archive-corrupt",
-        `${basename(path)}: ${name} has ${Math.round(text.length / 1024 ** 2)} MiB; the limit is 16`,
-      );
-    try {
-      // kubectl writes no aliases, and recursive ones could exhaust memory.
-      return parseYaml(text, { maxAliasCount: 0 });
-    } catch (error) {
-      throw new MeshproofError(
-        "archive-corrupt",
-        `${basename(path)}: ${name} cannot be parsed: ${messageOf(error)}`,
-        { cause: error },
-      );
-    }
-  };
-  const config = yaml("cilium-configmap.yaml")?.data as Record<string, string> | undefined;
-  const cluster = config?.["cluster-name"];
-  if (config === undefined || cluster === undefined)
-    throw new MeshproofError(
-      "archive-corrupt",
-      `${basename(path)} is not a sysdump: it has no cilium-configmap`,
-      {
-        remedy: "give a zip that `cilium sysdump` wrote, one for each cluster",
-      },
-    );
-  const evidence = new Map<string, string>([["cilium-config.json", JSON.stringify(config)]]);
-  for (const [from, to] of Object.entries(objectFiles)) {
-    const list = yaml(`${from}.yaml`)?.items as KubeObject[] | undefined;
-    if (list !== undefined) evidence.set(to, JSON.stringify(list));
-  }
-  for (const [from, to] of Object.entries(workloadFiles)) {
-    const object = yaml(`${from}.yaml`);
-    if (object === undefined) continue;
-    const existing = JSON.parse(evidence.get(to) ?? "[]") as unknown[];
-    evidence.set(to, JSON.stringify([...existing, object]));
-  }
-  for (const [name, text] of byName) {
-    if (/-kvstoremesh-status\.json$/.test(name)) evidence.set("kvstoremesh-status.json", text);
-    else if (/-kvstoremesh-status\.txt$/.test(name) && !evidence.has("kvstoremesh-status.json"))
-      evidence.set("kvstoremesh-status.json", kvstoreMeshText(text));
-    else if (/-kvstoremesh-troubleshoot\.txt$/.test(name)) evidence.set("kvstoremesh-troubleshoot.txt", text);
-    // Of several replicas each has all keys that it wrote itself and its own copies: one is enough.
-    else if (/-apiserver-kvstore-list\.txt$/.test(name) && text.includes("# cilium/"))
-      evidence.set("kvstore.json", JSON.stringify(readKvstoreList(text)));
-    else if (/-kvstoremesh\.log$/.test(name)) evidence.set("kvstoremesh-log.txt", meshLines(text));
-  }
-  const helm = yaml("cilium-helm-values.yaml");
-  if (helm !== undefined) {
-    evidence.set("peers.json", JSON.stringify(peersOf(helm)));
-    evidence.set("helm-values.json", JSON.stringify(helm));
-  }
-  const nodeOf = nodesOfPods(evidence.get("pods.json"));
-  for (const [pod, own] of agents) {
-    const node = nodeOf.get(pod);
-    if (node === undefined) continue;
-    for (const [name, text] of own) {
-      const reader = agentFiles[name];
-      if (reader !== undefined) evidence.set(`agent-${node}-${reader[0]}`, reader[1](text));
-    }
-    const rules = own.get("iptables-save--c.md");
-    if (rules !== undefined) evidence.set(`node-${node}.txt`, `# firewall\n${rules}`);
-    const log = byName.get(`logs-${pod}-cilium-agent.log`);
-    if (log !== undefined) evidence.set(`agent-${node}-log.txt`, meshLines(log));
-  }
-  return { cluster, evidence };
-}
-
-interface PeerValue {
-  readonly name?: string;
-  readonly address?: string;
-  readonly port?: number;
+  const [only, second] = await readSysdumps(path);
+  if (only === undefined) throw notSysdump(path, []);
+  if (second !== undefined)
+    throw refusal(path, `it holds several sysdumps: of ${shown(only.cluster)} and ${shown(second.cluster)}`);
+  const supplied = [...only.evidence].filter(([, text]) => !text.startsWith(notSupplied));
+  return { ...only, evidence: new Map(supplied) };
 }
 
 /**
- * The peers that the chart configures from `clustermesh.config.clusters`, a list or a mapping: a sysdump has no
- * secrets.
+ * Every sysdump in an archive or a folder, which may also hold bugtool archives alone. A folder may hold none; a file
+ * without one is refused.
  */
-function peersOf(helm: Record<string, unknown>): { agents: object; kvstoreMesh: object } {
-  const { clustermesh } = helm as {
-    clustermesh?: {
-      useAPIServer?: boolean;
-      apiserver?: { kvstoremesh?: { enabled?: boolean } };
-      config?: { clusters?: readonly PeerValue[] | Readonly<Record<string, PeerValue>> };
-    };
-  };
-  const listed = clustermesh?.config?.clusters ?? [];
-  const peers = Array.isArray(listed)
-    ? (listed as readonly PeerValue[])
-    : Object.entries(listed as Readonly<Record<string, PeerValue>>).map(([name, p]) => ({ ...p, name }));
-  const direct = Object.fromEntries(
-    peers.map((p) => [
-      p.name ?? "",
-      [`https://${p.address || `${p.name}.mesh.cilium.io`}:${p.port ?? 2379}`],
-    ]),
+export async function readSysdumps(path: string): Promise<Sysdump[]> {
+  const { files, skipped } = await readArchive(path, useOf);
+  const dumps = [...dumpsIn(path, files, skipped).values()].filter(isDump);
+  if (dumps.length === 0) {
+    if ((await stat(path)).isDirectory()) return [];
+    throw notSysdump(path, skipped);
+  }
+  const found = new Map<string, Map<string, string>>();
+  for (const dump of dumps) {
+    const { cluster, evidence } = clusterEvidence(dump);
+    if (cluster === undefined) throw notSysdump(path, [...dump.skipped.values(), ...unnamed(evidence)]);
+    // It becomes a part of every message.
+    if (!/^[\w.-]{1,63}$/.test(cluster))
+      throw refusal(path, `cilium-configmap: ${JSON.stringify(shown(cluster))} is not a cluster name`);
+    const atMs = startOf(dump.paths, evidence);
+    if (atMs !== undefined) evidence.set("collected.json", JSON.stringify({ atMs }));
+    const twin = found.get(cluster);
+    if (twin !== undefined && hasObjects(twin) && hasObjects(evidence))
+      throw new MeshproofError(
+        "usage",
+        `${shown(basename(path))} holds two sysdumps of cluster ${shown(cluster)}`,
+        {
+          remedy: "give one of them, or each as a path of its own",
+        },
+      );
+    found.set(cluster, twin === undefined ? evidence : mergedEvidence(twin, evidence));
+  }
+  return [...found].map(([cluster, evidence]) => ({ cluster, evidence }));
+}
+
+/** Whether it is of a sysdump, and not only of bugtool. */
+export const hasObjects = (evidence: ClusterEvidence): boolean =>
+  evidence.get("pods.json")?.startsWith("[") === true;
+
+/** bugtool archives of several agents, or of one that the sysdump lacks. */
+export function mergedEvidence(a: ClusterEvidence, b: ClusterEvidence): Map<string, string> {
+  const [whole, part] = hasObjects(b) ? [b, a] : [a, b];
+  const merged = new Map([...part, ...whole]);
+  const unread = [whole, part].flatMap((e) => JSON.parse(e.get("unread.json") ?? "[]") as UnreadFile[]);
+  if (unread.length > 0) merged.set("unread.json", JSON.stringify(unread));
+  return merged;
+}
+
+/** Why the files that name the cluster were not read. */
+const unnamed = (evidence: ClusterEvidence): Skipped[] =>
+  (JSON.parse(evidence.get("unread.json") ?? "[]") as UnreadFile[])
+    .filter(({ what }) => /^cilium-(configmap|helm)/.test(what))
+    .map(({ what, why }) => ({ name: what, why }));
+
+const notSysdump = (path: string, skipped: readonly Skipped[]): MeshproofError => {
+  const reasons = skipped.slice(0, 3).map((s) => `${shown(s.name)}: ${s.why}`);
+  return refusal(
+    path,
+    `is not a sysdump: it has no cilium-configmap${reasons.length === 0 ? "" : `; not read: ${reasons.join("; ")}`}`,
   );
-  const cached = clustermesh?.useAPIServer === true && clustermesh.apiserver?.kvstoremesh?.enabled !== false;
-  return cached
-    ? { agents: mapped(direct, "https://clustermesh-apiserver.kube-system.svc:2379"), kvstoreMesh: direct }
-    : { agents: direct, kvstoreMesh: {} };
-}
-
-const mapped = (entries: Readonly<Record<string, unknown>>, to: string): Record<string, string[]> =>
-  Object.fromEntries(Object.keys(entries).map((name) => [name, [to]]));
-
-function nodesOfPods(pods: string | undefined): Map<string, string> {
-  const all = JSON.parse(pods ?? "[]") as KubeObject[];
-  return new Map(all.map((p) => [p.metadata.name, String(p.spec?.nodeName ?? "")]));
-}
+};

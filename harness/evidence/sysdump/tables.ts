@@ -80,7 +80,7 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
     if (one !== null) {
       const [, name, state, rest = ""] = one;
       const counts = Object.fromEntries(
-        [...rest.matchAll(/(\d+) (nodes|endpoints|identities|services|endpoint slices)\b/g)].map(
+        [...rest.matchAll(/(?<!\d)(\d+) (nodes|endpoints|identities|services|endpoint slices)\b/g)].map(
           ([, n, what]) => [
             what === "services" ? "num-shared-services" : `num-${what?.replace(" ", "-")}`,
             Number(n),
@@ -96,7 +96,7 @@ function remoteClusters(text: string, head: string): Record<string, unknown>[] {
     if (detail === undefined) break;
     if (last === undefined) continue;
     const values = Object.fromEntries(
-      [...detail.matchAll(/([a-z-]+)=([^,\s]+)/g)].map(([, key = "", value = ""]) => [key, value]),
+      [...detail.matchAll(/(?<![a-z-])([a-z-]+)=([^,\s]+)/g)].map(([, key = "", value = ""]) => [key, value]),
     );
     if (detail.startsWith("remote configuration:"))
       last.config = {

@@ -84,7 +84,7 @@ function annotationsChanged(
  * Records a service's backends in the BPF maps of every agent of every cluster; the returned function waits until
  * they differ.
  */
-async function backendsWillChange(
+export async function backendsWillChange(
   ctx: FaultContext,
   changed: Cluster,
   service: KubeObject,
@@ -192,6 +192,17 @@ export const configurationFaults: readonly Fault[] = [
     clusters: (all) => all.slice(1, 2),
     change: () => ({ [annotation.shared]: "false" }),
   }),
+  annotationsChanged(
+    "marks-capitalised",
+    'writes the marks of the second cluster\'s global services as Python prints booleans: `global: "True"`, `shared: "False"`',
+    {
+      clusters: (all) => all.slice(1, 2),
+      change: (existing) =>
+        [annotation.global, annotation.oldGlobal].some((key) => existing[key] === "true")
+          ? { [annotation.global]: "True", [annotation.shared]: "False" }
+          : undefined,
+    },
+  ),
   annotationsChanged("affinity-removed", "removes the `affinity` annotation from the suite's services", {
     traceless: anyAffinity,
     clusters: (all) => all,

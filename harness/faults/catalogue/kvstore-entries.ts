@@ -1,9 +1,12 @@
-import { entriesUnder, putEntry } from "#harness/cilium/kvstore/kvstore.ts";
+import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { entriesUnder, putEntry, removeEntry } from "#harness/cilium/kvstore/kvstore.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { identityBits } from "#harness/semantics/identity-labels.ts";
 import type { Fault } from "../fault.ts";
 import { ghostAddress } from "./ghost.ts";
-import { clusterAt } from "./victim.ts";
+import { noticed } from "./noticed.ts";
+import { clusterAt, firstTwo } from "./victim.ts";
 
 /** An entry to plant: its key below the prefix, its value, and the name that a message must contain. */
 interface Planted {
@@ -62,12 +65,11 @@ const plants: readonly Plant[] = [
 ];
 
 /** Entries of the second cluster's own kvstore that no object of its API server has. */
-export const kvstoreEntryFaults: readonly Fault[] = plants.map(({ what, prefix, from }) => ({
+const staleEntries: readonly Fault[] = plants.map(({ what, prefix, from }) => ({
   name: `stale-kvstore-${what}`,
   group: "state",
   needs: "clustermesh-apiserver",
   does: `plants ${what === "service" ? "a" : "an"} ${what} in the second cluster's kvstore that the cluster does not have`,
-  traceless: "`diagnose` does not compare kvstores with API servers yet",
   async inject(ctx) {
     const cluster = clusterAt(ctx, 1);
     const entries = await entriesUnder(cluster, prefix);
@@ -96,3 +98,51 @@ export const kvstoreEntryFaults: readonly Fault[] = plants.map(({ what, prefix, 
     };
   },
 }));
+
+const addresses = "cilium/state/ip/v1/default/";
+
+/**
+ * What Cilium up to 1.19.4 does by itself where an old CiliumEndpoint of a reused address is deleted last (#45780). The pod is
+ * one of CoreDNS, which outlives a suite's namespace: healing must not put back the address of a pod that is gone.
+ */
+const addressMissing: Fault = {
+  name: "kvstore-address-missing",
+  group: "state",
+  needs: "clustermesh-apiserver",
+  does: "removes the address of a CoreDNS pod from the second cluster's kvstore, so the others forget it",
+  async inject(ctx) {
+    const [first, second] = firstTwo(ctx);
+    const endpoint = (await second.kube.list(kinds.ciliumEndpoint, "kube-system")).find((e) =>
+      e.metadata.name.startsWith("coredns-"),
+    );
+    const ip = String(endpoint?.status?.networking?.addressing?.[0]?.ipv4);
+    const value = (await entriesUnder(second, addresses)).get(ip);
+    if (endpoint === undefined || value === undefined)
+      throw new MeshproofError(
+        "fault-no-effect",
+        `the kvstore of ${second.name} has no address of a CoreDNS pod`,
+      );
+    const key = `${addresses}${ip}`;
+    await ctx.recordUndo({ do: "kvstore-put", cluster: second.name, key, value });
+    await removeEntry(second, key);
+    return {
+      subject: `address ${ip} (pod ${endpoint.metadata.name}) in the kvstore of ${second.name}`,
+      names: [ip, endpoint.metadata.name],
+      tookHold: () =>
+        noticed(`every agent of ${first.name} to forget ${ip}`, ctx.signal, async () => {
+          for (const agent of await agentsOf(first, ctx.signal))
+            if ((await agent.ipcache()).some((e) => e.cidr === `${ip}/32`)) return `${agent.name} has it`;
+          return undefined;
+        }),
+      beforeHeal: async () => {
+        if ((await entriesUnder(second, addresses)).has(ip))
+          throw new MeshproofError(
+            "fault-no-effect",
+            `the kvstore of ${second.name} has ${ip} again by itself`,
+          );
+      },
+    };
+  },
+};
+
+export const kvstoreEntryFaults: readonly Fault[] = [...staleEntries, addressMissing];

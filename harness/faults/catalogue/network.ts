@@ -70,6 +70,15 @@ export const networkFaults: readonly Fault[] = [
       blocks: "tunnel",
     },
   ),
+  onOneNode(
+    "vxlan-large-drop",
+    "drops UDP 8472 packets over 1,300 bytes that arrive at the second cluster's worker, as a path with a lower MTU does",
+    {
+      pick: (h) => victimNode(h, 1),
+      rules: (node) => [dropIn(node, [...vxlan, "-m", "length", "--length", "1301:65535"])],
+      blocks: "tunnel",
+    },
+  ),
   {
     name: "vxlan-drop-pair",
     group: "network",

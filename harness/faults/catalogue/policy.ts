@@ -100,7 +100,45 @@ export const policyFaults: readonly Fault[] = [
   ),
   policyAdded("policy-added", 1),
   policyAdded("policy-added-back", 0),
+  ipBlockOnly(),
 ];
+
+/** A range of documentation (RFC 5737), so that no client has an address of it. */
+const vpnRange = "192.0.2.0/24";
+
+/**
+ * Nobody should get in. Cilium 1.19.0 to 1.19.4 with policyDefaultLocalCluster lets the pods of its own namespace in
+ * (CVE-2026-56743), which the suite `policy` tests.
+ */
+function ipBlockOnly(): Fault {
+  return {
+    name: "policy-ip-block",
+    group: "configuration",
+    does: "adds a NetworkPolicy for the suite's pods in the first cluster that allows nothing but an address range without clients",
+    needsNamespace: true,
+    async inject(ctx) {
+      const cluster = clusterAt(ctx, 0);
+      const name = `vpn-only-${ctx.mark.slice(-6)}`;
+      const at = { cluster: cluster.name, kind: "networkPolicy", namespace: ctx.namespace, name } as const;
+      await ctx.recordUndo({ do: "remove", ...at });
+      await cluster.kube.apply({
+        apiVersion: "networking.k8s.io/v1",
+        kind: "NetworkPolicy",
+        metadata: { name, namespace: ctx.namespace },
+        spec: {
+          podSelector: {},
+          policyTypes: ["Ingress"],
+          ingress: [{ from: [{ ipBlock: { cidr: vpnRange } }] }],
+        },
+      });
+      return {
+        subject: `policy ${name} in ${cluster.name}`,
+        names: [name, cluster.name],
+        tookHold: () => enforced(ctx, cluster),
+      };
+    },
+  };
+}
 
 /** Adds a policy that denies all ingress into the namespace. */
 function policyAdded(name: string, index: number): Fault {

@@ -5,6 +5,8 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { found } from "#harness/lib/found.ts";
+import type { IpcacheEntry } from "#harness/model/snapshot.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
 import type { Fault, FaultContext } from "../fault.ts";
 import { ghostAddress, makeGhost, someEndpoint } from "./ghost.ts";
@@ -21,11 +23,18 @@ export const stateFaults: readonly Fault[] = [
   ipcacheEntry({
     name: "ipcache-entry-changed",
     does: "gives one pod of the second cluster the identity `world` in the ipcache BPF map of the first cluster's agents",
-    argv: (cidr, tunnel) => [
+    argv: (cidr, { tunnelEndpoint }) => [
       ...["cilium-dbg", "bpf", "ipcache", "update", cidr],
-      ...["--identity", "2", "--tunnelendpoint", tunnel],
+      ...["--identity", "2", "--tunnelendpoint", tunnelEndpoint],
     ],
-    traceless: "`diagnose` does not compare the identities of ipcache entries yet",
+  }),
+  ipcacheEntry({
+    name: "ipcache-tunnel-changed",
+    does: "gives one pod of the second cluster the address of another node in the ipcache BPF map of the first cluster's agents",
+    argv: (cidr, { identity }, otherNode) => [
+      ...["cilium-dbg", "bpf", "ipcache", "update", cidr],
+      ...["--identity", String(identity), "--tunnelendpoint", otherNode],
+    ],
   }),
   {
     name: "identity-missing",
@@ -126,14 +135,21 @@ function ipcacheEntry({
   argv,
   ...facts
 }: Pick<Fault, "name" | "does" | "traceless"> & {
-  readonly argv: (cidr: string, tunnelEndpoint: string) => readonly string[];
+  readonly argv: (cidr: string, entry: IpcacheEntry, otherNode: string) => readonly string[];
 }): Fault {
   return {
     ...facts,
     group: "state",
     async inject(ctx) {
       const first = clusterAt(ctx, 0);
-      const endpoint = await someEndpoint(clusterAt(ctx, 1), ctx.namespace);
+      const second = clusterAt(ctx, 1);
+      const endpoint = await someEndpoint(second, ctx.namespace);
+      const others = (await second.nodes()).filter((n) => n.address !== endpoint.status.networking.node);
+      const otherNode = found(
+        others[0],
+        `node of ${second.name} without this pod`,
+        "fault-no-effect",
+      ).address;
       const cidr = `${endpoint.status.networking.addressing[0].ipv4}/32`;
       for (const agent of await agentsOf(first, ctx.signal)) {
         const entry = (await agent.ipcache()).find((e) => e.cidr === cidr);
@@ -143,13 +159,13 @@ function ipcacheEntry({
           do: "agent-command",
           cluster: first.name,
           node: agent.node,
-          onlyWhile: { cluster: clusterAt(ctx, 1).name, endpointIp: cidr.replace("/32", "") },
+          onlyWhile: { cluster: second.name, endpointIp: cidr.replace("/32", "") },
           argv: [
             ...["cilium-dbg", "bpf", "ipcache", "update", cidr, "--identity", String(entry.identity)],
             ...["--tunnelendpoint", entry.tunnelEndpoint],
           ],
         });
-        await agent.run([...argv(cidr, entry.tunnelEndpoint)]);
+        await agent.run([...argv(cidr, entry, otherNode)]);
       }
       return {
         subject: `ipcache entry ${cidr} (pod ${endpoint.metadata.name}) of ${first.name}'s agents`,

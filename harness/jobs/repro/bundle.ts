@@ -83,10 +83,10 @@ export function refuseReach(name: string, text: string): void {
   }
 }
 
-/** Kinds that a lab consists of; none grants rights in a cluster or access to its nodes. */
+/** Kinds that a lab consists of; none (a ServiceAccount neither, without a binding) grants rights in a cluster or access to its nodes. */
 const bundledKinds: ReadonlySet<string> = new Set([
   ...["Cluster", "Namespace", "Deployment", "StatefulSet", "DaemonSet", "Pod", "ConfigMap", "List"],
-  ...["Service", "EndpointSlice", "Endpoints", "ServiceExport", "NetworkPolicy"],
+  ...["Service", "ServiceAccount", "EndpointSlice", "Endpoints", "ServiceExport", "NetworkPolicy"],
   ...["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"],
 ]);
 

@@ -1,15 +1,11 @@
-import { stat } from "node:fs/promises";
-import { basename } from "node:path";
-import { parseAllDocuments } from "yaml";
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, extname, join } from "node:path";
 import { clusterName } from "#harness/config/lab-file.ts";
-import { mergeValues } from "#harness/config/plan.ts";
-import { readingUserFile, readUserFile, unreadable } from "#harness/config/user-file.ts";
+import { readingUserFile, unreadable } from "#harness/config/user-file.ts";
 import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { present } from "#harness/lib/present.ts";
-import { checkRecord, parseRecord, type RecordFormat } from "#harness/lib/records.ts";
+import { parseRecord, type RecordFormat } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 import {
   fieldConfigFormat,
   fieldValuesFormat,
@@ -17,237 +13,195 @@ import {
   type SourceObject,
   sourceObjectsFormat,
 } from "#harness/model/source-environment.ts";
+import { clusterOf } from "./cluster-of.ts";
+import { type Part, partsOf } from "./read-file.ts";
+import { couldBeValues } from "./unwrap.ts";
+import { at } from "./values-at.ts";
 
-type Values = Readonly<Record<string, unknown>>;
+/** A part of a file that was found in a folder; its folder may say of which cluster it is. */
+type Found = Part & { readonly below?: string };
 
-/** Data about one cluster from one file. */
-interface Part {
-  readonly source: string;
-  /** Undefined if the file does not name its cluster. */
-  readonly cluster: string | undefined;
-  readonly values?: Values;
-  readonly config?: Readonly<Record<string, string>>;
-  readonly objects: readonly SourceObject[];
-  readonly sysdump: boolean;
-}
-
-const mostYamlBytes = 16 * 1024 ** 2;
+const what = "a file of the mesh";
+const remedy = "give output of `helm get values`, `kubectl get -o yaml` or `cilium sysdump`";
 
 /**
- * Reads sysdumps, Helm values and kubectl YAML, in any combination; `NAME=FILE` names the cluster of a file that does
- * not name it. Nothing in them is executed.
+ * Reads sysdumps, Helm values, kubectl YAML, scripts with `--set`, and folders of them, in any combination; `NAME=FILE`
+ * names the cluster of a file that does not name it. Nothing in them is executed.
  */
 export async function readSource(files: readonly string[]): Promise<SourceCluster[]> {
-  const parts: Part[] = [];
+  const parts: Found[] = [];
   for (const file of files) {
     const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
     if (path === undefined) continue;
-    const remedy = "give output of `helm get values`, `kubectl get -o yaml` or `cilium sysdump`";
-    parts.push(
-      await readingUserFile(path, "a file of the mesh", remedy, () =>
-        path.endsWith(".zip") ? fromSysdump(path) : fromYaml(path, cluster),
-      ),
-    );
+    const found = await stat(path).catch((error: unknown) => {
+      throw unreadable(path, what, error);
+    });
+    parts.push(...(found.isDirectory() ? await fromFolder(path, cluster) : await fromFile(path, cluster)));
   }
-  const names = [...new Set(parts.map((p) => p.cluster).filter((n) => n !== undefined))];
-  for (const part of parts)
-    if (part.cluster === undefined && names.length !== 1)
+  const named = withFolders(parts);
+  const names = [...new Set(named.map((p) => p.cluster).filter((n) => n !== undefined))];
+  requireNames(named, names);
+  return names.map((name) =>
+    clusterOf(
+      name,
+      named.filter((p) => (p.cluster ?? names[0]) === name),
+    ),
+  );
+}
+
+const fromFile = (path: string, cluster: string | undefined): Promise<Part[]> =>
+  readingUserFile(path, what, remedy, async () =>
+    extname(path).toLowerCase() === ".zip" ? [await fromSysdump(path)] : partsOf(path, cluster),
+  );
+
+/** Folders of a repository that hold nothing of a mesh, and may be huge. */
+const skipped = new Set([".git", "node_modules", ".terraform", "charts", "templates"]);
+const read = new Set([".yaml", ".yml", ".json", ".zip", ".sh"]);
+
+async function fromFolder(folder: string, cluster: string | undefined): Promise<Found[]> {
+  const found: Found[] = [];
+  const walk = async (dir: string): Promise<void> => {
+    const entries = await readdir(dir, { withFileTypes: true });
+    for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+      const path = join(dir, entry.name);
+      if (entry.isDirectory() && !skipped.has(entry.name)) await walk(path);
+      else if (entry.isFile() && read.has(extname(entry.name).toLowerCase()))
+        found.push(...(await fromFolderFile(path, cluster)).map((p) => ({ ...p, below: folder })));
+    }
+  };
+  await walk(folder);
+  if (found.length === 0)
+    throw new MeshproofError("usage", `${folder} contains no file of a mesh`, {
+      remedy: `give a folder with ${[...read].join(", ")} files: Helm values, output of kubectl, sysdumps`,
+    });
+  return found;
+}
+
+/** A folder may hold files of other things: one that cannot be read is named, and left out. */
+async function fromFolderFile(path: string, cluster: string | undefined): Promise<Part[]> {
+  try {
+    const parts = await fromFile(path, cluster);
+    const isForeign = parts.some((p) => p.values !== undefined && !p.sysdump && !couldBeValues(p.values));
+    if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
+    return parts;
+  } catch (error) {
+    const isOther =
+      error instanceof MeshproofError &&
+      (error.code === "config-invalid" ||
+        error.code === "archive-corrupt" ||
+        error.message.includes("neither"));
+    if (!isOther) throw error;
+    const inSource = `${path}: ${error.message.replace(`${path} `, "")}`;
+    return [
+      {
+        source: path,
+        cluster,
+        objects: [],
+        sysdump: false,
+        notes: [{ field: "file", inSource, inLab: "left out", matters: "perhaps", part: "other" }],
+      },
+    ];
+  }
+}
+
+/** A file that names no cluster belongs to the only one that the other files of its folder, or of one above it, name. */
+function withFolders(parts: readonly Found[]): Found[] {
+  return parts.map((part) => {
+    if (part.cluster !== undefined || part.below === undefined) return part;
+    for (let dir = dirname(part.source); ; dir = dirname(dir)) {
+      const inside = parts.filter((p) => p.source.startsWith(`${dir}/`) && p.cluster !== undefined);
+      const names = new Set(inside.map((p) => p.cluster));
+      if (names.size === 1) return { ...part, cluster: [...names][0] };
+      // A folder for each cluster, named like it.
+      if (names.size > 1 || dir === part.below || dir === dirname(dir)) return part;
+    }
+  });
+}
+
+function requireNames(parts: readonly Part[], names: readonly string[]): void {
+  for (const part of parts) {
+    const isEmpty =
+      part.values === undefined &&
+      part.config === undefined &&
+      part.objects.length === 0 &&
+      part.networking === undefined;
+    if (part.cluster === undefined && names.length !== 1 && !(isEmpty && names.length > 0))
       throw new MeshproofError("usage", `${part.source} does not name its cluster`, {
-        remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}`,
+        remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}; if it is for several, once for each`,
       });
+  }
   for (const name of names) {
     const dumps = parts.filter((p) => p.sysdump && p.cluster === name);
     if (dumps.length > 1)
       throw new MeshproofError(
         "usage",
         `${dumps.map((d) => d.source).join(" and ")} are both from cluster ${name}`,
-        {
-          remedy: "give one sysdump per cluster",
-        },
+        { remedy: "give one sysdump per cluster" },
       );
-  }
-  // The names become names of files and containers.
-  for (const name of names) {
+    requireOneId(name, parts);
+    // The names become names of files and containers.
     const found = clusterName.safeParse(name);
+    const [first] = parts.filter((p) => p.cluster === name);
     if (!found.success || name === "lab")
       throw new MeshproofError(
         "usage",
-        `a file has the invalid cluster name ${JSON.stringify(name.slice(0, 80))}`,
-        {
-          remedy: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file",
-        },
+        `${first?.source ?? "a file"} has the invalid cluster name ${JSON.stringify(name.slice(0, 80))}`,
+        { remedy: found.error?.issues[0]?.message ?? "'lab' is the name of the lab's own file" },
       );
   }
   if (names.length < 2)
     throw new MeshproofError(
       "usage",
-      `${names.length === 0 ? "no cluster" : `only cluster ${names[0]}`} is in these files`,
+      `${names.length === 0 ? "no cluster" : `only cluster ${names[0]}`} is in ${[...new Set(parts.map((p) => p.source))].join(", ")}`,
+      { remedy: "a mesh needs at least two clusters: give the sysdump or the Helm values of each" },
+    );
+}
+
+/** Values of two clusters with one name would become values of one cluster. */
+function requireOneId(name: string, parts: readonly Part[]): void {
+  const own = parts
+    .filter((p) => p.cluster === name)
+    .map((p) => ({ source: p.source, id: p.config?.["cluster-id"] ?? at(p.values ?? {}, "cluster.id") }))
+    .filter((p) => p.id !== undefined);
+  const [first] = own;
+  const other = own.find((p) => String(p.id) !== String(first?.id));
+  if (first !== undefined && other !== undefined)
+    throw new MeshproofError(
+      "usage",
+      `${first.source} has cluster ${name} with id ${first.id}, ${other.source} with id ${other.id}`,
       {
-        remedy: "a mesh needs at least two clusters: give the sysdump or the Helm values of each",
+        remedy:
+          "a mesh needs another name for each cluster: correct cluster.name, or leave out the file that is not of it",
       },
     );
-  return names.map((name) =>
-    clusterOf(
-      name,
-      parts.filter((p) => (p.cluster ?? names[0]) === name),
-    ),
-  );
 }
 
 async function fromSysdump(path: string): Promise<Part> {
   const { cluster, evidence } = await readSysdump(path);
-  const read = <T>(file: string, empty: string, format: RecordFormat<T>): T =>
+  const record = <T>(file: string, empty: string, format: RecordFormat<T>): T =>
     parseRecord(evidence.get(file) ?? empty, format, {
       what: `${file} of ${basename(path)}`,
       remedy: "give a zip written by `cilium sysdump`",
       code: "archive-corrupt",
     });
   const objects = (file: string, kind: string, apiVersion: string): SourceObject[] =>
-    (read(file, "[]", sourceObjectsFormat) ?? []).map((o) => ({ ...o, kind, apiVersion }));
+    (record(file, "[]", sourceObjectsFormat) ?? []).map((o) => ({ ...o, kind, apiVersion }));
   return {
-    source: basename(path),
+    source: path,
     cluster,
     sysdump: true,
-    values: read("helm-values.json", "{}", fieldValuesFormat),
-    config: read("cilium-config.json", "{}", fieldConfigFormat),
+    notes: [],
+    values: record("helm-values.json", "{}", fieldValuesFormat),
+    config: record("cilium-config.json", "{}", fieldConfigFormat),
     objects: [
       ...objects("nodes.json", "Node", "v1"),
       ...objects("namespaces.json", "Namespace", "v1"),
       ...objects("services.json", "Service", "v1"),
       ...objects("pods.json", "Pod", "v1"),
+      ...objects("ciliumnodes.json", "CiliumNode", "cilium.io/v2"),
       ...objects("ciliumnetworkpolicies.json", "CiliumNetworkPolicy", "cilium.io/v2"),
       ...objects("ciliumclusterwidenetworkpolicies.json", "CiliumClusterwideNetworkPolicy", "cilium.io/v2"),
       ...objects("networkpolicies.json", "NetworkPolicy", "networking.k8s.io/v1"),
     ],
   };
-}
-
-async function fromYaml(path: string, named: string | undefined): Promise<Part> {
-  const { size } = await stat(path).catch((error: unknown) => {
-    throw unreadable(path, "a file of the mesh", error);
-  });
-  if (size > mostYamlBytes)
-    throw new MeshproofError(
-      "usage",
-      `${path} has ${Math.round(size / 1024 ** 2)} MiB; the limit is 16 MiB`,
-      {
-        remedy: "give only the objects of Cilium's and the tested namespaces",
-      },
-    );
-  const documents = parseAllDocuments(readUserFile(path, "a file of the mesh"));
-  const read = (d: (typeof documents)[number]): unknown => {
-    if (d.errors.length > 0)
-      throw new MeshproofError("config-invalid", `${path} is not YAML: ${syntaxProblem(d.errors[0])}`, {
-        remedy: "correct the file",
-      });
-    // helm and kubectl write no aliases, which could expand without limit.
-    try {
-      return d.toJS({ maxAliasCount: 0 });
-    } catch (error) {
-      throw new MeshproofError("config-invalid", `${path} cannot be read: ${syntaxProblem(error)}`, {
-        remedy: "write it without YAML aliases",
-      });
-    }
-  };
-  // `helm get values -a` writes a heading before the values.
-  const all = documents
-    .map(read)
-    .filter((d) => d !== null)
-    .map((d) => withoutHead(d as Record<string, unknown>));
-  const found = all.flatMap((d): unknown[] =>
-    Array.isArray(d.items) ? d.items : d.kind !== undefined && d.metadata !== undefined ? [d] : [],
-  );
-  const objects =
-    checkRecord(found, sourceObjectsFormat, {
-      what: `the objects of ${path}`,
-      remedy: "give output of `kubectl get -o yaml`",
-    }) ?? [];
-  const [values] = all.filter((d) => d.kind === undefined && d.items === undefined);
-  const config = objects.find((o) => o.kind === "ConfigMap" && o.metadata.name === "cilium-config")?.data as
-    | Record<string, string>
-    | undefined;
-  const own =
-    (values?.cluster as { name?: string } | undefined)?.name ?? config?.["cluster-name"] ?? undefined;
-  if (named !== undefined && own !== undefined && named !== own)
-    throw new MeshproofError("usage", `${path} is from cluster ${own}, not ${named}`, {
-      remedy: `give it as ${own}=${path}, or without a name`,
-    });
-  if (objects.length === 0 && values === undefined)
-    throw new MeshproofError("usage", `${path} contains neither Helm values nor Kubernetes objects`, {
-      remedy: "give output of `helm get values` or `kubectl get -o yaml`",
-    });
-  return {
-    source: basename(path),
-    cluster: named ?? own,
-    sysdump: false,
-    ...(values === undefined ? {} : { values }),
-    ...(config === undefined ? {} : { config }),
-    objects,
-  };
-}
-
-function withoutHead(values: Record<string, unknown>): Record<string, unknown> {
-  const { "COMPUTED VALUES": _a, "USER-SUPPLIED VALUES": _b, ...rest } = values;
-  return rest;
-}
-
-function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
-  const objects = parts.flatMap((p) => p.objects);
-  const of = (...kinds: string[]): SourceObject[] => objects.filter((o) => kinds.includes(o.kind ?? ""));
-  const values = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
-  const config = Object.assign({}, ...parts.map((p) => p.config ?? {})) as Record<string, string>;
-  const nodes = of("Node");
-  const pods = of("Pod");
-  const controlPlanes = nodes.filter(
-    (n) => "node-role.kubernetes.io/control-plane" in (n.metadata.labels ?? {}),
-  );
-  const info = nodes[0]?.status?.nodeInfo as
-    | { readonly kubeletVersion?: string; readonly kernelVersion?: string }
-    | undefined;
-  const id = Number(config["cluster-id"] ?? (values.cluster as { id?: number } | undefined)?.id);
-  return {
-    name,
-    sources: parts.map((p) => p.source),
-    ...present({
-      id: id > 0 ? id : undefined,
-      kubernetes: info?.kubeletVersion?.replace(/^v/, ""),
-      cilium: versionOf(pods, values),
-      podCidr: flagOf(pods, "kube-controller-manager", "--cluster-cidr") ?? covering(nodes),
-      serviceCidr: flagOf(pods, "kube-apiserver", "--service-cluster-ip-range"),
-      kernel: info?.kernelVersion,
-    }),
-    controlPlanes: controlPlanes.length,
-    workers: nodes.length - controlPlanes.length,
-    values,
-    config,
-    namespaces: of("Namespace"),
-    services: of("Service"),
-    pods,
-    policies: of("CiliumNetworkPolicy", "NetworkPolicy"),
-    clusterwide: of("CiliumClusterwideNetworkPolicy"),
-  };
-}
-
-/** From the running agents, otherwise from the image in the values. */
-function versionOf(pods: readonly SourceObject[], values: Values): string | undefined {
-  const agent = pods.find((p) => p.metadata.labels?.["k8s-app"] === "cilium");
-  const image = agent?.spec?.containers?.find((c: { name: string }) => c.name === "cilium-agent")?.image as
-    | string
-    | undefined;
-  const tag = image?.split("@")[0] ?? (values.image as { tag?: string } | undefined)?.tag;
-  return /v?(\d+\.\d+\.\d+)$/.exec(tag ?? "")?.[1];
-}
-
-/** A flag of one of kubeadm's static pods. */
-function flagOf(pods: readonly SourceObject[], component: string, flag: string): string | undefined {
-  const pod = pods.find((p) => p.metadata.labels?.component === component);
-  const argv = (pod?.spec?.containers?.[0]?.command ?? []) as string[];
-  return argv.find((a) => a.startsWith(`${flag}=`))?.slice(flag.length + 1);
-}
-
-/** The /16 that contains all pod CIDRs of nodes, if there is one. */
-function covering(nodes: readonly SourceObject[]): string | undefined {
-  const cidrs = nodes.map((n) => n.spec?.podCIDR as string | undefined).filter((c) => c !== undefined);
-  const wide = new Set(cidrs.map((c) => c.replace(/^(\d+\.\d+)\..*$/, "$1.0.0/16")));
-  return wide.size === 1 ? [...wide][0] : undefined;
 }

@@ -121,11 +121,13 @@ describe("a source of Helm values and kubectl's YAML", () => {
     const reported = new Map(
       draft.differences.filter((d) => d.cluster === "c1").map((d) => [d.field, d.inLab]),
     );
-    expect(reported.get("CiliumClusterwideNetworkPolicy deny-all")).toContain("left out");
+    expect(reported.get("CiliumClusterwideNetworkPolicy deny-all")).toContain("for pods of shop only");
     expect(reported.get("kubeProxyReplacement")).toContain("no kube-proxy");
     expect(reported.get("value clustermesh.annotations")).toBe("left out");
     expect(JSON.stringify(draft.clusters[0]?.values)).not.toContain("kubeProxyReplacement");
-    expect(JSON.stringify(draft.clusters[0]?.manifests)).not.toContain("deny-all");
+    expect(JSON.stringify(draft.clusters[0]?.manifests)).toContain(
+      '"matchExpressions":[{"key":"k8s:io.kubernetes.pod.namespace","operator":"In","values":["shop"]}]',
+    );
   });
 
   test("services without ports and policies with several specs are kept unchanged", async () => {
@@ -168,8 +170,13 @@ describe("where a lab cannot be like its source", () => {
     );
     const { clusters, differences } = labOf(source);
     expect(clusters[0]?.values.tunnelProtocol).toBe("vxlan");
-    const reported = differences.filter((d) => d.matters === "yes").map((d) => d.field);
-    expect(reported).toEqual(["encryption.enabled", "tunnelProtocol"]);
+    const reported = differences.filter((d) => d.matters === "yes").map((d) => [d.part, d.field]);
+    expect(reported).toEqual([
+      ["source", "tunnel-protocol differs"],
+      ["source", "encryption differs"],
+      ["unavailable", "encryption.enabled"],
+      ["unavailable", "tunnelProtocol"],
+    ]);
   });
 
   test("large numbers of nodes and replicas are scaled down and reported", async () => {

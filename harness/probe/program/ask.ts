@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { AskAnswer, AskReply, AskSpec, AskTarget } from "#harness/model/probe-wire.ts";
+import { requestFilled } from "./filled.ts";
 import { type Answer, requestByTcp, requestByUdp, requestOnNewConnection } from "./request.ts";
 
 /** Sends every request, each on its own connection, and prints one reply. */
@@ -52,6 +53,8 @@ async function timed(target: AskTarget, timeoutMs: number): Promise<AskAnswer> {
 const hundredths = (ms: number): number => Math.round(ms * 100) / 100;
 
 function send(target: AskTarget, timeoutMs: number): Promise<Answer> {
+  const { fill } = target;
+  if (fill !== undefined) return requestFilled({ ...target, fill }, timeoutMs);
   if (target.protocol === "udp") return requestByUdp(target.host, target.port, target.path, timeoutMs);
   if (target.protocol === "tcp") return requestByTcp(target.host, target.port, timeoutMs);
   return requestOnNewConnection(target.host, target.port, target.path, timeoutMs);

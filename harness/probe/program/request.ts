@@ -42,6 +42,21 @@ export function requestOnNewConnection(
   path: string,
   timeoutMs: number,
 ): Promise<Answer> {
+  return exchange({ host, port, text: requestText(host, port, path), mostBody: 4000 }, timeoutMs);
+}
+
+export const requestText = (host: string, port: number, path: string): string =>
+  `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`;
+
+/** The bytes of a request, and how much of an answer's body to keep. */
+interface Exchange {
+  readonly host: string;
+  readonly port: number;
+  readonly text: string;
+  readonly mostBody: number;
+}
+
+export function exchange({ host, port, text: sent, mostBody }: Exchange, timeoutMs: number): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = connect({ host, port, noDelay: true });
     let text = "";
@@ -58,17 +73,15 @@ export function requestOnNewConnection(
       timeoutMs,
     );
     socket.setEncoding("latin1");
-    socket.on("connect", () =>
-      socket.write(`GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`),
-    );
+    socket.on("connect", () => socket.write(sent));
     socket.on("data", (chunk: string) => {
       text += chunk;
-      const answer = parseAnswer(text);
+      const answer = parseAnswer(text, mostBody);
       if (answer !== undefined) finish(answer);
     });
     socket.on("end", () =>
       finish(
-        parseAnswer(text, true) ?? {
+        parseAnswer(text, mostBody, true) ?? {
           outcome: "bad-answer",
           body: "",
           detail: `closed after ${text.length} bytes`,
@@ -80,7 +93,7 @@ export function requestOnNewConnection(
 }
 
 /** Undefined until the response is complete. */
-function parseAnswer(text: string, ended = false): Answer | undefined {
+function parseAnswer(text: string, mostBody: number, ended = false): Answer | undefined {
   const cut = text.indexOf("\r\n\r\n");
   if (cut < 0) return undefined;
   const head = text.slice(0, cut);
@@ -90,7 +103,7 @@ function parseAnswer(text: string, ended = false): Answer | undefined {
   const status = /^HTTP\/1\.[01] (\d{3})/.exec(head)?.[1];
   if (status !== "200")
     return { outcome: "bad-answer", body: body.slice(0, 200), detail: `status ${status ?? "none"}` };
-  return { outcome: "ok", body: body.slice(0, 4000), detail: "" };
+  return { outcome: "ok", body: body.slice(0, mostBody), detail: "" };
 }
 
 /** Requests over one keep-alive connection, replaced when it closes. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { programOf } from "#harness/cli/main.ts";
 import { Session } from "#harness/cli/session.ts";
 import { readProveTables } from "#harness/config/prove-tables.ts";
+import { findingKinds } from "#harness/diagnose/catalogue/index.ts";
 import { faults } from "#harness/faults/index.ts";
 import { Interruption } from "#harness/jobs/interruption.ts";
 import { errorCodes } from "#harness/lib/error-codes.ts";
@@ -13,6 +14,7 @@ import { campaignPlanPage } from "./campaign-plan.ts";
 import { cliPage } from "./cli.ts";
 import { errorCodesPage } from "./error-codes.ts";
 import { faultsPage } from "./faults.ts";
+import { findingPages } from "./findings.ts";
 import { labFilePage } from "./lab-file.ts";
 import { list, type Page, page } from "./markdown.ts";
 import { reportSchemaPage } from "./report-schema.ts";
@@ -36,6 +38,7 @@ export async function referencePages(): Promise<readonly Page[]> {
         "[Budgets](budgets.md): limits that verdicts depend on",
         "[Report schema](report-schema.md): keys of `report.json` and `certificate.yaml`",
         "[Error codes](error-codes.md): exit code, blame and remedy of each error",
+        "[Findings](findings/README.md): what `diagnose` reports: meaning, confirmation by hand, remedy",
       ]),
     ),
     suitesPage(await loadSuites()),
@@ -46,6 +49,7 @@ export async function referencePages(): Promise<readonly Page[]> {
     budgetsPage(),
     reportSchemaPage({ report: await schemaOf("report"), certificate: await schemaOf("certificate") }),
     errorCodesPage(errorCodes),
+    ...findingPages(findingKinds),
   ];
 }
 

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { keysOf, typeOf } from "./json-schema.ts";
@@ -8,7 +8,7 @@ import { referenceDir, referencePages } from "./pages.ts";
 const pages = await referencePages();
 
 test("there is a page for each record, and no other", () => {
-  expect(readdirSync(referenceDir()).sort()).toEqual(pages.map((p) => p.file).sort());
+  expect(globSync("**/*.md", { cwd: referenceDir() }).sort()).toEqual(pages.map((p) => p.file).sort());
 });
 
 test.each(pages)("$file matches the records; `npm run reference` updates it", ({ file, text }) => {

@@ -1,0 +1,56 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { parseYamlObjects, readYamlObjects } from "./yaml-objects.ts";
+
+test("anchors, aliases and merge keys are replaced, as Helm does", () => {
+  const text =
+    "small: &small { requests: { cpu: 50m } }\na: { <<: *small, limits: { memory: 1Gi } }\nb: *small\n";
+  expect(parseYamlObjects(text, "x.yaml")).toEqual([
+    {
+      value: {
+        small: { requests: { cpu: "50m" } },
+        a: { requests: { cpu: "50m" }, limits: { memory: "1Gi" } },
+        b: { requests: { cpu: "50m" } },
+      },
+      repeatedKeys: [],
+    },
+  ]);
+});
+
+test("of equal keys the last counts, and they are named", () => {
+  expect(parseYamlObjects("a: { id: 1 }\na: { id: 2 }\n---\n---\nb: 1\n", "x.yaml")).toEqual([
+    { value: { a: { id: 2 } }, repeatedKeys: ["a"] },
+    { value: { b: 1 }, repeatedKeys: [] },
+  ]);
+});
+
+const tenfold = (levels: number): string =>
+  [
+    "a0: &a0 [x, x, x, x, x, x, x, x, x, x]",
+    ...Array.from({ length: levels }, (_, i) => `a${i + 1}: &a${i + 1} [${`*a${i}, `.repeat(10)}]`),
+  ].join("\n");
+
+test.each([
+  ["a bomb of aliases", tenfold(9), "fewer YAML aliases"],
+  ["an alias of itself", "a: &a [*a]\n", ""],
+  ["a template", "{{- if .Values.x }}\na: {{ b }}\n{{ end }}\n", "rendered form"],
+])("%s is refused by name", (_, text, remedy) => {
+  let error: unknown;
+  try {
+    parseYamlObjects(text, "x.yaml");
+  } catch (e) {
+    error = e;
+  }
+  expect(error).toMatchObject({
+    message: expect.stringContaining("x.yaml"),
+    remedy: expect.stringContaining(remedy),
+  });
+});
+
+test("a file over the limit is refused before it is parsed", () => {
+  const path = join(tempFolder("yaml"), "large.yaml");
+  writeFileSync(path, "#".repeat(17 * 1024 ** 2));
+  expect(() => readYamlObjects(path, "a file")).toThrow("large.yaml has 17 MiB; the limit is 16 MiB");
+});

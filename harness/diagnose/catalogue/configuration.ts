@@ -1,0 +1,207 @@
+import type { FindingKind } from "./kind.ts";
+
+/** Settings of a cluster, alone and against the others, and the connections between them. */
+export const configurationKinds = {
+  "setting-differs": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "Clusters of a mesh differ in a setting that must have one value in all of them: routing mode, tunnel protocol and port, underlay, the maximum of connected clusters, encryption. Differences in MTU, address families and identity allocation are allowed and reported as suspect. The table is `harness/semantics/mesh-settings.ts`, with the source of each rule.",
+    confirm:
+      "`kubectl -n kube-system get configmap cilium-config -o yaml` in each cluster; compare the key that the finding names.",
+    remedy:
+      "Choose one value, set it in the Helm values of every cluster, and restart agents, operator and clustermesh-apiserver. `max-connected-clusters` cannot be changed on a live cluster.",
+  },
+  "ipsec-key-differs": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "Clusters use IPsec keys of different ids, so they cannot decrypt each other's packets. A key rotation must be applied to all clusters.",
+    confirm: "`kubectl get ciliumnodes -o jsonpath='{.items[*].spec.encryption.key}'` in each cluster.",
+    remedy: "Give every cluster the same Secret cilium-ipsec-keys.",
+  },
+  "cilium-versions-apart": {
+    layer: "configuration",
+    severity: "suspect",
+    meaning:
+      "The Cilium versions of two clusters are more than one minor release apart, which Cilium does not support.",
+    confirm: "`cilium version` in each cluster.",
+    remedy: "Upgrade the older cluster one minor release at a time.",
+  },
+  "native-routing-cidr": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "In native routing mode, the native routing CIDR of a cluster does not cover another cluster's pods, so packets to them are masqueraded: they arrive with a node's address, and policies do not know their source.",
+    confirm:
+      "Compare `ipv4-native-routing-cidr` in cilium-config with the pod CIDRs in `kubectl get ciliumnodes -o wide` of the others.",
+    remedy: "Set ipv4NativeRoutingCIDR to a range that covers the pods of all clusters.",
+  },
+  "cluster-name-invalid": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "Cilium refuses the name of a cluster: at most 32 lower-case letters, digits and dashes, and not `default`.",
+    confirm: "`cluster-name` in cilium-config; the log of an agent says why it stops.",
+    remedy:
+      "Give the cluster another name (Helm value cluster.name) and restart every pod of it: identities hold the name.",
+  },
+  "cluster-name-twice": {
+    layer: "configuration",
+    severity: "broken",
+    meaning: "Two clusters of a mesh have one name.",
+    confirm: "`cluster-name` in cilium-config of each cluster.",
+    remedy: "Give each cluster a unique name (Helm value cluster.name).",
+  },
+  "cluster-id-invalid": {
+    layer: "configuration",
+    severity: "broken",
+    meaning: "A cluster's id is 0, too large, or one that its IPAM mode cannot use.",
+    confirm: "`cluster-id` in cilium-config.",
+    remedy: "Give it a unique id from 1 to 255 (Helm value cluster.id); with ENI, from 1 to 127.",
+  },
+  "cluster-id-changed": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "The configured id of a cluster is not the one in the identities of its endpoints, so peers file them under another cluster.",
+    confirm:
+      "`kubectl get ciliumidentities`: an identity divided by 65,536 (32,768 where 511 clusters may be connected) is the id.",
+    remedy: "Set the id back, or restart every pod of the cluster so that all get new identities.",
+  },
+  "cluster-id-twice": {
+    layer: "configuration",
+    severity: "broken",
+    meaning: "Two clusters of a mesh have one id, so their identities collide.",
+    confirm: "`cluster-id` in cilium-config of each cluster.",
+    remedy: "Give each cluster a unique id.",
+  },
+  "cluster-id-outdated": {
+    layer: "configuration",
+    severity: "broken",
+    meaning: "A cluster knows its peer by another id than the peer's own configuration has.",
+    confirm: "`cilium-dbg status --verbose`, section ClusterMesh, against `cluster-id` of the peer.",
+    remedy: "Restart clustermesh-apiserver of the peer.",
+  },
+  "peer-unknown": {
+    layer: "configuration",
+    severity: "broken",
+    meaning: "A cluster is configured with a peer whose name no cluster has.",
+    confirm:
+      "The keys of the Secrets cilium-clustermesh and cilium-kvstoremesh against `cluster-name` of the peers.",
+    remedy: "Use the peer's own name in clustermesh.config.clusters.",
+  },
+  "peer-missing": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "The agents or KVStoreMesh of a cluster are not told of another cluster, so they never connect to it.",
+    confirm:
+      "`kubectl -n kube-system get secret cilium-clustermesh cilium-kvstoremesh -o jsonpath='{.data}'`: one key for each peer in both.",
+    remedy:
+      "`cilium clustermesh connect`, or add the peer to clustermesh.config.clusters. Secrets made by another tool need both names.",
+  },
+  "peer-port": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "A cluster contacts its peer at a port where the peer's clustermesh-apiserver does not listen. A node port changes when its service is created anew.",
+    confirm:
+      "`kubectl -n kube-system get service clustermesh-apiserver` of the peer, against the entry in Secret cilium-kvstoremesh.",
+    remedy: "Set the port that the finding names in clustermesh.config.clusters.",
+  },
+  "peer-address": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "A cluster contacts its peer at an address that is no longer the peer's. A LoadBalancer's or node's address changes when it is created anew.",
+    confirm:
+      "`kubectl -n kube-system get service clustermesh-apiserver` and `kubectl get nodes -o wide` of the peer, against the entry in Secret cilium-kvstoremesh and the hostAliases of clustermesh-apiserver.",
+    remedy: "Set the address that the finding names in clustermesh.config.clusters.",
+  },
+  "node-address-twice": {
+    layer: "configuration",
+    severity: "broken",
+    meaning: "Nodes of two clusters have one address, so packets for one arrive at the other.",
+    confirm: "`kubectl get nodes -o wide` of each cluster.",
+    remedy: "Node addresses must be unique across clusters.",
+  },
+  "pod-cidr-overlap": {
+    layer: "configuration",
+    severity: "broken",
+    meaning: "Pod CIDRs of two nodes overlap, so two pods may have one address.",
+    confirm: "`kubectl get ciliumnodes -o wide` of each cluster.",
+    remedy: "Install one of the clusters with other pod CIDRs.",
+  },
+  "no-service-proxy": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "Neither Cilium nor kube-proxy serves NodePort and LoadBalancer services of a cluster, so peers cannot reach its clustermesh-apiserver.",
+    confirm:
+      "`kube-proxy-replacement` in cilium-config, and `kubectl -n kube-system get daemonset kube-proxy`.",
+    remedy: "Set kubeProxyReplacement to true, or install kube-proxy.",
+  },
+  "certificate-expired": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "A certificate of the mesh has expired. The finding says whose: a server's is presented by the peer's etcd, a client's by the side that connects.",
+    confirm:
+      "`kubectl -n kube-system get secret NAME -o jsonpath='{.data.tls\\.crt}' | base64 -d | openssl x509 -noout -dates`, and `clustermesh-apiserver kvstoremesh-dbg troubleshoot`.",
+    remedy:
+      "Renew it by its method: `helm upgrade`, the job clustermesh-apiserver-generate-certs, or cert-manager. Then restart clustermesh-apiserver.",
+  },
+  "certificate-not-yet-valid": {
+    layer: "connections",
+    severity: "broken",
+    meaning: "A certificate of the mesh is valid only from a later time on, or a node's clock is slow.",
+    confirm: "As for an expired certificate; and `date` on the nodes.",
+    remedy: "Correct the clock; otherwise renew the certificate.",
+  },
+  "certificate-untrusted": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "A certificate of the mesh is signed by a CA that the other side does not trust. Two installations without a common CA make one each, both named `Cilium CA`.",
+    confirm:
+      "`kubectl -n kube-system get secret cilium-ca -o jsonpath='{.data.ca\\.crt}' | base64 -d | openssl x509 -noout -fingerprint` in each cluster.",
+    remedy:
+      "Install all clusters with one CA (copy Secret cilium-ca and renew the certificates), or give each the others' CAs in tls.caBundle.",
+  },
+  "certificate-name": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "The certificate of a peer's server is issued for other names than the one by which it is contacted.",
+    confirm:
+      "`openssl x509 -noout -ext subjectAltName` on the server's certificate, against the endpoint in Secret cilium-kvstoremesh.",
+    remedy:
+      "Contact the peer by one of the names, or add the name to clustermesh.apiserver.tls.server.extraDnsNames or extraIpAddresses and renew the certificate.",
+  },
+  "peer-unreachable": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "KVStoreMesh of a cluster cannot reach a peer's clustermesh-apiserver: no TCP connection, or no answer on it.",
+    confirm:
+      "`kubectl -n kube-system exec deploy/clustermesh-apiserver -c kvstoremesh -- clustermesh-apiserver kvstoremesh-dbg troubleshoot`.",
+    remedy: "Check the peer's service, its port, and firewalls and policies in between.",
+  },
+  "peer-name-unresolved": {
+    layer: "connections",
+    severity: "broken",
+    meaning: "The host name of a peer's endpoint cannot be resolved.",
+    confirm: "As for an unreachable peer.",
+    remedy: "Check hostAliases of clustermesh-apiserver, and the addresses in clustermesh.config.clusters.",
+  },
+  "peer-not-ready": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "KVStoreMesh or an agent is not ready for a peer, or its last word about the connection was an error.",
+    confirm:
+      "`cilium-dbg status --all-clusters` in an agent's pod; `kvstoremesh-dbg status` in clustermesh-apiserver.",
+    remedy: "Follow the findings before this one; otherwise `cilium-dbg troubleshoot clustermesh`.",
+  },
+} as const satisfies Readonly<Record<string, FindingKind>>;

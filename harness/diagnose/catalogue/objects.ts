@@ -1,0 +1,184 @@
+import type { FindingKind } from "./kind.ts";
+
+/** Services, policies, and what agents and kvstores hold of them. */
+export const objectKinds = {
+  "path-too-narrow": {
+    layer: "size",
+    severity: "broken",
+    meaning:
+      "Small requests to a node or its health endpoint are answered, and larger ones are not: a hop between the nodes carries only smaller packets than the nodes send, and no `packet too big` comes back. Handshakes and health checks pass; connections hang when they send data.",
+    confirm:
+      "`ping -M do -s SIZE ADDRESS` from a node, with growing sizes; the MTU of every hop, tunnels, VPNs and bridges among them.",
+    remedy:
+      "Raise the MTU of the hop, or set `MTU` in the Helm values of every cluster to what the path carries, and restart the agents.",
+  },
+  "state-differs": {
+    layer: "expected state",
+    severity: "broken",
+    meaning:
+      "An API server, a kvstore, KVStoreMesh's copy, an agent or a BPF map holds something else than the step before it. The step that is named is the first at which the entry is wrong.",
+    confirm:
+      "`kubectl get ciliumendpoints,ciliumnodes,ciliumidentities -A`; `kvstore list` in clustermesh-apiserver; `cilium-dbg node list`, `identity list`, `bpf ipcache list` and `bpf lb list` in the agent's pod.",
+    remedy: "Restart what holds the wrong entry, as the finding says: it writes its part anew.",
+  },
+  leftover: {
+    layer: "leftovers",
+    severity: "broken",
+    meaning: "Something of a cluster, node or pod that is gone is still held.",
+    confirm: "The object that the finding names, and the absence of its owner.",
+    remedy: "Delete it, or restart what holds it, as the finding says.",
+  },
+  "service-without-counterpart": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A service is global in one cluster, and another cluster has no service of that name and namespace. Its clients there cannot resolve the name: a global service must be defined in every cluster that uses it.",
+    confirm: "`kubectl get service NAME -n NAMESPACE` in each cluster.",
+    remedy:
+      "Apply the same Service there, in a namespace of the same name; or export it with a ServiceExport, where the MCS API is on.",
+  },
+  "service-other-namespace": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A global service exists in another cluster in another namespace. Cilium joins services by name and namespace, so these are two services.",
+    confirm: "`kubectl get service -A | grep NAME` in each cluster.",
+    remedy: "Use one namespace name in all clusters.",
+  },
+  "service-port-names": {
+    layer: "services",
+    severity: "broken",
+    meaning:
+      "A global service gives one port different names in two clusters. A named port takes only backends whose port has the same name, so neither cluster uses the other's backends for it.",
+    confirm:
+      "`kubectl get service NAME -n NAMESPACE -o jsonpath='{.spec.ports}'` in each cluster; `cilium-dbg service list` shows no backend of the other cluster.",
+    remedy: "Give the port one name in all clusters.",
+  },
+  "service-ports": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A global service has a port in one cluster that it does not have in another, so a client that uses it there is refused.",
+    confirm: "`kubectl get service NAME -n NAMESPACE -o jsonpath='{.spec.ports}'` in each cluster.",
+    remedy: "Define the same ports in all clusters.",
+  },
+  "service-global-nowhere": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A service of one name is in several clusters, and neither global nor exported in any: each cluster uses its own backends only.",
+    confirm: "The annotations of the service in each cluster.",
+    remedy: 'If it should be global, annotate it in every cluster with service.cilium.io/global: "true".',
+  },
+  "service-global-in-part": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A service is global in one cluster and not in another. The latter neither uses other backends nor shares its own.",
+    confirm: "The annotations of the service in each cluster.",
+    remedy: "Annotate it in every cluster.",
+  },
+  "service-not-shared": {
+    layer: "services",
+    severity: "suspect",
+    meaning: "A global service does not share its backends with other clusters.",
+    confirm: "The annotation service.cilium.io/shared.",
+    remedy: "Remove the annotation, if the backends should be shared. Any value but `true` means no.",
+  },
+  "service-namespace-not-global": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A global service is in a namespace that its cluster does not share, so its backends are not exported.",
+    confirm:
+      "The annotation clustermesh.cilium.io/global of the namespace, and clustermesh-default-global-namespace in cilium-config.",
+    remedy: 'Annotate the namespace with clustermesh.cilium.io/global: "true".',
+  },
+  "service-annotation-value": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "An annotation of a service has a name or value that this version of Cilium does not understand, or reads otherwise than it looks.",
+    confirm: "`kubectl get service NAME -n NAMESPACE -o jsonpath='{.metadata.annotations}'`.",
+    remedy: "Use a value that the finding lists, or upgrade to the version that it names.",
+  },
+  "service-without-backend": {
+    layer: "services",
+    severity: "broken",
+    meaning:
+      "Clients of a global service in a cluster have no ready backend: none of their own, and none that another cluster shares with them.",
+    confirm:
+      "`kubectl get endpointslices -n NAMESPACE -l kubernetes.io/service-name=NAME` in each cluster; `cilium-dbg service list`.",
+    remedy: "Correct the selector, or start pods that it selects.",
+  },
+  "service-backend-without-pod": {
+    layer: "services",
+    severity: "broken",
+    meaning: "An EndpointSlice of a service with a selector holds an address that no pod has.",
+    confirm: "The EndpointSlice against `kubectl get pods -o wide`.",
+    remedy: "Delete the EndpointSlice; its controller writes it anew.",
+  },
+  "service-backends-not-ready": {
+    layer: "services",
+    severity: "broken",
+    meaning: "The pods of a global service in a cluster are there, and none is ready.",
+    confirm: "`kubectl get pods` with the service's selector, and their events.",
+    remedy: "Correct what the events or the readiness probes show.",
+  },
+  "service-scaled-to-zero": {
+    layer: "services",
+    severity: "broken",
+    meaning: "The workload of a global service has no replicas in a cluster.",
+    confirm: "`kubectl get deployment -n NAMESPACE`.",
+    remedy: "Scale it up, if this cluster should serve.",
+  },
+  "service-without-address": {
+    layer: "services",
+    severity: "broken",
+    meaning: "A service of type LoadBalancer has no address, so peers cannot reach it.",
+    confirm: "`kubectl get service NAME -n NAMESPACE`.",
+    remedy: "Check the operator and the pools of addresses, or what else assigns addresses.",
+  },
+  "workload-pod-cannot-start": {
+    layer: "services",
+    severity: "suspect",
+    meaning:
+      "A pod of a user cannot start; Kubernetes' events say what is missing. Where it is a global service's, that cluster has fewer backends.",
+    confirm: "`kubectl describe pod NAME`: the events at the end.",
+    remedy: "Create the object that is named, or correct its name in the pod.",
+  },
+  "policy-shuts-off-apiserver": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "A network policy selects clustermesh-apiserver, and no policy lets other clusters in (or out to them). Their KVStoreMesh arrives from a node of another cluster, as remote-node or world, which no selector of pods covers. A connection that exists may last for a while.",
+    confirm:
+      "`kubectl get networkpolicy,ciliumnetworkpolicy -A` and `kubectl get ciliumclusterwidenetworkpolicy`; `cilium-dbg monitor --type drop` on the node of clustermesh-apiserver.",
+    remedy:
+      "Delete the policy, or allow TCP 2379 to pods k8s-app=clustermesh-apiserver from the entities world and remote-node.",
+  },
+  "policy-shuts-off-health": {
+    layer: "policies",
+    severity: "broken",
+    meaning:
+      "A clusterwide policy selects the health endpoints and lets no remote node in, so health checks between nodes fail although traffic may pass.",
+    confirm:
+      "`kubectl get ciliumclusterwidenetworkpolicy`; `cilium-health status`: the nodes answer, their endpoints do not.",
+    remedy:
+      "Leave reserved:health out of the selector, or allow fromEntities remote-node to endpoints labelled reserved:health.",
+  },
+  "policy-denies-all": {
+    layer: "policies",
+    severity: "suspect",
+    meaning: "A policy denies all traffic of the pods that it selects, in one direction.",
+    confirm: "The policy; `cilium-dbg monitor --type drop`.",
+    remedy: "Delete it, if it is not intended.",
+  },
+  unread: {
+    layer: "evidence",
+    severity: "unread",
+    meaning: "Something could not be read, so it is not judged, and nothing says that it is healthy.",
+    confirm: "The reason is in the finding.",
+    remedy: "Run `diagnose` again, or supply the missing archive or file.",
+  },
+} as const satisfies Readonly<Record<string, FindingKind>>;

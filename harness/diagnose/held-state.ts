@@ -1,0 +1,110 @@
+import type { Finding } from "#harness/model/finding.ts";
+import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import {
+  type Difference,
+  describeDifference,
+  describeTogether,
+  type Place,
+} from "#harness/semantics/compare.ts";
+import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
+import { kubectl, nameOf } from "./parts.ts";
+
+const system = "kube-system";
+/** The order of the steps: what one holds wrongly explains the next. */
+const hops: readonly Place["hop"][] = ["api", "kvstore", "cache", "agent", "map"];
+
+/**
+ * What API servers, kvstores, copies of KVStoreMesh, agents and BPF maps hold, each against the step before it: an entry
+ * is named where it is lost, and not again at the steps after it.
+ */
+export function heldState(mesh: MeshSnapshot): Finding[] {
+  // A node without an agent is the control plane's, or was not read.
+  const found = meshDifferences(mesh).differences.filter((d) => d.object !== "agent of node");
+  return groupsOf(found)
+    .sort((a, b) => hops.indexOf(a.first.place.hop) - hops.indexOf(b.first.place.hop))
+    .map((group) => findingOf(mesh, group));
+}
+
+/** Differences of one kind, each at the same places. */
+interface Group {
+  readonly first: Difference;
+  readonly all: readonly Difference[];
+  readonly places: readonly Place[];
+}
+
+/** Without the node: `the ipcache of`. */
+const kindOfPlace = ({ text, cluster, node }: Place): string =>
+  node === undefined ? text : text.replace(`${cluster}/${node}`, "");
+
+const joined = (...texts: readonly (string | undefined)[]): string => JSON.stringify(texts);
+
+function groupsOf(differences: readonly Difference[]): Group[] {
+  const entries = new Map<string, { first: Difference; places: Place[] }>();
+  for (const d of differences) {
+    const key = joined(
+      ...[d.kind, kindOfPlace(d.place), d.place.cluster, d.of, d.object],
+      ...[d.name, d.field, d.expected, d.held],
+    );
+    const known = entries.get(key);
+    if (known === undefined) entries.set(key, { first: d, places: [d.place] });
+    else known.places.push(d.place);
+  }
+  const groups = new Map<string, { first: Difference; all: Difference[]; places: readonly Place[] }>();
+  for (const { first, places } of entries.values()) {
+    const { kind, place, of, object, field } = first;
+    const key = joined(kind, kindOfPlace(place), of, object, field, ...places.map((p) => p.text));
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, { first, all: [first], places });
+    else known.all.push(first);
+  }
+  return [...groups.values()];
+}
+
+function findingOf(mesh: MeshSnapshot, group: Group): Finding {
+  const { first, all, places } = group;
+  return {
+    layer: "expected state",
+    severity: "broken",
+    cluster: first.place.cluster,
+    subject: subjectOf(group),
+    message:
+      all.length === 1 && places.length === 1 ? describeDifference(first) : describeTogether(all, places),
+    next: remedy(mesh, group),
+  };
+}
+
+/** The object, where it is one of the API server; else the place. */
+function subjectOf({ first, places }: Group): string {
+  const { hop, cluster } = first.place;
+  if (hop === "api") return `${first.object} ${first.name} of ${cluster}`;
+  const [place = first.place, ...others] = places;
+  const text = place.text.replace(/^the /, "");
+  return others.length === 0 ? text : `${text} and ${others.length} more`;
+}
+
+/** Each holder writes what it lacks when it starts; what only an API server has is removed there. */
+function remedy(mesh: MeshSnapshot, { first, places }: Group): string {
+  const { place, kind, object, name } = first;
+  if (place.hop === "api") return ofObject(kind, object, name);
+  if (place.hop === "kvstore" || place.hop === "cache") {
+    const cluster = mesh.clusters.find((c) => nameOf(c) === place.cluster);
+    const inCluster = cluster?.config.ok === true ? cluster.config.value : {};
+    return inCluster["identity-allocation-mode"] === "kvstore" && place.hop === "kvstore"
+      ? kubectl(system, "rollout", "restart", "deployment/cilium-operator", "daemonset/cilium")
+      : kubectl(system, "rollout", "restart", "deployment/clustermesh-apiserver");
+  }
+  const [node, ...others] = places.map((p) => p.node ?? "");
+  return others.length === 0 && node !== undefined
+    ? restartAgent(node)
+    : kubectl(system, "rollout", "restart", "daemonset/cilium");
+}
+
+const restartAgent = (node: string): string =>
+  kubectl(system, "delete", "pod", "-l", "k8s-app=cilium", "--field-selector", `spec.nodeName=${node}`);
+
+function ofObject(kind: Difference["kind"], object: string, name: string): string {
+  if (object === "CiliumNode")
+    return kind === "stale" ? kubectl(system, "delete", `ciliumnode/${name}`) : restartAgent(name);
+  const [namespace = "", pod = ""] = name.split("/");
+  return kubectl(namespace, "delete", `${kind === "stale" ? "ciliumendpoint" : "pod"}/${pod}`);
+}

@@ -1,0 +1,102 @@
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import { findingOf } from "./catalogue/index.ts";
+import { known, nameOf } from "./parts.ts";
+
+/** A peer that is not reached, contacted at a port or an address that its clustermesh-apiserver does not have. */
+export function peerAddresses(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster) =>
+    contacts(cluster).flatMap((contact) => {
+      const peer = mesh.clusters.find((c) => c !== cluster && [c.name, nameOf(c)].includes(contact.peer));
+      const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
+      if (peer === undefined || apiserver === undefined || contact.ready !== false) return [];
+      return [
+        ...wrongPort(cluster, contact, apiserver),
+        ...wrongAddress(cluster, { contact, peer, apiserver }),
+      ];
+    }),
+  );
+}
+
+const nothing = { ok: false, why: "no such cluster" } as const;
+
+/** How a cluster contacts a peer: KVStoreMesh, or the agents where there is none. */
+interface Contact {
+  readonly who: string;
+  readonly peer: string;
+  readonly ready: boolean | undefined;
+  readonly ports: readonly number[];
+  readonly addresses: readonly string[];
+}
+
+function contacts(cluster: ClusterSnapshot): Contact[] {
+  if (!cluster.peers.ok) return [];
+  const { agents, kvstoreMesh } = cluster.peers.value;
+  const cached = Object.keys(kvstoreMesh).length > 0;
+  const remotes = cached ? known(cluster.kvstoreMesh) : cluster.agents.flatMap((a) => known(a.remotes));
+  return Object.entries(cached ? kvstoreMesh : agents).map(([peer, urls]) => {
+    const path =
+      cached && cluster.kvstoreMeshPaths !== undefined
+        ? known(cluster.kvstoreMeshPaths).find((p) => p.peer === peer)
+        : undefined;
+    const states = remotes.filter((r) => r.name === peer).map((r) => r.ready);
+    return {
+      who: cached ? "KVStoreMesh" : "the agents",
+      peer,
+      ready: states.length === 0 ? undefined : states.every(Boolean),
+      ports: urls.map((url) => Number(/:(\d+)\/?$/.exec(url)?.[1])),
+      addresses: [
+        ...urls.flatMap(
+          (url) => /^https?:\/\/\[?((?:\d+\.){3}\d+|[\da-f]*:[\da-f:]+)\]?:/i.exec(url)?.[1] ?? [],
+        ),
+        ...(path?.endpoints.flatMap((e) => e.ips) ?? []),
+      ],
+    };
+  });
+}
+
+function wrongPort(cluster: ClusterSnapshot, contact: Contact, apiserver: ServiceState): Finding[] {
+  const { outerPorts: listens = [], type } = apiserver;
+  if (listens.length === 0 || contact.ports.some((p) => listens.includes(p))) return [];
+  return [
+    findingOf("peer-port", {
+      cluster: cluster.name,
+      subject: `the port of ${contact.peer} in ${cluster.name}`,
+      message: `${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "contacts" : "contact"} ${contact.peer} at port ${contact.ports.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
+      next: `set the port of ${contact.peer} in clustermesh.config.clusters of ${cluster.name} to ${listens[0]}`,
+    }),
+  ];
+}
+
+/** A load balancer whose address is not in the API, or a name that was not resolved, is not judged. */
+function wrongAddress(
+  cluster: ClusterSnapshot,
+  {
+    contact,
+    peer,
+    apiserver,
+  }: { readonly contact: Contact; readonly peer: ClusterSnapshot; readonly apiserver: ServiceState },
+): Finding[] {
+  const { type, loadBalancerIp, clusterIps = [], clusterIp } = apiserver;
+  const balanced = type === "LoadBalancer";
+  if (contact.addresses.length === 0 || (balanced && loadBalancerIp === "")) return [];
+  const nodes = [
+    ...known(peer.nodes).map((n) => n.address),
+    ...known(peer.ciliumNodes).flatMap((n) => (n.addresses ?? []).map((a) => a.ip)),
+  ].filter((ip) => ip !== "");
+  const its = new Set([...nodes, loadBalancerIp, clusterIp, ...clusterIps]);
+  if (nodes.length === 0 || contact.addresses.some((ip) => its.has(ip))) return [];
+  const now = balanced
+    ? loadBalancerIp
+    : known(peer.nodes)
+        .map((n) => n.address)
+        .join(" or ");
+  return [
+    findingOf("peer-address", {
+      cluster: cluster.name,
+      subject: `the address of ${contact.peer} in ${cluster.name}`,
+      message: `${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "contacts" : "contact"} ${contact.peer} at ${[...new Set(contact.addresses)].join(", ")}, which no node and no service of ${contact.peer} has; its clustermesh-apiserver is at ${now} (${type})`,
+      next: `set the address of ${contact.peer} in clustermesh.config.clusters of ${cluster.name} to ${now}`,
+    }),
+  ];
+}

@@ -1,0 +1,228 @@
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
+import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
+import { annotationFaults } from "#harness/semantics/service-annotations.ts";
+import { type FindingId, findingOf } from "./catalogue/index.ts";
+import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
+
+/** A service in one cluster. */
+interface ServiceSide {
+  readonly cluster: ClusterSnapshot;
+  readonly service: ServiceState;
+}
+
+const keyOf = (s: { readonly namespace: string; readonly name: string }): string =>
+  `${s.namespace}/${s.name}`;
+
+/** Of Kubernetes and Cilium: every cluster has its own. */
+const isSystem = (mesh: MeshSnapshot, { namespace, name }: ServiceState): boolean =>
+  (namespace === "default" && name === "kubernetes") ||
+  namespace === "kube-system" ||
+  mesh.clusters.some((c) => ciliumNamespace(c) === namespace);
+
+/** Services of one name in several clusters, against each other: marks, ports, namespaces, and what is missing. */
+export function serviceDefinitions(mesh: MeshSnapshot): Finding[] {
+  const bySide = new Map<string, ServiceSide[]>();
+  for (const cluster of mesh.clusters)
+    for (const service of known(cluster.services)) {
+      const sides = bySide.get(keyOf(service));
+      if (sides === undefined) bySide.set(keyOf(service), [{ cluster, service }]);
+      else sides.push({ cluster, service });
+    }
+  const exported = exportedServices(mesh);
+  return [...bySide].flatMap(([name, sides]) => {
+    if (sides.some(({ service }) => isSystem(mesh, service) || isDerived(service))) return [];
+    const globals = sides.filter(({ service }) => isGlobal(service.annotations));
+    return [
+      ...sides.flatMap(values),
+      ...ports(name, globals),
+      ...(exported.has(name) ? [] : counterparts(mesh, name, globals)),
+      ...marks(name, sides, { globals, exported: exported.has(name) }),
+      ...globals.flatMap(namespaceMark),
+    ];
+  });
+}
+
+/** Exported by a ServiceExport anywhere: then no annotation is needed, and clients use the clusterset name. */
+function exportedServices(mesh: MeshSnapshot): ReadonlySet<string> {
+  return new Set(
+    mesh.clusters.flatMap((cluster) => [
+      ...(cluster.serviceExports === undefined ? [] : known(cluster.serviceExports)).map(keyOf),
+      ...known(cluster.services).flatMap(({ namespace, labels = {} }) =>
+        labels[mcsLabel] === undefined ? [] : [`${namespace}/${labels[mcsLabel]}`],
+      ),
+    ]),
+  );
+}
+
+function say(id: FindingId, { cluster, service }: ServiceSide, message: string, next: string): Finding {
+  return findingOf(id, {
+    cluster: cluster.name,
+    subject: `service ${keyOf(service)} of ${cluster.name}`,
+    message,
+    next,
+  });
+}
+
+const look = ({ namespace, name }: ServiceState): string =>
+  `compare the annotations: ${kubectl(namespace, "get", `service/${name}`, "-o", "yaml")}`;
+
+/** Annotations that this version does not understand, or reads otherwise than they look. */
+function values(side: ServiceSide): Finding[] {
+  const { cluster, service } = side;
+  const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
+  return annotationFaults(service.annotations, version).map(({ what, next }) =>
+    say("service-annotation-value", side, `service ${keyOf(service)} of ${cluster.name}: ${what}`, next),
+  );
+}
+
+const numbered = (ports: NonNullable<ServiceState["ports"]>): string =>
+  ports.map((p) => `${p.name === "" ? "" : `${p.name} `}${p.port}/${p.protocol}`).join(", ");
+
+/**
+ * A named frontend takes backends whose port has its name, or that have no names (`matchesFrontend`,
+ * pkg/loadbalancer/writer/writer.go:420@1.20.2).
+ */
+function ports(name: string, sides: readonly ServiceSide[]): Finding[] {
+  return sides.flatMap((a, i) => sides.slice(i + 1).flatMap((b) => portsOfTwo(name, a, b)));
+}
+
+function portsOfTwo(name: string, a: ServiceSide, b: ServiceSide): Finding[] {
+  const [own, other] = [a.service.ports, b.service.ports];
+  if (own === undefined || other === undefined) return [];
+  const renamed = own.flatMap((p) => {
+    const twin = other.find((q) => q.port === p.port && q.protocol === p.protocol);
+    const differs = twin !== undefined && twin.name !== p.name && twin.name !== "" && p.name !== "";
+    return differs ? [{ p, twin }] : [];
+  });
+  if (renamed.length > 0)
+    return [
+      say(
+        "service-port-names",
+        a,
+        `service ${name}: ${renamed.map(({ p, twin }) => `port ${p.port} is \`${p.name}\` in ${a.cluster.name} and \`${twin.name}\` in ${b.cluster.name}`).join(", ")}: neither cluster uses the other's backends`,
+        `give the port one name in both clusters: ${kubectl(a.service.namespace, "edit", `service/${a.service.name}`)}`,
+      ),
+    ];
+  if (isHeadless(a.service) || isHeadless(b.service)) return [];
+  const numbers = (list: typeof own): string =>
+    list
+      .map((p) => `${p.port}/${p.protocol}`)
+      .sort()
+      .join();
+  if (numbers(own) === numbers(other)) return [];
+  return [
+    say(
+      "service-ports",
+      a,
+      `service ${name} has other ports in ${a.cluster.name} (${numbered(own)}) than in ${b.cluster.name} (${numbered(other)}): a client that moves is refused`,
+      "define the same ports in both clusters",
+    ),
+  ];
+}
+
+/** Whether a cluster is in one mesh with another; unknown counts as yes. */
+const isPeerOf = (cluster: ClusterSnapshot, other: ClusterSnapshot): boolean =>
+  !other.peers.ok ||
+  Object.values(other.peers.value).some((entries) => entries[nameOf(cluster)] !== undefined);
+
+function counterparts(mesh: MeshSnapshot, name: string, globals: readonly ServiceSide[]): Finding[] {
+  const [first] = globals;
+  if (first === undefined) return [];
+  const { namespace, name: bare } = first.service;
+  const where = globals.map((g) => g.cluster.name).join(" and ");
+  const without = mesh.clusters.filter(
+    (c) =>
+      c.services.ok &&
+      c !== first.cluster &&
+      isPeerOf(first.cluster, c) &&
+      !known(c.services).some((s) => keyOf(s) === name),
+  );
+  return without.flatMap((cluster) => {
+    const elsewhere = known(cluster.services).find(
+      (s) =>
+        s.name === bare &&
+        s.namespace !== namespace &&
+        !isSystem(mesh, s) &&
+        !mesh.clusters.some((c) => c !== cluster && known(c.services).some((o) => keyOf(o) === keyOf(s))),
+    );
+    const finding = {
+      cluster: cluster.name,
+      subject: `service ${name} of ${cluster.name}`,
+    };
+    return [
+      elsewhere === undefined
+        ? findingOf("service-without-counterpart", {
+            ...finding,
+            message: `service ${name} is global in ${where}, and ${cluster.name} has no service of that name: its clients cannot resolve it`,
+            next: `apply the same Service (or a ServiceExport, with the MCS API) in ${cluster.name} too`,
+          })
+        : findingOf("service-other-namespace", {
+            ...finding,
+            message: `service ${bare} is global in namespace ${namespace} of ${where}, and in namespace ${elsewhere.namespace} of ${cluster.name}: services are joined by name and namespace, so these are two`,
+            next: `use one namespace name in all clusters: apply the Service in namespace ${namespace} of ${cluster.name}`,
+          }),
+    ];
+  });
+}
+
+function marks(
+  name: string,
+  sides: readonly ServiceSide[],
+  { globals, exported }: { readonly globals: readonly ServiceSide[]; readonly exported: boolean },
+): Finding[] {
+  const [first] = sides;
+  if (first === undefined || sides.length < 2) return [];
+  const found = sides
+    .filter((s) => !globals.includes(s) && globals.length > 0)
+    .map((side) =>
+      say(
+        "service-global-in-part",
+        side,
+        `service ${name} is global in other clusters but not in ${side.cluster.name}`,
+        look(side.service),
+      ),
+    );
+  if (globals.length === 0 && !exported)
+    found.push(
+      say(
+        "service-global-nowhere",
+        first,
+        `service ${name} is in ${sides.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
+        look(first.service),
+      ),
+    );
+  for (const side of globals)
+    if (!isShared(side.service.annotations))
+      found.push(
+        say(
+          "service-not-shared",
+          side,
+          `service ${name} of ${side.cluster.name} does not share its backends (shared: "false")`,
+          look(side.service),
+        ),
+      );
+  return found;
+}
+
+/** From 1.20 on, a namespace that is not shared keeps its services back. */
+function namespaceMark(side: ServiceSide): Finding[] {
+  const { cluster, service } = side;
+  if (cluster.namespaces?.ok !== true || cluster.ciliumVersion?.ok !== true) return [];
+  if (sharesNamespace(objectsOf(cluster), "services")(service.namespace) !== false) return [];
+  return [
+    say(
+      "service-namespace-not-global",
+      side,
+      `service ${keyOf(service)} of ${cluster.name} is global, and its namespace ${service.namespace} is not: its backends are not exported`,
+      kubectl(
+        "",
+        "annotate",
+        `namespace/${service.namespace}`,
+        "clustermesh.cilium.io/global=true",
+        "--overwrite",
+      ),
+    ),
+  ];
+}

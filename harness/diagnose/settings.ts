@@ -1,0 +1,169 @@
+import semver from "semver";
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
+import { before } from "#harness/lib/names.ts";
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import {
+  type ClusterSettings,
+  differing,
+  equalSettings,
+  wrongId,
+  wrongName,
+} from "#harness/semantics/mesh-settings.ts";
+import { findingOf } from "./catalogue/index.ts";
+import { known, nameOf } from "./parts.ts";
+
+/** Settings that Cilium refuses, and settings that must be equal in all clusters: no other layer explains them. */
+export function settings(mesh: MeshSnapshot): Finding[] {
+  return [
+    ...mesh.clusters.filter((c) => isMeshed(mesh, c)).flatMap(namesAndIds),
+    ...twinNames(mesh),
+    ...differences(mesh),
+    ...ipsecKeys(mesh),
+    ...nativeRouting(mesh),
+    ...versions(mesh),
+  ];
+}
+
+/** A cluster that is alone needs neither a name nor an id. */
+const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
+  mesh.clusters.length > 1 ||
+  (peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0));
+
+/** Undefined where cilium-config could not be read: then nothing is compared. */
+function settingsOf(cluster: ClusterSnapshot): ClusterSettings | undefined {
+  if (!cluster.config.ok) return undefined;
+  const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
+  return { name: cluster.name, settings: cluster.config.value, version };
+}
+
+function namesAndIds(cluster: ClusterSnapshot): Finding[] {
+  const own = settingsOf(cluster);
+  if (own === undefined) return [];
+  const name = own.settings["cluster-name"];
+  const badName = name === undefined ? undefined : wrongName(name);
+  const badId = wrongId(own);
+  return [
+    ...(badName === undefined
+      ? []
+      : [
+          findingOf("cluster-name-invalid", {
+            cluster: cluster.name,
+            subject: `cluster name of ${cluster.name}`,
+            message: `cluster name ${JSON.stringify(name)} cannot be used: ${badName}`,
+            next: "set cluster.name to a valid name, and restart every pod of the cluster",
+          }),
+        ]),
+    ...(badId === undefined
+      ? []
+      : [
+          findingOf("cluster-id-invalid", {
+            cluster: cluster.name,
+            subject: `cluster id of ${cluster.name}`,
+            message: `cluster id ${own.settings["cluster-id"]} of ${cluster.name} cannot be used: ${badId}`,
+            next: `set cluster.id of ${cluster.name} to an unused id, and restart every pod of the cluster`,
+          }),
+        ]),
+  ];
+}
+
+function twinNames(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster, i) =>
+    mesh.clusters
+      .slice(i + 1)
+      .filter((other) => cluster.config.ok && other.config.ok && nameOf(other) === nameOf(cluster))
+      .map((other) =>
+        findingOf("cluster-name-twice", {
+          cluster: other.name,
+          subject: `clusters ${cluster.name} and ${other.name}`,
+          message: `two clusters have the name ${nameOf(cluster)}; they are listed as ${cluster.name} and ${other.name}`,
+          next: "give each cluster a unique cluster.name and cluster.id, and restart its agents and clustermesh-apiserver",
+        }),
+      ),
+  );
+}
+
+function differences(mesh: MeshSnapshot): Finding[] {
+  const clusters = mesh.clusters.flatMap((c) => settingsOf(c) ?? []);
+  return equalSettings.flatMap((setting) => {
+    const values = differing(setting, clusters);
+    const [first] = values ?? [];
+    if (values === undefined || first === undefined) return [];
+    return [
+      findingOf("setting-differs", {
+        severity: setting.severity,
+        cluster: first.name,
+        subject: setting.key,
+        message: `clusters differ in ${setting.key}: ${values.map(({ name, value }) => `${name} ${value}`).join(", ")}; ${setting.effect}`,
+        next: setting.remedy,
+      }),
+    ];
+  });
+}
+
+/** A rotation passes the nodes of a cluster one by one: only clusters without a common key cannot talk. */
+function ipsecKeys(mesh: MeshSnapshot): Finding[] {
+  const keys = mesh.clusters.flatMap((cluster) => {
+    if (settingsOf(cluster)?.settings["enable-ipsec"] !== "true") return [];
+    const ids = known(cluster.ciliumNodes).flatMap((n) =>
+      n.encryptionKey === undefined || n.encryptionKey === 0 ? [] : [n.encryptionKey],
+    );
+    return ids.length === 0 ? [] : [{ name: cluster.name, ids: [...new Set(ids)].sort((a, b) => a - b) }];
+  });
+  return keys.flatMap((a, i) =>
+    keys
+      .slice(i + 1)
+      .filter((b) => !a.ids.some((id) => b.ids.includes(id)))
+      .map((b) =>
+        findingOf("ipsec-key-differs", {
+          cluster: b.name,
+          subject: `IPsec keys of ${a.name} and ${b.name}`,
+          message: `clusters use different IPsec keys: ${a.name} key ${a.ids.join(", ")}, ${b.name} key ${b.ids.join(", ")}`,
+          next: "give both clusters the same Secret cilium-ipsec-keys: a rotation must be applied to all clusters",
+        }),
+      ),
+  );
+}
+
+/** Pods of other clusters that the native routing CIDR does not cover are masqueraded. */
+function nativeRouting(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster) => {
+    const own = settingsOf(cluster)?.settings;
+    const range = own?.["ipv4-native-routing-cidr"];
+    if (own?.["routing-mode"] !== "native" || own["enable-ipv4-masquerade"] === "false" || !range) return [];
+    return mesh.clusters.flatMap((peer) => {
+      const outside = known(peer.ciliumNodes)
+        .flatMap((n) => n.podCidrs)
+        .find((cidr) => !cidr.includes(":") && !contains(parseCidr(range), before(cidr, "/")));
+      if (peer === cluster || outside === undefined) return [];
+      return [
+        findingOf("native-routing-cidr", {
+          cluster: cluster.name,
+          subject: `native routing CIDR of ${cluster.name}`,
+          message: `ipv4-native-routing-cidr ${range} of ${cluster.name} does not cover pod CIDR ${outside} of ${peer.name}: packets to its pods are masqueraded`,
+          next: `set ipv4NativeRoutingCIDR of ${cluster.name} to a range that covers the pods of all clusters`,
+        }),
+      ];
+    });
+  });
+}
+
+function versions(mesh: MeshSnapshot): Finding[] {
+  const all = mesh.clusters.flatMap((c) => {
+    const version = semver.coerce(settingsOf(c)?.version);
+    return version === null ? [] : [{ name: c.name, version }];
+  });
+  const [oldest, ...others] = all.toSorted((a, b) => semver.compare(a.version, b.version));
+  const newest = others.at(-1);
+  if (oldest === undefined || newest === undefined) return [];
+  if (newest.version.major === oldest.version.major && newest.version.minor - oldest.version.minor <= 1)
+    return [];
+  return [
+    findingOf("cilium-versions-apart", {
+      cluster: oldest.name,
+      subject: "Cilium versions",
+      message: `Cilium versions are more than one minor release apart: ${oldest.name} ${oldest.version}, ${newest.name} ${newest.version}`,
+      next: `upgrade ${oldest.name}, one minor release at a time`,
+    }),
+  ];
+}

@@ -1,0 +1,117 @@
+import type { Finding } from "#harness/model/finding.ts";
+import type { ClusterSnapshot, MeshSnapshot, PolicyObject } from "#harness/model/mesh-snapshot.ts";
+import { letsIn, type PolicySubject, type Side, selectsFor } from "#harness/semantics/shut-off.ts";
+import { findingOf } from "./catalogue/index.ts";
+import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+
+const appLabel = { "k8s-app": "clustermesh-apiserver" };
+
+/** Policies that leave clustermesh-apiserver or the health endpoints without any way to other clusters' nodes. */
+export function shutOff(mesh: MeshSnapshot): Finding[] {
+  return mesh.clusters.flatMap((cluster) => {
+    const policies = inForce(cluster);
+    if (policies.length === 0) return [];
+    return [...apiserver(cluster, policies), ...healthEndpoints(cluster, policies)];
+  });
+}
+
+const settingOf = (cluster: ClusterSnapshot, key: string): string | undefined =>
+  cluster.config.ok ? cluster.config.value[key] : undefined;
+
+function inForce(cluster: ClusterSnapshot): readonly PolicyObject[] {
+  if (cluster.policyObjects === undefined || settingOf(cluster, "enable-policy") === "never") return [];
+  const off = settingOf(cluster, "enable-k8s-networkpolicy") === "false";
+  return known(cluster.policyObjects).filter((p) => !(off && p.kind === "NetworkPolicy"));
+}
+
+const kindName = (policy: PolicyObject): string =>
+  `${policy.kind} ${policy.namespace === "" ? "" : `${policy.namespace}/`}${policy.name}`;
+
+const show = (policy: PolicyObject): string =>
+  kubectl(policy.namespace, "get", `${policy.kind.toLowerCase()}/${policy.name}`, "-o", "yaml");
+
+/** The policies that select a subject, if none of them lets other clusters' nodes through. */
+function closing(
+  policies: readonly PolicyObject[],
+  subject: PolicySubject,
+  { side, ports }: { readonly side: Side; readonly ports: readonly number[] },
+): readonly PolicyObject[] {
+  const denying = policies.filter((p) =>
+    p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "denied"),
+  );
+  if (denying.length > 0) return denying;
+  const enforcing = policies.filter((p) => p.specs.some((s) => selectsFor(p, s, { subject, side })));
+  const allowed = policies.some((p) =>
+    p.specs.some((s) => letsIn(p, s, { subject, side, ports }) === "allowed"),
+  );
+  return allowed ? [] : enforcing;
+}
+
+function apiserver(cluster: ClusterSnapshot, policies: readonly PolicyObject[]): Finding[] {
+  const system = ciliumNamespace(cluster);
+  const pods = known(cluster.pods).filter(
+    (p) => p.namespace === system && p.labels["k8s-app"] === appLabel["k8s-app"] && !p.ending,
+  );
+  const exists = pods.length > 0 || known(cluster.workloads).some((w) => w.name === "clustermesh-apiserver");
+  // Policies do not apply to pods in the network of their node.
+  if (!exists || pods.some((p) => p.hostNetwork)) return [];
+  const subject: PolicySubject = {
+    cluster: nameOf(cluster),
+    namespace: system,
+    labels: pods[0]?.labels ?? appLabel,
+    reserved: [],
+  };
+  const [incoming] = closing(policies, subject, { side: "ingress", ports: [2379] });
+  const urls = cluster.peers.ok ? Object.values(cluster.peers.value.kvstoreMesh).flat() : [];
+  const ports = urls.map((url) => Number(/:(\d+)\/?$/.exec(url)?.[1])).filter((p) => !Number.isNaN(p));
+  const [outgoing] = ports.length === 0 ? [] : closing(policies, subject, { side: "egress", ports });
+  return [
+    ...(incoming === undefined
+      ? []
+      : [
+          findingOf("policy-shuts-off-apiserver", {
+            cluster: cluster.name,
+            subject: `${kindName(incoming)} of ${cluster.name}`,
+            message: `${kindName(incoming)} of ${cluster.name} lets no other cluster in to clustermesh-apiserver: it selects its pods, and no policy allows TCP 2379 from nodes of other clusters`,
+            next: `${show(incoming)}; delete it, or allow TCP 2379 from the entities world and remote-node to k8s-app=clustermesh-apiserver`,
+          }),
+        ]),
+    ...(outgoing === undefined
+      ? []
+      : [
+          findingOf("policy-shuts-off-apiserver", {
+            cluster: cluster.name,
+            subject: `${kindName(outgoing)} of ${cluster.name}`,
+            message: `${kindName(outgoing)} of ${cluster.name} lets KVStoreMesh out to no other cluster: it selects the pods of clustermesh-apiserver, and no policy allows TCP ${[...new Set(ports)].join(", ")} to other clusters`,
+            next: `${show(outgoing)}; delete it, or allow these ports to the entities world and remote-node`,
+          }),
+        ]),
+  ];
+}
+
+/** Only clusterwide policies select health endpoints: they are in no namespace. */
+function healthEndpoints(cluster: ClusterSnapshot, policies: readonly PolicyObject[]): Finding[] {
+  const off = ["enable-health-checking", "enable-endpoint-health-checking"].some(
+    (key) => settingOf(cluster, key) === "false",
+  );
+  if (off) return [];
+  const subject: PolicySubject = {
+    cluster: nameOf(cluster),
+    namespace: "",
+    labels: {},
+    reserved: ["health"],
+  };
+  const clusterwide = policies.filter((p) => p.kind === "CiliumClusterwideNetworkPolicy");
+  return (["ingress", "egress"] as const).flatMap((side) => {
+    const [first] = closing(clusterwide, subject, { side, ports: [4240] });
+    if (first === undefined) return [];
+    return [
+      findingOf("policy-shuts-off-health", {
+        cluster: cluster.name,
+        subject: `${kindName(first)} of ${cluster.name}`,
+        message: `${kindName(first)} of ${cluster.name} shuts off the health endpoints: it selects them, and no policy allows ${side} ${side === "ingress" ? "from" : "to"} remote nodes`,
+        next: `${show(first)}; leave reserved:health out of its endpointSelector, or allow the entity remote-node to endpoints with that label`,
+      }),
+    ];
+  });
+}

@@ -1,0 +1,274 @@
+import { readKvstoreList } from "#harness/cilium/kvstore/shared-state.ts";
+import type { KubeObject } from "#harness/kube/kube.ts";
+import { messageOf } from "#harness/lib/errors.ts";
+import { visible } from "#harness/lib/visible.ts";
+import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
+import { notCollected, notSupplied } from "../evidence.ts";
+import { type AgentOutput, agentEvidence, commandOutput, first } from "./agents.ts";
+import type { Dump } from "./dumps.ts";
+import { shown } from "./intake.ts";
+import {
+  baseName,
+  configCommand,
+  hostnameCommand,
+  objectFiles,
+  requiredFiles,
+  troubleshootCommand,
+  withoutTime,
+} from "./layout.ts";
+import { objectsOf, slicesOf, yamlOf } from "./objects.ts";
+import { type Peers, peersOf } from "./peers.ts";
+import { kvstoreMeshText } from "./tables.ts";
+
+const again = "collect the sysdump again; cilium-sysdump.log in the archive says what failed";
+
+/** The evidence of one dump; the cluster is undefined if nothing in it names one. */
+export function clusterEvidence(dump: Dump): {
+  readonly cluster: string | undefined;
+  readonly evidence: Map<string, string>;
+} {
+  const reader = new DumpReader(dump);
+  return { cluster: reader.read(), evidence: reader.evidence };
+}
+
+class DumpReader {
+  readonly evidence = new Map<string, string>();
+  readonly #dump: Dump;
+  readonly #unread: UnreadFile[] = [];
+  /** Files whose absence is reported already. */
+  readonly #reported = new Set<string>();
+  #pods: KubeObject[] = [];
+
+  constructor(dump: Dump) {
+    this.#dump = dump;
+  }
+
+  /** Returns the cluster's name. */
+  read(): string | undefined {
+    this.#skippedParts();
+    const config = this.#config();
+    this.#objects();
+    const agents = this.#agents();
+    const helm = this.#helm();
+    this.#kvstoreMesh();
+    if (this.#dump.files.size > 0) this.#peers(helm, config.namespace, agents);
+    if (this.#unread.length > 0) this.evidence.set("unread.json", JSON.stringify(this.#unread));
+    return config.cluster ?? clusterOfValues(helm);
+  }
+
+  #say(what: string, why: string, next: string = again): void {
+    this.#unread.push({ what, why: `${this.#dump.source}: ${why}`, next });
+  }
+
+  /** A part of the snapshot that is reported as unread, with the reason. */
+  #failed(to: string, why: string): void {
+    this.evidence.set(to, `${notSupplied}${this.#dump.source}: ${why}`);
+  }
+
+  /** Skipped files that are a part of the snapshot are reported by that part instead, and objects where they are read. */
+  #skippedParts(): void {
+    const others = [...this.#dump.skipped.values()].filter(
+      ({ name, pod }) => pod === undefined && !isReadLater(withoutTime(baseName(name))),
+    );
+    for (const { name, why } of others.slice(0, 20))
+      this.#say(shown(name), why, "collect it again; for a log, with a lower --logs-limit-bytes");
+    if (others.length > 20) this.#say(`${others.length - 20} more files`, "they are too large or damaged");
+  }
+
+  #config(): { cluster: string | undefined; namespace: string } {
+    const object = this.#yaml("cilium-configmap.yaml") as
+      | { data?: Record<string, unknown>; metadata?: { namespace?: unknown } }
+      | undefined;
+    const data = object?.data;
+    if (typeof data === "object" && data !== null) {
+      this.evidence.set("cilium-config.json", JSON.stringify(data));
+      // The agents' own default.
+      const cluster = String(data["cluster-name"] ?? "default");
+      return { cluster, namespace: String(object?.metadata?.namespace ?? "kube-system") };
+    }
+    const settings = [...this.#dump.agents.values()].map((output) => first(output, configCommand) ?? "");
+    const value = (key: string): string | undefined =>
+      settings.map((s) => new RegExp(`^${key} *: *(\\S+)`, "m").exec(s)?.[1]).find((v) => v !== undefined);
+    const [cluster, id] = [value("ClusterName"), value("ClusterID")];
+    if (cluster === undefined) return { cluster, namespace: "kube-system" };
+    if (this.#dump.files.size > 0 && !this.#reported.has("cilium-configmap.yaml"))
+      this.#say(
+        "cilium-configmap",
+        this.#skippedOf("", ["cilium-configmap.yaml"]) ?? "the archive has no such file",
+      );
+    this.evidence.set(
+      "cilium-config.json",
+      JSON.stringify({ "cluster-name": cluster, ...(id === undefined ? {} : { "cluster-id": id }) }),
+    );
+    return { cluster, namespace: value("K8sNamespace") ?? "kube-system" };
+  }
+
+  /** Undefined if the file is missing, empty or damaged; the last is reported. */
+  #yaml(name: string): unknown {
+    const text = this.#dump.files.get(name);
+    if (text === undefined || text.trim() === "") return undefined;
+    try {
+      return yamlOf(text);
+    } catch (error) {
+      this.#reported.add(name);
+      this.#say(name, messageOf(error));
+      return undefined;
+    }
+  }
+
+  #objects(): void {
+    const failed = new Map<string, string>();
+    for (const [from, to] of Object.entries(objectFiles)) {
+      const found = this.#list(from, (why) => failed.set(to, why));
+      if (found === undefined) continue;
+      const existing = JSON.parse(this.evidence.get(to) ?? "[]") as KubeObject[];
+      this.evidence.set(to, JSON.stringify([...existing, ...found]));
+      if (from === "k8s-pods") this.#pods = found;
+    }
+    for (const [to, why] of failed) {
+      if (reportedParts.has(to)) this.#failed(to, why);
+      // An archive of bugtool has no objects at all.
+      else if (this.#dump.files.size > 0) this.#say(to.replace(/\.json$/, ""), why);
+    }
+    if (this.evidence.has("endpointslices.json") && !failed.has("endpointslices.json")) return;
+    // Old CLIs collect only these; newer ones collect both.
+    const endpoints = this.#list("k8s-endpoints", () => {});
+    if (endpoints !== undefined)
+      this.evidence.set("endpointslices.json", JSON.stringify(slicesOf(endpoints)));
+    else if (!failed.has("endpointslices.json"))
+      this.#failed("endpointslices.json", `${this.#absence()} k8s-endpointslices, and no k8s-endpoints`);
+  }
+
+  #absence(): string {
+    return this.#dump.files.size > 0
+      ? "the archive has no"
+      : "an archive of cilium-bugtool; give the cluster's sysdump too, which has the";
+  }
+
+  #list(from: string, fail: (why: string) => void): KubeObject[] | undefined {
+    const name = `${from}.yaml`;
+    const text = this.#dump.files.get(name);
+    const skipped = this.#dump.skipped.get(`/${name}`);
+    if (skipped !== undefined) fail(`${name}: ${skipped.why}`);
+    else if (text === undefined) {
+      if (requiredFiles.has(from)) fail(`${this.#absence()} ${from}`);
+    } else if (text.trim() === "") {
+      if (requiredFiles.has(from)) fail(`${name} is empty: the Cilium CLI could not collect it`);
+    } else
+      try {
+        // Cilium supports 5,000 nodes; each is compared with every other one.
+        return objectsOf(text, from.endsWith("nodes") ? 10_000 : undefined);
+      } catch (error) {
+        fail(`${name}: ${visible(messageOf(error)).slice(0, 300)}`);
+      }
+    return undefined;
+  }
+
+  /** Returns the output of each agent that was read. */
+  #agents(): AgentOutput[] {
+    const nodeOf = new Map(this.#pods.map((p) => [p.metadata.name, String(p.spec?.nodeName ?? "")]));
+    const read: AgentOutput[] = [];
+    for (const [pod, output] of this.#dump.agents) {
+      const node = nodeOf.get(pod) || nodeOfOutput(output);
+      if (node === undefined) {
+        this.#say(`agent ${shown(pod)}`, "neither k8s-pods nor its own output says on which node it runs");
+        continue;
+      }
+      const found = agentEvidence(node, output, (names) => this.#skippedOf(pod, names));
+      for (const [name, text] of found) this.evidence.set(name, text);
+      if (!found.has(`agent-${node}-status.json`)) continue;
+      read.push(output);
+      if (pod !== "") this.evidence.set(`agent-${node}-log.txt`, this.#log(`logs-${pod}-cilium-agent.log`));
+    }
+    return read;
+  }
+
+  #skippedOf(pod: string, names: readonly string[]): string | undefined {
+    return names
+      .map((name) => this.#dump.skipped.get(`${pod}/${name}`)?.why)
+      .find((why) => why !== undefined);
+  }
+
+  #log(name: string): string {
+    const skipped = this.#dump.skipped.get(`/${name}`)?.why;
+    return this.#dump.files.get(name) ?? `${notCollected}${skipped ?? `the archive has no ${name}`}`;
+  }
+
+  #helm(): unknown {
+    const helm = this.#yaml("cilium-helm-values.yaml");
+    if (typeof helm !== "object" || helm === null) return undefined;
+    this.evidence.set("helm-values.json", JSON.stringify(helm));
+    return helm;
+  }
+
+  #kvstoreMesh(): void {
+    for (const [name, text] of this.#dump.files) {
+      if (text.trim() === "") continue;
+      if (/-kvstoremesh-status\.json$/.test(name)) this.evidence.set("kvstoremesh-status.json", text);
+      else if (/-kvstoremesh-status\.txt$/.test(name) && !this.evidence.has("kvstoremesh-status.json"))
+        this.evidence.set("kvstoremesh-status.json", kvstoreMeshText(text));
+      else if (/-kvstoremesh-troubleshoot\.txt$/.test(name))
+        this.evidence.set("kvstoremesh-troubleshoot.txt", text);
+      // Of several replicas each has all keys that it wrote itself and its own copies: one is enough.
+      else if (/-apiserver-kvstore-list\.txt$/.test(name) && text.includes("# cilium/"))
+        this.evidence.set("kvstore.json", JSON.stringify(readKvstoreList(text)));
+      else if (/-kvstoremesh\.log$/.test(name)) this.evidence.set("kvstoremesh-log.txt", text);
+    }
+    if (this.evidence.has("kvstoremesh-status.json")) return;
+    const running = this.#pods.find((p) => runs(p, "kvstoremesh"));
+    if (running === undefined) return;
+    this.#failed(
+      "kvstoremesh-status.json",
+      `the archive has no status of KVStoreMesh in ${shown(running.metadata.name)}; it needs Cilium 1.16 and Cilium CLI 0.16, or later`,
+    );
+  }
+
+  #peers(helm: unknown, namespace: string, agents: readonly AgentOutput[]): void {
+    const [agentTroubleshoot] = agents.flatMap((output) => first(output, troubleshootCommand) ?? []);
+    const peers: Peers | undefined = peersOf({
+      helm,
+      agentTroubleshoot: agentTroubleshoot && commandOutput(agentTroubleshoot).text,
+      kvstoreMeshTroubleshoot: this.evidence.get("kvstoremesh-troubleshoot.txt"),
+      namespace,
+    });
+    if (peers !== undefined) this.evidence.set("peers.json", JSON.stringify(peers));
+    else if (!this.#reported.has("cilium-helm-values.yaml"))
+      this.#say(
+        "configured peers",
+        "the archive has neither the values of a Helm release nor output of `cilium-dbg troubleshoot clustermesh`",
+        "compare the secrets cilium-clustermesh and cilium-kvstoremesh by hand",
+      );
+  }
+}
+
+function clusterOfValues(helm: unknown): string | undefined {
+  const name = (helm as { cluster?: { name?: unknown } | null } | undefined)?.cluster?.name;
+  return typeof name === "string" ? name : undefined;
+}
+
+/** Of an agent whose pod is not known: health names its node, as `CLUSTER/NODE`. */
+function nodeOfOutput(output: AgentOutput): string | undefined {
+  const health = output.get("cilium-health-status--o-json.md")?.slice(0, 4096) ?? "";
+  const local = /"local":\s*\{\s*"name":\s*"(?:[^"/]*\/)?([\w.-]{1,253})"/.exec(health)?.[1];
+  const host = output.get(hostnameCommand);
+  const named = host === undefined ? undefined : /^[\w.-]{1,253}$/m.exec(commandOutput(host).text)?.[0];
+  return local ?? named;
+}
+
+/** Parts of the snapshot that are reported if they were not read. */
+const reportedParts: ReadonlySet<string> = new Set([
+  ...["nodes.json", "pods.json", "services.json", "endpointslices.json", "deployments.json"],
+  ...["ciliumnodes.json", "ciliumendpoints.json", "ciliumnetworkpolicies.json"],
+]);
+
+/** Agents' logs, objects and the configuration. */
+const isReadLater = (name: string): boolean =>
+  /^logs-.*-cilium-agent\.log$|^cilium-configmap\.yaml$/.test(name) ||
+  (name.endsWith(".yaml") && Object.hasOwn(objectFiles, name.slice(0, -".yaml".length)));
+
+interface Container {
+  readonly name?: string;
+}
+
+const runs = ({ spec, status }: KubeObject, container: string): boolean =>
+  status?.phase === "Running" && ((spec?.containers ?? []) as Container[]).some((c) => c.name === container);

@@ -1,0 +1,328 @@
+import { mergeValues } from "#harness/config/plan.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
+import type { SourceCluster } from "#harness/model/source-environment.ts";
+import { removedValues } from "./chart-keys.ts";
+import { cloudModes } from "./pod-network.ts";
+import type { Say } from "./say.ts";
+import { at, listed, typed } from "./values-at.ts";
+
+type Values = Record<string, unknown>;
+
+/** Chart values that the lab takes from the source; other values of the source are reported. */
+const keptValues = [
+  "routingMode",
+  "tunnelProtocol",
+  "tunnelPort",
+  "kubeProxyReplacement",
+  "autoDirectNodeRoutes",
+  "ipv4NativeRoutingCIDR",
+  "ipv6NativeRoutingCIDR",
+  "ipv4",
+  "ipv6",
+  "bpf",
+  "loadBalancer",
+  "socketLB",
+  "sessionAffinity",
+  "policyEnforcementMode",
+  "policyCIDRMatchMode",
+  "enableIPv4Masquerade",
+  "enableIPv6Masquerade",
+  "identityAllocationMode",
+  "endpointRoutes",
+  "mtu",
+  "MTU",
+] as const;
+const keptMeshValues = [
+  "maxConnectedClusters",
+  "policyDefaultLocalCluster",
+  "enableEndpointSliceSynchronization",
+  "mcsapi",
+  "cacheTTL",
+  "defaultGlobalNamespace",
+] as const;
+
+/** Values that every lab sets itself, so that the source's setting has no effect. */
+const labsOwn: Readonly<Record<string, string>> = {
+  cluster: "",
+  k8sServiceHost: "the lab's own API server",
+  k8sServicePort: "the lab's own API server",
+  tls: "keys are replaced by the lab's own",
+  image: "images of the lab's own source",
+  securityContext: "the lab's agents are privileged",
+  operator: "one replica",
+  envoy: "no Envoy in a lab",
+  hubble: "off in a tuned lab, because it adds load",
+  l2announcements: "on in every lab",
+  externalIPs: "on in every lab",
+  connectivityProbeFrequencyRatio: "0: the health matrix is probed more often",
+  l7Proxy: "off: no Envoy where images are built",
+};
+
+/** Values that only place, size or name Cilium's own pods, or that Kubernetes' tools read. */
+const withoutEffect = new Set([
+  ...["affinity", "nodeSelector", "tolerations", "resources", "priorityClassName", "imagePullSecrets"],
+  ...["podAnnotations", "podLabels", "commonLabels", "annotations", "updateStrategy", "rollOutCiliumPods"],
+  ...[
+    "terminationGracePeriodSeconds",
+    "prometheus",
+    "dashboards",
+    "serviceAccounts",
+    "rbac",
+    "debug",
+    "global",
+  ],
+  ...["livenessProbe", "readinessProbe", "startupProbe", "initResources", "certgen", "cni", "preflight"],
+  ...["upgradeCompatibility", "namespaceOverride", "name", "resourceQuotas", "enableCriticalPriorityClass"],
+]);
+
+/** Values that every lab sets; a source without them uses the chart's default. */
+const notDefault: readonly string[] = [
+  "connectivityProbeFrequencyRatio",
+  "envoy",
+  "externalIPs",
+  "hubble",
+  "l2announcements",
+  "l7Proxy",
+  "operator",
+  "securityContext",
+];
+
+const meshsOwn: Readonly<Record<string, string>> = {
+  useAPIServer: "set by the profile",
+  config: "addresses and certificates of the lab's own clusters",
+  apiserver: "the lab's own; its service type is listed above",
+};
+
+interface Unmet {
+  readonly path: string;
+  readonly applies: (value: unknown) => boolean;
+  readonly why: string;
+  /** Takes the place of the value among those kept. */
+  readonly instead?: Values;
+}
+
+const isOn = (v: unknown): boolean => v === true;
+const isSet = (v: unknown): boolean =>
+  v !== undefined && v !== false && v !== "" && v !== "none" && v !== "disabled";
+
+/** Values that no lab can have: of a cloud, of the kernel, or of images that are not built. */
+const unmet: readonly Unmet[] = [
+  { path: "eni.enabled", applies: isOn, why: "no ENIs: addresses come from the lab's own CIDR" },
+  {
+    path: "azure.enabled",
+    applies: isOn,
+    why: "no Azure interfaces: addresses come from the lab's own CIDR",
+  },
+  {
+    path: "alibabacloud.enabled",
+    applies: isOn,
+    why: "no cloud interfaces: addresses come from the lab's own CIDR",
+  },
+  { path: "gke.enabled", applies: isOn, why: "no GKE: nodes are containers on one network" },
+  { path: "aksbyocni.enabled", applies: isOn, why: "no AKS: nodes are containers on one network" },
+  { path: "nodeinit.enabled", applies: isOn, why: "off: it changes a cloud's nodes" },
+  { path: "cni.chainingMode", applies: isSet, why: "none: Cilium is the only CNI of a lab" },
+  { path: "cni.chainingTarget", applies: isSet, why: "none: Cilium is the only CNI of a lab" },
+  { path: "encryption.enabled", applies: isOn, why: "off: no WireGuard or IPsec in the local kernel" },
+  {
+    path: "tunnelProtocol",
+    applies: (v) => v === "geneve",
+    why: "vxlan: no GENEVE in the local kernel",
+    instead: { tunnelProtocol: "vxlan" },
+  },
+  { path: "bandwidthManager.enabled", applies: isOn, why: "off: no fq in the local kernel" },
+  {
+    path: "l7Proxy",
+    applies: isOn,
+    why: "off: no Envoy where images are built, so L7 rules are unsupported",
+  },
+  { path: "ingressController.enabled", applies: isOn, why: "off: no Envoy where images are built" },
+  { path: "gatewayAPI.enabled", applies: isOn, why: "off: no Envoy where images are built" },
+  { path: "authentication.mutual.spire.enabled", applies: isOn, why: "off: no SPIRE" },
+  { path: "bgpControlPlane.enabled", applies: isOn, why: "off: no BGP peer" },
+  { path: "egressGateway.enabled", applies: isOn, why: "off: no gateway nodes" },
+  { path: "hostFirewall.enabled", applies: isOn, why: "off: it would shut the lab's own nodes" },
+  { path: "enableIPv4BIGTCP", applies: isOn, why: "off: the local network has no BIG TCP" },
+  { path: "enableIPv6BIGTCP", applies: isOn, why: "off: the local network has no BIG TCP" },
+  {
+    path: "bpf.datapathMode",
+    applies: (v) => String(v).startsWith("netkit"),
+    why: "veth: no netkit in the local kernel",
+    instead: { bpf: { datapathMode: "veth" } },
+  },
+  {
+    path: "loadBalancer.acceleration",
+    applies: isSet,
+    why: "disabled: no XDP driver in the local network",
+    instead: { loadBalancer: { acceleration: "disabled" } },
+  },
+];
+
+/** Old words of the chart for `true`. */
+const replacesKubeProxy = ["true", "strict"];
+
+/** The values that the lab takes from a cluster; the source's other values are reported. */
+export function keep(cluster: SourceCluster, say: Say): Values {
+  const own = ownValues(cluster);
+  const mesh = (own.clustermesh ?? {}) as Values;
+  const kept: Values = {};
+  for (const key of keptValues) if (own[key] !== undefined) kept[key] = own[key];
+  const keptMesh = keepMesh(cluster, mesh, say);
+  if (Object.keys(keptMesh).length > 0) kept.clustermesh = keptMesh;
+  keepKubeProxy(kept, own, say);
+  tellIpam(cluster, own, say);
+  const told = new Set<string>();
+  for (const { path, applies, why, instead } of unmet) {
+    const value = at(own, path);
+    if (!applies(value)) continue;
+    told.add(path.split(".")[0] ?? path);
+    say(path, value, why, { matters: "yes", part: "unavailable" });
+    if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
+  }
+  keepRouting(kept, own, say);
+  const removed = removedValues.map((r) => r.path);
+  for (const key of Object.keys(own)) {
+    if (
+      key in kept ||
+      told.has(key) ||
+      ["clustermesh", "cluster", "ipam", "kubeProxyReplacement"].includes(key) ||
+      key.startsWith("x-")
+    )
+      continue;
+    // The plan tells removed values as what is wrong in the source.
+    if (removed.includes(key)) continue;
+    const why = labsOwn[key];
+    if (why !== undefined) say(`value ${key}`, "set", why, { matters: "no", part: "always" });
+    else
+      say(`value ${key}`, summary(own[key]), "left out", {
+        matters: withoutEffect.has(key) || isOff(own[key]) ? "no" : "perhaps",
+      });
+  }
+  for (const key of notDefault)
+    if (own[key] === undefined)
+      say(`value ${key}`, "the chart's default", labsOwn[key], { matters: "no", part: "always" });
+  return kept;
+}
+
+/** Values in full where they are short. */
+function summary(value: unknown): string {
+  const text = typeof value === "object" ? JSON.stringify(value) : String(value);
+  return text.length > 120 ? "set" : text;
+}
+
+const isOff = (value: unknown): boolean =>
+  value === false ||
+  value === "" ||
+  (typeof value === "object" && value !== null && at(value as Values, "enabled") === false);
+
+function ownValues(cluster: SourceCluster): Values {
+  const own = mergeValues(fromConfig(cluster.config), cluster.values as Values);
+  const { tunnel } = own;
+  // Charts before 1.15 read the old value.
+  if (typeof tunnel !== "string" || isAtLeast(cluster.cilium ?? "1.15", "1.15")) return own;
+  const { tunnel: _, ...rest } = own;
+  return tunnel === "disabled" ? { ...rest, routingMode: "native" } : { ...rest, tunnelProtocol: tunnel };
+}
+
+function keepMesh(cluster: SourceCluster, mesh: Values, say: Say): Values {
+  const kept: Values = {};
+  for (const key of keptMeshValues) if (mesh[key] !== undefined) kept[key] = mesh[key];
+  const apiserver = (mesh.apiserver ?? {}) as { kvstoremesh?: Values; replicas?: unknown };
+  const keptApiserver: Values = {
+    ...(apiserver.kvstoremesh?.enabled === undefined
+      ? {}
+      : { kvstoremesh: { enabled: apiserver.kvstoremesh.enabled } }),
+    ...(apiserver.replicas === undefined ? {} : { replicas: apiserver.replicas }),
+  };
+  if (Object.keys(keptApiserver).length > 0) kept.apiserver = keptApiserver;
+  const mcs = (kept.mcsapi as { enabled?: unknown } | undefined)?.enabled === true;
+  if ((mcs || mesh.enableMCSAPISupport === true) && !isAtLeast(cluster.cilium ?? "", "1.19")) {
+    delete kept.mcsapi;
+    say("MCS-API", "on", "off: before Cilium 1.19 nothing creates its CRDs", {
+      matters: "yes",
+      part: "unavailable",
+    });
+  }
+  for (const key of Object.keys(mesh)) {
+    if (key in kept && key !== "apiserver") continue;
+    const why = meshsOwn[key];
+    if (why !== undefined) say(`value clustermesh.${key}`, "set", why, { matters: "no", part: "always" });
+    else say(`value clustermesh.${key}`, summary(mesh[key]), "left out", { matters: "perhaps" });
+  }
+  return kept;
+}
+
+function keepKubeProxy(kept: Values, own: Values, say: Say): void {
+  const value = own.kubeProxyReplacement;
+  delete kept.kubeProxyReplacement;
+  if (value === undefined) return;
+  if (value === true) say("kubeProxyReplacement", true, true);
+  else if (replacesKubeProxy.includes(String(value)))
+    say("kubeProxyReplacement", value, `true, which ${value} means in old charts`, { matters: "no" });
+  else
+    say("kubeProxyReplacement", value, "true: a lab's nodes have no kube-proxy", {
+      matters: "yes",
+      part: "unavailable",
+    });
+}
+
+/** Nodes of a lab are on one network, whose routes take the place of a cloud's or a router's. */
+function keepRouting(kept: Values, own: Values, say: Say): void {
+  if (own.routingMode !== "native") return;
+  if (own.autoDirectNodeRoutes !== true)
+    say(
+      "routes of native routing",
+      "of the network between the nodes",
+      "autoDirectNodeRoutes: true, on one network",
+      {
+        matters: "yes",
+        part: "unavailable",
+      },
+    );
+  kept.autoDirectNodeRoutes = true;
+}
+
+/** Pods of a lab have addresses of the planned CIDR, which `lab-networks` derives from the pools. */
+function tellIpam(cluster: SourceCluster, own: Values, say: Say): void {
+  const { mode } = cluster.podNetwork;
+  if (mode === undefined || mode === "kubernetes" || mode.startsWith("cluster-pool")) return;
+  const isCloud = cloudModes.includes(mode);
+  say(
+    "ipam.mode",
+    mode,
+    isCloud ? "kubernetes: no cloud assigns addresses to a lab's pods" : "kubernetes: one CIDR for each node",
+    { matters: "yes", part: "unavailable" },
+  );
+  if (at(own, "ipam.multiPoolPreAllocation") !== undefined)
+    say("ipam.multiPoolPreAllocation", "set", "left out", { matters: "perhaps" });
+}
+
+/** Chart values derived from the agents' ConfigMap, if there are no Helm values. */
+function fromConfig(config: Readonly<Record<string, string>>): Values {
+  const text = (key: string, path: string): Values => {
+    const value = config[key];
+    if (value === undefined || value === "") return {};
+    return path.split(".").reduceRight<unknown>((inner, part) => ({ [part]: inner }), typed(value)) as Values;
+  };
+  const pools = listed(config["cluster-pool-ipv4-cidr"]);
+  return [
+    pools.length === 0 ? {} : { ipam: { operator: { clusterPoolIPv4PodCIDRList: pools } } },
+    text("routing-mode", "routingMode"),
+    text("tunnel-protocol", "tunnelProtocol"),
+    text("tunnel-port", "tunnelPort"),
+    text("ipam", "ipam.mode"),
+    text("enable-ipv4", "ipv4.enabled"),
+    text("enable-ipv6", "ipv6.enabled"),
+    text("enable-policy", "policyEnforcementMode"),
+    text("max-connected-clusters", "clustermesh.maxConnectedClusters"),
+    text("policy-default-local-cluster", "clustermesh.policyDefaultLocalCluster"),
+    text("clustermesh-cache-ttl", "clustermesh.cacheTTL"),
+    text("clustermesh-enable-endpoint-sync", "clustermesh.enableEndpointSliceSynchronization"),
+    text("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled"),
+    text("auto-direct-node-routes", "autoDirectNodeRoutes"),
+    text("ipv4-native-routing-cidr", "ipv4NativeRoutingCIDR"),
+    config["enable-wireguard"] === "true" || config["enable-ipsec"] === "true"
+      ? { encryption: { enabled: true } }
+      : {},
+  ].reduce(mergeValues, {});
+}

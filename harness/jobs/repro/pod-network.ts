@@ -1,0 +1,131 @@
+import { coveringCidr, parseCidr, widened } from "#harness/lib/cidr.ts";
+import type { PodNetwork, SourceObject } from "#harness/model/source-environment.ts";
+import { at, flagOf, listed } from "./values-at.ts";
+
+type Values = Readonly<Record<string, unknown>>;
+
+interface Known {
+  readonly values: Values;
+  readonly config: Readonly<Record<string, string>>;
+  readonly objects: readonly SourceObject[];
+  /** Of a kind Config or of kubeadm's configuration. */
+  readonly networking: Values;
+}
+
+/** Cilium's chart, `ipam.operator.clusterPoolIPv4PodCIDRList` and its sibling (1.18.11 to 1.20.2). */
+const chartPools = { ipv4: "10.0.0.0/8", ipv6: "fd00::/104" } as const;
+export const fromChart = "the chart's default";
+/** Pods have addresses of a cloud's network, which no file of a cluster holds. */
+export const cloudModes: readonly string[] = ["eni", "azure", "alibabacloud"];
+
+/** The addresses that pods have: of the pools in force, not of ranges that Kubernetes assigns and Cilium ignores. */
+export function podNetworkOf(known: Known): PodNetwork {
+  const { values, config, objects } = known;
+  const given = config.ipam ?? at(values, "ipam.mode");
+  const hasPools = poolsOf(known, "ipv4").length > 0;
+  const mode =
+    typeof given === "string" && given !== ""
+      ? given
+      : hasPools || Object.keys(values).length > 0
+        ? "cluster-pool"
+        : undefined;
+  const families = familiesOf(known);
+  const found = (cidrs: readonly string[], from: string, pools: readonly string[] = []): PodNetwork => ({
+    cidrs: cidrs.filter((c) => families.includes(c.includes(":") ? "ipv6" : "ipv4")),
+    pools: [...pools],
+    from,
+    ...(mode === undefined ? {} : { mode }),
+  });
+  if (mode !== undefined && cloudModes.includes(mode))
+    return found([], `addresses of the cloud (ipam ${mode})`);
+  const pools = { ipv4: poolsOf(known, "ipv4"), ipv6: poolsOf(known, "ipv6") };
+  if (mode?.startsWith("cluster-pool") === true && pools.ipv4.length + pools.ipv6.length > 0)
+    return found([...pools.ipv4.slice(0, 1), ...pools.ipv6.slice(0, 1)], "pools of cluster-pool", pools.ipv4);
+  if (mode === "multi-pool") {
+    const all = podIpPools(known);
+    if (all.length > 0) return found(all, "CiliumPodIPPools");
+  }
+  if (mode === undefined || mode === "kubernetes") {
+    const pods = objects.filter((o) => o.kind === "Pod");
+    const flag = flagOf(pods, "kube-controller-manager", "--cluster-cidr");
+    if (flag !== undefined) return found(listed(flag), "kube-controller-manager's --cluster-cidr");
+    if (typeof known.networking.podSubnet === "string")
+      return found(listed(known.networking.podSubnet), "podSubnet");
+    const ofNodes = covering(nodeCidrs(objects, "Node"));
+    if (ofNodes.length > 0) return found(ofNodes, "CIDRs of nodes");
+  }
+  const ofCilium = covering(nodeCidrs(objects, "CiliumNode"));
+  if (ofCilium.length > 0) return found(ofCilium, "CIDRs of CiliumNodes");
+  const ofPods = covering(podIps(objects));
+  if (ofPods.length > 0) return found(ofPods, "addresses of pods");
+  if (mode?.startsWith("cluster-pool") === true) return found([chartPools.ipv4, chartPools.ipv6], fromChart);
+  return found([], "not known");
+}
+
+function familiesOf({ values, config }: Known): string[] {
+  const on = (setting: string, path: string, byDefault: boolean): boolean =>
+    String(config[setting] ?? at(values, path) ?? byDefault) === "true";
+  return [
+    ...(on("enable-ipv4", "ipv4.enabled", true) ? ["ipv4"] : []),
+    ...(on("enable-ipv6", "ipv6.enabled", false) ? ["ipv6"] : []),
+  ];
+}
+
+/** As a list, or as one text, which `--set` makes of it. */
+function poolsOf({ values, config }: Known, family: "ipv4" | "ipv6"): string[] {
+  const name = family === "ipv4" ? "IPv4" : "IPv6";
+  const written =
+    config[`cluster-pool-${family}-cidr`] ?? at(values, `ipam.operator.clusterPool${name}PodCIDRList`);
+  const items = Array.isArray(written) ? written.map(String) : Object.values(asMapping(written)).map(String);
+  const all = items.length > 0 ? items : typeof written === "string" ? listed(written) : [];
+  return all.filter(isCidr);
+}
+
+/** `--set list[0]=x` makes a mapping of digits here. */
+const asMapping = (value: unknown): Values =>
+  typeof value === "object" && value !== null ? (value as Values) : {};
+
+function podIpPools({ values, objects }: Known): string[] {
+  const own = objects
+    .filter((o) => o.kind === "CiliumPodIPPool")
+    .flatMap((o) => [...(o.spec?.ipv4?.cidrs ?? []), ...(o.spec?.ipv6?.cidrs ?? [])] as string[]);
+  const made = Object.values(asMapping(at(values, "ipam.operator.autoCreateCiliumPodIPPools"))).flatMap(
+    (pool) => [at(pool as Values, "ipv4.cidrs"), at(pool as Values, "ipv6.cidrs")].flat() as unknown[],
+  );
+  const all = [...own, ...made.map(String)].filter(isCidr);
+  return ["ipv4", "ipv6"].flatMap((kind) => all.find((c) => c.includes(":") === (kind === "ipv6")) ?? []);
+}
+
+export function isCidr(text: string): boolean {
+  try {
+    parseCidr(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const nodeCidrs = (objects: readonly SourceObject[], kind: "Node" | "CiliumNode"): string[] =>
+  objects
+    .filter((o) => o.kind === kind)
+    .flatMap((o): unknown[] =>
+      kind === "Node" ? (o.spec?.podCIDRs ?? [o.spec?.podCIDR]) : (o.spec?.ipam?.podCIDRs ?? []),
+    )
+    .filter((c): c is string => typeof c === "string" && isCidr(c));
+
+const podIps = (objects: readonly SourceObject[]): string[] =>
+  objects
+    .filter((o) => o.kind === "Pod" && o.spec?.hostNetwork !== true && typeof o.status?.podIP === "string")
+    .map((o) => `${o.status.podIP}/${String(o.status.podIP).includes(":") ? 128 : 32}`)
+    .filter(isCidr);
+
+/** Of each family, the smallest range that holds them all, and at least one of a usual size for a cluster. */
+function covering(cidrs: readonly string[]): string[] {
+  return (["ipv4", "ipv6"] as const).flatMap((kind) => {
+    const own = cidrs.filter((c) => c.includes(":") === (kind === "ipv6"));
+    if (own.length === 0) return [];
+    const usual = kind === "ipv4" ? 16 : 56;
+    const all = parseCidr(coveringCidr(own));
+    return [all.bits <= usual ? all.text : widened(all, usual)];
+  });
+}

@@ -1,0 +1,256 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { stringify as toYaml } from "yaml";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { differenceCount, differenceLines, planRepro } from "./index.ts";
+import { type LabDraft, labOf } from "./lab-of.ts";
+import { readSource } from "./read-source.ts";
+
+interface Side {
+  readonly id?: number;
+  readonly values?: object;
+  readonly pool?: string;
+  readonly version?: string;
+  readonly objects?: readonly object[];
+}
+
+async function filesOf(sides: Readonly<Record<string, Side>>): Promise<string[]> {
+  const dir = tempFolder("problems");
+  return Object.entries(sides).map(([name, side], i) => {
+    const { id = i + 1, values = {}, pool = `10.${i + 1}0.0.0/16`, version = "1.18.6", objects = [] } = side;
+    const own = {
+      cluster: { name, id },
+      image: { tag: `v${version}` },
+      clustermesh: { useAPIServer: true },
+      ...(pool === "" ? {} : { ipam: { operator: { clusterPoolIPv4PodCIDRList: [pool] } } }),
+      ...values,
+    };
+    const path = join(dir, `${name}.yaml`);
+    writeFileSync(path, [own, ...objects].map((d) => toYaml(d)).join("---\n"));
+    return path;
+  });
+}
+
+const draftOf = async (a: Side, b: Side = {}): Promise<LabDraft> =>
+  labOf(await readSource(await filesOf({ alpha: a, beta: b })));
+const problemsOf = async (a: Side, b: Side = {}): Promise<string[]> =>
+  (await draftOf(a, b)).differences
+    .filter((d) => d.part === "source")
+    .map((d) => `${d.cluster}: ${d.field}: ${d.inSource} [${d.matters}]`);
+
+describe("what breaks the mesh in the source itself", () => {
+  test("a sound pair has no problem", async () => {
+    expect(await problemsOf({})).toEqual([]);
+  });
+
+  test.each([
+    ["equal ids", { id: 2 }, {}, "alpha, beta: cluster id: 2 in 2 clusters"],
+    ["an id of 0", { id: 0 }, {}, "alpha: cluster id: 0: a cluster without an id"],
+    ["an id over the maximum", { id: 300 }, {}, "alpha: cluster id: 300: over 255"],
+    [
+      "overlapping pools",
+      { pool: "10.20.128.0/17" },
+      {},
+      "they overlap: alpha 10.20.128.0/17, beta 10.20.0.0/16 [yes]",
+    ],
+    [
+      "pools of the chart",
+      { pool: "" },
+      { pool: "" },
+      "they overlap: alpha 10.0.0.0/8, beta 10.0.0.0/8 (the chart's default",
+    ],
+    ["settings", { values: { tunnelPort: 8473 } }, {}, "tunnel-port differs: alpha 8473, beta 8472"],
+    ["routing", { values: { routingMode: "native" } }, {}, "routing-mode differs: alpha native, beta tunnel"],
+    [
+      "a removed value",
+      { values: { tunnel: "disabled" } },
+      {},
+      "value tunnel: disabled: Cilium 1.15 removed it, so 1.18.6 ignores it",
+    ],
+    ["what it means", { values: { tunnel: "disabled" } }, {}, "routing is tunnel over vxlan"],
+    ["a value of another case", { values: { clusterMesh: {} } }, {}, "its value is clustermesh"],
+    [
+      "a value of a later version",
+      { values: { clustermesh: { useAPIServer: true, cacheTTL: "1m" } } },
+      {},
+      "Cilium 1.19 brought it",
+    ],
+    [
+      "pods outside the CIDR of native routing",
+      { values: { routingMode: "native", ipv4NativeRoutingCIDR: "10.10.0.0/16" } },
+      { values: { routingMode: "native" } },
+      "10.10.0.0/16 does not contain the pods of beta, 10.20.0.0/16",
+    ],
+    [
+      "a peer that is not listed",
+      { values: { clustermesh: { useAPIServer: true, config: { clusters: [{ name: "betta" }] } } } },
+      {},
+      "lists betta, and not beta",
+    ],
+    [
+      "no API server",
+      { values: { clustermesh: { useAPIServer: false } } },
+      {},
+      "no other cluster can read this one",
+    ],
+    [
+      "two CAs",
+      { values: { tls: { ca: { cert: "YQ==" } } } },
+      { values: { tls: { ca: { cert: "Yg==" } } } },
+      "CA differs",
+    ],
+  ] as [string, Side, Side, string][])("%s", async (_, a, b, message) => {
+    expect((await problemsOf(a, b)).join("\n")).toContain(message);
+  });
+
+  test("the old value counts for a version that reads it", async () => {
+    const old = { values: { tunnel: "disabled" }, version: "1.14.4" };
+    expect(await problemsOf(old, { version: "1.14.4" })).toEqual([
+      "alpha, beta: routing-mode differs: alpha native, beta tunnel: lost is packets between the clusters [yes]",
+    ]);
+    expect((await draftOf(old)).clusters[0]?.values).toMatchObject({
+      routingMode: "native",
+      autoDirectNodeRoutes: true,
+    });
+  });
+});
+
+describe("a lab of it", () => {
+  test("is one that `up` accepts, though its source is not", async () => {
+    const files = await filesOf({
+      alpha: { id: 7, pool: "10.0.0.0/8", values: { clustermesh: { maxConnectedClusters: 511 } } },
+      beta: { id: 7, pool: "10.0.0.0/8" },
+    });
+    const { draft } = await planRepro(files, join(tempFolder("out"), "lab"));
+    expect(draft.clusters.map((c) => c.id)).toEqual([7, 1]);
+    expect(draft.clusters[1]?.values).toMatchObject({ clustermesh: { maxConnectedClusters: 511 } });
+  });
+
+  test("leaves no file behind if `up` would refuse it", async () => {
+    const out = join(tempFolder("out"), "lab");
+    const files = await filesOf({ alpha: {}, beta: {} });
+    await expect(planRepro(files, out, { lab: "x", kubernetes: ["next"] })).rejects.toThrow(
+      "--kubernetes next",
+    );
+    await planRepro(files, out);
+  });
+
+  test("has the version of --cilium where no file tells one", async () => {
+    const files = await filesOf({ alpha: { values: { image: {} } }, beta: {} });
+    const { draft } = await planRepro(files, join(tempFolder("out"), "lab"), {
+      lab: "x",
+      cilium: ["alpha=1.19.4"],
+    });
+    expect(draft.clusters.map((c) => c.cilium)).toEqual(["1.19.4", "1.18.6"]);
+  });
+
+  test("keeps the source's pools, and CIDRs of nodes do not count beside them", async () => {
+    const node = {
+      apiVersion: "v1",
+      kind: "Node",
+      metadata: { name: "n" },
+      spec: { podCIDR: "10.244.0.0/24" },
+    };
+    const { clusters } = await draftOf({ pool: "100.64.0.0/13", objects: [node] });
+    expect(clusters[0]).toMatchObject({
+      kindConfig: { networking: { podSubnet: "100.64.0.0/13" } },
+      values: { ipam: { mode: "cluster-pool", operator: { clusterPoolIPv4PodCIDRList: ["100.64.0.0/13"] } } },
+    });
+  });
+
+  test("has no values of a cloud, and routes of its own under native routing", async () => {
+    const eni = {
+      pool: "",
+      values: { ipam: { mode: "eni" }, eni: { enabled: true }, routingMode: "native" },
+    };
+    const { clusters, differences } = await draftOf(eni, eni);
+    expect(clusters[0]?.values).toEqual({
+      routingMode: "native",
+      autoDirectNodeRoutes: true,
+      ipv4NativeRoutingCIDR: "10.0.0.0/8",
+    });
+    expect(
+      differences.filter((d) => d.part === "unavailable" && d.cluster === "alpha").map((d) => d.field),
+    ).toEqual(["ipam.mode", "eni.enabled", "routes of native routing"]);
+  });
+
+  test("has two families where pods have two", async () => {
+    const dual = { values: { ipv6: { enabled: true } } };
+    const { clusters, suites } = await draftOf(dual, dual);
+    expect(clusters[0]?.kindConfig).toMatchObject({
+      networking: { ipFamily: "dual", podSubnet: expect.stringMatching(/^10\.10\.0\.0\/16,fd00:/) },
+    });
+    expect(suites).toEqual(["rebuilt-environment", "dual-stack"]);
+  });
+});
+
+const template = (labels: object, spec: object = {}): object => ({
+  metadata: { labels },
+  spec: { containers: [{ name: "c", image: "x", ports: [{ containerPort: 80 }] }], ...spec },
+});
+
+describe("objects", () => {
+  test("workloads of every kind become stand-ins; in the host's network none; what is dropped is named", async () => {
+    const of = (kind: string, name: string, spec: object) => ({
+      apiVersion: "apps/v1",
+      kind,
+      metadata: { name },
+      spec,
+    });
+    const { clusters, differences } = await draftOf({
+      objects: [
+        of("Deployment", "web", {
+          replicas: 5,
+          template: template({ app: "web" }, { serviceAccountName: "web" }),
+        }),
+        of("StatefulSet", "db", { template: template({ app: "db" }) }),
+        of("DaemonSet", "edge", { template: template({ app: "edge" }, { hostNetwork: true }) }),
+        { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "texts" }, data: {} },
+        { apiVersion: "batch/v1", kind: "Job", metadata: { name: "once" }, spec: {} },
+      ],
+    });
+    expect(clusters[0]?.manifests.map((m) => [m.kind, (m.metadata as { name: string }).name])).toEqual([
+      ["ServiceAccount", "web"],
+      ["Deployment", "web"],
+      ["Deployment", "db"],
+    ]);
+    const said = new Map(differences.map((d) => [d.field, d.inLab]));
+    expect(said.get("workload default/web")).toBe("3 echo stand-ins");
+    expect(said.get("workload default/db")).toContain("as a Deployment");
+    expect(said.get("workload default/edge")).toContain("no stand-in");
+    expect(said.get("ConfigMap")).toBe("left out");
+    expect(said.get("Job")).toBe("left out");
+  });
+
+  test("a boolean annotation is told by file and object, and becomes a text", async () => {
+    const service = {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "web", annotations: { "service.cilium.io/global": true } },
+      spec: { selector: { app: "web" }, ports: [{ port: 80 }] },
+    };
+    const { clusters, differences } = await draftOf({ objects: [service] });
+    expect(differences[0]?.part).toBe("source");
+    expect(differences.find((d) => d.field.includes("annotation"))?.inSource).toContain("alpha.yaml");
+    expect(clusters[0]?.manifests).toMatchObject([
+      { metadata: { namespace: "default", annotations: { "service.cilium.io/global": "true" } } },
+    ]);
+  });
+});
+
+test("the plan: what decides first, equal lines of clusters together, what every lab changes as one line", async () => {
+  const { differences } = await draftOf(
+    { values: { eni: { enabled: true }, tunnelPort: 1 } },
+    { values: { eni: { enabled: true } } },
+  );
+  const lines = differenceLines(differences);
+  expect(lines[0]).toBe("What breaks the mesh in the source itself:");
+  expect(lines[1]).toContain("tunnel-port differs");
+  expect(lines.filter((l) => l.includes("eni.enabled"))).toEqual([
+    "alpha, beta: eni.enabled: true; in the lab: no ENIs: addresses come from the lab's own CIDR (does it matter: yes)",
+  ]);
+  expect(lines.join("\n")).not.toContain("connectivityProbeFrequencyRatio");
+  expect(lines.at(-1)).toMatch(/^\d+ things that every lab changes, .*#what-every-lab-changes$/);
+  expect(differenceCount(differences)).toBeLessThan(10);
+});

@@ -1,0 +1,184 @@
+import { mergeValues } from "#harness/config/plan.ts";
+import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { chartKeys } from "./chart-keys.ts";
+import { setPairs } from "./set-values.ts";
+import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
+
+type Values = Record<string, unknown>;
+
+/** Values of Cilium's chart that a document holds. */
+interface Unwrapped {
+  readonly values: Values;
+  /** Of the chart, as the document writes it. */
+  readonly version?: string;
+  /** `HelmRelease kube-system/cilium`, for messages. */
+  readonly of: string;
+  /** Places of the document that refer to other values. */
+  readonly elsewhere: readonly string[];
+}
+
+const isMapping = (value: unknown): value is Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const groupOf = (apiVersion: unknown): string => {
+  const text = typeof apiVersion === "string" ? apiVersion : "";
+  return text.includes("/") ? text.slice(0, text.indexOf("/")) : "";
+};
+
+const isOf =
+  (document: Values) =>
+  (k: ValuesKind): boolean =>
+    k.shape === undefined && k.kind === document.kind && k.group === groupOf(document.apiVersion);
+
+/** Whether the table has the kind of an object, so that values elsewhere in it are of another chart. */
+export const isTableKind = (document: Values): boolean => valuesKinds.some(isOf(document));
+
+/** The values within one object or file, if it is of a kind that keeps values; one entry for each release. */
+export function unwrapped(document: Values, place: string): Unwrapped[] {
+  const entry = valuesKinds.find((k) =>
+    k.shape === undefined
+      ? isOf(document)(k)
+      : document.kind === undefined && document[k.shape] !== undefined && !looksLikeValues(document),
+  );
+  if (entry === undefined) return [];
+  return releasesOf(document, entry).flatMap(({ root, path }) =>
+    releaseOf(root, entry, { path, document, place }),
+  );
+}
+
+/** One for each item of the list that holds the releases, if the kind has one. */
+function releasesOf(document: Values, { values }: ValuesKind): { root: Values; path: string }[] {
+  const list = values.map((v) => v.path.split("[]")).find((parts) => parts.length > 1)?.[0];
+  if (list === undefined) return [{ root: document, path: "" }];
+  const items = at(document, list);
+  const several = (Array.isArray(items) ? items : []).map((item, i) => ({
+    root: put(list, [item]),
+    path: `${list}[${i}]`,
+  }));
+  // An Argo CD Application has one source or several.
+  return values.some((v) => !v.path.startsWith(list)) ? [{ root: document, path: "" }, ...several] : several;
+}
+
+const put = (path: string, value: unknown): Values =>
+  path.split(".").reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as Values;
+
+interface Release {
+  readonly path: string;
+  readonly document: Values;
+  readonly place: string;
+}
+
+function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: Release): Unwrapped[] {
+  // The whole document is the first root; its lists are read item by item.
+  const own = <T extends string>(paths: readonly T[]): T[] =>
+    paths.filter((p) => path !== "" || !p.includes("[]"));
+  const first = (paths: readonly string[] = []): unknown =>
+    own(paths)
+      .flatMap((p) => every(root, p))
+      .find((v) => v !== undefined);
+  const chart = first(entry.chart);
+  if (typeof chart === "string" && !/cilium/i.test(chart)) return [];
+  const places = entry.values.filter((v) => own([v.path]).length > 0);
+  const found = places.flatMap((v) => every(root, v.path).map((value) => ({ ...v, value })));
+  const given = found.filter((f) => f.value !== undefined && f.value !== null);
+  const label =
+    `${nameOf(document)} ${(path === "" ? given[0]?.path : path)?.replaceAll("\\", "") ?? ""}`.trim();
+  const whole = given
+    .map((f) => read(f, `${place}: ${nameOf(document)} ${f.path.replaceAll("\\", "")}`))
+    .reduce(mergeValues, {});
+  // Of a chart that has Cilium's as a subchart.
+  const values = looksLikeValues(whole)
+    ? whole
+    : ([whole.cilium, whole["rke2-cilium"]].filter(isMapping).find(looksLikeValues) ?? whole);
+  const elsewhere = own(entry.elsewhere ?? []).filter((p) => every(root, p).some((v) => v !== undefined));
+  const version = first(entry.version);
+  const isCilium =
+    looksLikeValues(values) || (typeof chart === "string" && /cilium/i.test(chart)) || /cilium/i.test(label);
+  // ConfigMaps and charts of other programs hold values too.
+  if (!isCilium || (given.length === 0 && elsewhere.length === 0)) return [];
+  return [
+    {
+      values,
+      of: nameOf(document),
+      elsewhere,
+      ...(typeof version === "string" || typeof version === "number" ? { version: String(version) } : {}),
+    },
+  ];
+}
+
+export const nameOf = (document: Values): string => {
+  const metadata = isMapping(document.metadata) ? document.metadata : {};
+  const name = [metadata.namespace, metadata.name].filter((n) => typeof n === "string").join("/");
+  return `${typeof document.kind === "string" ? document.kind : ""} ${name}`.trim();
+};
+
+function read({ form, value }: WrappedAt & { readonly value: unknown }, place: string): Values {
+  if (form === "set") return setPairs(value);
+  if (typeof value === "string") return textValues(value, place);
+  if (isMapping(value)) return value;
+  // Names of files among the values of helmfile.
+  return {};
+}
+
+/**
+ * Values that an object holds as one text. Expressions of Go templates become `{{...}}` as a text, which is not known;
+ * lines that only decide or repeat would change the values, so they are refused.
+ */
+function textValues(text: string, place: string): Values {
+  if (/\{\{-?\s*(if|else|range|with|end|define|include|template|block)\b/.test(text))
+    throw new MeshproofError("config-invalid", `${place} is a template with conditions or loops`, {
+      remedy: "give the values of one cluster as a file of their own: what `helm get values` prints",
+    });
+  const filled = text.replace(/(["']?)\{\{[^}]*\}\}(["']?)/g, (whole: string, open: string, close: string) =>
+    open === "" && close === "" ? JSON.stringify(whole) : `${open}{{...}}${close}`,
+  );
+  const [document] = parseYamlObjects(text.includes("{{") ? filled : text, place);
+  return isMapping(document?.value) ? document.value : {};
+}
+
+/** The values at a path; `[]` stands for every item of a list. */
+function every(root: unknown, path: string): unknown[] {
+  const [head = "", ...rest] = path.split(/(?<!\\)\./);
+  const list = head.endsWith("[]");
+  const key = head.replace(/\[\]$/, "").replaceAll("\\.", ".");
+  const value = isMapping(root) ? root[key] : undefined;
+  const items = list ? (Array.isArray(value) ? value : []) : [value];
+  return rest.length === 0 ? items : items.flatMap((item) => every(item, rest.join(".")));
+}
+
+const at = (root: Values, path: string): unknown => every(root, path)[0];
+
+/** Keys that only values of Cilium's chart have, one of which is enough. */
+const telling = ["clustermesh", "kubeProxyReplacement", "routingMode", "tunnelProtocol", "ipam", "hubble"];
+
+/** Whether a mapping is values of Cilium's chart. */
+export function looksLikeValues(value: unknown): boolean {
+  if (!isMapping(value)) return false;
+  const cluster = isMapping(value.cluster) ? value.cluster : {};
+  return (
+    (typeof cluster.name === "string" && Object.keys(cluster).every((k) => ["name", "id"].includes(k))) ||
+    telling.some((key) => value[key] !== undefined && key in chartKeys)
+  );
+}
+
+/** Whether a file of a folder, which may be of anything, is values of Cilium's chart: it has no other keys. */
+export const couldBeValues = (values: Values): boolean =>
+  looksLikeValues(values) ||
+  Object.keys(values).every((key) => key in chartKeys || /^(x-|global$)/.test(key));
+
+/** Where an object of a kind that is not in the table holds values, or a text that is values; none if nowhere. */
+export function valuesPlaces(value: unknown, path = "", depth = 0): string[] {
+  if (depth > 12) return [];
+  if (typeof value === "string") return isValuesText(value) ? [path] : [];
+  if (Array.isArray(value)) return value.flatMap((v, i) => valuesPlaces(v, `${path}[${i}]`, depth + 1));
+  if (!isMapping(value)) return [];
+  if (depth > 0 && looksLikeValues(value)) return [path];
+  return Object.entries(value).flatMap(([k, v]) =>
+    valuesPlaces(v, path === "" ? k : `${path}.${k}`, depth + 1),
+  );
+}
+
+export const isValuesText = (text: string): boolean =>
+  /^\s*(clustermesh|kubeProxyReplacement|routingMode|ipam):/m.test(text) ||
+  /^cluster:\s*\n\s+(name|id):/m.test(text);

@@ -1,0 +1,40 @@
+import type { SourceObject } from "#harness/model/source-environment.ts";
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** The value at a path of keys joined by dots. */
+export function at(values: Values, path: string): unknown {
+  return path
+    .split(".")
+    .reduce<unknown>(
+      (v, key) => (typeof v === "object" && v !== null ? (v as Values)[key] : undefined),
+      values,
+    );
+}
+
+/** Parts of the values whose entries are texts to the chart, whatever they look like. */
+const texts = /^(.*[aA]nnotations|.*[lL]abels|nodeSelector|extraConfig|extraArgs|extraEnv|tag|version|name)$/;
+
+/** Values as the chart reads them: `"1"` and `"true"`, which templates and `--set-string` write, as number and boolean. */
+export function typed(value: unknown, key = ""): unknown {
+  if (texts.test(key)) return value;
+  if (Array.isArray(value)) return value.map((v) => typed(v));
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, typed(v, k)]));
+  if (typeof value !== "string") return value;
+  if (/^(true|false)$/i.test(value)) return value.toLowerCase() === "true";
+  return /^(0|[1-9]\d{0,8})$/.test(value) ? Number(value) : value;
+}
+
+/** The items of a text that spaces, commas or braces divide. */
+export const listed = (text: string | undefined): string[] =>
+  (text ?? "").split(/[\s,{}]+/).filter((item) => item !== "");
+
+/** A flag of one of kubeadm's static pods. */
+export function flagOf(pods: readonly SourceObject[], component: string, flag: string): string | undefined {
+  const argv = pods
+    .filter((p) => p.metadata.labels?.component === component)
+    .flatMap((p) => (p.spec?.containers ?? []) as { command?: string[]; args?: string[] }[])
+    .flatMap((c) => [...(c.command ?? []), ...(c.args ?? [])]);
+  return argv.find((a) => a.startsWith(`${flag}=`))?.slice(flag.length + 1);
+}

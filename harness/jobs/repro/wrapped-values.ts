@@ -1,0 +1,197 @@
+/** How a kind keeps Helm values: a mapping, YAML as one text, or `--set` pairs (`a.b: c`, or `{ name, value }`). */
+type Form = "mapping" | "text" | "set";
+
+export interface WrappedAt {
+  /** Keys joined by dots; `[]` is every item of a list. */
+  readonly path: string;
+  readonly form: Form;
+}
+
+export interface ValuesKind {
+  /** Empty for files without a kind, which are known by `shape`. */
+  readonly kind: string;
+  /** The API group, without its version. */
+  readonly group: string;
+  /** In order: later ones take precedence, as in the program that reads the kind. */
+  readonly values: readonly WrappedAt[];
+  /** Where the version of Cilium's chart is, if the object holds one. */
+  readonly version?: readonly string[];
+  /** Where the chart's name is: an item with another chart is not Cilium's. */
+  readonly chart?: readonly string[];
+  /** Places that name values in other files or objects, which are not read: the plan names them. */
+  readonly elsewhere?: readonly string[];
+  /** Of a file without a kind: a key that must be there. */
+  readonly shape?: string;
+}
+
+const mapping = (path: string): WrappedAt => ({ path, form: "mapping" });
+const text = (path: string): WrappedAt => ({ path, form: "text" });
+const set = (path: string): WrappedAt => ({ path, form: "set" });
+
+/**
+ * Kinds of objects and files in which operators keep the values of Cilium's chart, and the places of the values.
+ * docs/guides/reproduce.md lists them too.
+ */
+export const valuesKinds: readonly ValuesKind[] = [
+  {
+    kind: "HelmChartConfig",
+    group: "helm.cattle.io",
+    values: [mapping("spec.values"), text("spec.valuesContent")],
+    elsewhere: ["spec.valuesSecrets"],
+  },
+  {
+    kind: "HelmChart",
+    group: "helm.cattle.io",
+    values: [mapping("spec.values"), text("spec.valuesContent"), set("spec.set")],
+    version: ["spec.version"],
+    chart: ["spec.chart"],
+    elsewhere: ["spec.valuesSecrets"],
+  },
+  {
+    kind: "HelmRelease",
+    group: "helm.toolkit.fluxcd.io",
+    values: [mapping("spec.values")],
+    version: ["spec.chart.spec.version"],
+    chart: ["spec.chart.spec.chart"],
+    elsewhere: ["spec.valuesFrom"],
+  },
+  {
+    kind: "HelmRelease",
+    group: "helm.fluxcd.io",
+    values: [mapping("spec.values")],
+    version: ["spec.chart.version"],
+    chart: ["spec.chart.name"],
+    elsewhere: ["spec.valuesFrom"],
+  },
+  {
+    kind: "Application",
+    group: "argoproj.io",
+    values: [
+      text("spec.source.helm.values"),
+      mapping("spec.source.helm.valuesObject"),
+      set("spec.source.helm.parameters"),
+      text("spec.sources[].helm.values"),
+      mapping("spec.sources[].helm.valuesObject"),
+      set("spec.sources[].helm.parameters"),
+    ],
+    version: ["spec.source.targetRevision", "spec.sources[].targetRevision"],
+    chart: ["spec.source.chart", "spec.sources[].chart"],
+    elsewhere: ["spec.source.helm.valueFiles", "spec.sources[].helm.valueFiles"],
+  },
+  { kind: "CiliumConfig", group: "cilium.io", values: [mapping("spec")] },
+  {
+    kind: "HelmChartProxy",
+    group: "addons.cluster.x-k8s.io",
+    values: [text("spec.valuesTemplate")],
+    version: ["spec.version"],
+    chart: ["spec.chartName"],
+  },
+  {
+    kind: "HelmReleaseProxy",
+    group: "addons.cluster.x-k8s.io",
+    values: [text("spec.values")],
+    version: ["spec.version"],
+    chart: ["spec.chartName"],
+  },
+  {
+    kind: "Cluster",
+    group: "provisioning.cattle.io",
+    values: [mapping("spec.rkeConfig.chartValues.rke2-cilium")],
+  },
+  {
+    kind: "Bundle",
+    group: "fleet.cattle.io",
+    values: [mapping("spec.helm.values")],
+    version: ["spec.helm.version"],
+    chart: ["spec.helm.chart"],
+    elsewhere: ["spec.helm.valuesFiles", "spec.helm.valuesFrom"],
+  },
+  {
+    kind: "ClusterConfig",
+    group: "k0s.k0sproject.io",
+    values: [text("spec.extensions.helm.charts[].values")],
+    version: ["spec.extensions.helm.charts[].version"],
+    chart: ["spec.extensions.helm.charts[].chartname"],
+  },
+  {
+    kind: "Chart",
+    group: "helm.k0sproject.io",
+    values: [text("spec.values")],
+    version: ["spec.version"],
+    chart: ["spec.chartName"],
+  },
+  {
+    kind: "KubeOneCluster",
+    group: "kubeone.k8c.io",
+    values: [mapping("helmReleases[].values[].inline")],
+    version: ["helmReleases[].version"],
+    chart: ["helmReleases[].chart"],
+  },
+  {
+    kind: "ApplicationInstallation",
+    group: "apps.kubermatic.k8c.io",
+    values: [mapping("spec.values"), text("spec.valuesBlock")],
+    version: ["spec.applicationRef.version"],
+    chart: ["spec.applicationRef.name"],
+  },
+  {
+    kind: "ClusterProfile",
+    group: "config.projectsveltos.io",
+    values: [text("spec.helmCharts[].values")],
+    version: ["spec.helmCharts[].chartVersion"],
+    chart: ["spec.helmCharts[].chartName"],
+    elsewhere: ["spec.helmCharts[].valuesFrom"],
+  },
+  {
+    kind: "Release",
+    group: "helm.crossplane.io",
+    values: [mapping("spec.forProvider.values"), set("spec.forProvider.set")],
+    version: ["spec.forProvider.chart.version"],
+    chart: ["spec.forProvider.chart.name"],
+    elsewhere: ["spec.forProvider.valuesFrom"],
+  },
+  {
+    kind: "Kustomization",
+    group: "kustomize.config.k8s.io",
+    values: [mapping("helmCharts[].valuesInline")],
+    version: ["helmCharts[].version"],
+    chart: ["helmCharts[].name"],
+    elsewhere: ["helmCharts[].valuesFile", "helmCharts[].additionalValuesFiles"],
+  },
+  { kind: "ConfigMap", group: "", values: [text("data.values\\.yaml"), text("data.values\\.yml")] },
+  {
+    kind: "Secret",
+    group: "",
+    values: [text("stringData.values\\.yaml"), text("stringData.values\\.yml")],
+  },
+  // Files of tools, which have no kind.
+  {
+    kind: "",
+    group: "",
+    shape: "helmCharts",
+    values: [mapping("helmCharts[].valuesInline")],
+    version: ["helmCharts[].version"],
+    chart: ["helmCharts[].name"],
+    elsewhere: ["helmCharts[].valuesFile"],
+  },
+  {
+    kind: "",
+    group: "",
+    shape: "releases",
+    values: [mapping("releases[].values[]"), set("releases[].set")],
+    version: ["releases[].version"],
+    chart: ["releases[].chart"],
+  },
+  {
+    kind: "",
+    group: "",
+    shape: "helm",
+    values: [mapping("helm.values")],
+    version: ["helm.version"],
+    chart: ["helm.chart"],
+    elsewhere: ["helm.valuesFiles", "helm.valuesFrom"],
+  },
+  // Values of a chart that has Cilium's as a subchart.
+  { kind: "", group: "", shape: "cilium", values: [mapping("cilium")] },
+  { kind: "", group: "", shape: "rke2-cilium", values: [mapping("rke2-cilium")] },
+];

@@ -1,0 +1,185 @@
+import semver from "semver";
+
+/** Settings of one cluster: cilium-config, and the version of its agents. */
+export interface ClusterSettings {
+  readonly name: string;
+  readonly settings: Readonly<Record<string, string | undefined>>;
+  readonly version?: string | undefined;
+}
+
+/** A setting that must have one value in all clusters of a mesh. */
+interface EqualSetting {
+  /** The key of cilium-config by which it is named. */
+  readonly key: string;
+  /** What a cluster uses; undefined if that cannot be known or does not matter there. */
+  readonly valueOf: (cluster: ClusterSettings) => string | undefined;
+  /** `broken`: Cilium requires it; `suspect`: allowed, but traffic of some kind does not pass. */
+  readonly severity: "broken" | "suspect";
+  readonly effect: string;
+  readonly remedy: string;
+  /** Where Cilium says so, or the code that shows it. */
+  readonly source: string;
+}
+
+const isOn = (value: string | undefined): string => (value === "true" ? "on" : "off");
+
+/** From 1.15 on, `tunnel` is ignored (removed from pkg/option/config.go; before, it decided on the routing mode). */
+function routingMode({ settings, version }: ClusterSettings): string {
+  const old = settings.tunnel;
+  const readsOld = version !== undefined && semver.lt(semver.coerce(version) ?? "99.0.0", "1.15.0");
+  return settings["routing-mode"] ?? (readsOld && old === "disabled" ? "native" : "tunnel");
+}
+
+const tunnelled = (c: ClusterSettings): boolean => routingMode(c) === "tunnel";
+const protocol = ({ settings }: ClusterSettings): string =>
+  settings["tunnel-protocol"] || (settings.tunnel === "geneve" ? "geneve" : "vxlan");
+
+/** `auto`, and no setting, mean IPv4 where it is enabled (`newConfig`, pkg/datapath/tunnel/tunnel.go@1.20.2). */
+function underlay({ settings }: ClusterSettings): string {
+  const set = settings["underlay-protocol"] || "auto";
+  return set === "auto" ? (settings["enable-ipv4"] === "false" ? "ipv6" : "ipv4") : set;
+}
+
+function encryption({ settings }: ClusterSettings): string {
+  if (settings["enable-wireguard"] === "true") return "wireguard";
+  if (settings["enable-ipsec"] === "true") return "ipsec";
+  return settings["enable-ztunnel"] === "true" ? "ztunnel" : "none";
+}
+
+const reinstall = "it can only be set when Cilium is installed: install the smaller side anew";
+
+/** The deepest first: a difference explains the effects of those after it. */
+export const equalSettings: readonly EqualSetting[] = [
+  {
+    key: "max-connected-clusters",
+    valueOf: ({ settings }) => settings["max-connected-clusters"] || "255",
+    severity: "broken",
+    effect:
+      "the number decides which bits of an identity name its cluster, so each side refuses or misreads the other",
+    remedy: `set clustermesh.maxConnectedClusters to one value in all clusters; ${reinstall}`,
+    source:
+      "Documentation/network/clustermesh/setup.rst@1.20.2, Scaling Limitations; ValidateRemoteConfig, pkg/clustermesh/types/option.go@1.20.2",
+  },
+  {
+    key: "routing-mode",
+    valueOf: routingMode,
+    severity: "broken",
+    effect: "one side sends packets in tunnels and the other without",
+    remedy: "set routingMode to one value in all clusters: all must use the same data path mode",
+    source: "Documentation/network/clustermesh/setup.rst@1.20.2, Cluster Addressing Requirements",
+  },
+  {
+    key: "tunnel-protocol",
+    valueOf: (c) => (tunnelled(c) ? protocol(c) : undefined),
+    severity: "broken",
+    effect: "neither side accepts the other's tunnelled packets",
+    remedy: "set tunnelProtocol to one value in all clusters",
+    source: "pkg/datapath/tunnel/tunnel.go@1.20.2: one device, of one protocol, sends and receives",
+  },
+  {
+    key: "tunnel-port",
+    valueOf: (c) => {
+      if (!tunnelled(c)) return undefined;
+      const set = Number(c.settings["tunnel-port"] ?? 0);
+      return String(set || (protocol(c) === "geneve" ? 6081 : 8472));
+    },
+    severity: "broken",
+    effect: "each side sends tunnelled packets to its own port, where the other does not listen",
+    remedy: "set tunnelPort to one value in all clusters",
+    source:
+      "newConfig, pkg/datapath/tunnel/tunnel.go@1.20.2: the port of a node's own device is used for every remote node; defaults in pkg/defaults/defaults.go:470",
+  },
+  {
+    key: "underlay-protocol",
+    valueOf: (c) => (tunnelled(c) ? underlay(c) : undefined),
+    severity: "broken",
+    effect: "one side sends tunnelled packets over IPv4 and the other over IPv6",
+    remedy: "set underlayProtocol to one value in all clusters",
+    source: "newConfig, pkg/datapath/tunnel/tunnel.go@1.20.2",
+  },
+  {
+    key: "encryption",
+    valueOf: encryption,
+    severity: "broken",
+    effect: "one side encrypts traffic between pods, and the other does not understand it",
+    remedy:
+      "set encryption.enabled and encryption.type to one value in all clusters: mixed mode is not supported",
+    source:
+      "Documentation/security/network/encryption-wireguard.rst@1.20.2, Cluster Mesh; encryption-ipsec.rst, key rotation in all clusters",
+  },
+  {
+    key: "enable-ipv4",
+    valueOf: ({ settings }) =>
+      settings["enable-ipv4"] === undefined ? undefined : isOn(settings["enable-ipv4"]),
+    severity: "suspect",
+    effect: "pods of one side have no address that the other can use for IPv4",
+    remedy: "set ipv4.enabled to one value in all clusters",
+    source:
+      "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
+  },
+  {
+    key: "enable-ipv6",
+    valueOf: ({ settings }) =>
+      settings["enable-ipv6"] === undefined ? undefined : isOn(settings["enable-ipv6"]),
+    severity: "suspect",
+    effect: "IPv6 services of one side have no backends of the other",
+    remedy: "set ipv6.enabled to one value in all clusters",
+    source:
+      "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
+  },
+  {
+    key: "identity-allocation-mode",
+    valueOf: ({ settings }) => settings["identity-allocation-mode"],
+    severity: "suspect",
+    effect: "identities of one side are in its API server and of the other in its kvstore",
+    remedy:
+      "set identityAllocationMode to one value in all clusters, unless a migration between the modes is under way",
+    source:
+      "no line of Cilium requires it: the identities of either mode are read from a kvstore (pkg/clustermesh/remote_cluster.go:400@1.20.2)",
+  },
+  {
+    key: "mtu",
+    valueOf: ({ settings }) => (Number(settings.mtu ?? 0) === 0 ? "automatic" : String(settings.mtu)),
+    severity: "suspect",
+    effect: "packets that fit on one side can be too large for the other",
+    remedy: "set MTU to one value in all clusters, the smallest that every path between their nodes takes",
+    source:
+      "install/kubernetes/cilium/templates/cilium-configmap.yaml:593@1.20.2; pkg/mtu: a node's own value is used for every remote node",
+  },
+];
+
+/** The values of a setting by cluster, if they differ. Clusters whose value is not known are left out. */
+export function differing(
+  setting: EqualSetting,
+  clusters: readonly ClusterSettings[],
+): readonly { readonly name: string; readonly value: string }[] | undefined {
+  const values = clusters.flatMap((c) => {
+    const value = setting.valueOf(c);
+    return value === undefined ? [] : [{ name: c.name, value }];
+  });
+  return new Set(values.map((v) => v.value)).size > 1 ? values : undefined;
+}
+
+/** Why Cilium refuses a cluster's name, or undefined (`ValidateClusterName`, pkg/clustermesh/types/types.go@1.20.2). */
+export function wrongName(name: string): string | undefined {
+  if (name === "default") return "it is the default, which a mesh does not allow";
+  if (name.length > 32) return `it has ${name.length} characters; the limit is 32`;
+  return /^([a-z0-9][-a-z0-9]*)?[a-z0-9]$/.test(name)
+    ? undefined
+    : "only lower-case letters, digits and '-' are allowed, and it must begin and end with a letter or digit";
+}
+
+/** Why Cilium refuses a cluster's id, or undefined (`ValidateClusterID`, `ValidateBuggyClusterID`, the same files). */
+export function wrongId({ settings }: Pick<ClusterSettings, "settings">): string | undefined {
+  const text = settings["cluster-id"];
+  if (text === undefined) return undefined;
+  const id = Number(text);
+  const most = settings["max-connected-clusters"] === "511" ? 511 : 255;
+  if (id === 0) return "0 is reserved: a cluster of a mesh needs an id of its own";
+  if (!Number.isInteger(id) || id < 0 || id > most) return `it must be a number from 1 to ${most}`;
+  const cloud =
+    ["eni", "alibabacloud"].includes(settings.ipam ?? "") || settings["cni-chaining-mode"] === "aws-cni";
+  return cloud && (id & 0x80) !== 0
+    ? "with ENI, Alibaba Cloud or chaining to the AWS CNI, ids from 128 to 255 (and 384 to 511) lose traffic that policies allow (https://github.com/cilium/cilium/issues/21330)"
+    : undefined;
+}

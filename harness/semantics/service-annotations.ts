@@ -1,0 +1,70 @@
+import { isAtLeast } from "#harness/lib/version.ts";
+import { annotation } from "./annotations.ts";
+
+/** An annotation that does not mean what it looks like, and what to write. */
+interface AnnotationFault {
+  readonly what: string;
+  readonly next: string;
+}
+
+const truths: readonly string[] = [
+  annotation.global,
+  annotation.shared,
+  annotation.syncEndpointSlices,
+  annotation.oldGlobal,
+  annotation.oldShared,
+];
+const affinities: readonly string[] = [annotation.affinity, annotation.oldAffinity];
+const known = new Set<string>([...Object.values(annotation)]);
+
+/** Names that look like one of the mesh's and are none: another group, another spelling. */
+const looksKnown =
+  /(?:^|\.)cilium\.io\/.*(?:global|shared|affinity)|^io\.cilium\/.*(?:global|shared|affinity)/i;
+
+/** What a version makes of a service's annotations for the mesh (pkg/annotation/clustermesh.go@1.20.2). */
+export function annotationFaults(
+  annotations: Readonly<Record<string, string>>,
+  version: string | undefined,
+): AnnotationFault[] {
+  return Object.entries(annotations).flatMap(([key, value]) => {
+    const shown = `${key}: ${JSON.stringify(value)}`;
+    if (truths.includes(key) && !/^(?:true|false)$/i.test(value))
+      return [
+        {
+          what: `${shown} is read as "false": any value but "true" is`,
+          next: `set ${key} to "true" or "false"`,
+        },
+      ];
+    if (affinities.includes(key)) return affinityFault({ key, value, shown }, version);
+    if (key === annotation.globalNamespace)
+      return [
+        {
+          what: `${shown} is for namespaces, and has no effect on a service`,
+          next: `use ${annotation.global}`,
+        },
+      ];
+    if (!known.has(key) && looksKnown.test(key))
+      return [{ what: `${shown} is no annotation that Cilium knows`, next: `use ${nearest(key)}` }];
+    return [];
+  });
+}
+
+function nearest(key: string): string {
+  if (/affinity/i.test(key)) return annotation.affinity;
+  return /shared/i.test(key) ? annotation.shared : annotation.global;
+}
+
+/** `none` is a known defect of its own. Up to 1.19.5 other values than the two exclude the backends of other clusters. */
+function affinityFault(
+  { key, value, shown }: { readonly key: string; readonly value: string; readonly shown: string },
+  version: string | undefined,
+): AnnotationFault[] {
+  if (["", "none", "local", "remote"].includes(value.toLowerCase())) return [];
+  const excludes = version !== undefined && !isAtLeast(version, "1.19.6");
+  return [
+    {
+      what: `${shown} is not understood: ${excludes ? `Cilium ${version} then leaves out the backends of other clusters` : "it counts as none"}`,
+      next: `set ${key} to "local", "remote" or "none"`,
+    },
+  ];
+}

@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import { type DefinedService, serviceProblems } from "./service-definitions.ts";
+
+const service = (
+  annotations: Record<string, string>,
+  news: Partial<DefinedService> = {},
+): DefinedService => ({
+  namespace: "shop",
+  name: "cart",
+  annotations: { "service.cilium.io/global": "true", ...annotations },
+  ports: [{ name: "http", port: 80 }],
+  ...news,
+});
+const cluster = (name: string, services: readonly DefinedService[], version = "1.19.4") => ({
+  name,
+  version,
+  hasServices: true,
+  services,
+});
+const problemsOf = (a: readonly DefinedService[], b: readonly DefinedService[], version?: string): string[] =>
+  serviceProblems([cluster("c1", a, version), cluster("c2", b, version)]).map(
+    (p) => `${p.cluster}: ${p.problem}`,
+  );
+
+test("a pair that fits has no problem, whatever the case of its marks", () => {
+  expect(problemsOf([service({})], [service({ "service.cilium.io/global": "True" })])).toEqual([]);
+});
+
+test.each([
+  ["no counterpart", [service({})], [], "c2: global in c1, and absent here"],
+  ["a counterpart elsewhere", [service({})], [service({}, { namespace: "eu" })], "there is eu/cart"],
+  [
+    "global on one side",
+    [service({})],
+    [service({ "service.cilium.io/global": "false" })],
+    "is not global in c2",
+  ],
+  [
+    "port names",
+    [service({})],
+    [service({}, { ports: [{ name: "web", port: 80 }] })],
+    "c1 80 http, c2 80 web",
+  ],
+  [
+    "affinity none",
+    [service({ "service.cilium.io/affinity": "none" })],
+    [service({})],
+    'affinity "none": Cilium 1.19.4',
+  ],
+  ["two marks", [service({ "io.cilium/global-service": "false" })], [service({})], "the first counts"],
+  ["a mark with a typo", [service({ "service.cilium.io/shared": "yes" })], [service({})], "means false"],
+])("%s", (_, a, b, message) => {
+  expect(problemsOf(a, b).join("\n")).toContain(message);
+});
+
+test("values and ports that other versions read right are no problem", () => {
+  expect(problemsOf([service({ "service.cilium.io/affinity": "none" })], [service({})], "1.20.2")).toEqual(
+    [],
+  );
+  const api = service(
+    {},
+    { ports: [8080, 80].map((port) => ({ name: `p${port}`, port, targetPort: 8080 })) },
+  );
+  expect(problemsOf([api], [api])).toEqual([]);
+  expect(problemsOf([api], [api], "1.19.1").join("\n")).toContain("two ports have one target port");
+});
+
+test("where no list of services is known, nothing is missing", () => {
+  const silent = { name: "c2", hasServices: false, services: [] };
+  expect(serviceProblems([cluster("c1", [service({})]), silent])).toEqual([]);
+});
