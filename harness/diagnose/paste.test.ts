@@ -5,6 +5,7 @@ import { expect, test } from "vitest";
 import type { ClusterSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
+import { listedDefects } from "./listed-defects.ts";
 
 const hostile = "--all; echo 'planted' $(id)";
 
@@ -49,7 +50,7 @@ const planted = (cluster: ClusterSnapshot): ClusterSnapshot => ({
 test("a line to paste passes each name to its command as one word, and never to kubectl as an option", () => {
   const file = join(import.meta.dirname, "fixtures/stale-endpoint.json.gz");
   const { snapshot } = unpackFixture(readFileSync(file), "stale-endpoint");
-  const findings = diagnose({ ...snapshot, clusters: snapshot.clusters.map(planted) });
+  const findings = diagnose({ ...snapshot, clusters: snapshot.clusters.map(planted) }, listedDefects);
   const lines = findings
     .flatMap((f) => /(?:kubectl|docker) .*/.exec(f.next) ?? [])
     .filter((l) => l.includes("planted"));
