@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import type {
   ClusterSnapshot,
   EventState,
@@ -21,7 +22,8 @@ import {
   withSettings,
 } from "./healthy-mesh.ts";
 import { triggers } from "./known-defects.ts";
-import { listedDefects as defects } from "./listed-defects.ts";
+
+const defects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 const pages = join(import.meta.dirname, "../../docs/reference/findings");
 const lost = ok([remote("west", 2, false)]);

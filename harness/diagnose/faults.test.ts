@@ -3,11 +3,13 @@ import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { faults } from "#harness/faults/index.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
 import { completed, packFixture, unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
-import { listedDefects } from "./listed-defects.ts";
+
+const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 const home = join(import.meta.dirname, "fixtures");
 const files = globSync("*.json.gz", { cwd: home });

@@ -2,10 +2,12 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import type { ClusterSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
-import { listedDefects } from "./listed-defects.ts";
+
+const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 const hostile = "--all; echo 'planted' $(id)";
 

@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { WhatIfReport } from "#harness/model/what-if.ts";
-import { listedDefects } from "./listed-defects.ts";
 import { blockBecomes, whatIf } from "./what-if.ts";
+
+const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 type Files = Readonly<Record<string, unknown>>;
 

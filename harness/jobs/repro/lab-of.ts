@@ -4,6 +4,7 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { maxClusters } from "#harness/semantics/mesh-settings.ts";
@@ -40,16 +41,20 @@ interface LabCluster {
 /** Enough nodes to behave like a mesh, and few enough for a laptop. */
 const mostWorkers = 2;
 
-/** `versions`: what `--cilium` gives, by cluster or for all (`""`), where no file tells it. */
+/**
+ * `defects`: suites/known-defects.yaml. `versions`: what `--cilium` gives, by cluster or for all (`""`), where no file
+ * tells it.
+ */
 export function labOf(
   source: readonly SourceCluster[],
+  defects: readonly KnownDefect[],
   versions: Readonly<Record<string, string>> = {},
 ): LabDraft {
   const known = source.map((c) => {
     const cilium = versions[c.name] ?? c.cilium ?? versions[""];
     return cilium === undefined ? c : { ...c, cilium };
   });
-  const differences: Difference[] = sourceProblems(known);
+  const differences: Difference[] = sourceProblems(known, defects);
   for (const c of known)
     for (const note of c.notes) differences.push({ cluster: c.name, ...note, difference: "differs" });
   const lab = {

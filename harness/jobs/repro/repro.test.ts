@@ -168,7 +168,7 @@ describe("where a lab cannot be like its source", () => {
     const source = await readSource(
       await twoClusters({ tunnelProtocol: "geneve", encryption: { enabled: true } }),
     );
-    const { clusters, differences } = labOf(source);
+    const { clusters, differences } = labOf(source, []);
     expect(clusters[0]?.values.tunnelProtocol).toBe("vxlan");
     const reported = differences.filter((d) => d.matters === "yes").map((d) => [d.part, d.field]);
     expect(reported).toEqual([
@@ -181,7 +181,10 @@ describe("where a lab cannot be like its source", () => {
 
   test("large numbers of nodes and replicas are scaled down and reported", async () => {
     const source = await readSource(await twoClusters());
-    const { clusters, differences } = labOf(source.map((c) => ({ ...c, workers: 40, controlPlanes: 3 })));
+    const { clusters, differences } = labOf(
+      source.map((c) => ({ ...c, workers: 40, controlPlanes: 3 })),
+      [],
+    );
     expect(clusters[0]?.kindConfig.nodes).toHaveLength(3);
     expect(differences.find((d) => d.field === "worker nodes")).toMatchObject({ inSource: "40", inLab: "2" });
   });

@@ -33,7 +33,7 @@ async function filesOf(sides: Readonly<Record<string, Side>>): Promise<string[]>
 }
 
 const draftOf = async (a: Side, b: Side = {}): Promise<LabDraft> =>
-  labOf(await readSource(await filesOf({ alpha: a, beta: b })));
+  labOf(await readSource(await filesOf({ alpha: a, beta: b })), []);
 const problemsOf = async (a: Side, b: Side = {}): Promise<string[]> =>
   (await draftOf(a, b)).differences
     .filter((d) => d.part === "source")

@@ -1,5 +1,6 @@
 import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import {
   masqueraded,
@@ -18,7 +19,10 @@ type Problem = Omit<Difference, "difference" | "part">;
 type Values = Readonly<Record<string, unknown>>;
 
 /** What breaks the mesh in the source environment itself, whatever a lab can have. */
-export function sourceProblems(clusters: readonly SourceCluster[]): Difference[] {
+export function sourceProblems(
+  clusters: readonly SourceCluster[],
+  defects: readonly KnownDefect[],
+): Difference[] {
   return [
     ...sameIds(clusters),
     ...overlappingNetworks(clusters),
@@ -29,7 +33,7 @@ export function sourceProblems(clusters: readonly SourceCluster[]): Difference[]
     ...clusters.flatMap(wrongIds),
     ...clusters.flatMap(unreadValues),
     ...clusters.flatMap(useless),
-    ...services(clusters),
+    ...services(clusters, defects),
   ].map((p) => ({ ...p, difference: "differs", part: "source" }));
 }
 
@@ -299,7 +303,7 @@ function useless(c: SourceCluster): Problem[] {
     : [];
 }
 
-function services(clusters: readonly SourceCluster[]): Problem[] {
+function services(clusters: readonly SourceCluster[], defects: readonly KnownDefect[]): Problem[] {
   return serviceProblems(
     clusters.map((c) => ({
       name: c.name,
@@ -317,6 +321,7 @@ function services(clusters: readonly SourceCluster[]): Problem[] {
         }[],
       })),
     })),
+    defects,
   ).map(({ cluster, service, problem, breaks }) => ({
     cluster,
     field: `Service ${service}`,
