@@ -62,6 +62,10 @@ function encryption({ settings }: ClusterSettings): string {
 
 const reinstall = "it can only be set when Cilium is installed: install the smaller side anew";
 
+/** Undefined where nothing is tunnelled. */
+export const tunnelPort = (c: ClusterSettings): number | undefined =>
+  tunnelled(c) ? ownPort(c) || (tunnelProtocol(c) === "geneve" ? 6081 : 8472) : undefined;
+
 /** The deepest first: a difference explains the effects of those after it. */
 export const equalSettings: readonly EqualSetting[] = [
   {
@@ -92,10 +96,7 @@ export const equalSettings: readonly EqualSetting[] = [
   },
   {
     key: "tunnel-port",
-    valueOf: (c) => {
-      if (!tunnelled(c)) return undefined;
-      return String(ownPort(c) || (tunnelProtocol(c) === "geneve" ? 6081 : 8472));
-    },
+    valueOf: (c) => tunnelPort(c)?.toString(),
     follows: (c) => (ownPort(c) === 0 ? "tunnel-protocol" : undefined),
     severity: "broken",
     effect: "each side sends tunnelled packets to its own port, where the other does not listen",

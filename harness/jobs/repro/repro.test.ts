@@ -202,7 +202,9 @@ describe("bad input is refused by name", () => {
 
   test("a cluster whose version is in no file", async () => {
     const files = [await fileOf("a.yaml", values("c1", 1)), await fileOf("b.yaml", values("c2", 2))];
-    await expect(readSource(files).then(labOf)).rejects.toThrow("does not contain the Cilium version of c1");
+    await expect(readSource(files).then((source) => labOf(source, []))).rejects.toThrow(
+      "does not contain the Cilium version of c1",
+    );
   });
 
   test("a file with neither values nor objects", async () => {

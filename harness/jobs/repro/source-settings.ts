@@ -34,24 +34,32 @@ const chartDefaults = { "enable-ipv4": "true", "enable-ipv6": "false", "identity
  * The settings of a cluster's agents: of cilium-config, else what the chart makes of its values. Where cilium-config is
  * known, encryption that it does not mention is off.
  */
-export function settingsOf({ name, id, config, values, cilium }: SourceCluster): ClusterSettings {
+export function settingsOf({ name, id, cilium, ...source }: SourceCluster): ClusterSettings {
+  const settings = agentSettings(source);
+  return {
+    name,
+    version: cilium,
+    settings: { ...(id === undefined ? {} : { "cluster-id": String(id) }), ...settings },
+  };
+}
+
+/** The same, before the cluster is known as a whole. */
+export function agentSettings({
+  config,
+  values,
+}: Pick<SourceCluster, "config" | "values">): ClusterSettings["settings"] {
   const written = Object.entries(chartPaths).flatMap(([key, path]) => {
     const value = at(values, path);
     return value === undefined || value === null || value === "" ? [] : [[key, String(value)]];
   });
   const hasConfig = Object.keys(config).length > 0;
   return {
-    name,
-    version: cilium,
-    settings: {
-      ...chartDefaults,
-      ...(at(values, "gke.enabled") === true ? { "routing-mode": "native" } : {}),
-      ...(id === undefined ? {} : { "cluster-id": String(id) }),
-      ...Object.fromEntries(written),
-      ...(hasConfig ? {} : encryption(values)),
-      ...extraConfig(values),
-      ...config,
-    },
+    ...chartDefaults,
+    ...(at(values, "gke.enabled") === true ? { "routing-mode": "native" } : {}),
+    ...Object.fromEntries(written),
+    ...(hasConfig ? {} : encryption(values)),
+    ...extraConfig(values),
+    ...config,
   };
 }
 
