@@ -1,8 +1,12 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { WhatIfReport } from "#harness/model/what-if.ts";
-import { whatIf } from "./what-if.ts";
+import { blockBecomes, whatIf } from "./what-if.ts";
+
+const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 type Files = Readonly<Record<string, unknown>>;
 
@@ -48,7 +52,11 @@ function ask(value: boolean, ...clusters: ReadonlyMap<string, string>[]): WhatIf
   const names = ["east", "west"];
   const evidence = new Map(clusters.map((c, i) => [names[i] ?? `cluster ${i}`, c]));
   const policies = new Map([...evidence].map(([name, c]) => [name, policiesOf(c)]));
-  return whatIf(snapshotOf(evidence), policies, { key: "policyDefaultLocalCluster", value });
+  return whatIf(snapshotOf(evidence), policies, {
+    key: "policyDefaultLocalCluster",
+    value,
+    defects: listedDefects,
+  });
 }
 
 /** The paths of changed selectors in east. */
@@ -269,6 +277,19 @@ test("an ipBlock changes its meaning in the versions with a defect, and where th
   expect(defects(image("v1.19.4"))).toEqual([[path, "CVE-2026-56743"]]);
   expect(defects(image("v1.18.11"))).toEqual([[path, "ipblock-refused"]]);
   expect(defects(image("v1.20.2"))).toEqual([]);
+});
+
+test("the answer has words for every defect of the list that the setting brings, with its versions", () => {
+  const brought = listedDefects.filter((d) => d.when?.["policy-default-local-cluster"] === "true");
+  expect(brought.map((d) => d.id).sort()).toEqual([...blockBecomes.keys()].sort());
+  const block = policy("NetworkPolicy", "vpn", {
+    podSelector: {},
+    ingress: [{ from: [{ ipBlock: { cidr: "10.9.0.0/16" } }] }],
+  });
+  expect(ofPolicy(block, "networkpolicies").clusters[0]?.changes.map((c) => c.defect)).toEqual([
+    "CVE-2026-56743 (Cilium 1.19.0 to 1.19.4; fixed in 1.19.5 and 1.20.0)",
+    "ipblock-refused (Cilium 1.18.0 to 1.18.11; fixed in 1.19.5 and 1.20.0)",
+  ]);
 });
 
 test("a ClusterNetworkPolicy is unread by name", () => {

@@ -1,5 +1,6 @@
 import semver from "semver";
 import type { Finding } from "#harness/model/finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type {
   ClusterPolicies,
@@ -10,6 +11,7 @@ import type {
   WhatIfQuestion,
   WhatIfReport,
 } from "#harness/model/what-if.ts";
+import { affects } from "#harness/semantics/affected.ts";
 import { ingressBlocks, type OpenSelector, openSelectors } from "#harness/semantics/cluster-selectors.ts";
 import { clusterKey } from "#harness/semantics/policy-model.ts";
 import { known, nameOf } from "./parts.ts";
@@ -18,15 +20,19 @@ import { type RemotePod, remotePodsOf } from "./remote-pods.ts";
 const settingKey = "policy-default-local-cluster";
 const namesShown = 5;
 
+/** `defects`: suites/known-defects.yaml. */
+type Question = WhatIfQuestion & { readonly defects: readonly KnownDefect[] };
+
 /** The policies whose meaning changes if every cluster gets the value of the question. */
 export function whatIf(
   mesh: MeshSnapshot,
   policies: ReadonlyMap<string, ClusterPolicies>,
-  question: WhatIfQuestion,
+  question: Question,
 ): WhatIfReport {
   const answers = mesh.clusters.map((cluster) => ofCluster(mesh, cluster, policies, question));
   return {
-    ...question,
+    key: question.key,
+    value: question.value,
     clusters: answers.map((a) => a.answer),
     unread: answers.flatMap((a) => a.unread),
   };
@@ -36,7 +42,7 @@ function ofCluster(
   mesh: MeshSnapshot,
   cluster: ClusterSnapshot,
   all: ReadonlyMap<string, ClusterPolicies>,
-  { value: after }: WhatIfQuestion,
+  { value: after, defects }: Question,
 ): { answer: WhatIfCluster; unread: Finding[] } {
   const name = nameOf(cluster);
   const own = all.get(cluster.name);
@@ -63,10 +69,10 @@ function ofCluster(
   const found = parts
     .flatMap(([, part]) => known(part))
     .toSorted((a, b) => titleOf(a).localeCompare(titleOf(b)));
-  const version = versionOf(cluster);
+  const blocks = blockDefects(cluster, defects);
   const changes = found.flatMap((policy) => [
     ...openSelectors(policy).flatMap((selector) => changesOf({ cluster, policy, selector, after, remote })),
-    ...blockChanges(policy, name, { after, version }),
+    ...blockChanges(policy, name, { after, defects: blocks }),
   ]);
   // Only where something changes do the pods of the other clusters matter.
   if (changes.some((c) => c.remote?.incomplete !== undefined))
@@ -129,41 +135,54 @@ function changesOf(affected: Affected): WhatIfChange[] {
   ];
 }
 
-/** `suites/known-defects.yaml` has them: CVE-2026-56743, and ipblock-refused of 1.18. */
-const blockDefects = [
-  {
-    affected: ">=1.19.0 <=1.19.4",
-    defect: "CVE-2026-56743 (Cilium 1.19.0 to 1.19.4; fixed in 1.19.5 and 1.20.0)",
-    becomes: (cluster: string) => `the addresses, and every pod of this namespace in ${cluster}`,
-  },
-  {
-    affected: ">=1.18.0 <1.19.0",
-    defect: "ipblock-refused (Cilium 1.18; fixed in 1.19.5 and 1.20.0)",
-    becomes: () => "nothing: the agent refuses the whole policy",
-  },
-];
+/** What an ipBlock becomes with a defect that the setting's value `true` brings, by the ids of suites/known-defects.yaml. */
+export const blockBecomes: ReadonlyMap<string, (cluster: string) => string> = new Map([
+  ["CVE-2026-56743", (cluster: string) => `the addresses, and every pod of this namespace in ${cluster}`],
+  ["ipblock-refused", () => "nothing: the agent refuses the whole policy"],
+]);
 
-/** Of a version that is not known, each of them is named. */
+/** The defects that a cluster has with one value of the setting only; of a version that is not known, all of them. */
+function blockDefects(cluster: ClusterSnapshot, defects: readonly KnownDefect[]): readonly KnownDefect[] {
+  const version = versionOf(cluster);
+  const settings = cluster.config.ok ? cluster.config.value : {};
+  const has = (defect: KnownDefect, value: boolean): boolean =>
+    version === undefined
+      ? value
+      : affects(defect, {
+          name: cluster.name,
+          cilium: version,
+          settings: { ...settings, [settingKey]: String(value) },
+        });
+  return defects.filter((d) => blockBecomes.has(d.id) && has(d, true) && !has(d, false));
+}
+
+/** `1.19.0 to 1.19.4` of `>=1.19.0 <=1.19.4`. */
+const rangeOf = (range: string): string => range.replace(/^>=(\S+) <=(\S+)$/, "$1 to $2");
+
+const describeDefect = ({ id, affected, fixedIn }: KnownDefect): string =>
+  `${id} (Cilium ${affected.map(rangeOf).join(" and ")}; ${fixedIn.length === 0 ? "no release fixes it yet" : `fixed in ${fixedIn.join(" and ")}`})`;
+
 const blockChanges = (
   policy: UserPolicy,
   cluster: string,
-  { after, version }: { readonly after: boolean; readonly version: string | undefined },
+  { after, defects }: { readonly after: boolean; readonly defects: readonly KnownDefect[] },
 ): WhatIfChange[] =>
   ingressBlocks(policy).flatMap((path) =>
-    blockDefects
-      .filter((d) => version === undefined || semver.satisfies(version, d.affected))
-      .map(({ defect, becomes }) => ({
+    defects.map((defect) => {
+      const becomes = blockBecomes.get(defect.id)?.(cluster) ?? defect.what;
+      return {
         kind: policy.kind,
         namespace: policy.namespace,
         name: policy.name,
         path,
         direction: "ingress" as const,
         verdict: "allow" as const,
-        now: after ? "the addresses" : becomes(cluster),
-        after: after ? becomes(cluster) : "the addresses",
-        defect,
+        now: after ? "the addresses" : becomes,
+        after: after ? becomes : "the addresses",
+        defect: describeDefect(defect),
         remedy: "upgrade Cilium first; no spelling of ipBlock avoids it",
-      })),
+      };
+    }),
   );
 
 const nounOf = { pods: "pods", nodes: "nodes", service: "pods of the service" } as const;
