@@ -23,6 +23,7 @@ function files(name: string, setting: string | undefined, over: Files = {}): Rea
   const all: Files = {
     "cilium-config.json": {
       "cluster-name": name,
+      "enable-node-selector-labels": "true",
       ...(setting === undefined ? {} : { "policy-default-local-cluster": setting }),
     },
     "namespaces.json": [{ metadata: { name: "shop", labels: { team: "red" } } }],
@@ -50,6 +51,16 @@ function ask(value: boolean, ...clusters: ReadonlyMap<string, string>[]): WhatIf
   const policies = new Map([...evidence].map(([name, c]) => [name, policiesOf(c)]));
   return whatIf(snapshotOf(evidence), policies, { key: "policyDefaultLocalCluster", value });
 }
+
+const image = (tag: string) => ({
+  "pods.json": [
+    {
+      metadata: { name: "cilium-1", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
+      spec: { containers: [{ name: "cilium-agent", image: `x/cilium:${tag}` }] },
+      status: {},
+    },
+  ],
+});
 
 /** The paths of changed selectors in east. */
 const paths = (report: WhatIfReport): string[] => (report.clusters[0]?.changes ?? []).map((c) => c.path);
@@ -177,7 +188,10 @@ test("toServices of a service with a selector is affected, of one without it is 
     files("east", "false", {
       "services.json": [service("carts", { app: "cart" }), service("addresses", {})],
       "ciliumnetworkpolicies.json": [
-        policy("CiliumNetworkPolicy", "p", { egress: [to("carts"), to("addresses"), to("unknown")] }),
+        policy("CiliumNetworkPolicy", "p", {
+          endpointSelector: {},
+          egress: [to("carts"), to("addresses"), to("unknown")],
+        }),
       ],
     }),
     west,
@@ -246,15 +260,6 @@ test("an ipBlock changes its meaning in the versions with a defect, and where th
     podSelector: {},
     ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }],
   });
-  const image = (tag: string) => ({
-    "pods.json": [
-      {
-        metadata: { name: "cilium-1", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
-        spec: { containers: [{ name: "cilium-agent", image: `x/cilium:${tag}` }] },
-        status: {},
-      },
-    ],
-  });
   const defects = (over: Files) =>
     ask(
       true,
@@ -294,4 +299,148 @@ test("a namespace label in a NetworkPolicy's podSelector does not count: Cilium 
 
 test("without the key the agent's own default counts, true since 1.19", () => {
   expect(ask(false, files("east", undefined)).clusters[0]).toMatchObject({ now: false });
+});
+
+const refusedIn = (tag: string, object: unknown, over: Files = {}) => {
+  const report = ask(
+    true,
+    files("east", "false", { ...image(tag), "ciliumnetworkpolicies.json": [object], ...over }),
+    west,
+  );
+  const why = report.clusters[0]?.withoutEffect ?? [];
+  return [paths(report), why.map((line) => line.replace(/^.*: Cilium refuses it: /, ""))];
+};
+
+test("$host means reserved:host up to 1.19, and Cilium 1.20 refuses the whole policy", () => {
+  const object = cilium({ matchLabels: { $host: "" } }, { matchLabels: { app: "cart" } });
+  const second = "spec.ingress[0].fromEndpoints[1]";
+  expect(refusedIn("v1.19.7", object)).toEqual([[second], []]);
+  expect(refusedIn("v1.20.2", object)).toEqual([
+    [],
+    [expect.stringContaining("its long form is `reserved:`")],
+  ]);
+  expect(paths(ofPolicy(object))).toEqual([second]);
+});
+
+test("fromRequires is Cilium 1.18's, where reserved labels do not exempt it; later versions refuse the policy", () => {
+  const object = policy("CiliumNetworkPolicy", "p", {
+    endpointSelector: {},
+    ingress: [{ fromRequires: [{ matchLabels: { "reserved:host": "" } }] }],
+    egressDeny: [{ toRequires: [{ matchLabels: { "io.cilium.k8s.policy.cluster": "west" } }] }],
+  });
+  expect(refusedIn("v1.18.11", object)).toEqual([["spec.ingress[0].fromRequires[0]"], []]);
+  expect(refusedIn("v1.20.2", object)).toEqual([
+    [],
+    ["Cilium 1.19 and later have no fromRequires and toRequires"],
+  ]);
+});
+
+test("a nodeSelector is for clusterwide policies, and selects nothing without the host firewall", () => {
+  const spec = { nodeSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { app: "cart" } }] }] };
+  const refused = refusedIn("v1.20.2", policy("CiliumNetworkPolicy", "p", spec));
+  expect(refused).toEqual([[], ["only a clusterwide policy can have a nodeSelector"]]);
+  const both = cilium({});
+  expect(refusedIn("v1.20.2", { ...both, spec: { ...spec, endpointSelector: {} } })[0]).toEqual([]);
+  const wide = (hostFirewall: string) =>
+    ask(
+      true,
+      files("east", "false", {
+        "cilium-config.json": {
+          "cluster-name": "east",
+          "policy-default-local-cluster": "false",
+          "enable-host-firewall": hostFirewall,
+        },
+        "ciliumclusterwidenetworkpolicies.json": [
+          {
+            metadata: { name: "nodes" },
+            specs: [spec, { endpointSelector: {}, ingress: [{ fromEndpoints: [{}] }] }],
+          },
+        ],
+      }),
+      west,
+    );
+  const [on, off] = [wide("true"), wide("false")];
+  expect(paths(on)).toEqual(["specs[0].ingress[0].fromEndpoints[0]", "specs[1].ingress[0].fromEndpoints[0]"]);
+  expect(on.clusters[0]?.changes[0]?.remote).toMatchObject({ count: 1, names: ["west/shop/cart-1"] });
+  expect(on.clusters[0]?.withoutEffect).toBeUndefined();
+  expect(paths(off)).toEqual(["specs[1].ingress[0].fromEndpoints[0]"]);
+  expect(off.clusters[0]?.withoutEffect).toEqual([
+    "CiliumClusterwideNetworkPolicy nodes: without enable-host-firewall a nodeSelector selects nothing",
+  ]);
+});
+
+test("fromNodes without the labels of nodes makes Cilium refuse the policy", () => {
+  const object = policy("CiliumNetworkPolicy", "p", {
+    endpointSelector: {},
+    ingress: [{ fromNodes: [{}] }, { fromEndpoints: [{}] }],
+  });
+  const off = { "cilium-config.json": { "cluster-name": "east", "policy-default-local-cluster": "false" } };
+  expect(refusedIn("v1.20.2", object)[0]).toHaveLength(2);
+  expect(refusedIn("v1.20.2", object, off)).toEqual([
+    [],
+    ["fromNodes and toNodes need enable-node-selector-labels"],
+  ]);
+});
+
+test("Cilium writes its cluster's name over an empty label of a NetworkPolicy, and no other kind's", () => {
+  const empty = { matchLabels: { "io.cilium.k8s.policy.cluster": "", app: "cart" } };
+  const np = policy("NetworkPolicy", "np", {
+    podSelector: {},
+    ingress: [
+      { from: [{ podSelector: empty }] },
+      {
+        from: [
+          {
+            podSelector: {
+              ...empty,
+              matchExpressions: [{ key: "io.cilium.k8s.policy.cluster", operator: "Exists" }],
+            },
+          },
+        ],
+      },
+    ],
+  });
+  const change = (value: boolean) => ofPolicy(np, "networkpolicies", value).clusters[0]?.changes;
+  expect(change(true)).toEqual([
+    {
+      kind: "NetworkPolicy",
+      namespace: "shop",
+      name: "np",
+      path: "spec.ingress[0].from[0]",
+      direction: "ingress",
+      verdict: "allow",
+      now: "no pods: no cluster has an empty name",
+      after: "pods of east only",
+      remedy:
+        "add to spec.ingress[0].from[0].podSelector.matchExpressions: {key: io.cilium.k8s.policy.cluster, operator: Exists}",
+    },
+  ]);
+  expect(change(false)).toMatchObject([
+    {
+      now: "pods of east only",
+      after: "no pods: no cluster has an empty name",
+      remedy: "write in spec.ingress[0].from[0].podSelector.matchLabels: io.cilium.k8s.policy.cluster: east",
+    },
+  ]);
+  expect(paths(ofPolicy(cilium(empty)))).toEqual([]);
+});
+
+test("a clusterwide policy of pods without an identity selects peers without a namespace too", () => {
+  const of = (subject: object) =>
+    ask(
+      true,
+      files("east", "false", {
+        "ciliumclusterwidenetworkpolicies.json": [
+          {
+            metadata: { name: "w" },
+            spec: { endpointSelector: subject, ingress: [{ fromEndpoints: [{}] }] },
+          },
+        ],
+        "peers.json": { agents: { west: ["https://west"] }, kvstoreMesh: {} },
+        "agent-n-status.json": "{}",
+        "agent-n-identities.json": [{ id: 133_000, labels: ["k8s:io.cilium.k8s.policy.cluster=west"] }],
+      }),
+    ).clusters[0]?.changes[0]?.remote?.count;
+  expect(of({ matchLabels: { "reserved:init": "" } })).toBe(1);
+  expect(of({})).toBe(0);
 });

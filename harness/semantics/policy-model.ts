@@ -184,6 +184,8 @@ export const keysOf = (s: Selector): string[] => [
 function ciliumPeer(policy: ModelPolicy, selector: unknown, peer: ModelPod, local: boolean): boolean {
   const s = selector as Selector;
   const keys = keysOf(s).map(bareKey);
+  // Cilium adds neither a cluster nor a namespace to reserved labels, which no pod of the mesh has.
+  if (keys.some(isReserved)) return labelsMatch(s, (key) => identityLabel(peer, bareKey(key)));
   if (!keys.includes(clusterKey) && local && peer.cluster !== policy.cluster) return false;
   // A selector without a namespace label selects its own namespace.
   if (
@@ -191,13 +193,14 @@ function ciliumPeer(policy: ModelPolicy, selector: unknown, peer: ModelPod, loca
     peer.namespace !== policy.namespace
   )
     return false;
-  return labelsMatch(s, (key) => {
-    const bare = bareKey(key);
-    if (bare === clusterKey) return peer.cluster;
-    if (bare === namespaceKey) return peer.namespace;
-    if (bare.startsWith(namespaceLabel)) return peer.namespaceLabels[bare.slice(namespaceLabel.length)];
-    return peer.labels[bare];
-  });
+  return labelsMatch(s, (key) => identityLabel(peer, bareKey(key)));
+}
+
+function identityLabel(peer: ModelPod, key: string): string | undefined {
+  if (key === clusterKey) return peer.cluster;
+  if (key === namespaceKey) return peer.namespace;
+  if (key.startsWith(namespaceLabel)) return peer.namespaceLabels[key.slice(namespaceLabel.length)];
+  return peer.labels[key];
 }
 
 /** Only the pod selector of a NetworkPolicy's peer counts, and an empty label does not (`isPodSelectorSelectingCluster`). */
@@ -211,16 +214,17 @@ function kubernetesPeer(
   local: boolean,
 ): boolean {
   if (ipBlock !== undefined) throw new Unclear("ipBlock is not understood");
-  if (!podsNameCluster((podSelector ?? {}) as Selector) && local && peer.cluster !== policy.cluster)
-    return false;
+  const toLocal = local && !podsNameCluster((podSelector ?? {}) as Selector);
+  if (toLocal && peer.cluster !== policy.cluster) return false;
   const inNamespace =
     namespaceSelector === undefined
       ? peer.namespace === policy.namespace
       : labelsMatch(namespaceSelector as Selector, (key) => peer.namespaceLabels[key]);
   return (
     inNamespace &&
+    // Then Cilium writes the cluster's name over an empty label.
     labelsMatch((podSelector ?? {}) as Selector, (key) =>
-      bareKey(key) === clusterKey ? peer.cluster : peer.labels[key],
+      key === clusterKey ? (toLocal ? "" : peer.cluster) : peer.labels[key],
     )
   );
 }
@@ -242,6 +246,13 @@ export function labelsMatch(selector: unknown, labelOf: (key: string) => string 
 
 /** Cilium's label sources, `k8s:` and `any:`, as the prefix of a key. */
 export const bareKey = (key: string): string => key.replace(/^(k8s|any):/, "");
+
+/** Labels that Cilium gives itself: `reserved:host`, or `$host` for short (pkg/labels/labels.go, `parseSource`). */
+export const isReserved = (key: string): boolean => /^(reserved:|\$)/.test(key);
+
+/** The objects of a list; of anything else none. */
+export const listOf = (value: unknown): readonly (Readonly<Record<string, unknown>> & Selector)[] =>
+  Array.isArray(value) ? value.filter((v) => typeof v === "object" && v !== null) : [];
 
 function portsMatch(rule: unknown, port: number): boolean {
   const { toPorts, ports } = rule as {
