@@ -73,6 +73,12 @@ test("a later run of a version on a lab replaces the earlier; the page has the r
   expect(matrixPage(matrix)).toMatch(/\| r2 +\| 1\.20\.2 +\| 1\.36\.4 +\| default +\| 0123456 +\|/);
 });
 
+test("the page says a cell's state once", () => {
+  const page = matrixPage({ schema: 1, runs: [entryOf(run([testOf("unknown"), testOf("skipped")]))] });
+  expect(page).toMatch(/: unknown: a unknown; skipped: a skipped$/m);
+  expect(page).not.toContain("unknown: unknown:");
+});
+
 test("docs/results/versions.md is what reports/published/versions.json gives", async () => {
   expect(readFileSync(pageFile(), "utf8")).toBe(matrixPage(await readMatrix()));
 });
