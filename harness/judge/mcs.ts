@@ -89,7 +89,7 @@ export function judgeSrv(
   ]);
 }
 
-export interface McsSlice {
+interface McsSlice {
   readonly name: string;
   /** `IPv4` or `IPv6`. */
   readonly family: string;

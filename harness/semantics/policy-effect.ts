@@ -12,7 +12,7 @@ export interface PolicyContext {
 }
 
 /** The specs that can have an effect; `why` the others have none. */
-export interface PolicyEffect {
+interface PolicyEffect {
   readonly specs: UserPolicy["specs"];
   readonly why?: string;
 }

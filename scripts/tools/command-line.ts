@@ -1,7 +1,7 @@
 import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 
 /** How an npm script of this folder is called. */
-export interface ToolUsage {
+interface ToolUsage {
   /** As typed: `npm run matrix -- [REPORT_DIR...]`. */
   readonly usage: string;
   /** One sentence. */

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { TestRecord } from "#harness/model/record.ts";
 import { pageFile, readMatrix } from "./files.ts";
 import { entryOf, matrixPage, withEntries } from "./versions-matrix.ts";
 
 type Run = Parameters<typeof entryOf>[0];
-const testOf = (outcome: "pass" | "fail" | "unsupported" | "unknown", over: object = {}) => ({
+const testOf = (outcome: TestRecord["outcome"], over: object = {}) => ({
   ...{ suite: "policy", name: `a ${outcome}`, outcome, reasons: ["r"], durationMs: 1, notes: {} },
   ...over,
 });
