@@ -27,6 +27,7 @@ function files(name: string, setting: string | undefined, over: Files = {}): Rea
   const all: Files = {
     "cilium-config.json": {
       "cluster-name": name,
+      "enable-node-selector-labels": "true",
       ...(setting === undefined ? {} : { "policy-default-local-cluster": setting }),
     },
     "namespaces.json": [{ metadata: { name: "shop", labels: { team: "red" } } }],
@@ -58,6 +59,16 @@ function ask(value: boolean, ...clusters: ReadonlyMap<string, string>[]): WhatIf
     defects: listedDefects,
   });
 }
+
+const image = (tag: string) => ({
+  "pods.json": [
+    {
+      metadata: { name: "cilium-1", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
+      spec: { containers: [{ name: "cilium-agent", image: `x/cilium:${tag}` }] },
+      status: {},
+    },
+  ],
+});
 
 /** The paths of changed selectors in east. */
 const paths = (report: WhatIfReport): string[] => (report.clusters[0]?.changes ?? []).map((c) => c.path);
@@ -185,7 +196,10 @@ test("toServices of a service with a selector is affected, of one without it is 
     files("east", "false", {
       "services.json": [service("carts", { app: "cart" }), service("addresses", {})],
       "ciliumnetworkpolicies.json": [
-        policy("CiliumNetworkPolicy", "p", { egress: [to("carts"), to("addresses"), to("unknown")] }),
+        policy("CiliumNetworkPolicy", "p", {
+          endpointSelector: {},
+          egress: [to("carts"), to("addresses"), to("unknown")],
+        }),
       ],
     }),
     west,
@@ -254,15 +268,6 @@ test("an ipBlock changes its meaning in the versions with a defect, and where th
     podSelector: {},
     ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }],
   });
-  const image = (tag: string) => ({
-    "pods.json": [
-      {
-        metadata: { name: "cilium-1", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
-        spec: { containers: [{ name: "cilium-agent", image: `x/cilium:${tag}` }] },
-        status: {},
-      },
-    ],
-  });
   const defects = (over: Files) =>
     ask(
       true,
@@ -315,4 +320,91 @@ test("a namespace label in a NetworkPolicy's podSelector does not count: Cilium 
 
 test("without the key the agent's own default counts, true since 1.19", () => {
   expect(ask(false, files("east", undefined)).clusters[0]).toMatchObject({ now: false });
+});
+
+test("a policy that this version of Cilium refuses is no change, and is named with the reason", () => {
+  const object = cilium({ matchLabels: { $host: "" } }, { matchLabels: { app: "cart" } });
+  const answer = (tag: string) =>
+    ask(true, files("east", "false", { ...image(tag), "ciliumnetworkpolicies.json": [object] }), west)
+      .clusters[0];
+  expect(answer("v1.19.7")?.changes.map((c) => c.path)).toEqual(["spec.ingress[0].fromEndpoints[1]"]);
+  expect(answer("v1.20.2")).toMatchObject({
+    changes: [],
+    withoutEffect: [
+      expect.stringMatching(/^CiliumNetworkPolicy shop\/from: Cilium refuses it: Cilium 1\.20/),
+    ],
+  });
+});
+
+test("without the host firewall a nodeSelector has no effect, and the answer says so", () => {
+  const spec = { nodeSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { app: "cart" } }] }] };
+  const wide = (hostFirewall: string) =>
+    ask(
+      true,
+      files("east", "false", {
+        "cilium-config.json": {
+          "cluster-name": "east",
+          "policy-default-local-cluster": "false",
+          "enable-host-firewall": hostFirewall,
+        },
+        "ciliumclusterwidenetworkpolicies.json": [
+          {
+            metadata: { name: "nodes" },
+            specs: [spec, { endpointSelector: {}, ingress: [{ fromEndpoints: [{}] }] }],
+          },
+        ],
+      }),
+      west,
+    );
+  const [on, off] = [wide("true"), wide("false")];
+  expect(paths(on)).toEqual(["specs[0].ingress[0].fromEndpoints[0]", "specs[1].ingress[0].fromEndpoints[0]"]);
+  expect(on.clusters[0]?.changes[0]?.remote).toMatchObject({ count: 1, names: ["west/shop/cart-1"] });
+  expect(on.clusters[0]?.withoutEffect).toBeUndefined();
+  expect(paths(off)).toEqual(["specs[1].ingress[0].fromEndpoints[0]"]);
+  expect(off.clusters[0]?.withoutEffect).toEqual([
+    "CiliumClusterwideNetworkPolicy nodes: without enable-host-firewall a nodeSelector selects nothing",
+  ]);
+});
+
+test("Cilium writes its cluster's name over an empty label of a NetworkPolicy, and no other kind's", () => {
+  const empty = { matchLabels: { "io.cilium.k8s.policy.cluster": "", app: "cart" } };
+  const np = policy("NetworkPolicy", "np", {
+    podSelector: {},
+    ingress: [
+      { from: [{ podSelector: empty }] },
+      {
+        from: [
+          {
+            podSelector: {
+              ...empty,
+              matchExpressions: [{ key: "io.cilium.k8s.policy.cluster", operator: "Exists" }],
+            },
+          },
+        ],
+      },
+    ],
+  });
+  const change = (value: boolean) => ofPolicy(np, "networkpolicies", value).clusters[0]?.changes;
+  expect(change(true)).toEqual([
+    {
+      kind: "NetworkPolicy",
+      namespace: "shop",
+      name: "np",
+      path: "spec.ingress[0].from[0]",
+      direction: "ingress",
+      verdict: "allow",
+      now: "no pods: no cluster has an empty name",
+      after: "pods of east only",
+      remedy:
+        "add to spec.ingress[0].from[0].podSelector.matchExpressions: {key: io.cilium.k8s.policy.cluster, operator: Exists}",
+    },
+  ]);
+  expect(change(false)).toMatchObject([
+    {
+      now: "pods of east only",
+      after: "no pods: no cluster has an empty name",
+      remedy: "write in spec.ingress[0].from[0].podSelector.matchLabels: io.cilium.k8s.policy.cluster: east",
+    },
+  ]);
+  expect(paths(ofPolicy(cilium(empty)))).toEqual([]);
 });

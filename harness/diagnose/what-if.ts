@@ -13,6 +13,7 @@ import type {
 } from "#harness/model/what-if.ts";
 import { affects } from "#harness/semantics/affected.ts";
 import { ingressBlocks, type OpenSelector, openSelectors } from "#harness/semantics/cluster-selectors.ts";
+import { effectOf, type PolicyContext } from "#harness/semantics/policy-effect.ts";
 import { clusterKey } from "#harness/semantics/policy-model.ts";
 import { known, nameOf } from "./parts.ts";
 import { type RemotePod, remotePodsOf } from "./remote-pods.ts";
@@ -70,21 +71,43 @@ function ofCluster(
     .flatMap(([, part]) => known(part))
     .toSorted((a, b) => titleOf(a).localeCompare(titleOf(b)));
   const blocks = blockDefects(cluster, defects);
-  const changes = found.flatMap((policy) => [
-    ...openSelectors(policy).flatMap((selector) => changesOf({ cluster, policy, selector, after, remote })),
+  const context = contextOf(cluster);
+  const judged = found.map((policy) => ({ policy, ...effectOf(policy, context) }));
+  const withoutEffect = judged.flatMap(({ policy, why }) =>
+    why === undefined ? [] : [`${titleOf(policy)}: ${why}`],
+  );
+  const changes = judged.flatMap(({ policy, specs }) => [
+    ...openSelectors({ ...policy, specs }).flatMap((selector) =>
+      changesOf({ cluster, policy, selector, after, remote }),
+    ),
     ...blockChanges(policy, name, { after, defects: blocks }),
   ]);
   // Only where something changes do the pods of the other clusters matter.
   if (changes.some((c) => c.remote?.incomplete !== undefined))
     unread.push(...remote.missing.map((why) => unreadOf(name, "pods of the other clusters", why)));
-  return { answer: { ...answer, changes }, unread };
+  return {
+    answer: { ...answer, changes, ...(withoutEffect.length === 0 ? {} : { withoutEffect }) },
+    unread,
+  };
 }
 
 /** Without the suffix of a vendor or a candidate; undefined if the agents' image does not say. */
 const versionOf = ({ ciliumVersion: version }: ClusterSnapshot): string | undefined =>
   version?.ok === true ? semver.coerce(version.value)?.version : undefined;
 
-const titleOf = (p: UserPolicy): string => `${p.kind} ${p.namespace}/${p.name}`;
+/** A setting that cilium-config lacks has the agent's default: both of these are off. */
+function contextOf(cluster: ClusterSnapshot): PolicyContext {
+  const { config } = cluster;
+  const isOn = (key: string): boolean | undefined => (config.ok ? config.value[key] === "true" : undefined);
+  return {
+    version: versionOf(cluster),
+    nodeLabels: isOn("enable-node-selector-labels"),
+    hostFirewall: isOn("enable-host-firewall"),
+  };
+}
+
+const titleOf = (p: UserPolicy): string =>
+  `${p.kind} ${p.namespace === "" ? "" : `${p.namespace}/`}${p.name}`;
 
 /** The chart writes the key since 1.18. Before, Cilium has no such setting and selects from every cluster. */
 function valueNow(
@@ -118,7 +141,9 @@ function changesOf(affected: Affected): WhatIfChange[] {
   // A service without a selector gives addresses, which belong to no cluster.
   if (backends === "addresses") return [];
   const local = `${nounOf[selector.peers]} of ${nameOf(cluster)} only`;
-  const every = `${nounOf[selector.peers]} of every cluster`;
+  const open = selector.emptyLabel
+    ? "no pods: no cluster has an empty name"
+    : `${nounOf[selector.peers]} of every cluster`;
   return [
     {
       kind: policy.kind,
@@ -127,9 +152,9 @@ function changesOf(affected: Affected): WhatIfChange[] {
       path: selector.path,
       direction: selector.direction,
       verdict: selector.verdict,
-      now: after ? every : local,
-      after: after ? local : every,
-      remote: remoteOf(affected, selector.matches ?? backends),
+      now: after ? open : local,
+      after: after ? local : open,
+      ...(selector.emptyLabel ? {} : { remote: remoteOf(affected, selector.matches ?? backends) }),
       remedy: remedyOf(affected),
     },
   ];
@@ -237,6 +262,7 @@ function remedyOf({ cluster, policy, selector, after }: Affected): string {
   if (selector.peers === "service")
     return `a label cannot be added here: replace it by toEndpoints with the service's selector, and ${after ? "an expression" : "a label"} ${clusterKey}`;
   const place = policy.kind === "NetworkPolicy" ? `${selector.path}.podSelector` : selector.path;
+  if (selector.emptyLabel && !after) return `write in ${place}.matchLabels: ${clusterKey}: ${name}`;
   return after
     ? `add to ${place}.matchExpressions: {key: ${clusterKey}, operator: Exists}`
     : `add to ${place}.matchLabels: ${clusterKey}: ${name}`;
