@@ -37,15 +37,18 @@ function answered(kit: Kit, { service, port = 80, by }: Request, signal: AbortSi
 }
 
 /**
- * The same, and in many requests over some time nobody else answers: once from a node of every cluster. The other
- * cluster's own service is the control: its pods do answer there.
+ * The same, and in many requests over some time nobody else answers: once from a node of every cluster. The control is
+ * the service of another cluster that has one of the same name: its pods do answer there.
  */
-async function answeredOnly(kit: Kit, request: Request, signal: AbortSignal): Promise<Verdict> {
+async function answeredOnly(
+  kit: Kit,
+  request: Request & { readonly control: Cluster },
+  signal: AbortSignal,
+): Promise<Verdict> {
   const { mesh, namespace, echo, budgets, within } = kit;
-  const { service, port = 80, by } = request;
+  const { service, port = 80, by, control } = request;
   const verdict = await answered(kit, request, signal);
   if (verdict.outcome !== "pass") return verdict;
-  const others = mesh.clusters.filter((c) => !by.includes(c));
   const flows = (
     await Promise.all(
       mesh.clusters.map(async (c) => {
@@ -55,15 +58,12 @@ async function answeredOnly(kit: Kit, request: Request, signal: AbortSignal): Pr
       }),
     )
   ).flat();
-  const own = (
-    await Promise.all(
-      others.map(async (c) => {
-        const [first] = (await echo.service(c, service)).spec.ports as { port: number }[];
-        const address = { name: service, ip: await echo.clusterIp(c, service), http: first?.port ?? port };
-        return serviceFlows(c, (await everyVantageOf(c.kube)).slice(-1), address);
-      }),
-    )
-  ).flat();
+  const [first] = (await echo.service(control, service)).spec.ports as { port: number }[];
+  const own = serviceFlows(control, (await everyVantageOf(control.kube)).slice(-1), {
+    name: service,
+    ip: await echo.clusterIp(control, service),
+    http: first?.port ?? port,
+  });
   const asking = { timeoutMs: budgets.requestMs, within: within.sync };
   const before = await judgeOpen(own, "its cluster's own service before", asking);
   const expected = await echo.allPods(by);
@@ -87,8 +87,10 @@ export function trafficPoints({ pair, test }: PointsOf): void {
   /** Both services at once: each is watched for five seconds. */
   const alone = atOnce(
     () => [{ name: "mcs-one-of-two" }, { name: "mcs-port-conflict" }],
-    (kit: Kit & { readonly signal: AbortSignal }, { name: service }) =>
-      answeredOnly(kit, { service, by: [pairIn(kit.mesh, pair).from] }, kit.signal),
+    (kit: Kit & { readonly signal: AbortSignal }, { name: service }) => {
+      const { from, to } = pairIn(kit.mesh, pair);
+      return answeredOnly(kit, { service, by: [from], control: to }, kit.signal);
+    },
   );
 
   test(`${pair.name} > required: a service that is not exported is reachable in no cluster by its clusterset name`, {
