@@ -5,45 +5,9 @@ import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { WhatIfReport } from "#harness/model/what-if.ts";
 import { blockBecomes, whatIf } from "./what-if.ts";
+import { cilium, type Files, files, image, pod, policy } from "./what-if-examples.ts";
 
 const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
-
-type Files = Readonly<Record<string, unknown>>;
-
-const pod = (name: string, labels: Record<string, string>, namespace = "shop") => ({
-  metadata: { name, namespace, labels },
-  spec: {},
-  status: {},
-});
-const policy = (kind: string, name: string, spec: unknown, namespace: string | undefined = "shop") => ({
-  kind,
-  metadata: { name, ...(namespace === "" ? {} : { namespace }) },
-  spec,
-});
-const cilium = (...peers: unknown[]) =>
-  policy("CiliumNetworkPolicy", "from", { endpointSelector: {}, ingress: [{ fromEndpoints: peers }] });
-
-function files(name: string, setting: string | undefined, over: Files = {}): ReadonlyMap<string, string> {
-  const all: Files = {
-    "cilium-config.json": {
-      "cluster-name": name,
-      "enable-node-selector-labels": "true",
-      ...(setting === undefined ? {} : { "policy-default-local-cluster": setting }),
-    },
-    "namespaces.json": [{ metadata: { name: "shop", labels: { team: "red" } } }],
-    "pods.json": [],
-    "services.json": [],
-    "networkpolicies.json": [],
-    "ciliumnetworkpolicies.json": [],
-    "ciliumclusterwidenetworkpolicies.json": [],
-    ...over,
-  };
-  return new Map(
-    Object.entries(all).flatMap(([file, value]) =>
-      value === undefined ? [] : [[file, typeof value === "string" ? value : JSON.stringify(value)] as const],
-    ),
-  );
-}
 
 const west = files("west", "true", {
   "pods.json": [pod("cart-1", { app: "cart" }), pod("other", { app: "x" })],
@@ -59,16 +23,6 @@ function ask(value: boolean, ...clusters: ReadonlyMap<string, string>[]): WhatIf
     defects: listedDefects,
   });
 }
-
-const image = (tag: string) => ({
-  "pods.json": [
-    {
-      metadata: { name: "cilium-1", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
-      spec: { containers: [{ name: "cilium-agent", image: `x/cilium:${tag}` }] },
-      status: {},
-    },
-  ],
-});
 
 /** The paths of changed selectors in east. */
 const paths = (report: WhatIfReport): string[] => (report.clusters[0]?.changes ?? []).map((c) => c.path);
