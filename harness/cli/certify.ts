@@ -47,7 +47,10 @@ const options = {
     "only this order of clusters, such as west,east (default: the lab file's order, then the opposite one)",
   ),
   skipRollback: flag("--skip-rollback", "end at the new version, without the way back"),
-  full: flag("--full", "run all suites in each window of suites, not only with the first and the last version"),
+  full: flag(
+    "--full",
+    "run all suites in each window of suites, not only with the first and the last version",
+  ),
   disturb: flag(
     "--disturb",
     "disturb every upgrade of a cluster: pods come and go, a policy is added, a node reboots (two workers a cluster)",

@@ -12,7 +12,7 @@ export const repro = defineCommand({
   arguments: [
     {
       name: "<files...>",
-      help: "zips of cilium sysdump, Helm values (also within objects such as a HelmRelease), kubectl YAML, scripts with --set, and folders of them; NAME=FILE if a file does not name its cluster",
+      help: "archives of cilium sysdump (zip, tar, tar.gz or unpacked), Helm values (also within objects such as a HelmRelease), kubectl YAML, scripts with --set, and folders of them; NAME=FILE if a file does not name its cluster",
       words: "files",
     },
   ],

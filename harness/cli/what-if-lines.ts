@@ -16,20 +16,23 @@ export function describeWhatIf(report: WhatIfReport): string[] {
 }
 
 function describeCluster({ key, value, unread }: WhatIfReport, cluster: WhatIfCluster): string[] {
-  const { cluster: name, now, source, changes } = cluster;
+  const { cluster: name, now, source, changes, withoutEffect = [] } = cluster;
   if (now === undefined) return [`${name}: not judged: ${source}`];
   if (now === value) return [`${name}: ${key} is already ${value} (${source}): nothing changes`];
   const head = `${name}: ${key} is ${now} now (${source}) and would be ${value}:`;
+  const idle = withoutEffect.map((line) => `- no effect with either value: ${line}`);
   if (changes.length === 0)
     return [
       unread.some((f) => f.cluster === name)
         ? `${head} no policy that could be read changes its meaning; some could not`
         : `${head} no policy changes its meaning`,
+      ...idle,
     ];
   const policies = new Set(changes.map((c) => `${c.kind} ${c.namespace}/${c.name}`)).size;
   return [
     `${head} ${counted(changes.length, "selector")} of ${counted(policies, "policy", "policies")} ${changes.length === 1 ? "changes" : "change"} meaning`,
     ...changes.flatMap(describeChange),
+    ...idle,
   ];
 }
 

@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { pinnedPatch } from "./pins.ts";
 import { readUserFile } from "./user-file.ts";
 
 const versionPattern = /^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/;
@@ -9,7 +10,11 @@ const versionPattern = /^\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?$/;
 export function readCiliumSpec(spec: string): { readonly version: string; readonly checkout?: string } {
   const bare = spec.replace(/^v(?=\d)/, "");
   if (versionPattern.test(bare)) return { version: bare };
-  const remedy = "give a published version, or the path of a Cilium checkout";
+  const patch = pinnedPatch(bare, "cilium");
+  const remedy =
+    patch === undefined
+      ? "give a published version, or the path of a Cilium checkout"
+      : `give the patch release too: --cilium ${patch}`;
   const foreign = new MeshproofError(
     "usage",
     `--cilium ${spec} is neither a version such as 1.20.2 nor a folder with Cilium's go.mod`,

@@ -53,6 +53,12 @@ export function kubernetesFor(cilium: string): string {
   return nearest?.kubernetes ?? "";
 }
 
+/** The full version that a minor such as `1.36` may mean: one of the pins. */
+export function pinnedPatch(minor: string, of: "cilium" | "kubernetes"): string | undefined {
+  const all = Object.values(pins.minors).map((m) => m[of]);
+  return all.find((v) => minorOf(v) === minor);
+}
+
 /** What a report says of a pair that upstream does not test; undefined for one that it tests, or an unknown minor. */
 export function untestedPair(cilium: string, kubernetes: string): string | undefined {
   const tested = pins.minors[minorOf(cilium)]?.testedKubernetes;

@@ -205,7 +205,9 @@ describe("bad input is refused with a message that names both sides", () => {
   test.each([
     [{ lab: "No Such Name" }, /lab name/],
     [{ lab: "x", cilium: ["north=1.19.4"] }, /no cluster north/],
-    [{ lab: "x", kubernetes: ["latest"] }, /not a version/],
+    [{ lab: "x", kubernetes: ["latest"] }, /not a full version/],
+    [{ lab: "x", cilium: ["east=1.20.2", "east=1.19.7"] }, /gives east two versions: 1\.20\.2 and 1\.19\.7/],
+    [{ lab: "x", kubernetes: ["1.36.4", "1.34.9"] }, /gives every cluster two versions/],
     [{ lab: "x", clusters: 1 }, /a mesh needs two clusters/],
     [
       { lab: "x", clusters: 3, labFile: join(labFileOf("default"), "../dual-stack/lab.yaml") },
@@ -217,6 +219,17 @@ describe("bad input is refused with a message that names both sides", () => {
       exitCode: 2,
       message: expect.stringMatching(message),
     });
+  });
+
+  test.each([
+    [{ kubernetes: ["1.36"] }, "give the patch release too: --kubernetes 1.36.4"],
+    [{ kubernetes: ["west=1.34"] }, "give the patch release too: --kubernetes 1.34.9"],
+    [{ kubernetes: ["1.33"] }, "give major, minor and patch: --kubernetes 1.33.N"],
+    [{ kubernetes: ["latest"] }, "give major, minor and patch: --kubernetes 1.36.4"],
+    [{ cilium: ["1.19"] }, "give the patch release too: --cilium 1.19.7"],
+    [{ cilium: ["east=1.20.2", "east=1.20.2"] }, "give --cilium east=VERSION once"],
+  ])("the remedy for %j is '%s'", async (versions, remedy) => {
+    await expect(planLab({ lab: "x", ...versions })).rejects.toMatchObject({ code: "usage", remedy });
   });
 
   test("lab and cluster names that make a node's name too long for a host name", async () => {

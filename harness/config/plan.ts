@@ -8,7 +8,7 @@ import type { ProfileName } from "#harness/model/profile.ts";
 import { readCiliumSpec } from "./cilium-spec.ts";
 import { type LabFile, readKindConfig, readLabFile, readManifests, readValues } from "./lab-file.ts";
 import { checkLabName, kindNameIn } from "./lab-name.ts";
-import { kubernetesFor } from "./pins.ts";
+import { kubernetesFor, pinnedPatch, pins } from "./pins.ts";
 import { labFileOf, recordedLabFile } from "./profiles.ts";
 
 export const isKindPlan = (plan: LabPlan): plan is KindLabPlan =>
@@ -152,7 +152,14 @@ function freeAfter(text: string, expected: readonly Expected[], path: string): s
 function version(option: string, value: string): string {
   const bare = value.replace(/^v/, "");
   if (!/^\d+\.\d+\.\d+$/.test(bare)) {
-    throw new MeshproofError("usage", `${option} ${value} is not a version such as 1.34.4`);
+    const example = kubernetesFor(pins.cilium);
+    const patch = pinnedPatch(bare, "kubernetes");
+    throw new MeshproofError("usage", `${option} ${value} is not a full version such as ${example}`, {
+      remedy:
+        patch === undefined
+          ? `give major, minor and patch: ${option} ${/^\d+\.\d+$/.test(bare) ? `${bare}.N` : example}`
+          : `give the patch release too: ${option} ${patch}`,
+    });
   }
   return bare;
 }
@@ -174,8 +181,22 @@ function splitOption(
 
 function perCluster(option: string, texts: readonly string[] | undefined, names: readonly string[]) {
   const split = (texts ?? []).map((text) => splitOption(option, text, names));
+  for (const [i, { target, value }] of split.entries()) {
+    const other = split.slice(0, i).find((s) => s.target === target);
+    if (other !== undefined)
+      throw new MeshproofError(
+        "usage",
+        `${option} gives ${target ?? "every cluster"} two versions: ${other.value} and ${value}`,
+        {
+          remedy:
+            target === undefined
+              ? `give one version for all, and name a cluster with another: ${option} ${names[0]}=VERSION`
+              : `give ${option} ${target}=VERSION once`,
+        },
+      );
+  }
   return (name: string): string | undefined =>
-    split.findLast((s) => s.target === name)?.value ?? split.findLast((s) => s.target === undefined)?.value;
+    split.find((s) => s.target === name)?.value ?? split.find((s) => s.target === undefined)?.value;
 }
 
 function withWorkers(config: KindConfig, workers: number): KindConfig {

@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { parse } from "yaml";
-import { type KnownDefect, knownDefectSchema } from "#harness/model/known-defect.ts";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import type {
   ClusterSnapshot,
   EventState,
@@ -24,11 +23,9 @@ import {
 } from "./healthy-mesh.ts";
 import { triggers } from "./known-defects.ts";
 
-const root = join(import.meta.dirname, "../..");
-const defects: readonly KnownDefect[] = (
-  parse(readFileSync(join(root, "suites/known-defects.yaml"), "utf8")) as unknown[]
-).map((d) => knownDefectSchema.parse(d));
+const defects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
+const pages = join(import.meta.dirname, "../../docs/reference/findings");
 const lost = ok([remote("west", 2, false)]);
 /** East's KVStoreMesh does not reach west. */
 const cutOff = (over: Partial<ClusterSnapshot>, ofWest: Partial<ClusterSnapshot> = {}) =>
@@ -354,7 +351,7 @@ describe("known defects", () => {
 
 test("each kind of finding has its page, and every text of it says something", () => {
   for (const [id, kind] of findingKinds) {
-    const page = readFileSync(join(root, "docs/reference/findings", `${id}.md`), "utf8");
+    const page = readFileSync(join(pages, `${id}.md`), "utf8");
     for (const text of [kind.meaning, kind.confirm, kind.remedy]) {
       expect(text.length, id).toBeGreaterThan(20);
       expect(page).toContain(text.replaceAll("<", "&lt;"));

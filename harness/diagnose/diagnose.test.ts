@@ -45,7 +45,7 @@ const [, ...otherPods] = west.pods.ok ? west.pods.value : [];
 const [, ...otherEndpoints] = west.ciliumEndpoints.ok ? west.ciliumEndpoints.value : [];
 
 test("nothing is found on a healthy mesh", () => {
-  expect(diagnose(healthy)).toEqual([]);
+  expect(diagnose(healthy, [])).toEqual([]);
 });
 
 test.each<[string, MeshSnapshot, string, RegExp]>([
@@ -252,7 +252,7 @@ test.each<[string, MeshSnapshot, string, RegExp]>([
     /app\/deny of west denies all ingress/,
   ],
 ])("%s comes first", (_, mesh, layer, message) => {
-  const [first] = diagnose(mesh);
+  const [first] = diagnose(mesh, []);
   expect(first).toMatchObject({ layer, message: expect.stringMatching(message) });
   expect(first?.next).toMatch(/./);
 });
@@ -262,7 +262,7 @@ test("a node that an agent does not list, and one that no cluster has, are repor
   const mesh = broken("west", {
     agents: [{ ...agent, nodeList: ok([listed("west", 2), { ...listed("east", 1), name: "east/gone" }]) }],
   });
-  expect(diagnose(mesh).map((f) => f.message)).toEqual([
+  expect(diagnose(mesh, []).map((f) => f.message)).toEqual([
     "the agent of west/west-worker lacks node east/east-worker, which CiliumNode east-worker of east has",
     "the agent of west/west-worker holds node east/gone, which nothing of east has",
   ]);
@@ -272,7 +272,9 @@ test("a connection that the log reports as lost counts, even if the status still
   const agent = west.agents[0];
   const text = "Unable to establish etcd connection to remote cluster: context deadline exceeded";
   const mesh = broken("west", { agents: [{ ...agent, words: ok([{ peer: "east", good: false, text }]) }] });
-  expect(diagnose(mesh)[0]?.message).toBe(`the agent of west/west-worker last logged about east: ${text}`);
+  expect(diagnose(mesh, [])[0]?.message).toBe(
+    `the agent of west/west-worker last logged about east: ${text}`,
+  );
 });
 
 test("an identity of the other cluster that an agent does not know is named", () => {
@@ -280,22 +282,20 @@ test("an identity of the other cluster that an agent does not know is named", ()
   const mesh = broken("west", {
     agents: [{ ...agent, identities: ok([{ id: 2 * 65536 + 300, labels: labelsOf("west") }]) }],
   });
-  expect(diagnose(mesh)[0]?.message).toBe(
+  expect(diagnose(mesh, [])[0]?.message).toBe(
     "the agent of west/west-worker lacks identity 65836, which CiliumIdentity 65836 of east has",
   );
 });
 
 test("a peer whose data was not supplied is not reported as a mistake of the cluster that names it", () => {
-  const found = diagnose({ clusters: [east] });
+  const found = diagnose({ clusters: [east] }, []);
   expect(found.map((f) => [f.severity, f.message])).toEqual([
     ["unread", "west is a peer of east, and its data was not supplied: its side is not judged"],
   ]);
 });
 
 test("unread data is not reported as healthy", () => {
-  const [first] = diagnose({
-    clusters: [{ ...east, pods: { ok: false, why: "timed out" } }, west],
-  });
+  const [first] = diagnose({ clusters: [{ ...east, pods: { ok: false, why: "timed out" } }, west] }, []);
   expect(first).toMatchObject({ layer: "evidence", severity: "unread" });
   expect(first?.message).toContain("pods of east could not be read: timed out");
 });

@@ -3,10 +3,13 @@ import { basename, join } from "node:path";
 import { expect, test } from "vitest";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { faults } from "#harness/faults/index.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
 import { completed, packFixture, unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
+
+const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 const home = join(import.meta.dirname, "fixtures");
 const files = globSync("*.json.gz", { cwd: home });
@@ -27,7 +30,7 @@ test.each(files.map((f) => basename(f, ".json.gz")))("%s is named first", (name)
   const fixture = unpackFixture(readFileSync(join(home, `${name}.json.gz`)), name);
   expect(unpackFixture(packFixture(fixture), name)).toEqual(fixture);
   const { fault, names, snapshot } = fixture;
-  const [first] = diagnose(completed(snapshot));
+  const [first] = diagnose(completed(snapshot), listedDefects);
   expect(fault).toBe(name);
   expect(namesOneOf(first, names), first?.message).toBe(true);
 });

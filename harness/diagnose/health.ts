@@ -1,8 +1,21 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type { HealthPath } from "#harness/model/snapshot.ts";
+import { tunnelPort } from "#harness/semantics/mesh-settings.ts";
+import { nameOf } from "./parts.ts";
 
 type Path = "host ICMP" | "host HTTP" | "endpoint ICMP" | "endpoint HTTP";
+
+/** What carries packets to the pods of a node. */
+function carrierOf(mesh: MeshSnapshot, node: string): { readonly what: string; readonly check: string } {
+  const cluster = mesh.clusters.find((c) => nameOf(c) === node.split("/")[0]);
+  const settings = cluster?.config.ok === true ? cluster.config.value : {};
+  const version = cluster?.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
+  const port = tunnelPort({ name: node, settings, version });
+  return port === undefined
+    ? { what: "the route to its pods", check: `the routes to the pod CIDR of ${node}` }
+    : { what: `the tunnel (UDP ${port}) to it`, check: `UDP ${port} to and from ${node}` };
+}
 
 /** cilium-health results by node: which one is unreachable, and on which layer. */
 export function health(mesh: MeshSnapshot): Finding[] {
@@ -34,8 +47,9 @@ export function health(mesh: MeshSnapshot): Finding[] {
     const froms = new Set(cells.map((c) => c.from));
     const hostOnly = !paths.has("endpoint ICMP") && !paths.has("endpoint HTTP");
     const tunnelOnly = !paths.has("host ICMP") && !paths.has("host HTTP");
+    const carrier = carrierOf(mesh, node);
     const cause = tunnelOnly
-      ? "the node answers, its health endpoint does not: the tunnel (UDP 8472) to it is broken"
+      ? `the node answers, its health endpoint does not: ${carrier.what} is broken`
       : hostOnly && paths.size === 1
         ? `only ${[...paths][0]} fails: ${paths.has("host HTTP") ? "TCP 4240 is blocked" : "ICMP is blocked"}`
         : "no path to it works: the node, or the network to it, is down";
@@ -45,7 +59,7 @@ export function health(mesh: MeshSnapshot): Finding[] {
       cluster: node.split("/")[0] ?? "",
       subject: `node ${node}`,
       message: `${froms.size} of ${agents} agents cannot reach ${node} by ${[...paths].join(", ")}: ${cause}`,
-      next: tunnelOnly ? `check UDP 8472 to and from ${node}` : `check ICMP and TCP 4240 to ${node}`,
+      next: tunnelOnly ? `check ${carrier.check}` : `check ICMP and TCP 4240 to ${node}`,
     });
   }
   return found;

@@ -73,7 +73,7 @@ function judged(layer: Layer, mesh: MeshSnapshot, defects: readonly KnownDefect[
 }
 
 /** Findings, root causes first; broken before suspect before unread. */
-export function diagnose(mesh: MeshSnapshot, defects: readonly KnownDefect[] = []): Finding[] {
+export function diagnose(mesh: MeshSnapshot, defects: readonly KnownDefect[]): Finding[] {
   const found = layers.flatMap((layer) => judged(layer, mesh, defects)).map(withId);
   return (["broken", "suspect", "unread"] as const).flatMap((s) => found.filter((f) => f.severity === s));
 }

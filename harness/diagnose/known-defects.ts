@@ -4,6 +4,7 @@ import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { affects } from "#harness/semantics/affected.ts";
 import { annotation, isGlobal } from "#harness/semantics/annotations.ts";
+import { hasAffinityNone } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
 
@@ -70,12 +71,7 @@ const onlyIpBlocks: Find = (_, cluster) =>
 /** Without a backend of its own the cluster's clients have none at all. */
 const affinityNone: Find = (_, cluster) =>
   known(cluster.services)
-    .filter(
-      (s) =>
-        isGlobal(s.annotations) &&
-        (s.annotations[annotation.affinity] ?? s.annotations[annotation.oldAffinity])?.toLowerCase() ===
-          "none",
-    )
+    .filter((s) => isGlobal(s.annotations) && hasAffinityNone(s.annotations))
     .map(
       ({ namespace, name }): Trigger => ({
         subject: `service ${namespace}/${name} of ${cluster.name}`,

@@ -2,9 +2,12 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import type { ClusterSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
+
+const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 const hostile = "--all; echo 'planted' $(id)";
 
@@ -49,7 +52,7 @@ const planted = (cluster: ClusterSnapshot): ClusterSnapshot => ({
 test("a line to paste passes each name to its command as one word, and never to kubectl as an option", () => {
   const file = join(import.meta.dirname, "fixtures/stale-endpoint.json.gz");
   const { snapshot } = unpackFixture(readFileSync(file), "stale-endpoint");
-  const findings = diagnose({ ...snapshot, clusters: snapshot.clusters.map(planted) });
+  const findings = diagnose({ ...snapshot, clusters: snapshot.clusters.map(planted) }, listedDefects);
   const lines = findings
     .flatMap((f) => /(?:kubectl|docker) .*/.exec(f.next) ?? [])
     .filter((l) => l.includes("planted"));

@@ -3,6 +3,7 @@ import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model
 import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { annotationFaults } from "#harness/semantics/service-annotations.ts";
+import { namesakeOf, unmatchedPorts } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
 
@@ -80,10 +81,6 @@ function values(side: ServiceSide): Finding[] {
 const numbered = (ports: NonNullable<ServiceState["ports"]>): string =>
   ports.map((p) => `${p.name === "" ? "" : `${p.name} `}${p.port}/${p.protocol}`).join(", ");
 
-/**
- * A named frontend takes backends whose port has its name, or that have no names (`matchesFrontend`,
- * pkg/loadbalancer/writer/writer.go:420@1.20.2).
- */
 function ports(name: string, sides: readonly ServiceSide[]): Finding[] {
   return sides.flatMap((a, i) => sides.slice(i + 1).flatMap((b) => portsOfTwo(name, a, b)));
 }
@@ -91,10 +88,9 @@ function ports(name: string, sides: readonly ServiceSide[]): Finding[] {
 function portsOfTwo(name: string, a: ServiceSide, b: ServiceSide): Finding[] {
   const [own, other] = [a.service.ports, b.service.ports];
   if (own === undefined || other === undefined) return [];
-  const renamed = own.flatMap((p) => {
+  const renamed = unmatchedPorts(own, other).flatMap((p) => {
     const twin = other.find((q) => q.port === p.port && q.protocol === p.protocol);
-    const differs = twin !== undefined && twin.name !== p.name && twin.name !== "" && p.name !== "";
-    return differs ? [{ p, twin }] : [];
+    return twin === undefined ? [] : [{ p, twin }];
   });
   if (renamed.length > 0)
     return [
@@ -140,12 +136,10 @@ function counterparts(mesh: MeshSnapshot, name: string, globals: readonly Servic
       !known(c.services).some((s) => keyOf(s) === name),
   );
   return without.flatMap((cluster) => {
-    const elsewhere = known(cluster.services).find(
-      (s) =>
-        s.name === bare &&
-        s.namespace !== namespace &&
-        !isSystem(mesh, s) &&
-        !mesh.clusters.some((c) => c !== cluster && known(c.services).some((o) => keyOf(o) === keyOf(s))),
+    const elsewhere = namesakeOf(
+      first.service,
+      known(cluster.services).filter((s) => !isSystem(mesh, s)),
+      mesh.clusters.filter((c) => c !== cluster).flatMap((c) => known(c.services)),
     );
     const finding = {
       cluster: cluster.name,

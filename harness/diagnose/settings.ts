@@ -1,12 +1,10 @@
 import semver from "semver";
-import { contains, parseCidr } from "#harness/lib/cidr.ts";
-import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import {
   type ClusterSettings,
-  differing,
-  equalSettings,
+  masqueraded,
+  settingDifferences,
   wrongId,
   wrongName,
 } from "#harness/semantics/mesh-settings.ts";
@@ -85,10 +83,9 @@ function twinNames(mesh: MeshSnapshot): Finding[] {
 
 function differences(mesh: MeshSnapshot): Finding[] {
   const clusters = mesh.clusters.flatMap((c) => settingsOf(c) ?? []);
-  return equalSettings.flatMap((setting) => {
-    const values = differing(setting, clusters);
-    const [first] = values ?? [];
-    if (values === undefined || first === undefined) return [];
+  return settingDifferences(clusters).flatMap(({ setting, values }) => {
+    const [first] = values;
+    if (first === undefined) return [];
     return [
       findingOf("setting-differs", {
         severity: setting.severity,
@@ -128,19 +125,23 @@ function ipsecKeys(mesh: MeshSnapshot): Finding[] {
 /** Pods of other clusters that the native routing CIDR does not cover are masqueraded. */
 function nativeRouting(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) => {
-    const own = settingsOf(cluster)?.settings;
-    const range = own?.["ipv4-native-routing-cidr"];
-    if (own?.["routing-mode"] !== "native" || own["enable-ipv4-masquerade"] === "false" || !range) return [];
+    const own = settingsOf(cluster);
+    if (own === undefined) return [];
     return mesh.clusters.flatMap((peer) => {
-      const outside = known(peer.ciliumNodes)
-        .flatMap((n) => n.podCidrs)
-        .find((cidr) => !cidr.includes(":") && !contains(parseCidr(range), before(cidr, "/")));
-      if (peer === cluster || outside === undefined) return [];
+      const outside =
+        peer === cluster
+          ? undefined
+          : masqueraded(
+              own,
+              known(peer.ciliumNodes).flatMap((n) => n.podCidrs),
+            );
+      if (outside === undefined) return [];
+      const { range, cidrs } = outside;
       return [
         findingOf("native-routing-cidr", {
           cluster: cluster.name,
           subject: `native routing CIDR of ${cluster.name}`,
-          message: `ipv4-native-routing-cidr ${range} of ${cluster.name} does not cover pod CIDR ${outside} of ${peer.name}: packets to its pods are masqueraded`,
+          message: `ipv4-native-routing-cidr ${range} of ${cluster.name} does not cover pod CIDR ${cidrs[0]} of ${peer.name}: packets to its pods are masqueraded`,
           next: `set ipv4NativeRoutingCIDR of ${cluster.name} to a range that covers the pods of all clusters`,
         }),
       ];

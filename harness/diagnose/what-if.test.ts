@@ -1,44 +1,13 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { WhatIfReport } from "#harness/model/what-if.ts";
-import { whatIf } from "./what-if.ts";
+import { blockBecomes, whatIf } from "./what-if.ts";
+import { cilium, type Files, files, image, pod, policy } from "./what-if-examples.ts";
 
-type Files = Readonly<Record<string, unknown>>;
-
-const pod = (name: string, labels: Record<string, string>, namespace = "shop") => ({
-  metadata: { name, namespace, labels },
-  spec: {},
-  status: {},
-});
-const policy = (kind: string, name: string, spec: unknown, namespace: string | undefined = "shop") => ({
-  kind,
-  metadata: { name, ...(namespace === "" ? {} : { namespace }) },
-  spec,
-});
-const cilium = (...peers: unknown[]) =>
-  policy("CiliumNetworkPolicy", "from", { endpointSelector: {}, ingress: [{ fromEndpoints: peers }] });
-
-function files(name: string, setting: string | undefined, over: Files = {}): ReadonlyMap<string, string> {
-  const all: Files = {
-    "cilium-config.json": {
-      "cluster-name": name,
-      ...(setting === undefined ? {} : { "policy-default-local-cluster": setting }),
-    },
-    "namespaces.json": [{ metadata: { name: "shop", labels: { team: "red" } } }],
-    "pods.json": [],
-    "services.json": [],
-    "networkpolicies.json": [],
-    "ciliumnetworkpolicies.json": [],
-    "ciliumclusterwidenetworkpolicies.json": [],
-    ...over,
-  };
-  return new Map(
-    Object.entries(all).flatMap(([file, value]) =>
-      value === undefined ? [] : [[file, typeof value === "string" ? value : JSON.stringify(value)] as const],
-    ),
-  );
-}
+const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 const west = files("west", "true", {
   "pods.json": [pod("cart-1", { app: "cart" }), pod("other", { app: "x" })],
@@ -48,7 +17,11 @@ function ask(value: boolean, ...clusters: ReadonlyMap<string, string>[]): WhatIf
   const names = ["east", "west"];
   const evidence = new Map(clusters.map((c, i) => [names[i] ?? `cluster ${i}`, c]));
   const policies = new Map([...evidence].map(([name, c]) => [name, policiesOf(c)]));
-  return whatIf(snapshotOf(evidence), policies, { key: "policyDefaultLocalCluster", value });
+  return whatIf(snapshotOf(evidence), policies, {
+    key: "policyDefaultLocalCluster",
+    value,
+    defects: listedDefects,
+  });
 }
 
 /** The paths of changed selectors in east. */
@@ -177,7 +150,10 @@ test("toServices of a service with a selector is affected, of one without it is 
     files("east", "false", {
       "services.json": [service("carts", { app: "cart" }), service("addresses", {})],
       "ciliumnetworkpolicies.json": [
-        policy("CiliumNetworkPolicy", "p", { egress: [to("carts"), to("addresses"), to("unknown")] }),
+        policy("CiliumNetworkPolicy", "p", {
+          endpointSelector: {},
+          egress: [to("carts"), to("addresses"), to("unknown")],
+        }),
       ],
     }),
     west,
@@ -246,15 +222,6 @@ test("an ipBlock changes its meaning in the versions with a defect, and where th
     podSelector: {},
     ingress: [{ from: [{ ipBlock: { cidr: "10.0.0.0/8" } }] }],
   });
-  const image = (tag: string) => ({
-    "pods.json": [
-      {
-        metadata: { name: "cilium-1", namespace: "kube-system", labels: { "k8s-app": "cilium" } },
-        spec: { containers: [{ name: "cilium-agent", image: `x/cilium:${tag}` }] },
-        status: {},
-      },
-    ],
-  });
   const defects = (over: Files) =>
     ask(
       true,
@@ -269,6 +236,19 @@ test("an ipBlock changes its meaning in the versions with a defect, and where th
   expect(defects(image("v1.19.4"))).toEqual([[path, "CVE-2026-56743"]]);
   expect(defects(image("v1.18.11"))).toEqual([[path, "ipblock-refused"]]);
   expect(defects(image("v1.20.2"))).toEqual([]);
+});
+
+test("the answer has words for every defect of the list that the setting brings, with its versions", () => {
+  const brought = listedDefects.filter((d) => d.when?.["policy-default-local-cluster"] === "true");
+  expect(brought.map((d) => d.id).sort()).toEqual([...blockBecomes.keys()].sort());
+  const block = policy("NetworkPolicy", "vpn", {
+    podSelector: {},
+    ingress: [{ from: [{ ipBlock: { cidr: "10.9.0.0/16" } }] }],
+  });
+  expect(ofPolicy(block, "networkpolicies").clusters[0]?.changes.map((c) => c.defect)).toEqual([
+    "CVE-2026-56743 (Cilium 1.19.0 to 1.19.4; fixed in 1.19.5 and 1.20.0)",
+    "ipblock-refused (Cilium 1.18.0 to 1.18.11; fixed in 1.19.5 and 1.20.0)",
+  ]);
 });
 
 test("a ClusterNetworkPolicy is unread by name", () => {
@@ -294,4 +274,91 @@ test("a namespace label in a NetworkPolicy's podSelector does not count: Cilium 
 
 test("without the key the agent's own default counts, true since 1.19", () => {
   expect(ask(false, files("east", undefined)).clusters[0]).toMatchObject({ now: false });
+});
+
+test("a policy that this version of Cilium refuses is no change, and is named with the reason", () => {
+  const object = cilium({ matchLabels: { $host: "" } }, { matchLabels: { app: "cart" } });
+  const answer = (tag: string) =>
+    ask(true, files("east", "false", { ...image(tag), "ciliumnetworkpolicies.json": [object] }), west)
+      .clusters[0];
+  expect(answer("v1.19.7")?.changes.map((c) => c.path)).toEqual(["spec.ingress[0].fromEndpoints[1]"]);
+  expect(answer("v1.20.2")).toMatchObject({
+    changes: [],
+    withoutEffect: [
+      expect.stringMatching(/^CiliumNetworkPolicy shop\/from: Cilium refuses it: Cilium 1\.20/),
+    ],
+  });
+});
+
+test("without the host firewall a nodeSelector has no effect, and the answer says so", () => {
+  const spec = { nodeSelector: {}, ingress: [{ fromEndpoints: [{ matchLabels: { app: "cart" } }] }] };
+  const wide = (hostFirewall: string) =>
+    ask(
+      true,
+      files("east", "false", {
+        "cilium-config.json": {
+          "cluster-name": "east",
+          "policy-default-local-cluster": "false",
+          "enable-host-firewall": hostFirewall,
+        },
+        "ciliumclusterwidenetworkpolicies.json": [
+          {
+            metadata: { name: "nodes" },
+            specs: [spec, { endpointSelector: {}, ingress: [{ fromEndpoints: [{}] }] }],
+          },
+        ],
+      }),
+      west,
+    );
+  const [on, off] = [wide("true"), wide("false")];
+  expect(paths(on)).toEqual(["specs[0].ingress[0].fromEndpoints[0]", "specs[1].ingress[0].fromEndpoints[0]"]);
+  expect(on.clusters[0]?.changes[0]?.remote).toMatchObject({ count: 1, names: ["west/shop/cart-1"] });
+  expect(on.clusters[0]?.withoutEffect).toBeUndefined();
+  expect(paths(off)).toEqual(["specs[1].ingress[0].fromEndpoints[0]"]);
+  expect(off.clusters[0]?.withoutEffect).toEqual([
+    "CiliumClusterwideNetworkPolicy nodes: without enable-host-firewall a nodeSelector selects nothing",
+  ]);
+});
+
+test("Cilium writes its cluster's name over an empty label of a NetworkPolicy, and no other kind's", () => {
+  const empty = { matchLabels: { "io.cilium.k8s.policy.cluster": "", app: "cart" } };
+  const np = policy("NetworkPolicy", "np", {
+    podSelector: {},
+    ingress: [
+      { from: [{ podSelector: empty }] },
+      {
+        from: [
+          {
+            podSelector: {
+              ...empty,
+              matchExpressions: [{ key: "io.cilium.k8s.policy.cluster", operator: "Exists" }],
+            },
+          },
+        ],
+      },
+    ],
+  });
+  const change = (value: boolean) => ofPolicy(np, "networkpolicies", value).clusters[0]?.changes;
+  expect(change(true)).toEqual([
+    {
+      kind: "NetworkPolicy",
+      namespace: "shop",
+      name: "np",
+      path: "spec.ingress[0].from[0]",
+      direction: "ingress",
+      verdict: "allow",
+      now: "no pods: no cluster has an empty name",
+      after: "pods of east only",
+      remedy:
+        "add to spec.ingress[0].from[0].podSelector.matchExpressions: {key: io.cilium.k8s.policy.cluster, operator: Exists}",
+    },
+  ]);
+  expect(change(false)).toMatchObject([
+    {
+      now: "pods of east only",
+      after: "no pods: no cluster has an empty name",
+      remedy: "write in spec.ingress[0].from[0].podSelector.matchLabels: io.cilium.k8s.policy.cluster: east",
+    },
+  ]);
+  expect(paths(ofPolicy(cilium(empty)))).toEqual([]);
 });

@@ -1,5 +1,6 @@
 import semver from "semver";
 import type { Finding } from "#harness/model/finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import type {
   ClusterPolicies,
@@ -10,7 +11,9 @@ import type {
   WhatIfQuestion,
   WhatIfReport,
 } from "#harness/model/what-if.ts";
+import { affects } from "#harness/semantics/affected.ts";
 import { ingressBlocks, type OpenSelector, openSelectors } from "#harness/semantics/cluster-selectors.ts";
+import { effectOf, type PolicyContext } from "#harness/semantics/policy-effect.ts";
 import { clusterKey } from "#harness/semantics/policy-model.ts";
 import { known, nameOf } from "./parts.ts";
 import { type RemotePod, remotePodsOf } from "./remote-pods.ts";
@@ -18,15 +21,19 @@ import { type RemotePod, remotePodsOf } from "./remote-pods.ts";
 const settingKey = "policy-default-local-cluster";
 const namesShown = 5;
 
+/** `defects`: suites/known-defects.yaml. */
+type Question = WhatIfQuestion & { readonly defects: readonly KnownDefect[] };
+
 /** The policies whose meaning changes if every cluster gets the value of the question. */
 export function whatIf(
   mesh: MeshSnapshot,
   policies: ReadonlyMap<string, ClusterPolicies>,
-  question: WhatIfQuestion,
+  question: Question,
 ): WhatIfReport {
   const answers = mesh.clusters.map((cluster) => ofCluster(mesh, cluster, policies, question));
   return {
-    ...question,
+    key: question.key,
+    value: question.value,
     clusters: answers.map((a) => a.answer),
     unread: answers.flatMap((a) => a.unread),
   };
@@ -36,7 +43,7 @@ function ofCluster(
   mesh: MeshSnapshot,
   cluster: ClusterSnapshot,
   all: ReadonlyMap<string, ClusterPolicies>,
-  { value: after }: WhatIfQuestion,
+  { value: after, defects }: Question,
 ): { answer: WhatIfCluster; unread: Finding[] } {
   const name = nameOf(cluster);
   const own = all.get(cluster.name);
@@ -63,22 +70,44 @@ function ofCluster(
   const found = parts
     .flatMap(([, part]) => known(part))
     .toSorted((a, b) => titleOf(a).localeCompare(titleOf(b)));
-  const version = versionOf(cluster);
-  const changes = found.flatMap((policy) => [
-    ...openSelectors(policy).flatMap((selector) => changesOf({ cluster, policy, selector, after, remote })),
-    ...blockChanges(policy, name, { after, version }),
+  const blocks = blockDefects(cluster, defects);
+  const context = contextOf(cluster);
+  const judged = found.map((policy) => ({ policy, ...effectOf(policy, context) }));
+  const withoutEffect = judged.flatMap(({ policy, why }) =>
+    why === undefined ? [] : [`${titleOf(policy)}: ${why}`],
+  );
+  const changes = judged.flatMap(({ policy, specs }) => [
+    ...openSelectors({ ...policy, specs }).flatMap((selector) =>
+      changesOf({ cluster, policy, selector, after, remote }),
+    ),
+    ...blockChanges(policy, name, { after, defects: blocks }),
   ]);
   // Only where something changes do the pods of the other clusters matter.
   if (changes.some((c) => c.remote?.incomplete !== undefined))
     unread.push(...remote.missing.map((why) => unreadOf(name, "pods of the other clusters", why)));
-  return { answer: { ...answer, changes }, unread };
+  return {
+    answer: { ...answer, changes, ...(withoutEffect.length === 0 ? {} : { withoutEffect }) },
+    unread,
+  };
 }
 
 /** Without the suffix of a vendor or a candidate; undefined if the agents' image does not say. */
 const versionOf = ({ ciliumVersion: version }: ClusterSnapshot): string | undefined =>
   version?.ok === true ? semver.coerce(version.value)?.version : undefined;
 
-const titleOf = (p: UserPolicy): string => `${p.kind} ${p.namespace}/${p.name}`;
+/** A setting that cilium-config lacks has the agent's default: both of these are off. */
+function contextOf(cluster: ClusterSnapshot): PolicyContext {
+  const { config } = cluster;
+  const isOn = (key: string): boolean | undefined => (config.ok ? config.value[key] === "true" : undefined);
+  return {
+    version: versionOf(cluster),
+    nodeLabels: isOn("enable-node-selector-labels"),
+    hostFirewall: isOn("enable-host-firewall"),
+  };
+}
+
+const titleOf = (p: UserPolicy): string =>
+  `${p.kind} ${p.namespace === "" ? "" : `${p.namespace}/`}${p.name}`;
 
 /** The chart writes the key since 1.18. Before, Cilium has no such setting and selects from every cluster. */
 function valueNow(
@@ -112,7 +141,9 @@ function changesOf(affected: Affected): WhatIfChange[] {
   // A service without a selector gives addresses, which belong to no cluster.
   if (backends === "addresses") return [];
   const local = `${nounOf[selector.peers]} of ${nameOf(cluster)} only`;
-  const every = `${nounOf[selector.peers]} of every cluster`;
+  const open = selector.emptyLabel
+    ? "no pods: no cluster has an empty name"
+    : `${nounOf[selector.peers]} of every cluster`;
   return [
     {
       kind: policy.kind,
@@ -121,49 +152,62 @@ function changesOf(affected: Affected): WhatIfChange[] {
       path: selector.path,
       direction: selector.direction,
       verdict: selector.verdict,
-      now: after ? every : local,
-      after: after ? local : every,
-      remote: remoteOf(affected, selector.matches ?? backends),
+      now: after ? open : local,
+      after: after ? local : open,
+      ...(selector.emptyLabel ? {} : { remote: remoteOf(affected, selector.matches ?? backends) }),
       remedy: remedyOf(affected),
     },
   ];
 }
 
-/** `suites/known-defects.yaml` has them: CVE-2026-56743, and ipblock-refused of 1.18. */
-const blockDefects = [
-  {
-    affected: ">=1.19.0 <=1.19.4",
-    defect: "CVE-2026-56743 (Cilium 1.19.0 to 1.19.4; fixed in 1.19.5 and 1.20.0)",
-    becomes: (cluster: string) => `the addresses, and every pod of this namespace in ${cluster}`,
-  },
-  {
-    affected: ">=1.18.0 <1.19.0",
-    defect: "ipblock-refused (Cilium 1.18; fixed in 1.19.5 and 1.20.0)",
-    becomes: () => "nothing: the agent refuses the whole policy",
-  },
-];
+/** What an ipBlock becomes with a defect that the setting's value `true` brings, by the ids of suites/known-defects.yaml. */
+export const blockBecomes: ReadonlyMap<string, (cluster: string) => string> = new Map([
+  ["CVE-2026-56743", (cluster: string) => `the addresses, and every pod of this namespace in ${cluster}`],
+  ["ipblock-refused", () => "nothing: the agent refuses the whole policy"],
+]);
 
-/** Of a version that is not known, each of them is named. */
+/** The defects that a cluster has with one value of the setting only; of a version that is not known, all of them. */
+function blockDefects(cluster: ClusterSnapshot, defects: readonly KnownDefect[]): readonly KnownDefect[] {
+  const version = versionOf(cluster);
+  const settings = cluster.config.ok ? cluster.config.value : {};
+  const has = (defect: KnownDefect, value: boolean): boolean =>
+    version === undefined
+      ? value
+      : affects(defect, {
+          name: cluster.name,
+          cilium: version,
+          settings: { ...settings, [settingKey]: String(value) },
+        });
+  return defects.filter((d) => blockBecomes.has(d.id) && has(d, true) && !has(d, false));
+}
+
+/** `1.19.0 to 1.19.4` of `>=1.19.0 <=1.19.4`. */
+const rangeOf = (range: string): string => range.replace(/^>=(\S+) <=(\S+)$/, "$1 to $2");
+
+const describeDefect = ({ id, affected, fixedIn }: KnownDefect): string =>
+  `${id} (Cilium ${affected.map(rangeOf).join(" and ")}; ${fixedIn.length === 0 ? "no release fixes it yet" : `fixed in ${fixedIn.join(" and ")}`})`;
+
 const blockChanges = (
   policy: UserPolicy,
   cluster: string,
-  { after, version }: { readonly after: boolean; readonly version: string | undefined },
+  { after, defects }: { readonly after: boolean; readonly defects: readonly KnownDefect[] },
 ): WhatIfChange[] =>
   ingressBlocks(policy).flatMap((path) =>
-    blockDefects
-      .filter((d) => version === undefined || semver.satisfies(version, d.affected))
-      .map(({ defect, becomes }) => ({
+    defects.map((defect) => {
+      const becomes = blockBecomes.get(defect.id)?.(cluster) ?? defect.what;
+      return {
         kind: policy.kind,
         namespace: policy.namespace,
         name: policy.name,
         path,
         direction: "ingress" as const,
         verdict: "allow" as const,
-        now: after ? "the addresses" : becomes(cluster),
-        after: after ? becomes(cluster) : "the addresses",
-        defect,
+        now: after ? "the addresses" : becomes,
+        after: after ? becomes : "the addresses",
+        defect: describeDefect(defect),
         remedy: "upgrade Cilium first; no spelling of ipBlock avoids it",
-      })),
+      };
+    }),
   );
 
 const nounOf = { pods: "pods", nodes: "nodes", service: "pods of the service" } as const;
@@ -218,6 +262,7 @@ function remedyOf({ cluster, policy, selector, after }: Affected): string {
   if (selector.peers === "service")
     return `a label cannot be added here: replace it by toEndpoints with the service's selector, and ${after ? "an expression" : "a label"} ${clusterKey}`;
   const place = policy.kind === "NetworkPolicy" ? `${selector.path}.podSelector` : selector.path;
+  if (selector.emptyLabel && !after) return `write in ${place}.matchLabels: ${clusterKey}: ${name}`;
   return after
     ? `add to ${place}.matchExpressions: {key: ${clusterKey}, operator: Exists}`
     : `add to ${place}.matchLabels: ${clusterKey}: ${name}`;

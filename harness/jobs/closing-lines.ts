@@ -22,6 +22,7 @@ export function closingLines(record: RunRecord, dir: string, series?: string): s
       : [`kernel ${record.kernel}, images from ${record.imageSource} (${record.imageReason})`]),
     `report: ${join(dir, "report.html")}  junit: ${join(dir, "junit.xml")}`,
     ...acceptedLines(record),
+    ...(record.unusedAccept ?? []).map((name) => `--accept ${name}: no failure of this run needed it`),
     `${t.pass} pass, ${t.fail} fail, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped, ${t.errors} set-up errors`,
     `${t.pass} passed, ${t.fail + t.unknown + t.errors} failed`,
   ];

@@ -1,5 +1,5 @@
 import { globSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { readingUserFile } from "#harness/config/user-file.ts";
@@ -13,8 +13,8 @@ import { hasObjects, mergedEvidence, readSysdumps } from "#harness/evidence/sysd
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { WhatIfQuestion, WhatIfReport } from "#harness/model/what-if.ts";
-import { repoRoot } from "#harness/platform/paths.ts";
 import { requireLab } from "#harness/state/lab.ts";
+import { suitesDir } from "#harness/testkit/suite-list.ts";
 import { collectSizes } from "./collect-sizes.ts";
 
 /** Findings on a running lab from observation only: the fault journal is not read, nothing is healed. */
@@ -35,7 +35,7 @@ export async function diagnoseFiles(paths: readonly string[]): Promise<Finding[]
 
 /** With the defects of Cilium that the repository's list knows. */
 async function diagnosed(evidence: ReadonlyMap<string, ClusterEvidence>): Promise<Finding[]> {
-  return diagnose(snapshotOf(evidence), await readKnownDefects(join(repoRoot(), "suites")));
+  return diagnose(snapshotOf(evidence), await readKnownDefects(suitesDir()));
 }
 
 /** What a setting would change: of a running lab, or of archives and manifests if there are any. */
@@ -59,7 +59,10 @@ export async function askWhatIf(
       { ...policiesOf(files), ...(manifests.has(name) ? { manifests: true as const } : {}) },
     ]),
   );
-  return whatIf(snapshotOf(evidence), policies, question);
+  return whatIf(snapshotOf(evidence), policies, {
+    ...question,
+    defects: await readKnownDefects(suitesDir()),
+  });
 }
 
 async function evidenceOfLab(lab: string): Promise<ReadonlyMap<string, ClusterEvidence>> {

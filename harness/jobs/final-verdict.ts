@@ -52,6 +52,7 @@ export async function finalVerdict(
     ciliums: head.clusters.map((c) => c.cilium),
     imageSource: head.imageSource,
     profile: head.profile,
+    serviceType: plan.serviceType,
     suites: isGeneratedLab(plan) ? [...suiteNames(all, "core"), ...plan.suites, conformanceSuite] : [],
   };
   const allowances = await readAllowances();

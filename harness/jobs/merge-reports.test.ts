@@ -60,6 +60,16 @@ test("an accepted failure hides neither a failure that counts nor an unknown, an
   expect(mergedWith("pass")).toMatchObject({ exitCode: 0, totals: { fail: 0, accepted: 1 } });
 });
 
+test("a name of --accept is unused if no shard needed it", () => {
+  const shardWith = (id: string, suite: string, unusedAccept: string[]): RunRecord => ({
+    ...run(id, { [suite]: "pass" }),
+    unusedAccept,
+  });
+  const one = shardWith("r1", "a", ["CVE-1", "CVE-2"]);
+  expect(mergedRun([one, shardWith("r2", "b", ["CVE-2"])], "m", "").unusedAccept).toEqual(["CVE-2"]);
+  expect(mergedRun([one, run("r2", { b: "pass" })], "m", "")).not.toHaveProperty("unusedAccept");
+});
+
 test("a shard that ended before its lab was up is merged, and does not pass", () => {
   const ended = { ...run("r2", { meshproof: "unknown" }), clusters: [], profile: "unknown" } as RunRecord;
   const merged = mergedRun([ended, run("r1", { a: "pass" })], "m", "");

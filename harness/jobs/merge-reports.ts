@@ -98,7 +98,9 @@ export function mergedRun(runs: readonly RunRecord[], runId: string, command: st
     errors: counted.errors + extra("errors"),
     unknown: counted.unknown + extra("unknown"),
   };
-  const { shard: _, killMatrix: _own, ...common } = first;
+  const { shard: _, killMatrix: _own, unusedAccept = [], ...common } = first;
+  // A name that one shard needed was needed.
+  const unused = unusedAccept.filter((name) => opened.every((r) => r.unusedAccept?.includes(name)));
   return {
     ...common,
     runId,
@@ -107,6 +109,7 @@ export function mergedRun(runs: readonly RunRecord[], runId: string, command: st
     durationMs: Math.max(...runs.map((r) => r.durationMs)),
     suites,
     totals,
+    ...(unused.length === 0 ? {} : { unusedAccept: unused }),
     exitCode: exitCodeOfMerged(totals, runs, matrix, missing.length === 0),
     ...given({ killMatrix: matrix }),
   };

@@ -4,6 +4,7 @@ import type { Mesh } from "#harness/cluster/mesh.ts";
 import { faultNamed } from "#harness/faults/index.ts";
 import { disturbances, unsampled } from "#harness/judge/host.ts";
 import type { Expectation } from "#harness/judge/kill-matrix.ts";
+import { unusedOf } from "#harness/judge/known-defects.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import { atStep, isUserInterrupt } from "#harness/lib/ending.ts";
@@ -316,7 +317,7 @@ async function resultsOf(
   { options, chosen, dir, failed, verdict }: Run,
   reporter: RecordReporter,
   conformance: readonly SuiteRecord[],
-): Promise<Pick<RunRecord, "suites" | "totals">> {
+): Promise<Pick<RunRecord, "suites" | "totals" | "unusedAccept">> {
   const names = chosen.map((s) => s.info.name);
   const inOrder = [...reporter.suites].sort((a, b) => names.indexOf(a.name) - names.indexOf(b.name));
   const records = [...inOrder, ...conformance.map((s) => ({ ...s, tests: s.tests.map(verdict) }))];
@@ -336,8 +337,13 @@ async function resultsOf(
     (s) => !records.some((r) => r.name === s && (r.tests.length > 0 || r.errors.length > 0)),
   );
   const totals = totalsOf(records);
+  const unused = unusedOf(
+    options.accept ?? [],
+    records.flatMap((r) => r.tests),
+  );
   return {
     suites,
+    ...(unused.length === 0 ? {} : { unusedAccept: unused }),
     totals: {
       ...totals,
       errors: totals.errors + reporter.runErrors.length,

@@ -13,6 +13,7 @@ const allowanceSchema = z.array(
     cilium: z.string(),
     imageSource: z.string(),
     profile: z.string().default("*"),
+    serviceType: z.string().default("*"),
     why: z.string(),
   }),
 );
@@ -24,6 +25,8 @@ interface Conditions {
   readonly ciliums: readonly string[];
   readonly imageSource: string;
   readonly profile: string;
+  /** How clustermesh-apiserver is exposed. */
+  readonly serviceType: string;
   /** Suites that the lab file names. */
   readonly suites: readonly string[];
 }
@@ -35,7 +38,7 @@ interface Conditions {
 export function failUnexpectedSkip(
   test: TestRecord,
   allowances: Allowances,
-  { ciliums, imageSource, profile, suites: own }: Conditions,
+  { ciliums, imageSource, profile, serviceType, suites: own }: Conditions,
 ): TestRecord {
   if (test.outcome !== "unsupported") return test;
   const allowed =
@@ -46,6 +49,7 @@ export function failUnexpectedSkip(
         matches(a.test, withoutCount(test.name)) &&
         matches(a.imageSource, imageSource) &&
         matches(a.profile, profile) &&
+        matches(a.serviceType, serviceType) &&
         // A mesh supports what all of its clusters support.
         ciliums.some((c) => matches(a.cilium, c)),
     );

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { exitCodeOf, type SuiteRecord, type TestRecord, totalsOf } from "#harness/model/record.ts";
 import type { DefectCluster } from "#harness/semantics/affected.ts";
-import { withKnownDefect } from "./known-defects.ts";
+import { unusedOf, withKnownDefect } from "./known-defects.ts";
 
 const defect: KnownDefect = {
   id: "CVE-1",
@@ -158,4 +158,16 @@ describe("a test that passes", () => {
   test("under a fault says nothing of the list", () => {
     expect(judge(passed, clusters, { judgeList: false }).tests[0]).toEqual(passed[0]);
   });
+});
+
+test("an accepted name that no failure needed is unused, whether it is an id or a test", () => {
+  const tests = [
+    { ...record("a", "fail"), accepted: "CVE-1" },
+    { ...record("b", "pass") },
+    { ...record("c", "fail"), accepted: "policy > c" },
+  ];
+  expect(unusedOf(["CVE-1", "CVE-2", "policy > b", "policy > c", "CVE-2"], tests)).toEqual([
+    "CVE-2",
+    "policy > b",
+  ]);
 });

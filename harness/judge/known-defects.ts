@@ -58,6 +58,10 @@ function markAccepted(test: TestRecord, accepted: readonly string[]): TestRecord
   return by === undefined ? test : { ...test, accepted: by };
 }
 
+/** The names of `--accept` that no failure needed. */
+export const unusedOf = (accepted: readonly string[], tests: readonly TestRecord[]): string[] =>
+  [...new Set(accepted)].filter((name) => !tests.some((t) => t.accepted === name));
+
 const sentence = ({ id, what, fixedIn }: KnownDefect): string =>
   `known defect ${id}: ${what} (${fixedIn.length === 0 ? "no release fixes it yet" : `fixed in Cilium ${fixedIn.join(", ")}`})`;
 

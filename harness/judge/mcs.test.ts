@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { judgeCondition, judgeExported, judgePorts, judgeSliceLabels, judgeSrv, judgeValue } from "./mcs.ts";
+import { judgeCondition, judgeExported, judgePorts, judgeSlices, judgeSrv, judgeValue } from "./mcs.ts";
 
 test("a value of an import is compared as a whole, and a missing one is named", () => {
   expect(
@@ -53,9 +53,30 @@ test("an EndpointSlice names service and source, and a manager other than Kubern
     "multicluster.kubernetes.io/source-cluster": "east",
     "endpointslice.kubernetes.io/managed-by": "endpointslice-mesh-controller.cilium.io",
   };
-  const wanted = { service: "echo", source: "east" };
-  expect(judgeSliceLabels("west", labels, wanted).outcome).toBe("pass");
-  expect(judgeSliceLabels("west", {}, wanted).reasons).toHaveLength(3);
-  const own = { ...labels, "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io" };
-  expect(judgeSliceLabels("west", own, wanted).reasons).toHaveLength(1);
+  const wanted = { service: "echo", source: "east", families: ["IPv4"] };
+  const reasons = (of: Readonly<Record<string, string>>) =>
+    judgeSlices("west", [{ name: "a", family: "IPv4", labels: of }], wanted).reasons;
+  expect(reasons(labels)).toEqual([]);
+  expect(reasons({})).toHaveLength(3);
+  expect(
+    reasons({ ...labels, "endpointslice.kubernetes.io/managed-by": "endpointslice-controller.k8s.io" }),
+  ).toEqual(["west/a: managed by endpointslice-controller.k8s.io, not by a controller of MCS-API"]);
+});
+
+test("every address family of the service needs an EndpointSlice, and a service without one proves nothing", () => {
+  const labels = {
+    "multicluster.kubernetes.io/service-name": "echo",
+    "multicluster.kubernetes.io/source-cluster": "east",
+    "endpointslice.kubernetes.io/managed-by": "endpointslice-mesh-controller.cilium.io",
+  };
+  const of = (families: readonly string[], found: readonly string[]) =>
+    judgeSlices(
+      "west",
+      found.map((family) => ({ name: `echo-${family}`, family, labels })),
+      { service: "echo", source: "east", families },
+    ).reasons;
+  expect(of(["IPv4", "IPv6"], ["IPv4", "IPv6"])).toEqual([]);
+  expect(of(["IPv4", "IPv6"], ["IPv4"])).toEqual(["west: no IPv6 EndpointSlice of echo from east"]);
+  expect(of(["IPv4"], [])).toEqual(["west: no IPv4 EndpointSlice of echo from east"]);
+  expect(of([], ["IPv4"])).toEqual([expect.stringContaining("proves nothing")]);
 });

@@ -89,11 +89,37 @@ export function judgeSrv(
   ]);
 }
 
-/** Labels that MCS-API requires of an EndpointSlice. */
-export function judgeSliceLabels(
+interface McsSlice {
+  readonly name: string;
+  /** `IPv4` or `IPv6`. */
+  readonly family: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+interface WantedSlices {
+  readonly service: string;
+  readonly source: string;
+  readonly families: readonly string[];
+}
+
+/** A cluster's EndpointSlices of an imported service: one at least of each address family, all labelled as MCS-API requires. */
+export function judgeSlices(cluster: string, slices: readonly McsSlice[], wanted: WantedSlices): Verdict {
+  const { service, source, families } = wanted;
+  return failedBecause([
+    ...families
+      .filter((family) => !slices.some((s) => s.family === family))
+      .map((family) => `${cluster}: no ${family} EndpointSlice of ${service} from ${source}`),
+    ...slices.flatMap((s) => judgeSliceLabels(`${cluster}/${s.name}`, s.labels, wanted).reasons),
+    ...(families.length === 0
+      ? [`${cluster}: service ${service} of ${source} has no address family, which proves nothing`]
+      : []),
+  ]);
+}
+
+function judgeSliceLabels(
   what: string,
   labels: Readonly<Record<string, string>>,
-  { service, source }: { readonly service: string; readonly source: string },
+  { service, source }: WantedSlices,
 ): Verdict {
   const manager = labels["endpointslice.kubernetes.io/managed-by"];
   return failedBecause([

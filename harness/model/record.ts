@@ -141,6 +141,10 @@ export const runRecordSchema = z.object({
     errors: z.number().describe("Errors of set-up and clean-up."),
     accepted: z.number().exactOptional().describe("Failures that `--accept` names; counted nowhere else."),
   }),
+  unusedAccept: z
+    .array(z.string())
+    .exactOptional()
+    .describe("Names of `--accept` that no failure of the run needed; absent if there is none."),
   exitCode: z.number().describe("Exit code of the command."),
   shard: z
     .object({ index: z.number().int().min(1), of: z.number().int().min(1).max(1000) })

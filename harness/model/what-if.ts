@@ -65,6 +65,8 @@ export interface WhatIfCluster {
   readonly source: string;
   readonly after: boolean;
   readonly changes: readonly WhatIfChange[];
+  /** Policies, or a part of them, that have no effect with either value, and why. */
+  readonly withoutEffect?: readonly string[];
 }
 
 export interface WhatIfReport extends WhatIfQuestion {

@@ -17,7 +17,7 @@ export function toHtml(run: RunRecord, histories: ReadonlyMap<string, History>):
 <title>Meshproof ${escapeHtml(run.runId)}: ${verdict}</title><style>${style}</style></head><body>
 <header class="${verdict}"><h1>Cluster Mesh ${verdict}</h1>
 <p>${t.pass} passed, ${t.fail} failed, ${t.unknown} unknown, ${t.unsupported} unsupported, ${t.skipped} skipped${t.accepted === undefined ? "" : `, ${t.accepted} accepted failures`}${t.errors > 0 ? `, ${t.errors} set-up errors` : ""} &middot; ${formatMs(run.durationMs)} &middot; ${escapeHtml(run.startedAt)}</p>
-${run.fault === null ? "" : `<p><strong>With fault ${escapeHtml(run.fault)}</strong>, injected after each suite's set-up.</p>`}</header>
+${run.fault === null ? "" : `<p><strong>With fault ${escapeHtml(run.fault)}</strong>, injected after each suite's set-up.</p>`}${(run.unusedAccept ?? []).map((name) => `<p class="dim">--accept ${escapeHtml(name)}: no failure of this run needed it</p>`).join("")}</header>
 <section><h2>The mesh</h2><table><tr><th>cluster</th><th>id</th><th>Cilium</th><th>Kubernetes</th><th>pod CIDR</th><th>service CIDR</th><th>nodes</th></tr>
 ${run.clusters.map((c) => `<tr><td>${escapeHtml(c.name)}</td><td>${c.id}</td><td>${escapeHtml(c.cilium)}</td><td>${escapeHtml(c.kubernetes)}</td><td>${escapeHtml(c.podCidr)}</td><td>${escapeHtml(c.serviceCidr)}</td><td>${c.nodes.map(escapeHtml).join("<br>")}</td></tr>`).join("\n")}
 </table>${run.clusters.flatMap((c) => (c.notes ?? []).map((n) => `<p class="dim">${escapeHtml(c.name)}: ${escapeHtml(n)}</p>`)).join("")}<p>Kernel ${escapeHtml(run.kernel)}. Images: ${escapeHtml(run.imageSource)} (${escapeHtml(run.imageReason)}). Meshproof ${escapeHtml(run.meshproof)}.</p>

@@ -163,7 +163,8 @@ describe("report.json", () => {
 });
 
 test("report.html escapes what it shows and names a missing history", () => {
-  const html = toHtml(run, new Map());
+  const html = toHtml({ ...run, unusedAccept: ["failover > <b>"] }, new Map());
+  expect(html).toContain("--accept failover &gt; &lt;b&gt;: no failure of this run needed it");
   expect(html).toContain("a &lt;goal&gt;");
   expect(html).toContain("history h.ndjson is missing");
   for (const text of ["Connected cluster a &lt;=&gt; b!", "both &amp; all", "a &lt;reason&gt;"])

@@ -2,8 +2,10 @@ import type { UserPolicy } from "#harness/model/what-if.ts";
 import {
   bareKey,
   clusterKey,
+  isReserved,
   keysOf,
   labelsMatch,
+  listOf,
   namespaceKey,
   namespaceLabel,
   podsNameCluster,
@@ -20,6 +22,8 @@ export interface OpenSelector {
   readonly verdict: "allow" | "deny";
   /** `service`: `toServices`, from which Cilium makes a selector of the service's pods. */
   readonly peers: "pods" | "nodes" | "service";
+  /** A NetworkPolicy's empty cluster label: Cilium writes the own cluster's name over it, or it selects nothing. */
+  readonly emptyLabel?: true;
   /** Whether it selects a pod, whatever its cluster; absent where labels of pods do not decide. */
   readonly matches?: (labels: IdentityLabels) => boolean;
   /** The namespaced name that `toServices` holds; absent where it selects services by their labels. */
@@ -38,12 +42,14 @@ export function openSelectors(policy: UserPolicy): OpenSelector[] {
 
 type Json = Readonly<Record<string, unknown>>;
 
-function ofCilium(policy: UserPolicy, path: string, spec: Json): OpenSelector[] {
+function ofCilium({ namespace }: UserPolicy, path: string, spec: Json): OpenSelector[] {
+  const subject = keysOf((spec.endpointSelector ?? {}) as Selector);
+  const scope = { namespace, ofInit: subject.some((k) => k === "reserved:init" || k === "$init") };
   return (["ingress", "egress"] as const).flatMap((direction) =>
     (["allow", "deny"] as const).flatMap((verdict) => {
       const key = verdict === "allow" ? direction : `${direction}Deny`;
       return listOf(spec[key]).flatMap((rule, i) =>
-        ofRule(policy, rule, { path: `${path}.${key}[${i}]`, direction, verdict }),
+        ofRule(scope, rule, { path: `${path}.${key}[${i}]`, direction, verdict }),
       );
     }),
   );
@@ -51,16 +57,23 @@ function ofCilium(policy: UserPolicy, path: string, spec: Json): OpenSelector[] 
 
 type Place = Pick<OpenSelector, "path" | "direction" | "verdict">;
 
-function ofRule(policy: UserPolicy, rule: Json, place: Place): OpenSelector[] {
+/** A policy's namespace, empty for a clusterwide one; whether its subject are pods that get their identity first. */
+interface Scope {
+  readonly namespace: string;
+  readonly ofInit: boolean;
+}
+
+function ofRule(scope: Scope, rule: Json, place: Place): OpenSelector[] {
   const word = place.direction === "ingress" ? "from" : "to";
   const at = (key: string, i: number): Place => ({ ...place, path: `${place.path}.${key}[${i}]` });
+  const requires = `${word}Requires`;
   // Cilium up to 1.18 has `fromRequires` and `toRequires` too.
-  const pods = [`${word}Endpoints`, `${word}Requires`].flatMap((key) =>
+  const pods = [`${word}Endpoints`, requires].flatMap((key) =>
     listOf(rule[key]).flatMap((selector, i): OpenSelector[] =>
-      // A selector of reserved labels is taken as it is.
-      keysOf(selector).some((k) => k.startsWith("reserved:")) || namesCluster(selector)
+      // A selector of reserved labels is taken as it is; not as a requirement (1.18.11, `addK8sPrefix`).
+      (key !== requires && keysOf(selector).some(isReserved)) || namesCluster(selector)
         ? []
-        : [{ ...at(key, i), peers: "pods", matches: (labels) => selects(policy, selector, labels) }],
+        : [{ ...at(key, i), peers: "pods", matches: (labels) => selects(scope, selector, labels) }],
     ),
   );
   const nodes = listOf(rule[`${word}Nodes`]).flatMap((selector, i): OpenSelector[] =>
@@ -85,14 +98,14 @@ function ofRule(policy: UserPolicy, rule: Json, place: Place): OpenSelector[] {
 
 const namesCluster = (selector: Selector): boolean => keysOf(selector).some((k) => bareKey(k) === clusterKey);
 
-function selects({ namespace }: UserPolicy, selector: Selector, labels: IdentityLabels): boolean {
+function selects({ namespace, ofInit }: Scope, selector: Selector, labels: IdentityLabels): boolean {
   const keys = keysOf(selector).map(bareKey);
   // A clusterwide policy selects pods of every namespace; a namespaced one its own, unless it names another.
   const inNamespace =
-    namespace === ""
-      ? labels[namespaceKey] !== undefined
-      : keys.some((k) => k === namespaceKey || k.startsWith(namespaceLabel)) ||
-        labels[namespaceKey] === namespace;
+    keys.includes(namespaceKey) ||
+    (namespace === ""
+      ? ofInit || labels[namespaceKey] !== undefined
+      : keys.some((k) => k.startsWith(namespaceLabel)) || labels[namespaceKey] === namespace);
   return inNamespace && labelsMatch(selector, (key) => labels[bareKey(key)]);
 }
 
@@ -110,6 +123,7 @@ function ofKubernetes(policy: UserPolicy, path: string, spec: Json): OpenSelecto
             direction,
             verdict: "allow",
             peers: "pods",
+            ...(podSelector.matchLabels?.[clusterKey] === undefined ? {} : { emptyLabel: true }),
             matches: (labels) =>
               labelsMatch(inOwnNamespace(peer, podSelector), (key) => labels[key]) &&
               ((peer.namespaceSelector ?? undefined) === undefined
@@ -140,6 +154,3 @@ export const ingressBlocks = (policy: UserPolicy): string[] =>
           ),
         ),
       );
-
-const listOf = (value: unknown): readonly (Json & Selector)[] =>
-  Array.isArray(value) ? value.filter((v) => typeof v === "object" && v !== null) : [];

@@ -15,6 +15,7 @@ import { type Difference, places } from "./compare.ts";
 import { ciliumNodeDifferences, endpointDifferences } from "./endpoint-differences.ts";
 import { type ExportedState, exportedState } from "./exported-state.ts";
 import { malformedDifferences, nodeAddresses, partNames, stateDifferences } from "./kvstore-differences.ts";
+import { maxClusters } from "./mesh-settings.ts";
 import { copiedState, isEmptyState, type PeerState, stateFromHeld } from "./peer-state.ts";
 import { serviceDifferences, serviceMapDifferences } from "./service-differences.ts";
 import { serviceExpectation } from "./service-state.ts";
@@ -84,7 +85,7 @@ function memberOf(snapshot: ClusterSnapshot, firstMs?: number): Member {
   const objects = young.length === 0 ? own : { ...own, changing: [...(own.changing ?? []), ...young] };
   const exported = exportedState(objects);
   const kvstore = snapshot.kvstore?.ok === true ? snapshot.kvstore.value : undefined;
-  const maxConnectedClusters = Number(objects.settings["max-connected-clusters"] ?? 255);
+  const maxConnectedClusters = maxClusters(objects);
   return {
     ...{ snapshot, objects, exported, kvstore },
     shared: {

@@ -1,4 +1,5 @@
 import semver from "semver";
+import { contains, parseCidr } from "#harness/lib/cidr.ts";
 
 /** Settings of one cluster: cilium-config, and the version of its agents. */
 export interface ClusterSettings {
@@ -13,6 +14,8 @@ interface EqualSetting {
   readonly key: string;
   /** What a cluster uses; undefined if that cannot be known or does not matter there. */
   readonly valueOf: (cluster: ClusterSettings) => string | undefined;
+  /** The key of the setting that decides on the value, where the cluster does not set it itself. */
+  readonly follows?: (cluster: ClusterSettings) => string | undefined;
   /** `broken`: Cilium requires it; `suspect`: allowed, but traffic of some kind does not pass. */
   readonly severity: "broken" | "suspect";
   readonly effect: string;
@@ -23,16 +26,27 @@ interface EqualSetting {
 
 const isOn = (value: string | undefined): string => (value === "true" ? "on" : "off");
 
-/** From 1.15 on, `tunnel` is ignored (removed from pkg/option/config.go; before, it decided on the routing mode). */
-function routingMode({ settings, version }: ClusterSettings): string {
-  const old = settings.tunnel;
-  const readsOld = version !== undefined && semver.lt(semver.coerce(version) ?? "99.0.0", "1.15.0");
-  return settings["routing-mode"] ?? (readsOld && old === "disabled" ? "native" : "tunnel");
-}
+/** The most clusters that a cluster's identities have room for. */
+export const maxClusters = ({ settings }: Pick<ClusterSettings, "settings">): number =>
+  Number(settings["max-connected-clusters"] || 255);
+
+/** From 1.15 on, `tunnel` is ignored (removed from pkg/option/config.go; before, it decided on mode and protocol). */
+const oldTunnel = ({ settings, version }: ClusterSettings): string | undefined =>
+  version !== undefined && semver.lt(semver.coerce(version) ?? "99.0.0", "1.15.0")
+    ? settings.tunnel
+    : undefined;
+
+export const routingMode = (c: ClusterSettings): string =>
+  c.settings["routing-mode"] || (oldTunnel(c) === "disabled" ? "native" : "tunnel");
 
 const tunnelled = (c: ClusterSettings): boolean => routingMode(c) === "tunnel";
-const protocol = ({ settings }: ClusterSettings): string =>
-  settings["tunnel-protocol"] || (settings.tunnel === "geneve" ? "geneve" : "vxlan");
+const ownPort = ({ settings }: ClusterSettings): number => Number(settings["tunnel-port"] ?? 0);
+
+/** Undefined where nothing is tunnelled. */
+export const tunnelProtocol = (c: ClusterSettings): string | undefined =>
+  tunnelled(c)
+    ? c.settings["tunnel-protocol"] || (oldTunnel(c) === "geneve" ? "geneve" : "vxlan")
+    : undefined;
 
 /** `auto`, and no setting, mean IPv4 where it is enabled (`newConfig`, pkg/datapath/tunnel/tunnel.go@1.20.2). */
 function underlay({ settings }: ClusterSettings): string {
@@ -48,11 +62,15 @@ function encryption({ settings }: ClusterSettings): string {
 
 const reinstall = "it can only be set when Cilium is installed: install the smaller side anew";
 
+/** Undefined where nothing is tunnelled. */
+export const tunnelPort = (c: ClusterSettings): number | undefined =>
+  tunnelled(c) ? ownPort(c) || (tunnelProtocol(c) === "geneve" ? 6081 : 8472) : undefined;
+
 /** The deepest first: a difference explains the effects of those after it. */
 export const equalSettings: readonly EqualSetting[] = [
   {
     key: "max-connected-clusters",
-    valueOf: ({ settings }) => settings["max-connected-clusters"] || "255",
+    valueOf: (c) => String(maxClusters(c)),
     severity: "broken",
     effect:
       "the number decides which bits of an identity name its cluster, so each side refuses or misreads the other",
@@ -70,7 +88,7 @@ export const equalSettings: readonly EqualSetting[] = [
   },
   {
     key: "tunnel-protocol",
-    valueOf: (c) => (tunnelled(c) ? protocol(c) : undefined),
+    valueOf: tunnelProtocol,
     severity: "broken",
     effect: "neither side accepts the other's tunnelled packets",
     remedy: "set tunnelProtocol to one value in all clusters",
@@ -78,11 +96,8 @@ export const equalSettings: readonly EqualSetting[] = [
   },
   {
     key: "tunnel-port",
-    valueOf: (c) => {
-      if (!tunnelled(c)) return undefined;
-      const set = Number(c.settings["tunnel-port"] ?? 0);
-      return String(set || (protocol(c) === "geneve" ? 6081 : 8472));
-    },
+    valueOf: (c) => tunnelPort(c)?.toString(),
+    follows: (c) => (ownPort(c) === 0 ? "tunnel-protocol" : undefined),
     severity: "broken",
     effect: "each side sends tunnelled packets to its own port, where the other does not listen",
     remedy: "set tunnelPort to one value in all clusters",
@@ -148,16 +163,47 @@ export const equalSettings: readonly EqualSetting[] = [
   },
 ];
 
-/** The values of a setting by cluster, if they differ. Clusters whose value is not known are left out. */
-export function differing(
-  setting: EqualSetting,
-  clusters: readonly ClusterSettings[],
-): readonly { readonly name: string; readonly value: string }[] | undefined {
-  const values = clusters.flatMap((c) => {
-    const value = setting.valueOf(c);
-    return value === undefined ? [] : [{ name: c.name, value }];
+/** A setting that differs, and its value in every cluster where it is known. */
+export interface SettingDifference {
+  readonly setting: EqualSetting;
+  readonly values: readonly { readonly name: string; readonly value: string }[];
+}
+
+/** The settings that differ; not those that only follow from another one that does. */
+export function settingDifferences(clusters: readonly ClusterSettings[]): SettingDifference[] {
+  const found = equalSettings.flatMap((setting) => {
+    const values = clusters.flatMap((c) => {
+      const value = setting.valueOf(c);
+      return value === undefined ? [] : [{ name: c.name, value, follows: setting.follows?.(c) }];
+    });
+    return new Set(values.map((v) => v.value)).size > 1 ? [{ setting, values }] : [];
   });
-  return new Set(values.map((v) => v.value)).size > 1 ? values : undefined;
+  const differs = (key: string | undefined): boolean => found.some((f) => f.setting.key === key);
+  return found
+    .filter(({ values }) => !values.every((v) => differs(v.follows)))
+    .map(({ setting, values }) => ({
+      setting,
+      values: values.map(({ name, value }) => ({ name, value })),
+    }));
+}
+
+/**
+ * Of the CIDRs of other clusters' pods, those to which packets leave with their node's address: under native routing all
+ * outside `range` (templates/cilium-configmap.yaml, `ipv4-native-routing-cidr`@1.20.2).
+ */
+export function masqueraded(
+  c: ClusterSettings,
+  podCidrs: readonly string[],
+): { readonly range: string; readonly cidrs: readonly string[] } | undefined {
+  const range = c.settings["ipv4-native-routing-cidr"];
+  if (!range || routingMode(c) !== "native" || c.settings["enable-ipv4-masquerade"] === "false")
+    return undefined;
+  const kept = parseCidr(range);
+  const cidrs = podCidrs.filter((cidr) => {
+    const [address = "", bits] = cidr.split("/");
+    return !cidr.includes(":") && !(contains(kept, address) && Number(bits) >= kept.bits);
+  });
+  return cidrs.length === 0 ? undefined : { range, cidrs };
 }
 
 /** Why Cilium refuses a cluster's name, or undefined (`ValidateClusterName`, pkg/clustermesh/types/types.go@1.20.2). */
@@ -174,7 +220,7 @@ export function wrongId({ settings }: Pick<ClusterSettings, "settings">): string
   const text = settings["cluster-id"];
   if (text === undefined) return undefined;
   const id = Number(text);
-  const most = settings["max-connected-clusters"] === "511" ? 511 : 255;
+  const most = maxClusters({ settings });
   if (id === 0) return "0 is reserved: a cluster of a mesh needs an id of its own";
   if (!Number.isInteger(id) || id < 0 || id > most) return `it must be a number from 1 to ${most}`;
   const cloud =

@@ -3,6 +3,7 @@ import type { ClusterObjects } from "./cluster-objects.ts";
 import type { Expected } from "./compare.ts";
 import { type Entries, type ExportedState, entryName, exportedState } from "./exported-state.ts";
 import { clusterIdOf, clusterOfLabels } from "./identity-labels.ts";
+import { maxClusters } from "./mesh-settings.ts";
 
 /** Another cluster, as an agent or a KVStoreMesh reads it: from the step before. */
 export interface PeerState {
@@ -16,7 +17,7 @@ export const peerOf = (objects: ClusterObjects): PeerState => ({
   name: objects.name,
   config: {
     id: objects.id,
-    maxConnectedClusters: Number(objects.settings["max-connected-clusters"] ?? 255),
+    maxConnectedClusters: maxClusters(objects),
   },
   state: exportedState(objects),
 });

@@ -1,9 +1,6 @@
-import { outsideEntities, outsideKeys, peerKeys, proxyKeys } from "./policy-model.ts";
+import { listOf, outsideEntities, outsideKeys, peerKeys, proxyKeys } from "./policy-model.ts";
 
 type Json = Readonly<Record<string, unknown>>;
-
-const listOf = (value: unknown): readonly Json[] =>
-  Array.isArray(value) ? value.filter((v) => typeof v === "object" && v !== null) : [];
 
 /** Parts of a policy that the model cannot decide on, so that nothing is judged of the pods that it selects. */
 export function policyLimits(kind: string, specs: readonly unknown[]): string[] {

@@ -281,3 +281,22 @@ test("what the model cannot decide on is named from the policy alone", () => {
   expect(of({ ingress: [{ toPorts: [{ rules: { http: [{}] } }] }] })).toEqual(["toPorts.rules"]);
   expect(of({ ingress: [{ _from: [] }] }, "NetworkPolicy")).toEqual(["_from"]);
 });
+
+test("reserved labels are taken as they are, and an empty cluster label of a NetworkPolicy as none", () => {
+  const notHost = policy({
+    ...payments,
+    ingress: [
+      { fromEndpoints: [{ matchExpressions: [{ key: "reserved:host", operator: "DoesNotExist" }] }] },
+    ],
+  });
+  expect(verdictOf([notHost], pod("c2", "cart", "other"))).toBe("allow");
+  const from = { podSelector: { matchLabels: { "io.cilium.k8s.policy.cluster": "", app: "cart" } } };
+  const empty = policy(
+    { podSelector: { matchLabels: { app: "payments" } }, ingress: [{ from: [from] }] },
+    { kind: "NetworkPolicy" },
+  );
+  const of = (cluster: string, local: boolean) =>
+    verdictOf([empty], pod(cluster, "cart"), undefined, { local });
+  expect([of("c1", true), of("c2", true)]).toEqual(["allow", "deny"]);
+  expect([of("c1", false), of("c2", false)]).toEqual(["deny", "deny"]);
+});

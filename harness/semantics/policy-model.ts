@@ -230,6 +230,8 @@ export const keysOf = (s: Selector): string[] => [
 function ciliumPeer(policy: ModelPolicy, selector: unknown, peer: ModelPod, local: boolean): boolean {
   const s = selector as Selector;
   const keys = keysOf(s).map(bareKey);
+  // Cilium adds neither a cluster nor a namespace to reserved labels, which no pod of the mesh has.
+  if (keys.some(isReserved)) return labelsMatch(s, labelsOf(peer));
   if (!keys.includes(clusterKey) && local && peer.cluster !== policy.cluster) return false;
   // A selector without a namespace label selects its own namespace; of a clusterwide policy, every one.
   if (
@@ -253,16 +255,17 @@ function kubernetesPeer(
 ): boolean {
   // Like a CIDR of Cilium's own policies: no pod's.
   if (ipBlock !== undefined) return false;
-  if (!podsNameCluster((podSelector ?? {}) as Selector) && local && peer.cluster !== policy.cluster)
-    return false;
+  const toLocal = local && !podsNameCluster((podSelector ?? {}) as Selector);
+  if (toLocal && peer.cluster !== policy.cluster) return false;
   const inNamespace =
     (namespaceSelector ?? undefined) === undefined
       ? peer.namespace === policy.namespace
       : labelsMatch(namespaceSelector as Selector, (key) => peer.namespaceLabels[key]);
   return (
     inNamespace &&
+    // Then Cilium writes the cluster's name over an empty label.
     labelsMatch((podSelector ?? {}) as Selector, (key) =>
-      bareKey(key) === clusterKey ? peer.cluster : peer.labels[key],
+      key === clusterKey ? (toLocal ? "" : peer.cluster) : peer.labels[key],
     )
   );
 }
@@ -284,6 +287,13 @@ export function labelsMatch(selector: unknown, labelOf: (key: string) => string 
 
 /** Cilium's label sources, `k8s:` and `any:`, as the prefix of a key. */
 export const bareKey = (key: string): string => key.replace(/^(k8s|any):/, "");
+
+/** Labels that Cilium gives itself: `reserved:host`, or `$host` for short (pkg/labels/labels.go, `parseSource`). */
+export const isReserved = (key: string): boolean => /^(reserved:|\$)/.test(key);
+
+/** The objects of a list; of anything else none. */
+export const listOf = (value: unknown): readonly (Readonly<Record<string, unknown>> & Selector)[] =>
+  Array.isArray(value) ? value.filter((v) => typeof v === "object" && v !== null) : [];
 
 interface Rule {
   readonly toPorts?: readonly ToPorts[];

@@ -5,6 +5,8 @@ import { annotation } from "./annotations.ts";
 interface AnnotationFault {
   readonly what: string;
   readonly next: string;
+  /** Whether it takes backends away from clients. */
+  readonly breaks: boolean;
 }
 
 const truths: readonly string[] = [
@@ -26,26 +28,50 @@ export function annotationFaults(
   annotations: Readonly<Record<string, string>>,
   version: string | undefined,
 ): AnnotationFault[] {
-  return Object.entries(annotations).flatMap(([key, value]) => {
-    const shown = `${key}: ${JSON.stringify(value)}`;
-    if (truths.includes(key) && !/^(?:true|false)$/i.test(value))
-      return [
-        {
-          what: `${shown} is read as "false": any value but "true" is`,
-          next: `set ${key} to "true" or "false"`,
-        },
-      ];
-    if (affinities.includes(key)) return affinityFault({ key, value, shown }, version);
-    if (key === annotation.globalNamespace)
-      return [
-        {
-          what: `${shown} is for namespaces, and has no effect on a service`,
-          next: `use ${annotation.global}`,
-        },
-      ];
-    if (!known.has(key) && looksKnown.test(key))
-      return [{ what: `${shown} is no annotation that Cilium knows`, next: `use ${nearest(key)}` }];
-    return [];
+  return [
+    ...Object.entries(annotations).flatMap((one) => faultsOf(one, version)),
+    ...contradictions(annotations),
+  ];
+}
+
+function faultsOf([key, value]: readonly [string, string], version: string | undefined): AnnotationFault[] {
+  const shown = `${key}: ${JSON.stringify(value)}`;
+  if (truths.includes(key) && !/^(?:true|false)$/i.test(value))
+    return [
+      {
+        what: `${shown} is read as "false": any value but "true" is`,
+        next: `set ${key} to "true" or "false"`,
+        breaks: true,
+      },
+    ];
+  if (affinities.includes(key)) return affinityFault({ key, value, shown }, version);
+  if (key === annotation.globalNamespace)
+    return [
+      {
+        what: `${shown} is for namespaces, and has no effect on a service`,
+        next: `use ${annotation.global}`,
+        breaks: false,
+      },
+    ];
+  if (!known.has(key) && looksKnown.test(key))
+    return [
+      { what: `${shown} is no annotation that Cilium knows`, next: `use ${nearest(key)}`, breaks: false },
+    ];
+  return [];
+}
+
+/** An old name beside the new one, with another value (`annotation.Get`, pkg/annotation/k8s.go:304@1.20.2). */
+function contradictions(annotations: Readonly<Record<string, string>>): AnnotationFault[] {
+  return [
+    [annotation.global, annotation.oldGlobal],
+    [annotation.shared, annotation.oldShared],
+    [annotation.affinity, annotation.oldAffinity],
+  ].flatMap(([now = "", old = ""]) => {
+    const [a, b] = [annotations[now], annotations[old]];
+    if (a === undefined || b === undefined || a.toLowerCase() === b.toLowerCase()) return [];
+    return [
+      { what: `${now} is ${a}, ${old} is ${b}: the first counts`, next: `remove ${old}`, breaks: false },
+    ];
   });
 }
 
@@ -65,6 +91,7 @@ function affinityFault(
     {
       what: `${shown} is not understood: ${excludes ? `Cilium ${version} then leaves out the backends of other clusters` : "it counts as none"}`,
       next: `set ${key} to "local", "remote" or "none"`,
+      breaks: excludes,
     },
   ];
 }

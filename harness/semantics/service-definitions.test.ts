@@ -1,5 +1,14 @@
+import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type DefinedService, serviceProblems } from "./service-definitions.ts";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
+import {
+  type DefinedService,
+  definitionTriggers,
+  serviceProblems,
+  unmatchedPorts,
+} from "./service-definitions.ts";
+
+const defects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
 const service = (
   annotations: Record<string, string>,
@@ -18,7 +27,7 @@ const cluster = (name: string, services: readonly DefinedService[], version = "1
   services,
 });
 const problemsOf = (a: readonly DefinedService[], b: readonly DefinedService[], version?: string): string[] =>
-  serviceProblems([cluster("c1", a, version), cluster("c2", b, version)]).map(
+  serviceProblems([cluster("c1", a, version), cluster("c2", b, version)], defects).map(
     (p) => `${p.cluster}: ${p.problem}`,
   );
 
@@ -48,7 +57,18 @@ test.each([
     'affinity "none": Cilium 1.19.4',
   ],
   ["two marks", [service({ "io.cilium/global-service": "false" })], [service({})], "the first counts"],
-  ["a mark with a typo", [service({ "service.cilium.io/shared": "yes" })], [service({})], "means false"],
+  [
+    "a mark with a typo",
+    [service({ "service.cilium.io/shared": "yes" })],
+    [service({})],
+    '"yes" is read as "false"',
+  ],
+  [
+    "a mark of both that is none",
+    [service({ "service.cilium.io/global": "yes" })],
+    [service({ "service.cilium.io/global": "yes" })],
+    "c2: service.cilium.io/global",
+  ],
 ])("%s", (_, a, b, message) => {
   expect(problemsOf(a, b).join("\n")).toContain(message);
 });
@@ -67,5 +87,29 @@ test("values and ports that other versions read right are no problem", () => {
 
 test("where no list of services is known, nothing is missing", () => {
   const silent = { name: "c2", hasServices: false, services: [] };
-  expect(serviceProblems([cluster("c1", [service({})]), silent])).toEqual([]);
+  expect(serviceProblems([cluster("c1", [service({})]), silent], defects)).toEqual([]);
+});
+
+test("a port without a name fits every name, of its protocol", () => {
+  const http = [{ name: "http", port: 80 }];
+  expect(unmatchedPorts(http, [{ port: 80 }])).toEqual([]);
+  expect(unmatchedPorts([{ name: "", port: 80 }], [{ name: "web", port: 80 }])).toEqual([]);
+  expect(unmatchedPorts(http, [{ name: "http", port: 8080, protocol: "TCP" }])).toEqual([]);
+  expect(unmatchedPorts(http, [{ port: 80, protocol: "UDP" }])).toEqual(http);
+  expect(unmatchedPorts(http, [{ name: "web", port: 80 }])).toEqual(http);
+});
+
+test("the defects that definitions trigger are in the list, and need no settings", () => {
+  const known = defects.filter((d) => definitionTriggers.has(d.id));
+  expect(known).toHaveLength(definitionTriggers.size);
+  expect(known.flatMap((d) => Object.keys(d.when ?? {}))).toEqual([]);
+});
+
+test("the versions of a defect are those of the list", () => {
+  const none = [service({ "service.cilium.io/affinity": "none" })];
+  const versions = ["1.18.11", "1.19.5", "1.19.6", "1.20.0"];
+  expect(versions.filter((v) => problemsOf(none, [service({})], v).length > 0)).toEqual([
+    "1.18.11",
+    "1.19.5",
+  ]);
 });

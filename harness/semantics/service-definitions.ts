@@ -1,17 +1,25 @@
-import { isAtLeast } from "#harness/lib/version.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
+import { affects } from "./affected.ts";
 import { annotation, isGlobal } from "./annotations.ts";
+import { annotationFaults } from "./service-annotations.ts";
 
-/** A service as one cluster defines it. */
-export interface DefinedService {
+interface DefinedPort {
+  /** Empty or absent: without a name. */
+  readonly name?: string;
+  readonly port: number;
+  /** TCP by default. */
+  readonly protocol?: string;
+}
+
+interface Named {
   readonly namespace: string;
   readonly name: string;
+}
+
+/** A service as one cluster defines it. */
+export interface DefinedService extends Named {
   readonly annotations: Readonly<Record<string, string>>;
-  readonly ports: readonly {
-    readonly name?: string;
-    readonly port: number;
-    readonly protocol?: string;
-    readonly targetPort?: number | string;
-  }[];
+  readonly ports: readonly (DefinedPort & { readonly targetPort?: number | string })[];
 }
 
 interface DefiningCluster {
@@ -32,25 +40,55 @@ export interface ServiceProblem {
   readonly breaks: boolean;
 }
 
-/** What is wrong with the definitions of global services across clusters, from the objects alone. */
-export function serviceProblems(clusters: readonly DefiningCluster[]): ServiceProblem[] {
-  const keys = new Set(
-    clusters.flatMap((c) =>
-      c.services.filter((s) => isGlobal(s.annotations)).map((s) => `${s.namespace}/${s.name}`),
-    ),
-  );
+/**
+ * What is wrong with the definitions of services across clusters, from the objects alone. `defects`:
+ * suites/known-defects.yaml.
+ */
+export function serviceProblems(
+  clusters: readonly DefiningCluster[],
+  defects: readonly KnownDefect[],
+): ServiceProblem[] {
+  const keys = new Set(clusters.flatMap((c) => c.services.map(keyOf)));
   return [...keys].flatMap((key) => {
     const sides = clusters.flatMap((c) => {
-      const service = c.services.find((s) => `${s.namespace}/${s.name}` === key);
+      const service = c.services.find((s) => keyOf(s) === key);
       return service === undefined ? [] : [{ c, service }];
     });
     return [
-      ...withoutCounterpart(key, clusters, sides),
-      ...otherPorts(key, sides),
-      ...sides.flatMap(({ c, service }) => ownProblems(key, c, service)),
+      ...(sides.some(({ service }) => isGlobal(service.annotations))
+        ? [...withoutCounterpart(key, clusters, sides), ...otherPorts(key, sides)]
+        : []),
+      ...sides.flatMap(({ c, service }) => misread(key, c, service)),
+      ...sides.flatMap(({ c, service }) => triggered(key, { c, service }, defects)),
     ];
   });
 }
+
+const keyOf = ({ namespace, name }: Named): string => `${namespace}/${name}`;
+
+/**
+ * Ports of one definition that take no backends of another: a frontend with a name takes backends whose port has that
+ * name or none (`matchesFrontend`, pkg/loadbalancer/writer/writer.go@1.20.2).
+ */
+export const unmatchedPorts = <T extends DefinedPort>(
+  own: readonly T[],
+  other: readonly DefinedPort[],
+): readonly T[] =>
+  own.filter(
+    (p) =>
+      (p.name ?? "") !== "" &&
+      !other.some((q) => protocolOf(q) === protocolOf(p) && ["", p.name].includes(q.name ?? "")),
+  );
+
+/** A service that may be meant for another namespace's: of the same name, and of its own cluster only. */
+export const namesakeOf = <T extends Named>(
+  { namespace, name }: Named,
+  services: readonly T[],
+  ofOthers: readonly Named[],
+): T | undefined =>
+  services.find(
+    (s) => s.name === name && s.namespace !== namespace && !ofOthers.some((o) => keyOf(o) === keyOf(s)),
+  );
 
 interface Side {
   readonly c: DefiningCluster;
@@ -64,11 +102,12 @@ function withoutCounterpart(
 ): ServiceProblem[] {
   const global = sides.filter((s) => isGlobal(s.service.annotations)).map((s) => s.c.name);
   const [first] = sides;
-  const name = first?.service.name;
+  if (first === undefined) return [];
   const found: ServiceProblem[] = clusters
     .filter((c) => c.hasServices && !sides.some((s) => s.c === c))
     .map((c) => {
-      const elsewhere = c.services.find((s) => s.name === name && isGlobal(s.annotations));
+      const others = clusters.filter((o) => o !== c).flatMap((o) => o.services);
+      const elsewhere = namesakeOf(first.service, c.services, others);
       return {
         cluster: c.name,
         service: key,
@@ -88,16 +127,12 @@ function withoutCounterpart(
   ];
 }
 
-/** A frontend with a name takes backends of that name only (`matchesFrontend`, pkg/loadbalancer/writer/writer.go@1.20.2). */
 function otherPorts(key: string, sides: readonly Side[]): ServiceProblem[] {
   const global = sides.filter((s) => isGlobal(s.service.annotations));
   return global.flatMap((a, i) =>
     global.slice(i + 1).flatMap((b): ServiceProblem[] => {
-      const missing = a.service.ports.filter(
-        (p) =>
-          !b.service.ports.some((q) => (q.name ?? "") === (p.name ?? "") && protocolOf(q) === protocolOf(p)),
-      );
-      if (missing.length === 0) return [];
+      const [own, other] = [a.service.ports, b.service.ports];
+      if (unmatchedPorts(own, other).length + unmatchedPorts(other, own).length === 0) return [];
       return [
         {
           cluster: `${a.c.name}, ${b.c.name}`,
@@ -114,60 +149,60 @@ const protocolOf = ({ protocol }: { readonly protocol?: string }): string => pro
 const portsOf = ({ c, service }: Side): string =>
   `${c.name} ${service.ports.map((p) => `${p.port} ${p.name ?? "without a name"}`).join(" and ")}`;
 
-function ownProblems(
-  key: string,
-  c: DefiningCluster,
-  { annotations, ports }: DefinedService,
-): ServiceProblem[] {
-  const problems: ServiceProblem[] = [];
-  const say = (problem: string, breaks: boolean): void => {
-    problems.push({ cluster: c.name, service: key, problem, breaks });
-  };
-  const affinity = annotations[annotation.affinity] ?? annotations[annotation.oldAffinity];
-  if (
-    affinity !== undefined &&
-    isGlobal(annotations) &&
-    !["", "local", "remote"].includes(affinity.toLowerCase())
-  ) {
-    // cilium/cilium#46623: the text was compared as it is; 1.19.4 has it, 1.19.7 and 1.20.0 do not.
-    const reads = c.version === undefined || isAtLeast(c.version, "1.19.7");
-    if (!reads)
-      say(
-        `affinity ${JSON.stringify(affinity)}: Cilium ${c.version} takes it for local backends only, and leaves those of other clusters out: remove it`,
-        true,
-      );
-    else if (affinity.toLowerCase() !== "none")
-      say(`affinity ${JSON.stringify(affinity)} is neither local, remote nor none: it has no effect`, false);
-  }
-  for (const [now, old] of [
-    [annotation.global, annotation.oldGlobal],
-    [annotation.shared, annotation.oldShared],
-    [annotation.affinity, annotation.oldAffinity],
-  ] as const) {
-    const [a, b] = [annotations[now], annotations[old]];
-    if (a !== undefined && b !== undefined && a.toLowerCase() !== b.toLowerCase())
-      say(`${now} is ${a}, ${old} is ${b}: the first counts`, false);
-  }
-  for (const key of [
-    annotation.global,
-    annotation.shared,
-    annotation.oldGlobal,
-    annotation.oldShared,
-  ] as const) {
-    const value = annotations[key];
-    if (value !== undefined && !["true", "false"].includes(value.toLowerCase()))
-      say(`${key} is ${JSON.stringify(value)}: any value but true means false`, true);
-  }
-  const targets = ports.map((p) => `${p.targetPort ?? p.port}/${protocolOf(p)}`);
-  // cilium/cilium#45109, fixed in 1.18.10 and 1.19.4.
-  const loses =
-    c.version !== undefined &&
-    ((isAtLeast(c.version, "1.18") && !isAtLeast(c.version, "1.18.10")) ||
-      (isAtLeast(c.version, "1.19") && !isAtLeast(c.version, "1.19.4")));
-  if (isGlobal(annotations) && loses && new Set(targets).size < targets.length)
-    say(
-      `two ports have one target port: Cilium ${c.version} keeps remote backends of one of them only`,
-      true,
-    );
-  return problems;
+/** Annotations that do not mean what they look like. */
+const misread = (key: string, c: DefiningCluster, { annotations }: DefinedService): ServiceProblem[] =>
+  annotationFaults(annotations, c.version).map(({ what, breaks }) => ({
+    cluster: c.name,
+    service: key,
+    problem: what,
+    breaks,
+  }));
+
+/** The literal value, which the versions with the defect take for something else. */
+export const hasAffinityNone = (annotations: DefinedService["annotations"]): boolean =>
+  (annotations[annotation.affinity] ?? annotations[annotation.oldAffinity])?.toLowerCase() === "none";
+
+/** What of a global service's definition triggers a defect, and what comes of it, by the ids of suites/known-defects.yaml. */
+export const definitionTriggers: ReadonlyMap<
+  string,
+  { readonly isIn: (s: DefinedService) => boolean; readonly says: (cilium: string) => string }
+> = new Map([
+  [
+    "cilium-46635",
+    {
+      isIn: ({ annotations }: DefinedService) => hasAffinityNone(annotations),
+      says: (cilium: string) =>
+        `affinity "none": Cilium ${cilium} takes it for local backends only, and leaves those of other clusters out: remove it`,
+    },
+  ],
+  [
+    "cilium-45179",
+    {
+      isIn: ({ ports }: DefinedService) => {
+        const targets = ports.map((p) => `${p.targetPort ?? p.port}/${protocolOf(p)}`);
+        return new Set(targets).size < targets.length;
+      },
+      says: (cilium: string) =>
+        `two ports have one target port: Cilium ${cilium} keeps remote backends of one of them only`,
+    },
+  ],
+]);
+
+/** None of these defects depends on settings. */
+function triggered(key: string, { c, service }: Side, defects: readonly KnownDefect[]): ServiceProblem[] {
+  const { name, version } = c;
+  if (version === undefined || !isGlobal(service.annotations)) return [];
+  return defects.flatMap((defect) => {
+    const trigger = definitionTriggers.get(defect.id);
+    const isHit = trigger?.isIn(service) === true && affects(defect, { name, cilium: version, settings: {} });
+    if (trigger === undefined || !isHit) return [];
+    return [
+      {
+        cluster: name,
+        service: key,
+        problem: `${trigger.says(version)} (known defect ${defect.id})`,
+        breaks: true,
+      },
+    ];
+  });
 }

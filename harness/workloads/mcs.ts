@@ -82,7 +82,17 @@ export async function mcsSlices(cluster: Cluster, namespace: string, name: strin
     namespace,
     `${mcsLabel.serviceName}=${name},${mcsLabel.sourceCluster}`,
   );
-  return slices.filter(
-    (s) => s.addressType === "IPv4" && Array.isArray(s.endpoints) && s.endpoints.length > 0,
+  return slices.filter((s) => Array.isArray(s.endpoints) && s.endpoints.length > 0);
+}
+
+/** The address families of a cluster's own service that pods of another cluster have too. */
+export async function sharedFamilies(
+  home: Cluster,
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+  other: Cluster,
+): Promise<string[]> {
+  const service = await home.kube.get(kinds.service, namespace, name);
+  return ((service?.spec?.ipFamilies ?? []) as string[]).filter(
+    (family) => family === "IPv4" || other.capabilities.isDualStack,
   );
 }

@@ -17,6 +17,7 @@ import {
   partDifferences,
   partNames,
 } from "#harness/semantics/kvstore-differences.ts";
+import { maxClusters } from "#harness/semantics/mesh-settings.ts";
 import type { Requirement } from "#harness/testkit/capabilities.ts";
 import { type DefineTest, defineSuite, type TestKit } from "#harness/testkit/define-suite.ts";
 import { judgeSharedAddress } from "./shared-address.ts";
@@ -136,7 +137,7 @@ export default defineSuite(
 /** Each is labelled with its cluster's name, and has its id in the upper bits. */
 function foreignIdentities({ cluster: { name, id }, objects, kvstore }: Read): Verdict {
   const { identities } = kvstore.own;
-  const most = Number(objects.settings["max-connected-clusters"] ?? 255);
+  const most = maxClusters(objects);
   const foreign = identities.filter(
     (i) => clusterOfLabels(i.labels) !== name || clusterIdOf(i.id, most) !== id,
   );

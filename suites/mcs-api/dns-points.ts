@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgeSrv } from "#harness/judge/mcs.ts";
 import { judgeSameSet } from "#harness/judge/sets.ts";
@@ -23,19 +24,24 @@ interface NamedEndpoint {
   readonly hostname: string | undefined;
 }
 
-/** The endpoints of a cluster's own service. */
+/** The endpoints of a cluster's own service, of every address family. */
 async function endpointsOf(
   { kube }: Cluster,
   namespace: string,
   service: string,
 ): Promise<readonly NamedEndpoint[]> {
   const slices = await kube.list(kinds.endpointSlice, namespace, `kubernetes.io/service-name=${service}`);
-  return ownEndpoints(slices.filter((s) => s.addressType === "IPv4")).flatMap((e) =>
+  return ownEndpoints(slices).flatMap((e) =>
     e.addresses.map((address) => ({ address, hostname: e.hostname })),
   );
 }
 
-const dashed = (address: string): string => address.replaceAll(".", "-");
+/** Those that A records have. */
+const ofIpv4 = (endpoints: readonly NamedEndpoint[]): NamedEndpoint[] =>
+  endpoints.filter((e) => isIPv4(e.address));
+
+/** The name that CoreDNS gives an address without a host name. */
+const dashed = (address: string): string => address.replaceAll(/[.:]/g, "-");
 
 /** Names of a ClusterIP service. */
 export function clusterIpNames({ pair, test }: PointsOf): void {
@@ -50,7 +56,7 @@ export function clusterIpNames({ pair, test }: PointsOf): void {
     const verdict = await inEvery({ mesh, within }, `${name} to resolve`, async (c) => {
       const found = await lookUp(c, name, signal);
       return judgeImport(c, { namespace, name: service }, (_, i) =>
-        judgeSameSet(`CoreDNS of ${c.name}: A records of ${name}`, found, addressesOf(i)),
+        judgeSameSet(`CoreDNS of ${c.name}: A records of ${name}`, found, addressesOf(i).filter(isIPv4)),
       );
     });
     expect(verdict).toPass();
@@ -102,7 +108,7 @@ export function headlessNames({ pair, test }: PointsOf): void {
     const { from } = pairIn(mesh, pair);
     const name = clustersetName(namespace, service);
     const verdict = await inEvery({ mesh, within }, `${name} to resolve`, async (c) => {
-      const expected = (await endpointsOf(from, namespace, service)).map((e) => e.address);
+      const expected = ofIpv4(await endpointsOf(from, namespace, service)).map((e) => e.address);
       keepFacts({ name, pods: expected.length });
       return judgeSameSet(
         `CoreDNS of ${c.name}: A records of ${name}`,
@@ -119,7 +125,7 @@ export function headlessNames({ pair, test }: PointsOf): void {
   }, async ({ mesh, namespace, within, signal, expect }) => {
     const { from } = pairIn(mesh, pair);
     const verdict = await inEvery({ mesh, within }, "the host names to resolve", async (c) => {
-      const pods = await endpointsOf(from, namespace, stateful);
+      const pods = ofIpv4(await endpointsOf(from, namespace, stateful));
       if (pods.length < 2 || pods.some((p) => p.hostname === undefined))
         return failedBecause([`${from.name} has no two pods of ${stateful} with a host name yet`]);
       return combine(

@@ -97,7 +97,7 @@ export default defineSuite(
     for (const pair of pairs) {
       const { from, to } = pair;
 
-      test(`${pair.name} > what ${to.name} exports is imported in ${from.name} and answered by ${to.name}`, {
+      test(`${pair.name} > required: what ${to.name} exports is imported in ${from.name} and answered by ${to.name}`, {
         spec,
       }, async ({ mesh, echo, namespace, budgets, within, signal, keepFacts, expect }) => {
         const { from, to } = pairIn(mesh, pair);
@@ -130,13 +130,13 @@ export default defineSuite(
         expect(seen).toPass();
       });
 
-      test(`${pair.name} > ${from.name} forgets the import once ${to.name} withdraws its export`, {
+      test(`${pair.name} > required: ${from.name} forgets the import once ${to.name} withdraws its export`, {
         spec,
       }, async ({ mesh, namespace, budgets, within, expect }) => {
         expect(await forgotten({ mesh, namespace, budgets, within }, pair)).toPass();
       });
 
-      test(`${pair.name} > clusterset.local of ${to.name}'s service resolves in ${from.name}`, {
+      test(`${pair.name} > optional: clusterset.local of ${to.name}'s service resolves in ${from.name}`, {
         requires: [{ capability: "clustersetDns", cluster: from.name }],
         spec,
       }, async ({ mesh, namespace, within, signal, keepFacts, expect }) => {

@@ -40,6 +40,8 @@ interface Point {
 }
 
 const headless = { clusterIP: "None", ports: [{ ...http, port: echoHttpPort }] };
+/** Every address family of the cluster; otherwise Kubernetes gives a service the first only. */
+const everyFamily = { ipFamilyPolicy: "PreferDualStack" };
 const labelled = (value: string) => ({
   exportedLabels: { "meshproof.example/exported": value },
   exportedAnnotations: { "meshproof.example/exported": value },
@@ -77,9 +79,14 @@ const points: Readonly<Record<string, Point>> = {
   "mcs-withdrawn": { first: {} },
   "mcs-withdrawn-headless": { first: { spec: headless } },
   "mcs-shared": { first: {}, second: {} },
-  "mcs-headless": { first: { spec: headless } },
+  "mcs-headless": { first: { spec: { ...headless, ...everyFamily } } },
   [stateful]: { first: { spec: { ...headless, selector: { app: stateful } } } },
-  "mcs-sliced": { first: { exported: { exportedAnnotations: { [annotation.syncEndpointSlices]: "true" } } } },
+  "mcs-sliced": {
+    first: {
+      spec: everyFamily,
+      exported: { exportedAnnotations: { [annotation.syncEndpointSlices]: "true" } },
+    },
+  },
   "mcs-external": {
     first: {
       spec: { type: "ExternalName", externalName: "example.com", selector: undefined },

@@ -1,7 +1,7 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { judgeGone, judgeOnly } from "#harness/judge/absence.ts";
-import { judgeSliceLabels } from "#harness/judge/mcs.ts";
-import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { judgeSlices } from "#harness/judge/mcs.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { notYet, ready } from "#harness/lib/eventually.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { judgeOpen, watchClosed, watchServed } from "#harness/testkit/absence.ts";
@@ -10,7 +10,7 @@ import { atOnce } from "#harness/testkit/both-ways.ts";
 import type { SuiteFixtures } from "#harness/testkit/fixture-types.ts";
 import { pairIn } from "#harness/testkit/fixture-types.ts";
 import { type Flow, flowName, serviceFlows } from "#harness/workloads/flows.ts";
-import { addressesOf, clustersetName, exportOf, mcsSlices } from "#harness/workloads/mcs.ts";
+import { addressesOf, clustersetName, exportOf, mcsSlices, sharedFamilies } from "#harness/workloads/mcs.ts";
 import { everyVantageOf } from "#harness/workloads/vantage.ts";
 import { inEvery, judgeImport, type PointsOf, section } from "./points.ts";
 
@@ -37,15 +37,18 @@ function answered(kit: Kit, { service, port = 80, by }: Request, signal: AbortSi
 }
 
 /**
- * The same, and in many requests over some time nobody else answers: once from a node of every cluster. The other
- * cluster's own service is the control: its pods do answer there.
+ * The same, and in many requests over some time nobody else answers: once from a node of every cluster. The control is
+ * the service of another cluster that has one of the same name: its pods do answer there.
  */
-async function answeredOnly(kit: Kit, request: Request, signal: AbortSignal): Promise<Verdict> {
+async function answeredOnly(
+  kit: Kit,
+  request: Request & { readonly control: Cluster },
+  signal: AbortSignal,
+): Promise<Verdict> {
   const { mesh, namespace, echo, budgets, within } = kit;
-  const { service, port = 80, by } = request;
+  const { service, port = 80, by, control } = request;
   const verdict = await answered(kit, request, signal);
   if (verdict.outcome !== "pass") return verdict;
-  const others = mesh.clusters.filter((c) => !by.includes(c));
   const flows = (
     await Promise.all(
       mesh.clusters.map(async (c) => {
@@ -55,15 +58,12 @@ async function answeredOnly(kit: Kit, request: Request, signal: AbortSignal): Pr
       }),
     )
   ).flat();
-  const own = (
-    await Promise.all(
-      others.map(async (c) => {
-        const [first] = (await echo.service(c, service)).spec.ports as { port: number }[];
-        const address = { name: service, ip: await echo.clusterIp(c, service), http: first?.port ?? port };
-        return serviceFlows(c, (await everyVantageOf(c.kube)).slice(-1), address);
-      }),
-    )
-  ).flat();
+  const [first] = (await echo.service(control, service)).spec.ports as { port: number }[];
+  const own = serviceFlows(control, (await everyVantageOf(control.kube)).slice(-1), {
+    name: service,
+    ip: await echo.clusterIp(control, service),
+    http: first?.port ?? port,
+  });
   const asking = { timeoutMs: budgets.requestMs, within: within.sync };
   const before = await judgeOpen(own, "its cluster's own service before", asking);
   const expected = await echo.allPods(by);
@@ -87,8 +87,10 @@ export function trafficPoints({ pair, test }: PointsOf): void {
   /** Both services at once: each is watched for five seconds. */
   const alone = atOnce(
     () => [{ name: "mcs-one-of-two" }, { name: "mcs-port-conflict" }],
-    (kit: Kit & { readonly signal: AbortSignal }, { name: service }) =>
-      answeredOnly(kit, { service, by: [pairIn(kit.mesh, pair).from] }, kit.signal),
+    (kit: Kit & { readonly signal: AbortSignal }, { name: service }) => {
+      const { from, to } = pairIn(kit.mesh, pair);
+      return answeredOnly(kit, { service, by: [from], control: to }, kit.signal);
+    },
   );
 
   test(`${pair.name} > required: a service that is not exported is reachable in no cluster by its clusterset name`, {
@@ -159,16 +161,21 @@ export function trafficPoints({ pair, test }: PointsOf): void {
   });
 }
 
-const labelsOf = (
-  slices: readonly KubeObject[],
-  what: string,
-  wanted: { service: string; source: string },
-) =>
-  slices.length === 0
-    ? failedBecause([`${what}: no EndpointSlice of ${wanted.service} from ${wanted.source}`])
-    : combine(
-        slices.map((s) => judgeSliceLabels(`${what}/${s.metadata.name}`, s.metadata.labels ?? {}, wanted)),
-      );
+/** A cluster's EndpointSlices of a service that `from` exports, and whether they are as MCS-API requires. */
+async function slicesOf(c: Cluster, from: Cluster, namespace: string, name: string) {
+  const slices = await mcsSlices(c, namespace, name);
+  const families = await sharedFamilies(from, { namespace, name }, c);
+  const verdict = judgeSlices(
+    c.name,
+    slices.map(({ metadata, addressType }) => ({
+      name: metadata.name,
+      family: String(addressType),
+      labels: metadata.labels ?? {},
+    })),
+    { service: name, source: from.name, families },
+  );
+  return { count: slices.length, verdict };
+}
 
 /** EndpointSlices with the labels of MCS-API. */
 export function slicePoints({ pair, test }: PointsOf): void {
@@ -178,20 +185,18 @@ export function slicePoints({ pair, test }: PointsOf): void {
     spec,
   }, async ({ mesh, namespace, within, unsupported, expect }) => {
     const { from } = pairIn(mesh, pair);
-    const wanted = { service: "mcs-plain", source: from.name };
+    const service = "mcs-plain";
     let without: string[] = [];
-    const verdict = await inEvery({ mesh, within }, `the EndpointSlices of ${wanted.service}`, async (c) => {
-      const slices = await mcsSlices(c, namespace, wanted.service);
-      without = [...without.filter((name) => name !== c.name), ...(slices.length === 0 ? [c.name] : [])];
-      return labelsOf(slices, c.name, wanted);
+    const verdict = await inEvery({ mesh, within }, `the EndpointSlices of ${service}`, async (c) => {
+      const { count, verdict } = await slicesOf(c, from, namespace, service);
+      without = [...without.filter((name) => name !== c.name), ...(count === 0 ? [c.name] : [])];
+      return verdict;
     });
     // An implementation that keeps the endpoints of other clusters elsewhere has none in any importing cluster, as long
     // as the import itself is there.
     const importing = mesh.clusters.filter((c) => c !== from);
     const imports = await Promise.all(
-      importing.map((c) =>
-        judgeImport(c, { namespace, name: wanted.service, of: from.name }, () => combine([])),
-      ),
+      importing.map((c) => judgeImport(c, { namespace, name: service, of: from.name }, () => combine([]))),
     );
     expect(combine(imports)).toPass();
     if (without.length === importing.length && importing.every((c) => without.includes(c.name)))
@@ -209,8 +214,10 @@ export function slicePoints({ pair, test }: PointsOf): void {
     }, async ({ mesh, namespace, within, expect }) => {
       const { from } = pairIn(mesh, pair);
       const before = await from.kube.get(kinds.serviceExport, namespace, name);
-      const verdict = await inEvery({ mesh, within }, `the EndpointSlices of ${name}`, async (c) =>
-        labelsOf(await mcsSlices(c, namespace, name), c.name, { service: name, source: from.name }),
+      const verdict = await inEvery(
+        { mesh, within },
+        `the EndpointSlices of ${name}`,
+        async (c) => (await slicesOf(c, from, namespace, name)).verdict,
       );
       expect(verdict).toPass();
       await from.kube.remove(kinds.serviceExport, namespace, name);

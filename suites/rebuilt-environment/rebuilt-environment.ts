@@ -1,7 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import {
   type Connection,
   type Enforcement,
@@ -11,6 +13,7 @@ import {
   policySays,
 } from "#harness/semantics/policy-model.ts";
 import { type ServiceProblem, serviceProblems } from "#harness/semantics/service-definitions.ts";
+import { suitesDir } from "#harness/testkit/suite-list.ts";
 import { servingClusters } from "#harness/workloads/affinity.ts";
 import {
   type LabService,
@@ -38,9 +41,16 @@ export class RebuiltEnvironment {
   readonly #mesh: Mesh;
   readonly #local: ReadonlySet<string>;
   readonly #enforcement: ReadonlyMap<string, Enforcement>;
+  readonly #defects: readonly KnownDefect[];
 
-  private constructor(mesh: Mesh, local: ReadonlySet<string>, enforcement: ReadonlyMap<string, Enforcement>) {
+  private constructor(
+    mesh: Mesh,
+    local: ReadonlySet<string>,
+    enforcement: ReadonlyMap<string, Enforcement>,
+    defects: readonly KnownDefect[],
+  ) {
     this.#mesh = mesh;
+    this.#defects = defects;
     this.#local = local;
     this.#enforcement = enforcement;
     this.policies = mesh.clusters.flatMap((c) => policiesOf(c.name, this.#objects(c)));
@@ -54,7 +64,7 @@ export class RebuiltEnvironment {
       const mode = await c.setting("enable-policy");
       if (mode === "always" || mode === "never") enforcement.set(c.name, mode);
     }
-    return new RebuiltEnvironment(mesh, local, enforcement);
+    return new RebuiltEnvironment(mesh, local, enforcement, await readKnownDefects(suitesDir()));
   }
 
   /** What the combined policies say of a connection. */
@@ -87,7 +97,7 @@ export class RebuiltEnvironment {
           ports: o.spec?.ports ?? [],
         })),
     }));
-    return serviceProblems(all).filter((p) => p.cluster.split(", ").includes(cluster.name));
+    return serviceProblems(all, this.#defects).filter((p) => p.cluster.split(", ").includes(cluster.name));
   }
 
   servicesOf(cluster: Cluster): LabService[] {

@@ -48,9 +48,21 @@ export async function readZip(
   return files;
 }
 
-type Kind = "zip" | "tar" | "tar.gz" | "folder";
+type Packed = "zip" | "tar" | "tar.gz";
+type Kind = Packed | "folder";
 
 /** By content: names of files that people send are often wrong. */
+async function packedKindOf(path: string): Promise<Packed | undefined> {
+  const start = await firstBytes(path, 263);
+  if (start.subarray(0, 2).toString("latin1") === "PK") return "zip";
+  if (start[0] === 0x1f && start[1] === 0x8b) return "tar.gz";
+  return start.subarray(257, 262).toString("latin1") === "ustar" ? "tar" : undefined;
+}
+
+/** Reads nothing of a pipe, which gives its content only once. */
+export const isArchive = async (path: string): Promise<boolean> =>
+  (await stat(path)).isFile() && (await packedKindOf(path)) !== undefined;
+
 async function kindOf(path: string): Promise<Kind> {
   try {
     const found = await stat(path);
@@ -58,10 +70,8 @@ async function kindOf(path: string): Promise<Kind> {
     if (!found.isFile()) throw refusal(path, "neither a file nor a folder");
     if (found.size > limits.archiveBytes)
       throw refusal(path, `${mib(found.size)}; the limit is ${mib(limits.archiveBytes)}`);
-    const start = await firstBytes(path, 263);
-    if (start.subarray(0, 2).toString("latin1") === "PK") return "zip";
-    if (start[0] === 0x1f && start[1] === 0x8b) return "tar.gz";
-    if (start.subarray(257, 262).toString("latin1") === "ustar") return "tar";
+    const packed = await packedKindOf(path);
+    if (packed !== undefined) return packed;
   } catch (error) {
     if (error instanceof MeshproofError) throw error;
     throw unreadable(path, "an archive", error);

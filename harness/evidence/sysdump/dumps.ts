@@ -47,11 +47,15 @@ export function dumpsIn(
   return dumps;
 }
 
+/** By its name without the time. */
+export const isOfSysdump = (name: string): boolean =>
+  /^(cilium-configmap|k8s-pods|k8s-nodes)\.yaml$/.test(name);
+
 /** Other folders of an archive may hold files with names like Cilium's. */
 export function isDump({ files, skipped, agents }: Dump): boolean {
   const names = [...files.keys(), ...[...skipped.keys()].map((k) => k.replace(/^.*\//, ""))];
   return (
-    names.some((name) => /^(cilium-configmap|k8s-pods|k8s-nodes)\.yaml$/.test(name)) ||
+    names.some(isOfSysdump) ||
     [...agents.values()].some((output) => configCommand.some((name) => output.has(name)))
   );
 }

@@ -6,13 +6,13 @@ import { repoRoot } from "#harness/platform/paths.ts";
 import { describeDifference } from "#harness/semantics/compare.ts";
 import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
 import { snapshotOf } from "../snapshot.ts";
-import { readSysdump } from "./sysdump.ts";
+import { readSysdumps } from "./sysdump.ts";
 
 const dir = join(repoRoot(), "../shared/sysdumps");
 
 async function meshOf(kind: string): Promise<MeshSnapshot> {
-  const dumps = await Promise.all(["c1", "c2"].map((c) => readSysdump(join(dir, `${kind}-${c}.zip`))));
-  return snapshotOf(new Map(dumps.map((d) => [d.cluster, d.evidence])));
+  const dumps = await Promise.all(["c1", "c2"].map((c) => readSysdumps(join(dir, `${kind}-${c}.zip`))));
+  return snapshotOf(new Map(dumps.flat().map((d) => [d.cluster, d.evidence])));
 }
 
 describe.skipIf(!existsSync(dir))("archives of a real mesh", () => {

@@ -13,7 +13,7 @@ import {
 } from "#harness/cilium/agent/parse.ts";
 import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
-import { readSysdump } from "./sysdump.ts";
+import { readSysdumps } from "./sysdump.ts";
 import { identityTable, kvstoreMeshText, mapTable, statusText } from "./tables.ts";
 
 const at = "20261121-095906";
@@ -177,9 +177,9 @@ describe("diagnose of sysdumps", () => {
   });
 
   test("agents are found by the nodes of their pods", async () => {
-    const { cluster, evidence } = await readSysdump(await zipOf(dump("c1", "c2", 32379)));
-    expect(cluster).toBe("c1");
-    expect(evidence.get("agent-c1-worker-ipcache.json")).toContain("identity=70287");
+    const [found] = await readSysdumps(await zipOf(dump("c1", "c2", 32379)));
+    expect(found?.cluster).toBe("c1");
+    expect(found?.evidence.get("agent-c1-worker-ipcache.json")).toContain("identity=70287");
   });
 });
 

@@ -1,13 +1,13 @@
-import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import type { UnreadFile } from "#harness/model/mesh-snapshot.ts";
 import { type ClusterEvidence, notSupplied } from "../evidence.ts";
 import { readArchive } from "./archive.ts";
 import { clusterEvidence } from "./cluster.ts";
-import { dumpsIn, isDump } from "./dumps.ts";
+import { dumpsIn, isDump, isOfSysdump } from "./dumps.ts";
 import { refusal, type Skipped, shown } from "./intake.ts";
-import { useOf } from "./layout.ts";
+import { configCommand, useOf, withoutTime } from "./layout.ts";
 import { startOf } from "./start-time.ts";
 
 /** One cluster in an archive of Cilium's tools: the same files as live evidence. */
@@ -16,17 +16,25 @@ export interface Sysdump {
   readonly evidence: ClusterEvidence;
 }
 
-/**
- * Reads one archive of one cluster, without the reasons for what it lacks; refuses a file that is not a sysdump, naming
- * it.
- */
-export async function readSysdump(path: string): Promise<Sysdump> {
-  const [only, second] = await readSysdumps(path);
-  if (only === undefined) throw notSysdump(path, []);
-  if (second !== undefined)
-    throw refusal(path, `it holds several sysdumps: of ${shown(only.cluster)} and ${shown(second.cluster)}`);
-  const supplied = [...only.evidence].filter(([, text]) => !text.startsWith(notSupplied));
-  return { ...only, evidence: new Map(supplied) };
+/** The files of a sysdump that were read, and why others were not, for a reader that does not judge them. */
+export function suppliedOf({ evidence }: Sysdump): {
+  readonly files: ClusterEvidence;
+  readonly missing: readonly { readonly what: string; readonly why: string }[];
+} {
+  const files = [...evidence].filter(([, text]) => !text.startsWith(notSupplied));
+  const missing = [...evidence]
+    .filter(([, text]) => text.startsWith(notSupplied))
+    .map(([what, text]) => ({ what, why: text.slice(notSupplied.length).trim() }));
+  return { files: new Map(files), missing: [...missing, ...unreadOf(evidence)] };
+}
+
+/** Whether a folder is an unpacked sysdump or bugtool archive, by the names of the files in it. */
+export async function isUnpacked(folder: string): Promise<boolean> {
+  const names = await readdir(folder);
+  if (names.some((name) => name !== withoutTime(name) && isOfSysdump(withoutTime(name)))) return true;
+  if (!names.includes("cmd")) return false;
+  const commands = await readdir(join(folder, "cmd")).catch(() => []);
+  return commands.some((name) => configCommand.includes(name));
 }
 
 /**
@@ -71,14 +79,17 @@ export const hasObjects = (evidence: ClusterEvidence): boolean =>
 export function mergedEvidence(a: ClusterEvidence, b: ClusterEvidence): Map<string, string> {
   const [whole, part] = hasObjects(b) ? [b, a] : [a, b];
   const merged = new Map([...part, ...whole]);
-  const unread = [whole, part].flatMap((e) => JSON.parse(e.get("unread.json") ?? "[]") as UnreadFile[]);
+  const unread = [whole, part].flatMap(unreadOf);
   if (unread.length > 0) merged.set("unread.json", JSON.stringify(unread));
   return merged;
 }
 
+const unreadOf = (evidence: ClusterEvidence): readonly UnreadFile[] =>
+  JSON.parse(evidence.get("unread.json") ?? "[]") as UnreadFile[];
+
 /** Why the files that name the cluster were not read. */
 const unnamed = (evidence: ClusterEvidence): Skipped[] =>
-  (JSON.parse(evidence.get("unread.json") ?? "[]") as UnreadFile[])
+  unreadOf(evidence)
     .filter(({ what }) => /^cilium-(configmap|helm)/.test(what))
     .map(({ what, why }) => ({ name: what, why }));
 

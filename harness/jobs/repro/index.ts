@@ -1,7 +1,9 @@
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { type PlanOptions, planLab } from "#harness/config/plan.ts";
 import { type Difference, differenceParts } from "#harness/model/source-environment.ts";
+import { suitesDir } from "#harness/testkit/suite-list.ts";
 import { labFiles, writeLabFiles } from "./lab-files.ts";
 import { type LabDraft, labOf } from "./lab-of.ts";
 import { readSource } from "./read-source.ts";
@@ -15,7 +17,11 @@ export async function planRepro(
   folder: string,
   options: Omit<PlanOptions, "labFile"> = { lab: "repro" },
 ): Promise<{ readonly labFile: string; readonly draft: LabDraft }> {
-  const draft = labOf(await readSource(files), versionsOf(options.cilium));
+  const draft = labOf(
+    await readSource(files),
+    await readKnownDefects(suitesDir()),
+    versionsOf(options.cilium),
+  );
   const written = labFiles(draft);
   const labFile = await writeLabFiles(folder, written);
   try {

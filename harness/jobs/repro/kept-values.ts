@@ -4,6 +4,7 @@ import type { SourceCluster } from "#harness/model/source-environment.ts";
 import { removedValues } from "./chart-keys.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
+import { chartPaths } from "./source-settings.ts";
 import { at, listed, typed } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -297,6 +298,24 @@ function tellIpam(cluster: SourceCluster, own: Values, say: Say): void {
     say("ipam.multiPoolPreAllocation", "set", "left out", { matters: "perhaps" });
 }
 
+/** Settings of the agents that a lab gets as values of the chart. */
+const keptSettings = [
+  "routing-mode",
+  "tunnel-protocol",
+  "tunnel-port",
+  "ipam",
+  "enable-ipv4",
+  "enable-ipv6",
+  "enable-policy",
+  "max-connected-clusters",
+  "policy-default-local-cluster",
+  "clustermesh-cache-ttl",
+  "clustermesh-enable-endpoint-sync",
+  "clustermesh-enable-mcs-api",
+  "auto-direct-node-routes",
+  "ipv4-native-routing-cidr",
+] as const;
+
 /** Chart values derived from the agents' ConfigMap, if there are no Helm values. */
 function fromConfig(config: Readonly<Record<string, string>>): Values {
   const text = (key: string, path: string): Values => {
@@ -307,20 +326,7 @@ function fromConfig(config: Readonly<Record<string, string>>): Values {
   const pools = listed(config["cluster-pool-ipv4-cidr"]);
   return [
     pools.length === 0 ? {} : { ipam: { operator: { clusterPoolIPv4PodCIDRList: pools } } },
-    text("routing-mode", "routingMode"),
-    text("tunnel-protocol", "tunnelProtocol"),
-    text("tunnel-port", "tunnelPort"),
-    text("ipam", "ipam.mode"),
-    text("enable-ipv4", "ipv4.enabled"),
-    text("enable-ipv6", "ipv6.enabled"),
-    text("enable-policy", "policyEnforcementMode"),
-    text("max-connected-clusters", "clustermesh.maxConnectedClusters"),
-    text("policy-default-local-cluster", "clustermesh.policyDefaultLocalCluster"),
-    text("clustermesh-cache-ttl", "clustermesh.cacheTTL"),
-    text("clustermesh-enable-endpoint-sync", "clustermesh.enableEndpointSliceSynchronization"),
-    text("clustermesh-enable-mcs-api", "clustermesh.mcsapi.enabled"),
-    text("auto-direct-node-routes", "autoDirectNodeRoutes"),
-    text("ipv4-native-routing-cidr", "ipv4NativeRoutingCIDR"),
+    ...keptSettings.map((key) => text(key, chartPaths[key])),
     config["enable-wireguard"] === "true" || config["enable-ipsec"] === "true"
       ? { encryption: { enabled: true } }
       : {},

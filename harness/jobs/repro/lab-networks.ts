@@ -2,6 +2,7 @@ import { type Cidr, overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { found } from "#harness/lib/found.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
 import { fromChart, isCidr } from "./pod-network.ts";
+import { agentSettings } from "./source-settings.ts";
 
 /** The CIDRs of a lab's cluster, IPv4 first. */
 export interface LabNetwork {
@@ -17,13 +18,9 @@ const fits: Readonly<Record<"pods" | "services", Readonly<Record<Cidr["kind"], r
   };
 
 /** Whether a cluster's pods have addresses of both families. */
-export const isDualStack = ({ values, config, podNetwork }: SourceCluster): boolean => {
-  const { ipv6 } = values as { ipv6?: { enabled?: unknown } };
-  return (
-    String(config["enable-ipv6"] ?? ipv6?.enabled) === "true" &&
-    (podNetwork.cidrs.length === 0 || podNetwork.cidrs.some((c) => !c.includes(":")))
-  );
-};
+export const isDualStack = (c: SourceCluster): boolean =>
+  agentSettings(c)["enable-ipv6"] === "true" &&
+  (c.podNetwork.cidrs.length === 0 || c.podNetwork.cidrs.some((cidr) => !cidr.includes(":")));
 
 /**
  * The CIDRs of every cluster: those of the source where `up` and kubeadm accept them, else free ones. Pods of a mesh

@@ -4,14 +4,17 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import { maxClusters } from "#harness/semantics/mesh-settings.ts";
 import { keep } from "./kept-values.ts";
 import { isDualStack, type LabNetwork, labNetworks } from "./lab-networks.ts";
 import { manifestsOf } from "./manifests-of.ts";
 import { fromChart } from "./pod-network.ts";
 import { type Say, sayOf } from "./say.ts";
-import { meshSettings, sourceProblems } from "./source-problems.ts";
+import { sourceProblems } from "./source-problems.ts";
+import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -38,16 +41,20 @@ interface LabCluster {
 /** Enough nodes to behave like a mesh, and few enough for a laptop. */
 const mostWorkers = 2;
 
-/** `versions`: what `--cilium` gives, by cluster or for all (`""`), where no file tells it. */
+/**
+ * `defects`: suites/known-defects.yaml. `versions`: what `--cilium` gives, by cluster or for all (`""`), where no file
+ * tells it.
+ */
 export function labOf(
   source: readonly SourceCluster[],
+  defects: readonly KnownDefect[],
   versions: Readonly<Record<string, string>> = {},
 ): LabDraft {
   const known = source.map((c) => {
     const cilium = versions[c.name] ?? c.cilium ?? versions[""];
     return cilium === undefined ? c : { ...c, cilium };
   });
-  const differences: Difference[] = sourceProblems(known);
+  const differences: Difference[] = sourceProblems(known, defects);
   for (const c of known)
     for (const note of c.notes) differences.push({ cluster: c.name, ...note, difference: "differs" });
   const lab = {
@@ -56,7 +63,7 @@ export function labOf(
   };
   const networks = labNetworks(known);
   const ids = labIds(known);
-  const most = Math.max(...known.map((c) => Number(meshSettings(c)["max-connected-clusters"])));
+  const most = Math.max(...known.map((c) => maxClusters(settingsOf(c))));
   const clusters = known.map((c, i) =>
     labCluster(
       c,
@@ -146,7 +153,7 @@ function labCluster(c: SourceCluster, lab: LabPart, say: Say): LabCluster {
 function valuesOf(c: SourceCluster, { network, most }: LabPart, say: Say): Values {
   const values = keep(c, say);
   const overrides: Values[] = [];
-  const own = Number(meshSettings(c)["max-connected-clusters"]);
+  const own = maxClusters(settingsOf(c));
   if (own !== most) overrides.push({ clustermesh: { maxConnectedClusters: most } });
   const [pods4 = ""] = network.pods;
   if (c.podNetwork.mode?.startsWith("cluster-pool") === true && c.podNetwork.from !== fromChart)

@@ -1,5 +1,6 @@
 import { coveringCidr, parseCidr, widened } from "#harness/lib/cidr.ts";
 import type { PodNetwork, SourceObject } from "#harness/model/source-environment.ts";
+import { agentSettings } from "./source-settings.ts";
 import { at, flagOf, listed } from "./values-at.ts";
 
 type Values = Readonly<Record<string, unknown>>;
@@ -62,13 +63,9 @@ export function podNetworkOf(known: Known): PodNetwork {
   return found([], "not known");
 }
 
-function familiesOf({ values, config }: Known): string[] {
-  const on = (setting: string, path: string, byDefault: boolean): boolean =>
-    String(config[setting] ?? at(values, path) ?? byDefault) === "true";
-  return [
-    ...(on("enable-ipv4", "ipv4.enabled", true) ? ["ipv4"] : []),
-    ...(on("enable-ipv6", "ipv6.enabled", false) ? ["ipv6"] : []),
-  ];
+function familiesOf(known: Known): string[] {
+  const settings = agentSettings(known);
+  return ["ipv4", "ipv6"].filter((family) => settings[`enable-${family}`] === "true");
 }
 
 /** As a list, or as one text, which `--set` makes of it. */

@@ -1,7 +1,15 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { stringify as toYaml } from "yaml";
+import {
+  type ExampleEntry,
+  entriesOf,
+  exampleDump,
+  tarOf,
+  zipOf,
+} from "#harness/evidence/sysdump/examples.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
 import { readSource } from "./read-source.ts";
@@ -182,6 +190,51 @@ describe("values within other objects", () => {
   ])("%s is refused by name, with the place", async (_, document, message) => {
     await expect(first(document)).rejects.toThrow(message);
     await expect(first(document)).rejects.toThrow("alpha.yaml");
+  });
+});
+
+describe("sysdumps", () => {
+  const dump = (cluster: string): ExampleEntry[] =>
+    entriesOf(exampleDump({ cluster })).map((e) => ({
+      ...e,
+      name: e.name.replace(/^d\//, `${cluster}-dump/`),
+    }));
+  const saved = (name: string, content: Buffer): string => {
+    const path = join(tempFolder("source"), name);
+    writeFileSync(path, content);
+    return path;
+  };
+  const unpacked = (entries: readonly ExampleEntry[]): string =>
+    folderOf(Object.fromEntries(entries.map((e) => [e.name, e.content.toString("utf8")])));
+
+  test("a zip, a tar, a tar.gz by another name and unpacked folders say the same", async () => {
+    const both = [...dump("c1"), ...dump("c2")];
+    const forms = [
+      [saved("c1.zip", zipOf(dump("c1"))), saved("c2.tar", tarOf(dump("c2")))],
+      [saved("both.txt", gzipSync(tarOf(both)))],
+      [unpacked(both)],
+      [join(unpacked(both), "c1-dump"), `c2=${join(unpacked(both), "c2-dump")}`],
+    ];
+    const [first, ...others] = await Promise.all(
+      forms.map(async (paths) => (await readSource(paths)).map((c) => ({ ...c, sources: [] }))),
+    );
+    expect(first?.map((c) => [c.name, c.cilium, c.workers, c.pods.length, c.notes])).toEqual([
+      ["c1", "1.20.2", 2, 2, []],
+      ["c2", "1.20.2", 2, 2, []],
+    ]);
+    for (const other of others) expect(other).toEqual(first);
+  });
+
+  test("a list that could not be read is told; another name than the dump's is refused", async () => {
+    const damaged = dump("c1").map((e) =>
+      e.name.includes("k8s-services") ? { ...e, content: Buffer.from("items: [") } : e,
+    );
+    const other = saved("c2.zip", zipOf(dump("c2")));
+    const [c1] = await readSource([saved("c1.zip", zipOf(damaged)), other]);
+    expect(c1?.notes).toMatchObject([
+      { field: "services", inSource: expect.stringContaining("k8s-services"), inLab: "not read" },
+    ]);
+    await expect(readSource([`c1=${other}`])).rejects.toThrow("is from cluster c2, not c1");
   });
 });
 

@@ -1,21 +1,15 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, dirname, extname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import { clusterName } from "#harness/config/lab-file.ts";
 import { readingUserFile, unreadable } from "#harness/config/user-file.ts";
-import type { ClusterEvidence } from "#harness/evidence/evidence.ts";
-import { readSysdump } from "#harness/evidence/sysdump/sysdump.ts";
+import { isArchive } from "#harness/evidence/sysdump/archive.ts";
+import { isUnpacked } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { parseRecord, type RecordFormat } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import {
-  fieldConfigFormat,
-  fieldValuesFormat,
-  type SourceCluster,
-  type SourceObject,
-  sourceObjectsFormat,
-} from "#harness/model/source-environment.ts";
+import type { SourceCluster } from "#harness/model/source-environment.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { type Part, partsOf } from "./read-file.ts";
+import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
 import { at } from "./values-at.ts";
 
@@ -42,7 +36,11 @@ export async function readParts(files: readonly string[]): Promise<SourcePart[]>
     const found = await stat(path).catch((error: unknown) => {
       throw unreadable(path, what, error);
     });
-    parts.push(...(found.isDirectory() ? await fromFolder(path, cluster) : await fromFile(path, cluster)));
+    parts.push(
+      ...(found.isDirectory() && !(await isUnpacked(path))
+        ? await fromFolder(path, cluster)
+        : await fromPath(path, cluster)),
+    );
   }
   return parts;
 }
@@ -60,14 +58,18 @@ export function clustersOf(parts: readonly SourcePart[], atLeast: 1 | 2 = 2): So
   );
 }
 
-const fromFile = (path: string, cluster: string | undefined): Promise<Part[]> =>
+/** Of a file, or of an unpacked sysdump. */
+const fromPath = (path: string, cluster: string | undefined): Promise<Part[]> =>
   readingUserFile(path, what, remedy, async () =>
-    extname(path).toLowerCase() === ".zip" ? [await fromSysdump(path)] : partsOf(path, cluster),
+    archives.has(extname(path).toLowerCase()) || (await stat(path)).isDirectory() || (await isArchive(path))
+      ? fromSysdumps(path, cluster)
+      : partsOf(path, cluster),
   );
 
 /** Folders of a repository that hold nothing of a mesh, and may be huge. */
 const skipped = new Set([".git", "node_modules", ".terraform", "charts", "templates"]);
-const read = new Set([".yaml", ".yml", ".json", ".zip", ".sh"]);
+const archives: ReadonlySet<string> = new Set([".zip", ".tar", ".gz", ".tgz"]);
+const read = new Set([".yaml", ".yml", ".json", ".sh", ...archives]);
 
 async function fromFolder(folder: string, cluster: string | undefined): Promise<SourcePart[]> {
   const found: SourcePart[] = [];
@@ -75,8 +77,10 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
     const entries = await readdir(dir, { withFileTypes: true });
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
       const path = join(dir, entry.name);
-      if (entry.isDirectory() && !skipped.has(entry.name)) await walk(path);
-      else if (entry.isFile() && read.has(extname(entry.name).toLowerCase()))
+      const isFolder = entry.isDirectory() && !skipped.has(entry.name);
+      const isDump = isFolder && (await isUnpacked(path));
+      if (isFolder && !isDump) await walk(path);
+      else if (isDump || (entry.isFile() && read.has(extname(entry.name).toLowerCase())))
         found.push(...(await fromFolderFile(path, cluster)).map((p) => ({ ...p, below: folder })));
     }
   };
@@ -91,7 +95,7 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
 /** A folder may hold files of other things: one that cannot be read is named, and left out. */
 async function fromFolderFile(path: string, cluster: string | undefined): Promise<Part[]> {
   try {
-    const parts = await fromFile(path, cluster);
+    const parts = await fromPath(path, cluster);
     const isForeign = parts.some((p) => p.values !== undefined && !p.sysdump && !couldBeValues(p.values));
     if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
     return parts;
@@ -185,39 +189,4 @@ function requireOneId(name: string, parts: readonly Part[]): void {
           "a mesh needs another name for each cluster: correct cluster.name, or leave out the file that is not of it",
       },
     );
-}
-
-async function fromSysdump(path: string): Promise<Part> {
-  const { cluster, evidence } = await readSysdump(path);
-  return partOfEvidence(path, cluster, evidence);
-}
-
-/** What a cluster's evidence says of its settings and objects. `source` is named in messages. */
-export function partOfEvidence(source: string, cluster: string, evidence: ClusterEvidence): Part {
-  const record = <T>(file: string, empty: string, format: RecordFormat<T>): T =>
-    parseRecord(evidence.get(file) ?? empty, format, {
-      what: `${file} of ${basename(source)}`,
-      remedy: "give a zip written by `cilium sysdump`",
-      code: "archive-corrupt",
-    });
-  const objects = (file: string, kind: string, apiVersion: string): SourceObject[] =>
-    (record(file, "[]", sourceObjectsFormat) ?? []).map((o) => ({ ...o, kind, apiVersion }));
-  return {
-    source,
-    cluster,
-    sysdump: true,
-    notes: [],
-    values: record("helm-values.json", "{}", fieldValuesFormat),
-    config: record("cilium-config.json", "{}", fieldConfigFormat),
-    objects: [
-      ...objects("nodes.json", "Node", "v1"),
-      ...objects("namespaces.json", "Namespace", "v1"),
-      ...objects("services.json", "Service", "v1"),
-      ...objects("pods.json", "Pod", "v1"),
-      ...objects("ciliumnodes.json", "CiliumNode", "cilium.io/v2"),
-      ...objects("ciliumnetworkpolicies.json", "CiliumNetworkPolicy", "cilium.io/v2"),
-      ...objects("ciliumclusterwidenetworkpolicies.json", "CiliumClusterwideNetworkPolicy", "cilium.io/v2"),
-      ...objects("networkpolicies.json", "NetworkPolicy", "networking.k8s.io/v1"),
-    ],
-  };
 }

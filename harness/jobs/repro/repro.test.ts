@@ -168,7 +168,7 @@ describe("where a lab cannot be like its source", () => {
     const source = await readSource(
       await twoClusters({ tunnelProtocol: "geneve", encryption: { enabled: true } }),
     );
-    const { clusters, differences } = labOf(source);
+    const { clusters, differences } = labOf(source, []);
     expect(clusters[0]?.values.tunnelProtocol).toBe("vxlan");
     const reported = differences.filter((d) => d.matters === "yes").map((d) => [d.part, d.field]);
     expect(reported).toEqual([
@@ -181,7 +181,10 @@ describe("where a lab cannot be like its source", () => {
 
   test("large numbers of nodes and replicas are scaled down and reported", async () => {
     const source = await readSource(await twoClusters());
-    const { clusters, differences } = labOf(source.map((c) => ({ ...c, workers: 40, controlPlanes: 3 })));
+    const { clusters, differences } = labOf(
+      source.map((c) => ({ ...c, workers: 40, controlPlanes: 3 })),
+      [],
+    );
     expect(clusters[0]?.kindConfig.nodes).toHaveLength(3);
     expect(differences.find((d) => d.field === "worker nodes")).toMatchObject({ inSource: "40", inLab: "2" });
   });
@@ -199,7 +202,9 @@ describe("bad input is refused by name", () => {
 
   test("a cluster whose version is in no file", async () => {
     const files = [await fileOf("a.yaml", values("c1", 1)), await fileOf("b.yaml", values("c2", 2))];
-    await expect(readSource(files).then(labOf)).rejects.toThrow("does not contain the Cilium version of c1");
+    await expect(readSource(files).then((source) => labOf(source, []))).rejects.toThrow(
+      "does not contain the Cilium version of c1",
+    );
   });
 
   test("a file with neither values nor objects", async () => {

@@ -33,7 +33,7 @@ async function filesOf(sides: Readonly<Record<string, Side>>): Promise<string[]>
 }
 
 const draftOf = async (a: Side, b: Side = {}): Promise<LabDraft> =>
-  labOf(await readSource(await filesOf({ alpha: a, beta: b })));
+  labOf(await readSource(await filesOf({ alpha: a, beta: b })), []);
 const problemsOf = async (a: Side, b: Side = {}): Promise<string[]> =>
   (await draftOf(a, b)).differences
     .filter((d) => d.part === "source")
@@ -46,8 +46,8 @@ describe("what breaks the mesh in the source itself", () => {
 
   test.each([
     ["equal ids", { id: 2 }, {}, "alpha, beta: cluster id: 2 in 2 clusters"],
-    ["an id of 0", { id: 0 }, {}, "alpha: cluster id: 0: a cluster without an id"],
-    ["an id over the maximum", { id: 300 }, {}, "alpha: cluster id: 300: over 255"],
+    ["an id of 0", { id: 0 }, {}, "alpha: cluster id: 0: 0 is reserved: a cluster of a mesh needs an id"],
+    ["an id over the maximum", { id: 300 }, {}, "alpha: cluster id: 300: it must be a number from 1 to 255"],
     [
       "overlapping pools",
       { pool: "10.20.128.0/17" },
@@ -107,13 +107,31 @@ describe("what breaks the mesh in the source itself", () => {
   test("the old value counts for a version that reads it", async () => {
     const old = { values: { tunnel: "disabled" }, version: "1.14.4" };
     expect(await problemsOf(old, { version: "1.14.4" })).toEqual([
-      "alpha, beta: routing-mode differs: alpha native, beta tunnel: lost is packets between the clusters [yes]",
+      "alpha, beta: routing-mode differs: alpha native, beta tunnel: one side sends packets in tunnels and the other without [yes]",
     ]);
     expect((await draftOf(old)).clusters[0]?.values).toMatchObject({
       routingMode: "native",
       autoDirectNodeRoutes: true,
     });
   });
+});
+
+test("settings are those of cilium-config, else what the chart makes of the values", async () => {
+  const config = (data: object) => ({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: { name: "cilium-config" },
+    data,
+  });
+  const wireguard = { values: { encryption: { enabled: true, type: "wireguard" } } };
+  const own = { "cluster-name": "beta", "cluster-id": "2", "enable-wireguard": "true", mtu: "1400" };
+  expect(await problemsOf(wireguard, { objects: [config(own)] })).toEqual([
+    "alpha, beta: mtu differs: alpha automatic, beta 1400: packets that fit on one side can be too large for the other [yes]",
+  ]);
+  const extra = { values: { extraConfig: { "tunnel-port": "9000" } } };
+  expect((await problemsOf(extra)).join()).toContain("tunnel-port differs: alpha 9000, beta 8472");
+  const gke = { values: { gke: { enabled: true } } };
+  expect((await problemsOf(gke)).join()).toContain("routing-mode differs: alpha native, beta tunnel");
 });
 
 describe("a lab of it", () => {

@@ -1,27 +1,39 @@
 import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import {
+  masqueraded,
+  routingMode,
+  settingDifferences,
+  tunnelProtocol,
+  wrongId,
+} from "#harness/semantics/mesh-settings.ts";
 import { serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { chartKeys, closedParts, removedValues } from "./chart-keys.ts";
 import { fromChart, isCidr } from "./pod-network.ts";
+import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
 type Problem = Omit<Difference, "difference" | "part">;
 type Values = Readonly<Record<string, unknown>>;
 
 /** What breaks the mesh in the source environment itself, whatever a lab can have. */
-export function sourceProblems(clusters: readonly SourceCluster[]): Difference[] {
+export function sourceProblems(
+  clusters: readonly SourceCluster[],
+  defects: readonly KnownDefect[],
+): Difference[] {
   return [
     ...sameIds(clusters),
     ...overlappingNetworks(clusters),
     ...sameNodeAddresses(clusters),
     ...settingsThatDiffer(clusters),
-    ...masqueraded(clusters),
+    ...masqueradedPods(clusters),
     ...unlistedPeers(clusters),
-    ...clusters.flatMap(idOutOfRange),
+    ...clusters.flatMap(wrongIds),
     ...clusters.flatMap(unreadValues),
     ...clusters.flatMap(useless),
-    ...services(clusters),
+    ...services(clusters, defects),
   ].map((p) => ({ ...p, difference: "differs", part: "source" }));
 }
 
@@ -47,17 +59,15 @@ function sameIds(clusters: readonly SourceCluster[]): Problem[] {
   );
 }
 
-function idOutOfRange(c: SourceCluster): Problem[] {
-  const most = Number(meshSettings(c)["max-connected-clusters"]);
-  if (c.id === undefined || (c.id >= 1 && c.id <= most)) return [];
+function wrongIds(c: SourceCluster): Problem[] {
+  const own = settingsOf(c);
+  const why = wrongId(own);
+  if (why === undefined) return [];
   return [
     {
       cluster: c.name,
       field: "cluster id",
-      inSource:
-        c.id === 0
-          ? "0: a cluster without an id joins no mesh"
-          : `${c.id}: over ${most} (clustermesh.maxConnectedClusters)`,
+      inSource: `${own.settings["cluster-id"]}: ${why}`,
       inLab: "another id",
       matters: "yes",
     },
@@ -118,94 +128,19 @@ function sameNodeAddresses(clusters: readonly SourceCluster[]): Problem[] {
   });
 }
 
-/** Settings of cilium-config that a mesh needs equal, with the value of the chart and what is lost where they differ. */
-const mustBeEqual: readonly {
-  readonly key: string;
-  readonly path: string;
-  readonly chart: string;
-  readonly lost: string;
-}[] = [
-  {
-    key: "max-connected-clusters",
-    path: "clustermesh.maxConnectedClusters",
-    chart: "255",
-    lost: "identities of peers are misread",
-  },
-  { key: "routing-mode", path: "routingMode", chart: "tunnel", lost: "packets between the clusters" },
-  { key: "tunnel-protocol", path: "tunnelProtocol", chart: "vxlan", lost: "packets between the clusters" },
-  { key: "tunnel-port", path: "tunnelPort", chart: "0", lost: "packets between the clusters" },
-  { key: "underlay-protocol", path: "underlayProtocol", chart: "ipv4", lost: "packets between the clusters" },
-  {
-    key: "encryption",
-    path: "encryption.enabled",
-    chart: "off",
-    lost: "packets between the clusters, or their encryption",
-  },
-  {
-    key: "identity-allocation-mode",
-    path: "identityAllocationMode",
-    chart: "crd",
-    lost: "nothing by itself: check the kvstores",
-  },
-  { key: "enable-ipv4", path: "ipv4.enabled", chart: "true", lost: "IPv4 between the clusters" },
-  { key: "enable-ipv6", path: "ipv6.enabled", chart: "false", lost: "IPv6 between the clusters" },
-  { key: "mtu", path: "MTU", chart: "0", lost: "full-size packets" },
-];
-
-/** The settings above, as the agents of a cluster have them: from cilium-config, else from its values, else the chart's. */
-export function meshSettings({ config, values, cilium }: SourceCluster): Readonly<Record<string, string>> {
-  const settings = Object.fromEntries(
-    mustBeEqual.map(({ key, path, chart }) => [key, String(config[key] ?? at(values, path) ?? chart)]),
-  );
-  const encrypted = at(values, "encryption.enabled") === true;
-  const type = String(at(values, "encryption.type") ?? "ipsec");
-  const byConfig =
-    config["enable-wireguard"] === "true" ? "wireguard" : config["enable-ipsec"] === "true" ? "ipsec" : "off";
-  settings.encryption = Object.keys(config).length > 0 ? byConfig : encrypted ? type : "off";
-  // The old value, while charts read it.
-  const { tunnel } = values;
-  if (typeof tunnel === "string" && cilium !== undefined && !isAtLeast(cilium, "1.15")) {
-    if (tunnel === "disabled") settings["routing-mode"] = "native";
-    else settings["tunnel-protocol"] = tunnel;
-  }
-  if (settings["routing-mode"] === "native") {
-    settings["tunnel-protocol"] = "none";
-    settings["tunnel-port"] = "none";
-  }
-  // 0 is the protocol's own port.
-  const usual: Readonly<Record<string, string>> = { vxlan: "8472", geneve: "6081" };
-  if (settings["tunnel-port"] === "0")
-    settings["tunnel-port"] = usual[settings["tunnel-protocol"] ?? ""] ?? "0";
-  return settings;
-}
-
-/**
- * The only place of the plan that knows which settings must be equal: a table that `diagnose` shares takes the place of
- * `mustBeEqual`, for it has the same keys as cilium-config.
- */
 function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
-  const settings = clusters.map((c) => ({ c, of: meshSettings(c) }));
-  const isOther = (key: string): boolean => new Set(settings.map((s) => s.of[key])).size > 1;
-  const inLab = (key: string): string => {
-    if (key === "max-connected-clusters") return "the highest of them, in all clusters";
-    if (key === "encryption") return "off, in all clusters";
-    const isGeneve = key === "tunnel-protocol" && settings.some((s) => s.of[key] === "geneve");
-    return isGeneve ? "vxlan, in all clusters" : "as it is";
-  };
-  const rows = mustBeEqual.flatMap(({ key, lost }): Problem[] => {
-    // The protocol follows from the routing, and the port from the protocol.
-    const follows = { "tunnel-protocol": "routing-mode", "tunnel-port": "tunnel-protocol" }[key];
-    if (!isOther(key) || (follows !== undefined && isOther(follows))) return [];
-    return [
-      {
-        cluster: namesOf(...clusters),
-        field: `${key} differs`,
-        inSource: `${settings.map((s) => `${s.c.name} ${s.of[key]}`).join(", ")}: lost is ${lost}`,
-        inLab: inLab(key),
-        matters: key === "identity-allocation-mode" ? "perhaps" : "yes",
-      },
-    ];
-  });
+  const rows = settingDifferences(clusters.map(settingsOf)).map(
+    ({ setting: { key, effect }, values }): Problem => ({
+      cluster: namesOf(...clusters),
+      field: `${key} differs`,
+      inSource: `${values.map((v) => `${v.name} ${v.value}`).join(", ")}: ${effect}`,
+      inLab: inLabOf(
+        key,
+        values.map((v) => v.value),
+      ),
+      matters: key === "identity-allocation-mode" ? "perhaps" : "yes",
+    }),
+  );
   const cas = clusters.map((c) => at(c.values, "tls.ca.cert"));
   if (cas.every((ca) => typeof ca === "string" && ca !== "") && new Set(cas).size > 1)
     rows.push({
@@ -217,6 +152,12 @@ function settingsThatDiffer(clusters: readonly SourceCluster[]): Problem[] {
       matters: "perhaps",
     });
   return rows;
+}
+
+function inLabOf(key: string, values: readonly string[]): string {
+  if (key === "max-connected-clusters") return "the highest of them, in all clusters";
+  if (key === "encryption") return "off, in all clusters";
+  return key === "tunnel-protocol" && values.includes("geneve") ? "vxlan, in all clusters" : "as it is";
 }
 
 /** Values that the chart of this version does not read, or refuses. */
@@ -278,9 +219,10 @@ function unreadValues(c: SourceCluster): Problem[] {
 
 /** What agents do in place of what a removed value says. */
 function meaningOf(path: string, c: SourceCluster): string {
-  const settings = meshSettings(c);
+  const settings = settingsOf(c);
+  const protocol = tunnelProtocol(settings);
   if (path === "tunnel")
-    return `; routing is ${settings["routing-mode"]}${settings["routing-mode"] === "tunnel" ? ` over ${settings["tunnel-protocol"]}` : ""}`;
+    return `; routing is ${routingMode(settings)}${protocol === undefined ? "" : ` over ${protocol}`}`;
   return path.includes("clusterPool")
     ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})`
     : "";
@@ -299,25 +241,22 @@ function writtenPaths(values: Values): string[] {
   return [...Object.keys(values), ...closedParts.flatMap(below)];
 }
 
-/** Under native routing, packets to addresses outside `ipv4NativeRoutingCIDR` leave with their node's address. */
-function masqueraded(clusters: readonly SourceCluster[]): Problem[] {
+/** Packets that leave with their node's address. */
+function masqueradedPods(clusters: readonly SourceCluster[]): Problem[] {
   return clusters.flatMap((c): Problem[] => {
-    const cidr = c.config["ipv4-native-routing-cidr"] ?? at(c.values, "ipv4NativeRoutingCIDR");
-    const isNative =
-      meshSettings(c)["routing-mode"] === "native" && at(c.values, "enableIPv4Masquerade") !== false;
-    if (!isNative || typeof cidr !== "string" || !isCidr(cidr)) return [];
-    const { first, last } = parseCidr(cidr);
-    const outside = clusters
+    const own = settingsOf(c);
+    const { "ipv4-native-routing-cidr": range } = own.settings;
+    if (range === undefined || !isCidr(range)) return [];
+    return clusters
       .filter((o) => o !== c && o.podNetwork.from !== fromChart)
-      .flatMap((o) => o.podNetwork.cidrs.filter((text) => !text.includes(":")).map((text) => ({ o, text })))
-      .filter(({ text }) => parseCidr(text).first < first || parseCidr(text).last > last);
-    return outside.map(({ o, text }) => ({
-      cluster: c.name,
-      field: "ipv4NativeRoutingCIDR",
-      inSource: `${cidr} does not contain the pods of ${o.name}, ${text}: packets to them are masqueraded, so policies see nodes`,
-      inLab: "as it is",
-      matters: "yes",
-    }));
+      .flatMap((o) => (masqueraded(own, o.podNetwork.cidrs)?.cidrs ?? []).map((text) => ({ o, text })))
+      .map(({ o, text }) => ({
+        cluster: c.name,
+        field: "ipv4NativeRoutingCIDR",
+        inSource: `${range} does not contain the pods of ${o.name}, ${text}: packets to them are masqueraded, so policies see nodes`,
+        inLab: "as it is",
+        matters: "yes",
+      }));
   });
 }
 
@@ -364,7 +303,7 @@ function useless(c: SourceCluster): Problem[] {
     : [];
 }
 
-function services(clusters: readonly SourceCluster[]): Problem[] {
+function services(clusters: readonly SourceCluster[], defects: readonly KnownDefect[]): Problem[] {
   return serviceProblems(
     clusters.map((c) => ({
       name: c.name,
@@ -382,6 +321,7 @@ function services(clusters: readonly SourceCluster[]): Problem[] {
         }[],
       })),
     })),
+    defects,
   ).map(({ cluster, service, problem, breaks }) => ({
     cluster,
     field: `Service ${service}`,

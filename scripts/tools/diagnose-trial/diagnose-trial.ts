@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Mesh } from "#harness/cluster/mesh.ts";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
@@ -20,6 +21,7 @@ import { annotation } from "#harness/semantics/annotations.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
+import { suitesDir } from "#harness/testkit/suite-list.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
 
 export interface DiagnoseTrialOptions {
@@ -69,10 +71,10 @@ async function tryFault(
   signal: AbortSignal,
 ): Promise<{ ok: boolean; reported: string }> {
   try {
+    const defects = await readKnownDefects(suitesDir());
     // An earlier finding would be mistaken for the fault's.
-    const [before] = diagnose(snapshotOf(await collectEvidence(mesh, { logs: false }))).filter(
-      (f) => f.severity === "broken",
-    );
+    const evidence = await collectEvidence(mesh, { logs: false });
+    const [before] = diagnose(snapshotOf(evidence), defects).filter((f) => f.severity === "broken");
     if (before !== undefined) return { ok: false, reported: `before the fault: ${before.message}` };
     await using injected = await injectFault(fault, { mesh, namespace, signal });
     const startedMs = monotonicMs();
@@ -81,7 +83,7 @@ async function tryFault(
         const evidence = await collectEvidence(mesh, { logs: false });
         await rm(dir, { recursive: true, force: true });
         await writeEvidence(evidence, dir);
-        const [first] = diagnose(snapshotOf(evidence));
+        const [first] = diagnose(snapshotOf(evidence), defects);
         return first !== undefined && namesOneOf(first, injected.names)
           ? ready(first)
           : notYet(first?.message ?? "nothing found");

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { packFixture } from "#harness/diagnose/fixture.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
@@ -9,6 +10,7 @@ import { parseRecord } from "#harness/lib/records.ts";
 import { namesOneOf } from "#harness/model/finding.ts";
 import { runRecordFormat } from "#harness/model/record.ts";
 import { repoRoot, writeAtomic } from "#harness/platform/paths.ts";
+import { suitesDir } from "#harness/testkit/suite-list.ts";
 
 /**
  * Turns the evidence of a `prove` run into fixtures for diagnose's unit tests, one per fault. Reports each fault that
@@ -22,6 +24,7 @@ export async function faultFixtures(proveDir: string, say: (line: string) => voi
       remedy: "name a folder such as reports/latest",
     });
   });
+  const defects = await readKnownDefects(suitesDir());
   let written = 0;
   for (const run of runs.filter((r) => /^\d/.test(r)).sort()) {
     const dir = join(proveDir, "faults", run);
@@ -38,7 +41,7 @@ export async function faultFixtures(proveDir: string, say: (line: string) => voi
       continue;
     }
     const snapshot = snapshotOf(await readEvidence(join(dir, "artifacts", failed.name)));
-    const [first] = diagnose(snapshot);
+    const [first] = diagnose(snapshot, defects);
     if (first === undefined || !namesOneOf(first, names)) {
       say(`none  ${fault} (${names.join(", ")}): first finding: ${first?.message ?? "none"}`);
       continue;

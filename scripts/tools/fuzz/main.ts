@@ -16,10 +16,15 @@ guardOutput();
 
 function numberOf(text: string | undefined, name: string, otherwise: number): number {
   if (text === undefined) return otherwise;
-  if (!/^\d{1,9}$/.test(text))
-    throw new MeshproofError("usage", `${name} ${text} is not a number`, {
-      remedy: "npm run fuzz -- --help",
-    });
+  // Without a case, all would pass.
+  if (!/^\d{1,9}$/.test(text) || (name === "--runs" && Number(text) === 0))
+    throw new MeshproofError(
+      "usage",
+      `${name} ${text} is not a number${name === "--runs" ? " above 0" : ""}`,
+      {
+        remedy: "npm run fuzz -- --help",
+      },
+    );
   return Number(text);
 }
 

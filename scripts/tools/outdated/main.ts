@@ -8,9 +8,15 @@ import { parseRecord } from "#harness/lib/records.ts";
 import { debianPackagesFormat } from "#harness/model/image-store.ts";
 import { downloadModule, versionsOf } from "#harness/platform/go.ts";
 import { guardOutput } from "#harness/platform/output.ts";
+import { toolWords } from "../command-line.ts";
 import { debianLines, newer, newestPatch, newestServed, pinsToCheck } from "./outdated.ts";
 
 guardOutput();
+toolWords({
+  usage: "npm run outdated",
+  does: "Lists newer versions of every pin that the module proxy serves. Downloads each candidate once.",
+  most: 0,
+});
 const stop = new AbortController();
 process.once("SIGINT", () => stop.abort());
 

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { TestRecord } from "#harness/model/record.ts";
 import { pageFile, readMatrix } from "./files.ts";
 import { entryOf, matrixPage, withEntries } from "./versions-matrix.ts";
 
 type Run = Parameters<typeof entryOf>[0];
-const testOf = (outcome: "pass" | "fail" | "unsupported" | "unknown", over: object = {}) => ({
+const testOf = (outcome: TestRecord["outcome"], over: object = {}) => ({
   ...{ suite: "policy", name: `a ${outcome}`, outcome, reasons: ["r"], durationMs: 1, notes: {} },
   ...over,
 });
@@ -71,6 +72,12 @@ test("a later run of a version on a lab replaces the earlier; the page has the r
   ]);
   expect(matrix.runs.map((r) => r.runId)).toEqual(["r2"]);
   expect(matrixPage(matrix)).toMatch(/\| r2 +\| 1\.20\.2 +\| 1\.36\.4 +\| default +\| 0123456 +\|/);
+});
+
+test("the page says a cell's state once", () => {
+  const page = matrixPage({ schema: 1, runs: [entryOf(run([testOf("unknown"), testOf("skipped")]))] });
+  expect(page).toMatch(/: unknown: a unknown; skipped: a skipped$/m);
+  expect(page).not.toContain("unknown: unknown:");
 });
 
 test("docs/results/versions.md is what reports/published/versions.json gives", async () => {

@@ -118,6 +118,10 @@ const kubernetesOf = ({ cilium, kubernetes }: MatrixEntry): string =>
 
 const escaped = (text: string): string => text.replace(/[|<>]/g, (c) => `\\${c}`).replace(/\s+/g, " ");
 
+/** Without what the cell's state says already. */
+const reasonsOf = ({ state, why }: Cell): string[] =>
+  why.map((w) => (w.startsWith(`${state}: `) ? w.slice(`${state}: `.length) : w));
+
 /** The page: suites by runs, then the reason of every cell that is not a pass. */
 export function matrixPage({ runs }: Matrix): string {
   const suites = [...new Set(runs.flatMap((r) => r.suites.map((s) => s.suite)))].sort();
@@ -129,7 +133,10 @@ export function matrixPage({ runs }: Matrix): string {
   const reasons = runs.flatMap((r) =>
     r.suites
       .filter((s) => s.why.length > 0)
-      .map((s) => `- ${r.cilium}, ${escaped(r.lab)}, ${s.suite}: ${s.state}: ${escaped(s.why.join("; "))}`),
+      .map(
+        (s) =>
+          `- ${r.cilium}, ${escaped(r.lab)}, ${s.suite}: ${s.state}: ${escaped(reasonsOf(s).join("; "))}`,
+      ),
   );
   return [
     "# Versions",

@@ -64,8 +64,8 @@ export function reportOf(
 ): CheckReport {
   const parts: readonly Part[] = [
     healthFindings(clusters, defects),
-    { found: valueFindings(clusters), unread: clusters.flatMap(unreadValues) },
-    policyFindings(clusters),
+    { found: valueFindings(clusters, defects), unread: clusters.flatMap(unreadValues) },
+    policyFindings(clusters, defects),
     { found: defectFindings(clusters, defects), unread: [] },
     { found: certificateFindings(clusters), unread: [] },
     ...clusters.map(versionFindings),

@@ -14,7 +14,8 @@ import {
   settingsAfter,
 } from "#harness/semantics/setting-changes.ts";
 import type { SourcePart } from "../../repro/read-source.ts";
-import { clustersOf, partOfEvidence } from "../../repro/read-source.ts";
+import { clustersOf } from "../../repro/read-source.ts";
+import { partOf } from "../../repro/sysdump-parts.ts";
 
 /** One cluster before an upgrade, from whatever was given of it. */
 export interface CheckedCluster {
@@ -49,7 +50,7 @@ export function checkedMesh(
   { from, to }: { readonly from: string | undefined; readonly to: string },
 ): CheckedCluster[] {
   const parts = [
-    ...[...read.evidence].map(([name, files]) => partOfEvidence(name, name, supplied(files))),
+    ...[...read.evidence].map(([name, files]) => partOf(name, { cluster: name, evidence: supplied(files) })),
     ...read.parts,
   ];
   const sources = clustersOf(parts, 1);

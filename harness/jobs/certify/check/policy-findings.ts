@@ -1,6 +1,7 @@
 import { whatIf } from "#harness/diagnose/what-if.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { WhatIfChange } from "#harness/model/what-if.ts";
 import { needsPolicies, policyFeatureFindings } from "#harness/semantics/policy-features.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
@@ -9,8 +10,8 @@ import type { Found, Part, Unread } from "./found.ts";
 const setting = "policy-default-local-cluster";
 
 /** Policies that mean another thing after the upgrade, and what could not be read of them. */
-export function policyFindings(clusters: readonly CheckedCluster[]): Part {
-  const local = localClusterFindings(clusters);
+export function policyFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Part {
+  const local = localClusterFindings(clusters, defects);
   const features = clusters.flatMap((c) =>
     featureFindings(c).map((finding) => ({ cluster: c.name, finding })),
   );
@@ -30,7 +31,7 @@ const notGiven = ({ name }: CheckedCluster): Unread => ({
 });
 
 /** By `policyDefaultLocalCluster`, whose default is another one from 1.19 on. */
-function localClusterFindings(clusters: readonly CheckedCluster[]): Part {
+function localClusterFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Part {
   const policies = new Map(clusters.map((c) => [c.name, policiesOf(c.evidence)]));
   const found: Found[] = [];
   const unread: Unread[] = [];
@@ -43,6 +44,7 @@ function localClusterFindings(clusters: readonly CheckedCluster[]): Part {
     const report = whatIf(snapshotAt(clusters, "before"), policies, {
       key: "policyDefaultLocalCluster",
       value,
+      defects,
     });
     // What a known defect makes of a policy is a finding of its own.
     for (const { cluster, changes } of report.clusters)

@@ -1,3 +1,4 @@
+import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference } from "#harness/model/source-environment.ts";
 import { refusedValues } from "#harness/semantics/chart-refusals.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
@@ -10,7 +11,7 @@ const keyOf = (row: Difference): string => `${row.cluster}: ${row.field}`;
  * Values that the new chart refuses or ignores; ids, networks and settings by which the clusters disturb each other. What
  * is wrong with services before and after is a matter of `diagnose`.
  */
-export function valueFindings(clusters: readonly CheckedCluster[]): Found[] {
+export function valueFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Found[] {
   const refused = clusters.flatMap((c) =>
     refusedValues(c.source.written ?? {}, c.to).map((finding): Found => ({ cluster: c.name, finding })),
   );
@@ -22,6 +23,7 @@ export function valueFindings(clusters: readonly CheckedCluster[]): Found[] {
         const cilium = version({ source, ...c });
         return cilium === undefined ? rest : { ...rest, cilium };
       }),
+      defects,
     ).filter((row) => !row.field.startsWith("Service "));
   const now = new Set(problemsAt((c) => c.from).map(keyOf));
   const then = problemsAt((c) => c.to).filter((row) => {

@@ -1,0 +1,76 @@
+import type { SourceCluster } from "#harness/model/source-environment.ts";
+import type { ClusterSettings } from "#harness/semantics/mesh-settings.ts";
+import { at } from "./values-at.ts";
+
+/** Keys of cilium-config, and the values of the chart that it writes there (templates/cilium-configmap.yaml@1.20.2). */
+export const chartPaths = {
+  "max-connected-clusters": "clustermesh.maxConnectedClusters",
+  "routing-mode": "routingMode",
+  "tunnel-protocol": "tunnelProtocol",
+  "tunnel-port": "tunnelPort",
+  "underlay-protocol": "underlayProtocol",
+  "enable-ipv4": "ipv4.enabled",
+  "enable-ipv6": "ipv6.enabled",
+  "identity-allocation-mode": "identityAllocationMode",
+  mtu: "MTU",
+  ipam: "ipam.mode",
+  "cni-chaining-mode": "cni.chainingMode",
+  "ipv4-native-routing-cidr": "ipv4NativeRoutingCIDR",
+  "enable-ipv4-masquerade": "enableIPv4Masquerade",
+  "auto-direct-node-routes": "autoDirectNodeRoutes",
+  "enable-policy": "policyEnforcementMode",
+  "policy-default-local-cluster": "clustermesh.policyDefaultLocalCluster",
+  "clustermesh-cache-ttl": "clustermesh.cacheTTL",
+  "clustermesh-enable-endpoint-sync": "clustermesh.enableEndpointSliceSynchronization",
+  "clustermesh-enable-mcs-api": "clustermesh.mcsapi.enabled",
+  // Charts before 1.15.
+  tunnel: "tunnel",
+} as const;
+
+/** What the chart writes where no value is given; the agents' own defaults are in the table of semantics. */
+const chartDefaults = { "enable-ipv4": "true", "enable-ipv6": "false", "identity-allocation-mode": "crd" };
+
+/**
+ * The settings of a cluster's agents: of cilium-config, else what the chart makes of its values. Where cilium-config is
+ * known, encryption that it does not mention is off.
+ */
+export function settingsOf({ name, id, cilium, ...source }: SourceCluster): ClusterSettings {
+  const settings = agentSettings(source);
+  return {
+    name,
+    version: cilium,
+    settings: { ...(id === undefined ? {} : { "cluster-id": String(id) }), ...settings },
+  };
+}
+
+/** The same, before the cluster is known as a whole. */
+export function agentSettings({
+  config,
+  values,
+}: Pick<SourceCluster, "config" | "values">): ClusterSettings["settings"] {
+  const written = Object.entries(chartPaths).flatMap(([key, path]) => {
+    const value = at(values, path);
+    return value === undefined || value === null || value === "" ? [] : [[key, String(value)]];
+  });
+  const hasConfig = Object.keys(config).length > 0;
+  return {
+    ...chartDefaults,
+    ...(at(values, "gke.enabled") === true ? { "routing-mode": "native" } : {}),
+    ...Object.fromEntries(written),
+    ...(hasConfig ? {} : encryption(values)),
+    ...extraConfig(values),
+    ...config,
+  };
+}
+
+function encryption(values: SourceCluster["values"]): Record<string, string> {
+  if (at(values, "encryption.enabled") !== true) return {};
+  return { [`enable-${String(at(values, "encryption.type") ?? "ipsec")}`]: "true" };
+}
+
+/** The chart puts it at the end of cilium-config, as it is. */
+function extraConfig(values: SourceCluster["values"]): Record<string, string> {
+  const extra = at(values, "extraConfig");
+  if (typeof extra !== "object" || extra === null) return {};
+  return Object.fromEntries(Object.entries(extra).map(([key, value]) => [key, String(value)]));
+}

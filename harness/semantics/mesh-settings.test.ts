@@ -1,0 +1,45 @@
+import { expect, test } from "vitest";
+import { type ClusterSettings, masqueraded, settingDifferences } from "./mesh-settings.ts";
+
+const cluster = (
+  name: string,
+  settings: ClusterSettings["settings"],
+  version = "1.19.7",
+): ClusterSettings => ({ name, settings, version });
+const differing = (...clusters: readonly ClusterSettings[]): string[] =>
+  settingDifferences(clusters).map(
+    ({ setting, values }) => `${setting.key}: ${values.map((v) => `${v.name} ${v.value}`).join(", ")}`,
+  );
+
+test("a port that follows from the protocol is no difference of its own; one that is set is", () => {
+  const geneve = cluster("c2", { "tunnel-protocol": "geneve" });
+  expect(differing(cluster("c1", {}), geneve)).toEqual(["tunnel-protocol: c1 vxlan, c2 geneve"]);
+  expect(differing(cluster("c1", { "tunnel-port": "9000" }), geneve)).toEqual([
+    "tunnel-protocol: c1 vxlan, c2 geneve",
+    "tunnel-port: c1 9000, c2 6081",
+  ]);
+});
+
+test("the old key counts for the versions that read it", () => {
+  const old = { tunnel: "disabled" };
+  expect(differing(cluster("c1", old, "1.14.4"), cluster("c2", {}, "1.14.4"))).toEqual([
+    "routing-mode: c1 native, c2 tunnel",
+  ]);
+  expect(differing(cluster("c1", old), cluster("c2", {}))).toEqual([]);
+  const geneve = { tunnel: "geneve" };
+  expect(differing(cluster("c1", geneve, "1.14.4"), cluster("c2", geneve))).toEqual([
+    "tunnel-protocol: c1 geneve, c2 vxlan",
+  ]);
+});
+
+test("packets outside the range of native routing are masqueraded", () => {
+  const native = { "routing-mode": "native", "ipv4-native-routing-cidr": "10.1.0.0/16" };
+  const cidrs = ["10.1.2.0/24", "10.0.0.0/8", "10.2.0.0/24", "fd00::/64"];
+  expect(masqueraded(cluster("c1", native), cidrs)).toEqual({
+    range: "10.1.0.0/16",
+    cidrs: ["10.0.0.0/8", "10.2.0.0/24"],
+  });
+  expect(masqueraded(cluster("c1", native), ["10.1.2.0/24"])).toBeUndefined();
+  expect(masqueraded(cluster("c1", { ...native, "routing-mode": "tunnel" }), cidrs)).toBeUndefined();
+  expect(masqueraded(cluster("c1", { ...native, "enable-ipv4-masquerade": "false" }), cidrs)).toBeUndefined();
+});

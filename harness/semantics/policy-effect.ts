@@ -1,0 +1,68 @@
+import semver from "semver";
+import type { UserPolicy } from "#harness/model/what-if.ts";
+import { keysOf, listOf, type Selector } from "./policy-model.ts";
+
+/** What decides whether a cluster's Cilium takes a policy at all; undefined where it is not known. */
+export interface PolicyContext {
+  readonly version: string | undefined;
+  /** `enable-node-selector-labels`. */
+  readonly nodeLabels: boolean | undefined;
+  /** `enable-host-firewall`. */
+  readonly hostFirewall: boolean | undefined;
+}
+
+/** The specs that can have an effect; `why` the others have none. */
+interface PolicyEffect {
+  readonly specs: UserPolicy["specs"];
+  readonly why?: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** What is not known is taken as having its effect. */
+export function effectOf(policy: UserPolicy, context: PolicyContext): PolicyEffect {
+  if (policy.kind === "NetworkPolicy") return { specs: policy.specs };
+  const refused = refusalOf(policy, context);
+  // An agent refuses a policy as a whole.
+  if (refused !== undefined) return { specs: [], why: `Cilium refuses it: ${refused}` };
+  // pkg/policy/repository.go of 1.20.2, `computePolicyEnforcementAndRules`.
+  if (context.hostFirewall !== false) return { specs: policy.specs };
+  const ofPods = policy.specs.filter(({ spec }) => !isSet(spec.nodeSelector));
+  if (ofPods.length === policy.specs.length) return { specs: ofPods };
+  return { specs: ofPods, why: "without enable-host-firewall a nodeSelector selects nothing" };
+}
+
+/** `Sanitize` in pkg/policy/api/rule_validation.go and `Parse` in pkg/k8s/apis/cilium.io/v2/cnp_types.go of 1.20.2. */
+function refusalOf(policy: UserPolicy, { version, nodeLabels }: PolicyContext): string | undefined {
+  const specs = policy.specs.map(({ spec }) => spec);
+  const since = (first: string): boolean => version !== undefined && semver.gte(version, first);
+  const holds = (...keys: string[]): boolean =>
+    specs.some((spec) => rulesOf(spec).some((rule) => keys.some((key) => listOf(rule[key]).length > 0)));
+  if (policy.kind === "CiliumNetworkPolicy" && specs.some((spec) => isSet(spec.nodeSelector)))
+    return "only a clusterwide policy can have a nodeSelector";
+  if (specs.some((spec) => isSet(spec.nodeSelector) === isSet(spec.endpointSelector)))
+    return "each spec needs either an endpointSelector or a nodeSelector";
+  // pkg/policy/api/ingress.go: a list of strings that must be empty since 1.19.
+  if (since("1.19.0") && holds("fromRequires", "toRequires"))
+    return "Cilium 1.19 and later have no fromRequires and toRequires";
+  // pkg/policy/api/selector.go, `Sanitize`: 1.20 checks a key before it reads `$host` as `reserved:host`.
+  if (since("1.20.0") && specs.flatMap(selectorKeys).some((key) => key.startsWith("$")))
+    return "Cilium 1.20 and later do not accept `$` in a label's key; its long form is `reserved:`";
+  if (nodeLabels === false && holds("fromNodes", "toNodes"))
+    return "fromNodes and toNodes need enable-node-selector-labels";
+  return undefined;
+}
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null;
+
+const rulesOf = (spec: Json): readonly Json[] =>
+  ["ingress", "ingressDeny", "egress", "egressDeny"].flatMap((key) => listOf(spec[key]));
+
+const selectorKeys = (spec: Json): string[] => [
+  ...[spec.endpointSelector, spec.nodeSelector].flatMap((s) => keysOf((s ?? {}) as Selector)),
+  ...rulesOf(spec).flatMap((rule) =>
+    ["fromEndpoints", "toEndpoints", "fromNodes", "toNodes"].flatMap((key) =>
+      listOf(rule[key]).flatMap(keysOf),
+    ),
+  ),
+];
