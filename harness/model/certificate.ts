@@ -182,7 +182,6 @@ export const interruptionSchema = z.object({
   startMs: ms.describe("Since the cycle began."),
   durationMs: ms.describe("Nothing was measured in this time."),
 });
-export type Interruption = Infer<typeof interruptionSchema>;
 
 const ofCycle = {
   cycle: z.number().int().describe("Number of the cycle, as in `cycles`."),
