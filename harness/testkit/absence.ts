@@ -79,10 +79,6 @@ const openOf = (flows: readonly Flow[], when: string, asking: Asking) =>
 export const judgeOpen = async (flows: readonly Flow[], when: string, asking: Asking): Promise<Verdict> =>
   (await openOf(flows, when, asking)).verdict;
 
-/** Whether every flow is closed in time, by single looks; a watch must follow. */
-export const judgeClosed = (flows: readonly Flow[], asking: Asking): Promise<Verdict> =>
-  enforcedInTime(flows, [], asking);
-
 export interface Denial {
   /** Denies the flows. */
   readonly deny: () => PromiseLike<unknown>;
