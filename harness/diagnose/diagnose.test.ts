@@ -5,13 +5,13 @@ import {
   healthy,
   labelsOf,
   listed,
-  ok,
   pod,
   sends,
   sendsInMaps,
   service,
   west,
 } from "./example-clusters.ts";
+import { ok } from "./healthy-mesh.ts";
 import { diagnose } from "./index.ts";
 
 /** The healthy mesh with parts of one cluster changed. */

@@ -6,50 +6,31 @@ import type {
   PodState,
   ServiceState,
 } from "#harness/model/mesh-snapshot.ts";
-import type { IpcacheEntry, NodeEntry, RemoteClusterStatus, ServiceEntry } from "#harness/model/snapshot.ts";
+import type { IpcacheEntry, NodeEntry, ServiceEntry } from "#harness/model/snapshot.ts";
+import { pod as anyPod, service as anyService, ok, remote } from "./healthy-mesh.ts";
 
 type OneNode = ClusterSnapshot & { readonly agents: readonly [AgentState] };
 
-export const ok = <T>(value: T) => ({ ok: true as const, value });
+export const pod = (over: Partial<PodState>): PodState =>
+  anyPod({
+    namespace: "app",
+    name: "echo-1",
+    ip: "10.0.0.1",
+    labels: { app: "echo" },
+    containers: [{ name: "echo", ready: true, restarts: 0, trouble: "" }],
+    ...over,
+  });
 
-function remote(name: string, clusterId: number): RemoteClusterStatus {
-  return {
-    name,
-    connected: true,
-    ready: true,
-    status: "ready",
-    config: { required: true, retrieved: true, clusterId, kvstoreMesh: true },
-    counts: { nodes: 1, endpoints: 1, identities: 1, services: 1 },
-    synced: { nodes: true, endpoints: true, identities: true, services: true },
-  };
-}
-
-export const pod = (over: Partial<PodState>): PodState => ({
-  namespace: "app",
-  name: "echo-1",
-  node: "n",
-  ip: "10.0.0.1",
-  hostNetwork: false,
-  ready: true,
-  ending: false,
-  labels: { app: "echo" },
-  containers: [{ name: "echo", ready: true, restarts: 0, trouble: "" }],
-  ...over,
-});
-
-export const service = (over: Partial<ServiceState>): ServiceState => ({
-  namespace: "app",
-  name: "echo",
-  type: "ClusterIP",
-  clusterIp: "10.11.0.9",
-  loadBalancerIp: "",
-  annotations: { "service.cilium.io/global": "true" },
-  selector: { app: "echo" },
-  labels: {},
-  clusterIps: ["10.11.0.9"],
-  ports: [{ name: "", protocol: "TCP", port: 80 }],
-  ...over,
-});
+export const service = (over: Partial<ServiceState>): ServiceState =>
+  anyService({
+    namespace: "app",
+    name: "echo",
+    selector: { app: "echo" },
+    labels: {},
+    clusterIps: ["10.11.0.9"],
+    ports: [{ name: "", protocol: "TCP", port: 80 }],
+    ...over,
+  });
 
 /** Backends of app/echo, as an agent lists them. */
 export const sends = (ips: readonly string[]): ServiceEntry => ({

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import type { ClusterSnapshot } from "#harness/model/mesh-snapshot.ts";
-import { east, ok, west } from "./example-clusters.ts";
+import { east, west } from "./example-clusters.ts";
 import { health } from "./health.ts";
-import { withSettings } from "./healthy-mesh.ts";
+import { ok, withSettings } from "./healthy-mesh.ts";
 
 const path = (status: string) => ({ status, latencyNs: 1, lastProbed: "" });
 const [agent] = west.agents;

@@ -60,6 +60,17 @@ function encryption({ settings }: ClusterSettings): string {
   return settings["enable-ztunnel"] === "true" ? "ztunnel" : "none";
 }
 
+/** An address family that one side lacks. */
+const family = (name: "ipv4" | "ipv6", effect: string): EqualSetting => ({
+  key: `enable-${name}`,
+  valueOf: ({ settings: { [`enable-${name}`]: value } }) => (value === undefined ? undefined : isOn(value)),
+  severity: "suspect",
+  effect,
+  remedy: `set ${name}.enabled to one value in all clusters`,
+  source:
+    "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
+});
+
 const reinstall = "it can only be set when Cilium is installed: install the smaller side anew";
 
 /** Undefined where nothing is tunnelled. */
@@ -122,26 +133,8 @@ export const equalSettings: readonly EqualSetting[] = [
     source:
       "Documentation/security/network/encryption-wireguard.rst@1.20.2, Cluster Mesh; encryption-ipsec.rst, key rotation in all clusters",
   },
-  {
-    key: "enable-ipv4",
-    valueOf: ({ settings }) =>
-      settings["enable-ipv4"] === undefined ? undefined : isOn(settings["enable-ipv4"]),
-    severity: "suspect",
-    effect: "pods of one side have no address that the other can use for IPv4",
-    remedy: "set ipv4.enabled to one value in all clusters",
-    source:
-      "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
-  },
-  {
-    key: "enable-ipv6",
-    valueOf: ({ settings }) =>
-      settings["enable-ipv6"] === undefined ? undefined : isOn(settings["enable-ipv6"]),
-    severity: "suspect",
-    effect: "IPv6 services of one side have no backends of the other",
-    remedy: "set ipv6.enabled to one value in all clusters",
-    source:
-      "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
-  },
+  family("ipv4", "pods of one side have no address that the other can use for IPv4"),
+  family("ipv6", "IPv6 services of one side have no backends of the other"),
   {
     key: "identity-allocation-mode",
     valueOf: ({ settings }) => settings["identity-allocation-mode"],

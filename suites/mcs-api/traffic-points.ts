@@ -76,7 +76,11 @@ async function answeredOnly(
 async function namedFlows(clusters: readonly Cluster[], service: string, name: string): Promise<Flow[]> {
   const all = await Promise.all(
     clusters.map(async (c) =>
-      serviceFlows(c, (await everyVantageOf(c.kube)).slice(-1), { name: service, ip: `${name}.`, http: 80 }),
+      serviceFlows(c, (await everyVantageOf(c.kube)).slice(-1), {
+        name: `${service}, resolved by CoreDNS of ${c.name}`,
+        ip: `${name}.`,
+        http: 80,
+      }),
     ),
   );
   return all.flat();
