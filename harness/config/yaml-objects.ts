@@ -23,8 +23,11 @@ export interface YamlDocument {
  * that all commands accept the same ones. Anchors and merge keys are replaced, as Helm does. Empty documents are left
  * out. Throws `config-invalid` with file, place and remedy.
  */
-export function readYamlObjects(path: string, what: string): YamlDocument[] {
-  const text = readUserFile(path, what);
+export const readYamlObjects = (path: string, what: string): YamlDocument[] =>
+  yamlObjectsOf(readUserFile(path, what), path);
+
+/** The same of such a file's text. */
+export function yamlObjectsOf(text: string, path: string): YamlDocument[] {
   if (text.length > mostBytes)
     throw new MeshproofError(
       "config-invalid",
@@ -34,7 +37,7 @@ export function readYamlObjects(path: string, what: string): YamlDocument[] {
   return parseYamlObjects(text, path);
 }
 
-/** The same of a text; `place` names it in errors. */
+/** The same of a text of any size; `place` names it in errors. */
 export function parseYamlObjects(text: string, place: string): YamlDocument[] {
   // Helm and kubectl take the last of equal keys, and know the merge key `<<`.
   return parseAllDocuments(text, { uniqueKeys: false, merge: true, logLevel: "error" }).flatMap(
