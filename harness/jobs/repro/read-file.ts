@@ -10,6 +10,7 @@ import { hasInstallCommand, installCommands, nested, setKeys } from "./set-value
 import { chartPaths } from "./source-settings.ts";
 import { helmRelease, talosCluster } from "./text-forms.ts";
 import { isTableKind, isValuesText, looksLikeValues, nameOf, unwrapped, valuesPlaces } from "./unwrap.ts";
+import { isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -108,10 +109,6 @@ const notRead = (what: string): Note => ({
   matters: "perhaps",
   part: "other",
 });
-
-/** Text that a template, a shell or Terraform would replace. */
-export const isPlaceholder = (value: unknown): boolean =>
-  typeof value === "string" && /\{\{|\$\{|\$[A-Za-z_]|^<.*>$/.test(value);
 
 function clusterIn(values: Values): string | undefined {
   const name = isMapping(values.cluster) ? values.cluster.name : undefined;

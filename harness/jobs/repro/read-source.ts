@@ -11,7 +11,7 @@ import { clusterOf } from "./cluster-of.ts";
 import { type Part, partsOf } from "./read-file.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
-import { at } from "./values-at.ts";
+import { at, isPlaceholder } from "./values-at.ts";
 
 /** A part of a file that was found in a folder; its folder may say of which cluster it is. */
 export type SourcePart = Part & { readonly below?: string };
@@ -135,6 +135,16 @@ function withFolders(parts: readonly SourcePart[]): SourcePart[] {
 
 function requireNames(parts: readonly Part[], names: readonly string[], atLeast: number): void {
   for (const part of parts) {
+    const written = at(part.values ?? {}, "cluster.name");
+    // Its values must not become those of the only cluster that has a name.
+    if (part.cluster === undefined && isPlaceholder(written))
+      throw new MeshproofError(
+        "usage",
+        `${part.source} does not name its cluster: cluster.name is ${JSON.stringify(written).slice(0, 80)}, a placeholder`,
+        {
+          remedy: `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${shellQuote([`NAME=${part.source}`])}; if it is for several, once for each`,
+        },
+      );
     const isEmpty =
       part.values === undefined &&
       part.config === undefined &&

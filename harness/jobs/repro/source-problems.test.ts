@@ -116,6 +116,41 @@ describe("what breaks the mesh in the source itself", () => {
   });
 });
 
+describe("a cluster without an id is refused, with its file", () => {
+  const refusal = (text: string, name = "alpha=") => {
+    const dir = tempFolder("no-id");
+    writeFileSync(join(dir, "a.yaml"), text);
+    writeFileSync(join(dir, "b.yaml"), toYaml({ cluster: { name: "beta", id: 2 } }));
+    return readSource([`${name}${join(dir, "a.yaml")}`, join(dir, "b.yaml")]).then((s) =>
+      labOf(s, [], { "": "1.18.6" }),
+    );
+  };
+  test.each([
+    ["one line of values", "kubeProxyReplacement: true\n", "a.yaml has no cluster.id of alpha"],
+    ["a null", "cluster: { name: alpha, id: }\n", "a.yaml has no cluster.id of alpha"],
+    [
+      "a placeholder",
+      'cluster: { name: alpha, id: "${ID}" }\n',
+      'a.yaml has cluster.id "${ID}" of alpha, a placeholder',
+    ],
+    ["a template", 'cluster: { name: alpha, id: "{{ .id }}" }\n', "a placeholder"],
+    ["a word", "cluster: { name: alpha, id: one }\n", 'cluster.id "one" of alpha, which is no id'],
+    ["a ConfigMap", "kind: ConfigMap\nmetadata: {name: cilium-config}\ndata: {ipam: x}\n", "no cluster.id"],
+  ])("%s", async (_, text, message) => {
+    await expect(refusal(text)).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining("give the rendered form"),
+    });
+  });
+
+  test("values with a placeholder as name do not become those of the other cluster", async () => {
+    await expect(refusal('cluster: { name: "{{ .name }}", id: 1 }\n', "")).rejects.toThrow(
+      'a.yaml does not name its cluster: cluster.name is "{{ .name }}", a placeholder',
+    );
+  });
+});
+
 test("settings are those of cilium-config, else what the chart makes of the values", async () => {
   const config = (data: object) => ({
     apiVersion: "v1",
