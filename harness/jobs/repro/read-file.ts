@@ -6,7 +6,8 @@ import { MeshproofError } from "#harness/lib/errors.ts";
 import { checkRecord } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/model/source-environment.ts";
-import { hasInstallCommand, installCommands, nested, setKeys } from "./set-values.ts";
+import { hasInstallCommand, installCommands } from "./install-commands.ts";
+import { nested, setKeys } from "./set-values.ts";
 import { chartPaths } from "./source-settings.ts";
 import { helmRelease, talosCluster } from "./text-forms.ts";
 import { isTableKind, isValuesText, looksLikeValues, nameOf, unwrapped, valuesPlaces } from "./unwrap.ts";
@@ -91,12 +92,15 @@ function configView(text: string): Record<string, string> | undefined {
 
 function fromCommands(text: string, path: string): Piece[] {
   return installCommands(text, path).map((command): Piece => {
-    const { values, version, valueFiles } = command;
+    const { values, version, valueFiles, unknown, line } = command;
     return {
       cluster: clusterIn(values),
       values,
       objects: [],
-      notes: valueFiles.length === 0 ? [] : [notRead(`${path}: ${valueFiles.join(", ")}`)],
+      notes: [
+        ...(valueFiles.length === 0 ? [] : [notRead(`${path}: ${valueFiles.join(", ")}`)]),
+        ...(unknown.length === 0 ? [] : [notKnown(`${path}, line ${line}: ${unknown.join(" ")}`)]),
+      ],
       ...(version === undefined ? {} : { version }),
     };
   });
@@ -106,6 +110,14 @@ const notRead = (what: string): Note => ({
   field: "values in other files",
   inSource: what,
   inLab: "not read: give these files too",
+  matters: "perhaps",
+  part: "other",
+});
+
+const notKnown = (what: string): Note => ({
+  field: "arguments of a command",
+  inSource: what,
+  inLab: "not known: a variable that the script does not set to a plain word",
   matters: "perhaps",
   part: "other",
 });
