@@ -42,7 +42,7 @@ vtep-cidr= vtep-endpoint= vtep-mac= vtep-mask=
 
 /** What the agents do where the chart writes nothing. */
 const unwritten = `
-underlay-protocol=auto underlay-protocol=ipv4 mtu=0 enable-endpoint-routes=false enable-cilium-endpoint-slice=false
+identity-allocation-mode=crd underlay-protocol=auto underlay-protocol=ipv4 mtu=0 enable-endpoint-routes=false enable-cilium-endpoint-slice=false
 enable-node-port=true enable-external-ips=true enable-host-port=true enable-session-affinity=true
 enable-bgp-control-plane=false enable-bandwidth-manager=false enable-ipv4-egress-gateway=false enable-bbr=false
 enable-local-redirect-policy=false enable-bpf-masquerade=false enable-ip-masq-agent=false enable-srv6=false
