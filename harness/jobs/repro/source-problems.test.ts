@@ -151,6 +151,45 @@ describe("a cluster without an id is refused, with its file", () => {
   });
 });
 
+describe("how clusters log in to each other's etcd", () => {
+  const mode = (authMode: string | undefined, peers: readonly object[] = [], version = "1.18.6"): Side => ({
+    version,
+    values: {
+      clustermesh: {
+        useAPIServer: true,
+        config: { enabled: true, clusters: peers },
+        apiserver: { tls: { ...(authMode === undefined ? {} : { authMode }) } },
+      },
+    },
+  });
+  const login = async (a: Side, b: Side): Promise<string[]> =>
+    (await problemsOf(a, b)).filter((p) => p.includes("authMode"));
+  const missing = "alpha logs in to beta as remote-alpha, a user that beta's etcd does not have [yes]";
+
+  test.each([
+    ["legacy", mode("legacy")],
+    ["the default before 1.19", mode(undefined)],
+  ])("a name of its own and %s", async (_, beta) => {
+    expect(await login(mode("cluster"), beta)).toEqual([
+      `alpha, beta: clustermesh.apiserver.tls.authMode: alpha cluster, beta legacy: ${missing}`,
+    ]);
+  });
+
+  test("the mode between has both users, unless the peer is not listed", async () => {
+    expect(await login(mode("cluster"), mode("migration", [{ name: "alpha" }]))).toEqual([]);
+    expect(await login(mode("cluster"), mode(undefined, [{ name: "alpha" }], "1.19.7"))).toEqual([]);
+    expect(await login(mode("legacy"), mode("migration"))).toEqual([]);
+    expect(await login(mode("cluster"), mode("migration", [{ name: "alfa" }]))).toEqual([
+      `alpha, beta: clustermesh.apiserver.tls.authMode: alpha cluster, beta migration, whose clustermesh.config.clusters does not list alpha: ${missing}`,
+    ]);
+  });
+
+  test("a certificate for one peer may be of any user", async () => {
+    const alpha = mode("cluster", [{ name: "beta", tls: { cert: "eA==", key: "eA==" } }]);
+    expect(await login(alpha, mode("legacy"))).toEqual([]);
+  });
+});
+
 test("settings are those of cilium-config, else what the chart makes of the values", async () => {
   const config = (data: object) => ({
     apiVersion: "v1",
