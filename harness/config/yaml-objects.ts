@@ -1,5 +1,5 @@
 import { isMap, isScalar, parseAllDocuments, visit } from "yaml";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 import { readUserFile } from "./user-file.ts";
 
@@ -39,6 +39,24 @@ export function yamlObjectsOf(text: string, path: string): YamlDocument[] {
 
 /** The same of a text of any size; `place` names it in errors. */
 export function parseYamlObjects(text: string, place: string): YamlDocument[] {
+  try {
+    return documentsOf(text, place);
+  } catch (error) {
+    // The parser calls itself for each level.
+    if (error instanceof RangeError) throw tooDeep(place, error);
+    throw error;
+  }
+}
+
+const isTooDeep = (error: unknown): boolean => /call stack/i.test(messageOf(error));
+
+const tooDeep = (place: string, cause: unknown): MeshproofError =>
+  new MeshproofError("config-invalid", `${place} is nested too deeply: more than ${mostDepth} levels`, {
+    remedy: "give what Helm or kubectl prints; no object of a mesh has so many levels",
+    cause,
+  });
+
+function documentsOf(text: string, place: string): YamlDocument[] {
   // Helm and kubectl take the last of equal keys, and know the merge key `<<`.
   return parseAllDocuments(text, { uniqueKeys: false, merge: true, logLevel: "error" }).flatMap(
     (document): YamlDocument[] => {
@@ -48,6 +66,7 @@ export function parseYamlObjects(text: string, place: string): YamlDocument[] {
       try {
         value = document.toJS({ maxAliasCount: mostAliases });
       } catch (failure) {
+        if (isTooDeep(failure)) throw tooDeep(place, failure);
         throw new MeshproofError("config-invalid", `${place} cannot be read: ${syntaxProblem(failure)}`, {
           remedy: "write it with fewer YAML aliases",
         });
@@ -59,6 +78,7 @@ export function parseYamlObjects(text: string, place: string): YamlDocument[] {
 }
 
 function notYaml(text: string, place: string, error: unknown): MeshproofError {
+  if (isTooDeep(error)) return tooDeep(place, error);
   const isTemplate = text.includes("{{");
   return new MeshproofError("config-invalid", `${place} is not YAML: ${syntaxProblem(error)}`, {
     remedy: isTemplate

@@ -351,5 +351,8 @@ describe("values as people write them", () => {
     expect(beta?.pods).toHaveLength(1);
     expect(beta?.notes).toMatchObject([{ field: "file", inLab: "left out" }]);
     await expect(readSource([folderOf({ "x.txt": "" })])).rejects.toThrow("contains no file of a mesh");
+    await expect(readSource([folderOf({ "a/main.tf": "", "x.txt": "" })])).rejects.toThrow(
+      /only Terraform code, which is not executed: .*a\/main\.tf$/,
+    );
   });
 });

@@ -73,6 +73,7 @@ const read = new Set([".yaml", ".yml", ".json", ".sh", ...archives]);
 
 async function fromFolder(folder: string, cluster: string | undefined): Promise<SourcePart[]> {
   const found: SourcePart[] = [];
+  const terraform: string[] = [];
   const walk = async (dir: string): Promise<void> => {
     const entries = await readdir(dir, { withFileTypes: true });
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -82,9 +83,16 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
       if (isFolder && !isDump) await walk(path);
       else if (isDump || (entry.isFile() && read.has(extname(entry.name).toLowerCase())))
         found.push(...(await fromFolderFile(path, cluster)).map((p) => ({ ...p, below: folder })));
+      else if (entry.isFile() && extname(entry.name).toLowerCase() === ".tf") terraform.push(path);
     }
   };
   await walk(folder);
+  if (found.length === 0 && terraform.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `${folder} contains only Terraform code, which is not executed: ${terraform.slice(0, 8).join(", ")}${terraform.length > 8 ? ` and ${terraform.length - 8} more` : ""}`,
+      { remedy: "give what `helm get values` prints of each cluster" },
+    );
   if (found.length === 0)
     throw new MeshproofError("usage", `${folder} contains no file of a mesh`, {
       remedy: `give a folder with ${[...read].join(", ")} files: Helm values, output of kubectl, sysdumps`,

@@ -116,6 +116,32 @@ describe("what breaks the mesh in the source itself", () => {
   });
 });
 
+test("all parts of a policy that are not judged are named, also beside L7 rules", async () => {
+  const policy = (kind: string, egress: readonly object[]): object => ({
+    ...{ apiVersion: "cilium.io/v2", kind, metadata: { name: "p", namespace: "shop" } },
+    spec: { endpointSelector: {}, egress },
+  });
+  const rare = [{ toServices: [{}] }, { toGroups: [{ aws: {} }] }];
+  const dns = { toPorts: [{ ports: [{ port: "53" }], rules: { dns: [{ matchPattern: "*" }] } }] };
+  const pod = {
+    ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "shop" } },
+    spec: { containers: [{ name: "c", ports: [{ containerPort: 80 }] }] },
+  };
+  const lines = async (object: object): Promise<string[]> =>
+    (await draftOf({ objects: [pod, object] })).differences
+      .filter((d) => d.field.includes("Policy"))
+      .map((d) => `${d.inSource}; ${d.inLab}`);
+  expect(await lines(policy("CiliumNetworkPolicy", rare))).toEqual([
+    "has toServices, toGroups; as it is, not judged by the suite",
+  ]);
+  expect(await lines(policy("CiliumNetworkPolicy", [...rare, dns]))).toEqual([
+    "with L7 rules, toServices, toGroups; the same object, with unsupported L7 rules; toServices, toGroups not judged by the suite",
+  ]);
+  expect((await lines(policy("CiliumClusterwideNetworkPolicy", rare))).join()).toContain(
+    "of the whole cluster; has toServices, toGroups, not judged by the suite",
+  );
+});
+
 describe("a cluster without an id is refused, with its file", () => {
   const refusal = (text: string, name = "alpha=") => {
     const dir = tempFolder("no-id");
