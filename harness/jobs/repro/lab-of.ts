@@ -221,7 +221,7 @@ function kindConfigOf(
 
 /** A lab's ids are those of the source: another one would hide a clash, or be an invention. */
 function refuseId(c: SourceCluster): never {
-  const written = c.config["cluster-id"] ?? at(c.written, "cluster.id");
+  const written = c.config["cluster-id"] ?? at(c.written ?? c.values, "cluster.id");
   const of = `cluster.id ${JSON.stringify(written)?.slice(0, 80)} of ${c.name}`;
   const what =
     written === undefined || written === null
