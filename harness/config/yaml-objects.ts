@@ -43,17 +43,17 @@ export function parseYamlObjects(text: string, place: string): YamlDocument[] {
     return documentsOf(text, place);
   } catch (error) {
     // The parser calls itself for each level.
-    if (error instanceof RangeError) throw tooDeep(place, error);
+    if (error instanceof RangeError) throw tooDeep(place);
     throw error;
   }
 }
 
 const isTooDeep = (error: unknown): boolean => /call stack/i.test(messageOf(error));
 
-const tooDeep = (place: string, cause: unknown): MeshproofError =>
+/** Without the parser's own error, which quotes the text. */
+const tooDeep = (place: string): MeshproofError =>
   new MeshproofError("config-invalid", `${place} is nested too deeply: more than ${mostDepth} levels`, {
     remedy: "give what Helm or kubectl prints; no object of a mesh has so many levels",
-    cause,
   });
 
 function documentsOf(text: string, place: string): YamlDocument[] {
@@ -66,7 +66,7 @@ function documentsOf(text: string, place: string): YamlDocument[] {
       try {
         value = document.toJS({ maxAliasCount: mostAliases });
       } catch (failure) {
-        if (isTooDeep(failure)) throw tooDeep(place, failure);
+        if (isTooDeep(failure)) throw tooDeep(place);
         throw new MeshproofError("config-invalid", `${place} cannot be read: ${syntaxProblem(failure)}`, {
           remedy: "write it with fewer YAML aliases",
         });
@@ -78,7 +78,7 @@ function documentsOf(text: string, place: string): YamlDocument[] {
 }
 
 function notYaml(text: string, place: string, error: unknown): MeshproofError {
-  if (isTooDeep(error)) return tooDeep(place, error);
+  if (isTooDeep(error)) return tooDeep(place);
   const isTemplate = text.includes("{{");
   return new MeshproofError("config-invalid", `${place} is not YAML: ${syntaxProblem(error)}`, {
     remedy: isTemplate
