@@ -15,7 +15,7 @@ import { at, isPlaceholder } from "./values-at.ts";
 type Values = Record<string, unknown>;
 
 /** What a file with commands says of one installation. */
-export interface InstallCommand {
+interface InstallCommand {
   readonly values: Values;
   readonly version?: string;
   /** Files given with `-f` or `--values`, which must be given to `repro` too. */
