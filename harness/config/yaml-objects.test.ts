@@ -35,6 +35,7 @@ const tenfold = (levels: number): string =>
 test.each([
   ["a bomb of aliases", tenfold(9), "fewer YAML aliases"],
   ["an alias of itself", "a: &a [*a]\n", ""],
+  ["20,000 brackets", `a: ${"[".repeat(20_000)}${"]".repeat(20_000)}\n`, "so many levels"],
   ["a template", "{{- if .Values.x }}\na: {{ b }}\n{{ end }}\n", "rendered form"],
 ])("%s is refused by name", (_, text, remedy) => {
   let error: unknown;
@@ -47,6 +48,13 @@ test.each([
     message: expect.stringContaining("x.yaml"),
     remedy: expect.stringContaining(remedy),
   });
+});
+
+test("brackets within brackets are nested too deeply, and not wrong YAML", () => {
+  for (const text of ["[".repeat(20_000), `${"{a: ".repeat(20_000)}${"}".repeat(20_000)}`])
+    expect(() => parseYamlObjects(text, "x.yaml")).toThrow(
+      "x.yaml is nested too deeply: more than 200 levels",
+    );
 });
 
 test("a file over the limit is refused before it is parsed", () => {

@@ -1,5 +1,5 @@
 import { isMap, isScalar, parseAllDocuments, visit } from "yaml";
-import { MeshproofError } from "#harness/lib/errors.ts";
+import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 import { readUserFile } from "./user-file.ts";
 
@@ -23,8 +23,11 @@ export interface YamlDocument {
  * that all commands accept the same ones. Anchors and merge keys are replaced, as Helm does. Empty documents are left
  * out. Throws `config-invalid` with file, place and remedy.
  */
-export function readYamlObjects(path: string, what: string): YamlDocument[] {
-  const text = readUserFile(path, what);
+export const readYamlObjects = (path: string, what: string): YamlDocument[] =>
+  yamlObjectsOf(readUserFile(path, what), path);
+
+/** The same of such a file's text. */
+export function yamlObjectsOf(text: string, path: string): YamlDocument[] {
   if (text.length > mostBytes)
     throw new MeshproofError(
       "config-invalid",
@@ -34,8 +37,26 @@ export function readYamlObjects(path: string, what: string): YamlDocument[] {
   return parseYamlObjects(text, path);
 }
 
-/** The same of a text; `place` names it in errors. */
+/** The same of a text of any size; `place` names it in errors. */
 export function parseYamlObjects(text: string, place: string): YamlDocument[] {
+  try {
+    return documentsOf(text, place);
+  } catch (error) {
+    // The parser calls itself for each level.
+    if (error instanceof RangeError) throw tooDeep(place);
+    throw error;
+  }
+}
+
+const isTooDeep = (error: unknown): boolean => /call stack/i.test(messageOf(error));
+
+/** Without the parser's own error, which quotes the text. */
+const tooDeep = (place: string): MeshproofError =>
+  new MeshproofError("config-invalid", `${place} is nested too deeply: more than ${mostDepth} levels`, {
+    remedy: "give what Helm or kubectl prints; no object of a mesh has so many levels",
+  });
+
+function documentsOf(text: string, place: string): YamlDocument[] {
   // Helm and kubectl take the last of equal keys, and know the merge key `<<`.
   return parseAllDocuments(text, { uniqueKeys: false, merge: true, logLevel: "error" }).flatMap(
     (document): YamlDocument[] => {
@@ -45,6 +66,7 @@ export function parseYamlObjects(text: string, place: string): YamlDocument[] {
       try {
         value = document.toJS({ maxAliasCount: mostAliases });
       } catch (failure) {
+        if (isTooDeep(failure)) throw tooDeep(place);
         throw new MeshproofError("config-invalid", `${place} cannot be read: ${syntaxProblem(failure)}`, {
           remedy: "write it with fewer YAML aliases",
         });
@@ -56,6 +78,7 @@ export function parseYamlObjects(text: string, place: string): YamlDocument[] {
 }
 
 function notYaml(text: string, place: string, error: unknown): MeshproofError {
+  if (isTooDeep(error)) return tooDeep(place);
   const isTemplate = text.includes("{{");
   return new MeshproofError("config-invalid", `${place} is not YAML: ${syntaxProblem(error)}`, {
     remedy: isTemplate

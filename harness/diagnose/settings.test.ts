@@ -18,6 +18,7 @@ test.each([
   ["tunnel-port", { "tunnel-port": "8473" }, "east 8472, west 8473", "broken"],
   ["underlay-protocol", { "underlay-protocol": "ipv6" }, "east ipv4, west ipv6", "broken"],
   ["encryption", { "enable-wireguard": "true" }, "east none, west wireguard", "broken"],
+  ["labels", { labels: "k8s:app" }, "east the default, west k8s:app", "suspect"],
   ["mtu", { mtu: "1400" }, "east automatic, west 1400", "suspect"],
   [
     "identity-allocation-mode",

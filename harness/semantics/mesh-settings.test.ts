@@ -43,3 +43,10 @@ test("packets outside the range of native routing are masqueraded", () => {
   expect(masqueraded(cluster("c1", { ...native, "routing-mode": "tunnel" }), cidrs)).toBeUndefined();
   expect(masqueraded(cluster("c1", { ...native, "enable-ipv4-masquerade": "false" }), cidrs)).toBeUndefined();
 });
+
+test("patterns of identity-relevant labels are compared as sets", () => {
+  const one = cluster("c1", { labels: "k8s:app  k8s:!tier" });
+  expect(differing(one, cluster("c2", { labels: "k8s:!tier k8s:app" }))).toEqual([]);
+  expect(differing(cluster("c1", { labels: "" }), cluster("c2", {}))).toEqual([]);
+  expect(differing(one, cluster("c2", {}))).toEqual(["labels: c1 k8s:!tier k8s:app, c2 the default"]);
+});

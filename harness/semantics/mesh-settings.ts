@@ -71,6 +71,12 @@ const family = (name: "ipv4" | "ipv6", effect: string): EqualSetting => ({
     "ClusterIP frontends take backends of their own family alone, matchesFrontend, pkg/loadbalancer/writer/writer.go@1.20.2",
 });
 
+/** The patterns are a set: the longest match decides, in any order (`filterLabels`, pkg/labelsfilter/filter.go@1.20.2). */
+function identityLabels({ settings }: ClusterSettings): string {
+  const patterns = new Set((settings.labels ?? "").split(/\s+/).filter((p) => p !== ""));
+  return patterns.size === 0 ? "the default" : [...patterns].toSorted().join(" ");
+}
+
 const reinstall = "it can only be set when Cilium is installed: install the smaller side anew";
 
 /** Undefined where nothing is tunnelled. */
@@ -144,6 +150,17 @@ export const equalSettings: readonly EqualSetting[] = [
       "set identityAllocationMode to one value in all clusters, unless a migration between the modes is under way",
     source:
       "no line of Cilium requires it: the identities of either mode are read from a kvstore (pkg/clustermesh/remote_cluster.go:400@1.20.2)",
+  },
+  {
+    key: "labels",
+    valueOf: identityLabels,
+    severity: "suspect",
+    effect:
+      "a pod's identity has only the labels that its own cluster keeps, so policies of the other side that select by others do not match it",
+    remedy:
+      "set labels to one value in all clusters, then restart the agents: pods get new identities, so do it on one cluster after the other",
+    source:
+      "Filter and ParseLabelPrefixCfg, pkg/labelsfilter/filter.go@1.20.2: an agent filters labels of its own cluster's pods before it allocates an identity, which other clusters read as it is; Documentation/operations/performance/scalability/identity-relevant-labels.rst@1.20.2",
   },
   {
     key: "mtu",

@@ -6,7 +6,7 @@ export const configurationKinds = {
     layer: "configuration",
     severity: "broken",
     meaning:
-      "Clusters of a mesh differ in a setting that must have one value in all of them: routing mode, tunnel protocol and port, underlay, the maximum of connected clusters, encryption. Differences in MTU, address families and identity allocation are allowed and reported as suspect. The table is `harness/semantics/mesh-settings.ts`, with the source of each rule.",
+      "Clusters of a mesh differ in a setting that must have one value in all of them: routing mode, tunnel protocol and port, underlay, the maximum of connected clusters, encryption. Differences in MTU, identity-relevant labels, address families and identity allocation are allowed and reported as suspect. The table is `harness/semantics/mesh-settings.ts`, with the source of each rule.",
     confirm:
       "`kubectl -n kube-system get configmap cilium-config -o yaml` in each cluster; compare the key that the finding names.",
     remedy:

@@ -14,6 +14,8 @@ import { EndsEarly, tarEntries } from "./tar.ts";
 export interface Archive {
   readonly files: ReadonlyMap<string, string>;
   readonly skipped: readonly Skipped[];
+  /** Names of archives within it, which are not opened. */
+  readonly inner: readonly string[];
 }
 
 /**

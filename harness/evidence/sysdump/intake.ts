@@ -83,6 +83,8 @@ const stateFolder = /(^|\/)cmd\/[^/]*state\//;
 export class Intake {
   readonly files = new Map<string, string>();
   readonly skipped: Skipped[] = [];
+  /** Archives that are no part of a sysdump. */
+  readonly inner: string[] = [];
   readonly budget = new UnpackBudget();
   readonly #path: string;
   readonly #expected: Expected;
@@ -100,7 +102,10 @@ export class Intake {
     if (entry.kind !== "file") return undefined;
     const { name } = entry;
     const use = this.#expected(name);
-    if (use === undefined) return undefined;
+    if (use === undefined) {
+      if (/\.(zip|tar|tgz|tar\.gz)$/i.test(name) && this.inner.length < limits.skipped) this.inner.push(name);
+      return undefined;
+    }
     if (this.files.has(name)) throw refusal(this.#path, `${shown(name)} occurs twice`);
     if (use.as === "bugtool") return "bugtool";
     const most = use.as === "log" ? limits.logBytes : limits.fileBytes;

@@ -203,6 +203,8 @@ describe("hostile and broken archives are refused, naming the file, with exit co
 
   test("another archive, and two sysdumps of one cluster", async () => {
     await refused(await zipOf({ "d/readme.txt": "x" }), /is not a sysdump: it has no cilium-configmap/);
+    const both = await zipOf({ "d/c1.zip": "PK", "d/c2.tar.gz": "x", "d/readme.txt": "x" });
+    await refused(both, /\.zip: holds 2 archives: unpack it \(d\/c1\.zip, d\/c2\.tar\.gz\)$/);
     const a = await zipOf(dump("c1", "c2", 1));
     const b = await zipOf(dump("c1", "c2", 2));
     await expect(diagnoseFiles([a, b])).rejects.toMatchObject({

@@ -42,11 +42,11 @@ export async function isUnpacked(folder: string): Promise<boolean> {
  * without one is refused.
  */
 export async function readSysdumps(path: string): Promise<Sysdump[]> {
-  const { files, skipped } = await readArchive(path, useOf);
+  const { files, skipped, inner } = await readArchive(path, useOf);
   const dumps = [...dumpsIn(path, files, skipped).values()].filter(isDump);
   if (dumps.length === 0) {
     if ((await stat(path)).isDirectory()) return [];
-    throw notSysdump(path, skipped);
+    throw inner.length === 0 ? notSysdump(path, skipped) : nested(path, inner);
   }
   const found = new Map<string, Map<string, string>>();
   for (const dump of dumps) {
@@ -92,6 +92,17 @@ const unnamed = (evidence: ClusterEvidence): Skipped[] =>
   unreadOf(evidence)
     .filter(({ what }) => /^cilium-(configmap|helm)/.test(what))
     .map(({ what, why }) => ({ name: what, why }));
+
+/** People send the archives of all clusters in one. */
+const nested = (path: string, inner: readonly string[]): MeshproofError => {
+  const names = inner.slice(0, 4).map(shown).join(", ");
+  const more = inner.length > 4 ? ` and ${inner.length - 4} more` : "";
+  return new MeshproofError(
+    "archive-corrupt",
+    `${shown(basename(path))}: holds ${inner.length === 1 ? "an archive" : `${inner.length} archives`}: unpack it (${names}${more})`,
+    { remedy: "unpack it, and give each archive in it" },
+  );
+};
 
 const notSysdump = (path: string, skipped: readonly Skipped[]): MeshproofError => {
   const reasons = skipped.slice(0, 3).map((s) => `${shown(s.name)}: ${s.why}`);

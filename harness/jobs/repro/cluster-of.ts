@@ -3,8 +3,8 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { present } from "#harness/lib/present.ts";
 import type { Note, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { podNetworkOf } from "./pod-network.ts";
-import { isPlaceholder, type Part } from "./read-file.ts";
-import { at, flagOf, listed, typed } from "./values-at.ts";
+import type { Part } from "./read-file.ts";
+import { at, flagOf, isPlaceholder, listed, typed } from "./values-at.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 

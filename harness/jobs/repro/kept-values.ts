@@ -2,10 +2,10 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
 import { removedValues } from "./chart-keys.ts";
+import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
-import { chartPaths } from "./source-settings.ts";
-import { at, listed, typed } from "./values-at.ts";
+import { at } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -29,6 +29,8 @@ const keptValues = [
   "enableIPv4Masquerade",
   "enableIPv6Masquerade",
   "identityAllocationMode",
+  "labels",
+  "ciliumEndpointSlice",
   "endpointRoutes",
   "mtu",
   "MTU",
@@ -172,6 +174,9 @@ export function keep(cluster: SourceCluster, say: Say): Values {
   if (Object.keys(keptMesh).length > 0) kept.clustermesh = keptMesh;
   keepKubeProxy(kept, own, say);
   tellIpam(cluster, own, say);
+  tellConfig(cluster, say);
+  for (const key of ["labels", "ciliumEndpointSlice"])
+    if (own[key] !== undefined) say(key, own[key], own[key]);
   const told = new Set<string>();
   for (const { path, applies, why, instead } of unmet) {
     const value = at(own, path);
@@ -296,39 +301,4 @@ function tellIpam(cluster: SourceCluster, own: Values, say: Say): void {
   );
   if (at(own, "ipam.multiPoolPreAllocation") !== undefined)
     say("ipam.multiPoolPreAllocation", "set", "left out", { matters: "perhaps" });
-}
-
-/** Settings of the agents that a lab gets as values of the chart. */
-const keptSettings = [
-  "routing-mode",
-  "tunnel-protocol",
-  "tunnel-port",
-  "ipam",
-  "enable-ipv4",
-  "enable-ipv6",
-  "enable-policy",
-  "max-connected-clusters",
-  "policy-default-local-cluster",
-  "clustermesh-cache-ttl",
-  "clustermesh-enable-endpoint-sync",
-  "clustermesh-enable-mcs-api",
-  "auto-direct-node-routes",
-  "ipv4-native-routing-cidr",
-] as const;
-
-/** Chart values derived from the agents' ConfigMap, if there are no Helm values. */
-function fromConfig(config: Readonly<Record<string, string>>): Values {
-  const text = (key: string, path: string): Values => {
-    const value = config[key];
-    if (value === undefined || value === "") return {};
-    return path.split(".").reduceRight<unknown>((inner, part) => ({ [part]: inner }), typed(value)) as Values;
-  };
-  const pools = listed(config["cluster-pool-ipv4-cidr"]);
-  return [
-    pools.length === 0 ? {} : { ipam: { operator: { clusterPoolIPv4PodCIDRList: pools } } },
-    ...keptSettings.map((key) => text(key, chartPaths[key])),
-    config["enable-wireguard"] === "true" || config["enable-ipsec"] === "true"
-      ? { encryption: { enabled: true } }
-      : {},
-  ].reduce(mergeValues, {});
 }

@@ -15,7 +15,7 @@ import { fromChart } from "./pod-network.ts";
 import { type Say, sayOf } from "./say.ts";
 import { sourceProblems } from "./source-problems.ts";
 import { settingsOf } from "./source-settings.ts";
-import { at } from "./values-at.ts";
+import { at, isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -70,7 +70,7 @@ export function labOf(
       {
         ...lab,
         most,
-        id: found(ids[i], `id of cluster ${c.name}`),
+        id: ids[i] ?? refuseId(c),
         network: found(networks[i], `networks of cluster ${c.name}`),
       },
       sayOf(c.name, differences),
@@ -98,19 +98,14 @@ function labIds(clusters: readonly SourceCluster[]): (number | undefined)[] {
 }
 
 interface LabPart extends Pick<LabDraft, "profile" | "serviceType"> {
-  readonly id: number | undefined;
+  readonly id: number;
   readonly network: LabNetwork;
   /** The most clusters that any cluster of the source counts to. */
   readonly most: number;
 }
 
 function labCluster(c: SourceCluster, lab: LabPart, say: Say): LabCluster {
-  const id = known(
-    c,
-    "cluster id",
-    lab.id,
-    `add its Helm values, or the ConfigMap cilium-config: ${shellQuote([`${c.name}=FILE`])}`,
-  );
+  const { id } = lab;
   const cilium = known(
     c,
     "Cilium version",
@@ -222,6 +217,19 @@ function kindConfigOf(
     },
     nodes: [{ role: "control-plane" }, ...Array.from({ length: workers }, () => ({ role: "worker" }))],
   };
+}
+
+/** A lab's ids are those of the source: another one would hide a clash, or be an invention. */
+function refuseId(c: SourceCluster): never {
+  const written = c.config["cluster-id"] ?? at(c.written ?? c.values, "cluster.id");
+  const of = `cluster.id ${JSON.stringify(written)?.slice(0, 80)} of ${c.name}`;
+  const what =
+    written === undefined || written === null
+      ? `no cluster.id of ${c.name}`
+      : `${of}, ${isPlaceholder(written) ? "a placeholder" : "which is no id"}`;
+  throw new MeshproofError("usage", `${c.sources.join(", ")} has ${what}`, {
+    remedy: `give the rendered form (\`helm template\`, \`kustomize build\`, \`helm get values\`), or add a file with the id: ${shellQuote([`${c.name}=FILE`])}`,
+  });
 }
 
 /** What a lab cannot be made without; throws `usage` where no file of the source tells it. */

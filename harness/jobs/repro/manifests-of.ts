@@ -116,11 +116,32 @@ function sayService(
     });
 }
 
+const l7Rules = "toPorts.rules";
+
+/** Parts of a policy on which the suite does not judge; groups are of a cloud, which no lab asks. */
+function unjudged(p: SourceObject): string[] {
+  const specs = [p.spec, ...((p.specs ?? []) as unknown[])] as (Manifest | undefined)[];
+  const groups = specs.flatMap((spec) =>
+    ["ingress", "ingressDeny", "egress", "egressDeny"].flatMap((side) =>
+      ((spec?.[side] ?? []) as (Manifest | null)[]).flatMap((rule) =>
+        ["fromGroups", "toGroups"].filter((key) => rule?.[key] !== undefined),
+      ),
+    ),
+  );
+  return [...new Set([...policyLimits(p.kind ?? "", specs), ...groups])];
+}
+
 /** A policy that the suite cannot judge is kept, and said to be so. */
 function sayPolicy(p: SourceObject, say: Say): void {
-  const limits = policyLimits(p.kind ?? "", [p.spec, ...((p.specs ?? []) as unknown[])]);
-  if (JSON.stringify(p.spec ?? p.specs ?? {}).includes('"rules":'))
-    say(nameOf(p), "with L7 rules", "the same object, with unsupported L7 rules", { matters: "yes" });
+  const limits = unjudged(p);
+  const others = limits.filter((l) => l !== l7Rules);
+  if (limits.includes(l7Rules))
+    say(
+      nameOf(p),
+      ["with L7 rules", ...others].join(", "),
+      `the same object, with unsupported L7 rules${others.length === 0 ? "" : `; ${others.join(", ")} not judged by the suite`}`,
+      { matters: "yes" },
+    );
   else if (limits.length > 0)
     say(nameOf(p), `has ${limits.join(", ")}`, "as it is, not judged by the suite", { matters: "perhaps" });
   else if (/io\.cilium\.k8s\.policy\.serviceaccount/.test(JSON.stringify(p)))
@@ -173,9 +194,10 @@ function clusterwideOf(
       );
       return [];
     }
+    const limits = unjudged(o);
     say(
       nameOf(o),
-      "of the whole cluster",
+      `of the whole cluster${limits.length === 0 ? "" : `; has ${limits.join(", ")}, not judged by the suite`}`,
       `for pods of ${namespaces.join(", ")} only: it would affect the lab itself`,
       {
         matters: "perhaps",

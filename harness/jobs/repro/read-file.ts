@@ -1,13 +1,17 @@
 import { extname } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { readUserFile } from "#harness/config/user-file.ts";
-import { readYamlObjects, type YamlDocument } from "#harness/config/yaml-objects.ts";
+import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { checkRecord } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/model/source-environment.ts";
-import { hasInstallCommand, installCommands, nested, setKeys } from "./set-values.ts";
+import { hasInstallCommand, installCommands } from "./install-commands.ts";
+import { nested, setKeys } from "./set-values.ts";
+import { chartPaths } from "./source-settings.ts";
+import { helmRelease, talosCluster } from "./text-forms.ts";
 import { isTableKind, isValuesText, looksLikeValues, nameOf, unwrapped, valuesPlaces } from "./unwrap.ts";
+import { isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -43,20 +47,37 @@ function piecesOf(path: string): Piece[] {
     throw new MeshproofError("usage", `${path} is Terraform code, which is not executed`, {
       remedy: "give what `helm get values` prints, or the values of the helm_release as a file of their own",
     });
-  if (!isYaml) {
-    const text = readUserFile(path, "a file of the mesh");
-    if (hasInstallCommand(text)) return fromCommands(text, path);
-  }
-  const documents = readYamlObjects(path, "a file of the mesh");
+  const text = readUserFile(path, "a file of the mesh");
+  const release = helmRelease(text, path);
+  if (release !== undefined) return fromRelease(release, path);
+  if (!isYaml && hasInstallCommand(text)) return fromCommands(text, path);
+  const documents = yamlObjectsOf(text, path);
   const pieces = documents.flatMap((d) => pieceOf(d, path));
   if (pieces.length > 0) return pieces;
   const texts = documents.map((d) => d.value).filter((v) => typeof v === "string");
-  const config = isYaml ? undefined : configView(readUserFile(path, "a file of the mesh"));
+  const config = isYaml ? undefined : configView(text);
   if (config !== undefined) return [{ cluster: config["cluster-name"], config, objects: [], notes: [] }];
   if (texts.length > 0 && texts.every(hasInstallCommand)) return texts.flatMap((t) => fromCommands(t, path));
   throw new MeshproofError("usage", `${path} contains neither Helm values nor Kubernetes objects`, {
     remedy: "give output of `helm get values` or `kubectl get -o yaml`",
   });
+}
+
+/** The values and the objects of one release are of one cluster. */
+function fromRelease(
+  { values, manifest, version }: NonNullable<ReturnType<typeof helmRelease>>,
+  path: string,
+): Piece[] {
+  return joined([
+    {
+      cluster: clusterIn(values),
+      values,
+      objects: [],
+      notes: [],
+      ...(version === undefined ? {} : { version }),
+    },
+    ...manifest.flatMap((d) => pieceOf(d, path)),
+  ]);
 }
 
 /** What `cilium config view` prints: a setting of cilium-config each line, in columns. */
@@ -71,12 +92,15 @@ function configView(text: string): Record<string, string> | undefined {
 
 function fromCommands(text: string, path: string): Piece[] {
   return installCommands(text, path).map((command): Piece => {
-    const { values, version, valueFiles } = command;
+    const { values, version, valueFiles, unknown, line } = command;
     return {
       cluster: clusterIn(values),
       values,
       objects: [],
-      notes: valueFiles.length === 0 ? [] : [notRead(`${path}: ${valueFiles.join(", ")}`)],
+      notes: [
+        ...(valueFiles.length === 0 ? [] : [notRead(`${path}: ${valueFiles.join(", ")}`)]),
+        ...(unknown.length === 0 ? [] : [notKnown(`${path}, line ${line}: ${unknown.join(" ")}`)]),
+      ],
       ...(version === undefined ? {} : { version }),
     };
   });
@@ -90,9 +114,13 @@ const notRead = (what: string): Note => ({
   part: "other",
 });
 
-/** Text that a template, a shell or Terraform would replace. */
-export const isPlaceholder = (value: unknown): boolean =>
-  typeof value === "string" && /\{\{|\$\{|\$[A-Za-z_]|^<.*>$/.test(value);
+const notKnown = (what: string): Note => ({
+  field: "arguments of a command",
+  inSource: what,
+  inLab: "not known: a variable that the script does not set to a plain word",
+  matters: "perhaps",
+  part: "other",
+});
 
 function clusterIn(values: Values): string | undefined {
   const name = isMapping(values.cluster) ? values.cluster.name : undefined;
@@ -120,6 +148,12 @@ function documentPieces(value: unknown, path: string): Piece[] {
     return joined(
       document.items.flatMap((o) => documentPieces(withKind(requireMapping(o, path), document), path)),
     );
+  const talos = talosCluster(document, path);
+  if (talos !== undefined)
+    return joined([
+      { cluster: undefined, objects: [], notes: [], networking: talos.networking },
+      ...talos.documents.flatMap((d) => pieceOf(d, path)),
+    ]);
   const found = unwrapped(document, path);
   if (found.length > 0)
     return found.map((u) => ({
@@ -184,7 +218,13 @@ function objectPiece(document: Values, path: string): Piece {
     throw new MeshproofError("usage", `${path}: ${label} holds values packed at data.release`, {
       remedy: "give what `helm get values cilium -n kube-system` prints",
     });
-  if (kind === "ConfigMap" || kind === "Secret" || !(plainGroups.test(group) || isTableKind(document))) {
+  // Parts of a machine configuration of Talos, which are no objects of Kubernetes.
+  if (apiVersion === "v1alpha1") return { cluster: undefined, objects: [], notes: [] };
+  const config = agentConfig(document);
+  const mayHoldValues =
+    kind === "ConfigMap" || kind === "Secret" || !(plainGroups.test(group) || isTableKind(document));
+  // Keys of cilium-config, such as `ipam`, are also names of values.
+  if (config === undefined && mayHoldValues) {
     const [place] = kind === "Secret" ? packedPlaces(document) : valuesPlaces(document);
     if (place !== undefined)
       throw new MeshproofError("usage", `${path}: ${label} holds values of Cilium's chart at ${place}`, {
@@ -197,15 +237,28 @@ function objectPiece(document: Values, path: string): Piece {
     remedy: "give output of `kubectl get -o yaml`",
   }) ?? [undefined];
   if (checked === undefined) return { cluster: undefined, objects: [], notes };
-  const isConfig =
-    ["ConfigMap", undefined].includes(checked.kind) && checked.metadata.name === "cilium-config";
-  const config = isConfig ? (checked.data as Record<string, string> | undefined) : undefined;
   return {
     cluster: config?.["cluster-name"],
     objects: [checked],
     notes,
     ...(config === undefined ? {} : { config }),
   };
+}
+
+/**
+ * The settings of agents that a ConfigMap holds: it is named cilium-config, or it names a cluster beside other settings
+ * of agents, as where the name has a suffix.
+ */
+function agentConfig({ kind, metadata, data }: Values): Record<string, string> | undefined {
+  if (!["ConfigMap", undefined].includes(kind as string | undefined) || !isMapping(data)) return undefined;
+  const name = isMapping(metadata) ? metadata.name : undefined;
+  const isNamed = name === "cilium-config";
+  const isLike =
+    data["cluster-name"] !== undefined &&
+    Object.keys(data).some((key) => key === "cluster-id" || key in chartPaths);
+  if (!isNamed && !isLike) return undefined;
+  // A file written by hand may have numbers without quotes.
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(value ?? "")]));
 }
 
 /** Values in the base64 of a Secret. */

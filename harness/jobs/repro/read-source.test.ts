@@ -12,8 +12,9 @@ import {
 } from "#harness/evidence/sysdump/examples.ts";
 import { tempFolder } from "#harness/lib/temp-folder.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { installCommands } from "./install-commands.ts";
 import { readSource } from "./read-source.ts";
-import { installCommands, setArgument } from "./set-values.ts";
+import { setArgument } from "./set-values.ts";
 import { valuesKinds } from "./wrapped-values.ts";
 
 function folderOf(files: Readonly<Record<string, string | object>>): string {
@@ -312,7 +313,7 @@ describe("values as people write them", () => {
       notes: [{ field: "values in other files" }],
     });
     expect(installCommands("--set cluster.name=a,cluster.id=3\n--set tls.x=y", "x")).toEqual([
-      { values: { cluster: { name: "a", id: 3 }, tls: { x: "y" } }, valueFiles: [] },
+      { values: { cluster: { name: "a", id: 3 }, tls: { x: "y" } }, valueFiles: [], unknown: [], line: 1 },
     ]);
     expect(setArgument("a\\.b.c=1\\,2")).toEqual({ "a.b": { c: "1,2" } });
   });
@@ -350,5 +351,8 @@ describe("values as people write them", () => {
     expect(beta?.pods).toHaveLength(1);
     expect(beta?.notes).toMatchObject([{ field: "file", inLab: "left out" }]);
     await expect(readSource([folderOf({ "x.txt": "" })])).rejects.toThrow("contains no file of a mesh");
+    await expect(readSource([folderOf({ "a/main.tf": "", "x.txt": "" })])).rejects.toThrow(
+      /only Terraform code, which is not executed: .*a\/main\.tf$/,
+    );
   });
 });

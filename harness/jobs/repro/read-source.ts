@@ -11,7 +11,7 @@ import { clusterOf } from "./cluster-of.ts";
 import { type Part, partsOf } from "./read-file.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
-import { at } from "./values-at.ts";
+import { at, isPlaceholder } from "./values-at.ts";
 
 /** A part of a file that was found in a folder; its folder may say of which cluster it is. */
 export type SourcePart = Part & { readonly below?: string };
@@ -73,6 +73,7 @@ const read = new Set([".yaml", ".yml", ".json", ".sh", ...archives]);
 
 async function fromFolder(folder: string, cluster: string | undefined): Promise<SourcePart[]> {
   const found: SourcePart[] = [];
+  const terraform: string[] = [];
   const walk = async (dir: string): Promise<void> => {
     const entries = await readdir(dir, { withFileTypes: true });
     for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
@@ -82,9 +83,16 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
       if (isFolder && !isDump) await walk(path);
       else if (isDump || (entry.isFile() && read.has(extname(entry.name).toLowerCase())))
         found.push(...(await fromFolderFile(path, cluster)).map((p) => ({ ...p, below: folder })));
+      else if (entry.isFile() && extname(entry.name).toLowerCase() === ".tf") terraform.push(path);
     }
   };
   await walk(folder);
+  if (found.length === 0 && terraform.length > 0)
+    throw new MeshproofError(
+      "usage",
+      `${folder} contains only Terraform code, which is not executed: ${terraform.slice(0, 8).join(", ")}${terraform.length > 8 ? ` and ${terraform.length - 8} more` : ""}`,
+      { remedy: "give what `helm get values` prints of each cluster" },
+    );
   if (found.length === 0)
     throw new MeshproofError("usage", `${folder} contains no file of a mesh`, {
       remedy: `give a folder with ${[...read].join(", ")} files: Helm values, output of kubectl, sysdumps`,
@@ -135,6 +143,16 @@ function withFolders(parts: readonly SourcePart[]): SourcePart[] {
 
 function requireNames(parts: readonly Part[], names: readonly string[], atLeast: number): void {
   for (const part of parts) {
+    const written = at(part.values ?? {}, "cluster.name");
+    // Its values must not become those of the only cluster that has a name.
+    if (part.cluster === undefined && isPlaceholder(written))
+      throw new MeshproofError(
+        "usage",
+        `${part.source} does not name its cluster: cluster.name is ${JSON.stringify(written).slice(0, 80)}, a placeholder`,
+        {
+          remedy: `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${shellQuote([`NAME=${part.source}`])}; if it is for several, once for each`,
+        },
+      );
     const isEmpty =
       part.values === undefined &&
       part.config === undefined &&

@@ -116,6 +116,106 @@ describe("what breaks the mesh in the source itself", () => {
   });
 });
 
+test("all parts of a policy that are not judged are named, also beside L7 rules", async () => {
+  const policy = (kind: string, egress: readonly object[]): object => ({
+    ...{ apiVersion: "cilium.io/v2", kind, metadata: { name: "p", namespace: "shop" } },
+    spec: { endpointSelector: {}, egress },
+  });
+  const rare = [{ toServices: [{}] }, { toGroups: [{ aws: {} }] }];
+  const dns = { toPorts: [{ ports: [{ port: "53" }], rules: { dns: [{ matchPattern: "*" }] } }] };
+  const pod = {
+    ...{ apiVersion: "v1", kind: "Pod", metadata: { name: "a", namespace: "shop" } },
+    spec: { containers: [{ name: "c", ports: [{ containerPort: 80 }] }] },
+  };
+  const lines = async (object: object): Promise<string[]> =>
+    (await draftOf({ objects: [pod, object] })).differences
+      .filter((d) => d.field.includes("Policy"))
+      .map((d) => `${d.inSource}; ${d.inLab}`);
+  expect(await lines(policy("CiliumNetworkPolicy", rare))).toEqual([
+    "has toServices, toGroups; as it is, not judged by the suite",
+  ]);
+  expect(await lines(policy("CiliumNetworkPolicy", [...rare, dns]))).toEqual([
+    "with L7 rules, toServices, toGroups; the same object, with unsupported L7 rules; toServices, toGroups not judged by the suite",
+  ]);
+  expect((await lines(policy("CiliumClusterwideNetworkPolicy", rare))).join()).toContain(
+    "of the whole cluster; has toServices, toGroups, not judged by the suite",
+  );
+});
+
+describe("a cluster without an id is refused, with its file", () => {
+  const refusal = (text: string, name = "alpha=") => {
+    const dir = tempFolder("no-id");
+    writeFileSync(join(dir, "a.yaml"), text);
+    writeFileSync(join(dir, "b.yaml"), toYaml({ cluster: { name: "beta", id: 2 } }));
+    return readSource([`${name}${join(dir, "a.yaml")}`, join(dir, "b.yaml")]).then((s) =>
+      labOf(s, [], { "": "1.18.6" }),
+    );
+  };
+  test.each([
+    ["one line of values", "kubeProxyReplacement: true\n", "a.yaml has no cluster.id of alpha"],
+    ["a null", "cluster: { name: alpha, id: }\n", "a.yaml has no cluster.id of alpha"],
+    [
+      "a placeholder",
+      'cluster: { name: alpha, id: "${ID}" }\n',
+      'a.yaml has cluster.id "${ID}" of alpha, a placeholder',
+    ],
+    ["a template", 'cluster: { name: alpha, id: "{{ .id }}" }\n', "a placeholder"],
+    ["a word", "cluster: { name: alpha, id: one }\n", 'cluster.id "one" of alpha, which is no id'],
+    ["a ConfigMap", "kind: ConfigMap\nmetadata: {name: cilium-config}\ndata: {ipam: x}\n", "no cluster.id"],
+  ])("%s", async (_, text, message) => {
+    await expect(refusal(text)).rejects.toMatchObject({
+      code: "usage",
+      message: expect.stringContaining(message),
+      remedy: expect.stringContaining("give the rendered form"),
+    });
+  });
+
+  test("values with a placeholder as name do not become those of the other cluster", async () => {
+    await expect(refusal('cluster: { name: "{{ .name }}", id: 1 }\n', "")).rejects.toThrow(
+      'a.yaml does not name its cluster: cluster.name is "{{ .name }}", a placeholder',
+    );
+  });
+});
+
+describe("how clusters log in to each other's etcd", () => {
+  const mode = (authMode: string | undefined, peers: readonly object[] = [], version = "1.18.6"): Side => ({
+    version,
+    values: {
+      clustermesh: {
+        useAPIServer: true,
+        config: { enabled: true, clusters: peers },
+        apiserver: { tls: { ...(authMode === undefined ? {} : { authMode }) } },
+      },
+    },
+  });
+  const login = async (a: Side, b: Side): Promise<string[]> =>
+    (await problemsOf(a, b)).filter((p) => p.includes("authMode"));
+  const missing = "alpha logs in to beta as remote-alpha, a user that beta's etcd does not have [yes]";
+
+  test.each([
+    ["legacy", mode("legacy")],
+    ["the default before 1.19", mode(undefined)],
+  ])("a name of its own and %s", async (_, beta) => {
+    expect(await login(mode("cluster"), beta)).toEqual([
+      `alpha, beta: clustermesh.apiserver.tls.authMode: alpha cluster, beta legacy: ${missing}`,
+    ]);
+  });
+
+  test("the mode between has both users, unless the peer is not listed", async () => {
+    expect(await login(mode("cluster"), mode("migration", [{ name: "alpha" }]))).toEqual([]);
+    expect(await login(mode("cluster"), mode(undefined, [{ name: "alpha" }], "1.19.7"))).toEqual([]);
+    expect(await login(mode("legacy"), mode("migration"))).toEqual([]);
+    expect(await login(mode("cluster"), mode("migration", [{ name: "alfa" }]))).toEqual([
+      `alpha, beta: clustermesh.apiserver.tls.authMode: alpha cluster, beta migration, whose clustermesh.config.clusters does not list alpha: ${missing}`,
+    ]);
+  });
+
+  test("a certificate for one peer may be of any user", async () => {
+    const alpha = mode("cluster", [{ name: "beta", tls: { cert: "eA==", key: "eA==" } }]);
+    expect(await login(alpha, mode("legacy"))).toEqual([]);
+  });
+});
+
 test("settings are those of cilium-config, else what the chart makes of the values", async () => {
   const config = (data: object) => ({
     apiVersion: "v1",

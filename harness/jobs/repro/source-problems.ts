@@ -10,6 +10,7 @@ import {
   wrongId,
 } from "#harness/semantics/mesh-settings.ts";
 import { serviceProblems } from "#harness/semantics/service-definitions.ts";
+import { authModeProblems } from "./auth-modes.ts";
 import { chartKeys, closedParts, removedValues } from "./chart-keys.ts";
 import { fromChart, isCidr } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
@@ -30,6 +31,7 @@ export function sourceProblems(
     ...settingsThatDiffer(clusters),
     ...masqueradedPods(clusters),
     ...unlistedPeers(clusters),
+    ...authModeProblems(clusters),
     ...clusters.flatMap(wrongIds),
     ...clusters.flatMap(unreadValues),
     ...clusters.flatMap(useless),

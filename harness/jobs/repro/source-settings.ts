@@ -23,6 +23,11 @@ export const chartPaths = {
   "clustermesh-cache-ttl": "clustermesh.cacheTTL",
   "clustermesh-enable-endpoint-sync": "clustermesh.enableEndpointSliceSynchronization",
   "clustermesh-enable-mcs-api": "clustermesh.mcsapi.enabled",
+  "kube-proxy-replacement": "kubeProxyReplacement",
+  labels: "labels",
+  "enable-cilium-endpoint-slice": "ciliumEndpointSlice.enabled",
+  "enable-endpoint-routes": "endpointRoutes.enabled",
+  "bpf-policy-map-max": "bpf.policyMapMax",
   // Charts before 1.15.
   tunnel: "tunnel",
 } as const;

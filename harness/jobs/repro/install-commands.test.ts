@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { installCommands } from "./install-commands.ts";
+
+const install = (name: string, id: string, more = ""): string =>
+  `cilium install --set cluster.name=${name} --set cluster.id=${id} ${more}\n`;
+const clustersOf = (text: string): unknown[] => installCommands(text, "x.sh").map((c) => c.values.cluster);
+const both = [
+  { name: "red", id: 1 },
+  { name: "green", id: 2 },
+];
+
+describe("variables of a script", () => {
+  test.each([
+    ["plain words", `A=red\nB=green\n${install("$A", "1")}${install("$B", "2")}`],
+    [
+      "quotes and keywords",
+      `export A="red" B='green' # two\n${install('"${A}"', "1")}${install("${B}", "2")}`,
+    ],
+    ["one after the other", `N=red; I=1\n${install("$N", "$I")}N=green I=2\n${install("$N", "$I")}`],
+    ["made of others", `P=re\nA=\${P}d\n${install("$A", "1")}${install("green", "2")}`],
+    [
+      "a single name in a retry loop",
+      `A=red\nuntil ${install("$A", "1").trim()}; do\n sleep 1\ndone\n${install("green", "2")}`,
+    ],
+  ])("%s are expanded", (_, text) => {
+    expect(clustersOf(text)).toEqual(both);
+  });
+
+  test("without quotes its words are arguments; others are told", () => {
+    const [one] = installCommands(
+      `OPTS="--set cluster.name=red --set cluster.id=1"\ncilium install --context $CTX $OPTS $MORE "\${ALL[@]}"\n`,
+      "x.sh",
+    );
+    expect(one).toMatchObject({ values: { cluster: { name: "red", id: 1 } }, context: "$CTX" });
+    expect(one?.unknown).toEqual(["$MORE", "${ALL[@]}"]);
+  });
+
+  test("single quotes and escapes are no variables", () => {
+    const [one] = installCommands(
+      `A=x\ncilium install --set a='$A' --set b="\\$A" --set c=$(echo 1 2)\n`,
+      "x.sh",
+    );
+    expect(one?.values).toEqual({ a: "$A", b: "$A", c: "$(echo 1 2)" });
+  });
+});
+
+describe("commands of different clusters are never merged", () => {
+  test.each([
+    ["names that are not set", install("$1", "1") + install("$2", "2"), "line 1: cluster.name is $1"],
+    [
+      "a name that is set in a branch",
+      `A=red\nif x; then\n  A=green\nfi\n${install("$A", "1")}${install("blue", "2")}`,
+      "line 5: cluster.name is $A",
+    ],
+    [
+      "one name with two ids",
+      install("red", "1") + install("red", "2"),
+      "line 2: cluster red has id 2, and 1 in line 1",
+    ],
+    [
+      "no name with two ids",
+      "cilium install --set cluster.id=1\ncilium install --set cluster.id=2\n",
+      "line 2: cluster without a name has id 2",
+    ],
+    [
+      "a command without a name",
+      `${install("red", "1")}${install("green", "2")}cilium upgrade --set MTU=1400\n`,
+      "line 3: the command does not say of which cluster",
+    ],
+    [
+      "another context",
+      `${install("red", "1", "--context a")}helm upgrade cilium cilium/cilium --kube-context b --set MTU=1400\n`,
+      "line 2: the command does not say of which cluster",
+    ],
+    [
+      "a loop",
+      "for c in red green; do\n  cilium install \\\n    --set cluster.name=$c\ndone\n",
+      "line 2: the command is in a loop, which is not run: for c in red green",
+    ],
+    [
+      "a loop over a list of commands",
+      "cat l | while read n i; do cilium install --set cluster.name=$n; done\n",
+      "loop, which is not run: while read n i",
+    ],
+    [
+      "a loop's variable that was set before",
+      `n=red\nfor n in a b; do ${install("$n", "1").trim()}; done\n`,
+      "for n in a b",
+    ],
+    ["a list of xargs", "echo a b | xargs -n1 -I{} cilium install --set cluster.name={}\n", "in a loop"],
+  ])("%s", (_, text, message) => {
+    expect(() => installCommands(text, "x.sh")).toThrow(`x.sh, ${message.startsWith("line") ? message : ""}`);
+    expect(() => installCommands(text, "x.sh")).toThrow(message);
+  });
+
+  test("a command without a name is of the cluster of its context; other charts are no installation", () => {
+    const text = `${install("red", "1", "--context a")}${install("green", "2", "--context b")}helm upgrade cilium cilium/cilium --kube-context a --set MTU=1400\nhelm install loki grafana/loki --set x=y\n`;
+    expect(installCommands(text, "x.sh").map((c) => c.values)).toEqual([
+      { cluster: both[0] },
+      { cluster: both[1] },
+      { cluster: { name: "red" }, MTU: 1400 },
+    ]);
+  });
+});

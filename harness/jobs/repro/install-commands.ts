@@ -1,0 +1,162 @@
+import { mergeValues } from "#harness/config/plan.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { nested, setArgument, setValue } from "./set-values.ts";
+import {
+  type ShellCommand,
+  type ShellVariables,
+  shellCommands,
+  takeAssignments,
+  unsureVariables,
+  wordsOf,
+} from "./shell-lines.ts";
+import { at, isPlaceholder } from "./values-at.ts";
+
+type Values = Record<string, unknown>;
+
+/** What a file with commands says of one installation. */
+interface InstallCommand {
+  readonly values: Values;
+  readonly version?: string;
+  /** Files given with `-f` or `--values`, which must be given to `repro` too. */
+  readonly valueFiles: readonly string[];
+  /** Words that are not known, such as `$OPTIONS`, which may hold more values. */
+  readonly unknown: readonly string[];
+  /** Of the cluster that the command is for, as kubectl knows it. */
+  readonly context?: string;
+  readonly line: number;
+}
+
+/** Whether a text has commands that install Cilium. */
+export const hasInstallCommand = (text: string): boolean =>
+  /(^|[\s;&|(])(helm\s+(install|upgrade|template)|cilium\s+(install|upgrade))\s/m.test(text) ||
+  /^\s*--set[\s=]/m.test(text);
+
+/**
+ * The installations of a script, or of a text with `--set` arguments alone: `helm install|upgrade|template` and
+ * `cilium install|upgrade`. Nothing is executed; variables that the script sets to plain words are expanded, all others
+ * stay as they are. Throws `usage` where it cannot be told which command is of which cluster.
+ */
+export function installCommands(text: string, place: string): InstallCommand[] {
+  const commands = shellCommands(text);
+  const known: ShellVariables = new Map();
+  const unsure = unsureVariables(commands);
+  // A list of arguments, one a line.
+  if (!commands.some((c) => /\b(helm|cilium)\s/.test(c.text)))
+    return [
+      commandOf(
+        commands.flatMap((c) => wordsOf(c.text, place)),
+        1,
+      ),
+    ];
+  const found = commands.flatMap((command): InstallCommand[] => {
+    takeAssignments(command, known, place);
+    for (const name of unsure) known.delete(name);
+    if (!hasInstallCommand(`${command.text} `) || /\bhelm\s+repo\b/.test(command.text)) return [];
+    const words = wordsOf(command.text, place, known);
+    if (isOther(words)) return [];
+    refuseLoop(command, words, place);
+    return [commandOf(words, command.line)];
+  });
+  return byName(found, place);
+}
+
+/** Scripts install other charts too. */
+const isOther = (words: readonly string[]): boolean =>
+  words.includes("helm") && !words.some((w) => !w.startsWith("-") && /cilium|^["']?\$|\.tgz/i.test(w));
+
+const remedy = (place: string): string =>
+  `give what \`helm get values cilium -n kube-system\` prints of each cluster, or each cluster's command as a file of its own: ${shellQuote([`NAME=${place}`])}`;
+
+function refuseLoop({ loop, line }: ShellCommand, words: readonly string[], place: string): void {
+  if (loop === undefined || !words.some((w) => /[$`]|\{\}/.test(w))) return;
+  throw new MeshproofError(
+    "usage",
+    `${place}, line ${line}: the command is in a loop, which is not run: ${loop.slice(0, 80)}`,
+    { remedy: remedy(place) },
+  );
+}
+
+const nameOf = (c: InstallCommand): string | undefined => {
+  const name = at(c.values, "cluster.name");
+  return name === undefined || name === "" ? undefined : String(name);
+};
+
+/** Gives each command without a name that of the cluster it is for; never one of another cluster. */
+function byName(commands: readonly InstallCommand[], place: string): InstallCommand[] {
+  const unknown = commands.find((c) => isPlaceholder(nameOf(c)));
+  if (unknown !== undefined && commands.length > 1)
+    throw refused(
+      place,
+      unknown,
+      `cluster.name is ${nameOf(unknown)}, which the script does not set to a plain word`,
+    );
+  const names = new Set(commands.map(nameOf).filter((n) => n !== undefined));
+  const contexts = new Set(commands.map((c) => c.context));
+  const named = commands.map((c): InstallCommand => {
+    if (nameOf(c) !== undefined || (names.size <= 1 && contexts.size <= 1)) return c;
+    const twin = commands.find((o) => nameOf(o) !== undefined && o.context === c.context);
+    const name = c.context === undefined || twin === undefined ? undefined : nameOf(twin);
+    if (name === undefined)
+      throw refused(
+        place,
+        c,
+        "the command does not say of which cluster it is: it has no --set cluster.name=",
+      );
+    return { ...c, values: mergeValues(c.values, nested(["cluster", "name"], name)) };
+  });
+  for (const [i, c] of named.entries()) {
+    const id = at(c.values, "cluster.id");
+    const other = named
+      .slice(0, i)
+      .find((o) => nameOf(o) === nameOf(c) && differ(at(o.values, "cluster.id"), id));
+    if (other !== undefined)
+      throw refused(
+        place,
+        c,
+        `cluster ${nameOf(c) ?? "without a name"} has id ${String(id)}, and ${String(at(other.values, "cluster.id"))} in line ${other.line}`,
+      );
+  }
+  return named;
+}
+
+const differ = (a: unknown, b: unknown): boolean =>
+  a !== undefined && b !== undefined && String(a) !== String(b);
+
+const refused = (place: string, { line }: InstallCommand, why: string): MeshproofError =>
+  new MeshproofError("usage", `${place}, line ${line}: ${why}`, { remedy: remedy(place) });
+
+const setOptions = ["--set", "--set-string", "--helm-set", "--helm-set-string"];
+const fileOptions = ["--values", "-f", "--helm-values"];
+
+function commandOf(words: readonly string[], line: number): InstallCommand {
+  let values: Values = {};
+  let version: string | undefined;
+  let context: string | undefined;
+  const valueFiles: string[] = [];
+  const unknown: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i] ?? "";
+    const [, option, joined] = /^(--[a-z-]+|-f)(?:=(.*))?$/s.exec(word) ?? [];
+    if (option === undefined) {
+      const isArgument = /^(--[a-z-]+|-\w)$/.test(words[i - 1] ?? "");
+      if (word.startsWith("$") && !isArgument) unknown.push(word);
+      continue;
+    }
+    const argument = joined ?? words[i + 1] ?? "";
+    if (setOptions.includes(option))
+      values = mergeValues(values, setArgument(argument, option.endsWith("-string")));
+    else if (option === "--version") version = argument;
+    else if (option === "--context" || option === "--kube-context") context = argument;
+    else if (fileOptions.includes(option)) valueFiles.push(argument);
+    // Options of the Cilium CLI of before 0.15, which are values of the chart.
+    else if (option === "--cluster-name") values = mergeValues(values, nested(["cluster", "name"], argument));
+    else if (option === "--cluster-id")
+      values = mergeValues(values, nested(["cluster", "id"], setValue(argument)));
+  }
+  return {
+    ...{ values, valueFiles, unknown, line },
+    ...(version === undefined ? {} : { version }),
+    ...(context === undefined ? {} : { context }),
+  };
+}

@@ -1,0 +1,153 @@
+import { MeshproofError } from "#harness/lib/errors.ts";
+
+/** Variables of a script that have one known value at the place that is read. */
+export type ShellVariables = Map<string, string>;
+
+/** One command of a script. */
+export interface ShellCommand {
+  readonly text: string;
+  /** Of the file, from 1. */
+  readonly line: number;
+  /** The head of the loop, function or branch that it is in: what it does is not known from its text alone. */
+  readonly loop: string | undefined;
+  readonly nested: boolean;
+}
+
+const loopHead = /^(?:(?:do|then|else|time|!|\{|\()\s+)*((?:for|while|until|select)\s.*)$/s;
+const branchHead = /^(?:(?:do|then|else|time|!|\{|\()\s+)*(?:if|case)\s/;
+const functionHead = /^(?:function\s+[\w:-]+|[\w:-]+\s*\(\s*\))\s*(?:\(\s*\))?\s*\{/;
+
+/** The commands of a script in order, with the blocks that they are in. Nothing is executed. */
+export function shellCommands(text: string): ShellCommand[] {
+  const blocks: { readonly end: string; readonly head?: string }[] = [];
+  return logicalLines(text).flatMap(({ text: whole, line }) =>
+    partsOf(whole).map((part): ShellCommand => {
+      const first = /^[\w}]+/.exec(part)?.[0];
+      if (first !== undefined && blocks.at(-1)?.end === first) blocks.pop();
+      const loop = (loopHead.exec(part) ?? loopHead.exec(afterPipe(part)))?.[1];
+      if (loop !== undefined) blocks.push({ end: "done", head: loop });
+      else if (branchHead.test(part)) blocks.push({ end: /\bcase\s/.test(part) ? "esac" : "fi" });
+      else if (functionHead.test(part) && !/\}\s*$/.test(part)) blocks.push({ end: "}" });
+      const head =
+        blocks.findLast((b) => b.head !== undefined)?.head ?? /\b(?:xargs|parallel)\b.*/.exec(part)?.[0];
+      return { text: part, line, loop: head, nested: blocks.length > 0 };
+    }),
+  );
+}
+
+const afterPipe = (part: string): string => part.replace(/^.*(?<!\|)\|(?!\|)\s*/s, "");
+
+/** Lines without comments, those with a backslash at their end joined. */
+function logicalLines(text: string): { readonly text: string; readonly line: number }[] {
+  const lines: { text: string; line: number }[] = [];
+  let open: { text: string; line: number } | undefined;
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
+    if (open === undefined && /^\s*#/.test(line)) continue;
+    const ends = !line.endsWith("\\");
+    const own = ends ? line : `${line.slice(0, -1)} `;
+    open = open === undefined ? { text: own, line: i + 1 } : { ...open, text: open.text + own };
+    if (!ends) continue;
+    lines.push(open);
+    open = undefined;
+  }
+  return open === undefined ? lines : [...lines, open];
+}
+
+const partsOf = (line: string): string[] =>
+  line
+    .split(/&&|;+(?=\s|$)|\|\|/)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+
+const keyword = /^(?:(?:do|then|else|\{)\s+)*(?:(?:export|readonly|local|declare|typeset)\s+(?:-\w+\s+)*)?/;
+const isAssignment = (word: string): boolean => /^[A-Za-z_]\w*=/.test(word);
+
+/** Takes the variables that a command sets, if it is no more than assignments. */
+export function takeAssignments({ text }: ShellCommand, known: ShellVariables, place: string): void {
+  const plain = text.replace(keyword, "");
+  if (!isAssignment(plain)) return;
+  const words = wordsOf(plain, place, known);
+  // `A=1 command` sets it for that command's environment alone, after its words are expanded.
+  if (!words.every(isAssignment)) return;
+  for (const word of words) {
+    const [, name = "", value = ""] = /^(\w+)=(.*)$/s.exec(word) ?? [];
+    if (/[$`]/.test(value) || value.startsWith("(")) known.delete(name);
+    else known.set(name, value);
+  }
+}
+
+/** Variables that a loop, a branch, a function or `read` sets: their value at another place is not known. */
+export function unsureVariables(commands: readonly ShellCommand[]): ReadonlySet<string> {
+  return new Set(
+    commands.flatMap(({ text, nested }): string[] => {
+      const own = /\b(?:for|select)\s+([A-Za-z_]\w*)/.exec(text)?.[1];
+      const read = /\bread\s+([^<|;]*)/.exec(text)?.[1]?.split(/\s+/) ?? [];
+      const plain = text.replace(keyword, "");
+      const set =
+        nested && isAssignment(plain) ? [...plain.matchAll(/([A-Za-z_]\w*)=/g)].map((m) => m[1] ?? "") : [];
+      return [...(own === undefined ? [] : [own]), ...read, ...set];
+    }),
+  );
+}
+
+/** The words of a command, with the shell's quotes removed and its known variables expanded. */
+export function wordsOf(line: string, place: string, known: ShellVariables = new Map()): string[] {
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote = "";
+  for (let i = 0; i < line.length; i++) {
+    const c = line.charAt(i);
+    if (c === "$" && quote !== "'") {
+      const [value, length] = expansion(line.slice(i), known);
+      i += length - 1;
+      if (quote === "" && /\s/.test(value) && length > 0 && !value.startsWith("$")) {
+        // Without quotes, the words of a variable become words of the command.
+        const [head = "", ...rest] = value.split(/\s+/);
+        const all = [(word ?? "") + head, ...rest];
+        word = all.pop();
+        words.push(...all.filter((w) => w !== ""));
+        if (word === "") word = undefined;
+      } else word = (word ?? "") + value;
+    } else if (quote !== "") {
+      if (c === quote) quote = "";
+      else if (c === "\\" && quote === '"' && /["\\$`]/.test(line.charAt(i + 1)))
+        word = (word ?? "") + line.charAt(++i);
+      else word = (word ?? "") + c;
+    } else if (c === '"' || c === "'") {
+      quote = c;
+      word ??= "";
+    } else if (c === "\\" && i + 1 < line.length) {
+      // Helm's own escapes of `,` and `.` reach it unquoted only when doubled; people mean them.
+      const next = line.charAt(++i);
+      word = (word ?? "") + (next === "," || next === "." ? `\\${next}` : next);
+    } else if (c === "#" && word === undefined) break;
+    else if (/\s/.test(c)) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else word = (word ?? "") + c;
+  }
+  if (quote !== "")
+    throw new MeshproofError(
+      "config-invalid",
+      `${place}: a quote is not closed: ${line.trim().slice(0, 80)}`,
+      { remedy: "correct the command" },
+    );
+  return word === undefined ? words : [...words, word];
+}
+
+/** What stands at a `$`, and how much of the text it takes; what is not known stays as it is. */
+function expansion(text: string, known: ShellVariables): [value: string, length: number] {
+  const [whole, plain, braced] = /^\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})/.exec(text) ?? [];
+  const name = plain ?? braced;
+  if (whole !== undefined && name !== undefined) return [known.get(name) ?? whole, whole.length];
+  const open = text.charAt(1);
+  const close = { "(": ")", "{": "}" }[open];
+  if (close === undefined) return ["$", 1];
+  let depth = 0;
+  for (let i = 1; i < text.length; i++) {
+    if (text.charAt(i) === open) depth += 1;
+    if (text.charAt(i) === close) depth -= 1;
+    if (depth === 0) return [text.slice(0, i + 1), i + 1];
+  }
+  return ["$", 1];
+}
