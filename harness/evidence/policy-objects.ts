@@ -3,6 +3,7 @@ import { messageOf } from "#harness/lib/errors.ts";
 import type { Part } from "#harness/model/mesh-snapshot.ts";
 import type { ClusterPolicies, UserPolicy } from "#harness/model/what-if.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
+import { podTemplateSchema } from "./pod-templates.ts";
 
 const spec = z.record(z.string(), z.unknown());
 const objectSchema = z.object({
@@ -33,7 +34,12 @@ export function policiesOf(files: ClusterEvidence): ClusterPolicies {
   const unjudged = objects(files, "clusternetworkpolicies.json", (found) =>
     found.map((o) => o.metadata.name),
   );
+  const json = (file: string): unknown => JSON.parse(files.get(file) ?? "[]");
+  const templates = z.array(podTemplateSchema).parse(json("pod-templates.json"));
+  const unrendered = z.array(z.string()).parse(json("unrendered.json"));
   return {
+    ...(templates.length > 0 ? { templates } : {}),
+    ...(unrendered.length > 0 ? { unrendered } : {}),
     ...(unjudged.ok && unjudged.value.length > 0 ? { unjudged: unjudged.value } : {}),
     policies: {
       NetworkPolicy: policies("NetworkPolicy", "networkpolicies.json"),
