@@ -63,6 +63,9 @@ function contacts(cluster: ClusterSnapshot): Contact[] {
  */
 function ownAddress(cluster: ClusterSnapshot, contact: Contact): Finding[] {
   const [taken] = known(cluster.services).flatMap((service) => {
+    // A service may lead to the peer: one without a selector, or with proxies.
+    const leadsAway = Object.keys(service.selector).length === 0 || contact.ready !== false;
+    if (service.name !== "clustermesh-apiserver" && leadsAway) return [];
     const address = (service.addresses ?? []).find((ip) => contact.addresses.includes(ip));
     const port = (service.ports ?? []).find(
       (p) => p.port !== undefined && contact.ports.includes(p.port),
@@ -105,14 +108,14 @@ function wrongAddress(
     apiserver,
   }: { readonly contact: Contact; readonly peer: ClusterSnapshot; readonly apiserver: ServiceState },
 ): Finding[] {
-  const { type, loadBalancerIp, clusterIps = [], clusterIp } = apiserver;
+  const { type, loadBalancerIp, clusterIps = [], clusterIp, addresses = [] } = apiserver;
   const balanced = type === "LoadBalancer";
   if (contact.addresses.length === 0 || (balanced && loadBalancerIp === "")) return [];
   const nodes = [
     ...known(peer.nodes).map((n) => n.address),
     ...known(peer.ciliumNodes).flatMap((n) => (n.addresses ?? []).map((a) => a.ip)),
   ].filter((ip) => ip !== "");
-  const its = new Set([...nodes, loadBalancerIp, clusterIp, ...clusterIps]);
+  const its = new Set([...nodes, loadBalancerIp, clusterIp, ...clusterIps, ...addresses]);
   if (nodes.length === 0 || contact.addresses.some((ip) => its.has(ip))) return [];
   const now = balanced
     ? loadBalancerIp

@@ -55,8 +55,13 @@ function settingsOfAgent(agent: AgentState, stored: ClusterSettings): ClusterSet
   if (Object.keys(started).length > 0) return { ...stored, settings: started };
   const [device, ...others] = agent.tunnels === undefined ? [] : known(agent.tunnels);
   if (device === undefined || others.length > 0 || tunnelPort(stored) === undefined) return undefined;
-  const port = device.port === undefined ? {} : { "tunnel-port": String(device.port) };
-  return { ...stored, settings: { ...stored.settings, "tunnel-protocol": device.protocol, ...port } };
+  const as = (port: number): ClusterSettings => ({
+    ...stored,
+    settings: { ...stored.settings, "tunnel-protocol": device.protocol, "tunnel-port": String(port) },
+  });
+  // 0 is the protocol's own port.
+  if (device.port === undefined) return as(Number(stored.settings["tunnel-port"] ?? 0));
+  return as(device.port === tunnelPort(as(0)) ? 0 : device.port);
 }
 
 function ofSetting({ setting, values }: SettingDifference, holders: readonly Holder[]): Finding[] {
