@@ -197,6 +197,24 @@ describe("an address that is a service's of the own cluster too", () => {
     ]);
   });
 
+  test("agents without KVStoreMesh, by the address to which the name resolves (hostAliases too)", () => {
+    const [agent] = east.agents;
+    const own = service({
+      name: "clustermesh-apiserver",
+      addresses: ["172.18.255.7"],
+      ports: [{ name: "etcd", protocol: "TCP", port: 2379 }],
+    });
+    const direct = { agents: balanced.kvstoreMesh, kvstoreMesh: {} };
+    const mesh = meshWith({
+      peers: ok(direct),
+      services: ok([own]),
+      agents: agent === undefined ? [] : [{ ...agent, paths: ok([path]) }],
+    });
+    expect(causesOf(mesh).find((f) => f.id === "peer-address-own")?.message).toMatch(
+      /^the agents of east contact west .*: the agents reach their own cluster$/,
+    );
+  });
+
   test("another service only where the peer is not reached, and not one that leads to it", () => {
     expect(ofEast({ name: "gateway" }, false)).toHaveLength(1);
     expect(ofEast({ name: "gateway" }, true)).toEqual([]);

@@ -2,7 +2,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { Certificate, ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { heldBy, readerName, readerOf, statesOf } from "./certificates.ts";
-import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+import { ciliumNamespace, known, kubectl, nameOf, pathTo } from "./parts.ts";
 
 /** Etcd takes the common name of a client certificate as its user: a good certificate of another name is denied. */
 export function certificateUsers(mesh: MeshSnapshot): Finding[] {
@@ -55,9 +55,7 @@ function clientOf(
 ): { readonly certificate: Certificate; readonly place?: string } | undefined {
   const held = heldBy(from).find((h) => h.role === "client" && h.reader === reader && h.peer === peer);
   if (held !== undefined) return held;
-  const paths =
-    reader === "agents" || from.kvstoreMeshPaths === undefined ? [] : known(from.kvstoreMeshPaths);
-  const certificate = paths.find((p) => p.peer === peer)?.client[0];
+  const certificate = pathTo(from, reader, peer)?.client[0];
   return certificate === undefined ? undefined : { certificate };
 }
 

@@ -1,7 +1,7 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf } from "./parts.ts";
+import { known, nameOf, pathTo } from "./parts.ts";
 
 /** A peer contacted at a port or an address that its clustermesh-apiserver does not have, or that is not the peer's alone. */
 export function peerAddresses(mesh: MeshSnapshot): Finding[] {
@@ -37,10 +37,7 @@ function contacts(cluster: ClusterSnapshot): Contact[] {
   const cached = Object.keys(kvstoreMesh).length > 0;
   const remotes = cached ? known(cluster.kvstoreMesh) : cluster.agents.flatMap((a) => known(a.remotes));
   return Object.entries(cached ? kvstoreMesh : agents).map(([peer, urls]) => {
-    const path =
-      cached && cluster.kvstoreMeshPaths !== undefined
-        ? known(cluster.kvstoreMeshPaths).find((p) => p.peer === peer)
-        : undefined;
+    const path = pathTo(cluster, cached ? "kvstoreMesh" : "agents", peer);
     const states = remotes.filter((r) => r.name === peer).map((r) => r.ready);
     return {
       who: cached ? "KVStoreMesh" : "the agents",

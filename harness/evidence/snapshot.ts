@@ -192,6 +192,7 @@ function agentState(node: string, read: Read): AgentState {
     remotes: agent("status.json", parseRemoteClusters),
     // Only says more of what the status shows, and older versions lack the command.
     trouble: optional(agent("troubleshoot.txt", readTroubleshoot)),
+    paths: optional(agent("troubleshoot.txt", readPeerPaths)),
     words: agent("log.txt", readMeshLog),
     controllers: agent("status.json", parseFailingControllers),
     tunnels: optional(agent("running.txt", readTunnelDevices)),

@@ -257,6 +257,7 @@ const agentStateSchema = z.object({
   remotes: part(z.array(remoteClusterStatusSchema)),
   /** The failed steps of `cilium-dbg troubleshoot clustermesh`, like those of KVStoreMesh. */
   trouble: part(z.array(peerTroubleSchema)).exactOptional(),
+  paths: part(z.array(peerPathSchema)).exactOptional(),
   words: part(z.array(peerWordSchema)),
   /** Absent in evidence of earlier versions, which did not read it. */
   controllers: part(z.array(failingControllerSchema)).exactOptional(),
