@@ -34,9 +34,8 @@ export function policiesOf(files: ClusterEvidence): ClusterPolicies {
   const unjudged = objects(files, "clusternetworkpolicies.json", (found) =>
     found.map((o) => o.metadata.name),
   );
-  const json = (file: string): unknown => JSON.parse(files.get(file) ?? "[]");
-  const templates = z.array(podTemplateSchema).parse(json("pod-templates.json"));
-  const unrendered = z.array(z.string()).parse(json("unrendered.json"));
+  const templates = listOf(files, "pod-templates.json", podTemplateSchema);
+  const unrendered = listOf(files, "unrendered.json", z.string());
   return {
     ...(templates.length > 0 ? { templates } : {}),
     ...(unrendered.length > 0 ? { unrendered } : {}),
@@ -55,6 +54,15 @@ export function policiesOf(files: ClusterEvidence): ClusterPolicies {
       (found) => new Map(found.map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
     ),
   };
+}
+
+/** Of manifests only; a file of that name in a folder of evidence is another's, and may hold anything. */
+function listOf<S extends z.ZodType>(files: ClusterEvidence, file: string, schema: S): z.infer<S>[] {
+  try {
+    return z.array(schema).parse(JSON.parse(files.get(file) ?? "[]"));
+  } catch {
+    return [];
+  }
 }
 
 function objects<T>(files: ClusterEvidence, file: string, map: (found: readonly Stored[]) => T): Part<T> {
