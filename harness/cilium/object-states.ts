@@ -153,6 +153,7 @@ export function serviceState(o: KubeObject): ServiceState {
   const annotations = o.metadata.annotations ?? {};
   const ports = (o.spec?.ports ?? []) as Port[];
   const clusterIp = String(o.spec?.clusterIP ?? "");
+  const clusterIps = (o.spec?.clusterIPs ?? (clusterIp === "" ? [] : [clusterIp])) as string[];
   const hint = topologyKeys.map((k) => annotations[k]).find((v) => v !== undefined) ?? "";
   return {
     namespace: o.metadata.namespace ?? "",
@@ -167,7 +168,12 @@ export function serviceState(o: KubeObject): ServiceState {
       ...(o.spec?.type === "LoadBalancer" && p.port !== undefined ? [p.port] : []),
     ]),
     labels: o.metadata.labels ?? {},
-    clusterIps: (o.spec?.clusterIPs ?? (clusterIp === "" ? [] : [clusterIp])) as string[],
+    clusterIps,
+    addresses: [
+      ...clusterIps,
+      ...((o.status?.loadBalancer?.ingress ?? []) as { ip?: string }[]).flatMap((i) => i.ip ?? []),
+      ...((o.spec?.externalIPs ?? []) as string[]),
+    ].filter((ip) => ip !== "" && ip !== "None"),
     ports: ports.map(portOf),
     internalLocal: o.spec?.internalTrafficPolicy === "Local",
     topology: o.spec?.trafficDistribution !== undefined || !["", "disabled", "Disabled"].includes(hint),

@@ -50,8 +50,8 @@ function describeChange(change: WhatIfChange): string[] {
   ];
 }
 
-function describeRemote({ access, count, names, incomplete }: RemotePeers): string {
-  const more = count > names.length ? ` and ${count - names.length} more` : "";
+function describeRemote({ access, count, names, moreNames = 0, incomplete }: RemotePeers): string {
+  const more = moreNames > 0 ? ` and ${moreNames} more` : "";
   const named = count === 0 ? "" : `: ${names.join(", ")}${more}`;
   return `  ${counted(count, "remote peer")} would ${access} this access${named}${incomplete === undefined ? "" : ` (incomplete: ${incomplete})`}`;
 }

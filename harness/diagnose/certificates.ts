@@ -18,7 +18,7 @@ export function certificates(mesh: MeshSnapshot): Finding[] {
   ];
 }
 
-const heldBy = (cluster: ClusterSnapshot): readonly HeldCertificate[] =>
+export const heldBy = (cluster: ClusterSnapshot): readonly HeldCertificate[] =>
   cluster.certificates === undefined ? [] : known(cluster.certificates);
 
 const named = ({ subject }: Certificate): string => subject.replaceAll("\n", ", ");
@@ -54,7 +54,7 @@ interface Described {
   readonly secret?: string;
 }
 
-const readerName = (reader: HeldCertificate["reader"]): string =>
+export const readerName = (reader: HeldCertificate["reader"]): string =>
   reader === "agents" ? "the agents" : "KVStoreMesh";
 
 /** From the Secrets, and from what `troubleshoot` prints of each peer. */
@@ -88,18 +88,24 @@ function certificatesOf(cluster: ClusterSnapshot): Described[] {
 }
 
 /** Where KVStoreMesh is used, the agents' entries are for their own cluster's. */
-function readerOf(from: ClusterSnapshot): "agents" | "kvstoreMesh" {
+export function readerOf(from: ClusterSnapshot): "agents" | "kvstoreMesh" {
   return from.peers.ok && Object.keys(from.peers.value.kvstoreMesh).length > 0 ? "kvstoreMesh" : "agents";
 }
+
+/** Whether a reader, or each agent, is connected to a peer. */
+export const statesOf = (
+  from: ClusterSnapshot,
+  reader: "agents" | "kvstoreMesh",
+  peer: string,
+): readonly boolean[] =>
+  (reader === "kvstoreMesh" ? known(from.kvstoreMesh) : from.agents.flatMap((a) => known(a.remotes)))
+    .filter((r) => r.name === peer)
+    .map((r) => r.ready);
 
 function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
   const peer = nameOf(to);
   const reader = readerOf(from);
-  const states = (
-    reader === "kvstoreMesh" ? known(from.kvstoreMesh) : from.agents.flatMap((a) => known(a.remotes))
-  )
-    .filter((r) => r.name === peer)
-    .map((r) => r.ready);
+  const states = statesOf(from, reader, peer);
   // Processes may hold older certificates than the Secrets: what works is not judged.
   if (states.length === 0 || states.every(Boolean)) return [];
   const ofReader = (role: HeldCertificate["role"]): HeldCertificate[] =>

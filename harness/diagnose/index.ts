@@ -3,6 +3,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { withId } from "./catalogue/index.ts";
+import { certificateUsers } from "./certificate-users.ts";
 import { certificates } from "./certificates.ts";
 import { configuration } from "./configuration.ts";
 import { connections } from "./connections.ts";
@@ -16,11 +17,13 @@ import { nodes } from "./nodes.ts";
 import { peerAddresses } from "./peer-addresses.ts";
 import { podStarts } from "./pod-start.ts";
 import { policies } from "./policies.ts";
+import { runningSettings } from "./running-settings.ts";
 import { serviceDefinitions } from "./service-definitions.ts";
 import { services } from "./services.ts";
 import { settings } from "./settings.ts";
 import { shutOff } from "./shut-off.ts";
 import { sizes } from "./sizes.ts";
+import { tunnelDevices } from "./tunnel-devices.ts";
 import { underlay } from "./underlay.ts";
 import { unread } from "./unread.ts";
 
@@ -33,8 +36,10 @@ export type Layer = (mesh: MeshSnapshot, defects: readonly KnownDefect[]) => rea
  */
 export const layers: readonly Layer[] = [
   nodes,
+  tunnelDevices,
   underlay,
   settings,
+  runningSettings,
   sizes,
   controlPlane,
   configuration,
@@ -42,6 +47,7 @@ export const layers: readonly Layer[] = [
   peerAddresses,
   shutOff,
   certificates,
+  certificateUsers,
   connections,
   heldState,
   leftovers,

@@ -1,9 +1,25 @@
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import type { ClusterSnapshot, MeshSnapshot, Part, ServiceState } from "#harness/model/mesh-snapshot.ts";
+import type {
+  ClusterSnapshot,
+  MeshSnapshot,
+  Part,
+  PeerPath,
+  ServiceState,
+} from "#harness/model/mesh-snapshot.ts";
 
 /** A part's value, or nothing if it could not be read: only the layer `unread` reports that. */
 export function known<T>(part: Part<readonly T[]>): readonly T[] {
   return part.ok ? part.value : [];
+}
+
+/** How a reader of a cluster connects to a peer, as its `troubleshoot` printed it; of several agents the first that did. */
+export function pathTo(
+  { kvstoreMeshPaths, agents }: ClusterSnapshot,
+  reader: "agents" | "kvstoreMesh",
+  peer: string,
+): PeerPath | undefined {
+  const parts = reader === "kvstoreMesh" ? [kvstoreMeshPaths] : agents.map((a) => a.paths);
+  return parts.flatMap((part) => (part === undefined ? [] : known(part))).find((p) => p.peer === peer);
 }
 
 /** Where Cilium is installed. */

@@ -1,12 +1,14 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { known, nameOf } from "./parts.ts";
+import { known, nameOf, pathTo } from "./parts.ts";
 
-/** A peer that is not reached, contacted at a port or an address that its clustermesh-apiserver does not have. */
+/** A peer contacted at a port or an address that its clustermesh-apiserver does not have, or that is not the peer's alone. */
 export function peerAddresses(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) =>
     contacts(cluster).flatMap((contact) => {
+      const own = ownAddress(cluster, contact);
+      if (own.length > 0) return own;
       const peer = mesh.clusters.find((c) => c !== cluster && [c.name, nameOf(c)].includes(contact.peer));
       const apiserver = known(peer?.services ?? nothing).find((s) => s.name === "clustermesh-apiserver");
       if (peer === undefined || apiserver === undefined || contact.ready !== false) return [];
@@ -35,10 +37,7 @@ function contacts(cluster: ClusterSnapshot): Contact[] {
   const cached = Object.keys(kvstoreMesh).length > 0;
   const remotes = cached ? known(cluster.kvstoreMesh) : cluster.agents.flatMap((a) => known(a.remotes));
   return Object.entries(cached ? kvstoreMesh : agents).map(([peer, urls]) => {
-    const path =
-      cached && cluster.kvstoreMeshPaths !== undefined
-        ? known(cluster.kvstoreMeshPaths).find((p) => p.peer === peer)
-        : undefined;
+    const path = pathTo(cluster, cached ? "kvstoreMesh" : "agents", peer);
     const states = remotes.filter((r) => r.name === peer).map((r) => r.ready);
     return {
       who: cached ? "KVStoreMesh" : "the agents",
@@ -53,6 +52,35 @@ function contacts(cluster: ClusterSnapshot): Contact[] {
       ],
     };
   });
+}
+
+/**
+ * Cilium serves an address of a service inside its own cluster, so a peer at such an address is never reached. It may look
+ * connected all the same: the own etcd holds a copy of what the peer said of itself before.
+ */
+function ownAddress(cluster: ClusterSnapshot, contact: Contact): Finding[] {
+  const [taken] = known(cluster.services).flatMap((service) => {
+    // A service may lead to the peer: one without a selector, or with proxies.
+    const leadsAway = Object.keys(service.selector).length === 0 || contact.ready !== false;
+    if (service.name !== "clustermesh-apiserver" && leadsAway) return [];
+    const address = (service.addresses ?? []).find((ip) => contact.addresses.includes(ip));
+    const port = (service.ports ?? []).find(
+      (p) => p.port !== undefined && contact.ports.includes(p.port),
+    )?.port;
+    return address === undefined || port === undefined ? [] : [{ service, address, port }];
+  });
+  if (taken === undefined) return [];
+  const { service, address, port } = taken;
+  const title = `${service.namespace}/${service.name}`;
+  const isMesh = service.name === "clustermesh-apiserver";
+  return [
+    findingOf("peer-address-own", {
+      cluster: cluster.name,
+      subject: `the address of ${contact.peer} in ${cluster.name}`,
+      message: `${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "contacts" : "contact"} ${contact.peer} at ${address}, port ${port}, which is an address of service ${title} of ${cluster.name} itself: ${isMesh ? `${contact.who} ${contact.who === "KVStoreMesh" ? "reaches its" : "reach their"} own cluster` : "that service answers"}`,
+      next: `give one of the two services another address: ${title} of ${cluster.name} (its loadBalancerIP, externalIPs or pool of addresses), or clustermesh-apiserver of ${contact.peer}; their pools must not overlap`,
+    }),
+  ];
 }
 
 function wrongPort(cluster: ClusterSnapshot, contact: Contact, apiserver: ServiceState): Finding[] {
@@ -77,14 +105,14 @@ function wrongAddress(
     apiserver,
   }: { readonly contact: Contact; readonly peer: ClusterSnapshot; readonly apiserver: ServiceState },
 ): Finding[] {
-  const { type, loadBalancerIp, clusterIps = [], clusterIp } = apiserver;
+  const { type, loadBalancerIp, clusterIps = [], clusterIp, addresses = [] } = apiserver;
   const balanced = type === "LoadBalancer";
   if (contact.addresses.length === 0 || (balanced && loadBalancerIp === "")) return [];
   const nodes = [
     ...known(peer.nodes).map((n) => n.address),
     ...known(peer.ciliumNodes).flatMap((n) => (n.addresses ?? []).map((a) => a.ip)),
   ].filter((ip) => ip !== "");
-  const its = new Set([...nodes, loadBalancerIp, clusterIp, ...clusterIps]);
+  const its = new Set([...nodes, loadBalancerIp, clusterIp, ...clusterIps, ...addresses]);
   if (nodes.length === 0 || contact.addresses.some((ip) => its.has(ip))) return [];
   const now = balanced
     ? loadBalancerIp

@@ -1,13 +1,19 @@
-import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
-import type { ClusterPolicies } from "#harness/model/what-if.ts";
+import type { ClusterSnapshot, MeshSnapshot, Part, PodState } from "#harness/model/mesh-snapshot.ts";
+import type { ClusterPolicies, PodTemplate } from "#harness/model/what-if.ts";
 import type { IdentityLabels } from "#harness/semantics/cluster-selectors.ts";
 import { clusterKey, namespaceKey, namespaceLabel } from "#harness/semantics/policy-model.ts";
 import { known, nameOf, unseenPeers } from "./parts.ts";
 
 export interface RemotePod {
-  /** `cluster/namespace/pod`, or an identity if the pods of its cluster were not supplied. */
+  /** `cluster/namespace/pod`, a workload, or an identity if the pods of its cluster were not supplied. */
   readonly name: string;
   readonly labels: IdentityLabels;
+  /** Of a workload; otherwise it is one pod. */
+  readonly replicas?: number;
+  /** Why `replicas` is not the whole number. */
+  readonly atLeast?: string;
+  /** Why the labels of its namespace, apart from its name, are not known. */
+  readonly noNamespaceLabels?: string;
 }
 
 /** Pods of the other clusters, and in place of pods that were not supplied the identities that agents hold. */
@@ -20,14 +26,17 @@ export function remotePodsOf(
   const missing: string[] = [];
   const supplied = new Set([nameOf(cluster)]);
   for (const other of mesh.clusters.filter((c) => c !== cluster)) {
-    const namespaces = policies.get(other.name)?.namespaces;
-    if (!other.pods.ok) missing.push(`pods of ${nameOf(other)}: ${other.pods.why}`);
-    else if (namespaces?.ok !== true)
-      missing.push(`namespaces of ${nameOf(other)}: ${namespaces?.why ?? "not supplied"}`);
-    else {
+    const own = policies.get(other.name);
+    const isCounted = other.pods.ok || own?.templates !== undefined;
+    const unrendered = own?.unrendered ?? [];
+    if (isCounted) {
       supplied.add(nameOf(other));
-      pods.push(...podsOf(other, namespaces.value));
-    }
+      pods.push(...podsOf(other, own));
+    } else if (own?.manifests !== true) missing.push(`pods of ${nameOf(other)}: ${whyOf(other.pods)}`);
+    if (unrendered.length > 0)
+      missing.push(`workloads of ${nameOf(other)} not counted: those that ${listed(unrendered)} will make`);
+    else if (!isCounted && own?.manifests === true)
+      missing.push(`workloads of ${nameOf(other)} not counted: no Pod and no workload among the files`);
   }
   const identities = identitiesOf(cluster, supplied);
   pods.push(...identities.map(({ pod }) => pod));
@@ -42,27 +51,63 @@ export function remotePodsOf(
   return { pods, missing };
 }
 
-function podsOf(
-  other: ClusterSnapshot,
-  namespaces: ReadonlyMap<string, Readonly<Record<string, string>>>,
-): RemotePod[] {
+const whyOf = (part: Part<unknown>): string => (part.ok ? "" : part.why);
+
+const listed = (names: readonly string[]): string =>
+  `${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
+
+function podsOf(other: ClusterSnapshot, own: ClusterPolicies | undefined): RemotePod[] {
   const cluster = nameOf(other);
-  return known(other.pods)
-    .filter((p) => !p.hostNetwork)
-    .map((p) => ({
-      name: `${cluster}/${p.namespace}/${p.name}`,
+  const pods = known(other.pods);
+  const inNamespace = ({ namespace, labels }: Pick<PodTemplate, "namespace" | "labels">) => {
+    const given = own?.namespaces.ok === true ? own.namespaces.value.get(namespace) : undefined;
+    const why =
+      own?.manifests === true || own?.namespaces.ok === true
+        ? `no Namespace ${namespace} among the files`
+        : (own?.namespaces.why ?? "not supplied");
+    return {
       labels: {
-        ...p.labels,
+        ...labels,
         ...Object.fromEntries(
-          Object.entries({
-            "kubernetes.io/metadata.name": p.namespace,
-            ...namespaces.get(p.namespace),
-          }).map(([key, value]) => [`${namespaceLabel}${key}`, value]),
+          Object.entries({ "kubernetes.io/metadata.name": namespace, ...given }).map(([key, value]) => [
+            `${namespaceLabel}${key}`,
+            value,
+          ]),
         ),
-        [namespaceKey]: p.namespace,
+        [namespaceKey]: namespace,
         [clusterKey]: cluster,
       },
-    }));
+      ...(given === undefined ? { noNamespaceLabels: `namespaces of ${cluster}: ${why}` } : {}),
+    };
+  };
+  return [
+    ...pods
+      .filter((p) => !p.hostNetwork)
+      .map((p) => ({ name: `${cluster}/${p.namespace}/${p.name}`, ...inNamespace(p) })),
+    ...(own?.templates ?? [])
+      .filter((t) => !t.hostNetwork && t.replicas > 0 && !pods.some((p) => isOf(t, p)))
+      .map((t) => ({ ...sizeOf(t, other), ...inNamespace(t) })),
+  ];
+}
+
+/** Where pods of a workload are among the files, they count instead of it. */
+const isOf = (template: PodTemplate, pod: PodState): boolean =>
+  pod.namespace === template.namespace &&
+  Object.keys(template.labels).length > 0 &&
+  Object.entries(template.labels).every(([key, value]) => pod.labels[key] === value);
+
+function sizeOf(
+  { kind, namespace, name, replicas }: PodTemplate,
+  other: ClusterSnapshot,
+): Pick<RemotePod, "name" | "replicas" | "atLeast"> {
+  const title = `${nameOf(other)}/${namespace}/${name}`;
+  if (kind !== "DaemonSet")
+    return { name: `${title} (${kind}, ${replicas} ${replicas === 1 ? "replica" : "replicas"})`, replicas };
+  return {
+    name: `${title} (${kind})`,
+    replicas,
+    atLeast: `DaemonSet ${title} has one pod for each node, and counts as one`,
+  };
 }
 
 function identitiesOf(

@@ -29,7 +29,7 @@ const isMeshed = (mesh: MeshSnapshot, { peers }: ClusterSnapshot): boolean =>
   (peers.ok && Object.values(peers.value).some((entries) => Object.keys(entries).length > 0));
 
 /** Undefined where cilium-config could not be read: then nothing is compared. */
-function settingsOf(cluster: ClusterSnapshot): ClusterSettings | undefined {
+export function settingsOf(cluster: ClusterSnapshot): ClusterSettings | undefined {
   if (!cluster.config.ok) return undefined;
   const version = cluster.ciliumVersion?.ok === true ? cluster.ciliumVersion.value : undefined;
   return { name: cluster.name, settings: cluster.config.value, version };

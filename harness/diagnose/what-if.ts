@@ -14,7 +14,7 @@ import type {
 import { affects } from "#harness/semantics/affected.ts";
 import { ingressBlocks, type OpenSelector, openSelectors } from "#harness/semantics/cluster-selectors.ts";
 import { effectOf, type PolicyContext } from "#harness/semantics/policy-effect.ts";
-import { clusterKey } from "#harness/semantics/policy-model.ts";
+import { clusterKey, namespaceLabel } from "#harness/semantics/policy-model.ts";
 import { known, nameOf } from "./parts.ts";
 import { type RemotePod, remotePodsOf } from "./remote-pods.ts";
 
@@ -192,23 +192,22 @@ const blockChanges = (
   cluster: string,
   { after, defects }: { readonly after: boolean; readonly defects: readonly KnownDefect[] },
 ): WhatIfChange[] =>
-  ingressBlocks(policy).flatMap((path) =>
-    defects.map((defect) => {
-      const becomes = blockBecomes.get(defect.id)?.(cluster) ?? defect.what;
-      return {
-        kind: policy.kind,
-        namespace: policy.namespace,
-        name: policy.name,
-        path,
-        direction: "ingress" as const,
-        verdict: "allow" as const,
-        now: after ? "the addresses" : becomes,
-        after: after ? becomes : "the addresses",
-        defect: describeDefect(defect),
-        remedy: "upgrade Cilium first; no spelling of ipBlock avoids it",
-      };
-    }),
-  );
+  // One peer is one change, also where the version decides which of the defects it meets.
+  (defects.length === 0 ? [] : ingressBlocks(policy)).map((path) => {
+    const becomes = defects.map((d) => blockBecomes.get(d.id)?.(cluster) ?? d.what).join("; or ");
+    return {
+      kind: policy.kind,
+      namespace: policy.namespace,
+      name: policy.name,
+      path,
+      direction: "ingress" as const,
+      verdict: "allow" as const,
+      now: after ? "the addresses" : becomes,
+      after: after ? becomes : "the addresses",
+      defect: defects.map(describeDefect).join("; or "),
+      remedy: "upgrade Cilium first; no spelling of ipBlock avoids it",
+    };
+  });
 
 const nounOf = { pods: "pods", nodes: "nodes", service: "pods of the service" } as const;
 
@@ -247,14 +246,33 @@ function remoteOf({ selector, after, remote }: Affected, matches: Matches | unde
             : "the service was not found, so its pods are not counted",
     };
   try {
-    const found = remote.pods.filter((pod) => matches(pod.labels)).map((pod) => pod.name);
-    const incomplete = remote.missing.length > 0 ? { incomplete: remote.missing.join("; ") } : {};
-    return { access, count: found.length, names: found.slice(0, namesShown), ...incomplete };
+    const why = new Set(remote.missing);
+    const found = remote.pods.filter((pod) => matchesPod(matches, pod, why));
+    for (const { atLeast } of found) if (atLeast !== undefined) why.add(atLeast);
+    return {
+      access,
+      count: found.reduce((sum, { replicas = 1 }) => sum + replicas, 0),
+      names: found.slice(0, namesShown).map((pod) => pod.name),
+      ...(found.length > namesShown ? { moreNames: found.length - namesShown } : {}),
+      ...(why.size > 0 ? { incomplete: [...why].join("; ") } : {}),
+    };
   } catch (error) {
     // The model does not know every operator that a later Cilium may accept.
     const why = error instanceof Error ? error.message : String(error);
     return { access, count: 0, names: [], incomplete: `the selector is not understood: ${why}` };
   }
+}
+
+/** Adds to `why` if the selector asks for a label of a namespace that is not known. */
+function matchesPod(matches: Matches, { labels, noNamespaceLabels }: RemotePod, why: Set<string>): boolean {
+  if (noNamespaceLabels === undefined) return matches(labels);
+  const watched = new Proxy(labels, {
+    get: (all, key: string) => {
+      if (key.startsWith(namespaceLabel) && all[key] === undefined) why.add(noNamespaceLabels);
+      return all[key];
+    },
+  });
+  return matches(watched);
 }
 
 function remedyOf({ cluster, policy, selector, after }: Affected): string {

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { readPeerPaths, readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
 import { clientCertificate, makeCa, serverCertificate } from "#harness/cilium/install/ca.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
-import { heldCertificates } from "./certificates.ts";
+import { heldCertificates, meshUsersOf } from "./certificates.ts";
 
 const valid = { fromMs: Date.parse("2026-01-01T00:00:00Z"), untilMs: Date.parse("2027-01-01T00:00:00Z") };
 
@@ -66,6 +66,16 @@ test("certificates are described without keys, with the CA that signed them", as
   const text = JSON.stringify(held, null, 1);
   expect(text).not.toContain("PRIVATE");
   expect(redactSecrets(text)).toBe(text);
+});
+
+test("the users of etcd for other clusters: the common one, and those of the chart's ConfigMap", async () => {
+  const users = (data: Readonly<Record<string, string>> | undefined) => {
+    const get = async () => (data === undefined ? undefined : { metadata: { name: "x" }, data });
+    return meshUsersOf({ kube: { get } } as unknown as Parameters<typeof meshUsersOf>[0]);
+  };
+  const text = 'users:\n- name: remote-west\n  role: remote\n- name: "remote-south"\n  role: remote\n';
+  expect(await users({ "users.yaml": text })).toEqual(["remote", "remote-west", "remote-south"]);
+  expect(await users(undefined)).toEqual(["remote"]);
 });
 
 test("what troubleshoot prints of peers, without the cluster's own entry", () => {

@@ -25,6 +25,16 @@ export async function certificatesOf({ kube }: Pick<Cluster, "kube">): Promise<H
   return heldCertificates(new Map(names.map((name, i) => [name, decoded(secrets[i])])));
 }
 
+/** `remote` always exists; the chart lists the others, unless authMode is `legacy` (`clustermesh-remote-users`). */
+export async function meshUsersOf({ kube }: Pick<Cluster, "kube">): Promise<string[]> {
+  const listed = await kube.get(kinds.configMap, namespace, "clustermesh-remote-users");
+  const text = String((listed?.data as Readonly<Record<string, unknown>> | undefined)?.["users.yaml"] ?? "");
+  return [
+    "remote",
+    ...Array.from(text.matchAll(/^\s*-?\s*name: *['"]?([^'"\s]+)/gm), ([, name = ""]) => name),
+  ];
+}
+
 const decoded = (secret: KubeObject | undefined): ReadonlyMap<string, string> =>
   new Map(
     Object.entries((secret?.data ?? {}) as Record<string, string>).map(([key, data]) => [

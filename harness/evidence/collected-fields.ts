@@ -58,6 +58,7 @@ export const collectedFields: Readonly<Record<string, readonly string[]>> = {
     "spec.type",
     "spec.clusterIP",
     "spec.clusterIPs[]",
+    "spec.externalIPs[]",
     "spec.selector.*",
     "spec.ports[].name",
     "spec.ports[].protocol",

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { agentsOf } from "#harness/cilium/agent/agent.ts";
+import { runningCommand } from "#harness/cilium/agent/running.ts";
 import { kvstoreState } from "#harness/cilium/kvstore/shared-state.ts";
 import {
   kvstoreMeshLog,
@@ -17,7 +18,7 @@ import { unixNowMs } from "#harness/lib/clock.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import { writeReportFile } from "#harness/platform/report-files.ts";
 import { redactSecrets } from "#harness/platform/secrets/index.ts";
-import { certificatesOf } from "./certificates.ts";
+import { certificatesOf, meshUsersOf } from "./certificates.ts";
 import { changedBetween, type Watermark, watermark } from "./changing.ts";
 import { type CollectedWhole, collectedObject } from "./collected-fields.ts";
 
@@ -53,6 +54,7 @@ const agentFiles: Readonly<Record<string, readonly string[]>> = {
   "identities.json": ["cilium-dbg", "identity", "list", "-o", "json"],
   "endpoints.json": ["cilium-dbg", "endpoint", "list", "-o", "json"],
   "metrics.json": ["cilium-dbg", "bpf", "metrics", "list", "-o", "json"],
+  "running.txt": runningCommand,
   "troubleshoot.txt": ["cilium-dbg", "troubleshoot", "clustermesh"],
 };
 
@@ -206,6 +208,7 @@ async function collectCluster(
     json("cilium-config.json", async () => await configOf(cluster)),
     json("peers.json", async () => await peersOf(cluster)),
     json("certificates.json", async () => await certificatesOf(cluster)),
+    json("mesh-users.json", async () => await meshUsersOf(cluster)),
     // Reduced as it is read: labels and selectors of other users' services are not kept.
     keep("kvstore.json", async () => JSON.stringify(await kvstoreState(cluster)), kvstoreBytes),
     ...((await exportsServices(cluster))

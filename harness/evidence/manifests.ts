@@ -3,8 +3,8 @@ import { basename, extname, join } from "node:path";
 import { z } from "zod";
 import { unreadable } from "#harness/config/user-file.ts";
 import { readYamlObjects } from "#harness/config/yaml-objects.ts";
-import { MeshproofError } from "#harness/lib/errors.ts";
 import type { ClusterEvidence } from "./evidence.ts";
+import { podTemplatesOf, unrenderedKinds } from "./pod-templates.ts";
 
 const isYaml = (path: string): boolean => [".yaml", ".yml"].includes(extname(path).toLowerCase());
 const what = "a manifest";
@@ -21,7 +21,7 @@ const fileOf: Readonly<Record<string, string>> = {
   Service: "services.json",
   Pod: "pods.json",
 };
-const policyKinds = ["NetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"];
+export const policyKinds = ["NetworkPolicy", "CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy"];
 
 const objectSchema = z.looseObject({
   kind: z.string(),
@@ -34,12 +34,16 @@ const configSchema = z.looseObject({ data: z.record(z.string(), z.string()) });
 export interface Manifests {
   readonly cluster: string;
   readonly evidence: ClusterEvidence;
+  /** The path that was given, without a name. */
+  readonly path: string;
+  /** Of the manifests of a mesh, some must; a cluster's own files need not. */
+  readonly hasPolicies: boolean;
 }
 
 /**
  * Reads `[NAME=]PATH` if PATH is a YAML file, or a folder that holds any at any depth; undefined if it is neither, or
- * is a folder of evidence. Files without an object, such as Helm values, are passed over. Throws `usage` without a
- * policy, `config-invalid` for a file that is not YAML.
+ * is a folder of evidence. Files without an object, such as Helm values, are passed over. Throws `config-invalid` for a
+ * file that is not YAML.
  */
 export async function readManifests(given: string): Promise<Manifests | undefined> {
   const [, named, path = given] = /^([a-z0-9-]+)=(.+)$/.exec(given) ?? [];
@@ -48,18 +52,25 @@ export async function readManifests(given: string): Promise<Manifests | undefine
   const objects = files.flatMap(objectsOf);
   const config = objects.find((o) => o.kind === "ConfigMap" && o.metadata.name === "cilium-config");
   const data = configSchema.safeParse(config).data?.data;
-  if (!objects.some((o) => policyKinds.includes(o.kind)))
-    throw new MeshproofError("usage", `${path} holds no ${policyKinds.join(", ")}`, {
-      remedy: "give manifests of policies, output of `kubectl get -o yaml`, or a sysdump",
-    });
   const evidence = new Map<string, string>();
   for (const [kind, file] of Object.entries(fileOf)) {
     const found = objects.filter((o) => o.kind === kind);
     // Pods and namespaces that are not among the files exist all the same.
     if (found.length > 0 || policyKinds.includes(kind)) evidence.set(file, JSON.stringify(found));
   }
+  const templates = podTemplatesOf(objects);
+  if (templates.length > 0) evidence.set("pod-templates.json", JSON.stringify(templates));
+  const unrendered = objects
+    .filter((o) => unrenderedKinds.has(o.kind))
+    .map((o) => `${o.kind} ${o.metadata.name}`);
+  if (unrendered.length > 0) evidence.set("unrendered.json", JSON.stringify(unrendered));
   if (data !== undefined) evidence.set("cilium-config.json", JSON.stringify(data));
-  return { cluster: named ?? data?.["cluster-name"] ?? basename(path, extname(path)), evidence };
+  return {
+    cluster: named ?? data?.["cluster-name"] ?? basename(path, extname(path)),
+    evidence,
+    path,
+    hasPolicies: objects.some((o) => policyKinds.includes(o.kind)),
+  };
 }
 
 async function yamlFilesOf(path: string): Promise<string[] | undefined> {

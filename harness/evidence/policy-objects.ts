@@ -3,6 +3,7 @@ import { messageOf } from "#harness/lib/errors.ts";
 import type { Part } from "#harness/model/mesh-snapshot.ts";
 import type { ClusterPolicies, UserPolicy } from "#harness/model/what-if.ts";
 import { type ClusterEvidence, notCollected } from "./evidence.ts";
+import { podTemplateSchema } from "./pod-templates.ts";
 
 const spec = z.record(z.string(), z.unknown());
 const objectSchema = z.object({
@@ -33,7 +34,11 @@ export function policiesOf(files: ClusterEvidence): ClusterPolicies {
   const unjudged = objects(files, "clusternetworkpolicies.json", (found) =>
     found.map((o) => o.metadata.name),
   );
+  const templates = listOf(files, "pod-templates.json", podTemplateSchema);
+  const unrendered = listOf(files, "unrendered.json", z.string());
   return {
+    ...(templates.length > 0 ? { templates } : {}),
+    ...(unrendered.length > 0 ? { unrendered } : {}),
     ...(unjudged.ok && unjudged.value.length > 0 ? { unjudged: unjudged.value } : {}),
     policies: {
       NetworkPolicy: policies("NetworkPolicy", "networkpolicies.json"),
@@ -49,6 +54,15 @@ export function policiesOf(files: ClusterEvidence): ClusterPolicies {
       (found) => new Map(found.map(({ metadata }) => [metadata.name, metadata.labels ?? {}])),
     ),
   };
+}
+
+/** Of manifests only; a file of that name in a folder of evidence is another's, and may hold anything. */
+function listOf<S extends z.ZodType>(files: ClusterEvidence, file: string, schema: S): z.infer<S>[] {
+  try {
+    return z.array(schema).parse(JSON.parse(files.get(file) ?? "[]"));
+  } catch {
+    return [];
+  }
 }
 
 function objects<T>(files: ClusterEvidence, file: string, map: (found: readonly Stored[]) => T): Part<T> {

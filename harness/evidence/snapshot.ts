@@ -14,6 +14,7 @@ import {
   parseRemoteClusters,
   parseServiceList,
 } from "#harness/cilium/agent/parse.ts";
+import { readStartedWith, readTunnelDevices } from "#harness/cilium/agent/running.ts";
 import { readPeerPaths, readTroubleshoot } from "#harness/cilium/agent/troubleshoot.ts";
 import {
   ciliumEndpointStates,
@@ -157,6 +158,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     policyObjects: policyObjects(files),
     events: objects("events.json", eventState),
     certificates: read("certificates.json", (text) => parsed(text, z.array(heldCertificateSchema))),
+    meshUsers: optional(read("mesh-users.json", (text) => parsed(text, z.array(z.string())))),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
     sizes: read("sizes.json", (text) => parsed(text, sizesSchema)),
     agents: agentNodes.map((node) => agentState(node, read)),
@@ -190,8 +192,11 @@ function agentState(node: string, read: Read): AgentState {
     remotes: agent("status.json", parseRemoteClusters),
     // Only says more of what the status shows, and older versions lack the command.
     trouble: optional(agent("troubleshoot.txt", readTroubleshoot)),
+    paths: optional(agent("troubleshoot.txt", readPeerPaths)),
     words: agent("log.txt", readMeshLog),
     controllers: agent("status.json", parseFailingControllers),
+    tunnels: optional(agent("running.txt", readTunnelDevices)),
+    startedWith: optional(agent("running.txt", readStartedWith)),
     nodeList: agent("node-list.json", parseNodeList),
     health: agent("health.json", parseHealth),
     services: agent("service-list.json", parseServiceList),

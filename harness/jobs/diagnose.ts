@@ -6,7 +6,7 @@ import { readingUserFile } from "#harness/config/user-file.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import { whatIf } from "#harness/diagnose/what-if.ts";
 import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidence.ts";
-import { readManifests } from "#harness/evidence/manifests.ts";
+import { type Manifests, policyKinds, readManifests } from "#harness/evidence/manifests.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { readEvidence, snapshotOf } from "#harness/evidence/snapshot.ts";
 import { hasObjects, mergedEvidence, readSysdumps } from "#harness/evidence/sysdump/sysdump.ts";
@@ -43,16 +43,17 @@ export async function askWhatIf(
   question: WhatIfQuestion,
   from: { readonly lab: string; readonly paths: readonly string[] },
 ): Promise<WhatIfReport> {
-  const manifests = new Set<string>();
+  const manifests = new Map<string, Manifests>();
   const read = async (path: string): Promise<ReadonlyMap<string, ClusterEvidence>> => {
     const found = await readManifests(path);
     if (found === undefined) return readPath(path);
-    manifests.add(found.cluster);
+    manifests.set(found.cluster, found);
     return new Map([[found.cluster, found.evidence]]);
   };
   const evidence = await (from.paths.length === 0
     ? evidenceOfLab(from.lab)
     : evidenceOfFiles(from.paths, read));
+  if (manifests.size === evidence.size) requirePolicies([...manifests.values()]);
   const policies = new Map(
     [...evidence].map(([name, files]) => [
       name,
@@ -63,6 +64,17 @@ export async function askWhatIf(
     ...question,
     defects: await readKnownDefects(suitesDir()),
   });
+}
+
+/** A cluster without policies is a peer of the others; files without any are the wrong files. */
+function requirePolicies(manifests: readonly Manifests[]): void {
+  if (manifests.length === 0 || manifests.some((m) => m.hasPolicies)) return;
+  const paths = manifests.map((m) => m.path).join(", ");
+  throw new MeshproofError(
+    "usage",
+    `${paths} ${manifests.length === 1 ? "holds" : "hold"} no ${policyKinds.join(", ")}`,
+    { remedy: "give manifests of policies, output of `kubectl get -o yaml`, or a sysdump" },
+  );
 }
 
 async function evidenceOfLab(lab: string): Promise<ReadonlyMap<string, ClusterEvidence>> {

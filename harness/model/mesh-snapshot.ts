@@ -99,6 +99,8 @@ const serviceStateSchema = z.object({
   outerPorts: z.array(z.number()).exactOptional(),
   labels: texts.exactOptional(),
   clusterIps: z.array(z.string()).exactOptional(),
+  /** All at which its own cluster serves it: of the cluster, of load balancers, and `externalIPs`. */
+  addresses: z.array(z.string()).exactOptional(),
   ports: z.array(sharedPortSchema).exactOptional(),
   /** `internalTrafficPolicy: Local`. */
   internalLocal: z.boolean().exactOptional(),
@@ -241,14 +243,27 @@ const failingControllerSchema = z.object({
 /** A controller of an agent (a task that it repeats) whose last run failed. */
 export type FailingController = Infer<typeof failingControllerSchema>;
 
+const tunnelDeviceSchema = z.object({
+  protocol: z.enum(["vxlan", "geneve"]),
+  up: z.boolean(),
+  /** To which it sends, and at which it listens. */
+  port: z.number().exactOptional(),
+});
+/** `cilium_vxlan` or `cilium_geneve` of a node. */
+export type TunnelDevice = Infer<typeof tunnelDeviceSchema>;
+
 const agentStateSchema = z.object({
   node: z.string(),
   remotes: part(z.array(remoteClusterStatusSchema)),
   /** The failed steps of `cilium-dbg troubleshoot clustermesh`, like those of KVStoreMesh. */
   trouble: part(z.array(peerTroubleSchema)).exactOptional(),
+  paths: part(z.array(peerPathSchema)).exactOptional(),
   words: part(z.array(peerWordSchema)),
   /** Absent in evidence of earlier versions, which did not read it. */
   controllers: part(z.array(failingControllerSchema)).exactOptional(),
+  tunnels: part(z.array(tunnelDeviceSchema)).exactOptional(),
+  /** cilium-config as it was when the agent started, with what overrides it on its node; empty if it is not known. */
+  startedWith: part(texts).exactOptional(),
   nodeList: part(z.array(nodeEntrySchema)),
   health: part(healthReportSchema),
   services: part(z.array(serviceEntrySchema)),
@@ -333,6 +348,8 @@ const clusterSnapshotSchema = z.object({
   policyObjects: part(z.array(policyObjectSchema)).exactOptional(),
   events: part(z.array(eventStateSchema)).exactOptional(),
   certificates: part(z.array(heldCertificateSchema)).exactOptional(),
+  /** The users of its etcd for other clusters: common names of their client certificates. */
+  meshUsers: part(z.array(z.string())).exactOptional(),
   /** The number of LoadBalancer IP pools; absent if it was not read. */
   loadBalancerPools: part(z.number()).exactOptional(),
   /** Remote cluster to its endpoints. */

@@ -19,6 +19,21 @@ export interface ClusterPolicies {
   readonly unjudged?: readonly string[];
   /** From manifests, not from a cluster: the setting of today may not be among them. */
   readonly manifests?: true;
+  /** Workloads of manifests: their pods are not among the files, and count by the template. */
+  readonly templates?: readonly PodTemplate[];
+  /** Objects of manifests from which a tool makes others, such as `HelmRelease shop`. */
+  readonly unrendered?: readonly string[];
+}
+
+/** The pods that a workload makes. */
+export interface PodTemplate {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** 1 of a DaemonSet, which has one pod for each node. */
+  readonly replicas: number;
+  readonly hostNetwork: boolean;
 }
 
 /** `policyDefaultLocalCluster` is the Helm value of `policy-default-local-cluster` in cilium-config. */
@@ -31,9 +46,11 @@ export interface WhatIfQuestion {
 export interface RemotePeers {
   /** What they get from the change: `gain` or `lose` the access that this rule decides about. */
   readonly access: "gain" | "lose";
-  /** Pods, or identities of a cluster whose pods were not supplied. */
+  /** Pods, replicas of workloads, or identities of a cluster whose pods were not supplied. */
   readonly count: number;
   readonly names: readonly string[];
+  /** Those that are not in `names`: a workload has one name for all its replicas. */
+  readonly moreNames?: number;
   /** Why the count is not complete. */
   readonly incomplete?: string;
 }

@@ -12,6 +12,16 @@ export const configurationKinds = {
     remedy:
       "Choose one value, set it in the Helm values of every cluster, and restart agents, operator and clustermesh-apiserver. `max-connected-clusters` cannot be changed on a live cluster.",
   },
+  "agents-not-restarted": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "An agent runs with a setting that cilium-config no longer has: agents read it when they start, and it was changed afterwards. Where agents differ, those that were restarted since do not understand the others, though the ConfigMaps of all clusters are equal. It is compared with the copy that was made when the agent's pod started and, in archives, with the tunnel device of its node. Where all agents still agree, the finding is suspect: the next one that starts will differ.",
+    confirm:
+      "`ip -d link show type vxlan` (or `geneve`) on each node: `dstport` is the port in use. `grep -r . /tmp/cilium/config-map` in an agent's pod, against `kubectl -n kube-system get configmap cilium-config -o yaml`.",
+    remedy:
+      "Restart the agents of every cluster that the finding names. With the Helm value rollOutCiliumPods an upgrade does so itself. If the value comes from a CiliumNodeConfig that selects the node, remove it there.",
+  },
   "ipsec-key-differs": {
     layer: "configuration",
     severity: "broken",
@@ -119,6 +129,16 @@ export const configurationKinds = {
       "`kubectl -n kube-system get service clustermesh-apiserver` and `kubectl get nodes -o wide` of the peer, against the entry in Secret cilium-kvstoremesh and the hostAliases of clustermesh-apiserver.",
     remedy: "Set the address that the finding names in clustermesh.config.clusters.",
   },
+  "peer-address-own": {
+    layer: "configuration",
+    severity: "broken",
+    meaning:
+      "The address and port by which a cluster contacts its peer are also those of a service of its own, for example because the load balancers of both clusters hand out addresses of one pool. Cilium serves such an address inside the cluster, so the peer is never reached; where the service is the own clustermesh-apiserver, the cluster reads itself.",
+    confirm:
+      "`kubectl get services -A -o wide` in the cluster that the finding names; `cilium-dbg service list` in an agent's pod lists the address.",
+    remedy:
+      "Give one of the two services another address, and both clusters pools that do not overlap. Then correct clustermesh.config.clusters if the peer's address changed.",
+  },
   "node-address-twice": {
     layer: "configuration",
     severity: "broken",
@@ -168,6 +188,16 @@ export const configurationKinds = {
       "`kubectl -n kube-system get secret cilium-ca -o jsonpath='{.data.ca\\.crt}' | base64 -d | openssl x509 -noout -fingerprint` in each cluster.",
     remedy:
       "Install all clusters with one CA (copy Secret cilium-ca and renew the certificates), or give each the others' CAs in tls.caBundle.",
+  },
+  "certificate-user": {
+    layer: "connections",
+    severity: "broken",
+    meaning:
+      "The common name of a client certificate is no user of the peer's etcd, which takes it as the user's name: the connection is made, and every request is denied. The user `remote` always exists; with clustermesh.apiserver.tls.authMode `migration` or `cluster` there is also `remote-NAME` for each cluster that the peer's clustermesh.config.clusters names.",
+    confirm:
+      "`kubectl -n kube-system get secret clustermesh-apiserver-remote-cert -o jsonpath='{.data.tls\\.crt}' | base64 -d | openssl x509 -noout -subject` in the cluster that connects; `kubectl -n kube-system get configmap clustermesh-remote-users -o yaml` in the peer.",
+    remedy:
+      "Issue the certificate with CN `remote` (authMode `legacy` and `migration`) or `remote-NAME` (`cluster`), and restart clustermesh-apiserver of the cluster that connects.",
   },
   "certificate-name": {
     layer: "connections",

@@ -10,6 +10,16 @@ export const controlPlaneKinds = {
     confirm: "`kubectl get nodes`; for nodes that are containers also `docker ps -a`.",
     remedy: "Start the node, or read its kubelet's log. The finding names the command.",
   },
+  "tunnel-device-down": {
+    layer: "nodes",
+    severity: "broken",
+    meaning:
+      "The tunnel device of a node (`cilium_vxlan` or `cilium_geneve`) is down, so no tunnelled packet leaves or enters it. Cilium sets it up when the agent starts; systemd-networkd, NetworkManager or `netplan apply` can take it down.",
+    confirm:
+      "`ip -br link show type vxlan` (or `geneve`) on the node that the finding names; its log of networkd or NetworkManager.",
+    remedy:
+      "`ip link set dev cilium_vxlan up`, exclude links named cilium* from what manages the node's links, and restart its agent.",
+  },
   "packets-dropped": {
     layer: "underlay",
     severity: "broken",

@@ -1,6 +1,7 @@
+import { runningOfLinks } from "#harness/cilium/agent/running.ts";
 import { visible } from "#harness/lib/visible.ts";
 import { notCollected, notSupplied } from "../evidence.ts";
-import { type AgentFile, agentFiles, firewallCommand, troubleshootCommand } from "./layout.ts";
+import { type AgentFile, agentFiles, firewallCommand, linksCommand, troubleshootCommand } from "./layout.ts";
 
 /** The files of one agent in a bugtool archive, by name. */
 export type AgentOutput = ReadonlyMap<string, string>;
@@ -24,6 +25,9 @@ export function agentEvidence(
   }
   const steps = first(output, troubleshootCommand);
   if (steps !== undefined) evidence.set(`agent-${node}-troubleshoot.txt`, commandOutput(steps).text);
+  const links = output.get(linksCommand);
+  if (links !== undefined)
+    evidence.set(`agent-${node}-running.txt`, runningOfLinks(commandOutput(links).text));
   const rules = output.get(firewallCommand);
   if (rules !== undefined && rules.trim() !== "")
     evidence.set(`node-${node}.txt`, `# firewall\n${commandOutput(rules).text}`);

@@ -17,7 +17,7 @@ import {
   withoutTime,
 } from "./layout.ts";
 import { objectsOf, slicesOf, yamlOf } from "./objects.ts";
-import { type Peers, peersOf } from "./peers.ts";
+import { meshUsersOfValues, type Peers, peersOf } from "./peers.ts";
 import { kvstoreMeshText } from "./tables.ts";
 
 const again = "collect the sysdump again; cilium-sysdump.log in the archive says what failed";
@@ -231,6 +231,8 @@ class DumpReader {
       kvstoreMeshTroubleshoot: this.evidence.get("kvstoremesh-troubleshoot.txt"),
       namespace,
     });
+    const users = meshUsersOfValues(helm);
+    if (users !== undefined) this.evidence.set("mesh-users.json", JSON.stringify(users));
     if (peers !== undefined) this.evidence.set("peers.json", JSON.stringify(peers));
     else if (!this.#reported.has("cilium-helm-values.yaml"))
       this.#say(

@@ -76,6 +76,8 @@ export const configCommand = tool("config--a");
 /** Names the node of an agent whose pod is not known. */
 export const hostnameCommand = "hostname.md";
 export const firewallCommand = "iptables-save--c.md";
+/** `ip -d -s -s l`: among all links of the node, Cilium's tunnel devices. */
+export const linksCommand = "ip--d--s--s-l.md";
 
 const agentFileNames: ReadonlySet<string> = new Set([
   ...agentFiles.flatMap((f) => f.names),
@@ -83,6 +85,7 @@ const agentFileNames: ReadonlySet<string> = new Set([
   ...troubleshootCommand,
   hostnameCommand,
   firewallCommand,
+  linksCommand,
 ]);
 const yamlNames: ReadonlySet<string> = new Set([...Object.keys(objectFiles), ...otherFiles]);
 

@@ -53,25 +53,47 @@ function endpointsIn(text: string | undefined): Record<string, string[]> | undef
   return found.size === 0 ? undefined : Object.fromEntries(found);
 }
 
-/** `clustermesh.config.clusters`, a list or a mapping. */
-function peersOfValues(helm: unknown, namespace: string): Peers | undefined {
-  if (typeof helm !== "object" || helm === null) return undefined;
-  const { clustermesh } = helm as {
-    clustermesh?: {
-      useAPIServer?: boolean;
-      apiserver?: { kvstoremesh?: { enabled?: boolean } };
-      config?: { clusters?: readonly PeerValue[] | Readonly<Record<string, PeerValue | null>> };
-    };
+interface MeshValues {
+  readonly useAPIServer?: boolean;
+  readonly apiserver?: {
+    readonly kvstoremesh?: { readonly enabled?: boolean };
+    readonly tls?: { readonly authMode?: string };
   };
-  const listed = clustermesh?.config?.clusters ?? [];
-  const peers = Array.isArray(listed)
+  readonly config?: {
+    readonly clusters?: readonly PeerValue[] | Readonly<Record<string, PeerValue | null>>;
+  };
+}
+
+const meshValuesOf = (helm: unknown): MeshValues | undefined =>
+  (helm as { clustermesh?: MeshValues | null } | undefined)?.clustermesh ?? undefined;
+
+/** `clustermesh.config.clusters`, a list or a mapping. */
+function peerValues(mesh: MeshValues | undefined): readonly PeerValue[] {
+  const listed = mesh?.config?.clusters ?? [];
+  return Array.isArray(listed)
     ? (listed as readonly PeerValue[])
     : Object.entries(listed as Readonly<Record<string, PeerValue | null>>).map(([name, p]) => ({
         ...p,
         name,
       }));
+}
+
+/**
+ * The users that the chart gives to other clusters (clustermesh-apiserver/users-configmap.yaml). Its default of authMode
+ * depends on its version, so without one both ways of naming count.
+ */
+export function meshUsersOfValues(helm: unknown): string[] | undefined {
+  const mesh = meshValuesOf(helm);
+  if (mesh?.useAPIServer !== true) return undefined;
+  if (mesh.apiserver?.tls?.authMode === "legacy") return ["remote"];
+  return ["remote", ...peerValues(mesh).map((p) => `remote-${p?.name ?? ""}`)];
+}
+
+function peersOfValues(helm: unknown, namespace: string): Peers | undefined {
+  if (typeof helm !== "object" || helm === null) return undefined;
+  const clustermesh = meshValuesOf(helm);
   const direct = Object.fromEntries(
-    peers.map((p) => [
+    peerValues(clustermesh).map((p) => [
       String(p?.name ?? ""),
       [`https://${p?.address || `${p?.name}.mesh.cilium.io`}:${p?.port ?? 2379}`],
     ]),

@@ -60,7 +60,7 @@ function findingOf(change: WhatIfChange): CertificateFinding {
   const { kind, namespace, name, path, direction, verdict, now, after, remote, remedy } = change;
   const count = remote?.count ?? 0;
   const isHarmless = remote !== undefined && count === 0 && remote.incomplete === undefined;
-  const more = remote === undefined || count <= remote.names.length ? "" : ", ...";
+  const more = remote?.moreNames === undefined ? "" : ", ...";
   const whom =
     remote === undefined || isHarmless
       ? "no pod of another cluster is affected now"
