@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { AskAnswer } from "#harness/model/probe-wire.ts";
-import { absence, judgeDenied, judgeGone, judgeWithdrawn } from "./absence.ts";
+import { absence, judgeDenied, judgeGone, judgeUnanswered, judgeWithdrawn } from "./absence.ts";
 
 const flow = "east/denied -> west/server (10.2.1.7:8080/http)";
 const answer = (outcome: AskAnswer["outcome"], body = ""): AskAnswer => ({
@@ -118,4 +118,12 @@ test("an address is gone if nobody answers in enough requests", () => {
       watched(() => answer("error"), 100),
     ).outcome,
   ).toBe("unknown");
+});
+
+test("a look passes on any number of requests, none of them answered", () => {
+  expect(judgeUnanswered(flow, [answer("timeout"), answer("error")]).outcome).toBe("pass");
+  expect(judgeUnanswered(flow, [answer("timeout"), answer("ok", "pod-a")])).toMatchObject({
+    outcome: "fail",
+    reasons: [expect.stringContaining("1 of 2 requests were answered (ok, pod-a)")],
+  });
 });

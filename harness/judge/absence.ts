@@ -81,17 +81,18 @@ export function judgeOnly(flow: string, during: readonly AskAnswer[], expected: 
 }
 
 /** Whether nobody answers a flow, whatever else becomes of its requests: its address or name is gone. */
-export function judgeGone(flow: string, during: readonly AskAnswer[]): Verdict {
-  const answered = during.filter((a) => a.outcome === "ok");
+export const judgeGone = (flow: string, during: readonly AskAnswer[]): Verdict =>
+  combine([judgeEnough(flow, during), judgeUnanswered(flow, during)]);
+
+/** The same of any number of requests: for a look, which a watch follows. */
+export function judgeUnanswered(flow: string, answers: readonly AskAnswer[]): Verdict {
+  const answered = answers.filter((a) => a.outcome === "ok");
   const [first] = answered;
-  return combine([
-    judgeEnough(flow, during),
-    failedBecause(
-      first === undefined
-        ? []
-        : [`${flow}: ${answered.length} of ${during.length} requests were answered (${describe(first)})`],
-    ),
-  ]);
+  return failedBecause(
+    first === undefined
+      ? []
+      : [`${flow}: ${answered.length} of ${answers.length} requests were answered (${describe(first)})`],
+  );
 }
 
 /** A control in the same protocol: every request was answered, by each of some pods at least once. */

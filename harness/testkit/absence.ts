@@ -5,6 +5,7 @@ import {
   judgeDenied,
   judgeOnly,
   judgeServed,
+  judgeUnanswered,
   judgeWithdrawn,
 } from "#harness/judge/absence.ts";
 import { judgedInTime } from "#harness/judge/in-time.ts";
@@ -40,7 +41,17 @@ export const watchClosed = (
   { within: { signal } }: Asking,
 ): Promise<readonly Answers[]> => askFlows(flows, { ...paced, timeoutMs: closedTimeoutMs, signal });
 
-/** The same on flows of which every request must be answered. */
+/** Whether flows of an address or a name that is withdrawn are answered no more, at the latest in time. */
+export const silentInTime = (flows: readonly Flow[], { within }: Asking): Promise<Verdict> =>
+  judgedInTime(
+    async () => {
+      const answers = await askFlows(flows, { count: 1, timeoutMs: lookTimeoutMs, signal: within.signal });
+      return combine(flows.map((f, i) => judgeUnanswered(flowName(f), answers[i] ?? [])));
+    },
+    { what: `no answer on ${flows.map(flowName).join("; ")}`, everyMs: 300, ...within },
+  );
+
+/** As `watchClosed`, on flows of which every request must be answered. */
 export const watchServed = (
   flows: readonly Flow[],
   { timeoutMs, within: { signal } }: Asking,

@@ -6,7 +6,7 @@ import { kinds } from "#harness/kube/kube.ts";
 import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
-import { judgeOpen, watchClosed } from "#harness/testkit/absence.ts";
+import { judgeOpen, silentInTime, watchClosed } from "#harness/testkit/absence.ts";
 import { bothWays } from "#harness/testkit/both-ways.ts";
 import { type ClusterPair, defineSuite } from "#harness/testkit/define-suite.ts";
 import { pairIn, type SuiteFixtures } from "#harness/testkit/fixture-types.ts";
@@ -59,6 +59,9 @@ async function forgetsImport({ mesh, namespace, budgets, within }: Kit, pair: Cl
   let during: readonly Answers[] = [];
   try {
     await awaitNoImport(from, { namespace, name }, within.sync);
+    // Kubernetes removes the import's service some time after the import, as its dependent.
+    const silent = await silentInTime(flows, asking);
+    if (silent.outcome !== "pass") return silent;
     during = await watchClosed(flows, asking);
   } finally {
     await to.kube.apply(exportOf(namespace, name));
