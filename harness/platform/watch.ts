@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "undici";
 import { monotonicMs } from "#harness/lib/clock.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
@@ -10,6 +11,9 @@ import { freeDiskBytes, statFields } from "./machine.ts";
 
 const everyMs = 1000;
 const ticksPerSecond = 100;
+
+/** A daemon that is gone refuses at once; one on a busy machine may be as late as this. */
+const dockerAnswersWithinMs = 15_000;
 
 /** Above this use, other programs are inspected. Reading every process each second would itself be a disturbance. */
 const worthALookCores = 0.4;
@@ -22,13 +26,17 @@ export class HostWatch implements AsyncDisposable {
   readonly #disks: readonly string[];
   readonly #docker = new Client("http://localhost", {
     socketPath: "/var/run/docker.sock",
-    headersTimeout: 5000,
-    bodyTimeout: 5000,
+    headersTimeout: dockerAnswersWithinMs,
+    bodyTimeout: dockerAnswersWithinMs,
   });
   #timer: NodeJS.Timeout | undefined;
   #last: { atMs: number; busy: number; lab: number; own: number } | undefined;
-  #look: ProcessTicks | undefined;
   #running = Promise.resolve();
+  readonly #ended = new AbortController();
+  #beside: readonly Promise<void>[] = [];
+  #dockerAnswers = true;
+  #much = false;
+  #foreignNames: readonly string[] | undefined;
 
   private constructor(groups: readonly CpuGroup[], disks: readonly string[]) {
     this.#groups = groups;
@@ -44,6 +52,8 @@ export class HostWatch implements AsyncDisposable {
       [rootDir, reportsDir],
     );
     watch.#next(monotonicMs() + everyMs);
+    // Beside the samples: a daemon that answers late, or a look at a thousand processes, must not delay a sample.
+    watch.#beside = [watch.#pingDocker(), watch.#lookForOthers()];
     return watch;
   }
 
@@ -62,48 +72,66 @@ export class HostWatch implements AsyncDisposable {
   }
 
   async #sample(lateMs: number): Promise<void> {
-    const [busy, lab, own, disks, dockerAnswers] = await Promise.all([
+    const [busy, lab, own, disks] = await Promise.all([
       busySeconds(),
       this.#labSeconds(),
       ownWork(),
       Promise.all(this.#disks.map(freeDiskBytes)),
-      this.#ping(),
     ]);
     const atMs = monotonicMs();
     const last = this.#last;
-    this.#last = { atMs, busy, lab, own: own.seconds };
+    this.#last = { atMs, busy, lab, own };
     if (last === undefined) return;
     const spanS = (atMs - last.atMs) / 1000;
     const cores = {
       busyCores: (busy - last.busy) / spanS,
       labCores: Math.max(0, (lab - last.lab) / spanS),
-      ownCores: Math.max(0, (own.seconds - last.own) / spanS),
+      ownCores: Math.max(0, (own - last.own) / spanS),
     };
-    const much = cores.busyCores - cores.labCores - cores.ownCores > worthALookCores;
-    const foreignNames = await this.#foreign(much, own.pids);
+    this.#much = cores.busyCores - cores.labCores - cores.ownCores > worthALookCores;
+    const foreignNames = this.#foreignNames;
+    this.#foreignNames = undefined;
     const sample: HostSample = {
       atMs,
       ...cores,
-      ...(foreignNames === undefined ? {} : { foreignNames }),
+      ...(foreignNames === undefined ? {} : { foreignNames: [...foreignNames] }),
       lateMs,
       freeDiskBytes: Math.min(...disks),
-      dockerAnswers,
+      dockerAnswers: this.#dockerAnswers,
     };
     this.samples.push(sample);
     this.onSample?.(sample);
   }
 
-  /** Busy programs other than the lab and the harness; undefined at the first look, because it takes two. */
-  async #foreign(much: boolean, own: ReadonlySet<string>): Promise<string[] | undefined> {
-    const before = this.#look;
-    this.#look = much ? await lookAtProcesses() : undefined;
-    if (before === undefined || this.#look === undefined) return undefined;
-    return busiest(before, this.#look, async (pid) => {
-      if (own.has(pid)) return true;
-      const groups = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
-      return this.#groups.some((g) => groups.includes(g.path));
-    });
+  /** Names busy programs other than the lab and the harness, for the next sample. It takes two looks. */
+  async #lookForOthers(): Promise<void> {
+    let before: ProcessTicks | undefined;
+    while (await this.#pause(everyMs)) {
+      const look = this.#much ? await lookAtProcesses() : undefined;
+      if (before !== undefined && look !== undefined) {
+        const own = await ownPids();
+        this.#foreignNames = await busiest(before, look, async (pid) => {
+          if (own.has(pid)) return true;
+          const groups = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+          return this.#groups.some((g) => groups.includes(g.path));
+        });
+      }
+      before = look;
+    }
   }
+
+  /** After a failure it asks again sooner, so that one late answer is not taken for a daemon that is gone. */
+  async #pingDocker(): Promise<void> {
+    do this.#dockerAnswers = await this.#ping();
+    while (await this.#pause(this.#dockerAnswers ? everyMs : everyMs / 4));
+  }
+
+  /** False once the watch has ended. */
+  #pause = (ms: number): Promise<boolean> =>
+    delay(ms, undefined, { signal: this.#ended.signal }).then(
+      () => true,
+      () => false,
+    );
 
   async #labSeconds(): Promise<number> {
     const read = await Promise.all(
@@ -129,8 +157,10 @@ export class HostWatch implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#ended.abort();
     await this.#running;
     await this.#docker.destroy();
+    await Promise.all(this.#beside);
   }
 }
 
@@ -168,17 +198,23 @@ async function busySeconds(): Promise<number> {
   return (user + nice + system + irq + softirq + steal) / ticksPerSecond;
 }
 
-/** Processor time and pids of this process and its living descendants, without reading other processes. */
-async function ownWork(): Promise<{ seconds: number; pids: ReadonlySet<string> }> {
+/** Processor time of this process and its living descendants, without reading other processes. */
+async function ownWork(): Promise<number> {
   let ticks = 0;
+  for (const pid of await ownPids()) {
+    const fields = await statFields(pid);
+    for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);
+  }
+  return ticks / ticksPerSecond;
+}
+
+async function ownPids(): Promise<ReadonlySet<string>> {
   const pids = new Set<string>();
   const open = [String(process.pid)];
   for (let pid = open.pop(); pid !== undefined; pid = open.pop()) {
     pids.add(pid);
-    const fields = await statFields(pid);
-    for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
     open.push(...children.split(" ").filter((c) => c !== ""));
   }
-  return { seconds: ticks / ticksPerSecond, pids };
+  return pids;
 }
