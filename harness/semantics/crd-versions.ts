@@ -1,4 +1,5 @@
 import semver from "semver";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 
 /** A CRD of Cilium in a cluster, as far as an upgrade may depend on it. */
@@ -102,7 +103,7 @@ const notServed = (
   id: "crd-stored-version",
   grade: isKnown ? "serious" : "caution",
   message: `${name}.${group} ${isKnown ? "has" : "may have"} objects stored as ${dropped.join(", ")}, which the CRD of Cilium ${to} lacks: the API server refuses the new CRD, and the new operator does not start${isKnown ? "" : " (the CRDs were not read)"}`,
-  remedy: `kubectl get crd ${name}.${group} -o jsonpath='{.status.storedVersions}'; where it lists ${dropped.join(", ")}, write each object anew (kubectl get ${name} -A -o yaml | kubectl replace -f -), then remove that version from status.storedVersions`,
+  remedy: `${shellQuote(["kubectl", "get", "crd", `${name}.${group}`, "-o", "jsonpath={.status.storedVersions}"])}; where it lists ${dropped.join(", ")}, write each object anew (kubectl get ${name} -A -o yaml | kubectl replace -f -), then remove that version from status.storedVersions`,
 });
 
 /** After the upgrade new objects are stored in its version; the old release must have that one too. */
