@@ -189,6 +189,26 @@ describe("a command that was killed", () => {
     },
   );
 
+  test.each(["upgrade east first", "last"])(
+    "between the record of %s and the name of the next phase: it is not measured twice",
+    async (which) => {
+      const lab = new FakeLab();
+      const undisturbed = await run(lab);
+      const name = which === "last" ? undisturbed.done.at(-1)?.name : which;
+      const whenKilled = found(
+        lab.saved.find((j) => j.current === name && j.done.at(-1)?.name === name),
+        `journal after ${name}`,
+      );
+      const other = new FakeLab();
+      for (const p of whenKilled.done)
+        for (const [cluster, v] of Object.entries(p.versions)) other.versionOf.set(cluster, v);
+      other.atMs = (whenKilled.recordedUntilUnixMs ?? 0) + 600_000;
+      const resumed = await run(other, whenKilled);
+      expect(resumed.done.map((p) => p.name)).toEqual(undisturbed.done.map((p) => p.name));
+      expect(verdictOf(resumed)).toEqual(verdictOf(undisturbed));
+    },
+  );
+
   test("in a move: the cluster first returns to its earlier version", async () => {
     const lab = new FakeLab();
     await run(lab);

@@ -67,8 +67,7 @@ export class Cycle {
 
   async #walk(): Promise<void> {
     await this.#world.prepare();
-    const first = this.#phases.findIndex((p) => p.name === this.#journal.current);
-    found(this.#phases[first], `phase "${this.#journal.current}" of the cycle`);
+    const first = this.#firstPhase();
     await this.#goBackTo(first);
     const crds = await this.#world.crds();
     const isNew = this.#journal.startedAtUnixMs === null;
@@ -85,6 +84,14 @@ export class Cycle {
     await this.#pass(this.#phases.slice(first), watch);
     await watch.stop();
     if (isNew) await this.#noteStoredVersions(crds);
+  }
+
+  /** The phase to go on with: a kill may fall between the record of a phase and the name of the next one. */
+  #firstPhase(): number {
+    const { current, done, suiteWindows } = this.#journal;
+    const at = this.#phases.findIndex((p) => p.name === current);
+    found(this.#phases[at], `phase "${current}" of the cycle`);
+    return [...done, ...suiteWindows].some((p) => p.name === current && p.error === null) ? at + 1 : at;
   }
 
   /** Only what a whole cycle changed: an interrupted one does not know the versions before. */
@@ -126,7 +133,9 @@ export class Cycle {
           startMs: Math.round(
             this.#world.nowUnixMs() - (this.#journal.startedAtUnixMs ?? this.#world.nowUnixMs()),
           ),
-          harness: [`no phase was begun any more: the cycle takes more than ${formatMs(longestCycleMs)} beside its suites`],
+          harness: [
+            `no phase was begun any more: the cycle takes more than ${formatMs(longestCycleMs)} beside its suites`,
+          ],
         });
         return;
       }
@@ -149,7 +158,8 @@ export class Cycle {
 
   /** An interrupted change may be incomplete: returns its cluster to the previous version, unmeasured. */
   async #goBackTo(index: number): Promise<void> {
-    const { change, name } = found(this.#phases[index], `phase ${index} of the certification`);
+    // All phases may be done.
+    const { change, name } = this.#phases[index] ?? {};
     if (change === undefined || this.#journal.startedAtUnixMs === null) return;
     const to = versionBefore(this.#phases, index, change.cluster);
     await this.#options.progress.step(`return ${change.cluster} to its version before "${name}"`, () =>
@@ -179,7 +189,7 @@ export class Cycle {
   async #phase(phase: Phase, watch: CycleWatch): Promise<PhaseRecord> {
     const ended =
       phase.suites === undefined
-        ? { ...(await this.#act(phase, watch)), ...noSuites }
+        ? { ...(await this.#act(phase, watch)), suites: [], harness: [] }
         : { error: null, ...(await watch.suites(phase, this.#journal)) };
     const { changed, unread } =
       ended.error === null && phase.suites === undefined
@@ -261,5 +271,3 @@ export class Cycle {
     };
   }
 }
-
-const noSuites = { suites: [], harness: [] } as const;

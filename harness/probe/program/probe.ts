@@ -93,11 +93,22 @@ export async function probe(spec: ProbeSpec): Promise<void> {
   const ended = new Promise<void>((resolve) => {
     input.on("line", (line) => {
       const slower = /^interval-factor (\d+)$/.exec(line.trim())?.[1];
-      if (slower !== undefined) intervalFactor = Number(slower);
+      if (slower !== undefined) setFactor(Number(slower));
       if (line.trim() === "stop") resolve();
     });
     input.on("close", resolve);
   });
+
+  const setFactor = (factor: number): void => {
+    for (const grid of grids) {
+      if (grid === control || grid.seq === 0 || factor >= intervalFactor) continue;
+      // A request scheduled at the slow rate could be seconds away; none is sent for a time that has passed.
+      const lastMs = grid.dueMs - grid.everyMs * intervalFactor;
+      const everyMs = grid.everyMs * factor;
+      grid.dueMs = lastMs + everyMs * Math.max(1, Math.ceil((nowMs() - lastMs) / everyMs));
+    }
+    intervalFactor = factor;
+  };
 
   const inFlight = new Set<Promise<void>>();
   const launch = (grid: Grid): void => {
