@@ -19,13 +19,17 @@ import { collectSizes } from "./collect-sizes.ts";
 
 /** Findings on a running lab from observation only: the fault journal is not read, nothing is healed. */
 export async function diagnoseLab(lab: string): Promise<Finding[]> {
-  const mesh = new Mesh(await requireLab(lab));
+  return diagnosed(await evidenceWithSizes(new Mesh(await requireLab(lab))));
+}
+
+/** What `diagnose` reads of a running lab. */
+export async function evidenceWithSizes(mesh: Mesh): Promise<ReadonlyMap<string, ClusterEvidence>> {
   const [evidence, sizes] = await Promise.all([collectEvidence(mesh, { logs: false }), collectSizes(mesh)]);
   const withSizes = [...evidence].map(([cluster, files]) => {
     const text = sizes.get(cluster);
     return [cluster, text === undefined ? files : new Map([...files, ["sizes.json", text]])] as const;
   });
-  return diagnosed(new Map(withSizes));
+  return new Map(withSizes);
 }
 
 /** The same from folders of evidence and sysdump archives, with no cluster. */
