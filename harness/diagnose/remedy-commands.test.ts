@@ -45,6 +45,13 @@ test("quoted words are one word each, whatever they hold, and an apostrophe of t
   const hostile = "it's; kubectl delete all $(id) in west";
   expect(
     remedyCommands({ cluster: "east", next: shellQuote(["kubectl", "get", hostile]) }, ["west"]),
-  ).toEqual([{ cluster: "east", argv: ["kubectl", "get", hostile], changes: false }]);
-  expect(of("check the peer's address; kubectl delete pod/b")).toEqual(["east: kubectl|delete|pod/b"]);
+  ).toEqual([
+    {
+      ...{ cluster: "east", argv: ["kubectl", "get", hostile], changes: false },
+      text: shellQuote(["kubectl", "get", hostile]),
+    },
+  ]);
+  expect(of("check the peer's address; kubectl delete pod/b; it is the peer's")).toEqual([
+    "east: kubectl|delete|pod/b",
+  ]);
 });

@@ -5,6 +5,8 @@ export interface RemedyCommand {
   /** In which cluster it runs. */
   readonly cluster: string;
   readonly argv: readonly string[];
+  /** As it is printed, without the name of the cluster. */
+  readonly text: string;
   /** False for one that only shows something. */
   readonly changes: boolean;
 }
@@ -25,28 +27,28 @@ export function remedyCommands(
 ): RemedyCommand[] {
   return stepsOf(next).flatMap((step) => {
     const begin = start.exec(step);
-    const words = begin === null ? undefined : shellWords(step.slice(begin.index + begin[0].length));
-    if (words === undefined) return [];
-    const where = clusters.find((name) => name === words.at(-1) && words.at(-2) === "in");
-    const argv = where === undefined ? words : words.slice(0, -2);
-    return [{ cluster: where ?? cluster, argv, changes: changes(argv) }];
+    if (begin === null) return [];
+    const line = step.slice(begin.index + begin[0].length);
+    const where = clusters.find((name) => line.endsWith(` in ${name}`));
+    const text = where === undefined ? line : line.slice(0, -` in ${where}`.length);
+    const argv = shellWords(text);
+    return argv === undefined ? [] : [{ cluster: where ?? cluster, argv, text, changes: changes(argv) }];
   });
 }
 
-/** Splits at `; ` outside of single quotes, in which `shellQuote` puts every other word. */
+/** Splits at `; ` outside of words that `shellQuote` quoted; an apostrophe of the prose is inside its word. */
 function stepsOf(text: string): string[] {
   const steps: string[] = [];
   let from = 0;
   let isQuoted = false;
   for (let i = 0; i < text.length; i++) {
     if (text[i] === "\\" && !isQuoted) i += 1;
-    else if (text[i] === "'") isQuoted = !isQuoted;
+    else if (text[i] === "'") isQuoted = !isQuoted && / '?$|^$|\\'$/.test(text.slice(Math.max(0, i - 2), i));
     else if (!isQuoted && text.startsWith("; ", i)) {
       steps.push(text.slice(from, i));
       from = i + 2;
     }
   }
-  // An apostrophe of the prose opens no quotes: without its partner, steps are split everywhere.
   return isQuoted ? text.split("; ") : [...steps, text.slice(from)];
 }
 
@@ -74,7 +76,7 @@ function shellWords(text: string): string[] | undefined {
   return words;
 }
 
-const looks = ["get", "describe", "logs", "events", "status", "ps", "inspect", "iptables-save", "history"];
+const looks = ["get", "describe", "logs", "events", "status", "ps", "inspect", "iptables-save", "lsns"];
 /** Options that take the next word. */
 const valued = ["-n", "--namespace", "--context", "--kube-context"];
 

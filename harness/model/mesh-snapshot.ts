@@ -276,6 +276,10 @@ export type AgentState = Infer<typeof agentStateSchema>;
 const firewallRuleSchema = z.object({
   /** The pod whose network namespace it is in; empty for the node's. */
   podIp: z.string(),
+  /** A process of the pod, by its number on the node. */
+  pid: z.number().exactOptional(),
+  /** Of iptables; absent for a routing rule, and in evidence of earlier versions. */
+  table: z.string().exactOptional(),
   text: z.string(),
   packets: z.number(),
 });

@@ -116,7 +116,7 @@ test("a command is run with the lab's contexts, tools and chart", () => {
     charts: new Map([["east", "/t/chart"]]),
   };
   const run = (line: string): string =>
-    onLab({ cluster: "east", argv: line.split(" "), changes: true }, tools).join(" ");
+    onLab({ cluster: "east", argv: line.split(" "), text: line, changes: true }, tools).join(" ");
   expect(run("kubectl -n a delete pod/b")).toBe("kubectl --context kind-east -n a delete pod/b");
   expect(run("docker unpause n1")).toBe("docker unpause n1");
   expect(run("helm -n a upgrade cilium cilium/cilium --version 1.19.4 --reuse-values --set a=b")).toBe(
