@@ -1,6 +1,5 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
-import type { SharedPort } from "#harness/model/shared-state.ts";
 import { annotation, isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { annotationFaults } from "#harness/semantics/service-annotations.ts";
@@ -84,7 +83,7 @@ function portsOfTwo(name: string, a: ServiceSide, b: ServiceSide): Finding[] {
         "service-port-names",
         a,
         `service ${name}: ${renamed.map(({ p, twin }) => `port ${p.port} is \`${p.name}\` in ${a.cluster.name} and \`${twin.name}\` in ${b.cluster.name}`).join(", ")}: neither cluster uses the other's backends`,
-        `give the port one name in both clusters, for example: ${oneName({ a, b }, renamed)}`,
+        `give the port one name in both clusters, for example: ${namedPorts(b, renamed)}`,
       ),
     ];
   if (isHeadless(a.service) || isHeadless(b.service)) return [];
@@ -102,22 +101,6 @@ function portsOfTwo(name: string, a: ServiceSide, b: ServiceSide): Finding[] {
       "define the same ports in both clusters",
     ),
   ];
-}
-
-/** The first cluster's names, unless it has none: a service of several ports needs names. */
-function oneName(
-  { a, b }: { readonly a: ServiceSide; readonly b: ServiceSide },
-  renamed: readonly { readonly p: SharedPort; readonly twin: SharedPort }[],
-): string {
-  return renamed.some(({ p }) => p.name === "")
-    ? namedPorts(
-        a,
-        renamed.map(({ p, twin }) => ({ port: p, as: twin.name })),
-      )
-    : namedPorts(
-        b,
-        renamed.map(({ p, twin }) => ({ port: twin, as: p.name })),
-      );
 }
 
 /** Whether a cluster is in one mesh with another; unknown counts as yes. */

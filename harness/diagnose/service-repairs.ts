@@ -29,13 +29,13 @@ export const sharedKeys = ({ annotations }: ServiceState): string[] =>
 /** Names ports of a service as their twins of another cluster are named; by number, so that nothing else changes. */
 export function namedPorts(
   { cluster, service }: ServiceSide,
-  renamed: readonly { readonly port: SharedPort; readonly as: string }[],
+  renamed: readonly { readonly p: SharedPort; readonly twin: SharedPort }[],
 ): string {
-  const steps = renamed.flatMap(({ port, as }) => {
-    const path = `/spec/ports/${(service.ports ?? []).indexOf(port)}`;
+  const steps = renamed.flatMap(({ p, twin }) => {
+    const path = `/spec/ports/${(service.ports ?? []).indexOf(twin)}`;
     return [
-      { op: "test", path: `${path}/port`, value: port.port },
-      { op: "add", path: `${path}/name`, value: as },
+      { op: "test", path: `${path}/port`, value: twin.port },
+      { op: "add", path: `${path}/name`, value: p.name },
     ];
   });
   const command = kubectl(

@@ -18,6 +18,7 @@ import { withLab } from "#harness/state/lock.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { suitesDir } from "#harness/testkit/suite-list.ts";
+import { echoService } from "#harness/workloads/echo.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
 import { requireCiliumCli } from "../sysdump/sysdump.ts";
 import type { TrialOptions } from "./options.ts";
@@ -126,7 +127,12 @@ async function deployed(
     withinMs: 120_000,
     signal,
   });
-  await echo.serve(service, { [annotation.global]: "true" }, "LoadBalancer");
+  // The same object everywhere, as applied from one file: a copy of it from another cluster selects the same pods.
+  const same = echoService({
+    ...{ namespace, name: service, selector: { role: "echo" }, type: "LoadBalancer" },
+    annotations: { [annotation.global]: "true" },
+  });
+  for (const { kube } of mesh.clusters) await kube.apply(same);
   return {
     echo,
     async [Symbol.asyncDispose]() {
