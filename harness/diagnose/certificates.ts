@@ -6,7 +6,8 @@ import type {
   MeshSnapshot,
 } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+import { known, nameOf } from "./parts.ts";
+import { agents, apiserver, helmUpgrade, restart } from "./repairs.ts";
 
 /** Certificates of both ends: validity in each cluster, then whether the ends of a lost connection accept each other's. */
 export function certificates(mesh: MeshSnapshot): Finding[] {
@@ -42,11 +43,18 @@ function validity(cluster: ClusterSnapshot): Finding[] {
         cluster: cluster.name,
         subject: `${what} of ${cluster.name}`,
         message: `${what} of ${cluster.name} (${named(certificate)}) ${when}; the evidence is of ${new Date(nowMs).toISOString()}`,
-        next: `renew it by its method (Helm, the job clustermesh-apiserver-generate-certs, cert-manager), then ${kubectl(ciliumNamespace(cluster), "rollout", "restart", "deployment/clustermesh-apiserver")}${secret === undefined ? "" : `; it is in ${secret}`}`,
+        next: `${renewal(cluster)}${secret === undefined ? "" : `; it is in ${secret}`}`,
       }),
     ];
   });
 }
+
+/** What is written in the chart's ways is written anew by an upgrade, signed by the cluster's CA. */
+export const renewal = (
+  cluster: ClusterSnapshot,
+  at: (command: string, of: ClusterSnapshot) => string = (command) => command,
+): string =>
+  `renew it, with clustermesh.apiserver.tls.auto.method helm or cronJob: ${at(helmUpgrade(cluster), cluster)}; ${at(restart(cluster, apiserver), cluster)}; with cert-manager, or certificates of your own, renew it there`;
 
 interface Described {
   readonly what: string;
@@ -121,7 +129,7 @@ function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
         cluster: from.name,
         subject: `the CA of ${who} for ${peer}`,
         message: `the server certificate of ${peer} is signed by ${server.certificate.issuer}, and ${who} ${trusts(reader)} another CA for ${peer}: ${subjects(trusted)} (${trusted[0]?.place})`,
-        next: sameCa(from.name, peer),
+        next: sameCa(from, to),
       }),
     );
   const [client] = ofReader("client");
@@ -132,7 +140,7 @@ function ends(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
         cluster: from.name,
         subject: `the client certificate of ${who} for ${peer}`,
         message: `the client certificate of ${who} for ${peer} is signed by ${client.certificate.issuer}, and clustermesh-apiserver of ${peer} trusts another CA: ${subjects(clientsCa)}`,
-        next: sameCa(from.name, peer),
+        next: sameCa(from, to),
       }),
     );
   const host = hostFor(from, { reader, peer });
@@ -154,8 +162,15 @@ const trusts = (reader: "agents" | "kvstoreMesh"): string => (reader === "agents
 const subjects = (held: readonly HeldCertificate[]): string =>
   [...new Set(held.map((h) => `${named(h.certificate)}, serial ${h.certificate.serial}`))].join("; ");
 
-const sameCa = (a: string, b: string): string =>
-  `install ${a} and ${b} with one CA (copy Secret cilium-ca and renew the certificates), or give each the other's in tls.caBundle`;
+/** Where both have one CA already, the certificates of this entry are not what the chart writes. */
+function sameCa(from: ClusterSnapshot, to: ClusterSnapshot): string {
+  const keyOf = (c: ClusterSnapshot): string | undefined =>
+    heldBy(c).find((h) => h.role === "ca")?.certificate.key;
+  const key = keyOf(from);
+  return key !== undefined && key === keyOf(to)
+    ? `both clusters have one CA, so write the certificates of this connection anew: ${helmUpgrade(from)}; ${restart(from, apiserver, agents)}`
+    : `install ${from.name} and ${nameOf(to)} with one CA (copy Secret cilium-ca and renew the certificates), or give each the other's in tls.caBundle`;
+}
 
 /**
  * Whether none of these CAs signed a certificate: by their keys where its signer is known, otherwise by their names, which

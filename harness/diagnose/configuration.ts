@@ -3,7 +3,8 @@ import { before } from "#harness/lib/names.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known, nameOf, unseenPeers } from "./parts.ts";
+import { ciliumNamespace, known, nameOf, unseenPeers } from "./parts.ts";
+import { agents, apiserver, helmUpgrade, inCluster, operator, patch, restart } from "./repairs.ts";
 
 /** Cluster names, ids and CIDRs, as a mesh requires them (Cilium's "Setting up Cluster Mesh"). */
 export function configuration(mesh: MeshSnapshot): Finding[] {
@@ -45,7 +46,7 @@ function idAndIdentities(cluster: ClusterSnapshot): Finding[] {
       cluster: cluster.name,
       subject: `cluster id of ${cluster.name}`,
       message: `${cluster.name} announces cluster id ${id}, but the identities of its endpoints belong to cluster ${carried}`,
-      next: `set cluster-id of ${cluster.name} back to ${carried} and restart clustermesh-apiserver`,
+      next: `set it back to ${carried}: ${helmUpgrade(cluster, `cluster.id=${carried}`)}; ${restart(cluster, apiserver, operator)}`,
     }),
   ];
 }
@@ -78,7 +79,7 @@ function reportedIds(mesh: MeshSnapshot): Finding[] {
           cluster: cluster.name,
           subject: `cluster id of ${remote.name}`,
           message: `${cluster.name} has cluster id ${clusterId} for ${remote.name}, whose own configuration says ${own}`,
-          next: `restart clustermesh-apiserver of ${remote.name}`,
+          next: inCluster(restart(peer ?? cluster, apiserver), peer ?? cluster),
         }),
       ];
     }),
@@ -108,7 +109,7 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
               cluster: cluster.name,
               subject: `${label} of ${cluster.name}`,
               message: `${label} of ${cluster.name} ${is} configured with a peer ${name}, but no cluster has that name (known: ${[...names.keys()].join(", ")})`,
-              next: `use the peer's own cluster name in clustermesh.config.clusters of ${cluster.name}`,
+              next: renamed(cluster, { who, name }),
             }),
           );
       for (const [name, peer] of names)
@@ -118,12 +119,27 @@ function peerNames(mesh: MeshSnapshot): Finding[] {
               cluster: cluster.name,
               subject: `${label} of ${cluster.name}`,
               message: `${label} of ${cluster.name} ${has} no entry for cluster ${name}${entriesOf(peer, who)[cluster.name] === undefined ? "" : `, which has one for ${cluster.name}: the mesh is configured on one side only`}`,
-              next: `cilium clustermesh connect, or add ${name} to clustermesh.config.clusters of ${cluster.name}`,
+              next: `write the entry anew from clustermesh.config.clusters: ${helmUpgrade(cluster)}; ${restart(cluster, apiserver, agents)}; if that list does not name ${name}, add it there first, or use \`cilium clustermesh connect\``,
             }),
           );
     }
   }
   return found;
+}
+
+/** Secrets that agents and KVStoreMesh read their peers from. */
+const secrets: Readonly<Record<string, string>> = {
+  agents: "secret/cilium-clustermesh",
+  kvstoreMesh: "secret/cilium-kvstoremesh",
+};
+
+/** Helm does not remove a key that it did not write. */
+function renamed(
+  cluster: ClusterSnapshot,
+  { who, name }: { readonly who: string; readonly name: string },
+): string {
+  const remove = patch(ciliumNamespace(cluster), secrets[who] ?? "", { data: { [name]: null } });
+  return `use the peer's own cluster name in clustermesh.config.clusters of ${cluster.name}; ${remove}; ${helmUpgrade(cluster)}; ${restart(cluster, apiserver, agents)}`;
 }
 
 /** Whether agents read the copies that KVStoreMesh keeps in their own cluster, so that it must have every peer. */
@@ -141,8 +157,8 @@ function entriesOf(cluster: ClusterSnapshot, who: string): Readonly<Record<strin
  */
 function nodeAddresses(mesh: MeshSnapshot): Finding[] {
   const found = new Map<string, Finding>();
-  for (const { agents } of mesh.clusters) {
-    for (const { nodeList } of agents) {
+  for (const cluster of mesh.clusters) {
+    for (const { nodeList } of cluster.agents) {
       const owners = new Map<string, string>();
       for (const node of nodeList.ok ? nodeList.value : []) {
         for (const { ip } of node.addresses.filter((a) => a.type === "InternalIP")) {
@@ -155,7 +171,9 @@ function nodeAddresses(mesh: MeshSnapshot): Finding[] {
               cluster: before(other, "/"),
               subject: `address ${ip}`,
               message: `nodes ${[other, node.name].sort().join(" and ")} both have address ${ip}`,
-              next: "node addresses must be unique across clusters: compare `kubectl get nodes -o wide` of each cluster",
+              next:
+                rightAddress(mesh, ip) ??
+                "node addresses must be unique across clusters: compare `kubectl get nodes -o wide` of each cluster",
             }),
           );
         }
@@ -165,6 +183,33 @@ function nodeAddresses(mesh: MeshSnapshot): Finding[] {
   return [...found.values()];
 }
 
+/** The CiliumNode with an address that its own Node does not have, put right. */
+function rightAddress(mesh: MeshSnapshot, ip: string): string | undefined {
+  for (const cluster of mesh.clusters)
+    for (const { name, addresses = [] } of known(cluster.ciliumNodes)) {
+      const node = known(cluster.nodes).find((n) => n.name === name);
+      const isWrong = addresses.some((a) => a.type === "InternalIP" && a.ip === ip);
+      if (!isWrong || node === undefined || node.address === "" || node.address === ip) continue;
+      const right = addresses.map((a) =>
+        a.type === "InternalIP" && a.ip === ip ? { ...a, ip: node.address } : a,
+      );
+      const command = patch("", `ciliumnode/${name}`, { spec: { addresses: right } });
+      return `its Node has ${node.address}: ${inCluster(command, cluster)}`;
+    }
+  return undefined;
+}
+
+/** The same for pod CIDRs, which are those of the Node where Kubernetes assigns them. */
+function rightCidr(cluster: ClusterSnapshot, name: string): string | undefined {
+  const node = known(cluster.nodes).find((n) => n.name === name);
+  const held = known(cluster.ciliumNodes).find((n) => n.name === name)?.podCidrs ?? [];
+  if (settingOf(cluster, "ipam") !== "kubernetes" || node === undefined || node.podCidr === "")
+    return undefined;
+  if (held.length !== 1 || held[0] === node.podCidr) return undefined;
+  const command = patch("", `ciliumnode/${name}`, { spec: { ipam: { podCIDRs: [node.podCidr] } } });
+  return `its Node has ${node.podCidr}: ${inCluster(command, cluster)}`;
+}
+
 /** Pod CIDRs must be disjoint across all nodes of all clusters. */
 function cidrs(mesh: MeshSnapshot): Finding[] {
   const all = mesh.clusters.flatMap((cluster) =>
@@ -172,6 +217,7 @@ function cidrs(mesh: MeshSnapshot): Finding[] {
       node.podCidrs.map((text) => ({
         cluster,
         owner: `${cluster.name}/${node.name}`,
+        node: node.name,
         cidr: parseCidr(text),
       })),
     ),
@@ -185,7 +231,10 @@ function cidrs(mesh: MeshSnapshot): Finding[] {
           cluster: b.cluster.name,
           subject: `pod CIDR ${b.cidr.text}`,
           message: `pod CIDR ${a.cidr.text} of ${a.owner} and ${b.cidr.text} of ${b.owner} overlap`,
-          next: "pod CIDRs of meshed clusters must not overlap",
+          next:
+            rightCidr(b.cluster, b.node) ??
+            rightCidr(a.cluster, a.node) ??
+            "pod CIDRs of meshed clusters must not overlap",
         }),
       ),
   );
@@ -207,12 +256,12 @@ function lacksKubeProxy({ workloads, pods }: ClusterSnapshot): boolean {
 function serviceProxies(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters
     .filter((cluster) => settingOf(cluster, "kube-proxy-replacement") === "false" && lacksKubeProxy(cluster))
-    .map(({ name }) =>
+    .map((cluster) =>
       finding("no-service-proxy", {
-        cluster: name,
-        subject: `kube-proxy replacement of ${name}`,
-        message: `kube-proxy-replacement of ${name} is off and no kube-proxy runs there: nothing serves NodePort and LoadBalancer services`,
-        next: `set kubeProxyReplacement to true in ${name}`,
+        cluster: cluster.name,
+        subject: `kube-proxy replacement of ${cluster.name}`,
+        message: `kube-proxy-replacement of ${cluster.name} is off and no kube-proxy runs there: nothing serves NodePort and LoadBalancer services`,
+        next: `${helmUpgrade(cluster, "kubeProxyReplacement=true")}; ${restart(cluster, agents)}; or install kube-proxy`,
       }),
     );
 }

@@ -1,7 +1,9 @@
 import type { Finding } from "#harness/model/finding.ts";
-import type { MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot, PeerTrouble, PeerWord } from "#harness/model/mesh-snapshot.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
-import { known } from "./parts.ts";
+import { renewal } from "./certificates.ts";
+import { known, nameOf } from "./parts.ts";
+import { inCluster } from "./repairs.ts";
 
 /**
  * DNS, TCP, TLS and etcd towards each peer, then the status in KVStoreMesh and the agents, last what they logged about
@@ -17,7 +19,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
       if (reported.has(trouble.peer)) continue;
       reported.add(trouble.peer);
       const who = `KVStoreMesh of ${cluster.name}`;
-      const { id, why, next } = causeOf(trouble, who);
+      const { id, why, next } = causeOf(trouble, { who, mesh, cluster });
       say(
         `${who} to ${trouble.peer}`,
         `${who} cannot reach ${trouble.peer}: ${trouble.step}${why === "" ? "" : ` (${why})`}`,
@@ -48,7 +50,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
       for (const remote of known(agent.remotes)) {
         if (remote.ready && Object.values(remote.synced).every(Boolean)) continue;
         const trouble = remote.ready ? undefined : troubles.find((t) => t.peer === remote.name);
-        const cause = trouble === undefined ? undefined : causeOf(trouble, who);
+        const cause = trouble === undefined ? undefined : causeOf(trouble, { who, mesh, cluster });
         const why = cause === undefined || cause.why === "" ? "" : ` (${cause.why})`;
         say(
           `the agent of ${agent.node} to ${remote.name}`,
@@ -72,19 +74,26 @@ interface Cause {
   readonly next: string;
 }
 
-const renew = (what: string): string =>
-  `renew ${what} by its method (Helm, the job clustermesh-apiserver-generate-certs, cert-manager), then restart clustermesh-apiserver`;
+/** Who connects, from where. */
+interface Connecting {
+  readonly who: string;
+  readonly mesh: MeshSnapshot;
+  readonly cluster: ClusterSnapshot;
+}
 
 /**
  * Errors of Go's TLS: this side verifies the peer's server certificate; an alert (`remote error`) is the peer's word on the
  * client certificate of this side (crypto/tls/alert.go, crypto/x509/verify.go of Go 1.26).
  */
-function causeOf({ peer, step }: PeerTrouble, who: string): Cause {
+function causeOf({ peer, step }: PeerTrouble, { who, mesh, cluster }: Connecting): Cause {
+  const other = mesh.clusters.find((c) => nameOf(c) === peer);
+  const renewIts =
+    other === undefined ? `renew the server certificate of ${peer}` : renewal(other, inCluster);
   const own = `the client certificate of ${who}`;
   const its = `the server certificate of ${peer}`;
   const sameCa = `install both clusters with one CA, or give each the other's in tls.caBundle: compare the CA certificates of both clusters`;
   if (/remote error: tls: (?:expired certificate|certificate expired)/.test(step))
-    return { id: "certificate-expired", why: `${own} is expired or not yet valid`, next: renew(own) };
+    return { id: "certificate-expired", why: `${own} is expired or not yet valid`, next: renewal(cluster) };
   if (/remote error: tls: (?:unknown certificate authority|unknown certificate)/.test(step))
     return {
       id: "certificate-untrusted",
@@ -110,9 +119,9 @@ function causeOf({ peer, step }: PeerTrouble, who: string): Cause {
       ? {
           id: "certificate-not-yet-valid",
           why: `${its} is not yet valid`,
-          next: `compare the clocks of both sides; otherwise ${renew(its)}`,
+          next: `compare the clocks of both sides first; ${renewIts}`,
         }
-      : { id: "certificate-expired", why: `${its} has expired`, next: renew(its) };
+      : { id: "certificate-expired", why: `${its} has expired`, next: renewIts };
   if (/certificate is (?:not )?valid for|contain any IP SANs|not valid for any names/.test(step))
     return {
       id: "certificate-name",

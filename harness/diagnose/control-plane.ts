@@ -72,7 +72,7 @@ function pods(cluster: ClusterSnapshot, say: Say): void {
         "pod-cannot-start",
         `${part} of ${cluster.name}`,
         `pod ${pod.name} of ${cluster.name}${pod.node === "" ? "" : ` on ${pod.node}`} ${cause.what}`,
-        nextFor(cause, pod),
+        nextFor(cluster, cause, pod),
       );
       continue;
     }
@@ -109,7 +109,7 @@ function incomplete(
         `a pod of ${w.name} of ${cluster.name} cannot be created: it ${cause.what}`,
         cause.missing === undefined
           ? kubectl(w.namespace, "get", "events", "--field-selector", "reason=FailedCreate")
-          : nextFor(cause, w),
+          : nextFor(cluster, cause, w),
       );
       continue;
     }

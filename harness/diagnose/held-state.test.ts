@@ -140,7 +140,7 @@ test("leftovers in the API server are deleted there", () => {
   const found = told(heldState(mesh));
   expect(found).toContainEqual([
     "the API server of west holds CiliumNode west-9, which nothing of west has",
-    "kubectl -n kube-system delete ciliumnode/west-9",
+    "kubectl delete ciliumnode/west-9",
   ]);
   expect(found).toContainEqual([
     "the API server of west holds CiliumEndpoint shop/gone (10.2.0.77), which nothing of west has",

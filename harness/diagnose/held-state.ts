@@ -1,5 +1,5 @@
 import type { Finding } from "#harness/model/finding.ts";
-import type { MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
+import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import {
   type Difference,
   describeDifference,
@@ -8,8 +8,8 @@ import {
 } from "#harness/semantics/compare.ts";
 import { meshDifferences } from "#harness/semantics/mesh-differences.ts";
 import { kubectl, nameOf } from "./parts.ts";
+import { agents, apiserver, operator, restart, restartAgent } from "./repairs.ts";
 
-const system = "kube-system";
 /** The order of the steps: what one holds wrongly explains the next. */
 const hops: readonly Place["hop"][] = ["api", "kvstore", "cache", "agent", "map"];
 
@@ -85,26 +85,26 @@ function subjectOf({ first, places }: Group): string {
 /** Each holder writes what it lacks when it starts; what only an API server has is removed there. */
 function remedy(mesh: MeshSnapshot, { first, places }: Group): string {
   const { place, kind, object, name } = first;
-  if (place.hop === "api") return ofObject(kind, object, name);
+  const cluster = mesh.clusters.find((c) => nameOf(c) === place.cluster);
+  // Every place is a cluster's of the mesh.
+  if (cluster === undefined) return `restart what holds it in ${place.cluster}`;
+  if (place.hop === "api") return ofObject(cluster, { kind, object, name });
   if (place.hop === "kvstore" || place.hop === "cache") {
-    const cluster = mesh.clusters.find((c) => nameOf(c) === place.cluster);
-    const inCluster = cluster?.config.ok === true ? cluster.config.value : {};
-    return inCluster["identity-allocation-mode"] === "kvstore" && place.hop === "kvstore"
-      ? kubectl(system, "rollout", "restart", "deployment/cilium-operator", "daemonset/cilium")
-      : kubectl(system, "rollout", "restart", "deployment/clustermesh-apiserver");
+    const settings = cluster.config.ok ? cluster.config.value : {};
+    return settings["identity-allocation-mode"] === "kvstore" && place.hop === "kvstore"
+      ? restart(cluster, operator, agents)
+      : restart(cluster, apiserver);
   }
   const [node, ...others] = places.map((p) => p.node ?? "");
-  return others.length === 0 && node !== undefined
-    ? restartAgent(node)
-    : kubectl(system, "rollout", "restart", "daemonset/cilium");
+  return others.length === 0 && node !== undefined ? restartAgent(cluster, node) : restart(cluster, agents);
 }
 
-const restartAgent = (node: string): string =>
-  kubectl(system, "delete", "pod", "-l", "k8s-app=cilium", "--field-selector", `spec.nodeName=${node}`);
-
-function ofObject(kind: Difference["kind"], object: string, name: string): string {
+function ofObject(
+  cluster: ClusterSnapshot,
+  { kind, object, name }: Pick<Difference, "kind" | "object" | "name">,
+): string {
   if (object === "CiliumNode")
-    return kind === "stale" ? kubectl(system, "delete", `ciliumnode/${name}`) : restartAgent(name);
+    return kind === "stale" ? kubectl("", "delete", `ciliumnode/${name}`) : restartAgent(cluster, name);
   const [namespace = "", pod = ""] = name.split("/");
   return kubectl(namespace, "delete", `${kind === "stale" ? "ciliumendpoint" : "pod"}/${pod}`);
 }

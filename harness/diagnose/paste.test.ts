@@ -6,6 +6,7 @@ import { readKnownDefects } from "#harness/config/known-defects.ts";
 import type { ClusterSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { unpackFixture } from "./fixture.ts";
 import { diagnose } from "./index.ts";
+import { remedyCommands } from "./remedy-commands.ts";
 
 const listedDefects = await readKnownDefects(join(import.meta.dirname, "../../suites"));
 
@@ -53,8 +54,9 @@ test("a line to paste passes each name to its command as one word, and never to 
   const file = join(import.meta.dirname, "fixtures/stale-endpoint.json.gz");
   const { snapshot } = unpackFixture(readFileSync(file), "stale-endpoint");
   const findings = diagnose({ ...snapshot, clusters: snapshot.clusters.map(planted) }, listedDefects);
+  const clusters = snapshot.clusters.map((c) => c.name);
   const lines = findings
-    .flatMap((f) => /(?:kubectl|docker) .*/.exec(f.next) ?? [])
+    .flatMap((f) => remedyCommands(f, clusters).map((c) => c.text))
     .filter((l) => l.includes("planted"));
   expect(lines.length).toBeGreaterThanOrEqual(5);
   for (const line of lines) {

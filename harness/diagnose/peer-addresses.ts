@@ -2,6 +2,7 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { known, nameOf, pathTo } from "./parts.ts";
+import { agents, apiserver, helmUpgrade, restart } from "./repairs.ts";
 
 /** A peer contacted at a port or an address that its clustermesh-apiserver does not have, or that is not the peer's alone. */
 export function peerAddresses(mesh: MeshSnapshot): Finding[] {
@@ -33,10 +34,10 @@ interface Contact {
 
 function contacts(cluster: ClusterSnapshot): Contact[] {
   if (!cluster.peers.ok) return [];
-  const { agents, kvstoreMesh } = cluster.peers.value;
+  const { agents: direct, kvstoreMesh } = cluster.peers.value;
   const cached = Object.keys(kvstoreMesh).length > 0;
   const remotes = cached ? known(cluster.kvstoreMesh) : cluster.agents.flatMap((a) => known(a.remotes));
-  return Object.entries(cached ? kvstoreMesh : agents).map(([peer, urls]) => {
+  return Object.entries(cached ? kvstoreMesh : direct).map(([peer, urls]) => {
     const path = pathTo(cluster, cached ? "kvstoreMesh" : "agents", peer);
     const states = remotes.filter((r) => r.name === peer).map((r) => r.ready);
     return {
@@ -83,6 +84,10 @@ function ownAddress(cluster: ClusterSnapshot, contact: Contact): Finding[] {
   ];
 }
 
+/** The entry may differ from the values of the release, which are not known. */
+const corrected = (cluster: ClusterSnapshot, what: string, value: string): string =>
+  `set ${what} in clustermesh.config.clusters of ${cluster.name} to ${value}, unless it is already; ${helmUpgrade(cluster)}; ${restart(cluster, apiserver, agents)}; or use \`cilium clustermesh connect\`, which finds it anew`;
+
 function wrongPort(cluster: ClusterSnapshot, contact: Contact, apiserver: ServiceState): Finding[] {
   const { outerPorts: listens = [], type } = apiserver;
   if (listens.length === 0 || contact.ports.some((p) => listens.includes(p))) return [];
@@ -91,7 +96,7 @@ function wrongPort(cluster: ClusterSnapshot, contact: Contact, apiserver: Servic
       cluster: cluster.name,
       subject: `the port of ${contact.peer} in ${cluster.name}`,
       message: `${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "contacts" : "contact"} ${contact.peer} at port ${contact.ports.join(", ")}; its clustermesh-apiserver listens at ${listens.join(", ")} (${type})`,
-      next: `set the port of ${contact.peer} in clustermesh.config.clusters of ${cluster.name} to ${listens[0]}`,
+      next: corrected(cluster, `the port of ${contact.peer}`, String(listens[0])),
     }),
   ];
 }
@@ -124,7 +129,7 @@ function wrongAddress(
       cluster: cluster.name,
       subject: `the address of ${contact.peer} in ${cluster.name}`,
       message: `${contact.who} of ${cluster.name} ${contact.who === "KVStoreMesh" ? "contacts" : "contact"} ${contact.peer} at ${[...new Set(contact.addresses)].join(", ")}, which no node and no service of ${contact.peer} has; its clustermesh-apiserver is at ${now} (${type})`,
-      next: `set the address of ${contact.peer} in clustermesh.config.clusters of ${cluster.name} to ${now}`,
+      next: corrected(cluster, `the address of ${contact.peer}`, now),
     }),
   ];
 }

@@ -20,7 +20,7 @@ export function policies(mesh: MeshSnapshot): Finding[] {
             cluster: cluster.name,
             subject: `policy ${name} of ${cluster.name}`,
             message: `policy ${name} of ${cluster.name} denies all ${direction} of the pods that it selects (${JSON.stringify(spec.endpointSelector ?? {})})`,
-            next: `${show}; cilium-dbg monitor --type drop`,
+            next: `${show}; if it is not intended: ${kubectl(policy.namespace, "delete", object)}; \`cilium-dbg monitor --type drop\` shows what it drops`,
           }),
         );
       }

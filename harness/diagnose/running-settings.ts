@@ -7,7 +7,8 @@ import {
   tunnelPort,
 } from "#harness/semantics/mesh-settings.ts";
 import { findingOf } from "./catalogue/index.ts";
-import { ciliumNamespace, known, kubectl } from "./parts.ts";
+import { known } from "./parts.ts";
+import { agents, inCluster, restart } from "./repairs.ts";
 import { settingsOf } from "./settings.ts";
 
 const nodesShown = 3;
@@ -84,9 +85,9 @@ function ofSetting({ setting, values }: SettingDifference, holders: readonly Hol
   const differ = new Set(running.map((h) => h.value)).size > 1;
   const said = byValue(stored, ({ cluster }) => cluster.name);
   const had = byValue(running, ({ cluster, node }) => `${node} of ${cluster.name}`);
-  const restart = clusters.map(
-    (c) => `${kubectl(ciliumNamespace(c), "rollout", "restart", "daemonset/cilium")} in ${c.name}`,
-  );
+  const restarts = clusters.map((c) => inCluster(restart(c, agents), c));
+  // Where the ConfigMaps differ, a restart would spread the difference.
+  const isPlanned = new Set(stored.map((s) => s.value)).size === 1;
   return [
     findingOf("agents-not-restarted", {
       severity: differ ? "broken" : "suspect",
@@ -95,7 +96,9 @@ function ofSetting({ setting, values }: SettingDifference, holders: readonly Hol
       message: differ
         ? `agents run with different ${setting.key}: ${had}; cilium-config says ${said}, and was changed after the agents with another value started; ${setting.effect}`
         : `all agents run with ${setting.key} ${first.value}, and cilium-config says ${said}: it was changed after they started, and one that starts now does not fit the others`,
-      next: `restart the agents: ${restart.join("; ")} (with rollOutCiliumPods: true a helm upgrade does so)`,
+      next: isPlanned
+        ? `restart the agents: ${restarts.join("; ")}; with rollOutCiliumPods: true a helm upgrade restarts them itself`
+        : `give ${setting.key} one value in cilium-config of every cluster first, then restart the agents that have another`,
     }),
   ];
 }

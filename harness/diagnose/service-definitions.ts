@@ -1,17 +1,12 @@
 import type { Finding } from "#harness/model/finding.ts";
 import type { ClusterSnapshot, MeshSnapshot, ServiceState } from "#harness/model/mesh-snapshot.ts";
-import { isGlobal, isShared } from "#harness/semantics/annotations.ts";
+import { annotation, isGlobal, isShared } from "#harness/semantics/annotations.ts";
 import { isHeadless, objectsOf, sharesNamespace } from "#harness/semantics/cluster-objects.ts";
 import { annotationFaults } from "#harness/semantics/service-annotations.ts";
 import { namesakeOf, unmatchedPorts } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, isDerived, known, kubectl, mcsLabel, nameOf } from "./parts.ts";
-
-/** A service in one cluster. */
-interface ServiceSide {
-  readonly cluster: ClusterSnapshot;
-  readonly service: ServiceState;
-}
+import { copied, marked, namedPorts, type ServiceSide, sharedKeys, sidesOf } from "./service-repairs.ts";
 
 const keyOf = (s: { readonly namespace: string; readonly name: string }): string =>
   `${s.namespace}/${s.name}`;
@@ -24,15 +19,8 @@ const isSystem = (mesh: MeshSnapshot, { namespace, name }: ServiceState): boolea
 
 /** Services of one name in several clusters, against each other: marks, ports, namespaces, and what is missing. */
 export function serviceDefinitions(mesh: MeshSnapshot): Finding[] {
-  const bySide = new Map<string, ServiceSide[]>();
-  for (const cluster of mesh.clusters)
-    for (const service of known(cluster.services)) {
-      const sides = bySide.get(keyOf(service));
-      if (sides === undefined) bySide.set(keyOf(service), [{ cluster, service }]);
-      else sides.push({ cluster, service });
-    }
   const exported = exportedServices(mesh);
-  return [...bySide].flatMap(([name, sides]) => {
+  return [...sidesOf(mesh)].flatMap(([name, sides]) => {
     if (sides.some(({ service }) => isSystem(mesh, service) || isDerived(service))) return [];
     const globals = sides.filter(({ service }) => isGlobal(service.annotations));
     return [
@@ -66,9 +54,6 @@ function say(id: FindingId, { cluster, service }: ServiceSide, message: string, 
   });
 }
 
-const look = ({ namespace, name }: ServiceState): string =>
-  `compare the annotations: ${kubectl(namespace, "get", `service/${name}`, "-o", "yaml")}`;
-
 /** Annotations that this version does not understand, or reads otherwise than they look. */
 function values(side: ServiceSide): Finding[] {
   const { cluster, service } = side;
@@ -98,7 +83,7 @@ function portsOfTwo(name: string, a: ServiceSide, b: ServiceSide): Finding[] {
         "service-port-names",
         a,
         `service ${name}: ${renamed.map(({ p, twin }) => `port ${p.port} is \`${p.name}\` in ${a.cluster.name} and \`${twin.name}\` in ${b.cluster.name}`).join(", ")}: neither cluster uses the other's backends`,
-        `give the port one name in both clusters: ${kubectl(a.service.namespace, "edit", `service/${a.service.name}`)}`,
+        `give the port one name in both clusters, for example: ${namedPorts(b, renamed)}`,
       ),
     ];
   if (isHeadless(a.service) || isHeadless(b.service)) return [];
@@ -150,7 +135,7 @@ function counterparts(mesh: MeshSnapshot, name: string, globals: readonly Servic
         ? findingOf("service-without-counterpart", {
             ...finding,
             message: `service ${name} is global in ${where}, and ${cluster.name} has no service of that name: its clients cannot resolve it`,
-            next: `apply the same Service (or a ServiceExport, with the MCS API) in ${cluster.name} too`,
+            next: counterpart(first, cluster),
           })
         : findingOf("service-other-namespace", {
             ...finding,
@@ -159,6 +144,13 @@ function counterparts(mesh: MeshSnapshot, name: string, globals: readonly Servic
           }),
     ];
   });
+}
+
+/** The pods that it selects there, if any, become its backends. */
+function counterpart(side: ServiceSide, cluster: ClusterSnapshot): string {
+  const text = `apply the same Service (or a ServiceExport, with the MCS API) in ${cluster.name} too`;
+  const commands = copied(side, cluster);
+  return commands === undefined ? text : `${text}: ${commands}`;
 }
 
 function marks(
@@ -175,7 +167,7 @@ function marks(
         "service-global-in-part",
         side,
         `service ${name} is global in other clusters but not in ${side.cluster.name}`,
-        look(side.service),
+        `if it should be global there: ${marked(side, annotation.global)}`,
       ),
     );
   if (globals.length === 0 && !exported)
@@ -184,7 +176,7 @@ function marks(
         "service-global-nowhere",
         first,
         `service ${name} is in ${sides.map((s) => s.cluster.name).join(" and ")} and global in none of them`,
-        look(first.service),
+        `if it should be global: ${sides.map((s) => marked(s, annotation.global)).join("; ")}`,
       ),
     );
   for (const side of globals)
@@ -194,7 +186,7 @@ function marks(
           "service-not-shared",
           side,
           `service ${name} of ${side.cluster.name} does not share its backends (shared: "false")`,
-          look(side.service),
+          `if its backends should be shared: ${marked(side, ...sharedKeys(side.service))}`,
         ),
       );
   return found;

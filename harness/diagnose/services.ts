@@ -93,13 +93,7 @@ function ownBackends({ cluster, service }: Side, global: boolean): Finding[] {
       say(
         "service-backend-without-pod",
         `backend ${ip} of service ${key(service)} in ${cluster.name} belongs to no pod`,
-        kubectl(
-          service.namespace,
-          "get",
-          "endpointslices",
-          "-l",
-          `kubernetes.io/service-name=${service.name}`,
-        ),
+        withoutBackends({ cluster, service }, ip),
       );
   if (service.type === "LoadBalancer" && service.loadBalancerIp === "" && assignsLoadBalancerIPs(cluster))
     say(
@@ -137,6 +131,19 @@ function ownBackends({ cluster, service }: Side, global: boolean): Finding[] {
   return found;
 }
 
+/** Its controller writes a slice anew; one that somebody else wrote stays away. */
+function withoutBackends({ cluster, service }: Side, ip: string): string {
+  const slices = (cluster.slices === undefined ? [] : known(cluster.slices)).filter(
+    (s) =>
+      s.namespace === service.namespace &&
+      s.service === service.name &&
+      s.endpoints.some((e) => e.addresses.includes(ip)),
+  );
+  return slices.length === 0
+    ? kubectl(service.namespace, "get", "endpointslices", "-l", `kubernetes.io/service-name=${service.name}`)
+    : kubectl(service.namespace, "delete", ...slices.map((s) => `endpointslice/${s.name}`));
+}
+
 function notReady(
   { cluster, service }: Side,
   pods: readonly PodState[],
@@ -155,7 +162,7 @@ function notReady(
   return [
     "service-backends-not-ready",
     `${message}; ${stuck.pod.name} ${stuck.cause.what}`,
-    nextFor(stuck.cause, stuck.pod),
+    nextFor(cluster, stuck.cause, stuck.pod),
   ];
 }
 

@@ -4,12 +4,14 @@ import type { ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot
 import {
   type ClusterSettings,
   masqueraded,
+  type SettingDifference,
   settingDifferences,
   wrongId,
   wrongName,
 } from "#harness/semantics/mesh-settings.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { known, nameOf } from "./parts.ts";
+import { agents, apiserver, helmUpgrade, inCluster, operator, restart } from "./repairs.ts";
 
 /** Settings that Cilium refuses, and settings that must be equal in all clusters: no other layer explains them. */
 export function settings(mesh: MeshSnapshot): Finding[] {
@@ -92,10 +94,44 @@ function differences(mesh: MeshSnapshot): Finding[] {
         cluster: first.name,
         subject: setting.key,
         message: `clusters differ in ${setting.key}: ${values.map(({ name, value }) => `${name} ${value}`).join(", ")}; ${setting.effect}`,
-        next: setting.remedy,
+        next: repairOf(mesh, { setting, values }) ?? setting.remedy,
       }),
     ];
   });
+}
+
+/** What all agents run with is what all clusters had; otherwise a value has to be chosen, and any does. */
+function repairOf(mesh: MeshSnapshot, { setting, values }: SettingDifference): string | undefined {
+  const { helmValues } = setting;
+  const [first] = values;
+  if (helmValues === undefined || first === undefined) return undefined;
+  const running = runningValue(mesh, setting);
+  if (running === undefined && setting.changeable !== true) return undefined;
+  const byCount = [...Map.groupBy(values, (v) => v.value)].toSorted(([, a], [, b]) => b.length - a.length);
+  const chosen = running ?? byCount[0]?.[0] ?? first.value;
+  const wrong = mesh.clusters.filter((c) => values.some((v) => v.name === c.name && v.value !== chosen));
+  const restarted = running === undefined ? [agents, operator] : [apiserver, operator];
+  const commands = wrong.flatMap((c) => [
+    inCluster(helmUpgrade(c, ...helmValues(chosen)), c),
+    inCluster(restart(c, ...restarted), c),
+  ]);
+  return running === undefined
+    ? `${setting.remedy}; for example ${chosen}: ${commands.join("; ")}`
+    : `every agent runs with ${setting.key} ${chosen}, so set it back: ${commands.join("; ")}`;
+}
+
+/** Undefined where an agent's own settings are not known, or differ. */
+function runningValue(mesh: MeshSnapshot, setting: SettingDifference["setting"]): string | undefined {
+  const values = mesh.clusters.flatMap((cluster) =>
+    cluster.agents.map(({ startedWith }) => {
+      const own = settingsOf(cluster);
+      if (own === undefined || startedWith?.ok !== true || Object.keys(startedWith.value).length === 0)
+        return undefined;
+      return setting.valueOf({ ...own, settings: startedWith.value });
+    }),
+  );
+  const [first, ...others] = new Set(values);
+  return others.length === 0 ? first : undefined;
 }
 
 /** A rotation passes the nodes of a cluster one by one: only clusters without a common key cannot talk. */

@@ -27,8 +27,9 @@ function inForce(cluster: ClusterSnapshot): readonly PolicyObject[] {
 const kindName = (policy: PolicyObject): string =>
   `${policy.kind} ${policy.namespace === "" ? "" : `${policy.namespace}/`}${policy.name}`;
 
-const show = (policy: PolicyObject): string =>
-  kubectl(policy.namespace, "get", `${policy.kind.toLowerCase()}/${policy.name}`, "-o", "yaml");
+/** All of them: each that is left would still shut it off. */
+const remove = (policies: readonly PolicyObject[]): string =>
+  policies.map((p) => kubectl(p.namespace, "delete", `${p.kind.toLowerCase()}/${p.name}`)).join("; ");
 
 /** The policies that select a subject, if none of them lets other clusters' nodes through. */
 function closing(
@@ -61,31 +62,27 @@ function apiserver(cluster: ClusterSnapshot, policies: readonly PolicyObject[]):
     labels: pods[0]?.labels ?? appLabel,
     reserved: [],
   };
-  const [incoming] = closing(policies, subject, { side: "ingress", ports: [2379] });
+  const incoming = closing(policies, subject, { side: "ingress", ports: [2379] });
   const urls = cluster.peers.ok ? Object.values(cluster.peers.value.kvstoreMesh).flat() : [];
   const ports = urls.map((url) => Number(/:(\d+)\/?$/.exec(url)?.[1])).filter((p) => !Number.isNaN(p));
-  const [outgoing] = ports.length === 0 ? [] : closing(policies, subject, { side: "egress", ports });
+  const outgoing = ports.length === 0 ? [] : closing(policies, subject, { side: "egress", ports });
   return [
-    ...(incoming === undefined
-      ? []
-      : [
-          findingOf("policy-shuts-off-apiserver", {
-            cluster: cluster.name,
-            subject: `${kindName(incoming)} of ${cluster.name}`,
-            message: `${kindName(incoming)} of ${cluster.name} lets no other cluster in to clustermesh-apiserver: it selects its pods, and no policy allows TCP 2379 from nodes of other clusters`,
-            next: `${show(incoming)}; delete it, or allow TCP 2379 from the entities world and remote-node to k8s-app=clustermesh-apiserver`,
-          }),
-        ]),
-    ...(outgoing === undefined
-      ? []
-      : [
-          findingOf("policy-shuts-off-apiserver", {
-            cluster: cluster.name,
-            subject: `${kindName(outgoing)} of ${cluster.name}`,
-            message: `${kindName(outgoing)} of ${cluster.name} lets KVStoreMesh out to no other cluster: it selects the pods of clustermesh-apiserver, and no policy allows TCP ${[...new Set(ports)].join(", ")} to other clusters`,
-            next: `${show(outgoing)}; delete it, or allow these ports to the entities world and remote-node`,
-          }),
-        ]),
+    ...incoming.slice(0, 1).map((policy) =>
+      findingOf("policy-shuts-off-apiserver", {
+        cluster: cluster.name,
+        subject: `${kindName(policy)} of ${cluster.name}`,
+        message: `${kindName(policy)} of ${cluster.name} lets no other cluster in to clustermesh-apiserver: it selects its pods, and no policy allows TCP 2379 from nodes of other clusters`,
+        next: `${remove(incoming)}; if it is needed, keep it and allow TCP 2379 from the entities world and remote-node to k8s-app=clustermesh-apiserver`,
+      }),
+    ),
+    ...outgoing.slice(0, 1).map((policy) =>
+      findingOf("policy-shuts-off-apiserver", {
+        cluster: cluster.name,
+        subject: `${kindName(policy)} of ${cluster.name}`,
+        message: `${kindName(policy)} of ${cluster.name} lets KVStoreMesh out to no other cluster: it selects the pods of clustermesh-apiserver, and no policy allows TCP ${[...new Set(ports)].join(", ")} to other clusters`,
+        next: `${remove(outgoing)}; if it is needed, keep it and allow these ports to the entities world and remote-node`,
+      }),
+    ),
   ];
 }
 
@@ -103,14 +100,15 @@ function healthEndpoints(cluster: ClusterSnapshot, policies: readonly PolicyObje
   };
   const clusterwide = policies.filter((p) => p.kind === "CiliumClusterwideNetworkPolicy");
   return (["ingress", "egress"] as const).flatMap((side) => {
-    const [first] = closing(clusterwide, subject, { side, ports: [4240] });
+    const all = closing(clusterwide, subject, { side, ports: [4240] });
+    const [first] = all;
     if (first === undefined) return [];
     return [
       findingOf("policy-shuts-off-health", {
         cluster: cluster.name,
         subject: `${kindName(first)} of ${cluster.name}`,
         message: `${kindName(first)} of ${cluster.name} shuts off the health endpoints: it selects them, and no policy allows ${side} ${side === "ingress" ? "from" : "to"} remote nodes`,
-        next: `${show(first)}; leave reserved:health out of its endpointSelector, or allow the entity remote-node to endpoints with that label`,
+        next: `${remove(all)}; if it is needed, leave reserved:health out of its endpointSelector, or allow the entity remote-node to endpoints with that label`,
       }),
     ];
   });

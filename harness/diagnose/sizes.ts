@@ -1,6 +1,7 @@
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { MeshSnapshot, SizedRequests } from "#harness/model/mesh-snapshot.ts";
-import { nameOf } from "./parts.ts";
+import { known, nameOf } from "./parts.ts";
 
 /** Paths on which small requests are answered and larger ones are lost: a hop has a lower MTU than the nodes use. */
 export function sizes(mesh: MeshSnapshot): Finding[] {
@@ -13,10 +14,30 @@ export function sizes(mesh: MeshSnapshot): Finding[] {
         cluster: nameOf(cluster),
         subject: `path to ${to}`,
         message: `small requests from ${named(froms)} to ${to} pass, ${size} do not: MTU between these nodes`,
-        next: `compare the MTU of every hop between them, for example with \`ping -M do -s SIZE ${addressOf(to)}\` on ${named(froms.slice(0, 1))}, then set \`MTU\` in the Helm values of every cluster to what the path carries`,
+        next:
+          widened(mesh) ??
+          `compare the MTU of every hop between them, for example with \`ping -M do -s SIZE ${addressOf(to)}\` on ${named(froms.slice(0, 1))}, then set \`MTU\` in the Helm values of every cluster to what the path carries`,
       }),
     );
   });
+}
+
+/** The host's end of a node's link takes less than the node sends; undefined if none was read that does. */
+function widened(mesh: MeshSnapshot): string | undefined {
+  const narrow = mesh.clusters
+    .flatMap((c) => (c.links === undefined ? [] : known(c.links)))
+    .filter((l) => l.mtu < l.nodeMtu);
+  if (narrow.length === 0) return undefined;
+  const said = narrow.map(
+    (l) => `${l.link}, the host's end of the link of ${l.node}, has MTU ${l.mtu}, not ${l.nodeMtu}`,
+  );
+  const commands = narrow.map((l) =>
+    shellQuote([
+      ...["docker", "run", "--rm", "--network=host", "--cap-add=NET_ADMIN", "--entrypoint=ip", l.image],
+      ...["link", "set", "dev", l.link, "mtu", String(l.nodeMtu)],
+    ]),
+  );
+  return `${said.join(", ")}: ${commands.join("; ")}`;
 }
 
 /** By target: from where the first size is lost that a small request does not share. */

@@ -33,13 +33,34 @@ export function underlay(mesh: MeshSnapshot): Finding[] {
           cluster: cluster.name,
           subject,
           message: `a ${rule.text.startsWith("routing rule") ? "" : "firewall "}rule on ${subject} drops or refuses ${what(rule)}${between} (${rule.packets} packets so far): ${rule.text.replace(injected, "")}`,
-          next: `find out what set it, and remove it: ${shellQuote(["docker", "exec", inside.node])} ${pod === undefined ? "" : "nsenter -t PID -n "}iptables-save`,
+          next: removal(inside.node, rule),
         });
       }
     }
   }
   // Rules that match packets are the likelier cause.
   return found.sort((a, b) => packetsOf(b) - packetsOf(a));
+}
+
+/** Deleted by its own text, not by its number, which changes with every other rule. */
+function removal(node: string, { text, table, podIp, pid }: FirewallRule): string {
+  const on = ["docker", "exec", node];
+  const then = "find out what set it: otherwise it comes back";
+  const routing = /^routing rule ([\w ./:]+)$/.exec(text)?.[1];
+  if (routing !== undefined)
+    return `${shellQuote([...on, "ip", "rule", "del", ...routing.split(" ")])}; ${then}`;
+  const isInPod = podIp !== "";
+  if (table === undefined || (isInPod && pid === undefined))
+    return `find out what set it, and remove it${isInPod ? " in the network namespace of the pod" : ""}: ${shellQuote([...on, ...(isInPod ? ["lsns", "-t", "net"] : ["iptables-save"])])}`;
+  const inside = isInPod ? ["nsenter", "-t", String(pid), "-n"] : [];
+  return `${shellQuote([...on, ...inside, "iptables", "-w", "-t", table, "-D", ...savedWords(text)])}; ${then}`;
+}
+
+/** The words of a line of iptables-save, which puts some into double quotes. */
+function savedWords(text: string): string[] {
+  return Array.from(text.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g), ([, quoted, bare = ""]) =>
+    quoted === undefined ? bare : quoted.replaceAll(/\\(.)/g, "$1"),
+  );
 }
 
 const packetsOf = (f: Finding): number => (Number(/\((\d+) packets/.exec(f.message)?.[1] ?? 0) > 0 ? 1 : 0);
@@ -56,7 +77,7 @@ function what(rule: FirewallRule): string {
 function merged(rules: readonly FirewallRule[]): FirewallRule[] {
   const byText = new Map<string, FirewallRule>();
   for (const rule of rules) {
-    const key = `${rule.podIp} ${rule.text}`;
+    const key = `${rule.podIp} ${rule.table} ${rule.text}`;
     const before = byText.get(key);
     byText.set(key, { ...rule, packets: rule.packets + (before?.packets ?? 0) });
   }

@@ -86,8 +86,8 @@ const nodeScript = `
 echo '# firewall'; iptables-save -c
 for pid in $(lsns -t net -n -o PID); do
   [ "$pid" = 1 ] && continue
-  rules=$(nsenter -t $pid -n iptables-save -c 2>/dev/null | grep -e ' -A ')
-  [ -n "$rules" ] && echo "# firewall of pod $(nsenter -t $pid -n ip -4 -o addr show eth0 | sed 's/.* inet \\([0-9.]*\\).*/\\1/')" && echo "$rules"
+  rules=$(nsenter -t $pid -n iptables-save -c 2>/dev/null | grep -e ' -A ' -e '^[*]')
+  case "$rules" in *' -A '*) echo "# firewall of pod $(nsenter -t $pid -n ip -4 -o addr show eth0 | sed 's/.* inet \\([0-9.]*\\).*/\\1/') pid $pid" && echo "$rules";; esac
 done
 echo '# stopped processes'; ps -eo stat,pid,args | grep '^T'
 echo '# routing rules'; ip rule

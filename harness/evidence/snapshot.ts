@@ -40,6 +40,7 @@ import {
   heldCertificateSchema,
   type MeshSnapshot,
   type NodeInside,
+  nodeLinksSchema,
   type Part,
   type PolicyObject,
   peersSchema,
@@ -161,6 +162,7 @@ function clusterSnapshot(name: string, files: ClusterEvidence): ClusterSnapshot 
     meshUsers: optional(read("mesh-users.json", (text) => parsed(text, z.array(z.string())))),
     kvstoreMeshWords: read("kvstoremesh-log.txt", readMeshLog),
     sizes: read("sizes.json", (text) => parsed(text, sizesSchema)),
+    links: optional(read("links.json", (text) => parsed(text, nodeLinksSchema))),
     agents: agentNodes.map((node) => agentState(node, read)),
     nodeStates: insideNodes.map((node) => nodeInside(node, read)),
   };

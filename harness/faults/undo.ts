@@ -40,8 +40,10 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
       const object = step.object as unknown as KubeObject;
       const { kube } = mesh.cluster(step.cluster);
       const { namespace } = object.metadata;
-      if (namespace === undefined || (await kube.get(kinds.namespace, undefined, namespace)) !== undefined)
-        await kube.apply(object);
+      if (namespace !== undefined && (await kube.get(kinds.namespace, undefined, namespace)) === undefined)
+        return;
+      await removeOtherAddress(kube, object);
+      await kube.apply(object);
       return;
     }
     case "remove":
@@ -78,6 +80,16 @@ export async function undo(mesh: Mesh, step: Undo, signal: AbortSignal): Promise
     case "await-mesh":
       return awaitMesh(mesh, signal);
   }
+}
+
+/** The address of a service is fixed: one that was created in the meantime is in the way. */
+async function removeOtherAddress(kube: Cluster["kube"], object: KubeObject): Promise<void> {
+  const { name, namespace } = object.metadata;
+  const address = object.spec?.clusterIP as string | undefined;
+  if (object.kind !== "Service" || address === undefined) return;
+  const current = await kube.get(kinds.service, namespace, name);
+  if (current !== undefined && current.spec?.clusterIP !== address)
+    await kube.remove(kinds.service, namespace, name);
 }
 
 async function scaleBack(

@@ -15,17 +15,29 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { WhatIfQuestion, WhatIfReport } from "#harness/model/what-if.ts";
 import { requireLab } from "#harness/state/lab.ts";
 import { suitesDir } from "#harness/testkit/suite-list.ts";
+import { collectLinks } from "./collect-links.ts";
 import { collectSizes } from "./collect-sizes.ts";
 
 /** Findings on a running lab from observation only: the fault journal is not read, nothing is healed. */
 export async function diagnoseLab(lab: string): Promise<Finding[]> {
-  const mesh = new Mesh(await requireLab(lab));
+  return diagnosed(await evidenceWithSizes(new Mesh(await requireLab(lab))));
+}
+
+/** What `diagnose` reads of a running lab. */
+export async function evidenceWithSizes(mesh: Mesh): Promise<ReadonlyMap<string, ClusterEvidence>> {
   const [evidence, sizes] = await Promise.all([collectEvidence(mesh, { logs: false }), collectSizes(mesh)]);
-  const withSizes = [...evidence].map(([cluster, files]) => {
-    const text = sizes.get(cluster);
-    return [cluster, text === undefined ? files : new Map([...files, ["sizes.json", text]])] as const;
-  });
-  return diagnosed(new Map(withSizes));
+  // Links are read only where they may explain something.
+  const loses = [...sizes.values()].some((text) => text.includes('"answered":false'));
+  const links = loses ? await collectLinks(mesh) : undefined;
+  return new Map(
+    [...evidence].map(([cluster, files]) => {
+      const more = { "sizes.json": sizes.get(cluster), "links.json": links?.get(cluster) };
+      const read = Object.entries(more).flatMap(([name, text]) =>
+        text === undefined ? [] : [[name, text] as const],
+      );
+      return [cluster, new Map([...files, ...read])] as const;
+    }),
+  );
 }
 
 /** The same from folders of evidence and sysdump archives, with no cluster. */

@@ -276,6 +276,10 @@ export type AgentState = Infer<typeof agentStateSchema>;
 const firewallRuleSchema = z.object({
   /** The pod whose network namespace it is in; empty for the node's. */
   podIp: z.string(),
+  /** A process of the pod, by its number on the node. */
+  pid: z.number().exactOptional(),
+  /** Of iptables; absent for a routing rule, and in evidence of earlier versions. */
+  table: z.string().exactOptional(),
   text: z.string(),
   packets: z.number(),
 });
@@ -304,6 +308,20 @@ export const sizesSchema = z.array(
 );
 /** Requests of several sizes from a cluster's probers to every node. */
 export type SizedRequests = Infer<typeof sizesSchema>;
+
+const nodeLinkSchema = z.object({
+  node: z.string(),
+  /** The host's end of the link of a node that is a container of this machine. */
+  link: z.string(),
+  mtu: z.number(),
+  /** Of the node's own end. */
+  nodeMtu: z.number(),
+  /** The node's image, which has `ip`. */
+  image: z.string(),
+});
+export const nodeLinksSchema = z.array(nodeLinkSchema);
+/** Both ends of the link between a node that is a container and its network. */
+export type NodeLinkState = Infer<typeof nodeLinkSchema>;
 
 export const unreadFileSchema = z.object({ what: z.string(), why: z.string(), next: z.string() });
 /** An expected file of an archive that was not read, and what to do about it. */
@@ -361,6 +379,8 @@ const clusterSnapshotSchema = z.object({
   kvstoreMeshWords: part(z.array(peerWordSchema)),
   /** Only of live clusters with probers. */
   sizes: part(sizesSchema).exactOptional(),
+  /** Collected only where larger packets are lost, of nodes that are containers of this machine. */
+  links: part(nodeLinksSchema).exactOptional(),
   agents: z.array(agentStateSchema),
   nodeStates: z.array(nodeInsideSchema),
 });

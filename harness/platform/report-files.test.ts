@@ -171,6 +171,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/state/certification-progress.ts": "state of a certification",
   "scripts/tools/fault-fixtures/fault-fixtures.ts":
     "fixtures of the unit tests, from a report that was scanned",
+  "scripts/tools/diagnose-trial/try-fault.ts": "fixtures of the unit tests, from a report that was scanned",
   "scripts/tools/versions-matrix/main.ts":
     "a page and its data, which hold names, outcomes and versions only",
   "scripts/tools/timings/main.ts": "pages and their data, which hold figures, names and versions only",

@@ -20,6 +20,10 @@ interface EqualSetting {
   readonly severity: "broken" | "suspect";
   readonly effect: string;
   readonly remedy: string;
+  /** The Helm values that set it. */
+  readonly helmValues?: (value: string) => readonly string[];
+  /** Whether a restart is enough to change it on a cluster that runs. */
+  readonly changeable?: true;
   /** Where Cilium says so, or the code that shows it. */
   readonly source: string;
 }
@@ -92,6 +96,7 @@ export const equalSettings: readonly EqualSetting[] = [
     effect:
       "the number decides which bits of an identity name its cluster, so each side refuses or misreads the other",
     remedy: `set clustermesh.maxConnectedClusters to one value in all clusters; ${reinstall}`,
+    helmValues: (value) => [`clustermesh.maxConnectedClusters=${value}`],
     source:
       "Documentation/network/clustermesh/setup.rst@1.20.2, Scaling Limitations; ValidateRemoteConfig, pkg/clustermesh/types/option.go@1.20.2",
   },
@@ -101,6 +106,7 @@ export const equalSettings: readonly EqualSetting[] = [
     severity: "broken",
     effect: "one side sends packets in tunnels and the other without",
     remedy: "set routingMode to one value in all clusters: all must use the same data path mode",
+    helmValues: (value) => [`routingMode=${value}`],
     source: "Documentation/network/clustermesh/setup.rst@1.20.2, Cluster Addressing Requirements",
   },
   {
@@ -109,6 +115,8 @@ export const equalSettings: readonly EqualSetting[] = [
     severity: "broken",
     effect: "neither side accepts the other's tunnelled packets",
     remedy: "set tunnelProtocol to one value in all clusters",
+    helmValues: (value) => [`tunnelProtocol=${value}`],
+    changeable: true,
     source: "pkg/datapath/tunnel/tunnel.go@1.20.2: one device, of one protocol, sends and receives",
   },
   {
@@ -118,6 +126,8 @@ export const equalSettings: readonly EqualSetting[] = [
     severity: "broken",
     effect: "each side sends tunnelled packets to its own port, where the other does not listen",
     remedy: "set tunnelPort to one value in all clusters",
+    helmValues: (value) => [`tunnelPort=${value}`],
+    changeable: true,
     source:
       "newConfig, pkg/datapath/tunnel/tunnel.go@1.20.2: the port of a node's own device is used for every remote node; defaults in pkg/defaults/defaults.go:470",
   },
@@ -127,6 +137,8 @@ export const equalSettings: readonly EqualSetting[] = [
     severity: "broken",
     effect: "one side sends tunnelled packets over IPv4 and the other over IPv6",
     remedy: "set underlayProtocol to one value in all clusters",
+    helmValues: (value) => [`underlayProtocol=${value}`],
+    changeable: true,
     source: "newConfig, pkg/datapath/tunnel/tunnel.go@1.20.2",
   },
   {

@@ -10,7 +10,8 @@ test("a node file: firewall rules that Kubernetes did not set, with their counte
 [0:0] -A KUBE-FIREWALL ! -s 127.0.0.0/8 -d 127.0.0.0/8 -j DROP
 [3:1] -A CILIUM_INPUT -j ACCEPT
 COMMIT
-# firewall of pod 10.2.0.7
+# firewall of pod 10.2.0.7 pid 812
+*filter
 [5:300] -A INPUT -p tcp -m tcp --dport 8080 -j REJECT --reject-with tcp-reset
 # stopped processes
 Tsl    648 cilium-agent --config-dir=/tmp/cilium/config-map
@@ -22,9 +23,9 @@ default via 172.18.0.1 dev eth0
 `;
   expect(readNodeFile(text)).toEqual({
     rules: [
-      { podIp: "", text: "PREROUTING -p udp -m udp --dport 8472 -j DROP", packets: 12 },
+      { podIp: "", table: "raw", text: "PREROUTING -p udp -m udp --dport 8472 -j DROP", packets: 12 },
       {
-        podIp: "10.2.0.7",
+        ...{ podIp: "10.2.0.7", pid: 812, table: "filter" },
         text: "INPUT -p tcp -m tcp --dport 8080 -j REJECT --reject-with tcp-reset",
         packets: 5,
       },

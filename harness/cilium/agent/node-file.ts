@@ -1,3 +1,4 @@
+import { given } from "#harness/lib/given.ts";
 import type { FirewallRule } from "#harness/model/mesh-snapshot.ts";
 
 /** Chains that Kubernetes, Cilium and Docker manage. */
@@ -8,11 +9,14 @@ export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: st
   const rules: FirewallRule[] = [];
   const stopped: string[] = [];
   let section = "";
+  let table: string | undefined;
   for (const line of text.split("\n")) {
     if (/^# (firewall|stopped|routing|network)/.test(line)) {
       section = line;
+      table = undefined;
       continue;
     }
+    table = /^\*(\w+)$/.exec(line)?.[1] ?? table;
     if (section.startsWith("# stopped") && line.startsWith("T"))
       stopped.push(line.trim().split(/\s+/).slice(2).join(" "));
     const kept = /^\d+:\s+(.*\b(?:blackhole|prohibit|unreachable)\b.*)$/.exec(line)?.[1];
@@ -22,8 +26,10 @@ export function readNodeFile(text: string): { rules: FirewallRule[]; stopped: st
     const [, packets, chain, rest] = /^\[(\d+):\d+\] -A (\S+) (.*)$/.exec(line) ?? [];
     if (chain === undefined || ownChains.test(chain)) continue;
     if (!/-j (DROP|REJECT)\b/.test(line) || /--comment "?(kubernetes|cilium)/i.test(line)) continue;
+    const [, podIp = "", pid] = /^# firewall of pod ([\d.]+)(?: pid (\d+))?/.exec(section) ?? [];
     rules.push({
-      podIp: /^# firewall of pod ([\d.]+)/.exec(section)?.[1] ?? "",
+      podIp,
+      ...given({ pid: pid === undefined ? undefined : Number(pid), table }),
       text: `${chain} ${rest}`,
       packets: Number(packets),
     });

@@ -1,4 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { NodeLinkState } from "#harness/model/mesh-snapshot.ts";
 import { command, output } from "#harness/platform/command.ts";
 import { onNode } from "../node.ts";
 import type { KindNode } from "./kind-node.ts";
@@ -15,6 +16,20 @@ export async function hostLinkOf(node: KindNode, signal: AbortSignal): Promise<H
   if (index.exitCode !== 0) return undefined;
   return linkIn(await onHost(node, ["-o", "link"], signal), index.stdout.trim());
 }
+
+/** Both ends of a node's link, and the image whose `ip` can change the host's end; undefined if the node does not run. */
+export async function linkState(node: KindNode, signal: AbortSignal): Promise<NodeLinkState | undefined> {
+  const link = await hostLinkOf(node, signal);
+  if (link === undefined) return undefined;
+  const inside = await onNode(node, ["cat", "/sys/class/net/eth0/mtu"], { signal });
+  return {
+    ...{ node: node.name, link: link.name, mtu: link.mtu, nodeMtu: Number(inside.stdout.trim()) },
+    image: await imageOf(node),
+  };
+}
+
+const imageOf = async (node: KindNode): Promise<string> =>
+  (await output("docker", ["inspect", "--format", "{{.Image}}", node.container])).trim();
 
 /** `12: veth1a2b@if2: <BROADCAST,UP> mtu 1500 ...` of `ip -o link`, by its index. */
 export function linkIn(listed: string, index: string): HostLink {
@@ -35,7 +50,14 @@ export async function setLinkMtu(node: KindNode, mtu: number, signal: AbortSigna
 
 /** Runs `ip` of the node's image in the network namespace of the Docker daemon, whose user may do so. */
 async function onHost(node: KindNode, argv: readonly string[], signal: AbortSignal): Promise<string> {
-  const image = (await output("docker", ["inspect", "--format", "{{.Image}}", node.container])).trim();
-  const run = ["run", "--rm", "--network=host", "--cap-add=NET_ADMIN", "--entrypoint=ip", image, ...argv];
+  const run = [
+    "run",
+    "--rm",
+    "--network=host",
+    "--cap-add=NET_ADMIN",
+    "--entrypoint=ip",
+    await imageOf(node),
+    ...argv,
+  ];
   return (await command("docker", run, { signal })).stdout;
 }

@@ -10,7 +10,7 @@ export const configurationKinds = {
     confirm:
       "`kubectl -n kube-system get configmap cilium-config -o yaml` in each cluster; compare the key that the finding names.",
     remedy:
-      "Choose one value, set it in the Helm values of every cluster, and restart agents, operator and clustermesh-apiserver. `max-connected-clusters` cannot be changed on a live cluster.",
+      "Choose one value, set it in the Helm values of every cluster, and restart agents, operator and clustermesh-apiserver. `max-connected-clusters` cannot be changed on a live cluster. Where all agents still run with one value, somebody changed a ConfigMap after they started: the finding has the commands that set it back.",
   },
   "agents-not-restarted": {
     layer: "configuration",
@@ -77,7 +77,8 @@ export const configurationKinds = {
       "The configured id of a cluster is not the one in the identities of its endpoints, so peers file them under another cluster.",
     confirm:
       "`kubectl get ciliumidentities`: an identity divided by 65,536 (32,768 where 511 clusters may be connected) is the id.",
-    remedy: "Set the id back, or restart every pod of the cluster so that all get new identities.",
+    remedy:
+      "Set the id back as the finding says, or restart every pod of the cluster so that all get new identities.",
   },
   "cluster-id-twice": {
     layer: "configuration",
@@ -99,7 +100,8 @@ export const configurationKinds = {
     meaning: "A cluster is configured with a peer whose name no cluster has.",
     confirm:
       "The keys of the Secrets cilium-clustermesh and cilium-kvstoremesh against `cluster-name` of the peers.",
-    remedy: "Use the peer's own name in clustermesh.config.clusters.",
+    remedy:
+      "Use the peer's own name in clustermesh.config.clusters. Helm does not remove a key that it did not write, so the finding removes the wrong one from the Secret.",
   },
   "peer-missing": {
     layer: "configuration",
@@ -109,7 +111,7 @@ export const configurationKinds = {
     confirm:
       "`kubectl -n kube-system get secret cilium-clustermesh cilium-kvstoremesh -o jsonpath='{.data}'`: one key for each peer in both.",
     remedy:
-      "`cilium clustermesh connect`, or add the peer to clustermesh.config.clusters. Secrets made by another tool need both names.",
+      "Where clustermesh.config.clusters names the peer, `helm upgrade` writes the entry anew; otherwise add it there, or use `cilium clustermesh connect`. Then restart clustermesh-apiserver and the agents. Secrets made by another tool need both names.",
   },
   "peer-port": {
     layer: "configuration",
@@ -144,14 +146,16 @@ export const configurationKinds = {
     severity: "broken",
     meaning: "Nodes of two clusters have one address, so packets for one arrive at the other.",
     confirm: "`kubectl get nodes -o wide` of each cluster.",
-    remedy: "Node addresses must be unique across clusters.",
+    remedy:
+      "Node addresses must be unique across clusters. Where a CiliumNode has another address than its own Node, the finding has the command that puts it right.",
   },
   "pod-cidr-overlap": {
     layer: "configuration",
     severity: "broken",
     meaning: "Pod CIDRs of two nodes overlap, so two pods may have one address.",
     confirm: "`kubectl get ciliumnodes -o wide` of each cluster.",
-    remedy: "Install one of the clusters with other pod CIDRs.",
+    remedy:
+      "Install one of the clusters with other pod CIDRs. Where a CiliumNode has another CIDR than its own Node, the finding has the command that puts it right.",
   },
   "no-service-proxy": {
     layer: "configuration",

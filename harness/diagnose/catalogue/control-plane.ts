@@ -27,7 +27,8 @@ export const controlPlaneKinds = {
       "A firewall or routing rule on a node, or in a pod's network namespace, drops or refuses packets, and neither Kubernetes nor Cilium set it.",
     confirm:
       "`iptables-save -c` and `ip rule` on the node that the finding names: the counter of the rule rises while clients try.",
-    remedy: "Find out what set the rule, and remove it there; otherwise it comes back.",
+    remedy:
+      "Delete the rule with the command that the finding has. Find out what set it, and remove it there; otherwise it comes back.",
   },
   "process-stopped": {
     layer: "control plane",
@@ -51,7 +52,7 @@ export const controlPlaneKinds = {
     confirm:
       "`kubectl -n kube-system describe pod NAME`: the events at the end. Then `kubectl -n kube-system get secret,configmap`.",
     remedy:
-      "Create what is missing by the way it was installed: `helm upgrade` makes the chart's Secrets and ConfigMaps; certificates come from Helm, from the job clustermesh-apiserver-generate-certs or from cert-manager, whichever `clustermesh.apiserver.tls.auto.method` names.",
+      "Create what is missing by the way it was installed, and replace the pod, which would try again only after minutes: `helm upgrade` makes the chart's Secrets and ConfigMaps; certificates come from Helm, from the job clustermesh-apiserver-generate-certs or from cert-manager, whichever `clustermesh.apiserver.tls.auto.method` names.",
   },
   "container-not-ready": {
     layer: "control plane",

@@ -10,7 +10,7 @@ export const objectKinds = {
     confirm:
       "`ping -M do -s SIZE ADDRESS` from a node, with growing sizes; the MTU of every hop, tunnels, VPNs and bridges among them.",
     remedy:
-      "Raise the MTU of the hop, or set `MTU` in the Helm values of every cluster to what the path carries, and restart the agents.",
+      "Raise the MTU of the hop: where the nodes are containers of this machine, the finding names the link and has the command. Otherwise set `MTU` in the Helm values of every cluster to what the path carries, and restart the agents.",
   },
   "state-differs": {
     layer: "expected state",
@@ -35,7 +35,7 @@ export const objectKinds = {
       "A service is global in one cluster, and another cluster has no service of that name and namespace. Its clients there cannot resolve the name: a global service must be defined in every cluster that uses it.",
     confirm: "`kubectl get service NAME -n NAMESPACE` in each cluster.",
     remedy:
-      "Apply the same Service there, in a namespace of the same name; or export it with a ServiceExport, where the MCS API is on.",
+      "Apply the same Service there, in a namespace of the same name; the finding has commands that create it with the selector, ports and annotations of the first. Or export it with a ServiceExport, where the MCS API is on.",
   },
   "service-other-namespace": {
     layer: "services",
@@ -52,7 +52,8 @@ export const objectKinds = {
       "A global service gives one port different names in two clusters. A named port takes only backends whose port has the same name, so neither cluster uses the other's backends for it.",
     confirm:
       "`kubectl get service NAME -n NAMESPACE -o jsonpath='{.spec.ports}'` in each cluster; `cilium-dbg service list` shows no backend of the other cluster.",
-    remedy: "Give the port one name in all clusters.",
+    remedy:
+      "Give the port one name in all clusters; any of them will do, and the finding takes the first cluster's.",
   },
   "service-ports": {
     layer: "services",

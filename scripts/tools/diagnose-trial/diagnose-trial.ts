@@ -1,108 +1,124 @@
-import { rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { parse as parseYaml } from "yaml";
+import { z } from "zod";
 import type { Mesh } from "#harness/cluster/mesh.ts";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
-import { diagnose } from "#harness/diagnose/index.ts";
-import { collectEvidence, writeEvidence } from "#harness/evidence/evidence.ts";
-import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import type { Fault } from "#harness/faults/fault.ts";
-import { faults } from "#harness/faults/index.ts";
-import { injectFault } from "#harness/faults/inject.ts";
+import { faultNamed, faults } from "#harness/faults/index.ts";
 import { lacked } from "#harness/faults/needs.ts";
-import { diagnoseFiles } from "#harness/jobs/diagnose.ts";
 import { namespaceObject, removeNamespace } from "#harness/kube/namespace.ts";
 import { openLab } from "#harness/lab/open-lab.ts";
-import { formatMs, monotonicMs } from "#harness/lib/clock.ts";
-import { messageOf } from "#harness/lib/errors.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
 import { shuffled } from "#harness/lib/random.ts";
-import { namesOneOf } from "#harness/model/finding.ts";
+import { repoRoot } from "#harness/platform/paths.ts";
+import { appendToReport } from "#harness/platform/report-files.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
+import { requireLab } from "#harness/state/lab.ts";
 import { withLab } from "#harness/state/lock.ts";
 import { reportsDir } from "#harness/testkit/run-dir.ts";
 import { newRunId } from "#harness/testkit/run-id.ts";
 import { suitesDir } from "#harness/testkit/suite-list.ts";
+import { echoService } from "#harness/workloads/echo.ts";
 import { EchoBackends } from "#harness/workloads/echo-service.ts";
+import { requireCiliumCli } from "../sysdump/sysdump.ts";
+import type { TrialOptions } from "./options.ts";
+import { latest, outcomeOf, readResults, summary, type TrialResult } from "./results.ts";
+import { type Trial, tryFault } from "./try-fault.ts";
 
-export interface DiagnoseTrialOptions {
-  readonly lab: string;
-  readonly count: number;
-  readonly seed: number;
+interface Work {
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
 const namespace = "mp-diagnose-trial";
-const noticeMs = 90_000;
+const service = "echo";
 
 /**
- * Injects faults in a seeded random order, one at a time, with a global service deployed: `diagnose` must name the
- * target in its first finding, on the running lab and again from the files only. It never reads the fault journal.
+ * Injects faults one at a time, with a global service deployed: `diagnose` must name the target in its first finding. It
+ * never reads the fault journal.
  */
 export async function diagnoseTrial(
-  options: DiagnoseTrialOptions,
+  options: TrialOptions,
+  { say, signal }: Work,
 ): Promise<{ passed: number; failed: number }> {
-  return withLab(options.lab, options.signal, (signal) => tryUnderLock({ ...options, signal }));
+  // Before anything is injected.
+  if (options.sysdump) requireCiliumCli(await requireLab(options.lab), signal);
+  const before = options.resume === undefined ? [] : latest(await readResults(options.resume));
+  return withLab(options.lab, signal, (locked) => underLock(options, before, { say, signal: locked }));
 }
 
-async function tryUnderLock(options: DiagnoseTrialOptions): Promise<{ passed: number; failed: number }> {
-  const mesh = await openLab(options.lab, options.say);
+async function underLock(
+  options: TrialOptions,
+  before: readonly TrialResult[],
+  { say, signal }: Work,
+): Promise<{ passed: number; failed: number }> {
+  const mesh = await openLab(options.lab, say);
+  const { chosen, lacking } = chosenFaults(options, mesh, await reportedFaults());
+  const dir = join(reportsDir(), newRunId(), "artifacts");
+  const file = options.resume ?? join(dir, "..", "diagnose-trial.jsonl");
+  say(`seed ${options.seed}: ${chosen.map((f) => f.name).join(", ")}`);
+  for (const { fault, why } of lacking) say(`left out  ${fault.name}: ${why}`);
+  say(`results: ${file}; to go on after an interruption: --resume ${file}`);
+  const results = before.filter(
+    (r) => outcomeOf(r, options) === "passed" && chosen.some((f) => f.name === r.fault),
+  );
+  for (const { fault } of results) say(`passed before  ${fault}`);
+  const left = chosen.filter((f) => !results.some((r) => r.fault === f.name));
+  if (left.length > 0) {
+    await using workload = await deployed(mesh, signal);
+    const defects = await readKnownDefects(suitesDir());
+    const trial: Trial = { mesh, echo: workload.echo, service, defects, options, dir, say, signal };
+    for (const [i, fault] of left.entries()) {
+      say(`${i + 1} of ${left.length}: ${fault.name}`);
+      const result = await tryFault(trial, fault);
+      results.push(result);
+      await appendToReport(file, `${JSON.stringify(result)}\n`);
+      say(
+        `${outcomeOf(result, options)}  ${fault.name}${result.error === undefined ? "" : `: ${result.error}`}`,
+      );
+    }
+  }
+  for (const line of ["", ...summary(results, options), `evidence: ${dir}`]) say(line);
+  const count = (outcome: "passed" | "failed"): number =>
+    results.filter((r) => outcomeOf(r, options) === outcome).length;
+  return { passed: count("passed"), failed: count("failed") };
+}
+
+/** The library's names of reported faults; a report of Cilium's own defects may have none. */
+async function reportedFaults(): Promise<string[]> {
+  const text = await readFile(join(repoRoot(), "harness/faults/reported-faults.yaml"), "utf8");
+  const reports = z.array(z.object({ faults: z.array(z.string()) })).parse(parseYaml(text));
+  return [...new Set(reports.flatMap((r) => r.faults))];
+}
+
+/** The named ones, those that were reported, and those that are drawn from the rest; what the lab lacks is left out. */
+export function chosenFaults(
+  options: Pick<TrialOptions, "faults" | "reported" | "count" | "seed">,
+  mesh: Parameters<typeof lacked>[1],
+  reported: readonly string[],
+): { readonly chosen: readonly Fault[]; readonly lacking: readonly { fault: Fault; why: string }[] } {
+  const whyNot = (fault: Fault): string | undefined => {
+    const need = lacked(fault, mesh);
+    if (need !== undefined) return `the lab lacks ${need}`;
+    return fault.traceless === undefined ? undefined : `it leaves no trace: ${fault.traceless}`;
+  };
+  const named = [...new Set([...options.faults, ...(options.reported ? reported : [])])].map(faultNamed);
   const drawn = shuffled(
-    faults.filter((f) => f.traceless === undefined && lacked(f, mesh) === undefined),
+    faults.filter((f) => !named.includes(f) && whyNot(f) === undefined),
     options.seed,
   ).slice(0, options.count);
-  const dir = join(reportsDir(), newRunId(), "artifacts");
-  options.say(`seed ${options.seed}: ${drawn.map((f) => f.name).join(", ")}`);
-  let passed = 0;
-  await using _workload = await workload(mesh, options.signal);
-  for (const fault of drawn) {
-    const verdict = await tryFault(mesh, fault, join(dir, fault.name), options.signal);
-    if (verdict.ok) passed += 1;
-    options.say(`${verdict.ok ? "pass" : "FAIL"}  ${fault.name}: ${verdict.reported}`);
-  }
-  options.say(`evidence: ${dir}`);
-  return { passed, failed: drawn.length - passed };
+  const lacking = named.flatMap((fault) => {
+    const why = whyNot(fault);
+    return why === undefined ? [] : [{ fault, why }];
+  });
+  return { chosen: [...named.filter((f) => whyNot(f) === undefined), ...drawn], lacking };
 }
 
-async function tryFault(
+/** Two backends in each cluster behind a global service, removed afterwards. */
+async function deployed(
   mesh: Mesh,
-  fault: Fault,
-  dir: string,
   signal: AbortSignal,
-): Promise<{ ok: boolean; reported: string }> {
-  try {
-    const defects = await readKnownDefects(suitesDir());
-    // An earlier finding would be mistaken for the fault's.
-    const evidence = await collectEvidence(mesh, { logs: false });
-    const [before] = diagnose(snapshotOf(evidence), defects).filter((f) => f.severity === "broken");
-    if (before !== undefined) return { ok: false, reported: `before the fault: ${before.message}` };
-    await using injected = await injectFault(fault, { mesh, namespace, signal });
-    const startedMs = monotonicMs();
-    const live = await eventually(
-      async () => {
-        const evidence = await collectEvidence(mesh, { logs: false });
-        await rm(dir, { recursive: true, force: true });
-        await writeEvidence(evidence, dir);
-        const [first] = diagnose(snapshotOf(evidence), defects);
-        return first !== undefined && namesOneOf(first, injected.names)
-          ? ready(first)
-          : notYet(first?.message ?? "nothing found");
-      },
-      { what: `diagnose to name ${injected.names.join(" or ")}`, withinMs: noticeMs, everyMs: 1000, signal },
-    );
-    const tookMs = monotonicMs() - startedMs;
-    await injected.heal();
-    const [first] = await diagnoseFiles([dir]);
-    return namesOneOf(first, injected.names)
-      ? { ok: true, reported: `after ${formatMs(tookMs)}: [${live.layer}] ${live.message}` }
-      : { ok: false, reported: `from files: ${first?.message ?? "nothing found"}` };
-  } catch (error) {
-    return { ok: false, reported: messageOf(error) };
-  }
-}
-
-/** Deploys two backends in each cluster behind a global service, and removes them afterwards. */
-async function workload(mesh: Mesh, signal: AbortSignal): Promise<AsyncDisposable> {
+): Promise<AsyncDisposable & { readonly echo: EchoBackends }> {
   for (const { kube } of mesh.clusters) await kube.apply(namespaceObject(namespace));
   const echo = await EchoBackends.deploy(mesh.clusters, {
     namespace,
@@ -111,8 +127,14 @@ async function workload(mesh: Mesh, signal: AbortSignal): Promise<AsyncDisposabl
     withinMs: 120_000,
     signal,
   });
-  await echo.serve("echo", { [annotation.global]: "true" }, "LoadBalancer");
+  // The same object everywhere, as applied from one file: a copy of it from another cluster selects the same pods.
+  const same = echoService({
+    ...{ namespace, name: service, selector: { role: "echo" }, type: "LoadBalancer" },
+    annotations: { [annotation.global]: "true" },
+  });
+  for (const { kube } of mesh.clusters) await kube.apply(same);
   return {
+    echo,
     async [Symbol.asyncDispose]() {
       for (const { kube } of mesh.clusters) await removeNamespace(kube, namespace);
     },

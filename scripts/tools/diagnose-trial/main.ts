@@ -1,24 +1,29 @@
-// `npm run diagnose-trial -- LAB [COUNT] [SEED]`: checks that `diagnose` names injected faults.
-import { describeError } from "#harness/lib/errors.ts";
+// `npm run diagnose-trial -- LAB [COUNT] [SEED]`: checks that `diagnose` names injected faults; --help says more.
+import { describeError, MeshproofError } from "#harness/lib/errors.ts";
 import { guardOutput } from "#harness/platform/output.ts";
 import { diagnoseTrial } from "./diagnose-trial.ts";
+import { help, trialOptions } from "./options.ts";
 
 guardOutput();
 const interrupted = new AbortController();
-process.on("SIGINT", () => interrupted.abort());
-const [lab = "default", count = "12", seed = String(Date.now() % 100_000)] = process.argv.slice(2);
+for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => interrupted.abort());
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+async function run(): Promise<number> {
+  const options = trialOptions(process.argv.slice(2), Date.now() % 100_000);
+  if (options === undefined) {
+    process.stdout.write(help);
+    return 0;
+  }
+  const { passed, failed } = await diagnoseTrial(options, { say, signal: interrupted.signal });
+  say(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
+
 try {
-  const { passed, failed } = await diagnoseTrial({
-    lab,
-    count: Number(count),
-    seed: Number(seed),
-    say: (line) => void process.stdout.write(`${line}\n`),
-    signal: interrupted.signal,
-  });
-  process.stdout.write(`\n${passed} passed, ${failed} failed\n`);
-  process.exitCode = failed === 0 && passed > 0 ? 0 : 1;
+  process.exitCode = await run();
 } catch (error) {
   process.stderr.write(`${describeError(error)}\n`);
-  process.exitCode = 3;
+  process.exitCode = interrupted.signal.aborted ? 130 : error instanceof MeshproofError ? error.exitCode : 3;
 }
 process.exit();

@@ -2,24 +2,32 @@ import { mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { clusterOf } from "#harness/cluster/cluster.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import type { LabState } from "#harness/model/lab-state.ts";
 import { CiliumCli } from "#harness/platform/cilium-cli.ts";
 import { requireLab } from "#harness/state/lab.ts";
 
-/** Takes one archive a cluster with the lab's Cilium CLI; returns their paths. */
+/** The lab's own Cilium CLI; throws `usage` if it has none. */
+export function requireCiliumCli(
+  { lab, artifacts: { ciliumCli }, plan }: Pick<LabState, "lab" | "artifacts" | "plan">,
+  signal: AbortSignal,
+): { readonly cli: CiliumCli; readonly program: string } {
+  if (ciliumCli === undefined || !("program" in ciliumCli))
+    throw new MeshproofError(
+      "usage",
+      `lab ${lab} has no Cilium CLI: ${ciliumCli?.missing ?? `its profile is ${plan.profile}`}`,
+      { remedy: "bring up a lab that has one: `npm run mesh -- up --profile cli`" },
+    );
+  return { cli: new CiliumCli(ciliumCli, signal), program: ciliumCli.program };
+}
+
+/** Takes one archive a cluster with the lab's Cilium CLI; returns their paths. Needs no lock: it only reads. */
 export async function takeSysdumps(
   lab: string,
   folder: string,
   signal: AbortSignal = new AbortController().signal,
 ): Promise<string[]> {
   const state = await requireLab(lab);
-  const { ciliumCli } = state.artifacts;
-  if (ciliumCli === undefined || !("program" in ciliumCli))
-    throw new MeshproofError(
-      "usage",
-      `lab ${lab} has no Cilium CLI: ${ciliumCli?.missing ?? `its profile is ${state.plan.profile}`}`,
-      { remedy: "bring up a lab that has one: `npm run mesh -- up --profile cli`" },
-    );
-  const cli = new CiliumCli(ciliumCli, signal);
+  const { cli } = requireCiliumCli(state, signal);
   const dir = resolve(folder);
   await mkdir(dir, { recursive: true });
   const files: string[] = [];
