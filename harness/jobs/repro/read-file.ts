@@ -10,7 +10,15 @@ import { hasInstallCommand, installCommands } from "./install-commands.ts";
 import { nested, setKeys } from "./set-values.ts";
 import { chartPaths } from "./source-settings.ts";
 import { helmRelease, talosCluster } from "./text-forms.ts";
-import { isTableKind, isValuesText, looksLikeValues, nameOf, unwrapped, valuesPlaces } from "./unwrap.ts";
+import {
+  foreignKeys,
+  isTableKind,
+  isValuesText,
+  looksLikeValues,
+  nameOf,
+  unwrapped,
+  valuesPlaces,
+} from "./unwrap.ts";
 import { isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -319,6 +327,14 @@ function valuePieces(document: Values, path: string): Piece[] {
         remedy: "give the values of each cluster as a file of their own",
       });
   }
+  const foreign = foreignKeys(values);
+  // Such as variables of kubespray, which name a cluster in their own way.
+  if (foreign.length > 0)
+    throw new MeshproofError(
+      "config-invalid",
+      `${path} has no value of Cilium's chart, only ${foreign.slice(0, 4).join(", ")}${foreign.length > 4 ? ` and ${foreign.length - 4} more` : ""}`,
+      { remedy: "give what `helm get values cilium -n kube-system` prints of each cluster" },
+    );
   if (Object.keys(values).length === 0) return [];
   return [{ cluster: clusterIn(values), values, objects: [], notes }];
 }

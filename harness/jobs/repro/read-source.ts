@@ -47,6 +47,7 @@ export async function readParts(files: readonly string[]): Promise<SourcePart[]>
 
 /** The clusters of all parts; a mesh needs at least two, an upgrade check one. */
 export function clustersOf(parts: readonly SourcePart[], atLeast: 1 | 2 = 2): SourceCluster[] {
+  requireMesh(parts);
   const named = withFolders(parts);
   const names = [...new Set(named.map((p) => p.cluster).filter((n) => n !== undefined))];
   requireNames(named, names, atLeast);
@@ -141,6 +142,22 @@ function withFolders(parts: readonly SourcePart[]): SourcePart[] {
   });
 }
 
+const isEmpty = (part: Part): boolean =>
+  part.values === undefined &&
+  part.config === undefined &&
+  part.objects.length === 0 &&
+  part.networking === undefined;
+
+/** Folders of which no file could be read. */
+function requireMesh(parts: readonly Part[]): void {
+  const why = parts.flatMap((p) => p.notes.filter((n) => n.field === "file").map((n) => n.inSource));
+  if (parts.length === 0 || !parts.every(isEmpty) || why.length === 0) return;
+  const more = why.length > 4 ? `; and ${why.length - 4} more` : "";
+  throw new MeshproofError("usage", `no file is of a mesh: ${why.slice(0, 4).join("; ")}${more}`, {
+    remedy,
+  });
+}
+
 function requireNames(parts: readonly Part[], names: readonly string[], atLeast: number): void {
   for (const part of parts) {
     const written = at(part.values ?? {}, "cluster.name");
@@ -153,12 +170,7 @@ function requireNames(parts: readonly Part[], names: readonly string[], atLeast:
           remedy: `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${shellQuote([`NAME=${part.source}`])}; if it is for several, once for each`,
         },
       );
-    const isEmpty =
-      part.values === undefined &&
-      part.config === undefined &&
-      part.objects.length === 0 &&
-      part.networking === undefined;
-    if (part.cluster === undefined && names.length !== 1 && !(isEmpty && names.length > 0))
+    if (part.cluster === undefined && names.length !== 1 && !(isEmpty(part) && names.length > 0))
       throw new MeshproofError("usage", `${part.source} does not name its cluster`, {
         remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}; if it is for several, once for each`,
       });

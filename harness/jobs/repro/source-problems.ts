@@ -202,7 +202,7 @@ function unreadValues(c: SourceCluster): Problem[] {
         ),
       );
     if (life !== undefined || !isKnownMinor(cilium)) continue;
-    const meant = Object.keys(chartKeys).find((k) => k.toLowerCase() === path.toLowerCase());
+    const meant = meantKey(path);
     const isOpen = !closedParts.some((part) => path.startsWith(`${part}.`));
     if (meant !== undefined)
       rows.push(problem(`value ${path}`, `the chart ignores it: its value is ${meant}`, "left out", "yes"));
@@ -228,6 +228,17 @@ function meaningOf(path: string, c: SourceCluster): string {
   return path.includes("clusterPool")
     ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})`
     : "";
+}
+
+/** The value of the chart with another spelling of its letters, or the only one of that name at another place. */
+function meantKey(path: string): string | undefined {
+  const keys = Object.keys(chartKeys);
+  const last = path.slice(path.lastIndexOf(".") + 1);
+  const elsewhere = last === "enabled" ? [] : keys.filter((k) => k.endsWith(`.${last}`));
+  return (
+    keys.find((k) => k.toLowerCase() === path.toLowerCase()) ??
+    (elsewhere.length === 1 ? elsewhere[0] : undefined)
+  );
 }
 
 const isKnownMinor = (cilium: string): boolean => isAtLeast(cilium, "1.18") && !isAtLeast(cilium, "1.21");
