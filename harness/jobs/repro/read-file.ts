@@ -9,7 +9,7 @@ import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/mode
 import { hasInstallCommand, installCommands } from "./install-commands.ts";
 import { nested, setKeys } from "./set-values.ts";
 import { chartPaths } from "./source-settings.ts";
-import { helmRelease, talosCluster } from "./text-forms.ts";
+import { helmRelease, networksOf, talosCluster } from "./text-forms.ts";
 import {
   foreignKeys,
   isTableKind,
@@ -162,6 +162,7 @@ function documentPieces(value: unknown, path: string): Piece[] {
       { cluster: undefined, objects: [], notes: [], networking: talos.networking },
       ...talos.documents.flatMap((d) => pieceOf(d, path)),
     ]);
+  const networking = networksOf(document);
   const found = unwrapped(document, path);
   if (found.length > 0)
     return found.map((u) => ({
@@ -170,7 +171,9 @@ function documentPieces(value: unknown, path: string): Piece[] {
       objects: [],
       notes: u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} of ${u.of} in ${path}`)],
       ...(u.version === undefined ? {} : { version: u.version }),
+      ...(networking === undefined ? {} : { networking }),
     }));
+  if (networking !== undefined) return [{ cluster: undefined, objects: [], notes: [], networking }];
   if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
   return valuePieces(document, path);
 }

@@ -101,12 +101,29 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
   return found;
 }
 
+/** API groups of programs that install charts and manifests on other clusters. */
+const deployers =
+  /(^|\.)(argoproj\.io|fluxcd\.io|fleet\.cattle\.io|cluster\.x-k8s\.io|kustomize\.config\.k8s\.io)$/;
+
+/** Kinds of objects that are of no cluster of the mesh, if a file holds nothing else. */
+function deployedFrom(parts: readonly Part[]): string[] {
+  const objects = parts.flatMap((p) => p.objects);
+  const isOther = parts.every((p) => isEmpty({ ...p, objects: [] }) && p.cluster === undefined);
+  const groups = objects.map((o) => o.apiVersion?.replace(/\/.*/, "") ?? "");
+  return isOther && groups.every((group) => deployers.test(group))
+    ? [...new Set(objects.map((o) => o.kind))]
+    : [];
+}
+
 /** A folder may hold files of other things: one that cannot be read is named, and left out. */
 async function fromFolderFile(path: string, cluster: string | undefined): Promise<Part[]> {
   try {
     const parts = await fromPath(path, cluster);
     const isForeign = parts.some((p) => p.values !== undefined && !p.sysdump && !couldBeValues(p.values));
     if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
+    const kinds = deployedFrom(parts);
+    if (kinds.length > 0)
+      throw new MeshproofError("config-invalid", `${path} holds no values, only ${kinds.join(", ")}`);
     return parts;
   } catch (error) {
     const isOther =
