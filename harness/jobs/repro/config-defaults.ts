@@ -59,8 +59,8 @@ ingress-shared-lb-service-name=cilium-ingress
 
 /**
  * What agents do where these charts write nothing: a ConfigMap kept by hand, or `cilium config set`, may have it
- * (Documentation/cmdref/cilium-agent.md of 1.18.11, 1.19.7 and 1.20.2; pkg/kpr/kpr.go of 1.18.11 for the second list,
- * of agents before 1.19, which may be left in a ConfigMap).
+ * (Documentation/cmdref/cilium-agent.md of 1.18.11, 1.19.7 and 1.20.2; pkg/kpr/kpr.go of 1.18.11 and the
+ * chart of 1.14 for the second list, of agents before 1.19, which may be left in a ConfigMap).
  */
 const unwritten = `
 identity-allocation-mode=crd underlay-protocol=auto underlay-protocol=ipv4 mtu=0 labels= tunnel-port=0
@@ -91,7 +91,10 @@ trace-sock=true
 const beforeNineteen = `
 enable-external-ips=false enable-high-scale-ipcache=false enable-host-port=false
 enable-ipv4-egress-gateway=false enable-remote-node-identity=true enable-runtime-device-detection=true
-enable-session-affinity=true enable-svc-source-range-check=true
+enable-session-affinity=true enable-svc-source-range-check=true arping-refresh-period=30s
+disable-cnp-status-updates=true skip-cnp-status-startup-clean=false enable-l2-neigh-discovery=true
+sidecar-istio-proxy-image=cilium/istio_proxy enable-k8s-terminating-endpoint=true
+unmanaged-pod-watcher-interval=15 tofqdns-endpoint-max-ip-per-hostname=50
 `;
 
 /**
