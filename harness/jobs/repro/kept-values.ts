@@ -1,7 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
-import { removedValues } from "./chart-keys.ts";
+import { isKnownMinor, meantKey, removedValues } from "./chart-keys.ts";
 import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
@@ -186,7 +186,10 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
   }
   keepRouting(kept, own, say);
-  tellOthers(own, new Set([...Object.keys(kept), ...told]), say);
+  const wrong = isKnownMinor(cluster.cilium ?? "")
+    ? Object.keys(own).filter((key) => meantKey(key) !== undefined)
+    : [];
+  tellOthers(own, new Set([...Object.keys(kept), ...told, ...wrong]), say);
   for (const key of notDefault)
     if (own[key] === undefined)
       say(`value ${key}`, "the chart's default", labsOwn[key], { matters: "no", part: "always" });
@@ -197,7 +200,7 @@ export function keep(cluster: SourceCluster, say: Say): Values {
 function tellOthers(own: Values, handled: ReadonlySet<string>, say: Say): void {
   const elsewhere = new Set([
     ...["clustermesh", "cluster", "ipam", "kubeProxyReplacement"],
-    // The plan tells removed values as what is wrong in the source.
+    // The plan tells removed values as what is wrong in the source, as those in `handled` that are at a wrong place.
     ...removedValues.map((r) => r.path),
   ]);
   const left: string[] = [];

@@ -97,3 +97,17 @@ test("objects that only install charts on clusters are of none of them, and name
   ]);
   await expect(draftOf({ "cilium.yaml": set })).rejects.toThrow("holds no values, only ApplicationSet");
 });
+
+test("a value at another place of the chart is told once, with the place", async () => {
+  const draft = await draftOf({
+    "a.yaml": valuesOf("a", 1, { maxConnectedClusters: 511, clusterMesh: {} }),
+    "b.yaml": valuesOf("b", 2),
+  });
+  expect(told(draft)).toEqual([]);
+  expect(
+    draft.differences.filter((d) => d.part === "source").map((d) => `${d.field}: ${d.inSource}`),
+  ).toEqual([
+    "value maxConnectedClusters: the chart ignores it: its value is clustermesh.maxConnectedClusters",
+    "value clusterMesh: the chart ignores it: its value is clustermesh",
+  ]);
+});

@@ -11,7 +11,7 @@ import {
 } from "#harness/semantics/mesh-settings.ts";
 import { serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { authModeProblems } from "./auth-modes.ts";
-import { chartKeys, closedParts, removedValues } from "./chart-keys.ts";
+import { chartKeys, closedParts, isKnownMinor, meantKey, removedValues } from "./chart-keys.ts";
 import { fromChart, isCidr } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
@@ -229,19 +229,6 @@ function meaningOf(path: string, c: SourceCluster): string {
     ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})`
     : "";
 }
-
-/** The value of the chart with another spelling of its letters, or the only one of that name at another place. */
-function meantKey(path: string): string | undefined {
-  const keys = Object.keys(chartKeys);
-  const last = path.slice(path.lastIndexOf(".") + 1);
-  const elsewhere = last === "enabled" ? [] : keys.filter((k) => k.endsWith(`.${last}`));
-  return (
-    keys.find((k) => k.toLowerCase() === path.toLowerCase()) ??
-    (elsewhere.length === 1 ? elsewhere[0] : undefined)
-  );
-}
-
-const isKnownMinor = (cilium: string): boolean => isAtLeast(cilium, "1.18") && !isAtLeast(cilium, "1.21");
 
 /** Keys at the top, and within the parts of which every key is known. */
 function writtenPaths(values: Values): string[] {
