@@ -67,6 +67,16 @@ describe("kinds of archives", () => {
     expect(dumps.map((d) => d.cluster)).toEqual(["c1", "c2"]);
   });
 
+  test("lines that end as on Windows say the same", async () => {
+    const windows = (e: ExampleEntry): ExampleEntry => ({
+      ...e,
+      content: Buffer.from(e.content.toString("utf8").replaceAll("\n", "\r\n")),
+    });
+    const [dump] = await readSysdumps(await saved("a.zip", zipOf(example())));
+    const [same] = await readSysdumps(await saved("a.zip", zipOf(example().map(windows))));
+    expect(same && suppliedOf(same).files).toEqual(dump && suppliedOf(dump).files);
+  });
+
   test.each(["iptables-save--c.md", "hostname.md"])(
     "a damaged file of one agent is unread, also one that not every archive has: %s",
     async (name) => {
