@@ -111,7 +111,7 @@ function deployedFrom(parts: readonly Part[]): string[] {
   const isOther = parts.every((p) => isEmpty({ ...p, objects: [] }) && p.cluster === undefined);
   const groups = objects.map((o) => o.apiVersion?.replace(/\/.*/, "") ?? "");
   return isOther && groups.every((group) => deployers.test(group))
-    ? [...new Set(objects.map((o) => o.kind))]
+    ? [...new Set(objects.flatMap((o) => o.kind ?? []))]
     : [];
 }
 
