@@ -41,7 +41,7 @@ const say = (
   cluster: string,
   subject: string,
   message: string,
-  next = "run diagnose again; unread data is not judged",
+  next = "collect it again (a sysdump, or diagnose on the live mesh); unread data is not judged",
 ): Finding => ({
   layer: "evidence",
   severity: "unread",

@@ -11,6 +11,7 @@ import {
   baseName,
   configCommand,
   hostnameCommand,
+  isAgentPart,
   objectFiles,
   requiredFiles,
   troubleshootCommand,
@@ -67,8 +68,8 @@ class DumpReader {
 
   /** Skipped files that are a part of the snapshot are reported by that part instead, and objects where they are read. */
   #skippedParts(): void {
-    const others = [...this.#dump.skipped.values()].filter(
-      ({ name, pod }) => pod === undefined && !isReadLater(withoutTime(baseName(name))),
+    const others = [...this.#dump.skipped.values()].filter(({ name, pod }) =>
+      pod === undefined ? !isReadLater(withoutTime(baseName(name))) : !isAgentPart(baseName(name)),
     );
     for (const { name, why } of others.slice(0, 20))
       this.#say(shown(name), why, "collect it again; for a log, with a lower --logs-limit-bytes");

@@ -35,7 +35,8 @@ export function dumpsIn(
     if (pod !== undefined) dump.agents.set(pod, into);
     if (into.has(name))
       throw refusal(path, `it holds two dumps in one folder: ${shown(name)} occurs with two times`);
-    into.set(name, text);
+    // As some programs of Windows unpack it; a key of a kvstore would end with the return.
+    into.set(name, text.includes("\r\n") ? text.replaceAll("\r\n", "\n") : text);
   }
   for (const part of skipped) {
     const { root, pod, name } = placeOf(part.name);

@@ -68,6 +68,9 @@ export const agentFiles: readonly AgentFile[] = [
   { names: tool("bpf-ipcache-list"), to: "ipcache.json", looksRight: /^IP PREFIX/m, read: mapTable },
 ];
 
+/** Of these a missing one is reported by the part of the snapshot that it is; of an agent's other files by its name. */
+export const isAgentPart = (name: string): boolean => agentFiles.some((f) => f.names.includes(name));
+
 /** Output that says more about what the others show; older versions do not collect it. */
 export const troubleshootCommand = tool("troubleshoot-clustermesh");
 

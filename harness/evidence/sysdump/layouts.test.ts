@@ -67,6 +67,27 @@ describe("kinds of archives", () => {
     expect(dumps.map((d) => d.cluster)).toEqual(["c1", "c2"]);
   });
 
+  test("lines that end as on Windows say the same", async () => {
+    const windows = (e: ExampleEntry): ExampleEntry => ({
+      ...e,
+      content: Buffer.from(e.content.toString("utf8").replaceAll("\n", "\r\n")),
+    });
+    const [dump] = await readSysdumps(await saved("a.zip", zipOf(example())));
+    const [same] = await readSysdumps(await saved("a.zip", zipOf(example().map(windows))));
+    expect(same && suppliedOf(same).files).toEqual(dump && suppliedOf(dump).files);
+  });
+
+  test.each(["iptables-save--c.md", "hostname.md"])(
+    "a damaged file of one agent is unread, also one that not every archive has: %s",
+    async (name) => {
+      const [damaged] = example().filter((e) => e.name.endsWith(`/${name}`));
+      const entries = example().map((e) => (e.name === damaged?.name ? { ...e, declared: 0 } : e));
+      expect(await messages(await saved("a.zip", zipOf(entries)))).toEqual([
+        expect.stringMatching(new RegExp(`^unread: \\S+/${name} of c1 could not be read: a.zip: `)),
+      ]);
+    },
+  );
+
   test("a bugtool archive that the Cilium CLI could not unpack, or that was taken from another pod later", async () => {
     const rest = without(example(), "bugtool-cilium-bbbbb");
     const packed = gzipSync(tarOf(bugtool("cilium-bbbbb")));

@@ -1,3 +1,5 @@
+import { isAtLeast } from "#harness/lib/version.ts";
+
 /** From which minor of Cilium on the chart has a value, and in which it is gone. */
 interface KeyLife {
   readonly since?: string;
@@ -178,3 +180,22 @@ export const removedValues: readonly RemovedValue[] = [
   { path: "hubble.redact.kafka", removed: "1.20", instead: "nothing", refused: false },
   { path: "preflight.tofqdnsPreCache", removed: "1.20", instead: "nothing", refused: false },
 ];
+
+/** Whether the table has the chart of this version. */
+export const isKnownMinor = (cilium: string): boolean =>
+  isAtLeast(cilium, "1.18") && !isAtLeast(cilium, "1.21");
+
+/**
+ * Of a path that is no value of the chart: the value with another spelling of its letters, or the only one of that name
+ * at another place.
+ */
+export function meantKey(path: string): string | undefined {
+  const keys = Object.keys(chartKeys);
+  if (keys.includes(path)) return undefined;
+  const last = path.slice(path.lastIndexOf(".") + 1);
+  const elsewhere = last === "enabled" ? [] : keys.filter((k) => k.endsWith(`.${last}`));
+  return (
+    keys.find((k) => k.toLowerCase() === path.toLowerCase()) ??
+    (elsewhere.length === 1 ? elsewhere[0] : undefined)
+  );
+}

@@ -35,6 +35,35 @@ test("settings that charts write by themselves, and those of Cilium's own pods, 
   expect(told(await draftOf({ "mesh-auth-enabled": "false" }))).toEqual([]);
 });
 
+test("what agents do where the chart writes nothing is not told, and another value is", async () => {
+  const same = { "bpf-lb-sock-terminate-pod-connections": "true", "node-port-range": "30000,32767" };
+  const old = {
+    "enable-external-ips": "false",
+    "enable-host-port": "false",
+    "enable-session-affinity": "true",
+  };
+  expect(told(await draftOf({ ...same, ...old, "bpf-ct-global-tcp-max": "524288" }))).toEqual([]);
+  const other = { "bpf-lb-sock-terminate-pod-connections": "false", "enable-node-port": "true" };
+  expect(told(await draftOf({ ...other, "enable-host-port": "true", "policy-audit-mode": "true" }))).toEqual([
+    "setting bpf-lb-sock-terminate-pod-connections: false",
+    "setting enable-node-port: true",
+    "setting enable-host-port: true",
+    "setting policy-audit-mode: true",
+  ]);
+});
+
+test("a feature that is on is told without what the chart writes beside it", async () => {
+  const beside = {
+    "enforce-ingress-https": "true",
+    "ingress-default-lb-mode": "dedicated",
+    "enable-envoy-config": "true",
+    "ingress-lb-annotation-prefixes": "lbipam.cilium.io cloud.google.com",
+  };
+  expect(told(await draftOf({ "enable-ingress-controller": "true", ...beside }))).toEqual([
+    "setting enable-ingress-controller: true",
+  ]);
+});
+
 test("each other one has a line; with Helm values, which have lines of their own, they are one row", async () => {
   const config = { "bpf-lb-map-max": "1024", "enable-sctp": "true", "x-new": "1", "empty-new": "" };
   expect(told(await draftOf(config))).toEqual([

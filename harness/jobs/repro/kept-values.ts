@@ -1,7 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
-import { removedValues } from "./chart-keys.ts";
+import { isKnownMinor, meantKey, removedValues } from "./chart-keys.ts";
 import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
@@ -186,28 +186,56 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
   }
   keepRouting(kept, own, say);
-  const removed = removedValues.map((r) => r.path);
-  for (const key of Object.keys(own)) {
-    if (
-      key in kept ||
-      told.has(key) ||
-      ["clustermesh", "cluster", "ipam", "kubeProxyReplacement"].includes(key) ||
-      key.startsWith("x-")
-    )
-      continue;
-    // The plan tells removed values as what is wrong in the source.
-    if (removed.includes(key)) continue;
-    const why = labsOwn[key];
-    if (why !== undefined) say(`value ${key}`, "set", why, { matters: "no", part: "always" });
-    else
-      say(`value ${key}`, summary(own[key]), "left out", {
-        matters: withoutEffect.has(key) || isOff(own[key]) ? "no" : "perhaps",
-      });
-  }
+  const wrong = isKnownMinor(cluster.cilium ?? "")
+    ? Object.keys(own).filter((key) => meantKey(key) !== undefined)
+    : [];
+  tellOthers(own, new Set([...Object.keys(kept), ...told, ...wrong]), say);
   for (const key of notDefault)
     if (own[key] === undefined)
       say(`value ${key}`, "the chart's default", labsOwn[key], { matters: "no", part: "always" });
   return kept;
+}
+
+/** The values that the lab does not take: one line each, unless they are nearly the whole chart. */
+function tellOthers(own: Values, handled: ReadonlySet<string>, say: Say): void {
+  const elsewhere = new Set([
+    ...["clustermesh", "cluster", "ipam", "kubeProxyReplacement"],
+    // The plan tells removed values as what is wrong in the source, as those in `handled` that are at a wrong place.
+    ...removedValues.map((r) => r.path),
+  ]);
+  const left: string[] = [];
+  for (const key of Object.keys(own)) {
+    if (handled.has(key) || elsewhere.has(key) || key.startsWith("x-")) continue;
+    const why = labsOwn[key];
+    if (why === undefined) left.push(key);
+    else say(`value ${key}`, "set", why, { matters: "no", part: "always" });
+  }
+  const matters = (key: string): "no" | "perhaps" =>
+    withoutEffect.has(key) || isOff(own[key]) ? "no" : "perhaps";
+  // `helm get values --all` prints those of the chart too.
+  if (left.length > mostLines) {
+    const first = left.filter((key) => matters(key) === "perhaps");
+    say(
+      `${left.length} other values`,
+      `most of them the chart's; which may be the operator's: ${first.join(", ")}`,
+      "left out: give `helm get values` without --all to see which are set",
+      { matters: "perhaps" },
+    );
+  } else
+    for (const key of left) say(`value ${key}`, summary(own[key]), "left out", { matters: matters(key) });
+}
+const mostLines = 50;
+
+/** Helm takes a null for a value that is not set. */
+function withoutNulls(values: Values): Values {
+  return Object.fromEntries(
+    Object.entries(values)
+      .filter(([, value]) => value !== null)
+      .map(([key, value]) => [
+        key,
+        typeof value === "object" && !Array.isArray(value) ? withoutNulls(value as Values) : value,
+      ]),
+  );
 }
 
 /** Values in full where they are short. */
@@ -219,10 +247,12 @@ function summary(value: unknown): string {
 const isOff = (value: unknown): boolean =>
   value === false ||
   value === "" ||
-  (typeof value === "object" && value !== null && at(value as Values, "enabled") === false);
+  (typeof value === "object" &&
+    value !== null &&
+    (Object.keys(value).length === 0 || at(value as Values, "enabled") === false));
 
 function ownValues(cluster: SourceCluster): Values {
-  const own = mergeValues(fromConfig(cluster.config), cluster.values as Values);
+  const own = withoutNulls(mergeValues(fromConfig(cluster.config), cluster.values as Values));
   const { tunnel } = own;
   // Charts before 1.15 read the old value.
   if (typeof tunnel !== "string" || isAtLeast(cluster.cilium ?? "1.15", "1.15")) return own;
@@ -253,7 +283,10 @@ function keepMesh(cluster: SourceCluster, mesh: Values, say: Say): Values {
     if (key in kept && key !== "apiserver") continue;
     const why = meshsOwn[key];
     if (why !== undefined) say(`value clustermesh.${key}`, "set", why, { matters: "no", part: "always" });
-    else say(`value clustermesh.${key}`, summary(mesh[key]), "left out", { matters: "perhaps" });
+    else
+      say(`value clustermesh.${key}`, summary(mesh[key]), "left out", {
+        matters: isOff(mesh[key]) ? "no" : "perhaps",
+      });
   }
   return kept;
 }

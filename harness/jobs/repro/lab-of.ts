@@ -62,8 +62,8 @@ export function labOf(
     serviceType: serviceTypeOf(found(known[0], "cluster in the source environment")),
   };
   const networks = labNetworks(known);
-  const ids = labIds(known);
   const most = Math.max(...known.map((c) => maxClusters(settingsOf(c))));
+  const ids = labIds(known, most);
   const clusters = known.map((c, i) =>
     labCluster(
       c,
@@ -81,10 +81,10 @@ export function labOf(
 }
 
 /** Those of the source, as far as they are valid and differ; free ones in place of the others. */
-function labIds(clusters: readonly SourceCluster[]): (number | undefined)[] {
+function labIds(clusters: readonly SourceCluster[], most: number): (number | undefined)[] {
   const taken = new Set<number>();
   const own = clusters.map(({ id }) => {
-    if (id === undefined || id < 1 || id > 511 || taken.has(id)) return undefined;
+    if (id === undefined || id < 1 || id > most || taken.has(id)) return undefined;
     taken.add(id);
     return id;
   });
@@ -227,9 +227,15 @@ function refuseId(c: SourceCluster): never {
     written === undefined || written === null
       ? `no cluster.id of ${c.name}`
       : `${of}, ${isPlaceholder(written) ? "a placeholder" : "which is no id"}`;
-  throw new MeshproofError("usage", `${c.sources.join(", ")} has ${what}`, {
-    remedy: `give the rendered form (\`helm template\`, \`kustomize build\`, \`helm get values\`), or add a file with the id: ${shellQuote([`${c.name}=FILE`])}`,
-  });
+  const unread = c.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);
+  const more = unread.length === 0 ? "" : `; not read: ${unread.join("; ")}`;
+  throw new MeshproofError(
+    "usage",
+    `${c.sources.join(", ")} ${c.sources.length === 1 ? "has" : "have"} ${what}${more}`,
+    {
+      remedy: `give the rendered form (\`helm template\`, \`kustomize build\`, \`helm get values\`), or add a file with the id: ${shellQuote([`${c.name}=FILE`])}`,
+    },
+  );
 }
 
 /** What a lab cannot be made without; throws `usage` where no file of the source tells it. */

@@ -9,8 +9,16 @@ import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/mode
 import { hasInstallCommand, installCommands } from "./install-commands.ts";
 import { nested, setKeys } from "./set-values.ts";
 import { chartPaths } from "./source-settings.ts";
-import { helmRelease, talosCluster } from "./text-forms.ts";
-import { isTableKind, isValuesText, looksLikeValues, nameOf, unwrapped, valuesPlaces } from "./unwrap.ts";
+import { helmRelease, networksOf, talosCluster } from "./text-forms.ts";
+import {
+  foreignKeys,
+  isTableKind,
+  isValuesText,
+  looksLikeValues,
+  nameOf,
+  unwrapped,
+  valuesPlaces,
+} from "./unwrap.ts";
 import { isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
@@ -154,6 +162,7 @@ function documentPieces(value: unknown, path: string): Piece[] {
       { cluster: undefined, objects: [], notes: [], networking: talos.networking },
       ...talos.documents.flatMap((d) => pieceOf(d, path)),
     ]);
+  const networking = networksOf(document);
   const found = unwrapped(document, path);
   if (found.length > 0)
     return found.map((u) => ({
@@ -162,7 +171,9 @@ function documentPieces(value: unknown, path: string): Piece[] {
       objects: [],
       notes: u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} of ${u.of} in ${path}`)],
       ...(u.version === undefined ? {} : { version: u.version }),
+      ...(networking === undefined ? {} : { networking }),
     }));
+  if (networking !== undefined) return [{ cluster: undefined, objects: [], notes: [], networking }];
   if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
   return valuePieces(document, path);
 }
@@ -319,6 +330,14 @@ function valuePieces(document: Values, path: string): Piece[] {
         remedy: "give the values of each cluster as a file of their own",
       });
   }
+  const foreign = foreignKeys(values);
+  // Such as variables of kubespray, which name a cluster in their own way.
+  if (foreign.length > 0)
+    throw new MeshproofError(
+      "config-invalid",
+      `${path} has no value of Cilium's chart, only ${foreign.slice(0, 4).join(", ")}${foreign.length > 4 ? ` and ${foreign.length - 4} more` : ""}`,
+      { remedy: "give what `helm get values cilium -n kube-system` prints of each cluster" },
+    );
   if (Object.keys(values).length === 0) return [];
   return [{ cluster: clusterIn(values), values, objects: [], notes }];
 }

@@ -356,3 +356,18 @@ describe("values as people write them", () => {
     );
   });
 });
+
+test("variables of another tool are no values, alone, beside others, and as all that a folder holds", async () => {
+  const variables = { cilium_version: "1.18.2", cilium_cluster_id: 1, kube_pods_subnet: "10.1.0.0/18" };
+  const why = "has no value of Cilium's chart, only cilium_version, cilium_cluster_id, kube_pods_subnet";
+  await expect(first(variables)).rejects.toThrow(why);
+  const dir = folderOf({ "alpha/vars.yml": variables, "beta/vars.yml": variables });
+  await expect(readSource([dir])).rejects.toThrow(
+    /no file is of a mesh: .*vars\.yml: has no value of Cilium/,
+  );
+  await expect(readSource([`alpha=${dir}/alpha`, `beta=${dir}/beta`])).rejects.toThrow(
+    "no file is of a mesh",
+  );
+  const mixed = folderOf({ "vars.yml": variables, "a.yaml": toYaml(valuesOf("alpha", 1)), "b.yaml": second });
+  expect((await readSource([mixed])).map((c) => c.name)).toEqual(["alpha", "beta"]);
+});

@@ -47,6 +47,7 @@ export async function readParts(files: readonly string[]): Promise<SourcePart[]>
 
 /** The clusters of all parts; a mesh needs at least two, an upgrade check one. */
 export function clustersOf(parts: readonly SourcePart[], atLeast: 1 | 2 = 2): SourceCluster[] {
+  requireMesh(parts);
   const named = withFolders(parts);
   const names = [...new Set(named.map((p) => p.cluster).filter((n) => n !== undefined))];
   requireNames(named, names, atLeast);
@@ -100,12 +101,29 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
   return found;
 }
 
+/** API groups of programs that install charts and manifests on other clusters. */
+const deployers =
+  /(^|\.)(argoproj\.io|fluxcd\.io|fleet\.cattle\.io|cluster\.x-k8s\.io|kustomize\.config\.k8s\.io)$/;
+
+/** Kinds of objects that are of no cluster of the mesh, if a file holds nothing else. */
+function deployedFrom(parts: readonly Part[]): string[] {
+  const objects = parts.flatMap((p) => p.objects);
+  const isOther = parts.every((p) => isEmpty({ ...p, objects: [] }) && p.cluster === undefined);
+  const groups = objects.map((o) => o.apiVersion?.replace(/\/.*/, "") ?? "");
+  return isOther && groups.every((group) => deployers.test(group))
+    ? [...new Set(objects.flatMap((o) => o.kind ?? []))]
+    : [];
+}
+
 /** A folder may hold files of other things: one that cannot be read is named, and left out. */
 async function fromFolderFile(path: string, cluster: string | undefined): Promise<Part[]> {
   try {
     const parts = await fromPath(path, cluster);
     const isForeign = parts.some((p) => p.values !== undefined && !p.sysdump && !couldBeValues(p.values));
     if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
+    const kinds = deployedFrom(parts);
+    if (kinds.length > 0)
+      throw new MeshproofError("config-invalid", `${path} holds no values, only ${kinds.join(", ")}`);
     return parts;
   } catch (error) {
     const isOther =
@@ -141,6 +159,22 @@ function withFolders(parts: readonly SourcePart[]): SourcePart[] {
   });
 }
 
+const isEmpty = (part: Part): boolean =>
+  part.values === undefined &&
+  part.config === undefined &&
+  part.objects.length === 0 &&
+  part.networking === undefined;
+
+/** Folders of which no file could be read. */
+function requireMesh(parts: readonly Part[]): void {
+  const why = parts.flatMap((p) => p.notes.filter((n) => n.field === "file").map((n) => n.inSource));
+  if (parts.length === 0 || !parts.every(isEmpty) || why.length === 0) return;
+  const more = why.length > 4 ? `; and ${why.length - 4} more` : "";
+  throw new MeshproofError("usage", `no file is of a mesh: ${why.slice(0, 4).join("; ")}${more}`, {
+    remedy,
+  });
+}
+
 function requireNames(parts: readonly Part[], names: readonly string[], atLeast: number): void {
   for (const part of parts) {
     const written = at(part.values ?? {}, "cluster.name");
@@ -153,12 +187,7 @@ function requireNames(parts: readonly Part[], names: readonly string[], atLeast:
           remedy: `give the rendered form (\`helm template\`, \`helm get values\`), or the name: ${shellQuote([`NAME=${part.source}`])}; if it is for several, once for each`,
         },
       );
-    const isEmpty =
-      part.values === undefined &&
-      part.config === undefined &&
-      part.objects.length === 0 &&
-      part.networking === undefined;
-    if (part.cluster === undefined && names.length !== 1 && !(isEmpty && names.length > 0))
+    if (part.cluster === undefined && names.length !== 1 && !(isEmpty(part) && names.length > 0))
       throw new MeshproofError("usage", `${part.source} does not name its cluster`, {
         remedy: `give it as ${shellQuote([`NAME=${part.source}`])}${names.length === 0 ? "" : `, NAME one of ${names.join(", ")}`}; if it is for several, once for each`,
       });

@@ -69,6 +69,12 @@ describe("what breaks the mesh in the source itself", () => {
       "value tunnel: disabled: Cilium 1.15 removed it, so 1.18.6 ignores it",
     ],
     ["what it means", { values: { tunnel: "disabled" } }, {}, "routing is tunnel over vxlan"],
+    [
+      "a value at another place",
+      { values: { maxConnectedClusters: 511 } },
+      {},
+      "value maxConnectedClusters: the chart ignores it: its value is clustermesh.maxConnectedClusters [yes]",
+    ],
     ["a value of another case", { values: { clusterMesh: {} } }, {}, "its value is clustermesh"],
     [
       "a value of a later version",

@@ -11,7 +11,7 @@ import {
 } from "#harness/semantics/mesh-settings.ts";
 import { serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { authModeProblems } from "./auth-modes.ts";
-import { chartKeys, closedParts, removedValues } from "./chart-keys.ts";
+import { chartKeys, closedParts, isKnownMinor, meantKey, removedValues } from "./chart-keys.ts";
 import { fromChart, isCidr } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
@@ -202,7 +202,7 @@ function unreadValues(c: SourceCluster): Problem[] {
         ),
       );
     if (life !== undefined || !isKnownMinor(cilium)) continue;
-    const meant = Object.keys(chartKeys).find((k) => k.toLowerCase() === path.toLowerCase());
+    const meant = meantKey(path);
     const isOpen = !closedParts.some((part) => path.startsWith(`${part}.`));
     if (meant !== undefined)
       rows.push(problem(`value ${path}`, `the chart ignores it: its value is ${meant}`, "left out", "yes"));
@@ -229,8 +229,6 @@ function meaningOf(path: string, c: SourceCluster): string {
     ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})`
     : "";
 }
-
-const isKnownMinor = (cilium: string): boolean => isAtLeast(cilium, "1.18") && !isAtLeast(cilium, "1.21");
 
 /** Keys at the top, and within the parts of which every key is known. */
 function writtenPaths(values: Values): string[] {

@@ -52,3 +52,23 @@ export function talosCluster(
     },
   };
 }
+
+/** The networks of a cluster as a distribution's own configuration says them: k0s, KubeOne, RKE2 and K3s. */
+export function networksOf(document: Values): Values | undefined {
+  const inside = (value: unknown): Values => (isMapping(value) ? value : {});
+  const k0s = inside(inside(document.spec).network);
+  const kubeOne = inside(document.clusterNetwork);
+  const found: Values =
+    document.kind === "ClusterConfig"
+      ? { podSubnet: k0s.podCIDR, serviceSubnet: k0s.serviceCIDR }
+      : document.kind === "KubeOneCluster"
+        ? { podSubnet: kubeOne.podSubnet, serviceSubnet: kubeOne.serviceSubnet }
+        : document.kind === undefined
+          ? { podSubnet: document["cluster-cidr"], serviceSubnet: document["service-cidr"] }
+          : {};
+  const given = Object.entries(found).flatMap(([key, value]): [string, string][] => {
+    const text = Array.isArray(value) ? value.join(",") : value;
+    return typeof text === "string" && text !== "" ? [[key, text]] : [];
+  });
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}

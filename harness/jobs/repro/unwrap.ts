@@ -167,6 +167,14 @@ export const couldBeValues = (values: Values): boolean =>
   looksLikeValues(values) ||
   Object.keys(values).every((key) => key in chartKeys || /^(x-|global$)/.test(key));
 
+const words = new Set(Object.keys(chartKeys).flatMap((key) => key.toLowerCase().split(".")));
+
+/** The keys of a mapping of which none is a name of Cilium's chart, in any case and at any place; none otherwise. */
+export function foreignKeys(values: Values): string[] {
+  const keys = Object.keys(values).filter((key) => !/^(x-|global$)/.test(key));
+  return keys.some((key) => words.has(key.toLowerCase())) ? [] : keys;
+}
+
 /** Where an object of a kind that is not in the table holds values, or a text that is values; none if nowhere. */
 export function valuesPlaces(value: unknown, path = "", depth = 0): string[] {
   if (depth > 12) return [];

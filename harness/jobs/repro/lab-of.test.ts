@@ -1,0 +1,113 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { stringify as toYaml } from "yaml";
+import { tempFolder } from "#harness/lib/temp-folder.ts";
+import { chartKeys } from "./chart-keys.ts";
+import { type LabDraft, labOf } from "./lab-of.ts";
+import { readSource } from "./read-source.ts";
+
+/** A lab of a folder with these files. */
+async function draftOf(files: Readonly<Record<string, object | readonly object[]>>): Promise<LabDraft> {
+  const dir = tempFolder("lab-of");
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    const documents: readonly object[] = Array.isArray(content) ? content : [content];
+    writeFileSync(join(dir, name), documents.map((d) => toYaml(d)).join("---\n"));
+  }
+  return labOf(await readSource([dir]), [], { "": "1.18.6" });
+}
+const told = ({ differences }: LabDraft): string[] =>
+  differences
+    .filter((d) => (d.part === "other" || d.part === "unavailable") && d.difference !== "")
+    .map((d) => `${d.field}: ${d.inSource} [${d.matters}]`);
+const valuesOf = (name: string, id: number, more: object = {}): object => ({
+  cluster: { name, id },
+  ipam: { mode: "kubernetes" },
+  ...more,
+});
+
+test("an id that the lab's clusters cannot have is another one, and named as wrong in the source", async () => {
+  const { clusters, differences } = await draftOf({
+    "a.yaml": valuesOf("a", 300),
+    "b.yaml": valuesOf("b", 1),
+  });
+  expect(clusters.map((c) => c.id)).toEqual([2, 1]);
+  expect(differences).toContainEqual(
+    expect.objectContaining({ part: "source", inSource: expect.stringContaining("300: ") }),
+  );
+  const most = { clustermesh: { maxConnectedClusters: 511 } };
+  const more = { "a.yaml": valuesOf("a", 300, most), "b.yaml": valuesOf("b", 1, most) };
+  expect((await draftOf(more)).clusters.map((c) => c.id)).toEqual([300, 1]);
+});
+
+test("a null is a value that is not set, and the chart's own values are one line", async () => {
+  const nulls = { cni: { chainingMode: null }, loadBalancer: null, upgradeCompatibility: null, maglev: {} };
+  expect(told(await draftOf({ "a.yaml": valuesOf("a", 1, nulls), "b.yaml": valuesOf("b", 2) }))).toEqual([
+    "value cni: {} [no]",
+    "value maglev: {} [no]",
+  ]);
+  const top = Object.keys(chartKeys).filter(
+    (k) => !/[.]|^(cluster|clustermesh|ipam|tunnel.*|l7Proxy)$/.test(k),
+  );
+  const all = Object.fromEntries(top.map((key) => [key, false]));
+  const lines = told(await draftOf({ "a.yaml": valuesOf("a", 1, all), "b.yaml": valuesOf("b", 2) }));
+  expect(lines.filter((line) => /^\d+ other values: /.test(line))).toHaveLength(1);
+  expect(lines.length).toBeLessThan(8);
+});
+
+test("networks are those of the distribution's own configuration", async () => {
+  const k0s = {
+    apiVersion: "k0s.k0sproject.io/v1beta1",
+    kind: "ClusterConfig",
+    metadata: { name: "k0s" },
+    spec: {
+      network: { podCIDR: "10.91.0.0/16", serviceCIDR: "10.191.0.0/16" },
+      extensions: {
+        helm: {
+          charts: [{ chartname: "cilium/cilium", values: toYaml(valuesOf("a", 1)), version: "1.18.5" }],
+        },
+      },
+    },
+  };
+  const rke2 = { cni: "cilium", "cluster-cidr": "10.92.0.0/16", "service-cidr": "10.192.0.0/16" };
+  const files = { "a.yaml": k0s, "b/config.yaml": rke2, "b/values.yaml": valuesOf("b", 2) };
+  expect((await draftOf(files)).clusters.map((c) => c.kindConfig)).toMatchObject([
+    { networking: { podSubnet: "10.91.0.0/16", serviceSubnet: "10.191.0.0/16" } },
+    { networking: { podSubnet: "10.92.0.0/16", serviceSubnet: "10.192.0.0/16" } },
+  ]);
+});
+
+test("objects that only install charts on clusters are of none of them, and named", async () => {
+  const set = { apiVersion: "argoproj.io/v1alpha1", kind: "ApplicationSet", metadata: { name: "cilium" } };
+  const repository = {
+    apiVersion: "source.toolkit.fluxcd.io/v1",
+    kind: "GitRepository",
+    metadata: { name: "g" },
+  };
+  const draft = await draftOf({
+    "apps/cilium.yaml": [set, repository],
+    "a.yaml": valuesOf("a", 1),
+    "b.yaml": valuesOf("b", 2),
+  });
+  expect(told(draft)).toEqual([
+    expect.stringMatching(
+      /^file: \S+cilium\.yaml: holds no values, only ApplicationSet, GitRepository \[perhaps\]$/,
+    ),
+  ]);
+  await expect(draftOf({ "cilium.yaml": set })).rejects.toThrow("holds no values, only ApplicationSet");
+});
+
+test("a value at another place of the chart is told once, with the place", async () => {
+  const draft = await draftOf({
+    "a.yaml": valuesOf("a", 1, { maxConnectedClusters: 511, clusterMesh: {} }),
+    "b.yaml": valuesOf("b", 2),
+  });
+  expect(told(draft)).toEqual([]);
+  expect(
+    draft.differences.filter((d) => d.part === "source").map((d) => `${d.field}: ${d.inSource}`),
+  ).toEqual([
+    "value maxConnectedClusters: the chart ignores it: its value is clustermesh.maxConnectedClusters",
+    "value clusterMesh: the chart ignores it: its value is clustermesh",
+  ]);
+});
