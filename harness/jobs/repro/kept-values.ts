@@ -1,7 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
-import { removedValues } from "./chart-keys.ts";
+import { removedKeys } from "#harness/semantics/ignored-values.ts";
 import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
@@ -186,7 +186,6 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
   }
   keepRouting(kept, own, say);
-  const removed = removedValues.map((r) => r.path);
   for (const key of Object.keys(own)) {
     if (
       key in kept ||
@@ -196,7 +195,7 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     )
       continue;
     // The plan tells removed values as what is wrong in the source.
-    if (removed.includes(key)) continue;
+    if (removedKeys.includes(key)) continue;
     const why = labsOwn[key];
     if (why !== undefined) say(`value ${key}`, "set", why, { matters: "no", part: "always" });
     else

@@ -1,7 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { chartKeys } from "./chart-keys.ts";
+import { isChartKey } from "#harness/semantics/chart-values.ts";
 import { setPairs } from "./set-values.ts";
 import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
 
@@ -158,14 +158,13 @@ export function looksLikeValues(value: unknown): boolean {
   const cluster = isMapping(value.cluster) ? value.cluster : {};
   return (
     (typeof cluster.name === "string" && Object.keys(cluster).every((k) => ["name", "id"].includes(k))) ||
-    telling.some((key) => value[key] !== undefined && key in chartKeys)
+    telling.some((key) => value[key] !== undefined && isChartKey(key))
   );
 }
 
 /** Whether a file of a folder, which may be of anything, is values of Cilium's chart: it has no other keys. */
 export const couldBeValues = (values: Values): boolean =>
-  looksLikeValues(values) ||
-  Object.keys(values).every((key) => key in chartKeys || /^(x-|global$)/.test(key));
+  looksLikeValues(values) || Object.keys(values).every((key) => isChartKey(key) || /^(x-|global$)/.test(key));
 
 /** Where an object of a kind that is not in the table holds values, or a text that is values; none if nowhere. */
 export function valuesPlaces(value: unknown, path = "", depth = 0): string[] {
