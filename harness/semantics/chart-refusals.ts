@@ -30,7 +30,7 @@ const oneOf = (path: string, words: readonly string[], source: string): Refusal 
   charts: "*",
   refuses: (value) => value !== "" && !words.includes(String(value)),
   wants: `it must be one of ${words.join(", ")}`,
-  remedy: `write one of them at ${path}`,
+  remedy: `set ${path} to one of them`,
   source,
 });
 
@@ -70,7 +70,7 @@ const refusals: readonly Refusal[] = [
         valueAt(values, "clustermesh.apiserver.tls.auto.enabled") === false &&
         valueAt(values, "clustermesh.useAPIServer") === true,
       wants: "it takes no certificates in values",
-      remedy: `put them into Secrets before the upgrade (clustermesh-apiserver-${name}-cert, with tls.crt, tls.key and ca.crt), and leave out clustermesh.apiserver.tls.${name}; or set clustermesh.apiserver.tls.auto.enabled: true`,
+      remedy: `put them into Secrets (clustermesh-apiserver-${name}-cert, with tls.crt, tls.key and ca.crt), and leave out clustermesh.apiserver.tls.${name}; or set clustermesh.apiserver.tls.auto.enabled: true`,
       source: "templates/validate.yaml:214 of 1.20.2",
     }),
   ),
@@ -223,10 +223,11 @@ const nameOf: Readonly<Record<string, string>> = {
   object: "a mapping",
 };
 
-const wordsFor = (wants: readonly string[]): string => {
-  const names = wants.filter((w) => w !== "null").map((w) => nameOf[w] ?? w);
-  return names.length === 0 ? "this chart takes no value there" : `it must be ${names.join(" or ")}`;
-};
+const namesOf = (wants: readonly string[]): string =>
+  wants
+    .filter((w) => w !== "null")
+    .map((w) => nameOf[w] ?? w)
+    .join(" or ");
 
 const truths: Readonly<Record<string, boolean>> = {
   true: true,
@@ -241,15 +242,15 @@ const truths: Readonly<Record<string, boolean>> = {
 function rewritten(value: unknown, wants: readonly string[]): string | undefined {
   if (typeof value === "string") {
     const truth = truths[value.toLowerCase()];
-    if (wants.includes("boolean") && truth !== undefined) return `${truth}, without quotes`;
+    if (wants.includes("boolean") && truth !== undefined) return `${truth} (no quotes)`;
     if (wants.some((w) => ["integer", "number"].includes(w)) && /^-?\d+$/.test(value))
-      return `${value}, without quotes`;
+      return `${value} (no quotes)`;
     if (wants.includes("array") && value.length <= 40) return JSON.stringify([value]);
     const word = wants.find((w) => w.toLowerCase() === JSON.stringify(value.toLowerCase()));
     if (word !== undefined) return word;
   }
   if (["number", "boolean"].includes(typeof value) && wants.includes("string"))
-    return `${JSON.stringify(String(value))}, with quotes`;
+    return `${JSON.stringify(String(value))} (with quotes)`;
   return undefined;
 }
 
@@ -257,14 +258,17 @@ function byType(values: Values, to: string): (CertificateFinding & { readonly pa
   return wrongTypes(values, to).map(({ path, value, wants }) => {
     const right = rewritten(value, wants);
     const isNeverSet = wants.every((w) => w === "null");
+    const change = isNeverSet
+      ? `leave out ${path}`
+      : right === undefined
+        ? `make ${path} ${namesOf(wants)}`
+        : `write ${path}: ${right}`;
     return {
       path,
       id: "value-refused",
       grade: "serious",
-      message: `the chart of Cilium ${to} refuses value ${path}, which is ${typeOf(value)}: ${wordsFor(wants)} (values.schema.json)`,
-      remedy: isNeverSet
-        ? `leave out ${path} in the values for ${to}`
-        : `write ${path}: ${right ?? wordsFor(wants).replace("it must be ", "")} in the values for ${to}`,
+      message: `the chart of Cilium ${to} refuses value ${path}, which is ${typeOf(value)}: ${isNeverSet ? "it takes none there" : `it must be ${namesOf(wants)}`} (values.schema.json)`,
+      remedy: `in the values for ${to}, ${change}`,
     };
   });
 }

@@ -309,7 +309,7 @@ const internalRows: readonly Internal[] = [
     "enable-node-port",
     "nodePort.enabled",
     until("1.19.1", "false"),
-    "since 1.19, kubeProxyReplacement alone decides",
+    "since 1.19 only kubeProxyReplacement: true turns node ports on",
     notes("1.19"),
   ],
   [

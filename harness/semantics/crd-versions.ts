@@ -158,7 +158,7 @@ export function objectFindings(
 
 const successors: Readonly<Record<string, string>> = {
   ciliumbgppeeringpolicies:
-    "replace it before the upgrade by CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement, which Cilium 1.18 has too",
+    "replace it by CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement, which Cilium 1.18 has too",
 };
 
 const notServed = (

@@ -46,7 +46,7 @@ const featureChanges: readonly FeatureChange[] = [
       is(undefined, "clustermesh.apiserver.tls.authMode", "", ""),
     message:
       'clustermesh.apiserver.tls.authMode is "migration" by default, and was "legacy": new pods of clustermesh-apiserver do not start without the ConfigMap clustermesh-remote-users, which the chart makes only where clustermesh.config.enabled is true',
-    remedy: "set clustermesh.apiserver.tls.authMode: legacy, or make the ConfigMap before the upgrade",
+    remedy: "set clustermesh.apiserver.tls.authMode: legacy, or make the ConfigMap yourself",
   },
   {
     since: "1.19.0",

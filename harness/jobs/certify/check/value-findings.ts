@@ -29,27 +29,41 @@ function ignored({ source, from, to }: CheckedCluster): CertificateFinding[] {
     from === undefined
       ? lifeOf(path).since !== undefined
       : !ignoredValues(source.values, from).some((i) => i.path === path);
-  return ignoredValues(source.values, to).map((value) => findingOf(value, to, isRead(value.path)));
+  const known = refusedValues(source.written ?? {}, to).map((f) => f.message);
+  return ignoredValues(source.values, to)
+    .filter(({ path }) => !known.some((message) => message.includes(` value ${path},`)))
+    .map((value) => findingOf(value, to, isRead(value.path)));
 }
 
-function findingOf(value: IgnoredValue, to: string, isLost: boolean): CertificateFinding {
-  const { path, removed, brought, instead, isWritten = false, note } = value;
+/** Whether Cilium does what a value asks for without it. */
+const isDoneAnyway = ({ value, isWritten = false, note = "" }: IgnoredValue): boolean =>
+  isWritten || (value === true && note === "it is always on");
+
+function findingOf(ignored: IgnoredValue, to: string, isLost: boolean): CertificateFinding {
+  const { path, removed, brought, instead, isWritten = false, note, refused } = ignored;
   const why =
     removed !== undefined
-      ? `: Cilium ${removed} removed it${note === undefined ? "" : `, because ${note}`}`
+      ? `, which Cilium ${removed} removed`
       : brought !== undefined
-        ? `: Cilium ${brought} brought it`
-        : ": it has no such value";
-  const write = (path: string): string => (path.includes(" ") ? `say it by ${path}` : `write it as ${path}`);
-  const isMeant = removed === undefined && brought === undefined;
+        ? `, which Cilium ${brought} brought`
+        : ", which it does not have";
+  const more = isWritten
+    ? `; ${instead} is set too`
+    : note !== undefined
+      ? `: ${note}`
+      : isLost || refused
+        ? ""
+        : "; so does the version that runs";
+  const isGuess = removed === undefined && brought === undefined;
+  const write = instead?.includes(" ") === true ? `say it by ${instead}` : `write it as ${instead}`;
   return {
-    id: value.refused ? "value-refused" : "value-ignored",
-    grade: value.refused ? "serious" : isWritten ? "information" : isLost ? "serious" : "caution",
-    message: `the chart of Cilium ${to} ${value.refused ? "refuses" : "ignores"} value ${path}${why}${isWritten ? `, and ${instead} is set too` : isLost || value.refused ? "" : "; so does the version that runs"}`,
+    id: refused ? "value-refused" : "value-ignored",
+    grade: refused ? "serious" : isDoneAnyway(ignored) ? "information" : isLost ? "serious" : "caution",
+    message: `the chart of Cilium ${to} ${refused ? "refuses" : "ignores"} value ${path}${why}${more}`,
     remedy:
       instead === undefined || isWritten
         ? `leave it out of the values for ${to}`
-        : `${write(instead)} in the values for ${to}${isMeant ? ", if that is what is meant" : ""}`,
+        : `${write} in the values for ${to}${isGuess ? ", if that is what is meant" : ""}`,
   };
 }
 
