@@ -2,7 +2,9 @@ import { expect, test } from "vitest";
 import { refusedValues } from "./chart-refusals.ts";
 
 const pathsOf = (values: Record<string, unknown>, to: string): string[] =>
-  refusedValues(values, to).map((f) => /refuses value (\S+),/.exec(f.message)?.[1] ?? f.message);
+  refusedValues(values, to).map(
+    (f) => /(?:refuses|start with) value (\S+),/.exec(f.message)?.[1] ?? f.message,
+  );
 const tls = {
   clustermesh: {
     useAPIServer: true,
@@ -42,6 +44,40 @@ test.each([
     "clustermesh.maxConnectedClusters",
   ],
   ["native routing without its CIDR", { routingMode: "native" }, "1.20.2", "routingMode"],
+  ["a switch for a mapping", { ipv4: true }, "1.18.11", "ipv4"],
+  [
+    "native routing of two families without the second CIDR",
+    { routingMode: "native", ipv4NativeRoutingCIDR: "10.0.0.0/8", ipv6: { enabled: true } },
+    "1.20.2",
+    "routingMode",
+  ],
+  ["a high id with ENI", { cluster: { id: 200 }, eni: { enabled: true } }, "1.20.2", "cluster.id"],
+  [
+    "cert-manager without an issuer",
+    { clustermesh: { useAPIServer: true, apiserver: { tls: { auto: { method: "certmanager" } } } } },
+    "1.19.1",
+    "clustermesh.apiserver.tls.auto.method",
+  ],
+  [
+    "no CiliumEndpoints for clustermesh-apiserver",
+    { disableEndpointCRD: true, clustermesh: { useAPIServer: true } },
+    "1.20.2",
+    "disableEndpointCRD",
+  ],
+  [
+    "Hubble Relay without Hubble",
+    { hubble: { enabled: false, relay: { enabled: true } } },
+    "1.20.2",
+    "hubble.relay.enabled",
+  ],
+  ["Hubble UI without Relay", { hubble: { ui: { enabled: true } } }, "1.20.2", "hubble.ui.enabled"],
+  [
+    "an unknown authMode",
+    { clustermesh: { apiserver: { tls: { authMode: "clusters" } } } },
+    "1.18.11",
+    "clustermesh.apiserver.tls.authMode",
+  ],
+  ["a routing mode that agents do not know", { routingMode: "Native" }, "1.20.2", "routingMode"],
   ["tproxy with netkit", { bpf: { tproxy: true, datapathMode: "netkit" } }, "1.19.1", "bpf.tproxy"],
 ])("%s is refused, by its path", (_, values, to, path) => {
   expect(pathsOf(values, to)).toEqual([path]);
@@ -64,7 +100,37 @@ test.each([
     { authentication: { enabled: true, mutual: { spire: { enabled: true } } } },
     "1.20.2",
   ],
+  ["a high id with ENI, within the second half", { cluster: { id: 300 }, eni: { enabled: true } }, "1.20.2"],
+  ["a high id without a cloud", { cluster: { id: 200 } }, "1.20.2"],
   ["a value taken away", { cluster: { id: null } }, "1.20.2"],
 ])("%s is accepted", (_, values, to) => {
   expect(pathsOf(values, to)).toEqual([]);
+});
+
+test.each([
+  [
+    { clustermesh: { policyDefaultLocalCluster: "false" } },
+    "write clustermesh.policyDefaultLocalCluster: false (no quotes)",
+  ],
+  [{ operator: { replicas: "2" } }, "write operator.replicas: 2 (no quotes)"],
+  [
+    { clustermesh: { apiserver: { service: { type: 5 } } } },
+    'write clustermesh.apiserver.service.type: "5" (with quotes)',
+  ],
+  [
+    { clustermesh: { apiserver: { etcd: { storageMedium: "memory" } } } },
+    'write clustermesh.apiserver.etcd.storageMedium: "Memory"',
+  ],
+  [{ extraArgs: "--x" }, 'write extraArgs: ["--x"]'],
+  [{ bpf: [] }, "make bpf a mapping"],
+  [{ operator: { replicas: "two" } }, "make operator.replicas a whole number"],
+])("%j: %s", (values, remedy) => {
+  expect(refusedValues(values, "1.20.2")).toMatchObject([
+    { grade: "serious", remedy: expect.stringContaining(remedy) },
+  ]);
+});
+
+test("a long text, which may be a key, is not repeated", () => {
+  const [finding] = refusedValues({ bpf: "x".repeat(100) }, "1.20.2");
+  expect(finding?.message).toContain("a long text");
 });

@@ -25,6 +25,8 @@ export interface ChartSetting {
   readonly onlyWith?: OnlyWith;
   /** The chart keeps the old default where `upgradeCompatibility` is below this minor. */
   readonly compatibleBelow?: string;
+  /** The value, as YAML, that does what a chart without the setting did. */
+  readonly keep?: string;
   readonly source: string;
 }
 
@@ -82,9 +84,8 @@ const meaning: readonly ChartSetting[] = [
   {
     value: "clustermesh.apiserver.tls.authMode",
     defaults: { "1.18.6": "legacy", "1.19.1": "migration" },
-    kind: "meaning",
-    means:
-      "with migration, etcd has a user for each peer; where clustermesh.config.enabled is false, the ConfigMap clustermesh-remote-users must exist before the upgrade",
+    kind: "internal",
+    means: "with migration, etcd also has a user for each peer; clusters connect as before",
     source: notes("1.19"),
   },
 ];
@@ -106,6 +107,7 @@ const newDefaults: readonly ChartSetting[] = [
     kind: "default",
     means:
       "TCP of pods probes for a smaller MTU where large packets vanish; 1.18 left it to the kernel's setting",
+    keep: '""',
     source: notes("1.19"),
   },
   {
@@ -123,6 +125,7 @@ const newDefaults: readonly ChartSetting[] = [
     defaults: since("1.19.1", "true"),
     kind: "default",
     means: "the operator installs and updates the CRDs of the MCS API; false leaves them to you",
+    keep: "false",
     onlyWith: withMcsApi,
     source: notes("1.19"),
   },
@@ -133,6 +136,7 @@ const newDefaults: readonly ChartSetting[] = [
     kind: "default",
     means:
       "agents configure Envoy by one stream for all resources; upgradeCompatibility below 1.20 keeps one for each",
+    keep: "split",
     onlyWith: withProxy,
     compatibleBelow: "1.20",
     source: "install/kubernetes/cilium/values.yaml:2730 of 1.20.2",
@@ -201,27 +205,21 @@ const internalRows: readonly Internal[] = [
     "true: the proxy keeps the client's address, as before",
     configMap(1499),
   ],
-  [
-    "proxy-cluster-max-connections",
-    "envoy.clusterMaxConnections",
-    since("1.19.1", "1024"),
-    "Envoy's own default, now written out",
-    configMap(1500),
-  ],
-  [
-    "proxy-cluster-max-requests",
-    "envoy.clusterMaxRequests",
-    since("1.19.1", "1024"),
-    "Envoy's own default, now written out",
-    configMap(1502),
-  ],
-  [
-    "proxy-cluster-max-pending-requests",
-    "envoy.clusterMaxPendingRequests",
-    since("1.20.0", "1024"),
-    "Envoy's own default, now written out",
-    configMap(1501),
-  ],
+  ...(
+    [
+      ["connections", "Connections", "1.19.1", 1500],
+      ["requests", "Requests", "1.19.1", 1502],
+      ["pending-requests", "PendingRequests", "1.20.0", 1501],
+    ] as const
+  ).map(
+    ([name, value, version, line]): Internal => [
+      `proxy-cluster-max-${name}`,
+      `envoy.clusterMax${value}`,
+      since(version, "1024"),
+      "Envoy's own default, now written out",
+      configMap(line),
+    ],
+  ),
   [
     "envoy-access-log-enabled",
     "envoy.log.accessLogEnabled",
@@ -311,7 +309,7 @@ const internalRows: readonly Internal[] = [
     "enable-node-port",
     "nodePort.enabled",
     until("1.19.1", "false"),
-    "since 1.19, kubeProxyReplacement alone decides",
+    "since 1.19 only kubeProxyReplacement: true turns node ports on",
     notes("1.19"),
   ],
   [
@@ -359,6 +357,13 @@ const ofFeature: Readonly<Record<string, OnlyWith>> = {
     setting: "hubble-redact-enabled",
     value: "hubble.redact.enabled",
     is: "true",
+    chart: "false",
+  },
+  // The chart writes it only then.
+  "enable-node-port": {
+    setting: "kube-proxy-replacement",
+    value: "kubeProxyReplacement",
+    is: "false",
     chart: "false",
   },
   "hubble-export-aggregation-interval": exportOn(),

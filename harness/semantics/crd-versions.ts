@@ -70,21 +70,43 @@ interface Move {
   readonly to: string;
 }
 
+/** Kinds that only a feature uses: where it is off, nobody has objects of them. */
+const featureOf: Readonly<Record<string, string>> = {
+  ciliumbgppeeringpolicies: "enable-bgp-control-plane",
+  ciliumdatapathplugins: "enable-datapath-plugins",
+};
+
+/** What is known of a cluster. */
+export interface CrdContext {
+  /** Its CRDs, or some of them; undefined if none was read. */
+  readonly states: readonly CrdState[] | undefined;
+  /** Its cilium-config. */
+  readonly config?: Readonly<Record<string, string>>;
+}
+
+/** CRDs that every release has: a list with them is the whole list. */
+const always = ["ciliumnodes", "ciliumidentities"];
+
 /**
- * What the CRDs allow of a move and of the way back. `states` are those of the cluster; without them, what may be stored
- * is not known, and only versions that the move drops are named.
+ * What the CRDs allow of a move and of the way back. Without the state of one, what may be stored is not known, and only
+ * versions that the move drops are named.
  */
-export function crdFindings(move: Move, states: readonly CrdState[] | undefined): CertificateFinding[] {
+export function crdFindings(move: Move, { states, config }: CrdContext): CertificateFinding[] {
   const stateOf = (name: string): CrdState | undefined => states?.find((s) => plural(s.name) === name);
+  const isWhole = always.every((name) => stateOf(name) !== undefined);
   return Object.keys(crds).flatMap((name) => {
     const [was, will] = [versionsIn(name, move.from), versionsIn(name, move.to)];
     const state = stateOf(name);
-    if (states !== undefined && state === undefined) return [];
-    if (will.length === 0) return was.length === 0 ? [] : [removed(name, move.to)];
+    if (isWhole && state === undefined) return [];
+    const feature = featureOf[name];
+    const isUsed = config === undefined || feature === undefined || config[feature] === "true";
+    if (will.length === 0) return was.length === 0 || !isUsed ? [] : [removed(name, move.to)];
     const dropped = (state?.stored ?? was).filter((v) => !will.includes(v));
     return [
-      ...(dropped.length === 0 ? [] : [notServed({ name, dropped, to: move.to }, state !== undefined)]),
-      ...rollback({ name, was, will, stored: state?.stored ?? [] }, move),
+      ...(dropped.length === 0
+        ? []
+        : [notServed({ name, dropped, to: move.to, storage: will[0] ?? "" }, state !== undefined)]),
+      ...rollback({ name, was, will }, move),
     ];
   });
 }
@@ -96,14 +118,62 @@ const removed = (name: string, to: string): CertificateFinding => ({
   remedy: `see whether there are any (kubectl get ${name} -A), and replace them by the kinds that took their place`,
 });
 
+/** An object of Cilium's, as a file has it. */
+interface GivenObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: { readonly name: string; readonly namespace?: string };
+}
+
+const pluralOf = (kind: string): string => kind.toLowerCase().replace(/y$/, "ie").concat("s");
+
+/** Objects whose kind, or whose version of it, the target does not have. */
+export function objectFindings(
+  { from, to }: Move,
+  objects: readonly GivenObject[],
+  config: Readonly<Record<string, string>>,
+): CertificateFinding[] {
+  return objects.flatMap(({ apiVersion = "", kind = "", metadata }): CertificateFinding[] => {
+    const [of, version = ""] = apiVersion.split("/");
+    const name = pluralOf(kind);
+    const [was, will] = [versionsIn(name, from), versionsIn(name, to)];
+    if (of !== group || !was.includes(version) || will.includes(version)) return [];
+    const feature = featureOf[name];
+    const isUsed = feature === undefined || config[feature] === "true";
+    const [newest] = will;
+    const where = metadata.namespace === undefined ? "" : `${metadata.namespace}/`;
+    return [
+      {
+        id: "crd-removed",
+        grade: isUsed && newest === undefined ? "serious" : "caution",
+        message: `${kind} ${where}${metadata.name}: Cilium ${to} does not have ${newest === undefined ? "this kind: it has no effect" : `${apiVersion} of it: the API server refuses a manifest with that version`}`,
+        remedy:
+          newest === undefined
+            ? (successors[name] ?? "remove it, or replace it by the kind that took its place")
+            : `write apiVersion: ${group}/${newest} in its manifest`,
+      },
+    ];
+  });
+}
+
+const successors: Readonly<Record<string, string>> = {
+  ciliumbgppeeringpolicies:
+    "replace it by CiliumBGPClusterConfig, CiliumBGPPeerConfig and CiliumBGPAdvertisement, which Cilium 1.18 has too",
+};
+
 const notServed = (
-  { name, dropped, to }: { readonly name: string; readonly dropped: Versions; readonly to: string },
+  {
+    name,
+    dropped,
+    to,
+    storage,
+  }: { readonly name: string; readonly dropped: Versions; readonly to: string; readonly storage: string },
   isKnown: boolean,
 ): CertificateFinding => ({
   id: "crd-stored-version",
   grade: isKnown ? "serious" : "caution",
   message: `${name}.${group} ${isKnown ? "has" : "may have"} objects stored as ${dropped.join(", ")}, which the CRD of Cilium ${to} lacks: the API server refuses the new CRD, and the new operator does not start${isKnown ? "" : " (the CRDs were not read)"}`,
-  remedy: `${shellQuote(["kubectl", "get", "crd", `${name}.${group}`, "-o", "jsonpath={.status.storedVersions}"])}; where it lists ${dropped.join(", ")}, write each object anew (kubectl get ${name} -A -o yaml | kubectl replace -f -), then remove that version from status.storedVersions`,
+  remedy: `${isKnown ? "" : `${shellQuote(["kubectl", "get", "crd", `${name}.${group}`, "-o", "jsonpath={.status.storedVersions}"])}; where it lists ${dropped.join(", ")}: `}store each object anew (kubectl get ${name}.${storage}.${group} -A -o yaml | kubectl replace -f -), then ${shellQuote(["kubectl", "patch", "crd", `${name}.${group}`, "--subresource=status", "--type=merge", "-p", JSON.stringify({ status: { storedVersions: [storage] } })])}`,
 });
 
 /** After the upgrade new objects are stored in its version; the old release must have that one too. */
@@ -112,7 +182,6 @@ function rollback(
     readonly name: string;
     readonly was: Versions;
     readonly will: Versions;
-    readonly stored: Versions;
   },
   { from, to }: Move,
 ): CertificateFinding[] {

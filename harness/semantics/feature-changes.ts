@@ -1,5 +1,8 @@
 import semver from "semver";
+import { valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
+import { chartSettings } from "./chart-settings.ts";
+import { type RemovedFlag, removedIn } from "./removed-flags.ts";
 import { type ClusterSettings, readSetting } from "./setting-changes.ts";
 
 /** A feature that works another way from a release on, where a cluster has it on. */
@@ -31,6 +34,19 @@ const featureChanges: readonly FeatureChange[] = [
     message:
       "IPsec with kube-proxy replacement and BPF masquerading now routes in eBPF on the host, which needs a kernel with the fix of CVE-2025-37959",
     remedy: "check the nodes' kernels, or set bpf.hostLegacyRouting to true",
+  },
+  {
+    since: "1.19.0",
+    grade: "serious",
+    // templates/clustermesh-apiserver/deployment.yaml:426 and users-configmap.yaml:1 of 1.19.7.
+    isOn: (is) =>
+      is(undefined, "clustermesh.useAPIServer", "true", "false") &&
+      is(undefined, "clustermesh.config.enabled", "false", "false") &&
+      is(undefined, "clustermesh.apiserver.kvstoremesh.kvstoreMode", "internal", "internal") &&
+      is(undefined, "clustermesh.apiserver.tls.authMode", "", ""),
+    message:
+      'clustermesh.apiserver.tls.authMode is "migration" by default, and was "legacy": new pods of clustermesh-apiserver do not start without the ConfigMap clustermesh-remote-users, which the chart makes only where clustermesh.config.enabled is true',
+    remedy: "set clustermesh.apiserver.tls.authMode: legacy, or make the ConfigMap yourself",
   },
   {
     since: "1.19.0",
@@ -74,53 +90,17 @@ const featureChanges: readonly FeatureChange[] = [
   },
 ];
 
-/** Flags of the agents and operators that a release removed, and what takes their place. */
-const removedFlags: readonly { readonly flag: string; readonly removed: string; readonly instead: string }[] =
-  [
-    ...[
-      ["bpf-lb-proto-diff", "nothing"],
-      ["enable-recorder", "nothing"],
-      ["enable-session-affinity", "nothing: it is always on"],
-      ["enable-host-port", "kube-proxy-replacement"],
-      ["enable-external-ips", "kube-proxy-replacement"],
-      ["enable-custom-calls", "nothing"],
-      ["enable-ipv4-egress-gateway", "enable-egress-gateway"],
-      [
-        "egress-multi-home-ip-rule-compat",
-        "nothing: unset it before the upgrade, so that 1.18 migrates the rules",
-      ],
-      ["l2-pod-announcements-interface", "l2-pod-announcements-interface-pattern"],
-    ].map(([flag = "", instead = ""]) => ({ flag, removed: "1.19.0", instead })),
-    ...[
-      ["ces-slice-mode", "nothing"],
-      ["node-port-algorithm", "bpf-lb-algorithm"],
-      ["node-port-mode", "bpf-lb-mode"],
-      ["encrypt-interface", "nothing"],
-      ["enable-ipsec-encrypted-overlay", "nothing: it is always on"],
-      ["enable-encryption-strict-mode", "enable-encryption-strict-mode-egress"],
-      ["encryption-strict-mode-cidr", "encryption-strict-egress-cidr"],
-      [
-        "encryption-strict-mode-allow-remote-node-identities",
-        "encryption-strict-egress-allow-remote-node-identities",
-      ],
-      ["k8s-api-server", "k8s-api-server-urls"],
-    ].map(([flag = "", instead = ""]) => ({ flag, removed: "1.20.0", instead })),
-  ];
-
 interface Move {
   readonly from: string;
   readonly to: string;
 }
-
-const isCrossed = (release: string, { from, to }: Move): boolean =>
-  semver.lt(from, release) && semver.gte(to, release);
 
 /** Features that a cluster uses and that work another way after the move, and flags that no longer exist. */
 export function featureFindings(move: Move, of: ClusterSettings): CertificateFinding[] {
   const is: Is = (setting, value, expected, chart) =>
     readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected;
   const changed = featureChanges
-    .filter(({ since, isOn }) => isCrossed(since, move) && isOn(is))
+    .filter(({ since, isOn }) => semver.lt(move.from, since) && semver.gte(move.to, since) && isOn(is))
     .map(
       ({ grade, message, remedy, since }): CertificateFinding => ({
         id: "feature-changes",
@@ -129,18 +109,71 @@ export function featureFindings(move: Move, of: ClusterSettings): CertificateFin
         remedy,
       }),
     );
-  const gone = removedFlags.flatMap(({ flag, removed, instead }): CertificateFinding[] => {
-    // The chart's own settings come and go with it: only those of the operator's stay in cilium-config.
-    const value = readSetting({ setting: flag, value: `extraConfig.${flag}`, chart: undefined }, of);
-    if (value === undefined || !isCrossed(removed, move)) return [];
-    return [
-      {
+  return [...changed, ...removedFlagFindings(move, of)];
+}
+
+/** Values with arguments of a program, which does not start with a flag that it does not have. */
+const argumentValues: Readonly<Record<string, string>> = {
+  extraArgs: "agents",
+  "operator.extraArgs": "operators",
+};
+
+/** A flag as somebody gave it. */
+interface Given {
+  /** Follows `setting x, which is "y" in `. */
+  readonly where: string;
+  readonly value: string;
+  /** The program that does not start with it. */
+  readonly stops?: string;
+}
+
+/** Flags that a cluster gives and that the target no longer has. */
+function removedFlagFindings(move: Move, of: ClusterSettings): CertificateFinding[] {
+  return Object.entries(removedIn).flatMap(([release, flags]) =>
+    semver.lt(move.from, release) && semver.gte(move.to, release)
+      ? flags.flatMap((removed) => givenBy(removed[0], of).map((given) => findingOf(removed, given, release)))
+      : [],
+  );
+}
+
+function givenBy(flag: string, { values = {}, config }: ClusterSettings): Given[] {
+  const extra = valueAt(values, `extraConfig.${flag}`);
+  // What the chart writes comes and goes with it: only settings of the operator's stay in cilium-config.
+  const ownConfig = chartSettings.some((row) => row.setting === flag) ? undefined : config?.[flag];
+  const inConfig =
+    extra !== undefined && extra !== null
+      ? [{ where: "value extraConfig", value: String(extra) }]
+      : ownConfig !== undefined
+        ? [{ where: "cilium-config", value: ownConfig }]
+        : [];
+  const inArguments = Object.entries(argumentValues).flatMap(([path, stops]): Given[] => {
+    const written = valueAt(values, path);
+    const texts = Array.isArray(written) ? written.map(String) : [];
+    const text = texts.find((t) => t === `--${flag}` || t.startsWith(`--${flag}=`));
+    return text === undefined ? [] : [{ where: `value ${path}`, value: text, stops }];
+  });
+  return [...inConfig, ...inArguments];
+}
+
+function findingOf(
+  [flag, instead, note]: RemovedFlag,
+  { where, value, stops }: Given,
+  release: string,
+): CertificateFinding {
+  const minor = release.replace(/\.0$/, "");
+  const remedy =
+    instead === "" ? `leave it out${note === undefined ? "" : `: ${note}`}` : `write ${instead} in its place`;
+  return stops === undefined
+    ? {
         id: "setting-removed",
         grade: "caution",
-        message: `setting ${flag}, which is ${JSON.stringify(value.slice(0, 60))} in cilium-config, has no effect from Cilium ${removed.replace(/\.0$/, "")} on`,
-        remedy: `write instead: ${instead}`,
-      },
-    ];
-  });
-  return [...changed, ...gone];
+        message: `setting ${flag}, which is ${JSON.stringify(value.slice(0, 60))} in ${where}, has no effect from Cilium ${minor} on`,
+        remedy,
+      }
+    : {
+        id: "setting-removed",
+        grade: "serious",
+        message: `${stops} of Cilium ${minor} and later do not start with the argument ${JSON.stringify(value.slice(0, 60))} of ${where}: they have no such flag`,
+        remedy,
+      };
 }

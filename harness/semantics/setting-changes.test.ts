@@ -65,6 +65,32 @@ describe("settings that a move changes", () => {
     ]);
   });
 
+  test("a value of the operator's own stays where the chart writes it only if it is set", () => {
+    const own = { values: { devices: "eth0", hostFirewall: { enabled: true } } };
+    expect(changeOf("devices", "1.20.2", "1.18.11", own)).toBeUndefined();
+    expect(changeOf("enable-host-firewall", "1.20.2", "1.18.11", own)).toBeUndefined();
+  });
+
+  test("what keeps a setting is written as the chart's schema takes it", () => {
+    const remedyOf = (name: string, from: string, to: string): string | undefined =>
+      settingFindings(settingChanges(from, to, { values: {} })).find((f) => f.message.includes(` ${name}: `))
+        ?.remedy;
+    expect(remedyOf(key, "1.18.11", "1.19.7")).toBe(
+      "to keep what you have, set clustermesh.policyDefaultLocalCluster: false",
+    );
+    const days = "clustermesh.apiserver.tls.auto.certValidityDuration";
+    expect(remedyOf(days, "1.19.7", "1.20.2")).toBe(`to keep what you have, set ${days}: 1095`);
+    expect(remedyOf("envoy-xds-mode", "1.19.7", "1.20.2")).toContain("set envoy.xdsMode: split");
+    expect(remedyOf("packetization-layer-pmtud-mode", "1.18.11", "1.19.7")).toMatch(/PMTUDMode: ""$/);
+    expect(remedyOf("packetization-layer-pmtud-mode", "1.19.7", "1.18.11")).toMatch(/no value that keeps/);
+  });
+
+  test("a default of a value that was not read is not certain", () => {
+    expect(
+      changeOf("clustermesh.apiserver.tls.auto.certValidityDuration", "1.19.7", "1.20.2", { config: {} }),
+    ).toMatchObject({ perhaps: expect.stringContaining("no values were given") });
+  });
+
   test("what cilium-config has is what it is now; with no values, it may be the operator's", () => {
     const config = { [key]: "true" };
     expect(changeOf(key, "1.18.11", "1.19.7", { values: {}, config })).toBeUndefined();

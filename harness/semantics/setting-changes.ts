@@ -2,13 +2,9 @@ import semver from "semver";
 import { present } from "#harness/lib/present.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
-import {
-  type ChangeKind,
-  type ChartSetting,
-  chartSettings,
-  chartsRead,
-  type OnlyWith,
-} from "./chart-settings.ts";
+import { type ChangeKind, type ChartSetting, chartSettings, type OnlyWith } from "./chart-settings.ts";
+import { chartsAround, isChartValue, typesOf } from "./chart-values.ts";
+import { isRemovedFlag } from "./removed-flags.ts";
 
 /** A cluster's Helm values and cilium-config, as far as they are known. */
 export interface ClusterSettings {
@@ -24,6 +20,8 @@ export interface SettingChange {
   readonly after: string | undefined;
   /** Why the change is not certain. */
   readonly perhaps?: string;
+  /** Whether the new chart has the row's value; where this is not given, a chart that writes the setting has it. */
+  readonly canKeep?: boolean;
 }
 
 type Written = string | undefined;
@@ -33,23 +31,15 @@ type Written = string | undefined;
  * Releases before and after those of a minor count as the nearest one.
  */
 export function defaultsOf({ defaults }: ChartSetting, version: string): readonly Written[] {
-  const ofMinor = chartsRead.filter((c) =>
-    semver.satisfies(c, `~${semver.major(version)}.${semver.minor(version)}.0`),
-  );
-  const below = ofMinor.findLast((c) => semver.lte(c, version)) ?? ofMinor[0];
-  const above = ofMinor.find((c) => semver.gte(c, version)) ?? below;
-  const written = [below, above].flatMap((chart) => {
-    const from = Object.keys(defaults).findLast((v) => chart !== undefined && semver.lte(v, chart));
+  const written = chartsAround(version).flatMap((chart) => {
+    const from = Object.keys(defaults).findLast((v) => semver.lte(v, chart));
     return from === undefined ? [] : [defaults[from] ?? undefined];
   });
   return [...new Set(written)];
 }
 
 /** Whether the charts of a version's minor are in the table. */
-export const isKnownChart = (version: string): boolean =>
-  chartsRead.some(
-    (c) => semver.major(c) === semver.major(version) && semver.minor(c) === semver.minor(version),
-  );
+export const isKnownChart = (version: string): boolean => chartsAround(version).length > 0;
 
 const textOf = (value: unknown): Written =>
   value === undefined || value === null ? undefined : Array.isArray(value) ? value.join(" ") : String(value);
@@ -94,18 +84,24 @@ function changeOf(
   const set = row.value === undefined ? undefined : valueAt(of.values ?? {}, row.value);
   const after = will.at(-1);
   // Its own value stays, as long as the chart has it.
-  if (set !== undefined && set !== null && (after !== undefined || textOf(set) === was[0])) return undefined;
+  const canKeep =
+    row.value !== undefined && isChartValue(row.value, to) && !isRemovedFlag(row.setting ?? "", to);
+  const isKept = after !== undefined || canKeep;
+  if (set !== undefined && set !== null && (isKept || textOf(set) === was[0])) return undefined;
   const now = row.setting === undefined || of.config === undefined ? was[0] : of.config[row.setting];
   const before = set === undefined || set === null ? now : textOf(set);
   if (before === after && !wasToo) return undefined;
   const isOwn = of.values === undefined && of.config !== undefined && !was.includes(before);
+  const isUnread = of.values === undefined && row.setting === undefined;
   const between = wasToo || will.length > 1;
   const perhaps = isOwn
     ? "unless your values set it: no values were given, and what it is now is not the chart's default"
-    : between
-      ? "the chart of that very release was not read; those around it differ"
-      : undefined;
-  return { row, before, after, ...present({ perhaps }) };
+    : isUnread
+      ? "unless your values set it: no values were given"
+      : between
+        ? "the chart of that very release was not read; those around it differ"
+        : undefined;
+  return { row, before, after, canKeep, ...present({ perhaps }) };
 }
 
 /** The settings of cilium-config after a move. */
@@ -174,36 +170,46 @@ const shown = (value: Written): string =>
       ? `${JSON.stringify(value.slice(0, 60))}...`
       : JSON.stringify(value);
 
+/** A value as it is written in YAML: a chart refuses `"false"` where it takes true or false. */
+function asYaml(path: string, value: string): string {
+  const types = typesOf(path);
+  return types.length === 0 || types.includes("string") ? JSON.stringify(value) : value;
+}
+
+/** How to keep what a cluster has now. */
+function keeping({ row, before, after, canKeep = after !== undefined }: SettingChange): string {
+  const { value, keep } = row;
+  if (value === undefined || !canKeep)
+    return "prepare for it: the new chart has no value that keeps what you have";
+  if (before !== undefined) return `to keep what you have, set ${value}: ${asYaml(value, before)}`;
+  return keep === undefined
+    ? `set ${value} if you want another value`
+    : `to keep what you have, set ${value}: ${keep}`;
+}
+
 /** What a changed setting means for an operator; `row` is absent for one that the table does not have. */
 export function settingFinding(
   name: string,
-  { before, after, row, perhaps }: Omit<SettingChange, "row"> & { readonly row: ChartSetting | undefined },
+  { row, ...change }: Omit<SettingChange, "row"> & { readonly row: ChartSetting | undefined },
 ): CertificateFinding {
+  const { before, after, perhaps } = change;
   const what = row !== undefined && row.setting === undefined ? "default of value" : "setting";
-  const change = `${what} ${name}: ${shown(before)} before, ${shown(after)} after`;
+  const changed = `${what} ${name}: ${shown(before)} before, ${shown(after)} after`;
   if (row === undefined)
     return {
       id: "setting-unknown",
       grade: "caution",
-      message: `${change}; what this means is not in the table of settings`,
+      message: `${changed}; what this means is not in the table of settings`,
       remedy: "look it up in Cilium's upgrade notes, or set its value to keep what you have",
     };
   // A value of the operator's own that the chart no longer writes is lost.
   const isLost = after === undefined && before !== undefined && !Object.values(row.defaults).includes(before);
   const kind = isLost ? "meaning" : row.kind;
-  const keep =
-    kind === "internal"
-      ? undefined
-      : row.value === undefined || after === undefined
-        ? "prepare for it: the new chart has no value that keeps what you have"
-        : before === undefined
-          ? `set ${row.value} yourself if you want another value`
-          : `set ${row.value} to ${shown(before)} to keep what you have`;
   return {
     id: idOfKind[kind],
     grade: gradeOfKind[kind],
-    message: `${change}${row.means === "" ? "" : `; ${row.means}`}${perhaps === undefined ? "" : ` (${perhaps})`} (${row.source})`,
-    ...present({ remedy: keep }),
+    message: `${changed}${row.means === "" ? "" : `; ${row.means}`}${perhaps === undefined ? "" : ` (${perhaps})`} (${row.source})`,
+    ...(kind === "internal" ? {} : { remedy: keeping({ row, ...change }) }),
   };
 }
 

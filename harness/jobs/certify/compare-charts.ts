@@ -7,6 +7,7 @@ import { throwIfAborted } from "#harness/lib/eventually.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { renderChart } from "#harness/platform/helm.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
+import { isChartValue } from "#harness/semantics/chart-values.ts";
 import { defectOfMove } from "#harness/semantics/defect-of-move.ts";
 import { rowOf, settingFinding } from "#harness/semantics/setting-changes.ts";
 
@@ -30,10 +31,7 @@ export interface Charts {
  */
 export async function compareCharts(charts: Charts): Promise<CertificateFinding[]> {
   const [before, after] = await Promise.all([agentConfig(charts, "from"), agentConfig(charts, "to")]);
-  const [old, known] = await knownValues(charts);
-  const ignored = unknownValues(charts.own, old).filter((path) =>
-    unknownValues(charts.own, known).includes(path),
-  );
+  const { ignored } = await unreadValues(charts);
   return [
     ...changedSettings(before, after),
     ...ignored.map(
@@ -54,9 +52,7 @@ export async function compareCharts(charts: Charts): Promise<CertificateFinding[
  */
 export async function requireNewValues(charts: Charts, cluster: string): Promise<void> {
   const version = await versionOf(charts.to.chartDir);
-  const [old, known] = await knownValues(charts);
-  const before = unknownValues(charts.own, old);
-  const lost = unknownValues(charts.own, known).filter((path) => !before.includes(path));
+  const { lost } = await unreadValues(charts);
   if (lost.length > 0)
     throw new MeshproofError(
       "config-invalid",
@@ -90,6 +86,18 @@ const yamlOf = async (chartDir: string, file: string): Promise<Values> =>
 
 const knownValues = ({ from, to }: Charts): Promise<[old: Values, known: Values]> =>
   Promise.all([yamlOf(from.chartDir, "values.yaml"), yamlOf(to.chartDir, "values.yaml")]);
+
+/** Values that only the old chart reads, and those that neither does. Templates read some that no chart lists. */
+async function unreadValues(charts: Charts): Promise<{ lost: string[]; ignored: string[] }> {
+  const [old, known] = await knownValues(charts);
+  const [from, to] = await Promise.all([versionOf(charts.from.chartDir), versionOf(charts.to.chartDir)]);
+  const before = unknownValues(charts.own, old).filter((path) => !isChartValue(path, from));
+  const after = unknownValues(charts.own, known).filter((path) => !isChartValue(path, to));
+  return {
+    lost: after.filter((path) => !before.includes(path)),
+    ignored: after.filter((path) => before.includes(path)),
+  };
+}
 
 const versionOf = async (chartDir: string): Promise<string> =>
   String((await yamlOf(chartDir, "Chart.yaml")).version).replace(/^v/, "");

@@ -23,7 +23,7 @@ export function crdPreflight(
   { rollsBack }: { readonly rollsBack: boolean },
 ): CertificateFinding[] {
   const findings = [...crds].flatMap(([cluster, states]) =>
-    crdFindings(pair, states).map((f) => ({ ...f, message: `${cluster}: ${f.message}` })),
+    crdFindings(pair, { states }).map((f) => ({ ...f, message: `${cluster}: ${f.message}` })),
   );
   const [stop] = findings.filter(
     (f) => f.grade === "serious" && (f.id === "crd-stored-version" || rollsBack),

@@ -1,7 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { isAtLeast } from "#harness/lib/version.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
-import { isKnownMinor, meantKey, removedValues } from "./chart-keys.ts";
+import { ignoredValues, removedKeys } from "#harness/semantics/ignored-values.ts";
 import { fromConfig, tellConfig } from "./from-config.ts";
 import { cloudModes } from "./pod-network.ts";
 import type { Say } from "./say.ts";
@@ -186,9 +186,10 @@ export function keep(cluster: SourceCluster, say: Say): Values {
     if (instead !== undefined) Object.assign(kept, mergeValues(kept, instead));
   }
   keepRouting(kept, own, say);
-  const wrong = isKnownMinor(cluster.cilium ?? "")
-    ? Object.keys(own).filter((key) => meantKey(key) !== undefined)
-    : [];
+  // The plan tells them as what is wrong in the source.
+  const wrong = ignoredValues(own, cluster.cilium ?? "").flatMap(({ path, removed, instead }) =>
+    removed === undefined && instead === undefined ? [] : [path],
+  );
   tellOthers(own, new Set([...Object.keys(kept), ...told, ...wrong]), say);
   for (const key of notDefault)
     if (own[key] === undefined)
@@ -201,7 +202,7 @@ function tellOthers(own: Values, handled: ReadonlySet<string>, say: Say): void {
   const elsewhere = new Set([
     ...["clustermesh", "cluster", "ipam", "kubeProxyReplacement"],
     // The plan tells removed values as what is wrong in the source, as those in `handled` that are at a wrong place.
-    ...removedValues.map((r) => r.path),
+    ...removedKeys,
   ]);
   const left: string[] = [];
   for (const key of Object.keys(own)) {

@@ -1,7 +1,7 @@
 import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
-import { isAtLeast } from "#harness/lib/version.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
+import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import {
   masqueraded,
   routingMode,
@@ -11,7 +11,6 @@ import {
 } from "#harness/semantics/mesh-settings.ts";
 import { serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { authModeProblems } from "./auth-modes.ts";
-import { chartKeys, closedParts, isKnownMinor, meantKey, removedValues } from "./chart-keys.ts";
 import { fromChart, isCidr } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
@@ -166,57 +165,31 @@ function inLabOf(key: string, values: readonly string[]): string {
 function unreadValues(c: SourceCluster): Problem[] {
   const { cilium } = c;
   if (cilium === undefined) return [];
-  const problem = (field: string, inSource: string, inLab: string, matters: Problem["matters"]): Problem => ({
-    cluster: c.name,
-    field,
-    inSource,
-    inLab,
-    matters,
+  return ignoredValues(c.values, cilium).map((ignored): Problem => {
+    const { path, removed, brought, instead, note } = ignored;
+    const isUnknown = removed === undefined && brought === undefined && instead === undefined;
+    return {
+      cluster: c.name,
+      field: `value ${path}`,
+      inSource: `${whyIgnored(ignored, cilium)}${removed === undefined ? "" : meaningOf(path, c)}`,
+      inLab:
+        removed === undefined || instead === undefined
+          ? `left out${note === undefined ? "" : `: ${note}`}`
+          : `left out; it is now ${instead}`,
+      matters: isUnknown ? "perhaps" : "yes",
+    };
   });
-  const rows: Problem[] = [];
-  for (const { path, removed, instead, refused } of removedValues) {
-    const value = at(c.values, path);
-    if (value === undefined || value === "" || value === false || !isAtLeast(cilium, removed)) continue;
+}
+
+function whyIgnored({ value, removed, brought, instead, refused }: IgnoredValue, cilium: string): string {
+  if (removed !== undefined) {
     const text = typeof value === "object" ? "set" : String(value);
-    const means = meaningOf(path, c);
-    rows.push(
-      problem(
-        `value ${path}`,
-        `${text}: Cilium ${removed} removed it, so ${cilium} ${refused ? "ignores it (its chart refuses an upgrade with it)" : "ignores it"}${means}`,
-        instead === "nothing" ? "left out" : `left out; it is now ${instead}`,
-        "yes",
-      ),
-    );
+    const ignores = `${cilium} ignores it${refused ? " (its chart refuses an upgrade with it)" : ""}`;
+    return `${text}: Cilium ${removed} removed it, so ${ignores}`;
   }
-  const known = new Set(rows.map((r) => r.field.slice("value ".length)));
-  for (const path of writtenPaths(c.values)) {
-    if ([...known].some((k) => path === k || path.startsWith(`${k}.`) || k.startsWith(`${path}.`))) continue;
-    const life = chartKeys[path];
-    if (life?.since !== undefined && !isAtLeast(cilium, life.since))
-      rows.push(
-        problem(
-          `value ${path}`,
-          `Cilium ${life.since} brought it, so ${cilium} ignores it`,
-          "left out",
-          "yes",
-        ),
-      );
-    if (life !== undefined || !isKnownMinor(cilium)) continue;
-    const meant = meantKey(path);
-    const isOpen = !closedParts.some((part) => path.startsWith(`${part}.`));
-    if (meant !== undefined)
-      rows.push(problem(`value ${path}`, `the chart ignores it: its value is ${meant}`, "left out", "yes"));
-    else if (!isOpen)
-      rows.push(
-        problem(
-          `value ${path}`,
-          `the chart of ${cilium} has no such value, and ignores it`,
-          "left out",
-          "perhaps",
-        ),
-      );
-  }
-  return rows;
+  if (brought !== undefined) return `Cilium ${brought} brought it, so ${cilium} ignores it`;
+  if (instead !== undefined) return `the chart ignores it: its value is ${instead}`;
+  return `the chart of ${cilium} has no such value, and ignores it`;
 }
 
 /** What agents do in place of what a removed value says. */
@@ -228,17 +201,6 @@ function meaningOf(path: string, c: SourceCluster): string {
   return path.includes("clusterPool")
     ? `; pods have addresses of ${c.podNetwork.cidrs.join(", ")} (${c.podNetwork.from})`
     : "";
-}
-
-/** Keys at the top, and within the parts of which every key is known. */
-function writtenPaths(values: Values): string[] {
-  const below = (path: string): string[] => {
-    const part = at(values, path);
-    return typeof part === "object" && part !== null && !Array.isArray(part)
-      ? Object.keys(part).map((key) => `${path}.${key}`)
-      : [];
-  };
-  return [...Object.keys(values), ...closedParts.flatMap(below)];
 }
 
 /** Packets that leave with their node's address. */

@@ -1,7 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { chartKeys } from "./chart-keys.ts";
+import { isChartKey, isChartWord } from "#harness/semantics/chart-values.ts";
 import { setPairs } from "./set-values.ts";
 import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
 
@@ -158,21 +158,18 @@ export function looksLikeValues(value: unknown): boolean {
   const cluster = isMapping(value.cluster) ? value.cluster : {};
   return (
     (typeof cluster.name === "string" && Object.keys(cluster).every((k) => ["name", "id"].includes(k))) ||
-    telling.some((key) => value[key] !== undefined && key in chartKeys)
+    telling.some((key) => value[key] !== undefined && isChartKey(key))
   );
 }
 
 /** Whether a file of a folder, which may be of anything, is values of Cilium's chart: it has no other keys. */
 export const couldBeValues = (values: Values): boolean =>
-  looksLikeValues(values) ||
-  Object.keys(values).every((key) => key in chartKeys || /^(x-|global$)/.test(key));
-
-const words = new Set(Object.keys(chartKeys).flatMap((key) => key.toLowerCase().split(".")));
+  looksLikeValues(values) || Object.keys(values).every((key) => isChartKey(key) || /^(x-|global$)/.test(key));
 
 /** The keys of a mapping of which none is a name of Cilium's chart, in any case and at any place; none otherwise. */
 export function foreignKeys(values: Values): string[] {
   const keys = Object.keys(values).filter((key) => !/^(x-|global$)/.test(key));
-  return keys.some((key) => words.has(key.toLowerCase())) ? [] : keys;
+  return keys.some(isChartWord) ? [] : keys;
 }
 
 /** Where an object of a kind that is not in the table holds values, or a text that is values; none if nowhere. */

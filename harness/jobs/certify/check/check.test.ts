@@ -119,13 +119,48 @@ describe("values", () => {
     ]);
   });
 
+  test("one below any part of the chart counts, and the value that was meant is named", async () => {
+    const values = { hubble: { relay: { enabledd: true } }, loadBalancer: { mode: "dsr" }, unknownTop: 1 };
+    expect(of(await check({ from: "1.19.4", to: "1.20.2" }, { values }), "value-ignored")).toMatchObject([
+      { grade: "caution", remedy: expect.stringContaining("write it as hubble.relay.enabled ") },
+      { grade: "caution", message: expect.stringContaining("unknownTop, which it does not have") },
+    ]);
+  });
+
+  test("one whose successor is set, or that is always on, asks nothing", async () => {
+    const values = {
+      encryption: {
+        strictMode: { enabled: true, egress: { enabled: true } },
+        ipsec: { encryptedOverlay: true },
+      },
+    };
+    const found = of(await check({ from: "1.19.7", to: "1.20.2" }, { values }), "value-ignored");
+    expect(found.map((f) => f.grade)).toEqual(["information", "information"]);
+  });
+
+  test("without the version that runs, one that some chart has is serious, another a caution", async () => {
+    const values = { clustermesh: { useAPIServer: true, enableMCSAPISupport: true, nonsense: 1 } };
+    const found = of(await check({ to: "1.20.2" }, { values }), "value-ignored");
+    expect(found.map((f) => f.grade)).toEqual(["serious", "caution"]);
+  });
+
+  test("one of a wrong type is serious, with what to write", async () => {
+    const values = { ipv4: true, debug: { enabled: "false" } };
+    expect(of(await check({ from: "1.20.0", to: "1.20.2" }, { values }), "value-refused")).toMatchObject([
+      { grade: "serious", remedy: expect.stringContaining("make ipv4 a mapping") },
+      { grade: "serious", remedy: expect.stringContaining("write debug.enabled: false (no quotes)") },
+    ]);
+  });
+
   test("ids and networks that collide are serious", async () => {
     const values = {
       cluster: { name: "a", id: 2 },
       ipam: { operator: { clusterPoolIPv4PodCIDRList: ["10.2.0.0/17"] } },
     };
     const report = await check({ from: "1.20.0", to: "1.20.2" }, { values });
-    expect(of(report, "cluster-id")).toMatchObject([{ grade: "serious" }]);
+    expect(of(report, "cluster-id")).toMatchObject([
+      { grade: "serious", remedy: expect.stringContaining("a cluster.id of its own") },
+    ]);
     expect(of(report, "cluster-networks")).toMatchObject([
       { grade: "serious", message: expect.stringContaining("10.2.0.0/17") },
     ]);
@@ -210,6 +245,66 @@ test("certificates are judged by the time of the evidence, and CRDs by what they
     { grade: "caution", message: expect.stringContaining("in 19 days") },
   ]);
   expect(of(report, "crd-stored-version")).toMatchObject([{ grade: "serious" }]);
+});
+
+test("a list of CRDs and objects of Cilium among the files are read", async () => {
+  const crd = (name: string, stored: string[]) => ({
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name },
+    status: { storedVersions: stored },
+  });
+  const node = {
+    apiVersion: "cilium.io/v2alpha1",
+    kind: "CiliumNodeConfig",
+    metadata: { name: "x" },
+    spec: {},
+  };
+  const report = await check(
+    { from: "1.19.7", to: "1.20.0" },
+    {
+      objects: [crd("ciliumnodeconfigs.cilium.io", ["v2alpha1"]), crd("tlsroutes.example.com", ["v1"]), node],
+    },
+  );
+  expect(of(report, "crd-stored-version")).toMatchObject([
+    {
+      grade: "serious",
+      message: expect.stringMatching(/^a: /),
+      remedy: expect.stringContaining("kubectl patch crd"),
+    },
+    { grade: "caution", message: expect.stringMatching(/^b: .*were not read/) },
+  ]);
+  expect(of(report, "crd-removed")).toMatchObject([
+    { message: expect.stringContaining("CiliumNodeConfig x") },
+  ]);
+});
+
+test("a certificate of a peer in values counts, and one that cannot be read is unread", async () => {
+  const ca = await makeCa("Cilium CA");
+  const hour = 3_600_000;
+  const client = await serverCertificate(
+    ca,
+    "remote",
+    { ips: [], dns: ["x"] },
+    { fromMs: Date.now() - 48 * hour, untilMs: Date.now() - 24 * hour },
+  );
+  const cert = Buffer.from(client.cert).toString("base64");
+  const values = {
+    clustermesh: { useAPIServer: true, config: { enabled: true, clusters: [{ name: "b", tls: { cert } }] } },
+  };
+  const secret = {
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: { name: "cilium-ca", namespace: "kube-system" },
+    data: { "ca.crt": "not base64 !!!", "ca.key": "eA==" },
+  };
+  const report = await check({ from: "1.20.0", to: "1.20.2" }, { values, objects: [secret] });
+  expect(of(report, "certificate-expires")).toMatchObject([
+    { grade: "serious", message: expect.stringMatching(/CN=remote expired/) },
+  ]);
+  expect(report.unread.map((u) => u.message)).toContainEqual(
+    expect.stringContaining("ca.crt of Secret cilium-ca of a holds no certificate"),
+  );
 });
 
 test("certificates in values and in Secrets are judged by today", async () => {

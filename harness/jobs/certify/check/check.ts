@@ -67,7 +67,7 @@ export function reportOf(
     { found: valueFindings(clusters, defects), unread: clusters.flatMap(unreadValues) },
     policyFindings(clusters, defects),
     { found: defectFindings(clusters, defects), unread: [] },
-    { found: certificateFindings(clusters), unread: [] },
+    certificateFindings(clusters),
     ...clusters.map(versionFindings),
   ];
   const unread = new Map(parts.flatMap((p) => p.unread).map((u) => [u.message, u]));

@@ -3,7 +3,7 @@ import { pins, untestedPair } from "#harness/config/pins.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
-import { crdFindings } from "#harness/semantics/crd-versions.ts";
+import { crdFindings, objectFindings } from "#harness/semantics/crd-versions.ts";
 import { featureFindings } from "#harness/semantics/feature-changes.ts";
 import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
@@ -38,15 +38,23 @@ export function versionFindings(cluster: CheckedCluster): Part {
   return { found: findings.map((finding) => ({ cluster: name, finding })), unread };
 }
 
-/** Without its control plane nobody has objects of BGP. */
-const crdsOf = (
-  { crds, before }: CheckedCluster,
+/** Of a live cluster, or of a list among the files. */
+function crdsOf(
+  { crds, before, source }: CheckedCluster,
   move: { readonly from: string; readonly to: string },
-): CertificateFinding[] =>
-  crdFindings(move, crds).filter(
-    (f) =>
-      f.id !== "crd-removed" || !f.message.includes("bgp") || before["enable-bgp-control-plane"] === "true",
-  );
+): CertificateFinding[] {
+  const listed = source.others
+    .filter((o) => o.kind === "CustomResourceDefinition" && o.metadata.name.endsWith(".cilium.io"))
+    .map(({ metadata, status }) => ({ name: metadata.name, stored: storedIn(status) }));
+  const states = crds ?? (listed.length === 0 ? undefined : listed);
+  return [...crdFindings(move, { states, config: before }), ...objectFindings(move, source.others, before)];
+}
+
+/** A manifest of a CRD has no status. */
+const storedIn = (status: unknown): string[] => {
+  const stored = (status as { storedVersions?: unknown } | undefined)?.storedVersions;
+  return Array.isArray(stored) ? stored.map(String) : [];
+};
 
 function distance(from: string, to: string): CertificateFinding[] {
   const minors = Math.abs(semver.minor(to) - semver.minor(from));

@@ -1,36 +1,70 @@
+import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference } from "#harness/model/source-environment.ts";
 import { refusedValues } from "#harness/semantics/chart-refusals.ts";
+import { lifeOf } from "#harness/semantics/chart-values.ts";
+import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
 import type { Found } from "./found.ts";
-
-const keyOf = (row: Difference): string => `${row.cluster}: ${row.field}`;
 
 /**
  * Values that the new chart refuses or ignores; ids, networks and settings by which the clusters disturb each other. What
  * is wrong with services before and after is a matter of `diagnose`.
  */
 export function valueFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Found[] {
-  const refused = clusters.flatMap((c) =>
-    refusedValues(c.source.written ?? {}, c.to).map((finding): Found => ({ cluster: c.name, finding })),
+  const ofValues = clusters.flatMap((cluster): Found[] =>
+    [...refused(cluster), ...ignored(cluster)].map((finding) => ({ cluster: cluster.name, finding })),
   );
-  const names = new Set(refused.map((f) => `${f.cluster} ${f.finding.message}`));
-  const problemsAt = (version: (c: CheckedCluster) => string | undefined): Difference[] =>
-    sourceProblems(
-      clusters.map(({ source, ...c }) => {
-        const { cilium: _, ...rest } = source;
-        const cilium = version({ source, ...c });
-        return cilium === undefined ? rest : { ...rest, cilium };
-      }),
-      defects,
-    ).filter((row) => !row.field.startsWith("Service "));
-  const now = new Set(problemsAt((c) => c.from).map(keyOf));
-  const then = problemsAt((c) => c.to).filter((row) => {
-    const path = row.field.replace(/^value /, "");
-    return ![...names].some((n) => n.startsWith(`${row.cluster} `) && n.includes(` value ${path},`));
-  });
-  return [...refused, ...then.map((row) => found(row, { isNew: !now.has(keyOf(row)), clusters }))];
+  const sources = clusters.map(({ source, to }) => ({ ...source, cilium: to }));
+  const together = sourceProblems(sources, defects).filter((row) => !/^(Service|value) /.test(row.field));
+  return [...ofValues, ...together.map(found)];
+}
+
+const refused = ({ source, to }: CheckedCluster): CertificateFinding[] =>
+  refusedValues(source.written ?? {}, to);
+
+function ignored({ source, from, to }: CheckedCluster): CertificateFinding[] {
+  const isRead = (path: string): boolean =>
+    from === undefined
+      ? lifeOf(path).since !== undefined
+      : !ignoredValues(source.values, from).some((i) => i.path === path);
+  const known = refusedValues(source.written ?? {}, to).map((f) => f.message);
+  return ignoredValues(source.values, to)
+    .filter(({ path }) => !known.some((message) => message.includes(` value ${path},`)))
+    .map((value) => findingOf(value, to, isRead(value.path)));
+}
+
+/** Whether Cilium does what a value asks for without it. */
+const isDoneAnyway = ({ value, isWritten = false, note = "" }: IgnoredValue): boolean =>
+  isWritten || (value === true && note === "it is always on");
+
+function findingOf(ignored: IgnoredValue, to: string, isLost: boolean): CertificateFinding {
+  const { path, removed, brought, instead, isWritten = false, note, refused } = ignored;
+  const why =
+    removed !== undefined
+      ? `, which Cilium ${removed} removed`
+      : brought !== undefined
+        ? `, which Cilium ${brought} brought`
+        : ", which it does not have";
+  const more = isWritten
+    ? `; ${instead} is set too`
+    : note !== undefined
+      ? `: ${note}`
+      : isLost || refused
+        ? ""
+        : "; so does the version that runs";
+  const isGuess = removed === undefined && brought === undefined;
+  const write = instead?.includes(" ") === true ? `say it by ${instead}` : `write it as ${instead}`;
+  return {
+    id: refused ? "value-refused" : "value-ignored",
+    grade: refused ? "serious" : isDoneAnyway(ignored) ? "information" : isLost ? "serious" : "caution",
+    message: `the chart of Cilium ${to} ${refused ? "refuses" : "ignores"} value ${path}${why}${more}`,
+    remedy:
+      instead === undefined || isWritten
+        ? `leave it out of the values for ${to}`
+        : `${write} in the values for ${to}${isGuess ? ", if that is what is meant" : ""}`,
+  };
 }
 
 const idOf = (field: string): string =>
@@ -40,36 +74,41 @@ const idOf = (field: string): string =>
       ? "cluster-networks"
       : "cluster-settings";
 
-function found(
-  row: Difference,
-  { isNew, clusters }: { readonly isNew: boolean; readonly clusters: readonly CheckedCluster[] },
-): Found {
-  const { cluster, field, inSource, matters } = row;
-  const isValue = field.startsWith("value ");
-  if (!isValue)
-    return {
-      cluster,
-      finding: {
-        id: idOf(field),
-        grade: matters === "yes" ? "serious" : "caution",
-        message: `${field}: ${inSource}`,
-        remedy: "correct it before the upgrade: afterwards it looks like the upgrade's fault",
-      },
-    };
-  const path = field.replace(/^value /, "");
-  const isRefused = inSource.includes("its chart refuses");
-  const to = clusters.find((c) => c.name === cluster)?.to ?? "";
-  // The sentence says what happens to it.
-  const why = inSource.replace(/, so \S+ ignores it( \(its chart refuses an upgrade with it\))?/, "");
+/** What an operator can do about a problem of clusters with one another, by the start of its field's name. */
+const remedies: readonly (readonly [field: string, remedy: string])[] = [
+  [
+    "cluster id",
+    "give each cluster a cluster.id of its own, from 1 to 255 (511 with maxConnectedClusters: 511), and restart its agents and pods; apart from the upgrade",
+  ],
+  [
+    "pod CIDR",
+    "give the clusters disjoint pod CIDRs (ipam.operator.clusterPoolIPv4PodCIDRList); nodes keep the old ones until their CiliumNode is made anew",
+  ],
+  ["node addresses", "connect the clusters' node networks without equal addresses"],
+  [
+    "ipv4NativeRoutingCIDR",
+    "set ipv4NativeRoutingCIDR to a CIDR that contains the pods of all clusters, in every cluster",
+  ],
+  [
+    "clustermesh.config.clusters",
+    "add the missing clusters to clustermesh.config.clusters, or leave the files of clusters that are not in the mesh out",
+  ],
+  ["CA differs", "use one CA in all clusters, or tls.caBundle with all of them"],
+  ["clustermesh.useAPIServer", "set clustermesh.useAPIServer: true"],
+];
+
+function found({ cluster, field, inSource, matters }: Difference): Found {
+  const remedy = remedies.find(([start]) => field.startsWith(start))?.[1];
+  const differs = / differs$/.test(field)
+    ? `make ${field.replace(/ differs$/, "")} equal in all clusters`
+    : undefined;
   return {
     cluster,
     finding: {
-      id: isRefused ? "value-refused" : "value-ignored",
-      grade: isRefused || isNew ? "serious" : "caution",
-      message: isRefused
-        ? `the chart of Cilium ${to} refuses value ${path}: ${why}`
-        : `the chart of Cilium ${to} ignores value ${path}: ${why}${isNew ? "" : "; so does the version that runs"}`,
-      remedy: `${row.inLab === "left out" ? "leave it out" : row.inLab.replace("left out; it is now", "write it as")} in the values for ${to}`,
+      id: idOf(field),
+      grade: matters === "yes" ? "serious" : "caution",
+      message: `${field}: ${inSource}`,
+      remedy: remedy ?? differs ?? "correct it first: afterwards it looks like the upgrade's fault",
     },
   };
 }

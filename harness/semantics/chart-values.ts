@@ -1,0 +1,174 @@
+import semver from "semver";
+import { chartsRead } from "./chart-settings.ts";
+import table from "./chart-values.json" with { type: "json" };
+
+type Values = Readonly<Record<string, unknown>>;
+
+/**
+ * The values of the charts that were read: those that they list, with the types of their values.schema.json, and those
+ * that only templates read (`any`). A leaf is `TYPES; VERSION TYPES; ...`, `-` for a chart without the value; a key `*`
+ * stands for any other key. Made by scripts/tools/chart-values.
+ */
+interface Tree {
+  readonly [key: string]: Tree | string;
+}
+const charts: Tree = table;
+
+const absent = "-";
+const otherKeys = "*";
+
+/** The charts that were read next to a version, which may be between two; empty for another minor. */
+export function chartsAround(version: string): string[] {
+  const asked = semver.coerce(version);
+  if (asked === null) return [];
+  const ofMinor = chartsRead.filter((c) => semver.satisfies(c, `~${asked.major}.${asked.minor}.0`));
+  const below = ofMinor.findLast((c) => semver.lte(c, asked)) ?? ofMinor[0];
+  const above = ofMinor.find((c) => semver.gte(c, asked)) ?? below;
+  return [...new Set([below, above])].flatMap((c) => c ?? []);
+}
+
+function typesIn(leaf: string, chart: string): string {
+  const [first = absent, ...changes] = leaf.split("; ");
+  const since = changes.map((c) => c.split(" ")).findLast(([v = ""]) => semver.lte(v, chart));
+  return since?.[1] ?? first;
+}
+
+const isIn = (of: Tree | string, chart: string): boolean =>
+  typeof of === "string"
+    ? typesIn(of, chart) !== absent
+    : Object.values(of).some((below) => isIn(below, chart));
+
+const isMapping = (value: unknown): value is Values =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const childOf = (of: Tree | string | undefined, key: string): Tree | string | undefined =>
+  typeof of === "object" && Object.hasOwn(of, key) ? of[key] : undefined;
+
+const nodeAt = (path: string): Tree | string | undefined =>
+  path.split(".").reduce<Tree | string | undefined>((of, key) => childOf(of, key), charts);
+
+const wordsOf = (of: Tree): string[] =>
+  Object.entries(of).flatMap(([key, below]) => [
+    key.toLowerCase(),
+    ...(typeof below === "string" ? [] : wordsOf(below)),
+  ]);
+const words: ReadonlySet<string> = new Set(wordsOf(charts));
+
+/** Whether any chart has a key of these letters, in any case and at any place. */
+export const isChartWord = (key: string): boolean => words.has(key.toLowerCase());
+
+/** Whether any chart has a value at the top. */
+export const isChartKey = (key: string): boolean => Object.hasOwn(charts, key);
+
+/** Whether the chart of a version has a value; false for a version whose chart was not read. */
+export function isChartValue(path: string, version: string): boolean {
+  const node = nodeAt(path);
+  return node !== undefined && chartsAround(version).some((chart) => isIn(node, chart));
+}
+
+/** The types that the newest chart with a value accepts there; empty for a mapping, and for a value of no chart. */
+export function typesOf(path: string): string[] {
+  const node = nodeAt(path);
+  if (typeof node !== "string") return [];
+  const newest = chartsRead.findLast((chart) => isIn(node, chart));
+  return newest === undefined ? [] : typesIn(node, newest).split("|");
+}
+
+/** The first chart that has a value, and the first later one without it. */
+export function lifeOf(path: string): { readonly since?: string; readonly until?: string } {
+  const node = nodeAt(path);
+  const first = node === undefined ? -1 : chartsRead.findIndex((chart) => isIn(node, chart));
+  const since = chartsRead[first];
+  if (node === undefined || since === undefined) return {};
+  const until = chartsRead.slice(chartsRead.findLastIndex((chart) => isIn(node, chart)) + 1)[0];
+  return until === undefined ? { since } : { since, until };
+}
+
+/** Keys that stand beside a path in the chart of a version. */
+export function keysBeside(path: string, version: string): string[] {
+  const parent = path.split(".").slice(0, -1).join(".");
+  const node = parent === "" ? charts : nodeAt(parent);
+  if (typeof node !== "object") return [];
+  const around = chartsAround(version);
+  return Object.entries(node).flatMap(([key, of]) =>
+    key !== otherKeys && around.some((chart) => isIn(of, chart)) ? [key] : [],
+  );
+}
+
+/** Paths in the chart of a version whose last key is this one. */
+export function pathsTo(key: string, version: string): string[] {
+  const around = chartsAround(version);
+  const walk = (of: Tree, at: string): string[] =>
+    Object.entries(of).flatMap(([name, below]) => {
+      const path = at === "" ? name : `${at}.${name}`;
+      const own = name === key && around.some((chart) => isIn(below, chart)) ? [path] : [];
+      return typeof below === "string" ? own : [...own, ...walk(below, path)];
+    });
+  return walk(charts, "");
+}
+
+/** Keys of Helm, and those by which people keep parts of a file to repeat them. */
+const notOfChart = /^(global$|x-|[._])/;
+
+/** Paths of values that the chart of a version does not read, at most one on each branch. */
+export function ignoredPaths(values: Values, version: string): string[] {
+  const around = chartsAround(version);
+  const walk = (own: Values, of: Tree, at: string): string[] =>
+    Object.entries(own).flatMap(([key, value]) => {
+      const path = at === "" ? key : `${at}.${key}`;
+      // Null takes a value away.
+      if (value === null || (at === "" && notOfChart.test(key))) return [];
+      const below = childOf(of, key);
+      if (below === undefined) return [path];
+      const isRead = around.some((chart) => isIn(below, chart));
+      if (typeof below === "string" || !isMapping(value) || Object.keys(value).length === 0)
+        return isRead ? [] : [path];
+      return isRead && below[otherKeys] !== undefined ? [] : walk(value, below, path);
+    });
+  return around.length === 0 ? [] : walk(values, charts, "");
+}
+
+interface WrongType {
+  readonly path: string;
+  readonly value: unknown;
+  /** The types that the chart's schema accepts: `boolean`, `"Disk"`. */
+  readonly wants: readonly string[];
+}
+
+/** Text that a template, a shell or Terraform replaces before the chart sees it. */
+const isReplaced = (value: unknown): boolean =>
+  typeof value === "string" && /\{\{|\$[\w({]|^<.*>$/.test(value);
+
+/** Values, as they are written, that the chart of a version refuses because of their type. */
+export function wrongTypes(values: Values, version: string): WrongType[] {
+  const around = chartsAround(version);
+  const walk = (own: Values, of: Tree, at: string): WrongType[] =>
+    Object.entries(own).flatMap(([key, value]) => {
+      const path = at === "" ? key : `${at}.${key}`;
+      const below = childOf(of, key);
+      if (value === null || below === undefined || isReplaced(value)) return [];
+      if (typeof below !== "string") {
+        if (isMapping(value)) return walk(value, below, path);
+        return around.every((c) => isListedIn(below, c)) ? [{ path, value, wants: ["object"] }] : [];
+      }
+      const wants = around.map((chart) => typesIn(below, chart).split("|"));
+      const isRefused = wants.every((types) => !types.some((type) => fits(value, type)));
+      return isRefused ? [{ path, value, wants: wants.at(-1) ?? [] }] : [];
+    });
+  return around.length === 0 ? [] : walk(values, charts, "");
+}
+
+/** The schema has no type for what only templates read. */
+const isListedIn = (of: Tree | string, chart: string): boolean =>
+  typeof of === "string"
+    ? ![absent, "any"].includes(typesIn(of, chart))
+    : Object.values(of).some((below) => isListedIn(below, chart));
+
+function fits(value: unknown, type: string): boolean {
+  if (type === "any" || type === absent) return true;
+  if (type.startsWith('"')) return JSON.stringify(value) === type;
+  if (type === "object") return isMapping(value);
+  if (type === "array") return Array.isArray(value);
+  if (type === "integer") return typeof value === "number" && Number.isInteger(value);
+  return typeof value === type;
+}

@@ -1,0 +1,189 @@
+import { closest } from "#harness/lib/closest.ts";
+import { given } from "#harness/lib/given.ts";
+import { valueAt } from "#harness/lib/value-at.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
+import { ignoredPaths, keysBeside, lifeOf, pathsTo } from "./chart-values.ts";
+
+/** A value that a minor no longer reads, and what takes its place. `refused`: `helm` stops (templates/validate.yaml). */
+interface RemovedValue {
+  readonly path: string;
+  readonly removed: string;
+  readonly instead: string;
+  readonly refused: boolean;
+}
+
+/** Values that decide on a mesh or are common, which charts before this minor had. */
+const removedValues: readonly RemovedValue[] = [
+  { path: "tunnel", removed: "1.15", instead: "routingMode and tunnelProtocol", refused: true },
+  { path: "global", removed: "1.9", instead: "the same keys without `global`", refused: false },
+  { path: "nativeRoutingCIDR", removed: "1.12", instead: "ipv4NativeRoutingCIDR", refused: false },
+  {
+    path: "ipam.operator.clusterPoolIPv4PodCIDR",
+    removed: "1.14",
+    instead: "ipam.operator.clusterPoolIPv4PodCIDRList",
+    refused: false,
+  },
+  {
+    path: "ipam.operator.clusterPoolIPv6PodCIDR",
+    removed: "1.14",
+    instead: "ipam.operator.clusterPoolIPv6PodCIDRList",
+    refused: false,
+  },
+  { path: "clustermesh.apiserver.tls.ca", removed: "1.15", instead: "tls.ca", refused: true },
+  { path: "enableK8sEventHandover", removed: "1.15", instead: "nothing", refused: true },
+  { path: "enableCnpStatusUpdates", removed: "1.15", instead: "nothing", refused: true },
+  { path: "encryption.keyFile", removed: "1.16", instead: "encryption.ipsec.keyFile", refused: true },
+  { path: "encryption.mountPath", removed: "1.16", instead: "encryption.ipsec.mountPath", refused: true },
+  { path: "encryption.secretName", removed: "1.16", instead: "encryption.ipsec.secretName", refused: true },
+  { path: "encryption.interface", removed: "1.16", instead: "encryption.ipsec.interface", refused: true },
+  { path: "proxy.prometheus", removed: "1.16", instead: "envoy.prometheus", refused: true },
+  { path: "endpointStatus", removed: "1.16", instead: "nothing", refused: true },
+  { path: "remoteNodeIdentity", removed: "1.16", instead: "nothing: it is always on", refused: true },
+  { path: "containerRuntime.integration", removed: "1.16", instead: "nothing", refused: true },
+  { path: "etcd.managed", removed: "1.16", instead: "nothing", refused: true },
+  {
+    path: "enableCiliumEndpointSlice",
+    removed: "1.18",
+    instead: "ciliumEndpointSlice.enabled",
+    refused: true,
+  },
+  { path: "ciliumEndpointSlice.sliceMode", removed: "1.18", instead: "nothing", refused: true },
+  {
+    path: "clustermesh.enableMCSAPISupport",
+    removed: "1.20",
+    instead: "clustermesh.mcsapi.enabled",
+    refused: false,
+  },
+  { path: "externalWorkloads", removed: "1.18", instead: "nothing", refused: false },
+  { path: "customCalls", removed: "1.19", instead: "nothing", refused: false },
+  { path: "svcSourceRangeCheck", removed: "1.19", instead: "nothing: it is always on", refused: false },
+  { path: "nodePort.enabled", removed: "1.19", instead: "kubeProxyReplacement", refused: false },
+  {
+    path: "l2podAnnouncements.interface",
+    removed: "1.19",
+    instead: "l2podAnnouncements.interfacePattern",
+    refused: false,
+  },
+  {
+    path: "encryption.ipsec.encryptedOverlay",
+    removed: "1.20",
+    instead: "nothing: it is always on",
+    refused: false,
+  },
+  {
+    path: "encryption.strictMode.enabled",
+    removed: "1.20",
+    instead: "encryption.strictMode.egress.enabled",
+    refused: false,
+  },
+  {
+    path: "encryption.strictMode.cidr",
+    removed: "1.20",
+    instead: "encryption.strictMode.egress.cidr",
+    refused: false,
+  },
+  {
+    path: "encryption.strictMode.allowRemoteNodeIdentities",
+    removed: "1.20",
+    instead: "encryption.strictMode.egress.allowRemoteNodeIdentities",
+    refused: false,
+  },
+  ...["extraDnsNames", "extraIpAddresses"].map((name) => ({
+    path: `clustermesh.apiserver.tls.server.${name}`,
+    // 1.20 still reads it where the other is not set.
+    removed: "1.21",
+    instead: `clustermesh.apiserver.tls.auto.server.${name}`,
+    refused: false,
+  })),
+];
+
+/** Those at the top. */
+export const removedKeys: readonly string[] = removedValues
+  .map((r) => r.path)
+  .filter((p) => !p.includes("."));
+
+/** A value that the chart of a version does not read. */
+export interface IgnoredValue {
+  readonly path: string;
+  readonly value: unknown;
+  /** The minor that removed it, or that brings it later. */
+  readonly removed?: string;
+  readonly brought?: string;
+  /** The path that takes its place, or that was probably meant. */
+  readonly instead?: string;
+  /** Whether the values have that path too. */
+  readonly isWritten?: boolean;
+  /** Why none is needed. */
+  readonly note?: string;
+  /** `helm` stops because of it. */
+  readonly refused: boolean;
+}
+
+const isOff = (value: unknown): boolean =>
+  ["", false].includes(value as string | boolean) ||
+  (typeof value === "object" && value !== null && Object.values(value).every(isOff));
+
+const isOn = (value: unknown): boolean => value !== undefined && value !== null && !isOff(value);
+
+const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");
+
+/** The minor, unless the version is of the same one. */
+const broughtBy = (since: string, version: string): string =>
+  minorOf(since) === minorOf(version) ? since : minorOf(since);
+
+/** Values that the chart of a version ignores. One that it removed and that asked for nothing is none. */
+export function ignoredValues(values: Readonly<Record<string, unknown>>, version: string): IgnoredValue[] {
+  const byTable = removedValues.flatMap(({ path, removed, instead, refused }): IgnoredValue[] => {
+    const value = valueAt(values, path);
+    if (value === undefined || value === null || isOff(value) || !isAtLeast(version, removed)) return [];
+    const [word = "", note] = instead.split(": ");
+    return [
+      {
+        path,
+        value,
+        removed,
+        refused,
+        ...(word === "nothing" ? {} : { instead: word, isWritten: isOn(valueAt(values, word)) }),
+        ...(note === undefined ? {} : { note }),
+      },
+    ];
+  });
+  const isTold = (path: string): boolean =>
+    removedValues.some(
+      (r) => isAtLeast(version, r.removed) && (path === r.path || path.startsWith(`${r.path}.`)),
+    ) || byTable.some((r) => r.path.startsWith(`${path}.`));
+  const byChart = ignoredPaths(values, version).flatMap((path): IgnoredValue[] => {
+    if (isTold(path)) return [];
+    const value = valueAt(values, path) ?? keyAt(values, path);
+    const { since, until } = lifeOf(path);
+    if (since !== undefined && !isAtLeast(version, since))
+      return [
+        { path, value, refused: false, brought: broughtBy(since, version), ...olderName(path, version) },
+      ];
+    if (until !== undefined)
+      return isOff(value) ? [] : [{ path, value, refused: false, removed: minorOf(until) }];
+    const instead = meantPath(path, version);
+    return [{ path, value, refused: false, ...given({ instead }) }];
+  });
+  return [...byTable, ...byChart];
+}
+
+/** The value with nearly the same letters, or the only one of that name at another place. */
+function meantPath(path: string, version: string): string | undefined {
+  const at = path.lastIndexOf(".") + 1;
+  const key = path.slice(at);
+  const beside = closest(key, keysBeside(path, version));
+  if (beside !== undefined) return path.slice(0, at) + beside;
+  const elsewhere = key === "enabled" ? [] : pathsTo(key, version);
+  return elsewhere.length === 1 ? elsewhere[0] : undefined;
+}
+
+/** Of a path whose last key contains a dot. */
+const keyAt = (values: Readonly<Record<string, unknown>>, path: string): unknown =>
+  Object.hasOwn(values, path) ? values[path] : undefined;
+
+/** The path that an older version has in its place. */
+function olderName(path: string, version: string): { readonly instead?: string } {
+  const older = removedValues.find((r) => r.instead === path && !isAtLeast(version, r.removed));
+  return older === undefined ? {} : { instead: older.path };
+}
