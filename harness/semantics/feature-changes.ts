@@ -127,22 +127,28 @@ interface Given {
   readonly stops?: string;
 }
 
-/** Flags that a cluster gives and that the target no longer has. */
-function removedFlagFindings(move: Move, of: ClusterSettings): CertificateFinding[] {
+/** Flags that a cluster gives and that the target no longer has. `extraIn`: where `extraConfig` is from. */
+export function removedFlagFindings(
+  move: Move,
+  of: ClusterSettings,
+  extraIn = "value extraConfig",
+): CertificateFinding[] {
   return Object.entries(removedIn).flatMap(([release, flags]) =>
     semver.lt(move.from, release) && semver.gte(move.to, release)
-      ? flags.flatMap((removed) => givenBy(removed[0], of).map((given) => findingOf(removed, given, release)))
+      ? flags.flatMap((removed) =>
+          givenBy(removed[0], of, extraIn).map((given) => findingOf(removed, given, release)),
+        )
       : [],
   );
 }
 
-function givenBy(flag: string, { values = {}, config }: ClusterSettings): Given[] {
+function givenBy(flag: string, { values = {}, config }: ClusterSettings, extraIn: string): Given[] {
   const extra = valueAt(values, `extraConfig.${flag}`);
   // What the chart writes comes and goes with it: only settings of the operator's stay in cilium-config.
   const ownConfig = chartSettings.some((row) => row.setting === flag) ? undefined : config?.[flag];
   const inConfig =
     extra !== undefined && extra !== null
-      ? [{ where: "value extraConfig", value: String(extra) }]
+      ? [{ where: extraIn, value: String(extra) }]
       : ownConfig !== undefined
         ? [{ where: "cilium-config", value: ownConfig }]
         : [];

@@ -79,6 +79,15 @@ describe("with two charts", () => {
     await expect(requireNewValues(charts, "east")).resolves.toBeUndefined();
   });
 
+  test("a value that only templates read is known, though no chart lists it", async () => {
+    const server = { clustermesh: { apiserver: { tls: { server: { extraDnsNames: [] } } } } };
+    const own = { loadBalancer: { mode: "dsr" }, ...server };
+    const charts = chartsOf(chartOf("1.19.7", server, {}), chartOf("1.20.2", {}, {}), own);
+    await expect(requireNewValues(charts, "east")).resolves.toBeUndefined();
+    const found = (await compareCharts(charts)).filter((f) => f.id === "value-ignored");
+    expect(found.map((f) => f.message)).toEqual([]);
+  });
+
   test("a value that only the old chart knows stops, by name, unless the new values take it away", async () => {
     const [old, now] = [chartOf("1.19.7", { gone: 1 }, {}), chartOf("1.20.2", {}, {})];
     await expect(requireNewValues(chartsOf(old, now, { gone: 2 }), "east")).rejects.toMatchObject({

@@ -258,7 +258,7 @@ test("a list of CRDs and objects of Cilium among the files are read", async () =
     apiVersion: "cilium.io/v2alpha1",
     kind: "CiliumNodeConfig",
     metadata: { name: "x" },
-    spec: {},
+    spec: { defaults: { "node-port-mode": "dsr" } },
   };
   const report = await check(
     { from: "1.19.7", to: "1.20.0" },
@@ -276,6 +276,12 @@ test("a list of CRDs and objects of Cilium among the files are read", async () =
   ]);
   expect(of(report, "crd-removed")).toMatchObject([
     { message: expect.stringContaining("CiliumNodeConfig x") },
+  ]);
+  expect(of(report, "setting-removed")).toMatchObject([
+    {
+      message: expect.stringContaining("in CiliumNodeConfig x"),
+      remedy: expect.stringContaining("bpf-lb-mode"),
+    },
   ]);
 });
 

@@ -4,7 +4,7 @@ import { diagnose } from "#harness/diagnose/index.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { crdFindings, objectFindings } from "#harness/semantics/crd-versions.ts";
-import { featureFindings } from "#harness/semantics/feature-changes.ts";
+import { featureFindings, removedFlagFindings } from "#harness/semantics/feature-changes.ts";
 import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
@@ -31,12 +31,29 @@ export function versionFindings(cluster: CheckedCluster): Part {
           ...distance(from, to),
           ...crdsOf(cluster, { from, to }),
           ...featureFindings({ from, to }, cluster.settings),
+          ...nodeConfigFindings(cluster, { from, to }),
         ]),
     ...kubernetesFinding(source.kubernetes, to),
     ...settingFindings(changes),
   ];
   return { found: findings.map((finding) => ({ cluster: name, finding })), unread };
 }
+
+/** Settings for some nodes only. */
+const nodeConfigFindings = (
+  { source }: CheckedCluster,
+  move: { readonly from: string; readonly to: string },
+): CertificateFinding[] =>
+  source.others
+    .filter((o) => o.kind === "CiliumNodeConfig")
+    .flatMap(({ metadata, spec }) => {
+      const { defaults } = (spec ?? {}) as { readonly defaults?: unknown };
+      return removedFlagFindings(
+        move,
+        { values: { extraConfig: defaults } },
+        `CiliumNodeConfig ${metadata.name}`,
+      );
+    });
 
 /** Of a live cluster, or of a list among the files. */
 function crdsOf(

@@ -66,7 +66,7 @@ function findingOf(change: WhatIfChange): CertificateFinding {
       ? "no pod of another cluster is affected now"
       : count === 0
         ? `which pods are affected is not known: ${remote.incomplete}`
-        : `${count} pods of other clusters would ${remote.access} this access: ${remote.names.join(", ")}${more}`;
+        : `${count} ${count === 1 ? "pod" : "pods"} of other clusters would ${remote.access} this access: ${remote.names.join(", ")}${more}`;
   return {
     id: "policy-changes-meaning",
     grade: isHarmless ? "caution" : "serious",
