@@ -172,6 +172,7 @@ const otherWriters: Readonly<Record<string, string>> = {
   "scripts/tools/fault-fixtures/fault-fixtures.ts":
     "fixtures of the unit tests, from a report that was scanned",
   "scripts/tools/diagnose-trial/try-fault.ts": "fixtures of the unit tests, from a report that was scanned",
+  "scripts/tools/chart-values/main.ts": "a table of the charts' values",
   "scripts/tools/versions-matrix/main.ts":
     "a page and its data, which hold names, outcomes and versions only",
   "scripts/tools/timings/main.ts": "pages and their data, which hold figures, names and versions only",

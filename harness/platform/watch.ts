@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { Client } from "undici";
@@ -7,7 +6,7 @@ import type { HostSample } from "#harness/model/host-sample.ts";
 import { busiest, lookAtProcesses, type ProcessTicks } from "./busiest.ts";
 import { output } from "./command.ts";
 import { dockerInfo } from "./docker.ts";
-import { freeDiskBytes, statFields } from "./machine.ts";
+import { freeDiskBytes, kernelText, statFields } from "./machine.ts";
 
 const everyMs = 1000;
 const ticksPerSecond = 100;
@@ -35,6 +34,7 @@ export class HostWatch implements AsyncDisposable {
   readonly #ended = new AbortController();
   #beside: readonly Promise<void>[] = [];
   #dockerAnswers = true;
+  #freeDiskBytes = Number.POSITIVE_INFINITY;
   #much = false;
   #foreignNames: readonly string[] | undefined;
 
@@ -51,9 +51,10 @@ export class HostWatch implements AsyncDisposable {
       groups.filter((g) => g !== undefined),
       [rootDir, reportsDir],
     );
+    await watch.#measureDisks();
     watch.#next(monotonicMs() + everyMs);
-    // Beside the samples: a daemon that answers late, or a look at a thousand processes, must not delay a sample.
-    watch.#beside = [watch.#pingDocker(), watch.#lookForOthers()];
+    // Beside the samples, so that none waits for a late daemon, a slow disk, or a look at a thousand processes.
+    watch.#beside = [watch.#pingDocker(), watch.#lookForOthers(), watch.#watchDisks()];
     return watch;
   }
 
@@ -72,12 +73,7 @@ export class HostWatch implements AsyncDisposable {
   }
 
   async #sample(lateMs: number): Promise<void> {
-    const [busy, lab, own, disks] = await Promise.all([
-      busySeconds(),
-      this.#labSeconds(),
-      ownWork(),
-      Promise.all(this.#disks.map(freeDiskBytes)),
-    ]);
+    const [busy, lab, own] = [busySeconds(), this.#labSeconds(), await ownWork()];
     const atMs = monotonicMs();
     const last = this.#last;
     this.#last = { atMs, busy, lab, own };
@@ -96,7 +92,7 @@ export class HostWatch implements AsyncDisposable {
       ...cores,
       ...(foreignNames === undefined ? {} : { foreignNames: [...foreignNames] }),
       lateMs,
-      freeDiskBytes: Math.min(...disks),
+      freeDiskBytes: this.#freeDiskBytes,
       dockerAnswers: this.#dockerAnswers,
     };
     this.samples.push(sample);
@@ -109,15 +105,23 @@ export class HostWatch implements AsyncDisposable {
     while (await this.#pause(everyMs)) {
       const look = this.#much ? await lookAtProcesses() : undefined;
       if (before !== undefined && look !== undefined) {
-        const own = await ownPids();
+        const own = ownPids();
         this.#foreignNames = await busiest(before, look, async (pid) => {
           if (own.has(pid)) return true;
-          const groups = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+          const groups = kernelText(`/proc/${pid}/cgroup`);
           return this.#groups.some((g) => groups.includes(g.path));
         });
       }
       before = look;
     }
+  }
+
+  async #measureDisks(): Promise<void> {
+    this.#freeDiskBytes = Math.min(...(await Promise.all(this.#disks.map(freeDiskBytes))));
+  }
+
+  async #watchDisks(): Promise<void> {
+    while (await this.#pause(everyMs)) await this.#measureDisks().catch(() => {});
   }
 
   /** After a failure it asks again sooner, so that one late answer is not taken for a daemon that is gone. */
@@ -133,14 +137,12 @@ export class HostWatch implements AsyncDisposable {
       () => false,
     );
 
-  async #labSeconds(): Promise<number> {
-    const read = await Promise.all(
-      this.#groups.map(async ({ file }) => {
-        const text = await readFile(file, "utf8").catch(() => "0");
-        const micro = /usage_usec (\d+)/.exec(text)?.[1];
-        return micro === undefined ? Number(text) / 1e9 : Number(micro) / 1e6;
-      }),
-    );
+  #labSeconds(): number {
+    const read = this.#groups.map(({ file }) => {
+      const text = kernelText(file);
+      const micro = /usage_usec (\d+)/.exec(text)?.[1];
+      return micro === undefined ? Number(text) / 1e9 : Number(micro) / 1e6;
+    });
     return read.reduce((a, b) => a + b, 0);
   }
 
@@ -175,7 +177,7 @@ async function cpuGroupOf(container: string): Promise<CpuGroup | undefined> {
   const [pid, id] = (
     await output("docker", ["inspect", "--format", "{{.State.Pid}} {{.Id}}", container])
   ).split(" ");
-  const groups = await readFile(`/proc/${pid}/cgroup`, "utf8").catch(() => "");
+  const groups = kernelText(`/proc/${pid}/cgroup`);
   for (const line of groups.split("\n")) {
     const [, controllers, path] = line.split(":");
     const at = path?.indexOf(id ?? "?") ?? -1;
@@ -189,8 +191,8 @@ async function cpuGroupOf(container: string): Promise<CpuGroup | undefined> {
 }
 
 /** Busy time of all processors: everything but idle and waiting for disks. */
-async function busySeconds(): Promise<number> {
-  const [line = ""] = (await readFile("/proc/stat", "utf8")).split("\n");
+function busySeconds(): number {
+  const [line = ""] = kernelText("/proc/stat").split("\n");
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line
     .split(/\s+/)
     .slice(1)
@@ -201,19 +203,19 @@ async function busySeconds(): Promise<number> {
 /** Processor time of this process and its living descendants, without reading other processes. */
 async function ownWork(): Promise<number> {
   let ticks = 0;
-  for (const pid of await ownPids()) {
+  for (const pid of ownPids()) {
     const fields = await statFields(pid);
     for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);
   }
   return ticks / ticksPerSecond;
 }
 
-async function ownPids(): Promise<ReadonlySet<string>> {
+function ownPids(): ReadonlySet<string> {
   const pids = new Set<string>();
   const open = [String(process.pid)];
   for (let pid = open.pop(); pid !== undefined; pid = open.pop()) {
     pids.add(pid);
-    const children = await readFile(`/proc/${pid}/task/${pid}/children`, "latin1").catch(() => "");
+    const children = kernelText(`/proc/${pid}/task/${pid}/children`);
     open.push(...children.split(" ").filter((c) => c !== ""));
   }
   return pids;
