@@ -11,15 +11,13 @@ export type ProcessTicks = ReadonlyMap<string, { readonly name: string; readonly
 
 export async function lookAtProcesses(): Promise<ProcessTicks> {
   const look = new Map<string, { name: string; ticks: number }>();
-  await Promise.all(
-    (await readdir("/proc")).map(async (pid) => {
-      if (!/^\d+$/.test(pid)) return;
-      const stat = await processStat(pid);
-      // User and system time: fields 14 and 15 of the line.
-      if (stat !== undefined)
-        look.set(pid, { name: stat.name, ticks: Number(stat.fields[11]) + Number(stat.fields[12]) });
-    }),
-  );
+  for (const pid of await readdir("/proc")) {
+    if (!/^\d+$/.test(pid)) continue;
+    const stat = processStat(pid);
+    // User and system time: fields 14 and 15 of the line.
+    if (stat !== undefined)
+      look.set(pid, { name: stat.name, ticks: Number(stat.fields[11]) + Number(stat.fields[12]) });
+  }
   return look;
 }
 

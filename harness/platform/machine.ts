@@ -84,9 +84,9 @@ export function kernelText(path: string): string {
 }
 
 /** `/proc/PID/stat`: the program's name, and the fields from the state on (proc(5), field 3). Undefined for an ended process. */
-export async function processStat(
+export function processStat(
   pid: number | string,
-): Promise<{ readonly name: string; readonly fields: string[] } | undefined> {
+): { readonly name: string; readonly fields: string[] } | undefined {
   const stat = kernelText(`/proc/${pid}/stat`);
   // A name may contain brackets and spaces.
   const end = stat.lastIndexOf(")");
@@ -95,14 +95,12 @@ export async function processStat(
 }
 
 /** The fields without the name; empty for an ended process. */
-export async function statFields(pid: number | string): Promise<string[]> {
-  return (await processStat(pid))?.fields ?? [];
-}
+export const statFields = (pid: number | string): string[] => processStat(pid)?.fields ?? [];
 
 export async function thisProcess(): Promise<Required<ProcessMark>> {
   return {
     pid: process.pid,
-    pidStart: (await processStart(process.pid)) ?? "",
+    pidStart: processStart(process.pid) ?? "",
     bootId: await currentBoot(),
   };
 }
@@ -110,14 +108,14 @@ export async function thisProcess(): Promise<Required<ProcessMark>> {
 /** Whether a process still runs, stopped or not; one of an earlier boot does not. */
 export async function isAlive({ pid, pidStart, bootId }: ProcessMark): Promise<boolean> {
   if (bootId !== undefined && bootId !== (await currentBoot())) return false;
-  return (await processStart(pid)) === pidStart;
+  return processStart(pid) === pidStart;
 }
 
 const currentBoot = async (): Promise<string> =>
   (await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "")).trim();
 
 /** Start time of a process in kernel ticks, which with the pid identifies it. Undefined for an ended process or zombie. */
-export async function processStart(pid: number): Promise<string | undefined> {
-  const fields = await statFields(pid);
+export function processStart(pid: number): string | undefined {
+  const fields = statFields(pid);
   return fields[0] === "Z" ? undefined : fields[19];
 }

@@ -30,7 +30,6 @@ export class HostWatch implements AsyncDisposable {
   });
   #timer: NodeJS.Timeout | undefined;
   #last: { atMs: number; busy: number; lab: number; own: number } | undefined;
-  #running = Promise.resolve();
   readonly #ended = new AbortController();
   #beside: readonly Promise<void>[] = [];
   #dockerAnswers = true;
@@ -62,18 +61,15 @@ export class HostWatch implements AsyncDisposable {
     this.#timer = setTimeout(
       () => {
         const lateMs = monotonicMs() - dueMs;
-        this.#running = this.#sample(lateMs)
-          .catch(() => {})
-          .finally(() => {
-            if (this.#timer !== undefined) this.#next(monotonicMs() + everyMs);
-          });
+        this.#sample(lateMs);
+        this.#next(monotonicMs() + everyMs);
       },
       Math.max(0, dueMs - monotonicMs()),
     );
   }
 
-  async #sample(lateMs: number): Promise<void> {
-    const [busy, lab, own] = [busySeconds(), this.#labSeconds(), await ownWork()];
+  #sample(lateMs: number): void {
+    const [busy, lab, own] = [busySeconds(), this.#labSeconds(), ownSeconds()];
     const atMs = monotonicMs();
     const last = this.#last;
     this.#last = { atMs, busy, lab, own };
@@ -103,7 +99,7 @@ export class HostWatch implements AsyncDisposable {
   async #lookForOthers(): Promise<void> {
     let before: ProcessTicks | undefined;
     while (await this.#pause(everyMs)) {
-      const look = this.#much ? await lookAtProcesses() : undefined;
+      const look = this.#much ? await lookAtProcesses().catch(() => undefined) : undefined;
       if (before !== undefined && look !== undefined) {
         const own = ownPids();
         this.#foreignNames = await busiest(before, look, async (pid) => {
@@ -158,9 +154,7 @@ export class HostWatch implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#ended.abort();
-    await this.#running;
     await this.#docker.destroy();
     await Promise.all(this.#beside);
   }
@@ -201,10 +195,10 @@ function busySeconds(): number {
 }
 
 /** Processor time of this process and its living descendants, without reading other processes. */
-async function ownWork(): Promise<number> {
+function ownSeconds(): number {
   let ticks = 0;
   for (const pid of ownPids()) {
-    const fields = await statFields(pid);
+    const fields = statFields(pid);
     for (const i of [11, 12, 13, 14]) ticks += Number(fields[i] ?? 0);
   }
   return ticks / ticksPerSecond;

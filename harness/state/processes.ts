@@ -57,14 +57,14 @@ async function orphans(key: LabKey): Promise<number[]> {
   const family = new Set<number>([process.pid]);
   for (let pid = process.ppid; pid > 1; ) {
     family.add(pid);
-    pid = Number((await statFields(pid))[1] ?? 0);
+    pid = Number(statFields(pid)[1] ?? 0);
   }
   const found: number[] = [];
   for (const name of await readdir("/proc").catch(() => [])) {
     const pid = Number(name);
     if (!Number.isInteger(pid) || family.has(pid)) continue;
     if ((await markIn(pid)) !== markOf(key)) continue;
-    const parent = Number((await statFields(pid))[1] ?? 0);
+    const parent = Number(statFields(pid)[1] ?? 0);
     if (parent !== process.pid) found.push(pid);
   }
   return found;

@@ -130,9 +130,7 @@ export class Cycle {
         const name = `from "${phase.name}" on`;
         await this.#keep({
           ...unmeasuredPhase(name, this.#world.versions()),
-          startMs: Math.round(
-            this.#world.nowUnixMs() - (this.#journal.startedAtUnixMs ?? this.#world.nowUnixMs()),
-          ),
+          startMs: Math.round(this.#elapsedMs()),
           harness: [
             `no phase was begun any more: the cycle takes more than ${formatMs(longestCycleMs)} beside its suites`,
           ],
@@ -151,9 +149,15 @@ export class Cycle {
   }
 
   #takesTooLong(): boolean {
-    const { startedAtUnixMs, interruptions, suiteWindows } = this.#journal;
+    const { interruptions, suiteWindows } = this.#journal;
     const otherMs = [...interruptions, ...suiteWindows].reduce((sum, i) => sum + i.durationMs, 0);
-    return this.#world.nowUnixMs() - (startedAtUnixMs ?? this.#world.nowUnixMs()) - otherMs > longestCycleMs;
+    return this.#elapsedMs() - otherMs > longestCycleMs;
+  }
+
+  /** Since the baseline began. */
+  #elapsedMs(): number {
+    const now = this.#world.nowUnixMs();
+    return now - (this.#journal.startedAtUnixMs ?? now);
   }
 
   /** An interrupted change may be incomplete: returns its cluster to the previous version, unmeasured. */

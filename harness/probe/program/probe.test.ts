@@ -15,7 +15,14 @@ function stepsOf(timesMs: readonly number[]): number[] {
   });
 }
 
-test("requests are sent at a fixed interval, and at a multiple of it after `interval-factor`", async () => {
+/** Probes a server every 20 ms until `report`, which sees each report and all samples so far, writes `stop`. */
+async function probed(
+  report: (
+    news: readonly WireSample[],
+    samples: readonly WireSample[],
+    write: (line: string) => void,
+  ) => void,
+): Promise<{ readonly samples: readonly WireSample[]; readonly controls: readonly number[] }> {
   const server = createServer((_request, response) => response.end("pod-a"));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -32,14 +39,22 @@ test("requests are sent at a fixed interval, and at a multiple of it after `inte
     if (!("samples" in reported)) return;
     samples.push(...reported.samples);
     controls.push(...reported.control.map(([, dueMs]) => dueMs));
-    if (samples.length >= 10) prober.write("interval-factor 4");
-    // However many a slow machine reports at once.
-    const slow = stepsOf(samples.map(([, , dueMs]) => dueMs)).filter((step) => step > 20);
-    if (slow.length >= 3) prober.write("stop");
+    report(reported.samples, samples, (text) => prober.write(text));
   });
   expect(await prober.done).toMatchObject({ exitCode: 0 });
   server.close();
-  const steps = stepsOf(samples.map(([, , dueMs]) => dueMs));
+  return { samples, controls };
+}
+
+const dueSteps = (samples: readonly WireSample[]): number[] => stepsOf(samples.map(([, , dueMs]) => dueMs));
+
+test("requests are sent at a fixed interval, and at a multiple of it after `interval-factor`", async () => {
+  const { samples, controls } = await probed((_, all, write) => {
+    if (all.length >= 10) write("interval-factor 4");
+    // However many a slow machine reports at once.
+    if (dueSteps(all).filter((step) => step > 20).length >= 3) write("stop");
+  });
+  const steps = dueSteps(samples);
   const slow = steps.indexOf(80);
   expect(slow).toBeGreaterThanOrEqual(9);
   expect(new Set(steps.slice(0, slow))).toEqual(new Set([20]));
@@ -50,33 +65,14 @@ test("requests are sent at a fixed interval, and at a multiple of it after `inte
 });
 
 test("back at the full rate, a stream waits for no request of the slow one", async () => {
-  const server = createServer((_request, response) => response.end("pod-a"));
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const spec: ProbeSpec = {
-    mark: "test",
-    streams: [{ host: "127.0.0.1", port, path: "/", everyMs: 20, timeoutMs: 60_000, connection: "new" }],
-    controlEveryMs: 20,
-  };
-  const samples: WireSample[] = [];
-  const program = join(import.meta.dirname, "main.ts");
-  const prober = spawnLines(process.execPath, [program, "probe", JSON.stringify(spec)], (line) => {
-    const reported = JSON.parse(line) as ProbeLine;
-    if (!("samples" in reported)) return;
+  const { samples } = await probed((news, all, write) => {
     // The next request of this rate would come in 20,000 s.
-    if (samples.length === 0 && reported.samples.length > 0) prober.write("interval-factor 1000000");
-    else if (reported.samples.length === 0) prober.write("interval-factor 1");
-    samples.push(...reported.samples);
-    if (reported.samples.length > 0 && samples.some((_, i) => i > 0 && gapBefore(samples, i) > 20))
-      prober.write("stop");
+    if (news.length > 0 && news.length === all.length) write("interval-factor 1000000");
+    else if (news.length === 0) write("interval-factor 1");
+    else if (dueSteps(all).some((step) => step > 20)) write("stop");
   });
-  expect(await prober.done).toMatchObject({ exitCode: 0 });
-  server.close();
-  const steps = stepsOf(samples.map(([, , dueMs]) => dueMs));
+  const steps = dueSteps(samples);
   expect(steps.filter((step) => step !== 20)).toHaveLength(1);
   // On the grid of the full rate.
   expect(steps.every((step) => step % 20 === 0)).toBe(true);
 });
-
-const gapBefore = (samples: readonly WireSample[], i: number): number =>
-  (samples[i]?.[2] ?? 0) - (samples[i - 1]?.[2] ?? 0);
