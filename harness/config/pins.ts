@@ -1,4 +1,4 @@
-import { isAtLeast } from "#harness/lib/version.ts";
+import { isAtLeast, minorOf } from "#harness/lib/version.ts";
 
 interface CiliumMinor {
   /** The newest patch release that the module proxy serves. */
@@ -40,8 +40,6 @@ export const pins = {
   /** The program of the trial registry, and of no lab. */
   registryTool: "v0.20.6",
 } as const;
-
-const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");
 
 /** The Kubernetes version of a lab with this Cilium version; that of the newest minor for a newer one. */
 export function kubernetesFor(cilium: string): string {

@@ -3,6 +3,7 @@ import { type Cidr, contains, nextCidr, overlaps, parseCidr } from "#harness/lib
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { found } from "#harness/lib/found.ts";
 import { before } from "#harness/lib/names.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 import type { KindConfig, KindLabPlan, LabPlan, PlannedKindCluster } from "#harness/model/lab-plan.ts";
 import type { ProfileName } from "#harness/model/profile.ts";
 import { readCiliumSpec } from "./cilium-spec.ts";
@@ -216,10 +217,6 @@ export function mergeValues(
     merged[key] = isMapping(standing) && isMapping(value) ? mergeValues(standing, value) : value;
   }
   return merged;
-}
-
-function isMapping(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function cidrOf(text: string, place: string): Cidr {

@@ -2,7 +2,8 @@ import type { Finding } from "#harness/model/finding.ts";
 import type { Certificate, ClusterSnapshot, MeshSnapshot } from "#harness/model/mesh-snapshot.ts";
 import { findingOf } from "./catalogue/index.ts";
 import { heldBy, readerName, readerOf, statesOf } from "./certificates.ts";
-import { ciliumNamespace, known, kubectl, nameOf, pathTo } from "./parts.ts";
+import { known, nameOf, pathTo } from "./parts.ts";
+import { agents, apiserver, inCluster, restart } from "./repairs.ts";
 
 /** Etcd takes the common name of a client certificate as its user: a good certificate of another name is denied. */
 export function certificateUsers(mesh: MeshSnapshot): Finding[] {
@@ -37,7 +38,7 @@ function ofPair(from: ClusterSnapshot, to: ClusterSnapshot): Finding[] {
       cluster: from.name,
       subject: `the client certificate of ${who} for ${peer}`,
       message: `the client certificate of ${who} for ${peer} has CN ${JSON.stringify(user)}${held.place === undefined ? "" : ` (${held.place})`}, which is no user of etcd of ${peer} (users for other clusters: ${users.join(", ")}): permission denied`,
-      next: `${admit}issue the certificate ${issue}, then ${kubectl(ciliumNamespace(from), "rollout", "restart", reader === "agents" ? "daemonset/cilium" : "deployment/clustermesh-apiserver")} in ${from.name}`,
+      next: `${admit}issue the certificate ${issue}, then ${inCluster(restart(from, reader === "agents" ? agents : apiserver), from)}`,
     }),
   ];
 }

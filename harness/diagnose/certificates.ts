@@ -19,8 +19,7 @@ export function certificates(mesh: MeshSnapshot): Finding[] {
   ];
 }
 
-export const heldBy = (cluster: ClusterSnapshot): readonly HeldCertificate[] =>
-  cluster.certificates === undefined ? [] : known(cluster.certificates);
+export const heldBy = (cluster: ClusterSnapshot): readonly HeldCertificate[] => known(cluster.certificates);
 
 const named = ({ subject }: Certificate): string => subject.replaceAll("\n", ", ");
 
@@ -79,7 +78,7 @@ function certificatesOf(cluster: ClusterSnapshot): Described[] {
     certificate,
     secret: place,
   }));
-  const paths = cluster.kvstoreMeshPaths === undefined ? [] : known(cluster.kvstoreMeshPaths);
+  const paths = known(cluster.kvstoreMeshPaths);
   return [
     ...held,
     ...paths.flatMap(({ peer, trusted, client }) => [

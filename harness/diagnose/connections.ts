@@ -46,7 +46,7 @@ export function connections(mesh: MeshSnapshot): Finding[] {
     };
     for (const agent of cluster.agents) {
       const who = `the agent of ${cluster.name}/${agent.node}`;
-      const troubles = agent.trouble === undefined ? [] : known(agent.trouble);
+      const troubles = known(agent.trouble);
       for (const remote of known(agent.remotes)) {
         if (remote.ready && Object.values(remote.synced).every(Boolean)) continue;
         const trouble = remote.ready ? undefined : troubles.find((t) => t.peer === remote.name);

@@ -7,6 +7,7 @@ import { annotation, isGlobal } from "#harness/semantics/annotations.ts";
 import { hasAffinityNone } from "#harness/semantics/service-definitions.ts";
 import { type FindingId, findingOf } from "./catalogue/index.ts";
 import { ciliumNamespace, known, kubectl, nameOf } from "./parts.ts";
+import { apiserver, restart } from "./repairs.ts";
 
 /** What triggers a defect in an affected cluster. */
 interface Trigger {
@@ -52,7 +53,7 @@ function upgrade(version: string, fixedIn: readonly string[]): string {
 
 /** A NetworkPolicy with a peer that is nothing but an ipBlock. */
 const onlyIpBlocks: Find = (_, cluster) =>
-  (cluster.policyObjects === undefined ? [] : known(cluster.policyObjects)).flatMap((policy) => {
+  known(cluster.policyObjects).flatMap((policy) => {
     const hit =
       policy.kind === "NetworkPolicy" &&
       policy.specs.some((spec) => /"ipBlock":/.test(JSON.stringify([spec.ingress ?? [], spec.egress ?? []])));
@@ -92,7 +93,7 @@ const oneTargetPort: Find = (mesh, cluster) =>
     .flatMap(({ namespace, name }) => {
       const twins = mesh.clusters
         .filter((c) => c !== cluster && c.slices?.ok === true)
-        .flatMap((c) => (c.slices === undefined ? [] : known(c.slices)))
+        .flatMap((c) => known(c.slices))
         .filter((s) => !s.mirrored && s.namespace === namespace && s.service === name)
         .map((s) =>
           s.ports.filter((p) =>
@@ -114,7 +115,7 @@ const oneTargetPort: Find = (mesh, cluster) =>
 const lostAddress: Find = (_, cluster) => {
   if (cluster.kvstore?.ok !== true) return [];
   const shared = new Set(cluster.kvstore.value.own.addresses.map((a) => a.ip));
-  const changing = cluster.changing === undefined ? [] : known(cluster.changing);
+  const changing = known(cluster.changing);
   const pods = new Set(
     known(cluster.pods)
       .filter((p) => p.ready && !p.ending)
@@ -131,7 +132,7 @@ const lostAddress: Find = (_, cluster) => {
       (e): Trigger => ({
         subject: `address ${e.ip} of ${cluster.name}`,
         message: `the kvstore of ${nameOf(cluster)} lacks ${e.ip}, which pod ${e.namespace}/${e.name} has`,
-        next: kubectl(ciliumNamespace(cluster), "rollout", "restart", "deployment/clustermesh-apiserver"),
+        next: restart(cluster, apiserver),
         severity: "suspect",
       }),
     );

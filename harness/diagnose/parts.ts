@@ -7,9 +7,9 @@ import type {
   ServiceState,
 } from "#harness/model/mesh-snapshot.ts";
 
-/** A part's value, or nothing if it could not be read: only the layer `unread` reports that. */
-export function known<T>(part: Part<readonly T[]>): readonly T[] {
-  return part.ok ? part.value : [];
+/** A part's value, or nothing if it was not collected or could not be read: only the layer `unread` reports that. */
+export function known<T>(part: Part<readonly T[]> | undefined): readonly T[] {
+  return part?.ok === true ? part.value : [];
 }
 
 /** How a reader of a cluster connects to a peer, as its `troubleshoot` printed it; of several agents the first that did. */
@@ -19,7 +19,7 @@ export function pathTo(
   peer: string,
 ): PeerPath | undefined {
   const parts = reader === "kvstoreMesh" ? [kvstoreMeshPaths] : agents.map((a) => a.paths);
-  return parts.flatMap((part) => (part === undefined ? [] : known(part))).find((p) => p.peer === peer);
+  return parts.flatMap((part) => known(part)).find((p) => p.peer === peer);
 }
 
 /** Where Cilium is installed. */

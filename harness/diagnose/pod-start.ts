@@ -25,8 +25,7 @@ export function podStarts(mesh: MeshSnapshot): Finding[] {
   );
 }
 
-export const eventsOf = (cluster: ClusterSnapshot): readonly EventState[] =>
-  cluster.events === undefined ? [] : known(cluster.events);
+export const eventsOf = (cluster: ClusterSnapshot): readonly EventState[] => known(cluster.events);
 
 export const startCauseOf = (cluster: ClusterSnapshot, pod: PodState): StartCause | undefined =>
   podStartCause(pod, eventsOf(cluster));

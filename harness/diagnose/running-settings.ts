@@ -54,7 +54,7 @@ function holdersOf(cluster: ClusterSnapshot): Holder[] {
 function settingsOfAgent(agent: AgentState, stored: ClusterSettings): ClusterSettings | undefined {
   const started = agent.startedWith?.ok === true ? agent.startedWith.value : {};
   if (Object.keys(started).length > 0) return { ...stored, settings: started };
-  const [device, ...others] = agent.tunnels === undefined ? [] : known(agent.tunnels);
+  const [device, ...others] = known(agent.tunnels);
   if (device === undefined || others.length > 0 || tunnelPort(stored) === undefined) return undefined;
   const as = (port: number): ClusterSettings => ({
     ...stored,

@@ -37,7 +37,7 @@ export function serviceDefinitions(mesh: MeshSnapshot): Finding[] {
 function exportedServices(mesh: MeshSnapshot): ReadonlySet<string> {
   return new Set(
     mesh.clusters.flatMap((cluster) => [
-      ...(cluster.serviceExports === undefined ? [] : known(cluster.serviceExports)).map(keyOf),
+      ...known(cluster.serviceExports).map(keyOf),
       ...known(cluster.services).flatMap(({ namespace, labels = {} }) =>
         labels[mcsLabel] === undefined ? [] : [`${namespace}/${labels[mcsLabel]}`],
       ),

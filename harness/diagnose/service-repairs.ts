@@ -49,7 +49,7 @@ export function namedPorts(
 export function copied({ cluster: from, service }: ServiceSide, to: ClusterSnapshot): string | undefined {
   const { namespace, name, selector, ports = [], type } = service;
   if (isHeadless(service) || type === "ExternalName" || Object.keys(selector).length === 0) return undefined;
-  const targets = (from.slices === undefined ? [] : known(from.slices))
+  const targets = known(from.slices)
     .filter((s) => !s.mirrored && s.namespace === namespace && s.service === name)
     .flatMap((s) => s.ports);
   const whole = ports.flatMap((p) => {

@@ -133,7 +133,7 @@ function ownBackends({ cluster, service }: Side, global: boolean): Finding[] {
 
 /** Its controller writes a slice anew; one that somebody else wrote stays away. */
 function withoutBackends({ cluster, service }: Side, ip: string): string {
-  const slices = (cluster.slices === undefined ? [] : known(cluster.slices)).filter(
+  const slices = known(cluster.slices).filter(
     (s) =>
       s.namespace === service.namespace &&
       s.service === service.name &&

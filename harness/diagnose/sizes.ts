@@ -24,9 +24,7 @@ export function sizes(mesh: MeshSnapshot): Finding[] {
 
 /** The host's end of a node's link takes less than the node sends; undefined if none was read that does. */
 function widened(mesh: MeshSnapshot): string | undefined {
-  const narrow = mesh.clusters
-    .flatMap((c) => (c.links === undefined ? [] : known(c.links)))
-    .filter((l) => l.mtu < l.nodeMtu);
+  const narrow = mesh.clusters.flatMap((c) => known(c.links)).filter((l) => l.mtu < l.nodeMtu);
   if (narrow.length === 0) return undefined;
   const said = narrow.map(
     (l) => `${l.link}, the host's end of the link of ${l.node}, has MTU ${l.mtu}, not ${l.nodeMtu}`,

@@ -19,7 +19,7 @@ function onNode(cluster: ClusterSnapshot, node: string, argv: readonly string[])
 export function tunnelDevices(mesh: MeshSnapshot): Finding[] {
   return mesh.clusters.flatMap((cluster) =>
     cluster.agents.flatMap(({ node, tunnels }) =>
-      (tunnels === undefined ? [] : known(tunnels))
+      known(tunnels)
         .filter((device) => !device.up)
         .map(({ protocol }) =>
           findingOf("tunnel-device-down", {

@@ -1,3 +1,7 @@
+/** Whether a value is a mapping: neither null nor a list. */
+export const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** The value at a path of keys joined by dots; undefined if a key on the way is missing or holds no mapping. */
 export function valueAt(values: Readonly<Record<string, unknown>>, path: string): unknown {
   return path

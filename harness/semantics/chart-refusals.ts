@@ -1,5 +1,5 @@
 import semver from "semver";
-import { valueAt } from "#harness/lib/value-at.ts";
+import { isMapping, valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { wrongTypes } from "./chart-values.ts";
 
@@ -18,9 +18,6 @@ interface Refusal {
   /** The chart takes the value, and agents do not start with it. */
   readonly byAgents?: boolean;
 }
-
-const isMapping = (value: unknown): value is Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const isUnset = (value: unknown): boolean =>
   [undefined, null, ""].includes(value as string | null | undefined);

@@ -1,4 +1,5 @@
 import semver from "semver";
+import { isMapping } from "#harness/lib/value-at.ts";
 import { chartsRead } from "./chart-settings.ts";
 import table from "./chart-values.json" with { type: "json" };
 
@@ -37,9 +38,6 @@ const isIn = (of: Tree | string, chart: string): boolean =>
   typeof of === "string"
     ? typesIn(of, chart) !== absent
     : Object.values(of).some((below) => isIn(below, chart));
-
-const isMapping = (value: unknown): value is Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const childOf = (of: Tree | string | undefined, key: string): Tree | string | undefined =>
   typeof of === "object" && Object.hasOwn(of, key) ? of[key] : undefined;

@@ -1,5 +1,5 @@
-import semver from "semver";
 import { valueAt } from "#harness/lib/value-at.ts";
+import { crosses } from "#harness/lib/version.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
 import { chartSettings } from "./chart-settings.ts";
 import { type RemovedFlag, removedIn } from "./removed-flags.ts";
@@ -100,7 +100,7 @@ export function featureFindings(move: Move, of: ClusterSettings): CertificateFin
   const is: Is = (setting, value, expected, chart) =>
     readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected;
   const changed = featureChanges
-    .filter(({ since, isOn }) => semver.lt(move.from, since) && semver.gte(move.to, since) && isOn(is))
+    .filter(({ since, isOn }) => crosses(move, since) && isOn(is))
     .map(
       ({ grade, message, remedy, since }): CertificateFinding => ({
         id: "feature-changes",
@@ -134,7 +134,7 @@ export function removedFlagFindings(
   extraIn = "value extraConfig",
 ): CertificateFinding[] {
   return Object.entries(removedIn).flatMap(([release, flags]) =>
-    semver.lt(move.from, release) && semver.gte(move.to, release)
+    crosses(move, release)
       ? flags.flatMap((removed) =>
           givenBy(removed[0], of, extraIn).map((given) => findingOf(removed, given, release)),
         )

@@ -1,7 +1,7 @@
 import { closest } from "#harness/lib/closest.ts";
 import { given } from "#harness/lib/given.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
-import { isAtLeast } from "#harness/lib/version.ts";
+import { isAtLeast, minorOf } from "#harness/lib/version.ts";
 import { ignoredPaths, keysBeside, lifeOf, pathsTo } from "./chart-values.ts";
 
 /** A value that a minor no longer reads, and what takes its place. `refused`: `helm` stops (templates/validate.yaml). */
@@ -124,8 +124,6 @@ const isOff = (value: unknown): boolean =>
   (typeof value === "object" && value !== null && Object.values(value).every(isOff));
 
 const isOn = (value: unknown): boolean => value !== undefined && value !== null && !isOff(value);
-
-const minorOf = (version: string): string => version.split(".").slice(0, 2).join(".");
 
 /** The minor, unless the version is of the same one. */
 const broughtBy = (since: string, version: string): string =>

@@ -1,4 +1,4 @@
-import semver from "semver";
+import { crosses } from "#harness/lib/version.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { UserPolicy } from "#harness/model/what-if.ts";
 
@@ -56,10 +56,6 @@ function usesBelow(value: unknown, feature: Feature): boolean {
   return Object.entries(value).some(([key, v]) => feature.uses(key, v) || usesBelow(v, feature));
 }
 
-/** Whether a move brings a feature's new meaning. */
-const isCrossed = ({ since }: Feature, { from, to }: Move): boolean =>
-  semver.lt(from, since) && semver.gte(to, since);
-
 interface Move {
   readonly from: string;
   readonly to: string;
@@ -69,12 +65,14 @@ interface Move {
 
 /** Whether policies have to be read to judge a move. */
 export const needsPolicies = (move: Pick<Move, "from" | "to">): boolean =>
-  features.some((f) => isCrossed(f, { ...move, config: {} }));
+  features.some((f) => crosses(move, f.since));
 
 /** Policies that use what means another thing after the move. */
 export function policyFeatureFindings(policies: readonly UserPolicy[], move: Move): CertificateFinding[] {
   return features
-    .filter((f) => isCrossed(f, move) && (f.unless === undefined || move.config[f.unless[0]] !== f.unless[1]))
+    .filter(
+      (f) => crosses(move, f.since) && (f.unless === undefined || move.config[f.unless[0]] !== f.unless[1]),
+    )
     .flatMap((feature) =>
       policies
         .filter((p) => p.kind !== "NetworkPolicy" && p.specs.some(({ spec }) => usesBelow(spec, feature)))

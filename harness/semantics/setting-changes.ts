@@ -73,8 +73,7 @@ function changeOf(
   { from, to }: { readonly from: string; readonly to: string },
   of: ClusterSettings,
 ): SettingChange | undefined {
-  const [was, wasToo] = [defaultsOf(row, from), defaultsOf(row, from).length > 1];
-  const will = defaultsOf(row, to);
+  const [was, will] = [defaultsOf(row, from), defaultsOf(row, to)];
   const isSame = was.length === 1 && will.length === 1 && was[0] === will[0];
   if (isSame || was.length === 0 || will.length === 0 || !holds(row.onlyWith, of)) return undefined;
   if (row.compatibleBelow !== undefined && isCompatibleBelow(row.compatibleBelow, of)) return undefined;
@@ -90,10 +89,10 @@ function changeOf(
   if (set !== undefined && set !== null && (isKept || textOf(set) === was[0])) return undefined;
   const now = row.setting === undefined || of.config === undefined ? was[0] : of.config[row.setting];
   const before = set === undefined || set === null ? now : textOf(set);
-  if (before === after && !wasToo) return undefined;
+  if (before === after && was.length === 1) return undefined;
   const isOwn = of.values === undefined && of.config !== undefined && !was.includes(before);
   const isUnread = of.values === undefined && row.setting === undefined;
-  const between = wasToo || will.length > 1;
+  const between = was.length > 1 || will.length > 1;
   const perhaps = isOwn
     ? "unless your values set it: no values were given, and what it is now is not the chart's default"
     : isUnread

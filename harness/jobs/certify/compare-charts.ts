@@ -4,6 +4,7 @@ import { parse as parseYaml } from "yaml";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
 import { throwIfAborted } from "#harness/lib/eventually.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import { renderChart } from "#harness/platform/helm.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
@@ -137,6 +138,3 @@ export function unknownValues(own: Values, known: Values, path = ""): string[] {
     return unknownValues(given, rendered, at);
   });
 }
-
-const isMapping = (value: unknown): value is Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value);

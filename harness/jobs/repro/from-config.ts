@@ -2,6 +2,7 @@ import { mergeValues } from "#harness/config/plan.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
 import { isSetByOperator } from "./config-defaults.ts";
 import type { Say } from "./say.ts";
+import { nested } from "./set-values.ts";
 import { chartPaths } from "./source-settings.ts";
 import { listed, typed } from "./values-at.ts";
 
@@ -47,7 +48,7 @@ const handled = new Set<string>([
 export function fromConfig(config: Readonly<Record<string, string>>): Values {
   const text = (key: string, path: string): Values => {
     const value = config[key];
-    return value === undefined || value === "" ? {} : nestedAt(path, typed(value, path));
+    return value === undefined || value === "" ? {} : nested(path.split("."), typed(value, path));
   };
   const pools = listed(config["cluster-pool-ipv4-cidr"]);
   const matched = listed(config["policy-cidr-match-mode"]);
@@ -63,9 +64,6 @@ export function fromConfig(config: Readonly<Record<string, string>>): Values {
       : {},
   ].reduce(mergeValues, {});
 }
-
-const nestedAt = (path: string, value: unknown): Values =>
-  path.split(".").reduceRight<unknown>((inner, part) => ({ [part]: inner }), value) as Values;
 
 /** Settings of the agents that a person set and that no value of the lab takes up. */
 export function tellConfig({ config, values }: SourceCluster, say: Say): void {

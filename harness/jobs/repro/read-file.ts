@@ -5,6 +5,7 @@ import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.t
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { checkRecord } from "#harness/lib/records.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/model/source-environment.ts";
 import { hasInstallCommand, installCommands } from "./install-commands.ts";
 import { nested, setKeys } from "./set-values.ts";
@@ -40,9 +41,6 @@ export interface Part {
 }
 
 type Piece = Omit<Part, "source" | "sysdump">;
-
-const isMapping = (value: unknown): value is Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What a file of values, objects or commands says, divided by clusters. `named`: of `NAME=FILE`. */
 export function partsOf(path: string, named: string | undefined): Part[] {

@@ -1,9 +1,7 @@
 import { parseYamlObjects, type YamlDocument } from "#harness/config/yaml-objects.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 
 type Values = Record<string, unknown>;
-
-const isMapping = (value: unknown): value is Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** What `helm get all` prints of one release. */
 interface HelmRelease {

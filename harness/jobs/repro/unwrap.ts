@@ -1,6 +1,7 @@
 import { mergeValues } from "#harness/config/plan.ts";
 import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
 import { isChartKey, isChartWord } from "#harness/semantics/chart-values.ts";
 import { setPairs } from "./set-values.ts";
 import { type ValuesKind, valuesKinds, type WrappedAt } from "./wrapped-values.ts";
@@ -17,9 +18,6 @@ interface Unwrapped {
   /** Places of the document that refer to other values. */
   readonly elsewhere: readonly string[];
 }
-
-const isMapping = (value: unknown): value is Values =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const groupOf = (apiVersion: unknown): string => {
   const text = typeof apiVersion === "string" ? apiVersion : "";
