@@ -1,8 +1,13 @@
-import type { Certification, Disruption, PhaseRecord } from "#harness/model/certificate.ts";
+import {
+  type Certification,
+  type Disruption,
+  leastMeasuredShare,
+  type PhaseRecord,
+} from "#harness/model/certificate.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { CycleRecord } from "#harness/model/certification-cycle.ts";
 import { type DisruptedPhase, disruptionFindings, withoutDisturbances } from "./certification-findings.ts";
-import { leastMeasuredShare, measuredShare } from "./measured-time.ts";
+import { measuredShare } from "./measured-time.ts";
 
 export interface Judged {
   readonly verdict: Certification;

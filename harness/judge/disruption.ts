@@ -250,7 +250,7 @@ function endOf(
 
 /** A kept TCP connection survives timeouts; any other loss is its end, or that of the next connection. */
 function tellsEnd(connection: Connection, outcome: SampleOutcome): boolean {
-  return connection === "tcp" ? outcome !== "timeout" : isKept(connection) && outcome === "reset";
+  return connection === "tcp" ? outcome !== "timeout" : outcome === "reset";
 }
 
 function backendOf({ nodeOf }: StandingStream, { servedBy }: Outage): string | undefined {

@@ -43,6 +43,3 @@ export function measuredShare(
   const allMs = sum([...phases, ...interruptions].map((p) => p.durationMs));
   return allMs === 0 ? 0 : sum(phases.map((p) => p.measuredMs)) / allMs;
 }
-
-/** Less than this, and a cycle shows little of what happened in it. */
-export const leastMeasuredShare = 0.98;

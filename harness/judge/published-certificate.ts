@@ -1,9 +1,9 @@
 import { found } from "#harness/lib/found.ts";
-import type { Certificate } from "#harness/model/certificate.ts";
+import { type Certificate, leastMeasuredShare } from "#harness/model/certificate.ts";
 import { methodVersion } from "#harness/model/measurement.ts";
 import { boundsOf } from "./bounds.ts";
 import { certify, leastCycles } from "./certification.ts";
-import { leastMeasuredShare, measuredShare } from "./measured-time.ts";
+import { measuredShare } from "./measured-time.ts";
 
 /** What must hold of a certificate before somebody relies on it. */
 export const certificateRules = [

@@ -32,7 +32,6 @@ export interface DisturbanceOptions {
 
 /** What a disturbed move changed on purpose: it cannot be compared with the state before. */
 export interface Disturbed {
-  readonly node: string;
   /** Pods of the standing namespace that were replaced, or restarted with their node. */
   readonly pods: readonly string[];
 }
@@ -67,7 +66,7 @@ export async function disturbMove(options: DisturbanceOptions): Promise<Disturbe
   await echo.awaitReady(cluster, withinMs, signal);
   await reboot(options, node);
   await echo.awaitReady(cluster, withinMs, signal);
-  return { node, pods: [...new Set([backend, ...before])] };
+  return { pods: [...new Set([backend, ...before])] };
 }
 
 /**

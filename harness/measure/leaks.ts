@@ -200,11 +200,6 @@ export class LeakWatch implements AsyncDisposable {
     );
   }
 
-  /** Why the captures are incomplete: the part that is known without asking them. */
-  get troubles(): readonly string[] {
-    return this.#ended;
-  }
-
   /**
    * Ends a window: why its captures may have missed something. Each window has the packets that were dropped since the
    * end of the one before.

@@ -171,6 +171,9 @@ export const unmeasuredPhase = (name: string, versions: PhaseRecord["versions"])
   error: null,
 });
 
+/** With a smaller share of measured time, a phase or a cycle shows little of what happened in it. */
+export const leastMeasuredShare = 0.98;
+
 /** A phase's window of its own for suites, in which traffic is slower, so that its losses are not judged. */
 export const suiteWindowSchema = phaseSchema.extend({
   intervalFactor: z.number().describe("Factor by which the interval of the traffic grew meanwhile."),

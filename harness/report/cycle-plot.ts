@@ -1,5 +1,5 @@
 import * as Plot from "@observablehq/plot";
-import type { Certificate } from "#harness/model/certificate.ts";
+import { type Certificate, leastMeasuredShare } from "#harness/model/certificate.ts";
 import { accent, draw, lossColour } from "./plots.ts";
 
 interface Span {
@@ -10,8 +10,6 @@ interface Span {
 
 const minutes = (ms: number): number => ms / 60_000;
 const rowOf = (cycle: number): string => `cycle ${cycle}`;
-/** Below this share, a phase is grey: what was lost in the rest of it is not known. */
-const leastShare = 0.98;
 
 /** Every cycle a row: its moves shaded, what was lost red, and grey whatever was not measured. */
 export function cyclePlot(c: Certificate): string {
@@ -40,7 +38,7 @@ export function cyclePlot(c: Certificate): string {
   const leaks = [...c.phases, ...c.suiteWindows].flatMap((p) =>
     p.leaks.map((l) => ({ row: rowOf(p.cycle), at: minutes(p.startMs + l.afterMs) })),
   );
-  const unmeasured = c.phases.filter((p) => p.measuredMs < leastShare * p.durationMs).map(span);
+  const unmeasured = c.phases.filter((p) => p.measuredMs < leastMeasuredShare * p.durationMs).map(span);
   const rows = c.cycles.map(({ cycle }) => rowOf(cycle));
   const bar = { x1: "from", x2: "to", y: "row" } as const;
   return draw({

@@ -1,10 +1,9 @@
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type KindRef, type KubeObject, kinds } from "#harness/kube/kube.ts";
+import { clusterKey } from "#harness/semantics/policy-model.ts";
 import { echoHttpPort } from "./echo.ts";
 import { policyObject } from "./policy-workload.ts";
 import { type ClientRole, type ServerRole, standingNamespace } from "./standing-pods.ts";
-
-const clusterLabel = "io.cilium.k8s.policy.cluster";
 
 interface Selector {
   readonly matchLabels: Readonly<Record<string, string>>;
@@ -12,7 +11,7 @@ interface Selector {
 
 /** The pods with a role in each of these clusters, by name: this means the same in every version. */
 const everywhere = (role: ClientRole | ServerRole, clusters: readonly string[]): Selector[] =>
-  clusters.map((name) => ({ matchLabels: { role, [clusterLabel]: name } }));
+  clusters.map((name) => ({ matchLabels: { role, [clusterKey]: name } }));
 
 const having = (role: ClientRole | ServerRole): Selector => ({ matchLabels: { role } });
 const http = [{ ports: [{ port: String(echoHttpPort), protocol: "TCP" }] }];

@@ -4,7 +4,7 @@ import { mixtureOf } from "#harness/judge/cycles.ts";
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import type { Certificate, PhaseRecord } from "#harness/model/certificate.ts";
-import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
+import { type CertificateFinding, grades } from "#harness/model/certificate-finding.ts";
 import type { CycleRecord } from "#harness/model/certification-cycle.ts";
 
 export interface CertificateOptions {
@@ -50,9 +50,8 @@ export function certificateOf(cycles: readonly CycleRecord[], options: Certifica
   };
 }
 
-const order = ["serious", "caution", "information"] as const;
 const byGrade = (a: CertificateFinding, b: CertificateFinding): number =>
-  order.indexOf(a.grade) - order.indexOf(b.grade);
+  grades.indexOf(b.grade) - grades.indexOf(a.grade);
 
 function summaryOf(c: CycleRecord): Omit<Certificate["cycles"][number], "cycle"> {
   const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);

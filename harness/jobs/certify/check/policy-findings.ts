@@ -1,19 +1,23 @@
 import { whatIf } from "#harness/diagnose/what-if.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
+import { found as required } from "#harness/lib/found.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
-import type { WhatIfChange } from "#harness/model/what-if.ts";
+import type { ClusterPolicies, WhatIfChange } from "#harness/model/what-if.ts";
 import { needsPolicies, policyFeatureFindings } from "#harness/semantics/policy-features.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
 
 const setting = "policy-default-local-cluster";
 
+type Policies = ReadonlyMap<string, ClusterPolicies>;
+
 /** Policies that mean another thing after the upgrade, and what could not be read of them. */
 export function policyFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Part {
-  const local = localClusterFindings(clusters, defects);
+  const policies = new Map(clusters.map((c) => [c.name, policiesOf(c.evidence)]));
+  const local = localClusterFindings(clusters, policies, defects);
   const features = clusters.flatMap((c) =>
-    featureFindings(c).map((finding) => ({ cluster: c.name, finding })),
+    featureFindings(c, policies).map((finding) => ({ cluster: c.name, finding })),
   );
   const unread = clusters.filter((c) => !c.policiesRead && asksForPolicies(c)).map(notGiven);
   return { found: [...local.found, ...features], unread: [...unread, ...local.unread] };
@@ -31,8 +35,11 @@ const notGiven = ({ name }: CheckedCluster): Unread => ({
 });
 
 /** By `policyDefaultLocalCluster`, whose default is another one from 1.19 on. */
-function localClusterFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Part {
-  const policies = new Map(clusters.map((c) => [c.name, policiesOf(c.evidence)]));
+function localClusterFindings(
+  clusters: readonly CheckedCluster[],
+  policies: Policies,
+  defects: readonly KnownDefect[],
+): Part {
   const found: Found[] = [];
   const unread: Unread[] = [];
   for (const value of [true, false]) {
@@ -75,8 +82,12 @@ function findingOf(change: WhatIfChange): CertificateFinding {
   };
 }
 
-function featureFindings({ evidence, from, to, after, policiesRead }: CheckedCluster): CertificateFinding[] {
+function featureFindings(
+  { name, from, to, after, policiesRead }: CheckedCluster,
+  policies: Policies,
+): CertificateFinding[] {
   if (from === undefined || !policiesRead) return [];
-  const policies = Object.values(policiesOf(evidence).policies).flatMap((p) => (p.ok ? p.value : []));
-  return policyFeatureFindings(policies, { from, to, config: after });
+  const own = required(policies.get(name), `policies of ${name}`);
+  const read = Object.values(own.policies).flatMap((p) => (p.ok ? p.value : []));
+  return policyFeatureFindings(read, { from, to, config: after });
 }

@@ -13,25 +13,25 @@ import type { Found } from "./found.ts";
  * is wrong with services before and after is a matter of `diagnose`.
  */
 export function valueFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Found[] {
-  const ofValues = clusters.flatMap((cluster): Found[] =>
-    [...refused(cluster), ...ignored(cluster)].map((finding) => ({ cluster: cluster.name, finding })),
-  );
+  const ofValues = clusters.flatMap((cluster): Found[] => {
+    const refused = refusedValues(cluster.source.written ?? {}, cluster.to);
+    return [...refused, ...ignored(cluster, refused)].map((finding) => ({ cluster: cluster.name, finding }));
+  });
   const sources = clusters.map(({ source, to }) => ({ ...source, cilium: to }));
   const together = sourceProblems(sources, defects).filter((row) => !/^(Service|value) /.test(row.field));
   return [...ofValues, ...together.map(found)];
 }
 
-const refused = ({ source, to }: CheckedCluster): CertificateFinding[] =>
-  refusedValues(source.written ?? {}, to);
-
-function ignored({ source, from, to }: CheckedCluster): CertificateFinding[] {
+function ignored(
+  { source, from, to }: CheckedCluster,
+  refused: readonly CertificateFinding[],
+): CertificateFinding[] {
+  const unread =
+    from === undefined ? undefined : new Set(ignoredValues(source.values, from).map((i) => i.path));
   const isRead = (path: string): boolean =>
-    from === undefined
-      ? lifeOf(path).since !== undefined
-      : !ignoredValues(source.values, from).some((i) => i.path === path);
-  const known = refusedValues(source.written ?? {}, to).map((f) => f.message);
+    unread === undefined ? lifeOf(path).since !== undefined : !unread.has(path);
   return ignoredValues(source.values, to)
-    .filter(({ path }) => !known.some((message) => message.includes(` value ${path},`)))
+    .filter(({ path }) => !refused.some(({ message }) => message.includes(` value ${path},`)))
     .map((value) => findingOf(value, to, isRead(value.path)));
 }
 
