@@ -98,10 +98,11 @@ type Judged = Pick<
 
 /**
  * The verdict on a vantage point: away and back, each only if its own prober was undisturbed in that window. A window
- * without limits is not judged.
+ * without limits is not judged. `announcedMs` is when, after the fault, the EndpointSlice named no backend of the target
+ * cluster any more, if that was seen.
  */
-export const judgePoint = (point: Judged, rig: RigThresholds): Verdict =>
-  combine([judgeAway(point, rig), judgeEnd(point, rig), judgeBack(point, rig)]);
+export const judgePoint = (point: Judged, rig: RigThresholds, announcedMs?: number): Verdict =>
+  combine([judgeAway(point, rig, announcedMs), judgeEnd(point, rig), judgeBack(point, rig)]);
 
 /** The last part of a fault, without its very end: a request sent there may be answered after the healing. */
 const endOfFault = { fromMs: 6000, toMs: 1000 } as const;
@@ -124,18 +125,31 @@ function judgeEnd(point: Judged, rig: RigThresholds): Verdict {
   );
 }
 
-function judgeAway(point: Judged, rig: RigThresholds): Verdict {
+function judgeAway(point: Judged, rig: RigThresholds, announcedMs = 0): Verdict {
   const { away: limits, move } = point.expected;
   if (limits === undefined) return passed;
   const machine = judgeProber(point, point.away, limitsForBudget(shortestOf(limits, move), rig));
   if (machine.outcome !== "pass") return machine;
   const what = nameOf(point);
   const facts = lossFacts(point.away, point);
-  return judged(
-    [...(move === undefined ? [] : moveReasons(what, point, move)), ...lossReasons(what, facts, limits)],
-    what,
-    facts,
-  );
+  const reasons = lossReasons(what, facts, limits);
+  if (move === undefined) return judged(reasons, what, facts);
+  const moves = moveReasons(what, point, { ...move, announcedMs });
+  const ofMesh = lossReasons(what, lossesAfter(facts, point.away.sinceMs + announcedMs), limits);
+  if (moves.length === 0 && ofMesh.length === 0 && reasons.length > 0)
+    return unknownBecause(
+      reasons.map(
+        (r) =>
+          `${r}; it is within the budget from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault: until then Kubernetes itself was slow`,
+      ),
+    );
+  return judged([...moves, ...reasons], what, facts);
+}
+
+/** The lost time from a moment on: until Kubernetes announces that backends are gone, no mesh can act. */
+function lossesAfter(facts: LossFacts, sinceMs: number): LossFacts {
+  const gaps = facts.gaps.map(({ fromMs, toMs }) => Math.max(0, toMs - Math.max(fromMs, sinceMs)));
+  return { ...facts, lostTimeMs: gaps.reduce((sum, ms) => sum + ms, 0), longestGapMs: Math.max(0, ...gaps) };
 }
 
 function judgeBack(point: Judged, rig: RigThresholds): Verdict {
@@ -165,7 +179,11 @@ function judged(reasons: readonly string[], what: string, facts: LossFacts): Ver
   return passed;
 }
 
-function moveReasons(what: string, { before, away }: Judged, move: Move): string[] {
+function moveReasons(
+  what: string,
+  { before, away }: Judged,
+  move: Move & { readonly announcedMs: number },
+): string[] {
   const [from, to] = [move.from.join(" and "), move.to.join(" and ")];
   const moved = `${what}, ${from} to ${to}`;
   const reasons: string[] = [];
@@ -173,9 +191,13 @@ function moveReasons(what: string, { before, away }: Judged, move: Move): string
     reasons.push(`${moved}: ${from} never answered, so no traffic could move away from it`);
   const firstMs = firstAnswerMs(away, move.to);
   if (firstMs === undefined) reasons.push(`${moved}: ${to} never answered`);
-  else if (firstMs - away.sinceMs > move.withinMs)
+  else if (firstMs - away.sinceMs - move.announcedMs > move.withinMs)
     reasons.push(
-      `${moved}: the first answer of ${to} came ${formatMs(firstMs - away.sinceMs)} after the fault, too late for the budget of ${move.withinMs} ms`,
+      `${moved}: the first answer of ${to} came ${formatMs(firstMs - away.sinceMs)} after the fault, too late for the budget of ${move.withinMs} ms${
+        move.announcedMs === 0
+          ? ""
+          : ` that counts from the change of the EndpointSlice (${formatMs(move.announcedMs)} after the fault)`
+      }`,
     );
   const lateMs = straggledMs(away, move.from);
   if (lateMs !== undefined)

@@ -135,6 +135,46 @@ describe("losses of the whole window", () => {
   });
 });
 
+describe("traffic that must move", () => {
+  /** Lost from 200 ms after the fault for so long; then the other cluster answers. */
+  const judged = (lostMs: number, announcedMs?: number) => {
+    const movedMs = cuts.sinceMs + 200 + lostMs;
+    const h = lost((ms) => ms >= cuts.sinceMs + 200 && ms < movedMs);
+    const samples = [...h.samples].map((s) => ({ ...s, cluster: s.dueMs < movedMs ? "east" : "west" }));
+    const move = { from: ["east"], to: ["west"], withinMs: limits.lostTimeMs };
+    return judgePoint(
+      { ...pointOf({ ...h, samples }), expected: { away: limits, move } },
+      rig,
+      ...(announcedMs === undefined ? [] : [announcedMs]),
+    );
+  };
+
+  test("fails when it is too late, as long as nothing shows that Kubernetes was slow", () => {
+    expect(judged(1500).outcome).toBe("pass");
+    expect(judged(1900)).toMatchObject({
+      outcome: "fail",
+      reasons: [expect.stringContaining("first answer of west came 2.1s after the fault")],
+    });
+  });
+
+  test("counts from the change of the EndpointSlice: earlier the mesh cannot know", () => {
+    expect(judged(1900, 1400).outcome).toBe("pass");
+    expect(judged(3000, 1400)).toMatchObject({
+      outcome: "unknown",
+      reasons: [
+        expect.stringMatching(/lost time of 3010 ms .* 1\.4s after the fault: until then Kubernetes/),
+      ],
+    });
+    expect(judged(3500, 1400)).toMatchObject({
+      outcome: "fail",
+      reasons: [
+        expect.stringContaining("counts from the change of the EndpointSlice (1.4s after the fault)"),
+        expect.stringContaining("lost time of 3510 ms is over the budget of 2000 ms"),
+      ],
+    });
+  });
+});
+
 describe("the share lost just before the healing", () => {
   const judged = (when: (ms: number) => boolean, lostAtEnd: readonly [number, number]) =>
     judgePoint({ ...pointOf(lost(when)), expected: { lostAtEnd: [...lostAtEnd] } }, rig);

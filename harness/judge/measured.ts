@@ -10,7 +10,7 @@ import {
 import { combine, type Verdict } from "#harness/model/verdict.ts";
 import { firstAnswerMs, judgePoint } from "./failover.ts";
 import { answersOf, disturbanceOf, type LossFacts, lossFacts } from "./losses.ts";
-import { phasesOf } from "./phases.ts";
+import { phasesOf, seenAfterMs } from "./phases.ts";
 import { figureTroubles } from "./rig.ts";
 
 /** The losses of a measurement that no run has named yet. */
@@ -69,7 +69,11 @@ export function judgeLosses(losses: UnnamedLosses): {
         sent: of.before.sent + of.away.sent + of.back.sent,
       },
     },
-    verdict: combine(points.map((p) => judgePoint(p, losses.rig))),
+    verdict: combine(
+      points.map((p) =>
+        judgePoint(p, losses.rig, seenAfterMs(losses.chain, "EndpointSlice changed", losses)),
+      ),
+    ),
   };
 }
 

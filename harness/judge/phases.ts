@@ -1,6 +1,6 @@
 import { hundredths } from "#harness/lib/stats.ts";
 import type { ChainRecord } from "#harness/model/chain.ts";
-import type { Phases } from "#harness/model/measurement.ts";
+import type { Boundary, Phases } from "#harness/model/measurement.ts";
 import type { FailoverFacts } from "./failover.ts";
 import type { Gap } from "./losses.ts";
 
@@ -29,20 +29,11 @@ export function phasesOf(
   const stableAfterMs = firstErrorAfterMs === null ? null : after(facts.stableAgainMs);
   const seen: Phases["seen"] = [
     { boundary: "fault begun", afterMs: 0, errorMs: 0 },
-    ...chain.path.map(({ boundary, errorMs }) => {
-      const first = chain.events.find(
-        (e) =>
-          e.boundary === boundary &&
-          e.active === 0 &&
-          e.atUnixMs >= clock.faultUnixMs - errorMs &&
-          e.atUnixMs < clock.healingUnixMs,
-      );
-      return {
-        boundary,
-        afterMs: first === undefined ? null : Math.max(0, hundredths(first.atUnixMs - clock.faultUnixMs)),
-        errorMs: hundredths(errorMs),
-      };
-    }),
+    ...chain.path.map(({ boundary, errorMs }) => ({
+      boundary,
+      afterMs: seenAfterMs(chain, boundary, clock) ?? null,
+      errorMs: hundredths(errorMs),
+    })),
     { boundary: "traffic stable", afterMs: stableAfterMs, errorMs: hundredths(clock.proberErrorMs) },
   ];
   return {
@@ -60,6 +51,27 @@ export function phasesOf(
       clock.proberErrorMs,
     ),
   };
+}
+
+/**
+ * How long after the fault a link had no active backend of the target cluster left; undefined if that was not seen
+ * before the healing.
+ */
+export function seenAfterMs(
+  { path, events }: ChainRecord,
+  boundary: Boundary,
+  { faultUnixMs, healingUnixMs }: { readonly faultUnixMs: number; readonly healingUnixMs: number },
+): number | undefined {
+  const link = path.find((l) => l.boundary === boundary);
+  if (link === undefined) return undefined;
+  const first = events.find(
+    (e) =>
+      e.boundary === boundary &&
+      e.active === 0 &&
+      e.atUnixMs >= faultUnixMs - link.errorMs &&
+      e.atUnixMs < healingUnixMs,
+  );
+  return first === undefined ? undefined : Math.max(0, hundredths(first.atUnixMs - faultUnixMs));
 }
 
 type Account = Pick<Phases, "links" | "accountedMs" | "accountedErrorMs" | "unexplainedMs">;
