@@ -4,7 +4,8 @@ import { diagnose } from "#harness/diagnose/index.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { crdFindings, objectFindings } from "#harness/semantics/crd-versions.ts";
-import { featureFindings, removedFlagFindings } from "#harness/semantics/feature-changes.ts";
+import { featureFindings } from "#harness/semantics/feature-changes.ts";
+import { flagFindings } from "#harness/semantics/flag-findings.ts";
 import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
@@ -48,11 +49,7 @@ const nodeConfigFindings = (
     .filter((o) => o.kind === "CiliumNodeConfig")
     .flatMap(({ metadata, spec }) => {
       const { defaults } = (spec ?? {}) as { readonly defaults?: unknown };
-      return removedFlagFindings(
-        move,
-        { values: { extraConfig: defaults } },
-        `CiliumNodeConfig ${metadata.name}`,
-      );
+      return flagFindings(move, { values: { extraConfig: defaults } }, `CiliumNodeConfig ${metadata.name}`);
     });
 
 /** Of a live cluster, or of a list among the files. */

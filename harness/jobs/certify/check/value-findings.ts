@@ -2,7 +2,7 @@ import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference } from "#harness/model/source-environment.ts";
 import { refusedValues } from "#harness/semantics/chart-refusals.ts";
-import { lifeOf } from "#harness/semantics/chart-values.ts";
+import { isKnownValue } from "#harness/semantics/chart-values.ts";
 import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
@@ -28,8 +28,7 @@ function ignored(
 ): CertificateFinding[] {
   const unread =
     from === undefined ? undefined : new Set(ignoredValues(source.values, from).map((i) => i.path));
-  const isRead = (path: string): boolean =>
-    unread === undefined ? lifeOf(path).since !== undefined : !unread.has(path);
+  const isRead = (path: string): boolean => (unread === undefined ? isKnownValue(path) : !unread.has(path));
   return ignoredValues(source.values, to)
     .filter(({ path }) => !refused.some(({ message }) => message.includes(` value ${path},`)))
     .map((value) => findingOf(value, to, isRead(value.path)));
