@@ -28,5 +28,8 @@ test("a flag is one of a program, and a hidden one may be of any", () => {
   expect(flagLack("enable-lb-ipam", "1.18.11")).toBeUndefined();
   expect(flagLack("enable-datapath-plugins", "1.20.2", "kvstoremesh")).toBeUndefined();
   expect(flagLack("enable-datapath-plugins", "1.19.7", "kvstoremesh")).toEqual({ brought: "1.20" });
-  expect([isKnownFlag("aws-max-results-per-call", "agent"), isKnownFlag("constructor")]).toEqual([false, false]);
+  expect([isKnownFlag("aws-max-results-per-call", "agent"), isKnownFlag("constructor")]).toEqual([
+    false,
+    false,
+  ]);
 });
