@@ -1,30 +1,22 @@
 import semver from "semver";
 import { pins, untestedPair } from "#harness/config/pins.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
+import { minorOf } from "#harness/lib/version.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
+import { chartsRead } from "#harness/semantics/chart-settings.ts";
 import { crdFindings, objectFindings } from "#harness/semantics/crd-versions.ts";
 import { featureFindings } from "#harness/semantics/feature-changes.ts";
 import { flagFindings } from "#harness/semantics/flag-findings.ts";
-import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
-import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
+import { type Beside, besideRead } from "#harness/semantics/releases-read.ts";
+import { settingFindings } from "#harness/semantics/setting-changes.ts";
+import { type CheckedCluster, releaseOf, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
 
 /** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
 export function versionFindings(cluster: CheckedCluster): Part {
   const { name, from, to, source, changes } = cluster;
-  const unread: Unread[] = [];
-  if (from === undefined)
-    unread.push({
-      message: `the Cilium version of ${name} is not in what was given: changed settings are not known`,
-      remedy: "give --from, or the agents' pods",
-    });
-  for (const version of new Set([from ?? to, to]))
-    if (!isKnownChart(version))
-      unread.push({
-        message: `the chart of Cilium ${version} is not in the table of settings: what changes in ${name} is not known`,
-        remedy: "certify the upgrade on a lab, which renders both charts",
-      });
+  const unread = [...unreadVersions(cluster), ...unreadNotes(cluster), ...unreadNodeConfigs(cluster)];
   const findings = [
     ...(from === undefined
       ? []
@@ -39,6 +31,69 @@ export function versionFindings(cluster: CheckedCluster): Part {
   ];
   return { found: findings.map((finding) => ({ cluster: name, finding })), unread };
 }
+
+/** Releases of which the tables hold nothing, or only what another one of the minor does. */
+function unreadVersions({ name, from, to, source }: CheckedCluster): Unread[] {
+  const unread: Unread[] = [];
+  if (from === undefined)
+    unread.push({
+      message: `the Cilium version of ${name} is not in what was given: changed settings are not known`,
+      remedy: "give --from, or the agents' pods",
+    });
+  const runs = releaseOf(source);
+  if (from !== undefined && runs !== undefined && runs !== from)
+    unread.push({
+      message: `${name} runs Cilium ${runs} by what was read: the answer is for --from ${from}`,
+      remedy: "leave --from out, unless that is what you ask",
+    });
+  for (const version of new Set([from ?? to, to])) {
+    const beside = besideRead(version);
+    if (beside !== undefined) unread.push(unreadVersion(version, beside));
+  }
+  return unread;
+}
+
+const notInTables =
+  "settings, values, flags, CRDs, features, policies, known defects and Kubernetes versions that changed with it were not checked";
+
+function unreadVersion(version: string, { is, nearest, sameMinor }: Beside): Unread {
+  const which = is === "newer" ? "newest" : "oldest";
+  return {
+    message: sameMinor
+      ? `Cilium ${version} is ${is} than ${nearest}, the ${which} release of its minor that this Meshproof knows: it was judged as ${nearest}, and what differs between the two was not checked`
+      : `Cilium ${version} is ${is} than every release that this Meshproof knows (${chartsRead[0]} to ${chartsRead.at(-1)}): ${notInTables}`,
+    remedy: `${is === "newer" ? "use a newer Meshproof, or " : ""}certify the move on a lab, which renders both charts, and read the upgrade notes of ${minorOf(version)}`,
+  };
+}
+
+/** What the reader of files says of its own doubts, as far as a check depends on it. */
+const unreadNotes = ({ name, source }: CheckedCluster): Unread[] =>
+  source.notes
+    .filter(
+      ({ field, inSource }) =>
+        ["file", "Cilium", "Cilium's build"].includes(field) || inSource.endsWith(": a placeholder"),
+    )
+    .map(({ field, inSource, inLab }) =>
+      field === "file"
+        ? {
+            message: `${inSource} (${inLab})`,
+            remedy: "leave it out, or give what `helm get values` or `kubectl get -o yaml` prints",
+          }
+        : {
+            message: `${field} of ${name} is not certain: ${inSource}${inLab === "not known" ? "" : ` (taken as ${inLab})`}`,
+            remedy: "give what the cluster itself says: the output of helm get values, the agents' pods",
+          },
+    );
+
+const unreadNodeConfigs = ({ name, isWhole, evidence }: CheckedCluster): Unread[] =>
+  isWhole && !evidence.has("ciliumnodeconfigs.json")
+    ? [
+        {
+          message: `CiliumNodeConfigs of ${name} were not read: settings of single nodes that the target does not have are not known`,
+          remedy: `give ${name}=FILE with the output of kubectl get ciliumnodeconfigs -A -o yaml`,
+        },
+      ]
+    : [];
 
 /** Settings for some nodes only. */
 const nodeConfigFindings = (

@@ -19,8 +19,22 @@ export function valueFindings(clusters: readonly CheckedCluster[], defects: read
   });
   const sources = clusters.map(({ source, to }) => ({ ...source, cilium: to }));
   const together = sourceProblems(sources, defects).filter((row) => !/^(Service|value) /.test(row.field));
-  return [...ofValues, ...together.map(found)];
+  return [...ofValues, ...clusters.flatMap(dotted), ...together.map(found)];
 }
+
+/** `cluster.name: alpha` in a values file, as `--set` has it; what else is read takes it for the value that was meant. */
+const dotted = ({ name, source }: CheckedCluster): Found[] =>
+  source.notes
+    .filter((note) => note.field === "keys with dots")
+    .map(({ inSource }) => ({
+      cluster: name,
+      finding: {
+        id: "value-ignored",
+        grade: "caution",
+        message: `keys with dots: ${inSource}`,
+        remedy: "write each part as a key of its own, below the one before it",
+      },
+    }));
 
 function ignored(
   { source, from, to }: CheckedCluster,
