@@ -119,7 +119,7 @@ interface WrongType {
 }
 
 /** Text that a template, a shell or Terraform replaces before the chart sees it. */
-const isReplaced = (value: unknown): boolean =>
+export const isReplaced = (value: unknown): boolean =>
   typeof value === "string" && /\{\{|\$[\w({]|^<.*>$/.test(value);
 
 /** Values, as they are written, that the chart of a version refuses because of their type. */

@@ -58,7 +58,11 @@ export function flagFindings(
 function ofConfig({ values = {}, config = {} }: ClusterSettings, extraIn: string): Given[] {
   const extra = valueAt(values, "extraConfig");
   const own = Object.entries(isMapping(extra) ? extra : {}).filter(([, v]) => v !== undefined && v !== null);
-  const ofExtra = own.map(([flag, value]) => ({ flag, where: extraIn, value: String(value) }));
+  const ofExtra = own.map(([flag, value]) => ({
+    flag,
+    where: extraIn,
+    value: typeof value === "object" ? JSON.stringify(value) : String(value),
+  }));
   // What the chart writes by default comes and goes with it. Scripts and other programs have keys that no table has.
   const others = Object.entries(config).filter(
     ([flag]) =>

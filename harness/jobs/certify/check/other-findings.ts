@@ -10,7 +10,7 @@ import { featureFindings } from "#harness/semantics/feature-changes.ts";
 import { flagFindings } from "#harness/semantics/flag-findings.ts";
 import { type Beside, besideRead } from "#harness/semantics/releases-read.ts";
 import { settingFindings } from "#harness/semantics/setting-changes.ts";
-import { type CheckedCluster, releaseOf, snapshotAt } from "./checked-mesh.ts";
+import { type CheckedCluster, releaseOf } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
 
 /** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
@@ -66,24 +66,16 @@ function unreadVersion(version: string, { is, nearest, sameMinor }: Beside): Unr
   };
 }
 
-/** What the reader of files says of its own doubts, as far as a check depends on it. */
-const unreadNotes = ({ name, source }: CheckedCluster): Unread[] =>
+/** Doubts of the reader of files, by the fields of its notes. */
+const doubts = ["file", "Cilium", "Cilium's build", "values in other files", "arguments of a command"];
+
+const unreadNotes = ({ name, source, from = "an unknown version" }: CheckedCluster): Unread[] =>
   source.notes
-    .filter(
-      ({ field, inSource }) =>
-        ["file", "Cilium", "Cilium's build"].includes(field) || inSource.endsWith(": a placeholder"),
-    )
-    .map(({ field, inSource, inLab }) =>
-      field === "file"
-        ? {
-            message: `${inSource} (${inLab})`,
-            remedy: "leave it out, or give what `helm get values` or `kubectl get -o yaml` prints",
-          }
-        : {
-            message: `${field} of ${name} is not certain: ${inSource}${inLab === "not known" ? "" : ` (taken as ${inLab})`}`,
-            remedy: "give what the cluster itself says: the output of helm get values, the agents' pods",
-          },
-    );
+    .filter(({ field, inSource }) => doubts.includes(field) || inSource.endsWith(": a placeholder"))
+    .map(({ field, inSource, inLab }) => ({
+      message: `${field} of ${name} is not certain: ${inSource} (${field === "Cilium" ? `judged as ${from}` : inLab})`,
+      remedy: "give what the cluster itself says: helm get values, kubectl get pods -A -o yaml, a sysdump",
+    }));
 
 const unreadNodeConfigs = ({ name, isWhole, evidence }: CheckedCluster): Unread[] =>
   isWhole && !evidence.has("ciliumnodeconfigs.json")
@@ -152,7 +144,8 @@ const causesShown = 3;
 export function healthFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Part {
   const whole = clusters.filter((c) => c.isWhole);
   if (whole.length === 0) return { found: [], unread: [] };
-  const all = diagnose(snapshotAt(whole, "before"), defects);
+  // By what runs, whatever --from says.
+  const all = diagnose({ clusters: whole.map((c) => c.snapshot) }, defects);
   // Known defects of the version that runs are findings of their own.
   const broken = all.filter((f) => f.severity === "broken" && !f.message.includes("known defect"));
   const found = broken.slice(0, causesShown).map(

@@ -41,10 +41,13 @@ function unreadOf(cluster: CheckedCluster, policies: Policies): Unread[] {
   }).map(({ message, next }) => ({ message, remedy: next }));
 }
 
-const notGiven = ({ name }: CheckedCluster): Unread => ({
-  message: `policies of ${name} were not given: whether one of them changes its meaning is not known`,
-  remedy: `give ${name}=FILE with the output of kubectl get cnp,ccnp,netpol -A -o yaml`,
-});
+function notGiven({ name, source }: CheckedCluster): Unread {
+  const empty = source.notes.find((note) => note.field === "empty list");
+  return {
+    message: `policies of ${name} were not given${empty === undefined ? "" : ` (${empty.inSource}, which does not say of what)`}: whether one of them changes its meaning is not known`,
+    remedy: `give ${name}=FILE with the output of kubectl get cnp,ccnp,netpol -A -o yaml${empty === undefined ? "" : "; if it is empty, there are none"}`,
+  };
+}
 
 /** By `policyDefaultLocalCluster`, whose default is another one from 1.19 on. */
 function localClusterFindings(

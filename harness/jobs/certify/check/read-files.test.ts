@@ -121,3 +121,31 @@ test("a version that runs already, or another one than --from says", async () =>
     "c1 runs Cilium 1.20.2 by what was read: the answer is for --from 1.19.7",
   );
 });
+
+test("agents of several versions are judged as one, and that is said", async () => {
+  const name = `d/k8s-pods-${exampleTime}.yaml`;
+  const pods = exampleDump()[name] ?? "";
+  const last = pods.lastIndexOf("v1.20.2");
+  const mixed = `${pods.slice(0, last)}v1.20.0${pods.slice(last + "v1.20.2".length)}`;
+  const report = await checkFiles([await archive("c1", { "k8s-pods": mixed })], down);
+  expect(report.unread.map((u) => u.message)).toContain(
+    "Cilium of c1 is not certain: agents of several versions: v1.20.2, v1.20.0 (judged as 1.20.2)",
+  );
+});
+
+test("a fault of now is judged by what runs, whatever --from says", async () => {
+  const report = await checkFiles([await archive("c1")], { from: "1.16.3", to: "1.18.11" });
+  expect(of(report, "mesh-unhealthy")).toEqual([]);
+});
+
+test("an empty list is a file of the mesh, and does not say which objects do not exist", async () => {
+  const values = { cluster: { name: "a", id: 1 }, image: { tag: "v1.18.11" } };
+  const empty = fileOf({ apiVersion: "v1", kind: "List", items: [] });
+  const none = fileOf({ apiVersion: "cilium.io/v2", kind: "CiliumNetworkPolicyList", items: null });
+  for (const list of [empty, none]) {
+    const { unread } = await checkFiles([fileOf(values), `a=${list}`], { from: undefined, to: "1.19.7" });
+    expect(unread.map((u) => u.message)).toEqual([
+      expect.stringContaining(`policies of a were not given (${list} holds an empty list`),
+    ]);
+  }
+});
