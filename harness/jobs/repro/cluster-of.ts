@@ -2,6 +2,7 @@ import { pins } from "#harness/config/pins.ts";
 import { mergeValues } from "#harness/config/plan.ts";
 import { present } from "#harness/lib/present.ts";
 import type { Note, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
+import { listOf } from "#harness/semantics/policy-model.ts";
 import { podNetworkOf } from "./pod-network.ts";
 import type { Part } from "./read-file.ts";
 import { at, flagOf, isPlaceholder, listed, typed } from "./values-at.ts";
@@ -66,9 +67,9 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
     controlPlanes: controlPlanes.length,
     workers: nodes.length - controlPlanes.length,
     nodeIps: nodes.flatMap((n) =>
-      ((n.status?.addresses ?? []) as { type: string; address: string }[])
+      listOf(n.status?.addresses)
         .filter((a) => a.type === "InternalIP")
-        .map((a) => a.address),
+        .flatMap((a) => (typeof a.address === "string" ? [a.address] : [])),
     ),
     values,
     written: given,
@@ -100,12 +101,9 @@ interface FoundVersion {
 function versionOf(objects: readonly SourceObject[], values: Values, parts: readonly Part[]): FoundVersion {
   const images = objects
     .flatMap((o) => [o.spec, o.spec?.template?.spec])
-    .flatMap(
-      (spec) =>
-        (Array.isArray(spec?.containers) ? spec.containers : []) as { name?: string; image?: string }[],
-    )
+    .flatMap((spec) => listOf(spec?.containers))
     .filter((c) => c.name === "cilium-agent")
-    .map((c) => tagOf(c.image));
+    .map((c) => tagOf(typeof c.image === "string" ? c.image : undefined));
   const image = at(values, "image.override") ?? at(values, "image.tag");
   const labels = objects
     .filter((o) => o.metadata.labels?.["k8s-app"] === "cilium")

@@ -1,5 +1,6 @@
 import type { SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { policyLimits } from "#harness/semantics/policy-limits.ts";
+import { listOf } from "#harness/semantics/policy-model.ts";
 import type { Say } from "./say.ts";
 import {
   bare,
@@ -118,13 +119,16 @@ function sayService(
 
 const l7Rules = "toPorts.rules";
 
+/** Cilium takes `spec`, `specs` or both. */
+const specsOf = (p: SourceObject): readonly Manifest[] => listOf([p.spec, ...listOf(p.specs)]);
+
 /** Parts of a policy on which the suite does not judge; groups are of a cloud, which no lab asks. */
 function unjudged(p: SourceObject): string[] {
-  const specs = [p.spec, ...((p.specs ?? []) as unknown[])] as (Manifest | undefined)[];
+  const specs = specsOf(p);
   const groups = specs.flatMap((spec) =>
     ["ingress", "ingressDeny", "egress", "egressDeny"].flatMap((side) =>
-      ((spec?.[side] ?? []) as (Manifest | null)[]).flatMap((rule) =>
-        ["fromGroups", "toGroups"].filter((key) => rule?.[key] !== undefined),
+      listOf(spec[side]).flatMap((rule) =>
+        ["fromGroups", "toGroups"].filter((key) => rule[key] !== undefined),
       ),
     ),
   );
@@ -180,10 +184,7 @@ function clusterwideOf(
   { namespaces, say }: { readonly namespaces: readonly string[]; readonly say: Say },
 ): SourceObject[] {
   return c.clusterwide.flatMap((o) => {
-    const specs = [
-      ...(o.spec === undefined ? [] : [o.spec]),
-      ...((o.specs ?? []) as unknown[]),
-    ] as Manifest[];
+    const specs = specsOf(o);
     const ofNodes = specs.some((s) => s.nodeSelector !== undefined);
     if (ofNodes || namespaces.length === 0) {
       say(

@@ -10,7 +10,7 @@ import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/mode
 import { hasInstallCommand, installCommands } from "./install-commands.ts";
 import { nested, setKeys } from "./set-values.ts";
 import { chartPaths } from "./source-settings.ts";
-import { helmRelease, networksOf, talosCluster } from "./text-forms.ts";
+import { helmRelease, isEmptyList, networksOf, talosCluster } from "./text-forms.ts";
 import {
   foreignKeys,
   isTableKind,
@@ -111,11 +111,6 @@ function fromCommands(text: string, path: string): Piece[] {
     };
   });
 }
-
-/** kubectl prints `items: []` where there is no object; the Cilium CLI writes null. */
-const isEmptyList = ({ kind, items, ...more }: Values): boolean =>
-  /List$/.test(String(kind)) &&
-  (Array.isArray(items) ? items.length === 0 : items === null && more.apiVersion !== undefined);
 
 const emptyList = (path: string): Note => ({
   field: "empty list",

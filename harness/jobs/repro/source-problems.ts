@@ -9,7 +9,8 @@ import {
   tunnelProtocol,
   wrongId,
 } from "#harness/semantics/mesh-settings.ts";
-import { serviceProblems } from "#harness/semantics/service-definitions.ts";
+import { listOf } from "#harness/semantics/policy-model.ts";
+import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { authModeProblems } from "./auth-modes.ts";
 import { fromChart, isCidr } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
@@ -275,12 +276,7 @@ function services(clusters: readonly SourceCluster[], defects: readonly KnownDef
         namespace: s.metadata.namespace ?? "default",
         name: s.metadata.name,
         annotations: s.metadata.annotations ?? {},
-        ports: (s.spec?.ports ?? []) as {
-          name?: string;
-          port: number;
-          protocol?: string;
-          targetPort?: number | string;
-        }[],
+        ports: listOf(s.spec?.ports) as unknown as DefinedService["ports"],
       })),
     })),
     defects,

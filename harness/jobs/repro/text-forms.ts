@@ -70,3 +70,8 @@ export function networksOf(document: Values): Values | undefined {
   });
   return given.length === 0 ? undefined : Object.fromEntries(given);
 }
+
+/** kubectl prints `items: []` where there is no object; the Cilium CLI writes null. */
+export const isEmptyList = ({ kind, items, ...more }: Values): boolean =>
+  /List$/.test(String(kind)) &&
+  (Array.isArray(items) ? items.length === 0 : items === null && more.apiVersion !== undefined);

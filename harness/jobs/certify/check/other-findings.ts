@@ -54,16 +54,20 @@ function unreadVersions({ name, from, to, source }: CheckedCluster): Unread[] {
 }
 
 const notInTables =
-  "settings, values, flags, CRDs, features, policies, known defects and Kubernetes versions that changed with it were not checked";
+  "settings, values, flags, CRDs, features, policies, known defects and supported Kubernetes versions was not checked";
 
 function unreadVersion(version: string, { is, nearest, sameMinor }: Beside): Unread {
   const which = is === "newer" ? "newest" : "oldest";
-  return {
-    message: sameMinor
-      ? `Cilium ${version} is ${is} than ${nearest}, the ${which} release of its minor that this Meshproof knows: it was judged as ${nearest}, and what differs between the two was not checked`
-      : `Cilium ${version} is ${is} than every release that this Meshproof knows (${chartsRead[0]} to ${chartsRead.at(-1)}): ${notInTables}`,
-    remedy: `${is === "newer" ? "use a newer Meshproof, or " : ""}certify the move on a lab, which renders both charts, and read the upgrade notes of ${minorOf(version)}`,
-  };
+  const certify = `certify the move on a lab, which renders both charts, and read the upgrade notes of ${minorOf(version)}`;
+  return sameMinor
+    ? {
+        message: `Cilium ${version} is ${is} than ${nearest}, the ${which} release of its minor that this Meshproof knows: it was judged as ${nearest}, and what differs between the two was not checked`,
+        remedy: `${is === "newer" ? "use a newer Meshproof, or " : ""}${certify}`,
+      }
+    : {
+        message: `Cilium ${version} is ${is} than every release that this Meshproof knows (${chartsRead[0]} to ${chartsRead.at(-1)}): what it changes in ${notInTables}`,
+        remedy: `${is === "newer" ? "use a newer Meshproof, or " : ""}${certify}; a check with ${nearest} in its place tells what changes on that side of it`,
+      };
 }
 
 /** Doubts of the reader of files, by the fields of its notes. */
@@ -77,8 +81,10 @@ const unreadNotes = ({ name, source, from = "an unknown version" }: CheckedClust
       remedy: "give what the cluster itself says: helm get values, kubectl get pods -A -o yaml, a sysdump",
     }));
 
-const unreadNodeConfigs = ({ name, isWhole, evidence }: CheckedCluster): Unread[] =>
-  isWhole && !evidence.has("ciliumnodeconfigs.json")
+const unreadNodeConfigs = ({ name, isWhole, evidence, source }: CheckedCluster): Unread[] =>
+  isWhole &&
+  !evidence.has("ciliumnodeconfigs.json") &&
+  !source.others.some((o) => o.kind === "CiliumNodeConfig")
     ? [
         {
           message: `CiliumNodeConfigs of ${name} were not read: settings of single nodes that the target does not have are not known`,
