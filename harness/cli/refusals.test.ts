@@ -21,6 +21,7 @@ describe("a wrong command line", { timeout: 60_000 }, () => {
     [["certify", "--from", "1.19.7", "--to", "1.20.2", "--cycles", "0"], "a whole number from 1 to 100"],
     [["certify", "--check"], "--check needs --to"],
     [["certify", "--check", "--to", "1.20"], "--to 1.20 is not a version"],
+    [["certify", "--check", "--to", "01.20.2", "x.yaml"], "--to 01.20.2 is not a version"],
     [["certify", "--check", "--to", "1.20.2", "--full"], "--check does not take --full"],
     [["certify", "--check", "--to", "1.20.2", "--kubeconfig", "x"], "--kubeconfig needs --context"],
     [["certify", "--check", "--to", "1.20.2", "x.yaml", "--lab", "x"], "give one of them"],

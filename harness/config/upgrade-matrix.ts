@@ -1,3 +1,4 @@
+import semver from "semver";
 import { z } from "zod";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { type UpgradePair, upgradePairSchema } from "#harness/model/certification-journal.ts";
@@ -20,7 +21,7 @@ export async function readMatrix(path: string): Promise<readonly UpgradePair[]> 
 
 /** Throws `usage` for a text that is not a release of Cilium. */
 export function checkVersion(option: "from" | "to", version: string): string {
-  if (!upgradePairSchema.shape[option].safeParse(version).success)
+  if (!upgradePairSchema.shape[option].safeParse(version).success || semver.valid(version) === null)
     throw new MeshproofError("usage", `--${option} ${version} is not a version such as 1.20.2`);
   return version;
 }

@@ -58,14 +58,10 @@ function ofCluster(
   const answer = { cluster: name, ...current, after };
   if (current.now === after) return { answer: { ...answer, changes: [] }, unread: [] };
   const parts = Object.entries(own?.policies ?? {});
-  const unread = parts.flatMap(([kind, part]) =>
-    part.ok ? [] : [unreadOf(name, `objects of kind ${kind}`, part.why)],
-  );
-  if (own === undefined) unread.push(unreadOf(name, "policies", "no file of policies was given"));
-  for (const policy of own?.unjudged ?? [])
-    unread.push(
-      unreadOf(name, `ClusterNetworkPolicy ${policy}`, "this kind is not judged; its pod peers change too"),
-    );
+  const unread =
+    own === undefined
+      ? [unreadOf(name, "policies", "no file of policies was given")]
+      : unreadPolicies(name, own);
   const remote = remotePodsOf(mesh, cluster, all);
   const found = parts
     .flatMap(([, part]) => known(part))
@@ -91,12 +87,25 @@ function ofCluster(
   };
 }
 
+/** What of a cluster's policies could not be read or judged. */
+export function unreadPolicies(name: string, { policies, malformed, unjudged }: ClusterPolicies): Finding[] {
+  return [
+    ...Object.entries(policies).flatMap(([kind, part]) =>
+      part.ok ? [] : [unreadOf(name, `objects of kind ${kind}`, part.why)],
+    ),
+    ...(malformed ?? []).map(({ object, why }) => unreadOf(name, object, why)),
+    ...(unjudged ?? []).map((policy) =>
+      unreadOf(name, `ClusterNetworkPolicy ${policy}`, "this kind is not judged; its pod peers change too"),
+    ),
+  ];
+}
+
 /** Without the suffix of a vendor or a candidate; undefined if the agents' image does not say. */
 const versionOf = ({ ciliumVersion: version }: ClusterSnapshot): string | undefined =>
   version?.ok === true ? semver.coerce(version.value)?.version : undefined;
 
 /** A setting that cilium-config lacks has the agent's default: both of these are off. */
-function contextOf(cluster: ClusterSnapshot): PolicyContext {
+export function contextOf(cluster: ClusterSnapshot): PolicyContext {
   const { config } = cluster;
   const isOn = (key: string): boolean | undefined => (config.ok ? config.value[key] === "true" : undefined);
   return {
@@ -106,7 +115,7 @@ function contextOf(cluster: ClusterSnapshot): PolicyContext {
   };
 }
 
-const titleOf = (p: UserPolicy): string =>
+export const titleOf = (p: UserPolicy): string =>
   `${p.kind} ${p.namespace === "" ? "" : `${p.namespace}/`}${p.name}`;
 
 /** The chart writes the key since 1.18. Before, Cilium has no such setting and selects from every cluster. */

@@ -52,6 +52,7 @@ export const kinds = {
     false,
   ),
   ciliumNode: kindRef("cilium.io/v2", "CiliumNode", "ciliumnodes", false),
+  ciliumNodeConfig: kindRef("cilium.io/v2", "CiliumNodeConfig", "ciliumnodeconfigs"),
   ciliumEndpoint: kindRef("cilium.io/v2", "CiliumEndpoint", "ciliumendpoints"),
   ciliumIdentity: kindRef("cilium.io/v2", "CiliumIdentity", "ciliumidentities", false),
   serviceExport: kindRef("multicluster.x-k8s.io/v1alpha1", "ServiceExport", "serviceexports"),

@@ -17,12 +17,22 @@ export interface ClusterPolicies {
   readonly namespaces: Part<ReadonlyMap<string, Readonly<Record<string, string>>>>;
   /** Names of Kubernetes' ClusterNetworkPolicies, whose meaning may change too, and which are not judged. */
   readonly unjudged?: readonly string[];
+  /** Objects that are not the policies that they should be. */
+  readonly malformed?: readonly MalformedPolicy[];
   /** From manifests, not from a cluster: the setting of today may not be among them. */
   readonly manifests?: true;
   /** Workloads of manifests: their pods are not among the files, and count by the template. */
   readonly templates?: readonly PodTemplate[];
   /** Objects of manifests from which a tool makes others, such as `HelmRelease shop`. */
   readonly unrendered?: readonly string[];
+}
+
+/** An object with a place that has another type than a policy's. */
+export interface MalformedPolicy {
+  /** `CiliumNetworkPolicy shop/a`; its kind alone if it has no name. */
+  readonly object: string;
+  /** `spec.ingress: expected array, found object`. */
+  readonly why: string;
 }
 
 /** The pods that a workload makes. */

@@ -103,6 +103,7 @@ test.each([
   ["a high id with ENI, within the second half", { cluster: { id: 300 }, eni: { enabled: true } }, "1.20.2"],
   ["a high id without a cloud", { cluster: { id: 200 } }, "1.20.2"],
   ["a value taken away", { cluster: { id: null } }, "1.20.2"],
+  ["text that is replaced later", { routingMode: "${MODE}", kubeProxyReplacement: "{{ x }}" }, "1.20.2"],
 ])("%s is accepted", (_, values, to) => {
   expect(pathsOf(values, to)).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import semver from "semver";
 import { isMapping, valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
-import { wrongTypes } from "./chart-values.ts";
+import { isReplaced, wrongTypes } from "./chart-values.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -276,7 +276,7 @@ export function refusedValues(values: Values, to: string): CertificateFinding[] 
   const known = new Set(wrong.map((w) => w.path));
   const byRule = refusals.flatMap((rule): CertificateFinding[] => {
     const value = valueAt(values, rule.path);
-    if (value === undefined || value === null || known.has(rule.path)) return [];
+    if (value === undefined || value === null || known.has(rule.path) || isReplaced(value)) return [];
     if (!semver.satisfies(to, rule.charts) || !rule.refuses(value, values)) return [];
     const who =
       rule.byAgents === true

@@ -1,23 +1,14 @@
 import { expect, test } from "vitest";
-import { chartsRead } from "./chart-settings.ts";
 import {
-  chartsAround,
   ignoredPaths,
   isChartKey,
   isChartValue,
+  isKnownValue,
   keysBeside,
-  lifeOf,
   typesOf,
+  valueLack,
   wrongTypes,
 } from "./chart-values.ts";
-
-test("a version between two charts counts as both, one outside them as the nearest", () => {
-  expect(chartsAround("1.19.2")).toEqual(["1.19.1", "1.19.4"]);
-  expect(chartsAround("1.20.9")).toEqual([chartsRead.at(-1)]);
-  expect(chartsAround("v1.18.2")).toEqual(["1.18.6"]);
-  expect(chartsAround("1.21.0")).toEqual([]);
-  expect(chartsAround("main")).toEqual([]);
-});
 
 test.each([
   ["at the top", { unknownTop: 1 }, "1.20.2", ["unknownTop"]],
@@ -104,9 +95,10 @@ test.each([
 });
 
 test("the life and the types of a value, and what stands beside it", () => {
-  expect(lifeOf("clustermesh.enableMCSAPISupport")).toEqual({ since: "1.18.6", until: "1.20.0" });
-  expect(lifeOf("clustermesh.mcsapi")).toEqual({ since: "1.19.1" });
-  expect(lifeOf("no.such")).toEqual({});
+  expect(valueLack("clustermesh.enableMCSAPISupport", "1.20.2")).toEqual({ removed: "1.20" });
+  expect(valueLack("clustermesh.mcsapi", "1.18.11")).toEqual({ brought: "1.19" });
+  expect(valueLack("no.such", "1.20.2")).toBeUndefined();
+  expect([isKnownValue("clustermesh.mcsapi"), isKnownValue("no.such")]).toEqual([true, false]);
   expect(typesOf("clustermesh.policyDefaultLocalCluster")).toEqual(["boolean"]);
   expect(typesOf("clustermesh")).toEqual([]);
   expect(keysBeside("clustermesh.cacheTTl", "1.18.11")).not.toContain("cacheTTL");

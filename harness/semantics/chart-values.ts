@@ -1,7 +1,7 @@
-import semver from "semver";
 import { isMapping } from "#harness/lib/value-at.ts";
 import { chartsRead } from "./chart-settings.ts";
 import table from "./chart-values.json" with { type: "json" };
+import { absent, chartsAround, type Lack, lackOf, leafAt } from "./releases-read.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -15,28 +15,11 @@ interface Tree {
 }
 const charts: Tree = table;
 
-const absent = "-";
 const otherKeys = "*";
-
-/** The charts that were read next to a version, which may be between two; empty for another minor. */
-export function chartsAround(version: string): string[] {
-  const asked = semver.coerce(version);
-  if (asked === null) return [];
-  const ofMinor = chartsRead.filter((c) => semver.satisfies(c, `~${asked.major}.${asked.minor}.0`));
-  const below = ofMinor.findLast((c) => semver.lte(c, asked)) ?? ofMinor[0];
-  const above = ofMinor.find((c) => semver.gte(c, asked)) ?? below;
-  return [...new Set([below, above])].flatMap((c) => c ?? []);
-}
-
-function typesIn(leaf: string, chart: string): string {
-  const [first = absent, ...changes] = leaf.split("; ");
-  const since = changes.map((c) => c.split(" ")).findLast(([v = ""]) => semver.lte(v, chart));
-  return since?.[1] ?? first;
-}
 
 const isIn = (of: Tree | string, chart: string): boolean =>
   typeof of === "string"
-    ? typesIn(of, chart) !== absent
+    ? leafAt(of, chart) !== absent
     : Object.values(of).some((below) => isIn(below, chart));
 
 const childOf = (of: Tree | string | undefined, key: string): Tree | string | undefined =>
@@ -69,18 +52,20 @@ export function typesOf(path: string): string[] {
   const node = nodeAt(path);
   if (typeof node !== "string") return [];
   const newest = chartsRead.findLast((chart) => isIn(node, chart));
-  return newest === undefined ? [] : typesIn(node, newest).split("|");
+  return newest === undefined ? [] : leafAt(node, newest).split("|");
 }
 
-/** The first chart that has a value, and the first later one without it. */
-export function lifeOf(path: string): { readonly since?: string; readonly until?: string } {
+/** Why the chart of a version does not have a value that another chart has. */
+export function valueLack(path: string, version: string): Lack | undefined {
   const node = nodeAt(path);
-  const first = node === undefined ? -1 : chartsRead.findIndex((chart) => isIn(node, chart));
-  const since = chartsRead[first];
-  if (node === undefined || since === undefined) return {};
-  const until = chartsRead.slice(chartsRead.findLastIndex((chart) => isIn(node, chart)) + 1)[0];
-  return until === undefined ? { since } : { since, until };
+  return node === undefined ? undefined : lackOf(version, (chart) => isIn(node, chart));
 }
+
+/** Whether any chart that was read has a value. */
+export const isKnownValue = (path: string): boolean => {
+  const node = nodeAt(path);
+  return node !== undefined && chartsRead.some((chart) => isIn(node, chart));
+};
 
 /** Keys that stand beside a path in the chart of a version. */
 export function keysBeside(path: string, version: string): string[] {
@@ -134,7 +119,7 @@ interface WrongType {
 }
 
 /** Text that a template, a shell or Terraform replaces before the chart sees it. */
-const isReplaced = (value: unknown): boolean =>
+export const isReplaced = (value: unknown): boolean =>
   typeof value === "string" && /\{\{|\$[\w({]|^<.*>$/.test(value);
 
 /** Values, as they are written, that the chart of a version refuses because of their type. */
@@ -149,7 +134,7 @@ export function wrongTypes(values: Values, version: string): WrongType[] {
         if (isMapping(value)) return walk(value, below, path);
         return around.every((c) => isListedIn(below, c)) ? [{ path, value, wants: ["object"] }] : [];
       }
-      const wants = around.map((chart) => typesIn(below, chart).split("|"));
+      const wants = around.map((chart) => leafAt(below, chart).split("|"));
       const isRefused = wants.every((types) => !types.some((type) => fits(value, type)));
       return isRefused ? [{ path, value, wants: wants.at(-1) ?? [] }] : [];
     });
@@ -159,7 +144,7 @@ export function wrongTypes(values: Values, version: string): WrongType[] {
 /** The schema has no type for what only templates read. */
 const isListedIn = (of: Tree | string, chart: string): boolean =>
   typeof of === "string"
-    ? ![absent, "any"].includes(typesIn(of, chart))
+    ? ![absent, "any"].includes(leafAt(of, chart))
     : Object.values(of).some((below) => isListedIn(below, chart));
 
 function fits(value: unknown, type: string): boolean {

@@ -37,33 +37,6 @@ test("nothing where features are off, or the move does not cross their release",
   expect(featureFindings({ from: "1.20.2", to: "1.19.7" }, { values })).toEqual([]);
 });
 
-test("flags that a release removed are named with what takes their place", () => {
-  const values = { extraConfig: { "node-port-mode": "dsr" } };
-  const expected = [{ id: "setting-removed", remedy: expect.stringContaining("bpf-lb-mode") }];
-  expect(featureFindings(up, { values })).toMatchObject(expected);
-  expect(featureFindings(up, { config: { "node-port-mode": "dsr" } })).toMatchObject(expected);
-  expect(featureFindings({ from: "1.18.11", to: "1.19.7" }, { values })).toEqual([]);
-});
-
-test("an argument that the new program does not have stops it; in extraConfig it is ignored", () => {
-  const values = {
-    extraArgs: ["--enable-node-port", "--k8s-api-server=https://x", "--debug"],
-    operator: { extraArgs: ["--ces-slice-mode=x"] },
-    extraConfig: { "enable-svc-source-range-check": "true" },
-  };
-  const found = featureFindings(up, { values });
-  expect(found.filter((f) => f.grade === "serious").map((f) => f.message)).toEqual([
-    expect.stringMatching(/^agents of Cilium 1.19 .*"--enable-node-port"/),
-    expect.stringMatching(/^operators of Cilium 1.20 .*"--ces-slice-mode=x" of value operator.extraArgs/),
-    expect.stringMatching(/^agents of Cilium 1.20 .*"--k8s-api-server=https/),
-  ]);
-  expect(found.filter((f) => f.grade === "caution")).toMatchObject([
-    { message: expect.stringContaining("value extraConfig"), remedy: "leave it out: it is always on" },
-  ]);
-  // What the chart of 1.18 itself writes goes with it.
-  expect(featureFindings(up, { config: { "enable-node-port": "false" } })).toEqual([]);
-});
-
 test("the ConfigMap that authMode migration needs is serious where the chart does not make it", () => {
   const mesh = (more: object) => ({ values: { clustermesh: { useAPIServer: true, ...more } } });
   expect(featureFindings(up, mesh({}))).toMatchObject([

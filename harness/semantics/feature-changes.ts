@@ -1,8 +1,6 @@
-import { valueAt } from "#harness/lib/value-at.ts";
 import { crosses } from "#harness/lib/version.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
-import { chartSettings } from "./chart-settings.ts";
-import { type RemovedFlag, removedIn } from "./removed-flags.ts";
+import { flagFindings } from "./flag-findings.ts";
 import { type ClusterSettings, readSetting } from "./setting-changes.ts";
 
 /** A feature that works another way from a release on, where a cluster has it on. */
@@ -95,7 +93,7 @@ interface Move {
   readonly to: string;
 }
 
-/** Features that a cluster uses and that work another way after the move, and flags that no longer exist. */
+/** Features that a cluster uses and that work another way after the move, and flags that the target does not have. */
 export function featureFindings(move: Move, of: ClusterSettings): CertificateFinding[] {
   const is: Is = (setting, value, expected, chart) =>
     readSetting({ value, chart, ...(setting === undefined ? {} : { setting }) }, of) === expected;
@@ -109,77 +107,5 @@ export function featureFindings(move: Move, of: ClusterSettings): CertificateFin
         remedy,
       }),
     );
-  return [...changed, ...removedFlagFindings(move, of)];
-}
-
-/** Values with arguments of a program, which does not start with a flag that it does not have. */
-const argumentValues: Readonly<Record<string, string>> = {
-  extraArgs: "agents",
-  "operator.extraArgs": "operators",
-};
-
-/** A flag as somebody gave it. */
-interface Given {
-  /** Follows `setting x, which is "y" in `. */
-  readonly where: string;
-  readonly value: string;
-  /** The program that does not start with it. */
-  readonly stops?: string;
-}
-
-/** Flags that a cluster gives and that the target no longer has. `extraIn`: where `extraConfig` is from. */
-export function removedFlagFindings(
-  move: Move,
-  of: ClusterSettings,
-  extraIn = "value extraConfig",
-): CertificateFinding[] {
-  return Object.entries(removedIn).flatMap(([release, flags]) =>
-    crosses(move, release)
-      ? flags.flatMap((removed) =>
-          givenBy(removed[0], of, extraIn).map((given) => findingOf(removed, given, release)),
-        )
-      : [],
-  );
-}
-
-function givenBy(flag: string, { values = {}, config }: ClusterSettings, extraIn: string): Given[] {
-  const extra = valueAt(values, `extraConfig.${flag}`);
-  // What the chart writes comes and goes with it: only settings of the operator's stay in cilium-config.
-  const ownConfig = chartSettings.some((row) => row.setting === flag) ? undefined : config?.[flag];
-  const inConfig =
-    extra !== undefined && extra !== null
-      ? [{ where: extraIn, value: String(extra) }]
-      : ownConfig !== undefined
-        ? [{ where: "cilium-config", value: ownConfig }]
-        : [];
-  const inArguments = Object.entries(argumentValues).flatMap(([path, stops]): Given[] => {
-    const written = valueAt(values, path);
-    const texts = Array.isArray(written) ? written.map(String) : [];
-    const text = texts.find((t) => t === `--${flag}` || t.startsWith(`--${flag}=`));
-    return text === undefined ? [] : [{ where: `value ${path}`, value: text, stops }];
-  });
-  return [...inConfig, ...inArguments];
-}
-
-function findingOf(
-  [flag, instead, note]: RemovedFlag,
-  { where, value, stops }: Given,
-  release: string,
-): CertificateFinding {
-  const minor = release.replace(/\.0$/, "");
-  const remedy =
-    instead === "" ? `leave it out${note === undefined ? "" : `: ${note}`}` : `write ${instead} in its place`;
-  return stops === undefined
-    ? {
-        id: "setting-removed",
-        grade: "caution",
-        message: `setting ${flag}, which is ${JSON.stringify(value.slice(0, 60))} in ${where}, has no effect from Cilium ${minor} on`,
-        remedy,
-      }
-    : {
-        id: "setting-removed",
-        grade: "serious",
-        message: `${stops} of Cilium ${minor} and later do not start with the argument ${JSON.stringify(value.slice(0, 60))} of ${where}: they have no such flag`,
-        remedy,
-      };
+  return [...changed, ...flagFindings(move, of)];
 }

@@ -1,8 +1,9 @@
 import { closest } from "#harness/lib/closest.ts";
 import { given } from "#harness/lib/given.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
-import { isAtLeast, minorOf } from "#harness/lib/version.ts";
-import { ignoredPaths, keysBeside, lifeOf, pathsTo } from "./chart-values.ts";
+import { isAtLeast } from "#harness/lib/version.ts";
+import { ignoredPaths, keysBeside, pathsTo, valueLack } from "./chart-values.ts";
+import { besideRead } from "./releases-read.ts";
 
 /** A value that a minor no longer reads, and what takes its place. `refused`: `helm` stops (templates/validate.yaml). */
 interface RemovedValue {
@@ -106,7 +107,7 @@ export const removedKeys: readonly string[] = removedValues
 export interface IgnoredValue {
   readonly path: string;
   readonly value: unknown;
-  /** The minor that removed it, or that brings it later. */
+  /** The minor or the release that removed it, or that brings it later. */
   readonly removed?: string;
   readonly brought?: string;
   /** The path that takes its place, or that was probably meant. */
@@ -124,10 +125,6 @@ const isOff = (value: unknown): boolean =>
   (typeof value === "object" && value !== null && Object.values(value).every(isOff));
 
 const isOn = (value: unknown): boolean => value !== undefined && value !== null && !isOff(value);
-
-/** The minor, unless the version is of the same one. */
-const broughtBy = (since: string, version: string): string =>
-  minorOf(since) === minorOf(version) ? since : minorOf(since);
 
 /** Values that the chart of a version ignores. One that it removed and that asked for nothing is none. */
 export function ignoredValues(values: Readonly<Record<string, unknown>>, version: string): IgnoredValue[] {
@@ -150,19 +147,22 @@ export function ignoredValues(values: Readonly<Record<string, unknown>>, version
     removedValues.some(
       (r) => isAtLeast(version, r.removed) && (path === r.path || path.startsWith(`${r.path}.`)),
     ) || byTable.some((r) => r.path.startsWith(`${path}.`));
-  const byChart = ignoredPaths(values, version).flatMap((path): IgnoredValue[] => {
-    if (isTold(path)) return [];
-    const value = valueAt(values, path) ?? keyAt(values, path);
-    const { since, until } = lifeOf(path);
-    if (since !== undefined && !isAtLeast(version, since))
-      return [
-        { path, value, refused: false, brought: broughtBy(since, version), ...olderName(path, version) },
-      ];
-    if (until !== undefined)
-      return isOff(value) ? [] : [{ path, value, refused: false, removed: minorOf(until) }];
-    const instead = meantPath(path, version);
-    return [{ path, value, refused: false, ...given({ instead }) }];
-  });
+  const beside = besideRead(version);
+  const isUnread = beside?.sameMinor === false;
+  const byChart = ignoredPaths(values, isUnread ? beside.nearest : version).flatMap(
+    (path): IgnoredValue[] => {
+      if (isTold(path)) return [];
+      const value = valueAt(values, path) ?? keyAt(values, path);
+      const { brought, removed } = valueLack(path, version) ?? {};
+      if (brought !== undefined)
+        return [{ path, value, refused: false, brought, ...olderName(path, version) }];
+      if (removed !== undefined) return isOff(value) ? [] : [{ path, value, refused: false, removed }];
+      // A chart that was not read may have it.
+      if (isUnread) return [];
+      const instead = meantPath(path, version);
+      return [{ path, value, refused: false, ...given({ instead }) }];
+    },
+  );
   return [...byTable, ...byChart];
 }
 

@@ -70,6 +70,17 @@ test("a nodeSelector is for clusterwide policies, alone in its spec", () => {
   expect(open(wide(ofNodes))).toEqual(["specs[0].ingress[0].fromEndpoints[0]"]);
 });
 
+test("a policy has spec, specs or both, and each of them has a rule", () => {
+  expect(why(cilium(), {})).toEqual([0, "Cilium refuses it: it has neither spec nor specs"]);
+  expect(why(cilium({}), {})).toEqual([0, expect.stringContaining("either an endpointSelector or")]);
+  for (const rules of [{}, { ingress: [] }, { ingress: null, egress: [] }, { ingress: {} }])
+    expect(why(cilium(ofPods, { endpointSelector: {}, ...rules }), {})).toEqual([
+      0,
+      expect.stringContaining("each spec needs a rule, which may be empty, in one of ingress"),
+    ]);
+  expect(why(cilium({ endpointSelector: {}, egress: [{}] }), {})).toEqual([1, undefined]);
+});
+
 test("without the host firewall only specs of pods have an effect", () => {
   const wide = of("CiliumClusterwideNetworkPolicy", ofNodes, ofPods);
   const { specs, why: reason } = effectOf(wide, { ...unknown, hostFirewall: false });

@@ -40,8 +40,11 @@ function refusalOf(policy: UserPolicy, { version, nodeLabels }: PolicyContext): 
     specs.some((spec) => rulesOf(spec).some((rule) => keys.some((key) => listOf(rule[key]).length > 0)));
   if (policy.kind === "CiliumNetworkPolicy" && specs.some((spec) => isSet(spec.nodeSelector)))
     return "only a clusterwide policy can have a nodeSelector";
+  if (specs.length === 0) return "it has neither spec nor specs";
   if (specs.some((spec) => isSet(spec.nodeSelector) === isSet(spec.endpointSelector)))
     return "each spec needs either an endpointSelector or a nodeSelector";
+  if (specs.some((spec) => directions.every((key) => isEmpty(spec[key]))))
+    return `each spec needs a rule, which may be empty, in one of ${directions.join(", ")}`;
   // pkg/policy/api/ingress.go: a list of strings that must be empty since 1.19.
   if (since("1.19.0") && holds("fromRequires", "toRequires"))
     return "Cilium 1.19 and later have no fromRequires and toRequires";
@@ -55,8 +58,10 @@ function refusalOf(policy: UserPolicy, { version, nodeLabels }: PolicyContext): 
 
 const isSet = (value: unknown): boolean => value !== undefined && value !== null;
 
-const rulesOf = (spec: Json): readonly Json[] =>
-  ["ingress", "ingressDeny", "egress", "egressDeny"].flatMap((key) => listOf(spec[key]));
+const isEmpty = (value: unknown): boolean => !Array.isArray(value) || value.length === 0;
+
+const directions = ["ingress", "ingressDeny", "egress", "egressDeny"];
+const rulesOf = (spec: Json): readonly Json[] => directions.flatMap((key) => listOf(spec[key]));
 
 const selectorKeys = (spec: Json): string[] => [
   ...[spec.endpointSelector, spec.nodeSelector].flatMap((s) => keysOf((s ?? {}) as Selector)),

@@ -8,12 +8,11 @@ const policy = (rule: object, kind: UserPolicy["kind"] = "CiliumNetworkPolicy"):
   name: "one",
   specs: [{ path: "spec", spec: { endpointSelector: {}, ingress: [rule] } }],
 });
-const up = { from: "1.18.11", to: "1.20.2", config: {} };
+const up = { from: "1.18.11", to: "1.20.2", before: {}, after: {} };
 
 test.each([
   ["authentication", { authentication: { mode: "required" } }],
   ["**.", { toFQDNs: [{ matchPattern: "**.example.com" }] }],
-  ["fromRequires", { fromRequires: [{}] }],
   ["Kafka", { toPorts: [{ rules: { kafka: [{ topic: "x" }] } }] }],
   ["Envoy Go extension", { toPorts: [{ rules: { l7proto: "r2d2" } }] }],
 ])("%s means another thing after the move", (word, rule) => {
@@ -23,17 +22,35 @@ test.each([
 });
 
 test("what means the same is not named: empty lists, other kinds, a setting that keeps it, a move that does not cross it", () => {
-  expect(
-    policyFeatureFindings([policy({ fromRequires: [], toPorts: [{ rules: { http: [{}] } }] })], up),
-  ).toEqual([]);
+  expect(policyFeatureFindings([policy({ toPorts: [{ rules: { http: [{}], kafka: [] } }] })], up)).toEqual(
+    [],
+  );
   const asks = policy({ authentication: { mode: "required" } });
-  expect(policyFeatureFindings([asks], { ...up, config: { "mesh-auth-enabled": "true" } })).toEqual([]);
+  expect(policyFeatureFindings([asks], { ...up, after: { "mesh-auth-enabled": "true" } })).toEqual([]);
+  expect(policyFeatureFindings([asks], { ...up, before: { "mesh-auth-enabled": "false" } })).toEqual([]);
   expect(policyFeatureFindings([asks], { ...up, from: "1.19.4" })).toEqual([]);
   expect(policyFeatureFindings([policy({ authentication: {} }, "NetworkPolicy")], up)).toEqual([]);
 });
 
-test("policies have to be read where a move crosses a minor upwards", () => {
+test("on the way back what has an old meaning again is named, and what the API server kept out is not", () => {
+  const down = {
+    ...{ from: "1.20.2", to: "1.18.11" },
+    before: { "mesh-auth-enabled": "false" },
+    after: { "mesh-auth-enabled": "true" },
+  };
+  const asks = policy({ authentication: { mode: "required" } });
+  const kafka = policy({ toPorts: [{ rules: { kafka: [{ topic: "x" }] } }] });
+  const names = policy({ toFQDNs: [{ matchPattern: "**.example.com" }] });
+  expect(policyFeatureFindings([asks, kafka, names], down).map((f) => f.message)).toEqual([
+    expect.stringContaining("its traffic is denied without"),
+    expect.stringContaining("one level only"),
+  ]);
+  expect(policyFeatureFindings([asks], { ...down, after: down.before })).toEqual([]);
+});
+
+test("policies have to be read where a move crosses a minor, up or down", () => {
   expect(needsPolicies({ from: "1.18.11", to: "1.19.7" })).toBe(true);
   expect(needsPolicies({ from: "1.19.1", to: "1.19.7" })).toBe(false);
-  expect(needsPolicies({ from: "1.20.2", to: "1.19.7" })).toBe(false);
+  expect(needsPolicies({ from: "1.20.2", to: "1.19.7" })).toBe(true);
+  expect(needsPolicies({ from: "1.20.2", to: "1.20.0" })).toBe(false);
 });

@@ -9,7 +9,9 @@ interface Feature {
   readonly uses: (key: string, value: unknown) => boolean;
   readonly means: string;
   readonly remedy: string;
-  /** The setting of cilium-config that decides, and the value with which nothing changes. */
+  /** The same for a move back to before that release; absent where the API server has kept such policies out. */
+  readonly back?: { readonly means: string; readonly remedy: string };
+  /** The setting of cilium-config that decides, and its value with the old meaning. */
   readonly unless?: readonly [setting: string, value: string];
   readonly source: string;
 }
@@ -24,6 +26,10 @@ const features: readonly Feature[] = [
     unless: ["mesh-auth-enabled", "true"],
     means: "asks for authentication, which is off by default: its traffic is let through without",
     remedy: "set authentication.enabled to true",
+    back: {
+      means: "asks for authentication, which is on by default: its traffic is denied without",
+      remedy: "set authentication.enabled to false, or see that what it needs runs",
+    },
     source: "upgrade notes of 1.19",
   },
   {
@@ -31,13 +37,10 @@ const features: readonly Feature[] = [
     uses: (key, value) => key === "matchPattern" && typeof value === "string" && value.startsWith("**."),
     means: "has a DNS pattern that begins with **., which now matches names of several levels",
     remedy: "write *. where one level is meant",
-    source: "upgrade notes of 1.19",
-  },
-  {
-    since: "1.19.0",
-    uses: (key, value) => /^(from|to)Requires$/i.test(key) && isFilled(value),
-    means: "has fromRequires or toRequires, which the API server now refuses",
-    remedy: "remove them from the policy",
+    back: {
+      means: "has a DNS pattern that begins with **., which matches names of one level only",
+      remedy: "write a pattern for each level that is needed",
+    },
     source: "upgrade notes of 1.19",
   },
   {
@@ -56,31 +59,52 @@ function usesBelow(value: unknown, feature: Feature): boolean {
   return Object.entries(value).some(([key, v]) => feature.uses(key, v) || usesBelow(v, feature));
 }
 
+type Config = Readonly<Record<string, string>>;
+
 interface Move {
   readonly from: string;
   readonly to: string;
-  /** cilium-config after the move. */
-  readonly config: Readonly<Record<string, string>>;
+  /** cilium-config before and after the move. */
+  readonly before: Config;
+  readonly after: Config;
 }
+
+type Versions = Pick<Move, "from" | "to">;
+
+const crossesBack = ({ from, to }: Versions, release: string): boolean =>
+  crosses({ from: to, to: from }, release);
 
 /** Whether policies have to be read to judge a move. */
-export const needsPolicies = (move: Pick<Move, "from" | "to">): boolean =>
-  features.some((f) => crosses(move, f.since));
+export const needsPolicies = (move: Versions): boolean =>
+  features.some(({ since }) => crosses(move, since) || crossesBack(move, since));
+
+/** What a feature means on the other side of a move; undefined if it means the same. */
+function changed(
+  { since, unless, back, ...up }: Feature,
+  move: Move,
+): Pick<Feature, "means" | "remedy"> | undefined {
+  const isUp = crosses(move, since);
+  if (!isUp && !crossesBack(move, since)) return undefined;
+  const [setting, old] = unless ?? [];
+  if (setting !== undefined) {
+    const [newer, older] = isUp ? [move.after, move.before] : [move.before, move.after];
+    // The newer version keeps the old meaning, or the older one has the new meaning.
+    if (newer[setting] === old || ![old, undefined].includes(older[setting])) return undefined;
+  }
+  return isUp ? up : back;
+}
 
 /** Policies that use what means another thing after the move. */
-export function policyFeatureFindings(policies: readonly UserPolicy[], move: Move): CertificateFinding[] {
-  return features
-    .filter(
-      (f) => crosses(move, f.since) && (f.unless === undefined || move.config[f.unless[0]] !== f.unless[1]),
-    )
-    .flatMap((feature) =>
-      policies
-        .filter((p) => p.kind !== "NetworkPolicy" && p.specs.some(({ spec }) => usesBelow(spec, feature)))
-        .map((p) => ({
-          id: "policy-changes-meaning",
-          grade: "serious" as const,
-          message: `${p.kind} ${p.namespace === "" ? p.name : `${p.namespace}/${p.name}`} ${feature.means} (${feature.source})`,
-          remedy: feature.remedy,
-        })),
-    );
-}
+export const policyFeatureFindings = (policies: readonly UserPolicy[], move: Move): CertificateFinding[] =>
+  features.flatMap((feature) => {
+    const change = changed(feature, move);
+    if (change === undefined) return [];
+    return policies
+      .filter((p) => p.kind !== "NetworkPolicy" && p.specs.some(({ spec }) => usesBelow(spec, feature)))
+      .map((p) => ({
+        id: "policy-changes-meaning",
+        grade: "serious" as const,
+        message: `${p.kind} ${p.namespace === "" ? p.name : `${p.namespace}/${p.name}`} ${change.means} (${feature.source})`,
+        remedy: change.remedy,
+      }));
+  });

@@ -3,8 +3,9 @@ import { present } from "#harness/lib/present.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding, Grade } from "#harness/model/certificate-finding.ts";
 import { type ChangeKind, type ChartSetting, chartSettings, type OnlyWith } from "./chart-settings.ts";
-import { chartsAround, isChartValue, typesOf } from "./chart-values.ts";
-import { isRemovedFlag } from "./removed-flags.ts";
+import { isChartValue, typesOf } from "./chart-values.ts";
+import { flagLack } from "./flags.ts";
+import { chartsAround } from "./releases-read.ts";
 
 /** A cluster's Helm values and cilium-config, as far as they are known. */
 export interface ClusterSettings {
@@ -84,7 +85,7 @@ function changeOf(
   const after = will.at(-1);
   // Its own value stays, as long as the chart has it.
   const canKeep =
-    row.value !== undefined && isChartValue(row.value, to) && !isRemovedFlag(row.setting ?? "", to);
+    row.value !== undefined && isChartValue(row.value, to) && flagLack(row.setting ?? "", to) === undefined;
   const isKept = after !== undefined || canKeep;
   if (set !== undefined && set !== null && (isKept || textOf(set) === was[0])) return undefined;
   const now = row.setting === undefined || of.config === undefined ? was[0] : of.config[row.setting];

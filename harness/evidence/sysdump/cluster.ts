@@ -19,6 +19,7 @@ import {
 } from "./layout.ts";
 import { objectsOf, slicesOf, yamlOf } from "./objects.ts";
 import { meshUsersOfValues, type Peers, peersOf } from "./peers.ts";
+import { certificateFiles } from "./secrets.ts";
 import { kvstoreMeshText } from "./tables.ts";
 
 const again = "collect the sysdump again; cilium-sysdump.log in the archive says what failed";
@@ -49,6 +50,8 @@ class DumpReader {
     this.#skippedParts();
     const config = this.#config();
     this.#objects();
+    for (const [name, text] of certificateFiles(this.#dump.files, (name, why) => this.#say(name, why)))
+      this.evidence.set(name, text);
     const agents = this.#agents();
     const helm = this.#helm();
     this.#kvstoreMesh();

@@ -23,6 +23,8 @@ export const objectFiles: Readonly<Record<string, string>> = {
   ciliumnetworkpolicies: "ciliumnetworkpolicies.json",
   ciliumclusterwidenetworkpolicies: "ciliumclusterwidenetworkpolicies.json",
   ciliumloadbalancerippools: "loadbalancerpools.json",
+  ciliumnodeconfigs: "ciliumnodeconfigs.json",
+  ciliumbgppeeringpolicies: "ciliumbgppeeringpolicies.json",
   "cilium-daemonset": "daemonsets.json",
   "cilium-operator-deployment": "deployments.json",
   "clustermesh-apiserver-deployment": "deployments.json",
@@ -37,6 +39,13 @@ export const requiredFiles: ReadonlySet<string> = new Set([
 
 /** Other files of a sysdump. `k8s-endpoints` replaces the EndpointSlices, which CLIs before 0.16 did not collect. */
 const otherFiles: readonly string[] = ["k8s-endpoints", "cilium-configmap", "cilium-helm-values"];
+
+/**
+ * Files with Secrets, which people put beside what the Cilium CLI collects, and with cert-manager's Certificates
+ * (`hubble-certificates`; other names since it collects those of the mesh).
+ */
+export const holdsSecrets = (name: string): boolean => /(^|-)secrets?\.yaml$/.test(name);
+export const holdsCertificates = (name: string): boolean => /(^|-)certificates\.yaml$/.test(name);
 
 /** The output of one of an agent's tools in bugtool. */
 export interface AgentFile {
@@ -122,7 +131,10 @@ export function useOf(path: string): Use | undefined {
   if (agentFileNames.has(name)) return { as: "text" };
   const bare = withoutTime(name);
   const extension = /^(.*)\.(\w+)$/.exec(bare);
-  if (extension?.[2] === "yaml") return yamlNames.has(extension[1] ?? "") ? { as: "text" } : undefined;
+  if (extension?.[2] === "yaml") {
+    const isRead = yamlNames.has(extension[1] ?? "") || holdsSecrets(bare) || holdsCertificates(bare);
+    return isRead ? { as: "text" } : undefined;
+  }
   if (
     /^clustermesh-apiserver-.*-kvstoremesh-(status|troubleshoot)\.(txt|json)$/.test(bare) ||
     /^clustermesh-apiserver-.*-apiserver-kvstore-list\.txt$/.test(bare) ||

@@ -112,6 +112,19 @@ function fromCommands(text: string, path: string): Piece[] {
   });
 }
 
+/** kubectl prints `items: []` where there is no object; the Cilium CLI writes null. */
+const isEmptyList = ({ kind, items, ...more }: Values): boolean =>
+  /List$/.test(String(kind)) &&
+  (Array.isArray(items) ? items.length === 0 : items === null && more.apiVersion !== undefined);
+
+const emptyList = (path: string): Note => ({
+  field: "empty list",
+  inSource: `${path} holds an empty list`,
+  inLab: "nothing",
+  matters: "no",
+  part: "other",
+});
+
 const notRead = (what: string): Note => ({
   field: "values in other files",
   inSource: what,
@@ -150,6 +163,7 @@ function documentPieces(value: unknown, path: string): Piece[] {
   if (Array.isArray(value)) return value.flatMap((v) => documentPieces(requireMapping(v, path), path));
   if (!isMapping(value)) return [];
   const { "COMPUTED VALUES": _a, "USER-SUPPLIED VALUES": _b, ...document } = value;
+  if (isEmptyList(document)) return [{ cluster: undefined, objects: [], notes: [emptyList(path)] }];
   if (Array.isArray(document.items) && (document.kind === undefined || /List$/.test(String(document.kind))))
     return joined(
       document.items.flatMap((o) => documentPieces(withKind(requireMapping(o, path), document), path)),

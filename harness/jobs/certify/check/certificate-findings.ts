@@ -1,8 +1,11 @@
+import { z } from "zod";
 import { certificatesIn } from "#harness/evidence/certificates.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
+import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { valueAt } from "#harness/lib/value-at.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { Certificate } from "#harness/model/mesh-snapshot.ts";
+import type { SourceObject } from "#harness/model/source-environment.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
 
@@ -18,7 +21,10 @@ export function certificateFindings(clusters: readonly CheckedCluster[]): Part {
     const { collectedMs } = cluster.snapshot;
     const atMs = collectedMs?.ok === true ? collectedMs.value : unixNowMs();
     const bySerial = new Map(
-      [...givenIn(cluster), ...readOf(cluster)].map((c) => [c.serial.replaceAll(":", "").toLowerCase(), c]),
+      [...givenIn(cluster), ...ofCertManager(cluster), ...readOf(cluster)].map((c) => [
+        c.serial.replaceAll(":", "").toLowerCase(),
+        c,
+      ]),
     );
     return [...bySerial.values()].flatMap((certificate) => {
       const days = Math.floor((Date.parse(certificate.notAfter) - atMs) / dayMs);
@@ -27,7 +33,7 @@ export function certificateFindings(clusters: readonly CheckedCluster[]): Part {
         : [{ cluster: cluster.name, finding: expiry(certificate, days, renewal(cluster, certificate)) }];
     });
   });
-  return { found, unread: clusters.flatMap(unreadable) };
+  return { found, unread: clusters.flatMap((c) => [...unreadable(c), ...unseen(c)]) };
 }
 
 /** Of the Secrets of a live cluster, and of what `troubleshoot` prints. */
@@ -44,32 +50,130 @@ const valuePaths = [
 const secretNames = /^(cilium-ca|cilium-clustermesh|cilium-kvstoremesh|clustermesh-apiserver)/;
 
 interface Given {
+  /** Follows `holds no certificate that can be read`. */
   readonly place: string;
   readonly text: string;
+  readonly role: Role;
 }
 
-/** Texts that hold certificates: of values, of peers in them, and of Secrets among loose files. */
+/** What a mesh needs of each cluster that other clusters connect to, or that connects to others. */
+type Role = "ca" | "server" | "client";
+
+/** By the name of a Secret, or of a value; those of peers are clients'. */
+function roleOf(name: string): Role {
+  if (/(^|[.-])ca([.-]|$)/.test(name)) return "ca";
+  return /(^|[.-])server([.-]|$)/.test(name) ? "server" : "client";
+}
+
+/** Texts that hold certificates: of values, of peers in them, and of Secrets among loose files and in archives. */
 function textsIn({ source }: CheckedCluster): Given[] {
   const peers = valueAt(source.values, "clustermesh.config.clusters");
   const values = [
-    ...valuePaths.map((path) => ({ place: `value ${path}`, text: valueAt(source.values, path) })),
+    ...valuePaths.map((path) => ({
+      place: `value ${path}`,
+      text: valueAt(source.values, path),
+      role: roleOf(path),
+    })),
     ...Object.values((peers ?? {}) as object).flatMap((peer: unknown) =>
-      ["cert", "caCert"].map((name) => ({
+      (["cert", "caCert"] as const).map((name) => ({
         place: `value clustermesh.config.clusters, tls.${name}`,
         text: valueAt({ peer }, `peer.tls.${name}`),
+        role: name === "cert" ? ("client" as const) : ("ca" as const),
       })),
     ),
   ];
-  const secrets = source.others
-    .filter((o) => o.kind === "Secret" && secretNames.test(o.metadata.name))
-    .flatMap((o) =>
-      Object.entries({ ...(o.data as object | null), ...(o.stringData as object | null) })
-        .filter(([key]) => /\.crt$/.test(key))
-        .map(([key, text]) => ({ place: `${key} of Secret ${o.metadata.name}`, text: text as unknown })),
-    );
-  return [...values, ...secrets].flatMap(({ place, text }) =>
-    typeof text === "string" && text !== "" ? [{ place, text }] : [],
+  const secrets = secretsOf(source.others).flatMap((o) =>
+    Object.entries({ ...(o.data as object | null), ...(o.stringData as object | null) })
+      .filter(([key]) => key.endsWith(".crt"))
+      .map(([key, text]) => ({
+        place: `${key} of Secret ${o.metadata.name}`,
+        text: text as unknown,
+        role: key === "ca.crt" ? ("ca" as const) : roleOf(o.metadata.name),
+      })),
   );
+  return [...values, ...secrets].flatMap(({ place, text, role }) =>
+    typeof text === "string" && text !== "" ? [{ place, text, role }] : [],
+  );
+}
+
+const secretsOf = (objects: readonly SourceObject[]): SourceObject[] =>
+  objects.filter((o) => o.kind === "Secret" && secretNames.test(o.metadata.name));
+
+/** What cert-manager says of the certificates that it makes for the mesh. */
+const certManagerSchema = z.object({
+  spec: z.object({
+    secretName: z.string().regex(secretNames),
+    commonName: z.string().nullish(),
+    issuerRef: z.object({ name: z.string() }).nullish(),
+  }),
+  status: z.object({ notBefore: z.string().nullish(), notAfter: z.iso.datetime() }),
+});
+
+const ofCertManager = ({ source }: CheckedCluster): (Certificate & { readonly role: Role })[] =>
+  source.others.flatMap((o) => {
+    if (o.kind !== "Certificate" || o.apiVersion?.startsWith("cert-manager.io/") !== true) return [];
+    const { data } = certManagerSchema.safeParse(o);
+    if (data === undefined) return [];
+    const { spec, status } = data;
+    return [
+      {
+        subject: `CN=${spec.commonName ?? spec.secretName} of Certificate ${o.metadata.name}`,
+        issuer: `cert-manager's issuer ${spec.issuerRef?.name ?? ""}`,
+        serial: `cert-manager/${spec.secretName}`,
+        notBefore: status.notBefore ?? "",
+        notAfter: status.notAfter,
+        role: roleOf(spec.secretName),
+      },
+    ];
+  });
+
+const secretOf: Readonly<Record<Role, string>> = {
+  ca: "cilium-ca",
+  server: "clustermesh-apiserver-server-cert",
+  client: "clustermesh-apiserver-remote-cert",
+};
+
+/** Of an archive or a live cluster that is in a mesh: certificates that it must have, and that nothing showed. */
+function unseen(cluster: CheckedCluster): Unread[] {
+  const { name, source, snapshot, isWhole } = cluster;
+  if (!isWhole) return [];
+  const { workloads, peers, certificates } = snapshot;
+  const hasServer =
+    valueAt(source.values, "clustermesh.useAPIServer") === true ||
+    (workloads.ok && workloads.value.some((w) => w.name === "clustermesh-apiserver"));
+  const hasPeers = peers.ok && Object.values(peers.value).some((of) => Object.keys(of).length > 0);
+  const needed: Role[] = [
+    ...(hasServer || hasPeers ? (["ca"] as const) : []),
+    ...(hasServer ? (["server"] as const) : []),
+    ...(hasPeers ? (["client"] as const) : []),
+  ];
+  const seen = rolesSeen(cluster);
+  const missing = needed.filter((role) => !seen.has(role));
+  if (missing.length === 0) return [];
+  const secrets = missing.map((role) => secretOf[role]);
+  const why = certificates?.ok === false && certificates.absent !== true ? ` (${certificates.why})` : "";
+  return [
+    {
+      message: `when certificates of ${name} expire is not known: what was read does not hold those of ${secrets.length === 1 ? "Secret" : "Secrets"} ${secrets.join(", ")}${why}`,
+      remedy: `give ${name}=FILE with the output of ${shellQuote(["kubectl", "-n", "kube-system", "get", "secret", ...secrets, "-o", "yaml"])}; the keys in it are not needed`,
+    },
+  ];
+}
+
+function rolesSeen(cluster: CheckedCluster): ReadonlySet<Role> {
+  const { certificates, kvstoreMeshPaths } = cluster.snapshot;
+  const held = certificates?.ok === true ? certificates.value.map((c) => c.role) : [];
+  const paths = kvstoreMeshPaths?.ok === true ? kvstoreMeshPaths.value : [];
+  const given = textsIn(cluster).filter(({ text }) => certificatesIn(text).length > 0);
+  return new Set<Role>([
+    ...given.map((g) => g.role),
+    ...ofCertManager(cluster).map((c) => c.role),
+    ...held.map((role): Role => (role === "server" || role === "client" ? role : "ca")),
+    ...paths.flatMap((p): Role[] => [
+      ...(p.trusted.length > 0 ? (["ca"] as const) : []),
+      ...(p.client.length > 0 ? (["client"] as const) : []),
+    ]),
+  ]);
 }
 
 const givenIn = (cluster: CheckedCluster): Certificate[] =>

@@ -180,10 +180,11 @@ describe("what is not known is not healthy", () => {
 
   test("a chart that the table does not have", async () => {
     const report = await check({ from: "1.20.2", to: "1.21.0" });
-    expect(report.unread.map((u) => u.message)).toContainEqual(
-      expect.stringContaining("1.21.0 is not in the table"),
-    );
+    expect(report.unread.map((u) => u.message)).toEqual([
+      expect.stringContaining("Cilium 1.21.0 is newer than every release that this Meshproof knows"),
+    ]);
     expect(of(report, "setting-internal")).toEqual([]);
+    expect(checkExitCode(report, "serious")).toBe(3);
   });
 
   test("values of a cluster of which only objects were given", async () => {

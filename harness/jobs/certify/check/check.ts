@@ -1,19 +1,16 @@
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readKnownDefects } from "#harness/config/known-defects.ts";
-import { unreadable } from "#harness/config/user-file.ts";
-import { readSysdumps } from "#harness/evidence/sysdump/sysdump.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { type CertificateFinding, type Grade, reaches } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import { repoRoot } from "#harness/platform/paths.ts";
-import { evidenceOfFiles, isEvidenceFolder } from "../../diagnose.ts";
-import { readParts } from "../../repro/read-source.ts";
 import { certificateFindings } from "./certificate-findings.ts";
 import { type CheckedCluster, checkedMesh, type ReadMesh } from "./checked-mesh.ts";
 import { defectFindings } from "./defect-findings.ts";
 import { merged, type Part, type Unread } from "./found.ts";
 import { healthFindings, versionFindings } from "./other-findings.ts";
 import { policyFindings } from "./policy-findings.ts";
+import { readFiles } from "./read-files.ts";
 import { valueFindings } from "./value-findings.ts";
 
 /** What an operator should know before an upgrade, from what was read without a lab. */
@@ -31,29 +28,18 @@ export interface Versions {
 }
 
 /** From archives, folders of evidence, Helm values and manifests, in any combination. */
-export async function checkFiles(paths: readonly string[], versions: Versions): Promise<CheckReport> {
-  const archives: string[] = [];
-  const files: string[] = [];
-  for (const path of paths) ((await isArchive(path)) ? archives : files).push(path);
-  return checkMesh(
-    { evidence: await evidenceOfFiles(archives), parts: await readParts(files), crds: new Map() },
-    versions,
-  );
-}
-
-/** `NAME=FILE` is always a loose file: an archive names its cluster. */
-async function isArchive(path: string): Promise<boolean> {
-  if (/^[a-z0-9-]+=/.test(path)) return false;
-  const found = await stat(path).catch((error: unknown) => {
-    throw unreadable(path, "a file of the mesh", error);
-  });
-  if (!found.isDirectory()) return /\.(zip|tar|tgz|gz)$/i.test(path);
-  return isEvidenceFolder(path) || (await readSysdumps(path)).length > 0;
-}
+export const checkFiles = async (paths: readonly string[], versions: Versions): Promise<CheckReport> =>
+  checkMesh(await readFiles(paths), versions);
 
 export async function checkMesh(read: ReadMesh, versions: Versions): Promise<CheckReport> {
   const defects = await readKnownDefects(join(repoRoot(), "suites"));
   const clusters = checkedMesh(read, versions);
+  if (clusters.every((c) => c.from === versions.to))
+    throw new MeshproofError(
+      "usage",
+      `Cilium ${versions.to} runs already in ${clusters.map((c) => c.name).join(", ")}`,
+      { remedy: "name the version to move to with --to" },
+    );
   return reportOf(clusters, versions.to, defects);
 }
 

@@ -1,3 +1,4 @@
+import semver from "semver";
 import { type ClusterEvidence, notCollected, notSupplied } from "#harness/evidence/evidence.ts";
 import { snapshotOf } from "#harness/evidence/snapshot.ts";
 import { found } from "#harness/lib/found.ts";
@@ -16,6 +17,7 @@ import {
 import type { SourcePart } from "../../repro/read-source.ts";
 import { clustersOf } from "../../repro/read-source.ts";
 import { partOf } from "../../repro/sysdump-parts.ts";
+import { objectsBeside } from "./objects-beside.ts";
 
 /** One cluster before an upgrade, from whatever was given of it. */
 export interface CheckedCluster {
@@ -50,14 +52,17 @@ export function checkedMesh(
   { from, to }: { readonly from: string | undefined; readonly to: string },
 ): CheckedCluster[] {
   const parts = [
-    ...[...read.evidence].map(([name, files]) => partOf(name, { cluster: name, evidence: supplied(files) })),
+    ...[...read.evidence].map(([name, files]) => {
+      const part = partOf(name, { cluster: name, evidence: supplied(files) });
+      return { ...part, objects: [...part.objects, ...objectsBeside(part.objects, files)] };
+    }),
     ...read.parts,
   ];
   const sources = clustersOf(parts, 1);
-  const evidence = new Map(sources.map((s) => [s.name, read.evidence.get(s.name) ?? evidenceOf(s)]));
+  const evidence = new Map(sources.map((s) => [s.name, withLooseFiles(s, read.evidence.get(s.name))]));
   const snapshots = snapshotOf(evidence).clusters;
   return sources.map((source, i) => {
-    const version = from ?? source.cilium;
+    const version = from ?? releaseOf(source);
     const settings = settingsOf(source);
     const isCompared = version !== undefined && isKnownChart(version) && isKnownChart(to);
     const before = knownConfig(version ?? to, settings);
@@ -84,14 +89,33 @@ export function checkedMesh(
 const supplied = (files: ClusterEvidence): ClusterEvidence =>
   new Map([...files].filter(([, text]) => !text.startsWith(notSupplied) && !text.startsWith(notCollected)));
 
+/** Undefined if the files do not tell; the tag of an image may be any number, such as a date. */
+export const releaseOf = ({ cilium }: SourceCluster): string | undefined =>
+  semver.coerce(cilium ?? "")?.version;
+
 const isEmpty = (object: object): boolean => Object.keys(object).length === 0;
 
 const settingsOf = ({ values, config }: SourceCluster): ClusterSettings =>
   present({ values: isEmpty(values) ? undefined : values, config: isEmpty(config) ? undefined : config });
 
+/** Where loose files are given beside an archive, the objects of both; of two with one name, that of the loose file. */
+function withLooseFiles(source: SourceCluster, whole: ClusterEvidence | undefined): ClusterEvidence {
+  if (whole === undefined) return evidenceOf(source);
+  if (source.sources.every((file) => file === source.name)) return whole;
+  const isRead = (name: string): boolean => whole.get(name)?.startsWith("[") !== false;
+  return new Map([...whole, ...[...evidenceOf(source)].filter(([name]) => isRead(name))]);
+}
+
+/** Each once: the last one given. */
+const distinct = (objects: readonly SourceObject[]): SourceObject[] => [
+  ...new Map(
+    objects.map((o) => [JSON.stringify([o.kind, o.metadata.namespace, o.metadata.name]), o]),
+  ).values(),
+];
+
 /** The objects of loose files in the form of evidence. Files that would be empty are left out: nobody said they are. */
 function evidenceOf(source: SourceCluster): ClusterEvidence {
-  const { policies, clusterwide } = source;
+  const { policies, clusterwide, others } = source;
   const of = (kind: string): SourceObject[] => policies.filter((p) => p.kind === kind);
   const hasPolicies = policies.length + clusterwide.length > 0;
   const files: [string, readonly SourceObject[], always: boolean][] = [
@@ -101,11 +125,12 @@ function evidenceOf(source: SourceCluster): ClusterEvidence {
     ["networkpolicies.json", of("NetworkPolicy"), hasPolicies],
     ["ciliumnetworkpolicies.json", of("CiliumNetworkPolicy"), hasPolicies],
     ["ciliumclusterwidenetworkpolicies.json", clusterwide, hasPolicies],
+    ["clusternetworkpolicies.json", others.filter((o) => o.kind === "ClusterNetworkPolicy"), false],
   ];
   return new Map(
     files
       .filter(([, objects, always]) => always || objects.length > 0)
-      .map(([name, objects]) => [name, JSON.stringify(objects.map(withTexts))]),
+      .map(([name, objects]) => [name, JSON.stringify(distinct(objects).map(withTexts))]),
   );
 }
 

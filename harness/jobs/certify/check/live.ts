@@ -5,6 +5,7 @@ import { discoverCluster } from "#harness/cluster/external/discover-cluster.ts";
 import { ExternalCluster } from "#harness/cluster/external/external-cluster.ts";
 import { Mesh } from "#harness/cluster/mesh.ts";
 import { type ClusterEvidence, collectEvidence } from "#harness/evidence/evidence.ts";
+import { kinds } from "#harness/kube/kube.ts";
 import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { CrdState } from "#harness/semantics/crd-versions.ts";
@@ -49,15 +50,24 @@ async function checkLive(clusters: readonly Cluster[], versions: Versions): Prom
       name: c.name,
       values: await or(`the Helm release of ${c.name}`, installedValues(c)),
       crds: await or(`the CRDs of ${c.name}`, crdStates(c)),
+      nodeConfigs: await or(`the CiliumNodeConfigs of ${c.name}`, c.kube.list(kinds.ciliumNodeConfig)),
     })),
   ]);
   const crds = new Map<string, readonly CrdState[]>();
   const files = new Map<string, ClusterEvidence>(evidence);
-  for (const { name, values, crds: states } of rest) {
+  for (const { name, values, crds: states, nodeConfigs } of rest) {
     if (states !== undefined) crds.set(name, states);
     // In memory only: values may hold keys.
-    if (values !== undefined)
-      files.set(name, new Map([...(files.get(name) ?? []), ["helm-values.json", JSON.stringify(values)]]));
+    const more = Object.entries({ "helm-values.json": values, "ciliumnodeconfigs.json": nodeConfigs });
+    files.set(
+      name,
+      new Map([
+        ...(files.get(name) ?? []),
+        ...more.flatMap(([file, value]): [string, string][] =>
+          value === undefined ? [] : [[file, JSON.stringify(value)]],
+        ),
+      ]),
+    );
   }
   const report = await checkMesh({ evidence: files, parts: clusters.map(kubernetesOf), crds }, versions);
   return { ...report, unread: [...report.unread, ...unread] };

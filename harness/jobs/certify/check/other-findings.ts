@@ -1,29 +1,22 @@
 import semver from "semver";
 import { pins, untestedPair } from "#harness/config/pins.ts";
 import { diagnose } from "#harness/diagnose/index.ts";
+import { minorOf } from "#harness/lib/version.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
+import { chartsRead } from "#harness/semantics/chart-settings.ts";
 import { crdFindings, objectFindings } from "#harness/semantics/crd-versions.ts";
-import { featureFindings, removedFlagFindings } from "#harness/semantics/feature-changes.ts";
-import { isKnownChart, settingFindings } from "#harness/semantics/setting-changes.ts";
-import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
+import { featureFindings } from "#harness/semantics/feature-changes.ts";
+import { flagFindings } from "#harness/semantics/flag-findings.ts";
+import { type Beside, besideRead } from "#harness/semantics/releases-read.ts";
+import { settingFindings } from "#harness/semantics/setting-changes.ts";
+import { type CheckedCluster, releaseOf } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
 
 /** What the versions themselves say: settings, CRDs, the distance, the Kubernetes version. */
 export function versionFindings(cluster: CheckedCluster): Part {
   const { name, from, to, source, changes } = cluster;
-  const unread: Unread[] = [];
-  if (from === undefined)
-    unread.push({
-      message: `the Cilium version of ${name} is not in what was given: changed settings are not known`,
-      remedy: "give --from, or the agents' pods",
-    });
-  for (const version of new Set([from ?? to, to]))
-    if (!isKnownChart(version))
-      unread.push({
-        message: `the chart of Cilium ${version} is not in the table of settings: what changes in ${name} is not known`,
-        remedy: "certify the upgrade on a lab, which renders both charts",
-      });
+  const unread = [...unreadVersions(cluster), ...unreadNotes(cluster), ...unreadNodeConfigs(cluster)];
   const findings = [
     ...(from === undefined
       ? []
@@ -39,6 +32,61 @@ export function versionFindings(cluster: CheckedCluster): Part {
   return { found: findings.map((finding) => ({ cluster: name, finding })), unread };
 }
 
+/** Releases of which the tables hold nothing, or only what another one of the minor does. */
+function unreadVersions({ name, from, to, source }: CheckedCluster): Unread[] {
+  const unread: Unread[] = [];
+  if (from === undefined)
+    unread.push({
+      message: `the Cilium version of ${name} is not in what was given: changed settings are not known`,
+      remedy: "give --from, or the agents' pods",
+    });
+  const runs = releaseOf(source);
+  if (from !== undefined && runs !== undefined && runs !== from)
+    unread.push({
+      message: `${name} runs Cilium ${runs} by what was read: the answer is for --from ${from}`,
+      remedy: "leave --from out, unless that is what you ask",
+    });
+  for (const version of new Set([from ?? to, to])) {
+    const beside = besideRead(version);
+    if (beside !== undefined) unread.push(unreadVersion(version, beside));
+  }
+  return unread;
+}
+
+const notInTables =
+  "settings, values, flags, CRDs, features, policies, known defects and Kubernetes versions that changed with it were not checked";
+
+function unreadVersion(version: string, { is, nearest, sameMinor }: Beside): Unread {
+  const which = is === "newer" ? "newest" : "oldest";
+  return {
+    message: sameMinor
+      ? `Cilium ${version} is ${is} than ${nearest}, the ${which} release of its minor that this Meshproof knows: it was judged as ${nearest}, and what differs between the two was not checked`
+      : `Cilium ${version} is ${is} than every release that this Meshproof knows (${chartsRead[0]} to ${chartsRead.at(-1)}): ${notInTables}`,
+    remedy: `${is === "newer" ? "use a newer Meshproof, or " : ""}certify the move on a lab, which renders both charts, and read the upgrade notes of ${minorOf(version)}`,
+  };
+}
+
+/** Doubts of the reader of files, by the fields of its notes. */
+const doubts = ["file", "Cilium", "Cilium's build", "values in other files", "arguments of a command"];
+
+const unreadNotes = ({ name, source, from = "an unknown version" }: CheckedCluster): Unread[] =>
+  source.notes
+    .filter(({ field, inSource }) => doubts.includes(field) || inSource.endsWith(": a placeholder"))
+    .map(({ field, inSource, inLab }) => ({
+      message: `${field} of ${name} is not certain: ${inSource} (${field === "Cilium" ? `judged as ${from}` : inLab})`,
+      remedy: "give what the cluster itself says: helm get values, kubectl get pods -A -o yaml, a sysdump",
+    }));
+
+const unreadNodeConfigs = ({ name, isWhole, evidence }: CheckedCluster): Unread[] =>
+  isWhole && !evidence.has("ciliumnodeconfigs.json")
+    ? [
+        {
+          message: `CiliumNodeConfigs of ${name} were not read: settings of single nodes that the target does not have are not known`,
+          remedy: `give ${name}=FILE with the output of kubectl get ciliumnodeconfigs -A -o yaml`,
+        },
+      ]
+    : [];
+
 /** Settings for some nodes only. */
 const nodeConfigFindings = (
   { source }: CheckedCluster,
@@ -48,11 +96,7 @@ const nodeConfigFindings = (
     .filter((o) => o.kind === "CiliumNodeConfig")
     .flatMap(({ metadata, spec }) => {
       const { defaults } = (spec ?? {}) as { readonly defaults?: unknown };
-      return removedFlagFindings(
-        move,
-        { values: { extraConfig: defaults } },
-        `CiliumNodeConfig ${metadata.name}`,
-      );
+      return flagFindings(move, { values: { extraConfig: defaults } }, `CiliumNodeConfig ${metadata.name}`);
     });
 
 /** Of a live cluster, or of a list among the files. */
@@ -100,7 +144,8 @@ const causesShown = 3;
 export function healthFindings(clusters: readonly CheckedCluster[], defects: readonly KnownDefect[]): Part {
   const whole = clusters.filter((c) => c.isWhole);
   if (whole.length === 0) return { found: [], unread: [] };
-  const all = diagnose(snapshotAt(whole, "before"), defects);
+  // By what runs, whatever --from says.
+  const all = diagnose({ clusters: whole.map((c) => c.snapshot) }, defects);
   // Known defects of the version that runs are findings of their own.
   const broken = all.filter((f) => f.severity === "broken" && !f.message.includes("known defect"));
   const found = broken.slice(0, causesShown).map(

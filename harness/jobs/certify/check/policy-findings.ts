@@ -1,9 +1,10 @@
-import { whatIf } from "#harness/diagnose/what-if.ts";
+import { contextOf, titleOf, unreadPolicies, whatIf } from "#harness/diagnose/what-if.ts";
 import { policiesOf } from "#harness/evidence/policy-objects.ts";
 import { found as required } from "#harness/lib/found.ts";
 import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
-import type { ClusterPolicies, WhatIfChange } from "#harness/model/what-if.ts";
+import type { ClusterPolicies, UserPolicy, WhatIfChange } from "#harness/model/what-if.ts";
+import { effectOf } from "#harness/semantics/policy-effect.ts";
 import { needsPolicies, policyFeatureFindings } from "#harness/semantics/policy-features.ts";
 import { type CheckedCluster, snapshotAt } from "./checked-mesh.ts";
 import type { Found, Part, Unread } from "./found.ts";
@@ -19,7 +20,7 @@ export function policyFindings(clusters: readonly CheckedCluster[], defects: rea
   const features = clusters.flatMap((c) =>
     featureFindings(c, policies).map((finding) => ({ cluster: c.name, finding })),
   );
-  const unread = clusters.filter((c) => !c.policiesRead && asksForPolicies(c)).map(notGiven);
+  const unread = clusters.filter(asksForPolicies).flatMap((c) => unreadOf(c, policies));
   return { found: [...local.found, ...features], unread: [...unread, ...local.unread] };
 }
 
@@ -29,10 +30,24 @@ const changesSelectors = (c: CheckedCluster): boolean =>
 const asksForPolicies = (c: CheckedCluster): boolean =>
   changesSelectors(c) || (c.from !== undefined && needsPolicies({ from: c.from, to: c.to }));
 
-const notGiven = ({ name }: CheckedCluster): Unread => ({
-  message: `policies of ${name} were not given: whether one of them changes its meaning is not known`,
-  remedy: `give ${name}=FILE with the output of kubectl get cnp,ccnp,netpol -A -o yaml`,
-});
+/** Of a whole cluster, files that do not exist are reported by their names. */
+function unreadOf(cluster: CheckedCluster, policies: Policies): Unread[] {
+  if (!cluster.policiesRead) return [notGiven(cluster)];
+  const own = required(policies.get(cluster.name), `policies of ${cluster.name}`);
+  const given = Object.entries(own.policies).filter(([, part]) => part.ok || part.absent !== true);
+  return unreadPolicies(cluster.name, {
+    ...own,
+    policies: Object.fromEntries(given) as ClusterPolicies["policies"],
+  }).map(({ message, next }) => ({ message, remedy: next }));
+}
+
+function notGiven({ name, source }: CheckedCluster): Unread {
+  const empty = source.notes.find((note) => note.field === "empty list");
+  return {
+    message: `policies of ${name} were not given${empty === undefined ? "" : ` (${empty.inSource}, which does not say of what)`}: whether one of them changes its meaning is not known`,
+    remedy: `give ${name}=FILE with the output of kubectl get cnp,ccnp,netpol -A -o yaml${empty === undefined ? "" : "; if it is empty, there are none"}`,
+  };
+}
 
 /** By `policyDefaultLocalCluster`, whose default is another one from 1.19 on. */
 function localClusterFindings(
@@ -82,12 +97,36 @@ function findingOf(change: WhatIfChange): CertificateFinding {
   };
 }
 
-function featureFindings(
-  { name, from, to, after, policiesRead }: CheckedCluster,
-  policies: Policies,
-): CertificateFinding[] {
+/** What policies use that means another thing, and whether Cilium takes them at all. */
+function featureFindings(cluster: CheckedCluster, policies: Policies): CertificateFinding[] {
+  const { name, from, to, before, after, policiesRead } = cluster;
   if (from === undefined || !policiesRead) return [];
   const own = required(policies.get(name), `policies of ${name}`);
   const read = Object.values(own.policies).flatMap((p) => (p.ok ? p.value : []));
-  return policyFeatureFindings(read, { from, to, config: after });
+  return [
+    ...policyFeatureFindings(read, { from, to, before, after }),
+    ...read.flatMap((policy) => effectFinding(policy, cluster) ?? []),
+  ];
+}
+
+function effectFinding(policy: UserPolicy, cluster: CheckedCluster): CertificateFinding | undefined {
+  const [was, will] = (["before", "after"] as const).map((when) => {
+    const [at] = snapshotAt([cluster], when).clusters;
+    return at === undefined ? undefined : effectOf(policy, contextOf(at)).why;
+  });
+  if (was === will) return undefined;
+  const change =
+    will === undefined
+      ? {
+          has: "takes effect, which it does not now",
+          why: was,
+          remedy: "see whether it is what you want, or delete it",
+        }
+      : { has: "loses its effect", why: will, remedy: "correct it first: what it denies is open afterwards" };
+  return {
+    id: "policy-changes-meaning",
+    grade: "serious",
+    message: `${titleOf(policy)} ${change.has}: ${change.why}`,
+    remedy: change.remedy,
+  };
 }

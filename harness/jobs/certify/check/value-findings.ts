@@ -2,7 +2,7 @@ import type { CertificateFinding } from "#harness/model/certificate-finding.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference } from "#harness/model/source-environment.ts";
 import { refusedValues } from "#harness/semantics/chart-refusals.ts";
-import { lifeOf } from "#harness/semantics/chart-values.ts";
+import { isKnownValue } from "#harness/semantics/chart-values.ts";
 import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
 import { sourceProblems } from "../../repro/source-problems.ts";
 import type { CheckedCluster } from "./checked-mesh.ts";
@@ -19,8 +19,22 @@ export function valueFindings(clusters: readonly CheckedCluster[], defects: read
   });
   const sources = clusters.map(({ source, to }) => ({ ...source, cilium: to }));
   const together = sourceProblems(sources, defects).filter((row) => !/^(Service|value) /.test(row.field));
-  return [...ofValues, ...together.map(found)];
+  return [...ofValues, ...clusters.flatMap(dotted), ...together.map(found)];
 }
+
+/** `cluster.name: alpha` in a values file, as `--set` has it; what else is read takes it for the value that was meant. */
+const dotted = ({ name, source }: CheckedCluster): Found[] =>
+  source.notes
+    .filter((note) => note.field === "keys with dots")
+    .map(({ inSource }) => ({
+      cluster: name,
+      finding: {
+        id: "value-ignored",
+        grade: "caution",
+        message: `keys with dots: ${inSource}`,
+        remedy: "write each part as a key of its own, below the one before it",
+      },
+    }));
 
 function ignored(
   { source, from, to }: CheckedCluster,
@@ -28,8 +42,7 @@ function ignored(
 ): CertificateFinding[] {
   const unread =
     from === undefined ? undefined : new Set(ignoredValues(source.values, from).map((i) => i.path));
-  const isRead = (path: string): boolean =>
-    unread === undefined ? lifeOf(path).since !== undefined : !unread.has(path);
+  const isRead = (path: string): boolean => (unread === undefined ? isKnownValue(path) : !unread.has(path));
   return ignoredValues(source.values, to)
     .filter(({ path }) => !refused.some(({ message }) => message.includes(` value ${path},`)))
     .map((value) => findingOf(value, to, isRead(value.path)));
