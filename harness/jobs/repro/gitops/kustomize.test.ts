@@ -178,7 +178,7 @@ describe("what of a kustomization is not done", () => {
     ],
   ])(
     "%s is left out, with its file and place",
-    async (_, more: { readonly resources?: string[] }, place, why) => {
+    async (_, more: { readonly resources?: string[]; readonly [key: string]: unknown }, place, why) => {
       const alpha = await first({
         "alpha/kustomization.yaml": { ...more, resources: ["release.yaml", ...(more.resources ?? [])] },
         "alpha/release.yaml": [releaseOf(valuesOf("alpha", 1)), service("cart")],
