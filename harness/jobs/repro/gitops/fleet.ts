@@ -29,16 +29,23 @@ function formOf(document: Values): FleetForm | undefined {
       : undefined;
   if (groupOf(document.apiVersion) !== "fleet.cattle.io" || !isMapping(spec) || !Array.isArray(spec.targets))
     return undefined;
-  // Targets of a GitRepo only choose clusters.
-  return spec.targets.some((t) => isMapping(t) && t.helm !== undefined)
+  return spec.targets.some(hasOptions)
     ? {
         options: spec,
-        targets: spec.targets,
+        // Those of its GitRepo, which have no options, only choose clusters.
+        targets: spec.targets.map((t) => (hasOptions(t) ? t : undefined)),
         key: "spec.targets",
         with: ({ targets: _, ...options }) => ({ ...document, spec: options }),
       }
     : undefined;
 }
+
+/** What a target can change of the values and of what the chart makes of them. */
+const optionKeys = ["helm", "kustomize", "yaml"] as const;
+const optionsOf = (target: Values): Values =>
+  Object.fromEntries(optionKeys.filter((key) => isMapping(target[key])).map((key) => [key, target[key]]));
+const hasOptions = (target: unknown): boolean =>
+  isMapping(target) && Object.keys(optionsOf(target)).length > 0;
 
 /**
  * The clusters of Rancher Fleet's `targetCustomizations`: each has the values of `helm.values`, with its own over them.
@@ -49,7 +56,7 @@ export function fleetTargets(document: Values): Target[] | undefined {
   if (form === undefined) return undefined;
   const targets = form.targets.flatMap((target, i): Target[] => {
     if (!isMapping(target) || target.doNotDeploy === true) return [];
-    const merged = mergeValues(form.options, isMapping(target.helm) ? { helm: target.helm } : {});
+    const merged = mergeValues(form.options, optionsOf(target));
     const label = typeof target.name === "string" ? ` (${target.name})` : "";
     return [
       {

@@ -176,21 +176,23 @@ describe("what of a kustomization is not done", () => {
       "replacements[0]",
       "0 objects",
     ],
-  ])("%s is left out, with its file and place", async (_, more: object, place, why) => {
-    const others = "resources" in more ? more.resources : [];
-    const alpha = await first({
-      "alpha/kustomization.yaml": { ...more, resources: ["release.yaml", others].flat() },
-      "alpha/release.yaml": [releaseOf(valuesOf("alpha", 1)), service("cart")],
-      "alpha/notes.txt": "a: [",
-    });
-    expect(alpha).toMatchObject({ id: 1, services: [{}] });
-    const note = alpha?.notes.find((n) => n.field.startsWith(`${place} of `));
-    expect(note).toMatchObject({
-      field: expect.stringContaining("alpha/kustomization.yaml"),
-      inLab: expect.stringMatching(/^left out: .*kustomize build/s),
-    });
-    expect(note?.inLab).toContain(why);
-  });
+  ])(
+    "%s is left out, with its file and place",
+    async (_, more: { readonly resources?: string[]; readonly [key: string]: unknown }, place, why) => {
+      const alpha = await first({
+        "alpha/kustomization.yaml": { ...more, resources: ["release.yaml", ...(more.resources ?? [])] },
+        "alpha/release.yaml": [releaseOf(valuesOf("alpha", 1)), service("cart")],
+        "alpha/notes.txt": "a: [",
+      });
+      expect(alpha).toMatchObject({ id: 1, services: [{}] });
+      const note = alpha?.notes.find((n) => n.field.startsWith(`${place} of `));
+      expect(note).toMatchObject({
+        field: expect.stringContaining("alpha/kustomization.yaml"),
+        inLab: expect.stringMatching(/^left out: .*kustomize build/s),
+      });
+      expect(note?.inLab).toContain(why);
+    },
+  );
 
   test("kinds of other programs with the same name, and Components that nobody uses, are named", async () => {
     const flux = object("kustomize.toolkit.fluxcd.io/v1", "Kustomization", {

@@ -131,7 +131,11 @@ describe("targetCustomizations of Fleet", () => {
   const named = both.map((cluster) => ({ clusterGroup: cluster.name, helm: { values: { cluster } } }));
 
   test("one cluster for each; its values go over those of all", async () => {
-    const own = { clusterGroup: "c", helm: { version: "1.18.4", values: { routingMode: "native" } } };
+    const own = {
+      clusterGroup: "c",
+      yaml: { overlays: ["c"] },
+      helm: { version: "1.18.4", values: { routingMode: "native" } },
+    };
     const clusters = await clustersOf(
       file([
         ...named,
@@ -143,6 +147,9 @@ describe("targetCustomizations of Fleet", () => {
       ["alpha", "1.18.6", "tunnel"],
       ["beta", "1.18.6", "tunnel"],
       ["c", "1.18.4", "native"],
+    ]);
+    expect(clusters.flatMap((c) => c.notes.map((n) => [c.name, n.field.replace(/ in .*/, "")]))).toEqual([
+      ["c", "yaml"],
     ]);
   });
 
@@ -174,7 +181,8 @@ describe("targetCustomizations of Fleet", () => {
       apiVersion: "fleet.cattle.io/v1alpha1",
       kind: "Bundle",
       metadata: { name: "cilium" },
-      spec: { helm, targets: named },
+      // The last one is of the GitRepo.
+      spec: { helm, targets: [...named, { name: "default", clusterGroup: "default" }] },
     };
     expect(namesOf(await clustersOf(bundle))).toEqual(both);
   });

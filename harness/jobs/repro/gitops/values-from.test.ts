@@ -65,6 +65,11 @@ describe("values of a HelmRelease from maps", () => {
       ["alpha", 1],
       ["beta", 2],
     ]);
+    // That of another cluster is not taken in its place.
+    const { "beta/own.yaml": _, ...without } = { ...of("alpha", 1), ...of("beta", 2) };
+    const named = { ...without, "beta/values.yaml": valuesOf("beta", 2) };
+    const [, beta] = await readSource([folderOf(named)]);
+    expect(pathsOf(beta)).toContainEqual(expect.stringContaining("ConfigMap own is in no file"));
     expect(pathsOf(clusters[0])).toEqual([
       expect.stringMatching(
         /valuesFrom\[1\] of HelmRelease .*alpha\/release\.yaml: ConfigMap none is in no file/,
@@ -84,6 +89,7 @@ describe("values of a HelmRelease from maps", () => {
       "is encrypted",
     ],
     ["two maps", [mapOf("own", { a: "1" }), mapOf("own", { b: "1" })], "in several files"],
+    ["a text that is no values", [mapOf("own", { "values.yaml": "a: [" })], "is not YAML"],
   ])("%s is named", async (_, maps, why) => {
     const kind = JSON.stringify(maps).includes('"Secret"') ? "Secret" : "ConfigMap";
     const alpha = await first({

@@ -1,6 +1,7 @@
 import { dirname, sep } from "node:path";
 import { mergeValues } from "#harness/config/plan.ts";
 import { parseYamlObjects, type YamlDocument } from "#harness/config/yaml-objects.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { present } from "#harness/lib/present.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
@@ -8,12 +9,15 @@ import { notRead, type SourceFile } from "../part.ts";
 import { setKeys, setValue } from "../set-values.ts";
 import { groupOf, looksLikeValues, nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
+import { realOf } from "./kustomization.ts";
 
 type Values = Record<string, unknown>;
 
 interface Held {
   readonly file: SourceFile;
   readonly value: Values;
+  /** Its folder, and those of the kustomizations that made it: without links, divided into names. */
+  readonly folders: readonly (readonly string[])[];
 }
 
 /**
@@ -22,19 +26,24 @@ interface Held {
  * or in several that are equally near, is noted.
  */
 export function withValuesFrom(files: readonly SourceFile[]): SourceFile[] {
-  const held = files.flatMap((file) =>
-    file.documents.flatMap((d) => objectsIn(d.value).map((value): Held => ({ file, value }))),
-  );
+  const held = files.flatMap((file) => {
+    const folders = [file.path, ...(file.unit ?? [])].map((path) => dirname(realOf(path)).split(sep));
+    return file.documents.flatMap((d) => objectsIn(d.value).map((value): Held => ({ file, value, folders })));
+  });
   const releases = held.filter(
-    ({ value }) => value.kind === "HelmRelease" && groupOf(value.apiVersion) === "helm.toolkit.fluxcd.io",
+    ({ value }) =>
+      value.kind === "HelmRelease" &&
+      groupOf(value.apiVersion) === "helm.toolkit.fluxcd.io" &&
+      mayBeCiliums(value),
   );
   const maps = held.filter(({ value }) => value.kind === "ConfigMap" || value.kind === "Secret");
   const charts = held.filter(({ value }) => groupOf(value.apiVersion) === "source.toolkit.fluxcd.io");
+  const rivals = releases.filter(({ value }) => isCiliums(value));
   const taken = new Set<unknown>();
   const changed = new Map<unknown, Values>();
   const notes = new Map<SourceFile, Note[]>();
   for (const release of releases) {
-    const { value, used, missing } = resolved(release, maps, charts);
+    const { value, used, missing } = resolved(release, { rivals, maps, charts });
     if (!isCiliums(value)) continue;
     for (const map of used) taken.add(map.value);
     changed.set(release.value, value);
@@ -59,6 +68,11 @@ const isList = (value: unknown): value is Values & { readonly items: readonly un
 
 const objectsIn = (value: unknown): Values[] => (isList(value) ? value.items : [value]).filter(isMapping);
 
+const mayBeCiliums = ({ spec }: Values): boolean => {
+  const chart = isMapping(spec) ? at(spec, "chart.spec.chart") : undefined;
+  return typeof chart !== "string" || /cilium/i.test(chart);
+};
+
 /** By the chart's name; where another object names the chart, by the release's name or values. */
 function isCiliums({ metadata, spec }: Values): boolean {
   const chart = isMapping(spec) ? at(spec, "chart.spec.chart") : undefined;
@@ -78,7 +92,14 @@ interface Resolved {
   readonly missing: readonly string[];
 }
 
-function resolved(release: Held, maps: readonly Held[], charts: readonly Held[]): Resolved {
+interface All {
+  /** Releases of Cilium, each of a cluster. */
+  readonly rivals: readonly Held[];
+  readonly maps: readonly Held[];
+  readonly charts: readonly Held[];
+}
+
+function resolved(release: Held, { rivals, maps, charts }: All): Resolved {
   const { spec } = release.value;
   if (!isMapping(spec)) return { value: release.value, used: [], missing: [] };
   const references: unknown[] = Array.isArray(spec.valuesFrom) ? spec.valuesFrom : [];
@@ -96,12 +117,15 @@ function resolved(release: Held, maps: readonly Held[], charts: readonly Held[])
     } = isMapping(reference) ? reference : {};
     const key = String(valuesKey);
     const place = `spec.valuesFrom[${i}] of ${nameOf(release.value)} in ${release.file.path}`;
-    const named = maps.filter(isNamed(release, { kind, name }));
-    const found = nearest(release, named);
-    if (typeof found === "string") {
-      missing.push(`${place}: ${String(kind)} ${String(name)} is ${found}`);
-      // Whichever it is, no object of its own is lost.
-      used.push(...named);
+    const [found, ...others] = nearest(release, maps.filter(isNamed(release, { kind, name })), rivals);
+    // Whichever it is, none is an object of its own.
+    used.push(...others);
+    if (found === undefined || others.length > 0) {
+      const where = [found, ...others].flatMap((held) => held?.file.path ?? []);
+      missing.push(
+        `${place}: ${String(kind)} ${String(name)} is in ${where.length === 0 ? "no file" : `several files: ${where.join(", ")}`}`,
+      );
+      if (found !== undefined) used.push(found);
       continue;
     }
     const text = entryOf(found.value, key);
@@ -117,15 +141,18 @@ function resolved(release: Held, maps: readonly Held[], charts: readonly Held[])
     else if (typeof targetPath === "string" && targetPath !== "")
       last = setAt(last, setKeys(targetPath), literal === true ? text : flatValue(text));
     else {
-      const [document] = parseYamlObjects(text, `${found.file.path}, ${key} of ${nameOf(found.value)}`);
-      if (isMapping(document?.value)) values = mergeValues(values, document.value);
+      const read = valuesIn(text, `${found.file.path}, ${key} of ${nameOf(found.value)}`);
+      if (typeof read === "string") missing.push(`${place}: ${read}`);
+      else values = mergeValues(values, read);
     }
   }
   const inline = isMapping(spec.values) ? spec.values : {};
   const { valuesFrom: _, ...rest } = spec;
   // Flux: values of `targetPath` take precedence over inline values, which take precedence over others.
   const merged = overlaid(mergeValues(values, inline), last);
-  const source = chartOf(release, spec.chartRef, charts);
+  const [source] = isMapping(spec.chartRef)
+    ? nearest(release, charts.filter(isNamed(release, spec.chartRef)), rivals)
+    : [];
   const chart = spec.chart ?? {
     spec: present({ version: source === undefined ? undefined : versionOf(source) }),
   };
@@ -136,13 +163,18 @@ function resolved(release: Held, maps: readonly Held[], charts: readonly Held[])
   };
 }
 
-/** The OCIRepository or HelmChart that `chartRef` names. */
-function chartOf(release: Held, reference: unknown, charts: readonly Held[]): Held | undefined {
-  if (!isMapping(reference)) return undefined;
-  const found = nearest(release, charts.filter(isNamed(release, reference)));
-  return typeof found === "string" ? undefined : found;
+/** Values that a map holds as a text, or what is wrong with it. */
+function valuesIn(text: string, place: string): Values | string {
+  try {
+    const [document] = parseYamlObjects(text, place);
+    return isMapping(document?.value) ? document.value : {};
+  } catch (error) {
+    if (error instanceof MeshproofError) return error.message;
+    throw error;
+  }
 }
 
+/** Of an OCIRepository or a HelmChart. */
 function versionOf({ value: { spec } }: Held): string | undefined {
   const version = isMapping(spec)
     ? (at(spec, "ref.tag") ?? at(spec, "ref.semver") ?? spec.version)
@@ -160,31 +192,36 @@ const isNamed =
 
 const namespaceOf = ({ metadata }: Values): unknown => (isMapping(metadata) ? metadata.namespace : undefined);
 
-/** The map of the release's own kustomization, else of its file, else of the folder that is nearest; or why there is none. */
-function nearest(release: Held, maps: readonly Held[]): Held | string {
+/**
+ * The map of the release's own kustomization, else of its file, else of the folder that is nearest; several if those
+ * differ. A map that is nearer to another release is of that one's cluster.
+ */
+function nearest(release: Held, maps: readonly Held[], rivals: readonly Held[]): Held[] {
   const own = maps.filter(
-    ({ file }) =>
-      file.cluster === undefined ||
-      release.file.cluster === undefined ||
-      file.cluster === release.file.cluster,
+    (map) =>
+      isOfOneCluster(release, map) &&
+      !rivals.some((r) => isOfOneCluster(r, map) && nearness(r, map) > nearness(release, map)),
   );
-  const most = Math.max(...own.map((m) => nearness(release.file, m.file)));
-  const best = own.filter((m) => nearness(release.file, m.file) === most);
-  const [first, ...others] = best;
-  if (first === undefined) return "in no file";
-  const other = others.find((m) => JSON.stringify(m.value) !== JSON.stringify(first.value));
-  return other === undefined ? first : `in several files: ${first.file.path}, ${other.file.path}`;
+  const most = Math.max(...own.map((m) => nearness(release, m)));
+  const best = own.filter((m) => nearness(release, m) === most);
+  return best.filter(
+    (m, i) => best.findIndex((b) => JSON.stringify(b.value) === JSON.stringify(m.value)) === i,
+  );
 }
 
+/** As far as `NAME=FILE` tells. */
+const isOfOneCluster = ({ file: a }: Held, { file: b }: Held): boolean =>
+  a.cluster === undefined || b.cluster === undefined || a.cluster === b.cluster;
+
 /** Larger is nearer: kustomizations around both, then being in one file, then folders around both. */
-function nearness(a: SourceFile, b: SourceFile): number {
+function nearness(a: Held, b: Held): number {
   const shared = (x: readonly string[], y: readonly string[]): number => {
     const end = x.findIndex((item, i) => item !== y[i]);
     return end === -1 ? x.length : end;
   };
-  const units = shared(a.unit ?? [], b.unit ?? []);
-  const folders = shared(dirname(a.path).split(sep), dirname(b.path).split(sep));
-  return units * 1e6 + (a.path === b.path ? 1e5 : 0) + folders;
+  const units = shared(a.file.unit ?? [], b.file.unit ?? []);
+  const folders = Math.max(...a.folders.flatMap((x) => b.folders.map((y) => shared(x, y))));
+  return units * 1e6 + (a.file.path === b.file.path ? 1e5 : 0) + folders;
 }
 
 /** An entry of a ConfigMap, or of a Secret, whose `data` is in base64. */
