@@ -190,8 +190,8 @@ function withPlaces(parts: readonly Part[]): Part[] {
       if (cluster !== undefined) return { ...part, cluster };
     }
     if (part.below === undefined) return part;
-    for (let dir = dirname(part.source); ; dir = dirname(dir)) {
-      const inside = named.filter((p) => p.source.startsWith(`${dir}/`));
+    for (let dir = dirname(homeOf(part)); ; dir = dirname(dir)) {
+      const inside = named.filter((p) => homeOf(p).startsWith(`${dir}/`));
       const cluster = only(inside);
       if (cluster !== undefined) return { ...part, cluster };
       // A folder for each cluster, named like it.
@@ -199,6 +199,9 @@ function withPlaces(parts: readonly Part[]): Part[] {
     }
   });
 }
+
+/** A kustomization may take its files from anywhere. */
+const homeOf = ({ unit = [], source }: Part): string => unit[0] ?? source;
 
 const isEmpty = (part: Part): boolean =>
   part.values === undefined &&

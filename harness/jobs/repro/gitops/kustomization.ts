@@ -15,7 +15,7 @@ type Values = Record<string, unknown>;
 /** An object that kustomize works on, and the file that holds it. */
 export interface Resource {
   readonly path: string;
-  /** Real paths of the kustomizations around it, from the one that is built. */
+  /** The kustomizations around it, from the one that is built. */
   readonly unit: readonly string[];
   readonly value: Values;
   readonly repeatedKeys: readonly string[];

@@ -77,6 +77,23 @@ describe("kustomizations", () => {
   });
 });
 
+test("what a kustomization takes from elsewhere is of the cluster of its folder; its own files are no objects", async () => {
+  const clusters = await readSource([
+    folderOf({
+      "alpha/values.yaml": valuesOf("alpha", 1),
+      "alpha/net/kustomization.yaml": { resources: ["../../shared"], configurations: ["names.yaml"] },
+      "alpha/net/names.yaml": { nameReference: [{ kind: "ConfigMap" }] },
+      "beta/values.yaml": valuesOf("beta", 2),
+      "shared/kustomization.yaml": { resources: ["service.yaml"] },
+      "shared/service.yaml": service("cart"),
+    }),
+  ]);
+  expect(clusters.map((c) => [c.name, c.services.length, c.notes])).toEqual([
+    ["alpha", 1, []],
+    ["beta", 0, []],
+  ]);
+});
+
 test("generated maps, the values files of a chart and replacements", async () => {
   const alpha = await first({
     "base/kustomization.yaml": {

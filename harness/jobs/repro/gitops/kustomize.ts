@@ -82,7 +82,7 @@ function buildOf(
   open: readonly string[],
 ): { readonly files: SourceFile[]; readonly read: ReadonlySet<string> } {
   const build = new Build(file.path, open);
-  const resources = accumulate({ path: file.path, document, unit: [realOf(file.path)] }, build, []);
+  const resources = accumulate({ path: file.path, document, unit: [file.path] }, build, []);
   const { text: _, ...rest } = file;
   const own: SourceFile = { ...rest, documents: [] };
   const groups = Map.groupBy(resources, (r) => JSON.stringify([r.path, r.unit]));
@@ -100,13 +100,13 @@ function buildOf(
       notes: of.map((n) => n.note),
     }),
   );
-  return { files: [{ ...own, unit: [realOf(file.path)] }, ...noted, ...made], read: build.read };
+  return { files: [{ ...own, unit: [file.path] }, ...noted, ...made], read: build.read };
 }
 
 interface Level {
   readonly path: string;
   readonly document: Values;
-  /** Real paths of the kustomizations that use this one, from the one that is built, and its own. */
+  /** The kustomizations that use this one, from the one that is built, and itself. */
   readonly unit: readonly string[];
 }
 
@@ -116,7 +116,12 @@ const known = new Set([
   ...["configMapGenerator", "secretGenerator", "generatorOptions", "patches", "patchesStrategicMerge"],
   ...["patchesJson6902", "namespace", "commonAnnotations", "images", "replacements"],
   ...["sortOptions", "buildMetadata", "crds", "openapi", "validators", "inventory"],
+  // Which fields names and the like are in, such as `valuesFrom`, where names have no hash here.
+  "configurations",
 ]);
+
+/** Keys that name files of kustomize's own, which hold no object of a cluster. */
+const ownFiles = ["configurations", "crds", "generators", "transformers", "validators"] as const;
 
 const accumulate = (level: Level, build: Build, standing: readonly Resource[]): Resource[] =>
   build.inside(level.unit, () => accumulated(level, build, standing));
@@ -125,6 +130,8 @@ const accumulate = (level: Level, build: Build, standing: readonly Resource[]): 
 function accumulated(level: Level, build: Build, standing: readonly Resource[]): Resource[] {
   const { path, document } = level;
   build.take(path);
+  for (const named of ownFiles.flatMap((key) => texts(document[key])))
+    if (build.find(path, named)?.isFolder === false) build.take(join(dirname(path), named));
   let resources = [
     ...standing,
     ...resourcesOf(document).flatMap((named, i) => added(named, { i, level }, build)),
@@ -138,13 +145,19 @@ function accumulated(level: Level, build: Build, standing: readonly Resource[]):
   resources = transformed(resources, document);
   for (const [i, item] of mappings(document.replacements).entries()) {
     const changed = replacedBy(item, resources);
-    if (typeof changed === "string")
-      build.leaveOut(`replacements[${i}] of ${path}`, summaryOf(item), changed);
+    if (typeof changed === "string") build.leaveOut(`replacements[${i}] of ${path}`, copyOf(item), changed);
     else resources = resources.map((r) => ({ ...r, value: changed.get(r) ?? r.value }));
   }
   for (const key of Object.keys(document).filter((k) => !known.has(k)))
     build.leaveOut(`${key} of ${path}`, summaryOf(document[key]), "it is not applied");
   return resources;
+}
+
+/** What a replacement copies: `ConfigMap vars data.id to spec.values.cluster.id`. */
+function copyOf({ source, targets }: Values): string {
+  const { kind = "", name = "", fieldPath = "metadata.name" } = isMapping(source) ? source : {};
+  const to = mappings(targets).flatMap((t) => texts(t.fieldPaths));
+  return summaryOf(`${`${kind} ${name} ${fieldPath}`.trim()} to ${shortList(to)}`);
 }
 
 /** A part of a kustomization in one line. */
@@ -185,13 +198,12 @@ function localKustomization(
     );
     return undefined;
   }
-  const real = realOf(inside.path);
-  const why = unit.includes(real) ? "it uses itself" : build.limit;
+  const why = unit.includes(inside.path) ? "it uses itself" : build.limit;
   if (why !== undefined) {
     build.leaveOut(`${place} of ${path}`, named, why);
     return undefined;
   }
-  return { ...inside, unit: [...unit, real] };
+  return { ...inside, unit: [...unit, inside.path] };
 }
 
 /** The objects of a document, which may be a list of them. */
