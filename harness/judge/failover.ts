@@ -1,4 +1,5 @@
 import { formatMs } from "#harness/lib/clock.ts";
+import { hundredths } from "#harness/lib/stats.ts";
 import type { History } from "#harness/model/history.ts";
 import type { LossLimits, Move, Point, Window } from "#harness/model/loss-record.ts";
 import { burstQuietMs, recoveryMs } from "#harness/model/measurement.ts";
@@ -70,12 +71,12 @@ export function firstAnswerMs({ answers }: Window, clusters: readonly string[]):
 export function judgeFailover(history: History, expectation: FailoverExpectation): Verdict {
   const { from, to, withinMs, rig } = expectation;
   const move = { from: [...from], to: [...to], withinMs };
-  return judgeAway(pointOf(history, expectation, move), rig);
+  return judgeAway(pointOf(history, expectation, move), rig, inTime);
 }
 
 /** The verdict if traffic need not move: how much was lost. */
 export function judgeOutage(history: History, expectation: OutageExpectation): Verdict {
-  return judgeAway(pointOf(history, expectation), expectation.rig);
+  return judgeAway(pointOf(history, expectation), expectation.rig, inTime);
 }
 
 function pointOf(history: History, expectation: OutageExpectation, move?: Move): Judged {
@@ -96,13 +97,24 @@ type Judged = Pick<
   "vantage" | "target" | "everyMs" | "missing" | "before" | "away" | "back" | "expected"
 >;
 
+/** What the chain's watch showed of the target cluster's own Kubernetes. */
+export interface ControlPlane {
+  /** When, after the fault, its EndpointSlice named no backend of the cluster any more; undefined if that was not seen. */
+  readonly announcedMs: number | undefined;
+  /** How late its API server reported a change, before the fault. */
+  readonly delayMs: number;
+}
+
+/** Of a history alone: nothing excuses a late answer. */
+const inTime: ControlPlane = { announcedMs: undefined, delayMs: 0 };
+
 /**
  * The verdict on a vantage point: away and back, each only if its own prober was undisturbed in that window. A window
- * without limits is not judged. `announcedMs` is when, after the fault, the EndpointSlice named no backend of the target
- * cluster any more, if that was seen.
+ * without limits is not judged. Too much lost time is no failure of the mesh where Kubernetes itself stood still: the
+ * prober runs in real time, so its own lateness does not show a machine that is too slow (METHOD.md, rule 15).
  */
-export const judgePoint = (point: Judged, rig: RigThresholds, announcedMs?: number): Verdict =>
-  combine([judgeAway(point, rig, announcedMs), judgeEnd(point, rig), judgeBack(point, rig)]);
+export const judgePoint = (point: Judged, rig: RigThresholds, controlPlane: ControlPlane = inTime): Verdict =>
+  combine([judgeAway(point, rig, controlPlane), judgeEnd(point, rig), judgeBack(point, rig, controlPlane)]);
 
 /** The last part of a fault, without its very end: a request sent there may be answered after the healing. */
 const endOfFault = { fromMs: 6000, toMs: 1000 } as const;
@@ -125,25 +137,26 @@ function judgeEnd(point: Judged, rig: RigThresholds): Verdict {
   );
 }
 
-function judgeAway(point: Judged, rig: RigThresholds, announcedMs = 0): Verdict {
+function judgeAway(point: Judged, plain: RigThresholds, controlPlane: ControlPlane): Verdict {
   const { away: limits, move } = point.expected;
   if (limits === undefined) return passed;
-  const machine = judgeProber(point, point.away, limitsForBudget(shortestOf(limits, move), rig));
+  const rig = limitsForBudget(shortestOf(limits, move), plain);
+  const machine = judgeProber(point, point.away, rig);
   if (machine.outcome !== "pass") return machine;
   const what = nameOf(point);
   const facts = lossFacts(point.away, point);
-  const reasons = lossReasons(what, facts, limits);
-  if (move === undefined) return judged(reasons, what, facts);
-  const moves = moveReasons(what, point, { ...move, announcedMs });
-  const ofMesh = lossReasons(what, lossesAfter(facts, point.away.sinceMs + announcedMs), limits);
-  if (moves.length === 0 && ofMesh.length === 0 && reasons.length > 0)
-    return unknownBecause(
-      reasons.map(
-        (r) =>
-          `${r}; it is within the budget from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault: until then Kubernetes itself was slow`,
-      ),
-    );
-  return judged([...moves, ...reasons], what, facts);
+  const losses = lossTroubles(what, facts, limits);
+  if (move === undefined) return judged(losses, { what, facts, rig, controlPlane });
+  const announcedMs = controlPlane.announcedMs ?? 0;
+  const moves = moveTroubles(what, point, { ...move, announcedMs });
+  const ofMesh = lossTroubles(what, lossesAfter(facts, point.away.sinceMs + announcedMs), limits);
+  if (countOf(moves) === 0 && countOf(ofMesh) === 0 && losses.late.length > 0)
+    return unknownBecause([
+      ...losses.late,
+      `${what}: from the change of the EndpointSlice on, ${formatMs(announcedMs)} after the fault, it is within the budget: until then Kubernetes itself was slow`,
+    ]);
+  const troubles = { wrong: [...moves.wrong, ...losses.wrong], late: [...moves.late, ...losses.late] };
+  return judged(troubles, { what, facts, rig, controlPlane });
 }
 
 /** The lost time from a moment on: until Kubernetes announces that backends are gone, no mesh can act. */
@@ -152,14 +165,15 @@ function lossesAfter(facts: LossFacts, sinceMs: number): LossFacts {
   return { ...facts, lostTimeMs: gaps.reduce((sum, ms) => sum + ms, 0), longestGapMs: Math.max(0, ...gaps) };
 }
 
-function judgeBack(point: Judged, rig: RigThresholds): Verdict {
+function judgeBack(point: Judged, plain: RigThresholds, controlPlane: ControlPlane): Verdict {
   const limits = point.expected.back;
   if (limits === undefined) return passed;
-  const machine = judgeProber(point, point.back, limitsForBudget(shortestOf(limits), rig));
+  const rig = limitsForBudget(shortestOf(limits), plain);
+  const machine = judgeProber(point, point.back, rig);
   if (machine.outcome !== "pass") return machine;
   const what = `after healing: ${nameOf(point)}`;
   const facts = lossFacts(point.back, { everyMs: point.everyMs, before: point.away });
-  return judged(lossReasons(what, facts, limits), what, facts);
+  return judged(lossTroubles(what, facts, limits), { what, facts, rig, controlPlane });
 }
 
 const nameOf = ({ vantage, target }: Judged): string => `${vantage} -> ${target}`;
@@ -169,9 +183,35 @@ function shortestOf({ lostTimeMs, longestGapMs }: LossLimits, move?: Move): numb
   return Math.min(lostTimeMs, longestGapMs, move?.withinMs ?? Number.POSITIVE_INFINITY);
 }
 
+/** Sentences: what a slow machine does not explain, and what came too late or lasted too long. */
+interface Troubles {
+  readonly wrong: readonly string[];
+  readonly late: readonly string[];
+}
+
+const countOf = ({ wrong, late }: Troubles): number => wrong.length + late.length;
+
 /** A window too short to show recovery gives no pass; what exceeds a budget in it fails all the same. */
-function judged(reasons: readonly string[], what: string, facts: LossFacts): Verdict {
-  if (reasons.length > 0) return failedBecause(reasons);
+function judged(
+  { wrong, late }: Troubles,
+  {
+    what,
+    facts,
+    rig,
+    controlPlane,
+  }: {
+    readonly what: string;
+    readonly facts: LossFacts;
+    readonly rig: RigThresholds;
+    readonly controlPlane: ControlPlane;
+  },
+): Verdict {
+  if (wrong.length === 0 && late.length > 0 && controlPlane.delayMs > rig.stallMs)
+    return unknownBecause([
+      ...late,
+      `${what}: before the fault the API server reported a change only after ${formatMs(controlPlane.delayMs)} (limit ${hundredths(rig.stallMs)} ms), so Kubernetes itself was slow`,
+    ]);
+  if (wrong.length + late.length > 0) return failedBecause([...wrong, ...late]);
   if (facts.windowMs < recoveryMs)
     return unknownBecause([
       `${what}: was observed for ${formatMs(facts.windowMs)}; only ${formatMs(recoveryMs)} without a loss show recovery`,
@@ -179,32 +219,34 @@ function judged(reasons: readonly string[], what: string, facts: LossFacts): Ver
   return passed;
 }
 
-function moveReasons(
+function moveTroubles(
   what: string,
   { before, away }: Judged,
   move: Move & { readonly announcedMs: number },
-): string[] {
+): Troubles {
   const [from, to] = [move.from.join(" and "), move.to.join(" and ")];
   const moved = `${what}, ${from} to ${to}`;
-  const reasons: string[] = [];
+  const wrong: string[] = [];
+  const late: string[] = [];
   if (lastAnswerMs([before, away], move.from) === undefined)
-    reasons.push(`${moved}: ${from} never answered, so no traffic could move away from it`);
+    wrong.push(`${moved}: ${from} never answered, so no traffic could move away from it`);
   const firstMs = firstAnswerMs(away, move.to);
-  if (firstMs === undefined) reasons.push(`${moved}: ${to} never answered`);
-  else if (firstMs - away.sinceMs - move.announcedMs > move.withinMs)
-    reasons.push(
-      `${moved}: the first answer of ${to} came ${formatMs(firstMs - away.sinceMs)} after the fault, too late for the budget of ${move.withinMs} ms${
-        move.announcedMs === 0
-          ? ""
-          : ` that counts from the change of the EndpointSlice (${formatMs(move.announcedMs)} after the fault)`
-      }`,
+  if (firstMs === undefined) wrong.push(`${moved}: ${to} never answered`);
+  else if (firstMs - away.sinceMs - move.announcedMs > move.withinMs) {
+    const counts =
+      move.announcedMs === 0
+        ? ""
+        : ` that counts from the change of the EndpointSlice (${formatMs(move.announcedMs)} after the fault)`;
+    late.push(
+      `${moved}: the first answer of ${to} came ${formatMs(firstMs - away.sinceMs)} after the fault, too late for the budget of ${move.withinMs} ms${counts}`,
     );
-  const lateMs = straggledMs(away, move.from);
-  if (lateMs !== undefined)
-    reasons.push(
-      `${moved}: ${from} still answered in the last ${formatMs(burstQuietMs)} (the last such request was sent ${formatMs(lateMs)} before the end)`,
+  }
+  const straggled = straggledMs(away, move.from);
+  if (straggled !== undefined)
+    wrong.push(
+      `${moved}: ${from} still answered in the last ${formatMs(burstQuietMs)} (the last such request was sent ${formatMs(straggled)} before the end)`,
     );
-  return reasons;
+  return { wrong, late };
 }
 
 /** How long before the last request the old clusters were last chosen, if that is in the window's last second. */
@@ -215,24 +257,23 @@ function straggledMs({ runs, answers }: Window, from: readonly string[]): number
   return lastMs > endMs - burstQuietMs ? endMs - lastMs : undefined;
 }
 
-function lossReasons(what: string, facts: LossFacts, limits: LossLimits): string[] {
+function lossTroubles(what: string, facts: LossFacts, limits: LossLimits): Troubles {
   const lost = `${facts.lost} requests lost: ${describeLosses(facts.lossOutcomes)}`;
-  const reasons: string[] = [];
+  const wrong: string[] = [];
+  const late: string[] = [];
   if (!facts.recovered && facts.windowMs >= recoveryMs)
-    reasons.push(
+    wrong.push(
       `${what}: requests were still being lost in the last ${formatMs(recoveryMs)} of the observation (${lost})`,
     );
   if (facts.lostTimeMs > limits.lostTimeMs)
-    reasons.push(
+    late.push(
       `${what}: lost time of ${facts.lostTimeMs.toFixed(0)} ms is over the budget of ${limits.lostTimeMs} ms (${lost}; ${facts.bursts} bursts)`,
     );
   else if (facts.longestGapMs > limits.longestGapMs)
-    reasons.push(
+    late.push(
       `${what}: a gap of ${facts.longestGapMs.toFixed(0)} ms is over the budget of ${limits.longestGapMs} ms (${lost})`,
     );
   if (facts.bursts > limits.bursts && limits.lostTimeMs > 0)
-    reasons.push(
-      `${what}: ${facts.bursts} bursts of losses are over the budget of ${limits.bursts} (${lost})`,
-    );
-  return reasons;
+    late.push(`${what}: ${facts.bursts} bursts of losses are over the budget of ${limits.bursts} (${lost})`);
+  return { wrong, late };
 }

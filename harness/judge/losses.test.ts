@@ -137,16 +137,15 @@ describe("losses of the whole window", () => {
 
 describe("traffic that must move", () => {
   /** Lost from 200 ms after the fault for so long; then the other cluster answers. */
-  const judged = (lostMs: number, announcedMs?: number) => {
+  const judged = (lostMs: number, announcedMs?: number, delayMs = 0) => {
     const movedMs = cuts.sinceMs + 200 + lostMs;
     const h = lost((ms) => ms >= cuts.sinceMs + 200 && ms < movedMs);
     const samples = [...h.samples].map((s) => ({ ...s, cluster: s.dueMs < movedMs ? "east" : "west" }));
     const move = { from: ["east"], to: ["west"], withinMs: limits.lostTimeMs };
-    return judgePoint(
-      { ...pointOf({ ...h, samples }), expected: { away: limits, move } },
-      rig,
-      ...(announcedMs === undefined ? [] : [announcedMs]),
-    );
+    return judgePoint({ ...pointOf({ ...h, samples }), expected: { away: limits, move } }, rig, {
+      announcedMs,
+      delayMs,
+    });
   };
 
   test("fails when it is too late, as long as nothing shows that Kubernetes was slow", () => {
@@ -162,7 +161,8 @@ describe("traffic that must move", () => {
     expect(judged(3000, 1400)).toMatchObject({
       outcome: "unknown",
       reasons: [
-        expect.stringMatching(/lost time of 3010 ms .* 1\.4s after the fault: until then Kubernetes/),
+        expect.stringContaining("lost time of 3010 ms"),
+        expect.stringMatching(/1\.4s after the fault, it is within the budget: until then Kubernetes/),
       ],
     });
     expect(judged(3500, 1400)).toMatchObject({
@@ -172,6 +172,29 @@ describe("traffic that must move", () => {
         expect.stringContaining("lost time of 3510 ms is over the budget of 2000 ms"),
       ],
     });
+  });
+});
+
+describe("a slow API server", () => {
+  const judged = (when: (ms: number) => boolean, delayMs: number) =>
+    judgePoint(pointOf(lost(when), limits), rig, { announcedMs: undefined, delayMs });
+  const long = (ms: number) => ms >= 3000 && ms < 6000;
+
+  test("makes too much lost time unknown, away and after healing, beyond 25 % of the budget", () => {
+    expect(judged(long, 500).outcome).toBe("fail");
+    expect(judged(long, 501)).toMatchObject({
+      outcome: "unknown",
+      reasons: [
+        expect.stringContaining("lost time of 3010 ms"),
+        expect.stringContaining("after 501ms (limit 500 ms)"),
+      ],
+    });
+    expect(judged((ms) => ms >= 22_500 && ms < 24_600, 501).outcome).toBe("unknown");
+  });
+
+  test("excuses nothing else, and a pass stays one", () => {
+    expect(judged((ms) => ms >= 3000 && ms < 3100, 5000).outcome).toBe("pass");
+    expect(judged((ms) => ms >= 3000, 5000).outcome).toBe("fail");
   });
 });
 

@@ -8,7 +8,7 @@ import {
   type VantageFigures,
 } from "#harness/model/measurement.ts";
 import { combine, type Verdict } from "#harness/model/verdict.ts";
-import { firstAnswerMs, judgePoint } from "./failover.ts";
+import { type ControlPlane, firstAnswerMs, judgePoint } from "./failover.ts";
 import { answersOf, disturbanceOf, type LossFacts, lossFacts } from "./losses.ts";
 import { phasesOf, seenAfterMs } from "./phases.ts";
 import { figureTroubles } from "./rig.ts";
@@ -69,11 +69,15 @@ export function judgeLosses(losses: UnnamedLosses): {
         sent: of.before.sent + of.away.sent + of.back.sent,
       },
     },
-    verdict: combine(
-      points.map((p) =>
-        judgePoint(p, losses.rig, seenAfterMs(losses.chain, "EndpointSlice changed", losses)),
-      ),
-    ),
+    verdict: combine(points.map((p) => judgePoint(p, losses.rig, controlPlaneOf(losses)))),
+  };
+}
+
+function controlPlaneOf({ chain, faultUnixMs, healingUnixMs }: UnnamedLosses): ControlPlane {
+  const boundary = "EndpointSlice changed";
+  return {
+    announcedMs: seenAfterMs(chain, boundary, { faultUnixMs, healingUnixMs }),
+    delayMs: chain.path.find((l) => l.boundary === boundary)?.errorMs ?? 0,
   };
 }
 

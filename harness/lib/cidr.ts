@@ -38,6 +38,15 @@ export function parseCidr(text: string): Cidr {
   return { text, kind, bits, first, last: first + (1n << size) - 1n };
 }
 
+/** The CIDR of an `address/bits` that may have host bits, as Kubernetes and Cilium read it; undefined if it is none. */
+export function networkOf(text: string): string | undefined {
+  if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(text) || !ipaddr.isValidCIDR(text)) return undefined;
+  const [address, bits] = ipaddr.parseCIDR(text);
+  const kind = address.kind();
+  const size = BigInt((kind === "ipv4" ? 32 : 128) - bits);
+  return `${fromBigInt((toBigInt(address.toByteArray()) >> size) << size, kind)}/${bits}`;
+}
+
 export function overlaps(a: Cidr, b: Cidr): boolean {
   return a.kind === b.kind && a.first <= b.last && b.first <= a.last;
 }

@@ -10,6 +10,12 @@ export interface EventuallyOptions {
   readonly signal: AbortSignal;
 }
 
+/**
+ * Deadline of the harness's own preparations, which no verdict depends on: far beyond what a slow machine needs, because
+ * a wait ends as soon as its condition holds.
+ */
+export const preparedWithinMs = 120_000;
+
 /** Result of one look: done with a value, or not yet with the observed state. */
 export type Look<T> =
   | { readonly done: true; readonly value: T }

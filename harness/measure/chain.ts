@@ -6,7 +6,7 @@ import { isReady, notMirrored, ownEndpoints } from "#harness/kube/endpoint-slice
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { contains, parseCidr } from "#harness/lib/cidr.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { ChainEvent, ChainRecord } from "#harness/model/chain.ts";
 import type { Boundary } from "#harness/model/measurement.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
@@ -77,7 +77,7 @@ export class ChainWatch implements AsyncDisposable {
     );
     await eventually(async () => (looks > 0 ? ready(undefined) : notYet("no list")), {
       what: `the EndpointSlices of ${namespace}/${service}`,
-      withinMs: 10_000,
+      withinMs: preparedWithinMs,
       everyMs: 20,
       signal,
     });
@@ -151,7 +151,7 @@ export class ChainWatch implements AsyncDisposable {
       async () => (frontends > 0 && backends > 0 ? ready(undefined) : notYet("no line about it")),
       {
         what: `the agent of ${node.name} to report the service's frontend and backends`,
-        withinMs: 10_000,
+        withinMs: preparedWithinMs,
         everyMs: 20,
         signal,
       },
@@ -228,7 +228,7 @@ async function watchDelay(
   const reported = (round: number) =>
     eventually(async () => (seen === String(round) ? ready(seenAtMs) : notYet(`round ${seen}`)), {
       what: "a watch to report a change",
-      withinMs: 10_000,
+      withinMs: preparedWithinMs,
       everyMs: 5,
       signal,
     });

@@ -169,6 +169,8 @@ const otherWriters: Readonly<Record<string, string>> = {
   "harness/cilium/install/ca.ts": "keys of a lab, which stay in its state",
   "harness/state/certification-journal.ts": "state of a lab",
   "harness/state/certification-progress.ts": "state of a certification",
+  "harness/jobs/repro/gitops/example-files.ts": "folders of the unit tests",
+  "scripts/tools/flags/main.ts": "flags of each version, from Cilium's sources",
   "scripts/tools/fault-fixtures/fault-fixtures.ts":
     "fixtures of the unit tests, from a report that was scanned",
   "scripts/tools/diagnose-trial/try-fault.ts": "fixtures of the unit tests, from a report that was scanned",

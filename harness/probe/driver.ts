@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { formatMs, monotonicMs, unixNowMs } from "#harness/lib/clock.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { hundredths } from "#harness/lib/stats.ts";
 import type { Connection, History, Mark, Sample } from "#harness/model/history.ts";
@@ -115,7 +115,7 @@ export class Prober implements AsyncDisposable {
             throw new MeshproofError("probe-failed", "no line of the prober");
           return ready(undefined);
         },
-        { what: `the prober at ${vantage} to start`, withinMs: 20_000, everyMs: 20, signal },
+        { what: `the prober at ${vantage} to start`, withinMs: preparedWithinMs, everyMs: 20, signal },
       );
       await prober.#open();
       prober.#realTime = await prioritise(spec.mark);

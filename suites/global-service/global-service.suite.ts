@@ -6,7 +6,7 @@ import { judgeSameSet } from "#harness/judge/sets.ts";
 import { judgeShares, requestsForShares } from "#harness/judge/shares.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { answersToSeeAll } from "#harness/lib/stats.ts";
 import { combine, failedBecause, type Verdict } from "#harness/model/verdict.ts";
 import { annotation } from "#harness/semantics/annotations.ts";
@@ -332,8 +332,8 @@ async function annotated(
             : notYet("not restored"),
         {
           what: `the annotations of ${name} in ${cluster.name} to be restored`,
-          withinMs: 5000,
-          signal: AbortSignal.timeout(6000),
+          withinMs: preparedWithinMs,
+          signal: AbortSignal.timeout(preparedWithinMs),
         },
       );
     },

@@ -1,5 +1,5 @@
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { command, output } from "#harness/platform/command.ts";
 import { type LocalNode, onNode } from "../node.ts";
 import type { KindNode } from "./kind-node.ts";
@@ -69,7 +69,7 @@ export async function stopProcesses(node: KindNode, pattern: string, signal: Abo
       const running = (await processesOf(node, pattern, signal)).filter((p) => p.state !== "T");
       return running.length === 0 ? ready(undefined) : notYet(`${running.length} still run`);
     },
-    { what: `${pattern} on ${node.name} to stop`, withinMs: 5000, everyMs: 50, signal },
+    { what: `${pattern} on ${node.name} to stop`, withinMs: preparedWithinMs, everyMs: 50, signal },
   );
 }
 

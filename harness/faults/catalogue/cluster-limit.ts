@@ -1,6 +1,7 @@
 import { deploymentReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { preparedWithinMs } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { clusterAt } from "./victim.ts";
 
@@ -50,7 +51,7 @@ export const clusterLimitChanged: Fault = {
       tookHold: async () => {
         await kube.until(kinds.deployment, { namespace: "kube-system", name: deployment }, deploymentReady, {
           what: `${deployment} of ${cluster} with --${key}=511`,
-          withinMs: 120_000,
+          withinMs: preparedWithinMs,
           signal: ctx.signal,
         });
       },

@@ -5,7 +5,7 @@ import { agentSelector } from "#harness/cluster/selectors.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { addressAt, parseCidr } from "#harness/lib/cidr.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { given } from "#harness/lib/given.ts";
 import type { NodeTruth } from "#harness/model/truth.ts";
@@ -109,7 +109,7 @@ export async function backendsWillChange(
       },
       {
         what: `the change of ${service.metadata.name} in ${changed.name} to reach a BPF map`,
-        withinMs: 20_000,
+        withinMs: preparedWithinMs,
         everyMs: 500,
         signal: ctx.signal,
       },
@@ -294,7 +294,7 @@ export const configurationFaults: readonly Fault[] = [
                   : notYet("not learned yet"),
               {
                 what: `${agent.name} to learn ${upper}`,
-                withinMs: 30_000,
+                withinMs: preparedWithinMs,
                 everyMs: 500,
                 signal: ctx.signal,
               },
@@ -346,7 +346,7 @@ export const configurationFaults: readonly Fault[] = [
                   : notYet("not learned yet"),
               {
                 what: `${agent.name} to learn ${own.address}`,
-                withinMs: 30_000,
+                withinMs: preparedWithinMs,
                 everyMs: 500,
                 signal: ctx.signal,
               },

@@ -10,7 +10,7 @@ import {
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
-import { notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { notYet, pause, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { Fault, FaultContext } from "../fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { clusterAt, kindClusterAt, victimNode } from "./victim.ts";
@@ -120,7 +120,7 @@ async function killing(
           pods.some((p) => p.spec?.nodeName === node.name && !podReady(p))
             ? ready(undefined)
             : notYet("it is ready"),
-        { what: `${process} on ${node.name} to be down`, withinMs: 60_000, signal: ctx.signal },
+        { what: `${process} on ${node.name} to be down`, withinMs: preparedWithinMs, signal: ctx.signal },
       ),
     async stop() {
       stop.abort();

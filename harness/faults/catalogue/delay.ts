@@ -6,7 +6,7 @@ import { continueAt, continueProcesses, stopProcesses } from "#harness/cluster/k
 import { isReady, ownEndpoints } from "#harness/kube/endpoint-slices.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { unixNowMs } from "#harness/lib/clock.ts";
-import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, pause, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { parseRecord } from "#harness/lib/records.ts";
 import { type HoldSpec, holdLineFormat } from "#harness/model/probe-wire.ts";
 import { containerAddress, execIn, execLines } from "#harness/platform/docker.ts";
@@ -69,7 +69,7 @@ export function slicesHeld(cluster: Cluster, container: string, delayMs: number)
       );
       await eventually(async () => (listening ? ready(undefined) : notYet("no line")), {
         what: "the webhook to listen",
-        withinMs: 20_000,
+        withinMs: preparedWithinMs,
         everyMs: 50,
         signal: ctx.signal,
       });
@@ -150,7 +150,7 @@ async function untilHeld(
         await kube.apply(slice());
         return held.length > 0 ? ready(undefined) : notYet(`${round} changes were not delayed`);
       },
-      { what: "the API server to call the webhook", withinMs: 30_000, everyMs: 200, signal },
+      { what: "the API server to call the webhook", withinMs: preparedWithinMs, everyMs: 200, signal },
     );
   } finally {
     await kube.remove(kinds.endpointSlice, namespace, name);
@@ -200,7 +200,7 @@ export function agentHeld({ cluster, node, deployment, service, holdMs }: AgentH
         const left = ownEndpoints(slices).filter(isReady).length;
         return left === 0 ? ready(undefined) : notYet(`${left} endpoints are ready`);
       },
-      { what: "the EndpointSlices to be empty", withinMs: 30_000, signal: ctx.signal },
+      { what: "the EndpointSlices to be empty", withinMs: preparedWithinMs, signal: ctx.signal },
     );
     const fromUnixMs = unixNowMs();
     await pause(holdMs, ctx.signal);

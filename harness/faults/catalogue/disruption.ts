@@ -3,7 +3,7 @@ import { killPod, pauseNode, stopNode } from "#harness/cluster/kind/node-control
 import { agentSelector, apiserverSelector } from "#harness/cluster/selectors.ts";
 import { deploymentReady, noneTerminating } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { pause } from "#harness/lib/eventually.ts";
+import { pause, preparedWithinMs } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { cut, cutControlPlane, cutTunnels } from "./network.ts";
 import { echoPods } from "./pods.ts";
@@ -64,14 +64,14 @@ export function rollout(cluster: Cluster, deployment: string): Fault {
       });
       await kube.until(kinds.deployment, at, deploymentReady, {
         what: `the rollout of ${deployment}`,
-        withinMs: 120_000,
+        withinMs: preparedWithinMs,
         signal: ctx.signal,
       });
       await kube.until(
         kinds.pod,
         { namespace: at.namespace, labelSelector: `app=${deployment}` },
         noneTerminating,
-        { what: `the old pods of ${deployment} to end`, withinMs: 60_000, signal: ctx.signal },
+        { what: `the old pods of ${deployment} to end`, withinMs: preparedWithinMs, signal: ctx.signal },
       );
       return { subject: `deployment ${deployment} of ${cluster.name}`, names: [cluster.name] };
     },
@@ -176,7 +176,7 @@ export function migrated(from: Cluster, to: Cluster, leaving: string, coming: st
       await to.kube.merge(kinds.deployment, namespace, coming, { spec: { replicas } });
       await to.kube.until(kinds.deployment, { namespace, name: coming }, deploymentReady, {
         what: `the workload to run in ${to.name}`,
-        withinMs: 60_000,
+        withinMs: preparedWithinMs,
         signal: ctx.signal,
       });
       await toZero(ctx, from.kube, namespace, leaving);
@@ -225,7 +225,7 @@ export function twoApiservers(clusters: readonly Cluster[]): Fault {
       for (const { kube, name: cluster } of clusters)
         await kube.until(kinds.deployment, { namespace, name }, deploymentReady, {
           what: `two clustermesh-apiservers in ${cluster}`,
-          withinMs: 120_000,
+          withinMs: preparedWithinMs,
           signal: ctx.signal,
         });
       return { subject: "clustermesh-apiserver, twice", names: clusters.map((c) => c.name) };

@@ -2,6 +2,7 @@ import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import { deploymentReady, podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { preparedWithinMs } from "#harness/lib/eventually.ts";
 import type { Injected, SuiteFault, SuiteFaultContext } from "../fault.ts";
 import { noticed } from "./noticed.ts";
 import { clusterAt } from "./victim.ts";
@@ -25,7 +26,7 @@ export const extraBackend: SuiteFault = {
       await kube.merge(kinds.deployment, namespace, name, { spec: { replicas: replicas + 1 } });
       await kube.until(kinds.deployment, { namespace, name }, deploymentReady, {
         what: `deployment ${namespace}/${name} in ${cluster} to have one replica more`,
-        withinMs: 60_000,
+        withinMs: preparedWithinMs,
         signal,
       });
       names.push(name);

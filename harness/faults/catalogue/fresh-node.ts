@@ -4,7 +4,7 @@ import { stopNode } from "#harness/cluster/kind/node-control.ts";
 import { onNode } from "#harness/cluster/node.ts";
 import { type Kube, type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
+import { notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { agentProcess } from "./control-plane.ts";
 
@@ -70,7 +70,7 @@ async function drain(kube: Kube, node: string, signal: AbortSignal): Promise<voi
       const left = pods.filter((p) => p.spec?.nodeName === node && !ofDaemonSet(p));
       return left.length === 0 ? ready(undefined) : notYet(left.map((p) => p.metadata.name).join(", "));
     },
-    { what: `node ${node} to be drained`, withinMs: 120_000, signal },
+    { what: `node ${node} to be drained`, withinMs: preparedWithinMs, signal },
   );
 }
 

@@ -2,7 +2,7 @@ import type { Cluster } from "#harness/cluster/cluster.ts";
 import { operatorSelector } from "#harness/cluster/selectors.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
+import { notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { exportersOf, exportOf, mcsLabel } from "#harness/workloads/mcs.ts";
 import type { Injected, SuiteFault, SuiteFaultContext } from "../fault.ts";
 import { toZero, untilNoPods } from "./scale.ts";
@@ -47,7 +47,7 @@ async function untilImports(
       kinds.serviceImport,
       { namespace },
       (imports) => (done(imports) ? ready(undefined) : notYet("not yet")),
-      { what: `${what} in ${name}`, withinMs: 60_000, signal },
+      { what: `${what} in ${name}`, withinMs: preparedWithinMs, signal },
     );
 }
 

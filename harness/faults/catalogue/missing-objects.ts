@@ -4,7 +4,7 @@ import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
+import { notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { Fault } from "../fault.ts";
 import { noticed } from "./noticed.ts";
 import { clusterAt, firstTwo } from "./victim.ts";
@@ -46,7 +46,11 @@ function notThere({ name, kind, object }: MissingObject): Fault {
             { namespace: "kube-system", labelSelector: apiserverSelector },
             (pods) =>
               pods.length > 0 && !pods.some(podReady) ? ready(undefined) : notYet("none is new and waits"),
-            { what: `clustermesh-apiserver of ${cluster} to wait`, withinMs: 60_000, signal: ctx.signal },
+            {
+              what: `clustermesh-apiserver of ${cluster} to wait`,
+              withinMs: preparedWithinMs,
+              signal: ctx.signal,
+            },
           ),
       };
     },

@@ -2,7 +2,7 @@ import { agentsOf } from "#harness/cilium/agent/agent.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { type KubeObject, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { eventually, notYet, pause, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, pause, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { policyObject } from "#harness/workloads/policy-workload.ts";
 import type { Fault, FaultContext } from "../fault.ts";
 import { clusterAt } from "./victim.ts";
@@ -186,7 +186,7 @@ async function enforced(ctx: FaultContext, cluster: Cluster): Promise<void> {
     },
     {
       what: `the policy to be enforced in ${cluster.name}`,
-      withinMs: 20_000,
+      withinMs: preparedWithinMs,
       everyMs: 300,
       signal: ctx.signal,
     },

@@ -3,7 +3,7 @@ import { servedCertificate } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { apiserverSelector } from "#harness/cluster/selectors.ts";
 import { wallLabel } from "#harness/lib/clock.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import { upgradeCilium } from "#harness/platform/helm.ts";
 import type { Fault, FaultContext } from "../fault.ts";
@@ -42,7 +42,7 @@ async function rotate({ mesh, signal }: FaultContext, cluster: Cluster): Promise
       (await servedCertificate(cluster)) === before ? notYet("still the old one") : ready(undefined),
     {
       what: `clustermesh-apiserver of ${cluster.name} to serve its new certificate`,
-      withinMs: 120_000,
+      withinMs: preparedWithinMs,
       everyMs: 500,
       signal,
     },

@@ -1,6 +1,7 @@
 import { allGone } from "#harness/kube/conditions.ts";
 import { type Kube, kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
+import { preparedWithinMs } from "#harness/lib/eventually.ts";
 import type { Fault, FaultContext, Injected, InjectedFault, InjectOptions } from "../fault.ts";
 import { injectFault } from "../inject.ts";
 
@@ -31,7 +32,7 @@ export async function untilNoPods(
 ): Promise<void> {
   await kube.until(kinds.pod, { namespace, labelSelector: selector }, allGone, {
     what: `pods ${selector} to end`,
-    withinMs: 60_000,
+    withinMs: preparedWithinMs,
     signal,
   });
 }

@@ -4,7 +4,7 @@ import { entriesUnder, removeEntry } from "#harness/cilium/kvstore/kvstore.ts";
 import type { Cluster } from "#harness/cluster/cluster.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { found } from "#harness/lib/found.ts";
 import type { IpcacheEntry } from "#harness/model/snapshot.ts";
 import { echoHttpPort } from "#harness/workloads/echo.ts";
@@ -72,7 +72,7 @@ export const stateFaults: readonly Fault[] = [
               },
               {
                 what: `${agent.name} to forget identity ${id}`,
-                withinMs: 30_000,
+                withinMs: preparedWithinMs,
                 everyMs: 500,
                 signal: ctx.signal,
               },
@@ -200,7 +200,7 @@ function staleEndpoint(name: string, of: number, learns: number): Fault {
         names: [ip],
         tookHold: async () => {
           for (const agent of await agentsOf(clusterAt(ctx, learns), ctx.signal))
-            await awaitAddress(agent, ip, { withinMs: 30_000, signal: ctx.signal });
+            await awaitAddress(agent, ip, { withinMs: preparedWithinMs, signal: ctx.signal });
         },
       };
     },
@@ -217,7 +217,7 @@ async function inMaps(ctx: FaultContext, cluster: Cluster, ip: string): Promise<
           : notYet("no such backend"),
       {
         what: `backend ${ip} in the maps of ${agent.name}`,
-        withinMs: 20_000,
+        withinMs: preparedWithinMs,
         everyMs: 500,
         signal: ctx.signal,
       },

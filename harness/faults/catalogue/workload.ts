@@ -2,7 +2,7 @@ import { type Cluster, localNode } from "#harness/cluster/cluster.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { notYet, ready } from "#harness/lib/eventually.ts";
+import { notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { echoHttpPort, echoUdpPort } from "#harness/workloads/echo.ts";
 import type { Fault, FaultContext, Injected, SuiteFault } from "../fault.ts";
 import { echoPods, type VictimPod } from "./pods.ts";
@@ -93,7 +93,7 @@ export function podRules({ name, does, rules, unready = false, target = second }
               const still = all.filter((p) => pods.some((v) => v.uid === p.metadata.uid) && podReady(p));
               return still.length === 0 ? ready(undefined) : notYet(`${still.length} are still ready`);
             },
-            { what: "the echo pods to be unready", withinMs: 30_000, signal: ctx.signal },
+            { what: "the echo pods to be unready", withinMs: preparedWithinMs, signal: ctx.signal },
           );
         },
       };

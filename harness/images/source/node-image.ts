@@ -1,6 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { eventually, notYet, ready } from "#harness/lib/eventually.ts";
+import { eventually, notYet, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import { buildName } from "#harness/platform/build-containers.ts";
 import { command, output } from "#harness/platform/command.ts";
 import { execIn, imageId, removeContainers } from "#harness/platform/docker.ts";
@@ -134,7 +134,7 @@ export async function preload(
         const version = await execIn(id, ["ctr", "version"], { tolerate: true });
         return version.exitCode === 0 ? ready(undefined) : notYet(version.stderr);
       },
-      { what: "containerd in the build container", withinMs: 60_000, everyMs: 200, signal },
+      { what: "containerd in the build container", withinMs: preparedWithinMs, everyMs: 200, signal },
     );
     for (const [i] of archives.entries()) {
       await execIn(

@@ -3,9 +3,9 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { present } from "#harness/lib/present.ts";
 import type { Note, SourceCluster, SourceObject } from "#harness/model/source-environment.ts";
 import { listOf } from "#harness/semantics/policy-model.ts";
-import { podNetworkOf } from "./pod-network.ts";
-import type { Part } from "./read-file.ts";
-import { at, flagOf, isPlaceholder, listed, typed } from "./values-at.ts";
+import type { Networking, Part } from "./part.ts";
+import { networks, podNetworkOf } from "./pod-network.ts";
+import { at, flagOf, isPlaceholder, typed } from "./values-at.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
@@ -32,7 +32,7 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
   const given = parts.reduce<Record<string, unknown>>((all, p) => mergeValues(all, p.values ?? {}), {});
   const values = typed(given) as Record<string, unknown>;
   const config = Object.assign({}, ...parts.map((p) => p.config ?? {})) as Record<string, string>;
-  const networking = Object.assign({}, ...parts.map((p) => p.networking ?? {})) as Record<string, unknown>;
+  const networking = Object.assign({}, ...parts.map((p) => p.networking ?? {})) as Networking;
   const nodes = of("Node");
   const pods = of("Pod");
   const controlPlanes = nodes.filter((n) =>
@@ -52,17 +52,13 @@ export function clusterOf(name: string, parts: readonly Part[]): SourceCluster {
     sources: [...new Set(parts.map((p) => p.source))],
     ...present({
       id: Number.isInteger(id) && id >= 0 ? id : undefined,
-      kubernetes: (info?.kubeletVersion ?? (networking.kubernetesVersion as string | undefined))?.replace(
-        /^v/,
-        "",
-      ),
+      kubernetes: (info?.kubeletVersion ?? networking.kubernetesVersion)?.replace(/^v/, ""),
       cilium: cilium.version,
       kernel: info?.kernelVersion,
     }),
     podNetwork: podNetworkOf({ values, config, objects, networking }),
-    serviceCidrs: listed(
-      flagOf(pods, "kube-apiserver", "--service-cluster-ip-range") ??
-        (networking.serviceSubnet as string | undefined),
+    serviceCidrs: networks(
+      flagOf(pods, "kube-apiserver", "--service-cluster-ip-range") ?? networking.serviceSubnet,
     ),
     controlPlanes: controlPlanes.length,
     workers: nodes.length - controlPlanes.length,

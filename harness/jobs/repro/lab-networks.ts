@@ -1,7 +1,7 @@
 import { type Cidr, overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import { found } from "#harness/lib/found.ts";
 import type { SourceCluster } from "#harness/model/source-environment.ts";
-import { fromChart, isCidr } from "./pod-network.ts";
+import { fromChart } from "./pod-network.ts";
 import { agentSettings } from "./source-settings.ts";
 
 /** The CIDRs of a lab's cluster, IPv4 first. */
@@ -65,7 +65,6 @@ export function labNetworks(clusters: readonly SourceCluster[]): LabNetwork[] {
 }
 
 function usable(text: string, what: "pods" | "services", taken: readonly Cidr[]): Cidr | undefined {
-  if (!isCidr(text)) return undefined;
   const cidr = parseCidr(text);
   const [least, most] = fits[what][cidr.kind];
   return cidr.bits >= least && cidr.bits <= most && !taken.some((t) => overlaps(t, cidr)) ? cidr : undefined;

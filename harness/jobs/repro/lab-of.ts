@@ -228,7 +228,11 @@ function refuseId(c: SourceCluster): never {
       ? `no cluster.id of ${c.name}`
       : `${of}, ${isPlaceholder(written) ? "a placeholder" : "which is no id"}`;
   const unread = c.notes.filter((n) => n.field === "values in other files").map((n) => n.inSource);
-  const more = unread.length === 0 ? "" : `; not read: ${unread.join("; ")}`;
+  const left = c.notes.filter((n) => n.inLab.startsWith("left out: ")).map((n) => n.field);
+  const more = [
+    unread.length === 0 ? "" : `; not read: ${unread.join("; ")}`,
+    left.length === 0 ? "" : `; left out: ${left.join("; ")}`,
+  ].join("");
   throw new MeshproofError(
     "usage",
     `${c.sources.join(", ")} ${c.sources.length === 1 ? "has" : "have"} ${what}${more}`,

@@ -1,5 +1,6 @@
-import { coveringCidr, parseCidr, widened } from "#harness/lib/cidr.ts";
+import { coveringCidr, networkOf, parseCidr, widened } from "#harness/lib/cidr.ts";
 import type { PodNetwork, SourceObject } from "#harness/model/source-environment.ts";
+import type { Networking } from "./part.ts";
 import { agentSettings } from "./source-settings.ts";
 import { at, flagOf, listed } from "./values-at.ts";
 
@@ -9,8 +10,7 @@ interface Known {
   readonly values: Values;
   readonly config: Readonly<Record<string, string>>;
   readonly objects: readonly SourceObject[];
-  /** Of a kind Config or of kubeadm's configuration. */
-  readonly networking: Values;
+  readonly networking: Networking;
 }
 
 /** Cilium's chart, `ipam.operator.clusterPoolIPv4PodCIDRList` and its sibling (1.18.11 to 1.20.2). */
@@ -49,9 +49,9 @@ export function podNetworkOf(known: Known): PodNetwork {
   if (mode === undefined || mode === "kubernetes") {
     const pods = objects.filter((o) => o.kind === "Pod");
     const flag = flagOf(pods, "kube-controller-manager", "--cluster-cidr");
-    if (flag !== undefined) return found(listed(flag), "kube-controller-manager's --cluster-cidr");
-    if (typeof known.networking.podSubnet === "string")
-      return found(listed(known.networking.podSubnet), "podSubnet");
+    if (flag !== undefined) return found(networks(flag), "kube-controller-manager's --cluster-cidr");
+    if (known.networking.podSubnet !== undefined)
+      return found(networks(known.networking.podSubnet), "podSubnet");
     const ofNodes = covering(nodeCidrs(objects, "Node"));
     if (ofNodes.length > 0) return found(ofNodes, "CIDRs of nodes");
   }
@@ -75,7 +75,7 @@ function poolsOf({ values, config }: Known, family: "ipv4" | "ipv6"): string[] {
     config[`cluster-pool-${family}-cidr`] ?? at(values, `ipam.operator.clusterPool${name}PodCIDRList`);
   const items = Array.isArray(written) ? written.map(String) : Object.values(asMapping(written)).map(String);
   const all = items.length > 0 ? items : typeof written === "string" ? listed(written) : [];
-  return all.filter(isCidr);
+  return all.flatMap((text) => networkOf(text) ?? []);
 }
 
 /** `--set list[0]=x` makes a mapping of digits here. */
@@ -89,18 +89,13 @@ function podIpPools({ values, objects }: Known): string[] {
   const made = Object.values(asMapping(at(values, "ipam.operator.autoCreateCiliumPodIPPools"))).flatMap(
     (pool) => [at(pool as Values, "ipv4.cidrs"), at(pool as Values, "ipv6.cidrs")].flat() as unknown[],
   );
-  const all = [...own, ...made.map(String)].filter(isCidr);
+  const all = [...own, ...made.map(String)].flatMap((text) => networkOf(text) ?? []);
   return ["ipv4", "ipv6"].flatMap((kind) => all.find((c) => c.includes(":") === (kind === "ipv6")) ?? []);
 }
 
-export function isCidr(text: string): boolean {
-  try {
-    parseCidr(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
+/** The CIDRs of a list in one text. */
+export const networks = (text: string | undefined): string[] =>
+  listed(text).flatMap((item) => networkOf(item) ?? []);
 
 const nodeCidrs = (objects: readonly SourceObject[], kind: "Node" | "CiliumNode"): string[] =>
   objects
@@ -108,13 +103,13 @@ const nodeCidrs = (objects: readonly SourceObject[], kind: "Node" | "CiliumNode"
     .flatMap((o): unknown[] =>
       kind === "Node" ? (o.spec?.podCIDRs ?? [o.spec?.podCIDR]) : (o.spec?.ipam?.podCIDRs ?? []),
     )
-    .filter((c): c is string => typeof c === "string" && isCidr(c));
+    .flatMap((c) => (typeof c === "string" ? (networkOf(c) ?? []) : []));
 
 const podIps = (objects: readonly SourceObject[]): string[] =>
   objects
     .filter((o) => o.kind === "Pod" && o.spec?.hostNetwork !== true && typeof o.status?.podIP === "string")
     .map((o) => `${o.status.podIP}/${String(o.status.podIP).includes(":") ? 128 : 32}`)
-    .filter(isCidr);
+    .flatMap((c) => networkOf(c) ?? []);
 
 /** Of each family, the smallest range that holds them all, and at least one of a usual size for a cluster. */
 function covering(cidrs: readonly string[]): string[] {

@@ -3,65 +3,60 @@ import { mergeValues } from "#harness/config/plan.ts";
 import { readUserFile } from "#harness/config/user-file.ts";
 import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { checkRecord } from "#harness/lib/records.ts";
+import { present } from "#harness/lib/present.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
-import { type Note, type SourceObject, sourceObjectsFormat } from "#harness/model/source-environment.ts";
+import type { Note } from "#harness/model/source-environment.ts";
+import { networksOf } from "./cluster-networks.ts";
+import { applicationsOf } from "./gitops/application-set.ts";
+import { fleetTargets } from "./gitops/fleet.ts";
+import { isKustomizationName } from "./gitops/kustomization.ts";
 import { hasInstallCommand, installCommands } from "./install-commands.ts";
+import { objectPiece } from "./object-piece.ts";
+import { type Networking, notApplied, notRead, type Part, type Piece, type SourceFile } from "./part.ts";
 import { nested, setKeys } from "./set-values.ts";
-import { chartPaths } from "./source-settings.ts";
-import { helmRelease, isEmptyList, networksOf, talosCluster } from "./text-forms.ts";
-import {
-  foreignKeys,
-  isTableKind,
-  isValuesText,
-  looksLikeValues,
-  nameOf,
-  unwrapped,
-  valuesPlaces,
-} from "./unwrap.ts";
+import { helmRelease, isEmptyList, isHelmRelease, talosCluster } from "./text-forms.ts";
+import { foreignKeys, looksLikeValues, unwrapped, valuesPlaces } from "./unwrap.ts";
 import { isPlaceholder } from "./values-at.ts";
 
 type Values = Record<string, unknown>;
 
-/** Data about one cluster from one file. */
-export interface Part {
-  readonly source: string;
-  /** Undefined if the file does not name its cluster. */
-  readonly cluster: string | undefined;
-  readonly values?: Values;
-  readonly config?: Readonly<Record<string, string>>;
-  /** Of Cilium's chart, where the file holds it. */
-  readonly version?: string;
-  /** Of a kind Config or of kubeadm's configuration. */
-  readonly networking?: Values;
-  readonly objects: readonly SourceObject[];
-  readonly notes: readonly Note[];
-  readonly sysdump: boolean;
-}
-
-type Piece = Omit<Part, "source" | "sysdump">;
-
-/** What a file of values, objects or commands says, divided by clusters. `named`: of `NAME=FILE`. */
-export function partsOf(path: string, named: string | undefined): Part[] {
-  return byCluster(piecesOf(path), path, named).map((p) => ({ ...p, source: path, sysdump: false }));
-}
-
-function piecesOf(path: string): Piece[] {
-  const isYaml = [".yaml", ".yml", ".json"].includes(extname(path).toLowerCase());
+/** Reads a text file of the source. `cluster`: of `NAME=FILE`. Nothing in it is executed. */
+export function sourceFile(path: string, cluster: string | undefined): SourceFile {
   if (extname(path).toLowerCase() === ".tf")
     throw new MeshproofError("usage", `${path} is Terraform code, which is not executed`, {
       remedy: "give what `helm get values` prints, or the values of the helm_release as a file of their own",
     });
   const text = readUserFile(path, "a file of the mesh");
-  const release = helmRelease(text, path);
+  const isOther = isHelmRelease(text) || (!isYaml(path) && hasInstallCommand(text));
+  return { path, cluster, order: 0, text, documents: isOther ? [] : yamlObjectsOf(text, path), notes: [] };
+}
+
+const isYaml = (path: string): boolean =>
+  [".yaml", ".yml", ".json"].includes(extname(path).toLowerCase()) || isKustomizationName(path);
+
+/** What a file of values, objects or commands says, divided by clusters. */
+export function partsOf(file: SourceFile): Part[] {
+  const { path, cluster, below, unit } = file;
+  const parts = byCluster(piecesOf(file), path, cluster);
+  return parts.map((p, i) => ({
+    ...p,
+    ...present({ below, unit }),
+    notes: i === 0 ? [...file.notes, ...p.notes] : p.notes,
+    source: path,
+    sysdump: false,
+  }));
+}
+
+function piecesOf({ path, text, documents, notes }: SourceFile): Piece[] {
+  const release = text === undefined ? undefined : helmRelease(text, path);
   if (release !== undefined) return fromRelease(release, path);
-  if (!isYaml && hasInstallCommand(text)) return fromCommands(text, path);
-  const documents = yamlObjectsOf(text, path);
+  if (text !== undefined && !isYaml(path) && hasInstallCommand(text)) return fromCommands(text, path);
   const pieces = documents.flatMap((d) => pieceOf(d, path));
-  if (pieces.length > 0) return pieces;
+  // Of documents that belong elsewhere, nothing may be left.
+  if (pieces.length > 0 || text === undefined || notes.length > 0) return pieces;
   const texts = documents.map((d) => d.value).filter((v) => typeof v === "string");
-  const config = isYaml ? undefined : configView(text);
+  const config = isYaml(path) ? undefined : configView(text);
   if (config !== undefined) return [{ cluster: config["cluster-name"], config, objects: [], notes: [] }];
   if (texts.length > 0 && texts.every(hasInstallCommand)) return texts.flatMap((t) => fromCommands(t, path));
   throw new MeshproofError("usage", `${path} contains neither Helm values nor Kubernetes objects`, {
@@ -120,14 +115,6 @@ const emptyList = (path: string): Note => ({
   part: "other",
 });
 
-const notRead = (what: string): Note => ({
-  field: "values in other files",
-  inSource: what,
-  inLab: "not read: give these files too",
-  matters: "perhaps",
-  part: "other",
-});
-
 const notKnown = (what: string): Note => ({
   field: "arguments of a command",
   inSource: what,
@@ -169,20 +156,60 @@ function documentPieces(value: unknown, path: string): Piece[] {
       { cluster: undefined, objects: [], notes: [], networking: talos.networking },
       ...talos.documents.flatMap((d) => pieceOf(d, path)),
     ]);
-  const networking = networksOf(document);
-  const found = unwrapped(document, path);
+  const networks = networksOf(document, path);
+  const ofTargets = targetPieces(document, path);
+  const found = ofTargets.length > 0 ? ofTargets : releasePieces(document, path);
   if (found.length > 0)
-    return found.map((u) => ({
-      cluster: clusterIn(u.values),
-      values: u.values,
-      objects: [],
-      notes: u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} of ${u.of} in ${path}`)],
-      ...(u.version === undefined ? {} : { version: u.version }),
-      ...(networking === undefined ? {} : { networking }),
-    }));
-  if (networking !== undefined) return [{ cluster: undefined, objects: [], notes: [], networking }];
+    return found.map((f) => ({ ...f, ...networks, notes: [...f.notes, ...(networks?.notes ?? [])] }));
+  if (networks !== undefined) return [{ cluster: undefined, objects: [], ...networks }];
   if (document.kind !== undefined || isMapping(document.metadata)) return [objectPiece(document, path)];
   return valuePieces(document, path);
+}
+
+/** A file of a tool has no kind and no name. */
+const inFile = (of: string, path: string): string => (of === "" ? `in ${path}` : `of ${of} in ${path}`);
+
+/** The values within one object or file of a kind that keeps them. */
+function releasePieces(document: Values, path: string): Piece[] {
+  return unwrapped(document, path).map((u) => ({
+    cluster: clusterIn(u.values),
+    values: u.values,
+    objects: [],
+    notes: [
+      ...(u.elsewhere.length === 0 ? [] : [notRead(`${u.elsewhere.join(", ")} ${inFile(u.of, path)}`)]),
+      ...u.changes.map((place) =>
+        notApplied(`${place} ${inFile(u.of, path)}`, "it changes what the chart makes", "it is not applied"),
+      ),
+    ],
+    ...present({ version: u.version }),
+  }));
+}
+
+/** The values of each cluster on which a tool installs Cilium by one object; none if it is no such object. */
+function targetPieces(document: Values, path: string): Piece[] {
+  const targets = applicationsOf(document, path) ?? fleetTargets(document) ?? [];
+  const all = targets.flatMap((target) =>
+    releasePieces(target.document, path).map((piece) => ({ ...target, piece })),
+  );
+  const listed = new Set(all.filter((t) => t.isRest !== true).map((t) => t.piece.cluster));
+  const found = all.filter((t) => t.isRest !== true || !listed.has(t.piece.cluster));
+  const places = new Map<string, string>();
+  for (const { place, piece } of found.length > 1 ? found : []) {
+    const written = isMapping(piece.values?.cluster) ? piece.values.cluster.name : undefined;
+    const other = places.get(piece.cluster ?? "");
+    if (piece.cluster !== undefined && (other === undefined || other === place)) {
+      places.set(piece.cluster, place);
+      continue;
+    }
+    const what =
+      piece.cluster === undefined
+        ? `${place} does not name its cluster: cluster.name is ${JSON.stringify(written) ?? "not set"}`
+        : `${place} and ${other} both name cluster ${piece.cluster}`;
+    throw new MeshproofError("usage", `${path}: ${what}`, {
+      remedy: "give the values of each cluster as a file of their own: what `helm get values` prints",
+    });
+  }
+  return found.map((t) => t.piece);
 }
 
 /** Items of a PodList, as sysdumps write it, are of the kind that the list has in its name. */
@@ -203,7 +230,8 @@ function merged(pieces: readonly Piece[], cluster: string | undefined): Piece {
   const values = pieces.flatMap((p) => (p.values === undefined ? [] : [p.values]));
   const config = pieces.find((p) => p.config !== undefined)?.config;
   const version = pieces.find((p) => p.version !== undefined)?.version;
-  const networking = pieces.find((p) => p.networking !== undefined)?.networking;
+  // Of kubeadm's documents only one has the networks.
+  const networks = pieces.flatMap((p) => p.networking ?? []);
   return {
     cluster,
     objects: pieces.flatMap((p) => p.objects),
@@ -211,7 +239,7 @@ function merged(pieces: readonly Piece[], cluster: string | undefined): Piece {
     ...(values.length === 0 ? {} : { values: values.reduce(mergeValues, {}) }),
     ...(config === undefined ? {} : { config }),
     ...(version === undefined ? {} : { version }),
-    ...(networking === undefined ? {} : { networking }),
+    ...(networks.length === 0 ? {} : { networking: Object.assign({}, ...networks) as Networking }),
   };
 }
 
@@ -220,103 +248,6 @@ function requireMapping(value: unknown, path: string): Values {
   throw new MeshproofError("config-invalid", `the objects of ${path} are not Kubernetes objects`, {
     remedy: "give output of `kubectl get -o yaml`",
   });
-}
-
-/** Groups whose objects hold no values of Cilium's chart, though some have keys of the same names. */
-const plainGroups =
-  /^(|apps|batch|autoscaling|policy|events\.k8s\.io|.*\.(authorization|networking|discovery|storage|coordination)\.k8s\.io|(networking|discovery|storage|coordination|apiextensions|admissionregistration)\.k8s\.io|cilium\.io|multicluster\.x-k8s\.io|gateway\.networking\.k8s\.io)$/;
-
-function objectPiece(document: Values, path: string): Piece {
-  const { kind, apiVersion } = document;
-  const group = String(apiVersion ?? "").includes("/") ? String(apiVersion).replace(/\/.*/, "") : "";
-  const label = nameOf(document);
-  if (group === "kind.x-k8s.io" || group === "kubeadm.k8s.io")
-    return { cluster: undefined, objects: [], notes: [], networking: kubeadmOf(document) };
-  if (kind === "Secret" && document.type === "helm.sh/release.v1" && /\.cilium\./.test(label))
-    throw new MeshproofError("usage", `${path}: ${label} holds values packed at data.release`, {
-      remedy: "give what `helm get values cilium -n kube-system` prints",
-    });
-  // Parts of a machine configuration of Talos, which are no objects of Kubernetes.
-  if (apiVersion === "v1alpha1") return { cluster: undefined, objects: [], notes: [] };
-  const config = agentConfig(document);
-  const mayHoldValues =
-    kind === "ConfigMap" || kind === "Secret" || !(plainGroups.test(group) || isTableKind(document));
-  // Keys of cilium-config, such as `ipam`, are also names of values.
-  if (config === undefined && mayHoldValues) {
-    const [place] = kind === "Secret" ? packedPlaces(document) : valuesPlaces(document);
-    if (place !== undefined)
-      throw new MeshproofError("usage", `${path}: ${label} holds values of Cilium's chart at ${place}`, {
-        remedy: `this kind is not unwrapped (${kind}, ${apiVersion}): give the values as a file of their own`,
-      });
-  }
-  const { object, notes } = withTexts(document, path);
-  const [checked] = checkRecord([object], sourceObjectsFormat, {
-    what: `the objects of ${path}`,
-    remedy: "give output of `kubectl get -o yaml`",
-  }) ?? [undefined];
-  if (checked === undefined) return { cluster: undefined, objects: [], notes };
-  return {
-    cluster: config?.["cluster-name"],
-    objects: [checked],
-    notes,
-    ...(config === undefined ? {} : { config }),
-  };
-}
-
-/**
- * The settings of agents that a ConfigMap holds: it is named cilium-config, or it names a cluster beside other settings
- * of agents, as where the name has a suffix.
- */
-function agentConfig({ kind, metadata, data }: Values): Record<string, string> | undefined {
-  if (!["ConfigMap", undefined].includes(kind as string | undefined) || !isMapping(data)) return undefined;
-  const name = isMapping(metadata) ? metadata.name : undefined;
-  const isNamed = name === "cilium-config";
-  const isLike =
-    data["cluster-name"] !== undefined &&
-    Object.keys(data).some((key) => key === "cluster-id" || key in chartPaths);
-  if (!isNamed && !isLike) return undefined;
-  // A file written by hand may have numbers without quotes.
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, String(value ?? "")]));
-}
-
-/** Values in the base64 of a Secret. */
-const packedPlaces = ({ data }: Values): string[] =>
-  Object.entries(isMapping(data) ? data : {})
-    .filter(([, v]) => typeof v === "string" && isValuesText(Buffer.from(v, "base64").toString("utf8")))
-    .map(([key]) => `data.${key}, in base64`);
-
-const kubeadmOf = (document: Values): Values => ({
-  ...(isMapping(document.networking) ? document.networking : {}),
-  ...(typeof document.kubernetesVersion === "string"
-    ? { kubernetesVersion: document.kubernetesVersion }
-    : {}),
-});
-
-/** The API server takes no annotation or label that is not a text, such as `true` without quotes. */
-function withTexts(document: Values, path: string): { object: Values; notes: Note[] } {
-  const notes: Note[] = [];
-  const metadata = isMapping(document.metadata) ? { ...document.metadata } : document.metadata;
-  if (!isMapping(metadata)) return { object: document, notes };
-  for (const part of ["annotations", "labels"]) {
-    const marks = metadata[part];
-    if (!isMapping(marks)) continue;
-    const wrong = Object.entries(marks).filter(([, v]) => typeof v !== "string" && v !== null);
-    for (const [key, value] of wrong)
-      notes.push({
-        field: `${nameOf(document)}: ${part.slice(0, -1)} ${key}`,
-        inSource: `${JSON.stringify(value)} without quotes in ${path}: no text, so the API server refuses the object`,
-        inLab: JSON.stringify(String(value)),
-        matters: "yes",
-        part: "source",
-      });
-    metadata[part] = Object.fromEntries(
-      Object.entries(marks).map(([k, v]) => [
-        k,
-        typeof v === "object" && v !== null ? JSON.stringify(v) : String(v ?? ""),
-      ]),
-    );
-  }
-  return { object: { ...document, metadata }, notes };
 }
 
 /** A file without a kind: values, or a mapping of names to values. */

@@ -6,15 +6,16 @@ import { isArchive } from "#harness/evidence/sysdump/archive.ts";
 import { isUnpacked } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
-import type { SourceCluster } from "#harness/model/source-environment.ts";
+import type { Note, SourceCluster } from "#harness/model/source-environment.ts";
 import { clusterOf } from "./cluster-of.ts";
-import { type Part, partsOf } from "./read-file.ts";
+import { isKustomizationName } from "./gitops/kustomization.ts";
+import { kustomized } from "./gitops/kustomize.ts";
+import { withValuesFrom } from "./gitops/values-from.ts";
+import type { Part, SourceFile } from "./part.ts";
+import { partsOf, sourceFile } from "./read-file.ts";
 import { fromSysdumps } from "./sysdump-parts.ts";
 import { couldBeValues } from "./unwrap.ts";
 import { at, isPlaceholder } from "./values-at.ts";
-
-/** A part of a file that was found in a folder; its folder may say of which cluster it is. */
-export type SourcePart = Part & { readonly below?: string };
 
 const what = "a file of the mesh";
 const remedy = "give output of `helm get values`, `kubectl get -o yaml` or `cilium sysdump`";
@@ -28,27 +29,35 @@ export async function readSource(files: readonly string[]): Promise<SourceCluste
 }
 
 /** What the files say, before it is divided by clusters. */
-export async function readParts(files: readonly string[]): Promise<SourcePart[]> {
-  const parts: SourcePart[] = [];
+export async function readParts(files: readonly string[]): Promise<Part[]> {
+  const read: Read[] = [];
   for (const file of files) {
     const [, cluster, path] = /^([a-z0-9-]+)=(.+)$/.exec(file) ?? [undefined, undefined, file];
     if (path === undefined) continue;
     const found = await stat(path).catch((error: unknown) => {
       throw unreadable(path, what, error);
     });
-    parts.push(
+    read.push(
       ...(found.isDirectory() && !(await isUnpacked(path))
         ? await fromFolder(path, cluster)
         : await fromPath(path, cluster)),
     );
   }
-  return parts;
+  const texts = read.flatMap((r, order): SourceFile[] => ("sysdump" in r ? [] : [{ ...r, order }]));
+  const parts = read.flatMap((part, order) => ("sysdump" in part ? [{ part, order }] : []));
+  // Objects of one file may change those of another.
+  for (const file of withValuesFrom(kustomized(texts)))
+    for (const part of await partsOfFile(file)) parts.push({ part, order: file.order });
+  return parts.toSorted((a, b) => a.order - b.order).map(({ part }) => part);
 }
 
+/** A sysdump, or a text file that is not understood yet. */
+type Read = Part | SourceFile;
+
 /** The clusters of all parts; a mesh needs at least two, an upgrade check one. */
-export function clustersOf(parts: readonly SourcePart[], atLeast: 1 | 2 = 2): SourceCluster[] {
+export function clustersOf(parts: readonly Part[], atLeast: 1 | 2 = 2): SourceCluster[] {
   requireMesh(parts);
-  const named = withFolders(parts);
+  const named = withPlaces(parts);
   const names = [...new Set(named.map((p) => p.cluster).filter((n) => n !== undefined))];
   requireNames(named, names, atLeast);
   return names.map((name) =>
@@ -60,11 +69,11 @@ export function clustersOf(parts: readonly SourcePart[], atLeast: 1 | 2 = 2): So
 }
 
 /** Of a file, or of an unpacked sysdump. */
-const fromPath = (path: string, cluster: string | undefined): Promise<Part[]> =>
+const fromPath = (path: string, cluster: string | undefined): Promise<Read[]> =>
   readingUserFile(path, what, remedy, async () =>
     archives.has(extname(path).toLowerCase()) || (await stat(path)).isDirectory() || (await isArchive(path))
       ? fromSysdumps(path, cluster)
-      : partsOf(path, cluster),
+      : [sourceFile(path, cluster)],
   );
 
 /** Folders of a repository that hold nothing of a mesh, and may be huge. */
@@ -72,8 +81,10 @@ const skipped = new Set([".git", "node_modules", ".terraform", "charts", "templa
 const archives: ReadonlySet<string> = new Set([".zip", ".tar", ".gz", ".tgz"]);
 const read = new Set([".yaml", ".yml", ".json", ".sh", ...archives]);
 
-async function fromFolder(folder: string, cluster: string | undefined): Promise<SourcePart[]> {
-  const found: SourcePart[] = [];
+const isRead = (name: string): boolean => read.has(extname(name).toLowerCase()) || isKustomizationName(name);
+
+async function fromFolder(folder: string, cluster: string | undefined): Promise<Read[]> {
+  const found: Read[] = [];
   const terraform: string[] = [];
   const walk = async (dir: string): Promise<void> => {
     const entries = await readdir(dir, { withFileTypes: true });
@@ -82,8 +93,8 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
       const isFolder = entry.isDirectory() && !skipped.has(entry.name);
       const isDump = isFolder && (await isUnpacked(path));
       if (isFolder && !isDump) await walk(path);
-      else if (isDump || (entry.isFile() && read.has(extname(entry.name).toLowerCase())))
-        found.push(...(await fromFolderFile(path, cluster)).map((p) => ({ ...p, below: folder })));
+      else if (isDump || (entry.isFile() && isRead(entry.name)))
+        found.push(...(await orLeftOut({ path, cluster, below: folder }, () => fromPath(path, cluster))));
       else if (entry.isFile() && extname(entry.name).toLowerCase() === ".tf") terraform.push(path);
     }
   };
@@ -115,16 +126,39 @@ function deployedFrom(parts: readonly Part[]): string[] {
     : [];
 }
 
-/** A folder may hold files of other things: one that cannot be read is named, and left out. */
-async function fromFolderFile(path: string, cluster: string | undefined): Promise<Part[]> {
-  try {
-    const parts = await fromPath(path, cluster);
-    const isForeign = parts.some((p) => p.values !== undefined && !p.sysdump && !couldBeValues(p.values));
+function partsOfFile(file: SourceFile): Promise<Part[]> {
+  if (file.below === undefined) return readingUserFile(file.path, what, remedy, async () => partsOf(file));
+  const { path, cluster, below } = file;
+  return orLeftOut<Part>({ path, cluster, below, notes: file.notes }, async () => {
+    const parts = await readingUserFile(path, what, remedy, async () => partsOf(file));
+    const isForeign = parts.some((p) => p.values !== undefined && !couldBeValues(p.values));
     if (isForeign) throw new MeshproofError("config-invalid", `${path} is of another program`);
     const kinds = deployedFrom(parts);
-    if (kinds.length > 0)
-      throw new MeshproofError("config-invalid", `${path} holds no values, only ${kinds.join(", ")}`);
-    return parts;
+    if (kinds.length === 0) return parts;
+    const holds = leftOut(path, `holds no values, only ${kinds.join(", ")}`);
+    return parts.map((p, i) => ({ ...p, objects: [], notes: i === 0 ? [...p.notes, holds] : p.notes }));
+  });
+}
+
+const leftOut = (path: string, why: string): Note => ({
+  field: "file",
+  inSource: `${path}: ${why}`,
+  inLab: "left out",
+  matters: "perhaps",
+  part: "other",
+});
+
+/** A folder may hold files of other things: one that cannot be read is named, and left out. */
+async function orLeftOut<T extends Read>(
+  {
+    path,
+    notes = [],
+    ...file
+  }: Pick<SourceFile, "path" | "cluster" | "below"> & { readonly notes?: readonly Note[] },
+  read: () => Promise<T[]>,
+): Promise<(T | Part)[]> {
+  try {
+    return (await read()).map((r) => ({ ...r, below: file.below }));
   } catch (error) {
     const isOther =
       error instanceof MeshproofError &&
@@ -132,32 +166,42 @@ async function fromFolderFile(path: string, cluster: string | undefined): Promis
         error.code === "archive-corrupt" ||
         error.message.includes("neither"));
     if (!isOther) throw error;
-    const inSource = `${path}: ${error.message.replace(`${path} `, "")}`;
-    return [
-      {
-        source: path,
-        cluster,
-        objects: [],
-        sysdump: false,
-        notes: [{ field: "file", inSource, inLab: "left out", matters: "perhaps", part: "other" }],
-      },
-    ];
+    const { message } = error;
+    const why = message.startsWith(path) ? message.slice(path.length).replace(/^:? /, "") : message;
+    return [{ ...file, source: path, objects: [], sysdump: false, notes: [...notes, leftOut(path, why)] }];
   }
 }
 
-/** A file that names no cluster belongs to the only one that the other files of its folder, or of one above it, name. */
-function withFolders(parts: readonly SourcePart[]): SourcePart[] {
+/**
+ * A part that names no cluster belongs to the only one that the others of its kustomization, or of one around it, name;
+ * else of its folder, or of one above it.
+ */
+function withPlaces(parts: readonly Part[]): Part[] {
+  const named = parts.filter((p) => p.cluster !== undefined);
+  const only = (inside: readonly Part[]): string | undefined => {
+    const names = new Set(inside.map((p) => p.cluster));
+    return names.size === 1 ? [...names][0] : undefined;
+  };
   return parts.map((part) => {
-    if (part.cluster !== undefined || part.below === undefined) return part;
-    for (let dir = dirname(part.source); ; dir = dirname(dir)) {
-      const inside = parts.filter((p) => p.source.startsWith(`${dir}/`) && p.cluster !== undefined);
-      const names = new Set(inside.map((p) => p.cluster));
-      if (names.size === 1) return { ...part, cluster: [...names][0] };
+    if (part.cluster !== undefined) return part;
+    const { unit = [] } = part;
+    for (const depth of unit.keys()) {
+      const cluster = only(named.filter((p) => unit.slice(0, depth + 1).every((u, i) => u === p.unit?.[i])));
+      if (cluster !== undefined) return { ...part, cluster };
+    }
+    if (part.below === undefined) return part;
+    for (let dir = dirname(homeOf(part)); ; dir = dirname(dir)) {
+      const inside = named.filter((p) => homeOf(p).startsWith(`${dir}/`));
+      const cluster = only(inside);
+      if (cluster !== undefined) return { ...part, cluster };
       // A folder for each cluster, named like it.
-      if (names.size > 1 || dir === part.below || dir === dirname(dir)) return part;
+      if (inside.length > 0 || dir === part.below || dir === dirname(dir)) return part;
     }
   });
 }
+
+/** A kustomization may take its files from anywhere. */
+const homeOf = ({ unit = [], source }: Part): string => unit[0] ?? source;
 
 const isEmpty = (part: Part): boolean =>
   part.values === undefined &&
@@ -167,7 +211,9 @@ const isEmpty = (part: Part): boolean =>
 
 /** Folders of which no file could be read. */
 function requireMesh(parts: readonly Part[]): void {
-  const why = parts.flatMap((p) => p.notes.filter((n) => n.field === "file").map((n) => n.inSource));
+  const why = parts.flatMap((p) =>
+    p.notes.map((n) => `${n.field === "file" ? "" : `${n.field}: `}${n.inSource}`),
+  );
   if (parts.length === 0 || !parts.every(isEmpty) || why.length === 0) return;
   const more = why.length > 4 ? `; and ${why.length - 4} more` : "";
   throw new MeshproofError("usage", `no file is of a mesh: ${why.slice(0, 4).join("; ")}${more}`, {

@@ -1,4 +1,4 @@
-import { overlaps, parseCidr } from "#harness/lib/cidr.ts";
+import { networkOf, overlaps, parseCidr } from "#harness/lib/cidr.ts";
 import type { KnownDefect } from "#harness/model/known-defect.ts";
 import type { Difference, SourceCluster } from "#harness/model/source-environment.ts";
 import { type IgnoredValue, ignoredValues } from "#harness/semantics/ignored-values.ts";
@@ -12,7 +12,7 @@ import {
 import { listOf } from "#harness/semantics/policy-model.ts";
 import { type DefinedService, serviceProblems } from "#harness/semantics/service-definitions.ts";
 import { authModeProblems } from "./auth-modes.ts";
-import { fromChart, isCidr } from "./pod-network.ts";
+import { fromChart } from "./pod-network.ts";
 import { settingsOf } from "./source-settings.ts";
 import { at } from "./values-at.ts";
 
@@ -209,7 +209,7 @@ function masqueradedPods(clusters: readonly SourceCluster[]): Problem[] {
   return clusters.flatMap((c): Problem[] => {
     const own = settingsOf(c);
     const { "ipv4-native-routing-cidr": range } = own.settings;
-    if (range === undefined || !isCidr(range)) return [];
+    if (range === undefined || networkOf(range) !== range) return [];
     return clusters
       .filter((o) => o !== c && o.podNetwork.from !== fromChart)
       .flatMap((o) => (masqueraded(own, o.podNetwork.cidrs)?.cidrs ?? []).map((text) => ({ o, text })))

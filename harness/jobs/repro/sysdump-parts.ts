@@ -10,7 +10,7 @@ import {
   type SourceObject,
   sourceObjectsFormat,
 } from "#harness/model/source-environment.ts";
-import type { Part } from "./read-file.ts";
+import type { Part } from "./part.ts";
 
 /** The lists of a sysdump that a lab is made of, and what their items are. */
 const lists: readonly (readonly [file: string, kind: string, apiVersion: string])[] = [

@@ -1,5 +1,7 @@
 import { parseYamlObjects, type YamlDocument } from "#harness/config/yaml-objects.ts";
+import { networkOf } from "#harness/lib/cidr.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
+import type { Networking } from "./part.ts";
 
 type Values = Record<string, unknown>;
 
@@ -11,15 +13,20 @@ interface HelmRelease {
   readonly version?: string;
 }
 
+const given = /^USER-SUPPLIED VALUES:[ \t]*\r?\n([\s\S]*?)^COMPUTED VALUES:/m;
+const rendered = /^MANIFEST:[ \t]*\r?\n([\s\S]*?)(?:^NOTES:|(?![\s\S]))/m;
+
+export const isHelmRelease = (text: string): boolean => given.test(text) && rendered.test(text);
+
 /**
  * Undefined if a text is not what `helm get all` prints. Of its parts, computed values hold all defaults of the chart, and
  * hooks and notes nothing of a mesh.
  */
 export function helmRelease(text: string, place: string): HelmRelease | undefined {
-  const given = /^USER-SUPPLIED VALUES:[ \t]*\r?\n([\s\S]*?)^COMPUTED VALUES:/m.exec(text)?.[1];
-  const manifest = /^MANIFEST:[ \t]*\r?\n([\s\S]*?)(?:^NOTES:|(?![\s\S]))/m.exec(text)?.[1];
-  if (given === undefined || manifest === undefined) return undefined;
-  const [values] = parseYamlObjects(given, `${place}, USER-SUPPLIED VALUES`);
+  const own = given.exec(text)?.[1];
+  const manifest = rendered.exec(text)?.[1];
+  if (own === undefined || manifest === undefined) return undefined;
+  const [values] = parseYamlObjects(own, `${place}, USER-SUPPLIED VALUES`);
   const version = /^(?:VERSION:|CHART: cilium-)\s*v?(\d\S*)/m.exec(text)?.[1];
   return {
     values: isMapping(values?.value) ? values.value : {},
@@ -32,11 +39,12 @@ export function helmRelease(text: string, place: string): HelmRelease | undefine
 export function talosCluster(
   { machine, cluster }: Values,
   place: string,
-): { readonly documents: readonly YamlDocument[]; readonly networking: Values } | undefined {
+): { readonly documents: readonly YamlDocument[]; readonly networking: Networking } | undefined {
   if (!isMapping(machine) || !isMapping(cluster)) return undefined;
   const inline = Array.isArray(cluster.inlineManifests) ? cluster.inlineManifests : [];
   const network = isMapping(cluster.network) ? cluster.network : {};
-  const joined = (list: unknown): string => (Array.isArray(list) ? list.join(",") : "");
+  const joined = (list: unknown): string =>
+    (Array.isArray(list) ? list : []).flatMap((cidr) => networkOf(String(cidr)) ?? []).join(",");
   const [podSubnet, serviceSubnet] = [joined(network.podSubnets), joined(network.serviceSubnets)];
   return {
     documents: inline.flatMap((item: unknown, i) =>
@@ -49,26 +57,6 @@ export function talosCluster(
       ...(serviceSubnet === "" ? {} : { serviceSubnet }),
     },
   };
-}
-
-/** The networks of a cluster as a distribution's own configuration says them: k0s, KubeOne, RKE2 and K3s. */
-export function networksOf(document: Values): Values | undefined {
-  const inside = (value: unknown): Values => (isMapping(value) ? value : {});
-  const k0s = inside(inside(document.spec).network);
-  const kubeOne = inside(document.clusterNetwork);
-  const found: Values =
-    document.kind === "ClusterConfig"
-      ? { podSubnet: k0s.podCIDR, serviceSubnet: k0s.serviceCIDR }
-      : document.kind === "KubeOneCluster"
-        ? { podSubnet: kubeOne.podSubnet, serviceSubnet: kubeOne.serviceSubnet }
-        : document.kind === undefined
-          ? { podSubnet: document["cluster-cidr"], serviceSubnet: document["service-cidr"] }
-          : {};
-  const given = Object.entries(found).flatMap(([key, value]): [string, string][] => {
-    const text = Array.isArray(value) ? value.join(",") : value;
-    return typeof text === "string" && text !== "" ? [[key, text]] : [];
-  });
-  return given.length === 0 ? undefined : Object.fromEntries(given);
 }
 
 /** kubectl prints `items: []` where there is no object; the Cilium CLI writes null. */

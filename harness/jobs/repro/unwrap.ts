@@ -15,11 +15,14 @@ interface Unwrapped {
   readonly version?: string;
   /** `HelmRelease kube-system/cilium`, for messages. */
   readonly of: string;
-  /** Places of the document that refer to other values. */
+  /** Places of the document that refer to other values, with what they name. */
   readonly elsewhere: readonly string[];
+  /** Places that change what the chart makes of its values. */
+  readonly changes: readonly string[];
 }
 
-const groupOf = (apiVersion: unknown): string => {
+/** The API group, without its version; empty for the core group. */
+export const groupOf = (apiVersion: unknown): string => {
   const text = typeof apiVersion === "string" ? apiVersion : "";
   return text.includes("/") ? text.slice(0, text.indexOf("/")) : "";
 };
@@ -89,7 +92,9 @@ function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: R
   const values = looksLikeValues(whole)
     ? whole
     : ([whole.cilium, whole["rke2-cilium"]].filter(isMapping).find(looksLikeValues) ?? whole);
-  const elsewhere = own(entry.elsewhere ?? []).filter((p) => every(root, p).some((v) => v !== undefined));
+  const present = (paths: readonly string[] = []): string[] =>
+    own(paths).filter((p) => every(root, p).some((v) => v !== undefined));
+  const elsewhere = present(entry.elsewhere).map((p) => `${p} (${namedAt(every(root, p))})`);
   const version = first(entry.version);
   const isCilium =
     looksLikeValues(values) || (typeof chart === "string" && /cilium/i.test(chart)) || /cilium/i.test(label);
@@ -100,9 +105,20 @@ function releaseOf(root: Values, entry: ValuesKind, { path, document, place }: R
       values,
       of: nameOf(document),
       elsewhere,
+      changes: present(entry.changes),
       ...(typeof version === "string" || typeof version === "number" ? { version: String(version) } : {}),
     },
   ];
+}
+
+/** The files and objects that a list of references names. */
+function namedAt(values: readonly unknown[]): string {
+  const names = values.flat().flatMap((v): unknown[] => {
+    if (!isMapping(v)) return v === undefined ? [] : [v];
+    const of = [v, v.configMapKeyRef, v.secretKeyRef].filter(isMapping);
+    return of.flatMap(({ name, path }) => name ?? path ?? []).slice(0, 1);
+  });
+  return names.slice(0, 4).map(String).join(", ").slice(0, 120);
 }
 
 export const nameOf = (document: Values): string => {

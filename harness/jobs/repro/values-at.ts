@@ -16,9 +16,9 @@ export function typed(value: unknown, key = ""): unknown {
   return /^(0|[1-9]\d{0,8})$/.test(value) ? Number(value) : value;
 }
 
-/** Text that a template, a shell or Terraform would replace. */
+/** Text that a template, a shell, Terraform or Fleet would replace. */
 export const isPlaceholder = (value: unknown): boolean =>
-  typeof value === "string" && /\{\{|\$[\w({]|^<.*>$|`/.test(value);
+  typeof value === "string" && /\{\{|\$[\w({]|^<.*>$|`|^global\.fleet\./.test(value);
 
 /** The items of a text that spaces, commas or braces divide. */
 export const listed = (text: string | undefined): string[] =>

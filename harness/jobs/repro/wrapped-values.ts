@@ -20,6 +20,8 @@ export interface ValuesKind {
   readonly chart?: readonly string[];
   /** Places that name values in other files or objects, which are not read: the plan names them. */
   readonly elsewhere?: readonly string[];
+  /** Places that change what the chart makes, which are not applied: the plan names them. */
+  readonly changes?: readonly string[];
   /** Of a file without a kind: a key that must be there. */
   readonly shape?: string;
 }
@@ -53,7 +55,9 @@ export const valuesKinds: readonly ValuesKind[] = [
     values: [mapping("spec.values")],
     version: ["spec.chart.spec.version"],
     chart: ["spec.chart.spec.chart"],
-    elsewhere: ["spec.valuesFrom"],
+    // What `gitops/values-from` has not found is noted there.
+    elsewhere: ["spec.chart.spec.valuesFiles"],
+    changes: ["spec.postRenderers"],
   },
   {
     kind: "HelmRelease",
@@ -76,7 +80,10 @@ export const valuesKinds: readonly ValuesKind[] = [
     ],
     version: ["spec.source.targetRevision", "spec.sources[].targetRevision"],
     chart: ["spec.source.chart", "spec.sources[].chart"],
-    elsewhere: ["spec.source.helm.valueFiles", "spec.sources[].helm.valueFiles"],
+    elsewhere: [
+      ...["spec.source.helm.valueFiles", "spec.source.helm.fileParameters"],
+      ...["spec.sources[].helm.valueFiles", "spec.sources[].helm.fileParameters"],
+    ],
   },
   { kind: "CiliumConfig", group: "cilium.io", values: [mapping("spec")] },
   {
@@ -104,7 +111,16 @@ export const valuesKinds: readonly ValuesKind[] = [
     values: [mapping("spec.helm.values")],
     version: ["spec.helm.version"],
     chart: ["spec.helm.chart"],
-    elsewhere: ["spec.helm.valuesFiles", "spec.helm.valuesFrom"],
+    elsewhere: ["spec.helm.valuesFiles", "spec.helm.valuesFrom", "spec.helm.templateValues"],
+    changes: ["spec.kustomize", "spec.yaml"],
+  },
+  {
+    kind: "HelmOp",
+    group: "fleet.cattle.io",
+    values: [mapping("spec.helm.values")],
+    version: ["spec.helm.version"],
+    chart: ["spec.helm.chart"],
+    elsewhere: ["spec.helm.valuesFrom", "spec.helm.templateValues"],
   },
   {
     kind: "ClusterConfig",
@@ -189,7 +205,8 @@ export const valuesKinds: readonly ValuesKind[] = [
     values: [mapping("helm.values")],
     version: ["helm.version"],
     chart: ["helm.chart"],
-    elsewhere: ["helm.valuesFiles", "helm.valuesFrom"],
+    elsewhere: ["helm.valuesFiles", "helm.valuesFrom", "helm.templateValues"],
+    changes: ["kustomize", "yaml"],
   },
   // Values of a chart that has Cilium's as a subchart.
   { kind: "", group: "", shape: "cilium", values: [mapping("cilium")] },

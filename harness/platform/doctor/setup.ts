@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { chmod, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MeshproofError } from "#harness/lib/errors.ts";
-import { eventually, ready } from "#harness/lib/eventually.ts";
+import { eventually, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { Progress } from "#harness/lib/progress.ts";
 import { command, exists } from "../command.ts";
 import { dockerInfo } from "../docker.ts";
@@ -92,7 +92,7 @@ async function startDockerd(signal: AbortSignal): Promise<void> {
   try {
     await eventually(async () => ready(await dockerInfo()), {
       what: "Docker's daemon",
-      withinMs: 60_000,
+      withinMs: preparedWithinMs,
       signal,
     });
   } catch (error) {

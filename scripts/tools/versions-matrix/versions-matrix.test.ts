@@ -66,12 +66,17 @@ test.each([
   expect(entryOf(run([testOf("pass")], over)).lab).toBe(lab);
 });
 
-test("a later run of a version on a lab replaces the earlier; the page has the run and its commit", () => {
-  const matrix = withEntries({ schema: 1, runs: [entryOf(run([testOf("fail")]))] }, [
-    entryOf(run([testOf("pass")], { runId: "r2" })),
-  ]);
-  expect(matrix.runs.map((r) => r.runId)).toEqual(["r2"]);
-  expect(matrixPage(matrix)).toMatch(/\| r2 +\| 1\.20\.2 +\| 1\.36\.4 +\| default +\| 0123456 +\|/);
+test("a later run replaces the cells of its suites; each cell has its run and its commit", () => {
+  const suite = (name: string, outcome: TestRecord["outcome"]) => ({
+    ...{ name, goal: "", method: "", errors: [], durationMs: 1, tests: [testOf(outcome)] },
+  });
+  const first = run([], { suites: [suite("kvstore", "pass"), suite("policy", "fail")] });
+  const again = run([], { runId: "r2", commit: "89abcde", suites: [suite("policy", "pass")] });
+  const both = withEntries({ schema: 1, runs: [entryOf(first)] }, [entryOf(again)]);
+  const page = matrixPage(both);
+  expect(page).toMatch(/\| 2 +\| r2 +\| 1\.20\.2 +\| 1\.36\.4 +\| default +\| 89abcde +\|/);
+  expect(page).toMatch(/\| kvstore +\| pass \(1\) +\|\n\| policy +\| pass \(2\) +\|/);
+  expect(withEntries(both, [entryOf({ ...first, runId: "r3" })]).runs.map((r) => r.runId)).toEqual(["r3"]);
 });
 
 test("the page says a cell's state once", () => {

@@ -104,12 +104,20 @@ function cellOf({ name, tests, errors }: SuiteOf): Cell {
   return { suite: name, state: state(), why };
 }
 
-/** With new rows; an added run replaces the row of the same version and lab. */
+/** With a new run, whose suites replace those of earlier runs of the same version and lab. */
 export function withEntries({ runs }: Matrix, added: readonly MatrixEntry[]): Matrix {
-  const keyOf = (e: MatrixEntry): string => `${e.cilium}\n${e.lab}`;
-  const byKey = new Map([...runs, ...added].map((e) => [keyOf(e), e]));
-  return { schema: 1, runs: [...byKey.values()].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)) };
+  const all = added.reduce<readonly MatrixEntry[]>((earlier, run) => {
+    const again = new Set(run.suites.map((s) => s.suite));
+    const kept = earlier.map((e) =>
+      columnOf(e) === columnOf(run) ? { ...e, suites: e.suites.filter((s) => !again.has(s.suite)) } : e,
+    );
+    return [...kept.filter((e) => e.suites.length > 0), run];
+  }, runs);
+  const order = (e: MatrixEntry): string => `${columnOf(e)}\n${e.runId}`;
+  return { schema: 1, runs: [...all].sort((a, b) => (order(a) < order(b) ? -1 : 1)) };
 }
+
+const columnOf = ({ cilium, lab }: MatrixEntry): string => `${cilium}, ${lab}`;
 
 const kubernetesOf = ({ cilium, kubernetes }: MatrixEntry): string =>
   untestedPair(cilium, kubernetes.replace(/^v/, "")) === undefined
@@ -122,21 +130,21 @@ const escaped = (text: string): string => text.replace(/[|<>]/g, (c) => `\\${c}`
 const reasonsOf = ({ state, why }: Cell): string[] =>
   why.map((w) => (w.startsWith(`${state}: `) ? w.slice(`${state}: `.length) : w));
 
-/** The page: suites by runs, then the reason of every cell that is not a pass. */
+/** The page: runs, then suites by versions and labs, then the reason of every cell that is not a pass. */
 export function matrixPage({ runs }: Matrix): string {
   const suites = [...new Set(runs.flatMap((r) => r.suites.map((s) => s.suite)))].sort();
-  const heads = runs.map((r) => `${r.cilium}, ${r.lab}`);
-  const rows = suites.map((suite) => [
-    suite,
-    ...runs.map((r) => r.suites.find((s) => s.suite === suite)?.state ?? "-"),
-  ]);
+  const columns = [...Map.groupBy(runs, columnOf)];
+  const numberOf = new Map(runs.map((r, i) => [r, i + 1]));
+  const cellIn = (of: readonly MatrixEntry[], suite: string): string => {
+    const run = of.find((r) => r.suites.some((s) => s.suite === suite));
+    const cell = run?.suites.find((s) => s.suite === suite);
+    return run === undefined || cell === undefined ? "-" : `${cell.state} (${numberOf.get(run)})`;
+  };
+  const rows = suites.map((suite) => [suite, ...columns.map(([, of]) => cellIn(of, suite))]);
   const reasons = runs.flatMap((r) =>
     r.suites
       .filter((s) => s.why.length > 0)
-      .map(
-        (s) =>
-          `- ${r.cilium}, ${escaped(r.lab)}, ${s.suite}: ${s.state}: ${escaped(reasonsOf(s).join("; "))}`,
-      ),
+      .map((s) => `- ${escaped(columnOf(r))}, ${s.suite}: ${s.state}: ${escaped(reasonsOf(s).join("; "))}`),
   );
   return [
     "# Versions",
@@ -147,11 +155,18 @@ export function matrixPage({ runs }: Matrix): string {
       ? "No run is published yet."
       : [
           markdownTable([
-            ["run", "Cilium", "Kubernetes", "lab", "commit"],
-            ...runs.map((r) => [r.runId, r.cilium, kubernetesOf(r), escaped(r.lab), r.commit]),
+            ["number", "run", "Cilium", "Kubernetes", "lab", "commit"],
+            ...runs.map((r) => [
+              `${numberOf.get(r)}`,
+              r.runId,
+              r.cilium,
+              kubernetesOf(r),
+              escaped(r.lab),
+              r.commit,
+            ]),
           ]),
-          "`pass in part`: all tests that ran passed, and some are unsupported; `-`: the suite is not part of this lab's run.",
-          markdownTable([["suite", ...heads.map(escaped)], ...rows]),
+          "In parentheses: the number of the run. `pass in part`: all tests that ran passed, and some are unsupported; `-`: the suite is not part of this lab's run.",
+          markdownTable([["suite", ...columns.map(([name]) => escaped(name))], ...rows]),
           ...(reasons.length === 0 ? [] : [reasons.join("\n")]),
         ].join("\n\n"),
     "",

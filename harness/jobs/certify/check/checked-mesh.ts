@@ -14,7 +14,7 @@ import {
   settingChanges,
   settingsAfter,
 } from "#harness/semantics/setting-changes.ts";
-import type { SourcePart } from "../../repro/read-source.ts";
+import type { Part } from "../../repro/part.ts";
 import { clustersOf } from "../../repro/read-source.ts";
 import { partOf } from "../../repro/sysdump-parts.ts";
 import { objectsBeside } from "./objects-beside.ts";
@@ -43,7 +43,7 @@ export interface CheckedCluster {
 /** What was read of a mesh: evidence by cluster, and parts of loose files. */
 export interface ReadMesh {
   readonly evidence: ReadonlyMap<string, ClusterEvidence>;
-  readonly parts: readonly SourcePart[];
+  readonly parts: readonly Part[];
   readonly crds: ReadonlyMap<string, readonly CrdState[]>;
 }
 

@@ -10,7 +10,7 @@ import { checkKubeconfig, namedKubeconfig } from "#harness/kube/kubeconfig.ts";
 import { messageOf } from "#harness/lib/errors.ts";
 import type { CrdState } from "#harness/semantics/crd-versions.ts";
 import { requireLab } from "#harness/state/lab.ts";
-import type { SourcePart } from "../../repro/read-source.ts";
+import type { Part } from "../../repro/part.ts";
 import { type CheckReport, checkMesh, type Versions } from "./check.ts";
 import type { Unread } from "./found.ts";
 
@@ -74,7 +74,7 @@ async function checkLive(clusters: readonly Cluster[], versions: Versions): Prom
 }
 
 /** Evidence keeps no version of other users' nodes. */
-const kubernetesOf = ({ name, kubernetesVersion }: Cluster): SourcePart => ({
+const kubernetesOf = ({ name, kubernetesVersion }: Cluster): Part => ({
   source: name,
   cluster: name,
   networking: { kubernetesVersion },

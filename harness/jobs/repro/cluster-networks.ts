@@ -1,0 +1,116 @@
+import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
+import { networkOf } from "#harness/lib/cidr.ts";
+import { isMapping } from "#harness/lib/value-at.ts";
+import type { Note } from "#harness/model/source-environment.ts";
+import type { Networking } from "./part.ts";
+import { groupOf } from "./unwrap.ts";
+import { at } from "./values-at.ts";
+
+type Values = Record<string, unknown>;
+
+interface NetworksKind {
+  /** Undefined for files without a kind. */
+  readonly kind: string | undefined;
+  /** The API group, without its version. */
+  readonly group: string;
+  readonly pods: string;
+  readonly services: string;
+  readonly kubernetes?: string;
+  /** What the program takes if the object says nothing of services. */
+  readonly usualServices?: string;
+}
+
+/** Where the configuration of a distribution says the networks of its cluster. */
+const networksKinds: readonly NetworksKind[] = [
+  {
+    kind: "ClusterConfiguration",
+    group: "kubeadm.k8s.io",
+    pods: "networking.podSubnet",
+    services: "networking.serviceSubnet",
+    kubernetes: "kubernetesVersion",
+    // Kubeadm, v1beta3 and v1beta4.
+    usualServices: "10.96.0.0/12",
+  },
+  {
+    kind: "Cluster",
+    group: "kind.x-k8s.io",
+    pods: "networking.podSubnet",
+    services: "networking.serviceSubnet",
+  },
+  {
+    kind: "ClusterConfig",
+    group: "k0s.k0sproject.io",
+    pods: "spec.network.podCIDR",
+    services: "spec.network.serviceCIDR",
+  },
+  {
+    kind: "KubeOneCluster",
+    group: "kubeone.k8c.io",
+    pods: "clusterNetwork.podSubnet",
+    services: "clusterNetwork.serviceSubnet",
+  },
+  // RKE2 and K3s.
+  { kind: undefined, group: "", pods: "cluster-cidr", services: "service-cidr" },
+];
+
+/** Flags of static pods that kubeadm's `extraArgs` set in place of its own. */
+const flags = {
+  podSubnet: ["controllerManager", "cluster-cidr"],
+  serviceSubnet: ["apiServer", "service-cluster-ip-range"],
+} as const;
+
+interface ReadNetworks {
+  readonly networking: Networking;
+  readonly notes: readonly Note[];
+}
+
+/** The networks of a cluster as a distribution's own configuration says them; undefined of any other document. */
+export function networksOf(document: Values, path: string): ReadNetworks | undefined {
+  const inMap = document.kind === "ConfigMap" ? at(document, "data.ClusterConfiguration") : undefined;
+  // Where kubeadm keeps its configuration in the cluster: kube-system/kubeadm-config.
+  if (typeof inMap === "string" && /kubeadm\.k8s\.io/.test(inMap)) {
+    const place = `${path}, data.ClusterConfiguration`;
+    const [inner] = parseYamlObjects(inMap, place);
+    return isMapping(inner?.value) ? networksOf(inner.value, place) : undefined;
+  }
+  const of = networksKinds.find((k) => k.kind === document.kind && k.group === groupOf(document.apiVersion));
+  if (of === undefined) return undefined;
+  const given = {
+    podSubnet: argumentOf(document, flags.podSubnet) ?? at(document, of.pods),
+    serviceSubnet: argumentOf(document, flags.serviceSubnet) ?? at(document, of.services) ?? of.usualServices,
+  };
+  const notes: Note[] = [];
+  const networking: Record<string, string> = {};
+  for (const [key, value] of Object.entries(given)) {
+    const items = (Array.isArray(value) ? value : [value]).flatMap((v) =>
+      typeof v === "string" ? v.split(/[\s,]+/).filter((item) => item !== "") : [],
+    );
+    for (const item of items.filter((i) => networkOf(i) === undefined))
+      notes.push({
+        field: key,
+        inSource: `${item} in ${path}: no CIDR`,
+        inLab: "not known: give the file as its tool fills it in",
+        matters: "yes",
+        part: "other",
+      });
+    const known = items.flatMap((item) => networkOf(item) ?? []);
+    if (known.length > 0) networking[key] = known.join(",");
+  }
+  const version = of.kubernetes === undefined ? undefined : at(document, of.kubernetes);
+  if (typeof version === "string" && /^v?\d+\.\d+\.\d+/.test(version)) networking.kubernetesVersion = version;
+  // Of a file without a kind nothing else tells what it is.
+  return of.kind === undefined && Object.keys(networking).length === 0 && notes.length === 0
+    ? undefined
+    : { networking, notes };
+}
+
+/** `extraArgs` is a mapping, and since kubeadm's v1beta4 a list of `{ name, value }`. */
+function argumentOf(document: Values, [component, flag]: readonly [string, string]): string | undefined {
+  const given = at(document, `${component}.extraArgs`);
+  const value = Array.isArray(given)
+    ? given.filter(isMapping).findLast((a) => a.name === flag)?.value
+    : isMapping(given)
+      ? given[flag]
+      : undefined;
+  return typeof value === "string" ? value : undefined;
+}

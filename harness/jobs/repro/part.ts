@@ -1,0 +1,66 @@
+import type { YamlDocument } from "#harness/config/yaml-objects.ts";
+import type { Note, SourceObject } from "#harness/model/source-environment.ts";
+
+type Values = Record<string, unknown>;
+
+/** What the configuration of a distribution says of its cluster; CIDRs of one key are joined by commas. */
+export interface Networking {
+  readonly podSubnet?: string;
+  readonly serviceSubnet?: string;
+  readonly kubernetesVersion?: string;
+}
+
+/** Data about one cluster from one file. */
+export interface Part {
+  readonly source: string;
+  /** Undefined if the file does not name its cluster. */
+  readonly cluster: string | undefined;
+  readonly values?: Values;
+  readonly config?: Readonly<Record<string, string>>;
+  /** Of Cilium's chart, where the file holds it. */
+  readonly version?: string;
+  readonly networking?: Networking;
+  readonly objects: readonly SourceObject[];
+  readonly notes: readonly Note[];
+  readonly sysdump: boolean;
+  /** Of its `SourceFile`: where it was found tells of which cluster it is, if it does not. */
+  readonly below?: string;
+  readonly unit?: readonly string[];
+}
+
+/** What one document says, before it is known of which file and cluster it is. */
+export type Piece = Omit<Part, "source" | "sysdump" | "below" | "unit">;
+
+/** A text file of the source; its documents are not understood yet. */
+export interface SourceFile {
+  readonly path: string;
+  /** Of `NAME=FILE`. */
+  readonly cluster: string | undefined;
+  /** The given folder in which it was found. */
+  readonly below?: string;
+  /** The kustomizations that made its documents, from the outermost: what one makes is of the cluster that it names. */
+  readonly unit?: readonly string[];
+  /** Its place among all that was given: of values, later files take precedence. */
+  readonly order: number;
+  /** Undefined for documents that no file holds as they are. */
+  readonly text?: string;
+  readonly documents: readonly YamlDocument[];
+  readonly notes: readonly Note[];
+}
+
+export const notRead = (what: string): Note => ({
+  field: "values in other files",
+  inSource: what,
+  inLab: "not read: give these files too",
+  matters: "perhaps",
+  part: "other",
+});
+
+/** What a tool would do with the source's objects, and nobody did. `remedy`: what to give in its place. */
+export const notApplied = (field: string, inSource: string, why: string): Note => ({
+  field,
+  inSource,
+  inLab: `left out: ${why}`,
+  matters: "yes",
+  part: "other",
+});
