@@ -1,3 +1,4 @@
+import { shortList } from "#harness/lib/short-list.ts";
 import type { ClusterSnapshot, MeshSnapshot, Part, PodState } from "#harness/model/mesh-snapshot.ts";
 import type { ClusterPolicies, PodTemplate } from "#harness/model/what-if.ts";
 import type { IdentityLabels } from "#harness/semantics/cluster-selectors.ts";
@@ -34,7 +35,9 @@ export function remotePodsOf(
       pods.push(...podsOf(other, own));
     } else if (own?.manifests !== true) missing.push(`pods of ${nameOf(other)}: ${whyOf(other.pods)}`);
     if (unrendered.length > 0)
-      missing.push(`workloads of ${nameOf(other)} not counted: those that ${listed(unrendered)} will make`);
+      missing.push(
+        `workloads of ${nameOf(other)} not counted: those that ${shortList(unrendered, 3)} will make`,
+      );
     else if (!isCounted && own?.manifests === true)
       missing.push(`workloads of ${nameOf(other)} not counted: no Pod and no workload among the files`);
   }
@@ -52,9 +55,6 @@ export function remotePodsOf(
 }
 
 const whyOf = (part: Part<unknown>): string => (part.ok ? "" : part.why);
-
-const listed = (names: readonly string[]): string =>
-  `${names.slice(0, 3).join(", ")}${names.length > 3 ? ` and ${names.length - 3} more` : ""}`;
 
 function podsOf(other: ClusterSnapshot, own: ClusterPolicies | undefined): RemotePod[] {
   const cluster = nameOf(other);

@@ -1,3 +1,4 @@
+import { shortList } from "#harness/lib/short-list.ts";
 import type { Finding } from "#harness/model/finding.ts";
 import type { AgentState, ClusterSnapshot, MeshSnapshot, Part } from "#harness/model/mesh-snapshot.ts";
 import { withoutAgent } from "#harness/semantics/agents.ts";
@@ -61,7 +62,7 @@ function unreadAgents(cluster: ClusterSnapshot): Finding[] {
   if (missing.length === 0 && cluster.agents.length === 0)
     return [say(cluster.name, `agents of ${cluster.name}`, `no agent of ${cluster.name} could be read`)];
   if (missing.length === 0) return [];
-  const shown = `${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ` and ${missing.length - 5} more` : ""}`;
+  const shown = shortList(missing, 5);
   return [
     say(
       cluster.name,

@@ -45,6 +45,7 @@ export function judgeLosses(losses: UnnamedLosses): {
   const [main, ...others] = points;
   const point = found(main, "main vantage point of the measurement");
   const of = factsOf(point);
+  const controlPlane = controlPlaneOf(losses);
   return {
     figures: {
       ...{ method: methodVersion, scenario, affinity, struck, client },
@@ -69,7 +70,7 @@ export function judgeLosses(losses: UnnamedLosses): {
         sent: of.before.sent + of.away.sent + of.back.sent,
       },
     },
-    verdict: combine(points.map((p) => judgePoint(p, losses.rig, controlPlaneOf(losses)))),
+    verdict: combine(points.map((p) => judgePoint(p, losses.rig, controlPlane))),
   };
 }
 

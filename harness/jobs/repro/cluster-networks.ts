@@ -1,6 +1,6 @@
 import { parseYamlObjects } from "#harness/config/yaml-objects.ts";
 import { networkOf } from "#harness/lib/cidr.ts";
-import { isMapping } from "#harness/lib/value-at.ts";
+import { isMapping, mappingsIn } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import type { Networking } from "./part.ts";
 import { groupOf } from "./unwrap.ts";
@@ -108,7 +108,7 @@ export function networksOf(document: Values, path: string): ReadNetworks | undef
 function argumentOf(document: Values, [component, flag]: readonly [string, string]): string | undefined {
   const given = at(document, `${component}.extraArgs`);
   const value = Array.isArray(given)
-    ? given.filter(isMapping).findLast((a) => a.name === flag)?.value
+    ? mappingsIn(given).findLast((a) => a.name === flag)?.value
     : isMapping(given)
       ? given[flag]
       : undefined;

@@ -5,6 +5,7 @@ import { type YamlDocument, yamlObjectsOf } from "#harness/config/yaml-objects.t
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { present } from "#harness/lib/present.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { shortList } from "#harness/lib/short-list.ts";
 import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { networksOf } from "./cluster-networks.ts";
@@ -273,7 +274,7 @@ function valuePieces(document: Values, path: string): Piece[] {
   if (foreign.length > 0)
     throw new MeshproofError(
       "config-invalid",
-      `${path} has no value of Cilium's chart, only ${foreign.slice(0, 4).join(", ")}${foreign.length > 4 ? ` and ${foreign.length - 4} more` : ""}`,
+      `${path} has no value of Cilium's chart, only ${shortList(foreign, 4)}`,
       { remedy: "give what `helm get values cilium -n kube-system` prints of each cluster" },
     );
   if (Object.keys(values).length === 0) return [];

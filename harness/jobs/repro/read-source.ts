@@ -6,6 +6,7 @@ import { isArchive } from "#harness/evidence/sysdump/archive.ts";
 import { isUnpacked } from "#harness/evidence/sysdump/sysdump.ts";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { shellQuote } from "#harness/lib/shell-quote.ts";
+import { shortList } from "#harness/lib/short-list.ts";
 import type { Note, SourceCluster } from "#harness/model/source-environment.ts";
 import { clusterOf } from "./cluster-of.ts";
 import { isKustomizationName } from "./gitops/kustomization.ts";
@@ -102,7 +103,7 @@ async function fromFolder(folder: string, cluster: string | undefined): Promise<
   if (found.length === 0 && terraform.length > 0)
     throw new MeshproofError(
       "usage",
-      `${folder} contains only Terraform code, which is not executed: ${terraform.slice(0, 8).join(", ")}${terraform.length > 8 ? ` and ${terraform.length - 8} more` : ""}`,
+      `${folder} contains only Terraform code, which is not executed: ${shortList(terraform, 8)}`,
       { remedy: "give what `helm get values` prints of each cluster" },
     );
   if (found.length === 0)

@@ -59,6 +59,10 @@ export function talosCluster(
   };
 }
 
+/** What kubectl prints of several objects. */
+export const isList = (value: unknown): value is Values & { readonly items: readonly unknown[] } =>
+  isMapping(value) && /List$/.test(String(value.kind)) && Array.isArray(value.items);
+
 /** kubectl prints `items: []` where there is no object; the Cilium CLI writes null. */
 export const isEmptyList = ({ kind, items, ...more }: Values): boolean =>
   /List$/.test(String(kind)) &&

@@ -1,4 +1,4 @@
-import { isMapping } from "#harness/lib/value-at.ts";
+import { isMapping, textsIn } from "#harness/lib/value-at.ts";
 
 type Values = Record<string, unknown>;
 
@@ -7,17 +7,17 @@ type ReadText = (path: string) => string | undefined;
 
 /** The entries of one item of `configMapGenerator` or `secretGenerator`, from its files, literals and env files. */
 export function generatedData(item: Values, read: ReadText): Record<string, string> {
-  const lines = [item.env, ...listOf(item.envs)].flatMap((path) =>
+  const lines = [item.env, ...textsIn(item.envs)].flatMap((path) =>
     typeof path === "string" ? (read(path) ?? "").split(/\r?\n/) : [],
   );
   const pairs = [
-    ...listOf(item.files).map((file): [string, string | undefined] => {
+    ...textsIn(item.files).map((file): [string, string | undefined] => {
       const [, key, path = file] = /^([^=]+)=(.+)$/s.exec(file) ?? [];
       return [key ?? path.replace(/^.*\//, ""), read(path)];
     }),
     ...lines.filter((line) => !/^\s*(#|$)/.test(line)).map((line) => pairOf(line.trim())),
     // kustomize takes quotes off the value of a literal.
-    ...listOf(item.literals).map((literal): [string, string] => {
+    ...textsIn(item.literals).map((literal): [string, string] => {
       const [key, value] = pairOf(literal);
       return [key, value.replace(/^(["'])(.*)\1$/s, "$2")];
     }),
@@ -29,9 +29,6 @@ function pairOf(text: string): [string, string] {
   const [, key = text, value = ""] = /^([^=]*)=(.*)$/s.exec(text) ?? [];
   return [key, value];
 }
-
-const listOf = (value: unknown): string[] =>
-  Array.isArray(value) ? value.filter((v): v is string => typeof v === "string") : [];
 
 /** The ConfigMap or Secret of one item; its name has no hash, as references to it have none. */
 export function generatedMap(

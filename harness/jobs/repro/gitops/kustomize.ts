@@ -1,7 +1,9 @@
 import { dirname, join } from "node:path";
 import type { YamlDocument } from "#harness/config/yaml-objects.ts";
-import { isMapping } from "#harness/lib/value-at.ts";
+import { shortList } from "#harness/lib/short-list.ts";
+import { isMapping, mappingsIn, textsIn } from "#harness/lib/value-at.ts";
 import { notApplied, type SourceFile } from "../part.ts";
+import { isList } from "../text-forms.ts";
 import { nameOf } from "../unwrap.ts";
 import { changedMap, generatedData, generatedMap } from "./generated-maps.ts";
 import {
@@ -19,6 +21,9 @@ import { isSameObject, selected } from "./selected.ts";
 import { transformed } from "./transformed.ts";
 
 type Values = Record<string, unknown>;
+
+/** Of the fields that a patch or a replacement changes. */
+const namesShown = 4;
 
 /**
  * The files of the source with every kustomization built: its resources, generators and patches become the objects that
@@ -63,14 +68,11 @@ interface Kustomization {
   readonly document: Values;
 }
 
-const texts = (value: unknown): string[] =>
-  Array.isArray(value) ? value.filter((v): v is string => typeof v === "string") : [];
-const mappings = (value: unknown): Values[] => (Array.isArray(value) ? value.filter(isMapping) : []);
-const resourcesOf = (k: Values): string[] => [...texts(k.resources), ...texts(k.bases)];
+const resourcesOf = (k: Values): string[] => [...textsIn(k.resources), ...textsIn(k.bases)];
 
 /** Real paths of the kustomizations that one uses directly. */
 function usedBy({ file, document }: Kustomization): string[] {
-  return [...resourcesOf(document), ...texts(document.components)].flatMap((named) => {
+  return [...resourcesOf(document), ...textsIn(document.components)].flatMap((named) => {
     if (isRemote(named)) return [];
     const inside = kustomizationIn(join(dirname(file.path), named));
     return inside === undefined ? [] : [realOf(inside.path)];
@@ -130,20 +132,20 @@ const accumulate = (level: Level, build: Build, standing: readonly Resource[]): 
 function accumulated(level: Level, build: Build, standing: readonly Resource[]): Resource[] {
   const { path, document } = level;
   build.take(path);
-  for (const named of ownFiles.flatMap((key) => texts(document[key])))
+  for (const named of ownFiles.flatMap((key) => textsIn(document[key])))
     if (build.find(path, named)?.isFolder === false) build.take(join(dirname(path), named));
   let resources = [
     ...standing,
     ...resourcesOf(document).flatMap((named, i) => added(named, { i, level }, build)),
   ];
   resources = generated(resources, level, build);
-  for (const [i, named] of texts(document.components).entries()) {
+  for (const [i, named] of textsIn(document.components).entries()) {
     const inside = localKustomization(named, `components[${i}]`, { level, build });
     if (inside !== undefined) resources = accumulate(inside, build, resources);
   }
   for (const patch of patchesOf(document)) resources = patched(resources, patch, { level, build });
   resources = transformed(resources, document);
-  for (const [i, item] of mappings(document.replacements).entries()) {
+  for (const [i, item] of mappingsIn(document.replacements).entries()) {
     const changed = replacedBy(item, resources);
     if (typeof changed === "string") build.leaveOut(`replacements[${i}] of ${path}`, copyOf(item), changed);
     else resources = resources.map((r) => ({ ...r, value: changed.get(r) ?? r.value }));
@@ -156,8 +158,8 @@ function accumulated(level: Level, build: Build, standing: readonly Resource[]):
 /** What a replacement copies: `ConfigMap vars data.id to spec.values.cluster.id`. */
 function copyOf({ source, targets }: Values): string {
   const { kind = "", name = "", fieldPath = "metadata.name" } = isMapping(source) ? source : {};
-  const to = mappings(targets).flatMap((t) => texts(t.fieldPaths));
-  return summaryOf(`${`${kind} ${name} ${fieldPath}`.trim()} to ${shortList(to)}`);
+  const to = mappingsIn(targets).flatMap((t) => textsIn(t.fieldPaths));
+  return summaryOf(`${`${kind} ${name} ${fieldPath}`.trim()} to ${shortList(to, namesShown)}`);
 }
 
 /** A part of a kustomization in one line. */
@@ -209,8 +211,7 @@ function localKustomization(
 /** The objects of a document, which may be a list of them. */
 function resourcesIn({ value, repeatedKeys }: YamlDocument, of: Pick<Resource, "path" | "unit">): Resource[] {
   if (!isMapping(value)) return [];
-  if (/List$/.test(String(value.kind)) && Array.isArray(value.items))
-    return mappings(value.items).map((item) => ({ ...of, value: item, repeatedKeys }));
+  if (isList(value)) return mappingsIn(value.items).map((item) => ({ ...of, value: item, repeatedKeys }));
   return [{ ...of, value, repeatedKeys }];
 }
 
@@ -219,7 +220,7 @@ function generated(standing: readonly Resource[], { path, document, unit }: Leve
   let resources = [...standing];
   for (const kind of ["ConfigMap", "Secret"] as const) {
     const key = kind === "ConfigMap" ? "configMapGenerator" : "secretGenerator";
-    for (const [i, item] of mappings(document[key]).entries()) {
+    for (const [i, item] of mappingsIn(document[key]).entries()) {
       const place = `${key}[${i}] of ${path}`;
       const data = generatedData(item, (named) => {
         const text = build.text(path, named, place);
@@ -239,7 +240,7 @@ function generated(standing: readonly Resource[], { path, document, unit }: Leve
         );
     }
   }
-  const charts = mappings(document.helmCharts).map((chart, i) =>
+  const charts = mappingsIn(document.helmCharts).map((chart, i) =>
     withValuesFiles(chart, (named) => {
       const [first] = build.documents(path, named, `helmCharts[${i}] of ${path}`);
       return isMapping(first?.value) ? first.value : undefined;
@@ -262,13 +263,13 @@ interface Patch {
 
 function patchesOf(document: Values): Patch[] {
   const ofList = (key: "patches" | "patchesJson6902"): Patch[] =>
-    mappings(document[key]).map((p, i) => ({
+    mappingsIn(document[key]).map((p, i) => ({
       place: `${key}[${i}]`,
       target: isMapping(p.target) ? p.target : undefined,
       ...(typeof p.path === "string" ? { file: p.path } : {}),
       ...(typeof p.patch === "string" ? { text: p.patch } : {}),
     }));
-  const merges = texts(document.patchesStrategicMerge).map((entry, i): Patch => {
+  const merges = textsIn(document.patchesStrategicMerge).map((entry, i): Patch => {
     const place = `patchesStrategicMerge[${i}]`;
     return /\n|:\s/.test(entry)
       ? { place, target: undefined, text: entry }
@@ -322,10 +323,10 @@ function whatOf(value: Values | readonly unknown[], target: Values | undefined):
   if (!isMapping(value)) {
     const paths = value.filter(isMapping).map((o) => String(o.path));
     const { kind = "", name = "" } = target ?? {};
-    return `${`${kind} ${name}`.trim()}: ${shortList(paths)}`;
+    return `${`${kind} ${name}`.trim()}: ${shortList(paths, namesShown)}`;
   }
   const { apiVersion: _, kind: __, metadata: ___, ...rest } = value;
-  return `${nameOf(value)}: ${shortList(leavesOf(rest))}`;
+  return `${nameOf(value)}: ${shortList(leavesOf(rest), namesShown)}`;
 }
 
 const leavesOf = (value: Values, path = ""): string[] =>
@@ -333,5 +334,3 @@ const leavesOf = (value: Values, path = ""): string[] =>
     const place = path === "" ? key : `${path}.${key}`;
     return isMapping(v) ? leavesOf(v, place) : [place];
   });
-const shortList = (items: readonly string[]): string =>
-  `${items.slice(0, 4).join(", ")}${items.length > 4 ? ` and ${items.length - 4} more` : ""}`;

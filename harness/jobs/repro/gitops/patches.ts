@@ -80,7 +80,8 @@ export function jsonPatch(object: Values, operations: readonly unknown[]): Patch
   return isMapping(patched) ? { object: patched } : {};
 }
 
-function childOf(parent: unknown, key: string): unknown {
+/** What a mapping has at a key, or a list at an index. */
+export function childOf(parent: unknown, key: string): unknown {
   if (Array.isArray(parent)) return /^\d+$/.test(key) ? parent[Number(key)] : undefined;
   return isMapping(parent) && Object.hasOwn(parent, key) ? parent[key] : undefined;
 }

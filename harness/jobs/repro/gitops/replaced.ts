@@ -1,4 +1,5 @@
 import { isMapping } from "#harness/lib/value-at.ts";
+import { childOf } from "./patches.ts";
 import { selected } from "./selected.ts";
 
 type Values = Record<string, unknown>;
@@ -15,12 +16,6 @@ function keysOf(path: unknown): string[] | undefined {
   const keys = path.split(/(?<!\\)\./).map((key) => key.replaceAll("\\.", "."));
   return keys.length > mostKeys ? undefined : keys;
 }
-
-const valueAt = (object: Values, keys: readonly string[]): unknown =>
-  keys.reduce<unknown>(
-    (v, key) => (isMapping(v) ? v[key] : Array.isArray(v) && /^\d+$/.test(key) ? v[Number(key)] : undefined),
-    object,
-  );
 
 /** The object with a value in place of another; undefined if there is none and `create` is not set. */
 function withValue(
@@ -53,7 +48,7 @@ export function replacedBy<T extends Resource>(
   if (typeof found === "string") return found;
   const [only, ...more] = found;
   if (only === undefined || more.length > 0) return `${found.length} objects are its source`;
-  const value = from === undefined ? undefined : valueAt(only.value, from);
+  const value = from === undefined ? undefined : from.reduce<unknown>(childOf, only.value);
   if (value === undefined) return `its source has no ${short(fieldPath)}`;
   const changed = new Map<T, Values>();
   for (const target of targets) {

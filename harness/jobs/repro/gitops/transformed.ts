@@ -1,4 +1,4 @@
-import { isMapping } from "#harness/lib/value-at.ts";
+import { isMapping, mappingsIn } from "#harness/lib/value-at.ts";
 import { groupOf } from "../unwrap.ts";
 import type { Resource } from "./kustomization.ts";
 
@@ -11,7 +11,7 @@ const clusterScoped =
 /** The objects with `namespace`, `commonAnnotations` and `images` of a kustomization. */
 export function transformed(resources: readonly Resource[], document: Values): Resource[] {
   const { namespace, commonAnnotations } = document;
-  const images = Array.isArray(document.images) ? document.images.filter(isMapping) : [];
+  const images = mappingsIn(document.images);
   return resources.map((resource) => {
     const { value } = resource;
     if (value.helmCharts !== undefined && groupOf(value.apiVersion) === "kustomize.config.k8s.io")

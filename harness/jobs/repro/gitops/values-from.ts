@@ -7,6 +7,7 @@ import { isMapping } from "#harness/lib/value-at.ts";
 import type { Note } from "#harness/model/source-environment.ts";
 import { notRead, type SourceFile } from "../part.ts";
 import { setKeys, setValue } from "../set-values.ts";
+import { isList } from "../text-forms.ts";
 import { groupOf, looksLikeValues, nameOf } from "../unwrap.ts";
 import { at } from "../values-at.ts";
 import { realOf } from "./kustomization.ts";
@@ -61,10 +62,6 @@ export function withValuesFrom(files: readonly SourceFile[]): SourceFile[] {
     return documents.length === 0 && file.documents.length > 0 && own.notes.length === 0 ? [] : [own];
   });
 }
-
-/** What kubectl prints of several objects. */
-const isList = (value: unknown): value is Values & { readonly items: readonly unknown[] } =>
-  isMapping(value) && /List$/.test(String(value.kind)) && Array.isArray(value.items);
 
 const objectsIn = (value: unknown): Values[] => (isList(value) ? value.items : [value]).filter(isMapping);
 
