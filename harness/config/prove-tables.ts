@@ -5,10 +5,16 @@ import { readYaml, validate } from "./yaml-file.ts";
 
 const tableSchema = z.record(
   z.string(),
-  z.strictObject({
-    mustFail: z.array(z.string()).min(1, "leave out a fault that makes no test of this suite fail"),
-    mayFail: z.array(z.string()).default([]),
-  }),
+  z
+    .strictObject({
+      mustFail: z.array(z.string()).default([]),
+      mustPass: z.array(z.string()).default([]),
+      mayFail: z.array(z.string()).default([]),
+    })
+    .refine(({ mustFail, mustPass }) => mustFail.length + mustPass.length > 0, {
+      message:
+        "leave out a fault that makes no test of this suite fail, and stays within no threshold of one",
+    }),
 );
 /** Fault to its expected effect on the suite. */
 export type ProveTable = z.infer<typeof tableSchema>;

@@ -14,6 +14,8 @@ import { nodeFaults } from "./catalogue/nodes.ts";
 import { policyFaults } from "./catalogue/policy.ts";
 import { serviceDefinitionFaults } from "./catalogue/service-definitions.ts";
 import { stateFaults } from "./catalogue/state.ts";
+import { syncThresholdFaults } from "./catalogue/sync-threshold.ts";
+import { thresholdFaults } from "./catalogue/threshold.ts";
 import { trustFaults } from "./catalogue/trust.ts";
 import { workloadFaults } from "./catalogue/workload.ts";
 import type { Fault } from "./fault.ts";
@@ -23,6 +25,7 @@ export const faults: readonly Fault[] = [
   ...networkFaults,
   linkMtuLowered,
   ...workloadFaults,
+  ...thresholdFaults,
   extraBackend,
   ...policyFaults,
   ...configurationFaults,
@@ -32,6 +35,7 @@ export const faults: readonly Fault[] = [
   ...kvstoreEntryFaults,
   ...controlPlaneFaults,
   ...controlPlanePolicyFaults,
+  ...syncThresholdFaults,
   ...missingObjectFaults,
   clusterLimitChanged,
   ...trustFaults,

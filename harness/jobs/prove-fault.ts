@@ -5,6 +5,7 @@ import {
   expectationOf,
   harmless,
   judgeCell,
+  mustRun,
   notRun,
   worstCells,
 } from "#harness/judge/kill-matrix.ts";
@@ -72,7 +73,9 @@ function suitesFor(
   if (fault.needsNamespace === true || fault.wide === true) return killers;
   const green = killers.flatMap((s) => {
     const expected = tables.get(s)?.[fault.name] ?? harmless;
-    return (tests.get(s) ?? []).filter((t) => expectationOf(expected, t, clusters) === "green");
+    return (tests.get(s) ?? []).filter((t) =>
+      ["green", "pass"].includes(expectationOf(expected, t, clusters)),
+    );
   });
   const sentinel = sentinels.find((s) => tables.get(s)?.[fault.name] === undefined);
   return green.length >= greenEnough || sentinel === undefined ? killers : [...killers, sentinel];
@@ -140,10 +143,10 @@ export async function proveFault(
   const startedMs = monotonicMs();
   const errors: string[] = [];
   const cells: KillCell[] = [];
-  /** Adds a `not run` cell for every test that must fail but is not in `ran`. */
+  /** Adds a `not run` cell for every test that the fault's table is about but that is not in `ran`. */
   const addNotRun = (suite: string, ran: ReadonlySet<string>): void => {
     for (const test of proof.tests.get(suite) ?? [])
-      if (expectationOf(expected(suite), test, proof.clusters) === "fail" && !ran.has(test))
+      if (mustRun(expected(suite), test, proof.clusters) && !ran.has(test))
         cells.push(notRun(fault.name, `${suite} > ${test}`));
   };
   let subject = "";

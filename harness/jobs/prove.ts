@@ -204,13 +204,17 @@ async function settledBefore(
   const faults = before.faults.filter((reported) => {
     const fault = chosen.find((f) => f.name === reported.name);
     if (fault === undefined) return false;
-    const mustFail = suites.flatMap((s) => {
+    const mustRun = suites.flatMap((s) => {
       const expected = tables.get(s)?.[fault.name];
       if (expected === undefined) return [];
       const own = tests.get(s) ?? [];
-      return own.filter((t) => expectationOf(expected, t, clusters) === "fail").map((t) => `${s} > ${t}`);
+      return own.flatMap((t) => {
+        const should = expectationOf(expected, t, clusters);
+        if (should !== "fail" && should !== "pass") return [];
+        return [{ test: `${s} > ${t}`, state: should === "fail" ? ("killed" as const) : ("green" as const) }];
+      });
     });
-    return isSettled(reported, before.cells, mustFail);
+    return isSettled(reported, before.cells, mustRun);
   });
   return {
     faults,

@@ -3,7 +3,7 @@ import { matches } from "#harness/lib/pattern.ts";
 import type { HostSample } from "#harness/model/host-sample.ts";
 import type { TestRecord } from "#harness/model/record.ts";
 import { disturbances } from "./host.ts";
-import { isSettled, judgeCell, killMatrix, notRun, worstCells } from "./kill-matrix.ts";
+import { isSettled, judgeCell, killMatrix, mustRun, notRun, worstCells } from "./kill-matrix.ts";
 
 const record = (name: string, outcome: TestRecord["outcome"], reason = ""): TestRecord => ({
   suite: "pod-to-pod",
@@ -13,7 +13,7 @@ const record = (name: string, outcome: TestRecord["outcome"], reason = ""): Test
   durationMs: 1,
   notes: {},
 });
-const expected = { mustFail: ["{1} -> {2} > TCP*"], mayFail: ["*UDP*"] };
+const expected = { mustFail: ["{1} -> {2} > TCP*"], mustPass: ["*ICMP*"], mayFail: ["*UDP*"] };
 const clusters = ["east", "west"];
 const context = { clusters, names: ["east-worker"] };
 const state = (r: TestRecord) => judgeCell("vxlan-drop", r, expected, context).state;
@@ -60,6 +60,15 @@ describe("a cell of the kill matrix", () => {
     expect(state(record("east -> west > TCP x", "unknown"))).toBe("unknown");
   });
 
+  test("a test within its threshold must run and pass", () => {
+    expect(state(record("east -> west > ICMP", "pass"))).toBe("green");
+    expect(state(record("east -> west > ICMP", "fail", "east-worker"))).toBe("broke");
+    const about = ["east -> west > TCP x", "east -> west > ICMP", "east -> west > UDP x", "x"].map((t) =>
+      mustRun(expected, t, clusters),
+    );
+    expect(about).toEqual([true, true, false, false]);
+  });
+
   test("a test that should have failed and was not run is unknown, not a pass", () => {
     expect(notRun("f", "pod-to-pod > x")).toMatchObject({ state: "unknown", outcome: "unknown" });
   });
@@ -68,10 +77,15 @@ describe("a cell of the kill matrix", () => {
     const fault = { name: "g", group: "network", does: "", subject: "", durationMs: 1, run: "r", errors: [] };
     const killed = judgeCell("g", record("east -> west > TCP x", "fail", "east-worker"), expected, context);
     const test_ = "pod-to-pod > east -> west > TCP x";
-    expect(isSettled(fault, [killed], [test_])).toBe(true);
-    expect(isSettled({ ...fault, errors: ["healing failed"] }, [killed], [test_])).toBe(false);
-    expect(isSettled(fault, [killed], [test_, "pod-to-pod > a new one"])).toBe(false);
-    expect(isSettled(fault, [killed, notRun("g", test_)], [test_])).toBe(false);
+    const must = { test: test_, state: "killed" } as const;
+    expect(isSettled(fault, [killed], [must])).toBe(true);
+    expect(isSettled({ ...fault, errors: ["healing failed"] }, [killed], [must])).toBe(false);
+    expect(isSettled(fault, [killed], [must, { ...must, test: "pod-to-pod > a new one" }])).toBe(false);
+    expect(isSettled(fault, [killed, notRun("g", test_)], [must])).toBe(false);
+    const green = judgeCell("g", record("east -> west > ICMP", "pass"), expected, context);
+    const within = { test: green.test, state: "green" } as const;
+    expect(isSettled(fault, [killed, green], [must, within])).toBe(true);
+    expect(isSettled(fault, [killed], [must, within])).toBe(false);
     expect(isSettled(fault, [], [])).toBe(false);
   });
 

@@ -6,23 +6,32 @@ import type { TestRecord } from "#harness/model/record.ts";
 /** What a fault should do to a suite: patterns over full test names, `*` for any text. */
 export interface Expectation {
   readonly mustFail: readonly string[];
+  /** Tests that must run and pass: the fault stays within their thresholds. */
+  readonly mustPass: readonly string[];
   /** Tests that may fail too: the fault affects them on some runs, or indirectly. */
   readonly mayFail: readonly string[];
 }
 
-export const harmless: Expectation = { mustFail: [], mayFail: [] };
+export const harmless: Expectation = { mustFail: [], mustPass: [], mayFail: [] };
 
-/** What a test should do under a fault: fail, stay green, or either. */
+/** What a test should do under a fault: fail, run and pass, stay green if it runs, or either. */
 export function expectationOf(
   expected: Expectation,
   test: string,
   clusters: readonly string[],
-): "fail" | "green" | "either" {
+): "fail" | "pass" | "green" | "either" {
   if (expected.mustFail.some((p) => matches(p, test, clusters))) return "fail";
+  if (expected.mustPass.some((p) => matches(p, test, clusters))) return "pass";
   return expected.mayFail.some((p) => matches(p, test, clusters)) ? "either" : "green";
 }
 
-/** A test that should have failed but was not run. */
+/** Whether a fault's table is about a test: without its verdict the fault proves nothing. */
+export const mustRun = (expected: Expectation, test: string, clusters: readonly string[]): boolean => {
+  const should = expectationOf(expected, test, clusters);
+  return should === "fail" || should === "pass";
+};
+
+/** A test that the fault's table is about, but that was not run. */
 export function notRun(fault: string, test: string): KillCell {
   return { fault, test, state: "unknown", outcome: "unknown", message: "it was not run" };
 }
@@ -65,19 +74,19 @@ function namedBy(message: string, names: readonly string[], clusters: readonly s
 
 /**
  * Whether an earlier result of a fault is final: it worked, killed every test that must fail, and broke no other.
- * `mustFail`: `suite > test`, from the current tables.
+ * `mustRun`: `suite > test`, from the current tables, with the state that its cell must have.
  */
 export function isSettled(
   fault: ProvenFault,
   cells: readonly KillCell[],
-  mustFail: readonly string[],
+  mustRun: readonly { readonly test: string; readonly state: "killed" | "green" }[],
 ): boolean {
   const own = cells.filter((c) => c.fault === fault.name);
   return (
     fault.errors.length === 0 &&
     own.length > 0 &&
     own.every((c) => c.state === "killed" || c.state === "green") &&
-    mustFail.every((t) => own.some((c) => c.test === t && c.state === "killed"))
+    mustRun.every(({ test, state }) => own.some((c) => c.test === test && c.state === state))
   );
 }
 

@@ -11,7 +11,7 @@ const sample = (sentMs: number, servedBy?: string): Sample => ({
 });
 
 const flowOf = (): Flow => {
-  const vantage = { cluster: "west", node: "worker", namespace: "n", pod: "p", ip: "10.2.0.4" };
+  const vantage = { cluster: "west", node: "worker", namespace: "n", pod: "p", uid: "u", ip: "10.2.0.4" };
   const stream = { prober: { onClock: (unixMs: number) => unixMs - 1000 } } as unknown as Stream;
   return new Flow(vantage, { name: "s", host: "10.102.0.1", port: 80 }, () => stream);
 };

@@ -2,7 +2,11 @@ import { z } from "zod";
 import { MeshproofError } from "#harness/lib/errors.ts";
 import { syntaxProblem } from "#harness/lib/syntax-problem.ts";
 
-const expectation = z.strictObject({ mustFail: z.array(z.string()), mayFail: z.array(z.string()) });
+const expectation = z.strictObject({
+  mustFail: z.array(z.string()),
+  mustPass: z.array(z.string()),
+  mayFail: z.array(z.string()),
+});
 
 /** Whether a cluster has a capability that suites or tests require; decided once, before anything is created. */
 const decision = z.strictObject({

@@ -126,7 +126,7 @@ async function runAll(
 
 test("each outcome, and a set-up that fails, reach records, JUnit and events", async () => {
   const { suites, dir } = await runAll({
-    expected: { outcomes: { mustFail: [], mayFail: ["may go either way*"] } },
+    expected: { outcomes: { mustFail: [], mustPass: [], mayFail: ["may go either way*"] } },
   });
   expect(suites.map((s) => s.name)).toEqual(["outcomes", "broken-setup", "unequipped"]);
   const [outcomes, broken, unequipped] = suites as [SuiteRecord, SuiteRecord, SuiteRecord];

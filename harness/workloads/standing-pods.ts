@@ -31,7 +31,6 @@ export type ClientRole = (typeof clientRoles)[number];
 
 /** A pod is named after its role. */
 export interface StandingPod extends Vantage {
-  readonly uid: string;
   /** Defined if the cluster is dual-stack. */
   readonly ip6: string | undefined;
 }

@@ -17,6 +17,7 @@ export interface Vantage {
   readonly node: string;
   readonly namespace: string;
   readonly pod: string;
+  readonly uid: string;
   readonly ip: string;
 }
 
@@ -86,6 +87,7 @@ export async function vantagesOf(kube: Kube, namespace: string = systemNamespace
       node: p.spec.nodeName,
       namespace,
       pod: p.metadata.name,
+      uid: String(p.metadata.uid),
       ip: p.status.podIP,
     }))
     .sort((a, b) => (a.node < b.node ? -1 : 1));

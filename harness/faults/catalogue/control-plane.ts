@@ -9,13 +9,15 @@ import {
 } from "#harness/cluster/selectors.ts";
 import { podReady } from "#harness/kube/conditions.ts";
 import { kinds } from "#harness/kube/kube.ts";
-import { MeshproofError, messageOf } from "#harness/lib/errors.ts";
+import { MeshproofError } from "#harness/lib/errors.ts";
 import { notYet, pause, preparedWithinMs, ready } from "#harness/lib/eventually.ts";
 import type { Fault, FaultContext } from "../fault.ts";
+import { inBackground } from "./background.ts";
 import { toZero, untilNoPods } from "./scale.ts";
 import { clusterAt, kindClusterAt, victimNode } from "./victim.ts";
 
 export const agentProcess = "^cilium-agent ";
+export const kvstoreMeshProcess = "clustermesh-apiserver kvstoremesh";
 
 /** The node of a deployment's pod. */
 async function nodeOf(cluster: KindCluster, selector: string): Promise<KindNode> {
@@ -99,17 +101,13 @@ async function killing(
   process: string,
 ): Promise<{ down: () => Promise<void>; stop: () => Promise<void> }> {
   const { node } = at;
-  const stop = new AbortController();
   if (!(await killProcesses(node, process, ctx.signal)))
     throw new MeshproofError("fault-no-effect", `no process ${process} runs on ${node.name}`);
-  let trouble: unknown;
-  const loop = (async () => {
-    while (!stop.signal.aborted) {
-      await pause(1000, stop.signal).catch(() => undefined);
-      if (!stop.signal.aborted) await killProcesses(node, process, stop.signal);
+  const { stop } = inBackground(`the kill loop on ${node.name}`, async (signal) => {
+    for (;;) {
+      await pause(1000, signal);
+      await killProcesses(node, process, signal);
     }
-  })().catch((error: unknown) => {
-    trouble = stop.signal.aborted ? undefined : error;
   });
   return {
     down: () =>
@@ -122,15 +120,7 @@ async function killing(
             : notYet("it is ready"),
         { what: `${process} on ${node.name} to be down`, withinMs: preparedWithinMs, signal: ctx.signal },
       ),
-    async stop() {
-      stop.abort();
-      await loop;
-      if (trouble !== undefined)
-        throw new MeshproofError(
-          "fault-no-effect",
-          `the kill loop on ${node.name} ended early: ${messageOf(trouble)}`,
-        );
-    },
+    stop,
   };
 }
 
@@ -159,14 +149,14 @@ export const controlPlaneFaults: readonly Fault[] = [
   killed({
     name: "kvstoremesh-killed",
     index: 0,
-    process: "clustermesh-apiserver kvstoremesh",
+    process: kvstoreMeshProcess,
     selector: apiserverSelector,
     does: "kills the first cluster's KVStoreMesh whenever it restarts, so it learns nothing about the other clusters",
   }),
   killed({
     name: "kvstoremesh-killed-back",
     index: 1,
-    process: "clustermesh-apiserver kvstoremesh",
+    process: kvstoreMeshProcess,
     selector: apiserverSelector,
     does: "kills the second cluster's KVStoreMesh whenever it restarts",
   }),

@@ -7,7 +7,7 @@ export function faultsPage(faults: readonly Fault[], tables: ReadonlyMap<string,
   return page(
     "faults.md",
     "Faults",
-    `${faults.length} faults, in the order in which \`prove\` injects them. Patterns match test titles: \`*\` matches any text, \`{1}\` and \`{2}\` are the first and the second cluster. A test that matches no pattern must pass.`,
+    `${faults.length} faults, in the order in which \`prove\` injects them. Patterns match test titles: \`*\` matches any text, \`{1}\` and \`{2}\` are the first and the second cluster. A test that matches no pattern must pass if it runs.`,
     ...faults.flatMap((fault) => faultBlocks(fault, tables)),
   );
 }
@@ -23,11 +23,18 @@ const faultBlocks = (fault: Fault, tables: ReadonlyMap<string, ProveTable>): str
     ...(fault.traceless === undefined ? [] : [`Not visible to \`diagnose\`: ${fault.traceless}`]),
   ]),
   table(
-    ["suite", "must fail", "may fail"],
+    ["suite", "must fail", "must pass", "may fail"],
     [...tables].flatMap(([suite, { [fault.name]: expected }]) =>
       expected === undefined
         ? []
-        : [[`[${suite}](suites.md#${suite})`, codes(expected.mustFail), codes(expected.mayFail)]],
+        : [
+            [
+              `[${suite}](suites.md#${suite})`,
+              codes(expected.mustFail),
+              codes(expected.mustPass),
+              codes(expected.mayFail),
+            ],
+          ],
     ),
   ),
 ];
